@@ -1,0 +1,91 @@
+# mlops: PGXS build.
+#
+#   make             mlops.so, mlops_blas.so and the install script
+#   make install     into the server that pg_config names
+#   make installcheck   regression tests against a private, preloaded server
+#   make unit        the engine's unit tests   (SANITIZE=address,undefined | thread)
+#   make help        this text
+#
+# Two libraries: mlops.so links no BLAS, because loading OpenBLAS starts threads
+# and that must never happen in the postmaster; mlops_blas.so is loaded on first
+# use by the backend that trains.
+
+EXTENSION   = mlops
+EXTVERSION  = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" mlops.control)
+MODULE_big  = mlops
+
+ENGINE_SOURCES = $(sort $(wildcard src/engine/*/*.c))
+SERVER_SOURCES = $(sort src/init.c $(wildcard $(addprefix src/,base/*.c ingest/*.c catalog/*.c registry/*.c train/*.c serve/*.c api/*.c)))
+SQL_PARTS      = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
+
+OBJS = $(ENGINE_SOURCES:.c=.o) $(SERVER_SOURCES:.c=.o)
+DATA_built = sql/mlops--$(EXTVERSION).sql
+EXTRA_CLEAN = build src/blas/*.o mlops_blas.so
+
+# PostgreSQL 15 leaves PGDLLEXPORT empty, which would hide everything under
+# -fvisibility=hidden; 16 and later define it this way themselves.
+PG_CPPFLAGS = -Iinclude '-DPGDLLEXPORT=__attribute__((visibility("default")))'
+PG_CFLAGS   = -std=gnu11 -O3 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+              -Wno-missing-field-initializers -Wno-declaration-after-statement \
+              -fvisibility=hidden -ffp-contract=off
+SHLIB_LINK  = -lpthread -lm
+
+# Our loops are called through fmgr, never inlined by the JIT: no bitcode.
+override with_llvm = no
+
+REGRESS      = $(notdir $(basename $(sort $(wildcard test/sql/*.sql))))
+REGRESS_OPTS = --inputdir=test --temp-instance=tmp_check --temp-config=test/mlops.conf --load-extension=mlops
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# ---- header dependencies: any header change rebuilds everything (it is small)
+HEADERS_ALL = $(wildcard include/mlops/*.h include/mlops/engine/*.h src/*/*.h src/engine/*/*.h)
+$(OBJS) src/blas/provider.o: $(HEADERS_ALL)
+
+# ---- the BLAS provider, a library of its own
+all: mlops_blas.so
+mlops_blas.so: src/blas/provider.o
+	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@ -lopenblas
+
+install: install-blas
+install-blas: mlops_blas.so
+	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'
+	$(INSTALL_SHLIB) mlops_blas.so '$(DESTDIR)$(pkglibdir)/mlops_blas.so'
+uninstall: uninstall-blas
+uninstall-blas:
+	rm -f '$(DESTDIR)$(pkglibdir)/mlops_blas.so'
+
+# ---- the install script
+sql/mlops--$(EXTVERSION).sql: $(SQL_PARTS)
+	cat $^ > $@
+
+# ---- engine unit tests: plain programs, no PostgreSQL
+UNIT_DIR     = build/unit$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+comma       := ,
+UNIT_CC      = $(CC)
+UNIT_CFLAGS  = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+               -Wno-missing-field-initializers -ffp-contract=off -Iinclude -Itest/unit \
+               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+UNIT_TESTS   = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/test_*.c)))
+UNIT_ENGINE  = $(patsubst src/%.c,$(UNIT_DIR)/%.o,$(ENGINE_SOURCES)) $(UNIT_DIR)/blas/reference.o
+
+$(UNIT_DIR)/blas/reference.o: src/blas/provider.c $(HEADERS_ALL)
+	@$(MKDIR_P) $(@D)
+	$(UNIT_CC) $(UNIT_CFLAGS) -DMLOPS_NO_SERVER -c $< -o $@
+$(UNIT_DIR)/%.o: src/%.c $(HEADERS_ALL)
+	@$(MKDIR_P) $(@D)
+	$(UNIT_CC) $(UNIT_CFLAGS) -c $< -o $@
+$(UNIT_DIR)/test_%: test/unit/test_%.c test/unit/check.h $(UNIT_ENGINE)
+	$(UNIT_CC) $(UNIT_CFLAGS) $< $(UNIT_ENGINE) -o $@ -lopenblas -lpthread -lm
+
+unit-build: $(UNIT_TESTS)
+unit: unit-build
+	prove --exec '' $(UNIT_TESTS)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+.PHONY: help unit unit-build install-blas uninstall-blas
+.SECONDARY:

@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ * base.h
+ *	  What every part of the server half stands on: how SQL-callable functions
+ *	  are declared, settings, errors from engine statuses, the engine context
+ *	  of a backend, and running SQL on our own tables.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_BASE_H
+#define MLOPS_BASE_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "mlops/engine/base.h"
+
+#define MLOPS_VERSION "1.0"
+
+/* Declares and exports one SQL-callable function. */
+#define MLOPS_FUNCTION(fn) \
+	extern PGDLLEXPORT Datum fn(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(fn)
+
+/* ---------------------------------------------------------------- settings */
+
+extern int	mlops_guc_threads;			/* mlops.threads, 0 = number of cores */
+extern int	mlops_guc_max_training_memory;	/* mlops.max_training_memory, kB */
+extern int	mlops_guc_cache_size;		/* mlops.cache_size, kB */
+extern int	mlops_guc_blas_threads;		/* mlops.blas_threads */
+
+extern void mlbase_define_settings(void);
+
+/* Threads one training may use: the setting, capped by the cores and
+ * max_parallel_workers. */
+extern int	mlbase_engine_threads(void);
+
+/* ---------------------------------------------------------------- engine */
+
+/*
+ * An engine context for work in this backend: an arena with budget_kb (0: no
+ * limit), a pool of n_threads, BLAS if asked.  It dies with the current memory
+ * context, so an error anywhere frees memory and threads.
+ */
+extern MlContext *mlbase_engine_context(int n_threads, int budget_kb, bool with_blas);
+
+/* Frees it now. */
+extern void mlbase_engine_free(MlContext *ctx);
+
+/*
+ * Raises the error of a status that is not ML_OK; for ML_ABORTED serves the
+ * interrupt that caused it.
+ */
+extern void mlbase_check(MlContext *ctx, MlStatus status);
+
+#endif							/* MLOPS_BASE_H */

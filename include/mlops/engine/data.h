@@ -1,0 +1,387 @@
+/*-------------------------------------------------------------------------
+ * data.h
+ *	  The columnar data set, dictionaries, the fitted signature
+ *	  (preprocessing), binned matrices, and splits.
+ *
+ * A data set holds the columns of a query as they came: numbers (missing =
+ * NaN), categories (codes of the column's own dictionary), times (seconds
+ * since 1970-01-01 00:00 in the recorded time zone) and hashes (of keys).
+ * A signature is what training learns about turning such columns into
+ * features; it travels inside the model and is applied by the same code in
+ * training and scoring.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_ENGINE_DATA_H
+#define MLOPS_ENGINE_DATA_H
+
+#include <math.h>
+
+#include "mlops/engine/base.h"
+
+/* ---------------------------------------------------------------- dictionary */
+
+#define ML_MISSING_CODE UINT32_MAX	/* the code of NULL in a data set */
+
+/* Distinct byte strings of one column, numbered in order of first sight. */
+typedef struct MlDictionary MlDictionary;
+
+/* Number of distinct strings. */
+extern uint32_t ml_dictionary_size(const MlDictionary *dictionary);
+
+/* Bytes of a code, not zero-terminated; *size receives the length. */
+extern const char *ml_dictionary_bytes(const MlDictionary *dictionary, uint32_t code,
+									   size_t *size);
+
+/* ---------------------------------------------------------------- data set */
+
+/* Rows a chunk: 2,048 rows of 30 float64 columns stay in a core's L2 cache. */
+#define ML_CHUNK_SHIFT 11
+#define ML_CHUNK_ROWS ((size_t) 1 << ML_CHUNK_SHIFT)
+#define ML_CHUNK_MASK (ML_CHUNK_ROWS - 1)
+
+typedef enum MlColumnKind
+{
+	ML_COLUMN_NUMBER,			/* double, NaN = missing, never infinite */
+	ML_COLUMN_CATEGORY,			/* code of the column's dictionary, ML_MISSING_CODE */
+	ML_COLUMN_TIME,				/* double seconds, NaN = missing */
+	ML_COLUMN_HASH				/* uint64 hash of a key value; never a feature */
+} MlColumnKind;
+
+/*
+ * One sealed chunk of one column.  Numbers are kept as float32 where every
+ * value of the chunk survives the round trip, else as float64: values read
+ * back are always the exact doubles that were put in.
+ */
+typedef struct MlChunk
+{
+	const void *values;			/* float, double, uint32_t or uint64_t */
+	uint8_t		width;			/* bytes a value: 4 or 8 */
+} MlChunk;
+
+typedef struct MlColumn
+{
+	const char *name;
+	const char *type_name;		/* SQL type, recorded in the signature */
+	MlColumnKind kind;
+	MlChunk    *chunks;			/* n_rows / ML_CHUNK_ROWS, rounded up */
+	MlDictionary *dictionary;	/* ML_COLUMN_CATEGORY only */
+	bool		overflowed;		/* category: too many distinct values, codes past
+								 * that point are missing; an identifier */
+	union
+	{
+		double	   *number;		/* NUMBER, TIME: the open chunk, ML_CHUNK_ROWS values */
+		uint32_t   *code;		/* CATEGORY */
+		uint64_t   *hash;		/* HASH */
+	}			open;
+} MlColumn;
+
+typedef struct MlDataset
+{
+	size_t		n_columns;
+	MlColumn   *columns;
+	size_t		n_rows;			/* sealed rows + rows in the open chunk */
+	size_t		n_sealed;		/* rows in sealed chunks */
+	size_t		chunk_capacity;	/* chunk pointers allocated a column */
+	const char *time_zone;		/* the zone TIME columns were taken in, or "" */
+} MlDataset;
+
+typedef struct MlColumnSpec
+{
+	const char *name;
+	const char *type_name;
+	MlColumnKind kind;
+} MlColumnSpec;
+
+/*
+ * Creates an empty data set in ctx->arena.  Names are copied.
+ * Errors: ML_OUT_OF_MEMORY.
+ */
+extern MlStatus ml_dataset_create(MlContext *ctx, size_t n_columns,
+								  const MlColumnSpec *specs, MlDataset **dataset);
+
+/*
+ * Filling: write the row's values into columns[i].open.xxx[row] with
+ * row = n_rows & ML_CHUNK_MASK for every column, then n_rows++; when n_rows
+ * becomes a multiple of ML_CHUNK_ROWS call ml_dataset_seal, and once more
+ * (if rows are open) at the end.  Seal narrows float64 to float32 where
+ * lossless.  Errors: ML_OUT_OF_MEMORY.
+ */
+extern MlStatus ml_dataset_seal(MlContext *ctx, MlDataset *dataset);
+
+/*
+ * Code of the bytes in the column's dictionary, added if new.  Sets
+ * column->overflowed and gives ML_MISSING_CODE once the column has more than
+ * ML_MAX_DISTINCT distinct values.  Errors: ML_OUT_OF_MEMORY.
+ */
+#define ML_MAX_DISTINCT 1000000
+extern MlStatus ml_column_intern(MlContext *ctx, MlColumn *column,
+								 const void *bytes, size_t size, uint32_t *code);
+
+/* Value of a sealed row, whatever the chunk's width. */
+static inline double
+ml_column_number(const MlColumn *column, size_t row)
+{
+	const MlChunk *chunk = &column->chunks[row >> ML_CHUNK_SHIFT];
+
+	if (chunk->width == 4)
+		return ((const float *) chunk->values)[row & ML_CHUNK_MASK];
+	return ((const double *) chunk->values)[row & ML_CHUNK_MASK];
+}
+
+static inline uint32_t
+ml_column_code(const MlColumn *column, size_t row)
+{
+	return ((const uint32_t *) column->chunks[row >> ML_CHUNK_SHIFT].values)[row & ML_CHUNK_MASK];
+}
+
+static inline uint64_t
+ml_column_hash(const MlColumn *column, size_t row)
+{
+	return ((const uint64_t *) column->chunks[row >> ML_CHUNK_SHIFT].values)[row & ML_CHUNK_MASK];
+}
+
+/* Is the value of a sealed row missing?  Never for hashes. */
+extern bool ml_column_is_missing(const MlColumn *column, size_t row);
+
+/*
+ * 128-bit content hash over column names, kinds and all rows, independent of
+ * the rows' order (sums of row hashes) and of dictionary codes (strings are
+ * hashed).  Parallel.  Errors: ML_ABORTED, ML_OUT_OF_MEMORY.
+ */
+extern MlStatus ml_dataset_fingerprint(MlContext *ctx, const MlDataset *dataset,
+									   uint64_t hash[2]);
+
+/* ---------------------------------------------------------------- rows */
+
+/* An ordered selection of rows of a data set. */
+typedef struct MlRows
+{
+	const uint32_t *row;		/* row numbers */
+	size_t		n;
+} MlRows;
+
+typedef enum MlPart
+{
+	ML_PART_NONE = 0,			/* left out: unlabelled, or inside a label delay */
+	ML_PART_TRAIN,
+	ML_PART_VALIDATION,
+	ML_PART_TEST
+} MlPart;
+
+/*
+ * Puts all rows in one canonical order that does not depend on how the table
+ * was read: by time (when given), then by key hash (when given), then by the
+ * position in the data set.  time and key are columns of the data set or -1.
+ * order receives n_rows row numbers, allocated in ctx->arena.
+ */
+extern MlStatus ml_order_rows(MlContext *ctx, const MlDataset *dataset,
+							  int time_column, int key_column, uint32_t **order);
+
+/*
+ * Temporal split by fractions: of the rows in order (sorted by time), labelled
+ * ones only (label 0 or 1, not NaN), the last `test` share becomes
+ * test and the `validation` share before it validation.  Rows of one instant
+ * never straddle a border: the border moves to the later side's start.
+ * label is indexed by data set row; part receives one MlPart a row.
+ */
+extern MlStatus ml_split_by_time(MlContext *ctx, const MlDataset *dataset,
+								 int time_column, const uint32_t *order,
+								 const float *label, double validation, double test,
+								 uint8_t *part);
+
+/*
+ * Temporal split by instants (seconds, as in the data set): train < train_end,
+ * validation in [train_end, validation_end), test in [test_start, test_end).
+ * Rows in none of them (a label delay) are left out.
+ */
+extern MlStatus ml_split_at_times(MlContext *ctx, const MlDataset *dataset,
+								  int time_column, const float *label,
+								  double train_end, double validation_end,
+								  double test_start, double test_end, uint8_t *part);
+
+/*
+ * Stratified random split: each class is shuffled by (seed, position in order)
+ * and cut by the fractions, rounded to the nearest row.
+ */
+extern MlStatus ml_split_stratified(MlContext *ctx, const MlDataset *dataset,
+									const uint32_t *order, const float *label,
+									double validation, double test, uint64_t seed,
+									uint8_t *part);
+
+/* The rows of one part, in order's order. */
+extern MlStatus ml_rows_of_part(MlContext *ctx, const MlDataset *dataset,
+								const uint32_t *order, const uint8_t *part,
+								MlPart which, MlRows *rows);
+
+/* ---------------------------------------------------------------- signature */
+
+#define ML_MAX_BINS 255			/* bins of present values; code 0 is missing */
+#define ML_CODE_MISSING 0
+
+/* One column the model reads from a row, by name. */
+typedef struct MlInput
+{
+	const char *name;
+	const char *type_name;		/* SQL type at training */
+	MlColumnKind kind;			/* NUMBER, CATEGORY or TIME */
+	uint32_t	n_categories;	/* known categories, at most 254 */
+	const char *const *category;	/* [n_categories] bytes, by falling count, ties
+									 * by bytes: code 1 is the most frequent */
+	const uint32_t *category_size;	/* [n_categories] */
+} MlInput;
+
+typedef enum MlFeaturePart
+{
+	ML_FEATURE_VALUE,			/* the number or category itself */
+	ML_FEATURE_HOUR,			/* of a time: 0 .. 23 */
+	ML_FEATURE_WEEKDAY,			/* of a time: 0 = Sunday .. 6 */
+	ML_FEATURE_SECONDS			/* of a time: seconds since 1970, as stored */
+} MlFeaturePart;
+
+/*
+ * One feature a learner sees.  Its code is
+ *	 0 for missing;
+ *	 numbers: 1 + the number of edges < value, so that "code <= b" is
+ *	   "value <= edges[b - 1]";
+ *	 categories: 1 + the position in the input's categories, or
+ *	   n_categories + 1 for one that is not among them (rare or unseen).
+ * n_bins is the highest code that can occur (at most ML_MAX_BINS).
+ */
+typedef struct MlFeature
+{
+	const char *name;			/* "amount", "ts.hour", ... */
+	uint32_t	input;			/* index into inputs */
+	MlFeaturePart part;
+	bool		categorical;
+	uint32_t	n_bins;
+	const double *edges;		/* [n_bins - 1], rising; NULL for categories */
+	/* of the present values in the training rows; numbers only: */
+	double		mean;
+	double		std;			/* population standard deviation; 0 if constant */
+	double		minimum;
+	double		maximum;
+	/* training baseline: how many training rows have each code, [n_bins + 1] */
+	const uint64_t *code_counts;
+} MlFeature;
+
+typedef struct MlSignature
+{
+	size_t		n_inputs;
+	MlInput    *inputs;
+	size_t		n_features;
+	MlFeature  *features;
+	const uint32_t *input_column;	/* [n_inputs] column of the data set it was
+									 * fitted on; not part of the model */
+	const char *time_zone;
+} MlSignature;
+
+/* Why a column was not made an input. */
+typedef enum MlLeftOutReason
+{
+	ML_LEFT_OUT_CONSTANT,		/* one value or only NULL in the training rows */
+	ML_LEFT_OUT_IDENTIFIER		/* a category whose values are almost all distinct:
+								 * over 90 % of at least 50 values */
+} MlLeftOutReason;
+
+typedef struct MlLeftOut
+{
+	uint32_t	column;
+	MlLeftOutReason reason;
+	uint64_t	distinct;
+} MlLeftOut;
+
+/*
+ * Learns the signature from the training rows: dictionaries, quantile bin
+ * edges (at most max_bins bins; midpoints between neighbouring distinct values
+ * where there are few enough, else cuts at equal weighted counts, taken from
+ * an exact sort or, above 200,000 rows, from a deterministic sample of at
+ * least that many), means and deviations, baseline counts.  columns lists the
+ * candidate columns of the data set.  Features whose parts are constant (e.g.
+ * the hour of a date) are dropped one by one; a column without any is left
+ * out and reported.  Errors: ML_BAD_DATA if nothing is left ("all features
+ * are constant"), ML_OUT_OF_MEMORY, ML_ABORTED.
+ */
+extern MlStatus ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows,
+								 size_t n_columns, const uint32_t *columns,
+								 int max_bins, uint64_t seed,
+								 MlSignature **signature,
+								 MlLeftOut **left_out, size_t *n_left_out);
+
+/* Number a feature part takes from a stored value (NaN stays NaN). */
+static inline double
+ml_feature_number(MlFeaturePart part, double value)
+{
+	double		day;
+
+	switch (part)
+	{
+		case ML_FEATURE_HOUR:
+			return floor((value - 86400.0 * floor(value / 86400.0)) / 3600.0);
+		case ML_FEATURE_WEEKDAY:
+			day = floor(value / 86400.0) + 4.0; /* 1970-01-01 was a Thursday */
+			return day - 7.0 * floor(day / 7.0);
+		default:
+			return value;
+	}
+}
+
+/* Code of a number for a feature with these edges (see MlFeature). */
+static inline uint8_t
+ml_bin_number(const double *edges, uint32_t n_edges, double value)
+{
+	const double *base = edges;
+	uint32_t	length = n_edges;
+
+	if (value != value)
+		return ML_CODE_MISSING;
+	/* branch-free lower bound: how many edges are < value */
+	while (length > 1)
+	{
+		uint32_t	half = length / 2;
+
+		base = (base[half - 1] < value) ? base + half : base;
+		length -= half;
+	}
+	if (length == 1 && *base < value)
+		base++;
+	return (uint8_t) (1 + (base - edges));
+}
+
+/* ---------------------------------------------------------------- binned matrix */
+
+/*
+ * Codes of chosen rows for all features, one byte each, in groups of up to
+ * ML_GROUP_FEATURES features; inside a group row by row.  A group's histogram
+ * (16 * 256 * 8 bytes) fits the L1 cache, and one row of a group is one
+ * 16-byte load.
+ */
+#define ML_GROUP_FEATURES 16
+
+typedef struct MlBinned
+{
+	size_t		n_rows;
+	size_t		n_features;
+	size_t		n_groups;		/* n_features / 16, rounded up */
+	uint8_t   **group;			/* [n_groups][n_rows * ML_GROUP_FEATURES]; features
+								 * beyond n_features are 0 */
+} MlBinned;
+
+static inline uint8_t
+ml_binned_code(const MlBinned *binned, size_t row, size_t feature)
+{
+	return binned->group[feature / ML_GROUP_FEATURES]
+		[row * ML_GROUP_FEATURES + feature % ML_GROUP_FEATURES];
+}
+
+/* Bytes ml_binned_create will take from the arena. */
+extern size_t ml_binned_size(size_t n_rows, size_t n_features);
+
+/*
+ * Bins rows (position i of the matrix is rows.row[i]).  Parallel.
+ * Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
+ */
+extern MlStatus ml_binned_create(MlContext *ctx, const MlDataset *dataset,
+								 const MlSignature *signature, MlRows rows,
+								 MlBinned **binned);
+
+#endif							/* MLOPS_ENGINE_DATA_H */

@@ -1,0 +1,245 @@
+/*-------------------------------------------------------------------------
+ * learn.h
+ *	  The learners behind one interface, their parameters, and what they
+ *	  produce.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_ENGINE_LEARN_H
+#define MLOPS_ENGINE_LEARN_H
+
+#include "mlops/engine/data.h"
+#include "mlops/engine/eval.h"
+
+/* ---------------------------------------------------------------- parameters */
+
+typedef enum MlParamType
+{
+	ML_PARAM_INT,				/* int at offset */
+	ML_PARAM_FLOAT,				/* double at offset */
+	ML_PARAM_BOOL,				/* bool at offset */
+	ML_PARAM_CHOICE,			/* int at offset: position in choices */
+	ML_PARAM_CONSTRAINTS		/* MlConstraints at offset: {"feature": -1|0|1} */
+} MlParamType;
+
+/* One parameter: what mlops.algorithms shows and what params is checked by. */
+typedef struct MlParamSpec
+{
+	const char *name;			/* scikit-learn's or XGBoost's name */
+	MlParamType type;
+	size_t		offset;			/* in the learner's parameter struct */
+	double		default_value;	/* choices: the position */
+	double		minimum;
+	double		maximum;
+	bool		minimum_excluded;	/* the range is open at its lower end */
+	const char *const *choices; /* NULL-terminated, ML_PARAM_CHOICE only */
+	const char *meaning;		/* a sentence, with the unit */
+} MlParamSpec;
+
+typedef struct MlConstraint
+{
+	const char *feature;		/* name of a feature or of an input */
+	int			sign;			/* -1 falling, 0 free, 1 rising */
+} MlConstraint;
+
+typedef struct MlConstraints
+{
+	size_t		n;
+	const MlConstraint *constraint;
+} MlConstraints;
+
+/* ---------------------------------------------------------------- results */
+
+/*
+ * Trees over codes (see MlFeature).  A row with code c of node->feature goes
+ * left if
+ *	 c == 0: missing_left;
+ *	 numbers: c <= bin;
+ *	 categories: bit c of sets[node->set] is set (bit 0 is not used).
+ */
+typedef struct MlTreeNode
+{
+	int32_t		feature;		/* -1: leaf */
+	uint32_t	left;			/* children, counted from the tree's first node; */
+	uint32_t	right;			/* right == left + 1 */
+	uint32_t	set;			/* categories that go left */
+	uint8_t		bin;			/* numbers: the last code that goes left */
+	bool		missing_left;
+	bool		categorical;
+	double		value;			/* log odds added here (learning rate applied);
+								 * inner nodes: what a leaf here would add */
+	double		gain;			/* loss reduction of the split, 0 for leaves */
+	double		cover;			/* sum of hessians of the training rows here */
+	uint64_t	count;			/* training rows here */
+} MlTreeNode;
+
+typedef struct MlForest
+{
+	double		base_margin;	/* log odds before the first tree */
+	size_t		n_trees;
+	const uint32_t *first_node; /* [n_trees + 1] */
+	const MlTreeNode *nodes;
+	size_t		n_sets;
+	const uint64_t (*sets)[4];	/* 256 bits each */
+} MlForest;
+
+typedef enum MlTermKind
+{
+	ML_TERM_VALUE,				/* (value - mean) / scale, 0 when missing */
+	ML_TERM_LEVEL,				/* 1 if the feature's code is `code`, else 0 */
+	ML_TERM_MISSING				/* 1 if the feature is missing, else 0 */
+} MlTermKind;
+
+/*
+ * One column of a linear model's design.  Coefficients are for the column as
+ * described here (values standardised).
+ */
+typedef struct MlTerm
+{
+	uint32_t	feature;
+	MlTermKind	kind;
+	uint32_t	code;			/* ML_TERM_LEVEL */
+	double		mean;			/* ML_TERM_VALUE */
+	double		scale;			/* ML_TERM_VALUE: standard deviation, > 0 */
+	double		coefficient;
+	double		standard_error; /* NaN where none is defined (L1, aliased) */
+} MlTerm;
+
+typedef struct MlLinear
+{
+	double		intercept;
+	double		intercept_error;
+	size_t		n_terms;
+	const MlTerm *terms;
+} MlLinear;
+
+/* One point of a learning curve. */
+typedef struct MlCurveStep
+{
+	int			step;			/* round or iteration, from 1 */
+	double		train_loss;		/* log loss on the training rows, NaN if not computed */
+	double		validation;		/* task's metric on the validation rows, NaN if none */
+} MlCurveStep;
+
+#define ML_WARNING_SIZE 256
+
+typedef struct MlLearned
+{
+	const MlForest *forest;		/* exactly one of the two */
+	const MlLinear *linear;
+	int			iterations;		/* rounds kept, or iterations until convergence */
+	bool		converged;		/* iterative solvers; true for trees */
+	size_t		n_curve;
+	const MlCurveStep *curve;
+	char		warning[ML_WARNING_SIZE];	/* "" or one for the user, e.g. classes
+											 * are separable */
+} MlLearned;
+
+/* ---------------------------------------------------------------- interface */
+
+typedef struct MlTask
+{
+	const MlDataset *dataset;
+	const MlSignature *signature;
+	MlRows		train;			/* rows to learn from, in canonical order */
+	MlRows		validation;		/* n = 0: none (no early stopping) */
+	const MlBinned *binned_train;	/* the train rows' codes; position = train.row[i] */
+	const MlBinned *binned_validation;
+	const float *label;			/* by data set row: 0 or 1 */
+	const float *weight;		/* by data set row, class weights included; NULL: 1 */
+	MlMetric	metric;			/* for early stopping and the curve */
+	const void *params;			/* the learner's parameter struct */
+	uint64_t	seed;
+} MlTask;
+
+typedef struct MlLearner
+{
+	const char *name;			/* "gradient_boosting" */
+	const char *description;
+	const MlParamSpec *params;
+	size_t		n_params;
+	size_t		params_size;
+	bool		needs_blas;
+
+	/* max_bins the signature must be fitted with for these parameters */
+	int			(*max_bins) (const void *params);
+
+	/* Bytes fit will take from the arena at the most. */
+	size_t		(*memory_needed) (size_t n_train, size_t n_validation,
+								  const MlSignature *signature, const void *params,
+								  int n_threads);
+
+	/*
+	 * Learns.  Results live in ctx->arena; working memory is given back.
+	 * The same bits for any number of threads.  Calls ml_report_progress and
+	 * ml_check_abort at least every 20 ms.  Errors: ML_INVALID_ARGUMENT (a
+	 * constraint names no feature), ML_BAD_DATA, ML_OUT_OF_MEMORY, ML_ABORTED.
+	 */
+	MlStatus	(*fit) (MlContext *ctx, const MlTask *task, MlLearned *learned);
+} MlLearner;
+
+/* All learners, NULL-terminated, in the order they are shown. */
+extern const MlLearner *const ml_learners[];
+
+/* NULL if there is none of this name. */
+extern const MlLearner *ml_learner_by_name(const char *name);
+
+/* Fills a parameter struct with the defaults. */
+extern void ml_params_init(const MlLearner *learner, void *params);
+
+extern const MlLearner ml_gradient_boosting;
+extern const MlLearner ml_logistic_regression;
+
+typedef enum MlGrowPolicy
+{
+	ML_GROW_DEPTHWISE,
+	ML_GROW_LOSSGUIDE			/* leaf-wise: best gain first */
+} MlGrowPolicy;
+
+typedef struct MlGradientBoostingParams
+{
+	int			n_estimators;
+	double		learning_rate;
+	int			max_depth;		/* 0: no limit (then max_leaves must be set) */
+	int			max_leaves;		/* 0: no limit */
+	int			grow_policy;	/* MlGrowPolicy */
+	double		min_child_weight;
+	double		min_split_gain;
+	double		reg_lambda;
+	double		reg_alpha;
+	double		subsample;
+	double		colsample_bytree;
+	int			max_bins;
+	double		scale_pos_weight;
+	MlConstraints monotone_constraints;
+	int			early_stopping_rounds;	/* 0: off */
+} MlGradientBoostingParams;
+
+typedef enum MlPenalty
+{
+	ML_PENALTY_L2,
+	ML_PENALTY_L1,
+	ML_PENALTY_ELASTICNET,
+	ML_PENALTY_NONE
+} MlPenalty;
+
+typedef enum MlSolver
+{
+	ML_SOLVER_AUTO,				/* newton up to 512 columns, else lbfgs; coordinate
+								 * descent for l1 and elasticnet */
+	ML_SOLVER_NEWTON,
+	ML_SOLVER_LBFGS,
+	ML_SOLVER_COORDINATE_DESCENT
+} MlSolver;
+
+typedef struct MlLogisticRegressionParams
+{
+	int			penalty;		/* MlPenalty */
+	double		C;				/* inverse regularisation strength, as scikit-learn:
+								 * minimises C * sum(loss) + penalty(w) */
+	double		l1_ratio;		/* elasticnet: 0 = l2 .. 1 = l1 */
+	int			solver;			/* MlSolver */
+	int			max_iter;
+	double		tol;
+} MlLogisticRegressionParams;
+
+#endif							/* MLOPS_ENGINE_LEARN_H */

@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ * model.h
+ *	  A model as bytes: encode, verify, score in place.
+ *
+ * The bytes are little-endian, flat, without pointers: a header (magic, format
+ * version, section table), then sections, each 64-byte aligned with a CRC-32C
+ * of its own.  ml_model_open checks every length, index, offset and node link,
+ * and afterwards scores straight from the bytes.  docs/model-format.md
+ * describes every byte.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_ENGINE_MODEL_H
+#define MLOPS_ENGINE_MODEL_H
+
+#include "mlops/engine/learn.h"
+
+#define ML_MODEL_FORMAT 1
+#define ML_SCORE_BINS 64		/* bins of the score histogram, equal width on [0, 1] */
+
+/* What goes into a model. */
+typedef struct MlModelParts
+{
+	const char *algorithm;
+	const MlSignature *signature;
+	const MlForest *forest;		/* exactly one of the two */
+	const MlLinear *linear;
+	/* score = 1 / (1 + exp(-(margin_scale * margin + margin_offset))):
+	 * calibration and correction to the population's base rate; 1 and 0: none */
+	double		margin_scale;
+	double		margin_offset;
+	double		threshold;		/* flagged means score >= threshold */
+	const uint64_t *score_counts;	/* [ML_SCORE_BINS] baseline; NULL: all 0 */
+} MlModelParts;
+
+/*
+ * Encodes into ctx->arena.  The same parts give the same bytes.  Only edges
+ * that a split uses are kept for scoring; all edges stay in the baseline.
+ * Errors: ML_OUT_OF_MEMORY, ML_INVALID_ARGUMENT (over 65,535 features or 4 GiB).
+ */
+extern MlStatus ml_model_encode(MlContext *ctx, const MlModelParts *parts,
+								uint8_t **bytes, size_t *size);
+
+/* A verified model: pointers into the bytes.  Copyable while the bytes live. */
+typedef struct MlModel MlModel;
+
+/* Size of an MlModel for the caller to allocate (8-byte aligned). */
+extern size_t ml_model_struct_size(void);
+
+/*
+ * Verifies bytes (64-byte aligned, untrusted) and fills model.  On
+ * ML_CORRUPT a sentence saying what does not fit is written to message
+ * [ML_MESSAGE_SIZE].  Allocates nothing.
+ */
+extern MlStatus ml_model_open(const uint8_t *bytes, size_t size, MlModel *model,
+							  char *message);
+
+/* One input's value in a row to score. */
+typedef union MlValue
+{
+	double		number;			/* NUMBER, TIME: NaN = missing */
+	uint32_t	code;			/* CATEGORY: ml_model_category, 0 = missing */
+} MlValue;
+
+/* ---- what the model says about itself */
+extern const char *ml_model_algorithm(const MlModel *model);
+extern double ml_model_threshold(const MlModel *model);
+extern const char *ml_model_time_zone(const MlModel *model);
+extern size_t ml_model_n_inputs(const MlModel *model);
+extern const char *ml_model_input_name(const MlModel *model, size_t input);
+extern const char *ml_model_input_type(const MlModel *model, size_t input);
+extern MlColumnKind ml_model_input_kind(const MlModel *model, size_t input);
+extern size_t ml_model_n_features(const MlModel *model);
+extern const char *ml_model_feature_name(const MlModel *model, size_t feature);
+extern size_t ml_model_n_trees(const MlModel *model);	/* 0 for linear models */
+
+/* Code of a category's bytes: 1 .. n, or n + 1 for one that is not known. */
+extern uint32_t ml_model_category(const MlModel *model, size_t input,
+								  const void *bytes, size_t size);
+
+/* Total gain and number of splits of each feature (trees; 0 for linear). */
+extern void ml_model_importance(const MlModel *model, double *gain, uint64_t *splits);
+
+/* Terms of a linear model; 0 for trees.  term: 0 .. n-1. */
+typedef struct MlModelTerm
+{
+	const char *feature;
+	MlTermKind	kind;
+	const char *level;			/* ML_TERM_LEVEL: category bytes, or a number as text */
+	size_t		level_size;
+	double		mean;
+	double		scale;
+	double		coefficient;
+	double		standard_error;
+} MlModelTerm;
+extern size_t ml_model_n_terms(const MlModel *model);
+/* term == n_terms gives the intercept, with feature "(intercept)" */
+extern void ml_model_term(const MlModel *model, size_t term, MlModelTerm *out);
+
+/* ---- scoring */
+
+/* Bytes of working memory ml_model_score needs (any alignment). */
+extern size_t ml_model_scratch_size(const MlModel *model);
+
+/*
+ * Score of one row: values [n_inputs], scratch as above.  Pure: no allocation,
+ * no locks, no errors.
+ */
+extern double ml_model_score(const MlModel *model, const MlValue *values, void *scratch);
+
+/*
+ * Scores rows of a data set that has all inputs by name and kind; parallel.
+ * score [rows.n].  Errors: ML_INVALID_ARGUMENT (an input is missing or of
+ * another kind), ML_ABORTED, ML_OUT_OF_MEMORY.
+ */
+extern MlStatus ml_model_score_rows(MlContext *ctx, const MlModel *model,
+									const MlDataset *dataset, MlRows rows,
+									double *score);
+
+#endif							/* MLOPS_ENGINE_MODEL_H */
