@@ -24,7 +24,7 @@ EXTRA_CLEAN = build src/blas/*.o mlops_blas.so
 
 # PostgreSQL 15 leaves PGDLLEXPORT empty, which would hide everything under
 # -fvisibility=hidden; 16 and later define it this way themselves.
-PG_CPPFLAGS = -Iinclude '-DPGDLLEXPORT=__attribute__((visibility("default")))'
+PG_CPPFLAGS = -Iinclude -Isrc '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CFLAGS   = -std=gnu11 -O3 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               -fvisibility=hidden -ffp-contract=off
@@ -66,7 +66,7 @@ UNIT_DIR     = build/unit$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 comma       := ,
 UNIT_CC      = $(CC)
 UNIT_CFLAGS  = -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
-               -Wno-missing-field-initializers -ffp-contract=off -Iinclude -Itest/unit \
+               -Wno-missing-field-initializers -ffp-contract=off -Iinclude -Isrc -Itest/unit \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 UNIT_TESTS   = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/test_*.c)))
 UNIT_ENGINE  = $(patsubst src/%.c,$(UNIT_DIR)/%.o,$(ENGINE_SOURCES)) $(UNIT_DIR)/blas/reference.o

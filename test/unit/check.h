@@ -6,6 +6,7 @@
 #define MLOPS_TEST_CHECK_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

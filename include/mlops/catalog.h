@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ * catalog.h
+ *	  Typed access to the tables of schema mlops_catalog.
+ *
+ * Reads are index scans with a fresh catalog snapshot, like PostgreSQL's own
+ * look-ups of its catalog: no SPI, no privileges needed, and allowed in
+ * parallel workers and on standbys.  Writes are SQL run as the owner of the
+ * catalog; whoever calls them has checked the user's right to do so.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_CATALOG_H
+#define MLOPS_CATALOG_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+
+/* ---------------------------------------------------------------- reads */
+
+typedef struct MlCatalogModel
+{
+	int64		model_id;
+	Oid			owner;
+} MlCatalogModel;
+
+typedef struct MlCatalogVersion
+{
+	int64		version_id;
+	int64		model_id;
+	int32		version;
+	double		threshold;
+	int64		size;
+	uint8		sha256[32];
+	char		target[NAMEDATALEN];
+	char	   *positive;		/* NULL: boolean or 0/1; in the caller's context */
+} MlCatalogVersion;
+
+typedef struct MlCatalogRoute
+{
+	int64		version_id;
+	bool		has_threshold;
+	double		threshold;
+	char	   *variant;
+} MlCatalogRoute;
+
+/* OID of a catalog table; an error with a hint if the extension is not there. */
+extern Oid	mlcat_relation(const char *table);
+
+/* Role that owns the catalog. */
+extern Oid	mlcat_owner(void);
+
+/* False if there is no such row. */
+extern bool mlcat_model_by_name(const char *name, MlCatalogModel *model);
+extern bool mlcat_version_by_number(int64 model_id, int32 version, MlCatalogVersion *out);
+extern bool mlcat_version_by_id(int64 version_id, MlCatalogVersion *out);
+extern bool mlcat_primary_route(int64 model_id, MlCatalogRoute *route);
+
+/*
+ * Copies the parts of a version's bytes to bytes [size].  An error (data
+ * corrupted) if they are missing or do not add up to size.
+ */
+extern void mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size);
+
+/* ---------------------------------------------------------------- writes */
+
+/*
+ * Runs SQL on the catalog as its owner.  parameters: NULL pointers in nulls
+ * ('n' / ' ', may be NULL).  Between mlcat_begin and mlcat_end the current
+ * user is the catalog's owner and SPI is connected; nothing of the user's may
+ * run.
+ */
+typedef struct MlCatalogScope
+{
+	Oid			user;
+	int			security_context;
+} MlCatalogScope;
+
+extern void mlcat_begin(MlCatalogScope *scope);
+extern void mlcat_end(MlCatalogScope *scope);
+
+/* SPI result code is checked; returns the number of rows. */
+extern uint64 mlcat_execute(const char *sql, int n, Oid *types, Datum *values,
+							const char *nulls);
+
+/* As above for a statement that returns one value in one row. */
+extern Datum mlcat_execute_value(const char *sql, int n, Oid *types, Datum *values,
+								 const char *nulls, bool *isnull);
+
+#endif							/* MLOPS_CATALOG_H */

@@ -1,0 +1,126 @@
+/*-------------------------------------------------------------------------
+ * registry.h
+ *	  Models, versions and runs: names, who may do what, and recording.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_REGISTRY_H
+#define MLOPS_REGISTRY_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+
+#include "mlops/catalog.h"
+
+/* ---------------------------------------------------------------- names */
+
+/* Error (22023) unless name matches [a-z0-9_][a-z0-9_.-]{0,62}. */
+extern void mlreg_check_name(const char *name);
+
+/* "fraud" (what is deployed), "fraud/3" (a version), "fraud@champion" (an alias). */
+typedef struct MlModelReference
+{
+	char	   *name;
+	int			version;		/* 0: not given */
+	char	   *alias;			/* NULL: not given */
+} MlModelReference;
+
+/* Error (22023) if text is none of the three. */
+extern void mlreg_parse_reference(const char *text, MlModelReference *reference);
+
+/* Error (42704) for a model that does not exist, with the nearest name as hint. */
+extern void mlreg_no_such_model(const char *name) pg_attribute_noreturn();
+
+/* Error (42704) for a version that does not exist, listing what there is. */
+extern void mlreg_no_such_version(const char *name, int version) pg_attribute_noreturn();
+
+/* ---------------------------------------------------------------- rights */
+
+/*
+ * Error (42501) unless the current user is the owner's member.  verb completes
+ * "permission denied to ... model".
+ */
+extern void mlreg_check_right(const char *model, Oid owner, const char *verb);
+
+/* ---------------------------------------------------------------- recording */
+
+typedef struct MlNamedText
+{
+	const char *name;
+	const char *value;
+} MlNamedText;
+
+typedef struct MlNamedFigure
+{
+	const char *name;
+	int			step;
+	double		value;			/* NaN is stored as NULL */
+} MlNamedFigure;
+
+/* Everything that a finished training leaves in the catalog. */
+typedef struct MlRegistration
+{
+	const char *model;
+	const char *experiment;		/* NULL: the model's name */
+	const char *algorithm;
+	const char *target;
+	const char *positive;		/* NULL: boolean or 0/1 */
+	int64		seed;
+	Jsonb	   *tags;
+	TimestampTz started_at;
+
+	/* data set */
+	const char *source;			/* NULL: a query */
+	const char *query;
+	char		content_hash[33];
+	int64		rows;
+	int64		positives;
+	int64		unlabelled;
+	int64		train_rows;
+	int64		validation_rows;
+	int64		test_rows;
+	const char *time_column;	/* NULL: none */
+	double		time_from;		/* seconds since 1970, local */
+	double		time_to;
+	const char *time_zone;
+	const char *columns;		/* JSON text */
+
+	int			n_params;
+	const MlNamedText *params;
+	int			n_figures;
+	const MlNamedFigure *figures;
+
+	/* version */
+	const char *signature;		/* JSON text */
+	const char *metrics;		/* JSON text */
+	double		threshold;
+	const uint8 *bytes;
+	size_t		size;
+} MlRegistration;
+
+/*
+ * Records the run and registers its version in the current transaction.  The
+ * model is created if there is none, else the user must own it.
+ */
+extern void mlreg_register(const MlRegistration *registration,
+						   int *version, int64 *run_id, uint8 sha256[32]);
+
+/* SHA-256 of bytes. */
+extern void mlreg_sha256(const uint8 *bytes, size_t size, uint8 sha256[32]);
+
+/* ---------------------------------------------------------------- deployment */
+
+/*
+ * Makes a version what the model's name answers with.  action is "deploy" or
+ * "rollback"; threshold may be NULL.  Returns the deployment's id.
+ */
+extern int64 mlreg_deploy(const char *model, int version, const char *action,
+						  const char *strategy, const double *threshold, const char *note);
+
+/*
+ * Goes back to the given version, or (0) to the previous distinct one.
+ */
+extern int64 mlreg_rollback(const char *model, int version, const char *reason);
+
+#endif							/* MLOPS_REGISTRY_H */

@@ -1,0 +1,128 @@
+/*-------------------------------------------------------------------------
+ * serve.h
+ *	  Models ready to score: the session's cache, call sites, rows to values.
+ *
+ * A session keeps verified model bytes by version (they never change) and
+ * drops the least recently used beyond mlops.cache_size.  What a name answers
+ * with is remembered at each call site (a function's fn_extra) together with
+ * the generation of the session's knowledge; an invalidation message on the
+ * catalog raises the generation, so that a deployment takes effect at its
+ * commit, in every session and on every standby.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_SERVE_H
+#define MLOPS_SERVE_H
+
+#include "postgres.h"
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "fmgr.h"
+
+#include "mlops/catalog.h"
+#include "mlops/engine/model.h"
+#include "mlops/ingest.h"
+
+/* Called once, when the library is loaded. */
+extern void mlserve_register_invalidation(void);
+
+/* ---------------------------------------------------------------- models */
+
+/* A version's verified bytes in this session's cache. */
+typedef struct MlServedModel
+{
+	int64		version_id;		/* hash key */
+	int			pins;			/* call sites that use it; never dropped while > 0 */
+	uint64		used;			/* clock of the last use, for eviction */
+	size_t		size;
+	MemoryContext context;		/* owns everything below */
+	MlModel    *model;
+	MlCatalogVersion version;
+} MlServedModel;
+
+/*
+ * What a model reference ("fraud", "fraud/3") stands for now.  The user's
+ * right to it is checked.  The model is pinned until the current memory
+ * context is reset.  Errors: no such model, version or deployment; no right;
+ * corrupt bytes.
+ */
+typedef struct MlResolved
+{
+	MlServedModel *served;
+	double		threshold;
+	const char *variant;		/* "primary", or NULL for a named version */
+} MlResolved;
+
+extern void mlserve_resolve(const char *reference, const char *verb, MlResolved *resolved);
+
+/* The same for a version given by number, whatever is deployed. */
+extern void mlserve_resolve_version(const char *model, int version, const char *verb,
+									MlResolved *resolved);
+
+/* ---------------------------------------------------------------- rows */
+
+/* Where each input of a model is in a row type. */
+typedef struct MlRowMap
+{
+	size_t		n_inputs;
+	int		   *attribute;		/* [n_inputs] from 0 */
+	MlConverter *converter;		/* [n_inputs] */
+} MlRowMap;
+
+/*
+ * Maps a model's inputs to a row type by name.  An anonymous ROW(...) is
+ * mapped by position if number and kinds of its columns fit.  Errors: missing
+ * columns (42703, all are named), columns of another kind (42804).  Allocated
+ * in the current memory context.
+ */
+extern MlRowMap *mlserve_map_row(const MlModel *model, TupleDesc desc);
+
+/* Values of a row for scoring. */
+extern void mlserve_fill_values(const MlModel *model, const MlRowMap *map,
+								const Datum *datums, const bool *nulls, MlValue *values);
+
+/* ---------------------------------------------------------------- call sites */
+
+/* A call site's memory: one function in one query. */
+typedef struct MlScorer MlScorer;
+
+/*
+ * The scorer of this call site for a reference (and a version, 0: as the
+ * reference says), up to date with the catalog.  Cheap when nothing changed.
+ */
+extern MlScorer *mlserve_scorer(FmgrInfo *flinfo, text *reference, int version);
+
+/* Scores a composite or jsonb value of the given type. */
+extern double mlserve_score_datum(MlScorer *scorer, Oid type, Datum features);
+
+/* Scores a row given as a tuple. */
+extern double mlserve_score_tuple(MlScorer *scorer, HeapTuple tuple, TupleDesc desc);
+
+/* Scores a row given as values and nulls of desc's columns. */
+extern double mlserve_score_values(MlScorer *scorer, TupleDesc desc,
+								   const Datum *datums, const bool *nulls);
+
+extern const MlResolved *mlserve_scorer_resolved(const MlScorer *scorer);
+
+/* ---------------------------------------------------------------- evaluation */
+
+/* A source's rows with labels and scores of a model, for evaluate and curve. */
+typedef struct MlScoredRows
+{
+	size_t		n;				/* labelled rows */
+	double	   *score;
+	float	   *label;
+	const MlDataset *dataset;	/* columns of `by` are the last n_by ones */
+	MlRows		rows;			/* data set row of each */
+	int			first_by;
+} MlScoredRows;
+
+/*
+ * Reads the source (target NULL: the one recorded at training), scores every
+ * labelled row.  by columns are read as text.  Everything is in ctx's arena.
+ */
+extern void mlserve_score_source(MlContext *ctx, const MlResolved *resolved,
+								 const MlSource *source, const char *target,
+								 List *by, MlScoredRows *out);
+
+#endif							/* MLOPS_SERVE_H */

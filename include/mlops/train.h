@@ -1,0 +1,104 @@
+/*-------------------------------------------------------------------------
+ * train.h
+ *	  One training, from a source to a registered version.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_TRAIN_H
+#define MLOPS_TRAIN_H
+
+#include "postgres.h"
+
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+#include "mlops/engine/eval.h"
+#include "mlops/engine/learn.h"
+#include "mlops/json.h"
+
+/* The arguments of mlops.train; NULL where not given. */
+typedef struct MlTrainRequest
+{
+	char	   *model;
+	Oid			source;
+	char	   *query;
+	char	   *target;
+	char	   *algorithm;
+	ArrayType  *features;		/* name[] */
+	ArrayType  *exclude;		/* name[] */
+	char	   *key;
+	char	   *time_column;
+	char	   *weight;
+	char	   *positive;
+	Jsonb	   *params;
+	Jsonb	   *preprocess;
+	Jsonb	   *split;
+	char	   *metric;
+	Jsonb	   *threshold;
+	char	   *experiment;
+	Jsonb	   *tags;
+	int64		seed;
+} MlTrainRequest;
+
+typedef struct MlTrainResult
+{
+	int			version;
+	int64		run_id;
+	Jsonb	   *metrics;
+} MlTrainResult;
+
+/* Trains, judges and registers; everything that can go wrong is an error. */
+extern void mltrain_train(const MlTrainRequest *request, MlTrainResult *result);
+
+/* ---------------------------------------------------------------- options */
+
+/*
+ * The learner of a name; an error (22023) that lists the learners otherwise.
+ */
+extern const MlLearner *mltrain_learner(const char *name);
+
+/*
+ * Fills the learner's parameter struct from jsonb; unknown keys, other types
+ * and values out of range are errors that name what is allowed.
+ */
+extern void *mltrain_parse_params(const MlLearner *learner, Jsonb *json);
+
+/* A parameter's value as text. */
+extern char *mltrain_param_text(const MlParamSpec *spec, const void *params);
+
+/* A parameter's default as text, NULL if it has none to show. */
+extern char *mltrain_param_default(const MlParamSpec *spec);
+
+/* How to choose a threshold; cost columns are named, not yet read. */
+typedef struct MlThresholdRequest
+{
+	MlThresholdPolicy policy;
+	char	   *false_positive_column;	/* NULL: policy.costs.false_positive */
+	char	   *false_negative_column;	/* NULL: policy.costs.false_negative */
+} MlThresholdRequest;
+
+extern void mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request);
+
+typedef struct MlSplitRequest
+{
+	double		validation;		/* share, default 0.1 */
+	double		test;			/* share, default 0.2 */
+	char	   *fold;			/* column, NULL: none */
+	bool		at_times;
+	double		validation_from;	/* seconds, as in the data set */
+	double		test_from;
+	double		test_to;		/* infinity if not given */
+	double		label_delay;	/* seconds before test_from that are left out */
+} MlSplitRequest;
+
+extern void mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
+								MlSplitRequest *request);
+
+typedef struct MlPreprocessRequest
+{
+	bool		balanced;		/* class_weight: balanced */
+	double		weight[2];		/* class_weight of negatives and positives */
+} MlPreprocessRequest;
+
+extern void mltrain_parse_preprocess(Jsonb *json, MlPreprocessRequest *request);
+
+#endif							/* MLOPS_TRAIN_H */

@@ -1,0 +1,63 @@
+-- Training and judging.
+
+CREATE FUNCTION mlops.train(
+	INOUT model text,
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	target name DEFAULT NULL,
+	algorithm text DEFAULT 'gradient_boosting',
+	features name[] DEFAULT NULL,
+	exclude name[] DEFAULT NULL,
+	key name DEFAULT NULL,
+	time_column name DEFAULT NULL,
+	weight name DEFAULT NULL,
+	positive text DEFAULT NULL,
+	params jsonb DEFAULT '{}',
+	preprocess jsonb DEFAULT '{}',
+	split jsonb DEFAULT '{}',
+	metric text DEFAULT 'pr_auc',
+	threshold jsonb DEFAULT '{"max": "f1"}',
+	experiment text DEFAULT NULL,
+	tags jsonb DEFAULT '{}',
+	seed bigint DEFAULT 42,
+	OUT version int,
+	OUT run_id bigint,
+	OUT metrics jsonb)
+	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000
+	AS 'MODULE_PATHNAME', 'mlops_train';
+COMMENT ON FUNCTION mlops.train(text, regclass, text, name, text, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
+	'Trains a model on a table, view or query and registers it as a new version; nothing is deployed';
+
+CREATE FUNCTION mlops.evaluate(
+	model text,
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	target name DEFAULT NULL,
+	threshold float8 DEFAULT NULL,
+	by name[] DEFAULT NULL)
+	RETURNS TABLE (segment jsonb, rows bigint, positives bigint, roc_auc float8, pr_auc float8,
+		log_loss float8, brier float8, ks float8, accuracy float8, "precision" float8, recall float8,
+		f1 float8, mcc float8, false_positive_rate float8, alert_rate float8, expected_cost float8)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10
+	AS 'MODULE_PATHNAME', 'mlops_evaluate';
+COMMENT ON FUNCTION mlops.evaluate(text, regclass, text, name, float8, name[]) IS
+	'Judges a model on labelled rows: a row for all of them, then one for each segment of the columns in by';
+
+CREATE FUNCTION mlops.curve(
+	model text,
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	kind text DEFAULT 'pr',
+	points int DEFAULT 200)
+	RETURNS TABLE (threshold float8, x float8, y float8, flagged bigint)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 200
+	AS 'MODULE_PATHNAME', 'mlops_curve';
+COMMENT ON FUNCTION mlops.curve(text, regclass, text, text, int) IS
+	'Points of a curve of a model on labelled rows: pr (recall, precision), roc (false and true positive rate), gain (share flagged, recall), calibration (mean score, share of positives)';
+
+CREATE FUNCTION mlops_catalog.learner_parameters()
+	RETURNS TABLE (algorithm text, description text, parameter text, type text, default_value text,
+		minimum float8, maximum float8, choices text, meaning text)
+	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 50
+	AS 'MODULE_PATHNAME', 'mlops_learner_parameters';
+COMMENT ON FUNCTION mlops_catalog.learner_parameters() IS 'Every parameter of every learner';

@@ -1,0 +1,292 @@
+/*-------------------------------------------------------------------------
+ * evaluate.c
+ *	  Judging a model on a source: mlops.evaluate and mlops.curve.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+#include "mlops/serve.h"
+
+MLOPS_FUNCTION(mlops_evaluate);
+MLOPS_FUNCTION(mlops_curve);
+
+/* The model, the source and its scored rows, from the common arguments. */
+static MlContext *
+score_arguments(FunctionCallInfo fcinfo, const char *target, List *by,
+				MlResolved *resolved, MlScoredRows *scored)
+{
+	MlContext  *ctx;
+	MlSource   *source;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"model\" must not be null")));
+	mlserve_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), "evaluate", resolved);
+	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
+							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
+	mlserve_score_source(ctx, resolved, source, target, by, scored);
+	return ctx;
+}
+
+/* ---- segments */
+
+/* Rows with the same values in all `by` columns. */
+typedef struct Segment
+{
+	size_t		first;			/* in the sorted order */
+	size_t		n;
+} Segment;
+
+/* Sorts rows by their codes in the `by` columns, first sight first. */
+typedef struct SegmentOrder
+{
+	const MlScoredRows *scored;
+	int			n_by;
+} SegmentOrder;
+
+static int
+compare_rows(const void *a, const void *b, void *arg)
+{
+	const SegmentOrder *order = (const SegmentOrder *) arg;
+	size_t		i = *(const uint32_t *) a;
+	size_t		j = *(const uint32_t *) b;
+
+	for (int c = 0; c < order->n_by; c++)
+	{
+		const MlColumn *column = &order->scored->dataset->columns[order->scored->first_by + c];
+		uint32_t	x = ml_column_code(column, order->scored->rows.row[i]);
+		uint32_t	y = ml_column_code(column, order->scored->rows.row[j]);
+
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return i < j ? -1 : i > j;
+}
+
+/* {"country": "DE", "channel": null} */
+static char *
+segment_json(const MlScoredRows *scored, int n_by, size_t row)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (int c = 0; c < n_by; c++)
+	{
+		const MlColumn *column = &scored->dataset->columns[scored->first_by + c];
+		uint32_t	code = ml_column_code(column, row);
+
+		if (c > 0)
+			appendStringInfoString(&json, ", ");
+		escape_json(&json, column->name);
+		appendStringInfoString(&json, ": ");
+		if (code == ML_MISSING_CODE)
+			appendStringInfoString(&json, "null");
+		else
+		{
+			size_t		size;
+			const char *bytes = ml_dictionary_bytes(column->dictionary, code, &size);
+
+			escape_json(&json, pnstrdup(bytes, size));
+		}
+	}
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+static void
+put_evaluation(ReturnSetInfo *result, const char *segment, const MlEvaluation *e)
+{
+	const double figures[] = {e->roc_auc, e->pr_auc, e->log_loss, e->brier, e->ks, e->accuracy,
+		e->precision, e->recall, e->f1, e->mcc, e->false_positive_rate, e->alert_rate,
+	e->expected_cost};
+	Datum		values[3 + lengthof(figures)];
+	bool		nulls[3 + lengthof(figures)] = {false};
+
+	values[0] = DirectFunctionCall1(jsonb_in, CStringGetDatum(segment));
+	values[1] = Int64GetDatum((int64) e->rows);
+	values[2] = Int64GetDatum((int64) e->positives);
+	for (int i = 0; i < lengthof(figures); i++)
+	{
+		values[3 + i] = Float8GetDatum(figures[i]);
+		nulls[3 + i] = isnan(figures[i]);
+	}
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static List *
+by_columns(FunctionCallInfo fcinfo, int argument)
+{
+	List	   *names = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	if (PG_ARGISNULL(argument))
+		return NIL;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
+					  &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i])
+			names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
+	}
+	return names;
+}
+
+/*
+ * mlops.evaluate(model text, source regclass, query text, target name,
+ *				  threshold float8, by name[]) -> a row for all, then a segment each
+ */
+Datum
+mlops_evaluate(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	List	   *by = by_columns(fcinfo, 5);
+	int			n_by = list_length(by);
+	MlResolved	resolved;
+	MlScoredRows scored = {0};
+	MlContext  *ctx;
+	MlEvaluation evaluation;
+	double		threshold;
+	MemoryContext caller;
+	MemoryContext work;
+
+	InitMaterializedSRF(fcinfo, 0);
+	work = AllocSetContextCreate(CurrentMemoryContext, "mlops evaluation", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(work);
+	ctx = score_arguments(fcinfo, PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3)), by,
+						  &resolved, &scored);
+	threshold = PG_ARGISNULL(4) ? resolved.threshold : PG_GETARG_FLOAT8(4);
+
+	mlbase_check(ctx, ml_evaluate(ctx, scored.n, scored.score, scored.label, NULL, NULL,
+								  threshold, &evaluation));
+	put_evaluation(result, "{}", &evaluation);
+
+	if (n_by > 0 && scored.n > 0)
+	{
+		SegmentOrder order = {&scored, n_by};
+		uint32_t   *row = MemoryContextAllocHuge(work, scored.n * sizeof(uint32_t));
+		double	   *score = MemoryContextAllocHuge(work, scored.n * sizeof(double));
+		float	   *label = MemoryContextAllocHuge(work, scored.n * sizeof(float));
+		size_t		first = 0;
+
+		for (size_t i = 0; i < scored.n; i++)
+			row[i] = (uint32_t) i;
+		qsort_arg(row, scored.n, sizeof(uint32_t), compare_rows, &order);
+		for (size_t i = 0; i < scored.n; i++)
+		{
+			score[i] = scored.score[row[i]];
+			label[i] = scored.label[row[i]];
+		}
+		while (first < scored.n)
+		{
+			size_t		end = first + 1;
+			char	   *segment = segment_json(&scored, n_by, scored.rows.row[row[first]]);
+
+			while (end < scored.n)
+			{
+				bool		same = true;
+
+				for (int c = 0; c < n_by && same; c++)
+				{
+					const MlColumn *column = &scored.dataset->columns[scored.first_by + c];
+
+					same = ml_column_code(column, scored.rows.row[row[first]]) ==
+						ml_column_code(column, scored.rows.row[row[end]]);
+				}
+				if (!same)
+					break;
+				end++;
+			}
+			mlbase_check(ctx, ml_evaluate(ctx, end - first, score + first, label + first,
+										  NULL, NULL, threshold, &evaluation));
+			put_evaluation(result, segment, &evaluation);
+			first = end;
+			CHECK_FOR_INTERRUPTS();
+		}
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return (Datum) 0;
+}
+
+/*
+ * mlops.curve(model text, source regclass, query text, kind text, points int)
+ *	  -> TABLE(threshold, x, y, flagged)
+ */
+Datum
+mlops_curve(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *kind_text = PG_ARGISNULL(3) ? "pr" : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	int			points = PG_ARGISNULL(4) ? 200 : PG_GETARG_INT32(4);
+	int			kind = 0;
+	MlResolved	resolved;
+	MlScoredRows scored = {0};
+	MlRanking	ranking;
+	MlCurvePoint *curve;
+	size_t		n;
+	MlContext  *ctx;
+	MemoryContext caller;
+	MemoryContext work;
+
+	while (kind < ML_CURVE_COUNT && strcmp(ml_curve_names[kind], kind_text) != 0)
+		kind++;
+	if (kind == ML_CURVE_COUNT)
+	{
+		StringInfoData valid;
+
+		initStringInfo(&valid);
+		for (int i = 0; i < ML_CURVE_COUNT; i++)
+			appendStringInfo(&valid, "%s%s", i ? ", " : "", ml_curve_names[i]);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized kind of curve \"%s\"", kind_text),
+				 errhint("Valid kinds are: %s.", valid.data)));
+	}
+	if (points < 2 || points > 1000000)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value %d of \"points\" is out of range", points),
+				 errdetail("It must be between 2 and 1000000.")));
+
+	InitMaterializedSRF(fcinfo, 0);
+	work = AllocSetContextCreate(CurrentMemoryContext, "mlops curve", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(work);
+	ctx = score_arguments(fcinfo, NULL, NIL, &resolved, &scored);
+	mlbase_check(ctx, ml_ranking_create(ctx, scored.n, scored.score, scored.label, NULL, &ranking));
+	mlbase_check(ctx, ml_curve(ctx, &ranking, (MlCurveKind) kind, points, &curve, &n));
+	for (size_t i = 0; i < n; i++)
+	{
+		const double figures[] = {curve[i].threshold, curve[i].x, curve[i].y};
+		Datum		values[4];
+		bool		nulls[4] = {false};
+
+		for (int c = 0; c < 3; c++)
+		{
+			values[c] = Float8GetDatum(figures[c]);
+			nulls[c] = isnan(figures[c]);
+		}
+		values[3] = Int64GetDatum((int64) curve[i].flagged);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return (Datum) 0;
+}

@@ -1,0 +1,217 @@
+/*-------------------------------------------------------------------------
+ * score.c
+ *	  Scoring rows: score, predict, score_version, score_table, score_trigger.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/tuptable.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "mlops/base.h"
+#include "mlops/registry.h"
+#include "mlops/serve.h"
+
+MLOPS_FUNCTION(mlops_score);
+MLOPS_FUNCTION(mlops_score_version);
+MLOPS_FUNCTION(mlops_predict);
+MLOPS_FUNCTION(mlops_score_table);
+MLOPS_FUNCTION(mlops_score_trigger);
+
+/* mlops.score(model text, features anyelement) -> float8 */
+Datum
+mlops_score(PG_FUNCTION_ARGS)
+{
+	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0);
+
+	PG_RETURN_FLOAT8(mlserve_score_datum(scorer, get_fn_expr_argtype(fcinfo->flinfo, 1),
+										 PG_GETARG_DATUM(1)));
+}
+
+/* mlops.score_version(model text, version int, features anyelement) -> float8 */
+Datum
+mlops_score_version(PG_FUNCTION_ARGS)
+{
+	int			version = PG_GETARG_INT32(1);
+	text	   *model = PG_GETARG_TEXT_PP(0);
+
+	if (version < 1)
+		mlreg_no_such_version(text_to_cstring(model), version);
+	PG_RETURN_FLOAT8(mlserve_score_datum(mlserve_scorer(fcinfo->flinfo, model, version),
+										 get_fn_expr_argtype(fcinfo->flinfo, 2),
+										 PG_GETARG_DATUM(2)));
+}
+
+/* mlops.predict(model text, features anyelement) -> mlops.prediction */
+Datum
+mlops_predict(PG_FUNCTION_ARGS)
+{
+	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0);
+	const MlResolved *resolved = mlserve_scorer_resolved(scorer);
+	double		score = mlserve_score_datum(scorer, get_fn_expr_argtype(fcinfo->flinfo, 1),
+											PG_GETARG_DATUM(1));
+	TupleDesc	desc;
+	Datum		values[5];
+	bool		nulls[5] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Float8GetDatum(score);
+	values[1] = BoolGetDatum(score >= resolved->threshold);
+	values[2] = Float8GetDatum(resolved->threshold);
+	values[3] = Int32GetDatum(resolved->served->version.version);
+	nulls[4] = resolved->variant == NULL;
+	values[4] = resolved->variant ? CStringGetTextDatum(resolved->variant) : (Datum) 0;
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/* ---- score_table: every row of a source */
+
+typedef struct TableScorer
+{
+	ReturnSetInfo *result;
+	MlScorer   *scorer;
+	TupleDesc	desc;			/* the source's */
+	int			key;			/* position of the key column, -1: none */
+	Oid			key_output;
+	MemoryContext row_context;
+	uint64		n_rows;
+} TableScorer;
+
+static void
+score_slot(TupleTableSlot *slot, void *arg)
+{
+	TableScorer *table = (TableScorer *) arg;
+	MemoryContext caller = MemoryContextSwitchTo(table->row_context);
+	double		threshold = mlserve_scorer_resolved(table->scorer)->threshold;
+	double		score;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	slot_getallattrs(slot);
+	score = mlserve_score_values(table->scorer, table->desc, slot->tts_values, slot->tts_isnull);
+	nulls[0] = table->key < 0 || slot->tts_isnull[table->key];
+	if (!nulls[0])
+		values[0] = CStringGetTextDatum(OidOutputFunctionCall(table->key_output,
+															  slot->tts_values[table->key]));
+	values[1] = Float8GetDatum(score);
+	values[2] = BoolGetDatum(score >= threshold);
+	tuplestore_putvalues(table->result->setResult, table->result->setDesc, values, nulls);
+	MemoryContextSwitchTo(caller);
+	if ((++table->n_rows & 1023) == 0)
+		MemoryContextReset(table->row_context);
+}
+
+/* The slots of a table have its dropped columns too; describe what arrives. */
+static MlSource *
+source_without_dropped(Oid relation, const char *query)
+{
+	MlSource   *source = mling_describe(relation, query);
+
+	if (OidIsValid(relation))
+		return mling_describe(InvalidOid, source->query);
+	return source;
+}
+
+/*
+ * mlops.score_table(model text, source regclass, query text, key name)
+ *	  -> SETOF (key text, score float8, flagged boolean)
+ */
+Datum
+mlops_score_table(PG_FUNCTION_ARGS)
+{
+	TableScorer table = {0};
+	MlSource   *source;
+	bool		varlena;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"model\" must not be null")));
+	InitMaterializedSRF(fcinfo, 0);
+	table.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	table.scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0);
+	source = source_without_dropped(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
+									PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	table.desc = source->desc;
+	table.key = -1;
+	if (!PG_ARGISNULL(3))
+	{
+		table.key = mling_column(source, NameStr(*PG_GETARG_NAME(3)), "key");
+		getTypeOutputInfo(TupleDescAttr(source->desc, table.key)->atttypid,
+						  &table.key_output, &varlena);
+	}
+	table.row_context = AllocSetContextCreate(CurrentMemoryContext, "mlops score rows",
+											  ALLOCSET_DEFAULT_SIZES);
+	mling_each_row(source, score_slot, &table);
+	MemoryContextDelete(table.row_context);
+	return (Datum) 0;
+}
+
+/* ---- score_trigger */
+
+static int
+trigger_column(TupleDesc desc, const char *name, Oid type, const char *type_text)
+{
+	int			attribute = SPI_fnumber(desc, name);
+
+	if (attribute <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of score_trigger does not exist in the table", name)));
+	if (TupleDescAttr(desc, attribute - 1)->atttypid != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of score_trigger must be of type %s", name, type_text)));
+	return attribute;
+}
+
+/*
+ * BEFORE INSERT OR UPDATE ... EXECUTE FUNCTION
+ *	  mlops.score_trigger('model', 'score_column' [, 'flag_column'])
+ */
+Datum
+mlops_score_trigger(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	Trigger    *trigger;
+	TupleDesc	desc;
+	HeapTuple	row;
+	MlScorer   *scorer;
+	int			columns[2];
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+	double		score;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"score_trigger\" must be fired BEFORE INSERT OR UPDATE FOR EACH ROW")));
+	trigger = data->tg_trigger;
+	if (trigger->tgnargs < 2 || trigger->tgnargs > 3)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("score_trigger takes 2 or 3 arguments, not %d", trigger->tgnargs),
+				 errhint("They are: model, score column [, flag column].")));
+	desc = RelationGetDescr(data->tg_relation);
+	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+
+	columns[0] = trigger_column(desc, trigger->tgargs[1], FLOAT8OID, "double precision");
+	if (trigger->tgnargs == 3)
+		columns[1] = trigger_column(desc, trigger->tgargs[2], BOOLOID, "boolean");
+
+	scorer = mlserve_scorer(fcinfo->flinfo, cstring_to_text(trigger->tgargs[0]), 0);
+	score = mlserve_score_tuple(scorer, row, desc);
+	values[0] = Float8GetDatum(score);
+	values[1] = BoolGetDatum(score >= mlserve_scorer_resolved(scorer)->threshold);
+	return PointerGetDatum(heap_modify_tuple_by_cols(row, desc, trigger->tgnargs - 1,
+													 columns, values, nulls));
+}

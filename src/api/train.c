@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ * train.c
+ *	  mlops.train, and what the learners' parameters are.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+#include "mlops/base.h"
+#include "mlops/train.h"
+
+MLOPS_FUNCTION(mlops_train);
+MLOPS_FUNCTION(mlops_learner_parameters);
+
+static char *
+text_argument(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+static char *
+name_argument(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(i)));
+}
+
+static Jsonb *
+json_argument(FunctionCallInfo fcinfo, int i)
+{
+	if (PG_ARGISNULL(i))
+		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+	return PG_GETARG_JSONB_P(i);
+}
+
+static char *
+required_argument(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	if (PG_ARGISNULL(i))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"%s\" must not be null", name)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+/*
+ * mlops.train(model, source, query, target, algorithm, features, exclude, key,
+ *			   time_column, weight, positive, params, preprocess, split, metric,
+ *			   threshold, experiment, tags, seed)
+ *	  -> (model, version, run_id, metrics)
+ */
+Datum
+mlops_train(PG_FUNCTION_ARGS)
+{
+	MlTrainRequest request = {0};
+	MlTrainResult result;
+	TupleDesc	desc;
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	request.model = required_argument(fcinfo, 0, "model");
+	request.source = PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1);
+	request.query = text_argument(fcinfo, 2);
+	request.target = name_argument(fcinfo, 3);
+	request.algorithm = required_argument(fcinfo, 4, "algorithm");
+	request.features = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
+	request.exclude = PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6);
+	request.key = name_argument(fcinfo, 7);
+	request.time_column = name_argument(fcinfo, 8);
+	request.weight = name_argument(fcinfo, 9);
+	request.positive = text_argument(fcinfo, 10);
+	request.params = json_argument(fcinfo, 11);
+	request.preprocess = json_argument(fcinfo, 12);
+	request.split = json_argument(fcinfo, 13);
+	request.metric = required_argument(fcinfo, 14, "metric");
+	request.threshold = json_argument(fcinfo, 15);
+	request.experiment = text_argument(fcinfo, 16);
+	request.tags = json_argument(fcinfo, 17);
+	request.seed = PG_ARGISNULL(18) ? 42 : PG_GETARG_INT64(18);
+
+	mltrain_train(&request, &result);
+
+	values[0] = CStringGetTextDatum(request.model);
+	values[1] = Int32GetDatum(result.version);
+	values[2] = Int64GetDatum(result.run_id);
+	values[3] = JsonbPGetDatum(result.metrics);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+static const char *
+type_name(MlParamType type)
+{
+	switch (type)
+	{
+		case ML_PARAM_INT:
+			return "integer";
+		case ML_PARAM_FLOAT:
+			return "float8";
+		case ML_PARAM_BOOL:
+			return "boolean";
+		case ML_PARAM_CHOICE:
+			return "text";
+		case ML_PARAM_CONSTRAINTS:
+			return "object";
+	}
+	return "?";
+}
+
+/* "grid, random" of a choice; NULL for other types. */
+static char *
+choices_text(const MlParamSpec *spec)
+{
+	StringInfoData text;
+
+	if (spec->type != ML_PARAM_CHOICE)
+		return NULL;
+	initStringInfo(&text);
+	for (int i = 0; spec->choices[i]; i++)
+		appendStringInfo(&text, "%s%s", i ? ", " : "", spec->choices[i]);
+	return text.data;
+}
+
+/* Every parameter of every learner: what view mlops.algorithms shows. */
+Datum
+mlops_learner_parameters(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int l = 0; ml_learners[l]; l++)
+	{
+		const MlLearner *learner = ml_learners[l];
+
+		for (size_t p = 0; p < learner->n_params; p++)
+		{
+			const MlParamSpec *spec = &learner->params[p];
+			bool		number = spec->type == ML_PARAM_INT || spec->type == ML_PARAM_FLOAT;
+			char	   *choices = choices_text(spec);
+			Datum		values[9];
+			bool		nulls[9] = {false};
+
+			values[0] = CStringGetTextDatum(learner->name);
+			values[1] = CStringGetTextDatum(learner->description);
+			values[2] = CStringGetTextDatum(spec->name);
+			values[3] = CStringGetTextDatum(type_name(spec->type));
+			values[4] = CStringGetTextDatum(mltrain_param_default(spec));
+			values[5] = Float8GetDatum(spec->minimum);
+			values[6] = Float8GetDatum(spec->maximum);
+			nulls[5] = nulls[6] = !number;
+			nulls[7] = choices == NULL;
+			values[7] = choices ? CStringGetTextDatum(choices) : (Datum) 0;
+			values[8] = CStringGetTextDatum(spec->meaning);
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		}
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,80 @@
+/*-------------------------------------------------------------------------
+ * settings.c
+ *	  The settings of mlops, in alphabetical order.
+ *
+ * What changes a result is a function argument, never a setting: settings
+ * bound resources only (and do not travel to other servers).
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "optimizer/paths.h"
+#include "postmaster/bgworker_internals.h"
+#include "utils/guc.h"
+
+#include "mlops/base.h"
+
+int			mlops_guc_threads = 0;
+int			mlops_guc_max_training_memory = 2 * 1024 * 1024;
+int			mlops_guc_cache_size = 256 * 1024;
+int			mlops_guc_blas_threads = 1;
+
+/* Read-only; the install script compares it with the script's own version. */
+static char *library_version;
+
+void
+mlbase_define_settings(void)
+{
+	/* user-settable: only how fast this session's own training is */
+	DefineCustomIntVariable("mlops.blas_threads",
+							"Threads inside one BLAS call.",
+							"Trainings are already parallel over blocks of rows; more than 1 rarely helps.",
+							&mlops_guc_blas_threads, 1, 1, 64,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+
+	/* user-settable: bounds this session's own memory */
+	DefineCustomIntVariable("mlops.cache_size",
+							"Memory each session may keep models in for scoring.",
+							"The least recently used models are dropped first.",
+							&mlops_guc_cache_size, 256 * 1024, 1024, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+
+	DefineCustomStringVariable("mlops.library_version",
+							   "Version of the loaded library.",
+							   NULL,
+							   &library_version, MLOPS_VERSION,
+							   PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							   NULL, NULL, NULL);
+
+	/* superuser: protects the server's memory from any one training */
+	DefineCustomIntVariable("mlops.max_training_memory",
+							"Memory one training may use.",
+							"What a training needs is computed before it is allocated; "
+							"one that needs more is refused.",
+							&mlops_guc_max_training_memory, 2 * 1024 * 1024, 16 * 1024,
+							MAX_KILOBYTES,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+
+	/* user-settable: capped by max_parallel_workers */
+	DefineCustomIntVariable("mlops.threads",
+							"Threads one training may use.",
+							"0 means the number of cores.  Capped by max_parallel_workers.  "
+							"Models do not depend on it.",
+							&mlops_guc_threads, 0, 0, 256,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("mlops");
+}
+
+int
+mlbase_engine_threads(void)
+{
+	long		cores = sysconf(_SC_NPROCESSORS_ONLN);
+	int			threads = mlops_guc_threads > 0 ? mlops_guc_threads : (int) Max(cores, 1);
+
+	return Max(1, Min(threads, Max(max_parallel_workers, 1)));
+}

@@ -1,0 +1,261 @@
+/*-------------------------------------------------------------------------
+ * read.c
+ *	  Index scans on the catalog tables; see include/mlops/catalog.h.
+ *
+ * Columns are addressed by position: a table's columns are only ever added at
+ * its end.  tests compare the positions with the catalog.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "mlops/catalog.h"
+
+/* mlops_catalog.model */
+#define MODEL_ID 1
+#define MODEL_NAME 2
+#define MODEL_OWNER 3
+
+/* mlops_catalog.model_version */
+#define VERSION_ID 1
+#define VERSION_MODEL_ID 2
+#define VERSION_NUMBER 3
+#define VERSION_THRESHOLD 4
+#define VERSION_SIZE 5
+#define VERSION_SHA256 6
+#define VERSION_TARGET 9
+#define VERSION_POSITIVE 10
+
+/* mlops_catalog.deployment_route */
+#define ROUTE_MODEL_ID 1
+#define ROUTE_VARIANT 2
+#define ROUTE_VERSION_ID 3
+#define ROUTE_THRESHOLD 5
+
+/* mlops_catalog.model_artifact */
+#define ARTIFACT_VERSION_ID 1
+#define ARTIFACT_PART 2
+#define ARTIFACT_DATA 3
+
+Oid
+mlcat_relation(const char *table)
+{
+	Oid			schema = get_namespace_oid("mlops_catalog", true);
+	Oid			relation = OidIsValid(schema) ? get_relname_relid(table, schema) : InvalidOid;
+
+	if (!OidIsValid(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"mlops\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION mlops.")));
+	return relation;
+}
+
+Oid
+mlcat_owner(void)
+{
+	Relation	relation = table_open(mlcat_relation("model"), AccessShareLock);
+	Oid			owner = relation->rd_rel->relowner;
+
+	table_close(relation, AccessShareLock);
+	return owner;
+}
+
+/* A scan in progress. */
+typedef struct Lookup
+{
+	Relation	relation;
+	SysScanDesc scan;
+	ScanKeyData keys[2];
+} Lookup;
+
+static void
+lookup_begin(Lookup *lookup, const char *table, const char *index, int n_keys)
+{
+	lookup->relation = table_open(mlcat_relation(table), AccessShareLock);
+	lookup->scan = systable_beginscan(lookup->relation, mlcat_relation(index), true,
+									  NULL, n_keys, lookup->keys);
+}
+
+static void
+lookup_end(Lookup *lookup)
+{
+	systable_endscan(lookup->scan);
+	table_close(lookup->relation, AccessShareLock);
+}
+
+static void
+key_int64(ScanKey key, AttrNumber column, int64 value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
+}
+
+static Datum
+column_value(Lookup *lookup, HeapTuple tuple, AttrNumber column, bool *isnull)
+{
+	return heap_getattr(tuple, column, RelationGetDescr(lookup->relation), isnull);
+}
+
+bool
+mlcat_model_by_name(const char *name, MlCatalogModel *model)
+{
+	Lookup		lookup;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	ScanKeyInit(&lookup.keys[0], MODEL_NAME, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(name));
+	lookup.keys[0].sk_collation = DEFAULT_COLLATION_OID;
+	lookup_begin(&lookup, "model", "model_name_key", 1);
+	tuple = systable_getnext(lookup.scan);
+	if (tuple)
+	{
+		model->model_id = DatumGetInt64(column_value(&lookup, tuple, MODEL_ID, &isnull));
+		model->owner = DatumGetObjectId(column_value(&lookup, tuple, MODEL_OWNER, &isnull));
+	}
+	lookup_end(&lookup);
+	return tuple != NULL;
+}
+
+static void
+copy_version(Lookup *lookup, HeapTuple tuple, MlCatalogVersion *out)
+{
+	bool		isnull;
+	Datum		value;
+	struct varlena *sha256;
+
+	out->version_id = DatumGetInt64(column_value(lookup, tuple, VERSION_ID, &isnull));
+	out->model_id = DatumGetInt64(column_value(lookup, tuple, VERSION_MODEL_ID, &isnull));
+	out->version = DatumGetInt32(column_value(lookup, tuple, VERSION_NUMBER, &isnull));
+	out->threshold = DatumGetFloat8(column_value(lookup, tuple, VERSION_THRESHOLD, &isnull));
+	out->size = DatumGetInt64(column_value(lookup, tuple, VERSION_SIZE, &isnull));
+	sha256 = PG_DETOAST_DATUM_PACKED(column_value(lookup, tuple, VERSION_SHA256, &isnull));
+	if (VARSIZE_ANY_EXHDR(sha256) != sizeof(out->sha256))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("SHA-256 of model version %lld has %d bytes",
+						(long long) out->version_id, (int) VARSIZE_ANY_EXHDR(sha256))));
+	memcpy(out->sha256, VARDATA_ANY(sha256), sizeof(out->sha256));
+	value = column_value(lookup, tuple, VERSION_TARGET, &isnull);
+	strlcpy(out->target, NameStr(*DatumGetName(value)), NAMEDATALEN);
+	value = column_value(lookup, tuple, VERSION_POSITIVE, &isnull);
+	out->positive = isnull ? NULL : TextDatumGetCString(value);
+}
+
+bool
+mlcat_version_by_number(int64 model_id, int32 version, MlCatalogVersion *out)
+{
+	Lookup		lookup;
+	HeapTuple	tuple;
+
+	key_int64(&lookup.keys[0], VERSION_MODEL_ID, model_id);
+	ScanKeyInit(&lookup.keys[1], VERSION_NUMBER, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(version));
+	lookup_begin(&lookup, "model_version", "model_version_model_id_version_key", 2);
+	tuple = systable_getnext(lookup.scan);
+	if (tuple)
+		copy_version(&lookup, tuple, out);
+	lookup_end(&lookup);
+	return tuple != NULL;
+}
+
+bool
+mlcat_version_by_id(int64 version_id, MlCatalogVersion *out)
+{
+	Lookup		lookup;
+	HeapTuple	tuple;
+
+	key_int64(&lookup.keys[0], VERSION_ID, version_id);
+	lookup_begin(&lookup, "model_version", "model_version_pkey", 1);
+	tuple = systable_getnext(lookup.scan);
+	if (tuple)
+		copy_version(&lookup, tuple, out);
+	lookup_end(&lookup);
+	return tuple != NULL;
+}
+
+bool
+mlcat_primary_route(int64 model_id, MlCatalogRoute *route)
+{
+	Lookup		lookup;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	key_int64(&lookup.keys[0], ROUTE_MODEL_ID, model_id);
+	ScanKeyInit(&lookup.keys[1], ROUTE_VARIANT, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum("primary"));
+	lookup.keys[1].sk_collation = DEFAULT_COLLATION_OID;
+	lookup_begin(&lookup, "deployment_route", "deployment_route_pkey", 2);
+	tuple = systable_getnext(lookup.scan);
+	if (tuple)
+	{
+		Datum		threshold = column_value(&lookup, tuple, ROUTE_THRESHOLD, &isnull);
+
+		route->has_threshold = !isnull;
+		route->threshold = isnull ? 0 : DatumGetFloat8(threshold);
+		route->version_id = DatumGetInt64(column_value(&lookup, tuple, ROUTE_VERSION_ID, &isnull));
+		route->variant = TextDatumGetCString(column_value(&lookup, tuple, ROUTE_VARIANT, &isnull));
+	}
+	lookup_end(&lookup);
+	return tuple != NULL;
+}
+
+void
+mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size)
+{
+	Lookup		lookup;
+	HeapTuple	tuple;
+	size_t		done = 0;
+	int			part = 0;
+	bool		isnull;
+	bool		fits = true;
+
+	/* values out of line need a snapshot to be fetched by */
+	PushActiveSnapshot(GetCatalogSnapshot(InvalidOid));
+	key_int64(&lookup.keys[0], ARTIFACT_VERSION_ID, version_id);
+	lookup.relation = table_open(mlcat_relation("model_artifact"), AccessShareLock);
+	{
+		Relation	index = index_open(mlcat_relation("model_artifact_pkey"), AccessShareLock);
+
+		lookup.scan = systable_beginscan_ordered(lookup.relation, index,
+												 GetCatalogSnapshot(RelationGetRelid(lookup.relation)),
+												 1, lookup.keys);
+		while (fits && (tuple = systable_getnext_ordered(lookup.scan, ForwardScanDirection)) != NULL)
+		{
+			struct varlena *data = PG_DETOAST_DATUM_PACKED(column_value(&lookup, tuple,
+																		 ARTIFACT_DATA, &isnull));
+			size_t		length = VARSIZE_ANY_EXHDR(data);
+
+			fits = DatumGetInt32(column_value(&lookup, tuple, ARTIFACT_PART, &isnull)) == part &&
+				length <= size - done;
+			if (fits)
+			{
+				memcpy(bytes + done, VARDATA_ANY(data), length);
+				done += length;
+				part++;
+			}
+			pfree(data);
+		}
+		systable_endscan_ordered(lookup.scan);
+		index_close(index, AccessShareLock);
+	}
+	table_close(lookup.relation, AccessShareLock);
+	PopActiveSnapshot();
+	if (!fits || done != size)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the stored parts of model version %lld do not add up to its %zu bytes",
+						(long long) version_id, size)));
+}

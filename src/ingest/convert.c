@@ -1,0 +1,361 @@
+/*-------------------------------------------------------------------------
+ * convert.c
+ *	  The one conversion from a PostgreSQL value to an engine value.
+ *
+ * Numbers become doubles, times become seconds since 1970-01-01 00:00 (local
+ * to the recorded zone for timestamptz, so that hour and weekday never depend
+ * on the session), everything that is text-like becomes bytes, compared as
+ * bytes and never by collation.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
+#include "utils/builtins.h"
+#include "utils/cash.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "mlops/ingest.h"
+
+/* Seconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from. */
+#define EPOCH_SHIFT ((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
+
+bool
+mling_converter(Oid type, const char *zone, MlConverter *converter)
+{
+	Oid			base = getBaseType(type);
+	char		category;
+	bool		preferred;
+	bool		varlena;
+
+	memset(converter, 0, sizeof(*converter));
+	converter->type = base;
+	converter->kind = ML_COLUMN_NUMBER;
+	switch (base)
+	{
+		case BOOLOID:
+			converter->from = ML_FROM_BOOL;
+			return true;
+		case INT2OID:
+			converter->from = ML_FROM_INT2;
+			return true;
+		case INT4OID:
+			converter->from = ML_FROM_INT4;
+			return true;
+		case INT8OID:
+			converter->from = ML_FROM_INT8;
+			return true;
+		case FLOAT4OID:
+			converter->from = ML_FROM_FLOAT4;
+			return true;
+		case FLOAT8OID:
+			converter->from = ML_FROM_FLOAT8;
+			return true;
+		case NUMERICOID:
+			converter->from = ML_FROM_NUMERIC;
+			return true;
+		case CASHOID:
+			converter->from = ML_FROM_MONEY;
+			return true;
+		case INTERVALOID:
+			converter->from = ML_FROM_INTERVAL;
+			return true;
+		case TIMEOID:
+			converter->from = ML_FROM_TIME;
+			return true;
+		case DATEOID:
+			converter->from = ML_FROM_DATE;
+			converter->kind = ML_COLUMN_TIME;
+			return true;
+		case TIMESTAMPOID:
+			converter->from = ML_FROM_TIMESTAMP;
+			converter->kind = ML_COLUMN_TIME;
+			return true;
+		case TIMESTAMPTZOID:
+			converter->from = ML_FROM_TIMESTAMPTZ;
+			converter->kind = ML_COLUMN_TIME;
+			converter->zone = pg_tzset(zone);
+			if (converter->zone == NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("time zone \"%s\" not recognized", zone)));
+			return true;
+		default:
+			break;
+	}
+
+	converter->kind = ML_COLUMN_CATEGORY;
+	get_type_category_preferred(base, &category, &preferred);
+	switch (base)
+	{
+		case BPCHAROID:
+			converter->from = ML_FROM_BPCHAR;
+			return true;
+		case NAMEOID:
+			converter->from = ML_FROM_NAME;
+			return true;
+		case CHAROID:
+		case UUIDOID:
+			category = TYPCATEGORY_ENUM;	/* by output, like an enum */
+			break;
+		default:
+			break;
+	}
+	if (category == TYPCATEGORY_STRING && get_typlen(base) == -1)
+	{
+		converter->from = ML_FROM_TEXT;
+		return true;
+	}
+	if (category == TYPCATEGORY_ENUM || category == TYPCATEGORY_NETWORK)
+	{
+		converter->from = ML_FROM_OUTPUT;
+		getTypeOutputInfo(base, &converter->output, &varlena);
+		return true;
+	}
+	return false;
+}
+
+void
+mling_text_converter(Oid type, MlConverter *converter)
+{
+	bool		varlena;
+
+	if (mling_converter(type, "UTC", converter) && converter->kind == ML_COLUMN_CATEGORY)
+		return;
+	memset(converter, 0, sizeof(*converter));
+	converter->type = getBaseType(type);
+	converter->from = ML_FROM_OUTPUT;
+	converter->kind = ML_COLUMN_CATEGORY;
+	getTypeOutputInfo(converter->type, &converter->output, &varlena);
+}
+
+/*
+ * numeric to double.  numeric_float8 prints and parses, which costs more than
+ * scoring a row.  Most amounts are small: when all digits fit 2^53 and the
+ * scale fits 10^22, digits / 10^scale is one correctly rounded division
+ * (Clinger, "How to read floating point numbers accurately", PLDI 1990), so
+ * the result is the same.  The layout read here is numeric's on-disk format,
+ * unchanged since 9.1; base 10,000 digits, weight of the first one, and the
+ * flags NUMERIC_SHORT, NUMERIC_SIGN_MASK ... of numeric.c.
+ */
+static double
+number_from_numeric(Datum value)
+{
+	static const double power_of_ten[] = {
+		1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+		1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
+	};
+	struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
+	const char *bytes = VARDATA_ANY(packed);
+	size_t		size = VARSIZE_ANY_EXHDR(packed);
+	uint16		header;
+	int			weight;
+	bool		negative;
+	size_t		header_size;
+	int			n_digits;
+	uint64		digits = 0;
+	double		result = 0;
+	bool		done = false;
+
+	memcpy(&header, bytes, sizeof(header));
+	if ((header & 0xC000) == 0xC000)	/* NaN or infinite */
+	{
+		result = (header & 0xF000) == 0xC000 ? NAN
+			: (header & 0xF000) == 0xD000 ? INFINITY : -INFINITY;
+		done = true;
+	}
+	else
+	{
+		if (header & 0x8000)	/* short form: sign, scale and weight in one word */
+		{
+			negative = (header & 0x2000) != 0;
+			weight = (header & 0x0040 ? ~0x003F : 0) | (header & 0x003F);
+			header_size = sizeof(uint16);
+		}
+		else
+		{
+			int16		long_weight;
+
+			negative = (header & 0xC000) == 0x4000;
+			memcpy(&long_weight, bytes + sizeof(uint16), sizeof(long_weight));
+			weight = long_weight;
+			header_size = 2 * sizeof(uint16);
+		}
+		n_digits = (int) ((size - header_size) / sizeof(int16));
+
+		/* four base 10,000 digits are under 10^16; 10^16 may exceed 2^53 */
+		if (n_digits <= 4)
+		{
+			int			exponent = 4 * (weight - n_digits + 1);
+
+			for (int i = 0; i < n_digits; i++)
+			{
+				int16		digit;
+
+				memcpy(&digit, bytes + header_size + i * sizeof(int16), sizeof(digit));
+				digits = digits * 10000 + digit;
+			}
+			if (digits <= (UINT64CONST(1) << 53) && exponent >= -22 && exponent <= 22)
+			{
+				result = exponent < 0 ? (double) digits / power_of_ten[-exponent]
+					: (double) digits * power_of_ten[exponent];
+				/* a product is exact only when it fits; else take the slow way */
+				done = exponent <= 0 || result <= (double) (UINT64CONST(1) << 53);
+				if (negative)
+					result = -result;
+			}
+		}
+	}
+	if ((Pointer) packed != DatumGetPointer(value))
+		pfree(packed);
+	if (done)
+		return result;
+	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
+}
+
+/* Local seconds of an instant in a zone. */
+static double
+number_from_timestamptz(const MlConverter *converter, TimestampTz value)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			tz;
+
+	if (timestamp2tm(value, &tz, &tm, &fsec, NULL, converter->zone) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return (double) (value - (int64) tz * USECS_PER_SEC) / USECS_PER_SEC + EPOCH_SHIFT;
+}
+
+double
+mling_number(const MlConverter *converter, Datum value)
+{
+	switch (converter->from)
+	{
+		case ML_FROM_BOOL:
+			return DatumGetBool(value) ? 1.0 : 0.0;
+		case ML_FROM_INT2:
+			return DatumGetInt16(value);
+		case ML_FROM_INT4:
+			return DatumGetInt32(value);
+		case ML_FROM_INT8:
+			return (double) DatumGetInt64(value);
+		case ML_FROM_FLOAT4:
+			return DatumGetFloat4(value);
+		case ML_FROM_FLOAT8:
+			return DatumGetFloat8(value);
+		case ML_FROM_NUMERIC:
+			return number_from_numeric(value);
+		case ML_FROM_MONEY:
+			return (double) DatumGetCash(value) / 100.0;
+		case ML_FROM_INTERVAL:
+			{
+				Interval   *interval = DatumGetIntervalP(value);
+
+				return (double) interval->time / USECS_PER_SEC +
+					(interval->day + 30.0 * interval->month) * SECS_PER_DAY;
+			}
+		case ML_FROM_TIME:
+			return (double) DatumGetTimeADT(value) / USECS_PER_SEC;
+		case ML_FROM_DATE:
+			{
+				DateADT		date = DatumGetDateADT(value);
+
+				if (DATE_NOT_FINITE(date))
+					return DATE_IS_NOBEGIN(date) ? -INFINITY : INFINITY;
+				return (double) date * SECS_PER_DAY + EPOCH_SHIFT;
+			}
+		case ML_FROM_TIMESTAMP:
+		case ML_FROM_TIMESTAMPTZ:
+			{
+				Timestamp	timestamp = DatumGetTimestamp(value);
+
+				if (TIMESTAMP_NOT_FINITE(timestamp))
+					return TIMESTAMP_IS_NOBEGIN(timestamp) ? -INFINITY : INFINITY;
+				if (converter->from == ML_FROM_TIMESTAMPTZ)
+					return number_from_timestamptz(converter, timestamp);
+				return (double) timestamp / USECS_PER_SEC + EPOCH_SHIFT;
+			}
+		default:
+			break;
+	}
+	elog(ERROR, "unexpected conversion %d to a number", (int) converter->from);
+}
+
+const char *
+mling_bytes(const MlConverter *converter, Datum value, size_t *size)
+{
+	struct varlena *packed;
+	const char *bytes;
+
+	switch (converter->from)
+	{
+		case ML_FROM_TEXT:
+		case ML_FROM_BPCHAR:
+			packed = PG_DETOAST_DATUM_PACKED(value);
+			bytes = VARDATA_ANY(packed);
+			*size = VARSIZE_ANY_EXHDR(packed);
+			if (converter->from == ML_FROM_BPCHAR)
+				*size = bpchartruelen(VARDATA_ANY(packed), (int) *size);
+			return bytes;
+		case ML_FROM_NAME:
+			bytes = NameStr(*DatumGetName(value));
+			break;
+		case ML_FROM_OUTPUT:
+			bytes = OidOutputFunctionCall(converter->output, value);
+			break;
+		default:
+			elog(ERROR, "unexpected conversion %d to text", (int) converter->from);
+	}
+	*size = strlen(bytes);
+	return bytes;
+}
+
+uint64_t
+mling_hash(const MlConverter *converter, Datum value)
+{
+	size_t		size;
+	const char *bytes;
+
+	switch (converter->from)
+	{
+			/* integers of any width hash alike */
+		case ML_FROM_INT2:
+			return ml_mix64((uint64_t) (int64) DatumGetInt16(value));
+		case ML_FROM_INT4:
+			return ml_mix64((uint64_t) (int64) DatumGetInt32(value));
+		case ML_FROM_INT8:
+			return ml_mix64((uint64_t) DatumGetInt64(value));
+		default:
+			break;
+	}
+	if (converter->kind == ML_COLUMN_CATEGORY)
+	{
+		bytes = mling_bytes(converter, value, &size);
+		return ml_hash_bytes(bytes, size, 0);
+	}
+	else
+	{
+		double		number = mling_number(converter, value);
+
+		return ml_hash_bytes(&number, sizeof(number), 0);
+	}
+}
+
+void
+mling_refuse_infinite(const char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("column \"%s\" contains an infinite value", column),
+			 errhint("Replace infinite values by NULL, which is learned from as missing.")));
+}

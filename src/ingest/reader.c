@@ -1,0 +1,296 @@
+/*-------------------------------------------------------------------------
+ * reader.c
+ *	  A DestReceiver that turns a query's rows into a columnar data set, in
+ *	  one pass and without copying tuples.
+ *
+ * Most rows come straight from a buffer page.  When such a tuple has no NULL,
+ * every column before the first one of variable length lies at an offset that
+ * is the same in all tuples: those are read in place, without deforming.  All
+ * other rows and columns go through the slot.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
+#include "executor/tuptable.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+#include "ingest/source.h"
+
+/* One column being read. */
+typedef struct ColumnReader
+{
+	MlConverter converter;
+	bool		hashed;			/* store the value's hash */
+	int			attribute;		/* in the result, from 0 */
+	int			offset;			/* in a tuple without NULLs, -1: not fixed */
+	bool		by_value;
+	int16		length;			/* attlen, for reading in place */
+	MlColumn   *column;
+} ColumnReader;
+
+typedef struct DatasetReceiver
+{
+	DestReceiver pub;
+	MlContext  *ctx;
+	MlDataset  *dataset;
+	int			n_columns;
+	ColumnReader *columns;
+	int			n_attributes;	/* attributes up to the last one needed */
+	bool		all_fixed;		/* every column has an offset */
+	const int  *mapping;
+	const MlReadColumn *wanted;
+	MemoryContext row_context;	/* detoasted values; reset with every chunk */
+	bool		uses_memory;	/* any column that may allocate */
+} DatasetReceiver;
+
+/* Finds the columns' fixed offsets in the result's tuples. */
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	DatasetReceiver *receiver = (DatasetReceiver *) self;
+	int			offset = 0;
+
+	receiver->all_fixed = true;
+	for (int c = 0; c < receiver->n_columns; c++)
+	{
+		ColumnReader *reader = &receiver->columns[c];
+
+		reader->attribute = receiver->mapping[receiver->wanted[c].position];
+		reader->offset = -1;
+		receiver->n_attributes = Max(receiver->n_attributes, reader->attribute + 1);
+	}
+	for (int a = 0; a < receiver->n_attributes; a++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, a);
+
+		if (attribute->attlen <= 0)
+			break;
+		offset = att_align_nominal(offset, attribute->attalign);
+		for (int c = 0; c < receiver->n_columns; c++)
+		{
+			ColumnReader *reader = &receiver->columns[c];
+
+			if (reader->attribute != a)
+				continue;
+			reader->offset = offset;
+			reader->length = attribute->attlen;
+			reader->by_value = attribute->attbyval;
+		}
+		offset += attribute->attlen;
+	}
+	for (int c = 0; c < receiver->n_columns; c++)
+		receiver->all_fixed = receiver->all_fixed && receiver->columns[c].offset >= 0;
+}
+
+/* Stores one value (not NULL) at a row of the open chunk. */
+static void
+store_value(DatasetReceiver *receiver, ColumnReader *reader, size_t row, Datum value)
+{
+	MlColumn   *column = reader->column;
+
+	if (reader->hashed)
+		column->open.hash[row] = mling_hash(&reader->converter, value);
+	else if (column->kind == ML_COLUMN_CATEGORY)
+	{
+		size_t		size;
+		const char *bytes = mling_bytes(&reader->converter, value, &size);
+
+		mlbase_check(receiver->ctx,
+					 ml_column_intern(receiver->ctx, column, bytes, size,
+									  &column->open.code[row]));
+	}
+	else
+		column->open.number[row] = mling_number(&reader->converter, value);
+}
+
+static void
+store_null(ColumnReader *reader, size_t row)
+{
+	MlColumn   *column = reader->column;
+
+	if (reader->hashed)
+		column->open.hash[row] = 0;
+	else if (column->kind == ML_COLUMN_CATEGORY)
+		column->open.code[row] = ML_MISSING_CODE;
+	else
+		column->open.number[row] = NAN;
+}
+
+/*
+ * Reads all columns of a tuple whose columns are at fixed offsets.  The common
+ * plain types are spelled out: the switch is predicted, and nothing is called.
+ */
+static inline void
+store_in_place(DatasetReceiver *receiver, size_t row, const char *data)
+{
+	ColumnReader *end = receiver->columns + receiver->n_columns;
+
+	for (ColumnReader *reader = receiver->columns; reader < end; reader++)
+	{
+		const char *field = data + reader->offset;
+
+		if (!reader->hashed)
+		{
+			switch (reader->converter.from)
+			{
+				case ML_FROM_FLOAT8:
+					reader->column->open.number[row] = *(const double *) field;
+					continue;
+				case ML_FROM_INT4:
+					reader->column->open.number[row] = *(const int32 *) field;
+					continue;
+				case ML_FROM_FLOAT4:
+					reader->column->open.number[row] = *(const float *) field;
+					continue;
+				case ML_FROM_INT8:
+					reader->column->open.number[row] = (double) *(const int64 *) field;
+					continue;
+				default:
+					break;
+			}
+		}
+		store_value(receiver, reader, row,
+					fetch_att(field, reader->by_value, reader->length));
+	}
+}
+
+/* Seals the open chunk after refusing infinite values in it. */
+static void
+seal_chunk(DatasetReceiver *receiver)
+{
+	MlDataset  *dataset = receiver->dataset;
+	size_t		n_open = dataset->n_rows - dataset->n_sealed;
+
+	for (int c = 0; c < receiver->n_columns; c++)
+	{
+		MlColumn   *column = receiver->columns[c].column;
+		int			infinite = 0;
+
+		if (column->kind != ML_COLUMN_NUMBER && column->kind != ML_COLUMN_TIME)
+			continue;
+		for (size_t row = 0; row < n_open; row++)
+			infinite |= fabs(column->open.number[row]) == INFINITY;
+		if (infinite)
+			mling_refuse_infinite(column->name);
+	}
+	mlbase_check(receiver->ctx, ml_dataset_seal(receiver->ctx, dataset));
+	MemoryContextReset(receiver->row_context);
+}
+
+static bool
+receive_slot(TupleTableSlot *slot, DestReceiver *self)
+{
+	DatasetReceiver *receiver = (DatasetReceiver *) self;
+	MlDataset  *dataset = receiver->dataset;
+	size_t		row = dataset->n_rows & ML_CHUNK_MASK;
+	MemoryContext caller = NULL;
+
+	if (receiver->uses_memory)
+		caller = MemoryContextSwitchTo(receiver->row_context);
+
+	if (receiver->all_fixed && TTS_IS_BUFFERTUPLE(slot) &&
+		!HeapTupleHasNulls(((HeapTupleTableSlot *) slot)->tuple) &&
+		HeapTupleHeaderGetNatts(((HeapTupleTableSlot *) slot)->tuple->t_data) >= receiver->n_attributes)
+	{
+		HeapTupleHeader header = ((HeapTupleTableSlot *) slot)->tuple->t_data;
+
+		store_in_place(receiver, row, (const char *) header + header->t_hoff);
+	}
+	else
+	{
+		slot_getsomeattrs(slot, receiver->n_attributes);
+		for (int c = 0; c < receiver->n_columns; c++)
+		{
+			ColumnReader *reader = &receiver->columns[c];
+
+			if (slot->tts_isnull[reader->attribute])
+				store_null(reader, row);
+			else
+				store_value(receiver, reader, row, slot->tts_values[reader->attribute]);
+		}
+	}
+
+	if (receiver->uses_memory)
+		MemoryContextSwitchTo(caller);
+	dataset->n_rows++;
+	if ((dataset->n_rows & ML_CHUNK_MASK) == 0)
+	{
+		if (dataset->n_rows >= UINT32_MAX - ML_CHUNK_ROWS)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("the source has more than %u rows", UINT32_MAX),
+					 errhint("Train on a sample, for example with TABLESAMPLE in a query.")));
+		seal_chunk(receiver);
+	}
+	return true;
+}
+
+/* Which conversion a column wants; refuses what cannot be read that way. */
+static void
+prepare_column(const MlSource *source, const MlReadColumn *wanted, const char *zone,
+			   ColumnReader *reader, MlColumnSpec *spec)
+{
+	Form_pg_attribute attribute = TupleDescAttr(source->desc, wanted->position);
+
+	if (wanted->as_text)
+		mling_text_converter(attribute->atttypid, &reader->converter);
+	else if (!mling_converter(attribute->atttypid, zone, &reader->converter))
+	{
+		if (wanted->kind != ML_COLUMN_HASH)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of type %s cannot be a feature",
+							NameStr(attribute->attname), format_type_be(attribute->atttypid)),
+					 errhint("Leave it out with exclude, or turn it into numbers or text in a query.")));
+		mling_text_converter(attribute->atttypid, &reader->converter);
+	}
+	reader->hashed = wanted->kind == ML_COLUMN_HASH;
+	spec->name = pstrdup(NameStr(attribute->attname));
+	spec->type_name = format_type_be(attribute->atttypid);
+	spec->kind = reader->hashed ? ML_COLUMN_HASH : reader->converter.kind;
+}
+
+MlDataset *
+mling_read(MlContext *ctx, const MlSource *source, int n_columns,
+		   const MlReadColumn *columns, const char *zone)
+{
+	DatasetReceiver receiver = {{receive_slot, receiver_startup, mling_ignore,
+	mling_ignore, DestNone}};
+	MlColumnSpec *specs = palloc0(Max(n_columns, 1) * sizeof(MlColumnSpec));
+	bool	   *needed = palloc0(Max(source->desc->natts, 1) * sizeof(bool));
+	int		   *mapping = palloc0(Max(source->desc->natts, 1) * sizeof(int));
+
+	receiver.ctx = ctx;
+	receiver.n_columns = n_columns;
+	receiver.columns = palloc0(Max(n_columns, 1) * sizeof(ColumnReader));
+	receiver.wanted = columns;
+	receiver.mapping = mapping;
+	receiver.row_context = AllocSetContextCreate(CurrentMemoryContext, "mlops ingestion",
+												 ALLOCSET_DEFAULT_SIZES);
+	for (int c = 0; c < n_columns; c++)
+	{
+		prepare_column(source, &columns[c], zone, &receiver.columns[c], &specs[c]);
+		needed[columns[c].position] = true;
+		receiver.uses_memory = receiver.uses_memory ||
+			receiver.columns[c].hashed ||
+			receiver.columns[c].converter.from >= ML_FROM_TEXT ||
+			receiver.columns[c].converter.from == ML_FROM_NUMERIC;
+	}
+	mlbase_check(ctx, ml_dataset_create(ctx, n_columns, specs, &receiver.dataset));
+	receiver.dataset->time_zone = ml_arena_strdup(ctx->arena, zone);
+	for (int c = 0; c < n_columns; c++)
+		receiver.columns[c].column = &receiver.dataset->columns[c];
+
+	mling_run_source(source, needed, mapping, &receiver.pub);
+
+	if (receiver.dataset->n_rows > receiver.dataset->n_sealed)
+		seal_chunk(&receiver);
+	MemoryContextDelete(receiver.row_context);
+	return receiver.dataset;
+}

@@ -1,0 +1,278 @@
+/*-------------------------------------------------------------------------
+ * source.c
+ *	  A source is a table, view, materialized view, partitioned or foreign
+ *	  table, or any SELECT.  Here it is checked, described and run.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/varlena.h"
+
+#include "ingest/source.h"
+
+/* The one SELECT in a query's text, analyzed; everything else is refused. */
+static Query *
+analyze_select(const char *text)
+{
+	List	   *statements = pg_parse_query(text);
+	RawStmt    *raw;
+	Query	   *query;
+
+	if (list_length(statements) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"query\" must be one SELECT, not %d statements",
+						list_length(statements))));
+	raw = linitial_node(RawStmt, statements);
+	if (!IsA(raw->stmt, SelectStmt) || ((SelectStmt *) raw->stmt)->intoClause)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"query\" must be a SELECT"),
+				 errdetail("It was: %s", text)));
+	query = parse_analyze_fixedparams(raw, text, NULL, 0, NULL);
+	if (query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"query\" must be a SELECT that only reads"),
+				 errdetail("It was: %s", text)));
+	return query;
+}
+
+/* Columns of a relation without the dropped ones. */
+static TupleDesc
+describe_relation(Oid oid, char **name)
+{
+	Relation	relation = relation_open(oid, AccessShareLock);
+	TupleDesc	all = RelationGetDescr(relation);
+	TupleDesc	desc;
+	int			n = 0;
+
+	switch (relation->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_VIEW:
+		case RELKIND_MATVIEW:
+		case RELKIND_FOREIGN_TABLE:
+		case RELKIND_PARTITIONED_TABLE:
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" is not a table or view", RelationGetRelationName(relation))));
+	}
+	for (int i = 0; i < all->natts; i++)
+		n += !TupleDescAttr(all, i)->attisdropped;
+	desc = CreateTemplateTupleDesc(n);
+	n = 0;
+	for (int i = 0; i < all->natts; i++)
+	{
+		if (!TupleDescAttr(all, i)->attisdropped)
+			TupleDescCopyEntry(desc, ++n, all, i + 1);
+	}
+	*name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+									   RelationGetRelationName(relation));
+	relation_close(relation, NoLock);
+	return desc;
+}
+
+MlSource *
+mling_describe(Oid relation, const char *query)
+{
+	MlSource   *source = palloc0(sizeof(MlSource));
+
+	if (OidIsValid(relation) == (query != NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("exactly one of \"source\" and \"query\" must be given"),
+				 errhint("Name a table or view with source => 'transactions', "
+						 "or give a SELECT with query => $$SELECT ...$$.")));
+	source->relation = relation;
+	if (query)
+	{
+		source->query = pstrdup(query);
+		source->desc = ExecCleanTypeFromTL(analyze_select(query)->targetList);
+	}
+	else
+	{
+		char	   *name;
+
+		source->desc = describe_relation(relation, &name);
+		source->query = psprintf("SELECT * FROM %s", name);
+	}
+	return source;
+}
+
+int
+mling_find_column(const MlSource *source, const char *name)
+{
+	int			found = -1;
+
+	for (int i = 0; i < source->desc->natts; i++)
+	{
+		if (strcmp(NameStr(TupleDescAttr(source->desc, i)->attname), name) != 0)
+			continue;
+		if (found >= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_AMBIGUOUS_COLUMN),
+					 errmsg("column name \"%s\" is ambiguous", name),
+					 errhint("Give the query's columns distinct names.")));
+		found = i;
+	}
+	return found;
+}
+
+int
+mling_column(const MlSource *source, const char *name, const char *argument)
+{
+	int			position = mling_find_column(source, name);
+	const char *nearest = NULL;
+	int			nearest_distance = 4;
+
+	if (position >= 0)
+		return position;
+	for (int i = 0; i < source->desc->natts; i++)
+	{
+		const char *candidate = NameStr(TupleDescAttr(source->desc, i)->attname);
+		int			distance = varstr_levenshtein_less_equal(name, strlen(name), candidate,
+															 strlen(candidate), 1, 1, 1,
+															 nearest_distance, true);
+
+		if (distance < nearest_distance)
+		{
+			nearest_distance = distance;
+			nearest = candidate;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of \"%s\" does not exist in the source", name, argument),
+			 nearest ? errhint("Perhaps you meant \"%s\".", nearest) : 0));
+}
+
+/*
+ * What to run.  A table is read with SELECT *, so that the executor hands out
+ * buffer tuples without a projection, unless few of its columns are needed or
+ * the user may read only some of them; *mapping then says where each of the
+ * source's columns is in the result (-1: nowhere).
+ */
+static char *
+query_for_columns(const MlSource *source, const bool *needed, int *mapping)
+{
+	int			natts = source->desc->natts;
+	int			n_needed = 0;
+	StringInfoData list;
+	char	   *name;
+
+	for (int i = 0; i < natts; i++)
+	{
+		mapping[i] = i;
+		n_needed += needed[i];
+	}
+	if (!OidIsValid(source->relation) || n_needed == 0)
+		return source->query;
+	if (n_needed * 2 >= natts &&
+		pg_class_aclcheck(source->relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+		return source->query;
+
+	initStringInfo(&list);
+	n_needed = 0;
+	for (int i = 0; i < natts; i++)
+	{
+		mapping[i] = needed[i] ? n_needed++ : -1;
+		if (needed[i])
+			appendStringInfo(&list, "%s%s", list.len ? ", " : "",
+							 quote_identifier(NameStr(TupleDescAttr(source->desc, i)->attname)));
+	}
+	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(source->relation)),
+									  get_rel_name(source->relation));
+	return psprintf("SELECT %s FROM %s", list.data, name);
+}
+
+void
+mling_run_source(const MlSource *source, const bool *needed, int *mapping,
+				 DestReceiver *receiver)
+{
+	char	   *text = query_for_columns(source, needed, mapping);
+	Query	   *query = analyze_select(text);
+	List	   *rewritten = QueryRewrite(query);
+	PlannedStmt *plan;
+	QueryDesc  *desc;
+
+	if (list_length(rewritten) != 1)
+		elog(ERROR, "unexpected rewrite of a SELECT");
+	plan = pg_plan_query(linitial_node(Query, rewritten), text,
+						 CURSOR_OPT_PARALLEL_OK, NULL);
+
+	/* what this transaction did so far is seen, as SPI would have it */
+	if (!IsInParallelMode())
+		CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	desc = CreateQueryDesc(plan, text, GetActiveSnapshot(), InvalidSnapshot,
+						   receiver, NULL, NULL, 0);
+	ExecutorStart(desc, 0);
+	ExecutorRun(desc, ForwardScanDirection, 0, true);
+	ExecutorFinish(desc);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+	PopActiveSnapshot();
+}
+
+/* ---- every row to a callback */
+
+typedef struct RowReceiver
+{
+	DestReceiver pub;
+	MlRowCallback callback;
+	void	   *arg;
+} RowReceiver;
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *receiver = (RowReceiver *) self;
+
+	receiver->callback(slot, receiver->arg);
+	return true;
+}
+
+void
+mling_ignore_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+void
+mling_ignore(DestReceiver *self)
+{
+}
+
+void
+mling_each_row(const MlSource *source, MlRowCallback callback, void *arg)
+{
+	RowReceiver receiver = {{receive_row, mling_ignore_startup, mling_ignore,
+	mling_ignore, DestNone}, callback, arg};
+	int			natts = source->desc->natts;
+	bool	   *needed = palloc(natts * sizeof(bool));
+	int		   *mapping = palloc(natts * sizeof(int));
+
+	memset(needed, true, natts * sizeof(bool));
+	mling_run_source(source, needed, mapping, &receiver.pub);
+}

@@ -1,0 +1,137 @@
+/*-------------------------------------------------------------------------
+ * names.c
+ *	  Names of models, references to them, and the right to use them.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/varlena.h"
+
+#include "mlops/registry.h"
+
+#define MAX_NAME_LENGTH 63
+
+static bool
+valid_name(const char *name, size_t length)
+{
+	if (length == 0 || length > MAX_NAME_LENGTH)
+		return false;
+	for (size_t i = 0; i < length; i++)
+	{
+		char		c = name[i];
+		bool		word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+
+		if (!word && (i == 0 || (c != '.' && c != '-')))
+			return false;
+	}
+	return true;
+}
+
+void
+mlreg_check_name(const char *name)
+{
+	if (!valid_name(name, strlen(name)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid model name \"%s\"", name),
+				 errhint("A name has 1 to %d of the characters a-z, 0-9, \"_\", \".\" and \"-\", "
+						 "and begins with a letter, digit or \"_\".", MAX_NAME_LENGTH)));
+}
+
+void
+mlreg_parse_reference(const char *text, MlModelReference *reference)
+{
+	size_t		length = strcspn(text, "@/");
+	const char *rest = text + length;
+
+	reference->version = 0;
+	reference->alias = NULL;
+	reference->name = pnstrdup(text, length);
+	mlreg_check_name(reference->name);
+	if (*rest == '@')
+		reference->alias = pstrdup(rest + 1);
+	else if (*rest == '/')
+	{
+		char	   *end;
+		long		version = strtol(rest + 1, &end, 10);
+
+		if (end == rest + 1 || *end != '\0' || version < 1 || version > PG_INT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid version in model reference \"%s\"", text),
+					 errhint("Write \"name\", \"name/version\" or \"name@alias\", for example \"fraud/3\".")));
+		reference->version = (int) version;
+	}
+}
+
+void
+mlreg_no_such_model(const char *name)
+{
+	MlCatalogScope scope;
+	char		nearest[NAMEDATALEN] = "";
+	int			nearest_distance = 4;
+
+	mlcat_begin(&scope);
+	mlcat_execute("SELECT name FROM mlops_catalog.model "
+				  "ORDER BY name LIMIT 1000", 0, NULL, NULL, NULL);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *candidate = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		int			distance = varstr_levenshtein_less_equal(name, strlen(name), candidate,
+															 strlen(candidate), 1, 1, 1,
+															 nearest_distance, true);
+
+		if (distance < nearest_distance)
+		{
+			nearest_distance = distance;
+			strlcpy(nearest, candidate, NAMEDATALEN);
+		}
+	}
+	mlcat_end(&scope);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("model \"%s\" does not exist", name),
+			 nearest[0] ? errhint("Perhaps you meant \"%s\".", nearest)
+			 : errhint("View mlops.models lists the models there are.")));
+}
+
+void
+mlreg_no_such_version(const char *name, int version)
+{
+	MlCatalogModel model;
+	int			last = 0;
+
+	if (mlcat_model_by_name(name, &model))
+	{
+		MlCatalogScope scope;
+		Oid			types[] = {TEXTOID};
+		Datum		values[] = {CStringGetTextDatum(name)};
+		bool		isnull;
+
+		mlcat_begin(&scope);
+		last = DatumGetInt32(mlcat_execute_value("SELECT last_version FROM mlops_catalog.model "
+												 "WHERE name OPERATOR(pg_catalog.=) $1",
+												 1, types, values, NULL, &isnull));
+		mlcat_end(&scope);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("version %d of model \"%s\" does not exist", version, name),
+			 errdetail("The latest version is %d.", last),
+			 errhint("View mlops.versions lists the versions there are.")));
+}
+
+void
+mlreg_check_right(const char *model, Oid owner, const char *verb)
+{
+	if (!has_privs_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to %s model \"%s\"", verb, model),
+				 errdetail("It belongs to role \"%s\".",
+						   GetUserNameFromId(owner, true) ? GetUserNameFromId(owner, true) : "?")));
+}

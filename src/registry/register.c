@@ -1,0 +1,330 @@
+/*-------------------------------------------------------------------------
+ * register.c
+ *	  What a finished training leaves in the catalog: run, parameters,
+ *	  figures, data set, version and bytes, all in the caller's transaction.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "mlops/base.h"
+#include "mlops/registry.h"
+
+/* A part of a model's bytes; far below the 1 GB limit of a value. */
+#define ARTIFACT_PART_SIZE ((size_t) 64 * 1024 * 1024)
+
+#define MAX_ARGUMENTS 24
+
+/* Arguments of one statement, gathered one by one. */
+typedef struct Arguments
+{
+	int			n;
+	Oid			types[MAX_ARGUMENTS];
+	Datum		values[MAX_ARGUMENTS];
+	char		nulls[MAX_ARGUMENTS];
+} Arguments;
+
+static void
+add_value(Arguments *arguments, Oid type, Datum value)
+{
+	Assert(arguments->n < MAX_ARGUMENTS);
+	arguments->types[arguments->n] = type;
+	arguments->values[arguments->n] = value;
+	arguments->nulls[arguments->n++] = ' ';
+}
+
+static void
+add_null(Arguments *arguments, Oid type)
+{
+	add_value(arguments, type, (Datum) 0);
+	arguments->nulls[arguments->n - 1] = 'n';
+}
+
+static void
+add_text(Arguments *arguments, const char *text)
+{
+	if (text)
+		add_value(arguments, TEXTOID, CStringGetTextDatum(text));
+	else
+		add_null(arguments, TEXTOID);
+}
+
+static void
+add_int64(Arguments *arguments, int64 value)
+{
+	add_value(arguments, INT8OID, Int64GetDatum(value));
+}
+
+static Datum
+execute_value(const char *sql, Arguments *arguments)
+{
+	bool		isnull;
+
+	return mlcat_execute_value(sql, arguments->n, arguments->types, arguments->values,
+							   arguments->nulls, &isnull);
+}
+
+/* Seconds since 1970 as a timestamp. */
+static Datum
+timestamp_of_seconds(double seconds)
+{
+	double		epoch = (double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+
+	return TimestampGetDatum((Timestamp) rint((seconds - epoch) * USECS_PER_SEC));
+}
+
+void
+mlreg_sha256(const uint8 *bytes, size_t size, uint8 sha256[32])
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+
+	if (hash == NULL || pg_cryptohash_init(hash) < 0 ||
+		pg_cryptohash_update(hash, bytes, size) < 0 ||
+		pg_cryptohash_final(hash, sha256, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(hash));
+	pg_cryptohash_free(hash);
+}
+
+/*
+ * The model's row, locked, made if there is none.  Returns its id and reserves
+ * the next version number.
+ */
+static int64
+lock_model(const char *name, Oid user, int *version)
+{
+	Arguments	insert = {0};
+	Arguments	update = {0};
+	Oid			owner;
+	bool		isnull;
+	int64		model_id;
+
+	add_text(&insert, name);
+	add_value(&insert, OIDOID, ObjectIdGetDatum(user));
+	mlcat_execute("INSERT INTO mlops_catalog.model (name, owner) VALUES ($1, $2::regrole) "
+				  "ON CONFLICT (name) DO NOTHING",
+				  insert.n, insert.types, insert.values, insert.nulls);
+	add_text(&update, name);
+	mlcat_execute("UPDATE mlops_catalog.model SET last_version = last_version OPERATOR(pg_catalog.+) 1 "
+				  "WHERE name OPERATOR(pg_catalog.=) $1 RETURNING model_id, last_version, owner::oid",
+				  update.n, update.types, update.values, update.nulls);
+	if (SPI_processed != 1)
+		elog(ERROR, "model \"%s\" vanished", name);
+	model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	*version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
+
+	/* somebody else's training may have created it meanwhile */
+	if (!has_privs_of_role(user, owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to train model \"%s\"", name)));
+	return model_id;
+}
+
+static int64
+insert_experiment(const char *name, Oid user)
+{
+	Arguments	insert = {0};
+	Arguments	select = {0};
+
+	add_text(&insert, name);
+	add_value(&insert, OIDOID, ObjectIdGetDatum(user));
+	mlcat_execute("INSERT INTO mlops_catalog.experiment (name, owner) VALUES ($1, $2::regrole) "
+				  "ON CONFLICT (name) DO NOTHING",
+				  insert.n, insert.types, insert.values, insert.nulls);
+	add_text(&select, name);
+	return DatumGetInt64(execute_value("SELECT experiment_id FROM mlops_catalog.experiment "
+									   "WHERE name OPERATOR(pg_catalog.=) $1", &select));
+}
+
+static int64
+insert_dataset(const MlRegistration *r)
+{
+	Arguments	a = {0};
+
+	add_text(&a, r->source);
+	add_text(&a, r->query);
+	add_text(&a, r->content_hash);
+	add_int64(&a, r->rows);
+	add_int64(&a, r->positives);
+	add_int64(&a, r->unlabelled);
+	add_int64(&a, r->train_rows);
+	add_int64(&a, r->validation_rows);
+	add_int64(&a, r->test_rows);
+	if (r->time_column)
+	{
+		add_value(&a, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(r->time_column)));
+		add_value(&a, TIMESTAMPOID, timestamp_of_seconds(r->time_from));
+		add_value(&a, TIMESTAMPOID, timestamp_of_seconds(r->time_to));
+	}
+	else
+	{
+		add_null(&a, NAMEOID);
+		add_null(&a, TIMESTAMPOID);
+		add_null(&a, TIMESTAMPOID);
+	}
+	add_text(&a, r->time_zone);
+	add_text(&a, r->columns);
+	return DatumGetInt64(execute_value(
+									   "INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, "
+									   "unlabelled, train_rows, validation_rows, test_rows, time_column, time_from, "
+									   "time_to, time_zone, columns) VALUES "
+									   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.jsonb) "
+									   "RETURNING dataset_id", &a));
+}
+
+static int64
+insert_run(const MlRegistration *r, int64 experiment_id, int64 dataset_id, int version, Oid user)
+{
+	Arguments	a = {0};
+
+	add_int64(&a, experiment_id);
+	add_text(&a, r->model);
+	add_value(&a, INT4OID, Int32GetDatum(version));
+	add_text(&a, r->algorithm);
+	add_int64(&a, dataset_id);
+	add_int64(&a, r->seed);
+	add_value(&a, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(r->target)));
+	add_value(&a, JSONBOID, JsonbPGetDatum(r->tags));
+	add_text(&a, MLOPS_VERSION);
+	add_value(&a, OIDOID, ObjectIdGetDatum(user));
+	add_value(&a, TIMESTAMPTZOID, TimestampTzGetDatum(r->started_at));
+	return DatumGetInt64(execute_value(
+									   "INSERT INTO mlops_catalog.run (experiment_id, model, version, algorithm, status, "
+									   "dataset_id, seed, target, tags, library_version, owner, started_at, ended_at) VALUES "
+									   "($1, $2, $3, $4, 'finished', $5, $6, $7, $8, $9, $10::regrole, $11, "
+									   "pg_catalog.clock_timestamp()) RETURNING run_id", &a));
+}
+
+/* Parameters and figures go in as arrays: two statements however many. */
+static void
+insert_details(const MlRegistration *r, int64 run_id)
+{
+	Arguments	params = {0};
+	Arguments	figures = {0};
+	Datum	   *names = palloc(Max(r->n_params, r->n_figures) * sizeof(Datum) + 1);
+	Datum	   *values = palloc(Max(r->n_params, r->n_figures) * sizeof(Datum) + 1);
+	Datum	   *steps = palloc(r->n_figures * sizeof(Datum) + 1);
+	bool	   *nulls = palloc(r->n_figures * sizeof(bool) + 1);
+	int			dims[1];
+	int			lower[1] = {1};
+
+	for (int i = 0; i < r->n_params; i++)
+	{
+		names[i] = CStringGetTextDatum(r->params[i].name);
+		values[i] = CStringGetTextDatum(r->params[i].value);
+	}
+	add_int64(&params, run_id);
+	add_value(&params, TEXTARRAYOID,
+			  PointerGetDatum(construct_array(names, r->n_params, TEXTOID, -1, false, TYPALIGN_INT)));
+	add_value(&params, TEXTARRAYOID,
+			  PointerGetDatum(construct_array(values, r->n_params, TEXTOID, -1, false, TYPALIGN_INT)));
+	mlcat_execute("INSERT INTO mlops_catalog.run_param (run_id, name, value) "
+				  "SELECT $1, n, v FROM pg_catalog.unnest($2, $3) AS p(n, v)",
+				  params.n, params.types, params.values, params.nulls);
+
+	for (int i = 0; i < r->n_figures; i++)
+	{
+		names[i] = CStringGetTextDatum(r->figures[i].name);
+		steps[i] = Int32GetDatum(r->figures[i].step);
+		values[i] = Float8GetDatum(r->figures[i].value);
+		nulls[i] = isnan(r->figures[i].value);
+	}
+	dims[0] = r->n_figures;
+	add_int64(&figures, run_id);
+	add_value(&figures, TEXTARRAYOID,
+			  PointerGetDatum(construct_array(names, r->n_figures, TEXTOID, -1, false, TYPALIGN_INT)));
+	add_value(&figures, INT4ARRAYOID,
+			  PointerGetDatum(construct_array(steps, r->n_figures, INT4OID, 4, true, TYPALIGN_INT)));
+	add_value(&figures, FLOAT8ARRAYOID,
+			  PointerGetDatum(construct_md_array(values, nulls, 1, dims, lower, FLOAT8OID, 8,
+												 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
+	mlcat_execute("INSERT INTO mlops_catalog.run_metric (run_id, name, step, value) "
+				  "SELECT $1, n, s, v FROM pg_catalog.unnest($2, $3, $4) AS f(n, s, v)",
+				  figures.n, figures.types, figures.values, figures.nulls);
+}
+
+static int64
+insert_version(const MlRegistration *r, int64 model_id, int version, int64 run_id,
+			   const uint8 *sha256, Oid user)
+{
+	Arguments	a = {0};
+	bytea	   *hash = palloc(VARHDRSZ + 32);
+
+	SET_VARSIZE(hash, VARHDRSZ + 32);
+	memcpy(VARDATA(hash), sha256, 32);
+	add_int64(&a, model_id);
+	add_value(&a, INT4OID, Int32GetDatum(version));
+	add_value(&a, FLOAT8OID, Float8GetDatum(r->threshold));
+	add_int64(&a, (int64) r->size);
+	add_value(&a, BYTEAOID, PointerGetDatum(hash));
+	add_text(&a, r->algorithm);
+	add_int64(&a, run_id);
+	add_value(&a, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(r->target)));
+	add_text(&a, r->positive);
+	add_text(&a, r->signature);
+	add_text(&a, r->metrics);
+	add_value(&a, OIDOID, ObjectIdGetDatum(user));
+	return DatumGetInt64(execute_value(
+									   "INSERT INTO mlops_catalog.model_version (model_id, version, threshold, size, sha256, "
+									   "algorithm, run_id, target, positive, signature, metrics, owner) VALUES "
+									   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::pg_catalog.jsonb, $11::pg_catalog.jsonb, "
+									   "$12::regrole) RETURNING version_id", &a));
+}
+
+static void
+insert_artifact(const MlRegistration *r, int64 version_id)
+{
+	size_t		done = 0;
+
+	for (int part = 0; done < r->size; part++)
+	{
+		Arguments	a = {0};
+		size_t		length = Min(ARTIFACT_PART_SIZE, r->size - done);
+		bytea	   *data = palloc(VARHDRSZ + length);
+
+		SET_VARSIZE(data, VARHDRSZ + length);
+		memcpy(VARDATA(data), r->bytes + done, length);
+		add_int64(&a, version_id);
+		add_value(&a, INT4OID, Int32GetDatum(part));
+		add_value(&a, BYTEAOID, PointerGetDatum(data));
+		mlcat_execute("INSERT INTO mlops_catalog.model_artifact (version_id, part, data) VALUES ($1, $2, $3)",
+					  a.n, a.types, a.values, a.nulls);
+		pfree(data);
+		done += length;
+	}
+}
+
+void
+mlreg_register(const MlRegistration *r, int *version, int64 *run_id, uint8 sha256[32])
+{
+	MlCatalogScope scope;
+	Oid			user = GetUserId();
+	int64		model_id;
+	int64		experiment_id;
+	int64		dataset_id;
+	int64		version_id;
+
+	mlreg_sha256(r->bytes, r->size, sha256);
+
+	mlcat_begin(&scope);
+	model_id = lock_model(r->model, user, version);
+	experiment_id = insert_experiment(r->experiment ? r->experiment : r->model, user);
+	dataset_id = insert_dataset(r);
+	*run_id = insert_run(r, experiment_id, dataset_id, *version, user);
+	insert_details(r, *run_id);
+	version_id = insert_version(r, model_id, *version, *run_id, sha256, user);
+	insert_artifact(r, version_id);
+	mlcat_end(&scope);
+}

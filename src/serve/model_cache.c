@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ * model_cache.c
+ *	  A session's verified model bytes, by version.
+ *
+ * Versions are immutable, so an entry can never be stale; it can only be
+ * unused.  Pins keep an entry while a call site points to it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+#include "mlops/registry.h"
+#include "serve/model_cache.h"
+
+#define BYTES_ALIGNMENT 64
+
+static HTAB *models;
+static MemoryContext cache_context;
+static size_t cached_bytes;
+static uint64 use_clock;
+
+static void
+create_cache(void)
+{
+	HASHCTL		control = {0};
+
+	cache_context = AllocSetContextCreate(CacheMemoryContext, "mlops model cache",
+										  ALLOCSET_DEFAULT_SIZES);
+	control.keysize = sizeof(int64);
+	control.entrysize = sizeof(MlServedModel);
+	control.hcxt = cache_context;
+	models = hash_create("mlops models", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static void
+drop_entry(MlServedModel *entry)
+{
+	MemoryContext context = entry->context;
+
+	cached_bytes -= entry->size;
+	hash_search(models, &entry->version_id, HASH_REMOVE, NULL);
+	MemoryContextDelete(context);
+}
+
+/* Drops unpinned models, least recently used first, until `more` bytes fit. */
+static void
+make_room(size_t more)
+{
+	size_t		allowed = (size_t) mlops_guc_cache_size * 1024;
+
+	while (cached_bytes + more > allowed)
+	{
+		HASH_SEQ_STATUS status;
+		MlServedModel *entry;
+		MlServedModel *oldest = NULL;
+
+		hash_seq_init(&status, models);
+		while ((entry = hash_seq_search(&status)) != NULL)
+		{
+			if (entry->pins == 0 && (oldest == NULL || entry->used < oldest->used))
+				oldest = entry;
+		}
+		if (oldest == NULL)
+			return;				/* all in use: exceed the setting, not fail */
+		drop_entry(oldest);
+	}
+}
+
+/* Reads and verifies a version's bytes in a context of their own. */
+static void
+load(const char *name, const MlCatalogVersion *version, MlServedModel *loaded)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlops model",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	uint8	   *bytes;
+	uint8		sha256[32];
+	char		message[ML_MESSAGE_SIZE] = "its SHA-256 is not the recorded one";
+
+	bytes = MemoryContextAllocHuge(context, version->size + BYTES_ALIGNMENT);
+	bytes = (uint8 *) TYPEALIGN(BYTES_ALIGNMENT, bytes);
+	mlcat_read_artifact(version->version_id, bytes, version->size);
+	mlreg_sha256(bytes, version->size, sha256);
+	loaded->model = palloc(ml_model_struct_size());
+	if (memcmp(sha256, version->sha256, sizeof(sha256)) != 0 ||
+		ml_model_open(bytes, version->size, loaded->model, message) != ML_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("version %d of model \"%s\" is corrupt", version->version, name),
+				 errdetail("%s", message)));
+	loaded->version = *version;
+	loaded->version.positive = version->positive ? pstrdup(version->positive) : NULL;
+	loaded->size = version->size;
+	loaded->context = context;
+	MemoryContextSwitchTo(caller);
+}
+
+MlServedModel *
+mlserve_cached_model(const char *name, const MlCatalogVersion *version)
+{
+	MlServedModel *entry;
+	MlServedModel loaded;
+	bool		found;
+
+	if (models == NULL)
+		create_cache();
+	entry = hash_search(models, &version->version_id, HASH_FIND, NULL);
+	if (entry && memcmp(entry->version.sha256, version->sha256, 32) != 0 && entry->pins == 0)
+	{
+		/* the identity was given anew, as after a restore into this database */
+		drop_entry(entry);
+		entry = NULL;
+	}
+	if (entry == NULL)
+	{
+		memset(&loaded, 0, sizeof(loaded));
+		make_room(version->size);
+		load(name, version, &loaded);
+		MemoryContextSetParent(loaded.context, cache_context);
+		entry = hash_search(models, &version->version_id, HASH_ENTER, &found);
+		loaded.version_id = version->version_id;
+		*entry = loaded;
+		cached_bytes += entry->size;
+	}
+	entry->used = ++use_clock;
+	return entry;
+}
+
+/* ---- pins */
+
+typedef struct Pin
+{
+	MemoryContextCallback callback;
+	MlServedModel *model;
+} Pin;
+
+static void
+release_pin(void *arg)
+{
+	((Pin *) arg)->model->pins--;
+}
+
+void
+mlserve_pin(MlServedModel *model, MemoryContext context)
+{
+	Pin		   *pin = MemoryContextAlloc(context, sizeof(Pin));
+
+	pin->model = model;
+	pin->callback.func = release_pin;
+	pin->callback.arg = pin;
+	model->pins++;
+	MemoryContextRegisterResetCallback(context, &pin->callback);
+}

@@ -1,0 +1,137 @@
+/*-------------------------------------------------------------------------
+ * resolve.c
+ *	  What a model reference stands for now, and when that may have changed.
+ *
+ * The relcache callback runs at odd times and only counts; the catalog is read
+ * again by the next call that finds the count raised.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "commands/trigger.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "mlops/base.h"
+#include "mlops/registry.h"
+#include "serve/model_cache.h"
+
+MLOPS_FUNCTION(mlops_forget_routes);
+
+uint64		mlserve_generation = 1;
+
+/* Tables whose changes matter; InvalidOid until first looked up. */
+static Oid	watched[3];
+
+static void
+relation_changed(Datum arg, Oid relation)
+{
+	if (!OidIsValid(relation) || relation == watched[0] ||
+		relation == watched[1] || relation == watched[2])
+		mlserve_generation++;
+}
+
+static void
+role_changed(Datum arg, int cache, uint32 hash)
+{
+	mlserve_generation++;
+}
+
+void
+mlserve_register_invalidation(void)
+{
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	/* a membership taken away must be noticed by call sites that scored before */
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, role_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, role_changed, (Datum) 0);
+}
+
+void
+mlserve_watch_catalog(void)
+{
+	watched[0] = mlcat_relation("deployment_route");
+	watched[1] = mlcat_relation("model");
+	watched[2] = mlcat_relation("model_version");
+}
+
+/*
+ * Trigger on the watched tables: sends the invalidation with the change's
+ * commit, to this server's sessions and through WAL to standbys.
+ */
+Datum
+mlops_forget_routes(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"forget_routes\" was not called as a trigger")));
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	PG_RETURN_NULL();
+}
+
+static MlCatalogModel
+usable_model(const char *name, const char *verb)
+{
+	MlCatalogModel model;
+
+	if (!mlcat_model_by_name(name, &model))
+		mlreg_no_such_model(name);
+	mlreg_check_right(name, model.owner, verb);
+	return model;
+}
+
+void
+mlserve_resolve_version(const char *name, int number, const char *verb, MlResolved *resolved)
+{
+	MlCatalogModel model;
+	MlCatalogVersion version;
+
+	mlserve_watch_catalog();
+	mlreg_check_name(name);
+	model = usable_model(name, verb);
+	if (!mlcat_version_by_number(model.model_id, number, &version))
+		mlreg_no_such_version(name, number);
+	resolved->served = mlserve_cached_model(name, &version);
+	resolved->threshold = version.threshold;
+	resolved->variant = NULL;
+	mlserve_pin(resolved->served, CurrentMemoryContext);
+}
+
+void
+mlserve_resolve(const char *text, const char *verb, MlResolved *resolved)
+{
+	MlModelReference reference;
+	MlCatalogModel model;
+	MlCatalogRoute route;
+	MlCatalogVersion version;
+
+	mlserve_watch_catalog();
+	mlreg_parse_reference(text, &reference);
+	if (reference.version > 0)
+	{
+		mlserve_resolve_version(reference.name, reference.version, verb, resolved);
+		return;
+	}
+	model = usable_model(reference.name, verb);
+	if (reference.alias)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("alias \"%s\" of model \"%s\" does not exist",
+						reference.alias, reference.name)));
+	if (!mlcat_primary_route(model.model_id, &route))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no version of model \"%s\" is deployed", reference.name),
+				 errhint("Run SELECT * FROM mlops.deploy('%s', version), "
+						 "or name a version as in \"%s/1\".", reference.name, reference.name)));
+	if (!mlcat_version_by_id(route.version_id, &version))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the deployed version of model \"%s\" is missing", reference.name)));
+	resolved->served = mlserve_cached_model(reference.name, &version);
+	resolved->threshold = route.has_threshold ? route.threshold : version.threshold;
+	resolved->variant = route.variant;
+	mlserve_pin(resolved->served, CurrentMemoryContext);
+}

@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ * row_map.c
+ *	  From a PostgreSQL row to a model's inputs: by name, checked by kind.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "mlops/serve.h"
+
+static int
+find_attribute(TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* Does the column's type become what the input wants? */
+static bool
+fits(const MlModel *model, size_t input, Oid type, MlConverter *converter)
+{
+	return mling_converter(type, ml_model_time_zone(model), converter) &&
+		converter->kind == ml_model_input_kind(model, input);
+}
+
+static bool
+map_by_position(const MlModel *model, TupleDesc desc, MlRowMap *map)
+{
+	if (desc->tdtypeid != RECORDOID || (size_t) desc->natts != map->n_inputs)
+		return false;
+	for (size_t i = 0; i < map->n_inputs; i++)
+	{
+		map->attribute[i] = (int) i;
+		if (!fits(model, i, TupleDescAttr(desc, i)->atttypid, &map->converter[i]))
+			return false;
+	}
+	return true;
+}
+
+static void
+refuse_missing(const MlModel *model, const MlRowMap *map)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (size_t i = 0; i < map->n_inputs; i++)
+	{
+		if (map->attribute[i] < 0)
+			appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "",
+							 ml_model_input_name(model, i));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("the row to score lacks columns that the model reads: %s", names.data),
+			 errhint("Columns are found by name; pass the table's row, as in "
+					 "mlops.score('model', t) ... FROM tab t.")));
+}
+
+MlRowMap *
+mlserve_map_row(const MlModel *model, TupleDesc desc)
+{
+	MlRowMap   *map = palloc(sizeof(MlRowMap));
+	size_t		found = 0;
+
+	map->n_inputs = ml_model_n_inputs(model);
+	map->attribute = palloc(Max(map->n_inputs, 1) * sizeof(int));
+	map->converter = palloc(Max(map->n_inputs, 1) * sizeof(MlConverter));
+	for (size_t i = 0; i < map->n_inputs; i++)
+	{
+		map->attribute[i] = find_attribute(desc, ml_model_input_name(model, i));
+		found += map->attribute[i] >= 0;
+	}
+	if (found == 0 && map_by_position(model, desc, map))
+		return map;
+	if (found < map->n_inputs)
+		refuse_missing(model, map);
+	for (size_t i = 0; i < map->n_inputs; i++)
+	{
+		Oid			type = TupleDescAttr(desc, map->attribute[i])->atttypid;
+
+		if (!fits(model, i, type, &map->converter[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" has type %s, but the model was trained on %s",
+							ml_model_input_name(model, i), format_type_be(type),
+							ml_model_input_type(model, i)),
+					 errhint("Cast it in a query, or train a new version.")));
+	}
+	return map;
+}
+
+void
+mlserve_fill_values(const MlModel *model, const MlRowMap *map,
+					const Datum *datums, const bool *nulls, MlValue *values)
+{
+	for (size_t i = 0; i < map->n_inputs; i++)
+	{
+		int			attribute = map->attribute[i];
+		const MlConverter *converter = &map->converter[i];
+
+		if (converter->kind == ML_COLUMN_CATEGORY)
+		{
+			size_t		size;
+			const char *bytes;
+
+			values[i].code = ML_CODE_MISSING;
+			if (nulls[attribute])
+				continue;
+			bytes = mling_bytes(converter, datums[attribute], &size);
+			values[i].code = ml_model_category(model, i, bytes, size);
+		}
+		else if (nulls[attribute])
+			values[i].number = NAN;
+		else
+		{
+			values[i].number = mling_number(converter, datums[attribute]);
+			if (unlikely(isinf(values[i].number)))
+				mling_refuse_infinite(ml_model_input_name(model, i));
+		}
+	}
+}

@@ -1,0 +1,76 @@
+/*-------------------------------------------------------------------------
+ * score_source.c
+ *	  A source's labelled rows with a model's scores, for evaluate and curve.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "mlops/base.h"
+#include "mlops/serve.h"
+
+/* Reads the model's inputs of the source; errors name all that are missing. */
+static int
+plan_inputs(const MlModel *model, const MlSource *source, MlReadColumn *columns)
+{
+	MlRowMap   *map = mlserve_map_row(model, source->desc);
+
+	for (size_t i = 0; i < map->n_inputs; i++)
+		columns[i] = (MlReadColumn) {map->attribute[i], map->converter[i].kind, false};
+	return (int) map->n_inputs;
+}
+
+void
+mlserve_score_source(MlContext *ctx, const MlResolved *resolved, const MlSource *source,
+					 const char *target, List *by, MlScoredRows *out)
+{
+	const MlModel *model = resolved->served->model;
+	const MlCatalogVersion *version = &resolved->served->version;
+	const char *positive = version->positive;
+	MlReadColumn *columns = palloc((ml_model_n_inputs(model) + 1 + list_length(by)) *
+								   sizeof(MlReadColumn));
+	int			n = plan_inputs(model, source, columns);
+	int			label_column = n;
+	int			position;
+	bool		as_text;
+	MlDataset  *dataset;
+	MlLabelCounts counts;
+	float	   *label;
+	uint32_t   *row;
+	ListCell   *lc;
+
+	if (target == NULL)
+		target = version->target;
+	position = mling_column(source, target, "target");
+	as_text = mling_target_as_text(TupleDescAttr(source->desc, position)->atttypid, target, positive);
+	columns[n++] = (MlReadColumn) {position, ML_COLUMN_CATEGORY, as_text};
+	out->first_by = n;
+	foreach(lc, by)
+		columns[n++] = (MlReadColumn) {mling_column(source, (char *) lfirst(lc), "by"),
+		ML_COLUMN_CATEGORY, true};
+
+	dataset = mling_read(ctx, source, n, columns, ml_model_time_zone(model));
+	if (dataset->n_rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the source has no rows")));
+	label = mling_labels(ctx, dataset, label_column, positive, &counts);
+
+	row = ml_arena_alloc_array(ctx->arena, dataset->n_rows, sizeof(uint32_t));
+	out->label = ml_arena_alloc_array(ctx->arena, dataset->n_rows, sizeof(float));
+	out->score = ml_arena_alloc_array(ctx->arena, dataset->n_rows, sizeof(double));
+	if (row == NULL || out->label == NULL || out->score == NULL)
+		mlbase_check(ctx, ml_fail_memory(ctx));
+	out->n = 0;
+	for (size_t i = 0; i < dataset->n_rows; i++)
+	{
+		if (isnan(label[i]))
+			continue;
+		row[out->n] = (uint32_t) i;
+		out->label[out->n++] = label[i];
+	}
+	out->dataset = dataset;
+	out->rows = (MlRows) {row, out->n};
+	mlbase_check(ctx, ml_model_score_rows(ctx, model, dataset, out->rows, out->score));
+}

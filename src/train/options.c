@@ -1,0 +1,226 @@
+/*-------------------------------------------------------------------------
+ * options.c
+ *	  The jsonb arguments of train that are not a learner's parameters:
+ *	  threshold, split and preprocess.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "mlops/ingest.h"
+#include "mlops/train.h"
+
+/* ---------------------------------------------------------------- threshold */
+
+/* A cost: a number, or the name of a column that holds it for each row. */
+static void
+parse_cost(MlOptions *options, const char *key, double *constant, char **column)
+{
+	JsonbValue *value = mljson_value(options, key);
+
+	*column = NULL;
+	if (value && value->type == jbvString)
+		mljson_text(options, key, column);
+	else
+		mljson_number(options, key, 0, 1e15, constant);
+}
+
+void
+mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request)
+{
+	static const char *const objectives[] = {"f1", "mcc", "youden", "accuracy"};
+	MlOptions  *options = mljson_options("threshold", json);
+	MlThresholdPolicy *policy = &request->policy;
+	MlOptions  *cost;
+	char	   *objective;
+	int			given = 0;
+
+	memset(request, 0, sizeof(*request));
+	policy->kind = ML_THRESHOLD_MAX;
+	policy->objective = ML_OBJECTIVE_F1;
+	policy->costs.false_positive = 1;
+	policy->costs.false_negative = 1;
+
+	if (mljson_text(options, "max", &objective))
+	{
+		int			i = 0;
+
+		while (i < lengthof(objectives) && strcmp(objectives[i], objective) != 0)
+			i++;
+		if (i == lengthof(objectives))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unrecognized value \"%s\" of \"max\" in \"threshold\"", objective),
+					 errhint("Valid values are: f1, mcc, youden, accuracy.")));
+		policy->objective = (MlThresholdObjective) i;
+		given++;
+	}
+	if (mljson_number(options, "min_precision", 0, 1, &policy->value))
+	{
+		policy->kind = ML_THRESHOLD_MIN_PRECISION;
+		given++;
+	}
+	if (mljson_number(options, "min_recall", 0, 1, &policy->value))
+	{
+		policy->kind = ML_THRESHOLD_MIN_RECALL;
+		given++;
+	}
+	if (mljson_number(options, "alert_rate", 0, 1, &policy->value))
+	{
+		policy->kind = ML_THRESHOLD_ALERT_RATE;
+		given++;
+	}
+	cost = mljson_object(options, "cost");
+	if (cost)
+	{
+		policy->kind = ML_THRESHOLD_COST;
+		parse_cost(cost, "false_positive", &policy->costs.false_positive,
+				   &request->false_positive_column);
+		parse_cost(cost, "false_negative", &policy->costs.false_negative,
+				   &request->false_negative_column);
+		mljson_finish(cost);
+		given++;
+	}
+	if (mljson_number(options, "value", 0, 1, &policy->value))
+	{
+		policy->kind = ML_THRESHOLD_VALUE;
+		given++;
+	}
+	mljson_finish(options);
+	if (given > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"threshold\" must have one key, not %d", given),
+				 errhint("Valid keys are: max, min_precision, min_recall, alert_rate, cost, value.")));
+}
+
+/* ---------------------------------------------------------------- split */
+
+/* An instant in jsonb, as seconds like the data set's. */
+static bool
+parse_instant(MlOptions *options, const char *key, const char *zone, double *seconds)
+{
+	char	   *text;
+	MlConverter converter;
+	Datum		value;
+
+	if (!mljson_text(options, key, &text))
+		return false;
+
+	/*
+	 * Read as the local time of the recorded zone: what a timestamp column
+	 * holds, and what a timestamptz column becomes.
+	 */
+	value = DirectFunctionCall3(timestamp_in, CStringGetDatum(text),
+								ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	mling_converter(TIMESTAMPOID, zone, &converter);
+	*seconds = mling_number(&converter, value);
+	return true;
+}
+
+void
+mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
+					MlSplitRequest *request)
+{
+	MlOptions  *options = mljson_options("split", json);
+	char	   *delay;
+	bool		fractions;
+	bool		has_validation_from;
+
+	memset(request, 0, sizeof(*request));
+	request->validation = 0.1;
+	request->test = 0.2;
+	request->test_to = INFINITY;
+
+	fractions = mljson_number(options, "validation", 0, 0.9, &request->validation);
+	fractions = mljson_number(options, "test", 0, 0.9, &request->test) || fractions;
+	mljson_text(options, "fold", &request->fold);
+	has_validation_from = parse_instant(options, "validation_from", zone, &request->validation_from);
+	request->at_times = parse_instant(options, "test_from", zone, &request->test_from);
+	parse_instant(options, "test_to", zone, &request->test_to);
+	if (mljson_text(options, "label_delay", &delay))
+	{
+		Datum		interval = DirectFunctionCall3(interval_in, CStringGetDatum(delay),
+												   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+		MlConverter converter;
+
+		mling_converter(INTERVALOID, zone, &converter);
+		request->label_delay = mling_number(&converter, interval);
+		if (!(request->label_delay >= 0))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("\"label_delay\" in \"split\" must not be negative")));
+	}
+	mljson_finish(options);
+
+	if (request->validation + request->test > 0.95)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"validation\" %g and \"test\" %g in \"split\" leave too little to learn from",
+						request->validation, request->test),
+				 errdetail("Together they must be at most 0.95.")));
+	if ((request->fold != NULL) + fractions + request->at_times > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"split\" must be made in one way"),
+				 errhint("Give either \"validation\" and \"test\" shares, or \"validation_from\", "
+						 "\"test_from\" and \"test_to\" times, or a \"fold\" column.")));
+	if (has_validation_from && !request->at_times)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"validation_from\" in \"split\" needs \"test_from\"")));
+	if (!has_validation_from)
+		request->validation_from = request->test_from - request->label_delay;
+	if ((request->at_times || request->label_delay > 0) && time_column == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a split by time needs \"time_column\"")));
+	if (request->label_delay > 0 && !request->at_times)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"label_delay\" in \"split\" needs \"test_from\"")));
+	if (request->at_times && !(request->validation_from <= request->test_from &&
+							   request->test_from < request->test_to))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the times of \"split\" must rise from \"validation_from\" to \"test_from\" to \"test_to\"")));
+}
+
+/* ---------------------------------------------------------------- preprocess */
+
+void
+mltrain_parse_preprocess(Jsonb *json, MlPreprocessRequest *request)
+{
+	MlOptions  *options = mljson_options("preprocess", json);
+	JsonbValue *value = mljson_value(options, "class_weight");
+
+	request->balanced = false;
+	request->weight[0] = request->weight[1] = 1;
+	if (value && value->type == jbvString)
+	{
+		char	   *text;
+
+		mljson_text(options, "class_weight", &text);
+		if (strcmp(text, "balanced") != 0 && strcmp(text, "none") != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unrecognized value \"%s\" of \"class_weight\" in \"preprocess\"", text),
+					 errhint("Write \"balanced\", \"none\" or {\"negative\": 1, \"positive\": 10}.")));
+		request->balanced = strcmp(text, "balanced") == 0;
+	}
+	else if (value)
+	{
+		MlOptions  *weights = mljson_object(options, "class_weight");
+
+		mljson_number(weights, "negative", 1e-6, 1e6, &request->weight[0]);
+		mljson_number(weights, "positive", 1e-6, 1e6, &request->weight[1]);
+		mljson_finish(weights);
+	}
+	mljson_finish(options);
+}

@@ -1,0 +1,159 @@
+/*-------------------------------------------------------------------------
+ * report.c
+ *	  What a training says about itself: figures for run_metric, and the JSON
+ *	  of metrics, signature and columns.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "lib/stringinfo.h"
+#include "utils/json.h"
+
+#include "train/report.h"
+
+void
+mltrain_add_figure(MlFigures *figures, const char *name, int step, double value)
+{
+	if (figures->n == figures->capacity)
+	{
+		figures->capacity = Max(64, figures->capacity * 2);
+		figures->figures = figures->figures
+			? repalloc(figures->figures, figures->capacity * sizeof(MlNamedFigure))
+			: palloc(figures->capacity * sizeof(MlNamedFigure));
+	}
+	figures->figures[figures->n++] = (MlNamedFigure) {name, step, value};
+}
+
+/* The metrics of an evaluation under their names, in the order of evaluate. */
+static int
+named_metrics(const MlEvaluation *e, MlNamedFigure *out)
+{
+	const MlNamedFigure metrics[] = {
+		{"rows", 0, e->rows}, {"positives", 0, e->positives},
+		{"pr_auc", 0, e->pr_auc}, {"roc_auc", 0, e->roc_auc},
+		{"log_loss", 0, e->log_loss}, {"brier", 0, e->brier}, {"ks", 0, e->ks},
+		{"threshold", 0, e->threshold},
+		{"accuracy", 0, e->accuracy}, {"precision", 0, e->precision},
+		{"recall", 0, e->recall}, {"f1", 0, e->f1}, {"mcc", 0, e->mcc},
+		{"false_positive_rate", 0, e->false_positive_rate},
+		{"alert_rate", 0, e->alert_rate}, {"expected_cost", 0, e->expected_cost},
+	};
+
+	memcpy(out, metrics, sizeof(metrics));
+	return lengthof(metrics);
+}
+
+void
+mltrain_add_evaluation(MlFigures *figures, const char *prefix, const MlEvaluation *evaluation)
+{
+	MlNamedFigure metrics[32];
+	int			n = named_metrics(evaluation, metrics);
+
+	for (int i = 0; i < n; i++)
+		mltrain_add_figure(figures, psprintf("%s_%s", prefix, metrics[i].name), 0, metrics[i].value);
+}
+
+void
+mltrain_add_curve(MlFigures *figures, const MlLearned *learned, const char *metric)
+{
+	char	   *validation = psprintf("validation_%s", metric);
+
+	for (size_t i = 0; i < learned->n_curve; i++)
+	{
+		const MlCurveStep *step = &learned->curve[i];
+
+		if (!isnan(step->train_loss))
+			mltrain_add_figure(figures, "train_loss", step->step, step->train_loss);
+		if (!isnan(step->validation))
+			mltrain_add_figure(figures, validation, step->step, step->validation);
+	}
+}
+
+char *
+mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on)
+{
+	StringInfoData json;
+	MlNamedFigure metrics[32];
+	int			n = named_metrics(evaluation, metrics);
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"judged_on\": \"%s\"", judged_on);
+	for (int i = 0; i < n; i++)
+	{
+		if (isnan(metrics[i].value))
+			appendStringInfo(&json, ", \"%s\": null", metrics[i].name);
+		else
+			appendStringInfo(&json, ", \"%s\": %.15g", metrics[i].name, metrics[i].value);
+	}
+	appendStringInfoChar(&json, '}');
+	return json.data;
+}
+
+static const char *
+kind_name(MlColumnKind kind)
+{
+	switch (kind)
+	{
+		case ML_COLUMN_NUMBER:
+			return "number";
+		case ML_COLUMN_CATEGORY:
+			return "category";
+		case ML_COLUMN_TIME:
+			return "time";
+		case ML_COLUMN_HASH:
+			return "key";
+	}
+	return "?";
+}
+
+static void
+append_column(StringInfo json, const char *name, const char *type, MlColumnKind kind)
+{
+	appendStringInfoString(json, json->len > 1 ? ", {\"name\": " : "{\"name\": ");
+	escape_json(json, name);
+	appendStringInfoString(json, ", \"type\": ");
+	escape_json(json, type);
+	appendStringInfo(json, ", \"kind\": \"%s\"}", kind_name(kind));
+}
+
+char *
+mltrain_signature_json(const MlSignature *signature)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '[');
+	for (size_t i = 0; i < signature->n_inputs; i++)
+		append_column(&json, signature->inputs[i].name, signature->inputs[i].type_name,
+					  signature->inputs[i].kind);
+	appendStringInfoChar(&json, ']');
+	return json.data;
+}
+
+char *
+mltrain_columns_json(const MlDataset *dataset)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '[');
+	for (size_t i = 0; i < dataset->n_columns; i++)
+		append_column(&json, dataset->columns[i].name, dataset->columns[i].type_name,
+					  dataset->columns[i].kind);
+	appendStringInfoChar(&json, ']');
+	return json.data;
+}
+
+char *
+mltrain_names_text(List *names)
+{
+	StringInfoData text;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	foreach(lc, names)
+		appendStringInfo(&text, "%s%s", text.len ? ", " : "", (char *) lfirst(lc));
+	return text.data;
+}

@@ -1,0 +1,41 @@
+/*
+ * report.h
+ *	  Figures and JSON of one training's record (private to train).
+ */
+#ifndef MLOPS_TRAIN_REPORT_H
+#define MLOPS_TRAIN_REPORT_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "mlops/engine/eval.h"
+#include "mlops/engine/learn.h"
+#include "mlops/registry.h"
+
+/* A growing list of figures. */
+typedef struct MlFigures
+{
+	int			n;
+	int			capacity;
+	MlNamedFigure *figures;
+} MlFigures;
+
+extern void mltrain_add_figure(MlFigures *figures, const char *name, int step, double value);
+
+/* All metrics of an evaluation as <prefix>_<metric>. */
+extern void mltrain_add_evaluation(MlFigures *figures, const char *prefix,
+								   const MlEvaluation *evaluation);
+
+/* The learning curve as train_loss and validation_<metric> by step. */
+extern void mltrain_add_curve(MlFigures *figures, const MlLearned *learned, const char *metric);
+
+/* JSON texts in the current memory context. */
+extern char *mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on);
+extern char *mltrain_signature_json(const MlSignature *signature);
+extern char *mltrain_columns_json(const MlDataset *dataset);
+
+/* "a, b, c" */
+extern char *mltrain_names_text(List *names);
+
+#endif							/* MLOPS_TRAIN_REPORT_H */

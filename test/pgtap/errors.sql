@@ -1,0 +1,101 @@
+-- Every documented error of training and scoring, with its SQLSTATE.
+\ir setup.psql
+SELECT plan(47);
+
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', algorithm => 'gradient_bosting')$$,
+	'22023', 'unrecognized algorithm "gradient_bosting"', 'unknown algorithm');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '{"n_trees": 5}')$$,
+	'22023', 'unrecognized key "n_trees" in "params"', 'unknown parameter');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '{"max_depth": 4000}')$$,
+	'22023', NULL, 'parameter out of range');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '{"max_depth": 2.5}')$$,
+	'22023', NULL, 'integer parameter with a fraction');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '{"max_depth": "6"}')$$,
+	'22023', '"max_depth" in "params" must be a number, not a string', 'parameter of another type');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '[1]')$$,
+	'22023', '"params" must be a JSON object', 'params that are no object');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', split => '{"tset": 0.3}')$$,
+	'22023', 'unrecognized key "tset" in "split"', 'unknown key in split');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', preprocess => '{"clas_weight": "balanced"}')$$,
+	'22023', 'unrecognized key "clas_weight" in "preprocess"', 'unknown key in preprocess');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', threshold => '{"max": "f2"}')$$,
+	'22023', 'unrecognized value "f2" of "max" in "threshold"', 'unknown threshold objective');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', threshold => '{"max": "f1", "value": 0.5}')$$,
+	'22023', '"threshold" must have one key, not 2', 'two threshold policies');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', metric => 'auc')$$,
+	'22023', 'unrecognized metric "auc"', 'unknown metric');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx')$$,
+	'22023', '"target" must be given', 'no target');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fruad')$$,
+	'42703', 'column "is_fruad" of "target" does not exist in the source', 'target that does not exist');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', time_column => 'time')$$,
+	'42703', NULL, 'time_column that does not exist');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', exclude => '{nothing}')$$,
+	'42703', NULL, 'excluded column that does not exist');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', features => '{is_fraud}')$$,
+	'22023', 'target "is_fraud" cannot be a feature', 'target as a feature');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'country')$$,
+	'42804', NULL, 'text target without positive');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'country', positive => 'XX')$$,
+	'22000', 'no row has "XX" in target "country"', 'positive value that does not occur');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'amount')$$,
+	'22000', NULL, 'numeric target that is not 0/1');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT * FROM tx WHERE NOT is_fraud', target => 'is_fraud')$$,
+	'22000', 'target "is_fraud" has only one class in the source', 'one class only');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT * FROM tx WHERE false', target => 'is_fraud')$$,
+	'22000', 'the source has no rows', 'no rows');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT 1 AS a, ''x''::text AS b, is_fraud FROM tx', target => 'is_fraud')$$,
+	'22000', NULL, 'all features constant');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT *, CASE WHEN id = 7 THEN ''Infinity''::float8 ELSE 1 END AS x FROM tx', target => 'is_fraud')$$,
+	'22000', 'column "x" contains an infinite value', 'infinite value');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT *, CASE WHEN id = 7 THEN ''-infinity''::timestamp ELSE ts END AS x FROM tx', target => 'is_fraud')$$,
+	'22000', 'column "x" contains an infinite value', 'infinite timestamp');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT *, ARRAY[id] AS x FROM tx', target => 'is_fraud')$$,
+	'42804', 'column "x" of type integer[] cannot be a feature', 'array column');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', query => 'SELECT 1', target => 'is_fraud')$$,
+	'22023', 'exactly one of "source" and "query" must be given', 'both source and query');
+SELECT throws_ok($$SELECT mlops.train('m', target => 'is_fraud')$$,
+	'22023', 'exactly one of "source" and "query" must be given', 'neither source nor query');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'DELETE FROM tx RETURNING *', target => 'is_fraud')$$,
+	'22023', '"query" must be a SELECT', 'query that is not a SELECT');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'WITH d AS (DELETE FROM tx RETURNING *) SELECT * FROM d', target => 'is_fraud')$$,
+	'22023', '"query" must be a SELECT that only reads', 'query that writes in a CTE');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT 1; SELECT 2', target => 'is_fraud')$$,
+	'22023', '"query" must be one SELECT, not 2 statements', 'two statements');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT id, id, is_fraud FROM tx', target => 'is_fraud')$$,
+	'42702', 'column name "id" is ambiguous', 'ambiguous column');
+SELECT throws_ok($$SELECT mlops.train('Fraud Model', 'tx', target => 'is_fraud')$$,
+	'22023', 'invalid model name "Fraud Model"', 'invalid model name');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '{"monotone_constraints": {"amnt": 1}}')$$,
+	'22023', NULL, 'constraint on a feature that does not exist');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', weight => 'country')$$,
+	'42804', NULL, 'weight that is no number');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', split => '{"fold": "country"}')$$,
+	'22000', NULL, 'fold column with other values');
+SET LOCAL mlops.max_training_memory = '16MB';
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT t.*, random() AS a, random() AS b, random() AS c, random() AS d, random() AS e, random() AS f FROM tx t, generate_series(1, 100)', target => 'is_fraud')$$,
+	'53200', NULL, 'more memory than allowed');
+RESET mlops.max_training_memory;
+SELECT is((SELECT count(*) FROM mlops.runs), 0::bigint, 'a refused training leaves no run');
+
+SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 10}')$$, 'train');
+SELECT throws_ok($$SELECT mlops.score('fraud', t) FROM tx t LIMIT 1$$,
+	'55000', 'no version of model "fraud" is deployed', 'nothing deployed');
+SELECT throws_ok($$SELECT mlops.score('fraud/2', t) FROM tx t LIMIT 1$$,
+	'42704', 'version 2 of model "fraud" does not exist', 'version that does not exist');
+SELECT throws_ok($$SELECT mlops.score('fruad', t) FROM tx t LIMIT 1$$,
+	'42704', 'model "fruad" does not exist', 'model that does not exist');
+SELECT throws_ok($$SELECT mlops.score('fraud/1', t) FROM (SELECT amount, country FROM tx) t LIMIT 1$$,
+	'42703', 'the row to score lacks columns that the model reads: "balance", "online"', 'columns missing at scoring');
+SELECT throws_ok($$SELECT mlops.score('fraud/1', t) FROM (SELECT amount::text, balance, country, online FROM tx) t LIMIT 1$$,
+	'42804', 'column "amount" has type text, but the model was trained on double precision', 'column of another type at scoring');
+SELECT throws_ok($$SELECT mlops.score('fraud/1', t) FROM (SELECT 'Infinity'::float8 AS amount, balance, country, online FROM tx) t LIMIT 1$$,
+	'22000', 'column "amount" contains an infinite value', 'infinite value at scoring');
+SELECT throws_ok($$SELECT mlops.score('fraud/1', 5)$$,
+	'42804', 'features must be a row or jsonb, not integer', 'features that are no row');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 1, strategy => 'blue')$$,
+	'22023', 'unrecognized deployment strategy "blue"', 'unknown strategy');
+SELECT throws_ok($$SELECT mlops.rollback('fraud')$$,
+	'55000', 'model "fraud" has no earlier deployment to go back to', 'rollback without history');
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,50 @@
+-- Scoring: one meaning whatever the form of the row, routes, and transactions.
+\ir setup.psql
+SELECT plan(28);
+
+SELECT is(version, 1, 'first version is 1') FROM mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id',
+	time_column => 'ts', params => '{"n_estimators": 20}');
+SELECT is(version, 2, 'second version is 2') FROM mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id',
+	time_column => 'ts', algorithm => 'logistic_regression');
+
+SELECT is((SELECT d.version FROM mlops.deploy('fraud', 1, note => 'go') d), 1, 'deploy returns what it did');
+SELECT is((SELECT deployed_version FROM mlops.models WHERE model = 'fraud'), 1, 'models shows it');
+CREATE TEMP TABLE scored AS SELECT id, mlops.score('fraud', t) AS s FROM tx t;
+SELECT ok((SELECT bool_and(s BETWEEN 0 AND 1) AND count(DISTINCT s) > 10 FROM scored), 'scores are probabilities and differ');
+SELECT is((SELECT max(abs(s - mlops.score('fraud', to_jsonb(t)))) FROM scored JOIN tx t USING (id)), 0::float8, 'a jsonb row scores the same');
+SELECT is((SELECT max(abs(s - mlops.score('fraud', r))) FROM scored JOIN (SELECT id, t2 AS r FROM tx t, LATERAL (SELECT t.online, t.country, t.amount, t.balance) t2) x USING (id)), 0::float8, 'a subquery''s row in another order scores the same');
+SELECT is((SELECT max(abs(s - mlops.score('fraud', ROW(amount, balance, country, online)))) FROM scored JOIN tx USING (id)), 0::float8, 'an anonymous row is taken by position');
+SELECT is((SELECT max(abs(s - mlops.score('fraud/1', t))) FROM scored JOIN tx t USING (id)), 0::float8, 'name/version scores the same');
+SELECT is((SELECT max(abs(s - mlops.score_version('fraud', 1, t))) FROM scored JOIN tx t USING (id)), 0::float8, 'score_version scores the same');
+SELECT is((SELECT max(abs(s - (mlops.predict('fraud', t)).score)) FROM scored JOIN tx t USING (id)), 0::float8, 'predict scores the same');
+SELECT is((SELECT max(abs(s.s - x.score)) FROM scored s JOIN mlops.score_table('fraud', 'tx', key => 'id') x ON x.key = s.id::text), 0::float8, 'score_table scores the same');
+SELECT is((SELECT count(*) FROM mlops.score_table('fraud', 'tx', key => 'id')), 5000::bigint, 'score_table returns every row');
+SELECT ok((SELECT bool_and((p).flagged = ((p).score >= (p).threshold)) FROM (SELECT mlops.predict('fraud', t) AS p FROM tx t) q), 'flagged means score >= threshold');
+SELECT isnt(mlops.score('fraud', t), NULL, 'unseen categories and NULLs score') FROM (SELECT NULL::float8 AS amount, NULL::numeric AS balance, 'XX'::text AS country, NULL::boolean AS online) t;
+
+CREATE TABLE live (LIKE tx, score float8, flagged boolean);
+CREATE TRIGGER score BEFORE INSERT OR UPDATE ON live FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score', 'flagged');
+INSERT INTO live SELECT * FROM tx;
+SELECT is((SELECT max(abs(l.score - s.s)) FROM live l JOIN scored s USING (id)), 0::float8, 'the trigger scores the same');
+UPDATE live SET amount = amount + 1 WHERE id = 1;
+SELECT is((SELECT score FROM live WHERE id = 1), (SELECT mlops.score('fraud', t) FROM (SELECT * FROM live WHERE id = 1) t), 'and on update');
+
+CREATE TABLE gen (amount float8, balance numeric, country text, online boolean,
+	s float8 GENERATED ALWAYS AS (mlops.score_version('fraud', 1, ROW(amount, balance, country, online))) STORED);
+INSERT INTO gen (amount, balance, country, online) SELECT amount, balance, country, online FROM tx WHERE id = 5;
+SELECT is((SELECT s FROM gen), (SELECT s FROM scored WHERE id = 5), 'score_version in a generated column');
+
+SELECT is((SELECT d.version FROM mlops.deploy('fraud', 2) d), 2, 'deploy the second');
+SELECT is((SELECT (mlops.predict('fraud', t)).version FROM tx t LIMIT 1), 2, 'takes effect in this transaction');
+SAVEPOINT s;
+SELECT is((SELECT d.version FROM mlops.rollback('fraud', reason => 'test') d), 1, 'rollback goes to the previous version');
+SELECT is((SELECT (mlops.predict('fraud', t)).version FROM tx t LIMIT 1), 1, 'and takes effect');
+ROLLBACK TO s;
+SELECT is((SELECT (mlops.predict('fraud', t)).version FROM tx t LIMIT 1), 2, 'a rolled back rollback leaves nothing');
+SELECT is((SELECT max((mlops.predict('fraud', t)).threshold) FROM tx t LIMIT 1), (SELECT threshold FROM mlops.versions WHERE model = 'fraud' AND version = 2), 'the version''s own threshold');
+SELECT lives_ok($$SELECT mlops.deploy('fraud', 2, threshold => 0.125)$$, 'deploy with a threshold');
+SELECT is((SELECT (mlops.predict('fraud', t)).threshold FROM tx t LIMIT 1), 0.125::float8, 'takes its place');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, percent => 5)$$, '22023', NULL, 'direct takes no percent');
+SELECT is((SELECT count(*) FROM mlops.deployment_history WHERE model = 'fraud'), 3::bigint, 'history keeps all');
+SELECT * FROM finish();
+ROLLBACK;
