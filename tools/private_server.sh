@@ -6,7 +6,7 @@
 #	sh tools/private_server.sh stop DIR		stop it (no error if it is not running)
 #	sh tools/private_server.sh remove DIR		stop it and delete DIR
 #	sh tools/private_server.sh psql DIR [ARG...]	run psql in it as superuser "postgres"
-#	sh tools/private_server.sh address DIR		print "-h SOCKETDIR -U postgres" for any client
+#	sh tools/private_server.sh address DIR		print "-h SOCKETDIR -p 5432 -U postgres"
 #
 # The server listens on a Unix socket in DIR/socket only, which nobody but its
 # operating system user (and root) can reach: that is why it trusts local
@@ -88,6 +88,7 @@ start()
 	[ -f "$directory/data/PG_VERSION" ] || create
 	{
 		echo "listen_addresses = ''"
+		echo "port = 5432"
 		echo "unix_socket_directories = '$directory/socket'"
 		for line in "$@"; do
 			echo "$line"
@@ -115,9 +116,9 @@ case $action in
 			fail "$directory holds no server"
 		rm -rf "$directory" ;;
 	psql)
-		exec "$bin/psql" -X -h "$directory/socket" -U postgres "$@" ;;
+		exec "$bin/psql" -X -h "$directory/socket" -p 5432 -U postgres "$@" ;;
 	address)
-		echo "-h $directory/socket -U postgres" ;;
+		echo "-h $directory/socket -p 5432 -U postgres" ;;
 	*)
 		usage ;;
 esac

@@ -43,6 +43,9 @@ extern int	mlbase_engine_threads(void);
  */
 extern MlContext *mlbase_engine_context(int n_threads, int budget_kb, bool with_blas);
 
+/* The linear algebra table, loaded on first use with all signals blocked. */
+extern const MlBlas *mlbase_load_blas(void);
+
 /* Frees it now. */
 extern void mlbase_engine_free(MlContext *ctx);
 

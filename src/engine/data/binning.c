@@ -1,0 +1,146 @@
+/*-------------------------------------------------------------------------
+ * binning.c
+ *	  From values to one-byte codes, in groups of 16 features.
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "dictionary.h"
+
+#define BLOCK_ROWS ((size_t) 4096)
+
+typedef struct Binning
+{
+	const MlDataset *dataset;
+	const MlSignature *signature;
+	MlRows		rows;
+	MlBinned   *binned;
+	const uint8_t **code_of;	/* [n_inputs][dictionary codes], categories only */
+} Binning;
+
+size_t
+ml_binned_size(size_t n_rows, size_t n_features)
+{
+	size_t		n_groups = (n_features + ML_GROUP_FEATURES - 1) / ML_GROUP_FEATURES;
+
+	return n_groups * (n_rows * ML_GROUP_FEATURES + sizeof(uint8_t *) + 64) + sizeof(MlBinned) + 4096;
+}
+
+static void
+bin_category(const Binning *b, const MlFeature *feature, size_t first, size_t n, uint8_t *out)
+{
+	const MlColumn *column = &b->dataset->columns[b->signature->input_column[feature->input]];
+	const uint8_t *code_of = b->code_of[feature->input];
+
+	for (size_t i = 0; i < n; i++)
+	{
+		uint32_t	code = ml_column_code(column, b->rows.row[first + i]);
+
+		out[i * ML_GROUP_FEATURES] = code == ML_MISSING_CODE ? ML_CODE_MISSING : code_of[code];
+	}
+}
+
+static void
+bin_number(const Binning *b, const MlFeature *feature, size_t first, size_t n, uint8_t *out)
+{
+	const MlColumn *column = &b->dataset->columns[b->signature->input_column[feature->input]];
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		value = ml_column_number(column, b->rows.row[first + i]);
+
+		out[i * ML_GROUP_FEATURES] = ml_bin_number(feature->edges, feature->n_bins - 1,
+												   ml_feature_number(feature->part, value));
+	}
+}
+
+/* One block of rows of one group: all its features, one after the other. */
+static void
+bin_block(void *arg, size_t task, int thread)
+{
+	const Binning *b = (const Binning *) arg;
+	size_t		n_blocks = (b->rows.n + BLOCK_ROWS - 1) / BLOCK_ROWS;
+	size_t		group = task / n_blocks;
+	size_t		first = task % n_blocks * BLOCK_ROWS;
+	size_t		n = b->rows.n - first < BLOCK_ROWS ? b->rows.n - first : BLOCK_ROWS;
+	uint8_t    *out = b->binned->group[group] + first * ML_GROUP_FEATURES;
+
+	for (size_t i = 0; i < ML_GROUP_FEATURES; i++)
+	{
+		size_t		f = group * ML_GROUP_FEATURES + i;
+
+		if (f >= b->signature->n_features)
+		{
+			for (size_t r = 0; r < n; r++)
+				out[r * ML_GROUP_FEATURES + i] = 0;
+		}
+		else if (b->signature->features[f].categorical)
+			bin_category(b, &b->signature->features[f], first, n, out + i);
+		else
+			bin_number(b, &b->signature->features[f], first, n, out + i);
+	}
+}
+
+/* Model codes of a column's dictionary codes: one look-up a known category. */
+static const uint8_t *
+map_codes(MlContext *ctx, const MlInput *input, const MlDictionary *dictionary)
+{
+	uint32_t	n = ml_dictionary_size(dictionary);
+	uint8_t    *code_of = ml_arena_alloc_array(ctx->arena, n, 1);
+
+	if (code_of == NULL)
+		return NULL;
+	memset(code_of, (int) input->n_categories + 1, n);
+	for (uint32_t c = 0; c < input->n_categories; c++)
+	{
+		uint32_t	code;
+
+		if (ml_dictionary_find(dictionary, input->category[c], input->category_size[c], &code))
+			code_of[code] = (uint8_t) (c + 1);
+	}
+	return code_of;
+}
+
+MlStatus
+ml_binned_create(MlContext *ctx, const MlDataset *dataset, const MlSignature *signature,
+				 MlRows rows, MlBinned **result)
+{
+	MlBinned   *binned = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(MlBinned));
+	size_t		n_blocks = (rows.n + BLOCK_ROWS - 1) / BLOCK_ROWS;
+	Binning		b = {dataset, signature, rows, binned};
+	MlArenaMark mark;
+	MlStatus	status;
+
+	if (binned == NULL)
+		return ml_fail_memory(ctx);
+	binned->n_rows = rows.n;
+	binned->n_features = signature->n_features;
+	binned->n_groups = (signature->n_features + ML_GROUP_FEATURES - 1) / ML_GROUP_FEATURES;
+	binned->group = ml_arena_alloc_array(ctx->arena, binned->n_groups, sizeof(uint8_t *));
+	if (binned->group == NULL)
+		return ml_fail_memory(ctx);
+	for (size_t g = 0; g < binned->n_groups; g++)
+	{
+		binned->group[g] = ml_arena_alloc_array(ctx->arena, rows.n, ML_GROUP_FEATURES);
+		if (binned->group[g] == NULL)
+			return ml_fail_memory(ctx);
+	}
+
+	mark = ml_arena_mark(ctx->arena);
+	b.code_of = ml_arena_alloc_zeroed(ctx->arena, signature->n_inputs, sizeof(uint8_t *));
+	if (b.code_of == NULL)
+		return ml_fail_memory(ctx);
+	for (size_t i = 0; i < signature->n_inputs; i++)
+	{
+		if (signature->inputs[i].kind != ML_COLUMN_CATEGORY)
+			continue;
+		b.code_of[i] = map_codes(ctx, &signature->inputs[i],
+								 dataset->columns[signature->input_column[i]].dictionary);
+		if (b.code_of[i] == NULL)
+			return ml_fail_memory(ctx);
+	}
+	status = ml_parallel_for(ctx, binned->n_groups * n_blocks, bin_block, &b);
+	ml_arena_release(ctx->arena, mark);
+	*result = binned;
+	return status;
+}

@@ -1,0 +1,249 @@
+/*-------------------------------------------------------------------------
+ * split.c
+ *	  The canonical order of rows, and train, validation and test.
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "mlops/engine/data.h"
+
+/* ---------------------------------------------------------------- order */
+
+/* Order-preserving bits of a double; missing times go first. */
+static uint64_t
+sortable(double value)
+{
+	uint64_t	bits;
+
+	if (value != value)
+		return 0;
+	value = value == 0 ? 0 : value;
+	memcpy(&bits, &value, sizeof(bits));
+	return bits & UINT64_C(0x8000000000000000) ? ~bits : bits | UINT64_C(0x8000000000000000);
+}
+
+/*
+ * One stable pass of least significant digit radix sort for each 16 bits that
+ * differ.  rows and spare [n]; the result is in *rows.
+ */
+static void
+radix_sort(uint32_t **rows, uint32_t **spare, const uint64_t *key, size_t n)
+{
+	uint64_t	all = ~UINT64_C(0);
+	uint64_t	any = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		all &= key[i];
+		any |= key[i];
+	}
+	for (int shift = 0; shift < 64; shift += 8)
+	{
+		size_t		start[257] = {0};
+		uint32_t   *from = *rows;
+		uint32_t   *to = *spare;
+
+		if ((((all ^ any) >> shift) & 0xFF) == 0)
+			continue;			/* all keys have the same digit */
+		for (size_t i = 0; i < n; i++)
+			start[((key[i] >> shift) & 0xFF) + 1]++;
+		for (int d = 0; d < 256; d++)
+			start[d + 1] += start[d];
+		for (size_t i = 0; i < n; i++)
+			to[start[(key[from[i]] >> shift) & 0xFF]++] = from[i];
+		*rows = to;
+		*spare = from;
+	}
+}
+
+MlStatus
+ml_order_rows(MlContext *ctx, const MlDataset *dataset, int time_column, int key_column,
+			  uint32_t **order)
+{
+	size_t		n = dataset->n_rows;
+	uint32_t   *result = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	MlArenaMark mark = ml_arena_mark(ctx->arena);
+	uint32_t   *rows = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	uint32_t   *spare = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	uint64_t   *key = ml_arena_alloc_array(ctx->arena, n, sizeof(uint64_t));
+
+	if (result == NULL || rows == NULL || spare == NULL || key == NULL)
+		return ml_fail_memory(ctx);
+	for (size_t i = 0; i < n; i++)
+		rows[i] = (uint32_t) i;
+	/* least significant first: key, then time */
+	if (key_column >= 0)
+	{
+		for (size_t i = 0; i < n; i++)
+			key[i] = ml_column_hash(&dataset->columns[key_column], i);
+		radix_sort(&rows, &spare, key, n);
+	}
+	if (ml_check_abort(ctx) != ML_OK)
+		return ML_ABORTED;
+	if (time_column >= 0)
+	{
+		for (size_t i = 0; i < n; i++)
+			key[i] = sortable(ml_column_number(&dataset->columns[time_column], i));
+		radix_sort(&rows, &spare, key, n);
+	}
+	memcpy(result, rows, n * sizeof(uint32_t));
+	ml_arena_release(ctx->arena, mark);
+	*order = result;
+	return ML_OK;
+}
+
+/* ---------------------------------------------------------------- splits */
+
+static bool
+labelled(const float *label, size_t row)
+{
+	return label[row] == label[row];
+}
+
+/* First of the n labelled rows at or after position i with a new instant. */
+static size_t
+next_instant(const MlColumn *time, const uint32_t *rows, size_t i, size_t n)
+{
+	if (i == 0)
+		return 0;
+	while (i < n && ml_column_number(time, rows[i]) == ml_column_number(time, rows[i - 1]))
+		i++;
+	return i;
+}
+
+MlStatus
+ml_split_by_time(MlContext *ctx, const MlDataset *dataset, int time_column,
+				 const uint32_t *order, const float *label, double validation, double test,
+				 uint8_t *part)
+{
+	const MlColumn *time = &dataset->columns[time_column];
+	MlArenaMark mark = ml_arena_mark(ctx->arena);
+	uint32_t   *rows = ml_arena_alloc_array(ctx->arena, dataset->n_rows, sizeof(uint32_t));
+	size_t		n = 0;
+	size_t		n_test;
+	size_t		n_validation;
+	size_t		validation_start;
+	size_t		test_start;
+
+	if (rows == NULL)
+		return ml_fail_memory(ctx);
+	memset(part, ML_PART_NONE, dataset->n_rows);
+	for (size_t i = 0; i < dataset->n_rows; i++)
+	{
+		if (labelled(label, order[i]))
+			rows[n++] = order[i];
+	}
+	n_test = (size_t) floor(test * (double) n + 0.5);
+	n_validation = (size_t) floor(validation * (double) n + 0.5);
+	test_start = next_instant(time, rows, n - n_test, n);
+	validation_start = next_instant(time, rows, n - n_test - n_validation, n);
+	for (size_t i = 0; i < n; i++)
+		part[rows[i]] = i < validation_start ? ML_PART_TRAIN
+			: i < test_start ? ML_PART_VALIDATION : ML_PART_TEST;
+	ml_arena_release(ctx->arena, mark);
+	return ML_OK;
+}
+
+MlStatus
+ml_split_at_times(MlContext *ctx, const MlDataset *dataset, int time_column, const float *label,
+				  double train_end, double validation_end, double test_start, double test_end,
+				  uint8_t *part)
+{
+	const MlColumn *time = &dataset->columns[time_column];
+
+	for (size_t row = 0; row < dataset->n_rows; row++)
+	{
+		double		at = ml_column_number(time, row);
+
+		part[row] = ML_PART_NONE;
+		if (!labelled(label, row))
+			continue;
+		if (at < train_end)
+			part[row] = ML_PART_TRAIN;
+		else if (at < validation_end)
+			part[row] = ML_PART_VALIDATION;
+		else if (at >= test_start && at < test_end)
+			part[row] = ML_PART_TEST;
+	}
+	return ML_OK;
+}
+
+/*
+ * Shuffles one class and cuts it.  A row's place is decided by a random number
+ * of its position in the canonical order, so it does not depend on how the
+ * table was read.
+ */
+static void
+split_class(const MlDataset *dataset, const uint32_t *order, const float *label, float class,
+			double validation, double test, uint64_t seed, uint32_t **rows, uint32_t **spare,
+			uint64_t *key, uint8_t *part)
+{
+	size_t		n = 0;
+	size_t		n_test;
+	size_t		n_validation;
+
+	for (size_t i = 0; i < dataset->n_rows; i++)
+	{
+		if (label[order[i]] != class)
+			continue;
+		key[n] = ml_random_u64(seed, (uint64_t) class, i);
+		(*rows)[n] = (uint32_t) n;
+		n++;
+	}
+	radix_sort(rows, spare, key, n);
+	n_test = (size_t) floor(test * (double) n + 0.5);
+	n_validation = (size_t) floor(validation * (double) n + 0.5);
+
+	/* key[j] becomes the part of the class's j-th row in canonical order */
+	for (size_t i = 0; i < n; i++)
+		key[(*rows)[i]] = i < n_test ? ML_PART_TEST
+			: i < n_test + n_validation ? ML_PART_VALIDATION : ML_PART_TRAIN;
+	n = 0;
+	for (size_t i = 0; i < dataset->n_rows; i++)
+	{
+		if (label[order[i]] == class)
+			part[order[i]] = (uint8_t) key[n++];
+	}
+}
+
+MlStatus
+ml_split_stratified(MlContext *ctx, const MlDataset *dataset, const uint32_t *order,
+					const float *label, double validation, double test, uint64_t seed,
+					uint8_t *part)
+{
+	size_t		n = dataset->n_rows;
+	MlArenaMark mark = ml_arena_mark(ctx->arena);
+	uint32_t   *rows = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	uint32_t   *spare = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	uint64_t   *key = ml_arena_alloc_array(ctx->arena, n, sizeof(uint64_t));
+
+	if (rows == NULL || spare == NULL || key == NULL)
+		return ml_fail_memory(ctx);
+	memset(part, ML_PART_NONE, n);
+	split_class(dataset, order, label, 0, validation, test, seed, &rows, &spare, key, part);
+	split_class(dataset, order, label, 1, validation, test, seed, &rows, &spare, key, part);
+	ml_arena_release(ctx->arena, mark);
+	return ML_OK;
+}
+
+MlStatus
+ml_rows_of_part(MlContext *ctx, const MlDataset *dataset, const uint32_t *order,
+				const uint8_t *part, MlPart which, MlRows *rows)
+{
+	uint32_t   *row;
+	size_t		n = 0;
+
+	for (size_t i = 0; i < dataset->n_rows; i++)
+		n += part[i] == which;
+	row = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	if (row == NULL)
+		return ml_fail_memory(ctx);
+	rows->row = row;
+	rows->n = n;
+	for (size_t i = 0; i < dataset->n_rows; i++)
+	{
+		if (part[order[i]] == which)
+			*row++ = order[i];
+	}
+	return ML_OK;
+}

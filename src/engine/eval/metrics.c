@@ -1,0 +1,272 @@
+/*-------------------------------------------------------------------------
+ * metrics.c
+ *	  Metrics over a ranking, over confusion counts and over probabilities.
+ *
+ * Definitions are scikit-learn's (roc_auc_score, average_precision_score,
+ * matthews_corrcoef, log_loss, brier_score_loss ...); the two-sample
+ * Kolmogorov-Smirnov statistic is SciPy's ks_2samp.
+ *-------------------------------------------------------------------------
+ */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "mlops/engine/eval.h"
+
+/* ---------------------------------------------------------------- rankings */
+
+/* Area under the ROC curve: trapezoids, so ties count half. */
+double
+ml_roc_auc(const MlRanking *r)
+{
+	double		area = 0;
+	double		true_positives = 0;
+
+	if (!(r->total_positives > 0 && r->total_negatives > 0))
+		return NAN;
+	for (size_t i = 0; i < r->n; i++)
+	{
+		area += r->negatives[i] * (true_positives + r->positives[i] / 2);
+		true_positives += r->positives[i];
+	}
+	return area / (r->total_positives * r->total_negatives);
+}
+
+/* Sum over thresholds of (recall step) * precision; no interpolation. */
+double
+ml_average_precision(const MlRanking *r)
+{
+	double		sum = 0;
+	double		true_positives = 0;
+	double		flagged = 0;
+
+	if (!(r->total_positives > 0))
+		return NAN;
+	for (size_t i = 0; i < r->n; i++)
+	{
+		true_positives += r->positives[i];
+		flagged += r->positives[i] + r->negatives[i];
+		sum += r->positives[i] * (true_positives / flagged);
+	}
+	return sum / r->total_positives;
+}
+
+double
+ml_ks_statistic(const MlRanking *r)
+{
+	double		greatest = 0;
+	double		true_positives = 0;
+	double		false_positives = 0;
+
+	if (!(r->total_positives > 0 && r->total_negatives > 0))
+		return NAN;
+	for (size_t i = 0; i < r->n; i++)
+	{
+		double		distance;
+
+		true_positives += r->positives[i];
+		false_positives += r->negatives[i];
+		distance = fabs(true_positives / r->total_positives - false_positives / r->total_negatives);
+		greatest = distance > greatest ? distance : greatest;
+	}
+	return greatest;
+}
+
+MlConfusion
+ml_confusion_at(const MlRanking *r, double threshold)
+{
+	MlConfusion c = {0};
+
+	for (size_t i = 0; i < r->n && r->score[i] >= threshold; i++)
+	{
+		c.true_positives += r->positives[i];
+		c.false_positives += r->negatives[i];
+	}
+	c.true_negatives = r->total_negatives - c.false_positives;
+	c.false_negatives = r->total_positives - c.true_positives;
+	return c;
+}
+
+double
+ml_precision_at(const MlRanking *r, double k)
+{
+	double		taken = 0;
+	double		positives = 0;
+
+	if (!(k > 0) || r->n == 0)
+		return NAN;
+	for (size_t i = 0; i < r->n && taken < k; i++)
+	{
+		double		group = r->positives[i] + r->negatives[i];
+		double		share = group <= k - taken ? 1 : (k - taken) / group;
+
+		positives += share * r->positives[i];
+		taken += share * group;
+	}
+	return positives / taken;
+}
+
+/* ---------------------------------------------------------------- counts */
+
+static double
+ratio(double numerator, double denominator)
+{
+	return denominator > 0 ? numerator / denominator : 0;
+}
+
+double
+ml_accuracy(const MlConfusion *c)
+{
+	return ratio(c->true_positives + c->true_negatives,
+				 c->true_positives + c->true_negatives + c->false_positives + c->false_negatives);
+}
+
+double
+ml_precision(const MlConfusion *c)
+{
+	return ratio(c->true_positives, c->true_positives + c->false_positives);
+}
+
+double
+ml_recall(const MlConfusion *c)
+{
+	return ratio(c->true_positives, c->true_positives + c->false_negatives);
+}
+
+double
+ml_f1(const MlConfusion *c)
+{
+	return ratio(2 * c->true_positives,
+				 2 * c->true_positives + c->false_positives + c->false_negatives);
+}
+
+double
+ml_mcc(const MlConfusion *c)
+{
+	double		flagged = c->true_positives + c->false_positives;
+	double		passed = c->true_negatives + c->false_negatives;
+	double		positives = c->true_positives + c->false_negatives;
+	double		negatives = c->true_negatives + c->false_positives;
+
+	/* two roots, so that counts of millions do not overflow precision */
+	return ratio(c->true_positives * c->true_negatives - c->false_positives * c->false_negatives,
+				 sqrt(flagged * passed) * sqrt(positives * negatives));
+}
+
+double
+ml_false_positive_rate(const MlConfusion *c)
+{
+	return ratio(c->false_positives, c->false_positives + c->true_negatives);
+}
+
+double
+ml_alert_rate(const MlConfusion *c)
+{
+	return ratio(c->true_positives + c->false_positives,
+				 c->true_positives + c->true_negatives + c->false_positives + c->false_negatives);
+}
+
+/* ---------------------------------------------------------------- probabilities */
+
+/* Neumaier's compensated sum. */
+typedef struct Sum
+{
+	double		sum;
+	double		correction;
+} Sum;
+
+static void
+add(Sum *s, double value)
+{
+	double		total = s->sum + value;
+
+	s->correction += fabs(s->sum) >= fabs(value) ? (s->sum - total) + value : (value - total) + s->sum;
+	s->sum = total;
+}
+
+static double
+mean(Sum *values, Sum *weights)
+{
+	double		weight = weights->sum + weights->correction;
+
+	return weight > 0 ? (values->sum + values->correction) / weight : NAN;
+}
+
+double
+ml_log_loss(size_t n, const double *score, const float *label, const float *weight)
+{
+	Sum			losses = {0};
+	Sum			weights = {0};
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		p = label[i] == 1 ? score[i] : 1 - score[i];
+		double		w = weight ? weight[i] : 1;
+
+		p = p < DBL_EPSILON ? DBL_EPSILON : p > 1 - DBL_EPSILON ? 1 - DBL_EPSILON : p;
+		add(&losses, -w * log(p));
+		add(&weights, w);
+	}
+	return mean(&losses, &weights);
+}
+
+double
+ml_brier(size_t n, const double *score, const float *label, const float *weight)
+{
+	Sum			errors = {0};
+	Sum			weights = {0};
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		w = weight ? weight[i] : 1;
+
+		add(&errors, w * (score[i] - label[i]) * (score[i] - label[i]));
+		add(&weights, w);
+	}
+	return mean(&errors, &weights);
+}
+
+/* ---------------------------------------------------------------- by name */
+
+const char *const ml_metric_names[ML_METRIC_COUNT] = {
+	"pr_auc", "roc_auc", "log_loss", "brier", "ks"
+};
+
+int
+ml_metric_by_name(const char *name)
+{
+	for (int i = 0; i < ML_METRIC_COUNT; i++)
+	{
+		if (strcmp(ml_metric_names[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+bool
+ml_metric_is_gain(MlMetric metric)
+{
+	return metric != ML_METRIC_LOG_LOSS && metric != ML_METRIC_BRIER;
+}
+
+MlStatus
+ml_metric_value(MlContext *ctx, MlMetric metric, size_t n, const double *score,
+				const float *label, const float *weight, double *value)
+{
+	MlArenaMark mark = ml_arena_mark(ctx->arena);
+	MlRanking	ranking;
+	MlStatus	status;
+
+	if (metric == ML_METRIC_LOG_LOSS || metric == ML_METRIC_BRIER)
+	{
+		*value = metric == ML_METRIC_LOG_LOSS ? ml_log_loss(n, score, label, weight)
+			: ml_brier(n, score, label, weight);
+		return ML_OK;
+	}
+	status = ml_ranking_create(ctx, n, score, label, weight, &ranking);
+	if (status == ML_OK)
+		*value = metric == ML_METRIC_PR_AUC ? ml_average_precision(&ranking)
+			: metric == ML_METRIC_ROC_AUC ? ml_roc_auc(&ranking) : ml_ks_statistic(&ranking);
+	ml_arena_release(ctx->arena, mark);
+	return status;
+}

@@ -1,0 +1,231 @@
+/*-------------------------------------------------------------------------
+ * logistic_regression.c
+ *	  The learner: parameters, choice of a solver, standard errors.
+ *
+ * Coefficients are those of standardised columns (see design.c); the penalty
+ * applies to them.  Standard errors are roots of the diagonal of the inverse
+ * Hessian of the penalised log likelihood, which without a penalty is the usual
+ * asymptotic covariance; an L1 penalty has none.
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "logistic_solvers.h"
+
+/* Above this many columns the Hessian is not worth its n^2 memory. */
+#define NEWTON_COLUMNS 512
+
+#define PARAM(field) offsetof(MlLogisticRegressionParams, field)
+
+static const char *const penalties[] = {"l2", "l1", "elasticnet", "none", NULL};
+static const char *const solvers[] = {"auto", "newton", "lbfgs", "coordinate_descent", NULL};
+
+static const MlParamSpec params[] = {
+	{"penalty", ML_PARAM_CHOICE, PARAM(penalty), ML_PENALTY_L2, 0, 0, false, penalties,
+	"What keeps coefficients small"},
+	{"C", ML_PARAM_FLOAT, PARAM(C), 1, 0, 1e12, true, NULL,
+	"Inverse strength of the penalty: C * sum of losses + penalty is minimised"},
+	{"l1_ratio", ML_PARAM_FLOAT, PARAM(l1_ratio), 0.5, 0, 1, false, NULL,
+	"Share of the L1 penalty in elasticnet, the rest is L2"},
+	{"solver", ML_PARAM_CHOICE, PARAM(solver), ML_SOLVER_AUTO, 0, 0, false, solvers,
+	"auto: newton up to 512 columns, lbfgs above; coordinate_descent for l1 and elasticnet"},
+	{"max_iter", ML_PARAM_INT, PARAM(max_iter), 100, 1, 100000, false, NULL,
+	"Most iterations of the solver"},
+	{"tol", ML_PARAM_FLOAT, PARAM(tol), 1e-6, 0, 1, true, NULL,
+	"Relative improvement of the objective, times 1000, below which it has converged"},
+};
+
+static int
+max_bins(const void *p)
+{
+	return ML_MAX_BINS;
+}
+
+static double
+l1_share(const MlLogisticRegressionParams *p)
+{
+	return p->penalty == ML_PENALTY_L1 ? 1 : p->penalty == ML_PENALTY_ELASTICNET ? p->l1_ratio : 0;
+}
+
+static double
+l2_share(const MlLogisticRegressionParams *p)
+{
+	return p->penalty == ML_PENALTY_NONE ? 0 : 1 - l1_share(p);
+}
+
+static bool
+uses_hessian(const MlLogisticRegressionParams *p, size_t n)
+{
+	if (l1_share(p) > 0)
+		return true;
+	return p->solver == ML_SOLVER_NEWTON || (p->solver == ML_SOLVER_AUTO && n <= NEWTON_COLUMNS);
+}
+
+static size_t
+memory_needed(size_t n_train, size_t n_validation, const MlSignature *signature,
+			  const void *params_struct, int n_threads)
+{
+	const MlLogisticRegressionParams *p = params_struct;
+	size_t		n = design_count_terms(signature) + 1;
+	bool		hessian = uses_hessian(p, n);
+
+	return n * (sizeof(MlTerm) + 2 * sizeof(double)) + p->max_iter * sizeof(MlCurveStep) +
+		objective_size(n, hessian, n_threads) + (hessian ? newton_size(n) : lbfgs_size(n)) +
+		n * n * sizeof(double) * hessian + ((size_t) 64 << 20);
+}
+
+/* Log odds of the weighted share of positives. */
+static MlStatus
+starting_intercept(MlContext *ctx, const MlTask *task, double *intercept)
+{
+	double		sum[2] = {0, 0};
+
+	for (size_t i = 0; i < task->train.n; i++)
+	{
+		uint32_t	row = task->train.row[i];
+
+		sum[task->label[row] == 1] += task->weight ? task->weight[row] : 1;
+	}
+	if (!(sum[0] > 0 && sum[1] > 0))
+		return ml_fail(ctx, ML_BAD_DATA, "the training rows have only one class");
+	*intercept = log(sum[1] / sum[0]);
+	return ML_OK;
+}
+
+/*
+ * Standard errors from the Hessian at the solution; NaN for columns that are
+ * combinations of others (and for all of them if it cannot be inverted).
+ */
+static MlStatus
+standard_errors(Objective *o, const double *w, double *errors)
+{
+	size_t		n = o->n;
+	double	   *hessian = ml_arena_alloc_array(o->ctx->arena, n * n, sizeof(double));
+	double	   *gradient = ml_arena_alloc_array(o->ctx->arena, n, sizeof(double));
+	double		value;
+	MlStatus	status;
+
+	if (hessian == NULL || gradient == NULL)
+		return ml_fail_memory(o->ctx);
+	for (size_t i = 0; i < n; i++)
+		errors[i] = NAN;
+	status = objective_evaluate(o, w, &value, gradient, hessian);
+	if (status != ML_OK)
+		return status;
+	if (o->ctx->blas->dpotrf((int) n, hessian, (int) n) != 0)
+		return ML_OK;
+	for (size_t i = 0; i < n; i++)
+	{
+		if (!(hessian[i * n + i] * hessian[i * n + i] > 1e-13))
+			return ML_OK;		/* rounding error is all that keeps it definite */
+	}
+	if (o->ctx->blas->dpotri((int) n, hessian, (int) n) != 0)
+		return ML_OK;
+	for (size_t i = 0; i < n; i++)
+		errors[i] = sqrt(o->C * hessian[i * n + i]);
+	return ML_OK;
+}
+
+static void
+warn(const SolverResult *result, const MlTask *task, const MlLogisticRegressionParams *p,
+	 MlLearned *learned)
+{
+	double		loss = result->value / p->C / (double) task->train.n;
+
+	if (p->penalty == ML_PENALTY_NONE && loss < 1e-4)
+		snprintf(learned->warning, sizeof(learned->warning),
+				 "the classes are separable: coefficients grow without limit, use a penalty");
+	else if (result->collinear)
+		snprintf(learned->warning, sizeof(learned->warning),
+				 "some columns are linear combinations of others: their coefficients are not unique");
+	else if (!result->converged)
+		snprintf(learned->warning, sizeof(learned->warning),
+				 "the solver did not converge in %d iterations: raise max_iter", p->max_iter);
+}
+
+static MlStatus
+minimise(Objective *o, const MlLogisticRegressionParams *p, double *w, double *errors,
+		 SolverResult *result)
+{
+	bool		hessian = uses_hessian(p, o->n);
+	MlStatus	status = objective_allocate(o, hessian);
+
+	if (status != ML_OK)
+		return status;
+	status = hessian ? newton_minimise(o, l1_share(p), p->max_iter, p->tol, w, result)
+		: lbfgs_minimise(o, p->max_iter, p->tol, w, result);
+	if (status == ML_OK && hessian && l1_share(p) == 0)
+		status = standard_errors(o, w, errors);
+	return status;
+}
+
+static MlStatus
+fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
+{
+	const MlLogisticRegressionParams *p = task->params;
+	size_t		most = design_count_terms(task->signature);
+	MlTerm	   *terms = ml_arena_alloc_array(ctx->arena, most, sizeof(MlTerm));
+	MlLinear   *linear = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(MlLinear));
+	Objective	o = {.ctx = ctx, .C = p->C, .l2 = l2_share(p)};
+	SolverResult result = {0};
+	double	   *w;
+	double	   *errors;
+	MlArenaMark mark;
+	MlStatus	status;
+
+	memset(learned, 0, sizeof(*learned));
+	w = ml_arena_alloc_zeroed(ctx->arena, most + 1, sizeof(double));
+	errors = ml_arena_alloc_array(ctx->arena, most + 1, sizeof(double));
+	result.curve = ml_arena_alloc_array(ctx->arena, p->max_iter, sizeof(MlCurveStep));
+	if (terms == NULL || linear == NULL || w == NULL || errors == NULL || result.curve == NULL)
+		return ml_fail_memory(ctx);
+	if (ctx->blas == NULL)
+		return ml_fail(ctx, ML_FAILED, "logistic regression needs linear algebra");
+	if (l1_share(p) > 0 && (p->solver == ML_SOLVER_NEWTON || p->solver == ML_SOLVER_LBFGS))
+		return ml_fail(ctx, ML_INVALID_ARGUMENT, "solver \"%s\" cannot minimise an L1 penalty",
+					   solvers[p->solver]);
+	design_plan(&o.design, task, terms);
+	o.n = o.design.n_terms + 1;
+	status = starting_intercept(ctx, task, &w[o.n - 1]);
+	if (status != ML_OK)
+		return status;
+	for (size_t i = 0; i < o.n; i++)
+		errors[i] = NAN;
+
+	mark = ml_arena_mark(ctx->arena);
+	status = minimise(&o, p, w, errors, &result);
+	ml_arena_release(ctx->arena, mark);
+	if (status != ML_OK)
+		return status;
+
+	for (size_t t = 0; t < o.design.n_terms; t++)
+	{
+		terms[t].coefficient = w[t];
+		terms[t].standard_error = errors[t];
+	}
+	linear->intercept = w[o.n - 1];
+	linear->intercept_error = errors[o.n - 1];
+	linear->n_terms = o.design.n_terms;
+	linear->terms = terms;
+	learned->linear = linear;
+	learned->iterations = result.iterations;
+	learned->converged = result.converged;
+	learned->curve = result.curve;
+	learned->n_curve = result.n_curve;
+	warn(&result, task, p, learned);
+	return ML_OK;
+}
+
+const MlLearner ml_logistic_regression = {
+	.name = "logistic_regression",
+	.description = "Logistic regression: additive log odds with coefficients, standard errors and p-values",
+	.params = params,
+	.n_params = sizeof(params) / sizeof(params[0]),
+	.params_size = sizeof(MlLogisticRegressionParams),
+	.needs_blas = true,
+	.max_bins = max_bins,
+	.memory_needed = memory_needed,
+	.fit = fit,
+};

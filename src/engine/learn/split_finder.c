@@ -1,0 +1,196 @@
+/*-------------------------------------------------------------------------
+ * split_finder.c
+ *	  Scans a feature's histogram for the split with the greatest gain.
+ *
+ * Gain and leaf values are those of XGBoost (Chen, Guestrin: "XGBoost: a
+ * scalable tree boosting system", KDD 2016, equations 5 and 7), with its way of
+ * bounding leaf values for monotone constraints.  Categories are sorted by
+ * gradient over hessian, where the best subset is a prefix (Fisher: "On
+ * grouping for maximum homogeneity", JASA 1958); smoothing and extra
+ * regularisation keep rare categories from fitting noise, as in LightGBM.
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+#include <string.h>
+
+#include "engine/learn/split_finder.h"
+
+#define LEAST_GAIN 1e-6
+#define CATEGORY_SMOOTH 10.0	/* added to a category's hessian for sorting */
+#define CATEGORY_LAMBDA 10.0	/* added to reg_lambda for categorical splits */
+#define CATEGORY_HESSIAN 1e-3	/* categories with less are not told apart */
+
+static double
+soft(double gradient, double alpha)
+{
+	return gradient > alpha ? gradient - alpha : gradient < -alpha ? gradient + alpha : 0;
+}
+
+double
+leaf_value(const SplitRules *rules, GradientSum sum, double extra_lambda, Bounds bounds)
+{
+	double		gradient = soft((double) sum.gradient * rules->gradient_unit, rules->reg_alpha);
+	double		hessian = (double) sum.hessian * rules->hessian_unit;
+	double		value;
+
+	if (!(hessian + rules->reg_lambda + extra_lambda > 0))
+		return 0;
+	value = -gradient / (hessian + rules->reg_lambda + extra_lambda);
+	return fmin(fmax(value, bounds.low), bounds.high);
+}
+
+/* Twice the reduction of loss that a leaf with this value brings. */
+static double
+leaf_score(const SplitRules *rules, GradientSum sum, double extra_lambda, double value)
+{
+	double		gradient = (double) sum.gradient * rules->gradient_unit;
+	double		hessian = (double) sum.hessian * rules->hessian_unit;
+
+	return -(2 * gradient * value + (hessian + rules->reg_lambda + extra_lambda) * value * value +
+			 2 * rules->reg_alpha * fabs(value));
+}
+
+/* A node while its feature is scanned. */
+typedef struct Scan
+{
+	const SplitRules *rules;
+	GradientSum total;
+	Bounds		bounds;
+	double		extra_lambda;
+	int			monotone;
+	double		score;			/* of the node as a leaf */
+} Scan;
+
+/* Gain of a split into left and the rest; -1 if it is not allowed. */
+static double
+try_split(const Scan *scan, GradientSum left, double *left_value, double *right_value)
+{
+	const SplitRules *rules = scan->rules;
+	GradientSum right = gradient_sum_subtract(scan->total, left);
+
+	if ((double) left.hessian * rules->hessian_unit < rules->min_child_weight ||
+		(double) right.hessian * rules->hessian_unit < rules->min_child_weight ||
+		left.hessian <= 0 || right.hessian <= 0)
+		return -1;
+	*left_value = leaf_value(rules, left, scan->extra_lambda, scan->bounds);
+	*right_value = leaf_value(rules, right, scan->extra_lambda, scan->bounds);
+	if (scan->monotone * (*right_value - *left_value) < 0)
+		return -1;
+	return leaf_score(rules, left, scan->extra_lambda, *left_value) +
+		leaf_score(rules, right, scan->extra_lambda, *right_value) - scan->score;
+}
+
+static void
+keep_if_better(const Scan *scan, GradientSum left, Split *candidate, Split *best)
+{
+	candidate->gain = try_split(scan, left, &candidate->left_value, &candidate->right_value);
+	if (candidate->gain > best->gain && candidate->gain > scan->rules->min_split_gain &&
+		candidate->gain > LEAST_GAIN)
+	{
+		candidate->left = left;
+		candidate->right = gradient_sum_subtract(scan->total, left);
+		*best = *candidate;
+	}
+}
+
+static bool
+is_empty(GradientSum sum)
+{
+	return sum.hessian == 0 && sum.gradient == 0;
+}
+
+static void
+scan_number(const Scan *scan, const MlFeature *feature, const GradientSum *sums,
+			Split *candidate, Split *best)
+{
+	GradientSum missing = sums[ML_CODE_MISSING];
+	bool		any_missing = !is_empty(missing);
+	GradientSum left = {0, 0};
+
+	for (uint32_t bin = 1; bin <= feature->n_bins; bin++)
+	{
+		if (is_empty(sums[bin]) && bin < feature->n_bins)
+			continue;			/* the same partition as the bin before */
+		left = gradient_sum_add(left, sums[bin]);
+		candidate->bin = (uint8_t) bin;
+		if (bin == feature->n_bins && !any_missing)
+			break;
+		candidate->missing_left = false;
+		keep_if_better(scan, left, candidate, best);
+		if (!any_missing || bin == feature->n_bins)
+			continue;
+		candidate->missing_left = true;
+		keep_if_better(scan, gradient_sum_add(left, missing), candidate, best);
+	}
+	/* where nothing was missing, missing goes with the heavier child */
+	if (best->gain > 0 && !any_missing)
+		best->missing_left = best->left.hessian > best->right.hessian;
+}
+
+static void
+scan_categories(const Scan *scan, const MlFeature *feature, const GradientSum *sums,
+				Split *candidate, Split *best)
+{
+	uint8_t		code[256];
+	double		ratio[256];
+	int			n = 0;
+	GradientSum left = {0, 0};
+	bool		left_heavier;
+
+	/* insertion sort by ratio; codes keep their order among equals */
+	for (uint32_t c = 0; c <= feature->n_bins; c++)
+	{
+		double		hessian = (double) sums[c].hessian * scan->rules->hessian_unit;
+		double		own;
+		int			at = n;
+
+		if (hessian < CATEGORY_HESSIAN)
+			continue;
+		own = (double) sums[c].gradient * scan->rules->gradient_unit / (hessian + CATEGORY_SMOOTH);
+		for (; at > 0 && ratio[at - 1] > own; at--)
+		{
+			ratio[at] = ratio[at - 1];
+			code[at] = code[at - 1];
+		}
+		ratio[at] = own;
+		code[at] = (uint8_t) c;
+		n++;
+	}
+	candidate->categorical = true;
+	for (int i = 0; i + 1 < n; i++)
+	{
+		left = gradient_sum_add(left, sums[code[i]]);
+		candidate->set[code[i] >> 6] |= UINT64_C(1) << (code[i] & 63);
+		keep_if_better(scan, left, candidate, best);
+	}
+	if (!(best->gain > 0))
+		return;
+
+	/* codes without rows here, unseen ones among them, go with the heavier child;
+	 * codes with too few to be told apart stay where the sums put them: right */
+	left_heavier = best->left.hessian > best->right.hessian;
+	for (uint32_t c = 0; left_heavier && c < 256; c++)
+	{
+		if (c > feature->n_bins || is_empty(sums[c]))
+			best->set[c >> 6] |= UINT64_C(1) << (c & 63);
+	}
+	best->missing_left = best->set[0] & 1;
+}
+
+void
+find_split(const SplitRules *rules, const MlFeature *feature, int32_t index,
+		   const GradientSum *sums, GradientSum total, Bounds bounds, Split *split)
+{
+	Scan		scan = {rules, total, bounds, feature->categorical ? CATEGORY_LAMBDA : 0,
+	rules->monotone[index], 0};
+	Split		candidate;
+
+	memset(split, 0, sizeof(*split));
+	memset(&candidate, 0, sizeof(candidate));
+	candidate.feature = split->feature = index;
+	scan.score = leaf_score(rules, total, 0, leaf_value(rules, total, 0, bounds));
+	if (feature->categorical)
+		scan_categories(&scan, feature, sums, &candidate, split);
+	else
+		scan_number(&scan, feature, sums, &candidate, split);
+}

@@ -1,0 +1,491 @@
+/*-------------------------------------------------------------------------
+ * tree_grower.c
+ *	  Grows one tree: chooses nodes to split, partitions their rows, builds the
+ *	  smaller child's histogram and subtracts it from the parent's for the other.
+ *
+ * Depth-wise growth splits a whole level in one batch, so that few large
+ * parallel jobs do the work of many small ones; leaf-wise growth splits the
+ * node with the greatest gain.  Every choice is made from exact integer sums,
+ * so neither batches nor threads change the tree.
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+#include <string.h>
+
+#include "engine/learn/tree_grower.h"
+
+#define BLOCK_ROWS ((size_t) 16384)
+#define MAX_BATCH 256
+
+/* ---------------------------------------------------------------- memory */
+
+static int
+leaf_limit(const MlGradientBoostingParams *params, size_t n_rows)
+{
+	double		limit = GROWER_MAX_LEAVES;
+
+	if (params->max_depth > 0)
+		limit = fmin(limit, ldexp(1, params->max_depth));
+	if (params->max_leaves > 0)
+		limit = fmin(limit, params->max_leaves);
+	return (int) fmin(limit, n_rows > 1 ? (double) n_rows : 1);
+}
+
+void
+grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
+				const MlSignature *signature, const MlGradientBoostingParams *params, int n_threads)
+{
+	size_t		n_features = signature->n_features;
+	size_t		n_groups = (n_features + ML_GROUP_FEATURES - 1) / ML_GROUP_FEATURES;
+	size_t		n_bins = 0;
+	int			n_slots;
+	int			batch;
+
+	g->signature = signature;
+	g->params = params;
+	g->max_leaves = leaf_limit(params, n_rows);
+	for (size_t f = 0; f < n_features; f++)
+		n_bins += signature->features[f].n_bins + 1;
+	n_slots = histogram_pool_slots((size_t) g->max_leaves + 4, n_bins);
+	batch = n_slots / 2 < MAX_BATCH ? n_slots / 2 : MAX_BATCH;
+
+	g->first_bin = workspace_take(workspace, n_features + 1, sizeof(uint32_t));
+	g->feature_used = workspace_take(workspace, n_features, sizeof(bool));
+	g->group_used = workspace_take(workspace, n_groups, sizeof(bool));
+	for (int list = 0; list < 2; list++)
+	{
+		g->row[list] = workspace_take(workspace, n_rows, sizeof(uint32_t));
+		g->gradient[list] = workspace_take(workspace, n_rows, sizeof(uint64_t));
+	}
+	g->nodes = workspace_take(workspace, 2 * (size_t) g->max_leaves, sizeof(GrowerNode));
+	g->batch = workspace_take(workspace, g->max_leaves, sizeof(int));
+	g->splits = workspace_take(workspace, 2 * (size_t) batch * n_features, sizeof(Split));
+	g->blocks = workspace_take(workspace, n_rows / BLOCK_ROWS + batch + 1, sizeof(GrowerBlock));
+	g->requests = workspace_take(workspace, 2 * (size_t) batch, sizeof(HistogramRequest));
+	histogram_pool_allocate(&g->pool, workspace, n_rows, n_groups, n_bins, n_slots, n_threads);
+	if (workspace->arena == NULL || workspace->failed)
+		return;
+	g->first_bin[0] = 0;
+	for (size_t f = 0; f < n_features; f++)
+		g->first_bin[f + 1] = g->first_bin[f] + signature->features[f].n_bins + 1;
+	g->pool.first_bin = g->first_bin;
+}
+
+/* ---------------------------------------------------------------- histograms */
+
+static RowList
+rows_of(const TreeGrower *g, const GrowerNode *node)
+{
+	return (RowList) {g->row[node->list] + node->begin, g->gradient[node->list] + node->begin, node->n};
+}
+
+/* A free slot, taken from an open node that is not in hand if there is none. */
+static int
+take_slot(TreeGrower *g, const int *in_hand, int n_in_hand)
+{
+	for (int i = 0; g->pool.n_free == 0 && i < g->n_nodes; i++)
+	{
+		bool		held = false;
+
+		for (int k = 0; k < n_in_hand; k++)
+			held = held || in_hand[k] == i;
+		if (!held && g->nodes[i].slot >= 0 && g->nodes[i].open)
+		{
+			histogram_free_slot(&g->pool, g->nodes[i].slot);
+			g->nodes[i].slot = -1;
+		}
+	}
+	return histogram_take_slot(&g->pool);
+}
+
+static void
+release_slot(TreeGrower *g, GrowerNode *node)
+{
+	if (node->slot >= 0)
+		histogram_free_slot(&g->pool, node->slot);
+	node->slot = -1;
+}
+
+/* The larger child's histogram: the parent's, in its slot, minus the smaller's. */
+typedef struct Subtraction
+{
+	TreeGrower *grower;
+	int			n;
+	int			larger[MAX_BATCH];
+	int			smaller[MAX_BATCH];
+} Subtraction;
+
+static void
+subtract(void *arg, size_t task, int thread)
+{
+	Subtraction *s = (Subtraction *) arg;
+	TreeGrower *g = s->grower;
+	GradientSum *from = g->pool.sums + (size_t) g->nodes[s->larger[task]].slot * g->pool.n_bins;
+	const GradientSum *what = g->pool.sums + (size_t) g->nodes[s->smaller[task]].slot * g->pool.n_bins;
+
+	for (size_t f = 0; f < g->signature->n_features; f++)
+	{
+		if (!g->group_used[f / ML_GROUP_FEATURES])
+			continue;
+		for (uint32_t i = g->first_bin[f]; i < g->first_bin[f + 1]; i++)
+			from[i] = gradient_sum_subtract(from[i], what[i]);
+	}
+}
+
+/* ---------------------------------------------------------------- splits */
+
+typedef struct SplitSearch
+{
+	TreeGrower *grower;
+	const int  *nodes;
+} SplitSearch;
+
+static void
+search_feature(void *arg, size_t task, int thread)
+{
+	SplitSearch *search = (SplitSearch *) arg;
+	TreeGrower *g = search->grower;
+	size_t		n_features = g->signature->n_features;
+	size_t		f = task % n_features;
+	const GrowerNode *node = &g->nodes[search->nodes[task / n_features]];
+	Split	   *split = &g->splits[task];
+
+	split->gain = 0;
+	if (g->feature_used[f])
+		find_split(&g->rules, &g->signature->features[f], (int32_t) f,
+				   histogram_of_feature(&g->pool, node->slot, f), node->sum, node->bounds, split);
+}
+
+/* Best splits of nodes that have histograms; the first feature wins a tie. */
+static MlStatus
+search_splits(TreeGrower *g, const int *nodes, int n)
+{
+	SplitSearch search = {g, nodes};
+	size_t		n_features = g->signature->n_features;
+	MlStatus	status = ml_parallel_for(g->ctx, n * n_features, search_feature, &search);
+
+	for (int i = 0; status == ML_OK && i < n; i++)
+	{
+		GrowerNode *node = &g->nodes[nodes[i]];
+		const Split *best = &g->splits[i * n_features];
+
+		for (size_t f = 1; f < n_features; f++)
+		{
+			const Split *split = &g->splits[i * n_features + f];
+
+			if (split->gain > best->gain)
+				best = split;
+		}
+		node->open = best->gain > 0;
+		node->split = *best;
+		if (!node->open)
+			release_slot(g, node);
+	}
+	return status;
+}
+
+/* ---------------------------------------------------------------- partition */
+
+static bool
+row_goes_left(const TreeGrower *g, const Split *split, uint32_t row)
+{
+	return split_goes_left(split, ml_binned_code(g->binned, row, split->feature));
+}
+
+static void
+count_left(void *arg, size_t task, int thread)
+{
+	TreeGrower *g = (TreeGrower *) arg;
+	GrowerBlock *block = &g->blocks[task];
+	const GrowerNode *node = &g->nodes[block->node];
+	const uint32_t *row = g->row[node->list];
+	size_t		n_left = 0;
+
+	for (size_t i = block->begin; i < block->end; i++)
+		n_left += row_goes_left(g, &node->split, row[i]);
+	block->n_left = n_left;
+}
+
+static void
+move_rows(void *arg, size_t task, int thread)
+{
+	TreeGrower *g = (TreeGrower *) arg;
+	GrowerBlock *block = &g->blocks[task];
+	const GrowerNode *node = &g->nodes[block->node];
+	const uint32_t *row = g->row[node->list];
+	const uint64_t *gradient = g->gradient[node->list];
+	uint32_t   *to_row = g->row[!node->list];
+	uint64_t   *to_gradient = g->gradient[!node->list];
+	size_t		at[2] = {block->left_at, block->right_at};
+
+	for (size_t i = block->begin; i < block->end; i++)
+	{
+		bool		right = !row_goes_left(g, &node->split, row[i]);
+
+		to_row[at[right]] = row[i];
+		to_gradient[at[right]] = gradient[i];
+		at[right]++;
+	}
+}
+
+/* Two children of a node that was split; their rows are known, no more. */
+static void
+add_children(TreeGrower *g, int parent, size_t n_left)
+{
+	GrowerNode *node = &g->nodes[parent];
+	const Split *split = &node->split;
+	int			monotone = split->categorical ? 0 : g->rules.monotone[split->feature];
+	double		middle = (split->left_value + split->right_value) / 2;
+
+	node->left = g->n_nodes;
+	node->open = false;
+	for (int right = 0; right < 2; right++)
+	{
+		GrowerNode *child = &g->nodes[g->n_nodes++];
+
+		memset(child, 0, sizeof(*child));
+		child->list = !node->list;
+		child->begin = node->begin + (right ? n_left : 0);
+		child->n = right ? node->n - n_left : n_left;
+		child->depth = node->depth + 1;
+		child->slot = -1;
+		child->left = -1;
+		child->sum = right ? split->right : split->left;
+		child->value = right ? split->right_value : split->left_value;
+		child->bounds = node->bounds;
+		if (monotone > 0 && right)
+			child->bounds.low = middle;
+		else if (monotone > 0)
+			child->bounds.high = middle;
+		else if (monotone < 0 && right)
+			child->bounds.high = middle;
+		else if (monotone < 0)
+			child->bounds.low = middle;
+	}
+	g->n_leaves++;
+}
+
+static MlStatus
+partition(TreeGrower *g, const int *nodes, int n)
+{
+	size_t		n_blocks = 0;
+	MlStatus	status;
+
+	for (int i = 0; i < n; i++)
+	{
+		const GrowerNode *node = &g->nodes[nodes[i]];
+
+		for (size_t begin = 0; begin < node->n; begin += BLOCK_ROWS)
+		{
+			size_t		end = begin + BLOCK_ROWS < node->n ? begin + BLOCK_ROWS : node->n;
+
+			g->blocks[n_blocks++] = (GrowerBlock) {(uint32_t) nodes[i], node->begin + begin,
+			node->begin + end, 0, 0, 0};
+		}
+	}
+	status = ml_parallel_for(g->ctx, n_blocks, count_left, g);
+	if (status != ML_OK)
+		return status;
+	for (size_t b = 0; b < n_blocks;)
+	{
+		uint32_t	node = g->blocks[b].node;
+		size_t		end = b;
+		size_t		left = g->nodes[node].begin;
+		size_t		right;
+
+		right = left;
+		for (; end < n_blocks && g->blocks[end].node == node; end++)
+			right += g->blocks[end].n_left;
+		for (; b < end; b++)
+		{
+			g->blocks[b].left_at = left;
+			g->blocks[b].right_at = right;
+			left += g->blocks[b].n_left;
+			right += g->blocks[b].end - g->blocks[b].begin - g->blocks[b].n_left;
+		}
+		/* after the loop, left stands where the right child begins */
+		g->nodes[node].left = (int) (left - g->nodes[node].begin);
+	}
+	status = ml_parallel_for(g->ctx, n_blocks, move_rows, g);
+	for (int i = 0; status == ML_OK && i < n; i++)
+		add_children(g, nodes[i], (size_t) g->nodes[nodes[i]].left);
+	return status;
+}
+
+/* ---------------------------------------------------------------- growth */
+
+/* May this node be split further at all? */
+static bool
+may_grow(const TreeGrower *g, const GrowerNode *node)
+{
+	return (g->params->max_depth == 0 || node->depth < g->params->max_depth) && node->n >= 2;
+}
+
+/*
+ * Splits up to a batch of nodes and finds the best splits of their children.
+ */
+static MlStatus
+split_batch(TreeGrower *g, const int *nodes, int n)
+{
+	Subtraction subtraction = {.grower = g};
+	int			children[2 * MAX_BATCH];
+	int			n_children = 0;
+	int			n_requests = 0;
+	MlStatus	status = partition(g, nodes, n);
+
+	if (status != ML_OK)
+		return status;
+	/* all children are in hand: their histograms must not be taken away */
+	for (int i = 0; i < n; i++)
+	{
+		GrowerNode *parent = &g->nodes[nodes[i]];
+		int			left = parent->left;
+		int			smaller = g->nodes[left].n <= g->nodes[left + 1].n ? left : left + 1;
+		int			larger = smaller == left ? left + 1 : left;
+
+		if (!may_grow(g, &g->nodes[left]) && !may_grow(g, &g->nodes[left + 1]))
+		{
+			release_slot(g, parent);
+			continue;
+		}
+		children[n_children++] = left;
+		children[n_children++] = left + 1;
+		if (parent->slot >= 0)
+		{
+			g->nodes[larger].slot = parent->slot;
+			parent->slot = -1;
+			subtraction.larger[subtraction.n] = larger;
+			subtraction.smaller[subtraction.n++] = smaller;
+		}
+		else
+		{
+			/* the parent's was taken away: both are built */
+			g->nodes[larger].slot = take_slot(g, nodes, n);
+			g->requests[n_requests++] = (HistogramRequest) {g->nodes[larger].slot,
+			rows_of(g, &g->nodes[larger])};
+		}
+		g->nodes[smaller].slot = take_slot(g, nodes, n);
+		g->requests[n_requests++] = (HistogramRequest) {g->nodes[smaller].slot,
+		rows_of(g, &g->nodes[smaller])};
+	}
+	if (n_children == 0)
+		return ML_OK;
+	status = histogram_build(g->ctx, &g->pool, g->requests, n_requests, g->group_used);
+	if (status == ML_OK)
+		status = ml_parallel_for(g->ctx, subtraction.n, subtract, &subtraction);
+	if (status == ML_OK)
+		status = search_splits(g, children, n_children);
+	for (int i = 0; i < n_children; i++)
+	{
+		/* a child at the depth limit was in hand with its sibling only */
+		if (!may_grow(g, &g->nodes[children[i]]))
+		{
+			g->nodes[children[i]].open = false;
+			release_slot(g, &g->nodes[children[i]]);
+		}
+	}
+	return status;
+}
+
+/* Nodes to split next: by falling gain, ties by number. */
+static int
+choose_nodes(TreeGrower *g, int most)
+{
+	bool		leaf_wise = g->params->grow_policy == ML_GROW_LOSSGUIDE;
+	int			room = g->max_leaves - g->n_leaves;
+	int			depth = -1;
+	int			n = 0;
+
+	if (leaf_wise && most > 1)
+		most = 1;
+	if (most > room)
+		most = room;
+	for (int i = 0; i < g->n_nodes; i++)
+	{
+		if (!g->nodes[i].open)
+			continue;
+		/* depth-wise: only the shallowest level that is open */
+		if (!leaf_wise && depth >= 0 && g->nodes[i].depth > depth)
+			continue;
+		if (!leaf_wise && (depth < 0 || g->nodes[i].depth < depth))
+		{
+			depth = g->nodes[i].depth;
+			n = 0;
+		}
+		/* insertion by falling gain, as far as there is room */
+		{
+			int			at = n < most ? n++ : most;
+
+			for (; at > 0 && g->nodes[g->batch[at - 1]].split.gain < g->nodes[i].split.gain; at--)
+			{
+				if (at < most)
+					g->batch[at] = g->batch[at - 1];
+			}
+			if (at < most)
+				g->batch[at] = i;
+		}
+	}
+	return n;
+}
+
+MlStatus
+grower_grow(TreeGrower *g, size_t n)
+{
+	GrowerNode *root = &g->nodes[0];
+	HistogramRequest request;
+	int			root_number = 0;
+	int			most = g->pool.n_slots / 2 < MAX_BATCH ? g->pool.n_slots / 2 : MAX_BATCH;
+	MlStatus	status;
+
+	memset(g->group_used, 0, (g->signature->n_features + ML_GROUP_FEATURES - 1) / ML_GROUP_FEATURES);
+	for (size_t f = 0; f < g->signature->n_features; f++)
+		g->group_used[f / ML_GROUP_FEATURES] |= g->feature_used[f];
+	histogram_pool_reset(&g->pool);
+	memset(root, 0, sizeof(*root));
+	root->n = n;
+	root->left = -1;
+	root->bounds = (Bounds) {-INFINITY, INFINITY};
+	root->slot = histogram_take_slot(&g->pool);
+	g->n_nodes = 1;
+	g->n_leaves = 1;
+
+	request = (HistogramRequest) {root->slot, rows_of(g, root)};
+	status = histogram_build(g->ctx, &g->pool, &request, 1, g->group_used);
+	if (status != ML_OK)
+		return status;
+	for (size_t f = 0; f < g->signature->n_features; f++)
+	{
+		if (!g->group_used[f / ML_GROUP_FEATURES])
+			continue;
+		/* every feature's histogram adds up to the node's sums */
+		for (uint32_t i = g->first_bin[f]; i < g->first_bin[f + 1]; i++)
+			root->sum = gradient_sum_add(root->sum,
+										 g->pool.sums[(size_t) root->slot * g->pool.n_bins + i]);
+		break;
+	}
+	root->value = leaf_value(&g->rules, root->sum, 0, root->bounds);
+	status = may_grow(g, root) ? search_splits(g, &root_number, 1) : ML_OK;
+	while (status == ML_OK && g->n_leaves < g->max_leaves)
+	{
+		int			chosen = choose_nodes(g, most);
+
+		if (chosen == 0)
+			break;
+		status = split_batch(g, g->batch, chosen);
+	}
+	return status;
+}
+
+int
+grower_find_leaf(const TreeGrower *g, const MlBinned *binned, size_t row)
+{
+	int			i = 0;
+
+	while (g->nodes[i].left >= 0)
+	{
+		const Split *split = &g->nodes[i].split;
+
+		i = g->nodes[i].left + !split_goes_left(split, ml_binned_code(binned, row, split->feature));
+	}
+	return i;
+}

@@ -1,0 +1,77 @@
+/*-------------------------------------------------------------------------
+ * tree_grower.h
+ *	  Grows one tree on quantised gradients (private to learn).
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_LEARN_TREE_GROWER_H
+#define MLOPS_LEARN_TREE_GROWER_H
+
+#include "engine/learn/split_finder.h"
+
+#define GROWER_MAX_LEAVES 65535 /* leaves are numbered in 16 bits */
+
+/* A node while the tree grows. */
+typedef struct GrowerNode
+{
+	size_t		begin;			/* its rows in the grower's lists */
+	size_t		n;
+	uint8_t		list;			/* which of the two lists */
+	int			depth;
+	int			slot;			/* histogram, -1: none */
+	int			left;			/* children, -1: a leaf so far */
+	bool		open;			/* split is known and may be applied */
+	GradientSum sum;
+	Bounds		bounds;
+	double		value;
+	Split		split;
+} GrowerNode;
+
+typedef struct GrowerBlock
+{
+	uint32_t	node;
+	size_t		begin;
+	size_t		end;
+	size_t		n_left;
+	size_t		left_at;		/* where its left rows go */
+	size_t		right_at;
+} GrowerBlock;
+
+typedef struct TreeGrower
+{
+	MlContext  *ctx;
+	const MlSignature *signature;
+	const MlBinned *binned;
+	const MlGradientBoostingParams *params;
+	SplitRules	rules;
+	int			max_leaves;		/* the smallest of all limits */
+	HistogramPool pool;
+	uint32_t   *first_bin;		/* [n_features + 1] */
+	bool	   *feature_used;	/* [n_features] in this tree */
+	bool	   *group_used;
+	uint32_t   *row[2];			/* lists of rows, node by node */
+	uint64_t   *gradient[2];	/* in the order of the lists */
+	GrowerNode *nodes;
+	int			n_nodes;
+	int			n_leaves;
+	int		   *batch;			/* nodes split together */
+	Split	   *splits;			/* [2 * batch][n_features] */
+	GrowerBlock *blocks;
+	HistogramRequest *requests;
+} TreeGrower;
+
+/* Lays out working memory; with a counting workspace only counts. */
+extern void grower_allocate(TreeGrower *grower, Workspace *workspace, size_t n_rows,
+							const MlSignature *signature, const MlGradientBoostingParams *params,
+							int n_threads);
+
+/*
+ * Grows a tree on the rows in list 0 (n of them; identity order means row NULL
+ * was meant: then row[0] holds 0 .. n-1 all the same).  feature_used must be
+ * set.  Errors: ML_ABORTED.
+ */
+extern MlStatus grower_grow(TreeGrower *grower, size_t n);
+
+/* Number of the leaf (node index) a coded row of a matrix ends in. */
+extern int	grower_find_leaf(const TreeGrower *grower, const MlBinned *binned, size_t row);
+
+#endif							/* MLOPS_LEARN_TREE_GROWER_H */
