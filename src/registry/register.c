@@ -231,7 +231,7 @@ insert_details(const MlRegistration *r, int64 run_id)
 	add_value(&params, TEXTARRAYOID,
 			  PointerGetDatum(construct_array(values, r->n_params, TEXTOID, -1, false, TYPALIGN_INT)));
 	mlcat_execute("INSERT INTO mlops_catalog.run_param (run_id, name, value) "
-				  "SELECT $1, n, v FROM pg_catalog.unnest($2, $3) AS p(n, v)",
+				  "SELECT $1, n, v FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS p(n, v)",
 				  params.n, params.types, params.values, params.nulls);
 
 	for (int i = 0; i < r->n_figures; i++)
@@ -251,7 +251,7 @@ insert_details(const MlRegistration *r, int64 run_id)
 			  PointerGetDatum(construct_md_array(values, nulls, 1, dims, lower, FLOAT8OID, 8,
 												 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
 	mlcat_execute("INSERT INTO mlops_catalog.run_metric (run_id, name, step, value) "
-				  "SELECT $1, n, s, v FROM pg_catalog.unnest($2, $3, $4) AS f(n, s, v)",
+				  "SELECT $1, n, s, v FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) AS f(n, s, v)",
 				  figures.n, figures.types, figures.values, figures.nulls);
 }
 

@@ -68,7 +68,7 @@ mlops_forget_routes(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"forget_routes\" was not called as a trigger")));
 	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
-	PG_RETURN_NULL();
+	return PointerGetDatum(NULL);
 }
 
 static MlCatalogModel

@@ -8,8 +8,6 @@
  * pages, and the budget counts what is mapped.
  *-------------------------------------------------------------------------
  */
-#define _GNU_SOURCE
-
 #include <string.h>
 #include <sys/mman.h>
 

@@ -12,8 +12,6 @@
  * acquire), so tasks need no locking of their own.
  *-------------------------------------------------------------------------
  */
-#define _GNU_SOURCE
-
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
