@@ -25,7 +25,7 @@ SELECT throws_ok($$SELECT mlops.rollback('fraud')$$, '42501', 'permission denied
 SELECT throws_ok($$SELECT * FROM mlops_catalog.coefficients('fraud', 1)$$, '42501', NULL, 'nor look inside');
 RESET ROLE;
 
-CREATE POLICY some ON tx FOR SELECT TO regress_mlops_owner USING (id <= 1000);
+CREATE POLICY first_thousand ON tx FOR SELECT TO regress_mlops_owner USING (id <= 1000);
 ALTER TABLE tx ENABLE ROW LEVEL SECURITY;
 SET LOCAL ROLE regress_mlops_owner;
 SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', params => '{"n_estimators": 3}')$$, 'train under row security');
