@@ -5,13 +5,54 @@
  * Definitions, ties and edge cases are scikit-learn's
  * (https://scikit-learn.org/stable/modules/model_evaluation.html); where
  * scikit-learn raises or warns because a class is empty, the value is NaN.
- * Labels are 0 or 1, scores any finite number, weights positive or NULL (= 1).
+ * Labels are 0 or 1, scores any number but NaN (finite for curves of
+ * calibration), weights not negative or NULL (= 1); as in scikit-learn, rows
+ * of weight 0 do not count.
  *-------------------------------------------------------------------------
  */
 #ifndef MLOPS_ENGINE_EVAL_H
 #define MLOPS_ENGINE_EVAL_H
 
+#include <math.h>
+#include <string.h>
+
 #include "mlops/engine/base.h"
+
+/* ---- sums */
+
+/*
+ * A compensated sum (Neumaier, "Rundungsfehleranalyse einiger Verfahren zur
+ * Summation endlicher Summen", ZAMM 54, 1974): as exact as if the partial sums
+ * were kept in twice the precision.  Starts at {0}.
+ */
+typedef struct MlSum
+{
+	double		sum;
+	double		correction;		/* what rounding took from sum */
+} MlSum;
+
+static inline void
+ml_sum_add(MlSum *s, double value)
+{
+	double		total = s->sum + value;
+
+	s->correction += fabs(s->sum) >= fabs(value) ? (s->sum - total) + value
+		: (value - total) + s->sum;
+	s->sum = total;
+}
+
+static inline void
+ml_sum_merge(MlSum *s, MlSum other)
+{
+	ml_sum_add(s, other.sum);
+	s->correction += other.correction;
+}
+
+static inline double
+ml_sum_value(MlSum s)
+{
+	return s.sum + s.correction;
+}
 
 /*
  * A ranking: distinct scores in falling order with the weight of positives
@@ -29,11 +70,53 @@ typedef struct MlRanking
 
 /*
  * Sorts n scores (a radix sort, stable, independent of threads) and groups
- * ties, -0 and 0 being one score.  Errors: ML_OUT_OF_MEMORY; ML_BAD_DATA for NaN scores.
+ * ties, -0 and 0 being one score.  Errors: ML_OUT_OF_MEMORY, ML_ABORTED;
+ * ML_BAD_DATA for a NaN score or a weight that is negative or not finite.
  */
 extern MlStatus ml_ranking_create(MlContext *ctx, size_t n, const double *score,
 								  const float *label, const float *weight,
 								  MlRanking *ranking);
+
+/* ---- rankings made in parts, for aggregates that see row after row.  Memory
+ * is the caller's; ctx is asked for aborts alone, and may be NULL (never). */
+
+/* Unsigned integers whose rising order is the falling order of scores. */
+static inline uint64_t
+ml_falling_key(double score)
+{
+	uint64_t	bits;
+
+	score = score == 0 ? 0 : score; /* -0 and 0 are one score */
+	memcpy(&bits, &score, sizeof(bits));
+	return bits >> 63 ? bits : ~(bits | UINT64_C(1) << 63);
+}
+
+static inline double
+ml_key_score(uint64_t key)
+{
+	double		score;
+
+	key = key >> 63 ? key : ~(key | UINT64_C(1) << 63);
+	memcpy(&score, &key, sizeof(score));
+	return score;
+}
+
+/* Sorts keys with the help of spare (both [n]); *sorted is one of the two. */
+extern MlStatus ml_sort_keys(MlContext *ctx, uint64_t *keys, uint64_t *spare, size_t n,
+							 uint64_t **sorted);
+
+/*
+ * The ranking of rows of weight 1 given by the sorted keys of positives and of
+ * negatives.  Its arrays must be set and have room for all of them.
+ */
+extern MlStatus ml_ranking_from_keys(MlContext *ctx,
+									 const uint64_t *positives, size_t n_positives,
+									 const uint64_t *negatives, size_t n_negatives,
+									 MlRanking *ranking);
+
+/* The ranking of the rows of both; merged's arrays have room for a->n + b->n. */
+extern MlStatus ml_ranking_merge(MlContext *ctx, const MlRanking *a, const MlRanking *b,
+								 MlRanking *merged);
 
 /* Confusion counts (weights) when score >= threshold is flagged. */
 typedef struct MlConfusion
@@ -65,7 +148,8 @@ extern double ml_alert_rate(const MlConfusion *c);
 
 /* ---- metrics over probabilities; sums are compensated */
 /* -log p of the true class, p clipped to [eps, 1 - eps], eps = 2^-52 as
- * scikit-learn for float64 */
+ * scikit-learn for float64; the first for a single row */
+extern double ml_log_loss_of(double score, bool positive);
 extern double ml_log_loss(size_t n, const double *score, const float *label,
 						  const float *weight);
 extern double ml_brier(size_t n, const double *score, const float *label,
@@ -102,7 +186,8 @@ typedef struct MlCosts
 	const double *false_negative_by_row;	/* [n] or NULL: the constant */
 } MlCosts;
 
-/* costs may be NULL.  Errors: ML_OUT_OF_MEMORY, ML_BAD_DATA (NaN score). */
+/* costs may be NULL.  Errors: as ml_ranking_create; ML_BAD_DATA for a cost
+ * that is not finite. */
 extern MlStatus ml_evaluate(MlContext *ctx, size_t n, const double *score,
 							const float *label, const float *weight,
 							const MlCosts *costs, double threshold,
@@ -190,7 +275,8 @@ typedef struct MlThresholdPolicy
  * +infinity is never returned but nextafter(highest score)).  Ties of the
  * objective go to the higher threshold (fewer alerts).  *reached is false when
  * no threshold satisfies the policy (e.g. the precision asked); then the
- * threshold is the one that comes nearest.
+ * threshold is the one that comes nearest.  Errors: as ml_evaluate;
+ * ML_BAD_DATA if there are no rows.
  */
 extern MlStatus ml_choose_threshold(MlContext *ctx, const MlThresholdPolicy *policy,
 									size_t n, const double *score, const float *label,

@@ -8,7 +8,12 @@
 
 #include "mlops/engine/eval.h"
 
-const char *const ml_curve_names[ML_CURVE_COUNT] = {"pr", "roc", "gain", "calibration"};
+const char *const ml_curve_names[ML_CURVE_COUNT] = {
+	[ML_CURVE_PR] = "pr",
+	[ML_CURVE_ROC] = "roc",
+	[ML_CURVE_GAIN] = "gain",
+	[ML_CURVE_CALIBRATION] = "calibration"
+};
 
 static double
 share(double part, double whole)
@@ -22,51 +27,73 @@ point_at(const MlRanking *r, MlCurveKind kind, double threshold,
 {
 	double		flagged = true_positives + false_positives;
 	double		recall = share(true_positives, r->total_positives);
-	MlCurvePoint p = {threshold, 0, 0, flagged};
 
 	switch (kind)
 	{
 		case ML_CURVE_ROC:
-			p.x = share(false_positives, r->total_negatives);
-			p.y = recall;
-			break;
+			return (MlCurvePoint) {threshold, share(false_positives, r->total_negatives),
+				recall, flagged};
 		case ML_CURVE_GAIN:
-			p.x = share(flagged, r->total_positives + r->total_negatives);
-			p.y = recall;
-			break;
+			return (MlCurvePoint) {threshold,
+				share(flagged, r->total_positives + r->total_negatives), recall, flagged};
 		default:
-			p.x = recall;
-			p.y = share(true_positives, flagged);
-			break;
+			return (MlCurvePoint) {threshold, recall, share(true_positives, flagged), flagged};
 	}
-	return p;
 }
 
-/* Bins of equal weight along the ranking. */
+/*
+ * Point k of n stands at position k * (r->n - 1) / (n - 1) of the ranking, so
+ * that all of it are there when n is r->n.
+ */
 static size_t
-calibration(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
+walk_ranking(const MlRanking *r, MlCurveKind kind, size_t n, MlCurvePoint *points)
+{
+	double		true_positives = 0;
+	double		false_positives = 0;
+	size_t		done = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+	{
+		true_positives += r->positives[i];
+		false_positives += r->negatives[i];
+		if (n == r->n || i == done * (r->n - 1) / (n - 1))
+			points[done++] = point_at(r, kind, r->score[i], true_positives, false_positives);
+	}
+	return done;
+}
+
+/*
+ * A bin ends with the group of ties that reaches the next quantile; a group so
+ * heavy that it spans several quantiles is the end of all of them.
+ */
+static size_t
+fill_bins(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
 {
 	double		total = r->total_positives + r->total_negatives;
 	double		seen = 0;
 	double		weight = 0;
 	double		positives = 0;
-	double		scores = 0;
+	MlSum		scores = {0};	/* weighted */
+	size_t		quantile = 1;	/* of n_bins, the next to reach */
 	size_t		n = 0;
 
 	for (size_t i = 0; i < r->n; i++)
 	{
 		double		group = r->positives[i] + r->negatives[i];
 
+		seen += group;
 		weight += group;
 		positives += r->positives[i];
-		scores += group * r->score[i];
-		seen += group;
-		if (i + 1 == r->n || seen >= total * (double) (n + 1) / (double) n_bins)
+		ml_sum_add(&scores, group * r->score[i]);
+		if (i + 1 == r->n ||
+			(quantile < n_bins && seen >= total * (double) quantile / (double) n_bins))
 		{
-			if (n == n_bins)
-				n--;			/* rounding: join the last bin */
-			points[n++] = (MlCurvePoint) {r->score[i], scores / weight, positives / weight, weight};
-			weight = positives = scores = 0;
+			points[n++] = (MlCurvePoint) {r->score[i], ml_sum_value(scores) / weight,
+				positives / weight, weight};
+			weight = positives = 0;
+			scores = (MlSum) {0};
+			while (quantile < n_bins && seen >= total * (double) quantile / (double) n_bins)
+				quantile++;
 		}
 	}
 	return n;
@@ -74,30 +101,17 @@ calibration(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
 
 MlStatus
 ml_curve(MlContext *ctx, const MlRanking *r, MlCurveKind kind, size_t max_points,
-		 MlCurvePoint **result, size_t *n_points)
+		 MlCurvePoint **points, size_t *n_points)
 {
 	size_t		n = r->n < max_points ? r->n : max_points;
-	MlCurvePoint *points = ml_arena_alloc_array(ctx->arena, n + 1, sizeof(MlCurvePoint));
-	double		true_positives = 0;
-	double		false_positives = 0;
-	size_t		done = 0;
 
-	if (points == NULL)
+	if (max_points < 2)
+		return ml_fail(ctx, ML_INVALID_ARGUMENT, "a curve has at least 2 points, not %zu",
+					   max_points);
+	*points = ml_arena_alloc_array(ctx->arena, n, sizeof(MlCurvePoint));
+	if (*points == NULL)
 		return ml_fail_memory(ctx);
-	*result = points;
-	if (kind == ML_CURVE_CALIBRATION)
-	{
-		*n_points = calibration(r, max_points, points);
-		return ML_OK;
-	}
-	for (size_t i = 0; i < r->n; i++)
-	{
-		true_positives += r->positives[i];
-		false_positives += r->negatives[i];
-		/* point k stands at position k * (r->n - 1) / (n - 1), rounded down */
-		if (n == r->n || (n > 1 && i == done * (r->n - 1) / (n - 1)))
-			points[done++] = point_at(r, kind, r->score[i], true_positives, false_positives);
-	}
-	*n_points = done;
+	*n_points = kind == ML_CURVE_CALIBRATION ? fill_bins(r, max_points, *points)
+		: walk_ranking(r, kind, n, *points);
 	return ML_OK;
 }

@@ -4,7 +4,9 @@
  *
  * Definitions are scikit-learn's (roc_auc_score, average_precision_score,
  * matthews_corrcoef, log_loss, brier_score_loss ...); the two-sample
- * Kolmogorov-Smirnov statistic is SciPy's ks_2samp.
+ * Kolmogorov-Smirnov statistic is SciPy's ks_2samp.  Running counts are whole
+ * numbers without weights and therefore exact; sums of fractions are
+ * compensated.
  *-------------------------------------------------------------------------
  */
 #include <float.h>
@@ -19,24 +21,24 @@
 double
 ml_roc_auc(const MlRanking *r)
 {
-	double		area = 0;
+	MlSum		area = {0};
 	double		true_positives = 0;
 
 	if (!(r->total_positives > 0 && r->total_negatives > 0))
 		return NAN;
 	for (size_t i = 0; i < r->n; i++)
 	{
-		area += r->negatives[i] * (true_positives + r->positives[i] / 2);
+		ml_sum_add(&area, r->negatives[i] * (true_positives + r->positives[i] / 2));
 		true_positives += r->positives[i];
 	}
-	return area / (r->total_positives * r->total_negatives);
+	return ml_sum_value(area) / (r->total_positives * r->total_negatives);
 }
 
 /* Sum over thresholds of (recall step) * precision; no interpolation. */
 double
 ml_average_precision(const MlRanking *r)
 {
-	double		sum = 0;
+	MlSum		sum = {0};
 	double		true_positives = 0;
 	double		flagged = 0;
 
@@ -46,9 +48,11 @@ ml_average_precision(const MlRanking *r)
 	{
 		true_positives += r->positives[i];
 		flagged += r->positives[i] + r->negatives[i];
-		sum += r->positives[i] * (true_positives / flagged);
+		/* most groups of a rare event hold no positive: no step, no division */
+		if (r->positives[i] > 0)
+			ml_sum_add(&sum, r->positives[i] * (true_positives / flagged));
 	}
-	return sum / r->total_positives;
+	return ml_sum_value(sum) / r->total_positives;
 }
 
 double
@@ -77,13 +81,13 @@ ml_confusion_at(const MlRanking *r, double threshold)
 {
 	MlConfusion c = {0};
 
-	for (size_t i = 0; i < r->n && r->score[i] >= threshold; i++)
+	for (size_t i = 0; i < r->n; i++)
 	{
-		c.true_positives += r->positives[i];
-		c.false_positives += r->negatives[i];
+		bool		flagged = r->score[i] >= threshold;
+
+		*(flagged ? &c.true_positives : &c.false_negatives) += r->positives[i];
+		*(flagged ? &c.false_positives : &c.true_negatives) += r->negatives[i];
 	}
-	c.true_negatives = r->total_negatives - c.false_positives;
-	c.false_negatives = r->total_positives - c.true_positives;
 	return c;
 }
 
@@ -98,16 +102,24 @@ ml_precision_at(const MlRanking *r, double k)
 	for (size_t i = 0; i < r->n && taken < k; i++)
 	{
 		double		group = r->positives[i] + r->negatives[i];
-		double		share = group <= k - taken ? 1 : (k - taken) / group;
 
-		positives += share * r->positives[i];
-		taken += share * group;
+		if (group <= k - taken)
+		{
+			positives += r->positives[i];
+			taken += group;
+		}
+		else
+		{
+			positives += r->positives[i] * ((k - taken) / group);
+			taken = k;
+		}
 	}
 	return positives / taken;
 }
 
 /* ---------------------------------------------------------------- counts */
 
+/* 0 / 0 is 0, scikit-learn's zero_division */
 static double
 ratio(double numerator, double denominator)
 {
@@ -148,7 +160,7 @@ ml_mcc(const MlConfusion *c)
 	double		positives = c->true_positives + c->false_negatives;
 	double		negatives = c->true_negatives + c->false_positives;
 
-	/* two roots, so that counts of millions do not overflow precision */
+	/* two roots: the product of four counts of a billion is past 2^53 by far */
 	return ratio(c->true_positives * c->true_negatives - c->false_positives * c->false_negatives,
 				 sqrt(flagged * passed) * sqrt(positives * negatives));
 }
@@ -168,68 +180,64 @@ ml_alert_rate(const MlConfusion *c)
 
 /* ---------------------------------------------------------------- probabilities */
 
-/* Neumaier's compensated sum. */
-typedef struct Sum
+double
+ml_log_loss_of(double score, bool positive)
 {
-	double		sum;
-	double		correction;
-} Sum;
+	double		p = positive ? score : 1 - score;
 
-static void
-add(Sum *s, double value)
-{
-	double		total = s->sum + value;
-
-	s->correction += fabs(s->sum) >= fabs(value) ? (s->sum - total) + value : (value - total) + s->sum;
-	s->sum = total;
+	p = p < DBL_EPSILON ? DBL_EPSILON : p > 1 - DBL_EPSILON ? 1 - DBL_EPSILON : p;
+	return -log(p);
 }
 
 static double
-mean(Sum *values, Sum *weights)
+mean(MlSum values, MlSum weights)
 {
-	double		weight = weights->sum + weights->correction;
+	double		weight = ml_sum_value(weights);
 
-	return weight > 0 ? (values->sum + values->correction) / weight : NAN;
+	return weight > 0 ? ml_sum_value(values) / weight : NAN;
 }
 
 double
 ml_log_loss(size_t n, const double *score, const float *label, const float *weight)
 {
-	Sum			losses = {0};
-	Sum			weights = {0};
+	MlSum		losses = {0};
+	MlSum		weights = {0};
 
 	for (size_t i = 0; i < n; i++)
 	{
-		double		p = label[i] == 1 ? score[i] : 1 - score[i];
 		double		w = weight ? weight[i] : 1;
 
-		p = p < DBL_EPSILON ? DBL_EPSILON : p > 1 - DBL_EPSILON ? 1 - DBL_EPSILON : p;
-		add(&losses, -w * log(p));
-		add(&weights, w);
+		ml_sum_add(&losses, w * ml_log_loss_of(score[i], label[i] == 1));
+		ml_sum_add(&weights, w);
 	}
-	return mean(&losses, &weights);
+	return mean(losses, weights);
 }
 
 double
 ml_brier(size_t n, const double *score, const float *label, const float *weight)
 {
-	Sum			errors = {0};
-	Sum			weights = {0};
+	MlSum		errors = {0};
+	MlSum		weights = {0};
 
 	for (size_t i = 0; i < n; i++)
 	{
 		double		w = weight ? weight[i] : 1;
+		double		error = score[i] - (label[i] == 1);
 
-		add(&errors, w * (score[i] - label[i]) * (score[i] - label[i]));
-		add(&weights, w);
+		ml_sum_add(&errors, w * (error * error));
+		ml_sum_add(&weights, w);
 	}
-	return mean(&errors, &weights);
+	return mean(errors, weights);
 }
 
 /* ---------------------------------------------------------------- by name */
 
 const char *const ml_metric_names[ML_METRIC_COUNT] = {
-	"pr_auc", "roc_auc", "log_loss", "brier", "ks"
+	[ML_METRIC_PR_AUC] = "pr_auc",
+	[ML_METRIC_ROC_AUC] = "roc_auc",
+	[ML_METRIC_LOG_LOSS] = "log_loss",
+	[ML_METRIC_BRIER] = "brier",
+	[ML_METRIC_KS] = "ks"
 };
 
 int
@@ -257,10 +265,15 @@ ml_metric_value(MlContext *ctx, MlMetric metric, size_t n, const double *score,
 	MlRanking	ranking;
 	MlStatus	status;
 
-	if (metric == ML_METRIC_LOG_LOSS || metric == ML_METRIC_BRIER)
+	*value = NAN;
+	if (metric == ML_METRIC_LOG_LOSS)
 	{
-		*value = metric == ML_METRIC_LOG_LOSS ? ml_log_loss(n, score, label, weight)
-			: ml_brier(n, score, label, weight);
+		*value = ml_log_loss(n, score, label, weight);
+		return ML_OK;
+	}
+	if (metric == ML_METRIC_BRIER)
+	{
+		*value = ml_brier(n, score, label, weight);
 		return ML_OK;
 	}
 	status = ml_ranking_create(ctx, n, score, label, weight, &ranking);

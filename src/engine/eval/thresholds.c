@@ -1,0 +1,201 @@
+/*-------------------------------------------------------------------------
+ * thresholds.c
+ *	  Choosing the threshold that a policy asks for.
+ *
+ * A walk down the ranking: each distinct score is a candidate, and one above
+ * all of them that flags nothing.  Figures that differ by less than rounding
+ * does are ties, and ties go to the higher threshold.
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+#include <string.h>
+
+#include "mlops/engine/eval.h"
+
+#include "engine/eval/costs.h"
+
+/* Steps between two questions whether to abort: a few milliseconds. */
+#define STEPS_PER_POLL 65536
+
+/* Equal figures computed from different counts differ by a few 2^-53. */
+#define ROUNDING 1e-14
+
+/*
+ * How good a candidate is: among those that satisfy the policy's condition the
+ * greatest goodness wins, if there are none the greatest nearness.
+ */
+typedef struct Verdict
+{
+	bool		satisfies;
+	double		goodness;
+	double		nearness;
+} Verdict;
+
+static double
+objective_value(MlThresholdObjective objective, const MlConfusion *c)
+{
+	switch (objective)
+	{
+		case ML_OBJECTIVE_MCC:
+			return ml_mcc(c);
+		case ML_OBJECTIVE_YOUDEN:
+			return ml_recall(c) - ml_false_positive_rate(c);
+		case ML_OBJECTIVE_ACCURACY:
+			return ml_accuracy(c);
+		default:
+			return ml_f1(c);
+	}
+}
+
+static Verdict
+judge_candidate(const MlThresholdPolicy *policy, const MlConfusion *c, double cost)
+{
+	double		precision = ml_precision(c);
+	double		recall = ml_recall(c);
+	double		alert_rate = ml_alert_rate(c);
+
+	switch (policy->kind)
+	{
+		case ML_THRESHOLD_MIN_PRECISION:
+			/* who flags nothing has no precision to speak of */
+			return (Verdict) {c->true_positives + c->false_positives > 0 &&
+				precision >= policy->value, recall, precision};
+		case ML_THRESHOLD_MIN_RECALL:
+			return (Verdict) {recall >= policy->value, precision, recall};
+		case ML_THRESHOLD_ALERT_RATE:
+			return (Verdict) {alert_rate <= policy->value, alert_rate, -alert_rate};
+		case ML_THRESHOLD_COST:
+			return (Verdict) {true, -cost, 0};
+		default:
+			return (Verdict) {true, objective_value(policy->objective, c), 0};
+	}
+}
+
+/* The group of a ranking that has this score, by bisection. */
+static size_t
+find_group(const MlRanking *ranking, double score)
+{
+	size_t		low = 0;
+	size_t		high = ranking->n - 1;
+
+	while (low < high)
+	{
+		size_t		middle = low + (high - low) / 2;
+
+		if (ranking->score[middle] > score)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * change[i]: what flagging group i of the ranking too does to the total cost;
+ * *unflagged: the total cost when nothing is flagged.
+ */
+static MlStatus
+sum_costs(MlContext *ctx, const MlRanking *ranking, const MlCosts *costs, size_t n,
+		  const double *score, const float *label, const float *weight,
+		  MlSum **change, MlSum *unflagged)
+{
+	*change = ml_arena_alloc_zeroed(ctx->arena, ranking->n, sizeof(MlSum));
+	if (*change == NULL)
+		return ml_fail_memory(ctx);
+	for (size_t i = 0; i < n; i++)
+	{
+		double		w = weight ? weight[i] : 1;
+		bool		positive = label[i] == 1;
+		double		cost = cost_of_row(costs, i, positive);
+
+		if (i % STEPS_PER_POLL == 0 && ml_check_abort(ctx) != ML_OK)
+			return ML_ABORTED;
+		if (check_cost(ctx, i, cost) != ML_OK)
+			return ML_BAD_DATA;
+		if (w == 0)
+			continue;			/* its score may be none of the ranking's */
+		if (positive)
+			ml_sum_add(unflagged, w * cost);
+		ml_sum_add(&(*change)[find_group(ranking, score[i])], positive ? -w * cost : w * cost);
+	}
+	return ML_OK;
+}
+
+static MlStatus
+choose(MlContext *ctx, const MlThresholdPolicy *policy, const MlRanking *ranking,
+	   const MlSum *change, MlSum cost, double *threshold, bool *reached)
+{
+	double		above_all = nextafter(ranking->score[0], INFINITY);
+	MlConfusion c = {0};
+	double		best_goodness = 0;
+	double		best_nearness = 0;
+	double		nearest = ranking->score[0];
+	/* shares are at most 1, costs are of the size of what missing all costs */
+	double		tie = ROUNDING * (change ? fabs(ml_sum_value(cost)) : 1);
+	bool		is_first = true;
+
+	c.true_negatives = ranking->total_negatives;
+	c.false_negatives = ranking->total_positives;
+	for (size_t i = 0; i <= ranking->n; i++)
+	{
+		double		candidate = i == 0 ? above_all : ranking->score[i - 1];
+		Verdict		verdict;
+
+		if (i % STEPS_PER_POLL == 0 && ml_check_abort(ctx) != ML_OK)
+			return ML_ABORTED;
+		if (i > 0)
+		{
+			c.true_positives += ranking->positives[i - 1];
+			c.false_positives += ranking->negatives[i - 1];
+			c.true_negatives = fmax(ranking->total_negatives - c.false_positives, 0);
+			c.false_negatives = fmax(ranking->total_positives - c.true_positives, 0);
+			if (change)
+				ml_sum_merge(&cost, change[i - 1]);
+		}
+		if (isinf(candidate))
+			continue;			/* nothing is above the greatest number */
+		verdict = judge_candidate(policy, &c, ml_sum_value(cost));
+		if (verdict.satisfies && (!*reached || verdict.goodness > best_goodness + tie))
+		{
+			*reached = true;
+			best_goodness = verdict.goodness;
+			*threshold = candidate;
+		}
+		if (is_first || verdict.nearness > best_nearness + tie)
+		{
+			is_first = false;
+			best_nearness = verdict.nearness;
+			nearest = candidate;
+		}
+	}
+	if (!*reached)
+		*threshold = nearest;
+	return ML_OK;
+}
+
+MlStatus
+ml_choose_threshold(MlContext *ctx, const MlThresholdPolicy *policy, size_t n,
+					const double *score, const float *label, const float *weight,
+					double *threshold, bool *reached)
+{
+	MlArenaMark mark = ml_arena_mark(ctx->arena);
+	MlRanking	ranking;
+	MlSum	   *change = NULL;
+	MlSum		unflagged = {0};
+	MlStatus	status;
+
+	*reached = policy->kind == ML_THRESHOLD_VALUE;
+	*threshold = policy->value;
+	if (*reached)
+		return ML_OK;
+	status = ml_ranking_create(ctx, n, score, label, weight, &ranking);
+	if (status == ML_OK && ranking.n == 0)
+		status = ml_fail(ctx, ML_BAD_DATA, "there are no rows to choose a threshold on");
+	if (status == ML_OK && policy->kind == ML_THRESHOLD_COST)
+		status = sum_costs(ctx, &ranking, &policy->costs, n, score, label, weight,
+						   &change, &unflagged);
+	if (status == ML_OK)
+		status = choose(ctx, policy, &ranking, change, unflagged, threshold, reached);
+	ml_arena_release(ctx->arena, mark);
+	return status;
+}
