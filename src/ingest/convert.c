@@ -320,6 +320,12 @@ mling_bytes(const MlConverter *converter, Datum value, size_t *size)
 	return bytes;
 }
 
+static uint64_t
+ordered_hash(int64 value)
+{
+	return (uint64_t) value ^ (UINT64_C(1) << 63);
+}
+
 uint64_t
 mling_hash(const MlConverter *converter, Datum value)
 {
@@ -328,13 +334,17 @@ mling_hash(const MlConverter *converter, Datum value)
 
 	switch (converter->from)
 	{
-			/* integers of any width hash alike */
+			/*
+			 * Integers of any width map alike, and keep their order: the
+			 * canonical order of rows then follows a serial key, which is
+			 * mostly the physical order too, and columns are read in sequence.
+			 */
 		case ML_FROM_INT2:
-			return ml_mix64((uint64_t) (int64) DatumGetInt16(value));
+			return ordered_hash(DatumGetInt16(value));
 		case ML_FROM_INT4:
-			return ml_mix64((uint64_t) (int64) DatumGetInt32(value));
+			return ordered_hash(DatumGetInt32(value));
 		case ML_FROM_INT8:
-			return ml_mix64((uint64_t) DatumGetInt64(value));
+			return ordered_hash(DatumGetInt64(value));
 		default:
 			break;
 	}

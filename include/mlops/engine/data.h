@@ -44,7 +44,7 @@ typedef enum MlColumnKind
 	ML_COLUMN_NUMBER,			/* double, NaN = missing, never infinite */
 	ML_COLUMN_CATEGORY,			/* code of the column's dictionary, ML_MISSING_CODE */
 	ML_COLUMN_TIME,				/* double seconds, NaN = missing */
-	ML_COLUMN_HASH				/* uint64 hash of a key value; never a feature */
+	ML_COLUMN_HASH				/* uint64 of a key value, equal for equal keys; never a feature */
 } MlColumnKind;
 
 /*

@@ -1,0 +1,458 @@
+/*-------------------------------------------------------------------------
+ * metric_aggregates.c
+ *	  The aggregates over labels and scores: mlops.roc_auc, pr_auc,
+ *	  ks_statistic, precision_at, log_loss and brier, each also as a state that
+ *	  can be stored, sent and merged.
+ *
+ * Metrics of rankings share the type mlops.ranking_state (ranking_state.c),
+ * metrics of probabilities mlops.loss_state (here).  Both are base types that
+ * the executor can hand from worker to leader as they are.  Text is "\x" and
+ * the bytes in hexadecimal digits, as for bytea; the binary form is the bytes.
+ * Whatever comes from outside is verified before it becomes a value.
+ *
+ * Rows whose label or score is NULL do not count; a group without any other
+ * has no state (NULL), and a metric that is not defined is NULL.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "libpq/pqformat.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "api/ranking_state.h"
+#include "mlops/base.h"
+#include "mlops/engine/eval.h"
+
+MLOPS_FUNCTION(mlops_ranking_state_in);
+MLOPS_FUNCTION(mlops_ranking_state_recv);
+MLOPS_FUNCTION(mlops_loss_state_in);
+MLOPS_FUNCTION(mlops_loss_state_recv);
+MLOPS_FUNCTION(mlops_state_out);
+MLOPS_FUNCTION(mlops_state_send);
+
+MLOPS_FUNCTION(mlops_ranking_accumulate);
+MLOPS_FUNCTION(mlops_ranking_accumulate_at);
+MLOPS_FUNCTION(mlops_ranking_merge);
+MLOPS_FUNCTION(mlops_ranking_merge_at);
+MLOPS_FUNCTION(mlops_ranking_roc_auc);
+MLOPS_FUNCTION(mlops_ranking_pr_auc);
+MLOPS_FUNCTION(mlops_ranking_ks_statistic);
+MLOPS_FUNCTION(mlops_ranking_precision_at);
+
+MLOPS_FUNCTION(mlops_loss_accumulate);
+MLOPS_FUNCTION(mlops_loss_merge);
+MLOPS_FUNCTION(mlops_loss_log_loss);
+MLOPS_FUNCTION(mlops_loss_brier);
+
+/* ---------------------------------------------------------------- losses */
+
+#define LOSS_MAGIC 0x534C4C4D	/* "MLLS" on a little-endian machine */
+#define LOSS_VERSION 1
+
+/* No row's log loss is above -log(2^-52). */
+#define MOST_LOG_LOSS 36.05
+
+typedef struct LossState
+{
+	int32		vl_len_;
+	uint32		magic;
+	uint16		version;
+	uint16		reserved[3];	/* 0 */
+	int64		rows;
+	MlSum		log_loss;
+	MlSum		brier;
+} LossState;
+
+StaticAssertDecl(sizeof(LossState) == 56, "the layout is stored in tables");
+
+/* What is wrong with a state, or NULL. */
+static const char *
+loss_state_problem(const LossState *state)
+{
+	double		log_loss;
+	double		brier;
+
+	if (VARSIZE(state) != sizeof(LossState))
+		return "it is not of the length of a loss state";
+	if (state->magic != LOSS_MAGIC)
+		return "it does not begin with the mark of a loss state";
+	if (state->version != LOSS_VERSION)
+		return "it is of an unknown version";
+	if (state->reserved[0] != 0 || state->reserved[1] != 0 || state->reserved[2] != 0)
+		return "its reserved bytes are not zero";
+	if (state->rows < 1 || state->rows > (INT64CONST(1) << 53))
+		return "its number of rows is out of range";
+	log_loss = ml_sum_value(state->log_loss);
+	brier = ml_sum_value(state->brier);
+	/* written so that NaN fails too */
+	if (!(log_loss >= 0 && log_loss <= MOST_LOG_LOSS * (double) state->rows))
+		return "its log loss is out of range";
+	if (!(brier >= 0 && brier <= (1 + 1e-9) * (double) state->rows))
+		return "its sum of squares is out of range";
+	return NULL;
+}
+
+static Datum
+loss_state_from_bytes(const char *payload, Size size, int sqlstate)
+{
+	LossState  *state = palloc(VARHDRSZ + size);
+	const char *problem;
+
+	SET_VARSIZE(state, VARHDRSZ + size);
+	memcpy(VARDATA(state), payload, size);
+	problem = loss_state_problem(state);
+	if (problem)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 errmsg("invalid value of type mlops.loss_state"),
+				 errdetail("Of the %zu bytes: %s.", size, problem)));
+	return PointerGetDatum(state);
+}
+
+/* A stored state, not to be changed. */
+static const LossState *
+read_loss_state(Datum datum)
+{
+	LossState  *state = (LossState *) PG_DETOAST_DATUM(datum);
+	const char *problem = loss_state_problem(state);
+
+	if (problem)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a stored value of type mlops.loss_state is damaged"),
+				 errdetail("Of the %zu bytes: %s.", (Size) VARSIZE(state) - VARHDRSZ, problem)));
+	return state;
+}
+
+static MemoryContext
+aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "function was called outside of an aggregate");
+	return context;
+}
+
+/*
+ * The state in argument 0, to be changed in place; NULL becomes a new one.
+ * The executor keeps it in the aggregate's context, where we made it.
+ */
+static LossState *
+writable_loss_state(FunctionCallInfo fcinfo)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+	LossState  *state;
+
+	if (!PG_ARGISNULL(0))
+	{
+		state = (LossState *) PG_GETARG_POINTER(0);
+		if (VARATT_IS_4B_U(state))
+			return state;
+	}
+	state = MemoryContextAllocZero(context, sizeof(LossState));
+	if (!PG_ARGISNULL(0))
+		memcpy(state, read_loss_state(PG_GETARG_DATUM(0)), sizeof(LossState));
+	SET_VARSIZE(state, sizeof(LossState));
+	state->magic = LOSS_MAGIC;
+	state->version = LOSS_VERSION;
+	return state;
+}
+
+/* What a transition function returns for a row that does not count. */
+#define RETURN_STATE_AS_IT_IS() \
+	do { \
+		if (PG_ARGISNULL(0)) \
+			PG_RETURN_NULL(); \
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0)); \
+	} while (0)
+
+static void
+check_nan(double score)
+{
+	if (isnan(score))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("score must not be NaN"),
+				 errhint("Leave such rows out with a FILTER clause.")));
+}
+
+/* (mlops.loss_state, label boolean, score float8) */
+Datum
+mlops_loss_accumulate(PG_FUNCTION_ARGS)
+{
+	LossState  *state;
+	bool		label;
+	double		score;
+	double		error;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		RETURN_STATE_AS_IT_IS();
+	label = PG_GETARG_BOOL(1);
+	score = PG_GETARG_FLOAT8(2);
+	check_nan(score);
+	if (score < 0 || score > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("score %g is not a probability", score),
+				 errdetail("It must be between 0 and 1.")));
+	state = writable_loss_state(fcinfo);
+	error = score - label;
+	state->rows++;
+	ml_sum_add(&state->log_loss, ml_log_loss_of(score, label));
+	ml_sum_add(&state->brier, error * error);
+	PG_RETURN_POINTER(state);
+}
+
+/* (mlops.loss_state, mlops.loss_state): transition of merges, and combine */
+Datum
+mlops_loss_merge(PG_FUNCTION_ARGS)
+{
+	LossState  *state;
+	const LossState *other;
+
+	if (PG_ARGISNULL(1))
+		RETURN_STATE_AS_IT_IS();
+	other = read_loss_state(PG_GETARG_DATUM(1));
+	state = writable_loss_state(fcinfo);
+	state->rows += other->rows;
+	if (state->rows > (INT64CONST(1) << 53))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows in one loss state")));
+	ml_sum_merge(&state->log_loss, other->log_loss);
+	ml_sum_merge(&state->brier, other->brier);
+	PG_RETURN_POINTER(state);
+}
+
+Datum
+mlops_loss_log_loss(PG_FUNCTION_ARGS)
+{
+	const LossState *state = read_loss_state(PG_GETARG_DATUM(0));
+
+	PG_RETURN_FLOAT8(ml_sum_value(state->log_loss) / (double) state->rows);
+}
+
+Datum
+mlops_loss_brier(PG_FUNCTION_ARGS)
+{
+	const LossState *state = read_loss_state(PG_GETARG_DATUM(0));
+
+	PG_RETURN_FLOAT8(ml_sum_value(state->brier) / (double) state->rows);
+}
+
+/* ---------------------------------------------------------------- rankings */
+
+static RankingState *
+writable_ranking(FunctionCallInfo fcinfo)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+
+	return PG_ARGISNULL(0) ? ranking_state_create(context)
+		: ranking_state_writable(PG_GETARG_DATUM(0), context);
+}
+
+static int64
+k_argument(FunctionCallInfo fcinfo, int argument)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"k\" must not be null")));
+	if (PG_GETARG_INT64(argument) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"k\" is %lld, it must be at least 1",
+						(long long) PG_GETARG_INT64(argument))));
+	return PG_GETARG_INT64(argument);
+}
+
+static RankingState *
+accumulate(FunctionCallInfo fcinfo)
+{
+	RankingState *state;
+	double		score = PG_GETARG_FLOAT8(2);
+
+	check_nan(score);
+	state = writable_ranking(fcinfo);
+	ranking_state_add(state, PG_GETARG_BOOL(1), score);
+	return state;
+}
+
+/* (mlops.ranking_state, label boolean, score float8) */
+Datum
+mlops_ranking_accumulate(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		RETURN_STATE_AS_IT_IS();
+	PG_RETURN_DATUM(ranking_state_datum(accumulate(fcinfo)));
+}
+
+/* (mlops.ranking_state, label boolean, score float8, k bigint) */
+Datum
+mlops_ranking_accumulate_at(PG_FUNCTION_ARGS)
+{
+	int64		k = k_argument(fcinfo, 3);
+	RankingState *state;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		RETURN_STATE_AS_IT_IS();
+	state = accumulate(fcinfo);
+	ranking_state_set_k(state, k);
+	PG_RETURN_DATUM(ranking_state_datum(state));
+}
+
+/* (mlops.ranking_state, mlops.ranking_state): transition of merges, and combine */
+Datum
+mlops_ranking_merge(PG_FUNCTION_ARGS)
+{
+	RankingState *state;
+
+	if (PG_ARGISNULL(1))
+		RETURN_STATE_AS_IT_IS();
+	state = writable_ranking(fcinfo);
+	ranking_state_merge(state, PG_GETARG_DATUM(1));
+	PG_RETURN_DATUM(ranking_state_datum(state));
+}
+
+/* (mlops.ranking_state, mlops.ranking_state, k bigint) */
+Datum
+mlops_ranking_merge_at(PG_FUNCTION_ARGS)
+{
+	int64		k = k_argument(fcinfo, 2);
+	RankingState *state;
+
+	if (PG_ARGISNULL(1))
+		RETURN_STATE_AS_IT_IS();
+	state = writable_ranking(fcinfo);
+	ranking_state_merge(state, PG_GETARG_DATUM(1));
+	ranking_state_set_k(state, k);
+	PG_RETURN_DATUM(ranking_state_datum(state));
+}
+
+static RankingState *
+finished_ranking(FunctionCallInfo fcinfo)
+{
+	return ranking_state_readable(PG_GETARG_DATUM(0), CurrentMemoryContext);
+}
+
+#define RETURN_METRIC(value) \
+	do { \
+		double		metric = (value); \
+		if (isnan(metric)) \
+			PG_RETURN_NULL(); \
+		PG_RETURN_FLOAT8(metric); \
+	} while (0)
+
+Datum
+mlops_ranking_roc_auc(PG_FUNCTION_ARGS)
+{
+	RETURN_METRIC(ml_roc_auc(ranking_state_ranking(finished_ranking(fcinfo))));
+}
+
+Datum
+mlops_ranking_pr_auc(PG_FUNCTION_ARGS)
+{
+	RETURN_METRIC(ml_average_precision(ranking_state_ranking(finished_ranking(fcinfo))));
+}
+
+Datum
+mlops_ranking_ks_statistic(PG_FUNCTION_ARGS)
+{
+	RETURN_METRIC(ml_ks_statistic(ranking_state_ranking(finished_ranking(fcinfo))));
+}
+
+Datum
+mlops_ranking_precision_at(PG_FUNCTION_ARGS)
+{
+	RankingState *state = finished_ranking(fcinfo);
+
+	RETURN_METRIC(ml_precision_at(ranking_state_ranking(state), (double) ranking_state_k(state)));
+}
+
+/* ---------------------------------------------------------------- text and binary */
+
+/* The bytes of "\x0123..."; *size is their number. */
+static char *
+bytes_of_text(const char *text, const char *type, Size *size)
+{
+	const char *digits = text + 2;
+	Size		n_digits = strncmp(text, "\\x", 2) == 0 ? strlen(digits) : 1;
+	char	   *bytes;
+
+	if (n_digits % 2 != 0 || strspn(digits, "0123456789abcdefABCDEF") != n_digits)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s", type),
+				 errdetail("It must be \"\\x\" and an even number of hexadecimal digits.")));
+	bytes = palloc(n_digits / 2 + 1);
+	*size = hex_decode(digits, n_digits, bytes);
+	return bytes;
+}
+
+Datum
+mlops_ranking_state_in(PG_FUNCTION_ARGS)
+{
+	Size		size;
+	char	   *bytes = bytes_of_text(PG_GETARG_CSTRING(0), "mlops.ranking_state", &size);
+
+	PG_RETURN_DATUM(ranking_state_from_bytes(bytes, size, ERRCODE_INVALID_TEXT_REPRESENTATION));
+}
+
+Datum
+mlops_loss_state_in(PG_FUNCTION_ARGS)
+{
+	Size		size;
+	char	   *bytes = bytes_of_text(PG_GETARG_CSTRING(0), "mlops.loss_state", &size);
+
+	PG_RETURN_DATUM(loss_state_from_bytes(bytes, size, ERRCODE_INVALID_TEXT_REPRESENTATION));
+}
+
+/* Of either type. */
+Datum
+mlops_state_out(PG_FUNCTION_ARGS)
+{
+	struct varlena *state = PG_GETARG_VARLENA_PP(0);
+	Size		size = VARSIZE_ANY_EXHDR(state);
+	char	   *text;
+
+	if (size > (MaxAllocSize - 3) / 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a state of %zu bytes is too large to be shown as text", size),
+				 errhint("Use the binary format of COPY, or round the scores.")));
+	text = palloc(2 * size + 3);
+	strcpy(text, "\\x");
+	text[2 + hex_encode(VARDATA_ANY(state), size, text + 2)] = '\0';
+	PG_RETURN_CSTRING(text);
+}
+
+Datum
+mlops_state_send(PG_FUNCTION_ARGS)
+{
+	/* the bytes themselves, which are those of a bytea too */
+	PG_RETURN_BYTEA_P(PG_GETARG_BYTEA_P_COPY(0));
+}
+
+Datum
+mlops_ranking_state_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
+	int			size = message->len - message->cursor;
+
+	PG_RETURN_DATUM(ranking_state_from_bytes(pq_getmsgbytes(message, size), size,
+											 ERRCODE_INVALID_BINARY_REPRESENTATION));
+}
+
+Datum
+mlops_loss_state_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
+	int			size = message->len - message->cursor;
+
+	PG_RETURN_DATUM(loss_state_from_bytes(pq_getmsgbytes(message, size), size,
+										  ERRCODE_INVALID_BINARY_REPRESENTATION));
+}

@@ -1,0 +1,43 @@
+#!/bin/sh
+# tutorial.sh - every statement of docs/tutorial.md, and of the README's first
+# screen, runs as it stands.  TAP.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+server=$(mktemp -d)
+private_server()
+{
+	action=$1
+	shift
+	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
+}
+trap 'private_server remove' EXIT
+trap 'exit 1' INT TERM
+private_server start "fsync = off"
+
+n=0
+run_page()
+{
+	n=$((n + 1))
+	private_server psql -q -c "CREATE DATABASE page_$n"
+	[ -z "$3" ] || private_server psql -q -d "page_$n" -c "CREATE EXTENSION mlops" -c "$3" -c "DROP EXTENSION mlops CASCADE" -c "DROP SCHEMA mlops CASCADE" 2>/dev/null
+	awk '/^```sql/ { inside = 1; next } /^```/ { inside = 0 } inside' "$root/$2" >"$server/page.sql"
+	if [ -s "$server/page.sql" ] &&
+		private_server psql -q -d "page_$n" -v ON_ERROR_STOP=1 -f - <"$server/page.sql" >"$server/page.out" 2>&1; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		sed 's/^/# /' "$server/page.out" | tail -n 5
+	fi
+}
+run_page "the tutorial runs" docs/tutorial.md ""
+# the fifth statement goes back to an earlier deployment, so there must be one
+sed 's/^SELECT \* FROM mlops.rollback/SELECT version FROM mlops.train('"'fraud', 'transactions', target => 'tx_fraud', features => '{tx_amount}'"');\nSELECT version FROM mlops.deploy('"'fraud'"', 2);\n&/' \
+	"$root/README.md" >"$server/readme.md"
+root_before=$root
+mkdir "$server/pages" && mv "$server/readme.md" "$server/pages/README.md"
+cp -r "$root/tools" "$server/pages/tools"
+root=$server/pages
+run_page "the README's first screen runs" README.md "CREATE TABLE transactions AS SELECT * FROM mlops.simulate_transactions()"
+root=$root_before
+echo "1..$n"
