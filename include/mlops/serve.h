@@ -89,8 +89,10 @@ typedef struct MlScorer MlScorer;
 /*
  * The scorer of this call site for a reference (and a version, 0: as the
  * reference says), up to date with the catalog.  Cheap when nothing changed.
+ * row_type is the type of the rows to come, InvalidOid if it is not known;
+ * for named row types the session keeps the scorer for later statements.
  */
-extern MlScorer *mlserve_scorer(FmgrInfo *flinfo, text *reference, int version);
+extern MlScorer *mlserve_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type);
 
 /* Scores a composite or jsonb value of the given type. */
 extern double mlserve_score_datum(MlScorer *scorer, Oid type, Datum features);

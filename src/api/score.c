@@ -29,10 +29,10 @@ MLOPS_FUNCTION(mlops_score_trigger);
 Datum
 mlops_score(PG_FUNCTION_ARGS)
 {
-	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0);
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, type);
 
-	PG_RETURN_FLOAT8(mlserve_score_datum(scorer, get_fn_expr_argtype(fcinfo->flinfo, 1),
-										 PG_GETARG_DATUM(1)));
+	PG_RETURN_FLOAT8(mlserve_score_datum(scorer, type, PG_GETARG_DATUM(1)));
 }
 
 /* mlops.score_version(model text, version int, features anyelement) -> float8 */
@@ -41,22 +41,22 @@ mlops_score_version(PG_FUNCTION_ARGS)
 {
 	int			version = PG_GETARG_INT32(1);
 	text	   *model = PG_GETARG_TEXT_PP(0);
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 2);
 
 	if (version < 1)
 		mlreg_no_such_version(text_to_cstring(model), version);
-	PG_RETURN_FLOAT8(mlserve_score_datum(mlserve_scorer(fcinfo->flinfo, model, version),
-										 get_fn_expr_argtype(fcinfo->flinfo, 2),
-										 PG_GETARG_DATUM(2)));
+	PG_RETURN_FLOAT8(mlserve_score_datum(mlserve_scorer(fcinfo->flinfo, model, version, type),
+										 type, PG_GETARG_DATUM(2)));
 }
 
 /* mlops.predict(model text, features anyelement) -> mlops.prediction */
 Datum
 mlops_predict(PG_FUNCTION_ARGS)
 {
-	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0);
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, type);
 	const MlResolved *resolved = mlserve_scorer_resolved(scorer);
-	double		score = mlserve_score_datum(scorer, get_fn_expr_argtype(fcinfo->flinfo, 1),
-											PG_GETARG_DATUM(1));
+	double		score = mlserve_score_datum(scorer, type, PG_GETARG_DATUM(1));
 	TupleDesc	desc;
 	Datum		values[5];
 	bool		nulls[5] = {false};
@@ -137,7 +137,7 @@ mlops_score_table(PG_FUNCTION_ARGS)
 				 errmsg("\"model\" must not be null")));
 	InitMaterializedSRF(fcinfo, 0);
 	table.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	table.scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0);
+	table.scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, InvalidOid);
 	source = source_without_dropped(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
 									PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	table.desc = source->desc;
@@ -208,7 +208,7 @@ mlops_score_trigger(PG_FUNCTION_ARGS)
 	if (trigger->tgnargs == 3)
 		columns[1] = trigger_column(desc, trigger->tgargs[2], BOOLOID, "boolean");
 
-	scorer = mlserve_scorer(fcinfo->flinfo, cstring_to_text(trigger->tgargs[0]), 0);
+	scorer = mlserve_scorer(fcinfo->flinfo, cstring_to_text(trigger->tgargs[0]), 0, InvalidOid);
 	score = mlserve_score_tuple(scorer, row, desc);
 	values[0] = Float8GetDatum(score);
 	values[1] = BoolGetDatum(score >= mlserve_scorer_resolved(scorer)->threshold);

@@ -129,6 +129,12 @@ mlserve_cached_model(const char *name, const MlCatalogVersion *version)
 	return entry;
 }
 
+bool
+mlserve_is_cached(const MlServedModel *model, int64 version_id)
+{
+	return models != NULL && hash_search(models, &version_id, HASH_FIND, NULL) == model;
+}
+
 /* ---- pins */
 
 typedef struct Pin

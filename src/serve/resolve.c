@@ -82,8 +82,8 @@ usable_model(const char *name, const char *verb)
 	return model;
 }
 
-void
-mlserve_resolve_version(const char *name, int number, const char *verb, MlResolved *resolved)
+static void
+find_version(const char *name, int number, const char *verb, MlResolved *resolved)
 {
 	MlCatalogModel model;
 	MlCatalogVersion version;
@@ -96,11 +96,10 @@ mlserve_resolve_version(const char *name, int number, const char *verb, MlResolv
 	resolved->served = mlserve_cached_model(name, &version);
 	resolved->threshold = version.threshold;
 	resolved->variant = NULL;
-	mlserve_pin(resolved->served, CurrentMemoryContext);
 }
 
-void
-mlserve_resolve(const char *text, const char *verb, MlResolved *resolved)
+static void
+find_deployed(const char *text, const char *verb, MlResolved *resolved)
 {
 	MlModelReference reference;
 	MlCatalogModel model;
@@ -111,7 +110,7 @@ mlserve_resolve(const char *text, const char *verb, MlResolved *resolved)
 	mlreg_parse_reference(text, &reference);
 	if (reference.version > 0)
 	{
-		mlserve_resolve_version(reference.name, reference.version, verb, resolved);
+		find_version(reference.name, reference.version, verb, resolved);
 		return;
 	}
 	model = usable_model(reference.name, verb);
@@ -133,5 +132,27 @@ mlserve_resolve(const char *text, const char *verb, MlResolved *resolved)
 	resolved->served = mlserve_cached_model(reference.name, &version);
 	resolved->threshold = route.has_threshold ? route.threshold : version.threshold;
 	resolved->variant = route.variant;
+}
+
+void
+mlserve_find(const char *reference, int version, const char *verb, MlResolved *resolved)
+{
+	if (version > 0)
+		find_version(reference, version, verb, resolved);
+	else
+		find_deployed(reference, verb, resolved);
+}
+
+void
+mlserve_resolve_version(const char *name, int number, const char *verb, MlResolved *resolved)
+{
+	find_version(name, number, verb, resolved);
+	mlserve_pin(resolved->served, CurrentMemoryContext);
+}
+
+void
+mlserve_resolve(const char *reference, const char *verb, MlResolved *resolved)
+{
+	find_deployed(reference, verb, resolved);
 	mlserve_pin(resolved->served, CurrentMemoryContext);
 }

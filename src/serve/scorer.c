@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -29,8 +30,9 @@
 
 struct MlScorer
 {
-	MemoryContext parent;		/* the call site's */
 	MemoryContext context;		/* of what was resolved; reset when it changes */
+	MemoryContext pinned_in;	/* the call site whose life the model is pinned for */
+	int64		version_id;		/* of resolved.served */
 
 	/* what was resolved, and when that is still valid */
 	text	   *reference;
@@ -65,6 +67,29 @@ still_valid(const MlScorer *scorer, text *reference, int version)
 		memcmp(scorer->reference, reference, VARSIZE_ANY(reference)) == 0;
 }
 
+/*
+ * Scorers of named row types outlive their statement: the next one finds the
+ * route, the row map and working memory ready.  They do not pin their model in
+ * between; a call site does.
+ */
+#define SESSION_SCORERS 32
+
+typedef struct ScorerKey
+{
+	char		reference[2 * NAMEDATALEN];
+	int			version;
+	Oid			user;
+	Oid			row_type;
+} ScorerKey;
+
+typedef struct SessionScorer
+{
+	ScorerKey	key;
+	MlScorer	scorer;
+} SessionScorer;
+
+static HTAB *session_scorers;
+
 static void
 resolve(MlScorer *scorer, text *reference, int version)
 {
@@ -79,10 +104,9 @@ resolve(MlScorer *scorer, text *reference, int version)
 
 	/* messages that arrive while we read are for us to notice afterwards */
 	scorer->generation = mlserve_generation;
-	if (version > 0)
-		mlserve_resolve_version(name, version, "score with", &scorer->resolved);
-	else
-		mlserve_resolve(name, "score with", &scorer->resolved);
+	mlserve_find(name, version, "score with", &scorer->resolved);
+	scorer->version_id = scorer->resolved.served->version_id;
+	mlserve_pin(scorer->resolved.served, scorer->pinned_in);
 	scorer->user = GetUserId();
 	scorer->version = version;
 
@@ -94,21 +118,77 @@ resolve(MlScorer *scorer, text *reference, int version)
 	MemoryContextSwitchTo(caller);
 }
 
+/* The session's scorer for a named row type; NULL if it keeps none for it. */
+static MlScorer *
+find_session_scorer(text *reference, int version, Oid row_type)
+{
+	ScorerKey	key;
+	SessionScorer *entry;
+	bool		found;
+
+	if (!OidIsValid(row_type) || row_type == RECORDOID || row_type == JSONBOID ||
+		VARSIZE_ANY_EXHDR(reference) >= sizeof(key.reference))
+		return NULL;
+	if (session_scorers == NULL)
+	{
+		HASHCTL		control = {0};
+
+		control.keysize = sizeof(ScorerKey);
+		control.entrysize = sizeof(SessionScorer);
+		session_scorers = hash_create("mlops scorers", SESSION_SCORERS, &control,
+									  HASH_ELEM | HASH_BLOBS);
+	}
+	memset(&key, 0, sizeof(key));
+	memcpy(key.reference, VARDATA_ANY(reference), VARSIZE_ANY_EXHDR(reference));
+	key.version = version;
+	key.user = GetUserId();
+	key.row_type = row_type;
+	entry = hash_search(session_scorers, &key, HASH_FIND, NULL);
+	if (entry == NULL && hash_get_num_entries(session_scorers) < SESSION_SCORERS)
+	{
+		MemoryContext context = AllocSetContextCreate(CacheMemoryContext, "mlops scorer",
+													  ALLOCSET_SMALL_SIZES);
+
+		entry = hash_search(session_scorers, &key, HASH_ENTER, &found);
+		memset(&entry->scorer, 0, sizeof(entry->scorer));
+		entry->scorer.context = context;
+	}
+	return entry ? &entry->scorer : NULL;
+}
+
+/* Gives a call site its scorer. */
+static MlScorer *
+attach(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
+{
+	MlScorer   *scorer = find_session_scorer(reference, version, row_type);
+
+	if (scorer == NULL)
+	{
+		scorer = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(MlScorer));
+		scorer->context = AllocSetContextCreate(flinfo->fn_mcxt, "mlops scorer",
+												ALLOCSET_SMALL_SIZES);
+	}
+	scorer->pinned_in = flinfo->fn_mcxt;
+	if (scorer->reference && mlserve_is_cached(scorer->resolved.served, scorer->version_id))
+		mlserve_pin(scorer->resolved.served, flinfo->fn_mcxt);
+	else
+		scorer->reference = NULL;	/* the model was dropped meanwhile: resolve anew */
+	flinfo->fn_extra = scorer;
+	return scorer;
+}
+
 MlScorer *
-mlserve_scorer(FmgrInfo *flinfo, text *reference, int version)
+mlserve_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
 {
 	MlScorer   *scorer = (MlScorer *) flinfo->fn_extra;
 
 	if (unlikely(scorer == NULL))
-	{
-		scorer = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(MlScorer));
-		scorer->parent = flinfo->fn_mcxt;
-		scorer->context = AllocSetContextCreate(flinfo->fn_mcxt, "mlops scorer",
-												ALLOCSET_SMALL_SIZES);
-		flinfo->fn_extra = scorer;
-	}
+		scorer = attach(flinfo, reference, version, row_type);
 	if (unlikely(!still_valid(scorer, reference, version)))
+	{
+		scorer->pinned_in = flinfo->fn_mcxt;
 		resolve(scorer, reference, version);
+	}
 	return scorer;
 }
 
