@@ -133,7 +133,9 @@ aggregate_context(FunctionCallInfo fcinfo)
 	MemoryContext context;
 
 	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "function was called outside of an aggregate");
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("this function can be called by an aggregate only")));
 	return context;
 }
 
@@ -377,10 +379,10 @@ mlops_ranking_precision_at(PG_FUNCTION_ARGS)
 
 /* The bytes of "\x0123..."; *size is their number. */
 static char *
-bytes_of_text(const char *text, const char *type, Size *size)
+bytes_of_text(const char *input, const char *type, Size *size)
 {
-	const char *digits = text + 2;
-	Size		n_digits = strncmp(text, "\\x", 2) == 0 ? strlen(digits) : 1;
+	const char *digits = input + 2;
+	Size		n_digits = strncmp(input, "\\x", 2) == 0 ? strlen(digits) : 1;
 	char	   *bytes;
 
 	if (n_digits % 2 != 0 || strspn(digits, "0123456789abcdefABCDEF") != n_digits)
@@ -417,17 +419,17 @@ mlops_state_out(PG_FUNCTION_ARGS)
 {
 	struct varlena *state = PG_GETARG_VARLENA_PP(0);
 	Size		size = VARSIZE_ANY_EXHDR(state);
-	char	   *text;
+	char	   *output;
 
 	if (size > (MaxAllocSize - 3) / 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a state of %zu bytes is too large to be shown as text", size),
 				 errhint("Use the binary format of COPY, or round the scores.")));
-	text = palloc(2 * size + 3);
-	strcpy(text, "\\x");
-	text[2 + hex_encode(VARDATA_ANY(state), size, text + 2)] = '\0';
-	PG_RETURN_CSTRING(text);
+	output = palloc(2 * size + 3);
+	strcpy(output, "\\x");
+	output[2 + hex_encode(VARDATA_ANY(state), size, output + 2)] = '\0';
+	PG_RETURN_CSTRING(output);
 }
 
 Datum

@@ -1,38 +1,146 @@
 /*
  * test_eval.c
- *	  Metrics against scikit-learn's values, thresholds and curves.
+ *	  Metrics, curves and thresholds against scikit-learn's values; properties
+ *	  of rankings; bad data, aborts and memory.
  */
 #include "check.h"
+
+#include <float.h>
 
 #include "mlops/engine/eval.h"
 
 #include "golden_metrics.h"
 
+#define N_GOLDEN (sizeof(golden) / sizeof(golden[0]))
+#define TOLERANCE 1e-12
+
 static MlContext ctx;
+
+/* ---- golden values */
 
 static void
 test_golden(void)
 {
-	static const char *const names[] = {"roc_auc", "pr_auc", "log_loss", "brier", "ks", "accuracy",
-	"precision", "recall", "f1", "mcc"};
-
-	for (size_t c = 0; c < sizeof(golden) / sizeof(golden[0]); c++)
+	for (size_t c = 0; c < N_GOLDEN; c++)
 	{
 		const GoldenCase *g = &golden[c];
 		MlEvaluation e;
-		double		got[10];
 
 		CHECK(ml_evaluate(&ctx, g->n, g->score, g->label, g->weight, NULL, 0.5, &e) == ML_OK,
 			  "%s: evaluates", g->name);
-		memcpy(got, (double[]) {e.roc_auc, e.pr_auc, e.log_loss, e.brier, e.ks, e.accuracy,
-			e.precision, e.recall, e.f1, e.mcc}, sizeof(got));
-		for (int i = 0; i < 10; i++)
+		CHECK_CLOSE(e.roc_auc, g->roc_auc, TOLERANCE, "%s: roc_auc is scikit-learn's", g->name);
+		CHECK_CLOSE(e.pr_auc, g->pr_auc, TOLERANCE, "%s: pr_auc is scikit-learn's", g->name);
+		CHECK_CLOSE(e.ks, g->ks, TOLERANCE, "%s: ks is SciPy's", g->name);
+		if (isnan(g->brier))
+			continue;
+		CHECK_CLOSE(e.log_loss, g->log_loss, TOLERANCE, "%s: log_loss is scikit-learn's", g->name);
+		CHECK_CLOSE(e.brier, g->brier, TOLERANCE, "%s: brier is scikit-learn's", g->name);
+	}
+}
+
+static void
+test_by_name(void)
+{
+	const GoldenCase *g = &golden[2];
+	const double expected[ML_METRIC_COUNT] = {g->pr_auc, g->roc_auc, g->log_loss, g->brier, g->ks};
+
+	for (int m = 0; m < ML_METRIC_COUNT; m++)
+	{
+		double		value;
+
+		CHECK(ml_metric_by_name(ml_metric_names[m]) == m, "%s is found by name", ml_metric_names[m]);
+		CHECK(ml_metric_value(&ctx, (MlMetric) m, g->n, g->score, g->label, g->weight, &value) == ML_OK,
+			  "%s has a value", ml_metric_names[m]);
+		CHECK_CLOSE(value, expected[m], TOLERANCE, "%s is scikit-learn's", ml_metric_names[m]);
+		CHECK(ml_metric_is_gain((MlMetric) m) == (m != ML_METRIC_LOG_LOSS && m != ML_METRIC_BRIER),
+			  "more is better, or not: %s", ml_metric_names[m]);
+	}
+	CHECK(ml_metric_by_name("accuracy_") == -1, "an unknown metric is not found");
+}
+
+static void
+test_golden_confusion(const GoldenCase *g, const MlRanking *ranking)
+{
+	for (size_t i = 0; i < g->n_at; i++)
+	{
+		const GoldenConfusion *want = &g->at[i];
+		MlConfusion c = ml_confusion_at(ranking, want->threshold);
+		const double got[] = {ml_accuracy(&c), ml_precision(&c), ml_recall(&c), ml_f1(&c), ml_mcc(&c),
+		ml_false_positive_rate(&c), ml_alert_rate(&c)};
+		bool		all_close = true;
+
+		CHECK(close_to(c.true_positives, want->confusion.true_positives, TOLERANCE) &&
+			  close_to(c.false_positives, want->confusion.false_positives, TOLERANCE) &&
+			  close_to(c.true_negatives, want->confusion.true_negatives, TOLERANCE) &&
+			  close_to(c.false_negatives, want->confusion.false_negatives, TOLERANCE),
+			  "%s: confusion at %g", g->name, want->threshold);
+		for (int m = 0; m < 7; m++)
+			all_close = all_close && close_to(got[m], want->value[m], TOLERANCE);
+		CHECK(all_close, "%s: metrics of the confusion at %g", g->name, want->threshold);
+	}
+}
+
+static void
+test_golden_curve(const GoldenCase *g, const MlRanking *ranking, MlCurveKind kind,
+				  const GoldenPoint *want, size_t n_want)
+{
+	MlCurvePoint *points;
+	size_t		n;
+	size_t		same = 0;
+
+	CHECK(ml_curve(&ctx, ranking, kind, 1000, &points, &n) == ML_OK && n == n_want,
+		  "%s: %s curve has all its points", g->name, ml_curve_names[kind]);
+	for (size_t i = 0; i < n && i < n_want; i++)
+		same += points[i].threshold == want[i].threshold && close_to(points[i].x, want[i].x, TOLERANCE) &&
+			close_to(points[i].y, want[i].y, TOLERANCE);
+	CHECK(same == n_want, "%s: %s curve is scikit-learn's", g->name, ml_curve_names[kind]);
+}
+
+static void
+test_golden_rankings(void)
+{
+	for (size_t c = 0; c < N_GOLDEN; c++)
+	{
+		const GoldenCase *g = &golden[c];
+		MlRanking	ranking;
+
+		CHECK(ml_ranking_create(&ctx, g->n, g->score, g->label, g->weight, &ranking) == ML_OK,
+			  "%s: is ranked", g->name);
+		test_golden_confusion(g, &ranking);
+		test_golden_curve(g, &ranking, ML_CURVE_PR, g->pr, g->n_pr);
+		test_golden_curve(g, &ranking, ML_CURVE_ROC, g->roc, g->n_roc);
+		for (size_t i = 0; i < g->n_top; i++)
+			CHECK_CLOSE(ml_precision_at(&ranking, g->top[i].k), g->top[i].precision, TOLERANCE,
+						"%s: precision at %g", g->name, g->top[i].k);
+	}
+}
+
+static void
+test_golden_choices(void)
+{
+	for (size_t c = 0; c < N_GOLDEN; c++)
+	{
+		const GoldenCase *g = &golden[c];
+
+		for (size_t i = 0; i < g->n_choice; i++)
 		{
-			if (!isnan(g->value[i]))
-				CHECK_CLOSE(got[i], g->value[i], 1e-12, "%s: %s is scikit-learn's", g->name, names[i]);
+			const GoldenChoice *want = &g->choice[i];
+			MlThresholdPolicy policy = {.kind = want->kind, .objective = want->objective,
+				.value = want->value, .costs = {.false_positive = 1, .false_negative = want->value}};
+			double		threshold;
+			bool		reached;
+
+			CHECK(ml_choose_threshold(&ctx, &policy, g->n, g->score, g->label, g->weight, &threshold,
+									  &reached) == ML_OK && reached == want->reached,
+				  "%s: policy %d.%d %g is %s", g->name, want->kind, want->objective, want->value,
+				  want->reached ? "reached" : "not reached");
+			CHECK_CLOSE(threshold, want->threshold, 0, "%s: policy %d.%d %g chooses as brute force does",
+						g->name, want->kind, want->objective, want->value);
 		}
 	}
 }
+
+/* ---- edges */
 
 static void
 test_one_class(void)
@@ -149,14 +257,253 @@ test_curves(void)
 				"precision at n is the base rate");
 }
 
+static void
+test_calibration(void)
+{
+	/* half of the rows are one tie, which no bin may split */
+	const double score[] = {0.1, 0.2, 0.5, 0.5, 0.5, 0.5, 0.8, 0.9};
+	const float label[] = {0, 0, 0, 1, 0, 1, 1, 1};
+	MlRanking	ranking;
+	MlCurvePoint *points;
+	size_t		n;
+
+	ml_ranking_create(&ctx, 8, score, label, NULL, &ranking);
+	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_CALIBRATION, 4, &points, &n) == ML_OK && n == 3,
+		  "a tie that spans two quantiles leaves three bins of four");
+	CHECK_CLOSE(points[0].x, 0.85, 1e-15, "mean score of the highest bin");
+	CHECK(points[0].y == 1 && points[0].flagged == 2 && points[0].threshold == 0.8, "the highest bin");
+	CHECK(points[1].x == 0.5 && points[1].y == 0.5 && points[1].flagged == 4, "the bin of the tie");
+	CHECK(points[2].y == 0 && points[2].flagged == 2, "the lowest bin");
+	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_ROC, 1, &points, &n) == ML_INVALID_ARGUMENT,
+		  "a curve of one point is refused");
+	ml_ranking_create(&ctx, 0, score, label, NULL, &ranking);
+	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_CALIBRATION, 4, &points, &n) == ML_OK && n == 0,
+		  "no rows have no bins");
+	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_PR, 4, &points, &n) == ML_OK && n == 0,
+		  "no rows have no points");
+}
+
+static void
+test_costs(void)
+{
+	const double score[] = {0.9, 0.8, 0.7, 0.1};
+	const float label[] = {1, 0, 1, 0};
+	const double amount[] = {5, 0, 300, 0};
+	const double bad[] = {5, 0, NAN, 0};
+	MlThresholdPolicy policy = {.kind = ML_THRESHOLD_COST,
+	.costs = {.false_positive = 10, .false_negative_by_row = amount}};
+	MlEvaluation e;
+	double		threshold;
+	bool		reached;
+
+	CHECK(ml_evaluate(&ctx, 4, score, label, NULL, &policy.costs, 0.85, &e) == ML_OK &&
+		  e.expected_cost == 75, "a miss costs its row's amount");
+	CHECK(ml_evaluate(&ctx, 4, score, label, (float[]) {1, 2, 1, 0}, &policy.costs, 0.75, &e) == ML_OK &&
+		  e.expected_cost == 80, "costs are weighted");
+	CHECK(ml_choose_threshold(&ctx, &policy, 4, score, label, NULL, &threshold, &reached) == ML_OK &&
+		  reached && threshold == 0.7, "the dear miss is worth an alert");
+	policy.costs.false_negative_by_row = bad;
+	CHECK(ml_evaluate(&ctx, 4, score, label, NULL, &policy.costs, 0.5, &e) == ML_BAD_DATA &&
+		  strstr(ctx.message, "row 3"), "a cost that is NaN is refused: %s", ctx.message);
+	CHECK(ml_choose_threshold(&ctx, &policy, 4, score, label, NULL, &threshold, &reached) == ML_BAD_DATA,
+		  "also when a threshold is chosen");
+}
+
+static void
+test_greatest_scores(void)
+{
+	MlThresholdPolicy policy = {.kind = ML_THRESHOLD_ALERT_RATE, .value = 0};
+	double		threshold;
+	bool		reached;
+
+	CHECK(ml_choose_threshold(&ctx, &policy, 2, (double[]) {DBL_MAX, 1}, (float[]) {0, 1}, NULL,
+							  &threshold, &reached) == ML_OK && !reached && threshold == DBL_MAX,
+		  "above the greatest number there is no threshold");
+	CHECK(ml_choose_threshold(&ctx, &policy, 0, NULL, NULL, NULL, &threshold, &reached) == ML_BAD_DATA,
+		  "no rows, no threshold");
+	policy = (MlThresholdPolicy) {.kind = ML_THRESHOLD_VALUE, .value = 0.25};
+	CHECK(ml_choose_threshold(&ctx, &policy, 0, NULL, NULL, NULL, &threshold, &reached) == ML_OK &&
+		  reached && threshold == 0.25, "a given threshold needs no rows");
+}
+
+/* ---- sorting and merging */
+
+static int
+compare_falling(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return x > y ? -1 : x < y;
+}
+
+/* Any finite double or infinity, many of them tied. */
+static double
+wild_score(uint64_t i, bool few)
+{
+	uint64_t	bits = ml_random_u64(1, 2, few ? i % 17 : i);
+	double		score;
+
+	memcpy(&score, &bits, sizeof(score));
+	return isnan(score) ? 0.0 * (double) i : i % 101 == 0 ? INFINITY : i % 103 == 0 ? -INFINITY : score;
+}
+
+static void
+test_sort(size_t n, bool few)
+{
+	MlArenaMark mark = ml_arena_mark(ctx.arena);
+	double	   *score = ml_arena_alloc_array(ctx.arena, n, sizeof(double));
+	uint64_t   *keys = ml_arena_alloc_array(ctx.arena, n, sizeof(uint64_t));
+	uint64_t   *spare = ml_arena_alloc_array(ctx.arena, n, sizeof(uint64_t));
+	uint64_t   *sorted;
+	size_t		same = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		score[i] = wild_score(i, few);
+		keys[i] = ml_falling_key(score[i]);
+	}
+	qsort(score, n, sizeof(double), compare_falling);
+	CHECK(ml_sort_keys(&ctx, keys, spare, n, &sorted) == ML_OK, "%zu keys are sorted", n);
+	for (size_t i = 0; i < n; i++)
+		same += ml_key_score(sorted[i]) == score[i];
+	CHECK(same == n, "as qsort sorts scores");
+	ml_arena_release(ctx.arena, mark);
+}
+
+static MlRanking
+empty_ranking(size_t capacity)
+{
+	double	   *memory = ml_arena_alloc_array(ctx.arena, 3 * capacity, sizeof(double));
+
+	return (MlRanking) {0, memory, memory + capacity, memory + 2 * capacity, 0, 0};
+}
+
+/* Weighted with ones, unweighted, and merged from two parts: one ranking. */
+static void
+test_ways_to_rank(size_t n, bool few)
+{
+	MlArenaMark mark = ml_arena_mark(ctx.arena);
+	double	   *score = ml_arena_alloc_array(ctx.arena, n, sizeof(double));
+	float	   *label = ml_arena_alloc_array(ctx.arena, n, sizeof(float));
+	float	   *weight = ml_arena_alloc_array(ctx.arena, n, sizeof(float));
+	MlRanking	whole;
+	MlRanking	weighted;
+	MlRanking	first;
+	MlRanking	rest;
+	MlRanking	merged = empty_ranking(n);
+	size_t		same = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		score[i] = wild_score(i, few);
+		label[i] = ml_random_uniform(3, 4, i) < 0.3;
+		weight[i] = 1;
+	}
+	ml_ranking_create(&ctx, n, score, label, NULL, &whole);
+	ml_ranking_create(&ctx, n, score, label, weight, &weighted);
+	ml_ranking_create(&ctx, n / 3, score, label, NULL, &first);
+	ml_ranking_create(&ctx, n - n / 3, score + n / 3, label + n / 3, NULL, &rest);
+	CHECK(ml_ranking_merge(&ctx, &first, &rest, &merged) == ML_OK && merged.n == whole.n &&
+		  weighted.n == whole.n, "%zu rows: as many scores in all ways", n);
+	for (size_t i = 0; i < whole.n; i++)
+		same += whole.score[i] == merged.score[i] && whole.score[i] == weighted.score[i] &&
+			whole.positives[i] == merged.positives[i] && whole.positives[i] == weighted.positives[i] &&
+			whole.negatives[i] == merged.negatives[i] && whole.negatives[i] == weighted.negatives[i];
+	CHECK(same == whole.n, "%zu rows: the same counts in all ways", n);
+	CHECK(whole.total_positives == merged.total_positives && whole.total_negatives == merged.total_negatives &&
+		  whole.total_positives + whole.total_negatives == (double) n, "%zu rows: the same totals", n);
+	ml_arena_release(ctx.arena, mark);
+}
+
+/* ---- bad data, aborts, memory */
+
+static bool
+always_abort(void *arg)
+{
+	++*(int *) arg;
+	return true;
+}
+
+static void
+test_failures(void)
+{
+	const GoldenCase *g = &golden[0];
+	MlContext	small = {.arena = ml_arena_create(1 << 20)};
+	MlArenaMark before = ml_arena_mark(ctx.arena);
+	MlArenaMark after;
+	MlRanking	ranking;
+	MlEvaluation e;
+	double		threshold;
+	bool		reached;
+	int			asked = 0;
+
+	CHECK(ml_ranking_create(&ctx, 3, (double[]) {1, NAN, 2}, (float[]) {0, 1, 1}, NULL, &ranking) == ML_BAD_DATA &&
+		  strstr(ctx.message, "row 2"), "a NaN score is refused: %s", ctx.message);
+	CHECK(ml_ranking_create(&ctx, 2, (double[]) {1, 2}, (float[]) {0, 1}, (float[]) {1, -1}, &ranking) == ML_BAD_DATA,
+		  "a negative weight is refused: %s", ctx.message);
+	CHECK(ml_ranking_create(&ctx, 2, (double[]) {1, 2}, (float[]) {0, 1}, (float[]) {NAN, 1}, &ranking) == ML_BAD_DATA,
+		  "a NaN weight is refused: %s", ctx.message);
+
+	ctx.should_abort = always_abort;
+	ctx.callback_arg = &asked;
+	CHECK(ml_ranking_create(&ctx, g->n, g->score, g->label, NULL, &ranking) == ML_ABORTED && asked == 1,
+		  "ranking is aborted");
+	CHECK(ml_ranking_create(&ctx, g->n, g->score, g->label, golden[2].weight, &ranking) == ML_ABORTED,
+		  "ranking with weights is aborted");
+	CHECK(ml_evaluate(&ctx, g->n, g->score, g->label, NULL, NULL, 0.5, &e) == ML_ABORTED,
+		  "evaluation is aborted");
+	CHECK(ml_choose_threshold(&ctx, &(MlThresholdPolicy) {.kind = ML_THRESHOLD_MAX}, g->n, g->score, g->label,
+							  NULL, &threshold, &reached) == ML_ABORTED, "a choice is aborted");
+	ctx.should_abort = NULL;
+	after = ml_arena_mark(ctx.arena);
+	CHECK(before.block == after.block && before.used == after.used, "failures give their memory back");
+
+	CHECK(ml_ranking_create(&small, 100000, NULL, NULL, NULL, &ranking) == ML_OUT_OF_MEMORY,
+		  "memory is limited: %s", small.message);
+	ml_arena_destroy(small.arena);
+}
+
+/* Neumaier's own example: a plain sum is 0. */
+static void
+test_sums(void)
+{
+	MlSum		s = {0};
+	MlSum		t = {0};
+
+	ml_sum_add(&s, 1);
+	ml_sum_add(&s, 1e100);
+	ml_sum_add(&t, 1);
+	ml_sum_add(&t, -1e100);
+	ml_sum_merge(&s, t);
+	CHECK(ml_sum_value(s) == 2, "sums and merged sums are compensated");
+}
+
 int
 main(void)
 {
+	const size_t sizes[] = {0, 1, 2, 47, 48, 49, 1000, 100000};
+
 	ctx.arena = ml_arena_create(0);
 	test_golden();
+	test_by_name();
+	test_golden_rankings();
+	test_golden_choices();
 	test_one_class();
 	test_thresholds();
 	test_curves();
+	test_calibration();
+	test_costs();
+	test_greatest_scores();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	{
+		test_sort(sizes[i], false);
+		test_sort(sizes[i], true);
+		test_ways_to_rank(sizes[i], false);
+		test_ways_to_rank(sizes[i], true);
+	}
+	test_failures();
+	test_sums();
 	ml_arena_destroy(ctx.arena);
 	return checks_end();
 }

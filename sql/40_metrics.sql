@@ -1,0 +1,320 @@
+-- Metrics as aggregates: for any GROUP BY, FILTER and parallel query.
+--
+-- Each metric comes as three: x(label, score) is the value, x_state(label, score)
+-- the state to keep or to send, x_merge(state) the value of merged states.  A
+-- state is a flat value that can be stored, dumped and sent to another server,
+-- and merging the states of parts gives what the whole would have given.
+-- x_state is the same for all metrics of one state type: one state answers all.
+
+---------------------------------------------------------------- types
+
+CREATE TYPE mlops.ranking_state;
+CREATE FUNCTION mlops_catalog.ranking_state_in(cstring) RETURNS mlops.ranking_state
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_ranking_state_in';
+CREATE FUNCTION mlops_catalog.ranking_state_out(mlops.ranking_state) RETURNS cstring
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_state_out';
+CREATE FUNCTION mlops_catalog.ranking_state_recv(internal) RETURNS mlops.ranking_state
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_ranking_state_recv';
+CREATE FUNCTION mlops_catalog.ranking_state_send(mlops.ranking_state) RETURNS bytea
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_state_send';
+CREATE TYPE mlops.ranking_state (
+	INPUT = mlops_catalog.ranking_state_in,
+	OUTPUT = mlops_catalog.ranking_state_out,
+	RECEIVE = mlops_catalog.ranking_state_recv,
+	SEND = mlops_catalog.ranking_state_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = double,
+	STORAGE = extended
+);
+COMMENT ON TYPE mlops.ranking_state IS
+	'Distinct scores with the numbers of positives and negatives at each: the state of roc_auc, pr_auc, ks_statistic and precision_at';
+COMMENT ON FUNCTION mlops_catalog.ranking_state_in(cstring) IS 'Input of mlops.ranking_state: \x and hexadecimal digits, verified';
+COMMENT ON FUNCTION mlops_catalog.ranking_state_out(mlops.ranking_state) IS 'Output of mlops.ranking_state: \x and hexadecimal digits';
+COMMENT ON FUNCTION mlops_catalog.ranking_state_recv(internal) IS 'Binary input of mlops.ranking_state, verified';
+COMMENT ON FUNCTION mlops_catalog.ranking_state_send(mlops.ranking_state) IS 'Binary output of mlops.ranking_state';
+
+CREATE TYPE mlops.loss_state;
+CREATE FUNCTION mlops_catalog.loss_state_in(cstring) RETURNS mlops.loss_state
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_loss_state_in';
+CREATE FUNCTION mlops_catalog.loss_state_out(mlops.loss_state) RETURNS cstring
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_state_out';
+CREATE FUNCTION mlops_catalog.loss_state_recv(internal) RETURNS mlops.loss_state
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_loss_state_recv';
+CREATE FUNCTION mlops_catalog.loss_state_send(mlops.loss_state) RETURNS bytea
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_state_send';
+CREATE TYPE mlops.loss_state (
+	INPUT = mlops_catalog.loss_state_in,
+	OUTPUT = mlops_catalog.loss_state_out,
+	RECEIVE = mlops_catalog.loss_state_recv,
+	SEND = mlops_catalog.loss_state_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = double,
+	STORAGE = plain
+);
+COMMENT ON TYPE mlops.loss_state IS
+	'Number of rows with the sums of log losses and squared errors: the state of log_loss and brier';
+COMMENT ON FUNCTION mlops_catalog.loss_state_in(cstring) IS 'Input of mlops.loss_state: \x and hexadecimal digits, verified';
+COMMENT ON FUNCTION mlops_catalog.loss_state_out(mlops.loss_state) IS 'Output of mlops.loss_state: \x and hexadecimal digits';
+COMMENT ON FUNCTION mlops_catalog.loss_state_recv(internal) IS 'Binary input of mlops.loss_state, verified';
+COMMENT ON FUNCTION mlops_catalog.loss_state_send(mlops.loss_state) IS 'Binary output of mlops.loss_state';
+
+---------------------------------------------------------------- what the aggregates call
+--
+-- Transition functions are not strict: they skip rows with a NULL themselves,
+-- and make their first state in the aggregate's memory.
+
+CREATE FUNCTION mlops_catalog.ranking_accumulate(mlops.ranking_state, boolean, float8) RETURNS mlops.ranking_state
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_ranking_accumulate';
+COMMENT ON FUNCTION mlops_catalog.ranking_accumulate(mlops.ranking_state, boolean, float8) IS 'Transition: adds a label and a score';
+CREATE FUNCTION mlops_catalog.ranking_accumulate_at(mlops.ranking_state, boolean, float8, bigint) RETURNS mlops.ranking_state
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_ranking_accumulate_at';
+COMMENT ON FUNCTION mlops_catalog.ranking_accumulate_at(mlops.ranking_state, boolean, float8, bigint) IS 'Transition: adds a label and a score, and keeps k';
+CREATE FUNCTION mlops_catalog.ranking_merge(mlops.ranking_state, mlops.ranking_state) RETURNS mlops.ranking_state
+	LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'mlops_ranking_merge';
+COMMENT ON FUNCTION mlops_catalog.ranking_merge(mlops.ranking_state, mlops.ranking_state) IS 'Transition and combination: adds a state';
+CREATE FUNCTION mlops_catalog.ranking_merge_at(mlops.ranking_state, mlops.ranking_state, bigint) RETURNS mlops.ranking_state
+	LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'mlops_ranking_merge_at';
+COMMENT ON FUNCTION mlops_catalog.ranking_merge_at(mlops.ranking_state, mlops.ranking_state, bigint) IS 'Transition: adds a state, and keeps k';
+CREATE FUNCTION mlops_catalog.ranking_roc_auc(mlops.ranking_state) RETURNS float8
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'mlops_ranking_roc_auc';
+COMMENT ON FUNCTION mlops_catalog.ranking_roc_auc(mlops.ranking_state) IS 'Area under the ROC curve of a state';
+CREATE FUNCTION mlops_catalog.ranking_pr_auc(mlops.ranking_state) RETURNS float8
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'mlops_ranking_pr_auc';
+COMMENT ON FUNCTION mlops_catalog.ranking_pr_auc(mlops.ranking_state) IS 'Average precision of a state';
+CREATE FUNCTION mlops_catalog.ranking_ks_statistic(mlops.ranking_state) RETURNS float8
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'mlops_ranking_ks_statistic';
+COMMENT ON FUNCTION mlops_catalog.ranking_ks_statistic(mlops.ranking_state) IS 'Kolmogorov-Smirnov statistic of a state';
+CREATE FUNCTION mlops_catalog.ranking_precision_at(mlops.ranking_state) RETURNS float8
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'mlops_ranking_precision_at';
+COMMENT ON FUNCTION mlops_catalog.ranking_precision_at(mlops.ranking_state) IS 'Precision among the k highest scores of a state that keeps k';
+CREATE FUNCTION mlops_catalog.loss_accumulate(mlops.loss_state, boolean, float8) RETURNS mlops.loss_state
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_loss_accumulate';
+COMMENT ON FUNCTION mlops_catalog.loss_accumulate(mlops.loss_state, boolean, float8) IS 'Transition: adds a label and a probability';
+CREATE FUNCTION mlops_catalog.loss_merge(mlops.loss_state, mlops.loss_state) RETURNS mlops.loss_state
+	LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_loss_merge';
+COMMENT ON FUNCTION mlops_catalog.loss_merge(mlops.loss_state, mlops.loss_state) IS 'Transition and combination: adds a state';
+CREATE FUNCTION mlops_catalog.loss_log_loss(mlops.loss_state) RETURNS float8
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_loss_log_loss';
+COMMENT ON FUNCTION mlops_catalog.loss_log_loss(mlops.loss_state) IS 'Log loss of a state';
+CREATE FUNCTION mlops_catalog.loss_brier(mlops.loss_state) RETURNS float8
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_loss_brier';
+COMMENT ON FUNCTION mlops_catalog.loss_brier(mlops.loss_state) IS 'Brier score of a state';
+
+---------------------------------------------------------------- aggregates
+
+CREATE AGGREGATE mlops.roc_auc(label boolean, score float8) (
+	SFUNC = mlops_catalog.ranking_accumulate,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	FINALFUNC = mlops_catalog.ranking_roc_auc,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.roc_auc(boolean, float8) IS
+	'Area under the ROC curve, ties count half; NULL unless there are positives and negatives; rows with a NULL do not count';
+
+CREATE AGGREGATE mlops.roc_auc_state(label boolean, score float8) (
+	SFUNC = mlops_catalog.ranking_accumulate,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.roc_auc_state(boolean, float8) IS
+	'State of roc_auc, for mlops.roc_auc_merge; NULL if there are no rows';
+
+CREATE AGGREGATE mlops.roc_auc_merge(state mlops.ranking_state) (
+	SFUNC = mlops_catalog.ranking_merge,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	FINALFUNC = mlops_catalog.ranking_roc_auc,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.roc_auc_merge(mlops.ranking_state) IS
+	'mlops.roc_auc of the rows of all states';
+
+CREATE AGGREGATE mlops.pr_auc(label boolean, score float8) (
+	SFUNC = mlops_catalog.ranking_accumulate,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	FINALFUNC = mlops_catalog.ranking_pr_auc,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.pr_auc(boolean, float8) IS
+	'Average precision, the area under the precision-recall curve without interpolation; NULL if there are no positives; rows with a NULL do not count';
+
+CREATE AGGREGATE mlops.pr_auc_state(label boolean, score float8) (
+	SFUNC = mlops_catalog.ranking_accumulate,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.pr_auc_state(boolean, float8) IS
+	'State of pr_auc, for mlops.pr_auc_merge; NULL if there are no rows';
+
+CREATE AGGREGATE mlops.pr_auc_merge(state mlops.ranking_state) (
+	SFUNC = mlops_catalog.ranking_merge,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	FINALFUNC = mlops_catalog.ranking_pr_auc,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.pr_auc_merge(mlops.ranking_state) IS
+	'mlops.pr_auc of the rows of all states';
+
+CREATE AGGREGATE mlops.ks_statistic(label boolean, score float8) (
+	SFUNC = mlops_catalog.ranking_accumulate,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	FINALFUNC = mlops_catalog.ranking_ks_statistic,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.ks_statistic(boolean, float8) IS
+	'Kolmogorov-Smirnov statistic: the greatest distance between the score distributions of positives and negatives; NULL unless there are both; rows with a NULL do not count';
+
+CREATE AGGREGATE mlops.ks_statistic_state(label boolean, score float8) (
+	SFUNC = mlops_catalog.ranking_accumulate,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.ks_statistic_state(boolean, float8) IS
+	'State of ks_statistic, for mlops.ks_statistic_merge; NULL if there are no rows';
+
+CREATE AGGREGATE mlops.ks_statistic_merge(state mlops.ranking_state) (
+	SFUNC = mlops_catalog.ranking_merge,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	FINALFUNC = mlops_catalog.ranking_ks_statistic,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.ks_statistic_merge(mlops.ranking_state) IS
+	'mlops.ks_statistic of the rows of all states';
+
+CREATE AGGREGATE mlops.precision_at(label boolean, score float8, k bigint) (
+	SFUNC = mlops_catalog.ranking_accumulate_at,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	FINALFUNC = mlops_catalog.ranking_precision_at,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.precision_at(boolean, float8, bigint) IS
+	'Share of positives among the k highest scores (all, if there are fewer); of ties at the border the expected share; k is the same for all rows of a group; NULL if there are no rows; rows with a NULL do not count';
+
+CREATE AGGREGATE mlops.precision_at_state(label boolean, score float8) (
+	SFUNC = mlops_catalog.ranking_accumulate,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.precision_at_state(boolean, float8) IS
+	'State of precision_at, for mlops.precision_at_merge with any k; NULL if there are no rows';
+
+CREATE AGGREGATE mlops.precision_at_merge(state mlops.ranking_state, k bigint) (
+	SFUNC = mlops_catalog.ranking_merge_at,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	FINALFUNC = mlops_catalog.ranking_precision_at,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.precision_at_merge(mlops.ranking_state, bigint) IS
+	'mlops.precision_at of the rows of all states';
+
+CREATE AGGREGATE mlops.ranking_state_merge(state mlops.ranking_state) (
+	SFUNC = mlops_catalog.ranking_merge,
+	STYPE = mlops.ranking_state,
+	SSPACE = 8192,
+	COMBINEFUNC = mlops_catalog.ranking_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.ranking_state_merge(mlops.ranking_state) IS
+	'One state of the rows of all states';
+
+CREATE AGGREGATE mlops.log_loss(label boolean, score float8) (
+	SFUNC = mlops_catalog.loss_accumulate,
+	STYPE = mlops.loss_state,
+	FINALFUNC = mlops_catalog.loss_log_loss,
+	COMBINEFUNC = mlops_catalog.loss_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.log_loss(boolean, float8) IS
+	'Mean of -ln(probability of the true class), probabilities clipped to [2^-52, 1 - 2^-52]; scores outside 0 to 1 are an error; NULL if there are no rows; rows with a NULL do not count';
+
+CREATE AGGREGATE mlops.log_loss_state(label boolean, score float8) (
+	SFUNC = mlops_catalog.loss_accumulate,
+	STYPE = mlops.loss_state,
+	COMBINEFUNC = mlops_catalog.loss_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.log_loss_state(boolean, float8) IS
+	'State of log_loss, for mlops.log_loss_merge; NULL if there are no rows';
+
+CREATE AGGREGATE mlops.log_loss_merge(state mlops.loss_state) (
+	SFUNC = mlops_catalog.loss_merge,
+	STYPE = mlops.loss_state,
+	FINALFUNC = mlops_catalog.loss_log_loss,
+	COMBINEFUNC = mlops_catalog.loss_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.log_loss_merge(mlops.loss_state) IS
+	'mlops.log_loss of the rows of all states';
+
+CREATE AGGREGATE mlops.brier(label boolean, score float8) (
+	SFUNC = mlops_catalog.loss_accumulate,
+	STYPE = mlops.loss_state,
+	FINALFUNC = mlops_catalog.loss_brier,
+	COMBINEFUNC = mlops_catalog.loss_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.brier(boolean, float8) IS
+	'Mean squared difference of score and label (1 or 0); scores outside 0 to 1 are an error; NULL if there are no rows; rows with a NULL do not count';
+
+CREATE AGGREGATE mlops.brier_state(label boolean, score float8) (
+	SFUNC = mlops_catalog.loss_accumulate,
+	STYPE = mlops.loss_state,
+	COMBINEFUNC = mlops_catalog.loss_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.brier_state(boolean, float8) IS
+	'State of brier, for mlops.brier_merge; NULL if there are no rows';
+
+CREATE AGGREGATE mlops.brier_merge(state mlops.loss_state) (
+	SFUNC = mlops_catalog.loss_merge,
+	STYPE = mlops.loss_state,
+	FINALFUNC = mlops_catalog.loss_brier,
+	COMBINEFUNC = mlops_catalog.loss_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.brier_merge(mlops.loss_state) IS
+	'mlops.brier of the rows of all states';
+
+CREATE AGGREGATE mlops.loss_state_merge(state mlops.loss_state) (
+	SFUNC = mlops_catalog.loss_merge,
+	STYPE = mlops.loss_state,
+	COMBINEFUNC = mlops_catalog.loss_merge,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE mlops.loss_state_merge(mlops.loss_state) IS
+	'One state of the rows of all states';
