@@ -339,7 +339,9 @@ ml_bin_number(const double *edges, uint32_t n_edges, double value)
 	{
 		uint32_t	half = length / 2;
 
-		base = (base[half - 1] < value) ? base + half : base;
+		/* a product, because compilers make a conditional a branch, and on
+		 * real data every other one is mispredicted */
+		base += (base[half - 1] < value) * half;
 		length -= half;
 	}
 	if (length == 1 && *base < value)
