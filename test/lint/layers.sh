@@ -1,42 +1,66 @@
 #!/bin/sh
-# A file includes headers of lower layers only; the engine knows no PostgreSQL.
+# layers.sh - a file includes headers of lower layers only, private headers stay
+# in their module, and the engine knows no PostgreSQL.  TAP.
+#
+# A module is a folder of src/ with its public header in include/mlops; the
+# layers are those of docs/architecture.md.
 cd "$(dirname "$0")/../.." || exit 1
-n=0 bad=0
+. test/lib/report.sh
 
-report()
-{
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n - $1"
-	else
-		bad=1
-		echo "not ok $n - $1"
-		echo "$2" | sed 's/^/# /'
-	fi
-}
+report "the engine includes no PostgreSQL header" "$(
+	grep -nE '#include *["<](postgres|fmgr|miscadmin|funcapi|(access|catalog|executor|lib|nodes|storage|utils)/)' \
+		src/engine/*/*.[ch] include/mlops/engine/*.h)"
+report "the engine neither prints nor exits nor jumps" "$(
+	grep -nE '\b(v?f?printf|puts|perror|exit|_exit|abort|longjmp|ereport|elog|palloc0?)\(' \
+		src/engine/*/*.[ch])"
 
-# Engine files must not include these headers, nor call these functions.
-report "the engine includes no PostgreSQL header" \
-	"$(grep -nE '#include *"(postgres|fmgr|utils/|access/|catalog/pg)' src/engine/*/*.[ch] include/mlops/engine/*.h)"
-report "the engine neither prints nor exits nor jumps" \
-	"$(grep -nE '\b(printf|puts|exit|abort|longjmp|ereport|elog|palloc)\(' src/engine/*/*.c | grep -v snprintf)"
-
-# forbidden FILES HEADERS: FILES include none of HEADERS (an extended expression).
-forbidden()
-{
-	report "$1 includes nothing above it" "$(grep -nE "#include \"mlops/($3)\.h\"" $2)"
-}
-forbidden engine/base "src/engine/base/*.[ch]" "engine/(data|eval|learn|model|simulate)|[a-z]+"
-forbidden engine/data "src/engine/data/*.[ch]" "engine/(eval|learn|model|simulate)|[a-z]+"
-forbidden engine/eval "src/engine/eval/*.[ch]" "engine/(data|learn|model|simulate)|[a-z]+"
-forbidden engine/learn "src/engine/learn/*.[ch]" "engine/(model|simulate)|[a-z]+"
-forbidden engine/model "src/engine/model/*.[ch]" "engine/simulate|[a-z]+"
-forbidden engine/simulate "src/engine/simulate/*.[ch]" "engine/(data|eval|learn|model)|[a-z]+"
-forbidden base "src/base/*.[ch]" "ingest|catalog|registry|train|serve"
-forbidden ingest "src/ingest/*.[ch]" "catalog|registry|train|serve"
-forbidden catalog "src/catalog/*.[ch]" "ingest|registry|train|serve"
-forbidden registry "src/registry/*.[ch]" "ingest|train|serve"
-forbidden train "src/train/*.[ch]" "serve"
-forbidden serve "src/serve/*.[ch]" "train"
-echo "1..$n"
-exit $bad
+# One line an include that must not be: MODULE<TAB>FILE:LINE: what is wrong.
+violations=$(grep -nE '^#include "' src/*.c src/*/*.[ch] src/engine/*/*.[ch] include/mlops/*.h include/mlops/engine/*.h |
+	awk '
+	BEGIN {
+		n = split("engine/blas 0 engine/base 1 engine/data 2 engine/eval 3 engine/learn 4 engine/model 5 " \
+			"engine/simulate 2 blas 9 base 10 ingest 20 catalog 20 registry 30 train 40 serve 40 " \
+			"monitor 50 jobs 60 api 70 init 80", word, " ")
+		for (i = 1; i < n; i += 2)
+			layer[word[i]] = word[i + 1] + 0
+	}
+	# "src/engine/learn/x.c", "include/mlops/engine/learn.h", "engine/learn/x.h" -> "engine/learn"
+	function module_of(path) {
+		sub(/^(src|include\/mlops|mlops)\//, "", path)
+		sub(/\.[ch]$/, "", path)
+		if (path ~ /^engine\//)
+			match(path, /^engine\/[a-z_]+/)
+		else
+			match(path, /^[a-z_]+/)
+		path = substr(path, 1, RLENGTH)
+		return path == "json" ? "base" : path	# a second header of base
+	}
+	function complain(text) { print mine "\t" file ":" number ": " text }
+	{
+		split($0, part, ":"); file = part[1]; number = part[2]
+		header = $0; sub(/^[^"]*"/, "", header); sub(/".*/, "", header)
+		mine = module_of(file)
+		if (!(mine in layer)) { complain("module " mine " has no layer"); next }
+		public = header ~ /^mlops\//
+		if (!public && header ~ /\//) {
+			# the private header of a module, or one of PostgreSQL
+			theirs = module_of(header)
+			if (system("test -f src/" header) == 0 && theirs != mine)
+				complain(header " is private to " theirs)
+			next
+		}
+		if (!public) next
+		theirs = module_of(header)
+		if (!(theirs in layer)) complain("module " theirs " has no layer")
+		else if (theirs != mine && layer[theirs] >= layer[mine])
+			complain("includes " header ", which is not below " mine)
+		else if (mine == "engine/simulate" && theirs !~ /^engine\/(base|blas|simulate)$/)
+			complain("simulate stands on base alone")
+		else if (mine == "blas" && theirs !~ /^(engine\/blas|blas)$/)
+			complain("blas knows nothing but engine/blas.h")
+	}')
+tab=$(printf '\t')
+for module in $(ls -d src/engine/*/ src/*/ | sed 's,^src/,,; s,/$,,' | grep -vx engine) init; do
+	report "$module includes lower layers only" "$(echo "$violations" | sed -n "s,^$module$tab,,p")"
+done
+report_end

@@ -1,33 +1,28 @@
 #!/bin/sh
-# Errors have codes, SQL is safe, libraries export what they should, text is finished.
+# source.sh - errors have codes, SQL is safe, libraries export what they should,
+# headers stand alone, text is finished.  TAP; needs the build.
 cd "$(dirname "$0")/../.." || exit 1
-n=0 bad=0
-
-report()
-{
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n - $1"
-	else
-		bad=1
-		echo "not ok $n - $1"
-		echo "$2" | sed 's/^/# /'
-	fi
-}
+. test/lib/report.sh
+server_include=$("${PG_CONFIG:-pg_config}" --includedir-server)
 
 report "every ereport(ERROR) has an errcode" "$(
-	for file in src/*/*.c; do
-		awk -v file="$file" '/ereport\(ERROR/ { line = NR; getline; if ($0 !~ /errcode/) print file ":" line }' "$file"
-	done)"
+	awk '/ereport\((ERROR|FATAL|elevel)/ { start = FILENAME ":" FNR; statement = ""; inside = 1 }
+		inside { statement = statement $0 }
+		inside && /;[ \t]*$/ { if (statement !~ /errcode/) print start; inside = 0 }' src/*.c src/*/*.c)"
 report "the install script creates, it never replaces" \
 	"$(grep -nE 'CREATE OR REPLACE|IF NOT EXISTS' sql/[0-9]*.sql)"
 report "functions in SQL fix their search_path" "$(
-	awk '/LANGUAGE (plpgsql|sql)/ { seen = NR; line = $0 } /SET search_path/ { seen = 0 }
-		/^AS / && seen { print FILENAME ":" seen ": " line; seen = 0 }' sql/[0-9]*.sql)"
-report "unfinished text" \
-	"$(grep -rInE 'TODO|FIXME|XXX' src include sql demo docs README.md --include=* | grep -v '"\$\|mktemp')"
-report "no file is longer than 900 lines" \
-	"$(wc -l src/*/*.c src/engine/*/*.c include/mlops/*.h include/mlops/engine/*.h | awk '$1 > 900 && $2 != "total"')"
+	awk '/LANGUAGE (plpgsql|sql)|SECURITY DEFINER/ { seen = NR; line = $0 } /SET search_path/ { seen = 0 }
+		(/^AS / || /;$/) && seen { print FILENAME ":" seen ": " line; seen = 0 }' sql/[0-9]*.sql)"
+report "no text is unfinished" "$(
+	grep -rInE 'TODO|FIXME|XXX' src include sql demo docs bench tools test README.md CHANGELOG.md |
+		grep -vE '\.XXXXXX|test/lint/source\.sh')"
+report "no path of somebody's machine" "$(
+	grep -rInE '/(work|home|root|Users)/' src include sql demo docs bench tools test README.md CHANGELOG.md Makefile |
+		grep -v 'test/lint/source\.sh')"
+report "no source file is longer than 900 lines" "$(
+	wc -l src/*.c src/*/*.[ch] src/engine/*/*.[ch] include/mlops/*.h include/mlops/engine/*.h |
+		awk '$1 > 900 && $2 != "total"')"
 report "every regression test has its expected output, and the other way round" "$(
 	for file in test/sql/*.sql; do
 		[ -f "expected/$(basename "$file" .sql).out" ] || echo "$file"
@@ -38,14 +33,22 @@ report "every regression test has its expected output, and the other way round" 
 report "mlops.so exports only SQL-callable functions" "$(
 	nm -D --defined-only mlops.so 2>&1 | awk '{ print $3 }' |
 		grep -vE '^(mlops_[a-z_0-9]+|pg_finfo_mlops_[a-z_0-9]+|Pg_magic_func|_PG_init)$')"
-report "mlops.so does not link OpenBLAS" "$(readelf -d mlops.so 2>&1 | grep -i blas)"
-report "public headers compile alone" "$(
-	for header in include/mlops/engine/*.h; do
-		echo "#include \"${header#include/}\"" | gcc -fsyntax-only -std=gnu11 -Wall -Wextra -Werror -Iinclude -x c - 2>&1
-	done
-	for header in include/mlops/*.h; do
-		printf '#include "postgres.h"\n#include "%s"\n' "${header#include/}" |
-			gcc -fsyntax-only -std=gnu11 -Iinclude -I"$(pg_config --includedir-server)" -x c - 2>&1
-	done)"
-echo "1..$n"
-exit $bad
+report "mlops_blas.so exports nothing but its table" "$(
+	nm -D --defined-only mlops_blas.so 2>&1 | awk '{ print $3 }' |
+		grep -vE '^(mlops_[a-z_0-9]+|pg_finfo_mlops_[a-z_0-9]+|Pg_magic_func)$')"
+report "mlops.so does not link OpenBLAS" "$(
+	[ -f mlops.so ] || echo "there is no mlops.so"
+	readelf -d mlops.so 2>&1 | grep -i blas)"
+for compiler in gcc clang-14; do
+	report "each public header compiles alone, by $compiler" "$(
+		for header in include/mlops/engine/*.h; do
+			echo "#include \"${header#include/}\"" |
+				"$compiler" -fsyntax-only -std=gnu11 -Wall -Wextra -Werror -Iinclude -x c - 2>&1
+		done
+		for header in include/mlops/*.h; do
+			printf '#include "postgres.h"\n#include "%s"\n' "${header#include/}" |
+				"$compiler" -fsyntax-only -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter \
+					-Iinclude -isystem "$server_include" -x c - 2>&1
+		done)"
+done
+report_end
