@@ -2,7 +2,7 @@
 #
 #   make             mlops.so, mlops_blas.so and the install script
 #   make install     into the server that pg_config names
-#   make installcheck   regression tests against a private, preloaded server
+#   make installcheck   regression and isolation tests against private, preloaded servers
 #   make unit        the engine's unit tests   (SANITIZE=address,undefined | thread)
 #   make help        this text
 #
@@ -35,6 +35,11 @@ override with_llvm = no
 
 REGRESS      = $(notdir $(basename $(sort $(wildcard test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test --temp-instance=tmp_check --temp-config=test/mlops.conf --load-extension=mlops
+
+# PostgreSQL 15 takes expected output from inputdir/expected (it looks into
+# output_iso first, never into ./expected).
+ISOLATION      = $(notdir $(basename $(sort $(wildcard test/isolation/specs/*.spec))))
+ISOLATION_OPTS = --inputdir=test/isolation --temp-instance=tmp_check_iso --temp-config=test/mlops.conf --load-extension=mlops
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)

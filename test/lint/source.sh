@@ -30,6 +30,14 @@ report "every regression test has its expected output, and the other way round" 
 	for file in expected/*.out; do
 		[ -f "test/sql/$(basename "$file" .out).sql" ] || echo "$file"
 	done)"
+report "every isolation test has its expected output, and the other way round" "$(
+	for file in test/isolation/specs/*.spec; do
+		[ -f "test/isolation/expected/$(basename "$file" .spec).out" ] || echo "$file"
+	done
+	for file in test/isolation/expected/*; do
+		[ -f "test/isolation/specs/$(basename "$file" .out).spec" ] || echo "$file"
+	done
+	find test/isolation -name '*.spec' | grep -v '^test/isolation/specs/')"
 report "mlops.so exports only SQL-callable functions" "$(
 	nm -D --defined-only mlops.so 2>&1 | awk '{ print $3 }' |
 		grep -vE '^(mlops_[a-z_0-9]+|pg_finfo_mlops_[a-z_0-9]+|Pg_magic_func|_PG_init)$')"
