@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ * data.c
+ *	  The data of a training: reading, labels, train / validation / test, weights.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "mlops/base.h"
+#include "train/training.h"
+
+void
+mltrain_ingest(Training *t)
+{
+	t->dataset = mling_read(t->ctx, t->source, t->n_columns, t->columns, t->zone);
+	if (t->dataset->n_rows == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the source has no rows")));
+}
+
+/* train, validation or test for each row, by the text of the fold column. */
+static void
+split_by_fold(Training *t, uint8_t *part)
+{
+	const MlColumn *column = &t->dataset->columns[t->fold];
+	uint32_t	n = ml_dictionary_size(column->dictionary);
+	uint8_t    *part_of_code = palloc0(Max(n, 1));
+
+	for (uint32_t code = 0; code < n; code++)
+	{
+		size_t		size;
+		const char *bytes = ml_dictionary_bytes(column->dictionary, code, &size);
+		char	   *text = pnstrdup(bytes, size);
+
+		if (pg_strcasecmp(text, "train") == 0)
+			part_of_code[code] = ML_PART_TRAIN;
+		else if (pg_strcasecmp(text, "validation") == 0)
+			part_of_code[code] = ML_PART_VALIDATION;
+		else if (pg_strcasecmp(text, "test") == 0)
+			part_of_code[code] = ML_PART_TEST;
+		else
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("fold column \"%s\" has value \"%s\"", column->name, text),
+					 errhint("Its values must be train, validation, test or NULL.")));
+	}
+	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	{
+		uint32_t	code = ml_column_code(column, row);
+
+		part[row] = isnan(t->label[row]) || code == ML_MISSING_CODE
+			? ML_PART_NONE : part_of_code[code];
+	}
+}
+
+static void
+refuse_one_class(const char *where, const char *target, int64 positives, int64 negatives)
+{
+	if (positives > 0 && negatives > 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("target \"%s\" has only one class in %s", target, where),
+			 errdetail("There are %lld positive and %lld negative rows.",
+					   (long long) positives, (long long) negatives),
+			 errhint("Learning needs rows of both classes; check the target, the split and the source's filter.")));
+}
+
+void
+mltrain_split(Training *t)
+{
+	MlContext  *ctx = t->ctx;
+	size_t		n = t->dataset->n_rows;
+	uint8_t    *part;
+	uint32_t   *order;
+	int64		positives = 0;
+
+	t->label = mling_labels(ctx, t->dataset, t->target, t->request->positive, &t->counts);
+	refuse_one_class("the source", t->request->target, t->counts.positives, t->counts.negatives);
+
+	mlbase_check(ctx, ml_order_rows(ctx, t->dataset, t->time, t->key, &order));
+	part = ml_arena_alloc_zeroed(ctx->arena, n, 1);
+	if (part == NULL)
+		mlbase_check(ctx, ml_fail_memory(ctx));
+	if (t->fold >= 0)
+		split_by_fold(t, part);
+	else if (t->split.at_times)
+		mlbase_check(ctx, ml_split_at_times(ctx, t->dataset, t->time, t->label,
+											t->split.validation_from,
+											t->split.test_from - t->split.label_delay,
+											t->split.test_from, t->split.test_to, part));
+	else if (t->time >= 0)
+		mlbase_check(ctx, ml_split_by_time(ctx, t->dataset, t->time, order, t->label,
+										   t->split.validation, t->split.test, part));
+	else
+		mlbase_check(ctx, ml_split_stratified(ctx, t->dataset, order, t->label,
+											  t->split.validation, t->split.test,
+											  (uint64_t) t->request->seed, part));
+	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
+		mlbase_check(ctx, ml_rows_of_part(ctx, t->dataset, order, part, (MlPart) p, &t->rows[p]));
+
+	for (size_t i = 0; i < t->rows[ML_PART_TRAIN].n; i++)
+		positives += t->label[t->rows[ML_PART_TRAIN].row[i]] == 1;
+	refuse_one_class("the training rows", t->request->target, positives,
+					 (int64) t->rows[ML_PART_TRAIN].n - positives);
+
+	t->class_weight[0] = t->preprocess.weight[0];
+	t->class_weight[1] = t->preprocess.weight[1];
+	if (t->preprocess.balanced)
+	{
+		double		total = (double) t->rows[ML_PART_TRAIN].n;
+
+		t->class_weight[0] = total / (2.0 * (total - positives));
+		t->class_weight[1] = total / (2.0 * positives);
+	}
+}
+
+/* Sample weights from the weight column, and those times the class weights. */
+void
+mltrain_weigh(Training *t)
+{
+	size_t		n = t->dataset->n_rows;
+	bool		weighted_classes = t->class_weight[0] != 1 || t->class_weight[1] != 1;
+
+	if (t->weight >= 0)
+	{
+		const MlColumn *column = &t->dataset->columns[t->weight];
+
+		t->row_weight = ml_arena_alloc_array(t->ctx->arena, n, sizeof(float));
+		if (t->row_weight == NULL)
+			mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+		for (size_t row = 0; row < n; row++)
+		{
+			double		weight = ml_column_number(column, row);
+
+			if (!(weight > 0) && !isnan(t->label[row]))
+				ereport(ERROR,
+						(errcode(ERRCODE_DATA_EXCEPTION),
+						 errmsg("weight column \"%s\" has a value that is not positive", column->name)));
+			t->row_weight[row] = (float) weight;
+		}
+	}
+	t->fit_weight = t->row_weight;
+	if (weighted_classes)
+	{
+		t->fit_weight = ml_arena_alloc_array(t->ctx->arena, n, sizeof(float));
+		if (t->fit_weight == NULL)
+			mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+		for (size_t row = 0; row < n; row++)
+			t->fit_weight[row] = (float) (t->class_weight[t->label[row] == 1] *
+										  (t->row_weight ? t->row_weight[row] : 1.0));
+	}
+}

@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ * fit.c
+ *	  What the learner needs from the data, and learning itself.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mlops/base.h"
+#include "train/training.h"
+
+/* Refuses a training that would not fit, before anything big is allocated. */
+static void
+check_memory(Training *t)
+{
+	size_t		n_train = t->rows[ML_PART_TRAIN].n;
+	size_t		n_validation = t->rows[ML_PART_VALIDATION].n;
+	size_t		n_features = t->signature->n_features;
+	size_t		n_judged = Max(n_train, n_validation + t->rows[ML_PART_TEST].n);
+	size_t		needed;
+	size_t		allowed = ml_arena_budget(t->ctx->arena);
+
+	/* 64: sort buffers and results of judging, a row; at most this much */
+	needed = ml_arena_used(t->ctx->arena) +
+		ml_binned_size(n_train, n_features) + ml_binned_size(n_validation, n_features) +
+		Max(t->learner->memory_needed(n_train, n_validation, t->signature, t->params,
+									  ml_pool_size(t->ctx->pool)),
+			n_judged * 64);
+	if (allowed > 0 && needed > allowed)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("training needs %zu MB, but mlops.max_training_memory allows %zu MB",
+						needed >> 20, allowed >> 20),
+				 errdetail("There are %zu training rows and %zu features.", n_train, n_features),
+				 errhint("Raise mlops.max_training_memory, or train on fewer rows or columns.")));
+}
+
+static void
+report_left_out(Training *t)
+{
+	for (size_t i = 0; i < t->n_left_out; i++)
+	{
+		const MlLeftOut *out = &t->left_out[i];
+		const char *name = t->dataset->columns[out->column].name;
+
+		if (out->reason == ML_LEFT_OUT_IDENTIFIER)
+			ereport(NOTICE,
+					(errmsg("column \"%s\" looks like an identifier and is left out", name),
+					 errdetail("It has %llu distinct values.", (unsigned long long) out->distinct)));
+		else
+			ereport(NOTICE,
+					(errmsg("column \"%s\" is constant and is left out", name)));
+	}
+}
+
+void
+mltrain_preprocess(Training *t)
+{
+	MlContext  *ctx = t->ctx;
+	MlRows		train = t->rows[ML_PART_TRAIN];
+
+	mltrain_begin_phase(t, "preprocess");
+	mlbase_check(ctx, ml_signature_fit(ctx, t->dataset, train, t->n_features, t->features,
+									   t->learner->max_bins(t->params),
+									   (uint64_t) t->request->seed, &t->signature,
+									   &t->left_out, &t->n_left_out));
+	t->signature->time_zone = t->zone;
+	report_left_out(t);
+	check_memory(t);
+	mlbase_check(ctx, ml_binned_create(ctx, t->dataset, t->signature, train, &t->binned_train));
+	if (t->rows[ML_PART_VALIDATION].n > 0)
+		mlbase_check(ctx, ml_binned_create(ctx, t->dataset, t->signature,
+										   t->rows[ML_PART_VALIDATION], &t->binned_validation));
+	mltrain_end_phase(t);
+}
+
+void
+mltrain_fit(Training *t)
+{
+	MlTask		task = {0};
+
+	mltrain_begin_phase(t, "fit");
+	task.dataset = t->dataset;
+	task.signature = t->signature;
+	task.train = t->rows[ML_PART_TRAIN];
+	task.validation = t->rows[ML_PART_VALIDATION];
+	task.binned_train = t->binned_train;
+	task.binned_validation = t->binned_validation;
+	task.label = t->label;
+	task.weight = t->fit_weight;
+	task.metric = t->metric;
+	task.params = t->params;
+	task.seed = (uint64_t) t->request->seed;
+	mlbase_check(t->ctx, t->learner->fit(t->ctx, &task, &t->learned));
+	if (t->learned.warning[0])
+		ereport(WARNING, (errmsg("%s", t->learned.warning)));
+	mltrain_end_phase(t);
+}

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ * judge.c
+ *	  The model's bytes, its threshold, and its metrics: all from the flat model
+ *	  that later answers score.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "mlops/base.h"
+#include "train/training.h"
+
+/* Weight of positives that training gave on top of the rows' own. */
+static double
+positive_emphasis(const Training *t)
+{
+	double		emphasis = t->class_weight[1] / t->class_weight[0];
+
+	for (size_t i = 0; i < t->learner->n_params; i++)
+	{
+		const MlParamSpec *spec = &t->learner->params[i];
+
+		if (strcmp(spec->name, "scale_pos_weight") == 0)
+			emphasis *= *(const double *) ((const char *) t->params + spec->offset);
+	}
+	return emphasis;
+}
+
+static void
+encode(Training *t)
+{
+	mlbase_check(t->ctx, ml_model_encode(t->ctx, &t->parts, &t->bytes, &t->size));
+}
+
+/* A part's rows, scored by the flat model. */
+typedef struct Judged
+{
+	size_t		n;
+	double	   *score;
+	float	   *label;
+	float	   *weight;			/* NULL: all 1 */
+	MlCosts		costs;
+} Judged;
+
+static void *
+arena_array(Training *t, size_t n, size_t size)
+{
+	void	   *array = ml_arena_alloc_array(t->ctx->arena, Max(n, 1), size);
+
+	if (array == NULL)
+		mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+	return array;
+}
+
+/* Costs of a part's rows; a missing cost counts as nothing. */
+static double *
+cost_by_row(Training *t, MlRows rows, int column)
+{
+	double	   *cost;
+
+	if (column < 0)
+		return NULL;
+	cost = arena_array(t, rows.n, sizeof(double));
+	for (size_t i = 0; i < rows.n; i++)
+	{
+		cost[i] = ml_column_number(&t->dataset->columns[column], rows.row[i]);
+		if (isnan(cost[i]))
+			cost[i] = 0;
+	}
+	return cost;
+}
+
+static void
+score_part(Training *t, MlPart part, Judged *judged)
+{
+	MlRows		rows = t->rows[part];
+	MlModel    *model = palloc(ml_model_struct_size());
+	MlStatus	status = ml_model_open(t->bytes, t->size, model, t->ctx->message);
+
+	mlbase_check(t->ctx, status);
+	judged->n = rows.n;
+	judged->score = arena_array(t, rows.n, sizeof(double));
+	judged->label = arena_array(t, rows.n, sizeof(float));
+	judged->weight = t->row_weight ? arena_array(t, rows.n, sizeof(float)) : NULL;
+	judged->costs = t->threshold.policy.costs;
+	judged->costs.false_positive_by_row = cost_by_row(t, rows, t->cost_false_positive);
+	judged->costs.false_negative_by_row = cost_by_row(t, rows, t->cost_false_negative);
+	for (size_t i = 0; i < rows.n; i++)
+	{
+		judged->label[i] = t->label[rows.row[i]];
+		if (judged->weight)
+			judged->weight[i] = t->row_weight[rows.row[i]];
+	}
+	mlbase_check(t->ctx, ml_model_score_rows(t->ctx, model, t->dataset, rows, judged->score));
+}
+
+static void
+evaluate_part(Training *t, const Judged *judged, MlEvaluation *evaluation)
+{
+	bool		costed = t->threshold.policy.kind == ML_THRESHOLD_COST;
+
+	mlbase_check(t->ctx, ml_evaluate(t->ctx, judged->n, judged->score, judged->label,
+									 judged->weight, costed ? &judged->costs : NULL,
+									 t->parts.threshold, evaluation));
+}
+
+/*
+ * Chooses the threshold on the validation rows (on the training rows if there
+ * are none), judges validation and test with it, and takes the baseline of
+ * scores from the rows judged last.
+ */
+void
+mltrain_judge(Training *t)
+{
+	MlPart		chosen_on = t->rows[ML_PART_VALIDATION].n > 0 ? ML_PART_VALIDATION : ML_PART_TRAIN;
+	MlThresholdPolicy policy = t->threshold.policy;
+	Judged		judged[4];
+	uint64_t   *score_counts;
+	bool		reached;
+
+	t->parts.algorithm = t->learner->name;
+	t->parts.signature = t->signature;
+	t->parts.forest = t->learned.forest;
+	t->parts.linear = t->learned.linear;
+	t->parts.margin_scale = 1;
+	t->parts.margin_offset = -log(positive_emphasis(t));
+	t->parts.threshold = 0.5;
+	encode(t);
+
+	score_part(t, chosen_on, &judged[chosen_on]);
+	policy.costs = judged[chosen_on].costs;
+	mlbase_check(t->ctx, ml_choose_threshold(t->ctx, &policy, judged[chosen_on].n,
+											 judged[chosen_on].score, judged[chosen_on].label,
+											 judged[chosen_on].weight,
+											 &t->parts.threshold, &reached));
+	if (!reached)
+		ereport(WARNING,
+				(errmsg("no threshold satisfies the policy on the %s rows",
+						chosen_on == ML_PART_VALIDATION ? "validation" : "training"),
+				 errdetail("The nearest one, %g, is used.", t->parts.threshold)));
+	evaluate_part(t, &judged[chosen_on], &t->validation);
+	mltrain_add_evaluation(&t->figures, chosen_on == ML_PART_VALIDATION ? "validation" : "train",
+						   &t->validation);
+	t->judged_on = chosen_on;
+	if (t->rows[ML_PART_TEST].n > 0)
+	{
+		score_part(t, ML_PART_TEST, &judged[ML_PART_TEST]);
+		evaluate_part(t, &judged[ML_PART_TEST], &t->test);
+		mltrain_add_evaluation(&t->figures, "test", &t->test);
+		t->judged_on = ML_PART_TEST;
+	}
+
+	score_counts = palloc0(ML_SCORE_BINS * sizeof(uint64_t));
+	for (size_t i = 0; i < judged[t->judged_on].n; i++)
+	{
+		int			bin = (int) (judged[t->judged_on].score[i] * ML_SCORE_BINS);
+
+		score_counts[Min(bin, ML_SCORE_BINS - 1)]++;
+	}
+	t->parts.score_counts = score_counts;
+	encode(t);
+}

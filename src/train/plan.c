@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ * plan.c
+ *	  Which columns of the source a training reads, and what for.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "train/training.h"
+
+/* Adds a source column to those read, once per way of reading it. */
+static int
+read_column(Training *t, int position, MlColumnKind kind, bool as_text)
+{
+	for (int c = 0; c < t->n_columns; c++)
+	{
+		MlReadColumn *column = &t->columns[c];
+
+		if (column->position == position && column->as_text == as_text &&
+			(column->kind == ML_COLUMN_HASH) == (kind == ML_COLUMN_HASH))
+			return c;
+	}
+	t->columns[t->n_columns] = (MlReadColumn) {position, kind, as_text};
+	return t->n_columns++;
+}
+
+/* The column of a role, -1 if the argument was not given. */
+static int
+role_column(Training *t, const char *name, const char *argument, MlColumnKind kind, bool as_text)
+{
+	int			position;
+
+	if (name == NULL)
+		return -1;
+	position = mling_column(t->source, name, argument);
+	if (kind == ML_COLUMN_NUMBER || kind == ML_COLUMN_TIME)
+	{
+		MlConverter converter;
+		Oid			type = TupleDescAttr(t->source->desc, position)->atttypid;
+
+		if (!mling_converter(type, t->zone, &converter) ||
+			(kind == ML_COLUMN_NUMBER && converter.kind != ML_COLUMN_NUMBER) ||
+			converter.kind == ML_COLUMN_CATEGORY)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of \"%s\" has type %s", name, argument,
+							format_type_be(type)),
+					 errdetail(kind == ML_COLUMN_TIME ? "It must be a time or a number."
+							   : "It must be a number.")));
+	}
+	return read_column(t, position, kind, as_text);
+}
+
+List *
+mltrain_names_of(ArrayType *array)
+{
+	List	   *names = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	if (array == NULL)
+		return NIL;
+	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i])
+			names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
+	}
+	return names;
+}
+
+static bool
+is_one_of(const char *name, List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		if (strcmp(name, (char *) lfirst(lc)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_name(const char *name, const char *other)
+{
+	return other && strcmp(name, other) == 0;
+}
+
+/* Columns that may become inputs: those asked for, or all that have no role. */
+static void
+plan_features(Training *t)
+{
+	const MlTrainRequest *r = t->request;
+	List	   *wanted = mltrain_names_of(r->features);
+	List	   *excluded = mltrain_names_of(r->exclude);
+	ListCell   *lc;
+
+	foreach(lc, excluded)
+		mling_column(t->source, (char *) lfirst(lc), "exclude");
+	foreach(lc, wanted)
+	{
+		int			position = mling_column(t->source, (char *) lfirst(lc), "features");
+
+		if (is_name((char *) lfirst(lc), r->target))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("target \"%s\" cannot be a feature", r->target)));
+		t->features[t->n_features++] = read_column(t, position, ML_COLUMN_NUMBER, false);
+	}
+	if (wanted != NIL)
+		return;
+	for (int i = 0; i < t->source->desc->natts; i++)
+	{
+		const char *name = NameStr(TupleDescAttr(t->source->desc, i)->attname);
+
+		if (is_name(name, r->target) || is_name(name, r->key) || is_name(name, r->time_column) ||
+			is_name(name, r->weight) || is_name(name, t->split.fold) || is_one_of(name, excluded))
+			continue;
+		mling_find_column(t->source, name); /* refuses an ambiguous name */
+		t->features[t->n_features++] = read_column(t, i, ML_COLUMN_NUMBER, false);
+	}
+}
+
+void
+mltrain_plan(Training *t)
+{
+	const MlTrainRequest *r = t->request;
+	int			natts;
+	Oid			target_type;
+
+	t->source = mling_describe(r->source, r->query);
+	natts = t->source->desc->natts;
+	t->columns = palloc0((2 * natts + 8) * sizeof(MlReadColumn));
+	t->features = palloc0((natts + list_length(mltrain_names_of(r->features)) + 1) * sizeof(uint32_t));
+
+	if (r->target == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"target\" must be given"),
+				 errhint("Name the column to predict, for example target => 'is_fraud'.")));
+	plan_features(t);
+	if (t->n_features == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no column is left to be a feature")));
+
+	target_type = TupleDescAttr(t->source->desc, mling_column(t->source, r->target, "target"))->atttypid;
+	t->target = role_column(t, r->target, "target", ML_COLUMN_CATEGORY,
+							mling_target_as_text(target_type, r->target, r->positive));
+	t->key = role_column(t, r->key, "key", ML_COLUMN_HASH, false);
+	t->time = role_column(t, r->time_column, "time_column", ML_COLUMN_TIME, false);
+	t->weight = role_column(t, r->weight, "weight", ML_COLUMN_NUMBER, false);
+	t->fold = role_column(t, t->split.fold, "fold", ML_COLUMN_CATEGORY, true);
+	t->cost_false_positive = role_column(t, t->threshold.false_positive_column, "false_positive",
+										 ML_COLUMN_NUMBER, false);
+	t->cost_false_negative = role_column(t, t->threshold.false_negative_column, "false_negative",
+										 ML_COLUMN_NUMBER, false);
+}

@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ * training.h
+ *	  The state of one training and its phases (private to train).
+ *
+ * mltrain_train runs the phases in this order.  Everything large lives in the
+ * arena of ctx, the rest in the training's memory context.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_TRAIN_TRAINING_H
+#define MLOPS_TRAIN_TRAINING_H
+
+#include "postgres.h"
+
+#include "portability/instr_time.h"
+#include "utils/timestamp.h"
+
+#include "mlops/engine/model.h"
+#include "mlops/ingest.h"
+#include "mlops/train.h"
+#include "train/report.h"
+
+/* Everything one training knows; filled phase by phase. */
+typedef struct Training
+{
+	const MlTrainRequest *request;
+	const MlLearner *learner;
+	void	   *params;
+	MlMetric	metric;
+	MlSplitRequest split;
+	MlThresholdRequest threshold;
+	MlPreprocessRequest preprocess;
+	const char *zone;
+	const char *phase;			/* for the error context */
+
+	/* plan */
+	MlSource   *source;
+	int			n_columns;
+	MlReadColumn *columns;
+	int			n_features;
+	uint32_t   *features;		/* columns that may become inputs */
+	int			target;			/* columns by role, -1: none */
+	int			key;
+	int			time;
+	int			weight;
+	int			fold;
+	int			cost_false_positive;
+	int			cost_false_negative;
+
+	/* data */
+	MlContext  *ctx;
+	MlDataset  *dataset;
+	uint64_t	fingerprint[2];
+	float	   *label;
+	MlLabelCounts counts;
+	MlRows		rows[4];		/* by MlPart */
+	double		class_weight[2];
+	float	   *row_weight;		/* sample weights, NULL: all 1 */
+	float	   *fit_weight;		/* with class weights, NULL: all 1 */
+
+	/* results */
+	MlSignature *signature;
+	MlBinned   *binned_train;
+	MlBinned   *binned_validation;	/* NULL: no validation rows */
+	MlLeftOut  *left_out;
+	size_t		n_left_out;
+	MlLearned	learned;
+	MlModelParts parts;
+	uint8_t    *bytes;
+	size_t		size;
+	MlEvaluation validation;
+	MlEvaluation test;
+	MlPart		judged_on;		/* part the reported metrics are of */
+
+	TimestampTz started_at;
+	instr_time	phase_started;
+	MlFigures	figures;
+} Training;
+
+/* ---- phases: names for the error context, timed as <phase>_ms */
+extern void mltrain_begin_phase(Training *t, const char *phase);
+extern void mltrain_end_phase(Training *t);
+
+/* Describes the source and gives every column its roles (plan.c). */
+extern void mltrain_plan(Training *t);
+
+/* Names of a name[], NULL for none: a List of char * (plan.c). */
+extern List *mltrain_names_of(ArrayType *array);
+
+/* Reads the source into the data set (data.c). */
+extern void mltrain_ingest(Training *t);
+
+/* Labels, canonical order, train, validation and test (data.c). */
+extern void mltrain_split(Training *t);
+
+/* Sample and class weights (data.c). */
+extern void mltrain_weigh(Training *t);
+
+/* The signature and the binned matrices, for the learner and params (fit.c). */
+extern void mltrain_preprocess(Training *t);
+
+/* Learns (fit.c). */
+extern void mltrain_fit(Training *t);
+
+/* Encodes the model, chooses the threshold, judges (judge.c). */
+extern void mltrain_judge(Training *t);
+
+/* Records the run and registers the version (record.c). */
+extern void mltrain_record(Training *t, MlTrainResult *result);
+
+#endif							/* MLOPS_TRAIN_TRAINING_H */
