@@ -64,7 +64,7 @@ CREATE TABLE mlops_catalog.model (
 COMMENT ON TABLE mlops_catalog.model IS 'A name under which versions are registered and deployed';
 COMMENT ON COLUMN mlops_catalog.model.model_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.model.name IS 'Unique name';
-COMMENT ON COLUMN mlops_catalog.model.owner IS 'Role that created it and, with its members, may use it';
+COMMENT ON COLUMN mlops_catalog.model.owner IS 'Role whose members may do everything with it';
 COMMENT ON COLUMN mlops_catalog.model.last_version IS 'Highest version number ever given; numbers are not reused';
 COMMENT ON COLUMN mlops_catalog.model.created_at IS 'When its first version was registered';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.model', '');

@@ -1,4 +1,5 @@
--- Views people read.  They show what belongs to roles the user is a member of;
+-- Views people read.  They show what belongs to roles the user is a member of,
+-- and models on which the user has a privilege;
 -- security barriers keep a user's own functions from seeing the rest.
 
 CREATE FUNCTION mlops_catalog.coefficients(model text, version int)
@@ -34,7 +35,9 @@ SELECT e.name AS experiment, e.experiment_id,
 	(SELECT pg_catalog.count(*) FROM mlops_catalog.run r WHERE r.experiment_id OPERATOR(pg_catalog.=) e.experiment_id) AS runs,
 	e.owner, e.created_at
 FROM mlops_catalog.experiment e
-WHERE pg_catalog.pg_has_role(e.owner, 'USAGE');
+WHERE pg_catalog.pg_has_role(e.owner, 'USAGE')
+	OR EXISTS (SELECT 1 FROM mlops_catalog.run r WHERE r.experiment_id OPERATOR(pg_catalog.=) e.experiment_id
+		AND mlops_catalog.may_use_named(r.owner, r.model));
 COMMENT ON VIEW mlops.experiments IS 'Experiments of models you may use';
 COMMENT ON COLUMN mlops.experiments.experiment IS 'Name';
 COMMENT ON COLUMN mlops.experiments.experiment_id IS 'Identity';
@@ -51,7 +54,7 @@ SELECT r.run_id, e.name AS experiment, r.model, r.version, r.algorithm, r.status
 	pg_catalog.round(EXTRACT(epoch FROM r.ended_at OPERATOR(pg_catalog.-) r.started_at) OPERATOR(pg_catalog.*) 1000, 1) AS train_ms,
 	r.started_at, r.ended_at
 FROM mlops_catalog.run r JOIN mlops_catalog.experiment e ON e.experiment_id OPERATOR(pg_catalog.=) r.experiment_id
-WHERE pg_catalog.pg_has_role(r.owner, 'USAGE');
+WHERE mlops_catalog.may_use_named(r.owner, r.model);
 COMMENT ON VIEW mlops.runs IS 'Trainings: what was asked, on what data, by whom, how long it took';
 COMMENT ON COLUMN mlops.runs.run_id IS 'Identity';
 COMMENT ON COLUMN mlops.runs.experiment IS 'Experiment';
@@ -74,7 +77,7 @@ GRANT SELECT ON mlops.runs TO PUBLIC;
 CREATE VIEW mlops.run_params WITH (security_barrier) AS
 SELECT p.run_id, r.model, r.version, p.name, p.value
 FROM mlops_catalog.run_param p JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) p.run_id
-WHERE pg_catalog.pg_has_role(r.owner, 'USAGE');
+WHERE mlops_catalog.may_use_named(r.owner, r.model);
 COMMENT ON VIEW mlops.run_params IS 'Parameters of runs, defaults filled in';
 COMMENT ON COLUMN mlops.run_params.run_id IS 'Run';
 COMMENT ON COLUMN mlops.run_params.model IS 'Model';
@@ -86,7 +89,7 @@ GRANT SELECT ON mlops.run_params TO PUBLIC;
 CREATE VIEW mlops.run_metrics WITH (security_barrier) AS
 SELECT m.run_id, r.model, r.version, m.name, m.step, m.value, m.recorded_at
 FROM mlops_catalog.run_metric m JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) m.run_id
-WHERE pg_catalog.pg_has_role(r.owner, 'USAGE');
+WHERE mlops_catalog.may_use_named(r.owner, r.model);
 COMMENT ON VIEW mlops.run_metrics IS 'Figures of runs: metrics on validation and test, timings of phases, learning curves';
 COMMENT ON COLUMN mlops.run_metrics.run_id IS 'Run';
 COMMENT ON COLUMN mlops.run_metrics.model IS 'Model';
@@ -104,12 +107,12 @@ SELECT m.name AS model, m.last_version,
 		WHERE d.model_id OPERATOR(pg_catalog.=) m.model_id AND d.variant OPERATOR(pg_catalog.=) 'primary') AS deployed_version,
 	m.owner, m.created_at
 FROM mlops_catalog.model m
-WHERE pg_catalog.pg_has_role(m.owner, 'USAGE');
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.models IS 'Models you may use';
 COMMENT ON COLUMN mlops.models.model IS 'Name';
 COMMENT ON COLUMN mlops.models.last_version IS 'Highest version number given';
 COMMENT ON COLUMN mlops.models.deployed_version IS 'Version that answers, NULL if none';
-COMMENT ON COLUMN mlops.models.owner IS 'Role that may use it, with its members';
+COMMENT ON COLUMN mlops.models.owner IS 'Role whose members may do everything with it';
 COMMENT ON COLUMN mlops.models.created_at IS 'When its first version was registered';
 GRANT SELECT ON mlops.models TO PUBLIC;
 
@@ -125,7 +128,7 @@ FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id
 JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) v.run_id
 LEFT JOIN mlops_catalog.dataset ds ON ds.dataset_id OPERATOR(pg_catalog.=) r.dataset_id
-WHERE pg_catalog.pg_has_role(m.owner, 'USAGE');
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.versions IS 'Versions of models you may use';
 COMMENT ON COLUMN mlops.versions.model IS 'Model';
 COMMENT ON COLUMN mlops.versions.version IS 'Number within the model';
@@ -154,7 +157,7 @@ SELECT d.dataset_id, d.source, d.query, d.content_hash, d.rows, d.positives, d.u
 	d.test_rows, d.time_column, d.time_from, d.time_to, d.time_zone, d.columns, d.created_at
 FROM mlops_catalog.dataset d
 WHERE EXISTS (SELECT 1 FROM mlops_catalog.run r WHERE r.dataset_id OPERATOR(pg_catalog.=) d.dataset_id
-	AND pg_catalog.pg_has_role(r.owner, 'USAGE'));
+	AND mlops_catalog.may_use_named(r.owner, r.model));
 COMMENT ON VIEW mlops.datasets IS 'What runs read';
 COMMENT ON COLUMN mlops.datasets.dataset_id IS 'Identity';
 COMMENT ON COLUMN mlops.datasets.source IS 'Table or view, NULL for a query';
@@ -181,7 +184,7 @@ FROM mlops_catalog.deployment_route r
 JOIN mlops_catalog.deployment d ON d.deployment_id OPERATOR(pg_catalog.=) r.deployment_id
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) r.version_id
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
-WHERE pg_catalog.pg_has_role(m.owner, 'USAGE');
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.deployments IS 'What answers now';
 COMMENT ON COLUMN mlops.deployments.model IS 'Model';
 COMMENT ON COLUMN mlops.deployments.version IS 'Version that answers';
@@ -202,7 +205,7 @@ SELECT m.name AS model, d.deployment_id, v.version, d.action, d.strategy, COALES
 FROM mlops_catalog.deployment d
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) d.version_id
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) d.model_id
-WHERE pg_catalog.pg_has_role(m.owner, 'USAGE');
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.deployment_history IS 'Every deployment and rollback there was';
 COMMENT ON COLUMN mlops.deployment_history.model IS 'Model';
 COMMENT ON COLUMN mlops.deployment_history.deployment_id IS 'Identity, rising in time';
@@ -221,7 +224,7 @@ SELECT m.name AS model, v.version, c.term, c.feature, c.kind, c.level, c.coeffic
 FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
 LATERAL mlops_catalog.coefficients(m.name, v.version) AS c
-WHERE pg_catalog.pg_has_role(m.owner, 'USAGE');
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.coefficients IS 'Coefficients of linear models, of columns as described by kind (values are standardised)';
 COMMENT ON COLUMN mlops.coefficients.model IS 'Model';
 COMMENT ON COLUMN mlops.coefficients.version IS 'Version';
@@ -244,7 +247,7 @@ SELECT m.name AS model, v.version, f.feature, f.gain,
 FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
 LATERAL mlops_catalog.feature_importance(m.name, v.version) AS f
-WHERE pg_catalog.pg_has_role(m.owner, 'USAGE');
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.feature_importance IS 'How much each feature contributed to the trees of a model';
 COMMENT ON COLUMN mlops.feature_importance.model IS 'Model';
 COMMENT ON COLUMN mlops.feature_importance.version IS 'Version';

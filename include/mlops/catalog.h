@@ -55,6 +55,16 @@ extern bool mlcat_version_by_number(int64 model_id, int32 version, MlCatalogVers
 extern bool mlcat_version_by_id(int64 version_id, MlCatalogVersion *out);
 extern bool mlcat_primary_route(int64 model_id, MlCatalogRoute *route);
 
+/* A privilege on a model that a role was given. */
+typedef struct MlCatalogGrant
+{
+	Oid			role;			/* InvalidOid: PUBLIC */
+	char	   *privilege;
+} MlCatalogGrant;
+
+/* All grants on a model: a List of MlCatalogGrant *. */
+extern List *mlcat_grants(int64 model_id);
+
 /*
  * Copies the parts of a version's bytes to bytes [size].  An error (data
  * corrupted) if they are missing or do not add up to size.

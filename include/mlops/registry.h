@@ -38,10 +38,44 @@ extern void mlreg_no_such_version(const char *name, int version) pg_attribute_no
 /* ---------------------------------------------------------------- rights */
 
 /*
- * Error (42501) unless the current user is the owner's member.  verb completes
- * "permission denied to ... model".
+ * What somebody is about to do with a model.  The owner's members may do
+ * everything; others need a privilege on the model, granted to a role whose
+ * privileges they have, or to PUBLIC: score (score, evaluate), train (train),
+ * deploy (deploy) or manage (everything).  Any privilege allows to inspect.
  */
-extern void mlreg_check_right(const char *model, Oid owner, const char *verb);
+typedef enum MlAction
+{
+	ML_TO_SCORE,
+	ML_TO_EVALUATE,
+	ML_TO_TRAIN,
+	ML_TO_DEPLOY,
+	ML_TO_MANAGE,				/* settings, aliases, stages, gates, grants, deletion */
+	ML_TO_INSPECT				/* read what is recorded about it */
+} MlAction;
+
+/* May the user do this?  An index scan on the grants: not for every row. */
+extern bool mlreg_may(Oid user, const MlCatalogModel *model, MlAction action);
+
+/* Error (42501) that names model, owner and privilege unless the user may. */
+extern void mlreg_check_right(Oid user, const char *name, const MlCatalogModel *model,
+							  MlAction action);
+
+/*
+ * The model of a name, with the user's right checked.  Errors: 22023 for an
+ * invalid name, 42704 for one that does not exist, 42501.
+ */
+extern MlCatalogModel mlreg_require(Oid user, const char *name, MlAction action);
+
+/* ---------------------------------------------------------------- audit */
+
+/*
+ * Notes an event for the audit log, in the current transaction; it is chained
+ * to the log at commit.  role is who did it (not the catalog's owner that
+ * writes it); model, version (0) and detail (JSON text of an object) may be
+ * absent.
+ */
+extern void mlreg_audit(Oid role, const char *event, const char *model, int version,
+						const char *detail);
 
 /* ---------------------------------------------------------------- recording */
 
@@ -101,7 +135,7 @@ typedef struct MlRegistration
 
 /*
  * Records the run and registers its version in the current transaction.  The
- * model is created if there is none, else the user must own it.
+ * model is created if there is none, else the user must have the right to train it.
  */
 extern void mlreg_register(const MlRegistration *registration,
 						   int *version, int64 *run_id, uint8 sha256[32]);

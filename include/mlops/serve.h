@@ -22,6 +22,7 @@
 #include "mlops/catalog.h"
 #include "mlops/engine/model.h"
 #include "mlops/ingest.h"
+#include "mlops/registry.h"
 
 /* Called once, when the library is loaded. */
 extern void mlserve_register_invalidation(void);
@@ -53,10 +54,10 @@ typedef struct MlResolved
 	const char *variant;		/* "primary", or NULL for a named version */
 } MlResolved;
 
-extern void mlserve_resolve(const char *reference, const char *verb, MlResolved *resolved);
+extern void mlserve_resolve(const char *reference, MlAction action, MlResolved *resolved);
 
 /* The same for a version given by number, whatever is deployed. */
-extern void mlserve_resolve_version(const char *model, int version, const char *verb,
+extern void mlserve_resolve_version(const char *model, int version, MlAction action,
 									MlResolved *resolved);
 
 /* ---------------------------------------------------------------- rows */

@@ -35,7 +35,7 @@ score_arguments(FunctionCallInfo fcinfo, const char *target, List *by,
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("\"model\" must not be null")));
-	mlserve_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), "evaluate", resolved);
+	mlserve_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), ML_TO_EVALUATE, resolved);
 	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
 							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);

@@ -78,7 +78,7 @@ mlops_coefficients(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	mlserve_resolve_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
-							"inspect", &resolved);
+							ML_TO_INSPECT, &resolved);
 	n = ml_model_n_terms(resolved.served->model);
 	for (size_t i = 0; n > 0 && i <= n; i++)
 	{
@@ -133,7 +133,7 @@ mlops_feature_importance(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	mlserve_resolve_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
-							"inspect", &resolved);
+							ML_TO_INSPECT, &resolved);
 	if (ml_model_n_trees(resolved.served->model) == 0)
 		return (Datum) 0;
 	n = ml_model_n_features(resolved.served->model);

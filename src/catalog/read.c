@@ -44,6 +44,11 @@
 #define ROUTE_VERSION_ID 3
 #define ROUTE_THRESHOLD 5
 
+/* mlops_catalog.model_grant */
+#define GRANT_MODEL_ID 1
+#define GRANT_ROLE 2
+#define GRANT_PRIVILEGE 3
+
 /* mlops_catalog.model_artifact */
 #define ARTIFACT_VERSION_ID 1
 #define ARTIFACT_PART 2
@@ -210,6 +215,28 @@ mlcat_primary_route(int64 model_id, MlCatalogRoute *route)
 	}
 	lookup_end(&lookup);
 	return tuple != NULL;
+}
+
+List *
+mlcat_grants(int64 model_id)
+{
+	List	   *grants = NIL;
+	Lookup		lookup;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	key_int64(&lookup.keys[0], GRANT_MODEL_ID, model_id);
+	lookup_begin(&lookup, "model_grant", "model_grant_pkey", 1);
+	while ((tuple = systable_getnext(lookup.scan)) != NULL)
+	{
+		MlCatalogGrant *grant = palloc(sizeof(MlCatalogGrant));
+
+		grant->role = DatumGetObjectId(column_value(&lookup, tuple, GRANT_ROLE, &isnull));
+		grant->privilege = TextDatumGetCString(column_value(&lookup, tuple, GRANT_PRIVILEGE, &isnull));
+		grants = lappend(grants, grant);
+	}
+	lookup_end(&lookup);
+	return grants;
 }
 
 void

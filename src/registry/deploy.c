@@ -11,23 +11,10 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 
 #include "mlops/registry.h"
-
-/* The model, with the right to deploy it checked. */
-static MlCatalogModel
-deployable_model(const char *name)
-{
-	MlCatalogModel model;
-
-	mlreg_check_name(name);
-	if (!mlcat_model_by_name(name, &model))
-		mlreg_no_such_model(name);
-	mlreg_check_right(name, model.owner, "deploy");
-	return model;
-}
 
 static void
 lock_row(int64 model_id)
@@ -39,11 +26,35 @@ lock_row(int64 model_id)
 				  1, types, values, NULL);
 }
 
+static void
+audit_deployment(Oid user, const char *name, int version, const char *action,
+				 const char *strategy, const double *threshold, const char *note,
+				 int64 deployment_id)
+{
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	appendStringInfo(&detail, "{\"deployment_id\": %lld, \"strategy\": \"%s\", \"threshold\": ",
+					 (long long) deployment_id, strategy);
+	if (threshold)
+		appendStringInfo(&detail, "%.17g", *threshold);
+	else
+		appendStringInfoString(&detail, "null");
+	appendStringInfoString(&detail, ", \"note\": ");
+	if (note)
+		escape_json(&detail, note);
+	else
+		appendStringInfoString(&detail, "null");
+	appendStringInfoChar(&detail, '}');
+	mlreg_audit(user, action, name, version, detail.data);
+	pfree(detail.data);
+}
+
 int64
 mlreg_deploy(const char *name, int version, const char *action,
 			 const char *strategy, const double *threshold, const char *note)
 {
-	MlCatalogModel model = deployable_model(name);
+	MlCatalogModel model = mlreg_require(GetUserId(), name, ML_TO_DEPLOY);
 	MlCatalogVersion row;
 	MlCatalogScope scope;
 	Oid			user = GetUserId();
@@ -93,13 +104,14 @@ mlreg_deploy(const char *name, int version, const char *action,
 					  4, types, values, nulls);
 	}
 	mlcat_end(&scope);
+	audit_deployment(user, name, version, action, strategy, threshold, note, deployment_id);
 	return deployment_id;
 }
 
 int64
 mlreg_rollback(const char *name, int version, const char *reason)
 {
-	MlCatalogModel model = deployable_model(name);
+	MlCatalogModel model = mlreg_require(GetUserId(), name, ML_TO_DEPLOY);
 
 	if (version == 0)
 	{

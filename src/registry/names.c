@@ -1,13 +1,11 @@
 /*-------------------------------------------------------------------------
  * names.c
- *	  Names of models, references to them, and the right to use them.
+ *	  Names of models and references to them.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/varlena.h"
 
@@ -123,15 +121,4 @@ mlreg_no_such_version(const char *name, int version)
 			 errmsg("version %d of model \"%s\" does not exist", version, name),
 			 errdetail("The latest version is %d.", last),
 			 errhint("View mlops.versions lists the versions there are.")));
-}
-
-void
-mlreg_check_right(const char *model, Oid owner, const char *verb)
-{
-	if (!has_privs_of_role(GetUserId(), owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to %s model \"%s\"", verb, model),
-				 errdetail("It belongs to role \"%s\".",
-						   GetUserNameFromId(owner, true) ? GetUserNameFromId(owner, true) : "?")));
 }

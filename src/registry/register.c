@@ -12,7 +12,6 @@
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -96,6 +95,16 @@ mlreg_sha256(const uint8 *bytes, size_t size, uint8 sha256[32])
 	pg_cryptohash_free(hash);
 }
 
+static char *
+hex_text(const uint8 *bytes, size_t n)
+{
+	char	   *text = palloc(2 * n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	return text;
+}
+
 /*
  * The model's row, locked, made if there is none.  Returns its id and reserves
  * the next version number.
@@ -105,9 +114,8 @@ lock_model(const char *name, Oid user, int *version)
 {
 	Arguments	insert = {0};
 	Arguments	update = {0};
-	Oid			owner;
+	MlCatalogModel model;
 	bool		isnull;
-	int64		model_id;
 
 	add_text(&insert, name);
 	add_value(&insert, OIDOID, ObjectIdGetDatum(user));
@@ -120,16 +128,13 @@ lock_model(const char *name, Oid user, int *version)
 				  update.n, update.types, update.values, update.nulls);
 	if (SPI_processed != 1)
 		elog(ERROR, "model \"%s\" vanished", name);
-	model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	model.model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	*version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-	owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
+	model.owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
 
 	/* somebody else's training may have created it meanwhile */
-	if (!has_privs_of_role(user, owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to train model \"%s\"", name)));
-	return model_id;
+	mlreg_check_right(user, name, &model, ML_TO_TRAIN);
+	return model.model_id;
 }
 
 static int64
@@ -327,4 +332,7 @@ mlreg_register(const MlRegistration *r, int *version, int64 *run_id, uint8 sha25
 	version_id = insert_version(r, model_id, *version, *run_id, sha256, user);
 	insert_artifact(r, version_id);
 	mlcat_end(&scope);
+	mlreg_audit(user, "train", r->model, *version,
+				psprintf("{\"run_id\": %lld, \"algorithm\": \"%s\", \"sha256\": \"%s\"}",
+						 (long long) *run_id, r->algorithm, hex_text(sha256, 32)));
 }

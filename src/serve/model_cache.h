@@ -17,7 +17,7 @@ extern bool mlserve_is_cached(const MlServedModel *model, int64 version_id);
  * mlserve_resolve (version 0) and mlserve_resolve_version without the pin:
  * the caller pins the model as long as it needs it.
  */
-extern void mlserve_find(const char *reference, int version, const char *verb,
+extern void mlserve_find(const char *reference, int version, MlAction action,
 						 MlResolved *resolved);
 
 /* Keeps a model in the cache until context is reset or deleted. */

@@ -10,6 +10,7 @@
 
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -22,14 +23,21 @@ MLOPS_FUNCTION(mlops_forget_routes);
 
 uint64		mlserve_generation = 1;
 
-/* Tables whose changes matter; InvalidOid until first looked up. */
-static Oid	watched[3];
+/* Tables whose changes matter: those with the trigger forget_routes. */
+static const char *const watched_tables[] = {
+	"deployment_route", "model", "model_grant", "model_version"
+};
+
+static Oid	watched[lengthof(watched_tables)];	/* InvalidOid until first looked up */
 
 static void
 relation_changed(Datum arg, Oid relation)
 {
-	if (!OidIsValid(relation) || relation == watched[0] ||
-		relation == watched[1] || relation == watched[2])
+	bool		matters = !OidIsValid(relation);
+
+	for (size_t i = 0; i < lengthof(watched); i++)
+		matters |= relation == watched[i];
+	if (matters)
 		mlserve_generation++;
 }
 
@@ -51,9 +59,8 @@ mlserve_register_invalidation(void)
 void
 mlserve_watch_catalog(void)
 {
-	watched[0] = mlcat_relation("deployment_route");
-	watched[1] = mlcat_relation("model");
-	watched[2] = mlcat_relation("model_version");
+	for (size_t i = 0; i < lengthof(watched); i++)
+		watched[i] = mlcat_relation(watched_tables[i]);
 }
 
 /*
@@ -71,26 +78,14 @@ mlops_forget_routes(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-static MlCatalogModel
-usable_model(const char *name, const char *verb)
-{
-	MlCatalogModel model;
-
-	if (!mlcat_model_by_name(name, &model))
-		mlreg_no_such_model(name);
-	mlreg_check_right(name, model.owner, verb);
-	return model;
-}
-
 static void
-find_version(const char *name, int number, const char *verb, MlResolved *resolved)
+find_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {
 	MlCatalogModel model;
 	MlCatalogVersion version;
 
 	mlserve_watch_catalog();
-	mlreg_check_name(name);
-	model = usable_model(name, verb);
+	model = mlreg_require(GetUserId(), name, action);
 	if (!mlcat_version_by_number(model.model_id, number, &version))
 		mlreg_no_such_version(name, number);
 	resolved->served = mlserve_cached_model(name, &version);
@@ -99,7 +94,7 @@ find_version(const char *name, int number, const char *verb, MlResolved *resolve
 }
 
 static void
-find_deployed(const char *text, const char *verb, MlResolved *resolved)
+find_deployed(const char *text, MlAction action, MlResolved *resolved)
 {
 	MlModelReference reference;
 	MlCatalogModel model;
@@ -110,10 +105,10 @@ find_deployed(const char *text, const char *verb, MlResolved *resolved)
 	mlreg_parse_reference(text, &reference);
 	if (reference.version > 0)
 	{
-		find_version(reference.name, reference.version, verb, resolved);
+		find_version(reference.name, reference.version, action, resolved);
 		return;
 	}
-	model = usable_model(reference.name, verb);
+	model = mlreg_require(GetUserId(), reference.name, action);
 	if (reference.alias)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -135,24 +130,24 @@ find_deployed(const char *text, const char *verb, MlResolved *resolved)
 }
 
 void
-mlserve_find(const char *reference, int version, const char *verb, MlResolved *resolved)
+mlserve_find(const char *reference, int version, MlAction action, MlResolved *resolved)
 {
 	if (version > 0)
-		find_version(reference, version, verb, resolved);
+		find_version(reference, version, action, resolved);
 	else
-		find_deployed(reference, verb, resolved);
+		find_deployed(reference, action, resolved);
 }
 
 void
-mlserve_resolve_version(const char *name, int number, const char *verb, MlResolved *resolved)
+mlserve_resolve_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {
-	find_version(name, number, verb, resolved);
+	find_version(name, number, action, resolved);
 	mlserve_pin(resolved->served, CurrentMemoryContext);
 }
 
 void
-mlserve_resolve(const char *reference, const char *verb, MlResolved *resolved)
+mlserve_resolve(const char *reference, MlAction action, MlResolved *resolved)
 {
-	find_deployed(reference, verb, resolved);
+	find_deployed(reference, action, resolved);
 	mlserve_pin(resolved->served, CurrentMemoryContext);
 }

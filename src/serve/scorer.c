@@ -104,7 +104,7 @@ resolve(MlScorer *scorer, text *reference, int version)
 
 	/* messages that arrive while we read are for us to notice afterwards */
 	scorer->generation = mlserve_generation;
-	mlserve_find(name, version, "score with", &scorer->resolved);
+	mlserve_find(name, version, ML_TO_SCORE, &scorer->resolved);
 	scorer->version_id = scorer->resolved.served->version_id;
 	mlserve_pin(scorer->resolved.served, scorer->pinned_in);
 	scorer->user = GetUserId();

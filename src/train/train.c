@@ -71,7 +71,7 @@ check_request(Training *t)
 	PreventCommandIfReadOnly("mlops.train()");
 	PreventCommandIfParallelMode("mlops.train()");
 	if (mlcat_model_by_name(r->model, &model))
-		mlreg_check_right(r->model, model.owner, "train");
+		mlreg_check_right(GetUserId(), r->model, &model, ML_TO_TRAIN);
 
 	t->learner = mltrain_learner(r->algorithm);
 	t->params = mltrain_parse_params(t->learner, r->params);

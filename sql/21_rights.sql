@@ -1,0 +1,179 @@
+-- Who may do what with a model.
+--
+-- Public functions that write are declared with mlops_as_owner: it runs the
+-- function of the same name in mlops_catalog as the owner of the catalog, with
+-- the caller's role as its first argument "caller".  Those are for nobody else
+-- to call (see 95_private.sql) and check the caller's right by require().
+
+CREATE TABLE mlops_catalog.model_grant (
+	model_id bigint NOT NULL CONSTRAINT model_grant_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	role regrole NOT NULL,
+	privilege text NOT NULL CONSTRAINT model_grant_privilege_check CHECK (privilege IN ('score', 'train', 'deploy', 'manage')),
+	granted_by regrole NOT NULL,
+	granted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	CONSTRAINT model_grant_pkey PRIMARY KEY (model_id, role, privilege)
+);
+COMMENT ON TABLE mlops_catalog.model_grant IS 'Privileges on models that their owners'' members gave to other roles';
+COMMENT ON COLUMN mlops_catalog.model_grant.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.model_grant.role IS 'Role it was given to; 0 is PUBLIC';
+COMMENT ON COLUMN mlops_catalog.model_grant.privilege IS 'score, train, deploy, or manage, which includes the others';
+COMMENT ON COLUMN mlops_catalog.model_grant.granted_by IS 'Who gave it';
+COMMENT ON COLUMN mlops_catalog.model_grant.granted_at IS 'When';
+-- a role that is gone is dumped as its number, which may be another role's where it is restored
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.model_grant',
+	'WHERE role OPERATOR(pg_catalog.=) 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) role)');
+CREATE TRIGGER forget_routes AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.model_grant
+	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.forget_routes();
+
+CREATE FUNCTION mlops_catalog.require(caller regrole, model text, action text) RETURNS bigint
+	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_require';
+COMMENT ON FUNCTION mlops_catalog.require(regrole, text, text) IS
+	'Identity of a model; an error unless it exists and the caller may score, evaluate, train, deploy, manage or inspect it';
+
+CREATE FUNCTION mlops_catalog.may_use(owner regrole, model_id bigint) RETURNS boolean
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'mlops_may_use';
+COMMENT ON FUNCTION mlops_catalog.may_use(regrole, bigint) IS
+	'Is the current user a member of the owner, or has it any privilege on the model? What the views show';
+
+CREATE FUNCTION mlops_catalog.may_use_named(owner regrole, model text) RETURNS boolean
+	LANGUAGE c STABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'mlops_may_use_named';
+COMMENT ON FUNCTION mlops_catalog.may_use_named(regrole, text) IS
+	'Is the current user a member of the owner, or may it use the model of this name? What the views show of runs';
+
+CREATE FUNCTION mlops_catalog.role_named(name name) RETURNS regrole
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	role oid := (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = role_named.name);
+BEGIN
+	IF name = 'public' THEN
+		RETURN 0::oid;
+	END IF;
+	IF role IS NULL THEN
+		RAISE EXCEPTION 'role "%" does not exist', name USING ERRCODE = 'undefined_object';
+	END IF;
+	RETURN role;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.role_named(name) IS 'The role of a name, 0 for public; an error if there is none';
+
+CREATE FUNCTION mlops_catalog.role_text(role regrole) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN role = 0 THEN 'public' ELSE pg_get_userbyid(role)::text END $$;
+COMMENT ON FUNCTION mlops_catalog.role_text(regrole) IS 'Name of a role as it is, without quotes; public for 0';
+
+CREATE VIEW mlops.grants WITH (security_barrier) AS
+SELECT m.name AS model, mlops_catalog.role_text(g.role) AS role, g.privilege,
+	mlops_catalog.role_text(g.granted_by) AS granted_by, g.granted_at
+FROM mlops_catalog.model_grant g
+JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) g.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.grants IS 'Privileges on models you may use, beside those of their owners';
+COMMENT ON COLUMN mlops.grants.model IS 'Model';
+COMMENT ON COLUMN mlops.grants.role IS 'Role that has it, public for everybody';
+COMMENT ON COLUMN mlops.grants.privilege IS 'score, train, deploy, or manage, which includes the others';
+COMMENT ON COLUMN mlops.grants.granted_by IS 'Who gave it';
+COMMENT ON COLUMN mlops.grants.granted_at IS 'When';
+GRANT SELECT ON mlops.grants TO PUBLIC;
+
+CREATE FUNCTION mlops_catalog.check_choice(argument text, value text, valid text[]) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF value IS NULL THEN
+		RAISE EXCEPTION '"%" must not be null', argument USING ERRCODE = 'null_value_not_allowed';
+	ELSIF value <> ALL (valid) THEN
+		RAISE EXCEPTION 'unrecognized % "%"', argument, value
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Valid values are: %s.', array_to_string(valid, ', '));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_choice(text, text, text[]) IS 'An error that lists the valid values unless value is one of them';
+
+CREATE FUNCTION mlops.grant(model text, role name, privilege text) RETURNS SETOF mlops.grants
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.grant(text, name, text) IS
+	'Gives a role (or public) the privilege to score, train, deploy or manage a model; manage includes the others';
+CREATE FUNCTION mlops_catalog.grant(caller regrole, model text, role name, privilege text) RETURNS SETOF mlops.grants
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.require(caller, $2, 'manage');
+	grantee regrole;
+BEGIN
+	IF $3 IS NULL THEN
+		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM mlops_catalog.check_choice('privilege', $4, '{score,train,deploy,manage}');
+	grantee := mlops_catalog.role_named($3);
+	INSERT INTO mlops_catalog.model_grant (model_id, role, privilege, granted_by)
+		VALUES (id, grantee, $4, caller) ON CONFLICT DO NOTHING;
+	IF FOUND THEN
+		PERFORM mlops_catalog.audit(caller, 'grant', $2, NULL, jsonb_build_object('role', $3, 'privilege', $4));
+	END IF;
+	RETURN QUERY SELECT * FROM mlops.grants AS g WHERE g.model = $2 AND g.role = $3 AND g.privilege = $4;
+END
+$$;
+
+CREATE FUNCTION mlops.revoke(model text, role name, privilege text) RETURNS SETOF mlops.grants
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.revoke(text, name, text) IS
+	'Takes a privilege on a model away and returns it; no row if the role did not have it';
+CREATE FUNCTION mlops_catalog.revoke(caller regrole, model text, role name, privilege text) RETURNS SETOF mlops.grants
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.require(caller, $2, 'manage');
+BEGIN
+	IF $3 IS NULL THEN
+		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM mlops_catalog.check_choice('privilege', $4, '{score,train,deploy,manage}');
+	RETURN QUERY DELETE FROM mlops_catalog.model_grant AS g
+		WHERE g.model_id = id AND mlops_catalog.role_text(g.role) = $3 AND g.privilege = $4
+		RETURNING $2, mlops_catalog.role_text(g.role), g.privilege, mlops_catalog.role_text(g.granted_by), g.granted_at;
+	IF FOUND THEN
+		PERFORM mlops_catalog.audit(caller, 'revoke', $2, NULL, jsonb_build_object('role', $3, 'privilege', $4));
+	END IF;
+END
+$$;
+
+CREATE FUNCTION mlops.set_owner(model text, new_owner name) RETURNS text
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.set_owner(text, name) IS
+	'Gives a model to another role; for members of both its owner and the new one. Returns the former owner';
+CREATE FUNCTION mlops_catalog.set_owner(caller regrole, model text, new_owner name) RETURNS text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.require(caller, $2, 'manage');
+	new_role regrole;
+	former regrole;
+BEGIN
+	IF $3 IS NULL OR $3 = 'public' THEN
+		RAISE EXCEPTION '"new_owner" must be a role' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	new_role := mlops_catalog.role_named($3);
+	SELECT m.owner INTO former FROM mlops_catalog.model AS m WHERE m.model_id = id FOR UPDATE;
+	-- NULL: the owner was dropped, then only a superuser gets this far
+	IF NOT coalesce(pg_has_role(caller, former, 'USAGE'), true) OR NOT pg_has_role(caller, new_role, 'MEMBER') THEN
+		RAISE EXCEPTION 'permission denied to give model "%" to role "%"', $2, $3
+			USING ERRCODE = 'insufficient_privilege',
+				HINT = 'It takes membership in its owner and in the new owner.';
+	END IF;
+	UPDATE mlops_catalog.model AS m SET owner = new_role WHERE m.model_id = id;
+	PERFORM mlops_catalog.audit(caller, 'set_owner', $2, NULL,
+		jsonb_build_object('from', mlops_catalog.role_text(former), 'to', $3));
+	RETURN mlops_catalog.role_text(former);
+END
+$$;

@@ -1,0 +1,179 @@
+-- The audit log: rows in the order of their commits, each with the SHA-256 of
+-- itself and of the row before.  docs/security.md says what exactly is hashed.
+
+CREATE TABLE mlops_catalog.audit_log (
+	seq bigint CONSTRAINT audit_log_pkey PRIMARY KEY,
+	logged_at timestamptz NOT NULL,
+	role text NOT NULL,
+	session_role text NOT NULL,
+	event text NOT NULL,
+	model text,
+	version int,
+	detail jsonb NOT NULL,
+	previous_hash bytea NOT NULL,
+	hash bytea NOT NULL
+);
+COMMENT ON TABLE mlops_catalog.audit_log IS 'What happened to models and who did it, chained by SHA-256; rows are only added';
+COMMENT ON COLUMN mlops_catalog.audit_log.seq IS 'Number, from 1 without gaps, in the order of commits';
+COMMENT ON COLUMN mlops_catalog.audit_log.logged_at IS 'When it happened';
+COMMENT ON COLUMN mlops_catalog.audit_log.role IS 'Role that did it';
+COMMENT ON COLUMN mlops_catalog.audit_log.session_role IS 'Role that the session was opened as';
+COMMENT ON COLUMN mlops_catalog.audit_log.event IS 'What was done: train, deploy, rollback, grant, ...';
+COMMENT ON COLUMN mlops_catalog.audit_log.model IS 'Model, NULL if it was not about one';
+COMMENT ON COLUMN mlops_catalog.audit_log.version IS 'Version, NULL if it was not about one';
+COMMENT ON COLUMN mlops_catalog.audit_log.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops_catalog.audit_log.previous_hash IS 'Hash of the row before, empty for the first';
+COMMENT ON COLUMN mlops_catalog.audit_log.hash IS 'SHA-256 of previous_hash and this row''s other columns';
+CREATE INDEX audit_log_model_idx ON mlops_catalog.audit_log (model, version);
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_log', '');
+
+CREATE TABLE mlops_catalog.audit_head (
+	only_row boolean CONSTRAINT audit_head_pkey PRIMARY KEY CONSTRAINT audit_head_only_row_check CHECK (only_row),
+	seq bigint NOT NULL,
+	hash bytea NOT NULL
+);
+COMMENT ON TABLE mlops_catalog.audit_head IS 'Number and hash of the last row of the audit log, so that a shortened log is noticed';
+COMMENT ON COLUMN mlops_catalog.audit_head.only_row IS 'True: there is one row';
+COMMENT ON COLUMN mlops_catalog.audit_head.seq IS 'Number of the last row';
+COMMENT ON COLUMN mlops_catalog.audit_head.hash IS 'Hash of the last row';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_head', '');
+
+CREATE TABLE mlops_catalog.audit_waiting (
+	waiting_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT audit_waiting_pkey PRIMARY KEY,
+	logged_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	role text NOT NULL,
+	session_role text NOT NULL DEFAULT SESSION_USER,
+	event text NOT NULL,
+	model text,
+	version int,
+	detail jsonb NOT NULL
+);
+COMMENT ON TABLE mlops_catalog.audit_waiting IS 'Events of transactions under way; their commit chains them to the audit log';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.waiting_id IS 'Identity';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.logged_at IS 'When it happened';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.role IS 'Role that did it';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.session_role IS 'Role that the session was opened as';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.event IS 'What was done';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.model IS 'Model';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.version IS 'Version';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.detail IS 'Figures of the event';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_waiting', '');
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_waiting_waiting_id_seq', '');
+
+CREATE FUNCTION mlops_catalog.append_audit() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_append_audit';
+COMMENT ON FUNCTION mlops_catalog.append_audit() IS 'Trigger: moves a waiting event to the end of the audit log';
+REVOKE ALL ON FUNCTION mlops_catalog.append_audit() FROM PUBLIC;
+CREATE CONSTRAINT TRIGGER append_audit AFTER INSERT ON mlops_catalog.audit_waiting
+	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mlops_catalog.append_audit();
+
+CREATE FUNCTION mlops_catalog.refuse_change() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'rows of "%" are never changed or removed', TG_TABLE_NAME
+		USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refuse_change() IS 'Trigger: refuses to change or remove rows';
+REVOKE ALL ON FUNCTION mlops_catalog.refuse_change() FROM PUBLIC;
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.audit_log
+	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change();
+
+CREATE FUNCTION mlops_catalog.audit(caller regrole, event text, model text, version int, detail jsonb) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO mlops_catalog.audit_waiting (role, event, model, version, detail)
+	VALUES (pg_get_userbyid(caller), event, model, version, coalesce(detail, '{}'))
+$$;
+COMMENT ON FUNCTION mlops_catalog.audit(regrole, text, text, int, jsonb) IS
+	'Notes an event that the commit will append to the audit log';
+
+CREATE FUNCTION mlops_catalog.audit_hash(previous bytea, seq bigint, logged_at timestamptz, role text, session_role text,
+	event text, model text, version int, detail jsonb) RETURNS bytea
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT sha256(previous || convert_to(string_agg(
+			CASE WHEN f.value IS NULL THEN '-,' ELSE octet_length(convert_to(f.value, 'UTF8')) || ':' || f.value || ',' END,
+			'' ORDER BY f.place), 'UTF8'))
+	FROM unnest(ARRAY[seq::text, to_char(logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+		role, session_role, event, model, version::text, detail::text]) WITH ORDINALITY AS f(value, place)
+$$;
+COMMENT ON FUNCTION mlops_catalog.audit_hash(bytea, bigint, timestamptz, text, text, text, text, int, jsonb) IS
+	'SHA-256 that chains a row of the audit log to the row before';
+
+CREATE VIEW mlops.audit_log WITH (security_barrier) AS
+SELECT a.seq, a.event, a.model, a.version, a.role, a.session_role, a.detail,
+	pg_catalog.encode(a.hash, 'hex') AS hash, pg_catalog.encode(a.previous_hash, 'hex') AS previous_hash, a.logged_at
+FROM mlops_catalog.audit_log a
+WHERE a.role OPERATOR(pg_catalog.=) CURRENT_USER::text
+	OR mlops_catalog.may_use_named((SELECT c.relowner FROM pg_catalog.pg_class c
+		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.audit_log'::regclass)::regrole, a.model);
+COMMENT ON VIEW mlops.audit_log IS 'What happened to models you may use, and what you did; the catalog''s owner sees everything';
+COMMENT ON COLUMN mlops.audit_log.seq IS 'Number, from 1 without gaps, in the order of commits';
+COMMENT ON COLUMN mlops.audit_log.event IS 'What was done: train, deploy, rollback, grant, ...';
+COMMENT ON COLUMN mlops.audit_log.model IS 'Model, NULL if it was not about one';
+COMMENT ON COLUMN mlops.audit_log.version IS 'Version, NULL if it was not about one';
+COMMENT ON COLUMN mlops.audit_log.role IS 'Role that did it';
+COMMENT ON COLUMN mlops.audit_log.session_role IS 'Role that the session was opened as';
+COMMENT ON COLUMN mlops.audit_log.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops.audit_log.hash IS 'SHA-256 of the row and of the row before';
+COMMENT ON COLUMN mlops.audit_log.previous_hash IS 'Hash of the row before, empty for the first';
+COMMENT ON COLUMN mlops.audit_log.logged_at IS 'When it happened';
+GRANT SELECT ON mlops.audit_log TO PUBLIC;
+
+CREATE FUNCTION mlops.verify_audit(seq bigint DEFAULT NULL, hash text DEFAULT NULL)
+	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.verify_audit(bigint, text) IS
+	'Recomputes the chain of the audit log and names the first entry that was edited, removed or reordered; seq and hash, kept elsewhere, prove that the log is still the same one';
+CREATE FUNCTION mlops_catalog.verify_audit(caller regrole, seq bigint, hash text)
+	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bad record;
+	head record;
+	last record;
+BEGIN
+	SELECT a.seq, a.hash INTO last FROM mlops_catalog.audit_log AS a ORDER BY a.seq DESC LIMIT 1;
+	SELECT h.seq, h.hash INTO head FROM mlops_catalog.audit_head AS h;
+	SELECT count(*) INTO entries FROM mlops_catalog.audit_log;
+	last_hash := encode(last.hash, 'hex');
+	SELECT * INTO bad FROM (
+		SELECT a.seq, row_number() OVER w AS place, a.previous_hash <> lag(a.hash, 1, ''::bytea) OVER w AS unchained,
+			a.hash <> mlops_catalog.audit_hash(a.previous_hash, a.seq, a.logged_at, a.role, a.session_role, a.event,
+				a.model, a.version, a.detail) AS edited
+		FROM mlops_catalog.audit_log AS a WINDOW w AS (ORDER BY a.seq)) AS c
+	WHERE c.seq <> c.place OR c.edited OR c.unchained ORDER BY c.place LIMIT 1;
+	IF bad.seq <> bad.place THEN
+		bad_seq := bad.place;
+		problem := format('entry %s is missing', bad.place);
+	ELSIF bad.edited THEN
+		bad_seq := bad.seq;
+		problem := format('entry %s was edited or moved', bad.seq);
+	ELSIF bad.unchained THEN
+		bad_seq := greatest(bad.seq - 1, 1);
+		problem := format('entry %s was replaced after entry %s had been chained to it', bad.seq - 1, bad.seq);
+	ELSIF coalesce(head.seq, 0) > coalesce(last.seq, 0) THEN
+		bad_seq := coalesce(last.seq, 0) + 1;
+		problem := format('entries %s to %s are missing at the end', bad_seq, head.seq);
+	ELSIF coalesce(head.seq, 0) < coalesce(last.seq, 0) THEN
+		bad_seq := coalesce(head.seq, 0) + 1;
+		problem := format('entry %s was not added by mlops', bad_seq);
+	ELSIF head.hash <> last.hash THEN
+		bad_seq := last.seq;
+		problem := format('entry %s was replaced', last.seq);
+	ELSIF $2 IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a
+			WHERE a.seq = $2 AND encode(a.hash, 'hex') = $3) THEN
+		bad_seq := $2;
+		problem := format('entry %s does not have the given hash: the log was rewritten', $2);
+	END IF;
+	intact := problem IS NULL;
+	RETURN NEXT;
+END
+$$;

@@ -1,0 +1,210 @@
+/*-------------------------------------------------------------------------
+ * access.c
+ *	  Rights as SQL, and the way by which functions written in SQL and PL/pgSQL
+ *	  write the catalog.
+ *
+ * A public function that writes is declared with mlops_as_owner.  That runs the
+ * function of the same name and arguments in schema mlops_catalog, with the
+ * caller's role as an additional first argument, as the owner of the catalog.
+ * Nobody else can call those; each checks the caller's right by
+ * mlops_catalog.require().  Unlike with SECURITY DEFINER, who called is known
+ * whatever function or session it was called from.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "mlops/base.h"
+#include "mlops/registry.h"
+
+MLOPS_FUNCTION(mlops_as_owner);
+MLOPS_FUNCTION(mlops_require);
+MLOPS_FUNCTION(mlops_may_use);
+MLOPS_FUNCTION(mlops_may_use_named);
+
+/* ---------------------------------------------------------------- rights */
+
+static MlAction
+action_of_name(const char *name)
+{
+	static const struct
+	{
+		const char *name;
+		MlAction	action;
+	}			names[] = {
+		{"score", ML_TO_SCORE}, {"evaluate", ML_TO_EVALUATE}, {"train", ML_TO_TRAIN},
+		{"deploy", ML_TO_DEPLOY}, {"manage", ML_TO_MANAGE}, {"inspect", ML_TO_INSPECT},
+	};
+
+	for (size_t i = 0; i < lengthof(names); i++)
+	{
+		if (strcmp(name, names[i].name) == 0)
+			return names[i].action;
+	}
+	elog(ERROR, "unrecognized action \"%s\"", name);
+}
+
+/* mlops_catalog.require(caller, model, action) -> model_id */
+Datum
+mlops_require(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"%s\" must not be null", "model")));
+	PG_RETURN_INT64(mlreg_require(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)),
+								  action_of_name(text_to_cstring(PG_GETARG_TEXT_PP(2)))).model_id);
+}
+
+/* mlops_catalog.may_use(owner, model_id): what the views show. */
+Datum
+mlops_may_use(PG_FUNCTION_ARGS)
+{
+	MlCatalogModel model = {PG_GETARG_INT64(1), PG_GETARG_OID(0)};
+
+	PG_RETURN_BOOL(mlreg_may(GetUserId(), &model, ML_TO_INSPECT));
+}
+
+/*
+ * mlops_catalog.may_use_named(owner, model): the same for what only names its
+ * model, which may be gone; owner is the row's own.
+ */
+Datum
+mlops_may_use_named(PG_FUNCTION_ARGS)
+{
+	MlCatalogModel model;
+
+	if (!PG_ARGISNULL(0) && has_privs_of_role(GetUserId(), PG_GETARG_OID(0)))
+		PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(!PG_ARGISNULL(1) &&
+				   mlcat_model_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)), &model) &&
+				   mlreg_may(GetUserId(), &model, ML_TO_INSPECT));
+}
+
+/* ---------------------------------------------------------------- as the owner */
+
+/* The call of the private function behind a public one. */
+typedef struct PrivateCall
+{
+	const char *name;
+	bool		writes;
+	char	   *sql;
+	int			n;
+	Oid			types[FUNC_MAX_ARGS];
+	Datum		values[FUNC_MAX_ARGS];
+	char		nulls[FUNC_MAX_ARGS];
+} PrivateCall;
+
+static void
+prepare_call(FunctionCallInfo fcinfo, bool returns_rows, PrivateCall *call)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	Form_pg_proc proc;
+	StringInfoData sql;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	call->name = pstrdup(NameStr(proc->proname));
+	call->writes = proc->provolatile == PROVOLATILE_VOLATILE;
+	call->n = proc->pronargs + 1;
+	if (call->n > FUNC_MAX_ARGS)
+		elog(ERROR, "function \"%s\" has too many arguments", call->name);
+	call->types[0] = REGROLEOID;
+	call->values[0] = ObjectIdGetDatum(GetUserId());
+	call->nulls[0] = ' ';
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s mlops_catalog.%s($1", returns_rows ? "* FROM" : "",
+					 quote_identifier(call->name));
+	for (int i = 0; i < proc->pronargs; i++)
+	{
+		appendStringInfo(&sql, ", $%d", i + 2);
+		call->types[i + 1] = proc->proargtypes.values[i];
+		call->values[i + 1] = fcinfo->args[i].value;
+		call->nulls[i + 1] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	appendStringInfoChar(&sql, ')');
+	call->sql = sql.data;
+	ReleaseSysCache(tuple);
+}
+
+static void
+run_call(const PrivateCall *call)
+{
+	int			code = SPI_execute_with_args(call->sql, call->n, (Oid *) call->types,
+											 (Datum *) call->values, call->nulls,
+											 !call->writes, 0);
+
+	if (code != SPI_OK_SELECT)
+		elog(ERROR, "could not run \"%s\": %s", call->sql, SPI_result_code_string(code));
+}
+
+/* The first column of the only row, in the caller's memory. */
+static Datum
+single_value(FunctionCallInfo fcinfo)
+{
+	Oid			type = SPI_gettypeid(SPI_tuptable->tupdesc, 1);
+	Datum		value;
+	bool		isnull;
+
+	if (SPI_processed != 1)
+		elog(ERROR, "unexpected number of rows: %llu", (unsigned long long) SPI_processed);
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	fcinfo->isnull = isnull;
+	if (isnull)
+		return (Datum) 0;
+	return SPI_datumTransfer(value, get_typbyval(type), get_typlen(type));
+}
+
+static void
+put_rows(ReturnSetInfo *result)
+{
+	int			n = result->setDesc->natts;
+	Datum	   *values = palloc(n * sizeof(Datum));
+	bool	   *nulls = palloc(n * sizeof(bool));
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, values, nulls);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+/*
+ * Body of every public function whose work is done by the function of the same
+ * name in mlops_catalog.
+ */
+Datum
+mlops_as_owner(PG_FUNCTION_ARGS)
+{
+	bool		returns_rows = fcinfo->flinfo->fn_retset;
+	PrivateCall call;
+	MlCatalogScope scope;
+	Datum		value = (Datum) 0;
+
+	prepare_call(fcinfo, returns_rows, &call);
+	if (call.writes)
+	{
+		PreventCommandIfReadOnly(psprintf("mlops.%s()", call.name));
+		PreventCommandIfParallelMode(psprintf("mlops.%s()", call.name));
+	}
+	if (returns_rows)
+		InitMaterializedSRF(fcinfo, 0);
+	mlcat_begin(&scope);
+	run_call(&call);
+	if (returns_rows)
+		put_rows((ReturnSetInfo *) fcinfo->resultinfo);
+	else
+		value = single_value(fcinfo);
+	mlcat_end(&scope);
+	return value;
+}

@@ -1,0 +1,142 @@
+-- Privileges on models: what each allows, who may give them, and that taking
+-- one away is noticed by call sites that have the model cached.
+\ir setup.psql
+SELECT plan(44);
+CREATE ROLE regress_mlops_owner;
+CREATE ROLE regress_mlops_score;
+CREATE ROLE regress_mlops_train;
+CREATE ROLE regress_mlops_deploy;
+CREATE ROLE regress_mlops_manage;
+CREATE ROLE regress_mlops_nobody;
+CREATE ROLE "regress mlops ""quoted""";
+GRANT ALL ON tx TO PUBLIC;
+DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
+
+SET LOCAL ROLE regress_mlops_owner;
+SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 3}');
+	SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 4}');
+	SELECT mlops.deploy('fraud', 1); SELECT mlops.deploy('fraud', 2)$$, 'the owner does everything');
+SELECT is((SELECT g.role FROM mlops.grant('fraud', 'regress_mlops_score', 'score') g), 'regress_mlops_score', 'grant says what it did');
+SELECT is((SELECT g.granted_by FROM mlops.grant('fraud', 'regress_mlops_train', 'train') g), 'regress_mlops_owner', 'and by whom');
+SELECT lives_ok($$SELECT mlops.grant('fraud', 'regress_mlops_deploy', 'deploy'), mlops.grant('fraud', 'regress_mlops_manage', 'manage')$$, 'every privilege');
+SELECT lives_ok($$SELECT mlops.grant('fraud', 'regress_mlops_score', 'score')$$, 'granting twice is no error');
+SELECT is((SELECT count(*) FROM mlops.grants WHERE model = 'fraud'), 4::bigint, 'and changes nothing');
+SELECT throws_ok($$SELECT mlops.grant('fraud', 'regress_mlops_none', 'score')$$, '42704', 'role "regress_mlops_none" does not exist', 'a role that does not exist');
+SELECT throws_ok($$SELECT mlops.grant('fraud', 'regress_mlops_score', 'read')$$, '22023', 'unrecognized privilege "read"', 'a privilege that does not exist');
+SELECT throws_ok($$SELECT mlops.grant('fraud', NULL, 'score')$$, '22004', NULL, 'a role that is NULL');
+SELECT throws_ok($$SELECT mlops.grant('fraud', 'regress_mlops_score', NULL)$$, '22004', NULL, 'a privilege that is NULL');
+SELECT throws_ok($$SELECT mlops.grant(NULL, 'regress_mlops_score', 'score')$$, '22004', NULL, 'a model that is NULL');
+SELECT throws_ok($$SELECT mlops.grant('fruad', 'regress_mlops_score', 'score')$$, '42704', 'model "fruad" does not exist', 'a model that does not exist');
+
+-- privilege x function
+CREATE TABLE attempt (privilege text, action text, statement text);
+INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobody}'::text[]) p, (VALUES
+	('score', $$SELECT mlops.score('fraud', t) FROM tx t WHERE id = 1$$),
+	('score', $$SELECT mlops.predict('fraud/1', t) FROM tx t WHERE id = 1$$),
+	('score', $$SELECT mlops.score_version('fraud', 1, t) FROM tx t WHERE id = 1$$),
+	('score', $$SELECT * FROM mlops.score_table('fraud', query => 'SELECT * FROM tx WHERE id = 1')$$),
+	('score', $$SELECT * FROM mlops.evaluate('fraud', 'tx')$$),
+	('score', $$SELECT * FROM mlops.curve('fraud', 'tx')$$),
+	('train', $$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}')$$),
+	('deploy', $$SELECT mlops.deploy('fraud', 1)$$),
+	('deploy', $$SELECT mlops.rollback('fraud', 2)$$),
+	('manage', $$SELECT mlops.grant('fraud', 'regress_mlops_nobody', 'score')$$),
+	('manage', $$SELECT mlops.revoke('fraud', 'regress_mlops_nobody', 'score')$$),
+	('inspect', $$SELECT * FROM mlops_catalog.feature_importance('fraud', 1)$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.versions WHERE model = 'fraud'$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.models WHERE model = 'fraud'$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.runs WHERE model = 'fraud'$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.feature_importance WHERE model = 'fraud'$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.deployments WHERE model = 'fraud'$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.experiments WHERE experiment = 'fraud'$$),
+	('owner', $$SELECT mlops.set_owner('fraud', 'regress_mlops_nobody')$$)) AS f(a, s);
+CREATE FUNCTION outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE statement;
+	RETURN 'done';
+EXCEPTION WHEN insufficient_privilege OR division_by_zero THEN
+	RETURN 'refused';
+END $$;
+CREATE FUNCTION check_privilege(p text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	a record;
+BEGIN
+	FOR a IN SELECT * FROM attempt WHERE privilege = p LOOP
+		IF outcome(a.statement) <> (CASE WHEN p = 'nobody' THEN 'refused' WHEN a.action = 'owner' THEN 'refused'
+			WHEN a.action IN ('inspect', p) OR p = 'manage' THEN 'done' ELSE 'refused' END) THEN
+			RETURN NEXT format('%s: %s', p, a.statement);
+		END IF;
+	END LOOP;
+END $$;
+GRANT ALL ON attempt TO PUBLIC;
+SET LOCAL ROLE regress_mlops_score;
+SELECT is_empty($$SELECT check_privilege('score')$$, 'score allows to score and inspect, and nothing else');
+SET LOCAL ROLE regress_mlops_train;
+SELECT is_empty($$SELECT check_privilege('train')$$, 'train allows to train and inspect, and nothing else');
+SET LOCAL ROLE regress_mlops_deploy;
+SELECT is_empty($$SELECT check_privilege('deploy')$$, 'deploy allows to deploy and inspect, and nothing else');
+SET LOCAL ROLE regress_mlops_nobody;
+SELECT is_empty($$SELECT check_privilege('nobody')$$, 'without a privilege nothing');
+SET LOCAL ROLE regress_mlops_manage;
+SELECT is_empty($$SELECT check_privilege('manage')$$, 'manage allows everything but a change of owner');
+
+-- taken away while cached
+SET LOCAL ROLE regress_mlops_owner;
+CREATE VIEW scored AS SELECT 1 AS one;
+PREPARE scores AS SELECT mlops.score('fraud', t) FROM tx t WHERE id = 7;
+SET LOCAL ROLE regress_mlops_score;
+SELECT lives_ok('EXECUTE scores', 'a prepared statement scores');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT r.privilege FROM mlops.revoke('fraud', 'regress_mlops_score', 'score') r), 'score', 'revoke says what it did');
+SELECT is_empty($$SELECT * FROM mlops.revoke('fraud', 'regress_mlops_score', 'score')$$, 'nothing if there was nothing to take');
+SET LOCAL ROLE regress_mlops_score;
+SELECT throws_ok('EXECUTE scores', '42501', 'permission denied to score with model "fraud"', 'and no longer, though the model is cached');
+SELECT throws_ok($$SELECT mlops.grant('fraud', 'regress_mlops_score', 'score')$$, '42501', 'permission denied to manage model "fraud"', 'nobody gives himself a privilege');
+SELECT is((SELECT count(*) FROM mlops.versions), 0::bigint, 'views follow');
+
+-- members of a grantee, PUBLIC, quoted names
+RESET ROLE;
+GRANT regress_mlops_train TO regress_mlops_score;
+SET LOCAL ROLE regress_mlops_score;
+SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}')$$, 'a member of a role with the privilege');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT g.role FROM mlops.grant('fraud', 'public', 'score') g), 'public', 'grant to public');
+SET LOCAL ROLE regress_mlops_nobody;
+SELECT lives_ok('EXECUTE scores', 'then everybody scores');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT count(*) FROM mlops.revoke('fraud', 'public', 'score')), 1::bigint, 'revoke from public');
+SELECT is((SELECT g.role FROM mlops.grant('fraud', 'regress mlops "quoted"', 'deploy') g), 'regress mlops "quoted"', 'a role with a quoted name');
+
+-- owner
+SELECT throws_ok($$SELECT mlops.set_owner('fraud', 'regress_mlops_manage')$$, '42501', NULL, 'nobody gives a model to a role of which he is no member');
+RESET ROLE;
+SELECT throws_ok($$SELECT mlops.set_owner('fraud', 'public')$$, '22023', NULL, 'public owns nothing');
+SELECT is(mlops.set_owner('fraud', 'regress_mlops_nobody'), 'regress_mlops_owner', 'a superuser does, and learns who it was');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT throws_ok('EXECUTE scores', '42501', 'permission denied to score with model "fraud"', 'the former owner is out');
+SET LOCAL ROLE regress_mlops_nobody;
+SELECT lives_ok('EXECUTE scores', 'the new one is in');
+RESET ROLE;
+DROP ROLE regress_mlops_manage;
+SELECT lives_ok('SELECT * FROM mlops.grants', 'a grant to a role that was dropped breaks nothing');
+
+-- private functions
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'mlops_catalog'::regnamespace
+	AND p.proargnames[1] = 'caller' AND has_function_privilege('regress_mlops_owner', p.oid, 'EXECUTE')$$,
+	'functions that act for a caller are for nobody else');
+SELECT isnt_empty($$SELECT 1 FROM pg_proc p WHERE p.pronamespace = 'mlops_catalog'::regnamespace AND p.proargnames[1] = 'caller'$$, 'there are such');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT throws_ok($$SELECT mlops_catalog.audit('postgres'::regrole, 'deploy', 'fraud', 1, '{}')$$, '42501', NULL, 'nobody fakes an audit entry');
+SELECT throws_ok($$INSERT INTO mlops_catalog.model_grant VALUES (1, 0, 'score', 0)$$, '42501', NULL, 'nor writes a grant');
+RESET ROLE;
+
+-- read-only
+SELECT throws_ok($$SET LOCAL transaction_read_only = on; SELECT mlops.grant('fraud', 'public', 'score')$$, '25006', 'cannot execute mlops.grant() in a read-only transaction', 'grant writes');
+SELECT throws_ok($$SET LOCAL transaction_read_only = on; SELECT mlops.revoke('fraud', 'public', 'score')$$, '25006', NULL, 'revoke writes');
+SELECT throws_ok($$SET LOCAL transaction_read_only = on; SELECT mlops.set_owner('fraud', 'postgres')$$, '25006', NULL, 'set_owner writes');
+SELECT lives_ok($$SET LOCAL transaction_read_only = on; SELECT * FROM mlops.verify_audit()$$, 'verify_audit only reads');
+
+SELECT has_view('mlops', 'grants', 'there is a view of grants');
+SELECT function_returns('mlops', 'grant', ARRAY['text', 'name', 'text'], 'setof mlops.grants');
+SELECT * FROM finish();
+ROLLBACK;
