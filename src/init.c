@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  * init.c
- *	  What happens when the library is loaded: settings, and nothing else.
+ *	  What happens when the library is loaded: settings, shared memory, hooks;
+ *	  nothing else.
  *
  * The library may be loaded by shared_preload_libraries or on first use of a
- * function; everything but background jobs works either way.
+ * function; everything but jobs and their progress works either way.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -21,5 +22,6 @@ void
 _PG_init(void)
 {
 	mlbase_define_settings();
+	mlbase_share_progress();
 	mlserve_register_invalidation();
 }

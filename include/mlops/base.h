@@ -34,6 +34,27 @@ extern void mlbase_define_settings(void);
  * max_parallel_workers. */
 extern int	mlbase_engine_threads(void);
 
+/* ---------------------------------------------------------------- shared memory */
+
+/*
+ * While the library is being preloaded: asks for an area of shared memory of
+ * size() bytes (called when MaxBackends is known).  attach(area, found) is
+ * called when it is there, under AddinShmemInitLock; it keeps the pointer and,
+ * unless found, initialises the area.  After a crash of a backend it is called
+ * again with fresh memory.  Does nothing at any other time.
+ */
+extern void mlbase_share(const char *name, Size (*size) (void),
+						 void (*attach) (void *area, bool found));
+
+/* Is the shared memory there, i.e. was the library preloaded? */
+extern bool mlbase_preloaded(void);
+
+/* Error (55000) with a hint unless it is; what begins the message. */
+extern void mlbase_require_preload(const char *what);
+
+/* Registers the progress slots of progress.h. */
+extern void mlbase_share_progress(void);
+
 /* ---------------------------------------------------------------- engine */
 
 /*

@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
+#include "mlops/progress.h"
 #include "mlops/serve.h"
 
 MLOPS_FUNCTION(mlops_evaluate);
@@ -30,16 +31,22 @@ score_arguments(FunctionCallInfo fcinfo, const char *target, List *by,
 {
 	MlContext  *ctx;
 	MlSource   *source;
+	MlProgressScope *progress;
+	char	   *model;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("\"model\" must not be null")));
-	mlserve_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), ML_TO_EVALUATE, resolved);
+	model = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	mlserve_resolve(model, ML_TO_EVALUATE, resolved);
 	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
 							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
+	progress = mlbase_progress_begin("evaluate", model);
+	mlbase_progress("read and score", 0, 0, NAN);
 	mlserve_score_source(ctx, resolved, source, target, by, scored);
+	mlbase_progress_end(progress);
 	return ctx;
 }
 

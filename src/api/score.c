@@ -5,6 +5,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -16,6 +18,7 @@
 #include "utils/rel.h"
 
 #include "mlops/base.h"
+#include "mlops/progress.h"
 #include "mlops/registry.h"
 #include "mlops/serve.h"
 
@@ -55,8 +58,8 @@ mlops_predict(PG_FUNCTION_ARGS)
 {
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
 	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, type);
-	double		score = mlserve_score_datum(scorer, type, PG_GETARG_DATUM(1));
 	const MlResolved *resolved = mlserve_scorer_resolved(scorer);
+	double		score = mlserve_score_datum(scorer, type, PG_GETARG_DATUM(1));
 	TupleDesc	desc;
 	Datum		values[5];
 	bool		nulls[5] = {false};
@@ -90,6 +93,7 @@ score_slot(TupleTableSlot *slot, void *arg)
 {
 	TableScorer *table = (TableScorer *) arg;
 	MemoryContext caller = MemoryContextSwitchTo(table->row_context);
+	double		threshold = mlserve_scorer_resolved(table->scorer)->threshold;
 	double		score;
 	Datum		values[3];
 	bool		nulls[3] = {false};
@@ -101,11 +105,13 @@ score_slot(TupleTableSlot *slot, void *arg)
 		values[0] = CStringGetTextDatum(OidOutputFunctionCall(table->key_output,
 															  slot->tts_values[table->key]));
 	values[1] = Float8GetDatum(score);
-	values[2] = BoolGetDatum(score >= mlserve_scorer_resolved(table->scorer)->threshold);
+	values[2] = BoolGetDatum(score >= threshold);
 	tuplestore_putvalues(table->result->setResult, table->result->setDesc, values, nulls);
 	MemoryContextSwitchTo(caller);
 	if ((++table->n_rows & 1023) == 0)
 		MemoryContextReset(table->row_context);
+	if (table->n_rows % MLOPS_PROGRESS_ROWS == 0)
+		mlbase_progress_done((double) table->n_rows);
 }
 
 /* The slots of a table have its dropped columns too; describe what arrives. */
@@ -128,6 +134,7 @@ mlops_score_table(PG_FUNCTION_ARGS)
 {
 	TableScorer table = {0};
 	MlSource   *source;
+	MlProgressScope *progress;
 	bool		varlena;
 
 	if (PG_ARGISNULL(0))
@@ -149,7 +156,10 @@ mlops_score_table(PG_FUNCTION_ARGS)
 	}
 	table.row_context = AllocSetContextCreate(CurrentMemoryContext, "mlops score rows",
 											  ALLOCSET_DEFAULT_SIZES);
+	progress = mlbase_progress_begin("score_table", text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	mlbase_progress("score", 0, 0, NAN);
 	mling_each_row(source, score_slot, &table);
+	mlbase_progress_end(progress);
 	MemoryContextDelete(table.row_context);
 	return (Datum) 0;
 }

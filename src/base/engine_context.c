@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
+#include "mlops/progress.h"
 
 typedef struct EngineOwner
 {
@@ -58,6 +59,12 @@ should_abort(void *arg)
 }
 
 static void
+report_progress(void *arg, const char *phase, double done, double total, double metric)
+{
+	mlbase_progress(phase, done, total, metric);
+}
+
+static void
 release_engine(void *arg)
 {
 	MlContext  *ctx = &((EngineOwner *) arg)->engine;
@@ -81,6 +88,7 @@ mlbase_engine_context(int n_threads, int budget_kb, bool with_blas)
 
 	owner->engine.blas = blas;
 	owner->engine.should_abort = should_abort;
+	owner->engine.progress = report_progress;
 	owner->engine.callback_arg = owner;
 	owner->engine.arena = ml_arena_create((size_t) budget_kb * 1024);
 	if (owner->engine.arena == NULL)

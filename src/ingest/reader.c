@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
+#include "mlops/progress.h"
 #include "ingest/source.h"
 
 /* One column being read. */
@@ -219,6 +220,8 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	if (receiver->uses_memory)
 		MemoryContextSwitchTo(caller);
 	dataset->n_rows++;
+	if (dataset->n_rows % MLOPS_PROGRESS_ROWS == 0)
+		mlbase_progress_done((double) dataset->n_rows);
 	if ((dataset->n_rows & ML_CHUNK_MASK) == 0)
 	{
 		if (dataset->n_rows >= UINT32_MAX - ML_CHUNK_ROWS)

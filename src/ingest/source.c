@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
 
+#include "mlops/progress.h"
 #include "ingest/source.h"
 
 /* The one SELECT in a query's text, analyzed; everything else is refused. */
@@ -228,6 +229,7 @@ mling_run_source(const MlSource *source, const bool *needed, int *mapping,
 	PushActiveSnapshot(GetTransactionSnapshot());
 	desc = CreateQueryDesc(plan, text, GetActiveSnapshot(), InvalidSnapshot,
 						   receiver, NULL, NULL, 0);
+	mlbase_progress_total(plan->planTree->plan_rows);
 	ExecutorStart(desc, 0);
 	ExecutorRun(desc, ForwardScanDirection, 0, true);
 	ExecutorFinish(desc);

@@ -18,6 +18,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/datum.h"
@@ -25,6 +27,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
+#include "mlops/progress.h"
 #include "mlops/registry.h"
 #include "train/training.h"
 
@@ -42,6 +45,7 @@ void
 mltrain_begin_phase(Training *t, const char *phase)
 {
 	t->phase = phase;
+	mlbase_progress(phase, 0, 0, NAN);
 	INSTR_TIME_SET_CURRENT(t->phase_started);
 	CHECK_FOR_INTERRUPTS();
 }
@@ -108,9 +112,10 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 	t->started_at = GetCurrentTimestamp();
 	error_context_stack = &error_context;
 	MemoryContextSwitchTo(context);
+	mlbase_progress_begin("train", request->model);	/* ends with the context */
 
 	check_request(t);
-	t->phase = "plan";
+	mltrain_begin_phase(t, "plan");
 	mltrain_plan(t);
 	t->ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory,
 								   t->learner->needs_blas);

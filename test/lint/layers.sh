@@ -33,7 +33,7 @@ violations=$(grep -nE '^#include "' src/*.c src/*/*.[ch] src/engine/*/*.[ch] inc
 		else
 			match(path, /^[a-z_]+/)
 		path = substr(path, 1, RLENGTH)
-		return path == "json" ? "base" : path	# a second header of base
+		return path ~ /^(json|progress)$/ ? "base" : path	# further headers of base
 	}
 	function complain(text) { print mine "\t" file ":" number ": " text }
 	{

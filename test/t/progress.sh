@@ -1,0 +1,138 @@
+#!/bin/sh
+# progress.sh - long calls tell how far they are while they work, to those who
+# may know, and nothing any more when they have ended, however they ended.  TAP.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+server=$(mktemp -d)
+n=0
+
+private_server()
+{
+	action=$1
+	shift
+	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
+}
+trap 'private_server remove' EXIT
+trap 'exit 1' INT TERM
+
+query()
+{
+	private_server psql -q -A -t -v ON_ERROR_STOP=1 "$@"
+}
+
+# is NAME GOT WANTED
+is()
+{
+	n=$((n + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		echo "# got \"$2\", wanted \"$3\""
+	fi
+}
+
+
+private_server start "shared_preload_libraries = 'mlops'" "fsync = off" "shared_buffers = '256MB'"
+query <<SQL
+CREATE EXTENSION mlops;
+CREATE TABLE tx AS
+SELECT i AS id, random() AS a, random() AS b, random() AS c, (i % 50)::text AS f, random() < 0.05 AS label
+FROM generate_series(1, 600000) AS i;
+ANALYZE tx;
+CREATE ROLE somebody LOGIN;
+CREATE ROLE watchman LOGIN IN ROLE pg_read_all_stats;
+
+-- every answer of the view while another session works
+CREATE TABLE seen (role regrole, command text, subject text, phase text, done float8, total float8, percent float8,
+	metric float8, remaining interval, updated_at timestamptz, age interval);
+CREATE PROCEDURE observe(seconds float8) LANGUAGE plpgsql AS \$\$
+DECLARE
+	till timestamptz := clock_timestamp() + seconds * interval '1 second';
+	was_there boolean := false;
+BEGIN
+	TRUNCATE seen;
+	WHILE clock_timestamp() < till LOOP
+		INSERT INTO seen SELECT role, command, subject, phase, done, total, percent, metric, remaining, updated_at,
+			clock_timestamp() - updated_at FROM mlops.job_progress;
+		EXIT WHEN was_there AND NOT FOUND;
+		was_there := was_there OR FOUND;
+		COMMIT;
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+	COMMIT;
+END \$\$;
+SQL
+
+is "nothing is told when nothing happens" "$(query -c 'SELECT count(*) FROM mlops.job_progress')" 0
+
+query -c "SELECT mlops.train('m', 'tx', target => 'label', key => 'id',
+	params => '{\"n_estimators\": 60, \"early_stopping_rounds\": 60}')" >/dev/null &
+query -c "CALL observe(60)"
+wait
+is "a training is seen with its model" \
+	"$(query -c "SELECT DISTINCT role, command, subject FROM seen")" "postgres|train|m"
+is "in its phases" \
+	"$(query -c "SELECT count(DISTINCT phase) FROM seen WHERE phase IN ('ingest', 'split', 'preprocess', 'fit', 'judge')")" 5
+is "reading counts rows of an estimate" \
+	"$(query -c "SELECT count(DISTINCT done) > 2 AND max(total) BETWEEN 590000 AND 610000 FROM seen WHERE phase = 'ingest'")" t
+is "fitting counts trees" \
+	"$(query -c "SELECT count(DISTINCT done) > 10 AND min(total) = 60 AND max(percent) <= 100 FROM seen WHERE phase = 'fit'")" t
+is "with the metric so far" \
+	"$(query -c "SELECT bool_and(metric BETWEEN 0 AND 1) FROM seen WHERE phase = 'fit' AND done > 0")" t
+is "and an estimate of what remains" \
+	"$(query -c "SELECT bool_and(remaining BETWEEN '0 s' AND '60 s') FROM seen WHERE phase = 'fit' AND done BETWEEN 1 AND 59")" t
+is "updated within a second" "$(query -c "SELECT max(age) < '1 s' FROM seen")" t
+is "and gone when it has ended" "$(query -c 'SELECT count(*) FROM mlops.job_progress')" 0
+
+query -c "SELECT * FROM mlops.deploy('m', 1)" >/dev/null
+query -c "SELECT count(*) FROM mlops.score_table('m', 'tx', key => 'id')" >/dev/null &
+query -c "CALL observe(60)"
+wait
+is "scoring a table counts rows" \
+	"$(query -c "SELECT count(DISTINCT done) > 2 FROM seen WHERE command = 'score_table' AND subject = 'm' AND phase = 'score'")" t
+
+# Errors: a time-out, inside of an exception block too; the session lives on.
+is "a cancelled call tells nothing" "$(query -v ON_ERROR_STOP=0 <<SQL 2>/dev/null
+SET statement_timeout = 300;
+SELECT mlops.train('m', 'tx', target => 'label', params => '{"n_estimators": 3000}');
+RESET statement_timeout;
+SELECT count(*) FROM mlops.job_progress;
+SQL
+)" 0
+is "an error that is caught ends its call alone" "$(query <<SQL 2>/dev/null
+DO \$\$
+BEGIN
+	BEGIN
+		PERFORM mlops.train('m', 'tx', target => 'label', weight => 'a', params => '{"n_estimators": 1}', key => 'id',
+			split => '{"fold": "f"}');
+	EXCEPTION WHEN OTHERS THEN NULL;
+	END;
+	ASSERT (SELECT count(*) = 0 FROM mlops.job_progress);
+END \$\$;
+SELECT count(*) FROM mlops.job_progress;
+SQL
+)" 0
+
+# Who may see it
+query -c "SELECT mlops.train('m', 'tx', target => 'label', params => '{\"n_estimators\": 3000}')" >/dev/null 2>&1 &
+until [ "$(query -c "SELECT count(*) FROM mlops.job_progress WHERE phase = 'fit'")" = 1 ]; do :; done
+is "another role does not see it" "$(query -d postgres -U somebody -c 'SELECT count(*) FROM mlops.job_progress')" 0
+is "one that reads all statistics does" "$(query -d postgres -U watchman -c 'SELECT count(*) FROM mlops.job_progress')" 1
+query -c 'CREATE DATABASE other' && query -d other -c 'CREATE EXTENSION mlops'
+is "another database does not show it" "$(query -d other -c 'SELECT count(*) FROM mlops.job_progress')" 0
+kill -9 "$(query -c 'SELECT pid FROM mlops.job_progress')"
+wait
+until query -c 'SELECT 1' >/dev/null 2>&1; do sleep 0.1; done
+is "a killed backend leaves nothing" "$(query -c 'SELECT count(*) FROM mlops.job_progress')" 0
+
+# The bar
+is "the bar" "$(query -c "SELECT mlops.progress_bar(45), mlops.progress_bar(100, 4), mlops.progress_bar(-1, 4),
+	mlops.progress_bar(NULL, 4), mlops.progress_bar('NaN', 4)")" \
+	"[#########...........]  45 %|[####] 100 %|[....]   0 %|[....]|[....]"
+
+private_server start "fsync = off"
+is "without preloading the view is empty" "$(query -c 'SELECT count(*) FROM mlops.job_progress')" 0
+is "and trainings work" "$(query -c "SELECT version > 0 FROM mlops.train('m', 'tx', target => 'label', params => '{\"n_estimators\": 1}')")" t
+echo "1..$n"
