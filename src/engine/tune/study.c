@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ * study.c
+ *	  Trials, and asking for the next.
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "samplers.h"
+
+const char *const ml_sampler_names[ML_SAMPLER_COUNT] = {"grid", "random", "tpe", "gp"};
+
+int
+ml_sampler_by_name(const char *name)
+{
+	for (int i = 0; i < ML_SAMPLER_COUNT; i++)
+	{
+		if (strcmp(ml_sampler_names[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+MlStatus
+ml_study_create(MlContext *ctx, const MlSpace *space, MlSampler sampler, uint64_t seed,
+				bool maximise, size_t capacity, MlStudy **result)
+{
+	MlStudy    *study = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(MlStudy));
+	MlTrial    *trials = ml_arena_alloc_zeroed(ctx->arena, capacity, sizeof(MlTrial));
+	double	   *points = ml_arena_alloc_array(ctx->arena, capacity, space->n * sizeof(double));
+	MlStatus	status = ml_space_check(ctx, space, sampler == ML_SAMPLER_GRID);
+
+	if (status != ML_OK)
+		return status;
+	if (study == NULL || trials == NULL || points == NULL)
+		return ml_fail_memory(ctx);
+	for (size_t i = 0; i < capacity; i++)
+		trials[i].point = points + i * space->n;
+	*study = (MlStudy) {space, sampler, seed, maximise, capacity, trials};
+	*result = study;
+	return ML_OK;
+}
+
+static bool
+has_value(const MlTrial *trial)
+{
+	return trial->state == ML_TRIAL_FINISHED || trial->state == ML_TRIAL_PRUNED;
+}
+
+size_t
+study_ended(const MlStudy *study)
+{
+	size_t		n = 0;
+
+	for (size_t i = 0; i < study->capacity; i++)
+		n += has_value(&study->trials[i]);
+	return n;
+}
+
+/* Does trial a come before b? */
+static bool
+ranks_before(const MlStudy *study, const MlTrial *a, const MlTrial *b)
+{
+	if (a->state != b->state)
+		return a->state == ML_TRIAL_FINISHED;
+	if (a->state == ML_TRIAL_PRUNED && a->steps != b->steps)
+		return a->steps > b->steps;
+	return ml_study_better(study, a->value, b->value);
+}
+
+MlStatus
+study_ranked(MlContext *ctx, const MlStudy *study, size_t **result, size_t *n)
+{
+	size_t	   *ranked = ml_arena_alloc_array(ctx->arena, study_ended(study), sizeof(size_t));
+
+	if (ranked == NULL)
+		return ml_fail_memory(ctx);
+	*n = 0;
+	for (size_t i = 0; i < study->capacity; i++)
+	{
+		size_t		at;
+
+		if (!has_value(&study->trials[i]))
+			continue;
+		for (at = (*n)++; at > 0 && ranks_before(study, &study->trials[i], &study->trials[ranked[at - 1]]); at--)
+			ranked[at] = ranked[at - 1];
+		ranked[at] = i;
+	}
+	*result = ranked;
+	return ML_OK;
+}
+
+MlStatus
+ml_study_ask(MlContext *ctx, MlStudy *study, size_t *number)
+{
+	size_t		next = 0;
+	double	   *point;
+	MlArenaMark mark;
+	MlStatus	status = ML_OK;
+
+	*number = SIZE_MAX;
+	while (next < study->capacity && study->trials[next].state != ML_TRIAL_NONE)
+		next++;
+	if (next == study->capacity)
+		return ML_OK;
+	point = study->trials[next].point;
+	mark = ml_arena_mark(ctx->arena);
+	if (study->sampler == ML_SAMPLER_GRID)
+	{
+		if (!ml_space_grid_point(study->space, next, point))
+			return ML_OK;
+	}
+	else if (study->sampler == ML_SAMPLER_RANDOM || study_ended(study) < STARTUP_TRIALS)
+		ml_space_random(study->space, study->seed, next, point);
+	else if (study->sampler == ML_SAMPLER_TPE)
+		status = tpe_sample(ctx, study, next, point);
+	else
+		status = gp_sample(ctx, study, next, point);
+	ml_arena_release(ctx->arena, mark);
+	if (status != ML_OK)
+		return status;
+	study->trials[next].state = ML_TRIAL_RUNNING;
+	*number = next;
+	return ML_OK;
+}
+
+void
+ml_study_tell(MlStudy *study, size_t number, MlTrialState state, double value, int steps)
+{
+	MlTrial    *trial = &study->trials[number];
+
+	trial->state = value == value ? state : ML_TRIAL_FAILED;
+	trial->value = value;
+	trial->steps = steps;
+}
+
+void
+ml_study_add(MlStudy *study, size_t number, const double *point, MlTrialState state,
+			 double value, int steps)
+{
+	memcpy(study->trials[number].point, point, study->space->n * sizeof(double));
+	ml_study_tell(study, number, state, value, steps);
+}
+
+size_t
+ml_study_best(const MlStudy *study)
+{
+	size_t		best = SIZE_MAX;
+
+	for (size_t i = 0; i < study->capacity; i++)
+	{
+		if (study->trials[i].state == ML_TRIAL_FINISHED &&
+			(best == SIZE_MAX || ml_study_better(study, study->trials[i].value, study->trials[best].value)))
+			best = i;
+	}
+	return best;
+}
