@@ -31,7 +31,7 @@ open_server()
 	trap 'private_server remove' EXIT
 	trap 'exit 1' INT TERM
 	private_server start "shared_buffers = '1GB'" "max_wal_size = '4GB'" "fsync = off" \
-		"autovacuum = off" "jit = off"
+		"autovacuum = off" "jit = off" "synchronize_seqscans = off"
 	query -c 'CREATE EXTENSION mlops' -c 'CREATE EXTENSION pg_prewarm'
 }
 
@@ -43,11 +43,11 @@ need_transactions()
 	query -o /dev/null -c "SELECT pg_prewarm('tx')"
 }
 
-# train_call MODEL TREES: 80 % to learn from, 20 % to judge on, as XGBoost's
-# defaults have it.
+# train_call MODEL TREES: the first 80 % to learn from, the last 20 % to judge
+# on, with XGBoost's default learning rate.
 train_call()
 {
-	echo "mlops.train('$1', 'tx', target => 'label', key => 'id', split => '{\"validation\": 0, \"test\": 0.2}',
+	echo "mlops.train('$1', 'tx', target => 'label', key => 'id', time_column => 'id', split => '{\"validation\": 0, \"test\": 0.2}',
 		params => '{\"n_estimators\": $2, \"max_depth\": 6, \"learning_rate\": 0.3}')"
 }
 

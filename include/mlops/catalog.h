@@ -66,10 +66,10 @@ typedef struct MlCatalogGrant
 extern List *mlcat_grants(int64 model_id);
 
 /*
- * Copies the parts of a version's bytes to bytes [size].  An error (data
- * corrupted) if they are missing or do not add up to size.
+ * Copies the parts of a version's bytes to bytes [size]; false if some are
+ * missing or they do not add up to size.
  */
-extern void mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size);
+extern bool mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size);
 
 /* ---------------------------------------------------------------- writes */
 

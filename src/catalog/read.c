@@ -239,7 +239,7 @@ mlcat_grants(int64 model_id)
 	return grants;
 }
 
-void
+bool
 mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size)
 {
 	Lookup		lookup;
@@ -280,9 +280,5 @@ mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size)
 	}
 	table_close(lookup.relation, AccessShareLock);
 	PopActiveSnapshot();
-	if (!fits || done != size)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the stored parts of model version %lld do not add up to its %zu bytes",
-						(long long) version_id, size)));
+	return fits && done == size;
 }

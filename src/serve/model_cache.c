@@ -78,15 +78,21 @@ load(const char *name, const MlCatalogVersion *version, MlServedModel *loaded)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	uint8	   *bytes;
 	uint8		sha256[32];
-	char		message[ML_MESSAGE_SIZE] = "its SHA-256 is not the recorded one";
+	char		message[ML_MESSAGE_SIZE] = "Its SHA-256 is not the recorded one.";
+	bool		sound;
 
 	bytes = MemoryContextAllocHuge(context, version->size + BYTES_ALIGNMENT);
 	bytes = (uint8 *) TYPEALIGN(BYTES_ALIGNMENT, bytes);
-	mlcat_read_artifact(version->version_id, bytes, version->size);
-	mlreg_sha256(bytes, version->size, sha256);
+	sound = mlcat_read_artifact(version->version_id, bytes, version->size);
+	if (!sound)
+		strlcpy(message, "Its stored parts do not add up to its size.", sizeof(message));
+	else
+	{
+		mlreg_sha256(bytes, version->size, sha256);
+		sound = memcmp(sha256, version->sha256, sizeof(sha256)) == 0;
+	}
 	loaded->model = palloc(ml_model_struct_size());
-	if (memcmp(sha256, version->sha256, sizeof(sha256)) != 0 ||
-		ml_model_open(bytes, version->size, loaded->model, message) != ML_OK)
+	if (!sound || ml_model_open(bytes, version->size, loaded->model, message) != ML_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("version %d of model \"%s\" is corrupt", version->version, name),

@@ -59,7 +59,7 @@ mltrain_preprocess(Training *t)
 	MlRows		train = t->rows[ML_PART_TRAIN];
 
 	mltrain_begin_phase(t, "preprocess");
-	mlbase_check(ctx, ml_signature_fit(ctx, t->dataset, train, t->n_features, t->features,
+	mlbase_check(ctx, ml_signature_fit(ctx, t->dataset, train, t->label, t->n_features, t->features,
 									   t->learner->max_bins(t->params),
 									   (uint64_t) t->request->seed, &t->signature,
 									   &t->left_out, &t->n_left_out));

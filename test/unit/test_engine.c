@@ -194,7 +194,7 @@ train(const MlLearner *learner, int threads, bool reversed, void (*set) (void *p
 	ml_params_init(learner, t->params);
 	if (set)
 		set(t->params);
-	try(t, ml_signature_fit(ctx, t->dataset, t->rows[ML_PART_TRAIN], 5, columns,
+	try(t, ml_signature_fit(ctx, t->dataset, t->rows[ML_PART_TRAIN], t->label, 5, columns,
 							learner->max_bins(t->params), 42, &t->signature, &left_out, &n_left_out));
 	CHECK(n_left_out == 1 && left_out[0].column == 4 && left_out[0].reason == ML_LEFT_OUT_CONSTANT,
 		  "%s, %d threads: the constant column is left out", learner->name, threads);

@@ -178,6 +178,14 @@ extern void ml_report_progress(MlContext *ctx, const char *phase,
 							   double done, double total, double metric);
 
 /*
+ * Should a running task leave off?  For tasks that may take longer than 20 ms:
+ * asked from within them, with their thread number.  Thread 0 asks the caller's
+ * callback; the others learn what it said.  A task that leaves off returns with
+ * its result unfinished: ml_parallel_for then returns ML_ABORTED.
+ */
+extern bool ml_should_stop(MlContext *ctx, int thread);
+
+/*
  * Runs function for every task in 0 .. n_tasks-1 on the context's pool and
  * returns when all are done.  Tasks are claimed in rising order, one at a
  * time; a task should take well under 20 ms.  On abort the tasks not yet

@@ -293,16 +293,18 @@ typedef struct MlLeftOut
 /*
  * Learns the signature from the training rows: dictionaries, quantile bin
  * edges (at most max_bins bins; midpoints between neighbouring distinct values
- * where there are few enough, else cuts at equal weighted counts, taken from
- * an exact sort or, above 200,000 rows, from a deterministic sample of at
- * least that many), means and deviations, baseline counts.  columns lists the
+ * where there are few enough, else cuts at equal weights, taken from
+ * an exact sort or, above 400,000 rows of a class, from a deterministic sample
+ * of some 200,000), means and deviations, baseline counts.  label, by data set row, is 1 for the positive class: a rare
+ * one weighs more in the choice of edges, so that bins are fine where it lives.
+ * columns lists the
  * candidate columns of the data set.  Features whose parts are constant (e.g.
  * the hour of a date) are dropped one by one; a column without any is left
  * out and reported.  Errors: ML_BAD_DATA if nothing is left ("all features
  * are constant"), ML_OUT_OF_MEMORY, ML_ABORTED.
  */
 extern MlStatus ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows,
-								 size_t n_columns, const uint32_t *columns,
+								 const float *label, size_t n_columns, const uint32_t *columns,
 								 int max_bins, uint64_t seed,
 								 MlSignature **signature,
 								 MlLeftOut **left_out, size_t *n_left_out);

@@ -228,22 +228,15 @@ publish_job(MlThreadPool *pool, size_t n_tasks, MlTaskFunction function, void *a
 static MlStatus
 work_as_caller(MlContext *ctx, MlThreadPool *pool)
 {
-	MlStatus	status = ML_OK;
-
 	for (;;)
 	{
 		size_t		task;
 
-		if (status == ML_OK && ml_check_abort(ctx) != ML_OK)
-		{
-			status = ML_ABORTED;
-			atomic_store(&pool->aborted, true);
-		}
-		if (status != ML_OK)
-			return status;
+		if (ml_should_stop(ctx, 0))
+			return ML_ABORTED;
 		task = atomic_fetch_add_explicit(&pool->next_task, 1, memory_order_relaxed);
 		if (task >= pool->n_tasks)
-			return status;
+			return ML_OK;
 		pool->function(pool->arg, task, 0);
 	}
 }
@@ -273,13 +266,24 @@ wait_for_threads(MlContext *ctx, MlThreadPool *pool, MlStatus status)
 		if (atomic_load_explicit(&pool->busy, memory_order_acquire) > 0)
 			pthread_cond_timedwait(&pool->done, &pool->mutex, &until);
 		pthread_mutex_unlock(&pool->mutex);
-		if (status == ML_OK && ml_check_abort(ctx) != ML_OK)
-		{
+		if (status == ML_OK && ml_should_stop(ctx, 0))
 			status = ML_ABORTED;
-			atomic_store(&pool->aborted, true);
-		}
 	}
 	return status;
+}
+
+bool
+ml_should_stop(MlContext *ctx, int thread)
+{
+	MlThreadPool *pool = ctx->pool;
+
+	if (thread != 0)
+		return atomic_load_explicit(&pool->aborted, memory_order_relaxed);
+	if (ml_check_abort(ctx) == ML_OK)
+		return false;
+	if (pool)
+		atomic_store(&pool->aborted, true);
+	return true;
 }
 
 MlStatus
@@ -295,7 +299,7 @@ ml_parallel_for(MlContext *ctx, size_t n_tasks, MlTaskFunction function, void *a
 				return ML_ABORTED;
 			function(arg, task, 0);
 		}
-		return ML_OK;
+		return ml_check_abort(ctx);
 	}
 	publish_job(pool, n_tasks, function, arg);
 	return wait_for_threads(ctx, pool, work_as_caller(ctx, pool));

@@ -1,16 +1,20 @@
 /*-------------------------------------------------------------------------
  * quantiles.c
  *	  Bin edges: between all neighbouring distinct values where there are few,
- *	  else at equal counts, a value that alone fills a bin getting its own.
+ *	  else at equal weights, a value that fills a bin by itself ending one.
  *
  * The greedy rule is LightGBM's (Ke et al., "LightGBM: a highly efficient
  * gradient boosting decision tree", NIPS 2017, and its documentation of bin
- * construction).
+ * construction).  The weights are ours: where one row in a hundred is a fraud,
+ * bins of equal counts put most frauds of an amount into the last one or two.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
 
 #include "quantiles.h"
+
+#define POSITIVE_SHARE 0.15		/* of all weight, if the positives have less */
+#define LEAST_POSITIVES 24		/* in a bin of nothing else */
 
 static size_t
 capacity_for(size_t n)
@@ -23,12 +27,19 @@ bool
 ml_quantile_space(MlArena *arena, size_t n, MlQuantileSpace *space)
 {
 	size_t		capacity = capacity_for(n);
+	bool		enough = true;
 
-	space->keys = ml_arena_alloc_array(arena, capacity, sizeof(uint64_t));
-	space->spare = ml_arena_alloc_array(arena, capacity, sizeof(uint64_t));
-	space->distinct = ml_arena_alloc_array(arena, capacity, sizeof(double));
-	space->counts = ml_arena_alloc_array(arena, capacity, sizeof(uint32_t));
-	return space->keys && space->spare && space->distinct && space->counts;
+	for (int c = 0; c < 2; c++)
+	{
+		MlKeyList  *list = &space->of_class[c];
+
+		list->keys = ml_arena_alloc_array(arena, capacity, sizeof(uint64_t));
+		list->spare = ml_arena_alloc_array(arena, capacity, sizeof(uint64_t));
+		enough = enough && list->keys && list->spare;
+	}
+	space->distinct = ml_arena_alloc_array(arena, 2 * capacity, sizeof(double));
+	space->weight = ml_arena_alloc_array(arena, 2 * capacity, sizeof(double));
+	return enough && space->distinct && space->weight;
 }
 
 /* Bits whose unsigned order is the numbers' order; -0 counts as 0. */
@@ -52,56 +63,103 @@ value_of(uint64_t key)
 	return value;
 }
 
-/* Least significant digit radix sort; the result is in space->keys. */
+/* Least significant digit radix sort; the result is in list->keys. */
 static void
-sort_keys(MlQuantileSpace *space, size_t n)
+sort_keys(MlKeyList *list)
 {
 	uint64_t	all = ~UINT64_C(0);
 	uint64_t	any = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < list->n; i++)
 	{
-		all &= space->keys[i];
-		any |= space->keys[i];
+		all &= list->keys[i];
+		any |= list->keys[i];
 	}
 	for (int shift = 0; shift < 64; shift += 8)
 	{
 		size_t		start[257] = {0};
-		uint64_t   *from = space->keys;
-		uint64_t   *to = space->spare;
+		uint64_t   *from = list->keys;
+		uint64_t   *to = list->spare;
 
 		if ((((all ^ any) >> shift) & 0xFF) == 0)
 			continue;
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < list->n; i++)
 			start[((from[i] >> shift) & 0xFF) + 1]++;
 		for (int d = 0; d < 256; d++)
 			start[d + 1] += start[d];
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < list->n; i++)
 			to[start[(from[i] >> shift) & 0xFF]++] = from[i];
-		space->keys = to;
-		space->spare = from;
+		list->keys = to;
+		list->spare = from;
 	}
 }
 
-/* Takes all values, or a sample by a hash of their position. */
-static size_t
-take_values(MlQuantileSpace *space, const double *values, size_t n, uint64_t seed)
+/*
+ * Takes all values of each class, or a sample by a hash of their position, and
+ * gives them their weights.
+ */
+static void
+take_values(MlQuantileSpace *space, const double *values, const bool *positive, size_t n,
+			uint32_t max_bins, uint64_t seed)
 {
-	size_t		taken = 0;
-	uint64_t	limit = UINT64_MAX;
+	size_t		present[2] = {0, 0};
+	uint64_t	limit[2] = {UINT64_MAX, UINT64_MAX};
+	double		mass[2];
 
-	if (n > 2 * ML_QUANTILE_SAMPLE)
-		limit = (uint64_t) ((double) ML_QUANTILE_SAMPLE / (double) n * 0x1p64);
+	for (size_t i = 0; i < n; i++)
+		present[positive[i]] += values[i] == values[i];
+	for (int c = 0; c < 2; c++)
+	{
+		space->of_class[c].n = 0;
+		if (present[c] > 2 * ML_QUANTILE_SAMPLE)
+			limit[c] = (uint64_t) ((double) ML_QUANTILE_SAMPLE / (double) present[c] * 0x1p64);
+	}
 	for (size_t i = 0; i < n; i++)
 	{
+		MlKeyList  *list = &space->of_class[positive[i]];
+
 		if (values[i] != values[i])
 			continue;
-		if (limit != UINT64_MAX && ml_mix64(seed ^ i) >= limit)
+		if (limit[positive[i]] != UINT64_MAX && ml_mix64(seed ^ i) >= limit[positive[i]])
 			continue;
-		if (taken < capacity_for(n))
-			space->keys[taken++] = key_of(values[i]);
+		if (list->n < capacity_for(n))
+			list->keys[list->n++] = key_of(values[i]);
 	}
-	return taken;
+
+	mass[0] = (double) present[0];
+	mass[1] = mass[0] * POSITIVE_SHARE / (1 - POSITIVE_SHARE);
+	if (mass[1] > (double) present[1] * mass[0] / (LEAST_POSITIVES * (double) max_bins))
+		mass[1] = (double) present[1] * mass[0] / (LEAST_POSITIVES * (double) max_bins);
+	if (mass[1] < (double) present[1])
+		mass[1] = (double) present[1];
+	for (int c = 0; c < 2; c++)
+		space->of_class[c].weight = mass[c] / (double) space->of_class[c].n;
+}
+
+/* Merges the sorted classes into distinct values with their weights. */
+static size_t
+merge_classes(MlQuantileSpace *space)
+{
+	MlKeyList  *list = space->of_class;
+	size_t		at[2] = {0, 0};
+	uint64_t	last = 0;
+	size_t		n = 0;
+
+	while (at[0] < list[0].n || at[1] < list[1].n)
+	{
+		int			c = at[0] == list[0].n ||
+			(at[1] < list[1].n && list[1].keys[at[1]] < list[0].keys[at[0]]);
+		uint64_t	key = list[c].keys[at[c]++];
+
+		if (n == 0 || key != last)
+		{
+			space->distinct[n] = value_of(key);
+			space->weight[n++] = 0;
+			last = key;
+		}
+		space->weight[n - 1] += list[c].weight;
+	}
+	return n;
 }
 
 /* A number e with low <= e < high, half-way where that can be represented. */
@@ -113,69 +171,69 @@ between(double low, double high)
 	return middle >= low && middle < high ? middle : low;
 }
 
-uint32_t
-ml_quantile_edges(MlQuantileSpace *space, const double *values, size_t n,
-				  uint32_t max_bins, uint64_t seed, double *edges)
+/*
+ * Cuts n distinct values, more than max_bins, into bins of equal weight.  Heavy
+ * values fill bins of their own; the others share what is left.
+ */
+static uint32_t
+cut(const double *distinct, const double *weight, size_t n, uint32_t max_bins, double *edges)
 {
-	size_t		taken = take_values(space, values, n, seed);
-	size_t		n_distinct = 0;
 	uint32_t	n_edges = 0;
-	size_t		rest;
 	uint32_t	rest_bins = max_bins;
+	double		total = 0;
+	double		rest;
+	double		heavy;
 	double		mean;
-	uint64_t	in_bin = 0;
+	double		in_bin = 0;
 
-	sort_keys(space, taken);
-	for (size_t i = 0; i < taken; i++)
+	for (size_t i = 0; i < n; i++)
+		total += weight[i];
+	heavy = total / max_bins;
+	rest = total;
+	for (size_t i = 0; i < n; i++)
 	{
-		if (i == 0 || space->keys[i] != space->keys[i - 1])
-		{
-			space->distinct[n_distinct] = value_of(space->keys[i]);
-			space->counts[n_distinct++] = 0;
-		}
-		space->counts[n_distinct - 1]++;
-	}
-	if (n_distinct <= max_bins)
-	{
-		for (size_t i = 1; i < n_distinct; i++)
-			edges[n_edges++] = between(space->distinct[i - 1], space->distinct[i]);
-		return n_edges + 1;
-	}
-
-	/* heavy values fill bins of their own; the others share what is left */
-	mean = (double) taken / max_bins;
-	rest = taken;
-	for (size_t i = 0; i < n_distinct; i++)
-	{
-		if (space->counts[i] >= mean)
+		if (weight[i] >= heavy)
 		{
 			rest_bins--;
-			rest -= space->counts[i];
+			rest -= weight[i];
 		}
 	}
+	mean = rest_bins > 0 ? rest / rest_bins : total;
+	for (size_t i = 0; i + 1 < n && n_edges + 1 < max_bins; i++)
 	{
-		double		heavy = mean;
+		bool		is_heavy = weight[i] >= heavy;
+		bool		next_is_heavy = weight[i + 1] >= heavy;
 
-		mean = rest_bins > 0 ? (double) rest / rest_bins : (double) taken;
-		for (size_t i = 0; i + 1 < n_distinct && n_edges + 1 < max_bins; i++)
+		if (!is_heavy)
+			rest -= weight[i];
+		in_bin += weight[i];
+		if (!is_heavy && in_bin < mean && !(next_is_heavy && in_bin >= mean / 2))
+			continue;
+		edges[n_edges++] = between(distinct[i], distinct[i + 1]);
+		in_bin = 0;
+		if (!is_heavy && rest_bins > 1)
 		{
-			bool		is_heavy = space->counts[i] >= heavy;
-			bool		next_is_heavy = space->counts[i + 1] >= heavy;
-
-			if (!is_heavy)
-				rest -= space->counts[i];
-			in_bin += space->counts[i];
-			if (!is_heavy && (double) in_bin < mean &&
-				!(next_is_heavy && (double) in_bin >= mean / 2))
-				continue;
-			edges[n_edges++] = between(space->distinct[i], space->distinct[i + 1]);
-			in_bin = 0;
-			if (!is_heavy && rest_bins > 1)
-			{
-				rest_bins--;
-				mean = (double) rest / rest_bins;
-			}
+			rest_bins--;
+			mean = rest / rest_bins;
 		}
 	}
+	return n_edges;
+}
+
+uint32_t
+ml_quantile_edges(MlQuantileSpace *space, const double *values, const bool *positive, size_t n,
+				  uint32_t max_bins, uint64_t seed, double *edges)
+{
+	size_t		n_distinct;
+	uint32_t	n_edges = 0;
+
+	take_values(space, values, positive, n, max_bins, seed);
+	sort_keys(&space->of_class[0]);
+	sort_keys(&space->of_class[1]);
+	n_distinct = merge_classes(space);
+	if (n_distinct > max_bins)
+		return cut(space->distinct, space->weight, n_distinct, max_bins, edges) + 1;
+	for (size_t i = 1; i < n_distinct; i++)
+		edges[n_edges++] = between(space->distinct[i - 1], space->distinct[i]);
 	return n_edges + 1;
 }

@@ -7,27 +7,37 @@
 
 #include "mlops/engine/data.h"
 
-/* Above this many values the edges come from a sample of this many. */
+/* Above twice as many values of a class its part comes from a sample of this many. */
 #define ML_QUANTILE_SAMPLE ((size_t) 200000)
+
+/* Values of one class as sortable bits. */
+typedef struct MlKeyList
+{
+	uint64_t   *keys;			/* [min(n, 2 * ML_QUANTILE_SAMPLE)] */
+	uint64_t   *spare;
+	size_t		n;
+	double		weight;			/* of each */
+} MlKeyList;
 
 /* Working memory of one thread. */
 typedef struct MlQuantileSpace
 {
-	uint64_t   *keys;			/* [min(n, 2 * ML_QUANTILE_SAMPLE)] */
-	uint64_t   *spare;
-	double	   *distinct;
-	uint32_t   *counts;
+	MlKeyList	of_class[2];	/* negatives, positives */
+	double	   *distinct;		/* of both, rising */
+	double	   *weight;			/* of all that have the distinct value */
 } MlQuantileSpace;
 
 /* Allocates it for n values; false when memory is exhausted. */
 extern bool ml_quantile_space(MlArena *arena, size_t n, MlQuantileSpace *space);
 
 /*
- * Edges of at most max_bins bins of the values (NaN is skipped).  Writes the
- * edges, rising, to edges [max_bins - 1] and returns the number of bins, at
- * least 1.
+ * Edges of at most max_bins bins of the values (NaN is skipped).  positive [n]
+ * says which values belong to the positive class: where it is rare it counts
+ * more, so that bins are fine where it lives.  Writes the edges, rising, to
+ * edges [max_bins - 1] and returns the number of bins, at least 1.
  */
-extern uint32_t ml_quantile_edges(MlQuantileSpace *space, const double *values, size_t n,
+extern uint32_t ml_quantile_edges(MlQuantileSpace *space, const double *values,
+								  const bool *positive, size_t n,
 								  uint32_t max_bins, uint64_t seed, double *edges);
 
 #endif							/* MLOPS_ENGINE_DATA_QUANTILES_H */

@@ -29,8 +29,10 @@ typedef struct Candidate
 
 typedef struct Fit
 {
+	MlContext  *ctx;
 	const MlDataset *dataset;
 	MlRows		rows;
+	bool	   *positive;		/* [rows] */
 	uint32_t	max_bins;
 	uint64_t	seed;
 	Candidate  *candidates;
@@ -90,9 +92,13 @@ fit_number(void *arg, size_t task, int thread)
 
 	for (size_t i = 0; i < n; i++)
 		values[i] = ml_feature_number(feature->part, ml_column_number(column, fit->rows.row[i]));
+	if (ml_should_stop(fit->ctx, thread))
+		return;
 	describe(feature, values, n);
-	feature->n_bins = ml_quantile_edges(&fit->space[thread], values, n, fit->max_bins, fit->seed,
-										candidate->edges);
+	feature->n_bins = ml_quantile_edges(&fit->space[thread], values, fit->positive, n, fit->max_bins,
+										fit->seed, candidate->edges);
+	if (ml_should_stop(fit->ctx, thread))
+		return;
 	for (size_t i = 0; i < n; i++)
 		candidate->counts[ml_bin_number(candidate->edges, feature->n_bins - 1, values[i])]++;
 	feature->edges = candidate->edges;
@@ -253,7 +259,7 @@ add_number(MlContext *ctx, Fit *fit, uint32_t column, MlFeaturePart part, size_t
 
 /* Fits all numeric candidates in parallel. */
 static MlStatus
-fit_numbers(MlContext *ctx, Fit *fit, size_t n_numeric)
+fit_numbers(MlContext *ctx, Fit *fit, const float *label, size_t n_numeric)
 {
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	int			n_threads = ml_pool_size(ctx->pool);
@@ -261,8 +267,11 @@ fit_numbers(MlContext *ctx, Fit *fit, size_t n_numeric)
 
 	fit->values = ml_arena_alloc_array(ctx->arena, n_threads, sizeof(double *));
 	fit->space = ml_arena_alloc_array(ctx->arena, n_threads, sizeof(MlQuantileSpace));
-	if (fit->values == NULL || fit->space == NULL)
+	fit->positive = ml_arena_alloc_array(ctx->arena, fit->rows.n, sizeof(bool));
+	if (fit->values == NULL || fit->space == NULL || fit->positive == NULL)
 		return ml_fail_memory(ctx);
+	for (size_t i = 0; i < fit->rows.n; i++)
+		fit->positive[i] = label[fit->rows.row[i]] == 1;
 	for (int t = 0; t < n_threads; t++)
 	{
 		fit->values[t] = ml_arena_alloc_array(ctx->arena, fit->rows.n, sizeof(double));
@@ -297,7 +306,7 @@ keep_features(const Fit *fit, size_t first, size_t end, MlSignature *signature)
 }
 
 MlStatus
-ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows,
+ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows, const float *label,
 				 size_t n_columns, const uint32_t *columns, int max_bins, uint64_t seed,
 				 MlSignature **result, MlLeftOut **left_out_result, size_t *n_left_out)
 {
@@ -305,7 +314,7 @@ ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows,
 	MlLeftOut  *left_out = ml_arena_alloc_zeroed(ctx->arena, n_columns, sizeof(MlLeftOut));
 	uint32_t   *input_column = ml_arena_alloc_array(ctx->arena, n_columns, sizeof(uint32_t));
 	size_t	   *first = ml_arena_alloc_array(ctx->arena, n_columns + 1, sizeof(size_t));
-	Fit			fit = {dataset, rows, (uint32_t) max_bins, seed};
+	Fit			fit = {.ctx = ctx, .dataset = dataset, .rows = rows, .max_bins = (uint32_t) max_bins, .seed = seed};
 	size_t		n_numeric = 0;
 	MlStatus	status = ML_OK;
 
@@ -335,7 +344,7 @@ ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows,
 	}
 	first[n_columns] = fit.n_candidates;
 	if (status == ML_OK)
-		status = fit_numbers(ctx, &fit, n_numeric);
+		status = fit_numbers(ctx, &fit, label, n_numeric);
 
 	/* inputs in the order of columns */
 	for (size_t i = 0; status == ML_OK && i < n_columns; i++)

@@ -23,11 +23,11 @@ sortable(double value)
 }
 
 /*
- * One stable pass of least significant digit radix sort for each 16 bits that
+ * One stable pass of least significant digit radix sort for each 8 bits that
  * differ.  rows and spare [n]; the result is in *rows.
  */
-static void
-radix_sort(uint32_t **rows, uint32_t **spare, const uint64_t *key, size_t n)
+static MlStatus
+radix_sort(MlContext *ctx, uint32_t **rows, uint32_t **spare, const uint64_t *key, size_t n)
 {
 	uint64_t	all = ~UINT64_C(0);
 	uint64_t	any = 0;
@@ -45,6 +45,8 @@ radix_sort(uint32_t **rows, uint32_t **spare, const uint64_t *key, size_t n)
 
 		if ((((all ^ any) >> shift) & 0xFF) == 0)
 			continue;			/* all keys have the same digit */
+		if (ml_check_abort(ctx) != ML_OK)
+			return ML_ABORTED;
 		for (size_t i = 0; i < n; i++)
 			start[((key[i] >> shift) & 0xFF) + 1]++;
 		for (int d = 0; d < 256; d++)
@@ -54,6 +56,7 @@ radix_sort(uint32_t **rows, uint32_t **spare, const uint64_t *key, size_t n)
 		*rows = to;
 		*spare = from;
 	}
+	return ML_OK;
 }
 
 MlStatus
@@ -66,6 +69,7 @@ ml_order_rows(MlContext *ctx, const MlDataset *dataset, int time_column, int key
 	uint32_t   *rows = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
 	uint32_t   *spare = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
 	uint64_t   *key = ml_arena_alloc_array(ctx->arena, n, sizeof(uint64_t));
+	MlStatus	status = ML_OK;
 
 	if (result == NULL || rows == NULL || spare == NULL || key == NULL)
 		return ml_fail_memory(ctx);
@@ -76,20 +80,18 @@ ml_order_rows(MlContext *ctx, const MlDataset *dataset, int time_column, int key
 	{
 		for (size_t i = 0; i < n; i++)
 			key[i] = ml_column_hash(&dataset->columns[key_column], i);
-		radix_sort(&rows, &spare, key, n);
+		status = radix_sort(ctx, &rows, &spare, key, n);
 	}
-	if (ml_check_abort(ctx) != ML_OK)
-		return ML_ABORTED;
-	if (time_column >= 0)
+	if (status == ML_OK && time_column >= 0)
 	{
 		for (size_t i = 0; i < n; i++)
 			key[i] = sortable(ml_column_number(&dataset->columns[time_column], i));
-		radix_sort(&rows, &spare, key, n);
+		status = radix_sort(ctx, &rows, &spare, key, n);
 	}
 	memcpy(result, rows, n * sizeof(uint32_t));
 	ml_arena_release(ctx->arena, mark);
 	*order = result;
-	return ML_OK;
+	return status;
 }
 
 /* ---------------------------------------------------------------- splits */
@@ -173,8 +175,8 @@ ml_split_at_times(MlContext *ctx, const MlDataset *dataset, int time_column, con
  * of its position in the canonical order, so it does not depend on how the
  * table was read.
  */
-static void
-split_class(const MlDataset *dataset, const uint32_t *order, const float *label, float class,
+static MlStatus
+split_class(MlContext *ctx, const MlDataset *dataset, const uint32_t *order, const float *label, float class,
 			double validation, double test, uint64_t seed, uint32_t **rows, uint32_t **spare,
 			uint64_t *key, uint8_t *part)
 {
@@ -190,7 +192,8 @@ split_class(const MlDataset *dataset, const uint32_t *order, const float *label,
 		(*rows)[n] = (uint32_t) n;
 		n++;
 	}
-	radix_sort(rows, spare, key, n);
+	if (radix_sort(ctx, rows, spare, key, n) != ML_OK)
+		return ML_ABORTED;
 	n_test = (size_t) floor(test * (double) n + 0.5);
 	n_validation = (size_t) floor(validation * (double) n + 0.5);
 
@@ -204,6 +207,7 @@ split_class(const MlDataset *dataset, const uint32_t *order, const float *label,
 		if (label[order[i]] == class)
 			part[order[i]] = (uint8_t) key[n++];
 	}
+	return ML_OK;
 }
 
 MlStatus
@@ -217,13 +221,16 @@ ml_split_stratified(MlContext *ctx, const MlDataset *dataset, const uint32_t *or
 	uint32_t   *spare = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
 	uint64_t   *key = ml_arena_alloc_array(ctx->arena, n, sizeof(uint64_t));
 
+	MlStatus	status;
+
 	if (rows == NULL || spare == NULL || key == NULL)
 		return ml_fail_memory(ctx);
 	memset(part, ML_PART_NONE, n);
-	split_class(dataset, order, label, 0, validation, test, seed, &rows, &spare, key, part);
-	split_class(dataset, order, label, 1, validation, test, seed, &rows, &spare, key, part);
+	status = split_class(ctx, dataset, order, label, 0, validation, test, seed, &rows, &spare, key, part);
+	if (status == ML_OK)
+		status = split_class(ctx, dataset, order, label, 1, validation, test, seed, &rows, &spare, key, part);
 	ml_arena_release(ctx->arena, mark);
-	return ML_OK;
+	return status;
 }
 
 MlStatus

@@ -103,8 +103,7 @@ add_group(void *arg, size_t group, int thread)
 		size_t		first = tile * DESIGN_TILE_ROWS;
 		size_t		n = n_rows - first < DESIGN_TILE_ROWS ? n_rows - first : DESIGN_TILE_ROWS;
 
-		/* the main thread may look whether to stop; the caller looks again */
-		if (thread == 0 && ml_check_abort(o->ctx) != ML_OK)
+		if (ml_should_stop(o->ctx, thread))
 			return;
 		add_tile(o, first, n, o->tiles + thread * DESIGN_TILE_ROWS * o->n,
 				 o->rows + thread * 3 * DESIGN_TILE_ROWS, sums);
@@ -121,8 +120,6 @@ objective_evaluate(Objective *o, const double *w, double *value, double *gradien
 	o->w = w;
 	o->with_hessian = hessian != NULL;
 	status = ml_parallel_for(o->ctx, o->n_groups, add_group, o);
-	if (status == ML_OK)
-		status = ml_check_abort(o->ctx);
 	if (status != ML_OK)
 		return status;
 	*value = 0;
