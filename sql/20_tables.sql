@@ -187,23 +187,33 @@ CREATE TABLE mlops_catalog.deployment (
 	deployment_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT deployment_pkey PRIMARY KEY,
 	model_id bigint NOT NULL CONSTRAINT deployment_model_id_fkey REFERENCES mlops_catalog.model,
 	version_id bigint NOT NULL CONSTRAINT deployment_version_id_fkey REFERENCES mlops_catalog.model_version,
-	action text NOT NULL CONSTRAINT deployment_action_check CHECK (action IN ('deploy', 'rollback')),
-	strategy text NOT NULL CONSTRAINT deployment_strategy_check CHECK (strategy IN ('direct')),
+	action text NOT NULL CONSTRAINT deployment_action_check
+		CHECK (action IN ('deploy', 'ramp', 'allocate', 'promote', 'pause', 'resume', 'abort', 'rollback')),
+	strategy text NOT NULL CONSTRAINT deployment_strategy_check
+		CHECK (strategy IN ('direct', 'canary', 'ab', 'shadow', 'champion_challenger', 'segment', 'bandit')),
 	threshold float8,
 	note text,
 	deployed_by regrole NOT NULL,
-	deployed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+	deployed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	key name,
+	guard jsonb NOT NULL DEFAULT '{}',
+	ramp jsonb NOT NULL DEFAULT '[]',
+	routes jsonb NOT NULL DEFAULT '[]'
 );
-COMMENT ON TABLE mlops_catalog.deployment IS 'Every deployment and rollback there was; rows are only added';
+COMMENT ON TABLE mlops_catalog.deployment IS 'Every change of what answers for a model; rows are only added';
 COMMENT ON COLUMN mlops_catalog.deployment.deployment_id IS 'Identity, rising in time';
 COMMENT ON COLUMN mlops_catalog.deployment.model_id IS 'Model';
-COMMENT ON COLUMN mlops_catalog.deployment.version_id IS 'Version that went live';
-COMMENT ON COLUMN mlops_catalog.deployment.action IS 'deploy or rollback';
+COMMENT ON COLUMN mlops_catalog.deployment.version_id IS 'Version it was about';
+COMMENT ON COLUMN mlops_catalog.deployment.action IS 'deploy, ramp (next step), allocate (new shares of a bandit), promote, pause, resume, abort or rollback';
 COMMENT ON COLUMN mlops_catalog.deployment.strategy IS 'How traffic was moved';
 COMMENT ON COLUMN mlops_catalog.deployment.threshold IS 'Threshold in place of the version''s own, NULL: its own';
 COMMENT ON COLUMN mlops_catalog.deployment.note IS 'Why';
 COMMENT ON COLUMN mlops_catalog.deployment.deployed_by IS 'Who';
 COMMENT ON COLUMN mlops_catalog.deployment.deployed_at IS 'When';
+COMMENT ON COLUMN mlops_catalog.deployment.key IS 'Column whose hash chooses the variant';
+COMMENT ON COLUMN mlops_catalog.deployment.guard IS 'What must hold while it runs; see mlops.deploy';
+COMMENT ON COLUMN mlops_catalog.deployment.ramp IS 'Steps of its traffic: percent, wait and guard of each';
+COMMENT ON COLUMN mlops_catalog.deployment.routes IS 'What answered from then on: variant, version, kind, percent, threshold and rule';
 CREATE INDEX deployment_model_id_idx ON mlops_catalog.deployment (model_id, deployment_id);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.deployment', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.deployment_deployment_id_seq', '');
@@ -212,18 +222,27 @@ CREATE TABLE mlops_catalog.deployment_route (
 	model_id bigint NOT NULL CONSTRAINT deployment_route_model_id_fkey REFERENCES mlops_catalog.model,
 	variant text NOT NULL,
 	version_id bigint NOT NULL CONSTRAINT deployment_route_version_id_fkey REFERENCES mlops_catalog.model_version,
-	percent float8 NOT NULL,
+	percent float8 NOT NULL CONSTRAINT deployment_route_percent_check CHECK (percent BETWEEN 0 AND 100),
 	threshold float8,
 	deployment_id bigint NOT NULL CONSTRAINT deployment_route_deployment_id_fkey REFERENCES mlops_catalog.deployment,
-	CONSTRAINT deployment_route_pkey PRIMARY KEY (model_id, variant)
+	kind text NOT NULL DEFAULT 'share' CONSTRAINT deployment_route_kind_check CHECK (kind IN ('segment', 'share', 'shadow')),
+	"position" int NOT NULL DEFAULT 0,
+	key name,
+	rule jsonb,
+	CONSTRAINT deployment_route_pkey PRIMARY KEY (model_id, variant),
+	CONSTRAINT deployment_route_rule_check CHECK ((kind OPERATOR(pg_catalog.=) 'segment') OPERATOR(pg_catalog.=) (rule IS NOT NULL))
 );
 COMMENT ON TABLE mlops_catalog.deployment_route IS 'Where scores come from now';
 COMMENT ON COLUMN mlops_catalog.deployment_route.model_id IS 'Model';
-COMMENT ON COLUMN mlops_catalog.deployment_route.variant IS 'Name of the variant; primary for a direct deployment';
+COMMENT ON COLUMN mlops_catalog.deployment_route.variant IS 'Name of the variant; primary for what answers when nothing else does';
 COMMENT ON COLUMN mlops_catalog.deployment_route.version_id IS 'Version that answers';
-COMMENT ON COLUMN mlops_catalog.deployment_route.percent IS 'Share of traffic, in percent';
+COMMENT ON COLUMN mlops_catalog.deployment_route.percent IS 'Share of traffic, in percent; 0 for segments and shadows';
 COMMENT ON COLUMN mlops_catalog.deployment_route.threshold IS 'Threshold in place of the version''s own, NULL: its own';
 COMMENT ON COLUMN mlops_catalog.deployment_route.deployment_id IS 'Deployment that put it there';
+COMMENT ON COLUMN mlops_catalog.deployment_route.kind IS 'segment: rows that fit the rule; share: of all others, by a hash of the key; shadow: scored and logged, never returned';
+COMMENT ON COLUMN mlops_catalog.deployment_route.position IS 'Order in which rules are tried and shares are laid out';
+COMMENT ON COLUMN mlops_catalog.deployment_route.key IS 'Column whose hash chooses the share, and that decisions are logged with';
+COMMENT ON COLUMN mlops_catalog.deployment_route.rule IS 'Columns and the value, or list of values, that each must have';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.deployment_route', '');
 
 -- Any change to these tables, by our functions or by hand, drops what sessions

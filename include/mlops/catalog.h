@@ -14,6 +14,8 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
 
 /* ---------------------------------------------------------------- reads */
 
@@ -35,12 +37,26 @@ typedef struct MlCatalogVersion
 	char	   *positive;		/* NULL: boolean or 0/1; in the caller's context */
 } MlCatalogVersion;
 
+/* What part of a model's traffic a variant answers. */
+typedef enum MlRouteKind
+{
+	ML_ROUTE_SEGMENT,			/* rows that fit its rule */
+	ML_ROUTE_SHARE,				/* a share of the rest, by a hash of the key */
+	ML_ROUTE_SHADOW				/* none: its scores are logged, never returned */
+} MlRouteKind;
+
 typedef struct MlCatalogRoute
 {
+	char	   *variant;
 	int64		version_id;
+	double		percent;		/* ML_ROUTE_SHARE */
 	bool		has_threshold;
 	double		threshold;
-	char	   *variant;
+	int64		deployment_id;
+	MlRouteKind kind;
+	int32		position;		/* order within its kind */
+	char	   *key;			/* column whose hash chooses the share, NULL: none */
+	Jsonb	   *rule;			/* ML_ROUTE_SEGMENT */
 } MlCatalogRoute;
 
 /* OID of a catalog table; an error with a hint if the extension is not there. */
@@ -53,7 +69,10 @@ extern Oid	mlcat_owner(void);
 extern bool mlcat_model_by_name(const char *name, MlCatalogModel *model);
 extern bool mlcat_version_by_number(int64 model_id, int32 version, MlCatalogVersion *out);
 extern bool mlcat_version_by_id(int64 version_id, MlCatalogVersion *out);
-extern bool mlcat_primary_route(int64 model_id, MlCatalogRoute *route);
+
+/* The variants that answer for a model now: a List of MlCatalogRoute *, in
+ * order of kind and position. */
+extern List *mlcat_routes(int64 model_id);
 
 /* A privilege on a model that a role was given. */
 typedef struct MlCatalogGrant

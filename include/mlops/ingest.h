@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "pgtime.h"
 
@@ -73,6 +74,31 @@ extern uint64_t mling_hash(const MlConverter *converter, Datum value);
 
 /* Raises the error for an infinite value of the named column. */
 extern void mling_refuse_infinite(const char *column) pg_attribute_noreturn();
+
+/* ---------------------------------------------------------------- keys */
+
+#define ML_KEY_DIGITS 24
+
+/* How the bytes of a key column are had; belongs to one call site. */
+typedef struct MlKeyReader
+{
+	MlConverter converter;
+	FmgrInfo	output;			/* ML_FROM_NUMERIC, ML_FROM_OUTPUT */
+	char		digits[ML_KEY_DIGITS];	/* an integer's text */
+} MlKeyReader;
+
+/*
+ * Prepares reading keys of a type: integers, numeric, text, enum, uuid and the
+ * like.  False for types whose text depends on settings (times, floating point)
+ * or that cannot be a feature either.
+ */
+extern bool mling_key_reader(Oid type, MlKeyReader *reader);
+
+/*
+ * Bytes of a key: its text.  They point into value, into reader (until the next
+ * call), or into memory of the current context.
+ */
+extern const char *mling_key_bytes(MlKeyReader *reader, Datum value, size_t *size);
 
 /* ---------------------------------------------------------------- sources */
 

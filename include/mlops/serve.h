@@ -42,16 +42,18 @@ typedef struct MlServedModel
 } MlServedModel;
 
 /*
- * What a model reference ("fraud", "fraud/3") stands for now.  The user's
- * right to it is checked.  The model is pinned until the current memory
- * context is reset.  Errors: no such model, version or deployment; no right;
+ * What a model reference ("fraud", "fraud/3") stands for now; of several
+ * variants the one that takes what no other does.  The user's right to it is
+ * checked.  The model is pinned until the current memory context is reset.  Errors: no such model, version or deployment; no right;
  * corrupt bytes.
  */
 typedef struct MlResolved
 {
 	MlServedModel *served;
+	int64		version_id;
 	double		threshold;
-	const char *variant;		/* "primary", or NULL for a named version */
+	const char *variant;		/* "primary", ...; NULL for a named version */
+	int64		deployment_id;	/* that put it there, 0 for a named version */
 } MlResolved;
 
 extern void mlserve_resolve(const char *reference, MlAction action, MlResolved *resolved);
@@ -59,6 +61,9 @@ extern void mlserve_resolve(const char *reference, MlAction action, MlResolved *
 /* The same for a version given by number, whatever is deployed. */
 extern void mlserve_resolve_version(const char *model, int version, MlAction action,
 									MlResolved *resolved);
+
+/* What a model reference stands for: its variants and how one is chosen. */
+typedef struct MlRoute MlRoute;
 
 /* ---------------------------------------------------------------- rows */
 
@@ -95,8 +100,14 @@ typedef struct MlScorer MlScorer;
  */
 extern MlScorer *mlserve_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type);
 
-/* Scores a composite or jsonb value of the given type. */
+/*
+ * Scores a composite or jsonb value of the given type, by the variant that the
+ * row's key and columns choose.
+ */
 extern double mlserve_score_datum(MlScorer *scorer, Oid type, Datum features);
+
+/* As above; key (may be NULL) chooses for rows without a key column. */
+extern double mlserve_decide_datum(MlScorer *scorer, Oid type, Datum features, const text *key);
 
 /* Scores a row given as a tuple. */
 extern double mlserve_score_tuple(MlScorer *scorer, HeapTuple tuple, TupleDesc desc);
@@ -105,7 +116,20 @@ extern double mlserve_score_tuple(MlScorer *scorer, HeapTuple tuple, TupleDesc d
 extern double mlserve_score_values(MlScorer *scorer, TupleDesc desc,
 								   const Datum *datums, const bool *nulls);
 
+/* The variant that scored the last row. */
 extern const MlResolved *mlserve_scorer_resolved(const MlScorer *scorer);
+
+/*
+ * Variants that are scored beside the one that answers: their number, and the
+ * score of one of them for the row that was just scored.
+ */
+extern int	mlserve_n_shadows(const MlScorer *scorer);
+extern double mlserve_score_shadow(MlScorer *scorer, int shadow, Oid type, Datum features,
+								   const MlResolved **resolved);
+
+/* Text of the last row's key column, NULL if there is none; in the current
+ * memory context. */
+extern text *mlserve_row_key(MlScorer *scorer, Oid type, Datum features);
 
 /* ---------------------------------------------------------------- evaluation */
 

@@ -58,8 +58,8 @@ mlops_predict(PG_FUNCTION_ARGS)
 {
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
 	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, type);
-	const MlResolved *resolved = mlserve_scorer_resolved(scorer);
 	double		score = mlserve_score_datum(scorer, type, PG_GETARG_DATUM(1));
+	const MlResolved *resolved = mlserve_scorer_resolved(scorer);
 	TupleDesc	desc;
 	Datum		values[5];
 	bool		nulls[5] = {false};
@@ -93,7 +93,6 @@ score_slot(TupleTableSlot *slot, void *arg)
 {
 	TableScorer *table = (TableScorer *) arg;
 	MemoryContext caller = MemoryContextSwitchTo(table->row_context);
-	double		threshold = mlserve_scorer_resolved(table->scorer)->threshold;
 	double		score;
 	Datum		values[3];
 	bool		nulls[3] = {false};
@@ -105,7 +104,7 @@ score_slot(TupleTableSlot *slot, void *arg)
 		values[0] = CStringGetTextDatum(OidOutputFunctionCall(table->key_output,
 															  slot->tts_values[table->key]));
 	values[1] = Float8GetDatum(score);
-	values[2] = BoolGetDatum(score >= threshold);
+	values[2] = BoolGetDatum(score >= mlserve_scorer_resolved(table->scorer)->threshold);
 	tuplestore_putvalues(table->result->setResult, table->result->setDesc, values, nulls);
 	MemoryContextSwitchTo(caller);
 	if ((++table->n_rows & 1023) == 0)

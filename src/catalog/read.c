@@ -42,7 +42,13 @@
 #define ROUTE_MODEL_ID 1
 #define ROUTE_VARIANT 2
 #define ROUTE_VERSION_ID 3
+#define ROUTE_PERCENT 4
 #define ROUTE_THRESHOLD 5
+#define ROUTE_DEPLOYMENT_ID 6
+#define ROUTE_KIND 7
+#define ROUTE_POSITION 8
+#define ROUTE_KEY 9
+#define ROUTE_RULE 10
 
 /* mlops_catalog.model_grant */
 #define GRANT_MODEL_ID 1
@@ -191,30 +197,70 @@ mlcat_version_by_id(int64 version_id, MlCatalogVersion *out)
 	return tuple != NULL;
 }
 
-bool
-mlcat_primary_route(int64 model_id, MlCatalogRoute *route)
+static MlRouteKind
+route_kind(const char *name)
 {
+	if (strcmp(name, "segment") == 0)
+		return ML_ROUTE_SEGMENT;
+	if (strcmp(name, "share") == 0)
+		return ML_ROUTE_SHARE;
+	if (strcmp(name, "shadow") == 0)
+		return ML_ROUTE_SHADOW;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("unrecognized kind of route \"%s\"", name)));
+}
+
+static MlCatalogRoute *
+copy_route(Lookup *lookup, HeapTuple tuple)
+{
+	MlCatalogRoute *route = palloc0(sizeof(MlCatalogRoute));
+	bool		isnull;
+	Datum		value;
+
+	route->variant = TextDatumGetCString(column_value(lookup, tuple, ROUTE_VARIANT, &isnull));
+	route->version_id = DatumGetInt64(column_value(lookup, tuple, ROUTE_VERSION_ID, &isnull));
+	route->percent = DatumGetFloat8(column_value(lookup, tuple, ROUTE_PERCENT, &isnull));
+	value = column_value(lookup, tuple, ROUTE_THRESHOLD, &isnull);
+	route->has_threshold = !isnull;
+	route->threshold = isnull ? 0 : DatumGetFloat8(value);
+	route->deployment_id = DatumGetInt64(column_value(lookup, tuple, ROUTE_DEPLOYMENT_ID, &isnull));
+	route->kind = route_kind(TextDatumGetCString(column_value(lookup, tuple, ROUTE_KIND, &isnull)));
+	route->position = DatumGetInt32(column_value(lookup, tuple, ROUTE_POSITION, &isnull));
+	value = column_value(lookup, tuple, ROUTE_KEY, &isnull);
+	route->key = isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
+	value = column_value(lookup, tuple, ROUTE_RULE, &isnull);
+	route->rule = isnull ? NULL : DatumGetJsonbPCopy(value);
+	return route;
+}
+
+static int
+compare_routes(const ListCell *a, const ListCell *b)
+{
+	const MlCatalogRoute *x = (const MlCatalogRoute *) lfirst(a);
+	const MlCatalogRoute *y = (const MlCatalogRoute *) lfirst(b);
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->position != y->position)
+		return x->position < y->position ? -1 : 1;
+	return strcmp(x->variant, y->variant);
+}
+
+List *
+mlcat_routes(int64 model_id)
+{
+	List	   *routes = NIL;
 	Lookup		lookup;
 	HeapTuple	tuple;
-	bool		isnull;
 
 	key_int64(&lookup.keys[0], ROUTE_MODEL_ID, model_id);
-	ScanKeyInit(&lookup.keys[1], ROUTE_VARIANT, BTEqualStrategyNumber, F_TEXTEQ,
-				CStringGetTextDatum("primary"));
-	lookup.keys[1].sk_collation = DEFAULT_COLLATION_OID;
-	lookup_begin(&lookup, "deployment_route", "deployment_route_pkey", 2);
-	tuple = systable_getnext(lookup.scan);
-	if (tuple)
-	{
-		Datum		threshold = column_value(&lookup, tuple, ROUTE_THRESHOLD, &isnull);
-
-		route->has_threshold = !isnull;
-		route->threshold = isnull ? 0 : DatumGetFloat8(threshold);
-		route->version_id = DatumGetInt64(column_value(&lookup, tuple, ROUTE_VERSION_ID, &isnull));
-		route->variant = TextDatumGetCString(column_value(&lookup, tuple, ROUTE_VARIANT, &isnull));
-	}
+	lookup_begin(&lookup, "deployment_route", "deployment_route_pkey", 1);
+	while ((tuple = systable_getnext(lookup.scan)) != NULL)
+		routes = lappend(routes, copy_route(&lookup, tuple));
 	lookup_end(&lookup);
-	return tuple != NULL;
+	list_sort(routes, compare_routes);
+	return routes;
 }
 
 List *

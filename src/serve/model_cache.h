@@ -14,11 +14,11 @@ extern MlServedModel *mlserve_cached_model(const char *name, const MlCatalogVers
 extern bool mlserve_is_cached(const MlServedModel *model, int64 version_id);
 
 /*
- * mlserve_resolve (version 0) and mlserve_resolve_version without the pin:
- * the caller pins the model as long as it needs it.
+ * The route of a reference (version 0), or of a version given by number, in the
+ * current memory context; its models are pinned for the life of pinned_in.
  */
-extern void mlserve_find(const char *reference, int version, MlAction action,
-						 MlResolved *resolved);
+extern MlRoute *mlserve_find(const char *reference, int version, MlAction action,
+							 MemoryContext pinned_in);
 
 /* Keeps a model in the cache until context is reset or deleted. */
 extern void mlserve_pin(MlServedModel *model, MemoryContext context);

@@ -18,6 +18,7 @@
 #include "mlops/base.h"
 #include "mlops/registry.h"
 #include "serve/model_cache.h"
+#include "serve/route.h"
 
 MLOPS_FUNCTION(mlops_forget_routes);
 
@@ -78,8 +79,8 @@ mlops_forget_routes(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-static void
-find_version(const char *name, int number, MlAction action, MlResolved *resolved)
+static MlRoute *
+find_version(const char *name, int number, MlAction action, MemoryContext pinned_in)
 {
 	MlCatalogModel model;
 	MlCatalogVersion version;
@@ -88,66 +89,50 @@ find_version(const char *name, int number, MlAction action, MlResolved *resolved
 	model = mlreg_require(GetUserId(), name, action);
 	if (!mlcat_version_by_number(model.model_id, number, &version))
 		mlreg_no_such_version(name, number);
-	resolved->served = mlserve_cached_model(name, &version);
-	resolved->threshold = version.threshold;
-	resolved->variant = NULL;
+	return mlserve_version_route(name, &version, pinned_in);
 }
 
-static void
-find_deployed(const char *text, MlAction action, MlResolved *resolved)
+static MlRoute *
+find_reference(const char *text, MlAction action, MemoryContext pinned_in)
 {
 	MlModelReference reference;
 	MlCatalogModel model;
-	MlCatalogRoute route;
-	MlCatalogVersion version;
 
 	mlserve_watch_catalog();
 	mlreg_parse_reference(text, &reference);
 	if (reference.version > 0)
-	{
-		find_version(reference.name, reference.version, action, resolved);
-		return;
-	}
+		return find_version(reference.name, reference.version, action, pinned_in);
 	model = mlreg_require(GetUserId(), reference.name, action);
 	if (reference.alias)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("alias \"%s\" of model \"%s\" does not exist",
 						reference.alias, reference.name)));
-	if (!mlcat_primary_route(model.model_id, &route))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no version of model \"%s\" is deployed", reference.name),
-				 errhint("Run SELECT * FROM mlops.deploy('%s', version), "
-						 "or name a version as in \"%s/1\".", reference.name, reference.name)));
-	if (!mlcat_version_by_id(route.version_id, &version))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the deployed version of model \"%s\" is missing", reference.name)));
-	resolved->served = mlserve_cached_model(reference.name, &version);
-	resolved->threshold = route.has_threshold ? route.threshold : version.threshold;
-	resolved->variant = route.variant;
+	return mlserve_make_route(reference.name, model.model_id, pinned_in);
 }
 
-void
-mlserve_find(const char *reference, int version, MlAction action, MlResolved *resolved)
+MlRoute *
+mlserve_find(const char *reference, int version, MlAction action, MemoryContext pinned_in)
 {
-	if (version > 0)
-		find_version(reference, version, action, resolved);
-	else
-		find_deployed(reference, action, resolved);
+	return version > 0 ? find_version(reference, version, action, pinned_in)
+		: find_reference(reference, action, pinned_in);
+}
+
+/* The variant that takes what no other one does. */
+static void
+take_main_arm(const MlRoute *route, MlResolved *resolved)
+{
+	*resolved = route->arms[route->n_segments + route->n_shares - 1].resolved;
 }
 
 void
 mlserve_resolve_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {
-	find_version(name, number, action, resolved);
-	mlserve_pin(resolved->served, CurrentMemoryContext);
+	take_main_arm(find_version(name, number, action, CurrentMemoryContext), resolved);
 }
 
 void
 mlserve_resolve(const char *reference, MlAction action, MlResolved *resolved)
 {
-	find_deployed(reference, action, resolved);
-	mlserve_pin(resolved->served, CurrentMemoryContext);
+	take_main_arm(find_reference(reference, action, CurrentMemoryContext), resolved);
 }

@@ -27,26 +27,37 @@
 #include "utils/typcache.h"
 
 #include "serve/model_cache.h"
+#include "serve/route.h"
+
+/* What one variant needs to score rows. */
+typedef struct ArmScorer
+{
+	const MlResolved *resolved;
+	MlRowMap   *map;			/* NULL: not mapped to the scorer's row type yet */
+	MlValue    *values;			/* working memory of the model */
+	void	   *scratch;
+} ArmScorer;
 
 struct MlScorer
 {
 	MemoryContext context;		/* of what was resolved; reset when it changes */
-	MemoryContext pinned_in;	/* the call site whose life the model is pinned for */
-	int64		version_id;		/* of resolved.served */
+	MemoryContext pinned_in;	/* the call site whose life the models are pinned for */
 
 	/* what was resolved, and when that is still valid */
 	text	   *reference;
 	int			version;
 	uint64		generation;
 	Oid			user;
-	MlResolved	resolved;
-
-	/* working memory of the model */
-	MlValue    *values;
-	void	   *scratch;
+	MlRoute    *route;
+	int			n_arms;
+	ArmScorer  *arms;			/* one for each arm of the route */
+	bool		chooses;		/* is there more than one that may answer? */
+	ArmScorer  *chosen;			/* the one that scored the last row */
+	const text *given_key;		/* decide's, while it scores a row */
 
 	/* the row type mapped last */
-	MlRowMap   *map;
+	bool		mapped;
+	MlRouteMap *route_map;		/* NULL: not made yet */
 	TupleDesc	desc;			/* a copy */
 	Oid			row_type;
 	int32		row_typmod;
@@ -90,29 +101,45 @@ typedef struct SessionScorer
 
 static HTAB *session_scorers;
 
+/* Working memory of each variant. */
+static void
+prepare_arms(MlScorer *scorer)
+{
+	const MlRoute *route = scorer->route;
+
+	scorer->n_arms = route->n_segments + route->n_shares + route->n_shadows;
+	scorer->arms = palloc0(scorer->n_arms * sizeof(ArmScorer));
+	for (int i = 0; i < scorer->n_arms; i++)
+	{
+		ArmScorer  *arm = &scorer->arms[i];
+		const MlModel *model = route->arms[i].resolved.served->model;
+
+		arm->resolved = &route->arms[i].resolved;
+		arm->values = palloc(Max(ml_model_n_inputs(model), 1) * sizeof(MlValue));
+		arm->scratch = palloc(Max(ml_model_scratch_size(model), 1));
+	}
+	scorer->chooses = ML_ROUTE_CHOOSES(route);
+	scorer->chosen = &scorer->arms[route->n_segments + route->n_shares - 1];
+}
+
 static void
 resolve(MlScorer *scorer, text *reference, int version)
 {
 	MemoryContext caller;
 	char	   *name = text_to_cstring(reference);
-	size_t		n_inputs;
 
 	scorer->reference = NULL;	/* nothing is valid if this fails half-way */
-	scorer->map = NULL;
+	scorer->mapped = false;
+	scorer->route_map = NULL;
 	MemoryContextReset(scorer->context);
 	caller = MemoryContextSwitchTo(scorer->context);
 
 	/* messages that arrive while we read are for us to notice afterwards */
 	scorer->generation = mlserve_generation;
-	mlserve_find(name, version, ML_TO_SCORE, &scorer->resolved);
-	scorer->version_id = scorer->resolved.served->version_id;
-	mlserve_pin(scorer->resolved.served, scorer->pinned_in);
+	scorer->route = mlserve_find(name, version, ML_TO_SCORE, scorer->pinned_in);
 	scorer->user = GetUserId();
 	scorer->version = version;
-
-	n_inputs = ml_model_n_inputs(scorer->resolved.served->model);
-	scorer->values = palloc(Max(n_inputs, 1) * sizeof(MlValue));
-	scorer->scratch = palloc(Max(ml_model_scratch_size(scorer->resolved.served->model), 1));
+	prepare_arms(scorer);
 	scorer->reference = (text *) palloc(VARSIZE_ANY(reference));
 	memcpy(scorer->reference, reference, VARSIZE_ANY(reference));
 	MemoryContextSwitchTo(caller);
@@ -156,6 +183,24 @@ find_session_scorer(text *reference, int version, Oid row_type)
 	return entry ? &entry->scorer : NULL;
 }
 
+/*
+ * Keeps the scorer's models for the call site; false if one of them was dropped
+ * from the cache meanwhile.
+ */
+static bool
+pin_models(MlScorer *scorer)
+{
+	for (int i = 0; i < scorer->n_arms; i++)
+	{
+		const MlResolved *resolved = scorer->arms[i].resolved;
+
+		if (!mlserve_is_cached(resolved->served, resolved->version_id))
+			return false;
+		mlserve_pin(resolved->served, scorer->pinned_in);
+	}
+	return true;
+}
+
 /* Gives a call site its scorer. */
 static MlScorer *
 attach(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
@@ -169,10 +214,8 @@ attach(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
 												ALLOCSET_SMALL_SIZES);
 	}
 	scorer->pinned_in = flinfo->fn_mcxt;
-	if (scorer->reference && mlserve_is_cached(scorer->resolved.served, scorer->version_id))
-		mlserve_pin(scorer->resolved.served, flinfo->fn_mcxt);
-	else
-		scorer->reference = NULL;	/* the model was dropped meanwhile: resolve anew */
+	if (scorer->reference && !pin_models(scorer))
+		scorer->reference = NULL;	/* resolve anew */
 	flinfo->fn_extra = scorer;
 	return scorer;
 }
@@ -195,21 +238,24 @@ mlserve_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
 const MlResolved *
 mlserve_scorer_resolved(const MlScorer *scorer)
 {
-	return &scorer->resolved;
+	return scorer->chosen->resolved;
 }
 
-/* Remembers the map for a row type. */
+/* Remembers a row type; which of its columns are read is found by map_arm. */
 static void
 map_row_type(MlScorer *scorer, TupleDesc desc)
 {
 	MemoryContext caller = MemoryContextSwitchTo(scorer->context);
 
-	scorer->map = NULL;
+	scorer->mapped = false;
 	scorer->desc = CreateTupleDescCopy(desc);
 	scorer->datums = palloc(Max(desc->natts, 1) * sizeof(Datum));
 	scorer->nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
-	scorer->map = mlserve_map_row(scorer->resolved.served->model, scorer->desc);
+	scorer->route_map = mlserve_map_route(scorer->route, scorer->desc);
+	for (int i = 0; i < scorer->n_arms; i++)
+		scorer->arms[i].map = NULL;
 	MemoryContextSwitchTo(caller);
+	scorer->mapped = true;
 }
 
 /* Remembers the map for the row type of a composite value. */
@@ -230,24 +276,46 @@ map_composite(MlScorer *scorer, Oid type, int32 typmod)
 	}
 }
 
-static double
-score_filled(MlScorer *scorer, const Datum *datums, const bool *nulls)
+/* Maps a variant's inputs to the row type when it first answers. */
+static void
+map_arm(MlScorer *scorer, ArmScorer *arm)
 {
-	const MlModel *model = scorer->resolved.served->model;
+	MemoryContext caller = MemoryContextSwitchTo(scorer->context);
 
-	mlserve_fill_values(model, scorer->map, datums, nulls, scorer->values);
-	return ml_model_score(model, scorer->values, scorer->scratch);
+	arm->map = mlserve_map_row(arm->resolved->served->model, scorer->desc);
+	MemoryContextSwitchTo(caller);
 }
 
 static double
-score_composite(MlScorer *scorer, Datum features)
+score_arm(MlScorer *scorer, ArmScorer *arm, const Datum *datums, const bool *nulls)
+{
+	const MlModel *model = arm->resolved->served->model;
+
+	if (unlikely(arm->map == NULL))
+		map_arm(scorer, arm);
+	mlserve_fill_values(model, arm->map, datums, nulls, arm->values);
+	return ml_model_score(model, arm->values, arm->scratch);
+}
+
+static double
+score_filled(MlScorer *scorer, const Datum *datums, const bool *nulls)
+{
+	if (unlikely(scorer->chooses))
+		scorer->chosen = &scorer->arms[mlserve_choose_for_row(scorer->route, scorer->route_map,
+															  datums, nulls, scorer->given_key)];
+	return score_arm(scorer, scorer->chosen, datums, nulls);
+}
+
+/* Takes a composite value apart into the scorer's datums. */
+static void
+deform_composite(MlScorer *scorer, Datum features)
 {
 	HeapTupleHeader header = DatumGetHeapTupleHeader(features);
 	HeapTupleData tuple;
 	Oid			type = HeapTupleHeaderGetTypeId(header);
 	int32		typmod = HeapTupleHeaderGetTypMod(header);
 
-	if (scorer->map == NULL || scorer->row_type != type || scorer->row_typmod != typmod ||
+	if (!scorer->mapped || scorer->row_type != type || scorer->row_typmod != typmod ||
 		(scorer->row_entry && scorer->row_entry->tupDesc_identifier != scorer->row_identifier))
 		map_composite(scorer, type, typmod);
 
@@ -256,7 +324,6 @@ score_composite(MlScorer *scorer, Datum features)
 	tuple.t_tableOid = InvalidOid;
 	tuple.t_data = header;
 	heap_deform_tuple(&tuple, scorer->desc, scorer->datums, scorer->nulls);
-	return score_filled(scorer, scorer->datums, scorer->nulls);
 }
 
 /* ---- jsonb */
@@ -341,16 +408,12 @@ value_from_json(const MlModel *model, size_t input, const JsonbValue *json, MlVa
 }
 
 static double
-score_jsonb(MlScorer *scorer, Jsonb *json)
+score_jsonb(ArmScorer *arm, Jsonb *json)
 {
-	const MlModel *model = scorer->resolved.served->model;
+	const MlModel *model = arm->resolved->served->model;
 	size_t		n = ml_model_n_inputs(model);
 	StringInfoData missing;
 
-	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("features in JSON must be an object")));
 	initStringInfo(&missing);
 	for (size_t i = 0; i < n; i++)
 	{
@@ -358,7 +421,7 @@ score_jsonb(MlScorer *scorer, Jsonb *json)
 		JsonbValue *value = getKeyJsonValueFromContainer(&json->root, name, strlen(name), NULL);
 
 		if (value)
-			value_from_json(model, i, value, &scorer->values[i]);
+			value_from_json(model, i, value, &arm->values[i]);
 		else
 			appendStringInfo(&missing, "%s\"%s\"", missing.len ? ", " : "", name);
 	}
@@ -366,44 +429,119 @@ score_jsonb(MlScorer *scorer, Jsonb *json)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("the object to score lacks keys that the model reads: %s", missing.data)));
-	return ml_model_score(model, scorer->values, scorer->scratch);
+	return ml_model_score(model, arm->values, arm->scratch);
+}
+
+static Jsonb *
+features_object(Datum features)
+{
+	Jsonb	   *json = DatumGetJsonbP(features);
+
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("features in JSON must be an object")));
+	return json;
+}
+
+static void
+refuse_features(Oid type)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("features must be a row or jsonb, not %s", format_type_be(type)),
+			 errhint("Pass the table's row, as in mlops.score('model', t) ... FROM tab t, "
+					 "or cast an object with ::jsonb.")));
+}
+
+static double
+score_any(MlScorer *scorer, Oid type, Datum features)
+{
+	if (type == JSONBOID)
+	{
+		Jsonb	   *json = features_object(features);
+
+		if (scorer->chooses)
+			scorer->chosen = &scorer->arms[mlserve_choose_for_json(scorer->route, json,
+																   scorer->given_key)];
+		return score_jsonb(scorer->chosen, json);
+	}
+	if (!type_is_rowtype(type))
+		refuse_features(type);
+	deform_composite(scorer, features);
+	return score_filled(scorer, scorer->datums, scorer->nulls);
 }
 
 double
 mlserve_score_datum(MlScorer *scorer, Oid type, Datum features)
 {
+	scorer->given_key = NULL;
+	return score_any(scorer, type, features);
+}
+
+double
+mlserve_decide_datum(MlScorer *scorer, Oid type, Datum features, const text *key)
+{
+	scorer->given_key = key;
+	return score_any(scorer, type, features);
+}
+
+int
+mlserve_n_shadows(const MlScorer *scorer)
+{
+	return scorer->route->n_shadows;
+}
+
+double
+mlserve_score_shadow(MlScorer *scorer, int shadow, Oid type, Datum features,
+					 const MlResolved **resolved)
+{
+	ArmScorer  *arm = &scorer->arms[scorer->n_arms - scorer->route->n_shadows + shadow];
+
+	*resolved = arm->resolved;
 	if (type == JSONBOID)
-		return score_jsonb(scorer, DatumGetJsonbP(features));
-	if (!type_is_rowtype(type))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("features must be a row or jsonb, not %s", format_type_be(type)),
-				 errhint("Pass the table's row, as in mlops.score('model', t) ... FROM tab t, "
-						 "or cast an object with ::jsonb.")));
-	return score_composite(scorer, features);
+		return score_jsonb(arm, features_object(features));
+	return score_arm(scorer, arm, scorer->datums, scorer->nulls);
+}
+
+text *
+mlserve_row_key(MlScorer *scorer, Oid type, Datum features)
+{
+	MlRouteMap *map = scorer->route_map;
+	const char *bytes;
+	size_t		size;
+
+	if (type == JSONBOID)
+		return mlserve_json_key(scorer->route, features_object(features));
+	if (map->key_attribute < 0 || scorer->nulls[map->key_attribute])
+		return NULL;
+	bytes = mling_key_bytes(&map->key, scorer->datums[map->key_attribute], &size);
+	return cstring_to_text_with_len(bytes, (int) size);
+}
+
+/* The row type of rows that come as values or tuples has no identity. */
+static void
+map_described(MlScorer *scorer, TupleDesc desc)
+{
+	if (scorer->mapped && scorer->row_type == InvalidOid && equalTupleDescs(scorer->desc, desc))
+		return;
+	map_row_type(scorer, desc);
+	scorer->row_type = InvalidOid;
 }
 
 double
 mlserve_score_values(MlScorer *scorer, TupleDesc desc, const Datum *datums, const bool *nulls)
 {
-	if (scorer->map == NULL || scorer->row_type != InvalidOid ||
-		!equalTupleDescs(scorer->desc, desc))
-	{
-		map_row_type(scorer, desc);
-		scorer->row_type = InvalidOid;
-	}
+	scorer->given_key = NULL;
+	map_described(scorer, desc);
 	return score_filled(scorer, datums, nulls);
 }
 
 double
 mlserve_score_tuple(MlScorer *scorer, HeapTuple tuple, TupleDesc desc)
 {
-	if (scorer->map == NULL || scorer->row_type != InvalidOid ||
-		!equalTupleDescs(scorer->desc, desc))
-	{
-		map_row_type(scorer, desc);
-		scorer->row_type = InvalidOid;
-	}
+	scorer->given_key = NULL;
+	map_described(scorer, desc);
 	heap_deform_tuple(tuple, scorer->desc, scorer->datums, scorer->nulls);
 	return score_filled(scorer, scorer->datums, scorer->nulls);
 }

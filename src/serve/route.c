@@ -1,0 +1,428 @@
+/*-------------------------------------------------------------------------
+ * route.c
+ *	  Which variant of a model answers a row: the first segment whose rule the
+ *	  row fits, else a share by a hash of the row's key.
+ *
+ * The hash is ml_hash_bytes over the key's text (src/ingest/key.c), seeded by
+ * the model's name: a key sees one variant in every session, after a restart,
+ * a dump and an upgrade, and canaries of different models are independent.
+ * Shares are laid out in order of position over the 64-bit range, so a share
+ * that grows keeps the keys it had.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
+
+#include "mlops/base.h"
+#include "serve/model_cache.h"
+#include "serve/route.h"
+
+#define ROUTE_SEED UINT64CONST(0x6d6c6f7073)
+
+/* ---------------------------------------------------------------- making */
+
+static void
+fill_match(const JsonbValue *value, MlMatch *match)
+{
+	memset(match, 0, sizeof(*match));
+	switch (value->type)
+	{
+		case jbvNull:
+			match->is_null = true;
+			return;
+		case jbvNumeric:
+			match->is_number = true;
+			match->number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+															   NumericGetDatum(value->val.numeric)));
+			return;
+		case jbvBool:
+			match->is_number = true;
+			match->number = value->val.boolean;
+			return;
+		case jbvString:
+			match->bytes = pnstrdup(value->val.string.val, value->val.string.len);
+			match->size = value->val.string.len;
+			return;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("a segment's rule holds a nested value")));
+	}
+}
+
+/* {"country": "DE", "channel": ["web", "app"]} */
+static void
+read_rule(Jsonb *rule, MlArm *arm)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&rule->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	MlCondition *condition = NULL;
+
+	arm->conditions = palloc0(Max(JB_ROOT_COUNT(rule), 1) * sizeof(MlCondition));
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+		{
+			condition = &arm->conditions[arm->n_conditions++];
+			condition->column = pnstrdup(value.val.string.val, value.val.string.len);
+		}
+		else if (token == WJB_BEGIN_ARRAY)
+			condition->matches = palloc(Max(value.val.array.nElems, 1) * sizeof(MlMatch));
+		else if (token == WJB_VALUE || token == WJB_ELEM)
+		{
+			if (condition->matches == NULL)
+				condition->matches = palloc(sizeof(MlMatch));
+			fill_match(&value, &condition->matches[condition->n++]);
+		}
+	}
+}
+
+static void
+load_arm(const char *name, const MlCatalogRoute *from, MemoryContext pinned_in, MlArm *arm)
+{
+	MlCatalogVersion version;
+
+	if (!mlcat_version_by_id(from->version_id, &version))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the deployed version of model \"%s\" is missing", name)));
+	arm->resolved.served = mlserve_cached_model(name, &version);
+	arm->resolved.version_id = version.version_id;
+	arm->resolved.threshold = from->has_threshold ? from->threshold : version.threshold;
+	arm->resolved.variant = from->variant;
+	arm->resolved.deployment_id = from->deployment_id;
+	mlserve_pin(arm->resolved.served, pinned_in);
+	if (from->rule)
+		read_rule(from->rule, arm);
+}
+
+/* Where a share ends in the range of hashes. */
+static uint64
+end_of_share(double percent)
+{
+	double		end = ldexp(percent / 100.0, 64);
+
+	return end >= 0x1p64 ? PG_UINT64_MAX : (uint64) end;
+}
+
+MlRoute *
+mlserve_make_route(const char *name, int64 model_id, MemoryContext pinned_in)
+{
+	List	   *rows = mlcat_routes(model_id);
+	MlRoute    *route = palloc0(sizeof(MlRoute));
+	double		percent = 0;
+	ListCell   *lc;
+
+	route->name = pstrdup(name);
+	route->seed = ml_hash_bytes(name, strlen(name), ROUTE_SEED);
+	route->arms = palloc0(Max(list_length(rows), 1) * sizeof(MlArm));
+	foreach(lc, rows)
+	{
+		MlCatalogRoute *row = (MlCatalogRoute *) lfirst(lc);
+		MlArm	   *arm = &route->arms[foreach_current_index(lc)];
+
+		load_arm(name, row, pinned_in, arm);
+		if (row->key)
+			route->key = row->key;
+		switch (row->kind)
+		{
+			case ML_ROUTE_SEGMENT:
+				route->n_segments++;
+				break;
+			case ML_ROUTE_SHARE:
+				percent += row->percent;
+				arm->upto = end_of_share(percent);
+				route->n_shares++;
+				break;
+			case ML_ROUTE_SHADOW:
+				route->n_shadows++;
+				break;
+		}
+	}
+	if (route->n_shares == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no version of model \"%s\" is deployed", name),
+				 errhint("Run SELECT * FROM mlops.deploy('%s', version), "
+						 "or name a version as in \"%s/1\".", name, name)));
+	return route;
+}
+
+MlRoute *
+mlserve_version_route(const char *name, const MlCatalogVersion *version, MemoryContext pinned_in)
+{
+	MlRoute    *route = palloc0(sizeof(MlRoute));
+	MlResolved *resolved;
+
+	route->name = pstrdup(name);
+	route->n_shares = 1;
+	route->arms = palloc0(sizeof(MlArm));
+	resolved = &route->arms[0].resolved;
+	resolved->served = mlserve_cached_model(name, version);
+	resolved->version_id = version->version_id;
+	resolved->threshold = version->threshold;
+	mlserve_pin(resolved->served, pinned_in);
+	return route;
+}
+
+/* ---------------------------------------------------------------- mapping */
+
+static int
+find_attribute(TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static void
+map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc,
+			  int *attribute, MlConverter *converter)
+{
+	Oid			type;
+
+	*attribute = find_attribute(desc, condition->column);
+	if (*attribute < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the row to score lacks column \"%s\", by which model \"%s\" is segmented",
+						condition->column, route->name)));
+	type = TupleDescAttr(desc, *attribute)->atttypid;
+	if (!mling_converter(type, "UTC", converter) || converter->kind == ML_COLUMN_TIME)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type %s cannot be used in a segment's rule",
+						condition->column, format_type_be(type))));
+	for (int i = 0; i < condition->n; i++)
+	{
+		const MlMatch *match = &condition->matches[i];
+
+		if (!match->is_null && match->is_number != (converter->kind == ML_COLUMN_NUMBER))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("a segment's rule of model \"%s\" compares column \"%s\" of type %s with %s",
+							route->name, condition->column, format_type_be(type),
+							match->is_number ? "a number" : "text")));
+	}
+}
+
+MlRouteMap *
+mlserve_map_route(const MlRoute *route, TupleDesc desc)
+{
+	MlRouteMap *map = palloc0(sizeof(MlRouteMap));
+	int			n = 0;
+
+	map->key_attribute = route->key ? find_attribute(desc, route->key) : -1;
+	if (map->key_attribute >= 0)
+	{
+		Oid			type = TupleDescAttr(desc, map->key_attribute)->atttypid;
+
+		if (!mling_key_reader(type, &map->key))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of type %s cannot be the key of model \"%s\"",
+							route->key, format_type_be(type), route->name),
+					 errhint("A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.")));
+	}
+	for (int i = 0; i < route->n_segments; i++)
+		map->n_columns += route->arms[i].n_conditions;
+	map->attribute = palloc(Max(map->n_columns, 1) * sizeof(int));
+	map->converter = palloc(Max(map->n_columns, 1) * sizeof(MlConverter));
+	for (int i = 0; i < route->n_segments; i++)
+	{
+		for (int c = 0; c < route->arms[i].n_conditions; c++, n++)
+			map_condition(route, &route->arms[i].conditions[c], desc,
+						  &map->attribute[n], &map->converter[n]);
+	}
+	return map;
+}
+
+/* ---------------------------------------------------------------- choosing */
+
+static int
+choose_share(const MlRoute *route, const char *bytes, size_t size)
+{
+	uint64		hash = ml_hash_bytes(bytes, size, route->seed);
+	int			last = route->n_segments + route->n_shares - 1;
+
+	for (int i = route->n_segments; i < last; i++)
+	{
+		if (hash < route->arms[i].upto)
+			return i;
+	}
+	return last;
+}
+
+/* By the key given; rows without a key of their own stay with the last share. */
+static int
+choose_by_given_key(const MlRoute *route, const text *key)
+{
+	if (key == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the row to score lacks column \"%s\", by which model \"%s\" chooses the variant",
+						route->key ? route->key : "?", route->name),
+				 errhint("Pass a row that has it, or give mlops.decide() a key.")));
+	return choose_share(route, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+}
+
+static bool
+same_bytes(const MlMatch *match, const char *bytes, size_t size)
+{
+	return !match->is_null && !match->is_number && match->size == size &&
+		memcmp(match->bytes, bytes, size) == 0;
+}
+
+static bool
+condition_holds(const MlCondition *condition, const MlConverter *converter,
+				Datum value, bool isnull)
+{
+	const char *bytes = NULL;
+	size_t		size = 0;
+	double		number = 0;
+
+	if (!isnull && converter->kind == ML_COLUMN_NUMBER)
+		number = mling_number(converter, value);
+	else if (!isnull)
+		bytes = mling_bytes(converter, value, &size);
+	for (int i = 0; i < condition->n; i++)
+	{
+		const MlMatch *match = &condition->matches[i];
+
+		if (isnull ? match->is_null
+			: bytes ? same_bytes(match, bytes, size)
+			: match->is_number && match->number == number)
+			return true;
+	}
+	return false;
+}
+
+static int
+fitting_segment(const MlRoute *route, const MlRouteMap *map, const Datum *datums, const bool *nulls)
+{
+	int			n = 0;
+
+	for (int i = 0; i < route->n_segments; i++)
+	{
+		const MlArm *arm = &route->arms[i];
+		bool		fits = true;
+
+		for (int c = 0; c < arm->n_conditions; c++)
+		{
+			int			attribute = map->attribute[n + c];
+
+			fits = fits && condition_holds(&arm->conditions[c], &map->converter[n + c],
+										   datums[attribute], nulls[attribute]);
+		}
+		if (fits)
+			return i;
+		n += arm->n_conditions;
+	}
+	return -1;
+}
+
+int
+mlserve_choose_for_row(const MlRoute *route, MlRouteMap *map, const Datum *datums,
+					   const bool *nulls, const text *key)
+{
+	int			segment = fitting_segment(route, map, datums, nulls);
+	const char *bytes;
+	size_t		size;
+
+	if (segment >= 0)
+		return segment;
+	if (route->n_shares == 1)
+		return route->n_segments;
+	if (map->key_attribute < 0)
+		return choose_by_given_key(route, key);
+	if (nulls[map->key_attribute])
+		return route->n_segments + route->n_shares - 1;
+	bytes = mling_key_bytes(&map->key, datums[map->key_attribute], &size);
+	return choose_share(route, bytes, size);
+}
+
+/* ---- JSON objects */
+
+static JsonbValue *
+json_value(Jsonb *json, const char *key)
+{
+	return getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL);
+}
+
+static bool
+json_condition_holds(const MlRoute *route, const MlCondition *condition, Jsonb *json)
+{
+	JsonbValue *value = json_value(json, condition->column);
+	MlMatch		found;
+
+	if (value == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the object to score lacks key \"%s\", by which model \"%s\" is segmented",
+						condition->column, route->name)));
+	if (value->type == jbvBinary)
+		return false;
+	fill_match(value, &found);
+	for (int i = 0; i < condition->n; i++)
+	{
+		const MlMatch *match = &condition->matches[i];
+
+		if (found.is_null ? match->is_null
+			: found.is_number ? match->is_number && match->number == found.number
+			: same_bytes(match, found.bytes, found.size))
+			return true;
+	}
+	return false;
+}
+
+text *
+mlserve_json_key(const MlRoute *route, Jsonb *json)
+{
+	JsonbValue *value = route->key ? json_value(json, route->key) : NULL;
+
+	if (value == NULL || value->type == jbvNull)
+		return NULL;
+	if (value->type == jbvString)
+		return cstring_to_text_with_len(value->val.string.val, value->val.string.len);
+	if (value->type == jbvNumeric)
+		return cstring_to_text(DatumGetCString(DirectFunctionCall1(numeric_out,
+																   NumericGetDatum(value->val.numeric))));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("key \"%s\" of the object to score must be a number or a string to choose a variant of model \"%s\"",
+					route->key, route->name)));
+}
+
+int
+mlserve_choose_for_json(const MlRoute *route, Jsonb *json, const text *key)
+{
+	const JsonbValue *own;
+
+	for (int i = 0; i < route->n_segments; i++)
+	{
+		const MlArm *arm = &route->arms[i];
+		bool		fits = true;
+
+		for (int c = 0; c < arm->n_conditions; c++)
+			fits = fits && json_condition_holds(route, &arm->conditions[c], json);
+		if (fits)
+			return i;
+	}
+	if (route->n_shares == 1)
+		return route->n_segments;
+	own = route->key ? json_value(json, route->key) : NULL;
+	if (own && own->type == jbvNull)
+		return route->n_segments + route->n_shares - 1;
+	return choose_by_given_key(route, own ? mlserve_json_key(route, json) : key);
+}

@@ -1,0 +1,92 @@
+/*
+ * route.h
+ *	  Which variant answers a row (private to serve).
+ *
+ * A route is made when a model's name is resolved and never changes; a change
+ * of the catalog makes the next call resolve anew.
+ */
+#ifndef MLOPS_SERVE_ROUTE_H
+#define MLOPS_SERVE_ROUTE_H
+
+#include "mlops/serve.h"
+
+/* A value that a column may have: a number, bytes, or NULL. */
+typedef struct MlMatch
+{
+	bool		is_null;
+	bool		is_number;
+	double		number;
+	const char *bytes;
+	size_t		size;
+} MlMatch;
+
+/* "column is one of these"; a rule is a list of conditions that all hold. */
+typedef struct MlCondition
+{
+	const char *column;
+	int			n;
+	MlMatch    *matches;
+} MlCondition;
+
+/* A variant. */
+typedef struct MlArm
+{
+	MlResolved	resolved;
+	int			n_conditions;	/* segments */
+	MlCondition *conditions;
+	uint64		upto;			/* shares: hashes below it that no earlier arm took */
+} MlArm;
+
+struct MlRoute
+{
+	const char *name;			/* of the model */
+	uint64		seed;			/* of the hash of keys */
+	const char *key;			/* column, NULL: none */
+	int			n_segments;
+	int			n_shares;		/* at least 1; the last one takes what is left */
+	int			n_shadows;
+	MlArm	   *arms;			/* segments, shares, shadows */
+};
+
+/* Is there anything to choose from? */
+#define ML_ROUTE_CHOOSES(route) ((route)->n_segments + (route)->n_shares > 1)
+
+/* Where key and rules find their columns in a row type. */
+typedef struct MlRouteMap
+{
+	int			key_attribute;	/* from 0; -1: the row has no such column */
+	MlKeyReader key;
+	int			n_columns;		/* of all conditions, in order */
+	int		   *attribute;
+	MlConverter *converter;
+} MlRouteMap;
+
+/*
+ * The route of a model from its rows in the catalog.  Models are loaded, and
+ * pinned for the life of pinned_in.  Errors: none deployed, corrupt.
+ */
+extern MlRoute *mlserve_make_route(const char *name, int64 model_id, MemoryContext pinned_in);
+
+/* The route that has one version, whatever is deployed. */
+extern MlRoute *mlserve_version_route(const char *name, const MlCatalogVersion *version,
+									  MemoryContext pinned_in);
+
+/*
+ * Maps key and rules to a row type.  Errors: a rule's column is missing or of
+ * another kind, a key of a type that cannot be one.  Allocated in the current
+ * memory context.
+ */
+extern MlRouteMap *mlserve_map_route(const MlRoute *route, TupleDesc desc);
+
+/*
+ * Index of the arm that answers a row.  key is taken when the row has no key
+ * column; without one and with more than one share it is an error.
+ */
+extern int	mlserve_choose_for_row(const MlRoute *route, MlRouteMap *map, const Datum *datums,
+								   const bool *nulls, const text *key);
+extern int	mlserve_choose_for_json(const MlRoute *route, Jsonb *json, const text *key);
+
+/* Bytes of a JSON object's key as a new text, NULL if it has none. */
+extern text *mlserve_json_key(const MlRoute *route, Jsonb *json);
+
+#endif							/* MLOPS_SERVE_ROUTE_H */
