@@ -177,47 +177,6 @@ COMMENT ON COLUMN mlops.datasets.columns IS 'Columns read: name, type and kind';
 COMMENT ON COLUMN mlops.datasets.created_at IS 'When it was read';
 GRANT SELECT ON mlops.datasets TO PUBLIC;
 
-CREATE VIEW mlops.deployments WITH (security_barrier) AS
-SELECT m.name AS model, v.version, d.strategy, r.variant, r.percent,
-	COALESCE(r.threshold, v.threshold) AS threshold, d.action, d.note, d.deployment_id, d.deployed_by, d.deployed_at
-FROM mlops_catalog.deployment_route r
-JOIN mlops_catalog.deployment d ON d.deployment_id OPERATOR(pg_catalog.=) r.deployment_id
-JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) r.version_id
-JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.deployments IS 'What answers now';
-COMMENT ON COLUMN mlops.deployments.model IS 'Model';
-COMMENT ON COLUMN mlops.deployments.version IS 'Version that answers';
-COMMENT ON COLUMN mlops.deployments.strategy IS 'How traffic was moved';
-COMMENT ON COLUMN mlops.deployments.variant IS 'Name of the variant';
-COMMENT ON COLUMN mlops.deployments.percent IS 'Share of traffic, in percent';
-COMMENT ON COLUMN mlops.deployments.threshold IS 'Threshold in force';
-COMMENT ON COLUMN mlops.deployments.action IS 'deploy or rollback';
-COMMENT ON COLUMN mlops.deployments.note IS 'Why';
-COMMENT ON COLUMN mlops.deployments.deployment_id IS 'Identity, rising in time';
-COMMENT ON COLUMN mlops.deployments.deployed_by IS 'Who';
-COMMENT ON COLUMN mlops.deployments.deployed_at IS 'When';
-GRANT SELECT ON mlops.deployments TO PUBLIC;
-
-CREATE VIEW mlops.deployment_history WITH (security_barrier) AS
-SELECT m.name AS model, d.deployment_id, v.version, d.action, d.strategy, COALESCE(d.threshold, v.threshold) AS threshold,
-	d.note, d.deployed_by, d.deployed_at
-FROM mlops_catalog.deployment d
-JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) d.version_id
-JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) d.model_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.deployment_history IS 'Every deployment and rollback there was';
-COMMENT ON COLUMN mlops.deployment_history.model IS 'Model';
-COMMENT ON COLUMN mlops.deployment_history.deployment_id IS 'Identity, rising in time';
-COMMENT ON COLUMN mlops.deployment_history.version IS 'Version that went live';
-COMMENT ON COLUMN mlops.deployment_history.action IS 'deploy or rollback';
-COMMENT ON COLUMN mlops.deployment_history.strategy IS 'How traffic was moved';
-COMMENT ON COLUMN mlops.deployment_history.threshold IS 'Threshold that went live';
-COMMENT ON COLUMN mlops.deployment_history.note IS 'Why';
-COMMENT ON COLUMN mlops.deployment_history.deployed_by IS 'Who';
-COMMENT ON COLUMN mlops.deployment_history.deployed_at IS 'When';
-GRANT SELECT ON mlops.deployment_history TO PUBLIC;
-
 CREATE VIEW mlops.coefficients WITH (security_barrier) AS
 SELECT m.name AS model, v.version, c.term, c.feature, c.kind, c.level, c.coefficient, c.standard_error, c.z, c.p_value,
 	pg_catalog.exp(c.coefficient) AS odds_ratio, c.mean, c.scale
@@ -257,61 +216,4 @@ COMMENT ON COLUMN mlops.feature_importance.share IS 'gain as a share of the whol
 COMMENT ON COLUMN mlops.feature_importance.splits IS 'Number of splits';
 GRANT SELECT ON mlops.feature_importance TO PUBLIC;
 
--- Deployment returns the row of mlops.deployments that it made.
-
-CREATE FUNCTION mlops_catalog.deploy_version(model text, version int, strategy text, threshold float8, note text)
-	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'mlops_deploy_version';
-COMMENT ON FUNCTION mlops_catalog.deploy_version(text, int, text, float8, text) IS 'Makes a version answer for its model; see mlops.deploy';
-
-CREATE FUNCTION mlops_catalog.rollback_version(model text, to_version int, reason text)
-	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'mlops_rollback_version';
-COMMENT ON FUNCTION mlops_catalog.rollback_version(text, int, text) IS 'Makes an earlier version answer for its model; see mlops.rollback';
-
 GRANT USAGE ON SCHEMA mlops_catalog TO PUBLIC;
-
-CREATE FUNCTION mlops.deploy(
-	model text,
-	version int,
-	strategy text DEFAULT 'direct',
-	percent float8 DEFAULT 100,
-	key name DEFAULT NULL,
-	threshold float8 DEFAULT NULL,
-	guard jsonb DEFAULT '{}',
-	note text DEFAULT NULL)
-	RETURNS SETOF mlops.deployments
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	made bigint;
-BEGIN
-	IF strategy = 'direct' AND (percent <> 100 OR key IS NOT NULL OR guard <> '{}') THEN
-		RAISE EXCEPTION 'a direct deployment takes all traffic at once'
-			USING ERRCODE = 'invalid_parameter_value',
-				DETAIL = '"percent", "key" and "guard" do not apply to it.';
-	END IF;
-	made := mlops_catalog.deploy_version(model, version, strategy, threshold, note);
-	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
-END
-$$;
-COMMENT ON FUNCTION mlops.deploy(text, int, text, float8, name, float8, jsonb, text) IS
-	'Makes a version answer for its model from this transaction''s commit on, in every session and on every standby';
-
-CREATE FUNCTION mlops.rollback(
-	model text,
-	to_version int DEFAULT NULL,
-	reason text DEFAULT NULL)
-	RETURNS SETOF mlops.deployments
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	made bigint := mlops_catalog.rollback_version(model, to_version, reason);
-BEGIN
-	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
-END
-$$;
-COMMENT ON FUNCTION mlops.rollback(text, int, text) IS
-	'Makes an earlier version answer again: the one named, or the previous distinct one';

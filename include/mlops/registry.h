@@ -143,18 +143,4 @@ extern void mlreg_register(const MlRegistration *registration,
 /* SHA-256 of bytes. */
 extern void mlreg_sha256(const uint8 *bytes, size_t size, uint8 sha256[32]);
 
-/* ---------------------------------------------------------------- deployment */
-
-/*
- * Makes a version what the model's name answers with.  action is "deploy" or
- * "rollback"; threshold may be NULL.  Returns the deployment's id.
- */
-extern int64 mlreg_deploy(const char *model, int version, const char *action,
-						  const char *strategy, const double *threshold, const char *note);
-
-/*
- * Goes back to the given version, or (0) to the previous distinct one.
- */
-extern int64 mlreg_rollback(const char *model, int version, const char *reason);
-
 #endif							/* MLOPS_REGISTRY_H */

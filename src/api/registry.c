@@ -1,7 +1,6 @@
 /*-------------------------------------------------------------------------
  * registry.c
- *	  Deployment, and what a version's bytes say about it: coefficients and
- *	  feature importance.
+ *	  What a version's bytes say about it: coefficients and feature importance.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -9,61 +8,14 @@
 #include <math.h>
 
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "mlops/base.h"
 #include "mlops/registry.h"
 #include "mlops/serve.h"
 
-MLOPS_FUNCTION(mlops_deploy_version);
-MLOPS_FUNCTION(mlops_rollback_version);
 MLOPS_FUNCTION(mlops_coefficients);
 MLOPS_FUNCTION(mlops_feature_importance);
-
-static char *
-optional_text(FunctionCallInfo fcinfo, int i)
-{
-	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
-}
-
-static void
-refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
-{
-	if (PG_ARGISNULL(i))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"%s\" must not be null", name)));
-}
-
-/* mlops_catalog.deploy_version(model, version, strategy, threshold, note) -> deployment_id */
-Datum
-mlops_deploy_version(PG_FUNCTION_ARGS)
-{
-	double		threshold = PG_ARGISNULL(3) ? 0 : PG_GETARG_FLOAT8(3);
-
-	refuse_null(fcinfo, 0, "model");
-	refuse_null(fcinfo, 1, "version");
-	refuse_null(fcinfo, 2, "strategy");
-	PreventCommandIfReadOnly("mlops.deploy()");
-	PG_RETURN_INT64(mlreg_deploy(optional_text(fcinfo, 0), PG_GETARG_INT32(1), "deploy",
-								 optional_text(fcinfo, 2),
-								 PG_ARGISNULL(3) ? NULL : &threshold,
-								 optional_text(fcinfo, 4)));
-}
-
-/* mlops_catalog.rollback_version(model, to_version, reason) -> deployment_id */
-Datum
-mlops_rollback_version(PG_FUNCTION_ARGS)
-{
-	refuse_null(fcinfo, 0, "model");
-	PreventCommandIfReadOnly("mlops.rollback()");
-	if (!PG_ARGISNULL(1) && PG_GETARG_INT32(1) < 1)
-		mlreg_no_such_version(optional_text(fcinfo, 0), PG_GETARG_INT32(1));
-	PG_RETURN_INT64(mlreg_rollback(optional_text(fcinfo, 0),
-								   PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1),
-								   optional_text(fcinfo, 2)));
-}
 
 /*
  * mlops_catalog.coefficients(model, version): the terms of a linear model, the
