@@ -435,6 +435,85 @@ test_limits(void)
 	discard(t);
 }
 
+/* ---------------------------------------------------------------- frozen data */
+
+static int	asked;
+
+static bool
+stop_at_round_4(void *arg, int round, double metric)
+{
+	asked++;
+	return round >= 4 && metric == metric;
+}
+
+/* Learns from a block that was moved: the same bytes as from the data itself. */
+static void
+test_frozen(const MlLearner *learner, void (*set) (void *params))
+{
+	Trained    *t = train(learner, 1, false, set);
+	MlView		view = {t->signature, t->task.binned_train, t->task.binned_validation};
+	MlFrozen	frozen = {t->dataset, t->task.train, t->task.validation, t->label, NULL, NULL, 1, &view};
+	MlFrozen	opened;
+	MlContext	ctx = {.arena = ml_arena_create(0), .blas = t->ctx.blas};
+	MlTask		task;
+	MlLearned	learned;
+	MlModelParts parts = {learner->name, .margin_scale = 1, .threshold = 0.5};
+	MlModel    *model = malloc(ml_model_struct_size());
+	double	   *score[2];
+	size_t		size = 0;
+	size_t		model_size = 0;
+	uint8_t    *bytes = NULL;
+	char	   *block;
+	char	   *moved;
+	MlStatus	status = ml_frozen_size(&t->ctx, &frozen, &size);
+
+	block = aligned_alloc(64, size);
+	moved = aligned_alloc(64, size);
+	if (status == ML_OK)
+		status = ml_frozen_write(&t->ctx, &frozen, block);
+	memcpy(moved, block, size);
+	free(block);
+	if (status == ML_OK)
+		status = ml_frozen_open(&ctx, moved, &opened);
+	CHECK(status == ML_OK && opened.dataset->n_rows == t->task.train.n + t->task.validation.n,
+		  "%s: frozen data has the training and validation rows and no others", learner->name);
+	task = (MlTask) {opened.dataset, opened.views->signature, opened.train, opened.validation,
+		opened.views->binned_train, opened.views->binned_validation, opened.label, opened.fit_weight,
+		t->task.metric, t->params, t->task.seed};
+	status = learner->fit(&ctx, &task, &learned);
+	parts.signature = task.signature;
+	parts.forest = learned.forest;
+	parts.linear = learned.linear;
+	if (status == ML_OK)
+		status = ml_model_encode(&ctx, &parts, &bytes, &model_size);
+	CHECK(status == ML_OK && model_size == t->size && memcmp(bytes, t->bytes, t->size) == 0,
+		  "%s: the model from frozen data has the same bytes", learner->name);
+	score[0] = calloc(t->task.validation.n, sizeof(double));
+	score[1] = calloc(t->task.validation.n, sizeof(double));
+	CHECK(ml_model_open(t->bytes, t->size, model, ctx.message) == ML_OK &&
+		  ml_model_score_rows(&t->ctx, model, t->dataset, t->task.validation, score[0]) == ML_OK &&
+		  ml_model_score_rows(&ctx, model, opened.dataset, opened.validation, score[1]) == ML_OK &&
+		  memcmp(score[0], score[1], t->task.validation.n * sizeof(double)) == 0,
+		  "%s: rows of frozen data score as they do themselves", learner->name);
+
+	asked = 0;
+	task.should_prune = stop_at_round_4;
+	task.prune_every = 2;
+	status = learner->fit(&ctx, &task, &learned);
+	if (learner == &ml_gradient_boosting)
+		CHECK(status == ML_OK && learned.pruned && asked == 2 && learned.n_curve == 4 &&
+			  learned.forest->n_trees <= 4 && !isnan(learned.curve[1].validation),
+			  "%s: asked every second round, it stops at the fourth", learner->name);
+	else
+		CHECK(status == ML_OK && !learned.pruned && asked == 0, "%s: has no rounds and does not ask", learner->name);
+	free(score[0]);
+	free(score[1]);
+	free(model);
+	free(moved);
+	ml_arena_destroy(ctx.arena);
+	discard(t);
+}
+
 int
 main(void)
 {
@@ -444,5 +523,7 @@ main(void)
 	test_learner(&ml_logistic_regression, NULL, "logistic regression");
 	test_monotone();
 	test_limits();
+	test_frozen(&ml_gradient_boosting, set_boosting);
+	test_frozen(&ml_logistic_regression, NULL);
 	return checks_end();
 }

@@ -388,4 +388,46 @@ extern MlStatus ml_binned_create(MlContext *ctx, const MlDataset *dataset,
 								 const MlSignature *signature, MlRows rows,
 								 MlBinned **binned);
 
+/* ---------------------------------------------------------------- frozen data */
+
+/*
+ * What learners need of a training, in one block of memory without pointers
+ * that other processes can map: the labelled training and validation rows of
+ * the input columns and nothing else (no test rows), labels, weights, and one
+ * or more views, each a signature with its binned matrices.
+ */
+typedef struct MlView
+{
+	const MlSignature *signature;
+	const MlBinned *binned_train;
+	const MlBinned *binned_validation;	/* NULL: no validation rows */
+} MlView;
+
+typedef struct MlFrozen
+{
+	const MlDataset *dataset;
+	MlRows		train;			/* in canonical order */
+	MlRows		validation;
+	const float *label;			/* by data set row */
+	const float *row_weight;	/* sample weights, NULL: all 1 */
+	const float *fit_weight;	/* with class weights, NULL: all 1 */
+	size_t		n_views;
+	const MlView *views;
+} MlFrozen;
+
+/*
+ * Bytes ml_frozen_write needs, 64-byte aligned; and writing.  Only columns that
+ * are inputs of a view are taken.  Errors: ML_OUT_OF_MEMORY.
+ */
+extern MlStatus ml_frozen_size(MlContext *ctx, const MlFrozen *frozen, size_t *size);
+extern MlStatus ml_frozen_write(MlContext *ctx, const MlFrozen *frozen, void *block);
+
+/*
+ * Opens a block that ml_frozen_write wrote: arrays stay where they are, what
+ * points to them is made in ctx->arena.  Rows are renumbered, their order is
+ * kept.  Other columns are there without values, so that numbers of columns
+ * stay.  Errors: ML_OUT_OF_MEMORY.
+ */
+extern MlStatus ml_frozen_open(MlContext *ctx, const void *block, MlFrozen *frozen);
+
 #endif							/* MLOPS_ENGINE_DATA_H */

@@ -128,6 +128,7 @@ typedef struct MlLearned
 	const MlLinear *linear;
 	int			iterations;		/* rounds kept, or iterations until convergence */
 	bool		converged;		/* iterative solvers; true for trees */
+	bool		pruned;			/* should_prune stopped it: a model of the rounds so far */
 	size_t		n_curve;
 	const MlCurveStep *curve;
 	char		warning[ML_WARNING_SIZE];	/* "" or one for the user, e.g. classes
@@ -135,6 +136,13 @@ typedef struct MlLearned
 } MlLearned;
 
 /* ---------------------------------------------------------------- interface */
+
+/*
+ * Asked on the main thread after every prune_every rounds, with the metric on
+ * the validation rows: should the fit stop, because it is not worth going on
+ * with?  Learners without rounds do not ask.
+ */
+typedef bool (*MlPruneCallback) (void *arg, int round, double metric);
 
 typedef struct MlTask
 {
@@ -149,6 +157,9 @@ typedef struct MlTask
 	MlMetric	metric;			/* for early stopping and the curve */
 	const void *params;			/* the learner's parameter struct */
 	uint64_t	seed;
+	MlPruneCallback should_prune;	/* NULL: never */
+	void	   *prune_arg;
+	int			prune_every;	/* rounds from one question to the next, >= 1 */
 } MlTask;
 
 typedef struct MlLearner

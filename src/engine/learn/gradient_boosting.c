@@ -77,6 +77,7 @@ typedef struct Boosting
 	float	   *validation_label;
 	float	   *validation_weight;	/* NULL: all 1 */
 	double	   *validation_score;
+	bool		pruned;
 	/* trees so far; grown with malloc because the arena is a stack */
 	MlTreeNode *nodes;
 	size_t		n_nodes;
@@ -363,14 +364,27 @@ advance_validation(void *arg, size_t task, int thread)
 	}
 }
 
-/* The metric on the validation rows after this round. */
+/* Is it time to ask whether to go on? */
+static bool
+asks_to_prune(const Boosting *b, int round)
+{
+	return b->task->should_prune && b->task->validation.n > 0 && round % b->task->prune_every == 0;
+}
+
+/*
+ * The metric on the validation rows after this round, when it decides
+ * something: it costs a sort.
+ */
 static MlStatus
-validate(Boosting *b, double *metric)
+validate(Boosting *b, int round, double *metric)
 {
 	size_t		n = b->task->validation.n;
-	MlStatus	status = ml_parallel_for(b->ctx, (n + BLOCK_ROWS - 1) / BLOCK_ROWS, advance_validation, b);
+	bool		stops_early = n > 0 && b->params->early_stopping_rounds > 0;
+	MlStatus	status = ML_OK;
 
-	if (status == ML_OK)
+	if (stops_early || b->task->should_prune)
+		status = ml_parallel_for(b->ctx, (n + BLOCK_ROWS - 1) / BLOCK_ROWS, advance_validation, b);
+	if (status == ML_OK && (stops_early || asks_to_prune(b, round)))
 		status = ml_metric_value(b->ctx, b->task->metric, n, b->validation_score,
 								 b->validation_label, b->validation_weight, metric);
 	return status;
@@ -406,14 +420,17 @@ boost(Boosting *b, uint32_t *first_node, MlCurveStep *curve, size_t *n_trees, si
 			status = logistic_loss_advance(b->ctx, &b->loss, b->leaf, b->leaf_value,
 										   ml_random_u64(b->task->seed, stream(round + 1, STREAM_ROUNDING), 0),
 										   b->gradient, &step->train_loss);
-		/* the metric costs a sort: it is computed when it decides something */
-		if (status == ML_OK && patience > 0)
-			status = validate(b, &step->validation);
+		if (status == ML_OK)
+			status = validate(b, round + 1, &step->validation);
 		if (status != ML_OK)
 			return status;
 		*n_trees = *n_curve = (size_t) round + 1;
 		first_node[round + 1] = (uint32_t) b->n_nodes;
 		ml_report_progress(b->ctx, "fit", round + 1, b->params->n_estimators, step->validation);
+		b->pruned = asks_to_prune(b, round + 1) &&
+			b->task->should_prune(b->task->prune_arg, round + 1, step->validation);
+		if (b->pruned)
+			break;
 		if (patience == 0)
 			continue;
 		if (best_trees == 0 || sign * step->validation > sign * best)
@@ -424,7 +441,7 @@ boost(Boosting *b, uint32_t *first_node, MlCurveStep *curve, size_t *n_trees, si
 		else if (*n_trees - best_trees >= (size_t) patience)
 			break;
 	}
-	if (patience > 0)
+	if (patience > 0 && best_trees > 0)
 		*n_trees = best_trees;
 	return status;
 }
@@ -486,6 +503,7 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 	learned->forest = forest;
 	learned->iterations = (int) n_trees;
 	learned->converged = true;
+	learned->pruned = b.pruned;
 	learned->curve = curve;
 	return status;
 }
