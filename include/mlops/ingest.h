@@ -32,6 +32,7 @@ typedef enum MlConversion
 	ML_FROM_MONEY,				/* in hundredths whatever lc_monetary says, as a unit */
 	ML_FROM_INTERVAL,			/* seconds; a month has 30 days */
 	ML_FROM_TIME,				/* seconds since midnight */
+	ML_FROM_TIMETZ,				/* seconds since midnight UTC */
 	ML_FROM_DATE,
 	ML_FROM_TIMESTAMP,
 	ML_FROM_TIMESTAMPTZ,		/* local seconds in the converter's zone */

@@ -68,6 +68,9 @@ mling_converter(Oid type, const char *zone, MlConverter *converter)
 		case INTERVALOID:
 			converter->from = ML_FROM_INTERVAL;
 			return true;
+		case TIMETZOID:
+			converter->from = ML_FROM_TIMETZ;
+			return true;
 		case TIMEOID:
 			converter->from = ML_FROM_TIME;
 			return true;
@@ -266,6 +269,14 @@ mling_number(const MlConverter *converter, Datum value)
 			}
 		case ML_FROM_TIME:
 			return (double) DatumGetTimeADT(value) / USECS_PER_SEC;
+		case ML_FROM_TIMETZ:
+			{
+				TimeTzADT  *time = DatumGetTimeTzADTP(value);
+
+				/* zone is in seconds west of Greenwich */
+				return fmod((double) time->time / USECS_PER_SEC + time->zone + SECS_PER_DAY,
+							SECS_PER_DAY);
+			}
 		case ML_FROM_DATE:
 			{
 				DateADT		date = DatumGetDateADT(value);
