@@ -31,7 +31,10 @@ CREATE TABLE mlops_catalog.dataset (
 	time_to timestamp,
 	time_zone text NOT NULL,
 	columns jsonb NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	search_path text,
+	test_from float8,
+	test_to float8
 );
 COMMENT ON TABLE mlops_catalog.dataset IS 'What a run read: the query, its columns, counts, time range and content hash';
 COMMENT ON COLUMN mlops_catalog.dataset.dataset_id IS 'Identity';
@@ -50,6 +53,9 @@ COMMENT ON COLUMN mlops_catalog.dataset.time_to IS 'Latest time, in time_zone';
 COMMENT ON COLUMN mlops_catalog.dataset.time_zone IS 'Time zone that hours and weekdays were taken in';
 COMMENT ON COLUMN mlops_catalog.dataset.columns IS 'Columns read: name, type and role';
 COMMENT ON COLUMN mlops_catalog.dataset.created_at IS 'When it was read';
+COMMENT ON COLUMN mlops_catalog.dataset.search_path IS 'search_path that names in the query were resolved by';
+COMMENT ON COLUMN mlops_catalog.dataset.test_from IS 'Earliest time of the rows judged on: seconds since 1970 in time_zone, or the number in a numeric time column';
+COMMENT ON COLUMN mlops_catalog.dataset.test_to IS 'Latest time of the rows judged on';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.dataset', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.dataset_dataset_id_seq', '');
 
@@ -59,7 +65,10 @@ CREATE TABLE mlops_catalog.model (
 		CONSTRAINT model_name_check CHECK (name OPERATOR(pg_catalog.~) '^[a-z0-9_][a-z0-9_.-]{0,62}$'),
 	owner regrole NOT NULL,
 	last_version int NOT NULL DEFAULT 0,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	description text,
+	limits text,
+	tags jsonb NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE mlops_catalog.model IS 'A name under which versions are registered and deployed';
 COMMENT ON COLUMN mlops_catalog.model.model_id IS 'Identity';
@@ -67,6 +76,9 @@ COMMENT ON COLUMN mlops_catalog.model.name IS 'Unique name';
 COMMENT ON COLUMN mlops_catalog.model.owner IS 'Role whose members may do everything with it';
 COMMENT ON COLUMN mlops_catalog.model.last_version IS 'Highest version number ever given; numbers are not reused';
 COMMENT ON COLUMN mlops_catalog.model.created_at IS 'When its first version was registered';
+COMMENT ON COLUMN mlops_catalog.model.description IS 'What it is for';
+COMMENT ON COLUMN mlops_catalog.model.limits IS 'What it must not be used for, and where it is weak';
+COMMENT ON COLUMN mlops_catalog.model.tags IS 'Free keys and values';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.model', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.model_model_id_seq', '');
 
@@ -84,9 +96,14 @@ CREATE TABLE mlops_catalog.run (
 	library_version text NOT NULL,
 	owner regrole NOT NULL,
 	started_at timestamptz NOT NULL,
-	ended_at timestamptz
+	ended_at timestamptz,
+	name text,
+	note text,
+	parent_run_id bigint CONSTRAINT run_parent_run_id_fkey REFERENCES mlops_catalog.run,
+	request jsonb,
+	deleted_at timestamptz
 );
-COMMENT ON TABLE mlops_catalog.run IS 'One training: what was asked, on what data, by whom';
+COMMENT ON TABLE mlops_catalog.run IS 'One training, or what people log themselves: what was asked, on what data, by whom';
 COMMENT ON COLUMN mlops_catalog.run.run_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.run.experiment_id IS 'Experiment it belongs to';
 COMMENT ON COLUMN mlops_catalog.run.model IS 'Model it was for';
@@ -101,6 +118,13 @@ COMMENT ON COLUMN mlops_catalog.run.library_version IS 'Version of mlops that ra
 COMMENT ON COLUMN mlops_catalog.run.owner IS 'Role that ran it';
 COMMENT ON COLUMN mlops_catalog.run.started_at IS 'When it began';
 COMMENT ON COLUMN mlops_catalog.run.ended_at IS 'When it ended';
+COMMENT ON COLUMN mlops_catalog.run.name IS 'Name that people gave it';
+COMMENT ON COLUMN mlops_catalog.run.note IS 'What people noted about it';
+COMMENT ON COLUMN mlops_catalog.run.parent_run_id IS 'Run that it is a part of';
+COMMENT ON COLUMN mlops_catalog.run.request IS 'Arguments of the training, as they were given';
+COMMENT ON COLUMN mlops_catalog.run.deleted_at IS 'When it was marked deleted';
+CREATE INDEX run_model_idx ON mlops_catalog.run (model, version);
+CREATE INDEX run_parent_run_id_idx ON mlops_catalog.run (parent_run_id);
 CREATE INDEX run_experiment_id_idx ON mlops_catalog.run (experiment_id);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.run', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.run_run_id_seq', '');
@@ -148,6 +172,11 @@ CREATE TABLE mlops_catalog.model_version (
 	metrics jsonb NOT NULL,
 	owner regrole NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	stage text NOT NULL DEFAULT 'none'
+		CONSTRAINT model_version_stage_check CHECK (stage IN ('none', 'staging', 'production', 'archived')),
+	description text,
+	tags jsonb NOT NULL DEFAULT '{}',
+	dropped_at timestamptz,
 	CONSTRAINT model_version_model_id_version_key UNIQUE (model_id, version)
 );
 COMMENT ON TABLE mlops_catalog.model_version IS 'An immutable version of a model';
@@ -165,6 +194,12 @@ COMMENT ON COLUMN mlops_catalog.model_version.signature IS 'Columns it reads: na
 COMMENT ON COLUMN mlops_catalog.model_version.metrics IS 'Metrics on the rows it was judged on';
 COMMENT ON COLUMN mlops_catalog.model_version.owner IS 'Role that trained it';
 COMMENT ON COLUMN mlops_catalog.model_version.created_at IS 'When it was registered';
+COMMENT ON COLUMN mlops_catalog.model_version.stage IS 'none, staging, production or archived';
+COMMENT ON COLUMN mlops_catalog.model_version.description IS 'What is particular about it';
+COMMENT ON COLUMN mlops_catalog.model_version.tags IS 'Free keys and values';
+COMMENT ON COLUMN mlops_catalog.model_version.dropped_at IS 'When its bytes were deleted; the row stays for the history of deployments';
+CREATE UNIQUE INDEX model_version_production_key ON mlops_catalog.model_version (model_id)
+	WHERE stage OPERATOR(pg_catalog.=) 'production';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.model_version', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.model_version_version_id_seq', '');
 

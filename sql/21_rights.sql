@@ -30,6 +30,15 @@ CREATE FUNCTION mlops_catalog.require(caller regrole, model text, action text) R
 COMMENT ON FUNCTION mlops_catalog.require(regrole, text, text) IS
 	'Identity of a model; an error unless it exists and the caller may score, evaluate, train, deploy, manage or inspect it';
 
+CREATE FUNCTION mlops_catalog.may(caller regrole, model text, action text) RETURNS boolean
+	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_may';
+COMMENT ON FUNCTION mlops_catalog.may(regrole, text, text) IS 'May a role do this with a model? False if there is none';
+
+CREATE FUNCTION mlops_catalog.as_role(caller regrole, search_path text, statement text, argument jsonb) RETURNS SETOF jsonb
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_role';
+COMMENT ON FUNCTION mlops_catalog.as_role(regrole, text, text, jsonb) IS
+	'Runs a SELECT as a role, for functions that act as the owner of the catalog; $1 is argument, each row comes as an object';
+
 CREATE FUNCTION mlops_catalog.may_use(owner regrole, model_id bigint) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'mlops_may_use';
 COMMENT ON FUNCTION mlops_catalog.may_use(regrole, bigint) IS

@@ -32,7 +32,8 @@ GRANT SELECT ON mlops.algorithms TO PUBLIC;
 
 CREATE VIEW mlops.experiments WITH (security_barrier) AS
 SELECT e.name AS experiment, e.experiment_id,
-	(SELECT pg_catalog.count(*) FROM mlops_catalog.run r WHERE r.experiment_id OPERATOR(pg_catalog.=) e.experiment_id) AS runs,
+	(SELECT pg_catalog.count(*) FROM mlops_catalog.run r WHERE r.experiment_id OPERATOR(pg_catalog.=) e.experiment_id
+		AND r.deleted_at IS NULL) AS runs,
 	e.owner, e.created_at
 FROM mlops_catalog.experiment e
 WHERE pg_catalog.pg_has_role(e.owner, 'USAGE')
@@ -47,25 +48,28 @@ COMMENT ON COLUMN mlops.experiments.created_at IS 'When';
 GRANT SELECT ON mlops.experiments TO PUBLIC;
 
 CREATE VIEW mlops.runs WITH (security_barrier) AS
-SELECT r.run_id, e.name AS experiment, r.model, r.version, r.algorithm, r.status, r.dataset_id, r.target, r.seed, r.tags,
-	r.library_version, r.owner,
+SELECT r.run_id, e.name AS experiment, r.name, r.model, r.version, r.algorithm, r.status, r.parent_run_id, r.dataset_id, r.target, r.seed, r.tags,
+	r.note, r.library_version, r.owner,
 	(SELECT m.value FROM mlops_catalog.run_metric m WHERE m.run_id OPERATOR(pg_catalog.=) r.run_id
 		AND m.name OPERATOR(pg_catalog.=) 'fit_ms' AND m.step OPERATOR(pg_catalog.=) 0) AS fit_ms,
 	pg_catalog.round(EXTRACT(epoch FROM r.ended_at OPERATOR(pg_catalog.-) r.started_at) OPERATOR(pg_catalog.*) 1000, 1) AS train_ms,
 	r.started_at, r.ended_at
 FROM mlops_catalog.run r JOIN mlops_catalog.experiment e ON e.experiment_id OPERATOR(pg_catalog.=) r.experiment_id
-WHERE mlops_catalog.may_use_named(r.owner, r.model);
-COMMENT ON VIEW mlops.runs IS 'Trainings: what was asked, on what data, by whom, how long it took';
+WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
+COMMENT ON VIEW mlops.runs IS 'Trainings, and runs that people log themselves: what was asked, on what data, by whom, how long it took';
 COMMENT ON COLUMN mlops.runs.run_id IS 'Identity';
 COMMENT ON COLUMN mlops.runs.experiment IS 'Experiment';
+COMMENT ON COLUMN mlops.runs.name IS 'Name that people gave it';
 COMMENT ON COLUMN mlops.runs.model IS 'Model';
 COMMENT ON COLUMN mlops.runs.version IS 'Version it produced';
 COMMENT ON COLUMN mlops.runs.algorithm IS 'Learner';
 COMMENT ON COLUMN mlops.runs.status IS 'running, finished or failed';
+COMMENT ON COLUMN mlops.runs.parent_run_id IS 'Run that it is a part of';
 COMMENT ON COLUMN mlops.runs.dataset_id IS 'Data it read, see mlops.datasets';
 COMMENT ON COLUMN mlops.runs.target IS 'Column that was learned';
 COMMENT ON COLUMN mlops.runs.seed IS 'Seed of all random numbers';
 COMMENT ON COLUMN mlops.runs.tags IS 'Free keys and values';
+COMMENT ON COLUMN mlops.runs.note IS 'What people noted about it';
 COMMENT ON COLUMN mlops.runs.library_version IS 'Version of mlops that ran it';
 COMMENT ON COLUMN mlops.runs.owner IS 'Role that ran it';
 COMMENT ON COLUMN mlops.runs.fit_ms IS 'Milliseconds the learner took';
@@ -77,7 +81,7 @@ GRANT SELECT ON mlops.runs TO PUBLIC;
 CREATE VIEW mlops.run_params WITH (security_barrier) AS
 SELECT p.run_id, r.model, r.version, p.name, p.value
 FROM mlops_catalog.run_param p JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) p.run_id
-WHERE mlops_catalog.may_use_named(r.owner, r.model);
+WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
 COMMENT ON VIEW mlops.run_params IS 'Parameters of runs, defaults filled in';
 COMMENT ON COLUMN mlops.run_params.run_id IS 'Run';
 COMMENT ON COLUMN mlops.run_params.model IS 'Model';
@@ -89,7 +93,7 @@ GRANT SELECT ON mlops.run_params TO PUBLIC;
 CREATE VIEW mlops.run_metrics WITH (security_barrier) AS
 SELECT m.run_id, r.model, r.version, m.name, m.step, m.value, m.recorded_at
 FROM mlops_catalog.run_metric m JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) m.run_id
-WHERE mlops_catalog.may_use_named(r.owner, r.model);
+WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
 COMMENT ON VIEW mlops.run_metrics IS 'Figures of runs: metrics on validation and test, timings of phases, learning curves';
 COMMENT ON COLUMN mlops.run_metrics.run_id IS 'Run';
 COMMENT ON COLUMN mlops.run_metrics.model IS 'Model';
@@ -105,34 +109,44 @@ SELECT m.name AS model, m.last_version,
 	(SELECT v.version FROM mlops_catalog.deployment_route d JOIN mlops_catalog.model_version v
 		ON v.version_id OPERATOR(pg_catalog.=) d.version_id
 		WHERE d.model_id OPERATOR(pg_catalog.=) m.model_id AND d.variant OPERATOR(pg_catalog.=) 'primary') AS deployed_version,
-	m.owner, m.created_at
+	(SELECT v.version FROM mlops_catalog.model_version v WHERE v.model_id OPERATOR(pg_catalog.=) m.model_id
+		AND v.stage OPERATOR(pg_catalog.=) 'production') AS production_version,
+	m.description, m.limits, m.tags, m.owner, m.created_at
 FROM mlops_catalog.model m
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.models IS 'Models you may use';
 COMMENT ON COLUMN mlops.models.model IS 'Name';
 COMMENT ON COLUMN mlops.models.last_version IS 'Highest version number given';
 COMMENT ON COLUMN mlops.models.deployed_version IS 'Version that answers, NULL if none';
+COMMENT ON COLUMN mlops.models.production_version IS 'Version in stage production, NULL if none';
+COMMENT ON COLUMN mlops.models.description IS 'What it is for';
+COMMENT ON COLUMN mlops.models.limits IS 'What it must not be used for, and where it is weak';
+COMMENT ON COLUMN mlops.models.tags IS 'Free keys and values';
 COMMENT ON COLUMN mlops.models.owner IS 'Role whose members may do everything with it';
 COMMENT ON COLUMN mlops.models.created_at IS 'When its first version was registered';
 GRANT SELECT ON mlops.models TO PUBLIC;
 
 CREATE VIEW mlops.versions WITH (security_barrier) AS
-SELECT m.name AS model, v.version, v.algorithm,
+SELECT m.name AS model, v.version, v.algorithm, v.stage,
+	(SELECT pg_catalog.array_agg(a.alias ORDER BY a.alias) FROM mlops_catalog.alias a
+		WHERE a.version_id OPERATOR(pg_catalog.=) v.version_id) AS aliases,
 	(SELECT d.variant FROM mlops_catalog.deployment_route d WHERE d.version_id OPERATOR(pg_catalog.=) v.version_id LIMIT 1) AS deployed_as,
 	pg_catalog.encode(v.sha256, 'hex') AS sha256, v.metrics,
 	(v.metrics OPERATOR(pg_catalog.->>) 'pr_auc')::float8 AS pr_auc,
 	(v.metrics OPERATOR(pg_catalog.->>) 'roc_auc')::float8 AS roc_auc,
 	v.threshold, ds.train_rows, ds.validation_rows, ds.test_rows, ds.positives, v.target, v.positive, v.signature, v.size,
-	v.run_id, v.owner, v.created_at
+	v.description, v.tags, v.run_id, v.owner, v.created_at
 FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id
 JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) v.run_id
 LEFT JOIN mlops_catalog.dataset ds ON ds.dataset_id OPERATOR(pg_catalog.=) r.dataset_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.versions IS 'Versions of models you may use';
 COMMENT ON COLUMN mlops.versions.model IS 'Model';
 COMMENT ON COLUMN mlops.versions.version IS 'Number within the model';
 COMMENT ON COLUMN mlops.versions.algorithm IS 'Learner';
+COMMENT ON COLUMN mlops.versions.stage IS 'none, staging, production or archived';
+COMMENT ON COLUMN mlops.versions.aliases IS 'Names that stand for it in model@alias';
 COMMENT ON COLUMN mlops.versions.deployed_as IS 'Variant it answers as, NULL if it is not deployed';
 COMMENT ON COLUMN mlops.versions.sha256 IS 'SHA-256 of its bytes: its identity';
 COMMENT ON COLUMN mlops.versions.metrics IS 'All metrics, on the rows named in judged_on';
@@ -147,6 +161,8 @@ COMMENT ON COLUMN mlops.versions.target IS 'Column it predicts';
 COMMENT ON COLUMN mlops.versions.positive IS 'Value of the target that counts as positive';
 COMMENT ON COLUMN mlops.versions.signature IS 'Columns it reads';
 COMMENT ON COLUMN mlops.versions.size IS 'Bytes';
+COMMENT ON COLUMN mlops.versions.description IS 'What is particular about it';
+COMMENT ON COLUMN mlops.versions.tags IS 'Free keys and values';
 COMMENT ON COLUMN mlops.versions.run_id IS 'Run that produced it';
 COMMENT ON COLUMN mlops.versions.owner IS 'Role that trained it';
 COMMENT ON COLUMN mlops.versions.created_at IS 'When it was registered';
@@ -154,10 +170,11 @@ GRANT SELECT ON mlops.versions TO PUBLIC;
 
 CREATE VIEW mlops.datasets WITH (security_barrier) AS
 SELECT d.dataset_id, d.source, d.query, d.content_hash, d.rows, d.positives, d.unlabelled, d.train_rows, d.validation_rows,
-	d.test_rows, d.time_column, d.time_from, d.time_to, d.time_zone, d.columns, d.created_at
+	d.test_rows, d.time_column, d.time_from, d.time_to, d.time_zone, d.columns, d.search_path,
+	d.test_from, d.test_to, d.created_at
 FROM mlops_catalog.dataset d
 WHERE EXISTS (SELECT 1 FROM mlops_catalog.run r WHERE r.dataset_id OPERATOR(pg_catalog.=) d.dataset_id
-	AND mlops_catalog.may_use_named(r.owner, r.model));
+	AND r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model));
 COMMENT ON VIEW mlops.datasets IS 'What runs read';
 COMMENT ON COLUMN mlops.datasets.dataset_id IS 'Identity';
 COMMENT ON COLUMN mlops.datasets.source IS 'Table or view, NULL for a query';
@@ -174,6 +191,9 @@ COMMENT ON COLUMN mlops.datasets.time_from IS 'Earliest time, in time_zone';
 COMMENT ON COLUMN mlops.datasets.time_to IS 'Latest time, in time_zone';
 COMMENT ON COLUMN mlops.datasets.time_zone IS 'Zone that hours and weekdays were taken in';
 COMMENT ON COLUMN mlops.datasets.columns IS 'Columns read: name, type and kind';
+COMMENT ON COLUMN mlops.datasets.search_path IS 'search_path that names in the query were resolved by';
+COMMENT ON COLUMN mlops.datasets.test_from IS 'Earliest time of the rows judged on: seconds since 1970 in time_zone, or the number in a numeric time column';
+COMMENT ON COLUMN mlops.datasets.test_to IS 'Latest time of the rows judged on';
 COMMENT ON COLUMN mlops.datasets.created_at IS 'When it was read';
 GRANT SELECT ON mlops.datasets TO PUBLIC;
 
@@ -183,7 +203,7 @@ SELECT m.name AS model, v.version, c.term, c.feature, c.kind, c.level, c.coeffic
 FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
 LATERAL mlops_catalog.coefficients(m.name, v.version) AS c
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.coefficients IS 'Coefficients of linear models, of columns as described by kind (values are standardised)';
 COMMENT ON COLUMN mlops.coefficients.model IS 'Model';
 COMMENT ON COLUMN mlops.coefficients.version IS 'Version';
@@ -206,7 +226,7 @@ SELECT m.name AS model, v.version, f.feature, f.gain,
 FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
 LATERAL mlops_catalog.feature_importance(m.name, v.version) AS f
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.feature_importance IS 'How much each feature contributed to the trees of a model';
 COMMENT ON COLUMN mlops.feature_importance.model IS 'Model';
 COMMENT ON COLUMN mlops.feature_importance.version IS 'Version';

@@ -259,33 +259,29 @@ BEGIN
 	-- an update, not a lock alone: at REPEATABLE READ the loser must not go on
 	-- with routes that the winner has changed
 	UPDATE mlops_catalog.model AS m SET last_version = m.last_version WHERE m.model_id = id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'model "%" was dropped in the meantime', model_name USING ERRCODE = 'undefined_object';
+	END IF;
 	RETURN id;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.lock_for_release(regrole, text) IS 'Identity of a model that the caller may deploy, with its routes locked until commit';
 
-CREATE FUNCTION mlops_catalog.version_to_deploy(caller regrole, model_id bigint, model_name text, version int) RETURNS bigint
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+CREATE FUNCTION mlops_catalog.version_to_deploy(caller regrole, model_id bigint, model_name text, version int, gated boolean) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
-	id bigint;
+	id bigint := mlops_catalog.version_named(caller, model_name, version);
 BEGIN
-	IF $4 IS NULL THEN
-		RAISE EXCEPTION '"version" must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	SELECT v.version_id INTO id FROM mlops_catalog.model_version AS v WHERE v.model_id = $2 AND v.version = $4;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'version % of model "%" does not exist', $4, $3
-			USING ERRCODE = 'undefined_object',
-				DETAIL = (SELECT format('The latest version is %s.', m.last_version) FROM mlops_catalog.model AS m WHERE m.model_id = $2),
-				HINT = 'View mlops.versions lists the versions there are.';
+	IF gated THEN
+		PERFORM mlops_catalog.enforce_gate(caller, model_name, version, 'deploy');
 	END IF;
 	RETURN id;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.version_to_deploy(regrole, bigint, text, int) IS 'Identity of a version that may be deployed';
+COMMENT ON FUNCTION mlops_catalog.version_to_deploy(regrole, bigint, text, int, boolean) IS
+	'Identity of a version that may be deployed; gated: an error if it does not pass the model''s gate';
 
 CREATE FUNCTION mlops_catalog.begin_deployment(caller regrole, model_id bigint, version_id bigint, action text, strategy text,
 	threshold float8, note text, key name DEFAULT NULL, guard jsonb DEFAULT '{}', ramp jsonb DEFAULT '[]') RETURNS bigint
@@ -488,7 +484,7 @@ BEGIN
 	END IF;
 
 	IF strategy = 'direct' THEN
-		made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, version_number),
+		made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, version_number, true),
 			'deploy', strategy, threshold, note, key, guard, ramp);
 		PERFORM mlops_catalog.make_primary(caller, model, (SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = made),
 			threshold, made, key, false);
@@ -503,8 +499,8 @@ BEGIN
 		END IF;
 		IF strategy IN ('shadow', 'segment') THEN
 			SELECT count(*) + 1 INTO place FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.kind = strategy;
-			made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, version_number),
-				'deploy', strategy, threshold, note, key);
+			made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, version_number,
+					strategy <> 'shadow'), 'deploy', strategy, threshold, note, key);
 			IF strategy = 'segment' THEN
 				PERFORM mlops_catalog.check_rule(rule);
 				SELECT coalesce(max(r.position), 0) + 1 INTO place FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.kind = 'segment';
@@ -524,12 +520,12 @@ BEGIN
 			FOR test IN SELECT * FROM mlops_catalog.test_variants(caller, variants, version_number, percent, threshold,
 					coalesce(variant_name, CASE strategy WHEN 'canary' THEN 'canary' ELSE 'challenger' END)) LOOP
 				IF made IS NULL THEN
-					made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, test.version),
+					made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, test.version, false),
 						'deploy', strategy, test.threshold, note, key, guard, ramp);
 				END IF;
 				place := place + 1;
 				INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, key)
-					VALUES (model, test.variant, mlops_catalog.version_to_deploy(caller, model, model_name, test.version), test.percent,
+					VALUES (model, test.variant, mlops_catalog.version_to_deploy(caller, model, model_name, test.version, true), test.percent,
 						test.threshold, made, 'share', place, key);
 			END LOOP;
 			PERFORM mlops_catalog.give_rest_to_primary(caller, model, key);
@@ -687,7 +683,11 @@ DECLARE
 BEGIN
 	SELECT * INTO live FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = 'primary';
 	IF to_version IS NOT NULL THEN
-		SELECT mlops_catalog.version_to_deploy(caller, model, model_name, to_version) AS version_id, NULL::float8 AS threshold INTO target;
+		-- what has answered before may do so again at any time
+		SELECT mlops_catalog.version_to_deploy(caller, model, model_name, to_version, NOT EXISTS (
+				SELECT FROM mlops_catalog.deployment AS d JOIN mlops_catalog.model_version AS v USING (version_id)
+				WHERE d.model_id = model AND v.version = to_version AND d.strategy <> 'shadow')) AS version_id,
+			NULL::float8 AS threshold INTO target;
 	ELSIF EXISTS (SELECT FROM mlops_catalog.deployment_route AS r
 			WHERE r.model_id = model AND r.kind = 'share' AND r.variant <> 'primary') THEN
 		SELECT live.version_id, live.threshold INTO target;
@@ -698,6 +698,7 @@ BEGIN
 			FROM mlops_catalog.deployment AS d WHERE d.model_id = model AND d.version_id = live.version_id
 				AND (d.action = 'deploy' AND d.strategy = 'direct' OR d.action IN ('promote', 'rollback'));
 		SELECT d.version_id, d.threshold INTO target FROM mlops_catalog.deployment AS d
+			JOIN mlops_catalog.model_version AS v ON v.version_id = d.version_id AND v.dropped_at IS NULL
 			WHERE d.model_id = model AND d.version_id <> live.version_id AND d.deployment_id < went_live
 				AND (d.action = 'deploy' AND d.strategy = 'direct' OR d.action IN ('promote', 'rollback'))
 			ORDER BY d.deployment_id DESC LIMIT 1;

@@ -69,6 +69,7 @@ extern Oid	mlcat_owner(void);
 extern bool mlcat_model_by_name(const char *name, MlCatalogModel *model);
 extern bool mlcat_version_by_number(int64 model_id, int32 version, MlCatalogVersion *out);
 extern bool mlcat_version_by_id(int64 version_id, MlCatalogVersion *out);
+extern bool mlcat_version_by_alias(int64 model_id, const char *alias, MlCatalogVersion *out);
 
 /* The variants that answer for a model now: a List of MlCatalogRoute *, in
  * order of kind and position. */

@@ -40,8 +40,8 @@ extern void mlreg_no_such_version(const char *name, int version) pg_attribute_no
 /*
  * What somebody is about to do with a model.  The owner's members may do
  * everything; others need a privilege on the model, granted to a role whose
- * privileges they have, or to PUBLIC: score (score, evaluate), train (train),
- * deploy (deploy) or manage (everything).  Any privilege allows to inspect.
+ * privileges they have, or to PUBLIC: score (score), train (train), deploy
+ * (deploy) or manage (everything).  Any privilege allows to evaluate and inspect.
  */
 typedef enum MlAction
 {
@@ -119,6 +119,10 @@ typedef struct MlRegistration
 	double		time_to;
 	const char *time_zone;
 	const char *columns;		/* JSON text */
+	bool		has_test_window;	/* there are a time column and test rows */
+	double		test_from;		/* earliest and latest time of the test rows, */
+	double		test_to;		/* as the engine has them */
+	const char *request;		/* arguments of the training, JSON text */
 
 	int			n_params;
 	const MlNamedText *params;

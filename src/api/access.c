@@ -20,6 +20,8 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -28,8 +30,10 @@
 
 MLOPS_FUNCTION(mlops_as_owner);
 MLOPS_FUNCTION(mlops_require);
+MLOPS_FUNCTION(mlops_may);
 MLOPS_FUNCTION(mlops_may_use);
 MLOPS_FUNCTION(mlops_may_use_named);
+MLOPS_FUNCTION(mlops_as_role);
 
 /* ---------------------------------------------------------------- rights */
 
@@ -63,6 +67,17 @@ mlops_require(PG_FUNCTION_ARGS)
 				 errmsg("\"%s\" must not be null", "model")));
 	PG_RETURN_INT64(mlreg_require(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)),
 								  action_of_name(text_to_cstring(PG_GETARG_TEXT_PP(2)))).model_id);
+}
+
+/* mlops_catalog.may(caller, model, action): the same question without the error. */
+Datum
+mlops_may(PG_FUNCTION_ARGS)
+{
+	MlCatalogModel model;
+
+	PG_RETURN_BOOL(mlcat_model_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)), &model) &&
+				   mlreg_may(PG_GETARG_OID(0), &model,
+							 action_of_name(text_to_cstring(PG_GETARG_TEXT_PP(2)))));
 }
 
 /* mlops_catalog.may_use(owner, model_id): what the views show. */
@@ -207,4 +222,53 @@ mlops_as_owner(PG_FUNCTION_ARGS)
 		value = single_value(fcinfo);
 	mlcat_end(&scope);
 	return value;
+}
+
+/* ---------------------------------------------------------------- as somebody else */
+
+/*
+ * mlops_catalog.as_role(caller, search_path, statement, argument jsonb) -> SETOF jsonb
+ *
+ * The way back: runs a SELECT as a role, for a function that runs as the owner
+ * of the catalog.  A recorded query must run as the role that recorded it, as a
+ * view does, never as whoever happens to ask for it.  $1 in the statement is
+ * argument; each row comes as an object.  Settings that the role's code changes
+ * are put back before the owner goes on, or it could bend the owner's
+ * search_path.
+ */
+Datum
+mlops_as_role(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid			types[] = {JSONBOID};
+	Datum		values[] = {PG_GETARG_DATUM(3)};
+	char	   *sql = psprintf("SELECT pg_catalog.to_jsonb(mlops_row) FROM (%s) AS mlops_row",
+							   text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	char	   *search_path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Oid			owner;
+	int			security_context;
+	int			nest_level;
+	int			code;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	if (!SearchSysCacheExists1(AUTHOID, PG_GETARG_DATUM(0)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the role that must read the data no longer exists")));
+	GetUserIdAndSecContext(&owner, &security_context);
+	SetUserIdAndSecContext(PG_GETARG_OID(0), security_context |
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	code = SPI_execute_with_args(sql, 1, types, values, NULL, false, 0);
+	if (code != SPI_OK_SELECT)
+		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(code));
+	put_rows(result);
+	SPI_finish();
+	AtEOXact_GUC(false, nest_level);
+	SetUserIdAndSecContext(owner, security_context);
+	return (Datum) 0;
 }

@@ -37,6 +37,12 @@
 #define VERSION_SHA256 6
 #define VERSION_TARGET 9
 #define VERSION_POSITIVE 10
+#define VERSION_DROPPED_AT 18
+
+/* mlops_catalog.alias */
+#define ALIAS_MODEL_ID 1
+#define ALIAS_NAME 2
+#define ALIAS_VERSION_ID 3
 
 /* mlops_catalog.deployment_route */
 #define ROUTE_MODEL_ID 1
@@ -140,12 +146,17 @@ mlcat_model_by_name(const char *name, MlCatalogModel *model)
 	return tuple != NULL;
 }
 
-static void
+/* False for a version that was dropped: what is left of it is for the history. */
+static bool
 copy_version(Lookup *lookup, HeapTuple tuple, MlCatalogVersion *out)
 {
 	bool		isnull;
 	Datum		value;
 	struct varlena *sha256;
+
+	(void) column_value(lookup, tuple, VERSION_DROPPED_AT, &isnull);
+	if (!isnull)
+		return false;
 
 	out->version_id = DatumGetInt64(column_value(lookup, tuple, VERSION_ID, &isnull));
 	out->model_id = DatumGetInt64(column_value(lookup, tuple, VERSION_MODEL_ID, &isnull));
@@ -163,6 +174,7 @@ copy_version(Lookup *lookup, HeapTuple tuple, MlCatalogVersion *out)
 	strlcpy(out->target, NameStr(*DatumGetName(value)), NAMEDATALEN);
 	value = column_value(lookup, tuple, VERSION_POSITIVE, &isnull);
 	out->positive = isnull ? NULL : TextDatumGetCString(value);
+	return true;
 }
 
 bool
@@ -170,16 +182,16 @@ mlcat_version_by_number(int64 model_id, int32 version, MlCatalogVersion *out)
 {
 	Lookup		lookup;
 	HeapTuple	tuple;
+	bool		found;
 
 	key_int64(&lookup.keys[0], VERSION_MODEL_ID, model_id);
 	ScanKeyInit(&lookup.keys[1], VERSION_NUMBER, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum(version));
 	lookup_begin(&lookup, "model_version", "model_version_model_id_version_key", 2);
 	tuple = systable_getnext(lookup.scan);
-	if (tuple)
-		copy_version(&lookup, tuple, out);
+	found = tuple != NULL && copy_version(&lookup, tuple, out);
 	lookup_end(&lookup);
-	return tuple != NULL;
+	return found;
 }
 
 bool
@@ -187,14 +199,14 @@ mlcat_version_by_id(int64 version_id, MlCatalogVersion *out)
 {
 	Lookup		lookup;
 	HeapTuple	tuple;
+	bool		found;
 
 	key_int64(&lookup.keys[0], VERSION_ID, version_id);
 	lookup_begin(&lookup, "model_version", "model_version_pkey", 1);
 	tuple = systable_getnext(lookup.scan);
-	if (tuple)
-		copy_version(&lookup, tuple, out);
+	found = tuple != NULL && copy_version(&lookup, tuple, out);
 	lookup_end(&lookup);
-	return tuple != NULL;
+	return found;
 }
 
 static MlRouteKind
@@ -261,6 +273,26 @@ mlcat_routes(int64 model_id)
 	lookup_end(&lookup);
 	list_sort(routes, compare_routes);
 	return routes;
+}
+
+bool
+mlcat_version_by_alias(int64 model_id, const char *alias, MlCatalogVersion *out)
+{
+	Lookup		lookup;
+	HeapTuple	tuple;
+	int64		version_id = 0;
+	bool		isnull;
+
+	key_int64(&lookup.keys[0], ALIAS_MODEL_ID, model_id);
+	ScanKeyInit(&lookup.keys[1], ALIAS_NAME, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(alias));
+	lookup.keys[1].sk_collation = DEFAULT_COLLATION_OID;
+	lookup_begin(&lookup, "alias", "alias_pkey", 2);
+	tuple = systable_getnext(lookup.scan);
+	if (tuple)
+		version_id = DatumGetInt64(column_value(&lookup, tuple, ALIAS_VERSION_ID, &isnull));
+	lookup_end(&lookup);
+	return tuple != NULL && mlcat_version_by_id(version_id, out);
 }
 
 List *

@@ -119,15 +119,16 @@ lock_model(const char *name, Oid user, int *version)
 
 	add_text(&insert, name);
 	add_value(&insert, OIDOID, ObjectIdGetDatum(user));
-	mlcat_execute("INSERT INTO mlops_catalog.model (name, owner) VALUES ($1, $2::regrole) "
-				  "ON CONFLICT (name) DO NOTHING",
-				  insert.n, insert.types, insert.values, insert.nulls);
 	add_text(&update, name);
-	mlcat_execute("UPDATE mlops_catalog.model SET last_version = last_version OPERATOR(pg_catalog.+) 1 "
-				  "WHERE name OPERATOR(pg_catalog.=) $1 RETURNING model_id, last_version, owner::oid",
-				  update.n, update.types, update.values, update.nulls);
-	if (SPI_processed != 1)
-		elog(ERROR, "model \"%s\" vanished", name);
+	do							/* again if it is dropped between the two */
+	{
+		mlcat_execute("INSERT INTO mlops_catalog.model (name, owner) VALUES ($1, $2::regrole) "
+					  "ON CONFLICT (name) DO NOTHING",
+					  insert.n, insert.types, insert.values, insert.nulls);
+		mlcat_execute("UPDATE mlops_catalog.model SET last_version = last_version OPERATOR(pg_catalog.+) 1 "
+					  "WHERE name OPERATOR(pg_catalog.=) $1 RETURNING model_id, last_version, owner::oid",
+					  update.n, update.types, update.values, update.nulls);
+	} while (SPI_processed == 0);
 	model.model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	*version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	model.owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
@@ -181,11 +182,22 @@ insert_dataset(const MlRegistration *r)
 	}
 	add_text(&a, r->time_zone);
 	add_text(&a, r->columns);
+	if (r->has_test_window)
+	{
+		add_value(&a, FLOAT8OID, Float8GetDatum(r->test_from));
+		add_value(&a, FLOAT8OID, Float8GetDatum(r->test_to));
+	}
+	else
+	{
+		add_null(&a, FLOAT8OID);
+		add_null(&a, FLOAT8OID);
+	}
 	return DatumGetInt64(execute_value(
 									   "INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, "
 									   "unlabelled, train_rows, validation_rows, test_rows, time_column, time_from, "
-									   "time_to, time_zone, columns) VALUES "
-									   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.jsonb) "
+									   "time_to, time_zone, columns, test_from, test_to, search_path) VALUES "
+									   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.jsonb, "
+									   "$15, $16, pg_catalog.current_setting('search_path')) "
 									   "RETURNING dataset_id", &a));
 }
 
@@ -205,11 +217,12 @@ insert_run(const MlRegistration *r, int64 experiment_id, int64 dataset_id, int v
 	add_text(&a, MLOPS_VERSION);
 	add_value(&a, OIDOID, ObjectIdGetDatum(user));
 	add_value(&a, TIMESTAMPTZOID, TimestampTzGetDatum(r->started_at));
+	add_text(&a, r->request);
 	return DatumGetInt64(execute_value(
 									   "INSERT INTO mlops_catalog.run (experiment_id, model, version, algorithm, status, "
-									   "dataset_id, seed, target, tags, library_version, owner, started_at, ended_at) VALUES "
+									   "dataset_id, seed, target, tags, library_version, owner, started_at, ended_at, request) VALUES "
 									   "($1, $2, $3, $4, 'finished', $5, $6, $7, $8, $9, $10::regrole, $11, "
-									   "pg_catalog.clock_timestamp()) RETURNING run_id", &a));
+									   "pg_catalog.clock_timestamp(), $12::pg_catalog.jsonb) RETURNING run_id", &a));
 }
 
 /* Parameters and figures go in as arrays: two statements however many. */

@@ -23,7 +23,7 @@ static const struct
 	const char *privilege;
 }			actions[] = {
 	[ML_TO_SCORE] = {"score with", "score"},
-	[ML_TO_EVALUATE] = {"evaluate", "score"},
+	[ML_TO_EVALUATE] = {"evaluate", NULL},
 	[ML_TO_TRAIN] = {"train", "train"},
 	[ML_TO_DEPLOY] = {"deploy", "deploy"},
 	[ML_TO_MANAGE] = {"manage", "manage"},

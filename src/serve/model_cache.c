@@ -92,6 +92,8 @@ load(const char *name, const MlCatalogVersion *version, MlServedModel *loaded)
 		sound = memcmp(sha256, version->sha256, sizeof(sha256)) == 0;
 	}
 	loaded->model = palloc(ml_model_struct_size());
+	if (!sound && !mlcat_version_by_id(version->version_id, &loaded->version))
+		mlreg_no_such_version(name, version->version);	/* dropped in the meantime */
 	if (!sound || ml_model_open(bytes, version->size, loaded->model, message) != ML_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),

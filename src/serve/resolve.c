@@ -26,7 +26,7 @@ uint64		mlserve_generation = 1;
 
 /* Tables whose changes matter: those with the trigger forget_routes. */
 static const char *const watched_tables[] = {
-	"deployment_route", "model", "model_grant", "model_version"
+	"alias", "deployment_route", "model", "model_grant", "model_version"
 };
 
 static Oid	watched[lengthof(watched_tables)];	/* InvalidOid until first looked up */
@@ -97,6 +97,7 @@ find_reference(const char *text, MlAction action, MemoryContext pinned_in)
 {
 	MlModelReference reference;
 	MlCatalogModel model;
+	MlCatalogVersion version;
 
 	mlserve_watch_catalog();
 	mlreg_parse_reference(text, &reference);
@@ -104,10 +105,16 @@ find_reference(const char *text, MlAction action, MemoryContext pinned_in)
 		return find_version(reference.name, reference.version, action, pinned_in);
 	model = mlreg_require(GetUserId(), reference.name, action);
 	if (reference.alias)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("alias \"%s\" of model \"%s\" does not exist",
-						reference.alias, reference.name)));
+	{
+		if (!mlcat_version_by_alias(model.model_id, reference.alias, &version))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("alias \"%s\" of model \"%s\" does not exist",
+							reference.alias, reference.name),
+					 errhint("View mlops.aliases lists the aliases there are; "
+							 "mlops.set_alias makes one.")));
+		return mlserve_version_route(reference.name, &version, pinned_in);
+	}
 	return mlserve_make_route(reference.name, model.model_id, pinned_in);
 }
 

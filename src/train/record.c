@@ -9,6 +9,7 @@
 
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 
 #include "mlops/registry.h"
@@ -58,23 +59,77 @@ record_params(const Training *t, MlRegistration *r)
 		add_param(r, "exclude", mltrain_names_text(mltrain_names_of(q->exclude)));
 }
 
-/* Earliest and latest time of the labelled rows. */
+/* Earliest and latest time of rows, of the whole data set for NULL. */
 static void
-time_range(const Training *t, double *from, double *to)
+time_range(const Training *t, const MlRows *rows, double *from, double *to)
 {
 	const MlColumn *column = &t->dataset->columns[t->time];
+	size_t		n = rows ? rows->n : t->dataset->n_rows;
 
 	*from = INFINITY;
 	*to = -INFINITY;
-	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	for (size_t i = 0; i < n; i++)
 	{
-		double		value = ml_column_number(column, row);
+		double		value = ml_column_number(column, rows ? rows->row[i] : i);
 
 		if (value < *from)
 			*from = value;
 		if (value > *to)
 			*to = value;
 	}
+}
+
+static void
+append_text(StringInfo json, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	appendStringInfo(json, "%s\"%s\": ", json->len > 1 ? ", " : "", key);
+	escape_json(json, value);
+}
+
+static void
+append_names(StringInfo json, const char *key, ArrayType *names)
+{
+	const char *separator = "";
+	ListCell   *lc;
+
+	if (names == NULL)
+		return;
+	appendStringInfo(json, ", \"%s\": [", key);
+	foreach(lc, mltrain_names_of(names))
+	{
+		appendStringInfoString(json, separator);
+		escape_json(json, (char *) lfirst(lc));
+		separator = ", ";
+	}
+	appendStringInfoChar(json, ']');
+}
+
+/* The arguments as they were given, so that the training can be repeated. */
+static char *
+request_json(const MlTrainRequest *q, const char *source)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	append_text(&json, "source", source);
+	append_text(&json, "query", q->query);
+	append_text(&json, "target", q->target);
+	append_text(&json, "algorithm", q->algorithm);
+	append_names(&json, "features", q->features);
+	append_names(&json, "exclude", q->exclude);
+	append_text(&json, "key", q->key);
+	append_text(&json, "time_column", q->time_column);
+	append_text(&json, "weight", q->weight);
+	append_text(&json, "positive", q->positive);
+	appendStringInfo(&json, ", \"params\": %s, \"preprocess\": %s, \"split\": %s",
+					 json_text(q->params), json_text(q->preprocess), json_text(q->split));
+	append_text(&json, "metric", q->metric);
+	appendStringInfo(&json, ", \"threshold\": %s, \"seed\": %lld}",
+					 json_text(q->threshold), (long long) q->seed);
+	return json.data;
 }
 
 void
@@ -109,8 +164,12 @@ mltrain_record(Training *t, MlTrainResult *result)
 	if (t->time >= 0 && t->dataset->columns[t->time].kind == ML_COLUMN_TIME)
 	{
 		r.time_column = q->time_column;
-		time_range(t, &r.time_from, &r.time_to);
+		time_range(t, NULL, &r.time_from, &r.time_to);
 	}
+	r.has_test_window = t->time >= 0 && t->rows[ML_PART_TEST].n > 0;
+	if (r.has_test_window)
+		time_range(t, &t->rows[ML_PART_TEST], &r.test_from, &r.test_to);
+	r.request = request_json(q, r.source);
 	r.time_zone = t->zone;
 	r.columns = mltrain_columns_json(t->dataset);
 	record_params(t, &r);

@@ -1,0 +1,293 @@
+-- The registry: aliases, stages, descriptions, tags, deletion.  Everything that
+-- changes a model locks its row first, as deployments do.
+
+CREATE FUNCTION mlops_catalog.lock_model(caller regrole, model text, action text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.require(caller, model, action);
+BEGIN
+	PERFORM FROM mlops_catalog.model AS m WHERE m.model_id = id FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'model "%" was dropped in the meantime', model USING ERRCODE = 'undefined_object';
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.lock_model(regrole, text, text) IS 'Like require, and locks the model''s row until the transaction ends';
+
+CREATE FUNCTION mlops_catalog.version_named(caller regrole, model text, version int) RETURNS bigint
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found bigint;
+	last int;
+BEGIN
+	IF version IS NULL THEN
+		RAISE EXCEPTION '"version" must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT v.version_id, m.last_version INTO found, last
+	FROM mlops_catalog.model AS m
+	LEFT JOIN mlops_catalog.model_version AS v
+		ON v.model_id = m.model_id AND v.version = version_named.version AND v.dropped_at IS NULL
+	WHERE m.name = model;
+	IF found IS NULL THEN
+		RAISE EXCEPTION 'version % of model "%" does not exist', version, model
+			USING ERRCODE = 'undefined_object',
+				DETAIL = format('The latest version is %s.', last),
+				HINT = 'View mlops.versions lists the versions there are.';
+	END IF;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.version_named(regrole, text, int) IS 'Identity of a model''s version; an error if there is none';
+
+-- ---- aliases
+
+CREATE FUNCTION mlops.set_alias(model text, alias text, version int) RETURNS SETOF mlops.aliases
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.set_alias(text, text, int) IS
+	'Makes model@alias stand for a version, such as champion or challenger';
+CREATE FUNCTION mlops_catalog.set_alias(caller regrole, model text, alias text, version int) RETURNS SETOF mlops.aliases
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
+	new_version bigint := mlops_catalog.version_named(caller, $2, $4);
+	former int;
+BEGIN
+	IF $3 IS NULL OR $3 !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
+		RAISE EXCEPTION 'invalid alias "%"', coalesce($3, 'NULL')
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
+	END IF;
+	SELECT v.version INTO former FROM mlops_catalog.alias AS a JOIN mlops_catalog.model_version AS v USING (version_id)
+		WHERE a.model_id = id AND a.alias = $3;
+	IF former IS DISTINCT FROM $4 THEN
+		IF EXISTS (SELECT FROM mlops_catalog.gate AS g WHERE g.model_id = id AND g.gate -> 'aliases' ? $3) THEN
+			PERFORM mlops_catalog.enforce_gate(caller, $2, $4, 'alias');
+		END IF;
+		INSERT INTO mlops_catalog.alias (model_id, alias, version_id, set_by) VALUES (id, $3, new_version, caller)
+			ON CONFLICT ON CONSTRAINT alias_pkey
+			DO UPDATE SET version_id = excluded.version_id, set_by = excluded.set_by, set_at = clock_timestamp();
+		PERFORM mlops_catalog.audit(caller, 'set_alias', $2, $4, jsonb_build_object('alias', $3, 'former_version', former));
+	END IF;
+	RETURN QUERY SELECT * FROM mlops.aliases AS a WHERE a.model = $2 AND a.alias = $3;
+END
+$$;
+
+CREATE FUNCTION mlops.drop_alias(model text, alias text) RETURNS SETOF mlops.aliases
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.drop_alias(text, text) IS 'Removes an alias and returns what it was';
+CREATE FUNCTION mlops_catalog.drop_alias(caller regrole, model text, alias text) RETURNS SETOF mlops.aliases
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
+	former mlops.aliases;
+BEGIN
+	SELECT * INTO former FROM mlops.aliases AS a WHERE a.model = $2 AND a.alias = $3;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'alias "%" of model "%" does not exist', $3, $2
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.aliases lists the aliases there are.';
+	END IF;
+	DELETE FROM mlops_catalog.alias AS a WHERE a.model_id = id AND a.alias = $3;
+	PERFORM mlops_catalog.audit(caller, 'drop_alias', $2, former.version, jsonb_build_object('alias', $3));
+	RETURN NEXT former;
+END
+$$;
+
+-- ---- stages
+
+CREATE FUNCTION mlops_catalog.stage_transitions()
+	RETURNS TABLE (from_stage text, to_stage text)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	VALUES ('none', 'staging'), ('none', 'archived'),
+		('staging', 'none'), ('staging', 'production'), ('staging', 'archived'),
+		('production', 'staging'), ('production', 'archived'),
+		('archived', 'none'), ('archived', 'staging'), ('archived', 'production')
+$$;
+COMMENT ON FUNCTION mlops_catalog.stage_transitions() IS 'Stages that may follow each other: production only after staging, or again after archived';
+
+CREATE FUNCTION mlops.set_stage(model text, version int, stage text, note text DEFAULT NULL)
+	RETURNS TABLE (model text, version int, from_stage text, to_stage text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 2 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.set_stage(text, int, text, text) IS
+	'Moves a version to none, staging, production or archived; production is checked by the model''s gate and archives the version that was there';
+CREATE FUNCTION mlops_catalog.set_stage(caller regrole, model text, version int, stage text, note text)
+	RETURNS TABLE (changed_model text, changed_version int, from_stage text, to_stage text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 2
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
+	target_id bigint := mlops_catalog.version_named(caller, $2, $3);
+	change record;
+BEGIN
+	PERFORM mlops_catalog.check_choice('stage', $4, '{none,staging,production,archived}');
+	SELECT v.stage INTO from_stage FROM mlops_catalog.model_version AS v WHERE v.version_id = target_id;
+	IF from_stage = $4 THEN
+		RETURN;
+	END IF;
+	IF NOT EXISTS (SELECT FROM mlops_catalog.stage_transitions() AS t WHERE t.from_stage = set_stage.from_stage AND t.to_stage = $4) THEN
+		RAISE EXCEPTION 'version % of model "%" cannot go from stage "%" to "%"', $3, $2, from_stage, $4
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = format('From "%s" it may go to: %s.', from_stage, (SELECT string_agg(t.to_stage, ', ' ORDER BY t.to_stage)
+					FROM mlops_catalog.stage_transitions() AS t WHERE t.from_stage = set_stage.from_stage));
+	END IF;
+	IF $4 = 'production' THEN
+		PERFORM mlops_catalog.enforce_gate(caller, $2, $3, 'production');
+	END IF;
+	FOR change IN
+		SELECT v.version_id, v.version, v.stage AS former, 'archived' AS new FROM mlops_catalog.model_version AS v
+			WHERE v.model_id = id AND v.stage = 'production' AND $4 = 'production'
+		UNION ALL SELECT target_id, $3, from_stage, $4
+	LOOP
+		UPDATE mlops_catalog.model_version AS v SET stage = change.new WHERE v.version_id = change.version_id;
+		PERFORM mlops_catalog.audit(caller, 'set_stage', $2, change.version,
+			jsonb_build_object('from', change.former, 'to', change.new, 'note', $5));
+		RETURN QUERY SELECT $2, change.version, change.former, change.new;
+	END LOOP;
+END
+$$;
+
+-- ---- descriptions and tags
+
+CREATE FUNCTION mlops.describe(model text, description text DEFAULT NULL, limits text DEFAULT NULL, version int DEFAULT NULL)
+	RETURNS TABLE (model text, version int, description text, limits text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.describe(text, text, text, int) IS
+	'Says what a model is for and where its limits are, or what is particular about a version; NULL leaves a text as it is, an empty one removes it';
+CREATE FUNCTION mlops_catalog.describe(caller regrole, model text, description text, limits text, version int)
+	RETURNS TABLE (described_model text, described_version int, new_description text, new_limits text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+BEGIN
+	IF $5 IS NOT NULL THEN
+		IF $4 IS NOT NULL THEN
+			RAISE EXCEPTION '"limits" belongs to a model, not to a version' USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		RETURN QUERY UPDATE mlops_catalog.model_version AS v SET description = nullif(coalesce($3, v.description), '')
+			WHERE v.version_id = mlops_catalog.version_named(caller, $2, $5) RETURNING $2, v.version, v.description, NULL::text;
+	ELSE
+		RETURN QUERY UPDATE mlops_catalog.model AS m SET description = nullif(coalesce($3, m.description), ''),
+			limits = nullif(coalesce($4, m.limits), '')
+			WHERE m.model_id = id RETURNING $2, NULL::int, m.description, m.limits;
+	END IF;
+	PERFORM mlops_catalog.audit(caller, 'describe', $2, $5, jsonb_strip_nulls(jsonb_build_object('description', $3, 'limits', $4)));
+END
+$$;
+
+CREATE FUNCTION mlops.set_model_tag(model text, key text, value text, version int DEFAULT NULL) RETURNS jsonb
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.set_model_tag(text, text, text, int) IS
+	'Sets a tag of a model or of a version, removes it if value is NULL; returns all tags';
+CREATE FUNCTION mlops_catalog.set_model_tag(caller regrole, model text, key text, value text, version int) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	now jsonb;
+BEGIN
+	IF $3 IS NULL OR $3 = '' THEN
+		RAISE EXCEPTION '"key" must not be null or empty' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF $5 IS NOT NULL THEN
+		UPDATE mlops_catalog.model_version AS v
+			SET tags = CASE WHEN $4 IS NULL THEN v.tags - $3 ELSE v.tags || jsonb_build_object($3, $4) END
+			WHERE v.version_id = mlops_catalog.version_named(caller, $2, $5) RETURNING v.tags INTO now;
+	ELSE
+		UPDATE mlops_catalog.model AS m
+			SET tags = CASE WHEN $4 IS NULL THEN m.tags - $3 ELSE m.tags || jsonb_build_object($3, $4) END
+			WHERE m.model_id = id RETURNING m.tags INTO now;
+	END IF;
+	PERFORM mlops_catalog.audit(caller, 'set_tag', $2, $5, jsonb_build_object('key', $3, 'value', $4));
+	RETURN now;
+END
+$$;
+
+-- ---- deletion
+
+CREATE FUNCTION mlops.drop_version(model text, version int, note text DEFAULT NULL)
+	RETURNS TABLE (model text, version int, sha256 text, freed_bytes bigint)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.drop_version(text, int, text) IS
+	'Deletes a version''s bytes; refused while it is deployed, in production or has an alias. Its run, figures and history stay';
+CREATE FUNCTION mlops_catalog.drop_version(caller regrole, model text, version int, note text)
+	RETURNS TABLE (dropped_model text, dropped_version int, sha256 text, freed_bytes bigint)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	target_id bigint := mlops_catalog.version_named(caller, $2, $3);
+	reasons text;
+BEGIN
+	SELECT string_agg(r.reason, '; ') INTO reasons FROM (
+		SELECT format('it is deployed as variant "%s"', d.variant) FROM mlops_catalog.deployment_route AS d WHERE d.version_id = target_id
+		UNION ALL SELECT format('alias "%s" stands for it', a.alias) FROM mlops_catalog.alias AS a WHERE a.version_id = target_id
+		UNION ALL SELECT 'it is in stage "production"' FROM mlops_catalog.model_version AS v
+			WHERE v.version_id = target_id AND v.stage = 'production') AS r(reason);
+	IF reasons IS NOT NULL THEN
+		RAISE EXCEPTION 'version % of model "%" is in use', $3, $2
+			USING ERRCODE = 'object_in_use', DETAIL = reasons || '.';
+	END IF;
+	DELETE FROM mlops_catalog.model_artifact AS a WHERE a.version_id = target_id;
+	RETURN QUERY UPDATE mlops_catalog.model_version AS v SET dropped_at = clock_timestamp(), stage = 'archived'
+		WHERE v.version_id = target_id RETURNING $2, v.version, encode(v.sha256, 'hex'), v.size;
+	PERFORM mlops_catalog.audit(caller, 'drop_version', $2, $3, jsonb_build_object('note', $4,
+		'sha256', (SELECT encode(v.sha256, 'hex') FROM mlops_catalog.model_version AS v WHERE v.version_id = target_id)));
+END
+$$;
+
+CREATE FUNCTION mlops.drop_model(model text, force boolean DEFAULT false, note text DEFAULT NULL)
+	RETURNS TABLE (model text, versions int, freed_bytes bigint)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.drop_model(text, boolean, text) IS
+	'Deletes a model with its versions, routes, aliases and grants; refused while it is deployed, unless force is true. Its runs are marked deleted; the audit log stays';
+CREATE FUNCTION mlops_catalog.drop_model(caller regrole, model text, force boolean, note text)
+	RETURNS TABLE (dropped_model text, versions int, freed_bytes bigint)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	routes text := (SELECT string_agg(format('version %s as variant "%s"', v.version, d.variant), ', ' ORDER BY d.variant)
+		FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model_version AS v USING (version_id) WHERE d.model_id = id);
+BEGIN
+	IF routes IS NOT NULL AND $3 IS NOT TRUE THEN
+		RAISE EXCEPTION 'model "%" is deployed', $2
+			USING ERRCODE = 'object_in_use', DETAIL = format('Deployed: %s.', routes),
+				HINT = 'force => true deletes it all the same.';
+	END IF;
+	SELECT $2, count(*)::int, coalesce(sum(v.size) FILTER (WHERE v.dropped_at IS NULL), 0)::bigint
+		INTO dropped_model, versions, freed_bytes FROM mlops_catalog.model_version AS v WHERE v.model_id = id;
+	PERFORM mlops_catalog.audit(caller, 'drop_model', $2, NULL, jsonb_build_object('note', $4, 'versions', versions, 'deployed', routes));
+	DELETE FROM mlops_catalog.deployment_route AS d WHERE d.model_id = id;
+	DELETE FROM mlops_catalog.deployment AS d WHERE d.model_id = id;
+	DELETE FROM mlops_catalog.alias AS a WHERE a.model_id = id;
+	DELETE FROM mlops_catalog.model_artifact AS a USING mlops_catalog.model_version AS v
+		WHERE v.model_id = id AND a.version_id = v.version_id;
+	DELETE FROM mlops_catalog.model_version AS v WHERE v.model_id = id;
+	DELETE FROM mlops_catalog.model AS m WHERE m.model_id = id;
+	UPDATE mlops_catalog.run AS r SET deleted_at = clock_timestamp() WHERE r.model = $2 AND r.deleted_at IS NULL;
+	RETURN NEXT;
+END
+$$;

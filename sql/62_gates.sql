@@ -1,0 +1,384 @@
+-- Gates: what a version must show before it may reach production.
+--
+-- A gate is an object of conditions:
+--   "<metric>": {"min": x, "max": y}            figures of the version's own test
+--   "<metric>_vs_production": {"min_gain": x, "on": "same test window"}
+--                                               both versions on the candidate's test rows
+--   "fairness": {"by": column, "metric": m, "max_gap": x, "min_rows": n}, or a list of them
+--   "approvals": n, or {"count": n, "roles": [...], "four_eyes": true}
+--   "aliases": [...]                            aliases that the gate guards as well
+
+CREATE FUNCTION mlops_catalog.gate_metrics() RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT '{roc_auc,pr_auc,log_loss,brier,ks,accuracy,precision,recall,f1,mcc,false_positive_rate,alert_rate,expected_cost}'::text[]
+$$;
+COMMENT ON FUNCTION mlops_catalog.gate_metrics() IS 'Metrics that gates can set conditions on';
+
+CREATE FUNCTION mlops_catalog.smaller_is_better(metric text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT metric IN ('log_loss', 'brier', 'false_positive_rate', 'alert_rate', 'expected_cost') $$;
+COMMENT ON FUNCTION mlops_catalog.smaller_is_better(text) IS 'Is a gain in this metric a decrease?';
+
+CREATE FUNCTION mlops_catalog.check_object(argument text, object jsonb, types jsonb) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	k text;
+BEGIN
+	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
+		RAISE EXCEPTION '"%" must be a JSON object', argument USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	FOR k IN SELECT jsonb_object_keys(object) LOOP
+		IF NOT types ? k THEN
+			RAISE EXCEPTION 'unrecognized key "%" in "%"', k, argument
+				USING ERRCODE = 'invalid_parameter_value',
+					HINT = format('Valid keys are: %s.', (SELECT string_agg(v, ', ' ORDER BY v) FROM jsonb_object_keys(types) AS v));
+		ELSIF NOT jsonb_typeof(object -> k) = ANY (string_to_array(types ->> k, '|')) THEN
+			RAISE EXCEPTION '"%" in "%" must be a JSON %, not %', k, argument,
+				replace(types ->> k, '|', ' or '), jsonb_typeof(object -> k)
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_object(text, jsonb, jsonb) IS
+	'An error unless object has only the keys of types, each of a JSON type listed there (alternatives divided by |)';
+
+CREATE FUNCTION mlops_catalog.check_gate_syntax(gate jsonb) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	c record;
+	f jsonb;
+	place text;
+BEGIN
+	PERFORM mlops_catalog.check_object('gate', gate,
+		(SELECT jsonb_object_agg(m, 'object') || jsonb_object_agg(m || '_vs_production', 'object') FROM unnest(mlops_catalog.gate_metrics()) AS m)
+		|| '{"fairness": "object|array", "approvals": "number|object", "aliases": "array"}');
+	FOR c IN SELECT key, value FROM jsonb_each(gate) LOOP
+		place := 'gate.' || c.key;
+		IF c.key = 'approvals' THEN
+			IF jsonb_typeof(c.value) = 'object' THEN
+				PERFORM mlops_catalog.check_object(place, c.value, '{"count": "number", "roles": "array", "four_eyes": "boolean"}');
+			END IF;
+			f := CASE WHEN jsonb_typeof(c.value) = 'object' THEN coalesce(c.value -> 'count', '1') ELSE c.value END;
+			IF f::numeric NOT BETWEEN 0 AND 100 OR f::numeric <> trunc(f::numeric) THEN
+				RAISE EXCEPTION '"%" must be a whole number from 0 to 100, not %', place, f USING ERRCODE = 'invalid_parameter_value';
+			END IF;
+			IF c.value -> 'roles' IS NOT NULL THEN
+				PERFORM mlops_catalog.role_named(r::name) FROM jsonb_array_elements_text(c.value -> 'roles') AS r;
+			END IF;
+		ELSIF c.key = 'aliases' THEN
+			IF EXISTS (SELECT FROM jsonb_array_elements(c.value) AS a WHERE jsonb_typeof(a) <> 'string') THEN
+				RAISE EXCEPTION '"%" must be a list of aliases', place USING ERRCODE = 'invalid_parameter_value';
+			END IF;
+		ELSIF c.key = 'fairness' THEN
+			FOR f IN SELECT * FROM jsonb_array_elements(CASE jsonb_typeof(c.value) WHEN 'array' THEN c.value ELSE jsonb_build_array(c.value) END) LOOP
+				PERFORM mlops_catalog.check_object(place, f, '{"by": "string", "metric": "string", "max_gap": "number", "min_rows": "number"}');
+				IF NOT f ?& '{by,metric,max_gap}' THEN
+					RAISE EXCEPTION '"%" must have the keys by, metric and max_gap', place USING ERRCODE = 'invalid_parameter_value';
+				END IF;
+				PERFORM mlops_catalog.check_choice('metric', f ->> 'metric', mlops_catalog.gate_metrics());
+			END LOOP;
+		ELSIF c.key LIKE '%\_vs\_production' THEN
+			PERFORM mlops_catalog.check_object(place, c.value, '{"min_gain": "number", "on": "string"}');
+			PERFORM mlops_catalog.check_choice('value of "on"', coalesce(c.value ->> 'on', 'same test window'), '{same test window}');
+		ELSE
+			PERFORM mlops_catalog.check_object(place, c.value, '{"min": "number", "max": "number"}');
+			IF c.value = '{}' THEN
+				RAISE EXCEPTION '"%" must have a key min or max', place USING ERRCODE = 'invalid_parameter_value';
+			END IF;
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_gate_syntax(jsonb) IS 'An error that says what is wrong unless this is a gate';
+
+CREATE FUNCTION mlops.set_gate(model text, gate jsonb) RETURNS SETOF mlops.gates
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.set_gate(text, jsonb) IS
+	'Sets what a version must show before it may be deployed or reach stage production; NULL or {} removes the gate';
+CREATE FUNCTION mlops_catalog.set_gate(caller regrole, model text, gate jsonb) RETURNS SETOF mlops.gates
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	former jsonb := (SELECT g.gate FROM mlops_catalog.gate AS g WHERE g.model_id = id);
+BEGIN
+	IF coalesce($3, '{}') = '{}' THEN
+		DELETE FROM mlops_catalog.gate AS g WHERE g.model_id = id;
+	ELSE
+		PERFORM mlops_catalog.check_gate_syntax($3);
+		INSERT INTO mlops_catalog.gate (model_id, gate, set_by) VALUES (id, $3, caller)
+			ON CONFLICT ON CONSTRAINT gate_pkey DO UPDATE
+			SET gate = excluded.gate, set_by = excluded.set_by, set_at = clock_timestamp();
+	END IF;
+	IF former IS DISTINCT FROM nullif($3, '{}') THEN
+		PERFORM mlops_catalog.audit(caller, 'set_gate', $2, NULL, jsonb_build_object('from', former, 'to', nullif($3, '{}')));
+	END IF;
+	RETURN QUERY SELECT * FROM mlops.gates AS g WHERE g.model = $2;
+END
+$$;
+
+-- ---- measuring
+
+CREATE FUNCTION mlops_catalog.test_window(version_id bigint) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	d record;
+	kind text;
+	at text;
+BEGIN
+	SELECT ds.*, r.request INTO d FROM mlops_catalog.model_version AS v
+		JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS ds USING (dataset_id)
+		WHERE v.version_id = test_window.version_id;
+	IF d.request -> 'split' ? 'fold' THEN
+		RETURN format('SELECT * FROM (%s) AS mlops_source WHERE pg_catalog.lower(mlops_source.%I::pg_catalog.text) OPERATOR(pg_catalog.=) ''test''',
+			d.query, d.request -> 'split' ->> 'fold');
+	END IF;
+	IF d.test_from IS NULL THEN
+		RETURN NULL;
+	END IF;
+	kind := (SELECT c ->> 'type' FROM jsonb_array_elements(d.columns) AS c WHERE c ->> 'name' = d.request ->> 'time_column' LIMIT 1);
+	at := CASE kind
+		WHEN 'timestamp with time zone' THEN format('pg_catalog.date_part(''epoch'', mlops_source.%I AT TIME ZONE %L)',
+			d.request ->> 'time_column', d.time_zone)
+		WHEN 'timestamp without time zone' THEN format('pg_catalog.date_part(''epoch'', mlops_source.%I)', d.request ->> 'time_column')
+		WHEN 'date' THEN format('pg_catalog.date_part(''epoch'', mlops_source.%I::pg_catalog.timestamp)', d.request ->> 'time_column')
+		ELSE format('mlops_source.%I::pg_catalog.float8', d.request ->> 'time_column') END;
+	-- times are exact to the microsecond, so half of one keeps rounding from mattering
+	RETURN format('SELECT * FROM (%1$s) AS mlops_source WHERE %2$s OPERATOR(pg_catalog.>) %3$s::pg_catalog.float8 AND %2$s OPERATOR(pg_catalog.<) %4$s::pg_catalog.float8',
+		d.query, at, quote_literal(d.test_from - 5e-7), quote_literal(d.test_to + 5e-7));
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.test_window(bigint) IS
+	'Query for the rows a version was judged on; NULL if they were drawn at random, without a time or fold column';
+
+CREATE FUNCTION mlops_catalog.evaluate_on(caller regrole, reference text, query text, search_path text, by text)
+	RETURNS TABLE (segment text, figures jsonb)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN r -> 'segment' IS NULL OR r -> 'segment' = 'null' OR r -> 'segment' = '{}' THEN NULL
+			ELSE coalesce(r -> 'segment' ->> by, 'NULL') END, r
+	FROM mlops_catalog.as_role(caller, search_path,
+		'SELECT * FROM mlops.evaluate($1 ->> ''reference'', query => $1 ->> ''query'', by => CASE WHEN $1 ->> ''by'' IS NULL THEN NULL ELSE ARRAY[($1 ->> ''by'')::pg_catalog.name] END)',
+		jsonb_build_object('reference', reference, 'query', query, 'by', by)) AS r
+$$;
+COMMENT ON FUNCTION mlops_catalog.evaluate_on(regrole, text, text, text, text) IS
+	'mlops.evaluate as a role: a row for all (segment NULL) and one for each value of the column by';
+
+CREATE FUNCTION mlops_catalog.gate_checks(caller regrole, model text, version int)
+	RETURNS TABLE (condition text, required text, figure float8, passed boolean, detail jsonb)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	candidate record;
+	production int;
+	c record;
+	f jsonb;
+	found jsonb;
+	low record;
+	high record;
+	window_query text;
+	metric text;
+	least float8;
+	count int;
+BEGIN
+	SELECT v.version_id, v.metrics, v.owner, m.model_id, d.search_path, g.gate INTO candidate
+	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
+	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
+	LEFT JOIN mlops_catalog.gate AS g USING (model_id)
+	WHERE m.name = $2 AND v.version = $3;
+	window_query := mlops_catalog.test_window(candidate.version_id);
+	-- what answers now, else what is in stage production
+	production := coalesce(
+		(SELECT v.version FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model_version AS v USING (version_id)
+			WHERE d.model_id = candidate.model_id AND d.variant = 'primary'),
+		(SELECT v.version FROM mlops_catalog.model_version AS v
+			WHERE v.model_id = candidate.model_id AND v.stage = 'production'));
+	FOR c IN SELECT e.key, e.value FROM jsonb_each(candidate.gate) AS e ORDER BY e.key LOOP
+		condition := c.key;
+		figure := NULL;
+		detail := '{}';
+		IF c.key = 'aliases' THEN
+			CONTINUE;
+		ELSIF c.key = 'approvals' THEN
+			f := CASE jsonb_typeof(c.value) WHEN 'number' THEN jsonb_build_object('count', c.value) ELSE c.value END;
+			required := format('%s approvals%s%s', coalesce(f ->> 'count', '1'),
+				' by ' || (SELECT string_agg(r, ', ') FROM jsonb_array_elements_text(f -> 'roles') AS r),
+				CASE WHEN (f ->> 'four_eyes')::boolean THEN ', not by who trained it' ELSE '' END);
+			WITH counted AS (
+				SELECT a.role FROM mlops_catalog.approval AS a
+				WHERE a.version_id = candidate.version_id
+					AND NOT (coalesce((f ->> 'four_eyes')::boolean, false) AND a.role = candidate.owner)
+					AND CASE WHEN f ? 'roles'
+						THEN EXISTS (SELECT FROM jsonb_array_elements_text(f -> 'roles') AS r
+							WHERE pg_has_role(a.role, mlops_catalog.role_named(r::name), 'MEMBER'))
+						ELSE mlops_catalog.may(a.role, $2, 'deploy') END)
+			SELECT (SELECT count(*) FROM counted), jsonb_strip_nulls(jsonb_build_object(
+					'counted', (SELECT jsonb_agg(mlops_catalog.role_text(k.role) ORDER BY 1) FROM counted AS k),
+					'missing_roles', (SELECT jsonb_agg(r ORDER BY r) FROM jsonb_array_elements_text(f -> 'roles') AS r
+						WHERE NOT EXISTS (SELECT FROM counted AS k WHERE pg_has_role(k.role, mlops_catalog.role_named(r::name), 'MEMBER')))))
+				INTO count, detail;
+			figure := count;
+			passed := count >= coalesce((f ->> 'count')::int, 1) AND NOT detail ? 'missing_roles';
+		ELSIF c.key = 'fairness' THEN
+			FOR f IN SELECT * FROM jsonb_array_elements(CASE jsonb_typeof(c.value) WHEN 'array' THEN c.value ELSE jsonb_build_array(c.value) END) LOOP
+				required := format('gap of %s by %s at most %s', f ->> 'metric', f ->> 'by', f ->> 'max_gap');
+				detail := '{}';
+				figure := NULL;
+				IF window_query IS NULL THEN
+					detail := '{"reason": "the test rows were drawn at random; train with a time_column or a fold column"}';
+				ELSE
+					BEGIN
+						SELECT jsonb_object_agg(e.segment, e.figures -> (f ->> 'metric')) INTO found
+						FROM mlops_catalog.evaluate_on(candidate.owner, format('%s/%s', $2, $3), window_query, candidate.search_path, f ->> 'by') AS e
+						WHERE e.segment IS NOT NULL AND (e.figures ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
+							AND e.figures ->> (f ->> 'metric') IS NOT NULL;
+						figure := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s);
+						detail := coalesce(found, '{"reason": "no segment has enough rows"}');
+					EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
+							OR data_exception OR insufficient_privilege THEN
+						detail := jsonb_build_object('reason', SQLERRM);
+					END;
+				END IF;
+				passed := coalesce(figure <= (f ->> 'max_gap')::float8, false);
+				RETURN NEXT;
+			END LOOP;
+			CONTINUE;
+		ELSIF c.key LIKE '%\_vs\_production' THEN
+			metric := left(c.key, -length('_vs_production'));
+			least := coalesce((c.value ->> 'min_gain')::float8, 0);
+			required := format('gain in %s over production of at least %s', metric, least);
+			IF production IS NULL THEN
+				detail := '{"reason": "nothing is in production"}';
+				passed := true;
+			ELSIF production = $3 THEN
+				detail := '{"reason": "it is in production"}';
+				passed := true;
+			ELSIF window_query IS NULL THEN
+				detail := '{"reason": "the test rows were drawn at random; train with a time_column or a fold column"}';
+				passed := false;
+			ELSE
+				BEGIN
+					SELECT e.figures INTO low FROM mlops_catalog.evaluate_on(candidate.owner, format('%s/%s', $2, production), window_query, candidate.search_path, NULL) AS e;
+					SELECT e.figures INTO high FROM mlops_catalog.evaluate_on(candidate.owner, format('%s/%s', $2, $3), window_query, candidate.search_path, NULL) AS e;
+					figure := (high.figures ->> metric)::float8 - (low.figures ->> metric)::float8;
+					IF mlops_catalog.smaller_is_better(metric) THEN
+						figure := -figure;
+					END IF;
+					detail := jsonb_build_object('production_version', production, 'production', low.figures -> metric,
+						'candidate', high.figures -> metric, 'rows', high.figures -> 'rows', 'positives', high.figures -> 'positives');
+				EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
+						OR data_exception OR insufficient_privilege THEN
+					detail := jsonb_build_object('reason', SQLERRM, 'production_version', production);
+				END;
+				passed := coalesce(figure >= least, false);
+			END IF;
+		ELSE
+			required := concat_ws(' and ', 'at least ' || (c.value ->> 'min'), 'at most ' || (c.value ->> 'max'));
+			figure := (candidate.metrics ->> c.key)::float8;
+			detail := jsonb_build_object('judged_on', candidate.metrics -> 'judged_on', 'rows', candidate.metrics -> 'rows');
+			passed := coalesce(figure >= coalesce((c.value ->> 'min')::float8, '-infinity')
+				AND figure <= coalesce((c.value ->> 'max')::float8, 'infinity'), false);
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.gate_checks(regrole, text, int) IS 'The conditions of a model''s gate, measured for a version';
+
+CREATE FUNCTION mlops_catalog.record_gate_checks(caller regrole, model text, version int, purpose text) RETURNS SETOF mlops.gate_checks
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH made AS (
+		INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, figure, passed, detail, checked_by)
+		SELECT mlops_catalog.version_named(caller, model, version), purpose, c.condition, c.required, c.figure, c.passed, c.detail, caller
+		FROM mlops_catalog.gate_checks(caller, model, version) AS c
+		RETURNING *)
+	SELECT model, version, m.gate_check_id, m.purpose, m.condition, m.required, m.figure, m.passed, m.detail,
+		mlops_catalog.role_text(m.checked_by), m.checked_at
+	FROM made AS m ORDER BY m.gate_check_id
+$$;
+COMMENT ON FUNCTION mlops_catalog.record_gate_checks(regrole, text, int, text) IS 'Measures a version by its model''s gate and records the checks';
+
+CREATE FUNCTION mlops_catalog.enforce_gate(caller regrole, model text, version int, purpose text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	checks record;
+BEGIN
+	IF NOT EXISTS (SELECT FROM mlops_catalog.gate AS g JOIN mlops_catalog.model AS m USING (model_id) WHERE m.name = enforce_gate.model) THEN
+		RETURN;
+	END IF;
+	SELECT coalesce(bool_and(c.passed), true) AS passed,
+		string_agg(format('%s: %s, found %s%s', c.condition, c.required, coalesce(c.figure::text, 'nothing'),
+			coalesce(' (' || (c.detail ->> 'reason') || ')', '')), E'\n' ORDER BY c.gate_check_id) FILTER (WHERE NOT c.passed) AS short,
+		jsonb_object_agg(c.condition, c.figure) FILTER (WHERE c.condition IS NOT NULL) AS figures
+		INTO checks
+	FROM mlops_catalog.record_gate_checks(caller, enforce_gate.model, enforce_gate.version, purpose) AS c;
+	IF NOT checks.passed THEN
+		RAISE EXCEPTION 'version % of model "%" does not pass the gate', version, model
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = checks.short,
+				HINT = format('SELECT * FROM mlops.check_gate(%L, %s) measures and records it.', model, version);
+	END IF;
+	PERFORM mlops_catalog.audit(caller, 'gate', model, version, jsonb_build_object('purpose', purpose, 'figures', checks.figures));
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.enforce_gate(regrole, text, int, text) IS
+	'Checks a version by its model''s gate; an error that lists what falls short';
+
+CREATE FUNCTION mlops.check_gate(model text, version int) RETURNS SETOF mlops.gate_checks
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.check_gate(text, int) IS
+	'Measures a version by its model''s gate, records every check with figure and verdict, and returns them';
+CREATE FUNCTION mlops_catalog.check_gate(caller regrole, model text, version int) RETURNS SETOF mlops.gate_checks
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.require(caller, $2, 'evaluate');
+	RETURN QUERY SELECT * FROM mlops_catalog.record_gate_checks(caller, $2, $3, 'check');
+END
+$$;
+
+CREATE FUNCTION mlops.approve(model text, version int, note text DEFAULT NULL) RETURNS SETOF mlops.approvals
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.approve(text, int, text) IS
+	'Approves a version for production, as the current role; the gate says how many approvals it takes, and whose';
+CREATE FUNCTION mlops_catalog.approve(caller regrole, model text, version int, note text) RETURNS SETOF mlops.approvals
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'inspect');
+	target_id bigint := mlops_catalog.version_named(caller, $2, $3);
+	roles jsonb := (SELECT g.gate -> 'approvals' -> 'roles' FROM mlops_catalog.gate AS g WHERE g.model_id = id);
+BEGIN
+	IF NOT mlops_catalog.may(caller, $2, 'deploy') AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(roles) AS r
+			WHERE pg_has_role(caller, mlops_catalog.role_named(r::name), 'MEMBER')) THEN
+		RAISE EXCEPTION 'permission denied to approve versions of model "%"', $2
+			USING ERRCODE = 'insufficient_privilege',
+				HINT = 'It takes the privilege to deploy, or membership in a role that the gate names.';
+	END IF;
+	INSERT INTO mlops_catalog.approval (version_id, role, note) VALUES (target_id, caller, $4)
+		ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE SET note = excluded.note, approved_at = clock_timestamp();
+	PERFORM mlops_catalog.audit(caller, 'approve', $2, $3, jsonb_build_object('note', $4));
+	RETURN QUERY SELECT * FROM mlops.approvals AS a WHERE a.model = $2 AND a.version = $3 AND a.role = mlops_catalog.role_text(caller);
+END
+$$;

@@ -1,0 +1,118 @@
+-- Gates: each condition measured, recorded, enforced; approvals.
+\ir setup.psql
+SELECT plan(58);
+CREATE ROLE regress_mlops_owner;
+CREATE ROLE regress_mlops_risk;
+CREATE ROLE regress_mlops_legal;
+CREATE ROLE regress_mlops_anna IN ROLE regress_mlops_risk;
+CREATE ROLE regress_mlops_bert IN ROLE regress_mlops_legal;
+CREATE ROLE regress_mlops_deployer;
+GRANT SELECT ON tx TO regress_mlops_owner;
+DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
+SET LOCAL ROLE regress_mlops_owner;
+SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 2, "max_depth": 2}');
+	SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 60}');
+	SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}');
+	SELECT mlops.deploy('fraud', 1);
+	SELECT mlops.grant('fraud', r, 'score') FROM unnest('{regress_mlops_risk,regress_mlops_legal}'::name[]) r;
+	SELECT mlops.grant('fraud', 'regress_mlops_deployer', 'deploy')$$, 'three versions, the first deployed');
+
+-- syntax
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"prauc": {"min": 0.6}}')$$, '22023', 'unrecognized key "prauc" in "gate"', 'unknown condition');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"pr_auc": {"minimum": 0.6}}')$$, '22023', 'unrecognized key "minimum" in "gate.pr_auc"', 'unknown key');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": "0.6"}}')$$, '22023', '"min" in "gate.pr_auc" must be a JSON number, not string', 'value of another type');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"pr_auc": {}}')$$, '22023', NULL, 'nothing asked');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '[1]')$$, '22023', '"gate" must be a JSON object', 'no object');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"pr_auc_vs_production": {"on": "another"}}')$$, '22023', 'unrecognized value of "on" "another"', 'unknown window');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"fairness": {"by": "country"}}')$$, '22023', NULL, 'fairness without metric');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"fairness": {"by": "country", "metric": "x", "max_gap": 1}}')$$, '22023', 'unrecognized metric "x"', 'fairness of an unknown metric');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"approvals": 1.5}')$$, '22023', NULL, 'half an approval');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"approvals": {"roles": ["regress_mlops_none"]}}')$$, '42704', 'role "regress_mlops_none" does not exist', 'a role that does not exist');
+SELECT throws_ok($$SELECT mlops.set_gate('fraud', '{"aliases": [1]}')$$, '22023', NULL, 'an alias that is a number');
+
+-- metrics
+SELECT is((SELECT g.gate FROM mlops.set_gate('fraud', '{"pr_auc": {"min": 0.99999}, "brier": {"max": 0.5}}') g), '{"pr_auc": {"min": 0.99999}, "brier": {"max": 0.5}}'::jsonb, 'set_gate returns the gate');
+SELECT is((SELECT array_agg(c.condition || ' ' || c.passed ORDER BY c.condition) FROM mlops.check_gate('fraud', 2) c), '{"brier true","pr_auc false"}', 'check_gate judges each');
+SELECT is((SELECT figure FROM mlops.gate_checks WHERE version = 2 AND condition = 'pr_auc'), (SELECT pr_auc FROM mlops.versions WHERE version = 2), 'and records the figure');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2)$$, '55000', 'version 2 of model "fraud" does not pass the gate', 'deploy refuses');
+CREATE FUNCTION detail(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE d text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL;
+	RETURN d;
+END $$;
+SELECT is(detail($$SELECT mlops.deploy('fraud', 2)$$), (SELECT format('pr_auc: at least 0.99999, found %s', pr_auc) FROM mlops.versions WHERE version = 2), 'and says what fell short');
+SELECT is((SELECT version FROM mlops.deployments), 1, 'nothing is deployed');
+SELECT lives_ok($$SELECT mlops.set_stage('fraud', 2, 'staging')$$, 'staging is not guarded');
+SELECT throws_ok($$SELECT mlops.set_stage('fraud', 2, 'production')$$, '55000', 'version 2 of model "fraud" does not pass the gate', 'production is');
+SELECT lives_ok($$SELECT mlops.set_alias('fraud', 'champion', 2)$$, 'an alias is not');
+SELECT lives_ok($$SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 0.99999}, "aliases": ["champion"]}')$$, 'unless the gate names it');
+SELECT throws_ok($$SELECT mlops.set_alias('fraud', 'champion', 3)$$, '55000', NULL, 'then it is');
+SELECT lives_ok($$SELECT mlops.set_alias('fraud', 'challenger', 3)$$, 'others are not');
+SELECT throws_ok($$SELECT mlops.rollback('fraud', 2)$$, '55000', NULL, 'rollback is no way around');
+SELECT lives_ok($$SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 0.01}}'); SELECT mlops.deploy('fraud', 2); SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 0.99999}}')$$, 'a version that passes is deployed');
+SELECT is((SELECT d.version FROM mlops.rollback('fraud') d), 1, 'going back to what was live is always possible');
+
+-- against production, on the candidate's own test rows
+SELECT lives_ok($$SELECT mlops.set_gate('fraud', '{"pr_auc_vs_production": {"min_gain": 0}, "log_loss_vs_production": {"min_gain": 0.0, "on": "same test window"}}')$$, 'a gate against production');
+CREATE TEMP TABLE checked AS SELECT * FROM mlops.check_gate('fraud', 2);
+SELECT ok((SELECT bool_and(passed) FROM checked), 'the better version passes');
+SELECT is((SELECT round((detail ->> 'candidate')::numeric, 12) FROM checked WHERE condition LIKE 'pr_auc%'), (SELECT round(pr_auc::numeric, 12) FROM mlops.versions WHERE version = 2), 'the candidate''s figure is that of its test');
+SELECT is((SELECT (detail ->> 'rows')::int FROM checked WHERE condition LIKE 'pr_auc%'), (SELECT test_rows::int FROM mlops.versions WHERE version = 2), 'on the same rows');
+SELECT is((SELECT round((detail ->> 'production')::numeric, 12) FROM checked WHERE condition LIKE 'pr_auc%'), (SELECT round(pr_auc::numeric, 12) FROM mlops.versions WHERE version = 1), 'production''s too: they had the same test rows');
+SELECT is((SELECT round(figure::numeric, 12) FROM checked WHERE condition LIKE 'log_loss%'), (SELECT round((a.metrics ->> 'log_loss')::numeric - (b.metrics ->> 'log_loss')::numeric, 12) FROM mlops.versions a, mlops.versions b WHERE a.version = 1 AND b.version = 2), 'a gain in a loss is a decrease');
+SELECT is((SELECT array_agg(DISTINCT detail ->> 'reason') FROM mlops.check_gate('fraud', 3) WHERE NOT passed), '{"the test rows were drawn at random; train with a time_column or a fold column"}', 'random test rows cannot be compared');
+SELECT ok((SELECT bool_and(passed) FROM mlops.check_gate('fraud', 1)), 'what is in production passes');
+SELECT lives_ok($$SELECT mlops.deploy('fraud', 2)$$, 'the better version is deployed');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 3)$$, '55000', NULL, 'the other one is not');
+
+-- the recorded query runs as who trained
+SET LOCAL ROLE regress_mlops_deployer;
+SELECT throws_ok($$SELECT count(*) FROM tx$$, '42501', NULL, 'the deployer may not read the data');
+SELECT lives_ok($$SELECT mlops.deploy('fraud', 2)$$, 'but a gate that needs it is judged');
+SET LOCAL ROLE regress_mlops_owner;
+CREATE FUNCTION who() RETURNS float8 LANGUAGE plpgsql VOLATILE AS $$ BEGIN IF current_setting('regress.bend', true) = 'on' THEN PERFORM set_config('search_path', 'nowhere', false); END IF; IF current_user <> 'regress_mlops_owner' THEN RAISE 'run as %', current_user; END IF; RETURN 0; END $$;
+SELECT lives_ok($$SELECT mlops.train('fraud', query => 'SELECT *, who() + amount AS w FROM tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 60}')$$, 'train on a query with a function');
+RESET ROLE;
+SET LOCAL regress.bend = 'on';
+SELECT is((SELECT bool_and(figure IS NOT NULL) FROM mlops.check_gate('fraud', 4)), true, 'which a superuser does not run as superuser');
+
+-- what cannot be measured is not passed, and says why
+SET LOCAL ROLE regress_mlops_owner;
+SELECT lives_ok($$SELECT mlops.train('fraud', query => 'SELECT id, ts, amount, is_fraud FROM tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 60}')$$, 'train on fewer columns');
+SELECT is((SELECT array_agg(DISTINCT passed || ' ' || (detail ->> 'reason')) FROM mlops.check_gate('fraud', 5)), ARRAY['false the row to score lacks columns that the model reads: "balance", "country", "online"'], 'production cannot be judged on them');
+
+-- fairness
+SELECT lives_ok($$SELECT mlops.set_gate('fraud', '{"fairness": [{"by": "country", "metric": "alert_rate", "max_gap": 0.001}, {"by": "online", "metric": "precision", "max_gap": 1, "min_rows": 10}]}')$$, 'a gate on fairness');
+CREATE TEMP TABLE fair AS SELECT * FROM mlops.check_gate('fraud', 2);
+SELECT is((SELECT array_agg(passed ORDER BY gate_check_id) FROM fair), '{f,t}', 'each pair is judged');
+CREATE TEMP TABLE test_rows AS SELECT * FROM tx ORDER BY ts DESC LIMIT (SELECT test_rows FROM mlops.versions WHERE version = 2);
+SELECT is((SELECT round(figure::numeric, 12) FROM fair WHERE required LIKE '%country%'), (SELECT round((max(e.alert_rate) - min(e.alert_rate))::numeric, 12)
+	FROM mlops.evaluate('fraud/2', 'test_rows', by => '{country}') e WHERE e.segment IS NOT NULL AND e.segment <> '{}'), 'the gap is that between the segments of the test rows');
+
+-- approvals
+SELECT lives_ok($$SELECT mlops.set_gate('fraud', '{"approvals": {"count": 2, "roles": ["regress_mlops_risk", "regress_mlops_legal"], "four_eyes": true}}')$$, 'a gate with approvals');
+SELECT is((SELECT a.role FROM mlops.approve('fraud', 2, 'mine') a), 'regress_mlops_owner', 'who trained it approves');
+SELECT is((SELECT figure FROM mlops.check_gate('fraud', 2)), 0::float8, 'which does not count');
+SET LOCAL ROLE regress_mlops_anna;
+SELECT lives_ok($$SELECT mlops.approve('fraud', 2, 'risk agrees')$$, 'risk approves');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2)$$, '42501', NULL, 'approving is not deploying');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT detail FROM mlops.check_gate('fraud', 2)), '{"counted": ["regress_mlops_anna"], "missing_roles": ["regress_mlops_legal"]}'::jsonb, 'one counts, one is missing');
+SET LOCAL ROLE regress_mlops_bert;
+SELECT lives_ok($$SELECT mlops.approve('fraud', 2); SELECT mlops.approve('fraud', 2, 'again')$$, 'legal approves, twice');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT passed FROM mlops.check_gate('fraud', 2)), true, 'now it passes');
+SELECT is((SELECT count(*) FROM mlops.approvals WHERE version = 2), 3::bigint, 'a role approves once');
+RESET ROLE;
+REVOKE regress_mlops_legal FROM regress_mlops_bert;
+SET LOCAL ROLE regress_mlops_bert;
+SELECT throws_ok($$SELECT mlops.approve('fraud', 3)$$, '42501', NULL, 'who is no member any more approves nothing');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT passed FROM mlops.check_gate('fraud', 2)), false, 'and counts no more');
+SELECT is_empty($$SELECT * FROM mlops.set_gate('fraud', NULL)$$, 'NULL removes the gate');
+SELECT * FROM finish();
+ROLLBACK;
