@@ -12,6 +12,7 @@
 #include "fmgr.h"
 
 #include "mlops/base.h"
+#include "mlops/jobs.h"
 #include "mlops/serve.h"
 
 PG_MODULE_MAGIC;
@@ -23,5 +24,6 @@ _PG_init(void)
 {
 	mlbase_define_settings();
 	mlbase_share_progress();
+	mljobs_register();
 	mlserve_register_invalidation();
 }

@@ -22,6 +22,11 @@ int			mlops_guc_threads = 0;
 int			mlops_guc_max_training_memory = 2 * 1024 * 1024;
 int			mlops_guc_cache_size = 256 * 1024;
 int			mlops_guc_blas_threads = 1;
+int			mlops_guc_job_retry_delay = 5000;
+int			mlops_guc_job_timeout = 0;
+int			mlops_guc_max_workers = 2;
+int			mlops_guc_max_workers_per_role = 0;
+int			mlops_guc_worker_nice = 0;
 
 /* Read-only; the install script compares it with the script's own version. */
 static char *library_version;
@@ -43,6 +48,20 @@ mlbase_define_settings(void)
 							&mlops_guc_cache_size, 256 * 1024, 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 
+	/* the server's: workers and scanners of all roles read it */
+	DefineCustomIntVariable("mlops.job_retry_delay",
+							"Time before the first retry of a job.",
+							"It doubles with every further one, up to an hour.",
+							&mlops_guc_job_retry_delay, 5000, 1, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	/* user-settable: goes with the job when it is submitted */
+	DefineCustomIntVariable("mlops.job_timeout",
+							"Time limit of jobs that are submitted without one.",
+							"0 means no limit.",
+							&mlops_guc_job_timeout, 0, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+
 	DefineCustomStringVariable("mlops.library_version",
 							   "Version of the loaded library.",
 							   NULL,
@@ -59,6 +78,19 @@ mlbase_define_settings(void)
 							MAX_KILOBYTES,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 
+	/* the server's: how much of it jobs may take */
+	DefineCustomIntVariable("mlops.max_workers",
+							"Jobs that run at the same time in the whole server.",
+							"0 keeps them queued.  Taken from max_worker_processes.",
+							&mlops_guc_max_workers, 2, 0, 64,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("mlops.max_workers_per_role",
+							"Jobs of one role that run at the same time.",
+							"0 means no limit but mlops.max_workers.",
+							&mlops_guc_max_workers_per_role, 0, 0, 64,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+
 	/* user-settable: capped by max_parallel_workers */
 	DefineCustomIntVariable("mlops.threads",
 							"Threads one training may use.",
@@ -66,6 +98,13 @@ mlbase_define_settings(void)
 							"Models do not depend on it.",
 							&mlops_guc_threads, 0, 0, 256,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("mlops.worker_nice",
+							"Nice level of the processes that run jobs.",
+							"Higher ones leave more of the processor to sessions; a change is for workers "
+							"that start from then on.",
+							&mlops_guc_worker_nice, 0, 0, 19,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("mlops");
 }

@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ * jobs.h
+ *	  Jobs: statements that run in background workers.
+ *
+ * mlops.submit inserts a row into mlops_catalog.job and, at its commit, leaves
+ * a note (database, role) in shared memory.  The launcher, which is connected
+ * to no database, starts a worker for the note, connected as that role; the
+ * worker claims the role's jobs of that database one after the other, each in
+ * a transaction of its own that also records its success, and ends when there
+ * are no more or somebody else's turn has come.  What a crash interrupted is
+ * found by a scanner: a short-lived worker, connected to one database as
+ * superuser, started for every database when the launcher starts and for one
+ * database when a worker ended with a job in its hands.
+ *
+ * The truth about jobs is in the table; shared memory only tells who should
+ * look, and which job a living worker has.  Everything here needs preloading.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_JOBS_H
+#define MLOPS_JOBS_H
+
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+/* At preload: shared memory and the launcher. */
+extern void mljobs_register(void);
+
+typedef struct MlJobRequest
+{
+	const char *command;		/* one SQL statement */
+	const Interval *timeout;	/* NULL: mlops.job_timeout */
+	int			max_retries;
+	int			priority;		/* higher ones first, among one role's */
+	const char *key;			/* NULL: none */
+	bool		skip;			/* key: do nothing while there is another one */
+	const char *model;			/* NULL: for no model */
+} MlJobRequest;
+
+/*
+ * Queues a job of the current user, to run once this transaction has
+ * committed; the session's settings go with it.  Returns its id, or 0 if it was
+ * skipped.  Errors: 55000 not preloaded; 25006 read-only; 22023 arguments,
+ * 42601 and what the parser says of the command; 28000 the role cannot log in.
+ */
+extern int64 mljobs_submit(const MlJobRequest *request);
+
+/*
+ * Cancels a job that is queued or running; false if it had ended already.
+ * Errors: 42704 no such job, 42501 not yours.
+ */
+extern bool mljobs_cancel(int64 job_id);
+
+/*
+ * Runs one statement in a background worker of its own connected to another
+ * database as the current user, and waits for it.  Returns its rows as JSON
+ * text (an array of objects) in the current memory context; its error is
+ * raised here.  Not part of the current transaction.
+ */
+extern char *mljobs_run_in_database(Oid database, const char *statement);
+
+#endif							/* MLOPS_JOBS_H */

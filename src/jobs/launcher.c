@@ -1,0 +1,431 @@
+/*-------------------------------------------------------------------------
+ * launcher.c
+ *	  The background worker that starts all others.
+ *
+ * It is connected to no database and reads no table of ours: notes in shared
+ * memory say where jobs wait.  It sleeps on its latch, which a submitting
+ * session sets at its commit, a worker at its end, and the postmaster when a
+ * process it asked for has started or ended.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "mlops/base.h"
+#include "mlops/jobs.h"
+#include "jobs/shared.h"
+
+#define RESTART_SECONDS 1
+#define RETRY_MS 1000			/* when no process could be started */
+#define SCAN_RETRY_MS 5000
+#define MAX_BACKOFF_MS 60000
+
+extern PGDLLEXPORT void mlops_launcher_main(Datum arg);
+
+static BackgroundWorkerHandle *handles[MLJOBS_MAX_WORKERS + 1];
+static List *to_scan;			/* databases, by OID */
+static TimestampTz scan_after;	/* not before */
+static TimestampTz start_after;
+
+void
+mljobs_register(void)
+{
+	BackgroundWorker worker = {0};
+
+	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
+		return;
+	mljobs_share();
+	strlcpy(worker.bgw_name, "mlops launcher", BGW_MAXLEN);
+	strlcpy(worker.bgw_type, "mlops launcher", BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, "mlops", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, "mlops_launcher_main", BGW_MAXLEN);
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = RESTART_SECONDS;
+	RegisterBackgroundWorker(&worker);
+}
+
+/* ---------------------------------------------------------------- starting */
+
+/*
+ * Asks the postmaster for a process on a slot that was just allocated; gives
+ * the slot back if there is no room.
+ */
+static bool
+start_process(int index, const char *type, const char *function)
+{
+	MlWorkerSlot *slot = &mljobs_shared->slots[index];
+	BackgroundWorker worker = {0};
+
+	snprintf(worker.bgw_name, BGW_MAXLEN, "%s for database %u", type, slot->database);
+	strlcpy(worker.bgw_type, type, BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, "mlops", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, function, BGW_MAXLEN);
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_main_arg = mljobs_worker_argument(index);
+	worker.bgw_notify_pid = MyProcPid;
+	if (handles[index])
+		pfree(handles[index]);	/* its process has left the slot */
+	handles[index] = NULL;
+	if (RegisterDynamicBackgroundWorker(&worker, &handles[index]))
+		return true;
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	slot->state = ML_SLOT_FREE;
+	MLJOBS_UNLOCK();
+	start_after = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS);
+	ereport(LOG,
+			(errmsg("could not start an %s: no background worker slot is free", type),
+			 errhint("You might need to increase max_worker_processes.")));
+	return false;
+}
+
+/* With the lock held. */
+static void
+allocate(MlWorkerSlot *slot, Oid database, Oid role)
+{
+	uint32		generation = slot->generation + 1;
+
+	memset(slot, 0, sizeof(MlWorkerSlot));
+	slot->generation = generation;
+	slot->state = ML_SLOT_LOOKING;
+	slot->database = database;
+	slot->role = role;
+	slot->asked_at = GetCurrentTimestamp();
+}
+
+/*
+ * Whose turn is it?  Who has the fewest workers in the database, then as a
+ * role, then who was served longest ago.  NULL: nobody waits, or may.  With the
+ * lock held.
+ */
+static MlQueueNote *
+next_note(TimestampTz now)
+{
+	MlQueueNote *best = NULL;
+	int			best_database = 0;
+	int			best_role = 0;
+
+	for (int i = 0; i < mljobs_shared->n_notes; i++)
+	{
+		MlQueueNote *note = &mljobs_shared->notes[i];
+		int			in_database;
+		int			of_role;
+
+		if (mljobs_unmet(note, now) == 0)
+			continue;
+		in_database = mljobs_count_workers(note->database, InvalidOid);
+		of_role = mljobs_count_workers(InvalidOid, note->role);
+		if (mlops_guc_max_workers_per_role > 0 && of_role >= mlops_guc_max_workers_per_role)
+			continue;
+		if (best == NULL || in_database < best_database ||
+			(in_database == best_database &&
+			 (of_role < best_role ||
+			  (of_role == best_role && note->served_at < best->served_at))))
+		{
+			best = note;
+			best_database = in_database;
+			best_role = of_role;
+		}
+	}
+	return best;
+}
+
+/* Idle workers give their place to whoever waits.  With the lock held. */
+static void
+release_idle(void)
+{
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	{
+		MlWorkerSlot *slot = &mljobs_shared->slots[i];
+
+		if (slot->state != ML_SLOT_IDLE)
+			continue;
+		slot->release = true;
+		mljobs_wake(slot);
+	}
+}
+
+/* Starts one worker if somebody waits and there is room; false: nothing to do. */
+static bool
+start_worker(TimestampTz now)
+{
+	MlQueueNote *note;
+	int			index = -1;
+
+	if (now < start_after)
+		return false;
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	note = next_note(now);
+	if (note && mljobs_count_workers(InvalidOid, InvalidOid) >= mlops_guc_max_workers)
+	{
+		release_idle();
+		note = NULL;
+	}
+	for (int i = 0; note && index < 0 && i < MLJOBS_MAX_WORKERS; i++)
+	{
+		if (mljobs_shared->slots[i].state == ML_SLOT_FREE)
+			index = i;
+	}
+	if (index >= 0)
+	{
+		allocate(&mljobs_shared->slots[index], note->database, note->role);
+		note->served_at = now;
+	}
+	MLJOBS_UNLOCK();
+	return index >= 0 && start_process(index, "mlops job worker", "mlops_job_worker_main");
+}
+
+/* ---------------------------------------------------------------- ended ones */
+
+/* Does it make no sense to try again, because of the role or the database? */
+static bool
+may_not_connect(int sqlerrcode)
+{
+	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION) ||
+		sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE ||
+		sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE ||
+		sqlerrcode == ERRCODE_UNDEFINED_DATABASE;
+}
+
+/*
+ * Sees to a worker that ended badly, or never began.  Without a job in its
+ * hands it is enough to try again later, unless its role may not connect: that
+ * needs a scanner, as a job does.  Lock held exclusively.
+ */
+static void
+see_to(MlWorkerSlot *slot, TimestampTz now)
+{
+	MlQueueNote *note = mljobs_find_note(slot->database, slot->role);
+	bool		refused = !slot->connected && may_not_connect(slot->sqlerrcode);
+	int			backoff;
+
+	if (slot->job_id != 0 || refused)
+	{
+		/* a scanner frees the slot; if there is no such database, see_to_scanner */
+		to_scan = list_append_unique_oid(to_scan, slot->database);
+		return;
+	}
+	slot->state = ML_SLOT_FREE;
+	if (note == NULL)
+		return;
+	note->pending = Max(note->pending, 1);
+	note->failures = Min(note->failures + 1, 10);
+	backoff = Min(RETRY_MS << (note->failures - 1), MAX_BACKOFF_MS);
+	note->due = TimestampTzPlusMilliseconds(now, backoff);
+}
+
+/* The scanner has ended: what it was asked for is done, or is tried again. */
+static void
+see_to_scanner(MlWorkerSlot *slot, TimestampTz now)
+{
+	Oid			database = slot->database;
+	bool		gone = slot->failed && slot->sqlerrcode == ERRCODE_UNDEFINED_DATABASE;
+
+	slot->state = ML_SLOT_FREE;
+	if (slot->failed && !gone)
+	{
+		/* the others first */
+		to_scan = lappend_oid(list_delete_oid(to_scan, database), database);
+		scan_after = TimestampTzPlusMilliseconds(now, SCAN_RETRY_MS);
+		return;
+	}
+	to_scan = list_delete_oid(to_scan, database);
+	if (!gone)
+		return;
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	{
+		MlWorkerSlot *other = &mljobs_shared->slots[i];
+
+		if (other->state == ML_SLOT_EXITED && other->database == database)
+			other->state = ML_SLOT_FREE;
+	}
+	for (int i = 0; i < mljobs_shared->n_notes; i++)
+	{
+		if (mljobs_shared->notes[i].database == database)
+			memset(&mljobs_shared->notes[i], 0, sizeof(MlQueueNote));
+	}
+}
+
+static void
+see_to_ended(TimestampTz now)
+{
+	for (int i = 0; i <= MLJOBS_MAX_WORKERS; i++)
+	{
+		MlWorkerSlot *slot = &mljobs_shared->slots[i];
+		pid_t		pid;
+		bool		never_began;
+
+		if (handles[i] == NULL && slot->state != ML_SLOT_LOOKING && slot->state != ML_SLOT_EXITED)
+			continue;
+		/* without a handle it was asked for by a launcher before this one */
+		never_began = handles[i]
+			? GetBackgroundWorkerPid(handles[i], &pid) == BGWH_STOPPED
+			: slot->pid == 0 && TimestampDifferenceExceeds(slot->asked_at, now, 60000);
+
+		MLJOBS_LOCK(LW_EXCLUSIVE);
+		if (slot->state == ML_SLOT_LOOKING && never_began)
+		{
+			slot->failed = true;
+			slot->state = ML_SLOT_EXITED;
+		}
+		if (slot->state == ML_SLOT_EXITED)
+		{
+			if (i == MLJOBS_SCANNER)
+				see_to_scanner(slot, now);
+			else
+				see_to(slot, now);
+		}
+		MLJOBS_UNLOCK();
+		if (handles[i] && GetBackgroundWorkerPid(handles[i], &pid) == BGWH_STOPPED)
+		{
+			pfree(handles[i]);
+			handles[i] = NULL;
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- scanning */
+
+/* Every database that can be connected to is to be scanned. */
+static void
+list_databases(void)
+{
+	Relation	relation;
+	TableScanDesc scan;
+	HeapTuple	tuple;
+
+	StartTransactionCommand();
+	(void) GetTransactionSnapshot();
+	relation = table_open(DatabaseRelationId, AccessShareLock);
+	scan = table_beginscan_catalog(relation, 0, NULL);
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		Form_pg_database database = (Form_pg_database) GETSTRUCT(tuple);
+		MemoryContext caller;
+
+		if (!database->datallowconn)
+			continue;
+		caller = MemoryContextSwitchTo(TopMemoryContext);
+		to_scan = list_append_unique_oid(to_scan, database->oid);
+		MemoryContextSwitchTo(caller);
+	}
+	table_endscan(scan);
+	table_close(relation, AccessShareLock);
+	CommitTransactionCommand();
+}
+
+static void
+start_scanner(TimestampTz now)
+{
+	MlWorkerSlot *slot = &mljobs_shared->slots[MLJOBS_SCANNER];
+	bool		all;
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	all = mljobs_shared->scan_all && now >= scan_after;
+	if (all)
+		mljobs_shared->scan_all = false;
+	MLJOBS_UNLOCK();
+	if (all)
+		list_databases();
+
+	if (to_scan == NIL || now < scan_after || now < start_after || slot->state != ML_SLOT_FREE)
+		return;
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	allocate(slot, linitial_oid(to_scan), InvalidOid);
+	MLJOBS_UNLOCK();
+	start_process(MLJOBS_SCANNER, "mlops job scanner", "mlops_job_scanner_main");
+}
+
+/* ---------------------------------------------------------------- main */
+
+/* Milliseconds until something is due, -1: nothing is. */
+static long
+time_to_sleep(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz next = 0;
+
+#define SOONER(time) \
+	do { if ((time) > now && (next == 0 || (time) < next)) next = (time); } while (0)
+
+	MLJOBS_LOCK(LW_SHARED);
+	for (int i = 0; i < mljobs_shared->n_notes; i++)
+	{
+		if (OidIsValid(mljobs_shared->notes[i].database))
+			SOONER(mljobs_shared->notes[i].due);
+	}
+	MLJOBS_UNLOCK();
+	SOONER(start_after);
+	if (to_scan != NIL || mljobs_shared->scan_all)
+		SOONER(scan_after);
+	if (next == 0)
+		return -1;
+	return TimestampDifferenceMilliseconds(now, next) + 1;
+}
+
+static void
+launcher_leaves(int code, Datum arg)
+{
+	mljobs_shared->launcher_pgprocno = -1;
+}
+
+void
+mlops_launcher_main(Datum arg)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGINT, SIG_IGN);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	pgstat_report_appname("mlops launcher");
+	before_shmem_exit(launcher_leaves, (Datum) 0);
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	mljobs_shared->launcher_pgprocno = MyProc->pgprocno;
+	mljobs_shared->scan_all = true;
+	MLJOBS_UNLOCK();
+
+	/* all that is ever allocated here are handles and cells of to_scan */
+	MemoryContextSwitchTo(TopMemoryContext);
+	while (!ShutdownRequestPending)
+	{
+		TimestampTz now = GetCurrentTimestamp();
+		long		sleep;
+
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		see_to_ended(now);
+		start_scanner(now);
+		while (start_worker(now))
+			;
+		sleep = time_to_sleep();
+		WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (sleep >= 0 ? WL_TIMEOUT : 0),
+				  sleep, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	proc_exit(1);				/* 0 would be for good */
+}

@@ -1,0 +1,434 @@
+/*-------------------------------------------------------------------------
+ * queue.c
+ *	  The job table and its transitions; see jobs/queue.h.
+ *
+ * A job is claimed by a row lock that others skip.  Its key is locked with a
+ * lock of PostgreSQL's lock manager that users cannot name (an object of the
+ * job table), held by the session of the worker until the job has ended.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+#include "mlops/catalog.h"
+#include "jobs/queue.h"
+#include "jobs/shared.h"
+
+#define SUBMIT_LOCK 1			/* of a key, by who submits */
+#define RUN_LOCK 2				/* of a key, by who runs */
+
+/* ---------------------------------------------------------------- keys */
+
+static void
+key_tag(LOCKTAG *tag, Oid role, const char *key, uint16 kind)
+{
+	uint32		hash = hash_combine(hash_bytes((const unsigned char *) key, strlen(key)),
+									hash_bytes_uint32(role));
+
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, mlcat_relation("job"), hash, kind);
+}
+
+void
+mljobq_lock_submission(Oid role, const char *key)
+{
+	LOCKTAG		tag;
+
+	key_tag(&tag, role, key, SUBMIT_LOCK);
+	LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+static bool
+try_lock_key(MlJob *job)
+{
+	key_tag(&job->key_lock, GetSessionUserId(), job->key, RUN_LOCK);
+	return LockAcquire(&job->key_lock, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+mljobq_unlock_key(const MlJob *job)
+{
+	if (job->key)
+		LockRelease(&job->key_lock, ExclusiveLock, true);
+}
+
+/* ---------------------------------------------------------------- helpers */
+
+/* Parameters of a statement, added one by one. */
+typedef struct Parameters
+{
+	int			n;
+	Oid			types[16];
+	Datum		values[16];
+	char		nulls[16];
+} Parameters;
+
+static void
+add(Parameters *p, Oid type, Datum value, bool isnull)
+{
+	Assert(p->n < 16);
+	p->types[p->n] = type;
+	p->values[p->n] = value;
+	p->nulls[p->n++] = isnull ? 'n' : ' ';
+}
+
+static void
+add_text(Parameters *p, const char *value)
+{
+	add(p, TEXTOID, value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
+}
+
+static uint64
+run(const char *sql, Parameters *p)
+{
+	return mlcat_execute(sql, p->n, p->types, p->values, p->nulls);
+}
+
+static Datum
+field(int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* A text field copied to a context, NULL for NULL. */
+static char *
+text_field(int column, MemoryContext context)
+{
+	bool		isnull;
+	Datum		value = field(column, &isnull);
+
+	return isnull ? NULL : MemoryContextStrdup(context, TextDatumGetCString(value));
+}
+
+void
+mljobq_add_event(int64 job_id, const char *event, Oid role)
+{
+	Parameters	p = {0};
+
+	add(&p, INT8OID, Int64GetDatum(job_id), false);
+	add_text(&p, event);
+	add(&p, OIDOID, ObjectIdGetDatum(role), false);
+	run("INSERT INTO mlops_catalog.job_event (job_id, event, attempt, role) "
+		"SELECT job_id, $2, attempts, $3 FROM mlops_catalog.job WHERE job_id OPERATOR(pg_catalog.=) $1", &p);
+}
+
+/* ---------------------------------------------------------------- claiming */
+
+/* Reads the claimed row, the only one of SPI's table. */
+static MlJob *
+read_job(MemoryContext context)
+{
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	MlJob	   *job = palloc0(sizeof(MlJob));
+	bool		isnull;
+	Datum		value;
+
+	job->job_id = DatumGetInt64(field(1, &isnull));
+	job->command = text_field(2, context);
+	job->key = text_field(3, context);
+	value = field(4, &isnull);
+	if (!isnull)
+		job->settings = DatumGetJsonbPCopy(value);
+	job->timeout_ms = DatumGetInt64(field(5, &isnull));
+	job->attempt = DatumGetInt32(field(6, &isnull)) + 1;
+	job->max_retries = DatumGetInt32(field(7, &isnull));
+	MemoryContextSwitchTo(caller);
+	return job;
+}
+
+/*
+ * Jobs whose key another one has are passed over; so is one whose key turns
+ * out to be locked by a worker that has claimed but not committed.
+ */
+static MlJob *
+lock_next(MemoryContext context)
+{
+	ArrayBuildState *passed_over = initArrayResult(INT8OID, CurrentMemoryContext, false);
+
+	for (;;)
+	{
+		Parameters	p = {0};
+		MlJob	   *job;
+
+		add(&p, OIDOID, ObjectIdGetDatum(GetSessionUserId()), false);
+		add(&p, INT8ARRAYOID, makeArrayResult(passed_over, CurrentMemoryContext), false);
+		if (run("SELECT j.job_id, j.command, j.key, j.settings, "
+				"COALESCE((EXTRACT(epoch FROM j.timeout) OPERATOR(pg_catalog.*) 1000)::bigint, 0), "
+				"j.attempts, j.max_retries "
+				"FROM mlops_catalog.job AS j "
+				"WHERE j.state OPERATOR(pg_catalog.=) 'queued' AND j.owner OPERATOR(pg_catalog.=) $1 "
+				"AND j.run_after OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "
+				"AND j.job_id OPERATOR(pg_catalog.<>) ALL ($2) "
+				"AND (j.key IS NULL OR NOT EXISTS (SELECT FROM mlops_catalog.job AS r "
+				"WHERE r.owner OPERATOR(pg_catalog.=) j.owner AND r.key OPERATOR(pg_catalog.=) j.key "
+				"AND r.state OPERATOR(pg_catalog.=) ANY ('{starting,running}'))) "
+				"ORDER BY j.priority DESC, j.job_id LIMIT 1 FOR UPDATE OF j SKIP LOCKED", &p) == 0)
+			return NULL;
+		job = read_job(context);
+		if (job->key == NULL || try_lock_key(job))
+			return job;
+		passed_over = accumArrayResult(passed_over, Int64GetDatum(job->job_id), false,
+									   INT8OID, CurrentMemoryContext);
+	}
+}
+
+MlJob *
+mljobq_claim(MemoryContext context)
+{
+	MlCatalogScope scope;
+	MlJob	   *job;
+
+	mlcat_begin(&scope);
+	job = lock_next(context);
+	if (job)
+	{
+		Parameters	p = {0};
+
+		add(&p, INT8OID, Int64GetDatum(job->job_id), false);
+		add(&p, INT4OID, Int32GetDatum(MyProcPid), false);
+		run("WITH claimed AS (UPDATE mlops_catalog.job SET state = 'starting', "
+			"attempts = attempts OPERATOR(pg_catalog.+) 1, pid = $2, "
+			"started_at = pg_catalog.clock_timestamp(), ended_at = NULL, error = NULL "
+			"WHERE job_id OPERATOR(pg_catalog.=) $1 RETURNING job_id, attempts) "
+			"INSERT INTO mlops_catalog.job_event (job_id, event, attempt) "
+			"SELECT job_id, 'starting', attempts FROM claimed", &p);
+	}
+	mlcat_end(&scope);
+	return job;
+}
+
+TimestampTz
+mljobq_next_due(void)
+{
+	MlCatalogScope scope;
+	Parameters	p = {0};
+	TimestampTz due = 0;
+	bool		isnull;
+
+	mlcat_begin(&scope);
+	add(&p, OIDOID, ObjectIdGetDatum(GetSessionUserId()), false);
+	run("SELECT pg_catalog.min(run_after) FROM mlops_catalog.job "
+		"WHERE state OPERATOR(pg_catalog.=) 'queued' AND owner OPERATOR(pg_catalog.=) $1 "
+		"AND run_after OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()", &p);
+	due = DatumGetTimestampTz(field(1, &isnull));
+	if (isnull)
+		due = 0;
+	mlcat_end(&scope);
+	return due;
+}
+
+/* ---------------------------------------------------------------- transitions */
+
+void
+mljobq_set_running(const MlJob *job)
+{
+	MlCatalogScope scope;
+	Parameters	p = {0};
+
+	mlcat_begin(&scope);
+	add(&p, INT8OID, Int64GetDatum(job->job_id), false);
+	run("WITH changed AS (UPDATE mlops_catalog.job SET state = 'running', "
+		"started_at = pg_catalog.clock_timestamp() "
+		"WHERE job_id OPERATOR(pg_catalog.=) $1 RETURNING job_id, attempts, started_at) "
+		"INSERT INTO mlops_catalog.job_event (job_id, event, attempt, at) "
+		"SELECT job_id, 'running', attempts, started_at FROM changed", &p);
+	mlcat_end(&scope);
+}
+
+void
+mljobq_set_succeeded(const MlJob *job, const MlJobOutcome *outcome)
+{
+	MlCatalogScope scope;
+	Parameters	p = {0};
+
+	mlcat_begin(&scope);
+	add(&p, INT8OID, Int64GetDatum(job->job_id), false);
+	add_text(&p, outcome->result);
+	add(&p, INT8OID, Int64GetDatum(outcome->rows), outcome->rows < 0);
+	add(&p, FLOAT8OID, Float8GetDatum(outcome->run_ms), false);
+	add(&p, INT8OID, Int64GetDatum(outcome->peak_memory), outcome->peak_memory == 0);
+	if (run("WITH changed AS (UPDATE mlops_catalog.job SET state = 'succeeded', result = $2::jsonb, "
+			"rows = $3, run_ms = $4, peak_memory = $5, pid = NULL, "
+			"ended_at = pg_catalog.clock_timestamp() "
+			"WHERE job_id OPERATOR(pg_catalog.=) $1 RETURNING job_id, attempts, ended_at) "
+			"INSERT INTO mlops_catalog.job_event (job_id, event, attempt, at) "
+			"SELECT job_id, 'succeeded', attempts, ended_at FROM changed", &p) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job %lld does not exist any more", (long long) job->job_id)));
+	mlcat_end(&scope);
+}
+
+/* As mljobq_set_ended, in a scope that is open. */
+static void
+set_ended(int64 job_id, bool retry, const char *state, const MlJobError *error,
+		  const MlJobOutcome *outcome)
+{
+	Parameters	p = {0};
+
+	add(&p, INT8OID, Int64GetDatum(job_id), false);
+	add_text(&p, state);
+	add_text(&p, error->sqlstate);
+	add_text(&p, error->message);
+	add_text(&p, error->detail);
+	add_text(&p, error->hint);
+	add_text(&p, error->context);
+	add(&p, BOOLOID, BoolGetDatum(retry), false);
+	add(&p, INT4OID, Int32GetDatum(mlops_guc_job_retry_delay), false);
+	add(&p, FLOAT8OID, Float8GetDatum(outcome ? outcome->run_ms : 0), outcome == NULL);
+	add(&p, INT8OID, Int64GetDatum(outcome ? outcome->peak_memory : 0),
+		outcome == NULL || outcome->peak_memory == 0);
+	run("WITH changed AS (UPDATE mlops_catalog.job SET "
+		"state = CASE WHEN $8 THEN 'queued' ELSE $2 END, pid = NULL, run_ms = $10, peak_memory = $11, "
+		"error = pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('sqlstate', $3, 'message', $4, "
+		"'detail', $5, 'hint', $6, 'context', $7)), "
+		"ended_at = CASE WHEN $8 THEN NULL ELSE pg_catalog.clock_timestamp() END, "
+		"run_after = CASE WHEN $8 THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) LEAST("
+		"pg_catalog.make_interval(secs => $9 OPERATOR(pg_catalog./) 1000.0::float8 OPERATOR(pg_catalog.*) "
+		"pg_catalog.power(2, attempts OPERATOR(pg_catalog.-) 1)), interval '1 hour') ELSE run_after END "
+		"WHERE job_id OPERATOR(pg_catalog.=) $1 RETURNING job_id, attempts, error) "
+		"INSERT INTO mlops_catalog.job_event (job_id, event, attempt, error) "
+		"SELECT c.job_id, e.event, c.attempts, CASE WHEN e.event OPERATOR(pg_catalog.<>) 'queued' THEN c.error END "
+		"FROM changed AS c, (SELECT $2 AS event, 1 AS n UNION ALL SELECT 'queued', 2 WHERE $8) AS e ORDER BY e.n", &p);
+}
+
+void
+mljobq_set_ended(const MlJob *job, const char *state, const MlJobError *error,
+				 const MlJobOutcome *outcome)
+{
+	MlCatalogScope scope;
+	bool		retry = job->attempt <= job->max_retries && strcmp(state, "cancelled") != 0;
+
+	mlcat_begin(&scope);
+	set_ended(job->job_id, retry, state, error, outcome);
+	mlcat_end(&scope);
+}
+
+/* ---------------------------------------------------------------- scanning */
+
+/*
+ * The last words of the worker that had a job, should it have had any; a
+ * statement of what happened otherwise.
+ */
+static MlJobError
+crash_error(int64 job_id)
+{
+	MlJobError	error = {unpack_sql_state(ERRCODE_CRASH_SHUTDOWN),
+	"the server, or the job's worker, ended while the job ran"};
+
+	MLJOBS_LOCK(LW_SHARED);
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	{
+		const MlWorkerSlot *slot = &mljobs_shared->slots[i];
+
+		if (slot->state == ML_SLOT_EXITED && slot->database == MyDatabaseId &&
+			slot->job_id == job_id && slot->sqlerrcode != 0)
+		{
+			error.sqlstate = unpack_sql_state(slot->sqlerrcode);
+			error.message = slot->message;	/* nobody but us frees the slot */
+		}
+	}
+	MLJOBS_UNLOCK();
+	error.sqlstate = pstrdup(error.sqlstate);
+	error.message = pstrdup(error.message);
+	return error;
+}
+
+/*
+ * The rows are locked first: a worker that is just finishing has committed
+ * once we have the lock, and one that still runs holds its job in its slot.
+ */
+void
+mljobq_reap(void)
+{
+	uint64		n = mlcat_execute("SELECT job_id, attempts, max_retries FROM mlops_catalog.job "
+								  "WHERE state OPERATOR(pg_catalog.=) ANY ('{starting,running}') "
+								  "ORDER BY job_id FOR UPDATE", 0, NULL, NULL, NULL);
+	SPITupleTable *table = SPI_tuptable;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+		int64		job_id = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
+		int			attempts = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull));
+		int			max_retries = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
+		MlJobError	error;
+
+		if (mljobs_is_held(MyDatabaseId, job_id))
+			continue;
+		error = crash_error(job_id);
+		set_ended(job_id, attempts <= max_retries, "crashed", &error, NULL);
+	}
+}
+
+static void
+refuse(const char *condition, Oid role, const MlJobError *error)
+{
+	Parameters	p = {0};
+	uint64		n;
+	SPITupleTable *table;
+
+	add(&p, OIDOID, ObjectIdGetDatum(role), false);
+	n = run(psprintf("SELECT job_id FROM mlops_catalog.job "
+					 "WHERE state OPERATOR(pg_catalog.=) 'queued' AND %s ORDER BY job_id FOR UPDATE SKIP LOCKED",
+					 condition), &p);
+	table = SPI_tuptable;
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+
+		set_ended(DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)),
+				  false, "failed", error, NULL);
+	}
+}
+
+void
+mljobq_refuse_role(Oid role, const MlJobError *error)
+{
+	refuse("owner OPERATOR(pg_catalog.=) $1", role, error);
+}
+
+void
+mljobq_refuse_missing_roles(void)
+{
+	MlJobError	error = {unpack_sql_state(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+	"the role that submitted the job does not exist any more"};
+
+	error.sqlstate = pstrdup(error.sqlstate);
+	refuse("$1 OPERATOR(pg_catalog.=) 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_authid AS a "
+		   "WHERE a.oid OPERATOR(pg_catalog.=) owner)", InvalidOid, &error);
+}
+
+void
+mljobq_note_all(void)
+{
+	uint64		n = mlcat_execute("SELECT owner::oid, pg_catalog.count(*) FILTER (WHERE run_after OPERATOR(pg_catalog.<=) "
+								  "pg_catalog.clock_timestamp())::int, "
+								  "pg_catalog.min(run_after) FILTER (WHERE run_after OPERATOR(pg_catalog.>) "
+								  "pg_catalog.clock_timestamp()) FROM mlops_catalog.job "
+								  "WHERE state OPERATOR(pg_catalog.=) 'queued' GROUP BY owner", 0, NULL, NULL, NULL);
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		Oid			owner = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
+		int			due_now = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
+		TimestampTz due = DatumGetTimestampTz(SPI_getbinval(row, desc, 3, &isnull));
+
+		if (!isnull)
+			mljobs_settle(MyDatabaseId, owner, mljobs_generation(MyDatabaseId, owner), due);
+		if (due_now > 0)
+			mljobs_note(MyDatabaseId, owner, due_now);
+	}
+}

@@ -1,0 +1,94 @@
+/*
+ * queue.h
+ *	  The job table: every change of a job's state, as the owner of the catalog
+ *	  and in the current transaction (private to jobs).
+ *
+ * queued -> starting -> running -> succeeded | failed | timed_out | cancelled | crashed
+ *	  ^--------------------------------|------------|--------------------------|
+ *				with retries left, after a wait
+ */
+#ifndef MLOPS_JOBS_QUEUE_H
+#define MLOPS_JOBS_QUEUE_H
+
+#include "postgres.h"
+
+#include "storage/lock.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+/* A job in a worker's hands. */
+typedef struct MlJob
+{
+	int64		job_id;
+	char	   *command;
+	char	   *key;			/* NULL: none */
+	LOCKTAG		key_lock;		/* held while it is in our hands */
+	Jsonb	   *settings;		/* of the submitting session: name -> value */
+	int64		timeout_ms;		/* 0: none */
+	int			attempt;		/* from 1 */
+	int			max_retries;
+} MlJob;
+
+/* How an attempt ended. */
+typedef struct MlJobError
+{
+	const char *sqlstate;
+	const char *message;
+	const char *detail;			/* the rest may be NULL */
+	const char *hint;
+	const char *context;
+} MlJobError;
+
+typedef struct MlJobOutcome
+{
+	int64		rows;			/* -1: the statement has none */
+	char	   *result;			/* JSON text, NULL: none */
+	double		run_ms;
+	int64		peak_memory;	/* bytes, 0: not known */
+} MlJobOutcome;
+
+/*
+ * Claims the current user's most urgent job of this database: state starting,
+ * in this worker's hands once the transaction commits.  Strings are allocated
+ * in context.  NULL: there is none.  The key of the job is locked until
+ * mljobq_unlock_key.
+ */
+extern MlJob *mljobq_claim(MemoryContext context);
+
+/* Frees the key's lock. */
+extern void mljobq_unlock_key(const MlJob *job);
+
+/* When the next of the current user's jobs is due later than now, 0: none. */
+extern TimestampTz mljobq_next_due(void);
+
+extern void mljobq_set_running(const MlJob *job);
+extern void mljobq_set_succeeded(const MlJob *job, const MlJobOutcome *outcome);
+
+/*
+ * The attempt ended as state says: failed, timed_out, cancelled or crashed.
+ * Queued again unless cancelled, if retries are left.
+ */
+extern void mljobq_set_ended(const MlJob *job, const char *state, const MlJobError *error,
+							 const MlJobOutcome *outcome);
+
+/* Locks a job key of a role for the rest of this transaction: who submits. */
+extern void mljobq_lock_submission(Oid role, const char *key);
+
+/* A line for mlops.job_events beside the changes of state. */
+extern void mljobq_add_event(int64 job_id, const char *event, Oid role);
+
+/* ---- for scanners, as superuser */
+
+/* Jobs said to be starting or running that no living worker has have crashed. */
+extern void mljobq_reap(void);
+
+/* All queued jobs of a role fail: no worker can run as it. */
+extern void mljobq_refuse_role(Oid role, const MlJobError *error);
+
+/* The same for roles that are gone. */
+extern void mljobq_refuse_missing_roles(void);
+
+/* Leaves a note for every role that has jobs queued. */
+extern void mljobq_note_all(void);
+
+#endif							/* MLOPS_JOBS_QUEUE_H */

@@ -1,0 +1,111 @@
+/*-------------------------------------------------------------------------
+ * scanner.c
+ *	  A short-lived worker that looks after the jobs of one database, connected
+ *	  as superuser: interrupted jobs have crashed, jobs of roles that cannot
+ *	  connect have failed, and what is queued is noted for the launcher.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "mlops/base.h"
+#include "mlops/catalog.h"
+#include "jobs/queue.h"
+#include "jobs/shared.h"
+
+extern PGDLLEXPORT void mlops_job_scanner_main(Datum arg);
+
+/*
+ * Copies this database's slot i if its worker ended, and something is to be
+ * seen to.
+ */
+static bool
+ended_slot(int i, MlWorkerSlot *copy)
+{
+	bool		ended;
+
+	MLJOBS_LOCK(LW_SHARED);
+	*copy = mljobs_shared->slots[i];
+	MLJOBS_UNLOCK();
+	ended = copy->state == ML_SLOT_EXITED && copy->database == MyDatabaseId;
+	return ended;
+}
+
+static void
+free_slots(const bool *seen_to)
+{
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	{
+		if (seen_to[i])
+			mljobs_shared->slots[i].state = ML_SLOT_FREE;
+	}
+	MLJOBS_UNLOCK();
+}
+
+static void
+scan(bool *seen_to)
+{
+	MlCatalogScope scope;
+
+	mlcat_begin(&scope);
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	{
+		MlWorkerSlot slot;
+
+		seen_to[i] = ended_slot(i, &slot);
+		if (seen_to[i] && !slot.connected && slot.sqlerrcode != 0)
+		{
+			MlJobError	error = {pstrdup(unpack_sql_state(slot.sqlerrcode)), slot.message,
+			"No worker could connect as the role that submitted the job."};
+
+			mljobq_refuse_role(slot.role, &error);
+			mljobs_forget(MyDatabaseId, slot.role);
+		}
+	}
+	mljobq_reap();
+	mljobq_refuse_missing_roles();
+	mljobq_note_all();
+	mlcat_end(&scope);
+}
+
+void
+mlops_job_scanner_main(Datum arg)
+{
+	MlWorkerSlot *slot = mljobs_enter(arg);
+	bool		seen_to[MLJOBS_MAX_WORKERS] = {false};
+
+	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid,
+											  BGWORKER_BYPASS_ALLOWCONN);
+	slot->connected = true;
+	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, "looking after jobs");
+	if (OidIsValid(get_extension_oid("mlops", true)))
+		scan(seen_to);
+	else
+	{
+		mljobs_forget(MyDatabaseId, InvalidOid);
+		for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+		{
+			MlWorkerSlot ended;
+
+			seen_to[i] = ended_slot(i, &ended);
+		}
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	free_slots(seen_to);
+}

@@ -1,0 +1,440 @@
+/*-------------------------------------------------------------------------
+ * shared.c
+ *	  Shared memory of the jobs: worker slots and notes of waiting queues; see
+ *	  jobs/shared.h for who writes what.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/timestamp.h"
+
+#include "mlops/base.h"
+#include "jobs/shared.h"
+
+MlJobsShared *mljobs_shared;
+MlWorkerSlot *mljobs_my_slot;
+
+static emit_log_hook_type previous_log_hook;
+
+/* ---------------------------------------------------------------- memory */
+
+static Size
+shared_size(void)
+{
+	return sizeof(MlJobsShared);
+}
+
+static void
+attach(void *area, bool found)
+{
+	static int	tranche;
+
+	if (tranche == 0)
+	{
+		tranche = LWLockNewTrancheId();
+		LWLockRegisterTranche(tranche, "mlops_jobs");
+	}
+	mljobs_shared = (MlJobsShared *) area;
+	if (found)
+		return;
+	memset(mljobs_shared, 0, sizeof(MlJobsShared));
+	LWLockInitialize(&mljobs_shared->lock, tranche);
+	mljobs_shared->launcher_pgprocno = -1;
+	mljobs_shared->scan_all = true;
+}
+
+void
+mljobs_share(void)
+{
+	mlbase_share("mlops jobs", shared_size, attach);
+}
+
+/* A latch that nobody owns any more may be set: nothing happens. */
+static void
+wake_process(int pgprocno)
+{
+	SetLatch(&ProcGlobal->allProcs[pgprocno].procLatch);
+}
+
+void
+mljobs_wake_launcher(void)
+{
+	int			pgprocno = mljobs_shared->launcher_pgprocno;
+
+	if (pgprocno >= 0)
+		wake_process(pgprocno);
+}
+
+void
+mljobs_wake(const MlWorkerSlot *slot)
+{
+	wake_process(slot->pgprocno);
+}
+
+/* ---------------------------------------------------------------- notes */
+
+MlQueueNote *
+mljobs_find_note(Oid database, Oid role)
+{
+	for (int i = 0; i < mljobs_shared->n_notes; i++)
+	{
+		MlQueueNote *note = &mljobs_shared->notes[i];
+
+		if (note->database == database && note->role == role)
+			return note;
+	}
+	return NULL;
+}
+
+/* A new note; NULL (and everything is scanned later) if there is no room. */
+static MlQueueNote *
+add_note(Oid database, Oid role)
+{
+	MlQueueNote *note = mljobs_find_note(InvalidOid, InvalidOid);
+
+	if (note == NULL && mljobs_shared->n_notes < MLJOBS_MAX_QUEUES)
+		note = &mljobs_shared->notes[mljobs_shared->n_notes++];
+	if (note == NULL)
+	{
+		mljobs_shared->scan_all = true;
+		return NULL;
+	}
+	memset(note, 0, sizeof(MlQueueNote));
+	note->database = database;
+	note->role = role;
+	return note;
+}
+
+static void
+remove_note(MlQueueNote *note)
+{
+	memset(note, 0, sizeof(MlQueueNote));
+}
+
+void
+mljobs_note(Oid database, Oid role, int n)
+{
+	MlQueueNote *note;
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	note = mljobs_find_note(database, role);
+	if (note == NULL)
+		note = add_note(database, role);
+	if (note)
+	{
+		note->pending += n;
+		note->generation = ++mljobs_shared->generation;
+	}
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	{
+		MlWorkerSlot *slot = &mljobs_shared->slots[i];
+
+		if (slot->state == ML_SLOT_IDLE && slot->database == database && slot->role == role)
+			mljobs_wake(slot);
+	}
+	MLJOBS_UNLOCK();
+	mljobs_wake_launcher();
+}
+
+uint64
+mljobs_generation(Oid database, Oid role)
+{
+	MlQueueNote *note;
+	uint64		generation;
+
+	MLJOBS_LOCK(LW_SHARED);
+	note = mljobs_find_note(database, role);
+	generation = note ? note->generation : 0;
+	MLJOBS_UNLOCK();
+	return generation;
+}
+
+void
+mljobs_settle(Oid database, Oid role, uint64 generation, TimestampTz due)
+{
+	MlQueueNote *note;
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	note = mljobs_find_note(database, role);
+	if (note == NULL && due != 0)
+	{
+		note = add_note(database, role);
+		generation = 0;
+	}
+	if (note && note->generation == generation)
+	{
+		note->pending = 0;
+		note->due = due;
+		note->failures = 0;
+		if (due == 0)
+			remove_note(note);
+	}
+	MLJOBS_UNLOCK();
+	if (due != 0)
+		mljobs_wake_launcher();
+}
+
+void
+mljobs_forget(Oid database, Oid role)
+{
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	for (int i = 0; i < mljobs_shared->n_notes; i++)
+	{
+		MlQueueNote *note = &mljobs_shared->notes[i];
+
+		if (note->database == database && (!OidIsValid(role) || note->role == role))
+			remove_note(note);
+	}
+	MLJOBS_UNLOCK();
+}
+
+int
+mljobs_unmet(const MlQueueNote *note, TimestampTz now)
+{
+	int			wanted = note->pending;
+
+	if (!OidIsValid(note->database) || (note->failures > 0 && note->due > now))
+		return 0;
+	if (note->due != 0 && note->due <= now)
+		wanted = Max(wanted, 1);
+	for (int i = 0; i < MLJOBS_MAX_WORKERS && wanted > 0; i++)
+	{
+		const MlWorkerSlot *slot = &mljobs_shared->slots[i];
+
+		if ((slot->state == ML_SLOT_LOOKING || slot->state == ML_SLOT_IDLE) &&
+			slot->database == note->database && slot->role == note->role)
+			wanted--;
+	}
+	return wanted;
+}
+
+int
+mljobs_count_workers(Oid database, Oid role)
+{
+	int			n = 0;
+
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	{
+		const MlWorkerSlot *slot = &mljobs_shared->slots[i];
+
+		if ((slot->state == ML_SLOT_LOOKING || slot->state == ML_SLOT_IDLE ||
+			 slot->state == ML_SLOT_BUSY) &&
+			(!OidIsValid(database) || slot->database == database) &&
+			(!OidIsValid(role) || slot->role == role))
+			n++;
+	}
+	return n;
+}
+
+/* ---------------------------------------------------------------- slots */
+
+Datum
+mljobs_worker_argument(int slot)
+{
+	return Int64GetDatum(((int64) mljobs_shared->slots[slot].generation << 8) | slot);
+}
+
+/*
+ * Keeps the last error: should it end this process, and be it because it
+ * cannot connect, there is no other way to tell why.
+ */
+static void
+keep_last_words(ErrorData *edata)
+{
+	if (mljobs_my_slot && (edata->elevel == ERROR || edata->elevel == FATAL))
+	{
+		MLJOBS_LOCK(LW_EXCLUSIVE);
+		mljobs_my_slot->sqlerrcode = edata->sqlerrcode;
+		strlcpy(mljobs_my_slot->message, edata->message ? edata->message : "",
+				sizeof(mljobs_my_slot->message));
+		MLJOBS_UNLOCK();
+	}
+	if (previous_log_hook)
+		previous_log_hook(edata);
+}
+
+/* Gives the slot back; one that needs a look stays for launcher and scanner. */
+static void
+leave(int code, Datum arg)
+{
+	MlWorkerSlot *slot = mljobs_my_slot;
+
+	mljobs_my_slot = NULL;
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	slot->failed = code != 0;
+	slot->state = slot->job_id != 0 || slot->failed ||
+		slot == &mljobs_shared->slots[MLJOBS_SCANNER] ? ML_SLOT_EXITED : ML_SLOT_FREE;
+	MLJOBS_UNLOCK();
+	mljobs_wake_launcher();
+}
+
+MlWorkerSlot *
+mljobs_enter(Datum arg)
+{
+	uint64		value = (uint64) DatumGetInt64(arg);
+	MlWorkerSlot *slot = &mljobs_shared->slots[value & 0xFF];
+	bool		ours;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);		/* the default handler would exit inside of the handler */
+	BackgroundWorkerUnblockSignals();
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	ours = slot->state == ML_SLOT_LOOKING && slot->generation == (uint32) (value >> 8);
+	if (ours)
+	{
+		slot->pid = MyProcPid;
+		slot->pgprocno = MyProc->pgprocno;
+	}
+	MLJOBS_UNLOCK();
+	if (!ours)
+		proc_exit(0);
+	mljobs_my_slot = slot;
+	before_shmem_exit(leave, (Datum) 0);
+	previous_log_hook = emit_log_hook;
+	emit_log_hook = keep_last_words;
+	return slot;
+}
+
+void
+mljobs_hold(int64 job_id)
+{
+	MlWorkerSlot *slot = mljobs_my_slot;
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	slot->job_id = job_id;
+	slot->cancel = false;
+	slot->state = job_id != 0 ? ML_SLOT_BUSY : ML_SLOT_LOOKING;
+	if (job_id != 0)
+	{
+		MlQueueNote *note = mljobs_find_note(slot->database, slot->role);
+
+		if (note)
+		{
+			note->pending = Max(note->pending - 1, 0);
+			note->failures = 0;
+		}
+	}
+	MLJOBS_UNLOCK();
+}
+
+bool
+mljobs_linger(void)
+{
+	MlWorkerSlot *slot = mljobs_my_slot;
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), MLJOBS_LINGER_MS);
+	bool		again = false;
+	bool		release = false;
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	slot->state = ML_SLOT_IDLE;
+	slot->release = false;
+	MLJOBS_UNLOCK();
+	mljobs_wake_launcher();
+	while (!again && !release)
+	{
+		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+		MlQueueNote *note;
+
+		MLJOBS_LOCK(LW_EXCLUSIVE);
+		note = mljobs_find_note(slot->database, slot->role);
+		again = note && note->pending > 0;
+		release = slot->release || left <= 0;
+		if (again || release)
+			slot->state = ML_SLOT_LOOKING;
+		MLJOBS_UNLOCK();
+		if (again || release)
+			break;
+		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return again;
+}
+
+bool
+mljobs_cancel_requested(void)
+{
+	bool		cancel;
+
+	MLJOBS_LOCK(LW_SHARED);
+	cancel = mljobs_my_slot->cancel;
+	MLJOBS_UNLOCK();
+	return cancel;
+}
+
+/* With the lock held. */
+static MlWorkerSlot *
+holder(Oid database, int64 job_id)
+{
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	{
+		MlWorkerSlot *slot = &mljobs_shared->slots[i];
+
+		if (slot->state == ML_SLOT_BUSY && slot->database == database && slot->job_id == job_id)
+			return slot;
+	}
+	return NULL;
+}
+
+bool
+mljobs_is_held(Oid database, int64 job_id)
+{
+	bool		held;
+
+	MLJOBS_LOCK(LW_SHARED);
+	held = holder(database, job_id) != NULL;
+	MLJOBS_UNLOCK();
+	return held;
+}
+
+/*
+ * The signal is sent under the lock: the worker cannot have gone on to another
+ * job.
+ */
+bool
+mljobs_signal_cancel(Oid database, int64 job_id)
+{
+	MlWorkerSlot *slot;
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	slot = holder(database, job_id);
+	if (slot)
+	{
+		slot->cancel = true;
+		kill(slot->pid, SIGINT);
+	}
+	MLJOBS_UNLOCK();
+	return slot != NULL;
+}
+
+bool
+mljobs_others_wait(Oid database, Oid role)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		wait = false;
+
+	MLJOBS_LOCK(LW_SHARED);
+	if (mljobs_count_workers(InvalidOid, InvalidOid) >= mlops_guc_max_workers)
+	{
+		for (int i = 0; i < mljobs_shared->n_notes && !wait; i++)
+		{
+			const MlQueueNote *note = &mljobs_shared->notes[i];
+
+			wait = (note->database != database || note->role != role) && mljobs_unmet(note, now) > 0;
+		}
+		/* the setting was lowered */
+		wait = wait || mljobs_count_workers(InvalidOid, InvalidOid) > mlops_guc_max_workers;
+	}
+	MLJOBS_UNLOCK();
+	return wait;
+}

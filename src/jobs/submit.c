@@ -1,0 +1,337 @@
+/*-------------------------------------------------------------------------
+ * submit.c
+ *	  What sessions do to jobs: submit and cancel.
+ *
+ * A note for the launcher is left at the commit of what was submitted, and at
+ * the end, however it ends, of what was cancelled while it was queued: workers
+ * may have passed over the locked row.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "mlops/base.h"
+#include "mlops/catalog.h"
+#include "mlops/jobs.h"
+#include "mlops/registry.h"
+#include "jobs/execute.h"
+#include "jobs/queue.h"
+#include "jobs/shared.h"
+
+/* ---------------------------------------------------------------- notes */
+
+typedef struct PendingNote
+{
+	Oid			role;
+	int			submitted;		/* to be noted at commit */
+	bool		touched;		/* to be looked at however this ends */
+} PendingNote;
+
+static List *pending_notes;		/* in TopTransactionContext */
+
+static void
+leave_notes(XactEvent event, void *arg)
+{
+	ListCell   *lc;
+
+	if (pending_notes == NIL)
+		return;
+	if (event == XACT_EVENT_PRE_PREPARE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has submitted or cancelled jobs")));
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
+		return;
+	foreach(lc, pending_notes)
+	{
+		PendingNote *note = (PendingNote *) lfirst(lc);
+		int			n = event == XACT_EVENT_COMMIT ? note->submitted : 0;
+
+		if (n > 0 || note->touched)
+			mljobs_note(MyDatabaseId, note->role, Max(n, 1));
+	}
+	pending_notes = NIL;		/* its memory goes with the transaction */
+}
+
+static PendingNote *
+pending_note(Oid role)
+{
+	static bool registered;
+	ListCell   *lc;
+	MemoryContext caller;
+	PendingNote *note;
+
+	if (!registered)
+	{
+		RegisterXactCallback(leave_notes, NULL);
+		registered = true;
+	}
+	foreach(lc, pending_notes)
+	{
+		note = (PendingNote *) lfirst(lc);
+		if (note->role == role)
+			return note;
+	}
+	caller = MemoryContextSwitchTo(TopTransactionContext);
+	note = palloc0(sizeof(PendingNote));
+	note->role = role;
+	pending_notes = lappend(pending_notes, note);
+	MemoryContextSwitchTo(caller);
+	return note;
+}
+
+/* ---------------------------------------------------------------- submit */
+
+static void
+refuse_on_standby(const char *what)
+{
+	mlbase_require_preload(what);
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s during recovery", what),
+				 errhint("Connect to the primary server; jobs run there.")));
+	PreventCommandIfReadOnly(what);
+	PreventCommandIfParallelMode(what);
+}
+
+static void
+check_role(Oid role)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(role));
+	bool		can_login = HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	if (!can_login)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("role \"%s\" is not permitted to log in", GetUserNameFromId(role, true)),
+				 errdetail("A job runs in a worker that connects as the role that submitted it."),
+				 errhint("Submit it as a role with LOGIN, for example after RESET ROLE.")));
+}
+
+static void
+check_request(const MlJobRequest *request)
+{
+	RawStmt    *statement;
+
+	statement = mljobs_parse(request->command);
+	(void) statement;
+	if (request->max_retries < 0 || request->max_retries > 100)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"max_retries\" must be between 0 and 100, not %d", request->max_retries)));
+	if (request->key && request->key[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"key\" must not be empty")));
+	if (request->model)
+		mlreg_check_name(request->model);
+}
+
+/* The time limit, NULL for none; the setting's if none was given. */
+static Interval *
+time_limit(const Interval *asked)
+{
+	Interval   *limit;
+
+	if (asked == NULL && mlops_guc_job_timeout == 0)
+		return NULL;
+	limit = palloc0(sizeof(Interval));
+	if (asked)
+		*limit = *asked;
+	else
+		limit->time = (TimeOffset) mlops_guc_job_timeout * 1000;
+	if (limit->time < 0 || limit->day < 0 || limit->month < 0 ||
+		limit->time / 1000.0 + (limit->day + 30.0 * limit->month) * SECS_PER_DAY * 1000 > PG_INT32_MAX ||
+		(limit->time < 1000 && limit->day == 0 && limit->month == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"timeout\" must be between 1 millisecond and 24 days")));
+	return limit;
+}
+
+/* The unfinished job of a role with a key, 0: none. */
+static int64
+unfinished_job(Oid role, const char *key)
+{
+	Oid			types[] = {OIDOID, TEXTOID};
+	Datum		values[] = {ObjectIdGetDatum(role), CStringGetTextDatum(key)};
+	bool		isnull;
+
+	if (mlcat_execute("SELECT job_id FROM mlops_catalog.job WHERE owner OPERATOR(pg_catalog.=) $1 "
+					  "AND key OPERATOR(pg_catalog.=) $2 "
+					  "AND state OPERATOR(pg_catalog.=) ANY ('{queued,starting,running}') "
+					  "ORDER BY job_id LIMIT 1", 2, types, values, NULL) == 0)
+		return 0;
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+static int64
+insert_job(const MlJobRequest *request, Oid role, Jsonb *settings)
+{
+	Interval   *limit = time_limit(request->timeout);
+	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, INTERVALOID, INT4OID};
+	Datum		values[8];
+	char		nulls[8];
+	bool		isnull;
+
+	memset(nulls, ' ', sizeof(nulls));
+	values[0] = CStringGetTextDatum(request->command);
+	values[1] = ObjectIdGetDatum(role);
+	values[2] = request->model ? CStringGetTextDatum(request->model) : (Datum) 0;
+	values[3] = Int32GetDatum(request->priority);
+	values[4] = request->key ? CStringGetTextDatum(request->key) : (Datum) 0;
+	values[5] = settings ? JsonbPGetDatum(settings) : (Datum) 0;
+	values[6] = limit ? IntervalPGetDatum(limit) : (Datum) 0;
+	values[7] = Int32GetDatum(request->max_retries);
+	nulls[2] = request->model ? ' ' : 'n';
+	nulls[4] = request->key ? ' ' : 'n';
+	nulls[5] = settings ? ' ' : 'n';
+	nulls[6] = limit ? ' ' : 'n';
+	return DatumGetInt64(mlcat_execute_value(
+		"WITH made AS (INSERT INTO mlops_catalog.job "
+		"(command, owner, model, priority, key, settings, timeout, max_retries) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING job_id, owner, submitted_at), "
+		"noted AS (INSERT INTO mlops_catalog.job_event (job_id, event, attempt, role, at) "
+		"SELECT job_id, 'queued', 0, owner, submitted_at FROM made) "
+		"SELECT job_id FROM made", 8, types, values, nulls, &isnull));
+}
+
+int64
+mljobs_submit(const MlJobRequest *request)
+{
+	Oid			role = GetUserId();
+	Jsonb	   *settings;
+	MlCatalogScope scope;
+	int64		other = 0;
+	int64		job_id = 0;
+
+	refuse_on_standby("mlops.submit()");
+	check_request(request);
+	check_role(role);
+	settings = mljobs_session_settings();
+
+	mlcat_begin(&scope);
+	if (request->key && request->skip)
+	{
+		mljobq_lock_submission(role, request->key);
+		other = unfinished_job(role, request->key);
+	}
+	if (other != 0)
+		mljobq_add_event(other, "skipped", role);
+	else
+		job_id = insert_job(request, role, settings);
+	mlcat_end(&scope);
+
+	if (other != 0)
+		ereport(NOTICE,
+				(errmsg("skipped: job %lld with key \"%s\" has not ended", (long long) other,
+						request->key)));
+	else
+		pending_note(role)->submitted++;
+	return job_id;
+}
+
+/* ---------------------------------------------------------------- cancel */
+
+/* State of a job that the current user may cancel. */
+static char *
+state_for_cancel(int64 job_id, Oid user, Oid *owner)
+{
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(job_id)};
+	HeapTuple	row;
+	bool		isnull;
+	Oid			model_owner;
+
+	if (mlcat_execute("SELECT j.owner::oid, j.state, m.owner::oid FROM mlops_catalog.job AS j "
+					  "LEFT JOIN mlops_catalog.model AS m ON m.name OPERATOR(pg_catalog.=) j.model "
+					  "WHERE j.job_id OPERATOR(pg_catalog.=) $1", 1, types, values, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("job %lld does not exist", (long long) job_id),
+				 errhint("View mlops.jobs lists the jobs there are.")));
+	row = SPI_tuptable->vals[0];
+	*owner = DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+	model_owner = DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 3, &isnull));
+	if (!has_privs_of_role(user, *owner) && (isnull || !has_privs_of_role(user, model_owner)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to cancel job %lld", (long long) job_id),
+				 errdetail("It belongs to role \"%s\".",
+						   GetUserNameFromId(*owner, true) ? GetUserNameFromId(*owner, true) : "?")));
+	return SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
+}
+
+/* False if the job was not queued any more. */
+static bool
+cancel_queued(int64 job_id, Oid user)
+{
+	Oid			types[] = {INT8OID, OIDOID};
+	Datum		values[] = {Int64GetDatum(job_id), ObjectIdGetDatum(user)};
+
+	return mlcat_execute("WITH changed AS (UPDATE mlops_catalog.job SET state = 'cancelled', "
+						 "ended_at = pg_catalog.clock_timestamp() "
+						 "WHERE job_id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'queued' "
+						 "RETURNING job_id, attempts, ended_at) "
+						 "INSERT INTO mlops_catalog.job_event (job_id, event, attempt, role, at) "
+						 "SELECT job_id, 'cancelled', attempts, $2, ended_at FROM changed",
+						 2, types, values, NULL) == 1;
+}
+
+/*
+ * A queued job is cancelled in this transaction, a running one at once.  One
+ * that changes from one to the other meanwhile is looked at again.
+ */
+bool
+mljobs_cancel(int64 job_id)
+{
+	Oid			user = GetUserId();
+	MlCatalogScope scope;
+	bool		cancelled = false;
+
+	refuse_on_standby("mlops.cancel()");
+	mlcat_begin(&scope);
+	for (int tries = 0; tries < 100 && !cancelled; tries++)
+	{
+		Oid			owner;
+		char	   *state = state_for_cancel(job_id, user, &owner);
+
+		if (strcmp(state, "queued") == 0)
+		{
+			/* before the row is locked, so that no error leaves it unlooked at */
+			pending_note(owner)->touched = true;
+			cancelled = cancel_queued(job_id, user);
+		}
+		else if (strcmp(state, "starting") == 0 || strcmp(state, "running") == 0)
+		{
+			if (mljobs_is_held(MyDatabaseId, job_id))
+			{
+				mljobq_add_event(job_id, "cancel requested", user);
+				cancelled = mljobs_signal_cancel(MyDatabaseId, job_id);
+			}
+			else
+				pg_usleep(5000);	/* it is just ending, or crashed a moment ago */
+		}
+		else
+			break;
+		CHECK_FOR_INTERRUPTS();
+	}
+	mlcat_end(&scope);
+	return cancelled;
+}

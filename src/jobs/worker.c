@@ -1,0 +1,349 @@
+/*-------------------------------------------------------------------------
+ * worker.c
+ *	  A background worker that runs the jobs of one role in one database.
+ *
+ * One job is three transactions: claim it (state starting), mark it running,
+ * and the statement itself, which at its end also marks the job succeeded: its
+ * effects and that mark are there both or not at all.  Should it fail, a fourth
+ * one says so.  The second is flushed to disk before the statement begins, so
+ * that a crash of the server finds the attempt counted.
+ *
+ * A cancel is held off but for the third.  A termination ends the process at
+ * once, with the job in its hands: a scanner sees to it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "access/xact.h"
+#include "commands/discard.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "portability/instr_time.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#include "mlops/base.h"
+#include "mlops/progress.h"
+#include "jobs/execute.h"
+#include "jobs/queue.h"
+#include "jobs/shared.h"
+
+extern PGDLLEXPORT void mlops_job_worker_main(Datum arg);
+
+static bool read_only;			/* default_transaction_read_only of the role */
+static MemoryContext job_context;	/* of one job */
+
+/* ---------------------------------------------------------------- book-keeping */
+
+/* Transactions of our own. */
+static void
+begin_own(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+commit_own(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(job_context);
+}
+
+/* Peak memory is counted from here.  Does nothing where Linux is not. */
+static void
+reset_peak_memory(void)
+{
+	int			fd = open("/proc/self/clear_refs", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "5", 1) != 1)
+		elog(DEBUG1, "could not reset the peak of memory: %m");
+	close(fd);
+}
+
+/* Bytes resident at the highest since then, 0: not known. */
+static int64
+peak_memory(void)
+{
+	FILE	   *file = fopen("/proc/self/status", "r");
+	char		line[256];
+	long long	kb = 0;
+	struct rusage usage;
+
+	if (file)
+	{
+		while (kb == 0 && fgets(line, sizeof(line), file))
+			sscanf(line, "VmHWM: %lld", &kb);
+		fclose(file);
+	}
+	else if (getrusage(RUSAGE_SELF, &usage) == 0)
+		kb = usage.ru_maxrss;
+	return kb * 1024;
+}
+
+/* ---------------------------------------------------------------- one job */
+
+static void
+claim(MlJob **job)
+{
+	int			durable = synchronous_commit;
+
+	begin_own();
+	*job = mljobq_claim(job_context);
+	if (*job)
+		mljobs_hold((*job)->job_id);
+	/* should this be lost in a crash, the job is queued again: no harm */
+	synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
+	commit_own();
+	synchronous_commit = durable;
+}
+
+/* Tells how the statement failed: by mlops.cancel, its time limit, or else. */
+static const char *
+state_of(const ErrorData *error, const MlJob *job, double run_ms)
+{
+	if (mljobs_cancel_requested())
+		return "cancelled";
+	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+		return "failed";
+	return job->timeout_ms > 0 && run_ms >= job->timeout_ms ? "timed_out" : "cancelled";
+}
+
+static void
+forget_session(void)
+{
+	DiscardStmt everything = {.type = T_DiscardStmt, .target = DISCARD_ALL};
+
+	begin_own();
+	PopActiveSnapshot();
+	DiscardCommand(&everything, true);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	commit_own();
+}
+
+/* The statement's own transaction, success included. */
+static void
+run_statement(const MlJob *job, instr_time began, MlJobOutcome *outcome)
+{
+	MlResult	result;
+	instr_time	now;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	MemoryContextSwitchTo(job_context);
+	XactReadOnly = read_only;
+	if (job->timeout_ms > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, (int) job->timeout_ms);
+	/* one that came before this transaction began is in the slot, if it is for this job */
+	QueryCancelPending = false;
+	RESUME_CANCEL_INTERRUPTS();
+	if (mljobs_cancel_requested())
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("canceling statement due to user request")));
+	mljobs_apply_settings(job->settings);
+	mljobs_execute(job->command, &result);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	CHECK_FOR_INTERRUPTS();
+	HOLD_CANCEL_INTERRUPTS();
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, began);
+	outcome->rows = result.rows;
+	outcome->result = result.json;
+	outcome->run_ms = INSTR_TIME_GET_MILLISEC(now);
+	outcome->peak_memory = peak_memory();
+	if (XactReadOnly)
+	{
+		CommitTransactionCommand();
+		begin_own();
+		mljobq_set_succeeded(job, outcome);
+		commit_own();
+	}
+	else
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		mljobq_set_succeeded(job, outcome);
+		PopActiveSnapshot();
+		/* deferred triggers may take long */
+		RESUME_CANCEL_INTERRUPTS();
+		CommitTransactionCommand();
+		HOLD_CANCEL_INTERRUPTS();
+	}
+	MemoryContextSwitchTo(job_context);
+}
+
+/* After the statement's error: says so in a transaction of its own. */
+static void
+fail(const MlJob *job, const ErrorData *error, instr_time began)
+{
+	MlJobOutcome outcome = {-1};
+	MlJobError	words = {0};
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, began);
+	outcome.run_ms = INSTR_TIME_GET_MILLISEC(now);
+	outcome.peak_memory = peak_memory();
+	words.sqlstate = pstrdup(unpack_sql_state(error->sqlerrcode));
+	words.message = error->message;
+	words.detail = error->detail;
+	words.hint = error->hint;
+	words.context = error->context;
+
+	forget_session();			/* a procedure may have committed what it set */
+	begin_own();
+	mljobq_set_ended(job, state_of(error, job, outcome.run_ms), &words, &outcome);
+	commit_own();
+}
+
+static void
+run_job(const MlJob *job)
+{
+	MlJobOutcome outcome = {-1};
+	instr_time	began;
+	ErrorData  *volatile error = NULL;
+	char		name[NAMEDATALEN];
+
+	snprintf(name, sizeof(name), "mlops job %lld", (long long) job->job_id);
+	pgstat_report_appname(name);
+	pgstat_report_activity(STATE_RUNNING, job->command);
+	debug_query_string = job->command;
+	begin_own();
+	mljobq_set_running(job);
+	commit_own();
+	mlbase_progress_job(job->job_id);
+	reset_peak_memory();
+	INSTR_TIME_SET_CURRENT(began);
+
+	PG_TRY();
+	{
+		run_statement(job, began, &outcome);
+	}
+	PG_CATCH();
+	{
+		disable_all_timeouts(false);
+		QueryCancelHoldoffCount = 1;	/* the error had it 0 */
+		MemoryContextSwitchTo(job_context);
+		error = CopyErrorData();
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		MemoryContextSwitchTo(job_context);
+	}
+	PG_END_TRY();
+
+	if (error)
+		fail(job, error, began);
+	mljobs_hold(0);
+	QueryCancelPending = false;
+	mljobq_unlock_key(job);
+	mlbase_progress_job(0);
+	if (!error)
+		forget_session();
+	debug_query_string = NULL;
+	pgstat_report_stat(true);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	pgstat_report_appname("mlops job worker");
+}
+
+/* ---------------------------------------------------------------- main */
+
+/* Is the extension still there?  Else nothing waits for its jobs. */
+static bool
+extension_exists(void)
+{
+	bool		exists;
+
+	begin_own();
+	exists = OidIsValid(get_extension_oid("mlops", true));
+	commit_own();
+	return exists;
+}
+
+/*
+ * Our own transactions must be able to write whatever the role's settings say;
+ * its statements get what they say.
+ */
+static void
+keep_own_transactions_writable(void)
+{
+	read_only = DefaultXactReadOnly;
+	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_deferrable", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	/* a job has its own limit; one of the role's would be for what a person types */
+	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+void
+mlops_job_worker_main(Datum arg)
+{
+	MlWorkerSlot *slot = mljobs_enter(arg);
+	Oid			database = slot->database;
+	Oid			role = slot->role;
+	bool		more = true;
+
+	if (mlops_guc_worker_nice > 0 && setpriority(PRIO_PROCESS, 0, mlops_guc_worker_nice) != 0)
+		elog(LOG, "could not set the nice level: %m");
+	BackgroundWorkerInitializeConnectionByOid(database, role, 0);
+	slot->connected = true;
+	HOLD_CANCEL_INTERRUPTS();	/* see run_statement */
+	keep_own_transactions_writable();
+	pgstat_report_appname("mlops job worker");
+	job_context = AllocSetContextCreate(TopMemoryContext, "mlops job", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(job_context);
+
+	while (more)
+	{
+		uint64		generation;
+		MlJob	   *job;
+		TimestampTz due;
+
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		MemoryContextReset(job_context);
+		if (!extension_exists())
+		{
+			mljobs_forget(database, InvalidOid);
+			break;
+		}
+		generation = mljobs_generation(database, role);
+		claim(&job);
+		if (job)
+		{
+			run_job(job);
+			if (mljobs_others_wait(database, role))
+			{
+				/* whoever comes next may find nothing */
+				mljobs_note(database, role, 1);
+				break;
+			}
+			continue;
+		}
+		begin_own();
+		due = mljobq_next_due();
+		commit_own();
+		mljobs_settle(database, role, generation, due);
+		more = mljobs_linger();
+	}
+}

@@ -1,0 +1,53 @@
+# server.sh - a private server and TAP for tests in shell; to be sourced with
+# "root" set to the top of the source tree.
+
+server=$(mktemp -d)
+n=0
+
+private_server()
+{
+	action=$1
+	shift
+	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
+}
+
+query()
+{
+	private_server psql -q -A -t -v ON_ERROR_STOP=1 "$@"
+}
+
+# is NAME GOT WANTED
+is()
+{
+	n=$((n + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		echo "# got \"$2\", wanted \"$3\""
+	fi
+}
+
+# error_of [PSQL ARGUMENT...]: the error's first lines, with SQLSTATE.
+error_of()
+{
+	query -v VERBOSITY=verbose "$@" 2>&1 >/dev/null | sed -n 's/^.*ERROR: *//p; s/^HINT: */hint: /p'
+}
+
+# until_true QUERY [SECONDS] [PSQL ARGUMENT...]: waits until it answers t.
+until_true()
+{
+	until_query=$1 until_left=$((${2:-20} * 20))
+	[ $# -lt 2 ] && shift || shift 2
+	until [ "$(query "$@" -c "$until_query" 2>/dev/null)" = t ]; do
+		until_left=$((until_left - 1))
+		if [ "$until_left" -le 0 ]; then
+			echo "# still not true: $until_query"
+			return 0
+		fi
+		sleep 0.05
+	done
+}
+
+trap 'private_server remove' EXIT
+trap 'exit 1' INT TERM
