@@ -77,7 +77,7 @@ stopped_late()
 			WHERE application_name = 'stopped' AND state = 'active' AND query LIKE '%finished%'")
 		kill -0 $client 2>/dev/null || break
 	done
-	query -c "SELECT pg_sleep(greatest($ordered, 0) / 1000)" >/dev/null
+	query -c "SELECT pg_sleep(greatest(${ordered:-0}, 0) / 1000)" >/dev/null
 	ordered=$(milliseconds_now)
 	[ -z "$order" ] || query -c "SELECT $order FROM pg_stat_activity WHERE application_name = 'stopped'" >/dev/null
 	wait $client || :
