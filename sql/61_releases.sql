@@ -577,6 +577,10 @@ BEGIN
 		RAISE EXCEPTION 'model "%" has no variant "%"', model_name, variant_name
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.deployments lists its variants.';
 	END IF;
+	IF winner.kind = 'shadow' THEN	-- other variants passed the gate when they were deployed
+		PERFORM mlops_catalog.enforce_gate(caller, model_name,
+			(SELECT v.version FROM mlops_catalog.model_version AS v WHERE v.version_id = winner.version_id), 'promote');
+	END IF;
 	made := mlops_catalog.begin_deployment(caller, model, winner.version_id, 'promote',
 		coalesce((SELECT e.strategy FROM mlops_catalog.release AS e WHERE e.model_id = model AND winner.kind = 'share'),
 			(SELECT d.strategy FROM mlops_catalog.deployment AS d WHERE d.deployment_id = winner.deployment_id)),

@@ -26,4 +26,5 @@ _PG_init(void)
 	mlbase_share_progress();
 	mljobs_register();
 	mlserve_register_invalidation();
+	mlserve_watch_statements();
 }

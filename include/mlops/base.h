@@ -32,6 +32,8 @@ extern int	mlops_guc_job_timeout;		/* mlops.job_timeout, ms, 0 = none */
 extern int	mlops_guc_max_workers;		/* mlops.max_workers */
 extern int	mlops_guc_max_workers_per_role; /* mlops.max_workers_per_role, 0 = no limit */
 extern int	mlops_guc_worker_nice;		/* mlops.worker_nice */
+extern int	mlops_guc_retention;		/* mlops.retention, days */
+extern bool mlops_guc_log_features; /* mlops.log_features */
 
 extern void mlbase_define_settings(void);
 

@@ -17,7 +17,10 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
 
 #include "mlops/catalog.h"
 #include "mlops/engine/model.h"
@@ -130,6 +133,49 @@ extern double mlserve_score_shadow(MlScorer *scorer, int shadow, Oid type, Datum
 /* Text of the last row's key column, NULL if there is none; in the current
  * memory context. */
 extern text *mlserve_row_key(MlScorer *scorer, Oid type, Datum features);
+
+/* ---------------------------------------------------------------- decisions */
+
+/* A row of mlops_catalog.prediction. */
+typedef struct MlPrediction
+{
+	pg_uuid_t	id;				/* set by mlserve_log_prediction */
+	TimestampTz created_at;
+	int64		model_id;
+	int64		deployment_id;	/* 0: a version asked for by number */
+	int32		version;
+	bool		shadow;
+	bool		flagged;
+	float4		latency;		/* microseconds */
+	double		score;
+	double		threshold;
+	text	   *variant;		/* NULL: a version asked for by number */
+	text	   *key;			/* NULL: none */
+	Jsonb	   *features;		/* NULL: not asked for */
+} MlPrediction;
+
+/* Remembers a call site's last command; zeroed at first. */
+typedef struct MlLogSite
+{
+	CommandId	command;
+	SubTransactionId subid;
+} MlLogSite;
+
+/*
+ * Gives the row its identity and logs it in the current (sub)transaction: it is
+ * seen and survives as a row inserted now would be.  Allocated values are
+ * copied if need be.
+ */
+extern void mlserve_log_prediction(MlPrediction *row, MlLogSite *site);
+
+/* Writes what waits to be written now. */
+extern void mlserve_write_predictions(void);
+
+/* When a prediction was made, from its identity; false if it is not one. */
+extern bool mlserve_prediction_time(const pg_uuid_t *id, TimestampTz *at);
+
+/* Called once, when the library is loaded. */
+extern void mlserve_watch_statements(void);
 
 /* ---------------------------------------------------------------- evaluation */
 

@@ -27,6 +27,8 @@ int			mlops_guc_job_timeout = 0;
 int			mlops_guc_max_workers = 2;
 int			mlops_guc_max_workers_per_role = 0;
 int			mlops_guc_worker_nice = 0;
+int			mlops_guc_retention = 90;
+bool		mlops_guc_log_features = false;
 
 /* Read-only; the install script compares it with the script's own version. */
 static char *library_version;
@@ -69,6 +71,13 @@ mlbase_define_settings(void)
 							   PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
 							   NULL, NULL, NULL);
 
+	/* user-settable: only what this session's own decisions leave */
+	DefineCustomBoolVariable("mlops.log_features",
+							 "Logs the features of decisions.",
+							 "mlops.decide() then keeps the values that the model read beside the score.",
+							 &mlops_guc_log_features, false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+
 	/* superuser: protects the server's memory from any one training */
 	DefineCustomIntVariable("mlops.max_training_memory",
 							"Memory one training may use.",
@@ -90,6 +99,13 @@ mlbase_define_settings(void)
 							"0 means no limit but mlops.max_workers.",
 							&mlops_guc_max_workers_per_role, 0, 0, 64,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	/* superuser: decides how long records are kept */
+	DefineCustomIntVariable("mlops.retention",
+							"Days that logged decisions are kept.",
+							"mlops.maintain() removes older ones.  0 keeps them for ever.",
+							&mlops_guc_retention, 90, 0, 36500,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 
 	/* user-settable: capped by max_parallel_workers */
 	DefineCustomIntVariable("mlops.threads",

@@ -1,0 +1,228 @@
+-- Decisions: what mlops.decide() answered, partitioned by day (UTC).
+--
+-- Rows are written many at a time by the library (src/serve/prediction_log.c),
+-- which finds a day's partition by its name.  There is no index on a partition
+-- that is still written to; mlops.maintain() makes those of past days.
+
+CREATE TABLE mlops_catalog.prediction (
+	prediction_id uuid NOT NULL,
+	created_at timestamptz NOT NULL,
+	model_id bigint NOT NULL,
+	deployment_id bigint,
+	version int NOT NULL,
+	variant text,
+	shadow boolean NOT NULL,
+	key text,
+	score float8 NOT NULL,
+	flagged boolean NOT NULL,
+	threshold float8 NOT NULL,
+	latency float4 NOT NULL,
+	features jsonb
+) PARTITION BY RANGE (created_at);
+COMMENT ON TABLE mlops_catalog.prediction IS 'Decisions and what shadows would have decided';
+COMMENT ON COLUMN mlops_catalog.prediction.prediction_id IS 'Identity; holds created_at, see mlops.prediction_time';
+COMMENT ON COLUMN mlops_catalog.prediction.created_at IS 'When it was made';
+COMMENT ON COLUMN mlops_catalog.prediction.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.prediction.deployment_id IS 'Deployment that put the variant there, NULL for a version asked for by number';
+COMMENT ON COLUMN mlops_catalog.prediction.version IS 'Version that scored';
+COMMENT ON COLUMN mlops_catalog.prediction.variant IS 'Variant that scored, NULL for a version asked for by number';
+COMMENT ON COLUMN mlops_catalog.prediction.shadow IS 'Was it scored beside the answer, and not returned?';
+COMMENT ON COLUMN mlops_catalog.prediction.key IS 'Key given to mlops.decide, or else the row''s key column';
+COMMENT ON COLUMN mlops_catalog.prediction.score IS 'Probability of the positive class';
+COMMENT ON COLUMN mlops_catalog.prediction.flagged IS 'Was the score at or above the threshold?';
+COMMENT ON COLUMN mlops_catalog.prediction.threshold IS 'Threshold in force';
+COMMENT ON COLUMN mlops_catalog.prediction.latency IS 'Microseconds that scoring took';
+COMMENT ON COLUMN mlops_catalog.prediction.features IS 'What the model read, if mlops.log_features was on';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.prediction', '');
+
+CREATE TABLE mlops_catalog.prediction_default PARTITION OF mlops_catalog.prediction DEFAULT;
+COMMENT ON TABLE mlops_catalog.prediction_default IS 'Decisions of days that have no partition yet';
+DO $$
+DECLARE
+	c record;
+BEGIN
+	FOR c IN SELECT a.attname, pg_catalog.col_description(a.attrelid, a.attnum) AS comment FROM pg_catalog.pg_attribute AS a
+			WHERE a.attrelid OPERATOR(pg_catalog.=) 'mlops_catalog.prediction'::pg_catalog.regclass AND a.attnum OPERATOR(pg_catalog.>) 0 LOOP
+		EXECUTE pg_catalog.format('COMMENT ON COLUMN mlops_catalog.prediction_default.%I IS %L', c.attname, c.comment);
+	END LOOP;
+END
+$$;
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.prediction_default', '');
+
+CREATE VIEW mlops.predictions WITH (security_barrier) AS
+SELECT p.prediction_id, m.name AS model, p.version, p.variant, p.shadow, p.key, p.score, p.flagged, p.threshold, p.latency,
+	p.features, p.deployment_id, p.created_at
+FROM mlops_catalog.prediction p
+JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.predictions IS 'Logged decisions of models you may use, and what their shadows would have decided';
+COMMENT ON COLUMN mlops.predictions.prediction_id IS 'Identity; holds created_at, see mlops.prediction_time';
+COMMENT ON COLUMN mlops.predictions.model IS 'Model';
+COMMENT ON COLUMN mlops.predictions.version IS 'Version that scored';
+COMMENT ON COLUMN mlops.predictions.variant IS 'Variant that scored, NULL for a version asked for by number';
+COMMENT ON COLUMN mlops.predictions.shadow IS 'Was it scored beside the answer, and not returned?';
+COMMENT ON COLUMN mlops.predictions.key IS 'Key given to mlops.decide, or else the row''s key column';
+COMMENT ON COLUMN mlops.predictions.score IS 'Probability of the positive class';
+COMMENT ON COLUMN mlops.predictions.flagged IS 'Was the score at or above the threshold?';
+COMMENT ON COLUMN mlops.predictions.threshold IS 'Threshold in force';
+COMMENT ON COLUMN mlops.predictions.latency IS 'Microseconds that scoring took';
+COMMENT ON COLUMN mlops.predictions.features IS 'What the model read, if mlops.log_features was on';
+COMMENT ON COLUMN mlops.predictions.deployment_id IS 'Deployment that put the variant there';
+COMMENT ON COLUMN mlops.predictions.created_at IS 'When it was made';
+GRANT SELECT ON mlops.predictions TO PUBLIC;
+
+CREATE TYPE mlops.decision AS (
+	prediction_id uuid,
+	score float8,
+	flagged boolean,
+	threshold float8,
+	version int,
+	variant text
+);
+COMMENT ON TYPE mlops.decision IS 'What mlops.decide returns for a row';
+COMMENT ON COLUMN mlops.decision.prediction_id IS 'Identity of the logged decision';
+COMMENT ON COLUMN mlops.decision.score IS 'Probability of the positive class, 0 to 1';
+COMMENT ON COLUMN mlops.decision.flagged IS 'Is the score at or above the threshold?';
+COMMENT ON COLUMN mlops.decision.threshold IS 'Threshold in force';
+COMMENT ON COLUMN mlops.decision.version IS 'Version that answered';
+COMMENT ON COLUMN mlops.decision.variant IS 'Variant of the deployment that answered';
+
+CREATE FUNCTION mlops.decide(model text, features anyelement, key text DEFAULT NULL) RETURNS mlops.decision
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 2000
+	AS 'MODULE_PATHNAME', 'mlops_decide';
+COMMENT ON FUNCTION mlops.decide(text, anyelement, text) IS
+	'Scores a row like mlops.predict and logs the decision in this transaction, with the key that its outcome will be known by; scores and logs shadows too';
+
+CREATE FUNCTION mlops.prediction_time(prediction_id uuid) RETURNS timestamptz
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_prediction_time';
+COMMENT ON FUNCTION mlops.prediction_time(uuid) IS
+	'When a decision was made, from its identity alone: with created_at = mlops.prediction_time(id) only its day is searched';
+
+-- ---- maintenance
+
+CREATE FUNCTION mlops_catalog.partition_name(day date) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 'prediction_' || to_char(day, 'YYYYMMDD') $$;
+COMMENT ON FUNCTION mlops_catalog.partition_name(date) IS 'Name of the table with a day''s decisions';
+
+-- A day's partition, with the rows that the default partition holds for it.
+-- False if the default partition is busy.
+CREATE FUNCTION mlops_catalog.make_partition(caller regrole, day date) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '1s'
+AS $$
+DECLARE
+	name text := mlops_catalog.partition_name(day);
+	since timestamptz := day::timestamp AT TIME ZONE 'UTC';
+	until timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
+BEGIN
+	LOCK TABLE ONLY mlops_catalog.prediction IN SHARE UPDATE EXCLUSIVE MODE;
+	LOCK TABLE mlops_catalog.prediction_default IN ACCESS EXCLUSIVE MODE;
+	IF to_regclass(format('mlops_catalog.%I', name)) IS NOT NULL THEN
+		RETURN true;
+	END IF;
+	EXECUTE format('CREATE TABLE mlops_catalog.%I (LIKE mlops_catalog.prediction INCLUDING ALL)', name);
+	EXECUTE format('WITH moved AS (DELETE FROM mlops_catalog.prediction_default WHERE created_at >= $1 AND created_at < $2 RETURNING *)
+		INSERT INTO mlops_catalog.%I SELECT * FROM moved', name) USING since, until;
+	EXECUTE format('ALTER TABLE mlops_catalog.prediction ATTACH PARTITION mlops_catalog.%I FOR VALUES FROM (%L) TO (%L)', name, since, until);
+	RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.make_partition(regrole, date) IS 'Makes a day''s partition; false if the default partition is busy';
+
+-- A past day's indexes: what a decision is looked for by.
+CREATE FUNCTION mlops_catalog.index_partition(caller regrole, name text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '1s'
+AS $$
+BEGIN
+	EXECUTE format('CREATE INDEX %I ON mlops_catalog.%I (model_id, key)', name || '_key_idx', name);
+	EXECUTE format('CREATE INDEX %I ON mlops_catalog.%I (prediction_id)', name || '_id_idx', name);
+	RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.index_partition(regrole, text) IS 'Makes the indexes of a past day''s partition; false if it is busy';
+
+CREATE FUNCTION mlops_catalog.drop_partition(caller regrole, name text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '200ms'
+AS $$
+BEGIN
+	EXECUTE format('DROP TABLE mlops_catalog.%I', name);
+	RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.drop_partition(regrole, text) IS 'Removes a day''s decisions; false if the table is busy';
+
+CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.maintain(int) IS
+	'Makes the partitions of logged decisions for the days ahead, indexes past ones, and removes those older than mlops.retention days; run it daily. What is busy is left for the next time';
+REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS TABLE (action text, object text, rows bigint)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+	retention int := current_setting('mlops.retention')::int;
+	first_kept timestamptz := (today - retention)::timestamp AT TIME ZONE 'UTC';
+	missing date;
+	part record;
+BEGIN
+	IF $2 IS NULL OR $2 NOT BETWEEN 0 AND 366 THEN
+		RAISE EXCEPTION '"days_ahead" must be between 0 and 366' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	FOR missing IN
+		SELECT d FROM (
+			SELECT (created_at AT TIME ZONE 'UTC')::date AS d FROM mlops_catalog.prediction_default
+			UNION SELECT today + i FROM generate_series(0, $2) AS i) AS days
+		WHERE (retention = 0 OR d >= today - retention) AND to_regclass('mlops_catalog.' || mlops_catalog.partition_name(d)) IS NULL
+		ORDER BY d
+	LOOP
+		action := CASE WHEN mlops_catalog.make_partition(caller, missing) THEN 'created' ELSE 'busy' END;
+		object := mlops_catalog.partition_name(missing);
+		rows := NULL;
+		RETURN NEXT;
+	END LOOP;
+	FOR part IN
+		SELECT c.relname AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day, c.relhasindex AS indexed
+		FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$'
+		ORDER BY c.relname
+	LOOP
+		object := part.name;
+		rows := NULL;
+		IF retention > 0 AND part.day < today - retention THEN
+			EXECUTE format('SELECT count(*) FROM mlops_catalog.%I', part.name) INTO rows;
+			action := CASE WHEN mlops_catalog.drop_partition(caller, part.name) THEN 'removed' ELSE 'busy' END;
+			RETURN NEXT;
+		ELSIF part.day < today AND NOT part.indexed THEN
+			action := CASE WHEN mlops_catalog.index_partition(caller, part.name) THEN 'indexed' ELSE 'busy' END;
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+	IF retention > 0 THEN
+		DELETE FROM mlops_catalog.prediction_default WHERE created_at < first_kept;
+		GET DIAGNOSTICS rows = ROW_COUNT;
+		IF rows > 0 THEN
+			action := 'removed';
+			object := 'prediction_default';
+			RETURN NEXT;
+		END IF;
+	END IF;
+END
+$$;
