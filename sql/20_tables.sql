@@ -15,6 +15,21 @@ COMMENT ON COLUMN mlops_catalog.experiment.created_at IS 'When its first run was
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.experiment', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.experiment_experiment_id_seq', '');
 
+CREATE FUNCTION mlops_catalog.describe_tables(relations oid[]) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('table', format('%I.%I', n.nspname, c.relname),
+			'kind', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
+				WHEN 'p' THEN 'partitioned table' ELSE 'table' END,
+			'columns', (SELECT jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)) FROM pg_attribute AS a
+				WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))
+		ORDER BY n.nspname, c.relname), '[]')
+	FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE c.oid = ANY (relations)
+$$;
+COMMENT ON FUNCTION mlops_catalog.describe_tables(oid[]) IS 'Names, kinds, columns and types of relations';
+
 CREATE TABLE mlops_catalog.dataset (
 	dataset_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT dataset_pkey PRIMARY KEY,
 	source text,
@@ -34,7 +49,8 @@ CREATE TABLE mlops_catalog.dataset (
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	search_path text,
 	test_from float8,
-	test_to float8
+	test_to float8,
+	tables jsonb
 );
 COMMENT ON TABLE mlops_catalog.dataset IS 'What a run read: the query, its columns, counts, time range and content hash';
 COMMENT ON COLUMN mlops_catalog.dataset.dataset_id IS 'Identity';
@@ -56,6 +72,7 @@ COMMENT ON COLUMN mlops_catalog.dataset.created_at IS 'When it was read';
 COMMENT ON COLUMN mlops_catalog.dataset.search_path IS 'search_path that names in the query were resolved by';
 COMMENT ON COLUMN mlops_catalog.dataset.test_from IS 'Earliest time of the rows judged on: seconds since 1970 in time_zone, or the number in a numeric time column';
 COMMENT ON COLUMN mlops_catalog.dataset.test_to IS 'Latest time of the rows judged on';
+COMMENT ON COLUMN mlops_catalog.dataset.tables IS 'Tables and views behind the source, with their columns and types then';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.dataset', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.dataset_dataset_id_seq', '');
 

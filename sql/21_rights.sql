@@ -39,6 +39,10 @@ CREATE FUNCTION mlops_catalog.as_role(caller regrole, search_path text, statemen
 COMMENT ON FUNCTION mlops_catalog.as_role(regrole, text, text, jsonb) IS
 	'Runs a SELECT as a role, for functions that act as the owner of the catalog; $1 is argument, each row comes as an object';
 
+CREATE FUNCTION mlops_catalog.require_seen(model text) RETURNS bigint
+	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_require_seen';
+COMMENT ON FUNCTION mlops_catalog.require_seen(text) IS 'Identity of a model; an error unless it exists and the current user may use it';
+
 CREATE FUNCTION mlops_catalog.may_use(owner regrole, model_id bigint) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'mlops_may_use';
 COMMENT ON FUNCTION mlops_catalog.may_use(regrole, bigint) IS

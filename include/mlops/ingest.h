@@ -109,6 +109,7 @@ typedef struct MlSource
 	Oid			relation;		/* InvalidOid for a query */
 	char	   *query;			/* text of the query, or what reads the table */
 	TupleDesc	desc;			/* its columns; dropped ones are left out */
+	List	   *relations;		/* once it was read: OIDs of all tables and views behind it */
 } MlSource;
 
 /*
@@ -140,7 +141,7 @@ typedef struct MlReadColumn
  * pass and returns the columns as a data set in ctx's arena.  Infinite values,
  * more than 2^32 - 1 rows and exhausted memory are errors.
  */
-extern MlDataset *mling_read(MlContext *ctx, const MlSource *source,
+extern MlDataset *mling_read(MlContext *ctx, MlSource *source,
 							 int n_columns, const MlReadColumn *columns,
 							 const char *zone);
 
@@ -149,7 +150,7 @@ extern MlDataset *mling_read(MlContext *ctx, const MlSource *source,
  */
 struct TupleTableSlot;
 typedef void (*MlRowCallback) (struct TupleTableSlot *slot, void *arg);
-extern void mling_each_row(const MlSource *source, MlRowCallback callback, void *arg);
+extern void mling_each_row(MlSource *source, MlRowCallback callback, void *arg);
 
 /* ---------------------------------------------------------------- labels */
 

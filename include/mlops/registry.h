@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
 #include "mlops/catalog.h"
@@ -77,6 +78,25 @@ extern MlCatalogModel mlreg_require(Oid user, const char *name, MlAction action)
 extern void mlreg_audit(Oid role, const char *event, const char *model, int version,
 						const char *detail);
 
+/* ---------------------------------------------------------------- search */
+
+/* A filter of search_runs as SQL without any of the user's text. */
+typedef struct MlFilter
+{
+	StringInfoData sql;			/* over runs r and experiments e; parameter $1 is jsonb: */
+	StringInfoData arguments;	/* elements of its array, JSON text */
+	int			n_arguments;
+} MlFilter;
+
+extern void mlreg_init_filter(MlFilter *filter);
+
+/* Appends the condition (an empty filter: true) to filter.  Errors: 42601 with
+ * position and token, 22023 for an unknown attribute. */
+extern void mlreg_compile_filter(const char *text, MlFilter *filter);
+
+/* Appends one item of ORDER BY: "metrics.pr_auc DESC". */
+extern void mlreg_compile_order(const char *text, MlFilter *filter);
+
 /* ---------------------------------------------------------------- recording */
 
 typedef struct MlNamedText
@@ -107,6 +127,7 @@ typedef struct MlRegistration
 	/* data set */
 	const char *source;			/* NULL: a query */
 	const char *query;
+	List	   *relations;		/* OIDs of the tables and views it was read from */
 	char		content_hash[33];
 	int64		rows;
 	int64		positives;

@@ -195,7 +195,7 @@ typedef struct MlScoredRows
  * labelled row.  by columns are read as text.  Everything is in ctx's arena.
  */
 extern void mlserve_score_source(MlContext *ctx, const MlResolved *resolved,
-								 const MlSource *source, const char *target,
+								 MlSource *source, const char *target,
 								 List *by, MlScoredRows *out);
 
 #endif							/* MLOPS_SERVE_H */

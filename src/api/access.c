@@ -31,6 +31,7 @@
 MLOPS_FUNCTION(mlops_as_owner);
 MLOPS_FUNCTION(mlops_require);
 MLOPS_FUNCTION(mlops_may);
+MLOPS_FUNCTION(mlops_require_seen);
 MLOPS_FUNCTION(mlops_may_use);
 MLOPS_FUNCTION(mlops_may_use_named);
 MLOPS_FUNCTION(mlops_as_role);
@@ -67,6 +68,18 @@ mlops_require(PG_FUNCTION_ARGS)
 				 errmsg("\"%s\" must not be null", "model")));
 	PG_RETURN_INT64(mlreg_require(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)),
 								  action_of_name(text_to_cstring(PG_GETARG_TEXT_PP(2)))).model_id);
+}
+
+/* mlops_catalog.require_seen(model): for functions that run as their caller. */
+Datum
+mlops_require_seen(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"%s\" must not be null", "model")));
+	PG_RETURN_INT64(mlreg_require(GetUserId(), text_to_cstring(PG_GETARG_TEXT_PP(0)),
+								  ML_TO_INSPECT).model_id);
 }
 
 /* mlops_catalog.may(caller, model, action): the same question without the error. */

@@ -260,7 +260,7 @@ prepare_column(const MlSource *source, const MlReadColumn *wanted, const char *z
 }
 
 MlDataset *
-mling_read(MlContext *ctx, const MlSource *source, int n_columns,
+mling_read(MlContext *ctx, MlSource *source, int n_columns,
 		   const MlReadColumn *columns, const char *zone)
 {
 	DatasetReceiver receiver = {{receive_slot, receiver_startup, mling_ignore,

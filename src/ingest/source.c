@@ -209,7 +209,7 @@ query_for_columns(const MlSource *source, const bool *needed, int *mapping)
 }
 
 void
-mling_run_source(const MlSource *source, const bool *needed, int *mapping,
+mling_run_source(MlSource *source, const bool *needed, int *mapping,
 				 DestReceiver *receiver)
 {
 	char	   *text = query_for_columns(source, needed, mapping);
@@ -222,6 +222,7 @@ mling_run_source(const MlSource *source, const bool *needed, int *mapping,
 		elog(ERROR, "unexpected rewrite of a SELECT");
 	plan = pg_plan_query(linitial_node(Query, rewritten), text,
 						 CURSOR_OPT_PARALLEL_OK, NULL);
+	source->relations = list_copy(plan->relationOids);
 
 	/* what this transaction did so far is seen, as SPI would have it */
 	if (!IsInParallelMode())
@@ -267,7 +268,7 @@ mling_ignore(DestReceiver *self)
 }
 
 void
-mling_each_row(const MlSource *source, MlRowCallback callback, void *arg)
+mling_each_row(MlSource *source, MlRowCallback callback, void *arg)
 {
 	RowReceiver receiver = {{receive_row, mling_ignore_startup, mling_ignore,
 	mling_ignore, DestNone}, callback, arg};

@@ -16,7 +16,7 @@
  * receiver wants; mapping [natts] receives where each is in the result's slots
  * (0-based, -1: left out).  It is filled before the receiver's first call.
  */
-extern void mling_run_source(const MlSource *source, const bool *needed, int *mapping,
+extern void mling_run_source(MlSource *source, const bool *needed, int *mapping,
 							 DestReceiver *receiver);
 
 /* Receiver callbacks that have nothing to do. */

@@ -65,6 +65,19 @@ add_int64(Arguments *arguments, int64 value)
 	add_value(arguments, INT8OID, Int64GetDatum(value));
 }
 
+static void
+add_oids(Arguments *arguments, List *oids)
+{
+	Datum	   *elements = palloc(Max(list_length(oids), 1) * sizeof(Datum));
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, oids)
+		elements[n++] = ObjectIdGetDatum(lfirst_oid(lc));
+	add_value(arguments, OIDARRAYOID,
+			  PointerGetDatum(construct_array(elements, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
+}
+
 static Datum
 execute_value(const char *sql, Arguments *arguments)
 {
@@ -192,12 +205,14 @@ insert_dataset(const MlRegistration *r)
 		add_null(&a, FLOAT8OID);
 		add_null(&a, FLOAT8OID);
 	}
+	add_oids(&a, r->relations);
 	return DatumGetInt64(execute_value(
 									   "INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, "
 									   "unlabelled, train_rows, validation_rows, test_rows, time_column, time_from, "
-									   "time_to, time_zone, columns, test_from, test_to, search_path) VALUES "
+									   "time_to, time_zone, columns, test_from, test_to, search_path, tables) VALUES "
 									   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.jsonb, "
-									   "$15, $16, pg_catalog.current_setting('search_path')) "
+									   "$15, $16, pg_catalog.current_setting('search_path'), "
+									   "mlops_catalog.describe_tables($17::pg_catalog.oid[])) "
 									   "RETURNING dataset_id", &a));
 }
 

@@ -22,7 +22,7 @@ plan_inputs(const MlModel *model, const MlSource *source, MlReadColumn *columns)
 }
 
 void
-mlserve_score_source(MlContext *ctx, const MlResolved *resolved, const MlSource *source,
+mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *source,
 					 const char *target, List *by, MlScoredRows *out)
 {
 	const MlModel *model = resolved->served->model;

@@ -153,6 +153,7 @@ mltrain_record(Training *t, MlTrainResult *result)
 		r.source = quote_qualified_identifier(get_namespace_name(get_rel_namespace(q->source)),
 											  get_rel_name(q->source));
 	r.query = t->source->query;
+	r.relations = t->source->relations;
 	snprintf(r.content_hash, sizeof(r.content_hash), "%016llx%016llx",
 			 (unsigned long long) t->fingerprint[0], (unsigned long long) t->fingerprint[1]);
 	r.rows = t->counts.rows;

@@ -73,6 +73,27 @@ extern size_t ml_model_n_features(const MlModel *model);
 extern const char *ml_model_feature_name(const MlModel *model, size_t feature);
 extern size_t ml_model_n_trees(const MlModel *model);	/* 0 for linear models */
 
+/* What the training rows looked like in a feature. */
+typedef struct MlFeatureBaseline
+{
+	uint32_t	input;			/* that it is made of */
+	bool		categorical;
+	uint32_t	n_bins;			/* highest code */
+	const double *edges;		/* [n_bins - 1], rising; NULL for categories */
+	const uint64_t *counts;		/* [n_bins + 1] training rows by code, 0: missing */
+	double		mean;			/* of present values; numbers only */
+	double		std;
+	double		minimum;
+	double		maximum;
+} MlFeatureBaseline;
+extern void ml_model_feature_baseline(const MlModel *model, size_t feature,
+									  MlFeatureBaseline *out);
+
+/* Bytes of the category with a code (the inverse of ml_model_category); NULL
+ * for codes that stand for none. */
+extern const char *ml_model_category_bytes(const MlModel *model, size_t input, uint32_t code,
+										   size_t *size);
+
 /* Code of a category's bytes: 1 .. n, or n + 1 for one that is not known. */
 extern uint32_t ml_model_category(const MlModel *model, size_t input,
 								  const void *bytes, size_t size);

@@ -164,3 +164,32 @@ ml_model_term(const MlModel *m, size_t term, MlModelTerm *out)
 	if (out->kind == ML_TERM_LEVEL)
 		out->level = level_text(m, feature, record->code, &out->level_size);
 }
+
+void
+ml_model_feature_baseline(const MlModel *m, size_t feature, MlFeatureBaseline *out)
+{
+	const FeatureRecord *record = &m->features[feature];
+
+	out->input = record->input;
+	out->categorical = record->categorical != 0;
+	out->n_bins = record->n_bins;
+	out->edges = out->categorical ? NULL : m->edges + record->first_edge;
+	out->counts = m->counts + record->first_count;
+	out->mean = record->mean;
+	out->std = record->std;
+	out->minimum = record->minimum;
+	out->maximum = record->maximum;
+}
+
+const char *
+ml_model_category_bytes(const MlModel *m, size_t input, uint32_t code, size_t *size)
+{
+	const InputRecord *record = &m->inputs[input];
+	StringRef	ref;
+
+	if (code < 1 || code > record->n_categories)
+		return NULL;
+	ref = m->categories[record->first_category + code - 1];
+	*size = ref.size;
+	return m->strings + ref.offset;
+}
