@@ -34,10 +34,10 @@ CREATE FUNCTION mlops_catalog.may(caller regrole, model text, action text) RETUR
 	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_may';
 COMMENT ON FUNCTION mlops_catalog.may(regrole, text, text) IS 'May a role do this with a model? False if there is none';
 
-CREATE FUNCTION mlops_catalog.as_role(caller regrole, search_path text, statement text, argument jsonb) RETURNS SETOF jsonb
+CREATE FUNCTION mlops_catalog.as_role(caller regrole, settings jsonb, statement text, argument jsonb) RETURNS SETOF jsonb
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_role';
-COMMENT ON FUNCTION mlops_catalog.as_role(regrole, text, text, jsonb) IS
-	'Runs a SELECT as a role, for functions that act as the owner of the catalog; $1 is argument, each row comes as an object';
+COMMENT ON FUNCTION mlops_catalog.as_role(regrole, jsonb, text, jsonb) IS
+	'Runs a SELECT as a role, for functions that act as the owner of the catalog; $1 is argument, each row comes as an object; settings such as search_path hold for it';
 
 CREATE FUNCTION mlops_catalog.require_seen(model text) RETURNS bigint
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_require_seen';

@@ -37,13 +37,20 @@ typedef struct MlTrainRequest
 	char	   *experiment;
 	Jsonb	   *tags;
 	int64		seed;
+	bool		rehearsal;		/* registers nothing, needs no right to the model */
 } MlTrainRequest;
 
 typedef struct MlTrainResult
 {
-	int			version;
+	int			version;		/* 0 for a rehearsal */
 	int64		run_id;
 	Jsonb	   *metrics;
+
+	/* of a rehearsal */
+	uint8		sha256[32];
+	char		content_hash[33];
+	int64		rows;
+	Jsonb	   *all_params;		/* as a run records them: name -> text */
 } MlTrainResult;
 
 /* Trains, judges and registers; everything that can go wrong is an error. */

@@ -27,6 +27,7 @@
 
 #include "mlops/base.h"
 #include "mlops/registry.h"
+#include "api/as_role.h"
 
 MLOPS_FUNCTION(mlops_as_owner);
 MLOPS_FUNCTION(mlops_require);
@@ -239,15 +240,51 @@ mlops_as_owner(PG_FUNCTION_ARGS)
 
 /* ---------------------------------------------------------------- as somebody else */
 
+/* Settings that a query was written under: {"search_path": "...", "TimeZone": "..."}. */
+static void
+apply_settings(Jsonb *settings)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&settings->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	char	   *name = NULL;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			name = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE && value.type == jbvString)
+			(void) set_config_option(name, pnstrdup(value.val.string.val, value.val.string.len),
+									 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
+}
+
+void
+mlapi_enter_role(Oid role, Jsonb *settings, MlRoleScope *scope)
+{
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the role that must read the data no longer exists")));
+	GetUserIdAndSecContext(&scope->user, &scope->security_context);
+	SetUserIdAndSecContext(role, scope->security_context |
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	scope->nest_level = NewGUCNestLevel();
+	apply_settings(settings);
+}
+
+void
+mlapi_leave_role(const MlRoleScope *scope)
+{
+	AtEOXact_GUC(false, scope->nest_level);
+	SetUserIdAndSecContext(scope->user, scope->security_context);
+}
+
 /*
- * mlops_catalog.as_role(caller, search_path, statement, argument jsonb) -> SETOF jsonb
+ * mlops_catalog.as_role(caller, settings jsonb, statement, argument jsonb) -> SETOF jsonb
  *
- * The way back: runs a SELECT as a role, for a function that runs as the owner
- * of the catalog.  A recorded query must run as the role that recorded it, as a
- * view does, never as whoever happens to ask for it.  $1 in the statement is
- * argument; each row comes as an object.  Settings that the role's code changes
- * are put back before the owner goes on, or it could bend the owner's
- * search_path.
+ * Runs a SELECT as a role, see as_role.h.  $1 in the statement is argument;
+ * each row comes as an object.
  */
 Datum
 mlops_as_role(PG_FUNCTION_ARGS)
@@ -257,23 +294,11 @@ mlops_as_role(PG_FUNCTION_ARGS)
 	Datum		values[] = {PG_GETARG_DATUM(3)};
 	char	   *sql = psprintf("SELECT pg_catalog.to_jsonb(mlops_row) FROM (%s) AS mlops_row",
 							   text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	char	   *search_path = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Oid			owner;
-	int			security_context;
-	int			nest_level;
+	MlRoleScope scope;
 	int			code;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	if (!SearchSysCacheExists1(AUTHOID, PG_GETARG_DATUM(0)))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("the role that must read the data no longer exists")));
-	GetUserIdAndSecContext(&owner, &security_context);
-	SetUserIdAndSecContext(PG_GETARG_OID(0), security_context |
-						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	nest_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), &scope);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	code = SPI_execute_with_args(sql, 1, types, values, NULL, false, 0);
@@ -281,7 +306,6 @@ mlops_as_role(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(code));
 	put_rows(result);
 	SPI_finish();
-	AtEOXact_GUC(false, nest_level);
-	SetUserIdAndSecContext(owner, security_context);
+	mlapi_leave_role(&scope);
 	return (Datum) 0;
 }

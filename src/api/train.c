@@ -12,6 +12,7 @@
 #include "mlops/train.h"
 
 MLOPS_FUNCTION(mlops_train);
+MLOPS_FUNCTION(mlops_rehearse_training);
 MLOPS_FUNCTION(mlops_learner_parameters);
 
 static char *
@@ -45,50 +46,85 @@ required_argument(FunctionCallInfo fcinfo, int i, const char *name)
 }
 
 /*
- * mlops.train(model, source, query, target, algorithm, features, exclude, key,
- *			   time_column, weight, positive, params, preprocess, split, metric,
- *			   threshold, experiment, tags, seed)
- *	  -> (model, version, run_id, metrics)
+ * The arguments of mlops.train: model, source, query, target, algorithm,
+ * features, exclude, key, time_column, weight, positive, params, preprocess,
+ * split, metric, threshold, experiment, tags, seed.
  */
-Datum
-mlops_train(PG_FUNCTION_ARGS)
+static void
+read_request(FunctionCallInfo fcinfo, MlTrainRequest *request)
 {
-	MlTrainRequest request = {0};
-	MlTrainResult result;
+	memset(request, 0, sizeof(*request));
+	request->model = required_argument(fcinfo, 0, "model");
+	request->source = PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1);
+	request->query = text_argument(fcinfo, 2);
+	request->target = name_argument(fcinfo, 3);
+	request->algorithm = required_argument(fcinfo, 4, "algorithm");
+	request->features = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
+	request->exclude = PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6);
+	request->key = name_argument(fcinfo, 7);
+	request->time_column = name_argument(fcinfo, 8);
+	request->weight = name_argument(fcinfo, 9);
+	request->positive = text_argument(fcinfo, 10);
+	request->params = json_argument(fcinfo, 11);
+	request->preprocess = json_argument(fcinfo, 12);
+	request->split = json_argument(fcinfo, 13);
+	request->metric = required_argument(fcinfo, 14, "metric");
+	request->threshold = json_argument(fcinfo, 15);
+	request->experiment = text_argument(fcinfo, 16);
+	request->tags = json_argument(fcinfo, 17);
+	request->seed = PG_ARGISNULL(18) ? 42 : PG_GETARG_INT64(18);
+}
+
+static TupleDesc
+result_desc(FunctionCallInfo fcinfo)
+{
 	TupleDesc	desc;
-	Datum		values[4];
-	bool		nulls[4] = {false};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
+	return BlessTupleDesc(desc);
+}
 
-	request.model = required_argument(fcinfo, 0, "model");
-	request.source = PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1);
-	request.query = text_argument(fcinfo, 2);
-	request.target = name_argument(fcinfo, 3);
-	request.algorithm = required_argument(fcinfo, 4, "algorithm");
-	request.features = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
-	request.exclude = PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6);
-	request.key = name_argument(fcinfo, 7);
-	request.time_column = name_argument(fcinfo, 8);
-	request.weight = name_argument(fcinfo, 9);
-	request.positive = text_argument(fcinfo, 10);
-	request.params = json_argument(fcinfo, 11);
-	request.preprocess = json_argument(fcinfo, 12);
-	request.split = json_argument(fcinfo, 13);
-	request.metric = required_argument(fcinfo, 14, "metric");
-	request.threshold = json_argument(fcinfo, 15);
-	request.experiment = text_argument(fcinfo, 16);
-	request.tags = json_argument(fcinfo, 17);
-	request.seed = PG_ARGISNULL(18) ? 42 : PG_GETARG_INT64(18);
+/* mlops.train(...) -> (model, version, run_id, metrics) */
+Datum
+mlops_train(PG_FUNCTION_ARGS)
+{
+	MlTrainRequest request;
+	MlTrainResult result;
+	TupleDesc	desc = result_desc(fcinfo);
+	Datum		values[4];
+	bool		nulls[4] = {false};
 
+	read_request(fcinfo, &request);
 	mltrain_train(&request, &result);
-
 	values[0] = CStringGetTextDatum(request.model);
 	values[1] = Int32GetDatum(result.version);
 	values[2] = Int64GetDatum(result.run_id);
 	values[3] = JsonbPGetDatum(result.metrics);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+/* mlops_catalog.rehearse_training(...) -> (sha256, content_hash, rows, params) */
+Datum
+mlops_rehearse_training(PG_FUNCTION_ARGS)
+{
+	MlTrainRequest request;
+	MlTrainResult result;
+	TupleDesc	desc = result_desc(fcinfo);
+	char		hex[65];
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	read_request(fcinfo, &request);
+	request.rehearsal = true;
+	mltrain_train(&request, &result);
+	for (int i = 0; i < 32; i++)
+		snprintf(hex + 2 * i, 3, "%02x", result.sha256[i]);
+	values[0] = CStringGetTextDatum(hex);
+	values[1] = CStringGetTextDatum(result.content_hash);
+	values[2] = Int64GetDatum(result.rows);
+	values[3] = JsonbPGetDatum(result.all_params);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
 static const char *

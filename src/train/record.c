@@ -132,6 +132,20 @@ request_json(const MlTrainRequest *q, const char *source)
 	return json.data;
 }
 
+/* {"max_depth": "6", ...}, as view run_params shows them */
+static Jsonb *
+params_json(const MlRegistration *r)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (int i = 0; i < r->n_params; i++)
+		append_text(&json, r->params[i].name, r->params[i].value);
+	appendStringInfoChar(&json, '}');
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
 void
 mltrain_record(Training *t, MlTrainResult *result)
 {
@@ -186,6 +200,16 @@ mltrain_record(Training *t, MlTrainResult *result)
 	r.threshold = t->parts.threshold;
 	r.bytes = t->bytes;
 	r.size = t->size;
-	mlreg_register(&r, &result->version, &result->run_id, sha256);
+	if (q->rehearsal)
+	{
+		result->version = 0;
+		result->run_id = 0;
+		result->rows = r.rows;
+		mlreg_sha256(r.bytes, r.size, result->sha256);
+		memcpy(result->content_hash, r.content_hash, sizeof(result->content_hash));
+		result->all_params = params_json(&r);
+	}
+	else
+		mlreg_register(&r, &result->version, &result->run_id, sha256);
 	result->metrics = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(metrics)));
 }

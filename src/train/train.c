@@ -72,9 +72,10 @@ check_request(Training *t)
 	int			metric;
 
 	mlreg_check_name(r->model);
-	PreventCommandIfReadOnly("mlops.train()");
+	if (!r->rehearsal)
+		PreventCommandIfReadOnly("mlops.train()");
 	PreventCommandIfParallelMode("mlops.train()");
-	if (mlcat_model_by_name(r->model, &model))
+	if (!r->rehearsal && mlcat_model_by_name(r->model, &model))
 		mlreg_check_right(GetUserId(), r->model, &model, ML_TO_TRAIN);
 
 	t->learner = mltrain_learner(r->algorithm);
@@ -142,6 +143,8 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 
 	MemoryContextSwitchTo(caller);
 	result->metrics = (Jsonb *) DatumGetPointer(datumCopy(JsonbPGetDatum(result->metrics), false, -1));
+	if (request->rehearsal)
+		result->all_params = (Jsonb *) DatumGetPointer(datumCopy(JsonbPGetDatum(result->all_params), false, -1));
 	error_context_stack = error_context.previous;
 	MemoryContextDelete(context);
 	pfree(t);

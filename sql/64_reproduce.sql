@@ -1,0 +1,244 @@
+-- Data sets that stay, and trainings that can be repeated.
+
+CREATE SCHEMA mlops_snapshot;
+COMMENT ON SCHEMA mlops_snapshot IS 'Tables of mlops.snapshot: copies of data sets that nobody changes';
+GRANT USAGE ON SCHEMA mlops_snapshot TO PUBLIC;
+
+CREATE TABLE mlops_catalog.snapshot (
+	name text CONSTRAINT snapshot_pkey PRIMARY KEY
+		CONSTRAINT snapshot_name_check CHECK (name OPERATOR(pg_catalog.~) '^[a-z0-9_][a-z0-9_.-]{0,62}$'),
+	kind text NOT NULL CONSTRAINT snapshot_kind_check CHECK (kind IN ('copy', 'reference')),
+	source text,
+	query text NOT NULL,
+	search_path text NOT NULL,
+	columns jsonb NOT NULL,
+	rows bigint NOT NULL,
+	content_hash text NOT NULL,
+	note text,
+	owner regrole NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE mlops_catalog.snapshot IS 'Named data sets with the hash of their contents';
+COMMENT ON COLUMN mlops_catalog.snapshot.name IS 'Unique name; of a copy also that of its table in schema mlops_snapshot';
+COMMENT ON COLUMN mlops_catalog.snapshot.kind IS 'copy: the rows are kept; reference: only where they came from and their hash';
+COMMENT ON COLUMN mlops_catalog.snapshot.source IS 'Table or view, NULL for a query';
+COMMENT ON COLUMN mlops_catalog.snapshot.query IS 'Query that was run';
+COMMENT ON COLUMN mlops_catalog.snapshot.search_path IS 'search_path that names in the query were resolved by';
+COMMENT ON COLUMN mlops_catalog.snapshot.columns IS 'Columns: name and type';
+COMMENT ON COLUMN mlops_catalog.snapshot.rows IS 'Rows';
+COMMENT ON COLUMN mlops_catalog.snapshot.content_hash IS 'Hash of columns and rows, independent of the order of rows';
+COMMENT ON COLUMN mlops_catalog.snapshot.note IS 'What it is for';
+COMMENT ON COLUMN mlops_catalog.snapshot.owner IS 'Role that took it';
+COMMENT ON COLUMN mlops_catalog.snapshot.created_at IS 'When';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.snapshot', '');
+
+CREATE VIEW mlops.snapshots WITH (security_barrier) AS
+SELECT s.name, s.kind, CASE WHEN s.kind OPERATOR(pg_catalog.=) 'copy' THEN pg_catalog.format('mlops_snapshot.%I', s.name) END AS "table",
+	s.source, s.query, s.rows, s.content_hash, s.columns, s.note, s.owner, s.created_at
+FROM mlops_catalog.snapshot s
+WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
+COMMENT ON VIEW mlops.snapshots IS 'Named data sets with the hash of their contents';
+COMMENT ON COLUMN mlops.snapshots.name IS 'Unique name';
+COMMENT ON COLUMN mlops.snapshots.kind IS 'copy: the rows are kept; reference: only where they came from and their hash';
+COMMENT ON COLUMN mlops.snapshots.table IS 'Table of a copy, to train on';
+COMMENT ON COLUMN mlops.snapshots.source IS 'Table or view it was taken from, NULL for a query';
+COMMENT ON COLUMN mlops.snapshots.query IS 'Query that was run';
+COMMENT ON COLUMN mlops.snapshots.rows IS 'Rows';
+COMMENT ON COLUMN mlops.snapshots.content_hash IS 'Hash of columns and rows, independent of the order of rows';
+COMMENT ON COLUMN mlops.snapshots.columns IS 'Columns: name and type';
+COMMENT ON COLUMN mlops.snapshots.note IS 'What it is for';
+COMMENT ON COLUMN mlops.snapshots.owner IS 'Role that took it';
+COMMENT ON COLUMN mlops.snapshots.created_at IS 'When';
+GRANT SELECT ON mlops.snapshots TO PUBLIC;
+
+CREATE FUNCTION mlops_catalog.source_columns(caller regrole, settings jsonb, source regclass, query text)
+	RETURNS TABLE (name text, type text, read_by text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME', 'mlops_source_columns';
+COMMENT ON FUNCTION mlops_catalog.source_columns(regrole, jsonb, regclass, text) IS 'Columns of a source as a role sees them, and the query that reads them';
+
+CREATE FUNCTION mlops_catalog.read_snapshot(caller regrole, settings jsonb, query text, target regclass, OUT rows bigint, OUT content_hash text)
+	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mlops_read_snapshot';
+COMMENT ON FUNCTION mlops_catalog.read_snapshot(regrole, jsonb, text, regclass) IS
+	'Reads a query as a role, hashes its contents, and copies its rows into target unless that is NULL';
+
+CREATE FUNCTION mlops_catalog.snapshot_settings(search_path text) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object('search_path', search_path, 'TimeZone', 'UTC', 'DateStyle', 'ISO, YMD', 'IntervalStyle', 'postgres',
+		'extra_float_digits', '1', 'bytea_output', 'hex', 'lc_monetary', 'C', 'xmlbinary', 'base64')
+$$;
+COMMENT ON FUNCTION mlops_catalog.snapshot_settings(text) IS 'Settings under which the text of a row is always the same';
+
+-- The caller's search_path must be had before a function of ours sets its own.
+CREATE FUNCTION mlops.snapshot(name text, source regclass DEFAULT NULL, query text DEFAULT NULL, kind text DEFAULT 'copy',
+	note text DEFAULT NULL, search_path text DEFAULT pg_catalog.current_setting('search_path')) RETURNS SETOF mlops.snapshots
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.snapshot(text, regclass, text, text, text, text) IS
+	'Keeps a data set under a name with the hash of its contents: as a copy that nobody changes (a table of schema mlops_snapshot, to train on), or as a reference that can be verified';
+CREATE FUNCTION mlops_catalog.snapshot(caller regrole, name text, source regclass, query text, kind text, note text, search_path text)
+	RETURNS SETOF mlops.snapshots
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	settings jsonb := mlops_catalog.snapshot_settings($7);
+	described record;
+	contents record;
+BEGIN
+	IF $2 IS NULL OR $2 !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
+		RAISE EXCEPTION 'invalid name "%" of a snapshot', coalesce($2, 'NULL')
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
+	END IF;
+	PERFORM mlops_catalog.check_choice('kind', $5, '{copy,reference}');
+	IF EXISTS (SELECT FROM mlops_catalog.snapshot AS s WHERE s.name = $2) THEN
+		RAISE EXCEPTION 'snapshot "%" already exists', $2
+			USING ERRCODE = 'duplicate_object', HINT = 'A snapshot never changes; choose another name.';
+	END IF;
+	SELECT string_agg(format('%I %s', c.name, c.type), ', ') AS columns, min(c.read_by) AS query,
+		jsonb_agg(jsonb_build_object('name', c.name, 'type', c.type)) AS list
+		INTO described FROM mlops_catalog.source_columns(caller, settings, $3, $4) AS c;
+	IF $5 = 'copy' THEN
+		EXECUTE format('CREATE TABLE mlops_snapshot.%I (%s)', $2, described.columns);
+	END IF;
+	SELECT * INTO contents FROM mlops_catalog.read_snapshot(caller, settings, described.query,
+		CASE WHEN $5 = 'copy' THEN format('mlops_snapshot.%I', $2)::regclass END);
+	IF $5 = 'copy' THEN
+		EXECUTE format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_snapshot.%I '
+			'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change()', $2);
+		EXECUTE format('GRANT SELECT ON mlops_snapshot.%I TO %s WITH GRANT OPTION', $2, caller);
+		EXECUTE format('COMMENT ON TABLE mlops_snapshot.%I IS %L', $2, format('Snapshot of %s', coalesce($3::text, 'a query')));
+	END IF;
+	INSERT INTO mlops_catalog.snapshot (name, kind, source, query, search_path, columns, rows, content_hash, note, owner)
+		VALUES ($2, $5, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $3),
+			described.query, $7, described.list, contents.rows, contents.content_hash, $6, caller);
+	PERFORM mlops_catalog.audit(caller, 'snapshot', NULL, NULL, jsonb_build_object('name', $2, 'kind', $5,
+		'rows', contents.rows, 'content_hash', contents.content_hash));
+	RETURN QUERY SELECT * FROM mlops.snapshots AS s WHERE s.name = $2;
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.own_snapshot(caller regrole, name text) RETURNS mlops_catalog.snapshot
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	s mlops_catalog.snapshot;
+BEGIN
+	SELECT t.* INTO s FROM mlops_catalog.snapshot AS t WHERE t.name = own_snapshot.name AND pg_has_role(caller, t.owner, 'USAGE');
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'snapshot "%" does not exist', name
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.snapshots lists the snapshots there are.';
+	END IF;
+	RETURN s;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.own_snapshot(regrole, text) IS 'A snapshot of the caller; an error if there is none';
+
+CREATE FUNCTION mlops.verify_snapshot(name text)
+	RETURNS TABLE (name text, intact boolean, rows bigint, rows_now bigint, content_hash text, content_hash_now text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.verify_snapshot(text) IS 'Reads a snapshot''s table, or a reference''s source, and compares its contents with the recorded hash';
+CREATE FUNCTION mlops_catalog.verify_snapshot(caller regrole, snapshot_name text)
+	RETURNS TABLE (name text, intact boolean, rows bigint, rows_now bigint, content_hash text, content_hash_now text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, $2);
+BEGIN
+	SELECT c.rows, c.content_hash INTO rows_now, content_hash_now FROM mlops_catalog.read_snapshot(s.owner,
+		mlops_catalog.snapshot_settings(s.search_path),
+		CASE s.kind WHEN 'copy' THEN format('SELECT * FROM mlops_snapshot.%I', s.name) ELSE s.query END, NULL) AS c;
+	RETURN QUERY SELECT s.name, content_hash_now = s.content_hash, s.rows, rows_now, s.content_hash, content_hash_now;
+END
+$$;
+
+CREATE FUNCTION mlops.drop_snapshot(name text) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.drop_snapshot(text) IS 'Deletes a snapshot with its table; refused while a version that exists was trained on it';
+CREATE FUNCTION mlops_catalog.drop_snapshot(caller regrole, name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, $2);
+	used text := (SELECT string_agg(format('%s/%s', m.name, v.version), ', ' ORDER BY m.name, v.version)
+		FROM mlops_catalog.dataset AS d JOIN mlops_catalog.run AS r USING (dataset_id)
+		JOIN mlops_catalog.model_version AS v USING (run_id) JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE v.dropped_at IS NULL AND d.tables @> jsonb_build_array(jsonb_build_object('table', format('mlops_snapshot.%I', $2))));
+BEGIN
+	IF used IS NOT NULL THEN
+		RAISE EXCEPTION 'versions were trained on snapshot "%"', $2 USING ERRCODE = 'object_in_use', DETAIL = format('They are: %s.', used);
+	END IF;
+	IF s.kind = 'copy' THEN
+		EXECUTE format('DROP TABLE mlops_snapshot.%I', $2);
+	END IF;
+	DELETE FROM mlops_catalog.snapshot AS t WHERE t.name = $2;
+	PERFORM mlops_catalog.audit(caller, 'drop_snapshot', NULL, NULL, jsonb_build_object('name', $2, 'content_hash', s.content_hash));
+END
+$$;
+
+-- ---- reproduce
+
+CREATE FUNCTION mlops_catalog.rehearse_training(model text, source regclass, query text, target name, algorithm text, features name[], exclude name[],
+	key name, time_column name, weight name, positive text, params jsonb, preprocess jsonb, split jsonb, metric text, threshold jsonb,
+	experiment text, tags jsonb, seed bigint, OUT sha256 text, OUT content_hash text, OUT rows bigint, OUT all_params jsonb)
+	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mlops_rehearse_training';
+COMMENT ON FUNCTION mlops_catalog.rehearse_training(text, regclass, text, name, text, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
+	'Trains as mlops.train does, registers nothing, and returns what identifies the result';
+
+CREATE FUNCTION mlops.reproduce(model text, version int)
+	RETURNS TABLE (identical boolean, differs text[], sha256 text, sha256_now text, content_hash text, content_hash_now text,
+		library_version text, library_version_now text, params jsonb, params_now jsonb)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.reproduce(text, int) IS
+	'Repeats the training of a version on what its source holds now, registers nothing, and says whether the bytes are identical or which of data, parameters and library version differ';
+CREATE FUNCTION mlops_catalog.reproduce(caller regrole, model text, version int)
+	RETURNS TABLE (identical boolean, differs text[], sha256 text, sha256_now text, content_hash text, content_hash_now text,
+		library_version text, library_version_now text, params jsonb, params_now jsonb)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	asked record;
+	now jsonb;
+BEGIN
+	PERFORM mlops_catalog.require(caller, $2, 'train');
+	SELECT v.sha256, v.owner, r.request, r.library_version, r.run_id, d.content_hash, d.search_path, d.time_zone INTO asked
+	FROM mlops_catalog.model_version AS v LEFT JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
+	WHERE v.version_id = mlops_catalog.version_named(caller, $2, $3);
+	IF asked.request IS NULL THEN
+		RAISE EXCEPTION 'the training of version % of model "%" is not recorded here', $3, $2
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'It was imported.';
+	END IF;
+	SELECT r INTO now FROM mlops_catalog.as_role(asked.owner,
+		jsonb_build_object('search_path', asked.search_path, 'TimeZone', asked.time_zone),
+		$train$SELECT * FROM mlops_catalog.rehearse_training($1 ->> 'model', ($1 ->> 'source')::pg_catalog.regclass, $1 ->> 'query',
+			($1 ->> 'target')::pg_catalog.name, $1 ->> 'algorithm',
+			CASE WHEN $1 ? 'features' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 -> 'features'))::pg_catalog.name[] END,
+			CASE WHEN $1 ? 'exclude' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 -> 'exclude'))::pg_catalog.name[] END,
+			($1 ->> 'key')::pg_catalog.name, ($1 ->> 'time_column')::pg_catalog.name, ($1 ->> 'weight')::pg_catalog.name, $1 ->> 'positive',
+			$1 -> 'params', $1 -> 'preprocess', $1 -> 'split', $1 ->> 'metric', $1 -> 'threshold', NULL, '{}',
+			($1 ->> 'seed')::pg_catalog.int8)$train$,
+		asked.request || jsonb_build_object('model', $2)) AS r;
+	sha256 := encode(asked.sha256, 'hex');
+	sha256_now := now ->> 'sha256';
+	content_hash := asked.content_hash;
+	content_hash_now := now ->> 'content_hash';
+	library_version := asked.library_version;
+	library_version_now := current_setting('mlops.library_version');
+	params := (SELECT jsonb_object_agg(p.name, p.value) FROM mlops_catalog.run_param AS p WHERE p.run_id = asked.run_id);
+	params_now := now -> 'all_params';
+	identical := sha256 = sha256_now;
+	differs := array_remove(ARRAY[CASE WHEN content_hash <> content_hash_now THEN 'data' END,
+		CASE WHEN params <> params_now THEN 'parameters' END,
+		CASE WHEN library_version <> library_version_now THEN 'library version' END], NULL);
+	RETURN NEXT;
+END
+$$;
