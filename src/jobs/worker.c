@@ -180,8 +180,9 @@ run_statement(const MlJob *job, instr_time began, MlJobOutcome *outcome)
 		PushActiveSnapshot(GetTransactionSnapshot());
 		mljobq_set_succeeded(job, outcome);
 		PopActiveSnapshot();
-		/* deferred triggers may take long */
+		/* one that came while we wrote; and deferred triggers may take long */
 		RESUME_CANCEL_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
 		CommitTransactionCommand();
 		HOLD_CANCEL_INTERRUPTS();
 	}
