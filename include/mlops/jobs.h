@@ -21,6 +21,7 @@
 
 #include "postgres.h"
 
+#include "pgtime.h"
 #include "utils/timestamp.h"
 
 /* At preload: shared memory and the launcher. */
@@ -52,11 +53,28 @@ extern int64 mljobs_submit(const MlJobRequest *request);
 extern bool mljobs_cancel(int64 job_id);
 
 /*
+ * Notes that a statement is scheduled, with pg_cron's number of it, for the
+ * current user; replaces a schedule of that name.  Errors as mljobs_submit's.
+ */
+extern void mljobs_record_schedule(const char *name, const char *cron, const char *command,
+								   int64 cron_job_id);
+
+/* Forgets it; false if there is none. */
+extern bool mljobs_forget_schedule(const char *name);
+
+/*
  * Runs one statement in a background worker of its own connected to another
  * database as the current user, and waits for it.  Returns its rows as JSON
  * text (an array of objects) in the current memory context; its error is
  * raised here.  Not part of the current transaction.
  */
 extern char *mljobs_run_in_database(Oid database, const char *statement);
+
+/*
+ * The first time after a given one that a cron expression, in pg_cron's syntax,
+ * is due in a time zone (of an interval of seconds: after + so many).
+ * DT_NOBEGIN: not a cron expression; DT_NOEND: it is never due.
+ */
+extern TimestampTz mljobs_next_cron_run(const char *expression, TimestampTz after, pg_tz *zone);
 
 #endif							/* MLOPS_JOBS_H */

@@ -1,11 +1,15 @@
 /*-------------------------------------------------------------------------
  * jobs.c
- *	  mlops.submit and mlops.cancel.
+ *	  mlops.submit and mlops.cancel, and what schedules need: when a cron
+ *	  expression is due, and pg_cron's database.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "mlops/base.h"
 #include "mlops/jobs.h"
@@ -13,6 +17,11 @@
 MLOPS_FUNCTION(mlops_submit);
 MLOPS_FUNCTION(mlops_cancel);
 MLOPS_FUNCTION(mlops_require_preload);
+MLOPS_FUNCTION(mlops_next_cron_run);
+MLOPS_FUNCTION(mlops_cron_setting);
+MLOPS_FUNCTION(mlops_run_in_database);
+MLOPS_FUNCTION(mlops_record_schedule);
+MLOPS_FUNCTION(mlops_forget_schedule);
 
 static char *
 optional_text(FunctionCallInfo fcinfo, int i)
@@ -82,4 +91,75 @@ mlops_require_preload(PG_FUNCTION_ARGS)
 {
 	mlbase_require_preload(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
+}
+
+/* mlops_catalog.next_cron_run(cron, after, zone) -> NULL if it is never due */
+Datum
+mlops_next_cron_run(PG_FUNCTION_ARGS)
+{
+	char	   *expression = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *zone_name = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	pg_tz	   *zone = pg_tzset(zone_name);
+	TimestampTz next;
+
+	if (zone == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" not recognized", zone_name)));
+	next = mljobs_next_cron_run(expression, PG_GETARG_TIMESTAMPTZ(1), zone);
+	if (next == DT_NOBEGIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid cron expression \"%s\"", expression),
+				 errhint("Write minute, hour, day of the month, month and day of the week, "
+						 "for example \"30 2 * * *\" for half past two every night.")));
+	if (next == DT_NOEND)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(next);
+}
+
+/*
+ * mlops_catalog.cron_setting(name): pg_cron's settings that tell where it lives
+ * and in which time zone, though it keeps them from all but superusers; NULL
+ * unless it is preloaded.
+ */
+Datum
+mlops_cron_setting(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *value = NULL;
+
+	if (strcmp(name, "database_name") == 0 || strcmp(name, "timezone") == 0)
+		value = GetConfigOption(psprintf("cron.%s", name), true, false);
+	if (value == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(value));
+}
+
+/* mlops_catalog.run_in_database(database, statement) -> its rows, as the current user */
+Datum
+mlops_run_in_database(PG_FUNCTION_ARGS)
+{
+	Oid			database = get_database_oid(NameStr(*PG_GETARG_NAME(0)), false);
+	char	   *rows = mljobs_run_in_database(database, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+
+	PG_RETURN_TEXT_P(cstring_to_text(rows));
+}
+
+/* mlops_catalog.record_schedule(name, cron, command, cron_job_id) */
+Datum
+mlops_record_schedule(PG_FUNCTION_ARGS)
+{
+	PreventCommandIfReadOnly("mlops.schedule()");
+	mljobs_record_schedule(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
+						   text_to_cstring(PG_GETARG_TEXT_PP(2)), PG_GETARG_INT64(3));
+	PG_RETURN_VOID();
+}
+
+/* mlops_catalog.forget_schedule(name) -> was there one? */
+Datum
+mlops_forget_schedule(PG_FUNCTION_ARGS)
+{
+	PreventCommandIfReadOnly("mlops.unschedule()");
+	PG_RETURN_BOOL(mljobs_forget_schedule(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * submit.c
- *	  What sessions do to jobs: submit and cancel.
+ *	  What sessions do to jobs: submit, cancel, and note schedules.
  *
  * A note for the launcher is left at the commit of what was submitted, and at
  * the end, however it ends, of what was cancelled while it was queued: workers
@@ -334,4 +334,40 @@ mljobs_cancel(int64 job_id)
 	}
 	mlcat_end(&scope);
 	return cancelled;
+}
+
+/* ---------------------------------------------------------------- schedules */
+
+void
+mljobs_record_schedule(const char *name, const char *cron, const char *command, int64 cron_job_id)
+{
+	Oid			role = GetUserId();
+	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, INT8OID};
+	Datum		values[] = {ObjectIdGetDatum(role), CStringGetTextDatum(name),
+		CStringGetTextDatum(cron), CStringGetTextDatum(command), Int64GetDatum(cron_job_id)};
+	MlCatalogScope scope;
+
+	mljobs_parse(command);
+	check_role(role);
+	mlcat_begin(&scope);
+	mlcat_execute("INSERT INTO mlops_catalog.schedule (owner, name, cron, command, cron_job_id) "
+				  "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (owner, name) DO UPDATE "
+				  "SET cron = EXCLUDED.cron, command = EXCLUDED.command, cron_job_id = EXCLUDED.cron_job_id",
+				  5, types, values, NULL);
+	mlcat_end(&scope);
+}
+
+bool
+mljobs_forget_schedule(const char *name)
+{
+	Oid			types[] = {OIDOID, TEXTOID};
+	Datum		values[] = {ObjectIdGetDatum(GetUserId()), CStringGetTextDatum(name)};
+	MlCatalogScope scope;
+	uint64		n;
+
+	mlcat_begin(&scope);
+	n = mlcat_execute("DELETE FROM mlops_catalog.schedule WHERE owner OPERATOR(pg_catalog.=) $1 "
+					  "AND name OPERATOR(pg_catalog.=) $2", 2, types, values, NULL);
+	mlcat_end(&scope);
+	return n > 0;
 }

@@ -1,0 +1,161 @@
+-- Jobs at fixed times: pg_cron submits them, wherever in the server it lives.
+
+CREATE TABLE mlops_catalog.schedule (
+	owner regrole NOT NULL,
+	name text NOT NULL CONSTRAINT schedule_name_check CHECK (name OPERATOR(pg_catalog.~) '^[[:print:]]{1,100}$'),
+	cron text NOT NULL,
+	command text NOT NULL,
+	cron_job_id bigint NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	CONSTRAINT schedule_pkey PRIMARY KEY (owner, name)
+);
+COMMENT ON TABLE mlops_catalog.schedule IS 'Statements that pg_cron submits as jobs';
+COMMENT ON COLUMN mlops_catalog.schedule.owner IS 'Role that scheduled it, and that it runs as';
+COMMENT ON COLUMN mlops_catalog.schedule.name IS 'Name, unique for the role; its jobs have the key "schedule NAME"';
+COMMENT ON COLUMN mlops_catalog.schedule.cron IS 'Cron expression';
+COMMENT ON COLUMN mlops_catalog.schedule.command IS 'Statement';
+COMMENT ON COLUMN mlops_catalog.schedule.cron_job_id IS 'Number that pg_cron gave it';
+COMMENT ON COLUMN mlops_catalog.schedule.created_at IS 'When it was scheduled first';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.schedule', '');
+
+CREATE FUNCTION mlops_catalog.next_cron_run(cron text, after timestamptz, zone text) RETURNS timestamptz
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'mlops_next_cron_run';
+COMMENT ON FUNCTION mlops_catalog.next_cron_run(text, timestamptz, text) IS
+	'When a cron expression in pg_cron''s syntax is due next, in a time zone; NULL if never';
+
+CREATE FUNCTION mlops_catalog.cron_setting(name text) RETURNS text
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_cron_setting';
+COMMENT ON FUNCTION mlops_catalog.cron_setting(text) IS 'database_name or timezone of pg_cron; NULL unless it is preloaded (and has it)';
+
+CREATE FUNCTION mlops_catalog.run_in_database(database name, statement text) RETURNS text
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+	AS 'MODULE_PATHNAME', 'mlops_run_in_database';
+COMMENT ON FUNCTION mlops_catalog.run_in_database(name, text) IS
+	'Runs a statement in another database as you, in a transaction of its own; its rows as JSON';
+
+CREATE FUNCTION mlops_catalog.record_schedule(name text, cron text, command text, cron_job_id bigint) RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mlops_record_schedule';
+COMMENT ON FUNCTION mlops_catalog.record_schedule(text, text, text, bigint) IS 'Notes a schedule of yours; see mlops.schedule';
+
+CREATE FUNCTION mlops_catalog.forget_schedule(name text) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mlops_forget_schedule';
+COMMENT ON FUNCTION mlops_catalog.forget_schedule(text) IS 'Forgets a schedule of yours; see mlops.unschedule';
+
+-- pg_cron is found by name at run time: nothing depends on it.
+CREATE FUNCTION mlops_catalog.ask_cron(here text, elsewhere text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	database text := mlops_catalog.cron_setting('database_name');
+	answer bigint;
+BEGIN
+	IF database IS NOT NULL AND EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+		EXECUTE here INTO answer;
+		RETURN answer;
+	ELSIF database <> current_database() THEN
+		BEGIN
+			RETURN (SELECT (r.value ->> 'answer')::bigint
+				FROM jsonb_array_elements(mlops_catalog.run_in_database(database::name, elsewhere)::jsonb) AS r LIMIT 1);
+		EXCEPTION WHEN invalid_schema_name OR undefined_table OR invalid_catalog_name THEN
+			NULL;				-- it is not installed there: below
+		END;
+	END IF;
+	RAISE EXCEPTION 'pg_cron is not installed'
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = format(E'Put the first line into postgresql.conf and restart; run the second one in database %s:\n'
+				'shared_preload_libraries = ''pg_cron,mlops''\n'
+				'CREATE EXTENSION pg_cron;', quote_ident(coalesce(database, 'postgres')));
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.ask_cron(text, text) IS
+	'Answer of pg_cron to one of two statements, the first if it is in this database, the second if it is in another; an error if it is in none';
+
+CREATE VIEW mlops.schedules WITH (security_barrier) AS
+SELECT s.name, s.cron, s.command, last.job_id AS last_job_id, last.submitted_at AS last_run, last.state AS last_state,
+	mlops_catalog.next_cron_run(s.cron, pg_catalog.now(), COALESCE(mlops_catalog.cron_setting('timezone'), 'GMT')) AS next_run,
+	(SELECT pg_catalog.count(*) FROM mlops_catalog.job AS j WHERE j.owner OPERATOR(pg_catalog.=) s.owner
+		AND j.key OPERATOR(pg_catalog.=) ('schedule ' OPERATOR(pg_catalog.||) s.name)) AS runs,
+	(SELECT pg_catalog.count(*) FROM mlops_catalog.job AS j JOIN mlops_catalog.job_event AS e ON e.job_id OPERATOR(pg_catalog.=) j.job_id
+		WHERE j.owner OPERATOR(pg_catalog.=) s.owner AND j.key OPERATOR(pg_catalog.=) ('schedule ' OPERATOR(pg_catalog.||) s.name)
+		AND e.event OPERATOR(pg_catalog.=) 'skipped') AS skipped,
+	s.cron_job_id, s.owner, s.created_at
+FROM mlops_catalog.schedule AS s
+LEFT JOIN LATERAL (SELECT j.job_id, j.submitted_at, j.state FROM mlops_catalog.job AS j
+	WHERE j.owner OPERATOR(pg_catalog.=) s.owner AND j.key OPERATOR(pg_catalog.=) ('schedule ' OPERATOR(pg_catalog.||) s.name)
+	ORDER BY j.job_id DESC LIMIT 1) AS last ON true
+WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
+COMMENT ON VIEW mlops.schedules IS 'Jobs at fixed times, of roles you are a member of';
+COMMENT ON COLUMN mlops.schedules.name IS 'Name, unique for the role; its jobs have the key "schedule NAME"';
+COMMENT ON COLUMN mlops.schedules.cron IS 'Cron expression, in pg_cron''s time zone (GMT unless it has a setting for it)';
+COMMENT ON COLUMN mlops.schedules.command IS 'Statement';
+COMMENT ON COLUMN mlops.schedules.last_job_id IS 'Last job of it, see mlops.jobs';
+COMMENT ON COLUMN mlops.schedules.last_run IS 'When that was submitted';
+COMMENT ON COLUMN mlops.schedules.last_state IS 'State of that';
+COMMENT ON COLUMN mlops.schedules.next_run IS 'When it is due next';
+COMMENT ON COLUMN mlops.schedules.runs IS 'Jobs there were';
+COMMENT ON COLUMN mlops.schedules.skipped IS 'How often it was due while the job before had not ended, and was skipped';
+COMMENT ON COLUMN mlops.schedules.cron_job_id IS 'Number that pg_cron gave it';
+COMMENT ON COLUMN mlops.schedules.owner IS 'Role that scheduled it, and that it runs as';
+COMMENT ON COLUMN mlops.schedules.created_at IS 'When it was scheduled first';
+GRANT SELECT ON mlops.schedules TO PUBLIC;
+
+CREATE FUNCTION mlops.schedule(
+	name text,
+	cron text,
+	command text,
+	timeout interval DEFAULT NULL,
+	max_retries int DEFAULT 0,
+	priority int DEFAULT 0,
+	model text DEFAULT NULL)
+	RETURNS SETOF mlops.schedules
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	cron_name text := format('mlops %s %s', current_database(), $1);
+	submission text := format('SELECT mlops.submit(%L, timeout => %L, max_retries => %s, priority => %s, key => %L, '
+		'on_conflict => ''skip'', model => %L)', $3, $4, $5, $6, 'schedule ' || $1, $7);
+	id bigint;
+BEGIN
+	PERFORM mlops_catalog.require_preload('mlops.schedule()');
+	IF $1 IS NULL OR $2 IS NULL OR $3 IS NULL OR $5 IS NULL OR $6 IS NULL THEN
+		RAISE EXCEPTION '"name", "cron", "command", "max_retries" and "priority" must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM mlops_catalog.next_cron_run($2, now(), 'GMT');
+	-- refuses what cannot be a job before pg_cron knows of it
+	PERFORM mlops_catalog.record_schedule($1, $2, $3, 0);
+	id := mlops_catalog.ask_cron(
+		format('SELECT cron.schedule(%L, %L, %L)', cron_name, $2, submission),
+		format('SELECT cron.schedule_in_database(%L, %L, %L, %L) AS answer', cron_name, $2, submission, current_database()));
+	PERFORM mlops_catalog.record_schedule($1, $2, $3, id);
+	RETURN QUERY SELECT * FROM mlops.schedules AS s WHERE s.cron_job_id = id AND s.name = $1;
+END
+$$;
+COMMENT ON FUNCTION mlops.schedule(text, text, text, interval, int, int, text) IS
+	'Has pg_cron submit a statement as a job whenever a cron expression is due; skipped (and counted) while the job before has not ended. Replaces a schedule of that name';
+
+CREATE FUNCTION mlops.unschedule(name text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := (SELECT s.cron_job_id FROM mlops.schedules AS s WHERE s.name = $1 AND s.owner = current_user::regrole);
+BEGIN
+	PERFORM mlops_catalog.require_preload('mlops.unschedule()');
+	IF id IS NULL THEN
+		RETURN false;
+	END IF;
+	PERFORM mlops_catalog.ask_cron(
+		format('SELECT cron.unschedule(j.jobid)::int FROM cron.job AS j WHERE j.jobid = %s', id),
+		format('SELECT cron.unschedule(j.jobid)::int AS answer FROM cron.job AS j WHERE j.jobid = %s', id));
+	RETURN mlops_catalog.forget_schedule($1);
+END
+$$;
+COMMENT ON FUNCTION mlops.unschedule(text) IS 'Ends a schedule of yours; false if there is none. A job of it that runs is not cancelled';

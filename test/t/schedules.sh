@@ -1,0 +1,73 @@
+#!/bin/sh
+# schedules.sh - jobs at fixed times by pg_cron: in this database or another,
+# not at all without it; what overlaps is skipped and counted.  TAP.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/lib/server.sh"
+
+# ---- without pg_cron
+private_server start "shared_preload_libraries = 'mlops'" "fsync = off"
+query -c 'CREATE EXTENSION mlops'
+is "without pg_cron the error has the two lines that install it" \
+	"$(query -v VERBOSITY=verbose -c "SELECT mlops.schedule('n', '* * * * *', 'SELECT 1')" 2>&1 | sed -n 's/^.*ERROR: *//p; /postgresql.conf/,/CREATE/p')" \
+	"55000: pg_cron is not installed
+HINT:  Put the first line into postgresql.conf and restart; run the second one in database postgres:
+shared_preload_libraries = 'pg_cron,mlops'
+CREATE EXTENSION pg_cron;"
+is "nothing is scheduled" "$(query -c 'SELECT count(*) FROM mlops.schedules')" 0
+is "unschedule finds nothing" "$(query -c "SELECT mlops.unschedule('n')")" f
+
+private_server start "shared_preload_libraries = 'pg_cron,mlops'" "cron.use_background_workers = on" "fsync = off" \
+	"max_worker_processes = 20"
+is "preloaded but not created, the same" "$(error_of -c "SELECT mlops.schedule('n', '* * * * *', 'SELECT 1')" | head -n 1)" \
+	"55000: pg_cron is not installed"
+query <<SQL
+CREATE DATABASE app;
+CREATE ROLE ann LOGIN;
+\c app
+CREATE EXTENSION mlops;
+CREATE TABLE effect (who name DEFAULT current_user, what text);
+GRANT ALL ON effect TO PUBLIC;
+SQL
+is "in another database, the same" "$(error_of -d app -c "SELECT mlops.schedule('n', '* * * * *', 'SELECT 1')" | head -n 1)" \
+	"55000: pg_cron is not installed"
+query -c 'CREATE EXTENSION pg_cron' -c 'GRANT USAGE ON SCHEMA cron TO ann'
+
+# ---- in its own database
+is "a schedule in pg_cron's database" "$(query -d postgres -U ann -c "SELECT name, cron, command, last_run, next_run > now(), runs, skipped, owner FROM mlops.schedule('every minute', '* * * * *', 'SELECT 1', timeout => '1 h')")" \
+	"every minute|* * * * *|SELECT 1||t|0|0|ann"
+is "is a job of pg_cron's under the role" "$(query -c "SELECT username, database, schedule, jobname FROM cron.job")" "ann|postgres|* * * * *|mlops postgres every minute"
+is "it is replaced by name" "$(query -d postgres -U ann -c "SELECT cron FROM mlops.schedule('every minute', '*/5 * * * *', 'SELECT 2')"; query -c "SELECT count(*), min(schedule) FROM cron.job")" "*/5 * * * *
+1|*/5 * * * *"
+is "another role does not see it" "$(query -c 'CREATE ROLE bob LOGIN'; query -d postgres -U bob -c 'SELECT count(*) FROM mlops.schedules')" 0
+is "nor ends it" "$(query -d postgres -U bob -c "SELECT mlops.unschedule('every minute')")" f
+is "rolled back, it is not there" "$(query -d postgres -U ann -c "BEGIN; SELECT count(*) FROM mlops.schedule('ghost', '* * * * *', 'SELECT 1'); ROLLBACK" -c "SELECT count(*) FROM mlops.schedules"; query -c 'SELECT count(*) FROM cron.job')" "1
+1
+1"
+is "its owner ends it" "$(query -d postgres -U ann -c "SELECT mlops.unschedule('every minute')"; query -c 'SELECT count(*) FROM cron.job')" "t
+0"
+
+# ---- in another
+is "a schedule from another database" "$(query -d app -c "SELECT name, owner FROM mlops.schedule('it''s', '* * * * *', 'INSERT INTO effect (what) SELECT ''cron'' FROM pg_sleep(0.5)')")" "it's|postgres"
+is "is known to pg_cron with its database" "$(query -c "SELECT username, database, jobname FROM cron.job")" "postgres|app|mlops app it's"
+is "a role that may not schedule there is told" "$(error_of -d app -U ann -c "SELECT mlops.schedule('x', '* * * * *', 'SELECT 1')" | head -n 1)" \
+	"42501: permission denied for function schedule_in_database"
+is "and leaves nothing" "$(query -d app -U ann -c "SELECT count(*) FROM mlops.schedules")" 0
+until_true "SELECT count(*) = 1 FROM mlops.jobs WHERE state = 'succeeded'" 65 -d app
+is "it runs when its minute comes" "$(query -d app -c "SELECT what FROM effect" -c "SELECT last_state, runs, extract(second FROM last_run) < 5, next_run - last_run BETWEEN interval '55 s' AND interval '60 s' FROM mlops.schedules")" "cron
+succeeded|1|t|t"
+# what pg_cron runs, by hand
+submission=$(query -c "SELECT command FROM cron.job")
+query -d app -c "$submission" -c "$submission" -c "$submission" >/dev/null 2>&1
+until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL" 20 -d app
+is "what overlaps is skipped and counted" "$(query -d app -c "SELECT runs, skipped FROM mlops.schedules")" "2|2"
+is "pg_cron's own job may be gone when it ends" "$(query -c "SELECT cron.unschedule(jobid) FROM cron.job"; query -d app -c "SELECT mlops.unschedule('it''s')" -c 'SELECT count(*) FROM mlops.schedules')" "t
+t
+0"
+
+# ---- refused
+is "no cron expression" "$(error_of -c "SELECT mlops.schedule('n', 'every day', 'SELECT 1')" | head -n 1)" '22023: invalid cron expression "every day"'
+is "no statement" "$(error_of -c "SELECT mlops.schedule('n', '@daily', 'SELEC')")" '42601: syntax error at or near "SELEC"'
+is "no name" "$(error_of -c "SELECT mlops.schedule('', '@daily', 'SELECT 1')" | grep -c '^23514')" 1
+is "nothing of it was scheduled" "$(query -c "SELECT count(*) FROM cron.job")" 0
+echo "1..$n"
