@@ -116,7 +116,7 @@ CREATE TABLE mlops_catalog.run (
 	ended_at timestamptz,
 	name text,
 	note text,
-	parent_run_id bigint CONSTRAINT run_parent_run_id_fkey REFERENCES mlops_catalog.run,
+	parent_run_id bigint,
 	request jsonb,
 	deleted_at timestamptz
 );

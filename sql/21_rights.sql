@@ -30,6 +30,23 @@ CREATE FUNCTION mlops_catalog.require(caller regrole, model text, action text) R
 COMMENT ON FUNCTION mlops_catalog.require(regrole, text, text) IS
 	'Identity of a model; an error unless it exists and the caller may score, evaluate, train, deploy, manage or inspect it';
 
+-- Everything that changes a model locks its row first, as deployments do.
+CREATE FUNCTION mlops_catalog.lock_model(caller regrole, model text, action text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.require(caller, model, action);
+BEGIN
+	PERFORM FROM mlops_catalog.model AS m WHERE m.model_id = id FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'model "%" was dropped in the meantime', model USING ERRCODE = 'undefined_object';
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.lock_model(regrole, text, text) IS 'Like require, and locks the model''s row until the transaction ends';
+
 CREATE FUNCTION mlops_catalog.may(caller regrole, model text, action text) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_may';
 COMMENT ON FUNCTION mlops_catalog.may(regrole, text, text) IS 'May a role do this with a model? False if there is none';
@@ -117,7 +134,7 @@ CREATE FUNCTION mlops_catalog.grant(caller regrole, model text, role name, privi
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.require(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 	grantee regrole;
 BEGIN
 	IF $3 IS NULL THEN
@@ -144,7 +161,7 @@ CREATE FUNCTION mlops_catalog.revoke(caller regrole, model text, role name, priv
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.require(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 BEGIN
 	IF $3 IS NULL THEN
 		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
@@ -169,7 +186,7 @@ CREATE FUNCTION mlops_catalog.set_owner(caller regrole, model text, new_owner na
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.require(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 	new_role regrole;
 	former regrole;
 BEGIN
@@ -177,7 +194,7 @@ BEGIN
 		RAISE EXCEPTION '"new_owner" must be a role' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	new_role := mlops_catalog.role_named($3);
-	SELECT m.owner INTO former FROM mlops_catalog.model AS m WHERE m.model_id = id FOR UPDATE;
+	SELECT m.owner INTO former FROM mlops_catalog.model AS m WHERE m.model_id = id;
 	-- NULL: the owner was dropped, then only a superuser gets this far
 	IF NOT coalesce(pg_has_role(caller, former, 'USAGE'), true) OR NOT pg_has_role(caller, new_role, 'MEMBER') THEN
 		RAISE EXCEPTION 'permission denied to give model "%" to role "%"', $2, $3

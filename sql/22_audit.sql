@@ -46,7 +46,8 @@ CREATE TABLE mlops_catalog.audit_waiting (
 	event text NOT NULL,
 	model text,
 	version int,
-	detail jsonb NOT NULL
+	detail jsonb NOT NULL,
+	transaction_id xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()
 );
 COMMENT ON TABLE mlops_catalog.audit_waiting IS 'Events of transactions under way; their commit chains them to the audit log';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.waiting_id IS 'Identity';
@@ -57,6 +58,7 @@ COMMENT ON COLUMN mlops_catalog.audit_waiting.event IS 'What was done';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.model IS 'Model';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.version IS 'Version';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.transaction_id IS 'Transaction that has not committed yet';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_waiting', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_waiting_waiting_id_seq', '');
 

@@ -1,21 +1,4 @@
--- The registry: aliases, stages, descriptions, tags, deletion.  Everything that
--- changes a model locks its row first, as deployments do.
-
-CREATE FUNCTION mlops_catalog.lock_model(caller regrole, model text, action text) RETURNS bigint
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	id bigint := mlops_catalog.require(caller, model, action);
-BEGIN
-	PERFORM FROM mlops_catalog.model AS m WHERE m.model_id = id FOR UPDATE;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'model "%" was dropped in the meantime', model USING ERRCODE = 'undefined_object';
-	END IF;
-	RETURN id;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.lock_model(regrole, text, text) IS 'Like require, and locks the model''s row until the transaction ends';
+-- The registry: aliases, stages, descriptions, tags, deletion.
 
 CREATE FUNCTION mlops_catalog.version_named(caller regrole, model text, version int) RETURNS bigint
 	LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -196,7 +196,7 @@ DECLARE
 	least float8;
 	count int;
 BEGIN
-	SELECT v.version_id, v.metrics, v.owner, m.model_id, d.search_path, g.gate INTO candidate
+	SELECT v.version_id, v.metrics, v.owner, m.model_id, d.search_path, g.gate, r.request IS NULL AS imported INTO candidate
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
 	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	LEFT JOIN mlops_catalog.gate AS g USING (model_id)
@@ -288,11 +288,15 @@ BEGIN
 				passed := coalesce(figure >= least, false);
 			END IF;
 		ELSE
+			-- figures of an imported version are what its file says
 			required := concat_ws(' and ', 'at least ' || (c.value ->> 'min'), 'at most ' || (c.value ->> 'max'));
 			figure := (candidate.metrics ->> c.key)::float8;
 			detail := jsonb_build_object('judged_on', candidate.metrics -> 'judged_on', 'rows', candidate.metrics -> 'rows');
-			passed := coalesce(figure >= coalesce((c.value ->> 'min')::float8, '-infinity')
+			passed := NOT candidate.imported AND coalesce(figure >= coalesce((c.value ->> 'min')::float8, '-infinity')
 				AND figure <= coalesce((c.value ->> 'max')::float8, 'infinity'), false);
+			IF candidate.imported THEN
+				detail := detail || '{"reason": "the version was imported: its figures were not measured here"}';
+			END IF;
 		END IF;
 		RETURN NEXT;
 	END LOOP;
@@ -351,7 +355,7 @@ CREATE FUNCTION mlops_catalog.check_gate(caller regrole, model text, version int
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM mlops_catalog.require(caller, $2, 'evaluate');
+	PERFORM mlops_catalog.lock_model(caller, $2, 'evaluate');
 	RETURN QUERY SELECT * FROM mlops_catalog.record_gate_checks(caller, $2, $3, 'check');
 END
 $$;

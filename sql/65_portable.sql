@@ -1,0 +1,237 @@
+-- A version as one value, to carry it to another database.
+--
+-- The value: "MLOPSEXP", four bytes 00000001, four bytes length of the manifest,
+-- the manifest (JSON in UTF-8), the model's bytes, SHA-256 of all before it.
+
+CREATE FUNCTION mlops_catalog.inspect_bytes(bytes bytea) RETURNS jsonb
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'mlops_inspect_bytes';
+COMMENT ON FUNCTION mlops_catalog.inspect_bytes(bytea) IS 'Verifies a model''s bytes and says what they are: algorithm, threshold, columns; an error if they are no model';
+
+CREATE FUNCTION mlops_catalog.version_bytes(caller regrole, version_id bigint) RETURNS bytea
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT string_agg(a.data, '' ORDER BY a.part) FROM mlops_catalog.model_artifact AS a WHERE a.version_id = version_bytes.version_id $$;
+COMMENT ON FUNCTION mlops_catalog.version_bytes(regrole, bigint) IS 'The bytes of a version';
+
+CREATE FUNCTION mlops.export_model(model text, version int) RETURNS bytea
+	LANGUAGE c STABLE PARALLEL UNSAFE COST 10000 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.export_model(text, int) IS
+	'A version as one value, with what is recorded about it, for mlops.import_model in another database';
+CREATE FUNCTION mlops_catalog.export_model(caller regrole, model text, version int) RETURNS bytea
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	manifest bytea;
+	content bytea;
+	id bigint;
+BEGIN
+	PERFORM mlops_catalog.require(caller, $2, 'manage');
+	id := mlops_catalog.version_named(caller, $2, $3);
+	SELECT convert_to(jsonb_build_object('model', m.name, 'version', v.version, 'algorithm', v.algorithm, 'target', v.target,
+			'positive', v.positive, 'metrics', v.metrics, 'description', v.description, 'tags', v.tags, 'created_at', v.created_at,
+			'library_version', r.library_version, 'seed', r.seed,
+			'params', (SELECT coalesce(jsonb_object_agg(p.name, p.value), '{}') FROM mlops_catalog.run_param AS p WHERE p.run_id = v.run_id),
+			'dataset', (SELECT to_jsonb(d) - '{dataset_id,search_path}'::text[] FROM mlops_catalog.dataset AS d WHERE d.dataset_id = r.dataset_id))::text, 'UTF8'),
+			'MLOPSEXP'::bytea || int4send(1)
+		INTO manifest, content
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
+		WHERE v.version_id = id;
+	content := content || int4send(octet_length(manifest)) || manifest || mlops_catalog.version_bytes(caller, id);
+	RETURN content || sha256(content);
+END
+$$;
+
+CREATE FUNCTION mlops.import_model(data bytea, model text DEFAULT NULL)
+	RETURNS TABLE (model text, version int, sha256 text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.import_model(bytea, text) IS
+	'Registers a version that mlops.export_model wrote, as the next one of its model or of the one named; its bytes are verified first';
+CREATE FUNCTION mlops_catalog.import_model(caller regrole, data bytea, model text)
+	RETURNS TABLE (registered_as text, version int, sha256 text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	size int := octet_length($2);
+	length int;
+	manifest jsonb;
+	bytes bytea;
+	found jsonb;
+	id bigint;
+	made_run bigint;
+	made bigint;
+BEGIN
+	IF $2 IS NULL OR size < 48 OR substring($2 FROM 1 FOR 8) <> 'MLOPSEXP'::bytea THEN
+		RAISE EXCEPTION 'the data is not an exported model' USING ERRCODE = 'data_corrupted',
+			HINT = 'It must be what mlops.export_model returned.';
+	ELSIF substring($2 FROM 9 FOR 4) <> int4send(1) THEN
+		RAISE EXCEPTION 'the data was exported in a format that this version of mlops does not know' USING ERRCODE = 'feature_not_supported';
+	ELSIF sha256(substring($2 FROM 1 FOR size - 32)) <> substring($2 FROM size - 31) THEN
+		RAISE EXCEPTION 'the exported model was damaged' USING ERRCODE = 'data_corrupted', DETAIL = 'Its SHA-256 is not the one at its end.';
+	END IF;
+	length := ('x' || encode(substring($2 FROM 13 FOR 4), 'hex'))::bit(32)::int;
+	IF length NOT BETWEEN 2 AND size - 48 THEN
+		RAISE EXCEPTION 'the exported model was damaged' USING ERRCODE = 'data_corrupted', DETAIL = 'Its manifest does not fit.';
+	END IF;
+	manifest := convert_from(substring($2 FROM 17 FOR length), 'UTF8')::jsonb;
+	bytes := substring($2 FROM 17 + length FOR size - 48 - length);
+	found := mlops_catalog.inspect_bytes(bytes);
+	registered_as := coalesce($3, manifest ->> 'model');
+	-- the model is made, or the caller's right to add versions checked, as in a training
+	INSERT INTO mlops_catalog.model (name, owner) VALUES (registered_as, caller) ON CONFLICT (name) DO NOTHING;
+	id := mlops_catalog.lock_model(caller, registered_as, 'train');
+	UPDATE mlops_catalog.model AS m SET last_version = m.last_version + 1 WHERE m.model_id = id RETURNING m.last_version INTO version;
+	INSERT INTO mlops_catalog.experiment (name, owner) VALUES (registered_as, caller) ON CONFLICT (name) DO NOTHING;
+	INSERT INTO mlops_catalog.run (experiment_id, name, model, version, algorithm, status, seed, target, tags, library_version, owner, started_at, ended_at, note)
+		SELECT e.experiment_id, 'import', registered_as, version, found ->> 'algorithm', 'finished', (manifest ->> 'seed')::bigint,
+			(manifest ->> 'target')::name, jsonb_build_object('imported_from', format('%s/%s', manifest ->> 'model', manifest ->> 'version')),
+			coalesce(manifest ->> 'library_version', '?'), caller, clock_timestamp(), clock_timestamp(),
+			format('Trained elsewhere, %s', manifest ->> 'created_at')
+		FROM mlops_catalog.experiment AS e WHERE e.name = registered_as RETURNING run_id INTO made_run;
+	INSERT INTO mlops_catalog.run_param (run_id, name, value)
+		SELECT made_run, p.key, p.value FROM jsonb_each_text(manifest -> 'params') AS p WHERE p.value IS NOT NULL;
+	INSERT INTO mlops_catalog.model_version (model_id, version, threshold, size, sha256, algorithm, run_id, target, positive, signature,
+			metrics, owner, description, tags)
+		VALUES (id, version, (found ->> 'threshold')::float8, octet_length(bytes), sha256(bytes), found ->> 'algorithm', made_run,
+			(manifest ->> 'target')::name, manifest ->> 'positive', found -> 'signature', manifest -> 'metrics', caller,
+			manifest ->> 'description', coalesce(manifest -> 'tags', '{}'))
+		RETURNING version_id INTO made;
+	INSERT INTO mlops_catalog.model_artifact (version_id, part, data)
+		SELECT made, p, substring(bytes FROM p * 67108864 + 1 FOR 67108864) FROM generate_series(0, (octet_length(bytes) - 1) / 67108864) AS p;
+	sha256 := encode(sha256(bytes), 'hex');
+	PERFORM mlops_catalog.audit(caller, 'import', registered_as, version, jsonb_build_object('run_id', made_run, 'sha256', sha256,
+		'from', format('%s/%s', manifest ->> 'model', manifest ->> 'version')));
+	RETURN NEXT;
+END
+$$;
+
+-- ---- invariants
+
+CREATE FUNCTION mlops.check_catalog() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.check_catalog() IS
+	'Checks that the catalog is consistent: bytes, routes, aliases, roles, sequences, triggers, snapshots, the audit log. Returns what is wrong: no rows if nothing is';
+CREATE FUNCTION mlops_catalog.check_catalog(caller regrole) RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	s record;
+	largest bigint;
+	everything boolean := pg_has_role(caller, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'mlops_catalog.model'::regclass), 'USAGE');
+BEGIN
+	RETURN QUERY SELECT * FROM (
+		-- bytes
+		SELECT m.name, format('version %s', v.version), CASE
+				WHEN v.dropped_at IS NOT NULL THEN 'was dropped, but has bytes'
+				WHEN coalesce(a.size, 0) <> v.size OR a.parts <> a.last + 1 THEN 'its bytes are not complete'
+				ELSE 'its bytes do not have the recorded SHA-256' END
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
+		LEFT JOIN LATERAL (SELECT sum(octet_length(p.data)) AS size, count(*) AS parts, max(p.part) AS last
+			FROM mlops_catalog.model_artifact AS p WHERE p.version_id = v.version_id) AS a ON true
+		WHERE v.dropped_at IS NOT NULL AND a.parts > 0
+			OR v.dropped_at IS NULL AND (coalesce(a.size, 0) <> v.size OR a.parts <> a.last + 1
+				OR v.size < 1000000000 AND sha256(mlops_catalog.version_bytes(caller, v.version_id)) <> v.sha256)
+		UNION ALL
+		SELECT NULL, format('artifact %s', a.version_id), 'belongs to no version'
+		FROM (SELECT DISTINCT p.version_id FROM mlops_catalog.model_artifact AS p) AS a
+		WHERE NOT EXISTS (SELECT FROM mlops_catalog.model_version AS v WHERE v.version_id = a.version_id)
+		UNION ALL
+		-- numbers
+		SELECT m.name, 'last_version', format('is %s, but there is version %s', m.last_version, v.last)
+		FROM mlops_catalog.model AS m JOIN (SELECT v.model_id, max(v.version) AS last FROM mlops_catalog.model_version AS v GROUP BY 1) AS v USING (model_id)
+		WHERE m.last_version < v.last
+		UNION ALL
+		-- routes
+		SELECT m.name, format('route %s', d.variant), CASE WHEN v.model_id <> d.model_id THEN 'leads to another model''s version'
+				WHEN v.dropped_at IS NOT NULL THEN 'leads to a version that was dropped' ELSE 'was made by another model''s deployment' END
+		FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model AS m USING (model_id)
+		JOIN mlops_catalog.model_version AS v USING (version_id) JOIN mlops_catalog.deployment AS p ON p.deployment_id = d.deployment_id
+		WHERE v.model_id <> d.model_id OR v.dropped_at IS NOT NULL OR p.model_id <> d.model_id
+		UNION ALL
+		SELECT m.name, 'routes', CASE WHEN NOT r.has_primary THEN 'have no primary variant' ELSE format('add up to %s %%', r.percent) END
+		FROM (SELECT d.model_id, bool_or(d.variant = 'primary') AS has_primary, sum(d.percent) FILTER (WHERE d.kind = 'share') AS percent
+			FROM mlops_catalog.deployment_route AS d GROUP BY 1) AS r JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE NOT r.has_primary OR abs(r.percent - 100) > 1e-6
+		UNION ALL
+		SELECT m.name, 'release', 'goes on without a share beside the primary one'
+		FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE r.strategy <> 'direct' AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS d
+			WHERE d.model_id = r.model_id AND d.kind = 'share' AND d.variant <> 'primary')
+		UNION ALL
+		-- aliases
+		SELECT m.name, format('alias %s', a.alias), CASE WHEN v.model_id <> a.model_id THEN 'stands for another model''s version'
+				ELSE 'stands for a version that was dropped' END
+		FROM mlops_catalog.alias AS a JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.model_version AS v USING (version_id)
+		WHERE v.model_id <> a.model_id OR v.dropped_at IS NOT NULL
+		UNION ALL
+		-- roles
+		SELECT m.name, 'owner', format('role %s does not exist', m.owner::oid)
+		FROM mlops_catalog.model AS m WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = m.owner)
+		UNION ALL
+		SELECT m.name, format('privilege %s', g.privilege), format('role %s does not exist', g.role::oid)
+		FROM mlops_catalog.model_grant AS g JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE g.role <> 0 AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = g.role)
+		UNION ALL
+		-- runs
+		SELECT r.model, format('run %s', r.run_id), 'has ended without a time, or has a time without having ended'
+		FROM mlops_catalog.run AS r WHERE (r.status = 'running') <> (r.ended_at IS NULL)
+		UNION ALL
+		SELECT r.model, format('run %s', r.run_id), format('is part of run %s, which does not exist', r.parent_run_id)
+		FROM mlops_catalog.run AS r WHERE r.parent_run_id IS NOT NULL
+			AND NOT EXISTS (SELECT FROM mlops_catalog.run AS p WHERE p.run_id = r.parent_run_id)
+		UNION ALL
+		SELECT m.name, format('version %s', v.version), 'was produced by a run of another version'
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
+		WHERE (r.model, r.version) IS DISTINCT FROM (m.name, v.version)
+		UNION ALL
+		-- snapshots
+		SELECT NULL, format('snapshot %s', n.name), 'its table is missing'
+		FROM mlops_catalog.snapshot AS n WHERE n.kind = 'copy' AND to_regclass(format('mlops_snapshot.%I', n.name)) IS NULL
+		UNION ALL
+		-- triggers that other sessions and the audit log depend on
+		SELECT NULL, format('table %s', t.relation), format('its trigger %s is missing or disabled', t.name)
+		FROM (VALUES ('model', 'forget_routes'), ('model_version', 'forget_routes'), ('deployment_route', 'forget_routes'),
+			('alias', 'forget_routes'), ('model_grant', 'forget_routes'), ('audit_waiting', 'append_audit'),
+			('audit_log', 'refuse_change')) AS t(relation, name)
+		WHERE NOT EXISTS (SELECT FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
+			WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relname = t.relation AND g.tgname = t.name AND g.tgenabled IN ('O', 'A'))
+		UNION ALL
+		-- the audit log
+		SELECT NULL, 'audit log', a.problem FROM mlops_catalog.verify_audit(caller, NULL, NULL) AS a WHERE NOT a.intact
+		UNION ALL
+		SELECT w.model, 'audit log', format('event %s of %s was never appended', w.event, w.logged_at)
+		FROM mlops_catalog.audit_waiting AS w WHERE w.transaction_id <> coalesce(pg_current_xact_id_if_assigned(), '0'::xid8)
+		UNION ALL
+		SELECT m.name, format('version %s', v.version), 'has no entry in the audit log'
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event IN ('train', 'import')
+				AND (a.detail ->> 'run_id')::bigint = v.run_id)
+			AND NOT EXISTS (SELECT FROM mlops_catalog.audit_waiting AS a WHERE a.event IN ('train', 'import')
+				AND (a.detail ->> 'run_id')::bigint = v.run_id)
+		UNION ALL
+		SELECT m.name, format('deployment %s', d.deployment_id), 'has no entry in the audit log'
+		FROM mlops_catalog.deployment AS d JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event = d.action
+				AND (a.detail ->> 'deployment_id')::bigint = d.deployment_id)
+			AND NOT EXISTS (SELECT FROM mlops_catalog.audit_waiting AS a WHERE a.event = d.action
+				AND (a.detail ->> 'deployment_id')::bigint = d.deployment_id)) AS c(model, object, problem)
+	WHERE everything OR c.model IS NULL OR coalesce(mlops_catalog.may(caller, c.model, 'inspect'), false);
+
+	-- identity columns: what was given is never given again, also after a restore
+	FOR s IN
+		SELECT c.oid::regclass AS relation, a.attname, pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence
+		FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+		WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind = 'r' AND a.attidentity <> ''
+	LOOP
+		EXECUTE format('SELECT max(%I) FROM %s', s.attname, s.relation) INTO largest;
+		IF largest > coalesce(pg_sequence_last_value(s.sequence::regclass), 0) THEN
+			RETURN QUERY SELECT NULL::text, format('sequence %s', s.sequence), format('is behind %s of %s', largest, s.relation);
+		END IF;
+	END LOOP;
+END
+$$;
