@@ -284,14 +284,15 @@ COMMENT ON FUNCTION mlops_catalog.version_to_deploy(regrole, bigint, text, int, 
 	'Identity of a version that may be deployed; gated: an error if it does not pass the model''s gate';
 
 CREATE FUNCTION mlops_catalog.begin_deployment(caller regrole, model_id bigint, version_id bigint, action text, strategy text,
-	threshold float8, note text, key name DEFAULT NULL, guard jsonb DEFAULT '{}', ramp jsonb DEFAULT '[]') RETURNS bigint
+	threshold float8, note text, key name DEFAULT NULL, guard jsonb DEFAULT '{}', ramp jsonb DEFAULT '[]', metric text DEFAULT 'precision')
+	RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO mlops_catalog.deployment (model_id, version_id, action, strategy, threshold, note, deployed_by, key, guard, ramp)
-	VALUES ($2, $3, $4, $5, $6, $7, caller, $8, $9, $10) RETURNING deployment_id
+	INSERT INTO mlops_catalog.deployment (model_id, version_id, action, strategy, threshold, note, deployed_by, key, guard, ramp, metric)
+	VALUES ($2, $3, $4, $5, $6, $7, caller, $8, $9, $10, $11) RETURNING deployment_id
 $$;
-COMMENT ON FUNCTION mlops_catalog.begin_deployment(regrole, bigint, bigint, text, text, float8, text, name, jsonb, jsonb) IS
+COMMENT ON FUNCTION mlops_catalog.begin_deployment(regrole, bigint, bigint, text, text, float8, text, name, jsonb, jsonb, text) IS
 	'Records a change of routes that is about to be made';
 
 CREATE FUNCTION mlops_catalog.end_deployment(caller regrole, made bigint) RETURNS void
@@ -371,6 +372,77 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.release_under_way(regrole, text) IS 'The release of a model; an error if there is none';
 
+CREATE FUNCTION mlops_catalog.refuse_second_release(caller regrole, model bigint, model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = model AND e.strategy <> 'direct') THEN
+		RAISE EXCEPTION 'a release of model "%" is under way', model_name
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = format('Run SELECT * FROM mlops.promote(%L) or mlops.abort(%L) first.', model_name, model_name);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refuse_second_release(regrole, bigint, text) IS 'An error if shares of a model''s traffic are already being moved';
+
+-- ---- champion and challenger
+
+CREATE FUNCTION mlops_catalog.version_of_alias(caller regrole, model bigint, model_name text, alias_name text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	number int := (SELECT v.version FROM mlops_catalog.alias AS a JOIN mlops_catalog.model_version AS v USING (version_id)
+		WHERE a.model_id = model AND a.alias = alias_name);
+BEGIN
+	IF number IS NULL THEN
+		RAISE EXCEPTION 'alias "%" of model "%" does not exist', alias_name, model_name
+			USING ERRCODE = 'undefined_object', HINT = format('Run SELECT * FROM mlops.set_alias(%L, %L, version).', model_name, alias_name);
+	END IF;
+	RETURN mlops_catalog.version_to_deploy(caller, model, model_name, number, true);
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.version_of_alias(regrole, bigint, text, text) IS 'Identity of the version that an alias stands for, if it may be deployed';
+
+-- While a release by alias is under way, traffic follows the aliases.
+CREATE FUNCTION mlops_catalog.follow_alias() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	model_name text := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = NEW.model_id);
+	variant_name text := CASE NEW.alias WHEN 'champion' THEN 'primary' ELSE 'challenger' END;
+	made bigint;
+BEGIN
+	PERFORM FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment_route AS r USING (model_id)
+		WHERE e.model_id = NEW.model_id AND e.strategy = 'champion_challenger' AND r.variant = variant_name AND r.version_id <> NEW.version_id;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	made := mlops_catalog.begin_deployment(NEW.set_by, NEW.model_id,
+		mlops_catalog.version_of_alias(NEW.set_by, NEW.model_id, model_name, NEW.alias),
+		CASE NEW.alias WHEN 'champion' THEN 'deploy' ELSE 'allocate' END, 'champion_challenger', NULL, format('alias "%s" was moved', NEW.alias));
+	UPDATE mlops_catalog.deployment_route AS r SET version_id = NEW.version_id, threshold = NULL, deployment_id = made
+		WHERE r.model_id = NEW.model_id AND r.variant = variant_name;
+	UPDATE mlops_catalog.release AS e SET step_started_at = clock_timestamp() WHERE e.model_id = NEW.model_id;
+	PERFORM mlops_catalog.end_deployment(NEW.set_by, made);
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.follow_alias() IS 'Trigger: routes a champion and challenger release by what its aliases stand for';
+REVOKE ALL ON FUNCTION mlops_catalog.follow_alias() FROM PUBLIC;
+CREATE TRIGGER follow_alias AFTER INSERT OR UPDATE ON mlops_catalog.alias
+	FOR EACH ROW WHEN (NEW.alias OPERATOR(pg_catalog.=) 'champion' OR NEW.alias OPERATOR(pg_catalog.=) 'challenger')
+	EXECUTE FUNCTION mlops_catalog.follow_alias();
+
+-- Did a change make its version primary?
+CREATE FUNCTION mlops_catalog.made_primary(action text, strategy text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT action = 'deploy' AND strategy IN ('direct', 'champion_challenger') OR action IN ('promote', 'rollback') $$;
+COMMENT ON FUNCTION mlops_catalog.made_primary(text, text) IS 'Did a change of this kind make its version primary?';
+
 -- ---- deploy
 
 -- The variants of a test as rows: those of "variants", or the one of "version".
@@ -425,14 +497,15 @@ CREATE FUNCTION mlops.deploy(
 	ramp jsonb DEFAULT '[]',
 	variants jsonb DEFAULT NULL,
 	rule jsonb DEFAULT NULL,
-	variant text DEFAULT NULL)
+	variant text DEFAULT NULL,
+	metric text DEFAULT 'precision')
 	RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.deploy(text, int, text, float8, name, float8, jsonb, text, jsonb, jsonb, jsonb, text) IS
+COMMENT ON FUNCTION mlops.deploy(text, int, text, float8, name, float8, jsonb, text, jsonb, jsonb, jsonb, text, text) IS
 	'Makes a version answer for its model, for all rows (direct), a share of keys (canary, ab, bandit), rows that fit a rule (segment) or beside it (shadow), from this transaction''s commit on, in every session and on every standby';
 
 CREATE FUNCTION mlops_catalog.deploy(caller regrole, model_name text, version_number int, strategy text, percent float8, key name,
-	threshold float8, guard jsonb, note text, ramp jsonb, variants jsonb, rule jsonb, variant_name text)
+	threshold float8, guard jsonb, note text, ramp jsonb, variants jsonb, rule jsonb, variant_name text, metric text)
 	RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -443,17 +516,19 @@ DECLARE
 	made bigint;
 	test record;
 	place int := 0;
-	splits boolean := strategy IN ('canary', 'ab', 'bandit');
+	-- a challenger without a share stands beside the champion as a shadow
+	splits boolean := strategy IN ('canary', 'ab', 'bandit') OR strategy = 'champion_challenger' AND percent IS DISTINCT FROM 100;
 BEGIN
-	IF strategy IS NULL OR strategy NOT IN ('direct', 'canary', 'ab', 'shadow', 'segment', 'bandit') THEN
+	IF strategy IS NULL OR strategy NOT IN ('direct', 'canary', 'ab', 'shadow', 'champion_challenger', 'segment', 'bandit') THEN
 		RAISE EXCEPTION 'unrecognized deployment strategy "%"', strategy
 			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'Valid strategies are: direct, canary, ab, shadow, segment, bandit.';
+				HINT = 'Valid strategies are: direct, canary, ab, shadow, champion_challenger, segment, bandit.';
 	END IF;
 	guard := coalesce(guard, '{}');
 	ramp := coalesce(ramp, '[]');
 	PERFORM mlops_catalog.check_threshold(threshold);
 	PERFORM mlops_catalog.check_guard(guard, strategy);
+	PERFORM mlops_catalog.check_choice('metric', metric, '{precision,recall,accuracy,false_positive_rate,alert_rate}');
 	PERFORM mlops_catalog.check_ramp(ramp);
 	IF variant_name IS NOT NULL THEN
 		PERFORM mlops_catalog.check_variant(variant_name);
@@ -468,12 +543,16 @@ BEGIN
 	ELSIF (strategy = 'segment') <> (rule IS NOT NULL) THEN
 		RAISE EXCEPTION 'a rule belongs to a segment, and a segment needs one'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as rule => ''{"country": "DE"}''.';
-	ELSIF strategy IN ('shadow', 'segment') AND guard <> '{}' THEN
+	ELSIF strategy <> 'direct' AND NOT splits AND guard <> '{}' THEN
 		RAISE EXCEPTION 'a guard belongs to a release of traffic shares' USING ERRCODE = 'invalid_parameter_value';
 	ELSIF splits AND key IS NULL THEN
 		RAISE EXCEPTION 'strategy "%" needs a key', strategy
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.';
+	ELSIF strategy = 'champion_challenger' AND (version_number IS NOT NULL OR variants IS NOT NULL OR threshold IS NOT NULL OR variant_name IS NOT NULL) THEN
+		RAISE EXCEPTION 'champion and challenger are versions that the aliases of these names stand for'
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Run SELECT * FROM mlops.set_alias(%L, ''challenger'', version), and give NULL as version here.', model_name);
 	ELSIF strategy = 'canary' AND variants IS NOT NULL THEN
 		RAISE EXCEPTION 'a canary has one variant' USING ERRCODE = 'invalid_parameter_value', HINT = 'Use strategy "ab" for several.';
 	ELSIF strategy = 'canary' AND ramp <> '[]' THEN
@@ -491,6 +570,16 @@ BEGIN
 		IF guard <> '{}' THEN
 			INSERT INTO mlops_catalog.release (model_id, deployment_id, strategy) VALUES (model, made, strategy);
 		END IF;
+	ELSIF strategy = 'champion_challenger' THEN
+		PERFORM mlops_catalog.refuse_second_release(caller, model, model_name);
+		made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_of_alias(caller, model, model_name, 'champion'),
+			'deploy', strategy, NULL, note, key, guard, '[]', metric);
+		PERFORM mlops_catalog.make_primary(caller, model, mlops_catalog.version_of_alias(caller, model, model_name, 'champion'), NULL, made, key, true);
+		INSERT INTO mlops_catalog.deployment_route AS r (model_id, variant, version_id, percent, deployment_id, kind, position, key)
+			VALUES (model, 'challenger', mlops_catalog.version_of_alias(caller, model, model_name, 'challenger'),
+				CASE WHEN splits THEN percent ELSE 0 END, made, CASE WHEN splits THEN 'share' ELSE 'shadow' END, 1, key);
+		PERFORM mlops_catalog.give_rest_to_primary(caller, model, key);
+		INSERT INTO mlops_catalog.release (model_id, deployment_id, strategy) VALUES (model, made, strategy);
 	ELSE
 		PERFORM FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = 'primary';
 		IF NOT FOUND THEN
@@ -512,16 +601,12 @@ BEGIN
 				FROM mlops_catalog.deployment AS d WHERE d.deployment_id = made;
 			PERFORM mlops_catalog.give_rest_to_primary(caller, model, key);
 		ELSE
-			IF EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = model AND e.strategy <> 'direct') THEN
-				RAISE EXCEPTION 'a release of model "%" is under way', model_name
-					USING ERRCODE = 'object_not_in_prerequisite_state',
-						HINT = format('Run SELECT * FROM mlops.promote(%L) or mlops.abort(%L) first.', model_name, model_name);
-			END IF;
+			PERFORM mlops_catalog.refuse_second_release(caller, model, model_name);
 			FOR test IN SELECT * FROM mlops_catalog.test_variants(caller, variants, version_number, percent, threshold,
 					coalesce(variant_name, CASE strategy WHEN 'canary' THEN 'canary' ELSE 'challenger' END)) LOOP
 				IF made IS NULL THEN
 					made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, test.version, false),
-						'deploy', strategy, test.threshold, note, key, guard, ramp);
+						'deploy', strategy, test.threshold, note, key, guard, ramp, metric);
 				END IF;
 				place := place + 1;
 				INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, key)
@@ -556,11 +641,12 @@ DECLARE
 	model bigint := mlops_catalog.lock_for_release(caller, model_name);
 	candidates text[];
 	winner mlops_catalog.deployment_route;
+	by_alias boolean := EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = model AND e.strategy = 'champion_challenger');
 	made bigint;
 BEGIN
 	IF variant_name IS NULL THEN
 		SELECT array_agg(r.variant ORDER BY r.position) INTO candidates FROM mlops_catalog.deployment_route AS r
-			WHERE r.model_id = model AND r.kind = 'share' AND r.variant <> 'primary';
+			WHERE r.model_id = model AND r.variant <> 'primary' AND (r.kind = 'share' OR r.variant = 'challenger' AND by_alias);
 		IF candidates IS NULL THEN
 			PERFORM mlops_catalog.release_under_way(caller, model_name);
 			RAISE EXCEPTION 'the version of model "%" under release already answers everything', model_name
@@ -582,12 +668,16 @@ BEGIN
 			(SELECT v.version FROM mlops_catalog.model_version AS v WHERE v.version_id = winner.version_id), 'promote');
 	END IF;
 	made := mlops_catalog.begin_deployment(caller, model, winner.version_id, 'promote',
-		coalesce((SELECT e.strategy FROM mlops_catalog.release AS e WHERE e.model_id = model AND winner.kind = 'share'),
+		coalesce((SELECT e.strategy FROM mlops_catalog.release AS e WHERE e.model_id = model AND (winner.kind = 'share' OR variant_name = 'challenger' AND by_alias)),
 			(SELECT d.strategy FROM mlops_catalog.deployment AS d WHERE d.deployment_id = winner.deployment_id)),
 		winner.threshold, note, winner.key);
 	DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name;
 	PERFORM mlops_catalog.make_primary(caller, model, winner.version_id, winner.threshold, made, winner.key, true);
 	PERFORM mlops_catalog.end_deployment(caller, made);
+	IF by_alias AND variant_name = 'challenger' THEN
+		PERFORM FROM mlops_catalog.set_alias(caller, model_name, 'champion',
+			(SELECT v.version FROM mlops_catalog.model_version AS v WHERE v.version_id = winner.version_id));
+	END IF;
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
 END
 $$;
@@ -605,7 +695,8 @@ BEGIN
 		RAISE EXCEPTION 'the release of model "%" is % paused', model_name, CASE WHEN pause THEN 'already' ELSE 'not' END
 			USING ERRCODE = 'object_not_in_prerequisite_state';
 	END IF;
-	UPDATE mlops_catalog.release AS r SET paused = pause, step_started_at = clock_timestamp() WHERE r.model_id = model;
+	UPDATE mlops_catalog.release AS r SET paused = pause,
+		step_started_at = CASE WHEN pause THEN r.step_started_at ELSE clock_timestamp() END WHERE r.model_id = model;
 	PERFORM mlops_catalog.end_deployment(caller, mlops_catalog.begin_deployment(caller, model,
 		(SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id),
 		CASE WHEN pause THEN 'pause' ELSE 'resume' END, e.strategy, NULL, note));
@@ -650,7 +741,8 @@ BEGIN
 		e := mlops_catalog.release_under_way(caller, model_name);
 		made := mlops_catalog.begin_deployment(caller, model,
 			(SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), 'abort', e.strategy, NULL, note);
-		DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.kind = 'share' AND r.variant <> 'primary';
+		DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant <> 'primary'
+			AND (r.kind = 'share' OR r.variant = 'challenger' AND e.strategy = 'champion_challenger');
 	ELSE
 		SELECT * INTO gone FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name;
 		IF NOT FOUND OR variant_name = 'primary' THEN
@@ -700,11 +792,11 @@ BEGIN
 		-- over what made versions primary, past what a rollback has undone.
 		SELECT coalesce(max(d.deployment_id) FILTER (WHERE d.action <> 'rollback'), max(d.deployment_id)) INTO went_live
 			FROM mlops_catalog.deployment AS d WHERE d.model_id = model AND d.version_id = live.version_id
-				AND (d.action = 'deploy' AND d.strategy = 'direct' OR d.action IN ('promote', 'rollback'));
+				AND mlops_catalog.made_primary(d.action, d.strategy);
 		SELECT d.version_id, d.threshold INTO target FROM mlops_catalog.deployment AS d
 			JOIN mlops_catalog.model_version AS v ON v.version_id = d.version_id AND v.dropped_at IS NULL
 			WHERE d.model_id = model AND d.version_id <> live.version_id AND d.deployment_id < went_live
-				AND (d.action = 'deploy' AND d.strategy = 'direct' OR d.action IN ('promote', 'rollback'))
+				AND mlops_catalog.made_primary(d.action, d.strategy)
 			ORDER BY d.deployment_id DESC LIMIT 1;
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'model "%" has no earlier deployment to go back to', model_name

@@ -13,6 +13,7 @@
 #include "utils/jsonb.h"
 
 #include "mlops/catalog.h"
+#include "mlops/ingest.h"
 
 /* ---------------------------------------------------------------- names */
 
@@ -167,5 +168,25 @@ extern void mlreg_register(const MlRegistration *registration,
 
 /* SHA-256 of bytes. */
 extern void mlreg_sha256(const uint8 *bytes, size_t size, uint8 sha256[32]);
+
+/* ---------------------------------------------------------------- labels */
+
+typedef struct MlLabelsAdded
+{
+	int64		rows;			/* read */
+	int64		added;
+	int64		changed;		/* of a key and time that were there with the other label */
+	int64		ignored;		/* without key, label or time */
+} MlLabelsAdded;
+
+/*
+ * Reads outcomes of decisions from the source's columns key, label and
+ * labelled_at (NULL: now), as the current user, and records them.  positive is
+ * the text that counts as positive, NULL for booleans and 0/1.  Errors: no
+ * right to train the model, columns that are missing or of a wrong type.
+ */
+extern void mlreg_add_labels(const char *model, MlSource *source, const char *key,
+							 const char *label, const char *labelled_at, const char *positive,
+							 MlLabelsAdded *added);
 
 #endif							/* MLOPS_REGISTRY_H */

@@ -64,6 +64,8 @@ typedef union MlValue
 /* ---- what the model says about itself */
 extern const char *ml_model_algorithm(const MlModel *model);
 extern double ml_model_threshold(const MlModel *model);
+/* Rows of the baseline in each bin of score: [ML_SCORE_BINS], all 0 if none. */
+extern const uint64_t *ml_model_score_counts(const MlModel *model);
 extern const char *ml_model_time_zone(const MlModel *model);
 extern size_t ml_model_n_inputs(const MlModel *model);
 extern const char *ml_model_input_name(const MlModel *model, size_t input);

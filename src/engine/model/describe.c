@@ -19,6 +19,12 @@ ml_model_threshold(const MlModel *m)
 	return m->meta->threshold;
 }
 
+const uint64_t *
+ml_model_score_counts(const MlModel *m)
+{
+	return m->meta->score_counts;
+}
+
 const char *
 ml_model_time_zone(const MlModel *m)
 {

@@ -1,0 +1,102 @@
+-- Tests between variants, on decisions and their outcomes.
+
+CREATE FUNCTION mlops.proportion_test(trials_a bigint, successes_a bigint, trials_b bigint, successes_b bigint, effect float8 DEFAULT 0.01,
+	OUT difference float8, OUT lower float8, OUT upper float8, OUT z float8, OUT p_value float8, OUT sequential_p_value float8)
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_proportion_test';
+COMMENT ON FUNCTION mlops.proportion_test(bigint, bigint, bigint, bigint, float8) IS
+	'Compares two proportions: difference with its 95 % interval, two-proportion z test for one planned look, and an always-valid p-value (mixture sequential probability ratio test) for any number of looks; effect is the difference one hopes to find';
+
+CREATE FUNCTION mlops_catalog.thompson_shares(trials bigint[], successes bigint[], more_is_better boolean, floor float8, draws int, seed bigint)
+	RETURNS float8[]
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_thompson_shares';
+COMMENT ON FUNCTION mlops_catalog.thompson_shares(bigint[], bigint[], boolean, float8, int, bigint) IS
+	'Shares of traffic by Thompson sampling: how often each variant is best in draws from the Beta posteriors, none below the floor';
+
+-- What counts as a trial and as a success.
+CREATE FUNCTION mlops_catalog.variant_counts(caller regrole, model_id bigint, since timestamptz, metric text)
+	RETURNS TABLE (variant text, version int, decisions bigint, trials bigint, successes bigint)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 4
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH outcome AS (
+		SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2
+		ORDER BY l.key, l.labelled_at DESC),
+	decision AS (
+		SELECT p.variant, p.version, p.flagged, o.label
+		FROM mlops_catalog.prediction AS p LEFT JOIN outcome AS o ON o.key = p.key
+		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL),
+	counted AS (
+		SELECT d.*, CASE $4
+				WHEN 'precision' THEN d.flagged AND d.label IS NOT NULL
+				WHEN 'recall' THEN d.label
+				WHEN 'false_positive_rate' THEN NOT d.label
+				WHEN 'accuracy' THEN d.label IS NOT NULL
+				WHEN 'alert_rate' THEN true END AS trial,
+			CASE $4
+				WHEN 'precision' THEN d.label
+				WHEN 'accuracy' THEN d.flagged = d.label
+				ELSE d.flagged END AS success
+		FROM decision AS d)
+	SELECT r.variant, v.version, count(c.variant), count(*) FILTER (WHERE c.trial), count(*) FILTER (WHERE c.trial AND c.success)
+	FROM mlops_catalog.deployment_route AS r
+	JOIN mlops_catalog.model_version AS v USING (version_id)
+	LEFT JOIN counted AS c ON c.variant = r.variant AND c.version = v.version
+	WHERE r.model_id = $2 AND r.kind = 'share'
+	GROUP BY r.variant, r.position, v.version
+	ORDER BY r.variant = 'primary' DESC, r.position
+$$;
+COMMENT ON FUNCTION mlops_catalog.variant_counts(regrole, bigint, timestamptz, text) IS 'Decisions, trials and successes of the variants that share a model''s traffic';
+
+CREATE FUNCTION mlops.ab_test(model text, metric text DEFAULT NULL, effect float8 DEFAULT NULL, since timestamptz DEFAULT NULL)
+	RETURNS TABLE (variant text, version int, metric text, decisions bigint, trials bigint, successes bigint, rate float8, difference float8,
+		lower float8, upper float8, z float8, p_value float8, sequential_p_value float8)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 3 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.ab_test(text, text, float8, timestamptz) IS
+	'Variants of the release under way by precision, recall, accuracy, false_positive_rate or alert_rate of their logged decisions, each against primary: p_value for one look at a planned end, sequential_p_value for as many looks as you like';
+
+CREATE FUNCTION mlops_catalog.ab_test(caller regrole, model_name text, metric_name text, effect float8, since timestamptz)
+	RETURNS TABLE (variant text, version int, metric text, decisions bigint, trials bigint, successes bigint, rate float8, difference float8,
+		lower float8, upper float8, z float8, p_value float8, sequential_p_value float8)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 3
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.require(caller, model_name, 'inspect');
+	e mlops_catalog.release;
+	test record;
+	control record;
+	hoped float8;
+BEGIN
+	SELECT r.* INTO e FROM mlops_catalog.release AS r WHERE r.model_id = id;
+	IF NOT FOUND AND $5 IS NULL THEN
+		e := mlops_catalog.release_under_way(caller, model_name);
+	END IF;
+	metric := coalesce(metric_name, (SELECT d.metric FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), 'precision');
+	PERFORM mlops_catalog.check_choice('metric', metric, '{precision,recall,accuracy,false_positive_rate,alert_rate}');
+	IF $4 IS NOT NULL AND NOT ($4 > 0 AND $4 <= 1) THEN
+		RAISE EXCEPTION 'effect % is out of range', $4
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be above 0 and at most 1.';
+	END IF;
+	FOR test IN SELECT * FROM mlops_catalog.variant_counts(caller, id,
+			coalesce($5, (SELECT d.deployed_at FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id)), metric) LOOP
+		variant := test.variant;
+		version := test.version;
+		decisions := test.decisions;
+		trials := test.trials;
+		successes := test.successes;
+		rate := successes::float8 / nullif(trials, 0);
+		IF variant = 'primary' THEN
+			control := test;
+		ELSE
+			-- a tenth of the common rate unless something else is hoped for
+			hoped := coalesce($4, nullif(0.1 * (control.successes + successes)::float8 / nullif(control.trials + trials, 0), 0), 0.01);
+			SELECT t.* INTO difference, lower, upper, z, p_value, sequential_p_value
+				FROM mlops.proportion_test(control.trials, control.successes, trials, successes, hoped) AS t;
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;

@@ -1,0 +1,189 @@
+/*-------------------------------------------------------------------------
+ * releases.c
+ *	  What releases are judged by: labels of decisions, tests of proportions,
+ *	  shares by Thompson sampling, and a version's score baseline.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "mlops/base.h"
+#include "mlops/engine/compare.h"
+#include "mlops/ingest.h"
+#include "mlops/registry.h"
+#include "mlops/serve.h"
+
+MLOPS_FUNCTION(mlops_add_labels);
+MLOPS_FUNCTION(mlops_proportion_test);
+MLOPS_FUNCTION(mlops_score_baseline);
+MLOPS_FUNCTION(mlops_thompson_shares);
+
+static Datum
+row_of(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
+{
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+static void
+refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	if (PG_ARGISNULL(i))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"%s\" must not be null", name)));
+}
+
+/*
+ * mlops.add_labels(model text, source regclass, query text, key name, label name,
+ *	  labelled_at name, positive text) -> (rows, added, changed, ignored)
+ */
+Datum
+mlops_add_labels(PG_FUNCTION_ARGS)
+{
+	MlLabelsAdded added;
+	MlSource   *source;
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	refuse_null(fcinfo, 0, "model");
+	refuse_null(fcinfo, 3, "key");
+	refuse_null(fcinfo, 4, "label");
+	PreventCommandIfReadOnly("mlops.add_labels()");
+	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
+							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	if (OidIsValid(source->relation))	/* its slots have dropped columns too */
+		source = mling_describe(InvalidOid, source->query);
+	mlreg_add_labels(text_to_cstring(PG_GETARG_TEXT_PP(0)), source,
+					 NameStr(*PG_GETARG_NAME(3)), NameStr(*PG_GETARG_NAME(4)),
+					 PG_ARGISNULL(5) ? NULL : NameStr(*PG_GETARG_NAME(5)),
+					 PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6)), &added);
+	values[0] = Int64GetDatum(added.rows);
+	values[1] = Int64GetDatum(added.added);
+	values[2] = Int64GetDatum(added.changed);
+	values[3] = Int64GetDatum(added.ignored);
+	return row_of(fcinfo, values, nulls);
+}
+
+static MlProportion
+proportion(int64 trials, int64 successes)
+{
+	if (trials < 0 || successes < 0 || successes > trials)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%lld successes of %lld trials are none", (long long) successes, (long long) trials),
+				 errdetail("There are between 0 and as many successes as trials.")));
+	return (MlProportion) {(uint64) trials, (uint64) successes};
+}
+
+/*
+ * mlops.proportion_test(trials_a, successes_a, trials_b, successes_b, effect)
+ *	  -> (difference, lower, upper, z, p_value, sequential_p_value)
+ */
+Datum
+mlops_proportion_test(PG_FUNCTION_ARGS)
+{
+	MlProportion a = proportion(PG_GETARG_INT64(0), PG_GETARG_INT64(1));
+	MlProportion b = proportion(PG_GETARG_INT64(2), PG_GETARG_INT64(3));
+	double		effect = PG_GETARG_FLOAT8(4);
+	MlProportionTest test;
+	double		figures[6];
+	Datum		values[6];
+	bool		nulls[6];
+
+	if (!(effect > 0 && effect <= 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("effect %g is out of range", effect),
+				 errdetail("It must be above 0 and at most 1.")));
+	ml_two_proportions(a, b, &test);
+	figures[0] = test.difference;
+	figures[1] = test.lower;
+	figures[2] = test.upper;
+	figures[3] = test.z;
+	figures[4] = test.p_value;
+	figures[5] = ml_sequential_p_value(a, b, effect);
+	for (int i = 0; i < 6; i++)
+	{
+		values[i] = Float8GetDatum(figures[i]);
+		nulls[i] = isnan(figures[i]);
+	}
+	return row_of(fcinfo, values, nulls);
+}
+
+static Datum *
+bigints(ArrayType *array, int *n)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+
+	deconstruct_array(array, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, n);
+	for (int i = 0; i < *n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("counts must not be null")));
+	}
+	return elements;
+}
+
+/*
+ * mlops_catalog.thompson_shares(trials bigint[], successes bigint[],
+ *	  more_is_better boolean, floor float8, draws int, seed bigint) -> float8[]
+ */
+Datum
+mlops_thompson_shares(PG_FUNCTION_ARGS)
+{
+	int			n;
+	int			n_successes;
+	Datum	   *trials = bigints(PG_GETARG_ARRAYTYPE_P(0), &n);
+	Datum	   *successes = bigints(PG_GETARG_ARRAYTYPE_P(1), &n_successes);
+	double		floor_share = PG_GETARG_FLOAT8(3);
+	int			draws = PG_GETARG_INT32(4);
+	MlProportion *variants = palloc(n * sizeof(MlProportion) + 1);
+	double	   *share = palloc(n * sizeof(double) + 1);
+	Datum	   *result = palloc(n * sizeof(Datum) + 1);
+
+	if (n == 0 || n != n_successes || n > 1000 || !(floor_share >= 0 && floor_share * n <= 1) ||
+		draws < 1 || draws > 1000000)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("Thompson sampling needs a count for each of 1 to 1000 variants, a floor that leaves "
+						"something to share and 1 to 1000000 draws")));
+	for (int i = 0; i < n; i++)
+		variants[i] = proportion(DatumGetInt64(trials[i]), DatumGetInt64(successes[i]));
+	ml_thompson_shares(n, variants, PG_GETARG_BOOL(2), floor_share, draws,
+					   (uint64) PG_GETARG_INT64(5), share);
+	for (int i = 0; i < n; i++)
+		result[i] = Float8GetDatum(share[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(result, n, FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* mlops_catalog.score_baseline(model text, version int) -> bigint[64] */
+Datum
+mlops_score_baseline(PG_FUNCTION_ARGS)
+{
+	MlResolved	resolved;
+	const uint64_t *counts;
+	Datum		result[ML_SCORE_BINS];
+
+	mlserve_resolve_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
+							ML_TO_INSPECT, &resolved);
+	counts = ml_model_score_counts(resolved.served->model);
+	for (int i = 0; i < ML_SCORE_BINS; i++)
+		result[i] = Int64GetDatum((int64) counts[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(result, ML_SCORE_BINS, INT8OID, 8, FLOAT8PASSBYVAL,
+										  TYPALIGN_DOUBLE));
+}

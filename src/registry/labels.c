@@ -1,0 +1,214 @@
+/*-------------------------------------------------------------------------
+ * labels.c
+ *	  Outcomes of decisions, which arrive late: from a source, read as the user,
+ *	  to mlops_catalog.label, written as the owner of the catalog.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "mlops/base.h"
+#include "mlops/ingest.h"
+#include "mlops/registry.h"
+
+/* Rows written by one statement. */
+#define BATCH 5000
+
+typedef struct LabelReader
+{
+	int64		model_id;
+	Oid			user;
+	int			key_column;
+	int			label_column;
+	int			time_column;	/* -1: now */
+	MlKeyReader key;
+	MlConverter label;
+	const char *label_name;
+	const char *positive;		/* NULL: boolean or 0/1 */
+	Oid			time_type;
+	TimestampTz now;
+
+	MemoryContext context;		/* of the batch */
+	int			n;
+	Datum		keys[BATCH];
+	Datum		labels[BATCH];
+	Datum		times[BATCH];
+	MlLabelsAdded *added;
+} LabelReader;
+
+static Datum
+array_of(Datum *values, int n, Oid type, int length, bool by_value, char align)
+{
+	return PointerGetDatum(construct_array(values, n, type, length, by_value, align));
+}
+
+/*
+ * A label of a key at a time that is there already is replaced if it differs;
+ * of several in one batch the last one counts.
+ */
+static void
+write_batch(LabelReader *reader)
+{
+	MlCatalogScope scope;
+	Oid			types[] = {INT8OID, TEXTARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID, OIDOID};
+	Datum		values[5];
+	bool		isnull;
+
+	if (reader->n == 0)
+		return;
+	values[0] = Int64GetDatum(reader->model_id);
+	values[1] = array_of(reader->keys, reader->n, TEXTOID, -1, false, TYPALIGN_INT);
+	values[2] = array_of(reader->labels, reader->n, BOOLOID, 1, true, TYPALIGN_CHAR);
+	values[3] = array_of(reader->times, reader->n, TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	values[4] = ObjectIdGetDatum(reader->user);
+
+	mlcat_begin(&scope);
+	mlcat_execute("WITH written AS ("
+				  "INSERT INTO mlops_catalog.label AS l (model_id, key, label, labelled_at, recorded_by) "
+				  "SELECT DISTINCT ON (n.key, n.at) $1, n.key, n.label, n.at, $5::regrole "
+				  "FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) "
+				  "WITH ORDINALITY AS n(key, label, at, place) ORDER BY n.key, n.at, n.place DESC "
+				  "ON CONFLICT (model_id, key, labelled_at) DO UPDATE SET label = excluded.label, "
+				  "recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by "
+				  "WHERE l.label OPERATOR(pg_catalog.<>) excluded.label "
+				  "RETURNING l.xmax OPERATOR(pg_catalog.=) '0'::pg_catalog.xid AS new) "
+				  "SELECT pg_catalog.count(*) FILTER (WHERE new), pg_catalog.count(*) FILTER (WHERE NOT new) FROM written",
+				  5, types, values, NULL);
+	reader->added->added += DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	reader->added->changed += DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	mlcat_end(&scope);
+	reader->n = 0;
+	MemoryContextReset(reader->context);
+}
+
+static bool
+label_of(const LabelReader *reader, Datum value)
+{
+	double		number;
+
+	if (reader->positive)
+	{
+		size_t		size;
+		const char *bytes = mling_bytes(&reader->label, value, &size);
+
+		return size == strlen(reader->positive) && memcmp(bytes, reader->positive, size) == 0;
+	}
+	number = mling_number(&reader->label, value);
+	if (number != 0 && number != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("label column \"%s\" holds %g", reader->label_name, number),
+				 errhint("Labels are boolean, 0 or 1, or the text given as \"positive\" and others.")));
+	return number == 1;
+}
+
+static Datum
+time_of(const LabelReader *reader, Datum value)
+{
+	switch (reader->time_type)
+	{
+		case TIMESTAMPOID:
+			return DirectFunctionCall1(timestamp_timestamptz, value);
+		case DATEOID:
+			return DirectFunctionCall1(date_timestamptz, value);
+		default:
+			return value;
+	}
+}
+
+static void
+take_row(TupleTableSlot *slot, void *arg)
+{
+	LabelReader *reader = (LabelReader *) arg;
+	MemoryContext caller;
+	const char *bytes;
+	size_t		size;
+
+	slot_getallattrs(slot);
+	reader->added->rows++;
+	if (slot->tts_isnull[reader->key_column] || slot->tts_isnull[reader->label_column] ||
+		(reader->time_column >= 0 && slot->tts_isnull[reader->time_column]))
+	{
+		reader->added->ignored++;
+		return;
+	}
+	caller = MemoryContextSwitchTo(reader->context);
+	bytes = mling_key_bytes(&reader->key, slot->tts_values[reader->key_column], &size);
+	reader->keys[reader->n] = PointerGetDatum(cstring_to_text_with_len(bytes, (int) size));
+	reader->labels[reader->n] = BoolGetDatum(label_of(reader, slot->tts_values[reader->label_column]));
+	reader->times[reader->n] = reader->time_column < 0 ? TimestampTzGetDatum(reader->now)
+		: time_of(reader, slot->tts_values[reader->time_column]);
+	reader->n++;
+	if (reader->n == BATCH)
+		write_batch(reader);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+prepare_columns(LabelReader *reader, const MlSource *source, const char *key, const char *label,
+				const char *labelled_at, const char *positive)
+{
+	Oid			type;
+
+	reader->key_column = mling_column(source, key, "key");
+	type = TupleDescAttr(source->desc, reader->key_column)->atttypid;
+	if (!mling_key_reader(type, &reader->key))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type %s cannot be a key", key, format_type_be(type)),
+				 errhint("A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.")));
+
+	reader->label_column = mling_column(source, label, "label");
+	reader->label_name = label;
+	type = TupleDescAttr(source->desc, reader->label_column)->atttypid;
+	reader->positive = positive;
+	if (mling_target_as_text(type, label, positive))
+		mling_text_converter(type, &reader->label);
+	else if (!mling_converter(type, "UTC", &reader->label) || reader->label.kind != ML_COLUMN_NUMBER)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type %s cannot be a label", label, format_type_be(type))));
+
+	reader->time_column = -1;
+	if (labelled_at)
+	{
+		reader->time_column = mling_column(source, labelled_at, "labelled_at");
+		reader->time_type = TupleDescAttr(source->desc, reader->time_column)->atttypid;
+		if (reader->time_type != TIMESTAMPTZOID && reader->time_type != TIMESTAMPOID &&
+			reader->time_type != DATEOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of type %s is not a time", labelled_at,
+							format_type_be(reader->time_type))));
+	}
+}
+
+void
+mlreg_add_labels(const char *model, MlSource *source, const char *key, const char *label,
+				 const char *labelled_at, const char *positive, MlLabelsAdded *added)
+{
+	LabelReader *reader = palloc0(sizeof(LabelReader));
+
+	memset(added, 0, sizeof(*added));
+	reader->user = GetUserId();
+	reader->model_id = mlreg_require(reader->user, model, ML_TO_TRAIN).model_id;
+	reader->now = GetCurrentTimestamp();
+	reader->added = added;
+	reader->context = AllocSetContextCreate(CurrentMemoryContext, "mlops labels", ALLOCSET_DEFAULT_SIZES);
+	prepare_columns(reader, source, key, label, labelled_at, positive);
+	mling_each_row(source, take_row, reader);
+	write_batch(reader);
+	MemoryContextDelete(reader->context);
+	mlreg_audit(reader->user, "add_labels", model, 0,
+				psprintf("{\"rows\": %lld, \"added\": %lld, \"changed\": %lld, \"ignored\": %lld}",
+						 (long long) added->rows, (long long) added->added,
+						 (long long) added->changed, (long long) added->ignored));
+}

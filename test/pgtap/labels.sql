@@ -1,0 +1,98 @@
+-- Labels that arrive late, and tests between variants by them.
+\ir setup.psql
+SELECT plan(47);
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
+SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
+
+CREATE TABLE outcome (tx_id bigint, gone int, fraud boolean, fraud_text text, fraud_number numeric, known_at timestamptz, known_on date);
+ALTER TABLE outcome DROP COLUMN gone;
+INSERT INTO outcome SELECT id, is_fraud, CASE WHEN is_fraud THEN 'bad' ELSE 'good' END, is_fraud::int, '2026-03-01', '2026-03-01' FROM tx;
+
+-- ---- adding
+SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud', labelled_at => 'known_at')$$,
+	$$VALUES (5000::bigint, 5000::bigint, 0::bigint, 0::bigint)$$, 'outcomes are added');
+SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud', labelled_at => 'known_at')$$,
+	$$VALUES (5000::bigint, 0::bigint, 0::bigint, 0::bigint)$$, 'the same again change nothing');
+SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', query => 'SELECT tx_id::text AS k, fraud_text AS l, known_at AS t FROM outcome', key => 'k', label => 'l', labelled_at => 't', positive => 'bad')$$,
+	$$VALUES (5000::bigint, 0::bigint, 0::bigint, 0::bigint)$$, 'text labels and keys are the same ones');
+SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', query => 'SELECT tx_id, fraud_number, known_at FROM outcome', key => 'tx_id', label => 'fraud_number', labelled_at => 'known_at')$$,
+	$$VALUES (5000::bigint, 0::bigint, 0::bigint, 0::bigint)$$, 'and 0 and 1');
+SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l, ''2026-04-01''::date AS t UNION ALL SELECT NULL, true, now() UNION ALL SELECT 2, NULL, now() UNION ALL SELECT 3, false, NULL', key => 'k', label => 'l', labelled_at => 't')$$,
+	$$VALUES (4::bigint, 1::bigint, 0::bigint, 3::bigint)$$, 'rows without key, label or time are ignored');
+SELECT is((SELECT label FROM mlops.labels WHERE model = 'fraud' AND key = '1'), true, 'the latest known one counts');
+SELECT results_eq($$SELECT added, changed FROM mlops.add_labels('fraud', query => 'SELECT 1 AS k, false AS l, timestamp ''2026-02-01 00:00'' AS t', key => 'k', label => 'l', labelled_at => 't')$$,
+	$$VALUES (1::bigint, 0::bigint)$$, 'one that was known before');
+SELECT is((SELECT label FROM mlops.labels WHERE model = 'fraud' AND key = '1'), true, 'does not count');
+SELECT is((SELECT count(*) FROM mlops.label_events WHERE model = 'fraud' AND key = '1'), 3::bigint, 'but all are kept');
+SELECT results_eq($$SELECT added, changed FROM mlops.add_labels('fraud', query => 'SELECT 1 AS k, false AS l, ''2026-04-01''::date AS t', key => 'k', label => 'l', labelled_at => 't')$$,
+	$$VALUES (0::bigint, 1::bigint)$$, 'another one of the same time replaces it');
+SELECT is((SELECT label FROM mlops.labels WHERE model = 'fraud' AND key = '1'), false, 'and counts');
+SELECT results_eq($$SELECT added, changed FROM mlops.add_labels('fraud', query => 'SELECT 10001 AS k, i % 2 = 0 AS l, ''2026-04-01''::date AS t FROM generate_series(1, 12) i', key => 'k', label => 'l', labelled_at => 't')$$,
+	$$VALUES (1::bigint, 0::bigint)$$, 'of several at once the last one is taken');
+SELECT is((SELECT label FROM mlops.labels WHERE model = 'fraud' AND key = '10001'), true, 'the last one');
+SELECT results_eq($$SELECT rows, added FROM mlops.add_labels('fraud', query => 'SELECT 20000 + i AS k, true AS l FROM generate_series(1, 12001) i', key => 'k', label => 'l')$$,
+	$$VALUES (12001::bigint, 12001::bigint)$$, 'more than one batch, known now');
+SELECT ok((SELECT bool_and(labelled_at BETWEEN transaction_timestamp() AND clock_timestamp()) FROM mlops.labels WHERE length(key) = 5 AND key > '20000'), 'now');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud_text')$$, '42804', NULL, 'text needs the positive one');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, 2 AS l', key => 'k', label => 'l')$$, '22000', 'label column "l" holds 2', 'a label that is none');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'known_at', label => 'fraud')$$, '42804', NULL, 'a key that is none');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud', labelled_at => 'fraud')$$, '42804', NULL, 'a time that is none');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'nokey', label => 'fraud')$$, '42703', NULL, 'a column that does not exist');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', label => 'fraud')$$, '22004', '"key" must not be null', 'a key is needed');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', key => 'a', label => 'b')$$, '22023', NULL, 'a source is needed');
+SELECT throws_ok($$SELECT mlops.add_labels('nofraud', 'outcome', key => 'tx_id', label => 'fraud')$$, '42704', NULL, 'a model that does not exist');
+SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'add_labels' AND model = 'fraud'), 9::bigint, 'each addition is noted for the audit log');
+
+-- ---- the tests
+SELECT is((SELECT array_agg(round(x::numeric, 12)) FROM mlops.proportion_test(1000, 100, 1000, 130, 0.02) t, unnest(ARRAY[t.difference, t.z, t.p_value, t.sequential_p_value]) x),
+	'{0.030000000000,2.102740605622,0.035488450466,0.397837431628}', 'statsmodels'' figures, and the mixture test''s');
+SELECT is((SELECT t::text FROM mlops.proportion_test(0, 0, 10, 1) t), '(,,,,,1)', 'nothing to compare');
+SELECT throws_ok($$SELECT mlops.proportion_test(10, 11, 10, 1)$$, '22023', '11 successes of 10 trials are none', 'more successes than trials');
+SELECT throws_ok($$SELECT mlops.proportion_test(10, 1, 10, 1, 0)$$, '22023', 'effect 0 is out of range', 'no effect');
+SELECT throws_ok($$SELECT mlops_catalog.thompson_shares('{}', '{}', true, 0, 100, 1)$$, '22023', NULL, 'no variants');
+SELECT throws_ok($$SELECT mlops_catalog.thompson_shares('{1,NULL}', '{0,0}', true, 0, 100, 1)$$, '22004', NULL, 'a count that is NULL');
+
+SELECT throws_ok($$SELECT * FROM mlops.ab_test('fraud')$$, '55000', 'no release of model "fraud" is under way', 'no test under way');
+SELECT mlops.deploy('fraud', 2, 'ab', percent => 40, key => 'id', threshold => 0.1) \g /dev/null
+SELECT results_eq($$SELECT variant, version, metric, decisions, trials, p_value FROM mlops.ab_test('fraud')$$,
+	$$VALUES ('primary', 1, 'precision', 0::bigint, 0::bigint, NULL::float8), ('challenger', 2, 'precision', 0, 0, NULL)$$, 'before any decision');
+DELETE FROM mlops_catalog.label WHERE key::bigint > 4000;
+SELECT count(mlops.decide('fraud', t)) FROM tx t \g /dev/null
+CREATE TEMP TABLE wanted AS SELECT p.variant, count(*) AS decisions, count(*) FILTER (WHERE flagged AND t.id <= 4000) AS alerts,
+	count(*) FILTER (WHERE flagged AND is_fraud AND id <= 4000) AS hits, count(*) FILTER (WHERE is_fraud AND id <= 4000) AS frauds, count(*) FILTER (WHERE flagged) AS flagged,
+	count(*) FILTER (WHERE flagged AND NOT is_fraud AND id <= 4000) AS false_alerts, count(*) FILTER (WHERE id <= 4000) AS labelled
+FROM tx t, LATERAL mlops.predict('fraud', t) p GROUP BY 1;
+UPDATE mlops_catalog.label SET label = (SELECT is_fraud FROM tx WHERE id = key::int) WHERE key = '1';
+SELECT results_eq($$SELECT variant, decisions, trials, successes FROM mlops.ab_test('fraud')$$, $$SELECT variant, decisions, alerts, hits FROM wanted ORDER BY 1 DESC$$, 'precision: frauds of alerts');
+SELECT results_eq($$SELECT variant, decisions, trials, successes FROM mlops.ab_test('fraud', 'recall')$$, $$SELECT variant, decisions, frauds, hits FROM wanted ORDER BY 1 DESC$$, 'recall: alerts of frauds');
+SELECT results_eq($$SELECT variant, decisions, trials, successes FROM mlops.ab_test('fraud', 'alert_rate')$$, $$SELECT variant, decisions, decisions, flagged FROM wanted ORDER BY 1 DESC$$, 'alert_rate: alerts of decisions');
+SELECT results_eq($$SELECT variant, decisions, trials, successes FROM mlops.ab_test('fraud', 'false_positive_rate')$$, $$SELECT variant, decisions, labelled - frauds, false_alerts FROM wanted ORDER BY 1 DESC$$, 'false_positive_rate');
+SELECT results_eq($$SELECT variant, decisions, trials, successes FROM mlops.ab_test('fraud', 'accuracy')$$, $$SELECT variant, decisions, labelled, labelled - false_alerts - (frauds - hits) FROM wanted ORDER BY 1 DESC$$, 'accuracy');
+SELECT is((SELECT (difference, lower, upper, z, p_value, sequential_p_value)::text FROM mlops.ab_test('fraud', effect => 0.05) WHERE variant = 'challenger'),
+	(SELECT t::text FROM wanted a, wanted b, mlops.proportion_test(a.alerts, a.hits, b.alerts, b.hits, 0.05) t WHERE a.variant = 'primary' AND b.variant = 'challenger'), 'tested against primary');
+SELECT is((SELECT sum(decisions) FROM mlops.ab_test('fraud', since => clock_timestamp())), 0::numeric, 'since a time');
+SELECT throws_ok($$SELECT * FROM mlops.ab_test('fraud', 'auc')$$, '22023', 'unrecognized metric "auc"', 'a metric that is none');
+SELECT throws_ok($$SELECT * FROM mlops.ab_test('fraud', effect => 2)$$, '22023', 'effect 2 is out of range', 'an effect that is none');
+
+-- ---- rights
+CREATE ROLE regress_mlops_scorer;
+GRANT SELECT ON outcome TO PUBLIC;
+DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
+SET LOCAL ROLE regress_mlops_scorer;
+SELECT is((SELECT count(*) FROM mlops.labels), 0::bigint, 'nobody sees labels of models that are not his');
+SELECT throws_ok($$SELECT * FROM mlops.ab_test('fraud')$$, '42501', NULL, 'or tests');
+RESET ROLE;
+SELECT mlops.grant('fraud', 'regress_mlops_scorer', 'score') \g /dev/null
+SET LOCAL ROLE regress_mlops_scorer;
+SELECT cmp_ok((SELECT count(*) FROM mlops.labels), '>', 0::bigint, 'who may score does');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud')$$, '42501', NULL, 'but may not add any');
+RESET ROLE;
+SELECT mlops.grant('fraud', 'regress_mlops_scorer', 'train') \g /dev/null
+REVOKE SELECT ON outcome FROM PUBLIC;
+SET LOCAL ROLE regress_mlops_scorer;
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud')$$, '42501', NULL, 'nor read a table by it');
+SELECT lives_ok($$SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l', key => 'k', label => 'l')$$, 'who may train may add labels');
+RESET ROLE;
+SELECT * FROM finish();
+ROLLBACK;
