@@ -249,7 +249,7 @@ accept_operator(Parser *p, const char *word)
 /* ---------------------------------------------------------------- code */
 
 static void
-emit(Parser *p, const char *fmt,...) pg_attribute_printf(2, 3);
+emit(Parser *p, const char *fmt,...) __attribute__((format(printf, 2, 3)));
 
 static void
 emit(Parser *p, const char *fmt,...)
