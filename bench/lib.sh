@@ -82,7 +82,7 @@ wall_milliseconds()
 # Numbers, one a line, to their median (the lower one of two).
 median()
 {
-	sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+	sort -g | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
 }
 
 # compute EXPRESSION [DECIMALS]
