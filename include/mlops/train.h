@@ -56,6 +56,25 @@ typedef struct MlTrainResult
 /* Trains, judges and registers; everything that can go wrong is an error. */
 extern void mltrain_train(const MlTrainRequest *request, MlTrainResult *result);
 
+/* The further arguments of mlops.tune. */
+typedef struct MlTuneRequest
+{
+	MlTrainRequest train;
+	Jsonb	   *space;			/* NULL: the algorithm's default space */
+	char	   *method;			/* grid, random, tpe, gp */
+	int			trials;
+	int			max_seconds;	/* no trial starts later; 0: no limit */
+	int			parallel;		/* workers; 0: as many as engine threads */
+	int			patience;		/* trials without a better one; 0: no limit */
+	char	   *pruner;			/* none, median, asha, hyperband */
+} MlTuneRequest;
+
+/*
+ * Searches for the best parameters by trials in background workers, which
+ * commit each trial on its own, then trains with the best and registers.
+ */
+extern void mltrain_tune(const MlTuneRequest *request, MlTrainResult *result);
+
 /* ---------------------------------------------------------------- options */
 
 /*
@@ -65,9 +84,23 @@ extern const MlLearner *mltrain_learner(const char *name);
 
 /*
  * Fills the learner's parameter struct from jsonb; unknown keys, other types
- * and values out of range are errors that name what is allowed.
+ * and values out of range are errors that name the SQL argument and what is
+ * allowed.
  */
-extern void *mltrain_parse_params(const MlLearner *learner, Jsonb *json);
+extern void *mltrain_parse_params(const MlLearner *learner, const char *argument, Jsonb *json);
+
+/* The specification of a parameter, NULL if the learner has none of the name. */
+extern const MlParamSpec *mltrain_param_spec(const MlLearner *learner, const char *name);
+
+/* An integer parameter's value; false if the learner has none of the name. */
+extern bool mltrain_get_int(const MlLearner *learner, const void *params, const char *name,
+							int *value);
+
+/* Sets it if the learner has it. */
+extern void mltrain_set_int(const MlLearner *learner, void *params, const char *name, int value);
+
+/* The shortest text that reads back as the same number. */
+extern char *mltrain_number_text(double number);
 
 /* A parameter's value as text. */
 extern char *mltrain_param_text(const MlParamSpec *spec, const void *params);
@@ -95,6 +128,8 @@ typedef struct MlSplitRequest
 	double		test_from;
 	double		test_to;		/* infinity if not given */
 	double		label_delay;	/* seconds before test_from that are left out */
+	bool		refit;			/* learn again from train and validation rows, once
+								 * they have chosen the rounds and the threshold */
 } MlSplitRequest;
 
 extern void mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,

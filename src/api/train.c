@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * train.c
- *	  mlops.train, and what the learners' parameters are.
+ *	  mlops.train and mlops.tune, and what the learners' parameters are.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -13,6 +13,7 @@
 
 MLOPS_FUNCTION(mlops_train);
 MLOPS_FUNCTION(mlops_rehearse_training);
+MLOPS_FUNCTION(mlops_tune);
 MLOPS_FUNCTION(mlops_learner_parameters);
 
 static char *
@@ -45,34 +46,46 @@ required_argument(FunctionCallInfo fcinfo, int i, const char *name)
 	return text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
+/* A number that is at least 1 if it is given, 0 if not. */
+static int
+limit_argument(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	if (PG_ARGISNULL(i))
+		return 0;
+	if (PG_GETARG_INT32(i) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value %d of \"%s\" is out of range", PG_GETARG_INT32(i), name),
+				 errdetail("It must be at least 1, or null.")));
+	return PG_GETARG_INT32(i);
+}
+
 /*
- * The arguments of mlops.train: model, source, query, target, algorithm,
- * features, exclude, key, time_column, weight, positive, params, preprocess,
- * split, metric, threshold, experiment, tags, seed.
+ * The arguments of train: the first five at their places, the others from
+ * number `first` on.
  */
 static void
-read_request(FunctionCallInfo fcinfo, MlTrainRequest *request)
+train_arguments(FunctionCallInfo fcinfo, int first, MlTrainRequest *request)
 {
-	memset(request, 0, sizeof(*request));
 	request->model = required_argument(fcinfo, 0, "model");
 	request->source = PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1);
 	request->query = text_argument(fcinfo, 2);
 	request->target = name_argument(fcinfo, 3);
 	request->algorithm = required_argument(fcinfo, 4, "algorithm");
-	request->features = PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5);
-	request->exclude = PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6);
-	request->key = name_argument(fcinfo, 7);
-	request->time_column = name_argument(fcinfo, 8);
-	request->weight = name_argument(fcinfo, 9);
-	request->positive = text_argument(fcinfo, 10);
-	request->params = json_argument(fcinfo, 11);
-	request->preprocess = json_argument(fcinfo, 12);
-	request->split = json_argument(fcinfo, 13);
-	request->metric = required_argument(fcinfo, 14, "metric");
-	request->threshold = json_argument(fcinfo, 15);
-	request->experiment = text_argument(fcinfo, 16);
-	request->tags = json_argument(fcinfo, 17);
-	request->seed = PG_ARGISNULL(18) ? 42 : PG_GETARG_INT64(18);
+	request->features = PG_ARGISNULL(first) ? NULL : PG_GETARG_ARRAYTYPE_P(first);
+	request->exclude = PG_ARGISNULL(first + 1) ? NULL : PG_GETARG_ARRAYTYPE_P(first + 1);
+	request->key = name_argument(fcinfo, first + 2);
+	request->time_column = name_argument(fcinfo, first + 3);
+	request->weight = name_argument(fcinfo, first + 4);
+	request->positive = text_argument(fcinfo, first + 5);
+	request->params = json_argument(fcinfo, first + 6);
+	request->preprocess = json_argument(fcinfo, first + 7);
+	request->split = json_argument(fcinfo, first + 8);
+	request->metric = required_argument(fcinfo, first + 9, "metric");
+	request->threshold = json_argument(fcinfo, first + 10);
+	request->experiment = text_argument(fcinfo, first + 11);
+	request->tags = json_argument(fcinfo, first + 12);
+	request->seed = PG_ARGISNULL(first + 13) ? 42 : PG_GETARG_INT64(first + 13);
 }
 
 static TupleDesc
@@ -85,37 +98,48 @@ result_desc(FunctionCallInfo fcinfo)
 	return BlessTupleDesc(desc);
 }
 
-/* mlops.train(...) -> (model, version, run_id, metrics) */
-Datum
-mlops_train(PG_FUNCTION_ARGS)
+/* (model, version, run_id, metrics) */
+static Datum
+train_result(FunctionCallInfo fcinfo, const char *model, const MlTrainResult *result)
 {
-	MlTrainRequest request;
-	MlTrainResult result;
-	TupleDesc	desc = result_desc(fcinfo);
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	read_request(fcinfo, &request);
+	values[0] = CStringGetTextDatum(model);
+	values[1] = Int32GetDatum(result->version);
+	values[2] = Int64GetDatum(result->run_id);
+	values[3] = JsonbPGetDatum(result->metrics);
+	return HeapTupleGetDatum(heap_form_tuple(result_desc(fcinfo), values, nulls));
+}
+
+/*
+ * mlops.train(model, source, query, target, algorithm, features, exclude, key,
+ *			   time_column, weight, positive, params, preprocess, split, metric,
+ *			   threshold, experiment, tags, seed)
+ *	  -> (model, version, run_id, metrics)
+ */
+Datum
+mlops_train(PG_FUNCTION_ARGS)
+{
+	MlTrainRequest request = {0};
+	MlTrainResult result;
+
+	train_arguments(fcinfo, 5, &request);
 	mltrain_train(&request, &result);
-	values[0] = CStringGetTextDatum(request.model);
-	values[1] = Int32GetDatum(result.version);
-	values[2] = Int64GetDatum(result.run_id);
-	values[3] = JsonbPGetDatum(result.metrics);
-	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	return train_result(fcinfo, request.model, &result);
 }
 
 /* mlops_catalog.rehearse_training(...) -> (sha256, content_hash, rows, params) */
 Datum
 mlops_rehearse_training(PG_FUNCTION_ARGS)
 {
-	MlTrainRequest request;
+	MlTrainRequest request = {0};
 	MlTrainResult result;
-	TupleDesc	desc = result_desc(fcinfo);
 	char		hex[65];
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	read_request(fcinfo, &request);
+	train_arguments(fcinfo, 5, &request);
 	request.rehearsal = true;
 	mltrain_train(&request, &result);
 	for (int i = 0; i < 32; i++)
@@ -124,7 +148,30 @@ mlops_rehearse_training(PG_FUNCTION_ARGS)
 	values[1] = CStringGetTextDatum(result.content_hash);
 	values[2] = Int64GetDatum(result.rows);
 	values[3] = JsonbPGetDatum(result.all_params);
-	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	return HeapTupleGetDatum(heap_form_tuple(result_desc(fcinfo), values, nulls));
+}
+
+/*
+ * mlops.tune(model, source, query, target, algorithm, space, method, trials,
+ *			  max_seconds, parallel, patience, pruner, the rest as train)
+ *	  -> (model, version, run_id, metrics)
+ */
+Datum
+mlops_tune(PG_FUNCTION_ARGS)
+{
+	MlTuneRequest request = {0};
+	MlTrainResult result;
+
+	train_arguments(fcinfo, 12, &request.train);
+	request.space = PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5);
+	request.method = required_argument(fcinfo, 6, "method");
+	request.trials = PG_ARGISNULL(7) ? 30 : PG_GETARG_INT32(7);
+	request.max_seconds = limit_argument(fcinfo, 8, "max_seconds");
+	request.parallel = limit_argument(fcinfo, 9, "parallel");
+	request.patience = limit_argument(fcinfo, 10, "patience");
+	request.pruner = required_argument(fcinfo, 11, "pruner");
+	mltrain_tune(&request, &result);
+	return train_result(fcinfo, request.train.model, &result);
 }
 
 static const char *

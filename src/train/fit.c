@@ -53,32 +53,46 @@ report_left_out(Training *t)
 }
 
 void
-mltrain_preprocess(Training *t)
+mltrain_make_view(Training *t, int max_bins)
 {
 	MlContext  *ctx = t->ctx;
-	MlRows		train = t->rows[ML_PART_TRAIN];
+	bool		first = t->signature == NULL;
+	MlSignature *signature;
+	MlBinned   *binned;
 
-	mltrain_begin_phase(t, "preprocess");
-	mlbase_check(ctx, ml_signature_fit(ctx, t->dataset, train, t->label, t->n_features, t->features,
-									   t->learner->max_bins(t->params),
-									   (uint64_t) t->request->seed, &t->signature,
+	mlbase_check(ctx, ml_signature_fit(ctx, t->dataset, t->rows[ML_PART_TRAIN], t->label,
+									   t->n_features, t->features, max_bins,
+									   (uint64_t) t->request->seed, &signature,
 									   &t->left_out, &t->n_left_out));
-	t->signature->time_zone = t->zone;
-	report_left_out(t);
+	signature->time_zone = t->zone;
+	t->signature = signature;
+	if (first)
+		report_left_out(t);
 	check_memory(t);
-	mlbase_check(ctx, ml_binned_create(ctx, t->dataset, t->signature, train, &t->binned_train));
+	mlbase_check(ctx, ml_binned_create(ctx, t->dataset, signature, t->rows[ML_PART_TRAIN], &binned));
+	t->binned_train = binned;
+	t->binned_validation = NULL;
 	if (t->rows[ML_PART_VALIDATION].n > 0)
-		mlbase_check(ctx, ml_binned_create(ctx, t->dataset, t->signature,
-										   t->rows[ML_PART_VALIDATION], &t->binned_validation));
-	mltrain_end_phase(t);
+	{
+		mlbase_check(ctx, ml_binned_create(ctx, t->dataset, signature,
+										   t->rows[ML_PART_VALIDATION], &binned));
+		t->binned_validation = binned;
+	}
 }
 
 void
-mltrain_fit(Training *t)
+mltrain_preprocess(Training *t)
+{
+	mltrain_begin_phase(t, "preprocess");
+	mltrain_make_view(t, t->learner->max_bins(t->params));
+	mltrain_end_phase(t);
+}
+
+MlTask
+mltrain_task(const Training *t)
 {
 	MlTask		task = {0};
 
-	mltrain_begin_phase(t, "fit");
 	task.dataset = t->dataset;
 	task.signature = t->signature;
 	task.train = t->rows[ML_PART_TRAIN];
@@ -90,6 +104,15 @@ mltrain_fit(Training *t)
 	task.metric = t->metric;
 	task.params = t->params;
 	task.seed = (uint64_t) t->request->seed;
+	return task;
+}
+
+void
+mltrain_fit(Training *t)
+{
+	MlTask		task = mltrain_task(t);
+
+	mltrain_begin_phase(t, "fit");
 	mlbase_check(t->ctx, t->learner->fit(t->ctx, &task, &t->learned));
 	if (t->learned.warning[0])
 		ereport(WARNING, (errmsg("%s", t->learned.warning)));

@@ -33,6 +33,19 @@ encode(Training *t)
 	mlbase_check(t->ctx, ml_model_encode(t->ctx, &t->parts, &t->bytes, &t->size));
 }
 
+/* What was learned, as bytes. */
+static void
+encode_learned(Training *t)
+{
+	t->parts.algorithm = t->learner->name;
+	t->parts.signature = t->signature;
+	t->parts.forest = t->learned.forest;
+	t->parts.linear = t->learned.linear;
+	t->parts.margin_scale = 1;
+	t->parts.margin_offset = -log(positive_emphasis(t));
+	encode(t);
+}
+
 /* A part's rows, scored by the flat model. */
 typedef struct Judged
 {
@@ -105,6 +118,54 @@ evaluate_part(Training *t, const Judged *judged, MlEvaluation *evaluation)
 									 t->parts.threshold, evaluation));
 }
 
+double
+mltrain_validation_metric(Training *t)
+{
+	Judged		judged;
+	double		value;
+
+	t->parts.threshold = 0.5;
+	encode_learned(t);
+	score_part(t, ML_PART_VALIDATION, &judged);
+	mlbase_check(t->ctx, ml_metric_value(t->ctx, t->metric, judged.n, judged.score, judged.label,
+										 judged.weight, &value));
+	return value;
+}
+
+/*
+ * Learns again with the same parameters, for as many rounds, from the training
+ * and the validation rows together; the threshold stays as the validation rows
+ * chose it, and the curve as it was on them.
+ */
+static void
+learn_everything(Training *t)
+{
+	MlRows		parts[2] = {t->rows[ML_PART_TRAIN], t->rows[ML_PART_VALIDATION]};
+	uint32_t   *row = arena_array(t, parts[0].n + parts[1].n, sizeof(uint32_t));
+	MlLearned	before = t->learned;
+	MlTask		task;
+	int			stopping = 0;
+
+	mltrain_end_phase(t);
+	mltrain_begin_phase(t, "refit");
+	memcpy(row, parts[0].row, parts[0].n * sizeof(uint32_t));
+	memcpy(row + parts[0].n, parts[1].row, parts[1].n * sizeof(uint32_t));
+	t->rows[ML_PART_TRAIN] = (MlRows) {row, parts[0].n + parts[1].n};
+	t->rows[ML_PART_VALIDATION].n = 0;
+	if (mltrain_get_int(t->learner, t->params, "early_stopping_rounds", &stopping) && stopping > 0)
+		mltrain_set_int(t->learner, t->params, "n_estimators", before.iterations);
+	mltrain_make_view(t, t->learner->max_bins(t->params));
+	task = mltrain_task(t);
+	mlbase_check(t->ctx, t->learner->fit(t->ctx, &task, &t->learned));
+	t->learned.curve = before.curve;
+	t->learned.n_curve = before.n_curve;
+	t->rows[ML_PART_TRAIN] = parts[0];
+	t->rows[ML_PART_VALIDATION] = parts[1];
+	encode_learned(t);
+	mltrain_end_phase(t);
+	mltrain_begin_phase(t, "test");
+}
+
 /*
  * Chooses the threshold on the validation rows (on the training rows if there
  * are none), judges validation and test with it, and takes the baseline of
@@ -119,14 +180,8 @@ mltrain_judge(Training *t)
 	uint64_t   *score_counts;
 	bool		reached;
 
-	t->parts.algorithm = t->learner->name;
-	t->parts.signature = t->signature;
-	t->parts.forest = t->learned.forest;
-	t->parts.linear = t->learned.linear;
-	t->parts.margin_scale = 1;
-	t->parts.margin_offset = -log(positive_emphasis(t));
 	t->parts.threshold = 0.5;
-	encode(t);
+	encode_learned(t);
 
 	score_part(t, chosen_on, &judged[chosen_on]);
 	policy.costs = judged[chosen_on].costs;
@@ -143,6 +198,8 @@ mltrain_judge(Training *t)
 	mltrain_add_evaluation(&t->figures, chosen_on == ML_PART_VALIDATION ? "validation" : "train",
 						   &t->validation);
 	t->judged_on = chosen_on;
+	if (t->split.refit && t->rows[ML_PART_VALIDATION].n > 0)
+		learn_everything(t);
 	if (t->rows[ML_PART_TEST].n > 0)
 	{
 		score_part(t, ML_PART_TEST, &judged[ML_PART_TEST]);

@@ -141,6 +141,7 @@ mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 	fractions = mljson_number(options, "validation", 0, 0.9, &request->validation);
 	fractions = mljson_number(options, "test", 0, 0.9, &request->test) || fractions;
 	mljson_text(options, "fold", &request->fold);
+	mljson_bool(options, "refit", &request->refit);
 	has_validation_from = parse_instant(options, "validation_from", zone, &request->validation_from);
 	request->at_times = parse_instant(options, "test_from", zone, &request->test_from);
 	parse_instant(options, "test_to", zone, &request->test_to);

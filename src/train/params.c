@@ -109,9 +109,9 @@ parse_constraints(MlOptions *options, const MlParamSpec *spec, void *params)
 }
 
 void *
-mltrain_parse_params(const MlLearner *learner, Jsonb *json)
+mltrain_parse_params(const MlLearner *learner, const char *argument, Jsonb *json)
 {
-	MlOptions  *options = mljson_options("params", json);
+	MlOptions  *options = mljson_options(argument, json);
 	void	   *params = palloc0(learner->params_size);
 
 	ml_params_init(learner, params);
@@ -141,8 +141,8 @@ mltrain_parse_params(const MlLearner *learner, Jsonb *json)
 }
 
 /* The shortest text that reads back as the same number. */
-static char *
-number_text(double number)
+char *
+mltrain_number_text(double number)
 {
 	for (int digits = 1; digits < 17; digits++)
 	{
@@ -164,7 +164,7 @@ mltrain_param_text(const MlParamSpec *spec, const void *params)
 		case ML_PARAM_INT:
 			return psprintf("%d", *(const int *) value);
 		case ML_PARAM_FLOAT:
-			return number_text(*(const double *) value);
+			return mltrain_number_text(*(const double *) value);
 		case ML_PARAM_BOOL:
 			return pstrdup(*(const bool *) value ? "true" : "false");
 		case ML_PARAM_CHOICE:
@@ -193,7 +193,7 @@ mltrain_param_default(const MlParamSpec *spec)
 		case ML_PARAM_INT:
 			return psprintf("%d", (int) spec->default_value);
 		case ML_PARAM_FLOAT:
-			return number_text(spec->default_value);
+			return mltrain_number_text(spec->default_value);
 		case ML_PARAM_BOOL:
 			return pstrdup(spec->default_value != 0 ? "true" : "false");
 		case ML_PARAM_CHOICE:
@@ -202,4 +202,35 @@ mltrain_param_default(const MlParamSpec *spec)
 			return pstrdup("{}");
 	}
 	return NULL;
+}
+
+const MlParamSpec *
+mltrain_param_spec(const MlLearner *learner, const char *name)
+{
+	for (size_t i = 0; i < learner->n_params; i++)
+	{
+		if (strcmp(learner->params[i].name, name) == 0)
+			return &learner->params[i];
+	}
+	return NULL;
+}
+
+bool
+mltrain_get_int(const MlLearner *learner, const void *params, const char *name, int *value)
+{
+	const MlParamSpec *spec = mltrain_param_spec(learner, name);
+
+	if (spec == NULL || spec->type != ML_PARAM_INT)
+		return false;
+	*value = *(const int *) field(spec, params);
+	return true;
+}
+
+void
+mltrain_set_int(const MlLearner *learner, void *params, const char *name, int value)
+{
+	const MlParamSpec *spec = mltrain_param_spec(learner, name);
+
+	if (spec && spec->type == ML_PARAM_INT)
+		*(int *) field(spec, params) = value;
 }

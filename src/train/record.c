@@ -147,6 +147,36 @@ params_json(const MlRegistration *r)
 }
 
 void
+mltrain_describe_data(const Training *t, MlRegistration *r)
+{
+	const MlTrainRequest *q = t->request;
+
+	if (OidIsValid(q->source))
+		r->source = quote_qualified_identifier(get_namespace_name(get_rel_namespace(q->source)),
+											   get_rel_name(q->source));
+	r->query = t->source->query;
+	r->relations = t->source->relations;
+	snprintf(r->content_hash, sizeof(r->content_hash), "%016llx%016llx",
+			 (unsigned long long) t->fingerprint[0], (unsigned long long) t->fingerprint[1]);
+	r->rows = t->counts.rows;
+	r->positives = t->counts.positives;
+	r->unlabelled = t->counts.unlabelled;
+	r->train_rows = t->rows[ML_PART_TRAIN].n;
+	r->validation_rows = t->rows[ML_PART_VALIDATION].n;
+	r->test_rows = t->rows[ML_PART_TEST].n;
+	if (t->time >= 0 && t->dataset->columns[t->time].kind == ML_COLUMN_TIME)
+	{
+		r->time_column = q->time_column;
+		time_range(t, NULL, &r->time_from, &r->time_to);
+	}
+	r->has_test_window = t->time >= 0 && t->rows[ML_PART_TEST].n > 0;
+	if (r->has_test_window)
+		time_range(t, &t->rows[ML_PART_TEST], &r->test_from, &r->test_to);
+	r->time_zone = t->zone;
+	r->columns = mltrain_columns_json(t->dataset);
+}
+
+void
 mltrain_record(Training *t, MlTrainResult *result)
 {
 	const MlTrainRequest *q = t->request;
@@ -163,30 +193,8 @@ mltrain_record(Training *t, MlTrainResult *result)
 	r.seed = q->seed;
 	r.tags = q->tags;
 	r.started_at = t->started_at;
-	if (OidIsValid(q->source))
-		r.source = quote_qualified_identifier(get_namespace_name(get_rel_namespace(q->source)),
-											  get_rel_name(q->source));
-	r.query = t->source->query;
-	r.relations = t->source->relations;
-	snprintf(r.content_hash, sizeof(r.content_hash), "%016llx%016llx",
-			 (unsigned long long) t->fingerprint[0], (unsigned long long) t->fingerprint[1]);
-	r.rows = t->counts.rows;
-	r.positives = t->counts.positives;
-	r.unlabelled = t->counts.unlabelled;
-	r.train_rows = t->rows[ML_PART_TRAIN].n;
-	r.validation_rows = t->rows[ML_PART_VALIDATION].n;
-	r.test_rows = t->rows[ML_PART_TEST].n;
-	if (t->time >= 0 && t->dataset->columns[t->time].kind == ML_COLUMN_TIME)
-	{
-		r.time_column = q->time_column;
-		time_range(t, NULL, &r.time_from, &r.time_to);
-	}
-	r.has_test_window = t->time >= 0 && t->rows[ML_PART_TEST].n > 0;
-	if (r.has_test_window)
-		time_range(t, &t->rows[ML_PART_TEST], &r.test_from, &r.test_to);
+	mltrain_describe_data(t, &r);
 	r.request = request_json(q, r.source);
-	r.time_zone = t->zone;
-	r.columns = mltrain_columns_json(t->dataset);
 	record_params(t, &r);
 	mltrain_add_curve(&t->figures, &t->learned, ml_metric_names[t->metric]);
 	mltrain_add_figure(&t->figures, "iterations", 0, t->learned.iterations);

@@ -63,9 +63,8 @@ mltrain_end_phase(Training *t)
 
 /* ---------------------------------------------------------------- entry */
 
-/* Checks everything that can be checked before any data is read. */
-static void
-check_request(Training *t)
+void
+mltrain_check(Training *t, const char *command)
 {
 	const MlTrainRequest *r = t->request;
 	MlCatalogModel model;
@@ -73,13 +72,13 @@ check_request(Training *t)
 
 	mlreg_check_name(r->model);
 	if (!r->rehearsal)
-		PreventCommandIfReadOnly("mlops.train()");
-	PreventCommandIfParallelMode("mlops.train()");
+		PreventCommandIfReadOnly(command);
+	PreventCommandIfParallelMode(command);
 	if (!r->rehearsal && mlcat_model_by_name(r->model, &model))
 		mlreg_check_right(GetUserId(), r->model, &model, ML_TO_TRAIN);
 
 	t->learner = mltrain_learner(r->algorithm);
-	t->params = mltrain_parse_params(t->learner, r->params);
+	t->params = mltrain_parse_params(t->learner, "params", r->params);
 	metric = ml_metric_by_name(r->metric);
 	if (metric < 0)
 	{
@@ -101,6 +100,24 @@ check_request(Training *t)
 }
 
 void
+mltrain_read(Training *t, int n_threads, bool with_blas)
+{
+	mltrain_begin_phase(t, "plan");
+	mltrain_plan(t);
+	t->ctx = mlbase_engine_context(n_threads, mlops_guc_max_training_memory, with_blas);
+
+	mltrain_begin_phase(t, "ingest");
+	mltrain_ingest(t);
+	mltrain_end_phase(t);
+
+	mltrain_begin_phase(t, "split");
+	mlbase_check(t->ctx, ml_dataset_fingerprint(t->ctx, t->dataset, t->fingerprint));
+	mltrain_split(t);
+	mltrain_weigh(t);
+	mltrain_end_phase(t);
+}
+
+void
 mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 {
 	Training   *t = palloc0(sizeof(Training));
@@ -115,22 +132,8 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 	MemoryContextSwitchTo(context);
 	mlbase_progress_begin("train", request->model);	/* ends with the context */
 
-	check_request(t);
-	mltrain_begin_phase(t, "plan");
-	mltrain_plan(t);
-	t->ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory,
-								   t->learner->needs_blas);
-
-	mltrain_begin_phase(t, "ingest");
-	mltrain_ingest(t);
-	mltrain_end_phase(t);
-
-	mltrain_begin_phase(t, "split");
-	mlbase_check(t->ctx, ml_dataset_fingerprint(t->ctx, t->dataset, t->fingerprint));
-	mltrain_split(t);
-	mltrain_weigh(t);
-	mltrain_end_phase(t);
-
+	mltrain_check(t, "mlops.train()");
+	mltrain_read(t, mlbase_engine_threads(), t->learner->needs_blas);
 	mltrain_preprocess(t);
 	mltrain_fit(t);
 

@@ -58,9 +58,9 @@ typedef struct Training
 	float	   *fit_weight;		/* with class weights, NULL: all 1 */
 
 	/* results */
-	MlSignature *signature;
-	MlBinned   *binned_train;
-	MlBinned   *binned_validation;	/* NULL: no validation rows */
+	const MlSignature *signature;
+	const MlBinned *binned_train;
+	const MlBinned *binned_validation;	/* NULL: no validation rows */
 	MlLeftOut  *left_out;
 	size_t		n_left_out;
 	MlLearned	learned;
@@ -80,6 +80,15 @@ typedef struct Training
 extern void mltrain_begin_phase(Training *t, const char *phase);
 extern void mltrain_end_phase(Training *t);
 
+/*
+ * Checks everything that can be checked before any data is read; command is
+ * named where it cannot run (train.c).
+ */
+extern void mltrain_check(Training *t, const char *command);
+
+/* Plans, makes the engine's context, reads, splits and weighs (train.c). */
+extern void mltrain_read(Training *t, int n_threads, bool with_blas);
+
 /* Describes the source and gives every column its roles (plan.c). */
 extern void mltrain_plan(Training *t);
 
@@ -98,11 +107,23 @@ extern void mltrain_weigh(Training *t);
 /* The signature and the binned matrices, for the learner and params (fit.c). */
 extern void mltrain_preprocess(Training *t);
 
+/* The same for a number of bins: sets signature and binned matrices (fit.c). */
+extern void mltrain_make_view(Training *t, int max_bins);
+
+/* What the learner is given (fit.c). */
+extern MlTask mltrain_task(const Training *t);
+
 /* Learns (fit.c). */
 extern void mltrain_fit(Training *t);
 
+/* The metric on the validation rows, by the flat model (judge.c). */
+extern double mltrain_validation_metric(Training *t);
+
 /* Encodes the model, chooses the threshold, judges (judge.c). */
 extern void mltrain_judge(Training *t);
+
+/* Fills in what is known of the data set (record.c). */
+extern void mltrain_describe_data(const Training *t, MlRegistration *r);
 
 /* Records the run and registers the version (record.c). */
 extern void mltrain_record(Training *t, MlTrainResult *result);

@@ -170,6 +170,7 @@ typedef struct MlPruner
 	int			startup;		/* MEDIAN: others needed at a rung to decide */
 	bool		maximise;
 	uint64_t	seed;			/* HYPERBAND: which trial is in which bracket */
+	int			every;			/* rungs are multiples of it; at least 1 */
 	int			n_rungs;
 	int			rung[ML_MAX_RUNGS]; /* rising steps at which trials are compared */
 } MlPruner;

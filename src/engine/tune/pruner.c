@@ -38,11 +38,10 @@ ml_pruner_init(MlPruner *pruner, MlPrunerKind kind, int min_steps, int max_steps
 	pruner->startup = startup;
 	pruner->maximise = maximise;
 	pruner->seed = seed;
+	pruner->every = (max_steps + MEDIAN_RUNGS - 1) / MEDIAN_RUNGS;
 	if (kind == ML_PRUNER_MEDIAN)
 	{
-		int			apart = (max_steps + MEDIAN_RUNGS - 1) / MEDIAN_RUNGS;
-
-		for (int step = apart; step < max_steps; step += apart)
+		for (int step = pruner->every; step < max_steps; step += pruner->every)
 		{
 			if (step >= min_steps)
 				pruner->rung[pruner->n_rungs++] = step;
@@ -50,6 +49,7 @@ ml_pruner_init(MlPruner *pruner, MlPrunerKind kind, int min_steps, int max_steps
 	}
 	else if (kind != ML_PRUNER_NONE)
 	{
+		pruner->every = min_steps;
 		for (int64_t step = min_steps; step < max_steps && pruner->n_rungs < ML_MAX_RUNGS; step *= eta)
 			pruner->rung[pruner->n_rungs++] = (int) step;
 	}

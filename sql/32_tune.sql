@@ -1,0 +1,171 @@
+-- Tuning: studies and their trials.
+
+CREATE TABLE mlops_catalog.study (
+	study_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT study_pkey PRIMARY KEY,
+	identity text NOT NULL CONSTRAINT study_identity_key UNIQUE,
+	experiment_id bigint NOT NULL CONSTRAINT study_experiment_id_fkey REFERENCES mlops_catalog.experiment,
+	model text NOT NULL,
+	dataset_id bigint NOT NULL CONSTRAINT study_dataset_id_fkey REFERENCES mlops_catalog.dataset,
+	method text NOT NULL,
+	pruner text NOT NULL,
+	space jsonb NOT NULL,
+	metric text NOT NULL,
+	maximise boolean NOT NULL,
+	seed bigint NOT NULL,
+	target name NOT NULL,
+	tags jsonb NOT NULL,
+	owner regrole NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE mlops_catalog.study IS 'A search for parameters: what was searched, on what data, by which method';
+COMMENT ON COLUMN mlops_catalog.study.study_id IS 'Identity';
+COMMENT ON COLUMN mlops_catalog.study.identity IS 'SHA-256 of everything that decides its trials: the same call finds it again';
+COMMENT ON COLUMN mlops_catalog.study.experiment_id IS 'Experiment that its trials'' runs belong to';
+COMMENT ON COLUMN mlops_catalog.study.model IS 'Model it is for';
+COMMENT ON COLUMN mlops_catalog.study.dataset_id IS 'Data it read';
+COMMENT ON COLUMN mlops_catalog.study.method IS 'Sampler: grid, random, tpe or gp';
+COMMENT ON COLUMN mlops_catalog.study.pruner IS 'What stops poor trials early: none, median, asha or hyperband';
+COMMENT ON COLUMN mlops_catalog.study.space IS 'Search space';
+COMMENT ON COLUMN mlops_catalog.study.metric IS 'Metric on the validation rows that decides';
+COMMENT ON COLUMN mlops_catalog.study.maximise IS 'Is more of it better?';
+COMMENT ON COLUMN mlops_catalog.study.seed IS 'Seed of all random numbers';
+COMMENT ON COLUMN mlops_catalog.study.target IS 'Column that is learned';
+COMMENT ON COLUMN mlops_catalog.study.tags IS 'Free keys and values';
+COMMENT ON COLUMN mlops_catalog.study.owner IS 'Role that ran it';
+COMMENT ON COLUMN mlops_catalog.study.created_at IS 'When its first trial began';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.study', '');
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.study_study_id_seq', '');
+
+CREATE TABLE mlops_catalog.trial (
+	study_id bigint NOT NULL CONSTRAINT trial_study_id_fkey REFERENCES mlops_catalog.study ON DELETE CASCADE,
+	number int NOT NULL,
+	run_id bigint CONSTRAINT trial_run_id_fkey REFERENCES mlops_catalog.run ON DELETE SET NULL,
+	state text NOT NULL CONSTRAINT trial_state_check CHECK (state IN ('finished', 'pruned', 'failed')),
+	value float8,
+	steps int NOT NULL,
+	algorithm text NOT NULL,
+	params jsonb NOT NULL,
+	point float8[] NOT NULL,
+	rungs float8[] NOT NULL,
+	error text,
+	started_at timestamptz NOT NULL,
+	ended_at timestamptz NOT NULL,
+	CONSTRAINT trial_pkey PRIMARY KEY (study_id, number)
+);
+COMMENT ON TABLE mlops_catalog.trial IS 'Ended trials of studies';
+COMMENT ON COLUMN mlops_catalog.trial.study_id IS 'Study';
+COMMENT ON COLUMN mlops_catalog.trial.number IS 'Number in the study, from 0';
+COMMENT ON COLUMN mlops_catalog.trial.run_id IS 'Run that records its parameters, figures and curve';
+COMMENT ON COLUMN mlops_catalog.trial.state IS 'finished, pruned or failed';
+COMMENT ON COLUMN mlops_catalog.trial.value IS 'Metric on the validation rows; of a pruned trial where it was stopped';
+COMMENT ON COLUMN mlops_catalog.trial.steps IS 'Rounds or iterations it went';
+COMMENT ON COLUMN mlops_catalog.trial.algorithm IS 'Learner';
+COMMENT ON COLUMN mlops_catalog.trial.params IS 'Values of the parameters that are searched';
+COMMENT ON COLUMN mlops_catalog.trial.point IS 'The same as the sampler''s point; NULL where a parameter does not exist';
+COMMENT ON COLUMN mlops_catalog.trial.rungs IS 'What it reported to the pruner, by rung';
+COMMENT ON COLUMN mlops_catalog.trial.error IS 'Why it failed';
+COMMENT ON COLUMN mlops_catalog.trial.started_at IS 'When it began';
+COMMENT ON COLUMN mlops_catalog.trial.ended_at IS 'When it ended';
+CREATE INDEX trial_run_id_idx ON mlops_catalog.trial (run_id);
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.trial', '');
+
+CREATE FUNCTION mlops_catalog.open_study(caller regrole, details jsonb) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_study bigint;
+	found_experiment bigint;
+	new_dataset bigint;
+	d jsonb := details -> 'dataset';
+BEGIN
+	SELECT study_id INTO found_study FROM mlops_catalog.study WHERE identity = details ->> 'identity';
+	IF FOUND THEN
+		RETURN found_study;
+	END IF;
+	INSERT INTO mlops_catalog.experiment (name, owner) VALUES (details ->> 'experiment', caller)
+		ON CONFLICT (name) DO NOTHING;
+	SELECT experiment_id INTO found_experiment FROM mlops_catalog.experiment WHERE name = details ->> 'experiment';
+	INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, unlabelled, train_rows,
+			validation_rows, test_rows, time_column, time_from, time_to, time_zone, columns)
+		VALUES (d ->> 'source', d ->> 'query', d ->> 'content_hash', (d ->> 'rows')::bigint, (d ->> 'positives')::bigint,
+			(d ->> 'unlabelled')::bigint, (d ->> 'train_rows')::bigint, (d ->> 'validation_rows')::bigint,
+			(d ->> 'test_rows')::bigint, (d ->> 'time_column')::name,
+			timestamp '1970-01-01' + (d ->> 'time_from')::float8 * interval '1 second',
+			timestamp '1970-01-01' + (d ->> 'time_to')::float8 * interval '1 second',
+			d ->> 'time_zone', d -> 'columns')
+		RETURNING dataset_id INTO new_dataset;
+	INSERT INTO mlops_catalog.study (identity, experiment_id, model, dataset_id, method, pruner, space, metric, maximise,
+			seed, target, tags, owner)
+		VALUES (details ->> 'identity', found_experiment, details ->> 'model', new_dataset, details ->> 'method',
+			details ->> 'pruner', details -> 'space', details ->> 'metric', (details ->> 'maximise')::boolean,
+			(details ->> 'seed')::bigint, (details ->> 'target')::name, details -> 'tags', caller)
+		RETURNING study_id INTO found_study;
+	RETURN found_study;
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.record_trial(caller regrole, of_study bigint, details jsonb) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	s mlops_catalog.study;
+	new_run bigint;
+BEGIN
+	SELECT * INTO STRICT s FROM mlops_catalog.study WHERE study_id = of_study;
+	INSERT INTO mlops_catalog.run (experiment_id, model, algorithm, status, dataset_id, seed, target, tags,
+			library_version, owner, started_at, ended_at)
+		VALUES (s.experiment_id, s.model, details ->> 'algorithm',
+			CASE WHEN details ->> 'state' = 'failed' THEN 'failed' ELSE 'finished' END,
+			s.dataset_id, s.seed, s.target,
+			s.tags || jsonb_build_object('study', of_study, 'trial', (details ->> 'number')::int, 'state', details ->> 'state'),
+			details ->> 'library_version', caller, (details ->> 'started_at')::timestamptz, clock_timestamp())
+		RETURNING run_id INTO new_run;
+	INSERT INTO mlops_catalog.run_param (run_id, name, value)
+		SELECT new_run, key, value FROM jsonb_each_text(details -> 'all_params');
+	INSERT INTO mlops_catalog.run_metric (run_id, name, step, value)
+		SELECT new_run, f ->> 0, (f ->> 1)::int, (f ->> 2)::float8 FROM jsonb_array_elements(details -> 'figures') AS f;
+	INSERT INTO mlops_catalog.trial (study_id, number, run_id, state, value, steps, algorithm, params, point, rungs, error,
+			started_at, ended_at)
+		VALUES (of_study, (details ->> 'number')::int, new_run, details ->> 'state', (details ->> 'value')::float8,
+			(details ->> 'steps')::int, details ->> 'algorithm', details -> 'params',
+			ARRAY(SELECT value::float8 FROM jsonb_array_elements_text(details -> 'point') WITH ORDINALITY AS p (value, i) ORDER BY i),
+			ARRAY(SELECT value::float8 FROM jsonb_array_elements_text(details -> 'rungs') WITH ORDINALITY AS p (value, i) ORDER BY i),
+			details ->> 'error', (details ->> 'started_at')::timestamptz, clock_timestamp());
+	RETURN new_run;
+END
+$$;
+
+CREATE FUNCTION mlops.tune(
+	INOUT model text,
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	target name DEFAULT NULL,
+	algorithm text DEFAULT 'gradient_boosting',
+	space jsonb DEFAULT NULL,
+	method text DEFAULT 'tpe',
+	trials int DEFAULT 30,
+	max_seconds int DEFAULT NULL,
+	parallel int DEFAULT NULL,
+	patience int DEFAULT NULL,
+	pruner text DEFAULT 'none',
+	features name[] DEFAULT NULL,
+	exclude name[] DEFAULT NULL,
+	key name DEFAULT NULL,
+	time_column name DEFAULT NULL,
+	weight name DEFAULT NULL,
+	positive text DEFAULT NULL,
+	params jsonb DEFAULT '{}',
+	preprocess jsonb DEFAULT '{}',
+	split jsonb DEFAULT '{}',
+	metric text DEFAULT 'pr_auc',
+	threshold jsonb DEFAULT '{"max": "f1"}',
+	experiment text DEFAULT NULL,
+	tags jsonb DEFAULT '{}',
+	seed bigint DEFAULT 42,
+	OUT version int,
+	OUT run_id bigint,
+	OUT metrics jsonb)
+	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000000
+	AS 'MODULE_PATHNAME', 'mlops_tune';
+COMMENT ON FUNCTION mlops.tune(text, regclass, text, name, text, jsonb, text, int, int, int, int, text, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
+	'Searches for the parameters that do best on the validation rows, each trial a run of its own, then trains with them and registers the version; nothing is deployed';
