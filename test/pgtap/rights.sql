@@ -1,7 +1,7 @@
 -- Privileges on models: what each allows, who may give them, and that taking
 -- one away is noticed by call sites that have the model cached.
 \ir setup.psql
-SELECT plan(44);
+SELECT plan(45);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_score;
 CREATE ROLE regress_mlops_train;
@@ -40,6 +40,32 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('train', $$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}')$$),
 	('deploy', $$SELECT mlops.deploy('fraud', 1)$$),
 	('deploy', $$SELECT mlops.rollback('fraud', 2)$$),
+	('deploy', $$SELECT mlops.deploy('fraud', 2, 'canary', 10, key => 'id')$$),
+	('deploy', $$SELECT mlops.promote('fraud')$$),
+	('deploy', $$SELECT mlops.deploy('fraud', 1, 'shadow')$$),
+	('deploy', $$SELECT mlops.abort('fraud', variant => 'shadow_1')$$),
+	('deploy', $$SELECT mlops.set_alias('fraud', 'champion', 1)$$),
+	('score', $$SELECT mlops.score('fraud@tested', t) FROM tx t WHERE id = 1$$),
+	('score', $$SELECT mlops.decide('fraud', t) FROM tx t WHERE id = 1$$),
+	('deploy', $$SELECT mlops.drop_alias('fraud', 'champion')$$),
+	('deploy', $$SELECT mlops.set_stage('fraud', 1, CASE (SELECT stage FROM mlops.versions WHERE model = 'fraud' AND version = 1) WHEN 'none' THEN 'staging' ELSE 'none' END)$$),
+	('deploy', $$SELECT mlops.approve('fraud', 1)$$),
+	('train', $$SELECT mlops.end_run(mlops.start_run('own', model => 'fraud'))$$),
+	('train', $$SELECT mlops.reproduce('fraud', 1)$$),
+	('train', $$SELECT mlops.import_model(data, 'fraud') FROM exported$$),
+	('manage', $$SELECT mlops.export_model('fraud', 1)$$),
+	('manage', $$SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 0}}')$$),
+	('manage', $$SELECT mlops.describe('fraud', 'x')$$),
+	('manage', $$SELECT mlops.set_model_tag('fraud', 'a', 'b')$$),
+	('manage', $$SELECT mlops.drop_version('fraud', (mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}')).version)$$),
+	('manage', $$SELECT mlops.apply('{"models": {"fraud": {"tags": {"c": "d"}}}}')$$),
+	('inspect', $$SELECT mlops.check_gate('fraud', 1)$$),
+	('inspect', $$SELECT mlops.model_card('fraud', 1)$$),
+	('inspect', $$SELECT mlops.compare('fraud')$$),
+	('inspect', $$SELECT mlops.export_spec('fraud')$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.search_runs('model = ''fraud''')$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.feature_statistics WHERE model = 'fraud'$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.audit_log WHERE model = 'fraud'$$),
 	('manage', $$SELECT mlops.grant('fraud', 'regress_mlops_nobody', 'score')$$),
 	('manage', $$SELECT mlops.revoke('fraud', 'regress_mlops_nobody', 'score')$$),
 	('inspect', $$SELECT * FROM mlops_catalog.feature_importance('fraud', 1)$$),
@@ -50,11 +76,18 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('inspect', $$SELECT 1 / count(*) FROM mlops.deployments WHERE model = 'fraud'$$),
 	('inspect', $$SELECT 1 / count(*) FROM mlops.experiments WHERE experiment = 'fraud'$$),
 	('owner', $$SELECT mlops.set_owner('fraud', 'regress_mlops_nobody')$$)) AS f(a, s);
+CREATE TABLE exported AS SELECT mlops.export_model('fraud', 1) AS data;
+GRANT ALL ON exported TO PUBLIC;
+SELECT lives_ok($$SELECT mlops.set_alias('fraud', 'tested', 1)$$, 'an alias');
+RESET ROLE;
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
+SET LOCAL ROLE regress_mlops_owner;
 CREATE FUNCTION outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE statement;
 	RETURN 'done';
-EXCEPTION WHEN insufficient_privilege OR division_by_zero THEN
+EXCEPTION WHEN insufficient_privilege OR division_by_zero THEN	-- the latter: a view shows nothing
 	RETURN 'refused';
 END $$;
 CREATE FUNCTION check_privilege(p text) RETURNS SETOF text LANGUAGE plpgsql AS $$

@@ -65,6 +65,7 @@ SELECT name, rows, content_hash, intact FROM mlops.snapshots s, LATERAL mlops.ve
 SELECT seq, event, hash FROM mlops.audit_log ORDER BY seq;
 SELECT intact, entries, last_hash FROM mlops.verify_audit();
 SELECT * FROM mlops.gates;
+SELECT prediction_id, score, version FROM mlops.predictions ORDER BY 1;
 SELECT run_id, name, value FROM mlops.run_params ORDER BY 1, 2;
 SELECT * FROM mlops.check_catalog();
 SQL
@@ -102,6 +103,8 @@ SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 0.01}}');
 SELECT mlops.deploy('fraud', 1, note => 'first');
 SELECT mlops.set_alias('fraud', 'champion', 2);
 SELECT mlops.set_stage('fraud', 2, 'staging');
+SELECT mlops.maintain();
+SELECT mlops.decide('fraud', t) FROM tx t WHERE id <= 20;
 SELECT mlops.grant('fraud', 'app', 'score'), mlops.grant('fraud', 'gone', 'score');
 SQL
 query -c "DROP ROLE gone"

@@ -1,0 +1,176 @@
+-- What an auditor asks for: the card of a version, and why a decision was made.
+
+CREATE FUNCTION mlops_catalog.cell(value text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(replace(regexp_replace(value, '\s+', ' ', 'g'), '|', '\|'), '') $$;
+COMMENT ON FUNCTION mlops_catalog.cell(text) IS 'Text for a cell of a Markdown table';
+
+CREATE FUNCTION mlops_catalog.figure(value float8) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN value IS NULL THEN '' WHEN value IN ('NaN', 'Infinity', '-Infinity') THEN value::text
+	ELSE trim_scale(round(value::numeric, greatest(0, 4 - CASE WHEN value = 0 THEN 0 ELSE floor(log(abs(value::numeric)))::int END)))::text END $$;
+COMMENT ON FUNCTION mlops_catalog.figure(float8) IS 'A figure with five significant digits';
+
+CREATE FUNCTION mlops.model_card(model text, version int DEFAULT NULL, by name[] DEFAULT NULL) RETURNS text
+	LANGUAGE c STABLE PARALLEL UNSAFE COST 100000 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.model_card(text, int, name[]) IS
+	'Markdown about a version (the one deployed if not given): purpose, limits, data, metrics, also by segment of the columns in by, threshold, importance, parameters, checks, approvals, lineage, history';
+CREATE FUNCTION mlops_catalog.model_card(caller regrole, model text, version int, by name[]) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	nr int := coalesce($3, (SELECT m.deployed_version FROM mlops.models AS m WHERE m.model = $2));
+	m record;
+	v record;
+	r record;
+	d record;
+	window_query text;
+	part text;
+	column_name name;
+	card text;
+BEGIN
+	PERFORM mlops_catalog.require(caller, $2, 'inspect');
+	IF nr IS NULL THEN
+		RAISE EXCEPTION 'no version of model "%" is deployed', $2
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Say which version the card is to be about.';
+	END IF;
+	window_query := mlops_catalog.test_window(mlops_catalog.version_named(caller, $2, nr));
+	SELECT * INTO m FROM mlops.models AS x WHERE x.model = $2;
+	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = $2 AND x.version = nr;
+	SELECT t.*, e.name AS experiment INTO r FROM mlops_catalog.run AS t JOIN mlops_catalog.experiment AS e USING (experiment_id) WHERE t.run_id = v.run_id;
+	SELECT t.* INTO d FROM mlops_catalog.dataset AS t WHERE t.dataset_id = r.dataset_id;
+
+	card := format(E'# Model card: %s, version %s\n\n', $2, nr)
+		|| E'| | |\n|---|---|\n'
+		|| (SELECT string_agg(format(E'| %s | %s |\n', i.name, mlops_catalog.cell(i.value)), '' ORDER BY i.place)
+			FROM (VALUES (1, 'algorithm', v.algorithm), (2, 'predicts', format('%s%s', v.target, ' = ' || v.positive)), (3, 'stage', v.stage),
+				(4, 'aliases', array_to_string(v.aliases, ', ')), (5, 'answers as', v.deployed_as), (6, 'owner', mlops_catalog.role_text(m.owner)),
+				(7, 'trained by', mlops_catalog.role_text(v.owner)), (8, 'registered', to_char(v.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"')),
+				(9, 'SHA-256', v.sha256), (10, 'tags', nullif(v.tags, '{}')::text)) AS i(place, name, value) WHERE i.value <> '')
+		|| format(E'\n## Purpose\n\n%s\n', coalesce(m.description, 'Not described.'))
+		|| coalesce(E'\n' || v.description || E'\n', '')
+		|| format(E'\n## Limits\n\n%s\n', coalesce(m.limits, 'Not described.'));
+
+	card := card || E'\n## Data\n\n' || CASE WHEN d.dataset_id IS NULL THEN format(E'%s.\n', coalesce(r.note, 'Not recorded')) ELSE
+		E'| | |\n|---|---|\n' || (SELECT string_agg(format(E'| %s | %s |\n', i.name, mlops_catalog.cell(i.value)), '' ORDER BY i.place)
+			FROM (VALUES (1, 'source', coalesce(d.source, d.query)),
+				(2, 'tables', (SELECT string_agg(format('%s (%s)', t ->> 'table', t ->> 'kind'), ', ') FROM jsonb_array_elements(d.tables) AS t)),
+				(3, 'rows', format('%s, of which %s positive (%s %%)', d.rows, d.positives, mlops_catalog.figure(100.0 * d.positives / nullif(d.rows - d.unlabelled, 0)))),
+				(4, 'unlabelled rows, left out', nullif(d.unlabelled, 0)::text),
+				(5, 'training, validation, test', format('%s, %s, %s', d.train_rows, d.validation_rows, d.test_rows)),
+				(6, 'time', format('%s to %s (%s)', d.time_from, d.time_to, d.time_zone)),
+				(7, 'content hash', d.content_hash)) AS i(place, name, value)
+			WHERE i.value IS NOT NULL AND NOT (i.place = 6 AND d.time_from IS NULL)) END;
+
+	card := card || format(E'\n## Metrics\n\nOn %s %s rows%s.\n\n| metric | value |\n|---|---|\n', v.metrics ->> 'rows', v.metrics ->> 'judged_on',
+			CASE WHEN r.request IS NULL THEN ', as the file it was imported from says' ELSE '' END)
+		|| (SELECT string_agg(format(E'| %s | %s |\n', k.name, mlops_catalog.figure((v.metrics ->> k.name)::float8)), '' ORDER BY k.place)
+			FROM unnest(mlops_catalog.gate_metrics()) WITH ORDINALITY AS k(name, place) WHERE v.metrics ->> k.name IS NOT NULL);
+	FOREACH column_name IN ARRAY coalesce($4, '{}') LOOP
+		IF window_query IS NULL THEN
+			RAISE EXCEPTION 'version % of model "%" cannot be judged by segment', nr, $2
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					DETAIL = 'Its test rows were drawn at random, without a time or fold column.';
+		END IF;
+		SELECT string_agg(format(E'| %s | %s | %s | %s | %s | %s | %s | %s |\n', mlops_catalog.cell(e.segment), e.figures ->> 'rows', e.figures ->> 'positives',
+				mlops_catalog.figure((e.figures ->> 'pr_auc')::float8), mlops_catalog.figure((e.figures ->> 'precision')::float8),
+				mlops_catalog.figure((e.figures ->> 'recall')::float8), mlops_catalog.figure((e.figures ->> 'false_positive_rate')::float8),
+				mlops_catalog.figure((e.figures ->> 'alert_rate')::float8)), '' ORDER BY (e.figures ->> 'rows')::bigint DESC, e.segment)
+			INTO part FROM mlops_catalog.evaluate_on(v.owner, format('%s/%s', $2, nr), window_query, d.search_path, column_name) AS e WHERE e.segment IS NOT NULL;
+		card := card || format(E'\n### By %s\n\n| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
+			mlops_catalog.cell(column_name), mlops_catalog.cell(column_name), part);
+	END LOOP;
+
+	card := card || format(E'\n## Threshold\n\nScores of %s and more are flagged%s.%s\n', v.threshold,
+		coalesce(', chosen by `' || (r.request ->> 'threshold') || '`', ''),
+		coalesce(E' As deployed: ' || (SELECT string_agg(format('%s (%s)', p.threshold, p.variant), ', ' ORDER BY p.variant)
+			FROM mlops.deployments AS p WHERE p.model = $2 AND p.version = nr) || '.', ''));
+
+	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(f.feature), mlops_catalog.figure(100 * f.share), f.splits), '' ORDER BY f.gain DESC, f.feature)
+		INTO part FROM (SELECT i.*, i.gain / nullif(sum(i.gain) OVER (), 0) AS share FROM mlops_catalog.feature_importance($2, nr) AS i ORDER BY i.gain DESC, i.feature LIMIT 20) AS f;
+	card := card || coalesce(E'\n## Importance\n\n| feature | share of gain, % | splits |\n|---|---|---|\n' || part, '');
+	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(concat_ws(' = ', c.feature, c.level)), mlops_catalog.figure(c.coefficient),
+			mlops_catalog.figure(c.standard_error), mlops_catalog.figure(c.p_value)), '' ORDER BY c.term)
+		INTO part FROM mlops_catalog.coefficients($2, nr) AS c WHERE c.term <= 40;
+	card := card || coalesce(E'\n## Coefficients\n\nOf standardised values.\n\n| term | coefficient | standard error | p |\n|---|---|---|---|\n' || part, '');
+
+	SELECT string_agg(format(E'| %s | %s | %s | %s | %s |\n', mlops_catalog.cell(b.feature), b.kind, mlops_catalog.figure(100.0 * b.missing / nullif(b.rows, 0)),
+			mlops_catalog.figure(b.mean), mlops_catalog.figure(b.std)), '' ORDER BY b.feature)
+		INTO part FROM mlops_catalog.baseline($2, nr) AS b;
+	card := card || coalesce(E'\n## Features\n\n| feature | kind | missing, % | mean | deviation |\n|---|---|---|---|---|\n' || part, '');
+
+	SELECT string_agg(format(E'| %s | %s |\n', mlops_catalog.cell(p.name), mlops_catalog.cell(p.value)), '' ORDER BY p.name)
+		INTO part FROM mlops_catalog.run_param AS p WHERE p.run_id = v.run_id;
+	card := card || coalesce(E'\n## Parameters\n\n| parameter | value |\n|---|---|\n' || part, '');
+
+	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(c.condition), mlops_catalog.cell(c.required), mlops_catalog.figure(c.figure),
+			CASE WHEN c.passed THEN 'passed' ELSE 'not passed' END), '' ORDER BY c.condition)
+		INTO part FROM (SELECT DISTINCT ON (g.condition, g.required) g.* FROM mlops.gate_checks AS g WHERE g.model = $2 AND g.version = nr
+			ORDER BY g.condition, g.required, g.gate_check_id DESC) AS c;
+	card := card || E'\n## Checks\n\n' || coalesce(E'| condition | required | found | verdict |\n|---|---|---|---|\n' || part, E'None was made.\n');
+	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(a.role), to_char(a.approved_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+			mlops_catalog.cell(a.note)), '' ORDER BY a.approved_at)
+		INTO part FROM mlops.approvals AS a WHERE a.model = $2 AND a.version = nr;
+	card := card || coalesce(E'\n## Approvals\n\n| who | when | note |\n|---|---|---|\n' || part, '');
+
+	card := card || format(E'\n## Lineage\n\nRun %s of experiment %s, mlops %s%s.%s\n', v.run_id, r.experiment, r.library_version, coalesce(', seed ' || r.seed, ''),
+		CASE WHEN r.request IS NULL THEN '' ELSE format(E' `SELECT * FROM mlops.reproduce(%L, %s)` repeats it.', $2, nr) END);
+	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', to_char(a.logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), a.event, mlops_catalog.cell(a.role),
+			mlops_catalog.cell(concat_ws(' ', a.detail ->> 'alias', a.detail ->> 'to', a.detail ->> 'strategy', a.detail ->> 'note'))), '' ORDER BY a.seq)
+		INTO part FROM mlops_catalog.audit_log AS a WHERE a.model = $2 AND a.version = nr AND a.logged_at >= r.started_at;
+	RETURN card || coalesce(E'\n## History\n\n| when | what | who | |\n|---|---|---|---|\n' || part, '');
+END
+$$;
+
+CREATE FUNCTION mlops.why(prediction_id uuid) RETURNS jsonb
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	p record;
+	v record;
+	again float8;
+BEGIN
+	SELECT * INTO p FROM mlops.predictions AS x WHERE x.prediction_id = $1 AND x.created_at = mlops.prediction_time($1) AND NOT x.shadow;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'decision % is not logged', $1
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.predictions lists the decisions there are; mlops.retention says how long they are kept.';
+	END IF;
+	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = p.model AND x.version = p.version;
+	IF p.features IS NOT NULL AND v.version IS NOT NULL THEN
+		BEGIN
+			again := mlops.score(format('%s/%s', p.model, p.version), p.features);
+		EXCEPTION WHEN insufficient_privilege THEN
+			again := NULL;
+		END;
+	END IF;
+	RETURN jsonb_build_object(
+		'decision', jsonb_build_object('prediction_id', p.prediction_id, 'made_at', p.created_at, 'key', p.key, 'score', p.score,
+			'threshold', p.threshold, 'flagged', p.flagged, 'latency', p.latency),
+		'model', p.model, 'version', p.version, 'variant', p.variant,
+		'features', p.features,
+		'score_again', again,
+		'beside', (SELECT jsonb_agg(jsonb_build_object('variant', s.variant, 'version', s.version, 'score', s.score, 'flagged', s.flagged) ORDER BY s.variant)
+			FROM mlops.predictions AS s WHERE s.prediction_id = $1 AND s.created_at = p.created_at AND s.shadow),
+		'route', (SELECT to_jsonb(h) - 'model' FROM mlops.deployment_history AS h WHERE h.model = p.model AND h.deployment_id = p.deployment_id),
+		'training', (SELECT jsonb_build_object('run_id', r.run_id, 'algorithm', r.algorithm, 'by', r.owner::text, 'at', r.ended_at, 'seed', r.seed,
+				'library_version', r.library_version, 'sha256', v.sha256, 'metrics', v.metrics)
+			FROM mlops.runs AS r WHERE r.run_id = v.run_id),
+		'dataset', (SELECT to_jsonb(d) - 'columns' FROM mlops.datasets AS d JOIN mlops.runs AS r USING (dataset_id) WHERE r.run_id = v.run_id),
+		'approvals', (SELECT coalesce(jsonb_agg(jsonb_build_object('role', a.role, 'note', a.note, 'at', a.approved_at) ORDER BY a.approved_at), '[]')
+			FROM mlops.approvals AS a WHERE a.model = p.model AND a.version = p.version AND a.approved_at <= p.created_at),
+		'checks', (SELECT coalesce(jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'figure', c.figure, 'passed', c.passed,
+				'at', c.checked_at) ORDER BY c.gate_check_id), '[]')
+			FROM mlops.gate_checks AS c WHERE c.model = p.model AND c.version = p.version AND c.checked_at <= p.created_at AND c.purpose <> 'check'),
+		'history', (SELECT coalesce(jsonb_agg(jsonb_build_object('seq', a.seq, 'event', a.event, 'role', a.role, 'at', a.logged_at) ORDER BY a.seq), '[]')
+			FROM mlops.audit_log AS a WHERE a.model = p.model AND a.version = p.version AND a.logged_at <= p.created_at
+				AND a.logged_at >= (SELECT r.started_at FROM mlops.runs AS r WHERE r.run_id = v.run_id)));
+END
+$$;
+COMMENT ON FUNCTION mlops.why(uuid) IS
+	'Everything about a logged decision: version, threshold, route, features as logged and their score again, what shadows said, run, data set, approvals, checks and history until then';
