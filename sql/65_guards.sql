@@ -27,20 +27,21 @@ CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, s
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH figures AS (
-		SELECT p.variant, p.version, count(*) AS decisions,
-			percentile_cont(0.95) WITHIN GROUP (ORDER BY p.latency) AS latency_p95,
+		SELECT p.variant, p.version, percentile_cont(0.95) WITHIN GROUP (ORDER BY p.latency) AS latency_p95,
 			avg(p.flagged::int)::float8 AS alert_rate
 		FROM mlops_catalog.prediction AS p
 		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL
 		GROUP BY p.variant, p.version),
+	counted AS (
+		SELECT p.variant, p.version, least(floor(p.score * 64)::int, 63) AS bin, count(*) AS n
+		FROM mlops_catalog.prediction AS p
+		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL
+		GROUP BY p.variant, p.version, bin),
 	bins AS (
-		SELECT b.variant, b.version, array_agg(b.n ORDER BY b.bin) AS n FROM (
-			SELECT f.variant, f.version, i AS bin, count(p.score) AS n
-			FROM figures AS f CROSS JOIN generate_series(0, 63) AS i
-			LEFT JOIN mlops_catalog.prediction AS p ON p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow
-				AND p.variant = f.variant AND p.version = f.version AND least(floor(p.score * 64)::int, 63) = i
-			GROUP BY f.variant, f.version, i) AS b
-		GROUP BY b.variant, b.version)
+		SELECT f.variant, f.version, array_agg(coalesce(c.n, 0) ORDER BY i) AS n
+		FROM figures AS f CROSS JOIN generate_series(0, 63) AS i
+		LEFT JOIN counted AS c ON c.variant = f.variant AND c.version = f.version AND c.bin = i
+		GROUP BY f.variant, f.version)
 	SELECT c.variant, c.version, c.decisions, c.trials, f.latency_p95,
 		mlops_catalog.histogram_psi(mlops_catalog.score_baseline(m.name, c.version), b.n),
 		f.alert_rate, c.successes::float8 / nullif(c.trials, 0)
@@ -237,7 +238,7 @@ BEGIN
 		END LOOP;
 		RETURN;
 	END IF;
-	id := mlops_catalog.lock_for_release(caller, model_name);
+	id := mlops_catalog.require(caller, model_name, 'deploy');
 	SELECT r.* INTO e FROM mlops_catalog.release AS r WHERE r.model_id = id;
 	IF NOT FOUND THEN
 		RETURN;
@@ -246,6 +247,8 @@ BEGIN
 	ramp_step := d.ramp -> (e.step - 1);
 	guard := coalesce(ramp_step -> 'guard', d.guard);
 
+	-- reading decisions may take a while: nobody who wants to roll back has to
+	-- wait for it, so the lock comes afterwards
 	FOR c IN SELECT * FROM mlops_catalog.evaluate_guard(caller, model_name, id, e.step_started_at, guard, e.strategy = 'direct') LOOP
 		model := c.model;
 		variant := c.variant;
@@ -261,6 +264,12 @@ BEGIN
 				format('%s is %s, must be %s', c.figure, round(c.value::numeric, 6), c.required));
 		END IF;
 	END LOOP;
+	PERFORM mlops_catalog.lock_for_release(caller, model_name);
+	PERFORM FROM mlops_catalog.release AS r WHERE r.model_id = id AND r.deployment_id = e.deployment_id
+		AND r.step_started_at = e.step_started_at AND r.paused = e.paused;
+	IF NOT FOUND THEN	-- somebody changed it meanwhile
+		RETURN;
+	END IF;
 
 	model := model_name;
 	figure := NULL;
