@@ -1,7 +1,7 @@
 -- Privileges on models: what each allows, who may give them, and that taking
 -- one away is noticed by call sites that have the model cached.
 \ir setup.psql
-SELECT plan(45);
+SELECT plan(46);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_score;
 CREATE ROLE regress_mlops_train;
