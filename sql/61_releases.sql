@@ -587,6 +587,12 @@ BEGIN
 				USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Deploy one directly first.';
 		END IF;
 		IF strategy IN ('shadow', 'segment') THEN
+			PERFORM FROM mlops_catalog.deployment_route AS r
+				WHERE r.model_id = model AND r.kind = 'share' AND r.variant <> 'primary' AND r.key <> key;
+			IF FOUND THEN
+				RAISE EXCEPTION 'the release of model "%" that is under way has another key', model_name
+					USING ERRCODE = 'invalid_parameter_value', HINT = 'A model has one key at a time; leave it out here.';
+			END IF;
 			SELECT count(*) + 1 INTO place FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.kind = strategy;
 			made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, version_number,
 					strategy <> 'shadow'), 'deploy', strategy, threshold, note, key);

@@ -20,7 +20,7 @@ CREATE TABLE mlops_catalog.prediction (
 	features jsonb
 ) PARTITION BY RANGE (created_at);
 COMMENT ON TABLE mlops_catalog.prediction IS 'Decisions and what shadows would have decided';
-COMMENT ON COLUMN mlops_catalog.prediction.prediction_id IS 'Identity; holds created_at, see mlops.prediction_time';
+COMMENT ON COLUMN mlops_catalog.prediction.prediction_id IS 'Identity of the decision, which its shadows share; holds created_at, see mlops.prediction_time';
 COMMENT ON COLUMN mlops_catalog.prediction.created_at IS 'When it was made';
 COMMENT ON COLUMN mlops_catalog.prediction.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.prediction.deployment_id IS 'Deployment that put the variant there, NULL for a version asked for by number';
@@ -56,7 +56,7 @@ FROM mlops_catalog.prediction p
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.predictions IS 'Logged decisions of models you may use, and what their shadows would have decided';
-COMMENT ON COLUMN mlops.predictions.prediction_id IS 'Identity; holds created_at, see mlops.prediction_time';
+COMMENT ON COLUMN mlops.predictions.prediction_id IS 'Identity of the decision, which its shadows share; holds created_at, see mlops.prediction_time';
 COMMENT ON COLUMN mlops.predictions.model IS 'Model';
 COMMENT ON COLUMN mlops.predictions.version IS 'Version that scored';
 COMMENT ON COLUMN mlops.predictions.variant IS 'Variant that scored, NULL for a version asked for by number';

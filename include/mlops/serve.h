@@ -139,7 +139,7 @@ extern text *mlserve_row_key(MlScorer *scorer, Oid type, Datum features);
 /* A row of mlops_catalog.prediction. */
 typedef struct MlPrediction
 {
-	pg_uuid_t	id;				/* set by mlserve_log_prediction */
+	pg_uuid_t	id;				/* set by mlserve_log_prediction; a shadow's: its decision's */
 	TimestampTz created_at;
 	int64		model_id;
 	int64		deployment_id;	/* 0: a version asked for by number */
@@ -162,7 +162,7 @@ typedef struct MlLogSite
 } MlLogSite;
 
 /*
- * Gives the row its identity and logs it in the current (sub)transaction: it is
+ * Gives the row its identity (unless it is a shadow) and logs it in the current (sub)transaction: it is
  * seen and survives as a row inserted now would be.  Allocated values are
  * copied if need be.
  */

@@ -326,7 +326,8 @@ mlserve_log_prediction(MlPrediction *row, MlLogSite *site)
 	SubTransactionId subid = GetCurrentSubTransactionId();
 	bool		again = site->command == command && site->subid == subid;
 
-	make_prediction_id(row->created_at, &row->id);
+	if (!row->shadow)
+		make_prediction_id(row->created_at, &row->id);
 	site->command = command;
 	site->subid = subid;
 	if (n_waiting > 0 && (waiting_command != command || waiting_subid != subid))

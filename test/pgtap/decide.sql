@@ -1,7 +1,7 @@
 -- Decisions: answered by the route, logged as rows that live and die with their
 -- transaction and are seen like any row inserted by the statement.
 \ir setup.psql
-SELECT plan(44);
+SELECT plan(45);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT throws_ok($$SELECT mlops.decide('fraud', t) FROM tx t$$, '55000', 'no version of model "fraud" is deployed', 'nothing deployed');
@@ -48,6 +48,7 @@ SELECT is((SELECT array_agg(DISTINCT version) FROM shaded), '{1}', 'a shadow is 
 TRUNCATE mlops_catalog.prediction;
 SELECT count(mlops.decide('fraud', t)) FROM tx t WHERE id <= 100 \g /dev/null
 SELECT is((SELECT array_agg((variant, version, shadow, n)::text ORDER BY variant) FROM (SELECT variant, version, shadow, count(*) AS n FROM mlops.predictions GROUP BY 1, 2, 3) c), '{"(primary,1,f,100)","(shadow_2,2,t,100)"}', 'but logged');
+SELECT is((SELECT count(*) FROM mlops.predictions a JOIN mlops.predictions s USING (prediction_id) WHERE NOT a.shadow AND s.shadow AND a.key = s.key), 100::bigint, 'under the identity of its decision');
 SELECT is((SELECT count(*) FROM mlops.predictions l JOIN tx t ON t.id::text = l.key WHERE l.score <> mlops.score('fraud/' || l.version, t)), 0::bigint, 'with its own score');
 SELECT mlops.abort('fraud', variant => 'shadow_2') \g /dev/null
 

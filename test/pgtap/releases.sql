@@ -1,7 +1,7 @@
 -- Releases: each strategy moves the traffic it says, and can be promoted,
 -- paused, aborted and rolled back; the history tells all of it.
 \ir setup.psql
-SELECT plan(75);
+SELECT plan(80);
 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', algorithm => 'logistic_regression') \g /dev/null
@@ -128,6 +128,21 @@ SELECT mlops.deploy('fraud', 2, 'shadow') \g /dev/null
 SELECT results_eq($$SELECT * FROM state()$$, $$VALUES ('shadow_2 2 shadow 0'), ('primary 1 share 100 id')$$, 'a shadow stands beside');
 SELECT results_eq($$SELECT version, n FROM answers()$$, $$VALUES (1, 5000::bigint)$$, 'and never answers');
 SELECT is((SELECT version FROM mlops.promote('fraud', variant => 'shadow_2')), 2, 'until it is promoted');
+
+SELECT mlops.deploy('fraud', 1) \g /dev/null
+SELECT mlops.deploy('fraud', 2, 'canary', percent => 10, key => 'id') \g /dev/null
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 3, 'shadow', key => 'country')$$, '22023', 'the release of model "fraud" that is under way has another key', 'a shadow does not change the key of a canary');
+SELECT lives_ok($$SELECT mlops.deploy('fraud', 3, 'shadow')$$, 'but stands beside it');
+SELECT is((SELECT count(*) FROM tx t JOIN seen s USING (id) WHERE (mlops.predict('fraud', t)).variant <> s.variant), 0::bigint, 'and keys see what they saw');
+CREATE TABLE live (LIKE tx, score float8, flagged boolean);
+CREATE TRIGGER score BEFORE INSERT ON live FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score', 'flagged');
+INSERT INTO live SELECT * FROM tx;
+SELECT is((SELECT count(*) FROM live l JOIN tx t USING (id), LATERAL mlops.predict('fraud', t) p WHERE l.score <> p.score OR l.flagged <> p.flagged), 0::bigint, 'a trigger follows the route');
+SET LOCAL force_parallel_mode = on;
+SELECT is((SELECT md5(string_agg((mlops.predict('fraud', t)).variant, ',' ORDER BY id)) FROM tx t), (SELECT md5(string_agg(variant, ',' ORDER BY id)) FROM seen), 'and so does a parallel worker');
+RESET force_parallel_mode;
+SELECT mlops.abort('fraud') \g /dev/null
+SELECT mlops.abort('fraud', variant => 'shadow_3') \g /dev/null
 
 -- ---- history
 SELECT results_eq($$SELECT action, version, strategy FROM mlops.deployment_history WHERE model = 'fraud' ORDER BY deployment_id LIMIT 8$$,
