@@ -69,6 +69,29 @@ COMMENT ON COLUMN mlops_catalog.trial.ended_at IS 'When it ended';
 CREATE INDEX trial_run_id_idx ON mlops_catalog.trial (run_id);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.trial', '');
 
+CREATE FUNCTION mlops_catalog.insert_dataset(caller regrole, d jsonb) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	new_dataset bigint;
+BEGIN
+	INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, unlabelled, train_rows,
+			validation_rows, test_rows, time_column, time_from, time_to, time_zone, columns, test_from, test_to,
+			search_path, tables)
+		VALUES (d ->> 'source', d ->> 'query', d ->> 'content_hash', (d ->> 'rows')::bigint, (d ->> 'positives')::bigint,
+			(d ->> 'unlabelled')::bigint, (d ->> 'train_rows')::bigint, (d ->> 'validation_rows')::bigint,
+			(d ->> 'test_rows')::bigint, (d ->> 'time_column')::name,
+			timestamp '1970-01-01' + (d ->> 'time_from')::float8 * interval '1 second',
+			timestamp '1970-01-01' + (d ->> 'time_to')::float8 * interval '1 second',
+			d ->> 'time_zone', d -> 'columns', (d ->> 'test_from')::float8, (d ->> 'test_to')::float8,
+			d ->> 'search_path',
+			mlops_catalog.describe_tables(ARRAY(SELECT value::oid FROM jsonb_array_elements_text(d -> 'relations'))))
+		RETURNING dataset_id INTO new_dataset;
+	RETURN new_dataset;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.insert_dataset(regrole, jsonb) IS 'Records data that a tuning or a cross-validation read';
+
 CREATE FUNCTION mlops_catalog.open_study(caller regrole, details jsonb) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -76,7 +99,6 @@ DECLARE
 	found_study bigint;
 	found_experiment bigint;
 	new_dataset bigint;
-	d jsonb := details -> 'dataset';
 BEGIN
 	SELECT study_id INTO found_study FROM mlops_catalog.study WHERE identity = details ->> 'identity';
 	IF FOUND THEN
@@ -85,15 +107,7 @@ BEGIN
 	INSERT INTO mlops_catalog.experiment (name, owner) VALUES (details ->> 'experiment', caller)
 		ON CONFLICT (name) DO NOTHING;
 	SELECT experiment_id INTO found_experiment FROM mlops_catalog.experiment WHERE name = details ->> 'experiment';
-	INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, unlabelled, train_rows,
-			validation_rows, test_rows, time_column, time_from, time_to, time_zone, columns)
-		VALUES (d ->> 'source', d ->> 'query', d ->> 'content_hash', (d ->> 'rows')::bigint, (d ->> 'positives')::bigint,
-			(d ->> 'unlabelled')::bigint, (d ->> 'train_rows')::bigint, (d ->> 'validation_rows')::bigint,
-			(d ->> 'test_rows')::bigint, (d ->> 'time_column')::name,
-			timestamp '1970-01-01' + (d ->> 'time_from')::float8 * interval '1 second',
-			timestamp '1970-01-01' + (d ->> 'time_to')::float8 * interval '1 second',
-			d ->> 'time_zone', d -> 'columns')
-		RETURNING dataset_id INTO new_dataset;
+	new_dataset := mlops_catalog.insert_dataset(caller, details -> 'dataset');
 	INSERT INTO mlops_catalog.study (identity, experiment_id, model, dataset_id, method, pruner, space, metric, maximise,
 			seed, target, tags, owner)
 		VALUES (details ->> 'identity', found_experiment, details ->> 'model', new_dataset, details ->> 'method',
@@ -103,6 +117,7 @@ BEGIN
 	RETURN found_study;
 END
 $$;
+COMMENT ON FUNCTION mlops_catalog.open_study(regrole, jsonb) IS 'The study of an identity, made if there is none';
 
 CREATE FUNCTION mlops_catalog.record_trial(caller regrole, of_study bigint, details jsonb) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -134,6 +149,7 @@ BEGIN
 	RETURN new_run;
 END
 $$;
+COMMENT ON FUNCTION mlops_catalog.record_trial(regrole, bigint, jsonb) IS 'Records an ended trial and its run';
 
 CREATE FUNCTION mlops.tune(
 	INOUT model text,

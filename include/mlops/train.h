@@ -75,6 +75,39 @@ typedef struct MlTuneRequest
  */
 extern void mltrain_tune(const MlTuneRequest *request, MlTrainResult *result);
 
+/* The further arguments of mlops.cross_validate. */
+typedef struct MlCrossValidateRequest
+{
+	MlTrainRequest train;
+	int			folds;
+	char	   *kind;			/* stratified, grouped, time, prequential; NULL: by what
+								 * else is given */
+	char	   *group_by;		/* grouped: column whose values are in one fold each */
+	double		label_delay;	/* time, prequential: seconds before a fold whose labels
+								 * are not known yet */
+} MlCrossValidateRequest;
+
+typedef struct MlFoldResult
+{
+	int64		train_rows;
+	int64		validation_rows;	/* held back for early stopping and the threshold */
+	MlEvaluation test;
+	int			iterations;
+	double		milliseconds;
+} MlFoldResult;
+
+/*
+ * Trains and judges a fold at a time and records a run.  Returns one result a
+ * fold, in the current memory context.
+ */
+extern MlFoldResult *mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id);
+
+/* A metric of folds by its number, in the order of mlops.evaluates columns after pr_auc. */
+extern double mltrain_fold_figure_of(const MlFoldResult *result, int figure);
+
+/* Its mean over folds, or its sample standard deviation. */
+extern double mltrain_fold_figure(const MlFoldResult *results, int n, int figure, bool deviation);
+
 /* ---------------------------------------------------------------- options */
 
 /*

@@ -1,12 +1,15 @@
 /*-------------------------------------------------------------------------
  * train.c
- *	  mlops.train and mlops.tune, and what the learners' parameters are.
+ *	  mlops.train, mlops.tune and mlops.cross_validate, and what the learners' parameters are.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "mlops/base.h"
 #include "mlops/train.h"
@@ -14,6 +17,7 @@
 MLOPS_FUNCTION(mlops_train);
 MLOPS_FUNCTION(mlops_rehearse_training);
 MLOPS_FUNCTION(mlops_tune);
+MLOPS_FUNCTION(mlops_cross_validate);
 MLOPS_FUNCTION(mlops_learner_parameters);
 
 static char *
@@ -172,6 +176,73 @@ mlops_tune(PG_FUNCTION_ARGS)
 	request.pruner = required_argument(fcinfo, 11, "pruner");
 	mltrain_tune(&request, &result);
 	return train_result(fcinfo, request.train.model, &result);
+}
+
+/* A row of cross_validate: rows counts are left out of means and deviations. */
+static void
+put_fold(ReturnSetInfo *result, const char *name, const MlFoldResult *folds, int n, bool deviation,
+		 int64 run_id)
+{
+	const MlFoldResult *fold = n == 1 ? folds : NULL;
+	double		iterations = 0;
+	Datum		values[22];
+	bool		nulls[22] = {false};
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = Int64GetDatum(fold ? fold->train_rows : 0);
+	values[2] = Int64GetDatum(fold ? fold->validation_rows : 0);
+	values[3] = Int64GetDatum(fold ? (int64) fold->test.rows : 0);
+	values[4] = Int64GetDatum(fold ? (int64) fold->test.positives : 0);
+	for (int i = 1; i < 5; i++)
+		nulls[i] = fold == NULL;
+	for (int m = 2; m < 16; m++)
+	{
+		double		value = fold ? mltrain_fold_figure_of(fold, m) : mltrain_fold_figure(folds, n, m, deviation);
+
+		values[3 + m] = Float8GetDatum(value);
+		nulls[3 + m] = isnan(value);
+	}
+	for (int i = 0; i < n; i++)
+		iterations += folds[i].iterations;
+	values[19] = Float8GetDatum(iterations / n);
+	values[20] = Float8GetDatum(fold ? fold->milliseconds : 0);
+	nulls[19] = deviation;
+	nulls[20] = fold == NULL;
+	values[21] = Int64GetDatum(run_id);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static double
+seconds_of(const Interval *interval)
+{
+	return (double) interval->time / USECS_PER_SEC +
+		(interval->day + (double) interval->month * DAYS_PER_MONTH) * SECS_PER_DAY;
+}
+
+/*
+ * mlops.cross_validate(model, source, query, target, algorithm, folds, kind,
+ *						group_by, label_delay, the rest as train)
+ */
+Datum
+mlops_cross_validate(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MlCrossValidateRequest request = {0};
+	MlFoldResult *folds;
+	int64		run_id;
+
+	train_arguments(fcinfo, 9, &request.train);
+	request.folds = PG_ARGISNULL(5) ? 5 : PG_GETARG_INT32(5);
+	request.kind = text_argument(fcinfo, 6);
+	request.group_by = name_argument(fcinfo, 7);
+	request.label_delay = PG_ARGISNULL(8) ? 0 : seconds_of(PG_GETARG_INTERVAL_P(8));
+	folds = mltrain_cross_validate(&request, &run_id);
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < request.folds; i++)
+		put_fold(result, psprintf("%d", i + 1), &folds[i], 1, false, run_id);
+	put_fold(result, "mean", folds, request.folds, false, run_id);
+	put_fold(result, "std", folds, request.folds, true, run_id);
+	return (Datum) 0;
 }
 
 static const char *

@@ -75,11 +75,8 @@ mltrain_split(Training *t)
 	size_t		n = t->dataset->n_rows;
 	uint8_t    *part;
 	uint32_t   *order;
-	int64		positives = 0;
 
-	t->label = mling_labels(ctx, t->dataset, t->target, t->request->positive, &t->counts);
-	refuse_one_class("the source", t->request->target, t->counts.positives, t->counts.negatives);
-
+	mltrain_label(t);
 	mlbase_check(ctx, ml_order_rows(ctx, t->dataset, t->time, t->key, &order));
 	part = ml_arena_alloc_zeroed(ctx->arena, n, 1);
 	if (part == NULL)
@@ -100,6 +97,21 @@ mltrain_split(Training *t)
 											  (uint64_t) t->request->seed, part));
 	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
 		mlbase_check(ctx, ml_rows_of_part(ctx, t->dataset, order, part, (MlPart) p, &t->rows[p]));
+
+	mltrain_weigh_classes(t);
+}
+
+void
+mltrain_label(Training *t)
+{
+	t->label = mling_labels(t->ctx, t->dataset, t->target, t->request->positive, &t->counts);
+	refuse_one_class("the source", t->request->target, t->counts.positives, t->counts.negatives);
+}
+
+void
+mltrain_weigh_classes(Training *t)
+{
+	int64		positives = 0;
 
 	for (size_t i = 0; i < t->rows[ML_PART_TRAIN].n; i++)
 		positives += t->label[t->rows[ML_PART_TRAIN].row[i]] == 1;

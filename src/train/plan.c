@@ -119,7 +119,8 @@ plan_features(Training *t)
 		const char *name = NameStr(TupleDescAttr(t->source->desc, i)->attname);
 
 		if (is_name(name, r->target) || is_name(name, r->key) || is_name(name, r->time_column) ||
-			is_name(name, r->weight) || is_name(name, t->split.fold) || is_one_of(name, excluded))
+			is_name(name, r->weight) || is_name(name, t->split.fold) ||
+			is_name(name, t->group_by) || is_one_of(name, excluded))
 			continue;
 		mling_find_column(t->source, name); /* refuses an ambiguous name */
 		t->features[t->n_features++] = read_column(t, i, ML_COLUMN_NUMBER, false);
@@ -156,6 +157,7 @@ mltrain_plan(Training *t)
 	t->time = role_column(t, r->time_column, "time_column", ML_COLUMN_TIME, false);
 	t->weight = role_column(t, r->weight, "weight", ML_COLUMN_NUMBER, false);
 	t->fold = role_column(t, t->split.fold, "fold", ML_COLUMN_CATEGORY, true);
+	t->group = role_column(t, t->group_by, "group_by", ML_COLUMN_HASH, false);
 	t->cost_false_positive = role_column(t, t->threshold.false_positive_column, "false_positive",
 										 ML_COLUMN_NUMBER, false);
 	t->cost_false_negative = role_column(t, t->threshold.false_negative_column, "false_negative",

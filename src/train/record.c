@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "catalog/namespace.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -174,6 +175,34 @@ mltrain_describe_data(const Training *t, MlRegistration *r)
 		time_range(t, &t->rows[ML_PART_TEST], &r->test_from, &r->test_to);
 	r->time_zone = t->zone;
 	r->columns = mltrain_columns_json(t->dataset);
+}
+
+char *
+mltrain_data_json(const MlRegistration *r)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"rows\": %lld, \"positives\": %lld, \"unlabelled\": %lld, \"train_rows\": %lld, "
+					 "\"validation_rows\": %lld, \"test_rows\": %lld, \"columns\": %s",
+					 (long long) r->rows, (long long) r->positives, (long long) r->unlabelled,
+					 (long long) r->train_rows, (long long) r->validation_rows, (long long) r->test_rows,
+					 r->columns);
+	append_text(&json, "source", r->source);
+	append_text(&json, "query", r->query);
+	append_text(&json, "content_hash", r->content_hash);
+	append_text(&json, "time_column", r->time_column);
+	append_text(&json, "time_zone", r->time_zone);
+	append_text(&json, "search_path", namespace_search_path);
+	if (r->time_column)
+		appendStringInfo(&json, ", \"time_from\": %.17g, \"time_to\": %.17g", r->time_from, r->time_to);
+	if (r->has_test_window)
+		appendStringInfo(&json, ", \"test_from\": %.17g, \"test_to\": %.17g", r->test_from, r->test_to);
+	appendStringInfoString(&json, ", \"relations\": [");
+	for (ListCell *lc = list_head(r->relations); lc; lc = lnext(r->relations, lc))
+		appendStringInfo(&json, "%s%u", lc == list_head(r->relations) ? "" : ", ", lfirst_oid(lc));
+	appendStringInfoString(&json, "]}");
+	return json.data;
 }
 
 void

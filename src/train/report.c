@@ -27,8 +27,8 @@ mltrain_add_figure(MlFigures *figures, const char *name, int step, double value)
 }
 
 /* The metrics of an evaluation under their names, in the order of evaluate. */
-static int
-named_metrics(const MlEvaluation *e, MlNamedFigure *out)
+int
+mltrain_named_metrics(const MlEvaluation *e, MlNamedFigure *out)
 {
 	const MlNamedFigure metrics[] = {
 		{"rows", 0, e->rows}, {"positives", 0, e->positives},
@@ -48,8 +48,8 @@ named_metrics(const MlEvaluation *e, MlNamedFigure *out)
 void
 mltrain_add_evaluation(MlFigures *figures, const char *prefix, const MlEvaluation *evaluation)
 {
-	MlNamedFigure metrics[32];
-	int			n = named_metrics(evaluation, metrics);
+	MlNamedFigure metrics[MLTRAIN_MOST_METRICS];
+	int			n = mltrain_named_metrics(evaluation, metrics);
 
 	for (int i = 0; i < n; i++)
 		mltrain_add_figure(figures, psprintf("%s_%s", prefix, metrics[i].name), 0, metrics[i].value);
@@ -75,8 +75,8 @@ char *
 mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on)
 {
 	StringInfoData json;
-	MlNamedFigure metrics[32];
-	int			n = named_metrics(evaluation, metrics);
+	MlNamedFigure metrics[MLTRAIN_MOST_METRICS];
+	int			n = mltrain_named_metrics(evaluation, metrics);
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"judged_on\": \"%s\"", judged_on);

@@ -23,6 +23,13 @@ typedef struct MlFigures
 
 extern void mltrain_add_figure(MlFigures *figures, const char *name, int step, double value);
 
+/*
+ * The metrics of an evaluation under their names: rows, positives, pr_auc, ...
+ * out has room for MLTRAIN_MOST_METRICS; returns how many there are.
+ */
+#define MLTRAIN_MOST_METRICS 32
+extern int	mltrain_named_metrics(const MlEvaluation *evaluation, MlNamedFigure *out);
+
 /* All metrics of an evaluation as <prefix>_<metric>. */
 extern void mltrain_add_evaluation(MlFigures *figures, const char *prefix,
 								   const MlEvaluation *evaluation);

@@ -100,7 +100,7 @@ mltrain_check(Training *t, const char *command)
 }
 
 void
-mltrain_read(Training *t, int n_threads, bool with_blas)
+mltrain_load(Training *t, int n_threads, bool with_blas)
 {
 	mltrain_begin_phase(t, "plan");
 	mltrain_plan(t);
@@ -110,8 +110,14 @@ mltrain_read(Training *t, int n_threads, bool with_blas)
 	mltrain_ingest(t);
 	mltrain_end_phase(t);
 
-	mltrain_begin_phase(t, "split");
 	mlbase_check(t->ctx, ml_dataset_fingerprint(t->ctx, t->dataset, t->fingerprint));
+}
+
+void
+mltrain_read(Training *t, int n_threads, bool with_blas)
+{
+	mltrain_load(t, n_threads, with_blas);
+	mltrain_begin_phase(t, "split");
 	mltrain_split(t);
 	mltrain_weigh(t);
 	mltrain_end_phase(t);

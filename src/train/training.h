@@ -43,6 +43,8 @@ typedef struct Training
 	int			time;
 	int			weight;
 	int			fold;
+	const char *group_by;		/* cross-validation: column whose values stay together */
+	int			group;
 	int			cost_false_positive;
 	int			cost_false_negative;
 
@@ -86,7 +88,10 @@ extern void mltrain_end_phase(Training *t);
  */
 extern void mltrain_check(Training *t, const char *command);
 
-/* Plans, makes the engine's context, reads, splits and weighs (train.c). */
+/* Plans, makes the engine's context and reads (train.c). */
+extern void mltrain_load(Training *t, int n_threads, bool with_blas);
+
+/* The same, and splits and weighs (train.c). */
 extern void mltrain_read(Training *t, int n_threads, bool with_blas);
 
 /* Describes the source and gives every column its roles (plan.c). */
@@ -101,7 +106,13 @@ extern void mltrain_ingest(Training *t);
 /* Labels, canonical order, train, validation and test (data.c). */
 extern void mltrain_split(Training *t);
 
-/* Sample and class weights (data.c). */
+/* The labels alone (data.c). */
+extern void mltrain_label(Training *t);
+
+/* Weights of the classes from the training rows; an error if one is missing (data.c). */
+extern void mltrain_weigh_classes(Training *t);
+
+/* Sample and class weights of rows (data.c). */
 extern void mltrain_weigh(Training *t);
 
 /* The signature and the binned matrices, for the learner and params (fit.c). */
@@ -124,6 +135,9 @@ extern void mltrain_judge(Training *t);
 
 /* Fills in what is known of the data set (record.c). */
 extern void mltrain_describe_data(const Training *t, MlRegistration *r);
+
+/* That as JSON text, for mlops_catalog.insert_dataset (record.c). */
+extern char *mltrain_data_json(const MlRegistration *r);
 
 /* Records the run and registers the version (record.c). */
 extern void mltrain_record(Training *t, MlTrainResult *result);

@@ -237,20 +237,9 @@ describe_study(const Tuning *tuning)
 	append_text(&text, "metric", r->metric);
 	append_text(&text, "target", r->target);
 	append_json(&text, "tags", r->tags);
-	appendStringInfo(&text, ", \"maximise\": %s, \"seed\": %lld, \"dataset\": {\"rows\": %lld",
+	appendStringInfo(&text, ", \"maximise\": %s, \"seed\": %lld, \"dataset\": %s}",
 					 ml_metric_is_gain(tuning->t->metric) ? "true" : "false", (long long) r->seed,
-					 (long long) data.rows);
-	append_text(&text, "source", data.source);
-	append_text(&text, "query", data.query);
-	append_text(&text, "content_hash", data.content_hash);
-	append_text(&text, "time_column", data.time_column);
-	append_text(&text, "time_zone", data.time_zone);
-	if (data.time_column)
-		appendStringInfo(&text, ", \"time_from\": %.17g, \"time_to\": %.17g", data.time_from, data.time_to);
-	appendStringInfo(&text, ", \"positives\": %lld, \"unlabelled\": %lld, \"train_rows\": %lld, "
-					 "\"validation_rows\": %lld, \"test_rows\": %lld, \"columns\": %s}}",
-					 (long long) data.positives, (long long) data.unlabelled, (long long) data.train_rows,
-					 (long long) data.validation_rows, (long long) data.test_rows, data.columns);
+					 mltrain_data_json(&data));
 	return text.data;
 }
 

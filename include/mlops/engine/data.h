@@ -208,6 +208,35 @@ extern MlStatus ml_split_stratified(MlContext *ctx, const MlDataset *dataset,
 									double validation, double test, uint64_t seed,
 									uint8_t *part);
 
+/*
+ * Folds for cross-validation: fold receives 0 .. n_folds - 1 for each labelled
+ * row and ML_NO_FOLD for the others.
+ */
+#define ML_NO_FOLD 255
+#define ML_MAX_FOLDS 100
+
+/* Each class is shuffled by (seed, position in order) and dealt out. */
+extern MlStatus ml_folds_stratified(MlContext *ctx, const MlDataset *dataset,
+									const uint32_t *order, const float *label, int n_folds,
+									uint64_t seed, uint8_t *fold);
+
+/*
+ * Rows of one group (equal values of a HASH column) share a fold.  Groups with
+ * positives are dealt out first, the most positives to the fold with the fewest
+ * of them, then the others by rows; what is equal is shuffled by seed.
+ */
+extern MlStatus ml_folds_grouped(MlContext *ctx, const MlDataset *dataset, int group_column,
+								 const float *label, int n_folds, uint64_t seed, uint8_t *fold);
+
+/*
+ * Instants that cut the labelled rows in order into n_blocks blocks of about
+ * equal counts; rows of one instant are in one block, those without in none.  border [n_blocks + 1]:
+ * a block has the instants border[b] <= t < border[b + 1]; the last is infinite.
+ */
+extern MlStatus ml_time_blocks(MlContext *ctx, const MlDataset *dataset, int time_column,
+							   const uint32_t *order, const float *label, int n_blocks,
+							   double *border);
+
 /* The rows of one part, in order's order. */
 extern MlStatus ml_rows_of_part(MlContext *ctx, const MlDataset *dataset,
 								const uint32_t *order, const uint8_t *part,
