@@ -5,13 +5,15 @@ CREATE TABLE mlops_catalog.experiment (
 	experiment_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT experiment_pkey PRIMARY KEY,
 	name text NOT NULL CONSTRAINT experiment_name_key UNIQUE,
 	owner regrole NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	deleted_at timestamptz
 );
 COMMENT ON TABLE mlops_catalog.experiment IS 'A named group of runs; a model''s own name unless the training names another';
 COMMENT ON COLUMN mlops_catalog.experiment.experiment_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.experiment.name IS 'Unique name';
 COMMENT ON COLUMN mlops_catalog.experiment.owner IS 'Role that created it';
 COMMENT ON COLUMN mlops_catalog.experiment.created_at IS 'When its first run was recorded';
+COMMENT ON COLUMN mlops_catalog.experiment.deleted_at IS 'When it was marked deleted, with its runs';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.experiment', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.experiment_experiment_id_seq', '');
 

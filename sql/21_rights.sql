@@ -38,7 +38,9 @@ AS $$
 DECLARE
 	id bigint := mlops_catalog.require(caller, model, action);
 BEGIN
-	PERFORM FROM mlops_catalog.model AS m WHERE m.model_id = id FOR UPDATE;
+	-- an update, not a lock alone: at REPEATABLE READ the loser must not go on
+	-- with what the winner has changed
+	UPDATE mlops_catalog.model AS m SET last_version = m.last_version WHERE m.model_id = id;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'model "%" was dropped in the meantime', model USING ERRCODE = 'undefined_object';
 	END IF;

@@ -36,9 +36,9 @@ SELECT e.name AS experiment, e.experiment_id,
 		AND r.deleted_at IS NULL) AS runs,
 	e.owner, e.created_at
 FROM mlops_catalog.experiment e
-WHERE pg_catalog.pg_has_role(e.owner, 'USAGE')
+WHERE e.deleted_at IS NULL AND (pg_catalog.pg_has_role(e.owner, 'USAGE')
 	OR EXISTS (SELECT 1 FROM mlops_catalog.run r WHERE r.experiment_id OPERATOR(pg_catalog.=) e.experiment_id
-		AND mlops_catalog.may_use_named(r.owner, r.model));
+		AND mlops_catalog.may_use_named(r.owner, r.model)));
 COMMENT ON VIEW mlops.experiments IS 'Experiments of models you may use';
 COMMENT ON COLUMN mlops.experiments.experiment IS 'Name';
 COMMENT ON COLUMN mlops.experiments.experiment_id IS 'Identity';

@@ -109,6 +109,25 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_key(text, text) IS 'An error unless this can name a parameter, metric, tag or artifact';
 
+CREATE FUNCTION mlops_catalog.open_experiment(caller regrole, experiment text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_id bigint;
+	deleted boolean;
+BEGIN
+	INSERT INTO mlops_catalog.experiment (name, owner) VALUES (experiment, caller) ON CONFLICT (name) DO NOTHING;
+	SELECT e.experiment_id, e.deleted_at IS NOT NULL INTO found_id, deleted FROM mlops_catalog.experiment AS e WHERE e.name = experiment;
+	IF deleted THEN
+		RAISE EXCEPTION 'experiment "%" is deleted', experiment
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('Run SELECT mlops.restore_experiment(%L).', experiment);
+	END IF;
+	RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.open_experiment(regrole, text) IS 'Identity of an experiment, which is made if there is none; an error if it is deleted';
+
 CREATE FUNCTION mlops.start_run(experiment text, name text DEFAULT NULL, model text DEFAULT NULL,
 	parent_run_id bigint DEFAULT NULL, tags jsonb DEFAULT '{}', note text DEFAULT NULL) RETURNS bigint
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -132,7 +151,7 @@ BEGIN
 	IF jsonb_typeof(coalesce($6, '{}')) <> 'object' THEN
 		RAISE EXCEPTION '"tags" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	INSERT INTO mlops_catalog.experiment (name, owner) VALUES ($2, caller) ON CONFLICT (name) DO NOTHING;
+	PERFORM mlops_catalog.open_experiment(caller, $2);
 	INSERT INTO mlops_catalog.run (experiment_id, name, model, status, parent_run_id, tags, note, library_version, owner, started_at)
 		SELECT e.experiment_id, $3, $4, 'running', $5, coalesce($6, '{}'), $7, current_setting('mlops.library_version'), caller, clock_timestamp()
 		FROM mlops_catalog.experiment AS e WHERE e.name = $2
@@ -342,6 +361,74 @@ BEGIN
 	UPDATE mlops_catalog.run AS r SET deleted_at = NULL WHERE r.run_id = $2;
 	PERFORM mlops_catalog.audit(caller, 'restore_run', r.model, r.version, jsonb_build_object('run_id', $2))
 		FROM mlops_catalog.run AS r WHERE r.run_id = $2;
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.own_experiment(caller regrole, experiment text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint;
+BEGIN
+	SELECT e.experiment_id INTO id FROM mlops_catalog.experiment AS e
+		WHERE e.name = experiment AND pg_has_role(caller, e.owner, 'USAGE') FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'experiment "%" does not exist, or belongs to another role', coalesce(experiment, 'NULL')
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.experiments lists the experiments there are.';
+	END IF;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.own_experiment(regrole, text) IS 'Locks an experiment of the caller; an error if there is none';
+
+CREATE FUNCTION mlops.delete_experiment(experiment text) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.delete_experiment(text) IS
+	'Marks an experiment deleted, with its runs; refused while a version that exists was produced in it. Returns the number of runs';
+CREATE FUNCTION mlops_catalog.delete_experiment(caller regrole, experiment text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.own_experiment(caller, experiment);
+	versions text := (SELECT string_agg(format('%s/%s', m.name, v.version), ', ' ORDER BY m.name, v.version)
+		FROM mlops_catalog.run AS r JOIN mlops_catalog.model_version AS v USING (run_id) JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE r.experiment_id = id AND v.dropped_at IS NULL);
+	n bigint;
+BEGIN
+	IF versions IS NOT NULL THEN
+		RAISE EXCEPTION 'experiment "%" produced versions that exist', experiment
+			USING ERRCODE = 'object_in_use', DETAIL = format('They are: %s.', versions);
+	END IF;
+	UPDATE mlops_catalog.experiment AS e SET deleted_at = clock_timestamp() WHERE e.experiment_id = id AND e.deleted_at IS NULL;
+	-- the experiment's time marks the runs that restore_experiment brings back
+	UPDATE mlops_catalog.run AS r SET deleted_at = e.deleted_at FROM mlops_catalog.experiment AS e
+		WHERE e.experiment_id = id AND r.experiment_id = id AND r.deleted_at IS NULL;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	PERFORM mlops_catalog.audit(caller, 'delete_experiment', NULL, NULL, jsonb_build_object('experiment', experiment, 'runs', n));
+	RETURN n;
+END
+$$;
+
+CREATE FUNCTION mlops.restore_experiment(experiment text) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.restore_experiment(text) IS
+	'Brings a deleted experiment back, with the runs that were deleted with it. Returns their number';
+CREATE FUNCTION mlops_catalog.restore_experiment(caller regrole, experiment text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.own_experiment(caller, experiment);
+	n bigint;
+BEGIN
+	UPDATE mlops_catalog.run AS r SET deleted_at = NULL FROM mlops_catalog.experiment AS e
+		WHERE e.experiment_id = id AND r.experiment_id = id AND r.deleted_at = e.deleted_at;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	UPDATE mlops_catalog.experiment AS e SET deleted_at = NULL WHERE e.experiment_id = id;
+	PERFORM mlops_catalog.audit(caller, 'restore_experiment', NULL, NULL, jsonb_build_object('experiment', experiment, 'runs', n));
+	RETURN n;
 END
 $$;
 

@@ -84,7 +84,7 @@ BEGIN
 	INSERT INTO mlops_catalog.model (name, owner) VALUES (registered_as, caller) ON CONFLICT (name) DO NOTHING;
 	id := mlops_catalog.lock_model(caller, registered_as, 'train');
 	UPDATE mlops_catalog.model AS m SET last_version = m.last_version + 1 WHERE m.model_id = id RETURNING m.last_version INTO version;
-	INSERT INTO mlops_catalog.experiment (name, owner) VALUES (registered_as, caller) ON CONFLICT (name) DO NOTHING;
+	PERFORM mlops_catalog.open_experiment(caller, registered_as);
 	INSERT INTO mlops_catalog.run (experiment_id, name, model, version, algorithm, status, seed, target, tags, library_version, owner, started_at, ended_at, note)
 		SELECT e.experiment_id, 'import', registered_as, version, found ->> 'algorithm', 'finished', (manifest ->> 'seed')::bigint,
 			(manifest ->> 'target')::name, jsonb_build_object('imported_from', format('%s/%s', manifest ->> 'model', manifest ->> 'version')),

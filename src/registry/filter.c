@@ -283,6 +283,7 @@ typedef struct Operand
 	Entity		entity;
 	int			type;			/* TEXT, NUMBER, TIME */
 	char	   *sql;
+	bool		lower;			/* its values are all in lower case */
 } Operand;
 
 static void
@@ -298,6 +299,7 @@ attribute_operand(Parser *p, const char *name, Operand *operand)
 		{
 			operand->type = attributes[i].type;
 			operand->sql = pstrdup(attributes[i].sql);
+			operand->lower = strcmp(name, "status") == 0;	/* MLflow writes FINISHED */
 			return;
 		}
 		appendStringInfo(&valid, "%s%s", i ? ", " : "", attributes[i].name);
@@ -335,7 +337,7 @@ parse_operand(Parser *p)
 		{"attributes", ATTRIBUTE}, {"attribute", ATTRIBUTE}, {"attr", ATTRIBUTE}, {"run", ATTRIBUTE},
 		{"datasets", DATASET}, {"dataset", DATASET},
 	};
-	Operand		operand = {ATTRIBUTE, TEXT, NULL};
+	Operand		operand = {ATTRIBUTE, TEXT, NULL, false};
 
 	if (p->kind != IDENTIFIER)
 		syntax_error(p, "metrics., params., tags. or an attribute");
@@ -386,7 +388,7 @@ parse_value(Parser *p, const Operand *operand)
 	{
 		if (p->kind != TEXT_VALUE)
 			syntax_error(p, "a text in quotes");
-		sql = psprintf("($1 ->> %d)", add_argument(p, p->word));
+		sql = psprintf(operand->lower ? "lower($1 ->> %d)" : "($1 ->> %d)", add_argument(p, p->word));
 	}
 	else if (p->kind == NUMBER_VALUE)
 	{

@@ -159,8 +159,9 @@ insert_experiment(const char *name, Oid user)
 
 	add_text(&insert, name);
 	add_value(&insert, OIDOID, ObjectIdGetDatum(user));
-	mlcat_execute("INSERT INTO mlops_catalog.experiment (name, owner) VALUES ($1, $2::regrole) "
-				  "ON CONFLICT (name) DO NOTHING",
+	/* a training brings a deleted experiment back: it is too late to refuse */
+	mlcat_execute("INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES ($1, $2::regrole) "
+				  "ON CONFLICT (name) DO UPDATE SET deleted_at = NULL WHERE e.deleted_at IS NOT NULL",
 				  insert.n, insert.types, insert.values, insert.nulls);
 	add_text(&select, name);
 	return DatumGetInt64(execute_value("SELECT experiment_id FROM mlops_catalog.experiment "

@@ -1,6 +1,6 @@
 -- Tracking: runs people log themselves, search, comparison, lineage.
 \ir setup.psql
-SELECT plan(125);
+SELECT plan(133);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -158,6 +158,15 @@ SELECT is((SELECT array_agg(run_id) FROM mlops.search_runs(show => 'deleted')), 
 SELECT throws_ok($$SELECT mlops.log_metric(id('b'), 'x', 1)$$, '55000', NULL, 'it takes no figures');
 SELECT lives_ok($$SELECT mlops.restore_run(id('b'))$$, 'restore_run');
 SELECT is(found(''), 'abctu', 'brings it back');
+
+SELECT throws_ok($$SELECT mlops.delete_experiment('study')$$, '55006', 'experiment "study" produced versions that exist', 'an experiment with versions stays');
+SELECT is(mlops.delete_experiment('other study'), 1::bigint, 'delete_experiment');
+SELECT is(found(''), 'abtu', 'hides its runs');
+SELECT is((SELECT array_agg(experiment ORDER BY experiment) FROM mlops.experiments), '{fraud,study}', 'and itself');
+SELECT throws_ok($$SELECT mlops.start_run('other study')$$, '55000', 'experiment "other study" is deleted', 'and takes no new ones');
+SELECT is(mlops.restore_experiment('other study'), 1::bigint, 'restore_experiment');
+SELECT is(found(''), 'abctu', 'brings them back');
+SELECT throws_ok($$SELECT mlops.delete_experiment('none')$$, '42704', NULL, 'an experiment that does not exist');
 
 -- comparison
 CREATE TEMP TABLE compared AS SELECT * FROM mlops.compare('fraud') WITH ORDINALITY;
