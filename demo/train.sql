@@ -1,10 +1,12 @@
--- One training: table in, registered version out.
+-- One training, table in, registered version out, as a job: it runs in a
+-- background worker.  Prints the job's number.
 
-SELECT *
-FROM mlops.train('fraud', 'prepared',
+SELECT mlops.submit(
+	format($$SELECT * FROM mlops.train('fraud', 'prepared',
 				 target => 'tx_fraud',
-				 algorithm => :'algorithm',
+				 algorithm => %L,
 				 key => 'transaction_id',
 				 time_column => 'tx_datetime',
-				 exclude => :'exclude',
-				 split => :'split');
+				 exclude => %L,
+				 split => %L)$$, :'algorithm', :'exclude', :'split'),
+	key => 'demo', model => 'fraud');

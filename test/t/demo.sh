@@ -62,6 +62,7 @@ check '... which names --stop' says 'sh demo/run --stop'
 
 # ---- simulated transactions
 check 'the demo runs' demo
+check '... draws a bar while it trains' says '    [##############################] 100 % succeeded'
 check '... deploys one of two versions' deployed
 check '... tells which frauds are found' says 'compromised terminal'
 check '... and how to go on' says "-h $MLOPS_DEMO_DIR/socket"
@@ -70,6 +71,8 @@ check 'both versions are registered' query_gives \
 	'gradient_boosting,logistic_regression'
 check 'the better one answers' query_gives \
 	"SELECT deployed_version = (SELECT version FROM mlops.versions ORDER BY pr_auc DESC LIMIT 1) FROM mlops.models" t
+check 'both were trained by jobs' query_gives \
+	"SELECT count(*) FROM mlops.jobs WHERE state = 'succeeded' AND result -> 0 ->> 'model' = 'fraud'" 2
 check 'it finds most frauds within as many alerts as there are frauds' query_gives \
 	"SELECT count(*) FILTER (WHERE tx_fraud) > 0.5 * count(*)
 	 FROM (SELECT tx_fraud FROM test_scores ORDER BY gradient_boosting DESC
