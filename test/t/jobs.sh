@@ -342,6 +342,21 @@ is "a job loses its table" "$(query -c 'DROP EXTENSION mlops CASCADE' 2>/dev/nul
 until_true "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'mlops job worker'"
 query -c 'CREATE EXTENSION mlops'
 is "and jobs go on in the new one" "$(run 'SELECT 1')" succeeded
+# ---- a dump, restored beside
+private_server start "shared_preload_libraries = 'mlops'" "fsync = off" "mlops.max_workers = 0"
+query -c "SELECT mlops.submit('SELECT 2')" >/dev/null
+query -c 'CREATE DATABASE copy' -c 'ALTER SYSTEM RESET ALL'
+bin=$("${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}" --bindir)
+"$bin/pg_dump" -h "$server/socket" -p 5432 -U postgres postgres >"$server/dump.sql"
+query -d copy -f - <"$server/dump.sql" >/dev/null
+is "a dump has the jobs that have ended" "$(query -d copy -c "SELECT count(*) > 0, bool_and(state = 'succeeded') FROM mlops.jobs" -c "SELECT count(*) > 0 FROM mlops.job_events")" "t|t
+t"
+start
+is "and what is queued runs where it was" "$(query -c "CALL mlops.wait($(last job_id), '10 s')")" succeeded
+is "a restored one goes on counting" "$(query -d copy -c "SELECT mlops.submit('SELECT 1') > (SELECT max(job_id) FROM mlops.jobs)")" t
+ended 20 -d copy
+is "old ones can be deleted" "$(query -d copy -c "DELETE FROM mlops_catalog.job WHERE ended_at < now()" -c "SELECT (SELECT count(*) FROM mlops.jobs), (SELECT count(*) FROM mlops.job_events)")" "0|0"
+
 is "an idle worker ends" "$(sleep 0.6; query -c "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'mlops job worker'")" 0
 is "the launcher is in no database" "$(query -c "SELECT count(*), count(datid) FROM pg_stat_activity WHERE backend_type = 'mlops launcher'")" "1|0"
 postmaster=$(head -n 1 "$server/data/postmaster.pid")
