@@ -220,6 +220,32 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_rule(jsonb) IS 'An error unless a segment''s rule is well-formed';
 
+-- Columns that the version reads are known, and so whether a rule fits them;
+-- others are looked for when a row is scored.
+CREATE FUNCTION mlops_catalog.check_rule_types(caller regrole, rule jsonb, version_id bigint) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bad record;
+BEGIN
+	SELECT c.key, s ->> 'type' AS type, jsonb_typeof(v) AS given INTO bad
+	FROM mlops_catalog.model_version AS mv
+	CROSS JOIN LATERAL jsonb_array_elements(mv.signature) AS s
+	JOIN jsonb_each(rule) AS c ON c.key = s ->> 'name'
+	CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(c.value) = 'array' THEN c.value ELSE jsonb_build_array(c.value) END) AS v
+	WHERE mv.version_id = $3 AND jsonb_typeof(v) <> 'null' AND jsonb_typeof(v) <> ALL (CASE s ->> 'kind'
+		WHEN 'number' THEN '{number,boolean}'::text[] WHEN 'category' THEN '{string}' ELSE '{}' END)
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'the rule compares column "%" of type % with a %', bad.key, bad.type, bad.given
+			USING ERRCODE = 'datatype_mismatch',
+				HINT = 'Numbers and booleans are compared with numeric and boolean columns, strings with text; times cannot be used.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_rule_types(regrole, jsonb, bigint) IS 'An error if a segment''s rule cannot fit the columns that the version reads';
+
 CREATE FUNCTION mlops_catalog.check_variant(variant text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -598,6 +624,7 @@ BEGIN
 					strategy <> 'shadow'), 'deploy', strategy, threshold, note, key);
 			IF strategy = 'segment' THEN
 				PERFORM mlops_catalog.check_rule(rule);
+				PERFORM mlops_catalog.check_rule_types(caller, rule, d.version_id) FROM mlops_catalog.deployment AS d WHERE d.deployment_id = made;
 				SELECT coalesce(max(r.position), 0) + 1 INTO place FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.kind = 'segment';
 			END IF;
 			variant_name := coalesce(variant_name, CASE strategy WHEN 'shadow' THEN 'shadow_' || version_number ELSE 'segment_' || place END);

@@ -227,6 +227,7 @@ DECLARE
 	c mlops_catalog.guard_check;
 	failed jsonb := '{}';
 	waiting boolean := false;
+	step_is_over boolean;
 BEGIN
 	IF model_name IS NULL THEN
 		FOR model IN SELECT m.name FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id) ORDER BY m.name LOOP
@@ -264,6 +265,11 @@ BEGIN
 				format('%s is %s, must be %s', c.figure, round(c.value::numeric, 6), c.required));
 		END IF;
 	END LOOP;
+	step_is_over := NOT waiting AND d.ramp -> e.step IS NOT NULL
+		AND clock_timestamp() >= e.step_started_at + (ramp_step ->> 'wait')::interval;
+	IF failed = '{}' AND (e.paused OR NOT (step_is_over OR e.strategy = 'bandit')) THEN
+		RETURN;
+	END IF;
 	PERFORM mlops_catalog.lock_for_release(caller, model_name);
 	PERFORM FROM mlops_catalog.release AS r WHERE r.model_id = id AND r.deployment_id = e.deployment_id
 		AND r.step_started_at = e.step_started_at AND r.paused = e.paused;
@@ -281,15 +287,14 @@ BEGIN
 			'guard failed: ' || (failed ->> variant));
 		RETURN NEXT;
 	END LOOP;
-	IF failed <> '{}' OR e.paused THEN
+	IF failed <> '{}' THEN
 		RETURN;
 	END IF;
 	variant := NULL;
 	action := NULL;
 	IF e.strategy = 'bandit' THEN
 		action := mlops_catalog.reallocate(caller, model_name, e, d.metric, d.deployed_at);
-	ELSIF NOT waiting AND d.ramp -> e.step IS NOT NULL
-			AND clock_timestamp() >= e.step_started_at + (ramp_step ->> 'wait')::interval THEN
+	ELSE
 		action := mlops_catalog.advance_ramp(caller, model_name, e, d.ramp);
 	END IF;
 	IF action IS NOT NULL THEN

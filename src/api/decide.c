@@ -162,7 +162,13 @@ mlops_decide(PG_FUNCTION_ARGS)
 	row.key = given_key ? given_key : mlserve_row_key(scorer, type, PG_GETARG_DATUM(1));
 	fill_prediction(&row, resolved, score, (float4) (INSTR_TIME_GET_DOUBLE(ended) * 1e6));
 	if (mlops_guc_log_features)
-		row.features = features_read(resolved->served->model, features_as_json(fcinfo, site, type));
+	{
+		/* conversion to JSON may run functions of the user's, and these us */
+		const MlModel *model = resolved->served->model;
+		Jsonb	   *json = features_as_json(fcinfo, site, type);
+
+		row.features = features_read(model, json);
+	}
 	mlserve_log_prediction(&row, &site->log);
 
 	values[0] = UUIDPGetDatum(&row.id);
@@ -186,8 +192,12 @@ mlops_decide(PG_FUNCTION_ARGS)
 			fill_prediction(&shadow, resolved, score, (float4) (INSTR_TIME_GET_DOUBLE(ended) * 1e6));
 			shadow.shadow = true;
 			if (row.features)
-				shadow.features = features_read(resolved->served->model,
-												features_as_json(fcinfo, site, type));
+			{
+				const MlModel *model = resolved->served->model;
+				Jsonb	   *json = features_as_json(fcinfo, site, type);
+
+				shadow.features = features_read(model, json);
+			}
 			mlserve_log_prediction(&shadow, &site->log);
 		}
 		return HeapTupleGetDatum(result);

@@ -1,7 +1,7 @@
 -- Releases: each strategy moves the traffic it says, and can be promoted,
 -- paused, aborted and rolled back; the history tells all of it.
 \ir setup.psql
-SELECT plan(80);
+SELECT plan(82);
 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', algorithm => 'logistic_regression') \g /dev/null
@@ -31,6 +31,8 @@ SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, NULL)$$, '22023', NULL, 'a st
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'segment')$$, '22023', NULL, 'a segment needs a rule');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'segment', rule => '{"country": {"a": 1}}')$$, '22023', 'column "country" in "rule" must have a value or a list of values', 'a nested rule');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'segment', rule => '{}')$$, '22023', 'a segment needs a rule', 'an empty rule');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'segment', rule => '{"country": 7}')$$, '42804', 'the rule compares column "country" of type text with a number', 'a rule that cannot fit the column');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'segment', rule => '{"online": ["yes"]}')$$, '42804', 'the rule compares column "online" of type boolean with a string', 'nor this one');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, rule => '{"country": "DE"}')$$, '22023', NULL, 'a rule without a segment');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'shadow', percent => 5)$$, '22023', NULL, 'a shadow takes no share');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, threshold => 1.5)$$, '22023', 'threshold 1.5 is out of range', 'a threshold out of range');
