@@ -171,7 +171,7 @@ AS $$
 	SELECT CASE WHEN r -> 'segment' IS NULL OR r -> 'segment' = 'null' OR r -> 'segment' = '{}' THEN NULL
 			ELSE coalesce(r -> 'segment' ->> by, 'NULL') END, r
 	FROM mlops_catalog.as_role(caller, jsonb_build_object('search_path', coalesce(search_path, '')),
-		'SELECT * FROM mlops.evaluate($1 ->> ''reference'', query => $1 ->> ''query'', by => CASE WHEN $1 ->> ''by'' IS NULL THEN NULL ELSE ARRAY[($1 ->> ''by'')::pg_catalog.name] END)',
+		'SELECT * FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''reference'', query => $1 OPERATOR(pg_catalog.->>) ''query'', by => CASE WHEN $1 OPERATOR(pg_catalog.->>) ''by'' IS NULL THEN NULL ELSE ARRAY[($1 OPERATOR(pg_catalog.->>) ''by'')::pg_catalog.name] END)',
 		jsonb_build_object('reference', reference, 'query', query, 'by', by)) AS r
 $$;
 COMMENT ON FUNCTION mlops_catalog.evaluate_on(regrole, text, text, text, text) IS

@@ -219,13 +219,13 @@ BEGIN
 	END IF;
 	SELECT r INTO now FROM mlops_catalog.as_role(asked.owner,
 		jsonb_build_object('search_path', asked.search_path, 'TimeZone', asked.time_zone),
-		$train$SELECT * FROM mlops_catalog.rehearse_training($1 ->> 'model', ($1 ->> 'source')::pg_catalog.regclass, $1 ->> 'query',
-			($1 ->> 'target')::pg_catalog.name, $1 ->> 'algorithm',
-			CASE WHEN $1 ? 'features' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 -> 'features'))::pg_catalog.name[] END,
-			CASE WHEN $1 ? 'exclude' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 -> 'exclude'))::pg_catalog.name[] END,
-			($1 ->> 'key')::pg_catalog.name, ($1 ->> 'time_column')::pg_catalog.name, ($1 ->> 'weight')::pg_catalog.name, $1 ->> 'positive',
-			$1 -> 'params', $1 -> 'preprocess', $1 -> 'split', $1 ->> 'metric', $1 -> 'threshold', NULL, '{}',
-			($1 ->> 'seed')::pg_catalog.int8)$train$,
+		$train$SELECT * FROM mlops_catalog.rehearse_training($1 OPERATOR(pg_catalog.->>) 'model', ($1 OPERATOR(pg_catalog.->>) 'source')::pg_catalog.regclass, $1 OPERATOR(pg_catalog.->>) 'query',
+			($1 OPERATOR(pg_catalog.->>) 'target')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'algorithm',
+			CASE WHEN $1 OPERATOR(pg_catalog.?) 'features' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'features'))::pg_catalog.name[] END,
+			CASE WHEN $1 OPERATOR(pg_catalog.?) 'exclude' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'exclude'))::pg_catalog.name[] END,
+			($1 OPERATOR(pg_catalog.->>) 'key')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'time_column')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'weight')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'positive',
+			$1 OPERATOR(pg_catalog.->) 'params', $1 OPERATOR(pg_catalog.->) 'preprocess', $1 OPERATOR(pg_catalog.->) 'split', $1 OPERATOR(pg_catalog.->>) 'metric', $1 OPERATOR(pg_catalog.->) 'threshold', NULL, '{}',
+			($1 OPERATOR(pg_catalog.->>) 'seed')::pg_catalog.int8)$train$,
 		asked.request || jsonb_build_object('model', $2)) AS r;
 	sha256 := encode(asked.sha256, 'hex');
 	sha256_now := now ->> 'sha256';

@@ -96,13 +96,14 @@ extern bool mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size);
 /*
  * Runs SQL on the catalog as its owner.  parameters: NULL pointers in nulls
  * ('n' / ' ', may be NULL).  Between mlcat_begin and mlcat_end the current
- * user is the catalog's owner and SPI is connected; nothing of the user's may
- * run.
+ * user is the catalog's owner, search_path is pg_catalog alone and SPI is
+ * connected; nothing of the user's may run.
  */
 typedef struct MlCatalogScope
 {
 	Oid			user;
 	int			security_context;
+	int			nest_level;		/* of settings */
 } MlCatalogScope;
 
 extern void mlcat_begin(MlCatalogScope *scope);

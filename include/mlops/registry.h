@@ -128,6 +128,7 @@ typedef struct MlRegistration
 	/* data set */
 	const char *source;			/* NULL: a query */
 	const char *query;
+	const char *search_path;	/* that names in query were resolved by */
 	List	   *relations;		/* OIDs of the tables and views it was read from */
 	char		content_hash[33];
 	int64		rows;

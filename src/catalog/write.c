@@ -2,8 +2,9 @@
  * write.c
  *	  SQL on the catalog tables as their owner; see include/mlops/catalog.h.
  *
- * Every statement names its objects with their schema and its operators by
- * pg_catalog's, so that the caller's search_path cannot get between.
+ * The caller's search_path must not get between: a type, function or operator of
+ * his would run as the owner.  So it is set aside, and statements name objects
+ * with their schema all the same.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -19,6 +20,9 @@ mlcat_begin(MlCatalogScope *scope)
 	GetUserIdAndSecContext(&scope->user, &scope->security_context);
 	SetUserIdAndSecContext(mlcat_owner(),
 						   scope->security_context | SECURITY_LOCAL_USERID_CHANGE);
+	scope->nest_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 }
@@ -27,6 +31,7 @@ void
 mlcat_end(MlCatalogScope *scope)
 {
 	SPI_finish();
+	AtEOXact_GUC(true, scope->nest_level);
 	SetUserIdAndSecContext(scope->user, scope->security_context);
 }
 

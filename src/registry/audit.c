@@ -53,7 +53,7 @@ mlreg_audit(Oid role, const char *event, const char *model, int version, const c
 	char		nulls[] = {' ', ' ', model ? ' ' : 'n', version > 0 ? ' ' : 'n', ' '};
 
 	mlcat_begin(&scope);
-	mlcat_execute("SELECT mlops_catalog.audit($1::regrole, $2, $3, $4, $5)", 5, types, values, nulls);
+	mlcat_execute("SELECT mlops_catalog.audit($1::pg_catalog.regrole, $2, $3, $4, $5)", 5, types, values, nulls);
 	mlcat_end(&scope);
 }
 

@@ -135,11 +135,11 @@ lock_model(const char *name, Oid user, int *version)
 	add_text(&update, name);
 	do							/* again if it is dropped between the two */
 	{
-		mlcat_execute("INSERT INTO mlops_catalog.model (name, owner) VALUES ($1, $2::regrole) "
+		mlcat_execute("INSERT INTO mlops_catalog.model (name, owner) VALUES ($1, $2::pg_catalog.regrole) "
 					  "ON CONFLICT (name) DO NOTHING",
 					  insert.n, insert.types, insert.values, insert.nulls);
 		mlcat_execute("UPDATE mlops_catalog.model SET last_version = last_version OPERATOR(pg_catalog.+) 1 "
-					  "WHERE name OPERATOR(pg_catalog.=) $1 RETURNING model_id, last_version, owner::oid",
+					  "WHERE name OPERATOR(pg_catalog.=) $1 RETURNING model_id, last_version, owner::pg_catalog.oid",
 					  update.n, update.types, update.values, update.nulls);
 	} while (SPI_processed == 0);
 	model.model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -160,7 +160,7 @@ insert_experiment(const char *name, Oid user)
 	add_text(&insert, name);
 	add_value(&insert, OIDOID, ObjectIdGetDatum(user));
 	/* a training brings a deleted experiment back: it is too late to refuse */
-	mlcat_execute("INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES ($1, $2::regrole) "
+	mlcat_execute("INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES ($1, $2::pg_catalog.regrole) "
 				  "ON CONFLICT (name) DO UPDATE SET deleted_at = NULL WHERE e.deleted_at IS NOT NULL",
 				  insert.n, insert.types, insert.values, insert.nulls);
 	add_text(&select, name);
@@ -206,14 +206,14 @@ insert_dataset(const MlRegistration *r)
 		add_null(&a, FLOAT8OID);
 		add_null(&a, FLOAT8OID);
 	}
+	add_text(&a, r->search_path);
 	add_oids(&a, r->relations);
 	return DatumGetInt64(execute_value(
 									   "INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, "
 									   "unlabelled, train_rows, validation_rows, test_rows, time_column, time_from, "
 									   "time_to, time_zone, columns, test_from, test_to, search_path, tables) VALUES "
 									   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.jsonb, "
-									   "$15, $16, pg_catalog.current_setting('search_path'), "
-									   "mlops_catalog.describe_tables($17::pg_catalog.oid[])) "
+									   "$15, $16, $17, mlops_catalog.describe_tables($18)) "
 									   "RETURNING dataset_id", &a));
 }
 
@@ -237,7 +237,7 @@ insert_run(const MlRegistration *r, int64 experiment_id, int64 dataset_id, int v
 	return DatumGetInt64(execute_value(
 									   "INSERT INTO mlops_catalog.run (experiment_id, model, version, algorithm, status, "
 									   "dataset_id, seed, target, tags, library_version, owner, started_at, ended_at, request) VALUES "
-									   "($1, $2, $3, $4, 'finished', $5, $6, $7, $8, $9, $10::regrole, $11, "
+									   "($1, $2, $3, $4, 'finished', $5, $6, $7, $8, $9, $10::pg_catalog.regrole, $11, "
 									   "pg_catalog.clock_timestamp(), $12::pg_catalog.jsonb) RETURNING run_id", &a));
 }
 
@@ -314,7 +314,7 @@ insert_version(const MlRegistration *r, int64 model_id, int version, int64 run_i
 									   "INSERT INTO mlops_catalog.model_version (model_id, version, threshold, size, sha256, "
 									   "algorithm, run_id, target, positive, signature, metrics, owner) VALUES "
 									   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::pg_catalog.jsonb, $11::pg_catalog.jsonb, "
-									   "$12::regrole) RETURNING version_id", &a));
+									   "$12::pg_catalog.regrole) RETURNING version_id", &a));
 }
 
 static void

@@ -156,6 +156,7 @@ mltrain_describe_data(const Training *t, MlRegistration *r)
 		r->source = quote_qualified_identifier(get_namespace_name(get_rel_namespace(q->source)),
 											   get_rel_name(q->source));
 	r->query = t->source->query;
+	r->search_path = namespace_search_path;
 	r->relations = t->source->relations;
 	snprintf(r->content_hash, sizeof(r->content_hash), "%016llx%016llx",
 			 (unsigned long long) t->fingerprint[0], (unsigned long long) t->fingerprint[1]);
@@ -193,7 +194,7 @@ mltrain_data_json(const MlRegistration *r)
 	append_text(&json, "content_hash", r->content_hash);
 	append_text(&json, "time_column", r->time_column);
 	append_text(&json, "time_zone", r->time_zone);
-	append_text(&json, "search_path", namespace_search_path);
+	append_text(&json, "search_path", r->search_path);
 	if (r->time_column)
 		appendStringInfo(&json, ", \"time_from\": %.17g, \"time_to\": %.17g", r->time_from, r->time_to);
 	if (r->has_test_window)
