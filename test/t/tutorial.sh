@@ -32,6 +32,9 @@ run_page()
 }
 run_page "the tutorial runs" docs/tutorial.md ""
 run_page "the release runbook runs" docs/releases.md ""
+for page in tracking registry security gitops; do
+	run_page "the page on $page runs" "docs/$page.md" ""
+done
 # the fifth statement goes back to an earlier deployment, so there must be one
 sed 's/^SELECT \* FROM mlops.rollback/SELECT version FROM mlops.train('"'fraud', 'transactions', target => 'tx_fraud', features => '{tx_amount}'"');\nSELECT version FROM mlops.deploy('"'fraud'"', 2);\n&/' \
 	"$root/README.md" >"$server/readme.md"
