@@ -56,6 +56,9 @@ extern void mlbase_progress_done(double done);
  */
 extern void mlbase_progress_job(int64 job_id);
 
+/* The job this backend works for, 0: none. */
+extern int64 mlbase_progress_current_job(void);
+
 /* What a slot says, copied. */
 typedef struct MlProgress
 {

@@ -214,6 +214,12 @@ mlbase_progress_done(double done)
 	END_WRITE(mine);
 }
 
+int64
+mlbase_progress_current_job(void)
+{
+	return current_job;
+}
+
 void
 mlbase_progress_job(int64 job_id)
 {

@@ -309,6 +309,7 @@ gather_team(Tuning *tuning)
 	shared.database = MyDatabaseId;
 	shared.authenticated_user = GetAuthenticatedUserId();
 	GetUserIdAndSecContext(&shared.current_user, &shared.security_context);
+	shared.job_id = mlbase_progress_current_job();
 	shared.seed = (uint64) r->train.seed;
 	shared.metric = t->metric;
 	memcpy(shared.class_weight, t->class_weight, sizeof(shared.class_weight));
@@ -483,11 +484,14 @@ static void
 run_trials(Tuning *tuning)
 {
 	Training   *t = tuning->t;
+	const TuneAnswer *answer;
 	int			worker;
 	bool		more = true;
 
 	tune_team_assign(tuning->team, 0, TUNE_OPEN_STUDY, 0, 0, "");
-	tuning->study_id = tuning->shared->study_id = tune_team_wait(tuning->team)->study_id;
+	while ((answer = tune_team_wait(tuning->team)) == NULL)
+		continue;
+	tuning->study_id = tuning->shared->study_id = answer->study_id;
 	mlbase_check(t->ctx, ml_study_create(t->ctx, &tuning->space->space, tuning->sampler,
 										 (uint64) tuning->request->train.seed,
 										 ml_metric_is_gain(t->metric), tuning->request->trials,
@@ -495,8 +499,6 @@ run_trials(Tuning *tuning)
 	load_trials(tuning);
 	for (;;)
 	{
-		const TuneAnswer *answer;
-
 		report_trials(tuning);
 		while (more && (worker = tune_team_idle(tuning->team)) >= 0)
 		{
@@ -516,6 +518,8 @@ run_trials(Tuning *tuning)
 		if (tune_team_busy(tuning->team) == 0)
 			break;
 		answer = tune_team_wait(tuning->team);
+		if (answer == NULL)
+			continue;			/* not yet: tell how far it is again */
 		ml_study_tell(tuning->study, answer->number, answer->state, answer->value, answer->steps);
 		if (answer->state == ML_TRIAL_FAILED)
 		{

@@ -39,6 +39,7 @@ typedef struct TuneShared
 	int			memory_kb;
 	bool		with_blas;
 	char		model[NAMEDATALEN];
+	int64		job_id;			/* that the leader works for, 0: none */
 	int64		study_id;		/* set by the leader once a worker has opened it */
 	MlPruner	pruner;
 	size_t		n_trials;

@@ -221,21 +221,21 @@ poll(TuneTeam *team)
 const TuneAnswer *
 tune_team_wait(TuneTeam *team)
 {
-	for (;;)
-	{
-		const TuneAnswer *answer = poll(team);
+	const TuneAnswer *answer = poll(team);
 
-		if (answer && answer->raise)
-			ereport(ERROR,
-					(errcode(answer->sqlerrcode),
-					 errmsg("%s", answer->text),
-					 errcontext("worker of the tuning")));
-		if (answer)
-			return answer;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000, PG_WAIT_EXTENSION);
+	if (answer == NULL)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 500, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
+		answer = poll(team);
 	}
+	if (answer && answer->raise)
+		ereport(ERROR,
+				(errcode(answer->sqlerrcode),
+				 errmsg("%s", answer->text),
+				 errcontext("worker of the tuning")));
+	return answer;
 }
 
 void

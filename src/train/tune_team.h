@@ -36,9 +36,9 @@ extern int	tune_team_idle(const TuneTeam *team);
 extern int	tune_team_busy(const TuneTeam *team);
 
 /*
- * Waits for an answer.  Serves interrupts.  A worker that is gone, or that
- * reports an error of its own, is an error here.  The answer lives until the
- * next call.
+ * Waits for an answer, NULL if there is none within half a second.  Serves
+ * interrupts.  A worker that is gone, or that reports an error of its own, is
+ * an error here.  The answer lives until the next call.
  */
 extern const TuneAnswer *tune_team_wait(TuneTeam *team);
 

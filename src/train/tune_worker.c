@@ -402,6 +402,8 @@ mlops_tune_worker(Datum main_arg)
 	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("statement_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
 	pgstat_report_appname("mlops tuning worker");
+	if (worker.shared->job_id != 0)
+		mlbase_progress_job(worker.shared->job_id);
 
 	PG_TRY();
 	{

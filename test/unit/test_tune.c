@@ -7,6 +7,9 @@
 #include "check.h"
 
 #include "blas/provider.h"
+#include "engine/tune/gp_model.h"
+#include "engine/tune/parzen.h"
+#include "golden_tune.h"
 #include "mlops/engine/tune.h"
 
 /* Two algorithms, each with parameters of its own, and one they share. */
@@ -350,6 +353,102 @@ test_pruners(void)
 	CHECK(ml_pruner_by_name("asha") == ML_PRUNER_ASHA && ml_pruner_by_name("best") < 0, "pruners by name");
 }
 
+/* ---------------------------------------------------------------- golden values */
+
+static const MlDimension golden_dimensions[] = {
+	{"a", ML_DIMENSION_FLOAT, 0, 0, 1, false, 0, -1, 0},
+	{"b", ML_DIMENSION_FLOAT, 0, 0.001, 10, true, 0, -1, 0},
+	{"c", ML_DIMENSION_INTEGER, 0, 1, 90, false, 0, -1, 0},
+	{"d", ML_DIMENSION_INTEGER, 0, 4, 400, true, 0, -1, 0},
+	{"e", ML_DIMENSION_CHOICE, 3, .parent = -1},
+};
+static const MlSpace golden_space = {5, golden_dimensions};
+
+static void
+test_parzen(MlContext *ctx, size_t n, const double (*observed)[5], const double *wanted)
+{
+	const size_t dimension[] = {0, 1, 2, 3, 4};
+	const double *point[64];
+	ParzenDensity density;
+	double		furthest = 0;
+
+	for (size_t i = 0; i < n; i++)
+		point[i] = observed[i];
+	parzen_estimate(ctx, &golden_space, dimension, 5, point, n, &density);
+	for (int i = 0; i < 12; i++)
+		furthest = fmax(furthest, fabs(parzen_log_density(&density, golden_candidates[i]) - wanted[i]));
+	CHECK(furthest < 1e-9, "densities of %zu trials are Optuna's (%g)", n, furthest);
+}
+
+/* Shares of draws are the density's probabilities. */
+static void
+test_draws(MlContext *ctx)
+{
+	const size_t dimension[] = {2, 4};
+	const double *point[12];
+	ParzenDensity density;
+	int			drawn[91][3] = {{0}};
+	uint64_t	counter = 0;
+	double		furthest = 0;
+
+	for (int i = 0; i < 12; i++)
+		point[i] = golden_points_12[i];
+	parzen_estimate(ctx, &golden_space, dimension, 2, point, 12, &density);
+	for (int i = 0; i < 40000; i++)
+	{
+		double		candidate[5];
+
+		parzen_draw(&density, 1, 2, &counter, candidate);
+		drawn[(int) candidate[2]][(int) candidate[4]]++;
+	}
+	for (int c = 1; c <= 90; c++)
+	{
+		for (int e = 0; e < 3; e++)
+		{
+			double		candidate[5] = {0, 0, c, 0, e};
+
+			furthest = fmax(furthest, fabs(drawn[c][e] / 40000.0 - exp(parzen_log_density(&density, candidate))));
+		}
+	}
+	CHECK(furthest < 0.008, "points are drawn as the density says (%g)", furthest);
+}
+
+static void
+test_gp_model(MlContext *ctx)
+{
+	const double lengths[] = {0.5, 1.2, 0.8, 2.0, 1.5};
+	const double *point[30];
+	double		y[30];
+	double		x[12 * 7];
+	double		mean[12];
+	double		deviation[12];
+	double	   *work = calloc(2 * 30 * 12, sizeof(double));
+	double		furthest = 0;
+	double		before;
+	GpModel		m;
+
+	for (int i = 0; i < 30; i++)
+		point[i] = golden_gp_points[i];
+	memcpy(y, golden_gp_y, sizeof(y));
+	gp_open(ctx, &m, &golden_space, 30, point, y);
+	before = gp_condition(ctx, &m);
+	memcpy(m.length, lengths, sizeof(lengths));
+	m.scale = 1.3;
+	m.noise = 0.05;
+	CHECK_CLOSE(gp_condition(ctx, &m), golden_gp_posterior[0], 1e-7, "likelihood and priors are scikit-learn's and the script's");
+	for (int i = 0; i < 12; i++)
+		gp_encode(&golden_space, golden_candidates[i], x + 7 * i);
+	gp_predict(ctx, &m, 12, x, work, mean, deviation);
+	for (int i = 0; i < 12; i++)
+		furthest = fmax(furthest, fmax(fabs(mean[i] - golden_gp_mean[i]), fabs(deviation[i] - golden_gp_deviation[i])));
+	CHECK(furthest < 1e-7, "means and deviations are scikit-learn's (%g)", furthest);
+	memcpy(y, golden_gp_y, sizeof(y));
+	gp_fit(ctx, &m, &golden_space, 30, point, y);
+	CHECK(gp_condition(ctx, &m) > fmax(before, golden_gp_posterior[0]), "fitting finds better parameters");
+	CHECK(m.length[2] > m.length[0] && m.length[3] > m.length[0], "what does not matter has a long scale");
+	free(work);
+}
+
 static bool
 stop_at_once(void *arg)
 {
@@ -370,6 +469,12 @@ main(void)
 	test_search(&ctx);
 	test_edges(&ctx);
 	test_pruners();
+	test_parzen(&ctx, 0, NULL, golden_density_0);
+	test_parzen(&ctx, 1, golden_points_1, golden_density_1);
+	test_parzen(&ctx, 12, golden_points_12, golden_density_12);
+	test_parzen(&ctx, 40, golden_points_40, golden_density_40);
+	test_draws(&ctx);
+	test_gp_model(&ctx);
 	study = run(&ctx, ML_SAMPLER_TPE, 1, 20, 30);
 	ctx.should_abort = stop_at_once;
 	CHECK(ml_study_ask(&ctx, study, &number) == ML_ABORTED && study->trials[20].state == ML_TRIAL_NONE,

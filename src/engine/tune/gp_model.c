@@ -104,14 +104,14 @@ length_prior(const GpModel *m)
 	return LENGTH_PRIOR * sqrt((double) m->space->n);
 }
 
-/* Fills inverse and alpha; *posterior is -INFINITY if the matrix is singular. */
-static void
-factorise(MlContext *ctx, GpModel *m, double *posterior)
+double
+gp_condition(MlContext *ctx, GpModel *m)
 {
 	size_t		n = m->n;
 	double	   *k = m->inverse;
 	double		determinant = 0;
 	double		fit = 0;
+	double		posterior;
 
 	for (size_t i = 0; i < n; i++)
 	{
@@ -119,13 +119,12 @@ factorise(MlContext *ctx, GpModel *m, double *posterior)
 			k[i * n + j] = covariance(m, distance2(m, m->x + i * m->width, m->x + j * m->width));
 		k[i * n + i] += m->noise * m->noise + JITTER;
 	}
-	*posterior = -INFINITY;
 	if (ctx->blas->dpotrf((int) n, k, (int) n) != 0)
-		return;
+		return -INFINITY;
 	for (size_t i = 0; i < n; i++)
 		determinant += log(k[i * n + i]);
 	if (ctx->blas->dpotri((int) n, k, (int) n) != 0)
-		return;
+		return -INFINITY;
 	for (size_t i = 0; i < n; i++)
 	{
 		for (size_t j = i + 1; j < n; j++)
@@ -134,10 +133,11 @@ factorise(MlContext *ctx, GpModel *m, double *posterior)
 	ctx->blas->dgemv((int) n, (int) n, 1, k, (int) n, m->y, 0, m->alpha);
 	for (size_t i = 0; i < n; i++)
 		fit += m->y[i] * m->alpha[i];
-	*posterior = -fit / 2 - determinant + log_prior(m->scale, SCALE_PRIOR, SCALE_SPREAD) +
+	posterior = -fit / 2 - determinant + log_prior(m->scale, SCALE_PRIOR, SCALE_SPREAD) +
 		log_prior(m->noise, NOISE_PRIOR, NOISE_SPREAD);
 	for (size_t d = 0; d < m->space->n; d++)
-		*posterior += log_prior(m->length[d], length_prior(m), LENGTH_SPREAD);
+		posterior += log_prior(m->length[d], length_prior(m), LENGTH_SPREAD);
+	return posterior;
 }
 
 /* Slopes of the posterior by the logarithms of lengths, scale and noise. */
@@ -205,7 +205,7 @@ climb(MlContext *ctx, GpModel *m)
 	{
 		if (ml_check_abort(ctx) != ML_OK)
 			return ML_ABORTED;
-		factorise(ctx, m, &posterior);
+		posterior = gp_condition(ctx, m);
 		if (!(posterior > -INFINITY))
 			break;
 		if (posterior > best_posterior)
@@ -234,8 +234,7 @@ climb(MlContext *ctx, GpModel *m)
 	}
 	for (size_t i = 0; i < n_parameters; i++)
 		*parameter(m, i) = best[i];
-	factorise(ctx, m, &posterior);
-	if (!(posterior > -INFINITY))
+	if (!(gp_condition(ctx, m) > -INFINITY))
 		return ml_fail(ctx, ML_FAILED, "the covariance of the trials is singular");
 	return ML_OK;
 }
@@ -255,7 +254,7 @@ standardise(double *y, size_t n)
 }
 
 MlStatus
-gp_fit(MlContext *ctx, GpModel *m, const MlSpace *space, size_t n, const double *const *point, double *y)
+gp_open(MlContext *ctx, GpModel *m, const MlSpace *space, size_t n, const double *const *point, double *y)
 {
 	size_t		c = 0;
 
@@ -283,7 +282,15 @@ gp_fit(MlContext *ctx, GpModel *m, const MlSpace *space, size_t n, const double 
 	for (size_t i = 0; i < n; i++)
 		gp_encode(space, point[i], m->x + i * m->width);
 	standardise(y, n);
-	return climb(ctx, m);
+	return ML_OK;
+}
+
+MlStatus
+gp_fit(MlContext *ctx, GpModel *m, const MlSpace *space, size_t n, const double *const *point, double *y)
+{
+	MlStatus	status = gp_open(ctx, m, space, n, point, y);
+
+	return status == ML_OK ? climb(ctx, m) : status;
 }
 
 /* ---------------------------------------------------------------- prediction */

@@ -33,9 +33,23 @@ extern size_t gp_width(const MlSpace *space);
 extern void gp_encode(const MlSpace *space, const double *point, double *x);
 
 /*
- * Fits length scales, scale and noise to the n points by maximum a posteriori
- * and prepares prediction.  y is standardised in place.  Everything is in
- * ctx->arena.  Errors: ML_OUT_OF_MEMORY, ML_ABORTED, ML_FAILED.
+ * Takes in the n points with the parameters at the means of their priors.  y is
+ * standardised in place.  Everything is in ctx->arena.  Errors:
+ * ML_OUT_OF_MEMORY, ML_FAILED (no linear algebra).
+ */
+extern MlStatus gp_open(MlContext *ctx, GpModel *model, const MlSpace *space, size_t n,
+						const double *const *point, double *y);
+
+/*
+ * Prepares prediction with the parameters as they are.  Returns the logarithm
+ * of marginal likelihood times priors but for constants, -INFINITY if the
+ * covariance is singular.
+ */
+extern double gp_condition(MlContext *ctx, GpModel *model);
+
+/*
+ * The same, then fits length scales, scale and noise by maximum a posteriori
+ * and prepares prediction.  Errors: ML_OUT_OF_MEMORY, ML_ABORTED, ML_FAILED.
  */
 extern MlStatus gp_fit(MlContext *ctx, GpModel *model, const MlSpace *space, size_t n,
 					   const double *const *point, double *y);

@@ -1,0 +1,98 @@
+#!/bin/sh
+# tune.sh - what tuning reaches on public data sets, and what parallel trials gain.
+#
+#	MLOPS_BENCH_SEEDS	seeds of each comparison (default 10, and half of it, 5, for test figures)
+#	MLOPS_BENCH_PARTS	which: search throughput quality (default all)
+#
+# The validation rows are the Handbook's last two days of train, and of the card
+# transactions the fifth of the earlier 80 % that is latest.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+data=$(cd "${MLOPS_DATA:-$here/../../shared/data}" 2>/dev/null && pwd) || {
+	echo "tune: skipped, the data sets are not there (MLOPS_DATA)" >&2
+	exit 0
+}
+seeds=${MLOPS_BENCH_SEEDS:-10}
+open_server
+query -c 'DROP DATABASE IF EXISTS tuning' -c 'CREATE DATABASE tuning' 2>/dev/null
+tuning()
+{
+	query -d tuning "$@"
+}
+tuning -c 'CREATE EXTENSION mlops'
+tuning -v "data=$data" -f - <"$here/tune.sql" >/dev/null
+
+# The space of the search for test figures is the default one of mlops.tune.
+wide='{"n_estimators": 100, "learning_rate": {"min": 0.005, "max": 0.5, "log": true}, "max_depth": {"min": 1, "max": 10},
+	"min_child_weight": {"min": 0.1, "max": 100, "log": true}, "reg_lambda": {"min": 0.01, "max": 100, "log": true},
+	"subsample": {"min": 0.3, "max": 1}, "colsample_bytree": {"min": 0.2, "max": 1}}'
+heavy='{"n_estimators": 150, "max_depth": 6, "learning_rate": {"min": 0.05, "max": 0.2}}'
+handbook="'handbook', target => 'tx_fraud', key => 'transaction_id', split => '{\"fold\": \"part\", \"refit\": true}'"
+card="'card', target => 'class', split => '{\"fold\": \"part\", \"refit\": true}'"
+
+search()
+{
+	table_header "Handbook split, 40 trials: best validation AP, median of $seeds seeds"
+	for method in random tpe; do
+		tuning <<SQL
+SET client_min_messages = warning;
+SELECT count(*) FROM generate_series(1, $seeds) AS s,
+	LATERAL mlops.tune('$method', $handbook, space => '$wide', method => '$method', trials => 40, seed => s) \g /dev/null
+SQL
+	done
+	best()
+	{
+		tuning -c "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY best_value) FROM mlops.studies WHERE model = '$1'"
+	}
+	random=$(best random) tpe=$(best tpe)
+	figure "random" "$(compute "$random" 4)" ""
+	figure "tpe" "$(compute "$tpe" 4)" "" '>' "$(compute "$random" 4)"
+	figure "seeds where tpe is ahead" "$(tuning -c "SELECT count(*) FROM mlops.studies t JOIN mlops.studies r USING (seed)
+		WHERE t.model = 'tpe' AND r.model = 'random' AND t.best_value > r.best_value")" ""
+}
+
+# Seconds of 24 trials of one thread each, from the first one's begin to the last one's end.
+throughput()
+{
+	table_header "Handbook split, 24 trials of one thread each"
+	for turn in $(seq "$rounds"); do
+		for parallel in 1 2; do
+			tuning <<SQL
+SET client_min_messages = warning;
+SET mlops.threads = 1;
+SELECT count(*) FROM mlops.tune('p$parallel', $handbook, space => '$heavy', method => 'random', trials => 24,
+	parallel => $parallel, seed => $turn) \g /dev/null
+SQL
+		done
+	done
+	seconds()
+	{
+		tuning -c "SELECT extract(epoch FROM max(ended_at) - min(started_at)) FROM mlops.trials WHERE model = '$1' GROUP BY study_id" | median
+	}
+	one=$(seconds p1) two=$(seconds p2)
+	figure "one at a time" "$(compute "$one")" s
+	figure "two at a time" "$(compute "$two")" s
+	figure "throughput of two / of one" "$(compute "$one / $two")" "" '>=' 1.7
+}
+
+quality()
+{
+	half=$(((seeds + 1) / 2))
+	table_header "Default space, 60 trials of tpe, refitted: test AP, median of $half seeds"
+	for set in handbook card; do
+		if [ "$set" = handbook ]; then
+			source=$handbook least=0.644
+		else
+			source=$card least=0.872
+		fi
+		reached=$(tuning -c "SET client_min_messages = warning" -c "SELECT round((t.metrics ->> 'pr_auc')::numeric, 4)
+			FROM generate_series(1, $half) AS s, LATERAL mlops.tune('$set', $source, trials => 60, seed => s) AS t")
+		figure "$set, by seed: $(echo $reached)" "$(echo "$reached" | median)" "" '>=' $least
+	done
+}
+
+for part in ${MLOPS_BENCH_PARTS:-search throughput quality}; do
+	$part
+done
+exit $missed
