@@ -22,6 +22,12 @@ report "no text is unfinished" "$(
 report "no path of somebody's machine" "$(
 	grep -rInE '/(work|home|root|Users)/' src include sql demo docs bench tools test README.md CHANGELOG.md Makefile |
 		grep -v 'test/lint/source\.sh')"
+report "every link of the documentation leads to a file" "$(
+	for page in README.md CHANGELOG.md docs/*.md; do
+		grep -oE '\]\([^)#: ]+' "$page" | sed 's/^](//' | while read -r target; do
+			[ -e "$(dirname "$page")/$target" ] || echo "$page: $target"
+		done
+	done)"
 report "no source file is longer than 900 lines" "$(
 	wc -l src/*.c src/*/*.[ch] src/engine/*/*.[ch] include/mlops/*.h include/mlops/engine/*.h |
 		awk '$1 > 900 && $2 != "total"')"
