@@ -69,6 +69,23 @@ COMMENT ON COLUMN mlops_catalog.trial.ended_at IS 'When it ended';
 CREATE INDEX trial_run_id_idx ON mlops_catalog.trial (run_id);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.trial', '');
 
+-- A trial counts as long as its run has not been deleted.
+CREATE VIEW mlops_catalog.counted_trial AS
+SELECT t.* FROM mlops_catalog.trial t
+WHERE EXISTS (SELECT FROM mlops_catalog.run r WHERE r.run_id OPERATOR(pg_catalog.=) t.run_id AND r.deleted_at IS NULL);
+COMMENT ON VIEW mlops_catalog.counted_trial IS 'Trials whose runs have not been deleted';
+DO $$
+DECLARE
+	c record;
+BEGIN
+	FOR c IN SELECT attname, pg_catalog.col_description(attrelid, attnum) AS comment FROM pg_catalog.pg_attribute
+		WHERE attrelid OPERATOR(pg_catalog.=) 'mlops_catalog.trial'::pg_catalog.regclass AND attnum OPERATOR(pg_catalog.>) 0
+	LOOP
+		EXECUTE pg_catalog.format('COMMENT ON COLUMN mlops_catalog.counted_trial.%I IS %L', c.attname, c.comment);
+	END LOOP;
+END
+$$;
+
 CREATE FUNCTION mlops_catalog.insert_dataset(caller regrole, d jsonb) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -104,8 +121,8 @@ BEGIN
 	IF FOUND THEN
 		RETURN found_study;
 	END IF;
-	INSERT INTO mlops_catalog.experiment (name, owner) VALUES (details ->> 'experiment', caller)
-		ON CONFLICT (name) DO NOTHING;
+	INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES (details ->> 'experiment', caller)
+		ON CONFLICT (name) DO UPDATE SET deleted_at = NULL WHERE e.deleted_at IS NOT NULL;
 	SELECT experiment_id INTO found_experiment FROM mlops_catalog.experiment WHERE name = details ->> 'experiment';
 	new_dataset := mlops_catalog.insert_dataset(caller, details -> 'dataset');
 	INSERT INTO mlops_catalog.study (identity, experiment_id, model, dataset_id, method, pruner, space, metric, maximise,
@@ -145,7 +162,11 @@ BEGIN
 			(details ->> 'steps')::int, details ->> 'algorithm', details -> 'params',
 			ARRAY(SELECT value::float8 FROM jsonb_array_elements_text(details -> 'point') WITH ORDINALITY AS p (value, i) ORDER BY i),
 			ARRAY(SELECT value::float8 FROM jsonb_array_elements_text(details -> 'rungs') WITH ORDINALITY AS p (value, i) ORDER BY i),
-			details ->> 'error', (details ->> 'started_at')::timestamptz, clock_timestamp());
+			details ->> 'error', (details ->> 'started_at')::timestamptz, clock_timestamp())
+		-- one whose run was deleted is tried again
+		ON CONFLICT (study_id, number) DO UPDATE SET run_id = excluded.run_id, state = excluded.state, value = excluded.value,
+			steps = excluded.steps, algorithm = excluded.algorithm, params = excluded.params, point = excluded.point,
+			rungs = excluded.rungs, error = excluded.error, started_at = excluded.started_at, ended_at = excluded.ended_at;
 	RETURN new_run;
 END
 $$;

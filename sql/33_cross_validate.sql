@@ -7,8 +7,8 @@ DECLARE
 	new_dataset bigint := mlops_catalog.insert_dataset(caller, details -> 'dataset');
 	new_run bigint;
 BEGIN
-	INSERT INTO mlops_catalog.experiment (name, owner) VALUES (details ->> 'experiment', caller)
-		ON CONFLICT (name) DO NOTHING;
+	INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES (details ->> 'experiment', caller)
+		ON CONFLICT (name) DO UPDATE SET deleted_at = NULL WHERE e.deleted_at IS NOT NULL;
 	INSERT INTO mlops_catalog.run (experiment_id, model, algorithm, status, dataset_id, seed, target, tags,
 			library_version, owner, started_at, ended_at)
 		SELECT experiment_id, details ->> 'model', details ->> 'algorithm', 'finished', new_dataset,

@@ -15,7 +15,7 @@ CROSS JOIN LATERAL (
 		(pg_catalog.array_agg(t.number ORDER BY CASE WHEN s.maximise THEN OPERATOR(pg_catalog.-) t.value ELSE t.value END, t.number)
 			FILTER (WHERE t.state OPERATOR(pg_catalog.=) 'finished'))[1] AS best_trial,
 		pg_catalog.max(t.ended_at) AS ended_at
-	FROM mlops_catalog.trial t WHERE t.study_id OPERATOR(pg_catalog.=) s.study_id) t
+	FROM mlops_catalog.counted_trial t WHERE t.study_id OPERATOR(pg_catalog.=) s.study_id) t
 WHERE mlops_catalog.may_use_named(s.owner, s.model);
 COMMENT ON VIEW mlops.studies IS 'Tunings: what was searched, how, and the best that was found';
 COMMENT ON COLUMN mlops.studies.study_id IS 'Identity';
@@ -45,7 +45,7 @@ SELECT s.model, s.study_id, t.number AS trial, t.state, s.metric, t.value,
 	t.algorithm, t.params, t.steps, t.error, t.run_id, s.owner,
 	pg_catalog.round(EXTRACT(epoch FROM t.ended_at OPERATOR(pg_catalog.-) t.started_at) OPERATOR(pg_catalog.*) 1000, 1) AS trial_ms,
 	t.started_at, t.ended_at
-FROM mlops_catalog.trial t JOIN mlops_catalog.study s ON s.study_id OPERATOR(pg_catalog.=) t.study_id
+FROM mlops_catalog.counted_trial t JOIN mlops_catalog.study s ON s.study_id OPERATOR(pg_catalog.=) t.study_id
 WHERE mlops_catalog.may_use_named(s.owner, s.model)
 WINDOW so_far AS (PARTITION BY t.study_id ORDER BY t.number);
 COMMENT ON VIEW mlops.trials IS 'Trials of tunings; their curves are in mlops.run_metrics';
@@ -77,7 +77,7 @@ WITH ended AS (
 		pg_catalog.count(*) OVER study AS n,
 		pg_catalog.var_pop(t.value) OVER study OPERATOR(pg_catalog.*) pg_catalog.count(*) OVER study AS total,
 		pg_catalog.avg(t.value) OVER study AS mean
-	FROM mlops_catalog.trial t
+	FROM mlops_catalog.counted_trial t
 	WHERE t.state OPERATOR(pg_catalog.<>) 'failed'
 	WINDOW study AS (PARTITION BY t.study_id)
 ), parameter AS (

@@ -306,6 +306,7 @@ gather_team(Tuning *tuning)
 	double	   *board;
 
 	mlbase_check(t->ctx, ml_frozen_size(t->ctx, &frozen, &frozen_size));
+	shared.magic = TUNE_MAGIC;
 	shared.database = MyDatabaseId;
 	shared.authenticated_user = GetAuthenticatedUserId();
 	GetUserIdAndSecContext(&shared.current_user, &shared.security_context);
@@ -378,7 +379,7 @@ load_trials(Tuning *tuning)
 	values[0] = Int64GetDatum(tuning->study_id);
 	values[1] = Int32GetDatum(tuning->request->trials);
 	mlcat_begin(&scope);
-	n = mlcat_execute("SELECT number, state, value, steps, point, rungs, error FROM mlops_catalog.trial "
+	n = mlcat_execute("SELECT number, state, value, steps, point, rungs, error FROM mlops_catalog.counted_trial "
 					  "WHERE study_id OPERATOR(pg_catalog.=) $1 AND number OPERATOR(pg_catalog.<) $2 ORDER BY number",
 					  2, types, values, NULL);
 	for (uint64 i = 0; i < n; i++)

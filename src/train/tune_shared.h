@@ -22,9 +22,11 @@
 #include "mlops/engine/tune.h"
 
 #define TUNE_QUEUE_SIZE 65536
+#define TUNE_MAGIC (0x74756e00 ^ (uint32) sizeof(TuneShared))
 
 typedef struct TuneShared
 {
+	uint32		magic;			/* TUNE_MAGIC: leader and worker run the same library */
 	Size		size;			/* of the segment */
 	/* who the leader is */
 	Oid			database;

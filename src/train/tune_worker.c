@@ -390,6 +390,11 @@ mlops_tune_worker(Datum main_arg)
 	if (segment == NULL)
 		proc_exit(0);			/* the leader has given up */
 	worker.shared = dsm_segment_address(segment);
+	if (worker.shared->magic != TUNE_MAGIC)
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("library mlops was replaced while a session was using it"),
+				 errhint("Connect anew and call mlops.tune again.")));
 	queue = tune_queue(worker.shared, index, 0);
 	shm_mq_set_receiver(queue, MyProc);
 	worker.in = shm_mq_attach(queue, segment, NULL);

@@ -1,7 +1,7 @@
 -- Arguments, errors and views of tuning.  What runs trials is in t/tuning.sh:
 -- here nothing is committed, so no worker could see it.
 \ir setup.psql
-SELECT plan(38);
+SELECT plan(39);
 
 CREATE FUNCTION refused(arguments text, code text, message text, description text) RETURNS text LANGUAGE sql AS $$
 	SELECT throws_ok(format('SELECT mlops.tune(''m'', ''tx'', target => ''is_fraud'', key => ''id'', %s)', arguments),
@@ -58,9 +58,11 @@ VALUES ('SELECT', 'x', 1, 1, 0, 1, 0, 0, 'UTC', '[]');
 INSERT INTO mlops_catalog.study (identity, experiment_id, model, dataset_id, method, pruner, space, metric, maximise, seed, target, tags, owner)
 SELECT 'i', experiment_id, 'm', dataset_id, 'random', 'none', '{}', 'pr_auc', true, 1, 'y', '{}', current_user::regrole
 FROM mlops_catalog.experiment, mlops_catalog.dataset;
+INSERT INTO mlops_catalog.run (experiment_id, model, algorithm, status, library_version, owner, started_at)
+SELECT experiment_id, 'm', 'a', 'finished', '1', current_user::regrole, now() FROM mlops_catalog.experiment, generate_series(0, 40);
 -- the value is 3 for half of the choices and 1 for the others, plus what nothing explains
-INSERT INTO mlops_catalog.trial (study_id, number, state, value, steps, algorithm, params, point, rungs, started_at, ended_at)
-SELECT study_id, i, CASE WHEN i = 5 THEN 'failed' WHEN i = 7 THEN 'pruned' ELSE 'finished' END,
+INSERT INTO mlops_catalog.trial (run_id, study_id, number, state, value, steps, algorithm, params, point, rungs, started_at, ended_at)
+SELECT (SELECT min(run_id) FROM mlops_catalog.run) + i, study_id, i, CASE WHEN i = 5 THEN 'failed' WHEN i = 7 THEN 'pruned' ELSE 'finished' END,
 	CASE WHEN i <> 5 THEN 1 + 2 * (i % 2) + i * 37 % 11 / 100.0 END, 10, 'a',
 	jsonb_build_object('matters', (ARRAY['no', 'yes'])[1 + i % 2], 'noise', i * 13 % 41) || CASE WHEN i % 4 < 2 THEN '{"half": 1}' ELSE '{}' END::jsonb,
 	'{1,2}', '{}', now(), now()
@@ -74,5 +76,7 @@ SELECT results_eq($$SELECT trials, finished, pruned, failed, best_trial FROM mlo
 SELECT is((SELECT array_agg(best_so_far ORDER BY trial) FROM mlops.trials WHERE trial IN (0, 1, 39)),
 	(SELECT ARRAY[(SELECT value FROM mlops_catalog.trial WHERE number = 0), (SELECT value FROM mlops_catalog.trial WHERE number = 1),
 		(SELECT max(value) FROM mlops_catalog.trial WHERE state = 'finished')]), 'the best so far');
+UPDATE mlops_catalog.run SET deleted_at = now() WHERE run_id <= (SELECT run_id FROM mlops_catalog.trial WHERE number = 9);
+SELECT is((SELECT count(*) FROM mlops.trials), 30::bigint, 'trials of deleted runs are gone');
 SELECT * FROM finish();
 ROLLBACK;

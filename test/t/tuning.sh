@@ -234,6 +234,11 @@ SQL
 is "winners can be reproduced, refitted or not" \
 	"$(query -c "SELECT bool_and(r.identical) FROM (VALUES (1), (3)) AS v (version), mlops.reproduce('one', v.version) AS r")" t
 
+# Deleted runs are tried again.
+query -c "SELECT count(*) FROM (SELECT mlops.delete_run(run_id) FROM mlops.trials WHERE model = 'again' AND trial < 4) AS d" \
+	-c "SELECT version FROM $(tune again tx "space => '$small', trials => 15, parallel => 1")" >/dev/null 2>&1
+is "trials whose runs were deleted are tried again" "$(query -c "$values 'again'")" "$(query -c "$values 'one'")"
+
 # Who works: the role that called, with or without the right to log in.
 query <<SQL
 CREATE ROLE analyst LOGIN;

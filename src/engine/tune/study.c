@@ -109,7 +109,8 @@ ml_study_ask(MlContext *ctx, MlStudy *study, size_t *number)
 		if (!ml_space_grid_point(study->space, next, point))
 			return ML_OK;
 	}
-	else if (study->sampler == ML_SAMPLER_RANDOM || study_ended(study) < STARTUP_TRIALS)
+	else if (study->sampler == ML_SAMPLER_RANDOM || next < STARTUP_TRIALS ||
+			 study_ended(study) < STARTUP_TRIALS)
 		ml_space_random(study->space, study->seed, next, point);
 	else if (study->sampler == ML_SAMPLER_TPE)
 		status = tpe_sample(ctx, study, next, point);
