@@ -77,202 +77,6 @@ COMMENT ON COLUMN mlops.deployment_history.deployed_by IS 'Who';
 COMMENT ON COLUMN mlops.deployment_history.deployed_at IS 'When';
 GRANT SELECT ON mlops.deployment_history TO PUBLIC;
 
--- ---- checks of arguments
-
-CREATE FUNCTION mlops_catalog.check_keys(argument text, object jsonb, valid text[]) RETURNS void
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	unknown text;
-BEGIN
-	IF object IS NULL OR jsonb_typeof(object) <> 'object' THEN
-		RAISE EXCEPTION '"%" must be a JSON object', argument USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	SELECT k INTO unknown FROM jsonb_object_keys(object) AS k WHERE k <> ALL (valid) LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'unrecognized key "%" in "%"', unknown, argument
-			USING ERRCODE = 'invalid_parameter_value',
-				HINT = format('Valid keys are: %s.', array_to_string(valid, ', '));
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.check_keys(text, jsonb, text[]) IS 'An error that lists the valid keys unless the argument is an object with no others';
-
-CREATE FUNCTION mlops_catalog.number_in(argument text, object jsonb, key text, minimum float8, maximum float8) RETURNS float8
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	value jsonb := nullif(object -> key, 'null');
-BEGIN
-	IF value IS NULL THEN
-		RETURN NULL;
-	ELSIF jsonb_typeof(value) <> 'number' THEN
-		RAISE EXCEPTION '"%" in "%" must be a number', key, argument USING ERRCODE = 'invalid_parameter_value';
-	ELSIF value::float8 NOT BETWEEN minimum AND maximum THEN
-		RAISE EXCEPTION 'value % of "%" in "%" is out of range', value, key, argument
-			USING ERRCODE = 'invalid_parameter_value',
-				DETAIL = format('It must be between %s and %s.', minimum, maximum);
-	END IF;
-	RETURN value::float8;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.number_in(text, jsonb, text, float8, float8) IS 'The number of a key, NULL if it is not given; an error if it is none or out of range';
-
--- What a guard may bound.  max and min are in the figure's own unit, max_ratio
--- and min_ratio in that of the champion's figure of the same time.
-CREATE FUNCTION mlops_catalog.check_guard(guard jsonb, strategy text) RETURNS void
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	figure text;
-	bound text;
-BEGIN
-	PERFORM mlops_catalog.check_keys('guard', guard,
-		'{latency_p95,psi,alert_rate,precision,min_decisions,min_labels,on_failure}');
-	PERFORM mlops_catalog.number_in('guard', guard, 'min_decisions', 1, 1e9);
-	PERFORM mlops_catalog.number_in('guard', guard, 'min_labels', 1, 1e9);
-	IF guard ? 'on_failure' THEN
-		PERFORM mlops_catalog.check_choice('on_failure', guard ->> 'on_failure', '{rollback,pause}');
-	END IF;
-	FOREACH figure IN ARRAY '{latency_p95,psi,alert_rate,precision}'::text[] LOOP
-		CONTINUE WHEN NOT guard ? figure;
-		PERFORM mlops_catalog.check_keys('guard.' || figure, guard -> figure,
-			CASE WHEN figure = 'psi' THEN '{max}'::text[] ELSE '{min,max,min_ratio,max_ratio}' END);
-		IF guard -> figure = '{}' THEN
-			RAISE EXCEPTION '"%" in "guard" bounds nothing', figure
-				USING ERRCODE = 'invalid_parameter_value',
-					HINT = 'Write it as {"max": 0.2}; valid keys are max, min, max_ratio and min_ratio.';
-		END IF;
-		FOR bound IN SELECT jsonb_object_keys(guard -> figure) LOOP
-			PERFORM mlops_catalog.number_in('guard.' || figure, guard -> figure, bound, 0, 1e12);
-			IF strategy = 'direct' AND bound LIKE '%ratio' THEN
-				RAISE EXCEPTION 'a direct deployment has no champion beside it to compare with'
-					USING ERRCODE = 'invalid_parameter_value', HINT = 'Use max and min in its guard.';
-			END IF;
-		END LOOP;
-	END LOOP;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.check_guard(jsonb, text) IS 'An error unless a guard is well-formed';
-
-CREATE FUNCTION mlops_catalog.check_ramp(ramp jsonb) RETURNS void
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	step jsonb;
-	percent float8;
-	previous float8 := 0;
-BEGIN
-	IF ramp IS NULL OR jsonb_typeof(ramp) <> 'array' THEN
-		RAISE EXCEPTION '"ramp" must be a JSON array of steps'
-			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'Write it as ramp => ''[{"percent": 5, "wait": "1 hour"}, {"percent": 100}]''.';
-	END IF;
-	FOR step IN SELECT e FROM jsonb_array_elements(ramp) AS e LOOP
-		PERFORM mlops_catalog.check_keys('ramp', step, '{percent,wait,guard}');
-		percent := mlops_catalog.number_in('ramp', step, 'percent', 0, 100);
-		IF percent IS NULL OR percent <= previous THEN
-			RAISE EXCEPTION 'the steps of "ramp" must rise in "percent"'
-				USING ERRCODE = 'invalid_parameter_value';
-		END IF;
-		previous := percent;
-		IF percent < 100 AND NOT step ? 'wait' THEN
-			RAISE EXCEPTION 'step % of "ramp" does not say how long to wait', percent || ' %'
-				USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as {"percent": 5, "wait": "1 hour"}.';
-		END IF;
-		IF (step ->> 'wait')::interval < '0' THEN
-			RAISE EXCEPTION 'a wait in "ramp" must not be negative' USING ERRCODE = 'invalid_parameter_value';
-		END IF;
-		IF step ? 'guard' THEN
-			PERFORM mlops_catalog.check_guard(step -> 'guard', 'canary');
-		END IF;
-	END LOOP;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.check_ramp(jsonb) IS 'An error unless a ramp is well-formed';
-
-CREATE FUNCTION mlops_catalog.check_rule(rule jsonb) RETURNS void
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	bad text;
-BEGIN
-	IF rule IS NULL OR jsonb_typeof(rule) <> 'object' OR rule = '{}' THEN
-		RAISE EXCEPTION 'a segment needs a rule'
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as rule => ''{"country": "DE"}''.';
-	END IF;
-	SELECT c.key INTO bad FROM jsonb_each(rule) AS c
-		CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(c.value) = 'array' THEN c.value ELSE jsonb_build_array(c.value) END) AS v
-		WHERE jsonb_typeof(v) IN ('object', 'array') LIMIT 1;
-	IF NOT FOUND THEN
-		SELECT c.key INTO bad FROM jsonb_each(rule) AS c WHERE c.value = '[]' LIMIT 1;
-	END IF;
-	IF FOUND THEN
-		RAISE EXCEPTION 'column "%" in "rule" must have a value or a list of values', bad
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as {"country": ["DE", "AT"], "online": true}.';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.check_rule(jsonb) IS 'An error unless a segment''s rule is well-formed';
-
--- Columns that the version reads are known, and so whether a rule fits them;
--- others are looked for when a row is scored.
-CREATE FUNCTION mlops_catalog.check_rule_types(caller regrole, rule jsonb, version_id bigint) RETURNS void
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	bad record;
-BEGIN
-	SELECT c.key, s ->> 'type' AS type, jsonb_typeof(v) AS given INTO bad
-	FROM mlops_catalog.model_version AS mv
-	CROSS JOIN LATERAL jsonb_array_elements(mv.signature) AS s
-	JOIN jsonb_each(rule) AS c ON c.key = s ->> 'name'
-	CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(c.value) = 'array' THEN c.value ELSE jsonb_build_array(c.value) END) AS v
-	WHERE mv.version_id = $3 AND jsonb_typeof(v) <> 'null' AND jsonb_typeof(v) <> ALL (CASE s ->> 'kind'
-		WHEN 'number' THEN '{number,boolean}'::text[] WHEN 'category' THEN '{string}' ELSE '{}' END)
-	LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'the rule compares column "%" of type % with a %', bad.key, bad.type, bad.given
-			USING ERRCODE = 'datatype_mismatch',
-				HINT = 'Numbers and booleans are compared with numeric and boolean columns, strings with text; times cannot be used.';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.check_rule_types(regrole, jsonb, bigint) IS 'An error if a segment''s rule cannot fit the columns that the version reads';
-
-CREATE FUNCTION mlops_catalog.check_variant(variant text) RETURNS void
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF variant = 'primary' OR variant !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
-		RAISE EXCEPTION 'invalid name "%" of a variant', variant
-			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-"; "primary" is what is deployed now.';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.check_variant(text) IS 'An error unless a variant may have this name';
-
-CREATE FUNCTION mlops_catalog.check_threshold(threshold float8) RETURNS void
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF threshold NOT BETWEEN 0 AND 1 THEN
-		RAISE EXCEPTION 'threshold % is out of range', threshold
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be between 0 and 1.';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.check_threshold(float8) IS 'An error unless a threshold is a probability or NULL';
-
 -- ---- steps that all changes are made of
 
 CREATE FUNCTION mlops_catalog.lock_for_release(caller regrole, model_name text) RETURNS bigint
@@ -412,6 +216,20 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.refuse_second_release(regrole, bigint, text) IS 'An error if shares of a model''s traffic are already being moved';
 
+CREATE FUNCTION mlops_catalog.refuse_taken_variant(caller regrole, model bigint, model_name text, variant_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF EXISTS (SELECT FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name) THEN
+		RAISE EXCEPTION 'model "%" already has a variant "%"', model_name, variant_name
+			USING ERRCODE = 'duplicate_object',
+				HINT = format('Name yours by "variant", or run SELECT * FROM mlops.abort(%L, variant => %L) first.', model_name, variant_name);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refuse_taken_variant(regrole, bigint, text, text) IS 'An error if a model has a variant of this name';
+
 -- ---- champion and challenger
 
 CREATE FUNCTION mlops_catalog.version_of_alias(caller regrole, model bigint, model_name text, alias_name text) RETURNS bigint
@@ -530,128 +348,160 @@ CREATE FUNCTION mlops.deploy(
 COMMENT ON FUNCTION mlops.deploy(text, int, text, float8, name, float8, jsonb, text, jsonb, jsonb, jsonb, text, text) IS
 	'Makes a version answer for its model, for all rows (direct), a share of keys (canary, ab, bandit), rows that fit a rule (segment) or beside it (shadow), from this transaction''s commit on, in every session and on every standby';
 
-CREATE FUNCTION mlops_catalog.deploy(caller regrole, model_name text, version_number int, strategy text, percent float8, key name,
-	threshold float8, guard jsonb, note text, ramp jsonb, variants jsonb, rule jsonb, variant_name text, metric text)
+-- The strategies.  Each gets what was asked for as the row to be recorded, and
+-- returns the deployment it made.
+CREATE FUNCTION mlops_catalog.begin_requested(caller regrole, asked mlops_catalog.deployment, version_id bigint) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT mlops_catalog.begin_deployment(caller, asked.model_id, $3, 'deploy', asked.strategy, asked.threshold, asked.note,
+		asked.key, asked.guard, asked.ramp, asked.metric)
+$$;
+COMMENT ON FUNCTION mlops_catalog.begin_requested(regrole, mlops_catalog.deployment, bigint) IS 'Records a deployment that was asked for';
+
+CREATE FUNCTION mlops_catalog.deploy_direct(caller regrole, model_name text, asked mlops_catalog.deployment, version int) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, version, true);
+	made bigint := mlops_catalog.begin_requested(caller, asked, id);
+BEGIN
+	PERFORM mlops_catalog.make_primary(caller, asked.model_id, id, asked.threshold, made, asked.key, false);
+	IF asked.guard <> '{}' THEN
+		INSERT INTO mlops_catalog.release (model_id, deployment_id, strategy) VALUES (asked.model_id, made, asked.strategy);
+	END IF;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.deploy_direct(regrole, text, mlops_catalog.deployment, int) IS 'Strategy direct';
+
+CREATE FUNCTION mlops_catalog.deploy_challenger(caller regrole, model_name text, asked mlops_catalog.deployment, percent float8) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	champion bigint := mlops_catalog.version_of_alias(caller, asked.model_id, model_name, 'champion');
+	challenger bigint := mlops_catalog.version_of_alias(caller, asked.model_id, model_name, 'challenger');
+	made bigint := mlops_catalog.begin_requested(caller, asked, champion);
+BEGIN
+	PERFORM mlops_catalog.make_primary(caller, asked.model_id, champion, NULL, made, asked.key, true);
+	PERFORM mlops_catalog.refuse_taken_variant(caller, asked.model_id, model_name, 'challenger');
+	INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, deployment_id, kind, position, key)
+		VALUES (asked.model_id, 'challenger', challenger, coalesce(percent, 0), made,
+			CASE WHEN percent IS NULL THEN 'shadow' ELSE 'share' END, 1, asked.key);
+	PERFORM mlops_catalog.give_rest_to_primary(caller, asked.model_id, asked.key);
+	INSERT INTO mlops_catalog.release (model_id, deployment_id, strategy) VALUES (asked.model_id, made, asked.strategy);
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.deploy_challenger(regrole, text, mlops_catalog.deployment, float8) IS
+	'Strategy champion_challenger; a challenger without a share is a shadow';
+
+CREATE FUNCTION mlops_catalog.deploy_shares(caller regrole, model_name text, asked mlops_catalog.deployment, version int, percent float8,
+	variants jsonb, variant text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	test record;
+	id bigint;
+	made bigint;
+	place int := 0;
+BEGIN
+	FOR test IN SELECT * FROM mlops_catalog.test_variants(caller, variants, version, percent, asked.threshold, variant) LOOP
+		id := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, test.version, true);
+		asked.threshold := test.threshold;
+		made := coalesce(made, mlops_catalog.begin_requested(caller, asked, id));
+		place := place + 1;
+		PERFORM mlops_catalog.refuse_taken_variant(caller, asked.model_id, model_name, test.variant);
+		INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, key)
+			VALUES (asked.model_id, test.variant, id, test.percent, test.threshold, made, 'share', place, asked.key);
+	END LOOP;
+	PERFORM mlops_catalog.give_rest_to_primary(caller, asked.model_id, asked.key);
+	INSERT INTO mlops_catalog.release AS e (model_id, deployment_id, strategy) VALUES (asked.model_id, made, asked.strategy)
+		ON CONFLICT (model_id) DO UPDATE SET deployment_id = excluded.deployment_id, strategy = excluded.strategy,
+			paused = false, step = 1, step_started_at = excluded.step_started_at;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.deploy_shares(regrole, text, mlops_catalog.deployment, int, float8, jsonb, text) IS
+	'Strategies canary, ab and bandit';
+
+CREATE FUNCTION mlops_catalog.deploy_beside(caller regrole, model_name text, asked mlops_catalog.deployment, version int, rule jsonb,
+	variant_name text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, version, asked.strategy <> 'shadow');
+	made bigint;
+	place int := (SELECT coalesce(max(r.position), 0) + 1 FROM mlops_catalog.deployment_route AS r
+		WHERE r.model_id = asked.model_id AND r.kind = asked.strategy);
+BEGIN
+	IF rule IS NOT NULL THEN
+		PERFORM mlops_catalog.check_rule(rule);
+		PERFORM mlops_catalog.check_rule_types(caller, rule, id);
+	END IF;
+	PERFORM FROM mlops_catalog.deployment_route AS r
+		WHERE r.model_id = asked.model_id AND r.kind = 'share' AND r.variant <> 'primary' AND r.key <> asked.key;
+	IF FOUND THEN
+		RAISE EXCEPTION 'the release of model "%" that is under way has another key', model_name
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'A model has one key at a time; leave it out here.';
+	END IF;
+	variant_name := coalesce(variant_name, CASE asked.strategy WHEN 'shadow' THEN 'shadow_' || version ELSE 'segment_' || place END);
+	DELETE FROM mlops_catalog.deployment_route AS r
+		WHERE r.model_id = asked.model_id AND r.variant = variant_name AND r.kind = asked.strategy;
+	PERFORM mlops_catalog.refuse_taken_variant(caller, asked.model_id, model_name, variant_name);
+	made := mlops_catalog.begin_requested(caller, asked, id);
+	INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, rule)
+		VALUES (asked.model_id, variant_name, id, 0, asked.threshold, made, asked.strategy, place, rule);
+	PERFORM mlops_catalog.give_rest_to_primary(caller, asked.model_id, asked.key);
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.deploy_beside(regrole, text, mlops_catalog.deployment, int, jsonb, text) IS
+	'Strategies segment and shadow; one of the same name is replaced';
+
+CREATE FUNCTION mlops_catalog.deploy(caller regrole, model_name text, version int, strategy text, percent float8, key name,
+	threshold float8, guard jsonb, note text, ramp jsonb, variants jsonb, rule jsonb, variant text, metric text)
 	RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-	model bigint := mlops_catalog.lock_for_release(caller, model_name);
+	asked mlops_catalog.deployment;
+	share float8 := CASE WHEN percent IS DISTINCT FROM 100 THEN percent ELSE (ramp -> 0 -> 'percent')::float8 END;
 	made bigint;
-	test record;
-	place int := 0;
-	-- a challenger without a share stands beside the champion as a shadow
-	splits boolean := strategy IN ('canary', 'ab', 'bandit') OR strategy = 'champion_challenger' AND percent IS DISTINCT FROM 100;
 BEGIN
-	IF strategy IS NULL OR strategy NOT IN ('direct', 'canary', 'ab', 'shadow', 'champion_challenger', 'segment', 'bandit') THEN
-		RAISE EXCEPTION 'unrecognized deployment strategy "%"', strategy
-			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'Valid strategies are: direct, canary, ab, shadow, champion_challenger, segment, bandit.';
-	END IF;
-	guard := coalesce(guard, '{}');
-	ramp := coalesce(ramp, '[]');
-	PERFORM mlops_catalog.check_threshold(threshold);
-	PERFORM mlops_catalog.check_guard(guard, strategy);
-	PERFORM mlops_catalog.check_choice('metric', metric, '{precision,recall,accuracy,false_positive_rate,alert_rate}');
-	PERFORM mlops_catalog.check_ramp(ramp);
-	IF variant_name IS NOT NULL THEN
-		PERFORM mlops_catalog.check_variant(variant_name);
-	END IF;
-	IF strategy = 'direct' AND percent IS DISTINCT FROM 100 THEN
-		RAISE EXCEPTION 'a direct deployment takes all traffic at once'
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = '"percent" does not apply to it.';
-	ELSIF NOT splits AND (percent IS DISTINCT FROM 100 OR variants IS NOT NULL) THEN
-		RAISE EXCEPTION '"percent" and "variants" do not apply to strategy "%"', strategy USING ERRCODE = 'invalid_parameter_value';
-	ELSIF strategy <> 'canary' AND ramp <> '[]' THEN
-		RAISE EXCEPTION 'a ramp belongs to a canary' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF (strategy = 'segment') <> (rule IS NOT NULL) THEN
-		RAISE EXCEPTION 'a rule belongs to a segment, and a segment needs one'
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as rule => ''{"country": "DE"}''.';
-	ELSIF strategy <> 'direct' AND NOT splits AND guard <> '{}' THEN
-		RAISE EXCEPTION 'a guard belongs to a release of traffic shares' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF splits AND key IS NULL THEN
-		RAISE EXCEPTION 'strategy "%" needs a key', strategy
-			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.';
-	ELSIF strategy = 'champion_challenger' AND (version_number IS NOT NULL OR variants IS NOT NULL OR threshold IS NOT NULL OR variant_name IS NOT NULL) THEN
-		RAISE EXCEPTION 'champion and challenger are versions that the aliases of these names stand for'
-			USING ERRCODE = 'invalid_parameter_value',
-				HINT = format('Run SELECT * FROM mlops.set_alias(%L, ''challenger'', version), and give NULL as version here.', model_name);
-	ELSIF strategy = 'canary' AND variants IS NOT NULL THEN
-		RAISE EXCEPTION 'a canary has one variant' USING ERRCODE = 'invalid_parameter_value', HINT = 'Use strategy "ab" for several.';
-	ELSIF strategy = 'canary' AND ramp <> '[]' THEN
-		IF percent IS DISTINCT FROM 100 THEN
-			RAISE EXCEPTION 'give either "percent" or "ramp"' USING ERRCODE = 'invalid_parameter_value';
-		END IF;
-		percent := ramp -> 0 -> 'percent';
-	END IF;
+	asked.model_id := mlops_catalog.lock_for_release(caller, model_name);
+	asked.strategy := strategy;
+	asked.threshold := threshold;
+	asked.note := note;
+	asked.key := key;
+	asked.guard := coalesce(guard, '{}');
+	asked.ramp := coalesce(ramp, '[]');
+	asked.metric := metric;
+	PERFORM mlops_catalog.check_deployment(asked, model_name, version, percent, variants, rule, variant);
 
-	IF strategy = 'direct' THEN
-		made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, version_number, true),
-			'deploy', strategy, threshold, note, key, guard, ramp);
-		PERFORM mlops_catalog.make_primary(caller, model, (SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = made),
-			threshold, made, key, false);
-		IF guard <> '{}' THEN
-			INSERT INTO mlops_catalog.release (model_id, deployment_id, strategy) VALUES (model, made, strategy);
-		END IF;
-	ELSIF strategy = 'champion_challenger' THEN
-		PERFORM mlops_catalog.refuse_second_release(caller, model, model_name);
-		made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_of_alias(caller, model, model_name, 'champion'),
-			'deploy', strategy, NULL, note, key, guard, '[]', metric);
-		PERFORM mlops_catalog.make_primary(caller, model, mlops_catalog.version_of_alias(caller, model, model_name, 'champion'), NULL, made, key, true);
-		INSERT INTO mlops_catalog.deployment_route AS r (model_id, variant, version_id, percent, deployment_id, kind, position, key)
-			VALUES (model, 'challenger', mlops_catalog.version_of_alias(caller, model, model_name, 'challenger'),
-				CASE WHEN splits THEN percent ELSE 0 END, made, CASE WHEN splits THEN 'share' ELSE 'shadow' END, 1, key);
-		PERFORM mlops_catalog.give_rest_to_primary(caller, model, key);
-		INSERT INTO mlops_catalog.release (model_id, deployment_id, strategy) VALUES (model, made, strategy);
-	ELSE
-		PERFORM FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = 'primary';
+	IF strategy IN ('canary', 'ab', 'bandit', 'champion_challenger') THEN
+		PERFORM mlops_catalog.refuse_second_release(caller, asked.model_id, model_name);
+	END IF;
+	IF strategy NOT IN ('direct', 'champion_challenger') THEN
+		PERFORM FROM mlops_catalog.deployment_route AS r WHERE r.model_id = asked.model_id AND r.variant = 'primary';
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'no version of model "%" is deployed', model_name
 				USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Deploy one directly first.';
 		END IF;
-		IF strategy IN ('shadow', 'segment') THEN
-			PERFORM FROM mlops_catalog.deployment_route AS r
-				WHERE r.model_id = model AND r.kind = 'share' AND r.variant <> 'primary' AND r.key <> key;
-			IF FOUND THEN
-				RAISE EXCEPTION 'the release of model "%" that is under way has another key', model_name
-					USING ERRCODE = 'invalid_parameter_value', HINT = 'A model has one key at a time; leave it out here.';
-			END IF;
-			SELECT count(*) + 1 INTO place FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.kind = strategy;
-			made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, version_number,
-					strategy <> 'shadow'), 'deploy', strategy, threshold, note, key);
-			IF strategy = 'segment' THEN
-				PERFORM mlops_catalog.check_rule(rule);
-				PERFORM mlops_catalog.check_rule_types(caller, rule, d.version_id) FROM mlops_catalog.deployment AS d WHERE d.deployment_id = made;
-				SELECT coalesce(max(r.position), 0) + 1 INTO place FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.kind = 'segment';
-			END IF;
-			variant_name := coalesce(variant_name, CASE strategy WHEN 'shadow' THEN 'shadow_' || version_number ELSE 'segment_' || place END);
-			DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name AND r.kind = strategy;
-			INSERT INTO mlops_catalog.deployment_route AS r (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, rule)
-				SELECT model, variant_name, d.version_id, 0, threshold, made, strategy, place, rule
-				FROM mlops_catalog.deployment AS d WHERE d.deployment_id = made;
-			PERFORM mlops_catalog.give_rest_to_primary(caller, model, key);
-		ELSE
-			PERFORM mlops_catalog.refuse_second_release(caller, model, model_name);
-			FOR test IN SELECT * FROM mlops_catalog.test_variants(caller, variants, version_number, percent, threshold,
-					coalesce(variant_name, CASE strategy WHEN 'canary' THEN 'canary' ELSE 'challenger' END)) LOOP
-				IF made IS NULL THEN
-					made := mlops_catalog.begin_deployment(caller, model, mlops_catalog.version_to_deploy(caller, model, model_name, test.version, false),
-						'deploy', strategy, test.threshold, note, key, guard, ramp, metric);
-				END IF;
-				place := place + 1;
-				INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, key)
-					VALUES (model, test.variant, mlops_catalog.version_to_deploy(caller, model, model_name, test.version, true), test.percent,
-						test.threshold, made, 'share', place, key);
-			END LOOP;
-			PERFORM mlops_catalog.give_rest_to_primary(caller, model, key);
-			INSERT INTO mlops_catalog.release AS e (model_id, deployment_id, strategy) VALUES (model, made, strategy)
-				ON CONFLICT (model_id) DO UPDATE SET deployment_id = excluded.deployment_id, strategy = excluded.strategy,
-					paused = false, step = 1, step_started_at = excluded.step_started_at;
-		END IF;
 	END IF;
+	made := CASE
+		WHEN strategy = 'direct' THEN mlops_catalog.deploy_direct(caller, model_name, asked, version)
+		WHEN strategy = 'champion_challenger' THEN mlops_catalog.deploy_challenger(caller, model_name, asked, share)
+		WHEN strategy IN ('segment', 'shadow') THEN mlops_catalog.deploy_beside(caller, model_name, asked, version, rule, variant)
+		ELSE mlops_catalog.deploy_shares(caller, model_name, asked, version, coalesce(share, CASE WHEN variants IS NULL THEN percent END),
+			variants, coalesce(variant, CASE strategy WHEN 'canary' THEN 'canary' ELSE 'challenger' END))
+	END;
 	PERFORM mlops_catalog.end_deployment(caller, made);
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
 END

@@ -173,26 +173,13 @@ mlserve_version_route(const char *name, const MlCatalogVersion *version, MemoryC
 
 /* ---------------------------------------------------------------- mapping */
 
-static int
-find_attribute(TupleDesc desc, const char *name)
-{
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-
-		if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
-			return i;
-	}
-	return -1;
-}
-
 static void
 map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc,
 			  int *attribute, MlConverter *converter)
 {
 	Oid			type;
 
-	*attribute = find_attribute(desc, condition->column);
+	*attribute = mlserve_find_attribute(desc, condition->column);
 	if (*attribute < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -223,7 +210,7 @@ mlserve_map_route(const MlRoute *route, TupleDesc desc)
 	MlRouteMap *map = palloc0(sizeof(MlRouteMap));
 	int			n = 0;
 
-	map->key_attribute = route->key ? find_attribute(desc, route->key) : -1;
+	map->key_attribute = route->key ? mlserve_find_attribute(desc, route->key) : -1;
 	if (map->key_attribute >= 0)
 	{
 		Oid			type = TupleDescAttr(desc, map->key_attribute)->atttypid;

@@ -13,8 +13,8 @@
 
 #include "mlops/serve.h"
 
-static int
-find_attribute(TupleDesc desc, const char *name)
+int
+mlserve_find_attribute(TupleDesc desc, const char *name)
 {
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -78,7 +78,7 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 	map->converter = palloc(Max(map->n_inputs, 1) * sizeof(MlConverter));
 	for (size_t i = 0; i < map->n_inputs; i++)
 	{
-		map->attribute[i] = find_attribute(desc, ml_model_input_name(model, i));
+		map->attribute[i] = mlserve_find_attribute(desc, ml_model_input_name(model, i));
 		found += map->attribute[i] >= 0;
 	}
 	if (found == 0 && map_by_position(model, desc, map))

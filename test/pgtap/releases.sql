@@ -1,7 +1,7 @@
 -- Releases: each strategy moves the traffic it says, and can be promoted,
 -- paused, aborted and rolled back; the history tells all of it.
 \ir setup.psql
-SELECT plan(82);
+SELECT plan(85);
 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', algorithm => 'logistic_regression') \g /dev/null
@@ -145,6 +145,13 @@ SELECT is((SELECT md5(string_agg((mlops.predict('fraud', t)).variant, ',' ORDER 
 RESET force_parallel_mode;
 SELECT mlops.abort('fraud') \g /dev/null
 SELECT mlops.abort('fraud', variant => 'shadow_3') \g /dev/null
+
+-- ---- names
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 1, 'ab', percent => 5, key => 'id', variant => 'a b')$$, '22023', 'invalid name "a b" of a variant', 'a name that is none');
+SELECT mlops.deploy('fraud', 1, 'shadow', variant => 'canary') \g /dev/null
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 5, key => 'id')$$, '42710', 'model "fraud" already has a variant "canary"', 'a name that is taken');
+SELECT lives_ok($$SELECT mlops.deploy('fraud', 3, 'shadow', variant => 'canary')$$, 'a shadow is replaced by one of its name');
+SELECT mlops.abort('fraud', variant => 'canary') \g /dev/null
 
 -- ---- history
 SELECT results_eq($$SELECT action, version, strategy FROM mlops.deployment_history WHERE model = 'fraud' ORDER BY deployment_id LIMIT 8$$,

@@ -1,0 +1,249 @@
+-- Arguments of mlops.deploy: what is well-formed, and what goes together.
+
+CREATE FUNCTION mlops_catalog.check_keys(argument text, object jsonb, valid text[]) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	unknown text;
+BEGIN
+	IF object IS NULL OR jsonb_typeof(object) <> 'object' THEN
+		RAISE EXCEPTION '"%" must be a JSON object', argument USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT k INTO unknown FROM jsonb_object_keys(object) AS k WHERE k <> ALL (valid) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'unrecognized key "%" in "%"', unknown, argument
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Valid keys are: %s.', array_to_string(valid, ', '));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_keys(text, jsonb, text[]) IS 'An error that lists the valid keys unless the argument is an object with no others';
+
+CREATE FUNCTION mlops_catalog.number_in(argument text, object jsonb, key text, minimum float8, maximum float8) RETURNS float8
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	value jsonb := nullif(object -> key, 'null');
+BEGIN
+	IF value IS NULL THEN
+		RETURN NULL;
+	ELSIF jsonb_typeof(value) <> 'number' THEN
+		RAISE EXCEPTION '"%" in "%" must be a number', key, argument USING ERRCODE = 'invalid_parameter_value';
+	ELSIF value::float8 NOT BETWEEN minimum AND maximum THEN
+		RAISE EXCEPTION 'value % of "%" in "%" is out of range', value, key, argument
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('It must be between %s and %s.', minimum, maximum);
+	END IF;
+	RETURN value::float8;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.number_in(text, jsonb, text, float8, float8) IS 'The number of a key, NULL if it is not given; an error if it is none or out of range';
+
+-- What a guard may bound.  max and min are in the figure's own unit, max_ratio
+-- and min_ratio in that of the champion's figure of the same time.
+CREATE FUNCTION mlops_catalog.check_guard(guard jsonb, strategy text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	figure text;
+	bound text;
+BEGIN
+	PERFORM mlops_catalog.check_keys('guard', guard,
+		'{latency_p95,psi,alert_rate,precision,min_decisions,min_labels,on_failure}');
+	PERFORM mlops_catalog.number_in('guard', guard, 'min_decisions', 1, 1e9);
+	PERFORM mlops_catalog.number_in('guard', guard, 'min_labels', 1, 1e9);
+	IF guard ? 'on_failure' THEN
+		PERFORM mlops_catalog.check_choice('on_failure', guard ->> 'on_failure', '{rollback,pause}');
+	END IF;
+	FOREACH figure IN ARRAY '{latency_p95,psi,alert_rate,precision}'::text[] LOOP
+		CONTINUE WHEN NOT guard ? figure;
+		PERFORM mlops_catalog.check_keys('guard.' || figure, guard -> figure,
+			CASE WHEN figure = 'psi' THEN '{max}'::text[] ELSE '{min,max,min_ratio,max_ratio}' END);
+		IF guard -> figure = '{}' THEN
+			RAISE EXCEPTION '"%" in "guard" bounds nothing', figure
+				USING ERRCODE = 'invalid_parameter_value',
+					HINT = 'Write it as {"max": 0.2}; valid keys are max, min, max_ratio and min_ratio.';
+		END IF;
+		FOR bound IN SELECT jsonb_object_keys(guard -> figure) LOOP
+			PERFORM mlops_catalog.number_in('guard.' || figure, guard -> figure, bound, 0, 1e12);
+			IF strategy = 'direct' AND bound LIKE '%ratio' THEN
+				RAISE EXCEPTION 'a direct deployment has no champion beside it to compare with'
+					USING ERRCODE = 'invalid_parameter_value', HINT = 'Use max and min in its guard.';
+			END IF;
+		END LOOP;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_guard(jsonb, text) IS 'An error unless a guard is well-formed';
+
+CREATE FUNCTION mlops_catalog.check_ramp(ramp jsonb) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	step jsonb;
+	percent float8;
+	previous float8 := 0;
+BEGIN
+	IF ramp IS NULL OR jsonb_typeof(ramp) <> 'array' THEN
+		RAISE EXCEPTION '"ramp" must be a JSON array of steps'
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Write it as ramp => ''[{"percent": 5, "wait": "1 hour"}, {"percent": 100}]''.';
+	END IF;
+	FOR step IN SELECT e FROM jsonb_array_elements(ramp) AS e LOOP
+		PERFORM mlops_catalog.check_keys('ramp', step, '{percent,wait,guard}');
+		percent := mlops_catalog.number_in('ramp', step, 'percent', 0, 100);
+		IF percent IS NULL OR percent <= previous THEN
+			RAISE EXCEPTION 'the steps of "ramp" must rise in "percent"'
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		previous := percent;
+		IF percent < 100 AND NOT step ? 'wait' THEN
+			RAISE EXCEPTION 'step % of "ramp" does not say how long to wait', percent || ' %'
+				USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as {"percent": 5, "wait": "1 hour"}.';
+		END IF;
+		IF (step ->> 'wait')::interval < '0' THEN
+			RAISE EXCEPTION 'a wait in "ramp" must not be negative' USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		IF step ? 'guard' THEN
+			PERFORM mlops_catalog.check_guard(step -> 'guard', 'canary');
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_ramp(jsonb) IS 'An error unless a ramp is well-formed';
+
+CREATE FUNCTION mlops_catalog.check_rule(rule jsonb) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bad text;
+BEGIN
+	IF rule IS NULL OR jsonb_typeof(rule) <> 'object' OR rule = '{}' THEN
+		RAISE EXCEPTION 'a segment needs a rule'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as rule => ''{"country": "DE"}''.';
+	END IF;
+	SELECT c.key INTO bad FROM jsonb_each(rule) AS c
+		CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(c.value) = 'array' THEN c.value ELSE jsonb_build_array(c.value) END) AS v
+		WHERE jsonb_typeof(v) IN ('object', 'array') LIMIT 1;
+	IF NOT FOUND THEN
+		SELECT c.key INTO bad FROM jsonb_each(rule) AS c WHERE c.value = '[]' LIMIT 1;
+	END IF;
+	IF FOUND THEN
+		RAISE EXCEPTION 'column "%" in "rule" must have a value or a list of values', bad
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as {"country": ["DE", "AT"], "online": true}.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_rule(jsonb) IS 'An error unless a segment''s rule is well-formed';
+
+-- Columns that the version reads are known, and so whether a rule fits them;
+-- others are looked for when a row is scored.
+CREATE FUNCTION mlops_catalog.check_rule_types(caller regrole, rule jsonb, version_id bigint) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bad record;
+BEGIN
+	SELECT c.key, s ->> 'type' AS type, jsonb_typeof(v) AS given INTO bad
+	FROM mlops_catalog.model_version AS mv
+	CROSS JOIN LATERAL jsonb_array_elements(mv.signature) AS s
+	JOIN jsonb_each(rule) AS c ON c.key = s ->> 'name'
+	CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(c.value) = 'array' THEN c.value ELSE jsonb_build_array(c.value) END) AS v
+	WHERE mv.version_id = $3 AND jsonb_typeof(v) <> 'null' AND jsonb_typeof(v) <> ALL (CASE s ->> 'kind'
+		WHEN 'number' THEN '{number,boolean}'::text[] WHEN 'category' THEN '{string}' ELSE '{}' END)
+	LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'the rule compares column "%" of type % with a %', bad.key, bad.type, bad.given
+			USING ERRCODE = 'datatype_mismatch',
+				HINT = 'Numbers and booleans are compared with numeric and boolean columns, strings with text; times cannot be used.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_rule_types(regrole, jsonb, bigint) IS 'An error if a segment''s rule cannot fit the columns that the version reads';
+
+CREATE FUNCTION mlops_catalog.check_variant(variant text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF variant = 'primary' OR variant !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
+		RAISE EXCEPTION 'invalid name "%" of a variant', variant
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-"; "primary" is what is deployed now.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_variant(text) IS 'An error unless a variant may have this name';
+
+CREATE FUNCTION mlops_catalog.check_threshold(threshold float8) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF threshold NOT BETWEEN 0 AND 1 THEN
+		RAISE EXCEPTION 'threshold % is out of range', threshold
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be between 0 and 1.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_threshold(float8) IS 'An error unless a threshold is a probability or NULL';
+
+CREATE FUNCTION mlops_catalog.check_deployment(asked mlops_catalog.deployment, model_name text, version int, percent float8, variants jsonb,
+	rule jsonb, variant text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	strategies constant text[] := '{direct,canary,ab,shadow,champion_challenger,segment,bandit}';
+	strategy constant text := asked.strategy;
+	-- a challenger without a share stands beside the champion as a shadow
+	splits constant boolean := strategy IN ('canary', 'ab', 'bandit') OR strategy = 'champion_challenger' AND percent IS DISTINCT FROM 100;
+	problem text;
+	hint text := 'The table of strategies in docs/releases.md says what goes with which.';
+BEGIN
+	IF strategy IS NULL OR strategy <> ALL (strategies) THEN
+		RAISE EXCEPTION 'unrecognized deployment strategy "%"', strategy
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Valid strategies are: %s.', array_to_string(strategies, ', '));
+	END IF;
+	PERFORM mlops_catalog.check_threshold(asked.threshold);
+	PERFORM mlops_catalog.check_guard(asked.guard, strategy);
+	PERFORM mlops_catalog.check_choice('metric', asked.metric, '{precision,recall,accuracy,false_positive_rate,alert_rate}');
+	PERFORM mlops_catalog.check_ramp(asked.ramp);
+	PERFORM mlops_catalog.check_variant(variant);
+	IF strategy = 'direct' AND percent IS DISTINCT FROM 100 THEN
+		problem := 'a direct deployment takes all traffic at once';
+		hint := 'Leave "percent" out, or use strategy "canary".';
+	ELSIF NOT splits AND (percent IS DISTINCT FROM 100 OR variants IS NOT NULL) THEN
+		problem := format('"percent" and "variants" do not apply to strategy "%s"', strategy);
+	ELSIF strategy <> 'canary' AND asked.ramp <> '[]' THEN
+		problem := 'a ramp belongs to a canary';
+	ELSIF asked.ramp <> '[]' AND percent IS DISTINCT FROM 100 THEN
+		problem := 'give either "percent" or "ramp"';
+	ELSIF (strategy = 'segment') <> (rule IS NOT NULL) THEN
+		problem := 'a rule belongs to a segment, and a segment needs one';
+		hint := 'Write it as rule => ''{"country": "DE"}''.';
+	ELSIF strategy <> 'direct' AND NOT splits AND asked.guard <> '{}' THEN
+		problem := 'a guard belongs to a release of traffic shares';
+	ELSIF splits AND asked.key IS NULL THEN
+		problem := format('strategy "%s" needs a key', strategy);
+		hint := 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.';
+	ELSIF strategy = 'champion_challenger' AND (version IS NOT NULL OR variants IS NOT NULL OR asked.threshold IS NOT NULL OR variant IS NOT NULL) THEN
+		problem := 'champion and challenger are versions that the aliases of these names stand for';
+		hint := format('Run SELECT * FROM mlops.set_alias(%L, ''challenger'', version), and give NULL as version here.', model_name);
+	ELSIF strategy = 'canary' AND variants IS NOT NULL THEN
+		problem := 'a canary has one variant';
+		hint := 'Use strategy "ab" for several.';
+	END IF;
+	IF problem IS NOT NULL THEN
+		RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = hint;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_deployment(mlops_catalog.deployment, text, int, float8, jsonb, jsonb, text) IS
+	'An error unless the arguments of mlops.deploy go together';
