@@ -1,7 +1,7 @@
 -- Privileges on models: what each allows, who may give them, and that taking
 -- one away is noticed by call sites that have the model cached.
 \ir setup.psql
-SELECT plan(46);
+SELECT plan(48);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_score;
 CREATE ROLE regress_mlops_train;
@@ -180,6 +180,15 @@ SET LOCAL ROLE regress_mlops_owner;
 SELECT throws_ok($$SELECT mlops_catalog.audit('postgres'::regrole, 'deploy', 'fraud', 1, '{}')$$, '42501', NULL, 'nobody fakes an audit entry');
 SELECT throws_ok($$INSERT INTO mlops_catalog.model_grant VALUES (1, 0, 'score', 0)$$, '42501', NULL, 'nor writes a grant');
 RESET ROLE;
+
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname IN ('mlops_catalog', 'mlops_snapshot') AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+		AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege('regress_mlops_owner', c.oid, 'SELECT,USAGE,UPDATE')
+			ELSE has_any_column_privilege('regress_mlops_owner', c.oid, 'SELECT,INSERT,UPDATE,REFERENCES')
+				OR has_table_privilege('regress_mlops_owner', c.oid, 'SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER') END$$,
+	'no table or sequence of the catalog is in anybody''s reach');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'mlops'::regnamespace AND c.relkind = 'v'
+	AND NOT coalesce('security_barrier=true' = ANY (c.reloptions), false)$$, 'every view is a security barrier');
 
 -- read-only
 SELECT throws_ok($$SET LOCAL transaction_read_only = on; SELECT mlops.grant('fraud', 'public', 'score')$$, '25006', 'cannot execute mlops.grant() in a read-only transaction', 'grant writes');
