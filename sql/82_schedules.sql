@@ -29,11 +29,19 @@ CREATE FUNCTION mlops_catalog.cron_setting(name text) RETURNS text
 	AS 'MODULE_PATHNAME', 'mlops_cron_setting';
 COMMENT ON FUNCTION mlops_catalog.cron_setting(text) IS 'database_name or timezone of pg_cron; NULL unless it is preloaded (and has it)';
 
-CREATE FUNCTION mlops_catalog.run_in_database(database name, statement text) RETURNS text
+-- Only these two calls: a worker connects without asking pg_hba.conf, so it must
+-- not run whatever somebody likes in a database that they may not connect to.
+CREATE FUNCTION mlops_catalog.cron_schedule_elsewhere(name text, cron text, command text) RETURNS bigint
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
-	AS 'MODULE_PATHNAME', 'mlops_run_in_database';
-COMMENT ON FUNCTION mlops_catalog.run_in_database(name, text) IS
-	'Runs a statement in another database as you, in a transaction of its own; its rows as JSON';
+	AS 'MODULE_PATHNAME', 'mlops_cron_schedule_elsewhere';
+COMMENT ON FUNCTION mlops_catalog.cron_schedule_elsewhere(text, text, text) IS
+	'cron.schedule_in_database for this database, called as you in pg_cron''s database, in a transaction of its own';
+
+CREATE FUNCTION mlops_catalog.cron_unschedule_elsewhere(cron_job_id bigint) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+	AS 'MODULE_PATHNAME', 'mlops_cron_unschedule_elsewhere';
+COMMENT ON FUNCTION mlops_catalog.cron_unschedule_elsewhere(bigint) IS
+	'cron.unschedule, called as you in pg_cron''s database, in a transaction of its own';
 
 CREATE FUNCTION mlops_catalog.record_schedule(name text, cron text, command text, cron_job_id bigint) RETURNS void
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -59,8 +67,8 @@ BEGIN
 		RETURN answer;
 	ELSIF database <> current_database() THEN
 		BEGIN
-			RETURN (SELECT (r.value ->> 'answer')::bigint
-				FROM jsonb_array_elements(mlops_catalog.run_in_database(database::name, elsewhere)::jsonb) AS r LIMIT 1);
+			EXECUTE elsewhere INTO answer;
+			RETURN answer;
 		EXCEPTION WHEN invalid_schema_name OR undefined_table OR invalid_catalog_name THEN
 			NULL;				-- it is not installed there: below
 		END;
@@ -132,7 +140,7 @@ BEGIN
 	PERFORM mlops_catalog.record_schedule($1, $2, $3, 0);
 	id := mlops_catalog.ask_cron(
 		format('SELECT cron.schedule(%L, %L, %L)', cron_name, $2, submission),
-		format('SELECT cron.schedule_in_database(%L, %L, %L, %L) AS answer', cron_name, $2, submission, current_database()));
+		format('SELECT mlops_catalog.cron_schedule_elsewhere(%L, %L, %L)', cron_name, $2, submission));
 	PERFORM mlops_catalog.record_schedule($1, $2, $3, id);
 	RETURN QUERY SELECT * FROM mlops.schedules AS s WHERE s.cron_job_id = id AND s.name = $1;
 END
@@ -154,7 +162,7 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.ask_cron(
 		format('SELECT cron.unschedule(j.jobid)::int FROM cron.job AS j WHERE j.jobid = %s', id),
-		format('SELECT cron.unschedule(j.jobid)::int AS answer FROM cron.job AS j WHERE j.jobid = %s', id));
+		format('SELECT mlops_catalog.cron_unschedule_elsewhere(%s)', id));
 	RETURN mlops_catalog.forget_schedule($1);
 END
 $$;

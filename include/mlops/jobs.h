@@ -66,7 +66,8 @@ extern bool mljobs_forget_schedule(const char *name);
  * Runs one statement in a background worker of its own connected to another
  * database as the current user, and waits for it.  Returns its rows as JSON
  * text (an array of objects) in the current memory context; its error is
- * raised here.  Not part of the current transaction.
+ * raised here.  Not part of the current transaction.  The worker connects
+ * without asking pg_hba.conf: the statement must not be a user's to choose.
  */
 extern char *mljobs_run_in_database(Oid database, const char *statement);
 

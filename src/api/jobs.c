@@ -19,7 +19,8 @@ MLOPS_FUNCTION(mlops_cancel);
 MLOPS_FUNCTION(mlops_require_preload);
 MLOPS_FUNCTION(mlops_next_cron_run);
 MLOPS_FUNCTION(mlops_cron_setting);
-MLOPS_FUNCTION(mlops_run_in_database);
+MLOPS_FUNCTION(mlops_cron_schedule_elsewhere);
+MLOPS_FUNCTION(mlops_cron_unschedule_elsewhere);
 MLOPS_FUNCTION(mlops_record_schedule);
 MLOPS_FUNCTION(mlops_forget_schedule);
 
@@ -136,14 +137,43 @@ mlops_cron_setting(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(value));
 }
 
-/* mlops_catalog.run_in_database(database, statement) -> its rows, as the current user */
-Datum
-mlops_run_in_database(PG_FUNCTION_ARGS)
+/* Runs one of our statements in pg_cron's database; its "answer", NULL for none. */
+static Datum
+ask_cron(FunctionCallInfo fcinfo, const char *statement)
 {
-	Oid			database = get_database_oid(NameStr(*PG_GETARG_NAME(0)), false);
-	char	   *rows = mljobs_run_in_database(database, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	const char *database = GetConfigOption("cron.database_name", true, false);
+	char	   *rows;
+	long long	answer;
 
-	PG_RETURN_TEXT_P(cstring_to_text(rows));
+	if (database == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("pg_cron is not preloaded")));
+	rows = mljobs_run_in_database(get_database_oid(database, false), statement);
+	if (sscanf(rows, "[{\"answer\":%lld}]", &answer) != 1)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(answer);
+}
+
+/* mlops_catalog.cron_schedule_elsewhere(name, cron, command) -> pg_cron's number */
+Datum
+mlops_cron_schedule_elsewhere(PG_FUNCTION_ARGS)
+{
+	char	   *arguments[3];
+
+	for (int i = 0; i < 3; i++)
+		arguments[i] = quote_literal_cstr(text_to_cstring(PG_GETARG_TEXT_PP(i)));
+	return ask_cron(fcinfo, psprintf("SELECT cron.schedule_in_database(%s, %s, %s, %s) AS answer",
+									 arguments[0], arguments[1], arguments[2],
+									 quote_literal_cstr(get_database_name(MyDatabaseId))));
+}
+
+/* mlops_catalog.cron_unschedule_elsewhere(cron_job_id) -> 1, NULL if there is none */
+Datum
+mlops_cron_unschedule_elsewhere(PG_FUNCTION_ARGS)
+{
+	return ask_cron(fcinfo, psprintf("SELECT cron.unschedule(j.jobid)::int AS answer FROM cron.job AS j "
+									 "WHERE j.jobid = " INT64_FORMAT, PG_GETARG_INT64(0)));
 }
 
 /* mlops_catalog.record_schedule(name, cron, command, cron_job_id) */

@@ -4,7 +4,7 @@
  *
  * What comes from the server, the database or the role a worker has by itself;
  * what the session (or its client) has set goes along: search_path, time zone,
- * mlops.threads ...
+ * mlops.threads, an application's own ...
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -17,16 +17,17 @@
 
 #include "jobs/execute.h"
 
-/* Of a session's own life, or replaced by the job's. */
+/* Not for the job's role to set, of a session's own life, or replaced by the job's. */
 static bool
 stays_behind(const struct config_generic *setting)
 {
 	static const char *const names[] = {"application_name", "client_encoding", "role",
-		"session_authorization", "statement_timeout", "idle_in_transaction_session_timeout",
+		"session_authorization", "seed", "statement_timeout", "idle_in_transaction_session_timeout",
 	"idle_session_timeout", "temp_buffers", "mlops.job_timeout"};
 
-	if (strncmp(setting->name, "transaction_", 12) == 0 ||
-		(setting->flags & (GUC_NO_SHOW_ALL | GUC_SUPERUSER_ONLY)) != 0)
+	if (setting->context != PGC_USERSET && (setting->context != PGC_SUSET || !superuser()))
+		return true;
+	if (strncmp(setting->name, "transaction_", 12) == 0)
 		return true;
 	for (int i = 0; i < lengthof(names); i++)
 	{
@@ -49,7 +50,6 @@ mljobs_session_settings(void)
 		struct config_generic *setting = settings[i];
 
 		if ((setting->source != PGC_S_SESSION && setting->source != PGC_S_CLIENT) ||
-			(setting->context != PGC_USERSET && setting->context != PGC_SUSET) ||
 			stays_behind(setting))
 			continue;
 		appendStringInfoString(&json, json.len ? ", " : "{");

@@ -41,7 +41,10 @@
 
 extern PGDLLEXPORT void mlops_job_worker_main(Datum arg);
 
-static bool read_only;			/* default_transaction_read_only of the role */
+/* what the role's transactions are like by default */
+static bool read_only;
+static bool deferrable;
+static int	isolation;
 static MemoryContext job_context;	/* of one job */
 
 /* ---------------------------------------------------------------- book-keeping */
@@ -147,6 +150,8 @@ run_statement(const MlJob *job, instr_time began, MlJobOutcome *outcome)
 	StartTransactionCommand();
 	MemoryContextSwitchTo(job_context);
 	XactReadOnly = read_only;
+	XactIsoLevel = isolation;
+	XactDeferrable = deferrable;
 	if (job->timeout_ms > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, (int) job->timeout_ms);
 	/* one that came before this transaction began is in the slot, if it is for this job */
@@ -278,13 +283,15 @@ extension_exists(void)
 }
 
 /*
- * Our own transactions must be able to write whatever the role's settings say;
- * its statements get what they say.
+ * Our own transactions must be able to write, and see what is committed,
+ * whatever the role's settings say; its statements get what they say.
  */
 static void
 keep_own_transactions_writable(void)
 {
 	read_only = DefaultXactReadOnly;
+	isolation = DefaultXactIsoLevel;
+	deferrable = DefaultXactDeferrable;
 	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_deferrable", "off", PGC_SUSET, PGC_S_OVERRIDE);

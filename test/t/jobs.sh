@@ -139,8 +139,26 @@ SQL
 )" 'succeeded
 [{"mem": "7MB", "zone": "Asia/Kathmandu", "place": "elsewhere"}]'
 query -c "ALTER ROLE ann SET search_path = elsewhere" -c "GRANT USAGE ON SCHEMA elsewhere TO ann" -c "GRANT SELECT ON elsewhere.here TO ann"
+query -c "ALTER ROLE ann SET default_transaction_isolation = serializable"
+is "so does an application's own" "$(query <<-SQL 2>/dev/null
+	SET app.tenant = '7';
+	SELECT mlops.submit('SELECT current_setting(''app.tenant'') AS tenant') AS job \gset
+	CALL mlops.wait(:job);
+	SELECT mlops.result(:job);
+SQL
+)" 'succeeded
+[{"tenant": "7"}]'
+is "what only a superuser may set does not go with another role's job" "$(query <<-SQL 2>/dev/null
+	SET log_min_duration_statement = 60000;
+	SET ROLE ann;
+	SELECT mlops.submit('SELECT 1') AS job \gset
+	CALL mlops.wait(:job);
+SQL
+)" succeeded
 sleep 0.5						# what ALTER ROLE sets is for workers that start from now on
-is "the role's own apply" "$(run "SELECT place FROM here" -d postgres -U ann)" succeeded
+is "the role's own apply" "$(run "SELECT place, current_setting('transaction_isolation') AS isolation FROM here" -d postgres -U ann; last result)" 'succeeded
+[{"place": "elsewhere", "isolation": "serializable"}]'
+query -c "ALTER ROLE ann RESET default_transaction_isolation"
 query -c "ALTER ROLE bob SET default_transaction_read_only = on" -c "ALTER ROLE bob SET statement_timeout = '50ms'"
 is "even where they make it read-only" "$(run "INSERT INTO log (what) VALUES ('bob')" -d postgres -U bob 2>&1 | grep -c 'read-only')" 0
 query -d postgres -U bob -c "SET default_transaction_read_only = off" -c "SELECT mlops.submit('INSERT INTO log (what) VALUES (''bob'')')" -c "SELECT mlops.submit('SELECT pg_sleep(0.2)')" >/dev/null
@@ -303,6 +321,14 @@ query -d postgres -U bob -c "SELECT mlops.submit('SELECT pg_sleep(0.1), ''turn''
 ended
 is "nobody waits behind all of another role's jobs" "$(query -c "SELECT (SELECT count(*) FROM mlops.jobs a WHERE a.command LIKE '%turn%' AND a.owner = 'ann'::regrole AND a.started_at < b.started_at) <= 3
 	FROM mlops.jobs b WHERE b.command LIKE '%turn%' AND b.owner = 'bob'::regrole")" t
+for pair in $(seq 40); do
+	for role in ann bob; do
+		echo "\\c - $role"
+		echo "SELECT mlops.submit('SELECT $pair, ''pair''');"
+	done
+done | query -d postgres >/dev/null
+ended
+is "80 workers one after the other leave no place taken" "$(query -c "SELECT count(*) FROM mlops.jobs WHERE command LIKE '%pair%' AND state = 'succeeded'")" 80
 query -c 'CREATE DATABASE other' && query -d other -c 'CREATE EXTENSION mlops'
 query -c "SELECT mlops.submit('SELECT pg_sleep(0.1), ''here''') FROM generate_series(1, 8)" >/dev/null
 query -d other -c "SELECT mlops.submit('SELECT now() AS t')" >/dev/null
