@@ -216,7 +216,7 @@ may_not_connect(int sqlerrcode)
 static void
 see_to(MlWorkerSlot *slot, TimestampTz now)
 {
-	MlQueueNote *note = mljobs_find_note(slot->database, slot->role);
+	MlQueueNote *note;
 	bool		refused = !slot->connected && may_not_connect(slot->sqlerrcode);
 	int			backoff;
 
@@ -227,6 +227,8 @@ see_to(MlWorkerSlot *slot, TimestampTz now)
 		return;
 	}
 	slot->state = ML_SLOT_FREE;
+	/* another worker, which passed over what this one had locked, may have removed it */
+	note = mljobs_need_note(slot->database, slot->role);
 	if (note == NULL)
 		return;
 	note->pending = Max(note->pending, 1);

@@ -95,12 +95,14 @@ mljobs_find_note(Oid database, Oid role)
 	return NULL;
 }
 
-/* A new note; NULL (and everything is scanned later) if there is no room. */
-static MlQueueNote *
-add_note(Oid database, Oid role)
+MlQueueNote *
+mljobs_need_note(Oid database, Oid role)
 {
-	MlQueueNote *note = mljobs_find_note(InvalidOid, InvalidOid);
+	MlQueueNote *note = mljobs_find_note(database, role);
 
+	if (note)
+		return note;
+	note = mljobs_find_note(InvalidOid, InvalidOid);
 	if (note == NULL && mljobs_shared->n_notes < MLJOBS_MAX_QUEUES)
 		note = &mljobs_shared->notes[mljobs_shared->n_notes++];
 	if (note == NULL)
@@ -126,9 +128,7 @@ mljobs_note(Oid database, Oid role, int n)
 	MlQueueNote *note;
 
 	MLJOBS_LOCK(LW_EXCLUSIVE);
-	note = mljobs_find_note(database, role);
-	if (note == NULL)
-		note = add_note(database, role);
+	note = mljobs_need_note(database, role);
 	if (note)
 	{
 		note->pending += n;
@@ -167,7 +167,7 @@ mljobs_settle(Oid database, Oid role, uint64 generation, TimestampTz due)
 	note = mljobs_find_note(database, role);
 	if (note == NULL && due != 0)
 	{
-		note = add_note(database, role);
+		note = mljobs_need_note(database, role);
 		generation = 0;
 	}
 	if (note && note->generation == generation)

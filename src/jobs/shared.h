@@ -111,6 +111,10 @@ extern void mljobs_forget(Oid database, Oid role);
 /* The note with the lock held, NULL if there is none. */
 extern MlQueueNote *mljobs_find_note(Oid database, Oid role);
 
+/* The same, but made if there is none; NULL (and everything is scanned later)
+ * if there is no room for it. */
+extern MlQueueNote *mljobs_need_note(Oid database, Oid role);
+
 /* Number of jobs that may be claimed now and that no worker will come for by
  * itself; with the lock held. */
 extern int	mljobs_unmet(const MlQueueNote *note, TimestampTz now);

@@ -132,6 +132,28 @@ is "what a crash was is told" "$(query -c "SELECT DISTINCT error ->> 'message' F
 	"terminating background worker \"mlops job worker\" due to administrator command
 the server, or the job's worker, ended while the job ran"
 
+# A claim fails while a second worker (brought by a job that is cancelled at
+# once) has passed over the locked row and found nothing.
+query <<SQL
+CREATE FUNCTION fail_claim() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+	IF (pg_stat_file('fail_claim', true)).size IS NOT NULL THEN
+		PERFORM pg_sleep(1);
+		RAISE 'claim fails';
+	END IF;
+	RETURN NEW;
+END \$\$;
+CREATE TRIGGER fail_claim BEFORE UPDATE ON mlops_catalog.job FOR EACH ROW WHEN (NEW.state = 'starting') EXECUTE FUNCTION fail_claim();
+SQL
+touch "$server/data/fail_claim"
+job=$(query -c "SELECT mlops.submit('SELECT 1')")
+until_true "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'mlops job worker' AND wait_event = 'PgSleep'"
+query -c "SELECT mlops.cancel(mlops.submit('SELECT 2'))" >/dev/null
+until_true "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'mlops job worker'"
+rm -f "$server/data/fail_claim"
+until_true "SELECT state = 'succeeded' FROM mlops.jobs WHERE job_id = $job"
+is "a job whose claim failed is not forgotten" "$(query -c "SELECT state, attempts FROM mlops.jobs WHERE job_id = $job")" "succeeded|1"
+
 # Many jobs under fire: each has its effect exactly once.
 query -c "ALTER TABLE mlops_catalog.job DISABLE TRIGGER hold" -c "TRUNCATE effect"
 query -c "SELECT mlops.submit(format('SELECT work(%L, 0.01)', i), max_retries => 50, key => CASE WHEN i % 3 = 0 THEN 'k' END) FROM generate_series(1, 200) AS i" >/dev/null
