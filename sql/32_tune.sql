@@ -121,9 +121,14 @@ BEGIN
 	IF FOUND THEN
 		RETURN found_study;
 	END IF;
-	INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES (details ->> 'experiment', caller)
-		ON CONFLICT (name) DO UPDATE SET deleted_at = NULL WHERE e.deleted_at IS NOT NULL;
-	SELECT experiment_id INTO found_experiment FROM mlops_catalog.experiment WHERE name = details ->> 'experiment';
+	-- no lock on a row that is there: the leader's transaction may hold one
+	SELECT experiment_id INTO found_experiment FROM mlops_catalog.experiment
+	WHERE name = details ->> 'experiment' AND deleted_at IS NULL;
+	IF NOT FOUND THEN
+		INSERT INTO mlops_catalog.experiment (name, owner) VALUES (details ->> 'experiment', caller)
+			ON CONFLICT (name) DO UPDATE SET deleted_at = NULL
+			RETURNING experiment_id INTO found_experiment;
+	END IF;
 	new_dataset := mlops_catalog.insert_dataset(caller, details -> 'dataset');
 	INSERT INTO mlops_catalog.study (identity, experiment_id, model, dataset_id, method, pruner, space, metric, maximise,
 			seed, target, tags, owner)

@@ -39,7 +39,7 @@
 #include "train/tune_shared.h"
 
 /* What waits for another transaction's uncommitted experiment gives up. */
-#define LOCK_TIMEOUT "10s"
+#define LOCK_TIMEOUT "5s"
 #define MOST_CURVE_POINTS 64
 
 typedef struct Worker
@@ -367,7 +367,11 @@ report_error(Worker *worker, MemoryContext context)
 	FlushErrorState();
 	AbortCurrentTransaction();
 	result.sqlerrcode = error->sqlerrcode;
-	answer(worker, &result, error->message ? error->message : "unknown error");
+	answer(worker, &result,
+		   error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE
+		   ? "could not record a trial, because a transaction that has not ended, perhaps this one, "
+		   "holds a lock on its experiment"
+		   : error->message ? error->message : "unknown error");
 }
 
 void

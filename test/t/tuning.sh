@@ -234,6 +234,14 @@ SQL
 is "winners can be reproduced, refitted or not" \
 	"$(query -c "SELECT bool_and(r.identical) FROM (VALUES (1), (3)) AS v (version), mlops.reproduce('one', v.version) AS r")" t
 
+# Inside of one transaction: after what has used the experiment, before what has
+# made it is committed.
+is "several tunings in one statement" "$(query -c "SELECT count(*) FROM generate_series(1, 2) AS s,
+	LATERAL $(tune both tx "space => '$small', trials => 2, seed => s")" 2>/dev/null)" 2
+is "an experiment that is not committed is refused in so many words" \
+	"$(query -v ON_ERROR_STOP=0 -c 'BEGIN' -c "SELECT version FROM mlops.train('fresh', 'tx', target => 'label', key => 'id', params => '{\"n_estimators\": 2}')" \
+		-c "SELECT version FROM $(tune fresh tx "space => '$small', trials => 2")" 2>&1 | grep -c 'holds a lock on its experiment')" 1
+
 # Deleted runs are tried again.
 query -c "SELECT count(*) FROM (SELECT mlops.delete_run(run_id) FROM mlops.trials WHERE model = 'again' AND trial < 4) AS d" \
 	-c "SELECT version FROM $(tune again tx "space => '$small', trials => 15, parallel => 1")" >/dev/null 2>&1
