@@ -14,6 +14,7 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
@@ -83,15 +84,38 @@ read_rule(Jsonb *rule, MlArm *arm)
 	}
 }
 
-static void
-load_arm(const char *name, const MlCatalogRoute *from, MemoryContext pinned_in, MlArm *arm)
+/* Does a variant still lead to the version? */
+static bool
+still_routed(int64 model_id, int64 version_id)
+{
+	ListCell   *lc;
+
+	foreach(lc, mlcat_routes(model_id))
+	{
+		if (((MlCatalogRoute *) lfirst(lc))->version_id == version_id)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * False if the route changed since it was read, and its version was dropped:
+ * the two are read one after the other.
+ */
+static bool
+load_arm(const char *name, int64 model_id, const MlCatalogRoute *from,
+		 MemoryContext pinned_in, MlArm *arm)
 {
 	MlCatalogVersion version;
 
 	if (!mlcat_version_by_id(from->version_id, &version))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the deployed version of model \"%s\" is missing", name)));
+	{
+		if (still_routed(model_id, from->version_id))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_CORRUPTED),
+					 errmsg("the deployed version of model \"%s\" is missing", name)));
+		return false;
+	}
 	arm->resolved.served = mlserve_cached_model(name, &version);
 	arm->resolved.version_id = version.version_id;
 	arm->resolved.threshold = from->has_threshold ? from->threshold : version.threshold;
@@ -100,6 +124,7 @@ load_arm(const char *name, const MlCatalogRoute *from, MemoryContext pinned_in, 
 	mlserve_pin(arm->resolved.served, pinned_in);
 	if (from->rule)
 		read_rule(from->rule, arm);
+	return true;
 }
 
 /* Where a share ends in the range of hashes. */
@@ -127,7 +152,11 @@ mlserve_make_route(const char *name, int64 model_id, MemoryContext pinned_in)
 		MlCatalogRoute *row = (MlCatalogRoute *) lfirst(lc);
 		MlArm	   *arm = &route->arms[foreach_current_index(lc)];
 
-		load_arm(name, row, pinned_in, arm);
+		if (!load_arm(name, model_id, row, pinned_in, arm))
+		{
+			CHECK_FOR_INTERRUPTS();
+			return mlserve_make_route(name, model_id, pinned_in);	/* as it is now */
+		}
 		if (row->key)
 			route->key = row->key;
 		switch (row->kind)
