@@ -87,7 +87,7 @@ SQL
 "$pgbench" -h "$server/socket" -p 5432 -U postgres -i -s 10 -q postgres >/dev/null 2>&1
 tps()
 {
-	"$pgbench" -h "$server/socket" -p 5432 -U postgres -n -M prepared "$1" -c 1 -T 2 postgres 2>/dev/null |
+	taskset -c 0 "$pgbench" -h "$server/socket" -p 5432 -U postgres -n -M prepared "$1" -c 1 -T 2 postgres 2>/dev/null |
 		awk '/^tps/ { printf "%.0f\n", $3 }'
 }
 # The worker is stopped and continued, so that what else the machine does meets
@@ -95,6 +95,11 @@ tps()
 query -o /dev/null -c "SELECT mlops.submit(\$\$SELECT mlops.train('m', 'tx', target => 'label', params => '{\"n_estimators\": 10000}')\$\$)"
 until [ "$(query -c "SELECT count(*) FROM mlops.job_progress WHERE phase = 'fit'")" = 1 ]; do sleep 0.1; done
 worker=$(query -c 'SELECT pid FROM mlops.job_progress')
+# pgbench and its server process on the first core, the training on the second:
+# left to the scheduler, the two sides of pgbench are on one core beside a
+# training and on two cores alone, which is slower, as each wakes the other up.
+taskset -acp 0 "$(head -n 1 "$server/data/postmaster.pid")" >/dev/null
+taskset -acp 1 "$worker" >/dev/null
 for script in -S -N; do
 	for round in $(seq $((2 * rounds))); do
 		kill -STOP "$worker"
@@ -113,7 +118,7 @@ loss()
 	grep . "$server/loss$1" | median
 }
 
-table_header "pgbench beside a training (mlops.max_workers = 1, threads = 1, worker_nice = 19)"
+table_header "pgbench on one core beside a training on the other (mlops.max_workers = 1, threads = 1, worker_nice = 19)"
 figure "Select only, alone" "$(median <"$server/alone-S")" "tps"
 figure "Select only, beside a training" "$(median <"$server/beside-S")" "tps"
 figure "Select only, lost in the median of turns" "$(loss -S)" "%" '<=' 10
