@@ -95,9 +95,13 @@ story()
 	esac
 	# that it is claimed is flushed by the WAL writer within 0.6 s
 	[ "$1" != starting ] || sleep 0.7
+	worker=$(pid_of 'mlops job worker')
 	strike "$2"
 	case $2 in
 		*postmaster | *shutdown) sleep 0.2; rm -f "$server/data/hold_$hold"; start ;;
+		# the postmaster has to notice before the worker may go on, and the worker's
+		# next attempt must not be held
+		*"-9 the launcher") while kill -0 "$worker" 2>/dev/null; do sleep 0.01; done; rm -f "$server/data/hold_$hold" ;;
 		*) rm -f "$server/data/hold_$hold" ;;
 	esac
 	answers
