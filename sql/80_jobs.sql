@@ -47,6 +47,9 @@ COMMENT ON COLUMN mlops_catalog.job.submitted_at IS 'When it was submitted';
 COMMENT ON COLUMN mlops_catalog.job.started_at IS 'When the last attempt began';
 COMMENT ON COLUMN mlops_catalog.job.ended_at IS 'When it ended for good';
 CREATE INDEX job_queued_idx ON mlops_catalog.job (owner, priority DESC, job_id) WHERE state OPERATOR(pg_catalog.=) 'queued';
+CREATE INDEX job_queued_key_idx ON mlops_catalog.job (owner, key, priority DESC, job_id)
+	WHERE state OPERATOR(pg_catalog.=) 'queued' AND key IS NOT NULL;
+CREATE INDEX job_ended_at_idx ON mlops_catalog.job (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX job_unfinished_idx ON mlops_catalog.job (owner, key, state) WHERE ended_at IS NULL;
 -- a dump restored somewhere else must not begin to work there
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.job', 'WHERE ended_at IS NOT NULL');

@@ -27,8 +27,10 @@ extern int	mlops_guc_threads;			/* mlops.threads, 0 = number of cores */
 extern int	mlops_guc_max_training_memory;	/* mlops.max_training_memory, kB */
 extern int	mlops_guc_cache_size;		/* mlops.cache_size, kB */
 extern int	mlops_guc_blas_threads;		/* mlops.blas_threads */
+extern int	mlops_guc_job_retention;	/* mlops.job_retention, days, 0 = for ever */
 extern int	mlops_guc_job_retry_delay;	/* mlops.job_retry_delay, ms */
 extern int	mlops_guc_job_timeout;		/* mlops.job_timeout, ms, 0 = none */
+extern int	mlops_guc_maintenance_interval; /* mlops.maintenance_interval, s, 0 = never */
 extern int	mlops_guc_max_workers;		/* mlops.max_workers */
 extern int	mlops_guc_max_workers_per_role; /* mlops.max_workers_per_role, 0 = no limit */
 extern int	mlops_guc_worker_nice;		/* mlops.worker_nice */

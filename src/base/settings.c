@@ -22,8 +22,10 @@ int			mlops_guc_threads = 0;
 int			mlops_guc_max_training_memory = 2 * 1024 * 1024;
 int			mlops_guc_cache_size = 256 * 1024;
 int			mlops_guc_blas_threads = 1;
+int			mlops_guc_job_retention = 90;
 int			mlops_guc_job_retry_delay = 5000;
 int			mlops_guc_job_timeout = 0;
+int			mlops_guc_maintenance_interval = 60;
 int			mlops_guc_max_workers = 2;
 int			mlops_guc_max_workers_per_role = 0;
 int			mlops_guc_worker_nice = 0;
@@ -49,6 +51,13 @@ mlbase_define_settings(void)
 							"The least recently used models are dropped first.",
 							&mlops_guc_cache_size, 256 * 1024, 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+
+	/* superuser: decides how long records are kept */
+	DefineCustomIntVariable("mlops.job_retention",
+							"Days that jobs which have ended are kept.",
+							"mlops.maintain() removes older ones.  0 keeps them for ever.",
+							&mlops_guc_job_retention, 90, 0, 36500,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 
 	/* the server's: workers and scanners of all roles read it */
 	DefineCustomIntVariable("mlops.job_retry_delay",
@@ -77,6 +86,14 @@ mlbase_define_settings(void)
 							 "mlops.decide() then keeps the values that the model read beside the score.",
 							 &mlops_guc_log_features, false,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
+
+	/* the server's: the launcher reads it */
+	DefineCustomIntVariable("mlops.maintenance_interval",
+							"Time between rounds of maintenance.",
+							"In each database with mlops: mlops.maintain(), and mlops.check_guards() for all "
+							"releases under way.  0 leaves both to you.  Needs preloading.",
+							&mlops_guc_maintenance_interval, 60, 0, 86400,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 
 	/* superuser: protects the server's memory from any one training */
 	DefineCustomIntVariable("mlops.max_training_memory",

@@ -37,11 +37,16 @@
 #define RETRY_MS 1000			/* when no process could be started */
 #define SCAN_RETRY_MS 5000
 #define MAX_BACKOFF_MS 60000
+#define MAINTENANCE_SHARE 10	/* a round takes at most one part in so many of the time ... */
+#define MAX_INTERVALS 10		/* ... but no round waits longer */
 
 extern PGDLLEXPORT void mlops_launcher_main(Datum arg);
 
-static BackgroundWorkerHandle *handles[MLJOBS_MAX_WORKERS + 1];
+static BackgroundWorkerHandle *handles[MLJOBS_SLOTS];
 static List *to_scan;			/* databases, by OID */
+static List *to_maintain;
+static TimestampTz round_began; /* of maintenance; 0: none is under way */
+static TimestampTz next_round;
 static TimestampTz scan_after;	/* not before */
 static TimestampTz start_after;
 
@@ -272,7 +277,7 @@ see_to_scanner(MlWorkerSlot *slot, TimestampTz now)
 static void
 see_to_ended(TimestampTz now)
 {
-	for (int i = 0; i <= MLJOBS_MAX_WORKERS; i++)
+	for (int i = 0; i < MLJOBS_SLOTS; i++)
 	{
 		MlWorkerSlot *slot = &mljobs_shared->slots[i];
 		pid_t		pid;
@@ -295,6 +300,8 @@ see_to_ended(TimestampTz now)
 		{
 			if (i == MLJOBS_SCANNER)
 				see_to_scanner(slot, now);
+			else if (i == MLJOBS_MAINTAINER)
+				slot->state = ML_SLOT_FREE; /* what it did not do is for the next round */
 			else
 				see_to(slot, now);
 		}
@@ -309,9 +316,9 @@ see_to_ended(TimestampTz now)
 
 /* ---------------------------------------------------------------- scanning */
 
-/* Every database that can be connected to is to be scanned. */
-static void
-list_databases(void)
+/* Adds every database that can be connected to; templates too if asked for. */
+static List *
+add_databases(List *list, bool templates)
 {
 	Relation	relation;
 	TableScanDesc scan;
@@ -326,15 +333,17 @@ list_databases(void)
 		Form_pg_database database = (Form_pg_database) GETSTRUCT(tuple);
 		MemoryContext caller;
 
-		if (!database->datallowconn)
+		if (!database->datallowconn || (database->datistemplate && !templates))
 			continue;
 		caller = MemoryContextSwitchTo(TopMemoryContext);
-		to_scan = list_append_unique_oid(to_scan, database->oid);
+		list = list_append_unique_oid(list, database->oid);
 		MemoryContextSwitchTo(caller);
 	}
 	table_endscan(scan);
 	table_close(relation, AccessShareLock);
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(TopMemoryContext);
+	return list;
 }
 
 static void
@@ -349,7 +358,7 @@ start_scanner(TimestampTz now)
 		mljobs_shared->scan_all = false;
 	MLJOBS_UNLOCK();
 	if (all)
-		list_databases();
+		to_scan = add_databases(to_scan, true);
 
 	if (to_scan == NIL || now < scan_after || now < start_after || slot->state != ML_SLOT_FREE)
 		return;
@@ -359,13 +368,61 @@ start_scanner(TimestampTz now)
 	start_process(MLJOBS_SCANNER, "mlops job scanner", "mlops_job_scanner_main");
 }
 
+/* ---------------------------------------------------------------- maintenance */
+
+/*
+ * One database after the other, each in a process of its own.  The next round
+ * waits so long that maintenance hardly takes more than its share of the time,
+ * be it that guards have many decisions to look at.
+ */
+static void
+start_maintainer(TimestampTz now)
+{
+	MlWorkerSlot *slot = &mljobs_shared->slots[MLJOBS_MAINTAINER];
+	Oid			database;
+
+	if (slot->state != ML_SLOT_FREE || now < start_after)
+		return;
+	if (to_maintain == NIL && round_began != 0)
+	{
+		int64		interval = mlops_guc_maintenance_interval * USECS_PER_SEC;
+		int64		rest = Min((now - round_began) * (MAINTENANCE_SHARE - 1), MAX_INTERVALS * interval);
+
+		next_round = Max(round_began + interval, now + rest);
+		round_began = 0;
+	}
+	if (mlops_guc_maintenance_interval == 0)
+	{
+		list_free(to_maintain);
+		to_maintain = NIL;
+		next_round = 0;
+		return;
+	}
+	if (to_maintain == NIL && now >= next_round)
+	{
+		to_maintain = add_databases(NIL, false);
+		round_began = now;
+	}
+	if (to_maintain == NIL)
+		return;
+	database = linitial_oid(to_maintain);
+	to_maintain = list_delete_first(to_maintain);
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	allocate(slot, database, InvalidOid);
+	MLJOBS_UNLOCK();
+	start_process(MLJOBS_MAINTAINER, "mlops maintenance worker", "mlops_maintenance_main");
+}
+
 /* ---------------------------------------------------------------- main */
 
-/* Milliseconds until something is due, -1: nothing is. */
+/*
+ * Milliseconds until something is due, -1: nothing is.  What was due by now,
+ * when this turn began, has been seen to or waits for an event; what has become
+ * due since is for the next turn, at once.
+ */
 static long
-time_to_sleep(void)
+time_to_sleep(TimestampTz now)
 {
-	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz next = 0;
 
 #define SOONER(time) \
@@ -381,9 +438,11 @@ time_to_sleep(void)
 	SOONER(start_after);
 	if (to_scan != NIL || mljobs_shared->scan_all)
 		SOONER(scan_after);
+	if (mlops_guc_maintenance_interval > 0 && round_began == 0)
+		SOONER(next_round);
 	if (next == 0)
 		return -1;
-	return TimestampDifferenceMilliseconds(now, next) + 1;
+	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next) + 1;
 }
 
 static void
@@ -408,7 +467,7 @@ mlops_launcher_main(Datum arg)
 	mljobs_shared->scan_all = true;
 	MLJOBS_UNLOCK();
 
-	/* all that is ever allocated here are handles and cells of to_scan */
+	/* all that is ever allocated here are handles and lists of databases */
 	MemoryContextSwitchTo(TopMemoryContext);
 	while (!ShutdownRequestPending)
 	{
@@ -426,7 +485,8 @@ mlops_launcher_main(Datum arg)
 		start_scanner(now);
 		while (start_worker(now))
 			;
-		sleep = time_to_sleep();
+		start_maintainer(now);
+		sleep = time_to_sleep(now);
 		WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (sleep >= 0 ? WL_TIMEOUT : 0),
 				  sleep, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);

@@ -146,8 +146,11 @@ read_job(MemoryContext context)
 }
 
 /*
- * Jobs whose key another one has are passed over; so is one whose key turns
- * out to be locked by a worker that has claimed but not committed.
+ * Jobs whose key another one has are passed over, and all but the first that is
+ * due of those that wait with one key: should another worker be just claiming
+ * that one, the next must not overtake it.  So is one whose key turns out to be
+ * locked by a worker that has not given it back yet.  Whoever ends the job that
+ * stood in the way looks again, or leaves a note (mljobs_cancel).
  */
 static MlJob *
 lock_next(MemoryContext context)
@@ -170,7 +173,12 @@ lock_next(MemoryContext context)
 				"AND j.job_id OPERATOR(pg_catalog.<>) ALL ($2) "
 				"AND (j.key IS NULL OR NOT EXISTS (SELECT FROM mlops_catalog.job AS r "
 				"WHERE r.owner OPERATOR(pg_catalog.=) j.owner AND r.key OPERATOR(pg_catalog.=) j.key "
-				"AND r.state OPERATOR(pg_catalog.=) ANY ('{starting,running}'))) "
+				"AND r.state OPERATOR(pg_catalog.=) ANY ('{starting,running}')) "
+				"AND j.job_id OPERATOR(pg_catalog.=) (SELECT f.job_id FROM mlops_catalog.job AS f "
+				"WHERE f.owner OPERATOR(pg_catalog.=) j.owner AND f.key OPERATOR(pg_catalog.=) j.key "
+				"AND f.state OPERATOR(pg_catalog.=) 'queued' "
+				"AND f.run_after OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "
+				"ORDER BY f.priority DESC, f.job_id LIMIT 1)) "
 				"ORDER BY j.priority DESC, j.job_id LIMIT 1 FOR UPDATE OF j SKIP LOCKED", &p) == 0)
 			return NULL;
 		job = read_job(context);

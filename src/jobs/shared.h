@@ -17,6 +17,8 @@
 #define MLJOBS_MAX_WORKERS 64	/* of mlops.max_workers */
 #define MLJOBS_MAX_QUEUES 1024
 #define MLJOBS_SCANNER MLJOBS_MAX_WORKERS	/* its slot's index */
+#define MLJOBS_MAINTAINER (MLJOBS_MAX_WORKERS + 1)
+#define MLJOBS_SLOTS (MLJOBS_MAX_WORKERS + 2)
 #define MLJOBS_LINGER_MS 200	/* an idle worker waits so long for more */
 
 typedef enum MlSlotState
@@ -71,7 +73,7 @@ typedef struct MlJobsShared
 	bool		scan_all;		/* every database is to be scanned */
 	uint64		generation;
 	int			n_notes;		/* the first so many may be in use */
-	MlWorkerSlot slots[MLJOBS_MAX_WORKERS + 1];
+	MlWorkerSlot slots[MLJOBS_SLOTS];
 	MlQueueNote notes[MLJOBS_MAX_QUEUES];
 } MlJobsShared;
 
