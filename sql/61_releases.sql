@@ -135,7 +135,7 @@ DECLARE
 	model text;
 BEGIN
 	UPDATE mlops_catalog.deployment AS t SET routes = coalesce((
-		SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('variant', r.variant, 'version', v.version, 'kind', r.kind,
+		SELECT jsonb_agg(mlops_catalog.without_nulls(jsonb_build_object('variant', r.variant, 'version', v.version, 'kind', r.kind,
 				'percent', CASE WHEN r.kind = 'share' THEN r.percent END,
 				'threshold', coalesce(r.threshold, v.threshold), 'rule', r.rule))
 			ORDER BY array_position('{segment,share,shadow}', r.kind), r.position, r.variant)
@@ -147,6 +147,9 @@ BEGIN
 	PERFORM mlops_catalog.audit(caller, d.action, model, version, jsonb_build_object(
 		'deployment_id', d.deployment_id, 'strategy', d.strategy, 'threshold', d.threshold, 'note', d.note,
 		'key', d.key, 'guard', d.guard, 'ramp', d.ramp, 'routes', d.routes));
+	IF d.action = 'deploy' THEN		-- what else changes routes is a release that moves on
+		PERFORM mlops_catalog.state_route(caller, d.model_id, mlops_catalog.current_route(caller, d.model_id));
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.end_deployment(regrole, bigint) IS

@@ -7,6 +7,10 @@ CREATE TABLE mlops_catalog.schedule (
 	command text NOT NULL,
 	cron_job_id bigint NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	timeout interval,
+	max_retries int NOT NULL,
+	priority int NOT NULL,
+	model text,
 	CONSTRAINT schedule_pkey PRIMARY KEY (owner, name)
 );
 COMMENT ON TABLE mlops_catalog.schedule IS 'Statements that pg_cron submits as jobs';
@@ -16,6 +20,10 @@ COMMENT ON COLUMN mlops_catalog.schedule.cron IS 'Cron expression';
 COMMENT ON COLUMN mlops_catalog.schedule.command IS 'Statement';
 COMMENT ON COLUMN mlops_catalog.schedule.cron_job_id IS 'Number that pg_cron gave it';
 COMMENT ON COLUMN mlops_catalog.schedule.created_at IS 'When it was scheduled first';
+COMMENT ON COLUMN mlops_catalog.schedule.timeout IS 'Time limit of its jobs, NULL: mlops.job_timeout';
+COMMENT ON COLUMN mlops_catalog.schedule.max_retries IS 'How often a job of it is tried again';
+COMMENT ON COLUMN mlops_catalog.schedule.priority IS 'Priority of its jobs';
+COMMENT ON COLUMN mlops_catalog.schedule.model IS 'Model that its jobs are for';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.schedule', '');
 
 CREATE FUNCTION mlops_catalog.next_cron_run(cron text, after timestamptz, zone text) RETURNS timestamptz
@@ -43,10 +51,11 @@ CREATE FUNCTION mlops_catalog.cron_unschedule_elsewhere(cron_job_id bigint) RETU
 COMMENT ON FUNCTION mlops_catalog.cron_unschedule_elsewhere(bigint) IS
 	'cron.unschedule, called as you in pg_cron''s database, in a transaction of its own';
 
-CREATE FUNCTION mlops_catalog.record_schedule(name text, cron text, command text, cron_job_id bigint) RETURNS void
-	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+CREATE FUNCTION mlops_catalog.record_schedule(name text, cron text, command text, timeout interval, max_retries int, priority int,
+	model text, cron_job_id bigint) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mlops_record_schedule';
-COMMENT ON FUNCTION mlops_catalog.record_schedule(text, text, text, bigint) IS 'Notes a schedule of yours; see mlops.schedule';
+COMMENT ON FUNCTION mlops_catalog.record_schedule(text, text, text, interval, int, int, text, bigint) IS 'Notes a schedule of yours; see mlops.schedule';
 
 CREATE FUNCTION mlops_catalog.forget_schedule(name text) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -91,7 +100,7 @@ SELECT s.name, s.cron, s.command, last.job_id AS last_job_id, last.submitted_at 
 	(SELECT pg_catalog.count(*) FROM mlops_catalog.job AS j JOIN mlops_catalog.job_event AS e ON e.job_id OPERATOR(pg_catalog.=) j.job_id
 		WHERE j.owner OPERATOR(pg_catalog.=) s.owner AND j.key OPERATOR(pg_catalog.=) ('schedule ' OPERATOR(pg_catalog.||) s.name)
 		AND e.event OPERATOR(pg_catalog.=) 'skipped') AS skipped,
-	s.cron_job_id, s.owner, s.created_at
+	s.timeout, s.max_retries, s.priority, s.model, s.cron_job_id, s.owner, s.created_at
 FROM mlops_catalog.schedule AS s
 LEFT JOIN LATERAL (SELECT j.job_id, j.submitted_at, j.state FROM mlops_catalog.job AS j
 	WHERE j.owner OPERATOR(pg_catalog.=) s.owner AND j.key OPERATOR(pg_catalog.=) ('schedule ' OPERATOR(pg_catalog.||) s.name)
@@ -107,6 +116,10 @@ COMMENT ON COLUMN mlops.schedules.last_state IS 'State of that';
 COMMENT ON COLUMN mlops.schedules.next_run IS 'When it is due next';
 COMMENT ON COLUMN mlops.schedules.runs IS 'Jobs there were';
 COMMENT ON COLUMN mlops.schedules.skipped IS 'How often it was due while the job before had not ended, and was skipped';
+COMMENT ON COLUMN mlops.schedules.timeout IS 'Time limit of its jobs, NULL: mlops.job_timeout';
+COMMENT ON COLUMN mlops.schedules.max_retries IS 'How often a job of it is tried again';
+COMMENT ON COLUMN mlops.schedules.priority IS 'Priority of its jobs';
+COMMENT ON COLUMN mlops.schedules.model IS 'Model that its jobs are for';
 COMMENT ON COLUMN mlops.schedules.cron_job_id IS 'Number that pg_cron gave it';
 COMMENT ON COLUMN mlops.schedules.owner IS 'Role that scheduled it, and that it runs as';
 COMMENT ON COLUMN mlops.schedules.created_at IS 'When it was scheduled first';
@@ -137,11 +150,11 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.next_cron_run($2, now(), 'GMT');
 	-- refuses what cannot be a job before pg_cron knows of it
-	PERFORM mlops_catalog.record_schedule($1, $2, $3, 0);
+	PERFORM mlops_catalog.record_schedule($1, $2, $3, $4, $5, $6, $7, 0);
 	id := mlops_catalog.ask_cron(
 		format('SELECT cron.schedule(%L, %L, %L)', cron_name, $2, submission),
 		format('SELECT mlops_catalog.cron_schedule_elsewhere(%L, %L, %L)', cron_name, $2, submission));
-	PERFORM mlops_catalog.record_schedule($1, $2, $3, id);
+	PERFORM mlops_catalog.record_schedule($1, $2, $3, $4, $5, $6, $7, id);
 	RETURN QUERY SELECT * FROM mlops.schedules AS s WHERE s.cron_job_id = id AND s.name = $1;
 END
 $$;

@@ -53,11 +53,12 @@ extern int64 mljobs_submit(const MlJobRequest *request);
 extern bool mljobs_cancel(int64 job_id);
 
 /*
- * Notes that a statement is scheduled, with pg_cron's number of it, for the
- * current user; replaces a schedule of that name.  Errors as mljobs_submit's.
+ * Notes that a request (but for its key) is scheduled, with pg_cron's number of
+ * it, for the current user; replaces a schedule of that name.  Errors as
+ * mljobs_submit's.
  */
-extern void mljobs_record_schedule(const char *name, const char *cron, const char *command,
-								   int64 cron_job_id);
+extern void mljobs_record_schedule(const char *name, const char *cron,
+								   const MlJobRequest *request, int64 cron_job_id);
 
 /* Forgets it; false if there is none. */
 extern bool mljobs_forget_schedule(const char *name);

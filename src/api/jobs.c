@@ -176,13 +176,28 @@ mlops_cron_unschedule_elsewhere(PG_FUNCTION_ARGS)
 									 "WHERE j.jobid = " INT64_FORMAT, PG_GETARG_INT64(0)));
 }
 
-/* mlops_catalog.record_schedule(name, cron, command, cron_job_id) */
+/*
+ * mlops_catalog.record_schedule(name, cron, command, timeout, max_retries,
+ *								 priority, model, cron_job_id)
+ */
 Datum
 mlops_record_schedule(PG_FUNCTION_ARGS)
 {
+	MlJobRequest request = {0};
+
 	PreventCommandIfReadOnly("mlops.schedule()");
-	mljobs_record_schedule(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
-						   text_to_cstring(PG_GETARG_TEXT_PP(2)), PG_GETARG_INT64(3));
+	refuse_null(fcinfo, 0, "name");
+	refuse_null(fcinfo, 1, "cron");
+	refuse_null(fcinfo, 2, "command");
+	refuse_null(fcinfo, 4, "max_retries");
+	refuse_null(fcinfo, 5, "priority");
+	refuse_null(fcinfo, 7, "cron_job_id");
+	request.command = optional_text(fcinfo, 2);
+	request.timeout = PG_ARGISNULL(3) ? NULL : PG_GETARG_INTERVAL_P(3);
+	request.max_retries = PG_GETARG_INT32(4);
+	request.priority = PG_GETARG_INT32(5);
+	request.model = optional_text(fcinfo, 6);
+	mljobs_record_schedule(optional_text(fcinfo, 0), optional_text(fcinfo, 1), &request, PG_GETARG_INT64(7));
 	PG_RETURN_VOID();
 }
 

@@ -339,21 +339,25 @@ mljobs_cancel(int64 job_id)
 /* ---------------------------------------------------------------- schedules */
 
 void
-mljobs_record_schedule(const char *name, const char *cron, const char *command, int64 cron_job_id)
+mljobs_record_schedule(const char *name, const char *cron, const MlJobRequest *request, int64 cron_job_id)
 {
 	Oid			role = GetUserId();
-	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, INT8OID};
+	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INTERVALOID, INT4OID, INT4OID, TEXTOID};
 	Datum		values[] = {ObjectIdGetDatum(role), CStringGetTextDatum(name),
-		CStringGetTextDatum(cron), CStringGetTextDatum(command), Int64GetDatum(cron_job_id)};
+		CStringGetTextDatum(cron), CStringGetTextDatum(request->command), Int64GetDatum(cron_job_id),
+		IntervalPGetDatum(request->timeout), Int32GetDatum(request->max_retries), Int32GetDatum(request->priority),
+	request->model ? CStringGetTextDatum(request->model) : (Datum) 0};
+	char		nulls[] = {' ', ' ', ' ', ' ', ' ', request->timeout ? ' ' : 'n', ' ', ' ', request->model ? ' ' : 'n'};
 	MlCatalogScope scope;
 
-	mljobs_parse(command);
+	mljobs_parse(request->command);
 	check_role(role);
 	mlcat_begin(&scope);
-	mlcat_execute("INSERT INTO mlops_catalog.schedule (owner, name, cron, command, cron_job_id) "
-				  "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (owner, name) DO UPDATE "
-				  "SET cron = EXCLUDED.cron, command = EXCLUDED.command, cron_job_id = EXCLUDED.cron_job_id",
-				  5, types, values, NULL);
+	mlcat_execute("INSERT INTO mlops_catalog.schedule (owner, name, cron, command, cron_job_id, timeout, max_retries, priority, model) "
+				  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (owner, name) DO UPDATE "
+				  "SET cron = EXCLUDED.cron, command = EXCLUDED.command, cron_job_id = EXCLUDED.cron_job_id, timeout = EXCLUDED.timeout, "
+				  "max_retries = EXCLUDED.max_retries, priority = EXCLUDED.priority, model = EXCLUDED.model",
+				  9, types, values, nulls);
 	mlcat_end(&scope);
 }
 

@@ -1,8 +1,7 @@
--- Model cards, why, and settings as a document.
+-- Model cards, and why a decision was made.
 \ir setup.psql
-SELECT plan(58);
+SELECT plan(36);
 CREATE ROLE regress_mlops_owner;
-CREATE ROLE regress_mlops_app;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
 DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
@@ -60,37 +59,5 @@ SET LOCAL ROLE regress_mlops_other;
 SELECT throws_ok($$SELECT mlops.why(prediction_id) FROM decision$$, '42704', NULL, 'others'' decisions do not exist');
 SET LOCAL ROLE regress_mlops_owner;
 
--- settings as a document
-CREATE TEMP TABLE spec AS SELECT mlops.export_spec('fraud') AS s;
-SELECT is(s -> 'models' -> 'fraud', jsonb_build_object('description', 'Cards | Europe', 'limits', 'Not for transfers', 'owner', 'regress_mlops_owner', 'tags', '{}'::jsonb, 'grants', '{}'::jsonb,
-	'gate', '{"pr_auc": {"min": 0.01}}'::jsonb, 'aliases', '{"champion": 1}'::jsonb, 'stages', '{}'::jsonb, 'deploy', jsonb_build_object('version', 1, 'threshold', (SELECT threshold FROM mlops.versions WHERE version = 1))), 'export_spec') FROM spec;
-SELECT is_empty('SELECT a.* FROM spec, mlops.apply(s) a', 'applied to itself it changes nothing');
-CREATE TEMP TABLE wanted AS SELECT '{"models": {"fraud": {"description": "It''s cards", "tags": {"team": "risk"}, "grants": {"regress_mlops_app": ["score", "train"]},
-	"gate": {"roc_auc": {"min": 0.01}}, "stages": {"3": "production"}, "aliases": {"champion": 3, "challenger": 1}, "deploy": {"version": 3, "threshold": 0.25}}}}'::jsonb AS s;
-CREATE TEMP TABLE planned AS SELECT a.* FROM wanted, mlops.apply(s, dry_run => true) a;
-SELECT is((SELECT string_agg(concat_ws(' ', setting, item), ', ' ORDER BY setting, item, new) FROM planned), 'aliases challenger, aliases champion, deploy, description, gate, grants regress_mlops_app, grants regress_mlops_app, stages 3, tags team', 'a dry run says what would change');
-SELECT is(mlops.export_spec('fraud'), s, 'and changes nothing') FROM spec;
-SELECT results_eq('SELECT a.* FROM wanted, mlops.apply(s) a', 'SELECT * FROM planned', 'then it is done as planned');
-SELECT is_empty('SELECT a.* FROM wanted, mlops.apply(s) a', 'a second time nothing is left to do');
-SELECT is((SELECT deployed_version FROM mlops.models), 3, 'deployed');
-SELECT is((SELECT (mlops.predict('fraud', t)).threshold FROM tx t LIMIT 1), 0.25::float8, 'with its threshold');
-SELECT is((SELECT stage FROM mlops.versions WHERE version = 3), 'production', 'in production');
-SELECT is((SELECT limits FROM mlops.models), 'Not for transfers', 'what the document does not name stays');
-SELECT results_eq($$SELECT setting, item, former, new FROM mlops.apply('{"models": {"fraud": {"tags": {}, "grants": {"regress_mlops_app": ["score"]}, "aliases": {"champion": 3}, "gate": {}}}}')$$,
-	$$VALUES ('tags', 'team', 'risk', NULL), ('grants', 'regress_mlops_app', 'train', NULL), ('gate', NULL, '{"roc_auc": {"min": 0.01}}', '{}'), ('aliases', 'challenger', '1', NULL)$$, 'what it lacks of what it names is removed');
-SELECT is_empty($$SELECT * FROM mlops.apply('{"models": {}}')$$, 'an empty document');
-SELECT throws_ok($$SELECT mlops.apply('{"models": {"fraud": {"aliasses": {}}}}')$$, '22023', 'unrecognized key "aliasses" in "models.fraud"', 'an unknown setting');
-SELECT throws_ok($$SELECT mlops.apply('{"model": {}}')$$, '22023', 'unrecognized key "model" in "spec"', 'an unknown key');
-SELECT throws_ok($$SELECT mlops.apply('{"models": {"fruad": {}}}')$$, '42704', 'model "fruad" does not exist', 'a model that does not exist');
-SELECT throws_ok($$SELECT mlops.apply('{"models": {"fraud": {"tags": {"a": "b"}, "gate": {"roc_auc": {"min": 0.99999}}, "deploy": {"version": 1}}}}', dry_run => true)$$, '55000', 'version 1 of model "fraud" does not pass the gate', 'a dry run meets what a gate refuses');
-SELECT is((SELECT tags FROM mlops.models), '{}', 'an error leaves nothing');
-SET LOCAL ROLE regress_mlops_app;
-SELECT throws_ok($$SELECT mlops.apply('{"models": {"fraud": {"grants": {"regress_mlops_app": ["manage"]}}}}')$$, '42501', 'permission denied to manage model "fraud"', 'with the caller''s rights only');
-SET LOCAL ROLE regress_mlops_other;
-SELECT is(mlops.export_spec(), '{"models": {}}', 'of what one may see');
-SELECT throws_ok($$SELECT mlops.export_spec('fraud')$$, '42501', NULL, 'and no more');
-RESET ROLE;
-SELECT is((SELECT count(*) FROM mlops.apply('{"models": {"fraud": {"owner": "regress_mlops_other", "description": "x"}}}')), 2::bigint, 'the owner comes last');
-SELECT is(mlops.export_spec('fraud') -> 'models' -> 'fraud' ->> 'owner', 'regress_mlops_other', 'and is another');
 SELECT * FROM finish();
 ROLLBACK;
