@@ -2,13 +2,19 @@
  * thread_pool.c
  *	  Threads that work on numbered tasks, with all signals blocked.
  *
- * A job (function, argument, number of tasks) is published under the mutex by
- * raising the job number; every thread claims tasks from an atomic counter.
- * Learners start thousands of short jobs a second, so threads spin for some
- * microseconds before they sleep, and so does the caller when it waits.
+ * A job (function, argument, number of tasks) is published by one atomic word,
+ * the ticket: the job's number and how many of its tasks nobody has claimed.
+ * A thread claims a task by lowering the ticket.  Learners start thousands of
+ * short jobs a second, so threads spin for some microseconds before they sleep,
+ * and so does the caller when it waits.
+ *
+ * The caller waits for tasks, not for threads: on a busy machine a thread that
+ * the kernel has not woken yet holds up nobody, the others do its part.  What a
+ * job is may be read by whoever has claimed one of its tasks, for the job
+ * cannot end, and another begin, before that task is done.
  *
  * The caller's function argument and everything it points to are published by
- * the mutex and taken back through the counter of busy threads (release /
+ * the ticket and taken back through the counter of unfinished tasks (release /
  * acquire), so tasks need no locking of their own.
  *-------------------------------------------------------------------------
  */
@@ -30,8 +36,8 @@ struct MlThreadPool
 	pthread_t  *threads;		/* n_threads - 1 */
 	pthread_mutex_t mutex;
 	pthread_cond_t work;		/* a job was published, or stop */
-	pthread_cond_t done;		/* busy became 0 */
-	atomic_uint_fast64_t job;	/* number of the job published last */
+	pthread_cond_t done;		/* unfinished became 0 */
+	_Atomic uint64_t ticket;	/* number of the job published last << 32 | unclaimed tasks */
 	atomic_bool stop;
 	atomic_int	sleeping;		/* threads that wait for `work` */
 
@@ -39,9 +45,8 @@ struct MlThreadPool
 	MlTaskFunction function;
 	void	   *arg;
 	size_t		n_tasks;
-	atomic_size_t next_task;
 	atomic_bool aborted;
-	atomic_int	busy;			/* threads that have not finished the job */
+	atomic_size_t unfinished;	/* tasks */
 };
 
 typedef struct ThreadStart
@@ -58,42 +63,70 @@ relax(void)
 #endif
 }
 
-static void
-work_on_tasks(MlThreadPool *pool, int thread)
+/*
+ * Claims a task of the job that is under way, whichever it is; false if there
+ * is none.
+ */
+static bool
+claim_task(MlThreadPool *pool, size_t *task)
 {
-	while (!atomic_load_explicit(&pool->aborted, memory_order_relaxed))
-	{
-		size_t		task = atomic_fetch_add_explicit(&pool->next_task, 1, memory_order_relaxed);
+	uint64_t	ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
 
-		if (task >= pool->n_tasks)
-			return;
-		pool->function(pool->arg, task, thread);
+	do
+	{
+		if ((uint32_t) ticket == 0)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket - 1,
+													memory_order_acquire, memory_order_acquire));
+	*task = pool->n_tasks - (uint32_t) ticket;
+	return true;
+}
+
+/* n tasks are done, or will not be begun.  Wakes the caller by the last ones. */
+static void
+finish_tasks(MlThreadPool *pool, size_t n)
+{
+	if (atomic_fetch_sub_explicit(&pool->unfinished, n, memory_order_acq_rel) == n)
+	{
+		pthread_mutex_lock(&pool->mutex);
+		pthread_cond_signal(&pool->done);
+		pthread_mutex_unlock(&pool->mutex);
 	}
 }
 
-/* Waits for a job after `seen`; false when the pool stops. */
+static void
+abandon_unclaimed(MlThreadPool *pool)
+{
+	uint64_t	ticket = atomic_load(&pool->ticket);
+
+	while (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket & ~(uint64_t) UINT32_MAX))
+		;
+	if ((uint32_t) ticket > 0)
+		finish_tasks(pool, (uint32_t) ticket);
+}
+
 static bool
-wait_for_job(MlThreadPool *pool, uint64_t *seen)
+is_idle(const MlThreadPool *pool)
+{
+	return (uint32_t) atomic_load_explicit(&pool->ticket, memory_order_relaxed) == 0 &&
+		!atomic_load_explicit(&pool->stop, memory_order_relaxed);
+}
+
+static void
+wait_for_job(MlThreadPool *pool)
 {
 	for (int i = 0; i < SPINS; i++)
 	{
-		if (atomic_load_explicit(&pool->job, memory_order_acquire) != *seen)
-			break;
+		if (!is_idle(pool))
+			return;
 		relax();
 	}
-	if (atomic_load_explicit(&pool->job, memory_order_acquire) == *seen)
-	{
-		pthread_mutex_lock(&pool->mutex);
-		atomic_fetch_add(&pool->sleeping, 1);
-		while (atomic_load(&pool->job) == *seen && !atomic_load(&pool->stop))
-			pthread_cond_wait(&pool->work, &pool->mutex);
-		atomic_fetch_sub(&pool->sleeping, 1);
-		pthread_mutex_unlock(&pool->mutex);
-	}
-	if (atomic_load(&pool->stop))
-		return false;
-	*seen = atomic_load_explicit(&pool->job, memory_order_acquire);
-	return true;
+	pthread_mutex_lock(&pool->mutex);
+	atomic_fetch_add(&pool->sleeping, 1);
+	while (is_idle(pool))
+		pthread_cond_wait(&pool->work, &pool->mutex);
+	atomic_fetch_sub(&pool->sleeping, 1);
+	pthread_mutex_unlock(&pool->mutex);
 }
 
 static void *
@@ -101,17 +134,17 @@ thread_main(void *arg)
 {
 	ThreadStart start = *(ThreadStart *) arg;
 	MlThreadPool *pool = start.pool;
-	uint64_t	seen = 0;
 
 	free(arg);
-	while (wait_for_job(pool, &seen))
+	while (!atomic_load(&pool->stop))
 	{
-		work_on_tasks(pool, start.number);
-		if (atomic_fetch_sub_explicit(&pool->busy, 1, memory_order_acq_rel) == 1)
+		size_t		task;
+
+		wait_for_job(pool);
+		while (claim_task(pool, &task))
 		{
-			pthread_mutex_lock(&pool->mutex);
-			pthread_cond_signal(&pool->done);
-			pthread_mutex_unlock(&pool->mutex);
+			pool->function(pool->arg, task, start.number);
+			finish_tasks(pool, 1);
 		}
 	}
 	return NULL;
@@ -122,7 +155,6 @@ stop_threads(MlThreadPool *pool, int n_started)
 {
 	pthread_mutex_lock(&pool->mutex);
 	atomic_store(&pool->stop, true);
-	atomic_fetch_add(&pool->job, 1);
 	pthread_cond_broadcast(&pool->work);
 	pthread_mutex_unlock(&pool->mutex);
 	for (int i = 0; i < n_started; i++)
@@ -208,17 +240,19 @@ ml_pool_size(const MlThreadPool *pool)
 	return pool ? pool->n_threads : 1;
 }
 
+/* The next job; what is written before the ticket is seen by who claims from it. */
 static void
 publish_job(MlThreadPool *pool, size_t n_tasks, MlTaskFunction function, void *arg)
 {
+	uint64_t	number = atomic_load_explicit(&pool->ticket, memory_order_relaxed) >> 32;
+
 	pool->function = function;
 	pool->arg = arg;
 	pool->n_tasks = n_tasks;
-	atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
 	atomic_store_explicit(&pool->aborted, false, memory_order_relaxed);
-	atomic_store_explicit(&pool->busy, pool->n_threads - 1, memory_order_relaxed);
+	atomic_store_explicit(&pool->unfinished, n_tasks, memory_order_relaxed);
 	pthread_mutex_lock(&pool->mutex);
-	atomic_fetch_add_explicit(&pool->job, 1, memory_order_release);
+	atomic_store_explicit(&pool->ticket, (number + 1) << 32 | n_tasks, memory_order_release);
 	if (atomic_load(&pool->sleeping) > 0)
 		pthread_cond_broadcast(&pool->work);
 	pthread_mutex_unlock(&pool->mutex);
@@ -228,30 +262,33 @@ publish_job(MlThreadPool *pool, size_t n_tasks, MlTaskFunction function, void *a
 static MlStatus
 work_as_caller(MlContext *ctx, MlThreadPool *pool)
 {
+	size_t		task;
+
 	for (;;)
 	{
-		size_t		task;
-
 		if (ml_should_stop(ctx, 0))
+		{
+			abandon_unclaimed(pool);
 			return ML_ABORTED;
-		task = atomic_fetch_add_explicit(&pool->next_task, 1, memory_order_relaxed);
-		if (task >= pool->n_tasks)
+		}
+		if (!claim_task(pool, &task))
 			return ML_OK;
 		pool->function(pool->arg, task, 0);
+		finish_tasks(pool, 1);
 	}
 }
 
-/* Waits until no thread works on the job, still asking for an abort. */
+/* Waits until no task is unfinished, still asking for an abort. */
 static MlStatus
-wait_for_threads(MlContext *ctx, MlThreadPool *pool, MlStatus status)
+wait_for_tasks(MlContext *ctx, MlThreadPool *pool, MlStatus status)
 {
 	for (int i = 0; i < SPINS; i++)
 	{
-		if (atomic_load_explicit(&pool->busy, memory_order_acquire) == 0)
+		if (atomic_load_explicit(&pool->unfinished, memory_order_acquire) == 0)
 			return status;
 		relax();
 	}
-	while (atomic_load_explicit(&pool->busy, memory_order_acquire) > 0)
+	while (atomic_load_explicit(&pool->unfinished, memory_order_acquire) > 0)
 	{
 		struct timespec until;
 
@@ -263,7 +300,7 @@ wait_for_threads(MlContext *ctx, MlThreadPool *pool, MlStatus status)
 			until.tv_sec++;
 			until.tv_nsec -= 1000000000L;
 		}
-		if (atomic_load_explicit(&pool->busy, memory_order_acquire) > 0)
+		if (atomic_load_explicit(&pool->unfinished, memory_order_acquire) > 0)
 			pthread_cond_timedwait(&pool->done, &pool->mutex, &until);
 		pthread_mutex_unlock(&pool->mutex);
 		if (status == ML_OK && ml_should_stop(ctx, 0))
@@ -291,7 +328,7 @@ ml_parallel_for(MlContext *ctx, size_t n_tasks, MlTaskFunction function, void *a
 {
 	MlThreadPool *pool = ctx->pool;
 
-	if (pool == NULL || pool->n_threads == 1 || n_tasks <= 1)
+	if (pool == NULL || pool->n_threads == 1 || n_tasks <= 1 || n_tasks > UINT32_MAX)
 	{
 		for (size_t task = 0; task < n_tasks; task++)
 		{
@@ -302,5 +339,5 @@ ml_parallel_for(MlContext *ctx, size_t n_tasks, MlTaskFunction function, void *a
 		return ml_check_abort(ctx);
 	}
 	publish_job(pool, n_tasks, function, arg);
-	return wait_for_threads(ctx, pool, work_as_caller(ctx, pool));
+	return wait_for_tasks(ctx, pool, work_as_caller(ctx, pool));
 }
