@@ -109,3 +109,20 @@ figure()
 		echo "| $1 | $2 $3 | $4 $5 | **missed** |"
 	fi
 }
+
+# Prints the name of a python that has XGBoost 1.7.6, installing it if need be:
+# python3, or one in MLOPS_BENCH_VENV (default /var/tmp/mlops-bench-venv-UID).
+python_with_xgboost()
+{
+	wanted='import pandas, xgboost; assert xgboost.__version__ == "1.7.6"'
+	venv=${MLOPS_BENCH_VENV:-/var/tmp/mlops-bench-venv-$(id -u)}
+	for python in python3 "$venv/bin/python"; do
+		if "$python" -c "$wanted" 2>/dev/null; then
+			echo "$python"
+			return
+		fi
+	done
+	python3 -m venv "$venv" >&2 &&
+		"$venv/bin/pip" -q install 'xgboost==1.7.6' 'numpy<2' 'pandas<2.3' >&2 &&
+		echo "$venv/bin/python"
+}

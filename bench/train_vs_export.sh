@@ -12,21 +12,6 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-# Prints the name of a python that has XGBoost 1.7.6, installing it if need be.
-python_with_xgboost()
-{
-	wanted='import pandas, xgboost; assert xgboost.__version__ == "1.7.6"'
-	venv=${MLOPS_BENCH_VENV:-/var/tmp/mlops-bench-venv-$(id -u)}
-	for python in python3 "$venv/bin/python"; do
-		if "$python" -c "$wanted" 2>/dev/null; then
-			echo "$python"
-			return
-		fi
-	done
-	python3 -m venv "$venv" >&2 &&
-		"$venv/bin/pip" -q install 'xgboost==1.7.6' 'numpy<2' 'pandas<2.3' >&2 &&
-		echo "$venv/bin/python"
-}
 if ! python=$(python_with_xgboost); then
 	echo "train_vs_export: skipped, python3 with XGBoost 1.7.6 cannot be had here" >&2
 	exit 0

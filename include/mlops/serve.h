@@ -23,7 +23,7 @@
 #include "utils/uuid.h"
 
 #include "mlops/catalog.h"
-#include "mlops/engine/model.h"
+#include "mlops/engine/explain.h"
 #include "mlops/ingest.h"
 #include "mlops/registry.h"
 
@@ -42,6 +42,8 @@ typedef struct MlServedModel
 	MemoryContext context;		/* owns everything below */
 	MlModel    *model;
 	MlCatalogVersion version;
+	MlContext  *explaining;		/* NULL until a row is explained */
+	MlExplainer *explainer;
 } MlServedModel;
 
 /*
@@ -136,6 +138,27 @@ extern double mlserve_score_shadow(MlScorer *scorer, int shadow, Oid type, Datum
 /* Text of the last row's key column, NULL if there is none; in the current
  * memory context. */
 extern text *mlserve_row_key(MlScorer *scorer, Oid type, Datum features);
+
+/* ---------------------------------------------------------------- explanations */
+
+/* Why the last row of a scorer scored as it did, in log odds. */
+typedef struct MlExplanation
+{
+	const MlModel *model;		/* that answered */
+	double		base;			/* base + sum of contributions = log odds of the score */
+	size_t		n;
+	const double *contribution; /* [n] by input; until the scorer's next row */
+} MlExplanation;
+
+/* Scores and explains a composite or jsonb value, see mlserve_score_datum. */
+extern void mlserve_explain_datum(MlScorer *scorer, Oid type, Datum features,
+								  MlExplanation *explanation);
+
+/*
+ * Text of an input's value in the row that was just explained; NULL for NULL.
+ * In the current memory context.
+ */
+extern text *mlserve_explained_value(MlScorer *scorer, Oid type, Datum features, size_t input);
 
 /* ---------------------------------------------------------------- decisions */
 

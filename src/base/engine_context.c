@@ -125,7 +125,12 @@ mlbase_check(MlContext *ctx, MlStatus status)
 			return;
 		case ML_ABORTED:
 			if (owner->pending_error)
-				ReThrowError(owner->pending_error);
+			{
+				ErrorData  *error = owner->pending_error;
+
+				owner->pending_error = NULL;	/* the context may live on */
+				ReThrowError(error);
+			}
 			CHECK_FOR_INTERRUPTS();
 			ereport(ERROR,
 					(errcode(ERRCODE_QUERY_CANCELED),

@@ -143,6 +143,36 @@ mlserve_is_cached(const MlServedModel *model, int64 version_id)
 	return models != NULL && hash_search(models, &version_id, HASH_FIND, NULL) == model;
 }
 
+const MlExplainer *
+mlserve_model_explainer(MlServedModel *model)
+{
+	MemoryContext caller;
+	MlExplainer *made;
+	MlArenaMark mark;
+	MlStatus	status;
+	size_t		size;
+
+	if (likely(model->explainer != NULL))
+		return model->explainer;
+	if (model->explaining == NULL)
+	{
+		caller = MemoryContextSwitchTo(model->context);
+		model->explaining = mlbase_engine_context(1, 0, false);
+		MemoryContextSwitchTo(caller);
+	}
+	mark = ml_arena_mark(model->explaining->arena);
+	status = ml_explainer_create(model->explaining, model->model, &made);
+	if (status != ML_OK)
+		ml_arena_release(model->explaining->arena, mark);
+	mlbase_check(model->explaining, status);
+	size = ml_arena_used(model->explaining->arena);
+	make_room(size);			/* the model itself is pinned */
+	model->size += size;
+	cached_bytes += size;
+	model->explainer = made;
+	return made;
+}
+
 /* ---- pins */
 
 typedef struct Pin

@@ -13,6 +13,9 @@ extern MlServedModel *mlserve_cached_model(const char *name, const MlCatalogVers
 /* Is this still the cached model of the version? */
 extern bool mlserve_is_cached(const MlServedModel *model, int64 version_id);
 
+/* The model's explainer, made when it is first asked for; lives as long. */
+extern const MlExplainer *mlserve_model_explainer(MlServedModel *model);
+
 /*
  * The route of a reference (version 0), or of a version given by number, in the
  * current memory context; its models are pinned for the life of pinned_in.

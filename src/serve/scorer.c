@@ -24,48 +24,9 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "serve/model_cache.h"
-#include "serve/route.h"
-
-/* What one variant needs to score rows. */
-typedef struct ArmScorer
-{
-	const MlResolved *resolved;
-	MlRowMap   *map;			/* NULL: not mapped to the scorer's row type yet */
-	MlValue    *values;			/* working memory of the model */
-	void	   *scratch;
-} ArmScorer;
-
-struct MlScorer
-{
-	MemoryContext context;		/* of what was resolved; reset when it changes */
-	MemoryContext pinned_in;	/* the call site whose life the models are pinned for */
-
-	/* what was resolved, and when that is still valid */
-	text	   *reference;
-	int			version;
-	uint64		generation;
-	Oid			user;
-	MlRoute    *route;
-	int			n_arms;
-	ArmScorer  *arms;			/* one for each arm of the route */
-	bool		chooses;		/* is there more than one that may answer? */
-	ArmScorer  *chosen;			/* the one that scored the last row */
-	const text *given_key;		/* decide's, while it scores a row */
-
-	/* the row type mapped last */
-	bool		mapped;
-	MlRouteMap *route_map;		/* NULL: not made yet */
-	TupleDesc	desc;			/* a copy */
-	Oid			row_type;
-	int32		row_typmod;
-	TypeCacheEntry *row_entry;	/* named composite types: to notice ALTER */
-	uint64		row_identifier;
-	Datum	   *datums;
-	bool	   *nulls;
-};
+#include "serve/scorer.h"
 
 static bool
 still_valid(const MlScorer *scorer, text *reference, int version)
@@ -253,7 +214,10 @@ map_row_type(MlScorer *scorer, TupleDesc desc)
 	scorer->nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
 	scorer->route_map = mlserve_map_route(scorer->route, scorer->desc);
 	for (int i = 0; i < scorer->n_arms; i++)
+	{
 		scorer->arms[i].map = NULL;
+		scorer->arms[i].output = NULL;
+	}
 	MemoryContextSwitchTo(caller);
 	scorer->mapped = true;
 }
@@ -432,8 +396,8 @@ score_jsonb(ArmScorer *arm, Jsonb *json)
 	return ml_model_score(model, arm->values, arm->scratch);
 }
 
-static Jsonb *
-features_object(Datum features)
+Jsonb *
+mlserve_features_object(Datum features)
 {
 	Jsonb	   *json = DatumGetJsonbP(features);
 
@@ -459,7 +423,7 @@ score_any(MlScorer *scorer, Oid type, Datum features)
 {
 	if (type == JSONBOID)
 	{
-		Jsonb	   *json = features_object(features);
+		Jsonb	   *json = mlserve_features_object(features);
 
 		if (scorer->chooses)
 			scorer->chosen = &scorer->arms[mlserve_choose_for_json(scorer->route, json,
@@ -500,7 +464,7 @@ mlserve_score_shadow(MlScorer *scorer, int shadow, Oid type, Datum features,
 
 	*resolved = arm->resolved;
 	if (type == JSONBOID)
-		return score_jsonb(arm, features_object(features));
+		return score_jsonb(arm, mlserve_features_object(features));
 	return score_arm(scorer, arm, scorer->datums, scorer->nulls);
 }
 
@@ -512,7 +476,7 @@ mlserve_row_key(MlScorer *scorer, Oid type, Datum features)
 	size_t		size;
 
 	if (type == JSONBOID)
-		return mlserve_json_key(scorer->route, features_object(features));
+		return mlserve_json_key(scorer->route, mlserve_features_object(features));
 	if (map->key_attribute < 0 || scorer->nulls[map->key_attribute])
 		return NULL;
 	bytes = mling_key_bytes(&map->key, scorer->datums[map->key_attribute], &size);

@@ -1,7 +1,7 @@
 /*
  * fuzz_model.c
  *	  libFuzzer target of the model decoder: any bytes either fail to verify or
- *	  can be described and scored without touching memory outside them.
+ *	  can be described, scored and explained without touching memory outside them.
  *
  * Random bytes never have right checksums, so the target puts them right
  * before it opens the bytes a second time: the checks behind them are what is
@@ -12,10 +12,36 @@
 #include <string.h>
 
 #include "engine/model/format.h"
+#include "mlops/engine/explain.h"
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Reads everything a verified model offers, and scores two rows. */
+/* Explains a row, whatever the covers are. */
+static void
+explain_row(const MlModel *model, const MlValue *values)
+{
+	MlContext	ctx = {.arena = ml_arena_create((size_t) 64 << 20)};
+	double	   *contribution = malloc(ml_model_n_inputs(model) * sizeof(double));
+	MlExplainer *explainer;
+
+	if (ml_explainer_create(&ctx, model, &explainer) == ML_OK)
+	{
+		size_t		size = ml_explainer_scratch_size(explainer);
+		void	   *scratch = size < (size_t) 64 << 20 ? malloc(size) : NULL;
+		volatile double sink = 0;
+
+		if (scratch && ml_explain(&ctx, explainer, values, scratch, contribution) == ML_OK)
+		{
+			for (size_t i = 0; i < ml_model_n_inputs(model); i++)
+				sink += contribution[i];
+		}
+		free(scratch);
+	}
+	free(contribution);
+	ml_arena_destroy(ctx.arena);
+}
+
+/* Reads everything a verified model offers, and scores and explains two rows. */
 static void
 use_model(const MlModel *model)
 {
@@ -36,6 +62,7 @@ use_model(const MlModel *model)
 			values[i].number = 1.5;
 	}
 	sink += ml_model_score(model, values, scratch);
+	explain_row(model, values);
 	for (size_t i = 0; i < n_inputs; i++)
 	{
 		if (ml_model_input_kind(model, i) == ML_COLUMN_CATEGORY)
@@ -44,6 +71,7 @@ use_model(const MlModel *model)
 			values[i].number = NAN;
 	}
 	sink += ml_model_score(model, values, scratch);
+	explain_row(model, values);
 	ml_model_importance(model, gain, splits);
 	for (size_t t = 0; t <= ml_model_n_terms(model); t++)
 	{

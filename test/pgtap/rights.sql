@@ -35,6 +35,8 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('score', $$SELECT mlops.score('fraud', t) FROM tx t WHERE id = 1$$),
 	('score', $$SELECT mlops.predict('fraud/1', t) FROM tx t WHERE id = 1$$),
 	('score', $$SELECT mlops.score_version('fraud', 1, t) FROM tx t WHERE id = 1$$),
+	('score', $$SELECT mlops.explain('fraud/1', t) FROM tx t WHERE id = 1$$),
+	('score', $$SELECT mlops.explain_version('fraud', 1, t) FROM tx t WHERE id = 1$$),
 	('score', $$SELECT * FROM mlops.score_table('fraud', query => 'SELECT * FROM tx WHERE id = 1')$$),
 	('inspect', $$SELECT * FROM mlops.evaluate('fraud', 'tx')$$),
 	('inspect', $$SELECT * FROM mlops.curve('fraud', 'tx')$$),

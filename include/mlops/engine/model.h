@@ -119,6 +119,53 @@ extern size_t ml_model_n_terms(const MlModel *model);
 /* term == n_terms gives the intercept, with feature "(intercept)" */
 extern void ml_model_term(const MlModel *model, size_t term, MlModelTerm *out);
 
+/* ---- from the inside, for explanations */
+
+extern bool ml_model_is_linear(const MlModel *model);
+
+/* score = 1 / (1 + exp(-(scale * margin + offset))); margin begins with base. */
+typedef struct MlModelMargin
+{
+	double		base;			/* before the first tree, or the intercept */
+	double		scale;
+	double		offset;
+} MlModelMargin;
+extern MlModelMargin ml_model_margin(const MlModel *model);
+
+/* Nodes of a tree: first .. first + n - 1, parents before their children. */
+typedef struct MlModelTree
+{
+	uint32_t	first;
+	uint32_t	n;
+} MlModelTree;
+extern MlModelTree ml_model_tree(const MlModel *model, size_t tree);
+
+typedef struct MlModelNode
+{
+	int32_t		feature;		/* -1: leaf */
+	uint32_t	left;			/* splits: left child; the right one follows it */
+	double		value;			/* leaves: what they add to the margin */
+	double		cover;			/* sum of hessians of the training rows, >= 0 */
+	uint64_t	count;			/* training rows */
+} MlModelNode;
+extern MlModelNode ml_model_node(const MlModel *model, uint32_t node);
+
+/* Codes of a row's features, from which trees are walked: codes has
+ * ml_model_scratch_size bytes. */
+extern void ml_model_codes(const MlModel *model, const MlValue *values, uint8_t *codes);
+
+/*
+ * Where the row with these codes goes at each node of a tree: way [tree.n],
+ * 0 left, 1 right, 0 for leaves.  What scoring does.
+ */
+extern void ml_model_ways(const MlModel *model, MlModelTree tree, const uint8_t *codes,
+						  uint8_t *way);
+
+/* Linear models: what each feature of a row adds to the margin, and what it
+ * adds on average over the training rows: [n_features]. */
+extern void ml_model_linear_parts(const MlModel *model, const MlValue *values, double *part);
+extern void ml_model_linear_means(const MlModel *model, double *mean);
+
 /* ---- scoring */
 
 /* Bytes of working memory ml_model_score needs (any alignment). */

@@ -199,3 +199,31 @@ ml_model_category_bytes(const MlModel *m, size_t input, uint32_t code, size_t *s
 	*size = ref.size;
 	return m->strings + ref.offset;
 }
+
+bool
+ml_model_is_linear(const MlModel *m)
+{
+	return m->meta->linear != 0;
+}
+
+MlModelMargin
+ml_model_margin(const MlModel *m)
+{
+	return (MlModelMargin) {m->meta->base, m->meta->margin_scale, m->meta->margin_offset};
+}
+
+MlModelTree
+ml_model_tree(const MlModel *m, size_t tree)
+{
+	return (MlModelTree) {m->trees[tree].first_node, m->trees[tree].n_nodes};
+}
+
+MlModelNode
+ml_model_node(const MlModel *m, uint32_t node)
+{
+	const DetailRecord *detail = &m->details[node];
+	bool		leaf = detail->feature < 0;
+
+	return (MlModelNode) {detail->feature, leaf ? node : NODE_LEFT(m->nodes[node]),
+		leaf ? m->values[node] : 0, detail->cover, detail->count};
+}

@@ -311,7 +311,9 @@ check_tree(Check *c, const TreeRecord *tree)
 	{
 		uint64_t	node = m->nodes[i];
 
-		if (!expect(c, i < next, "a tree's nodes are not linked"))
+		if (!expect(c, i < next, "a tree's nodes are not linked") ||
+			!expect(c, isfinite(m->details[i].cover) && m->details[i].cover >= 0,
+					"a node's cover is wrong"))
 			return false;
 		if (i == level_end)
 		{

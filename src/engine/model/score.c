@@ -17,8 +17,8 @@
 
 /* ---------------------------------------------------------------- trees */
 
-static void
-encode_row(const MlModel *m, const MlValue *values, uint8_t *codes)
+void
+ml_model_codes(const MlModel *m, const MlValue *values, uint8_t *codes)
 {
 	codes[0] = ML_CODE_MISSING; /* leaves read it even without any slot */
 	for (uint32_t s = 0; s < m->meta->n_slots; s++)
@@ -55,6 +55,24 @@ step_with_sets(const MlModel *m, uint32_t i, const uint8_t *codes)
 	memcpy(&set, &m->values[i], sizeof(set));
 	code = codes[NODE_SLOT(node) & ~NODE_CATEGORICAL];
 	return NODE_LEFT(node) + !(m->sets[set][code >> 6] >> (code & 63) & 1);
+}
+
+void
+ml_model_ways(const MlModel *m, MlModelTree tree, const uint8_t *codes, uint8_t *way)
+{
+	if (m->meta->n_sets == 0)
+	{
+		for (uint32_t i = 0; i < tree.n; i++)
+		{
+			uint64_t	node = m->nodes[tree.first + i];
+
+			way[i] = (uint8_t) (step(node, codes) - NODE_LEFT(node));
+		}
+		return;
+	}
+	for (uint32_t i = 0; i < tree.n; i++)
+		way[i] = (uint8_t) (step_with_sets(m, tree.first + i, codes) -
+							NODE_LEFT(m->nodes[tree.first + i]));
 }
 
 static double
@@ -107,36 +125,71 @@ walk_trees(const MlModel *m, const uint8_t *codes)
 
 /* ---------------------------------------------------------------- linear models */
 
+/* What a feature adds, given its code or number. */
+static double
+linear_level(const MlModel *m, const LinearRecord *linear, uint32_t code)
+{
+	if (linear->n_levels > 0)
+		return m->levels[linear->first_level + (code < linear->n_levels ? code : linear->n_levels - 1)];
+	return code == ML_CODE_MISSING ? linear->missing : 0;
+}
+
+static inline double
+linear_part(const MlModel *m, uint32_t f, const MlValue *values)
+{
+	const FeatureRecord *feature = &m->features[f];
+	const LinearRecord *linear = &m->linear[f];
+	double		value;
+
+	if (feature->categorical)
+		return linear_level(m, linear, values[feature->input].code);
+	value = ml_feature_number((MlFeaturePart) feature->part, values[feature->input].number);
+	if (linear->n_levels > 0)
+		return linear_level(m, linear, ml_bin_number(m->edges + feature->first_edge,
+													 feature->n_bins - 1, value));
+	return value == value ? linear->slope * value + linear->offset : linear->missing;
+}
+
 static double
 add_up_linear(const MlModel *m, const MlValue *values)
 {
 	double		margin = m->meta->base;
 
 	for (uint32_t f = 0; f < m->meta->n_features; f++)
+		margin += linear_part(m, f, values);
+	return margin;
+}
+
+void
+ml_model_linear_parts(const MlModel *m, const MlValue *values, double *part)
+{
+	for (uint32_t f = 0; f < m->meta->n_features; f++)
+		part[f] = linear_part(m, f, values);
+}
+
+void
+ml_model_linear_means(const MlModel *m, double *mean)
+{
+	for (uint32_t f = 0; f < m->meta->n_features; f++)
 	{
 		const FeatureRecord *feature = &m->features[f];
 		const LinearRecord *linear = &m->linear[f];
-		double		value;
+		const uint64_t *counts = m->counts + feature->first_count;
+		bool		by_code = feature->categorical || linear->n_levels > 0;
+		double		present = linear->slope * feature->mean + linear->offset;
+		double		sum = 0;
+		double		rows = 0;
 
-		if (feature->categorical)
+		for (uint32_t code = 0; code <= feature->n_bins; code++)
 		{
-			uint32_t	code = values[feature->input].code;
+			double		part = by_code ? linear_level(m, linear, code)
+				: code == ML_CODE_MISSING ? linear->missing : present;
 
-			if (linear->n_levels > 0)
-				margin += m->levels[linear->first_level +
-									(code < linear->n_levels ? code : linear->n_levels - 1)];
-			else
-				margin += code == ML_CODE_MISSING ? linear->missing : 0;
-			continue;
+			sum += (double) counts[code] * part;
+			rows += (double) counts[code];
 		}
-		value = ml_feature_number((MlFeaturePart) feature->part, values[feature->input].number);
-		if (linear->n_levels > 0)
-			margin += m->levels[linear->first_level +
-								ml_bin_number(m->edges + feature->first_edge, feature->n_bins - 1, value)];
-		else
-			margin += value == value ? linear->slope * value + linear->offset : linear->missing;
+		mean[f] = rows > 0 ? sum / rows : 0;
 	}
-	return margin;
 }
 
 /* ---------------------------------------------------------------- one row */
@@ -156,7 +209,7 @@ ml_model_score(const MlModel *m, const MlValue *values, void *scratch)
 		margin = add_up_linear(m, values);
 	else
 	{
-		encode_row(m, values, scratch);
+		ml_model_codes(m, values, scratch);
 		margin = walk_trees(m, scratch);
 	}
 	margin = m->meta->margin_scale * margin + m->meta->margin_offset;

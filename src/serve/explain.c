@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ * explain.c
+ *	  Explaining the row that a call site has just scored.
+ *
+ * The explainer belongs to the model in the session's cache; working memory
+ * and the columns' output functions belong to the call site.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+
+#include "mlops/base.h"
+#include "serve/model_cache.h"
+#include "serve/scorer.h"
+
+/* Working memory; a model of the same version always needs the same. */
+static void
+prepare_arm(MlScorer *scorer, ArmScorer *arm, const MlExplainer *explainer)
+{
+	arm->contribution = MemoryContextAlloc(scorer->context,
+										   ml_model_n_inputs(arm->resolved->served->model) * sizeof(double));
+	arm->explain_scratch = MemoryContextAllocHuge(scorer->context,
+												  Max(ml_explainer_scratch_size(explainer), 1));
+}
+
+void
+mlserve_explain_datum(MlScorer *scorer, Oid type, Datum features, MlExplanation *explanation)
+{
+	const MlExplainer *explainer;
+	ArmScorer  *arm;
+	MlContext  *ctx;
+
+	(void) mlserve_score_datum(scorer, type, features);
+	arm = scorer->chosen;
+	/* asked for each time: a scorer may outlive the model it was made for */
+	explainer = mlserve_model_explainer(arm->resolved->served);
+	if (unlikely(arm->explain_scratch == NULL))
+		prepare_arm(scorer, arm, explainer);
+	ctx = arm->resolved->served->explaining;
+	mlbase_check(ctx, ml_explain(ctx, explainer, arm->values, arm->explain_scratch,
+								 arm->contribution));
+	explanation->model = arm->resolved->served->model;
+	explanation->base = ml_explainer_base(explainer);
+	explanation->n = ml_model_n_inputs(explanation->model);
+	explanation->contribution = arm->contribution;
+}
+
+static text *
+json_value_text(Jsonb *json, const char *key)
+{
+	JsonbValue *value = getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL);
+
+	switch (value ? value->type : jbvNull)
+	{
+		case jbvString:
+			return cstring_to_text_with_len(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return cstring_to_text(DatumGetCString(DirectFunctionCall1(numeric_out,
+																	   NumericGetDatum(value->val.numeric))));
+		case jbvBool:
+			return cstring_to_text(value->val.boolean ? "true" : "false");
+		default:
+			return NULL;
+	}
+}
+
+/* Output functions of the columns that the model reads. */
+static void
+look_up_outputs(MlScorer *scorer, ArmScorer *arm)
+{
+	FmgrInfo   *output = MemoryContextAllocZero(scorer->context,
+												arm->map->n_inputs * sizeof(FmgrInfo));
+
+	for (size_t i = 0; i < arm->map->n_inputs; i++)
+	{
+		Oid			function;
+		bool		varlena;
+
+		getTypeOutputInfo(TupleDescAttr(scorer->desc, arm->map->attribute[i])->atttypid,
+						  &function, &varlena);
+		fmgr_info_cxt(function, &output[i], scorer->context);
+	}
+	arm->output = output;
+}
+
+text *
+mlserve_explained_value(MlScorer *scorer, Oid type, Datum features, size_t input)
+{
+	ArmScorer  *arm = scorer->chosen;
+	int			attribute;
+
+	if (type == JSONBOID)
+		return json_value_text(mlserve_features_object(features),
+							   ml_model_input_name(arm->resolved->served->model, input));
+	attribute = arm->map->attribute[input];
+	if (scorer->nulls[attribute])
+		return NULL;
+	if (unlikely(arm->output == NULL))
+		look_up_outputs(scorer, arm);
+	return cstring_to_text(OutputFunctionCall(&arm->output[input], scorer->datums[attribute]));
+}

@@ -1,0 +1,60 @@
+/*
+ * scorer.h
+ *	  What a call site remembers (private to serve): scorer.c scores with it,
+ *	  explain.c explains.
+ */
+#ifndef MLOPS_SERVE_SCORER_H
+#define MLOPS_SERVE_SCORER_H
+
+#include "utils/typcache.h"
+
+#include "mlops/engine/explain.h"
+#include "serve/route.h"
+
+/* What one variant needs to score rows. */
+typedef struct ArmScorer
+{
+	const MlResolved *resolved;
+	MlRowMap   *map;			/* NULL: not mapped to the scorer's row type yet */
+	MlValue    *values;			/* working memory of the model */
+	void	   *scratch;
+
+	/* explaining; NULL until the first time */
+	void	   *explain_scratch;
+	double	   *contribution;	/* [n_inputs] */
+	FmgrInfo   *output;			/* [n_inputs] text of the mapped columns' values */
+} ArmScorer;
+
+struct MlScorer
+{
+	MemoryContext context;		/* of what was resolved; reset when it changes */
+	MemoryContext pinned_in;	/* the call site whose life the models are pinned for */
+
+	/* what was resolved, and when that is still valid */
+	text	   *reference;
+	int			version;
+	uint64		generation;
+	Oid			user;
+	MlRoute    *route;
+	int			n_arms;
+	ArmScorer  *arms;			/* one for each arm of the route */
+	bool		chooses;		/* is there more than one that may answer? */
+	ArmScorer  *chosen;			/* the one that scored the last row */
+	const text *given_key;		/* decide's, while it scores a row */
+
+	/* the row type mapped last */
+	bool		mapped;
+	MlRouteMap *route_map;		/* NULL: not made yet */
+	TupleDesc	desc;			/* a copy */
+	Oid			row_type;
+	int32		row_typmod;
+	TypeCacheEntry *row_entry;	/* named composite types: to notice ALTER */
+	uint64		row_identifier;
+	Datum	   *datums;
+	bool	   *nulls;
+};
+
+/* The object that features in jsonb must be; an error for anything else. */
+extern Jsonb *mlserve_features_object(Datum features);
+
+#endif							/* MLOPS_SERVE_SCORER_H */
