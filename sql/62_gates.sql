@@ -319,6 +319,57 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.record_gate_checks(regrole, text, int, text) IS 'Measures a version by its model''s gate and records the checks';
 
+-- A refusal is an error, which undoes everything its transaction did; a worker
+-- records it in a transaction of its own, for whoever asked.
+CREATE FUNCTION mlops_catalog.record_refusal(caller regrole, refusal jsonb) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	recorded bigint;
+BEGIN
+	INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, figure, passed, detail, checked_by)
+	SELECT v.version_id, refusal ->> 'purpose', c.condition, c.required, c.figure, c.passed, c.detail, caller
+	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
+	CROSS JOIN jsonb_to_recordset(refusal -> 'checks') AS c(condition text, required text, figure float8, passed boolean, detail jsonb)
+	WHERE m.name = refusal ->> 'model' AND v.version = (refusal ->> 'version')::int;
+	GET DIAGNOSTICS recorded = ROW_COUNT;
+	INSERT INTO mlops_catalog.audit_waiting (role, session_role, event, model, version, detail)
+	VALUES (pg_get_userbyid(caller), refusal ->> 'session_role', 'gate_refused', refusal ->> 'model', (refusal ->> 'version')::int,
+		jsonb_build_object('purpose', refusal -> 'purpose', 'checks', (SELECT jsonb_agg(c - 'detail') FROM jsonb_array_elements(refusal -> 'checks') AS c)));
+	RETURN recorded;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.record_refusal(regrole, jsonb) IS
+	'Records that a gate refused a version: its checks, and an entry of the audit log; returns how many checks, 0 if the version is not committed';
+
+CREATE FUNCTION mlops_catalog.record_refusal_apart(caller regrole, refusal jsonb) RETURNS jsonb
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+	AS 'MODULE_PATHNAME', 'mlops_record_refusal_apart';
+COMMENT ON FUNCTION mlops_catalog.record_refusal_apart(regrole, jsonb) IS
+	'record_refusal in a transaction of its own, which a background worker commits';
+
+CREATE FUNCTION mlops_catalog.refuse_by_gate(caller regrole, refusal jsonb, short text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	hint text;
+BEGIN
+	BEGIN
+		hint := CASE WHEN (mlops_catalog.record_refusal_apart(caller, refusal) -> 0 ->> 'checks')::int > 0
+			THEN 'The checks are in view mlops.gate_checks.'
+			ELSE 'The audit log has the refusal; the checks are not kept, as the version is not committed.' END;
+	EXCEPTION WHEN OTHERS THEN	-- no free worker, or a lock that this transaction holds
+		hint := format('The refusal could not be recorded: %s. SELECT * FROM mlops.check_gate(%L, %s) measures and records.',
+			SQLERRM, refusal ->> 'model', refusal ->> 'version');
+	END;
+	RAISE EXCEPTION 'version % of model "%" does not pass the gate', refusal ->> 'version', refusal ->> 'model'
+		USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = short, HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refuse_by_gate(regrole, jsonb, text) IS 'Records a refusal and raises its error, with what fell short';
+
 CREATE FUNCTION mlops_catalog.enforce_gate(caller regrole, model text, version int, purpose text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -332,13 +383,14 @@ BEGIN
 	SELECT coalesce(bool_and(c.passed), true) AS passed,
 		string_agg(format('%s: %s, found %s%s', c.condition, c.required, coalesce(c.figure::text, 'nothing'),
 			coalesce(' (' || (c.detail ->> 'reason') || ')', '')), E'\n' ORDER BY c.gate_check_id) FILTER (WHERE NOT c.passed) AS short,
-		jsonb_object_agg(c.condition, c.figure) FILTER (WHERE c.condition IS NOT NULL) AS figures
+		jsonb_object_agg(c.condition, c.figure) FILTER (WHERE c.condition IS NOT NULL) AS figures,
+		jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'figure', c.figure, 'passed', c.passed, 'detail', c.detail)
+			ORDER BY c.gate_check_id) AS list
 		INTO checks
 	FROM mlops_catalog.record_gate_checks(caller, enforce_gate.model, enforce_gate.version, purpose) AS c;
 	IF NOT checks.passed THEN
-		RAISE EXCEPTION 'version % of model "%" does not pass the gate', version, model
-			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = checks.short,
-				HINT = format('SELECT * FROM mlops.check_gate(%L, %s) measures and records it.', model, version);
+		PERFORM mlops_catalog.refuse_by_gate(caller, jsonb_build_object('model', model, 'version', version, 'purpose', purpose,
+			'session_role', session_user, 'checks', checks.list), checks.short);
 	END IF;
 	PERFORM mlops_catalog.audit(caller, 'gate', model, version, jsonb_build_object('purpose', purpose, 'figures', checks.figures));
 END

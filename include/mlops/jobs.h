@@ -73,6 +73,14 @@ extern bool mljobs_forget_schedule(const char *name);
 extern char *mljobs_run_in_database(Oid database, const char *statement);
 
 /*
+ * The same in this database as the bootstrap superuser, for what must stay when
+ * this transaction is rolled back.  It waits for no lock longer than a second:
+ * this session may hold it.  The statement must be ours, with what comes from
+ * users as quoted literals.  Works without preloading.
+ */
+extern char *mljobs_run_as_superuser(const char *statement);
+
+/*
  * The first time after a given one that a cron expression, in pg_cron's syntax,
  * is due in a time zone (of an interval of seconds: after + so many).
  * DT_NOBEGIN: not a cron expression; DT_NOEND: it is never due.

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  * releases.c
  *	  What releases are judged by: labels of decisions, tests of proportions,
- *	  shares by Thompson sampling, and a version's score baseline.
+ *	  shares by Thompson sampling, and a version's score baseline; and that a
+ *	  refusal leaves its record.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -14,10 +15,13 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
 
 #include "mlops/base.h"
 #include "mlops/engine/compare.h"
 #include "mlops/ingest.h"
+#include "mlops/jobs.h"
 #include "mlops/registry.h"
 #include "mlops/serve.h"
 
@@ -25,6 +29,7 @@ MLOPS_FUNCTION(mlops_add_labels);
 MLOPS_FUNCTION(mlops_proportion_test);
 MLOPS_FUNCTION(mlops_score_baseline);
 MLOPS_FUNCTION(mlops_thompson_shares);
+MLOPS_FUNCTION(mlops_record_refusal_apart);
 
 static Datum
 row_of(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
@@ -186,4 +191,22 @@ mlops_score_baseline(PG_FUNCTION_ARGS)
 		result[i] = Int64GetDatum((int64) counts[i]);
 	PG_RETURN_ARRAYTYPE_P(construct_array(result, ML_SCORE_BINS, INT8OID, 8, FLOAT8PASSBYVAL,
 										  TYPALIGN_DOUBLE));
+}
+
+/*
+ * mlops_catalog.record_refusal_apart(caller, refusal jsonb) -> rows as jsonb
+ *
+ * mlops_catalog.record_refusal in a transaction of its own, so that the record
+ * stays though the refused transaction is rolled back.
+ */
+Datum
+mlops_record_refusal_apart(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *refusal = PG_GETARG_JSONB_P(1);
+	char	   *literal = quote_literal_cstr(JsonbToCString(NULL, &refusal->root, VARSIZE(refusal)));
+	char	   *rows = mljobs_run_as_superuser(
+											   psprintf("SELECT mlops_catalog.record_refusal(%u::pg_catalog.oid::pg_catalog.regrole, "
+														"%s::pg_catalog.jsonb) AS checks", PG_GETARG_OID(0), literal));
+
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(rows));
 }

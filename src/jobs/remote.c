@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * remote.c
- *	  One statement in another database of this server, as the current user: a
+ *	  One statement in a transaction of its own: in another database of this
+ *	  server as the current user, or in this one as the bootstrap superuser.  A
  *	  background worker runs it, a dynamic shared memory segment carries the
  *	  statement there and the result or the error back.
  *
@@ -17,6 +18,7 @@
 #include "storage/dsm.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -26,10 +28,16 @@
 
 #define MAX_RESULT (1024 * 1024)
 
+/*
+ * The session that waits for the worker may hold what the worker waits for, and
+ * the deadlock detector knows of only one of these waits.
+ */
+#define LOCK_TIMEOUT "1s"
+
 typedef struct RemoteCall
 {
 	Oid			database;
-	Oid			role;
+	Oid			role;			/* InvalidOid: the bootstrap superuser */
 	bool		succeeded;
 	int			sqlerrcode;		/* 0: the worker came to no end */
 	char		message[1024];
@@ -76,6 +84,14 @@ mlops_remote_main(Datum arg)
 	previous_log_hook = emit_log_hook;
 	emit_log_hook = keep_error;
 	BackgroundWorkerInitializeConnectionByOid(remote_call->database, remote_call->role, 0);
+	if (!OidIsValid(remote_call->role))
+	{
+		/* ours, not what somebody set for the database */
+		SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+		SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+		SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+		SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
+	}
 
 	MemoryContextSwitchTo(TopMemoryContext);
 	statement = pstrdup(remote_call->text);
@@ -96,8 +112,8 @@ mlops_remote_main(Datum arg)
 
 /* ---------------------------------------------------------------- session */
 
-char *
-mljobs_run_in_database(Oid database, const char *statement)
+static char *
+run_apart(Oid database, Oid role, const char *statement)
 {
 	BackgroundWorker worker = {0};
 	BackgroundWorkerHandle *handle;
@@ -113,7 +129,7 @@ mljobs_run_in_database(Oid database, const char *statement)
 	call = dsm_segment_address(segment);
 	memset(call, 0, offsetof(RemoteCall, text));
 	call->database = database;
-	call->role = GetUserId();
+	call->role = role;
 	strcpy(call->text, statement);
 
 	strlcpy(worker.bgw_name, "mlops remote statement", BGW_MAXLEN);
@@ -138,9 +154,21 @@ mljobs_run_in_database(Oid database, const char *statement)
 		ereport(ERROR,
 				(errcode(call->sqlerrcode ? call->sqlerrcode : ERRCODE_CONNECTION_FAILURE),
 				 errmsg("%s", call->message[0] ? pstrdup(call->message)
-						: "the worker for another database could not be started"),
+						: "the worker could not be started"),
 				 call->hint[0] ? errhint("%s", pstrdup(call->hint)) : 0));
 	result = pstrdup(call->text);
 	dsm_detach(segment);
 	return result;
+}
+
+char *
+mljobs_run_in_database(Oid database, const char *statement)
+{
+	return run_apart(database, GetUserId(), statement);
+}
+
+char *
+mljobs_run_as_superuser(const char *statement)
+{
+	return run_apart(MyDatabaseId, InvalidOid, statement);
 }
