@@ -135,6 +135,8 @@ DECLARE
 	p record;
 	v record;
 	again float8;
+	explanation jsonb;
+	note text;
 BEGIN
 	SELECT * INTO p FROM mlops.predictions AS x WHERE x.prediction_id = $1 AND x.created_at = mlops.prediction_time($1) AND NOT x.shadow;
 	IF NOT FOUND THEN
@@ -142,11 +144,22 @@ BEGIN
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.predictions lists the decisions there are; mlops.retention says how long they are kept.';
 	END IF;
 	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = p.model AND x.version = p.version;
-	IF p.features IS NOT NULL AND v.version IS NOT NULL THEN
+	IF p.features IS NULL THEN
+		note := 'the features were not logged: mlops.log_features was off';
+	ELSIF v.version IS NULL THEN
+		note := 'the version was dropped';
+	ELSE
 		BEGIN
 			again := mlops.score(format('%s/%s', p.model, p.version), p.features);
-		EXCEPTION WHEN insufficient_privilege THEN
-			again := NULL;
+			explanation := (SELECT jsonb_build_object('unit', 'log odds', 'base', max(e.contribution) FILTER (WHERE e.rank = 0),
+					'contributions', coalesce(jsonb_agg(jsonb_build_object('feature', e.feature, 'value', e.value, 'contribution', e.contribution) ORDER BY e.rank)
+						FILTER (WHERE e.rank > 0), '[]'))
+				FROM mlops.explain_version(p.model, p.version, p.features, NULL) AS e);
+		EXCEPTION
+			WHEN insufficient_privilege THEN
+				note := format('you may not score with model "%s"', p.model);
+			WHEN undefined_column OR datatype_mismatch THEN
+				note := 'the features were logged under other names than the model reads: the row was given without names';
 		END;
 	END IF;
 	RETURN jsonb_build_object(
@@ -155,6 +168,7 @@ BEGIN
 		'model', p.model, 'version', p.version, 'variant', p.variant,
 		'features', p.features,
 		'score_again', again,
+		'explanation', explanation, 'explanation_note', note,
 		'beside', (SELECT jsonb_agg(jsonb_build_object('variant', s.variant, 'version', s.version, 'score', s.score, 'flagged', s.flagged) ORDER BY s.variant)
 			FROM mlops.predictions AS s WHERE s.prediction_id = $1 AND s.created_at = p.created_at AND s.shadow),
 		'route', (SELECT to_jsonb(h) - 'model' FROM mlops.deployment_history AS h WHERE h.model = p.model AND h.deployment_id = p.deployment_id),
@@ -173,4 +187,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops.why(uuid) IS
-	'Everything about a logged decision: version, threshold, route, features as logged and their score again, what shadows said, run, data set, approvals, checks and history until then';
+	'Everything about a logged decision: version, threshold, route, features as logged, their score again and what each contributed to it (in log odds), what shadows said, run, data set, approvals, checks and history until then';

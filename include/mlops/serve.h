@@ -109,6 +109,16 @@ typedef struct MlScorer MlScorer;
 extern MlScorer *mlserve_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type);
 
 /*
+ * The scorer of this call site for a model given as bytes (a bytea as it came,
+ * not detoasted): a model's own, or those of mlops.export_model().  Cheap for
+ * the same bytes again.  Error (XX001) if they are no model.
+ */
+extern MlScorer *mlserve_bytes_scorer(FmgrInfo *flinfo, Datum bytes);
+
+/* Verifies a model's bytes, copied into the current memory context.  Error as above. */
+extern MlModel *mlserve_open_bytes(const uint8 *bytes, size_t size);
+
+/*
  * Scores a composite or jsonb value of the given type, by the variant that the
  * row's key and columns choose.
  */

@@ -91,25 +91,35 @@ features_as_json(FunctionCallInfo fcinfo, DecideSite *site, Oid type)
 	return DatumGetJsonbP(FunctionCall1(&site->to_jsonb, features));
 }
 
-/* What the model read of them. */
+static JsonbValue *
+value_of_key(Jsonb *object, const char *key)
+{
+	return getKeyJsonValueFromContainer(&object->root, key, strlen(key), NULL);
+}
+
+/*
+ * What the model read of them, by its own names.  The columns of an anonymous
+ * ROW(...), which is taken by position, are called f1, f2, ... in JSON.
+ */
 static Jsonb *
 features_read(const MlModel *model, Jsonb *all)
 {
+	bool		by_position = value_of_key(all, ml_model_input_name(model, 0)) == NULL;
 	JsonbParseState *state = NULL;
 	JsonbValue *object;
 
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
 	{
+		const char *name = ml_model_input_name(model, i);
+		JsonbValue *value = value_of_key(all, by_position ? psprintf("f%zu", i + 1) : name);
 		JsonbValue	key;
-		JsonbValue *value;
 
-		key.type = jbvString;
-		key.val.string.val = unconstify(char *, ml_model_input_name(model, i));
-		key.val.string.len = strlen(key.val.string.val);
-		value = getKeyJsonValueFromContainer(&all->root, key.val.string.val, key.val.string.len, NULL);
-		if (value == NULL)		/* an anonymous row, taken by position */
+		if (value == NULL)		/* taken by position under other names */
 			return all;
+		key.type = jbvString;
+		key.val.string.val = unconstify(char *, name);
+		key.val.string.len = strlen(name);
 		pushJsonbValue(&state, WJB_KEY, &key);
 		pushJsonbValue(&state, WJB_VALUE, value);
 	}

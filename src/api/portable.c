@@ -11,12 +11,9 @@
 #include "utils/jsonb.h"
 
 #include "mlops/base.h"
-#include "mlops/engine/model.h"
-#include "mlops/registry.h"
+#include "mlops/serve.h"
 
 MLOPS_FUNCTION(mlops_inspect_bytes);
-
-#define BYTES_ALIGNMENT 64
 
 static void
 append_text(StringInfo json, const char *key, const char *value)
@@ -37,21 +34,10 @@ mlops_inspect_bytes(PG_FUNCTION_ARGS)
 		[ML_COLUMN_NUMBER] = "number", [ML_COLUMN_CATEGORY] = "category",
 		[ML_COLUMN_TIME] = "time", [ML_COLUMN_HASH] = "hash",
 	};
-	bytea	   *argument = PG_GETARG_BYTEA_PP(0);
-	size_t		size = VARSIZE_ANY_EXHDR(argument);
-	uint8	   *bytes = (uint8 *) TYPEALIGN(BYTES_ALIGNMENT,
-											 MemoryContextAllocHuge(CurrentMemoryContext,
-																	size + BYTES_ALIGNMENT));
-	MlModel    *model = palloc(ml_model_struct_size());
-	char		message[ML_MESSAGE_SIZE];
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	MlModel    *model = mlserve_open_bytes((const uint8 *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	StringInfoData json;
 
-	memcpy(bytes, VARDATA_ANY(argument), size);
-	if (ml_model_open(bytes, size, model, message) != ML_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the bytes are not those of a model"),
-				 errdetail("%s", message)));
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	append_text(&json, "algorithm", ml_model_algorithm(model));

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * score.c
- *	  Scoring rows: score, predict, score_version, score_table, score_trigger.
+ *	  Scoring rows: score, predict, score_version, score_bytes, score_table, score_trigger.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,6 +24,7 @@
 
 MLOPS_FUNCTION(mlops_score);
 MLOPS_FUNCTION(mlops_score_version);
+MLOPS_FUNCTION(mlops_score_bytes);
 MLOPS_FUNCTION(mlops_predict);
 MLOPS_FUNCTION(mlops_score_table);
 MLOPS_FUNCTION(mlops_score_trigger);
@@ -50,6 +51,16 @@ mlops_score_version(PG_FUNCTION_ARGS)
 		mlreg_no_such_version(text_to_cstring(model), version);
 	PG_RETURN_FLOAT8(mlserve_score_datum(mlserve_scorer(fcinfo->flinfo, model, version, type),
 										 type, PG_GETARG_DATUM(2)));
+}
+
+/* mlops.score_bytes(model bytea, features anyelement) -> float8 */
+Datum
+mlops_score_bytes(PG_FUNCTION_ARGS)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	MlScorer   *scorer = mlserve_bytes_scorer(fcinfo->flinfo, PG_GETARG_DATUM(0));
+
+	PG_RETURN_FLOAT8(mlserve_score_datum(scorer, type, PG_GETARG_DATUM(1)));
 }
 
 /* mlops.predict(model text, features anyelement) -> mlops.prediction */

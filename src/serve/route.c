@@ -184,16 +184,23 @@ mlserve_make_route(const char *name, int64 model_id, MemoryContext pinned_in)
 }
 
 MlRoute *
-mlserve_version_route(const char *name, const MlCatalogVersion *version, MemoryContext pinned_in)
+mlserve_single_route(const char *name, MlServedModel *served)
 {
 	MlRoute    *route = palloc0(sizeof(MlRoute));
-	MlResolved *resolved;
 
 	route->name = pstrdup(name);
 	route->n_shares = 1;
 	route->arms = palloc0(sizeof(MlArm));
-	resolved = &route->arms[0].resolved;
-	resolved->served = mlserve_cached_model(name, version);
+	route->arms[0].resolved.served = served;
+	return route;
+}
+
+MlRoute *
+mlserve_version_route(const char *name, const MlCatalogVersion *version, MemoryContext pinned_in)
+{
+	MlRoute    *route = mlserve_single_route(name, mlserve_cached_model(name, version));
+	MlResolved *resolved = &route->arms[0].resolved;
+
 	resolved->version_id = version->version_id;
 	resolved->threshold = version->threshold;
 	mlserve_pin(resolved->served, pinned_in);

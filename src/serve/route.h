@@ -67,6 +67,9 @@ typedef struct MlRouteMap
  */
 extern MlRoute *mlserve_make_route(const char *name, int64 model_id, MemoryContext pinned_in);
 
+/* The route that has one model and no key. */
+extern MlRoute *mlserve_single_route(const char *name, MlServedModel *served);
+
 /* The route that has one version, whatever is deployed. */
 extern MlRoute *mlserve_version_route(const char *name, const MlCatalogVersion *version,
 									  MemoryContext pinned_in);

@@ -106,6 +106,19 @@ resolve(MlScorer *scorer, text *reference, int version)
 	MemoryContextSwitchTo(caller);
 }
 
+void
+mlserve_open_scorer(MlScorer *scorer, MlServedModel *served, MemoryContext context)
+{
+	MemoryContext caller = MemoryContextSwitchTo(context);
+
+	memset(scorer, 0, sizeof(*scorer));
+	scorer->context = context;
+	scorer->pinned_in = context;
+	scorer->route = mlserve_single_route("", served);
+	prepare_arms(scorer);
+	MemoryContextSwitchTo(caller);
+}
+
 /* The session's scorer for a named row type; NULL if it keeps none for it. */
 static MlScorer *
 find_session_scorer(text *reference, int version, Oid row_type)

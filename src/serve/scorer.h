@@ -54,6 +54,12 @@ struct MlScorer
 	bool	   *nulls;
 };
 
+/*
+ * Makes a scorer that asks one model, whatever the catalog says; all it needs
+ * is allocated in context.
+ */
+extern void mlserve_open_scorer(MlScorer *scorer, MlServedModel *served, MemoryContext context);
+
 /* The object that features in jsonb must be; an error for anything else. */
 extern Jsonb *mlserve_features_object(Datum features);
 

@@ -1,0 +1,49 @@
+-- mlops.why explains what was logged, by the version that decided, with the
+-- rights of whoever asks.
+\ir setup.psql
+SELECT plan(18);
+CREATE ROLE regress_mlops_owner;
+CREATE ROLE regress_mlops_reader;
+GRANT ALL ON tx TO PUBLIC;
+DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
+SET LOCAL ROLE regress_mlops_owner;
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', params => '{"n_estimators": 20}') \g /dev/null
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', algorithm => 'logistic_regression') \g /dev/null
+SELECT mlops.deploy('fraud', 1) \g /dev/null
+CREATE TEMP TABLE decided AS SELECT 'without' AS what, mlops.decide('fraud', t) AS d FROM tx t WHERE id = 4242;
+SET LOCAL mlops.log_features = on;
+INSERT INTO decided SELECT 'row', mlops.decide('fraud', t) FROM tx t WHERE id = 4242;
+INSERT INTO decided SELECT 'jsonb', mlops.decide('fraud', to_jsonb(t)) FROM tx t WHERE id = 4242;
+INSERT INTO decided SELECT 'position', mlops.decide('fraud', ROW(ts, amount, balance, country, online)) FROM tx WHERE id = 4242;
+INSERT INTO decided SELECT 'renamed', mlops.decide('fraud', s) FROM (SELECT ts AS a, amount AS b, balance AS c, country AS d, online AS e FROM tx WHERE id = 4242) AS s;
+INSERT INTO decided SELECT 'nulls', mlops.decide('fraud', s) FROM (SELECT ts, NULL::float8 AS amount, 'NaN'::float8 AS balance, 'XX'::text AS country, NULL::boolean AS online FROM tx WHERE id = 4242) AS s;
+GRANT SELECT ON decided TO PUBLIC;
+CREATE TEMP TABLE answer AS SELECT what, mlops.why((d).prediction_id) AS w FROM decided;
+
+SELECT ok(w ? 'explanation' AND w -> 'explanation' = 'null' AND w -> 'score_again' = 'null', 'features were not logged: nothing to explain') FROM answer WHERE what = 'without';
+SELECT is(w ->> 'explanation_note', 'the features were not logged: mlops.log_features was off', 'and why not') FROM answer WHERE what = 'without';
+SELECT is(w ->> 'explanation_note', NULL, 'no note where there is an explanation') FROM answer WHERE what = 'row';
+CREATE TEMP VIEW told AS SELECT a.what, x.n AS rank, x.c ->> 'feature' AS feature, x.c ->> 'value' AS value, (x.c ->> 'contribution')::float8 AS contribution
+	FROM answer AS a, jsonb_array_elements(w -> 'explanation' -> 'contributions') WITH ORDINALITY AS x(c, n);
+SELECT results_eq('SELECT rank::int, feature, contribution FROM told WHERE what = ''row'' ORDER BY rank',
+	'SELECT e.rank, e.feature, e.contribution FROM tx AS t, mlops.explain(''fraud/1'', t, NULL) AS e WHERE id = 4242 AND e.rank > 0', 'the contributions of all columns');
+SELECT is(w -> 'explanation' ->> 'unit', 'log odds', 'their unit') FROM answer WHERE what = 'row';
+SELECT ok(abs(1 / (1 + exp(-(w -> 'explanation' ->> 'base')::float8 - (SELECT sum(contribution) FROM told WHERE told.what = answer.what))) / (w -> 'decision' ->> 'score')::float8 - 1) < 1e-9,
+	'with the base they add up to the score, ' || what) FROM answer WHERE what IN ('row', 'jsonb', 'position', 'nulls') ORDER BY what;
+SELECT is(value, country, 'values as they were logged') FROM told, tx WHERE what = 'row' AND feature = 'country' AND id = 4242;
+SELECT is(w -> 'features', (SELECT w -> 'features' FROM answer WHERE what = 'row'), 'an anonymous row is logged under the model''s names') FROM answer WHERE what = 'position';
+SELECT is(w ->> 'explanation_note', 'the features were logged under other names than the model reads: the row was given without names', 'names that the model does not know') FROM answer WHERE what = 'renamed';
+SELECT is((w ->> 'version')::int, 1, 'but all else is told') FROM answer WHERE what = 'renamed';
+
+SELECT mlops.deploy('fraud', 2) \g /dev/null
+SELECT is(mlops.why((d).prediction_id) -> 'explanation', w -> 'explanation', 'the version that decided explains, whatever is deployed now') FROM decided JOIN answer USING (what) WHERE what = 'row';
+SELECT mlops.grant('fraud', 'regress_mlops_reader', 'train') \g /dev/null
+SET LOCAL ROLE regress_mlops_reader;
+SELECT throws_ok('SELECT mlops.score(''fraud/1'', t) FROM tx t LIMIT 1', '42501', NULL, 'who may not score');
+SELECT is(w -> 'explanation', 'null', 'is not told by way of why') FROM (SELECT mlops.why((d).prediction_id) AS w FROM decided WHERE what = 'row') AS x;
+SELECT is(w ->> 'explanation_note', 'you may not score with model "fraud"', 'but told so') FROM (SELECT mlops.why((d).prediction_id) AS w FROM decided WHERE what = 'row') AS x;
+SET LOCAL ROLE regress_mlops_owner;
+SELECT mlops.drop_version('fraud', 1) \g /dev/null
+SELECT is(w ->> 'explanation_note', 'the version was dropped', 'the version that decided was dropped') FROM (SELECT mlops.why((d).prediction_id) AS w FROM decided WHERE what = 'row') AS x;
+SELECT * FROM finish();
+ROLLBACK;
