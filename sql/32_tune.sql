@@ -9,6 +9,7 @@ CREATE TABLE mlops_catalog.study (
 	method text NOT NULL,
 	pruner text NOT NULL,
 	space jsonb NOT NULL,
+	folds jsonb,
 	metric text NOT NULL,
 	maximise boolean NOT NULL,
 	seed bigint NOT NULL,
@@ -24,9 +25,10 @@ COMMENT ON COLUMN mlops_catalog.study.experiment_id IS 'Experiment that its tria
 COMMENT ON COLUMN mlops_catalog.study.model IS 'Model it is for';
 COMMENT ON COLUMN mlops_catalog.study.dataset_id IS 'Data it read';
 COMMENT ON COLUMN mlops_catalog.study.method IS 'Sampler: grid, random, tpe or gp';
-COMMENT ON COLUMN mlops_catalog.study.pruner IS 'What stops poor trials early: none, median, asha or hyperband';
+COMMENT ON COLUMN mlops_catalog.study.pruner IS 'What stops poor trials early: none, median, asha or hyperband, or JSON with its name and settings';
 COMMENT ON COLUMN mlops_catalog.study.space IS 'Search space';
-COMMENT ON COLUMN mlops_catalog.study.metric IS 'Metric on the validation rows that decides';
+COMMENT ON COLUMN mlops_catalog.study.folds IS 'How trials are judged by cross-validation; NULL: on the validation rows';
+COMMENT ON COLUMN mlops_catalog.study.metric IS 'Metric that decides';
 COMMENT ON COLUMN mlops_catalog.study.maximise IS 'Is more of it better?';
 COMMENT ON COLUMN mlops_catalog.study.seed IS 'Seed of all random numbers';
 COMMENT ON COLUMN mlops_catalog.study.target IS 'Column that is learned';
@@ -57,8 +59,8 @@ COMMENT ON COLUMN mlops_catalog.trial.study_id IS 'Study';
 COMMENT ON COLUMN mlops_catalog.trial.number IS 'Number in the study, from 0';
 COMMENT ON COLUMN mlops_catalog.trial.run_id IS 'Run that records its parameters, figures and curve';
 COMMENT ON COLUMN mlops_catalog.trial.state IS 'finished, pruned or failed';
-COMMENT ON COLUMN mlops_catalog.trial.value IS 'Metric on the validation rows; of a pruned trial where it was stopped';
-COMMENT ON COLUMN mlops_catalog.trial.steps IS 'Rounds or iterations it went';
+COMMENT ON COLUMN mlops_catalog.trial.value IS 'Metric on the validation rows, or its mean over the folds; of a pruned trial where it was stopped';
+COMMENT ON COLUMN mlops_catalog.trial.steps IS 'Rounds or iterations it went, or folds';
 COMMENT ON COLUMN mlops_catalog.trial.algorithm IS 'Learner';
 COMMENT ON COLUMN mlops_catalog.trial.params IS 'Values of the parameters that are searched';
 COMMENT ON COLUMN mlops_catalog.trial.point IS 'The same as the sampler''s point; NULL where a parameter does not exist';
@@ -130,10 +132,10 @@ BEGIN
 			RETURNING experiment_id INTO found_experiment;
 	END IF;
 	new_dataset := mlops_catalog.insert_dataset(caller, details -> 'dataset');
-	INSERT INTO mlops_catalog.study (identity, experiment_id, model, dataset_id, method, pruner, space, metric, maximise,
+	INSERT INTO mlops_catalog.study (identity, experiment_id, model, dataset_id, method, pruner, space, folds, metric, maximise,
 			seed, target, tags, owner)
 		VALUES (details ->> 'identity', found_experiment, details ->> 'model', new_dataset, details ->> 'method',
-			details ->> 'pruner', details -> 'space', details ->> 'metric', (details ->> 'maximise')::boolean,
+			details ->> 'pruner', details -> 'space', nullif(details -> 'folds', 'null'), details ->> 'metric', (details ->> 'maximise')::boolean,
 			(details ->> 'seed')::bigint, (details ->> 'target')::name, details -> 'tags', caller)
 		RETURNING study_id INTO found_study;
 	RETURN found_study;
@@ -190,6 +192,10 @@ CREATE FUNCTION mlops.tune(
 	parallel int DEFAULT NULL,
 	patience int DEFAULT NULL,
 	pruner text DEFAULT 'none',
+	folds int DEFAULT NULL,
+	kind text DEFAULT NULL,
+	group_by name DEFAULT NULL,
+	label_delay interval DEFAULT NULL,
 	features name[] DEFAULT NULL,
 	exclude name[] DEFAULT NULL,
 	key name DEFAULT NULL,
@@ -209,5 +215,5 @@ CREATE FUNCTION mlops.tune(
 	OUT metrics jsonb)
 	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000000
 	AS 'MODULE_PATHNAME', 'mlops_tune';
-COMMENT ON FUNCTION mlops.tune(text, regclass, text, name, text, jsonb, text, int, int, int, int, text, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
-	'Searches for the parameters that do best on the validation rows, each trial a run of its own, then trains with them and registers the version; nothing is deployed';
+COMMENT ON FUNCTION mlops.tune(text, regclass, text, name, text, jsonb, text, int, int, int, int, text, int, text, name, interval, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
+	'Searches for the parameters that do best on the validation rows, or over folds of the training and validation rows, each trial a run of its own, then trains with them and registers the version; nothing is deployed';

@@ -36,6 +36,7 @@ CREATE FUNCTION mlops.cross_validate(
 	kind text DEFAULT NULL,
 	group_by name DEFAULT NULL,
 	label_delay interval DEFAULT NULL,
+	parallel int DEFAULT NULL,
 	features name[] DEFAULT NULL,
 	exclude name[] DEFAULT NULL,
 	key name DEFAULT NULL,
@@ -56,5 +57,5 @@ CREATE FUNCTION mlops.cross_validate(
 		alert_rate float8, expected_cost float8, iterations float8, fold_ms float8, run_id bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000000 ROWS 7
 	AS 'MODULE_PATHNAME', 'mlops_cross_validate';
-COMMENT ON FUNCTION mlops.cross_validate(text, regclass, text, name, text, int, text, name, interval, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
-	'Trains and judges on folds in turn, each judged on rows it has not seen: a row for each, then mean and std (sample standard deviation); records a run, registers nothing';
+COMMENT ON FUNCTION mlops.cross_validate(text, regclass, text, name, text, int, text, name, interval, int, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
+	'Trains on folds, in parallel background workers if there is room for them, each judged on rows it has not seen: a row for each, then mean and std (sample standard deviation); records a run, registers nothing';

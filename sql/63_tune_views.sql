@@ -1,7 +1,7 @@
 -- What people read about tunings.
 
 CREATE VIEW mlops.studies WITH (security_barrier) AS
-SELECT s.study_id, s.model, e.name AS experiment, s.method, s.pruner, s.space, s.metric,
+SELECT s.study_id, s.model, e.name AS experiment, s.method, s.pruner, s.space, s.folds, s.metric,
 	t.trials, t.finished, t.pruned, t.failed, t.best_value, t.best_trial, s.dataset_id, s.seed, s.owner, s.created_at, t.ended_at
 FROM mlops_catalog.study s
 JOIN mlops_catalog.experiment e ON e.experiment_id OPERATOR(pg_catalog.=) s.experiment_id
@@ -22,9 +22,10 @@ COMMENT ON COLUMN mlops.studies.study_id IS 'Identity';
 COMMENT ON COLUMN mlops.studies.model IS 'Model';
 COMMENT ON COLUMN mlops.studies.experiment IS 'Experiment that the trials'' runs belong to';
 COMMENT ON COLUMN mlops.studies.method IS 'grid, random, tpe or gp';
-COMMENT ON COLUMN mlops.studies.pruner IS 'none, median, asha or hyperband';
+COMMENT ON COLUMN mlops.studies.pruner IS 'none, median, asha or hyperband, or JSON with its name and settings';
 COMMENT ON COLUMN mlops.studies.space IS 'Search space';
-COMMENT ON COLUMN mlops.studies.metric IS 'Metric on the validation rows that decides';
+COMMENT ON COLUMN mlops.studies.folds IS 'How trials are judged by cross-validation; NULL: on the validation rows';
+COMMENT ON COLUMN mlops.studies.metric IS 'Metric that decides';
 COMMENT ON COLUMN mlops.studies.trials IS 'Trials that ended';
 COMMENT ON COLUMN mlops.studies.finished IS 'Those that went to their end';
 COMMENT ON COLUMN mlops.studies.pruned IS 'Those that were stopped because they did poorly';
@@ -53,12 +54,12 @@ COMMENT ON COLUMN mlops.trials.model IS 'Model';
 COMMENT ON COLUMN mlops.trials.study_id IS 'Study, see mlops.studies';
 COMMENT ON COLUMN mlops.trials.trial IS 'Number in the study, from 0';
 COMMENT ON COLUMN mlops.trials.state IS 'finished, pruned or failed';
-COMMENT ON COLUMN mlops.trials.metric IS 'Metric on the validation rows';
+COMMENT ON COLUMN mlops.trials.metric IS 'Metric on the validation rows, or its mean over the folds';
 COMMENT ON COLUMN mlops.trials.value IS 'Its value; of a pruned trial where it was stopped';
 COMMENT ON COLUMN mlops.trials.best_so_far IS 'Best value of this and all trials of lower number';
 COMMENT ON COLUMN mlops.trials.algorithm IS 'Learner';
 COMMENT ON COLUMN mlops.trials.params IS 'Values of the parameters that are searched';
-COMMENT ON COLUMN mlops.trials.steps IS 'Rounds or iterations it went';
+COMMENT ON COLUMN mlops.trials.steps IS 'Rounds or iterations it went, or folds';
 COMMENT ON COLUMN mlops.trials.error IS 'Why it failed';
 COMMENT ON COLUMN mlops.trials.run_id IS 'Its run';
 COMMENT ON COLUMN mlops.trials.owner IS 'Role that ran it';

@@ -56,17 +56,30 @@ typedef struct MlTrainResult
 /* Trains, judges and registers; everything that can go wrong is an error. */
 extern void mltrain_train(const MlTrainRequest *request, MlTrainResult *result);
 
+/* Folds that trainings are judged on. */
+typedef struct MlFoldsRequest
+{
+	int			folds;
+	char	   *kind;			/* stratified, grouped, time, prequential; NULL: by what
+								 * else is given */
+	char	   *group_by;		/* grouped: column whose values are in one fold each */
+	double		label_delay;	/* time, prequential: seconds before a fold whose labels
+								 * are not known yet */
+} MlFoldsRequest;
+
 /* The further arguments of mlops.tune. */
 typedef struct MlTuneRequest
 {
 	MlTrainRequest train;
+	MlFoldsRequest folds;		/* folds 0: trials are judged on the validation rows */
 	Jsonb	   *space;			/* NULL: the algorithm's default space */
 	char	   *method;			/* grid, random, tpe, gp */
 	int			trials;
 	int			max_seconds;	/* no trial starts later; 0: no limit */
 	int			parallel;		/* workers; 0: as many as engine threads */
 	int			patience;		/* trials without a better one; 0: no limit */
-	char	   *pruner;			/* none, median, asha, hyperband */
+	char	   *pruner;			/* none, median, asha, hyperband, or JSON with its
+								 * "name" and settings */
 } MlTuneRequest;
 
 /*
@@ -79,12 +92,8 @@ extern void mltrain_tune(const MlTuneRequest *request, MlTrainResult *result);
 typedef struct MlCrossValidateRequest
 {
 	MlTrainRequest train;
-	int			folds;
-	char	   *kind;			/* stratified, grouped, time, prequential; NULL: by what
-								 * else is given */
-	char	   *group_by;		/* grouped: column whose values are in one fold each */
-	double		label_delay;	/* time, prequential: seconds before a fold whose labels
-								 * are not known yet */
+	MlFoldsRequest folds;
+	int			parallel;		/* workers; 0: as many as engine threads, 1: none */
 } MlCrossValidateRequest;
 
 typedef struct MlFoldResult
@@ -97,8 +106,8 @@ typedef struct MlFoldResult
 } MlFoldResult;
 
 /*
- * Trains and judges a fold at a time and records a run.  Returns one result a
- * fold, in the current memory context.
+ * Trains and judges each fold, in background workers if there is room for them,
+ * and records a run.  Returns one result a fold, in the current memory context.
  */
 extern MlFoldResult *mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id);
 

@@ -155,9 +155,30 @@ mlops_rehearse_training(PG_FUNCTION_ARGS)
 	return HeapTupleGetDatum(heap_form_tuple(result_desc(fcinfo), values, nulls));
 }
 
+static double
+seconds_of(const Interval *interval)
+{
+	return (double) interval->time / USECS_PER_SEC +
+		(interval->day + (double) interval->month * DAYS_PER_MONTH) * SECS_PER_DAY;
+}
+
+/* (folds, kind, group_by, label_delay) from number `first` on */
+static MlFoldsRequest
+folds_arguments(FunctionCallInfo fcinfo, int first, int default_folds)
+{
+	MlFoldsRequest folds = {0};
+
+	folds.folds = PG_ARGISNULL(first) ? default_folds : PG_GETARG_INT32(first);
+	folds.kind = text_argument(fcinfo, first + 1);
+	folds.group_by = name_argument(fcinfo, first + 2);
+	folds.label_delay = PG_ARGISNULL(first + 3) ? 0 : seconds_of(PG_GETARG_INTERVAL_P(first + 3));
+	return folds;
+}
+
 /*
  * mlops.tune(model, source, query, target, algorithm, space, method, trials,
- *			  max_seconds, parallel, patience, pruner, the rest as train)
+ *			  max_seconds, parallel, patience, pruner, folds, kind, group_by,
+ *			  label_delay, the rest as train)
  *	  -> (model, version, run_id, metrics)
  */
 Datum
@@ -166,7 +187,7 @@ mlops_tune(PG_FUNCTION_ARGS)
 	MlTuneRequest request = {0};
 	MlTrainResult result;
 
-	train_arguments(fcinfo, 12, &request.train);
+	train_arguments(fcinfo, 16, &request.train);
 	request.space = PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5);
 	request.method = required_argument(fcinfo, 6, "method");
 	request.trials = PG_ARGISNULL(7) ? 30 : PG_GETARG_INT32(7);
@@ -174,6 +195,9 @@ mlops_tune(PG_FUNCTION_ARGS)
 	request.parallel = limit_argument(fcinfo, 9, "parallel");
 	request.patience = limit_argument(fcinfo, 10, "patience");
 	request.pruner = required_argument(fcinfo, 11, "pruner");
+	request.folds = folds_arguments(fcinfo, 12, 0);
+	if (!PG_ARGISNULL(12))
+		(void) limit_argument(fcinfo, 12, "folds");
 	mltrain_tune(&request, &result);
 	return train_result(fcinfo, request.train.model, &result);
 }
@@ -212,16 +236,9 @@ put_fold(ReturnSetInfo *result, const char *name, const MlFoldResult *folds, int
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-static double
-seconds_of(const Interval *interval)
-{
-	return (double) interval->time / USECS_PER_SEC +
-		(interval->day + (double) interval->month * DAYS_PER_MONTH) * SECS_PER_DAY;
-}
-
 /*
  * mlops.cross_validate(model, source, query, target, algorithm, folds, kind,
- *						group_by, label_delay, the rest as train)
+ *						group_by, label_delay, parallel, the rest as train)
  */
 Datum
 mlops_cross_validate(PG_FUNCTION_ARGS)
@@ -231,17 +248,15 @@ mlops_cross_validate(PG_FUNCTION_ARGS)
 	MlFoldResult *folds;
 	int64		run_id;
 
-	train_arguments(fcinfo, 9, &request.train);
-	request.folds = PG_ARGISNULL(5) ? 5 : PG_GETARG_INT32(5);
-	request.kind = text_argument(fcinfo, 6);
-	request.group_by = name_argument(fcinfo, 7);
-	request.label_delay = PG_ARGISNULL(8) ? 0 : seconds_of(PG_GETARG_INTERVAL_P(8));
+	train_arguments(fcinfo, 10, &request.train);
+	request.folds = folds_arguments(fcinfo, 5, 5);
+	request.parallel = limit_argument(fcinfo, 9, "parallel");
 	folds = mltrain_cross_validate(&request, &run_id);
 	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 0; i < request.folds; i++)
+	for (int i = 0; i < request.folds.folds; i++)
 		put_fold(result, psprintf("%d", i + 1), &folds[i], 1, false, run_id);
-	put_fold(result, "mean", folds, request.folds, false, run_id);
-	put_fold(result, "std", folds, request.folds, true, run_id);
+	put_fold(result, "mean", folds, request.folds.folds, false, run_id);
+	put_fold(result, "std", folds, request.folds.folds, true, run_id);
 	return (Datum) 0;
 }
 

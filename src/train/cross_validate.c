@@ -2,13 +2,11 @@
  * cross_validate.c
  *	  One training a fold, each judged on rows that it has not seen.
  *
- * The data is read once.  Everything that is learned (dictionaries, bins,
- * weights of classes, trees, threshold) is learned anew in each fold, from its
- * training rows alone, by the phases of mlops.train.  A share of the training
- * rows is held back for early stopping and the threshold, as train does.
- *
- * Folds run one after the other, each on all engine threads: nothing of a fold
- * is kept, so memory is that of one training.
+ * The data is read once.  Folds are learned side by side by background workers
+ * that share it, or one after the other in this process when there are no
+ * workers to be had or only one is asked for.  Either way a fold is one call of
+ * folds_train, whose result does not depend on threads: the figures are the
+ * same.  Nothing of a fold is kept, so memory is that of one training a process.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -27,76 +25,18 @@
 #include "mlops/base.h"
 #include "mlops/progress.h"
 #include "mlops/registry.h"
+#include "train/folds.h"
+#include "train/team.h"
 #include "train/training.h"
-
-static const char *const kinds[] = {"stratified", "grouped", "time", "prequential"};
-
-typedef enum FoldKind
-{
-	FOLDS_STRATIFIED,
-	FOLDS_GROUPED,
-	FOLDS_TIME,					/* everything before the fold, less the delay */
-	FOLDS_PREQUENTIAL			/* a window of fixed length before the fold */
-} FoldKind;
 
 typedef struct Validation
 {
 	const MlCrossValidateRequest *request;
 	Training   *t;
-	FoldKind	kind;
-	uint32_t   *order;
-	uint8_t    *part;
-	uint8_t    *fold;			/* stratified and grouped: by row */
-	double	   *border;			/* time and prequential: [folds + 2] */
-	float	   *masked;			/* [n_rows] labels of a fold's training rows, else NaN */
+	Folds		folds;
+	List	   *said;			/* messages that the user has seen */
 	MlFoldResult *results;
 } Validation;
-
-/* ---------------------------------------------------------------- checks */
-
-static FoldKind
-choose_kind(const MlCrossValidateRequest *r)
-{
-	FoldKind	kind = r->group_by ? FOLDS_GROUPED : r->train.time_column ? FOLDS_TIME : FOLDS_STRATIFIED;
-
-	if (r->kind)
-	{
-		int			i = 0;
-
-		while (i < lengthof(kinds) && strcmp(kinds[i], r->kind) != 0)
-			i++;
-		if (i == lengthof(kinds))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("unrecognized kind \"%s\"", r->kind),
-					 errhint("Valid values are: stratified, grouped, time, prequential.")));
-		kind = (FoldKind) i;
-	}
-	if ((kind == FOLDS_GROUPED) != (r->group_by != NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg(r->group_by ? "folds of kind \"%s\" take no \"group_by\"" : "folds of kind \"%s\" need \"group_by\"",
-						kinds[kind]),
-				 errhint("\"group_by\" names the column whose values must not be in two folds, e.g. the customer.")));
-	if ((kind == FOLDS_TIME || kind == FOLDS_PREQUENTIAL) && r->train.time_column == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("folds of kind \"%s\" need \"time_column\"", kinds[kind])));
-	if (r->label_delay != 0 && kind != FOLDS_TIME && kind != FOLDS_PREQUENTIAL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("folds of kind \"%s\" take no \"label_delay\"", kinds[kind])));
-	if (!(r->label_delay >= 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"label_delay\" must not be negative")));
-	if (r->folds < 2 || r->folds > ML_MAX_FOLDS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("value %d of \"folds\" is out of range", r->folds),
-				 errdetail("It must be between 2 and %d.", ML_MAX_FOLDS)));
-	return kind;
-}
 
 /* The split may say how much is held back, and nothing else. */
 static void
@@ -109,156 +49,113 @@ check_split(const Training *t)
 	mljson_finish(options);
 }
 
-/* ---------------------------------------------------------------- folds */
-
 static void
-make_folds(Validation *v)
+report_folds(const Validation *v, int done)
 {
-	Training   *t = v->t;
-	MlContext  *ctx = t->ctx;
-	size_t		n = t->dataset->n_rows;
-	int			folds = v->request->folds;
-
-	mlbase_check(ctx, ml_order_rows(ctx, t->dataset, t->time, t->key, &v->order));
-	v->part = ml_arena_alloc_array(ctx->arena, n, 1);
-	v->fold = ml_arena_alloc_array(ctx->arena, n, 1);
-	v->masked = ml_arena_alloc_array(ctx->arena, n, sizeof(float));
-	if (v->part == NULL || v->fold == NULL || v->masked == NULL)
-		mlbase_check(ctx, ml_fail_memory(ctx));
-	if (v->kind == FOLDS_STRATIFIED)
-		mlbase_check(ctx, ml_folds_stratified(ctx, t->dataset, v->order, t->label, folds,
-											  (uint64_t) t->request->seed, v->fold));
-	else if (v->kind == FOLDS_GROUPED)
-		mlbase_check(ctx, ml_folds_grouped(ctx, t->dataset, t->group, t->label, folds,
-										   (uint64_t) t->request->seed, v->fold));
-	else
-	{
-		v->border = palloc((folds + 2) * sizeof(double));
-		mlbase_check(ctx, ml_time_blocks(ctx, t->dataset, t->time, v->order, t->label, folds + 1,
-										 v->border));
-	}
+	mlbase_progress("folds", done, v->folds.n, NAN);
 }
 
-/* Test and training rows of a fold: part has ML_PART_TRAIN, TEST or NONE. */
+/* ---------------------------------------------------------------- in this process */
+
 static void
-cut_fold(Validation *v, int fold)
+train_folds(Validation *v)
 {
 	Training   *t = v->t;
-	double		test_from = v->border ? v->border[fold + 1] : 0;
-	double		test_to = v->border ? v->border[fold + 2] : 0;
-	double		train_to = test_from - v->request->label_delay;
-	double		train_from = v->kind == FOLDS_PREQUENTIAL ? train_to - (v->border[1] - v->border[0]) : -INFINITY;
+	StringInfoData told;
 
-	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	initStringInfo(&told);
+	t->told = &told;
+	for (int f = 0; f < v->folds.n; f++)
 	{
-		bool		labelled = !isnan(t->label[row]);
+		MlArenaMark mark = ml_arena_mark(t->ctx->arena);
 
-		v->part[row] = ML_PART_NONE;
-		if (v->border)
-		{
-			double		at = ml_column_number(&t->dataset->columns[t->time], row);
-
-			if (labelled && at >= test_from && at < test_to)
-				v->part[row] = ML_PART_TEST;
-			else if (labelled && at >= train_from && at < train_to)
-				v->part[row] = ML_PART_TRAIN;
-		}
-		else if (v->fold[row] != ML_NO_FOLD)
-			v->part[row] = v->fold[row] == fold ? ML_PART_TEST : ML_PART_TRAIN;
+		report_folds(v, f);
+		folds_cut(&v->folds, t, f);
+		folds_train(t, &v->results[f]);
+		ml_arena_release(t->ctx->arena, mark);
+		mltrain_repeat(told.data, &v->said);
+		resetStringInfo(&told);
 	}
+	t->told = NULL;
 }
 
-/*
- * Holds back a share of the training rows for early stopping and the threshold:
- * the latest ones, whole groups, or a stratified sample, as the folds are made.
- */
-static void
-hold_back(Validation *v, int fold)
+/* ---------------------------------------------------------------- in workers */
+
+/* The learner and its parameters, as an assignment's text. */
+static char *
+describe_learner(const Training *t)
+{
+	Jsonb	   *params = t->request->params;
+
+	return psprintf("{\"algorithm\": \"%s\", \"given\": %s}", t->learner->name,
+					JsonbToCString(NULL, &params->root, VARSIZE(params)));
+}
+
+/* A team over the rows of each fold; it fits everything else itself. */
+static Team *
+gather_team(Validation *v, int n_workers)
 {
 	Training   *t = v->t;
-	MlContext  *ctx = t->ctx;
-	size_t		n = t->dataset->n_rows;
-	double		share = t->split.validation;
-	uint64_t	seed = ml_mix64((uint64_t) t->request->seed + fold + 1);
-	uint8_t    *inner = ml_arena_alloc_zeroed(ctx->arena, n, 1);
+	MlView	   *views = palloc0(v->folds.n * sizeof(MlView));
+	TeamPlan	plan = {.task = "cross-validation", .n_workers = n_workers, .n_views = v->folds.n, .views = views};
+	MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+	Team	   *team;
 
-	if (inner == NULL)
-		mlbase_check(ctx, ml_fail_memory(ctx));
-	if (share <= 0)
-		return;
-	for (size_t row = 0; row < n; row++)
-		v->masked[row] = v->part[row] == ML_PART_TRAIN ? t->label[row] : NAN;
-	if (v->border)
-		mlbase_check(ctx, ml_split_by_time(ctx, t->dataset, t->time, v->order, v->masked, share, 0, inner));
-	else if (v->kind == FOLDS_STRATIFIED)
-		mlbase_check(ctx, ml_split_stratified(ctx, t->dataset, v->order, v->masked, share, 0, seed, inner));
-	else
+	for (int f = 0; f < v->folds.n; f++)
 	{
-		/* as many folds as make one of them the share */
-		int			folds = Max(2, Min(ML_MAX_FOLDS, (int) rint(1 / share)));
-
-		mlbase_check(ctx, ml_folds_grouped(ctx, t->dataset, t->group, v->masked, folds, seed, inner));
-		for (size_t row = 0; row < n; row++)
-			inner[row] = inner[row] == 0 ? ML_PART_VALIDATION : ML_PART_TRAIN;
+		folds_cut(&v->folds, t, f);
+		views[f].train = t->rows[ML_PART_TRAIN];
+		views[f].validation = t->rows[ML_PART_VALIDATION];
+		views[f].judged = t->rows[ML_PART_TEST];
 	}
-	for (size_t row = 0; row < n; row++)
-	{
-		if (v->part[row] == ML_PART_TRAIN && inner[row] == ML_PART_VALIDATION)
-			v->part[row] = ML_PART_VALIDATION;
-	}
-}
-
-static size_t
-positives_of(const Training *t, MlRows rows)
-{
-	size_t		n = 0;
-
-	for (size_t i = 0; i < rows.n; i++)
-		n += t->label[rows.row[i]] == 1;
-	return n;
+	team = team_create(t, &plan);
+	ml_arena_release(t->ctx->arena, mark);
+	return team;
 }
 
 static void
-run_fold(Validation *v, int fold)
+hand_out_folds(Validation *v, Team *team)
 {
-	Training   *t = v->t;
-	MlContext  *ctx = t->ctx;
-	MlFoldResult *result = &v->results[fold];
-	MlArenaMark mark = ml_arena_mark(ctx->arena);
-	TimestampTz began = GetCurrentTimestamp();
+	const char *text = describe_learner(v->t);
+	char	  **told = palloc0(v->folds.n * sizeof(char *));
+	int			given = 0;
+	int			done = 0;
 
-	cut_fold(v, fold);
-	hold_back(v, fold);
-	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
-		mlbase_check(ctx, ml_rows_of_part(ctx, t->dataset, v->order, v->part, (MlPart) p, &t->rows[p]));
-	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
+	while (done < v->folds.n)
 	{
-		size_t		positives = positives_of(t, t->rows[p]);
+		const TeamAnswer *answer;
+		int			worker;
 
-		if (t->rows[p].n > 0 ? positives > 0 && positives < t->rows[p].n : p == ML_PART_VALIDATION)
+		for (; given < v->folds.n && (worker = team_idle(team)) >= 0; given++)
+			team_assign(team, worker, TEAM_RUN_FOLD, given, given, text);
+		report_folds(v, done);
+		answer = team_wait(team);
+		if (answer == NULL)
 			continue;
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the %s rows of fold %d have only one class",
-						p == ML_PART_TRAIN ? "training" : p == ML_PART_VALIDATION ? "validation" : "test", fold + 1),
-				 errdetail("There are %zu positive and %zu negative rows.", positives, t->rows[p].n - positives),
-				 errhint("Make fewer folds, or choose another kind of folds.")));
+		v->results[answer->number] = answer->fold;
+		told[answer->number] = pstrdup(answer->text);
+		done++;
 	}
-	mltrain_weigh_classes(t);
-	mltrain_weigh(t);
-	t->figures.n = 0;
-	t->learned = (MlLearned) {0};
-	mltrain_preprocess(t);
-	mltrain_fit(t);
-	mltrain_begin_phase(t, "judge");
-	mltrain_judge(t);
-	mltrain_end_phase(t);
-	result->train_rows = t->rows[ML_PART_TRAIN].n;
-	result->validation_rows = t->rows[ML_PART_VALIDATION].n;
-	result->iterations = t->learned.iterations;
-	result->test = t->test;
-	result->milliseconds = (double) (GetCurrentTimestamp() - began) / 1000;
-	ml_arena_release(ctx->arena, mark);
+	for (int f = 0; f < v->folds.n; f++)
+		mltrain_repeat(told[f], &v->said);
+}
+
+/* False if there are to be no workers, or the server has none to spare. */
+static bool
+train_folds_in_team(Validation *v)
+{
+	int			n_workers = team_size(v->request->parallel, v->folds.n);
+	Team	   *team;
+	bool		started;
+
+	if (n_workers < 2)
+		return false;
+	team = gather_team(v, n_workers);
+	started = team_start(team) > 0;
+	if (started)
+		hand_out_folds(v, team);
+	team_dismiss(team);
+	return started;
 }
 
 /* ---------------------------------------------------------------- the record */
@@ -302,7 +199,7 @@ static int64
 record_validation(Validation *v)
 {
 	Training   *t = v->t;
-	int			folds = v->request->folds;
+	int			folds = v->folds.n;
 	const MlTrainRequest *q = t->request;
 	MlNamedFigure metrics[MLTRAIN_MOST_METRICS];
 	int			n = mltrain_named_metrics(&v->results[0].test, metrics);
@@ -328,7 +225,7 @@ record_validation(Validation *v)
 	escape_json(&text, q->experiment ? q->experiment : q->model);
 	appendStringInfoString(&text, ", \"target\": ");
 	escape_json(&text, q->target);
-	appendStringInfo(&text, ", \"params\": {\"folds\": \"%d\", \"folds_kind\": \"%s\"", folds, kinds[v->kind]);
+	appendStringInfo(&text, ", \"params\": {\"folds\": \"%d\", \"folds_kind\": \"%s\"", folds, fold_kind_names[v->folds.kind]);
 	for (size_t i = 0; i < t->learner->n_params; i++)
 	{
 		appendStringInfo(&text, ", \"%s\": ", t->learner->params[i].name);
@@ -383,7 +280,7 @@ mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id)
 	v->request = request;
 	v->results = results;
 	t->request = &request->train;
-	t->group_by = request->group_by;
+	t->group_by = request->folds.group_by;
 	t->phase = "check";
 	t->started_at = GetCurrentTimestamp();
 	error_context_stack = &error_context;
@@ -391,13 +288,13 @@ mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id)
 	mlbase_progress_begin("cross_validate", request->train.model);
 
 	mltrain_check(t, "mlops.cross_validate()");
-	v->kind = choose_kind(request);
+	folds_check(&v->folds, &request->folds, request->train.time_column);
 	check_split(t);
 	mltrain_load(t, mlbase_engine_threads(), t->learner->needs_blas);
 	mltrain_label(t);
-	make_folds(v);
-	for (int fold = 0; fold < request->folds; fold++)
-		run_fold(v, fold);
+	folds_make(&v->folds, t, t->label, t->split.validation);
+	if (!train_folds_in_team(v))
+		train_folds(v);
 	mltrain_begin_phase(t, "register");
 	*run_id = record_validation(v);
 

@@ -72,13 +72,8 @@ void
 mltrain_split(Training *t)
 {
 	MlContext  *ctx = t->ctx;
-	size_t		n = t->dataset->n_rows;
-	uint8_t    *part;
-	uint32_t   *order;
+	uint8_t    *part = ml_arena_alloc_zeroed(ctx->arena, t->dataset->n_rows, 1);
 
-	mltrain_label(t);
-	mlbase_check(ctx, ml_order_rows(ctx, t->dataset, t->time, t->key, &order));
-	part = ml_arena_alloc_zeroed(ctx->arena, n, 1);
 	if (part == NULL)
 		mlbase_check(ctx, ml_fail_memory(ctx));
 	if (t->fold >= 0)
@@ -89,16 +84,36 @@ mltrain_split(Training *t)
 											t->split.test_from - t->split.label_delay,
 											t->split.test_from, t->split.test_to, part));
 	else if (t->time >= 0)
-		mlbase_check(ctx, ml_split_by_time(ctx, t->dataset, t->time, order, t->label,
+		mlbase_check(ctx, ml_split_by_time(ctx, t->dataset, t->time, t->order, t->label,
 										   t->split.validation, t->split.test, part));
 	else
-		mlbase_check(ctx, ml_split_stratified(ctx, t->dataset, order, t->label,
+		mlbase_check(ctx, ml_split_stratified(ctx, t->dataset, t->order, t->label,
 											  t->split.validation, t->split.test,
 											  (uint64_t) t->request->seed, part));
 	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
-		mlbase_check(ctx, ml_rows_of_part(ctx, t->dataset, order, part, (MlPart) p, &t->rows[p]));
+		mlbase_check(ctx, ml_rows_of_part(ctx, t->dataset, t->order, part, (MlPart) p, &t->rows[p]));
+}
 
-	mltrain_weigh_classes(t);
+/* Sample weights from the weight column. */
+static void
+read_weights(Training *t)
+{
+	const MlColumn *column = &t->dataset->columns[t->weight];
+	size_t		n = t->dataset->n_rows;
+
+	t->row_weight = ml_arena_alloc_array(t->ctx->arena, n, sizeof(float));
+	if (t->row_weight == NULL)
+		mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+	for (size_t row = 0; row < n; row++)
+	{
+		double		weight = ml_column_number(column, row);
+
+		if (!(weight > 0) && !isnan(t->label[row]))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("weight column \"%s\" has a value that is not positive", column->name)));
+		t->row_weight[row] = (float) weight;
+	}
 }
 
 void
@@ -106,10 +121,13 @@ mltrain_label(Training *t)
 {
 	t->label = mling_labels(t->ctx, t->dataset, t->target, t->request->positive, &t->counts);
 	refuse_one_class("the source", t->request->target, t->counts.positives, t->counts.negatives);
+	if (t->weight >= 0)
+		read_weights(t);
+	mlbase_check(t->ctx, ml_order_rows(t->ctx, t->dataset, t->time, t->key, &t->order));
 }
 
-void
-mltrain_weigh_classes(Training *t)
+static void
+weigh_classes(Training *t)
 {
 	int64		positives = 0;
 
@@ -129,39 +147,19 @@ mltrain_weigh_classes(Training *t)
 	}
 }
 
-/* Sample weights from the weight column, and those times the class weights. */
 void
 mltrain_weigh(Training *t)
 {
 	size_t		n = t->dataset->n_rows;
-	bool		weighted_classes = t->class_weight[0] != 1 || t->class_weight[1] != 1;
 
-	if (t->weight >= 0)
-	{
-		const MlColumn *column = &t->dataset->columns[t->weight];
-
-		t->row_weight = ml_arena_alloc_array(t->ctx->arena, n, sizeof(float));
-		if (t->row_weight == NULL)
-			mlbase_check(t->ctx, ml_fail_memory(t->ctx));
-		for (size_t row = 0; row < n; row++)
-		{
-			double		weight = ml_column_number(column, row);
-
-			if (!(weight > 0) && !isnan(t->label[row]))
-				ereport(ERROR,
-						(errcode(ERRCODE_DATA_EXCEPTION),
-						 errmsg("weight column \"%s\" has a value that is not positive", column->name)));
-			t->row_weight[row] = (float) weight;
-		}
-	}
+	weigh_classes(t);
 	t->fit_weight = t->row_weight;
-	if (weighted_classes)
-	{
-		t->fit_weight = ml_arena_alloc_array(t->ctx->arena, n, sizeof(float));
-		if (t->fit_weight == NULL)
-			mlbase_check(t->ctx, ml_fail_memory(t->ctx));
-		for (size_t row = 0; row < n; row++)
-			t->fit_weight[row] = (float) (t->class_weight[t->label[row] == 1] *
-										  (t->row_weight ? t->row_weight[row] : 1.0));
-	}
+	if (t->class_weight[0] == 1 && t->class_weight[1] == 1)
+		return;
+	t->fit_weight = ml_arena_alloc_array(t->ctx->arena, n, sizeof(float));
+	if (t->fit_weight == NULL)
+		mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+	for (size_t row = 0; row < n; row++)
+		t->fit_weight[row] = (float) (t->class_weight[t->label[row] == 1] *
+									  (t->row_weight ? t->row_weight[row] : 1.0));
 }

@@ -8,6 +8,62 @@
 #include "mlops/base.h"
 #include "train/training.h"
 
+/* ---------------------------------------------------------------- messages */
+
+/* A kept message is LEVEL TEXT <field> DETAIL <end>. */
+#define FIELD '\x1f'
+#define END '\x1e'
+
+static void
+say(int level, const char *message, const char *detail)
+{
+	ereport(level, (errmsg("%s", message), detail && *detail ? errdetail("%s", detail) : 0));
+}
+
+void
+mltrain_tell(Training *t, int level, const char *message, const char *detail)
+{
+	if (t->told == NULL)
+		say(level, message, detail);
+	else
+		appendStringInfo(t->told, "%d %s%c%s%c", level, message, FIELD, detail ? detail : "", END);
+}
+
+static bool
+was_said(const List *said, const char *message)
+{
+	ListCell   *lc;
+
+	foreach(lc, said)
+	{
+		if (strcmp((char *) lfirst(lc), message) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+mltrain_repeat(const char *told, List **said)
+{
+	const char *end;
+
+	for (; (end = strchr(told, END)) != NULL; told = end + 1)
+	{
+		char	   *line = pnstrdup(told, end - told);
+		char	   *detail = strchr(line, FIELD);
+		char	   *message;
+		int			level = (int) strtol(line, &message, 10);
+
+		if (was_said(*said, line))
+			continue;
+		*said = lappend(*said, pstrdup(line));
+		*detail++ = '\0';
+		say(level, message + 1, detail);
+	}
+}
+
+/* ---------------------------------------------------------------- preprocessing */
+
 /* Refuses a training that would not fit, before anything big is allocated. */
 static void
 check_memory(Training *t)
@@ -43,12 +99,10 @@ report_left_out(Training *t)
 		const char *name = t->dataset->columns[out->column].name;
 
 		if (out->reason == ML_LEFT_OUT_IDENTIFIER)
-			ereport(NOTICE,
-					(errmsg("column \"%s\" looks like an identifier and is left out", name),
-					 errdetail("It has %llu distinct values.", (unsigned long long) out->distinct)));
+			mltrain_tell(t, NOTICE, psprintf("column \"%s\" looks like an identifier and is left out", name),
+						 psprintf("It has %llu distinct values.", (unsigned long long) out->distinct));
 		else
-			ereport(NOTICE,
-					(errmsg("column \"%s\" is constant and is left out", name)));
+			mltrain_tell(t, NOTICE, psprintf("column \"%s\" is constant and is left out", name), NULL);
 	}
 }
 
@@ -56,7 +110,6 @@ void
 mltrain_make_view(Training *t, int max_bins)
 {
 	MlContext  *ctx = t->ctx;
-	bool		first = t->signature == NULL;
 	MlSignature *signature;
 	MlBinned   *binned;
 
@@ -66,8 +119,9 @@ mltrain_make_view(Training *t, int max_bins)
 									   &t->left_out, &t->n_left_out));
 	signature->time_zone = t->zone;
 	t->signature = signature;
-	if (first)
+	if (!t->told_left_out)
 		report_left_out(t);
+	t->told_left_out = true;
 	check_memory(t);
 	mlbase_check(ctx, ml_binned_create(ctx, t->dataset, signature, t->rows[ML_PART_TRAIN], &binned));
 	t->binned_train = binned;
@@ -115,6 +169,6 @@ mltrain_fit(Training *t)
 	mltrain_begin_phase(t, "fit");
 	mlbase_check(t->ctx, t->learner->fit(t->ctx, &task, &t->learned));
 	if (t->learned.warning[0])
-		ereport(WARNING, (errmsg("%s", t->learned.warning)));
+		mltrain_tell(t, WARNING, t->learned.warning, NULL);
 	mltrain_end_phase(t);
 }

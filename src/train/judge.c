@@ -119,14 +119,14 @@ evaluate_part(Training *t, const Judged *judged, MlEvaluation *evaluation)
 }
 
 double
-mltrain_validation_metric(Training *t)
+mltrain_metric_on(Training *t, MlPart part)
 {
 	Judged		judged;
 	double		value;
 
 	t->parts.threshold = 0.5;
 	encode_learned(t);
-	score_part(t, ML_PART_VALIDATION, &judged);
+	score_part(t, part, &judged);
 	mlbase_check(t->ctx, ml_metric_value(t->ctx, t->metric, judged.n, judged.score, judged.label,
 										 judged.weight, &value));
 	return value;
@@ -190,10 +190,9 @@ mltrain_judge(Training *t)
 											 judged[chosen_on].weight,
 											 &t->parts.threshold, &reached));
 	if (!reached)
-		ereport(WARNING,
-				(errmsg("no threshold satisfies the policy on the %s rows",
-						chosen_on == ML_PART_VALIDATION ? "validation" : "training"),
-				 errdetail("The nearest one, %g, is used.", t->parts.threshold)));
+		mltrain_tell(t, WARNING, psprintf("no threshold satisfies the policy on the %s rows",
+										  chosen_on == ML_PART_VALIDATION ? "validation" : "training"),
+					 psprintf("The nearest one, %g, is used.", t->parts.threshold));
 	evaluate_part(t, &judged[chosen_on], &t->validation);
 	mltrain_add_evaluation(&t->figures, chosen_on == ML_PART_VALIDATION ? "validation" : "train",
 						   &t->validation);

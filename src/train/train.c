@@ -99,6 +99,27 @@ mltrain_check(Training *t, const char *command)
 	mltrain_parse_preprocess(r->preprocess, &t->preprocess);
 }
 
+/*
+ * The content hash: a column that makes folds and nothing else is not part of
+ * what a training reads.
+ */
+static void
+take_fingerprint(Training *t)
+{
+	MlDataset	read = *t->dataset;
+
+	mlbase_check(t->ctx, ml_dataset_fingerprint(t->ctx, t->dataset, t->full_fingerprint));
+	memcpy(t->fingerprint, t->full_fingerprint, sizeof(t->fingerprint));
+	if (t->group < 0 || t->group == t->key)
+		return;
+	read.columns = palloc(read.n_columns * sizeof(MlColumn));
+	memcpy(read.columns, t->dataset->columns, t->group * sizeof(MlColumn));
+	memcpy(read.columns + t->group, t->dataset->columns + t->group + 1,
+		   (read.n_columns - t->group - 1) * sizeof(MlColumn));
+	read.n_columns--;
+	mlbase_check(t->ctx, ml_dataset_fingerprint(t->ctx, &read, t->fingerprint));
+}
+
 void
 mltrain_load(Training *t, int n_threads, bool with_blas)
 {
@@ -110,7 +131,7 @@ mltrain_load(Training *t, int n_threads, bool with_blas)
 	mltrain_ingest(t);
 	mltrain_end_phase(t);
 
-	mlbase_check(t->ctx, ml_dataset_fingerprint(t->ctx, t->dataset, t->fingerprint));
+	take_fingerprint(t);
 }
 
 void
@@ -118,6 +139,7 @@ mltrain_read(Training *t, int n_threads, bool with_blas)
 {
 	mltrain_load(t, n_threads, with_blas);
 	mltrain_begin_phase(t, "split");
+	mltrain_label(t);
 	mltrain_split(t);
 	mltrain_weigh(t);
 	mltrain_end_phase(t);

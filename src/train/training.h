@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "portability/instr_time.h"
 #include "utils/timestamp.h"
 
@@ -43,7 +44,7 @@ typedef struct Training
 	int			time;
 	int			weight;
 	int			fold;
-	const char *group_by;		/* cross-validation: column whose values stay together */
+	const char *group_by;		/* folds: column whose values stay together */
 	int			group;
 	int			cost_false_positive;
 	int			cost_false_negative;
@@ -51,7 +52,9 @@ typedef struct Training
 	/* data */
 	MlContext  *ctx;
 	MlDataset  *dataset;
-	uint64_t	fingerprint[2];
+	uint64_t	fingerprint[2]; /* of what a training reads: without the group */
+	uint64_t	full_fingerprint[2];
+	uint32_t   *order;			/* canonical, of all rows */
 	float	   *label;
 	MlLabelCounts counts;
 	MlRows		rows[4];		/* by MlPart */
@@ -65,6 +68,9 @@ typedef struct Training
 	const MlBinned *binned_validation;	/* NULL: no validation rows */
 	MlLeftOut  *left_out;
 	size_t		n_left_out;
+	bool		told_left_out;
+	StringInfo	told;			/* where messages to the user are kept, NULL: they go
+								 * to the user */
 	MlLearned	learned;
 	MlModelParts parts;
 	uint8_t    *bytes;
@@ -103,16 +109,16 @@ extern List *mltrain_names_of(ArrayType *array);
 /* Reads the source into the data set (data.c). */
 extern void mltrain_ingest(Training *t);
 
-/* Labels, canonical order, train, validation and test (data.c). */
-extern void mltrain_split(Training *t);
-
-/* The labels alone (data.c). */
+/* Labels and sample weights, canonical order (data.c). */
 extern void mltrain_label(Training *t);
 
-/* Weights of the classes from the training rows; an error if one is missing (data.c). */
-extern void mltrain_weigh_classes(Training *t);
+/* Train, validation and test (data.c). */
+extern void mltrain_split(Training *t);
 
-/* Sample and class weights of rows (data.c). */
+/*
+ * Weights of the classes from the training rows, and those times the sample
+ * weights; an error if a class is missing (data.c).
+ */
 extern void mltrain_weigh(Training *t);
 
 /* The signature and the binned matrices, for the learner and params (fit.c). */
@@ -127,11 +133,18 @@ extern MlTask mltrain_task(const Training *t);
 /* Learns (fit.c). */
 extern void mltrain_fit(Training *t);
 
-/* The metric on the validation rows, by the flat model (judge.c). */
-extern double mltrain_validation_metric(Training *t);
+/* The metric on a part's rows, by the flat model (judge.c). */
+extern double mltrain_metric_on(Training *t, MlPart part);
 
 /* Encodes the model, chooses the threshold, judges (judge.c). */
 extern void mltrain_judge(Training *t);
+
+/*
+ * Says something to the user at once, or keeps it in t->told; detail may be
+ * NULL.  mltrain_repeat says what was kept elsewhere, each message once (fit.c).
+ */
+extern void mltrain_tell(Training *t, int level, const char *message, const char *detail);
+extern void mltrain_repeat(const char *told, List **said);
 
 /* Fills in what is known of the data set (record.c). */
 extern void mltrain_describe_data(const Training *t, MlRegistration *r);

@@ -2,11 +2,12 @@
  * tune.c
  *	  Searching for parameters: the leader.
  *
- * The leader reads the data once, bins it, freezes what learners need (training
- * and validation rows, never the test rows) into shared memory, asks the
- * sampler for points and hands them to workers.  Each worker commits its trial
- * as soon as it ends.  Then the leader trains with the best parameters on the
- * data that it still has, as mlops.train does: only now the test rows count.
+ * The leader reads the data once, bins it (once for each fold, from the fold's
+ * own training rows), freezes what learners need (training and validation rows,
+ * never the test rows) into shared memory, asks the sampler for points and hands
+ * them to workers.  Each worker commits its trial as soon as it ends.  Then the
+ * leader trains with the best parameters on the data that it still has, as
+ * mlops.train does: only now the test rows count.
  *
  * A study is found again by a hash of everything that decides its trials, so
  * the same call after a crash or a cancel goes on with what is there.  While it
@@ -33,13 +34,16 @@
 #include "mlops/base.h"
 #include "mlops/progress.h"
 #include "mlops/registry.h"
+#include "train/folds.h"
+#include "train/team.h"
 #include "train/training.h"
 #include "train/tune_space.h"
-#include "train/tune_team.h"
 
 #define MOST_TRIALS 10000
-#define ETA 3					/* asha, hyperband: a third goes on */
-#define MEDIAN_STARTUP 5
+
+/* Of a pruner, where the user gives nothing else. */
+#define REDUCTION_FACTOR 3		/* asha, hyperband: a third goes on */
+#define STARTUP_TRIALS 5		/* median */
 
 typedef struct Tuning
 {
@@ -47,18 +51,23 @@ typedef struct Tuning
 	Training   *t;
 	TuneSpace  *space;
 	MlSampler	sampler;
-	MlPrunerKind pruner;
-	int			n_views;
-	int		   *max_bins;		/* [n_views] */
-	MlView	   *views;
-	TuneTeam   *team;
-	TuneShared *shared;
+	MlPruner	pruner;
+	Folds		folds;			/* n = 0: none */
+	List	   *max_bins;		/* that points may ask for */
+	Team	   *team;
+	TeamShared *shared;
 	MlStudy    *study;
 	int64		study_id;
 	int			n_failed;
 	char	   *first_error;
 	TimestampTz started_at;
 } Tuning;
+
+static Jsonb *
+jsonb_of_text(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
 
 /* ---------------------------------------------------------------- checks */
 
@@ -86,12 +95,69 @@ check_range(const char *argument, int value, int minimum, int maximum)
 				 errdetail("It must be between %d and %d.", minimum, maximum)));
 }
 
+/*
+ * The pruner: its name, or JSON with the name and settings.  Trials are compared
+ * after rounds, or with folds after each fold.
+ */
+static void
+read_pruner(Tuning *tuning)
+{
+	const MlTuneRequest *r = tuning->request;
+	bool		folded = r->folds.folds > 0;
+	int			max_steps = folded ? r->folds.folds : tune_space_max_steps(tuning->space);
+	int			factor = REDUCTION_FACTOR;
+	int			startup = STARTUP_TRIALS;
+	char	   *name = r->pruner;
+	MlOptions  *options = NULL;
+	int			kind;
+	int			min_steps;
+
+	if (r->pruner[0] == '{')
+	{
+		options = mljson_options("pruner", jsonb_of_text(r->pruner));
+		if (!mljson_text(options, "name", &name))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("\"pruner\" has no \"name\"")));
+	}
+	kind = ml_pruner_by_name(name);
+	if (kind < 0)
+		refuse_choice("pruner", name, ml_pruner_names, ML_PRUNER_COUNT);
+	min_steps = folded ? 1 : Max(1, kind == ML_PRUNER_MEDIAN ? max_steps / 10 : max_steps / 27);
+	if (options)
+	{
+		if (kind == ML_PRUNER_MEDIAN)
+			mljson_integer(options, "startup_trials", 1, MOST_TRIALS, &startup);
+		if (kind == ML_PRUNER_ASHA || kind == ML_PRUNER_HYPERBAND)
+			mljson_integer(options, "reduction_factor", 2, 100, &factor);
+		if (kind != ML_PRUNER_NONE)
+			mljson_integer(options, folded ? "min_folds" : "min_rounds", 1, max_steps, &min_steps);
+		mljson_finish(options);
+	}
+	ml_pruner_init(&tuning->pruner, kind, min_steps, max_steps, factor, startup,
+				   ml_metric_is_gain(tuning->t->metric), (uint64) r->train.seed);
+	tuning->pruner.latest = folded;
+}
+
+static void
+check_folds(Tuning *tuning)
+{
+	const MlFoldsRequest *r = &tuning->request->folds;
+
+	if (r->folds > 0)
+		folds_check(&tuning->folds, r, tuning->request->train.time_column);
+	else if (r->kind || r->group_by || r->label_delay != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" needs \"folds\"", r->kind ? "kind" : r->group_by ? "group_by" : "label_delay"),
+				 errdetail("Without folds, trials are judged on the validation rows of the split.")));
+}
+
 static void
 check_request(Tuning *tuning)
 {
 	const MlTuneRequest *r = tuning->request;
 	int			sampler = ml_sampler_by_name(r->method);
-	int			pruner = ml_pruner_by_name(r->pruner);
 
 	mltrain_check(tuning->t, "mlops.tune()");
 	if (IsolationUsesXactSnapshot())
@@ -102,15 +168,15 @@ check_request(Tuning *tuning)
 				 errdetail("Its trials are committed on their own and must be seen.")));
 	if (sampler < 0)
 		refuse_choice("method", r->method, ml_sampler_names, ML_SAMPLER_COUNT);
-	if (pruner < 0)
-		refuse_choice("pruner", r->pruner, ml_pruner_names, ML_PRUNER_COUNT);
 	tuning->sampler = (MlSampler) sampler;
-	tuning->pruner = (MlPrunerKind) pruner;
 	check_range("trials", r->trials, 1, MOST_TRIALS);
 	check_range("max_seconds", r->max_seconds, 0, INT_MAX);
 	check_range("parallel", r->parallel, 0, 256);
 	check_range("patience", r->patience, 0, MOST_TRIALS);
+	check_folds(tuning);
 	tuning->space = tune_space_parse(r->space, r->train.algorithm, r->train.params);
+	tuning->max_bins = tune_space_max_bins(tuning->space);
+	read_pruner(tuning);
 }
 
 /* Validation rows decide: there must be some of both classes. */
@@ -126,7 +192,7 @@ check_validation(const Training *t)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("tuning needs validation rows, and the split leaves none"),
-				 errhint("Give \"split\" a \"validation\" share or time.")));
+				 errhint("Give \"split\" a \"validation\" share or time, or a number of \"folds\".")));
 	if (positives == 0 || positives == rows.n)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -159,9 +225,29 @@ append_names(StringInfo text, const char *key, ArrayType *names)
 	append_text(text, key, names ? mltrain_names_text(mltrain_names_of(names)) : NULL);
 }
 
+/* How trials are judged, as view mlops.studies shows it; NULL: on the validation rows. */
+static Jsonb *
+folds_json(const Tuning *tuning)
+{
+	const Folds *folds = &tuning->folds;
+	StringInfoData text;
+
+	if (folds->n == 0)
+		return NULL;
+	initStringInfo(&text);
+	appendStringInfo(&text, "{\"folds\": %d", folds->n);
+	append_text(&text, "kind", fold_kind_names[folds->kind]);
+	if (folds->kind == FOLDS_GROUPED)
+		append_text(&text, "group_by", folds->request->group_by);
+	if (folds->border)
+		appendStringInfo(&text, ", \"label_delay_seconds\": %g", folds->request->label_delay);
+	appendStringInfo(&text, ", \"held_back\": %g}", folds->held_back);
+	return jsonb_of_text(text.data);
+}
+
 /* SHA-256 of everything that decides what the trials are and how they end. */
 static char *
-identity(const Tuning *tuning, const char *content_hash)
+identity(const Tuning *tuning)
 {
 	const MlTuneRequest *q = tuning->request;
 	const MlTrainRequest *r = &q->train;
@@ -175,7 +261,9 @@ identity(const Tuning *tuning, const char *content_hash)
 	append_text(&text, "user", GetUserNameFromId(GetUserId(), false));
 	append_text(&text, "model", r->model);
 	append_text(&text, "experiment", r->experiment);
-	append_text(&text, "content_hash", content_hash);
+	append_text(&text, "content_hash", psprintf("%016llx%016llx",
+												(unsigned long long) tuning->t->full_fingerprint[0],
+												(unsigned long long) tuning->t->full_fingerprint[1]));
 	append_text(&text, "target", r->target);
 	append_text(&text, "positive", r->positive);
 	append_text(&text, "algorithm", r->algorithm);
@@ -194,6 +282,7 @@ identity(const Tuning *tuning, const char *content_hash)
 	append_json(&text, "space", tuning->space->json);
 	append_text(&text, "method", q->method);
 	append_text(&text, "pruner", q->pruner);
+	append_json(&text, "folds", folds_json(tuning));
 	appendStringInfo(&text, ", \"seed\": %lld}", (long long) r->seed);
 	mlreg_sha256((uint8 *) text.data, text.len, sha256);
 	for (int i = 0; i < 32; i++)
@@ -224,7 +313,7 @@ describe_study(const Tuning *tuning)
 	char	   *id;
 
 	mltrain_describe_data(tuning->t, &data);
-	id = identity(tuning, data.content_hash);
+	id = identity(tuning);
 	lock_study(id);
 	initStringInfo(&text);
 	appendStringInfoChar(&text, '{');
@@ -234,6 +323,7 @@ describe_study(const Tuning *tuning)
 	append_text(&text, "method", tuning->request->method);
 	append_text(&text, "pruner", tuning->request->pruner);
 	append_json(&text, "space", tuning->space->json);
+	append_json(&text, "folds", folds_json(tuning));
 	append_text(&text, "metric", r->metric);
 	append_text(&text, "target", r->target);
 	append_json(&text, "tags", r->tags);
@@ -245,47 +335,87 @@ describe_study(const Tuning *tuning)
 
 /* ---------------------------------------------------------------- shared data */
 
-/* A signature and binned matrices for each number of bins that may be asked for. */
-static void
-make_views(Tuning *tuning)
+/* Labels of training and validation rows, NaN for all others. */
+static float *
+labels_without_test(Training *t)
 {
-	Training   *t = tuning->t;
-	List	   *bins = tune_space_max_bins(tuning->space);
-	ListCell   *lc;
+	size_t		n = t->dataset->n_rows;
+	float	   *label = ml_arena_alloc_array(t->ctx->arena, n, sizeof(float));
 
-	tuning->max_bins = palloc(list_length(bins) * sizeof(int));
-	tuning->views = palloc(list_length(bins) * sizeof(MlView));
-	mltrain_begin_phase(t, "preprocess");
-	foreach(lc, bins)
+	if (label == NULL)
+		mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+	for (size_t row = 0; row < n; row++)
+		label[row] = NAN;
+	for (int p = ML_PART_TRAIN; p <= ML_PART_VALIDATION; p++)
 	{
-		mltrain_make_view(t, lfirst_int(lc));
-		tuning->max_bins[tuning->n_views] = lfirst_int(lc);
-		tuning->views[tuning->n_views++] = (MlView) {t->signature, t->binned_train, t->binned_validation};
+		for (size_t i = 0; i < t->rows[p].n; i++)
+			label[t->rows[p].row[i]] = t->label[t->rows[p].row[i]];
 	}
-	mltrain_end_phase(t);
+	return label;
 }
 
+/* t's rows as binned for a number of bins. */
+static MlView
+make_view(Training *t, int max_bins, MlPart judged)
+{
+	mltrain_make_view(t, max_bins);
+	return (MlView) {t->rows[ML_PART_TRAIN], t->rows[ML_PART_VALIDATION], t->rows[judged],
+		t->signature, t->binned_train, t->binned_validation};
+}
+
+/*
+ * A view for each number of bins that may be asked for and each fold: those of
+ * one number are neighbours.  t's own rows are as before in the end.
+ */
+static MlView *
+make_views(Tuning *tuning, size_t *n_views)
+{
+	Training   *t = tuning->t;
+	int			n_bins = list_length(tuning->max_bins);
+	int			n_folds = tuning->folds.n;
+	MlRows		rows[lengthof(t->rows)];
+	MlView	   *views;
+
+	*n_views = n_bins * Max(1, n_folds);
+	views = palloc(*n_views * sizeof(MlView));
+	memcpy(rows, t->rows, sizeof(rows));
+	for (int f = 0; f < n_folds; f++)
+	{
+		folds_cut(&tuning->folds, t, f);
+		for (int b = 0; b < n_bins; b++)
+			views[b * n_folds + f] = make_view(t, list_nth_int(tuning->max_bins, b), ML_PART_TEST);
+	}
+	for (int b = 0; n_folds == 0 && b < n_bins; b++)
+		views[b] = make_view(t, list_nth_int(tuning->max_bins, b), ML_PART_VALIDATION);
+	memcpy(t->rows, rows, sizeof(rows));
+	return views;
+}
+
+/* The first view for parameters. */
 static int
 view_of(const Tuning *tuning, const MlLearner *learner, const void *params)
 {
 	int			bins = learner->max_bins(params);
 
-	for (int v = 0; v < tuning->n_views; v++)
+	for (int b = 0; b < list_length(tuning->max_bins); b++)
 	{
-		if (tuning->max_bins[v] == bins)
-			return v;
+		if (list_nth_int(tuning->max_bins, b) == bins)
+			return b * Max(1, tuning->folds.n);
 	}
 	elog(ERROR, "the data was not binned for %d bins", bins);
 }
 
-/* The next area of a segment being laid out. */
-static Size
-lay_out(Size *end, Size size)
+/*
+ * Deals out the folds.  A share of each one's training rows is held back only
+ * if trials may stop early: nothing else needs it.
+ */
+static void
+make_folds(Tuning *tuning)
 {
-	Size		offset = *end;
+	Training   *t = tuning->t;
 
-	*end = add_size(offset, TYPEALIGN64(64, size));
-	return offset;
+	folds_make(&tuning->folds, t, labels_without_test(t),
+			   tune_space_stops_early(tuning->space) ? t->split.validation : 0);
 }
 
 /* Freezes the data into shared memory and starts the workers. */
@@ -294,49 +424,30 @@ gather_team(Tuning *tuning)
 {
 	Training   *t = tuning->t;
 	const MlTuneRequest *r = tuning->request;
-	int			cores = mlbase_engine_threads();
-	int			n_workers = Min(r->parallel > 0 ? r->parallel : cores, r->trials);
-	int			max_steps = tune_space_max_steps(tuning->space);
-	MlFrozen	frozen = {t->dataset, t->rows[ML_PART_TRAIN], t->rows[ML_PART_VALIDATION], t->label,
-	t->row_weight, t->fit_weight, tuning->n_views, tuning->views};
-	TuneShared	shared = {0};
-	char	   *details = describe_study(tuning);
-	Size		end = 0;
-	size_t		frozen_size;
-	double	   *board;
+	MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+	TeamPlan	plan = {.task = "tuning", .n_workers = team_size(r->parallel, r->trials),
+		.n_folds = tuning->folds.n, .pruner = tuning->pruner, .n_trials = r->trials};
+	int			n;
 
-	mlbase_check(t->ctx, ml_frozen_size(t->ctx, &frozen, &frozen_size));
-	shared.magic = TUNE_MAGIC;
-	shared.database = MyDatabaseId;
-	shared.authenticated_user = GetAuthenticatedUserId();
-	GetUserIdAndSecContext(&shared.current_user, &shared.security_context);
-	shared.job_id = mlbase_progress_current_job();
-	shared.seed = (uint64) r->train.seed;
-	shared.metric = t->metric;
-	memcpy(shared.class_weight, t->class_weight, sizeof(shared.class_weight));
-	shared.threads = Max(1, cores / n_workers);
-	shared.memory_kb = mlops_guc_max_training_memory;
-	shared.with_blas = t->ctx->blas != NULL;
-	strlcpy(shared.model, r->train.model, sizeof(shared.model));
-	ml_pruner_init(&shared.pruner, tuning->pruner,
-				   Max(1, tuning->pruner == ML_PRUNER_MEDIAN ? max_steps / 10 : max_steps / (ETA * ETA * ETA)),
-				   max_steps, ETA, MEDIAN_STARTUP, ml_metric_is_gain(t->metric), shared.seed);
-	shared.n_trials = r->trials;
-	(void) lay_out(&end, sizeof(TuneShared));
-	shared.frozen = lay_out(&end, frozen_size);
-	shared.details = lay_out(&end, strlen(details) + 1);
-	shared.board = lay_out(&end, mul_size(shared.n_trials, shared.pruner.n_rungs * sizeof(double)));
-	shared.queues = lay_out(&end, mul_size(2 * n_workers, TUNE_QUEUE_SIZE));
-	shared.size = end;
-
-	tuning->team = tune_team_create(&shared, n_workers);
-	tuning->shared = tune_team_shared(tuning->team);
-	mlbase_check(t->ctx, ml_frozen_write(t->ctx, &frozen, tune_at(tuning->shared, shared.frozen)));
-	strcpy(tune_at(tuning->shared, shared.details), details);
-	board = tune_at(tuning->shared, shared.board);
-	for (size_t i = 0; i < shared.n_trials * shared.pruner.n_rungs; i++)
-		board[i] = NAN;
-	(void) tune_team_start(tuning->team);
+	if (tuning->folds.n > 0)
+		make_folds(tuning);
+	plan.details = describe_study(tuning);
+	plan.views = make_views(tuning, &plan.n_views);
+	tuning->team = team_create(t, &plan);
+	tuning->shared = team_shared(tuning->team);
+	ml_arena_release(t->ctx->arena, mark);
+	t->signature = NULL;
+	n = team_start(tuning->team);
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("no background worker is free for tuning"),
+				 errhint("Raise max_worker_processes (now %d).", max_worker_processes)));
+	if (n < plan.n_workers)
+		ereport(NOTICE,
+				(errmsg("tuning runs %d trials at a time, not %d", n, plan.n_workers),
+				 errdetail("The server has no more free background workers."),
+				 errhint("Raise max_worker_processes (now %d).", max_worker_processes)));
 }
 
 /* ---------------------------------------------------------------- trials */
@@ -368,7 +479,6 @@ static void
 load_trials(Tuning *tuning)
 {
 	size_t		n_rungs = tuning->shared->pruner.n_rungs;
-	double	   *board = tune_at(tuning->shared, tuning->shared->board);
 	double	   *point = palloc(tuning->study->space->n * sizeof(double));
 	double	   *rungs = palloc((n_rungs + 1) * sizeof(double));
 	Oid			types[2] = {INT8OID, INT4OID};
@@ -399,7 +509,7 @@ load_trials(Tuning *tuning)
 		ml_study_add(tuning->study, number, point, state, reached, steps);
 		tuning->n_failed += state == ML_TRIAL_FAILED;
 		if (read_numbers(SPI_getbinval(tuple, desc, 6, &isnull), n_rungs, rungs) && n_rungs > 0)
-			memcpy(board + number * n_rungs, rungs, n_rungs * sizeof(double));
+			memcpy(team_board(tuning->shared, number), rungs, n_rungs * sizeof(double));
 	}
 	mlcat_end(&scope);
 	if (n > 0)
@@ -428,12 +538,6 @@ describe_trial(const Tuning *tuning, const double *point)
 	}
 	appendStringInfoString(&text, "]}");
 	return text.data;
-}
-
-static Jsonb *
-jsonb_of_text(const char *text)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }
 
 /* Parameters of a point as the learner's struct. */
@@ -485,12 +589,12 @@ static void
 run_trials(Tuning *tuning)
 {
 	Training   *t = tuning->t;
-	const TuneAnswer *answer;
+	const TeamAnswer *answer;
 	int			worker;
 	bool		more = true;
 
-	tune_team_assign(tuning->team, 0, TUNE_OPEN_STUDY, 0, 0, "");
-	while ((answer = tune_team_wait(tuning->team)) == NULL)
+	team_assign(tuning->team, 0, TEAM_OPEN_STUDY, 0, 0, "");
+	while ((answer = team_wait(tuning->team)) == NULL)
 		continue;
 	tuning->study_id = tuning->shared->study_id = answer->study_id;
 	mlbase_check(t->ctx, ml_study_create(t->ctx, &tuning->space->space, tuning->sampler,
@@ -501,7 +605,7 @@ run_trials(Tuning *tuning)
 	for (;;)
 	{
 		report_trials(tuning);
-		while (more && (worker = tune_team_idle(tuning->team)) >= 0)
+		while (more && (worker = team_idle(tuning->team)) >= 0)
 		{
 			size_t		number = SIZE_MAX;
 			const double *point;
@@ -512,13 +616,13 @@ run_trials(Tuning *tuning)
 			if (!more)
 				break;
 			point = tuning->study->trials[number].point;
-			tune_team_assign(tuning->team, worker, TUNE_RUN_TRIAL, (int) number,
+			team_assign(tuning->team, worker, TEAM_RUN_TRIAL, (int) number,
 							 view_of(tuning, tune_space_learner(tuning->space, point), params_of(tuning, point)),
 							 describe_trial(tuning, point));
 		}
-		if (tune_team_busy(tuning->team) == 0)
+		if (team_busy(tuning->team) == 0)
 			break;
-		answer = tune_team_wait(tuning->team);
+		answer = team_wait(tuning->team);
 		if (answer == NULL)
 			continue;			/* not yet: tell how far it is again */
 		ml_study_tell(tuning->study, answer->number, answer->state, answer->value, answer->steps);
@@ -529,7 +633,32 @@ run_trials(Tuning *tuning)
 			tuning->n_failed++;
 		}
 	}
-	tune_team_dismiss(tuning->team);
+	team_dismiss(tuning->team);
+}
+
+/* What train must exclude to see the same columns: train knows no group. */
+static ArrayType *
+excluded(const Tuning *tuning)
+{
+	const MlTrainRequest *r = &tuning->request->train;
+	const char *group_by = tuning->request->folds.group_by;
+	List	   *names = mltrain_names_of(r->exclude);
+	Datum	   *elements;
+	int			n = 0;
+	ListCell   *lc;
+
+	if (group_by == NULL || r->features)
+		return r->exclude;
+	names = lappend(names, pstrdup(group_by));
+	elements = palloc(list_length(names) * sizeof(Datum));
+	foreach(lc, names)
+	{
+		Name		name = palloc(sizeof(NameData));
+
+		namestrcpy(name, (char *) lfirst(lc));
+		elements[n++] = NameGetDatum(name);
+	}
+	return construct_array(elements, n, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR);
 }
 
 /* Trains with the best parameters, judges on the test rows, registers. */
@@ -540,7 +669,6 @@ train_winner(Tuning *tuning, MlTrainResult *result)
 	size_t		best = ml_study_best(tuning->study);
 	const double *point;
 	MlTrainRequest request;
-	int			view;
 
 	if (best == SIZE_MAX)
 		ereport(ERROR,
@@ -556,10 +684,6 @@ train_winner(Tuning *tuning, MlTrainResult *result)
 	point = tuning->study->trials[best].point;
 	t->learner = tune_space_learner(tuning->space, point);
 	t->params = params_of(tuning, point);
-	view = view_of(tuning, t->learner, t->params);
-	t->signature = tuning->views[view].signature;
-	t->binned_train = tuning->views[view].binned_train;
-	t->binned_validation = tuning->views[view].binned_validation;
 	/* what is recorded is the call of train that makes the same model */
 	request = *t->request;
 	request.algorithm = pstrdup(t->learner->name);
@@ -567,7 +691,9 @@ train_winner(Tuning *tuning, MlTrainResult *result)
 	request.tags = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(request.tags),
 													  JsonbPGetDatum(jsonb_of_text(psprintf("{\"study\": %lld, \"trial\": %d}",
 																							(long long) tuning->study_id, (int) best)))));
+	request.exclude = excluded(tuning);
 	t->request = &request;
+	mltrain_preprocess(t);
 	mltrain_fit(t);
 	mltrain_begin_phase(t, "judge");
 	mltrain_judge(t);
@@ -607,6 +733,7 @@ mltrain_tune(const MlTuneRequest *request, MlTrainResult *result)
 	tuning->request = request;
 	tuning->t = t;
 	t->request = &request->train;
+	t->group_by = request->folds.group_by;
 	t->phase = "check";
 	t->started_at = tuning->started_at = GetCurrentTimestamp();
 	error_context_stack = &error_context;
@@ -616,10 +743,12 @@ mltrain_tune(const MlTuneRequest *request, MlTrainResult *result)
 	check_request(tuning);
 	mltrain_read(t, mlbase_engine_threads(), needs_blas(tuning));
 	mlbase_check(t->ctx, ml_space_check(t->ctx, &tuning->space->space, tuning->sampler == ML_SAMPLER_GRID));
-	check_validation(t);
-	make_views(tuning);
-	mltrain_begin_phase(t, "trials");
+	if (tuning->folds.n == 0)
+		check_validation(t);
+	mltrain_begin_phase(t, "share");
 	gather_team(tuning);
+	mltrain_end_phase(t);
+	mltrain_begin_phase(t, "trials");
 	run_trials(tuning);
 	mltrain_end_phase(t);
 	train_winner(tuning, result);

@@ -515,29 +515,42 @@ fixed_params(const TuneAlgorithm *a)
 	return mltrain_parse_params(a->learner, "params", jsonb_of_text(text.data));
 }
 
+/* The greatest value that a whole number of an algorithm may have, 0 if it has none of the name. */
+static int
+greatest(const TuneSpace *ts, int algorithm, const char *name)
+{
+	const TuneAlgorithm *a = &ts->algorithms[algorithm];
+	int			dimension = find_dimension(ts, algorithm, name);
+	int			most = 0;
+
+	if (dimension < 0)
+		(void) mltrain_get_int(a->learner, fixed_params(a), name, &most);
+	else if (ts->space.dimension[dimension].kind != ML_DIMENSION_CHOICE)
+		most = (int) ts->space.dimension[dimension].maximum;
+	for (int c = 0; dimension >= 0 && c < ts->space.dimension[dimension].n_choices; c++)
+		most = Max(most, atoi(ts->params[dimension].choice[c]));
+	return most;
+}
+
 int
 tune_space_max_steps(const TuneSpace *ts)
 {
-	static const char *const names[] = {"n_estimators", "max_iter"};
 	int			most = 1;
 
 	for (int a = 0; a < ts->n_algorithms; a++)
-	{
-		for (int i = 0; i < lengthof(names); i++)
-		{
-			int			dimension = find_dimension(ts, a, names[i]);
-			int			steps = 0;
-
-			if (dimension < 0)
-				(void) mltrain_get_int(ts->algorithms[a].learner, fixed_params(&ts->algorithms[a]), names[i], &steps);
-			else if (ts->space.dimension[dimension].kind != ML_DIMENSION_CHOICE)
-				steps = (int) ts->space.dimension[dimension].maximum;
-			for (int c = 0; dimension >= 0 && c < ts->space.dimension[dimension].n_choices; c++)
-				steps = Max(steps, atoi(ts->params[dimension].choice[c]));
-			most = Max(most, steps);
-		}
-	}
+		most = Max(most, Max(greatest(ts, a, "n_estimators"), greatest(ts, a, "max_iter")));
 	return most;
+}
+
+bool
+tune_space_stops_early(const TuneSpace *ts)
+{
+	for (int a = 0; a < ts->n_algorithms; a++)
+	{
+		if (greatest(ts, a, "early_stopping_rounds") > 0)
+			return true;
+	}
+	return false;
 }
 
 List *

@@ -59,6 +59,9 @@ extern char *tune_space_varied(const TuneSpace *space, const double *point);
 /* The greatest number of rounds that a point may have. */
 extern int	tune_space_max_steps(const TuneSpace *space);
 
+/* May a point have early_stopping_rounds above 0? */
+extern bool tune_space_stops_early(const TuneSpace *space);
+
 /* Numbers of bins that points may ask for: a List of ints. */
 extern List *tune_space_max_bins(const TuneSpace *space);
 

@@ -1,6 +1,6 @@
 -- Cross-validation: folds, what is returned and recorded, errors.
 \ir setup.psql
-SELECT plan(26);
+SELECT plan(29);
 
 CREATE TABLE result AS SELECT * FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}',
 	folds => 4, params => '{"n_estimators": 20}', tags => '{"team": "risk"}');
@@ -21,6 +21,10 @@ SET LOCAL mlops.threads = 1;
 SELECT results_eq($$SELECT pr_auc FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}', folds => 4, params => '{"n_estimators": 20}')$$,
 	'SELECT pr_auc FROM result', 'the same folds and models again, with one thread');
 RESET mlops.threads;
+SELECT results_eq($$SELECT pr_auc, threshold_chosen, f1 FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}', folds => 4, parallel => 1, params => '{"n_estimators": 20}')$$,
+	'SELECT pr_auc, threshold_chosen, f1 FROM result', 'and one after the other in this process');
+SELECT results_eq($$SELECT pr_auc, threshold_chosen, f1 FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}', folds => 4, parallel => 3, params => '{"n_estimators": 20}')$$,
+	'SELECT pr_auc, threshold_chosen, f1 FROM result', 'and with more workers than cores');
 
 -- by time: what a training on the same rows gives, with and without a delay
 CREATE TABLE by_time AS SELECT * FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', folds => 4,
@@ -48,6 +52,7 @@ CREATE FUNCTION refused(arguments text, message text, description text) RETURNS 
 		'22023', message, description)
 $$;
 SELECT refused('folds => 1', 'value 1 of "folds" is out of range', 'one fold');
+SELECT refused('parallel => 0', 'value 0 of "parallel" is out of range', 'no process');
 SELECT refused($$kind => 'random'$$, 'unrecognized kind "random"', 'unknown kind');
 SELECT refused($$kind => 'time'$$, 'folds of kind "time" need "time_column"', 'time without a column');
 SELECT refused($$kind => 'grouped'$$, 'folds of kind "grouped" need "group_by"', 'groups without a column');

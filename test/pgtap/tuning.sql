@@ -1,7 +1,7 @@
 -- Arguments, errors and views of tuning.  What runs trials is in t/tuning.sh:
 -- here nothing is committed, so no worker could see it.
 \ir setup.psql
-SELECT plan(39);
+SELECT plan(51);
 
 CREATE FUNCTION refused(arguments text, code text, message text, description text) RETURNS text LANGUAGE sql AS $$
 	SELECT throws_ok(format('SELECT mlops.tune(''m'', ''tx'', target => ''is_fraud'', key => ''id'', %s)', arguments),
@@ -9,6 +9,18 @@ CREATE FUNCTION refused(arguments text, code text, message text, description tex
 $$;
 SELECT refused($$method => 'bayes'$$, '22023', 'unrecognized method "bayes"', 'unknown method');
 SELECT refused($$pruner => 'best'$$, '22023', 'unrecognized pruner "best"', 'unknown pruner');
+SELECT refused($$pruner => '{"name": "best"}'$$, '22023', 'unrecognized pruner "best"', 'unknown pruner with settings');
+SELECT refused($$pruner => '{"reduction_factor": 3}'$$, '22023', '"pruner" has no "name"', 'settings of no pruner');
+SELECT refused($$pruner => '{"name": "median", "reduction_factor": 3}'$$, '22023', 'unrecognized key "reduction_factor" in "pruner"', 'a setting of another pruner');
+SELECT refused($$pruner => '{"name": "asha", "reduction_factor": 1}'$$, '22023', 'value 1 of "reduction_factor" in "pruner" is out of range', 'no reduction');
+SELECT refused($$pruner => '{"name": "asha", "min_rounds": 501}'$$, '22023', 'value 501 of "min_rounds" in "pruner" is out of range', 'more rounds than there are');
+SELECT refused($$pruner => '{"name": "asha", "min_rounds": 2}', folds => 5$$, '22023', 'unrecognized key "min_rounds" in "pruner"', 'rounds where folds are compared');
+SELECT refused($$folds => 1$$, '22023', 'value 1 of "folds" is out of range', 'one fold');
+SELECT refused($$folds => 0$$, '22023', 'value 0 of "folds" is out of range', 'no fold');
+SELECT refused($$kind => 'stratified'$$, '22023', '"kind" needs "folds"', 'a kind of no folds');
+SELECT refused($$group_by => 'country'$$, '22023', '"group_by" needs "folds"', 'groups of no folds');
+SELECT refused($$label_delay => '1 day'$$, '22023', '"label_delay" needs "folds"', 'a delay of no folds');
+SELECT refused($$folds => 5, kind => 'time'$$, '22023', 'folds of kind "time" need "time_column"', 'folds by time without a column');
 SELECT refused($$split => '{"refit": "all"}'$$, '22023', '"refit" in "split" must be true or false, not a string', 'unknown refit');
 SELECT refused($$trials => 0$$, '22023', 'value 0 of "trials" is out of range', 'no trials');
 SELECT refused($$parallel => 0$$, '22023', 'value 0 of "parallel" is out of range', 'no workers');

@@ -4,34 +4,7 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-server=$(mktemp -d)
-n=0
-
-private_server()
-{
-	action=$1
-	shift
-	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
-}
-trap 'private_server remove' EXIT
-trap 'exit 1' INT TERM
-
-query()
-{
-	private_server psql -q -A -t -v ON_ERROR_STOP=1 "$@"
-}
-
-# is NAME GOT WANTED
-is()
-{
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		echo "# got \"$2\", wanted \"$3\""
-	fi
-}
+. "$root/test/lib/server.sh"
 
 # Not preloaded: nothing here needs it.  Shared memory in files of its own, to
 # be counted.

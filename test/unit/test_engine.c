@@ -446,13 +446,58 @@ stop_at_round_4(void *arg, int round, double metric)
 	return round >= 4 && metric == metric;
 }
 
+/* Freezes, moves the block and opens it; opened->dataset is NULL if that failed. */
+static char *
+freeze_and_move(Trained *t, const MlFrozen *frozen, MlContext *ctx, MlFrozen *opened)
+{
+	size_t		size = 0;
+	MlStatus	status = ml_frozen_size(&t->ctx, frozen, &size);
+	char	   *block = aligned_alloc(64, size);
+	char	   *moved = aligned_alloc(64, size);
+
+	memset(opened, 0, sizeof(*opened));
+	if (status == ML_OK)
+		status = ml_frozen_write(&t->ctx, frozen, block);
+	memcpy(moved, block, size);
+	free(block);
+	if (status == ML_OK)
+		status = ml_frozen_open(ctx, moved, opened);
+	return moved;
+}
+
+/* A view that is not fitted is fitted to the same signature elsewhere. */
+static void
+check_unfitted(const Trained *t, MlContext *ctx, const MlFrozen *frozen)
+{
+	const uint32_t columns[] = {0, 1, 2, 3, 4};
+	const MlSignature *was = t->signature;
+	MlSignature *now;
+	MlLeftOut  *left_out;
+	size_t		n_left_out;
+	bool		same;
+
+	CHECK(frozen->views[1].signature == NULL && frozen->views[1].judged.n == t->rows[ML_PART_TEST].n,
+		  "a view may be rows alone, and have rows of its own");
+	CHECK(ml_signature_fit(ctx, frozen->dataset, frozen->views[1].train, frozen->label, 5, columns, 255, 42,
+						   &now, &left_out, &n_left_out) == ML_OK && n_left_out == 1 &&
+		  now->n_features == was->n_features, "a signature can be fitted to it");
+	same = now->n_features == was->n_features;
+	for (size_t f = 0; same && f < was->n_features; f++)
+		same = now->features[f].n_bins == was->features[f].n_bins && now->features[f].mean == was->features[f].mean &&
+			memcmp(now->features[f].code_counts, was->features[f].code_counts, (was->features[f].n_bins + 1) * sizeof(uint64_t)) == 0;
+	CHECK(same, "the same as to the data itself");
+}
+
 /* Learns from a block that was moved: the same bytes as from the data itself. */
 static void
 test_frozen(const MlLearner *learner, void (*set) (void *params))
 {
+	const uint32_t every_column[N_COLUMNS] = {0, 1, 2, 3, 4, 5};
 	Trained    *t = train(learner, 1, false, set);
-	MlView		view = {t->signature, t->task.binned_train, t->task.binned_validation};
-	MlFrozen	frozen = {t->dataset, t->task.train, t->task.validation, t->label, NULL, NULL, 1, &view};
+	MlView		views[2] = {{t->task.train, t->task.validation, t->task.validation, t->signature,
+		t->task.binned_train, t->task.binned_validation}, {t->task.train, t->task.validation, t->rows[ML_PART_TEST]}};
+	MlFrozen	frozen = {t->dataset, t->label, NULL, 0, NULL, 1, views};
+	MlFrozen	unfitted = {t->dataset, t->label, NULL, N_COLUMNS, every_column, 2, views};
 	MlFrozen	opened;
 	MlContext	ctx = {.arena = ml_arena_create(0), .blas = t->ctx.blas};
 	MlTask		task;
@@ -460,25 +505,22 @@ test_frozen(const MlLearner *learner, void (*set) (void *params))
 	MlModelParts parts = {learner->name, .margin_scale = 1, .threshold = 0.5};
 	MlModel    *model = malloc(ml_model_struct_size());
 	double	   *score[2];
-	size_t		size = 0;
 	size_t		model_size = 0;
 	uint8_t    *bytes = NULL;
-	char	   *block;
 	char	   *moved;
-	MlStatus	status = ml_frozen_size(&t->ctx, &frozen, &size);
+	MlStatus	status;
 
-	block = aligned_alloc(64, size);
-	moved = aligned_alloc(64, size);
-	if (status == ML_OK)
-		status = ml_frozen_write(&t->ctx, &frozen, block);
-	memcpy(moved, block, size);
-	free(block);
-	if (status == ML_OK)
-		status = ml_frozen_open(&ctx, moved, &opened);
+	moved = freeze_and_move(t, &unfitted, &ctx, &opened);
+	CHECK(opened.dataset && opened.dataset->n_rows == N_ROWS, "%s: frozen data has the rows of all views", learner->name);
+	if (learner == &ml_gradient_boosting)
+		check_unfitted(t, &ctx, &opened);
+	free(moved);
+	moved = freeze_and_move(t, &frozen, &ctx, &opened);
+	status = opened.dataset ? ML_OK : ML_FAILED;
 	CHECK(status == ML_OK && opened.dataset->n_rows == t->task.train.n + t->task.validation.n,
 		  "%s: frozen data has the training and validation rows and no others", learner->name);
-	task = (MlTask) {opened.dataset, opened.views->signature, opened.train, opened.validation,
-		opened.views->binned_train, opened.views->binned_validation, opened.label, opened.fit_weight,
+	task = (MlTask) {opened.dataset, opened.views->signature, opened.views->train, opened.views->validation,
+		opened.views->binned_train, opened.views->binned_validation, opened.label, NULL,
 		t->task.metric, t->params, t->task.seed};
 	status = learner->fit(&ctx, &task, &learned);
 	parts.signature = task.signature;
@@ -492,7 +534,7 @@ test_frozen(const MlLearner *learner, void (*set) (void *params))
 	score[1] = calloc(t->task.validation.n, sizeof(double));
 	CHECK(ml_model_open(t->bytes, t->size, model, ctx.message) == ML_OK &&
 		  ml_model_score_rows(&t->ctx, model, t->dataset, t->task.validation, score[0]) == ML_OK &&
-		  ml_model_score_rows(&ctx, model, opened.dataset, opened.validation, score[1]) == ML_OK &&
+		  ml_model_score_rows(&ctx, model, opened.dataset, opened.views->validation, score[1]) == ML_OK &&
 		  memcmp(score[0], score[1], t->task.validation.n * sizeof(double)) == 0,
 		  "%s: rows of frozen data score as they do themselves", learner->name);
 

@@ -333,6 +333,9 @@ test_pruners(void)
 	CHECK(ml_pruner_should_stop(&p, board, 9, 5, 1), "median: worse than the median of five stops (less is better)");
 	board[5 * p.n_rungs] = 0.5;
 	CHECK(!ml_pruner_should_stop(&p, board, 9, 5, 1), "median: the best value so far counts");
+	p.latest = true;
+	CHECK(ml_pruner_should_stop(&p, board, 9, 5, 1), "median: unless the last one is asked for");
+	p.latest = false;
 	board[5 * p.n_rungs] = NAN;
 	board[4 * p.n_rungs + 1] = NAN;
 	CHECK(!ml_pruner_should_stop(&p, board, 9, 5, 1), "median: four others are too few");

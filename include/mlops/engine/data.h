@@ -420,14 +420,18 @@ extern MlStatus ml_binned_create(MlContext *ctx, const MlDataset *dataset,
 /* ---------------------------------------------------------------- frozen data */
 
 /*
- * What learners need of a training, in one block of memory without pointers
- * that other processes can map: the labelled training and validation rows of
- * the input columns and nothing else (no test rows), labels, weights, and one
- * or more views, each a signature with its binned matrices.
+ * What trainings need, in one block of memory without pointers that other
+ * processes can map: labels, sample weights, the needed columns, and one or
+ * more views.  A view is what one training sees: its rows and, if they were
+ * fitted already, a signature and its binned matrices.  Rows that are in no
+ * view (test rows, unlabelled ones) are not there at all.
  */
 typedef struct MlView
 {
-	const MlSignature *signature;
+	MlRows		train;			/* all rows in canonical order */
+	MlRows		validation;		/* to stop early by, may be none */
+	MlRows		judged;			/* to judge on; may be those of validation */
+	const MlSignature *signature;	/* NULL: not fitted yet, nothing binned */
 	const MlBinned *binned_train;
 	const MlBinned *binned_validation;	/* NULL: no validation rows */
 } MlView;
@@ -435,18 +439,17 @@ typedef struct MlView
 typedef struct MlFrozen
 {
 	const MlDataset *dataset;
-	MlRows		train;			/* in canonical order */
-	MlRows		validation;
 	const float *label;			/* by data set row */
 	const float *row_weight;	/* sample weights, NULL: all 1 */
-	const float *fit_weight;	/* with class weights, NULL: all 1 */
+	size_t		n_columns;		/* columns needed beside the inputs of signatures */
+	const uint32_t *columns;
 	size_t		n_views;
 	const MlView *views;
 } MlFrozen;
 
 /*
- * Bytes ml_frozen_write needs, 64-byte aligned; and writing.  Only columns that
- * are inputs of a view are taken.  Errors: ML_OUT_OF_MEMORY.
+ * Bytes ml_frozen_write needs, 64-byte aligned; and writing.
+ * Errors: ML_OUT_OF_MEMORY.
  */
 extern MlStatus ml_frozen_size(MlContext *ctx, const MlFrozen *frozen, size_t *size);
 extern MlStatus ml_frozen_write(MlContext *ctx, const MlFrozen *frozen, void *block);
@@ -454,8 +457,8 @@ extern MlStatus ml_frozen_write(MlContext *ctx, const MlFrozen *frozen, void *bl
 /*
  * Opens a block that ml_frozen_write wrote: arrays stay where they are, what
  * points to them is made in ctx->arena.  Rows are renumbered, their order is
- * kept.  Other columns are there without values, so that numbers of columns
- * stay.  Errors: ML_OUT_OF_MEMORY.
+ * kept.  Columns that nobody needs are there without values, so that numbers of
+ * columns stay.  Errors: ML_OUT_OF_MEMORY.
  */
 extern MlStatus ml_frozen_open(MlContext *ctx, const void *block, MlFrozen *frozen);
 

@@ -168,6 +168,8 @@ typedef struct MlPruner
 	MlPrunerKind kind;
 	int			eta;			/* ASHA, HYPERBAND: 1 / eta go on */
 	int			startup;		/* MEDIAN: others needed at a rung to decide */
+	bool		latest;			/* MEDIAN: a trial's own value is what it reported
+								 * last, not the best so far; set it after init */
 	bool		maximise;
 	uint64_t	seed;			/* HYPERBAND: which trial is in which bracket */
 	int			every;			/* rungs are multiples of it; at least 1 */

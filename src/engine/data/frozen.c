@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * frozen.c
- *	  A training's data in one block of memory without pointers.
+ *	  The data of trainings in one block of memory without pointers.
  *
  * The block is written by a cursor that runs twice: once without memory, to
  * count.  Every reference is an offset from the block's start; 0 is "none".
@@ -24,13 +24,8 @@ typedef struct FrozenHeader
 	size_t		n_rows;
 	size_t		n_columns;
 	size_t		columns;		/* FrozenColumn[n_columns] */
-	size_t		n_train;
-	size_t		train;			/* uint32_t[] new row numbers */
-	size_t		n_validation;
-	size_t		validation;
 	size_t		label;
 	size_t		row_weight;
-	size_t		fit_weight;
 	size_t		time_zone;
 	size_t		n_views;
 	size_t		views;			/* FrozenView[n_views] */
@@ -42,14 +37,25 @@ typedef struct FrozenColumn
 	size_t		type_name;
 	MlColumnKind kind;
 	uint8_t		width;
-	size_t		values;			/* [n_rows], 0: not an input */
+	bool		overflowed;
+	size_t		values;			/* [n_rows], 0: not needed */
 	size_t		n_words;		/* dictionary */
 	size_t		word_ends;		/* size_t[n_words] */
 	size_t		words;
 } FrozenColumn;
 
+typedef struct FrozenRows
+{
+	size_t		n;
+	size_t		row;			/* uint32_t[n] new row numbers */
+} FrozenRows;
+
 typedef struct FrozenView
 {
+	FrozenRows	train;
+	FrozenRows	validation;
+	FrozenRows	judged;
+	bool		fitted;			/* the rest is there */
 	size_t		time_zone;
 	size_t		n_inputs;
 	size_t		inputs;			/* FrozenInput[n_inputs] */
@@ -113,20 +119,35 @@ typedef struct Renumbering
 	uint32_t   *new;			/* [n rows of the data set] */
 } Renumbering;
 
+static void
+mark(Renumbering *r, MlRows rows)
+{
+	for (size_t i = 0; i < rows.n; i++)
+	{
+		r->n += !r->new[rows.row[i]];
+		r->new[rows.row[i]] = 1;
+	}
+}
+
 static MlStatus
 renumber(MlContext *ctx, const MlFrozen *f, Renumbering *r)
 {
 	size_t		n_rows = f->dataset->n_rows;
 
 	r->n = 0;
-	r->old = ml_arena_alloc_array(ctx->arena, f->train.n + f->validation.n, sizeof(uint32_t));
 	r->new = ml_arena_alloc_zeroed(ctx->arena, n_rows, sizeof(uint32_t));
-	if (r->old == NULL || r->new == NULL)
+	if (r->new == NULL)
 		return ml_fail_memory(ctx);
-	for (size_t i = 0; i < f->train.n; i++)
-		r->new[f->train.row[i]] = 1;
-	for (size_t i = 0; i < f->validation.n; i++)
-		r->new[f->validation.row[i]] = 1;
+	for (size_t v = 0; v < f->n_views; v++)
+	{
+		mark(r, f->views[v].train);
+		mark(r, f->views[v].validation);
+		mark(r, f->views[v].judged);
+	}
+	r->old = ml_arena_alloc_array(ctx->arena, r->n, sizeof(uint32_t));
+	if (r->old == NULL)
+		return ml_fail_memory(ctx);
+	r->n = 0;
 	for (size_t row = 0; row < n_rows; row++)
 	{
 		if (!r->new[row])
@@ -137,15 +158,15 @@ renumber(MlContext *ctx, const MlFrozen *f, Renumbering *r)
 	return ML_OK;
 }
 
-static size_t
+static FrozenRows
 put_rows(Cursor *c, MlRows rows, const Renumbering *r)
 {
-	size_t		offset;
-	uint32_t   *to = reserve(c, rows.n * sizeof(uint32_t), &offset);
+	FrozenRows	frozen = {.n = rows.n};
+	uint32_t   *to = reserve(c, rows.n * sizeof(uint32_t), &frozen.row);
 
 	for (size_t i = 0; to && i < rows.n; i++)
 		to[i] = r->new[rows.row[i]];
-	return offset;
+	return frozen;
 }
 
 static size_t
@@ -162,20 +183,46 @@ put_floats(Cursor *c, const float *values, const Renumbering *r)
 	return offset;
 }
 
+/*
+ * The words that kept rows have, in order of first sight: old codes in *word,
+ * new ones by old in *code.
+ */
+static MlStatus
+renumber_codes(MlContext *ctx, const MlColumn *column, const Renumbering *r, uint32_t **code,
+			   uint32_t **word, size_t *n_words)
+{
+	uint32_t	n = ml_dictionary_size(column->dictionary);
+
+	*code = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	*word = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	*n_words = 0;
+	if (*code == NULL || *word == NULL)
+		return ml_fail_memory(ctx);
+	memset(*code, 0xFF, n * sizeof(uint32_t));	/* all ML_MISSING_CODE */
+	for (size_t i = 0; i < r->n; i++)
+	{
+		uint32_t	old = ml_column_code(column, r->old[i]);
+
+		if (old == ML_MISSING_CODE || (*code)[old] != ML_MISSING_CODE)
+			continue;
+		(*code)[old] = (uint32_t) *n_words;
+		(*word)[(*n_words)++] = old;
+	}
+	return ML_OK;
+}
+
 static void
-put_dictionary(Cursor *c, const MlDictionary *dictionary, FrozenColumn *column)
+put_dictionary(Cursor *c, const MlDictionary *dictionary, const uint32_t *word, FrozenColumn *column)
 {
 	size_t		total = 0;
-	size_t	   *ends;
+	size_t	   *ends = reserve(c, column->n_words * sizeof(size_t), &column->word_ends);
 	char	   *words;
 
-	column->n_words = ml_dictionary_size(dictionary);
-	ends = reserve(c, column->n_words * sizeof(size_t), &column->word_ends);
 	for (size_t i = 0; i < column->n_words; i++)
 	{
 		size_t		size;
 
-		(void) ml_dictionary_bytes(dictionary, (uint32_t) i, &size);
+		(void) ml_dictionary_bytes(dictionary, word[i], &size);
 		total += size;
 		if (ends)
 			ends[i] = total;
@@ -184,19 +231,42 @@ put_dictionary(Cursor *c, const MlDictionary *dictionary, FrozenColumn *column)
 	for (size_t i = 0; words && i < column->n_words; i++)
 	{
 		size_t		size;
-		const char *bytes = ml_dictionary_bytes(dictionary, (uint32_t) i, &size);
+		const char *bytes = ml_dictionary_bytes(dictionary, word[i], &size);
 
 		memcpy(words + ends[i] - size, bytes, size);
 	}
 }
 
+static MlStatus
+put_categories(MlContext *ctx, Cursor *c, const MlColumn *from, const Renumbering *r, FrozenColumn *column)
+{
+	MlArenaMark before = ml_arena_mark(ctx->arena);
+	uint32_t   *code;
+	uint32_t   *word;
+	uint32_t   *to;
+	MlStatus	status = renumber_codes(ctx, from, r, &code, &word, &column->n_words);
+
+	if (status != ML_OK)
+		return status;
+	column->width = 4;
+	to = reserve(c, r->n * sizeof(uint32_t), &column->values);
+	for (size_t i = 0; to && i < r->n; i++)
+	{
+		uint32_t	old = ml_column_code(from, r->old[i]);
+
+		to[i] = old == ML_MISSING_CODE ? old : code[old];
+	}
+	put_dictionary(c, from->dictionary, word, column);
+	ml_arena_release(ctx->arena, before);
+	return ML_OK;
+}
+
 static void
-put_values(Cursor *c, const MlColumn *from, const Renumbering *r, FrozenColumn *column)
+put_numbers(Cursor *c, const MlColumn *from, const Renumbering *r, FrozenColumn *column)
 {
 	size_t		n_chunks = r->n == 0 ? 0 : (r->old[r->n - 1] >> ML_CHUNK_SHIFT) + 1;
 	char	   *to;
 
-	column->kind = from->kind;
 	column->width = 4;
 	for (size_t i = 0; i < n_chunks; i++)
 	{
@@ -206,48 +276,62 @@ put_values(Cursor *c, const MlColumn *from, const Renumbering *r, FrozenColumn *
 	to = reserve(c, r->n * column->width, &column->values);
 	for (size_t i = 0; to && i < r->n; i++)
 	{
-		if (from->kind == ML_COLUMN_CATEGORY)
-			((uint32_t *) to)[i] = ml_column_code(from, r->old[i]);
-		else if (column->width == 4)
+		if (column->width == 4)
 			((float *) to)[i] = (float) ml_column_number(from, r->old[i]);
 		else
 			((double *) to)[i] = ml_column_number(from, r->old[i]);
 	}
-	if (from->kind == ML_COLUMN_CATEGORY)
-		put_dictionary(c, from->dictionary, column);
 }
 
 static bool
-is_input(const MlFrozen *f, uint32_t column)
+is_one_of(uint32_t column, const uint32_t *columns, size_t n)
 {
-	for (size_t v = 0; v < f->n_views; v++)
+	for (size_t i = 0; i < n; i++)
 	{
-		for (size_t i = 0; i < f->views[v].signature->n_inputs; i++)
-		{
-			if (f->views[v].signature->input_column[i] == column)
-				return true;
-		}
+		if (columns[i] == column)
+			return true;
 	}
 	return false;
 }
 
-static void
-put_columns(Cursor *c, const MlFrozen *f, const Renumbering *r, FrozenHeader *header)
+static bool
+is_needed(const MlFrozen *f, uint32_t column)
+{
+	for (size_t v = 0; v < f->n_views; v++)
+	{
+		const MlSignature *signature = f->views[v].signature;
+
+		if (signature && is_one_of(column, signature->input_column, signature->n_inputs))
+			return true;
+	}
+	return is_one_of(column, f->columns, f->n_columns);
+}
+
+static MlStatus
+put_columns(MlContext *ctx, Cursor *c, const MlFrozen *f, const Renumbering *r, FrozenHeader *header)
 {
 	FrozenColumn *columns = reserve(c, f->dataset->n_columns * sizeof(FrozenColumn), &header->columns);
+	MlStatus	status = ML_OK;
 
-	for (uint32_t i = 0; i < f->dataset->n_columns; i++)
+	for (uint32_t i = 0; status == ML_OK && i < f->dataset->n_columns; i++)
 	{
 		const MlColumn *from = &f->dataset->columns[i];
-		FrozenColumn column = {.kind = ML_COLUMN_HASH, .width = 8};
+		FrozenColumn column = {.kind = ML_COLUMN_HASH, .width = 8, .overflowed = from->overflowed};
 
 		column.name = put_string(c, from->name);
 		column.type_name = put_string(c, from->type_name);
-		if (is_input(f, i))
-			put_values(c, from, r, &column);
+		if (is_needed(f, i))
+		{
+			column.kind = from->kind;
+			if (from->kind == ML_COLUMN_CATEGORY)
+				status = put_categories(ctx, c, from, r, &column);
+			else
+				put_numbers(c, from, r, &column);
+		}
 		if (columns)
 			columns[i] = column;
 	}
+	return status;
 }
 
 static size_t
@@ -285,17 +369,17 @@ put_input(Cursor *c, const MlInput *input)
 	return to;
 }
 
-static FrozenView
-put_view(Cursor *c, const MlView *view)
+static void
+put_signature(Cursor *c, const MlSignature *s, FrozenView *to)
 {
-	const MlSignature *s = view->signature;
-	FrozenView	to = {.n_inputs = s->n_inputs, .n_features = s->n_features};
-	FrozenInput *inputs = reserve(c, s->n_inputs * sizeof(FrozenInput), &to.inputs);
-	FrozenFeature *references = reserve(c, s->n_features * sizeof(FrozenFeature), &to.references);
+	FrozenInput *inputs = reserve(c, s->n_inputs * sizeof(FrozenInput), &to->inputs);
+	FrozenFeature *references = reserve(c, s->n_features * sizeof(FrozenFeature), &to->references);
 
-	to.time_zone = put_string(c, s->time_zone);
-	to.input_column = put(c, s->input_column, s->n_inputs * sizeof(uint32_t));
-	to.features = put(c, s->features, s->n_features * sizeof(MlFeature));
+	to->n_inputs = s->n_inputs;
+	to->n_features = s->n_features;
+	to->time_zone = put_string(c, s->time_zone);
+	to->input_column = put(c, s->input_column, s->n_inputs * sizeof(uint32_t));
+	to->features = put(c, s->features, s->n_features * sizeof(MlFeature));
 	for (size_t i = 0; i < s->n_inputs; i++)
 	{
 		FrozenInput input = put_input(c, &s->inputs[i]);
@@ -315,6 +399,19 @@ put_view(Cursor *c, const MlView *view)
 		if (references)
 			references[i] = reference;
 	}
+}
+
+static FrozenView
+put_view(Cursor *c, const MlView *view, const Renumbering *r)
+{
+	FrozenView	to = {.fitted = view->signature != NULL};
+
+	to.train = put_rows(c, view->train, r);
+	to.validation = put_rows(c, view->validation, r);
+	to.judged = put_rows(c, view->judged, r);
+	if (!to.fitted)
+		return to;
+	put_signature(c, view->signature, &to);
 	to.binned[0] = put_binned(c, view->binned_train);
 	to.binned[1] = put_binned(c, view->binned_validation);
 	return to;
@@ -323,9 +420,8 @@ put_view(Cursor *c, const MlView *view)
 static MlStatus
 write_all(MlContext *ctx, const MlFrozen *f, Cursor *c)
 {
-	MlArenaMark mark = ml_arena_mark(ctx->arena);
-	FrozenHeader header = {.n_columns = f->dataset->n_columns, .n_views = f->n_views,
-	.n_train = f->train.n, .n_validation = f->validation.n};
+	MlArenaMark before = ml_arena_mark(ctx->arena);
+	FrozenHeader header = {.n_columns = f->dataset->n_columns, .n_views = f->n_views};
 	Renumbering r;
 	size_t		start;
 	void	   *to = reserve(c, sizeof(header), &start);
@@ -335,24 +431,23 @@ write_all(MlContext *ctx, const MlFrozen *f, Cursor *c)
 	if (status != ML_OK)
 		return status;
 	header.n_rows = r.n;
-	header.train = put_rows(c, f->train, &r);
-	header.validation = put_rows(c, f->validation, &r);
 	header.label = put_floats(c, f->label, &r);
 	header.row_weight = put_floats(c, f->row_weight, &r);
-	header.fit_weight = put_floats(c, f->fit_weight, &r);
 	header.time_zone = put_string(c, f->dataset->time_zone);
-	put_columns(c, f, &r, &header);
+	status = put_columns(ctx, c, f, &r, &header);
+	if (status != ML_OK)
+		return status;
 	views = reserve(c, f->n_views * sizeof(FrozenView), &header.views);
 	for (size_t v = 0; v < f->n_views; v++)
 	{
-		FrozenView	view = put_view(c, &f->views[v]);
+		FrozenView	view = put_view(c, &f->views[v], &r);
 
 		if (views)
 			views[v] = view;
 	}
 	if (to)
 		memcpy(to, &header, sizeof(header));
-	ml_arena_release(ctx->arena, mark);
+	ml_arena_release(ctx->arena, before);
 	return ML_OK;
 }
 
@@ -426,6 +521,7 @@ open_column(Opening *o, const FrozenColumn *from, MlColumn *column)
 	column->name = at(o, from->name);
 	column->type_name = at(o, from->type_name);
 	column->kind = from->kind;
+	column->overflowed = from->overflowed;
 	if (from->values == 0)
 		return;
 	column->chunks = take(o, n_chunks, sizeof(MlChunk));
@@ -495,8 +591,14 @@ open_input(Opening *o, const FrozenInput *from, MlInput *input)
 	}
 }
 
-static void
-open_view(Opening *o, const FrozenView *from, MlView *view)
+static MlRows
+open_rows(const Opening *o, FrozenRows from)
+{
+	return (MlRows) {at(o, from.row), from.n};
+}
+
+static const MlSignature *
+open_signature(Opening *o, const FrozenView *from)
 {
 	MlSignature *s = take(o, 1, sizeof(MlSignature));
 	MlInput    *inputs = take(o, from->n_inputs, sizeof(MlInput));
@@ -505,7 +607,7 @@ open_view(Opening *o, const FrozenView *from, MlView *view)
 	const FrozenFeature *references = at(o, from->references);
 
 	if (o->failed)
-		return;
+		return NULL;
 	memcpy(features, at(o, from->features), from->n_features * sizeof(MlFeature));
 	for (size_t i = 0; i < from->n_inputs; i++)
 		open_input(o, &from_inputs[i], &inputs[i]);
@@ -521,9 +623,20 @@ open_view(Opening *o, const FrozenView *from, MlView *view)
 	s->features = features;
 	s->input_column = at(o, from->input_column);
 	s->time_zone = at(o, from->time_zone);
-	view->signature = s;
-	view->binned_train = open_binned(o, from->binned[0], o->header->n_train, s->n_features);
-	view->binned_validation = open_binned(o, from->binned[1], o->header->n_validation, s->n_features);
+	return s;
+}
+
+static void
+open_view(Opening *o, const FrozenView *from, MlView *view)
+{
+	view->train = open_rows(o, from->train);
+	view->validation = open_rows(o, from->validation);
+	view->judged = open_rows(o, from->judged);
+	if (!from->fitted)
+		return;
+	view->signature = open_signature(o, from);
+	view->binned_train = open_binned(o, from->binned[0], from->train.n, from->n_features);
+	view->binned_validation = open_binned(o, from->binned[1], from->validation.n, from->n_features);
 }
 
 MlStatus
@@ -535,11 +648,10 @@ ml_frozen_open(MlContext *ctx, const void *block, MlFrozen *frozen)
 	const FrozenView *from = at(&o, header->views);
 
 	frozen->dataset = open_dataset(&o);
-	frozen->train = (MlRows) {at(&o, header->train), header->n_train};
-	frozen->validation = (MlRows) {at(&o, header->validation), header->n_validation};
 	frozen->label = at(&o, header->label);
 	frozen->row_weight = at(&o, header->row_weight);
-	frozen->fit_weight = at(&o, header->fit_weight);
+	frozen->n_columns = 0;
+	frozen->columns = NULL;
 	frozen->n_views = header->n_views;
 	frozen->views = views;
 	for (size_t v = 0; views && v < header->n_views; v++)

@@ -1,0 +1,226 @@
+/*-------------------------------------------------------------------------
+ * folds.c
+ *	  Cutting rows into folds, and one training of a fold.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "mlops/base.h"
+#include "train/folds.h"
+
+const char *const fold_kind_names[] = {"stratified", "grouped", "time", "prequential"};
+
+/* ---------------------------------------------------------------- checks */
+
+static FoldKind
+choose_kind(const MlFoldsRequest *r, const char *time_column)
+{
+	FoldKind	kind = r->group_by ? FOLDS_GROUPED : time_column ? FOLDS_TIME : FOLDS_STRATIFIED;
+
+	if (r->kind)
+	{
+		int			i = 0;
+
+		while (i < lengthof(fold_kind_names) && strcmp(fold_kind_names[i], r->kind) != 0)
+			i++;
+		if (i == lengthof(fold_kind_names))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unrecognized kind \"%s\"", r->kind),
+					 errhint("Valid values are: stratified, grouped, time, prequential.")));
+		kind = (FoldKind) i;
+	}
+	return kind;
+}
+
+void
+folds_check(Folds *folds, const MlFoldsRequest *r, const char *time_column)
+{
+	FoldKind	kind = choose_kind(r, time_column);
+	const char *name = fold_kind_names[kind];
+
+	if ((kind == FOLDS_GROUPED) != (r->group_by != NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg(r->group_by ? "folds of kind \"%s\" take no \"group_by\"" : "folds of kind \"%s\" need \"group_by\"",
+						name),
+				 errhint("\"group_by\" names the column whose values must not be in two folds, e.g. the customer.")));
+	if ((kind == FOLDS_TIME || kind == FOLDS_PREQUENTIAL) && time_column == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("folds of kind \"%s\" need \"time_column\"", name)));
+	if (r->label_delay != 0 && kind != FOLDS_TIME && kind != FOLDS_PREQUENTIAL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("folds of kind \"%s\" take no \"label_delay\"", name)));
+	if (!(r->label_delay >= 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"label_delay\" must not be negative")));
+	if (r->folds < 2 || r->folds > ML_MAX_FOLDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value %d of \"folds\" is out of range", r->folds),
+				 errdetail("It must be between 2 and %d.", ML_MAX_FOLDS)));
+	*folds = (Folds) {.request = r, .n = r->folds, .kind = kind};
+}
+
+/* ---------------------------------------------------------------- cutting */
+
+static void *
+arena_bytes(Training *t, size_t n, size_t size)
+{
+	void	   *array = ml_arena_alloc_zeroed(t->ctx->arena, n, size);
+
+	if (array == NULL)
+		mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+	return array;
+}
+
+void
+folds_make(Folds *folds, Training *t, const float *label, double held_back)
+{
+	MlContext  *ctx = t->ctx;
+	uint64_t	seed = (uint64_t) t->request->seed;
+
+	folds->label = label;
+	folds->held_back = held_back;
+	if (folds->kind == FOLDS_TIME || folds->kind == FOLDS_PREQUENTIAL)
+	{
+		folds->border = palloc((folds->n + 2) * sizeof(double));
+		mlbase_check(ctx, ml_time_blocks(ctx, t->dataset, t->time, t->order, label, folds->n + 1,
+										 folds->border));
+		return;
+	}
+	folds->fold = arena_bytes(t, t->dataset->n_rows, 1);
+	if (folds->kind == FOLDS_STRATIFIED)
+		mlbase_check(ctx, ml_folds_stratified(ctx, t->dataset, t->order, label, folds->n, seed, folds->fold));
+	else
+		mlbase_check(ctx, ml_folds_grouped(ctx, t->dataset, t->group, label, folds->n, seed, folds->fold));
+}
+
+/* Each row's part: train, test or none. */
+static void
+cut(const Folds *folds, const Training *t, int fold, uint8_t *part)
+{
+	double		test_from = folds->border ? folds->border[fold + 1] : 0;
+	double		test_to = folds->border ? folds->border[fold + 2] : 0;
+	double		train_to = test_from - folds->request->label_delay;
+	double		train_from = folds->kind == FOLDS_PREQUENTIAL ? train_to - (folds->border[1] - folds->border[0])
+		: -INFINITY;
+
+	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	{
+		bool		labelled = !isnan(folds->label[row]);
+
+		if (folds->border)
+		{
+			double		at = ml_column_number(&t->dataset->columns[t->time], row);
+
+			if (labelled && at >= test_from && at < test_to)
+				part[row] = ML_PART_TEST;
+			else if (labelled && at >= train_from && at < train_to)
+				part[row] = ML_PART_TRAIN;
+		}
+		else if (folds->fold[row] != ML_NO_FOLD)
+			part[row] = folds->fold[row] == fold ? ML_PART_TEST : ML_PART_TRAIN;
+	}
+}
+
+/*
+ * Holds back a share of the training rows: the latest ones, whole groups, or a
+ * stratified sample, as the folds are made.
+ */
+static void
+hold_back(const Folds *folds, Training *t, int fold, uint8_t *part)
+{
+	MlContext  *ctx = t->ctx;
+	size_t		n = t->dataset->n_rows;
+	double		share = folds->held_back;
+	uint64_t	seed = ml_mix64((uint64_t) t->request->seed + fold + 1);
+	MlArenaMark mark = ml_arena_mark(ctx->arena);
+	uint8_t    *inner = arena_bytes(t, n, 1);
+	float	   *masked = arena_bytes(t, n, sizeof(float));
+
+	for (size_t row = 0; row < n; row++)
+		masked[row] = part[row] == ML_PART_TRAIN ? folds->label[row] : NAN;
+	if (folds->border)
+		mlbase_check(ctx, ml_split_by_time(ctx, t->dataset, t->time, t->order, masked, share, 0, inner));
+	else if (folds->kind == FOLDS_STRATIFIED)
+		mlbase_check(ctx, ml_split_stratified(ctx, t->dataset, t->order, masked, share, 0, seed, inner));
+	else
+	{
+		/* as many folds as make one of them the share */
+		int			n_folds = Max(2, Min(ML_MAX_FOLDS, (int) rint(1 / share)));
+
+		mlbase_check(ctx, ml_folds_grouped(ctx, t->dataset, t->group, masked, n_folds, seed, inner));
+		for (size_t row = 0; row < n; row++)
+			inner[row] = inner[row] == 0 ? ML_PART_VALIDATION : ML_PART_TRAIN;
+	}
+	for (size_t row = 0; row < n; row++)
+	{
+		if (part[row] == ML_PART_TRAIN && inner[row] == ML_PART_VALIDATION)
+			part[row] = ML_PART_VALIDATION;
+	}
+	ml_arena_release(ctx->arena, mark);
+}
+
+static void
+refuse_one_class(const Folds *folds, const Training *t, int fold, MlPart part)
+{
+	static const char *const names[] = {
+		[ML_PART_TRAIN] = "training",[ML_PART_VALIDATION] = "validation",[ML_PART_TEST] = "test"
+	};
+	MlRows		rows = t->rows[part];
+	size_t		positives = 0;
+
+	for (size_t i = 0; i < rows.n; i++)
+		positives += folds->label[rows.row[i]] == 1;
+	if (rows.n > 0 ? positives > 0 && positives < rows.n : part == ML_PART_VALIDATION)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("the %s rows of fold %d have only one class", names[part], fold + 1),
+			 errdetail("There are %zu positive and %zu negative rows.", positives, rows.n - positives),
+			 errhint("Make fewer folds, or choose another kind of folds.")));
+}
+
+void
+folds_cut(const Folds *folds, Training *t, int fold)
+{
+	uint8_t    *part = arena_bytes(t, t->dataset->n_rows, 1);
+
+	cut(folds, t, fold, part);
+	if (folds->held_back > 0)
+		hold_back(folds, t, fold, part);
+	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
+	{
+		mlbase_check(t->ctx, ml_rows_of_part(t->ctx, t->dataset, t->order, part, (MlPart) p, &t->rows[p]));
+		refuse_one_class(folds, t, fold, (MlPart) p);
+	}
+}
+
+/* ---------------------------------------------------------------- one training */
+
+void
+folds_train(Training *t, MlFoldResult *result)
+{
+	TimestampTz began = GetCurrentTimestamp();
+
+	mltrain_weigh(t);
+	t->figures.n = 0;
+	t->learned = (MlLearned) {0};
+	t->told_left_out = false;
+	mltrain_preprocess(t);
+	mltrain_fit(t);
+	mltrain_begin_phase(t, "judge");
+	mltrain_judge(t);
+	mltrain_end_phase(t);
+	result->train_rows = t->rows[ML_PART_TRAIN].n;
+	result->validation_rows = t->rows[ML_PART_VALIDATION].n;
+	result->iterations = t->learned.iterations;
+	result->test = t->test;
+	result->milliseconds = (double) (GetCurrentTimestamp() - began) / 1000;
+}

@@ -1,0 +1,257 @@
+/*-------------------------------------------------------------------------
+ * team_worker.c
+ *	  A background worker that learns from data that its leader froze.
+ *
+ * The worker is the leader's user in the leader's database.  It opens the
+ * frozen data once; an assignment's memory is given back after each.  An error
+ * goes to the leader and ends the worker.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/dsm.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+#include "mlops/progress.h"
+#include "train/folds.h"
+#include "train/team_worker.h"
+
+/* What waits for another transaction's uncommitted experiment gives up. */
+#define LOCK_TIMEOUT "5s"
+
+extern PGDLLEXPORT void mlops_team_worker(Datum main_arg);
+
+/* ---------------------------------------------------------------- assignments */
+
+void
+worker_begin(const TeamWorker *worker, const char *activity)
+{
+	StartTransactionCommand();
+	SetUserIdAndSecContext(worker->shared->current_user, worker->shared->security_context);
+	pgstat_report_activity(STATE_RUNNING, activity);
+}
+
+static void
+send_answer(TeamWorker *worker, const TeamAnswer *answer, const char *text)
+{
+	shm_mq_iovec parts[2];
+
+	parts[0].data = (char *) answer;
+	parts[0].len = offsetof(TeamAnswer, text);
+	parts[1].data = text;
+	parts[1].len = strlen(text) + 1;
+	if (shm_mq_sendv(worker->out, parts, 2, false, true) != SHM_MQ_SUCCESS)
+		proc_exit(0);			/* the leader is gone */
+}
+
+void
+worker_end(TeamWorker *worker, const TeamAnswer *answer, const char *text)
+{
+	char	   *kept = MemoryContextStrdup(TopMemoryContext, text);
+
+	CommitTransactionCommand();
+	pgstat_report_activity(STATE_IDLE, NULL);
+	send_answer(worker, answer, kept);
+	pfree(kept);
+}
+
+void
+worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Training *t)
+{
+	const TeamShared *shared = worker->shared;
+	Jsonb	   *assigned = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(assignment->text)));
+	MlOptions  *options = mljson_options("assignment", assigned);
+	JsonbValue *params = mljson_value(options, "given");
+	char	   *algorithm;
+
+	if (!mljson_text(options, "algorithm", &algorithm) || params == NULL)
+		elog(ERROR, "incomplete assignment of a training");
+	t->request = &worker->request;
+	t->learner = mltrain_learner(algorithm);
+	t->params = mltrain_parse_params(t->learner, "params", JsonbValueToJsonb(params));
+	t->metric = shared->metric;
+	t->preprocess = shared->preprocess;
+	t->threshold.policy = shared->policy;
+	t->zone = shared->zone;
+	t->n_features = shared->n_features;
+	t->features = team_at(worker->shared, shared->features);
+	t->cost_false_positive = shared->cost_false_positive;
+	t->cost_false_negative = shared->cost_false_negative;
+	t->ctx = worker->ctx;
+	t->dataset = (MlDataset *) worker->frozen.dataset;
+	t->label = (float *) worker->frozen.label;
+	t->row_weight = (float *) worker->frozen.row_weight;
+}
+
+void
+worker_show(TeamWorker *worker, int view, Training *t)
+{
+	const MlView *v = &worker->frozen.views[view];
+
+	t->rows[ML_PART_TRAIN] = v->train;
+	t->rows[ML_PART_VALIDATION] = v->validation;
+	t->rows[ML_PART_TEST] = v->judged;
+	t->signature = v->signature;
+	t->binned_train = v->binned_train;
+	t->binned_validation = v->binned_validation;
+}
+
+/* One fold of a cross-validation, by all phases of a training. */
+static void
+run_fold(TeamWorker *worker, const TeamAssignment *assignment)
+{
+	StringInfoData told;
+	Training	training = {.told = &told};
+	TeamAnswer	answer = {.number = assignment->number};
+	MlArenaMark mark = ml_arena_mark(worker->ctx->arena);
+
+	worker_begin(worker, psprintf("fold %d of cross-validating model \"%s\"", assignment->number + 1,
+								  worker->shared->model));
+	(void) mlbase_progress_begin("fold", worker->shared->model);
+	initStringInfo(&told);
+	worker_prepare(worker, assignment, &training);
+	worker_show(worker, assignment->view, &training);
+	folds_train(&training, &answer.fold);
+	ml_arena_release(worker->ctx->arena, mark);
+	worker_end(worker, &answer, told.data);
+}
+
+static void
+run(TeamWorker *worker, const TeamAssignment *assignment)
+{
+	switch (assignment->order)
+	{
+		case TEAM_OPEN_STUDY:
+			trial_open_study(worker);
+			break;
+		case TEAM_RUN_TRIAL:
+			trial_run(worker, assignment);
+			break;
+		case TEAM_RUN_FOLD:
+			run_fold(worker, assignment);
+			break;
+	}
+}
+
+/* ---------------------------------------------------------------- the worker */
+
+/* Tells the leader of an error. */
+static void
+report_error(TeamWorker *worker, MemoryContext context)
+{
+	ErrorData  *error;
+	TeamAnswer	answer = {.raise = true};
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	answer.sqlerrcode = error->sqlerrcode;
+	send_answer(worker, &answer,
+				error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE
+				? "could not record a trial, because a transaction that has not ended, perhaps this one, "
+				"holds a lock on its experiment"
+				: error->message ? error->message : "unknown error");
+}
+
+/* Finds the segment and the worker's queues in it; ends if the leader has given up. */
+static dsm_segment *
+join_team(TeamWorker *worker, dsm_handle handle, int index)
+{
+	dsm_segment *segment = dsm_attach(handle);
+	shm_mq	   *queue;
+
+	if (segment == NULL)
+		proc_exit(0);
+	worker->shared = dsm_segment_address(segment);
+	if (worker->shared->magic != TEAM_MAGIC)
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("library mlops was replaced while a session was using it"),
+				 errhint("Connect anew and call again.")));
+	queue = team_queue(worker->shared, index, 0);
+	shm_mq_set_receiver(queue, MyProc);
+	worker->in = shm_mq_attach(queue, segment, NULL);
+	queue = team_queue(worker->shared, index, 1);
+	shm_mq_set_sender(queue, MyProc);
+	worker->out = shm_mq_attach(queue, segment, NULL);
+	return segment;
+}
+
+static void
+connect_as_leader(const TeamShared *shared)
+{
+	BackgroundWorkerInitializeConnectionByOid(shared->database, shared->authenticated_user, 0);
+	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("statement_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+	pgstat_report_appname(MyBgworkerEntry->bgw_type);
+	if (shared->job_id != 0)
+		mlbase_progress_job(shared->job_id);
+}
+
+/* Assignments until there are no more. */
+static void
+work(TeamWorker *worker, MemoryContext context)
+{
+	TeamShared *shared = worker->shared;
+	Size		size;
+	void	   *message;
+
+	worker->request.model = shared->model;
+	worker->request.target = shared->target;
+	worker->request.seed = (int64) shared->seed;
+	worker->ctx = mlbase_engine_context(shared->threads, shared->memory_kb, shared->with_blas);
+	mlbase_check(worker->ctx, ml_frozen_open(worker->ctx, team_at(shared, shared->frozen), &worker->frozen));
+	while (shm_mq_receive(worker->in, &size, &message, false) == SHM_MQ_SUCCESS)
+	{
+		TeamAssignment *assignment = MemoryContextAlloc(context, size);
+
+		memcpy(assignment, message, size);
+		run(worker, assignment);
+		MemoryContextSwitchTo(context);
+		pfree(assignment);
+	}
+}
+
+void
+mlops_team_worker(Datum main_arg)
+{
+	TeamWorker	worker = {0};
+	dsm_segment *segment;
+	MemoryContext context;
+	int			index;
+
+	memcpy(&index, MyBgworkerEntry->bgw_extra, sizeof(index));
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+
+	context = AllocSetContextCreate(TopMemoryContext, "mlops team worker", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = ResourceOwnerCreate(NULL, "mlops team worker");
+	segment = join_team(&worker, DatumGetUInt32(main_arg), index);
+	connect_as_leader(worker.shared);
+
+	PG_TRY();
+	{
+		work(&worker, context);
+	}
+	PG_CATCH();
+	{
+		report_error(&worker, context);
+	}
+	PG_END_TRY();
+	dsm_detach(segment);
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextDelete(context);	/* joins the engine's threads */
+	proc_exit(0);
+}

@@ -1,0 +1,366 @@
+/*-------------------------------------------------------------------------
+ * trial.c
+ *	  A trial of a tuning, run and recorded in a background worker.
+ *
+ * It learns and is judged on the validation rows, or on each of several folds,
+ * whose mean is its value.  It ends with a transaction that records it, so
+ * whatever happens to the leader later, the trial stays.  A trial that cannot be
+ * run (parameters that exclude each other, too little memory) is recorded as
+ * failed; any other error is the worker's.
+ *
+ * Pruning: without folds, trials are compared at the same round by the metric
+ * on the validation rows; with folds, after each fold by the mean so far.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "mlops/base.h"
+#include "mlops/progress.h"
+#include "train/team_worker.h"
+
+#define MOST_CURVE_POINTS 64
+
+/* One trial. */
+typedef struct Trial
+{
+	TeamWorker *worker;
+	const TeamAssignment *assignment;
+	Training	training;
+	MlTrialState state;
+	double		value;
+	double		last_metric;	/* reported last */
+	int			steps;
+	int			n_folds;		/* judged so far */
+	double		fold_value[ML_MAX_FOLDS];
+	int			fold_iterations[ML_MAX_FOLDS];
+	const char *error;			/* NULL: none */
+	TimestampTz started_at;
+} Trial;
+
+/* ---------------------------------------------------------------- the record */
+
+static void
+append_number(StringInfo text, double value)
+{
+	if (isnan(value) || isinf(value))
+		appendStringInfoString(text, "null");
+	else
+		appendStringInfo(text, "%.17g", value);
+}
+
+static void
+append_figure(StringInfo text, const char *name, int step, double value)
+{
+	appendStringInfoString(text, text->data[text->len - 1] == '[' ? "[" : ", [");
+	escape_json(text, name);
+	appendStringInfo(text, ", %d, ", step);
+	append_number(text, value);
+	appendStringInfoChar(text, ']');
+}
+
+/* Some points of the curve on the validation rows. */
+static void
+append_curve(StringInfo text, const char *metric, const MlLearned *learned)
+{
+	size_t		judged = 0;
+	size_t		every;
+	size_t		seen = 0;
+
+	for (size_t i = 0; i < learned->n_curve; i++)
+		judged += !isnan(learned->curve[i].validation);
+	every = Max(1, (judged + MOST_CURVE_POINTS - 1) / MOST_CURVE_POINTS);
+	for (size_t i = 0; judged > 0 && i < learned->n_curve; i++)
+	{
+		const MlCurveStep *step = &learned->curve[i];
+
+		if (isnan(step->validation))
+			continue;
+		if (seen++ % every == 0 || seen == judged)
+			append_figure(text, metric, step->step, step->validation);
+	}
+}
+
+/* Mean over the folds so far, or sample standard deviation (NaN for one fold). */
+static double
+fold_figure(const Trial *trial, bool deviation)
+{
+	double		sum = 0;
+	double		squares = 0;
+
+	for (int f = 0; f < trial->n_folds; f++)
+		sum += trial->fold_value[f];
+	if (!deviation)
+		return sum / trial->n_folds;
+	for (int f = 0; f < trial->n_folds; f++)
+		squares += pow(trial->fold_value[f] - sum / trial->n_folds, 2);
+	return trial->n_folds > 1 ? sqrt(squares / (trial->n_folds - 1)) : NAN;
+}
+
+/* As mlops.cross_validate records them. */
+static void
+append_folds(StringInfo text, const Trial *trial, const char *metric)
+{
+	for (int f = 0; f < trial->n_folds; f++)
+	{
+		append_figure(text, psprintf("fold_%s", metric), f + 1, trial->fold_value[f]);
+		append_figure(text, "fold_iterations", f + 1, trial->fold_iterations[f]);
+	}
+	if (trial->n_folds == 0)
+		return;
+	append_figure(text, psprintf("mean_%s", metric), 0, fold_figure(trial, false));
+	append_figure(text, psprintf("std_%s", metric), 0, fold_figure(trial, true));
+}
+
+/* Figures: value, rounds and the curve, or those of the folds; time. */
+static void
+append_figures(StringInfo text, const Trial *trial)
+{
+	const char *metric = ml_metric_names[trial->worker->shared->metric];
+	char	   *validation = psprintf("validation_%s", metric);
+
+	appendStringInfoString(text, ", \"figures\": [");
+	append_figure(text, "fit_ms", 0,
+				  (double) (GetCurrentTimestamp() - trial->started_at) / 1000);
+	if (trial->worker->shared->n_folds > 0)
+		append_folds(text, trial, metric);
+	else
+	{
+		append_figure(text, validation, 0, trial->value);
+		append_figure(text, "iterations", 0, trial->steps);
+		if (trial->state != ML_TRIAL_FAILED)
+			append_curve(text, validation, &trial->training.learned);
+	}
+	appendStringInfoChar(text, ']');
+}
+
+static void
+append_rungs(StringInfo text, const Trial *trial)
+{
+	TeamShared *shared = trial->worker->shared;
+	const double *rung = team_board(shared, trial->assignment->number);
+
+	appendStringInfoString(text, ", \"rungs\": [");
+	for (int r = 0; r < shared->pruner.n_rungs; r++)
+	{
+		appendStringInfoString(text, r ? ", " : "");
+		append_number(text, rung[r]);
+	}
+	appendStringInfoChar(text, ']');
+}
+
+/* All parameters, defaults filled in, as texts. */
+static void
+append_params(StringInfo text, const Training *t)
+{
+	appendStringInfoString(text, ", \"all_params\": {");
+	for (size_t i = 0; i < t->learner->n_params; i++)
+	{
+		appendStringInfoString(text, i ? ", " : "");
+		escape_json(text, t->learner->params[i].name);
+		appendStringInfoString(text, ": ");
+		escape_json(text, mltrain_param_text(&t->learner->params[i], t->params));
+	}
+	appendStringInfoChar(text, '}');
+}
+
+/* Records the trial as the owner of the catalog; the caller commits. */
+static void
+record_trial(Trial *trial)
+{
+	static const char *const states[] = {
+		[ML_TRIAL_FINISHED] = "finished",[ML_TRIAL_PRUNED] = "pruned",[ML_TRIAL_FAILED] = "failed"
+	};
+	TeamWorker *worker = trial->worker;
+	Oid			types[4] = {OIDOID, INT8OID, TEXTOID, TEXTOID};
+	Datum		values[4];
+	MlCatalogScope scope;
+	StringInfoData text;
+	bool		isnull;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "{\"number\": %d, \"state\": \"%s\", \"steps\": %d, \"library_version\": \"%s\", \"value\": ",
+					 trial->assignment->number, states[trial->state], trial->steps, MLOPS_VERSION);
+	append_number(&text, trial->value);
+	appendStringInfo(&text, ", \"started_at\": \"%s\"", timestamptz_to_str(trial->started_at));
+	if (trial->error)
+	{
+		appendStringInfoString(&text, ", \"error\": ");
+		escape_json(&text, trial->error);
+	}
+	append_params(&text, &trial->training);
+	append_rungs(&text, trial);
+	append_figures(&text, trial);
+	appendStringInfoChar(&text, '}');
+
+	values[0] = ObjectIdGetDatum(GetUserId());
+	values[1] = Int64GetDatum(worker->shared->study_id);
+	values[2] = CStringGetTextDatum(trial->assignment->text);
+	values[3] = CStringGetTextDatum(text.data);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	mlcat_begin(&scope);
+	(void) mlcat_execute_value("SELECT mlops_catalog.record_trial($1::pg_catalog.regrole, $2, "
+							   "$3::pg_catalog.jsonb OPERATOR(pg_catalog.||) $4::pg_catalog.jsonb)",
+							   4, types, values, NULL, &isnull);
+	mlcat_end(&scope);
+	PopActiveSnapshot();
+}
+
+/* ---------------------------------------------------------------- one trial */
+
+/* Reports a value to the pruner; step is a round, or a fold from 1. */
+static bool
+should_prune(void *arg, int step, double value)
+{
+	Trial	   *trial = (Trial *) arg;
+	TeamShared *shared = trial->worker->shared;
+	int			rung = ml_pruner_rung(&shared->pruner, step);
+
+	trial->last_metric = value;
+	if (rung < 0)
+		return false;
+	team_board(shared, trial->assignment->number)[rung] = value;
+	return ml_pruner_should_stop(&shared->pruner, team_board(shared, 0), shared->n_trials,
+								 trial->assignment->number, rung);
+}
+
+static void
+fail(Trial *trial, const char *error)
+{
+	trial->state = ML_TRIAL_FAILED;
+	trial->error = pstrdup(error);
+}
+
+/* Learns; what the parameters are to blame for fails the trial: false. */
+static bool
+learn(Trial *trial, bool may_prune)
+{
+	Training   *t = &trial->training;
+	MlStatus	status;
+	MlTask		task;
+
+	mltrain_weigh(t);
+	task = mltrain_task(t);
+	if (may_prune)
+	{
+		task.should_prune = should_prune;
+		task.prune_arg = trial;
+		task.prune_every = trial->worker->shared->pruner.every;
+	}
+	status = t->learner->fit(t->ctx, &task, &t->learned);
+	if (status == ML_INVALID_ARGUMENT || status == ML_BAD_DATA || status == ML_OUT_OF_MEMORY)
+	{
+		fail(trial, t->ctx->message);
+		return false;
+	}
+	mlbase_check(t->ctx, status);
+	return true;
+}
+
+/* One training, judged on the validation rows. */
+static void
+run_once(Trial *trial)
+{
+	Training   *t = &trial->training;
+
+	worker_show(trial->worker, trial->assignment->view, t);
+	if (!learn(trial, true))
+		return;
+	if (t->learned.pruned)
+	{
+		trial->state = ML_TRIAL_PRUNED;
+		trial->value = trial->last_metric;
+		trial->steps = (int) t->learned.n_curve;
+	}
+	else
+	{
+		trial->state = ML_TRIAL_FINISHED;
+		trial->value = mltrain_metric_on(t, ML_PART_TEST);
+		trial->steps = t->learned.iterations;
+	}
+	if (isnan(trial->value))
+		fail(trial, "the metric is not defined on the validation rows");
+}
+
+/* A training a fold, until the pruner stops them. */
+static void
+run_folds(Trial *trial)
+{
+	TeamWorker *worker = trial->worker;
+	Training   *t = &trial->training;
+	int			n = worker->shared->n_folds;
+
+	trial->state = ML_TRIAL_FINISHED;
+	while (trial->n_folds < n && trial->state == ML_TRIAL_FINISHED)
+	{
+		int			f = trial->n_folds;
+		MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+
+		worker_show(worker, trial->assignment->view + f, t);
+		if (!learn(trial, false))
+			return;
+		trial->fold_value[f] = mltrain_metric_on(t, ML_PART_TEST);
+		trial->fold_iterations[f] = t->learned.iterations;
+		ml_arena_release(t->ctx->arena, mark);
+		trial->steps = ++trial->n_folds;
+		trial->value = fold_figure(trial, false);
+		if (isnan(trial->value))
+			fail(trial, psprintf("the metric is not defined on fold %d", f + 1));
+		else if (trial->n_folds < n && should_prune(trial, trial->n_folds, trial->value))
+			trial->state = ML_TRIAL_PRUNED;
+	}
+}
+
+void
+trial_run(TeamWorker *worker, const TeamAssignment *assignment)
+{
+	Trial		trial = {.worker = worker, .assignment = assignment, .value = NAN, .last_metric = NAN};
+	MlArenaMark mark = ml_arena_mark(worker->ctx->arena);
+	TeamAnswer	answer = {.number = assignment->number};
+
+	worker_begin(worker, psprintf("trial %d of tuning model \"%s\"", assignment->number, worker->shared->model));
+	trial.started_at = GetCurrentTimestamp();
+	(void) mlbase_progress_begin("trial", worker->shared->model);
+	worker_prepare(worker, assignment, &trial.training);
+	if (worker->shared->n_folds > 0)
+		run_folds(&trial);
+	else
+		run_once(&trial);
+	record_trial(&trial);
+	ml_arena_release(worker->ctx->arena, mark);
+	answer.state = trial.state;
+	answer.value = trial.value;
+	answer.steps = trial.steps;
+	worker_end(worker, &answer, trial.error ? trial.error : "");
+}
+
+void
+trial_open_study(TeamWorker *worker)
+{
+	Oid			types[2] = {OIDOID, TEXTOID};
+	Datum		values[2];
+	MlCatalogScope scope;
+	TeamAnswer	answer = {0};
+	bool		isnull;
+
+	worker_begin(worker, "opening the study");
+	values[0] = ObjectIdGetDatum(GetUserId());
+	values[1] = CStringGetTextDatum((char *) team_at(worker->shared, worker->shared->details));
+	PushActiveSnapshot(GetTransactionSnapshot());
+	mlcat_begin(&scope);
+	answer.study_id = DatumGetInt64(mlcat_execute_value(
+														"SELECT mlops_catalog.open_study($1::pg_catalog.regrole, $2::pg_catalog.jsonb)",
+														2, types, values, NULL, &isnull));
+	mlcat_end(&scope);
+	PopActiveSnapshot();
+	worker_end(worker, &answer, "");
+}
