@@ -16,6 +16,7 @@
 #include "nodes/pg_list.h"
 #include "pgtime.h"
 
+#include "mlops/compat.h"
 #include "mlops/engine/data.h"
 
 /* ---------------------------------------------------------------- values */

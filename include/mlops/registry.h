@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "utils/jsonb.h"
 
+#include "mlops/compat.h"
 #include "mlops/catalog.h"
 #include "mlops/ingest.h"
 

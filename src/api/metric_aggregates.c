@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 
 #include "api/ranking_state.h"
+#include "mlops/compat.h"
 #include "mlops/base.h"
 #include "mlops/engine/eval.h"
 

@@ -3,7 +3,7 @@
  *	  One progress slot a backend in shared memory; see
  *	  include/mlops/progress.h for the protocol.
  *
- * A slot is its backend's own (indexed by MyBackendId) from its first write to
+ * A slot is its backend's own (indexed by its number) from its first write to
  * its exit, and empty (pid 0) while the backend has nothing to tell.
  *-------------------------------------------------------------------------
  */
@@ -14,13 +14,14 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/atomics.h"
-#include "storage/backendid.h"
 #include "storage/ipc.h"
+#include "storage/shmem.h"
 #include "utils/backend_status.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/compat.h"
 #include "mlops/progress.h"
 
 typedef struct ProgressSlot
@@ -89,11 +90,11 @@ clear_slot_at_exit(int code, Datum arg)
 static bool
 have_slot(void)
 {
-	if (slots == NULL || MyBackendId == InvalidBackendId)
+	if (slots == NULL || mlcompat_backend_number() < 0)
 		return false;
 	if (mine == NULL)
 	{
-		mine = &slots[MyBackendId - 1];
+		mine = &slots[mlcompat_backend_number()];
 		before_shmem_exit(clear_slot_at_exit, (Datum) 0);
 	}
 	return true;

@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "mlops/compat.h"
 #include "mlops/ingest.h"
 
 /* Seconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from. */

@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
 
+#include "mlops/compat.h"
 #include "mlops/progress.h"
 #include "ingest/source.h"
 
@@ -232,7 +233,7 @@ mling_run_source(MlSource *source, const bool *needed, int *mapping,
 						   receiver, NULL, NULL, 0);
 	mlbase_progress_total(plan->planTree->plan_rows);
 	ExecutorStart(desc, 0);
-	ExecutorRun(desc, ForwardScanDirection, 0, true);
+	mlcompat_executor_run(desc);
 	ExecutorFinish(desc);
 	ExecutorEnd(desc);
 	FreeQueryDesc(desc);

@@ -19,6 +19,7 @@
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
 
+#include "mlops/compat.h"
 #include "jobs/execute.h"
 
 RawStmt *
@@ -133,7 +134,7 @@ mljobs_execute(const char *command, MlResult *result)
 	PortalDefineQuery(portal, NULL, command, CreateCommandTag(statement->stmt), plans, NULL);
 	PortalStart(portal, NULL, 0, InvalidSnapshot);
 	InitializeQueryCompletion(&completion);
-	PortalRun(portal, FETCH_ALL, true, true, &collector.pub, &collector.pub, &completion);
+	mlcompat_portal_run(portal, &collector.pub, &completion);
 	PortalDrop(portal, false);
 
 	result->json = NULL;

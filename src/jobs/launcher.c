@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/compat.h"
 #include "mlops/jobs.h"
 #include "jobs/shared.h"
 
@@ -463,7 +464,7 @@ mlops_launcher_main(Datum arg)
 	before_shmem_exit(launcher_leaves, (Datum) 0);
 
 	MLJOBS_LOCK(LW_EXCLUSIVE);
-	mljobs_shared->launcher_pgprocno = MyProc->pgprocno;
+	mljobs_shared->launcher_pgprocno = mlcompat_proc_number();
 	mljobs_shared->scan_all = true;
 	MLJOBS_UNLOCK();
 

@@ -40,8 +40,13 @@ stays_behind(const struct config_generic *setting)
 Jsonb *
 mljobs_session_settings(void)
 {
+#if PG_VERSION_NUM >= 160000
+	int			n;
+	struct config_generic **settings = get_guc_variables(&n);
+#else
 	struct config_generic **settings = get_guc_variables();
 	int			n = GetNumConfigOptions();
+#endif
 	StringInfoData json;
 
 	initStringInfo(&json);

@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/compat.h"
 #include "jobs/shared.h"
 
 MlJobsShared *mljobs_shared;
@@ -293,7 +294,7 @@ mljobs_enter(Datum arg)
 	if (ours)
 	{
 		slot->pid = MyProcPid;
-		slot->pgprocno = MyProc->pgprocno;
+		slot->pgprocno = mlcompat_proc_number();
 	}
 	MLJOBS_UNLOCK();
 	if (!ours)

@@ -40,6 +40,7 @@
 #include "utils/uuid.h"
 
 #include "mlops/base.h"
+#include "mlops/compat.h"
 #include "mlops/serve.h"
 
 /* Rows and bytes of features that may wait. */
@@ -224,7 +225,7 @@ write_to_partition(Relation partition, const MlPrediction *rows, int n, CommandI
 		table_multi_insert(partition, slots, here, command, 0, bulk);
 		for (int i = 0; i < here && info->ri_NumIndices > 0; i++)
 		{
-			ExecInsertIndexTuples(info, slots[i], estate, false, false, NULL, NIL);
+			mlcompat_insert_index_tuples(info, slots[i], estate);
 			ResetPerTupleExprContext(estate);
 		}
 	}

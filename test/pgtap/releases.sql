@@ -140,9 +140,9 @@ CREATE TABLE live (LIKE tx, score float8, flagged boolean);
 CREATE TRIGGER score BEFORE INSERT ON live FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score', 'flagged');
 INSERT INTO live SELECT * FROM tx;
 SELECT is((SELECT count(*) FROM live l JOIN tx t USING (id), LATERAL mlops.predict('fraud', t) p WHERE l.score <> p.score OR l.flagged <> p.flagged), 0::bigint, 'a trigger follows the route');
-SET LOCAL force_parallel_mode = on;
+SELECT set_config(g.name, 'on', true) FROM pg_settings AS g WHERE g.name IN ('force_parallel_mode', 'debug_parallel_query') \g /dev/null
 SELECT is((SELECT md5(string_agg((mlops.predict('fraud', t)).variant, ',' ORDER BY id)) FROM tx t), (SELECT md5(string_agg(variant, ',' ORDER BY id)) FROM seen), 'and so does a parallel worker');
-RESET force_parallel_mode;
+SELECT set_config(g.name, 'off', true) FROM pg_settings AS g WHERE g.name IN ('force_parallel_mode', 'debug_parallel_query') \g /dev/null
 SELECT mlops.abort('fraud') \g /dev/null
 SELECT mlops.abort('fraud', variant => 'shadow_3') \g /dev/null
 

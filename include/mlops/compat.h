@@ -1,0 +1,83 @@
+/*
+ * compat.h
+ *	  What PostgreSQL 15 to 18 spell differently.
+ */
+#ifndef MLOPS_COMPAT_H
+#define MLOPS_COMPAT_H
+
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "storage/proc.h"
+#include "tcop/pquery.h"
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+#if PG_VERSION_NUM >= 170000
+#include "storage/procnumber.h"
+#else
+#include "storage/backendid.h"
+#endif
+
+/* 18 has pg_noreturn, which stands before a declaration. */
+#ifndef pg_attribute_noreturn
+#define pg_attribute_noreturn() __attribute__((noreturn))
+#endif
+
+/* This backend's number, 0 .. MaxBackends - 1; -1: it has none (yet). */
+static inline int
+mlcompat_backend_number(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProcNumber == INVALID_PROC_NUMBER ? -1 : MyProcNumber;
+#else
+	return MyBackendId == InvalidBackendId ? -1 : MyBackendId - 1;
+#endif
+}
+
+/* Where this process is in ProcGlobal->allProcs. */
+static inline int
+mlcompat_proc_number(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProcNumber;
+#else
+	return MyProc->pgprocno;
+#endif
+}
+
+/* Runs a query to its end, forward. */
+static inline void
+mlcompat_executor_run(QueryDesc *desc)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(desc, ForwardScanDirection, 0);
+#else
+	ExecutorRun(desc, ForwardScanDirection, 0, true);
+#endif
+}
+
+/* Runs a portal to its end, as a top-level statement. */
+static inline void
+mlcompat_portal_run(Portal portal, DestReceiver *receiver, QueryCompletion *completion)
+{
+#if PG_VERSION_NUM >= 180000
+	PortalRun(portal, FETCH_ALL, true, receiver, receiver, completion);
+#else
+	PortalRun(portal, FETCH_ALL, true, true, receiver, receiver, completion);
+#endif
+}
+
+/* Index entries of a new row that conflicts with none. */
+static inline void
+mlcompat_insert_index_tuples(ResultRelInfo *relation, TupleTableSlot *slot, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	ExecInsertIndexTuples(relation, slot, estate, false, false, NULL, NIL, false);
+#else
+	ExecInsertIndexTuples(relation, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
+#endif							/* MLOPS_COMPAT_H */
