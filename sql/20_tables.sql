@@ -285,6 +285,7 @@ CREATE TABLE mlops_catalog.deployment_route (
 	"position" int NOT NULL DEFAULT 0,
 	key name,
 	rule jsonb,
+	paused boolean NOT NULL DEFAULT false,
 	CONSTRAINT deployment_route_pkey PRIMARY KEY (model_id, variant),
 	CONSTRAINT deployment_route_rule_check CHECK ((kind OPERATOR(pg_catalog.=) 'segment') OPERATOR(pg_catalog.=) (rule IS NOT NULL))
 );
@@ -298,6 +299,7 @@ COMMENT ON COLUMN mlops_catalog.deployment_route.deployment_id IS 'Deployment th
 COMMENT ON COLUMN mlops_catalog.deployment_route.kind IS 'segment: rows that fit the rule; share: of all others, by a hash of the key; shadow: scored and logged, never returned';
 COMMENT ON COLUMN mlops_catalog.deployment_route.position IS 'Order in which rules are tried and shares are laid out';
 COMMENT ON COLUMN mlops_catalog.deployment_route.key IS 'Column whose hash chooses the share, and that decisions are logged with';
+COMMENT ON COLUMN mlops_catalog.deployment_route.paused IS 'Is it a shadow that is not scored until it is resumed?';
 COMMENT ON COLUMN mlops_catalog.deployment_route.rule IS 'Columns and the value, or list of values, that each must have';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.deployment_route', '');
 

@@ -228,8 +228,8 @@ BEGIN
 	ELSIF (strategy = 'segment') <> (rule IS NOT NULL) THEN
 		problem := 'a rule belongs to a segment, and a segment needs one';
 		hint := 'Write it as rule => ''{"country": "DE"}''.';
-	ELSIF strategy <> 'direct' AND NOT splits AND asked.guard <> '{}' THEN
-		problem := 'a guard belongs to a release of traffic shares';
+	ELSIF strategy = 'segment' AND asked.guard <> '{}' THEN
+		problem := 'a guard belongs to a version that answers for everybody, a share or a shadow';
 	ELSIF splits AND asked.key IS NULL THEN
 		problem := format('strategy "%s" needs a key', strategy);
 		hint := 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.';

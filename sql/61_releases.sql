@@ -26,7 +26,8 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.release', '');
 CREATE VIEW mlops.deployments WITH (security_barrier) AS
 SELECT m.name AS model, v.version, d.strategy, r.variant, r.kind, r.percent, r.key, r.rule,
 	COALESCE(r.threshold, v.threshold) AS threshold,
-	CASE WHEN e.paused THEN 'paused' WHEN e.model_id IS NOT NULL AND r.kind OPERATOR(pg_catalog.=) 'share' THEN 'running' END AS release,
+	CASE WHEN r.paused OR e.paused AND r.kind OPERATOR(pg_catalog.=) 'share' THEN 'paused'
+		WHEN e.model_id IS NOT NULL AND r.kind OPERATOR(pg_catalog.=) 'share' THEN 'running' END AS release,
 	CASE WHEN r.kind OPERATOR(pg_catalog.=) 'share' THEN e.step END AS step,
 	d.action, d.note, d.deployment_id, d.deployed_by, d.deployed_at
 FROM mlops_catalog.deployment_route r
@@ -45,7 +46,7 @@ COMMENT ON COLUMN mlops.deployments.percent IS 'Share of traffic, in percent';
 COMMENT ON COLUMN mlops.deployments.key IS 'Column whose hash chooses the share, and that decisions are logged with';
 COMMENT ON COLUMN mlops.deployments.rule IS 'Columns and values of a segment';
 COMMENT ON COLUMN mlops.deployments.threshold IS 'Threshold in force';
-COMMENT ON COLUMN mlops.deployments.release IS 'running or paused while a release is under way';
+COMMENT ON COLUMN mlops.deployments.release IS 'running or paused while a release is under way; paused for a shadow that is not scored';
 COMMENT ON COLUMN mlops.deployments.step IS 'Step of its ramp';
 COMMENT ON COLUMN mlops.deployments.action IS 'What put it there: deploy, ramp, allocate, promote, abort or rollback';
 COMMENT ON COLUMN mlops.deployments.note IS 'Why';
@@ -269,8 +270,9 @@ BEGIN
 	END IF;
 	made := mlops_catalog.begin_deployment(NEW.set_by, NEW.model_id,
 		mlops_catalog.version_of_alias(NEW.set_by, NEW.model_id, model_name, NEW.alias),
-		CASE NEW.alias WHEN 'champion' THEN 'deploy' ELSE 'allocate' END, 'champion_challenger', NULL, format('alias "%s" was moved', NEW.alias));
-	UPDATE mlops_catalog.deployment_route AS r SET version_id = NEW.version_id, threshold = NULL, deployment_id = made
+		CASE NEW.alias WHEN 'champion' THEN 'deploy' ELSE 'allocate' END, 'champion_challenger', NULL, format('alias "%s" was moved', NEW.alias),
+		guard => (SELECT d.guard FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment AS d USING (deployment_id) WHERE e.model_id = NEW.model_id));
+	UPDATE mlops_catalog.deployment_route AS r SET version_id = NEW.version_id, threshold = NULL, deployment_id = made, paused = false
 		WHERE r.model_id = NEW.model_id AND r.variant = variant_name;
 	UPDATE mlops_catalog.release AS e SET step_started_at = clock_timestamp() WHERE e.model_id = NEW.model_id;
 	PERFORM mlops_catalog.end_deployment(NEW.set_by, made);
@@ -568,13 +570,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION mlops_catalog.set_paused(caller regrole, model_name text, pause boolean, note text)
-	RETURNS SETOF mlops.deployments
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+CREATE FUNCTION mlops_catalog.set_release_paused(caller regrole, model bigint, model_name text, pause boolean, note text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	model bigint := mlops_catalog.lock_for_release(caller, model_name);
 	e mlops_catalog.release := mlops_catalog.release_under_way(caller, model_name);
 BEGIN
 	IF e.paused = pause THEN
@@ -583,30 +583,75 @@ BEGIN
 	END IF;
 	UPDATE mlops_catalog.release AS r SET paused = pause,
 		step_started_at = CASE WHEN pause THEN r.step_started_at ELSE clock_timestamp() END WHERE r.model_id = model;
-	PERFORM mlops_catalog.end_deployment(caller, mlops_catalog.begin_deployment(caller, model,
+	RETURN mlops_catalog.begin_deployment(caller, model,
 		(SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id),
-		CASE WHEN pause THEN 'pause' ELSE 'resume' END, e.strategy, NULL, note));
-	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.model = model_name AND d.kind = 'share' ORDER BY d.variant = 'primary';
+		CASE WHEN pause THEN 'pause' ELSE 'resume' END, e.strategy, NULL, note);
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.set_paused(regrole, text, boolean, text) IS 'What mlops.pause and mlops.resume do';
+COMMENT ON FUNCTION mlops_catalog.set_release_paused(regrole, bigint, text, boolean, text) IS 'Pauses or resumes the release under way';
 
-CREATE FUNCTION mlops.pause(model text, note text DEFAULT NULL) RETURNS SETOF mlops.deployments
+-- A shadow that is paused is not scored; resumed, its guard judges it anew.
+CREATE FUNCTION mlops_catalog.set_shadow_paused(caller regrole, model bigint, model_name text, variant_name text, pause boolean, note text)
+	RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	shadow mlops_catalog.deployment_route;
+	d mlops_catalog.deployment;
+	made bigint;
+BEGIN
+	SELECT * INTO shadow FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name AND r.kind = 'shadow';
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'model "%" has no shadow "%"', model_name, variant_name
+			USING ERRCODE = 'undefined_object', HINT = 'Only a release as a whole or a shadow can be paused; view mlops.deployments lists what there is.';
+	ELSIF shadow.paused = pause THEN
+		RAISE EXCEPTION 'shadow "%" of model "%" is % paused', variant_name, model_name, CASE WHEN pause THEN 'already' ELSE 'not' END
+			USING ERRCODE = 'object_not_in_prerequisite_state';
+	END IF;
+	SELECT * INTO d FROM mlops_catalog.deployment AS t WHERE t.deployment_id = shadow.deployment_id;
+	made := mlops_catalog.begin_deployment(caller, model, shadow.version_id, CASE WHEN pause THEN 'pause' ELSE 'resume' END,
+		d.strategy, shadow.threshold, note, guard => d.guard);
+	UPDATE mlops_catalog.deployment_route AS r SET paused = pause, deployment_id = made WHERE r.model_id = model AND r.variant = variant_name;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.set_shadow_paused(regrole, bigint, text, text, boolean, text) IS 'Pauses or resumes a shadow';
+
+CREATE FUNCTION mlops_catalog.set_paused(caller regrole, model_name text, pause boolean, note text, variant_name text)
+	RETURNS SETOF mlops.deployments
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	model bigint := mlops_catalog.lock_for_release(caller, model_name);
+BEGIN
+	PERFORM mlops_catalog.end_deployment(caller, CASE WHEN variant_name IS NULL
+		THEN mlops_catalog.set_release_paused(caller, model, model_name, pause, note)
+		ELSE mlops_catalog.set_shadow_paused(caller, model, model_name, variant_name, pause, note) END);
+	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.model = model_name
+		AND CASE WHEN variant_name IS NULL THEN d.kind = 'share' ELSE d.variant = variant_name END ORDER BY d.variant = 'primary';
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.set_paused(regrole, text, boolean, text, text) IS 'What mlops.pause and mlops.resume do';
+
+CREATE FUNCTION mlops.pause(model text, note text DEFAULT NULL, variant text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 2 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.pause(text, text) IS
-	'Stops the ramp or the reallocation of the release under way: shares stay as they are until mlops.resume';
-CREATE FUNCTION mlops_catalog.pause(caller regrole, model_name text, note text) RETURNS SETOF mlops.deployments
+COMMENT ON FUNCTION mlops.pause(text, text, text) IS
+	'Stops the ramp or the reallocation of the release under way, shares stay as they are until mlops.resume; or stops scoring the shadow that variant names';
+CREATE FUNCTION mlops_catalog.pause(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 2
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mlops_catalog.set_paused(caller, model_name, true, note) $$;
+AS $$ SELECT * FROM mlops_catalog.set_paused(caller, model_name, true, note, variant_name) $$;
 
-CREATE FUNCTION mlops.resume(model text, note text DEFAULT NULL) RETURNS SETOF mlops.deployments
+CREATE FUNCTION mlops.resume(model text, note text DEFAULT NULL, variant text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 2 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.resume(text, text) IS 'Goes on with a paused release; the wait of its step begins anew';
-CREATE FUNCTION mlops_catalog.resume(caller regrole, model_name text, note text) RETURNS SETOF mlops.deployments
+COMMENT ON FUNCTION mlops.resume(text, text, text) IS
+	'Goes on with a paused release, or with the paused shadow that variant names; the wait of its step, and what its guard looks at, begin anew';
+CREATE FUNCTION mlops_catalog.resume(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 2
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT * FROM mlops_catalog.set_paused(caller, model_name, false, note) $$;
+AS $$ SELECT * FROM mlops_catalog.set_paused(caller, model_name, false, note, variant_name) $$;
 
 CREATE FUNCTION mlops.abort(model text, note text DEFAULT NULL, variant text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -641,7 +686,8 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.give_rest_to_primary(caller, model, NULL);
 	DELETE FROM mlops_catalog.release AS r WHERE r.model_id = model AND (variant_name IS NULL OR r.strategy <> 'direct' AND NOT EXISTS (
-		SELECT FROM mlops_catalog.deployment_route AS o WHERE o.model_id = model AND o.kind = 'share' AND o.variant <> 'primary'));
+		SELECT FROM mlops_catalog.deployment_route AS o WHERE o.model_id = model AND o.variant <> 'primary'
+			AND (o.kind = 'share' OR o.variant = 'challenger' AND r.strategy = 'champion_challenger')));
 	PERFORM mlops_catalog.end_deployment(caller, made);
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.model = model_name ORDER BY d.variant = 'primary' DESC, d.variant;
 END

@@ -21,36 +21,52 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.histogram_psi(bigint[], bigint[]) IS
 	'Population stability index between two histograms with the same bins; NULL if one is empty';
 
-CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, since timestamptz)
+-- Of the variants that share the traffic; or of one shadow and of primary, then
+-- on the decisions that primary answered, which both have scored.
+CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, since timestamptz, shadow text)
 	RETURNS TABLE (variant text, version int, decisions bigint, labelled_alerts bigint, latency_p95 float8, psi float8, alert_rate float8, "precision" float8)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 4
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH figures AS (
-		SELECT p.variant, p.version, percentile_cont(0.95) WITHIN GROUP (ORDER BY p.latency) AS latency_p95,
-			avg(p.flagged::int)::float8 AS alert_rate
+	WITH decision AS (
+		SELECT p.variant, p.version, p.key, p.score, p.flagged, p.latency
 		FROM mlops_catalog.prediction AS p
-		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL
-		GROUP BY p.variant, p.version),
+		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL AND ($4 IS NULL OR p.variant = 'primary')
+		UNION ALL
+		SELECT s.variant, s.version, s.key, s.score, s.flagged, s.latency
+		FROM mlops_catalog.prediction AS s JOIN mlops_catalog.prediction AS p USING (prediction_id)
+		WHERE s.model_id = $2 AND s.created_at >= $3 AND s.shadow AND s.variant = $4
+			AND p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant = 'primary'),
+	figures AS (
+		SELECT d.variant, d.version, count(*) AS decisions, avg(d.flagged::int)::float8 AS alert_rate,
+			percentile_cont(0.95) WITHIN GROUP (ORDER BY d.latency) AS latency_p95
+		FROM decision AS d GROUP BY d.variant, d.version),
 	counted AS (
-		SELECT p.variant, p.version, least(floor(p.score * 64)::int, 63) AS bin, count(*) AS n
-		FROM mlops_catalog.prediction AS p
-		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL
-		GROUP BY p.variant, p.version, bin),
+		SELECT d.variant, d.version, least(floor(d.score * 64)::int, 63) AS bin, count(*) AS n
+		FROM decision AS d GROUP BY d.variant, d.version, bin),
 	bins AS (
 		SELECT f.variant, f.version, array_agg(coalesce(c.n, 0) ORDER BY i) AS n
 		FROM figures AS f CROSS JOIN generate_series(0, 63) AS i
 		LEFT JOIN counted AS c ON c.variant = f.variant AND c.version = f.version AND c.bin = i
-		GROUP BY f.variant, f.version)
-	SELECT c.variant, c.version, c.decisions, c.trials, f.latency_p95,
-		mlops_catalog.histogram_psi(mlops_catalog.score_baseline(m.name, c.version), b.n),
-		f.alert_rate, c.successes::float8 / nullif(c.trials, 0)
-	FROM mlops_catalog.variant_counts(caller, $2, $3, 'precision') AS c
-	JOIN mlops_catalog.model AS m ON m.model_id = $2
-	LEFT JOIN figures AS f USING (variant, version)
-	LEFT JOIN bins AS b USING (variant, version)
+		GROUP BY f.variant, f.version),
+	outcome AS (
+		SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2
+		ORDER BY l.key, l.labelled_at DESC),
+	alerts AS (
+		SELECT d.variant, d.version, count(*) AS n, avg(o.label::int)::float8 AS "precision"
+		FROM decision AS d JOIN outcome AS o USING (key) WHERE d.flagged GROUP BY d.variant, d.version)
+	SELECT r.variant, v.version, coalesce(f.decisions, 0), coalesce(a.n, 0), f.latency_p95,
+		mlops_catalog.histogram_psi(mlops_catalog.score_baseline(m.name, v.version), b.n), f.alert_rate, a."precision"
+	FROM mlops_catalog.deployment_route AS r
+	JOIN mlops_catalog.model_version AS v USING (version_id)
+	JOIN mlops_catalog.model AS m ON m.model_id = r.model_id
+	LEFT JOIN figures AS f ON f.variant = r.variant AND f.version = v.version
+	LEFT JOIN bins AS b ON b.variant = r.variant AND b.version = v.version
+	LEFT JOIN alerts AS a ON a.variant = r.variant AND a.version = v.version
+	WHERE r.model_id = $2 AND CASE WHEN $4 IS NULL THEN r.kind = 'share' ELSE r.variant IN ('primary', $4) END
 $$;
-COMMENT ON FUNCTION mlops_catalog.variant_figures(regrole, bigint, timestamptz) IS 'What guards bound, of the variants that share a model''s traffic';
+COMMENT ON FUNCTION mlops_catalog.variant_figures(regrole, bigint, timestamptz, text) IS
+	'What guards bound, of the variants that share a model''s traffic, or of a shadow and of primary beside it';
 
 CREATE TYPE mlops_catalog.guard_check AS (
 	model text,
@@ -58,11 +74,14 @@ CREATE TYPE mlops_catalog.guard_check AS (
 	figure text,
 	value float8,
 	required text,
-	passed boolean
+	passed boolean,
+	action text
 );
-COMMENT ON TYPE mlops_catalog.guard_check IS 'One bound of a guard and what was found; passed is NULL while there is too little to judge by';
+COMMENT ON TYPE mlops_catalog.guard_check IS
+	'One bound of a guard and what was found, passed is NULL while there is too little to judge by; or what was done about it';
 
-CREATE FUNCTION mlops_catalog.evaluate_guard(caller regrole, model_name text, model_id bigint, since timestamptz, guard jsonb, direct boolean)
+CREATE FUNCTION mlops_catalog.evaluate_guard(caller regrole, model_name text, model_id bigint, since timestamptz, guard jsonb, direct boolean,
+	shadow text DEFAULT NULL)
 	RETURNS SETOF mlops_catalog.guard_check
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -81,7 +100,7 @@ BEGIN
 	IF guard - '{min_decisions,min_labels,on_failure}'::text[] = '{}' THEN
 		RETURN;
 	END IF;
-	FOR subject IN SELECT f.*, to_jsonb(f) AS as_json FROM mlops_catalog.variant_figures(caller, model_id, since) AS f
+	FOR subject IN SELECT f.*, to_jsonb(f) AS as_json FROM mlops_catalog.variant_figures(caller, model_id, since, shadow) AS f
 			ORDER BY f.variant = 'primary' DESC, f.variant LOOP
 		figures := subject.as_json;
 		IF subject.variant = 'primary' AND NOT direct THEN
@@ -103,17 +122,19 @@ BEGIN
 					coalesce(round(allowed::numeric, 6)::text, '?'),
 					CASE WHEN bound.kind LIKE '%ratio' THEN format(' (%s of the champion''s %s)', bound.bound,
 						coalesce(round(base::numeric, 6)::text, 'none')) ELSE '' END),
-				NULL);
+				NULL, NULL);
 			IF enough AND result.value IS NOT NULL AND allowed IS NOT NULL THEN
 				result.passed := CASE WHEN bound.kind LIKE 'max%' THEN result.value <= allowed ELSE result.value >= allowed END;
+			ELSE
+				result.action := 'waits for data';
 			END IF;
 			RETURN NEXT result;
 		END LOOP;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.evaluate_guard(regrole, text, bigint, timestamptz, jsonb, boolean) IS
-	'Checks every bound of a guard for every variant it is about';
+COMMENT ON FUNCTION mlops_catalog.evaluate_guard(regrole, text, bigint, timestamptz, jsonb, boolean, text) IS
+	'Checks every bound of a guard for every variant it is about, or for a shadow';
 
 -- The next step of a ramp.  Returns what was done.
 CREATE FUNCTION mlops_catalog.advance_ramp(caller regrole, model_name text, e mlops_catalog.release, ramp jsonb) RETURNS text
@@ -189,7 +210,7 @@ BEGIN
 		IF e.paused THEN
 			RETURN 'paused already';
 		END IF;
-		PERFORM FROM mlops_catalog.pause(caller, model_name, reason);
+		PERFORM FROM mlops_catalog.pause(caller, model_name, reason, NULL);
 		RETURN 'paused';
 	ELSIF variant_name <> 'primary' THEN
 		PERFORM FROM mlops_catalog.abort(caller, model_name, reason, variant_name);
@@ -199,40 +220,153 @@ BEGIN
 	RETURN 'rolled back';
 EXCEPTION WHEN object_not_in_prerequisite_state THEN	-- a first deployment has nothing to go back to
 	IF NOT e.paused THEN
-		PERFORM FROM mlops_catalog.pause(caller, model_name, reason || '; there is no earlier version');
+		PERFORM FROM mlops_catalog.pause(caller, model_name, reason || '; there is no earlier version', NULL);
 	END IF;
 	RETURN 'nothing to roll back to';
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.stop_release(regrole, text, mlops_catalog.release, text, text, text) IS 'Pauses or rolls back a variant whose guard failed';
 
+CREATE FUNCTION mlops_catalog.guard_failure(checks mlops_catalog.guard_check[], variant text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'guard failed: ' || string_agg(format('%s is %s, must be %s', c.figure, round(c.value::numeric, 6), c.required), '; ')
+	FROM unnest(checks) AS c WHERE c.variant = guard_failure.variant AND NOT c.passed
+$$;
+COMMENT ON FUNCTION mlops_catalog.guard_failure(mlops_catalog.guard_check[], text) IS 'Which bounds a variant failed; NULL if none';
+
+-- Reading decisions may take a while, and nobody who wants to roll back has to
+-- wait for it: these lock the model only afterwards, and look again.
+
+CREATE FUNCTION mlops_catalog.check_shadow(caller regrole, model_name text, shadow mlops_catalog.deployment_route)
+	RETURNS SETOF mlops_catalog.guard_check
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 5
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	d mlops_catalog.deployment;
+	checks mlops_catalog.guard_check[];
+	reason text;
+	done mlops_catalog.guard_check;
+BEGIN
+	SELECT * INTO d FROM mlops_catalog.deployment AS t WHERE t.deployment_id = shadow.deployment_id;
+	checks := ARRAY(SELECT c FROM mlops_catalog.evaluate_guard(caller, model_name, shadow.model_id, d.deployed_at, d.guard, false, shadow.variant) AS c);
+	RETURN QUERY SELECT * FROM unnest(checks);
+	reason := mlops_catalog.guard_failure(checks, shadow.variant);
+	IF reason IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM mlops_catalog.lock_for_release(caller, model_name);
+	PERFORM FROM mlops_catalog.deployment_route AS r WHERE r.model_id = shadow.model_id AND r.variant = shadow.variant
+		AND r.deployment_id = shadow.deployment_id;
+	IF NOT FOUND THEN	-- somebody changed it meanwhile
+		RETURN;
+	END IF;
+	done.model := model_name;
+	done.variant := shadow.variant;
+	IF d.guard ->> 'on_failure' = 'pause' THEN
+		PERFORM FROM mlops_catalog.pause(caller, model_name, reason, shadow.variant);
+		done.action := 'paused';
+	ELSE
+		PERFORM FROM mlops_catalog.abort(caller, model_name, reason, shadow.variant);
+		done.action := 'dropped';
+	END IF;
+	RETURN NEXT done;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_shadow(regrole, text, mlops_catalog.deployment_route) IS
+	'Checks the guard of a shadow; one that fails is dropped or paused';
+
+CREATE FUNCTION mlops_catalog.check_release(caller regrole, model_name text, e mlops_catalog.release)
+	RETURNS SETOF mlops_catalog.guard_check
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	d mlops_catalog.deployment;
+	ramp_step jsonb;
+	guard jsonb;
+	checks mlops_catalog.guard_check[];
+	failed text[];
+	step_is_over boolean;
+	done mlops_catalog.guard_check;
+BEGIN
+	SELECT t.* INTO d FROM mlops_catalog.deployment AS t WHERE t.deployment_id = e.deployment_id;
+	ramp_step := d.ramp -> (e.step - 1);
+	guard := coalesce(ramp_step -> 'guard', d.guard);
+	checks := ARRAY(SELECT c FROM mlops_catalog.evaluate_guard(caller, model_name, e.model_id, e.step_started_at, guard, e.strategy = 'direct') AS c);
+	RETURN QUERY SELECT * FROM unnest(checks);
+	failed := ARRAY(SELECT DISTINCT c.variant FROM unnest(checks) AS c WHERE NOT c.passed ORDER BY 1);
+	step_is_over := d.ramp -> e.step IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(checks) AS c WHERE c.passed IS NULL)
+		AND clock_timestamp() >= e.step_started_at + (ramp_step ->> 'wait')::interval;
+	IF failed = '{}' AND (e.paused OR NOT (step_is_over OR e.strategy = 'bandit')) THEN
+		RETURN;
+	END IF;
+	PERFORM mlops_catalog.lock_for_release(caller, model_name);
+	PERFORM FROM mlops_catalog.release AS r WHERE r.model_id = e.model_id AND r.deployment_id = e.deployment_id
+		AND r.step_started_at = e.step_started_at AND r.paused = e.paused;
+	IF NOT FOUND THEN	-- somebody changed it meanwhile
+		RETURN;
+	END IF;
+
+	done.model := model_name;
+	FOREACH done.variant IN ARRAY failed LOOP
+		done.action := mlops_catalog.stop_release(caller, model_name, e, done.variant, coalesce(guard ->> 'on_failure', 'rollback'),
+			mlops_catalog.guard_failure(checks, done.variant));
+		RETURN NEXT done;
+	END LOOP;
+	IF failed = '{}' THEN
+		done.action := CASE WHEN e.strategy = 'bandit' THEN mlops_catalog.reallocate(caller, model_name, e, d.metric, d.deployed_at)
+			ELSE mlops_catalog.advance_ramp(caller, model_name, e, d.ramp) END;
+		IF done.action IS NOT NULL THEN
+			RETURN NEXT done;
+		END IF;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_release(regrole, text, mlops_catalog.release) IS
+	'Checks the guard of a release; stops what fails, else takes a ramp or a bandit on';
+
+CREATE FUNCTION mlops_catalog.shadows_under_guard(caller regrole) RETURNS SETOF mlops_catalog.deployment_route
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 5
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.* FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.deployment AS d USING (deployment_id)
+	WHERE r.kind = 'shadow' AND NOT r.paused AND d.guard <> '{}' ORDER BY r.model_id, r.variant
+$$;
+COMMENT ON FUNCTION mlops_catalog.shadows_under_guard(regrole) IS 'Shadows that are scored and have a guard';
+
+CREATE FUNCTION mlops_catalog.models_to_check(caller regrole) RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.name FROM mlops_catalog.model AS m
+	WHERE m.model_id IN (SELECT e.model_id FROM mlops_catalog.release AS e UNION SELECT s.model_id FROM mlops_catalog.shadows_under_guard(caller) AS s)
+	ORDER BY m.name
+$$;
+COMMENT ON FUNCTION mlops_catalog.models_to_check(regrole) IS 'Models with a release under way or a shadow under guard';
+
 CREATE FUNCTION mlops.check_guards(model text DEFAULT NULL)
 	RETURNS TABLE (model text, variant text, figure text, value float8, required text, passed boolean, action text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.check_guards(text) IS
-	'Checks the guards of the release under way, of one model or of all you may deploy: pauses or rolls back what fails, else takes a ramp whose wait is over to its next step and gives a bandit its new shares. Runs by itself where mlops is preloaded';
+	'Checks the guards of shadows and of the release under way, of one model or of all you may deploy: pauses, drops or rolls back what fails, else takes a ramp whose wait is over to its next step and gives a bandit its new shares. Runs by itself where mlops is preloaded';
 
-CREATE FUNCTION mlops_catalog.check_guards(caller regrole, model_name text)
-	RETURNS TABLE (model text, variant text, figure text, value float8, required text, passed boolean, action text)
+CREATE FUNCTION mlops_catalog.check_guards(caller regrole, model_name text) RETURNS SETOF mlops_catalog.guard_check
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
 	id bigint;
+	name text;
+	shadow mlops_catalog.deployment_route;
 	e mlops_catalog.release;
-	d mlops_catalog.deployment;
-	ramp_step jsonb;
-	guard jsonb;
-	c mlops_catalog.guard_check;
-	failed jsonb := '{}';
-	waiting boolean := false;
-	step_is_over boolean;
 BEGIN
 	IF model_name IS NULL THEN
-		FOR model IN SELECT m.name FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id) ORDER BY m.name LOOP
+		FOR name IN SELECT * FROM mlops_catalog.models_to_check(caller) LOOP
 			BEGIN
-				RETURN QUERY SELECT * FROM mlops_catalog.check_guards(caller, model);
+				RETURN QUERY SELECT * FROM mlops_catalog.check_guards(caller, name);
 			EXCEPTION WHEN insufficient_privilege THEN
 				NULL;	-- not the caller's to release
 			END;
@@ -240,65 +374,12 @@ BEGIN
 		RETURN;
 	END IF;
 	id := mlops_catalog.require(caller, model_name, 'deploy');
+	FOR shadow IN SELECT s.* FROM mlops_catalog.shadows_under_guard(caller) AS s WHERE s.model_id = id LOOP
+		RETURN QUERY SELECT * FROM mlops_catalog.check_shadow(caller, model_name, shadow);
+	END LOOP;
 	SELECT r.* INTO e FROM mlops_catalog.release AS r WHERE r.model_id = id;
-	IF NOT FOUND THEN
-		RETURN;
-	END IF;
-	SELECT t.* INTO d FROM mlops_catalog.deployment AS t WHERE t.deployment_id = e.deployment_id;
-	ramp_step := d.ramp -> (e.step - 1);
-	guard := coalesce(ramp_step -> 'guard', d.guard);
-
-	-- reading decisions may take a while: nobody who wants to roll back has to
-	-- wait for it, so the lock comes afterwards
-	FOR c IN SELECT * FROM mlops_catalog.evaluate_guard(caller, model_name, id, e.step_started_at, guard, e.strategy = 'direct') LOOP
-		model := c.model;
-		variant := c.variant;
-		figure := c.figure;
-		value := c.value;
-		required := c.required;
-		passed := c.passed;
-		action := CASE WHEN c.passed IS NULL THEN 'waits for data' END;
-		RETURN NEXT;
-		waiting := waiting OR c.passed IS NULL;
-		IF NOT c.passed THEN
-			failed := failed || jsonb_build_object(c.variant, coalesce(failed ->> c.variant || '; ', '') ||
-				format('%s is %s, must be %s', c.figure, round(c.value::numeric, 6), c.required));
-		END IF;
-	END LOOP;
-	step_is_over := NOT waiting AND d.ramp -> e.step IS NOT NULL
-		AND clock_timestamp() >= e.step_started_at + (ramp_step ->> 'wait')::interval;
-	IF failed = '{}' AND (e.paused OR NOT (step_is_over OR e.strategy = 'bandit')) THEN
-		RETURN;
-	END IF;
-	PERFORM mlops_catalog.lock_for_release(caller, model_name);
-	PERFORM FROM mlops_catalog.release AS r WHERE r.model_id = id AND r.deployment_id = e.deployment_id
-		AND r.step_started_at = e.step_started_at AND r.paused = e.paused;
-	IF NOT FOUND THEN	-- somebody changed it meanwhile
-		RETURN;
-	END IF;
-
-	model := model_name;
-	figure := NULL;
-	value := NULL;
-	required := NULL;
-	passed := NULL;
-	FOR variant IN SELECT jsonb_object_keys(failed) LOOP
-		action := mlops_catalog.stop_release(caller, model_name, e, variant, coalesce(guard ->> 'on_failure', 'rollback'),
-			'guard failed: ' || (failed ->> variant));
-		RETURN NEXT;
-	END LOOP;
-	IF failed <> '{}' THEN
-		RETURN;
-	END IF;
-	variant := NULL;
-	action := NULL;
-	IF e.strategy = 'bandit' THEN
-		action := mlops_catalog.reallocate(caller, model_name, e, d.metric, d.deployed_at);
-	ELSE
-		action := mlops_catalog.advance_ramp(caller, model_name, e, d.ramp);
-	END IF;
-	IF action IS NOT NULL THEN
-		RETURN NEXT;
+	IF FOUND THEN
+		RETURN QUERY SELECT * FROM mlops_catalog.check_release(caller, model_name, e);
 	END IF;
 END
 $$;

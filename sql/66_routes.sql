@@ -4,7 +4,7 @@
 --  "guard": {...},                                     of a direct deployment
 --  "release": {"strategy": "canary", "version": 4, "ramp": [...], "guard": {...}},
 --  "segments": [{"variant": "de", "version": 4, "rule": {"country": "DE"}}],
---  "shadows": {"candidate": {"version": 5}}}
+--  "shadows": {"candidate": {"version": 5, "guard": {...}}}}
 --
 -- A document states a plan, and a release moves on by itself: a ramp takes its
 -- steps, a bandit reallocates, a guard rolls back.  stated_route remembers what
@@ -76,8 +76,8 @@ AS $$
 				'threshold', s.stated_threshold, 'rule', s.rule)) ORDER BY s.position)
 			FROM route AS s WHERE s.kind = 'segment'),
 		'shadows', (SELECT jsonb_object_agg(s.variant, mlops_catalog.without_nulls(jsonb_build_object('version', s.version,
-				'threshold', s.stated_threshold)))
-			FROM route AS s WHERE s.kind = 'shadow' AND NOT (s.variant = 'challenger' AND EXISTS (
+				'threshold', s.stated_threshold, 'guard', nullif(d.guard, '{}'))))
+			FROM route AS s JOIN mlops_catalog.deployment AS d USING (deployment_id) WHERE s.kind = 'shadow' AND NOT (s.variant = 'challenger' AND EXISTS (
 				SELECT FROM mlops_catalog.release AS e WHERE e.model_id = $2 AND e.strategy = 'champion_challenger')))))
 	FROM route AS p WHERE p.variant = 'primary'
 $$;
@@ -187,8 +187,9 @@ BEGIN
 		segments := segments || mlops_catalog.check_variant_document(caller, model_id, e.place, e.value);
 	END LOOP;
 	FOR e IN SELECT s.key, s.value, path || '.shadows.' || s.key AS place FROM jsonb_each(document -> 'shadows') AS s LOOP
-		PERFORM mlops_catalog.check_object(e.place, e.value, '{"version": "number", "threshold": "number"}');
-		shadows := shadows || jsonb_build_object(e.key, mlops_catalog.check_variant_document(caller, model_id, e.place, e.value));
+		PERFORM mlops_catalog.check_object(e.place, e.value, '{"version": "number", "threshold": "number", "guard": "object"}');
+		shadows := shadows || jsonb_build_object(e.key, mlops_catalog.check_variant_document(caller, model_id, e.place,
+			mlops_catalog.without_nulls(e.value || jsonb_build_object('guard', nullif(e.value -> 'guard', '{}')))));
 	END LOOP;
 	RETURN mlops_catalog.without_nulls(route || jsonb_build_object('guard', nullif(route -> 'guard', '{}'),
 		'segments', nullif(segments, '[]'), 'shadows', nullif(shadows, '{}')));

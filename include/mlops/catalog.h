@@ -72,7 +72,7 @@ extern bool mlcat_version_by_id(int64 version_id, MlCatalogVersion *out);
 extern bool mlcat_version_by_alias(int64 model_id, const char *alias, MlCatalogVersion *out);
 
 /* The variants that answer for a model now: a List of MlCatalogRoute *, in
- * order of kind and position. */
+ * order of kind and position, without shadows that are paused. */
 extern List *mlcat_routes(int64 model_id);
 
 /* A privilege on a model that a role was given. */

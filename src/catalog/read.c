@@ -55,6 +55,7 @@
 #define ROUTE_POSITION 8
 #define ROUTE_KEY 9
 #define ROUTE_RULE 10
+#define ROUTE_PAUSED 11
 
 /* mlops_catalog.model_grant */
 #define GRANT_MODEL_ID 1
@@ -265,11 +266,15 @@ mlcat_routes(int64 model_id)
 	List	   *routes = NIL;
 	Lookup		lookup;
 	HeapTuple	tuple;
+	bool		isnull;
 
 	key_int64(&lookup.keys[0], ROUTE_MODEL_ID, model_id);
 	lookup_begin(&lookup, "deployment_route", "deployment_route_pkey", 1);
 	while ((tuple = systable_getnext(lookup.scan)) != NULL)
-		routes = lappend(routes, copy_route(&lookup, tuple));
+	{
+		if (!DatumGetBool(column_value(&lookup, tuple, ROUTE_PAUSED, &isnull)))
+			routes = lappend(routes, copy_route(&lookup, tuple));
+	}
 	lookup_end(&lookup);
 	list_sort(routes, compare_routes);
 	return routes;

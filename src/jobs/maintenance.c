@@ -135,8 +135,7 @@ mlops_maintenance_main(Datum arg)
 	log_all(try("SELECT pg_catalog.format('mlops maintenance: %s %s%s', action, object, "
 				"' (' OPERATOR(pg_catalog.||) rows OPERATOR(pg_catalog.||) ' rows)') "
 				"FROM mlops.maintain() WHERE action OPERATOR(pg_catalog.=) 'removed'", NULL));
-	models = try("SELECT m.name FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id) "
-				 "ORDER BY m.name", NULL);
+	models = try("SELECT * FROM mlops_catalog.models_to_check(CURRENT_USER::pg_catalog.regrole)", NULL);
 	for (uint64 i = 0; i < models.n; i++)
 		log_all(try("SELECT pg_catalog.format('mlops maintenance: model \"%s\"%s: %s', model, "
 					"', variant ' OPERATOR(pg_catalog.||) variant, action) FROM mlops.check_guards($1) "
