@@ -16,3 +16,35 @@ CREATE FUNCTION mlops.explain_version(model text, version int, features anyeleme
 	AS 'MODULE_PATHNAME', 'mlops_explain_version';
 COMMENT ON FUNCTION mlops.explain_version(text, int, anyelement, int) IS
 	'As mlops.explain, by a version given by number, whatever is deployed: why an old decision was made';
+
+CREATE FUNCTION mlops.explain_table(model text, source regclass DEFAULT NULL, query text DEFAULT NULL, rows int DEFAULT 1000)
+	RETURNS TABLE (rank int, feature text, importance float8, share float8, mean float8, rows bigint)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 30
+	AS 'MODULE_PATHNAME', 'mlops_explain_table';
+COMMENT ON FUNCTION mlops.explain_table(text, regclass, text, int) IS
+	'What columns matter over the rows of a table, view or query: importance is the mean size of their contributions in log odds (mean |SHAP value|), share its part of all columns'' together, mean the mean contribution with its sign; from rows rows taken evenly at most';
+
+CREATE FUNCTION mlops.explain_text(model text, features anyelement, top int DEFAULT 8) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE COST 50000
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH every AS (SELECT * FROM mlops.explain($1, $2, NULL)),
+	shown AS (SELECT rank, feature, coalesce(value, 'NULL') AS value, contribution FROM mlops.explain($1, $2, $3) WHERE rank > 0),
+	line AS (
+		SELECT rank, feature, CASE WHEN length(value) > 30 THEN left(value, 27) || '...' ELSE value END AS value, contribution FROM shown
+		UNION ALL
+		SELECT 2147483647, '(others)', '', sum(contribution) FROM every
+		WHERE rank > 0 AND feature NOT IN (SELECT feature FROM shown) HAVING bool_or(contribution <> 0)),
+	bar AS (
+		SELECT rank, feature, value, to_char(contribution, 'FMSG9999990.00') AS figure, CASE WHEN contribution < 0 THEN '-' ELSE '+' END AS cell,
+			round(24 * abs(contribution) / max(abs(contribution)) OVER ())::int AS cells,
+			max(length(feature)) OVER () AS feature_width, max(length(value)) OVER () AS value_width
+		FROM line)
+	SELECT format('score %s, from a base of %s; in log odds:', trim_scale(round((1 / (1 + exp(-greatest(-700, least(700, sum(contribution))))))::numeric, 6)),
+			trim_scale(round((1 / (1 + exp(-greatest(-700, least(700, max(contribution) FILTER (WHERE rank = 0))))))::numeric, 6)))
+		|| coalesce((SELECT string_agg(rtrim(format(E'\n%s  %s  %s %s', rpad(feature, feature_width), rpad(value, value_width), lpad(figure, 7), repeat(cell, cells))),
+			'' ORDER BY rank) FROM bar), '')
+	FROM every HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION mlops.explain_text(text, anyelement, int) IS
+	'mlops.explain for people: a line a column with its value, its contribution to the log odds and a bar';

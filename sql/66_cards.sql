@@ -13,6 +13,53 @@ AS $$ SELECT CASE WHEN value IS NULL THEN '' WHEN value IN ('NaN', 'Infinity', '
 	ELSE trim_scale(round(value::numeric, greatest(0, 4 - CASE WHEN value = 0 THEN 0 ELSE floor(log(abs(value::numeric)))::int END)))::text END $$;
 COMMENT ON FUNCTION mlops_catalog.figure(float8) IS 'A figure with five significant digits';
 
+-- mlops.explain_table as a role.
+CREATE FUNCTION mlops_catalog.explain_on(caller regrole, reference text, query text, search_path text)
+	RETURNS TABLE (rank int, feature text, importance float8, share float8, rows bigint)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 30
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT (r ->> 'rank')::int, r ->> 'feature', (r ->> 'importance')::float8, (r ->> 'share')::float8, (r ->> 'rows')::bigint
+	FROM mlops_catalog.as_role(caller, jsonb_build_object('search_path', coalesce(search_path, '')),
+		'SELECT * FROM mlops.explain_table($1 OPERATOR(pg_catalog.->>) ''reference'', query => $1 OPERATOR(pg_catalog.->>) ''query'')',
+		jsonb_build_object('reference', reference, 'query', query)) AS r
+$$;
+COMMENT ON FUNCTION mlops_catalog.explain_on(regrole, text, text, text) IS 'mlops.explain_table as a role';
+
+-- Importance on the card: by contributions where the rows can be read (as the
+-- role that trained) and are not too many to do so in passing; by gain.
+CREATE FUNCTION mlops_catalog.importance_section(model text, version int, reader regrole, query text, judged boolean, search_path text, rows bigint) RETURNS text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	on_rows text := CASE WHEN $5 THEN 'the test rows' ELSE 'the rows of the data set' END;
+	part text;
+	section text := '';
+BEGIN
+	IF $7 > 1000000 THEN
+		section := format(E'\n`SELECT * FROM mlops.explain_table(%L, ...)` tells what columns contribute on average; the data set is too large to read for a card.\n',
+			format('%s/%s', $1, $2));
+	ELSIF $4 IS NOT NULL THEN
+		BEGIN
+			SELECT format(E'\nMean size of what a column contributed to the log odds (mean |SHAP value|), on %s of %s.\n\n| column | contribution | share, %% |\n|---|---|---|\n%s',
+					min(e.rows), on_rows, string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(e.feature), mlops_catalog.figure(e.importance),
+						mlops_catalog.figure(100 * e.share)), '' ORDER BY e.rank))
+				INTO part FROM mlops_catalog.explain_on($3, format('%s/%s', $1, $2), $4, $6) AS e WHERE e.rank <= 20 HAVING count(*) > 0;
+			section := coalesce(part, '');
+		EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
+				OR data_exception OR insufficient_privilege THEN
+			section := format(E'\nContributions could not be computed: %s.\n', SQLERRM);
+		END;
+	END IF;
+	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(f.feature), mlops_catalog.figure(100 * f.share), f.splits), '' ORDER BY f.gain DESC, f.feature)
+		INTO part FROM (SELECT i.*, i.gain / nullif(sum(i.gain) OVER (), 0) AS share FROM mlops_catalog.feature_importance($1, $2) AS i ORDER BY i.gain DESC, i.feature LIMIT 20) AS f;
+	section := section || coalesce(E'\nShare of the loss that the splits on a feature took away in training (gain).\n\n| feature | share of gain, % | splits |\n|---|---|---|\n' || part, '');
+	RETURN CASE WHEN section = '' THEN '' ELSE E'\n## Importance\n' || section END;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.importance_section(text, int, regrole, text, boolean, text, bigint) IS 'Section of a model card: what columns contribute on average, and the gain of features';
+
 CREATE FUNCTION mlops.model_card(model text, version int DEFAULT NULL, by name[] DEFAULT NULL) RETURNS text
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 100000 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.model_card(text, int, name[]) IS
@@ -90,9 +137,7 @@ BEGIN
 		coalesce(E' As deployed: ' || (SELECT string_agg(format('%s (%s)', p.threshold, p.variant), ', ' ORDER BY p.variant)
 			FROM mlops.deployments AS p WHERE p.model = $2 AND p.version = nr) || '.', ''));
 
-	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(f.feature), mlops_catalog.figure(100 * f.share), f.splits), '' ORDER BY f.gain DESC, f.feature)
-		INTO part FROM (SELECT i.*, i.gain / nullif(sum(i.gain) OVER (), 0) AS share FROM mlops_catalog.feature_importance($2, nr) AS i ORDER BY i.gain DESC, i.feature LIMIT 20) AS f;
-	card := card || coalesce(E'\n## Importance\n\n| feature | share of gain, % | splits |\n|---|---|---|\n' || part, '');
+	card := card || mlops_catalog.importance_section($2, nr, v.owner, coalesce(window_query, d.query), window_query IS NOT NULL, d.search_path, d.rows);
 	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(concat_ws(' = ', c.feature, c.level)), mlops_catalog.figure(c.coefficient),
 			mlops_catalog.figure(c.standard_error), mlops_catalog.figure(c.p_value)), '' ORDER BY c.term)
 		INTO part FROM mlops_catalog.coefficients($2, nr) AS c WHERE c.term <= 40;

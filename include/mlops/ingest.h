@@ -119,6 +119,10 @@ typedef struct MlSource
  */
 extern MlSource *mling_describe(Oid relation, const char *query);
 
+/* The same as a query in any case, whose rows come without the dropped columns
+ * that a table's slots have. */
+extern MlSource *mling_describe_query(Oid relation, const char *query);
+
 /*
  * Position of a column by name, -1 if there is none.  An ambiguous name is an
  * error.

@@ -164,6 +164,10 @@ typedef struct MlExplanation
 extern void mlserve_explain_datum(MlScorer *scorer, Oid type, Datum features,
 								  MlExplanation *explanation);
 
+/* Scores and explains a row given as values and nulls of desc's columns. */
+extern void mlserve_explain_values(MlScorer *scorer, TupleDesc desc, const Datum *datums,
+								   const bool *nulls, MlExplanation *explanation);
+
 /*
  * Text of an input's value in the row that was just explained; NULL for NULL.
  * In the current memory context.

@@ -124,17 +124,6 @@ score_slot(TupleTableSlot *slot, void *arg)
 		mlbase_progress_done((double) table->n_rows);
 }
 
-/* The slots of a table have its dropped columns too; describe what arrives. */
-static MlSource *
-source_without_dropped(Oid relation, const char *query)
-{
-	MlSource   *source = mling_describe(relation, query);
-
-	if (OidIsValid(relation))
-		return mling_describe(InvalidOid, source->query);
-	return source;
-}
-
 /*
  * mlops.score_table(model text, source regclass, query text, key name)
  *	  -> SETOF (key text, score float8, flagged boolean)
@@ -154,8 +143,8 @@ mlops_score_table(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	table.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	table.scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, InvalidOid);
-	source = source_without_dropped(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
-									PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	source = mling_describe_query(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
+								  PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	table.desc = source->desc;
 	table.key = -1;
 	if (!PG_ARGISNULL(3))

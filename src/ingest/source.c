@@ -123,6 +123,14 @@ mling_describe(Oid relation, const char *query)
 	return source;
 }
 
+MlSource *
+mling_describe_query(Oid relation, const char *query)
+{
+	MlSource   *source = mling_describe(relation, query);
+
+	return OidIsValid(relation) ? mling_describe(InvalidOid, source->query) : source;
+}
+
 int
 mling_find_column(const MlSource *source, const char *name)
 {

@@ -30,15 +30,14 @@ prepare_arm(MlScorer *scorer, ArmScorer *arm, const MlExplainer *explainer)
 												  Max(ml_explainer_scratch_size(explainer), 1));
 }
 
-void
-mlserve_explain_datum(MlScorer *scorer, Oid type, Datum features, MlExplanation *explanation)
+/* Explains the row whose values the variant that answered still has. */
+static void
+explain_last(MlScorer *scorer, MlExplanation *explanation)
 {
+	ArmScorer  *arm = scorer->chosen;
 	const MlExplainer *explainer;
-	ArmScorer  *arm;
 	MlContext  *ctx;
 
-	(void) mlserve_score_datum(scorer, type, features);
-	arm = scorer->chosen;
 	/* asked for each time: a scorer may outlive the model it was made for */
 	explainer = mlserve_model_explainer(arm->resolved->served);
 	if (unlikely(arm->explain_scratch == NULL))
@@ -50,6 +49,21 @@ mlserve_explain_datum(MlScorer *scorer, Oid type, Datum features, MlExplanation 
 	explanation->base = ml_explainer_base(explainer);
 	explanation->n = ml_model_n_inputs(explanation->model);
 	explanation->contribution = arm->contribution;
+}
+
+void
+mlserve_explain_datum(MlScorer *scorer, Oid type, Datum features, MlExplanation *explanation)
+{
+	(void) mlserve_score_datum(scorer, type, features);
+	explain_last(scorer, explanation);
+}
+
+void
+mlserve_explain_values(MlScorer *scorer, TupleDesc desc, const Datum *datums, const bool *nulls,
+					   MlExplanation *explanation)
+{
+	(void) mlserve_score_values(scorer, desc, datums, nulls);
+	explain_last(scorer, explanation);
 }
 
 static text *

@@ -1,7 +1,7 @@
 -- Explanations: they add up, follow the route, ask for the same right, and say
 -- the same whatever the form of the row.
 \ir setup.psql
-SELECT plan(61);
+SELECT plan(67);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -95,6 +95,16 @@ SELECT throws_ok('SELECT mlops.explain(''fraud/1'', ''{"amount": 1}''::jsonb)', 
 SELECT throws_ok('SELECT mlops.explain(''fraud/1'', s) FROM (SELECT ts, amount::text, balance, country, online FROM tx LIMIT 1) AS s', '42804', NULL, 'a column of another type');
 SELECT throws_ok('SELECT mlops.explain(''fraud/1'', 5)', '42804', NULL, 'no row at all');
 SELECT throws_ok('SELECT mlops.explain(''fraud/1'', s) FROM (SELECT ts, float8 ''inf'' AS amount, balance, country, online FROM tx LIMIT 1) AS s', '22000', NULL, 'an infinite value');
+
+-- as text
+SELECT is((SELECT count(*) FROM regexp_split_to_table(mlops.explain_text('fraud/1', t), '\n')), 1 + (SELECT count(*) FROM mlops.explain('fraud/1', t, 8)), 'a line a column') FROM row_42;
+SELECT matches(mlops.explain_text('fraud/1', t, 1), format(E'^score %s, from a base of %s; in log odds:\n%s  +%s  +%s .*\n\\(others\\) ',
+	trim_scale(round(mlops.score('fraud/1', t)::numeric, 6)), trim_scale(round((1 / (1 + exp(-b.contribution)))::numeric, 6)), e.feature, replace(e.value, '+', '.'),
+	replace(to_char(e.contribution, 'FMSG9999990.00'), '+', '\+')), 'score, base, the first column, and the rest together') FROM row_42, mlops.explain('fraud/1', t, 1) AS e, whole AS b WHERE b.rank = 0;
+SELECT is((SELECT count(*) FROM regexp_split_to_table(mlops.explain_text('fraud/1', t, NULL), '\n')), 6::bigint, 'all columns') FROM row_42;
+SELECT is(mlops.explain_text('fraud/1', NULL::tx), NULL, 'no row, no text');
+SELECT throws_ok('SELECT mlops.explain_text(''fraud'', t, 0) FROM tx t LIMIT 1', '22023', '"top" must be at least 1, not 0', 'no top');
+SELECT alike(mlops.explain_text('fraud/1', odd, NULL), '%balance  NULL %', 'NULL is shown') FROM odd;
 
 -- odd models
 CREATE TABLE "Odd ""names""" AS SELECT amount AS "Amount, in €", country AS "select", ts AS "a ""quoted"" time", is_fraud FROM tx;
