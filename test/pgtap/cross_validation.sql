@@ -1,6 +1,6 @@
 -- Cross-validation: folds, what is returned and recorded, errors.
 \ir setup.psql
-SELECT plan(29);
+SELECT plan(31);
 
 CREATE TABLE result AS SELECT * FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}',
 	folds => 4, params => '{"n_estimators": 20}', tags => '{"team": "risk"}');
@@ -43,6 +43,12 @@ SELECT results_eq($$SELECT train_rows, validation_rows, test_rows FROM mlops.cro
 	$$SELECT 800::bigint, 200::bigint, 1000::bigint FROM generate_series(1, 4)$$, 'prequential: a window of fixed length, its end held back');
 SELECT is(sum(test_rows), 5000::numeric, 'grouped: every row is judged once')
 FROM mlops.cross_validate('cv', query => 'SELECT *, id % 40 AS customer FROM tx', target => 'is_fraud', key => 'id', group_by => 'customer', params => '{"n_estimators": 2}');
+-- a customer's name says all, if the customer was seen: grouped folds never have
+\set customers 'SELECT id, id % 40 AS customer, md5((id % 40)::text) AS name, id % 40 < 12 AS fraud FROM tx'
+SELECT ok(min(roc_auc) = 1, 'stratified folds share customers')
+FROM mlops.cross_validate('cv', query => :'customers', target => 'fraud', key => 'id', exclude => '{customer}', params => '{"n_estimators": 2}') WHERE test_rows > 0;
+SELECT ok(max(roc_auc) = 0.5, 'grouped folds share none')
+FROM mlops.cross_validate('cv', query => :'customers', target => 'fraud', key => 'id', group_by => 'customer', params => '{"n_estimators": 2}') WHERE test_rows > 0;
 SELECT ok(bool_and(iterations < 200), 'early stopping has rows of its own')
 FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', params => '{"n_estimators": 200, "early_stopping_rounds": 5}');
 SELECT ok(bool_and(iterations > 1), 'logistic regression too') FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', algorithm => 'logistic_regression') WHERE fold <> 'std';

@@ -1,7 +1,7 @@
 -- Arguments, errors and views of tuning.  What runs trials is in t/tuning.sh:
 -- here nothing is committed, so no worker could see it.
 \ir setup.psql
-SELECT plan(51);
+SELECT plan(52);
 
 CREATE FUNCTION refused(arguments text, code text, message text, description text) RETURNS text LANGUAGE sql AS $$
 	SELECT throws_ok(format('SELECT mlops.tune(''m'', ''tx'', target => ''is_fraud'', key => ''id'', %s)', arguments),
@@ -90,5 +90,21 @@ SELECT is((SELECT array_agg(best_so_far ORDER BY trial) FROM mlops.trials WHERE 
 		(SELECT max(value) FROM mlops_catalog.trial WHERE state = 'finished')]), 'the best so far');
 UPDATE mlops_catalog.run SET deleted_at = now() WHERE run_id <= (SELECT run_id FROM mlops_catalog.trial WHERE number = 9);
 SELECT is((SELECT count(*) FROM mlops.trials), 30::bigint, 'trials of deleted runs are gone');
+
+-- importance by an independent computation
+\ir golden_importance.psql
+DELETE FROM mlops_catalog.study;
+INSERT INTO mlops_catalog.study (identity, experiment_id, model, dataset_id, method, pruner, space, metric, maximise, seed, target, tags, owner)
+SELECT study::text, experiment_id, 'm', dataset_id, 'random', 'none', '{}', 'pr_auc', true, 1, 'y', '{}', current_user::regrole
+FROM mlops_catalog.experiment, mlops_catalog.dataset, (SELECT DISTINCT study FROM golden_trial) AS g;
+INSERT INTO mlops_catalog.run (experiment_id, model, algorithm, status, library_version, owner, started_at)
+SELECT experiment_id, 'm', 'golden', 'finished', '1', current_user::regrole, now() FROM mlops_catalog.experiment;
+INSERT INTO mlops_catalog.trial (run_id, study_id, number, state, value, steps, algorithm, params, point, rungs, started_at, ended_at)
+SELECT (SELECT run_id FROM mlops_catalog.run WHERE algorithm = 'golden'), s.study_id, g.number, 'finished', g.value, 1, 'a', g.params, '{}', '{}', now(), now()
+FROM golden_trial g JOIN mlops_catalog.study s ON s.identity = g.study::text;
+SELECT results_eq($$SELECT s.identity::int, i.parameter, i.groups::int, g.share IS NULL, coalesce(abs(i.share - g.share) < 1e-12, i.share IS NULL AND g.share IS NULL)
+		FROM mlops.tuning_importance i JOIN mlops_catalog.study s USING (study_id)
+		LEFT JOIN golden_importance g ON g.study::text = s.identity AND g.parameter = i.parameter ORDER BY 1, 2$$,
+	'SELECT study, parameter, groups, share IS NULL, true FROM golden_importance ORDER BY 1, 2', 'importance is omega squared, as SciPy gives it');
 SELECT * FROM finish();
 ROLLBACK;

@@ -182,6 +182,13 @@ FROM mlops.trials WHERE model = '$method'
 SQL
 )" "t|t|2|t"
 done
+query -c "SELECT version FROM $(tune nested tx "space => '{\"n_estimators\": 5, \"grow_policy\": [\"depthwise\", \"lossguide\"], \"max_leaves\": {\"values\": [4, 8, 16], \"when\": {\"grow_policy\": \"lossguide\"}},
+	\"min_split_gain\": {\"min\": 0.01, \"max\": 1, \"steps\": 2, \"when\": {\"max_leaves\": [8, 16]}}}', method => 'grid', trials => 100")" >/dev/null
+is "conditions on conditions, a list as a condition, values with a condition" "$(query <<SQL
+SELECT count(*), count(DISTINCT params), bool_and(params ? 'max_leaves' = (params ->> 'grow_policy' = 'lossguide')),
+	bool_and(params ? 'min_split_gain' = (coalesce((params -> 'max_leaves')::int, 0) >= 8)) FROM mlops.trials WHERE model = 'nested'
+SQL
+)" "6|6|t|t"
 is "grid tries the product" "$(query -c "SELECT version FROM $(tune grid tx "space => '{\"max_depth\": {\"min\": 2, \"max\": 4}, \"subsample\": [0.5, 1], \"reg_lambda\": {\"min\": 1, \"max\": 100, \"log\": true, \"steps\": 3}, \"n_estimators\": 5}', trials => 100, method => 'grid'")" \
 	-c "SELECT count(*), count(DISTINCT params), count(DISTINCT params -> 'reg_lambda') FROM mlops.trials WHERE model = 'grid'")" "1
 18|18|3"
