@@ -253,7 +253,8 @@ CREATE TABLE mlops_catalog.deployment (
 	guard jsonb NOT NULL DEFAULT '{}',
 	ramp jsonb NOT NULL DEFAULT '[]',
 	routes jsonb NOT NULL DEFAULT '[]',
-	metric text NOT NULL DEFAULT 'precision'
+	metric text NOT NULL DEFAULT 'precision',
+	min_percent float8
 );
 COMMENT ON TABLE mlops_catalog.deployment IS 'Every change of what answers for a model; rows are only added';
 COMMENT ON COLUMN mlops_catalog.deployment.deployment_id IS 'Identity, rising in time';
@@ -269,6 +270,7 @@ COMMENT ON COLUMN mlops_catalog.deployment.key IS 'Column whose hash chooses the
 COMMENT ON COLUMN mlops_catalog.deployment.guard IS 'What must hold while it runs; see mlops.deploy';
 COMMENT ON COLUMN mlops_catalog.deployment.ramp IS 'Steps of its traffic: percent, wait and guard of each';
 COMMENT ON COLUMN mlops_catalog.deployment.metric IS 'What its variants are compared by';
+COMMENT ON COLUMN mlops_catalog.deployment.min_percent IS 'Least share of each variant of a bandit, NULL: 5, or half of an equal share if that is less';
 COMMENT ON COLUMN mlops_catalog.deployment.routes IS 'What answered from then on: variant, version, kind, percent, threshold and rule';
 CREATE INDEX deployment_model_id_idx ON mlops_catalog.deployment (model_id, deployment_id);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.deployment', '');

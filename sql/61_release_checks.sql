@@ -223,6 +223,8 @@ BEGIN
 		problem := format('"percent" and "variants" do not apply to strategy "%s"', strategy);
 	ELSIF strategy <> 'canary' AND asked.ramp <> '[]' THEN
 		problem := 'a ramp belongs to a canary';
+	ELSIF strategy <> 'bandit' AND asked.min_percent IS NOT NULL THEN
+		problem := '"min_percent" belongs to a bandit';
 	ELSIF asked.ramp <> '[]' AND percent IS DISTINCT FROM 100 THEN
 		problem := 'give either "percent" or "ramp"';
 	ELSIF (strategy = 'segment') <> (rule IS NOT NULL) THEN

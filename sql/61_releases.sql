@@ -57,7 +57,7 @@ GRANT SELECT ON mlops.deployments TO PUBLIC;
 
 CREATE VIEW mlops.deployment_history WITH (security_barrier) AS
 SELECT m.name AS model, d.deployment_id, v.version, d.action, d.strategy, COALESCE(d.threshold, v.threshold) AS threshold,
-	d.key, d.guard, d.ramp, d.routes, d.note, d.deployed_by, d.deployed_at
+	d.key, d.guard, d.ramp, d.metric, d.min_percent, d.routes, d.note, d.deployed_by, d.deployed_at
 FROM mlops_catalog.deployment d
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) d.version_id
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) d.model_id
@@ -72,6 +72,8 @@ COMMENT ON COLUMN mlops.deployment_history.threshold IS 'Threshold of the versio
 COMMENT ON COLUMN mlops.deployment_history.key IS 'Column whose hash chooses the variant';
 COMMENT ON COLUMN mlops.deployment_history.guard IS 'What had to hold';
 COMMENT ON COLUMN mlops.deployment_history.ramp IS 'Steps of its traffic';
+COMMENT ON COLUMN mlops.deployment_history.metric IS 'What its variants are compared by';
+COMMENT ON COLUMN mlops.deployment_history.min_percent IS 'Least share of each variant of a bandit';
 COMMENT ON COLUMN mlops.deployment_history.routes IS 'What answered from then on';
 COMMENT ON COLUMN mlops.deployment_history.note IS 'Why';
 COMMENT ON COLUMN mlops.deployment_history.deployed_by IS 'Who';
@@ -115,15 +117,16 @@ COMMENT ON FUNCTION mlops_catalog.version_to_deploy(regrole, bigint, text, int, 
 	'Identity of a version that may be deployed; gated: an error if it does not pass the model''s gate';
 
 CREATE FUNCTION mlops_catalog.begin_deployment(caller regrole, model_id bigint, version_id bigint, action text, strategy text,
-	threshold float8, note text, key name DEFAULT NULL, guard jsonb DEFAULT '{}', ramp jsonb DEFAULT '[]', metric text DEFAULT 'precision')
+	threshold float8, note text, key name DEFAULT NULL, guard jsonb DEFAULT '{}', ramp jsonb DEFAULT '[]', metric text DEFAULT 'precision',
+	min_percent float8 DEFAULT NULL)
 	RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO mlops_catalog.deployment (model_id, version_id, action, strategy, threshold, note, deployed_by, key, guard, ramp, metric)
-	VALUES ($2, $3, $4, $5, $6, $7, caller, $8, $9, $10, $11) RETURNING deployment_id
+	INSERT INTO mlops_catalog.deployment (model_id, version_id, action, strategy, threshold, note, deployed_by, key, guard, ramp, metric, min_percent)
+	VALUES ($2, $3, $4, $5, $6, $7, caller, $8, $9, $10, $11, $12) RETURNING deployment_id
 $$;
-COMMENT ON FUNCTION mlops_catalog.begin_deployment(regrole, bigint, bigint, text, text, float8, text, name, jsonb, jsonb, text) IS
+COMMENT ON FUNCTION mlops_catalog.begin_deployment(regrole, bigint, bigint, text, text, float8, text, name, jsonb, jsonb, text, float8) IS
 	'Records a change of routes that is about to be made';
 
 CREATE FUNCTION mlops_catalog.end_deployment(caller regrole, made bigint) RETURNS void
@@ -347,10 +350,11 @@ CREATE FUNCTION mlops.deploy(
 	variants jsonb DEFAULT NULL,
 	rule jsonb DEFAULT NULL,
 	variant text DEFAULT NULL,
-	metric text DEFAULT 'precision')
+	metric text DEFAULT 'precision',
+	min_percent float8 DEFAULT NULL)
 	RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.deploy(text, int, text, float8, name, float8, jsonb, text, jsonb, jsonb, jsonb, text, text) IS
+COMMENT ON FUNCTION mlops.deploy(text, int, text, float8, name, float8, jsonb, text, jsonb, jsonb, jsonb, text, text, float8) IS
 	'Makes a version answer for its model, for all rows (direct), a share of keys (canary, ab, bandit), rows that fit a rule (segment) or beside it (shadow), from this transaction''s commit on, in every session and on every standby';
 
 -- The strategies.  Each gets what was asked for as the row to be recorded, and
@@ -360,7 +364,7 @@ CREATE FUNCTION mlops_catalog.begin_requested(caller regrole, asked mlops_catalo
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT mlops_catalog.begin_deployment(caller, asked.model_id, $3, 'deploy', asked.strategy, asked.threshold, asked.note,
-		asked.key, asked.guard, asked.ramp, asked.metric)
+		asked.key, asked.guard, asked.ramp, asked.metric, asked.min_percent)
 $$;
 COMMENT ON FUNCTION mlops_catalog.begin_requested(regrole, mlops_catalog.deployment, bigint) IS 'Records a deployment that was asked for';
 
@@ -423,6 +427,11 @@ BEGIN
 		INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, key)
 			VALUES (asked.model_id, test.variant, id, test.percent, test.threshold, made, 'share', place, asked.key);
 	END LOOP;
+	IF NOT (asked.min_percent >= 0 AND asked.min_percent * (place + 1) <= 100) THEN
+		RAISE EXCEPTION '"min_percent" % is out of range', asked.min_percent
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('With %s variants it must be between 0 and %s.', place + 1, 100.0::float8 / (place + 1));
+	END IF;
 	PERFORM mlops_catalog.give_rest_to_primary(caller, asked.model_id, asked.key);
 	INSERT INTO mlops_catalog.release AS e (model_id, deployment_id, strategy) VALUES (asked.model_id, made, asked.strategy)
 		ON CONFLICT (model_id) DO UPDATE SET deployment_id = excluded.deployment_id, strategy = excluded.strategy,
@@ -469,7 +478,8 @@ COMMENT ON FUNCTION mlops_catalog.deploy_beside(regrole, text, mlops_catalog.dep
 	'Strategies segment and shadow; one of the same name is replaced';
 
 CREATE FUNCTION mlops_catalog.deploy(caller regrole, model_name text, version int, strategy text, percent float8, key name,
-	threshold float8, guard jsonb, note text, ramp jsonb, variants jsonb, rule jsonb, variant text, metric text)
+	threshold float8, guard jsonb, note text, ramp jsonb, variants jsonb, rule jsonb, variant text, metric text,
+	min_percent float8)
 	RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -488,6 +498,7 @@ BEGIN
 	asked.guard := coalesce(guard, '{}');
 	asked.ramp := coalesce(ramp, '[]');
 	asked.metric := metric;
+	asked.min_percent := min_percent;
 	PERFORM mlops_catalog.check_deployment(asked, model_name, version, percent, variants, rule, variant);
 
 	IF strategy IN ('canary', 'ab', 'bandit', 'champion_challenger') THEN

@@ -17,7 +17,8 @@ CREATE TABLE mlops_catalog.prediction (
 	flagged boolean NOT NULL,
 	threshold float8 NOT NULL,
 	latency float4 NOT NULL,
-	features jsonb
+	features jsonb,
+	route_key text
 ) PARTITION BY RANGE (created_at);
 COMMENT ON TABLE mlops_catalog.prediction IS 'Decisions and what shadows would have decided';
 COMMENT ON COLUMN mlops_catalog.prediction.prediction_id IS 'Identity of the decision, which its shadows share; holds created_at, see mlops.prediction_time';
@@ -32,6 +33,7 @@ COMMENT ON COLUMN mlops_catalog.prediction.score IS 'Probability of the positive
 COMMENT ON COLUMN mlops_catalog.prediction.flagged IS 'Was the score at or above the threshold?';
 COMMENT ON COLUMN mlops_catalog.prediction.threshold IS 'Threshold in force';
 COMMENT ON COLUMN mlops_catalog.prediction.latency IS 'Microseconds that scoring took';
+COMMENT ON COLUMN mlops_catalog.prediction.route_key IS 'The row''s key column, by which its variant was chosen, where the decision was logged with another key';
 COMMENT ON COLUMN mlops_catalog.prediction.features IS 'What the model read, if mlops.log_features was on';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.prediction', '');
 
@@ -51,7 +53,7 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.prediction_default', '
 
 CREATE VIEW mlops.predictions WITH (security_barrier) AS
 SELECT p.prediction_id, m.name AS model, p.version, p.variant, p.shadow, p.key, p.score, p.flagged, p.threshold, p.latency,
-	p.features, p.deployment_id, p.created_at
+	p.features, p.route_key, p.deployment_id, p.created_at
 FROM mlops_catalog.prediction p
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
@@ -67,6 +69,7 @@ COMMENT ON COLUMN mlops.predictions.flagged IS 'Was the score at or above the th
 COMMENT ON COLUMN mlops.predictions.threshold IS 'Threshold in force';
 COMMENT ON COLUMN mlops.predictions.latency IS 'Microseconds that scoring took';
 COMMENT ON COLUMN mlops.predictions.features IS 'What the model read, if mlops.log_features was on';
+COMMENT ON COLUMN mlops.predictions.route_key IS 'The row''s key column, by which its variant was chosen, where the decision was logged with another key';
 COMMENT ON COLUMN mlops.predictions.deployment_id IS 'Deployment that put the variant there';
 COMMENT ON COLUMN mlops.predictions.created_at IS 'When it was made';
 GRANT SELECT ON mlops.predictions TO PUBLIC;

@@ -14,8 +14,10 @@ CREATE FUNCTION mlops_catalog.thompson_shares(trials bigint[], successes bigint[
 COMMENT ON FUNCTION mlops_catalog.thompson_shares(bigint[], bigint[], boolean, float8, int, bigint) IS
 	'Shares of traffic by Thompson sampling: how often each variant is best in draws from the Beta posteriors, none below the floor';
 
--- What counts as a trial and as a success.
-CREATE FUNCTION mlops_catalog.variant_counts(caller regrole, model_id bigint, since timestamptz, metric text)
+-- What counts as a trial and as a success.  By key, of each key (the one that
+-- its variant was chosen by) only the first trial counts, for the variant it was
+-- of: decisions of one card are not independent of each other.
+CREATE FUNCTION mlops_catalog.variant_counts(caller regrole, model_id bigint, since timestamptz, metric text, by_key boolean)
 	RETURNS TABLE (variant text, version int, decisions bigint, trials bigint, successes bigint)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 4
 	SET search_path = pg_catalog, pg_temp
@@ -24,10 +26,11 @@ AS $$
 		SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2
 		ORDER BY l.key, l.labelled_at DESC),
 	decision AS (
-		SELECT p.variant, p.version, p.flagged, o.label
+		SELECT p.variant, p.version, p.flagged, o.label, p.created_at, p.prediction_id,
+			CASE WHEN $5 THEN coalesce(p.route_key, p.key, p.prediction_id::text) END AS unit
 		FROM mlops_catalog.prediction AS p LEFT JOIN outcome AS o ON o.key = p.key
 		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL),
-	counted AS (
+	judged AS (
 		SELECT d.*, CASE $4
 				WHEN 'precision' THEN d.flagged AND d.label IS NOT NULL
 				WHEN 'recall' THEN d.label
@@ -38,25 +41,36 @@ AS $$
 				WHEN 'precision' THEN d.label
 				WHEN 'accuracy' THEN d.flagged = d.label
 				ELSE d.flagged END AS success
-		FROM decision AS d)
-	SELECT r.variant, v.version, count(c.variant), count(*) FILTER (WHERE c.trial), count(*) FILTER (WHERE c.trial AND c.success)
+		FROM decision AS d),
+	trial AS (
+		SELECT j.variant, j.version, j.success FROM judged AS j WHERE j.trial AND NOT $5
+		UNION ALL
+		(SELECT DISTINCT ON (j.unit) j.variant, j.version, j.success FROM judged AS j WHERE j.trial AND $5
+		ORDER BY j.unit, j.created_at, j.prediction_id)),
+	counted AS (
+		SELECT t.variant, t.version, count(*) AS trials, count(*) FILTER (WHERE t.success) AS successes FROM trial AS t GROUP BY 1, 2),
+	decided AS (
+		SELECT d.variant, d.version, count(*) AS n FROM decision AS d GROUP BY 1, 2)
+	SELECT r.variant, v.version, coalesce(d.n, 0), coalesce(c.trials, 0), coalesce(c.successes, 0)
 	FROM mlops_catalog.deployment_route AS r
 	JOIN mlops_catalog.model_version AS v USING (version_id)
+	LEFT JOIN decided AS d ON d.variant = r.variant AND d.version = v.version
 	LEFT JOIN counted AS c ON c.variant = r.variant AND c.version = v.version
 	WHERE r.model_id = $2 AND r.kind = 'share'
-	GROUP BY r.variant, r.position, v.version
 	ORDER BY r.variant = 'primary' DESC, r.position
 $$;
-COMMENT ON FUNCTION mlops_catalog.variant_counts(regrole, bigint, timestamptz, text) IS 'Decisions, trials and successes of the variants that share a model''s traffic';
+COMMENT ON FUNCTION mlops_catalog.variant_counts(regrole, bigint, timestamptz, text, boolean) IS
+	'Decisions, trials and successes of the variants that share a model''s traffic; by key: one trial of each key';
 
-CREATE FUNCTION mlops.ab_test(model text, metric text DEFAULT NULL, effect float8 DEFAULT NULL, since timestamptz DEFAULT NULL)
+CREATE FUNCTION mlops.ab_test(model text, metric text DEFAULT NULL, effect float8 DEFAULT NULL, since timestamptz DEFAULT NULL,
+	unit text DEFAULT 'decision')
 	RETURNS TABLE (variant text, version int, metric text, decisions bigint, trials bigint, successes bigint, rate float8, difference float8,
 		lower float8, upper float8, z float8, p_value float8, sequential_p_value float8)
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 3 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.ab_test(text, text, float8, timestamptz) IS
-	'Variants of the release under way by precision, recall, accuracy, false_positive_rate or alert_rate of their logged decisions, each against primary: p_value for one look at a planned end, sequential_p_value for as many looks as you like';
+COMMENT ON FUNCTION mlops.ab_test(text, text, float8, timestamptz, text) IS
+	'Variants of the release under way by precision, recall, accuracy, false_positive_rate or alert_rate of their logged decisions, each against primary: p_value for one look at a planned end, sequential_p_value for as many looks as you like. unit is what is counted: each decision, or for each key (column of the route) its first that counts';
 
-CREATE FUNCTION mlops_catalog.ab_test(caller regrole, model_name text, metric_name text, effect float8, since timestamptz)
+CREATE FUNCTION mlops_catalog.ab_test(caller regrole, model_name text, metric_name text, effect float8, since timestamptz, unit text)
 	RETURNS TABLE (variant text, version int, metric text, decisions bigint, trials bigint, successes bigint, rate float8, difference float8,
 		lower float8, upper float8, z float8, p_value float8, sequential_p_value float8)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 3
@@ -76,12 +90,13 @@ BEGIN
 	END IF;
 	metric := coalesce(metric_name, (SELECT d.metric FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), 'precision');
 	PERFORM mlops_catalog.check_choice('metric', metric, '{precision,recall,accuracy,false_positive_rate,alert_rate}');
+	PERFORM mlops_catalog.check_choice('unit', $6, '{decision,key}');
 	IF $4 IS NOT NULL AND NOT ($4 > 0 AND $4 <= 1) THEN
 		RAISE EXCEPTION 'effect % is out of range', $4
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be above 0 and at most 1.';
 	END IF;
 	FOR test IN SELECT * FROM mlops_catalog.variant_counts(caller, id,
-			coalesce($5, (SELECT d.deployed_at FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id)), metric) LOOP
+			coalesce($5, (SELECT d.deployed_at FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id)), metric, $6 = 'key') LOOP
 		variant := test.variant;
 		version := test.version;
 		decisions := test.decisions;

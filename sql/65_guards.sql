@@ -165,7 +165,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.advance_ramp(regrole, text, mlops_catalog.release, jsonb) IS 'Takes a ramp to its next step';
 
 -- New shares of a bandit; NULL if they would be the same within a point.
-CREATE FUNCTION mlops_catalog.reallocate(caller regrole, model_name text, e mlops_catalog.release, metric text, since timestamptz) RETURNS text
+CREATE FUNCTION mlops_catalog.reallocate(caller regrole, model_name text, e mlops_catalog.release, d mlops_catalog.deployment) RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -177,17 +177,17 @@ DECLARE
 	made bigint;
 BEGIN
 	SELECT array_agg(c.variant ORDER BY c.variant), array_agg(c.trials ORDER BY c.variant), array_agg(c.successes ORDER BY c.variant)
-		INTO names, trials, successes FROM mlops_catalog.variant_counts(caller, e.model_id, since, metric) AS c;
-	shares := mlops_catalog.thompson_shares(trials, successes, metric <> 'false_positive_rate', least(0.05, 0.5 / cardinality(names)), 10000,
-		e.deployment_id);
+		INTO names, trials, successes FROM mlops_catalog.variant_counts(caller, e.model_id, d.deployed_at, d.metric, false) AS c;
+	shares := mlops_catalog.thompson_shares(trials, successes, d.metric <> 'false_positive_rate',
+		coalesce(d.min_percent / 100, least(0.05, 0.5 / cardinality(names))), 10000, e.deployment_id);
 	PERFORM FROM mlops_catalog.deployment_route AS r JOIN unnest(names, shares) AS s(variant, share) USING (variant)
 		WHERE r.model_id = e.model_id AND r.kind = 'share' AND abs(r.percent - 100 * s.share) >= 1;
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
 	made := mlops_catalog.begin_deployment(caller, e.model_id,
-		(SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), 'allocate', e.strategy, NULL,
-		format('%s: %s', metric, (SELECT string_agg(format('%s %s of %s', s.variant, s.successes, s.trials), ', ')
+		d.version_id, 'allocate', e.strategy, NULL,
+		format('%s: %s', d.metric, (SELECT string_agg(format('%s %s of %s', s.variant, s.successes, s.trials), ', ')
 			FROM unnest(names, successes, trials) AS s(variant, successes, trials))));
 	UPDATE mlops_catalog.deployment_route AS r SET percent = 100 * s.share, deployment_id = made
 		FROM unnest(names, shares) AS s(variant, share)
@@ -198,7 +198,7 @@ BEGIN
 		FROM unnest(names, shares) AS s(variant, share));
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.reallocate(regrole, text, mlops_catalog.release, text, timestamptz) IS 'Gives the variants of a bandit their shares by Thompson sampling';
+COMMENT ON FUNCTION mlops_catalog.reallocate(regrole, text, mlops_catalog.release, mlops_catalog.deployment) IS 'Gives the variants of a bandit their shares by Thompson sampling';
 
 -- What follows from failed checks of one variant.  Returns what was done.
 CREATE FUNCTION mlops_catalog.stop_release(caller regrole, model_name text, e mlops_catalog.release, variant_name text, on_failure text, reason text) RETURNS text
@@ -317,7 +317,7 @@ BEGIN
 		RETURN NEXT done;
 	END LOOP;
 	IF failed = '{}' THEN
-		done.action := CASE WHEN e.strategy = 'bandit' THEN mlops_catalog.reallocate(caller, model_name, e, d.metric, d.deployed_at)
+		done.action := CASE WHEN e.strategy = 'bandit' THEN mlops_catalog.reallocate(caller, model_name, e, d)
 			ELSE mlops_catalog.advance_ramp(caller, model_name, e, d.ramp) END;
 		IF done.action IS NOT NULL THEN
 			RETURN NEXT done;

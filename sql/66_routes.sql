@@ -43,7 +43,7 @@ CREATE FUNCTION mlops_catalog.current_release(caller regrole, model_id bigint) R
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT mlops_catalog.without_nulls(jsonb_build_object('strategy', e.strategy,
-			'guard', nullif(d.guard, '{}'), 'ramp', nullif(d.ramp, '[]'), 'metric', nullif(d.metric, 'precision'))
+			'guard', nullif(d.guard, '{}'), 'ramp', nullif(d.ramp, '[]'), 'metric', nullif(d.metric, 'precision'), 'min_percent', d.min_percent)
 		|| CASE e.strategy
 			WHEN 'canary' THEN (SELECT v.document || jsonb_build_object('variant', nullif(v.name, 'canary'),
 					'percent', CASE WHEN d.ramp = '[]' THEN v.document -> 'percent' END) FROM jsonb_each(planned.variants) AS v(name, document))
@@ -132,6 +132,7 @@ BEGIN
 	PERFORM mlops_catalog.check_object(path, document, common || CASE strategy
 		WHEN 'canary' THEN '{"version": "number", "variant": "string", "threshold": "number", "percent": "number", "ramp": "array"}'::jsonb
 		WHEN 'champion_challenger' THEN '{"percent": "number"}'
+		WHEN 'bandit' THEN '{"variants": "object", "min_percent": "number"}'
 		ELSE '{"variants": "object"}' END);
 	IF strategy = 'canary' THEN
 		document := mlops_catalog.check_variant_document(caller, model_id, path, document);
@@ -143,7 +144,7 @@ BEGIN
 			variants := variants || jsonb_build_object(v.key,
 				mlops_catalog.check_variant_document(caller, model_id, path || '.variants.' || v.key, v.value));
 		END LOOP;
-		document := document || jsonb_build_object('variants', variants);
+		document := document || jsonb_build_object('variants', variants, 'min_percent', mlops_catalog.number_in(path, document, 'min_percent', 0, 100));
 	END IF;
 	-- defaults are left out
 	RETURN mlops_catalog.without_nulls(document || jsonb_build_object('guard', nullif(document -> 'guard', '{}'),
@@ -234,7 +235,7 @@ AS $$
 	SELECT FROM mlops_catalog.deploy(caller, model_name, (document ->> 'version')::int, strategy,
 		coalesce((document ->> 'percent')::float8, 100), key, (document ->> 'threshold')::float8, coalesce(document -> 'guard', '{}'), note,
 		coalesce(document -> 'ramp', '[]'), document -> 'variants', document -> 'rule', coalesce(variant, document ->> 'variant'),
-		coalesce(document ->> 'metric', 'precision'))
+		coalesce(document ->> 'metric', 'precision'), (document ->> 'min_percent')::float8)
 $$;
 COMMENT ON FUNCTION mlops_catalog.deploy_variant(regrole, text, text, jsonb, name, text, text) IS 'mlops.deploy with the arguments in a document';
 

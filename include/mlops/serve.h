@@ -191,6 +191,7 @@ typedef struct MlPrediction
 	double		threshold;
 	text	   *variant;		/* NULL: a version asked for by number */
 	text	   *key;			/* NULL: none */
+	text	   *route_key;		/* value of the route's key column, NULL: none, or it is key */
 	Jsonb	   *features;		/* NULL: not asked for */
 } MlPrediction;
 

@@ -169,7 +169,12 @@ mlops_decide(PG_FUNCTION_ARGS)
 	INSTR_TIME_SUBTRACT(ended, began);
 
 	row.created_at = GetCurrentTimestamp();
-	row.key = given_key ? given_key : mlserve_row_key(scorer, type, PG_GETARG_DATUM(1));
+	row.key = mlserve_row_key(scorer, type, PG_GETARG_DATUM(1));
+	if (given_key)
+	{
+		row.route_key = row.key;
+		row.key = given_key;
+	}
 	fill_prediction(&row, resolved, score, (float4) (INSTR_TIME_GET_DOUBLE(ended) * 1e6));
 	if (mlops_guc_log_features)
 	{

@@ -52,7 +52,7 @@
 
 static const char *const column_names[] = {
 	"prediction_id", "created_at", "model_id", "deployment_id", "version", "variant", "shadow",
-	"key", "score", "flagged", "threshold", "latency", "features"
+	"key", "score", "flagged", "threshold", "latency", "features", "route_key"
 };
 
 #define N_COLUMNS ((int) lengthof(column_names))
@@ -179,7 +179,8 @@ fill_slot(TupleTableSlot *slot, const MlPrediction *row, const int *position)
 		Int64GetDatum(row->model_id), Int64GetDatum(row->deployment_id),
 		Int32GetDatum(row->version), PointerGetDatum(row->variant), BoolGetDatum(row->shadow),
 		PointerGetDatum(row->key), Float8GetDatum(row->score), BoolGetDatum(row->flagged),
-		Float8GetDatum(row->threshold), Float4GetDatum(row->latency), PointerGetDatum(row->features)
+		Float8GetDatum(row->threshold), Float4GetDatum(row->latency), PointerGetDatum(row->features),
+		PointerGetDatum(row->route_key)
 	};
 	bool		nulls[N_COLUMNS] = {false};
 
@@ -187,6 +188,7 @@ fill_slot(TupleTableSlot *slot, const MlPrediction *row, const int *position)
 	nulls[5] = row->variant == NULL;
 	nulls[7] = row->key == NULL;
 	nulls[12] = row->features == NULL;
+	nulls[13] = row->route_key == NULL;
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
@@ -313,6 +315,7 @@ wait_with(const MlPrediction *row)
 	*copy = *row;
 	copy->variant = copy_text(row->variant);
 	copy->key = copy_text(row->key);
+	copy->route_key = copy_text(row->route_key);
 	copy->features = (Jsonb *) copy_text((const text *) row->features);
 	MemoryContextSwitchTo(caller);
 	waiting_bytes += sizeof(MlPrediction) + (row->features ? VARSIZE_ANY(row->features) : 0);

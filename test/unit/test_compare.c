@@ -1,7 +1,9 @@
 /*
  * test_compare.c
- *	  Comparing variants: golden values of statsmodels and SciPy, error rates by
- *	  simulation, and draws from Beta posteriors.
+ *	  Comparing variants: golden values of statsmodels and SciPy, error rates
+ *	  exactly and by simulation, and draws from Beta posteriors.
+ *
+ * The simulations' seed may be given as an argument; none of them fails.
  */
 #include "check.h"
 
@@ -57,13 +59,48 @@ test_undefined(void)
 
 #define SIMULATIONS 2000
 
+static uint64_t seed = 1;
+
+static double
+binomial_probability(uint64_t n, double p, uint64_t k)
+{
+	return exp(lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0) + k * log(p) + (n - k) * log1p(-p));
+}
+
+/*
+ * How often the z test at 5 % says that two equal rates differ: the sum over
+ * all outcomes that are not farther than 9 standard deviations from the mean.
+ */
+static double
+exact_error(double p, uint64_t n, uint64_t m)
+{
+	double		mean_a = n * p, reach_a = 9 * sqrt(n * p * (1 - p));
+	double		mean_b = m * p, reach_b = 9 * sqrt(m * p * (1 - p));
+	double		error = 0;
+
+	for (uint64_t x = fmax(0, mean_a - reach_a); x <= n && x <= mean_a + reach_a; x++)
+	{
+		double		of_x = binomial_probability(n, p, x);
+
+		for (uint64_t y = fmax(0, mean_b - reach_b); y <= m && y <= mean_b + reach_b; y++)
+		{
+			MlProportionTest test;
+
+			ml_two_proportions((MlProportion) {n, x}, (MlProportion) {m, y}, &test);
+			if (test.p_value < 0.05)
+				error += of_x * binomial_probability(m, p, y);
+		}
+	}
+	return error;
+}
+
 static uint64_t
 binomial(uint64_t n, double p, uint64_t stream, uint64_t *counter)
 {
 	uint64_t	successes = 0;
 
 	for (uint64_t i = 0; i < n; i++)
-		successes += ml_random_uniform(3, stream, (*counter)++) < p;
+		successes += ml_random_uniform(seed, stream, (*counter)++) < p;
 	return successes;
 }
 
@@ -142,7 +179,13 @@ test_error_rates(void)
 		Rejections	r = simulate(cases[i].p, cases[i].p, cases[i].n, cases[i].m, cases[i].looks,
 								 cases[i].effect, 100000 * (i + 1));
 
-		CHECK(r.planned >= 0.04 && r.planned <= 0.06, "no difference, case %zu: the z test errs in 4 to 6 %%", i);
+		double		exact = exact_error(cases[i].p, cases[i].looks * cases[i].n, cases[i].looks * cases[i].m);
+		double		deviation = sqrt(exact * (1 - exact) / SIMULATIONS);
+
+		printf("# exactly: planned %.4f\n", exact);
+		CHECK(exact >= 0.045 && exact <= 0.055, "no difference, case %zu: the z test errs in 4.5 to 5.5 %%", i);
+		/* five standard deviations: one seed in a million */
+		CHECK(fabs(r.planned - exact) <= 5 * deviation, "as it does in %d simulations, case %zu", SIMULATIONS, i);
 		CHECK(r.sequential <= 0.05, "no difference, case %zu: the sequential test errs in 5 %% at most", i);
 		CHECK(r.peeking > 0.1, "no difference, case %zu: daily looks at the z test would err in more than 10 %%", i);
 	}
@@ -207,8 +250,10 @@ test_shares(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+	if (argc > 1)
+		seed = strtoull(argv[1], NULL, 10);
 	test_golden();
 	test_undefined();
 	test_error_rates();
