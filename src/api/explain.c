@@ -9,6 +9,7 @@
 
 #include "executor/tuptable.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -22,6 +23,59 @@ MLOPS_FUNCTION(mlops_explain_version);
 MLOPS_FUNCTION(mlops_explain_table);
 
 #define ALL_FEATURES (-1)
+
+/*
+ * A call site.  What InitMaterializedSRF would look up in the catalog for every
+ * row to explain, and leave in memory until the query ends, is kept here.
+ */
+typedef struct ExplainSite
+{
+	FmgrInfo	scorer;			/* whose fn_extra is the scorer's */
+	TupleDesc	result;
+} ExplainSite;
+
+static ExplainSite *
+site_of(FunctionCallInfo fcinfo)
+{
+	FmgrInfo   *flinfo = fcinfo->flinfo;
+	ExplainSite *site = (ExplainSite *) flinfo->fn_extra;
+	MemoryContext caller;
+	TupleDesc	desc;
+
+	if (likely(site != NULL))
+		return site;
+	caller = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	site = palloc0(sizeof(ExplainSite));
+	site->scorer = *flinfo;
+	site->scorer.fn_extra = NULL;
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	site->result = CreateTupleDescCopy(desc);
+	MemoryContextSwitchTo(caller);
+	flinfo->fn_extra = site;
+	return site;
+}
+
+/* Where the rows of this call go.  Without setDesc the executor, which knows the
+ * type as well, does not free ours. */
+static Tuplestorestate *
+begin_rows(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) || !(result->allowedModes & SFRM_Materialize))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	result->returnMode = SFRM_Materialize;
+	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	result->setDesc = NULL;
+	MemoryContextSwitchTo(caller);
+	return result->setResult;
+}
 
 /* NULL: all of them, after the base. */
 static int
@@ -56,7 +110,8 @@ compare_contributions(const void *a, const void *b, void *arg)
 }
 
 static void
-put_row(ReturnSetInfo *result, int rank, const char *feature, text *value, double contribution)
+put_row(Tuplestorestate *rows, TupleDesc desc, int rank, const char *feature, text *value,
+		double contribution)
 {
 	Datum		values[4];
 	bool		nulls[4] = {false};
@@ -66,18 +121,18 @@ put_row(ReturnSetInfo *result, int rank, const char *feature, text *value, doubl
 	values[2] = PointerGetDatum(value);
 	nulls[2] = value == NULL;
 	values[3] = Float8GetDatum(contribution);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	tuplestore_putvalues(rows, desc, values, nulls);
 }
 
 /* Rows of the explanation of features, the arguments from `argument` on. */
 static void
-explain(FunctionCallInfo fcinfo, text *reference, int version, int argument)
+explain(FunctionCallInfo fcinfo, Tuplestorestate *rows, text *reference, int version, int argument)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ExplainSite *site = site_of(fcinfo);
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, argument);
 	Datum		features = PG_GETARG_DATUM(argument);
 	int			top = top_argument(fcinfo, argument + 1);
-	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, reference, version, type);
+	MlScorer   *scorer = mlserve_scorer(&site->scorer, reference, version, type);
 	MlExplanation why;
 	size_t	   *order;
 
@@ -87,14 +142,14 @@ explain(FunctionCallInfo fcinfo, text *reference, int version, int argument)
 		order[i] = i;
 	qsort_arg(order, why.n, sizeof(size_t), compare_contributions, (void *) why.contribution);
 	if (top == ALL_FEATURES)
-		put_row(result, 0, "(base)", NULL, why.base);
+		put_row(rows, site->result, 0, "(base)", NULL, why.base);
 	for (size_t i = 0; i < why.n; i++)
 	{
 		double		contribution = why.contribution[order[i]];
 
 		if (top != ALL_FEATURES && (i == (size_t) top || contribution == 0))
 			break;
-		put_row(result, (int) i + 1, ml_model_input_name(why.model, order[i]),
+		put_row(rows, site->result, (int) i + 1, ml_model_input_name(why.model, order[i]),
 				mlserve_explained_value(scorer, type, features, order[i]), contribution);
 	}
 }
@@ -106,9 +161,10 @@ explain(FunctionCallInfo fcinfo, text *reference, int version, int argument)
 Datum
 mlops_explain(PG_FUNCTION_ARGS)
 {
-	InitMaterializedSRF(fcinfo, 0);
+	Tuplestorestate *rows = begin_rows(fcinfo);
+
 	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1))
-		explain(fcinfo, PG_GETARG_TEXT_PP(0), 0, 1);
+		explain(fcinfo, rows, PG_GETARG_TEXT_PP(0), 0, 1);
 	return (Datum) 0;
 }
 
@@ -116,7 +172,8 @@ mlops_explain(PG_FUNCTION_ARGS)
 Datum
 mlops_explain_version(PG_FUNCTION_ARGS)
 {
-	InitMaterializedSRF(fcinfo, 0);
+	Tuplestorestate *rows = begin_rows(fcinfo);
+
 	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1) && !PG_ARGISNULL(2))
 	{
 		text	   *model = PG_GETARG_TEXT_PP(0);
@@ -124,7 +181,7 @@ mlops_explain_version(PG_FUNCTION_ARGS)
 
 		if (version < 1)
 			mlreg_no_such_version(text_to_cstring(model), version);
-		explain(fcinfo, model, version, 2);
+		explain(fcinfo, rows, model, version, 2);
 	}
 	return (Datum) 0;
 }

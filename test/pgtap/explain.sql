@@ -1,7 +1,7 @@
 -- Explanations: they add up, follow the route, ask for the same right, and say
 -- the same whatever the form of the row.
 \ir setup.psql
-SELECT plan(67);
+SELECT plan(69);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -127,5 +127,14 @@ WINDOW c AS (PARTITION BY customer_id ORDER BY tx_datetime RANGE BETWEEN '7 days
 	f AS (PARTITION BY terminal_id ORDER BY tx_datetime RANGE BETWEEN '14 days' PRECEDING AND '1 day' PRECEDING);
 SELECT mlops.train('wide', 'wide', target => 'tx_fraud', key => 'transaction_id', exclude => '{tx_fraud_scenario,customer_id,terminal_id}', params => '{"max_depth": 10, "n_estimators": 50, "min_child_weight": 0}') \g /dev/null
 SELECT ok(max(abs(1 / (1 + exp(-e.sum)) / mlops.score('wide/1', w) - 1)) < 1e-9, 'deep trees over simulated transactions add up') FROM wide AS w, LATERAL (SELECT sum(contribution) FROM mlops.explain('wide/1', w, NULL)) AS e;
+SET LOCAL max_parallel_workers_per_gather = 2;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+CREATE FUNCTION plan_of(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || statement; END $$;
+SELECT ok(bool_or(plan_of LIKE '%Gather%'), 'in parallel workers') FROM plan_of('SELECT count(*), max(contribution) FROM wide AS w, mlops.explain(''wide/1'', w, NULL)');
+CREATE TEMP TABLE by_workers AS SELECT w.transaction_id, e.rank, e.feature, e.value, e.contribution FROM wide AS w, mlops.explain('wide/1', w, NULL) AS e WHERE w.transaction_id % 10 = 0;
+SET LOCAL max_parallel_workers_per_gather = 0;
+SELECT is_empty('TABLE by_workers EXCEPT ALL SELECT w.transaction_id, e.rank, e.feature, e.value, e.contribution FROM wide AS w, mlops.explain(''wide/1'', w, NULL) AS e WHERE w.transaction_id % 10 = 0', 'the same');
 SELECT * FROM finish();
 ROLLBACK;

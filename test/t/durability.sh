@@ -60,6 +60,7 @@ facts()
 	query -d life <<'SQL'
 SELECT model, version, sha256, stage, aliases, deployed_as, metrics FROM mlops.versions ORDER BY 1, 2;
 SELECT md5(string_agg(mlops.score('fraud', t)::text || mlops.score('fraud@champion', t)::text, ',' ORDER BY id)) FROM tx t;
+SELECT md5(string_agg(e::text, ',' ORDER BY id, e.rank)) FROM tx t, mlops.explain('fraud', t, NULL) e;
 SELECT model, role, privilege FROM mlops.grants ORDER BY 1, 2, 3;
 SELECT name, rows, content_hash, intact FROM mlops.snapshots s, LATERAL mlops.verify_snapshot(s.name) v(n, intact, r, rn, c, cn);
 SELECT seq, event, hash FROM mlops.audit_log ORDER BY seq;
@@ -148,6 +149,7 @@ on_standby()
 	query -d life <<'SQL'
 SELECT model, version, sha256 FROM mlops.versions ORDER BY 1, 2;
 SELECT md5(string_agg(mlops.score('fraud', t)::text || mlops.score('fraud@champion', t)::text, ',' ORDER BY id)) FROM tx t;
+SELECT md5(string_agg(e::text, ',' ORDER BY id, e.rank)) FROM tx t, mlops.explain('fraud', t, NULL) e;
 SELECT intact, entries, last_hash FROM mlops.verify_audit();
 SELECT * FROM mlops.check_catalog();
 SELECT count(*) FROM mlops.search_runs('params.n_estimators = ''5''');

@@ -434,6 +434,47 @@ test_path(void)
 	forget(&x);
 }
 
+/* Explaining by a large forest can be stopped, and works again afterwards. */
+static void
+test_abort(void)
+{
+	enum
+	{
+		TREES = 3000, NODES = 401
+	};
+	MlTreeNode *nodes = calloc((size_t) TREES * NODES, sizeof(MlTreeNode));
+	uint32_t   *first = calloc(TREES + 1, sizeof(uint32_t));
+	MlForest	forest = {0, TREES, first, nodes, 0, NULL};
+	MlModelParts parts = {"gradient_boosting", &signature, &forest, NULL, 1, 0, 0.5, NULL};
+	MlValue		values[N_INPUTS];
+	double		found[N_INPUTS];
+	Explained	x;
+
+	for (uint32_t t = 0; t < TREES; t++)
+	{
+		MlTreeNode *tree = nodes + (size_t) t * NODES;
+
+		first[t + 1] = (t + 1) * NODES;
+		for (uint32_t i = 0; i < NODES; i++)
+		{
+			bool		leaf = 2 * i + 2 >= NODES;
+
+			tree[i] = (MlTreeNode) {.feature = leaf ? -1 : (int32_t) (i % 2), .left = 2 * i + 1, .right = 2 * i + 2,
+				.bin = 1, .value = 0.001, .cover = 1, .count = 1};
+		}
+	}
+	CHECK(prepare(&x, &parts) == ML_OK, "a large forest (%s)", x.ctx.message);
+	draw_row(values);
+	x.ctx.should_abort = stop_at_once;
+	CHECK(ml_explain(&x.ctx, x.explainer, values, x.scratch, found) == ML_ABORTED, "explaining can be stopped");
+	x.ctx.should_abort = NULL;
+	CHECK(ml_explain(&x.ctx, x.explainer, values, x.scratch, found) == ML_OK && gap(&x, values, found) < 1e-10,
+		  "and works again afterwards");
+	forget(&x);
+	free(nodes);
+	free(first);
+}
+
 static void
 test_empty(void)
 {
@@ -470,6 +511,7 @@ main(void)
 	test_linear();
 	test_golden();
 	test_path();
+	test_abort();
 	test_empty();
 	return checks_end();
 }
