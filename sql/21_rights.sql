@@ -8,7 +8,7 @@
 CREATE TABLE mlops_catalog.model_grant (
 	model_id bigint NOT NULL CONSTRAINT model_grant_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
 	role regrole NOT NULL,
-	privilege text NOT NULL CONSTRAINT model_grant_privilege_check CHECK (privilege IN ('score', 'train', 'deploy', 'manage')),
+	privilege text NOT NULL CONSTRAINT model_grant_privilege_check CHECK (privilege OPERATOR(pg_catalog.=) ANY (ARRAY['score', 'train', 'deploy', 'manage'])),
 	granted_by regrole NOT NULL,
 	granted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	CONSTRAINT model_grant_pkey PRIMARY KEY (model_id, role, privilege)

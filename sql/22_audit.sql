@@ -111,9 +111,9 @@ CREATE VIEW mlops.audit_log WITH (security_barrier) AS
 SELECT a.seq, a.event, a.model, a.version, a.role, a.session_role, a.detail,
 	pg_catalog.encode(a.hash, 'hex') AS hash, pg_catalog.encode(a.previous_hash, 'hex') AS previous_hash, a.logged_at
 FROM mlops_catalog.audit_log a
-WHERE a.role OPERATOR(pg_catalog.=) CURRENT_USER::text
+WHERE a.role OPERATOR(pg_catalog.=) CURRENT_USER::pg_catalog.text
 	OR mlops_catalog.may_use_named((SELECT c.relowner FROM pg_catalog.pg_class c
-		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.audit_log'::regclass)::regrole, a.model);
+		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.audit_log'::pg_catalog.regclass)::pg_catalog.regrole, a.model);
 COMMENT ON VIEW mlops.audit_log IS 'What happened to models you may use, and what you did; the catalog''s owner sees everything';
 COMMENT ON COLUMN mlops.audit_log.seq IS 'Number, from 1 without gaps, in the order of commits';
 COMMENT ON COLUMN mlops.audit_log.event IS 'What was done: train, deploy, rollback, grant, ...';

@@ -132,8 +132,8 @@ SELECT m.name AS model, v.version, v.algorithm, v.stage,
 		WHERE a.version_id OPERATOR(pg_catalog.=) v.version_id) AS aliases,
 	(SELECT d.variant FROM mlops_catalog.deployment_route d WHERE d.version_id OPERATOR(pg_catalog.=) v.version_id LIMIT 1) AS deployed_as,
 	pg_catalog.encode(v.sha256, 'hex') AS sha256, v.metrics,
-	(v.metrics OPERATOR(pg_catalog.->>) 'pr_auc')::float8 AS pr_auc,
-	(v.metrics OPERATOR(pg_catalog.->>) 'roc_auc')::float8 AS roc_auc,
+	(v.metrics OPERATOR(pg_catalog.->>) 'pr_auc')::pg_catalog.float8 AS pr_auc,
+	(v.metrics OPERATOR(pg_catalog.->>) 'roc_auc')::pg_catalog.float8 AS roc_auc,
 	v.threshold, ds.train_rows, ds.validation_rows, ds.test_rows, ds.positives, v.target, v.positive, v.signature, v.size,
 	v.description, v.tags, v.run_id, v.owner, v.created_at
 FROM mlops_catalog.model_version v
@@ -223,11 +223,12 @@ GRANT SELECT ON mlops.coefficients TO PUBLIC;
 
 CREATE VIEW mlops.feature_importance WITH (security_barrier) AS
 SELECT m.name AS model, v.version, f.feature, f.gain,
-	f.gain OPERATOR(pg_catalog./) NULLIF(pg_catalog.sum(f.gain) OVER (PARTITION BY v.version_id), 0) AS share, f.splits
+	f.gain OPERATOR(pg_catalog./) CASE WHEN pg_catalog.sum(f.gain) OVER whole OPERATOR(pg_catalog.<>) 0 THEN pg_catalog.sum(f.gain) OVER whole END AS share, f.splits
 FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
 LATERAL mlops_catalog.feature_importance(m.name, v.version) AS f
-WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
+WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id)
+WINDOW whole AS (PARTITION BY v.version_id);
 COMMENT ON VIEW mlops.feature_importance IS 'How much each feature contributed to the trees of a model';
 COMMENT ON COLUMN mlops.feature_importance.model IS 'Model';
 COMMENT ON COLUMN mlops.feature_importance.version IS 'Version';

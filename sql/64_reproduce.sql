@@ -7,7 +7,7 @@ GRANT USAGE ON SCHEMA mlops_snapshot TO PUBLIC;
 CREATE TABLE mlops_catalog.snapshot (
 	name text CONSTRAINT snapshot_pkey PRIMARY KEY
 		CONSTRAINT snapshot_name_check CHECK (name OPERATOR(pg_catalog.~) '^[a-z0-9_][a-z0-9_.-]{0,62}$'),
-	kind text NOT NULL CONSTRAINT snapshot_kind_check CHECK (kind IN ('copy', 'reference')),
+	kind text NOT NULL CONSTRAINT snapshot_kind_check CHECK (kind OPERATOR(pg_catalog.=) ANY (ARRAY['copy', 'reference'])),
 	source text,
 	query text NOT NULL,
 	search_path text NOT NULL,
