@@ -167,6 +167,41 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_rule_types(regrole, jsonb, bigint) IS 'An error if a segment''s rule cannot fit the columns that the version reads';
 
+-- A key is a column of the rows to score.  What those will be is not known here,
+-- but what the versions were trained on is: also columns that no version reads.
+CREATE FUNCTION mlops_catalog.check_key(caller regrole, model_id bigint, model_name text, key name) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	unnamed boolean;
+	found text;
+BEGIN
+	WITH trained AS (
+		SELECT v.version, v.signature, d.columns, d.tables, strpos(d.query, $4) > 0 AS named
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
+		WHERE v.model_id = $2 AND v.dropped_at IS NULL),
+	col AS (
+		SELECT t.version, c ->> 'name' AS name, c ->> 'type' AS type, 1 AS place FROM trained AS t, jsonb_array_elements(t.columns) AS c
+		UNION ALL SELECT t.version, c ->> 'name', c ->> 'type', 2 FROM trained AS t, jsonb_array_elements(t.signature) AS c
+		UNION ALL SELECT t.version, c.key, c.value, 3
+			FROM trained AS t, jsonb_array_elements(t.tables) AS source, jsonb_each_text(source -> 'columns') AS c)
+	-- a query may have columns that were not read
+	SELECT NOT EXISTS (SELECT FROM trained AS t WHERE t.named) AND EXISTS (SELECT FROM trained AS t WHERE t.columns IS NOT NULL),
+		(SELECT c.type FROM col AS c WHERE c.name = $4 ORDER BY c.version DESC, c.place LIMIT 1) INTO unnamed, found;
+	IF found ~ '^(boolean|real|double precision|date|timestamp|time)' THEN
+		RAISE EXCEPTION 'column "%" of type % cannot be the key of model "%"', key, found, model_name
+			USING ERRCODE = 'datatype_mismatch',
+				HINT = 'A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.';
+	ELSIF unnamed AND found IS NULL THEN
+		RAISE WARNING 'model "%" was never trained on data with a column "%"', model_name, key
+			USING HINT = 'Rows to score must have this column, or mlops.decide() must be given a key; without either scoring fails.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_key(regrole, bigint, text, name) IS
+	'An error if a column cannot be a key, a warning if nothing is known of it';
+
 CREATE FUNCTION mlops_catalog.check_variant(variant text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

@@ -501,6 +501,9 @@ BEGIN
 	asked.min_percent := min_percent;
 	PERFORM mlops_catalog.check_deployment(asked, model_name, version, percent, variants, rule, variant);
 
+	IF key IS NOT NULL THEN
+		PERFORM mlops_catalog.check_key(caller, asked.model_id, model_name, key);
+	END IF;
 	IF strategy IN ('canary', 'ab', 'bandit', 'champion_challenger') THEN
 		PERFORM mlops_catalog.refuse_second_release(caller, asked.model_id, model_name);
 	END IF;
