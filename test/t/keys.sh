@@ -31,5 +31,5 @@ is "are refused" "$(query -c "SELECT key FROM mlops.deployments WHERE model = 'f
 is "of an imported version's data nothing is known" "$(said imported whatever)" ""
 is "but what it reads" "$(said imported tx_amount)" '42804: column "tx_amount" of type double precision cannot be the key of model "imported"'
 is "a canary too" "$(query -c "SELECT mlops.deploy('fraud', 1, 'canary', percent => 5, key => 'cust')" 2>&1 | grep -c 'WARNING.*"cust"')" 1
-is "and a document" "$(query -c "SELECT mlops.apply('{\"models\": {\"query\": {\"deploy\": {\"version\": 1, \"key\": \"cust\"}}}}')" 2>&1 | grep -c 'WARNING.*"cust"')" 1
+is "and a document" "$(query -c "SELECT mlops.apply('{\"models\": {\"query\": {\"deploy\": {\"version\": 1, \"key\": \"crd\"}}}}')" 2>&1 | grep -c 'WARNING.*"crd"')" 1
 echo "1..$n"
