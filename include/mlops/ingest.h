@@ -157,6 +157,14 @@ struct TupleTableSlot;
 typedef void (*MlRowCallback) (struct TupleTableSlot *slot, void *arg);
 extern void mling_each_row(MlSource *source, MlRowCallback callback, void *arg);
 
+/*
+ * As above for some of the columns: needed [natts] marks those of the source's
+ * desc; mapping [natts] says where each is in the slots (-1: left out) and is
+ * filled before the first row.
+ */
+extern void mling_each_row_of(MlSource *source, const bool *needed, int *mapping,
+							  MlRowCallback callback, void *arg);
+
 /* ---------------------------------------------------------------- labels */
 
 /* Outcome of turning a target column into labels. */

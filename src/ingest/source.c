@@ -277,14 +277,21 @@ mling_ignore(DestReceiver *self)
 }
 
 void
-mling_each_row(MlSource *source, MlRowCallback callback, void *arg)
+mling_each_row_of(MlSource *source, const bool *needed, int *mapping, MlRowCallback callback, void *arg)
 {
 	RowReceiver receiver = {{receive_row, mling_ignore_startup, mling_ignore,
 	mling_ignore, DestNone}, callback, arg};
+
+	mling_run_source(source, needed, mapping, &receiver.pub);
+}
+
+void
+mling_each_row(MlSource *source, MlRowCallback callback, void *arg)
+{
 	int			natts = source->desc->natts;
 	bool	   *needed = palloc(natts * sizeof(bool));
 	int		   *mapping = palloc(natts * sizeof(int));
 
 	memset(needed, true, natts * sizeof(bool));
-	mling_run_source(source, needed, mapping, &receiver.pub);
+	mling_each_row_of(source, needed, mapping, callback, arg);
 }

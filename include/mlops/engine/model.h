@@ -79,6 +79,7 @@ extern size_t ml_model_n_trees(const MlModel *model);	/* 0 for linear models */
 typedef struct MlFeatureBaseline
 {
 	uint32_t	input;			/* that it is made of */
+	MlFeaturePart part;			/* of it */
 	bool		categorical;
 	uint32_t	n_bins;			/* highest code */
 	const double *edges;		/* [n_bins - 1], rising; NULL for categories */

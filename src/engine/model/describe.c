@@ -177,6 +177,7 @@ ml_model_feature_baseline(const MlModel *m, size_t feature, MlFeatureBaseline *o
 	const FeatureRecord *record = &m->features[feature];
 
 	out->input = record->input;
+	out->part = (MlFeaturePart) record->part;
 	out->categorical = record->categorical != 0;
 	out->n_bins = record->n_bins;
 	out->edges = out->categorical ? NULL : m->edges + record->first_edge;

@@ -1,0 +1,118 @@
+/*-------------------------------------------------------------------------
+ * drift.h
+ *	  How far apart are two samples of one column: the reference and what came
+ *	  since?
+ *
+ * Everything here is a function of two histograms over the same bins, or of two
+ * sorted samples.  What is not defined (an empty side, no variance) is NaN.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_ENGINE_DRIFT_H
+#define MLOPS_ENGINE_DRIFT_H
+
+#include "mlops/engine/base.h"
+
+/* ---------------------------------------------------------------- tails */
+
+/* P(X >= statistic) of a chi-square variable; degrees > 0. */
+extern double ml_chi_square_p(double statistic, double degrees);
+
+/* P(|Z| >= |z|) of a standard normal variable. */
+extern double ml_normal_p(double z);
+
+/*
+ * P(D_n >= d) of the two-sided Kolmogorov-Smirnov statistic of n values drawn
+ * from a continuous distribution.  Exact up to some 100,000 values, then by
+ * the expansion of Pelz and Good; the choice between the formulas is that of
+ * Simard and L'Ecuyer ("Computing the two-sided Kolmogorov-Smirnov
+ * distribution", Journal of Statistical Software 39(11), 2011).
+ * Errors: ML_OUT_OF_MEMORY.
+ */
+extern MlStatus ml_kolmogorov_p(MlContext *ctx, uint64_t n, double d, double *p);
+
+/*
+ * P(D >= d) of the two-sample statistic when both samples, of n and m values
+ * without ties, come from one distribution: exact, by the walk of the two
+ * empirical distributions.  Takes time n * m * d at most.
+ * Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
+ */
+extern MlStatus ml_smirnov_exact_p(MlContext *ctx, uint64_t n, uint64_t m, double d, double *p);
+
+/* ---------------------------------------------------------------- histograms */
+
+/* A statistic and how likely one as large would be without any drift. */
+typedef struct MlDriftTest
+{
+	double		statistic;
+	double		p_value;		/* NaN: none */
+} MlDriftTest;
+
+/* Rows in bins; a bin that is empty on both sides does not count. */
+typedef struct MlHistograms
+{
+	size_t		n;
+	const uint64_t *reference;	/* [n] */
+	const uint64_t *current;	/* [n] */
+} MlHistograms;
+
+/* What stands for a share of 0, which has no logarithm. */
+typedef enum MlZeroFill
+{
+	ML_FILL_HALF_ROW,			/* half a row */
+	ML_FILL_EVIDENTLY			/* 0.0001, or a millionth of the side's smallest share
+								 * that is not 0 where that is no more than 0.0001 */
+} MlZeroFill;
+
+/* Population stability index, sum of (r - c) ln(r / c) over the shares. */
+extern double ml_psi(const MlHistograms *h, MlZeroFill fill);
+
+/* Kullback-Leibler divergence of the reference from the current shares. */
+extern double ml_kullback_leibler(const MlHistograms *h, MlZeroFill fill);
+
+/* Jensen-Shannon distance (the root of the divergence); logarithms to base,
+ * with 2 it lies in [0, 1]. */
+extern double ml_jensen_shannon(const MlHistograms *h, double base);
+
+extern double ml_hellinger(const MlHistograms *h);
+extern double ml_total_variation(const MlHistograms *h);
+
+/* The greatest difference between shares of one bin. */
+extern double ml_l_infinity(const MlHistograms *h);
+
+/*
+ * Chi-square test of the current counts against those that the reference's
+ * shares would give.  A bin that is new makes the statistic infinite.
+ */
+extern MlDriftTest ml_chi_square_goodness(const MlHistograms *h);
+
+/*
+ * Chi-square test of the 2 x n contingency table; yates: with the continuity
+ * correction where there is one degree of freedom.
+ */
+extern MlDriftTest ml_chi_square_contingency(const MlHistograms *h, bool yates);
+
+/*
+ * Cramer's V, corrected for bias (Bergsma, "A bias-correction for Cramer's V
+ * and Tschuprow's T", Journal of the Korean Statistical Society 42(3), 2013),
+ * of the table whose larger side is first scaled down to the other's rows: 0
+ * for equal shares, nearly 1 for sides that have no bin in common.
+ */
+extern double ml_cramers_v(const MlHistograms *h);
+
+/* The Kolmogorov-Smirnov statistic where bins are in the order of values: what
+ * can be seen of it at the bins' borders. */
+extern double ml_binned_ks(const MlHistograms *h);
+
+/*
+ * Merges neighbouring bins into about n_groups of equal counts of the
+ * reference, none with less than least_share of its rows: group [h->n] receives
+ * each bin's group, rising from 0.  Returns the number of groups.
+ */
+extern size_t ml_merge_bins(const MlHistograms *h, size_t n_groups, double least_share,
+							uint32_t *group);
+
+/* Adds up the bins of each group: reference and current [number of groups]. */
+extern void ml_add_groups(const MlHistograms *h, const uint32_t *group, size_t n_groups,
+						  uint64_t *reference, uint64_t *current);
+
+#endif							/* MLOPS_ENGINE_DRIFT_H */

@@ -1,0 +1,91 @@
+-- Drift: what comes now against what a version was trained on.
+
+CREATE TABLE mlops_catalog.drift_window (
+	drift_window_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT drift_window_pkey PRIMARY KEY,
+	model_id bigint NOT NULL CONSTRAINT drift_window_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	version int NOT NULL,
+	window_start timestamptz,
+	window_end timestamptz,
+	rows bigint NOT NULL,
+	place int NOT NULL,
+	feature text NOT NULL,
+	kind text NOT NULL CONSTRAINT drift_window_kind_check CHECK (kind IN ('number', 'category', 'time', 'score')),
+	test text NOT NULL,
+	statistic float8,
+	p_value float8,
+	threshold float8 NOT NULL,
+	drifted boolean,
+	recorded_by regrole NOT NULL,
+	recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE mlops_catalog.drift_window IS 'Drift of a window of time from a version''s training baseline: a row for each test of each feature';
+COMMENT ON COLUMN mlops_catalog.drift_window.drift_window_id IS 'Identity';
+COMMENT ON COLUMN mlops_catalog.drift_window.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.drift_window.version IS 'Version whose baseline it was compared with';
+COMMENT ON COLUMN mlops_catalog.drift_window.window_start IS 'Where the window begins, NULL if it was not said';
+COMMENT ON COLUMN mlops_catalog.drift_window.window_end IS 'Where the window ends, NULL if it was not said';
+COMMENT ON COLUMN mlops_catalog.drift_window.rows IS 'Rows in it';
+COMMENT ON COLUMN mlops_catalog.drift_window.place IS 'Order within the report, from 1';
+COMMENT ON COLUMN mlops_catalog.drift_window.feature IS 'Feature, or (score)';
+COMMENT ON COLUMN mlops_catalog.drift_window.kind IS 'number, category, time or score';
+COMMENT ON COLUMN mlops_catalog.drift_window.test IS 'Statistic, e.g. psi';
+COMMENT ON COLUMN mlops_catalog.drift_window.statistic IS 'Value, NULL where it is not defined';
+COMMENT ON COLUMN mlops_catalog.drift_window.p_value IS 'How likely as large a value is without drift, NULL if not known';
+COMMENT ON COLUMN mlops_catalog.drift_window.threshold IS 'What the statistic was compared with';
+COMMENT ON COLUMN mlops_catalog.drift_window.drifted IS 'Did it drift? NULL where the statistic is not defined';
+COMMENT ON COLUMN mlops_catalog.drift_window.recorded_by IS 'Who recorded it';
+COMMENT ON COLUMN mlops_catalog.drift_window.recorded_at IS 'When it was recorded; the same for all rows of a report';
+CREATE INDEX drift_window_model_id_recorded_at_idx ON mlops_catalog.drift_window (model_id, recorded_at);
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.drift_window', '');
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.drift_window_drift_window_id_seq', '');
+
+CREATE VIEW mlops.drift WITH (security_barrier) AS
+SELECT m.name AS model, d.version, d.window_start, d.window_end, d.rows, d.place, d.feature, d.kind, d.test, d.statistic, d.p_value,
+	d.threshold, d.drifted, mlops_catalog.role_text(d.recorded_by) AS recorded_by, d.recorded_at
+FROM mlops_catalog.drift_window d
+JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) d.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.drift IS 'Drift that was recorded by mlops.record_drift, of models you may use: a row for each test of each feature in each window';
+COMMENT ON COLUMN mlops.drift.model IS 'Model';
+COMMENT ON COLUMN mlops.drift.version IS 'Version whose training baseline it was compared with';
+COMMENT ON COLUMN mlops.drift.window_start IS 'Where the window begins, NULL if it was not said';
+COMMENT ON COLUMN mlops.drift.window_end IS 'Where the window ends, NULL if it was not said';
+COMMENT ON COLUMN mlops.drift.rows IS 'Rows in it';
+COMMENT ON COLUMN mlops.drift.place IS 'Order within the report, from 1';
+COMMENT ON COLUMN mlops.drift.feature IS 'Feature, or (score)';
+COMMENT ON COLUMN mlops.drift.kind IS 'number, category, time or score';
+COMMENT ON COLUMN mlops.drift.test IS 'Statistic, e.g. psi';
+COMMENT ON COLUMN mlops.drift.statistic IS 'Value, NULL where it is not defined, e.g. in a window without rows';
+COMMENT ON COLUMN mlops.drift.p_value IS 'How likely as large a value is without drift, NULL if not known';
+COMMENT ON COLUMN mlops.drift.threshold IS 'What the statistic was compared with';
+COMMENT ON COLUMN mlops.drift.drifted IS 'Did it drift? NULL where the statistic is not defined';
+COMMENT ON COLUMN mlops.drift.recorded_by IS 'Who recorded it';
+COMMENT ON COLUMN mlops.drift.recorded_at IS 'When it was recorded; the same for all rows of a report';
+GRANT SELECT ON mlops.drift TO PUBLIC;
+
+CREATE FUNCTION mlops.check_drift(
+	model text,
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	version int DEFAULT NULL,
+	mode text DEFAULT 'mlops',
+	statistics text[] DEFAULT NULL)
+	RETURNS TABLE (feature text, kind text, test text, statistic float8, p_value float8, threshold float8, drifted boolean)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 50
+	AS 'MODULE_PATHNAME', 'mlops_check_drift';
+COMMENT ON FUNCTION mlops.check_drift(text, regclass, text, int, text, text[]) IS
+	'Compares the rows of a table, view or query, and their scores, with the training baseline in a version''s bytes; drifted means that the statistic reaches the threshold and that the p-value, if there is one, is below 0.01';
+
+CREATE FUNCTION mlops.record_drift(
+	model text,
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	version int DEFAULT NULL,
+	window_start timestamptz DEFAULT NULL,
+	window_end timestamptz DEFAULT NULL,
+	statistics text[] DEFAULT NULL)
+	RETURNS TABLE (feature text, kind text, test text, statistic float8, p_value float8, threshold float8, drifted boolean)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 50
+	AS 'MODULE_PATHNAME', 'mlops_record_drift';
+COMMENT ON FUNCTION mlops.record_drift(text, regclass, text, int, timestamptz, timestamptz, text[]) IS
+	'Does what mlops.check_drift does and records the result for view mlops.drift; window_start and window_end say which time the rows are of';

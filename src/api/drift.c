@@ -1,0 +1,144 @@
+/*-------------------------------------------------------------------------
+ * drift.c
+ *	  mlops.check_drift, record_drift.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "mlops/base.h"
+#include "mlops/monitor.h"
+#include "mlops/progress.h"
+
+MLOPS_FUNCTION(mlops_check_drift);
+MLOPS_FUNCTION(mlops_record_drift);
+
+static void
+put_tests(ReturnSetInfo *result, List *tests)
+{
+	ListCell   *lc;
+
+	foreach(lc, tests)
+	{
+		const MlDriftRow *row = (const MlDriftRow *) lfirst(lc);
+		Datum		values[7];
+		bool		nulls[7] = {false};
+
+		values[0] = CStringGetTextDatum(row->feature);
+		values[1] = CStringGetTextDatum(row->kind);
+		values[2] = CStringGetTextDatum(mlmon_test_names[row->test]);
+		values[3] = Float8GetDatum(row->statistic);
+		values[4] = Float8GetDatum(row->p_value);
+		values[5] = Float8GetDatum(row->threshold);
+		values[6] = BoolGetDatum(row->drifted);
+		nulls[3] = nulls[6] = isnan(row->statistic);
+		nulls[4] = isnan(row->p_value);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+/* The model of arguments 0 and 3, checked for an action. */
+static void
+resolve(FunctionCallInfo fcinfo, MlAction action, MlResolved *resolved)
+{
+	char	   *model;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"model\" must not be null")));
+	model = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	if (PG_ARGISNULL(3))
+		mlserve_resolve(model, action, resolved);
+	else
+		mlserve_resolve_version(model, PG_GETARG_INT32(3), action, resolved);
+}
+
+/* The report on the source of arguments 1 and 2. */
+static void
+check(FunctionCallInfo fcinfo, const char *command, const MlResolved *resolved, MlDriftTests tests,
+	  MlDriftReport *report)
+{
+	MlSource   *source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
+										PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	MlContext  *ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
+	MlProgressScope *progress = mlbase_progress_begin(command, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	mlbase_progress("count", 0, 0, NAN);
+	mlmon_check_model(ctx, resolved, source, tests, report);
+	mlbase_progress_end(progress);
+	mlbase_engine_free(ctx);
+}
+
+/*
+ * mlops.check_drift(model text, source regclass, query text, version int, mode text,
+ *					 statistics text[])
+ *	  -> TABLE(feature, kind, test, statistic, p_value, threshold, drifted)
+ */
+Datum
+mlops_check_drift(PG_FUNCTION_ARGS)
+{
+	char	   *mode = PG_ARGISNULL(4) ? "NULL" : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	MlDriftTests tests = mlmon_tests(PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5), ML_MODEL_TESTS);
+	MlResolved	resolved;
+	MlDriftReport report;
+	MemoryContext work;
+	MemoryContext caller;
+
+	if (strcmp(mode, "mlops") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized mode \"%s\"", mode),
+				 errhint("The mode is mlops: a model's baseline has the bins of its training. "
+						 "mlops.drift_between compares rows with rows and has further modes.")));
+	InitMaterializedSRF(fcinfo, 0);
+	work = AllocSetContextCreate(CurrentMemoryContext, "mlops drift", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(work);
+	resolve(fcinfo, ML_TO_EVALUATE, &resolved);
+	check(fcinfo, "check_drift", &resolved, tests, &report);
+	put_tests((ReturnSetInfo *) fcinfo->resultinfo, report.tests);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return (Datum) 0;
+}
+
+/*
+ * mlops.record_drift(model text, source regclass, query text, version int,
+ *					  window_start timestamptz, window_end timestamptz, statistics text[])
+ *	  -> the same table, recorded
+ */
+Datum
+mlops_record_drift(PG_FUNCTION_ARGS)
+{
+	TimestampTz start = PG_ARGISNULL(4) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(4);
+	TimestampTz end = PG_ARGISNULL(5) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(5);
+	MlDriftTests tests = mlmon_tests(PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6), ML_MODEL_TESTS);
+	MlResolved	resolved;
+	MlDriftReport report;
+	MemoryContext work;
+	MemoryContext caller;
+
+	PreventCommandIfReadOnly("mlops.record_drift()");
+	if (start > end)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"window_start\" must not be after \"window_end\"")));
+	InitMaterializedSRF(fcinfo, 0);
+	work = AllocSetContextCreate(CurrentMemoryContext, "mlops drift", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(work);
+	resolve(fcinfo, ML_TO_TRAIN, &resolved);
+	check(fcinfo, "record_drift", &resolved, tests, &report);
+	mlmon_record(&resolved, GetUserId(), start, end, &report);
+	put_tests((ReturnSetInfo *) fcinfo->resultinfo, report.tests);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return (Datum) 0;
+}

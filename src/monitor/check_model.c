@@ -1,0 +1,345 @@
+/*-------------------------------------------------------------------------
+ * check_model.c
+ *	  A source against a version's training baseline: every row is scored and
+ *	  counted by the bins that are in the model's bytes, a block at a time.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "executor/tuptable.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+#include "mlops/monitor.h"
+#include "mlops/progress.h"
+
+#define BLOCK_VALUES 524288		/* of all inputs, read before they are counted */
+#define TASK_ROWS 512
+
+/* Histograms are compared in about so many bins: with more of them, chance alone
+ * would move the index of a few thousand rows. */
+#define NUMBER_GROUPS 10
+#define SCORE_GROUPS 20
+#define LEAST_SHARE 0.01		/* of the reference's rows in a bin */
+
+typedef struct Counter
+{
+	MlContext  *ctx;
+	const MlModel *model;
+	MlRowMap   *map;
+	const int  *mapping;		/* of the source's columns to the slots' */
+	bool		mapped;			/* is map about the slots? */
+	MemoryContext row_context;
+
+	size_t		n_inputs;
+	size_t		n_features;
+	MlFeatureBaseline *features;	/* [n_features] */
+	size_t	   *first;			/* [n_features] of its codes in counts */
+	size_t		n_codes;
+
+	size_t		block_rows;
+	size_t		n;				/* rows in the block */
+	MlValue    *values;			/* [block_rows][n_inputs] */
+	int64		rows;
+
+	/* by thread */
+	uint64	  **counts;			/* [n_codes] */
+	uint64	  **scores;			/* [ML_SCORE_BINS] */
+	uint8	  **scratch;
+} Counter;
+
+static void
+count_task(void *arg, size_t task, int thread)
+{
+	const Counter *counter = (const Counter *) arg;
+	size_t		begin = task * TASK_ROWS;
+	size_t		end = begin + TASK_ROWS < counter->n ? begin + TASK_ROWS : counter->n;
+
+	for (size_t row = begin; row < end; row++)
+	{
+		double		score = ml_model_score(counter->model, counter->values + row * counter->n_inputs,
+										   counter->scratch[thread]);
+		int			bin = (int) (score * ML_SCORE_BINS);
+
+		counter->scores[thread][bin < ML_SCORE_BINS ? bin : ML_SCORE_BINS - 1]++;
+	}
+	for (size_t f = 0; f < counter->n_features; f++)
+	{
+		const MlFeatureBaseline *feature = &counter->features[f];
+		const MlValue *value = counter->values + begin * counter->n_inputs + feature->input;
+		uint64	   *counts = counter->counts[thread] + counter->first[f];
+
+		for (size_t row = begin; row < end; row++, value += counter->n_inputs)
+		{
+			if (feature->categorical)
+				counts[value->code]++;
+			else
+				counts[ml_bin_number(feature->edges, feature->n_bins - 1,
+									 ml_feature_number(feature->part, value->number))]++;
+		}
+	}
+}
+
+static void
+count_block(Counter *counter)
+{
+	mlbase_check(counter->ctx, ml_parallel_for(counter->ctx, (counter->n + TASK_ROWS - 1) / TASK_ROWS,
+											   count_task, counter));
+	counter->n = 0;
+	MemoryContextReset(counter->row_context);
+}
+
+static void
+take_row(TupleTableSlot *slot, void *arg)
+{
+	Counter    *counter = (Counter *) arg;
+	MemoryContext caller = MemoryContextSwitchTo(counter->row_context);
+
+	if (!counter->mapped)
+	{
+		for (size_t i = 0; i < counter->n_inputs; i++)
+			counter->map->attribute[i] = counter->mapping[counter->map->attribute[i]];
+		counter->mapped = true;
+	}
+	slot_getallattrs(slot);
+	mlserve_fill_values(counter->model, counter->map, slot->tts_values, slot->tts_isnull,
+						counter->values + counter->n * counter->n_inputs);
+	MemoryContextSwitchTo(caller);
+	counter->rows++;
+	if (++counter->n == counter->block_rows)
+		count_block(counter);
+	if (counter->rows % MLOPS_PROGRESS_ROWS == 0)
+		mlbase_progress_done((double) counter->rows);
+}
+
+static void *
+allocate(MlContext *ctx, size_t n, size_t size)
+{
+	void	   *memory = ml_arena_alloc_zeroed(ctx->arena, n, size);
+
+	if (memory == NULL)
+		mlbase_check(ctx, ml_fail_memory(ctx));
+	return memory;
+}
+
+static void
+prepare(Counter *counter, MlContext *ctx, const MlModel *model)
+{
+	int			n_threads = ml_pool_size(ctx->pool);
+
+	counter->ctx = ctx;
+	counter->model = model;
+	counter->n_inputs = ml_model_n_inputs(model);
+	counter->n_features = ml_model_n_features(model);
+	counter->features = allocate(ctx, counter->n_features, sizeof(MlFeatureBaseline));
+	counter->first = allocate(ctx, counter->n_features, sizeof(size_t));
+	for (size_t f = 0; f < counter->n_features; f++)
+	{
+		ml_model_feature_baseline(model, f, &counter->features[f]);
+		counter->first[f] = counter->n_codes;
+		counter->n_codes += counter->features[f].n_bins + 1;
+	}
+	counter->block_rows = Max(BLOCK_VALUES / counter->n_inputs, TASK_ROWS) / TASK_ROWS * TASK_ROWS;
+	counter->values = allocate(ctx, counter->block_rows * counter->n_inputs, sizeof(MlValue));
+	counter->counts = allocate(ctx, n_threads, sizeof(uint64 *));
+	counter->scores = allocate(ctx, n_threads, sizeof(uint64 *));
+	counter->scratch = allocate(ctx, n_threads, sizeof(uint8 *));
+	for (int t = 0; t < n_threads; t++)
+	{
+		/* allocations are 64-byte aligned: no cache line has two threads */
+		counter->counts[t] = allocate(ctx, counter->n_codes, sizeof(uint64));
+		counter->scores[t] = allocate(ctx, ML_SCORE_BINS, sizeof(uint64));
+		counter->scratch[t] = allocate(ctx, ml_model_scratch_size(model), 1);
+	}
+	counter->row_context = AllocSetContextCreate(CurrentMemoryContext, "mlops drift rows",
+												 ALLOCSET_DEFAULT_SIZES);
+}
+
+/* All threads' counts in the first one's. */
+static void
+add_up(Counter *counter)
+{
+	for (int t = 1; t < ml_pool_size(counter->ctx->pool); t++)
+	{
+		for (size_t i = 0; i < counter->n_codes; i++)
+			counter->counts[0][i] += counter->counts[t][i];
+		for (int i = 0; i < ML_SCORE_BINS; i++)
+			counter->scores[0][i] += counter->scores[t][i];
+	}
+}
+
+/* ---- from counts to tests */
+
+/*
+ * Groups of a category's codes: missing, each that is not rare, all rare ones,
+ * and what the model does not know (code n_bins).
+ */
+static size_t
+group_categories(const MlHistograms *h, uint32_t *group)
+{
+	uint64		total = 0;
+	size_t		n = 1;
+	size_t		rare = 0;		/* its group, 0: none yet */
+
+	for (size_t code = 1; code < h->n; code++)
+		total += h->reference[code];
+	group[0] = 0;
+	for (size_t code = 1; code < h->n; code++)
+	{
+		if (code + 1 == h->n || (double) h->reference[code] >= LEAST_SHARE * (double) total)
+			group[code] = (uint32_t) n++;
+		else
+		{
+			rare = rare ? rare : n++;
+			group[code] = (uint32_t) rare;
+		}
+	}
+	return n;
+}
+
+static size_t
+group_numbers(const MlHistograms *h, uint32_t *group)
+{
+	MlHistograms present = {h->n - 1, h->reference + 1, h->current + 1};
+	size_t		n = ml_merge_bins(&present, NUMBER_GROUPS, LEAST_SHARE, group + 1);
+
+	group[0] = 0;
+	for (size_t code = 1; code < h->n; code++)
+		group[code]++;
+	return n + 1;
+}
+
+/* P-value of what can be seen of the Kolmogorov-Smirnov statistic in bins. */
+static MlDriftTest
+binned_ks_test(MlContext *ctx, const MlHistograms *h)
+{
+	MlDriftTest test = {ml_binned_ks(h), NAN};
+	double		r = 0;
+	double		c = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+	{
+		r += (double) h->reference[i];
+		c += (double) h->current[i];
+	}
+	if (!isnan(test.statistic))
+		mlbase_check(ctx, ml_kolmogorov_p(ctx, (uint64) Max(1, rint(r / (r + c) * c)),
+										  test.statistic, &test.p_value));
+	return test;
+}
+
+typedef struct Comparison
+{
+	MlContext  *ctx;
+	const char *feature;
+	const char *kind;
+	bool		ordered;		/* are neighbouring bins neighbours? */
+	bool		has_codes;		/* is bin 0 what is missing? */
+	MlDriftTests tests;
+	List	   *rows;
+} Comparison;
+
+static void
+compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const uint32_t *group)
+{
+	uint64_t   *reference = palloc(n_groups * sizeof(uint64_t));
+	uint64_t   *current = palloc(n_groups * sizeof(uint64_t));
+	MlHistograms coarse = {n_groups, reference, current};
+	uint64		reference_rows = 0;
+	uint64		current_rows = 0;
+	size_t		last = fine->n - 1;
+
+	ml_add_groups(fine, group, n_groups, reference, current);
+	for (size_t g = 0; g < n_groups; g++)
+	{
+		reference_rows += reference[g];
+		current_rows += current[g];
+	}
+	for (int t = 0; t < ML_TEST_COUNT; t++)
+	{
+		MlDriftTest result;
+
+		if ((comparison->tests & ML_TEST_BIT(t)) == 0)
+			continue;
+		switch (t)
+		{
+			case ML_TEST_KS:
+				if (!comparison->ordered)
+					continue;
+				result = binned_ks_test(comparison->ctx,
+										&(MlHistograms) {fine->n - comparison->has_codes,
+										fine->reference + comparison->has_codes,
+				fine->current + comparison->has_codes});
+				break;
+			case ML_TEST_MISSING:
+				if (!comparison->has_codes)
+					continue;
+				result = mlmon_share_test(reference_rows, fine->reference[0],
+										  current_rows, fine->current[0]);
+				break;
+			case ML_TEST_UNSEEN:
+				if (comparison->ordered)
+					continue;
+				result = mlmon_share_test(reference_rows, fine->reference[last],
+										  current_rows, fine->current[last]);
+				break;
+			default:
+				result = mlmon_histogram_test((MlDriftTestKind) t, &coarse);
+		}
+		comparison->rows = lappend(comparison->rows, mlmon_judge(comparison->feature, comparison->kind,
+																 (MlDriftTestKind) t, result));
+	}
+}
+
+static List *
+compare_all(const Counter *counter, MlDriftTests tests)
+{
+	uint32_t	group[Max(ML_MAX_BINS + 1, ML_SCORE_BINS)];
+	MlHistograms score = {ML_SCORE_BINS, ml_model_score_counts(counter->model), counter->scores[0]};
+	Comparison	comparison = {counter->ctx, "(score)", "score", true, false, tests, NIL};
+
+	comparison.tests = tests ? tests : ML_TEST_BIT(ML_TEST_PSI);
+	compare(&comparison, &score, ml_merge_bins(&score, SCORE_GROUPS, LEAST_SHARE, group), group);
+	comparison.has_codes = true;
+	comparison.tests = tests ? tests
+		: ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING) | ML_TEST_BIT(ML_TEST_UNSEEN);
+	for (size_t f = 0; f < counter->n_features; f++)
+	{
+		const MlFeatureBaseline *feature = &counter->features[f];
+		MlHistograms codes = {feature->n_bins + 1, feature->counts,
+		counter->counts[0] + counter->first[f]};
+
+		if (feature->part == ML_FEATURE_SECONDS)
+			continue;			/* time goes on: that is no drift */
+		comparison.feature = ml_model_feature_name(counter->model, f);
+		comparison.ordered = !feature->categorical;
+		comparison.kind = feature->categorical ? "category"
+			: feature->part == ML_FEATURE_VALUE ? "number" : "time";
+		compare(&comparison, &codes, feature->categorical ? group_categories(&codes, group)
+				: group_numbers(&codes, group), group);
+	}
+	return comparison.rows;
+}
+
+void
+mlmon_check_model(MlContext *ctx, const MlResolved *resolved, MlSource *source,
+				  MlDriftTests tests, MlDriftReport *report)
+{
+	Counter		counter = {0};
+	bool	   *needed = palloc0(Max(source->desc->natts, 1) * sizeof(bool));
+	int		   *mapping = palloc0(Max(source->desc->natts, 1) * sizeof(int));
+
+	prepare(&counter, ctx, resolved->served->model);
+	counter.map = mlserve_map_row(counter.model, source->desc);
+	counter.mapping = mapping;
+	for (size_t i = 0; i < counter.n_inputs; i++)
+		needed[counter.map->attribute[i]] = true;
+	mling_each_row_of(source, needed, mapping, take_row, &counter);
+	count_block(&counter);
+	add_up(&counter);
+	report->rows = counter.rows;
+	report->tests = compare_all(&counter, tests);
+	MemoryContextDelete(counter.row_context);
+}

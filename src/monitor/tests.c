@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ * tests.c
+ *	  The tests of drift by name, and the thresholds of mode 'mlops'.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "mlops/engine/compare.h"
+#include "mlops/monitor.h"
+
+const char *const mlmon_test_names[ML_TEST_COUNT] = {
+	[ML_TEST_PSI] = "psi",
+	[ML_TEST_KULLBACK_LEIBLER] = "kl",
+	[ML_TEST_JENSEN_SHANNON] = "jensen_shannon",
+	[ML_TEST_HELLINGER] = "hellinger",
+	[ML_TEST_TOTAL_VARIATION] = "total_variation",
+	[ML_TEST_L_INFINITY] = "l_infinity",
+	[ML_TEST_CHI_SQUARE] = "chi_square",
+	[ML_TEST_CRAMERS_V] = "cramers_v",
+	[ML_TEST_KS] = "ks",
+	[ML_TEST_WASSERSTEIN] = "wasserstein",
+	[ML_TEST_Z] = "z",
+	[ML_TEST_MISSING] = "missing",
+	[ML_TEST_UNSEEN] = "unseen",
+};
+
+/*
+ * Effects worth an alert.  Statistics that grow with the number of rows have no
+ * such value: they are judged by their p-value alone, 0 is always reached.
+ */
+static const double thresholds[ML_TEST_COUNT] = {
+	[ML_TEST_PSI] = 0.2,
+	[ML_TEST_KULLBACK_LEIBLER] = 0.1,
+	[ML_TEST_JENSEN_SHANNON] = 0.1,
+	[ML_TEST_HELLINGER] = 0.1,
+	[ML_TEST_TOTAL_VARIATION] = 0.1,
+	[ML_TEST_L_INFINITY] = 0.1,
+	[ML_TEST_CHI_SQUARE] = 0,
+	[ML_TEST_CRAMERS_V] = 0.2,
+	[ML_TEST_KS] = 0.1,
+	[ML_TEST_WASSERSTEIN] = 0.1,
+	[ML_TEST_Z] = 0,
+	[ML_TEST_MISSING] = 0.05,
+	[ML_TEST_UNSEEN] = 0.01,
+};
+
+static char *
+name_list(MlDriftTests tests)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int t = 0; t < ML_TEST_COUNT; t++)
+	{
+		if (tests & ML_TEST_BIT(t))
+			appendStringInfo(&list, "%s%s", list.len ? ", " : "", mlmon_test_names[t]);
+	}
+	return list.data;
+}
+
+MlDriftTests
+mlmon_tests(ArrayType *names, MlDriftTests valid)
+{
+	MlDriftTests tests = 0;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+
+	if (names == NULL)
+		return 0;
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *name = nulls[i] ? "NULL" : TextDatumGetCString(items[i]);
+		int			t = 0;
+
+		while (t < ML_TEST_COUNT && strcmp(name, mlmon_test_names[t]) != 0)
+			t++;
+		if (t == ML_TEST_COUNT || (valid & ML_TEST_BIT(t)) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg(t == ML_TEST_COUNT ? "unrecognized statistic \"%s\""
+							: "statistic \"%s\" cannot be had here", name),
+					 errhint("Valid statistics are: %s.", name_list(valid))));
+		tests |= ML_TEST_BIT(t);
+	}
+	if (tests == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"statistics\" is empty"),
+				 errhint("Leave it out for the usual ones, or choose from: %s.", name_list(valid))));
+	return tests;
+}
+
+MlDriftTest
+mlmon_share_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
+{
+	MlProportionTest test;
+
+	ml_two_proportions((MlProportion) {reference_rows, reference},
+					   (MlProportion) {current_rows, current}, &test);
+	/* no variance: all or none on both sides, or one side only has rows */
+	return (MlDriftTest) {fabs(test.difference), test.difference == 0 ? 1 : test.p_value};
+}
+
+MlDriftTest
+mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h)
+{
+	MlDriftTest result = ml_chi_square_contingency(h, false);
+
+	switch (test)
+	{
+		case ML_TEST_PSI:
+			result.statistic = ml_psi(h, ML_FILL_HALF_ROW);
+			break;
+		case ML_TEST_KULLBACK_LEIBLER:
+			result.statistic = ml_kullback_leibler(h, ML_FILL_HALF_ROW);
+			break;
+		case ML_TEST_JENSEN_SHANNON:
+			result.statistic = ml_jensen_shannon(h, 2);
+			break;
+		case ML_TEST_HELLINGER:
+			result.statistic = ml_hellinger(h);
+			break;
+		case ML_TEST_TOTAL_VARIATION:
+			result.statistic = ml_total_variation(h);
+			break;
+		case ML_TEST_L_INFINITY:
+			result.statistic = ml_l_infinity(h);
+			break;
+		case ML_TEST_CRAMERS_V:
+			result.statistic = ml_cramers_v(h);
+			break;
+		case ML_TEST_CHI_SQUARE:
+			break;
+		default:
+			elog(ERROR, "test %d is not one of histograms", (int) test);
+	}
+	return result;
+}
+
+MlDriftRow *
+mlmon_judge(const char *feature, const char *kind, MlDriftTestKind test, MlDriftTest result)
+{
+	MlDriftRow *row = palloc(sizeof(MlDriftRow));
+
+	*row = (MlDriftRow) {feature, kind, test, result.statistic, result.p_value, thresholds[test],
+	result.statistic >= thresholds[test] && !(result.p_value >= ML_DRIFT_ALPHA)};
+	return row;
+}
