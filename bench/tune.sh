@@ -2,7 +2,7 @@
 # tune.sh - what tuning reaches on public data sets, and what parallel trials gain.
 #
 #	MLOPS_BENCH_SEEDS	seeds of each comparison (default 10, and half of it, 5, for test figures)
-#	MLOPS_BENCH_PARTS	which: search throughput handbook card (default all)
+#	MLOPS_BENCH_PARTS	which: search throughput folds handbook card (default all)
 #
 # What is chosen is chosen without test rows: on the Handbook's last two days of
 # train; and on five stratified folds of the earlier 80 % of the card
@@ -77,6 +77,24 @@ SQL
 	figure "throughput of two / of one" "$(compute "$one / $two")" "" '>=' 1.7
 }
 
+# Seconds of a cross-validation, its folds in turn on all threads or side by side.
+folds()
+{
+	table_header "Handbook split, cross-validation of 5 folds, 100 trees"
+	call="SELECT count(*) FROM mlops.cross_validate('cv', 'handbook', target => 'tx_fraud', key => 'transaction_id', exclude => '{part}'"
+	for turn in $(seq "$rounds"); do
+		for parallel in 1 2; do
+			began=$(date +%s%N)
+			tuning -o /dev/null -c "$call, parallel => $parallel)"
+			echo $((($(date +%s%N) - began) / 1000000)) >>"$server/folds_$parallel"
+		done
+	done
+	one=$(median <"$server/folds_1") two=$(median <"$server/folds_2")
+	figure "one after the other, with all threads" "$one" ms
+	figure "two side by side" "$two" ms
+	figure "one after the other / side by side" "$(compute "$one / $two")" ""
+}
+
 # test_figures NAME ARGUMENTS LEAST: one trial after the other, so that they can
 # be repeated.
 test_figures()
@@ -99,7 +117,7 @@ card()
 	test_figures card "$card_split, folds => 5" 0.872
 }
 
-for part in ${MLOPS_BENCH_PARTS:-search throughput handbook card}; do
+for part in ${MLOPS_BENCH_PARTS:-search throughput folds handbook card}; do
 	$part
 done
 exit $missed

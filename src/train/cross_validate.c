@@ -140,6 +140,16 @@ hand_out_folds(Validation *v, Team *team)
 		mltrain_repeat(told[f], &v->said);
 }
 
+/* Does this process have memory for the rows of all folds at once? */
+static bool
+has_room(const Validation *v)
+{
+	MlArena    *arena = v->t->ctx->arena;
+	size_t		needed = v->t->dataset->n_rows * (sizeof(uint32_t) + 1) * v->folds.n;
+
+	return ml_arena_budget(arena) == 0 || ml_arena_used(arena) + needed < ml_arena_budget(arena);
+}
+
 /* False if there are to be no workers, or the server has none to spare. */
 static bool
 train_folds_in_team(Validation *v)
@@ -148,7 +158,7 @@ train_folds_in_team(Validation *v)
 	Team	   *team;
 	bool		started;
 
-	if (n_workers < 2)
+	if (n_workers < 2 || !has_room(v))
 		return false;
 	team = gather_team(v, n_workers);
 	started = team_start(team) > 0;
