@@ -71,12 +71,12 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.snapshot_settings(text) IS 'Settings under which the text of a row is always the same';
 
 -- The caller's search_path must be had before a function of ours sets its own.
-CREATE FUNCTION mlops.snapshot(name text, source regclass DEFAULT NULL, query text DEFAULT NULL, kind text DEFAULT 'copy',
+CREATE FUNCTION mlops.snapshot(source regclass DEFAULT NULL, name text DEFAULT NULL, query text DEFAULT NULL, kind text DEFAULT 'copy',
 	note text DEFAULT NULL, search_path text DEFAULT pg_catalog.current_setting('search_path')) RETURNS SETOF mlops.snapshots
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.snapshot(text, regclass, text, text, text, text) IS
+COMMENT ON FUNCTION mlops.snapshot(regclass, text, text, text, text, text) IS
 	'Keeps a data set under a name with the hash of its contents: as a copy that nobody changes (a table of schema mlops_snapshot, to train on), or as a reference that can be verified';
-CREATE FUNCTION mlops_catalog.snapshot(caller regrole, name text, source regclass, query text, kind text, note text, search_path text)
+CREATE FUNCTION mlops_catalog.snapshot(caller regrole, source regclass, name text, query text, kind text, note text, search_path text)
 	RETURNS SETOF mlops.snapshots
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -87,36 +87,36 @@ DECLARE
 	described record;
 	contents record;
 BEGIN
-	IF $2 IS NULL OR $2 !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
-		RAISE EXCEPTION 'invalid name "%" of a snapshot', coalesce($2, 'NULL')
+	IF $3 IS NULL OR $3 !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
+		RAISE EXCEPTION 'invalid name "%" of a snapshot', coalesce($3, 'NULL')
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
 	END IF;
 	PERFORM mlops_catalog.check_choice('kind', $5, '{copy,reference}');
-	IF EXISTS (SELECT FROM mlops_catalog.snapshot AS s WHERE s.name = $2) THEN
-		RAISE EXCEPTION 'snapshot "%" already exists', $2
+	IF EXISTS (SELECT FROM mlops_catalog.snapshot AS s WHERE s.name = $3) THEN
+		RAISE EXCEPTION 'snapshot "%" already exists', $3
 			USING ERRCODE = 'duplicate_object', HINT = 'A snapshot never changes; choose another name.';
 	END IF;
 	SELECT string_agg(format('%I %s', c.name, c.type), ', ') AS columns, min(c.read_by) AS query,
 		jsonb_agg(jsonb_build_object('name', c.name, 'type', c.type)) AS list
-		INTO described FROM mlops_catalog.source_columns(caller, settings, $3, $4) AS c;
+		INTO described FROM mlops_catalog.source_columns(caller, settings, $2, $4) AS c;
 	IF $5 = 'copy' THEN
-		EXECUTE format('CREATE TABLE mlops_snapshot.%I (%s)', $2, described.columns);
+		EXECUTE format('CREATE TABLE mlops_snapshot.%I (%s)', $3, described.columns);
 	END IF;
 	SELECT * INTO contents FROM mlops_catalog.read_snapshot(caller, settings, described.query,
-		CASE WHEN $5 = 'copy' THEN format('mlops_snapshot.%I', $2)::regclass END);
+		CASE WHEN $5 = 'copy' THEN format('mlops_snapshot.%I', $3)::regclass END);
 	IF $5 = 'copy' THEN
 		EXECUTE format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_snapshot.%I '
-			'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change()', $2);
-		EXECUTE format('GRANT SELECT ON mlops_snapshot.%I TO %s WITH GRANT OPTION', $2, caller);
-		EXECUTE format('COMMENT ON TABLE mlops_snapshot.%I IS %L', $2, format('Snapshot of %s', coalesce($3::text, 'a query')));
+			'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change()', $3);
+		EXECUTE format('GRANT SELECT ON mlops_snapshot.%I TO %s WITH GRANT OPTION', $3, caller);
+		EXECUTE format('COMMENT ON TABLE mlops_snapshot.%I IS %L', $3, format('Snapshot of %s', coalesce($2::text, 'a query')));
 	END IF;
 	INSERT INTO mlops_catalog.snapshot (name, kind, source, query, search_path, columns, rows, content_hash, note, owner)
-		VALUES ($2, $5, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $3),
+		VALUES ($3, $5, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $2),
 			described.query, $7, described.list, contents.rows, contents.content_hash, $6, caller);
-	PERFORM mlops_catalog.audit(caller, 'snapshot', NULL, NULL, jsonb_build_object('name', $2, 'kind', $5,
+	PERFORM mlops_catalog.audit(caller, 'snapshot', NULL, NULL, jsonb_build_object('name', $3, 'kind', $5,
 		'rows', contents.rows, 'content_hash', contents.content_hash));
-	RETURN QUERY SELECT * FROM mlops.snapshots AS s WHERE s.name = $2;
+	RETURN QUERY SELECT * FROM mlops.snapshots AS s WHERE s.name = $3;
 END
 $$;
 

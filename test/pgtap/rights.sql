@@ -1,7 +1,7 @@
 -- Privileges on models: what each allows, who may give them, and that taking
 -- one away is noticed by call sites that have the model cached.
 \ir setup.psql
-SELECT plan(48);
+SELECT plan(50);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_score;
 CREATE ROLE regress_mlops_train;
@@ -37,6 +37,15 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('score', $$SELECT mlops.score_version('fraud', 1, t) FROM tx t WHERE id = 1$$),
 	('score', $$SELECT mlops.explain('fraud/1', t) FROM tx t WHERE id = 1$$),
 	('score', $$SELECT mlops.explain_version('fraud', 1, t) FROM tx t WHERE id = 1$$),
+	('score', $$SELECT mlops.explain_text('fraud', t) FROM tx t WHERE id = 1$$),
+	('score', $$SELECT * FROM mlops.explain_table('fraud', query => 'SELECT * FROM tx WHERE id < 10')$$),
+	('score', $$CREATE TEMP TABLE arriving (LIKE tx); ALTER TABLE arriving ADD score float8;
+		CREATE TRIGGER score BEFORE INSERT ON arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score');
+		INSERT INTO arriving SELECT * FROM tx WHERE id = 1; DROP TABLE arriving$$),
+	('inspect', $$SELECT 1 / count(mlops.why(prediction_id)) FROM (SELECT prediction_id FROM mlops.predictions WHERE model = 'fraud' LIMIT 1) p$$),
+	('train', $$SELECT mlops.cross_validate('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}', folds => 2)$$),
+	('train', $$SELECT mlops.tune('fraud', 'tx', target => 'is_fraud', exclude => '{id}', space => '{"max_depth": [2, 3]}', params => '{"n_estimators": 2}', trials => 2, parallel => 1)$$),
+	('manage', $$SELECT mlops.drop_model('fraud')$$),
 	('score', $$SELECT * FROM mlops.score_table('fraud', query => 'SELECT * FROM tx WHERE id = 1')$$),
 	('inspect', $$SELECT * FROM mlops.evaluate('fraud', 'tx')$$),
 	('inspect', $$SELECT * FROM mlops.curve('fraud', 'tx')$$),
@@ -93,6 +102,22 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('inspect', $$SELECT 1 / count(*) FROM mlops.deployments WHERE model = 'fraud'$$),
 	('inspect', $$SELECT 1 / count(*) FROM mlops.experiments WHERE experiment = 'fraud'$$),
 	('owner', $$SELECT mlops.set_owner('fraud', 'regress_mlops_nobody')$$)) AS f(a, s);
+-- a function that is new has to be entered above, or here with the reason
+CREATE TABLE elsewhere (name text, reason text);
+INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
+	('roc_auc roc_auc_state roc_auc_merge pr_auc pr_auc_state pr_auc_merge ks_statistic ks_statistic_state ks_statistic_merge precision_at precision_at_state precision_at_merge '
+		'log_loss log_loss_state log_loss_merge brier brier_state brier_merge loss_state_merge ranking_state_merge proportion_test simulate_transactions progress_bar prediction_time score_bytes',
+		'computes with its arguments alone'),
+	('verify_audit', 'tells whether the whole log is intact'), ('check_catalog', 'tells of models that one may see; test portable'),
+	('maintain', 'granted as a function is; test decide'),
+	('submit cancel wait result schedule unschedule', 'jobs and schedules belong to their role; tests jobs, schedules'),
+	('log_param log_params log_metric log_metrics log_artifact set_tag set_note delete_run restore_run delete_experiment restore_experiment', 'runs belong to their role; test tracking'),
+	('compare_runs', 'of runs one sees; test tracking'),
+	('snapshot drop_snapshot verify_snapshot', 'snapshots belong to their role; test reproduce')) AS e(n, r);
+SELECT is_empty($$SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'mlops'::regnamespace
+	AND NOT EXISTS (SELECT FROM attempt a WHERE a.statement ~ ('mlops\.' || p.proname || '\(')) AND p.proname NOT IN (SELECT name FROM elsewhere)$$, 'every function is in the table of privileges');
+SELECT is_empty($$SELECT name FROM elsewhere WHERE name NOT IN (SELECT proname FROM pg_proc WHERE pronamespace = 'mlops'::regnamespace)
+	OR EXISTS (SELECT FROM attempt a WHERE a.statement ~ ('mlops\.' || name || '\('))$$, 'and nothing else is excused');
 CREATE TABLE exported AS SELECT mlops.export_model('fraud', 1) AS data;
 GRANT ALL ON exported TO PUBLIC;
 SELECT lives_ok($$SELECT mlops.set_alias('fraud', 'tested', 1)$$, 'an alias');
@@ -107,7 +132,7 @@ BEGIN
 EXCEPTION
 	WHEN insufficient_privilege OR division_by_zero THEN	-- the latter: a view shows nothing
 		RETURN 'refused';
-	WHEN object_not_in_prerequisite_state THEN	-- the right was there, a release was not
+	WHEN object_not_in_prerequisite_state OR object_in_use THEN	-- the right was there, a release was not, or was in the way
 		RETURN 'done';
 END $$;
 CREATE FUNCTION check_privilege(p text) RETURNS SETOF text LANGUAGE plpgsql AS $$

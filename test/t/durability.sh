@@ -98,7 +98,7 @@ CREATE TABLE tx AS SELECT i AS id, (i * 7919 % 1009)::float8 AS a, (ARRAY['x', '
 	FROM generate_series(1, 3000) AS i;
 GRANT SELECT ON tx TO app;
 SELECT mlops.train('fraud', 'tx', target => 'label', key => 'id', params => '{"n_estimators": 5}');
-SELECT mlops.snapshot('tx1', 'tx');
+SELECT mlops.snapshot('tx', 'tx1');
 SELECT mlops.train('fraud', 'mlops_snapshot.tx1', target => 'label', key => 'id', algorithm => 'logistic_regression');
 SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 0.01}}');
 SELECT mlops.deploy('fraud', 1, note => 'first');
@@ -158,7 +158,7 @@ SQL
 is "a standby: the same bytes, scores and verdict" "$(on_standby)" "$(server=$base/a on_standby)"
 for call in "mlops.train('fraud', 'tx', target => 'label')" "mlops.deploy('fraud', 2)" "mlops.rollback('fraud')" \
 	"mlops.set_alias('fraud', 'x', 1)" "mlops.grant('fraud', 'app', 'train')" "mlops.start_run('x')" \
-	"mlops.set_stage('fraud', 1, 'staging')" "mlops.snapshot('x', 'tx')" "mlops.drop_model('fraud')"; do
+	"mlops.set_stage('fraud', 1, 'staging')" "mlops.snapshot('tx', 'x')" "mlops.drop_model('fraud')"; do
 	is "a standby refuses ${call%%(*}" "$(query -d life -v ON_ERROR_STOP=0 -c "SELECT $call" 2>&1 | head -n 1)" \
 		"ERROR:  cannot execute ${call%%(*}() in a read-only transaction"
 done
