@@ -45,6 +45,8 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('inspect', $$SELECT 1 / count(mlops.why(prediction_id)) FROM (SELECT prediction_id FROM mlops.predictions WHERE model = 'fraud' LIMIT 1) p$$),
 	('train', $$SELECT mlops.cross_validate('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}', folds => 2)$$),
 	('train', $$SELECT mlops.tune('fraud', 'tx', target => 'is_fraud', exclude => '{id}', space => '{"max_depth": [2, 3]}', params => '{"n_estimators": 2}', trials => 2, parallel => 1)$$),
+	('inspect', $$SELECT * FROM mlops.check_drift('fraud', 'tx')$$),
+	('train', $$SELECT * FROM mlops.record_drift('fraud', 'tx')$$),
 	('manage', $$SELECT mlops.drop_model('fraud')$$),
 	('score', $$SELECT * FROM mlops.score_table('fraud', query => 'SELECT * FROM tx WHERE id = 1')$$),
 	('inspect', $$SELECT * FROM mlops.evaluate('fraud', 'tx')$$),
