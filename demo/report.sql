@@ -148,6 +148,19 @@ FROM example
 ORDER BY score DESC, transaction_id;
 \endif
 
+\echo 'Why the surest of all alerts, and one from the middle, were flagged'
+\echo '==================================================================='
+\echo 'What each column added to the log odds of fraud: mlops.explain_text(''fraud'', the row).'
+\echo
+\pset tuples_only on
+SELECT line
+FROM alerts AS a JOIN prepared AS p USING (transaction_id),
+	regexp_split_to_table(format(E'Transaction %s: %s\n', transaction_id, mlops.explain_text('fraud', p, 6)), '\n') WITH ORDINALITY AS x(line, n)
+WHERE transaction_id IN ((SELECT transaction_id FROM alerts ORDER BY score DESC, transaction_id LIMIT 1),
+	(SELECT transaction_id FROM alerts ORDER BY score DESC, transaction_id OFFSET (SELECT count(*) / 2 FROM alerts) LIMIT 1))
+ORDER BY a.score DESC, n;
+\pset tuples_only off
+
 \echo 'What gradient boosting looks at'
 \echo '==============================='
 SELECT feature,

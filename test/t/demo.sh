@@ -65,6 +65,7 @@ check 'the demo runs' demo
 check '... draws a bar while it trains' says '    [##############################] 100 % succeeded'
 check '... deploys one of two versions' deployed
 check '... tells which frauds are found' says 'compromised terminal'
+check '... explains an alert' says 'in log odds:'
 check '... and how to go on' says "-h $MLOPS_DEMO_DIR/socket"
 check 'both versions are registered' query_gives \
 	"SELECT string_agg(algorithm, ',' ORDER BY version) FROM mlops.versions" \

@@ -501,6 +501,27 @@ test_empty(void)
 	}
 }
 
+/* Covers that no training leaves: the bytes do not verify. */
+static void
+test_covers(void)
+{
+	static const double wrong[] = {-1, NAN, INFINITY};
+	uint32_t	first[] = {0, 3};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+	{
+		MlTreeNode	nodes[] = {{.feature = 0, .left = 1, .right = 2, .bin = 1, .cover = 2},
+		{.feature = -1, .value = 1, .cover = wrong[i]}, {.feature = -1, .value = -1, .cover = 1}};
+		MlForest	forest = {0, 1, first, nodes, 0, NULL};
+		MlModelParts parts = {"gradient_boosting", &signature, &forest, NULL, 1, 0, 0.5, NULL};
+		Explained	x;
+
+		CHECK(prepare(&x, &parts) == ML_CORRUPT && strcmp(x.ctx.message, "a node's cover is wrong") == 0,
+			  "a cover of %g is refused", wrong[i]);
+		forget(&x);
+	}
+}
+
 int
 main(void)
 {
@@ -513,5 +534,6 @@ main(void)
 	test_path();
 	test_abort();
 	test_empty();
+	test_covers();
 	return checks_end();
 }
