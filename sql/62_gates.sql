@@ -177,7 +177,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.evaluate_on(regrole, text, text, text, text) IS
 	'mlops.evaluate as a role: a row for all (segment NULL) and one for each value of the column by';
 
-CREATE FUNCTION mlops_catalog.gate_checks(caller regrole, model text, version int)
+CREATE FUNCTION mlops_catalog.gate_checks(caller regrole, model text, version int, more jsonb DEFAULT '{}')
 	RETURNS TABLE (condition text, required text, figure float8, passed boolean, detail jsonb)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -208,7 +208,7 @@ BEGIN
 			WHERE d.model_id = candidate.model_id AND d.variant = 'primary'),
 		(SELECT v.version FROM mlops_catalog.model_version AS v
 			WHERE v.model_id = candidate.model_id AND v.stage = 'production'));
-	FOR c IN SELECT e.key, e.value FROM jsonb_each(candidate.gate) AS e ORDER BY e.key LOOP
+	FOR c IN SELECT e.key, e.value FROM jsonb_each(coalesce(candidate.gate, '{}') || more) AS e ORDER BY e.key LOOP
 		condition := c.key;
 		figure := NULL;
 		detail := '{}';
@@ -302,22 +302,22 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.gate_checks(regrole, text, int) IS 'The conditions of a model''s gate, measured for a version';
+COMMENT ON FUNCTION mlops_catalog.gate_checks(regrole, text, int, jsonb) IS 'The conditions of a model''s gate, and more, measured for a version';
 
-CREATE FUNCTION mlops_catalog.record_gate_checks(caller regrole, model text, version int, purpose text) RETURNS SETOF mlops.gate_checks
+CREATE FUNCTION mlops_catalog.record_gate_checks(caller regrole, model text, version int, purpose text, more jsonb DEFAULT '{}') RETURNS SETOF mlops.gate_checks
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH made AS (
 		INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, figure, passed, detail, checked_by)
 		SELECT mlops_catalog.version_named(caller, model, version), purpose, c.condition, c.required, c.figure, c.passed, c.detail, caller
-		FROM mlops_catalog.gate_checks(caller, model, version) AS c
+		FROM mlops_catalog.gate_checks(caller, model, version, more) AS c
 		RETURNING *)
 	SELECT model, version, m.gate_check_id, m.purpose, m.condition, m.required, m.figure, m.passed, m.detail,
 		mlops_catalog.role_text(m.checked_by), m.checked_at
 	FROM made AS m ORDER BY m.gate_check_id
 $$;
-COMMENT ON FUNCTION mlops_catalog.record_gate_checks(regrole, text, int, text) IS 'Measures a version by its model''s gate and records the checks';
+COMMENT ON FUNCTION mlops_catalog.record_gate_checks(regrole, text, int, text, jsonb) IS 'Measures a version by its model''s gate and records the checks';
 
 -- A refusal is an error, which undoes everything its transaction did; a worker
 -- records it in a transaction of its own, for whoever asked.

@@ -16,6 +16,7 @@ COMMENT ON COLUMN mlops_catalog.label.labelled_at IS 'When the outcome became kn
 COMMENT ON COLUMN mlops_catalog.label.label IS 'Was it positive?';
 COMMENT ON COLUMN mlops_catalog.label.recorded_by IS 'Who recorded it';
 COMMENT ON COLUMN mlops_catalog.label.recorded_at IS 'When it was recorded';
+CREATE INDEX label_recorded_at_idx ON mlops_catalog.label (model_id, recorded_at);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.label', '');
 
 CREATE VIEW mlops.label_events WITH (security_barrier) AS

@@ -9,10 +9,11 @@
 --    "stages": {"3": "production"},
 --    "aliases": {"champion": 3},
 --    "deploy": {...},                                   see 66_routes.sql
+--    "monitor": {...}, "alerts": {...}, "retraining": {...},   see 87_apply_monitoring.sql
 --    "schedules": {"retrain": {"cron": "@daily", "command": "..."}}}}}
 --
--- A key that is not there is left as it is.  tags, grants, aliases, deploy and
--- schedules that are there are made equal: what the document lacks is removed.
+-- A key that is not there is left as it is.  tags, grants, aliases, deploy,
+-- alerts and schedules that are there are made equal: what the document lacks is removed.
 
 CREATE FUNCTION mlops.export_spec(model text DEFAULT NULL) RETURNS jsonb
 	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -47,7 +48,8 @@ BEGIN
 			'schedules', (SELECT coalesce(jsonb_object_agg(s.name, mlops_catalog.without_nulls(jsonb_build_object(
 					'cron', s.cron, 'command', s.command, 'timeout', s.timeout::text, 'max_retries', nullif(s.max_retries, 0),
 					'priority', nullif(s.priority, 0)))), '{}')
-				FROM mlops_catalog.schedule AS s WHERE s.owner = caller AND s.model = m.name)))), '{}')
+				FROM mlops_catalog.schedule AS s WHERE s.owner = caller AND s.model = m.name)))
+			|| mlops_catalog.monitoring_spec(caller, m.model_id)), '{}')
 		FROM mlops_catalog.model AS m WHERE ($2 IS NULL OR m.name = $2) AND mlops_catalog.may(caller, m.name, 'inspect')));
 END
 $$;
@@ -91,7 +93,8 @@ DECLARE
 BEGIN
 	PERFORM mlops_catalog.check_object(path, document, '{"description": "string", "limits": "string", "owner": "string", "tags": "object",
 		"versions": "object", "grants": "object", "gate": "object", "stages": "object", "aliases": "object", "deploy": "object",
-		"schedules": "object"}');
+		"monitor": "object", "alerts": "object", "retraining": "object", "schedules": "object"}');
+	PERFORM mlops_catalog.check_monitoring_document(path, document);
 	PERFORM mlops_catalog.check_values(path || '.tags', document -> 'tags', tags);
 	PERFORM mlops_catalog.check_values(path || '.aliases', document -> 'aliases', 'number');
 	PERFORM mlops_catalog.check_values(path || '.grants', document -> 'grants', 'array');
@@ -202,7 +205,7 @@ BEGIN
 		WHERE wanted ? 'aliases' AND NOT (promoted AND d.item = 'champion') ORDER BY 2;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.plan_settings(text, jsonb) IS 'What has to change so that a model has the settings of a document, but for those of the next three';
+COMMENT ON FUNCTION mlops_catalog.plan_settings(text, jsonb) IS 'What has to change so that a model has the settings of a document, but for its route, owner, monitoring and schedules';
 
 CREATE FUNCTION mlops_catalog.plan_owner(model text, wanted jsonb) RETURNS SETOF mlops_catalog.setting_change
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
@@ -294,6 +297,12 @@ BEGIN
 		FROM mlops_catalog.set_route(model, wanted -> 'deploy') AS r WHERE wanted ? 'deploy';
 	FOR change IN SELECT * FROM mlops_catalog.plan_owner(model, wanted) LOOP
 		path := format('models.%s.owner', model);
+		EXECUTE change.statement;
+		RETURN NEXT change;
+	END LOOP;
+	path := 'models.' || model;
+	FOR change IN SELECT * FROM mlops_catalog.plan_monitoring(model, wanted) LOOP
+		path := concat_ws('.', 'models', model, change.setting, change.item);
 		EXECUTE change.statement;
 		RETURN NEXT change;
 	END LOOP;

@@ -18,8 +18,14 @@ void
 mlcat_begin(MlCatalogScope *scope)
 {
 	GetUserIdAndSecContext(&scope->user, &scope->security_context);
-	SetUserIdAndSecContext(mlcat_owner(),
-						   scope->security_context | SECURITY_LOCAL_USERID_CHANGE);
+	/*
+	 * Where another role's query is being read (see api/as_role.h) operations
+	 * are restricted, so that nothing of that role's is left to run later as
+	 * somebody else.  What runs here is ours alone, and leaves the trigger that
+	 * chains the audit log at commit.
+	 */
+	SetUserIdAndSecContext(mlcat_owner(), SECURITY_LOCAL_USERID_CHANGE |
+						   (scope->security_context & ~SECURITY_RESTRICTED_OPERATION));
 	scope->nest_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);

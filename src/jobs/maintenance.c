@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  * maintenance.c
  *	  A short-lived worker that does in one database what nobody should have to
- *	  schedule: partitions and retention (mlops.maintain), then the guards of
- *	  each release under way (mlops.check_guards), which also takes ramps
- *	  and bandits on.
+ *	  schedule: partitions and retention (mlops.maintain), jobs for monitors and
+ *	  retrainings that are due (mlops.submit_due), then the guards of each
+ *	  release under way (mlops.check_guards), which also takes ramps and
+ *	  bandits on.
  *
  * Connected as superuser.  Each task is a transaction of its own: one that
  * fails is logged, and the others go on.
@@ -135,6 +136,8 @@ mlops_maintenance_main(Datum arg)
 	log_all(try("SELECT pg_catalog.format('mlops maintenance: %s %s%s', action, object, "
 				"' (' OPERATOR(pg_catalog.||) rows OPERATOR(pg_catalog.||) ' rows)') "
 				"FROM mlops.maintain() WHERE action OPERATOR(pg_catalog.=) 'removed'", NULL));
+	log_all(try("SELECT pg_catalog.format('mlops maintenance: model \"%s\": %s: %s', model, command, result) FROM mlops.submit_due() "
+				"WHERE result OPERATOR(pg_catalog.!~) '^(job [0-9]+|the one before has not ended)$'", NULL));
 	models = try("SELECT * FROM mlops_catalog.models_to_check(CURRENT_USER::pg_catalog.regrole)", NULL);
 	for (uint64 i = 0; i < models.n; i++)
 		log_all(try("SELECT pg_catalog.format('mlops maintenance: model \"%s\"%s: %s', model, "

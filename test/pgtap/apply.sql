@@ -15,7 +15,8 @@ SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key =>
 
 CREATE TEMP TABLE spec AS SELECT mlops.export_spec('fraud') AS s;
 SELECT is(s -> 'models' -> 'fraud', jsonb_build_object('description', 'Cards | Europe', 'limits', 'Not for transfers', 'owner', 'regress_mlops_owner', 'tags', '{}'::jsonb, 'grants', '{}'::jsonb,
-	'gate', '{"pr_auc": {"min": 0.01}}'::jsonb, 'aliases', '{"champion": 1}'::jsonb, 'stages', '{}'::jsonb, 'deploy', '{"version": 1}'::jsonb, 'schedules', '{}'::jsonb), 'export_spec') FROM spec;
+	'gate', '{"pr_auc": {"min": 0.01}}'::jsonb, 'aliases', '{"champion": 1}'::jsonb, 'stages', '{}'::jsonb, 'deploy', '{"version": 1}'::jsonb, 'schedules', '{}'::jsonb,
+	'monitor', '{}'::jsonb, 'alerts', '{}'::jsonb, 'retraining', '{}'::jsonb), 'export_spec') FROM spec;
 SELECT is_empty('SELECT a.* FROM spec, mlops.apply(s) a', 'applied to itself it changes nothing');
 CREATE TEMP TABLE wanted AS SELECT '{"models": {"fraud": {"description": "It''s cards", "tags": {"team": "risk"}, "grants": {"regress_mlops_app": ["score", "train"]},
 	"gate": {"roc_auc": {"min": 0.01}}, "stages": {"3": "production"}, "aliases": {"champion": 3, "challenger": 1}, "deploy": {"version": 3, "threshold": 0.25}}}}'::jsonb AS s;

@@ -170,7 +170,7 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN concat_ws('; ', SQLERRM, nullif(h, ''));
 END $$;
 SELECT is(refusal(d), e, e) FROM (VALUES
-	('{"monitors": {}}', 'unrecognized key "monitors" in "models.fraud"; Valid keys are: aliases, deploy, description, gate, grants, limits, owner, schedules, stages, tags, versions.'),
+	('{"monitors": {}}', 'unrecognized key "monitors" in "models.fraud"; Valid keys are: alerts, aliases, deploy, description, gate, grants, limits, monitor, owner, retraining, schedules, stages, tags, versions.'),
 	('{"deploy": {"version": 1, "percent": 5}}', 'unrecognized key "percent" in "models.fraud.deploy"; Valid keys are: guard, key, note, release, segments, shadows, threshold, version.'),
 	('{"deploy": {}}', '"models.fraud.deploy" must have a key version'),
 	('{"deploy": {"version": 9}}', 'models.fraud.deploy: version 9 of model "fraud" does not exist; View mlops.versions lists the versions there are.'),

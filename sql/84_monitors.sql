@@ -1,0 +1,452 @@
+-- Monitors: what a model answered and how right it was, window by window, out of
+-- the log of decisions and the outcomes that have arrived; drift of a source.
+
+CREATE TABLE mlops_catalog.monitor (
+	model_id bigint CONSTRAINT monitor_pkey PRIMARY KEY CONSTRAINT monitor_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	every interval NOT NULL,
+	label_delay interval NOT NULL,
+	segments name[] NOT NULL,
+	query text,
+	time_column name,
+	search_path text,
+	time_zone text,
+	owner regrole NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	submitted_at timestamptz
+);
+COMMENT ON TABLE mlops_catalog.monitor IS 'What is watched about models';
+COMMENT ON COLUMN mlops_catalog.monitor.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.monitor.every IS 'Length of a window';
+COMMENT ON COLUMN mlops_catalog.monitor.label_delay IS 'How long after its end a window''s outcomes are taken to be complete';
+COMMENT ON COLUMN mlops_catalog.monitor.segments IS 'Logged features by whose values performance is shown too';
+COMMENT ON COLUMN mlops_catalog.monitor.query IS 'Rows whose drift is watched, NULL: none';
+COMMENT ON COLUMN mlops_catalog.monitor.time_column IS 'Column that tells to which window a row belongs';
+COMMENT ON COLUMN mlops_catalog.monitor.search_path IS 'search_path that the query was written under';
+COMMENT ON COLUMN mlops_catalog.monitor.time_zone IS 'TimeZone that the query was written under';
+COMMENT ON COLUMN mlops_catalog.monitor.owner IS 'Who set it up, and as whom it reads';
+COMMENT ON COLUMN mlops_catalog.monitor.created_at IS 'When it was set up first';
+COMMENT ON COLUMN mlops_catalog.monitor.submitted_at IS 'When a job for it was submitted last';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.monitor', '');
+
+CREATE TABLE mlops_catalog.monitor_window (
+	model_id bigint NOT NULL CONSTRAINT monitor_window_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	window_start timestamptz NOT NULL,
+	window_end timestamptz NOT NULL,
+	drift_error text,
+	checked_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	judged_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	CONSTRAINT monitor_window_pkey PRIMARY KEY (model_id, window_start, window_end)
+);
+COMMENT ON TABLE mlops_catalog.monitor_window IS 'Windows that a monitor has looked at';
+COMMENT ON COLUMN mlops_catalog.monitor_window.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.monitor_window.window_start IS 'Begin, included';
+COMMENT ON COLUMN mlops_catalog.monitor_window.window_end IS 'End, not included';
+COMMENT ON COLUMN mlops_catalog.monitor_window.drift_error IS 'Why drift could not be checked, NULL: it could, or was not asked for';
+COMMENT ON COLUMN mlops_catalog.monitor_window.checked_at IS 'When it was looked at';
+COMMENT ON COLUMN mlops_catalog.monitor_window.judged_at IS 'When performance was computed last: again whenever outcomes have arrived since';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.monitor_window', '');
+
+CREATE TABLE mlops_catalog.traffic_window (
+	model_id bigint NOT NULL CONSTRAINT traffic_window_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	window_start timestamptz NOT NULL,
+	window_end timestamptz NOT NULL,
+	version int NOT NULL,
+	variant text NOT NULL,
+	shadow boolean NOT NULL,
+	decisions bigint NOT NULL,
+	alerts bigint NOT NULL,
+	mean_score float8 NOT NULL,
+	score_psi float8,
+	latency_p50 float8 NOT NULL,
+	latency_p95 float8 NOT NULL,
+	latency_p99 float8 NOT NULL,
+	CONSTRAINT traffic_window_pkey PRIMARY KEY (model_id, window_start, window_end, version, variant, shadow)
+);
+COMMENT ON TABLE mlops_catalog.traffic_window IS 'Logged decisions by window, version and variant';
+COMMENT ON COLUMN mlops_catalog.traffic_window.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.traffic_window.window_start IS 'Begin, included';
+COMMENT ON COLUMN mlops_catalog.traffic_window.window_end IS 'End, not included';
+COMMENT ON COLUMN mlops_catalog.traffic_window.version IS 'Version that scored';
+COMMENT ON COLUMN mlops_catalog.traffic_window.variant IS 'Variant, empty for a version asked for by number';
+COMMENT ON COLUMN mlops_catalog.traffic_window.shadow IS 'Was it scored beside the answer?';
+COMMENT ON COLUMN mlops_catalog.traffic_window.decisions IS 'Decisions';
+COMMENT ON COLUMN mlops_catalog.traffic_window.alerts IS 'Decisions that were flagged';
+COMMENT ON COLUMN mlops_catalog.traffic_window.mean_score IS 'Mean score';
+COMMENT ON COLUMN mlops_catalog.traffic_window.score_psi IS 'Population stability index of the scores against those the version was judged on';
+COMMENT ON COLUMN mlops_catalog.traffic_window.latency_p50 IS 'Microseconds that scoring took, median';
+COMMENT ON COLUMN mlops_catalog.traffic_window.latency_p95 IS 'The same, 95th percentile';
+COMMENT ON COLUMN mlops_catalog.traffic_window.latency_p99 IS 'The same, 99th percentile';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.traffic_window', '');
+
+CREATE TABLE mlops_catalog.performance_window (
+	model_id bigint NOT NULL CONSTRAINT performance_window_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	window_start timestamptz NOT NULL,
+	window_end timestamptz NOT NULL,
+	version int NOT NULL,
+	segment jsonb NOT NULL,
+	decisions bigint NOT NULL,
+	true_positives bigint NOT NULL,
+	false_positives bigint NOT NULL,
+	false_negatives bigint NOT NULL,
+	true_negatives bigint NOT NULL,
+	pr_auc float8,
+	roc_auc float8,
+	brier float8,
+	CONSTRAINT performance_window_pkey PRIMARY KEY (model_id, window_start, window_end, version, segment)
+);
+COMMENT ON TABLE mlops_catalog.performance_window IS 'Decisions against the outcomes that have arrived, by window, version and segment';
+COMMENT ON COLUMN mlops_catalog.performance_window.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.performance_window.window_start IS 'Begin of the decisions, included';
+COMMENT ON COLUMN mlops_catalog.performance_window.window_end IS 'End of the decisions, not included';
+COMMENT ON COLUMN mlops_catalog.performance_window.version IS 'Version that decided';
+COMMENT ON COLUMN mlops_catalog.performance_window.segment IS 'Value of a logged feature, {} for all decisions';
+COMMENT ON COLUMN mlops_catalog.performance_window.decisions IS 'Decisions, with an outcome or not';
+COMMENT ON COLUMN mlops_catalog.performance_window.true_positives IS 'Flagged and positive';
+COMMENT ON COLUMN mlops_catalog.performance_window.false_positives IS 'Flagged and negative';
+COMMENT ON COLUMN mlops_catalog.performance_window.false_negatives IS 'Not flagged and positive';
+COMMENT ON COLUMN mlops_catalog.performance_window.true_negatives IS 'Not flagged and negative';
+COMMENT ON COLUMN mlops_catalog.performance_window.pr_auc IS 'Average precision, NULL with one class only';
+COMMENT ON COLUMN mlops_catalog.performance_window.roc_auc IS 'Area under the ROC curve, NULL with one class only';
+COMMENT ON COLUMN mlops_catalog.performance_window.brier IS 'Mean squared error of the scores';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.performance_window', '');
+
+-- ---- views
+
+CREATE VIEW mlops.monitors WITH (security_barrier) AS
+SELECT m.name AS model, w.every, w.label_delay, w.segments, w.query, w.time_column, mlops_catalog.role_text(w.owner) AS owner,
+	(SELECT pg_catalog.max(x.window_end) FROM mlops_catalog.monitor_window x WHERE x.model_id OPERATOR(pg_catalog.=) w.model_id) AS checked_until,
+	(SELECT x.drift_error FROM mlops_catalog.monitor_window x WHERE x.model_id OPERATOR(pg_catalog.=) w.model_id
+		ORDER BY x.window_end DESC LIMIT 1) AS drift_error,
+	w.created_at
+FROM mlops_catalog.monitor w JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) w.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.monitors IS 'What is watched about the models you may use';
+COMMENT ON COLUMN mlops.monitors.model IS 'Model';
+COMMENT ON COLUMN mlops.monitors.every IS 'Length of a window';
+COMMENT ON COLUMN mlops.monitors.label_delay IS 'How long after its end a window''s outcomes are taken to be complete';
+COMMENT ON COLUMN mlops.monitors.segments IS 'Logged features by whose values performance is shown too';
+COMMENT ON COLUMN mlops.monitors.query IS 'Rows whose drift is watched, NULL: none';
+COMMENT ON COLUMN mlops.monitors.time_column IS 'Column that tells to which window a row belongs';
+COMMENT ON COLUMN mlops.monitors.owner IS 'Who set it up, and as whom it reads';
+COMMENT ON COLUMN mlops.monitors.checked_until IS 'End of the last window that was looked at';
+COMMENT ON COLUMN mlops.monitors.drift_error IS 'Why drift of the last window could not be checked';
+COMMENT ON COLUMN mlops.monitors.created_at IS 'When it was set up first';
+GRANT SELECT ON mlops.monitors TO PUBLIC;
+
+CREATE VIEW mlops.traffic WITH (security_barrier) AS
+SELECT m.name AS model, t.version, NULLIF(t.variant, '') AS variant, t.shadow, t.decisions, t.alerts,
+	t.alerts::float8 OPERATOR(pg_catalog./) t.decisions::float8 AS alert_rate, t.mean_score, t.score_psi,
+	t.latency_p50, t.latency_p95, t.latency_p99, t.window_start, t.window_end
+FROM mlops_catalog.traffic_window t JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) t.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.traffic IS 'Logged decisions by window, version and variant';
+COMMENT ON COLUMN mlops.traffic.model IS 'Model';
+COMMENT ON COLUMN mlops.traffic.version IS 'Version that scored';
+COMMENT ON COLUMN mlops.traffic.variant IS 'Variant, NULL for a version asked for by number';
+COMMENT ON COLUMN mlops.traffic.shadow IS 'Was it scored beside the answer?';
+COMMENT ON COLUMN mlops.traffic.decisions IS 'Decisions';
+COMMENT ON COLUMN mlops.traffic.alerts IS 'Decisions that were flagged';
+COMMENT ON COLUMN mlops.traffic.alert_rate IS 'Share that was flagged';
+COMMENT ON COLUMN mlops.traffic.mean_score IS 'Mean score';
+COMMENT ON COLUMN mlops.traffic.score_psi IS 'Population stability index of the scores against those the version was judged on';
+COMMENT ON COLUMN mlops.traffic.latency_p50 IS 'Microseconds that scoring took, median';
+COMMENT ON COLUMN mlops.traffic.latency_p95 IS 'The same, 95th percentile';
+COMMENT ON COLUMN mlops.traffic.latency_p99 IS 'The same, 99th percentile';
+COMMENT ON COLUMN mlops.traffic.window_start IS 'Begin, included';
+COMMENT ON COLUMN mlops.traffic.window_end IS 'End, not included';
+GRANT SELECT ON mlops.traffic TO PUBLIC;
+
+CREATE VIEW mlops.performance WITH (security_barrier) AS
+SELECT m.name AS model, p.version, p.segment, p.decisions, l.labelled, l.positives,
+	p.true_positives, p.false_positives, p.false_negatives, p.true_negatives,
+	p.true_positives::float8 OPERATOR(pg_catalog./) NULLIF(p.true_positives OPERATOR(pg_catalog.+) p.false_positives, 0)::float8 AS "precision",
+	p.true_positives::float8 OPERATOR(pg_catalog./) NULLIF(l.positives, 0)::float8 AS recall,
+	2.0::float8 OPERATOR(pg_catalog.*) p.true_positives::float8 OPERATOR(pg_catalog./)
+		NULLIF(2 OPERATOR(pg_catalog.*) p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives, 0)::float8 AS f1,
+	p.false_positives::float8 OPERATOR(pg_catalog./) NULLIF(p.false_positives OPERATOR(pg_catalog.+) p.true_negatives, 0)::float8 AS false_positive_rate,
+	p.pr_auc, p.roc_auc, p.brier, p.window_start, p.window_end
+FROM mlops_catalog.performance_window p JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
+CROSS JOIN LATERAL (SELECT p.true_positives OPERATOR(pg_catalog.+) p.false_negatives AS positives,
+	p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives OPERATOR(pg_catalog.+) p.true_negatives AS labelled) l
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.performance IS 'Decisions against the outcomes that have arrived, by window, version and segment';
+COMMENT ON COLUMN mlops.performance.model IS 'Model';
+COMMENT ON COLUMN mlops.performance.version IS 'Version that decided';
+COMMENT ON COLUMN mlops.performance.segment IS 'Value of a logged feature, {} for all decisions';
+COMMENT ON COLUMN mlops.performance.decisions IS 'Decisions, with an outcome or not';
+COMMENT ON COLUMN mlops.performance.labelled IS 'Decisions with an outcome';
+COMMENT ON COLUMN mlops.performance.positives IS 'Of these the positive ones';
+COMMENT ON COLUMN mlops.performance.true_positives IS 'Flagged and positive';
+COMMENT ON COLUMN mlops.performance.false_positives IS 'Flagged and negative';
+COMMENT ON COLUMN mlops.performance.false_negatives IS 'Not flagged and positive';
+COMMENT ON COLUMN mlops.performance.true_negatives IS 'Not flagged and negative';
+COMMENT ON COLUMN mlops.performance."precision" IS 'Share of the flagged that was positive';
+COMMENT ON COLUMN mlops.performance.recall IS 'Share of the positives that was flagged';
+COMMENT ON COLUMN mlops.performance.f1 IS 'Harmonic mean of the two';
+COMMENT ON COLUMN mlops.performance.false_positive_rate IS 'Share of the negatives that was flagged';
+COMMENT ON COLUMN mlops.performance.pr_auc IS 'Average precision, NULL with one class only';
+COMMENT ON COLUMN mlops.performance.roc_auc IS 'Area under the ROC curve, NULL with one class only';
+COMMENT ON COLUMN mlops.performance.brier IS 'Mean squared error of the scores';
+COMMENT ON COLUMN mlops.performance.window_start IS 'Begin of the decisions, included';
+COMMENT ON COLUMN mlops.performance.window_end IS 'End of the decisions, not included';
+GRANT SELECT ON mlops.performance TO PUBLIC;
+
+-- ---- setting up
+
+CREATE FUNCTION mlops.monitor(
+	model text,
+	every interval DEFAULT '1 day',
+	label_delay interval DEFAULT '0',
+	segments name[] DEFAULT '{}',
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	time_column name DEFAULT NULL,
+	search_path text DEFAULT pg_catalog.current_setting('search_path'),
+	time_zone text DEFAULT pg_catalog.current_setting('TimeZone'))
+	RETURNS SETOF mlops.monitors
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.monitor(text, interval, interval, name[], regclass, text, name, text, text) IS
+	'Watches a model from now on, window by window: traffic and performance out of its logged decisions, and drift of the rows of a table, view or query';
+CREATE FUNCTION mlops_catalog.monitor(caller regrole, model text, every interval, label_delay interval, segments name[], source regclass,
+	query text, time_column name, search_path text, time_zone text) RETURNS SETOF mlops.monitors
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	read text := CASE WHEN $6 IS NOT NULL THEN (SELECT format('SELECT * FROM %I.%I', n.nspname, c.relname)
+		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $6) ELSE $7 END;
+	former jsonb := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	found jsonb;
+BEGIN
+	IF $3 IS NULL OR $3 < interval '1 minute' OR $3 > interval '366 days' OR extract(month FROM $3) <> 0 OR extract(year FROM $3) <> 0 THEN
+		RAISE EXCEPTION 'value % of "every" is out of range', coalesce($3::text, 'NULL')
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be between 1 minute and 366 days, without months.';
+	ELSIF $4 IS NULL OR $4 < interval '0' THEN
+		RAISE EXCEPTION '"label_delay" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $5 IS NULL OR array_position($5, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION '"segments" must not be null' USING ERRCODE = 'null_value_not_allowed';
+	ELSIF $6 IS NOT NULL AND $7 IS NOT NULL THEN
+		RAISE EXCEPTION 'give either "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF (read IS NULL) <> ($8 IS NULL) THEN
+		RAISE EXCEPTION 'drift is watched window by window: "time_column" belongs to "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	INSERT INTO mlops_catalog.monitor (model_id, every, label_delay, segments, query, time_column, search_path, time_zone, owner)
+		VALUES (id, $3, $4, $5, read, $8, $9, $10, caller)
+		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,
+			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
+			owner = excluded.owner;
+	-- the query is tried on no row at all
+	IF read IS NOT NULL THEN
+		PERFORM FROM mlops_catalog.as_role(caller, jsonb_build_object('search_path', $9, 'TimeZone', $10),
+			mlops_catalog.window_query(read, $8, now(), now()), '{}');
+	END IF;
+	found := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	IF former IS DISTINCT FROM found THEN
+		PERFORM mlops_catalog.audit(caller, 'monitor', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
+	END IF;
+	RETURN QUERY SELECT * FROM mlops.monitors AS w WHERE w.model = $2;
+END
+$$;
+
+CREATE FUNCTION mlops.unmonitor(model text) RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.unmonitor(text) IS 'Stops watching a model; what was found stays. False if it was not watched';
+CREATE FUNCTION mlops_catalog.unmonitor(caller regrole, model text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	DELETE FROM mlops_catalog.monitor AS w WHERE w.model_id = mlops_catalog.lock_model(caller, $2, 'manage');
+	IF FOUND THEN
+		PERFORM mlops_catalog.audit(caller, 'unmonitor', $2, NULL, NULL);
+	END IF;
+	RETURN FOUND;
+END
+$$;
+
+-- ---- looking
+
+CREATE FUNCTION mlops_catalog.window_query(query text, time_column name, since timestamptz, until timestamptz) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('SELECT * FROM (%s) AS mlops_source WHERE mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.>=) %3$L::pg_catalog.timestamptz '
+		'AND mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.<) %4$L::pg_catalog.timestamptz', query, time_column, since, until)
+$$;
+COMMENT ON FUNCTION mlops_catalog.window_query(text, name, timestamptz, timestamptz) IS 'Query for the rows of a window';
+
+CREATE FUNCTION mlops_catalog.record_traffic(caller regrole, model text, model_id bigint, since timestamptz, until timestamptz) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	made bigint;
+BEGIN
+	WITH decision AS MATERIALIZED (
+		SELECT p.version, coalesce(p.variant, '') AS variant, p.shadow, p.score, p.flagged, p.latency, least(floor(p.score * 64)::int, 63) AS bin
+		FROM mlops_catalog.prediction AS p WHERE p.model_id = $3 AND p.created_at >= $4 AND p.created_at < $5),
+	figures AS (
+		SELECT d.version, d.variant, d.shadow, count(*) AS decisions, count(*) FILTER (WHERE d.flagged) AS alerts, avg(d.score) AS mean_score,
+			percentile_cont('{0.5,0.95,0.99}'::float8[]) WITHIN GROUP (ORDER BY d.latency::float8) AS latency
+		FROM decision AS d GROUP BY 1, 2, 3),
+	counted AS (
+		SELECT d.version, d.variant, d.shadow, d.bin, count(*) AS n FROM decision AS d GROUP BY 1, 2, 3, 4),
+	bins AS (
+		SELECT f.version, f.variant, f.shadow, array_agg(coalesce(c.n, 0) ORDER BY i) AS n
+		FROM figures AS f CROSS JOIN generate_series(0, 63) AS i
+		LEFT JOIN counted AS c ON c.version = f.version AND c.variant = f.variant AND c.shadow = f.shadow AND c.bin = i
+		GROUP BY 1, 2, 3)
+	INSERT INTO mlops_catalog.traffic_window AS t (model_id, window_start, window_end, version, variant, shadow, decisions, alerts, mean_score, score_psi,
+		latency_p50, latency_p95, latency_p99)
+	SELECT $3, $4, $5, f.version, f.variant, f.shadow, f.decisions, f.alerts, f.mean_score,
+		CASE WHEN v.dropped_at IS NULL AND v.version IS NOT NULL
+			THEN mlops_catalog.histogram_psi(mlops_catalog.score_baseline($2, f.version), b.n) END,
+		f.latency[1], f.latency[2], f.latency[3]
+	FROM figures AS f JOIN bins AS b USING (version, variant, shadow)
+	LEFT JOIN mlops_catalog.model_version AS v ON v.model_id = $3 AND v.version = f.version
+	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
+	GET DIAGNOSTICS made = ROW_COUNT;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.record_traffic(regrole, text, bigint, timestamptz, timestamptz) IS 'Sums up the decisions of a window; returns rows recorded';
+
+CREATE FUNCTION mlops_catalog.record_performance(caller regrole, model_id bigint, segments name[], since timestamptz, until timestamptz) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	made bigint;
+BEGIN
+	DELETE FROM mlops_catalog.performance_window AS p WHERE p.model_id = $2 AND p.window_start = $4 AND p.window_end = $5;
+	WITH decision AS MATERIALIZED (
+		SELECT p.version, p.score, p.flagged, p.features, o.label
+		FROM mlops_catalog.prediction AS p
+		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2 AND l.key = p.key
+			ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
+		WHERE p.model_id = $2 AND p.created_at >= $4 AND p.created_at < $5 AND NOT p.shadow),
+	in_segment AS (
+		SELECT d.*, '{}'::jsonb AS segment FROM decision AS d
+		UNION ALL
+		SELECT d.*, jsonb_build_object(s, d.features -> s) FROM decision AS d CROSS JOIN unnest($3) AS s WHERE d.features ? s)
+	INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions,
+		true_positives, false_positives, false_negatives, true_negatives, pr_auc, roc_auc, brier)
+	SELECT $2, $4, $5, d.version, d.segment, count(*),
+		count(*) FILTER (WHERE d.flagged AND d.label), count(*) FILTER (WHERE d.flagged AND NOT d.label),
+		count(*) FILTER (WHERE NOT d.flagged AND d.label), count(*) FILTER (WHERE NOT d.flagged AND NOT d.label),
+		CASE WHEN bool_or(d.label) AND NOT bool_and(d.label) THEN mlops.pr_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL) END,
+		CASE WHEN bool_or(d.label) AND NOT bool_and(d.label) THEN mlops.roc_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL) END,
+		avg((d.score - d.label::int) ^ 2) FILTER (WHERE d.label IS NOT NULL)
+	FROM in_segment AS d GROUP BY d.version, d.segment;
+	GET DIAGNOSTICS made = ROW_COUNT;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.record_performance(regrole, bigint, name[], timestamptz, timestamptz) IS
+	'Compares the decisions of a window with the outcomes known now; returns rows recorded';
+
+-- As the monitor's owner, whose query it is.
+CREATE FUNCTION mlops_catalog.record_window_drift(caller regrole, model text, m mlops_catalog.monitor, since timestamptz, until timestamptz)
+	RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT count(*) FROM mlops_catalog.as_role(m.owner, jsonb_build_object('search_path', m.search_path, 'TimeZone', m.time_zone),
+		$drift$SELECT feature FROM mlops.record_drift($1 OPERATOR(pg_catalog.->>) 'model', query => $1 OPERATOR(pg_catalog.->>) 'query',
+			window_start => ($1 OPERATOR(pg_catalog.->>) 'since')::pg_catalog.timestamptz, window_end => ($1 OPERATOR(pg_catalog.->>) 'until')::pg_catalog.timestamptz)$drift$,
+		jsonb_build_object('model', model, 'query', mlops_catalog.window_query(m.query, m.time_column, since, until), 'since', since, 'until', until))
+$$;
+COMMENT ON FUNCTION mlops_catalog.record_window_drift(regrole, text, mlops_catalog.monitor, timestamptz, timestamptz) IS
+	'Records the drift of a window of a monitor''s rows; returns rows recorded';
+
+-- Closed windows that nobody has looked at, the oldest first; of a monitor that
+-- stood still for long, the last hundred.
+CREATE FUNCTION mlops_catalog.windows_to_check(caller regrole, model_id bigint)
+	RETURNS TABLE (window_start timestamptz, window_end timestamptz)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT w.since, w.since + m.every
+	FROM mlops_catalog.monitor AS m
+	CROSS JOIN LATERAL (SELECT date_bin(m.every, now(), '2000-01-03 00:00:00+00') AS ends) AS last
+	CROSS JOIN LATERAL (SELECT last.ends - n * m.every AS since FROM generate_series(1, 100) AS n) AS w
+	WHERE m.model_id = $2 AND w.since + m.every > m.created_at - m.every
+		AND NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS d WHERE d.model_id = $2 AND d.window_start = w.since AND d.window_end = w.since + m.every)
+	ORDER BY 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.windows_to_check(regrole, bigint) IS 'Windows of a monitor that are over and that it has not looked at';
+
+CREATE FUNCTION mlops.run_monitor(model text) RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.run_monitor(text) IS
+	'Looks at the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; at earlier ones again if outcomes have arrived. Runs by itself, as a job of the monitor''s owner, where mlops is preloaded';
+CREATE FUNCTION mlops_catalog.run_monitor(caller regrole, model_name text)
+	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.require(caller, model_name, 'manage');
+	m mlops_catalog.monitor;
+	late record;
+	retention int := current_setting('mlops.retention')::int;
+BEGIN
+	SELECT w.* INTO m FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'model "%" has no monitor', model_name
+			USING ERRCODE = 'undefined_object', HINT = format('Set one up: SELECT * FROM mlops.monitor(%L);', model_name);
+	END IF;
+	-- one at a time; not by a row's lock, for which somebody might wait who has locked the model
+	IF NOT pg_try_advisory_xact_lock('mlops_catalog.monitor'::regclass::oid::int, (id % 2147483647)::int) THEN
+		RAISE EXCEPTION 'the monitor of model "%" is just running', model_name USING ERRCODE = 'object_in_use';
+	END IF;
+	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.windows_to_check(caller, id) AS w LOOP
+		error := NULL;
+		step := 'traffic';
+		rows := mlops_catalog.record_traffic(caller, model_name, id, window_start, window_end);
+		RETURN NEXT;
+		step := 'performance';
+		rows := mlops_catalog.record_performance(caller, id, m.segments, window_start, window_end);
+		RETURN NEXT;
+		IF m.query IS NOT NULL THEN
+			step := 'drift';
+			BEGIN
+				rows := mlops_catalog.record_window_drift(caller, model_name, m, window_start, window_end);
+			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+				RAISE;
+			WHEN OTHERS THEN	-- the source may be gone; the rest goes on
+				rows := 0;
+				error := SQLERRM;
+			END;
+			RETURN NEXT;
+		END IF;
+		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, error);
+	END LOOP;
+	error := NULL;
+	FOR late IN SELECT w.window_start, w.window_end FROM mlops_catalog.monitor_window AS w
+			-- decisions of older windows may have been removed; outcomes are visible a little after they say
+			WHERE w.model_id = id AND w.checked_at < now() AND (retention = 0 OR w.window_start > now() - make_interval(days => retention - 1))
+				AND EXISTS (SELECT FROM mlops_catalog.label AS l JOIN mlops_catalog.prediction AS p USING (key)
+					WHERE l.model_id = id AND l.recorded_at > w.judged_at - interval '1 minute'
+						AND p.model_id = id AND p.created_at >= w.window_start AND p.created_at < w.window_end)
+			ORDER BY 1 LOOP
+		step := 'performance';
+		window_start := late.window_start;
+		window_end := late.window_end;
+		UPDATE mlops_catalog.monitor_window AS w SET judged_at = clock_timestamp()
+			WHERE w.model_id = id AND w.window_start = late.window_start AND w.window_end = late.window_end;
+		rows := mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end);
+		RETURN NEXT;
+	END LOOP;
+	step := 'alerts';
+	window_start := NULL;
+	window_end := NULL;
+	rows := mlops_catalog.check_alerts(caller, model_name, id, m);
+	RETURN NEXT;
+END
+$$;

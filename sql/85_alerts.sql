@@ -1,0 +1,368 @@
+-- Alerts: rules over the figures of monitors; what breaks one fires, and
+-- resolves by itself.
+
+CREATE FUNCTION mlops_catalog.monitor_metric_names() RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT '{decisions,alert_rate,mean_score,score_psi,latency_p50,latency_p95,latency_p99,labelled,precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier,drift,drifted_share}'::text[]
+$$;
+COMMENT ON FUNCTION mlops_catalog.monitor_metric_names() IS 'Metrics of monitors that alert rules can watch';
+
+-- One long table of everything a monitor finds, as dashboards like it.
+CREATE VIEW mlops.monitor_metrics WITH (security_barrier) AS
+SELECT t.window_end AS "time", t.model, t.version, x.metric,
+	pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('variant', t.variant, 'shadow', NULLIF(t.shadow, false))) AS labels,
+	x.value, t.window_start, t.window_end
+FROM mlops.traffic t
+CROSS JOIN LATERAL (VALUES ('decisions'::text, t.decisions::float8), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
+	('score_psi', t.score_psi), ('latency_p50', t.latency_p50), ('latency_p95', t.latency_p95), ('latency_p99', t.latency_p99)) AS x(metric, value)
+WHERE x.value IS NOT NULL
+UNION ALL
+SELECT p.window_end, p.model, p.version, x.metric, p.segment, x.value, p.window_start, p.window_end
+FROM mlops.performance p
+CROSS JOIN LATERAL (VALUES ('labelled'::text, p.labelled::float8), ('precision', p."precision"), ('recall', p.recall), ('f1', p.f1),
+	('false_positive_rate', p.false_positive_rate), ('pr_auc', p.pr_auc), ('roc_auc', p.roc_auc), ('brier', p.brier)) AS x(metric, value)
+WHERE x.value IS NOT NULL
+UNION ALL
+SELECT d.window_end, d.model, d.version, 'drift'::text, pg_catalog.jsonb_build_object('feature', d.feature, 'test', d.test), d.statistic,
+	d.window_start, d.window_end
+FROM mlops.drift d
+WHERE d.statistic IS NOT NULL AND d.window_start IS NOT NULL
+UNION ALL
+SELECT d.window_end, d.model, d.version, 'drifted_share'::text, '{}'::jsonb,
+	pg_catalog.count(*) FILTER (WHERE d.drifted)::float8 OPERATOR(pg_catalog./) pg_catalog.count(*)::float8, d.window_start, d.window_end
+FROM (SELECT e.model, e.version, e.window_start, e.window_end, e.feature, pg_catalog.bool_or(e.drifted) AS drifted FROM mlops.drift e
+	WHERE e.window_start IS NOT NULL AND e.kind OPERATOR(pg_catalog.<>) 'score' AND e.drifted IS NOT NULL GROUP BY 1, 2, 3, 4, 5) d
+GROUP BY d.model, d.version, d.window_start, d.window_end;
+COMMENT ON VIEW mlops.monitor_metrics IS 'All figures of monitors, one a row: traffic, performance and drift';
+COMMENT ON COLUMN mlops.monitor_metrics."time" IS 'End of the window';
+COMMENT ON COLUMN mlops.monitor_metrics.model IS 'Model';
+COMMENT ON COLUMN mlops.monitor_metrics.version IS 'Version';
+COMMENT ON COLUMN mlops.monitor_metrics.metric IS 'Figure: decisions, alert_rate, mean_score, score_psi, latency_p50, latency_p95, latency_p99, labelled, precision, recall, f1, false_positive_rate, pr_auc, roc_auc, brier, drift (a feature''s statistic), drifted_share (of the features)';
+COMMENT ON COLUMN mlops.monitor_metrics.labels IS 'What it is of: variant, segment or feature';
+COMMENT ON COLUMN mlops.monitor_metrics.value IS 'Value';
+COMMENT ON COLUMN mlops.monitor_metrics.window_start IS 'Begin of the window, included';
+COMMENT ON COLUMN mlops.monitor_metrics.window_end IS 'End of the window, not included';
+GRANT SELECT ON mlops.monitor_metrics TO PUBLIC;
+
+CREATE TABLE mlops_catalog.alert_rule (
+	model_id bigint NOT NULL CONSTRAINT alert_rule_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	name text NOT NULL,
+	metric text NOT NULL,
+	min float8,
+	max float8,
+	windows int NOT NULL,
+	min_decisions bigint NOT NULL,
+	labels jsonb NOT NULL,
+	severity text NOT NULL,
+	silenced_until timestamptz,
+	set_by regrole NOT NULL,
+	set_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	CONSTRAINT alert_rule_pkey PRIMARY KEY (model_id, name)
+);
+COMMENT ON TABLE mlops_catalog.alert_rule IS 'Bounds for the figures of monitors';
+COMMENT ON COLUMN mlops_catalog.alert_rule.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.alert_rule.name IS 'Name, unique for the model';
+COMMENT ON COLUMN mlops_catalog.alert_rule.metric IS 'Figure, see mlops.monitor_metrics';
+COMMENT ON COLUMN mlops_catalog.alert_rule.min IS 'It must not be lower';
+COMMENT ON COLUMN mlops_catalog.alert_rule.max IS 'It must not be higher';
+COMMENT ON COLUMN mlops_catalog.alert_rule.windows IS 'Fires when so many windows in a row are out of bounds';
+COMMENT ON COLUMN mlops_catalog.alert_rule.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged';
+COMMENT ON COLUMN mlops_catalog.alert_rule.labels IS 'Only figures that have these labels';
+COMMENT ON COLUMN mlops_catalog.alert_rule.severity IS 'info, warning or critical';
+COMMENT ON COLUMN mlops_catalog.alert_rule.silenced_until IS 'Fires nothing before';
+COMMENT ON COLUMN mlops_catalog.alert_rule.set_by IS 'Who set it';
+COMMENT ON COLUMN mlops_catalog.alert_rule.set_at IS 'When';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.alert_rule', '');
+
+CREATE TABLE mlops_catalog.alert (
+	alert_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT alert_pkey PRIMARY KEY,
+	model_id bigint NOT NULL CONSTRAINT alert_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	rule text NOT NULL,
+	severity text NOT NULL,
+	metric text NOT NULL,
+	labels jsonb NOT NULL,
+	version int,
+	value float8 NOT NULL,
+	required text NOT NULL,
+	window_end timestamptz NOT NULL,
+	fired_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	resolved_at timestamptz,
+	acknowledged_by regrole,
+	acknowledged_at timestamptz,
+	note text
+);
+COMMENT ON TABLE mlops_catalog.alert IS 'Rules that were broken';
+COMMENT ON COLUMN mlops_catalog.alert.alert_id IS 'Identity';
+COMMENT ON COLUMN mlops_catalog.alert.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.alert.rule IS 'Rule that was broken';
+COMMENT ON COLUMN mlops_catalog.alert.severity IS 'info, warning or critical';
+COMMENT ON COLUMN mlops_catalog.alert.metric IS 'Figure';
+COMMENT ON COLUMN mlops_catalog.alert.labels IS 'What the figure is of';
+COMMENT ON COLUMN mlops_catalog.alert.version IS 'Version the figure is of';
+COMMENT ON COLUMN mlops_catalog.alert.value IS 'Value in the last window when it fired';
+COMMENT ON COLUMN mlops_catalog.alert.required IS 'Bound it broke';
+COMMENT ON COLUMN mlops_catalog.alert.window_end IS 'End of that window';
+COMMENT ON COLUMN mlops_catalog.alert.fired_at IS 'When it fired';
+COMMENT ON COLUMN mlops_catalog.alert.resolved_at IS 'When the figure was within bounds again, or the rule removed; NULL: it still fires';
+COMMENT ON COLUMN mlops_catalog.alert.acknowledged_by IS 'Who took note of it';
+COMMENT ON COLUMN mlops_catalog.alert.acknowledged_at IS 'When';
+COMMENT ON COLUMN mlops_catalog.alert.note IS 'What they said';
+CREATE UNIQUE INDEX alert_firing_idx ON mlops_catalog.alert (model_id, rule) WHERE resolved_at IS NULL;
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.alert', '');
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.alert_alert_id_seq', '');
+
+CREATE VIEW mlops.alerts WITH (security_barrier) AS
+SELECT a.alert_id, m.name AS model, a.rule, a.severity,
+	CASE WHEN a.resolved_at IS NOT NULL THEN 'resolved' WHEN a.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'firing' END AS state,
+	a.metric, a.labels, a.version, a.value, a.required, a.window_end,
+	mlops_catalog.role_text(a.acknowledged_by) AS acknowledged_by, a.note, a.fired_at, a.acknowledged_at, a.resolved_at
+FROM mlops_catalog.alert a JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) a.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.alerts IS 'Rules that were broken, of models you may use';
+COMMENT ON COLUMN mlops.alerts.alert_id IS 'Identity';
+COMMENT ON COLUMN mlops.alerts.model IS 'Model';
+COMMENT ON COLUMN mlops.alerts.rule IS 'Rule that was broken';
+COMMENT ON COLUMN mlops.alerts.severity IS 'info, warning or critical';
+COMMENT ON COLUMN mlops.alerts.state IS 'firing, acknowledged (and firing) or resolved';
+COMMENT ON COLUMN mlops.alerts.metric IS 'Figure';
+COMMENT ON COLUMN mlops.alerts.labels IS 'What the figure is of';
+COMMENT ON COLUMN mlops.alerts.version IS 'Version the figure is of';
+COMMENT ON COLUMN mlops.alerts.value IS 'Value in the last window when it fired';
+COMMENT ON COLUMN mlops.alerts.required IS 'Bound it broke';
+COMMENT ON COLUMN mlops.alerts.window_end IS 'End of that window';
+COMMENT ON COLUMN mlops.alerts.acknowledged_by IS 'Who took note of it';
+COMMENT ON COLUMN mlops.alerts.note IS 'What they said';
+COMMENT ON COLUMN mlops.alerts.fired_at IS 'When it fired';
+COMMENT ON COLUMN mlops.alerts.acknowledged_at IS 'When it was acknowledged';
+COMMENT ON COLUMN mlops.alerts.resolved_at IS 'When the figure was within bounds again, or the rule removed';
+GRANT SELECT ON mlops.alerts TO PUBLIC;
+
+CREATE VIEW mlops.alert_rules WITH (security_barrier) AS
+SELECT m.name AS model, r.name, r.metric, r.min, r.max, r.windows, r.min_decisions, r.labels, r.severity,
+	CASE WHEN a.alert_id IS NOT NULL THEN 'firing' WHEN r.silenced_until OPERATOR(pg_catalog.>) pg_catalog.now() THEN 'silenced' ELSE 'ok' END AS state,
+	a.alert_id, r.silenced_until, mlops_catalog.role_text(r.set_by) AS set_by, r.set_at
+FROM mlops_catalog.alert_rule r JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
+LEFT JOIN mlops_catalog.alert a ON a.model_id OPERATOR(pg_catalog.=) r.model_id AND a.rule OPERATOR(pg_catalog.=) r.name AND a.resolved_at IS NULL
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.alert_rules IS 'Bounds for the figures of monitors, of models you may use';
+COMMENT ON COLUMN mlops.alert_rules.model IS 'Model';
+COMMENT ON COLUMN mlops.alert_rules.name IS 'Name, unique for the model';
+COMMENT ON COLUMN mlops.alert_rules.metric IS 'Figure, see mlops.monitor_metrics';
+COMMENT ON COLUMN mlops.alert_rules.min IS 'It must not be lower';
+COMMENT ON COLUMN mlops.alert_rules.max IS 'It must not be higher';
+COMMENT ON COLUMN mlops.alert_rules.windows IS 'Fires when so many windows in a row are out of bounds';
+COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged';
+COMMENT ON COLUMN mlops.alert_rules.labels IS 'Only figures that have these labels';
+COMMENT ON COLUMN mlops.alert_rules.severity IS 'info, warning or critical';
+COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing or silenced';
+COMMENT ON COLUMN mlops.alert_rules.alert_id IS 'Alert that fires';
+COMMENT ON COLUMN mlops.alert_rules.silenced_until IS 'Fires nothing before';
+COMMENT ON COLUMN mlops.alert_rules.set_by IS 'Who set it';
+COMMENT ON COLUMN mlops.alert_rules.set_at IS 'When';
+GRANT SELECT ON mlops.alert_rules TO PUBLIC;
+
+-- ---- rules
+
+CREATE FUNCTION mlops.alert_rule(
+	model text,
+	name text,
+	metric text,
+	min float8 DEFAULT NULL,
+	max float8 DEFAULT NULL,
+	windows int DEFAULT 1,
+	min_decisions bigint DEFAULT 30,
+	labels jsonb DEFAULT '{}',
+	severity text DEFAULT 'warning')
+	RETURNS SETOF mlops.alert_rules
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.alert_rule(text, text, text, float8, float8, int, bigint, jsonb, text) IS
+	'Sets, or replaces, a bound for a figure of a model''s monitor; broken in so many windows in a row it fires an alert, which resolves by itself. Every alert is also sent by NOTIFY mlops_alert';
+CREATE FUNCTION mlops_catalog.alert_rule(caller regrole, model text, name text, metric text, min float8, max float8, windows int, min_decisions bigint,
+	labels jsonb, severity text) RETURNS SETOF mlops.alert_rules
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	former jsonb := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until}'::text[] FROM mlops_catalog.alert_rule AS r
+		WHERE r.model_id = id AND r.name = $3);
+	found jsonb;
+BEGIN
+	IF $3 IS NULL OR $3 !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
+		RAISE EXCEPTION 'invalid name "%" of an alert rule', coalesce($3, 'NULL')
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
+	END IF;
+	PERFORM mlops_catalog.check_choice('metric', $4, mlops_catalog.monitor_metric_names());
+	PERFORM mlops_catalog.check_choice('severity', $10, '{info,warning,critical}');
+	IF $5 IS NULL AND $6 IS NULL OR $5 > $6 OR $5 = 'NaN' OR $6 = 'NaN' THEN
+		RAISE EXCEPTION 'an alert rule needs "min" or "max", and "min" at most "max"' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $7 IS NULL OR $7 NOT BETWEEN 1 AND 100 THEN
+		RAISE EXCEPTION '"windows" must be between 1 and 100' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $8 IS NULL OR $8 < 0 THEN
+		RAISE EXCEPTION '"min_decisions" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF jsonb_typeof($9) IS DISTINCT FROM 'object' THEN
+		RAISE EXCEPTION '"labels" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	INSERT INTO mlops_catalog.alert_rule (model_id, name, metric, min, max, windows, min_decisions, labels, severity, set_by)
+		VALUES (id, $3, $4, $5, $6, $7, $8, $9, $10, caller)
+		ON CONFLICT ON CONSTRAINT alert_rule_pkey DO UPDATE SET metric = excluded.metric, min = excluded.min, max = excluded.max,
+			windows = excluded.windows, min_decisions = excluded.min_decisions, labels = excluded.labels, severity = excluded.severity,
+			set_by = excluded.set_by, set_at = clock_timestamp();
+	found := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until}'::text[] FROM mlops_catalog.alert_rule AS r
+		WHERE r.model_id = id AND r.name = $3);
+	IF former IS DISTINCT FROM found THEN
+		PERFORM mlops_catalog.audit(caller, 'alert_rule', $2, NULL, jsonb_strip_nulls(jsonb_build_object('from', former, 'to', found)));
+	END IF;
+	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.require_rule(model_id bigint, model text, name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = $1 AND r.name = $3) THEN
+		RAISE EXCEPTION 'model "%" has no alert rule "%"', $2, $3
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.alert_rules lists the rules there are.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.require_rule(bigint, text, text) IS 'An error unless a model has an alert rule of this name';
+
+CREATE FUNCTION mlops.drop_alert_rule(model text, name text) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.drop_alert_rule(text, text) IS 'Removes an alert rule; its alerts stay, resolved';
+CREATE FUNCTION mlops_catalog.drop_alert_rule(caller regrole, model text, name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+BEGIN
+	PERFORM mlops_catalog.require_rule(id, $2, $3);
+	DELETE FROM mlops_catalog.alert_rule AS r WHERE r.model_id = id AND r.name = $3;
+	UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.model_id = id AND a.rule = $3 AND a.resolved_at IS NULL;
+	PERFORM mlops_catalog.audit(caller, 'drop_alert_rule', $2, NULL, jsonb_build_object('name', $3));
+END
+$$;
+
+CREATE FUNCTION mlops.silence(model text, name text, until timestamptz) RETURNS SETOF mlops.alert_rules
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.silence(text, text, timestamptz) IS 'Keeps an alert rule from firing until a time; NULL ends a silence';
+CREATE FUNCTION mlops_catalog.silence(caller regrole, model text, name text, until timestamptz) RETURNS SETOF mlops.alert_rules
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
+BEGIN
+	PERFORM mlops_catalog.require_rule(id, $2, $3);
+	UPDATE mlops_catalog.alert_rule AS r SET silenced_until = $4 WHERE r.model_id = id AND r.name = $3;
+	PERFORM mlops_catalog.audit(caller, 'silence', $2, NULL, jsonb_build_object('name', $3, 'until', $4));
+	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
+END
+$$;
+
+CREATE FUNCTION mlops.acknowledge_alert(alert_id bigint, note text DEFAULT NULL) RETURNS SETOF mlops.alerts
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.acknowledge_alert(bigint, text) IS 'Takes note of an alert, for all to see and in the audit log';
+CREATE FUNCTION mlops_catalog.acknowledge_alert(caller regrole, alert_id bigint, note text) RETURNS SETOF mlops.alerts
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	a record;
+BEGIN
+	SELECT m.name AS model, t.rule, t.version INTO a FROM mlops_catalog.alert AS t JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE t.alert_id = $2 AND mlops_catalog.may(caller, m.name, 'inspect');
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'alert % does not exist', coalesce($2::text, 'NULL')
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.alerts lists the alerts there are.';
+	END IF;
+	PERFORM mlops_catalog.lock_model(caller, a.model, 'deploy');
+	UPDATE mlops_catalog.alert AS t SET acknowledged_by = caller, acknowledged_at = clock_timestamp(), note = $3 WHERE t.alert_id = $2;
+	PERFORM mlops_catalog.audit(caller, 'acknowledge_alert', a.model, a.version, jsonb_build_object('alert_id', $2, 'rule', a.rule, 'note', $3));
+	RETURN QUERY SELECT * FROM mlops.alerts AS v WHERE v.alert_id = $2;
+END
+$$;
+
+-- ---- checking
+
+-- The last windows of a rule's figure that can be judged, newest first: for each
+-- the value farthest out of bounds.
+CREATE FUNCTION mlops_catalog.rule_windows(caller regrole, model text, r mlops_catalog.alert_rule, m mlops_catalog.monitor)
+	RETURNS TABLE (window_end timestamptz, version int, labels jsonb, value float8, broken boolean)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH figure AS (
+		SELECT x.window_start, x.window_end, x.version, x.labels, x.value, coalesce(x.value < r.min, false) OR coalesce(x.value > r.max, false) AS broken,
+			greatest(r.min - x.value, x.value - r.max) AS excess
+		FROM mlops.monitor_metrics AS x
+		WHERE x.model = $2 AND x.metric = r.metric AND x.labels @> r.labels
+			-- as far back as it can matter, quiet windows between them included
+			AND x.window_end > now() - m.label_delay - (3 * r.windows + 10) * m.every
+			-- all decisions unless a segment is asked for, shadows only if they are
+			AND (x.labels = '{}' OR r.labels <> '{}' OR x.labels ?| '{variant,feature}') AND (NOT x.labels ? 'shadow' OR r.labels ? 'shadow')
+			AND (NOT r.metric = ANY ('{labelled,precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier}') OR x.window_end + m.label_delay <= now())
+			AND CASE
+				WHEN r.metric = ANY ('{alert_rate,mean_score,score_psi,latency_p50,latency_p95,latency_p99}') THEN r.min_decisions <= (SELECT d.value
+					FROM mlops.monitor_metrics AS d WHERE d.model = $2 AND d.metric = 'decisions' AND d.window_end = x.window_end
+						AND d.window_start = x.window_start AND d.version = x.version AND d.labels = x.labels)
+				WHEN r.metric = ANY ('{precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier}') THEN r.min_decisions <= (SELECT d.value
+					FROM mlops.monitor_metrics AS d WHERE d.model = $2 AND d.metric = 'labelled' AND d.window_end = x.window_end
+						AND d.window_start = x.window_start AND d.version = x.version AND d.labels = x.labels)
+				ELSE true END)
+	SELECT * FROM (
+		SELECT DISTINCT ON (f.window_end) f.window_end, f.version, f.labels, f.value, f.broken FROM figure AS f
+		ORDER BY f.window_end DESC, f.broken DESC, f.excess DESC NULLS LAST) AS w
+	ORDER BY w.window_end DESC LIMIT r.windows
+$$;
+COMMENT ON FUNCTION mlops_catalog.rule_windows(regrole, text, mlops_catalog.alert_rule, mlops_catalog.monitor) IS 'Windows that decide whether an alert rule is broken';
+
+CREATE FUNCTION mlops_catalog.check_alerts(caller regrole, model_name text, id bigint, m mlops_catalog.monitor) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	r mlops_catalog.alert_rule;
+	last record;
+	enough boolean;
+	all_broken boolean;
+	firing bigint;
+	bound text;
+	fired bigint := 0;
+BEGIN
+	FOR r IN SELECT t.* FROM mlops_catalog.alert_rule AS t WHERE t.model_id = id ORDER BY t.name LOOP
+		SELECT count(*) >= r.windows, bool_and(w.broken) INTO enough, all_broken
+			FROM mlops_catalog.rule_windows(caller, model_name, r, m) AS w;
+		SELECT w.* INTO last FROM mlops_catalog.rule_windows(caller, model_name, r, m) AS w LIMIT 1;
+		firing := (SELECT a.alert_id FROM mlops_catalog.alert AS a WHERE a.model_id = id AND a.rule = r.name AND a.resolved_at IS NULL);
+		IF firing IS NULL AND enough AND all_broken AND coalesce(r.silenced_until <= now(), true) THEN
+			bound := concat_ws(' and ', 'at least ' || r.min::text, 'at most ' || r.max::text);
+			INSERT INTO mlops_catalog.alert (model_id, rule, severity, metric, labels, version, value, required, window_end)
+				VALUES (id, r.name, r.severity, r.metric, last.labels, last.version, last.value, bound, last.window_end)
+				RETURNING alert_id INTO firing;
+			PERFORM mlops_catalog.audit(caller, 'alert', model_name, last.version, jsonb_build_object('alert_id', firing, 'rule', r.name,
+				'metric', r.metric, 'labels', last.labels, 'value', last.value, 'required', bound));
+			PERFORM pg_notify('mlops_alert', jsonb_build_object('alert_id', firing, 'state', 'firing', 'model', model_name, 'rule', r.name,
+				'severity', r.severity, 'metric', r.metric, 'value', last.value, 'required', bound)::text);
+			fired := fired + 1;
+		ELSIF firing IS NOT NULL AND NOT coalesce(last.broken, true) THEN
+			UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.alert_id = firing;
+			PERFORM pg_notify('mlops_alert', jsonb_build_object('alert_id', firing, 'state', 'resolved', 'model', model_name, 'rule', r.name,
+				'severity', r.severity, 'metric', r.metric, 'value', last.value)::text);
+		END IF;
+	END LOOP;
+	RETURN fired;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_alerts(regrole, text, bigint, mlops_catalog.monitor) IS 'Fires and resolves the alerts of a model; returns how many fired';

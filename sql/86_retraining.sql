@@ -1,0 +1,365 @@
+-- Retraining: the training of the version that answers, done again on what its
+-- source holds now; by policies, on a schedule or when something calls for it.
+
+CREATE TABLE mlops_catalog.policy (
+	model_id bigint CONSTRAINT policy_pkey PRIMARY KEY CONSTRAINT policy_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	schedule text,
+	triggers jsonb NOT NULL,
+	gate jsonb NOT NULL,
+	action text NOT NULL CONSTRAINT policy_action_check CHECK (action OPERATOR(pg_catalog.=) ANY ('{register,canary,deploy}'::text[])),
+	options jsonb NOT NULL,
+	cooldown interval NOT NULL,
+	owner regrole NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	submitted_at timestamptz
+);
+COMMENT ON TABLE mlops_catalog.policy IS 'When models are trained again';
+COMMENT ON COLUMN mlops_catalog.policy.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.policy.schedule IS 'Cron expression, NULL: none';
+COMMENT ON COLUMN mlops_catalog.policy.triggers IS 'alerts: names of alert rules, or true for all; new_labels: a number';
+COMMENT ON COLUMN mlops_catalog.policy.gate IS 'Conditions beside the model''s gate';
+COMMENT ON COLUMN mlops_catalog.policy.action IS 'What is done with a version that passes: register (nothing), canary or deploy';
+COMMENT ON COLUMN mlops_catalog.policy.options IS 'Arguments of that deployment';
+COMMENT ON COLUMN mlops_catalog.policy.cooldown IS 'Triggers wait so long after a retraining';
+COMMENT ON COLUMN mlops_catalog.policy.owner IS 'Who set it, and as whom it trains and deploys';
+COMMENT ON COLUMN mlops_catalog.policy.created_at IS 'When it was set first';
+COMMENT ON COLUMN mlops_catalog.policy.submitted_at IS 'When a job for it was submitted last';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.policy', '');
+
+CREATE TABLE mlops_catalog.retraining (
+	retraining_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT retraining_pkey PRIMARY KEY,
+	model_id bigint NOT NULL CONSTRAINT retraining_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	base_version int NOT NULL,
+	version int NOT NULL,
+	reason text,
+	outcome text NOT NULL CONSTRAINT retraining_outcome_check CHECK (outcome OPERATOR(pg_catalog.=) ANY ('{registered,rejected,canary,deployed}'::text[])),
+	detail text,
+	role regrole NOT NULL,
+	started_at timestamptz NOT NULL,
+	ended_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE mlops_catalog.retraining IS 'Retrainings that were finished';
+COMMENT ON COLUMN mlops_catalog.retraining.retraining_id IS 'Identity';
+COMMENT ON COLUMN mlops_catalog.retraining.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.retraining.base_version IS 'Version whose training was repeated';
+COMMENT ON COLUMN mlops_catalog.retraining.version IS 'Version that came of it';
+COMMENT ON COLUMN mlops_catalog.retraining.reason IS 'What called for it';
+COMMENT ON COLUMN mlops_catalog.retraining.outcome IS 'registered, rejected (it did not pass, or could not be deployed), canary or deployed';
+COMMENT ON COLUMN mlops_catalog.retraining.detail IS 'What fell short';
+COMMENT ON COLUMN mlops_catalog.retraining.role IS 'Who retrained';
+COMMENT ON COLUMN mlops_catalog.retraining.started_at IS 'When it began';
+COMMENT ON COLUMN mlops_catalog.retraining.ended_at IS 'When it ended';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.retraining', '');
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.retraining_retraining_id_seq', '');
+
+CREATE VIEW mlops.retrainings WITH (security_barrier) AS
+SELECT r.retraining_id, m.name AS model, r.base_version, r.version, r.reason, r.outcome, r.detail, mlops_catalog.role_text(r.role) AS role,
+	r.started_at, r.ended_at
+FROM mlops_catalog.retraining r JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.retrainings IS 'Retrainings of models you may use; a job that failed is in mlops.jobs, with the key "retrain MODEL"';
+COMMENT ON COLUMN mlops.retrainings.retraining_id IS 'Identity';
+COMMENT ON COLUMN mlops.retrainings.model IS 'Model';
+COMMENT ON COLUMN mlops.retrainings.base_version IS 'Version whose training was repeated';
+COMMENT ON COLUMN mlops.retrainings.version IS 'Version that came of it';
+COMMENT ON COLUMN mlops.retrainings.reason IS 'What called for it';
+COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, rejected (it did not pass, or could not be deployed), canary or deployed';
+COMMENT ON COLUMN mlops.retrainings.detail IS 'What fell short';
+COMMENT ON COLUMN mlops.retrainings.role IS 'Who retrained';
+COMMENT ON COLUMN mlops.retrainings.started_at IS 'When it began';
+COMMENT ON COLUMN mlops.retrainings.ended_at IS 'When it ended';
+GRANT SELECT ON mlops.retrainings TO PUBLIC;
+
+CREATE VIEW mlops.retraining_policies WITH (security_barrier) AS
+SELECT m.name AS model, p.schedule, p.triggers, p.gate, p.action, p.options, p.cooldown, mlops_catalog.role_text(p.owner) AS owner,
+	(SELECT pg_catalog.max(r.ended_at) FROM mlops_catalog.retraining r WHERE r.model_id OPERATOR(pg_catalog.=) p.model_id) AS last_retraining,
+	p.submitted_at, p.created_at
+FROM mlops_catalog.policy p JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.retraining_policies IS 'When the models you may use are trained again';
+COMMENT ON COLUMN mlops.retraining_policies.model IS 'Model';
+COMMENT ON COLUMN mlops.retraining_policies.schedule IS 'Cron expression, NULL: none';
+COMMENT ON COLUMN mlops.retraining_policies.triggers IS 'alerts: names of alert rules, or true for all; new_labels: a number';
+COMMENT ON COLUMN mlops.retraining_policies.gate IS 'Conditions beside the model''s gate';
+COMMENT ON COLUMN mlops.retraining_policies.action IS 'What is done with a version that passes: register (nothing), canary or deploy';
+COMMENT ON COLUMN mlops.retraining_policies.options IS 'Arguments of that deployment';
+COMMENT ON COLUMN mlops.retraining_policies.cooldown IS 'Triggers wait so long after a retraining';
+COMMENT ON COLUMN mlops.retraining_policies.owner IS 'Who set it, and as whom it trains and deploys';
+COMMENT ON COLUMN mlops.retraining_policies.last_retraining IS 'When the last retraining ended';
+COMMENT ON COLUMN mlops.retraining_policies.submitted_at IS 'When a job for it was submitted last';
+COMMENT ON COLUMN mlops.retraining_policies.created_at IS 'When it was set first';
+GRANT SELECT ON mlops.retraining_policies TO PUBLIC;
+
+-- ---- one retraining
+
+CREATE FUNCTION mlops_catalog.check_retraining_options(gate jsonb, action text, options jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.check_gate_syntax(gate);
+	PERFORM mlops_catalog.check_choice('action', action, '{register,canary,deploy}');
+	PERFORM mlops_catalog.check_object('options', options, CASE action
+		WHEN 'canary' THEN '{"percent": "number", "key": "string", "threshold": "number", "guard": "object", "ramp": "array"}'
+		WHEN 'deploy' THEN '{"threshold": "number", "guard": "object"}'
+		ELSE '{}' END::jsonb);
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_retraining_options(jsonb, text, jsonb) IS 'An error that says what is wrong unless a retraining can go by these';
+
+-- The version whose training is repeated: what answers, else the newest one.
+CREATE FUNCTION mlops_catalog.retraining_base(caller regrole, model text, model_id bigint)
+	RETURNS TABLE (version int, owner regrole, request jsonb, search_path text, time_zone text)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT v.version, v.owner, r.request || jsonb_build_object('tags', r.tags - 'retraining', 'experiment', e.name), d.search_path, d.time_zone
+	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS d USING (dataset_id)
+	JOIN mlops_catalog.experiment AS e USING (experiment_id)
+	LEFT JOIN mlops_catalog.deployment_route AS t ON t.version_id = v.version_id AND t.variant = 'primary'
+	WHERE v.model_id = $3 AND v.dropped_at IS NULL AND r.request IS NOT NULL
+	ORDER BY t.version_id IS NULL, v.version DESC LIMIT 1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'model "%" has no version whose training is recorded here', $2
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Train it once with mlops.train.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.retraining_base(regrole, text, bigint) IS 'The training that a retraining repeats';
+
+CREATE FUNCTION mlops_catalog.train_again(caller regrole, model text, request jsonb, settings jsonb, reason text) RETURNS int
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT (r ->> 'version')::int FROM mlops_catalog.as_role(caller, settings,
+		$train$SELECT * FROM mlops.train($1 OPERATOR(pg_catalog.->>) 'model', ($1 OPERATOR(pg_catalog.->>) 'source')::pg_catalog.regclass, $1 OPERATOR(pg_catalog.->>) 'query',
+			($1 OPERATOR(pg_catalog.->>) 'target')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'algorithm',
+			CASE WHEN $1 OPERATOR(pg_catalog.?) 'features' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'features'))::pg_catalog.name[] END,
+			CASE WHEN $1 OPERATOR(pg_catalog.?) 'exclude' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'exclude'))::pg_catalog.name[] END,
+			($1 OPERATOR(pg_catalog.->>) 'key')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'time_column')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'weight')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'positive',
+			$1 OPERATOR(pg_catalog.->) 'params', $1 OPERATOR(pg_catalog.->) 'preprocess', $1 OPERATOR(pg_catalog.->) 'split', $1 OPERATOR(pg_catalog.->>) 'metric', $1 OPERATOR(pg_catalog.->) 'threshold',
+			$1 OPERATOR(pg_catalog.->>) 'experiment', $1 OPERATOR(pg_catalog.->) 'tags', ($1 OPERATOR(pg_catalog.->>) 'seed')::pg_catalog.int8)$train$,
+		request || jsonb_build_object('model', model, 'tags', request -> 'tags' || jsonb_build_object('retraining', coalesce(reason, 'by hand')))) AS r
+$$;
+COMMENT ON FUNCTION mlops_catalog.train_again(regrole, text, jsonb, jsonb, text) IS 'Trains by recorded arguments, as a role; returns the version';
+
+CREATE FUNCTION mlops.retrain(
+	model text,
+	reason text DEFAULT NULL,
+	gate jsonb DEFAULT '{}',
+	action text DEFAULT 'register',
+	options jsonb DEFAULT '{}')
+	RETURNS SETOF mlops.retrainings
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.retrain(text, text, jsonb, text, jsonb) IS
+	'Repeats the training of the version that answers (else of the newest), as the role that trained it, on what its source holds now, registers the result, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
+CREATE FUNCTION mlops_catalog.retrain(caller regrole, model text, reason text, gate jsonb, action text, options jsonb) RETURNS SETOF mlops.retrainings
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.require(caller, $2, 'train');
+	began timestamptz := clock_timestamp();
+	base record;
+	made int;
+	outcome text := 'registered';
+	short text;
+	retraining bigint;
+BEGIN
+	PERFORM mlops_catalog.check_retraining_options(coalesce($4, '{}'), $5, coalesce($6, '{}'));
+	IF $5 <> 'register' THEN
+		PERFORM mlops_catalog.require(caller, $2, 'deploy');
+	END IF;
+	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
+	-- by whoever wrote what is read: it must not run with anybody else's rights
+	made := mlops_catalog.train_again(base.owner, $2, base.request, jsonb_build_object('search_path', base.search_path, 'TimeZone', base.time_zone), $3);
+	SELECT string_agg(format('%s: %s, found %s%s', c.condition, c.required, coalesce(c.figure::text, 'nothing'),
+			coalesce(' (' || (c.detail ->> 'reason') || ')', '')), E'\n' ORDER BY c.gate_check_id) FILTER (WHERE NOT c.passed)
+		INTO short
+		FROM mlops_catalog.record_gate_checks(caller, $2, made, 'retrain', coalesce($4, '{}')) AS c;
+	IF short IS NOT NULL THEN
+		outcome := 'rejected';
+	ELSIF $5 <> 'register' THEN
+		BEGIN
+			PERFORM FROM mlops_catalog.as_role(caller, '{}',
+				$deploy$SELECT d.variant FROM mlops.deploy($1 OPERATOR(pg_catalog.->>) 'model', ($1 OPERATOR(pg_catalog.->>) 'version')::pg_catalog.int4, $1 OPERATOR(pg_catalog.->>) 'strategy',
+					percent => coalesce(($1 OPERATOR(pg_catalog.->>) 'percent')::pg_catalog.float8, 100), key => ($1 OPERATOR(pg_catalog.->>) 'key')::pg_catalog.name,
+					threshold => ($1 OPERATOR(pg_catalog.->>) 'threshold')::pg_catalog.float8, guard => coalesce($1 OPERATOR(pg_catalog.->) 'guard', '{}'),
+					ramp => coalesce($1 OPERATOR(pg_catalog.->) 'ramp', '[]'), note => $1 OPERATOR(pg_catalog.->>) 'note') AS d$deploy$,
+				coalesce($6, '{}') || jsonb_build_object('model', $2, 'version', made, 'strategy', CASE $5 WHEN 'deploy' THEN 'direct' ELSE 'canary' END,
+					'note', concat_ws(': ', 'retrained', $3)));
+			outcome := CASE $5 WHEN 'deploy' THEN 'deployed' ELSE 'canary' END;
+		EXCEPTION WHEN object_not_in_prerequisite_state OR invalid_parameter_value OR insufficient_privilege THEN
+			outcome := 'rejected';	-- another release is under way, say; the version stays
+			short := SQLERRM;
+		END;
+	END IF;
+	INSERT INTO mlops_catalog.retraining (model_id, base_version, version, reason, outcome, detail, role, started_at)
+		VALUES (id, base.version, made, $3, outcome, short, caller, began) RETURNING retraining_id INTO retraining;
+	PERFORM mlops_catalog.audit(caller, 'retrain', $2, made, jsonb_strip_nulls(jsonb_build_object('retraining_id', retraining,
+		'base_version', base.version, 'reason', $3, 'outcome', outcome, 'detail', short)));
+	RETURN QUERY SELECT * FROM mlops.retrainings AS r WHERE r.retraining_id = retraining;
+END
+$$;
+
+-- ---- policies
+
+CREATE FUNCTION mlops.retraining_policy(
+	model text,
+	schedule text DEFAULT NULL,
+	triggers jsonb DEFAULT '{}',
+	gate jsonb DEFAULT '{}',
+	action text DEFAULT 'register',
+	options jsonb DEFAULT '{}',
+	cooldown interval DEFAULT '1 day')
+	RETURNS SETOF mlops.retraining_policies
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.retraining_policy(text, text, jsonb, jsonb, text, jsonb, interval) IS
+	'Has a model retrained, as you and by a job, on a schedule (cron), when alert rules fire, or when so many outcomes have arrived; replaces its policy';
+CREATE FUNCTION mlops_catalog.retraining_policy(caller regrole, model text, schedule text, triggers jsonb, gate jsonb, action text, options jsonb,
+	cooldown interval) RETURNS SETOF mlops.retraining_policies
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	former jsonb := (SELECT to_jsonb(p) - '{owner,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
+	found jsonb;
+BEGIN
+	PERFORM mlops_catalog.check_object('triggers', $4, '{"alerts": "array|boolean", "new_labels": "number"}');
+	PERFORM mlops_catalog.check_retraining_options($5, $6, $7);
+	IF $3 IS NOT NULL THEN
+		PERFORM mlops_catalog.next_cron_run($3, now(), 'GMT');
+	ELSIF $4 = '{}' THEN
+		RAISE EXCEPTION 'a retraining policy needs a "schedule" or "triggers"' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF jsonb_typeof($4 -> 'alerts') = 'array' THEN
+		PERFORM mlops_catalog.require_rule(id, $2, r) FROM jsonb_array_elements_text($4 -> 'alerts') AS r;
+	ELSIF $4 -> 'alerts' = 'false' THEN
+		RAISE EXCEPTION '"alerts" in "triggers" must be a list of alert rules, or true for all' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF ($4 ->> 'new_labels')::numeric < 1 OR ($4 ->> 'new_labels')::numeric <> trunc(($4 ->> 'new_labels')::numeric) THEN
+		RAISE EXCEPTION '"new_labels" in "triggers" must be a whole number above 0' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $8 IS NULL OR $8 < interval '0' THEN
+		RAISE EXCEPTION '"cooldown" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM FROM mlops_catalog.retraining_base(caller, $2, id);
+	INSERT INTO mlops_catalog.policy (model_id, schedule, triggers, gate, action, options, cooldown, owner)
+		VALUES (id, $3, $4, $5, $6, $7, $8, caller)
+		ON CONFLICT ON CONSTRAINT policy_pkey DO UPDATE SET schedule = excluded.schedule, triggers = excluded.triggers, gate = excluded.gate,
+			action = excluded.action, options = excluded.options, cooldown = excluded.cooldown, owner = excluded.owner;
+	found := (SELECT to_jsonb(p) - '{owner,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
+	IF former IS DISTINCT FROM found THEN
+		PERFORM mlops_catalog.audit(caller, 'retraining_policy', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
+	END IF;
+	RETURN QUERY SELECT * FROM mlops.retraining_policies AS p WHERE p.model = $2;
+END
+$$;
+
+CREATE FUNCTION mlops.drop_retraining_policy(model text) RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.drop_retraining_policy(text) IS 'Ends the retraining of a model by itself; false if it had no policy';
+CREATE FUNCTION mlops_catalog.drop_retraining_policy(caller regrole, model text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	DELETE FROM mlops_catalog.policy AS p WHERE p.model_id = mlops_catalog.lock_model(caller, $2, 'manage');
+	IF FOUND THEN
+		PERFORM mlops_catalog.audit(caller, 'drop_retraining_policy', $2, NULL, NULL);
+	END IF;
+	RETURN FOUND;
+END
+$$;
+
+-- What calls for a retraining now, NULL: nothing.
+CREATE FUNCTION mlops_catalog.retraining_reason(caller regrole, p mlops_catalog.policy) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	last timestamptz := (SELECT max(r.started_at) FROM mlops_catalog.retraining AS r WHERE r.model_id = p.model_id);
+	since timestamptz := greatest(p.created_at, p.submitted_at, last);
+	rule text;
+	labels bigint;
+BEGIN
+	IF mlops_catalog.next_cron_run(p.schedule, since, coalesce(mlops_catalog.cron_setting('timezone'), 'GMT')) <= now() THEN
+		RETURN format('schedule %s', p.schedule);
+	ELSIF coalesce(greatest(p.submitted_at, last) + p.cooldown > now(), false) THEN
+		RETURN NULL;
+	END IF;
+	rule := (SELECT a.rule FROM mlops_catalog.alert AS a
+		WHERE a.model_id = p.model_id AND a.resolved_at IS NULL AND (p.triggers -> 'alerts' = 'true' OR p.triggers -> 'alerts' ? a.rule)
+		ORDER BY a.fired_at LIMIT 1);
+	IF rule IS NOT NULL THEN
+		RETURN format('alert %s', rule);
+	END IF;
+	IF p.triggers ? 'new_labels' THEN
+		labels := (SELECT count(DISTINCT l.key) FROM mlops_catalog.label AS l WHERE l.model_id = p.model_id AND l.recorded_at > since);
+		IF labels >= (p.triggers ->> 'new_labels')::numeric THEN
+			RETURN format('%s new labels', labels);
+		END IF;
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.retraining_reason(regrole, mlops_catalog.policy) IS 'Why a policy wants a retraining now; NULL if it does not';
+
+-- ---- by itself
+
+CREATE FUNCTION mlops_catalog.submit_as(caller regrole, role regrole, command text, key text, model text) RETURNS text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT coalesce('job ' || (r ->> 'job_id'), 'the one before has not ended') FROM mlops_catalog.as_role(role, '{"client_min_messages": "warning"}',
+		$submit$SELECT mlops.submit($1 OPERATOR(pg_catalog.->>) 'command', key => $1 OPERATOR(pg_catalog.->>) 'key', on_conflict => 'skip',
+			model => $1 OPERATOR(pg_catalog.->>) 'model') AS job_id$submit$,
+		jsonb_build_object('command', command, 'key', key, 'model', model)) AS r);
+EXCEPTION WHEN invalid_authorization_specification OR undefined_object OR insufficient_privilege THEN
+	RETURN SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.submit_as(regrole, regrole, text, text, text) IS
+	'Submits a job as a role, unless the one before has not ended; says what became of it';
+
+CREATE FUNCTION mlops.submit_due() RETURNS TABLE (model text, command text, result text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.submit_due() IS
+	'Submits jobs, as their owners, for monitors whose window is over and for retrainings that are called for. Runs by itself where mlops is preloaded';
+REVOKE ALL ON FUNCTION mlops.submit_due() FROM PUBLIC;
+CREATE FUNCTION mlops_catalog.submit_due(caller regrole) RETURNS TABLE (model text, command text, result text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	w mlops_catalog.monitor;
+	p mlops_catalog.policy;
+	reason text;
+BEGIN
+	-- who is changing one is not waited for
+	FOR w IN SELECT t.* FROM mlops_catalog.monitor AS t
+			WHERE coalesce(t.submitted_at < date_bin(t.every, now(), '2000-01-03 00:00:00+00'), true) ORDER BY t.model_id FOR UPDATE SKIP LOCKED LOOP
+		model := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = w.model_id);
+		command := format('SELECT * FROM mlops.run_monitor(%L)', model);
+		result := mlops_catalog.submit_as(caller, w.owner, command, 'monitor ' || model, model);
+		UPDATE mlops_catalog.monitor AS t SET submitted_at = clock_timestamp() WHERE t.model_id = w.model_id;
+		RETURN NEXT;
+	END LOOP;
+	FOR p IN SELECT t.* FROM mlops_catalog.policy AS t ORDER BY t.model_id FOR UPDATE SKIP LOCKED LOOP
+		reason := mlops_catalog.retraining_reason(caller, p);
+		CONTINUE WHEN reason IS NULL;
+		model := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = p.model_id);
+		command := format('SELECT * FROM mlops.retrain(%L, %L, %L, %L, %L)', model, reason, p.gate, p.action, p.options);
+		result := mlops_catalog.submit_as(caller, p.owner, command, 'retrain ' || model, model);
+		UPDATE mlops_catalog.policy AS t SET submitted_at = clock_timestamp() WHERE t.model_id = p.model_id;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;

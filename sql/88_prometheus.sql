@@ -1,0 +1,41 @@
+-- Figures for Prometheus, in its text format (prometheus.io, "Exposition
+-- formats"): to be read by an exporter's query or written to a file that the
+-- node exporter collects.
+
+CREATE FUNCTION mlops_catalog.prometheus_labels(labels jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT '{' || string_agg(format('%s="%s"', regexp_replace(l.key, '[^a-zA-Z0-9_]', '_', 'g'),
+		replace(replace(replace(l.value, E'\\', E'\\\\'), '"', E'\\"'), E'\n', E'\\n')), ',' ORDER BY l.key) || '}'
+	FROM jsonb_each_text(labels) AS l WHERE l.value IS NOT NULL
+$$;
+COMMENT ON FUNCTION mlops_catalog.prometheus_labels(jsonb) IS 'Labels as Prometheus writes them, escaped';
+
+CREATE FUNCTION mlops.prometheus_metrics() RETURNS text
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH latest AS (
+		SELECT DISTINCT ON (x.model, x.version, x.metric, x.labels) x.* FROM mlops.monitor_metrics AS x
+		ORDER BY x.model, x.version, x.metric, x.labels, x.time DESC),
+	sample AS (
+		SELECT 'mlops_' || l.metric AS name, jsonb_build_object('model', l.model, 'version', l.version) || l.labels AS labels, l.value,
+			CASE WHEN l.metric LIKE 'latency%' THEN 'microseconds, ' ELSE '' END || 'of the last window of the monitor that has it' AS help
+		FROM latest AS l
+		UNION ALL
+		SELECT 'mlops_alert_firing', jsonb_build_object('model', r.model, 'rule', r.name, 'severity', r.severity), (r.state = 'firing')::int,
+			'1 while the rule is broken'
+		FROM mlops.alert_rules AS r
+		UNION ALL
+		SELECT 'mlops_deployed_version', jsonb_build_object('model', d.model, 'variant', d.variant), d.version, 'version that answers'
+		FROM mlops.deployments AS d
+		UNION ALL
+		SELECT 'mlops_jobs', jsonb_build_object('state', j.state), count(*), 'jobs by state' FROM mlops.jobs AS j GROUP BY j.state)
+	SELECT coalesce(string_agg(format(E'# HELP %1$s %2$s\n# TYPE %1$s gauge\n%3$s', m.name, m.help, m.samples), '' ORDER BY m.name), '')
+	FROM (SELECT s.name, min(s.help) AS help,
+			string_agg(format(E'%s%s %s\n', s.name, mlops_catalog.prometheus_labels(s.labels), s.value), '' ORDER BY s.labels) AS samples
+		FROM sample AS s GROUP BY s.name) AS m
+$$;
+COMMENT ON FUNCTION mlops.prometheus_metrics() IS
+	'Last figures of the monitors, alerts, deployments and jobs you may see, in the text format of Prometheus';

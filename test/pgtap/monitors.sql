@@ -1,0 +1,136 @@
+-- Monitors: windows of traffic and performance, outcomes that arrive late,
+-- segments; alert rules that fire, resolve, are silenced and acknowledged.
+\ir setup.psql
+SELECT plan(62);
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
+SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
+
+-- ---- what is refused
+SELECT throws_ok($$SELECT mlops.monitor('nofraud')$$, '42704', NULL, 'a model that does not exist');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', every => '1 second')$$, '22023', 'value 00:00:01 of "every" is out of range', 'a window that is too short');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', every => '1 month')$$, '22023', NULL, 'months have no fixed length');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', label_delay => '-1 day')$$, '22023', NULL, 'a negative delay');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx')$$, '22023', NULL, 'drift needs a time');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx', query => 'SELECT 1', time_column => 'at')$$, '22023', 'give either "source" or "query"', 'one source');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx', time_column => 'nothing')$$, '42703', NULL, 'a time column that is not there');
+SELECT throws_ok($$SELECT mlops.run_monitor('fraud')$$, '42704', 'model "fraud" has no monitor', 'nothing to run');
+SELECT is(mlops.unmonitor('fraud'), false, 'nothing to stop');
+
+-- ---- windows
+SELECT is((SELECT concat_ws(' ', model, every, label_delay, owner) FROM mlops.monitor('fraud', every => '1 hour', label_delay => '2 hours', segments => '{country}')),
+	'fraud 01:00:00 02:00:00 ' || current_user, 'a monitor');
+SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'monitor'), 1::bigint, 'is in the audit log');
+SELECT mlops.monitor('fraud', every => '1 hour', label_delay => '2 hours', segments => '{country}') \g /dev/null
+SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'monitor'), 1::bigint, 'the same again is no change');
+SET mlops.log_features = on;
+SELECT count(mlops.decide('fraud', t)) FROM tx t \g /dev/null
+-- everything happened in the last window whose outcomes are complete
+CREATE FUNCTION long_ago() RETURNS void LANGUAGE sql AS $$
+	UPDATE mlops_catalog.prediction SET created_at = date_trunc('hour', now()) - interval '2 hours 30 minutes';
+	UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 hours';
+$$;
+SELECT long_ago() \g /dev/null
+CREATE TEMP TABLE ran AS SELECT * FROM mlops.run_monitor('fraud');
+SELECT cmp_ok((SELECT count(*) FROM ran WHERE step = 'traffic'), '>=', 3::bigint, 'every window that is over is looked at');
+SELECT is((SELECT sum(decisions) FROM mlops.traffic), (SELECT count(*) FROM mlops.predictions)::numeric, 'each decision is in one window');
+SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud') WHERE step <> 'alerts'), 0::bigint, 'and once only');
+SELECT is((SELECT alert_rate FROM mlops.traffic), (SELECT avg(flagged::int)::float8 FROM mlops.predictions), 'alert rate');
+SELECT is((SELECT latency_p99 FROM mlops.traffic), (SELECT percentile_cont(0.99) WITHIN GROUP (ORDER BY latency::float8) FROM mlops.predictions), 'latency');
+SELECT cmp_ok((SELECT score_psi FROM mlops.traffic), '<', 0.5::float8, 'scores are like those of the test rows');
+SELECT is((SELECT array_agg(DISTINCT variant) FROM mlops.traffic), '{primary}', 'by variant');
+SELECT is((SELECT labelled FROM mlops.performance WHERE segment = '{}'), 0::bigint, 'no outcome has arrived');
+SELECT is((SELECT pr_auc FROM mlops.performance WHERE segment = '{}'), NULL, 'so there is no average precision');
+
+-- ---- late outcomes
+SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx', key => 'id', label => 'is_fraud') \g /dev/null
+SELECT is((SELECT count(*) FROM mlops.predictions WHERE key IS NULL) > 0, true, 'decisions without a key have no outcome');
+SELECT count(mlops.decide('fraud', t, id::text)) FROM tx t \g /dev/null
+SELECT long_ago() \g /dev/null
+DELETE FROM mlops_catalog.monitor_window;
+DELETE FROM mlops_catalog.traffic_window;
+UPDATE mlops_catalog.label SET recorded_at = recorded_at - interval '1 day';
+SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
+SELECT is((SELECT labelled FROM mlops.performance WHERE segment = '{}'), (SELECT count(*) FROM tx), 'outcomes are joined by key');
+SELECT is((SELECT p."precision" FROM mlops.performance p WHERE segment = '{}'),
+	(SELECT avg(is_fraud::int)::float8 FROM mlops.predictions JOIN tx ON id::text = key WHERE flagged), 'precision');
+SELECT is((SELECT recall FROM mlops.performance WHERE segment = '{}'),
+	(SELECT avg(flagged::int)::float8 FROM mlops.predictions JOIN tx ON id::text = key WHERE is_fraud), 'recall');
+SELECT is((SELECT pr_auc FROM mlops.performance WHERE segment = '{}'),
+	(SELECT mlops.pr_auc(is_fraud, score) FROM mlops.predictions JOIN tx ON id::text = key), 'average precision');
+SELECT is((SELECT sum(labelled) FROM mlops.performance WHERE segment ? 'country'), (SELECT count(*) FROM tx)::numeric, 'segments add up');
+UPDATE mlops_catalog.monitor_window SET checked_at = checked_at - interval '1 hour';
+UPDATE mlops_catalog.label SET label = NOT label, recorded_at = now();
+SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud') WHERE step = 'performance'), 1::bigint, 'a window is judged again when outcomes arrive');
+SELECT is((SELECT p."precision" FROM mlops.performance p WHERE segment = '{}'),
+	(SELECT avg((NOT is_fraud)::int)::float8 FROM mlops.predictions JOIN tx ON id::text = key WHERE flagged), 'by what is known now');
+UPDATE mlops_catalog.label SET label = NOT label, recorded_at = now();
+SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
+UPDATE mlops_catalog.label SET recorded_at = recorded_at - interval '1 day';
+
+-- ---- alerts
+SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low precision', 'precision', min => 0.8)$$, '22023', NULL, 'a name with a space');
+SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precison', min => 0.8)$$, '22023', 'unrecognized metric "precison"', 'a metric that is none');
+SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precision')$$, '22023', NULL, 'without a bound');
+SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 0.8, severity => 'bad')$$, '22023', NULL, 'a severity that is none');
+SELECT is((SELECT state FROM mlops.alert_rule('fraud', 'low_precision', 'precision', min => 2, severity => 'critical')), 'ok', 'a rule');
+SELECT mlops.alert_rule('fraud', 'fine', 'alert_rate', min => 0, max => 1) \g /dev/null
+SELECT mlops.alert_rule('fraud', 'twice', 'precision', min => 2, windows => 2) \g /dev/null
+SELECT mlops.alert_rule('fraud', 'many', 'precision', min => 2, min_decisions => 1000000) \g /dev/null
+SELECT mlops.alert_rule('fraud', 'germans', 'recall', min => 2, labels => '{"country": "DE"}', min_decisions => 1) \g /dev/null
+SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 2::bigint, 'what is broken fires');
+SELECT results_eq($$SELECT rule, state, severity, metric, labels, required FROM mlops.alerts ORDER BY rule$$,
+	$$VALUES ('germans', 'firing', 'warning', 'recall', '{"country": "DE"}'::jsonb, 'at least 2'), ('low_precision', 'firing', 'critical', 'precision', '{}', 'at least 2')$$,
+	'what holds, lasts too short or has too few decisions does not');
+SELECT is((SELECT value FROM mlops.alerts WHERE rule = 'low_precision'), (SELECT p."precision" FROM mlops.performance p WHERE segment = '{}'), 'with the value');
+SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 0::bigint, 'once');
+SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'low_precision'), 'firing', 'a rule says so');
+SELECT is((SELECT state || ' ' || note FROM mlops.acknowledge_alert((SELECT alert_id FROM mlops.alerts WHERE rule = 'low_precision'), 'seen')), 'acknowledged seen', 'somebody takes note');
+SELECT is((SELECT detail ->> 'rule' FROM mlops_catalog.audit_waiting WHERE event = 'acknowledge_alert'), 'low_precision', 'which is in the audit log');
+SELECT throws_ok($$SELECT mlops.acknowledge_alert(0)$$, '42704', 'alert 0 does not exist', 'an alert that is none');
+SELECT mlops.alert_rule('fraud', 'low_precision', 'precision', min => 0) \g /dev/null
+SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
+SELECT is((SELECT state FROM mlops.alerts WHERE rule = 'low_precision'), 'resolved', 'within bounds again it resolves');
+SELECT mlops.silence('fraud', 'low_precision', 'infinity') \g /dev/null
+SELECT mlops.alert_rule('fraud', 'low_precision', 'precision', min => 2) \g /dev/null
+SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 0::bigint, 'a silenced rule fires nothing');
+SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'low_precision'), 'silenced', 'and says so');
+SELECT mlops.silence('fraud', 'low_precision', NULL) \g /dev/null
+SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 1::bigint, 'until it is over');
+SELECT mlops.drop_alert_rule('fraud', 'low_precision') \g /dev/null
+SELECT is((SELECT count(*) FROM mlops.alerts WHERE rule = 'low_precision' AND state = 'resolved'), 2::bigint, 'alerts of a rule that is gone are resolved');
+SELECT throws_ok($$SELECT mlops.drop_alert_rule('fraud', 'low_precision')$$, '42704', 'model "fraud" has no alert rule "low_precision"', 'it is gone');
+SELECT cmp_ok((SELECT count(DISTINCT metric) FROM mlops.monitor_metrics), '>=', 15::bigint, 'one table has all figures');
+
+-- ---- Prometheus
+CREATE TEMP TABLE line AS SELECT l FROM regexp_split_to_table(mlops.prometheus_metrics(), E'\n') AS l;
+SELECT is_empty($$SELECT l FROM line WHERE l !~ '^(# (HELP [a-z0-9_]+ .+|TYPE [a-z0-9_]+ gauge)|[a-z0-9_]+\{([a-z_]+="([^"\\]|\\["\\n])*"(,|(?=\})))+\} -?([0-9.]+(e[-+]?[0-9]+)?|Infinity|NaN)|)$'$$, 'every line is one that Prometheus reads');
+SELECT is((SELECT count(*) FROM line WHERE l ~ '^mlops_precision\{model="fraud",version="1"\} [01]'), 1::bigint, 'a figure');
+SELECT is((SELECT l FROM line WHERE l ~ '^mlops_alert_firing.*germans'), 'mlops_alert_firing{model="fraud",rule="germans",severity="warning"} 1', 'an alert');
+SELECT is(mlops_catalog.prometheus_labels(jsonb_build_object('a-b', E'x"\\\ny')), E'{a_b="x\\"\\\\\\ny"}', 'labels are escaped');
+
+-- ---- drift of a source
+CREATE TABLE coming AS SELECT t.*, date_trunc('hour', now()) - interval '30 minutes' AS at FROM tx t WHERE id <= 2000;
+UPDATE coming SET amount = amount + 500;
+SELECT mlops.monitor('fraud', every => '30 minutes', source => 'coming', time_column => 'at') \g /dev/null
+UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 hours';
+SELECT mlops.alert_rule('fraud', 'drift', 'drifted_share', max => 0.1) \g /dev/null
+CREATE TEMP TABLE drifted AS SELECT * FROM mlops.run_monitor('fraud');
+SELECT is((SELECT count(*) FROM drifted WHERE error IS NOT NULL), 0::bigint, 'rows of a table are watched');
+SELECT is((SELECT bool_or(drifted) FROM mlops.drift WHERE feature = 'amount' AND window_start = date_trunc('hour', now()) - interval '30 minutes'), true, 'what moved has drifted');
+SELECT is((SELECT bool_or(drifted) FROM mlops.drift WHERE feature = 'country' AND window_start = date_trunc('hour', now()) - interval '30 minutes'), false, 'what stayed has not');
+SELECT is((SELECT count(*) FROM mlops.alerts WHERE rule = 'drift'), 1::bigint, 'and fires');
+DROP TABLE coming;
+DELETE FROM mlops_catalog.monitor_window;
+SELECT is((SELECT bool_and(error LIKE '%does not exist') FROM mlops.run_monitor('fraud') WHERE step = 'drift'), true, 'a table that is gone is told, the rest goes on');
+SELECT isnt((SELECT drift_error FROM mlops.monitors), NULL, 'for all to see');
+
+-- ---- rights
+CREATE ROLE stranger;
+SET ROLE stranger;
+SELECT is((SELECT count(*) FROM mlops.monitors) + (SELECT count(*) FROM mlops.traffic) + (SELECT count(*) FROM mlops.alerts) + (SELECT count(*) FROM mlops.monitor_metrics), 0::bigint, 'a stranger sees nothing');
+SELECT throws_ok($$SELECT mlops.monitor('fraud')$$, '42501', NULL, 'and sets nothing');
+RESET ROLE;
+SELECT is(mlops.unmonitor('fraud'), true, 'a monitor is ended');
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,80 @@
+-- Retraining: the training that is repeated, gates, what follows; policies and
+-- what calls for a retraining.
+\ir setup.psql
+SELECT plan(39);
+CREATE VIEW now_known AS SELECT * FROM tx WHERE id <= 4000;
+SELECT throws_ok($$SELECT mlops.retrain('fraud')$$, '42704', NULL, 'a model that does not exist');
+SELECT mlops.train('fraud', 'now_known', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 5}', tags => '{"team": "risk"}') \g /dev/null
+SELECT mlops.train('fraud', 'now_known', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 9}') \g /dev/null
+SELECT mlops.deploy('fraud', 1) \g /dev/null
+
+-- ---- by hand
+SELECT is((SELECT concat_ws(' ', base_version, version, outcome, role) FROM mlops.retrain('fraud', 'why not')), '1 3 registered ' || current_user,
+	'the training of what answers is repeated');
+SELECT is((SELECT sha256 FROM mlops.versions WHERE version = 3), (SELECT sha256 FROM mlops.versions WHERE version = 1), 'the same data make the same model');
+CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx;
+SELECT mlops.retrain('fraud') \g /dev/null
+SELECT isnt((SELECT sha256 FROM mlops.versions WHERE version = 4), (SELECT sha256 FROM mlops.versions WHERE version = 1), 'other data another one');
+SELECT is((SELECT train_rows + validation_rows + test_rows FROM mlops.versions WHERE version = 4), 5000::bigint, 'of all rows there are now');
+SELECT is((SELECT tags FROM mlops.runs WHERE run_id = (SELECT run_id FROM mlops.versions WHERE version = 3)), '{"team": "risk", "retraining": "why not"}', 'its run is marked, and keeps its tags');
+SELECT is((SELECT detail ->> 'reason' FROM mlops_catalog.audit_waiting WHERE event = 'retrain' AND version = 3), 'why not', 'the audit log has it');
+SELECT is((SELECT version FROM mlops.deployments WHERE model = 'fraud'), 1, 'nothing was deployed');
+
+-- ---- gates
+SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"pr_auc": {"min": 1.1}}', action => 'deploy')), 'rejected', 'what does not pass is not deployed');
+SELECT matches((SELECT detail FROM mlops.retrainings ORDER BY retraining_id DESC LIMIT 1), '^pr_auc: at least 1.1, found 0.\d+$', 'and what fell short is kept');
+SELECT is((SELECT version FROM mlops.deployments WHERE model = 'fraud'), 1, 'version 1 answers as before');
+SELECT is((SELECT count(*) FROM mlops.gate_checks WHERE purpose = 'retrain' AND NOT passed), 1::bigint, 'the checks are recorded');
+SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"pr_auc": {"min": 0.01}}', action => 'deploy', options => '{"threshold": 0.25}')), 'deployed', 'what passes is');
+SELECT is((SELECT concat_ws(' ', version, threshold, note) FROM mlops.deployments WHERE model = 'fraud'), '6 0.25 retrained', 'it answers');
+SELECT is((SELECT outcome FROM mlops.retrain('fraud', 'drift', action => 'canary', options => '{"percent": 10, "key": "id"}')), 'canary', 'or a canary begins');
+SELECT is((SELECT array_agg(version ORDER BY version) FROM mlops.deployments WHERE model = 'fraud'), '{6,7}', 'beside what answers');
+SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'canary', options => '{"percent": 10, "key": "id"}')), 'rejected', 'not while another one is under way');
+SELECT is((SELECT count(*) FROM mlops.versions WHERE version = 8), 1::bigint, 'the version stays');
+SELECT mlops.abort('fraud') \g /dev/null
+SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 1.1}}') \g /dev/null
+SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'deploy')), 'rejected', 'the model''s own gate counts too');
+SELECT mlops.set_gate('fraud', NULL) \g /dev/null
+
+-- ---- what is refused
+SELECT throws_ok($$SELECT mlops.retrain('fraud', action => 'delete')$$, '22023', 'unrecognized action "delete"', 'an action that is none');
+SELECT throws_ok($$SELECT mlops.retrain('fraud', options => '{"percent": 5}')$$, '22023', 'unrecognized key "percent" in "options"', 'options that are for another action');
+SELECT throws_ok($$SELECT mlops.retrain('fraud', gate => '{"pr_auk": {"min": 0.5}}')$$, '22023', NULL, 'a gate that is none');
+SELECT throws_ok($$SELECT mlops.retraining_policy('fraud')$$, '22023', 'a retraining policy needs a "schedule" or "triggers"', 'a policy without a cause');
+SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', 'now and then')$$, '22023', NULL, 'a schedule that is none');
+SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', triggers => '{"new_labels": 0}')$$, '22023', NULL, 'a trigger out of range');
+SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', triggers => '{"alerts": ["nothing"]}')$$, '42704', 'model "fraud" has no alert rule "nothing"', 'a rule that is not there');
+
+-- ---- policies
+CREATE FUNCTION reason() RETURNS text LANGUAGE sql AS $$ SELECT mlops_catalog.retraining_reason(current_user::regrole, p) FROM mlops_catalog.policy p $$;
+CREATE FUNCTION days_pass(n int) RETURNS void LANGUAGE sql AS $$
+	UPDATE mlops_catalog.policy SET created_at = created_at - n * interval '1 day', submitted_at = submitted_at - n * interval '1 day';
+	UPDATE mlops_catalog.retraining SET started_at = started_at - n * interval '1 day';
+$$;
+SELECT is((SELECT concat_ws(' ', model, schedule, action) FROM mlops.retraining_policy('fraud', '0 3 * * *')), 'fraud 0 3 * * * register', 'a policy');
+SELECT is(reason(), NULL, 'before its time nothing happens');
+SELECT days_pass(2) \g /dev/null
+SELECT is(reason(), 'schedule 0 3 * * *', 'then it does');
+SELECT mlops.alert_rule('fraud', 'low_precision', 'precision', min => 0.8) \g /dev/null
+SELECT is((SELECT triggers FROM mlops.retraining_policy('fraud', triggers => '{"alerts": ["low_precision"], "new_labels": 100}')), '{"alerts": ["low_precision"], "new_labels": 100}', 'triggers');
+SELECT is(reason(), NULL, 'nothing has happened');
+SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx WHERE id <= 99', key => 'id', label => 'is_fraud') \g /dev/null
+SELECT is(reason(), NULL, 'too few outcomes');
+SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx WHERE id <= 150', key => 'id', label => 'is_fraud') \g /dev/null
+SELECT is(reason(), '150 new labels', 'enough outcomes');
+INSERT INTO mlops_catalog.alert (model_id, rule, severity, metric, labels, value, required, window_end)
+	SELECT model_id, 'low_precision', 'warning', 'precision', '{}', 0.5, 'at least 0.8', now() FROM mlops_catalog.model;
+SELECT is(reason(), 'alert low_precision', 'an alert comes first');
+UPDATE mlops_catalog.policy SET submitted_at = now();
+SELECT is(reason(), NULL, 'it has to wait after a retraining');
+SELECT days_pass(2) \g /dev/null
+SELECT is(reason(), 'alert low_precision', 'for as long as it says');
+SELECT is(mlops.drop_retraining_policy('fraud'), true, 'a policy ends');
+SELECT is((SELECT array_agg(event ORDER BY waiting_id) FROM mlops_catalog.audit_waiting WHERE event LIKE '%retraining_policy'),
+	'{retraining_policy,retraining_policy,drop_retraining_policy}', 'all that is in the audit log');
+CREATE ROLE stranger;
+SET ROLE stranger;
+SELECT throws_ok($$SELECT mlops.retrain('fraud')$$, '42501', NULL, 'a stranger cannot retrain');
+RESET ROLE;
+SELECT * FROM finish();
+ROLLBACK;
