@@ -257,8 +257,10 @@ CREATE FUNCTION mlops_catalog.unmonitor(caller regrole, model text) RETURNS bool
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 BEGIN
-	DELETE FROM mlops_catalog.monitor AS w WHERE w.model_id = mlops_catalog.lock_model(caller, $2, 'manage');
+	DELETE FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
 	IF FOUND THEN
 		PERFORM mlops_catalog.audit(caller, 'unmonitor', $2, NULL, NULL);
 	END IF;

@@ -268,8 +268,10 @@ CREATE FUNCTION mlops_catalog.drop_retraining_policy(caller regrole, model text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 BEGIN
-	DELETE FROM mlops_catalog.policy AS p WHERE p.model_id = mlops_catalog.lock_model(caller, $2, 'manage');
+	DELETE FROM mlops_catalog.policy AS p WHERE p.model_id = id;
 	IF FOUND THEN
 		PERFORM mlops_catalog.audit(caller, 'drop_retraining_policy', $2, NULL, NULL);
 	END IF;

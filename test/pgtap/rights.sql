@@ -94,6 +94,18 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('inspect', $$SELECT 1 / count(*) FROM mlops.labels WHERE model = 'fraud'$$),
 	('inspect', $$SELECT 1 / count(*) FROM mlops.label_events WHERE model = 'fraud'$$),
 	('inspect', $$SELECT 1 / count(*) FROM mlops.deployment_history WHERE model = 'fraud'$$),
+	('manage', $$SELECT mlops.run_monitor('fraud')$$),
+	('manage', $$SELECT mlops.monitor('fraud')$$),
+	('manage', $$SELECT mlops.unmonitor('fraud'); SELECT mlops.monitor('fraud')$$),
+	('manage', $$SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 0.5); SELECT mlops.drop_alert_rule('fraud', 'low')$$),
+	('manage', $$SELECT mlops.drop_alert_rule('fraud', 'watched'); SELECT mlops.alert_rule('fraud', 'watched', 'precision', min => 0.5)$$),
+	('deploy', $$SELECT mlops.silence('fraud', 'watched', now())$$),
+	('deploy', $$SELECT 1 / count(*) FROM mlops.alerts WHERE model = 'fraud'; SELECT mlops.acknowledge_alert(max(alert_id)) FROM mlops.alerts WHERE model = 'fraud'$$),
+	('train', $$SELECT mlops.retrain('fraud')$$),
+	('manage', $$SELECT mlops.retrain('fraud', action => 'deploy')$$),
+	('manage', $$SELECT mlops.retraining_policy('fraud', '@daily'); SELECT mlops.drop_retraining_policy('fraud')$$),
+	('manage', $$SELECT mlops.drop_retraining_policy('fraud')$$),
+	('inspect', $$SELECT 1 / count(*) FROM mlops.alert_rules WHERE model = 'fraud'$$),
 	('manage', $$SELECT mlops.grant('fraud', 'regress_mlops_nobody', 'score')$$),
 	('manage', $$SELECT mlops.revoke('fraud', 'regress_mlops_nobody', 'score')$$),
 	('inspect', $$SELECT * FROM mlops_catalog.feature_importance('fraud', 1)$$),
@@ -111,7 +123,8 @@ INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
 		'log_loss log_loss_state log_loss_merge brier brier_state brier_merge loss_state_merge ranking_state_merge proportion_test simulate_transactions progress_bar prediction_time score_bytes',
 		'computes with its arguments alone'),
 	('verify_audit', 'tells whether the whole log is intact'), ('check_catalog', 'tells of models that one may see; test portable'),
-	('maintain', 'granted as a function is; test decide'),
+	('maintain', 'granted as a function is; test decide'), ('submit_due', 'granted as a function is; test monitoring'),
+	('prometheus_metrics', 'shows what the views do; test monitors'),
 	('submit cancel wait result schedule unschedule', 'jobs and schedules belong to their role; tests jobs, schedules'),
 	('log_param log_params log_metric log_metrics log_artifact set_tag set_note delete_run restore_run delete_experiment restore_experiment', 'runs belong to their role; test tracking'),
 	('compare_runs', 'of runs one sees; test tracking'),
@@ -123,7 +136,11 @@ SELECT is_empty($$SELECT name FROM elsewhere WHERE name NOT IN (SELECT proname F
 CREATE TABLE exported AS SELECT mlops.export_model('fraud', 1) AS data;
 GRANT ALL ON exported TO PUBLIC;
 SELECT lives_ok($$SELECT mlops.set_alias('fraud', 'tested', 1)$$, 'an alias');
+SELECT mlops.monitor('fraud') \g /dev/null
+SELECT mlops.alert_rule('fraud', 'watched', 'precision', min => 0.5) \g /dev/null
 RESET ROLE;
+INSERT INTO mlops_catalog.alert (model_id, rule, severity, metric, labels, value, required, window_end)
+	SELECT model_id, 'watched', 'warning', 'precision', '{}', 0.1, 'at least 0.5', now() FROM mlops_catalog.model WHERE name = 'fraud';
 SET CONSTRAINTS ALL IMMEDIATE;
 SET CONSTRAINTS ALL DEFERRED;
 SET LOCAL ROLE regress_mlops_owner;
