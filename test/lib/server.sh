@@ -2,6 +2,9 @@
 # "root" set to the top of the source tree.
 
 server=$(mktemp -d)
+bin=/usr/lib/postgresql/15/bin/pg_config
+[ -x "$bin" ] || bin=pg_config
+bin=$("${PG_CONFIG:-$bin}" --bindir)
 n=0
 
 private_server()
@@ -16,6 +19,16 @@ query()
 	private_server psql -q -A -t -v ON_ERROR_STOP=1 "$@"
 }
 
+# Runs a program as the server's user, from a directory it may be in.
+as_server()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		(cd / && exec runuser -u "$(stat -c %U "$server/data")" -- "$@")
+	else
+		(cd / && exec "$@")
+	fi
+}
+
 # is NAME GOT WANTED
 is()
 {
@@ -24,7 +37,7 @@ is()
 		echo "ok $n - $1"
 	else
 		echo "not ok $n - $1"
-		echo "# got \"$2\", wanted \"$3\""
+		printf '%s\n' "got \"$2\", wanted \"$3\"" | head -n 20 | sed 's/^/# /'
 	fi
 }
 

@@ -6,36 +6,8 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-server=$(mktemp -d)
-bin=$("${PG_CONFIG:-pg_config}" --bindir)
+. "$root/test/lib/server.sh"
 seconds=${MLOPS_TEST_SECONDS:-10}
-n=0
-
-private_server()
-{
-	action=$1
-	shift
-	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
-}
-trap 'private_server remove' EXIT
-trap 'exit 1' INT TERM
-
-query()
-{
-	private_server psql -q -A -t -v ON_ERROR_STOP=1 "$@"
-}
-
-# is NAME GOT WANTED
-is()
-{
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		printf '%s\n' "got \"$2\", wanted \"$3\"" | head -n 20 | sed 's/^/# /'
-	fi
-}
 
 private_server start "shared_preload_libraries = 'mlops'" "fsync = off" "max_connections = 80" "shared_buffers = '256MB'" \
 	"deadlock_timeout = '100ms'"

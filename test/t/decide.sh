@@ -4,43 +4,15 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-server=$(mktemp -d)
-standby=$(mktemp -d)
-bin=$("${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}" --bindir)
-n=0
+. "$root/test/lib/server.sh"
 
+standby=$(mktemp -d)
+trap 'sh "$root/tools/private_server.sh" remove "$standby"; private_server remove' EXIT
 on()
 {
 	where=$1 action=$2
 	shift 2
 	sh "$root/tools/private_server.sh" "$action" "$where" "$@"
-}
-trap 'on "$standby" remove; on "$server" remove' EXIT
-trap 'exit 1' INT TERM
-
-query()
-{
-	on "$server" psql -q -A -t -v ON_ERROR_STOP=1 "$@"
-}
-
-is()
-{
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		echo "# got \"$2\", wanted \"$3\""
-	fi
-}
-
-as_server()
-{
-	if [ "$(id -u)" -eq 0 ]; then
-		(cd / && exec runuser -u "$(stat -c %U "$server/data")" -- "$@")
-	else
-		"$@"
-	fi
 }
 
 on "$server" start "fsync = off" "wal_level = replica" "max_connections = 40"

@@ -5,18 +5,10 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-base=$(mktemp -d)
-chmod 755 "$base"
-server=$base/a
-bin=$("${PG_CONFIG:-pg_config}" --bindir)
-n=0
+. "$root/test/lib/server.sh"
 
-private_server()
-{
-	action=$1
-	shift
-	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
-}
+base=$server
+chmod 755 "$base"
 clean_up()
 {
 	for server in "$base"/a "$base"/b "$base"/c "$base"/d; do
@@ -25,34 +17,7 @@ clean_up()
 	rm -rf "$base"
 }
 trap clean_up EXIT
-trap 'exit 1' INT TERM
-
-query()
-{
-	private_server psql -q -A -t -v ON_ERROR_STOP=1 "$@"
-}
-
-# Runs a program as the servers' user.
-as_server()
-{
-	if [ "$(id -u)" -eq 0 ]; then
-		(cd / && runuser -u "$(stat -c %U "$base/a/data")" -- "$@")
-	else
-		(cd / && "$@")
-	fi
-}
-
-# is NAME GOT WANTED
-is()
-{
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		echo "# got \"$2\", wanted \"$3\"" | head -n 20
-	fi
-}
+server=$base/a
 
 # Everything that must stay: bytes, scores, rights, log.
 facts()

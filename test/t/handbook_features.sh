@@ -15,23 +15,13 @@ for file in handbook_raw handbook_benchmark_split; do
 	fi
 done
 
-server=$(mktemp -d)
-private_server()
-{
-	action=$1
-	shift
-	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
-}
-trap 'private_server remove' EXIT
-trap 'exit 1' INT TERM
+. "$root/test/lib/server.sh"
 private_server start "fsync = off" "work_mem = '64MB'" "max_wal_size = '4GB'" "jit = off"
-
-psql="sh $root/tools/private_server.sh psql $server -q -A -t -v ON_ERROR_STOP=1"
 
 # Two transactions of customer 3414 in one second, 1240489 and 1240490: the
 # book's sort, which is not stable, took the second first.  They are exchanged
 # here, so that every published row can be compared.
-$psql <<SQL
+query <<SQL
 CREATE TABLE transactions (transaction_id bigint, tx_datetime timestamp, customer_id int,
 	terminal_id int, tx_amount float8, tx_time_seconds int, tx_time_days int,
 	tx_fraud int, tx_fraud_scenario int);
@@ -69,17 +59,9 @@ UPDATE transactions SET tx_fraud = 1 - tx_fraud WHERE tx_datetime > '2018-07-08'
 CREATE TABLE some_cut AS SELECT * FROM transaction_features WHERE tx_datetime < '2018-07-15';
 SQL
 
-number=0
 check()						# NAME EXPECTED QUERY
 {
-	number=$((number + 1))
-	got=$($psql -c "$3")
-	if [ "$got" = "$2" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		echo "# got $got, expected $2"
-	fi
+	is "$1" "$(query -c "$3")" "$2"
 }
 
 check 'all rows of the benchmark weeks are there' 125504 \
@@ -104,4 +86,4 @@ check 'nor on the days whose own labels were turned around' 0 \
 	"SELECT count(*) FROM some_cut AS c JOIN some_full AS f USING (transaction_id)
 	 WHERE to_jsonb(c) - 'tx_fraud' <> to_jsonb(f) - 'tx_fraud'"
 
-echo "1..$number"
+echo "1..$n"

@@ -375,7 +375,6 @@ is "and jobs go on in the new one" "$(run 'SELECT 1')" succeeded
 private_server start "shared_preload_libraries = 'mlops'" "fsync = off" "mlops.max_workers = 0"
 query -c "SELECT mlops.submit('SELECT 2')" >/dev/null
 query -c 'CREATE DATABASE copy' -c 'ALTER SYSTEM RESET ALL'
-bin=$("${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}" --bindir)
 "$bin/pg_dump" -h "$server/socket" -p 5432 -U postgres postgres >"$server/dump.sql"
 query -d copy -f - <"$server/dump.sql" >/dev/null
 is "a dump has the jobs that have ended" "$(query -d copy -c "SELECT count(*) > 0, bool_and(state = 'succeeded') FROM mlops.jobs" -c "SELECT count(*) > 0 FROM mlops.job_events")" "t|t

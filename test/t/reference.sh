@@ -3,22 +3,10 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-server=$(mktemp -d)
-private_server()
-{
-	action=$1
-	shift
-	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
-}
-trap 'private_server remove' EXIT
-trap 'exit 1' INT TERM
+. "$root/test/lib/server.sh"
+
 private_server start "fsync = off"
-private_server psql -q -c 'CREATE EXTENSION mlops'
-private_server psql -q -A -t -f - <"$root/docs/make_reference.sql" >"$server/reference.md"
-if diff -u "$root/docs/reference.md" "$server/reference.md" >"$server/diff"; then
-	echo "ok 1 - docs/reference.md is up to date"
-else
-	echo "not ok 1 - docs/reference.md is up to date"
-	head -n 20 "$server/diff" | sed 's/^/# /'
-fi
-echo "1..1"
+query -c 'CREATE EXTENSION mlops'
+query -f - <"$root/docs/make_reference.sql" >"$server/reference.md"
+is "docs/reference.md is up to date" "$(diff -u "$root/docs/reference.md" "$server/reference.md")" ""
+echo "1..$n"

@@ -5,7 +5,6 @@ set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/test/lib/server.sh"
-bin=$("${PG_CONFIG:-pg_config}" --bindir)
 
 private_server start "shared_preload_libraries = 'mlops'" "fsync = off" "shared_buffers = '128MB'" "max_worker_processes = 12" \
 	"mlops.job_retry_delay = '200ms'"

@@ -4,18 +4,10 @@
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-server=$(mktemp -d)
-private_server()
-{
-	action=$1
-	shift
-	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
-}
-trap 'private_server remove' EXIT
-trap 'exit 1' INT TERM
+. "$root/test/lib/server.sh"
+
 private_server start "fsync = off"
 
-n=0
 # run_page NAME FILE [SQL]: in a database of its own, made ready by SQL.
 run_page()
 {
