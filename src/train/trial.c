@@ -237,6 +237,7 @@ static void
 fail(Trial *trial, const char *error)
 {
 	trial->state = ML_TRIAL_FAILED;
+	trial->value = NAN;
 	trial->error = pstrdup(error);
 }
 

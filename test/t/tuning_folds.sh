@@ -128,6 +128,11 @@ SQL
 )" "t|t|t|$(case $name in median | asha | hyperband) echo 1 ;; *) echo 2 ;; esac)|t"
 done
 
+is "a trial that cannot be run is recorded as failed" "$(query -c "SELECT version FROM $(tune part tx "space => '{\"max_depth\": [0, 3], \"n_estimators\": 5}', method => 'grid', folds => 3")" \
+	-c "SELECT state, value IS NULL, steps, error IS NOT NULL FROM mlops.trials WHERE model = 'part' ORDER BY trial" 2>/dev/null)" "1
+failed|t|0|t
+finished|f|3|f"
+
 # Folds of a cross-validation in workers: the same figures, the same messages.
 folds="target => 'label', key => 'id', exclude => '{part}', folds => 5"
 query -c "ALTER TABLE tx ADD same int DEFAULT 1, ADD name text, ADD cost float8" -c "UPDATE tx SET name = 'n' || id, cost = id % 7 + 1" \
