@@ -27,6 +27,8 @@ CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, s
 	RETURNS TABLE (variant text, version int, decisions bigint, labelled_alerts bigint, latency_p95 float8, psi float8, alert_rate float8, "precision" float8)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 4
 	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off	-- nobody has analyzed the decisions of today ...
+	SET jit = off				-- ... and the price of what is off must not call for it
 AS $$
 	WITH decision AS (
 		SELECT p.variant, p.version, p.key, p.score, p.flagged, p.latency

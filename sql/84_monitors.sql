@@ -382,6 +382,31 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.windows_to_check(regrole, bigint) IS 'Windows of a monitor that are over and that it has not looked at';
 
+-- Windows of which outcomes have arrived since they were judged.  Decisions of
+-- older ones may have been removed; outcomes are visible a little later than
+-- they say.
+CREATE FUNCTION mlops_catalog.windows_to_judge_again(caller regrole, model_id bigint)
+	RETURNS TABLE (window_start timestamptz, window_end timestamptz)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH judged AS (
+		SELECT w.* FROM mlops_catalog.monitor_window AS w
+		WHERE w.model_id = $2 AND w.checked_at < now() AND (current_setting('mlops.retention')::int = 0
+			OR w.window_start > now() - make_interval(days => current_setting('mlops.retention')::int - 1))),
+	recent AS MATERIALIZED (
+		SELECT l.key, max(l.recorded_at) AS recorded_at FROM mlops_catalog.label AS l
+		WHERE l.model_id = $2 AND l.recorded_at > (SELECT min(j.judged_at) FROM judged AS j) - interval '1 minute' GROUP BY l.key),
+	touched AS MATERIALIZED (
+		SELECT p.created_at, r.recorded_at FROM mlops_catalog.prediction AS p JOIN recent AS r USING (key)
+		WHERE p.model_id = $2 AND p.created_at >= (SELECT min(j.window_start) FROM judged AS j))
+	SELECT j.window_start, j.window_end FROM judged AS j
+	WHERE EXISTS (SELECT FROM touched AS t WHERE t.created_at >= j.window_start AND t.created_at < j.window_end
+		AND t.recorded_at > j.judged_at - interval '1 minute')
+	ORDER BY 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.windows_to_judge_again(regrole, bigint) IS 'Windows of a monitor whose performance is not what it was';
+
 CREATE FUNCTION mlops.run_monitor(model text) RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.run_monitor(text) IS
@@ -396,7 +421,6 @@ DECLARE
 	id bigint := mlops_catalog.require(caller, model_name, 'manage');
 	m mlops_catalog.monitor;
 	late record;
-	retention int := current_setting('mlops.retention')::int;
 BEGIN
 	SELECT w.* INTO m FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
 	IF NOT FOUND THEN
@@ -430,13 +454,7 @@ BEGIN
 		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, error);
 	END LOOP;
 	error := NULL;
-	FOR late IN SELECT w.window_start, w.window_end FROM mlops_catalog.monitor_window AS w
-			-- decisions of older windows may have been removed; outcomes are visible a little after they say
-			WHERE w.model_id = id AND w.checked_at < now() AND (retention = 0 OR w.window_start > now() - make_interval(days => retention - 1))
-				AND EXISTS (SELECT FROM mlops_catalog.label AS l JOIN mlops_catalog.prediction AS p USING (key)
-					WHERE l.model_id = id AND l.recorded_at > w.judged_at - interval '1 minute'
-						AND p.model_id = id AND p.created_at >= w.window_start AND p.created_at < w.window_end)
-			ORDER BY 1 LOOP
+	FOR late IN SELECT * FROM mlops_catalog.windows_to_judge_again(caller, id) LOOP
 		step := 'performance';
 		window_start := late.window_start;
 		window_end := late.window_end;
