@@ -89,3 +89,15 @@ CREATE FUNCTION mlops.record_drift(
 	AS 'MODULE_PATHNAME', 'mlops_record_drift';
 COMMENT ON FUNCTION mlops.record_drift(text, regclass, text, int, timestamptz, timestamptz, text[]) IS
 	'Does what mlops.check_drift does and records the result for view mlops.drift; window_start and window_end say which time the rows are of';
+
+CREATE FUNCTION mlops.drift_between(
+	reference regclass,
+	current regclass,
+	columns name[] DEFAULT NULL,
+	statistics text[] DEFAULT NULL,
+	mode text DEFAULT 'mlops')
+	RETURNS TABLE (feature text, kind text, test text, statistic float8, p_value float8, threshold float8, drifted boolean)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 50
+	AS 'MODULE_PATHNAME', 'mlops_drift_between';
+COMMENT ON FUNCTION mlops.drift_between(regclass, regclass, name[], text[], text) IS
+	'Compares the columns of two tables or views, without any model; mode mlops looks at sizes of differences and at p-values, evidently and nannyml do what those tools do by default';

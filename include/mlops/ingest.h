@@ -139,6 +139,7 @@ typedef struct MlReadColumn
 	int			position;		/* in the source's desc, from 0 */
 	MlColumnKind kind;			/* ML_COLUMN_HASH reads the hash of any type */
 	bool		as_text;		/* a category of the value's text, whatever the type */
+	bool		infinite_is_missing;	/* else infinite values are errors */
 } MlReadColumn;
 
 /*

@@ -74,8 +74,36 @@ extern MlDriftTest mlmon_histogram_test(MlDriftTestKind test, const MlHistograms
  * large enough to matter, and more than chance.
  */
 #define ML_DRIFT_ALPHA 0.01
+extern double mlmon_threshold(MlDriftTestKind test);
 extern MlDriftRow *mlmon_judge(const char *feature, const char *kind, MlDriftTestKind test,
 							   MlDriftTest result);
+
+/* ---------------------------------------------------------------- two sources */
+
+/* Whose tests and thresholds: docs/monitoring.md says what each does. */
+typedef enum MlDriftMode
+{
+	ML_MODE_MLOPS,
+	ML_MODE_EVIDENTLY,
+	ML_MODE_NANNYML,
+	ML_MODE_COUNT
+} MlDriftMode;
+
+/* Error (22023) for an unknown one, listing the valid. */
+extern MlDriftMode mlmon_mode(const char *name);
+
+/* Tests that a mode can make. */
+extern MlDriftTests mlmon_mode_tests(MlDriftMode mode);
+
+/*
+ * Reads both sources once, as the current user, and compares columns (names;
+ * NIL: all of the reference that could be features, identifiers left out with a
+ * NOTICE).  NaN and infinite values count as missing.  Returns a List of
+ * MlDriftRow *.  Errors: columns that one side lacks (42703, all are named), that
+ * cannot be compared or are of different kinds (42804).
+ */
+extern List *mlmon_compare(MlContext *ctx, MlSource *reference, MlSource *current, List *columns,
+						   MlDriftTests tests, MlDriftMode mode);
 
 /* ---------------------------------------------------------------- a model's source */
 

@@ -1,16 +1,19 @@
 /*-------------------------------------------------------------------------
  * drift.c
- *	  mlops.check_drift, record_drift.
+ *	  mlops.check_drift, record_drift, drift_between.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -20,6 +23,7 @@
 
 MLOPS_FUNCTION(mlops_check_drift);
 MLOPS_FUNCTION(mlops_record_drift);
+MLOPS_FUNCTION(mlops_drift_between);
 
 static void
 put_tests(ReturnSetInfo *result, List *tests)
@@ -138,6 +142,73 @@ mlops_record_drift(PG_FUNCTION_ARGS)
 	check(fcinfo, "record_drift", &resolved, tests, &report);
 	mlmon_record(&resolved, GetUserId(), start, end, &report);
 	put_tests((ReturnSetInfo *) fcinfo->resultinfo, report.tests);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return (Datum) 0;
+}
+
+static List *
+column_names(ArrayType *array)
+{
+	List	   *names = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("\"columns\" must not contain nulls")));
+		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
+	}
+	if (names == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"columns\" is empty"),
+				 errhint("Leave it out for all columns.")));
+	return names;
+}
+
+/*
+ * mlops.drift_between(reference regclass, current regclass, columns name[],
+ *					   statistics text[], mode text)
+ *	  -> TABLE(feature, kind, test, statistic, p_value, threshold, drifted)
+ */
+Datum
+mlops_drift_between(PG_FUNCTION_ARGS)
+{
+	MlDriftMode mode = mlmon_mode(PG_ARGISNULL(4) ? "NULL" : text_to_cstring(PG_GETARG_TEXT_PP(4)));
+	MlDriftTests tests = mlmon_tests(PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3), mlmon_mode_tests(mode));
+	MlSource   *side[2];
+	List	   *columns = NIL;
+	List	   *rows;
+	MlContext  *ctx;
+	MlProgressScope *progress;
+	MemoryContext work;
+	MemoryContext caller;
+
+	for (int i = 0; i < 2; i++)
+	{
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("\"%s\" must not be null", i ? "current" : "reference")));
+	}
+	InitMaterializedSRF(fcinfo, 0);
+	work = AllocSetContextCreate(CurrentMemoryContext, "mlops drift", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(work);
+	if (!PG_ARGISNULL(2))
+		columns = column_names(PG_GETARG_ARRAYTYPE_P(2));
+	for (int i = 0; i < 2; i++)
+		side[i] = mling_describe(PG_GETARG_OID(i), NULL);
+	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
+	progress = mlbase_progress_begin("drift_between", get_rel_name(PG_GETARG_OID(1)));
+	rows = mlmon_compare(ctx, side[0], side[1], columns, tests, mode);
+	mlbase_progress_end(progress);
+	put_tests((ReturnSetInfo *) fcinfo->resultinfo, rows);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return (Datum) 0;

@@ -161,7 +161,7 @@ store_in_place(DatasetReceiver *receiver, size_t row, const char *data)
 	}
 }
 
-/* Seals the open chunk after refusing infinite values in it. */
+/* Seals the open chunk after refusing infinite values in it, or making them NaN. */
 static void
 seal_chunk(DatasetReceiver *receiver)
 {
@@ -177,8 +177,15 @@ seal_chunk(DatasetReceiver *receiver)
 			continue;
 		for (size_t row = 0; row < n_open; row++)
 			infinite |= fabs(column->open.number[row]) == INFINITY;
-		if (infinite)
+		if (!infinite)
+			continue;
+		if (!receiver->wanted[c].infinite_is_missing)
 			mling_refuse_infinite(column->name);
+		for (size_t row = 0; row < n_open; row++)
+		{
+			if (isinf(column->open.number[row]))
+				column->open.number[row] = NAN;
+		}
 	}
 	mlbase_check(receiver->ctx, ml_dataset_seal(receiver->ctx, dataset));
 	MemoryContextReset(receiver->row_context);

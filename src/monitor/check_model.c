@@ -14,15 +14,14 @@
 #include "mlops/base.h"
 #include "mlops/monitor.h"
 #include "mlops/progress.h"
+#include "monitor/compare.h"
 
 #define BLOCK_VALUES 524288		/* of all inputs, read before they are counted */
 #define TASK_ROWS 512
 
 /* Histograms are compared in about so many bins: with more of them, chance alone
  * would move the index of a few thousand rows. */
-#define NUMBER_GROUPS 10
 #define SCORE_GROUPS 20
-#define LEAST_SHARE 0.01		/* of the reference's rows in a bin */
 
 typedef struct Counter
 {
@@ -172,38 +171,11 @@ add_up(Counter *counter)
 
 /* ---- from counts to tests */
 
-/*
- * Groups of a category's codes: missing, each that is not rare, all rare ones,
- * and what the model does not know (code n_bins).
- */
-static size_t
-group_categories(const MlHistograms *h, uint32_t *group)
-{
-	uint64		total = 0;
-	size_t		n = 1;
-	size_t		rare = 0;		/* its group, 0: none yet */
-
-	for (size_t code = 1; code < h->n; code++)
-		total += h->reference[code];
-	group[0] = 0;
-	for (size_t code = 1; code < h->n; code++)
-	{
-		if (code + 1 == h->n || (double) h->reference[code] >= LEAST_SHARE * (double) total)
-			group[code] = (uint32_t) n++;
-		else
-		{
-			rare = rare ? rare : n++;
-			group[code] = (uint32_t) rare;
-		}
-	}
-	return n;
-}
-
 static size_t
 group_numbers(const MlHistograms *h, uint32_t *group)
 {
 	MlHistograms present = {h->n - 1, h->reference + 1, h->current + 1};
-	size_t		n = ml_merge_bins(&present, NUMBER_GROUPS, LEAST_SHARE, group + 1);
+	size_t		n = ml_merge_bins(&present, ML_NUMBER_BINS, ML_LEAST_SHARE, group + 1);
 
 	group[0] = 0;
 	for (size_t code = 1; code < h->n; code++)
@@ -301,7 +273,7 @@ compare_all(const Counter *counter, MlDriftTests tests)
 	Comparison	comparison = {counter->ctx, "(score)", "score", true, false, tests, NIL};
 
 	comparison.tests = tests ? tests : ML_TEST_BIT(ML_TEST_PSI);
-	compare(&comparison, &score, ml_merge_bins(&score, SCORE_GROUPS, LEAST_SHARE, group), group);
+	compare(&comparison, &score, ml_merge_bins(&score, SCORE_GROUPS, ML_LEAST_SHARE, group), group);
 	comparison.has_codes = true;
 	comparison.tests = tests ? tests
 		: ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING) | ML_TEST_BIT(ML_TEST_UNSEEN);
@@ -317,7 +289,7 @@ compare_all(const Counter *counter, MlDriftTests tests)
 		comparison.ordered = !feature->categorical;
 		comparison.kind = feature->categorical ? "category"
 			: feature->part == ML_FEATURE_VALUE ? "number" : "time";
-		compare(&comparison, &codes, feature->categorical ? group_categories(&codes, group)
+		compare(&comparison, &codes, feature->categorical ? mlmon_group_categories(&codes, group)
 				: group_numbers(&codes, group), group);
 	}
 	return comparison.rows;

@@ -13,6 +13,7 @@
 
 #include "mlops/engine/compare.h"
 #include "mlops/monitor.h"
+#include "monitor/compare.h"
 
 const char *const mlmon_test_names[ML_TEST_COUNT] = {
 	[ML_TEST_PSI] = "psi",
@@ -49,6 +50,42 @@ static const double thresholds[ML_TEST_COUNT] = {
 	[ML_TEST_MISSING] = 0.05,
 	[ML_TEST_UNSEEN] = 0.01,
 };
+
+#define EVERY_TEST (ML_TEST_BIT(ML_TEST_COUNT) - 1)
+
+static const struct
+{
+	const char *name;
+	MlDriftTests tests;
+}			modes[ML_MODE_COUNT] = {
+	[ML_MODE_MLOPS] = {"mlops", EVERY_TEST & ~ML_TEST_BIT(ML_TEST_Z)},
+	[ML_MODE_EVIDENTLY] = {"evidently", ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_KULLBACK_LEIBLER) |
+		ML_TEST_BIT(ML_TEST_JENSEN_SHANNON) | ML_TEST_BIT(ML_TEST_HELLINGER) | ML_TEST_BIT(ML_TEST_CHI_SQUARE) |
+	ML_TEST_BIT(ML_TEST_KS) | ML_TEST_BIT(ML_TEST_WASSERSTEIN) | ML_TEST_BIT(ML_TEST_Z)},
+	[ML_MODE_NANNYML] = {"nannyml", ML_TEST_BIT(ML_TEST_JENSEN_SHANNON) | ML_TEST_BIT(ML_TEST_HELLINGER) |
+		ML_TEST_BIT(ML_TEST_L_INFINITY) | ML_TEST_BIT(ML_TEST_CHI_SQUARE) | ML_TEST_BIT(ML_TEST_KS) |
+	ML_TEST_BIT(ML_TEST_WASSERSTEIN) | ML_TEST_BIT(ML_TEST_MISSING) | ML_TEST_BIT(ML_TEST_UNSEEN)},
+};
+
+MlDriftMode
+mlmon_mode(const char *name)
+{
+	for (int m = 0; m < ML_MODE_COUNT; m++)
+	{
+		if (strcmp(name, modes[m].name) == 0)
+			return (MlDriftMode) m;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized mode \"%s\"", name),
+			 errhint("Valid modes are: mlops, evidently, nannyml.")));
+}
+
+MlDriftTests
+mlmon_mode_tests(MlDriftMode mode)
+{
+	return modes[mode].tests;
+}
 
 static char *
 name_list(MlDriftTests tests)
@@ -110,6 +147,18 @@ mlmon_share_test(uint64 reference_rows, uint64 reference, uint64 current_rows, u
 }
 
 MlDriftTest
+mlmon_z_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
+{
+	MlProportionTest test;
+
+	ml_two_proportions((MlProportion) {current_rows, current},
+					   (MlProportion) {reference_rows, reference}, &test);
+	if (test.difference == 0)
+		return (MlDriftTest) {0, 1};
+	return (MlDriftTest) {test.z, test.p_value};
+}
+
+MlDriftTest
 mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h)
 {
 	MlDriftTest result = ml_chi_square_contingency(h, false);
@@ -145,6 +194,12 @@ mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h)
 	return result;
 }
 
+double
+mlmon_threshold(MlDriftTestKind test)
+{
+	return thresholds[test];
+}
+
 MlDriftRow *
 mlmon_judge(const char *feature, const char *kind, MlDriftTestKind test, MlDriftTest result)
 {
@@ -153,4 +208,34 @@ mlmon_judge(const char *feature, const char *kind, MlDriftTestKind test, MlDrift
 	*row = (MlDriftRow) {feature, kind, test, result.statistic, result.p_value, thresholds[test],
 	result.statistic >= thresholds[test] && !(result.p_value >= ML_DRIFT_ALPHA)};
 	return row;
+}
+
+size_t
+mlmon_chunk_rows(size_t rows)
+{
+	return Max(rows / NANNYML_CHUNKS, 1);
+}
+
+double
+mlmon_chunk_threshold(const double *value, int n)
+{
+	double		sum = 0;
+	double		squares = 0;
+	double		mean;
+	int			defined = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (isnan(value[i]))
+			continue;
+		sum += value[i];
+		defined++;
+	}
+	mean = sum / defined;
+	for (int i = 0; i < n; i++)
+	{
+		if (!isnan(value[i]))
+			squares += (value[i] - mean) * (value[i] - mean);
+	}
+	return mean + 3 * sqrt(squares / defined);
 }

@@ -96,3 +96,29 @@ for r, c in pairs:
     print("\t{%d, {%s}, {%s}, %s}," % (len(r), ", ".join(map(str, r)), ", ".join(map(str, c)),
                                      ", ".join("INFINITY" if np.isinf(v) else repr(float(v)) for v in figures)))
 print("};")
+
+
+def wave(n, f, k, add):
+    i = np.arange(1, n + 1)
+    return 10 * np.sin(f * i) + i % k + add
+
+
+print("static const struct { int n; double f; int k; double add; int m; double g; int l; double more; double deviation, ks, ks_p, wasserstein; "
+      "int doane; double doane_js; int sturges; double sturges_psi, deciles_psi; } golden_samples[] = {")
+for a, b in [((500, 1, 7, 0), (400, 1.1, 5, 1)), ((5000, 1, 7, 0), (3000, 1.1, 5, 1)), ((3000, 1, 7, 0), (12000, 1, 7, 3)),
+             ((30, 2, 3, 0), (20000, 1, 7, 0)), ((7, 1, 7, -50), (9, 1, 7, 50))]:
+    r, c = wave(*a), wave(*b)
+    ks = stats.ks_2samp(r, c)
+    doane = np.histogram_bin_edges(r, bins="doane")
+    sturges = np.histogram_bin_edges(np.concatenate([r, c]), bins="sturges")
+    p, q = np.histogram(r, doane)[0], np.histogram(c, doane)[0]
+    js = jensenshannon(np.append(p, 0), np.append(q, len(c) - q.sum()), base=2)
+    pf, qf = filled(np.histogram(r, sturges)[0]), filled(np.histogram(c, sturges)[0])
+    borders = np.quantile(r, np.arange(1, 10) / 10) if len(np.unique(r)) > 10 else np.unique(r)
+    d, e = (np.bincount(np.searchsorted(borders, x, "left"), minlength=len(borders) + 1) for x in (r, c))
+    some = d + e > 0
+    ds, es = (np.where(x[some] == 0, .5, x[some]) / x.sum() for x in (d, e))
+    print("\t{%s}," % ", ".join(map(lambda v: repr(v if isinstance(v, int) else float(v)), (*a, *b, np.std(r), ks.statistic, ks.pvalue,
+        stats.wasserstein_distance(r, c), len(doane) - 1, js, len(sturges) - 1, np.sum((pf - qf) * np.log(pf / qf)),
+        np.sum((ds - es) * np.log(ds / es))))))
+print("};")

@@ -153,6 +153,123 @@ test_merging(void)
 	CHECK(ml_merge_bins(&h, 20, 0.01, group) == 1, "no rows, no groups");
 }
 
+/* ---- samples */
+
+static MlSample
+wave(MlContext *ctx, int n, double f, int k, double add)
+{
+	double	   *value = ml_arena_alloc_array(ctx->arena, n, sizeof(double));
+	double	   *spare = ml_arena_alloc_array(ctx->arena, n, sizeof(double));
+
+	for (int i = 1; i <= n; i++)
+		value[i - 1] = 10 * sin(f * i) + i % k + add;
+	ml_sort_numbers(value, spare, n);
+	return (MlSample) {n, value};
+}
+
+static void
+test_samples(MlContext *ctx)
+{
+	for (size_t i = 0; i < N(golden_samples); i++)
+	{
+		MlSample	r = wave(ctx, golden_samples[i].n, golden_samples[i].f, golden_samples[i].k, golden_samples[i].add);
+		MlSample	c = wave(ctx, golden_samples[i].m, golden_samples[i].g, golden_samples[i].l, golden_samples[i].more);
+		double		edges[ML_SAMPLE_BINS + 1];
+		uint64_t	reference[ML_SAMPLE_BINS + 2];
+		uint64_t	current[ML_SAMPLE_BINS + 2];
+		MlHistograms h = {0, reference, current};
+		double		low = fmin(r.value[0], c.value[0]);
+		double		high = fmax(r.value[r.n - 1], c.value[c.n - 1]);
+		double		ks = ml_ks_distance(r, c);
+		double		p;
+
+		CHECK_CLOSE(ml_deviation(r), golden_samples[i].deviation, 1e-12, "standard deviation %zu", i);
+		CHECK_CLOSE(ks, golden_samples[i].ks, 1e-15, "ks %zu", i);
+		CHECK(ml_ks_p(ctx, r.n, c.n, ks, &p) == ML_OK && same_p(p, golden_samples[i].ks_p), "its p-value %zu is SciPy's", i);
+		CHECK_CLOSE(ml_wasserstein(r, c), golden_samples[i].wasserstein, 1e-11, "wasserstein %zu", i);
+		CHECK_CLOSE(ml_wasserstein(c, r), golden_samples[i].wasserstein, 1e-11, "is symmetric %zu", i);
+
+		h.n = ml_doane_edges(r, edges);
+		CHECK(h.n == (size_t) golden_samples[i].doane, "Doane's bins %zu", i);
+		ml_count_within(r, h.n, edges, reference);
+		ml_count_within(c, h.n, edges, current);
+		reference[h.n] = 0;
+		current[h.n] = c.n;
+		for (size_t b = 0; b < h.n; b++)
+			current[h.n] -= current[b];
+		h.n++;
+		CHECK_CLOSE(ml_jensen_shannon(&h, 2), golden_samples[i].doane_js, 1e-10, "their distance %zu", i);
+
+		h.n = ml_sturges_edges(low, high, (double) (r.n + c.n), edges);
+		CHECK(h.n == (size_t) golden_samples[i].sturges, "Sturges' bins %zu", i);
+		ml_count_within(r, h.n, edges, reference);
+		ml_count_within(c, h.n, edges, current);
+		CHECK_CLOSE(ml_psi(&h, ML_FILL_EVIDENTLY), golden_samples[i].sturges_psi, 1e-10, "their psi %zu", i);
+
+		h.n = ml_quantile_borders(r, 10, edges) + 1;
+		ml_count_up_to(r, h.n - 1, edges, reference);
+		ml_count_up_to(c, h.n - 1, edges, current);
+		CHECK_CLOSE(ml_psi(&h, ML_FILL_HALF_ROW), golden_samples[i].deciles_psi, 1e-10, "psi of the reference's deciles %zu", i);
+	}
+}
+
+static void
+test_sorting(MlContext *ctx)
+{
+	static const double corner[] = {3, -0.0, 1e300, -1e300, 0.0, 5e-324, -5e-324, 3, -7.5, 1};
+	double		value[5000];
+	double		spare[5000];
+	MlSample	sample = {5000, value};
+	bool		rising = true;
+	double		sum = 0;
+
+	memcpy(value, corner, sizeof(corner));
+	ml_sort_numbers(value, spare, N(corner));
+	for (size_t i = 1; i < N(corner); i++)
+		rising = rising && value[i - 1] <= value[i];
+	CHECK(rising && !signbit(value[3]) && !signbit(value[4]), "corner cases are sorted, -0 is 0");
+	for (int i = 0; i < 5000; i++)
+		sum += value[i] = floor(ml_random_normal(1, 2, i) * 100);
+	ml_sort_numbers(value, spare, 5000);
+	for (int i = 1; i < 5000; i++)
+		rising = rising && value[i - 1] <= value[i];
+	for (int i = 0; i < 5000; i++)
+		sum -= value[i];
+	CHECK(rising && sum == 0, "and many with ties");
+	CHECK(ml_distinct(sample, 3) == 3 && ml_distinct((MlSample) {0, value}, 3) == 0, "distinct values are counted up to a limit");
+	ml_sort_numbers(value, spare, 0);
+}
+
+static void
+test_odd_samples(MlContext *ctx)
+{
+	static const double same[] = {4, 4, 4};
+	static const double two[] = {4, 5};
+	MlSample	none = {0, NULL};
+	MlSample	constant = {3, same};
+	MlSample	pair = {2, two};
+	double		edges[ML_SAMPLE_BINS + 1];
+	uint64_t	reference[5];
+	uint64_t	current[5];
+	double		p;
+
+	CHECK(isnan(ml_ks_distance(none, pair)) && isnan(ml_wasserstein(pair, none)) && isnan(ml_deviation(none)) &&
+		  ml_doane_edges(none, edges) == 0 && ml_quantile_borders(none, 10, edges) == 0, "no values: nothing is defined");
+	CHECK(ml_ks_p(ctx, 0, 2, NAN, &p) == ML_OK && isnan(p), "nor a p-value");
+	CHECK(ml_deviation(constant) == 0 && ml_ks_distance(constant, constant) == 0 && ml_wasserstein(constant, constant) == 0,
+		  "a constant");
+	CHECK(ml_doane_edges(constant, edges) == 1 && edges[0] == 3.5 && edges[1] == 4.5, "has one bin around it");
+	CHECK(ml_sturges_edges(4, 4, 6, edges) == 1 && edges[0] == 3.5 && edges[1] == 4.5, "by either rule");
+	CHECK(ml_quantile_borders(pair, 10, edges) == 2 && edges[0] == 4 && edges[1] == 5, "few values are the borders");
+	ml_count_up_to(constant, 2, edges, reference);
+	CHECK(reference[0] == 3 && reference[1] == 0 && reference[2] == 0, "a value belongs to the bin that it ends");
+	ml_count_within(pair, 1, (double[]) {4, 5}, reference);
+	CHECK(reference[0] == 2, "the last of the equal bins has its end");
+	CHECK(ml_count_values(constant, pair, reference, current) == 2 && reference[0] == 3 && current[0] == 1 &&
+		  reference[1] == 0 && current[1] == 1, "counts by value");
+	CHECK(ml_wasserstein(constant, pair) == 0.5, "half of the mass moves by one");
+}
+
 int
 main(void)
 {
@@ -163,6 +280,9 @@ main(void)
 	test_histograms();
 	test_undefined();
 	test_merging();
+	test_samples(&ctx);
+	test_sorting(&ctx);
+	test_odd_samples(&ctx);
 	ml_arena_destroy(ctx.arena);
 	return checks_end();
 }

@@ -117,6 +117,9 @@ extern MlStatus ml_dataset_seal(MlContext *ctx, MlDataset *dataset);
 extern MlStatus ml_column_intern(MlContext *ctx, MlColumn *column,
 								 const void *bytes, size_t size, uint32_t *code);
 
+/* Code of the bytes if they are in the column's dictionary; else false. */
+extern bool ml_column_find(const MlColumn *column, const void *bytes, size_t size, uint32_t *code);
+
 /* Value of a sealed row, whatever the chunk's width. */
 static inline double
 ml_column_number(const MlColumn *column, size_t row)

@@ -115,4 +115,66 @@ extern size_t ml_merge_bins(const MlHistograms *h, size_t n_groups, double least
 extern void ml_add_groups(const MlHistograms *h, const uint32_t *group, size_t n_groups,
 						  uint64_t *reference, uint64_t *current);
 
+/* ---------------------------------------------------------------- samples */
+
+/* Present values of one side, rising.  No NaN, no infinity. */
+typedef struct MlSample
+{
+	size_t		n;
+	const double *value;
+} MlSample;
+
+/* Sorts values [n] in place; spare [n] is working memory.  -0 becomes 0. */
+extern void ml_sort_numbers(double *value, double *spare, size_t n);
+
+/* Number of distinct values, counted up to limit. */
+extern size_t ml_distinct(MlSample sample, size_t limit);
+
+/* Standard deviation of the population; NaN for no values. */
+extern double ml_deviation(MlSample sample);
+
+/* The greatest distance between the two empirical distribution functions. */
+extern double ml_ks_distance(MlSample reference, MlSample current);
+
+/*
+ * Its p-value: exact where neither side has more than 10,000 values, else by
+ * the one-sample distribution of n m / (n + m) values.
+ * Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
+ */
+extern MlStatus ml_ks_p(MlContext *ctx, uint64_t n, uint64_t m, double statistic, double *p);
+
+/* Area between the two empirical distribution functions. */
+extern double ml_wasserstein(MlSample reference, MlSample current);
+
+/* ---- bins of samples */
+
+#define ML_SAMPLE_BINS 128		/* at most, by any rule below */
+
+/*
+ * Borders between bins of about equal counts of the reference: the quantiles
+ * 1/n .. (n-1)/n, interpolated, each once; where there are no more than n
+ * distinct values, those.  A bin ends with its border: writes edges, rising, to
+ * edges [n <= ML_SAMPLE_BINS] and returns their number, one less than bins.
+ */
+extern size_t ml_quantile_borders(MlSample reference, size_t n, double *edges);
+
+/* Rows with edges[i - 1] < value <= edges[i]: counts [n_edges + 1]. */
+extern void ml_count_up_to(MlSample sample, size_t n_edges, const double *edges, uint64_t *counts);
+
+/*
+ * Bins of equal width from low to high, as many as the rule of Sturges gives for
+ * n values, or Doane's rule for the sample.  Writes bins + 1 edges to edges
+ * [ML_SAMPLE_BINS + 1] and returns the number of bins.
+ */
+extern size_t ml_sturges_edges(double low, double high, double n, double *edges);
+extern size_t ml_doane_edges(MlSample sample, double *edges);
+
+/* Rows with edges[i] <= value < edges[i + 1], the last bin with its end: counts
+ * [n_bins].  Values outside are not counted. */
+extern void ml_count_within(MlSample sample, size_t n_bins, const double *edges, uint64_t *counts);
+
+/* Counts of each distinct value of the two sides: reference and current have
+ * room for all of them.  Returns their number. */
+extern size_t ml_count_values(MlSample a, MlSample b, uint64_t *reference, uint64_t *current);
+
 #endif							/* MLOPS_ENGINE_DRIFT_H */

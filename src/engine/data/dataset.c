@@ -145,6 +145,12 @@ ml_column_intern(MlContext *ctx, MlColumn *column, const void *bytes, size_t siz
 }
 
 bool
+ml_column_find(const MlColumn *column, const void *bytes, size_t size, uint32_t *code)
+{
+	return ml_dictionary_find(column->dictionary, bytes, size, code);
+}
+
+bool
 ml_column_is_missing(const MlColumn *column, size_t row)
 {
 	double		number;

@@ -256,7 +256,9 @@ ml_smirnov_exact_p(MlContext *ctx, uint64_t n, uint64_t m, double d, double *p)
 	if (at == NULL)
 		return ml_fail_memory(ctx);
 	*p = 1;
-	if (bound > 0)
+	if (d * d * (double) n * (double) m / total > 370)
+		*p = 0;					/* less than there are numbers for */
+	else if (bound > 0)
 	{
 		at++;					/* so that at[-1] is 0 */
 		at[0] = 1;

@@ -1,0 +1,334 @@
+/*-------------------------------------------------------------------------
+ * samples.c
+ *	  Statistics of two sorted samples, and their bins; see
+ *	  include/mlops/engine/drift.h.
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+#include <string.h>
+
+#include "mlops/engine/drift.h"
+
+#define EXACT_N 10000			/* p-values are exact up to so many values a side */
+
+/* Bits whose unsigned order is the numbers' order. */
+static uint64_t
+key_of(double value)
+{
+	uint64_t	bits;
+
+	value = value == 0 ? 0 : value;
+	memcpy(&bits, &value, sizeof(bits));
+	return bits >> 63 ? ~bits : bits | (UINT64_C(1) << 63);
+}
+
+static double
+value_of(uint64_t key)
+{
+	uint64_t	bits = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
+	double		value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+static inline double
+lesser(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+/* Radix sort, eleven bits at a time; digits that all values share cost nothing. */
+#define DIGIT_BITS 11
+#define DIGITS 6
+#define DIGIT(key, d) ((key) >> (d) * DIGIT_BITS & ((1 << DIGIT_BITS) - 1))
+
+void
+ml_sort_numbers(double *value, double *spare, size_t n)
+{
+	size_t		start[DIGITS][1 << DIGIT_BITS] = {{0}};
+	double	   *from = value;
+	double	   *to = spare;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		uint64_t	key = key_of(value[i]);
+
+		for (int d = 0; d < DIGITS; d++)
+			start[d][DIGIT(key, d)]++;
+	}
+	for (int d = 0; d < DIGITS && n > 0; d++)
+	{
+		size_t		sum = 0;
+		double	   *swap = from;
+
+		if (start[d][DIGIT(key_of(from[0]), d)] == n)
+			continue;
+		for (int i = 0; i < 1 << DIGIT_BITS; i++)
+		{
+			size_t		count = start[d][i];
+
+			start[d][i] = sum;
+			sum += count;
+		}
+		for (size_t i = 0; i < n; i++)
+			to[start[d][DIGIT(key_of(from[i]), d)]++] = from[i];
+		from = to;
+		to = swap;
+	}
+	for (size_t i = 0; i < n; i++)
+		value[i] = value_of(key_of(from[i]));
+}
+
+size_t
+ml_distinct(MlSample sample, size_t limit)
+{
+	size_t		n = 0;
+
+	for (size_t i = 0; i < sample.n && n < limit; i++)
+		n += i == 0 || sample.value[i] != sample.value[i - 1];
+	return n;
+}
+
+static double
+mean_of(MlSample sample)
+{
+	double		sum = 0;
+
+	for (size_t i = 0; i < sample.n; i++)
+		sum += sample.value[i];
+	return sum / (double) sample.n;
+}
+
+/* Mean of ((value - mean) / scale)^power. */
+static double
+moment(MlSample sample, double mean, double scale, int power)
+{
+	double		sum = 0;
+
+	for (size_t i = 0; i < sample.n; i++)
+	{
+		double		x = (sample.value[i] - mean) / scale;
+
+		sum += power == 2 ? x * x : x * x * x;
+	}
+	return sum / (double) sample.n;
+}
+
+double
+ml_deviation(MlSample sample)
+{
+	if (sample.n == 0)
+		return NAN;
+	if (sample.value[0] == sample.value[sample.n - 1])
+		return 0;
+	return sqrt(moment(sample, mean_of(sample), 1, 2));
+}
+
+double
+ml_ks_distance(MlSample reference, MlSample current)
+{
+	size_t		r = 0;
+	size_t		c = 0;
+	double		greatest = 0;
+
+	if (reference.n == 0 || current.n == 0)
+		return NAN;
+	while (r < reference.n && c < current.n)
+	{
+		double		x = lesser(reference.value[r], current.value[c]);
+
+		while (r < reference.n && reference.value[r] == x)
+			r++;
+		while (c < current.n && current.value[c] == x)
+			c++;
+		greatest = fmax(greatest, fabs((double) r / (double) reference.n - (double) c / (double) current.n));
+	}
+	return greatest;
+}
+
+MlStatus
+ml_ks_p(MlContext *ctx, uint64_t n, uint64_t m, double statistic, double *p)
+{
+	double		x = (double) (n > m ? n : m);
+	double		y = (double) (n > m ? m : n);
+
+	*p = NAN;
+	if (isnan(statistic) || y == 0)
+		return ML_OK;
+	if (x <= EXACT_N)
+		return ml_smirnov_exact_p(ctx, n, m, statistic, p);
+	return ml_kolmogorov_p(ctx, (uint64_t) fmax(1, rint(x * y / (x + y))), statistic, p);
+}
+
+double
+ml_wasserstein(MlSample reference, MlSample current)
+{
+	size_t		r = 0;
+	size_t		c = 0;
+	double		at;
+	double		area = 0;
+
+	if (reference.n == 0 || current.n == 0)
+		return NAN;
+	at = fmin(reference.value[0], current.value[0]);
+	while (r < reference.n || c < current.n)
+	{
+		double		next = r == reference.n ? current.value[c]
+			: c == current.n ? reference.value[r]
+			: lesser(reference.value[r], current.value[c]);
+
+		area += fabs((double) r / (double) reference.n - (double) c / (double) current.n) * (next - at);
+		at = next;
+		while (r < reference.n && reference.value[r] == at)
+			r++;
+		while (c < current.n && current.value[c] == at)
+			c++;
+	}
+	return area;
+}
+
+/* ---------------------------------------------------------------- bins */
+
+size_t
+ml_quantile_borders(MlSample reference, size_t n, double *edges)
+{
+	size_t		found = 0;
+	bool		few = ml_distinct(reference, n + 1) <= n;
+
+	if (few)
+	{
+		for (size_t i = 0; i < reference.n; i++)
+		{
+			if (i == 0 || reference.value[i] != reference.value[i - 1])
+				edges[found++] = reference.value[i];
+		}
+		return found;
+	}
+	for (size_t i = 1; i < n; i++)
+	{
+		double		place = (double) (reference.n - 1) * ((double) i / (double) n);
+		size_t		below = (size_t) place;
+		double		low = reference.value[below];
+		double		high = reference.value[below + 1 < reference.n ? below + 1 : below];
+		double		edge = low + (high - low) * (place - (double) below);
+
+		if (found == 0 || edge > edges[found - 1])
+			edges[found++] = edge;
+	}
+	return found;
+}
+
+/* How many values of the sample are < edge, or <= edge, from a place that is not
+ * beyond. */
+static size_t
+rank_of(MlSample sample, size_t from, double edge, bool with_equal)
+{
+	size_t		low = from;
+	size_t		high = sample.n;
+
+	while (low < high)
+	{
+		size_t		middle = low + (high - low) / 2;
+
+		if (sample.value[middle] < edge || (with_equal && sample.value[middle] == edge))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void
+ml_count_up_to(MlSample sample, size_t n_edges, const double *edges, uint64_t *counts)
+{
+	size_t		before = 0;
+
+	for (size_t i = 0; i < n_edges; i++)
+	{
+		size_t		rank = rank_of(sample, before, edges[i], true);
+
+		counts[i] = rank - before;
+		before = rank;
+	}
+	counts[n_edges] = sample.n - before;
+}
+
+void
+ml_count_within(MlSample sample, size_t n_bins, const double *edges, uint64_t *counts)
+{
+	size_t		before = rank_of(sample, 0, edges[0], false);
+
+	for (size_t i = 0; i < n_bins; i++)
+	{
+		size_t		rank = rank_of(sample, before, edges[i + 1], i + 1 == n_bins);
+
+		counts[i] = rank - before;
+		before = rank;
+	}
+}
+
+/* Edges of bins of about this width between the ends, which move apart if they
+ * are equal. */
+static size_t
+edges_of_width(double low, double high, double width, double *edges)
+{
+	size_t		n = width > 0 ? (size_t) fmin(ceil((high - low) / width), ML_SAMPLE_BINS) : 1;
+
+	if (low == high)
+	{
+		low -= 0.5;
+		high += 0.5;
+	}
+	for (size_t i = 0; i < n; i++)
+		edges[i] = (double) i * ((high - low) / (double) n) + low;
+	edges[n] = high;
+	return n;
+}
+
+size_t
+ml_sturges_edges(double low, double high, double n, double *edges)
+{
+	return edges_of_width(low, high, (high - low) / (log2(n) + 1), edges);
+}
+
+size_t
+ml_doane_edges(MlSample sample, double *edges)
+{
+	double		n = (double) sample.n;
+	double		deviation = ml_deviation(sample);
+	double		width = 0;
+
+	if (sample.n == 0)
+		return 0;
+	if (sample.n > 2 && deviation > 0)
+	{
+		double		skewness = moment(sample, mean_of(sample), deviation, 3);
+		double		usual = sqrt(6 * (n - 2) / ((n + 1) * (n + 3)));
+
+		width = (sample.value[sample.n - 1] - sample.value[0]) /
+			(1 + log2(n) + log2(1 + fabs(skewness) / usual));
+	}
+	return edges_of_width(sample.value[0], sample.value[sample.n - 1], width, edges);
+}
+
+size_t
+ml_count_values(MlSample a, MlSample b, uint64_t *reference, uint64_t *current)
+{
+	size_t		n = 0;
+	size_t		i = 0;
+	size_t		j = 0;
+
+	while (i < a.n || j < b.n)
+	{
+		double		x = i == a.n ? b.value[j] : j == b.n ? a.value[i] : lesser(a.value[i], b.value[j]);
+
+		reference[n] = current[n] = 0;
+		for (; i < a.n && a.value[i] == x; i++)
+			reference[n]++;
+		for (; j < b.n && b.value[j] == x; j++)
+			current[n]++;
+		n++;
+	}
+	return n;
+}

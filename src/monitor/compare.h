@@ -1,0 +1,91 @@
+/*
+ * compare.h
+ *	  Comparing the columns of two data sets (private to monitor).
+ *
+ * Tests of numbers run on engine threads: numbers.c touches nothing of
+ * PostgreSQL but types.  What needs memory or may fail is left to between.c.
+ */
+#ifndef MLOPS_MONITOR_COMPARE_H
+#define MLOPS_MONITOR_COMPARE_H
+
+#include "mlops/engine/data.h"
+#include "mlops/monitor.h"
+
+/* Mode 'mlops' compares in about so many bins, none with less of the reference:
+ * with more of them, chance alone would move the index of a few thousand rows. */
+#define ML_NUMBER_BINS 10
+#define ML_LEAST_SHARE 0.01
+
+/* When a test says that a feature drifted. */
+typedef enum Rule
+{
+	DRIFT_IF_BOTH,				/* statistic >= threshold, and no p-value >= ML_DRIFT_ALPHA */
+	DRIFT_IF_REACHED,			/* statistic >= threshold */
+	DRIFT_IF_ABOVE,				/* statistic > threshold */
+	DRIFT_IF_P_BELOW,			/* p-value < threshold */
+	DRIFT_IF_P_REACHES			/* p-value <= threshold */
+} Rule;
+
+typedef struct Outcome
+{
+	bool		made;
+	MlDriftTest result;
+	double		threshold;
+	Rule		rule;
+} Outcome;
+
+/* A column, or a part of a time, on both sides. */
+typedef struct Feature
+{
+	const char *name;
+	const char *kind;
+	const MlColumn *reference;
+	MlColumn   *current;
+	MlFeaturePart part;
+	bool		categorical;
+	uint64		n_reference;	/* present values */
+	uint64		n_current;
+	double		ks;				/* statistic that ML_TEST_KS has its p-value of; NaN: none */
+	bool		constant;		/* numbers: one value on both sides, or none */
+	Outcome		outcome[ML_TEST_COUNT];
+} Feature;
+
+typedef struct Comparing
+{
+	MlContext  *ctx;
+	MlDriftMode mode;
+	MlDriftTests tests;			/* 0: the mode's choice */
+	size_t		reference_rows;
+	size_t		current_rows;
+	int			n_features;
+	Feature    *features;
+} Comparing;
+
+/* NannyML's thresholds: mean + 3 standard deviations of what the reference's own
+ * chunks give, and the chunks: a tenth of the rows each, and the rest. */
+#define NANNYML_CHUNKS 10
+#define NANNYML_MOST_CHUNKS (2 * NANNYML_CHUNKS)
+
+extern size_t mlmon_chunk_rows(size_t rows);
+extern double mlmon_chunk_threshold(const double *value, int n);
+
+/* Codes (0 missing, last unseen) in groups: missing, each category that is not
+ * rare, all rare ones, unseen ones.  Returns the number of groups. */
+extern size_t mlmon_group_categories(const MlHistograms *h, uint32_t *group);
+
+/* Two proportions, reference less current; 1 where they are the same for certain. */
+extern MlDriftTest mlmon_z_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current);
+
+/* Fills the outcomes of the numeric features, on the context's threads. */
+extern void mlmon_compare_numbers(Comparing *comparing);
+
+/* Fills the outcomes of a categorical feature. */
+extern void mlmon_compare_categories(Comparing *comparing, Feature *feature);
+
+static inline void
+set_outcome(Feature *feature, MlDriftTestKind test, MlDriftTest result, double threshold, Rule rule)
+{
+	feature->outcome[test] = (Outcome) {true, result, threshold, rule};
+}
+
+#endif							/* MLOPS_MONITOR_COMPARE_H */

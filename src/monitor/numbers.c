@@ -1,0 +1,335 @@
+/*-------------------------------------------------------------------------
+ * numbers.c
+ *	  Tests of the numbers of two data sets, by mode: a task a feature, on
+ *	  engine threads.
+ *
+ * Whatever the mode, a feature's values are taken, sorted, and everything is
+ * read off the two sorted samples.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "mlops/base.h"
+#include "monitor/compare.h"
+
+#define MOST_VALUES_AS_BINS 20	/* Evidently: more distinct values are binned */
+#define FEW_VALUES 5			/* and its tests of categories take no more */
+#define LARGE_REFERENCE 1000	/* and it chooses distances above, p-values up to */
+
+/* A thread's working memory: everything has room for both sides' values. */
+typedef struct Space
+{
+	double	   *value;
+	double	   *spare;			/* sorting; then counts of the reference by value */
+	uint64_t   *counts;			/* of the current side by value; evidently only */
+} Space;
+
+typedef struct Numbers
+{
+	Comparing  *comparing;
+	Feature   **feature;
+	Space	   *space;			/* [threads] */
+} Numbers;
+
+/* A feature's values on both sides. */
+typedef struct Sides
+{
+	MlSample	reference;
+	MlSample	current;
+	double	   *edges;			/* [ML_SAMPLE_BINS + 1] */
+	uint64_t   *reference_counts;	/* [ML_SAMPLE_BINS + 2] */
+	uint64_t   *current_counts;
+} Sides;
+
+/* Takes the present values of rows first .. end - 1, sorted. */
+static MlSample
+take(const MlColumn *column, MlFeaturePart part, size_t first, size_t end, double *value, double *spare)
+{
+	size_t		n = 0;
+
+	for (size_t row = first; row < end; row++)
+	{
+		double		x = ml_feature_number(part, ml_column_number(column, row));
+
+		value[n] = x;
+		n += x == x;
+	}
+	ml_sort_numbers(value, spare, n);
+	return (MlSample) {n, value};
+}
+
+static void
+distance_outcome(Feature *feature, MlDriftTestKind test, double statistic, double threshold, Rule rule)
+{
+	set_outcome(feature, test, (MlDriftTest) {statistic, NAN}, threshold, rule);
+}
+
+/* ---- mode mlops */
+
+static void
+compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
+{
+	MlDriftTests tests = comparing->tests ? comparing->tests
+		: ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING);
+	size_t		n_edges = ml_quantile_borders(sides->reference, ML_NUMBER_BINS, sides->edges);
+	MlHistograms h = {n_edges + 2, sides->reference_counts, sides->current_counts};
+
+	/* what is missing is a bin of its own */
+	sides->reference_counts[0] = comparing->reference_rows - sides->reference.n;
+	sides->current_counts[0] = comparing->current_rows - sides->current.n;
+	ml_count_up_to(sides->reference, n_edges, sides->edges, sides->reference_counts + 1);
+	ml_count_up_to(sides->current, n_edges, sides->edges, sides->current_counts + 1);
+	for (int t = 0; t < ML_TEST_COUNT; t++)
+	{
+		MlDriftTest result = {NAN, NAN};
+
+		if ((tests & ML_TEST_BIT(t)) == 0 || t == ML_TEST_UNSEEN)
+			continue;
+		switch (t)
+		{
+			case ML_TEST_KS:
+				result.statistic = feature->ks = ml_ks_distance(sides->reference, sides->current);
+				break;
+			case ML_TEST_WASSERSTEIN:
+				feature->ks = ml_ks_distance(sides->reference, sides->current);
+				result.statistic = ml_wasserstein(sides->reference, sides->current) /
+					fmax(ml_deviation(sides->reference), 0.001);
+				break;
+			case ML_TEST_MISSING:
+				result = mlmon_share_test(comparing->reference_rows, sides->reference_counts[0],
+										  comparing->current_rows, sides->current_counts[0]);
+				break;
+			default:
+				result = mlmon_histogram_test((MlDriftTestKind) t, &h);
+		}
+		set_outcome(feature, (MlDriftTestKind) t, result, mlmon_threshold((MlDriftTestKind) t), DRIFT_IF_BOTH);
+	}
+}
+
+/* ---- mode evidently */
+
+/* Few values are bins of their own, many are cut at Sturges' edges. */
+static MlHistograms
+evidently_bins(Sides *sides, const MlHistograms *by_value)
+{
+	size_t		n;
+
+	if (ml_distinct(sides->reference, MOST_VALUES_AS_BINS + 1) <= MOST_VALUES_AS_BINS)
+		return *by_value;
+	n = ml_sturges_edges(Min(sides->reference.value[0], sides->current.value[0]),
+						 Max(sides->reference.value[sides->reference.n - 1], sides->current.value[sides->current.n - 1]),
+						 (double) sides->reference.n + (double) sides->current.n, sides->edges);
+	ml_count_within(sides->reference, n, sides->edges, sides->reference_counts);
+	ml_count_within(sides->current, n, sides->edges, sides->current_counts);
+	return (MlHistograms) {n, sides->reference_counts, sides->current_counts};
+}
+
+/* Its Hellinger distance has Sturges' bins for the number of distinct values. */
+static double
+evidently_hellinger(Sides *sides, size_t n_distinct)
+{
+	size_t		n = ml_sturges_edges(Min(sides->reference.value[0], sides->current.value[0]),
+									 Max(sides->reference.value[sides->reference.n - 1], sides->current.value[sides->current.n - 1]),
+									 (double) n_distinct, sides->edges);
+
+	ml_count_within(sides->reference, n, sides->edges, sides->reference_counts);
+	ml_count_within(sides->current, n, sides->edges, sides->current_counts);
+	return ml_hellinger(&(MlHistograms) {n, sides->reference_counts, sides->current_counts});
+}
+
+static MlDriftTests
+evidently_choice(uint64 n_reference, size_t n_distinct)
+{
+	if (n_reference > LARGE_REFERENCE)
+		return ML_TEST_BIT(n_distinct > FEW_VALUES ? ML_TEST_WASSERSTEIN : ML_TEST_JENSEN_SHANNON);
+	return ML_TEST_BIT(n_distinct > FEW_VALUES ? ML_TEST_KS : n_distinct > 2 ? ML_TEST_CHI_SQUARE : ML_TEST_Z);
+}
+
+static void
+compare_evidently(const Comparing *comparing, Feature *feature, Sides *sides, const Space *space)
+{
+	bool		defined = sides->reference.n > 0 && sides->current.n > 0;
+	MlHistograms by_value = {0, (uint64_t *) space->spare, space->counts};
+	MlHistograms bins = {0, NULL, NULL};
+	MlDriftTests tests = comparing->tests;
+
+	by_value.n = ml_count_values(sides->reference, sides->current, (uint64_t *) space->spare, space->counts);
+	if (tests == 0)
+		tests = evidently_choice(sides->reference.n, by_value.n);
+	if (defined)
+		bins = evidently_bins(sides, &by_value);
+	if (tests & ML_TEST_BIT(ML_TEST_PSI))
+		distance_outcome(feature, ML_TEST_PSI, ml_psi(&bins, ML_FILL_EVIDENTLY), 0.1, DRIFT_IF_REACHED);
+	if (tests & ML_TEST_BIT(ML_TEST_KULLBACK_LEIBLER))
+		distance_outcome(feature, ML_TEST_KULLBACK_LEIBLER, ml_kullback_leibler(&bins, ML_FILL_EVIDENTLY), 0.1,
+						 DRIFT_IF_REACHED);
+	if (tests & ML_TEST_BIT(ML_TEST_JENSEN_SHANNON))
+		distance_outcome(feature, ML_TEST_JENSEN_SHANNON, ml_jensen_shannon(&bins, M_E), 0.1, DRIFT_IF_REACHED);
+	if (tests & ML_TEST_BIT(ML_TEST_HELLINGER))
+		distance_outcome(feature, ML_TEST_HELLINGER, defined ? evidently_hellinger(sides, by_value.n) : NAN, 0.1,
+						 DRIFT_IF_REACHED);
+	if (tests & ML_TEST_BIT(ML_TEST_CHI_SQUARE))
+		set_outcome(feature, ML_TEST_CHI_SQUARE, ml_chi_square_goodness(&by_value), 0.05, DRIFT_IF_P_BELOW);
+	if (tests & ML_TEST_BIT(ML_TEST_KS))
+	{
+		feature->ks = ml_ks_distance(sides->reference, sides->current);
+		distance_outcome(feature, ML_TEST_KS, feature->ks, 0.05, DRIFT_IF_P_REACHES);
+	}
+	if (tests & ML_TEST_BIT(ML_TEST_WASSERSTEIN))
+		distance_outcome(feature, ML_TEST_WASSERSTEIN, ml_wasserstein(sides->reference, sides->current) /
+						 fmax(ml_deviation(sides->reference), 0.001), 0.1, DRIFT_IF_REACHED);
+	if (tests & ML_TEST_BIT(ML_TEST_Z))
+		set_outcome(feature, ML_TEST_Z,
+					mlmon_z_test(sides->reference.n, defined ? sides->reference.n - by_value.reference[0] : 0,
+								 sides->current.n, defined ? sides->current.n - by_value.current[0] : 0),
+					0.05, DRIFT_IF_P_BELOW);
+}
+
+/* ---- mode nannyml */
+
+/* A test of its for the current values or a chunk's. */
+static double
+nannyml_test(MlDriftTestKind test, Sides *sides, size_t n_bins, MlSample current, size_t rows)
+{
+	MlHistograms h = {n_bins + 1, sides->reference_counts, sides->current_counts};
+	uint64		inside = 0;
+
+	switch (test)
+	{
+		case ML_TEST_KS:
+			return ml_ks_distance(sides->reference, current);
+		case ML_TEST_WASSERSTEIN:
+			return ml_wasserstein(sides->reference, current);
+		case ML_TEST_MISSING:
+			return rows > 0 ? 1 - (double) current.n / (double) rows : NAN;
+		default:
+			break;
+	}
+	if (sides->reference.n == 0 || current.n == 0)
+		return NAN;
+	ml_count_within(sides->reference, n_bins, sides->edges, sides->reference_counts);
+	ml_count_within(current, n_bins, sides->edges, sides->current_counts);
+	for (size_t i = 0; i < n_bins; i++)
+		inside += sides->current_counts[i];
+	/* values outside of the reference's range are one more bin */
+	sides->reference_counts[n_bins] = 0;
+	sides->current_counts[n_bins] = current.n - inside;
+	return test == ML_TEST_JENSEN_SHANNON ? ml_jensen_shannon(&h, 2) : ml_hellinger(&h);
+}
+
+static void
+compare_nannyml(const Comparing *comparing, Feature *feature, Sides *sides, const Space *space)
+{
+	const MlDriftTests possible = ML_TEST_BIT(ML_TEST_JENSEN_SHANNON) | ML_TEST_BIT(ML_TEST_HELLINGER) |
+		ML_TEST_BIT(ML_TEST_KS) | ML_TEST_BIT(ML_TEST_WASSERSTEIN) | ML_TEST_BIT(ML_TEST_MISSING);
+	MlDriftTests tests = comparing->tests ? comparing->tests & possible
+		: ML_TEST_BIT(ML_TEST_JENSEN_SHANNON) | ML_TEST_BIT(ML_TEST_MISSING);
+	size_t		n_bins = ml_doane_edges(sides->reference, sides->edges);
+	size_t		chunk_rows = mlmon_chunk_rows(comparing->reference_rows);
+	double		of_chunk[ML_TEST_COUNT][NANNYML_MOST_CHUNKS];
+	double		of_current[ML_TEST_COUNT];
+	int			n = 0;
+
+	for (int t = 0; t < ML_TEST_COUNT; t++)
+	{
+		if (tests & ML_TEST_BIT(t))
+			of_current[t] = nannyml_test((MlDriftTestKind) t, sides, n_bins, sides->current, comparing->current_rows);
+	}
+	/* the chunks take the place of the current values, which are done with */
+	for (size_t first = 0; first < comparing->reference_rows; first += chunk_rows, n++)
+	{
+		size_t		end = Min(first + chunk_rows, comparing->reference_rows);
+		MlSample	chunk = take(feature->reference, feature->part, first, end,
+								 space->value + sides->reference.n, space->spare);
+
+		for (int t = 0; t < ML_TEST_COUNT; t++)
+		{
+			if (tests & ML_TEST_BIT(t))
+				of_chunk[t][n] = nannyml_test((MlDriftTestKind) t, sides, n_bins, chunk, end - first);
+		}
+	}
+	for (int t = 0; t < ML_TEST_COUNT; t++)
+	{
+		if (tests & ML_TEST_BIT(t))
+			distance_outcome(feature, (MlDriftTestKind) t, of_current[t], mlmon_chunk_threshold(of_chunk[t], n),
+							 DRIFT_IF_ABOVE);
+	}
+}
+
+/* ---- all */
+
+static void
+compare_task(void *arg, size_t task, int thread)
+{
+	Numbers    *numbers = (Numbers *) arg;
+	Comparing  *comparing = numbers->comparing;
+	Feature    *feature = numbers->feature[task];
+	Space	   *space = &numbers->space[thread];
+	double		edges[ML_SAMPLE_BINS + 1];
+	uint64_t	reference_counts[ML_SAMPLE_BINS + 2];
+	uint64_t	current_counts[ML_SAMPLE_BINS + 2];
+	Sides		sides = {.edges = edges, .reference_counts = reference_counts, .current_counts = current_counts};
+
+	sides.reference = take(feature->reference, feature->part, 0, comparing->reference_rows,
+						   space->value, space->spare);
+	if (ml_should_stop(comparing->ctx, thread))
+		return;
+	sides.current = take(feature->current, feature->part, 0, comparing->current_rows,
+						 space->value + sides.reference.n, space->spare);
+	if (ml_should_stop(comparing->ctx, thread))
+		return;
+	feature->n_reference = sides.reference.n;
+	feature->n_current = sides.current.n;
+	feature->constant = ml_distinct(sides.reference, 2) <= 1 && ml_distinct(sides.current, 2) <= 1 &&
+		(sides.reference.n == 0 || sides.current.n == 0 || sides.reference.value[0] == sides.current.value[0]);
+	switch (comparing->mode)
+	{
+		case ML_MODE_EVIDENTLY:
+			compare_evidently(comparing, feature, &sides, space);
+			break;
+		case ML_MODE_NANNYML:
+			compare_nannyml(comparing, feature, &sides, space);
+			break;
+		default:
+			compare_mlops(comparing, feature, &sides);
+	}
+}
+
+static void *
+allocate(MlContext *ctx, size_t n, size_t size)
+{
+	void	   *memory = ml_arena_alloc_array(ctx->arena, n, size);
+
+	if (memory == NULL)
+		mlbase_check(ctx, ml_fail_memory(ctx));
+	return memory;
+}
+
+void
+mlmon_compare_numbers(Comparing *comparing)
+{
+	MlContext  *ctx = comparing->ctx;
+	Numbers		numbers = {.comparing = comparing};
+	size_t		rows = comparing->reference_rows +
+		Max(comparing->current_rows, mlmon_chunk_rows(comparing->reference_rows));
+	size_t		n = 0;
+
+	numbers.feature = palloc(Max(comparing->n_features, 1) * sizeof(Feature *));
+	for (int f = 0; f < comparing->n_features; f++)
+	{
+		if (!comparing->features[f].categorical)
+			numbers.feature[n++] = &comparing->features[f];
+	}
+	if (n == 0)
+		return;
+	numbers.space = allocate(ctx, ml_pool_size(ctx->pool), sizeof(Space));
+	for (int t = 0; t < ml_pool_size(ctx->pool); t++)
+	{
+		numbers.space[t].value = allocate(ctx, rows, sizeof(double));
+		numbers.space[t].spare = allocate(ctx, rows, sizeof(double));
+		numbers.space[t].counts = comparing->mode == ML_MODE_EVIDENTLY ? allocate(ctx, rows, sizeof(uint64_t)) : NULL;
+	}
+	mlbase_check(ctx, ml_parallel_for(ctx, n, compare_task, &numbers));
+}

@@ -1,0 +1,122 @@
+-- Drift between two tables: drift_between, its modes, statistics and refusals.
+\ir setup.psql
+\ir golden_drift.psql
+SELECT plan(60);
+
+-- ---- golden values of SciPy, Evidently and NannyML
+CREATE TABLE small_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 500) AS i;
+CREATE TABLE small_c AS SELECT 10 * sin(1.1 * i) + i % 5 + 1 AS x FROM generate_series(1, 400) AS i;
+CREATE TABLE large_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 5000) AS i;
+CREATE TABLE large_c AS SELECT 10 * sin(1.1 * i) + i % 5 + 1 AS x FROM generate_series(1, 3000) AS i;
+CREATE TABLE shifted_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 3000) AS i;
+CREATE TABLE shifted_c AS SELECT 10 * sin(i) + i % 7 + 3 AS x FROM generate_series(1, 12000) AS i;
+CREATE TABLE few_r AS SELECT i * i % 11 AS x FROM generate_series(1, 1000) AS i;
+CREATE TABLE few_c AS SELECT i * i % 13 AS x FROM generate_series(1, 800) AS i;
+CREATE TABLE category_r AS SELECT (i * i % 7)::text AS x FROM generate_series(1, 1000) AS i;
+CREATE TABLE category_c AS SELECT ((i * i + (i % 3 = 0)::int) % 7)::text AS x FROM generate_series(1, 800) AS i;
+CREATE TABLE two_r AS SELECT CASE WHEN i * i % 11 < 3 THEN 'yes' ELSE 'no' END AS x FROM generate_series(1, 600) AS i;
+CREATE TABLE two_c AS SELECT CASE WHEN i * i % 11 < 4 THEN 'yes' ELSE 'no' END AS x FROM generate_series(1, 500) AS i;
+CREATE TEMP TABLE found AS SELECT g.pair, g.mode, d.* FROM (SELECT pair, mode, array_agg(test) AS tests FROM golden GROUP BY 1, 2) AS g
+	CROSS JOIN LATERAL mlops.drift_between((pair || '_r')::regclass, (pair || '_c')::regclass, statistics => tests, mode => mode) AS d;
+CREATE FUNCTION near(a float8, b float8) RETURNS boolean LANGUAGE sql AS $$ SELECT a IS NOT DISTINCT FROM b OR abs(a - b) <= 1e-10 * (1 + abs(b)) $$;
+SELECT is((SELECT count(*) FROM golden AS g FULL JOIN found AS f USING (pair, mode, test) WHERE f.test IS NULL OR g.statistic IS NULL), 0::bigint, 'every test is made, and none else');
+SELECT ok(bool_and(near(f.statistic, g.statistic)), format('%s, mode %s: %s statistics', pair, mode, count(*)))
+	FROM golden AS g JOIN found AS f USING (pair, mode, test) GROUP BY pair, mode ORDER BY pair, mode;
+SELECT ok(bool_and(near(f.p_value, g.p_value)), 'p-values of mode ' || mode) FROM golden AS g JOIN found AS f USING (pair, mode, test) GROUP BY mode ORDER BY mode;
+SELECT ok(bool_and(near(f.threshold, g.threshold)), 'thresholds of mode ' || mode) FROM golden AS g JOIN found AS f USING (pair, mode, test) GROUP BY mode ORDER BY mode;
+SELECT is((SELECT count(*) FROM found WHERE drifted <> CASE
+		WHEN mode = 'evidently' AND test IN ('ks') THEN p_value <= threshold
+		WHEN test IN ('chi_square', 'z') THEN p_value < threshold
+		WHEN mode = 'evidently' THEN statistic >= threshold
+		WHEN mode = 'nannyml' THEN statistic > threshold
+		ELSE statistic >= threshold AND p_value < 0.01 END), 0::bigint, 'verdicts follow from them');
+
+-- ---- what each mode does by default
+SELECT results_eq($$SELECT pair, test FROM (VALUES ('small'), ('large'), ('few'), ('category'), ('two')) AS p(pair),
+		mlops.drift_between((pair || '_r')::regclass, (pair || '_c')::regclass, mode => 'evidently')$$,
+	$$VALUES ('small', 'ks'), ('large', 'wasserstein'), ('few', 'ks'), ('category', 'chi_square'), ('two', 'z')$$, 'evidently chooses by size and kind');
+SELECT is((SELECT string_agg(test, ' ') FROM mlops.drift_between('few_r', 'few_c', mode => 'nannyml')), 'jensen_shannon missing', 'nannyml: numbers');
+SELECT is((SELECT string_agg(test, ' ') FROM mlops.drift_between('two_r', 'two_c', mode => 'nannyml')), 'jensen_shannon missing unseen', 'nannyml: categories');
+SELECT is((SELECT string_agg(feature || ' ' || kind || ' ' || test, ', ') FROM mlops.drift_between('tx', 'tx')),
+	'id number psi, id number missing, ts.hour time psi, ts.hour time missing, ts.weekday time psi, ts.weekday time missing, amount number psi, amount number missing, '
+	'balance number psi, balance number missing, country category psi, country category missing, country category unseen, online boolean psi, online boolean missing, '
+	'is_fraud boolean psi, is_fraud boolean missing', 'mlops: every column that could be a feature');
+SELECT ok((SELECT max(statistic) = 0 AND NOT bool_or(drifted) FROM mlops.drift_between('tx', 'tx', statistics => '{psi,kl,jensen_shannon,hellinger,total_variation,l_infinity,chi_square,cramers_v,ks,wasserstein,missing,unseen}')),
+	'a table does not drift from itself');
+SELECT is((SELECT string_agg(feature, ' ') FROM mlops.drift_between('tx', 'tx', columns => '{country,amount}', statistics => '{psi}')), 'country amount', 'named columns, in their order');
+CREATE TABLE big_r AS SELECT (i * 7919 % 10007)::float8 AS x FROM generate_series(1, 200000) AS i;
+CREATE TABLE big_c AS SELECT (i * 7919 % 10007) + 200::float8 AS x FROM generate_series(1, 200000) AS i;
+SELECT ok((SELECT bool_and(p_value < 1e-10 AND NOT drifted) FROM mlops.drift_between('big_r', 'big_c', statistics => '{psi,ks,wasserstein,cramers_v}')),
+	'small differences of large tables are no drift, though certain');
+
+-- ---- NULL, NaN, infinity, constants, empty sides
+CREATE TABLE odd_r (a float8, b float8, c text, d boolean, e date, f int);
+CREATE TABLE odd_c (LIKE odd_r);
+SELECT is((SELECT count(*) FILTER (WHERE statistic IS NULL AND drifted IS NULL) FROM mlops.drift_between('odd_r', 'odd_c')), 11::bigint, 'two empty tables: nothing is defined');
+INSERT INTO odd_r SELECT i, 7, 'k' || i % 3, i % 2 = 0, date '2026-01-01' + i, NULL FROM generate_series(1, 700) AS i;
+SELECT is((SELECT count(*) FILTER (WHERE statistic IS NULL AND drifted IS NULL) FROM mlops.drift_between('odd_r', 'odd_c')), 13::bigint, 'nor with one');
+SELECT is((SELECT count(*) FILTER (WHERE statistic IS NULL) FROM mlops.drift_between('odd_r', 'odd_c', mode => m)), n, 'mode ' || m)
+	FROM (VALUES ('evidently', 6::bigint), ('nannyml', 13)) AS x(m, n);
+INSERT INTO odd_c SELECT CASE i % 4 WHEN 0 THEN NULL::float8 WHEN 1 THEN 'NaN' WHEN 2 THEN 'Infinity' ELSE i END, 7, 'k' || i % 4, NULL, date '2026-01-01' + i, NULL FROM generate_series(1, 700) AS i;
+SELECT results_eq($$SELECT feature, test, statistic, drifted FROM mlops.drift_between('odd_r', 'odd_c') WHERE test <> 'psi'$$,
+	$$VALUES ('a', 'missing', 0.75::float8, true), ('b', 'missing', 0, false), ('c', 'missing', 0, false), ('c', 'unseen', 0.25, true), ('d', 'missing', 1, true),
+		('e.weekday', 'missing', 0, false), ('f', 'missing', 0, false)$$, 'NULL, NaN and infinite values are missing; a new category is unseen');
+SELECT results_eq($$SELECT feature, statistic, p_value FROM mlops.drift_between('odd_r', 'odd_c', statistics => '{psi}') WHERE feature IN ('b', 'e.weekday', 'f')$$,
+	$$VALUES ('b', 0::float8, NULL::float8), ('e.weekday', 0, 1), ('f', 0, NULL)$$, 'a constant and a column of NULL have no distance and no p-value');
+SELECT is((SELECT count(*) FROM mlops.drift_between('odd_r', 'odd_c', '{b,f}', '{ks,wasserstein}') WHERE statistic = 0), 2::bigint, 'nor any other distance');
+SELECT is((SELECT count(*) FROM mlops.drift_between('odd_r', 'odd_c', mode => m) AS d WHERE d.feature = 'f' AND d.statistic IS NULL AND d.drifted IS NULL), 1::bigint, 'all missing: undefined in mode ' || m)
+	FROM unnest('{evidently,nannyml}'::text[]) AS m;
+UPDATE odd_c SET b = 8;
+SELECT ok((SELECT drifted FROM mlops.drift_between('odd_r', 'odd_c', '{b}', '{psi}')), 'a constant that became another');
+SELECT ok((SELECT drifted AND statistic = 1000 FROM mlops.drift_between('odd_r', 'odd_c', '{b}', '{wasserstein}')), 'its distance in units of at least 0.001');
+
+-- ---- sources and types
+CREATE TYPE colour AS ENUM ('red', 'green');
+CREATE DOMAIN cents AS int;
+CREATE TABLE "Typed R" (gone int, "The Colour" colour, price cents, big bigint, small smallint, n numeric, r real, t timestamptz, u uuid, i interval, tags text[], doc jsonb);
+ALTER TABLE "Typed R" DROP COLUMN gone;
+INSERT INTO "Typed R" SELECT CASE WHEN i % 3 = 0 THEN 'red' ELSE 'green' END::colour, i, i, i % 5, i, i, timestamptz '2026-01-01 12:00+00' + i * interval '1 hour', md5(i::text)::uuid, i * interval '1 second', '{a}', '{}'
+	FROM generate_series(1, 300) AS i;
+CREATE VIEW typed_c AS SELECT doc, tags, i, u, t, r, n, small, big, price, "The Colour"::text AS "The Colour" FROM "Typed R";
+SELECT is((SELECT string_agg(DISTINCT (feature || ' ' || kind) COLLATE "C", ', ' ORDER BY (feature || ' ' || kind) COLLATE "C") FROM mlops.drift_between('"Typed R"', 'typed_c')),
+	'The Colour category, big number, i number, n number, price number, r number, small number, t.hour time, t.weekday time', 'types; a view, other order, quoted names, a dropped column; identifiers and documents are left out');
+SELECT ok((SELECT max(statistic) = 0 FROM mlops.drift_between('"Typed R"', 'typed_c')), 'whatever the types, the values are the same');
+CREATE TABLE parts (LIKE tx) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (3000);
+CREATE TABLE parts_2 PARTITION OF parts DEFAULT;
+INSERT INTO parts SELECT * FROM tx;
+SELECT is((SELECT max(statistic) FROM mlops.drift_between('parts', 'tx')), 0::float8, 'a partitioned table');
+DO $$ BEGIN
+	EXECUTE (SELECT format('CREATE TABLE wide AS SELECT %s FROM generate_series(1, 40) AS i', string_agg(format('i + %s AS "c %s"', n, n), ', ')) FROM generate_series(1, 1600) AS n);
+END $$;
+SELECT ok((SELECT count(*) = 3200 AND max(statistic) = 0 FROM mlops.drift_between('wide', 'wide')), '1,600 columns');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between('tx', 'small_r')$$, '42703',
+	'the current side lacks columns: "id", "ts", "amount", "balance", "country", "online", "is_fraud"', 'columns that the current side lacks');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between('small_r', 'small_c', columns => '{x,y}')$$, '42703', 'the reference lacks columns: "y"', 'or the reference');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between('small_r', 'two_c')$$, '42804', NULL, 'columns of different kinds');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between('"Typed R"', 'typed_c', columns => '{tags}')$$, '42804', NULL, 'a column that cannot be compared');
+SELECT is((SELECT count(*) FROM mlops.drift_between('"Typed R"', 'typed_c', columns => '{u}')), 3::bigint, 'an identifier can, if it is named');
+
+-- ---- arguments
+SELECT throws_ok($$SELECT * FROM mlops.drift_between('tx', 'tx', mode => 'whylogs')$$, '22023', 'unrecognized mode "whylogs"', 'an unknown mode');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between('tx', 'tx', statistics => '{pis}')$$, '22023', 'unrecognized statistic "pis"', 'an unknown statistic');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between('tx', 'tx', statistics => '{unseen}', mode => 'evidently')$$, '22023', 'statistic "unseen" cannot be had here', 'one that the mode does not have');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between(NULL, 'tx')$$, '22004', '"reference" must not be null', 'no reference');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between('tx', 'tx', columns => '{}')$$, '22023', '"columns" is empty', 'no columns');
+
+-- ---- rights
+CREATE ROLE drift_analyst;
+GRANT SELECT (amount, country) ON tx TO drift_analyst;
+SET ROLE drift_analyst;
+SELECT is((SELECT count(*) FROM mlops.drift_between('tx', 'tx', columns => '{amount,country}')), 5::bigint, 'the right to read the columns is enough');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between('tx', 'tx')$$, '42501', NULL, 'and it is needed');
+RESET ROLE;
+ALTER TABLE parts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY few ON parts USING (id <= 100);
+GRANT SELECT ON parts TO drift_analyst;
+SET ROLE drift_analyst;
+SELECT is((SELECT max(statistic) FROM mlops.drift_between('parts', 'tx', columns => '{amount,country}', statistics => '{unseen,missing}')), 0::float8, 'row security');
+SELECT ok((SELECT statistic > 0.01 FROM mlops.drift_between('parts', 'tx', columns => '{amount}', statistics => '{ks}')), 'holds');
+RESET ROLE;
+SELECT finish();
+ROLLBACK;
