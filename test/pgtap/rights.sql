@@ -125,6 +125,7 @@ INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
 	('verify_audit', 'tells whether the whole log is intact'), ('check_catalog', 'tells of models that one may see; test portable'),
 	('maintain', 'granted as a function is; test decide'), ('submit_due', 'granted as a function is; test monitoring'),
 	('prometheus_metrics', 'shows what the views do; test monitors'),
+	('drift_between', 'reads tables as its caller, no model; test drift_between'),
 	('submit cancel wait result schedule unschedule', 'jobs and schedules belong to their role; tests jobs, schedules'),
 	('log_param log_params log_metric log_metrics log_artifact set_tag set_note delete_run restore_run delete_experiment restore_experiment', 'runs belong to their role; test tracking'),
 	('compare_runs', 'of runs one sees; test tracking'),
