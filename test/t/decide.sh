@@ -119,9 +119,10 @@ standby_query()
 	on "$standby" psql -q -A -t "$@" 2>&1
 }
 is "a standby scores as the primary" "$(standby_query -c "SELECT sum(mlops.score('fraud', t)) FROM tx t")" "$(query -c "SELECT sum(mlops.score('fraud', t)) FROM tx t")"
+is "and compares with the training data" "$(standby_query -c "SELECT sum(statistic) FROM mlops.check_drift('fraud', 'tx')")" "$(query -c "SELECT sum(statistic) FROM mlops.check_drift('fraud', 'tx')")"
 is "it refuses to log" "$(standby_query -c "SELECT mlops.decide('fraud', t) FROM tx t" | head -n 1)" "ERROR:  cannot log a decision on a standby server"
 is "and says what to do instead" "$(standby_query -c "SELECT mlops.decide('fraud', t) FROM tx t" | grep -c 'HINT:.*mlops.predict')" 1
-for call in "mlops.deploy('fraud', 2)" "mlops.rollback('fraud')" "mlops.promote('fraud')" "mlops.maintain()"; do
+for call in "mlops.deploy('fraud', 2)" "mlops.rollback('fraud')" "mlops.promote('fraud')" "mlops.maintain()" "mlops.record_drift('fraud', 'tx')"; do
 	is "it refuses $call" "$(standby_query -c "SELECT * FROM $call" | grep -c 'read-only transaction')" 1
 done
 # one session of the standby, before and after a deployment on the primary

@@ -33,6 +33,8 @@ SELECT intact, entries, last_hash FROM mlops.verify_audit();
 SELECT * FROM mlops.gates;
 SELECT prediction_id, score, version FROM mlops.predictions ORDER BY 1;
 SELECT run_id, name, value FROM mlops.run_params ORDER BY 1, 2;
+SELECT md5(string_agg(d::text, ',' ORDER BY recorded_at, place)) FROM mlops.drift d;
+SELECT * FROM mlops.check_drift('fraud', 'tx');
 SELECT * FROM mlops.check_catalog();
 SQL
 }
@@ -71,6 +73,7 @@ SELECT mlops.set_alias('fraud', 'champion', 2);
 SELECT mlops.set_stage('fraud', 2, 'staging');
 SELECT mlops.maintain();
 SELECT mlops.decide('fraud', t) FROM tx t WHERE id <= 20;
+SELECT mlops.record_drift('fraud', 'tx', window_start => '2026-01-01', window_end => '2026-02-01');
 SELECT mlops.grant('fraud', 'app', 'score'), mlops.grant('fraud', 'gone', 'score');
 SQL
 query -c "DROP ROLE gone"

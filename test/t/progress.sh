@@ -65,6 +65,27 @@ wait
 is "scoring a table counts rows" \
 	"$(query -c "SELECT count(DISTINCT done) > 2 FROM seen WHERE command = 'score_table' AND subject = 'm' AND phase = 'score'")" t
 
+query -c "SELECT count(*) FROM mlops.check_drift('m', 'tx')" >/dev/null &
+query -c "CALL observe(60)"
+wait
+is "a check of drift counts rows" \
+	"$(query -c "SELECT count(DISTINCT done) > 2 FROM seen WHERE command = 'check_drift' AND subject = 'm' AND phase = 'count'")" t
+query -c "SELECT count(*) FROM mlops.drift_between('tx', 'tx', statistics => '{ks}')" >/dev/null &
+query -c "CALL observe(60)"
+wait
+is "one between two tables has its phases" \
+	"$(query -c "SELECT count(DISTINCT phase) FROM seen WHERE command = 'drift_between' AND subject = 'tx' AND phase IN ('read reference', 'read current', 'compare')")" 3
+for call in "check_drift('m', query => 'SELECT t.* FROM tx AS t, generate_series(1, 1000)')" "drift_between('tx', 'many')"; do
+	is "mlops.${call%%(*} stops within a second" "$(query -v ON_ERROR_STOP=0 <<SQL 2>/dev/null
+CREATE OR REPLACE VIEW many AS SELECT t.* FROM tx AS t, generate_series(1, 1000);
+SET statement_timeout = 300;
+SELECT clock_timestamp() AS began \\gset
+SELECT * FROM mlops.$call;
+SELECT clock_timestamp() - :'began' BETWEEN '0.3 s' AND '1.3 s', (SELECT count(*) FROM mlops.job_progress);
+SQL
+)" "t|0"
+done
+
 # Errors: a time-out, inside of an exception block too; the session lives on.
 is "a cancelled call tells nothing" "$(query -v ON_ERROR_STOP=0 <<SQL 2>/dev/null
 SET statement_timeout = 300;
