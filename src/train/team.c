@@ -316,6 +316,33 @@ poll(Team *team)
 	return NULL;
 }
 
+/* The text up to the next field's end, which *text is moved behind. */
+static char *
+take_field(const char **text)
+{
+	const char *begin = *text;
+	const char *end = strchr(begin, TEAM_FIELD);
+
+	*text = end + 1;
+	return pnstrdup(begin, end - begin);
+}
+
+static void
+raise_error(const Team *team, const TeamAnswer *answer)
+{
+	const char *text = answer->text;
+	char	   *message = take_field(&text);
+	char	   *detail = take_field(&text);
+	char	   *hint = take_field(&text);
+
+	ereport(ERROR,
+			(errcode(answer->sqlerrcode),
+			 errmsg("%s", message),
+			 *detail ? errdetail("%s", detail) : 0,
+			 *hint ? errhint("%s", hint) : 0,
+			 errcontext("worker of the %s", team->shared->task)));
+}
+
 const TeamAnswer *
 team_wait(Team *team)
 {
@@ -329,10 +356,7 @@ team_wait(Team *team)
 		answer = poll(team);
 	}
 	if (answer && answer->raise)
-		ereport(ERROR,
-				(errcode(answer->sqlerrcode),
-				 errmsg("%s", answer->text),
-				 errcontext("worker of the %s", team->shared->task)));
+		raise_error(team, answer);
 	return answer;
 }
 

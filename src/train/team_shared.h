@@ -115,7 +115,11 @@ typedef struct TeamAnswer
 	int			steps;
 	int64		study_id;		/* TEAM_OPEN_STUDY */
 	MlFoldResult fold;			/* TEAM_RUN_FOLD */
-	char		text[FLEXIBLE_ARRAY_MEMBER];	/* an error, or what a fold tells the user */
+	/* a trial's error; what a fold tells the user; to raise: message, detail
+	 * and hint, each ended by TEAM_FIELD */
+	char		text[FLEXIBLE_ARRAY_MEMBER];
 } TeamAnswer;
+
+#define TEAM_FIELD '\x1f'
 
 #endif							/* MLOPS_TRAIN_TEAM_SHARED_H */

@@ -157,11 +157,12 @@ report_error(TeamWorker *worker, MemoryContext context)
 	FlushErrorState();
 	AbortCurrentTransaction();
 	answer.sqlerrcode = error->sqlerrcode;
-	send_answer(worker, &answer,
-				error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE
-				? "could not record a trial, because a transaction that has not ended, perhaps this one, "
-				"holds a lock on its experiment"
-				: error->message ? error->message : "unknown error");
+	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		error->message = "could not record a trial, because a transaction that has not ended, perhaps this one, "
+			"holds a lock on its experiment";
+	send_answer(worker, &answer, psprintf("%s%c%s%c%s%c", error->message ? error->message : "unknown error", TEAM_FIELD,
+										  error->detail ? error->detail : "", TEAM_FIELD,
+										  error->hint ? error->hint : "", TEAM_FIELD));
 }
 
 /* Finds the segment and the worker's queues in it; ends if the leader has given up. */
