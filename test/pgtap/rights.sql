@@ -77,6 +77,7 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('inspect', $$SELECT mlops.model_card('fraud', 1)$$),
 	('inspect', $$SELECT mlops.compare('fraud')$$),
 	('inspect', $$SELECT mlops.export_spec('fraud')$$),
+	('inspect', $$SELECT mlops.report('fraud')$$),
 	('inspect', $$SELECT 1 / count(*) FROM mlops.search_runs('model = ''fraud''')$$),
 	('inspect', $$SELECT 1 / count(*) FROM mlops.feature_statistics WHERE model = 'fraud'$$),
 	('inspect', $$SELECT 1 / count(*) FROM mlops.audit_log WHERE model = 'fraud'$$),
