@@ -102,8 +102,8 @@ WITH ended AS (
 	SELECT r.study_id, r.name, r.n, r.total, r.mean, r.value,
 		CASE WHEN r.is_number AND r.settings OPERATOR(pg_catalog.>) 8
 			THEN (r.below OPERATOR(pg_catalog.*) LEAST(8, GREATEST(1, r.present OPERATOR(pg_catalog./) 4))
-				OPERATOR(pg_catalog./) r.present)::text
-			ELSE r.setting::text END AS part
+				OPERATOR(pg_catalog./) r.present)::pg_catalog.text
+			ELSE r.setting::pg_catalog.text END AS part
 	FROM ranked r
 ), part AS (
 	SELECT g.study_id, g.name, g.n, g.total, g.part,
@@ -122,7 +122,7 @@ SELECT s.model, a.study_id, a.name AS parameter,
 FROM analysis a
 JOIN mlops_catalog.study s ON s.study_id OPERATOR(pg_catalog.=) a.study_id
 CROSS JOIN LATERAL (SELECT (a.total OPERATOR(pg_catalog.-) a.explained)
-	OPERATOR(pg_catalog./) NULLIF(a.n OPERATOR(pg_catalog.-) a.k, 0) AS within) w
+	OPERATOR(pg_catalog./) CASE WHEN a.n OPERATOR(pg_catalog.<>) a.k THEN a.n OPERATOR(pg_catalog.-) a.k END AS within) w
 WHERE mlops_catalog.may_use_named(s.owner, s.model);
 COMMENT ON VIEW mlops.tuning_importance IS 'How much of the differences between a study''s trials each parameter explains alone (omega squared of a one-way analysis of variance)';
 COMMENT ON COLUMN mlops.tuning_importance.model IS 'Model';

@@ -1,7 +1,7 @@
 -- Explanations: they add up, follow the route, ask for the same right, and say
 -- the same whatever the form of the row.
 \ir setup.psql
-SELECT plan(69);
+SELECT plan(70);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -95,6 +95,20 @@ SELECT throws_ok('SELECT mlops.explain(''fraud/1'', ''{"amount": 1}''::jsonb)', 
 SELECT throws_ok('SELECT mlops.explain(''fraud/1'', s) FROM (SELECT ts, amount::text, balance, country, online FROM tx LIMIT 1) AS s', '42804', NULL, 'a column of another type');
 SELECT throws_ok('SELECT mlops.explain(''fraud/1'', 5)', '42804', NULL, 'no row at all');
 SELECT throws_ok('SELECT mlops.explain(''fraud/1'', s) FROM (SELECT ts, float8 ''inf'' AS amount, balance, country, online FROM tx LIMIT 1) AS s', '22000', NULL, 'an infinite value');
+
+-- models that drop out of the session's cache between statements, and come back
+CREATE TEMP TABLE expected AS SELECT v, id, e.* FROM tx AS t, generate_series(1, 4) AS v, mlops.explain_version('fraud', v, t, NULL) AS e WHERE id <= 10;
+CREATE TEMP TABLE found (LIKE expected);
+SET LOCAL mlops.cache_size = '1MB';
+DO $$
+BEGIN
+	FOR i IN 0 .. 11 LOOP
+		EXECUTE format('INSERT INTO found SELECT %1$s, id, e.* FROM tx AS t, mlops.explain_version(''fraud'', %1$s, t, NULL) AS e WHERE id <= 10', 1 + i % 4);
+	END LOOP;
+END
+$$;
+SELECT results_eq('SELECT * FROM found ORDER BY v, id, rank', 'SELECT e.* FROM expected AS e, generate_series(1, 3) ORDER BY v, id, rank', 'evicted and loaded again');
+RESET mlops.cache_size;
 
 -- as text
 SELECT is((SELECT count(*) FROM regexp_split_to_table(mlops.explain_text('fraud/1', t), '\n')), 1 + (SELECT count(*) FROM mlops.explain('fraud/1', t, 8)), 'a line a column') FROM row_42;
