@@ -171,7 +171,7 @@ COMMENT ON FUNCTION mlops_catalog.drop_partition(regrole, text) IS 'Removes a da
 CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.maintain(int) IS
-	'Makes the partitions of logged decisions for the days ahead, indexes past ones, removes those older than mlops.retention days and jobs that ended more than mlops.job_retention days ago. Runs by itself where mlops is preloaded, else run it daily. What is busy is left for the next time';
+	'Makes the partitions of logged decisions for the days ahead, indexes past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy is left for the next time';
 REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS TABLE (action text, object text, rows bigint)
@@ -184,6 +184,7 @@ DECLARE
 	retention int := current_setting('mlops.retention')::int;
 	job_retention int := current_setting('mlops.job_retention')::int;
 	first_kept timestamptz := (today - retention)::timestamp AT TIME ZONE 'UTC';
+	monitor_retention int := current_setting('mlops.monitor_retention')::int;
 	missing date;
 	part record;
 BEGIN
@@ -228,6 +229,14 @@ BEGIN
 			RETURN NEXT;
 		END IF;
 	END IF;
+	FOREACH object IN ARRAY CASE WHEN monitor_retention > 0 THEN '{traffic_window,performance_window,drift_window}'::text[] ELSE '{}' END LOOP
+		EXECUTE format('DELETE FROM mlops_catalog.%I WHERE window_end < clock_timestamp() - make_interval(days => $1)', object) USING monitor_retention;
+		GET DIAGNOSTICS rows = ROW_COUNT;
+		IF rows > 0 THEN
+			action := 'removed';
+			RETURN NEXT;
+		END IF;
+	END LOOP;
 	IF job_retention > 0 THEN
 		DELETE FROM mlops_catalog.job WHERE ended_at < clock_timestamp() - make_interval(days => job_retention);
 		GET DIAGNOSTICS rows = ROW_COUNT;

@@ -27,6 +27,7 @@ int			mlops_guc_job_retry_delay = 5000;
 int			mlops_guc_job_timeout = 0;
 int			mlops_guc_maintenance_interval = 60;
 int			mlops_guc_max_workers = 2;
+int			mlops_guc_monitor_retention = 730;
 int			mlops_guc_max_workers_per_role = 0;
 int			mlops_guc_worker_nice = 0;
 int			mlops_guc_retention = 90;
@@ -116,6 +117,13 @@ mlbase_define_settings(void)
 							"0 means no limit but mlops.max_workers.",
 							&mlops_guc_max_workers_per_role, 0, 0, 64,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	/* superuser: decides how long records are kept */
+	DefineCustomIntVariable("mlops.monitor_retention",
+							"Days that the figures of monitors are kept.",
+							"mlops.maintain() removes older ones.  0 keeps them for ever.",
+							&mlops_guc_monitor_retention, 730, 0, 36500,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 
 	/* superuser: decides how long records are kept */
 	DefineCustomIntVariable("mlops.retention",

@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, outcomes that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(62);
+SELECT plan(64);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -132,5 +132,9 @@ SELECT is((SELECT count(*) FROM mlops.monitors) + (SELECT count(*) FROM mlops.tr
 SELECT throws_ok($$SELECT mlops.monitor('fraud')$$, '42501', NULL, 'and sets nothing');
 RESET ROLE;
 SELECT is(mlops.unmonitor('fraud'), true, 'a monitor is ended');
+SELECT is((SELECT count(*) FROM mlops.maintain() WHERE object LIKE '%window'), 0::bigint, 'what was found stays');
+UPDATE mlops_catalog.traffic_window SET window_end = window_end - interval '731 days';
+CREATE TEMP TABLE before AS SELECT count(*) AS n FROM mlops.traffic;
+SELECT is((SELECT rows FROM mlops.maintain() WHERE object = 'traffic_window' AND action = 'removed'), (SELECT n FROM before WHERE n > 0), 'for two years');
 SELECT * FROM finish();
 ROLLBACK;
