@@ -82,24 +82,6 @@ GRANT SELECT ON mlops.deployment_history TO PUBLIC;
 
 -- ---- steps that all changes are made of
 
-CREATE FUNCTION mlops_catalog.lock_for_release(caller regrole, model_name text) RETURNS bigint
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	id bigint := mlops_catalog.require(caller, model_name, 'deploy');
-BEGIN
-	-- an update, not a lock alone: at REPEATABLE READ the loser must not go on
-	-- with routes that the winner has changed
-	UPDATE mlops_catalog.model AS m SET last_version = m.last_version WHERE m.model_id = id;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'model "%" was dropped in the meantime', model_name USING ERRCODE = 'undefined_object';
-	END IF;
-	RETURN id;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.lock_for_release(regrole, text) IS 'Identity of a model that the caller may deploy, with its routes locked until commit';
-
 CREATE FUNCTION mlops_catalog.version_to_deploy(caller regrole, model_id bigint, model_name text, version int, gated boolean) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -490,7 +472,7 @@ DECLARE
 	share float8 := CASE WHEN percent IS DISTINCT FROM 100 THEN percent ELSE (ramp -> 0 -> 'percent')::float8 END;
 	made bigint;
 BEGIN
-	asked.model_id := mlops_catalog.lock_for_release(caller, model_name);
+	asked.model_id := mlops_catalog.lock_model(caller, model_name, 'deploy');
 	asked.strategy := strategy;
 	asked.threshold := threshold;
 	asked.note := note;
@@ -540,7 +522,7 @@ CREATE FUNCTION mlops_catalog.promote(caller regrole, model_name text, note text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	model bigint := mlops_catalog.lock_for_release(caller, model_name);
+	model bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
 	candidates text[];
 	winner mlops_catalog.deployment_route;
 	by_alias boolean := EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = model AND e.strategy = 'champion_challenger');
@@ -638,7 +620,7 @@ CREATE FUNCTION mlops_catalog.set_paused(caller regrole, model_name text, pause 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	model bigint := mlops_catalog.lock_for_release(caller, model_name);
+	model bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
 BEGIN
 	PERFORM mlops_catalog.end_deployment(caller, CASE WHEN variant_name IS NULL
 		THEN mlops_catalog.set_release_paused(caller, model, model_name, pause, note)
@@ -677,7 +659,7 @@ CREATE FUNCTION mlops_catalog.abort(caller regrole, model_name text, note text, 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	model bigint := mlops_catalog.lock_for_release(caller, model_name);
+	model bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
 	e mlops_catalog.release;
 	gone mlops_catalog.deployment_route;
 	made bigint;
@@ -717,7 +699,7 @@ CREATE FUNCTION mlops_catalog.rollback(caller regrole, model_name text, to_versi
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	model bigint := mlops_catalog.lock_for_release(caller, model_name);
+	model bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
 	live mlops_catalog.deployment_route;
 	went_live bigint;
 	target record;

@@ -24,15 +24,16 @@ CREATE FUNCTION mlops_catalog.variant_counts(caller regrole, model_id bigint, si
 	SET enable_nestloop = off	-- nobody has analyzed the decisions of today ...
 	SET jit = off				-- ... and the price of what is off must not call for it
 AS $$
-	WITH outcome AS (
+	-- each used by one of two branches, of which only one is run
+	WITH outcome AS NOT MATERIALIZED (
 		SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2
 		ORDER BY l.key, l.labelled_at DESC),
-	decision AS (
+	decision AS NOT MATERIALIZED (
 		SELECT p.variant, p.version, p.flagged, o.label, p.created_at, p.prediction_id,
 			CASE WHEN $5 THEN coalesce(p.route_key, p.key, p.prediction_id::text) END AS unit
 		FROM mlops_catalog.prediction AS p LEFT JOIN outcome AS o ON o.key = p.key
 		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL),
-	judged AS (
+	judged AS NOT MATERIALIZED (
 		SELECT d.*, CASE $4
 				WHEN 'precision' THEN d.flagged AND d.label IS NOT NULL
 				WHEN 'recall' THEN d.label
@@ -44,19 +45,18 @@ AS $$
 				WHEN 'accuracy' THEN d.flagged = d.label
 				ELSE d.flagged END AS success
 		FROM decision AS d),
-	trial AS (
-		SELECT j.variant, j.version, j.success FROM judged AS j WHERE j.trial AND NOT $5
-		UNION ALL
-		(SELECT DISTINCT ON (j.unit) j.variant, j.version, j.success FROM judged AS j WHERE j.trial AND $5
-		ORDER BY j.unit, j.created_at, j.prediction_id)),
 	counted AS (
-		SELECT t.variant, t.version, count(*) AS trials, count(*) FILTER (WHERE t.success) AS successes FROM trial AS t GROUP BY 1, 2),
-	decided AS (
-		SELECT d.variant, d.version, count(*) AS n FROM decision AS d GROUP BY 1, 2)
-	SELECT r.variant, v.version, coalesce(d.n, 0), coalesce(c.trials, 0), coalesce(c.successes, 0)
+		SELECT j.variant, j.version, count(*) AS decisions, count(*) FILTER (WHERE j.trial) AS trials,
+			count(*) FILTER (WHERE j.trial AND j.success) AS successes
+		FROM judged AS j WHERE NOT $5 GROUP BY 1, 2
+		UNION ALL
+		SELECT j.variant, j.version, count(*), count(*) FILTER (WHERE j.trial AND j.place = 1),
+			count(*) FILTER (WHERE j.trial AND j.place = 1 AND j.success)
+		FROM (SELECT j.*, row_number() OVER (PARTITION BY j.unit, j.trial ORDER BY j.created_at, j.prediction_id) AS place
+			FROM judged AS j WHERE $5) AS j GROUP BY 1, 2)
+	SELECT r.variant, v.version, coalesce(c.decisions, 0), coalesce(c.trials, 0), coalesce(c.successes, 0)
 	FROM mlops_catalog.deployment_route AS r
 	JOIN mlops_catalog.model_version AS v USING (version_id)
-	LEFT JOIN decided AS d ON d.variant = r.variant AND d.version = v.version
 	LEFT JOIN counted AS c ON c.variant = r.variant AND c.version = v.version
 	WHERE r.model_id = $2 AND r.kind = 'share'
 	ORDER BY r.variant = 'primary' DESC, r.position

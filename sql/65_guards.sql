@@ -30,14 +30,14 @@ CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, s
 	SET enable_nestloop = off	-- nobody has analyzed the decisions of today ...
 	SET jit = off				-- ... and the price of what is off must not call for it
 AS $$
-	WITH decision AS (
+	WITH decision AS NOT MATERIALIZED (
 		SELECT p.variant, p.version, p.key, p.score, p.flagged, p.latency
 		FROM mlops_catalog.prediction AS p
 		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL AND ($4 IS NULL OR p.variant = 'primary')
 		UNION ALL
 		SELECT s.variant, s.version, s.key, s.score, s.flagged, s.latency
 		FROM mlops_catalog.prediction AS s JOIN mlops_catalog.prediction AS p USING (prediction_id)
-		WHERE s.model_id = $2 AND s.created_at >= $3 AND s.shadow AND s.variant = $4
+		WHERE $4 IS NOT NULL AND s.model_id = $2 AND s.created_at >= $3 AND s.shadow AND s.variant = $4
 			AND p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant = 'primary'),
 	figures AS (
 		SELECT d.variant, d.version, count(*) AS decisions, avg(d.flagged::int)::float8 AS alert_rate,
@@ -259,7 +259,7 @@ BEGIN
 	IF reason IS NULL THEN
 		RETURN;
 	END IF;
-	PERFORM mlops_catalog.lock_for_release(caller, model_name);
+	PERFORM mlops_catalog.lock_model(caller, model_name, 'deploy');
 	PERFORM FROM mlops_catalog.deployment_route AS r WHERE r.model_id = shadow.model_id AND r.variant = shadow.variant
 		AND r.deployment_id = shadow.deployment_id;
 	IF NOT FOUND THEN	-- somebody changed it meanwhile
@@ -305,7 +305,7 @@ BEGIN
 	IF failed = '{}' AND (e.paused OR NOT (step_is_over OR e.strategy = 'bandit')) THEN
 		RETURN;
 	END IF;
-	PERFORM mlops_catalog.lock_for_release(caller, model_name);
+	PERFORM mlops_catalog.lock_model(caller, model_name, 'deploy');
 	PERFORM FROM mlops_catalog.release AS r WHERE r.model_id = e.model_id AND r.deployment_id = e.deployment_id
 		AND r.step_started_at = e.step_started_at AND r.paused = e.paused;
 	IF NOT FOUND THEN	-- somebody changed it meanwhile

@@ -305,7 +305,7 @@ CREATE FUNCTION mlops_catalog.set_route(caller regrole, model_name text, documen
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_for_release(caller, model_name);
+	id bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
 	asked jsonb := mlops_catalog.check_route_document(caller, id, format('models.%s.deploy', model_name), document);
 	found jsonb := coalesce(mlops_catalog.current_route(caller, id), '{}');
 	made jsonb;

@@ -31,9 +31,13 @@ BEGIN
 		(120, 'train', format($q$SELECT mlops.train(%L, 'tx', target => 'label', key => 'id', time_column => 'ts', params => '{"n_estimators": 2, "max_depth": 2}')$q$, m)),
 		(240, 'deploy', format('SELECT mlops.deploy(%L, %s)', m, v)),
 		(300, 'rollback', format('SELECT mlops.rollback(%L)', m)),
+		(310, 'shadow', format($q$SELECT mlops.deploy(%L, %s, 'shadow', key => 'id', variant => 's', guard => '{"psi": {"max": 1}, "min_decisions": 10}')$q$, m, v)),
 		(330, 'canary', format($q$SELECT mlops.deploy(%L, %s, 'canary', 10, key => 'id')$q$, m, v)),
 		(350, 'promote', format('SELECT mlops.promote(%L)', m)),
 		(370, 'abort', format('SELECT mlops.abort(%L)', m)),
+		(390, 'document', format($q$SELECT count(*) FROM mlops.apply('{"models": {"%s": {"deploy": {"version": %s, "key": "id", "release": {"strategy": "ab", "variants": {"b": {"version": %s, "percent": 20}}}}}}}', random() < 0.3)$q$, m, v, 1 + v % 5)),
+		(400, 'guards', 'SELECT count(*) FROM mlops.check_guards()'),
+		(420, 'decide', format('SELECT count(mlops.decide(%L, t)) FROM tx t WHERE id < 40', m)),
 		(560, 'score', format('SELECT sum(mlops.score(%L, t)) FROM tx t WHERE id < 40', m)),
 		(640, 'predict', format('SELECT max((mlops.predict(%L, t)).version) FROM tx t WHERE id < 40', m || '/' || v)),
 		(700, 'alias', format($q$SELECT mlops.set_alias(%L, 'champion', %s)$q$, m, v)),
@@ -42,7 +46,7 @@ BEGIN
 		(850, 'drop version', format('SELECT mlops.drop_version(%L, %s)', m, v)),
 		(880, 'grant', format($q$SELECT mlops.grant(%L, 'app', 'score')$q$, m)),
 		(910, 'revoke', format($q$SELECT mlops.revoke(%L, 'app', 'score')$q$, m)),
-		(930, 'gate', format($q$SELECT mlops.set_gate(%L, '{"roc_auc": {"min": 0.2}, "roc_auc_vs_production": {"min_gain": -1}}')$q$, m)),
+		(930, 'gate', format($q$SELECT mlops.set_gate(%L, '{"roc_auc": {"min": %s}, "roc_auc_vs_production": {"min_gain": -1}}')$q$, m, CASE WHEN random() < 0.3 THEN 1.1 ELSE 0.2 END)),
 		(950, 'verify', 'SELECT 1 / intact::int FROM mlops.verify_audit()'),
 		(985, 'views', 'SELECT count(*) FROM mlops.versions, mlops.models, mlops.deployments'),
 		(1000, 'drop model', format('SELECT mlops.drop_model(%L, force => true)', m))) AS a(up_to, action, statement)
@@ -65,10 +69,10 @@ chmod 644 "$server"/*.sql
 	>"$server/bench.out" 2>&1 || :
 is "no session meets an error that is not documented" "$(grep -E 'ERROR|aborted|FATAL|PANIC' "$server/bench.out" || :)" ""
 is "no deadlock" "$(query -c "SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'")" 0
-is "every action was done" "$(query -c "SELECT count(DISTINCT action) FROM outcome WHERE state = 'done'")" 18
+is "every action was done" "$(query -c "SELECT count(DISTINCT action) FROM outcome WHERE state = 'done'")" 22
 is "every refusal is one of those expected" "$(query <<'SQL'
 SELECT DISTINCT action || ': ' || state || ' ' || message FROM outcome WHERE state <> 'done'
-	AND message !~ '^(model "m\d" (does not exist|is deployed|was dropped in the meantime|has no earlier deployment to go back to)|version \d+ of model "m\d" (does not exist|is in use|cannot go from stage .*|does not pass the gate|is deployed already.*)|no version of model "m\d" is deployed|no release of model "m\d" is under way|a release of model "m\d" is under way|alias "champion" of model "m\d" does not exist)$'
+	AND message !~ '^(models\.m\d[.a-z]*: )?(model "m\d" (does not exist|is deployed|was dropped in the meantime|has no earlier deployment to go back to)|version \d+ of model "m\d" (does not exist|is in use|cannot go from stage .*|does not pass the gate|is deployed already.*)|no version of model "m\d" is deployed|no release of model "m\d" is under way|a release of model "m\d" is under way|alias "champion" of model "m\d" does not exist|model "m\d" already has a variant "b")$'
 	ORDER BY 1 LIMIT 10;
 SQL
 )" ""

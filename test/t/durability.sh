@@ -31,6 +31,8 @@ SELECT name, rows, content_hash, intact FROM mlops.snapshots s, LATERAL mlops.ve
 SELECT seq, event, hash FROM mlops.audit_log ORDER BY seq;
 SELECT intact, entries, last_hash FROM mlops.verify_audit();
 SELECT * FROM mlops.gates;
+SELECT mlops.export_spec();
+SELECT route FROM mlops_catalog.stated_route ORDER BY model_id;
 SELECT prediction_id, score, version FROM mlops.predictions ORDER BY 1;
 SELECT run_id, name, value FROM mlops.run_params ORDER BY 1, 2;
 SELECT md5(string_agg(d::text, ',' ORDER BY recorded_at, place)) FROM mlops.drift d;
