@@ -1,5 +1,8 @@
 -- The report: a well-formed page, whatever there is to show.
 \ir setup.psql
+CREATE FUNCTION reads_xml() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN xmlparse(document '<a/>') IS NOT NULL; EXCEPTION WHEN feature_not_supported THEN RETURN false; END $$;
+SELECT reads_xml() \gset
+\if :reads_xml
 SELECT plan(14);
 CREATE FUNCTION page() RETURNS xml LANGUAGE sql AS $$ SELECT xmlparse(document replace(mlops.report('fraud'), '<!DOCTYPE html>', '')) $$;
 CREATE FUNCTION count_of(path text) RETURNS int LANGUAGE sql AS $$ SELECT cardinality(xpath(path, page())) $$;
@@ -31,5 +34,9 @@ CREATE ROLE stranger;
 SET ROLE stranger;
 SELECT throws_ok($$SELECT mlops.report('fraud')$$, '42501', NULL, 'not for strangers');
 RESET ROLE;
+\else
+SELECT plan(1);
+SELECT skip('this server was built without libxml');
+\endif
 SELECT * FROM finish();
 ROLLBACK;
