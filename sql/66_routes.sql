@@ -7,9 +7,9 @@
 --  "shadows": {"candidate": {"version": 5, "guard": {...}}}}
 --
 -- A document states a plan, and a release moves on by itself: a ramp takes its
--- steps, a bandit reallocates, a guard rolls back.  stated_route remembers what
--- was stated last, by mlops.deploy or by a document, so that a document applied
--- again does not undo what has become of it.
+-- steps, a bandit reallocates, a guard rolls back, a retraining deploys what it
+-- made.  stated_route remembers what was stated last, by mlops.deploy or by a
+-- document, so that a document applied again does not undo what has become of it.
 
 CREATE TABLE mlops_catalog.stated_route (
 	model_id bigint CONSTRAINT stated_route_pkey PRIMARY KEY

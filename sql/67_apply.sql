@@ -337,6 +337,9 @@ DECLARE
 	c record;
 	changes jsonb := '[]';
 BEGIN
+	IF current_setting('transaction_read_only')::boolean THEN
+		RAISE EXCEPTION 'cannot execute mlops.apply() in a read-only transaction' USING ERRCODE = 'read_only_sql_transaction';
+	END IF;
 	PERFORM mlops_catalog.check_object('spec', $1, '{"models": "object"}');
 	BEGIN
 		FOR m IN SELECT e.key, e.value FROM jsonb_each($1 -> 'models') AS e ORDER BY e.key LOOP

@@ -169,6 +169,7 @@ DECLARE
 	outcome text := 'registered';
 	short text;
 	retraining bigint;
+	stated jsonb := (SELECT s.route FROM mlops_catalog.stated_route AS s WHERE s.model_id = id);
 BEGIN
 	PERFORM mlops_catalog.check_retraining_options(coalesce($4, '{}'), $5, coalesce($6, '{}'));
 	IF $5 <> 'register' THEN
@@ -193,6 +194,9 @@ BEGIN
 				coalesce($6, '{}') || jsonb_build_object('model', $2, 'version', made, 'strategy', CASE $5 WHEN 'deploy' THEN 'direct' ELSE 'canary' END,
 					'note', concat_ws(': ', 'retrained', $3)));
 			outcome := CASE $5 WHEN 'deploy' THEN 'deployed' ELSE 'canary' END;
+			IF stated IS NOT NULL THEN	-- to documents of settings this is a route that moves on, see 66_routes.sql
+				PERFORM mlops_catalog.state_route(caller, id, stated);
+			END IF;
 		EXCEPTION WHEN object_not_in_prerequisite_state OR invalid_parameter_value OR insufficient_privilege THEN
 			outcome := 'rejected';	-- another release is under way, say; the version stays
 			short := SQLERRM;

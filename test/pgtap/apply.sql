@@ -1,6 +1,6 @@
 -- Settings of a model as a document: exported, planned, applied, refused.
 \ir setup.psql
-SELECT plan(23);
+SELECT plan(24);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_app;
 CREATE ROLE regress_mlops_other;
@@ -45,5 +45,6 @@ SELECT throws_ok($$SELECT mlops.export_spec('fraud')$$, '42501', NULL, 'and no m
 RESET ROLE;
 SELECT is((SELECT count(*) FROM mlops.apply('{"models": {"fraud": {"owner": "regress_mlops_other", "description": "x"}}}')), 2::bigint, 'the owner comes last');
 SELECT is(mlops.export_spec('fraud') -> 'models' -> 'fraud' ->> 'owner', 'regress_mlops_other', 'and is another');
+SELECT throws_ok($$SET LOCAL transaction_read_only = on; SELECT * FROM mlops.apply('{"models": {}}', dry_run => true)$$, '25006', 'cannot execute mlops.apply() in a read-only transaction', 'it writes, and says so');
 SELECT * FROM finish();
 ROLLBACK;

@@ -2,7 +2,7 @@
 -- the same document again changes nothing, what moved on by itself is no
 -- difference, another model with the same versions becomes the same.
 \ir setup.psql
-SELECT plan(106);
+SELECT plan(109);
 CREATE ROLE regress_mlops_app;
 CREATE FUNCTION three_versions(m text) RETURNS void LANGUAGE sql AS $$
 	SELECT mlops.train(m, 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 5}');
@@ -125,6 +125,10 @@ SELECT is(route('{"version": 1}'), 'nothing', 'until the document says what answ
 SELECT is(route('{"version": 3}'), 'deploy primary', 'and then something else');
 SELECT mlops.deploy('fraud', 2) \g /dev/null
 SELECT is(route('{"version": 3}'), 'deploy primary', 'a deployment by hand is a difference');
+SELECT route('{"version": 1}'), mlops.retrain('fraud', 'new outcomes', action => 'deploy') \g /dev/null
+SELECT is(state(), 'primary 4 share 100 id', 'a retraining deploys what it made');
+SELECT is(route('{"version": 1}'), 'nothing', 'which is no difference');
+SELECT is(route('{"version": 4}') || ', ' || route('{"version": 3}'), 'nothing, deploy primary', 'but may be stated');
 SELECT route('{"version": 3, "release": {"strategy": "bandit", "variants": {"b": {"version": 1, "percent": 50, "threshold": 0}}, "metric": "recall"}}') \g /dev/null
 SELECT count(mlops.decide('fraud', t)) FROM tx t \g /dev/null
 SELECT mlops.add_labels('fraud', 'tx', key => 'id', label => 'is_fraud'), mlops.check_guards('fraud') \g /dev/null
