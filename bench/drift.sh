@@ -29,11 +29,17 @@ need_model
 work=$(mktemp -d)
 query -c "CREATE VIEW drift_before AS SELECT * FROM tx WHERE id <= 500000" -c "CREATE VIEW drift_after AS SELECT * FROM tx WHERE id > 500000"
 columns=$(query -c "SELECT string_agg('f' || i, ',') FROM generate_series(1, 30) AS i")
+if [ -n "$python" ]; then
+	for side in before after; do
+		query -c "\\copy (SELECT $columns FROM drift_$side) TO '$work/$side.csv' WITH (FORMAT csv, HEADER)"
+	done
+fi
 for round in $(seq "$rounds"); do
 	milliseconds "SELECT avg(mlops.score('m', t)) FROM tx AS t" >>"$work/score"
 	milliseconds "SELECT * FROM mlops.check_drift('m', 'tx')" >>"$work/check"
 	milliseconds "SELECT * FROM mlops.drift_between('drift_before', 'drift_after', '{$columns}')" >>"$work/psi"
 	milliseconds "SELECT * FROM mlops.drift_between('drift_before', 'drift_after', '{$columns}', mode => 'evidently')" >>"$work/here"
+	[ -z "$python" ] || "$python" "$here/drift_evidently.py" "$work/before.csv" "$work/after.csv" >>"$work/there"
 done
 greatest=$(query -c "SELECT max(statistic) FROM mlops.drift_between('drift_before', 'drift_after', '{$columns}', mode => 'evidently')")
 score=$(median <"$work/score") check=$(median <"$work/check") psi=$(median <"$work/psi") here_ms=$(median <"$work/here")
@@ -45,12 +51,6 @@ figure "check_drift / score" "$(compute "$check / $score")" times '<=' 1.5
 figure "mlops.drift_between, 500,000 and 500,000 rows, PSI and missing values" "$psi" ms
 figure "mlops.drift_between, mode evidently" "$here_ms" ms
 if [ -n "$python" ]; then
-	for side in before after; do
-		query -c "\\copy (SELECT $columns FROM drift_$side) TO '$work/$side.csv' WITH (FORMAT csv, HEADER)"
-	done
-	for round in $(seq "$rounds"); do
-		"$python" "$here/drift_evidently.py" "$work/before.csv" "$work/after.csv" >>"$work/there"
-	done
 	reading=$(compute "$(cut -f 1 "$work/there" | median) * 1000" 1) there=$(compute "$(cut -f 2 "$work/there" | median) * 1000" 1)
 	figure "Evidently's tests of rows in memory" "$there" ms
 	figure "pandas.read_csv of the rows" "$reading" ms

@@ -60,9 +60,9 @@ count_task(void *arg, size_t task, int thread)
 	{
 		double		score = ml_model_score(counter->model, counter->values + row * counter->n_inputs,
 										   counter->scratch[thread]);
-		int			bin = (int) (score * ML_SCORE_BINS);
+		int			bin = score > 0 && score < 1 ? (int) (score * ML_SCORE_BINS) : score >= 1 ? ML_SCORE_BINS - 1 : 0;
 
-		counter->scores[thread][bin < ML_SCORE_BINS ? bin : ML_SCORE_BINS - 1]++;
+		counter->scores[thread][bin]++;
 	}
 	for (size_t f = 0; f < counter->n_features; f++)
 	{

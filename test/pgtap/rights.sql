@@ -121,7 +121,8 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 CREATE TABLE elsewhere (name text, reason text);
 INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
 	('roc_auc roc_auc_state roc_auc_merge pr_auc pr_auc_state pr_auc_merge ks_statistic ks_statistic_state ks_statistic_merge precision_at precision_at_state precision_at_merge '
-		'log_loss log_loss_state log_loss_merge brier brier_state brier_merge loss_state_merge ranking_state_merge proportion_test simulate_transactions progress_bar prediction_time score_bytes',
+		'log_loss log_loss_state log_loss_merge brier brier_state brier_merge loss_state_merge ranking_state_merge '
+		'psi psi_state psi_merge jensen_shannon jensen_shannon_state jensen_shannon_merge histogram_state_merge proportion_test simulate_transactions progress_bar prediction_time score_bytes',
 		'computes with its arguments alone'),
 	('verify_audit', 'tells whether the whole log is intact'), ('check_catalog', 'tells of models that one may see; test portable'),
 	('maintain', 'granted as a function is; test decide'), ('submit_due', 'granted as a function is; test monitoring'),

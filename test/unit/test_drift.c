@@ -245,6 +245,7 @@ test_odd_samples(MlContext *ctx)
 {
 	static const double same[] = {4, 4, 4};
 	static const double two[] = {4, 5};
+	static const double far[] = {-1.5e308, 0, 1.5e308};
 	MlSample	none = {0, NULL};
 	MlSample	constant = {3, same};
 	MlSample	pair = {2, two};
@@ -260,6 +261,9 @@ test_odd_samples(MlContext *ctx)
 		  "a constant");
 	CHECK(ml_doane_edges(constant, edges) == 1 && edges[0] == 3.5 && edges[1] == 4.5, "has one bin around it");
 	CHECK(ml_sturges_edges(4, 4, 6, edges) == 1 && edges[0] == 3.5 && edges[1] == 4.5, "by either rule");
+	CHECK(ml_sturges_edges(-1e308, 1e308, 6, edges) == 0 && ml_doane_edges((MlSample) {3, far}, edges) == 0,
+		  "ends that are too far apart");
+	CHECK(ml_quantile_borders((MlSample) {3, far}, 2, edges) == 1 && edges[0] == 0, "have quantiles");
 	CHECK(ml_quantile_borders(pair, 10, edges) == 2 && edges[0] == 4 && edges[1] == 5, "few values are the borders");
 	ml_count_up_to(constant, 2, edges, reference);
 	CHECK(reference[0] == 3 && reference[1] == 0 && reference[2] == 0, "a value belongs to the bin that it ends");

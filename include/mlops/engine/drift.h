@@ -164,7 +164,8 @@ extern void ml_count_up_to(MlSample sample, size_t n_edges, const double *edges,
 /*
  * Bins of equal width from low to high, as many as the rule of Sturges gives for
  * n values, or Doane's rule for the sample.  Writes bins + 1 edges to edges
- * [ML_SAMPLE_BINS + 1] and returns the number of bins.
+ * [ML_SAMPLE_BINS + 1] and returns the number of bins, 0 if the ends are so far
+ * apart that their distance is not a number.
  */
 extern size_t ml_sturges_edges(double low, double high, double n, double *edges);
 extern size_t ml_doane_edges(MlSample sample, double *edges);

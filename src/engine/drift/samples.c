@@ -211,7 +211,8 @@ ml_quantile_borders(MlSample reference, size_t n, double *edges)
 		size_t		below = (size_t) place;
 		double		low = reference.value[below];
 		double		high = reference.value[below + 1 < reference.n ? below + 1 : below];
-		double		edge = low + (high - low) * (place - (double) below);
+		double		t = place - (double) below;
+		double		edge = low == high ? low : (1 - t) * low + t * high;
 
 		if (found == 0 || edge > edges[found - 1])
 			edges[found++] = edge;
@@ -275,6 +276,9 @@ edges_of_width(double low, double high, double width, double *edges)
 {
 	size_t		n = width > 0 ? (size_t) fmin(ceil((high - low) / width), ML_SAMPLE_BINS) : 1;
 
+	edges[0] = low;
+	if (isinf(high - low))
+		return 0;				/* there is no width */
 	if (low == high)
 	{
 		low -= 0.5;
