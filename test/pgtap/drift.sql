@@ -1,6 +1,6 @@
 -- Drift from a version's training baseline: check_drift, record_drift, mlops.drift.
 \ir setup.psql
-SELECT plan(52);
+SELECT plan(55);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}', split => '{"test": 0, "validation": 0}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -73,6 +73,12 @@ SELECT throws_ok($$SELECT * FROM mlops.check_drift('fraud', query => 'SELECT ts,
 SELECT throws_ok($$SELECT * FROM mlops.check_drift('fraud', query => 'SELECT ts, amount::text, balance, country, online FROM tx')$$, '42804', NULL, 'a column of another kind');
 SELECT throws_ok($$SELECT * FROM mlops.check_drift('fraud')$$, '22023', NULL, 'a source is needed');
 
+DO $$ BEGIN
+	EXECUTE (SELECT format('CREATE TABLE wide AS SELECT i %% 2 = 0 AS label, %s FROM generate_series(1, 200) AS i', string_agg(format('i * %s %% 1613 AS "c %s"', n, n), ', ')) FROM generate_series(1, 1599) AS n);
+END $$;
+SELECT mlops.train('wide', 'wide', target => 'label', params => '{"n_estimators": 2}', split => '{"test": 0, "validation": 0}') \g /dev/null
+SELECT ok((SELECT count(DISTINCT feature) = 1600 AND max(statistic) FILTER (WHERE kind <> 'score') = 0 FROM mlops.check_drift('wide', 'wide', version => 1)), '1,599 features and the score');
+
 -- ---- arguments
 SELECT is((SELECT array_agg(DISTINCT feature) FROM mlops.check_drift('fraud', 'tx', version => 2)), '{(score),amount,country}', 'another version');
 SELECT is((SELECT array_agg(DISTINCT feature) FROM mlops.check_drift('fraud/2', 'tx')), '{(score),amount,country}', 'or by reference');
@@ -95,6 +101,9 @@ SELECT is((SELECT count(*) FROM mlops.record_drift('fraud', query => 'SELECT * F
 SELECT results_eq($$SELECT rows, count(*), count(statistic), count(drifted), count(window_start), count(window_end) FROM mlops.drift WHERE version = 2 GROUP BY 1$$,
 	$$VALUES (0::bigint, 6::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint)$$, 'is recorded too');
 SELECT throws_ok($$SELECT mlops.record_drift('fraud', 'tx', window_start => '2026-02-01', window_end => '2026-01-15')$$, '22023', NULL, 'a window that ends before it starts');
+
+SELECT throws_ok($$SET LOCAL transaction_read_only = on; SELECT mlops.record_drift('fraud', 'tx')$$, '25006', NULL, 'a read-only transaction records nothing');
+SELECT throws_ok($$SELECT mlops.record_drift('fraud', 'tx', window_start => 'now', statistics => '{nothing}')$$, '22023', 'unrecognized statistic "nothing"', 'a statistic that does not exist');
 
 -- ---- rights
 CREATE ROLE drift_reader;

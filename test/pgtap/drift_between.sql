@@ -1,7 +1,7 @@
 -- Drift between two tables: drift_between, its modes, statistics and refusals.
 \ir setup.psql
 \ir golden_drift.psql
-SELECT plan(60);
+SELECT plan(61);
 
 -- ---- golden values of SciPy, Evidently and NannyML
 CREATE TABLE small_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 500) AS i;
@@ -67,8 +67,12 @@ SELECT is((SELECT count(*) FROM mlops.drift_between('odd_r', 'odd_c', '{b,f}', '
 SELECT is((SELECT count(*) FROM mlops.drift_between('odd_r', 'odd_c', mode => m) AS d WHERE d.feature = 'f' AND d.statistic IS NULL AND d.drifted IS NULL), 1::bigint, 'all missing: undefined in mode ' || m)
 	FROM unnest('{evidently,nannyml}'::text[]) AS m;
 UPDATE odd_c SET b = 8;
+CREATE TABLE one AS SELECT 'same'::text AS x FROM generate_series(1, 60);
 SELECT ok((SELECT drifted FROM mlops.drift_between('odd_r', 'odd_c', '{b}', '{psi}')), 'a constant that became another');
 SELECT ok((SELECT drifted AND statistic = 1000 FROM mlops.drift_between('odd_r', 'odd_c', '{b}', '{wasserstein}')), 'its distance in units of at least 0.001');
+
+SELECT results_eq($$SELECT DISTINCT statistic, p_value, drifted FROM mlops.drift_between('one', 'one', statistics => '{psi,jensen_shannon,cramers_v,l_infinity}')$$,
+	$$VALUES (0::float8, NULL::float8, false)$$, 'one category');
 
 -- ---- sources and types
 CREATE TYPE colour AS ENUM ('red', 'green');
