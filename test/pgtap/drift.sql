@@ -1,6 +1,6 @@
 -- Drift from a version's training baseline: check_drift, record_drift, mlops.drift.
 \ir setup.psql
-SELECT plan(55);
+SELECT plan(57);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}', split => '{"test": 0, "validation": 0}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -89,6 +89,15 @@ SELECT throws_ok($$SELECT * FROM mlops.check_drift('fraud', 'tx', mode => 'evide
 SELECT throws_ok($$SELECT * FROM mlops.check_drift('fraud', 'tx', statistics => '{psi,pi}')$$, '22023', 'unrecognized statistic "pi"', 'a statistic that does not exist');
 SELECT throws_ok($$SELECT * FROM mlops.check_drift('fraud', 'tx', statistics => '{wasserstein}')$$, '22023', 'statistic "wasserstein" cannot be had here', 'one that needs rows');
 SELECT throws_ok($$SELECT * FROM mlops.check_drift('fraud', 'tx', statistics => '{}')$$, '22023', '"statistics" is empty', 'none');
+
+-- ---- chance
+SELECT setseed(0.3) \g /dev/null
+CREATE TABLE chance AS SELECT i, random() AS a, exp(random() * 5) AS b, random() < 0.05 AS label FROM generate_series(1, 20000) AS i;
+SELECT mlops.train('chance', 'chance', target => 'label', exclude => '{i}', params => '{"n_estimators": 3}') \g /dev/null
+CREATE TABLE flags AS SELECT d.* FROM generate_series(0, 149) AS w,
+	LATERAL mlops.check_drift('chance', query => format('SELECT * FROM chance WHERE i > %s AND i <= %s', w * 20, w * 20 + 20), version => 1) AS d WHERE d.kind = 'number' AND d.test = 'psi';
+SELECT ok((SELECT count(*) = 300 AND count(*) FILTER (WHERE statistic >= threshold) > 200 FROM flags), '20 rows without drift reach the threshold by chance');
+SELECT ok((SELECT count(*) FILTER (WHERE drifted) <= 9 FROM flags), 'and are not said to have drifted more often than three times in a hundred');
 
 -- ---- recording
 SELECT results_eq($$SELECT * FROM mlops.record_drift('fraud', 'now_tx', window_start => '2026-01-01', window_end => '2026-01-15')$$,
