@@ -323,6 +323,18 @@ dataset_operand(Parser *p, Operand *operand)
 		syntax_error(p, "datasets.name or datasets.digest");
 }
 
+/*
+ * A training's figures say which rows they are of: pr_auc is the test rows' if
+ * nothing has just that name.
+ */
+static char *
+metric_operand(int name)
+{
+	return psprintf("(SELECT m.value FROM mlops_catalog.run_metric AS m "
+					"WHERE m.run_id = r.run_id AND m.name = ANY (ARRAY[$1 ->> %d, 'test_' || ($1 ->> %d)]) "
+					"ORDER BY m.name = $1 ->> %d DESC, m.step DESC LIMIT 1)", name, name, name);
+}
+
 /* The identifier looked at. */
 static Operand
 parse_operand(Parser *p)
@@ -352,9 +364,7 @@ parse_operand(Parser *p)
 		{
 			case METRIC:
 				operand.type = NUMBER;
-				operand.sql = psprintf("(SELECT m.value FROM mlops_catalog.run_metric AS m "
-									   "WHERE m.run_id = r.run_id AND m.name = $1 ->> %d "
-									   "ORDER BY m.step DESC LIMIT 1)", add_argument(p, p->key));
+				operand.sql = metric_operand(add_argument(p, p->key));
 				break;
 			case PARAM:
 				operand.sql = psprintf("(SELECT p.value FROM mlops_catalog.run_param AS p "

@@ -99,9 +99,9 @@ $$;
 SELECT is(found(f), wanted, f) FROM (VALUES
 	('', 'abctu'),
 	(NULL, 'abctu'),
-	('metrics.pr_auc > 0.6', 'a'),
+	('metrics.pr_auc > 0.6', 'at'),
 	('metrics.pr_auc >= 0.5 and metrics.pr_auc <= 0.71', 'ab'),
-	('metric.pr_auc != 0.5', 'a'),
+	('metric.pr_auc != 0.5', 'atu'),
 	('metrics.loss = 0.2', 'a'),
 	('metrics.cost == 12', 'a'),
 	('metrics.test_pr_auc > 0.01 AND attributes.model = ''fraud''', 'tu'),
@@ -124,8 +124,8 @@ SELECT is(found(f), wanted, f) FROM (VALUES
 	('datasets.digest = ''nothing''', ''),
 	('tags.team = ''risk''''; DROP TABLE tx; --''', ''),
 	('params.`x'' OR true --` = ''1''', '')) AS t(f, wanted);
-SELECT is(found('metrics.pr_auc > 0', '{"metrics.pr_auc DESC"}'), 'ab', 'order by a figure');
-SELECT is(found('metrics.pr_auc > 0', '{"metrics.pr_auc ASC"}'), 'ba', 'rising');
+SELECT is(found('metrics.pr_auc > 0', '{"metrics.pr_auc DESC"}'), 'tabu', 'order by a figure, of trainings that of the test rows');
+SELECT is(found('metrics.pr_auc > 0', '{"metrics.pr_auc ASC"}'), 'ubat', 'rising');
 SELECT is(found('experiment = ''study''', '{"tags.lang", "attributes.start_time"}'), 'bat', 'by a tag, then by time; what has none last');
 SELECT is((SELECT count(*) FROM mlops.search_runs(experiments => '{study,none}')), 3::bigint, 'in experiments');
 SELECT is((SELECT array_agg(run_id) FROM mlops.search_runs(order_by => '{run_id}', max_results => 2, first_result => 1)), ARRAY[id('b'), id('c')], 'page by page');
