@@ -54,7 +54,8 @@ download()
 facts()
 {
 	query -c "SELECT string_agg(sha256, ' ' ORDER BY model, version) FROM mlops.versions" \
-		-c "SELECT sum(mlops.score('fraud', t)) FROM t" -c "SELECT version, strategy, percent FROM mlops.deployments" \
+		-c "SELECT sum(mlops.score('fraud', t)) FROM t" \
+		-c "SELECT md5(string_agg((mlops.predict('fraud', t)).variant, ',' ORDER BY id)) FROM t" -c "SELECT version, strategy, percent FROM mlops.deployments" \
 		-c "SELECT count(*), sum(score) FROM mlops.predictions" -c "SELECT intact FROM mlops.verify_audit()" \
 		-c "SELECT count(*) FROM mlops.check_catalog()"
 }
