@@ -23,12 +23,14 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 
 #include "jobs/shared.h"
 
 extern PGDLLEXPORT void mlops_maintenance_main(Datum arg);
 
 #define LOCK_TIMEOUT "10s"		/* what is busy is for the next round */
+#define TASK_TIMEOUT_MS 600000	/* a gate reads what its model's owner wrote: it must not hold up the others */
 
 typedef struct Answer
 {
@@ -52,6 +54,7 @@ ask(const char *query, const char *argument)
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, query);
+	enable_timeout_after(STATEMENT_TIMEOUT, TASK_TIMEOUT_MS);
 	SPI_connect();
 	if (argument)
 		values[0] = CStringGetTextDatum(argument);
@@ -65,6 +68,7 @@ ask(const char *query, const char *argument)
 		answer.lines[i] = MemoryContextStrdup(caller, line ? line : "");
 	}
 	SPI_finish();
+	disable_timeout(STATEMENT_TIMEOUT, false);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
@@ -86,6 +90,8 @@ try(const char *query, const char *argument)
 	}
 	PG_CATCH();
 	{
+		disable_all_timeouts(false);
+		QueryCancelPending = false;
 		EmitErrorReport();
 		FlushErrorState();
 		AbortCurrentTransaction();
