@@ -126,6 +126,20 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_choice(text, text, text[]) IS 'An error that lists the valid values unless value is one of them';
 
+CREATE FUNCTION mlops_catalog.check_name(what text, name text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF name IS NULL OR name !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
+		RAISE EXCEPTION 'invalid name "%" of %', coalesce(name, 'NULL'), what
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_name(text, text) IS 'An error unless what, such as ''a snapshot'', may have this name';
+
 CREATE FUNCTION mlops.grant(model text, role name, privilege text) RETURNS SETOF mlops.grants
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.grant(text, name, text) IS

@@ -319,6 +319,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.record_gate_checks(regrole, text, int, text, jsonb) IS 'Measures a version by its model''s gate and records the checks';
 
+CREATE FUNCTION mlops_catalog.check_text(c mlops.gate_checks) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('%s: %s, found %s%s', c.condition, c.required, coalesce(c.figure::text, 'nothing'),
+		coalesce(' (' || (c.detail ->> 'reason') || ')', ''))
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_text(mlops.gate_checks) IS 'What a gate required and what was found, in a line';
+
 -- A refusal is an error, which undoes everything its transaction did; a worker
 -- records it in a transaction of its own, for whoever asked.
 CREATE FUNCTION mlops_catalog.record_refusal(caller regrole, refusal jsonb) RETURNS bigint
@@ -381,8 +390,7 @@ BEGIN
 		RETURN;
 	END IF;
 	SELECT coalesce(bool_and(c.passed), true) AS passed,
-		string_agg(format('%s: %s, found %s%s', c.condition, c.required, coalesce(c.figure::text, 'nothing'),
-			coalesce(' (' || (c.detail ->> 'reason') || ')', '')), E'\n' ORDER BY c.gate_check_id) FILTER (WHERE NOT c.passed) AS short,
+		string_agg(mlops_catalog.check_text(c), E'\n' ORDER BY c.gate_check_id) FILTER (WHERE NOT c.passed) AS short,
 		jsonb_object_agg(c.condition, c.figure) FILTER (WHERE c.condition IS NOT NULL) AS figures,
 		jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'figure', c.figure, 'passed', c.passed, 'detail', c.detail)
 			ORDER BY c.gate_check_id) AS list

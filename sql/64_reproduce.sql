@@ -87,11 +87,7 @@ DECLARE
 	described record;
 	contents record;
 BEGIN
-	IF $3 IS NULL OR $3 !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
-		RAISE EXCEPTION 'invalid name "%" of a snapshot', coalesce($3, 'NULL')
-			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
-	END IF;
+	PERFORM mlops_catalog.check_name('a snapshot', $3);
 	PERFORM mlops_catalog.check_choice('kind', $5, '{copy,reference}');
 	IF EXISTS (SELECT FROM mlops_catalog.snapshot AS s WHERE s.name = $3) THEN
 		RAISE EXCEPTION 'snapshot "%" already exists', $3
@@ -192,6 +188,22 @@ CREATE FUNCTION mlops_catalog.rehearse_training(model text, source regclass, que
 COMMENT ON FUNCTION mlops_catalog.rehearse_training(text, regclass, text, name, text, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
 	'Trains as mlops.train does, registers nothing, and returns what identifies the result';
 
+-- The names of both functions' arguments come in the same order.
+CREATE FUNCTION mlops_catalog.training_call(function text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'SELECT * FROM ' || function || $train$($1 OPERATOR(pg_catalog.->>) 'model', ($1 OPERATOR(pg_catalog.->>) 'source')::pg_catalog.regclass, $1 OPERATOR(pg_catalog.->>) 'query',
+			($1 OPERATOR(pg_catalog.->>) 'target')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'algorithm',
+			CASE WHEN $1 OPERATOR(pg_catalog.?) 'features' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'features'))::pg_catalog.name[] END,
+			CASE WHEN $1 OPERATOR(pg_catalog.?) 'exclude' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'exclude'))::pg_catalog.name[] END,
+			($1 OPERATOR(pg_catalog.->>) 'key')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'time_column')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'weight')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'positive',
+			$1 OPERATOR(pg_catalog.->) 'params', $1 OPERATOR(pg_catalog.->) 'preprocess', $1 OPERATOR(pg_catalog.->) 'split', $1 OPERATOR(pg_catalog.->>) 'metric', $1 OPERATOR(pg_catalog.->) 'threshold',
+			$1 OPERATOR(pg_catalog.->>) 'experiment', $1 OPERATOR(pg_catalog.->) 'tags', ($1 OPERATOR(pg_catalog.->>) 'seed')::pg_catalog.int8)$train$
+$$;
+COMMENT ON FUNCTION mlops_catalog.training_call(text) IS
+	'Statement that calls a function with the arguments of mlops.train out of the object $1, as they were recorded';
+
 CREATE FUNCTION mlops.reproduce(model text, version int)
 	RETURNS TABLE (identical boolean, differs text[], sha256 text, sha256_now text, content_hash text, content_hash_now text,
 		library_version text, library_version_now text, params jsonb, params_now jsonb)
@@ -219,14 +231,8 @@ BEGIN
 	END IF;
 	SELECT r INTO now FROM mlops_catalog.as_role(asked.owner,
 		jsonb_build_object('search_path', asked.search_path, 'TimeZone', asked.time_zone),
-		$train$SELECT * FROM mlops_catalog.rehearse_training($1 OPERATOR(pg_catalog.->>) 'model', ($1 OPERATOR(pg_catalog.->>) 'source')::pg_catalog.regclass, $1 OPERATOR(pg_catalog.->>) 'query',
-			($1 OPERATOR(pg_catalog.->>) 'target')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'algorithm',
-			CASE WHEN $1 OPERATOR(pg_catalog.?) 'features' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'features'))::pg_catalog.name[] END,
-			CASE WHEN $1 OPERATOR(pg_catalog.?) 'exclude' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'exclude'))::pg_catalog.name[] END,
-			($1 OPERATOR(pg_catalog.->>) 'key')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'time_column')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'weight')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'positive',
-			$1 OPERATOR(pg_catalog.->) 'params', $1 OPERATOR(pg_catalog.->) 'preprocess', $1 OPERATOR(pg_catalog.->) 'split', $1 OPERATOR(pg_catalog.->>) 'metric', $1 OPERATOR(pg_catalog.->) 'threshold', NULL, '{}',
-			($1 OPERATOR(pg_catalog.->>) 'seed')::pg_catalog.int8)$train$,
-		asked.request || jsonb_build_object('model', $2)) AS r;
+		mlops_catalog.training_call('mlops_catalog.rehearse_training'),
+		asked.request || jsonb_build_object('model', $2, 'experiment', NULL, 'tags', '{}'::jsonb)) AS r;
 	sha256 := encode(asked.sha256, 'hex');
 	sha256_now := now ->> 'sha256';
 	content_hash := asked.content_hash;

@@ -191,11 +191,7 @@ DECLARE
 		WHERE r.model_id = id AND r.name = $3);
 	found jsonb;
 BEGIN
-	IF $3 IS NULL OR $3 !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
-		RAISE EXCEPTION 'invalid name "%" of an alert rule', coalesce($3, 'NULL')
-			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
-	END IF;
+	PERFORM mlops_catalog.check_name('an alert rule', $3);
 	PERFORM mlops_catalog.check_choice('metric', $4, mlops_catalog.monitor_metric_names());
 	PERFORM mlops_catalog.check_choice('severity', $10, '{info,warning,critical}');
 	IF $5 IS NULL AND $6 IS NULL OR $5 > $6 OR $5 = 'NaN' OR $6 = 'NaN' THEN
@@ -335,18 +331,17 @@ AS $$
 DECLARE
 	r mlops_catalog.alert_rule;
 	last record;
-	enough boolean;
-	all_broken boolean;
 	firing bigint;
 	bound text;
 	fired bigint := 0;
 BEGIN
 	FOR r IN SELECT t.* FROM mlops_catalog.alert_rule AS t WHERE t.model_id = id ORDER BY t.name LOOP
-		SELECT count(*) >= r.windows, bool_and(w.broken) INTO enough, all_broken
-			FROM mlops_catalog.rule_windows(caller, model_name, r, m) AS w;
-		SELECT w.* INTO last FROM mlops_catalog.rule_windows(caller, model_name, r, m) AS w LIMIT 1;
+		WITH w AS MATERIALIZED (SELECT * FROM mlops_catalog.rule_windows(caller, model_name, r, m))
+		SELECT t.enough, t.all_broken, w.* INTO last
+			FROM (SELECT count(*) >= r.windows AS enough, bool_and(w.broken) AS all_broken, max(w.window_end) AS newest FROM w) AS t
+			LEFT JOIN w ON w.window_end = t.newest;
 		firing := (SELECT a.alert_id FROM mlops_catalog.alert AS a WHERE a.model_id = id AND a.rule = r.name AND a.resolved_at IS NULL);
-		IF firing IS NULL AND enough AND all_broken AND coalesce(r.silenced_until <= now(), true) THEN
+		IF firing IS NULL AND last.enough AND last.all_broken AND coalesce(r.silenced_until <= now(), true) THEN
 			bound := concat_ws(' and ', 'at least ' || r.min::text, 'at most ' || r.max::text);
 			INSERT INTO mlops_catalog.alert (model_id, rule, severity, metric, labels, version, value, required, window_end)
 				VALUES (id, r.name, r.severity, r.metric, last.labels, last.version, last.value, bound, last.window_end)

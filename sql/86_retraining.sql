@@ -135,13 +135,7 @@ CREATE FUNCTION mlops_catalog.train_again(caller regrole, model text, request js
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT (r ->> 'version')::int FROM mlops_catalog.as_role(caller, settings,
-		$train$SELECT * FROM mlops.train($1 OPERATOR(pg_catalog.->>) 'model', ($1 OPERATOR(pg_catalog.->>) 'source')::pg_catalog.regclass, $1 OPERATOR(pg_catalog.->>) 'query',
-			($1 OPERATOR(pg_catalog.->>) 'target')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'algorithm',
-			CASE WHEN $1 OPERATOR(pg_catalog.?) 'features' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'features'))::pg_catalog.name[] END,
-			CASE WHEN $1 OPERATOR(pg_catalog.?) 'exclude' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'exclude'))::pg_catalog.name[] END,
-			($1 OPERATOR(pg_catalog.->>) 'key')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'time_column')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'weight')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'positive',
-			$1 OPERATOR(pg_catalog.->) 'params', $1 OPERATOR(pg_catalog.->) 'preprocess', $1 OPERATOR(pg_catalog.->) 'split', $1 OPERATOR(pg_catalog.->>) 'metric', $1 OPERATOR(pg_catalog.->) 'threshold',
-			$1 OPERATOR(pg_catalog.->>) 'experiment', $1 OPERATOR(pg_catalog.->) 'tags', ($1 OPERATOR(pg_catalog.->>) 'seed')::pg_catalog.int8)$train$,
+		mlops_catalog.training_call('mlops.train'),
 		request || jsonb_build_object('model', model, 'tags', request -> 'tags' || jsonb_build_object('retraining', coalesce(reason, 'by hand')))) AS r
 $$;
 COMMENT ON FUNCTION mlops_catalog.train_again(regrole, text, jsonb, jsonb, text) IS 'Trains by recorded arguments, as a role; returns the version';
@@ -178,8 +172,7 @@ BEGIN
 	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
 	-- by whoever wrote what is read: it must not run with anybody else's rights
 	made := mlops_catalog.train_again(base.owner, $2, base.request, jsonb_build_object('search_path', base.search_path, 'TimeZone', base.time_zone), $3);
-	SELECT string_agg(format('%s: %s, found %s%s', c.condition, c.required, coalesce(c.figure::text, 'nothing'),
-			coalesce(' (' || (c.detail ->> 'reason') || ')', '')), E'\n' ORDER BY c.gate_check_id) FILTER (WHERE NOT c.passed)
+	SELECT string_agg(mlops_catalog.check_text(c), E'\n' ORDER BY c.gate_check_id) FILTER (WHERE NOT c.passed)
 		INTO short
 		FROM mlops_catalog.record_gate_checks(caller, $2, made, 'retrain', coalesce($4, '{}')) AS c;
 	IF short IS NOT NULL THEN

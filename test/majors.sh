@@ -60,15 +60,6 @@ facts()
 		-c "SELECT count(*) FROM mlops.check_catalog()"
 }
 
-as_server()
-{
-	if [ "$(id -u)" -eq 0 ]; then
-		(cd / && exec runuser -u "$(stat -c %U "$server/data")" -- "$@")
-	else
-		(cd / && exec "$@")
-	fi
-}
-
 # on MAJOR|debian: whose servers private_server starts from now on, and where
 on()
 {

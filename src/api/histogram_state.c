@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
+#include "api/aggregate.h"
 #include "mlops/base.h"
 #include "mlops/compat.h"
 #include "mlops/engine/drift.h"
@@ -123,18 +124,6 @@ read_state(Datum datum)
 	return state;
 }
 
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this function can be called by an aggregate only")));
-	return context;
-}
-
 /*
  * The state in argument 0, to be changed in place: the executor keeps it in the
  * aggregate's context, where we made it.  NULL if there is none yet.
@@ -151,7 +140,7 @@ writable_state(FunctionCallInfo fcinfo)
 	if (VARATT_IS_4B_U(state))
 		return state;
 	state = read_state(PG_GETARG_DATUM(0));
-	copy = MemoryContextAlloc(aggregate_context(fcinfo), VARSIZE(state));
+	copy = MemoryContextAlloc(mlapi_aggregate_context(fcinfo), VARSIZE(state));
 	memcpy(copy, state, VARSIZE(state));
 	return copy;
 }
@@ -210,7 +199,7 @@ new_state(MemoryContext context, uint32 n, const double *edge)
 Datum
 mlops_histogram_accumulate(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = mlapi_aggregate_context(fcinfo);
 	HistogramState *state = writable_state(fcinfo);
 	uint32		n;
 	const double *edge;
@@ -251,7 +240,7 @@ mlops_histogram_accumulate(PG_FUNCTION_ARGS)
 Datum
 mlops_histogram_merge(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = mlapi_aggregate_context(fcinfo);
 	HistogramState *state = writable_state(fcinfo);
 	HistogramState *other;
 	uint64	   *counts;

@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "api/aggregate.h"
 #include "api/ranking_state.h"
 #include "mlops/compat.h"
 #include "mlops/base.h"
@@ -128,18 +129,6 @@ read_loss_state(Datum datum)
 	return state;
 }
 
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this function can be called by an aggregate only")));
-	return context;
-}
-
 /*
  * The state in argument 0, to be changed in place; NULL becomes a new one.
  * The executor keeps it in the aggregate's context, where we made it.
@@ -147,7 +136,7 @@ aggregate_context(FunctionCallInfo fcinfo)
 static LossState *
 writable_loss_state(FunctionCallInfo fcinfo)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = mlapi_aggregate_context(fcinfo);
 	LossState  *state;
 
 	if (!PG_ARGISNULL(0))
@@ -252,7 +241,7 @@ mlops_loss_brier(PG_FUNCTION_ARGS)
 static RankingState *
 writable_ranking(FunctionCallInfo fcinfo)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = mlapi_aggregate_context(fcinfo);
 
 	return PG_ARGISNULL(0) ? ranking_state_create(context)
 		: ranking_state_writable(PG_GETARG_DATUM(0), context);
