@@ -20,6 +20,7 @@
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "utils/jsonb.h"
+#include "utils/relcache.h"
 #include "utils/uuid.h"
 
 #include "mlops/catalog.h"
@@ -126,6 +127,17 @@ extern double mlserve_score_datum(MlScorer *scorer, Oid type, Datum features);
 
 /* As above; key (may be NULL) chooses for rows without a key column. */
 extern double mlserve_decide_datum(MlScorer *scorer, Oid type, Datum features, const text *key);
+
+/*
+ * The row of a BEFORE trigger as its table will store it: with its generated
+ * columns, which the executor computes only after the triggers.  *state is the
+ * call site's, NULL at first, allocated in context, which lives as long as the
+ * site.  The result is row itself where nothing is generated, else a copy in
+ * the current context.
+ */
+typedef struct MlStoredRow MlStoredRow;
+extern HeapTuple mlserve_row_as_stored(MlStoredRow **state, MemoryContext context,
+									   Relation relation, HeapTuple row);
 
 /* Scores a row given as a tuple. */
 extern double mlserve_score_tuple(MlScorer *scorer, HeapTuple tuple, TupleDesc desc);

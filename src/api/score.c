@@ -165,6 +165,26 @@ mlops_score_table(PG_FUNCTION_ARGS)
 
 /* ---- score_trigger */
 
+/* A trigger as one statement calls it. */
+typedef struct TriggerSite
+{
+	FmgrInfo	scorer;			/* whose fn_extra is the scorer's */
+	MlStoredRow *stored;
+} TriggerSite;
+
+static TriggerSite *
+trigger_site(FmgrInfo *flinfo)
+{
+	TriggerSite *site = (TriggerSite *) flinfo->fn_extra;
+
+	if (likely(site != NULL))
+		return site;
+	site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(TriggerSite));
+	site->scorer = *flinfo;
+	flinfo->fn_extra = site;
+	return site;
+}
+
 static int
 trigger_column(TupleDesc desc, const char *name, Oid type, const char *type_text)
 {
@@ -190,6 +210,7 @@ mlops_score_trigger(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = (TriggerData *) fcinfo->context;
 	Trigger    *trigger;
+	TriggerSite *site;
 	TupleDesc	desc;
 	HeapTuple	row;
 	MlScorer   *scorer;
@@ -216,7 +237,9 @@ mlops_score_trigger(PG_FUNCTION_ARGS)
 	if (trigger->tgnargs == 3)
 		columns[1] = trigger_column(desc, trigger->tgargs[2], BOOLOID, "boolean");
 
-	scorer = mlserve_scorer(fcinfo->flinfo, cstring_to_text(trigger->tgargs[0]), 0, InvalidOid);
+	site = trigger_site(fcinfo->flinfo);
+	row = mlserve_row_as_stored(&site->stored, fcinfo->flinfo->fn_mcxt, data->tg_relation, row);
+	scorer = mlserve_scorer(&site->scorer, cstring_to_text(trigger->tgargs[0]), 0, InvalidOid);
 	score = mlserve_score_tuple(scorer, row, desc);
 	values[0] = Float8GetDatum(score);
 	values[1] = BoolGetDatum(score >= mlserve_scorer_resolved(scorer)->threshold);
