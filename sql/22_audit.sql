@@ -131,7 +131,7 @@ CREATE FUNCTION mlops.verify_audit(seq bigint DEFAULT NULL, hash text DEFAULT NU
 	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.verify_audit(bigint, text) IS
-	'Recomputes the chain of the audit log and names the first entry that was edited, removed or reordered; seq and hash, kept elsewhere, prove that the log is still the same one';
+	'Recomputes the chain of the audit log and names the first entry that was edited, removed or reordered; hash, kept elsewhere, proves that the log is still the same one, with seq that the entry has kept its place';
 CREATE FUNCTION mlops_catalog.verify_audit(caller regrole, seq bigint, hash text)
 	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
@@ -142,6 +142,13 @@ DECLARE
 	head record;
 	last record;
 BEGIN
+	IF $3 IS NOT NULL AND $3 !~* '^[0-9a-f]{64}$' THEN
+		RAISE EXCEPTION '"hash" is not a hash of the audit log: "%"', $3
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'It has 64 hexadecimal digits, as mlops.verify_audit returns it in last_hash.';
+	ELSIF $2 IS NOT NULL AND $3 IS NULL THEN
+		RAISE EXCEPTION 'entry % can only be checked against a hash', $2
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give "hash" as well, as mlops.verify_audit returned it in last_hash.';
+	END IF;
 	SELECT a.seq, a.hash INTO last FROM mlops_catalog.audit_log AS a ORDER BY a.seq DESC LIMIT 1;
 	SELECT h.seq, h.hash INTO head FROM mlops_catalog.audit_head AS h;
 	SELECT count(*) INTO entries FROM mlops_catalog.audit_log;
@@ -170,10 +177,11 @@ BEGIN
 	ELSIF head.hash <> last.hash THEN
 		bad_seq := last.seq;
 		problem := format('entry %s was replaced', last.seq);
-	ELSIF $2 IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a
-			WHERE a.seq = $2 AND encode(a.hash, 'hex') = $3) THEN
+	ELSIF $3 IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a
+			WHERE ($2 IS NULL OR a.seq = $2) AND a.hash = decode($3, 'hex')) THEN
 		bad_seq := $2;
-		problem := format('entry %s does not have the given hash: the log was rewritten', $2);
+		problem := CASE WHEN $2 IS NULL THEN 'no entry has the given hash: the log was rewritten'
+			ELSE format('entry %s does not have the given hash: the log was rewritten', $2) END;
 	END IF;
 	intact := problem IS NULL;
 	RETURN NEXT;

@@ -28,7 +28,7 @@ COMMENT ON COLUMN mlops_catalog.prediction.deployment_id IS 'Deployment that put
 COMMENT ON COLUMN mlops_catalog.prediction.version IS 'Version that scored';
 COMMENT ON COLUMN mlops_catalog.prediction.variant IS 'Variant that scored, NULL for a version asked for by number';
 COMMENT ON COLUMN mlops_catalog.prediction.shadow IS 'Was it scored beside the answer, and not returned?';
-COMMENT ON COLUMN mlops_catalog.prediction.key IS 'Key given to mlops.decide, or else the row''s key column';
+COMMENT ON COLUMN mlops_catalog.prediction.key IS 'Key given to mlops.decide, or else the row''s key column; of one longer than 1,000 bytes the beginning and its SHA-256';
 COMMENT ON COLUMN mlops_catalog.prediction.score IS 'Probability of the positive class';
 COMMENT ON COLUMN mlops_catalog.prediction.flagged IS 'Was the score at or above the threshold?';
 COMMENT ON COLUMN mlops_catalog.prediction.threshold IS 'Threshold in force';
@@ -38,6 +38,8 @@ COMMENT ON COLUMN mlops_catalog.prediction.features IS 'What the model read, if 
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.prediction', '');
 
 CREATE TABLE mlops_catalog.prediction_default PARTITION OF mlops_catalog.prediction DEFAULT;
+-- maintenance moves rows out of it, also where all tables are published
+ALTER TABLE mlops_catalog.prediction_default REPLICA IDENTITY FULL;
 COMMENT ON TABLE mlops_catalog.prediction_default IS 'Decisions of days that have no partition yet';
 DO $$
 DECLARE
@@ -63,7 +65,7 @@ COMMENT ON COLUMN mlops.predictions.model IS 'Model';
 COMMENT ON COLUMN mlops.predictions.version IS 'Version that scored';
 COMMENT ON COLUMN mlops.predictions.variant IS 'Variant that scored, NULL for a version asked for by number';
 COMMENT ON COLUMN mlops.predictions.shadow IS 'Was it scored beside the answer, and not returned?';
-COMMENT ON COLUMN mlops.predictions.key IS 'Key given to mlops.decide, or else the row''s key column';
+COMMENT ON COLUMN mlops.predictions.key IS 'Key given to mlops.decide, or else the row''s key column; of one longer than 1,000 bytes the beginning and its SHA-256';
 COMMENT ON COLUMN mlops.predictions.score IS 'Probability of the positive class';
 COMMENT ON COLUMN mlops.predictions.flagged IS 'Was the score at or above the threshold?';
 COMMENT ON COLUMN mlops.predictions.threshold IS 'Threshold in force';
@@ -102,6 +104,21 @@ CREATE FUNCTION mlops.prediction_time(prediction_id uuid) RETURNS timestamptz
 COMMENT ON FUNCTION mlops.prediction_time(uuid) IS
 	'When a decision was made, from its identity alone: with created_at = mlops.prediction_time(id) only its day is searched';
 
+CREATE FUNCTION mlops_catalog.bounded(value text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_bounded';
+COMMENT ON FUNCTION mlops_catalog.bounded(text) IS
+	'Text from outside as it is stored where it is indexed: itself, or of more than 1,000 bytes the beginning, ... and the SHA-256 of all of it';
+
+CREATE FUNCTION mlops_catalog.bounded(value jsonb) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN jsonb_typeof(value) IN ('object', 'array') OR octet_length(value::text) > 1000
+		THEN to_jsonb(mlops_catalog.bounded(value #>> '{}')) ELSE value END
+$$;
+COMMENT ON FUNCTION mlops_catalog.bounded(jsonb) IS 'A JSON value as it is stored where it is indexed: scalars of up to 1,000 bytes are themselves, others become text';
+
 -- ---- maintenance
 
 CREATE FUNCTION mlops_catalog.partition_name(day date) RETURNS text
@@ -109,6 +126,26 @@ CREATE FUNCTION mlops_catalog.partition_name(day date) RETURNS text
 	SET search_path = pg_catalog, pg_temp
 AS $$ SELECT 'prediction_' || to_char(day, 'YYYYMMDD') $$;
 COMMENT ON FUNCTION mlops_catalog.partition_name(date) IS 'Name of the table with a day''s decisions';
+
+CREATE FUNCTION mlops_catalog.day_begin(day date) RETURNS timestamptz
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT day::timestamp AT TIME ZONE 'UTC' $$;
+COMMENT ON FUNCTION mlops_catalog.day_begin(date) IS 'When a day of decisions begins: midnight UTC';
+
+CREATE FUNCTION mlops_catalog.partition_bounds(day date) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT format('FOR VALUES FROM (%L) TO (%L)', to_char(day, 'YYYY-MM-DD') || ' 00:00:00+00', to_char(day + 1, 'YYYY-MM-DD') || ' 00:00:00+00') $$;
+COMMENT ON FUNCTION mlops_catalog.partition_bounds(date) IS 'Bounds of a day''s partition, as text that means the same under all settings';
+
+CREATE FUNCTION mlops_catalog.recorded_bounds(part regclass) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET DateStyle = 'ISO'
+	SET TimeZone = 'UTC'
+AS $$ SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_class AS c WHERE c.oid = part $$;
+COMMENT ON FUNCTION mlops_catalog.recorded_bounds(regclass) IS 'Bounds that a partition has, as partition_bounds writes them';
 
 -- A day's partition, with the rows that the default partition holds for it.
 -- False if the default partition is busy.
@@ -119,8 +156,8 @@ CREATE FUNCTION mlops_catalog.make_partition(caller regrole, day date) RETURNS b
 AS $$
 DECLARE
 	name text := mlops_catalog.partition_name(day);
-	since timestamptz := day::timestamp AT TIME ZONE 'UTC';
-	until timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
+	since timestamptz := mlops_catalog.day_begin(day);
+	until timestamptz := mlops_catalog.day_begin(day + 1);
 BEGIN
 	LOCK TABLE ONLY mlops_catalog.prediction IN SHARE UPDATE EXCLUSIVE MODE;
 	LOCK TABLE mlops_catalog.prediction_default IN ACCESS EXCLUSIVE MODE;
@@ -130,7 +167,8 @@ BEGIN
 	EXECUTE format('CREATE TABLE mlops_catalog.%I (LIKE mlops_catalog.prediction INCLUDING ALL)', name);
 	EXECUTE format('WITH moved AS (DELETE FROM mlops_catalog.prediction_default WHERE created_at >= $1 AND created_at < $2 RETURNING *)
 		INSERT INTO mlops_catalog.%I SELECT * FROM moved', name) USING since, until;
-	EXECUTE format('ALTER TABLE mlops_catalog.prediction ATTACH PARTITION mlops_catalog.%I FOR VALUES FROM (%L) TO (%L)', name, since, until);
+	EXECUTE format('ALTER TABLE mlops_catalog.%I REPLICA IDENTITY FULL', name);
+	EXECUTE format('ALTER TABLE mlops_catalog.prediction ATTACH PARTITION mlops_catalog.%I %s', name, mlops_catalog.partition_bounds(day));
 	RETURN true;
 EXCEPTION WHEN lock_not_available THEN
 	RETURN false;
@@ -183,7 +221,7 @@ DECLARE
 	today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
 	retention int := current_setting('mlops.retention')::int;
 	job_retention int := current_setting('mlops.job_retention')::int;
-	first_kept timestamptz := (today - retention)::timestamp AT TIME ZONE 'UTC';
+	first_kept timestamptz := mlops_catalog.day_begin(today - retention);
 	monitor_retention int := current_setting('mlops.monitor_retention')::int;
 	missing date;
 	part record;

@@ -193,6 +193,13 @@ BEGIN
 		SELECT NULL, format('snapshot %s', n.name), 'its table is missing'
 		FROM mlops_catalog.snapshot AS n WHERE n.kind = 'copy' AND to_regclass(format('mlops_snapshot.%I', n.name)) IS NULL
 		UNION ALL
+		-- decisions: a day's partition holds that day
+		SELECT NULL, format('table %s', c.relname), format('has the bounds %s, not %s: its decisions cannot be found by time',
+			mlops_catalog.recorded_bounds(c.oid::regclass), mlops_catalog.partition_bounds(to_date(right(c.relname, 8), 'YYYYMMDD')))
+		FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$'
+			AND mlops_catalog.recorded_bounds(c.oid::regclass) IS DISTINCT FROM mlops_catalog.partition_bounds(to_date(right(c.relname, 8), 'YYYYMMDD'))
+		UNION ALL
 		-- triggers that other sessions and the audit log depend on
 		SELECT NULL, format('table %s', t.relation), format('its trigger %s is missing or disabled', t.name)
 		FROM (VALUES ('model', 'forget_routes'), ('model_version', 'forget_routes'), ('deployment_route', 'forget_routes'),

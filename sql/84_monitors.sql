@@ -334,7 +334,7 @@ BEGIN
 	in_segment AS (
 		SELECT d.*, '{}'::jsonb AS segment FROM decision AS d
 		UNION ALL
-		SELECT d.*, jsonb_build_object(s, d.features -> s) FROM decision AS d CROSS JOIN unnest($3) AS s WHERE d.features ? s)
+		SELECT d.*, jsonb_build_object(s, mlops_catalog.bounded(d.features -> s)) FROM decision AS d CROSS JOIN unnest($3) AS s WHERE d.features ? s)
 	INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions,
 		true_positives, false_positives, false_negatives, true_negatives, pr_auc, roc_auc, brier)
 	SELECT $2, $4, $5, d.version, d.segment, count(*),

@@ -102,6 +102,16 @@ extern bool mling_key_reader(Oid type, MlKeyReader *reader);
  */
 extern const char *mling_key_bytes(MlKeyReader *reader, Datum value, size_t *size);
 
+/* Bytes of text from outside that may be indexed; far below a B-tree's limit. */
+#define ML_BOUNDED_BYTES 1000
+
+/*
+ * Text from outside as it is stored where it is indexed: itself, or if it is
+ * longer than ML_BOUNDED_BYTES its beginning, "..." and the SHA-256 of all of it.
+ * The same text gives the same bytes, so what was equal is equal.  NULL for NULL.
+ */
+extern text *mling_bounded(text *value);
+
 /* ---------------------------------------------------------------- sources */
 
 /* A table or a SELECT, described but not yet read. */

@@ -21,10 +21,12 @@
 #include "utils/uuid.h"
 
 #include "mlops/base.h"
+#include "mlops/ingest.h"
 #include "mlops/serve.h"
 
 MLOPS_FUNCTION(mlops_decide);
 MLOPS_FUNCTION(mlops_prediction_time);
+MLOPS_FUNCTION(mlops_bounded);
 
 /* A call site of decide. */
 typedef struct DecideSite
@@ -228,4 +230,11 @@ mlops_prediction_time(PG_FUNCTION_ARGS)
 	if (!mlserve_prediction_time(PG_GETARG_UUID_P(0), &at))
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(at);
+}
+
+/* mlops_catalog.bounded(value) -> text */
+Datum
+mlops_bounded(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(mling_bounded(PG_GETARG_TEXT_PP(0)));
 }

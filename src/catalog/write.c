@@ -4,7 +4,8 @@
  *
  * The caller's search_path must not get between: a type, function or operator of
  * his would run as the owner.  So it is set aside, and statements name objects
- * with their schema all the same.
+ * with their schema all the same.  So are the settings that values are written
+ * by: what is stored or compared as text reads the same whoever asked for it.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -13,6 +14,14 @@
 #include "utils/guc.h"
 
 #include "mlops/catalog.h"
+
+/* Order of day and month in the caller's own literals is left as it is. */
+static const char *const settings[][2] = {
+	{"search_path", "pg_catalog, pg_temp"},
+	{"DateStyle", "ISO"},
+	{"IntervalStyle", "postgres"},
+	{"extra_float_digits", "1"},
+};
 
 void
 mlcat_begin(MlCatalogScope *scope)
@@ -27,8 +36,9 @@ mlcat_begin(MlCatalogScope *scope)
 	SetUserIdAndSecContext(mlcat_owner(), SECURITY_LOCAL_USERID_CHANGE |
 						   (scope->security_context & ~SECURITY_RESTRICTED_OPERATION));
 	scope->nest_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	for (size_t i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 }

@@ -10,6 +10,9 @@
  */
 #include "postgres.h"
 
+#include "common/cryptohash.h"
+#include "common/sha2.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
@@ -41,6 +44,41 @@ mling_key_reader(Oid type, MlKeyReader *reader)
 		default:
 			return false;
 	}
+}
+
+text *
+mling_bounded(text *value)
+{
+	static const char dots[] = "...";
+	pg_cryptohash_ctx *hash;
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	const char *bytes;
+	int			size;
+	int			kept;
+	char	   *at;
+	text	   *result;
+
+	if (value == NULL || VARSIZE_ANY_EXHDR(value) <= ML_BOUNDED_BYTES)
+		return value;
+	bytes = VARDATA_ANY(value);
+	size = VARSIZE_ANY_EXHDR(value);
+	hash = pg_cryptohash_create(PG_SHA256);
+	if (hash == NULL || pg_cryptohash_init(hash) < 0 ||
+		pg_cryptohash_update(hash, (const uint8 *) bytes, size) < 0 ||
+		pg_cryptohash_final(hash, digest, sizeof(digest)) < 0)
+		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(hash));
+	pg_cryptohash_free(hash);
+
+	kept = pg_mbcliplen(bytes, size, ML_BOUNDED_BYTES - 2 * PG_SHA256_DIGEST_LENGTH - (int) strlen(dots));
+	result = palloc(VARHDRSZ + ML_BOUNDED_BYTES);
+	at = VARDATA(result);
+	memcpy(at, bytes, kept);
+	at += kept;
+	memcpy(at, dots, strlen(dots));
+	at += strlen(dots);
+	at += hex_encode((const char *) digest, sizeof(digest), at);
+	SET_VARSIZE(result, at - (char *) result);
+	return result;
 }
 
 const char *

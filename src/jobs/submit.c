@@ -25,6 +25,7 @@
 
 #include "mlops/base.h"
 #include "mlops/catalog.h"
+#include "mlops/ingest.h"
 #include "mlops/jobs.h"
 #include "mlops/registry.h"
 #include "jobs/execute.h"
@@ -139,6 +140,10 @@ check_request(const MlJobRequest *request)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"key\" must not be empty")));
+	if (request->key && strlen(request->key) > ML_BOUNDED_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"key\" must have at most %d bytes, not %zu", ML_BOUNDED_BYTES, strlen(request->key))));
 	if (request->model)
 		mlreg_check_name(request->model);
 }

@@ -142,7 +142,7 @@ take_row(TupleTableSlot *slot, void *arg)
 	}
 	caller = MemoryContextSwitchTo(reader->context);
 	bytes = mling_key_bytes(&reader->key, slot->tts_values[reader->key_column], &size);
-	reader->keys[reader->n] = PointerGetDatum(cstring_to_text_with_len(bytes, (int) size));
+	reader->keys[reader->n] = PointerGetDatum(mling_bounded(cstring_to_text_with_len(bytes, (int) size)));
 	reader->labels[reader->n] = BoolGetDatum(label_of(reader, slot->tts_values[reader->label_column]));
 	reader->times[reader->n] = reader->time_column < 0 ? TimestampTzGetDatum(reader->now)
 		: time_of(reader, slot->tts_values[reader->time_column]);

@@ -41,6 +41,7 @@
 
 #include "mlops/base.h"
 #include "mlops/compat.h"
+#include "mlops/ingest.h"
 #include "mlops/serve.h"
 
 /* Rows and bytes of features that may wait. */
@@ -329,6 +330,9 @@ mlserve_log_prediction(MlPrediction *row, MlLogSite *site)
 	SubTransactionId subid = GetCurrentSubTransactionId();
 	bool		again = site->command == command && site->subid == subid;
 
+	/* keys come from outside, and the partition will have an index on them */
+	row->key = mling_bounded(row->key);
+	row->route_key = mling_bounded(row->route_key);
 	if (!row->shadow)
 		make_prediction_id(row->created_at, &row->id);
 	site->command = command;

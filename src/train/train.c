@@ -21,6 +21,7 @@
 #include <math.h>
 
 #include "access/xact.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
@@ -30,6 +31,8 @@
 #include "mlops/progress.h"
 #include "mlops/registry.h"
 #include "train/training.h"
+
+#define MAX_EXPERIMENT_NAME 250 /* characters; the catalog has an index on it */
 
 /* ---------------------------------------------------------------- phases */
 
@@ -71,6 +74,10 @@ mltrain_check(Training *t, const char *command)
 	int			metric;
 
 	mlreg_check_name(r->model);
+	if (r->experiment && (r->experiment[0] == '\0' || pg_mbstrlen(r->experiment) > MAX_EXPERIMENT_NAME))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" must have 1 to %d characters", "experiment", MAX_EXPERIMENT_NAME)));
 	if (!r->rehearsal)
 		PreventCommandIfReadOnly(command);
 	PreventCommandIfParallelMode(command);

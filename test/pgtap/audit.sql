@@ -1,6 +1,6 @@
 -- The audit log: every event, in order, chained; what was done to it is found.
 \ir setup.psql
-SELECT plan(36);
+SELECT plan(45);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -54,6 +54,18 @@ SELECT ok((SELECT intact FROM mlops.verify_audit()), 'but may verify it');
 SELECT throws_ok($$UPDATE mlops_catalog.audit_log SET role = 'x'$$, '42501', NULL, 'nor change it');
 RESET ROLE;
 SELECT is((SELECT count(*) FROM mlops.audit_log), 7::bigint, 'the catalog''s owner sees everything');
+
+-- anchors
+CREATE TABLE anchor AS SELECT a.seq, a.hash FROM mlops.audit_log a WHERE a.seq = 3;
+SELECT ok((SELECT v.intact FROM anchor, mlops.verify_audit(seq, hash) v), 'an anchor kept elsewhere');
+SELECT ok((SELECT v.intact FROM anchor, mlops.verify_audit(seq, upper(hash)) v), 'in capitals');
+SELECT ok((SELECT v.intact FROM anchor, mlops.verify_audit(NULL, hash) v), 'without its number');
+SELECT is((SELECT problem FROM mlops.verify_audit(NULL, repeat('0', 64))), 'no entry has the given hash: the log was rewritten', 'a hash that no entry has');
+SELECT is((SELECT problem FROM mlops.verify_audit(NULL, repeat('A', 64))), 'no entry has the given hash: the log was rewritten', 'in capitals');
+SELECT is((SELECT v.problem FROM anchor, mlops.verify_audit(4, hash) v), 'entry 4 does not have the given hash: the log was rewritten', 'a hash of another entry');
+SELECT throws_ok($$SELECT * FROM mlops.verify_audit(3)$$, '22023', 'entry 3 can only be checked against a hash', 'a number alone proves nothing');
+SELECT throws_ok($$SELECT * FROM mlops.verify_audit(3, 'abc')$$, '22023', '"hash" is not a hash of the audit log: "abc"', 'what is no hash');
+SELECT throws_ok($$SELECT * FROM mlops.verify_audit(NULL, '')$$, '22023', NULL, 'nor is nothing');
 
 -- tampering, by a superuser
 SELECT throws_ok($$UPDATE mlops_catalog.audit_log SET role = 'x'$$, '42501', 'rows of "audit_log" are never changed or removed', 'updates are refused');
