@@ -65,6 +65,23 @@ extern void mlbase_require_preload(const char *what);
 /* Registers the progress slots of progress.h. */
 extern void mlbase_share_progress(void);
 
+/* ---------------------------------------------------------------- values */
+
+/*
+ * Frees what PG_DETOAST_DATUM or PG_DETOAST_DATUM_PACKED made of a value.  A value
+ * that is stored inline is not copied by them: the pointer is into the tuple then,
+ * which may be in a shared buffer.
+ */
+static inline void
+mlbase_free_detoasted(void *detoasted, Datum value)
+{
+	if ((Pointer) detoasted != DatumGetPointer(value))
+		pfree(detoasted);
+}
+
+/* Error (22004) that names the argument if it is NULL. */
+extern void mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name);
+
 /* ---------------------------------------------------------------- engine */
 
 /*

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/tableam.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -56,17 +57,18 @@ action_of_name(const char *name)
 		if (strcmp(name, names[i].name) == 0)
 			return names[i].action;
 	}
-	elog(ERROR, "unrecognized action \"%s\"", name);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized action \"%s\"", name)));
 }
 
 /* mlops_catalog.require(caller, model, action) -> model_id */
 Datum
 mlops_require(PG_FUNCTION_ARGS)
 {
-	if (PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"%s\" must not be null", "model")));
+	mlbase_refuse_null(fcinfo, 0, "caller");
+	mlbase_refuse_null(fcinfo, 1, "model");
+	mlbase_refuse_null(fcinfo, 2, "action");
 	PG_RETURN_INT64(mlreg_require(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)),
 								  action_of_name(text_to_cstring(PG_GETARG_TEXT_PP(2)))).model_id);
 }
@@ -75,10 +77,7 @@ mlops_require(PG_FUNCTION_ARGS)
 Datum
 mlops_require_seen(PG_FUNCTION_ARGS)
 {
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"%s\" must not be null", "model")));
+	mlbase_refuse_null(fcinfo, 0, "model");
 	PG_RETURN_INT64(mlreg_require(GetUserId(), text_to_cstring(PG_GETARG_TEXT_PP(0)),
 								  ML_TO_INSPECT).model_id);
 }
@@ -209,6 +208,19 @@ put_rows(ReturnSetInfo *result)
 }
 
 /*
+ * What the owner makes goes where the database keeps its tables: not where the
+ * caller's settings would put it, perhaps without a right to be there.
+ */
+static void
+ignore_storage_settings(void)
+{
+	(void) set_config_option("default_tablespace", "", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("default_table_access_method", DEFAULT_TABLE_ACCESS_METHOD, PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
  * Body of every public function whose work is done by the function of the same
  * name in mlops_catalog.
  */
@@ -229,6 +241,8 @@ mlops_as_owner(PG_FUNCTION_ARGS)
 	if (returns_rows)
 		InitMaterializedSRF(fcinfo, 0);
 	mlcat_begin(&scope);
+	if (call.writes)
+		ignore_storage_settings();
 	run_call(&call);
 	if (returns_rows)
 		put_rows((ReturnSetInfo *) fcinfo->resultinfo);

@@ -55,10 +55,7 @@ resolve(FunctionCallInfo fcinfo, MlAction action, MlResolved *resolved)
 {
 	char	   *model;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"model\" must not be null")));
+	mlbase_refuse_null(fcinfo, 0, "model");
 	model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	if (PG_ARGISNULL(3))
 		mlserve_resolve(model, action, resolved);
@@ -190,13 +187,8 @@ mlops_drift_between(PG_FUNCTION_ARGS)
 	MemoryContext work;
 	MemoryContext caller;
 
-	for (int i = 0; i < 2; i++)
-	{
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("\"%s\" must not be null", i ? "current" : "reference")));
-	}
+	mlbase_refuse_null(fcinfo, 0, "reference");
+	mlbase_refuse_null(fcinfo, 1, "current");
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "mlops drift", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);

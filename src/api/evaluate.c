@@ -34,10 +34,7 @@ score_arguments(FunctionCallInfo fcinfo, const char *target, List *by,
 	MlProgressScope *progress;
 	char	   *model;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"model\" must not be null")));
+	mlbase_refuse_null(fcinfo, 0, "model");
 	model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	mlserve_resolve(model, ML_TO_EVALUATE, resolved);
 	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),

@@ -312,10 +312,7 @@ mlops_explain_table(PG_FUNCTION_ARGS)
 	MlSource   *source;
 	MlProgressScope *progress;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"model\" must not be null")));
+	mlbase_refuse_null(fcinfo, 0, "model");
 	if (PG_ARGISNULL(3) || PG_GETARG_INT32(3) < 1 || PG_GETARG_INT32(3) > MAX_EXPLAINED_ROWS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

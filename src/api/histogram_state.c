@@ -162,10 +162,7 @@ edges_argument(FunctionCallInfo fcinfo, uint32 *n)
 {
 	ArrayType  *array;
 
-	if (PG_ARGISNULL(3))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"edges\" must not be null")));
+	mlbase_refuse_null(fcinfo, 3, "edges");
 	array = PG_GETARG_ARRAYTYPE_P(3);
 	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array))
 		ereport(ERROR,

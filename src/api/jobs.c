@@ -30,15 +30,6 @@ optional_text(FunctionCallInfo fcinfo, int i)
 	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
-static void
-refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
-{
-	if (PG_ARGISNULL(i))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"%s\" must not be null", name)));
-}
-
 /*
  * mlops.submit(command, timeout, max_retries, priority, key, on_conflict, model)
  *	  -> job_id, NULL if skipped
@@ -50,10 +41,10 @@ mlops_submit(PG_FUNCTION_ARGS)
 	char	   *on_conflict;
 	int64		job_id;
 
-	refuse_null(fcinfo, 0, "command");
-	refuse_null(fcinfo, 2, "max_retries");
-	refuse_null(fcinfo, 3, "priority");
-	refuse_null(fcinfo, 5, "on_conflict");
+	mlbase_refuse_null(fcinfo, 0, "command");
+	mlbase_refuse_null(fcinfo, 2, "max_retries");
+	mlbase_refuse_null(fcinfo, 3, "priority");
+	mlbase_refuse_null(fcinfo, 5, "on_conflict");
 	request.command = optional_text(fcinfo, 0);
 	request.timeout = PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1);
 	request.max_retries = PG_GETARG_INT32(2);
@@ -82,7 +73,7 @@ mlops_submit(PG_FUNCTION_ARGS)
 Datum
 mlops_cancel(PG_FUNCTION_ARGS)
 {
-	refuse_null(fcinfo, 0, "job_id");
+	mlbase_refuse_null(fcinfo, 0, "job_id");
 	PG_RETURN_BOOL(mljobs_cancel(PG_GETARG_INT64(0)));
 }
 
@@ -186,12 +177,12 @@ mlops_record_schedule(PG_FUNCTION_ARGS)
 	MlJobRequest request = {0};
 
 	PreventCommandIfReadOnly("mlops.schedule()");
-	refuse_null(fcinfo, 0, "name");
-	refuse_null(fcinfo, 1, "cron");
-	refuse_null(fcinfo, 2, "command");
-	refuse_null(fcinfo, 4, "max_retries");
-	refuse_null(fcinfo, 5, "priority");
-	refuse_null(fcinfo, 7, "cron_job_id");
+	mlbase_refuse_null(fcinfo, 0, "name");
+	mlbase_refuse_null(fcinfo, 1, "cron");
+	mlbase_refuse_null(fcinfo, 2, "command");
+	mlbase_refuse_null(fcinfo, 4, "max_retries");
+	mlbase_refuse_null(fcinfo, 5, "priority");
+	mlbase_refuse_null(fcinfo, 7, "cron_job_id");
 	request.command = optional_text(fcinfo, 2);
 	request.timeout = PG_ARGISNULL(3) ? NULL : PG_GETARG_INTERVAL_P(3);
 	request.max_retries = PG_GETARG_INT32(4);

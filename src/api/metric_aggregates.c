@@ -250,10 +250,7 @@ writable_ranking(FunctionCallInfo fcinfo)
 static int64
 k_argument(FunctionCallInfo fcinfo, int argument)
 {
-	if (PG_ARGISNULL(argument))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"k\" must not be null")));
+	mlbase_refuse_null(fcinfo, argument, "k");
 	if (PG_GETARG_INT64(argument) < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

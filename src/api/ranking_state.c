@@ -23,6 +23,7 @@
 #include "utils/expandeddatum.h"
 #include "utils/memutils.h"
 
+#include "mlops/base.h"
 #include "api/ranking_state.h"
 
 /* Bytes that the runs of a state may take; while two are merged, twice that. */
@@ -572,8 +573,7 @@ ranking_state_merge(RankingState *state, Datum other)
 					 errdetail("Of the %zu bytes: %s.", (Size) VARSIZE(flat) - VARHDRSZ, problem)));
 		ranking_state_set_k(state, flat->k);
 		push_run(state, read_flat(state, flat));
-		if ((Pointer) flat != DatumGetPointer(other))
-			pfree(flat);
+		mlbase_free_detoasted(flat, other);
 	}
 }
 

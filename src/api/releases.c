@@ -41,15 +41,6 @@ row_of(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-static void
-refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
-{
-	if (PG_ARGISNULL(i))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"%s\" must not be null", name)));
-}
-
 /*
  * mlops.add_labels(model text, source regclass, query text, key name, label name,
  *	  labelled_at name, positive text) -> (rows, added, changed, ignored)
@@ -62,9 +53,9 @@ mlops_add_labels(PG_FUNCTION_ARGS)
 	Datum		values[4];
 	bool		nulls[4] = {false};
 
-	refuse_null(fcinfo, 0, "model");
-	refuse_null(fcinfo, 3, "key");
-	refuse_null(fcinfo, 4, "label");
+	mlbase_refuse_null(fcinfo, 0, "model");
+	mlbase_refuse_null(fcinfo, 3, "key");
+	mlbase_refuse_null(fcinfo, 4, "label");
 	PreventCommandIfReadOnly("mlops.add_labels()");
 	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
 							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));

@@ -136,10 +136,7 @@ mlops_score_table(PG_FUNCTION_ARGS)
 	MlProgressScope *progress;
 	bool		varlena;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"model\" must not be null")));
+	mlbase_refuse_null(fcinfo, 0, "model");
 	InitMaterializedSRF(fcinfo, 0);
 	table.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	table.scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, InvalidOid);

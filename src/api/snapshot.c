@@ -33,6 +33,15 @@
 MLOPS_FUNCTION(mlops_source_columns);
 MLOPS_FUNCTION(mlops_read_snapshot);
 
+/* Rights and settings to read under: arguments 0 and 1. */
+static void
+enter_role(FunctionCallInfo fcinfo, MlRoleScope *scope)
+{
+	mlbase_refuse_null(fcinfo, 0, "caller");
+	mlbase_refuse_null(fcinfo, 1, "settings");
+	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), scope);
+}
+
 /* A source as it arrives: without dropped columns. */
 static MlSource *
 describe(FunctionCallInfo fcinfo, int source_argument, int query_argument)
@@ -42,7 +51,13 @@ describe(FunctionCallInfo fcinfo, int source_argument, int query_argument)
 										PG_ARGISNULL(query_argument) ? NULL
 										: text_to_cstring(PG_GETARG_TEXT_PP(query_argument)));
 
-	return mling_describe(InvalidOid, source->query);
+	source = mling_describe(InvalidOid, source->query);
+	if (source->desc->natts == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the source has no columns"),
+				 errdetail("It was: %s", source->query)));
+	return source;
 }
 
 static char *
@@ -64,7 +79,7 @@ mlops_source_columns(PG_FUNCTION_ARGS)
 	MlSource   *source;
 
 	InitMaterializedSRF(fcinfo, 0);
-	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), &scope);
+	enter_role(fcinfo, &scope);
 	source = describe(fcinfo, 2, 3);
 	for (int i = 0; i < source->desc->natts; i++)
 	{
@@ -210,7 +225,8 @@ mlops_read_snapshot(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), &scope);
+	mlbase_refuse_null(fcinfo, 2, "query");
+	enter_role(fcinfo, &scope);
 	source = mling_describe(InvalidOid, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	reading.natts = source->desc->natts;
 	reading.output = palloc(Max(reading.natts, 1) * sizeof(FmgrInfo));

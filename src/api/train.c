@@ -43,10 +43,7 @@ json_argument(FunctionCallInfo fcinfo, int i)
 static char *
 required_argument(FunctionCallInfo fcinfo, int i, const char *name)
 {
-	if (PG_ARGISNULL(i))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"%s\" must not be null", name)));
+	mlbase_refuse_null(fcinfo, i, name);
 	return text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 

@@ -21,6 +21,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "mlops/base.h"
 #include "mlops/catalog.h"
 
 /* mlops_catalog.model */
@@ -344,8 +345,8 @@ mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size)
 												 1, lookup.keys);
 		while (fits && (tuple = systable_getnext_ordered(lookup.scan, ForwardScanDirection)) != NULL)
 		{
-			struct varlena *data = PG_DETOAST_DATUM_PACKED(column_value(&lookup, tuple,
-																		 ARTIFACT_DATA, &isnull));
+			Datum		stored = column_value(&lookup, tuple, ARTIFACT_DATA, &isnull);
+			struct varlena *data = PG_DETOAST_DATUM_PACKED(stored);
 			size_t		length = VARSIZE_ANY_EXHDR(data);
 
 			fits = DatumGetInt32(column_value(&lookup, tuple, ARTIFACT_PART, &isnull)) == part &&
@@ -356,7 +357,7 @@ mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size)
 				done += length;
 				part++;
 			}
-			pfree(data);
+			mlbase_free_detoasted(data, stored);
 		}
 		systable_endscan_ordered(lookup.scan);
 		index_close(index, AccessShareLock);

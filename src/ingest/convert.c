@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "mlops/base.h"
 #include "mlops/compat.h"
 #include "mlops/ingest.h"
 
@@ -218,8 +219,7 @@ number_from_numeric(Datum value)
 			}
 		}
 	}
-	if ((Pointer) packed != DatumGetPointer(value))
-		pfree(packed);
+	mlbase_free_detoasted(packed, value);
 	if (done)
 		return result;
 	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));

@@ -67,12 +67,13 @@ train_folds(Validation *v)
 	t->told = &told;
 	for (int f = 0; f < v->folds.n; f++)
 	{
-		MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+		TrainingScope scope;
 
 		report_folds(v, f);
+		mltrain_scope_begin(t, &scope);
 		folds_cut(&v->folds, t, f);
 		folds_train(t, &v->results[f]);
-		ml_arena_release(t->ctx->arena, mark);
+		mltrain_scope_end(t, &scope);
 		mltrain_repeat(told.data, &v->said);
 		resetStringInfo(&told);
 	}
@@ -98,9 +99,10 @@ gather_team(Validation *v, int n_workers)
 	Training   *t = v->t;
 	MlView	   *views = palloc0(v->folds.n * sizeof(MlView));
 	TeamPlan	plan = {.task = "cross-validation", .n_workers = n_workers, .n_views = v->folds.n, .views = views};
-	MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+	TrainingScope scope;
 	Team	   *team;
 
+	mltrain_scope_begin(t, &scope);
 	for (int f = 0; f < v->folds.n; f++)
 	{
 		folds_cut(&v->folds, t, f);
@@ -109,7 +111,7 @@ gather_team(Validation *v, int n_workers)
 		views[f].judged = t->rows[ML_PART_TEST];
 	}
 	team = team_create(t, &plan);
-	ml_arena_release(t->ctx->arena, mark);
+	mltrain_scope_end(t, &scope);
 	return team;
 }
 
@@ -223,8 +225,6 @@ record_validation(Validation *v)
 
 	mltrain_describe_data(t, &data);
 	data.train_rows = t->counts.positives + t->counts.negatives;	/* folds in turn */
-	data.validation_rows = data.test_rows = 0;
-	data.has_test_window = false;
 	initStringInfo(&text);
 	appendStringInfo(&text, "{\"seed\": %lld, \"library_version\": \"%s\", \"algorithm\": \"%s\", "
 					 "\"started_at\": \"%s\", \"dataset\": %s, \"model\": ",

@@ -64,6 +64,37 @@ mltrain_end_phase(Training *t)
 	mltrain_add_figure(&t->figures, psprintf("%s_ms", t->phase), 0, INSTR_TIME_GET_MILLISEC(now));
 }
 
+/* ---------------------------------------------------------------- memory */
+
+void
+mltrain_scope_begin(const Training *t, TrainingScope *scope)
+{
+	scope->mark = ml_arena_mark(t->ctx->arena);
+	scope->before = *t;
+}
+
+void
+mltrain_scope_end(Training *t, const TrainingScope *scope)
+{
+	const Training *before = &scope->before;
+
+	memcpy(t->rows, before->rows, sizeof(t->rows));
+	t->order = before->order;
+	t->label = before->label;
+	t->row_weight = before->row_weight;
+	t->fit_weight = before->fit_weight;
+	t->signature = before->signature;
+	t->binned_train = before->binned_train;
+	t->binned_validation = before->binned_validation;
+	t->left_out = before->left_out;
+	t->n_left_out = before->n_left_out;
+	t->learned = before->learned;
+	t->parts = before->parts;
+	t->bytes = before->bytes;
+	t->size = before->size;
+	ml_arena_release(t->ctx->arena, scope->mark);
+}
+
 /* ---------------------------------------------------------------- entry */
 
 void

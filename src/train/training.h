@@ -84,6 +84,20 @@ typedef struct Training
 	MlFigures	figures;
 } Training;
 
+/*
+ * A stretch of a training (a fold, the views of a team) whose memory in the
+ * arena is given back at its end.  What t pointed to there is forgotten with it:
+ * t knows again what it knew at the beginning (train.c).
+ */
+typedef struct TrainingScope
+{
+	MlArenaMark mark;
+	Training	before;
+} TrainingScope;
+
+extern void mltrain_scope_begin(const Training *t, TrainingScope *scope);
+extern void mltrain_scope_end(Training *t, const TrainingScope *scope);
+
 /* ---- phases: names for the error context, timed as <phase>_ms */
 extern void mltrain_begin_phase(Training *t, const char *phase);
 extern void mltrain_end_phase(Training *t);

@@ -304,14 +304,15 @@ run_folds(Trial *trial)
 	while (trial->n_folds < n && trial->state == ML_TRIAL_FINISHED)
 	{
 		int			f = trial->n_folds;
-		MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+		TrainingScope scope;
 
+		mltrain_scope_begin(t, &scope);
 		worker_show(worker, trial->assignment->view + f, t);
 		if (!learn(trial, false))
 			return;
 		trial->fold_value[f] = mltrain_metric_on(t, ML_PART_TEST);
 		trial->fold_iterations[f] = t->learned.iterations;
-		ml_arena_release(t->ctx->arena, mark);
+		mltrain_scope_end(t, &scope);
 		trial->steps = ++trial->n_folds;
 		trial->value = fold_figure(trial, false);
 		if (isnan(trial->value))

@@ -366,7 +366,7 @@ make_view(Training *t, int max_bins, MlPart judged)
 
 /*
  * A view for each number of bins that may be asked for and each fold: those of
- * one number are neighbours.  t's own rows are as before in the end.
+ * one number are neighbours.
  */
 static MlView *
 make_views(Tuning *tuning, size_t *n_views)
@@ -374,12 +374,10 @@ make_views(Tuning *tuning, size_t *n_views)
 	Training   *t = tuning->t;
 	int			n_bins = list_length(tuning->max_bins);
 	int			n_folds = tuning->folds.n;
-	MlRows		rows[lengthof(t->rows)];
 	MlView	   *views;
 
 	*n_views = n_bins * Max(1, n_folds);
 	views = palloc(*n_views * sizeof(MlView));
-	memcpy(rows, t->rows, sizeof(rows));
 	for (int f = 0; f < n_folds; f++)
 	{
 		folds_cut(&tuning->folds, t, f);
@@ -388,7 +386,6 @@ make_views(Tuning *tuning, size_t *n_views)
 	}
 	for (int b = 0; n_folds == 0 && b < n_bins; b++)
 		views[b] = make_view(t, list_nth_int(tuning->max_bins, b), ML_PART_VALIDATION);
-	memcpy(t->rows, rows, sizeof(rows));
 	return views;
 }
 
@@ -425,19 +422,19 @@ gather_team(Tuning *tuning)
 {
 	Training   *t = tuning->t;
 	const MlTuneRequest *r = tuning->request;
-	MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+	TrainingScope scope;
 	TeamPlan	plan = {.task = "tuning", .n_workers = team_size(r->parallel, r->trials),
 		.n_folds = tuning->folds.n, .pruner = tuning->pruner, .n_trials = r->trials};
 	int			n;
 
+	mltrain_scope_begin(t, &scope);
 	if (tuning->folds.n > 0)
 		make_folds(tuning);
 	plan.details = describe_study(tuning);
 	plan.views = make_views(tuning, &plan.n_views);
 	tuning->team = team_create(t, &plan);
 	tuning->shared = team_shared(tuning->team);
-	ml_arena_release(t->ctx->arena, mark);
-	t->signature = NULL;
+	mltrain_scope_end(t, &scope);
 	n = team_start(tuning->team);
 	if (n == 0)
 		ereport(ERROR,

@@ -9,6 +9,14 @@ report "every ereport(ERROR) has an errcode" "$(
 	awk '/ereport\((ERROR|FATAL|elevel)/ { start = FILENAME ":" FNR; statement = ""; inside = 1 }
 		inside { statement = statement $0 }
 		inside && /;[ \t]*$/ { if (statement !~ /errcode/) print start; inside = 0 }' src/*.c src/*/*.c)"
+report "what was detoasted is freed only where detoasting made a copy" "$(
+	# NAME = ... DETOAST ...; pfree(NAME): the pointer may be into a shared buffer
+	awk 'FNR == 1 { delete detoasted }
+		match($0, /[a-z_]+ = .*(PG_DETOAST_DATUM|DatumGet(Text|Bytea|Jsonb|Numeric|ArrayType|BpChar|VarChar)P)/) {
+			name = substr($0, RSTART); sub(/ .*/, "", name); detoasted[name] = 1 }
+		/^}/ { delete detoasted }
+		match($0, /pfree\([a-z_]+\)/) { name = substr($0, RSTART + 6, RLENGTH - 7)
+			if (name in detoasted) print FILENAME ":" FNR ": pfree(" name ")" }' src/*.c src/*/*.c)"
 report "the install script creates, it never replaces" \
 	"$(grep -nE 'CREATE OR REPLACE|(CREATE|ADD) .*IF NOT EXISTS' sql/[0-9]*.sql)"
 report "functions in SQL fix their search_path" "$(

@@ -1,6 +1,6 @@
 -- Cross-validation: folds, what is returned and recorded, errors.
 \ir setup.psql
-SELECT plan(31);
+SELECT plan(32);
 
 CREATE TABLE result AS SELECT * FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}',
 	folds => 4, params => '{"n_estimators": 20}', tags => '{"team": "risk"}');
@@ -43,6 +43,13 @@ SELECT results_eq($$SELECT train_rows, validation_rows, test_rows FROM mlops.cro
 	$$SELECT 800::bigint, 200::bigint, 1000::bigint FROM generate_series(1, 4)$$, 'prequential: a window of fixed length, its end held back');
 SELECT is(sum(test_rows), 5000::numeric, 'grouped: every row is judged once')
 FROM mlops.cross_validate('cv', query => 'SELECT *, id % 40 AS customer FROM tx', target => 'is_fraud', key => 'id', group_by => 'customer', params => '{"n_estimators": 2}');
+-- what is recorded is of all rows, not of a fold's, whose memory is gone by then
+SELECT count(*) FROM (VALUES (1), (2)) AS c (parallel), LATERAL (SELECT * FROM mlops.cross_validate('window' || c.parallel, 'tx',
+	target => 'is_fraud', key => 'id', time_column => 'ts', folds => 3, parallel => c.parallel, params => '{"n_estimators": 2}')) AS v \g /dev/null
+SELECT results_eq($$SELECT d.rows, d.train_rows, d.validation_rows, d.test_rows, d.time_from, d.time_to, d.test_from, d.test_to
+	FROM mlops.runs r JOIN mlops.datasets d USING (dataset_id) WHERE r.experiment ~ '^window[12]$'$$,
+	$$SELECT 5000::bigint, 5000::bigint, 0::bigint, 0::bigint, min(ts), max(ts), NULL::float8, NULL::float8 FROM tx, generate_series(1, 2) g GROUP BY g$$,
+	'the recorded times are those of all rows, and none are judged on, with workers and without');
 -- a customer's name says all, if the customer was seen: grouped folds never have
 \set customers 'SELECT id, id % 40 AS customer, md5((id % 40)::text) AS name, id % 40 < 12 AS fraud FROM tx'
 SELECT ok(min(roc_auc) = 1, 'stratified folds share customers')

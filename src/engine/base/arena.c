@@ -37,6 +37,29 @@ struct MlArena
 	size_t		next_size;		/* of the next shared block */
 };
 
+/*
+ * Memory that was given back holds rubbish where assertions are on, and must not
+ * be touched at all under AddressSanitizer: whoever kept a pointer is found out.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#ifdef SANITIZED
+#include <sanitizer/asan_interface.h>
+#define MARK_FREE(bytes, size) ASAN_POISON_MEMORY_REGION(bytes, size)
+#define MARK_USED(bytes, size) ASAN_UNPOISON_MEMORY_REGION(bytes, size)
+#elif defined(USE_ASSERT_CHECKING)
+#define MARK_FREE(bytes, size) memset(bytes, 0x7F, size)
+#define MARK_USED(bytes, size) ((void) 0)
+#else
+#define MARK_FREE(bytes, size) ((void) 0)
+#define MARK_USED(bytes, size) ((void) 0)
+#endif
+
 static size_t
 round_up(size_t size, size_t unit)
 {
@@ -57,6 +80,14 @@ map_block(size_t size)
 	block->size = size;
 	block->used = round_up(sizeof(Block), ALIGNMENT);
 	return block;
+}
+
+/* The system may map something else there, which must not be found poisoned. */
+static void
+unmap_block(Block *block)
+{
+	MARK_USED(block, block->size);
+	munmap(block, block->size);
 }
 
 MlArena *
@@ -88,7 +119,7 @@ ml_arena_destroy(MlArena *arena)
 	{
 		Block	   *below = block->below;
 
-		munmap(block, block->size);
+		unmap_block(block);
 		block = below;
 	}
 }
@@ -147,6 +178,7 @@ ml_arena_alloc(MlArena *arena, size_t size)
 		}
 	}
 	result = (char *) block + block->used;
+	MARK_USED(result, size);
 	block->used += rounded;
 	return result;
 }
@@ -205,8 +237,10 @@ ml_arena_release(MlArena *arena, MlArenaMark mark)
 
 		arena->top = block->below;
 		arena->mapped -= block->size;
-		munmap(block, block->size);
+		unmap_block(block);
 	}
+	if (arena->top->used > mark.used)
+		MARK_FREE((char *) arena->top + mark.used, arena->top->used - mark.used);
 	arena->top->used = mark.used;
 }
 

@@ -1,0 +1,117 @@
+-- No argument may be NULL in a way that brings the server down: every function of
+-- the extension is called with plausible arguments, with NULL in each of them in
+-- turn, and with nothing but NULLs.  A call may give a result or an error, never an
+-- internal one; that this file goes on is the test that the server does.
+\ir setup.psql
+SELECT plan(13);
+
+SELECT FROM mlops.train('n', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', features => '{amount,country}',
+	params => '{"n_estimators": 3}');
+SELECT FROM mlops.deploy('n', 1);
+-- A value for each argument, by its name, else by its type; NULL: there is none.
+CREATE FUNCTION plausible(function oid, name text, type regtype) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT coalesce(
+		(SELECT v.value FROM (VALUES
+			('model', 'text', quote_literal('n')), ('model_name', 'text', quote_literal('n')),
+			('query', 'text', quote_literal('SELECT * FROM tx')), ('sql', 'text', quote_literal('SELECT 1')),
+			('statement', 'text', quote_literal('SELECT to_jsonb($1)')), ('target', 'name', quote_literal('is_fraud')),
+			('key', 'name', quote_literal('id')), ('time_column', 'name', quote_literal('ts')), ('weight', 'name', 'NULL'),
+			('group_by', 'name', 'NULL'), ('columns', 'name[]', '''{amount}'''), ('features', 'name[]', '''{amount}'''),
+			('exclude', 'name[]', '''{}'''), ('by', 'name[]', '''{online}'''), ('algorithm', 'text', quote_literal('gradient_boosting')),
+			('metric', 'text', quote_literal('log_loss')), ('action', 'text', quote_literal('inspect')), ('folds', 'integer', '2'), ('parallel', 'integer', '1'), ('trials', 'integer', '2'),
+			('filter', 'text', quote_literal('metrics.pr_auc > 0.1')), ('order_by', 'text[]', '''{metrics.pr_auc}'''),
+			('cron', 'text', quote_literal('0 0 * * *')), ('schedule', 'text', quote_literal('0 0 * * *')),
+			('command', 'text', quote_literal('SELECT 1')), ('search_path', 'text', quote_literal('public')),
+			('time_zone', 'text', quote_literal('UTC')), ('encoding', 'text', quote_literal('UTF8')), ('role', 'name', quote_literal('postgres')),
+			('new_owner', 'name', quote_literal('postgres')), ('privilege', 'text', quote_literal('score')), ('version', 'integer', '1'),
+			('to_version', 'integer', '1'), ('run_id', 'bigint', '1'), ('params', 'jsonb', '''{"n_estimators": 2}'''),
+			('customers', 'integer', '10'), ('terminals', 'integer', '10'), ('days', 'integer', '2'), ('settings', 'jsonb', '''{"search_path": "public"}''')
+			) AS v (name, type, value) WHERE v.name = plausible.name AND v.type = plausible.type::text),
+		CASE type::text
+			WHEN 'text' THEN quote_literal('x') WHEN 'name' THEN quote_literal('amount') WHEN 'regclass' THEN quote_literal('tx')
+			WHEN 'regrole' THEN quote_literal('postgres') WHEN 'oid' THEN '''tx''::regclass::oid' WHEN 'boolean' THEN 'true'
+			WHEN 'integer' THEN '1' WHEN 'bigint' THEN '1' WHEN 'smallint' THEN '1' WHEN 'numeric' THEN '1'
+			WHEN 'double precision' THEN '0.5' WHEN 'real' THEN '0.5' WHEN 'jsonb' THEN '''{}''' WHEN 'json' THEN '''{}'''
+			WHEN 'bytea' THEN '''\x0102''' WHEN 'interval' THEN '''1 hour''' WHEN 'date' THEN '''2026-01-01'''
+			WHEN 'timestamp with time zone' THEN '''2026-01-02''' WHEN 'timestamp without time zone' THEN '''2026-01-02'''
+			WHEN 'xid8' THEN '''5''' WHEN 'uuid' THEN '''00000000-0000-0000-0000-000000000001'''
+			WHEN 'text[]' THEN '''{x}''' WHEN 'name[]' THEN '''{amount}''' WHEN 'double precision[]' THEN '''{0.5}'''
+			WHEN 'integer[]' THEN '''{1}''' WHEN 'bigint[]' THEN '''{1}''' WHEN 'jsonb[]' THEN '''{"{}"}''' WHEN 'boolean[]' THEN '''{t}'''
+			WHEN 'anyelement' THEN 'ROW(1, 2)' WHEN 'record' THEN 'ROW(1, 2)' WHEN 'anyarray' THEN '''{1}''::int[]'
+			ELSE 'NULL' END) $$;
+
+CREATE TABLE outcome (function text, call text, sqlstate text, message text);
+-- Calls it and takes back what it did.
+CREATE FUNCTION try(function text, call text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE call;
+	RAISE SQLSTATE 'OK000';
+EXCEPTION WHEN OTHERS THEN
+	INSERT INTO outcome VALUES (function, call, sqlstate, sqlerrm);
+END $$;
+
+-- All functions but those that SQL cannot call: they take or return "internal" or "cstring".
+CREATE TABLE callable AS
+SELECT p.oid, p.oid::regprocedure::text AS function, p.pronargs AS n, p.prokind AS kind,
+	ARRAY(SELECT t::regtype FROM unnest(p.proargtypes) WITH ORDINALITY AS a (t, i) ORDER BY i) AS types,
+	ARRAY(SELECT plausible(p.oid, coalesce(p.proargnames[i], ''), p.proargtypes[i - 1]::regtype) FROM generate_series(1, p.pronargs) AS i) AS given,
+	format('%I.%I', n.nspname, p.proname) AS name
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_depend e ON e.objid = p.oid AND e.classid = 'pg_proc'::regclass AND e.deptype = 'e'
+	AND e.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'mlops')
+WHERE NOT 'internal'::regtype = ANY (p.proargtypes) AND NOT 'cstring'::regtype = ANY (p.proargtypes)
+	AND p.prorettype NOT IN ('internal'::regtype, 'cstring'::regtype) AND p.prokind <> 'p';
+SELECT cmp_ok(count(*), '>', 300::bigint, 'functions that SQL can call') FROM callable;
+
+-- which: 0 none of the arguments is NULL, -1 all, else the one of that number
+CREATE FUNCTION call_of(c callable, which int) RETURNS text LANGUAGE sql AS $$
+	SELECT format(CASE WHEN c.kind = 'f' THEN 'SELECT * FROM %s(%s)' ELSE 'SELECT %s(%s) FROM generate_series(1, 2)' END, c.name,
+		coalesce((SELECT string_agg(CASE WHEN which IN (-1, i) THEN 'NULL' ELSE c.given[i] END || CASE WHEN c.types[i] = 'anyelement'::regtype
+			THEN CASE WHEN which IN (-1, i) THEN '::tx' ELSE '' END ELSE '::' || c.types[i]::text END, ', ' ORDER BY i)
+			FROM generate_series(1, c.n) AS i), '')) $$;
+SET LOCAL statement_timeout = 0;
+SELECT try(c.function, call_of(c, which)) FROM callable c, generate_series(-1, c.n) AS which ORDER BY c.function, which;
+SELECT cmp_ok(count(*), '>', 1500::bigint, 'calls') FROM outcome;
+SELECT cmp_ok(count(*) FILTER (WHERE sqlstate = 'OK000'), '>', 400::bigint, 'calls that succeed, so that the arguments are plausible') FROM outcome;
+SELECT is(array_agg(format('%s: %s %s', call, sqlstate, message) ORDER BY call), NULL, 'no internal error, whatever is NULL')
+FROM outcome WHERE sqlstate LIKE 'XX%' AND NOT (sqlstate = 'XX001' AND message ~ '^the (data is|bytes are) not') OR sqlstate LIKE '58%' OR message ~ '^cache lookup failed|^unrecognized node|^could not (open|run|connect)';
+
+
+-- Sources without columns, without rows, without both.
+CREATE TABLE no_columns ();
+INSERT INTO no_columns SELECT FROM generate_series(1, 3);
+CREATE TABLE nothing ();
+CREATE TABLE no_rows (LIKE tx);
+CREATE FUNCTION of_source(source text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT format(call, argument) FROM (VALUES (format('%L', source)), (format('query => %L', 'TABLE ' || source)),
+		(format('query => %L', 'SELECT FROM ' || source))) AS a (argument), unnest(ARRAY[
+		'SELECT * FROM mlops.train(''e'', %s, target => ''is_fraud'')', 'SELECT * FROM mlops.cross_validate(''e'', %s, target => ''is_fraud'')',
+		'SELECT * FROM mlops.score_table(''n'', %s)', 'SELECT * FROM mlops.evaluate(''n'', %s)', 'SELECT * FROM mlops.curve(''n'', %s)',
+		'SELECT * FROM mlops.explain_table(''n'', %s)', 'SELECT * FROM mlops.check_drift(''n'', %s)', 'SELECT * FROM mlops.record_drift(''n'', %s)',
+		'SELECT * FROM mlops.add_labels(''n'', %s, key => ''id'', label => ''is_fraud'')', 'SELECT * FROM mlops.monitor(''n'', ''1 day'', %s)',
+		'SELECT * FROM mlops.snapshot(%s, name => ''e'')', 'SELECT * FROM mlops.snapshot(%s, name => ''e'', kind => ''reference'')',
+		format('SELECT * FROM mlops.drift_between(%L, ''tx'')', source), format('SELECT * FROM mlops.drift_between(''tx'', %L)', source),
+		format('SELECT mlops.score(''n'', s) FROM %I s', source), format('SELECT mlops.decide(''n'', s, ''1'') FROM %I s', source),
+		format('SELECT mlops.explain(''n'', s) FROM %I s', source)]) AS call $$;
+TRUNCATE outcome;
+SELECT try(source, call) FROM unnest('{no_columns,nothing,no_rows}'::text[]) AS source, of_source(source) AS call;
+SELECT is(array_agg(format('%s: %s %s', call, sqlstate, message) ORDER BY call), NULL, 'no internal error from a source without columns or rows')
+FROM outcome WHERE sqlstate LIKE 'XX%' OR sqlstate LIKE '58%' OR message ~ '^cache lookup failed|^unrecognized node|^could not (open|run|connect)';
+SELECT is(array_agg(DISTINCT sqlstate), '{OK000}', 'a table without rows is a snapshot like any other') FROM outcome WHERE function = 'no_rows' AND call LIKE '%snapshot(%' AND call NOT LIKE '%SELECT FROM%';
+SELECT is(array_agg(DISTINCT sqlstate || ' ' || message), '{22023 the source has no columns}', 'a source without columns is not')
+FROM outcome WHERE call LIKE '%snapshot(%' AND (call LIKE '%SELECT FROM%' OR function <> 'no_rows');
+SELECT throws_ok($$SELECT * FROM mlops.snapshot(query => 'SELECT', name => 'x')$$, '22023', 'the source has no columns', 'nor a query without any');
+SELECT throws_ok($$SELECT * FROM mlops_catalog.read_snapshot('postgres', '{}', NULL, NULL)$$, '22004', '"query" must not be null', 'a query that SQL computed to NULL');
+SELECT throws_ok($$SELECT * FROM mlops_catalog.source_columns('postgres', NULL, 'tx', NULL)$$, '22004', '"settings" must not be null', 'settings that are NULL');
+SELECT throws_ok($$SELECT * FROM mlops_catalog.require(NULL, 'n', 'inspect')$$, '22004', '"caller" must not be null', 'nobody');
+
+-- What belongs to the catalog's owner is not put where the caller's settings say.
+CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler;
+SET LOCAL default_table_access_method = other;
+SET LOCAL default_tablespace = 'pg_global';
+SELECT is((SELECT rows FROM mlops.snapshot('tx', name => 'here')), 5000::bigint, 'a snapshot under settings for other storage');
+SELECT results_eq($$SELECT c.reltablespace, a.amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE c.oid = 'mlops_snapshot.here'::regclass$$,
+	$$VALUES (0::oid, 'heap'::name)$$, 'is where the database keeps tables');
+
+SELECT * FROM finish();
+ROLLBACK;
