@@ -19,7 +19,7 @@ COMMENT ON COLUMN mlops_catalog.policy.schedule IS 'Cron expression, NULL: none'
 COMMENT ON COLUMN mlops_catalog.policy.triggers IS 'alerts: names of alert rules, or true for all; new_labels: a number';
 COMMENT ON COLUMN mlops_catalog.policy.gate IS 'Conditions beside the model''s gate';
 COMMENT ON COLUMN mlops_catalog.policy.action IS 'What is done with a version that passes: register (nothing), canary or deploy';
-COMMENT ON COLUMN mlops_catalog.policy.options IS 'Arguments of that deployment';
+COMMENT ON COLUMN mlops_catalog.policy.options IS 'What is read and learned from, and arguments of that deployment';
 COMMENT ON COLUMN mlops_catalog.policy.cooldown IS 'Triggers wait so long after a retraining';
 COMMENT ON COLUMN mlops_catalog.policy.owner IS 'Who set it, and as whom it trains and deploys';
 COMMENT ON COLUMN mlops_catalog.policy.created_at IS 'When it was set first';
@@ -30,9 +30,9 @@ CREATE TABLE mlops_catalog.retraining (
 	retraining_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT retraining_pkey PRIMARY KEY,
 	model_id bigint NOT NULL CONSTRAINT retraining_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
 	base_version int NOT NULL,
-	version int NOT NULL,
+	version int,
 	reason text,
-	outcome text NOT NULL CONSTRAINT retraining_outcome_check CHECK (outcome OPERATOR(pg_catalog.=) ANY ('{registered,rejected,canary,deployed}'::text[])),
+	outcome text NOT NULL CONSTRAINT retraining_outcome_check CHECK (outcome OPERATOR(pg_catalog.=) ANY ('{registered,refused,rejected,canary,deployed}'::text[])),
 	detail text,
 	role regrole NOT NULL,
 	started_at timestamptz NOT NULL,
@@ -42,10 +42,10 @@ COMMENT ON TABLE mlops_catalog.retraining IS 'Retrainings that were finished';
 COMMENT ON COLUMN mlops_catalog.retraining.retraining_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.retraining.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.retraining.base_version IS 'Version whose training was repeated';
-COMMENT ON COLUMN mlops_catalog.retraining.version IS 'Version that came of it';
+COMMENT ON COLUMN mlops_catalog.retraining.version IS 'Version that came of it, NULL if it was refused';
 COMMENT ON COLUMN mlops_catalog.retraining.reason IS 'What called for it';
-COMMENT ON COLUMN mlops_catalog.retraining.outcome IS 'registered, rejected (it did not pass, or could not be deployed), canary or deployed';
-COMMENT ON COLUMN mlops_catalog.retraining.detail IS 'What fell short';
+COMMENT ON COLUMN mlops_catalog.retraining.outcome IS 'registered, refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), canary or deployed';
+COMMENT ON COLUMN mlops_catalog.retraining.detail IS 'What is wrong with the source, what fell short, and what else should be known';
 COMMENT ON COLUMN mlops_catalog.retraining.role IS 'Who retrained';
 COMMENT ON COLUMN mlops_catalog.retraining.started_at IS 'When it began';
 COMMENT ON COLUMN mlops_catalog.retraining.ended_at IS 'When it ended';
@@ -61,10 +61,10 @@ COMMENT ON VIEW mlops.retrainings IS 'Retrainings of models you may use; a job t
 COMMENT ON COLUMN mlops.retrainings.retraining_id IS 'Identity';
 COMMENT ON COLUMN mlops.retrainings.model IS 'Model';
 COMMENT ON COLUMN mlops.retrainings.base_version IS 'Version whose training was repeated';
-COMMENT ON COLUMN mlops.retrainings.version IS 'Version that came of it';
+COMMENT ON COLUMN mlops.retrainings.version IS 'Version that came of it, NULL if it was refused';
 COMMENT ON COLUMN mlops.retrainings.reason IS 'What called for it';
-COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, rejected (it did not pass, or could not be deployed), canary or deployed';
-COMMENT ON COLUMN mlops.retrainings.detail IS 'What fell short';
+COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), canary or deployed';
+COMMENT ON COLUMN mlops.retrainings.detail IS 'What is wrong with the source, what fell short, and what else should be known';
 COMMENT ON COLUMN mlops.retrainings.role IS 'Who retrained';
 COMMENT ON COLUMN mlops.retrainings.started_at IS 'When it began';
 COMMENT ON COLUMN mlops.retrainings.ended_at IS 'When it ended';
@@ -82,7 +82,7 @@ COMMENT ON COLUMN mlops.retraining_policies.schedule IS 'Cron expression, NULL: 
 COMMENT ON COLUMN mlops.retraining_policies.triggers IS 'alerts: names of alert rules, or true for all; new_labels: a number';
 COMMENT ON COLUMN mlops.retraining_policies.gate IS 'Conditions beside the model''s gate';
 COMMENT ON COLUMN mlops.retraining_policies.action IS 'What is done with a version that passes: register (nothing), canary or deploy';
-COMMENT ON COLUMN mlops.retraining_policies.options IS 'Arguments of that deployment';
+COMMENT ON COLUMN mlops.retraining_policies.options IS 'What is read and learned from, and arguments of that deployment';
 COMMENT ON COLUMN mlops.retraining_policies.cooldown IS 'Triggers wait so long after a retraining';
 COMMENT ON COLUMN mlops.retraining_policies.owner IS 'Who set it, and as whom it trains and deploys';
 COMMENT ON COLUMN mlops.retraining_policies.last_retraining IS 'When the last retraining ended';
@@ -96,13 +96,31 @@ CREATE FUNCTION mlops_catalog.check_retraining_options(gate jsonb, action text, 
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	k text;
+	positive boolean;
 BEGIN
 	PERFORM mlops_catalog.check_gate_syntax(gate);
 	PERFORM mlops_catalog.check_choice('action', action, '{register,canary,deploy}');
-	PERFORM mlops_catalog.check_object('options', options, CASE action
+	PERFORM mlops_catalog.check_object('options', options, jsonb '{"new_columns": "boolean|array", "accept": "array", "window": "string", "refit": "boolean"}' || CASE action
 		WHEN 'canary' THEN '{"percent": "number", "key": "string", "threshold": "number", "guard": "object", "ramp": "array"}'
 		WHEN 'deploy' THEN '{"threshold": "number", "guard": "object"}'
 		ELSE '{}' END::jsonb);
+	FOR k IN SELECT o.key FROM jsonb_each(options) AS o CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(o.value) WHEN 'array' THEN o.value ELSE '[]' END) AS c
+			WHERE o.key IN ('new_columns', 'accept') AND jsonb_typeof(c) <> 'string' LOOP
+		RAISE EXCEPTION '"%" in "options" must be a list of columns', k USING ERRCODE = 'invalid_parameter_value';
+	END LOOP;
+	IF options ? 'window' THEN
+		BEGIN
+			positive := (options ->> 'window')::interval > interval '0';
+		EXCEPTION WHEN data_exception THEN
+			positive := false;
+		END;
+		IF NOT positive THEN
+			RAISE EXCEPTION '"window" in "options" must be a length of time, not "%"', options ->> 'window'
+				USING ERRCODE = 'invalid_parameter_value', HINT = 'Write {"window": "90 days"}.';
+		END IF;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_retraining_options(jsonb, text, jsonb) IS 'An error that says what is wrong unless a retraining can go by these';
@@ -149,7 +167,7 @@ CREATE FUNCTION mlops.retrain(
 	RETURNS SETOF mlops.retrainings
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.retrain(text, text, jsonb, text, jsonb) IS
-	'Repeats the training of the version that answers (else of the newest), as the role that trained it, on what its source holds now, registers the result, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
+	'Repeats the training of the version that answers (else of the newest), as the role that trained it and from the same columns, on what its source holds now, registers the result, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
 CREATE FUNCTION mlops_catalog.retrain(caller regrole, model text, reason text, gate jsonb, action text, options jsonb) RETURNS SETOF mlops.retrainings
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -161,7 +179,10 @@ DECLARE
 	base record;
 	made int;
 	outcome text := 'registered';
-	short text;
+	prepared record;
+	settings jsonb;
+	rows_read text;
+	shorts text[] := '{}';
 	retraining bigint;
 	stated jsonb := (SELECT s.route FROM mlops_catalog.stated_route AS s WHERE s.model_id = id);
 BEGIN
@@ -170,14 +191,31 @@ BEGIN
 		PERFORM mlops_catalog.require(caller, $2, 'deploy');
 	END IF;
 	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
+	settings := jsonb_build_object('search_path', base.search_path, 'TimeZone', base.time_zone);
 	-- by whoever wrote what is read: it must not run with anybody else's rights
-	made := mlops_catalog.train_again(base.owner, $2, base.request, jsonb_build_object('search_path', base.search_path, 'TimeZone', base.time_zone), $3);
-	SELECT string_agg(mlops_catalog.check_text(c), E'\n' ORDER BY c.gate_check_id) FILTER (WHERE NOT c.passed)
-		INTO short
-		FROM mlops_catalog.record_gate_checks(caller, $2, made, 'retrain', coalesce($4, '{}')) AS c;
-	IF short IS NOT NULL THEN
+	SELECT * INTO prepared FROM mlops_catalog.prepare_retraining(caller, base.owner, $2, base.version, settings, base.request, coalesce($6, '{}'));
+	IF prepared.problems <> '{}' THEN
+		outcome := 'refused';
+		shorts := prepared.problems;
+	ELSE
+		made := mlops_catalog.train_again(base.owner, $2, prepared.request, settings, $3);
+		UPDATE mlops_catalog.run AS r SET request = r.request || jsonb_build_object('repeats', base.version)
+			FROM mlops_catalog.model_version AS v
+			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND prepared.request ? 'repeats';
+		-- production is compared with it on these rows: they must be what they were, too
+		rows_read := mlops_catalog.test_window((SELECT v.version_id FROM mlops_catalog.model_version AS v WHERE v.model_id = id AND v.version = made));
+		IF rows_read IS NOT NULL THEN
+			shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, base.owner, settings, rows_read, prepared.inputs, prepared.request, true) AS p);
+		END IF;
+		IF $5 <> 'register' THEN
+			shorts := array_remove(shorts || mlops_catalog.threshold_shortfall($2, made, ($6 ->> 'threshold')::float8), NULL);
+		END IF;
+		shorts := shorts || ARRAY(SELECT mlops_catalog.check_text(c)
+			FROM mlops_catalog.record_gate_checks(caller, $2, made, 'retrain', coalesce($4, '{}')) AS c WHERE NOT c.passed ORDER BY c.gate_check_id);
+	END IF;
+	IF outcome = 'registered' AND shorts <> '{}' THEN
 		outcome := 'rejected';
-	ELSIF $5 <> 'register' THEN
+	ELSIF outcome = 'registered' AND $5 <> 'register' THEN
 		BEGIN
 			PERFORM FROM mlops_catalog.as_role(caller, '{}',
 				$deploy$SELECT d.variant FROM mlops.deploy($1 OPERATOR(pg_catalog.->>) 'model', ($1 OPERATOR(pg_catalog.->>) 'version')::pg_catalog.int4, $1 OPERATOR(pg_catalog.->>) 'strategy',
@@ -192,13 +230,13 @@ BEGIN
 			END IF;
 		EXCEPTION WHEN object_not_in_prerequisite_state OR invalid_parameter_value OR insufficient_privilege THEN
 			outcome := 'rejected';	-- another release is under way, say; the version stays
-			short := SQLERRM;
+			shorts := shorts || SQLERRM;
 		END;
 	END IF;
 	INSERT INTO mlops_catalog.retraining (model_id, base_version, version, reason, outcome, detail, role, started_at)
-		VALUES (id, base.version, made, $3, outcome, short, caller, began) RETURNING retraining_id INTO retraining;
+		VALUES (id, base.version, made, $3, outcome, nullif(array_to_string(shorts || prepared.told, E'\n'), ''), caller, began) RETURNING retraining_id INTO retraining;
 	PERFORM mlops_catalog.audit(caller, 'retrain', $2, made, jsonb_strip_nulls(jsonb_build_object('retraining_id', retraining,
-		'base_version', base.version, 'reason', $3, 'outcome', outcome, 'detail', short)));
+		'base_version', base.version, 'reason', $3, 'outcome', outcome, 'detail', nullif(array_to_string(shorts || prepared.told, E'\n'), ''))));
 	RETURN QUERY SELECT * FROM mlops.retrainings AS r WHERE r.retraining_id = retraining;
 END
 $$;

@@ -170,6 +170,11 @@ typedef struct MlSplitRequest
 	double		test_from;
 	double		test_to;		/* infinity if not given */
 	double		label_delay;	/* seconds before test_from that are left out */
+	bool		at_last;		/* the test rows are the last ones, before the newest labelled one: */
+	double		test_last;		/* seconds */
+	double		validation_last;	/* seconds before those, 0: none */
+	double		window;			/* seconds before the newest labelled row that are
+								 * looked at, 0: all */
 	bool		refit;			/* learn again from train and validation rows, once
 								 * they have chosen the rounds and the threshold */
 } MlSplitRequest;

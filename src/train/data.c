@@ -68,10 +68,63 @@ refuse_one_class(const char *where, const char *target, int64 positives, int64 n
 			 errhint("Learning needs rows of both classes; check the target, the split and the source's filter.")));
 }
 
+/* The latest time of a labelled row; an error if the time column has no times. */
+static double
+newest(const Training *t)
+{
+	const MlColumn *time = &t->dataset->columns[t->time];
+	double		latest = -INFINITY;
+
+	if (time->kind != ML_COLUMN_TIME)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of \"time_column\" has no times, but numbers", t->request->time_column),
+				 errdetail("\"test_last\", \"validation_last\" and \"window\" in \"split\" are lengths of time.")));
+	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	{
+		double		at = ml_column_number(time, row);
+
+		if (t->label[row] == t->label[row] && at > latest && !isinf(at))
+			latest = at;
+	}
+	return latest;
+}
+
+/* The labels; those of rows before the window are missing. */
+static const float *
+labels_in_window(const Training *t)
+{
+	size_t		n = t->dataset->n_rows;
+	double		first;
+	float	   *label;
+
+	if (t->split.window == 0)
+		return t->label;
+	first = newest(t) - t->split.window;
+	label = ml_arena_alloc_array(t->ctx->arena, n, sizeof(float));
+	if (label == NULL)
+		mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+	for (size_t row = 0; row < n; row++)
+		label[row] = ml_column_number(&t->dataset->columns[t->time], row) >= first ? t->label[row] : NAN;
+	return label;
+}
+
+static void
+split_at_last(const Training *t, const float *label, uint8_t *part)
+{
+	double		test_from = newest(t) - t->split.test_last;
+	double		validation_to = test_from - t->split.label_delay;
+
+	mlbase_check(t->ctx, ml_split_at_times(t->ctx, t->dataset, t->time, label,
+										   validation_to - t->split.validation_last, validation_to,
+										   test_from, INFINITY, part));
+}
+
 void
 mltrain_split(Training *t)
 {
 	MlContext  *ctx = t->ctx;
+	const float *label = labels_in_window(t);
 	uint8_t    *part = ml_arena_alloc_zeroed(ctx->arena, t->dataset->n_rows, 1);
 
 	if (part == NULL)
@@ -79,17 +132,24 @@ mltrain_split(Training *t)
 	if (t->fold >= 0)
 		split_by_fold(t, part);
 	else if (t->split.at_times)
-		mlbase_check(ctx, ml_split_at_times(ctx, t->dataset, t->time, t->label,
+		mlbase_check(ctx, ml_split_at_times(ctx, t->dataset, t->time, label,
 											t->split.validation_from,
 											t->split.test_from - t->split.label_delay,
 											t->split.test_from, t->split.test_to, part));
+	else if (t->split.at_last)
+		split_at_last(t, label, part);
 	else if (t->time >= 0)
-		mlbase_check(ctx, ml_split_by_time(ctx, t->dataset, t->time, t->order, t->label,
+		mlbase_check(ctx, ml_split_by_time(ctx, t->dataset, t->time, t->order, label,
 										   t->split.validation, t->split.test, part));
 	else
-		mlbase_check(ctx, ml_split_stratified(ctx, t->dataset, t->order, t->label,
+		mlbase_check(ctx, ml_split_stratified(ctx, t->dataset, t->order, label,
 											  t->split.validation, t->split.test,
 											  (uint64_t) t->request->seed, part));
+	for (size_t row = 0; label != t->label && row < t->dataset->n_rows; row++)
+	{
+		if (label[row] != label[row])
+			part[row] = ML_PART_NONE;
+	}
 	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
 		mlbase_check(ctx, ml_rows_of_part(ctx, t->dataset, t->order, part, (MlPart) p, &t->rows[p]));
 }

@@ -166,6 +166,58 @@ learn_everything(Training *t)
 	mltrain_begin_phase(t, "test");
 }
 
+/* What a policy asks for: its figure's name and value here; NULL: no figure. */
+static const char *
+target_figure(const MlThresholdPolicy *policy, const MlEvaluation *e, double *value)
+{
+	switch (policy->kind)
+	{
+		case ML_THRESHOLD_MIN_PRECISION:
+			*value = e->precision;
+			return "precision";
+		case ML_THRESHOLD_MIN_RECALL:
+			*value = e->recall;
+			return "recall";
+		case ML_THRESHOLD_ALERT_RATE:
+			*value = e->alert_rate;
+			return "alert_rate";
+		default:
+			*value = NAN;
+			return NULL;
+	}
+}
+
+/*
+ * A policy that no threshold satisfies, or one satisfied by flagging nothing:
+ * says so, with the best that can be had, and keeps that for the result.
+ */
+static void
+tell_shortfall(Training *t, MlPart part, bool reached)
+{
+	const char *rows = part == ML_PART_VALIDATION ? "validation" : "training";
+	double		best;
+	const char *figure = target_figure(&t->threshold.policy, &t->validation, &best);
+	char	   *detail;
+
+	if (figure)
+	{
+		mltrain_add_figure(&t->figures, "threshold_target", 0, t->threshold.policy.value);
+		mltrain_add_figure(&t->figures, "threshold_target_reached", 0, best);
+	}
+	if (!reached && figure)
+		detail = psprintf("\"%s\" %g was asked for; the best that can be had is %.4g, with threshold %g, which is used.",
+						  figure, t->threshold.policy.value, best, t->parts.threshold);
+	else if (!reached)
+		detail = psprintf("The nearest one, %g, is used.", t->parts.threshold);
+	else if (t->validation.alert_rate == 0 && t->threshold.policy.kind != ML_THRESHOLD_VALUE)
+		detail = psprintf("Threshold %g flags none of them.", t->parts.threshold);
+	else
+		return;
+	mltrain_tell(t, WARNING, reached ? psprintf("the threshold's policy is met on the %s rows only by flagging nothing", rows)
+				 : psprintf("no threshold satisfies the policy on the %s rows", rows), detail);
+	t->shortfall = detail;
+}
+
 /*
  * Chooses the threshold on the validation rows (on the training rows if there
  * are none), judges validation and test with it, and takes the baseline of
@@ -189,11 +241,8 @@ mltrain_judge(Training *t)
 											 judged[chosen_on].score, judged[chosen_on].label,
 											 judged[chosen_on].weight,
 											 &t->parts.threshold, &reached));
-	if (!reached)
-		mltrain_tell(t, WARNING, psprintf("no threshold satisfies the policy on the %s rows",
-										  chosen_on == ML_PART_VALIDATION ? "validation" : "training"),
-					 psprintf("The nearest one, %g, is used.", t->parts.threshold));
 	evaluate_part(t, &judged[chosen_on], &t->validation);
+	tell_shortfall(t, chosen_on, reached);
 	mltrain_add_evaluation(&t->figures, chosen_on == ML_PART_VALIDATION ? "validation" : "train",
 						   &t->validation);
 	t->judged_on = chosen_on;

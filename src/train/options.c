@@ -124,14 +124,38 @@ parse_instant(MlOptions *options, const char *key, const char *zone, double *sec
 	return true;
 }
 
+/* A length of time in jsonb, in seconds; false if the key is not there. */
+static bool
+parse_length(MlOptions *options, const char *key, const char *zone, bool positive, double *seconds)
+{
+	char	   *text;
+	Datum		interval;
+	MlConverter converter;
+
+	if (!mljson_text(options, key, &text))
+		return false;
+	interval = DirectFunctionCall3(interval_in, CStringGetDatum(text),
+								   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	mling_converter(INTERVALOID, zone, &converter);
+	*seconds = mling_number(&converter, interval);
+	if (!(*seconds >= 0) || (positive && *seconds == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 positive ? errmsg("\"%s\" in \"split\" must be a length of time above 0, not \"%s\"", key, text)
+				 : errmsg("\"%s\" in \"split\" must not be negative", key)));
+	return true;
+}
+
 void
 mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 					MlSplitRequest *request)
 {
 	MlOptions  *options = mljson_options("split", json);
-	char	   *delay;
 	bool		fractions;
 	bool		has_validation_from;
+	bool		has_validation_last;
+	bool		has_delay;
+	bool		has_window;
 
 	memset(request, 0, sizeof(*request));
 	request->validation = 0.1;
@@ -145,19 +169,10 @@ mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 	has_validation_from = parse_instant(options, "validation_from", zone, &request->validation_from);
 	request->at_times = parse_instant(options, "test_from", zone, &request->test_from);
 	parse_instant(options, "test_to", zone, &request->test_to);
-	if (mljson_text(options, "label_delay", &delay))
-	{
-		Datum		interval = DirectFunctionCall3(interval_in, CStringGetDatum(delay),
-												   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-		MlConverter converter;
-
-		mling_converter(INTERVALOID, zone, &converter);
-		request->label_delay = mling_number(&converter, interval);
-		if (!(request->label_delay >= 0))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("\"label_delay\" in \"split\" must not be negative")));
-	}
+	has_delay = parse_length(options, "label_delay", zone, false, &request->label_delay);
+	request->at_last = parse_length(options, "test_last", zone, true, &request->test_last);
+	has_validation_last = parse_length(options, "validation_last", zone, true, &request->validation_last);
+	has_window = parse_length(options, "window", zone, true, &request->window);
 	mljson_finish(options);
 
 	if (request->validation + request->test > 0.95)
@@ -166,26 +181,36 @@ mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 				 errmsg("\"validation\" %g and \"test\" %g in \"split\" leave too little to learn from",
 						request->validation, request->test),
 				 errdetail("Together they must be at most 0.95.")));
-	if ((request->fold != NULL) + fractions + request->at_times > 1)
+	if ((request->fold != NULL) + fractions + request->at_times + request->at_last > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"split\" must be made in one way"),
-				 errhint("Give either \"validation\" and \"test\" shares, or \"validation_from\", "
-						 "\"test_from\" and \"test_to\" times, or a \"fold\" column.")));
+				 errhint("Give either \"validation\" and \"test\" shares, or \"validation_last\" and "
+						 "\"test_last\" lengths of time, or \"validation_from\", \"test_from\" and "
+						 "\"test_to\" times, or a \"fold\" column.")));
 	if (has_validation_from && !request->at_times)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"validation_from\" in \"split\" needs \"test_from\"")));
+	if (has_validation_last && !request->at_last)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"validation_last\" in \"split\" needs \"test_last\"")));
 	if (!has_validation_from)
 		request->validation_from = request->test_from - request->label_delay;
-	if ((request->at_times || request->label_delay > 0) && time_column == NULL)
+	if ((request->at_times || request->at_last || has_delay || has_window) && time_column == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a split by time needs \"time_column\"")));
-	if (request->label_delay > 0 && !request->at_times)
+	if (request->label_delay > 0 && !request->at_times && !request->at_last)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"label_delay\" in \"split\" needs \"test_from\"")));
+				 errmsg("\"label_delay\" in \"split\" needs \"test_from\" or \"test_last\"")));
+	if (has_window && request->window <= request->test_last + request->label_delay + request->validation_last)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"window\" in \"split\" leaves nothing to learn from"),
+				 errdetail("It must be longer than \"test_last\", \"validation_last\" and \"label_delay\" together.")));
 	if (request->at_times && !(request->validation_from <= request->test_from &&
 							   request->test_from < request->test_to))
 		ereport(ERROR,

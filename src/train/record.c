@@ -233,7 +233,7 @@ mltrain_record(Training *t, MlTrainResult *result)
 	r.n_figures = t->figures.n;
 	r.figures = t->figures.figures;
 	r.signature = mltrain_signature_json(t->signature);
-	metrics = mltrain_metrics_json(evaluation, part_name(t->judged_on));
+	metrics = mltrain_metrics_json(evaluation, part_name(t->judged_on), t->shortfall);
 	r.metrics = metrics;
 	r.threshold = t->parts.threshold;
 	r.bytes = t->bytes;

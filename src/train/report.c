@@ -72,7 +72,7 @@ mltrain_add_curve(MlFigures *figures, const MlLearned *learned, const char *metr
 }
 
 char *
-mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on)
+mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *shortfall)
 {
 	StringInfoData json;
 	MlNamedFigure metrics[MLTRAIN_MOST_METRICS];
@@ -86,6 +86,11 @@ mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on)
 			appendStringInfo(&json, ", \"%s\": null", metrics[i].name);
 		else
 			appendStringInfo(&json, ", \"%s\": %.15g", metrics[i].name, metrics[i].value);
+	}
+	if (shortfall)
+	{
+		appendStringInfoString(&json, ", \"threshold_shortfall\": ");
+		escape_json(&json, shortfall);
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;

@@ -38,7 +38,7 @@ extern void mltrain_add_evaluation(MlFigures *figures, const char *prefix,
 extern void mltrain_add_curve(MlFigures *figures, const MlLearned *learned, const char *metric);
 
 /* JSON texts in the current memory context. */
-extern char *mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on);
+extern char *mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *shortfall);
 extern char *mltrain_signature_json(const MlSignature *signature);
 extern char *mltrain_columns_json(const MlDataset *dataset);
 

@@ -77,6 +77,7 @@ typedef struct Training
 	size_t		size;
 	MlEvaluation validation;
 	MlEvaluation test;
+	const char *shortfall;		/* of the threshold's policy, a sentence; NULL: none */
 	MlPart		judged_on;		/* part the reported metrics are of */
 
 	TimestampTz started_at;

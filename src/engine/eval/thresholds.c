@@ -53,13 +53,13 @@ judge_candidate(const MlThresholdPolicy *policy, const MlConfusion *c, double co
 	double		precision = ml_precision(c);
 	double		recall = ml_recall(c);
 	double		alert_rate = ml_alert_rate(c);
+	bool		flags = c->true_positives + c->false_positives > 0;
 
 	switch (policy->kind)
 	{
 		case ML_THRESHOLD_MIN_PRECISION:
-			/* who flags nothing has no precision to speak of */
-			return (Verdict) {c->true_positives + c->false_positives > 0 &&
-				precision >= policy->value, recall, precision};
+			/* who flags nothing has no precision to speak of, nor is it near to any */
+			return (Verdict) {flags && precision >= policy->value, recall, flags ? precision : -1};
 		case ML_THRESHOLD_MIN_RECALL:
 			return (Verdict) {recall >= policy->value, precision, recall};
 		case ML_THRESHOLD_ALERT_RATE:

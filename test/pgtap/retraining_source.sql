@@ -1,0 +1,106 @@
+-- What a retraining reads: the inputs of the version it repeats, sources that are
+-- not what they were, splits that move with the data, versions that flag nothing.
+\ir setup.psql
+SELECT plan(48);
+CREATE TABLE s AS SELECT *, amount * 2 AS double, NULL::float8 AS later FROM tx;
+SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key => 'id', exclude => '{double}', params => '{"n_estimators": 5}') \g /dev/null
+SELECT mlops.deploy('fraud', 1) \g /dev/null
+CREATE FUNCTION inputs(version int) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(f ->> 'name', ',' ORDER BY f ->> 'name') FROM mlops.versions v, jsonb_array_elements(v.signature) f WHERE v.model = 'fraud' AND v.version = $1 $$;
+-- outcome and detail of a retraining of rows that a statement has changed; the change and the retraining are undone
+CREATE FUNCTION found(change text, options jsonb DEFAULT '{}', action text DEFAULT 'deploy') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+BEGIN
+	BEGIN
+		EXECUTE change;
+		answer := (SELECT outcome || coalesce(': ' || detail, '') FROM mlops.retrain('fraud', options => options, action => action));
+		RAISE 'undo' USING ERRCODE = 'ZZZZZ';
+	EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
+		RETURN answer;
+	END;
+END
+$$;
+
+-- ---- columns
+ALTER TABLE s ADD refunded_at timestamp;
+UPDATE s SET refunded_at = ts + interval '9 days', later = 1 WHERE is_fraud;
+SELECT is((SELECT outcome || ': ' || detail FROM mlops.retrain('fraud', gate => '{"pr_auc_vs_production": {"min_gain": -1}}', action => 'deploy')),
+	'deployed: columns that version 1 does not read were not read: later, refunded_at', 'columns that were added, or empty when learned from, are not read, and told');
+SELECT is(inputs(2), inputs(1), 'the inputs are those of the version that is repeated');
+SELECT is((SELECT sum(train_rows) FROM mlops.versions WHERE model = 'fraud' AND version = 2), 3500::numeric, 'of all rows');
+SELECT matches((SELECT detail FROM mlops.retrain('fraud')), 'version 2 does not read were not read: later, refunded_at$', 'and the next time');
+SELECT is((SELECT detail FROM mlops.retrain('fraud', options => '{"new_columns": ["later"]}')),
+	E'new columns were read, as asked for: later\ncolumns that version 2 does not read were not read: refunded_at', 'one that is asked for');
+SELECT is(inputs(4), 'amount,balance,country,later,online', 'is an input');
+SELECT is((SELECT detail FROM mlops.retrain('fraud', options => '{"new_columns": true}')), 'new columns were read, as asked for: later, refunded_at', 'or all');
+SELECT is(inputs(5), 'amount,balance,country,later,online,refunded_at', 'but what was excluded');
+SELECT is(found('SELECT', '{"new_columns": ["gone"]}'), E'refused: column "gone", asked for as a new one, is missing\ncolumns that version 2 does not read were not read: later, refunded_at', 'a new one that is not there');
+SELECT mlops.drop_version('fraud', 5), mlops.drop_version('fraud', 4) \g /dev/null
+ALTER TABLE s DROP later, DROP refunded_at;
+SELECT is(found('ALTER TABLE s DROP double'), 'deployed', 'an excluded column may go');
+
+-- ---- refused before anything is learned
+SELECT is(found('ALTER TABLE s DROP balance'), 'refused: column "balance" is missing', 'a column that is gone');
+SELECT is(found('ALTER TABLE s DROP balance, DROP online, ALTER amount TYPE text'),
+	E'refused: column "balance" is missing\ncolumn "online" is missing\ncolumn "amount" has type pg_catalog.text, not double precision', 'all that is wrong');
+SELECT is(found('ALTER TABLE s DROP is_fraud, DROP ts'), E'refused: column "is_fraud" is missing\ncolumn "ts" is missing', 'the columns with a part to play too');
+SELECT is(found('ALTER TABLE s ALTER amount TYPE numeric'), 'deployed', 'a number may be another type of number');
+SELECT is(found('UPDATE s SET amount = NULL'), 'refused: column "amount" is NULL in every row', 'all NULL');
+SELECT is(found('UPDATE s SET country = ''DE'''), 'refused: column "country" has the same value in every row: DE', 'one country');
+SELECT is(found('UPDATE s SET online = true'), 'refused: column "online" has the same value in every row: true', 'one truth');
+SELECT is(found('UPDATE s SET amount = -amount'), 'refused: column "amount" has in 75.1 % of the rows values that were not learned from: -100.06 to -0.05, far from 0.06 to 100.06', 'negative amounts');
+SELECT is(found('UPDATE s SET amount = 100 * amount'), 'refused: column "amount" has in 98.8 % of the rows values that were not learned from: 5 to 10006, far from 0.06 to 100.06', 'another unit');
+SELECT is(found('UPDATE s SET country = lower(country)'), 'refused: column "country" has in 100.0 % of the rows values that were not learned from: between de and us', 'other codes');
+SELECT is(found('UPDATE s SET amount = NULL WHERE id % 3 = 0'), 'refused: column "amount" is NULL in 33.3 % of the rows, when learned from in 0.0 %', 'many more NULLs');
+SELECT is(found('UPDATE s SET amount = NULL WHERE id % 6 = 0'), 'deployed', 'some more');
+SELECT is(found('UPDATE s SET balance = 7 WHERE balance IS NULL'), 'deployed', 'or fewer');
+SELECT is(found('DELETE FROM s'), 'refused: there are no rows with a target', 'no rows at all');
+SELECT is(found('UPDATE s SET amount = -amount', '{"accept": ["amount"]}', 'register'), 'registered', 'what is accepted by name is learned from');
+SELECT is((SELECT array_agg(version ORDER BY version) FROM mlops.versions WHERE model = 'fraud'), '{1,2,3}', 'nothing came of any of it');
+UPDATE s SET amount = NULL;
+SELECT is((SELECT concat_ws(' ', base_version, coalesce(version::text, 'none'), outcome) FROM mlops.retrain('fraud', 'nightly')), '2 none refused', 'a refusal is kept');
+SELECT is((SELECT detail ->> 'outcome' FROM mlops_catalog.audit_waiting WHERE event = 'retrain' ORDER BY waiting_id DESC LIMIT 1), 'refused', 'and in the audit log');
+UPDATE s SET amount = double / 2;
+
+-- ---- production is compared on rows that pass the same checks
+SELECT is(found('UPDATE s SET amount = NULL WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" is NULL in every row\nit flags none of its 1000 test rows', 'test rows that are broken');
+SELECT is(found('UPDATE s SET amount = -amount WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" has in 75.1 % of the rows values that were not learned from: -100.03 to -0.05, far from 0.06 to 100.06\nit flags none of its 1000 test rows', 'or far away');
+
+-- ---- splits that move with the data
+SELECT mlops.train('rel', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}',
+	split => '{"test_last": "5 days", "validation_last": "2 days", "label_delay": "1 day", "window": "20 days"}') \g /dev/null
+SELECT is((SELECT concat_ws(' ', train_rows, validation_rows, test_rows) FROM mlops.versions WHERE model = 'rel'), '1728 288 721', 'lengths of time before the newest row');
+DELETE FROM tx WHERE id > 4000;
+SELECT is((SELECT detail FROM mlops.retrain('rel')), NULL, 'nothing is to be told');
+SELECT is((SELECT concat_ws(' ', train_rows, validation_rows, test_rows) FROM mlops.versions WHERE model = 'rel' AND version = 2), '1728 288 721', 'which go with it');
+SELECT is((SELECT (SELECT max(ts) FROM tx) - to_timestamp(test_from) AT TIME ZONE 'UTC' FROM mlops_catalog.dataset ORDER BY dataset_id DESC LIMIT 1), interval '5 days', 'the newest are judged on');
+SELECT mlops.retrain('rel', options => '{"window": "10 days"}') \g /dev/null
+SELECT is((SELECT train_rows FROM mlops.versions WHERE model = 'rel' AND version = 3), 288::bigint, 'a policy may ask for a window');
+SELECT mlops.train('fixed', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}', split => '{"test_from": "2026-01-20"}') \g /dev/null
+SELECT is((SELECT detail FROM mlops.retrain('fixed')), 'the dates of its split are fixed, rows after them are never learned from: test_from 2026-01-20', 'dates are told');
+SELECT is((SELECT r.request -> 'split' FROM mlops_catalog.run r ORDER BY run_id DESC LIMIT 1), '{"refit": true, "test_from": "2026-01-20"}', 'the validation rows are learned from in the end');
+SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', time_column => 'ts', split => '{"validation_last": "1 day"}')$$, '22023', '"validation_last" in "split" needs "test_last"', 'validation without a test');
+SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', time_column => 'ts', split => '{"test_last": "0 days"}')$$, '22023', '"test_last" in "split" must be a length of time above 0, not "0 days"', 'a length that is none');
+SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', split => '{"window": "9 days"}')$$, '22023', 'a split by time needs "time_column"', 'a window without times');
+SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', time_column => 'id', split => '{"window": "9 days"}')$$, '42804', 'column "id" of "time_column" has no times, but numbers', 'numbers are no times');
+SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', time_column => 'ts', split => '{"window": "9 days", "test_last": "9 days"}')$$, '22023', '"window" in "split" leaves nothing to learn from', 'nothing is left');
+
+-- ---- thresholds
+CREATE TABLE hard AS SELECT id, ts, (hashint4(id) & 1023)::float8 AS a, hashint4(id * 3) % 20 = 0 AS is_fraud FROM generate_series(1, 6000) AS id, LATERAL (SELECT timestamp '2026-01-01' + id * interval '1 minute' AS ts) t;
+SELECT mlops.train('hard', 'hard', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}', threshold => '{"min_precision": 0.85}') \g /dev/null
+SELECT matches((SELECT metrics ->> 'threshold_shortfall' FROM mlops.versions WHERE model = 'hard'),
+	'^"precision" 0.85 was asked for; the best that can be had is 0.\d+, with threshold 0.\d+, which is used.$', 'a target that cannot be met is told with the best there is');
+SELECT ok((SELECT max(f.value) FILTER (WHERE f.name = 'threshold_target') = 0.85 AND max(f.value) FILTER (WHERE f.name = 'threshold_target_reached') < 0.85
+	FROM mlops_catalog.run_metric f JOIN mlops_catalog.run USING (run_id) WHERE model = 'hard'), 'and kept in the run');
+SELECT mlops.deploy('hard', 1) \g /dev/null
+SELECT matches((SELECT outcome || ': ' || detail FROM mlops.retrain('hard', action => 'deploy')), '^rejected: (precision is 0.\d+ on its test rows, at least 0.85 was asked for|it flags none of its 1200 test rows) \("precision" 0.85', 'and is not deployed by itself');
+SELECT is((SELECT version FROM mlops.deployments WHERE model = 'hard'), 1, 'what answers stays');
+CREATE TABLE drifting AS SELECT id, timestamp '2026-01-01' + id * interval '1 minute' AS ts, CASE WHEN id > 4800 THEN 900 + hashint4(id) % 100 ELSE hashint4(id) & 1023 END::float8 AS a,
+	(CASE WHEN id > 4800 THEN 900 + hashint4(id) % 100 ELSE hashint4(id) & 1023 END) > 900 AND hashint4(id * 5) % 3 = 0 AS is_fraud FROM generate_series(1, 6000) AS id;
+SELECT mlops.train('drifting', 'drifting', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 20}', threshold => '{"alert_rate": 0.01}') \g /dev/null
+SELECT mlops.deploy('drifting', 1) \g /dev/null
+SELECT matches((SELECT outcome || ': ' || detail FROM mlops.retrain('drifting', action => 'deploy')), '^rejected: (alert_rate is 0.\d+ on its test rows, 0.01 was asked for|it flags none of its 1200 test rows)', 'nor one that is far from its target');
+SELECT matches((SELECT outcome || ': ' || detail FROM mlops.retrain('drifting', action => 'deploy', options => '{"threshold": 1}')), 'it flags none of its 1200 test rows', 'nor with a threshold above all scores');
+SELECT * FROM finish();
+ROLLBACK;
