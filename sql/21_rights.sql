@@ -53,10 +53,10 @@ CREATE FUNCTION mlops_catalog.may(caller regrole, model text, action text) RETUR
 	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_may';
 COMMENT ON FUNCTION mlops_catalog.may(regrole, text, text) IS 'May a role do this with a model? False if there is none';
 
-CREATE FUNCTION mlops_catalog.as_role(caller regrole, settings jsonb, statement text, argument jsonb) RETURNS SETOF jsonb
+CREATE FUNCTION mlops_catalog.as_role(caller regrole, settings jsonb, statement text, argument jsonb, by_itself boolean DEFAULT false) RETURNS SETOF jsonb
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_role';
-COMMENT ON FUNCTION mlops_catalog.as_role(regrole, jsonb, text, jsonb) IS
-	'Runs a SELECT as a role, for functions that act as the owner of the catalog; $1 is argument, each row comes as an object; settings such as search_path hold for it';
+COMMENT ON FUNCTION mlops_catalog.as_role(regrole, jsonb, text, jsonb, boolean) IS
+	'Runs a SELECT as a role, for functions that act as the owner of the catalog; $1 is argument, each row comes as an object; settings such as search_path hold for it; no untrusted code runs, by itself no untrusted table is read either';
 
 CREATE FUNCTION mlops_catalog.require_seen(model text) RETURNS bigint
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_require_seen';
@@ -188,6 +188,85 @@ BEGIN
 		RETURNING $2, mlops_catalog.role_text(g.role), g.privilege, mlops_catalog.role_text(g.granted_by), g.granted_at;
 	IF FOUND THEN
 		PERFORM mlops_catalog.audit(caller, 'revoke', $2, NULL, jsonb_build_object('role', $3, 'privilege', $4));
+	END IF;
+END
+$$;
+
+-- ---- trust
+--
+-- A recorded query is read with the rights of who asks, and what runs by itself
+-- with those of who set it up.  Either way it may reach code of others by now
+-- (src/registry/reach.c): it runs only if that role is trusted.
+
+CREATE TABLE mlops_catalog.trust (
+	role regrole NOT NULL,
+	trusted regrole NOT NULL,
+	trusted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	CONSTRAINT trust_pkey PRIMARY KEY (role, trusted)
+);
+COMMENT ON TABLE mlops_catalog.trust IS 'Whose code and tables recorded queries, and what runs by itself, may reach with a role''s rights';
+COMMENT ON COLUMN mlops_catalog.trust.role IS 'Role that trusts';
+COMMENT ON COLUMN mlops_catalog.trust.trusted IS 'Role that it trusts';
+COMMENT ON COLUMN mlops_catalog.trust.trusted_at IS 'Since when';
+-- a role that is gone is dumped as its number, which may be another role's where it is restored
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.trust',
+	'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) role)
+		AND EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) trusted)');
+
+CREATE VIEW mlops.trusted_roles WITH (security_barrier) AS
+SELECT mlops_catalog.role_text(t.role) AS role, mlops_catalog.role_text(t.trusted) AS trusts, t.trusted_at
+FROM mlops_catalog.trust t
+WHERE pg_catalog.pg_has_role(t.role, 'USAGE');
+COMMENT ON VIEW mlops.trusted_roles IS 'Whom roles you are a member of trust: whose code and tables recorded queries and what runs by itself may reach with their rights';
+COMMENT ON COLUMN mlops.trusted_roles.role IS 'Role that trusts';
+COMMENT ON COLUMN mlops.trusted_roles.trusts IS 'Role that it trusts';
+COMMENT ON COLUMN mlops.trusted_roles.trusted_at IS 'Since when';
+GRANT SELECT ON mlops.trusted_roles TO PUBLIC;
+
+CREATE FUNCTION mlops.trust(role name) RETURNS SETOF mlops.trusted_roles
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.trust(name) IS
+	'Says that whatever a role does may run with your rights: recorded queries that you ask for may run its code, and what runs by itself as you may also read its tables and views';
+CREATE FUNCTION mlops_catalog.trust(caller regrole, role name) RETURNS SETOF mlops.trusted_roles
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	trusted_role regrole;
+BEGIN
+	IF $2 IS NULL THEN
+		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
+	ELSIF $2 = 'public' THEN
+		RAISE EXCEPTION '"role" must be a role, not public'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Trusting everybody would let everybody act with your rights.';
+	END IF;
+	trusted_role := mlops_catalog.role_named($2);
+	INSERT INTO mlops_catalog.trust (role, trusted) VALUES (caller, trusted_role) ON CONFLICT DO NOTHING;
+	IF FOUND THEN
+		PERFORM mlops_catalog.audit(caller, 'trust', NULL, NULL, jsonb_build_object('role', $2));
+	END IF;
+	RETURN QUERY SELECT t.role, t.trusts, t.trusted_at FROM mlops.trusted_roles AS t
+		WHERE t.role = mlops_catalog.role_text(caller) AND t.trusts = $2;
+END
+$$;
+
+CREATE FUNCTION mlops.distrust(role name) RETURNS SETOF mlops.trusted_roles
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.distrust(name) IS 'Takes back that you trust a role, and returns it; no row if you did not';
+CREATE FUNCTION mlops_catalog.distrust(caller regrole, role name) RETURNS SETOF mlops.trusted_roles
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF $2 IS NULL THEN
+		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	RETURN QUERY DELETE FROM mlops_catalog.trust AS t WHERE t.role = caller AND mlops_catalog.role_text(t.trusted) = $2
+		RETURNING mlops_catalog.role_text(t.role), mlops_catalog.role_text(t.trusted), t.trusted_at;
+	IF FOUND THEN
+		PERFORM mlops_catalog.audit(caller, 'distrust', NULL, NULL, jsonb_build_object('role', $2));
 	END IF;
 END
 $$;

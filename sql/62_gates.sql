@@ -244,13 +244,13 @@ BEGIN
 				ELSE
 					BEGIN
 						SELECT jsonb_object_agg(e.segment, e.figures -> (f ->> 'metric')) INTO found
-						FROM mlops_catalog.evaluate_on(candidate.owner, format('%s/%s', $2, $3), window_query, candidate.search_path, f ->> 'by') AS e
+						FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, $3), window_query, candidate.search_path, f ->> 'by') AS e
 						WHERE e.segment IS NOT NULL AND (e.figures ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
 							AND e.figures ->> (f ->> 'metric') IS NOT NULL;
 						figure := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s);
 						detail := coalesce(found, '{"reason": "no segment has enough rows"}');
 					EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
-							OR data_exception OR insufficient_privilege THEN
+							OR data_exception THEN
 						detail := jsonb_build_object('reason', SQLERRM);
 					END;
 				END IF;
@@ -273,8 +273,8 @@ BEGIN
 				passed := false;
 			ELSE
 				BEGIN
-					SELECT e.figures INTO low FROM mlops_catalog.evaluate_on(candidate.owner, format('%s/%s', $2, production), window_query, candidate.search_path, NULL) AS e;
-					SELECT e.figures INTO high FROM mlops_catalog.evaluate_on(candidate.owner, format('%s/%s', $2, $3), window_query, candidate.search_path, NULL) AS e;
+					SELECT e.figures INTO low FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, production), window_query, candidate.search_path, NULL) AS e;
+					SELECT e.figures INTO high FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, $3), window_query, candidate.search_path, NULL) AS e;
 					figure := (high.figures ->> metric)::float8 - (low.figures ->> metric)::float8;
 					IF mlops_catalog.smaller_is_better(metric) THEN
 						figure := -figure;
@@ -282,7 +282,7 @@ BEGIN
 					detail := jsonb_build_object('production_version', production, 'production', low.figures -> metric,
 						'candidate', high.figures -> metric, 'rows', high.figures -> 'rows', 'positives', high.figures -> 'positives');
 				EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
-						OR data_exception OR insufficient_privilege THEN
+						OR data_exception THEN
 					detail := jsonb_build_object('reason', SQLERRM, 'production_version', production);
 				END;
 				passed := coalesce(figure >= least, false);

@@ -24,7 +24,7 @@ COMMENT ON COLUMN mlops_catalog.snapshot.kind IS 'copy: the rows are kept; refer
 COMMENT ON COLUMN mlops_catalog.snapshot.source IS 'Table or view, NULL for a query';
 COMMENT ON COLUMN mlops_catalog.snapshot.query IS 'Query that was run';
 COMMENT ON COLUMN mlops_catalog.snapshot.search_path IS 'search_path that names in the query were resolved by';
-COMMENT ON COLUMN mlops_catalog.snapshot.columns IS 'Columns: name and type';
+COMMENT ON COLUMN mlops_catalog.snapshot.columns IS 'Columns: name, type, and kept_as if a copy has another one: a domain''s base type, text for types that are not PostgreSQL''s own';
 COMMENT ON COLUMN mlops_catalog.snapshot.rows IS 'Rows';
 COMMENT ON COLUMN mlops_catalog.snapshot.content_hash IS 'Hash of columns and rows, independent of the order of rows';
 COMMENT ON COLUMN mlops_catalog.snapshot.note IS 'What it is for';
@@ -45,21 +45,21 @@ COMMENT ON COLUMN mlops.snapshots.source IS 'Table or view it was taken from, NU
 COMMENT ON COLUMN mlops.snapshots.query IS 'Query that was run';
 COMMENT ON COLUMN mlops.snapshots.rows IS 'Rows';
 COMMENT ON COLUMN mlops.snapshots.content_hash IS 'Hash of columns and rows, independent of the order of rows';
-COMMENT ON COLUMN mlops.snapshots.columns IS 'Columns: name and type';
+COMMENT ON COLUMN mlops.snapshots.columns IS 'Columns: name, type, and kept_as if a copy has another one: a domain''s base type, text for types that are not PostgreSQL''s own';
 COMMENT ON COLUMN mlops.snapshots.note IS 'What it is for';
 COMMENT ON COLUMN mlops.snapshots.owner IS 'Role that took it';
 COMMENT ON COLUMN mlops.snapshots.created_at IS 'When';
 GRANT SELECT ON mlops.snapshots TO PUBLIC;
 
 CREATE FUNCTION mlops_catalog.source_columns(caller regrole, settings jsonb, source regclass, query text)
-	RETURNS TABLE (name text, type text, read_by text)
+	RETURNS TABLE (name text, type text, kept_as text, read_by text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME', 'mlops_source_columns';
-COMMENT ON FUNCTION mlops_catalog.source_columns(regrole, jsonb, regclass, text) IS 'Columns of a source as a role sees them, and the query that reads them';
+COMMENT ON FUNCTION mlops_catalog.source_columns(regrole, jsonb, regclass, text) IS 'Columns of a source as a role sees them, the types a copy keeps them in, and the query that reads them';
 
-CREATE FUNCTION mlops_catalog.read_snapshot(caller regrole, settings jsonb, query text, target regclass, OUT rows bigint, OUT content_hash text)
+CREATE FUNCTION mlops_catalog.read_snapshot(caller regrole, settings jsonb, query text, target regclass, recorded boolean, OUT rows bigint, OUT content_hash text)
 	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mlops_read_snapshot';
-COMMENT ON FUNCTION mlops_catalog.read_snapshot(regrole, jsonb, text, regclass) IS
-	'Reads a query as a role, hashes its contents, and copies its rows into target unless that is NULL';
+COMMENT ON FUNCTION mlops_catalog.read_snapshot(regrole, jsonb, text, regclass, boolean) IS
+	'Reads a query as a role, hashes its contents, and copies its rows into target unless that is NULL; one that was recorded runs no untrusted code';
 
 CREATE FUNCTION mlops_catalog.snapshot_settings(search_path text) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -93,14 +93,14 @@ BEGIN
 		RAISE EXCEPTION 'snapshot "%" already exists', $3
 			USING ERRCODE = 'duplicate_object', HINT = 'A snapshot never changes; choose another name.';
 	END IF;
-	SELECT string_agg(format('%I %s', c.name, c.type), ', ') AS columns, min(c.read_by) AS query,
-		jsonb_agg(jsonb_build_object('name', c.name, 'type', c.type)) AS list
+	SELECT string_agg(format('%I %s', c.name, c.kept_as), ', ') AS columns, min(c.read_by) AS query,
+		jsonb_agg(jsonb_build_object('name', c.name, 'type', c.type) || CASE WHEN c.kept_as <> c.type THEN jsonb_build_object('kept_as', c.kept_as) ELSE '{}' END) AS list
 		INTO described FROM mlops_catalog.source_columns(caller, settings, $2, $4) AS c;
 	IF $5 = 'copy' THEN
 		EXECUTE format('CREATE TABLE mlops_snapshot.%I (%s)', $3, described.columns);
 	END IF;
 	SELECT * INTO contents FROM mlops_catalog.read_snapshot(caller, settings, described.query,
-		CASE WHEN $5 = 'copy' THEN format('mlops_snapshot.%I', $3)::regclass END);
+		CASE WHEN $5 = 'copy' THEN format('mlops_snapshot.%I', $3)::regclass END, false);
 	IF $5 = 'copy' THEN
 		EXECUTE format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_snapshot.%I '
 			'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change()', $3);
@@ -146,9 +146,9 @@ AS $$
 DECLARE
 	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, $2);
 BEGIN
-	SELECT c.rows, c.content_hash INTO rows_now, content_hash_now FROM mlops_catalog.read_snapshot(s.owner,
+	SELECT c.rows, c.content_hash INTO rows_now, content_hash_now FROM mlops_catalog.read_snapshot(caller,
 		mlops_catalog.snapshot_settings(s.search_path),
-		CASE s.kind WHEN 'copy' THEN format('SELECT * FROM mlops_snapshot.%I', s.name) ELSE s.query END, NULL) AS c;
+		CASE s.kind WHEN 'copy' THEN format('SELECT * FROM mlops_snapshot.%I', s.name) ELSE s.query END, NULL, true) AS c;
 	RETURN QUERY SELECT s.name, content_hash_now = s.content_hash, s.rows, rows_now, s.content_hash, content_hash_now;
 END
 $$;
@@ -229,7 +229,7 @@ BEGIN
 		RAISE EXCEPTION 'the training of version % of model "%" is not recorded here', $3, $2
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'It was imported.';
 	END IF;
-	SELECT r INTO now FROM mlops_catalog.as_role(asked.owner,
+	SELECT r INTO now FROM mlops_catalog.as_role(caller,
 		jsonb_build_object('search_path', asked.search_path, 'TimeZone', asked.time_zone),
 		mlops_catalog.training_call('mlops_catalog.rehearse_training'),
 		asked.request || jsonb_build_object('model', $2, 'experiment', NULL, 'tags', '{}'::jsonb)) AS r;

@@ -177,6 +177,18 @@ BEGIN
 		FROM mlops_catalog.model_grant AS g JOIN mlops_catalog.model AS m USING (model_id)
 		WHERE g.role <> 0 AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = g.role)
 		UNION ALL
+		SELECT m.name, p.what, format('runs as role %s, which does not exist; %s takes it over', p.owner::oid, p.again)
+		FROM (SELECT w.model_id, 'monitor' AS what, w.owner, 'mlops.monitor()' AS again FROM mlops_catalog.monitor AS w
+			UNION ALL SELECT t.model_id, 'retraining policy', t.owner, 'mlops.retraining_policy()' FROM mlops_catalog.policy AS t
+			) AS p(model_id, what, owner, again)
+		JOIN mlops_catalog.model AS m USING (model_id) WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = p.owner)
+		UNION ALL
+		SELECT s.model, format('schedule %s', s.name), format('runs as role %s, which does not exist; mlops.schedule() by another role takes it over', s.owner::oid)
+		FROM mlops_catalog.schedule AS s WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = s.owner)
+		UNION ALL
+		SELECT NULL, 'trust', format('role %s does not exist', CASE WHEN EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.role) THEN t.trusted ELSE t.role END::oid)
+		FROM mlops_catalog.trust AS t WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.role) OR NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.trusted)
+		UNION ALL
 		-- runs
 		SELECT r.model, format('run %s', r.run_id), 'has ended without a time, or has a time without having ended'
 		FROM mlops_catalog.run AS r WHERE (r.status = 'running') <> (r.ended_at IS NULL)

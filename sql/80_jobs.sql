@@ -21,7 +21,8 @@ CREATE TABLE mlops_catalog.job (
 	peak_memory bigint,
 	submitted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	started_at timestamptz,
-	ended_at timestamptz
+	ended_at timestamptz,
+	unattended boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE mlops_catalog.job IS 'Statements that were submitted to run in background workers';
 COMMENT ON COLUMN mlops_catalog.job.job_id IS 'Identity, rising in the order of submission';
@@ -45,6 +46,7 @@ COMMENT ON COLUMN mlops_catalog.job.peak_memory IS 'Bytes its process had in mem
 COMMENT ON COLUMN mlops_catalog.job.submitted_at IS 'When it was submitted';
 COMMENT ON COLUMN mlops_catalog.job.started_at IS 'When the last attempt began';
 COMMENT ON COLUMN mlops_catalog.job.ended_at IS 'When it ended for good';
+COMMENT ON COLUMN mlops_catalog.job.unattended IS 'Does it run by itself, and therefore only what its role trusts?';
 CREATE INDEX job_queued_idx ON mlops_catalog.job (owner, priority DESC, job_id) WHERE state OPERATOR(pg_catalog.=) 'queued';
 CREATE INDEX job_queued_key_idx ON mlops_catalog.job (owner, key, priority DESC, job_id)
 	WHERE state OPERATOR(pg_catalog.=) 'queued' AND key IS NOT NULL;
@@ -79,7 +81,7 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.job_event_event_id_seq
 
 CREATE VIEW mlops.jobs WITH (security_barrier) AS
 SELECT j.job_id, j.command, j.owner, j.state, j.model, j.key, j.priority, j.attempts, j.max_retries, j.timeout,
-	j.rows, j.result, j.error, j.run_ms, j.peak_memory, j.settings, j.pid, j.submitted_at, j.run_after, j.started_at, j.ended_at
+	j.rows, j.result, j.error, j.run_ms, j.peak_memory, j.settings, j.pid, j.submitted_at, j.run_after, j.started_at, j.ended_at, j.unattended
 FROM mlops_catalog.job AS j
 WHERE pg_catalog.pg_has_role(j.owner, 'USAGE')
 	OR EXISTS (SELECT FROM mlops_catalog.model AS m
@@ -106,6 +108,7 @@ COMMENT ON COLUMN mlops.jobs.submitted_at IS 'When it was submitted';
 COMMENT ON COLUMN mlops.jobs.run_after IS 'Not before';
 COMMENT ON COLUMN mlops.jobs.started_at IS 'When the last attempt began';
 COMMENT ON COLUMN mlops.jobs.ended_at IS 'When it ended for good';
+COMMENT ON COLUMN mlops.jobs.unattended IS 'Does it run by itself, and therefore only what its role trusts?';
 GRANT SELECT ON mlops.jobs TO PUBLIC;
 
 CREATE VIEW mlops.job_events WITH (security_barrier) AS
@@ -134,11 +137,12 @@ CREATE FUNCTION mlops.submit(
 	priority int DEFAULT 0,
 	key text DEFAULT NULL,
 	on_conflict text DEFAULT 'queue',
-	model text DEFAULT NULL)
+	model text DEFAULT NULL,
+	unattended boolean DEFAULT false)
 	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100
 	AS 'MODULE_PATHNAME', 'mlops_submit';
-COMMENT ON FUNCTION mlops.submit(text, interval, int, int, text, text, text) IS
-	'Queues a statement to run in a background worker, as you and in a transaction of its own, once this transaction has committed; returns its job_id (NULL if on_conflict is skip and another job with the key has not ended)';
+COMMENT ON FUNCTION mlops.submit(text, interval, int, int, text, text, text, boolean) IS
+	'Queues a statement to run in a background worker, as you and in a transaction of its own, once this transaction has committed; returns its job_id (NULL if on_conflict is skip and another job with the key has not ended). Unattended, it runs only what belongs to you, to superusers or to roles you trust';
 
 CREATE FUNCTION mlops.cancel(job_id bigint) RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100

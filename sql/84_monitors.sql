@@ -360,7 +360,7 @@ AS $$
 	SELECT count(*) FROM mlops_catalog.as_role(m.owner, jsonb_build_object('search_path', m.search_path, 'TimeZone', m.time_zone),
 		$drift$SELECT feature FROM mlops.record_drift($1 OPERATOR(pg_catalog.->>) 'model', query => $1 OPERATOR(pg_catalog.->>) 'query',
 			window_start => ($1 OPERATOR(pg_catalog.->>) 'since')::pg_catalog.timestamptz, window_end => ($1 OPERATOR(pg_catalog.->>) 'until')::pg_catalog.timestamptz)$drift$,
-		jsonb_build_object('model', model, 'query', mlops_catalog.window_query(m.query, m.time_column, since, until), 'since', since, 'until', until))
+		jsonb_build_object('model', model, 'query', mlops_catalog.window_query(m.query, m.time_column, since, until), 'since', since, 'until', until), by_itself => true)
 $$;
 COMMENT ON FUNCTION mlops_catalog.record_window_drift(regrole, text, mlops_catalog.monitor, timestamptz, timestamptz) IS
 	'Records the drift of a window of a monitor''s rows; returns rows recorded';

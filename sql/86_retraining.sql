@@ -167,7 +167,7 @@ CREATE FUNCTION mlops.retrain(
 	RETURNS SETOF mlops.retrainings
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.retrain(text, text, jsonb, text, jsonb) IS
-	'Repeats the training of the version that answers (else of the newest), as the role that trained it and from the same columns, on what its source holds now, registers the result, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
+	'Repeats the training of the version that answers (else of the newest), as you and from the same columns, on what its source holds now, registers the result, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
 CREATE FUNCTION mlops_catalog.retrain(caller regrole, model text, reason text, gate jsonb, action text, options jsonb) RETURNS SETOF mlops.retrainings
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -192,20 +192,20 @@ BEGIN
 	END IF;
 	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
 	settings := jsonb_build_object('search_path', base.search_path, 'TimeZone', base.time_zone);
-	-- by whoever wrote what is read: it must not run with anybody else's rights
-	SELECT * INTO prepared FROM mlops_catalog.prepare_retraining(caller, base.owner, $2, base.version, settings, base.request, coalesce($6, '{}'));
+	-- as who asks, or as who set the policy: never with anybody else's rights
+	SELECT * INTO prepared FROM mlops_catalog.prepare_retraining(caller, caller, $2, base.version, settings, base.request, coalesce($6, '{}'));
 	IF prepared.problems <> '{}' THEN
 		outcome := 'refused';
 		shorts := prepared.problems;
 	ELSE
-		made := mlops_catalog.train_again(base.owner, $2, prepared.request, settings, $3);
+		made := mlops_catalog.train_again(caller, $2, prepared.request, settings, $3);
 		UPDATE mlops_catalog.run AS r SET request = r.request || jsonb_build_object('repeats', base.version)
 			FROM mlops_catalog.model_version AS v
 			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND prepared.request ? 'repeats';
 		-- production is compared with it on these rows: they must be what they were, too
 		rows_read := mlops_catalog.test_window((SELECT v.version_id FROM mlops_catalog.model_version AS v WHERE v.model_id = id AND v.version = made));
 		IF rows_read IS NOT NULL THEN
-			shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, base.owner, settings, rows_read, prepared.inputs, prepared.request, true) AS p);
+			shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, caller, settings, rows_read, prepared.inputs, prepared.request, true) AS p);
 		END IF;
 		IF $5 <> 'register' THEN
 			shorts := array_remove(shorts || mlops_catalog.threshold_shortfall($2, made, ($6 ->> 'threshold')::float8), NULL);
@@ -356,7 +356,7 @@ AS $$
 BEGIN
 	RETURN (SELECT coalesce('job ' || (r ->> 'job_id'), 'the one before has not ended') FROM mlops_catalog.as_role(role, '{"client_min_messages": "warning"}',
 		$submit$SELECT mlops.submit($1 OPERATOR(pg_catalog.->>) 'command', key => $1 OPERATOR(pg_catalog.->>) 'key', on_conflict => 'skip',
-			model => $1 OPERATOR(pg_catalog.->>) 'model') AS job_id$submit$,
+			model => $1 OPERATOR(pg_catalog.->>) 'model', unattended => true) AS job_id$submit$,
 		jsonb_build_object('command', command, 'key', key, 'model', model)) AS r);
 EXCEPTION WHEN invalid_authorization_specification OR undefined_object OR insufficient_privilege THEN
 	RETURN SQLERRM;

@@ -13,6 +13,7 @@
 
 #include "mlops/base.h"
 #include "mlops/jobs.h"
+#include "mlops/registry.h"
 #include "mlops/serve.h"
 
 PG_MODULE_MAGIC;
@@ -27,4 +28,5 @@ _PG_init(void)
 	mljobs_register();
 	mlserve_register_invalidation();
 	mlserve_watch_statements();
+	mlreg_check_plans();
 }

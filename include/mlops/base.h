@@ -37,8 +37,13 @@ extern int	mlops_guc_max_workers_per_role; /* mlops.max_workers_per_role, 0 = no
 extern int	mlops_guc_worker_nice;		/* mlops.worker_nice */
 extern int	mlops_guc_retention;		/* mlops.retention, days */
 extern bool mlops_guc_log_features; /* mlops.log_features */
+extern int	mlops_guc_checked_reach;	/* mlops.checked_reach, an MlReach of registry.h */
 
 extern void mlbase_define_settings(void);
+
+/* Sets mlops.checked_reach to at least this: until the current nest level of
+ * settings ends, or, for_session, until it is set again (to less, if asked). */
+extern void mlbase_check_reach(int reach, bool for_session);
 
 /* Threads one training may use: the setting, capped by the cores and
  * max_parallel_workers. */

@@ -85,6 +85,9 @@ typedef struct MlCatalogGrant
 /* All grants on a model: a List of MlCatalogGrant *. */
 extern List *mlcat_grants(int64 model_id);
 
+/* The roles whose code and tables a role has said it trusts: a List of OIDs. */
+extern List *mlcat_trusted(Oid role);
+
 /*
  * Copies the parts of a version's bytes to bytes [size]; false if some are
  * missing or they do not add up to size.

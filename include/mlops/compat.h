@@ -80,4 +80,33 @@ mlcompat_insert_index_tuples(ResultRelInfo *relation, TupleTableSlot *slot, ESta
 #endif
 }
 
+/* What a query's entry for a relation asks of a role (InvalidOid: of who runs it). */
+typedef struct MlRelationAccess
+{
+	AclMode		required;
+	Oid			user;
+	Bitmapset  *selected;		/* columns read, as in RangeTblEntry */
+} MlRelationAccess;
+
+/* False if it asks nothing. */
+static inline bool
+mlcompat_relation_access(const Query *query, const RangeTblEntry *entry, MlRelationAccess *access)
+{
+#if PG_VERSION_NUM >= 160000
+	RTEPermissionInfo *info;
+
+	if (entry->perminfoindex == 0)
+		return false;
+	info = list_nth_node(RTEPermissionInfo, query->rteperminfos, entry->perminfoindex - 1);
+	access->required = info->requiredPerms;
+	access->user = info->checkAsUser;
+	access->selected = info->selectedCols;
+#else
+	access->required = entry->requiredPerms;
+	access->user = entry->checkAsUser;
+	access->selected = entry->selectedCols;
+#endif
+	return access->required != 0;
+}
+
 #endif							/* MLOPS_COMPAT_H */

@@ -36,6 +36,7 @@ typedef struct MlJobRequest
 	const char *key;			/* NULL: none */
 	bool		skip;			/* key: do nothing while there is another one */
 	const char *model;			/* NULL: for no model */
+	bool		unattended;		/* nobody is there: it reaches only what its role trusts */
 } MlJobRequest;
 
 /*

@@ -10,6 +10,7 @@
 
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
+#include "nodes/parsenodes.h"
 #include "utils/jsonb.h"
 
 #include "mlops/compat.h"
@@ -68,6 +69,31 @@ extern void mlreg_check_right(Oid user, const char *name, const MlCatalogModel *
  * invalid name, 42704 for one that does not exist, 42501.
  */
 extern MlCatalogModel mlreg_require(Oid user, const char *name, MlAction action);
+
+/* ---------------------------------------------------------------- reach */
+
+/*
+ * What the statements that run now may reach: whose code they may run and whose
+ * tables they may read.  Held in mlops_guc_checked_reach, a setting that only
+ * the library sets, so that it ends with the transaction or the scope it was
+ * set in.
+ */
+typedef enum MlReach
+{
+	ML_REACH_ANYTHING,			/* a person's own statement */
+	ML_REACH_OWN_CODE,			/* a recorded query: functions, operators, casts and types are of
+								 * the current user, superusers, or roles that he trusts */
+	ML_REACH_TRUSTED			/* by itself: tables and views too */
+} MlReach;
+
+/* Has the planner refuse (42501) what may not be reached.  At load. */
+extern void mlreg_check_plans(void);
+
+/* The same check of an expression or rewritten query, now. */
+extern void mlreg_check_reach(Node *node);
+
+/* Of what a statement runs that is never planned: the procedure of a CALL. */
+extern void mlreg_check_statement(const Query *query);
 
 /* ---------------------------------------------------------------- audit */
 

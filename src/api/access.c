@@ -274,16 +274,19 @@ apply_settings(Jsonb *settings)
 }
 
 void
-mlapi_enter_role(Oid role, Jsonb *settings, MlRoleScope *scope)
+mlapi_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 {
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("the role that must read the data no longer exists")));
+				 errmsg("role %u, as which this must run, no longer exists", role),
+				 errhint("Whoever manages the model takes over what ran by itself by setting it up again: "
+						 "SELECT * FROM mlops.retraining_policy(...), mlops.monitor(...).")));
 	GetUserIdAndSecContext(&scope->user, &scope->security_context);
 	SetUserIdAndSecContext(role, scope->security_context |
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	scope->nest_level = NewGUCNestLevel();
+	mlbase_check_reach(reach, false);
 	apply_settings(settings);
 }
 
@@ -295,7 +298,7 @@ mlapi_leave_role(const MlRoleScope *scope)
 }
 
 /*
- * mlops_catalog.as_role(caller, settings jsonb, statement, argument jsonb) -> SETOF jsonb
+ * mlops_catalog.as_role(caller, settings jsonb, statement, argument jsonb, by_itself) -> SETOF jsonb
  *
  * Runs a SELECT as a role, see as_role.h.  $1 in the statement is argument;
  * each row comes as an object.
@@ -312,7 +315,8 @@ mlops_as_role(PG_FUNCTION_ARGS)
 	int			code;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), &scope);
+	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1),
+					 PG_GETARG_BOOL(4) ? ML_REACH_TRUSTED : ML_REACH_OWN_CODE, &scope);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	code = SPI_execute_with_args(sql, 1, types, values, NULL, false, 0);

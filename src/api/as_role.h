@@ -3,10 +3,10 @@
  *	  The way back from the owner of the catalog to a role whose query must be
  *	  run (private to api).
  *
- * A recorded query runs as the role that recorded it, as a view does, never as
- * whoever happens to ask for it, in a restricted context.  Settings that it
- * changes are put back before the owner goes on, or it could bend the owner's
- * search_path.
+ * A recorded query runs as whoever asks for it, what runs by itself as the role
+ * that set it up; both in a restricted context, and neither reaches what that
+ * role does not trust (see reach in registry.h).  Settings that it changes are
+ * put back before the owner goes on, or it could bend the owner's search_path.
  */
 #ifndef MLOPS_API_AS_ROLE_H
 #define MLOPS_API_AS_ROLE_H
@@ -14,6 +14,8 @@
 #include "postgres.h"
 
 #include "utils/jsonb.h"
+
+#include "mlops/registry.h"
 
 typedef struct MlRoleScope
 {
@@ -24,10 +26,10 @@ typedef struct MlRoleScope
 
 /*
  * Acts as role until mlapi_leave_role (an error does it too), under settings, an
- * object of texts such as {"search_path": "public"}.  Error (42704) if the role
- * is gone.
+ * object of texts such as {"search_path": "public"}, and reaching no more than
+ * reach says.  Error (42704) if the role is gone.
  */
-extern void mlapi_enter_role(Oid role, Jsonb *settings, MlRoleScope *scope);
+extern void mlapi_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope);
 extern void mlapi_leave_role(const MlRoleScope *scope);
 
 #endif							/* MLOPS_API_AS_ROLE_H */

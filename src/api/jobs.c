@@ -31,7 +31,7 @@ optional_text(FunctionCallInfo fcinfo, int i)
 }
 
 /*
- * mlops.submit(command, timeout, max_retries, priority, key, on_conflict, model)
+ * mlops.submit(command, timeout, max_retries, priority, key, on_conflict, model, unattended)
  *	  -> job_id, NULL if skipped
  */
 Datum
@@ -45,6 +45,7 @@ mlops_submit(PG_FUNCTION_ARGS)
 	mlbase_refuse_null(fcinfo, 2, "max_retries");
 	mlbase_refuse_null(fcinfo, 3, "priority");
 	mlbase_refuse_null(fcinfo, 5, "on_conflict");
+	mlbase_refuse_null(fcinfo, 7, "unattended");
 	request.command = optional_text(fcinfo, 0);
 	request.timeout = PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1);
 	request.max_retries = PG_GETARG_INT32(2);
@@ -52,6 +53,7 @@ mlops_submit(PG_FUNCTION_ARGS)
 	request.key = optional_text(fcinfo, 4);
 	on_conflict = optional_text(fcinfo, 5);
 	request.model = optional_text(fcinfo, 6);
+	request.unattended = PG_GETARG_BOOL(7);
 	if (strcmp(on_conflict, "queue") != 0 && strcmp(on_conflict, "skip") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -3,6 +3,11 @@
  *	  Data sets that stay: reading a source as a role, hashing its contents and,
  *	  if asked, copying its rows into a table of the catalog's owner.
  *
+ * That table has columns of PostgreSQL's own types only.  A type of a user's may
+ * run code (ANALYZE calls functions of ranges, a CHECK of a domain its own) as
+ * the owner of the table, and takes the column with it when it is dropped.  What
+ * is of another type is kept as text, which is made with the caller's rights.
+ *
  * The hash does not depend on the order of rows: the SHA-256 of each row's text
  * are added up as 256-bit numbers, so that duplicates count.  The result is the
  * SHA-256 of columns, sum and number of rows.
@@ -15,15 +20,18 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "mlops/base.h"
 #include "mlops/ingest.h"
@@ -35,11 +43,11 @@ MLOPS_FUNCTION(mlops_read_snapshot);
 
 /* Rights and settings to read under: arguments 0 and 1. */
 static void
-enter_role(FunctionCallInfo fcinfo, MlRoleScope *scope)
+enter_role(FunctionCallInfo fcinfo, MlReach reach, MlRoleScope *scope)
 {
 	mlbase_refuse_null(fcinfo, 0, "caller");
 	mlbase_refuse_null(fcinfo, 1, "settings");
-	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), scope);
+	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), reach, scope);
 }
 
 /* A source as it arrives: without dropped columns. */
@@ -61,15 +69,56 @@ describe(FunctionCallInfo fcinfo, int source_argument, int query_argument)
 }
 
 static char *
-type_text(Form_pg_attribute attribute)
+type_text(Oid type, int32 typmod)
 {
-	return format_type_extended(attribute->atttypid, attribute->atttypmod,
-								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+	return format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/* Is it one of PostgreSQL's own types, or an array of such, that a table can have? */
+static bool
+is_own_type(Oid type)
+{
+	HeapTuple	tuple;
+	FormData_pg_type form;
+
+	if (type >= FirstNormalObjectId)
+		return false;
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", type);
+	memcpy(&form, GETSTRUCT(tuple), sizeof(form));
+	ReleaseSysCache(tuple);
+	return form.typnamespace == PG_CATALOG_NAMESPACE &&
+		(form.typtype == TYPTYPE_BASE || form.typtype == TYPTYPE_RANGE || form.typtype == TYPTYPE_MULTIRANGE) &&
+		(!IsTrueArrayType(&form) || is_own_type(form.typelem));
+}
+
+/* The type that a column is kept in: its own, a domain's base type, else text. */
+static Oid
+kept_type(Form_pg_attribute attribute, int32 *typmod)
+{
+	Oid			type;
+
+	*typmod = attribute->atttypmod;
+	type = getBaseTypeAndTypmod(attribute->atttypid, typmod);
+	if (is_own_type(type))
+		return type;
+	*typmod = -1;
+	return TEXTOID;
+}
+
+static char *
+kept_type_text(Form_pg_attribute attribute)
+{
+	int32		typmod;
+	Oid			type = kept_type(attribute, &typmod);
+
+	return type_text(type, typmod);
 }
 
 /*
  * mlops_catalog.source_columns(caller, settings, source, query)
- *	  -> rows (name, type, query): the columns, and the query that reads them
+ *	  -> rows (name, type, kept as, query): the columns, and the query that reads them
  */
 Datum
 mlops_source_columns(PG_FUNCTION_ARGS)
@@ -79,18 +128,19 @@ mlops_source_columns(PG_FUNCTION_ARGS)
 	MlSource   *source;
 
 	InitMaterializedSRF(fcinfo, 0);
-	enter_role(fcinfo, &scope);
+	enter_role(fcinfo, ML_REACH_ANYTHING, &scope);
 	source = describe(fcinfo, 2, 3);
 	for (int i = 0; i < source->desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(source->desc, i);
-		Datum		values[3];
-		bool		nulls[3] = {false};
+		Datum		values[4];
+		bool		nulls[4] = {false};
 
 		mling_find_column(source, NameStr(attribute->attname)); /* refuses an ambiguous name */
 		values[0] = CStringGetTextDatum(NameStr(attribute->attname));
-		values[1] = CStringGetTextDatum(type_text(attribute));
-		values[2] = CStringGetTextDatum(source->query);
+		values[1] = CStringGetTextDatum(type_text(attribute->atttypid, attribute->atttypmod));
+		values[2] = CStringGetTextDatum(kept_type_text(attribute));
+		values[3] = CStringGetTextDatum(source->query);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	mlapi_leave_role(&scope);
@@ -103,12 +153,14 @@ typedef struct Reading
 {
 	int			natts;
 	FmgrInfo   *output;			/* [natts] */
+	bool	   *as_text;		/* [natts] kept as text in target */
 	MemoryContext row_context;
 	StringInfoData row;
 	uint64		sum[4];			/* most significant first */
 	int64		rows;
 
 	Relation	target;			/* NULL: nothing is copied */
+	Datum	   *values;			/* [natts] of a row of it, where as_text */
 	TupleTableSlot *slot;		/* of target */
 	BulkInsertState bulk;
 	CommandId	command;
@@ -145,7 +197,8 @@ static void
 copy_row(Reading *reading, TupleTableSlot *slot)
 {
 	ExecClearTuple(reading->slot);
-	memcpy(reading->slot->tts_values, slot->tts_values, reading->natts * sizeof(Datum));
+	for (int i = 0; i < reading->natts; i++)
+		reading->slot->tts_values[i] = reading->as_text[i] ? reading->values[i] : slot->tts_values[i];
 	memcpy(reading->slot->tts_isnull, slot->tts_isnull, reading->natts * sizeof(bool));
 	ExecStoreVirtualTuple(reading->slot);
 	table_tuple_insert(reading->target, reading->slot, reading->command, 0, reading->bulk);
@@ -163,8 +216,13 @@ read_row(TupleTableSlot *slot, void *arg)
 	caller = MemoryContextSwitchTo(reading->row_context);
 	resetStringInfo(&reading->row);
 	for (int i = 0; i < reading->natts; i++)
-		append_field(&reading->row, slot->tts_isnull[i] ? NULL
-					 : OutputFunctionCall(&reading->output[i], slot->tts_values[i]));
+	{
+		char	   *text = slot->tts_isnull[i] ? NULL : OutputFunctionCall(&reading->output[i], slot->tts_values[i]);
+
+		append_field(&reading->row, text);
+		if (reading->target && reading->as_text[i])
+			reading->values[i] = text ? CStringGetTextDatum(text) : (Datum) 0;
+	}
 	mlreg_sha256((uint8 *) reading->row.data, reading->row.len, digest);
 	MemoryContextSwitchTo(caller);
 	add_digest(reading->sum, digest);
@@ -186,7 +244,7 @@ content_hash(const Reading *reading, TupleDesc desc)
 	for (int i = 0; i < desc->natts; i++)
 	{
 		append_field(&text, NameStr(TupleDescAttr(desc, i)->attname));
-		append_field(&text, type_text(TupleDescAttr(desc, i)));
+		append_field(&text, kept_type_text(TupleDescAttr(desc, i)));
 	}
 	for (int i = 0; i < 4; i++)
 		appendStringInfo(&text, "%016llx", (unsigned long long) reading->sum[i]);
@@ -197,20 +255,24 @@ content_hash(const Reading *reading, TupleDesc desc)
 	return hex;
 }
 
-/* The table was made for these columns; they are stored without conversion. */
+/* The table was made for these columns; they are stored without further conversion. */
 static void
 check_columns(TupleDesc target, TupleDesc source)
 {
 	bool		same = target->natts == source->natts;
 
 	for (int i = 0; same && i < target->natts; i++)
-		same = TupleDescAttr(target, i)->atttypid == TupleDescAttr(source, i)->atttypid;
+	{
+		int32		typmod;
+
+		same = TupleDescAttr(target, i)->atttypid == kept_type(TupleDescAttr(source, i), &typmod);
+	}
 	if (!same)
 		elog(ERROR, "the columns of the source changed while it was read");
 }
 
 /*
- * mlops_catalog.read_snapshot(caller, settings, query, target regclass)
+ * mlops_catalog.read_snapshot(caller, settings, query, target regclass, recorded)
  *	  -> (rows, content_hash): reads as the role; copies into target unless NULL
  */
 Datum
@@ -226,15 +288,20 @@ mlops_read_snapshot(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	mlbase_refuse_null(fcinfo, 2, "query");
-	enter_role(fcinfo, &scope);
+	enter_role(fcinfo, PG_ARGISNULL(4) || PG_GETARG_BOOL(4) ? ML_REACH_OWN_CODE : ML_REACH_ANYTHING, &scope);
 	source = mling_describe(InvalidOid, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	reading.natts = source->desc->natts;
 	reading.output = palloc(Max(reading.natts, 1) * sizeof(FmgrInfo));
+	reading.as_text = palloc(Max(reading.natts, 1) * sizeof(bool));
+	reading.values = palloc0(Max(reading.natts, 1) * sizeof(Datum));
 	for (int i = 0; i < reading.natts; i++)
 	{
 		Oid			output;
 		bool		varlena;
+		int32		typmod;
 
+		reading.as_text[i] = kept_type(TupleDescAttr(source->desc, i), &typmod) !=
+			getBaseType(TupleDescAttr(source->desc, i)->atttypid);
 		getTypeOutputInfo(TupleDescAttr(source->desc, i)->atttypid, &output, &varlena);
 		fmgr_info(output, &reading.output[i]);
 	}

@@ -32,6 +32,7 @@ int			mlops_guc_max_workers_per_role = 0;
 int			mlops_guc_worker_nice = 0;
 int			mlops_guc_retention = 90;
 bool		mlops_guc_log_features = false;
+int			mlops_guc_checked_reach = 0;
 
 /* Read-only; the install script compares it with the script's own version. */
 static char *library_version;
@@ -52,6 +53,14 @@ mlbase_define_settings(void)
 							"The least recently used models are dropped first.",
 							&mlops_guc_cache_size, 256 * 1024, 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+
+	/* the library's: what is running decides it */
+	DefineCustomIntVariable("mlops.checked_reach",
+							"What running statements may reach: 0 anything, 1 no untrusted code, 2 only what is trusted.",
+							NULL,
+							&mlops_guc_checked_reach, 0, 0, 2,
+							PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							NULL, NULL, NULL);
 
 	/* superuser: decides how long records are kept */
 	DefineCustomIntVariable("mlops.job_retention",
@@ -148,6 +157,18 @@ mlbase_define_settings(void)
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("mlops");
+}
+
+void
+mlbase_check_reach(int reach, bool for_session)
+{
+	char		value[2] = {(char) ('0' + reach), '\0'};
+
+	if (for_session)
+		SetConfigOption("mlops.checked_reach", value, PGC_INTERNAL, PGC_S_OVERRIDE);
+	else if (reach > mlops_guc_checked_reach)
+		(void) set_config_option("mlops.checked_reach", value, PGC_INTERNAL, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 }
 
 int

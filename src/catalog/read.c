@@ -63,6 +63,10 @@
 #define GRANT_ROLE 2
 #define GRANT_PRIVILEGE 3
 
+/* mlops_catalog.trust */
+#define TRUST_ROLE 1
+#define TRUST_TRUSTED 2
+
 /* mlops_catalog.model_artifact */
 #define ARTIFACT_VERSION_ID 1
 #define ARTIFACT_PART 2
@@ -321,6 +325,22 @@ mlcat_grants(int64 model_id)
 	}
 	lookup_end(&lookup);
 	return grants;
+}
+
+List *
+mlcat_trusted(Oid role)
+{
+	List	   *trusted = NIL;
+	Lookup		lookup;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	ScanKeyInit(&lookup.keys[0], TRUST_ROLE, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
+	lookup_begin(&lookup, "trust", "trust_pkey", 1);
+	while ((tuple = systable_getnext(lookup.scan)) != NULL)
+		trusted = lappend_oid(trusted, DatumGetObjectId(column_value(&lookup, tuple, TRUST_TRUSTED, &isnull)));
+	lookup_end(&lookup);
+	return trusted;
 }
 
 bool

@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "mlops/compat.h"
+#include "mlops/registry.h"
 #include "jobs/execute.h"
 
 RawStmt *
@@ -112,6 +113,7 @@ mljobs_execute(const char *command, MlResult *result)
 	collector_shutdown, DestNone}};
 	RawStmt    *statement = mljobs_parse(command);
 	List	   *queries;
+	ListCell   *lc;
 	List	   *plans;
 	Portal		portal;
 	QueryCompletion completion;
@@ -124,6 +126,8 @@ mljobs_execute(const char *command, MlResult *result)
 	if (needs_snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
 	queries = pg_analyze_and_rewrite_fixedparams(statement, command, NULL, 0, NULL);
+	foreach(lc, queries)
+		mlreg_check_statement(lfirst_node(Query, lc));
 	plans = pg_plan_queries(queries, command, CURSOR_OPT_PARALLEL_OK, NULL);
 	if (needs_snapshot)
 		PopActiveSnapshot();

@@ -25,6 +25,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
 
+#include "mlops/base.h"
+#include "mlops/registry.h"
 #include "jobs/shared.h"
 
 extern PGDLLEXPORT void mlops_maintenance_main(Datum arg);
@@ -134,6 +136,8 @@ mlops_maintenance_main(Datum arg)
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
+	/* as superuser: whatever is read on the way must not be anybody else's */
+	mlbase_check_reach(ML_REACH_TRUSTED, true);
 	pgstat_report_appname("mlops maintenance worker");
 	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "mlops maintenance", ALLOCSET_DEFAULT_SIZES));
 	if (!extension_exists())

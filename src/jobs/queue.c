@@ -141,6 +141,7 @@ read_job(MemoryContext context)
 	job->timeout_ms = DatumGetInt64(field(5, &isnull));
 	job->attempt = DatumGetInt32(field(6, &isnull)) + 1;
 	job->max_retries = DatumGetInt32(field(7, &isnull));
+	job->unattended = DatumGetBool(field(8, &isnull));
 	MemoryContextSwitchTo(caller);
 	return job;
 }
@@ -166,7 +167,7 @@ lock_next(MemoryContext context)
 		add(&p, INT8ARRAYOID, makeArrayResult(passed_over, CurrentMemoryContext), false);
 		if (run("SELECT j.job_id, j.command, j.key, j.settings, "
 				"COALESCE((EXTRACT(epoch FROM j.timeout) OPERATOR(pg_catalog.*) 1000)::bigint, 0), "
-				"j.attempts, j.max_retries "
+				"j.attempts, j.max_retries, j.unattended "
 				"FROM mlops_catalog.job AS j "
 				"WHERE j.state OPERATOR(pg_catalog.=) 'queued' AND j.owner OPERATOR(pg_catalog.=) $1 "
 				"AND j.run_after OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "

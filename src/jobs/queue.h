@@ -27,6 +27,7 @@ typedef struct MlJob
 	int64		timeout_ms;		/* 0: none */
 	int			attempt;		/* from 1 */
 	int			max_retries;
+	bool		unattended;		/* it reaches only what its role trusts */
 } MlJob;
 
 /* How an attempt ended. */

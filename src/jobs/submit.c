@@ -190,9 +190,9 @@ static int64
 insert_job(const MlJobRequest *request, Oid role, Jsonb *settings)
 {
 	Interval   *limit = time_limit(request->timeout);
-	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, INTERVALOID, INT4OID};
-	Datum		values[8];
-	char		nulls[8];
+	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, INTERVALOID, INT4OID, BOOLOID};
+	Datum		values[9];
+	char		nulls[9];
 	bool		isnull;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -204,17 +204,18 @@ insert_job(const MlJobRequest *request, Oid role, Jsonb *settings)
 	values[5] = settings ? JsonbPGetDatum(settings) : (Datum) 0;
 	values[6] = limit ? IntervalPGetDatum(limit) : (Datum) 0;
 	values[7] = Int32GetDatum(request->max_retries);
+	values[8] = BoolGetDatum(request->unattended);
 	nulls[2] = request->model ? ' ' : 'n';
 	nulls[4] = request->key ? ' ' : 'n';
 	nulls[5] = settings ? ' ' : 'n';
 	nulls[6] = limit ? ' ' : 'n';
 	return DatumGetInt64(mlcat_execute_value(
 		"WITH made AS (INSERT INTO mlops_catalog.job "
-		"(command, owner, model, priority, key, settings, timeout, max_retries) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING job_id, owner, submitted_at), "
+		"(command, owner, model, priority, key, settings, timeout, max_retries, unattended) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING job_id, owner, submitted_at), "
 		"noted AS (INSERT INTO mlops_catalog.job_event (job_id, event, attempt, role, at) "
 		"SELECT job_id, 'queued', 0, owner, submitted_at FROM made) "
-		"SELECT job_id FROM made", 8, types, values, nulls, &isnull));
+		"SELECT job_id FROM made", 9, types, values, nulls, &isnull));
 }
 
 int64

@@ -35,6 +35,7 @@
 
 #include "mlops/base.h"
 #include "mlops/progress.h"
+#include "mlops/registry.h"
 #include "jobs/execute.h"
 #include "jobs/queue.h"
 #include "jobs/shared.h"
@@ -233,6 +234,7 @@ run_job(const MlJob *job)
 	begin_own();
 	mljobq_set_running(job);
 	commit_own();
+	mlbase_check_reach(job->unattended ? ML_REACH_TRUSTED : ML_REACH_ANYTHING, true);
 	mlbase_progress_job(job->job_id);
 	reset_peak_memory();
 	INSTR_TIME_SET_CURRENT(began);
@@ -254,6 +256,7 @@ run_job(const MlJob *job)
 	}
 	PG_END_TRY();
 
+	mlbase_check_reach(ML_REACH_ANYTHING, true);
 	if (error)
 		fail(job, error, began);
 	mljobs_hold(0);

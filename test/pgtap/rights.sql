@@ -131,6 +131,7 @@ INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
 	('submit cancel wait result schedule unschedule', 'jobs and schedules belong to their role; tests jobs, schedules'),
 	('log_param log_params log_metric log_metrics log_artifact set_tag set_note delete_run restore_run delete_experiment restore_experiment', 'runs belong to their role; test tracking'),
 	('compare_runs', 'of runs one sees; test tracking'),
+	('trust distrust', 'each role says it for itself; test trust'),
 	('snapshot drop_snapshot verify_snapshot', 'snapshots belong to their role; test reproduce')) AS e(n, r);
 SELECT is_empty($$SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'mlops'::regnamespace
 	AND NOT EXISTS (SELECT FROM attempt a WHERE a.statement ~ ('mlops\.' || p.proname || '\(')) AND p.proname NOT IN (SELECT name FROM elsewhere)$$, 'every function is in the table of privileges');
