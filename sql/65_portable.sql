@@ -43,6 +43,130 @@ BEGIN
 END
 $$;
 
+-- What came from elsewhere is believed in nothing: what is stored of it is read by
+-- views, checks and workers, for everybody.
+
+CREATE FUNCTION mlops_catalog.refuse_export(detail text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'the exported model cannot be imported' USING ERRCODE = 'data_corrupted', DETAIL = detail,
+		HINT = 'mlops.export_model never returns this: it was changed, or made by other means.';
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refuse_export(text) IS 'The error for an exported model that holds what none can';
+
+CREATE FUNCTION mlops_catalog.shown(value text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT '"' || CASE WHEN length(value) > 60 THEN left(value, 57) || '...' ELSE value END || '"' $$;
+COMMENT ON FUNCTION mlops_catalog.shown(text) IS 'Text from elsewhere as an error shows it: the beginning of it';
+
+-- A version's figures, as training records them.
+CREATE FUNCTION mlops_catalog.recorded_metrics() RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT '{rows,positives,threshold}'::text[] || mlops_catalog.gate_metrics() $$;
+COMMENT ON FUNCTION mlops_catalog.recorded_metrics() IS 'Figures that a version''s metrics may have, beside judged_on';
+
+CREATE FUNCTION mlops_catalog.metrics_problem(metrics jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN jsonb_typeof(metrics) IS DISTINCT FROM 'object' THEN 'Its "metrics" are no object.' ELSE (
+		SELECT CASE
+				WHEN m.key = 'judged_on' THEN CASE WHEN m.value #>> '{}' NOT IN ('train', 'validation', 'test') OR jsonb_typeof(m.value) <> 'string'
+					THEN 'Its "judged_on" is none of train, validation and test.' END
+				WHEN NOT m.key = ANY (mlops_catalog.recorded_metrics()) THEN format('Its "metrics" have an unrecognized key %s.', mlops_catalog.shown(m.key))
+				WHEN jsonb_typeof(m.value) = 'null' THEN NULL
+				WHEN jsonb_typeof(m.value) <> 'number' THEN format('Its metric "%s" is no number, but %s.', m.key, mlops_catalog.shown(m.value::text))
+				WHEN abs((m.value)::numeric) > 1.7e308 THEN format('Its metric "%s" is out of range.', m.key)
+				WHEN m.key IN ('rows', 'positives') THEN CASE WHEN (m.value)::numeric NOT BETWEEN 0 AND 9007199254740992 OR (m.value)::numeric <> trunc((m.value)::numeric)
+					THEN format('Its metric "%s" is no count.', m.key) END
+				WHEN m.key = 'mcc' THEN CASE WHEN (m.value)::numeric NOT BETWEEN -1 AND 1 THEN 'Its metric "mcc" is not between -1 and 1.' END
+				WHEN m.key IN ('log_loss', 'expected_cost') THEN CASE WHEN m.key = 'log_loss' AND (m.value)::numeric < 0 THEN 'Its metric "log_loss" is negative.' END
+				WHEN (m.value)::numeric NOT BETWEEN 0 AND 1 THEN format('Its metric "%s" is not between 0 and 1.', m.key)
+			END AS problem
+		FROM jsonb_each(metrics) AS m ORDER BY problem NULLS LAST LIMIT 1) END
+$$;
+COMMENT ON FUNCTION mlops_catalog.metrics_problem(jsonb) IS 'What is wrong with a version''s metrics, NULL if nothing is';
+
+CREATE FUNCTION mlops_catalog.check_manifest(manifest jsonb, described jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	types CONSTANT jsonb := '{"model": "string", "version": "number", "algorithm": "string", "target": "string", "positive": "string|null",
+		"metrics": "object", "description": "string|null", "tags": "object", "created_at": "string", "library_version": "string",
+		"seed": "number|null", "params": "object", "dataset": "object|null"}';
+	k record;
+	bad text;
+BEGIN
+	IF jsonb_typeof(manifest) <> 'object' THEN
+		PERFORM mlops_catalog.refuse_export('Its manifest is no JSON object.');
+	END IF;
+	FOR k IN SELECT coalesce(t.key, m.key) AS key, t.value AS type, m.value FROM jsonb_each_text(types) AS t FULL JOIN jsonb_each(manifest) AS m USING (key) LOOP
+		IF k.type IS NULL THEN
+			PERFORM mlops_catalog.refuse_export(format('Its manifest has an unrecognized key %s.', mlops_catalog.shown(k.key)));
+		ELSIF k.value IS NULL OR NOT jsonb_typeof(k.value) = ANY (string_to_array(k.type, '|')) THEN
+			PERFORM mlops_catalog.refuse_export(format('Its "%s" must be a JSON %s, not %s.', k.key, replace(k.type, '|', ' or '),
+				coalesce(jsonb_typeof(k.value), 'missing')));
+		END IF;
+	END LOOP;
+	SELECT format('Its "%s" is too long.', s.key) INTO bad
+		FROM (VALUES ('target', 63), ('algorithm', 63), ('library_version', 63), ('created_at', 63), ('positive', 10000), ('description', 1000000)) AS s(key, most)
+		WHERE octet_length(manifest ->> s.key) > s.most LIMIT 1;
+	bad := coalesce(bad, CASE
+		WHEN (manifest ->> 'model') !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN 'Its "model" is no model''s name.'
+		WHEN manifest ->> 'target' = '' THEN 'Its "target" is empty.'
+		WHEN (manifest -> 'version')::numeric NOT BETWEEN 1 AND 2147483647 OR (manifest -> 'version')::numeric <> trunc((manifest -> 'version')::numeric)
+			THEN 'Its "version" is no version''s number.'
+		WHEN jsonb_typeof(manifest -> 'seed') = 'number' AND ((manifest ->> 'seed')::numeric NOT BETWEEN -9223372036854775808 AND 9223372036854775807
+			OR (manifest ->> 'seed')::numeric <> trunc((manifest ->> 'seed')::numeric)) THEN 'Its "seed" is no bigint.'
+		WHEN (manifest ->> 'algorithm') <> (described ->> 'algorithm') THEN 'Its "algorithm" is not the one of its bytes.'
+		WHEN (described ->> 'algorithm') !~ '^[a-z][a-z0-9_]{0,62}$' THEN 'Its algorithm is no learner''s name.'
+		WHEN (manifest ->> 'created_at') !~ '^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d[.0-9]*[-+]\d\d:?[0-9:]*( BC)?$' THEN 'Its "created_at" is no time.' END,
+		(SELECT format('Its name of an input %s is too long.', mlops_catalog.shown(i ->> 'name')) FROM jsonb_array_elements(described -> 'signature') AS i
+			WHERE octet_length(i ->> 'name') > 63 LIMIT 1),
+		(SELECT format('Its parameter %s must have a name of 1 to 250 characters and a JSON string as value.', mlops_catalog.shown(p.key)) FROM jsonb_each(manifest -> 'params') AS p
+			WHERE jsonb_typeof(p.value) <> 'string' OR length(p.key) NOT BETWEEN 1 AND 250 LIMIT 1),
+		(SELECT format('Its tag %s must have a name of 1 to 250 characters.', mlops_catalog.shown(t.key)) FROM jsonb_object_keys(manifest -> 'tags') AS t(key)
+			WHERE length(t.key) NOT BETWEEN 1 AND 250 LIMIT 1),
+		mlops_catalog.metrics_problem(manifest -> 'metrics'));
+	IF bad IS NOT NULL THEN
+		PERFORM mlops_catalog.refuse_export(bad);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_manifest(jsonb, jsonb) IS
+	'An error that says what is wrong unless this is what mlops.export_model writes about the model whose inspect_bytes is described';
+
+-- The manifest as JSON in the database's encoding.
+CREATE FUNCTION mlops_catalog.read_manifest(bytes bytea) RETURNS jsonb
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	manifest text;
+BEGIN
+	BEGIN
+		manifest := convert_from(bytes, 'UTF8');
+	EXCEPTION WHEN untranslatable_character THEN
+		RAISE EXCEPTION 'the exported model has text that the encoding of this database, %, cannot hold', getdatabaseencoding()
+			USING ERRCODE = 'untranslatable_character', DETAIL = SQLERRM, HINT = 'Import it into a database with encoding UTF8.';
+	WHEN character_not_in_repertoire THEN
+		PERFORM mlops_catalog.refuse_export('Its manifest is not UTF-8.');
+	END;
+	BEGIN
+		RETURN manifest::jsonb;
+	EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
+		PERFORM mlops_catalog.refuse_export(format('Its manifest is no JSON: %s.', SQLERRM));
+	END;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.read_manifest(bytea) IS 'The manifest of an exported model as JSON; an error that says why it is none';
+
 CREATE FUNCTION mlops.import_model(data bytea, model text DEFAULT NULL)
 	RETURNS TABLE (model text, version int, sha256 text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -73,12 +197,15 @@ BEGIN
 		RAISE EXCEPTION 'the exported model was damaged' USING ERRCODE = 'data_corrupted', DETAIL = 'Its SHA-256 is not the one at its end.';
 	END IF;
 	length := ('x' || encode(substring($2 FROM 13 FOR 4), 'hex'))::bit(32)::int;
-	IF length NOT BETWEEN 2 AND size - 48 THEN
+	IF length > 16777216 THEN
+		PERFORM mlops_catalog.refuse_export('Its manifest has more than 16 MB.');
+	ELSIF length NOT BETWEEN 2 AND size - 48 THEN
 		RAISE EXCEPTION 'the exported model was damaged' USING ERRCODE = 'data_corrupted', DETAIL = 'Its manifest does not fit.';
 	END IF;
-	manifest := convert_from(substring($2 FROM 17 FOR length), 'UTF8')::jsonb;
+	manifest := mlops_catalog.read_manifest(substring($2 FROM 17 FOR length));
 	bytes := substring($2 FROM 17 + length FOR size - 48 - length);
 	found := mlops_catalog.inspect_bytes(bytes);
+	PERFORM mlops_catalog.check_manifest(manifest, found);
 	registered_as := coalesce($3, manifest ->> 'model');
 	-- the model is made, or the caller's right to add versions checked, as in a training
 	INSERT INTO mlops_catalog.model (name, owner) VALUES (registered_as, caller) ON CONFLICT (name) DO NOTHING;

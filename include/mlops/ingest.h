@@ -17,7 +17,7 @@
 #include "pgtime.h"
 
 #include "mlops/compat.h"
-#include "mlops/engine/data.h"
+#include "mlops/engine/model.h"
 
 /* ---------------------------------------------------------------- values */
 
@@ -111,6 +111,18 @@ extern const char *mling_key_bytes(MlKeyReader *reader, Datum value, size_t *siz
  * The same text gives the same bytes, so what was equal is equal.  NULL for NULL.
  */
 extern text *mling_bounded(text *value);
+
+/* ---------------------------------------------------------------- model bytes */
+
+/*
+ * Opens model bytes as ml_model_open does and puts its texts, which are UTF-8 in
+ * bytes, into the database's encoding.  False with what does not fit in message
+ * [ML_MESSAGE_SIZE].  model points into bytes and into the current context.
+ */
+extern bool mling_open_model(const uint8 *bytes, size_t size, MlModel *model, char *message);
+
+/* A signature whose texts are as model bytes have them. */
+extern const MlSignature *mling_signature_in_utf8(const MlSignature *signature);
 
 /* ---------------------------------------------------------------- sources */
 

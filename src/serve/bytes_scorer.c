@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
+#include "mlops/ingest.h"
 #include "serve/model_cache.h"
 #include "serve/scorer.h"
 
@@ -95,7 +96,7 @@ mlserve_open_bytes(const uint8 *given, size_t size)
 
 	bytes = (uint8 *) TYPEALIGN(BYTES_ALIGNMENT, bytes);
 	memcpy(bytes, given, size);
-	if (ml_model_open(bytes, size, model, message) != ML_OK)
+	if (!mling_open_model(bytes, size, model, message))
 		refuse_bytes(message);
 	return model;
 }

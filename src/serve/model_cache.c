@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
+#include "mlops/ingest.h"
 #include "mlops/registry.h"
 #include "serve/model_cache.h"
 
@@ -94,7 +95,7 @@ load(const char *name, const MlCatalogVersion *version, MlServedModel *loaded)
 	loaded->model = palloc(ml_model_struct_size());
 	if (!sound && !mlcat_version_by_id(version->version_id, &loaded->version))
 		mlreg_no_such_version(name, version->version);	/* dropped in the meantime */
-	if (!sound || ml_model_open(bytes, version->size, loaded->model, message) != ML_OK)
+	if (!sound || !mling_open_model(bytes, version->size, loaded->model, message))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("version %d of model \"%s\" is corrupt", version->version, name),

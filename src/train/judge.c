@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "mlops/base.h"
+#include "mlops/ingest.h"
 #include "train/training.h"
 
 /* Weight of positives that training gave on top of the rows' own. */
@@ -30,7 +31,10 @@ positive_emphasis(const Training *t)
 static void
 encode(Training *t)
 {
-	mlbase_check(t->ctx, ml_model_encode(t->ctx, &t->parts, &t->bytes, &t->size));
+	MlModelParts parts = t->parts;
+
+	parts.signature = mling_signature_in_utf8(parts.signature);
+	mlbase_check(t->ctx, ml_model_encode(t->ctx, &parts, &t->bytes, &t->size));
 }
 
 /* What was learned, as bytes. */
@@ -89,9 +93,10 @@ score_part(Training *t, MlPart part, Judged *judged)
 {
 	MlRows		rows = t->rows[part];
 	MlModel    *model = palloc(ml_model_struct_size());
-	MlStatus	status = ml_model_open(t->bytes, t->size, model, t->ctx->message);
+	char		message[ML_MESSAGE_SIZE];
 
-	mlbase_check(t->ctx, status);
+	if (!mling_open_model(t->bytes, t->size, model, message))
+		elog(ERROR, "the learned model is not sound: %s", message);
 	judged->n = rows.n;
 	judged->score = arena_array(t, rows.n, sizeof(double));
 	judged->label = arena_array(t, rows.n, sizeof(float));

@@ -54,6 +54,45 @@ extern size_t ml_model_struct_size(void);
 extern MlStatus ml_model_open(const uint8_t *bytes, size_t size, MlModel *model,
 							  char *message);
 
+/* ---- texts: names and levels, UTF-8 in bytes that are to travel */
+
+typedef enum MlModelTextKind
+{
+	ML_TEXT_ALGORITHM,
+	ML_TEXT_TIME_ZONE,
+	ML_TEXT_INPUT,				/* name */
+	ML_TEXT_TYPE,				/* of an input */
+	ML_TEXT_LEVEL,				/* of an input */
+	ML_TEXT_FEATURE				/* name */
+} MlModelTextKind;
+
+typedef struct MlModelText
+{
+	MlModelTextKind kind;
+	const char *bytes;
+	size_t		size;
+	const char *input;			/* TYPE, LEVEL: name of the input, as in the bytes */
+} MlModelText;
+
+/* Has the model bytes below 128 only? */
+extern bool ml_model_is_ascii(const MlModel *model);
+
+/* Visits each text until visit returns false; false then. */
+typedef bool (*MlTextVisitor) (void *arg, MlModelText text);
+extern bool ml_model_each_text(const MlModel *model, MlTextVisitor visit, void *arg);
+
+/*
+ * The same model for rows whose texts are spelled otherwise.  recode sets what a
+ * text reads there (bytes, size: the text itself at first); false if it cannot be
+ * spelled there: then bytes are what is shown, and no row has it as a level.
+ * block: ml_model_recoded_size bytes, 8-byte aligned, kept as long as out; out
+ * points into the first model's bytes too.
+ */
+typedef bool (*MlRecoder) (void *arg, MlModelText text, const char **bytes, size_t *size);
+extern size_t ml_model_recoded_size(const MlModel *model, MlRecoder recode, void *arg);
+extern void ml_model_recode(const MlModel *model, MlRecoder recode, void *arg, void *block,
+							MlModel *out);
+
 /* One input's value in a row to score. */
 typedef union MlValue
 {

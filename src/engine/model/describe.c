@@ -128,11 +128,9 @@ level_text(const MlModel *m, const FeatureRecord *feature, uint32_t code, size_t
 	{
 		/* bins of hours and weekdays hold one whole number each: the one at or
 		 * below the bin's upper edge, the last one the feature's maximum */
-		uint32_t	number = code < feature->n_bins
-			? (uint32_t) m->edges[feature->first_edge + code - 1]
-			: (uint32_t) feature->maximum;
+		double		edge = code < feature->n_bins ? m->edges[feature->first_edge + code - 1] : feature->maximum;
+		uint32_t	number = edge > 24 ? 24 : edge > 0 ? (uint32_t) edge : 0;
 
-		number = number > 24 ? 24 : number;
 		*size = number < 10 ? 1 : 2;
 		return number < 10 ? digits + number : digits + 10 + 2 * (number - 10);
 	}

@@ -203,6 +203,7 @@ struct MlModel
 {
 	const MetaRecord *meta;
 	const char *strings;
+	uint64_t	n_strings;		/* bytes */
 	const InputRecord *inputs;
 	const StringRef *categories;
 	const uint32_t *hash;

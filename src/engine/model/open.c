@@ -10,6 +10,10 @@
 
 #include "format.h"
 
+#define MAX_NAME 1024			/* bytes of a name or type; a feature's is an input's and a suffix */
+#define MAX_INPUTS 4096			/* more than a table can have columns */
+#define MAX_ROWS (UINT64_C(1) << 53)	/* whole numbers that a double can count */
+
 /* A verification in progress. */
 typedef struct Check
 {
@@ -17,6 +21,7 @@ typedef struct Check
 	const SectionRecord *table;
 	MlModel    *model;
 	char	   *message;
+	uint64_t	strings_used;	/* bytes of the strings seen so far */
 	bool		ok;
 } Check;
 
@@ -99,23 +104,41 @@ has_length(Check *c, Section section, uint64_t n, uint64_t unit)
 
 /* ---------------------------------------------------------------- signature */
 
+/* Strings stand in the order in which they are named, each for itself. */
 static bool
 check_string(Check *c, StringRef ref)
 {
 	uint64_t	length = c->table[SECTION_STRINGS].length;
 
-	return expect(c, ref.offset < length && ref.size < length - ref.offset &&
-				  c->model->strings[(uint64_t) ref.offset + ref.size] == '\0',
-				  "a string is out of bounds");
+	if (!expect(c, ref.offset < length && ref.size < length - ref.offset &&
+				c->model->strings[(uint64_t) ref.offset + ref.size] == '\0',
+				"a string is out of bounds") ||
+		!expect(c, ref.offset == c->strings_used, "a string is not where it should be"))
+		return false;
+	c->strings_used += (uint64_t) ref.size + 1;
+	return expect(c, memchr(c->model->strings + ref.offset, '\0', ref.size) == NULL, "a string contains a zero");
 }
 
-/* A string that is used as a C string: no zero inside. */
+/* A name of something: not empty, and short enough to be one. */
 static bool
 check_name(Check *c, StringRef ref)
 {
 	return check_string(c, ref) &&
-		expect(c, memchr(c->model->strings + ref.offset, '\0', ref.size) == NULL,
-			   "a name contains a zero");
+		expect(c, ref.size >= 1 && ref.size <= MAX_NAME, "a name is empty or too long");
+}
+
+/* Counts of rows that are summed as int64 and double elsewhere. */
+static bool
+check_counts(Check *c, const uint64_t *counts, uint64_t n, uint64_t *sum, const char *what)
+{
+	*sum = 0;
+	for (uint64_t i = 0; i < n; i++)
+	{
+		if (!expect(c, counts[i] <= MAX_ROWS - *sum, what))
+			return false;
+		*sum += counts[i];
+	}
+	return true;
 }
 
 /* Every category must be found by the look-up that scoring uses. */
@@ -164,6 +187,17 @@ check_categories(Check *c, const InputRecord *input)
 }
 
 static bool
+is_new_name(const MlModel *m, uint32_t input)
+{
+	for (uint32_t i = 0; i < input; i++)
+	{
+		if (strcmp(m->strings + m->inputs[i].name.offset, m->strings + m->inputs[input].name.offset) == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
 check_inputs(Check *c)
 {
 	const MlModel *m = c->model;
@@ -178,6 +212,7 @@ check_inputs(Check *c)
 		bool		category = input->kind == ML_COLUMN_CATEGORY;
 
 		if (!check_name(c, input->name) || !check_name(c, input->type) ||
+			!expect(c, is_new_name(m, i), "two inputs have the same name") ||
 			!expect(c, input->kind <= ML_COLUMN_TIME && input->zero == 0, "the kind of an input is wrong") ||
 			!expect(c, input->first_category == n_categories && input->first_hash == n_hash &&
 					input->n_categories <= ML_MAX_BINS - 1, "the categories of an input are out of bounds") ||
@@ -215,6 +250,8 @@ check_features(Check *c)
 	uint64_t	n_counts = 0;
 	uint64_t	all_edges = c->table[SECTION_EDGES].length / sizeof(double);
 	uint64_t	all_counts = c->table[SECTION_COUNTS].length / sizeof(uint64_t);
+	uint64_t	first_rows = 0;
+	uint64_t	rows;
 
 	for (uint32_t f = 0; f < m->meta->n_features; f++)
 	{
@@ -229,7 +266,11 @@ check_features(Check *c)
 					(feature->categorical == 0 ||
 					 feature->n_bins == m->inputs[feature->input].n_categories + 1),
 					"a feature does not fit its input") ||
-			!expect(c, isfinite(feature->mean) && isfinite(feature->std), "a feature's figures are not finite") ||
+			!expect(c, m->inputs[feature->input].kind == ML_COLUMN_TIME || feature->part == ML_FEATURE_VALUE,
+					"a feature is a part of what is no time") ||
+			!expect(c, isfinite(feature->mean) && isfinite(feature->std) && isfinite(feature->minimum) &&
+					isfinite(feature->maximum), "a feature's figures are not finite") ||
+			!expect(c, feature->std >= 0 && feature->minimum <= feature->maximum, "a feature's range is wrong") ||
 			!expect(c, feature->first_edge == n_edges && feature->first_count == n_counts,
 					"a feature's edges are out of bounds"))
 			return false;
@@ -237,10 +278,16 @@ check_features(Check *c)
 		n_edges += own_edges;
 		n_counts += feature->n_bins + 1;
 		if (!expect(c, n_edges <= all_edges && n_counts <= all_counts, "a feature's edges are out of bounds") ||
-			!check_rising(c, m->edges + feature->first_edge, own_edges))
+			!check_rising(c, m->edges + feature->first_edge, own_edges) ||
+			!check_counts(c, m->counts + feature->first_count, feature->n_bins + 1, &rows,
+						  "a feature's counts are too large") ||
+			!expect(c, f == 0 || rows == first_rows, "features were counted over different rows"))
 			return false;
+		if (f == 0)
+			first_rows = rows;
 	}
-	return has_length(c, SECTION_EDGES, n_edges, sizeof(double)) &&
+	return has_length(c, SECTION_STRINGS, c->strings_used, 1) &&
+		has_length(c, SECTION_EDGES, n_edges, sizeof(double)) &&
 		has_length(c, SECTION_COUNTS, n_counts, sizeof(uint64_t));
 }
 
@@ -285,7 +332,10 @@ check_split(Check *c, uint32_t i)
 		!expect(c, m->features[m->slots[slot].feature].categorical == categorical,
 				"a split does not fit its feature") ||
 		!expect(c, m->details[i].feature == (int32_t) m->slots[slot].feature,
-				"a split's details do not fit it"))
+				"a split's details do not fit it") ||
+		!expect(c, m->details[i].bin <= m->features[m->slots[slot].feature].n_bins &&
+				m->details[i].missing_left <= 1 && m->details[i].categorical == categorical &&
+				isfinite(m->details[i].gain), "a split's details are wrong"))
 		return false;
 	if (!categorical)
 		return true;
@@ -313,7 +363,9 @@ check_tree(Check *c, const TreeRecord *tree)
 
 		if (!expect(c, i < next, "a tree's nodes are not linked") ||
 			!expect(c, isfinite(m->details[i].cover) && m->details[i].cover >= 0,
-					"a node's cover is wrong"))
+					"a node's cover is wrong") ||
+			!expect(c, isfinite(m->details[i].value) && m->details[i].count <= MAX_ROWS &&
+					m->details[i].zero == 0, "a node's details are wrong"))
 			return false;
 		if (i == level_end)
 		{
@@ -371,7 +423,10 @@ check_linear(Check *c)
 
 		if (!expect(c, term->feature < m->meta->n_features && term->kind <= ML_TERM_MISSING &&
 					term->zero == 0 && isfinite(term->coefficient) &&
-					term->code <= m->features[term->feature].n_bins, "a term is wrong"))
+					term->code <= m->features[term->feature].n_bins, "a term is wrong") ||
+			!expect(c, isfinite(term->mean) && isfinite(term->scale) && term->scale >= 0 &&
+					(term->scale > 0 || term->kind != ML_TERM_VALUE) &&
+					!(term->standard_error < 0), "a term's figures are wrong"))
 			return false;
 	}
 	for (uint32_t f = 0; m->meta->linear && f < m->meta->n_features; f++)
@@ -405,13 +460,17 @@ static bool
 check_meta(Check *c)
 {
 	const MetaRecord *meta = c->model->meta;
+	uint64_t	scored;
 
-	return expect(c, meta->linear <= 1 && meta->n_inputs >= 1 && meta->n_features >= 1 &&
+	return expect(c, meta->linear <= 1 && meta->n_inputs >= 1 && meta->n_inputs <= MAX_INPUTS &&
+				  meta->n_features >= 1 && meta->n_features <= 4 * MAX_INPUTS &&
 				  meta->n_slots <= MAX_SLOTS, "its head is wrong") &&
 		expect(c, meta->linear ? meta->n_trees == 0 && meta->n_slots == 0 : meta->n_terms == 0,
 			   "it has both trees and terms") &&
 		expect(c, isfinite(meta->base) && isfinite(meta->margin_scale) && isfinite(meta->margin_offset) &&
 			   isfinite(meta->threshold), "its figures are not finite") &&
+		expect(c, meta->threshold >= 0 && meta->threshold <= 1, "its threshold is not between 0 and 1") &&
+		check_counts(c, meta->score_counts, ML_SCORE_BINS, &scored, "its counts of scores are too large") &&
 		check_name(c, meta->algorithm) && check_name(c, meta->time_zone) &&
 		has_length(c, SECTION_INPUTS, meta->n_inputs, sizeof(InputRecord)) &&
 		has_length(c, SECTION_FEATURES, meta->n_features, sizeof(FeatureRecord)) &&
@@ -434,7 +493,8 @@ ml_model_struct_size(void)
 MlStatus
 ml_model_open(const uint8_t *bytes, size_t size, MlModel *model, char *message)
 {
-	Check		c = {bytes, (const SectionRecord *) (bytes + sizeof(HeaderRecord)), model, message, true};
+	Check		c = {.bytes = bytes, .table = (const SectionRecord *) (bytes + sizeof(HeaderRecord)),
+	.model = model, .message = message, .ok = true};
 
 	message[0] = '\0';
 	if (!check_header(&c, bytes, size))
@@ -444,6 +504,7 @@ ml_model_open(const uint8_t *bytes, size_t size, MlModel *model, char *message)
 #define SECTION_AT(section) ((const void *) (bytes + c.table[section].offset))
 	model->meta = SECTION_AT(SECTION_META);
 	model->strings = SECTION_AT(SECTION_STRINGS);
+	model->n_strings = c.table[SECTION_STRINGS].length;
 	model->inputs = SECTION_AT(SECTION_INPUTS);
 	model->categories = SECTION_AT(SECTION_CATEGORIES);
 	model->hash = SECTION_AT(SECTION_HASH);

@@ -1,0 +1,185 @@
+/*-------------------------------------------------------------------------
+ * texts.c
+ *	  The texts of a model: looked at one by one, and put in other words where
+ *	  rows are spelled in another encoding than the bytes.
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "format.h"
+
+bool
+ml_model_is_ascii(const MlModel *m)
+{
+	for (uint64_t i = 0; i < m->n_strings; i++)
+	{
+		if ((uint8_t) m->strings[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
+static MlModelText
+text_at(const MlModel *m, MlModelTextKind kind, StringRef ref, const char *input)
+{
+	return (MlModelText) {kind, m->strings + ref.offset, ref.size, input};
+}
+
+bool
+ml_model_each_text(const MlModel *m, MlTextVisitor visit, void *arg)
+{
+	bool		going = visit(arg, text_at(m, ML_TEXT_ALGORITHM, m->meta->algorithm, NULL)) &&
+		visit(arg, text_at(m, ML_TEXT_TIME_ZONE, m->meta->time_zone, NULL));
+
+	for (uint32_t i = 0; going && i < m->meta->n_inputs; i++)
+	{
+		const InputRecord *input = &m->inputs[i];
+		const char *name = m->strings + input->name.offset;
+
+		going = visit(arg, text_at(m, ML_TEXT_INPUT, input->name, NULL)) &&
+			visit(arg, text_at(m, ML_TEXT_TYPE, input->type, name));
+		for (uint32_t c = 0; going && c < input->n_categories; c++)
+			going = visit(arg, text_at(m, ML_TEXT_LEVEL, m->categories[input->first_category + c], name));
+	}
+	for (uint32_t f = 0; going && f < m->meta->n_features; f++)
+		going = visit(arg, text_at(m, ML_TEXT_FEATURE, m->features[f].name, NULL));
+	return going;
+}
+
+/* ---------------------------------------------------------------- in other words */
+
+/* What a recoded model has of its own, one after the other in one block. */
+typedef struct Recoding
+{
+	MlRecoder	recode;
+	void	   *arg;
+	char	   *strings;		/* NULL: only counting */
+	uint64_t	used;
+} Recoding;
+
+static bool
+add_text(Recoding *r, MlModelText text, StringRef *ref)
+{
+	const char *bytes = text.bytes;
+	size_t		size = text.size;
+	bool		known = r->recode(r->arg, text, &bytes, &size);
+
+	if (r->strings)
+	{
+		memcpy(r->strings + r->used, bytes, size);
+		r->strings[r->used + size] = '\0';
+		*ref = (StringRef) {(uint32_t) r->used, (uint32_t) size};
+	}
+	r->used += size + 1;
+	return known;
+}
+
+static uint64_t
+padded(uint64_t size)
+{
+	return (size + 7) / 8 * 8;
+}
+
+typedef struct Sizes
+{
+	uint64_t	inputs;
+	uint64_t	categories;
+	uint64_t	hash;
+	uint64_t	features;
+	uint64_t	n_hash;
+} Sizes;
+
+static Sizes
+sizes_of(const MlModel *m)
+{
+	Sizes		s = {0};
+
+	s.inputs = padded(m->meta->n_inputs * sizeof(InputRecord));
+	s.features = padded(m->meta->n_features * sizeof(FeatureRecord));
+	for (uint32_t i = 0; i < m->meta->n_inputs; i++)
+	{
+		s.categories += m->inputs[i].n_categories;
+		s.n_hash += m->inputs[i].n_hash;
+	}
+	s.categories = padded(s.categories * sizeof(StringRef));
+	s.hash = padded(s.n_hash * sizeof(uint32_t));
+	return s;
+}
+
+static bool
+count_text(void *arg, MlModelText text)
+{
+	StringRef	ref;
+
+	add_text((Recoding *) arg, text, &ref);
+	return true;
+}
+
+size_t
+ml_model_recoded_size(const MlModel *m, MlRecoder recode, void *arg)
+{
+	Recoding	r = {recode, arg, NULL, 0};
+	Sizes		s = sizes_of(m);
+
+	ml_model_each_text(m, count_text, &r);
+	return padded(sizeof(MetaRecord)) + s.inputs + s.categories + s.hash + s.features + r.used;
+}
+
+/* The look-up finds what can be spelled; the rest no row can have. */
+static void
+recode_categories(Recoding *r, const MlModel *m, const InputRecord *input, StringRef *categories, uint32_t *hash)
+{
+	for (uint32_t c = 0; c < input->n_categories; c++)
+	{
+		StringRef  *ref = &categories[input->first_category + c];
+		bool		known = add_text(r, text_at(m, ML_TEXT_LEVEL, m->categories[input->first_category + c],
+											m->strings + input->name.offset), ref);
+		uint32_t	slot;
+
+		if (!known)
+			continue;
+		slot = category_slot(r->strings + ref->offset, ref->size, input->n_hash);
+		while (hash[slot] != 0)
+			slot = (slot + 1) & (input->n_hash - 1);
+		hash[slot] = c + 1;
+	}
+}
+
+void
+ml_model_recode(const MlModel *m, MlRecoder recode, void *arg, void *block, MlModel *out)
+{
+	Sizes		s = sizes_of(m);
+	char	   *at = block;
+	MetaRecord *meta = (MetaRecord *) at;
+	InputRecord *inputs = (InputRecord *) (at += padded(sizeof(MetaRecord)));
+	StringRef  *categories = (StringRef *) (at += s.inputs);
+	uint32_t   *hash = (uint32_t *) (at += s.categories);
+	FeatureRecord *features = (FeatureRecord *) (at += s.hash);
+	Recoding	r = {recode, arg, at + s.features, 0};
+
+	*meta = *m->meta;
+	memcpy(inputs, m->inputs, m->meta->n_inputs * sizeof(InputRecord));
+	memcpy(features, m->features, m->meta->n_features * sizeof(FeatureRecord));
+	memset(hash, 0, s.n_hash * sizeof(uint32_t));
+	add_text(&r, text_at(m, ML_TEXT_ALGORITHM, m->meta->algorithm, NULL), &meta->algorithm);
+	add_text(&r, text_at(m, ML_TEXT_TIME_ZONE, m->meta->time_zone, NULL), &meta->time_zone);
+	for (uint32_t i = 0; i < m->meta->n_inputs; i++)
+	{
+		const InputRecord *input = &m->inputs[i];
+
+		add_text(&r, text_at(m, ML_TEXT_INPUT, input->name, NULL), &inputs[i].name);
+		add_text(&r, text_at(m, ML_TEXT_TYPE, input->type, m->strings + input->name.offset), &inputs[i].type);
+		recode_categories(&r, m, input, categories, hash + input->first_hash);
+	}
+	for (uint32_t f = 0; f < m->meta->n_features; f++)
+		add_text(&r, text_at(m, ML_TEXT_FEATURE, m->features[f].name, NULL), &features[f].name);
+
+	*out = *m;
+	out->meta = meta;
+	out->strings = r.strings;
+	out->n_strings = r.used;
+	out->inputs = inputs;
+	out->categories = categories;
+	out->hash = hash;
+	out->features = features;
+}
