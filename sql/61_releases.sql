@@ -654,7 +654,19 @@ CREATE FUNCTION mlops.abort(model text, note text DEFAULT NULL, variant text DEF
 COMMENT ON FUNCTION mlops.abort(text, text, text) IS
 	'Ends the release under way and gives all shares back to primary, or takes away the one variant, shadow or segment that is named; returns what answers then';
 
+-- What a person takes back, a policy must not put there again by itself; a
+-- guard uses the function below.
 CREATE FUNCTION mlops_catalog.abort(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT * FROM mlops_catalog.take_away(caller, model_name, note, variant_name);
+	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'abort', note);
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.take_away(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -698,6 +710,16 @@ CREATE FUNCTION mlops_catalog.rollback(caller regrole, model_name text, to_versi
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+	RETURN QUERY SELECT * FROM mlops_catalog.roll_back(caller, model_name, to_version, reason);
+	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'rollback', reason);
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.roll_back(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
 	model bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
 	live mlops_catalog.deployment_route;
@@ -738,3 +760,5 @@ BEGIN
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
 END
 $$;
+COMMENT ON FUNCTION mlops_catalog.roll_back(regrole, text, int, text) IS 'What mlops.rollback does, also for guards: a retraining policy is not suspended';
+COMMENT ON FUNCTION mlops_catalog.take_away(regrole, text, text, text) IS 'What mlops.abort does, also for guards: a retraining policy is not suspended';
