@@ -27,7 +27,9 @@ SQL
 
 # ---- a guard that takes the worker down
 # In the place of a model that crashes it: the check waits, and the worker is killed while it holds the mark.
-query <<'SQL'
+slow_guard()
+{
+	query <<'SQL'
 ALTER FUNCTION mlops_catalog.check_release(regrole, text, mlops_catalog.release) RENAME TO check_release_well;
 CREATE FUNCTION mlops_catalog.check_release(caller regrole, model_name text, e mlops_catalog.release) RETURNS SETOF mlops_catalog.guard_check LANGUAGE plpgsql AS $$
 BEGIN
@@ -38,6 +40,12 @@ BEGIN
 END
 $$;
 SQL
+}
+well_again()
+{
+	query -c "DROP FUNCTION mlops_catalog.check_release(regrole, text, mlops_catalog.release)" -c "ALTER FUNCTION mlops_catalog.check_release_well(regrole, text, mlops_catalog.release) RENAME TO check_release"
+}
+slow_guard
 waits="SELECT count(*) > 0 FROM mlops.upkeep AS u, pg_stat_activity AS a WHERE u.task = 'guard' AND u.state = 'running' AND a.backend_type = 'mlops maintenance worker' AND a.wait_event = 'PgSleep'"
 crash()
 {
@@ -57,17 +65,16 @@ query -c "SELECT mlops.deploy('other', 2, 'canary', key => 'id', ramp => '[{\"pe
 until_true "SELECT version = 2 FROM mlops.deployments WHERE model = 'other'" 30
 is "others go on" "$(query -c "SELECT version FROM mlops.deployments WHERE model = 'other'")" 2
 is "its guard runs no more" "$(query -c "$waits")" f
-query -c "DROP FUNCTION mlops_catalog.check_release(regrole, text, mlops_catalog.release)" -c "ALTER FUNCTION mlops_catalog.check_release_well(regrole, text, mlops_catalog.release) RENAME TO check_release"
+well_again
 is "resumed, it runs" "$(query -c "SELECT mlops.resume_upkeep('fraud', 'guard')")" t
 sleep 2.5
 is "and is well" "$(query -c "SELECT state, crashes FROM mlops.upkeep WHERE model = 'fraud'")" "ok|0"
 
 # ---- a shutdown is no crash
-query -c "CREATE FUNCTION mlops_catalog.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(300); RETURN NULL; END'" \
-	-c "ALTER FUNCTION mlops_catalog.variant_figures(regrole, bigint, timestamptz, text) RENAME TO variant_figures_well" \
-	-c "CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, since timestamptz, shadow text) RETURNS SETOF record LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(300); END'"
+slow_guard
 until_true "$waits" 30
 start "mlops.maintenance_interval = 0"
+well_again
 is "a shutdown leaves no mark" "$(query -c "SELECT state, crashes FROM mlops.upkeep WHERE model = 'fraud'")" "ok|0"
 
 # ---- settings and features of the server
