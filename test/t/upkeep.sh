@@ -67,7 +67,7 @@ is "others go on" "$(query -c "SELECT version FROM mlops.deployments WHERE model
 is "its guard runs no more" "$(query -c "$waits")" f
 well_again
 is "resumed, it runs" "$(query -c "SELECT mlops.resume_upkeep('fraud', 'guard')")" t
-sleep 2.5
+until_true "SELECT state = 'ok' FROM mlops.upkeep WHERE model = 'fraud'" 20
 is "and is well" "$(query -c "SELECT state, crashes FROM mlops.upkeep WHERE model = 'fraud'")" "ok|0"
 
 # ---- a shutdown is no crash
