@@ -242,7 +242,7 @@ CREATE TABLE mlops_catalog.deployment (
 	model_id bigint NOT NULL CONSTRAINT deployment_model_id_fkey REFERENCES mlops_catalog.model,
 	version_id bigint NOT NULL CONSTRAINT deployment_version_id_fkey REFERENCES mlops_catalog.model_version,
 	action text NOT NULL CONSTRAINT deployment_action_check
-		CHECK (action OPERATOR(pg_catalog.=) ANY (ARRAY['deploy', 'ramp', 'allocate', 'promote', 'pause', 'resume', 'abort', 'rollback'])),
+		CHECK (action OPERATOR(pg_catalog.=) ANY (ARRAY['deploy', 'ramp', 'allocate', 'promote', 'pause', 'resume', 'abort', 'rollback', 'undeploy'])),
 	strategy text NOT NULL CONSTRAINT deployment_strategy_check
 		CHECK (strategy OPERATOR(pg_catalog.=) ANY (ARRAY['direct', 'canary', 'ab', 'shadow', 'champion_challenger', 'segment', 'bandit'])),
 	threshold float8,
@@ -260,7 +260,7 @@ COMMENT ON TABLE mlops_catalog.deployment IS 'Every change of what answers for a
 COMMENT ON COLUMN mlops_catalog.deployment.deployment_id IS 'Identity, rising in time';
 COMMENT ON COLUMN mlops_catalog.deployment.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.deployment.version_id IS 'Version it was about';
-COMMENT ON COLUMN mlops_catalog.deployment.action IS 'deploy, ramp (next step), allocate (new shares of a bandit), promote, pause, resume, abort or rollback';
+COMMENT ON COLUMN mlops_catalog.deployment.action IS 'deploy, ramp (next step), allocate (new shares of a bandit), promote, pause, resume, abort, rollback or undeploy (nothing answers)';
 COMMENT ON COLUMN mlops_catalog.deployment.strategy IS 'How traffic was moved';
 COMMENT ON COLUMN mlops_catalog.deployment.threshold IS 'Threshold in place of the version''s own, NULL: its own';
 COMMENT ON COLUMN mlops_catalog.deployment.note IS 'Why';

@@ -37,4 +37,54 @@ CREATE FUNCTION mlops.score_trigger() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mlops_score_trigger';
 COMMENT ON FUNCTION mlops.score_trigger() IS
-	'BEFORE INSERT OR UPDATE trigger that fills a score column and, if named, a flag column; arguments: model, score column [, flag column]';
+	'BEFORE INSERT OR UPDATE trigger that fills a score column and, if named, a flag column; arguments: model, score column [, flag column [, on_error]]. A row that cannot be scored is stored with what on_error says: null (the default), a score, or raise for an error';
+
+CREATE FUNCTION mlops.decide_trigger() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mlops_decide_trigger';
+COMMENT ON FUNCTION mlops.decide_trigger() IS
+	'BEFORE INSERT trigger that decides like mlops.decide: fills a score column and a flag column, logs the decision and what shadows say; arguments: model, score column [, flag column [, key column [, on_error]]]. A row that cannot be scored is stored and logged with what on_error says: null (the default), a score, or raise for an error';
+
+-- ---- what is wrong with a trigger, told before it fires
+
+CREATE FUNCTION mlops_catalog.check_trigger(relation regclass, trigger oid) RETURNS text
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mlops_check_trigger';
+COMMENT ON FUNCTION mlops_catalog.check_trigger(regclass, oid) IS
+	'An error if a trigger of mlops could fill its columns for no row; else what stands against scoring now, NULL if nothing does';
+
+CREATE FUNCTION mlops_catalog.triggers() RETURNS TABLE (relation regclass, trigger oid, name name)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT t.tgrelid::regclass, t.oid, t.tgname FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+	WHERE p.pronamespace = 'mlops'::regnamespace AND p.proname IN ('score_trigger', 'decide_trigger') AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+$$;
+COMMENT ON FUNCTION mlops_catalog.triggers() IS 'Triggers that score, in all tables';
+
+-- A trigger with wrong arguments is refused by CREATE TRIGGER.  That its model
+-- cannot score yet is no error: it may be trained later, as in a restored dump.
+CREATE FUNCTION mlops_catalog.check_new_trigger() RETURNS event_trigger
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t record;
+	problem text;
+BEGIN
+	FOR t IN SELECT m.* FROM pg_event_trigger_ddl_commands() AS c JOIN mlops_catalog.triggers() AS m ON m.trigger = c.objid
+			WHERE c.classid = 'pg_trigger'::regclass LOOP
+		problem := mlops_catalog.check_trigger(t.relation, t.trigger);
+		IF problem IS NOT NULL THEN
+			RAISE WARNING 'trigger "%": %', t.name, problem
+				USING HINT = 'Until that is mended, rows get what its argument on_error says.';
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_new_trigger() IS 'Refuses triggers of mlops with wrong arguments when they are created';
+
+CREATE EVENT TRIGGER mlops_check_new_trigger ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER')
+	EXECUTE FUNCTION mlops_catalog.check_new_trigger();
+ALTER EVENT TRIGGER mlops_check_new_trigger ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER mlops_check_new_trigger IS 'Refuses triggers of mlops with wrong arguments when they are created';

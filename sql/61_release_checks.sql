@@ -41,6 +41,12 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.number_in(text, jsonb, text, float8, float8) IS 'The number of a key, NULL if it is not given; an error if it is none or out of range';
 
+CREATE FUNCTION mlops_catalog.guard_figures() RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT '{latency_p95,psi,alert_rate,precision,errors,error_rate}'::text[] $$;
+COMMENT ON FUNCTION mlops_catalog.guard_figures() IS 'Figures of a variant that a guard may bound';
+
 -- What a guard may bound.  max and min are in the figure's own unit, max_ratio
 -- and min_ratio in that of the champion's figure of the same time.
 CREATE FUNCTION mlops_catalog.check_guard(guard jsonb, strategy text) RETURNS void
@@ -52,16 +58,16 @@ DECLARE
 	bound text;
 BEGIN
 	PERFORM mlops_catalog.check_keys('guard', guard,
-		'{latency_p95,psi,alert_rate,precision,min_decisions,min_labels,on_failure}');
+		mlops_catalog.guard_figures() || '{min_decisions,min_labels,on_failure}');
 	PERFORM mlops_catalog.number_in('guard', guard, 'min_decisions', 1, 1e9);
 	PERFORM mlops_catalog.number_in('guard', guard, 'min_labels', 1, 1e9);
 	IF guard ? 'on_failure' THEN
 		PERFORM mlops_catalog.check_choice('on_failure', guard ->> 'on_failure', '{rollback,pause}');
 	END IF;
-	FOREACH figure IN ARRAY '{latency_p95,psi,alert_rate,precision}'::text[] LOOP
+	FOREACH figure IN ARRAY mlops_catalog.guard_figures() LOOP
 		CONTINUE WHEN NOT guard ? figure;
 		PERFORM mlops_catalog.check_keys('guard.' || figure, guard -> figure,
-			CASE WHEN figure = 'psi' THEN '{max}'::text[] ELSE '{min,max,min_ratio,max_ratio}' END);
+			CASE WHEN figure IN ('psi', 'errors', 'error_rate') THEN '{max}'::text[] ELSE '{min,max,min_ratio,max_ratio}' END);
 		IF guard -> figure = '{}' THEN
 			RAISE EXCEPTION '"%" in "guard" bounds nothing', figure
 				USING ERRCODE = 'invalid_parameter_value',

@@ -66,7 +66,7 @@ COMMENT ON VIEW mlops.deployment_history IS 'Every change of what answers for a 
 COMMENT ON COLUMN mlops.deployment_history.model IS 'Model';
 COMMENT ON COLUMN mlops.deployment_history.deployment_id IS 'Identity, rising in time';
 COMMENT ON COLUMN mlops.deployment_history.version IS 'Version it was about';
-COMMENT ON COLUMN mlops.deployment_history.action IS 'deploy, ramp, allocate, promote, pause, resume, abort or rollback';
+COMMENT ON COLUMN mlops.deployment_history.action IS 'deploy, ramp, allocate, promote, pause, resume, abort, rollback or undeploy';
 COMMENT ON COLUMN mlops.deployment_history.strategy IS 'How traffic was moved';
 COMMENT ON COLUMN mlops.deployment_history.threshold IS 'Threshold of the version from then on';
 COMMENT ON COLUMN mlops.deployment_history.key IS 'Column whose hash chooses the variant';
@@ -111,6 +111,45 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.begin_deployment(regrole, bigint, bigint, text, text, float8, text, name, jsonb, jsonb, text, float8) IS
 	'Records a change of routes that is about to be made';
 
+-- A version that answered until now and does so no longer leaves stage
+-- production; a rollback gives the stage back with the traffic.
+CREATE FUNCTION mlops_catalog.move_stages(caller regrole, d mlops_catalog.deployment, model text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	change record;
+	left_production boolean := false;
+BEGIN
+	FOR change IN
+		WITH before AS (
+			SELECT DISTINCT (r ->> 'version')::int AS version
+			FROM jsonb_array_elements((SELECT p.routes FROM mlops_catalog.deployment AS p
+				WHERE p.model_id = d.model_id AND p.deployment_id < d.deployment_id ORDER BY p.deployment_id DESC LIMIT 1)) AS r
+			WHERE r ->> 'kind' <> 'shadow')
+		SELECT v.version_id, v.version FROM mlops_catalog.model_version AS v JOIN before AS b USING (version)
+		WHERE v.model_id = d.model_id AND v.stage = 'production' AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS r
+			WHERE r.model_id = d.model_id AND r.version_id = v.version_id AND r.kind <> 'shadow')
+		ORDER BY v.version
+	LOOP
+		UPDATE mlops_catalog.model_version AS v SET stage = 'archived' WHERE v.version_id = change.version_id;
+		PERFORM mlops_catalog.audit(caller, 'set_stage', model, change.version, jsonb_build_object('from', 'production', 'to', 'archived',
+			'note', format('answers no longer: %s', d.action), 'deployment_id', d.deployment_id));
+		left_production := true;
+	END LOOP;
+	IF d.action = 'rollback' AND left_production THEN
+		UPDATE mlops_catalog.model_version AS v SET stage = 'production' WHERE v.version_id = d.version_id AND v.stage = 'archived'
+			RETURNING v.version INTO change;
+		IF FOUND THEN
+			PERFORM mlops_catalog.audit(caller, 'set_stage', model, change.version, jsonb_build_object('from', 'archived', 'to', 'production',
+				'note', 'answers again: rollback', 'deployment_id', d.deployment_id));
+		END IF;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.move_stages(regrole, mlops_catalog.deployment, text) IS
+	'Archives versions in production that a change left without traffic; after a rollback the version that answers again is in production';
+
 CREATE FUNCTION mlops_catalog.end_deployment(caller regrole, made bigint) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -133,8 +172,9 @@ BEGIN
 	PERFORM mlops_catalog.audit(caller, d.action, model, version, jsonb_build_object(
 		'deployment_id', d.deployment_id, 'strategy', d.strategy, 'threshold', d.threshold, 'note', d.note,
 		'key', d.key, 'guard', d.guard, 'ramp', d.ramp, 'routes', d.routes));
-	IF d.action = 'deploy' THEN		-- what else changes routes is a release that moves on
-		PERFORM mlops_catalog.state_route(caller, d.model_id, mlops_catalog.current_route(caller, d.model_id));
+	PERFORM mlops_catalog.move_stages(caller, d, model);
+	IF d.action IN ('deploy', 'undeploy') THEN		-- what else changes routes is a release that moves on
+		PERFORM mlops_catalog.state_route(caller, d.model_id, coalesce(mlops_catalog.current_route(caller, d.model_id), '{}'));
 	END IF;
 END
 $$;
@@ -654,19 +694,7 @@ CREATE FUNCTION mlops.abort(model text, note text DEFAULT NULL, variant text DEF
 COMMENT ON FUNCTION mlops.abort(text, text, text) IS
 	'Ends the release under way and gives all shares back to primary, or takes away the one variant, shadow or segment that is named; returns what answers then';
 
--- What a person takes back, a policy must not put there again by itself; a
--- guard uses the function below.
 CREATE FUNCTION mlops_catalog.abort(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN QUERY SELECT * FROM mlops_catalog.take_away(caller, model_name, note, variant_name);
-	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'abort', note);
-END
-$$;
-
-CREATE FUNCTION mlops_catalog.take_away(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -704,19 +732,9 @@ $$;
 CREATE FUNCTION mlops.rollback(model text, to_version int DEFAULT NULL, reason text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.rollback(text, int, text) IS
-	'Undoes the last release: gives the shares of a release under way back to primary, or else makes the previous distinct version primary again; with to_version, makes that one primary';
+	'Undoes the last release: gives the shares of a release under way back to primary, or else makes the previous distinct version primary again, after mlops.undeploy the one that answered last; with to_version, makes that one primary';
 
 CREATE FUNCTION mlops_catalog.rollback(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN QUERY SELECT * FROM mlops_catalog.roll_back(caller, model_name, to_version, reason);
-	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'rollback', reason);
-END
-$$;
-
-CREATE FUNCTION mlops_catalog.roll_back(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -733,19 +751,20 @@ BEGIN
 		SELECT mlops_catalog.version_to_deploy(caller, model, model_name, to_version, NOT EXISTS (
 				SELECT FROM mlops_catalog.deployment AS d JOIN mlops_catalog.model_version AS v USING (version_id)
 				WHERE d.model_id = model AND v.version = to_version AND d.strategy <> 'shadow')) AS version_id,
-			NULL::float8 AS threshold INTO target;
+			NULL::float8 AS threshold, NULL::name AS key INTO target;
 	ELSIF EXISTS (SELECT FROM mlops_catalog.deployment_route AS r
 			WHERE r.model_id = model AND r.kind = 'share' AND r.variant <> 'primary') THEN
-		SELECT live.version_id, live.threshold INTO target;
+		SELECT live.version_id, live.threshold, live.key INTO target;
 	ELSE
 		-- The version that was live before the present one went live: walk back
 		-- over what made versions primary, past what a rollback has undone.
 		SELECT coalesce(max(d.deployment_id) FILTER (WHERE d.action <> 'rollback'), max(d.deployment_id)) INTO went_live
 			FROM mlops_catalog.deployment AS d WHERE d.model_id = model AND d.version_id = live.version_id
 				AND mlops_catalog.made_primary(d.action, d.strategy);
-		SELECT d.version_id, d.threshold INTO target FROM mlops_catalog.deployment AS d
+		SELECT d.version_id, d.threshold, d.key INTO target FROM mlops_catalog.deployment AS d
 			JOIN mlops_catalog.model_version AS v ON v.version_id = d.version_id AND v.dropped_at IS NULL
-			WHERE d.model_id = model AND d.version_id <> live.version_id AND d.deployment_id < went_live
+			WHERE d.model_id = model AND d.version_id IS DISTINCT FROM live.version_id
+				AND (d.deployment_id < went_live OR live.version_id IS NULL)
 				AND mlops_catalog.made_primary(d.action, d.strategy)
 			ORDER BY d.deployment_id DESC LIMIT 1;
 		IF NOT FOUND THEN
@@ -754,11 +773,39 @@ BEGIN
 					HINT = 'View mlops.deployment_history lists its deployments.';
 		END IF;
 	END IF;
-	made := mlops_catalog.begin_deployment(caller, model, target.version_id, 'rollback', 'direct', target.threshold, reason, live.key);
-	PERFORM mlops_catalog.make_primary(caller, model, target.version_id, target.threshold, made, live.key, true);
+	made := mlops_catalog.begin_deployment(caller, model, target.version_id, 'rollback', 'direct', target.threshold, reason,
+		coalesce(live.key, target.key));
+	PERFORM mlops_catalog.make_primary(caller, model, target.version_id, target.threshold, made, coalesce(live.key, target.key), true);
 	PERFORM mlops_catalog.end_deployment(caller, made);
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.roll_back(regrole, text, int, text) IS 'What mlops.rollback does, also for guards: a retraining policy is not suspended';
-COMMENT ON FUNCTION mlops_catalog.take_away(regrole, text, text, text) IS 'What mlops.abort does, also for guards: a retraining policy is not suspended';
+
+CREATE FUNCTION mlops.undeploy(model text, note text DEFAULT NULL)
+	RETURNS TABLE (model text, version int, variant text, kind text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.undeploy(text, text) IS
+	'Takes a model out of service: nothing answers for its name from this transaction''s commit on, its versions stay. Returns what answered until now; mlops.rollback and mlops.deploy bring it back';
+
+CREATE FUNCTION mlops_catalog.undeploy(caller regrole, model_name text, note text)
+	RETURNS TABLE (model text, version int, variant text, kind text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
+	live mlops_catalog.deployment_route;
+BEGIN
+	SELECT * INTO live FROM mlops_catalog.deployment_route AS r WHERE r.model_id = id AND r.variant = 'primary';
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'no version of model "%" is deployed', model_name USING ERRCODE = 'object_not_in_prerequisite_state';
+	END IF;
+	RETURN QUERY SELECT model_name, v.version, r.variant, r.kind
+		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
+		WHERE r.model_id = id ORDER BY r.variant = 'primary' DESC, r.variant;
+	DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = id;
+	DELETE FROM mlops_catalog.release AS e WHERE e.model_id = id;
+	PERFORM mlops_catalog.end_deployment(caller, mlops_catalog.begin_deployment(caller, id, live.version_id, 'undeploy', 'direct', NULL, note));
+END
+$$;

@@ -9,32 +9,37 @@ CREATE TABLE mlops_catalog.prediction (
 	created_at timestamptz NOT NULL,
 	model_id bigint NOT NULL,
 	deployment_id bigint,
-	version int NOT NULL,
+	version int,
 	variant text,
 	shadow boolean NOT NULL,
 	key text,
-	score float8 NOT NULL,
-	flagged boolean NOT NULL,
-	threshold float8 NOT NULL,
+	score float8,
+	flagged boolean,
+	threshold float8,
 	latency float4 NOT NULL,
 	features jsonb,
-	route_key text
+	route_key text,
+	sqlstate text,
+	error text,
+	CONSTRAINT prediction_score_check CHECK (error IS NOT NULL OR score IS NOT NULL AND flagged IS NOT NULL AND threshold IS NOT NULL AND version IS NOT NULL)
 ) PARTITION BY RANGE (created_at);
 COMMENT ON TABLE mlops_catalog.prediction IS 'Decisions and what shadows would have decided';
 COMMENT ON COLUMN mlops_catalog.prediction.prediction_id IS 'Identity of the decision, which its shadows share; holds created_at, see mlops.prediction_time';
 COMMENT ON COLUMN mlops_catalog.prediction.created_at IS 'When it was made';
-COMMENT ON COLUMN mlops_catalog.prediction.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.prediction.model_id IS 'Model, 0 if there was none of the name';
 COMMENT ON COLUMN mlops_catalog.prediction.deployment_id IS 'Deployment that put the variant there, NULL for a version asked for by number';
-COMMENT ON COLUMN mlops_catalog.prediction.version IS 'Version that scored';
+COMMENT ON COLUMN mlops_catalog.prediction.version IS 'Version that scored, or failed to; NULL if none could be chosen';
 COMMENT ON COLUMN mlops_catalog.prediction.variant IS 'Variant that scored, NULL for a version asked for by number';
-COMMENT ON COLUMN mlops_catalog.prediction.shadow IS 'Was it scored beside the answer, and not returned?';
+COMMENT ON COLUMN mlops_catalog.prediction.shadow IS 'Was it scored beside the answer, and not returned? Also of a variant that failed and in whose place primary answered';
 COMMENT ON COLUMN mlops_catalog.prediction.key IS 'Key given to mlops.decide, or else the row''s key column; of one longer than 1,000 bytes the beginning and its SHA-256';
-COMMENT ON COLUMN mlops_catalog.prediction.score IS 'Probability of the positive class';
+COMMENT ON COLUMN mlops_catalog.prediction.score IS 'Probability of the positive class; of a decision that failed the score that on_error says, or NULL';
 COMMENT ON COLUMN mlops_catalog.prediction.flagged IS 'Was the score at or above the threshold?';
 COMMENT ON COLUMN mlops_catalog.prediction.threshold IS 'Threshold in force';
 COMMENT ON COLUMN mlops_catalog.prediction.latency IS 'Microseconds that scoring took';
 COMMENT ON COLUMN mlops_catalog.prediction.route_key IS 'The row''s key column, by which its variant was chosen, where the decision was logged with another key';
 COMMENT ON COLUMN mlops_catalog.prediction.features IS 'What the model read, if mlops.log_features was on';
+COMMENT ON COLUMN mlops_catalog.prediction.sqlstate IS 'SQLSTATE of the error for which the model gave no score, NULL: it gave one';
+COMMENT ON COLUMN mlops_catalog.prediction.error IS 'The same in words, its first 500 bytes';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.prediction', '');
 
 CREATE TABLE mlops_catalog.prediction_default PARTITION OF mlops_catalog.prediction DEFAULT;
@@ -55,18 +60,18 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.prediction_default', '
 
 CREATE VIEW mlops.predictions WITH (security_barrier) AS
 SELECT p.prediction_id, m.name AS model, p.version, p.variant, p.shadow, p.key, p.score, p.flagged, p.threshold, p.latency,
-	p.features, p.route_key, p.deployment_id, p.created_at
+	p.features, p.route_key, p.deployment_id, p.created_at, p.sqlstate, p.error
 FROM mlops_catalog.prediction p
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.predictions IS 'Logged decisions of models you may use, and what their shadows would have decided';
 COMMENT ON COLUMN mlops.predictions.prediction_id IS 'Identity of the decision, which its shadows share; holds created_at, see mlops.prediction_time';
 COMMENT ON COLUMN mlops.predictions.model IS 'Model';
-COMMENT ON COLUMN mlops.predictions.version IS 'Version that scored';
+COMMENT ON COLUMN mlops.predictions.version IS 'Version that scored, or failed to; NULL if none could be chosen';
 COMMENT ON COLUMN mlops.predictions.variant IS 'Variant that scored, NULL for a version asked for by number';
-COMMENT ON COLUMN mlops.predictions.shadow IS 'Was it scored beside the answer, and not returned?';
+COMMENT ON COLUMN mlops.predictions.shadow IS 'Was it scored beside the answer, and not returned? Also of a variant that failed and in whose place primary answered';
 COMMENT ON COLUMN mlops.predictions.key IS 'Key given to mlops.decide, or else the row''s key column; of one longer than 1,000 bytes the beginning and its SHA-256';
-COMMENT ON COLUMN mlops.predictions.score IS 'Probability of the positive class';
+COMMENT ON COLUMN mlops.predictions.score IS 'Probability of the positive class; of a decision that failed the score that on_error says, or NULL';
 COMMENT ON COLUMN mlops.predictions.flagged IS 'Was the score at or above the threshold?';
 COMMENT ON COLUMN mlops.predictions.threshold IS 'Threshold in force';
 COMMENT ON COLUMN mlops.predictions.latency IS 'Microseconds that scoring took';
@@ -74,6 +79,8 @@ COMMENT ON COLUMN mlops.predictions.features IS 'What the model read, if mlops.l
 COMMENT ON COLUMN mlops.predictions.route_key IS 'The row''s key column, by which its variant was chosen, where the decision was logged with another key';
 COMMENT ON COLUMN mlops.predictions.deployment_id IS 'Deployment that put the variant there';
 COMMENT ON COLUMN mlops.predictions.created_at IS 'When it was made';
+COMMENT ON COLUMN mlops.predictions.sqlstate IS 'SQLSTATE of the error for which the model gave no score, NULL: it gave one';
+COMMENT ON COLUMN mlops.predictions.error IS 'The same in words, its first 500 bytes';
 GRANT SELECT ON mlops.predictions TO PUBLIC;
 
 CREATE TYPE mlops.decision AS (
@@ -86,17 +93,17 @@ CREATE TYPE mlops.decision AS (
 );
 COMMENT ON TYPE mlops.decision IS 'What mlops.decide returns for a row';
 COMMENT ON COLUMN mlops.decision.prediction_id IS 'Identity of the logged decision';
-COMMENT ON COLUMN mlops.decision.score IS 'Probability of the positive class, 0 to 1';
+COMMENT ON COLUMN mlops.decision.score IS 'Probability of the positive class, 0 to 1; of a row that could not be scored what on_error says';
 COMMENT ON COLUMN mlops.decision.flagged IS 'Is the score at or above the threshold?';
 COMMENT ON COLUMN mlops.decision.threshold IS 'Threshold in force';
 COMMENT ON COLUMN mlops.decision.version IS 'Version that answered';
 COMMENT ON COLUMN mlops.decision.variant IS 'Variant of the deployment that answered';
 
-CREATE FUNCTION mlops.decide(model text, features anyelement, key text DEFAULT NULL) RETURNS mlops.decision
+CREATE FUNCTION mlops.decide(model text, features anyelement, key text DEFAULT NULL, on_error text DEFAULT 'raise') RETURNS mlops.decision
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 2000
 	AS 'MODULE_PATHNAME', 'mlops_decide';
-COMMENT ON FUNCTION mlops.decide(text, anyelement, text) IS
-	'Scores a row like mlops.predict and logs the decision in this transaction, with the key that its outcome will be known by; scores and logs shadows too';
+COMMENT ON FUNCTION mlops.decide(text, anyelement, text, text) IS
+	'Scores a row like mlops.predict and logs the decision in this transaction, with the key that its outcome will be known by; scores and logs shadows too. on_error says what becomes of a row that cannot be scored: raise an error, or give null or a score, with a warning, and log it as failed';
 
 CREATE FUNCTION mlops.prediction_time(prediction_id uuid) RETURNS timestamptz
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -209,7 +216,7 @@ COMMENT ON FUNCTION mlops_catalog.drop_partition(regrole, text) IS 'Removes a da
 CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.maintain(int) IS
-	'Makes the partitions of logged decisions for the days ahead, indexes past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
+	'Makes the partitions of logged decisions for the days ahead, indexes past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy is left for the next time';
 REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS TABLE (action text, object text, rows bigint)
@@ -223,68 +230,66 @@ DECLARE
 	job_retention int := current_setting('mlops.job_retention')::int;
 	first_kept timestamptz := mlops_catalog.day_begin(today - retention);
 	monitor_retention int := current_setting('mlops.monitor_retention')::int;
-	step record;
-	error text;
+	missing date;
+	part record;
 BEGIN
 	IF $2 IS NULL OR $2 NOT BETWEEN 0 AND 366 THEN
 		RAISE EXCEPTION '"days_ahead" must be between 0 and 366' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	-- each action is on its own: one that fails does not take the others along
-	FOR step IN
-		SELECT 'created' AS action, mlops_catalog.partition_name(d) AS object, d AS day, 1 AS place FROM (
-			SELECT (p.created_at AT TIME ZONE 'UTC')::date AS d FROM mlops_catalog.prediction_default AS p
+	FOR missing IN
+		SELECT d FROM (
+			SELECT (created_at AT TIME ZONE 'UTC')::date AS d FROM mlops_catalog.prediction_default
 			UNION SELECT today + i FROM generate_series(0, $2) AS i) AS days
 		WHERE (retention = 0 OR d >= today - retention) AND to_regclass('mlops_catalog.' || mlops_catalog.partition_name(d)) IS NULL
-		UNION ALL
-		SELECT CASE WHEN t.old THEN 'removed' ELSE 'indexed' END, t.name, t.day, 2 FROM (
-			SELECT c.relname AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day, c.relhasindex AS indexed,
-				retention > 0 AND to_date(right(c.relname, 8), 'YYYYMMDD') < today - retention AS old
-			FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-			WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$') AS t
-		WHERE t.old OR t.day < today AND NOT t.indexed
-		UNION ALL
-		SELECT 'removed', 'prediction_default', NULL, 3 WHERE retention > 0
-		UNION ALL
-		SELECT 'removed', f.name, NULL, 4 FROM unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name) WHERE monitor_retention > 0
-		UNION ALL
-		SELECT 'removed', 'job', NULL, 5 WHERE job_retention > 0
-		ORDER BY place, object
+		ORDER BY d
 	LOOP
-		object := step.object;
-		action := step.action;
+		action := CASE WHEN mlops_catalog.make_partition(caller, missing) THEN 'created' ELSE 'busy' END;
+		object := mlops_catalog.partition_name(missing);
 		rows := NULL;
-		BEGIN
-			CASE step.place
-				WHEN 1 THEN
-					action := CASE WHEN mlops_catalog.make_partition(caller, step.day) THEN 'created' ELSE 'busy' END;
-				WHEN 2 THEN
-					IF step.action = 'removed' THEN
-						EXECUTE format('SELECT count(*) FROM mlops_catalog.%I', object) INTO rows;
-						action := CASE WHEN mlops_catalog.drop_partition(caller, object) THEN 'removed' ELSE 'busy' END;
-					ELSE
-						action := CASE WHEN mlops_catalog.index_partition(caller, object) THEN 'indexed' ELSE 'busy' END;
-					END IF;
-				WHEN 3 THEN
-					DELETE FROM mlops_catalog.prediction_default AS p WHERE p.created_at < first_kept;
-				WHEN 4 THEN
-					EXECUTE format('DELETE FROM mlops_catalog.%I WHERE window_end < clock_timestamp() - make_interval(days => $1)', object) USING monitor_retention;
-				ELSE
-					DELETE FROM mlops_catalog.job AS j WHERE j.ended_at < clock_timestamp() - make_interval(days => job_retention);
-			END CASE;
-			IF step.place > 2 THEN
-				GET DIAGNOSTICS rows = ROW_COUNT;
-			END IF;
-			error := NULL;
-		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
-			RAISE;
-		WHEN OTHERS THEN
-			action := 'failed';
-			error := SQLERRM;
-		END;
-		PERFORM mlops_catalog.end_upkeep(caller, NULL, 'maintain ' || object, error);
-		IF step.place <= 2 OR rows > 0 OR error IS NOT NULL THEN
+		RETURN NEXT;
+	END LOOP;
+	FOR part IN
+		SELECT c.relname AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day, c.relhasindex AS indexed
+		FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$'
+		ORDER BY c.relname
+	LOOP
+		object := part.name;
+		rows := NULL;
+		IF retention > 0 AND part.day < today - retention THEN
+			EXECUTE format('SELECT count(*) FROM mlops_catalog.%I', part.name) INTO rows;
+			action := CASE WHEN mlops_catalog.drop_partition(caller, part.name) THEN 'removed' ELSE 'busy' END;
+			RETURN NEXT;
+		ELSIF part.day < today AND NOT part.indexed THEN
+			action := CASE WHEN mlops_catalog.index_partition(caller, part.name) THEN 'indexed' ELSE 'busy' END;
 			RETURN NEXT;
 		END IF;
 	END LOOP;
+	IF retention > 0 THEN
+		DELETE FROM mlops_catalog.prediction_default WHERE created_at < first_kept;
+		GET DIAGNOSTICS rows = ROW_COUNT;
+		IF rows > 0 THEN
+			action := 'removed';
+			object := 'prediction_default';
+			RETURN NEXT;
+		END IF;
+	END IF;
+	FOREACH object IN ARRAY CASE WHEN monitor_retention > 0 THEN '{traffic_window,performance_window,drift_window}'::text[] ELSE '{}' END LOOP
+		EXECUTE format('DELETE FROM mlops_catalog.%I WHERE window_end < clock_timestamp() - make_interval(days => $1)', object) USING monitor_retention;
+		GET DIAGNOSTICS rows = ROW_COUNT;
+		IF rows > 0 THEN
+			action := 'removed';
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+	IF job_retention > 0 THEN
+		DELETE FROM mlops_catalog.job WHERE ended_at < clock_timestamp() - make_interval(days => job_retention);
+		GET DIAGNOSTICS rows = ROW_COUNT;
+		IF rows > 0 THEN
+			action := 'removed';
+			object := 'job';
+			RETURN NEXT;
+		END IF;
+	END IF;
 END
 $$;

@@ -32,7 +32,7 @@ AS $$
 		SELECT p.variant, p.version, p.flagged, o.label, p.created_at, p.prediction_id,
 			CASE WHEN $5 THEN coalesce(p.route_key, p.key, p.prediction_id::text) END AS unit
 		FROM mlops_catalog.prediction AS p LEFT JOIN outcome AS o ON o.key = p.key
-		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL),
+		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.error IS NULL AND p.variant IS NOT NULL),
 	judged AS NOT MATERIALIZED (
 		SELECT d.*, CASE $4
 				WHEN 'precision' THEN d.flagged AND d.label IS NOT NULL

@@ -24,7 +24,8 @@ COMMENT ON FUNCTION mlops_catalog.histogram_psi(bigint[], bigint[]) IS
 -- Of the variants that share the traffic; or of one shadow and of primary, then
 -- on the decisions that primary answered, which both have scored.
 CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, since timestamptz, shadow text)
-	RETURNS TABLE (variant text, version int, decisions bigint, labelled_alerts bigint, latency_p95 float8, psi float8, alert_rate float8, "precision" float8)
+	RETURNS TABLE (variant text, version int, decisions bigint, labelled_alerts bigint, latency_p95 float8, psi float8, alert_rate float8, "precision" float8,
+		errors bigint, error_rate float8)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 4
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off	-- nobody has analyzed the decisions of today ...
@@ -33,12 +34,16 @@ AS $$
 	WITH decision AS NOT MATERIALIZED (
 		SELECT p.variant, p.version, p.key, p.score, p.flagged, p.latency
 		FROM mlops_catalog.prediction AS p
-		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant IS NOT NULL AND ($4 IS NULL OR p.variant = 'primary')
+		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.error IS NULL AND p.variant IS NOT NULL AND ($4 IS NULL OR p.variant = 'primary')
 		UNION ALL
 		SELECT s.variant, s.version, s.key, s.score, s.flagged, s.latency
 		FROM mlops_catalog.prediction AS s JOIN mlops_catalog.prediction AS p USING (prediction_id)
-		WHERE $4 IS NOT NULL AND s.model_id = $2 AND s.created_at >= $3 AND s.shadow AND s.variant = $4
-			AND p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.variant = 'primary'),
+		WHERE $4 IS NOT NULL AND s.model_id = $2 AND s.created_at >= $3 AND s.shadow AND s.error IS NULL AND s.variant = $4
+			AND p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.error IS NULL AND p.variant = 'primary'),
+	-- a variant in whose place primary answered is logged as a shadow of the answer
+	failure AS (
+		SELECT p.variant, p.version, count(*) AS n FROM mlops_catalog.prediction AS p
+		WHERE p.model_id = $2 AND p.created_at >= $3 AND p.error IS NOT NULL GROUP BY 1, 2),
 	figures AS (
 		SELECT d.variant, d.version, count(*) AS decisions, avg(d.flagged::int)::float8 AS alert_rate,
 			percentile_cont(0.95) WITHIN GROUP (ORDER BY d.latency) AS latency_p95
@@ -58,13 +63,15 @@ AS $$
 		SELECT d.variant, d.version, count(*) AS n, avg(o.label::int)::float8 AS "precision"
 		FROM decision AS d JOIN outcome AS o USING (key) WHERE d.flagged GROUP BY d.variant, d.version)
 	SELECT r.variant, v.version, coalesce(f.decisions, 0), coalesce(a.n, 0), f.latency_p95,
-		mlops_catalog.histogram_psi(mlops_catalog.score_baseline(m.name, v.version), b.n), f.alert_rate, a."precision"
+		mlops_catalog.histogram_psi(mlops_catalog.score_baseline(m.name, v.version), b.n), f.alert_rate, a."precision",
+		coalesce(e.n, 0), coalesce(e.n, 0)::float8 / nullif(coalesce(e.n, 0) + coalesce(f.decisions, 0), 0)
 	FROM mlops_catalog.deployment_route AS r
 	JOIN mlops_catalog.model_version AS v USING (version_id)
 	JOIN mlops_catalog.model AS m ON m.model_id = r.model_id
 	LEFT JOIN figures AS f ON f.variant = r.variant AND f.version = v.version
 	LEFT JOIN bins AS b ON b.variant = r.variant AND b.version = v.version
 	LEFT JOIN alerts AS a ON a.variant = r.variant AND a.version = v.version
+	LEFT JOIN failure AS e ON e.variant = r.variant AND e.version = v.version
 	WHERE r.model_id = $2 AND CASE WHEN $4 IS NULL THEN r.kind = 'share' ELSE r.variant IN ('primary', $4) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.variant_figures(regrole, bigint, timestamptz, text) IS
@@ -111,12 +118,14 @@ BEGIN
 		END IF;
 		FOR bound IN SELECT g.key AS figure, b.key AS kind, (b.value)::float8 AS bound
 				FROM jsonb_each(guard) AS g CROSS JOIN LATERAL jsonb_each(g.value) AS b
-				WHERE g.key IN ('latency_p95', 'psi', 'alert_rate', 'precision') ORDER BY 1, 2 LOOP
+				WHERE g.key = ANY (mlops_catalog.guard_figures()) ORDER BY 1, 2 LOOP
 			base := CASE WHEN bound.kind LIKE '%ratio' THEN (champion ->> bound.figure)::float8 ELSE 1 END;
 			allowed := bound.bound * base;
-			needed := CASE WHEN bound.figure = 'precision' THEN coalesce((guard ->> 'min_labels')::float8, 30)
+			-- errors are counted, not estimated: one too many is one too many
+			needed := CASE WHEN bound.figure = 'errors' THEN 0 WHEN bound.figure = 'precision' THEN coalesce((guard ->> 'min_labels')::float8, 30)
 				ELSE coalesce((guard ->> 'min_decisions')::float8, 1000) END;
-			enough := CASE WHEN bound.figure = 'precision' THEN subject.labelled_alerts ELSE subject.decisions END >= needed
+			enough := CASE bound.figure WHEN 'precision' THEN subject.labelled_alerts WHEN 'error_rate' THEN subject.decisions + subject.errors
+					ELSE subject.decisions END >= needed
 				AND (bound.kind NOT LIKE '%ratio' OR CASE WHEN bound.figure = 'precision' THEN (champion ->> 'labelled_alerts')::bigint
 					ELSE (champion ->> 'decisions')::bigint END >= needed);
 			result := (model_name, subject.variant, bound.figure, (figures ->> bound.figure)::float8,
@@ -215,10 +224,10 @@ BEGIN
 		PERFORM FROM mlops_catalog.pause(caller, model_name, reason, NULL);
 		RETURN 'paused';
 	ELSIF variant_name <> 'primary' THEN
-		PERFORM FROM mlops_catalog.take_away(caller, model_name, reason, variant_name);
+		PERFORM FROM mlops_catalog.abort(caller, model_name, reason, variant_name);
 		RETURN 'rolled back';
 	END IF;
-	PERFORM FROM mlops_catalog.roll_back(caller, model_name, NULL, reason);
+	PERFORM FROM mlops_catalog.rollback(caller, model_name, NULL, reason);
 	RETURN 'rolled back';
 EXCEPTION WHEN object_not_in_prerequisite_state THEN	-- a first deployment has nothing to go back to
 	IF NOT e.paused THEN
@@ -271,7 +280,7 @@ BEGIN
 		PERFORM FROM mlops_catalog.pause(caller, model_name, reason, shadow.variant);
 		done.action := 'paused';
 	ELSE
-		PERFORM FROM mlops_catalog.take_away(caller, model_name, reason, shadow.variant);
+		PERFORM FROM mlops_catalog.abort(caller, model_name, reason, shadow.variant);
 		done.action := 'dropped';
 	END IF;
 	RETURN NEXT done;

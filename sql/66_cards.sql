@@ -189,7 +189,9 @@ BEGIN
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.predictions lists the decisions there are; mlops.retention says how long they are kept.';
 	END IF;
 	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = p.model AND x.version = p.version;
-	IF p.features IS NULL THEN
+	IF p.error IS NOT NULL THEN
+		note := 'the row could not be scored';
+	ELSIF p.features IS NULL THEN
 		note := 'the features were not logged: mlops.log_features was off';
 	ELSIF v.version IS NULL THEN
 		note := 'the version was dropped';
@@ -209,12 +211,14 @@ BEGIN
 	END IF;
 	RETURN jsonb_build_object(
 		'decision', jsonb_build_object('prediction_id', p.prediction_id, 'made_at', p.created_at, 'key', p.key, 'score', p.score,
-			'threshold', p.threshold, 'flagged', p.flagged, 'latency', p.latency),
+			'threshold', p.threshold, 'flagged', p.flagged, 'latency', p.latency)
+			|| CASE WHEN p.error IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('sqlstate', p.sqlstate, 'error', p.error) END,
 		'model', p.model, 'version', p.version, 'variant', p.variant,
 		'features', p.features,
 		'score_again', again,
 		'explanation', explanation, 'explanation_note', note,
-		'beside', (SELECT jsonb_agg(jsonb_build_object('variant', s.variant, 'version', s.version, 'score', s.score, 'flagged', s.flagged) ORDER BY s.variant)
+		'beside', (SELECT jsonb_agg(jsonb_build_object('variant', s.variant, 'version', s.version, 'score', s.score, 'flagged', s.flagged)
+				|| CASE WHEN s.error IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('error', s.error) END ORDER BY s.variant)
 			FROM mlops.predictions AS s WHERE s.prediction_id = $1 AND s.created_at = p.created_at AND s.shadow),
 		'route', (SELECT to_jsonb(h) - 'model' FROM mlops.deployment_history AS h WHERE h.model = p.model AND h.deployment_id = p.deployment_id),
 		'training', (SELECT jsonb_build_object('run_id', r.run_id, 'algorithm', r.algorithm, 'by', r.owner::text, 'at', r.ended_at, 'seed', r.seed,

@@ -6,6 +6,8 @@
 --  "segments": [{"variant": "de", "version": 4, "rule": {"country": "DE"}}],
 --  "shadows": {"candidate": {"version": 5, "guard": {...}}}}
 --
+-- null is a model that is not deployed, which inside is {}.
+--
 -- A document states a plan, and a release moves on by itself: a ramp takes its
 -- steps, a bandit reallocates, a guard rolls back, a retraining deploys what it
 -- made.  stated_route remembers what was stated last, by mlops.deploy or by a
@@ -165,6 +167,9 @@ DECLARE
 	shadows jsonb := '{}';
 	e record;
 BEGIN
+	IF document = 'null' THEN	-- nothing is to answer
+		RETURN '{}';
+	END IF;
 	PERFORM mlops_catalog.check_object(path, document, '{"version": "number", "threshold": "number", "key": "string", "guard": "object",
 		"release": "object", "segments": "array", "shadows": "object", "note": "string"}');
 	route := mlops_catalog.check_variant_document(caller, model_id, path, document - 'note');
@@ -221,7 +226,7 @@ DECLARE
 	id bigint := mlops_catalog.require(caller, model_name, 'inspect');
 	asked jsonb := mlops_catalog.check_route_document(caller, id, format('models.%s.deploy', model_name), route);
 BEGIN
-	RETURN NOT mlops_catalog.same_route(asked, mlops_catalog.current_route(caller, id)) AND mlops_catalog.same_route(asked,
+	RETURN NOT mlops_catalog.same_route(asked, coalesce(mlops_catalog.current_route(caller, id), '{}')) AND mlops_catalog.same_route(asked,
 		(SELECT s.route FROM mlops_catalog.stated_route AS s WHERE s.model_id = id));
 END
 $$;
@@ -265,7 +270,7 @@ DECLARE
 	e record;
 BEGIN
 	IF now ? 'release' AND other_release THEN
-		PERFORM FROM mlops_catalog.take_away(caller, model_name, note, NULL);
+		PERFORM FROM mlops_catalog.abort(caller, model_name, note, NULL);
 	END IF;
 	IF NOT by_alias AND other_version
 			OR release IS NULL AND (other_key OR now -> 'guard' IS DISTINCT FROM wanted -> 'guard') THEN
@@ -277,7 +282,7 @@ BEGIN
 	FOR e IN SELECT s.value ->> 'variant' AS variant FROM jsonb_array_elements(now -> 'segments') WITH ORDINALITY AS s(value, place)
 			WHERE s.place > mlops_catalog.common_prefix(now -> 'segments', wanted -> 'segments')
 		UNION ALL SELECT s.key FROM jsonb_each(now -> 'shadows') AS s WHERE wanted -> 'shadows' -> s.key IS DISTINCT FROM s.value LOOP
-		PERFORM FROM mlops_catalog.take_away(caller, model_name, note, e.variant);
+		PERFORM FROM mlops_catalog.abort(caller, model_name, note, e.variant);
 	END LOOP;
 	IF release IS NOT NULL AND other_release THEN
 		PERFORM mlops_catalog.deploy_variant(caller, model_name, release ->> 'strategy', release, key, note);
@@ -319,7 +324,7 @@ BEGIN
 				HINT = 'It is left as it is. Another document, or mlops.deploy, changes it.';
 		RETURN;
 	END IF;
-	IF NOT asked ? 'key' AND found ? 'key' THEN
+	IF asked <> '{}' AND NOT asked ? 'key' AND found ? 'key' THEN
 		asked := asked || jsonb_build_object('key', found -> 'key');
 	END IF;
 	IF asked <> found THEN
@@ -329,8 +334,12 @@ BEGIN
 			RAISE EXCEPTION 'version % of model "%" is not the one that alias "champion" stands for', asked ->> 'version', model_name
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'A champion is deployed by its alias: set both to the same version.';
 		END IF;
-		PERFORM mlops_catalog.move_route(caller, model_name, id, asked, coalesce(document ->> 'note', 'as a document states'));
-		made := mlops_catalog.current_route(caller, id);
+		IF asked = '{}' THEN
+			PERFORM FROM mlops_catalog.undeploy(caller, model_name, coalesce(document ->> 'note', 'as a document states'));
+		ELSE
+			PERFORM mlops_catalog.move_route(caller, model_name, id, asked, coalesce(document ->> 'note', 'as a document states'));
+		END IF;
+		made := coalesce(mlops_catalog.current_route(caller, id), '{}');
 		IF made <> asked THEN
 			RAISE EXCEPTION 'the route of model "%" cannot be made as stated', model_name
 				USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Stated: %s. Made: %s', asked, made);

@@ -49,6 +49,8 @@ BEGIN
 					'cron', s.cron, 'command', s.command, 'timeout', s.timeout::text, 'max_retries', nullif(s.max_retries, 0),
 					'priority', nullif(s.priority, 0)))), '{}')
 				FROM mlops_catalog.schedule AS s WHERE s.owner = caller AND s.model = m.name)))
+			|| CASE WHEN mlops_catalog.current_route(caller, m.model_id) IS NULL	-- taken out of service
+					AND EXISTS (SELECT FROM mlops_catalog.deployment AS d WHERE d.model_id = m.model_id) THEN '{"deploy": null}'::jsonb ELSE '{}' END
 			|| mlops_catalog.monitoring_spec(caller, m.model_id)), '{}')
 		FROM mlops_catalog.model AS m WHERE ($2 IS NULL OR m.name = $2) AND mlops_catalog.may(caller, m.name, 'inspect')));
 END
@@ -92,7 +94,7 @@ DECLARE
 	e record;
 BEGIN
 	PERFORM mlops_catalog.check_object(path, document, '{"description": "string", "limits": "string", "owner": "string", "tags": "object",
-		"versions": "object", "grants": "object", "gate": "object", "stages": "object", "aliases": "object", "deploy": "object",
+		"versions": "object", "grants": "object", "gate": "object", "stages": "object", "aliases": "object", "deploy": "object|null",
 		"monitor": "object", "alerts": "object", "retraining": "object", "schedules": "object"}');
 	PERFORM mlops_catalog.check_monitoring_document(path, document);
 	PERFORM mlops_catalog.check_values(path || '.tags', document -> 'tags', tags);

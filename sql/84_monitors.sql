@@ -55,27 +55,29 @@ CREATE TABLE mlops_catalog.traffic_window (
 	shadow boolean NOT NULL,
 	decisions bigint NOT NULL,
 	alerts bigint NOT NULL,
-	mean_score float8 NOT NULL,
+	mean_score float8,
 	score_psi float8,
-	latency_p50 float8 NOT NULL,
-	latency_p95 float8 NOT NULL,
-	latency_p99 float8 NOT NULL,
+	latency_p50 float8,
+	latency_p95 float8,
+	latency_p99 float8,
+	errors bigint NOT NULL DEFAULT 0,
 	CONSTRAINT traffic_window_pkey PRIMARY KEY (model_id, window_start, window_end, version, variant, shadow)
 );
 COMMENT ON TABLE mlops_catalog.traffic_window IS 'Logged decisions by window, version and variant';
 COMMENT ON COLUMN mlops_catalog.traffic_window.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.traffic_window.window_start IS 'Begin, included';
 COMMENT ON COLUMN mlops_catalog.traffic_window.window_end IS 'End, not included';
-COMMENT ON COLUMN mlops_catalog.traffic_window.version IS 'Version that scored';
-COMMENT ON COLUMN mlops_catalog.traffic_window.variant IS 'Variant, empty for a version asked for by number';
+COMMENT ON COLUMN mlops_catalog.traffic_window.version IS 'Version that scored, 0 for rows for which none could be chosen';
+COMMENT ON COLUMN mlops_catalog.traffic_window.variant IS 'Variant, empty for a version asked for by number and where none could be chosen';
 COMMENT ON COLUMN mlops_catalog.traffic_window.shadow IS 'Was it scored beside the answer?';
-COMMENT ON COLUMN mlops_catalog.traffic_window.decisions IS 'Decisions';
+COMMENT ON COLUMN mlops_catalog.traffic_window.decisions IS 'Decisions, without those that failed';
 COMMENT ON COLUMN mlops_catalog.traffic_window.alerts IS 'Decisions that were flagged';
 COMMENT ON COLUMN mlops_catalog.traffic_window.mean_score IS 'Mean score';
 COMMENT ON COLUMN mlops_catalog.traffic_window.score_psi IS 'Population stability index of the scores against those the version was judged on';
 COMMENT ON COLUMN mlops_catalog.traffic_window.latency_p50 IS 'Microseconds that scoring took, median';
 COMMENT ON COLUMN mlops_catalog.traffic_window.latency_p95 IS 'The same, 95th percentile';
 COMMENT ON COLUMN mlops_catalog.traffic_window.latency_p99 IS 'The same, 99th percentile';
+COMMENT ON COLUMN mlops_catalog.traffic_window.errors IS 'Rows that could not be scored';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.traffic_window', '');
 
 CREATE TABLE mlops_catalog.performance_window (
@@ -134,17 +136,18 @@ COMMENT ON COLUMN mlops.monitors.created_at IS 'When it was set up first';
 GRANT SELECT ON mlops.monitors TO PUBLIC;
 
 CREATE VIEW mlops.traffic WITH (security_barrier) AS
-SELECT m.name AS model, t.version, NULLIF(t.variant, '') AS variant, t.shadow, t.decisions, t.alerts,
-	t.alerts::float8 OPERATOR(pg_catalog./) t.decisions::float8 AS alert_rate, t.mean_score, t.score_psi,
-	t.latency_p50, t.latency_p95, t.latency_p99, t.window_start, t.window_end
+SELECT m.name AS model, NULLIF(t.version, 0) AS version, NULLIF(t.variant, '') AS variant, t.shadow, t.decisions, t.alerts,
+	t.alerts::float8 OPERATOR(pg_catalog./) NULLIF(t.decisions, 0)::float8 AS alert_rate, t.mean_score, t.score_psi,
+	t.latency_p50, t.latency_p95, t.latency_p99, t.window_start, t.window_end, t.errors,
+	t.errors::float8 OPERATOR(pg_catalog./) NULLIF(t.decisions OPERATOR(pg_catalog.+) t.errors, 0)::float8 AS error_rate
 FROM mlops_catalog.traffic_window t JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) t.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.traffic IS 'Logged decisions by window, version and variant';
 COMMENT ON COLUMN mlops.traffic.model IS 'Model';
-COMMENT ON COLUMN mlops.traffic.version IS 'Version that scored';
-COMMENT ON COLUMN mlops.traffic.variant IS 'Variant, NULL for a version asked for by number';
+COMMENT ON COLUMN mlops.traffic.version IS 'Version that scored, NULL for rows for which none could be chosen';
+COMMENT ON COLUMN mlops.traffic.variant IS 'Variant, NULL for a version asked for by number and where none could be chosen';
 COMMENT ON COLUMN mlops.traffic.shadow IS 'Was it scored beside the answer?';
-COMMENT ON COLUMN mlops.traffic.decisions IS 'Decisions';
+COMMENT ON COLUMN mlops.traffic.decisions IS 'Decisions, without those that failed';
 COMMENT ON COLUMN mlops.traffic.alerts IS 'Decisions that were flagged';
 COMMENT ON COLUMN mlops.traffic.alert_rate IS 'Share that was flagged';
 COMMENT ON COLUMN mlops.traffic.mean_score IS 'Mean score';
@@ -154,6 +157,8 @@ COMMENT ON COLUMN mlops.traffic.latency_p95 IS 'The same, 95th percentile';
 COMMENT ON COLUMN mlops.traffic.latency_p99 IS 'The same, 99th percentile';
 COMMENT ON COLUMN mlops.traffic.window_start IS 'Begin, included';
 COMMENT ON COLUMN mlops.traffic.window_end IS 'End, not included';
+COMMENT ON COLUMN mlops.traffic.errors IS 'Rows that could not be scored; those in whose place primary answered too';
+COMMENT ON COLUMN mlops.traffic.error_rate IS 'Their share of all that were to be scored';
 GRANT SELECT ON mlops.traffic TO PUBLIC;
 
 CREATE VIEW mlops.performance WITH (security_barrier) AS
@@ -237,7 +242,6 @@ BEGIN
 		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,
 			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
 			owner = excluded.owner;
-	PERFORM mlops_catalog.resume_task(caller, id, 'monitor');
 	-- the query is tried on no row at all
 	IF read IS NOT NULL THEN
 		PERFORM FROM mlops_catalog.as_role(caller, jsonb_build_object('search_path', $9, 'TimeZone', $10),
@@ -280,6 +284,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.window_query(text, name, timestamptz, timestamptz) IS 'Query for the rows of a window';
 
+-- A variant that failed is logged as a shadow beside the answer of primary.
+CREATE FUNCTION mlops_catalog.variant_answers(deployment_id bigint, variant text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM mlops_catalog.deployment AS d CROSS JOIN jsonb_array_elements(d.routes) AS r
+		WHERE d.deployment_id = $1 AND r ->> 'variant' = $2 AND r ->> 'kind' <> 'shadow')
+$$;
+COMMENT ON FUNCTION mlops_catalog.variant_answers(bigint, text) IS 'Was a variant one that answers, not a shadow, from a deployment on?';
+
 CREATE FUNCTION mlops_catalog.record_traffic(caller regrole, model text, model_id bigint, since timestamptz, until timestamptz) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -289,25 +303,28 @@ DECLARE
 	made bigint;
 BEGIN
 	WITH decision AS MATERIALIZED (
-		SELECT p.version, coalesce(p.variant, '') AS variant, p.shadow, p.score, p.flagged, p.latency, least(floor(p.score * 64)::int, 63) AS bin
+		SELECT coalesce(p.version, 0) AS version, coalesce(p.variant, '') AS variant,
+			p.shadow AND NOT (p.error IS NOT NULL AND mlops_catalog.variant_answers(p.deployment_id, p.variant)) AS shadow,
+			p.score, p.flagged, p.latency, least(floor(p.score * 64)::int, 63) AS bin, p.error IS NOT NULL AS failed
 		FROM mlops_catalog.prediction AS p WHERE p.model_id = $3 AND p.created_at >= $4 AND p.created_at < $5),
 	figures AS (
-		SELECT d.version, d.variant, d.shadow, count(*) AS decisions, count(*) FILTER (WHERE d.flagged) AS alerts, avg(d.score) AS mean_score,
-			percentile_cont('{0.5,0.95,0.99}'::float8[]) WITHIN GROUP (ORDER BY d.latency::float8) AS latency
+		SELECT d.version, d.variant, d.shadow, count(*) FILTER (WHERE NOT d.failed) AS decisions, count(*) FILTER (WHERE d.flagged AND NOT d.failed) AS alerts,
+			avg(d.score) FILTER (WHERE NOT d.failed) AS mean_score, count(*) FILTER (WHERE d.failed) AS errors,
+			percentile_cont('{0.5,0.95,0.99}'::float8[]) WITHIN GROUP (ORDER BY d.latency::float8) FILTER (WHERE NOT d.failed) AS latency
 		FROM decision AS d GROUP BY 1, 2, 3),
 	counted AS (
-		SELECT d.version, d.variant, d.shadow, d.bin, count(*) AS n FROM decision AS d GROUP BY 1, 2, 3, 4),
+		SELECT d.version, d.variant, d.shadow, d.bin, count(*) AS n FROM decision AS d WHERE NOT d.failed GROUP BY 1, 2, 3, 4),
 	bins AS (
 		SELECT f.version, f.variant, f.shadow, array_agg(coalesce(c.n, 0) ORDER BY i) AS n
 		FROM figures AS f CROSS JOIN generate_series(0, 63) AS i
 		LEFT JOIN counted AS c ON c.version = f.version AND c.variant = f.variant AND c.shadow = f.shadow AND c.bin = i
 		GROUP BY 1, 2, 3)
 	INSERT INTO mlops_catalog.traffic_window AS t (model_id, window_start, window_end, version, variant, shadow, decisions, alerts, mean_score, score_psi,
-		latency_p50, latency_p95, latency_p99)
+		latency_p50, latency_p95, latency_p99, errors)
 	SELECT $3, $4, $5, f.version, f.variant, f.shadow, f.decisions, f.alerts, f.mean_score,
 		CASE WHEN v.dropped_at IS NULL AND v.version IS NOT NULL
 			THEN mlops_catalog.histogram_psi(mlops_catalog.score_baseline($2, f.version), b.n) END,
-		f.latency[1], f.latency[2], f.latency[3]
+		f.latency[1], f.latency[2], f.latency[3], f.errors
 	FROM figures AS f JOIN bins AS b USING (version, variant, shadow)
 	LEFT JOIN mlops_catalog.model_version AS v ON v.model_id = $3 AND v.version = f.version
 	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
@@ -331,7 +348,7 @@ BEGIN
 		FROM mlops_catalog.prediction AS p
 		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2 AND l.key = p.key
 			ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
-		WHERE p.model_id = $2 AND p.created_at >= $4 AND p.created_at < $5 AND NOT p.shadow),
+		WHERE p.model_id = $2 AND p.created_at >= $4 AND p.created_at < $5 AND NOT p.shadow AND p.error IS NULL),
 	in_segment AS (
 		SELECT d.*, '{}'::jsonb AS segment FROM decision AS d
 		UNION ALL
@@ -422,8 +439,6 @@ DECLARE
 	id bigint := mlops_catalog.require(caller, model_name, 'manage');
 	m mlops_catalog.monitor;
 	late record;
-	drift_error text;
-	failed text;
 BEGIN
 	SELECT w.* INTO m FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
 	IF NOT FOUND THEN
@@ -435,27 +450,26 @@ BEGIN
 		RAISE EXCEPTION 'the monitor of model "%" is just running', model_name USING ERRCODE = 'object_in_use';
 	END IF;
 	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.windows_to_check(caller, id) AS w LOOP
-		drift_error := NULL;
-		FOREACH step IN ARRAY CASE WHEN m.query IS NULL THEN '{traffic,performance}'::text[] ELSE '{traffic,performance,drift}' END LOOP
-			error := NULL;
+		error := NULL;
+		step := 'traffic';
+		rows := mlops_catalog.record_traffic(caller, model_name, id, window_start, window_end);
+		RETURN NEXT;
+		step := 'performance';
+		rows := mlops_catalog.record_performance(caller, id, m.segments, window_start, window_end);
+		RETURN NEXT;
+		IF m.query IS NOT NULL THEN
+			step := 'drift';
 			BEGIN
-				rows := CASE step WHEN 'traffic' THEN mlops_catalog.record_traffic(caller, model_name, id, window_start, window_end)
-					WHEN 'performance' THEN mlops_catalog.record_performance(caller, id, m.segments, window_start, window_end)
-					ELSE mlops_catalog.record_window_drift(caller, model_name, m, window_start, window_end) END;
+				rows := mlops_catalog.record_window_drift(caller, model_name, m, window_start, window_end);
 			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
 				RAISE;
 			WHEN OTHERS THEN	-- the source may be gone; the rest goes on
 				rows := 0;
 				error := SQLERRM;
 			END;
-			IF step = 'drift' THEN
-				drift_error := error;
-			ELSE
-				failed := coalesce(error, failed);
-			END IF;
 			RETURN NEXT;
-		END LOOP;
-		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, drift_error);
+		END IF;
+		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, error);
 	END LOOP;
 	error := NULL;
 	FOR late IN SELECT * FROM mlops_catalog.windows_to_judge_again(caller, id) LOOP
@@ -464,32 +478,13 @@ BEGIN
 		window_end := late.window_end;
 		UPDATE mlops_catalog.monitor_window AS w SET judged_at = clock_timestamp()
 			WHERE w.model_id = id AND w.window_start = late.window_start AND w.window_end = late.window_end;
-		error := NULL;
-		BEGIN
-			rows := mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end);
-		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
-			RAISE;
-		WHEN OTHERS THEN
-			rows := 0;
-			error := SQLERRM;
-			failed := error;
-		END;
+		rows := mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end);
 		RETURN NEXT;
 	END LOOP;
 	step := 'alerts';
 	window_start := NULL;
 	window_end := NULL;
-	error := NULL;
-	BEGIN
-		rows := mlops_catalog.check_alerts(caller, model_name, id, m);
-	EXCEPTION WHEN query_canceled OR admin_shutdown THEN
-		RAISE;
-	WHEN OTHERS THEN
-		rows := 0;
-		error := SQLERRM;
-		failed := error;
-	END;
+	rows := mlops_catalog.check_alerts(caller, model_name, id, m);
 	RETURN NEXT;
-	PERFORM mlops_catalog.end_upkeep(caller, model_name, 'monitor', failed);
 END
 $$;

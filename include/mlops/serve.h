@@ -55,8 +55,10 @@ typedef struct MlServedModel
  */
 typedef struct MlResolved
 {
-	MlServedModel *served;
+	MlServedModel *served;		/* NULL: a variant of a route whose bytes nobody has needed yet */
 	int64		version_id;
+	int64		model_id;
+	int32		version;
 	double		threshold;
 	const char *variant;		/* "primary", ...; NULL for a named version */
 	int64		deployment_id;	/* that put it there, 0 for a named version */
@@ -125,9 +127,6 @@ extern MlModel *mlserve_open_bytes(const uint8 *bytes, size_t size);
  */
 extern double mlserve_score_datum(MlScorer *scorer, Oid type, Datum features);
 
-/* As above; key (may be NULL) chooses for rows without a key column. */
-extern double mlserve_decide_datum(MlScorer *scorer, Oid type, Datum features, const text *key);
-
 /*
  * The row of a BEFORE trigger as its table will store it: with its generated
  * columns, which the executor computes only after the triggers.  *state is the
@@ -139,9 +138,6 @@ typedef struct MlStoredRow MlStoredRow;
 extern HeapTuple mlserve_row_as_stored(MlStoredRow **state, MemoryContext context,
 									   Relation relation, HeapTuple row);
 
-/* Scores a row given as a tuple. */
-extern double mlserve_score_tuple(MlScorer *scorer, HeapTuple tuple, TupleDesc desc);
-
 /* Scores a row given as values and nulls of desc's columns. */
 extern double mlserve_score_values(MlScorer *scorer, TupleDesc desc,
 								   const Datum *datums, const bool *nulls);
@@ -149,17 +145,61 @@ extern double mlserve_score_values(MlScorer *scorer, TupleDesc desc,
 /* The variant that scored the last row. */
 extern const MlResolved *mlserve_scorer_resolved(const MlScorer *scorer);
 
-/*
- * Variants that are scored beside the one that answers: their number, and the
- * score of one of them for the row that was just scored.
- */
-extern int	mlserve_n_shadows(const MlScorer *scorer);
-extern double mlserve_score_shadow(MlScorer *scorer, int shadow, Oid type, Datum features,
-								   const MlResolved **resolved);
-
 /* Text of the last row's key column, NULL if there is none; in the current
  * memory context. */
 extern text *mlserve_row_key(MlScorer *scorer, Oid type, Datum features);
+
+/* ---------------------------------------------------------------- tries */
+
+/* An error that was caught, or none. */
+typedef struct MlFault
+{
+	ErrorData  *error;			/* NULL: none */
+} MlFault;
+
+/*
+ * Runs a step that may fail: false, with the error, if it did, and the caller
+ * goes on.  What ends the transaction or the session all the same (a cancel, a
+ * shutdown, a deadlock, no memory) is thrown on.
+ *
+ * A quiet step reads nothing but memory: it holds no lock, no buffer and no
+ * catalog entry, so that to leave it is enough, and it costs a sigsetjmp.  Only
+ * errors about values (classes 22 and 42) can come out of it; others are thrown
+ * on.  Any other step runs in a subtransaction, which undoes what it did.
+ */
+extern bool mlserve_attempt(void (*step) (void *), void *arg, bool quiet, MlFault *fault);
+
+/* Throws an error that was caught. */
+extern void mlserve_throw(const MlFault *fault) pg_attribute_noreturn();
+
+/* Which variant was asked for a row, and what it said. */
+typedef struct MlAnswer
+{
+	const MlResolved *resolved; /* NULL: none could be chosen */
+	double		score;			/* unless there is a fault */
+	MlFault		fault;
+} MlAnswer;
+
+/*
+ * Scores a row by the variant that its key and columns choose; key (may be NULL)
+ * chooses for rows without a key column.  An error becomes the answer's fault; if
+ * may_fail, only where another variant could answer in place of the one chosen.
+ * Returns the scorer, NULL if the reference stands for nothing.
+ */
+extern MlScorer *mlserve_try(FmgrInfo *flinfo, text *reference, Oid type, Datum features,
+							 const text *key, bool may_fail, MlAnswer *answer);
+
+/* Is this the variant that takes what no other one does? */
+extern bool mlserve_is_primary(const MlScorer *scorer, const MlResolved *resolved);
+
+/* The row just tried, by primary. */
+extern void mlserve_try_primary(MlScorer *scorer, Oid type, Datum features, MlAnswer *answer);
+
+/* Variants that are scored beside the one that answers, and what one of them
+ * says of the row just tried. */
+extern int	mlserve_n_shadows(const MlScorer *scorer);
+extern void mlserve_try_shadow(MlScorer *scorer, int shadow, Oid type, Datum features,
+							   MlAnswer *answer);
 
 /* ---------------------------------------------------------------- explanations */
 
@@ -191,16 +231,20 @@ extern text *mlserve_explained_value(MlScorer *scorer, Oid type, Datum features,
 /* A row of mlops_catalog.prediction. */
 typedef struct MlPrediction
 {
-	pg_uuid_t	id;				/* set by mlserve_log_prediction; a shadow's: its decision's */
+	pg_uuid_t	id;				/* a shadow's: its decision's */
 	TimestampTz created_at;
-	int64		model_id;
-	int64		deployment_id;	/* 0: a version asked for by number */
-	int32		version;
+	int64		model_id;		/* 0: no such model */
+	int64		deployment_id;	/* 0: a version asked for by number, or none */
+	int32		version;		/* 0: none */
 	bool		shadow;
+	bool		has_score;		/* else neither score nor flag */
+	bool		has_threshold;
 	bool		flagged;
 	float4		latency;		/* microseconds */
 	double		score;
 	double		threshold;
+	char		sqlstate[6];	/* why there is no score of the model's, empty: there is */
+	text	   *error;			/* the same in words, NULL: there is */
 	text	   *variant;		/* NULL: a version asked for by number */
 	text	   *key;			/* NULL: none */
 	text	   *route_key;		/* value of the route's key column, NULL: none, or it is key */
@@ -214,12 +258,61 @@ typedef struct MlLogSite
 	SubTransactionId subid;
 } MlLogSite;
 
+/* Gives a decision its identity, which holds created_at; its shadows take it over. */
+extern void mlserve_identify_prediction(MlPrediction *row);
+
 /*
- * Gives the row its identity (unless it is a shadow) and logs it in the current (sub)transaction: it is
- * seen and survives as a row inserted now would be.  Allocated values are
- * copied if need be.
+ * Logs the row in the current (sub)transaction: it is seen and survives as a
+ * row inserted now would be.  Allocated values are copied if need be.
  */
 extern void mlserve_log_prediction(MlPrediction *row, MlLogSite *site);
+
+/* What becomes of a row that cannot be scored. */
+typedef enum MlOnError
+{
+	ML_ON_ERROR_NULL,			/* no score and no flag */
+	ML_ON_ERROR_SCORE,			/* a given score */
+	ML_ON_ERROR_RAISE			/* an error */
+} MlOnError;
+
+typedef struct MlErrorChoice
+{
+	MlOnError	choice;
+	double		score;			/* ML_ON_ERROR_SCORE: 0 to 1 */
+} MlErrorChoice;
+
+/* Reads raise, null or a score; error (22023) for anything else. */
+extern void mlserve_read_error_choice(const char *text, MlErrorChoice *choice);
+
+/* A call site that decides; zeroed at first, but for the scorer's fn_mcxt. */
+typedef struct MlDecideSite
+{
+	FmgrInfo	scorer;			/* whose fn_extra is the scorer's */
+	FmgrInfo	to_jsonb;		/* of the features' type; set up when first needed */
+	MlLogSite	log;
+	CommandId	warned;			/* command that gave a warning last ... */
+	int			warned_of;		/* ... with this SQLSTATE */
+} MlDecideSite;
+
+/*
+ * Scores a row, logs the decision, and scores and logs the shadows.  A variant
+ * that cannot score is logged as failed, and primary answers in its place; if
+ * that cannot either, choice says what becomes of the row.  A shadow never makes
+ * this fail.  With only_failures, decisions that succeed are not logged and
+ * shadows not asked.  The row's own texts are in the current memory context.
+ */
+extern void mlserve_decide(MlDecideSite *site, text *reference, Oid type, Datum features,
+						   text *key, const MlErrorChoice *choice, bool only_failures,
+						   MlPrediction *decision);
+
+/* Settles and logs a row that came to a fault before a variant could be asked. */
+extern void mlserve_decide_failed(MlDecideSite *site, text *reference, text *key,
+								  const MlErrorChoice *choice, const MlFault *fault,
+								  MlPrediction *decision);
+
+/* Gives a warning about a fault, once for each kind in a command. */
+extern void mlserve_warn(MlDecideSite *site, const MlFault *fault, const char *model,
+						 const char *consequence);
 
 /* Writes what waits to be written now. */
 extern void mlserve_write_predictions(void);

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * score.c
- *	  Scoring rows: score, predict, score_version, score_bytes, score_table, score_trigger.
+ *	  Scoring rows: score, predict, score_version, score_bytes, score_table.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -9,7 +9,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -27,7 +26,6 @@ MLOPS_FUNCTION(mlops_score_version);
 MLOPS_FUNCTION(mlops_score_bytes);
 MLOPS_FUNCTION(mlops_predict);
 MLOPS_FUNCTION(mlops_score_table);
-MLOPS_FUNCTION(mlops_score_trigger);
 
 /* mlops.score(model text, features anyelement) -> float8 */
 Datum
@@ -158,88 +156,4 @@ mlops_score_table(PG_FUNCTION_ARGS)
 	mlbase_progress_end(progress);
 	MemoryContextDelete(table.row_context);
 	return (Datum) 0;
-}
-
-/* ---- score_trigger */
-
-/* A trigger as one statement calls it. */
-typedef struct TriggerSite
-{
-	FmgrInfo	scorer;			/* whose fn_extra is the scorer's */
-	MlStoredRow *stored;
-} TriggerSite;
-
-static TriggerSite *
-trigger_site(FmgrInfo *flinfo)
-{
-	TriggerSite *site = (TriggerSite *) flinfo->fn_extra;
-
-	if (likely(site != NULL))
-		return site;
-	site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(TriggerSite));
-	site->scorer = *flinfo;
-	flinfo->fn_extra = site;
-	return site;
-}
-
-static int
-trigger_column(TupleDesc desc, const char *name, Oid type, const char *type_text)
-{
-	int			attribute = SPI_fnumber(desc, name);
-
-	if (attribute <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of score_trigger does not exist in the table", name)));
-	if (TupleDescAttr(desc, attribute - 1)->atttypid != type)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of score_trigger must be of type %s", name, type_text)));
-	return attribute;
-}
-
-/*
- * BEFORE INSERT OR UPDATE ... EXECUTE FUNCTION
- *	  mlops.score_trigger('model', 'score_column' [, 'flag_column'])
- */
-Datum
-mlops_score_trigger(PG_FUNCTION_ARGS)
-{
-	TriggerData *data = (TriggerData *) fcinfo->context;
-	Trigger    *trigger;
-	TriggerSite *site;
-	TupleDesc	desc;
-	HeapTuple	row;
-	MlScorer   *scorer;
-	int			columns[2];
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
-	double		score;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"score_trigger\" must be fired BEFORE INSERT OR UPDATE FOR EACH ROW")));
-	trigger = data->tg_trigger;
-	if (trigger->tgnargs < 2 || trigger->tgnargs > 3)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("score_trigger takes 2 or 3 arguments, not %d", trigger->tgnargs),
-				 errhint("They are: model, score column [, flag column].")));
-	desc = RelationGetDescr(data->tg_relation);
-	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
-
-	columns[0] = trigger_column(desc, trigger->tgargs[1], FLOAT8OID, "double precision");
-	if (trigger->tgnargs == 3)
-		columns[1] = trigger_column(desc, trigger->tgargs[2], BOOLOID, "boolean");
-
-	site = trigger_site(fcinfo->flinfo);
-	row = mlserve_row_as_stored(&site->stored, fcinfo->flinfo->fn_mcxt, data->tg_relation, row);
-	scorer = mlserve_scorer(&site->scorer, cstring_to_text(trigger->tgargs[0]), 0, InvalidOid);
-	score = mlserve_score_tuple(scorer, row, desc);
-	values[0] = Float8GetDatum(score);
-	values[1] = BoolGetDatum(score >= mlserve_scorer_resolved(scorer)->threshold);
-	return PointerGetDatum(heap_modify_tuple_by_cols(row, desc, trigger->tgnargs - 1,
-													 columns, values, nulls));
 }

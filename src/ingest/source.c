@@ -63,17 +63,11 @@ analyze_select(const char *text)
 static TupleDesc
 describe_relation(Oid oid, char **name)
 {
-	Relation	relation = try_relation_open(oid, AccessShareLock);
-	TupleDesc	all;
+	Relation	relation = relation_open(oid, AccessShareLock);
+	TupleDesc	all = RelationGetDescr(relation);
 	TupleDesc	desc;
 	int			n = 0;
 
-	if (relation == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", oid),
-				 errhint("It may have been dropped since its number was looked up.")));
-	all = RelationGetDescr(relation);
 	switch (relation->rd_rel->relkind)
 	{
 		case RELKIND_RELATION:

@@ -18,10 +18,9 @@ extern const MlExplainer *mlserve_model_explainer(MlServedModel *model);
 
 /*
  * The route of a reference (version 0), or of a version given by number, in the
- * current memory context; its models are pinned for the life of pinned_in.
+ * current memory context; its models are not loaded.
  */
-extern MlRoute *mlserve_find(const char *reference, int version, MlAction action,
-							 MemoryContext pinned_in);
+extern MlRoute *mlserve_find(const char *reference, int version, MlAction action);
 
 /* Keeps a model in the cache until context is reset or deleted. */
 extern void mlserve_pin(MlServedModel *model, MemoryContext context);

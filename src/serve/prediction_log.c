@@ -53,7 +53,7 @@
 
 static const char *const column_names[] = {
 	"prediction_id", "created_at", "model_id", "deployment_id", "version", "variant", "shadow",
-	"key", "score", "flagged", "threshold", "latency", "features", "route_key"
+	"key", "score", "flagged", "threshold", "latency", "features", "route_key", "sqlstate", "error"
 };
 
 #define N_COLUMNS ((int) lengthof(column_names))
@@ -89,6 +89,12 @@ make_prediction_id(TimestampTz at, pg_uuid_t *id)
 		id->data[i] = (unsigned char) (high >> (56 - 8 * i));
 		id->data[8 + i] = (unsigned char) (low >> (56 - 8 * i));
 	}
+}
+
+void
+mlserve_identify_prediction(MlPrediction *row)
+{
+	make_prediction_id(row->created_at, &row->id);
 }
 
 bool
@@ -181,15 +187,21 @@ fill_slot(TupleTableSlot *slot, const MlPrediction *row, const int *position)
 		Int32GetDatum(row->version), PointerGetDatum(row->variant), BoolGetDatum(row->shadow),
 		PointerGetDatum(row->key), Float8GetDatum(row->score), BoolGetDatum(row->flagged),
 		Float8GetDatum(row->threshold), Float4GetDatum(row->latency), PointerGetDatum(row->features),
-		PointerGetDatum(row->route_key)
+		PointerGetDatum(row->route_key), (Datum) 0, PointerGetDatum(row->error)
 	};
 	bool		nulls[N_COLUMNS] = {false};
 
 	nulls[3] = row->deployment_id == 0;
+	nulls[4] = row->version == 0;
 	nulls[5] = row->variant == NULL;
 	nulls[7] = row->key == NULL;
+	nulls[8] = nulls[9] = !row->has_score;
+	nulls[10] = !row->has_threshold;
 	nulls[12] = row->features == NULL;
 	nulls[13] = row->route_key == NULL;
+	nulls[14] = nulls[15] = row->error == NULL;
+	if (row->error)
+		values[14] = CStringGetTextDatum(row->sqlstate);
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
@@ -317,6 +329,7 @@ wait_with(const MlPrediction *row)
 	copy->variant = copy_text(row->variant);
 	copy->key = copy_text(row->key);
 	copy->route_key = copy_text(row->route_key);
+	copy->error = copy_text(row->error);
 	copy->features = (Jsonb *) copy_text((const text *) row->features);
 	MemoryContextSwitchTo(caller);
 	waiting_bytes += sizeof(MlPrediction) + (row->features ? VARSIZE_ANY(row->features) : 0);
@@ -333,8 +346,6 @@ mlserve_log_prediction(MlPrediction *row, MlLogSite *site)
 	/* keys come from outside, and the partition will have an index on them */
 	row->key = mling_bounded(row->key);
 	row->route_key = mling_bounded(row->route_key);
-	if (!row->shadow)
-		make_prediction_id(row->created_at, &row->id);
 	site->command = command;
 	site->subid = subid;
 	if (n_waiting > 0 && (waiting_command != command || waiting_subid != subid))

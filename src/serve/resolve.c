@@ -80,7 +80,7 @@ mlops_forget_routes(PG_FUNCTION_ARGS)
 }
 
 static MlRoute *
-find_version(const char *name, int number, MlAction action, MemoryContext pinned_in)
+find_version(const char *name, int number, MlAction action)
 {
 	MlCatalogModel model;
 	MlCatalogVersion version;
@@ -89,11 +89,11 @@ find_version(const char *name, int number, MlAction action, MemoryContext pinned
 	model = mlreg_require(GetUserId(), name, action);
 	if (!mlcat_version_by_number(model.model_id, number, &version))
 		mlreg_no_such_version(name, number);
-	return mlserve_version_route(name, &version, pinned_in);
+	return mlserve_version_route(name, &version);
 }
 
 static MlRoute *
-find_reference(const char *text, MlAction action, MemoryContext pinned_in)
+find_reference(const char *text, MlAction action)
 {
 	MlModelReference reference;
 	MlCatalogModel model;
@@ -102,7 +102,7 @@ find_reference(const char *text, MlAction action, MemoryContext pinned_in)
 	mlserve_watch_catalog();
 	mlreg_parse_reference(text, &reference);
 	if (reference.version > 0)
-		return find_version(reference.name, reference.version, action, pinned_in);
+		return find_version(reference.name, reference.version, action);
 	model = mlreg_require(GetUserId(), reference.name, action);
 	if (reference.alias)
 	{
@@ -113,33 +113,36 @@ find_reference(const char *text, MlAction action, MemoryContext pinned_in)
 							reference.alias, reference.name),
 					 errhint("View mlops.aliases lists the aliases there are; "
 							 "mlops.set_alias makes one.")));
-		return mlserve_version_route(reference.name, &version, pinned_in);
+		return mlserve_version_route(reference.name, &version);
 	}
-	return mlserve_make_route(reference.name, model.model_id, pinned_in);
+	return mlserve_make_route(reference.name, model.model_id);
 }
 
 MlRoute *
-mlserve_find(const char *reference, int version, MlAction action, MemoryContext pinned_in)
+mlserve_find(const char *reference, int version, MlAction action)
 {
-	return version > 0 ? find_version(reference, version, action, pinned_in)
-		: find_reference(reference, action, pinned_in);
+	return version > 0 ? find_version(reference, version, action)
+		: find_reference(reference, action);
 }
 
-/* The variant that takes what no other one does. */
+/* The variant that takes what no other one does, loaded and pinned. */
 static void
-take_main_arm(const MlRoute *route, MlResolved *resolved)
+take_main_arm(MlRoute *route, MlResolved *resolved)
 {
-	*resolved = route->arms[route->n_segments + route->n_shares - 1].resolved;
+	MlArm	   *arm = &route->arms[ML_MAIN_ARM(route)];
+
+	mlserve_pin(mlserve_load_arm(route, arm), CurrentMemoryContext);
+	*resolved = arm->resolved;
 }
 
 void
 mlserve_resolve_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {
-	take_main_arm(find_version(name, number, action, CurrentMemoryContext), resolved);
+	take_main_arm(find_version(name, number, action), resolved);
 }
 
 void
 mlserve_resolve(const char *reference, MlAction action, MlResolved *resolved)
 {
-	take_main_arm(find_reference(reference, action, CurrentMemoryContext), resolved);
+	take_main_arm(find_reference(reference, action), resolved);
 }

@@ -103,12 +103,9 @@ still_routed(int64 model_id, int64 version_id)
  * the two are read one after the other.
  */
 static bool
-load_arm(const char *name, int64 model_id, const MlCatalogRoute *from,
-		 MemoryContext pinned_in, MlArm *arm)
+describe_arm(const char *name, int64 model_id, const MlCatalogRoute *from, MlArm *arm)
 {
-	MlCatalogVersion version;
-
-	if (!mlcat_version_by_id(from->version_id, &version))
+	if (!mlcat_version_by_id(from->version_id, &arm->version))
 	{
 		if (still_routed(model_id, from->version_id))
 			ereport(ERROR,
@@ -116,15 +113,23 @@ load_arm(const char *name, int64 model_id, const MlCatalogRoute *from,
 					 errmsg("the deployed version of model \"%s\" is missing", name)));
 		return false;
 	}
-	arm->resolved.served = mlserve_cached_model(name, &version);
-	arm->resolved.version_id = version.version_id;
-	arm->resolved.threshold = from->has_threshold ? from->threshold : version.threshold;
+	arm->resolved.version_id = arm->version.version_id;
+	arm->resolved.model_id = model_id;
+	arm->resolved.version = arm->version.version;
+	arm->resolved.threshold = from->has_threshold ? from->threshold : arm->version.threshold;
 	arm->resolved.variant = from->variant;
 	arm->resolved.deployment_id = from->deployment_id;
-	mlserve_pin(arm->resolved.served, pinned_in);
 	if (from->rule)
 		read_rule(from->rule, arm);
 	return true;
+}
+
+MlServedModel *
+mlserve_load_arm(const MlRoute *route, MlArm *arm)
+{
+	if (arm->resolved.served == NULL)
+		arm->resolved.served = mlserve_cached_model(route->name, &arm->version);
+	return arm->resolved.served;
 }
 
 /* Where a share ends in the range of hashes. */
@@ -137,7 +142,7 @@ end_of_share(double percent)
 }
 
 MlRoute *
-mlserve_make_route(const char *name, int64 model_id, MemoryContext pinned_in)
+mlserve_make_route(const char *name, int64 model_id)
 {
 	List	   *rows = mlcat_routes(model_id);
 	MlRoute    *route = palloc0(sizeof(MlRoute));
@@ -152,10 +157,10 @@ mlserve_make_route(const char *name, int64 model_id, MemoryContext pinned_in)
 		MlCatalogRoute *row = (MlCatalogRoute *) lfirst(lc);
 		MlArm	   *arm = &route->arms[foreach_current_index(lc)];
 
-		if (!load_arm(name, model_id, row, pinned_in, arm))
+		if (!describe_arm(name, model_id, row, arm))
 		{
 			CHECK_FOR_INTERRUPTS();
-			return mlserve_make_route(name, model_id, pinned_in);	/* as it is now */
+			return mlserve_make_route(name, model_id);	/* as it is now */
 		}
 		if (row->key)
 			route->key = row->key;
@@ -196,14 +201,16 @@ mlserve_single_route(const char *name, MlServedModel *served)
 }
 
 MlRoute *
-mlserve_version_route(const char *name, const MlCatalogVersion *version, MemoryContext pinned_in)
+mlserve_version_route(const char *name, const MlCatalogVersion *version)
 {
-	MlRoute    *route = mlserve_single_route(name, mlserve_cached_model(name, version));
-	MlResolved *resolved = &route->arms[0].resolved;
+	MlRoute    *route = mlserve_single_route(name, NULL);
+	MlArm	   *arm = &route->arms[0];
 
-	resolved->version_id = version->version_id;
-	resolved->threshold = version->threshold;
-	mlserve_pin(resolved->served, pinned_in);
+	arm->version = *version;
+	arm->resolved.version_id = version->version_id;
+	arm->resolved.model_id = version->model_id;
+	arm->resolved.version = version->version;
+	arm->resolved.threshold = version->threshold;
 	return route;
 }
 

@@ -32,6 +32,7 @@ typedef struct MlCondition
 typedef struct MlArm
 {
 	MlResolved	resolved;
+	MlCatalogVersion version;	/* of the catalog, to load resolved.served by */
 	int			n_conditions;	/* segments */
 	MlCondition *conditions;
 	uint64		upto;			/* shares: hashes below it that no earlier arm took */
@@ -62,17 +63,22 @@ typedef struct MlRouteMap
 } MlRouteMap;
 
 /*
- * The route of a model from its rows in the catalog.  Models are loaded, and
- * pinned for the life of pinned_in.  Errors: none deployed, corrupt.
+ * The route of a model from its rows in the catalog.  No model is loaded: one
+ * variant that cannot be is no concern of the others.  Error: none deployed.
  */
-extern MlRoute *mlserve_make_route(const char *name, int64 model_id, MemoryContext pinned_in);
+extern MlRoute *mlserve_make_route(const char *name, int64 model_id);
+
+/* Loads a variant's model, if it is not yet.  Errors: corrupt, dropped meanwhile. */
+extern MlServedModel *mlserve_load_arm(const MlRoute *route, MlArm *arm);
+
+/* The variant that takes what no other one does. */
+#define ML_MAIN_ARM(route) ((route)->n_segments + (route)->n_shares - 1)
 
 /* The route that has one model and no key. */
 extern MlRoute *mlserve_single_route(const char *name, MlServedModel *served);
 
 /* The route that has one version, whatever is deployed. */
-extern MlRoute *mlserve_version_route(const char *name, const MlCatalogVersion *version,
-									  MemoryContext pinned_in);
+extern MlRoute *mlserve_version_route(const char *name, const MlCatalogVersion *version);
 
 /*
  * Maps key and rules to a row type.  Errors: a rule's column is missing or of

@@ -62,25 +62,35 @@ typedef struct SessionScorer
 
 static HTAB *session_scorers;
 
-/* Working memory of each variant. */
 static void
-prepare_arms(MlScorer *scorer)
+list_arms(MlScorer *scorer)
 {
 	const MlRoute *route = scorer->route;
 
 	scorer->n_arms = route->n_segments + route->n_shares + route->n_shadows;
 	scorer->arms = palloc0(scorer->n_arms * sizeof(ArmScorer));
 	for (int i = 0; i < scorer->n_arms; i++)
-	{
-		ArmScorer  *arm = &scorer->arms[i];
-		const MlModel *model = route->arms[i].resolved.served->model;
-
-		arm->resolved = &route->arms[i].resolved;
-		arm->values = palloc(Max(ml_model_n_inputs(model), 1) * sizeof(MlValue));
-		arm->scratch = palloc(Max(ml_model_scratch_size(model), 1));
-	}
+		scorer->arms[i].resolved = &route->arms[i].resolved;
 	scorer->chooses = ML_ROUTE_CHOOSES(route);
-	scorer->chosen = &scorer->arms[route->n_segments + route->n_shares - 1];
+	scorer->chosen = &scorer->arms[ML_MAIN_ARM(route)];
+}
+
+/* Model and working memory of a variant, when it is first asked. */
+static void
+load_arm(MlScorer *scorer, ArmScorer *arm)
+{
+	MlServedModel *served = mlserve_load_arm(scorer->route,
+											 &scorer->route->arms[arm - scorer->arms]);
+	MlValue    *values;
+
+	if (scorer->pinned_in)
+		mlserve_pin(served, scorer->pinned_in);
+	scorer->loads++;
+	values = MemoryContextAlloc(scorer->context,
+								Max(ml_model_n_inputs(served->model), 1) * sizeof(MlValue));
+	arm->scratch = MemoryContextAlloc(scorer->context,
+									  Max(ml_model_scratch_size(served->model), 1));
+	arm->values = values;
 }
 
 static void
@@ -97,10 +107,10 @@ resolve(MlScorer *scorer, text *reference, int version)
 
 	/* messages that arrive while we read are for us to notice afterwards */
 	scorer->generation = mlserve_generation;
-	scorer->route = mlserve_find(name, version, ML_TO_SCORE, scorer->pinned_in);
+	scorer->route = mlserve_find(name, version, ML_TO_SCORE);
 	scorer->user = GetUserId();
 	scorer->version = version;
-	prepare_arms(scorer);
+	list_arms(scorer);
 	scorer->reference = (text *) palloc(VARSIZE_ANY(reference));
 	memcpy(scorer->reference, reference, VARSIZE_ANY(reference));
 	MemoryContextSwitchTo(caller);
@@ -113,9 +123,8 @@ mlserve_open_scorer(MlScorer *scorer, MlServedModel *served, MemoryContext conte
 
 	memset(scorer, 0, sizeof(*scorer));
 	scorer->context = context;
-	scorer->pinned_in = context;
 	scorer->route = mlserve_single_route("", served);
-	prepare_arms(scorer);
+	list_arms(scorer);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -157,6 +166,13 @@ find_session_scorer(text *reference, int version, Oid row_type)
 	return entry ? &entry->scorer : NULL;
 }
 
+/* What a call site's fn_extra points to. */
+typedef struct CallSite
+{
+	MlScorer   *scorer;			/* its own, or the session's, which other sites use too */
+	uint64		pinned;			/* scorer->loads when it pinned the models last */
+} CallSite;
+
 /*
  * Keeps the scorer's models for the call site; false if one of them was dropped
  * from the cache meanwhile.
@@ -168,6 +184,8 @@ pin_models(MlScorer *scorer)
 	{
 		const MlResolved *resolved = scorer->arms[i].resolved;
 
+		if (scorer->arms[i].values == NULL)
+			continue;
 		if (!mlserve_is_cached(resolved->served, resolved->version_id))
 			return false;
 		mlserve_pin(resolved->served, scorer->pinned_in);
@@ -176,36 +194,56 @@ pin_models(MlScorer *scorer)
 }
 
 /* Gives a call site its scorer. */
-static MlScorer *
+static CallSite *
 attach(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
 {
-	MlScorer   *scorer = find_session_scorer(reference, version, row_type);
+	CallSite   *site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
 
-	if (scorer == NULL)
+	site->scorer = find_session_scorer(reference, version, row_type);
+	if (site->scorer == NULL)
 	{
-		scorer = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(MlScorer));
-		scorer->context = AllocSetContextCreate(flinfo->fn_mcxt, "mlops scorer",
-												ALLOCSET_SMALL_SIZES);
+		site->scorer = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(MlScorer));
+		site->scorer->context = AllocSetContextCreate(flinfo->fn_mcxt, "mlops scorer",
+													  ALLOCSET_SMALL_SIZES);
 	}
-	scorer->pinned_in = flinfo->fn_mcxt;
-	if (scorer->reference && !pin_models(scorer))
-		scorer->reference = NULL;	/* resolve anew */
-	flinfo->fn_extra = scorer;
-	return scorer;
+	flinfo->fn_extra = site;
+	return site;
+}
+
+/*
+ * Finds the call site's scorer without a look at the catalog; false if it has to
+ * be resolved.  Models that another call site loaded are this one's to keep too.
+ */
+static inline bool
+find_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type, MlScorer **scorer)
+{
+	CallSite   *site = (CallSite *) flinfo->fn_extra;
+
+	if (unlikely(site == NULL))
+		site = attach(flinfo, reference, version, row_type);
+	*scorer = site->scorer;
+	site->scorer->pinned_in = flinfo->fn_mcxt;
+	if (unlikely(!still_valid(site->scorer, reference, version)))
+		return false;
+	if (unlikely(site->pinned != site->scorer->loads))
+	{
+		if (!pin_models(site->scorer))
+		{
+			site->scorer->reference = NULL;
+			return false;
+		}
+		site->pinned = site->scorer->loads;
+	}
+	return true;
 }
 
 MlScorer *
 mlserve_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
 {
-	MlScorer   *scorer = (MlScorer *) flinfo->fn_extra;
+	MlScorer   *scorer;
 
-	if (unlikely(scorer == NULL))
-		scorer = attach(flinfo, reference, version, row_type);
-	if (unlikely(!still_valid(scorer, reference, version)))
-	{
-		scorer->pinned_in = flinfo->fn_mcxt;
+	if (unlikely(!find_scorer(flinfo, reference, version, row_type, &scorer)))
 		resolve(scorer, reference, version);
-	}
 	return scorer;
 }
 
@@ -229,6 +267,7 @@ map_row_type(MlScorer *scorer, TupleDesc desc)
 	for (int i = 0; i < scorer->n_arms; i++)
 	{
 		scorer->arms[i].map = NULL;
+		scorer->arms[i].broken = NULL;
 		scorer->arms[i].output = NULL;
 	}
 	MemoryContextSwitchTo(caller);
@@ -253,12 +292,17 @@ map_composite(MlScorer *scorer, Oid type, int32 typmod)
 	}
 }
 
-/* Maps a variant's inputs to the row type when it first answers. */
+/* Loads a variant, and maps its inputs to the row type, when it first answers. */
 static void
-map_arm(MlScorer *scorer, ArmScorer *arm)
+prepare_arm(MlScorer *scorer, ArmScorer *arm, bool json)
 {
-	MemoryContext caller = MemoryContextSwitchTo(scorer->context);
+	MemoryContext caller;
 
+	if (arm->values == NULL)
+		load_arm(scorer, arm);
+	if (json || arm->map)
+		return;
+	caller = MemoryContextSwitchTo(scorer->context);
 	arm->map = mlserve_map_row(arm->resolved->served->model, scorer->desc);
 	MemoryContextSwitchTo(caller);
 }
@@ -266,10 +310,11 @@ map_arm(MlScorer *scorer, ArmScorer *arm)
 static double
 score_arm(MlScorer *scorer, ArmScorer *arm, const Datum *datums, const bool *nulls)
 {
-	const MlModel *model = arm->resolved->served->model;
+	const MlModel *model;
 
 	if (unlikely(arm->map == NULL))
-		map_arm(scorer, arm);
+		prepare_arm(scorer, arm, false);
+	model = arm->resolved->served->model;
 	mlserve_fill_values(model, arm->map, datums, nulls, arm->values);
 	return ml_model_score(model, arm->values, arm->scratch);
 }
@@ -283,18 +328,26 @@ score_filled(MlScorer *scorer, const Datum *datums, const bool *nulls)
 	return score_arm(scorer, scorer->chosen, datums, nulls);
 }
 
+/* Is the row type of a composite value the one that is mapped? */
+static inline bool
+is_mapped(const MlScorer *scorer, HeapTupleHeader header)
+{
+	return scorer->mapped &&
+		scorer->row_type == HeapTupleHeaderGetTypeId(header) &&
+		scorer->row_typmod == HeapTupleHeaderGetTypMod(header) &&
+		(scorer->row_entry == NULL ||
+		 scorer->row_entry->tupDesc_identifier == scorer->row_identifier);
+}
+
 /* Takes a composite value apart into the scorer's datums. */
 static void
 deform_composite(MlScorer *scorer, Datum features)
 {
 	HeapTupleHeader header = DatumGetHeapTupleHeader(features);
 	HeapTupleData tuple;
-	Oid			type = HeapTupleHeaderGetTypeId(header);
-	int32		typmod = HeapTupleHeaderGetTypMod(header);
 
-	if (!scorer->mapped || scorer->row_type != type || scorer->row_typmod != typmod ||
-		(scorer->row_entry && scorer->row_entry->tupDesc_identifier != scorer->row_identifier))
-		map_composite(scorer, type, typmod);
+	if (unlikely(!is_mapped(scorer, header)))
+		map_composite(scorer, HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
 
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
 	ItemPointerSetInvalid(&tuple.t_self);
@@ -385,12 +438,16 @@ value_from_json(const MlModel *model, size_t input, const JsonbValue *json, MlVa
 }
 
 static double
-score_jsonb(ArmScorer *arm, Jsonb *json)
+score_jsonb(MlScorer *scorer, ArmScorer *arm, Jsonb *json)
 {
-	const MlModel *model = arm->resolved->served->model;
-	size_t		n = ml_model_n_inputs(model);
+	const MlModel *model;
+	size_t		n;
 	StringInfoData missing;
 
+	if (unlikely(arm->values == NULL))
+		load_arm(scorer, arm);
+	model = arm->resolved->served->model;
+	n = ml_model_n_inputs(model);
 	initStringInfo(&missing);
 	for (size_t i = 0; i < n; i++)
 	{
@@ -441,7 +498,7 @@ score_any(MlScorer *scorer, Oid type, Datum features)
 		if (scorer->chooses)
 			scorer->chosen = &scorer->arms[mlserve_choose_for_json(scorer->route, json,
 																   scorer->given_key)];
-		return score_jsonb(scorer->chosen, json);
+		return score_jsonb(scorer, scorer->chosen, json);
 	}
 	if (!type_is_rowtype(type))
 		refuse_features(type);
@@ -456,11 +513,195 @@ mlserve_score_datum(MlScorer *scorer, Oid type, Datum features)
 	return score_any(scorer, type, features);
 }
 
-double
-mlserve_decide_datum(MlScorer *scorer, Oid type, Datum features, const text *key)
+/* ---------------------------------------------------------------- tries */
+
+/* A row is scored by one variant, and this says how far that came. */
+typedef struct Try
 {
-	scorer->given_key = key;
-	return score_any(scorer, type, features);
+	FmgrInfo   *flinfo;
+	text	   *reference;
+	Oid			type;
+	Datum		features;
+	const text *key;
+	bool		quiet;			/* nothing but memory may be read */
+	MlScorer   *scorer;			/* NULL: the reference stands for nothing that can be asked */
+	ArmScorer  *arm;			/* NULL: none was chosen */
+	bool		prepared;		/* has the variant what it needs? */
+	bool		scored;
+	double		score;
+} Try;
+
+/* Scores by the variant chosen; left undone if that takes more than memory. */
+static void
+score_chosen(Try *try)
+{
+	MlScorer   *scorer = try->scorer;
+	bool		json = try->type == JSONBOID;
+
+	scorer->chosen = try->arm;
+	if (unlikely(!ML_ARM_READY(try->arm, json)))
+	{
+		if (try->quiet || try->arm->broken)
+			return;
+		prepare_arm(scorer, try->arm, json);
+	}
+	try->prepared = true;
+	try->score = json ? score_jsonb(scorer, try->arm, mlserve_features_object(try->features))
+		: score_arm(scorer, try->arm, scorer->datums, scorer->nulls);
+	try->scored = true;
+}
+
+static void
+choose_and_score(void *arg)
+{
+	Try		   *try = (Try *) arg;
+	MlScorer   *scorer = mlserve_scorer(try->flinfo, try->reference, 0, try->type);
+	const MlRoute *route = scorer->route;
+	int			chosen = ML_MAIN_ARM(route);
+
+	try->scorer = scorer;
+	scorer->given_key = try->key;
+	if (try->type == JSONBOID)
+	{
+		Jsonb	   *json = mlserve_features_object(try->features);
+
+		if (scorer->chooses)
+			chosen = mlserve_choose_for_json(route, json, try->key);
+	}
+	else
+	{
+		if (!type_is_rowtype(try->type))
+			refuse_features(try->type);
+		deform_composite(scorer, try->features);
+		if (scorer->chooses)
+			chosen = mlserve_choose_for_row(route, scorer->route_map, scorer->datums,
+											scorer->nulls, try->key);
+	}
+	try->arm = &scorer->arms[chosen];
+	score_chosen(try);
+}
+
+static void
+score_given(void *arg)
+{
+	score_chosen((Try *) arg);
+}
+
+/* Is all there that choosing takes: route, row type, and the row itself in memory? */
+static bool
+is_warm(const Try *try)
+{
+	struct varlena *row = (struct varlena *) DatumGetPointer(try->features);
+	MlScorer   *scorer;
+
+	if (!find_scorer(try->flinfo, try->reference, 0, try->type, &scorer))
+		return false;
+	if (try->type == JSONBOID)
+		return !VARATT_IS_EXTERNAL(row);
+	return scorer->mapped && !VARATT_IS_EXTENDED(row) && is_mapped(scorer, (HeapTupleHeader) row);
+}
+
+/* Remembers why a variant cannot be asked, so that not every row finds out again. */
+static void
+mark_broken(MlScorer *scorer, ArmScorer *arm, const MlFault *fault)
+{
+	MemoryContext caller = MemoryContextSwitchTo(scorer->context);
+
+	arm->broken = palloc(sizeof(MlFault));
+	arm->broken->error = palloc0(sizeof(ErrorData));
+	arm->broken->error->elevel = ERROR;
+	arm->broken->error->sqlerrcode = fault->error->sqlerrcode;
+	arm->broken->error->message = pstrdup(fault->error->message);
+	if (fault->error->detail)
+		arm->broken->error->detail = pstrdup(fault->error->detail);
+	if (fault->error->hint)
+		arm->broken->error->hint = pstrdup(fault->error->hint);
+	arm->broken->error->assoc_context = scorer->context;
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Runs a step: first with what is in memory and without a subtransaction, and
+ * only if it takes more, in one.
+ */
+static bool
+try_step(Try *try, void (*step) (void *), MlFault *fault)
+{
+	bool		ok = mlserve_attempt(step, try, try->quiet, fault);
+
+	if (ok && !try->scored && try->quiet && !try->arm->broken)
+	{
+		try->quiet = false;
+		ok = mlserve_attempt(step, try, false, fault);
+	}
+	if (!ok && try->arm && !try->prepared)
+		mark_broken(try->scorer, try->arm, fault);
+	if (ok && !try->scored)
+	{
+		*fault = *try->arm->broken;
+		ok = false;
+	}
+	return ok;
+}
+
+static void
+report_try(const Try *try, bool ok, const MlFault *fault, MlAnswer *answer)
+{
+	answer->resolved = try->arm ? try->arm->resolved : NULL;
+	answer->score = try->score;
+	answer->fault = ok ? (MlFault) {0} : *fault;
+}
+
+MlScorer *
+mlserve_try(FmgrInfo *flinfo, text *reference, Oid type, Datum features, const text *key,
+			bool may_fail, MlAnswer *answer)
+{
+	Try			try = {.flinfo = flinfo,.reference = reference,.type = type,
+	.features = features,.key = key};
+	MlFault		fault = {0};
+	bool		ok = true;
+
+	if (may_fail && !mlserve_scorer(flinfo, reference, 0, type)->chooses)
+	{
+		choose_and_score(&try);	/* nobody else could answer: an error is the caller's */
+		if (!try.scored)
+			mlserve_throw(try.arm->broken);
+	}
+	else
+	{
+		try.quiet = is_warm(&try);
+		ok = try_step(&try, choose_and_score, &fault);
+	}
+	report_try(&try, ok, &fault, answer);
+	return try.scorer;
+}
+
+bool
+mlserve_is_primary(const MlScorer *scorer, const MlResolved *resolved)
+{
+	return resolved == scorer->arms[ML_MAIN_ARM(scorer->route)].resolved;
+}
+
+/* Scores the row that was tried last by another variant. */
+static void
+try_other(MlScorer *scorer, int arm, Oid type, Datum features, MlAnswer *answer)
+{
+	ArmScorer  *chosen = scorer->chosen;
+	Try			try = {.type = type,.features = features,.scorer = scorer,.arm = &scorer->arms[arm]};
+	MlFault		fault = {0};
+	bool		ok;
+
+	try.quiet = ML_ARM_READY(try.arm, type == JSONBOID) &&
+		!VARATT_IS_EXTERNAL(DatumGetPointer(features));
+	ok = try_step(&try, score_given, &fault);
+	scorer->chosen = chosen;
+	report_try(&try, ok, &fault, answer);
+}
+
+void
+mlserve_try_primary(MlScorer *scorer, Oid type, Datum features, MlAnswer *answer)
+{
+	try_other(scorer, ML_MAIN_ARM(scorer->route), type, features, answer);
 }
 
 int
@@ -469,16 +710,10 @@ mlserve_n_shadows(const MlScorer *scorer)
 	return scorer->route->n_shadows;
 }
 
-double
-mlserve_score_shadow(MlScorer *scorer, int shadow, Oid type, Datum features,
-					 const MlResolved **resolved)
+void
+mlserve_try_shadow(MlScorer *scorer, int shadow, Oid type, Datum features, MlAnswer *answer)
 {
-	ArmScorer  *arm = &scorer->arms[scorer->n_arms - scorer->route->n_shadows + shadow];
-
-	*resolved = arm->resolved;
-	if (type == JSONBOID)
-		return score_jsonb(arm, mlserve_features_object(features));
-	return score_arm(scorer, arm, scorer->datums, scorer->nulls);
+	try_other(scorer, scorer->n_arms - scorer->route->n_shadows + shadow, type, features, answer);
 }
 
 text *
@@ -496,7 +731,7 @@ mlserve_row_key(MlScorer *scorer, Oid type, Datum features)
 	return cstring_to_text_with_len(bytes, (int) size);
 }
 
-/* The row type of rows that come as values or tuples has no identity. */
+/* The row type of rows that come as values has no identity. */
 static void
 map_described(MlScorer *scorer, TupleDesc desc)
 {
@@ -512,13 +747,4 @@ mlserve_score_values(MlScorer *scorer, TupleDesc desc, const Datum *datums, cons
 	scorer->given_key = NULL;
 	map_described(scorer, desc);
 	return score_filled(scorer, datums, nulls);
-}
-
-double
-mlserve_score_tuple(MlScorer *scorer, HeapTuple tuple, TupleDesc desc)
-{
-	scorer->given_key = NULL;
-	map_described(scorer, desc);
-	heap_deform_tuple(tuple, scorer->desc, scorer->datums, scorer->nulls);
-	return score_filled(scorer, scorer->datums, scorer->nulls);
 }

@@ -16,8 +16,9 @@ typedef struct ArmScorer
 {
 	const MlResolved *resolved;
 	MlRowMap   *map;			/* NULL: not mapped to the scorer's row type yet */
-	MlValue    *values;			/* working memory of the model */
+	MlValue    *values;			/* working memory of the model, NULL: not loaded yet */
 	void	   *scratch;
+	MlFault    *broken;			/* why it cannot be loaded or mapped, NULL: it can, or was not tried */
 
 	/* explaining; NULL until the first time */
 	void	   *explain_scratch;
@@ -28,7 +29,8 @@ typedef struct ArmScorer
 struct MlScorer
 {
 	MemoryContext context;		/* of what was resolved; reset when it changes */
-	MemoryContext pinned_in;	/* the call site whose life the models are pinned for */
+	MemoryContext pinned_in;	/* the call site whose life models are pinned for when loaded */
+	uint64		loads;			/* rises with every model that is loaded */
 
 	/* what was resolved, and when that is still valid */
 	text	   *reference;
@@ -53,6 +55,9 @@ struct MlScorer
 	Datum	   *datums;
 	bool	   *nulls;
 };
+
+/* Does a variant have its model and, for rows that are not JSON, the map of their type? */
+#define ML_ARM_READY(arm, json) ((arm)->values != NULL && ((json) || (arm)->map != NULL))
 
 /*
  * Makes a scorer that asks one model, whatever the catalog says; all it needs

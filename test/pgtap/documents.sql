@@ -190,7 +190,7 @@ SELECT is(refusal(d), e, e) FROM (VALUES
 	('{"grants": {"nobody here": ["score"]}}', 'models.fraud.grants.nobody here: role "nobody here" does not exist'),
 	('{"schedules": {"a": {"cron": "@daily"}}}', '"models.fraud.schedules.a" must have the keys cron and command')) AS x(d, e);
 SELECT is(refusal('{"deploy": {"version": 2, "release": {"strategy": "canary", "version": 1, "percent": 5, "guard": {"psl": {"max": 1}}}}}'),
-	'models.fraud.deploy: unrecognized key "psl" in "guard"; Valid keys are: latency_p95, psi, alert_rate, precision, min_decisions, min_labels, on_failure.', 'a guard that is none');
+	'models.fraud.deploy: unrecognized key "psl" in "guard"; Valid keys are: latency_p95, psi, alert_rate, precision, errors, error_rate, min_decisions, min_labels, on_failure.', 'a guard that is none');
 SELECT is(state(), 'primary 3 share 100 id', 'and nothing of it was done');
 CREATE TABLE settled AS SELECT exported() AS e;
 SELECT throws_ok($$SELECT mlops.apply('{"models": {"fraud": {"description": "new"}, "fresh": {"deploy": {"version": 77}}}}')$$, '42704', NULL, 'one transaction');

@@ -42,6 +42,9 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('score', $$CREATE TEMP TABLE arriving (LIKE tx); ALTER TABLE arriving ADD score float8;
 		CREATE TRIGGER score BEFORE INSERT ON arriving FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score');
 		INSERT INTO arriving SELECT * FROM tx WHERE id = 1; DROP TABLE arriving$$),
+	('score', $$CREATE TEMP TABLE arriving (LIKE tx); ALTER TABLE arriving ADD score float8;
+		CREATE TRIGGER score BEFORE INSERT ON arriving FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger('fraud', 'score', 'key=id');
+		INSERT INTO arriving SELECT * FROM tx WHERE id = 1; DROP TABLE arriving$$),
 	('inspect', $$SELECT 1 / count(mlops.why(prediction_id)) FROM (SELECT prediction_id FROM mlops.predictions WHERE model = 'fraud' LIMIT 1) p$$),
 	('train', $$SELECT mlops.cross_validate('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}', folds => 2)$$),
 	('train', $$SELECT mlops.tune('fraud', 'tx', target => 'is_fraud', exclude => '{id}', space => '{"max_depth": [2, 3]}', params => '{"n_estimators": 2}', trials => 2, parallel => 1)$$),
@@ -54,6 +57,7 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('train', $$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}')$$),
 	('deploy', $$SELECT mlops.deploy('fraud', 1)$$),
 	('deploy', $$SELECT mlops.rollback('fraud', 2)$$),
+	('deploy', $$SELECT mlops.undeploy('fraud'); SELECT mlops.rollback('fraud')$$),
 	('deploy', $$SELECT mlops.deploy('fraud', 2, 'canary', 10, key => 'id')$$),
 	('deploy', $$SELECT mlops.promote('fraud')$$),
 	('deploy', $$SELECT mlops.deploy('fraud', 1, 'shadow')$$),
@@ -106,8 +110,6 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('manage', $$SELECT mlops.retrain('fraud', action => 'deploy')$$),
 	('manage', $$SELECT mlops.retraining_policy('fraud', '@daily'); SELECT mlops.drop_retraining_policy('fraud')$$),
 	('manage', $$SELECT mlops.drop_retraining_policy('fraud')$$),
-	('manage', $$SELECT mlops.resume_retraining('fraud')$$),
-	('manage', $$SELECT mlops.resume_upkeep('fraud', 'guard')$$),
 	('inspect', $$SELECT 1 / count(*) FROM mlops.alert_rules WHERE model = 'fraud'$$),
 	('manage', $$SELECT mlops.grant('fraud', 'regress_mlops_nobody', 'score')$$),
 	('manage', $$SELECT mlops.revoke('fraud', 'regress_mlops_nobody', 'score')$$),
@@ -128,7 +130,6 @@ INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
 		'computes with its arguments alone'),
 	('verify_audit', 'tells whether the whole log is intact'), ('check_catalog', 'tells of models that one may see; test portable'),
 	('maintain', 'granted as a function is; test decide'), ('submit_due', 'granted as a function is; test monitoring'),
-	('activate', 'granted as a function is; test upkeep'),
 	('prometheus_metrics', 'shows what the views do; test monitors'),
 	('drift_between', 'reads tables as its caller, no model; test drift_between'),
 	('submit cancel wait result schedule unschedule', 'jobs and schedules belong to their role; tests jobs, schedules'),

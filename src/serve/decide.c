@@ -1,0 +1,392 @@
+/*-------------------------------------------------------------------------
+ * decide.c
+ *	  Decisions: a row scored by the variant that its key chooses, logged, with
+ *	  the shadows beside it; and what becomes of it when something fails.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
+#include "portability/instr_time.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/timestamp.h"
+
+#include "mlops/base.h"
+#include "mlops/registry.h"
+#include "mlops/serve.h"
+
+/* Bytes of an error's text that are logged. */
+#define MAX_REASON 500
+
+/* A score that stands in for the model's has no threshold of its own. */
+#define DEFAULT_THRESHOLD 0.5
+
+void
+mlserve_read_error_choice(const char *text, MlErrorChoice *choice)
+{
+	char	   *end;
+
+	*choice = (MlErrorChoice) {ML_ON_ERROR_NULL, 0};
+	if (strcmp(text, "null") == 0)
+		return;
+	if (strcmp(text, "raise") == 0)
+	{
+		choice->choice = ML_ON_ERROR_RAISE;
+		return;
+	}
+	choice->score = strtod(text, &end);
+	if (end == text || *end != '\0' || !(choice->score >= 0 && choice->score <= 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized value \"%s\" of \"on_error\"", text),
+				 errhint("It is raise, null, or the score to give instead, a number from 0 to 1.")));
+	choice->choice = ML_ON_ERROR_SCORE;
+}
+
+void
+mlserve_warn(MlDecideSite *site, const MlFault *fault, const char *model, const char *consequence)
+{
+	CommandId	command = GetCurrentCommandId(false);
+	const ErrorData *error = fault->error;
+
+	if (site->warned == command && site->warned_of == error->sqlerrcode)
+		return;
+	site->warned = command;
+	site->warned_of = error->sqlerrcode;
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("model \"%s\" could not score a row: %s", model, error->message),
+			 errdetail("%s", consequence),
+			 error->hint ? errhint("%s", error->hint) : 0));
+}
+
+static void
+set_variant(MlPrediction *row, const MlResolved *resolved)
+{
+	row->model_id = resolved->model_id;
+	row->deployment_id = resolved->deployment_id;
+	row->version = resolved->version;
+	row->variant = resolved->variant ? cstring_to_text(resolved->variant) : NULL;
+	row->threshold = resolved->threshold;
+	row->has_threshold = true;
+}
+
+static void
+set_score(MlPrediction *row, double score)
+{
+	row->has_score = true;
+	row->score = score;
+	row->flagged = score >= (row->has_threshold ? row->threshold : DEFAULT_THRESHOLD);
+}
+
+static void
+set_fault(MlPrediction *row, const MlFault *fault)
+{
+	const char *message = fault->error->message;
+	int			size = (int) strlen(message);
+
+	strlcpy(row->sqlstate, unpack_sql_state(fault->error->sqlerrcode), sizeof(row->sqlstate));
+	row->error = cstring_to_text_with_len(message, pg_mbcliplen(message, size, Min(size, MAX_REASON)));
+}
+
+static void
+fill(MlPrediction *row, const MlAnswer *answer)
+{
+	if (answer->resolved)
+		set_variant(row, answer->resolved);
+	if (answer->fault.error)
+		set_fault(row, &answer->fault);
+	else
+		set_score(row, answer->score);
+}
+
+static float4
+microseconds_since(instr_time began)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, began);
+	return (float4) (INSTR_TIME_GET_DOUBLE(now) * 1e6);
+}
+
+/* The features as an object, whatever they came as. */
+static Jsonb *
+features_as_json(MlDecideSite *site, Oid type, Datum features)
+{
+	if (type == JSONBOID)
+		return DatumGetJsonbP(features);
+	if (site->to_jsonb.fn_oid == InvalidOid)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(site->scorer.fn_mcxt);
+
+		fmgr_info(F_TO_JSONB, &site->to_jsonb);
+		fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID,
+												 list_make1(makeNullConst(type, -1, InvalidOid)),
+												 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL),
+						   &site->to_jsonb);
+		MemoryContextSwitchTo(caller);
+	}
+	return DatumGetJsonbP(FunctionCall1(&site->to_jsonb, features));
+}
+
+static JsonbValue *
+value_of_key(Jsonb *object, const char *key)
+{
+	return getKeyJsonValueFromContainer(&object->root, key, strlen(key), NULL);
+}
+
+/*
+ * What the model read of them, by its own names.  The columns of an anonymous
+ * ROW(...), which is taken by position, are called f1, f2, ... in JSON.
+ */
+static Jsonb *
+features_read(const MlModel *model, Jsonb *all)
+{
+	bool		by_position = value_of_key(all, ml_model_input_name(model, 0)) == NULL;
+	JsonbParseState *state = NULL;
+	JsonbValue *object;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
+	{
+		const char *name = ml_model_input_name(model, i);
+		JsonbValue *value = value_of_key(all, by_position ? psprintf("f%zu", i + 1) : name);
+		JsonbValue	key;
+
+		if (value == NULL)		/* taken by position under other names */
+			return all;
+		key.type = jbvString;
+		key.val.string.val = unconstify(char *, name);
+		key.val.string.len = strlen(name);
+		pushJsonbValue(&state, WJB_KEY, &key);
+		pushJsonbValue(&state, WJB_VALUE, value);
+	}
+	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(object);
+}
+
+/* ---- steps beside scoring, none of which may stop a payment */
+
+typedef struct Beside
+{
+	MlScorer   *scorer;
+	Oid			type;
+	Datum		features;
+	text	   *reference;
+	text	   *key;			/* found */
+	Jsonb	   *json;			/* found */
+	const MlModel *model;
+	MlDecideSite *site;
+	MlPrediction *row;
+} Beside;
+
+static void
+read_key(void *arg)
+{
+	Beside	   *beside = (Beside *) arg;
+
+	beside->key = mlserve_row_key(beside->scorer, beside->type, beside->features);
+}
+
+static void
+read_features(void *arg)
+{
+	Beside	   *beside = (Beside *) arg;
+
+	beside->json = features_read(beside->model, features_as_json(beside->site, beside->type,
+																 beside->features));
+}
+
+/* Of what there is of a model that cannot be asked, the log shows which it is. */
+static void
+find_model(void *arg)
+{
+	Beside	   *beside = (Beside *) arg;
+	MlModelReference reference;
+	MlCatalogModel model;
+
+	mlreg_parse_reference(text_to_cstring(beside->reference), &reference);
+	if (mlcat_model_by_name(reference.name, &model))
+		beside->row->model_id = model.model_id;
+}
+
+/* Runs a step; on error goes on without what it was to find, if that is wanted. */
+static bool
+step_beside(void (*step) (void *), Beside *beside, bool may_fail, MlFault *fault)
+{
+	if (!may_fail)
+		return mlserve_attempt(step, beside, step != read_features, fault);
+	step(beside);
+	return true;
+}
+
+static void
+log_features(MlDecideSite *site, Beside *beside, const MlResolved *resolved, bool may_fail, MlPrediction *row)
+{
+	MlFault		fault;
+
+	beside->model = resolved->served->model;
+	beside->site = site;
+	if (step_beside(read_features, beside, may_fail, &fault))
+		row->features = beside->json;
+	else
+		mlserve_warn(site, &fault, text_to_cstring(beside->reference),
+					 "The decision is logged without the row's features.");
+}
+
+/* ---- decisions */
+
+/* May a row be logged?  On a standby, and where nothing may be written, not. */
+static bool
+may_log(void)
+{
+	return !XactReadOnly && !RecoveryInProgress();
+}
+
+static void
+log_shadows(MlDecideSite *site, Beside *beside, const MlPrediction *decision)
+{
+	for (int i = 0; i < mlserve_n_shadows(beside->scorer); i++)
+	{
+		MlPrediction shadow = *decision;
+		MlAnswer	answer;
+		instr_time	began;
+
+		INSTR_TIME_SET_CURRENT(began);
+		mlserve_try_shadow(beside->scorer, i, beside->type, beside->features, &answer);
+		shadow.latency = microseconds_since(began);
+		shadow.shadow = true;
+		shadow.has_score = false;
+		shadow.sqlstate[0] = '\0';
+		shadow.error = NULL;
+		shadow.features = NULL;
+		fill(&shadow, &answer);
+		if (answer.fault.error)
+			mlserve_warn(site, &answer.fault, text_to_cstring(beside->reference),
+						 psprintf("Only shadow \"%s\" failed; the answer is as without it.",
+								  answer.resolved->variant));
+		else if (mlops_guc_log_features)
+			log_features(site, beside, answer.resolved, false, &shadow);
+		mlserve_log_prediction(&shadow, &site->log);
+	}
+}
+
+/* What was not scored: given as the caller chose, and logged as failed. */
+static void
+settle_failure(MlDecideSite *site, Beside *beside, const MlErrorChoice *choice,
+			   const MlFault *fault, MlPrediction *decision)
+{
+	MlFault		ignored;
+
+	if (decision->model_id == 0)
+		(void) mlserve_attempt(find_model, beside, false, &ignored);
+	if (choice->choice == ML_ON_ERROR_SCORE)
+		set_score(decision, choice->score);
+	mlserve_warn(site, fault, text_to_cstring(beside->reference),
+				 choice->choice == ML_ON_ERROR_SCORE ? "It got the score that \"on_error\" says."
+				 : "It got no score.");
+
+	/* who may not score leaves no words of his own in the model's log */
+	if (fault->error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
+		decision->key = decision->route_key = NULL;
+}
+
+static void
+decide_failed(MlDecideSite *site, Beside *beside, const MlErrorChoice *choice, const MlFault *fault,
+			  MlPrediction *decision)
+{
+	decision->created_at = GetCurrentTimestamp();
+	mlserve_identify_prediction(decision);
+	set_fault(decision, fault);
+	settle_failure(site, beside, choice, fault, decision);
+	if (may_log())
+		mlserve_log_prediction(decision, &site->log);
+}
+
+void
+mlserve_decide_failed(MlDecideSite *site, text *reference, text *key, const MlErrorChoice *choice,
+					  const MlFault *fault, MlPrediction *decision)
+{
+	Beside		beside = {.reference = reference,.row = decision};
+
+	memset(decision, 0, sizeof(*decision));
+	decision->key = key;
+	decide_failed(site, &beside, choice, fault, decision);
+}
+
+void
+mlserve_decide(MlDecideSite *site, text *reference, Oid type, Datum features, text *key,
+			   const MlErrorChoice *choice, bool only_failures, MlPrediction *decision)
+{
+	bool		may_fail = choice->choice == ML_ON_ERROR_RAISE;
+	Beside		beside = {.reference = reference,.type = type,.features = features,.row = decision};
+	MlPrediction replaced = {0};	/* what a variant in whose place primary answered did */
+	MlAnswer	answer;
+	MlFault		fault;
+	instr_time	began;
+
+	INSTR_TIME_SET_CURRENT(began);
+	memset(decision, 0, sizeof(*decision));
+	beside.scorer = mlserve_try(&site->scorer, reference, type, features, key, may_fail, &answer);
+	if (unlikely(answer.fault.error && answer.resolved &&
+				 !mlserve_is_primary(beside.scorer, answer.resolved)))
+	{
+		fill(&replaced, &answer);
+		replaced.latency = microseconds_since(began);
+		mlserve_warn(site, &answer.fault, text_to_cstring(reference),
+					 psprintf("Variant \"%s\" failed; primary answered in its place.",
+							  answer.resolved->variant));
+		mlserve_try_primary(beside.scorer, type, features, &answer);
+	}
+	decision->latency = microseconds_since(began);
+	if (answer.fault.error && may_fail)
+		mlserve_throw(&answer.fault);
+
+	if (beside.scorer && answer.resolved && !only_failures &&
+		!step_beside(read_key, &beside, may_fail, &fault))
+		mlserve_warn(site, &fault, text_to_cstring(reference),
+					 "The decision is logged without the row's key.");
+	decision->key = beside.key;
+	if (key)
+	{
+		decision->route_key = decision->key;
+		decision->key = key;
+	}
+	fill(decision, &answer);
+	if (unlikely(answer.fault.error != NULL))
+		decide_failed(site, &beside, choice, &answer.fault, decision);
+	else if (!only_failures && may_log())
+	{
+		decision->created_at = GetCurrentTimestamp();
+		mlserve_identify_prediction(decision);
+		if (mlops_guc_log_features)
+			log_features(site, &beside, answer.resolved, may_fail, decision);
+		mlserve_log_prediction(decision, &site->log);
+	}
+	if (!may_log())
+		return;
+	if (unlikely(replaced.error != NULL))
+	{
+		if (decision->created_at == 0)
+		{
+			decision->created_at = GetCurrentTimestamp();
+			mlserve_identify_prediction(decision);
+		}
+		replaced.id = decision->id;
+		replaced.created_at = decision->created_at;
+		replaced.key = decision->key;
+		replaced.route_key = decision->route_key;
+		replaced.shadow = true;
+		mlserve_log_prediction(&replaced, &site->log);
+	}
+	if (!only_failures && answer.resolved)
+		log_shadows(site, &beside, decision);
+}
