@@ -694,7 +694,19 @@ CREATE FUNCTION mlops.abort(model text, note text DEFAULT NULL, variant text DEF
 COMMENT ON FUNCTION mlops.abort(text, text, text) IS
 	'Ends the release under way and gives all shares back to primary, or takes away the one variant, shadow or segment that is named; returns what answers then';
 
+-- What a person takes back, a policy must not put there again by itself; a
+-- guard uses the function below.
 CREATE FUNCTION mlops_catalog.abort(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT * FROM mlops_catalog.take_away(caller, model_name, note, variant_name);
+	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'abort', note);
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.take_away(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -735,6 +747,16 @@ COMMENT ON FUNCTION mlops.rollback(text, int, text) IS
 	'Undoes the last release: gives the shares of a release under way back to primary, or else makes the previous distinct version primary again, after mlops.undeploy the one that answered last; with to_version, makes that one primary';
 
 CREATE FUNCTION mlops_catalog.rollback(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT * FROM mlops_catalog.roll_back(caller, model_name, to_version, reason);
+	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'rollback', reason);
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.roll_back(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -780,6 +802,8 @@ BEGIN
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
 END
 $$;
+COMMENT ON FUNCTION mlops_catalog.roll_back(regrole, text, int, text) IS 'What mlops.rollback does, also for guards: a retraining policy is not suspended';
+COMMENT ON FUNCTION mlops_catalog.take_away(regrole, text, text, text) IS 'What mlops.abort does, also for guards: a retraining policy is not suspended';
 
 CREATE FUNCTION mlops.undeploy(model text, note text DEFAULT NULL)
 	RETURNS TABLE (model text, version int, variant text, kind text)

@@ -216,7 +216,7 @@ COMMENT ON FUNCTION mlops_catalog.drop_partition(regrole, text) IS 'Removes a da
 CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.maintain(int) IS
-	'Makes the partitions of logged decisions for the days ahead, indexes past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy is left for the next time';
+	'Makes the partitions of logged decisions for the days ahead, indexes past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
 REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS TABLE (action text, object text, rows bigint)
@@ -230,66 +230,68 @@ DECLARE
 	job_retention int := current_setting('mlops.job_retention')::int;
 	first_kept timestamptz := mlops_catalog.day_begin(today - retention);
 	monitor_retention int := current_setting('mlops.monitor_retention')::int;
-	missing date;
-	part record;
+	step record;
+	error text;
 BEGIN
 	IF $2 IS NULL OR $2 NOT BETWEEN 0 AND 366 THEN
 		RAISE EXCEPTION '"days_ahead" must be between 0 and 366' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	FOR missing IN
-		SELECT d FROM (
-			SELECT (created_at AT TIME ZONE 'UTC')::date AS d FROM mlops_catalog.prediction_default
+	-- each action is on its own: one that fails does not take the others along
+	FOR step IN
+		SELECT 'created' AS action, mlops_catalog.partition_name(d) AS object, d AS day, 1 AS place FROM (
+			SELECT (p.created_at AT TIME ZONE 'UTC')::date AS d FROM mlops_catalog.prediction_default AS p
 			UNION SELECT today + i FROM generate_series(0, $2) AS i) AS days
 		WHERE (retention = 0 OR d >= today - retention) AND to_regclass('mlops_catalog.' || mlops_catalog.partition_name(d)) IS NULL
-		ORDER BY d
+		UNION ALL
+		SELECT CASE WHEN t.old THEN 'removed' ELSE 'indexed' END, t.name, t.day, 2 FROM (
+			SELECT c.relname AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day, c.relhasindex AS indexed,
+				retention > 0 AND to_date(right(c.relname, 8), 'YYYYMMDD') < today - retention AS old
+			FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+			WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$') AS t
+		WHERE t.old OR t.day < today AND NOT t.indexed
+		UNION ALL
+		SELECT 'removed', 'prediction_default', NULL, 3 WHERE retention > 0
+		UNION ALL
+		SELECT 'removed', f.name, NULL, 4 FROM unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name) WHERE monitor_retention > 0
+		UNION ALL
+		SELECT 'removed', 'job', NULL, 5 WHERE job_retention > 0
+		ORDER BY place, object
 	LOOP
-		action := CASE WHEN mlops_catalog.make_partition(caller, missing) THEN 'created' ELSE 'busy' END;
-		object := mlops_catalog.partition_name(missing);
+		object := step.object;
+		action := step.action;
 		rows := NULL;
-		RETURN NEXT;
-	END LOOP;
-	FOR part IN
-		SELECT c.relname AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day, c.relhasindex AS indexed
-		FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-		WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$'
-		ORDER BY c.relname
-	LOOP
-		object := part.name;
-		rows := NULL;
-		IF retention > 0 AND part.day < today - retention THEN
-			EXECUTE format('SELECT count(*) FROM mlops_catalog.%I', part.name) INTO rows;
-			action := CASE WHEN mlops_catalog.drop_partition(caller, part.name) THEN 'removed' ELSE 'busy' END;
-			RETURN NEXT;
-		ELSIF part.day < today AND NOT part.indexed THEN
-			action := CASE WHEN mlops_catalog.index_partition(caller, part.name) THEN 'indexed' ELSE 'busy' END;
-			RETURN NEXT;
-		END IF;
-	END LOOP;
-	IF retention > 0 THEN
-		DELETE FROM mlops_catalog.prediction_default WHERE created_at < first_kept;
-		GET DIAGNOSTICS rows = ROW_COUNT;
-		IF rows > 0 THEN
-			action := 'removed';
-			object := 'prediction_default';
-			RETURN NEXT;
-		END IF;
-	END IF;
-	FOREACH object IN ARRAY CASE WHEN monitor_retention > 0 THEN '{traffic_window,performance_window,drift_window}'::text[] ELSE '{}' END LOOP
-		EXECUTE format('DELETE FROM mlops_catalog.%I WHERE window_end < clock_timestamp() - make_interval(days => $1)', object) USING monitor_retention;
-		GET DIAGNOSTICS rows = ROW_COUNT;
-		IF rows > 0 THEN
-			action := 'removed';
+		BEGIN
+			CASE step.place
+				WHEN 1 THEN
+					action := CASE WHEN mlops_catalog.make_partition(caller, step.day) THEN 'created' ELSE 'busy' END;
+				WHEN 2 THEN
+					IF step.action = 'removed' THEN
+						EXECUTE format('SELECT count(*) FROM mlops_catalog.%I', object) INTO rows;
+						action := CASE WHEN mlops_catalog.drop_partition(caller, object) THEN 'removed' ELSE 'busy' END;
+					ELSE
+						action := CASE WHEN mlops_catalog.index_partition(caller, object) THEN 'indexed' ELSE 'busy' END;
+					END IF;
+				WHEN 3 THEN
+					DELETE FROM mlops_catalog.prediction_default AS p WHERE p.created_at < first_kept;
+				WHEN 4 THEN
+					EXECUTE format('DELETE FROM mlops_catalog.%I WHERE window_end < clock_timestamp() - make_interval(days => $1)', object) USING monitor_retention;
+				ELSE
+					DELETE FROM mlops_catalog.job AS j WHERE j.ended_at < clock_timestamp() - make_interval(days => job_retention);
+			END CASE;
+			IF step.place > 2 THEN
+				GET DIAGNOSTICS rows = ROW_COUNT;
+			END IF;
+			error := NULL;
+		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+			RAISE;
+		WHEN OTHERS THEN
+			action := 'failed';
+			error := SQLERRM;
+		END;
+		PERFORM mlops_catalog.end_upkeep(caller, NULL, 'maintain ' || object, error);
+		IF step.place <= 2 OR rows > 0 OR error IS NOT NULL THEN
 			RETURN NEXT;
 		END IF;
 	END LOOP;
-	IF job_retention > 0 THEN
-		DELETE FROM mlops_catalog.job WHERE ended_at < clock_timestamp() - make_interval(days => job_retention);
-		GET DIAGNOSTICS rows = ROW_COUNT;
-		IF rows > 0 THEN
-			action := 'removed';
-			object := 'job';
-			RETURN NEXT;
-		END IF;
-	END IF;
 END
 $$;

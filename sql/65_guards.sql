@@ -224,10 +224,10 @@ BEGIN
 		PERFORM FROM mlops_catalog.pause(caller, model_name, reason, NULL);
 		RETURN 'paused';
 	ELSIF variant_name <> 'primary' THEN
-		PERFORM FROM mlops_catalog.abort(caller, model_name, reason, variant_name);
+		PERFORM FROM mlops_catalog.take_away(caller, model_name, reason, variant_name);
 		RETURN 'rolled back';
 	END IF;
-	PERFORM FROM mlops_catalog.rollback(caller, model_name, NULL, reason);
+	PERFORM FROM mlops_catalog.roll_back(caller, model_name, NULL, reason);
 	RETURN 'rolled back';
 EXCEPTION WHEN object_not_in_prerequisite_state THEN	-- a first deployment has nothing to go back to
 	IF NOT e.paused THEN
@@ -280,7 +280,7 @@ BEGIN
 		PERFORM FROM mlops_catalog.pause(caller, model_name, reason, shadow.variant);
 		done.action := 'paused';
 	ELSE
-		PERFORM FROM mlops_catalog.abort(caller, model_name, reason, shadow.variant);
+		PERFORM FROM mlops_catalog.take_away(caller, model_name, reason, shadow.variant);
 		done.action := 'dropped';
 	END IF;
 	RETURN NEXT done;

@@ -240,7 +240,7 @@ $$;
 CREATE FUNCTION mlops.check_catalog() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.check_catalog() IS
-	'Checks that the catalog is consistent: bytes, routes, aliases, roles, sequences, triggers, snapshots, the audit log. Returns what is wrong: no rows if nothing is';
+	'Checks that the catalog is consistent: bytes, routes, aliases, roles, sequences, triggers, snapshots, the audit log, what runs by itself. Returns what is wrong: no rows if nothing is';
 CREATE FUNCTION mlops_catalog.check_catalog(caller regrole) RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -346,6 +346,16 @@ BEGIN
 			('audit_log', 'refuse_change')) AS t(relation, name)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
 			WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relname = t.relation AND g.tgname = t.name AND g.tgenabled IN ('O', 'A'))
+		UNION ALL
+		-- what runs by itself
+		SELECT NULL, 'activation', 'was restored or copied from another database, or its server was upgraded: monitors, retrainings, guards and schedules wait for mlops.activate()'
+		FROM mlops.activation AS a WHERE NOT a.active
+		UNION ALL
+		SELECT m.name, u.task, CASE WHEN u.suspended_at IS NOT NULL THEN format('is suspended since %s: %s', u.suspended_at, u.reason)
+			ELSE format('has failed: %s', u.error) END
+		FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE (u.suspended_at IS NOT NULL AND u.suspended_by IS NULL OR u.error IS NOT NULL) AND u.task <> 'activation'
+			AND (u.model_id IS NOT NULL OR everything)
 		UNION ALL
 		-- the audit log
 		SELECT NULL, 'audit log', a.problem FROM mlops_catalog.verify_audit(caller, NULL, NULL) AS a WHERE NOT a.intact

@@ -270,7 +270,7 @@ DECLARE
 	e record;
 BEGIN
 	IF now ? 'release' AND other_release THEN
-		PERFORM FROM mlops_catalog.abort(caller, model_name, note, NULL);
+		PERFORM FROM mlops_catalog.take_away(caller, model_name, note, NULL);
 	END IF;
 	IF NOT by_alias AND other_version
 			OR release IS NULL AND (other_key OR now -> 'guard' IS DISTINCT FROM wanted -> 'guard') THEN
@@ -282,7 +282,7 @@ BEGIN
 	FOR e IN SELECT s.value ->> 'variant' AS variant FROM jsonb_array_elements(now -> 'segments') WITH ORDINALITY AS s(value, place)
 			WHERE s.place > mlops_catalog.common_prefix(now -> 'segments', wanted -> 'segments')
 		UNION ALL SELECT s.key FROM jsonb_each(now -> 'shadows') AS s WHERE wanted -> 'shadows' -> s.key IS DISTINCT FROM s.value LOOP
-		PERFORM FROM mlops_catalog.abort(caller, model_name, note, e.variant);
+		PERFORM FROM mlops_catalog.take_away(caller, model_name, note, e.variant);
 	END LOOP;
 	IF release IS NOT NULL AND other_release THEN
 		PERFORM mlops_catalog.deploy_variant(caller, model_name, release ->> 'strategy', release, key, note);

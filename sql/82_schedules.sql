@@ -141,7 +141,7 @@ AS $$
 DECLARE
 	cron_name text := format('mlops %s %s', current_database(), $1);
 	submission text := format('SELECT mlops.submit(%L, timeout => %L, max_retries => %s, priority => %s, key => %L, '
-		'on_conflict => ''skip'', model => %L, unattended => true)', $3, $4, $5, $6, 'schedule ' || $1, $7);
+		'on_conflict => ''skip'', model => %L, unattended => true) FROM mlops.activation WHERE active', $3, $4, $5, $6, 'schedule ' || $1, $7);
 	id bigint;
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.schedule()');

@@ -242,6 +242,7 @@ BEGIN
 		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,
 			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
 			owner = excluded.owner;
+	PERFORM mlops_catalog.resume_task(caller, id, 'monitor');
 	-- the query is tried on no row at all
 	IF read IS NOT NULL THEN
 		PERFORM FROM mlops_catalog.as_role(caller, jsonb_build_object('search_path', $9, 'TimeZone', $10),
@@ -439,6 +440,8 @@ DECLARE
 	id bigint := mlops_catalog.require(caller, model_name, 'manage');
 	m mlops_catalog.monitor;
 	late record;
+	drift_error text;
+	failed text;
 BEGIN
 	SELECT w.* INTO m FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
 	IF NOT FOUND THEN
@@ -450,26 +453,27 @@ BEGIN
 		RAISE EXCEPTION 'the monitor of model "%" is just running', model_name USING ERRCODE = 'object_in_use';
 	END IF;
 	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.windows_to_check(caller, id) AS w LOOP
-		error := NULL;
-		step := 'traffic';
-		rows := mlops_catalog.record_traffic(caller, model_name, id, window_start, window_end);
-		RETURN NEXT;
-		step := 'performance';
-		rows := mlops_catalog.record_performance(caller, id, m.segments, window_start, window_end);
-		RETURN NEXT;
-		IF m.query IS NOT NULL THEN
-			step := 'drift';
+		drift_error := NULL;
+		FOREACH step IN ARRAY CASE WHEN m.query IS NULL THEN '{traffic,performance}'::text[] ELSE '{traffic,performance,drift}' END LOOP
+			error := NULL;
 			BEGIN
-				rows := mlops_catalog.record_window_drift(caller, model_name, m, window_start, window_end);
+				rows := CASE step WHEN 'traffic' THEN mlops_catalog.record_traffic(caller, model_name, id, window_start, window_end)
+					WHEN 'performance' THEN mlops_catalog.record_performance(caller, id, m.segments, window_start, window_end)
+					ELSE mlops_catalog.record_window_drift(caller, model_name, m, window_start, window_end) END;
 			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
 				RAISE;
 			WHEN OTHERS THEN	-- the source may be gone; the rest goes on
 				rows := 0;
 				error := SQLERRM;
 			END;
+			IF step = 'drift' THEN
+				drift_error := error;
+			ELSE
+				failed := coalesce(error, failed);
+			END IF;
 			RETURN NEXT;
-		END IF;
-		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, error);
+		END LOOP;
+		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, drift_error);
 	END LOOP;
 	error := NULL;
 	FOR late IN SELECT * FROM mlops_catalog.windows_to_judge_again(caller, id) LOOP
@@ -478,13 +482,32 @@ BEGIN
 		window_end := late.window_end;
 		UPDATE mlops_catalog.monitor_window AS w SET judged_at = clock_timestamp()
 			WHERE w.model_id = id AND w.window_start = late.window_start AND w.window_end = late.window_end;
-		rows := mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end);
+		error := NULL;
+		BEGIN
+			rows := mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end);
+		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+			RAISE;
+		WHEN OTHERS THEN
+			rows := 0;
+			error := SQLERRM;
+			failed := error;
+		END;
 		RETURN NEXT;
 	END LOOP;
 	step := 'alerts';
 	window_start := NULL;
 	window_end := NULL;
-	rows := mlops_catalog.check_alerts(caller, model_name, id, m);
+	error := NULL;
+	BEGIN
+		rows := mlops_catalog.check_alerts(caller, model_name, id, m);
+	EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+		RAISE;
+	WHEN OTHERS THEN
+		rows := 0;
+		error := SQLERRM;
+		failed := error;
+	END;
 	RETURN NEXT;
+	PERFORM mlops_catalog.end_upkeep(caller, model_name, 'monitor', failed);
 END
 $$;

@@ -113,9 +113,21 @@ CREATE UNIQUE INDEX alert_firing_idx ON mlops_catalog.alert (model_id, rule) WHE
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.alert', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.alert_alert_id_seq', '');
 
+-- A version that answers no more is not judged any more; where no version is
+-- deployed, all are.
+CREATE FUNCTION mlops_catalog.answers(model_id bigint, version int) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $2 IS NULL OR coalesce(bool_or(v.version = $2), true)
+	FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id) WHERE r.model_id = $1
+$$;
+COMMENT ON FUNCTION mlops_catalog.answers(bigint, int) IS 'Does a version answer (or is it a shadow) now? True also if the model has none that does';
+
 CREATE VIEW mlops.alerts WITH (security_barrier) AS
 SELECT a.alert_id, m.name AS model, a.rule, a.severity,
-	CASE WHEN a.resolved_at IS NOT NULL THEN 'resolved' WHEN a.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'firing' END AS state,
+	CASE WHEN a.resolved_at IS NOT NULL THEN 'resolved' WHEN NOT mlops_catalog.answers(a.model_id, a.version) THEN 'waiting'
+		WHEN a.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'firing' END AS state,
 	a.metric, a.labels, a.version, a.value, a.required, a.window_end,
 	mlops_catalog.role_text(a.acknowledged_by) AS acknowledged_by, a.note, a.fired_at, a.acknowledged_at, a.resolved_at
 FROM mlops_catalog.alert a JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) a.model_id
@@ -125,7 +137,7 @@ COMMENT ON COLUMN mlops.alerts.alert_id IS 'Identity';
 COMMENT ON COLUMN mlops.alerts.model IS 'Model';
 COMMENT ON COLUMN mlops.alerts.rule IS 'Rule that was broken';
 COMMENT ON COLUMN mlops.alerts.severity IS 'info, warning or critical';
-COMMENT ON COLUMN mlops.alerts.state IS 'firing, acknowledged (and firing) or resolved';
+COMMENT ON COLUMN mlops.alerts.state IS 'firing, acknowledged (and firing), waiting (its version has been replaced, and there are no windows of the new one yet) or resolved';
 COMMENT ON COLUMN mlops.alerts.metric IS 'Figure';
 COMMENT ON COLUMN mlops.alerts.labels IS 'What the figure is of';
 COMMENT ON COLUMN mlops.alerts.version IS 'Version the figure is of';
@@ -141,7 +153,8 @@ GRANT SELECT ON mlops.alerts TO PUBLIC;
 
 CREATE VIEW mlops.alert_rules WITH (security_barrier) AS
 SELECT m.name AS model, r.name, r.metric, r.min, r.max, r.windows, r.min_decisions, r.labels, r.severity,
-	CASE WHEN a.alert_id IS NOT NULL THEN 'firing' WHEN r.silenced_until OPERATOR(pg_catalog.>) pg_catalog.now() THEN 'silenced' ELSE 'ok' END AS state,
+	CASE WHEN a.alert_id IS NOT NULL AND NOT mlops_catalog.answers(a.model_id, a.version) THEN 'waiting'
+		WHEN a.alert_id IS NOT NULL THEN 'firing' WHEN r.silenced_until OPERATOR(pg_catalog.>) pg_catalog.now() THEN 'silenced' ELSE 'ok' END AS state,
 	a.alert_id, r.silenced_until, mlops_catalog.role_text(r.set_by) AS set_by, r.set_at
 FROM mlops_catalog.alert_rule r JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
 LEFT JOIN mlops_catalog.alert a ON a.model_id OPERATOR(pg_catalog.=) r.model_id AND a.rule OPERATOR(pg_catalog.=) r.name AND a.resolved_at IS NULL
@@ -156,7 +169,7 @@ COMMENT ON COLUMN mlops.alert_rules.windows IS 'Fires when so many windows in a 
 COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged';
 COMMENT ON COLUMN mlops.alert_rules.labels IS 'Only figures that have these labels';
 COMMENT ON COLUMN mlops.alert_rules.severity IS 'info, warning or critical';
-COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing or silenced';
+COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing, waiting (for windows of the version that answers now) or silenced';
 COMMENT ON COLUMN mlops.alert_rules.alert_id IS 'Alert that fires';
 COMMENT ON COLUMN mlops.alert_rules.silenced_until IS 'Fires nothing before';
 COMMENT ON COLUMN mlops.alert_rules.set_by IS 'Who set it';
@@ -303,7 +316,7 @@ AS $$
 		SELECT x.window_start, x.window_end, x.version, x.labels, x.value, coalesce(x.value < r.min, false) OR coalesce(x.value > r.max, false) AS broken,
 			greatest(r.min - x.value, x.value - r.max) AS excess
 		FROM mlops.monitor_metrics AS x
-		WHERE x.model = $2 AND x.metric = r.metric AND x.labels @> r.labels
+		WHERE x.model = $2 AND x.metric = r.metric AND x.labels @> r.labels AND mlops_catalog.answers(r.model_id, x.version)
 			-- as far back as it can matter, quiet windows between them included
 			AND x.window_end > now() - m.label_delay - (3 * r.windows + 10) * m.every
 			-- all decisions unless a segment is asked for, shadows only if they are
@@ -335,6 +348,7 @@ DECLARE
 	r mlops_catalog.alert_rule;
 	last record;
 	firing bigint;
+	replaced boolean;
 	bound text;
 	fired bigint := 0;
 BEGIN
@@ -344,6 +358,14 @@ BEGIN
 			FROM (SELECT count(*) >= r.windows AS enough, bool_and(w.broken) AS all_broken, max(w.window_end) AS newest FROM w) AS t
 			LEFT JOIN w ON w.window_end = t.newest;
 		firing := (SELECT a.alert_id FROM mlops_catalog.alert AS a WHERE a.model_id = id AND a.rule = r.name AND a.resolved_at IS NULL);
+		-- what fires for a version that answers no more waits for windows of the one that does
+		replaced := firing IS NOT NULL AND NOT (SELECT mlops_catalog.answers(id, a.version) FROM mlops_catalog.alert AS a WHERE a.alert_id = firing);
+		IF firing IS NOT NULL AND (NOT coalesce(last.broken, true) OR replaced AND last.enough) THEN
+			UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.alert_id = firing;
+			PERFORM pg_notify('mlops_alert', jsonb_build_object('alert_id', firing, 'state', 'resolved', 'model', model_name, 'rule', r.name,
+				'severity', r.severity, 'metric', r.metric, 'value', last.value)::text);
+			firing := NULL;
+		END IF;
 		IF firing IS NULL AND last.enough AND last.all_broken AND coalesce(r.silenced_until <= now(), true) THEN
 			bound := concat_ws(' and ', 'at least ' || r.min::text, 'at most ' || r.max::text);
 			INSERT INTO mlops_catalog.alert (model_id, rule, severity, metric, labels, version, value, required, window_end)
@@ -354,10 +376,6 @@ BEGIN
 			PERFORM pg_notify('mlops_alert', jsonb_build_object('alert_id', firing, 'state', 'firing', 'model', model_name, 'rule', r.name,
 				'severity', r.severity, 'metric', r.metric, 'value', last.value, 'required', bound)::text);
 			fired := fired + 1;
-		ELSIF firing IS NOT NULL AND NOT coalesce(last.broken, true) THEN
-			UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.alert_id = firing;
-			PERFORM pg_notify('mlops_alert', jsonb_build_object('alert_id', firing, 'state', 'resolved', 'model', model_name, 'rule', r.name,
-				'severity', r.severity, 'metric', r.metric, 'value', last.value)::text);
 		END IF;
 	END LOOP;
 	RETURN fired;

@@ -73,8 +73,10 @@ GRANT SELECT ON mlops.retrainings TO PUBLIC;
 CREATE VIEW mlops.retraining_policies WITH (security_barrier) AS
 SELECT m.name AS model, p.schedule, p.triggers, p.gate, p.action, p.options, p.cooldown, mlops_catalog.role_text(p.owner) AS owner,
 	(SELECT pg_catalog.max(r.ended_at) FROM mlops_catalog.retraining r WHERE r.model_id OPERATOR(pg_catalog.=) p.model_id) AS last_retraining,
-	p.submitted_at, p.created_at
+	p.submitted_at, p.created_at, u.suspended_at, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.reason AS suspended_because
 FROM mlops_catalog.policy p JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
+LEFT JOIN mlops_catalog.upkeep u ON u.model_id OPERATOR(pg_catalog.=) p.model_id AND u.task OPERATOR(pg_catalog.=) 'retraining'
+	AND u.suspended_at IS NOT NULL
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.retraining_policies IS 'When the models you may use are trained again';
 COMMENT ON COLUMN mlops.retraining_policies.model IS 'Model';
@@ -88,6 +90,9 @@ COMMENT ON COLUMN mlops.retraining_policies.owner IS 'Who set it, and as whom it
 COMMENT ON COLUMN mlops.retraining_policies.last_retraining IS 'When the last retraining ended';
 COMMENT ON COLUMN mlops.retraining_policies.submitted_at IS 'When a job for it was submitted last';
 COMMENT ON COLUMN mlops.retraining_policies.created_at IS 'When it was set first';
+COMMENT ON COLUMN mlops.retraining_policies.suspended_at IS 'Since when it retrains nothing, NULL: it does; mlops.resume_retraining ends that';
+COMMENT ON COLUMN mlops.retraining_policies.suspended_by IS 'Who rolled back (or took a version away), NULL: it was suspended by itself';
+COMMENT ON COLUMN mlops.retraining_policies.suspended_because IS 'Why';
 GRANT SELECT ON mlops.retraining_policies TO PUBLIC;
 
 -- ---- one retraining
@@ -288,6 +293,7 @@ BEGIN
 		VALUES (id, $3, $4, $5, $6, $7, $8, caller)
 		ON CONFLICT ON CONSTRAINT policy_pkey DO UPDATE SET schedule = excluded.schedule, triggers = excluded.triggers, gate = excluded.gate,
 			action = excluded.action, options = excluded.options, cooldown = excluded.cooldown, owner = excluded.owner;
+	PERFORM mlops_catalog.resume_task(caller, id, 'retraining');
 	found := (SELECT to_jsonb(p) - '{owner,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'retraining_policy', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
@@ -331,7 +337,7 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	rule := (SELECT a.rule FROM mlops_catalog.alert AS a
-		WHERE a.model_id = p.model_id AND a.resolved_at IS NULL AND (p.triggers -> 'alerts' = 'true' OR p.triggers -> 'alerts' ? a.rule)
+		WHERE a.model_id = p.model_id AND a.resolved_at IS NULL AND mlops_catalog.answers(a.model_id, a.version) AND (p.triggers -> 'alerts' = 'true' OR p.triggers -> 'alerts' ? a.rule)
 		ORDER BY a.fired_at LIMIT 1);
 	IF rule IS NOT NULL THEN
 		RETURN format('alert %s', rule);
@@ -358,12 +364,40 @@ BEGIN
 		$submit$SELECT mlops.submit($1 OPERATOR(pg_catalog.->>) 'command', key => $1 OPERATOR(pg_catalog.->>) 'key', on_conflict => 'skip',
 			model => $1 OPERATOR(pg_catalog.->>) 'model', unattended => true) AS job_id$submit$,
 		jsonb_build_object('command', command, 'key', key, 'model', model)) AS r);
-EXCEPTION WHEN invalid_authorization_specification OR undefined_object OR insufficient_privilege THEN
+EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+	RAISE;
+WHEN OTHERS THEN
 	RETURN SQLERRM;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.submit_as(regrole, regrole, text, text, text) IS
 	'Submits a job as a role, unless the one before has not ended; says what became of it';
+
+-- A job that took its worker down twice in a row is not submitted again.  A
+-- termination, as by a shutdown of the server, is no crash.
+CREATE FUNCTION mlops_catalog.submit_task(caller regrole, id bigint, role regrole, command text, task text, model text) RETURNS text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job_key text := CASE task WHEN 'retraining' THEN 'retrain ' ELSE 'monitor ' END || model;
+	crashes bigint := (SELECT count(*) FROM (SELECT j.state, j.error FROM mlops_catalog.job AS j
+			WHERE j.owner = role AND j.key = job_key AND j.ended_at IS NOT NULL AND j.submitted_at > coalesce((SELECT u.resumed_at FROM mlops_catalog.upkeep AS u
+				WHERE u.model_id = id AND u.task = submit_task.task), '-infinity') ORDER BY j.job_id DESC LIMIT 2) AS l
+		WHERE l.state = 'crashed' AND l.error ->> 'sqlstate' <> '57P01');
+	result text;
+BEGIN
+	IF crashes = 2 THEN
+		PERFORM mlops_catalog.suspend_upkeep(caller, id, task, NULL, 'its last two jobs ended with the worker, or the server, that ran them');
+		RETURN 'suspended';
+	END IF;
+	result := mlops_catalog.submit_as(caller, role, command, job_key, model);
+	PERFORM mlops_catalog.end_upkeep(caller, model, task, CASE WHEN result !~ '^(job [0-9]+|the one before has not ended)$' THEN result END);
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.submit_task(regrole, bigint, regrole, text, text, text) IS
+	'Submits a monitor or a retraining as a job, unless its last two jobs crashed: then it is suspended; says what became of it';
 
 CREATE FUNCTION mlops.submit_due() RETURNS TABLE (model text, command text, result text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -380,21 +414,33 @@ DECLARE
 	p mlops_catalog.policy;
 	reason text;
 BEGIN
-	-- who is changing one is not waited for
+	IF NOT (SELECT a.active FROM mlops.activation AS a) THEN	-- a restored copy stays quiet
+		RETURN;
+	END IF;
+	-- who is changing one is not waited for; one that fails is passed over
 	FOR w IN SELECT t.* FROM mlops_catalog.monitor AS t
-			WHERE coalesce(t.submitted_at < date_bin(t.every, now(), '2000-01-03 00:00:00+00'), true) ORDER BY t.model_id FOR UPDATE SKIP LOCKED LOOP
+			WHERE coalesce(t.submitted_at < date_bin(t.every, now(), '2000-01-03 00:00:00+00'), true)
+				AND NOT mlops_catalog.is_suspended(t.model_id, 'monitor') ORDER BY t.model_id FOR UPDATE SKIP LOCKED LOOP
 		model := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = w.model_id);
 		command := format('SELECT * FROM mlops.run_monitor(%L)', model);
-		result := mlops_catalog.submit_as(caller, w.owner, command, 'monitor ' || model, model);
+		result := mlops_catalog.submit_task(caller, w.model_id, w.owner, command, 'monitor', model);
 		UPDATE mlops_catalog.monitor AS t SET submitted_at = clock_timestamp() WHERE t.model_id = w.model_id;
 		RETURN NEXT;
 	END LOOP;
-	FOR p IN SELECT t.* FROM mlops_catalog.policy AS t ORDER BY t.model_id FOR UPDATE SKIP LOCKED LOOP
-		reason := mlops_catalog.retraining_reason(caller, p);
-		CONTINUE WHEN reason IS NULL;
+	FOR p IN SELECT t.* FROM mlops_catalog.policy AS t WHERE NOT mlops_catalog.is_suspended(t.model_id, 'retraining')
+			ORDER BY t.model_id FOR UPDATE SKIP LOCKED LOOP
 		model := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = p.model_id);
+		BEGIN
+			reason := mlops_catalog.retraining_reason(caller, p);
+		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+			RAISE;
+		WHEN OTHERS THEN
+			PERFORM mlops_catalog.end_upkeep(caller, model, 'retraining', SQLERRM);
+			CONTINUE;
+		END;
+		CONTINUE WHEN reason IS NULL;
 		command := format('SELECT * FROM mlops.retrain(%L, %L, %L, %L, %L)', model, reason, p.gate, p.action, p.options);
-		result := mlops_catalog.submit_as(caller, p.owner, command, 'retrain ' || model, model);
+		result := mlops_catalog.submit_task(caller, p.model_id, p.owner, command, 'retraining', model);
 		UPDATE mlops_catalog.policy AS t SET submitted_at = clock_timestamp() WHERE t.model_id = p.model_id;
 		RETURN NEXT;
 	END LOOP;

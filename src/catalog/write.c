@@ -5,7 +5,8 @@
  * The caller's search_path must not get between: a type, function or operator of
  * his would run as the owner.  So it is set aside, and statements name objects
  * with their schema all the same.  So are the settings that values are written
- * by: what is stored or compared as text reads the same whoever asked for it.
+ * by: what is stored or compared as text reads the same whoever asked for it;
+ * and those that say where and how tables are made.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -21,6 +22,8 @@ static const char *const settings[][2] = {
 	{"DateStyle", "ISO"},
 	{"IntervalStyle", "postgres"},
 	{"extra_float_digits", "1"},
+	{"default_table_access_method", "heap"},
+	{"default_tablespace", ""},
 };
 
 void

@@ -63,11 +63,17 @@ analyze_select(const char *text)
 static TupleDesc
 describe_relation(Oid oid, char **name)
 {
-	Relation	relation = relation_open(oid, AccessShareLock);
-	TupleDesc	all = RelationGetDescr(relation);
+	Relation	relation = try_relation_open(oid, AccessShareLock);
+	TupleDesc	all;
 	TupleDesc	desc;
 	int			n = 0;
 
+	if (relation == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", oid),
+				 errhint("It may have been dropped since its number was looked up.")));
+	all = RelationGetDescr(relation);
 	switch (relation->rd_rel->relkind)
 	{
 		case RELKIND_RELATION:

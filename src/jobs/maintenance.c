@@ -7,7 +7,9 @@
  *	  bandits on.
  *
  * Connected as superuser.  Each task is a transaction of its own: one that
- * fails is logged, and the others go on.
+ * fails leaves its error in mlops.upkeep, and the others go on.  A mark that a
+ * task is under way is committed before, and taken away after it: one that
+ * takes the worker down twice is suspended (sql/24_upkeep.sql).
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -19,6 +21,8 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -38,29 +42,35 @@ typedef struct Answer
 {
 	uint64		n;
 	char	  **lines;			/* [n] */
+	char	   *error;			/* NULL: none */
 } Answer;
 
 /*
  * The first column of a query's rows, copied to the current memory context, in
- * a transaction.  argument: $1, NULL for none.
+ * a transaction.  n arguments: texts, NULL for NULL.
  */
 static Answer
-ask(const char *query, const char *argument)
+ask(const char *query, int n, const char *const *arguments)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Oid			types[] = {TEXTOID};
-	Datum		values[1];
-	Answer		answer;
+	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[3];
+	char		nulls[3];
+	Answer		answer = {0};
 
+	Assert(n <= lengthof(types));
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, query);
 	enable_timeout_after(STATEMENT_TIMEOUT, TASK_TIMEOUT_MS);
 	SPI_connect();
-	if (argument)
-		values[0] = CStringGetTextDatum(argument);
-	SPI_execute_with_args(query, argument ? 1 : 0, types, values, NULL, false, 0);
+	for (int i = 0; i < n; i++)
+	{
+		nulls[i] = arguments[i] ? ' ' : 'n';
+		values[i] = arguments[i] ? CStringGetTextDatum(arguments[i]) : (Datum) 0;
+	}
+	SPI_execute_with_args(query, n, types, values, nulls, false, 0);
 	answer.n = SPI_processed;
 	answer.lines = MemoryContextAlloc(caller, sizeof(char *) * (answer.n + 1));
 	for (uint64 i = 0; i < answer.n; i++)
@@ -79,28 +89,33 @@ ask(const char *query, const char *argument)
 	return answer;
 }
 
-/* The same; an error is logged and nothing answered. */
+/* The same; an error is in the answer.  told: the server's log gets it, too. */
 static Answer
-try(const char *query, const char *argument)
+try(const char *query, int n, const char *const *arguments, bool told)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Answer		answer = {0};
 
 	PG_TRY();
 	{
-		answer = ask(query, argument);
+		answer = ask(query, n, arguments);
 	}
 	PG_CATCH();
 	{
+		ErrorData  *error;
+
 		disable_all_timeouts(false);
 		QueryCancelPending = false;
-		EmitErrorReport();
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		answer.error = error->message;
+		if (told)
+			EmitErrorReport();
 		FlushErrorState();
 		AbortCurrentTransaction();
 		MemoryContextSwitchTo(caller);
 	}
 	PG_END_TRY();
-	CHECK_FOR_INTERRUPTS();
 	return answer;
 }
 
@@ -109,6 +124,50 @@ log_all(Answer answer)
 {
 	for (uint64 i = 0; i < answer.n; i++)
 		ereport(LOG, (errmsg("%s", answer.lines[i])));
+}
+
+/* ---------------------------------------------------------------- tasks */
+
+static const char *const begin_query =
+	"SELECT 1 WHERE mlops_catalog.begin_upkeep(CURRENT_USER::pg_catalog.regrole, $1, $2)";
+static const char *const end_query =
+	"SELECT mlops_catalog.end_upkeep(CURRENT_USER::pg_catalog.regrole, $1, $2, $3)";
+
+/*
+ * Runs a task, which may be one of a model (NULL: of the database): between two
+ * transactions that set and take away its mark.  What the query returns is
+ * logged.  Errors are kept, and told to the log now and then.
+ */
+static void
+run_task(const char *model, const char *task, const char *query)
+{
+	const char *marked[] = {model, task, NULL};
+	Answer		answer;
+
+	if (ShutdownRequestPending || try(begin_query, 2, marked, true).n == 0)
+		return;
+	answer = try(query, model ? 1 : 0, marked, false);
+	log_all(answer);
+	if (ShutdownRequestPending)
+		answer.error = NULL;	/* it was stopped; that is no fault of its own */
+	marked[2] = answer.error;
+	try(end_query, 3, marked, true);
+}
+
+/*
+ * A termination, by a shutdown of the server say, cancels what is under way, so
+ * that the mark can be taken away: only a crash leaves it.
+ */
+static void
+stop(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	ShutdownRequestPending = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
+	errno = save_errno;
 }
 
 static bool
@@ -127,30 +186,40 @@ void
 mlops_maintenance_main(Datum arg)
 {
 	MlWorkerSlot *slot = mljobs_enter(arg);
+	const char *asleep[] = {NULL, "activation", NULL};
 	Answer		models;
 
 	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid, 0);
 	slot->connected = true;
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	pqsignal(SIGTERM, stop);
+	mljobs_settle_settings();
 	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
 	/* as superuser: whatever is read on the way must not be anybody else's */
 	mlbase_check_reach(ML_REACH_TRUSTED, true);
+	/* a mark has to outlive a crash of this server, nothing more */
+	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
 	pgstat_report_appname("mlops maintenance worker");
 	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "mlops maintenance", ALLOCSET_DEFAULT_SIZES));
 	if (!extension_exists())
 		return;
 
-	log_all(try("SELECT pg_catalog.format('mlops maintenance: %s %s%s', action, object, "
-				"' (' OPERATOR(pg_catalog.||) rows OPERATOR(pg_catalog.||) ' rows)') "
-				"FROM mlops.maintain() WHERE action OPERATOR(pg_catalog.=) 'removed'", NULL));
-	log_all(try("SELECT pg_catalog.format('mlops maintenance: model \"%s\": %s: %s', model, command, result) FROM mlops.submit_due() "
-				"WHERE result OPERATOR(pg_catalog.!~) '^(job [0-9]+|the one before has not ended)$'", NULL));
-	models = try("SELECT * FROM mlops_catalog.models_to_check(CURRENT_USER::pg_catalog.regrole)", NULL);
+	run_task(NULL, "maintain",
+			 "SELECT pg_catalog.format('mlops maintenance: %s %s%s', action, object, "
+			 "' (' OPERATOR(pg_catalog.||) rows OPERATOR(pg_catalog.||) ' rows)') "
+			 "FROM mlops.maintain() WHERE action OPERATOR(pg_catalog.=) 'removed'");
+	if (try("SELECT 1 FROM mlops.activation WHERE NOT active", 0, NULL, true).n > 0)
+		asleep[2] = "this database was restored or copied from another one, or its server was upgraded: "
+			"monitors, retrainings, guards and schedules wait for mlops.activate()";
+	try(end_query, 3, asleep, true);
+	if (asleep[2])
+		return;
+	run_task(NULL, "submit_due",
+			 "SELECT pg_catalog.format('mlops maintenance: model \"%s\": %s: %s', model, command, result) FROM mlops.submit_due() "
+			 "WHERE result OPERATOR(pg_catalog.=) 'suspended'");
+	models = try("SELECT * FROM mlops_catalog.models_to_check(CURRENT_USER::pg_catalog.regrole)", 0, NULL, true);
 	for (uint64 i = 0; i < models.n; i++)
-		log_all(try("SELECT pg_catalog.format('mlops maintenance: model \"%s\"%s: %s', model, "
-					"', variant ' OPERATOR(pg_catalog.||) variant, action) FROM mlops.check_guards($1) "
-					"WHERE figure IS NULL AND action IS NOT NULL", models.lines[i]));
+		run_task(models.lines[i], "guard",
+				 "SELECT pg_catalog.format('mlops maintenance: model \"%s\"%s: %s', model, "
+				 "', variant ' OPERATOR(pg_catalog.||) variant, action) FROM mlops.check_guards($1) "
+				 "WHERE figure IS NULL AND action IS NOT NULL");
 }

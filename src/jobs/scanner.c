@@ -12,7 +12,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
-#include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -86,8 +85,7 @@ mlops_job_scanner_main(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid,
 											  BGWORKER_BYPASS_ALLOWCONN);
 	slot->connected = true;
-	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+	mljobs_settle_settings();
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();

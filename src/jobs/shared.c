@@ -15,6 +15,7 @@
 #include "storage/ipc.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
@@ -304,6 +305,32 @@ mljobs_enter(Datum arg)
 	previous_log_hook = emit_log_hook;
 	emit_log_hook = keep_last_words;
 	return slot;
+}
+
+void
+mljobs_settle_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"search_path", "pg_catalog, pg_temp"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_deferrable", "off"},
+		{"default_table_access_method", "heap"},
+		{"default_tablespace", ""},
+		{"force_parallel_mode", "off"}, /* debug_parallel_query from 16 on */
+		{"debug_parallel_query", "off"},
+		{"event_triggers", "off"},	/* from 17 on: others' code as superuser */
+		{"row_security", "on"},
+		{"session_replication_role", "origin"},
+		{"statement_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+	{
+		if (GetConfigOption(settings[i][0], true, false))
+			SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+	}
 }
 
 void

@@ -135,6 +135,12 @@ extern int	mljobs_count_workers(Oid database, Oid role);
 extern MlWorkerSlot *mljobs_enter(Datum arg);
 extern MlWorkerSlot *mljobs_my_slot;
 
+/*
+ * A worker that acts for the server, not for a role: what the server, the
+ * database or its superuser has set must not bend what it does.
+ */
+extern void mljobs_settle_settings(void);
+
 /* The argument of a worker's main function for a slot. */
 extern Datum mljobs_worker_argument(int slot);
 

@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(47);
+SELECT plan(49);
 
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', algorithm => 'gradient_bosting')$$,
 	'22023', 'unrecognized algorithm "gradient_bosting"', 'unknown algorithm');
@@ -76,6 +76,10 @@ SET LOCAL mlops.max_training_memory = '16MB';
 SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT t.*, random() AS a, random() AS b, random() AS c, random() AS d, random() AS e, random() AS f FROM tx t, generate_series(1, 100)', target => 'is_fraud')$$,
 	'53200', NULL, 'more memory than allowed');
 RESET mlops.max_training_memory;
+SELECT throws_ok($$SELECT mlops.train('m', 4294967295::oid::regclass, target => 'is_fraud')$$,
+	'42P01', 'relation with OID 4294967295 does not exist', 'source that was dropped');
+SELECT throws_ok($$SELECT * FROM mlops.drift_between(4294967295::oid::regclass, 'tx')$$,
+	'42P01', 'relation with OID 4294967295 does not exist', 'reference that was dropped');
 SELECT is((SELECT count(*) FROM mlops.runs), 0::bigint, 'a refused training leaves no run');
 
 SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 10}')$$, 'train');

@@ -37,7 +37,7 @@ SELECT prediction_id, score, version FROM mlops.predictions ORDER BY 1;
 SELECT run_id, name, value FROM mlops.run_params ORDER BY 1, 2;
 SELECT md5(string_agg(d::text, ',' ORDER BY recorded_at, place)) FROM mlops.drift d;
 SELECT * FROM mlops.check_drift('fraud', 'tx');
-SELECT * FROM mlops.check_catalog();
+SELECT * FROM mlops.check_catalog() WHERE object <> 'activation';
 SQL
 }
 # goes_on WHERE ENTRIES: a third version (a training, a gate passed and a deployment are logged).
@@ -47,7 +47,7 @@ goes_on()
 SELECT version FROM mlops.train('fraud', 'tx', target => 'label', key => 'id', params => '{"n_estimators": 4}');
 SELECT version FROM mlops.deploy('fraud', 3);
 SELECT intact, entries FROM mlops.verify_audit();
-SELECT count(*) FROM mlops.check_catalog();
+SELECT count(*) FROM mlops.check_catalog() WHERE object <> 'activation';
 SET ROLE app;
 SELECT mlops.score('fraud', t) BETWEEN 0 AND 1 FROM tx t WHERE id = 3;
 SQL
@@ -94,6 +94,9 @@ query -c "CREATE ROLE filler" -c "CREATE ROLE app" -c "CREATE DATABASE life"
 query -d life -f - <"$base/life.sql" >/dev/null
 is "dump and restore: nothing changed" "$(facts)" "$before"
 goes_on "dump and restore" "$((entries + 3))"
+is "dump and restore: it waits to be activated" "$(query -d life -c "SELECT active FROM mlops.activation" -c "SELECT active FROM mlops.activate()" -c "SELECT count(*) FROM mlops.check_catalog()")" "f
+t
+0"
 private_server stop
 
 # ---- a standby
@@ -121,7 +124,7 @@ SELECT model, version, sha256 FROM mlops.versions ORDER BY 1, 2;
 SELECT md5(string_agg(mlops.score('fraud', t)::text || mlops.score('fraud@champion', t)::text, ',' ORDER BY id)) FROM tx t;
 SELECT md5(string_agg(e::text, ',' ORDER BY id, e.rank)) FROM tx t, mlops.explain('fraud', t, NULL) e;
 SELECT intact, entries, last_hash FROM mlops.verify_audit();
-SELECT * FROM mlops.check_catalog();
+SELECT * FROM mlops.check_catalog() WHERE object <> 'activation';
 SELECT count(*) FROM mlops.search_runs('params.n_estimators = ''5''');
 SQL
 }
@@ -150,6 +153,7 @@ ask()
 	sed -n "$((asked + 1))p" "$base/answers"
 }
 version_now="$as_app SELECT (mlops.predict('fraud', t)).version FROM tx t WHERE id = 3;"
+is "a standby is as active as its primary" "$(query -d life -c "SELECT active FROM mlops.activation")" t
 is "a standby's session scores" "$(ask "$version_now")" 1
 server=$base/a query -d life -c "SELECT mlops.deploy('fraud', 2)" >/dev/null
 follow
@@ -178,10 +182,11 @@ is "pg_upgrade: nothing changed" "$(facts)" "$before"
 is "pg_upgrade: training and the log go on" "$(query -d life <<'SQL'
 SELECT version FROM mlops.train('fraud', 'tx', target => 'label', key => 'id', params => '{"n_estimators": 4}');
 SELECT intact FROM mlops.verify_audit();
-SELECT count(*) FROM mlops.check_catalog();
+SELECT count(*) FROM mlops.check_catalog() WHERE object <> 'activation';
 SQL
 )" "4
 t
 0"
 is "pg_upgrade: sequences continue" "$(query -d life -c "SELECT entries FROM mlops.verify_audit()")" "$((entries + 1))"
+is "pg_upgrade: it waits to be activated" "$(query -d life -c "SELECT active FROM mlops.activation")" f
 echo "1..$n"

@@ -67,7 +67,7 @@ SELECT mlops.train('bobs', 't', target => 'fraud', key => 'id', params => '{"n_e
 SELECT mlops.monitor('bobs', every => '1 hour') \g /dev/null
 SQL
 until_true "SELECT pg_read_file('$server/log') LIKE '%role \"bob\" is not permitted to log in%'"
-is "a role without a login is told in the log" "$(grep -c 'mlops maintenance: model "bobs".*role "bob" is not permitted to log in' "$server/log")" 1
+is "a role without a login is told in the log" "$(grep -c 'mlops: monitor of model "bobs" has failed: role "bob" is not permitted to log in' "$server/log")" 1
 query -d postgres -U ann -c "SELECT mlops.retraining_policy('fraud', triggers => '{\"new_labels\": 10}')" -c "DROP TABLE payments CASCADE" >/dev/null
 query -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 year', submitted_at = NULL" -c "DELETE FROM mlops_catalog.retraining"
 until_true "SELECT count(*) > 0 FROM mlops.jobs WHERE key = 'retrain fraud' AND state = 'failed'"
