@@ -216,7 +216,7 @@ COMMENT ON FUNCTION mlops_catalog.drop_partition(regrole, text) IS 'Removes a da
 CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.maintain(int) IS
-	'Makes the partitions of logged decisions for the days ahead, indexes past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
+	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
 REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS TABLE (action text, object text, rows bigint)
@@ -244,18 +244,22 @@ BEGIN
 		WHERE (retention = 0 OR d >= today - retention) AND to_regclass('mlops_catalog.' || mlops_catalog.partition_name(d)) IS NULL
 		UNION ALL
 		SELECT CASE WHEN t.old THEN 'removed' ELSE 'indexed' END, t.name, t.day, 2 FROM (
-			SELECT c.relname AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day, c.relhasindex AS indexed,
+			SELECT c.relname AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day,
+				-- relhasindex survives a rollback
+				EXISTS (SELECT FROM pg_index AS x WHERE x.indrelid = c.oid) AS indexed,
 				retention > 0 AND to_date(right(c.relname, 8), 'YYYYMMDD') < today - retention AS old
 			FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 			WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$') AS t
 		WHERE t.old OR t.day < today AND NOT t.indexed
+		UNION ALL
+		SELECT 'sealed', mlops_catalog.partition_name(u.day), u.day, 2 FROM mlops_catalog.unsealed_days(today) AS u WHERE retention = 0 OR u.day >= today - retention
 		UNION ALL
 		SELECT 'removed', 'prediction_default', NULL, 3 WHERE retention > 0
 		UNION ALL
 		SELECT 'removed', f.name, NULL, 4 FROM unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name) WHERE monitor_retention > 0
 		UNION ALL
 		SELECT 'removed', 'job', NULL, 5 WHERE job_retention > 0
-		ORDER BY place, object
+		ORDER BY place, object, action
 	LOOP
 		object := step.object;
 		action := step.action;
@@ -268,6 +272,12 @@ BEGIN
 					IF step.action = 'removed' THEN
 						EXECUTE format('SELECT count(*) FROM mlops_catalog.%I', object) INTO rows;
 						action := CASE WHEN mlops_catalog.drop_partition(caller, object) THEN 'removed' ELSE 'busy' END;
+						IF action = 'removed' THEN
+							PERFORM mlops_catalog.forget_day(caller, step.day, rows);
+						END IF;
+					ELSIF step.action = 'sealed' THEN
+						rows := mlops_catalog.seal_day(caller, step.day);
+						action := CASE WHEN rows IS NULL THEN 'busy' ELSE 'sealed' END;
 					ELSE
 						action := CASE WHEN mlops_catalog.index_partition(caller, object) THEN 'indexed' ELSE 'busy' END;
 					END IF;
@@ -281,6 +291,9 @@ BEGIN
 			IF step.place > 2 THEN
 				GET DIAGNOSTICS rows = ROW_COUNT;
 			END IF;
+			IF step.place = 3 AND rows > 0 THEN
+				PERFORM mlops_catalog.audit(caller, 'remove_decisions', NULL, NULL, jsonb_build_object('before', first_kept, 'rows', rows));
+			END IF;
 			error := NULL;
 		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
 			RAISE;
@@ -288,7 +301,7 @@ BEGIN
 			action := 'failed';
 			error := SQLERRM;
 		END;
-		PERFORM mlops_catalog.end_upkeep(caller, NULL, 'maintain ' || object, error);
+		PERFORM mlops_catalog.end_upkeep(caller, NULL, CASE step.action WHEN 'sealed' THEN 'seal ' ELSE 'maintain ' END || object, error);
 		IF step.place <= 2 OR rows > 0 OR error IS NOT NULL THEN
 			RETURN NEXT;
 		END IF;

@@ -1,0 +1,240 @@
+-- Seals: what was logged on a day that is over, as one digest in the audit log.
+--
+-- Maintenance seals a day when nothing that could still log into it runs.  Each
+-- decision is an entry of 32 bytes, its identity and its hash (src/api/seals.c);
+-- entries are sorted and kept in blocks, so that a row that was changed, removed or
+-- added is found.  Format 1: a block's digest is the SHA-256 of its entries, the
+-- day's the SHA-256 of its blocks' digests, in order.
+
+CREATE TABLE mlops_catalog.decision_seal (
+	day date CONSTRAINT decision_seal_pkey PRIMARY KEY,
+	format int NOT NULL,
+	columns text[] NOT NULL,
+	rows bigint NOT NULL,
+	digest bytea NOT NULL,
+	sealed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE mlops_catalog.decision_seal IS 'Days of decisions that were sealed; their digests stand in the audit log too';
+COMMENT ON COLUMN mlops_catalog.decision_seal.day IS 'Day, UTC';
+COMMENT ON COLUMN mlops_catalog.decision_seal.format IS 'How the digest is made';
+COMMENT ON COLUMN mlops_catalog.decision_seal.columns IS 'Columns of a decision that its hash covers, in their order';
+COMMENT ON COLUMN mlops_catalog.decision_seal.rows IS 'Decisions, shadows'' included';
+COMMENT ON COLUMN mlops_catalog.decision_seal.digest IS 'SHA-256 of the digests of its blocks';
+COMMENT ON COLUMN mlops_catalog.decision_seal.sealed_at IS 'When it was sealed';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.decision_seal', '');
+
+CREATE TABLE mlops_catalog.decision_seal_block (
+	day date NOT NULL,
+	block int NOT NULL,
+	entries bytea NOT NULL,
+	CONSTRAINT decision_seal_block_pkey PRIMARY KEY (day, block)
+);
+ALTER TABLE mlops_catalog.decision_seal_block ALTER COLUMN entries SET STORAGE EXTERNAL;
+COMMENT ON TABLE mlops_catalog.decision_seal_block IS 'Identities and hashes of the decisions of sealed days, 4096 a row, sorted';
+COMMENT ON COLUMN mlops_catalog.decision_seal_block.day IS 'Day, UTC';
+COMMENT ON COLUMN mlops_catalog.decision_seal_block.block IS 'Number, from 0';
+COMMENT ON COLUMN mlops_catalog.decision_seal_block.entries IS 'For each decision its prediction_id (16 bytes) and its hash (16 bytes)';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.decision_seal_block', '');
+
+CREATE FUNCTION mlops_catalog.decision_hash(decision record, columns text[]) RETURNS bytea
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 30
+	AS 'MODULE_PATHNAME', 'mlops_decision_hash';
+COMMENT ON FUNCTION mlops_catalog.decision_hash(record, text[]) IS 'Hash of a logged decision''s columns, the same under all settings';
+
+-- What a day's partition holds now, in the blocks of a seal.
+CREATE FUNCTION mlops_catalog.blocks_of(caller regrole, day date, columns text[]) RETURNS TABLE (block int, entries bytea)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1000
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format(
+		'SELECT b.block, string_agg(b.entry, '''' ORDER BY b.entry)
+		FROM (SELECT e.entry, ((row_number() OVER (ORDER BY e.entry) - 1) / 4096)::int AS block
+			FROM (SELECT uuid_send(p.prediction_id) || mlops_catalog.decision_hash(p, $1) AS entry FROM ONLY mlops_catalog.%I AS p) AS e) AS b
+		GROUP BY b.block ORDER BY b.block', mlops_catalog.partition_name(day)) USING columns;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.blocks_of(regrole, date, text[]) IS 'Identities and hashes of what a day''s partition holds now, sorted, 4096 a block';
+
+CREATE FUNCTION mlops_catalog.unsealed_days(today date) RETURNS TABLE (day date)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT d.day FROM (SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$') AS d
+	WHERE d.day < today AND NOT EXISTS (SELECT FROM mlops_catalog.decision_seal AS s WHERE s.day = d.day)
+$$;
+COMMENT ON FUNCTION mlops_catalog.unsealed_days(date) IS 'Days before today that have a partition and no seal';
+
+CREATE FUNCTION mlops_catalog.may_still_log(day date) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a decision bears the time of its call, which its transaction began before
+	SELECT EXISTS (SELECT FROM pg_stat_activity AS a
+		WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type NOT LIKE 'autovacuum%'
+			AND CASE WHEN a.state IS NULL THEN a.backend_start ELSE a.xact_start END < mlops_catalog.day_begin(day + 1))
+$$;
+COMMENT ON FUNCTION mlops_catalog.may_still_log(date) IS 'Does a transaction run that may have decided on that day?';
+
+-- Seals a day that is over; NULL if something may still log into it.
+CREATE FUNCTION mlops_catalog.seal_day(caller regrole, day date) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '1s'
+AS $$
+#variable_conflict use_variable
+DECLARE
+	covered text[];
+	n bigint;
+	made bytea;
+BEGIN
+	IF current_setting('transaction_isolation') <> 'read committed' OR mlops_catalog.may_still_log(day) THEN
+		RETURN NULL;
+	END IF;
+	-- waits for what writes, prepared transactions included; the statements below see it
+	EXECUTE format('LOCK TABLE ONLY mlops_catalog.%I IN SHARE MODE', mlops_catalog.partition_name(day));
+	covered := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+		WHERE a.attrelid = 'mlops_catalog.prediction'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum);
+	INSERT INTO mlops_catalog.decision_seal_block (day, block, entries)
+		SELECT day, b.block, b.entries FROM mlops_catalog.blocks_of(caller, day, covered) AS b;
+	SELECT coalesce(sum(octet_length(b.entries) / 32), 0), sha256(coalesce(string_agg(sha256(b.entries), '' ORDER BY b.block), ''))
+		INTO n, made FROM mlops_catalog.decision_seal_block AS b WHERE b.day = seal_day.day;
+	INSERT INTO mlops_catalog.decision_seal (day, format, columns, rows, digest) VALUES (day, 1, covered, n, made);
+	PERFORM mlops_catalog.audit(caller, 'seal_decisions', NULL, NULL,
+		jsonb_build_object('day', to_char(day, 'YYYY-MM-DD'), 'format', 1, 'columns', covered, 'rows', n, 'digest', encode(made, 'hex')));
+	RETURN n;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.seal_day(regrole, date) IS
+	'Seals a day''s decisions and notes the digest in the audit log; returns their number, NULL if something may still log into the day';
+
+CREATE FUNCTION mlops_catalog.forget_day(caller regrole, day date, rows bigint) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+	was bytea;
+BEGIN
+	DELETE FROM mlops_catalog.decision_seal_block AS b WHERE b.day = forget_day.day;
+	DELETE FROM mlops_catalog.decision_seal AS s WHERE s.day = forget_day.day RETURNING s.digest INTO was;
+	PERFORM mlops_catalog.audit(caller, 'remove_decisions', NULL, NULL,
+		jsonb_build_object('day', to_char(day, 'YYYY-MM-DD'), 'rows', rows, 'digest', encode(was, 'hex')));
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.forget_day(regrole, date, bigint) IS 'Notes in the audit log that a day''s decisions were removed, with the digest of its seal';
+
+-- ---- verifying
+
+-- What differs between a day's partition and its seal, of equal identities once.
+CREATE FUNCTION mlops_catalog.changed_decisions(caller regrole, day date, columns text[]) RETURNS TABLE (prediction_id uuid, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 100
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH stored AS (
+		SELECT substring(b.entries FROM 32 * i + 1 FOR 32) AS entry
+		FROM (SELECT s.entries || '' AS entries FROM mlops_catalog.decision_seal_block AS s WHERE s.day = changed_decisions.day OFFSET 0) AS b,
+			generate_series(0, octet_length(b.entries) / 32 - 1) AS i),
+	present AS (
+		SELECT substring(b.entries FROM 32 * i + 1 FOR 32) AS entry
+		FROM mlops_catalog.blocks_of(caller, day, columns) AS b, generate_series(0, octet_length(b.entries) / 32 - 1) AS i),
+	differing AS (
+		SELECT entry, true AS is_there FROM (SELECT p.entry FROM present AS p EXCEPT ALL SELECT s.entry FROM stored AS s) AS a
+		UNION ALL
+		SELECT entry, false FROM (SELECT s.entry FROM stored AS s EXCEPT ALL SELECT p.entry FROM present AS p) AS m)
+	SELECT encode(d.id, 'hex')::uuid, CASE
+			WHEN bool_or(d.is_there) AND NOT bool_and(d.is_there) THEN 'was changed after the day was sealed'
+			WHEN bool_or(d.is_there) THEN 'was added after the day was sealed' ELSE 'was removed after the day was sealed' END
+	FROM (SELECT substring(entry FROM 1 FOR 16) AS id, is_there FROM differing) AS d
+	GROUP BY d.id ORDER BY d.id
+$$;
+COMMENT ON FUNCTION mlops_catalog.changed_decisions(regrole, date, text[]) IS 'Decisions of a sealed day that were changed, added or removed since';
+
+CREATE FUNCTION mlops.verify_decisions(day date DEFAULT NULL)
+	RETURNS TABLE (day date, intact boolean, decisions bigint, prediction_id uuid, problem text)
+	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 100 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.verify_decisions(date) IS
+	'Compares the logged decisions of each day that is over, or of one, with what was sealed in the audit log; names the decisions that were changed, removed or added since, the first 1000 of a day. intact is NULL for a day that is not sealed yet';
+CREATE FUNCTION mlops_catalog.verify_decisions(caller regrole, day date)
+	RETURNS TABLE (of_day date, intact boolean, decisions bigint, prediction_id uuid, problem text)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	d record;
+	everything boolean := pg_has_role(caller, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'mlops_catalog.model'::regclass), 'USAGE');
+	made bytea;
+	was bytea;
+BEGIN
+	FOR d IN
+		WITH noted AS (
+			-- the last word of the audit log on each day
+			SELECT DISTINCT ON (a.detail ->> 'day') a.detail ->> 'day' AS day, a.event, a.detail
+			FROM mlops_catalog.audit_log AS a WHERE a.event IN ('seal_decisions', 'remove_decisions') AND a.detail ->> 'day' ~ '^\d{4,}-\d\d-\d\d$'
+			ORDER BY a.detail ->> 'day', a.seq DESC),
+		part AS (
+			SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+			WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$')
+		SELECT coalesce(p.day, s.day, n.day::date) AS day, p.day IS NOT NULL AS there, s.columns, s.rows, s.digest, s.format, s.day IS NOT NULL AS sealed, n.event, n.detail
+		FROM part AS p FULL JOIN mlops_catalog.decision_seal AS s ON s.day = p.day
+			FULL JOIN noted AS n ON n.day = to_char(coalesce(p.day, s.day), 'YYYY-MM-DD')
+		WHERE ($2 IS NULL OR coalesce(p.day, s.day, n.day::date) = $2)
+			AND coalesce(p.day, s.day, n.day::date) < (clock_timestamp() AT TIME ZONE 'UTC')::date
+			AND NOT (p.day IS NULL AND s.day IS NULL AND n.event = 'remove_decisions')
+		ORDER BY 1
+	LOOP
+		of_day := d.day;
+		decisions := d.rows;
+		prediction_id := NULL;
+		intact := false;
+		problem := CASE
+			WHEN NOT d.sealed AND coalesce(d.event, 'remove_decisions') = 'remove_decisions' THEN 'the day is not sealed yet'
+			WHEN NOT d.sealed THEN 'the seal of the day is missing'
+			WHEN d.event IS DISTINCT FROM 'seal_decisions' OR (d.detail -> 'rows') IS DISTINCT FROM to_jsonb(d.rows)
+				OR (d.detail ->> 'digest') IS DISTINCT FROM encode(d.digest, 'hex') OR (d.detail -> 'columns') IS DISTINCT FROM to_jsonb(d.columns)
+				THEN 'the seal of the day is not the one in the audit log'
+			WHEN NOT d.there THEN 'the table of the day is missing'
+			WHEN d.format <> 1 THEN format('the seal has format %s, which this version of mlops does not know', d.format) END;
+		IF problem IS NOT NULL THEN
+			IF NOT d.sealed AND coalesce(d.event, 'remove_decisions') = 'remove_decisions' THEN
+				intact := NULL;
+			END IF;
+			RETURN NEXT;
+			CONTINUE;
+		END IF;
+		SELECT sha256(coalesce(string_agg(sha256(b.entries), '' ORDER BY b.block), '')) INTO was
+			FROM mlops_catalog.decision_seal_block AS b WHERE b.day = d.day;
+		IF was <> d.digest THEN
+			problem := 'the entries of the day''s seal were changed';
+			RETURN NEXT;
+		END IF;
+		BEGIN
+			SELECT sha256(coalesce(string_agg(sha256(b.entries), '' ORDER BY b.block), '')) INTO made
+				FROM mlops_catalog.blocks_of(caller, d.day, d.columns) AS b;
+			IF made = d.digest THEN
+				intact := problem IS NULL;
+				IF intact THEN
+					RETURN NEXT;
+				END IF;
+				CONTINUE;
+			END IF;
+			FOR prediction_id, problem IN SELECT c.prediction_id, c.problem FROM mlops_catalog.changed_decisions(caller, d.day, d.columns) AS c LIMIT 1000 LOOP
+				problem := format('decision %s %s', prediction_id, problem);
+				IF NOT everything THEN
+					prediction_id := NULL;
+					problem := 'a decision' || substring(problem FROM ' was .*$');
+				END IF;
+				RETURN NEXT;
+			END LOOP;
+		EXCEPTION WHEN undefined_column THEN
+			prediction_id := NULL;
+			problem := format('the table of the day was changed: %s', SQLERRM);
+			RETURN NEXT;
+		END;
+	END LOOP;
+END
+$$;
