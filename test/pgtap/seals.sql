@@ -17,7 +17,7 @@ SELECT mlops_catalog.make_partition('postgres'::regrole, days_ago(1)), mlops_cat
 UPDATE mlops_catalog.prediction SET created_at = created_at - CASE WHEN (features ->> 'amount')::float8 > 50 THEN interval '1 day' ELSE interval '5 days' END;
 -- this transaction is what still could log: it looks away
 SELECT is((SELECT count(*) FROM mlops.verify_decisions() WHERE intact IS NULL AND problem = 'the day is not sealed yet'), 2::bigint, 'nothing is sealed yet');
-SELECT is((SELECT string_agg(action, ' ' ORDER BY object) FROM mlops.maintain(0) WHERE action <> 'created'), 'indexed sealed indexed sealed', 'maintenance seals the days that are over');
+SELECT is((SELECT string_agg(action, ' ' ORDER BY object, action) FROM mlops.maintain(0) WHERE action <> 'created'), 'indexed sealed indexed sealed', 'maintenance seals the days that are over');
 SET CONSTRAINTS ALL IMMEDIATE;
 SET CONSTRAINTS ALL DEFERRED;
 SELECT is((SELECT count(*) FROM mlops.verify_decisions() WHERE intact), 2::bigint, 'they are intact');
