@@ -741,6 +741,35 @@ BEGIN
 END
 $$;
 
+-- What went live and was not undone, as a stack: a rollback takes away what lies
+-- above the version it goes back to.
+CREATE FUNCTION mlops_catalog.former_primaries(caller regrole, model bigint) RETURNS bigint[]
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	d record;
+	stack bigint[] := '{}';		-- deployments
+	versions bigint[] := '{}';	-- and their versions
+	place int;
+BEGIN
+	FOR d IN SELECT t.deployment_id, t.version_id, t.action FROM mlops_catalog.deployment AS t
+			WHERE t.model_id = model AND mlops_catalog.made_primary(t.action, t.strategy) ORDER BY t.deployment_id LOOP
+		place := CASE WHEN d.action = 'rollback' THEN (array_positions(versions, d.version_id))[cardinality(array_positions(versions, d.version_id))] END;
+		IF place IS NULL THEN
+			stack := stack || d.deployment_id;
+			versions := versions || d.version_id;
+		ELSE
+			stack := stack[1:place];
+			versions := versions[1:place];
+		END IF;
+	END LOOP;
+	RETURN stack;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.former_primaries(regrole, bigint) IS
+	'Deployments that made versions of a model primary and were not undone, oldest first';
+
 CREATE FUNCTION mlops.rollback(model text, to_version int DEFAULT NULL, reason text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.rollback(text, int, text) IS
@@ -763,7 +792,6 @@ AS $$
 DECLARE
 	model bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
 	live mlops_catalog.deployment_route;
-	went_live bigint;
 	target record;
 	made bigint;
 BEGIN
@@ -778,17 +806,11 @@ BEGIN
 			WHERE r.model_id = model AND r.kind = 'share' AND r.variant <> 'primary') THEN
 		SELECT live.version_id, live.threshold, live.key INTO target;
 	ELSE
-		-- The version that was live before the present one went live: walk back
-		-- over what made versions primary, past what a rollback has undone.
-		SELECT coalesce(max(d.deployment_id) FILTER (WHERE d.action <> 'rollback'), max(d.deployment_id)) INTO went_live
-			FROM mlops_catalog.deployment AS d WHERE d.model_id = model AND d.version_id = live.version_id
-				AND mlops_catalog.made_primary(d.action, d.strategy);
-		SELECT d.version_id, d.threshold, d.key INTO target FROM mlops_catalog.deployment AS d
+		SELECT d.version_id, d.threshold, d.key INTO target
+			FROM unnest(mlops_catalog.former_primaries(caller, model)) WITH ORDINALITY AS f(deployment_id, place)
+			JOIN mlops_catalog.deployment AS d USING (deployment_id)
 			JOIN mlops_catalog.model_version AS v ON v.version_id = d.version_id AND v.dropped_at IS NULL
-			WHERE d.model_id = model AND d.version_id IS DISTINCT FROM live.version_id
-				AND (d.deployment_id < went_live OR live.version_id IS NULL)
-				AND mlops_catalog.made_primary(d.action, d.strategy)
-			ORDER BY d.deployment_id DESC LIMIT 1;
+			WHERE d.version_id IS DISTINCT FROM live.version_id ORDER BY f.place DESC LIMIT 1;
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'model "%" has no earlier deployment to go back to', model_name
 				USING ERRCODE = 'object_not_in_prerequisite_state',
