@@ -62,6 +62,30 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.triggers() IS 'Triggers that score, in all tables';
 
+CREATE FUNCTION mlops_catalog.trigger_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t record;
+BEGIN
+	FOR t IN SELECT m.*, split_part(encode(g.tgargs, 'escape'), '\000', 1) AS first FROM mlops_catalog.triggers() AS m
+			JOIN pg_trigger AS g ON g.oid = m.trigger ORDER BY m.relation::text, m.name LOOP
+		BEGIN
+			problem := mlops_catalog.check_trigger(t.relation, t.trigger);
+		EXCEPTION WHEN OTHERS THEN
+			problem := SQLERRM;
+		END;
+		IF problem IS NOT NULL THEN
+			model := t.first;
+			object := format('trigger %s of table %s', t.name, t.relation);
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.trigger_problems() IS 'What stands against scoring in the triggers of all tables';
+
 -- A trigger with wrong arguments is refused by CREATE TRIGGER.  That its model
 -- cannot score yet is no error: it may be trained later, as in a restored dump.
 CREATE FUNCTION mlops_catalog.check_new_trigger() RETURNS event_trigger

@@ -378,6 +378,9 @@ BEGIN
 				AND (a.detail ->> 'deployment_id')::bigint = d.deployment_id)) AS c(model, object, problem)
 	WHERE everything OR c.model IS NULL OR coalesce(mlops_catalog.may(caller, c.model, 'inspect'), false);
 
+	RETURN QUERY SELECT t.* FROM mlops_catalog.trigger_problems() AS t
+		WHERE everything OR coalesce(mlops_catalog.may(caller, t.model, 'inspect'), false);
+
 	-- identity columns: what was given is never given again, also after a restore
 	FOR s IN
 		SELECT c.oid::regclass AS relation, a.attname, pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence

@@ -1,0 +1,97 @@
+-- score_trigger and decide_trigger: what they fill and log, what CREATE TRIGGER
+-- refuses, what check_catalog tells.
+\ir setup.psql
+SELECT plan(40);
+SET LOCAL client_min_messages = error;
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country,online}', params => '{"n_estimators": 5}') \g /dev/null
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount}', algorithm => 'logistic_regression') \g /dev/null
+SELECT FROM mlops.deploy('fraud', 1) \g /dev/null
+SELECT FROM mlops.deploy('fraud', 2, 'shadow', key => 'country') \g /dev/null
+CREATE FUNCTION made(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	state text;
+	message text;
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'made';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', state, message, nullif(hint, ''));
+END $$;
+
+-- ---- arguments
+CREATE TABLE live (id int, amount float8, country text, online boolean, score float8, flagged boolean, note text, twice float8 GENERATED ALWAYS AS (amount * 2) STORED);
+CREATE FUNCTION trigger_with(function text, arguments text, timing text DEFAULT 'BEFORE INSERT', per text DEFAULT 'ROW') RETURNS text LANGUAGE sql AS $$
+	SELECT made(format('CREATE TRIGGER x %s ON live FOR EACH %s EXECUTE FUNCTION mlops.%s(%s)', timing, per, function, arguments)) $$;
+CREATE TABLE wrong (place serial, function text, arguments text, answer text);
+INSERT INTO wrong (function, arguments, answer) VALUES
+	('score_trigger', $$'fraud'$$, '22023 | trigger "x": argument "score" is missing | score_trigger takes model, score column [, flag column [, on_error]]; the last ones may be given as ''name=value'' too.'),
+	('score_trigger', '', '22023 | trigger "x": argument "model" is missing | score_trigger takes model, score column [, flag column [, on_error]]; the last ones may be given as ''name=value'' too.'),
+	('decide_trigger', $$'fraud'$$, '22023 | trigger "x": argument "score" is missing | decide_trigger takes model, score column [, flag column [, key column [, on_error]]]; the last ones may be given as ''name=value'' too.'),
+	('score_trigger', $$'fraud', 'score', 'flagged', 'null', 'more'$$, '22023 | trigger "x": score_trigger takes at most 4 arguments, not 5 | score_trigger takes model, score column [, flag column [, on_error]]; the last ones may be given as ''name=value'' too.'),
+	('score_trigger', $$'fraud', 'score', 'score=score'$$, '22023 | trigger "x": argument "score" is given twice | score_trigger takes model, score column [, flag column [, on_error]]; the last ones may be given as ''name=value'' too.'),
+	('score_trigger', $$'fraud', 'scroe'$$, '42703 | trigger "x": column "scroe" does not exist in table "live" | It is the score column of score_trigger.'),
+	('score_trigger', $$'fraud', 'note'$$, '42804 | trigger "x": column "note" must be of type double precision'),
+	('score_trigger', $$'fraud', 'twice'$$, '428C9 | trigger "x": column "twice" is generated, nothing can be written to it'),
+	('decide_trigger', $$'fraud', 'score', 'note'$$, '42804 | trigger "x": column "note" must be of type boolean'),
+	('decide_trigger', $$'fraud', 'score', 'key=nokey'$$, '42703 | trigger "x": column "nokey" does not exist in table "live" | It is the key column of decide_trigger.'),
+	('decide_trigger', $$'fraud', 'score', 'key=amount'$$, '42804 | trigger "x": column "amount" of type double precision cannot be a key | A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.'),
+	('score_trigger', $$'fraud', 'score', 'on_error=maybe'$$, '22023 | unrecognized value "maybe" of "on_error" | It is raise, null, or the score to give instead, a number from 0 to 1.');
+SELECT is(trigger_with(function, arguments), answer, format('CREATE TRIGGER ... %s(%s)', function, arguments)) FROM wrong ORDER BY place;
+SELECT is(trigger_with('score_trigger', $$'fraud', 'score'$$, 'AFTER INSERT'), '39P01 | trigger "x": score_trigger must be fired BEFORE INSERT OR UPDATE FOR EACH ROW', 'AFTER');
+SELECT is(trigger_with('decide_trigger', $$'fraud', 'score'$$, 'BEFORE INSERT OR DELETE'), '39P01 | trigger "x": decide_trigger must be fired BEFORE INSERT OR UPDATE FOR EACH ROW', 'BEFORE DELETE');
+SELECT is(trigger_with('score_trigger', $$'fraud', 'score'$$, 'BEFORE INSERT', 'STATEMENT'), '39P01 | trigger "x": score_trigger must be fired BEFORE INSERT OR UPDATE FOR EACH ROW', 'a statement');
+SELECT is(made($$CREATE TRIGGER x BEFORE INSERT ON live FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()$$), 'made', 'other triggers are none of our business');
+DROP TRIGGER x ON live;
+SELECT is((SELECT evtenabled::text FROM pg_event_trigger WHERE evtname = 'mlops_check_new_trigger'), 'A', 'also where the session is a replica');
+
+-- ---- what a decision fills and logs
+SELECT is(trigger_with('decide_trigger', $$'fraud', 'score', 'flagged', 'id'$$), 'made', 'all arguments by place');
+INSERT INTO live (id, amount, country, online) SELECT id, amount, country, online FROM tx WHERE id <= 500;
+SELECT is((SELECT count(*) FROM live WHERE score = mlops.score('fraud', live) AND flagged = (mlops.predict('fraud', live)).flagged), 500::bigint, 'score and flag are those of predict');
+SELECT is((SELECT count(*) FROM live l JOIN mlops.predictions p ON p.key = l.id::text AND p.route_key = l.country AND p.score = l.score AND p.flagged = l.flagged
+	WHERE NOT p.shadow AND p.version = 1 AND p.error IS NULL), 500::bigint, 'they are logged, with the key');
+SELECT is((SELECT count(*) FROM live l JOIN mlops.predictions p ON p.key = l.id::text AND p.score = mlops.score_version('fraud', 2, l) WHERE p.shadow AND p.version = 2), 500::bigint, 'and so are the shadows');
+SELECT is((SELECT count(*) FROM mlops.predictions), 1000::bigint, 'once each');
+SET LOCAL mlops.log_features = on;
+INSERT INTO live (id, amount, country, online) VALUES (1001, 12.5, 'DE', true);
+SELECT is((SELECT features FROM mlops.predictions WHERE key = '1001' AND NOT shadow), '{"amount": 12.5, "country": "DE", "online": true}'::jsonb, 'with what the model read, if asked');
+SET LOCAL mlops.log_features = off;
+DROP TRIGGER x ON live;
+SELECT is(trigger_with('decide_trigger', $$'fraud', 'score=score', 'on_error=0.5'$$, 'BEFORE INSERT OR UPDATE'), 'made', 'arguments by name');
+UPDATE live SET amount = 'infinity' WHERE id = 7;
+SELECT is((SELECT score FROM live WHERE id = 7), 0.5::float8, 'an update too');
+DROP TRIGGER x ON live;
+SELECT is(trigger_with('decide_trigger', $$'fraud', 'score', '', '', '0.25'$$), 'made', 'empty ones are left out');
+TRUNCATE mlops_catalog.prediction;
+INSERT INTO live (id, amount, country, online) VALUES (2001, 'infinity', 'DE', true);
+SELECT results_eq($$SELECT key, score, flagged, sqlstate FROM mlops.predictions WHERE NOT shadow$$, $$SELECT 'DE', 0.25::float8, 0.25 >= threshold, '22000' FROM mlops.deployments WHERE variant = 'primary'$$, 'the route''s key is the key then');
+SELECT is_empty($$SELECT * FROM mlops.check_catalog() WHERE object LIKE 'trigger%'$$, 'nothing stands against it');
+
+-- ---- columns of the table that go
+ALTER TABLE live RENAME COLUMN score TO points;
+SELECT results_eq($$SELECT * FROM mlops.check_catalog() WHERE object LIKE 'trigger%'$$,
+	$$VALUES ('fraud', 'trigger x of table public.live', 'trigger "x": column "score" does not exist in table "live"')$$, 'check_catalog tells of a column that is gone');
+SELECT lives_ok($$INSERT INTO live (id, amount, country, online) VALUES (2002, 5, 'DE', true)$$, 'and payments go on');
+SELECT is((SELECT array_agg(error) FROM mlops.predictions WHERE sqlstate = '42703'), '{"trigger \"x\": column \"score\" does not exist in table \"live\""}', 'with the reason in the log');
+ALTER TABLE live RENAME COLUMN points TO score;
+ALTER TABLE live ALTER COLUMN country TYPE boolean USING true;
+SELECT is((SELECT array_agg(problem) FROM mlops.check_catalog() WHERE object LIKE 'trigger%'), '{"column \"country\" has type boolean, but the model was trained on text"}', 'a changed type of an input');
+ALTER TABLE live DROP COLUMN country;
+SELECT is((SELECT array_agg(problem) FROM mlops.check_catalog() WHERE object LIKE 'trigger%'), '{"the row to score lacks columns that the model reads: \"country\""}', 'an input that is gone');
+ALTER TABLE live ADD country text;
+SELECT FROM mlops.undeploy('fraud') \g /dev/null
+SELECT is((SELECT array_agg(problem) FROM mlops.check_catalog() WHERE object LIKE 'trigger%'), '{"no version of model \"fraud\" is deployed"}', 'a model out of service');
+SELECT FROM mlops.rollback('fraud') \g /dev/null
+ALTER TABLE live DISABLE TRIGGER x;
+SELECT FROM mlops.undeploy('fraud') \g /dev/null
+SELECT is_empty($$SELECT * FROM mlops.check_catalog() WHERE object LIKE 'trigger%'$$, 'a trigger that is disabled does not matter');
+SELECT is(made($$CREATE TABLE other (amount float8, s float8 NOT NULL); CREATE TRIGGER o BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('nobody', 's')$$), 'made', 'a model may come later than its trigger');
+SELECT matches((SELECT problem FROM mlops.check_catalog() WHERE object = 'trigger o of table public.other'), 'is NOT NULL, but on_error is null', 'a column that cannot be left empty');
+ALTER TABLE other ALTER COLUMN s DROP NOT NULL;
+SELECT is((SELECT problem FROM mlops.check_catalog() WHERE object = 'trigger o of table public.other'), 'model "nobody" does not exist', 'a model that is not there');
+SELECT lives_ok($$INSERT INTO other VALUES (1)$$, 'does not stop a payment');
+SELECT is((SELECT s FROM other), NULL, 'which is not scored');
+SELECT * FROM finish();
+ROLLBACK;
