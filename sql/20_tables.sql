@@ -176,6 +176,11 @@ COMMENT ON COLUMN mlops_catalog.run_metric.value IS 'Value; NULL where it is not
 COMMENT ON COLUMN mlops_catalog.run_metric.recorded_at IS 'When it was recorded';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.run_metric', '');
 
+-- Who is behind a role: the one that the session was opened as.
+CREATE FUNCTION mlops_catalog.person() RETURNS regrole
+	LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mlops_person';
+COMMENT ON FUNCTION mlops_catalog.person() IS 'Role that the session was opened as, whatever role it has taken since';
+
 CREATE TABLE mlops_catalog.model_version (
 	version_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT model_version_pkey PRIMARY KEY,
 	model_id bigint NOT NULL CONSTRAINT model_version_model_id_fkey REFERENCES mlops_catalog.model,
@@ -196,6 +201,7 @@ CREATE TABLE mlops_catalog.model_version (
 	description text,
 	tags jsonb NOT NULL DEFAULT '{}',
 	dropped_at timestamptz,
+	person regrole NOT NULL DEFAULT mlops_catalog.person(),
 	CONSTRAINT model_version_model_id_version_key UNIQUE (model_id, version)
 );
 COMMENT ON TABLE mlops_catalog.model_version IS 'An immutable version of a model';
@@ -216,6 +222,7 @@ COMMENT ON COLUMN mlops_catalog.model_version.created_at IS 'When it was registe
 COMMENT ON COLUMN mlops_catalog.model_version.stage IS 'none, staging, production or archived';
 COMMENT ON COLUMN mlops_catalog.model_version.description IS 'What is particular about it';
 COMMENT ON COLUMN mlops_catalog.model_version.tags IS 'Free keys and values';
+COMMENT ON COLUMN mlops_catalog.model_version.person IS 'Role that the session was opened as in which it was trained: who is behind owner';
 COMMENT ON COLUMN mlops_catalog.model_version.dropped_at IS 'When its bytes were deleted; the row stays for the history of deployments';
 CREATE UNIQUE INDEX model_version_production_key ON mlops_catalog.model_version (model_id)
 	WHERE stage OPERATOR(pg_catalog.=) 'production';
@@ -307,13 +314,28 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.deployment_route', '')
 
 -- Any change to these tables, by our functions or by hand, drops what sessions
 -- remember of them; the message commits with the change and reaches standbys.
+-- Triggers that audit, forget or refuse fire whatever session_replication_role
+-- says.  Logical replication applies changes without statement triggers; the
+-- row triggers forget_replicated are for it.
 CREATE FUNCTION mlops_catalog.forget_routes() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_forget_routes';
 COMMENT ON FUNCTION mlops_catalog.forget_routes() IS 'Trigger: makes all sessions read models and routes anew';
 REVOKE ALL ON FUNCTION mlops_catalog.forget_routes() FROM PUBLIC;
 CREATE TRIGGER forget_routes AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.deployment_route
 	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.deployment_route ENABLE ALWAYS TRIGGER forget_routes;
+CREATE TRIGGER forget_replicated AFTER INSERT OR UPDATE OR DELETE ON mlops_catalog.deployment_route
+	FOR EACH ROW EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.deployment_route ENABLE REPLICA TRIGGER forget_replicated;
 CREATE TRIGGER forget_routes AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.model
 	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.model ENABLE ALWAYS TRIGGER forget_routes;
+CREATE TRIGGER forget_replicated AFTER INSERT OR UPDATE OR DELETE ON mlops_catalog.model
+	FOR EACH ROW EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.model ENABLE REPLICA TRIGGER forget_replicated;
 CREATE TRIGGER forget_routes AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.model_version
 	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.model_version ENABLE ALWAYS TRIGGER forget_routes;
+CREATE TRIGGER forget_replicated AFTER INSERT OR UPDATE OR DELETE ON mlops_catalog.model_version
+	FOR EACH ROW EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.model_version ENABLE REPLICA TRIGGER forget_replicated;

@@ -8,7 +8,7 @@
 CREATE TABLE mlops_catalog.model_grant (
 	model_id bigint NOT NULL CONSTRAINT model_grant_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
 	role regrole NOT NULL,
-	privilege text NOT NULL CONSTRAINT model_grant_privilege_check CHECK (privilege OPERATOR(pg_catalog.=) ANY (ARRAY['score', 'train', 'deploy', 'manage'])),
+	privilege text NOT NULL CONSTRAINT model_grant_privilege_check CHECK (privilege OPERATOR(pg_catalog.=) ANY (ARRAY['score', 'view', 'train', 'deploy', 'manage'])),
 	granted_by regrole NOT NULL,
 	granted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	CONSTRAINT model_grant_pkey PRIMARY KEY (model_id, role, privilege)
@@ -16,7 +16,7 @@ CREATE TABLE mlops_catalog.model_grant (
 COMMENT ON TABLE mlops_catalog.model_grant IS 'Privileges on models that their owners'' members gave to other roles';
 COMMENT ON COLUMN mlops_catalog.model_grant.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.model_grant.role IS 'Role it was given to; 0 is PUBLIC';
-COMMENT ON COLUMN mlops_catalog.model_grant.privilege IS 'score, train, deploy, or manage, which includes the others';
+COMMENT ON COLUMN mlops_catalog.model_grant.privilege IS 'score, view, train or deploy, which include view, or manage, which includes all';
 COMMENT ON COLUMN mlops_catalog.model_grant.granted_by IS 'Who gave it';
 COMMENT ON COLUMN mlops_catalog.model_grant.granted_at IS 'When';
 -- a role that is gone is dumped as its number, which may be another role's where it is restored
@@ -24,11 +24,15 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.model_grant',
 	'WHERE role OPERATOR(pg_catalog.=) 0 OR EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) role)');
 CREATE TRIGGER forget_routes AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.model_grant
 	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.model_grant ENABLE ALWAYS TRIGGER forget_routes;
+CREATE TRIGGER forget_replicated AFTER INSERT OR UPDATE OR DELETE ON mlops_catalog.model_grant
+	FOR EACH ROW EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.model_grant ENABLE REPLICA TRIGGER forget_replicated;
 
 CREATE FUNCTION mlops_catalog.require(caller regrole, model text, action text) RETURNS bigint
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_require';
 COMMENT ON FUNCTION mlops_catalog.require(regrole, text, text) IS
-	'Identity of a model; an error unless it exists and the caller may score, evaluate, train, deploy, manage or inspect it';
+	'Identity of a model; an error unless it exists and the caller may score, see, evaluate, inspect, train, deploy or manage it';
 
 -- Everything that changes a model locks its row first, as deployments do.
 CREATE FUNCTION mlops_catalog.lock_model(caller regrole, model text, action text) RETURNS bigint
@@ -58,19 +62,33 @@ CREATE FUNCTION mlops_catalog.as_role(caller regrole, settings jsonb, statement 
 COMMENT ON FUNCTION mlops_catalog.as_role(regrole, jsonb, text, jsonb, boolean) IS
 	'Runs a SELECT as a role, for functions that act as the owner of the catalog; $1 is argument, each row comes as an object; settings such as search_path hold for it; no untrusted code runs, by itself no untrusted table is read either';
 
-CREATE FUNCTION mlops_catalog.require_seen(model text) RETURNS bigint
+CREATE FUNCTION mlops_catalog.is_applying_changes() RETURNS boolean
+	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_is_applying_changes';
+COMMENT ON FUNCTION mlops_catalog.is_applying_changes() IS 'Are these the changes of another server, by logical replication?';
+
+CREATE FUNCTION mlops_catalog.try_lock(relation text, id bigint) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_try_lock';
+COMMENT ON FUNCTION mlops_catalog.try_lock(text, bigint) IS
+	'Locks a number, such as a row''s identity, of a table of the catalog until the transaction ends, by a lock that users cannot name; false if another session has it';
+
+CREATE FUNCTION mlops_catalog.require_seen(model text, action text DEFAULT 'inspect') RETURNS bigint
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_require_seen';
-COMMENT ON FUNCTION mlops_catalog.require_seen(text) IS 'Identity of a model; an error unless it exists and the current user may use it';
+COMMENT ON FUNCTION mlops_catalog.require_seen(text, text) IS 'Identity of a model; an error unless it exists and the current user may inspect, or only see, it';
 
 CREATE FUNCTION mlops_catalog.may_use(owner regrole, model_id bigint) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'mlops_may_use';
 COMMENT ON FUNCTION mlops_catalog.may_use(regrole, bigint) IS
-	'Is the current user a member of the owner, or has it any privilege on the model? What the views show';
+	'Is the current user a member of the owner, or may it view the model? What the views show';
+
+CREATE FUNCTION mlops_catalog.may_see(owner regrole, model_id bigint) RETURNS boolean
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'mlops_may_see';
+COMMENT ON FUNCTION mlops_catalog.may_see(regrole, bigint) IS
+	'Is the current user a member of the owner, or has it any privilege on the model? What views show that hold no figures';
 
 CREATE FUNCTION mlops_catalog.may_use_named(owner regrole, model text) RETURNS boolean
 	LANGUAGE c STABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'mlops_may_use_named';
 COMMENT ON FUNCTION mlops_catalog.may_use_named(regrole, text) IS
-	'Is the current user a member of the owner, or may it use the model of this name? What the views show of runs';
+	'Is the current user a member of the owner, or may it view the model of this name? What the views show of runs';
 
 CREATE FUNCTION mlops_catalog.role_named(name name) RETURNS regrole
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -101,11 +119,11 @@ SELECT m.name AS model, mlops_catalog.role_text(g.role) AS role, g.privilege,
 	mlops_catalog.role_text(g.granted_by) AS granted_by, g.granted_at
 FROM mlops_catalog.model_grant g
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) g.model_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE mlops_catalog.may_see(m.owner, m.model_id);
 COMMENT ON VIEW mlops.grants IS 'Privileges on models you may use, beside those of their owners';
 COMMENT ON COLUMN mlops.grants.model IS 'Model';
 COMMENT ON COLUMN mlops.grants.role IS 'Role that has it, public for everybody';
-COMMENT ON COLUMN mlops.grants.privilege IS 'score, train, deploy, or manage, which includes the others';
+COMMENT ON COLUMN mlops.grants.privilege IS 'score, view, train or deploy, which include view, or manage, which includes all';
 COMMENT ON COLUMN mlops.grants.granted_by IS 'Who gave it';
 COMMENT ON COLUMN mlops.grants.granted_at IS 'When';
 GRANT SELECT ON mlops.grants TO PUBLIC;
@@ -143,7 +161,7 @@ COMMENT ON FUNCTION mlops_catalog.check_name(text, text) IS 'An error unless wha
 CREATE FUNCTION mlops.grant(model text, role name, privilege text) RETURNS SETOF mlops.grants
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.grant(text, name, text) IS
-	'Gives a role (or public) the privilege to score, train, deploy or manage a model; manage includes the others';
+	'Gives a role (or public) the privilege to score with a model, view, train, deploy or manage it; train and deploy include view, manage all';
 CREATE FUNCTION mlops_catalog.grant(caller regrole, model text, role name, privilege text) RETURNS SETOF mlops.grants
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -156,7 +174,7 @@ BEGIN
 	IF $3 IS NULL THEN
 		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM mlops_catalog.check_choice('privilege', $4, '{score,train,deploy,manage}');
+	PERFORM mlops_catalog.check_choice('privilege', $4, '{score,view,train,deploy,manage}');
 	grantee := mlops_catalog.role_named($3);
 	INSERT INTO mlops_catalog.model_grant (model_id, role, privilege, granted_by)
 		VALUES (id, grantee, $4, caller) ON CONFLICT DO NOTHING;
@@ -182,7 +200,7 @@ BEGIN
 	IF $3 IS NULL THEN
 		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM mlops_catalog.check_choice('privilege', $4, '{score,train,deploy,manage}');
+	PERFORM mlops_catalog.check_choice('privilege', $4, '{score,view,train,deploy,manage}');
 	RETURN QUERY DELETE FROM mlops_catalog.model_grant AS g
 		WHERE g.model_id = id AND mlops_catalog.role_text(g.role) = $3 AND g.privilege = $4
 		RETURNING $2, mlops_catalog.role_text(g.role), g.privilege, mlops_catalog.role_text(g.granted_by), g.granted_at;

@@ -68,6 +68,7 @@ COMMENT ON FUNCTION mlops_catalog.append_audit() IS 'Trigger: moves a waiting ev
 REVOKE ALL ON FUNCTION mlops_catalog.append_audit() FROM PUBLIC;
 CREATE CONSTRAINT TRIGGER append_audit AFTER INSERT ON mlops_catalog.audit_waiting
 	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mlops_catalog.append_audit();
+ALTER TABLE mlops_catalog.audit_waiting ENABLE ALWAYS TRIGGER append_audit;
 
 CREATE FUNCTION mlops_catalog.refuse_change() RETURNS trigger
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -82,6 +83,7 @@ COMMENT ON FUNCTION mlops_catalog.refuse_change() IS 'Trigger: refuses to change
 REVOKE ALL ON FUNCTION mlops_catalog.refuse_change() FROM PUBLIC;
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.audit_log
 	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change();
+ALTER TABLE mlops_catalog.audit_log ENABLE ALWAYS TRIGGER refuse_change;
 
 CREATE FUNCTION mlops_catalog.audit(caller regrole, event text, model text, version int, detail jsonb) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE

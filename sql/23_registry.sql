@@ -18,6 +18,10 @@ COMMENT ON COLUMN mlops_catalog.alias.set_at IS 'When';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.alias', '');
 CREATE TRIGGER forget_routes AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.alias
 	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.alias ENABLE ALWAYS TRIGGER forget_routes;
+CREATE TRIGGER forget_replicated AFTER INSERT OR UPDATE OR DELETE ON mlops_catalog.alias
+	FOR EACH ROW EXECUTE FUNCTION mlops_catalog.forget_routes();
+ALTER TABLE mlops_catalog.alias ENABLE REPLICA TRIGGER forget_replicated;
 
 CREATE TABLE mlops_catalog.gate (
 	model_id bigint CONSTRAINT gate_pkey PRIMARY KEY
@@ -65,6 +69,7 @@ CREATE TABLE mlops_catalog.approval (
 	role regrole NOT NULL,
 	note text,
 	approved_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	person regrole NOT NULL DEFAULT mlops_catalog.person(),
 	CONSTRAINT approval_pkey PRIMARY KEY (version_id, role)
 );
 COMMENT ON TABLE mlops_catalog.approval IS 'Who approved a version for production';
@@ -72,6 +77,7 @@ COMMENT ON COLUMN mlops_catalog.approval.version_id IS 'Version';
 COMMENT ON COLUMN mlops_catalog.approval.role IS 'Who approved it';
 COMMENT ON COLUMN mlops_catalog.approval.note IS 'Why';
 COMMENT ON COLUMN mlops_catalog.approval.approved_at IS 'When';
+COMMENT ON COLUMN mlops_catalog.approval.person IS 'Role that the session was opened as: who is behind role';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.approval', '');
 
 CREATE VIEW mlops.aliases WITH (security_barrier) AS
@@ -79,7 +85,7 @@ SELECT m.name AS model, a.alias, v.version, mlops_catalog.role_text(a.set_by) AS
 FROM mlops_catalog.alias a
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) a.model_id
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) a.version_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE mlops_catalog.may_see(m.owner, m.model_id);
 COMMENT ON VIEW mlops.aliases IS 'Names that stand for a version: score(''model@alias'', row)';
 COMMENT ON COLUMN mlops.aliases.model IS 'Model';
 COMMENT ON COLUMN mlops.aliases.alias IS 'Name within the model';
@@ -122,7 +128,8 @@ COMMENT ON COLUMN mlops.gate_checks.checked_at IS 'When';
 GRANT SELECT ON mlops.gate_checks TO PUBLIC;
 
 CREATE VIEW mlops.approvals WITH (security_barrier) AS
-SELECT m.name AS model, v.version, mlops_catalog.role_text(a.role) AS role, a.note, a.approved_at
+SELECT m.name AS model, v.version, mlops_catalog.role_text(a.role) AS role, a.note, a.approved_at,
+	mlops_catalog.role_text(a.person) AS person
 FROM mlops_catalog.approval a
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) a.version_id
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id
@@ -133,4 +140,5 @@ COMMENT ON COLUMN mlops.approvals.version IS 'Version';
 COMMENT ON COLUMN mlops.approvals.role IS 'Who approved it';
 COMMENT ON COLUMN mlops.approvals.note IS 'Why';
 COMMENT ON COLUMN mlops.approvals.approved_at IS 'When';
+COMMENT ON COLUMN mlops.approvals.person IS 'Role that the session was opened as: who is behind role';
 GRANT SELECT ON mlops.approvals TO PUBLIC;

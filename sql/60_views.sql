@@ -113,7 +113,7 @@ SELECT m.name AS model, m.last_version,
 		AND v.stage OPERATOR(pg_catalog.=) 'production') AS production_version,
 	m.description, m.limits, m.tags, m.owner, m.created_at
 FROM mlops_catalog.model m
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE mlops_catalog.may_see(m.owner, m.model_id);
 COMMENT ON VIEW mlops.models IS 'Models you may use';
 COMMENT ON COLUMN mlops.models.model IS 'Name';
 COMMENT ON COLUMN mlops.models.last_version IS 'Highest version number given';
@@ -131,17 +131,18 @@ SELECT m.name AS model, v.version, v.algorithm, v.stage,
 	(SELECT pg_catalog.array_agg(a.alias ORDER BY a.alias) FROM mlops_catalog.alias a
 		WHERE a.version_id OPERATOR(pg_catalog.=) v.version_id) AS aliases,
 	(SELECT d.variant FROM mlops_catalog.deployment_route d WHERE d.version_id OPERATOR(pg_catalog.=) v.version_id LIMIT 1) AS deployed_as,
-	pg_catalog.encode(v.sha256, 'hex') AS sha256, v.metrics,
-	(v.metrics OPERATOR(pg_catalog.->>) 'pr_auc')::pg_catalog.float8 AS pr_auc,
-	(v.metrics OPERATOR(pg_catalog.->>) 'roc_auc')::pg_catalog.float8 AS roc_auc,
+	pg_catalog.encode(v.sha256, 'hex') AS sha256, shown.metrics,
+	(shown.metrics OPERATOR(pg_catalog.->>) 'pr_auc')::pg_catalog.float8 AS pr_auc,
+	(shown.metrics OPERATOR(pg_catalog.->>) 'roc_auc')::pg_catalog.float8 AS roc_auc,
 	v.threshold, ds.train_rows, ds.validation_rows, ds.test_rows, ds.positives, v.target, v.positive, v.signature, v.size,
 	v.description, v.tags, v.run_id, v.owner, v.created_at
 FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id
 JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) v.run_id
-LEFT JOIN mlops_catalog.dataset ds ON ds.dataset_id OPERATOR(pg_catalog.=) r.dataset_id
-WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.versions IS 'Versions of models you may use';
+CROSS JOIN LATERAL (SELECT CASE WHEN mlops_catalog.may_use(m.owner, m.model_id) THEN v.metrics END AS metrics) AS shown
+LEFT JOIN mlops_catalog.dataset ds ON ds.dataset_id OPERATOR(pg_catalog.=) r.dataset_id AND shown.metrics IS NOT NULL
+WHERE v.dropped_at IS NULL AND mlops_catalog.may_see(m.owner, m.model_id);
+COMMENT ON VIEW mlops.versions IS 'Versions of models you may use; figures of their training take the privilege to view the model';
 COMMENT ON COLUMN mlops.versions.model IS 'Model';
 COMMENT ON COLUMN mlops.versions.version IS 'Number within the model';
 COMMENT ON COLUMN mlops.versions.algorithm IS 'Learner';

@@ -35,7 +35,7 @@ JOIN mlops_catalog.deployment d ON d.deployment_id OPERATOR(pg_catalog.=) r.depl
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) r.version_id
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
 LEFT JOIN mlops_catalog.release e ON e.model_id OPERATOR(pg_catalog.=) r.model_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE mlops_catalog.may_see(m.owner, m.model_id);
 COMMENT ON VIEW mlops.deployments IS 'What answers now: the variants of each model';
 COMMENT ON COLUMN mlops.deployments.model IS 'Model';
 COMMENT ON COLUMN mlops.deployments.version IS 'Version that answers';
@@ -61,7 +61,7 @@ SELECT m.name AS model, d.deployment_id, v.version, d.action, d.strategy, COALES
 FROM mlops_catalog.deployment d
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) d.version_id
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) d.model_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE mlops_catalog.may_see(m.owner, m.model_id);
 COMMENT ON VIEW mlops.deployment_history IS 'Every change of what answers for a model';
 COMMENT ON COLUMN mlops.deployment_history.model IS 'Model';
 COMMENT ON COLUMN mlops.deployment_history.deployment_id IS 'Identity, rising in time';
@@ -288,6 +288,9 @@ DECLARE
 	variant_name text := CASE NEW.alias WHEN 'champion' THEN 'primary' ELSE 'challenger' END;
 	made bigint;
 BEGIN
+	IF mlops_catalog.is_applying_changes() THEN	-- the route comes from the publisher too
+		RETURN NULL;
+	END IF;
 	PERFORM FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment_route AS r USING (model_id)
 		WHERE e.model_id = NEW.model_id AND e.strategy = 'champion_challenger' AND r.variant = variant_name AND r.version_id <> NEW.version_id;
 	IF NOT FOUND THEN
@@ -309,6 +312,7 @@ REVOKE ALL ON FUNCTION mlops_catalog.follow_alias() FROM PUBLIC;
 CREATE TRIGGER follow_alias AFTER INSERT OR UPDATE ON mlops_catalog.alias
 	FOR EACH ROW WHEN (NEW.alias OPERATOR(pg_catalog.=) 'champion' OR NEW.alias OPERATOR(pg_catalog.=) 'challenger')
 	EXECUTE FUNCTION mlops_catalog.follow_alias();
+ALTER TABLE mlops_catalog.alias ENABLE ALWAYS TRIGGER follow_alias;
 
 -- Did a change make its version primary?
 CREATE FUNCTION mlops_catalog.made_primary(action text, strategy text) RETURNS boolean

@@ -196,7 +196,7 @@ DECLARE
 	least float8;
 	count int;
 BEGIN
-	SELECT v.version_id, v.metrics, v.owner, m.model_id, d.search_path, g.gate, r.request IS NULL AS imported INTO candidate
+	SELECT v.version_id, v.metrics, v.owner, v.person, m.model_id, d.search_path, g.gate, r.request IS NULL AS imported INTO candidate
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
 	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	LEFT JOIN mlops_catalog.gate AS g USING (model_id)
@@ -220,14 +220,15 @@ BEGIN
 				' by ' || (SELECT string_agg(r, ', ') FROM jsonb_array_elements_text(f -> 'roles') AS r),
 				CASE WHEN (f ->> 'four_eyes')::boolean THEN ', not by who trained it' ELSE '' END);
 			WITH counted AS (
-				SELECT a.role FROM mlops_catalog.approval AS a
+				SELECT a.role, a.person FROM mlops_catalog.approval AS a
 				WHERE a.version_id = candidate.version_id
-					AND NOT (coalesce((f ->> 'four_eyes')::boolean, false) AND a.role = candidate.owner)
+					AND NOT (coalesce((f ->> 'four_eyes')::boolean, false) AND (a.role = candidate.owner OR a.person = candidate.person))
 					AND CASE WHEN f ? 'roles'
 						THEN EXISTS (SELECT FROM jsonb_array_elements_text(f -> 'roles') AS r
 							WHERE pg_has_role(a.role, mlops_catalog.role_named(r::name), 'MEMBER'))
 						ELSE mlops_catalog.may(a.role, $2, 'deploy') END)
-			SELECT (SELECT count(*) FROM counted), jsonb_strip_nulls(jsonb_build_object(
+			-- a person who takes several roles is still one
+			SELECT (SELECT least(count(*), count(DISTINCT k.person)) FROM counted AS k), jsonb_strip_nulls(jsonb_build_object(
 					'counted', (SELECT jsonb_agg(mlops_catalog.role_text(k.role) ORDER BY 1) FROM counted AS k),
 					'missing_roles', (SELECT jsonb_agg(r ORDER BY r) FROM jsonb_array_elements_text(f -> 'roles') AS r
 						WHERE NOT EXISTS (SELECT FROM counted AS k WHERE pg_has_role(k.role, mlops_catalog.role_named(r::name), 'MEMBER')))))
@@ -415,7 +416,7 @@ CREATE FUNCTION mlops_catalog.check_gate(caller regrole, model text, version int
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM mlops_catalog.lock_model(caller, $2, 'evaluate');
+	PERFORM mlops_catalog.lock_model(caller, $2, 'inspect');
 	RETURN QUERY SELECT * FROM mlops_catalog.record_gate_checks(caller, $2, $3, 'check');
 END
 $$;
@@ -423,14 +424,14 @@ $$;
 CREATE FUNCTION mlops.approve(model text, version int, note text DEFAULT NULL) RETURNS SETOF mlops.approvals
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.approve(text, int, text) IS
-	'Approves a version for production, as the current role; the gate says how many approvals it takes, and whose';
+	'Approves a version for production, as the current role; the gate says how many approvals it takes, and whose. A person, the role of the session, counts once, whatever roles were taken';
 CREATE FUNCTION mlops_catalog.approve(caller regrole, model text, version int, note text) RETURNS SETOF mlops.approvals
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'inspect');
+	id bigint := mlops_catalog.lock_model(caller, $2, 'see');
 	target_id bigint := mlops_catalog.version_named(caller, $2, $3);
 	roles jsonb := (SELECT g.gate -> 'approvals' -> 'roles' FROM mlops_catalog.gate AS g WHERE g.model_id = id);
 BEGIN
@@ -441,7 +442,7 @@ BEGIN
 				HINT = 'It takes the privilege to deploy, or membership in a role that the gate names.';
 	END IF;
 	INSERT INTO mlops_catalog.approval (version_id, role, note) VALUES (target_id, caller, $4)
-		ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE SET note = excluded.note, approved_at = clock_timestamp();
+		ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE SET note = excluded.note, approved_at = clock_timestamp(), person = excluded.person;
 	PERFORM mlops_catalog.audit(caller, 'approve', $2, $3, jsonb_build_object('note', $4));
 	RETURN QUERY SELECT * FROM mlops.approvals AS a WHERE a.model = $2 AND a.version = $3 AND a.role = mlops_catalog.role_text(caller);
 END

@@ -63,7 +63,7 @@ SELECT p.prediction_id, m.name AS model, p.version, p.variant, p.shadow, p.key, 
 	p.features, p.route_key, p.deployment_id, p.created_at, p.sqlstate, p.error
 FROM mlops_catalog.prediction p
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE mlops_catalog.may_see(m.owner, m.model_id);
 COMMENT ON VIEW mlops.predictions IS 'Logged decisions of models you may use, and what their shadows would have decided';
 COMMENT ON COLUMN mlops.predictions.prediction_id IS 'Identity of the decision, which its shadows share; holds created_at, see mlops.prediction_time';
 COMMENT ON COLUMN mlops.predictions.model IS 'Model';

@@ -56,7 +56,7 @@ CREATE FUNCTION mlops_catalog.source_columns(caller regrole, settings jsonb, sou
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME', 'mlops_source_columns';
 COMMENT ON FUNCTION mlops_catalog.source_columns(regrole, jsonb, regclass, text) IS 'Columns of a source as a role sees them, the types a copy keeps them in, and the query that reads them';
 
-CREATE FUNCTION mlops_catalog.read_snapshot(caller regrole, settings jsonb, query text, target regclass, recorded boolean, OUT rows bigint, OUT content_hash text)
+CREATE FUNCTION mlops_catalog.read_snapshot(caller regrole, settings jsonb, query text, target regclass, recorded boolean DEFAULT true, OUT rows bigint, OUT content_hash text)
 	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mlops_read_snapshot';
 COMMENT ON FUNCTION mlops_catalog.read_snapshot(regrole, jsonb, text, regclass, boolean) IS
 	'Reads a query as a role, hashes its contents, and copies its rows into target unless that is NULL; one that was recorded runs no untrusted code';
@@ -104,6 +104,7 @@ BEGIN
 	IF $5 = 'copy' THEN
 		EXECUTE format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_snapshot.%I '
 			'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change()', $3);
+		EXECUTE format('ALTER TABLE mlops_snapshot.%I ENABLE ALWAYS TRIGGER refuse_change', $3);
 		EXECUTE format('GRANT SELECT ON mlops_snapshot.%I TO %s WITH GRANT OPTION', $3, caller);
 		EXECUTE format('COMMENT ON TABLE mlops_snapshot.%I IS %L', $3, format('Snapshot of %s', coalesce($2::text, 'a query')));
 	END IF;
@@ -148,7 +149,7 @@ DECLARE
 BEGIN
 	SELECT c.rows, c.content_hash INTO rows_now, content_hash_now FROM mlops_catalog.read_snapshot(caller,
 		mlops_catalog.snapshot_settings(s.search_path),
-		CASE s.kind WHEN 'copy' THEN format('SELECT * FROM mlops_snapshot.%I', s.name) ELSE s.query END, NULL, true) AS c;
+		CASE s.kind WHEN 'copy' THEN format('SELECT * FROM mlops_snapshot.%I', s.name) ELSE s.query END, NULL) AS c;
 	RETURN QUERY SELECT s.name, content_hash_now = s.content_hash, s.rows, rows_now, s.content_hash, content_hash_now;
 END
 $$;

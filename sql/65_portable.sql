@@ -288,7 +288,7 @@ BEGIN
 		SELECT m.name, 'release', 'goes on without a share beside the primary one'
 		FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id)
 		WHERE r.strategy <> 'direct' AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS d
-			WHERE d.model_id = r.model_id AND d.kind = 'share' AND d.variant <> 'primary')
+			WHERE d.model_id = r.model_id AND (d.kind = 'share' AND d.variant <> 'primary' OR d.variant = 'challenger'))
 		UNION ALL
 		-- aliases
 		SELECT m.name, format('alias %s', a.alias), CASE WHEN v.model_id <> a.model_id THEN 'stands for another model''s version'
@@ -339,13 +339,17 @@ BEGIN
 		WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$'
 			AND mlops_catalog.recorded_bounds(c.oid::regclass) IS DISTINCT FROM mlops_catalog.partition_bounds(to_date(right(c.relname, 8), 'YYYYMMDD'))
 		UNION ALL
+		SELECT NULL, format('snapshot %s', n.name), 'the trigger refuse_change of its table is missing or disabled'
+		FROM mlops_catalog.snapshot AS n JOIN pg_class AS c ON c.oid = to_regclass(format('mlops_snapshot.%I', n.name))
+		WHERE n.kind = 'copy' AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'refuse_change' AND g.tgenabled = 'A')
+		UNION ALL
 		-- triggers that other sessions and the audit log depend on
 		SELECT NULL, format('table %s', t.relation), format('its trigger %s is missing or disabled', t.name)
 		FROM (VALUES ('model', 'forget_routes'), ('model_version', 'forget_routes'), ('deployment_route', 'forget_routes'),
-			('alias', 'forget_routes'), ('model_grant', 'forget_routes'), ('audit_waiting', 'append_audit'),
+			('alias', 'forget_routes'), ('alias', 'follow_alias'), ('model_grant', 'forget_routes'), ('audit_waiting', 'append_audit'),
 			('audit_log', 'refuse_change')) AS t(relation, name)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
-			WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relname = t.relation AND g.tgname = t.name AND g.tgenabled IN ('O', 'A'))
+			WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relname = t.relation AND g.tgname = t.name AND g.tgenabled = 'A')
 		UNION ALL
 		-- what runs by itself
 		SELECT NULL, 'activation', 'was restored or copied from another database, or its server was upgraded: monitors, retrainings, guards and schedules wait for mlops.activate()'

@@ -223,7 +223,7 @@ CREATE FUNCTION mlops_catalog.has_moved_on(caller regrole, model_name text, rout
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	id bigint := mlops_catalog.require(caller, model_name, 'inspect');
+	id bigint := mlops_catalog.require(caller, model_name, 'see');
 	asked jsonb := mlops_catalog.check_route_document(caller, id, format('models.%s.deploy', model_name), route);
 BEGIN
 	RETURN NOT mlops_catalog.same_route(asked, coalesce(mlops_catalog.current_route(caller, id), '{}')) AND mlops_catalog.same_route(asked,

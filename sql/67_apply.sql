@@ -288,7 +288,7 @@ DECLARE
 	hint text;
 BEGIN
 	PERFORM mlops_catalog.check_model_document(path, wanted);
-	PERFORM mlops_catalog.require_seen(model);
+	PERFORM mlops_catalog.require_seen(model, 'see');
 	FOR change IN SELECT * FROM mlops_catalog.plan_settings(model, wanted) LOOP
 		path := concat_ws('.', 'models', model, change.setting, change.item);
 		EXECUTE change.statement;

@@ -449,7 +449,7 @@ BEGIN
 			USING ERRCODE = 'undefined_object', HINT = format('Set one up: SELECT * FROM mlops.monitor(%L);', model_name);
 	END IF;
 	-- one at a time; not by a row's lock, for which somebody might wait who has locked the model
-	IF NOT pg_try_advisory_xact_lock('mlops_catalog.monitor'::regclass::oid::int, (id % 2147483647)::int) THEN
+	IF NOT mlops_catalog.try_lock('monitor', id) THEN
 		RAISE EXCEPTION 'the monitor of model "%" is just running', model_name USING ERRCODE = 'object_in_use';
 	END IF;
 	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.windows_to_check(caller, id) AS w LOOP

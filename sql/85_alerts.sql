@@ -191,7 +191,7 @@ CREATE FUNCTION mlops.alert_rule(
 	RETURNS SETOF mlops.alert_rules
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.alert_rule(text, text, text, float8, float8, int, bigint, jsonb, text) IS
-	'Sets, or replaces, a bound for a figure of a model''s monitor; broken in so many windows in a row it fires an alert, which resolves by itself. Every alert is also sent by NOTIFY mlops_alert';
+	'Sets, or replaces, a bound for a figure of a model''s monitor; broken in so many windows in a row it fires an alert, which resolves by itself. NOTIFY mlops_alert says the alert_id of each that fires or resolves';
 CREATE FUNCTION mlops_catalog.alert_rule(caller regrole, model text, name text, metric text, min float8, max float8, windows int, min_decisions bigint,
 	labels jsonb, severity text) RETURNS SETOF mlops.alert_rules
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -362,8 +362,7 @@ BEGIN
 		replaced := firing IS NOT NULL AND NOT (SELECT mlops_catalog.answers(id, a.version) FROM mlops_catalog.alert AS a WHERE a.alert_id = firing);
 		IF firing IS NOT NULL AND (NOT coalesce(last.broken, true) OR replaced AND last.enough) THEN
 			UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.alert_id = firing;
-			PERFORM pg_notify('mlops_alert', jsonb_build_object('alert_id', firing, 'state', 'resolved', 'model', model_name, 'rule', r.name,
-				'severity', r.severity, 'metric', r.metric, 'value', last.value)::text);
+			PERFORM pg_notify('mlops_alert', firing::text);
 			firing := NULL;
 		END IF;
 		IF firing IS NULL AND last.enough AND last.all_broken AND coalesce(r.silenced_until <= now(), true) THEN
@@ -373,8 +372,7 @@ BEGIN
 				RETURNING alert_id INTO firing;
 			PERFORM mlops_catalog.audit(caller, 'alert', model_name, last.version, jsonb_build_object('alert_id', firing, 'rule', r.name,
 				'metric', r.metric, 'labels', last.labels, 'value', last.value, 'required', bound));
-			PERFORM pg_notify('mlops_alert', jsonb_build_object('alert_id', firing, 'state', 'firing', 'model', model_name, 'rule', r.name,
-				'severity', r.severity, 'metric', r.metric, 'value', last.value, 'required', bound)::text);
+			PERFORM pg_notify('mlops_alert', firing::text);	-- whoever may see the alert looks it up
 			fired := fired + 1;
 		END IF;
 	END LOOP;

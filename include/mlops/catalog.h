@@ -94,6 +94,15 @@ extern List *mlcat_trusted(Oid role);
  */
 extern bool mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size);
 
+/* ---------------------------------------------------------------- locks */
+
+/*
+ * Locks a number (a row's identity, a hash) of a catalog table until the
+ * transaction ends; false if another session has it.  Unlike an advisory lock it
+ * is none that a user can name, and so take.  48 bits of the number count.
+ */
+extern bool mlcat_try_lock(const char *table, uint64 id);
+
 /* ---------------------------------------------------------------- writes */
 
 /*

@@ -44,8 +44,9 @@ extern void mlreg_no_such_version(const char *name, int version) pg_attribute_no
 /*
  * What somebody is about to do with a model.  The owner's members may do
  * everything; others need a privilege on the model, granted to a role whose
- * privileges they have, or to PUBLIC: score (score), train (train), deploy
- * (deploy) or manage (everything).  Any privilege allows to evaluate and inspect.
+ * privileges they have, or to PUBLIC: score, view (read what is recorded about
+ * it), train and deploy, which include view, or manage (everything).  Any
+ * privilege allows to evaluate it and to see that it exists.
  */
 typedef enum MlAction
 {
@@ -54,7 +55,8 @@ typedef enum MlAction
 	ML_TO_TRAIN,
 	ML_TO_DEPLOY,
 	ML_TO_MANAGE,				/* settings, aliases, stages, gates, grants, deletion */
-	ML_TO_INSPECT				/* read what is recorded about it */
+	ML_TO_INSPECT,				/* read what is recorded about it */
+	ML_TO_SEE					/* its name, versions and what answers, without figures */
 } MlAction;
 
 /* May the user do this?  An index scan on the grants: not for every row. */

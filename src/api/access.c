@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -35,8 +36,12 @@ MLOPS_FUNCTION(mlops_require);
 MLOPS_FUNCTION(mlops_may);
 MLOPS_FUNCTION(mlops_require_seen);
 MLOPS_FUNCTION(mlops_may_use);
+MLOPS_FUNCTION(mlops_may_see);
 MLOPS_FUNCTION(mlops_may_use_named);
 MLOPS_FUNCTION(mlops_as_role);
+MLOPS_FUNCTION(mlops_person);
+MLOPS_FUNCTION(mlops_is_applying_changes);
+MLOPS_FUNCTION(mlops_try_lock);
 
 /* ---------------------------------------------------------------- rights */
 
@@ -50,6 +55,7 @@ action_of_name(const char *name)
 	}			names[] = {
 		{"score", ML_TO_SCORE}, {"evaluate", ML_TO_EVALUATE}, {"train", ML_TO_TRAIN},
 		{"deploy", ML_TO_DEPLOY}, {"manage", ML_TO_MANAGE}, {"inspect", ML_TO_INSPECT},
+		{"see", ML_TO_SEE},
 	};
 
 	for (size_t i = 0; i < lengthof(names); i++)
@@ -73,13 +79,14 @@ mlops_require(PG_FUNCTION_ARGS)
 								  action_of_name(text_to_cstring(PG_GETARG_TEXT_PP(2)))).model_id);
 }
 
-/* mlops_catalog.require_seen(model): for functions that run as their caller. */
+/* mlops_catalog.require_seen(model, action): for functions that run as their caller. */
 Datum
 mlops_require_seen(PG_FUNCTION_ARGS)
 {
 	mlbase_refuse_null(fcinfo, 0, "model");
+	mlbase_refuse_null(fcinfo, 1, "action");
 	PG_RETURN_INT64(mlreg_require(GetUserId(), text_to_cstring(PG_GETARG_TEXT_PP(0)),
-								  ML_TO_INSPECT).model_id);
+								  action_of_name(text_to_cstring(PG_GETARG_TEXT_PP(1)))).model_id);
 }
 
 /* mlops_catalog.may(caller, model, action): the same question without the error. */
@@ -102,6 +109,15 @@ mlops_may_use(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(mlreg_may(GetUserId(), &model, ML_TO_INSPECT));
 }
 
+/* mlops_catalog.may_see(owner, model_id): what those show that hold no figures. */
+Datum
+mlops_may_see(PG_FUNCTION_ARGS)
+{
+	MlCatalogModel model = {PG_GETARG_INT64(1), PG_GETARG_OID(0)};
+
+	PG_RETURN_BOOL(mlreg_may(GetUserId(), &model, ML_TO_SEE));
+}
+
 /*
  * mlops_catalog.may_use_named(owner, model): the same for what only names its
  * model, which may be gone; owner is the row's own.
@@ -116,6 +132,27 @@ mlops_may_use_named(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(!PG_ARGISNULL(1) &&
 				   mlcat_model_by_name(text_to_cstring(PG_GETARG_TEXT_PP(1)), &model) &&
 				   mlreg_may(GetUserId(), &model, ML_TO_INSPECT));
+}
+
+/* mlops_catalog.person() */
+Datum
+mlops_person(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_OID(GetSessionUserId());
+}
+
+/* mlops_catalog.is_applying_changes() */
+Datum
+mlops_is_applying_changes(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(IsLogicalWorker());
+}
+
+/* mlops_catalog.try_lock(relation, id) */
+Datum
+mlops_try_lock(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(mlcat_try_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)), (uint64) PG_GETARG_INT64(1)));
 }
 
 /* ---------------------------------------------------------------- as the owner */

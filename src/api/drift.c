@@ -103,7 +103,7 @@ mlops_check_drift(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "mlops drift", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);
-	resolve(fcinfo, ML_TO_EVALUATE, &resolved);
+	resolve(fcinfo, ML_TO_INSPECT, &resolved);
 	check(fcinfo, "check_drift", &resolved, tests, &report);
 	put_tests((ReturnSetInfo *) fcinfo->resultinfo, report.tests);
 	MemoryContextSwitchTo(caller);

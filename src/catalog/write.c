@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/guc.h"
 
 #include "mlops/catalog.h"
@@ -25,6 +26,15 @@ static const char *const settings[][2] = {
 	{"default_table_access_method", "heap"},
 	{"default_tablespace", ""},
 };
+
+bool
+mlcat_try_lock(const char *table, uint64 id)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, mlcat_relation(table), (uint32) id, (uint16) (id >> 32));
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
 
 void
 mlcat_begin(MlCatalogScope *scope)

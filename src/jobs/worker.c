@@ -133,10 +133,8 @@ forget_session(void)
 {
 	DiscardStmt everything = {.type = T_DiscardStmt, .target = DISCARD_ALL};
 
-	begin_own();
-	PopActiveSnapshot();
+	begin_own();				/* what drops temporary tables needs a snapshot */
 	DiscardCommand(&everything, true);
-	PushActiveSnapshot(GetTransactionSnapshot());
 	commit_own();
 }
 

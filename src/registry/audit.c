@@ -24,6 +24,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "replication/logicalworker.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -136,6 +137,8 @@ mlops_append_audit(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"append_audit\" was not called as a row trigger of an insertion")));
+	if (IsLogicalWorker())
+		return PointerGetDatum(NULL);	/* what it became comes from the publisher too */
 	waiting_id = DatumGetInt64(heap_getattr(data->tg_trigtuple, 1,
 											RelationGetDescr(data->tg_relation), &isnull));
 

@@ -27,13 +27,19 @@ static const struct
 	[ML_TO_TRAIN] = {"train", "train"},
 	[ML_TO_DEPLOY] = {"deploy", "deploy"},
 	[ML_TO_MANAGE] = {"manage", "manage"},
-	[ML_TO_INSPECT] = {"inspect", NULL},
+	[ML_TO_INSPECT] = {"inspect", "view"},
+	[ML_TO_SEE] = {"see", NULL},
 };
 
+/*
+ * manage includes everything.  Who trains or deploys decides by the figures of
+ * the training, so these include view; who scores needs none of them.
+ */
 static bool
 covers(const char *granted, const char *needed)
 {
-	return needed == NULL || strcmp(granted, needed) == 0 || strcmp(granted, "manage") == 0;
+	return needed == NULL || strcmp(granted, needed) == 0 || strcmp(granted, "manage") == 0 ||
+		(strcmp(needed, "view") == 0 && (strcmp(granted, "train") == 0 || strcmp(granted, "deploy") == 0));
 }
 
 bool

@@ -11,7 +11,7 @@
  *
  * A study is found again by a hash of everything that decides its trials, so
  * the same call after a crash or a cancel goes on with what is there.  While it
- * runs, an advisory lock on that hash keeps a second one out.
+ * runs, a lock on that hash keeps a second one out.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -295,9 +295,7 @@ identity(const Tuning *tuning)
 static void
 lock_study(const char *id)
 {
-	int64		key = (int64) strtoull(pnstrdup(id, 16), NULL, 16);
-
-	if (!DatumGetBool(DirectFunctionCall1(pg_try_advisory_xact_lock_int8, Int64GetDatum(key))))
+	if (!mlcat_try_lock("study", strtoull(pnstrdup(id, 16), NULL, 16)))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("this tuning is running in another session"),

@@ -1,6 +1,6 @@
 -- Gates: each condition measured, recorded, enforced; approvals.
 \ir setup.psql
-SELECT plan(58);
+SELECT plan(63);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_risk;
 CREATE ROLE regress_mlops_legal;
@@ -93,17 +93,33 @@ CREATE TEMP TABLE test_rows AS SELECT * FROM tx ORDER BY ts DESC LIMIT (SELECT t
 SELECT is((SELECT round(figure::numeric, 12) FROM fair WHERE required LIKE '%country%'), (SELECT round((max(e.alert_rate) - min(e.alert_rate))::numeric, 12)
 	FROM mlops.evaluate('fraud/2', 'test_rows', by => '{country}') e WHERE e.segment IS NOT NULL AND e.segment <> '{}'), 'the gap is that between the segments of the test rows');
 
--- approvals
+-- approvals: by persons, who are the roles of their sessions
 SELECT lives_ok($$SELECT mlops.set_gate('fraud', '{"approvals": {"count": 2, "roles": ["regress_mlops_risk", "regress_mlops_legal"], "four_eyes": true}}')$$, 'a gate with approvals');
-SELECT is((SELECT a.role FROM mlops.approve('fraud', 2, 'mine') a), 'regress_mlops_owner', 'who trained it approves');
+SELECT is((SELECT (a.role, a.person)::text FROM mlops.approve('fraud', 2, 'mine') a), '(regress_mlops_owner,' || session_user || ')', 'who trained it approves');
 SELECT is((SELECT figure FROM mlops.check_gate('fraud', 2)), 0::float8, 'which does not count');
 SET LOCAL ROLE regress_mlops_anna;
+SELECT lives_ok($$SELECT mlops.approve('fraud', 2, 'as another role')$$, 'the person that trained takes another role');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT figure FROM mlops.check_gate('fraud', 2)), 0::float8, 'which does not count either');
+RESET ROLE;
+GRANT regress_mlops_bert TO regress_mlops_anna;
+SET SESSION AUTHORIZATION regress_mlops_anna;
 SELECT lives_ok($$SELECT mlops.approve('fraud', 2, 'risk agrees')$$, 'risk approves');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2)$$, '42501', NULL, 'approving is not deploying');
-SET LOCAL ROLE regress_mlops_owner;
-SELECT is((SELECT detail FROM mlops.check_gate('fraud', 2)), '{"counted": ["regress_mlops_anna"], "missing_roles": ["regress_mlops_legal"]}'::jsonb, 'one counts, one is missing');
 SET LOCAL ROLE regress_mlops_bert;
+SELECT lives_ok($$SELECT mlops.approve('fraud', 2, 'as legal, too')$$, 'and, in the role of another, as legal');
+RESET SESSION AUTHORIZATION;
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT (figure, passed)::text FROM mlops.check_gate('fraud', 2)), '(1,f)', 'which is one person');
+SELECT is((SELECT array_agg((role, person)::text ORDER BY role) FROM mlops.approvals WHERE version = 2 AND role <> 'regress_mlops_owner'), '{"(regress_mlops_anna,regress_mlops_anna)","(regress_mlops_bert,regress_mlops_anna)"}', 'as the view shows');
+RESET ROLE;
+REVOKE regress_mlops_bert FROM regress_mlops_anna;
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT detail FROM mlops.check_gate('fraud', 2)), '{"counted": ["regress_mlops_anna", "regress_mlops_bert"]}'::jsonb, 'both roles were heard');
+RESET ROLE;
+SET SESSION AUTHORIZATION regress_mlops_bert;
 SELECT lives_ok($$SELECT mlops.approve('fraud', 2); SELECT mlops.approve('fraud', 2, 'again')$$, 'legal approves, twice');
+RESET SESSION AUTHORIZATION;
 SET LOCAL ROLE regress_mlops_owner;
 SELECT is((SELECT passed FROM mlops.check_gate('fraud', 2)), true, 'now it passes');
 SELECT is((SELECT count(*) FROM mlops.approvals WHERE version = 2), 3::bigint, 'a role approves once');

@@ -37,9 +37,8 @@ SELECT lives_ok($$GRANT SELECT ON mlops_snapshot.jan TO regress_mlops_other$$, '
 RESET ROLE;
 SELECT throws_ok($$UPDATE mlops_snapshot.jan SET amount = 0$$, '42501', 'rows of "jan" are never changed or removed', 'a superuser is warned');
 SAVEPOINT s;
-SET LOCAL session_replication_role = replica;
+ALTER TABLE mlops_snapshot.jan DISABLE TRIGGER refuse_change;
 UPDATE mlops_snapshot.jan SET amount = amount + 1e-9 WHERE id = 7;
-SET LOCAL session_replication_role = origin;
 SET LOCAL ROLE regress_mlops_owner;
 SELECT is((SELECT intact FROM mlops.verify_snapshot('jan')), false, 'and found out');
 ROLLBACK TO s;

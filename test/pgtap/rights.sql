@@ -1,9 +1,10 @@
 -- Privileges on models: what each allows, who may give them, and that taking
 -- one away is noticed by call sites that have the model cached.
 \ir setup.psql
-SELECT plan(50);
+SELECT plan(68);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_score;
+CREATE ROLE regress_mlops_view;
 CREATE ROLE regress_mlops_train;
 CREATE ROLE regress_mlops_deploy;
 CREATE ROLE regress_mlops_manage;
@@ -18,9 +19,9 @@ SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclud
 	SELECT mlops.deploy('fraud', 1); SELECT mlops.deploy('fraud', 2)$$, 'the owner does everything');
 SELECT is((SELECT g.role FROM mlops.grant('fraud', 'regress_mlops_score', 'score') g), 'regress_mlops_score', 'grant says what it did');
 SELECT is((SELECT g.granted_by FROM mlops.grant('fraud', 'regress_mlops_train', 'train') g), 'regress_mlops_owner', 'and by whom');
-SELECT lives_ok($$SELECT mlops.grant('fraud', 'regress_mlops_deploy', 'deploy'), mlops.grant('fraud', 'regress_mlops_manage', 'manage')$$, 'every privilege');
+SELECT lives_ok($$SELECT mlops.grant('fraud', 'regress_mlops_view', 'view'), mlops.grant('fraud', 'regress_mlops_deploy', 'deploy'), mlops.grant('fraud', 'regress_mlops_manage', 'manage')$$, 'every privilege');
 SELECT lives_ok($$SELECT mlops.grant('fraud', 'regress_mlops_score', 'score')$$, 'granting twice is no error');
-SELECT is((SELECT count(*) FROM mlops.grants WHERE model = 'fraud'), 4::bigint, 'and changes nothing');
+SELECT is((SELECT count(*) FROM mlops.grants WHERE model = 'fraud'), 5::bigint, 'and changes nothing');
 SELECT throws_ok($$SELECT mlops.grant('fraud', 'regress_mlops_none', 'score')$$, '42704', 'role "regress_mlops_none" does not exist', 'a role that does not exist');
 SELECT throws_ok($$SELECT mlops.grant('fraud', 'regress_mlops_score', 'read')$$, '22023', 'unrecognized privilege "read"', 'a privilege that does not exist');
 SELECT throws_ok($$SELECT mlops.grant('fraud', NULL, 'score')$$, '22004', NULL, 'a role that is NULL');
@@ -29,9 +30,10 @@ SELECT throws_ok($$SELECT mlops.grant(NULL, 'regress_mlops_score', 'score')$$, '
 SELECT throws_ok($$SELECT mlops.grant('fruad', 'regress_mlops_score', 'score')$$, '42704', 'model "fruad" does not exist', 'a model that does not exist');
 
 SELECT lives_ok($$SELECT mlops.decide('fraud', t, 'k') FROM tx t WHERE id = 1; SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l', key => 'k', label => 'l')$$, 'decisions and outcomes too');
--- privilege x function
+-- privilege x function.  An action is the privilege it takes; see: any of them;
+-- inspect: view, or what includes it.
 CREATE TABLE attempt (privilege text, action text, statement text);
-INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobody}'::text[]) p, (VALUES
+INSERT INTO attempt SELECT p, a, s FROM unnest('{score,view,train,deploy,manage,nobody}'::text[]) p, (VALUES
 	('score', $$SELECT mlops.score('fraud', t) FROM tx t WHERE id = 1$$),
 	('score', $$SELECT mlops.predict('fraud/1', t) FROM tx t WHERE id = 1$$),
 	('score', $$SELECT mlops.score_version('fraud', 1, t) FROM tx t WHERE id = 1$$),
@@ -45,15 +47,15 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('score', $$CREATE TEMP TABLE arriving (LIKE tx); ALTER TABLE arriving ADD score float8;
 		CREATE TRIGGER score BEFORE INSERT ON arriving FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger('fraud', 'score', 'key=id');
 		INSERT INTO arriving SELECT * FROM tx WHERE id = 1; DROP TABLE arriving$$),
-	('inspect', $$SELECT 1 / count(mlops.why(prediction_id)) FROM (SELECT prediction_id FROM mlops.predictions WHERE model = 'fraud' LIMIT 1) p$$),
+	('see', $$SELECT 1 / count(mlops.why(prediction_id)) FROM (SELECT prediction_id FROM mlops.predictions WHERE model = 'fraud' LIMIT 1) p$$),
 	('train', $$SELECT mlops.cross_validate('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}', folds => 2)$$),
 	('train', $$SELECT mlops.tune('fraud', 'tx', target => 'is_fraud', exclude => '{id}', space => '{"max_depth": [2, 3]}', params => '{"n_estimators": 2}', trials => 2, parallel => 1)$$),
 	('inspect', $$SELECT * FROM mlops.check_drift('fraud', 'tx')$$),
 	('train', $$SELECT * FROM mlops.record_drift('fraud', 'tx')$$),
 	('manage', $$SELECT mlops.drop_model('fraud')$$),
 	('score', $$SELECT * FROM mlops.score_table('fraud', query => 'SELECT * FROM tx WHERE id = 1')$$),
-	('inspect', $$SELECT * FROM mlops.evaluate('fraud', 'tx')$$),
-	('inspect', $$SELECT * FROM mlops.curve('fraud', 'tx')$$),
+	('see', $$SELECT * FROM mlops.evaluate('fraud', 'tx')$$),
+	('see', $$SELECT * FROM mlops.curve('fraud', 'tx')$$),
 	('train', $$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}')$$),
 	('deploy', $$SELECT mlops.deploy('fraud', 1)$$),
 	('deploy', $$SELECT mlops.rollback('fraud', 2)$$),
@@ -83,8 +85,6 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('inspect', $$SELECT mlops.export_spec('fraud')$$),
 	('inspect', $$SELECT mlops.report('fraud')$$),
 	('inspect', $$SELECT 1 / count(*) FROM mlops.search_runs('model = ''fraud''')$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.feature_statistics WHERE model = 'fraud'$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.audit_log WHERE model = 'fraud'$$),
 	('deploy', $$SELECT mlops.deploy('fraud', 1, 'canary', percent => 5, key => 'id'); SELECT mlops.pause('fraud'); SELECT mlops.resume('fraud');
 		SELECT mlops.check_guards('fraud'); SELECT mlops.abort('fraud'); SELECT mlops.deploy('fraud', 1, 'shadow'); SELECT mlops.promote('fraud', variant => 'shadow_1')$$),
 	('deploy', $$SELECT mlops.promote('fraud')$$),
@@ -95,10 +95,6 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('score', $$SELECT mlops.decide('fraud', t, 'k') FROM tx t WHERE id = 1$$),
 	('train', $$SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l', key => 'k', label => 'l')$$),
 	('inspect', $$SELECT * FROM mlops.ab_test('fraud', since => now())$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.predictions WHERE model = 'fraud'$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.labels WHERE model = 'fraud'$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.label_events WHERE model = 'fraud'$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.deployment_history WHERE model = 'fraud'$$),
 	('manage', $$SELECT mlops.run_monitor('fraud')$$),
 	('manage', $$SELECT mlops.monitor('fraud')$$),
 	('manage', $$SELECT mlops.unmonitor('fraud'); SELECT mlops.monitor('fraud')$$),
@@ -112,16 +108,9 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,train,deploy,manage,nobod
 	('manage', $$SELECT mlops.drop_retraining_policy('fraud')$$),
 	('manage', $$SELECT mlops.resume_retraining('fraud')$$),
 	('manage', $$SELECT mlops.resume_upkeep('fraud', 'guard')$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.alert_rules WHERE model = 'fraud'$$),
 	('manage', $$SELECT mlops.grant('fraud', 'regress_mlops_nobody', 'score')$$),
 	('manage', $$SELECT mlops.revoke('fraud', 'regress_mlops_nobody', 'score')$$),
 	('inspect', $$SELECT * FROM mlops_catalog.feature_importance('fraud', 1)$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.versions WHERE model = 'fraud'$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.models WHERE model = 'fraud'$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.runs WHERE model = 'fraud'$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.feature_importance WHERE model = 'fraud'$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.deployments WHERE model = 'fraud'$$),
-	('inspect', $$SELECT 1 / count(*) FROM mlops.experiments WHERE experiment = 'fraud'$$),
 	('owner', $$SELECT mlops.set_owner('fraud', 'regress_mlops_nobody')$$)) AS f(a, s);
 -- a function that is new has to be entered above, or here with the reason
 CREATE TABLE elsewhere (name text, reason text);
@@ -144,6 +133,39 @@ SELECT is_empty($$SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace 
 	AND NOT EXISTS (SELECT FROM attempt a WHERE a.statement ~ ('mlops\.' || p.proname || '\(')) AND p.proname NOT IN (SELECT name FROM elsewhere)$$, 'every function is in the table of privileges');
 SELECT is_empty($$SELECT name FROM elsewhere WHERE name NOT IN (SELECT proname FROM pg_proc WHERE pronamespace = 'mlops'::regnamespace)
 	OR EXISTS (SELECT FROM attempt a WHERE a.statement ~ ('mlops\.' || name || '\('))$$, 'and nothing else is excused');
+-- privilege x view: those that show a model show it to (see) any privilege or to (inspect)
+-- view; the others show what belongs to one's roles
+CREATE TABLE shown (name text PRIMARY KEY, action text);
+INSERT INTO shown SELECT unnest(string_to_array(n, ' ')), a FROM (VALUES
+	('see', 'models versions aliases deployments deployment_history grants predictions'),
+	('inspect', 'alert_rules alerts approvals audit_log coefficients datasets drift experiments feature_importance feature_statistics gate_checks gates '
+		'label_events labels monitor_metrics monitors performance retraining_policies retrainings run_artifacts run_metrics run_params runs '
+		'studies traffic trials tuning_importance'),
+	('own', 'job_events job_progress jobs schedules snapshots trusted_roles'),
+	('everybody', 'algorithms')) AS v(a, n);
+SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'mlops'::regnamespace AND c.relkind = 'v' AND c.relname NOT IN (SELECT name FROM shown)
+	UNION SELECT name FROM shown WHERE to_regclass('mlops.' || name) IS NULL$$, 'every view is in the table of privileges');
+SELECT is_empty($$SELECT name, action FROM shown CROSS JOIN LATERAL (SELECT pg_get_viewdef(('mlops.' || name)::regclass) AS def) AS v
+	WHERE action IS DISTINCT FROM CASE WHEN def LIKE '%may_see(%' THEN 'see' WHEN def ~ 'may_use(_named)?\(' OR def ~ 'mlops\.(performance|traffic|studies)' THEN 'inspect'
+		WHEN def ~ 'pg_has_role|mlops.jobs|mlops_catalog.job_progress|progress' THEN 'own' ELSE 'everybody' END$$, 'and asks for what the table says');
+CREATE FUNCTION check_views(p text) RETURNS SETOF text LANGUAGE plpgsql AS $f$
+DECLARE
+	v record;
+	n bigint;
+BEGIN
+	FOR v IN SELECT s.name, s.action, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = ('mlops.' || s.name)::regclass AND a.attname = 'model') AS by_model
+			FROM shown s WHERE s.action IN ('see', 'inspect') LOOP
+		EXECUTE format('SELECT count(*) FROM mlops.%I %s', v.name, CASE WHEN v.by_model THEN 'WHERE model = ''fraud''' END) INTO n;
+		IF (n > 0) <> (p <> 'nobody' AND (v.action = 'see' OR p <> 'score')) AND (n > 0 OR v.name = ANY (current_setting('regress.filled')::text[])) THEN
+			RETURN NEXT format('%s sees %s rows of %s', p, n, v.name);
+		END IF;
+	END LOOP;
+	SELECT count(metrics) + count(pr_auc) + count(train_rows) + count(positives) INTO n FROM mlops.versions WHERE model = 'fraud';
+	IF (n > 0) <> (p NOT IN ('nobody', 'score')) THEN
+		RETURN NEXT format('%s sees %s figures of versions', p, n);
+	END IF;
+END $f$;
+GRANT ALL ON shown TO PUBLIC;
 CREATE TABLE exported AS SELECT mlops.export_model('fraud', 1) AS data;
 GRANT ALL ON exported TO PUBLIC;
 SELECT lives_ok($$SELECT mlops.set_alias('fraud', 'tested', 1)$$, 'an alias');
@@ -154,6 +176,23 @@ INSERT INTO mlops_catalog.alert (model_id, rule, severity, metric, labels, value
 	SELECT model_id, 'watched', 'warning', 'precision', '{}', 0.1, 'at least 0.5', now() FROM mlops_catalog.model WHERE name = 'fraud';
 SET CONSTRAINTS ALL IMMEDIATE;
 SET CONSTRAINTS ALL DEFERRED;
+-- views that have rows of the model: others say nothing here
+DO $do$
+DECLARE
+	v record;
+	n bigint;
+	filled text[] := '{}';
+BEGIN
+	FOR v IN SELECT s.name, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = ('mlops.' || s.name)::regclass AND a.attname = 'model') AS by_model
+			FROM shown s WHERE s.action IN ('see', 'inspect') LOOP
+		EXECUTE format('SELECT count(*) FROM mlops.%I %s', v.name, CASE WHEN v.by_model THEN 'WHERE model = ''fraud''' END) INTO n;
+		IF n > 0 THEN
+			filled := filled || v.name;
+		END IF;
+	END LOOP;
+	PERFORM set_config('regress.filled', filled::text, true);
+END $do$;
+SELECT cmp_ok(cardinality(current_setting('regress.filled')::text[]), '>=', 20, 'most views show something');
 SET LOCAL ROLE regress_mlops_owner;
 CREATE FUNCTION outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -171,22 +210,82 @@ DECLARE
 BEGIN
 	FOR a IN SELECT * FROM attempt WHERE privilege = p LOOP
 		IF outcome(a.statement) <> (CASE WHEN p = 'nobody' THEN 'refused' WHEN a.action = 'owner' THEN 'refused'
-			WHEN a.action IN ('inspect', p) OR p = 'manage' THEN 'done' ELSE 'refused' END) THEN
+			WHEN a.action IN ('see', p) OR p = 'manage' OR a.action = 'inspect' AND p <> 'score' THEN 'done' ELSE 'refused' END) THEN
 			RETURN NEXT format('%s: %s', p, a.statement);
 		END IF;
 	END LOOP;
 END $$;
 GRANT ALL ON attempt TO PUBLIC;
 SET LOCAL ROLE regress_mlops_score;
-SELECT is_empty($$SELECT check_privilege('score')$$, 'score allows to score and inspect, and nothing else');
+SELECT is_empty($$SELECT check_privilege('score')$$, 'score allows to score, and nothing else');
+SELECT is_empty($$SELECT check_views('score')$$, 'and shows no figures');
+SET LOCAL ROLE regress_mlops_view;
+SELECT is_empty($$SELECT check_privilege('view')$$, 'view allows to inspect, and nothing else');
+SELECT is_empty($$SELECT check_views('view')$$, 'and shows all');
 SET LOCAL ROLE regress_mlops_train;
 SELECT is_empty($$SELECT check_privilege('train')$$, 'train allows to train and inspect, and nothing else');
+SELECT is_empty($$SELECT check_views('train')$$, 'and shows all');
 SET LOCAL ROLE regress_mlops_deploy;
 SELECT is_empty($$SELECT check_privilege('deploy')$$, 'deploy allows to deploy and inspect, and nothing else');
+SELECT is_empty($$SELECT check_views('deploy')$$, 'and shows all');
 SET LOCAL ROLE regress_mlops_nobody;
 SELECT is_empty($$SELECT check_privilege('nobody')$$, 'without a privilege nothing');
+SELECT is_empty($$SELECT check_views('nobody')$$, 'and nothing is seen');
 SET LOCAL ROLE regress_mlops_manage;
 SELECT is_empty($$SELECT check_privilege('manage')$$, 'manage allows everything but a change of owner');
+
+-- kind of role x privilege x action
+RESET ROLE;
+CREATE ROLE regress_mlops_member IN ROLE regress_mlops_owner;
+CREATE ROLE regress_mlops_noinherit NOINHERIT IN ROLE regress_mlops_owner;
+CREATE ROLE regress_mlops_grantee;
+CREATE ROLE regress_mlops_in_grantee IN ROLE regress_mlops_grantee;
+CREATE ROLE regress_mlops_noinherit_grantee NOINHERIT IN ROLE regress_mlops_grantee;
+CREATE ROLE regress_mlops_stranger;
+CREATE TABLE kind (subject text, is_owner boolean, is_grantee boolean);
+INSERT INTO kind VALUES ('regress_mlops_owner', true, false), ('regress_mlops_member', true, false), ('regress_mlops_noinherit', false, false),
+	('regress_mlops_grantee', false, true), ('regress_mlops_in_grantee', false, true), ('regress_mlops_noinherit_grantee', false, false),
+	('regress_mlops_stranger', false, false);
+CREATE TABLE includes (privilege text, actions text[]);
+INSERT INTO includes VALUES ('score', '{see,evaluate,score}'), ('view', '{see,evaluate,inspect}'), ('train', '{see,evaluate,inspect,train}'),
+	('deploy', '{see,evaluate,inspect,deploy}'), ('manage', '{see,evaluate,inspect,score,train,deploy,manage}'), (NULL, '{}');
+CREATE FUNCTION wrong_rights(to_public boolean) RETURNS SETOF text LANGUAGE plpgsql AS $f$
+DECLARE
+	i record;
+BEGIN
+	FOR i IN SELECT * FROM includes LOOP
+		IF i.privilege IS NOT NULL THEN
+			PERFORM mlops.grant('fraud', CASE WHEN to_public THEN 'public' ELSE 'regress_mlops_grantee' END, i.privilege);
+		END IF;
+		RETURN QUERY SELECT format('%s, %s granted: %s is %s', k.subject, i.privilege, a, mlops_catalog.may(k.subject::regrole, 'fraud', a))
+			FROM kind k, unnest('{see,evaluate,inspect,score,train,deploy,manage}'::text[]) a
+			WHERE mlops_catalog.may(k.subject::regrole, 'fraud', a) <> (k.is_owner OR (k.is_grantee OR to_public) AND a = ANY (i.actions));
+		IF i.privilege IS NOT NULL THEN
+			PERFORM mlops.revoke('fraud', CASE WHEN to_public THEN 'public' ELSE 'regress_mlops_grantee' END, i.privilege);
+		END IF;
+	END LOOP;
+END $f$;
+SELECT is_empty('SELECT wrong_rights(false)', 'who inherits what a role was granted has it, who does not has to take the role');
+SELECT is_empty('SELECT wrong_rights(true)', 'what everybody was granted everybody has');
+GRANT SELECT ON tx TO regress_mlops_noinherit;
+SET LOCAL ROLE regress_mlops_noinherit;
+SELECT throws_ok($$SELECT mlops.score('fraud', t) FROM tx t WHERE id = 1$$, '42501', 'permission denied to score with model "fraud"', 'a member of the owner that does not inherit may not score');
+SELECT throws_ok($$SELECT mlops.describe('fraud', 'x')$$, '42501', 'permission denied to manage model "fraud"', 'nor manage');
+SELECT is_empty('SELECT * FROM mlops.models', 'nor see');
+
+-- one function of PL/pgSQL, two roles in one transaction
+SET LOCAL ROLE regress_mlops_owner;
+CREATE FUNCTION scores(OUT by_row float8, OUT by_json float8) LANGUAGE plpgsql AS $f$
+BEGIN
+	SELECT mlops.score('fraud', t), mlops.score('fraud', to_jsonb(t)) INTO by_row, by_json FROM tx t WHERE id = 1;
+END $f$;
+SELECT ok((SELECT by_row = by_json FROM scores()), 'the owner scores in a function');
+SET LOCAL ROLE regress_mlops_stranger;
+SELECT throws_ok('SELECT * FROM scores()', '42501', 'permission denied to score with model "fraud"', 'another role that calls the same function, warm, does not');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT lives_ok('SELECT * FROM scores()', 'the owner does again');
+SET LOCAL ROLE regress_mlops_stranger;
+SELECT throws_ok('SELECT * FROM scores()', '42501', NULL, 'and the other does not');
 
 -- taken away while cached
 SET LOCAL ROLE regress_mlops_owner;
