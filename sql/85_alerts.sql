@@ -115,18 +115,26 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.alert_alert_id_seq', '
 
 -- A version that answers no more is not judged any more; where no version is
 -- deployed, all are.
+CREATE VIEW mlops_catalog.answering AS
+SELECT r.model_id, v.version FROM mlops_catalog.deployment_route AS r
+JOIN mlops_catalog.model_version AS v ON v.version_id OPERATOR(pg_catalog.=) r.version_id;
+COMMENT ON VIEW mlops_catalog.answering IS 'Versions that answer, or are shadows, now';
+COMMENT ON COLUMN mlops_catalog.answering.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.answering.version IS 'Version';
+
 CREATE FUNCTION mlops_catalog.answers(model_id bigint, version int) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT $2 IS NULL OR coalesce(bool_or(v.version = $2), true)
-	FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id) WHERE r.model_id = $1
+	SELECT $2 IS NULL OR coalesce(bool_or(a.version = $2), true) FROM mlops_catalog.answering AS a WHERE a.model_id = $1
 $$;
 COMMENT ON FUNCTION mlops_catalog.answers(bigint, int) IS 'Does a version answer (or is it a shadow) now? True also if the model has none that does';
 
+-- (a view's functions read as whoever looks, its tables as the owner: no answers() here)
 CREATE VIEW mlops.alerts WITH (security_barrier) AS
 SELECT a.alert_id, m.name AS model, a.rule, a.severity,
-	CASE WHEN a.resolved_at IS NOT NULL THEN 'resolved' WHEN NOT mlops_catalog.answers(a.model_id, a.version) THEN 'waiting'
+	CASE WHEN a.resolved_at IS NOT NULL THEN 'resolved' WHEN NOT (a.version IS NULL OR COALESCE((SELECT pg_catalog.bool_or(w.version OPERATOR(pg_catalog.=) a.version)
+		FROM mlops_catalog.answering AS w WHERE w.model_id OPERATOR(pg_catalog.=) a.model_id), true)) THEN 'waiting'
 		WHEN a.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'firing' END AS state,
 	a.metric, a.labels, a.version, a.value, a.required, a.window_end,
 	mlops_catalog.role_text(a.acknowledged_by) AS acknowledged_by, a.note, a.fired_at, a.acknowledged_at, a.resolved_at
@@ -153,7 +161,8 @@ GRANT SELECT ON mlops.alerts TO PUBLIC;
 
 CREATE VIEW mlops.alert_rules WITH (security_barrier) AS
 SELECT m.name AS model, r.name, r.metric, r.min, r.max, r.windows, r.min_decisions, r.labels, r.severity,
-	CASE WHEN a.alert_id IS NOT NULL AND NOT mlops_catalog.answers(a.model_id, a.version) THEN 'waiting'
+	CASE WHEN a.alert_id IS NOT NULL AND NOT (a.version IS NULL OR COALESCE((SELECT pg_catalog.bool_or(w.version OPERATOR(pg_catalog.=) a.version)
+		FROM mlops_catalog.answering AS w WHERE w.model_id OPERATOR(pg_catalog.=) a.model_id), true)) THEN 'waiting'
 		WHEN a.alert_id IS NOT NULL THEN 'firing' WHEN r.silenced_until OPERATOR(pg_catalog.>) pg_catalog.now() THEN 'silenced' ELSE 'ok' END AS state,
 	a.alert_id, r.silenced_until, mlops_catalog.role_text(r.set_by) AS set_by, r.set_at
 FROM mlops_catalog.alert_rule r JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
