@@ -119,7 +119,7 @@ INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
 		'log_loss log_loss_state log_loss_merge brier brier_state brier_merge loss_state_merge ranking_state_merge '
 		'psi psi_state psi_merge jensen_shannon jensen_shannon_state jensen_shannon_merge histogram_state_merge proportion_test simulate_transactions progress_bar prediction_time score_bytes',
 		'computes with its arguments alone'),
-	('verify_audit', 'tells whether the whole log is intact'), ('check_catalog', 'tells of models that one may see; test portable'),
+	('verify_audit verify_decisions', 'tells whether the whole log is intact, decisions with it'), ('check_catalog', 'tells of models that one may see; test portable'),
 	('maintain', 'granted as a function is; test decide'), ('submit_due', 'granted as a function is; test monitoring'),
 	('activate', 'granted as a function is; test upkeep'),
 	('prometheus_metrics', 'shows what the views do; test monitors'),
