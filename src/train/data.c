@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "mlops/base.h"
@@ -154,6 +155,10 @@ mltrain_split(Training *t)
 		mlbase_check(ctx, ml_rows_of_part(ctx, t->dataset, t->order, part, (MlPart) p, &t->rows[p]));
 }
 
+/* Weights are kept as float. */
+#define LARGEST_WEIGHT (FLT_MAX / 2)
+#define SMALLEST_WEIGHT FLT_MIN
+
 /* Sample weights from the weight column. */
 static void
 read_weights(Training *t)
@@ -168,10 +173,19 @@ read_weights(Training *t)
 	{
 		double		weight = ml_column_number(column, row);
 
-		if (!(weight > 0) && !isnan(t->label[row]))
+		if (isnan(t->label[row]))
+			weight = 0;			/* the row does not count */
+		else if (!(weight > 0))
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("weight column \"%s\" has a value that is not positive", column->name)));
+		else if (weight > LARGEST_WEIGHT || weight < SMALLEST_WEIGHT)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("weight column \"%s\" has a value that is too %s: %g", column->name,
+							weight > LARGEST_WEIGHT ? "large" : "small", weight),
+					 errdetail("Weights are between %g and %g.", SMALLEST_WEIGHT, LARGEST_WEIGHT),
+					 errhint("Only their proportions count: divide them all by one number.")));
 		t->row_weight[row] = (float) weight;
 	}
 }

@@ -188,6 +188,21 @@ typedef struct MlLearner
 	MlStatus	(*fit) (MlContext *ctx, const MlTask *task, MlLearned *learned);
 } MlLearner;
 
+/* What the training rows weigh, by label; positives times scale_pos_weight. */
+typedef struct MlTaskWeights
+{
+	double		sum[2];
+	double		largest;		/* of one row */
+} MlTaskWeights;
+
+/*
+ * Adds the weights up and looks at every label and weight, for all learners.
+ * Errors: ML_BAD_DATA (a label that is neither 0 nor 1, a weight that is
+ * negative, not finite or above FLT_MAX / 2, a class without weight), ML_ABORTED.
+ */
+extern MlStatus ml_task_weights(MlContext *ctx, const MlTask *task, double scale_pos_weight,
+								MlTaskWeights *weights);
+
 /* All learners, NULL-terminated, in the order they are shown. */
 extern const MlLearner *const ml_learners[];
 

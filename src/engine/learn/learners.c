@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  * learners.c
- *	  All learners, by name.
+ *	  All learners, by name; what all of them ask of labels and weights.
  *-------------------------------------------------------------------------
  */
+#include <float.h>
 #include <string.h>
 
 #include "mlops/engine/learn.h"
@@ -49,4 +50,37 @@ ml_params_init(const MlLearner *learner, void *params)
 				break;			/* none: all zero */
 		}
 	}
+}
+
+/* Rows between two questions whether to abort. */
+#define ROWS_PER_POLL 16384
+
+MlStatus
+ml_task_weights(MlContext *ctx, const MlTask *task, double scale_pos_weight, MlTaskWeights *w)
+{
+	*w = (MlTaskWeights) {{0, 0}, 0};
+	for (size_t i = 0; i < task->train.n; i++)
+	{
+		uint32_t	row = task->train.row[i];
+		float		label = task->label[row];
+		double		weight = task->weight ? task->weight[row] : 1;
+
+		if (i % ROWS_PER_POLL == 0 && ml_check_abort(ctx) != ML_OK)
+			return ML_ABORTED;
+		if (label != 0 && label != 1)
+			return ml_fail(ctx, ML_BAD_DATA, "label %g of a training row is neither 0 nor 1", label);
+		if (!(weight >= 0 && weight <= FLT_MAX))
+			return ml_fail(ctx, ML_BAD_DATA, "weight %g of a training row is not a finite number from 0 up",
+						   weight);
+		if (label == 1)
+			weight *= scale_pos_weight;
+		w->sum[label == 1] += weight;
+		w->largest = fmax(w->largest, weight);
+	}
+	if (!(w->sum[0] > 0 && w->sum[1] > 0))
+		return ml_fail(ctx, ML_BAD_DATA, "none of the %zu training rows has label %d and a weight above 0",
+					   task->train.n, w->sum[0] > 0 ? 1 : 0);
+	if (w->largest > FLT_MAX / 2)
+		return ml_fail(ctx, ML_BAD_DATA, "weight %g of a training row is too large", w->largest);
+	return ML_OK;
 }

@@ -113,6 +113,8 @@ lbfgs_minimise(Objective *o, int max_iter, double tol, double *w, SolverResult *
 		h.steps == NULL || h.changes == NULL)
 		return ml_fail_memory(o->ctx);
 	status = objective_evaluate(o, w, &value, gradient, NULL);
+	if (status == ML_OK)
+		status = objective_check_finite(o, value, gradient, NULL);
 	for (int iteration = 1; status == ML_OK && iteration <= max_iter; iteration++)
 	{
 		double		slope;
@@ -144,6 +146,9 @@ lbfgs_minimise(Objective *o, int max_iter, double tol, double *w, SolverResult *
 			result->converged = true;
 			break;
 		}
+		status = objective_check_finite(o, trial_value, trial_gradient, NULL);
+		if (status != ML_OK)
+			return status;
 		remember(&h, w, trial, gradient, trial_gradient);
 		memcpy(w, trial, n * sizeof(double));
 		memcpy(gradient, trial_gradient, n * sizeof(double));

@@ -8,7 +8,6 @@
  * instruction set gives the same bits.
  *-------------------------------------------------------------------------
  */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -31,6 +30,10 @@
 #define HESSIAN_SHIFT (FIXED_BITS - HESSIAN_BITS)
 #define LARGEST_HESSIAN 0.25	/* of p * (1 - p) */
 
+/* Where the largest weight is outside, weights are scaled before they are floats. */
+#define LEAST_WEIGHT 1e-20
+#define MOST_WEIGHT 1e20
+
 void
 logistic_loss_allocate(LogisticLoss *loss, Workspace *workspace, size_t n)
 {
@@ -44,38 +47,31 @@ MlStatus
 logistic_loss_start(MlContext *ctx, LogisticLoss *loss, const MlTask *task,
 					double scale_pos_weight)
 {
-	double		sum[2] = {0, 0};	/* weight of label 0 and 1 */
-	double		largest = 0;
+	MlTaskWeights weights;
+	MlStatus	status = ml_task_weights(ctx, task, scale_pos_weight, &weights);
+	double		scale;
 
+	if (status != ML_OK)
+		return status;
+	/* float has no room for the extremes: only what a weight is worth beside the
+	 * largest counts, and a power of two changes no digit of it */
+	scale = weights.largest < LEAST_WEIGHT || weights.largest > MOST_WEIGHT
+		? ldexp(1, -ilogb(weights.largest)) : 1;
 	for (size_t i = 0; i < loss->n; i++)
 	{
 		uint32_t	row = task->train.row[i];
-		float		label = task->label[row];
+		bool		positive = task->label[row] == 1;
 		double		weight = task->weight ? task->weight[row] : 1;
 
-		if (i % BLOCK_ROWS == 0 && ml_check_abort(ctx) != ML_OK)
-			return ML_ABORTED;
-		if (label != 0 && label != 1)
-			return ml_fail(ctx, ML_BAD_DATA, "label %g of a training row is neither 0 nor 1", label);
-		if (!(weight >= 0 && weight <= FLT_MAX))
-			return ml_fail(ctx, ML_BAD_DATA, "weight %g of a training row is not a finite number from 0 up",
-						   weight);
-		if (label == 1)
+		if (positive)
 			weight *= scale_pos_weight;
-		sum[label == 1] += weight;
-		largest = fmax(largest, weight);
-		loss->signed_weight[i] = (float) (label == 1 ? weight : -weight);
+		loss->signed_weight[i] = (float) (positive ? weight * scale : -weight * scale);
 	}
-	if (!(sum[0] > 0 && sum[1] > 0))
-		return ml_fail(ctx, ML_BAD_DATA, "none of the %zu training rows has label %d and a weight above 0",
-					   loss->n, sum[0] > 0 ? 1 : 0);
-	if (largest > FLT_MAX / 2)
-		return ml_fail(ctx, ML_BAD_DATA, "weight %g of a training row is too large", largest);
-
-	loss->total_weight = sum[0] + sum[1];
-	loss->base_margin = log(sum[1] / sum[0]);
-	loss->gradient_unit = largest / FIXED_ONE * (1 << GRADIENT_SHIFT);
-	loss->hessian_unit = LARGEST_HESSIAN * largest / FIXED_ONE * (1 << HESSIAN_SHIFT);
+	loss->weight_scale = scale;
+	loss->total_weight = (weights.sum[0] + weights.sum[1]) * scale;
+	loss->base_margin = log(weights.sum[1] / weights.sum[0]);
+	loss->gradient_unit = weights.largest / FIXED_ONE * (1 << GRADIENT_SHIFT);
+	loss->hessian_unit = LARGEST_HESSIAN * weights.largest / FIXED_ONE * (1 << HESSIAN_SHIFT);
 	for (size_t i = 0; i < loss->n; i++)
 		loss->margin[i] = (float) loss->base_margin;
 	return ML_OK;
@@ -244,8 +240,8 @@ logistic_loss_advance(MlContext *ctx, LogisticLoss *loss,
 		.loss = loss,.leaf = leaf,.leaf_value = leaf_value,.gradient = gradient,
 		.want_loss = mean_loss != NULL,
 		.scales = {
-			.gradient = (float) ((1 << GRADIENT_SHIFT) / loss->gradient_unit),
-			.hessian = (float) ((1 << HESSIAN_SHIFT) / loss->hessian_unit),
+			.gradient = (float) ((1 << GRADIENT_SHIFT) / (loss->gradient_unit * loss->weight_scale)),
+			.hessian = (float) ((1 << HESSIAN_SHIFT) / (loss->hessian_unit * loss->weight_scale)),
 			.key = (uint32_t) key
 		}
 	};

@@ -20,9 +20,10 @@ typedef struct LogisticLoss
 {
 	size_t		n;				/* training rows */
 	float	   *margin;			/* [n] log odds so far */
-	float	   *signed_weight;	/* [n] weight of a row, negative for label 0 */
+	float	   *signed_weight;	/* [n] weight of a row, negative for label 0, times: */
+	double		weight_scale;	/* a power of two, 1 but for extreme weights */
 	double	   *block_loss;		/* [blocks of rows] sums of weight * loss */
-	double		total_weight;
+	double		total_weight;	/* times weight_scale */
 	double		base_margin;	/* log odds of the weighted base rate */
 	double		gradient_unit;	/* what one quantum is worth */
 	double		hessian_unit;

@@ -9,6 +9,7 @@
 #include "logistic_solvers.h"
 
 #define MAX_HALVINGS 40
+#define MAX_RIDGES 30			/* the last is far above the largest element */
 #define DESCENT_PASSES 1000
 #define ARMIJO 1e-4
 
@@ -19,37 +20,40 @@ newton_size(size_t n)
 }
 
 /*
- * step = - H^-1 g.  A singular H (collinear columns) gets a ridge that grows
- * until Cholesky succeeds; it is what its zero directions need and no more.
+ * step = - H^-1 g, H finite.  A singular H (collinear columns) gets a ridge that
+ * grows until Cholesky succeeds; it is what its zero directions need and no more.
  */
-static bool
-solve(const MlBlas *blas, size_t n, const double *hessian, double *factor,
-	  const double *gradient, double *step)
+static MlStatus
+solve(MlContext *ctx, size_t n, const double *hessian, double *factor,
+	  const double *gradient, double *step, bool *collinear)
 {
 	double		greatest = 0;
 	double		ridge = 0;
+	bool		definite = false;
 
 	for (size_t i = 0; i < n; i++)
 		greatest = hessian[i * n + i] > greatest ? hessian[i * n + i] : greatest;
-	for (;;)
+	for (int i = 0; !definite && i < MAX_RIDGES; i++)
 	{
-		bool		definite;
-
+		if (ml_check_abort(ctx) != ML_OK)
+			return ML_ABORTED;
+		if (i > 0)
+			ridge = ridge > 0 ? ridge * 10 : 1e-10 * (greatest > 0 ? greatest : 1);
 		memcpy(factor, hessian, n * n * sizeof(double));
-		for (size_t i = 0; i < n; i++)
-			factor[i * n + i] += ridge;
-		definite = blas->dpotrf((int) n, factor, (int) n) == 0;
+		for (size_t j = 0; j < n; j++)
+			factor[j * n + j] += ridge;
+		definite = ctx->blas->dpotrf((int) n, factor, (int) n) == 0;
 		/* a pivot that is all rounding error is as good as zero */
-		for (size_t i = 0; definite && i < n; i++)
-			definite = factor[i * n + i] * factor[i * n + i] > 1e-13 * greatest;
-		if (definite)
-			break;
-		ridge = ridge > 0 ? ridge * 10 : 1e-10 * (greatest > 0 ? greatest : 1);
+		for (size_t j = 0; definite && j < n; j++)
+			definite = factor[j * n + j] * factor[j * n + j] > 1e-13 * greatest;
 	}
+	if (!definite)
+		return ml_fail(ctx, ML_BAD_DATA, "the Hessian of logistic regression cannot be inverted");
 	for (size_t i = 0; i < n; i++)
 		step[i] = -gradient[i];
-	blas->dpotrs((int) n, 1, factor, (int) n, step, (int) n);
-	return ridge == 0;
+	ctx->blas->dpotrs((int) n, 1, factor, (int) n, step, (int) n);
+	*collinear = *collinear || ridge > 0;
+	return ML_OK;
 }
 
 static double
@@ -134,6 +138,8 @@ newton_minimise(Objective *o, double l1, int max_iter, double tol, double *w, So
 		trial_gradient == NULL)
 		return ml_fail_memory(o->ctx);
 	status = objective_evaluate(o, w, &value, gradient, hessian);
+	if (status == ML_OK)
+		status = objective_check_finite(o, value, gradient, hessian);
 	value += l1 * length_l1(w, n);
 	for (int iteration = 1; status == ML_OK && iteration <= max_iter; iteration++)
 	{
@@ -142,14 +148,10 @@ newton_minimise(Objective *o, double l1, int max_iter, double tol, double *w, So
 		double		trial_value = value;
 		int			halvings = 0;
 
-		if (l1 > 0)
-		{
-			status = descend(o, hessian, gradient, l1, w, step, trial);
-			if (status != ML_OK)
-				return status;
-		}
-		else if (!solve(o->ctx->blas, n, hessian, factor, gradient, step))
-			result->collinear = true;
+		status = l1 > 0 ? descend(o, hessian, gradient, l1, w, step, trial)
+			: solve(o->ctx, n, hessian, factor, gradient, step, &result->collinear);
+		if (status != ML_OK)
+			return status;
 
 		/* what the step promises to first order */
 		for (size_t i = 0; i < n; i++)
@@ -183,6 +185,8 @@ newton_minimise(Objective *o, double l1, int max_iter, double tol, double *w, So
 		memcpy(w, trial, n * sizeof(double));
 		value = trial_value;
 		status = objective_evaluate(o, w, &trial_value, gradient, hessian);
+		if (status == ML_OK)
+			status = objective_check_finite(o, value, gradient, hessian);
 		if (result->curve)
 			result->curve[result->n_curve++] = (MlCurveStep) {iteration,
 			value / o->C / (double) o->design.task->train.n, NAN};

@@ -145,3 +145,20 @@ objective_evaluate(Objective *o, const double *w, double *value, double *gradien
 	}
 	return ML_OK;
 }
+
+MlStatus
+objective_check_finite(const Objective *o, double value, const double *gradient, const double *hessian)
+{
+	bool		finite = isfinite(value);
+
+	for (size_t i = 0; finite && i < o->n; i++)
+	{
+		finite = isfinite(gradient[i]);
+		for (size_t j = i; hessian && finite && j < o->n; j++)
+			finite = isfinite(hessian[i * o->n + j]);
+	}
+	if (finite)
+		return ML_OK;
+	return ml_fail(o->ctx, ML_BAD_DATA, "the loss of logistic regression is not finite: "
+				   "weights, \"C\" or values of features are too large");
+}

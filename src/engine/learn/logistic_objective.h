@@ -42,4 +42,12 @@ extern MlStatus objective_allocate(Objective *objective, bool with_hessian);
 extern MlStatus objective_evaluate(Objective *objective, const double *w,
 								   double *value, double *gradient, double *hessian);
 
+/*
+ * Refuses what objective_evaluate gave at coefficients to go on from, unless all
+ * of it is finite: no solver gets anywhere with NaN.  hessian may be NULL.
+ * Errors: ML_BAD_DATA.
+ */
+extern MlStatus objective_check_finite(const Objective *objective, double value,
+									   const double *gradient, const double *hessian);
+
 #endif							/* MLOPS_LEARN_LOGISTIC_OBJECTIVE_H */

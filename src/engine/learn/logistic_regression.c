@@ -80,18 +80,12 @@ memory_needed(size_t n_train, size_t n_validation, const MlSignature *signature,
 static MlStatus
 starting_intercept(MlContext *ctx, const MlTask *task, double *intercept)
 {
-	double		sum[2] = {0, 0};
+	MlTaskWeights weights;
+	MlStatus	status = ml_task_weights(ctx, task, 1, &weights);
 
-	for (size_t i = 0; i < task->train.n; i++)
-	{
-		uint32_t	row = task->train.row[i];
-
-		sum[task->label[row] == 1] += task->weight ? task->weight[row] : 1;
-	}
-	if (!(sum[0] > 0 && sum[1] > 0))
-		return ml_fail(ctx, ML_BAD_DATA, "the training rows have only one class");
-	*intercept = log(sum[1] / sum[0]);
-	return ML_OK;
+	if (status == ML_OK)
+		*intercept = log(weights.sum[1] / weights.sum[0]);
+	return status;
 }
 
 /*
