@@ -248,8 +248,11 @@ BEGIN
 						FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, $3), window_query, candidate.search_path, f ->> 'by') AS e
 						WHERE e.segment IS NOT NULL AND (e.figures ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
 							AND e.figures ->> (f ->> 'metric') IS NOT NULL;
-						figure := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s);
-						detail := coalesce(found, '{"reason": "no segment has enough rows"}');
+						-- where the metric is not defined there is nothing to compare, and a gap takes two
+						figure := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s HAVING count(*) > 1);
+						detail := coalesce(found, '{}') || CASE WHEN figure IS NOT NULL THEN '{}'
+							ELSE jsonb_build_object('reason', format('undefined: %s is known of %s, a gap takes two', f ->> 'metric',
+								CASE WHEN found IS NULL THEN 'no segment with enough rows' ELSE 'one segment with enough rows' END)) END;
 					EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
 							OR data_exception THEN
 						detail := jsonb_build_object('reason', SQLERRM);
@@ -281,7 +284,9 @@ BEGIN
 						figure := -figure;
 					END IF;
 					detail := jsonb_build_object('production_version', production, 'production', low.figures -> metric,
-						'candidate', high.figures -> metric, 'rows', high.figures -> 'rows', 'positives', high.figures -> 'positives');
+						'candidate', high.figures -> metric, 'rows', high.figures -> 'rows', 'positives', high.figures -> 'positives')
+						|| CASE WHEN figure IS NOT NULL THEN '{}' ELSE jsonb_build_object('reason', format('undefined: the test rows give no %s of %s', metric,
+							CASE WHEN low.figures ->> metric IS NULL THEN 'production' ELSE 'the candidate' END)) END;
 				EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
 						OR data_exception THEN
 					detail := jsonb_build_object('reason', SQLERRM, 'production_version', production);
@@ -297,6 +302,8 @@ BEGIN
 				AND figure <= coalesce((c.value ->> 'max')::float8, 'infinity'), false);
 			IF candidate.imported THEN
 				detail := detail || '{"reason": "the version was imported: its figures were not measured here"}';
+			ELSIF figure IS NULL THEN
+				detail := detail || jsonb_build_object('reason', format('undefined: the rows that the version was judged on give no %s', c.key));
 			END IF;
 		END IF;
 		RETURN NEXT;

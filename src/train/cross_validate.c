@@ -182,19 +182,36 @@ append_figure(StringInfo text, const char *name, int step, double value)
 		appendStringInfo(text, "%.17g]", value);
 }
 
+/*
+ * Mean, or sample standard deviation, over the folds in which the figure is
+ * defined (as SQL's avg and stddev do); NaN if there are none, or one.
+ */
 double
 mltrain_fold_figure(const MlFoldResult *results, int n, int figure, bool deviation)
 {
 	double		sum = 0;
 	double		squares = 0;
+	int			defined = 0;
 
 	for (int i = 0; i < n; i++)
-		sum += mltrain_fold_figure_of(&results[i], figure);
+	{
+		double		value = mltrain_fold_figure_of(&results[i], figure);
+
+		if (isnan(value))
+			continue;
+		sum += value;
+		defined++;
+	}
 	if (!deviation)
-		return sum / n;
+		return defined > 0 ? sum / defined : NAN;
 	for (int i = 0; i < n; i++)
-		squares += pow(mltrain_fold_figure_of(&results[i], figure) - sum / n, 2);
-	return sqrt(squares / (n - 1));
+	{
+		double		value = mltrain_fold_figure_of(&results[i], figure);
+
+		if (!isnan(value))
+			squares += pow(value - sum / defined, 2);
+	}
+	return defined > 1 ? sqrt(squares / (defined - 1)) : NAN;
 }
 
 double

@@ -93,11 +93,11 @@ def metrics_at(y, flagged, w):
     tp, fp, tn, fn = confusion(y, flagged, w)
     return [
         sk.accuracy_score(y, flagged, sample_weight=w),
-        sk.precision_score(y, flagged, sample_weight=w, zero_division=0),
-        sk.recall_score(y, flagged, sample_weight=w, zero_division=0),
-        sk.f1_score(y, flagged, sample_weight=w, zero_division=0),
-        sk.matthews_corrcoef(y, flagged, sample_weight=w),
-        fp / (fp + tn) if fp + tn > 0 else 0.0,
+        sk.precision_score(y, flagged, sample_weight=w, zero_division=NAN),
+        sk.recall_score(y, flagged, sample_weight=w, zero_division=NAN),
+        sk.f1_score(y, flagged, sample_weight=w, zero_division=NAN),
+        sk.matthews_corrcoef(y, flagged, sample_weight=w) if min(tp + fp, tp + fn, tn + fp, tn + fn) > 0 else NAN,
+        fp / (fp + tn) if fp + tn > 0 else NAN,
         (tp + fp) / (tp + fp + tn + fn),
     ]
 
@@ -128,12 +128,13 @@ def choose(kind, objective, value, y, s, w):
     distinct = sorted(set(s), reverse=True)
     for t in [np.nextafter(distinct[0], np.inf)] + distinct:
         flagged = (s >= t).astype(int)
-        accuracy, precision, recall, f1, mcc, fpr, alert_rate = metrics_at(y, flagged, w)
+        # what is not defined is no reason to choose a threshold
+        accuracy, precision, recall, f1, mcc, fpr, alert_rate = (0 if v != v else v for v in metrics_at(y, flagged, w))
         _, fp, _, fn = confusion(y, flagged, w)
         objectives = {"F1": f1, "MCC": mcc, "YOUDEN": recall - fpr, "ACCURACY": accuracy}
         good, near, fits = {
             "MAX": (objectives[objective], 0, True),
-            "MIN_PRECISION": (recall, precision, flagged.any() and precision >= value),
+            "MIN_PRECISION": (recall, precision if flagged.any() else -1, flagged.any() and precision >= value),
             "MIN_RECALL": (precision, recall, recall >= value),
             "ALERT_RATE": (alert_rate, -alert_rate, alert_rate <= value),
             "COST": (-(fp + value * fn), 0, True),

@@ -4,7 +4,8 @@
  *
  * Definitions, ties and edge cases are scikit-learn's
  * (https://scikit-learn.org/stable/modules/model_evaluation.html); where
- * scikit-learn raises or warns because a class is empty, the value is NaN.
+ * scikit-learn raises or warns because a class is empty, the value is NaN, and
+ * NULL in SQL: a figure that is not defined is never a number.
  * Labels are 0 or 1, scores any number but NaN (finite for curves of
  * calibration), weights not negative or NULL (= 1); as in scikit-learn, rows
  * of weight 0 do not count.
@@ -137,7 +138,10 @@ extern MlConfusion ml_confusion_at(const MlRanking *ranking, double threshold);
  * border, the expected share of those taken (no order inside ties). */
 extern double ml_precision_at(const MlRanking *ranking, double k);
 
-/* ---- metrics over confusion counts; 0 where scikit-learn's zero_division is 0 */
+/* ---- metrics over confusion counts.  A share of nothing is NaN: precision
+ * where nothing is flagged, recall without positives, false_positive_rate
+ * without negatives, f1 where nothing is flagged or positive, mcc where one of
+ * the four sums is 0 (there scikit-learn says 0), all of them without rows. */
 extern double ml_accuracy(const MlConfusion *c);
 extern double ml_precision(const MlConfusion *c);
 extern double ml_recall(const MlConfusion *c);

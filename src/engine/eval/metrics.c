@@ -119,11 +119,14 @@ ml_precision_at(const MlRanking *r, double k)
 
 /* ---------------------------------------------------------------- counts */
 
-/* 0 / 0 is 0, scikit-learn's zero_division */
+/*
+ * A share of nothing is not defined: NaN, as scikit-learn gives for
+ * zero_division=np.nan (its default, 0, cannot be told from a bad model).
+ */
 static double
 ratio(double numerator, double denominator)
 {
-	return denominator > 0 ? numerator / denominator : 0;
+	return denominator > 0 ? numerator / denominator : NAN;
 }
 
 double

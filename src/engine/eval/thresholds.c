@@ -31,28 +31,35 @@ typedef struct Verdict
 	double		nearness;
 } Verdict;
 
+/* A figure that is not defined is no reason to choose a threshold: it ranks as 0. */
+static double
+or_nothing(double figure)
+{
+	return isnan(figure) ? 0 : figure;
+}
+
 static double
 objective_value(MlThresholdObjective objective, const MlConfusion *c)
 {
 	switch (objective)
 	{
 		case ML_OBJECTIVE_MCC:
-			return ml_mcc(c);
+			return or_nothing(ml_mcc(c));
 		case ML_OBJECTIVE_YOUDEN:
-			return ml_recall(c) - ml_false_positive_rate(c);
+			return or_nothing(ml_recall(c)) - or_nothing(ml_false_positive_rate(c));
 		case ML_OBJECTIVE_ACCURACY:
-			return ml_accuracy(c);
+			return or_nothing(ml_accuracy(c));
 		default:
-			return ml_f1(c);
+			return or_nothing(ml_f1(c));
 	}
 }
 
 static Verdict
 judge_candidate(const MlThresholdPolicy *policy, const MlConfusion *c, double cost)
 {
-	double		precision = ml_precision(c);
-	double		recall = ml_recall(c);
-	double		alert_rate = ml_alert_rate(c);
+	double		precision = or_nothing(ml_precision(c));
+	double		recall = or_nothing(ml_recall(c));
+	double		alert_rate = or_nothing(ml_alert_rate(c));
 	bool		flags = c->true_positives + c->false_positives > 0;
 
 	switch (policy->kind)
