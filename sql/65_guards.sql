@@ -7,19 +7,13 @@ CREATE FUNCTION mlops_catalog.score_baseline(model text, version int) RETURNS bi
 COMMENT ON FUNCTION mlops_catalog.score_baseline(text, int) IS
 	'Rows in each of 64 equal bins of score when the version was judged';
 
--- Half a row is added to every bin, so that empty ones have a logarithm.
+-- There is one index: what check_drift says of (score), of the same bins merged
+-- in the same way, so that a guard, a monitor and a check never disagree.
 CREATE FUNCTION mlops_catalog.histogram_psi(expected bigint[], actual bigint[]) RETURNS float8
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT CASE WHEN min(s.e) > 0 AND min(s.a) > 0 THEN sum((b.a - b.e) * ln(b.a / b.e)) END
-	FROM (SELECT sum(x) AS e FROM unnest(expected) AS x) AS se(e), (SELECT sum(x) AS a FROM unnest(actual) AS x) AS sa(a),
-	LATERAL (SELECT se.e::float8 AS e, sa.a::float8 AS a, cardinality(expected) AS n) AS s,
-	LATERAL (SELECT (x.e + 0.5) / (s.e + 0.5 * s.n) AS e, (x.a + 0.5) / (s.a + 0.5 * s.n) AS a
-		FROM ROWS FROM (unnest(expected), unnest(actual)) AS x(e, a)) AS b
-$$;
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_score_psi';
 COMMENT ON FUNCTION mlops_catalog.histogram_psi(bigint[], bigint[]) IS
-	'Population stability index between two histograms with the same bins; NULL if one is empty';
+	'Population stability index between two histograms of scores, merged into about 20 bins of equal counts of the first; NULL if one is empty';
 
 -- Of the variants that share the traffic; or of one shadow and of primary, then
 -- on the decisions that primary answered, which both have scored.

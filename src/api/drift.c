@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * drift.c
- *	  mlops.check_drift, record_drift, drift_between.
+ *	  mlops.check_drift, record_drift, drift_between; the index of scores.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,6 +24,7 @@
 MLOPS_FUNCTION(mlops_check_drift);
 MLOPS_FUNCTION(mlops_record_drift);
 MLOPS_FUNCTION(mlops_drift_between);
+MLOPS_FUNCTION(mlops_score_psi);
 
 static void
 put_tests(ReturnSetInfo *result, List *tests)
@@ -204,4 +205,46 @@ mlops_drift_between(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return (Datum) 0;
+}
+
+/* Counts of an array, *n of them. */
+static const uint64_t *
+counts_of_array(ArrayType *array, int *n)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	uint64_t   *counts;
+
+	deconstruct_array(array, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, &nulls, n);
+	counts = palloc(Max(*n, 1) * sizeof(uint64_t));
+	for (int i = 0; i < *n; i++)
+	{
+		if (nulls[i] || DatumGetInt64(elements[i]) < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("counts of a histogram must not be negative or null")));
+		counts[i] = (uint64_t) DatumGetInt64(elements[i]);
+	}
+	return counts;
+}
+
+/* mlops_catalog.histogram_psi(expected bigint[], actual bigint[]) */
+Datum
+mlops_score_psi(PG_FUNCTION_ARGS)
+{
+	int			n[2];
+	MlHistograms h;
+	double		psi;
+
+	h.reference = counts_of_array(PG_GETARG_ARRAYTYPE_P(0), &n[0]);
+	h.current = counts_of_array(PG_GETARG_ARRAYTYPE_P(1), &n[1]);
+	if (n[0] != n[1])
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("histograms have %d and %d bins: they must have the same", n[0], n[1])));
+	h.n = (size_t) n[0];
+	psi = mlmon_score_psi(&h);
+	if (isnan(psi))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(psi);
 }

@@ -72,29 +72,6 @@ count_codes(const Comparing *comparing, const Feature *feature, Codes *codes)
 			   &codes->missing_current);
 }
 
-size_t
-mlmon_group_categories(const MlHistograms *h, uint32_t *group)
-{
-	uint64		total = 0;
-	size_t		n = 1;
-	size_t		rare = 0;		/* its group, 0: none yet */
-
-	for (size_t code = 1; code < h->n; code++)
-		total += h->reference[code];
-	group[0] = 0;
-	for (size_t code = 1; code < h->n; code++)
-	{
-		if (code + 1 == h->n || (double) h->reference[code] >= ML_LEAST_SHARE * (double) total)
-			group[code] = (uint32_t) n++;
-		else
-		{
-			rare = rare ? rare : n++;
-			group[code] = (uint32_t) rare;
-		}
-	}
-	return n;
-}
-
 static uint64
 sum_of(const uint64_t *counts, size_t first, size_t end)
 {
@@ -120,7 +97,7 @@ compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, 
 	memcpy(reference + 1, codes->reference, codes->n_known * sizeof(uint64_t));
 	memcpy(current + 1, codes->current, codes->n_known * sizeof(uint64_t));
 	current[fine.n - 1] = unseen;
-	coarse.n = mlmon_group_categories(&fine, group);
+	coarse.n = ml_group_categories(&fine, ML_LEAST_SHARE, group);
 	reference = new_counts(coarse.n);
 	current = new_counts(coarse.n);
 	ml_add_groups(&fine, group, coarse.n, reference, current);

@@ -38,6 +38,9 @@ typedef struct Counter
 	size_t	   *first;			/* [n_features] of its codes in counts */
 	size_t		n_codes;
 
+	uint64	   *others;			/* [n_inputs] values that training knew, but the model
+								 * has no code for */
+
 	size_t		block_rows;
 	size_t		n;				/* rows in the block */
 	MlValue    *values;			/* [block_rows][n_inputs] */
@@ -94,6 +97,7 @@ static void
 take_row(TupleTableSlot *slot, void *arg)
 {
 	Counter    *counter = (Counter *) arg;
+	MlValue    *values;
 	MemoryContext caller = MemoryContextSwitchTo(counter->row_context);
 
 	if (!counter->mapped)
@@ -103,8 +107,19 @@ take_row(TupleTableSlot *slot, void *arg)
 		counter->mapped = true;
 	}
 	slot_getallattrs(slot);
-	mlserve_fill_values(counter->model, counter->map, slot->tts_values, slot->tts_isnull,
-						counter->values + counter->n * counter->n_inputs);
+	values = counter->values + counter->n * counter->n_inputs;
+	mlserve_fill_values(counter->model, counter->map, slot->tts_values, slot->tts_isnull, values);
+	for (size_t i = 0; i < counter->n_inputs; i++)
+	{
+		size_t		size;
+		const char *bytes;
+
+		if (!ml_model_has_others(counter->model, i) ||
+			ml_model_category_bytes(counter->model, i, values[i].code, &size) || values[i].code == ML_CODE_MISSING)
+			continue;
+		bytes = mling_bytes(&counter->map->converter[i], slot->tts_values[counter->map->attribute[i]], &size);
+		counter->others[i] += ml_model_is_other(counter->model, i, bytes, size);
+	}
 	MemoryContextSwitchTo(caller);
 	counter->rows++;
 	if (++counter->n == counter->block_rows)
@@ -140,6 +155,7 @@ prepare(Counter *counter, MlContext *ctx, const MlModel *model)
 		counter->first[f] = counter->n_codes;
 		counter->n_codes += counter->features[f].n_bins + 1;
 	}
+	counter->others = allocate(ctx, counter->n_inputs, sizeof(uint64));
 	counter->block_rows = Max(BLOCK_VALUES / counter->n_inputs, TASK_ROWS) / TASK_ROWS * TASK_ROWS;
 	counter->values = allocate(ctx, counter->block_rows * counter->n_inputs, sizeof(MlValue));
 	counter->counts = allocate(ctx, n_threads, sizeof(uint64 *));
@@ -183,6 +199,24 @@ group_numbers(const MlHistograms *h, uint32_t *group)
 	return n + 1;
 }
 
+static size_t
+group_scores(const MlHistograms *h, uint32_t *group)
+{
+	return ml_merge_bins(h, SCORE_GROUPS, ML_LEAST_SHARE, group);
+}
+
+double
+mlmon_score_psi(const MlHistograms *h)
+{
+	uint32_t   *group = palloc(Max(h->n, 1) * sizeof(uint32_t));
+	size_t		n = group_scores(h, group);
+	uint64_t   *reference = palloc(Max(n, 1) * sizeof(uint64_t));
+	uint64_t   *current = palloc(Max(n, 1) * sizeof(uint64_t));
+
+	ml_add_groups(h, group, n, reference, current);
+	return mlmon_histogram_test(ML_TEST_PSI, &(MlHistograms) {n, reference, current}).statistic;
+}
+
 /* P-value of what can be seen of the Kolmogorov-Smirnov statistic in bins. */
 static MlDriftTest
 binned_ks_test(MlContext *ctx, const MlHistograms *h)
@@ -209,6 +243,8 @@ typedef struct Comparison
 	const char *kind;
 	bool		ordered;		/* are neighbouring bins neighbours? */
 	bool		has_codes;		/* is bin 0 what is missing? */
+	uint64		known_reference;	/* of the last bin: what training knew */
+	uint64		known_current;
 	MlDriftTests tests;
 	List	   *rows;
 } Comparison;
@@ -254,8 +290,8 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 			case ML_TEST_UNSEEN:
 				if (comparison->ordered)
 					continue;
-				result = mlmon_share_test(reference_rows, fine->reference[last],
-										  current_rows, fine->current[last]);
+				result = mlmon_share_test(reference_rows, fine->reference[last] - comparison->known_reference,
+										  current_rows, fine->current[last] - comparison->known_current);
 				break;
 			default:
 				result = mlmon_histogram_test((MlDriftTestKind) t, &coarse);
@@ -265,15 +301,30 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 	}
 }
 
+/* Current rows for a row of the reference. */
+static double
+share_of_rows(const MlHistograms *h)
+{
+	double		reference = 0;
+	double		current = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+	{
+		reference += (double) h->reference[i];
+		current += (double) h->current[i];
+	}
+	return reference > 0 ? current / reference : 0;
+}
+
 static List *
 compare_all(const Counter *counter, MlDriftTests tests)
 {
 	uint32_t	group[Max(ML_MAX_BINS + 1, ML_SCORE_BINS)];
 	MlHistograms score = {ML_SCORE_BINS, ml_model_score_counts(counter->model), counter->scores[0]};
-	Comparison	comparison = {counter->ctx, "(score)", "score", true, false, tests, NIL};
+	Comparison	comparison = {.ctx = counter->ctx, .feature = "(score)", .kind = "score", .ordered = true};
 
 	comparison.tests = tests ? tests : ML_TEST_BIT(ML_TEST_PSI);
-	compare(&comparison, &score, ml_merge_bins(&score, SCORE_GROUPS, ML_LEAST_SHARE, group), group);
+	compare(&comparison, &score, group_scores(&score, group), group);
 	comparison.has_codes = true;
 	comparison.tests = tests ? tests
 		: ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING) | ML_TEST_BIT(ML_TEST_UNSEEN);
@@ -287,9 +338,15 @@ compare_all(const Counter *counter, MlDriftTests tests)
 			continue;			/* time goes on: that is no drift */
 		comparison.feature = ml_model_feature_name(counter->model, f);
 		comparison.ordered = !feature->categorical;
+		/* where the bytes do not say which values had no code, no more of the current
+		 * ones are unseen than their share has grown */
+		comparison.known_reference = codes.reference[codes.n - 1];
+		comparison.known_current = ml_model_has_others(counter->model, feature->input) ? counter->others[feature->input]
+			: (uint64) Min((double) codes.current[codes.n - 1],
+						   rint((double) comparison.known_reference * share_of_rows(&codes)));
 		comparison.kind = feature->categorical ? "category"
 			: feature->part == ML_FEATURE_VALUE ? "number" : "time";
-		compare(&comparison, &codes, feature->categorical ? mlmon_group_categories(&codes, group)
+		compare(&comparison, &codes, feature->categorical ? ml_group_categories(&codes, ML_LEAST_SHARE, group)
 				: group_numbers(&codes, group), group);
 	}
 	return comparison.rows;

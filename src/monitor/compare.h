@@ -69,10 +69,6 @@ typedef struct Comparing
 extern size_t mlmon_chunk_rows(size_t rows);
 extern double mlmon_chunk_threshold(const double *value, int n);
 
-/* Codes (0 missing, last unseen) in groups: missing, each category that is not
- * rare, all rare ones, unseen ones.  Returns the number of groups. */
-extern size_t mlmon_group_categories(const MlHistograms *h, uint32_t *group);
-
 /* Two proportions, reference less current; 1 where they are the same for certain. */
 extern MlDriftTest mlmon_z_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current);
 

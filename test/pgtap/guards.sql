@@ -35,10 +35,8 @@ SELECT is((SELECT bool_and(passed) FROM checked), true, 'and with labels everyth
 SELECT is((SELECT value FROM checked WHERE figure = 'alert_rate' LIMIT 1), (SELECT avg(flagged::int)::float8 FROM mlops.predictions WHERE variant = 'canary'), 'alert_rate is what was logged');
 SELECT is((SELECT value FROM checked WHERE figure = 'latency_p95'), (SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY latency) FROM mlops.predictions WHERE variant = 'canary'), 'latency_p95');
 SELECT is((SELECT value FROM checked WHERE figure = 'precision'), (SELECT avg(is_fraud::int)::float8 FROM mlops.predictions JOIN tx ON id::text = key WHERE variant = 'canary' AND flagged), 'precision');
-SELECT is((SELECT round(value::numeric, 9) FROM checked WHERE figure = 'psi'), (SELECT round(sum((a - e) * ln(a / e))::numeric, 9) FROM (
-	SELECT (b.n + 0.5) / (sum(b.n) OVER () + 32) AS e, (coalesce(c.n, 0) + 0.5) / (sum(coalesce(c.n, 0)) OVER () + 32) AS a
-	FROM unnest(mlops_catalog.score_baseline('fraud', 2)) WITH ORDINALITY AS b(n, i)
-	LEFT JOIN (SELECT least(floor(score * 64), 63) + 1 AS i, count(*) AS n FROM mlops.predictions WHERE variant = 'canary' GROUP BY 1) c USING (i)) x), 'psi of scores against the version''s own');
+SELECT is((SELECT value FROM checked WHERE figure = 'psi'), (SELECT statistic FROM mlops.check_drift('fraud', query => 'SELECT t.* FROM tx AS t JOIN mlops.predictions AS p ON p.key = t.id::text WHERE p.variant = ''canary''', version => 2)
+	WHERE feature = '(score)' AND test = 'psi'), 'psi of scores is that of check_drift');
 SELECT is((SELECT sum(n) FROM unnest(mlops_catalog.score_baseline('fraud', 2)) n), (SELECT test_rows FROM mlops.versions WHERE model = 'fraud' AND version = 2)::numeric, 'whose histogram has every row it was judged on');
 SELECT is(round(mlops_catalog.histogram_psi('{10,20,30}', '{10,20,30}')::numeric, 12), 0.000000000000, 'equal histograms');
 SELECT is(mlops_catalog.histogram_psi('{0,0}', '{1,2}'), NULL, 'an empty one');

@@ -30,10 +30,8 @@ SELECT is((SELECT count(*) FROM mlops.predictions WHERE variant = 's'), (SELECT 
 SELECT is((SELECT round(value::numeric, 12) FROM checked WHERE figure = 'alert_rate' LIMIT 1), (SELECT round(avg(flagged::int)::numeric, 12) FROM both_scored), 'alert_rate is what was logged');
 SELECT is((SELECT value FROM checked WHERE figure = 'latency_p95'), (SELECT percentile_cont(0.95) WITHIN GROUP (ORDER BY latency) FROM both_scored), 'latency_p95');
 SELECT is((SELECT round(value::numeric, 12) FROM checked WHERE figure = 'precision'), (SELECT round(avg(is_fraud::int)::numeric, 12) FROM both_scored WHERE flagged), 'precision');
-SELECT is((SELECT round(value::numeric, 9) FROM checked WHERE figure = 'psi'), (SELECT round(sum((a - e) * ln(a / e))::numeric, 9) FROM (
-	SELECT (b.n + 0.5) / (sum(b.n) OVER () + 32) AS e, (coalesce(c.n, 0) + 0.5) / (sum(coalesce(c.n, 0)) OVER () + 32) AS a
-	FROM unnest(mlops_catalog.score_baseline('fraud', 2)) WITH ORDINALITY AS b(n, i)
-	LEFT JOIN (SELECT least(floor(score * 64), 63) + 1 AS i, count(*) AS n FROM both_scored GROUP BY 1) c USING (i)) x), 'psi');
+SELECT is((SELECT value FROM checked WHERE figure = 'psi'), (SELECT statistic FROM mlops.check_drift('fraud', query => 'SELECT t.* FROM tx AS t JOIN both_scored AS p ON p.key = t.id::text', version => 2)
+	WHERE feature = '(score)' AND test = 'psi'), 'psi of scores is that of check_drift');
 SELECT is((SELECT required FROM checked WHERE required ~ 'champion' AND figure = 'alert_rate'), (SELECT format('at most %s (100 of the champion''s %s)',
 	round((100 * avg(champion_flagged::int))::numeric, 6), round(avg(champion_flagged::int)::numeric, 6)) FROM both_scored), 'beside the champion on the same decisions');
 SELECT is(state(), 'de 2 segment, s 2 shadow, primary 1 share', 'what holds stays');

@@ -260,7 +260,16 @@ typedef struct MlInput
 	const char *const *category;	/* [n_categories] bytes, by falling count, ties
 									 * by bytes: code 1 is the most frequent */
 	const uint32_t *category_size;	/* [n_categories] */
+	uint32_t	n_others;		/* further categories of the training rows, */
+	const uint32_t *others;		/* [n_others] by ml_category_hash, rising */
 } MlInput;
+
+/* What stands for a category that has no code of its own. */
+static inline uint32_t
+ml_category_hash(const void *bytes, size_t size)
+{
+	return (uint32_t) (ml_hash_bytes(bytes, size, 0) >> 32);
+}
 
 typedef enum MlFeaturePart
 {

@@ -111,6 +111,17 @@ extern double ml_binned_ks(const MlHistograms *h);
 extern size_t ml_merge_bins(const MlHistograms *h, size_t n_groups, double least_share,
 							uint32_t *group);
 
+/*
+ * Codes of a category (0 missing, the last one what the reference does not
+ * know) in groups: those two, each level that the reference has for at least
+ * least_share of its rows or that grew to as much by more than chance, and the
+ * rest, the tail, in one group; in four, by how much they grew or shrank, where
+ * it changed among itself by more than chance.  Without drift one window in 500
+ * has other groups than the reference alone would give.  Returns the number of
+ * groups, at most h->n; group [h->n].
+ */
+extern size_t ml_group_categories(const MlHistograms *h, double least_share, uint32_t *group);
+
 /* Adds up the bins of each group: reference and current [number of groups]. */
 extern void ml_add_groups(const MlHistograms *h, const uint32_t *group, size_t n_groups,
 						  uint64_t *reference, uint64_t *current);

@@ -583,6 +583,8 @@ open_input(Opening *o, const FrozenInput *from, MlInput *input)
 	input->kind = from->kind;
 	input->n_categories = from->n_categories;
 	input->category = category;
+	input->n_others = 0;		/* what trials learn is not kept */
+	input->others = NULL;
 	input->category_size = at(o, from->category_size);
 	for (uint32_t i = 0; category && i < from->n_categories; i++)
 	{

@@ -132,6 +132,30 @@ compare_categories(const void *a, const void *b)
 	return x->size < y->size ? -1 : x->size > y->size;
 }
 
+static int
+compare_hashes(const void *a, const void *b)
+{
+	uint32_t	x = *(const uint32_t *) a;
+	uint32_t	y = *(const uint32_t *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Sorts hashes and leaves one of equal ones; returns how many are left. */
+static uint32_t
+distinct_rising(uint32_t *hash, size_t n)
+{
+	uint32_t	kept = 0;
+
+	qsort(hash, n, sizeof(uint32_t), compare_hashes);
+	for (size_t i = 0; i < n; i++)
+	{
+		if (kept == 0 || hash[kept - 1] != hash[i])
+			hash[kept++] = hash[i];
+	}
+	return kept;
+}
+
 typedef enum CategoryOutcome
 {
 	CATEGORY_KEPT,
@@ -157,15 +181,17 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, MlInput *in
 	uint64_t   *counts;
 	const char **bytes;
 	uint32_t   *sizes;
+	uint32_t   *others;
 	MlArenaMark mark;
 
 	/* results before working memory, so that the latter can be given back */
 	bytes = ml_arena_alloc_array(ctx->arena, MAX_CATEGORIES, sizeof(char *));
 	sizes = ml_arena_alloc_array(ctx->arena, MAX_CATEGORIES, sizeof(uint32_t));
 	counts = ml_arena_alloc_zeroed(ctx->arena, ML_MAX_BINS + 1, sizeof(uint64_t));
+	others = ml_arena_alloc_array(ctx->arena, n_codes > cap ? n_codes - cap : 0, sizeof(uint32_t));
 	mark = ml_arena_mark(ctx->arena);
 	counted = ml_arena_alloc_zeroed(ctx->arena, n_codes, sizeof(CategoryCount));
-	if (bytes == NULL || sizes == NULL || counts == NULL || counted == NULL)
+	if (bytes == NULL || sizes == NULL || counts == NULL || others == NULL || counted == NULL)
 		return ml_fail_memory(ctx);
 
 	for (size_t i = 0; i < fit->rows.n; i++)
@@ -208,6 +234,10 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, MlInput *in
 			}
 			counts[i < kept ? i + 1 : kept + 1] += counted[i].count;
 		}
+		for (size_t i = kept; i < n; i++)
+			others[i - kept] = ml_category_hash(counted[i].bytes, counted[i].size);
+		input->n_others = distinct_rising(others, n - kept);
+		input->others = others;
 		input->n_categories = (uint32_t) kept;
 		input->category = bytes;
 		input->category_size = sizes;

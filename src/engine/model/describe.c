@@ -91,6 +91,35 @@ ml_model_category(const MlModel *m, size_t input, const void *bytes, size_t size
 	return record->n_categories + 1;
 }
 
+bool
+ml_model_has_others(const MlModel *m, size_t input)
+{
+	return m->inputs[input].n_others > 0;
+}
+
+bool
+ml_model_is_other(const MlModel *m, size_t input, const void *bytes, size_t size)
+{
+	const InputRecord *record = &m->inputs[input];
+	const uint32_t *other = m->hash + record->first_hash + record->n_hash;
+	uint32_t	wanted = ml_category_hash(bytes, size);
+	uint32_t	low = 0;
+	uint32_t	high = record->n_others;
+
+	while (low < high)
+	{
+		uint32_t	middle = low + (high - low) / 2;
+
+		if (other[middle] == wanted)
+			return true;
+		if (other[middle] < wanted)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
 void
 ml_model_importance(const MlModel *m, double *gain, uint64_t *splits)
 {

@@ -99,7 +99,7 @@ count_signature(Encoder *e)
 		for (uint32_t c = 0; c < input->n_categories; c++)
 			strings += (uint64_t) input->category_size[c] + 1;
 		e->length[SECTION_CATEGORIES] += input->n_categories * sizeof(StringRef);
-		e->length[SECTION_HASH] += hash_size(input->n_categories) * sizeof(uint32_t);
+		e->length[SECTION_HASH] += (hash_size(input->n_categories) + (uint64_t) input->n_others) * sizeof(uint32_t);
 	}
 	for (size_t f = 0; f < s->n_features; f++)
 	{
@@ -218,8 +218,11 @@ write_inputs(Encoder *e)
 				slot = (slot + 1) & (record->n_hash - 1);
 			hash[n_hash + slot] = c + 1;
 		}
+		record->n_others = input->n_others;
+		for (uint32_t i = 0; i < input->n_others; i++)
+			hash[n_hash + record->n_hash + i] = input->others[i];
 		n_categories += input->n_categories;
-		n_hash += record->n_hash;
+		n_hash += record->n_hash + record->n_others;
 	}
 }
 

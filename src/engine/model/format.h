@@ -27,7 +27,8 @@ typedef enum Section
 	SECTION_STRINGS,			/* bytes, each string followed by a zero */
 	SECTION_INPUTS,				/* InputRecord[n_inputs] */
 	SECTION_CATEGORIES,			/* StringRef[], the inputs' one after the other */
-	SECTION_HASH,				/* uint32[], the inputs' tables one after the other */
+	SECTION_HASH,				/* uint32[], the inputs' tables one after the other,
+								 * each followed by the hashes of its other categories */
 	SECTION_FEATURES,			/* FeatureRecord[n_features] */
 	SECTION_EDGES,				/* double[], the features' one after the other */
 	SECTION_COUNTS,				/* uint64[], n_bins + 1 for each feature */
@@ -98,7 +99,8 @@ typedef struct InputRecord
 	uint32_t	first_category; /* in SECTION_CATEGORIES */
 	uint32_t	first_hash;		/* in SECTION_HASH */
 	uint32_t	n_hash;			/* a power of two, 0 for other kinds */
-	uint32_t	zero;
+	uint32_t	n_others;		/* after the table: categories of the training rows
+								 * that have no code, by hash, rising */
 } InputRecord;
 
 typedef struct FeatureRecord

@@ -186,6 +186,20 @@ check_categories(Check *c, const InputRecord *input)
 	return true;
 }
 
+/* They are looked up by bisection. */
+static bool
+check_others(Check *c, const InputRecord *input)
+{
+	const uint32_t *other = c->model->hash + input->first_hash + input->n_hash;
+
+	for (uint32_t i = 1; i < input->n_others; i++)
+	{
+		if (!expect(c, other[i - 1] < other[i], "the other categories of an input do not rise"))
+			return false;
+	}
+	return true;
+}
+
 static bool
 is_new_name(const MlModel *m, uint32_t input)
 {
@@ -213,7 +227,7 @@ check_inputs(Check *c)
 
 		if (!check_name(c, input->name) || !check_name(c, input->type) ||
 			!expect(c, is_new_name(m, i), "two inputs have the same name") ||
-			!expect(c, input->kind <= ML_COLUMN_TIME && input->zero == 0, "the kind of an input is wrong") ||
+			!expect(c, input->kind <= ML_COLUMN_TIME && (category || input->n_others == 0), "the kind of an input is wrong") ||
 			!expect(c, input->first_category == n_categories && input->first_hash == n_hash &&
 					input->n_categories <= ML_MAX_BINS - 1, "the categories of an input are out of bounds") ||
 			!expect(c, category ? input->n_hash >= 4 && input->n_hash <= 1024 &&
@@ -221,10 +235,10 @@ check_inputs(Check *c)
 					: input->n_hash == 0 && input->n_categories == 0, "the categories of an input are wrong"))
 			return false;
 		n_categories += input->n_categories;
-		n_hash += input->n_hash;
+		n_hash += (uint64_t) input->n_hash + input->n_others;
 		if (!expect(c, n_categories <= all_categories && n_hash <= all_hash,
 					"the categories of an input are out of bounds") ||
-			(category && !check_categories(c, input)))
+			(category && (!check_categories(c, input) || !check_others(c, input))))
 			return false;
 	}
 	return has_length(c, SECTION_CATEGORIES, n_categories, sizeof(StringRef)) &&
