@@ -110,7 +110,7 @@ grow_tree(Grown *g, uint32_t n_splits, uint32_t n_features)
 		nodes[at].right = n + 1;
 		for (int side = 0; side < 2; side++)
 			nodes[n++] = (MlTreeNode) {.feature = -1, .value = 4 * (draw() - 0.5),
-				.cover = nodes[at].cover * (side == 0 ? share : 1 - share), .count = 1};
+				.cover = nodes[at].cover * (side == 0 ? share : 1 - share), .count = 1 + draw_below(5)};
 	}
 	g->first[++g->forest.n_trees] = first + n;
 }
@@ -151,7 +151,10 @@ expectation(const Grown *g, const MlTreeNode *nodes, uint32_t at, const MlValue 
 		double		covers[2] = {nodes[node->left].cover, nodes[node->right].cover};
 
 		if (covers[0] + covers[1] == 0)
-			covers[0] = covers[1] = 1;	/* as many rows on both sides */
+		{
+			covers[0] = (double) nodes[node->left].count;
+			covers[1] = (double) nodes[node->right].count;
+		}
 		return (covers[0] * expectation(g, nodes, node->left, values, known) +
 				covers[1] * expectation(g, nodes, node->right, values, known)) / (covers[0] + covers[1]);
 	}

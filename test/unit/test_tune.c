@@ -331,6 +331,9 @@ test_pruners(void)
 		board[i * p.n_rungs + 1] = i;
 	board[5 * p.n_rungs + 1] = 2.5;
 	CHECK(ml_pruner_should_stop(&p, board, 9, 5, 1), "median: worse than the median of five stops (less is better)");
+	board[6 * p.n_rungs + 1] = 3;
+	CHECK(!ml_pruner_should_stop(&p, board, 9, 5, 1), "median: as many better as worse goes on");
+	board[6 * p.n_rungs + 1] = NAN;
 	board[5 * p.n_rungs] = 0.5;
 	CHECK(!ml_pruner_should_stop(&p, board, 9, 5, 1), "median: the best value so far counts");
 	p.latest = true;

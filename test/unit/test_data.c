@@ -1,0 +1,208 @@
+/*
+ * test_data.c
+ *	  What training starts from, by figures worked out by hand: random numbers
+ *	  against the published ones, the order of rows, splits, and what a
+ *	  signature says of columns.
+ */
+#include "check.h"
+
+#include "mlops/engine/data.h"
+
+#define ROWS 1000
+#define COLUMNS 6
+
+/* 300 categories of which the first 200 are equally frequent */
+static const MlColumnSpec specs[COLUMNS] = {
+	{"at", "timestamp", ML_COLUMN_TIME},
+	{"key", "integer", ML_COLUMN_HASH},
+	{"amount", "double precision", ML_COLUMN_NUMBER},
+	{"flag", "double precision", ML_COLUMN_NUMBER},	/* 1 or missing */
+	{"kind", "text", ML_COLUMN_CATEGORY},
+	{"name", "text", ML_COLUMN_CATEGORY},	/* one a row */
+};
+
+static MlContext ctx;
+static MlDataset *dataset;
+static float label[ROWS];
+
+static void
+fill(void)
+{
+	if (ml_dataset_create(&ctx, COLUMNS, specs, &dataset) != ML_OK)
+		exit(1);
+	for (size_t i = 0; i < ROWS; i++)
+	{
+		size_t		at = dataset->n_rows & ML_CHUNK_MASK;
+		char		text[16];
+
+		/* instants of ten rows; the first ten rows have none */
+		dataset->columns[0].open.number[at] = i < 10 ? NAN : (double) (i / 10);
+		dataset->columns[1].open.hash[at] = ROWS - i;
+		dataset->columns[2].open.number[at] = i % 2 == 0 ? 1 : 3;
+		dataset->columns[3].open.number[at] = i % 4 == 0 ? NAN : 1;
+		snprintf(text, sizeof(text), "k%03d", (int) (i < 600 ? i % 200 : i < 900 ? i % 2 : 200 + i % 100));
+		ml_column_intern(&ctx, &dataset->columns[4], text, strlen(text), &dataset->columns[4].open.code[at]);
+		snprintf(text, sizeof(text), "n%zu", i);
+		ml_column_intern(&ctx, &dataset->columns[5], text, strlen(text), &dataset->columns[5].open.code[at]);
+		label[i] = i % 20 == 19 ? NAN : i % 5 == 0;
+		dataset->n_rows++;
+	}
+	ml_dataset_seal(&ctx, dataset);
+}
+
+static void
+test_random(void)
+{
+	/* known answers of Random123 for philox4x32-10: counter and key all zero, all ones */
+	CHECK(ml_random_u64(0, 0, 0) == UINT64_C(0xe169c58d6627e8d5), "Philox: zeros");
+	CHECK(ml_random_u64(UINT64_MAX, UINT64_MAX, UINT64_MAX) == UINT64_C(0x41c83b0e408f276d), "Philox: ones");
+	CHECK(ml_random_u64(UINT64_C(0x299f31d0a4093822), UINT64_C(0x0370734413198a2e), UINT64_C(0x85a308d3243f6a88)) ==
+		  UINT64_C(0x94fdccebd16cfe09), "Philox: digits of pi");
+	CHECK(ml_hash_bytes("a\0", 2, 1) != ml_hash_bytes("a", 1, 1), "a hash knows how many bytes there were");
+}
+
+static void
+test_order(void)
+{
+	uint32_t   *order;
+	bool		right = true;
+
+	ml_order_rows(&ctx, dataset, 0, 1, &order);
+	for (size_t i = 0; i < 10; i++)
+		right = right && order[i] == 9 - i;
+	CHECK(right, "order: rows without a time come first, by key");
+	for (size_t i = 1; i < ROWS; i++)
+		right = right && (i % 10 == 0 ? order[i] == order[i - 10] + 10 : order[i] == order[i - 1] - 1);
+	CHECK(right, "order: then by time, ties by key");
+}
+
+static void
+count(const uint8_t *part, size_t *n)
+{
+	memset(n, 0, 4 * sizeof(size_t));
+	for (size_t i = 0; i < ROWS; i++)
+		n[part[i]]++;
+}
+
+static void
+test_splits(void)
+{
+	uint8_t		part[ROWS];
+	uint8_t		again[ROWS];
+	uint32_t   *order;
+	size_t		n[4];
+	size_t		positives[4] = {0};
+	bool		whole = true;
+
+	ml_order_rows(&ctx, dataset, 0, 1, &order);
+	ml_split_by_time(&ctx, dataset, 0, order, label, 0.1, 0.203, part);
+	count(part, n);
+	/* 950 labelled rows: 193 for test and 95 for validation, less what an instant has over */
+	CHECK(n[ML_PART_NONE] == 50, "by time: rows without an outcome are in no part");
+	CHECK(n[ML_PART_TEST] > 180 && n[ML_PART_TEST] < 193, "by time: the last fifth is for test (%zu)", n[ML_PART_TEST]);
+	CHECK(n[ML_PART_VALIDATION] >= 90 && n[ML_PART_VALIDATION] <= 105, "by time: the tenth before for validation (%zu)", n[ML_PART_VALIDATION]);
+	CHECK(part[ROWS - 2] == ML_PART_TEST && part[10] == ML_PART_TRAIN, "by time: the newest rows are for test, the oldest for training");
+	for (size_t i = 11; i < ROWS; i++)
+		whole = whole && (i % 10 == 0 || part[i] == ML_PART_NONE || part[i - 1] == ML_PART_NONE || part[i] == part[i - 1]);
+	CHECK(whole, "by time: no instant is cut");
+
+	ml_split_at_times(&ctx, dataset, 0, label, 50, 60, 70, 80, part);
+	CHECK(part[498] == ML_PART_TRAIN && part[500] == ML_PART_VALIDATION && part[598] == ML_PART_VALIDATION &&
+		  part[600] == ML_PART_NONE && part[698] == ML_PART_NONE && part[700] == ML_PART_TEST && part[798] == ML_PART_TEST &&
+		  part[800] == ML_PART_NONE, "at times: each border belongs to what begins there");
+	CHECK(part[19] == ML_PART_NONE, "at times: rows without an outcome are in no part");
+
+	ml_split_stratified(&ctx, dataset, order, label, 0.1, 0.2, 7, part);
+	count(part, n);
+	for (size_t i = 0; i < ROWS; i++)
+		positives[part[i]] += label[i] == 1;
+	CHECK(n[ML_PART_NONE] == 50 && n[ML_PART_TEST] == 190 && n[ML_PART_VALIDATION] == 95, "at random: shares to the row");
+	CHECK(positives[ML_PART_TEST] == 40 && positives[ML_PART_VALIDATION] == 20, "at random: of each class");
+	ml_split_stratified(&ctx, dataset, order, label, 0.1, 0.2, 8, again);
+	CHECK(memcmp(part, again, ROWS) != 0, "at random: another seed draws others");
+}
+
+static void
+test_blocks(void)
+{
+	uint32_t   *order;
+	double		border[6];
+	float		all[ROWS];
+
+	for (size_t i = 0; i < ROWS; i++)
+		all[i] = 0;
+	ml_order_rows(&ctx, dataset, 0, 1, &order);
+	ml_time_blocks(&ctx, dataset, 0, order, all, 5, border);
+	/* 990 rows with a time, 198 a block: its first row is in the instant that has row 198 b */
+	CHECK(border[0] == 1 && border[1] == 1 + 198 / 10 && border[2] == 1 + 396 / 10 && border[4] == 1 + 792 / 10 && isinf(border[5]),
+		  "blocks of time: each begins with the first row at or after its share");
+}
+
+static const MlFeature *
+feature_named(const MlSignature *s, const char *name)
+{
+	for (size_t f = 0; f < s->n_features; f++)
+	{
+		if (strcmp(s->features[f].name, name) == 0)
+			return &s->features[f];
+	}
+	return NULL;
+}
+
+static void
+test_signature(void)
+{
+	static const uint32_t columns[] = {0, 2, 3, 4, 5};
+	uint32_t	row[900];
+	MlRows		rows = {row, 900};
+	MlRows		rest;
+	uint32_t	all[ROWS];
+	MlSignature *s;
+	MlLeftOut  *left_out;
+	size_t		n_left_out;
+	const MlFeature *f;
+	const MlInput *kind;
+	MlBinned   *binned;
+	size_t		kind_feature = 0;
+
+	for (uint32_t i = 0; i < 900; i++)
+		row[i] = i;
+	for (uint32_t i = 0; i < ROWS; i++)
+		all[i] = i;
+	rest = (MlRows) {all, ROWS};
+	if (ml_signature_fit(&ctx, dataset, rows, label, 5, columns, 101, 1, &s, &left_out, &n_left_out) != ML_OK)
+		exit(1);
+	CHECK(n_left_out == 1 && left_out[0].column == 5 && left_out[0].reason == ML_LEFT_OUT_IDENTIFIER && left_out[0].distinct == 900,
+		  "a text of which every row has another is an identifier");
+	f = feature_named(s, "flag");
+	CHECK(f != NULL && f->code_counts[ML_CODE_MISSING] == 225, "a column that is one value or missing is an input");
+	f = feature_named(s, "amount");
+	CHECK(f && f->mean == 2 && f->std == 1 && f->minimum == 1 && f->maximum == 3, "mean, deviation and range of the training rows");
+	f = feature_named(s, "kind");
+	CHECK(f && f->n_bins == 101 && s->inputs[f->input].n_categories == 100, "as many categories as there are bins, less one");
+	kind = &s->inputs[f->input];
+	/* k000 and k001: 3 + 150 rows; then, 3 rows each, k002, k003 ... by bytes */
+	CHECK(memcmp(kind->category[0], "k000", 4) == 0 && memcmp(kind->category[1], "k001", 4) == 0 && memcmp(kind->category[2], "k002", 4) == 0 &&
+		  memcmp(kind->category[99], "k099", 4) == 0, "categories by falling count, then by bytes");
+	CHECK(f->code_counts[1] == 153 && f->code_counts[3] == 3 && f->code_counts[100] == 3 && f->code_counts[101] == 300,
+		  "those without a code of their own are counted together");
+	kind_feature = (size_t) (f - s->features);
+	ml_binned_create(&ctx, dataset, s, rest, &binned);
+	CHECK(ml_binned_code(binned, 0, kind_feature) == 1 && ml_binned_code(binned, 99, kind_feature) == 100 &&
+		  ml_binned_code(binned, 100, kind_feature) == 101 && ml_binned_code(binned, 950, kind_feature) == 101,
+		  "rare and unseen categories share the last code");
+}
+
+int
+main(void)
+{
+	ctx = (MlContext) {.arena = ml_arena_create(0)};
+	fill();
+	test_random();
+	test_order();
+	test_splits();
+	test_blocks();
+	test_signature();
+	ml_arena_destroy(ctx.arena);
+	return checks_end();
+}
