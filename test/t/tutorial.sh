@@ -26,7 +26,7 @@ run_page()
 }
 run_page "the tutorial runs" docs/tutorial.md
 run_page "the release runbook runs" docs/releases.md
-for page in monitors drift explain tracking registry security gitops; do
+for page in monitors drift explain tracking registry security gitops operations; do
 	run_page "the page on $page runs" "docs/$page.md"
 done
 run_page "the README's first screen runs" README.md "CREATE TABLE transactions AS SELECT * FROM mlops.simulate_transactions()"
