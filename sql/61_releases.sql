@@ -857,5 +857,6 @@ BEGIN
 	DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = id;
 	DELETE FROM mlops_catalog.release AS e WHERE e.model_id = id;
 	PERFORM mlops_catalog.end_deployment(caller, mlops_catalog.begin_deployment(caller, id, live.version_id, 'undeploy', 'direct', NULL, note));
+	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'undeploy', note);
 END
 $$;

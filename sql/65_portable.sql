@@ -385,6 +385,13 @@ BEGIN
 	RETURN QUERY SELECT t.* FROM mlops_catalog.trigger_problems() AS t
 		WHERE everything OR coalesce(mlops_catalog.may(caller, t.model, 'inspect'), false);
 
+	-- schedules that pg_cron does not start
+	IF everything THEN
+		RETURN QUERY SELECT s.model, format('schedule %s', s.name), format('does not run: %s', coalesce(r.problem, r.last_error))
+			FROM mlops_catalog.schedule AS s CROSS JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.owner) AS r
+			WHERE coalesce(r.problem, r.last_error) IS NOT NULL;
+	END IF;
+
 	-- identity columns: what was given is never given again, also after a restore
 	FOR s IN
 		SELECT c.oid::regclass AS relation, a.attname, pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence

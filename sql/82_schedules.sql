@@ -51,6 +51,12 @@ CREATE FUNCTION mlops_catalog.cron_unschedule_elsewhere(cron_job_id bigint) RETU
 COMMENT ON FUNCTION mlops_catalog.cron_unschedule_elsewhere(bigint) IS
 	'cron.unschedule, called as you in pg_cron''s database, in a transaction of its own';
 
+CREATE FUNCTION mlops_catalog.cron_run_elsewhere(cron_job_id bigint) RETURNS text
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 10000
+	AS 'MODULE_PATHNAME', 'mlops_cron_run_elsewhere';
+COMMENT ON FUNCTION mlops_catalog.cron_run_elsewhere(bigint) IS
+	'What pg_cron has of one of its jobs and of its last run, read as you in pg_cron''s database';
+
 CREATE FUNCTION mlops_catalog.record_schedule(name text, cron text, command text, timeout interval, max_retries int, priority int,
 	model text, cron_job_id bigint) RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -92,6 +98,50 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.ask_cron(text, text) IS
 	'Answer of pg_cron to one of two statements, the first if it is in this database, the second if it is in another; an error if it is in none';
 
+-- What became of a schedule at pg_cron, as far as the caller may see it; problem:
+-- why it will not run at all.
+CREATE FUNCTION mlops_catalog.cron_run(cron_job_id bigint, owner regrole, OUT last_attempt timestamptz, OUT last_error text, OUT problem text)
+	RETURNS record
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	place text := mlops_catalog.cron_setting('database_name');
+	found_one jsonb;
+BEGIN
+	IF place IS NULL THEN
+		problem := 'pg_cron is not preloaded';
+		RETURN;
+	ELSIF owner <> current_user::regrole AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+		RETURN;		-- pg_cron shows a job to its role only
+	ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = owner) THEN
+		problem := format('role %s does not exist', owner::oid);
+		RETURN;
+	END IF;
+	BEGIN
+		IF place = current_database() THEN
+			EXECUTE 'SELECT to_jsonb(x) FROM (SELECT j.database, j.username, r.at, r.status, r.message FROM cron.job AS j LEFT JOIN LATERAL '
+				'(SELECT coalesce(d.start_time, d.end_time) AS at, d.status, d.return_message AS message FROM cron.job_run_details AS d '
+				'WHERE d.jobid = j.jobid ORDER BY d.runid DESC LIMIT 1) AS r ON true WHERE j.jobid = $1) AS x' INTO found_one USING cron_job_id;
+		ELSE
+			found_one := mlops_catalog.cron_run_elsewhere(cron_job_id)::jsonb -> 0;
+		END IF;
+	EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+		RAISE;
+	WHEN OTHERS THEN
+		last_error := SQLERRM;
+		RETURN;
+	END;
+	problem := CASE WHEN found_one IS NULL THEN format('pg_cron has no job %s', cron_job_id)
+		WHEN found_one ->> 'database' <> current_database() THEN format('pg_cron starts it in database "%s"', found_one ->> 'database')
+		WHEN found_one ->> 'username' <> pg_get_userbyid(owner) THEN format('pg_cron starts it as role "%s"', found_one ->> 'username') END;
+	last_attempt := (found_one ->> 'at')::timestamptz;
+	last_error := CASE WHEN found_one ->> 'status' = 'failed' THEN coalesce(found_one ->> 'message', 'failed') END;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.cron_run(bigint, regrole) IS
+	'Last attempt of pg_cron to run a schedule, its error, and what keeps the schedule from running at all';
+
 CREATE VIEW mlops.schedules WITH (security_barrier) AS
 SELECT s.name, s.cron, s.command, last.job_id AS last_job_id, last.submitted_at AS last_run, last.state AS last_state,
 	mlops_catalog.next_cron_run(s.cron, pg_catalog.now(), COALESCE(mlops_catalog.cron_setting('timezone'), 'GMT')) AS next_run,
@@ -100,11 +150,13 @@ SELECT s.name, s.cron, s.command, last.job_id AS last_job_id, last.submitted_at 
 	(SELECT pg_catalog.count(*) FROM mlops_catalog.job AS j JOIN mlops_catalog.job_event AS e ON e.job_id OPERATOR(pg_catalog.=) j.job_id
 		WHERE j.owner OPERATOR(pg_catalog.=) s.owner AND j.key OPERATOR(pg_catalog.=) ('schedule ' OPERATOR(pg_catalog.||) s.name)
 		AND e.event OPERATOR(pg_catalog.=) 'skipped') AS skipped,
-	s.timeout, s.max_retries, s.priority, s.model, s.cron_job_id, s.owner, s.created_at
+	s.timeout, s.max_retries, s.priority, s.model, s.cron_job_id, s.owner, s.created_at,
+	run.last_attempt, COALESCE(run.problem, run.last_error) AS last_error
 FROM mlops_catalog.schedule AS s
 LEFT JOIN LATERAL (SELECT j.job_id, j.submitted_at, j.state FROM mlops_catalog.job AS j
 	WHERE j.owner OPERATOR(pg_catalog.=) s.owner AND j.key OPERATOR(pg_catalog.=) ('schedule ' OPERATOR(pg_catalog.||) s.name)
 	ORDER BY j.job_id DESC LIMIT 1) AS last ON true
+LEFT JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.owner) AS run ON true
 WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
 COMMENT ON VIEW mlops.schedules IS 'Jobs at fixed times, of roles you are a member of';
 COMMENT ON COLUMN mlops.schedules.name IS 'Name, unique for the role; its jobs have the key "schedule NAME"';
@@ -123,6 +175,8 @@ COMMENT ON COLUMN mlops.schedules.model IS 'Model that its jobs are for';
 COMMENT ON COLUMN mlops.schedules.cron_job_id IS 'Number that pg_cron gave it';
 COMMENT ON COLUMN mlops.schedules.owner IS 'Role that scheduled it, and that it runs as';
 COMMENT ON COLUMN mlops.schedules.created_at IS 'When it was scheduled first';
+COMMENT ON COLUMN mlops.schedules.last_attempt IS 'When pg_cron last tried to submit it; to its role and superusers';
+COMMENT ON COLUMN mlops.schedules.last_error IS 'Why pg_cron could not submit it then, or cannot at all; NULL: it could';
 GRANT SELECT ON mlops.schedules TO PUBLIC;
 
 CREATE FUNCTION mlops.schedule(

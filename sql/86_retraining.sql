@@ -392,6 +392,9 @@ BEGIN
 		RETURN 'suspended';
 	END IF;
 	result := mlops_catalog.submit_as(caller, role, command, job_key, model);
+	IF result ~ '^job [0-9]+$' THEN
+		PERFORM mlops_catalog.mark_upkeep(caller, role, substr(result, 5)::bigint);
+	END IF;
 	PERFORM mlops_catalog.end_upkeep(caller, model, task, CASE WHEN result !~ '^(job [0-9]+|the one before has not ended)$' THEN result END);
 	RETURN result;
 END

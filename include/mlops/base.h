@@ -33,7 +33,7 @@ extern int	mlops_guc_job_timeout;		/* mlops.job_timeout, ms, 0 = none */
 extern int	mlops_guc_maintenance_interval; /* mlops.maintenance_interval, s, 0 = never */
 extern int	mlops_guc_max_workers;		/* mlops.max_workers */
 extern int	mlops_guc_monitor_retention;	/* mlops.monitor_retention, days, 0 = for ever */
-extern int	mlops_guc_max_workers_per_role; /* mlops.max_workers_per_role, 0 = no limit */
+extern int	mlops_guc_max_workers_per_role; /* mlops.max_workers_per_role, 0 = no limit, -1 = all but one */
 extern int	mlops_guc_worker_nice;		/* mlops.worker_nice */
 extern int	mlops_guc_retention;		/* mlops.retention, days */
 extern bool mlops_guc_log_features; /* mlops.log_features */

@@ -48,6 +48,12 @@ typedef struct MlJobRequest
 extern int64 mljobs_submit(const MlJobRequest *request);
 
 /*
+ * A job of a role that this transaction has submitted is a monitor or a
+ * retraining: a worker of its own is kept for such.
+ */
+extern void mljobs_mark_upkeep(Oid role, int64 job_id);
+
+/*
  * Cancels a job that is queued or running; false if it had ended already.
  * Errors: 42704 no such job, 42501 not yours.
  */

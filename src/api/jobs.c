@@ -16,11 +16,13 @@
 
 MLOPS_FUNCTION(mlops_submit);
 MLOPS_FUNCTION(mlops_cancel);
+MLOPS_FUNCTION(mlops_mark_upkeep);
 MLOPS_FUNCTION(mlops_require_preload);
 MLOPS_FUNCTION(mlops_next_cron_run);
 MLOPS_FUNCTION(mlops_cron_setting);
 MLOPS_FUNCTION(mlops_cron_schedule_elsewhere);
 MLOPS_FUNCTION(mlops_cron_unschedule_elsewhere);
+MLOPS_FUNCTION(mlops_cron_run_elsewhere);
 MLOPS_FUNCTION(mlops_record_schedule);
 MLOPS_FUNCTION(mlops_forget_schedule);
 
@@ -69,6 +71,14 @@ mlops_submit(PG_FUNCTION_ARGS)
 	if (job_id == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(job_id);
+}
+
+/* mlops_catalog.mark_upkeep(caller, role, job_id): nobody but the catalog's owner may */
+Datum
+mlops_mark_upkeep(PG_FUNCTION_ARGS)
+{
+	mljobs_mark_upkeep(PG_GETARG_OID(1), PG_GETARG_INT64(2));
+	PG_RETURN_VOID();
 }
 
 /* mlops.cancel(job_id) -> was there something to cancel? */
@@ -146,6 +156,22 @@ ask_cron(FunctionCallInfo fcinfo, const char *statement)
 	if (sscanf(rows, "[{\"answer\":%lld}]", &answer) != 1)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(answer);
+}
+
+/* mlops_catalog.cron_run_elsewhere(cron_job_id) -> a JSON array with one object at most */
+Datum
+mlops_cron_run_elsewhere(PG_FUNCTION_ARGS)
+{
+	const char *database = GetConfigOption("cron.database_name", true, false);
+
+	if (database == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(mljobs_run_in_database(get_database_oid(database, false),
+		psprintf("SELECT j.database, j.username, r.at, r.status, r.message FROM cron.job AS j LEFT JOIN LATERAL "
+				 "(SELECT COALESCE(d.start_time, d.end_time) AS at, d.status, d.return_message AS message "
+				 "FROM cron.job_run_details AS d WHERE d.jobid OPERATOR(pg_catalog.=) j.jobid "
+				 "ORDER BY d.runid DESC LIMIT 1) AS r ON true WHERE j.jobid OPERATOR(pg_catalog.=) %lld",
+				 (long long) PG_GETARG_INT64(0)))));
 }
 
 /* mlops_catalog.cron_schedule_elsewhere(name, cron, command) -> pg_cron's number */

@@ -28,7 +28,7 @@ int			mlops_guc_job_timeout = 0;
 int			mlops_guc_maintenance_interval = 60;
 int			mlops_guc_max_workers = 2;
 int			mlops_guc_monitor_retention = 730;
-int			mlops_guc_max_workers_per_role = 0;
+int			mlops_guc_max_workers_per_role = -1;
 int			mlops_guc_worker_nice = 0;
 int			mlops_guc_retention = 90;
 bool		mlops_guc_log_features = false;
@@ -117,14 +117,16 @@ mlbase_define_settings(void)
 	/* the server's: how much of it jobs may take */
 	DefineCustomIntVariable("mlops.max_workers",
 							"Jobs that run at the same time in the whole server.",
-							"0 keeps them queued.  Taken from max_worker_processes.",
+							"0 keeps them queued.  Taken from max_worker_processes, as is one more that is "
+							"kept for monitors and retrainings.",
 							&mlops_guc_max_workers, 2, 0, 64,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("mlops.max_workers_per_role",
 							"Jobs of one role that run at the same time.",
+							"-1 means one less than mlops.max_workers, so that no role takes all; "
 							"0 means no limit but mlops.max_workers.",
-							&mlops_guc_max_workers_per_role, 0, 0, 64,
+							&mlops_guc_max_workers_per_role, -1, -1, 64,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	/* superuser: decides how long records are kept */

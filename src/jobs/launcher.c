@@ -142,7 +142,7 @@ next_note(TimestampTz now)
 			continue;
 		in_database = mljobs_count_workers(note->database, InvalidOid);
 		of_role = mljobs_count_workers(InvalidOid, note->role);
-		if (mlops_guc_max_workers_per_role > 0 && of_role >= mlops_guc_max_workers_per_role)
+		if (mljobs_limit_of_role() > 0 && of_role >= mljobs_limit_of_role())
 			continue;
 		if (best == NULL || in_database < best_database ||
 			(in_database == best_database &&
@@ -170,6 +170,46 @@ release_idle(void)
 		slot->release = true;
 		mljobs_wake(slot);
 	}
+}
+
+/*
+ * Starts a worker for monitors and retrainings, of whatever role, beside those
+ * that people's jobs may take, if there is none.  False: nothing to do.
+ */
+static bool
+start_upkeep_worker(TimestampTz now)
+{
+	MlQueueNote *note = NULL;
+	int			index = -1;
+
+	if (now < start_after || mlops_guc_max_workers == 0)
+		return false;
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	for (int i = 0; i < mljobs_shared->n_notes; i++)
+	{
+		MlQueueNote *other = &mljobs_shared->notes[i];
+
+		if (OidIsValid(other->database) && other->upkeep > 0 && !(other->failures > 0 && other->due > now) &&
+			(note == NULL || other->served_at < note->served_at))
+			note = other;
+	}
+	for (int i = 0; note && i < MLJOBS_MAX_WORKERS; i++)
+	{
+		MlWorkerSlot *slot = &mljobs_shared->slots[i];
+
+		if (slot->state != ML_SLOT_FREE && slot->upkeep)
+			note = NULL;
+		else if (slot->state == ML_SLOT_FREE)
+			index = i;
+	}
+	if (note && index >= 0)
+	{
+		allocate(&mljobs_shared->slots[index], note->database, note->role);
+		mljobs_shared->slots[index].upkeep = true;
+		note->served_at = now;
+	}
+	MLJOBS_UNLOCK();
+	return note && index >= 0 && start_process(index, "mlops job worker", "mlops_job_worker_main");
 }
 
 /* Starts one worker if somebody waits and there is room; false: nothing to do. */
@@ -486,6 +526,7 @@ mlops_launcher_main(Datum arg)
 		start_scanner(now);
 		while (start_worker(now))
 			;
+		start_upkeep_worker(now);
 		start_maintainer(now);
 		sleep = time_to_sleep(now);
 		WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (sleep >= 0 ? WL_TIMEOUT : 0),

@@ -142,6 +142,7 @@ read_job(MemoryContext context)
 	job->attempt = DatumGetInt32(field(6, &isnull)) + 1;
 	job->max_retries = DatumGetInt32(field(7, &isnull));
 	job->unattended = DatumGetBool(field(8, &isnull));
+	job->upkeep = DatumGetBool(field(9, &isnull));
 	MemoryContextSwitchTo(caller);
 	return job;
 }
@@ -154,7 +155,7 @@ read_job(MemoryContext context)
  * stood in the way looks again, or leaves a note (mljobs_cancel).
  */
 static MlJob *
-lock_next(MemoryContext context)
+lock_next(MemoryContext context, bool upkeep)
 {
 	ArrayBuildState *passed_over = initArrayResult(INT8OID, CurrentMemoryContext, false);
 
@@ -165,13 +166,14 @@ lock_next(MemoryContext context)
 
 		add(&p, OIDOID, ObjectIdGetDatum(GetSessionUserId()), false);
 		add(&p, INT8ARRAYOID, makeArrayResult(passed_over, CurrentMemoryContext), false);
+		add(&p, BOOLOID, BoolGetDatum(upkeep), false);
 		if (run("SELECT j.job_id, j.command, j.key, j.settings, "
 				"COALESCE((EXTRACT(epoch FROM j.timeout) OPERATOR(pg_catalog.*) 1000)::bigint, 0), "
-				"j.attempts, j.max_retries, j.unattended "
+				"j.attempts, j.max_retries, j.unattended, j.upkeep "
 				"FROM mlops_catalog.job AS j "
 				"WHERE j.state OPERATOR(pg_catalog.=) 'queued' AND j.owner OPERATOR(pg_catalog.=) $1 "
 				"AND j.run_after OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "
-				"AND j.job_id OPERATOR(pg_catalog.<>) ALL ($2) "
+				"AND j.job_id OPERATOR(pg_catalog.<>) ALL ($2) AND (j.upkeep OR NOT $3) "
 				"AND (j.key IS NULL OR NOT EXISTS (SELECT FROM mlops_catalog.job AS r "
 				"WHERE r.owner OPERATOR(pg_catalog.=) j.owner AND r.key OPERATOR(pg_catalog.=) j.key "
 				"AND r.state OPERATOR(pg_catalog.=) ANY ('{starting,running}')) "
@@ -191,13 +193,13 @@ lock_next(MemoryContext context)
 }
 
 MlJob *
-mljobq_claim(MemoryContext context)
+mljobq_claim(MemoryContext context, bool upkeep)
 {
 	MlCatalogScope scope;
 	MlJob	   *job;
 
 	mlcat_begin(&scope);
-	job = lock_next(context);
+	job = lock_next(context, upkeep);
 	if (job)
 	{
 		Parameters	p = {0};
@@ -423,7 +425,8 @@ mljobq_note_all(void)
 	uint64		n = mlcat_execute("SELECT owner::oid, pg_catalog.count(*) FILTER (WHERE run_after OPERATOR(pg_catalog.<=) "
 								  "pg_catalog.clock_timestamp())::int, "
 								  "pg_catalog.min(run_after) FILTER (WHERE run_after OPERATOR(pg_catalog.>) "
-								  "pg_catalog.clock_timestamp()) FROM mlops_catalog.job "
+								  "pg_catalog.clock_timestamp()), pg_catalog.count(*) FILTER (WHERE upkeep AND "
+								  "run_after OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())::int FROM mlops_catalog.job "
 								  "WHERE state OPERATOR(pg_catalog.=) 'queued' GROUP BY owner", 0, NULL, NULL, NULL);
 
 	for (uint64 i = 0; i < n; i++)
@@ -431,13 +434,16 @@ mljobq_note_all(void)
 		HeapTuple	row = SPI_tuptable->vals[i];
 		TupleDesc	desc = SPI_tuptable->tupdesc;
 		bool		isnull;
+		bool		no_upkeep;
 		Oid			owner = DatumGetObjectId(SPI_getbinval(row, desc, 1, &isnull));
 		int			due_now = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
 		TimestampTz due = DatumGetTimestampTz(SPI_getbinval(row, desc, 3, &isnull));
 
+		int			upkeep = DatumGetInt32(SPI_getbinval(row, desc, 4, &no_upkeep));
+
 		if (!isnull)
 			mljobs_settle(MyDatabaseId, owner, mljobs_generation(MyDatabaseId, owner), due);
 		if (due_now > 0)
-			mljobs_note(MyDatabaseId, owner, due_now);
+			mljobs_note(MyDatabaseId, owner, due_now, upkeep);
 	}
 }

@@ -24,6 +24,7 @@ typedef struct MlJob
 	char	   *key;			/* NULL: none */
 	LOCKTAG		key_lock;		/* held while it is in our hands */
 	Jsonb	   *settings;		/* of the submitting session: name -> value */
+	bool		upkeep;			/* a monitor or a retraining */
 	int64		timeout_ms;		/* 0: none */
 	int			attempt;		/* from 1 */
 	int			max_retries;
@@ -49,12 +50,13 @@ typedef struct MlJobOutcome
 } MlJobOutcome;
 
 /*
- * Claims the current user's most urgent job of this database: state starting,
+ * Claims the current user's most urgent job of this database, or (upkeep) the
+ * most urgent one that is a monitor or a retraining: state starting,
  * in this worker's hands once the transaction commits.  Strings are allocated
  * in context.  NULL: there is none.  The key of the job is locked until
  * mljobq_unlock_key.
  */
-extern MlJob *mljobq_claim(MemoryContext context);
+extern MlJob *mljobq_claim(MemoryContext context, bool upkeep);
 
 /* Frees the key's lock. */
 extern void mljobq_unlock_key(const MlJob *job);

@@ -125,7 +125,7 @@ remove_note(MlQueueNote *note)
 }
 
 void
-mljobs_note(Oid database, Oid role, int n)
+mljobs_note(Oid database, Oid role, int n, int upkeep)
 {
 	MlQueueNote *note;
 
@@ -134,6 +134,7 @@ mljobs_note(Oid database, Oid role, int n)
 	if (note)
 	{
 		note->pending += n;
+		note->upkeep += upkeep;
 		note->generation = ++mljobs_shared->generation;
 	}
 	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
@@ -175,6 +176,7 @@ mljobs_settle(Oid database, Oid role, uint64 generation, TimestampTz due)
 	if (note && note->generation == generation)
 	{
 		note->pending = 0;
+		note->upkeep = 0;
 		note->due = due;
 		note->failures = 0;
 		if (due == 0)
@@ -212,7 +214,7 @@ mljobs_unmet(const MlQueueNote *note, TimestampTz now)
 	{
 		const MlWorkerSlot *slot = &mljobs_shared->slots[i];
 
-		if ((slot->state == ML_SLOT_LOOKING || slot->state == ML_SLOT_IDLE) &&
+		if ((slot->state == ML_SLOT_LOOKING || slot->state == ML_SLOT_IDLE) && !slot->upkeep &&
 			slot->database == note->database && slot->role == note->role)
 			wanted--;
 	}
@@ -229,7 +231,7 @@ mljobs_count_workers(Oid database, Oid role)
 		const MlWorkerSlot *slot = &mljobs_shared->slots[i];
 
 		if ((slot->state == ML_SLOT_LOOKING || slot->state == ML_SLOT_IDLE ||
-			 slot->state == ML_SLOT_BUSY) &&
+			 slot->state == ML_SLOT_BUSY) && !slot->upkeep &&
 			(!OidIsValid(database) || slot->database == database) &&
 			(!OidIsValid(role) || slot->role == role))
 			n++;
@@ -334,7 +336,7 @@ mljobs_settle_settings(void)
 }
 
 void
-mljobs_hold(int64 job_id)
+mljobs_hold(int64 job_id, bool upkeep)
 {
 	MlWorkerSlot *slot = mljobs_my_slot;
 
@@ -349,10 +351,31 @@ mljobs_hold(int64 job_id)
 		if (note)
 		{
 			note->pending = Max(note->pending - 1, 0);
+			note->upkeep = Max(note->upkeep - (upkeep ? 1 : 0), 0);
 			note->failures = 0;
 		}
 	}
 	MLJOBS_UNLOCK();
+}
+
+void
+mljobs_settle_upkeep(Oid database, Oid role)
+{
+	MlQueueNote *note;
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	note = mljobs_find_note(database, role);
+	if (note)
+		note->upkeep = 0;
+	MLJOBS_UNLOCK();
+}
+
+int
+mljobs_limit_of_role(void)
+{
+	if (mlops_guc_max_workers_per_role >= 0)
+		return mlops_guc_max_workers_per_role;
+	return Max(mlops_guc_max_workers - 1, 1);
 }
 
 bool

@@ -45,6 +45,7 @@ typedef struct MlWorkerSlot
 	int			pgprocno;
 	TimestampTz asked_at;
 	bool		release;		/* idle: end now, somebody else needs the place */
+	bool		upkeep;			/* in the place that is kept for what runs by itself */
 	int64		job_id;			/* job in its hands, 0: none */
 	bool		cancel;			/* of that job, by mlops.cancel */
 
@@ -60,6 +61,7 @@ typedef struct MlQueueNote
 	Oid			database;		/* InvalidOid: free */
 	Oid			role;
 	int			pending;		/* jobs submitted and not yet claimed, about */
+	int			upkeep;			/* of these, monitors and retrainings, about */
 	uint64		generation;		/* raised by whoever adds to it */
 	TimestampTz due;			/* next retry, 0: none */
 	TimestampTz served_at;		/* a worker was last started */
@@ -93,10 +95,10 @@ extern void mljobs_wake(const MlWorkerSlot *slot);
 /* ---- notes */
 
 /*
- * n more jobs of a role may be claimed in a database.  Wakes an idle worker of
+ * n more jobs of a role may be claimed in a database, some of them upkeep.  Wakes an idle worker of
  * theirs and the launcher.
  */
-extern void mljobs_note(Oid database, Oid role, int n);
+extern void mljobs_note(Oid database, Oid role, int n, int upkeep);
 
 /* A claim is about to look: the note's generation, for mljobs_settle. */
 extern uint64 mljobs_generation(Oid database, Oid role);
@@ -121,7 +123,10 @@ extern MlQueueNote *mljobs_need_note(Oid database, Oid role);
  * itself; with the lock held. */
 extern int	mljobs_unmet(const MlQueueNote *note, TimestampTz now);
 
-/* Workers (LOOKING, IDLE, BUSY); InvalidOid: any.  With the lock held. */
+/*
+ * Workers (LOOKING, IDLE, BUSY) but for the one in the place that is kept for
+ * upkeep; InvalidOid: any.  With the lock held.
+ */
 extern int	mljobs_count_workers(Oid database, Oid role);
 
 /* ---- slots */
@@ -151,7 +156,13 @@ extern bool mljobs_cancel_requested(void);
  * This worker has claimed a job, and is about to commit that; or (0) it has
  * none any more and looks for the next one.
  */
-extern void mljobs_hold(int64 job_id);
+extern void mljobs_hold(int64 job_id, bool upkeep);
+
+/* The worker in the kept place found no upkeep of its role any more. */
+extern void mljobs_settle_upkeep(Oid database, Oid role);
+
+/* How many workers a role may have at a time, 0: no limit of its own. */
+extern int	mljobs_limit_of_role(void);
 
 /*
  * Nothing to do: waits a moment for more.  True: look again; false: the place

@@ -38,6 +38,7 @@ typedef struct PendingNote
 {
 	Oid			role;
 	int			submitted;		/* to be noted at commit */
+	int			upkeep;			/* of these, monitors and retrainings */
 	bool		touched;		/* to be looked at however this ends */
 } PendingNote;
 
@@ -62,7 +63,7 @@ leave_notes(XactEvent event, void *arg)
 		int			n = event == XACT_EVENT_COMMIT ? note->submitted : 0;
 
 		if (n > 0 || note->touched)
-			mljobs_note(MyDatabaseId, note->role, Max(n, 1));
+			mljobs_note(MyDatabaseId, note->role, Max(n, 1), n > 0 ? note->upkeep : 0);
 	}
 	pending_notes = NIL;		/* its memory goes with the transaction */
 }
@@ -251,6 +252,19 @@ mljobs_submit(const MlJobRequest *request)
 	else
 		pending_note(role)->submitted++;
 	return job_id;
+}
+
+void
+mljobs_mark_upkeep(Oid role, int64 job_id)
+{
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(job_id)};
+	MlCatalogScope scope;
+
+	mlcat_begin(&scope);
+	mlcat_execute("UPDATE mlops_catalog.job SET upkeep = true WHERE job_id OPERATOR(pg_catalog.=) $1", 1, types, values, NULL);
+	mlcat_end(&scope);
+	pending_note(role)->upkeep++;
 }
 
 /* ---------------------------------------------------------------- cancel */

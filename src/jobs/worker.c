@@ -103,14 +103,14 @@ peak_memory(void)
 /* ---------------------------------------------------------------- one job */
 
 static void
-claim(MlJob **job)
+claim(MlJob **job, bool upkeep)
 {
 	int			durable = synchronous_commit;
 
 	begin_own();
-	*job = mljobq_claim(job_context);
+	*job = mljobq_claim(job_context, upkeep);
 	if (*job)
-		mljobs_hold((*job)->job_id);
+		mljobs_hold((*job)->job_id, (*job)->upkeep);
 	/* should this be lost in a crash, the job is queued again: no harm */
 	synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
 	commit_own();
@@ -257,7 +257,7 @@ run_job(const MlJob *job)
 	mlbase_check_reach(ML_REACH_ANYTHING, true);
 	if (error)
 		fail(job, error, began);
-	mljobs_hold(0);
+	mljobs_hold(0, false);
 	QueryCancelPending = false;
 	mljobq_unlock_key(job);
 	mlbase_progress_job(0);
@@ -337,17 +337,22 @@ mlops_job_worker_main(Datum arg)
 			break;
 		}
 		generation = mljobs_generation(database, role);
-		claim(&job);
+		claim(&job, slot->upkeep);
 		if (job)
 		{
 			run_job(job);
-			if (mljobs_others_wait(database, role))
+			if (!slot->upkeep && mljobs_others_wait(database, role))
 			{
 				/* whoever comes next may find nothing */
-				mljobs_note(database, role, 1);
+				mljobs_note(database, role, 1, 0);
 				break;
 			}
 			continue;
+		}
+		if (slot->upkeep)
+		{
+			mljobs_settle_upkeep(database, role);
+			break;
 		}
 		begin_own();
 		due = mljobq_next_due();

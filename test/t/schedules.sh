@@ -46,6 +46,10 @@ is "rolled back, it is not there" "$(query -d postgres -U ann -c "BEGIN; SELECT 
 1"
 is "its owner ends it" "$(query -d postgres -U ann -c "SELECT mlops.unschedule('every minute')"; query -c 'SELECT count(*) FROM cron.job')" "t
 0"
+query -d postgres -U ann -c "SELECT mlops.schedule('lost', '* * * * *', 'SELECT 1')" >/dev/null
+query -c "DELETE FROM cron.job"
+is "a job that pg_cron lost is told to its owner" "$(query -d postgres -U ann -c "SELECT last_error ~ '^pg_cron has no job [0-9]+$' FROM mlops.schedules")" t
+query -d postgres -U ann -c "SELECT mlops.unschedule('lost')" >/dev/null
 
 # ---- in another
 is "a schedule from another database" "$(query -d app -c "SELECT name, owner FROM mlops.schedule('it''s', '* * * * *', 'INSERT INTO effect (what) SELECT ''cron'' FROM pg_sleep(0.5)')")" "it's|postgres"
@@ -56,6 +60,19 @@ is "and leaves nothing" "$(query -d app -U ann -c "SELECT count(*) FROM mlops.sc
 until_true "SELECT count(*) = 1 FROM mlops.jobs WHERE state = 'succeeded'" 65 -d app
 is "it runs when its minute comes" "$(query -d app -c "SELECT what FROM effect" -c "SELECT last_state, runs, extract(second FROM last_run) < 5, next_run - last_run BETWEEN interval '55 s' AND interval '60 s' FROM mlops.schedules")" "cron
 succeeded|1|t|t"
+is "and pg_cron's last attempt is shown" "$(query -d app -c "SELECT last_attempt <= last_run + interval '1 s', last_error FROM mlops.schedules")" "t|"
+is "all is well" "$(query -d app -c "SELECT count(*) FROM mlops.check_catalog()")" 0
+query -c "ALTER DATABASE app RENAME TO renamed"
+is "a database that was renamed is told" "$(query -d renamed -c "SELECT last_error FROM mlops.schedules" -c "SELECT object, problem FROM mlops.check_catalog()")" 'pg_cron starts it in database "app"
+schedule it'"'"'s|does not run: pg_cron starts it in database "app"'
+query -c "ALTER DATABASE renamed RENAME TO app"
+query -c "UPDATE cron.job_run_details SET status = 'failed', return_message = 'connection failed'"
+is "so is a run that failed" "$(query -d app -c "SELECT last_error FROM mlops.schedules" -c "SELECT problem FROM mlops.check_catalog()")" "connection failed
+does not run: connection failed"
+query -c "UPDATE cron.job_run_details SET status = 'succeeded'"
+query -c "UPDATE cron.job SET username = 'ann'"
+is "and another role" "$(query -d app -c "SELECT last_error FROM mlops.schedules")" 'pg_cron starts it as role "ann"'
+query -c "UPDATE cron.job SET username = 'postgres'"
 # what pg_cron runs, by hand
 submission=$(query -c "SELECT command FROM cron.job")
 query -d app -c "$submission" -c "$submission" -c "$submission" >/dev/null 2>&1

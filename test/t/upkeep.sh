@@ -77,6 +77,24 @@ start "mlops.maintenance_interval = 0"
 well_again
 is "a shutdown leaves no mark" "$(query -c "SELECT state, crashes FROM mlops.upkeep WHERE model = 'fraud'")" "ok|0"
 
+# ---- people's jobs cannot stand in the way
+start "mlops.max_workers = 2"
+query -d postgres -U ann -c "SELECT mlops.submit('SELECT pg_sleep(60)') FROM generate_series(1, 2)" >/dev/null
+until_true "SELECT count(*) = 1 FROM mlops.jobs WHERE state = 'running'" 20
+query -c "SELECT mlops.submit('SELECT 4711')" >/dev/null
+until_true "SELECT count(*) = 1 FROM mlops.jobs WHERE state = 'succeeded'" 20
+is "a role does not take all workers" "$(query -c "SELECT state FROM mlops.jobs WHERE command ~ '4711'" -c "SELECT string_agg(state, ' ' ORDER BY state) FROM mlops.jobs WHERE owner = 'ann'::regrole")" "succeeded
+queued running"
+query -c "SELECT mlops.submit('SELECT pg_sleep(60)')" >/dev/null
+until_true "SELECT count(*) = 2 FROM mlops.jobs WHERE state = 'running'" 20
+query -c "SELECT mlops.monitor('fraud', every => '1 minute')" >/dev/null
+until_true "SELECT count(*) > 0 FROM mlops.jobs WHERE key = 'monitor fraud' AND state = 'succeeded'" 30
+is "a monitor runs though all workers are taken" "$(query -c "SELECT bool_or(state = 'succeeded') FROM mlops.jobs WHERE key = 'monitor fraud'" -c "SELECT count(*) FROM mlops.jobs WHERE state = 'running' AND command ~ 'sleep'")" "t
+2"
+query -c "SELECT mlops.cancel(job_id) FROM mlops.jobs WHERE ended_at IS NULL" -c "SELECT mlops.unmonitor('fraud')" >/dev/null
+until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL" 20
+query -c "DELETE FROM mlops_catalog.job"
+
 # ---- settings and features of the server
 start "default_transaction_read_only = on" "default_transaction_isolation = serializable" "force_parallel_mode = on" \
 	"default_table_access_method = 'strange'" "row_security = off" "shared_preload_libraries = 'mlops,auto_explain'" "auto_explain.log_min_duration = 0" \
