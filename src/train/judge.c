@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
+
 #include "mlops/base.h"
 #include "mlops/ingest.h"
 #include "train/training.h"
@@ -46,7 +48,7 @@ encode_learned(Training *t)
 	t->parts.forest = t->learned.forest;
 	t->parts.linear = t->learned.linear;
 	t->parts.margin_scale = 1;
-	t->parts.margin_offset = -log(positive_emphasis(t));
+	t->parts.margin_offset = -log(positive_emphasis(t)) + t->margin_shift;
 	encode(t);
 }
 
@@ -113,6 +115,90 @@ score_part(Training *t, MlPart part, Judged *judged)
 	mlbase_check(t->ctx, ml_model_score_rows(t->ctx, model, t->dataset, rows, judged->score));
 }
 
+/* Steps that bring the mean of the scores to the base rate; each halves what is left. */
+#define SHIFT_STEPS 45
+#define LARGEST_SHIFT 30.0
+
+/* Adds the weights of rows, and of their scores with the log odds shifted. */
+static void
+add_shifted(const Judged *judged, double shift, MlSum *scores, MlSum *weights)
+{
+	for (size_t i = 0; i < judged->n; i++)
+	{
+		double		weight = judged->weight ? judged->weight[i] : 1;
+		double		odds = judged->score[i] / (1 - judged->score[i]) * exp(shift);
+
+		ml_sum_add(weights, weight);
+		ml_sum_add(scores, weight * (isinf(odds) ? 1 : odds / (1 + odds)));
+	}
+}
+
+static double
+mean_shifted(const Judged *parts, int n, double shift)
+{
+	MlSum		scores = {0};
+	MlSum		weights = {0};
+
+	for (int p = 0; p < n; p++)
+		add_shifted(&parts[p], shift, &scores, &weights);
+	return ml_sum_value(scores) / ml_sum_value(weights);
+}
+
+static double
+share_of_positives(const Judged *parts, int n)
+{
+	MlSum		positives = {0};
+	MlSum		weights = {0};
+
+	for (int p = 0; p < n; p++)
+	{
+		for (size_t i = 0; i < parts[p].n; i++)
+		{
+			double		weight = parts[p].weight ? parts[p].weight[i] : 1;
+
+			ml_sum_add(&weights, weight);
+			ml_sum_add(&positives, weight * (parts[p].label[i] == 1));
+		}
+	}
+	return ml_sum_value(positives) / ml_sum_value(weights);
+}
+
+/*
+ * Positives that were emphasised in training make the scores too high.  The
+ * logarithm of the emphasis takes most of it back, but not all: trees shrink
+ * what they learn.  The rest is a shift of the log odds by which the mean score
+ * of the training and validation rows is their share of positives (the
+ * validation rows alone have too few positives to tell it well).  It changes no
+ * ranking.  judged: the part's rows, scored anew.
+ */
+static void
+match_base_rate(Training *t, MlPart part, Judged *judged)
+{
+	MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+	Judged		parts[2] = {*judged};
+	int			n = 1;
+	double		low = -LARGEST_SHIFT;
+	double		high = LARGEST_SHIFT;
+	double		rate;
+
+	if (positive_emphasis(t) == 1)
+		return;
+	if (part != ML_PART_TRAIN)
+		score_part(t, ML_PART_TRAIN, &parts[n++]);
+	rate = share_of_positives(parts, n);
+	for (int step = 0; step < SHIFT_STEPS && rate > 0 && rate < 1; step++)
+	{
+		double		middle = (low + high) / 2;
+
+		CHECK_FOR_INTERRUPTS();
+		*(mean_shifted(parts, n, middle) < rate ? &low : &high) = middle;
+	}
+	ml_arena_release(t->ctx->arena, mark);
+	t->margin_shift = (low + high) / 2;
+	encode_learned(t);
+	score_part(t, part, judged);
+}
+
 static void
 evaluate_part(Training *t, const Judged *judged, MlEvaluation *evaluation)
 {
@@ -130,6 +216,7 @@ mltrain_metric_on(Training *t, MlPart part)
 	double		value;
 
 	t->parts.threshold = 0.5;
+	t->margin_shift = 0;
 	encode_learned(t);
 	score_part(t, part, &judged);
 	mlbase_check(t->ctx, ml_metric_value(t->ctx, t->metric, judged.n, judged.score, judged.label,
@@ -238,9 +325,11 @@ mltrain_judge(Training *t)
 	bool		reached;
 
 	t->parts.threshold = 0.5;
+	t->margin_shift = 0;
 	encode_learned(t);
 
 	score_part(t, chosen_on, &judged[chosen_on]);
+	match_base_rate(t, chosen_on, &judged[chosen_on]);
 	policy.costs = judged[chosen_on].costs;
 	mlbase_check(t->ctx, ml_choose_threshold(t->ctx, &policy, judged[chosen_on].n,
 											 judged[chosen_on].score, judged[chosen_on].label,

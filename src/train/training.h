@@ -73,6 +73,7 @@ typedef struct Training
 								 * to the user */
 	MlLearned	learned;
 	MlModelParts parts;
+	double		margin_shift;	/* of the log odds, to the base rate of the rows judged */
 	uint8_t    *bytes;
 	size_t		size;
 	MlEvaluation validation;

@@ -629,6 +629,10 @@ run_trials(Tuning *tuning)
 			tuning->n_failed++;
 		}
 	}
+	if (tuning->study->exhausted)
+		ereport(NOTICE,
+				(errmsg("the search ended early: all %zu points of the space have been tried", tuning->study->n_points),
+				 errdetail("Training is deterministic: another trial of a point would give the same value.")));
 	team_dismiss(tuning->team);
 }
 

@@ -227,6 +227,18 @@ query -c "SELECT count(*) FROM (SELECT mlops.delete_run(run_id) FROM mlops.trial
 	-c "SELECT version FROM $(tune again tx "space => '$small', trials => 15, parallel => 1")" >/dev/null 2>&1
 is "trials whose runs were deleted are tried again" "$(query -c "$values 'again'")" "$(query -c "$values 'one'")"
 
+# A space of two points: each is tried once, whatever was asked for.
+for method in tpe random gp
+do
+	few="space => '{\"max_depth\": [2, 3], \"n_estimators\": 5}', trials => 12, method => '$method'"
+	is "$method: two points are two trials, and it says why" \
+		"$(query -c "SET client_min_messages = notice" -c "SELECT version FROM $(tune "few_$method" tx "$few")" 2>&1 | grep -c 'the search ended early: all 2 points of the space have been tried')" 1
+	is "$method: no point twice" "$(query -c "SELECT count(*), count(DISTINCT params) FROM mlops.trials WHERE model = 'few_$method'")" "2|2"
+done
+is "nor when it is taken up again" "$(query -c "SELECT version FROM $(tune few_tpe tx "$(echo "$few" | sed 's/gp/tpe/; s/12/30/'), parallel => 2")" \
+	-c "SELECT count(*) FROM mlops.trials WHERE model = 'few_tpe'" 2>/dev/null)" "2
+2"
+
 # Who works: the role that called, with or without the right to log in.
 query <<SQL
 CREATE ROLE analyst LOGIN;

@@ -461,6 +461,45 @@ stop_at_once(void *arg)
 	return true;
 }
 
+/* Spaces of few points: no point twice, each once, then an end; after a restart too. */
+static void
+test_exhaustion(MlContext *c, MlSampler sampler)
+{
+	const MlDimension dimensions[] = {
+		{"choice", ML_DIMENSION_CHOICE, .n_choices = 3, .parent = -1},
+		{"whole", ML_DIMENSION_INTEGER, .minimum = 2, .maximum = 5, .parent = 0, .parent_choices = 2},
+		{"fixed", ML_DIMENSION_FLOAT, .minimum = 0.5, .maximum = 0.5, .parent = -1},
+	};
+	const MlDimension range[] = {{"range", ML_DIMENSION_FLOAT, .minimum = 0, .maximum = 1, .parent = -1}};
+	MlSpace		space = {3, dimensions};
+	MlStudy    *study;
+	MlStudy    *again;
+	size_t		number;
+	size_t		asked = 0;
+	bool		twice = false;
+
+	CHECK(ml_space_size(&space) == 6, "1 + 4 + 1 points");
+	CHECK(ml_space_size(&(MlSpace) {1, range}) == SIZE_MAX, "a range has no number of them");
+	if (ml_study_create(c, &space, sampler, 3, true, 40, &study) != ML_OK ||
+		ml_study_create(c, &space, sampler, 3, true, 40, &again) != ML_OK)
+		abort();
+	/* three run at a time */
+	while (ml_study_ask(c, study, &number) == ML_OK && number != SIZE_MAX)
+	{
+		for (size_t i = 0; i < number; i++)
+			twice = twice || same_point(&space, study->trials[i].point, study->trials[number].point);
+		if (asked >= 2)
+			ml_study_tell(study, asked - 2, ML_TRIAL_FINISHED, study->trials[asked - 2].point[0], 1);
+		asked++;
+	}
+	CHECK(asked == 6 && !twice && study->exhausted, "%s: each point once, then it ends (%zu)", ml_sampler_names[sampler], asked);
+	for (size_t i = 0; i < 4; i++)
+		ml_study_add(again, i, study->trials[i].point, ML_TRIAL_FINISHED, 1, 1);
+	for (asked = 4; ml_study_ask(c, again, &number) == ML_OK && number != SIZE_MAX;)
+		asked++;
+	CHECK(asked == 6 && again->exhausted, "%s: what is known from before is not asked for again", ml_sampler_names[sampler]);
+}
+
 int
 main(void)
 {
@@ -472,6 +511,8 @@ main(void)
 	test_grid(&ctx);
 	for (int s = ML_SAMPLER_RANDOM; s < ML_SAMPLER_COUNT; s++)
 		test_sampler(&ctx, (MlSampler) s);
+	for (int s = ML_SAMPLER_RANDOM; s < ML_SAMPLER_COUNT; s++)
+		test_exhaustion(&ctx, (MlSampler) s);
 	test_search(&ctx);
 	test_edges(&ctx);
 	test_pruners();

@@ -69,6 +69,12 @@ extern size_t ml_space_grid_size(const MlSpace *space);
 /* The point of a number in the grid, false past its end. */
 extern bool ml_space_grid_point(const MlSpace *space, size_t number, double *point);
 
+/*
+ * All points there are, whatever their levels: SIZE_MAX if a range has more than
+ * one value that is not whole, or if there are more than a million.
+ */
+extern size_t ml_space_size(const MlSpace *space);
+
 /* ---------------------------------------------------------------- studies */
 
 typedef enum MlSampler
@@ -110,6 +116,8 @@ typedef struct MlStudy
 	bool		maximise;
 	size_t		capacity;		/* most trials */
 	MlTrial    *trials;			/* [capacity], by number */
+	size_t		n_points;		/* of the space, see ml_space_size */
+	bool		exhausted;		/* each of them has been asked for */
 } MlStudy;
 
 /*
@@ -123,8 +131,9 @@ extern MlStatus ml_study_create(MlContext *ctx, const MlSpace *space, MlSampler 
 /*
  * Asks for the lowest number without a trial; its point is set and it is
  * RUNNING.  Trials that run are taken to end badly (the constant liar), so
- * that what is asked for meanwhile lies elsewhere.  *number is SIZE_MAX when
- * there is nothing left: all capacity is used, or the grid is.
+ * what is asked for meanwhile lies elsewhere.  No point is asked for twice: a
+ * trial is a function of its point.  *number is SIZE_MAX when there is nothing
+ * left: all capacity is used, or all of the grid or of the space is.
  * Errors: ML_OUT_OF_MEMORY, ML_ABORTED, ML_FAILED (gp without BLAS).
  */
 extern MlStatus ml_study_ask(MlContext *ctx, MlStudy *study, size_t *number);

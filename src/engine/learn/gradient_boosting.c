@@ -52,7 +52,7 @@ static const MlParamSpec params[] = {
 	{"max_bins", ML_PARAM_INT, PARAM(max_bins), 255, 2, ML_MAX_BINS, false, NULL,
 	"Most bins a feature's present values are put in; missing ones have a bin of their own"},
 	{"scale_pos_weight", ML_PARAM_FLOAT, PARAM(scale_pos_weight), 1, 0, 1e6, true, NULL,
-	"Factor on the weight of positive rows; scores are corrected back to the base rate"},
+	"Factor on the weight of positive rows; scores are corrected back to the base rate of the training and validation rows"},
 	{"monotone_constraints", ML_PARAM_CONSTRAINTS, PARAM(monotone_constraints), 0, -1, 1, false, NULL,
 	"Direction in which the score may depend on a feature: {\"feature\": 1 | 0 | -1}"},
 	{"early_stopping_rounds", ML_PARAM_INT, PARAM(early_stopping_rounds), 0, 0, 100000, false, NULL,

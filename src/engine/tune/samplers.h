@@ -22,6 +22,9 @@ extern double space_inner(const MlDimension *d, double value);
 extern double space_outer(const MlDimension *d, double inner);
 
 /* Trials that ended with a value. */
+/* The point of a number below ml_space_size. */
+extern bool space_point(const MlSpace *space, size_t number, double *point);
+
 extern size_t study_ended(const MlStudy *study);
 
 /*

@@ -225,6 +225,42 @@ ml_space_grid_size(const MlSpace *space)
 	return counted + 1;
 }
 
+/* A dimension as one of which a grid would try every value. */
+static MlDimension
+every_value(const MlDimension *from)
+{
+	MlDimension d = *from;
+
+	d.levels = 0;
+	return d;
+}
+
+size_t
+ml_space_size(const MlSpace *space)
+{
+	MlDimension dimension[MOST_DIMENSIONS];
+
+	if (space->n > MOST_DIMENSIONS)
+		return SIZE_MAX;
+	for (size_t i = 0; i < space->n; i++)
+	{
+		dimension[i] = every_value(&space->dimension[i]);
+		if (dimension[i].kind == ML_DIMENSION_FLOAT && dimension[i].minimum < dimension[i].maximum)
+			return SIZE_MAX;
+	}
+	return ml_space_grid_size(&(MlSpace) {space->n, dimension});
+}
+
+bool
+space_point(const MlSpace *space, size_t number, double *point)
+{
+	MlDimension dimension[MOST_DIMENSIONS];
+
+	for (size_t i = 0; i < space->n; i++)
+		dimension[i] = every_value(&space->dimension[i]);
+	return ml_space_grid_point(&(MlSpace) {space->n, dimension}, number, point);
+}
+
 bool
 ml_space_grid_point(const MlSpace *space, size_t number, double *point)
 {

@@ -35,7 +35,7 @@ ml_study_create(MlContext *ctx, const MlSpace *space, MlSampler sampler, uint64_
 		return ml_fail_memory(ctx);
 	for (size_t i = 0; i < capacity; i++)
 		trials[i].point = points + i * space->n;
-	*study = (MlStudy) {space, sampler, seed, maximise, capacity, trials};
+	*study = (MlStudy) {space, sampler, seed, maximise, capacity, trials, ml_space_size(space), false};
 	*result = study;
 	return ML_OK;
 }
@@ -89,6 +89,63 @@ study_ranked(MlContext *ctx, const MlStudy *study, size_t **result, size_t *n)
 	return ML_OK;
 }
 
+static bool
+same_point(const double *a, const double *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		/* a dimension that is not there is NaN */
+		if (a[i] != b[i] && !(a[i] != a[i] && b[i] != b[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Has another trial than this one the point? */
+static bool
+was_asked(const MlStudy *study, size_t number, const double *point)
+{
+	for (size_t i = 0; i < study->capacity; i++)
+	{
+		if (i != number && study->trials[i].state != ML_TRIAL_NONE &&
+			same_point(study->trials[i].point, point, study->space->n))
+			return true;
+	}
+	return false;
+}
+
+/* Streams of random points for trials whose own was there before. */
+#define OTHER_POINTS UINT64_C(0x9E3779B97F4A7C15)
+#define MOST_DRAWS 100
+#define FEW_POINTS 20000		/* more than any study has trials */
+
+/*
+ * Another point for a trial whose own was asked for before: a random one, then
+ * the first that is left from a random one on.  False if none is left.
+ */
+static bool
+find_other_point(const MlStudy *study, size_t number, double *point)
+{
+	size_t		n = study->n_points;
+	size_t		first;
+
+	for (uint64_t draw = 0; draw < MOST_DRAWS; draw++)
+	{
+		ml_space_random(study->space, study->seed ^ OTHER_POINTS, number * MOST_DRAWS + draw, point);
+		if (!was_asked(study, number, point))
+			return true;
+	}
+	if (n > FEW_POINTS)
+		return true;			/* cannot happen: most of them are left */
+	first = (size_t) (ml_random_u64(study->seed, number, 0) % n);
+	for (size_t i = 0; i < n; i++)
+	{
+		if (space_point(study->space, (first + i) % n, point) && !was_asked(study, number, point))
+			return true;
+	}
+	return false;
+}
+
 MlStatus
 ml_study_ask(MlContext *ctx, MlStudy *study, size_t *number)
 {
@@ -119,6 +176,11 @@ ml_study_ask(MlContext *ctx, MlStudy *study, size_t *number)
 	ml_arena_release(ctx->arena, mark);
 	if (status != ML_OK)
 		return status;
+	if (study->n_points != SIZE_MAX && was_asked(study, next, point) && !find_other_point(study, next, point))
+	{
+		study->exhausted = true;
+		return ML_OK;
+	}
 	study->trials[next].state = ML_TRIAL_RUNNING;
 	*number = next;
 	return ML_OK;
