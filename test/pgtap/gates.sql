@@ -10,7 +10,7 @@ CREATE ROLE regress_mlops_deployer;
 GRANT SELECT ON tx TO regress_mlops_owner;
 DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
 SET LOCAL ROLE regress_mlops_owner;
-SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 2, "max_depth": 2}');
+SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 1, "max_depth": 1, "learning_rate": 0.01}');
 	SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 60}');
 	SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}');
 	SELECT mlops.deploy('fraud', 1);
