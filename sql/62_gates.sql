@@ -129,6 +129,11 @@ $$;
 
 -- ---- measuring
 
+CREATE FUNCTION mlops_catalog.subquery(query text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_subquery';
+COMMENT ON FUNCTION mlops_catalog.subquery(text) IS
+	'A recorded SELECT in parentheses, to stand in the FROM of another: without what ends it, however it ends';
+
 CREATE FUNCTION mlops_catalog.test_window(version_id bigint) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -142,8 +147,8 @@ BEGIN
 		JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS ds USING (dataset_id)
 		WHERE v.version_id = test_window.version_id;
 	IF d.request -> 'split' ? 'fold' THEN
-		RETURN format('SELECT * FROM (%s) AS mlops_source WHERE pg_catalog.lower(mlops_source.%I::pg_catalog.text) OPERATOR(pg_catalog.=) ''test''',
-			d.query, d.request -> 'split' ->> 'fold');
+		RETURN format('SELECT * FROM %s AS mlops_source WHERE pg_catalog.lower(mlops_source.%I::pg_catalog.text) OPERATOR(pg_catalog.=) ''test''',
+			mlops_catalog.subquery(d.query), d.request -> 'split' ->> 'fold');
 	END IF;
 	IF d.test_from IS NULL THEN
 		RETURN NULL;
@@ -156,25 +161,32 @@ BEGIN
 		WHEN 'date' THEN format('pg_catalog.date_part(''epoch'', mlops_source.%I::pg_catalog.timestamp)', d.request ->> 'time_column')
 		ELSE format('mlops_source.%I::pg_catalog.float8', d.request ->> 'time_column') END;
 	-- times are exact to the microsecond, so half of one keeps rounding from mattering
-	RETURN format('SELECT * FROM (%1$s) AS mlops_source WHERE %2$s OPERATOR(pg_catalog.>) %3$s::pg_catalog.float8 AND %2$s OPERATOR(pg_catalog.<) %4$s::pg_catalog.float8',
-		d.query, at, quote_literal(d.test_from - 5e-7), quote_literal(d.test_to + 5e-7));
+	RETURN format('SELECT * FROM %1$s AS mlops_source WHERE %2$s OPERATOR(pg_catalog.>) %3$s::pg_catalog.float8 AND %2$s OPERATOR(pg_catalog.<) %4$s::pg_catalog.float8',
+		mlops_catalog.subquery(d.query), at, quote_literal(d.test_from - 5e-7), quote_literal(d.test_to + 5e-7));
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.test_window(bigint) IS
 	'Query for the rows a version was judged on; NULL if they were drawn at random, without a time or fold column';
 
-CREATE FUNCTION mlops_catalog.evaluate_on(caller regrole, reference text, query text, search_path text, by text)
+CREATE FUNCTION mlops_catalog.recorded_settings(search_path text, time_zone text) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT jsonb_build_object('search_path', coalesce($1, ''), 'TimeZone', coalesce($2, 'UTC')) $$;
+COMMENT ON FUNCTION mlops_catalog.recorded_settings(text, text) IS
+	'Settings to read a recorded query under: those it was recorded with, not the session''s';
+
+CREATE FUNCTION mlops_catalog.evaluate_on(caller regrole, reference text, query text, settings jsonb, by text)
 	RETURNS TABLE (segment text, figures jsonb)
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN r -> 'segment' IS NULL OR r -> 'segment' = 'null' OR r -> 'segment' = '{}' THEN NULL
 			ELSE coalesce(r -> 'segment' ->> by, 'NULL') END, r
-	FROM mlops_catalog.as_role(caller, jsonb_build_object('search_path', coalesce(search_path, '')),
+	FROM mlops_catalog.as_role(caller, settings,
 		'SELECT * FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''reference'', query => $1 OPERATOR(pg_catalog.->>) ''query'', by => CASE WHEN $1 OPERATOR(pg_catalog.->>) ''by'' IS NULL THEN NULL ELSE ARRAY[($1 OPERATOR(pg_catalog.->>) ''by'')::pg_catalog.name] END)',
 		jsonb_build_object('reference', reference, 'query', query, 'by', by)) AS r
 $$;
-COMMENT ON FUNCTION mlops_catalog.evaluate_on(regrole, text, text, text, text) IS
+COMMENT ON FUNCTION mlops_catalog.evaluate_on(regrole, text, text, jsonb, text) IS
 	'mlops.evaluate as a role: a row for all (segment NULL) and one for each value of the column by';
 
 CREATE FUNCTION mlops_catalog.gate_checks(caller regrole, model text, version int, more jsonb DEFAULT '{}')
@@ -196,7 +208,7 @@ DECLARE
 	least float8;
 	count int;
 BEGIN
-	SELECT v.version_id, v.metrics, v.owner, v.person, m.model_id, d.search_path, g.gate, r.request IS NULL AS imported INTO candidate
+	SELECT v.version_id, v.metrics, v.owner, v.person, m.model_id, mlops_catalog.recorded_settings(d.search_path, d.time_zone) AS settings, g.gate, r.request IS NULL AS imported INTO candidate
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
 	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	LEFT JOIN mlops_catalog.gate AS g USING (model_id)
@@ -245,7 +257,7 @@ BEGIN
 				ELSE
 					BEGIN
 						SELECT jsonb_object_agg(e.segment, e.figures -> (f ->> 'metric')) INTO found
-						FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, $3), window_query, candidate.search_path, f ->> 'by') AS e
+						FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, $3), window_query, candidate.settings, f ->> 'by') AS e
 						WHERE e.segment IS NOT NULL AND (e.figures ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
 							AND e.figures ->> (f ->> 'metric') IS NOT NULL;
 						-- where the metric is not defined there is nothing to compare, and a gap takes two
@@ -277,8 +289,8 @@ BEGIN
 				passed := false;
 			ELSE
 				BEGIN
-					SELECT e.figures INTO low FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, production), window_query, candidate.search_path, NULL) AS e;
-					SELECT e.figures INTO high FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, $3), window_query, candidate.search_path, NULL) AS e;
+					SELECT e.figures INTO low FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, production), window_query, candidate.settings, NULL) AS e;
+					SELECT e.figures INTO high FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, $3), window_query, candidate.settings, NULL) AS e;
 					figure := (high.figures ->> metric)::float8 - (low.figures ->> metric)::float8;
 					IF mlops_catalog.smaller_is_better(metric) THEN
 						figure := -figure;

@@ -14,21 +14,21 @@ AS $$ SELECT CASE WHEN value IS NULL THEN '' WHEN value IN ('NaN', 'Infinity', '
 COMMENT ON FUNCTION mlops_catalog.figure(float8) IS 'A figure with five significant digits';
 
 -- mlops.explain_table as a role.
-CREATE FUNCTION mlops_catalog.explain_on(caller regrole, reference text, query text, search_path text)
+CREATE FUNCTION mlops_catalog.explain_on(caller regrole, reference text, query text, settings jsonb)
 	RETURNS TABLE (rank int, feature text, importance float8, share float8, rows bigint)
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 30
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT (r ->> 'rank')::int, r ->> 'feature', (r ->> 'importance')::float8, (r ->> 'share')::float8, (r ->> 'rows')::bigint
-	FROM mlops_catalog.as_role(caller, jsonb_build_object('search_path', coalesce(search_path, '')),
+	FROM mlops_catalog.as_role(caller, settings,
 		'SELECT * FROM mlops.explain_table($1 OPERATOR(pg_catalog.->>) ''reference'', query => $1 OPERATOR(pg_catalog.->>) ''query'')',
 		jsonb_build_object('reference', reference, 'query', query)) AS r
 $$;
-COMMENT ON FUNCTION mlops_catalog.explain_on(regrole, text, text, text) IS 'mlops.explain_table as a role';
+COMMENT ON FUNCTION mlops_catalog.explain_on(regrole, text, text, jsonb) IS 'mlops.explain_table as a role';
 
 -- Importance on the card: by contributions where reader, who asks, can read the
 -- rows and they are not too many to do so in passing; by gain.
-CREATE FUNCTION mlops_catalog.importance_section(model text, version int, reader regrole, query text, judged boolean, search_path text, rows bigint) RETURNS text
+CREATE FUNCTION mlops_catalog.importance_section(model text, version int, reader regrole, query text, judged boolean, settings jsonb, rows bigint) RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -58,7 +58,7 @@ BEGIN
 	RETURN CASE WHEN section = '' THEN '' ELSE E'\n## Importance\n' || section END;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.importance_section(text, int, regrole, text, boolean, text, bigint) IS 'Section of a model card: what columns contribute on average, and the gain of features';
+COMMENT ON FUNCTION mlops_catalog.importance_section(text, int, regrole, text, boolean, jsonb, bigint) IS 'Section of a model card: what columns contribute on average, and the gain of features';
 
 CREATE FUNCTION mlops.model_card(model text, version int DEFAULT NULL, by name[] DEFAULT NULL) RETURNS text
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 100000 AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -127,7 +127,7 @@ BEGIN
 				mlops_catalog.figure((e.figures ->> 'pr_auc')::float8), mlops_catalog.figure((e.figures ->> 'precision')::float8),
 				mlops_catalog.figure((e.figures ->> 'recall')::float8), mlops_catalog.figure((e.figures ->> 'false_positive_rate')::float8),
 				mlops_catalog.figure((e.figures ->> 'alert_rate')::float8)), '' ORDER BY (e.figures ->> 'rows')::bigint DESC, e.segment)
-			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, nr), window_query, d.search_path, column_name) AS e WHERE e.segment IS NOT NULL;
+			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, nr), window_query, mlops_catalog.recorded_settings(d.search_path, d.time_zone), column_name) AS e WHERE e.segment IS NOT NULL;
 		card := card || format(E'\n### By %s\n\n| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
 			mlops_catalog.cell(column_name), mlops_catalog.cell(column_name), part);
 	END LOOP;
@@ -137,7 +137,7 @@ BEGIN
 		coalesce(E' As deployed: ' || (SELECT string_agg(format('%s (%s)', p.threshold, p.variant), ', ' ORDER BY p.variant)
 			FROM mlops.deployments AS p WHERE p.model = $2 AND p.version = nr) || '.', ''));
 
-	card := card || mlops_catalog.importance_section($2, nr, caller, coalesce(window_query, d.query), window_query IS NOT NULL, d.search_path, d.rows);
+	card := card || mlops_catalog.importance_section($2, nr, caller, coalesce(window_query, d.query), window_query IS NOT NULL, mlops_catalog.recorded_settings(d.search_path, d.time_zone), d.rows);
 	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(concat_ws(' = ', c.feature, c.level)), mlops_catalog.figure(c.coefficient),
 			mlops_catalog.figure(c.standard_error), mlops_catalog.figure(c.p_value)), '' ORDER BY c.term)
 		INTO part FROM mlops_catalog.coefficients($2, nr) AS c WHERE c.term <= 40;

@@ -280,8 +280,8 @@ CREATE FUNCTION mlops_catalog.window_query(query text, time_column name, since t
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('SELECT * FROM (%s) AS mlops_source WHERE mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.>=) %3$L::pg_catalog.timestamptz '
-		'AND mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.<) %4$L::pg_catalog.timestamptz', query, time_column, since, until)
+	SELECT format('SELECT * FROM %1$s AS mlops_source WHERE mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.>=) %3$L::pg_catalog.timestamptz '
+		'AND mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.<) %4$L::pg_catalog.timestamptz', mlops_catalog.subquery(query), time_column, since, until)
 $$;
 COMMENT ON FUNCTION mlops_catalog.window_query(text, name, timestamptz, timestamptz) IS 'Query for the rows of a window';
 

@@ -18,7 +18,7 @@ CREATE FUNCTION mlops_catalog.source_figures_query(read_by text, inputs jsonb, t
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format(E'SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text%s] AS figures FROM (%s\n) AS mlops_source WHERE mlops_source.%I IS NOT NULL%s',
+	SELECT format('SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text%s] AS figures FROM %s AS mlops_source WHERE mlops_source.%I IS NOT NULL%s',
 		(SELECT string_agg(format(', pg_catalog.count(%1$s)::pg_catalog.text, %2$s, %3$s', c.value, c.extremes, c.outside), '' ORDER BY c.place)
 			FROM (SELECT i.place, v.value,
 				CASE WHEN i.input ->> 'family' = 'number'
@@ -34,9 +34,9 @@ AS $$
 					ELSE '''0''' END AS outside
 				FROM jsonb_array_elements(inputs) WITH ORDINALITY AS i(input, place)
 				CROSS JOIN LATERAL (SELECT format('mlops_source.%I', i.input ->> 'name') AS value) AS v) AS c),
-		read_by, target,
-		CASE WHEN recent IS NOT NULL THEN format(E' AND mlops_source.%1$I OPERATOR(pg_catalog.>=) ((SELECT pg_catalog.max(mlops_newest.%1$I) FROM (%2$s\n) AS mlops_newest WHERE mlops_newest.%3$I IS NOT NULL) OPERATOR(pg_catalog.-) %4$L::pg_catalog.interval)',
-			time_column, read_by, target, recent) ELSE '' END)
+		mlops_catalog.subquery(read_by), target,
+		CASE WHEN recent IS NOT NULL THEN format(' AND mlops_source.%1$I OPERATOR(pg_catalog.>=) ((SELECT pg_catalog.max(mlops_newest.%1$I) FROM %2$s AS mlops_newest WHERE mlops_newest.%3$I IS NOT NULL) OPERATOR(pg_catalog.-) %4$L::pg_catalog.interval)',
+			time_column, mlops_catalog.subquery(read_by), target, recent) ELSE '' END)
 $$;
 COMMENT ON FUNCTION mlops_catalog.source_figures_query(text, jsonb, name, name, text) IS
 	'Query that looks once at the rows of a source: how many values each input has, and how many of them a version never learned from';

@@ -19,3 +19,23 @@ BEGIN
 	END LOOP;
 END
 $$;
+
+-- Public functions in SQL write times, intervals and numbers in the same way in
+-- every session, with all digits, as what runs as the owner of the catalog does.
+DO $$
+DECLARE
+	f record;
+BEGIN
+	FOR f IN
+		SELECT p.oid::pg_catalog.regprocedure AS signature
+		FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_language AS l ON l.oid OPERATOR(pg_catalog.=) p.prolang
+		WHERE p.pronamespace OPERATOR(pg_catalog.=) 'mlops'::pg_catalog.regnamespace AND l.lanname IN ('plpgsql', 'sql')
+			AND p.proconfig IS NOT NULL
+	LOOP
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET DateStyle = ISO', f.signature);
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET IntervalStyle = postgres', f.signature);
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET extra_float_digits = 1', f.signature);
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET standard_conforming_strings = on', f.signature);
+	END LOOP;
+END
+$$;

@@ -10,6 +10,7 @@
 #include "executor/executor.h"
 #include "storage/proc.h"
 #include "tcop/pquery.h"
+#include "utils/datetime.h"
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -66,6 +67,32 @@ mlcompat_portal_run(Portal portal, DestReceiver *receiver, QueryCompletion *comp
 	PortalRun(portal, FETCH_ALL, true, receiver, receiver, completion);
 #else
 	PortalRun(portal, FETCH_ALL, true, true, receiver, receiver, completion);
+#endif
+}
+
+/* Fields of a time's text to a time; 0 or an error.  tz NULL: a zone is an error. */
+static inline int
+mlcompat_decode_datetime(char **field, int *type, int n, int *kind, struct pg_tm *tm, fsec_t *fsec, int *tz)
+{
+#if PG_VERSION_NUM >= 160000
+	DateTimeErrorExtra extra;
+
+	return DecodeDateTime(field, type, n, kind, tm, fsec, tz, &extra);
+#else
+	return DecodeDateTime(field, type, n, kind, tm, fsec, tz);
+#endif
+}
+
+/* The same for a time of day. */
+static inline int
+mlcompat_decode_time(char **field, int *type, int n, int *kind, struct pg_tm *tm, fsec_t *fsec, int *tz)
+{
+#if PG_VERSION_NUM >= 160000
+	DateTimeErrorExtra extra;
+
+	return DecodeTimeOnly(field, type, n, kind, tm, fsec, tz, &extra);
+#else
+	return DecodeTimeOnly(field, type, n, kind, tm, fsec, tz);
 #endif
 }
 

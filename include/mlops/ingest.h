@@ -15,6 +15,7 @@
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "pgtime.h"
+#include "utils/jsonb.h"
 
 #include "mlops/compat.h"
 #include "mlops/engine/model.h"
@@ -40,8 +41,27 @@ typedef enum MlConversion
 	ML_FROM_TEXT,				/* bytes of a varlena */
 	ML_FROM_BPCHAR,				/* the same without trailing blanks */
 	ML_FROM_NAME,
-	ML_FROM_OUTPUT				/* text by the type's output function */
+	ML_FROM_OUTPUT,				/* text by the type's output function */
+
+	/* columns of another type than a model was trained on */
+	ML_FROM_FLOAT4_DIGITS,		/* the number that the value's digits are, as in JSON */
+	ML_FROM_ANY_AS_FLOAT4,		/* a number of another type, rounded to float4 */
+	ML_FROM_ANY_AS_OUTPUT		/* a category of another type, as the recorded one writes it */
 } MlConversion;
+
+/*
+ * The type that a model was trained on, by its recorded name: what a value that
+ * comes as JSON is read as.
+ */
+typedef struct MlRecordedType
+{
+	const char *input;			/* name of the model's input, for messages */
+	const char *name;			/* of the type */
+	Oid			type;			/* InvalidOid: JSON says all there is to know */
+	MlConversion from;			/* what it means for JSON */
+	MlColumnKind kind;
+	const char *zone;			/* of the model */
+} MlRecordedType;
 
 typedef struct MlConverter
 {
@@ -50,6 +70,8 @@ typedef struct MlConverter
 	MlColumnKind kind;			/* what they become */
 	pg_tz	   *zone;			/* ML_FROM_TIMESTAMPTZ */
 	Oid			output;			/* ML_FROM_OUTPUT */
+	MlConversion foreign;		/* ML_FROM_ANY_...: the values' own conversion */
+	const MlRecordedType *recorded;	/* ML_FROM_ANY_AS_OUTPUT */
 } MlConverter;
 
 /*
@@ -65,11 +87,44 @@ extern void mling_text_converter(Oid type, MlConverter *converter);
 /* A number or time; NaN stays NaN, infinities stay infinite (refuse them). */
 extern double mling_number(const MlConverter *converter, Datum value);
 
+/* A number as a column of float4 would hold it. */
+extern float mling_float4(double number);
+
 /*
  * Bytes of a category.  They point into value, or into memory of the current
  * context.
  */
 extern const char *mling_bytes(const MlConverter *converter, Datum value, size_t *size);
+
+/* Name of a type to record: of the base type, the same whatever the search_path. */
+extern char *mling_type_name(Oid type);
+
+/*
+ * Finds the type that a model recorded for an input.  The strings are kept, not
+ * copied.
+ */
+extern void mling_recorded_type(const char *input, const char *name, MlColumnKind kind,
+								const char *zone, MlRecordedType *recorded);
+
+/*
+ * Changes the conversion of a column whose type is not the recorded one, so
+ * that the row scores like its JSON.  recorded must live as long as converter.
+ */
+extern void mling_adapt_converter(MlConverter *converter, const MlRecordedType *recorded);
+
+/*
+ * A value in JSON as a number or time, NaN for null; and as a category's bytes,
+ * NULL for null, which point into json or into memory of the current context.
+ * They are what the converter makes of the same value in a column of the
+ * recorded type, whatever the session's settings.  Errors name the input.
+ */
+extern double mling_number_from_json(const MlRecordedType *recorded, const JsonbValue *json);
+extern const char *mling_bytes_from_json(const MlRecordedType *recorded, const JsonbValue *json,
+										 size_t *size);
+
+/* Text of a value as the recorded type writes it: '::1' for '0::1' of inet. */
+extern const char *mling_canonical_bytes(const MlRecordedType *recorded, const char *bytes,
+										 size_t *size);
 
 /* Hash of a key value: equal for equal values of one type family. */
 extern uint64_t mling_hash(const MlConverter *converter, Datum value);
@@ -145,6 +200,15 @@ extern MlSource *mling_describe(Oid relation, const char *query);
  * that a table's slots have. */
 extern MlSource *mling_describe_query(Oid relation, const char *query);
 
+/* schema.name of a relation for a query, whatever the session's settings. */
+extern char *mling_relation_name(Oid relation);
+
+/*
+ * A query in parentheses, to stand in the FROM of another: its one statement
+ * without the semicolon after it, and with any comment closed.
+ */
+extern char *mling_subquery(const char *query);
+
 /*
  * Position of a column by name, -1 if there is none.  An ambiguous name is an
  * error.
@@ -162,6 +226,7 @@ typedef struct MlReadColumn
 	MlColumnKind kind;			/* ML_COLUMN_HASH reads the hash of any type */
 	bool		as_text;		/* a category of the value's text, whatever the type */
 	bool		infinite_is_missing;	/* else infinite values are errors */
+	const MlConverter *converter;	/* how to convert; NULL: as the column's type is */
 } MlReadColumn;
 
 /*

@@ -94,6 +94,10 @@ extern int	mlserve_find_attribute(TupleDesc desc, const char *name);
  */
 extern MlRowMap *mlserve_map_row(const MlModel *model, TupleDesc desc);
 
+/* The types of a model's inputs, for values in JSON: [n_inputs], in the current
+ * memory context; its strings are the model's. */
+extern MlRecordedType *mlserve_recorded_types(const MlModel *model);
+
 /* Values of a row for scoring. */
 extern void mlserve_fill_values(const MlModel *model, const MlRowMap *map,
 								const Datum *datums, const bool *nulls, MlValue *values);
@@ -137,6 +141,14 @@ extern double mlserve_score_datum(MlScorer *scorer, Oid type, Datum features);
 typedef struct MlStoredRow MlStoredRow;
 extern HeapTuple mlserve_row_as_stored(MlStoredRow **state, MemoryContext context,
 									   Relation relation, HeapTuple row);
+
+/*
+ * What a variant that scored the last row read of it, by the model's own names,
+ * as an object that scores the same whatever settings the session that reads it
+ * has.
+ */
+extern Jsonb *mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type,
+									Datum features);
 
 /* Scores a row given as values and nulls of desc's columns. */
 extern double mlserve_score_values(MlScorer *scorer, TupleDesc desc,
@@ -288,7 +300,6 @@ extern void mlserve_read_error_choice(const char *text, MlErrorChoice *choice);
 typedef struct MlDecideSite
 {
 	FmgrInfo	scorer;			/* whose fn_extra is the scorer's */
-	FmgrInfo	to_jsonb;		/* of the features' type; set up when first needed */
 	MlLogSite	log;
 	CommandId	warned;			/* command that gave a warning last ... */
 	int			warned_of;		/* ... with this SQLSTATE */

@@ -23,6 +23,7 @@
 
 MLOPS_FUNCTION(mlops_evaluate);
 MLOPS_FUNCTION(mlops_curve);
+MLOPS_FUNCTION(mlops_subquery);
 
 /* The model, the source and its scored rows, from the common arguments. */
 static MlContext *
@@ -293,4 +294,11 @@ mlops_curve(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return (Datum) 0;
+}
+
+/* mlops_catalog.subquery(query text) -> text */
+Datum
+mlops_subquery(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(mling_subquery(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 }

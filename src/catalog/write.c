@@ -25,6 +25,8 @@ static const char *const settings[][2] = {
 	{"extra_float_digits", "1"},
 	{"default_table_access_method", "heap"},
 	{"default_tablespace", ""},
+	{"standard_conforming_strings", "on"},
+	{"quote_all_identifiers", "off"},
 };
 
 bool

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "datatype/timestamp.h"
 #include "utils/builtins.h"
 #include "utils/cash.h"
@@ -225,6 +226,51 @@ number_from_numeric(Datum value)
 	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
 }
 
+/*
+ * Hundredths to a number: the one that its decimal digits are.  Amounts above
+ * 2^53 hundredths are rounded once, not twice.
+ */
+static double
+number_from_money(Cash hundredths)
+{
+	if (likely(hundredths >= -(INT64CONST(1) << 53) && hundredths <= (INT64CONST(1) << 53)))
+		return (double) hundredths / 100.0;
+	return number_from_numeric(NumericGetDatum(int64_div_fast_to_numeric(hundredths, 2)));
+}
+
+/* A float4 as the number that its shortest digits are: 0.1, not 0.10000000149. */
+static double
+number_from_digits(float value)
+{
+	char		digits[FLOAT_SHORTEST_DECIMAL_LEN];
+
+	if (isnan(value) || isinf(value))
+		return value;
+	float_to_shortest_decimal_buf(value, digits);
+	return strtod(digits, NULL);
+}
+
+/*
+ * A number as a column of float4 would hold it.  Its digits are rounded once:
+ * rounding the double goes wrong where that lies in the middle of two float4,
+ * as 7.038531e-26 does, whose digits do not.
+ */
+float
+mling_float4(double number)
+{
+	float		near = (float) number;
+	float		other;
+	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	if (isnan(number) || isinf(near) || near == number)
+		return near;
+	other = nextafterf(near, number > near ? INFINITY : -INFINITY);
+	if (number - near != other - number)
+		return near;
+	double_to_shortest_decimal_buf(number, digits);
+	return strtof(digits, NULL);
+}
+
 /* Local seconds of an instant in a zone. */
 static double
 number_from_timestamptz(const MlConverter *converter, TimestampTz value)
@@ -260,11 +306,15 @@ mling_number(const MlConverter *converter, Datum value)
 		case ML_FROM_NUMERIC:
 			return number_from_numeric(value);
 		case ML_FROM_MONEY:
-			return (double) DatumGetCash(value) / 100.0;
+			return number_from_money(DatumGetCash(value));
 		case ML_FROM_INTERVAL:
 			{
 				Interval   *interval = DatumGetIntervalP(value);
 
+#ifdef INTERVAL_NOT_FINITE
+				if (INTERVAL_NOT_FINITE(interval))
+					return INTERVAL_IS_NOBEGIN(interval) ? -INFINITY : INFINITY;
+#endif
 				return (double) interval->time / USECS_PER_SEC +
 					(interval->day + 30.0 * interval->month) * SECS_PER_DAY;
 			}
@@ -297,6 +347,15 @@ mling_number(const MlConverter *converter, Datum value)
 					return number_from_timestamptz(converter, timestamp);
 				return (double) timestamp / USECS_PER_SEC + EPOCH_SHIFT;
 			}
+		case ML_FROM_FLOAT4_DIGITS:
+			return number_from_digits(DatumGetFloat4(value));
+		case ML_FROM_ANY_AS_FLOAT4:
+			{
+				MlConverter own = *converter;
+
+				own.from = converter->foreign;
+				return mling_float4(mling_number(&own, value));
+			}
 		default:
 			break;
 	}
@@ -325,6 +384,14 @@ mling_bytes(const MlConverter *converter, Datum value, size_t *size)
 		case ML_FROM_OUTPUT:
 			bytes = OidOutputFunctionCall(converter->output, value);
 			break;
+		case ML_FROM_ANY_AS_OUTPUT:
+			{
+				MlConverter own = *converter;
+
+				own.from = converter->foreign;
+				bytes = mling_bytes(&own, value, size);
+				return mling_canonical_bytes(converter->recorded, bytes, size);
+			}
 		default:
 			elog(ERROR, "unexpected conversion %d to text", (int) converter->from);
 	}

@@ -31,9 +31,16 @@ mling_key_reader(Oid type, MlKeyReader *reader)
 		case ML_FROM_INT2:
 		case ML_FROM_INT4:
 		case ML_FROM_INT8:
-		case ML_FROM_TEXT:
 		case ML_FROM_BPCHAR:
 		case ML_FROM_NAME:
+			return true;
+		case ML_FROM_TEXT:
+
+			/*
+			 * Blanks at its end do not make another key: JSON of char(n) has
+			 * them, the column, its cast to text and labels have not.
+			 */
+			reader->converter.from = ML_FROM_BPCHAR;
 			return true;
 		case ML_FROM_NUMERIC:
 			fmgr_info(F_NUMERIC_OUT, &reader->output);

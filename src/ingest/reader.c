@@ -248,7 +248,9 @@ prepare_column(const MlSource *source, const MlReadColumn *wanted, const char *z
 {
 	Form_pg_attribute attribute = TupleDescAttr(source->desc, wanted->position);
 
-	if (wanted->as_text)
+	if (wanted->converter)
+		reader->converter = *wanted->converter;
+	else if (wanted->as_text)
 		mling_text_converter(attribute->atttypid, &reader->converter);
 	else if (!mling_converter(attribute->atttypid, zone, &reader->converter))
 	{
@@ -262,7 +264,7 @@ prepare_column(const MlSource *source, const MlReadColumn *wanted, const char *z
 	}
 	reader->hashed = wanted->kind == ML_COLUMN_HASH;
 	spec->name = pstrdup(NameStr(attribute->attname));
-	spec->type_name = format_type_be(attribute->atttypid);
+	spec->type_name = mling_type_name(attribute->atttypid);
 	spec->kind = reader->hashed ? ML_COLUMN_HASH : reader->converter.kind;
 }
 
@@ -290,7 +292,8 @@ mling_read(MlContext *ctx, MlSource *source, int n_columns,
 		receiver.uses_memory = receiver.uses_memory ||
 			receiver.columns[c].hashed ||
 			receiver.columns[c].converter.from >= ML_FROM_TEXT ||
-			receiver.columns[c].converter.from == ML_FROM_NUMERIC;
+			receiver.columns[c].converter.from == ML_FROM_NUMERIC ||
+			receiver.columns[c].converter.from == ML_FROM_MONEY;
 	}
 	mlbase_check(ctx, ml_dataset_create(ctx, n_columns, specs, &receiver.dataset));
 	receiver.dataset->time_zone = ml_arena_strdup(ctx->arena, zone);

@@ -31,20 +31,27 @@
 #include "mlops/progress.h"
 #include "ingest/source.h"
 
-/* The one SELECT in a query's text, analyzed; everything else is refused. */
-static Query *
-analyze_select(const char *text)
+/* The one statement in a query's text. */
+static RawStmt *
+parse_one(const char *text)
 {
 	List	   *statements = pg_parse_query(text);
-	RawStmt    *raw;
-	Query	   *query;
 
 	if (list_length(statements) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"query\" must be one SELECT, not %d statements",
 						list_length(statements))));
-	raw = linitial_node(RawStmt, statements);
+	return linitial_node(RawStmt, statements);
+}
+
+/* The one SELECT in a query's text, analyzed; everything else is refused. */
+static Query *
+analyze_select(const char *text)
+{
+	RawStmt    *raw = parse_one(text);
+	Query	   *query;
+
 	if (!IsA(raw->stmt, SelectStmt) || ((SelectStmt *) raw->stmt)->intoClause)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -57,6 +64,36 @@ analyze_select(const char *text)
 				 errmsg("\"query\" must be a SELECT that only reads"),
 				 errdetail("It was: %s", text)));
 	return query;
+}
+
+char *
+mling_subquery(const char *query)
+{
+	const RawStmt *raw = parse_one(query);
+	int			size = raw->stmt_len > 0 ? raw->stmt_len : (int) strlen(query + raw->stmt_location);
+
+	/* a comment may end the text, but not the line after it */
+	return psprintf("(%.*s\n)", size, query + raw->stmt_location);
+}
+
+/* An identifier for a query that is recorded: quoted where it must be only. */
+static char *
+quoted(const char *identifier)
+{
+	bool		all = quote_all_identifiers;
+	char	   *text;
+
+	quote_all_identifiers = false;
+	text = pstrdup(quote_identifier(identifier));
+	quote_all_identifiers = all;
+	return text;
+}
+
+char *
+mling_relation_name(Oid relation)
+{
+	return psprintf("%s.%s", quoted(get_namespace_name(get_rel_namespace(relation))),
+					quoted(get_rel_name(relation)));
 }
 
 /* Columns of a relation without the dropped ones. */
@@ -96,8 +133,7 @@ describe_relation(Oid oid, char **name)
 		if (!TupleDescAttr(all, i)->attisdropped)
 			TupleDescCopyEntry(desc, ++n, all, i + 1);
 	}
-	*name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-									   RelationGetRelationName(relation));
+	*name = mling_relation_name(oid);
 	relation_close(relation, NoLock);
 	return desc;
 }
@@ -116,6 +152,12 @@ mling_describe(Oid relation, const char *query)
 	source->relation = relation;
 	if (query)
 	{
+		/* it may be recorded, and read again in a session that has the other meaning */
+		if (!standard_conforming_strings && strchr(query, '\\'))
+			ereport(ERROR,
+					(errcode(ERRCODE_NONSTANDARD_USE_OF_ESCAPE_CHARACTER),
+					 errmsg("\"query\" holds a backslash, whose meaning depends on setting \"standard_conforming_strings\""),
+					 errhint("SET standard_conforming_strings = on, and write strings with escapes as E'...'.")));
 		source->query = pstrdup(query);
 		source->desc = ExecCleanTypeFromTL(analyze_select(query)->targetList);
 	}
@@ -196,7 +238,6 @@ query_for_columns(const MlSource *source, const bool *needed, int *mapping)
 	int			natts = source->desc->natts;
 	int			n_needed = 0;
 	StringInfoData list;
-	char	   *name;
 
 	for (int i = 0; i < natts; i++)
 	{
@@ -218,9 +259,7 @@ query_for_columns(const MlSource *source, const bool *needed, int *mapping)
 			appendStringInfo(&list, "%s%s", list.len ? ", " : "",
 							 quote_identifier(NameStr(TupleDescAttr(source->desc, i)->attname)));
 	}
-	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(source->relation)),
-									  get_rel_name(source->relation));
-	return psprintf("SELECT %s FROM %s", list.data, name);
+	return psprintf("SELECT %s FROM %s", list.data, mling_relation_name(source->relation));
 }
 
 void

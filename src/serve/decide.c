@@ -12,10 +12,8 @@
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
-#include "nodes/makefuncs.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
@@ -117,62 +115,6 @@ microseconds_since(instr_time began)
 	return (float4) (INSTR_TIME_GET_DOUBLE(now) * 1e6);
 }
 
-/* The features as an object, whatever they came as. */
-static Jsonb *
-features_as_json(MlDecideSite *site, Oid type, Datum features)
-{
-	if (type == JSONBOID)
-		return DatumGetJsonbP(features);
-	if (site->to_jsonb.fn_oid == InvalidOid)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(site->scorer.fn_mcxt);
-
-		fmgr_info(F_TO_JSONB, &site->to_jsonb);
-		fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID,
-												 list_make1(makeNullConst(type, -1, InvalidOid)),
-												 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL),
-						   &site->to_jsonb);
-		MemoryContextSwitchTo(caller);
-	}
-	return DatumGetJsonbP(FunctionCall1(&site->to_jsonb, features));
-}
-
-static JsonbValue *
-value_of_key(Jsonb *object, const char *key)
-{
-	return getKeyJsonValueFromContainer(&object->root, key, strlen(key), NULL);
-}
-
-/*
- * What the model read of them, by its own names.  The columns of an anonymous
- * ROW(...), which is taken by position, are called f1, f2, ... in JSON.
- */
-static Jsonb *
-features_read(const MlModel *model, Jsonb *all)
-{
-	bool		by_position = value_of_key(all, ml_model_input_name(model, 0)) == NULL;
-	JsonbParseState *state = NULL;
-	JsonbValue *object;
-
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
-	{
-		const char *name = ml_model_input_name(model, i);
-		JsonbValue *value = value_of_key(all, by_position ? psprintf("f%zu", i + 1) : name);
-		JsonbValue	key;
-
-		if (value == NULL)		/* taken by position under other names */
-			return all;
-		key.type = jbvString;
-		key.val.string.val = unconstify(char *, name);
-		key.val.string.len = strlen(name);
-		pushJsonbValue(&state, WJB_KEY, &key);
-		pushJsonbValue(&state, WJB_VALUE, value);
-	}
-	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	return JsonbValueToJsonb(object);
-}
-
 /* ---- steps beside scoring, none of which may stop a payment */
 
 typedef struct Beside
@@ -183,8 +125,7 @@ typedef struct Beside
 	text	   *reference;
 	text	   *key;			/* found */
 	Jsonb	   *json;			/* found */
-	const MlModel *model;
-	MlDecideSite *site;
+	const MlResolved *resolved;	/* whose features are to be found */
 	MlPrediction *row;
 } Beside;
 
@@ -201,8 +142,8 @@ read_features(void *arg)
 {
 	Beside	   *beside = (Beside *) arg;
 
-	beside->json = features_read(beside->model, features_as_json(beside->site, beside->type,
-																 beside->features));
+	beside->json = mlserve_features_read(beside->scorer, beside->resolved, beside->type,
+										 beside->features);
 }
 
 /* Of what there is of a model that cannot be asked, the log shows which it is. */
@@ -233,8 +174,7 @@ log_features(MlDecideSite *site, Beside *beside, const MlResolved *resolved, boo
 {
 	MlFault		fault;
 
-	beside->model = resolved->served->model;
-	beside->site = site;
+	beside->resolved = resolved;
 	if (step_beside(read_features, beside, may_fail, &fault))
 		row->features = beside->json;
 	else

@@ -27,6 +27,15 @@
 
 /* ---------------------------------------------------------------- making */
 
+/* Blanks at the end of text do not tell segments apart: JSON of char(n) has them, its column not. */
+static void
+set_text(MlMatch *match, char *text)
+{
+	match->is_number = false;
+	match->bytes = text;
+	match->size = bpchartruelen(text, (int) strlen(text));
+}
+
 static void
 fill_match(const JsonbValue *value, MlMatch *match)
 {
@@ -46,8 +55,7 @@ fill_match(const JsonbValue *value, MlMatch *match)
 			match->number = value->val.boolean;
 			return;
 		case jbvString:
-			match->bytes = pnstrdup(value->val.string.val, value->val.string.len);
-			match->size = value->val.string.len;
+			set_text(match, pnstrdup(value->val.string.val, value->val.string.len));
 			return;
 		default:
 			ereport(ERROR,
@@ -229,11 +237,15 @@ map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc
 				 errmsg("the row to score lacks column \"%s\", by which model \"%s\" is segmented",
 						condition->column, route->name)));
 	type = TupleDescAttr(desc, *attribute)->atttypid;
-	if (!mling_converter(type, "UTC", converter) || converter->kind == ML_COLUMN_TIME)
+	if (!mling_converter(type, "UTC", converter) || converter->kind == ML_COLUMN_TIME ||
+		converter->from == ML_FROM_INTERVAL || converter->from == ML_FROM_TIME ||
+		converter->from == ML_FROM_TIMETZ)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of type %s cannot be used in a segment's rule",
 						condition->column, format_type_be(type))));
+	if (converter->from == ML_FROM_FLOAT4)
+		converter->from = ML_FROM_FLOAT4_DIGITS;	/* 0.1 in a rule is 0.1 in the column */
 	for (int i = 0; i < condition->n; i++)
 	{
 		const MlMatch *match = &condition->matches[i];
@@ -304,7 +316,8 @@ choose_by_given_key(const MlRoute *route, const text *key)
 				 errmsg("the row to score lacks column \"%s\", by which model \"%s\" chooses the variant",
 						route->key ? route->key : "?", route->name),
 				 errhint("Pass a row that has it, or give mlops.decide() a key.")));
-	return choose_share(route, VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
+	return choose_share(route, VARDATA_ANY(key),
+						bpchartruelen(VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)));
 }
 
 static bool
@@ -325,7 +338,10 @@ condition_holds(const MlCondition *condition, const MlConverter *converter,
 	if (!isnull && converter->kind == ML_COLUMN_NUMBER)
 		number = mling_number(converter, value);
 	else if (!isnull)
+	{
 		bytes = mling_bytes(converter, value, &size);
+		size = bpchartruelen(unconstify(char *, bytes), (int) size);
+	}
 	for (int i = 0; i < condition->n; i++)
 	{
 		const MlMatch *match = &condition->matches[i];
@@ -390,6 +406,41 @@ json_value(Jsonb *json, const char *key)
 	return getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL);
 }
 
+/* Does a rule compare with numbers?  It does with those, or with text. */
+static bool
+compares_numbers(const MlCondition *condition)
+{
+	for (int i = 0; i < condition->n; i++)
+	{
+		if (!condition->matches[i].is_null)
+			return condition->matches[i].is_number;
+	}
+	return false;
+}
+
+/* A value in JSON as what the column of such a rule would hold. */
+static void
+fill_found(const MlCondition *condition, const JsonbValue *value, MlMatch *found)
+{
+	bool		numbers = compares_numbers(condition);
+
+	fill_match(value, found);
+	if (value->type == jbvString && numbers)
+	{
+		MlRecordedType number;
+
+		mling_recorded_type(condition->column, "money", ML_COLUMN_NUMBER, "UTC", &number);
+		number.name = "numeric";
+		memset(found, 0, sizeof(*found));
+		found->is_number = true;
+		found->number = mling_number_from_json(&number, value);
+	}
+	else if (found->is_number && !numbers)
+		set_text(found, value->type == jbvBool ? pstrdup(value->val.boolean ? "true" : "false")
+				 : DatumGetCString(DirectFunctionCall1(numeric_out,
+													   NumericGetDatum(value->val.numeric))));
+}
+
 static bool
 json_condition_holds(const MlRoute *route, const MlCondition *condition, Jsonb *json)
 {
@@ -403,7 +454,7 @@ json_condition_holds(const MlRoute *route, const MlCondition *condition, Jsonb *
 						condition->column, route->name)));
 	if (value->type == jbvBinary)
 		return false;
-	fill_match(value, &found);
+	fill_found(condition, value, &found);
 	for (int i = 0; i < condition->n; i++)
 	{
 		const MlMatch *match = &condition->matches[i];
@@ -424,7 +475,9 @@ mlserve_json_key(const MlRoute *route, Jsonb *json)
 	if (value == NULL || value->type == jbvNull)
 		return NULL;
 	if (value->type == jbvString)
-		return cstring_to_text_with_len(value->val.string.val, value->val.string.len);
+		return cstring_to_text_with_len(value->val.string.val,
+										bpchartruelen(value->val.string.val,
+													  value->val.string.len));
 	if (value->type == jbvNumeric)
 		return cstring_to_text(DatumGetCString(DirectFunctionCall1(numeric_out,
 																   NumericGetDatum(value->val.numeric))));

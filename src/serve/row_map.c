@@ -26,23 +26,39 @@ mlserve_find_attribute(TupleDesc desc, const char *name)
 	return -1;
 }
 
+MlRecordedType *
+mlserve_recorded_types(const MlModel *model)
+{
+	size_t		n = ml_model_n_inputs(model);
+	MlRecordedType *recorded = palloc(Max(n, 1) * sizeof(MlRecordedType));
+
+	for (size_t i = 0; i < n; i++)
+		mling_recorded_type(ml_model_input_name(model, i), ml_model_input_type(model, i),
+							ml_model_input_kind(model, i), ml_model_time_zone(model), &recorded[i]);
+	return recorded;
+}
+
 /* Does the column's type become what the input wants? */
 static bool
-fits(const MlModel *model, size_t input, Oid type, MlConverter *converter)
+fits(const MlModel *model, size_t input, Oid type, const MlRecordedType *recorded,
+	 MlConverter *converter)
 {
-	return mling_converter(type, ml_model_time_zone(model), converter) &&
-		converter->kind == ml_model_input_kind(model, input);
+	if (!mling_converter(type, ml_model_time_zone(model), converter) ||
+		converter->kind != ml_model_input_kind(model, input))
+		return false;
+	mling_adapt_converter(converter, recorded);
+	return true;
 }
 
 static bool
-map_by_position(const MlModel *model, TupleDesc desc, MlRowMap *map)
+map_by_position(const MlModel *model, TupleDesc desc, const MlRecordedType *recorded, MlRowMap *map)
 {
 	if (desc->tdtypeid != RECORDOID || (size_t) desc->natts != map->n_inputs)
 		return false;
 	for (size_t i = 0; i < map->n_inputs; i++)
 	{
 		map->attribute[i] = (int) i;
-		if (!fits(model, i, TupleDescAttr(desc, i)->atttypid, &map->converter[i]))
+		if (!fits(model, i, TupleDescAttr(desc, i)->atttypid, &recorded[i], &map->converter[i]))
 			return false;
 	}
 	return true;
@@ -71,6 +87,7 @@ MlRowMap *
 mlserve_map_row(const MlModel *model, TupleDesc desc)
 {
 	MlRowMap   *map = palloc(sizeof(MlRowMap));
+	const MlRecordedType *recorded = mlserve_recorded_types(model);
 	size_t		found = 0;
 
 	map->n_inputs = ml_model_n_inputs(model);
@@ -81,7 +98,7 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 		map->attribute[i] = mlserve_find_attribute(desc, ml_model_input_name(model, i));
 		found += map->attribute[i] >= 0;
 	}
-	if (found == 0 && map_by_position(model, desc, map))
+	if (found == 0 && map_by_position(model, desc, recorded, map))
 		return map;
 	if (found < map->n_inputs)
 		refuse_missing(model, map);
@@ -89,7 +106,7 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 	{
 		Oid			type = TupleDescAttr(desc, map->attribute[i])->atttypid;
 
-		if (!fits(model, i, type, &map->converter[i]))
+		if (!fits(model, i, type, &recorded[i], &map->converter[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("column \"%s\" has type %s, but the model was trained on %s",

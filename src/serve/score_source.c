@@ -17,7 +17,8 @@ plan_inputs(const MlModel *model, const MlSource *source, MlReadColumn *columns)
 	MlRowMap   *map = mlserve_map_row(model, source->desc);
 
 	for (size_t i = 0; i < map->n_inputs; i++)
-		columns[i] = (MlReadColumn) {map->attribute[i], map->converter[i].kind, false};
+		columns[i] = (MlReadColumn) {map->attribute[i], map->converter[i].kind, false, false,
+		&map->converter[i]};
 	return (int) map->n_inputs;
 }
 

@@ -358,95 +358,46 @@ deform_composite(MlScorer *scorer, Datum features)
 
 /* ---- jsonb */
 
-static void
-refuse_json_value(const MlModel *model, size_t input, const char *found)
+static const MlRecordedType *
+recorded_types(MlScorer *scorer, ArmScorer *arm)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("key \"%s\" holds %s, but the model was trained on %s",
-					ml_model_input_name(model, input), found, ml_model_input_type(model, input))));
-}
+	if (unlikely(arm->recorded == NULL))
+	{
+		MemoryContext caller = MemoryContextSwitchTo(scorer->context);
 
-/* A time in JSON is text, read as its training type's input would be. */
-static double
-time_from_text(const MlModel *model, size_t input, const char *value)
-{
-	bool		zoned = strcmp(ml_model_input_type(model, input), "timestamp with time zone") == 0;
-	MlConverter converter;
-	Datum		datum;
-
-	mling_converter(zoned ? TIMESTAMPTZOID : TIMESTAMPOID, ml_model_time_zone(model), &converter);
-	datum = DirectFunctionCall3(zoned ? timestamptz_in : timestamp_in, CStringGetDatum(value),
-								ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-	return mling_number(&converter, datum);
+		arm->recorded = mlserve_recorded_types(arm->resolved->served->model);
+		MemoryContextSwitchTo(caller);
+	}
+	return arm->recorded;
 }
 
 static void
-value_from_json(const MlModel *model, size_t input, const JsonbValue *json, MlValue *value)
+value_from_json(const MlModel *model, size_t input, const MlRecordedType *recorded,
+				const JsonbValue *json, MlValue *value)
 {
-	MlColumnKind kind = ml_model_input_kind(model, input);
-	char	   *string = json->type == jbvString
-		? pnstrdup(json->val.string.val, json->val.string.len) : NULL;
-
-	if (kind == ML_COLUMN_CATEGORY)
+	if (recorded->kind == ML_COLUMN_CATEGORY)
 	{
-		value->code = ML_CODE_MISSING;
-		if (json->type == jbvNull)
-			return;
-		if (json->type == jbvNumeric)
-			string = DatumGetCString(DirectFunctionCall1(numeric_out,
-														 NumericGetDatum(json->val.numeric)));
-		if (json->type == jbvBool)
-			string = pstrdup(json->val.boolean ? "true" : "false");
-		if (string == NULL)
-			refuse_json_value(model, input, "an array or object");
-		value->code = ml_model_category(model, input, string, strlen(string));
-		return;
-	}
-	switch (json->type)
-	{
-		case jbvNull:
-			value->number = NAN;
-			return;
-		case jbvNumeric:
-			if (kind == ML_COLUMN_NUMBER)
-			{
-				MlConverter converter;
+		size_t		size;
+		const char *bytes = mling_bytes_from_json(recorded, json, &size);
 
-				mling_converter(NUMERICOID, "UTC", &converter);
-				value->number = mling_number(&converter, NumericGetDatum(json->val.numeric));
-				break;
-			}
-			refuse_json_value(model, input, "a number");
-			break;
-		case jbvBool:
-			if (kind != ML_COLUMN_NUMBER)
-				refuse_json_value(model, input, "a boolean");
-			value->number = json->val.boolean;
-			return;
-		case jbvString:
-			if (kind == ML_COLUMN_TIME)
-				value->number = time_from_text(model, input, string);
-			else				/* to_jsonb writes NaN, money and intervals as text */
-				value->number = DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(string)));
-			break;
-		default:
-			refuse_json_value(model, input, "an array or object");
+		value->code = bytes ? ml_model_category(model, input, bytes, size) : ML_CODE_MISSING;
 	}
-	if (isinf(value->number))
-		mling_refuse_infinite(ml_model_input_name(model, input));
+	else
+		value->number = mling_number_from_json(recorded, json);
 }
 
 static double
 score_jsonb(MlScorer *scorer, ArmScorer *arm, Jsonb *json)
 {
 	const MlModel *model;
+	const MlRecordedType *recorded;
 	size_t		n;
 	StringInfoData missing;
 
 	if (unlikely(arm->values == NULL))
 		load_arm(scorer, arm);
 	model = arm->resolved->served->model;
+	recorded = recorded_types(scorer, arm);
 	n = ml_model_n_inputs(model);
 	initStringInfo(&missing);
 	for (size_t i = 0; i < n; i++)
@@ -455,7 +406,7 @@ score_jsonb(MlScorer *scorer, ArmScorer *arm, Jsonb *json)
 		JsonbValue *value = getKeyJsonValueFromContainer(&json->root, name, strlen(name), NULL);
 
 		if (value)
-			value_from_json(model, i, value, &arm->values[i]);
+			value_from_json(model, i, &recorded[i], value, &arm->values[i]);
 		else
 			appendStringInfo(&missing, "%s\"%s\"", missing.len ? ", " : "", name);
 	}

@@ -16,6 +16,7 @@ typedef struct ArmScorer
 {
 	const MlResolved *resolved;
 	MlRowMap   *map;			/* NULL: not mapped to the scorer's row type yet */
+	MlRecordedType *recorded;	/* types of the inputs, for JSON; NULL until the first object */
 	MlValue    *values;			/* working memory of the model, NULL: not loaded yet */
 	void	   *scratch;
 	MlFault    *broken;			/* why it cannot be loaded or mapped, NULL: it can, or was not tried */

@@ -153,8 +153,7 @@ mltrain_describe_data(const Training *t, MlRegistration *r)
 	const MlTrainRequest *q = t->request;
 
 	if (OidIsValid(q->source))
-		r->source = quote_qualified_identifier(get_namespace_name(get_rel_namespace(q->source)),
-											   get_rel_name(q->source));
+		r->source = mling_relation_name(q->source);
 	r->query = t->source->query;
 	r->search_path = namespace_search_path;
 	r->relations = t->source->relations;

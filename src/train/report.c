@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "lib/stringinfo.h"
+#include "common/shortest_dec.h"
 #include "utils/json.h"
 
 #include "train/report.h"
@@ -85,7 +86,8 @@ mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, cons
 		if (isnan(metrics[i].value))
 			appendStringInfo(&json, ", \"%s\": null", metrics[i].name);
 		else
-			appendStringInfo(&json, ", \"%s\": %.15g", metrics[i].name, metrics[i].value);
+			appendStringInfo(&json, ", \"%s\": %s", metrics[i].name,
+							 double_to_shortest_decimal(metrics[i].value));
 	}
 	if (shortfall)
 	{

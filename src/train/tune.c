@@ -24,6 +24,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/shmem.h"
+#include "common/shortest_dec.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -241,8 +242,9 @@ folds_json(const Tuning *tuning)
 	if (folds->kind == FOLDS_GROUPED)
 		append_text(&text, "group_by", folds->request->group_by);
 	if (folds->border)
-		appendStringInfo(&text, ", \"label_delay_seconds\": %g", folds->request->label_delay);
-	appendStringInfo(&text, ", \"held_back\": %g}", folds->held_back);
+		appendStringInfo(&text, ", \"label_delay_seconds\": %s",
+						 double_to_shortest_decimal(folds->request->label_delay));
+	appendStringInfo(&text, ", \"held_back\": %s}", double_to_shortest_decimal(folds->held_back));
 	return jsonb_of_text(text.data);
 }
 

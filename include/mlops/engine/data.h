@@ -154,6 +154,12 @@ extern bool ml_column_is_missing(const MlColumn *column, size_t row);
 extern MlStatus ml_dataset_fingerprint(MlContext *ctx, const MlDataset *dataset,
 									   uint64_t hash[2]);
 
+/*
+ * A hash of each row's contents, independent of the order of rows and columns
+ * and of dictionary codes: hash [n_rows].  Errors: ML_ABORTED.
+ */
+extern MlStatus ml_row_hashes(MlContext *ctx, const MlDataset *dataset, uint64_t *hash);
+
 /* ---------------------------------------------------------------- rows */
 
 /* An ordered selection of rows of a data set. */
@@ -173,7 +179,9 @@ typedef enum MlPart
 
 /*
  * Puts all rows in one canonical order that does not depend on how the table
- * was read: by time (when given), then by key hash (when given), then by the
+ * was read: by time (when given), then by key hash (when given), rows with the
+ * same key by their contents, so that only rows that are equal in all columns
+ * keep their positions.  Without a key, what is equal in time is ordered by the
  * position in the data set.  time and key are columns of the data set or -1.
  * order receives n_rows row numbers, allocated in ctx->arena.
  */

@@ -123,3 +123,43 @@ ml_dataset_fingerprint(MlContext *ctx, const MlDataset *dataset, uint64_t hash[2
 	ml_arena_release(ctx->arena, mark);
 	return status;
 }
+
+MlStatus
+ml_row_hashes(MlContext *ctx, const MlDataset *dataset, uint64_t *hash)
+{
+	size_t		n = dataset->n_rows;
+
+	memset(hash, 0, n * sizeof(uint64_t));
+	for (size_t c = 0; c < dataset->n_columns; c++)
+	{
+		const MlColumn *column = &dataset->columns[c];
+		uint64_t	salt = ml_hash_bytes(column->name, strlen(column->name), column->kind);
+
+		if (ml_check_abort(ctx) != ML_OK)
+			return ML_ABORTED;
+		for (size_t row = 0; row < n; row++)
+		{
+			uint64_t	word;
+
+			if (column->kind == ML_COLUMN_CATEGORY)
+			{
+				uint32_t	code = ml_column_code(column, row);
+				size_t		size;
+				const char *bytes;
+
+				word = 1;
+				if (code != ML_MISSING_CODE)
+				{
+					bytes = ml_dictionary_bytes(column->dictionary, code, &size);
+					word = ml_hash_bytes(bytes, size, 2);
+				}
+			}
+			else if (column->kind == ML_COLUMN_HASH)
+				word = ml_column_hash(column, row);
+			else
+				word = hash_number(ml_column_number(column, row));
+			hash[row] += ml_mix64(word ^ salt);
+		}
+	}
+	return ML_OK;
+}

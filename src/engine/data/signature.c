@@ -44,6 +44,37 @@ typedef struct Fit
 
 /* ---------------------------------------------------------------- numbers */
 
+/*
+ * Mean and deviation of values whose squares are beyond double precision, from
+ * values scaled to at most 1.
+ */
+static void
+describe_scaled(MlFeature *feature, const double *values, size_t n, size_t present)
+{
+	double		largest = fmax(fabs(feature->minimum), fabs(feature->maximum));
+	int			exponent;
+	double		sum = 0;
+	double		squares = 0;
+	double		mean;
+
+	(void) frexp(largest, &exponent);
+	for (size_t i = 0; i < n; i++)
+	{
+		if (values[i] == values[i])
+			sum += ldexp(values[i], -exponent);
+	}
+	mean = sum / (double) present;
+	for (size_t i = 0; i < n; i++)
+	{
+		double		distance = ldexp(values[i], -exponent) - mean;
+
+		if (distance == distance)
+			squares += distance * distance;
+	}
+	feature->mean = ldexp(mean, exponent);
+	feature->std = ldexp(sqrt(squares / (double) present), exponent);
+}
+
 /* Mean and deviation around the first value, which keeps sums small. */
 static void
 describe(MlFeature *feature, const double *values, size_t n)
@@ -78,6 +109,9 @@ describe(MlFeature *feature, const double *values, size_t n)
 	feature->mean = shift + sum / (double) present;
 	squares = squares / (double) present - (sum / (double) present) * (sum / (double) present);
 	feature->std = feature->minimum < feature->maximum && squares > 0 ? sqrt(squares) : 0;
+	if (!isfinite(feature->mean) || !isfinite(feature->std) ||
+		(feature->std == 0 && feature->minimum < feature->maximum))
+		describe_scaled(feature, values, n, present);
 }
 
 static void

@@ -59,6 +59,74 @@ radix_sort(MlContext *ctx, uint32_t **rows, uint32_t **spare, const uint64_t *ke
 	return ML_OK;
 }
 
+/* Columns and working memory of an order. */
+typedef struct Ordering
+{
+	const MlDataset *dataset;
+	const MlColumn *time;		/* or NULL */
+	const MlColumn *key;		/* or NULL */
+	uint32_t   *rows;			/* [n_rows] the order so far */
+	uint32_t   *spare;
+	uint64_t   *bits;			/* [n_rows] what is sorted by */
+} Ordering;
+
+/* By key, then by time, least significant first; the sort is stable. */
+static MlStatus
+order_by_columns(MlContext *ctx, Ordering *o)
+{
+	size_t		n = o->dataset->n_rows;
+
+	if (o->key)
+	{
+		for (size_t i = 0; i < n; i++)
+			o->bits[i] = ml_column_hash(o->key, i);
+		if (radix_sort(ctx, &o->rows, &o->spare, o->bits, n) != ML_OK)
+			return ML_ABORTED;
+	}
+	if (o->time)
+	{
+		for (size_t i = 0; i < n; i++)
+			o->bits[i] = sortable(ml_column_number(o->time, i));
+		return radix_sort(ctx, &o->rows, &o->spare, o->bits, n);
+	}
+	return ML_OK;
+}
+
+/* Are there rows with the same key, and time if there is one? */
+static bool
+has_ties(const Ordering *o)
+{
+	for (size_t i = 1; i < o->dataset->n_rows; i++)
+	{
+		uint32_t	a = o->rows[i - 1];
+		uint32_t	b = o->rows[i];
+
+		if (ml_column_hash(o->key, a) == ml_column_hash(o->key, b) &&
+			(o->time == NULL || sortable(ml_column_number(o->time, a)) ==
+			 sortable(ml_column_number(o->time, b))))
+			return true;
+	}
+	return false;
+}
+
+static void
+by_position(Ordering *o)
+{
+	for (size_t i = 0; i < o->dataset->n_rows; i++)
+		o->rows[i] = (uint32_t) i;
+}
+
+/* The same once more, from an order by the rows' contents. */
+static MlStatus
+order_with_ties(MlContext *ctx, Ordering *o)
+{
+	by_position(o);
+	if (ml_row_hashes(ctx, o->dataset, o->bits) != ML_OK ||
+		radix_sort(ctx, &o->rows, &o->spare, o->bits, o->dataset->n_rows) != ML_OK)
+		return ML_ABORTED;
+	return order_by_columns(ctx, o);
+}
+
 MlStatus
 ml_order_rows(MlContext *ctx, const MlDataset *dataset, int time_column, int key_column,
 			  uint32_t **order)
@@ -66,29 +134,21 @@ ml_order_rows(MlContext *ctx, const MlDataset *dataset, int time_column, int key
 	size_t		n = dataset->n_rows;
 	uint32_t   *result = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
-	uint32_t   *rows = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
-	uint32_t   *spare = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
-	uint64_t   *key = ml_arena_alloc_array(ctx->arena, n, sizeof(uint64_t));
-	MlStatus	status = ML_OK;
+	Ordering	o = {dataset};
+	MlStatus	status;
 
-	if (result == NULL || rows == NULL || spare == NULL || key == NULL)
+	o.time = time_column >= 0 ? &dataset->columns[time_column] : NULL;
+	o.key = key_column >= 0 ? &dataset->columns[key_column] : NULL;
+	o.rows = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	o.spare = ml_arena_alloc_array(ctx->arena, n, sizeof(uint32_t));
+	o.bits = ml_arena_alloc_array(ctx->arena, n, sizeof(uint64_t));
+	if (result == NULL || o.rows == NULL || o.spare == NULL || o.bits == NULL)
 		return ml_fail_memory(ctx);
-	for (size_t i = 0; i < n; i++)
-		rows[i] = (uint32_t) i;
-	/* least significant first: key, then time */
-	if (key_column >= 0)
-	{
-		for (size_t i = 0; i < n; i++)
-			key[i] = ml_column_hash(&dataset->columns[key_column], i);
-		status = radix_sort(ctx, &rows, &spare, key, n);
-	}
-	if (status == ML_OK && time_column >= 0)
-	{
-		for (size_t i = 0; i < n; i++)
-			key[i] = sortable(ml_column_number(&dataset->columns[time_column], i));
-		status = radix_sort(ctx, &rows, &spare, key, n);
-	}
-	memcpy(result, rows, n * sizeof(uint32_t));
+	by_position(&o);
+	status = order_by_columns(ctx, &o);
+	if (status == ML_OK && o.key && has_ties(&o))
+		status = order_with_ties(ctx, &o);
+	memcpy(result, o.rows, n * sizeof(uint32_t));
 	ml_arena_release(ctx->arena, mark);
 	*order = result;
 	return status;

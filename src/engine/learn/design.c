@@ -97,7 +97,10 @@ fill_value(const MlTask *task, const MlTerm *term, size_t first, size_t n, doubl
 		double		value = ml_feature_number(feature->part,
 											  ml_column_number(column, task->train.row[first + i]));
 
-		out[i] = value == value ? (value - term->mean) / term->scale : 0;
+		/* the difference of two huge numbers may be beyond double precision */
+		out[i] = value != value ? 0
+			: isfinite(value - term->mean) ? (value - term->mean) / term->scale
+			: value / term->scale - term->mean / term->scale;
 	}
 }
 

@@ -150,6 +150,30 @@ linear_part(const MlModel *m, uint32_t f, const MlValue *values)
 	return value == value ? linear->slope * value + linear->offset : linear->missing;
 }
 
+/*
+ * A margin whose parts are beyond double precision with different signs: the
+ * parts are added up at a scale at which they are not.
+ */
+static double
+add_up_scaled(const MlModel *m, const MlValue *values)
+{
+	double		scaled = m->meta->base * 0x1p-600;
+
+	for (uint32_t f = 0; f < m->meta->n_features; f++)
+	{
+		const FeatureRecord *feature = &m->features[f];
+		const LinearRecord *linear = &m->linear[f];
+		double		part = linear_part(m, f, values);
+
+		if (isinf(part))
+			scaled += linear->slope * 0x1p-600 *
+				ml_feature_number((MlFeaturePart) feature->part, values[feature->input].number);
+		else
+			scaled += part * 0x1p-600;
+	}
+	return scaled > 0 ? INFINITY : scaled < 0 ? -INFINITY : 0;
+}
+
 static double
 add_up_linear(const MlModel *m, const MlValue *values)
 {
@@ -157,7 +181,7 @@ add_up_linear(const MlModel *m, const MlValue *values)
 
 	for (uint32_t f = 0; f < m->meta->n_features; f++)
 		margin += linear_part(m, f, values);
-	return margin;
+	return margin == margin ? margin : add_up_scaled(m, values);
 }
 
 void

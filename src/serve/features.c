@@ -1,0 +1,204 @@
+/*-------------------------------------------------------------------------
+ * features.c
+ *	  What a model read of a row, as JSON that scores the same bits.
+ *
+ * Values are written without asking the session: floating point with all its
+ * digits, times in UTC, intervals in one style, money as a number, char(n)
+ * without its padding.  No function of the user's runs, as to_jsonb() of the
+ * whole row might have it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/cash.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "serve/scorer.h"
+
+static void
+put_string(JsonbValue *json, const char *text, size_t size)
+{
+	json->type = jbvString;
+	json->val.string.val = unconstify(char *, text);
+	json->val.string.len = (int) size;
+}
+
+static void
+put_numeric(JsonbValue *json, Numeric number)
+{
+	/* JSON has no NaN; infinite values were refused */
+	if (numeric_is_nan(number))
+		put_string(json, "NaN", 3);
+	else
+	{
+		json->type = jbvNumeric;
+		json->val.numeric = number;
+	}
+}
+
+static void
+put_digits(JsonbValue *json, double number, const char *digits)
+{
+	if (isnan(number))
+		put_string(json, "NaN", 3);
+	else
+		put_numeric(json, DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(digits),
+															  ObjectIdGetDatum(InvalidOid),
+															  Int32GetDatum(-1))));
+}
+
+static void
+put_time(JsonbValue *json, Datum value, Oid type)
+{
+	static const int utc = 0;
+	char	   *text = palloc(MAXDATELEN + 1);
+
+	JsonEncodeDateTime(text, value, type, &utc);
+	put_string(json, text, strlen(text));
+}
+
+static void
+put_number(JsonbValue *json, const MlConverter *converter, Datum value)
+{
+	char	   *text;
+
+	switch (converter->from)
+	{
+		case ML_FROM_BOOL:
+			json->type = jbvBool;
+			json->val.boolean = DatumGetBool(value);
+			break;
+		case ML_FROM_INT2:
+			put_numeric(json, int64_to_numeric(DatumGetInt16(value)));
+			break;
+		case ML_FROM_INT4:
+			put_numeric(json, int64_to_numeric(DatumGetInt32(value)));
+			break;
+		case ML_FROM_INT8:
+			put_numeric(json, int64_to_numeric(DatumGetInt64(value)));
+			break;
+		case ML_FROM_FLOAT4:
+		case ML_FROM_FLOAT4_DIGITS:
+			text = palloc(FLOAT_SHORTEST_DECIMAL_LEN);
+			float_to_shortest_decimal_buf(DatumGetFloat4(value), text);
+			put_digits(json, DatumGetFloat4(value), text);
+			break;
+		case ML_FROM_FLOAT8:
+			text = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+			double_to_shortest_decimal_buf(DatumGetFloat8(value), text);
+			put_digits(json, DatumGetFloat8(value), text);
+			break;
+		case ML_FROM_NUMERIC:
+			put_numeric(json, DatumGetNumeric(value));
+			break;
+		case ML_FROM_MONEY:
+			put_numeric(json, int64_div_fast_to_numeric(DatumGetCash(value), 2));
+			break;
+		case ML_FROM_INTERVAL:
+			{
+				struct pg_itm itm;
+
+				text = palloc(MAXDATELEN + 1);
+				interval2itm(*DatumGetIntervalP(value), &itm);
+				EncodeInterval(&itm, INTSTYLE_POSTGRES, text);
+				put_string(json, text, strlen(text));
+				break;
+			}
+		case ML_FROM_TIME:
+			put_time(json, value, TIMEOID);
+			break;
+		case ML_FROM_TIMETZ:
+			put_time(json, value, TIMETZOID);
+			break;
+		case ML_FROM_DATE:
+			put_time(json, value, DATEOID);
+			break;
+		case ML_FROM_TIMESTAMP:
+			put_time(json, value, TIMESTAMPOID);
+			break;
+		case ML_FROM_TIMESTAMPTZ:
+			put_time(json, value, TIMESTAMPTZOID);
+			break;
+		case ML_FROM_ANY_AS_FLOAT4:
+			{
+				MlConverter own = *converter;
+
+				own.from = converter->foreign;
+				put_number(json, &own, value);
+				break;
+			}
+		default:
+			elog(ERROR, "unexpected conversion %d to JSON", (int) converter->from);
+	}
+}
+
+static void
+put_value(JsonbValue *json, const MlConverter *converter, Datum value, bool isnull)
+{
+	if (isnull)
+		json->type = jbvNull;
+	else if (converter->kind == ML_COLUMN_CATEGORY)
+	{
+		size_t		size;
+		const char *bytes = mling_bytes(converter, value, &size);
+
+		put_string(json, bytes, size);
+	}
+	else
+		put_number(json, converter, value);
+}
+
+/* An input's value, wherever the features came from. */
+static void
+find_value(MlScorer *scorer, const ArmScorer *arm, Jsonb *object, size_t input, JsonbValue *json)
+{
+	if (object)
+	{
+		const char *name = ml_model_input_name(arm->resolved->served->model, input);
+
+		getKeyJsonValueFromContainer(&object->root, name, strlen(name), json);
+	}
+	else
+	{
+		int			attribute = arm->map->attribute[input];
+
+		put_value(json, &arm->map->converter[input], scorer->datums[attribute],
+				  scorer->nulls[attribute]);
+	}
+}
+
+Jsonb *
+mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Datum features)
+{
+	const MlModel *model = resolved->served->model;
+	const ArmScorer *arm = scorer->arms;
+	Jsonb	   *object = type == JSONBOID ? mlserve_features_object(features) : NULL;
+	JsonbParseState *state = NULL;
+	JsonbValue	key;
+	JsonbValue	value;
+
+	while (arm->resolved != resolved)
+		arm++;
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
+	{
+		const char *name = ml_model_input_name(model, i);
+
+		put_string(&key, name, strlen(name));
+		pushJsonbValue(&state, WJB_KEY, &key);
+		find_value(scorer, arm, object, i, &value);
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
