@@ -109,8 +109,9 @@ BEGIN
 END $$;
 SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(of_market((SELECT count(*)::int FROM last_rows WHERE market = 'few'))) k), '{a,b,few}', 'a segment of just min_rows counts');
 SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(of_market((SELECT count(*)::int + 1 FROM last_rows WHERE market = 'few'))) k), '{a,b}', 'a smaller one does not');
-SELECT FROM mlops.set_gate('f', (SELECT jsonb_build_object('fairness', jsonb_build_object('by', 'market', 'metric', 'accuracy', 'max_gap', figure)) FROM mlops.check_gate('f', 1))) \g /dev/null
-SELECT ok((SELECT passed FROM mlops.check_gate('f', 1)), 'a gap exactly at its bound passes');
+SELECT of_market(1) \g /dev/null
+SELECT FROM mlops.set_gate('f', (SELECT jsonb_build_object('fairness', jsonb_build_object('by', 'market', 'metric', 'accuracy', 'min_rows', 1, 'max_gap', figure)) FROM mlops.check_gate('f', 1))) \g /dev/null
+SELECT is((SELECT (figure > 0, passed)::text FROM mlops.check_gate('f', 1)), '(t,t)', 'a gap exactly at its bound passes');
 
 -- four eyes, though who trained it is in the role that approves
 CREATE ROLE gov_risk;
