@@ -129,8 +129,10 @@ SELECT FROM mlops.set_gate('e', '{"approvals": {"count": 1, "roles": ["gov_risk"
 SELECT is((SELECT passed FROM mlops.check_gate('e', 1)), true, 'where four eyes are not asked for it does');
 -- an approval counts as long as its giver may deploy
 SELECT FROM mlops.set_gate('e', '{"approvals": 2}') \g /dev/null
-SET LOCAL ROLE gov_other;
+RESET ROLE;
+SET SESSION AUTHORIZATION gov_other;
 SELECT FROM mlops.approve('e', 1) \g /dev/null
+RESET SESSION AUTHORIZATION;
 SET LOCAL ROLE gov_owner;
 SELECT is((SELECT passed FROM mlops.check_gate('e', 1)), true, 'two who may deploy approve');
 SELECT FROM mlops.revoke('e', 'gov_other', 'deploy') \g /dev/null
