@@ -837,6 +837,35 @@ test_logistic(void)
 	}
 }
 
+/* ---------------------------------------------------------------- splits without weight */
+
+/* Where no weight came (rows of weight 0), rows say how a split shares what passes. */
+static void
+test_shares_without_weight(void)
+{
+	MlGradientBoostingParams p = boosting();
+	Fitted		f = boost(&p);
+	const MlTreeNode nodes[] = {
+		{.feature = 0, .left = 1, .right = 2, .bin = 5, .count = 400},
+		{.feature = -1, .value = 1, .count = 300},
+		{.feature = -1, .value = -1, .count = 100},
+	};
+	const uint32_t first_node[] = {0, 3};
+	MlForest	forest = {.base_margin = 0.125, .n_trees = 1, .first_node = first_node, .nodes = nodes};
+	MlModelParts parts = {.algorithm = "gradient_boosting", .signature = f.signature, .forest = &forest,
+	.margin_scale = 1, .threshold = 0.5};
+	MlModel    *model = malloc(ml_model_struct_size());
+	MlExplainer *explainer;
+	uint8_t    *bytes;
+	size_t		size;
+
+	f.signature->time_zone = "UTC";
+	CHECK(ml_model_encode(&ctx, &parts, &bytes, &size) == ML_OK && ml_model_open(bytes, size, model, ctx.message) == ML_OK &&
+		  ml_explainer_create(&ctx, model, &explainer) == ML_OK, "a tree without weight is explained (%s)", ctx.message);
+	CHECK_CLOSE(ml_explainer_base(explainer), 0.125 + 0.75 - 0.25, 1e-12, "its mean is that of its rows");
+	free(model);
+}
+
 int
 main(void)
 {
@@ -857,6 +886,7 @@ main(void)
 	test_early_stopping();
 	test_weights();
 	test_logistic();
+	test_shares_without_weight();
 	ml_pool_destroy(ctx.pool);
 	ml_arena_destroy(ctx.arena);
 	return checks_end();
