@@ -300,7 +300,7 @@ mling_read(MlContext *ctx, MlSource *source, int n_columns,
 	for (int c = 0; c < n_columns; c++)
 		receiver.columns[c].column = &receiver.dataset->columns[c];
 
-	mling_run_source(source, needed, mapping, &receiver.pub);
+	mling_run_source(source, needed, mapping, true, &receiver.pub);
 
 	if (receiver.dataset->n_rows > receiver.dataset->n_sealed)
 		seal_chunk(&receiver);

@@ -263,7 +263,7 @@ query_for_columns(const MlSource *source, const bool *needed, int *mapping)
 }
 
 void
-mling_run_source(MlSource *source, const bool *needed, int *mapping,
+mling_run_source(MlSource *source, const bool *needed, int *mapping, bool parallel,
 				 DestReceiver *receiver)
 {
 	char	   *text = query_for_columns(source, needed, mapping);
@@ -275,7 +275,7 @@ mling_run_source(MlSource *source, const bool *needed, int *mapping,
 	if (list_length(rewritten) != 1)
 		elog(ERROR, "unexpected rewrite of a SELECT");
 	plan = pg_plan_query(linitial_node(Query, rewritten), text,
-						 CURSOR_OPT_PARALLEL_OK, NULL);
+						 parallel ? CURSOR_OPT_PARALLEL_OK : 0, NULL);
 	source->relations = list_copy(plan->relationOids);
 
 	/* what this transaction did so far is seen, as SPI would have it */
@@ -321,15 +321,23 @@ mling_ignore(DestReceiver *self)
 {
 }
 
-void
-mling_each_row_of(MlSource *source, const bool *needed, int *mapping, MlRowCallback callback, void *arg)
+static void
+run_with_callback(MlSource *source, const bool *needed, int *mapping, bool parallel,
+				  MlRowCallback callback, void *arg)
 {
 	RowReceiver receiver = {{receive_row, mling_ignore_startup, mling_ignore,
 	mling_ignore, DestNone}, callback, arg};
 
-	mling_run_source(source, needed, mapping, &receiver.pub);
+	mling_run_source(source, needed, mapping, parallel, &receiver.pub);
 }
 
+void
+mling_each_row_of(MlSource *source, const bool *needed, int *mapping, MlRowCallback callback, void *arg)
+{
+	run_with_callback(source, needed, mapping, true, callback, arg);
+}
+
+/* The callback may write, which a parallel plan forbids until it is through. */
 void
 mling_each_row(MlSource *source, MlRowCallback callback, void *arg)
 {
@@ -338,5 +346,5 @@ mling_each_row(MlSource *source, MlRowCallback callback, void *arg)
 	int		   *mapping = palloc(natts * sizeof(int));
 
 	memset(needed, true, natts * sizeof(bool));
-	mling_each_row_of(source, needed, mapping, callback, arg);
+	run_with_callback(source, needed, mapping, false, callback, arg);
 }

@@ -17,7 +17,7 @@
  * (0-based, -1: left out).  It is filled before the receiver's first call.
  */
 extern void mling_run_source(MlSource *source, const bool *needed, int *mapping,
-							 DestReceiver *receiver);
+							 bool parallel, DestReceiver *receiver);
 
 /* Receiver callbacks that have nothing to do. */
 extern void mling_ignore_startup(DestReceiver *self, int operation, TupleDesc desc);
