@@ -14,7 +14,8 @@
 # sudo, else "postgres".  MLOPS_SERVER_USER names another one.
 #
 # DIR/data the cluster, DIR/socket its socket, DIR/log the server's log.
-# PG_CONFIG chooses the installation (default: PostgreSQL 15 of Debian, else
+# MLOPS_SERVER_ENVIRONMENT: words NAME=VALUE that go into its environment, such
+# as LD_PRELOAD=LIBRARY.  PG_CONFIG chooses the installation (default: PostgreSQL 15 of Debian, else
 # the pg_config in PATH).
 set -eu
 
@@ -96,7 +97,8 @@ start()
 	} >"$directory/data/private.conf"
 	[ "$(id -u)" -ne 0 ] || chown "$user" "$directory/data/private.conf"
 	stop
-	as_server "$bin/pg_ctl" -D "$directory/data" -l "$directory/log" -w -s start ||
+	# shellcheck disable=SC2086	# a list of words on purpose
+	as_server env ${MLOPS_SERVER_ENVIRONMENT-} "$bin/pg_ctl" -D "$directory/data" -l "$directory/log" -w -s start ||
 		{ tail -n 20 "$directory/log" >&2 || :; fail "the server did not start"; }
 }
 

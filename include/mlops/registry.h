@@ -116,6 +116,7 @@ typedef struct MlFilter
 	StringInfoData sql;			/* over runs r and experiments e; parameter $1 is jsonb: */
 	StringInfoData arguments;	/* elements of its array, JSON text */
 	int			n_arguments;
+	int			n_operands;
 } MlFilter;
 
 extern void mlreg_init_filter(MlFilter *filter);

@@ -16,6 +16,9 @@
  * It is MLflow's language, with OR, NOT and parentheses added.  The condition
  * is made of fixed pieces of SQL alone: every key and value becomes an element
  * of a JSON array that the statement gets as its parameter $1.
+ *
+ * A comparison may be a subquery that takes time and memory to plan: their number
+ * is limited, so that any search is planned in a fraction of a second.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -28,6 +31,11 @@
 #include "utils/json.h"
 
 #include "mlops/registry.h"
+
+#define MOST_BYTES 100000		/* of a filter */
+#define MOST_OPERANDS 200		/* of a filter and its orders together */
+#define MOST_VALUES 2000
+#define DEEPEST 200
 
 typedef enum Entity
 {
@@ -268,10 +276,21 @@ emit(Parser *p, const char *fmt,...)
 	}
 }
 
+static void
+refuse_more(const Parser *p, int n, int most, const char *what)
+{
+	if (n > most)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("\"%s\" has more than %d %s", p->argument, most, what),
+				 errhint("Search in several steps, or filter the result.")));
+}
+
 /* Adds a value to the parameter; returns its place in it. */
 static int
 add_argument(Parser *p, const char *value)
 {
+	refuse_more(p, p->out->n_arguments + 1, MOST_VALUES, "keys and values");
 	appendStringInfoString(&p->out->arguments, p->out->n_arguments ? ", " : "");
 	escape_json(&p->out->arguments, value);
 	return p->out->n_arguments++;
@@ -353,6 +372,7 @@ parse_operand(Parser *p)
 
 	if (p->kind != IDENTIFIER)
 		syntax_error(p, "metrics., params., tags. or an attribute");
+	refuse_more(p, ++p->out->n_operands, MOST_OPERANDS, "comparisons");
 	if (p->key == NULL)
 		attribute_operand(p, p->word, &operand);
 	for (size_t i = 0; operand.sql == NULL && i < lengthof(entities); i++)
@@ -483,10 +503,10 @@ static void parse_expression(Parser *p);
 static void
 parse_factor(Parser *p)
 {
-	if (++p->depth > 200)
+	if (++p->depth > DEEPEST)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("\"%s\" is nested more than %d deep", p->argument, 200)));
+				 errmsg("\"%s\" is nested more than %d deep", p->argument, DEEPEST)));
 	if (accept_keyword(p, "not"))
 	{
 		emit(p, "NOT ");
@@ -530,6 +550,10 @@ parse_expression(Parser *p)
 static void
 begin(Parser *p, const char *argument, const char *text, MlFilter *filter)
 {
+	if (strlen(text) > MOST_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("\"%s\" is longer than %d bytes", argument, MOST_BYTES)));
 	memset(p, 0, sizeof(*p));
 	p->argument = argument;
 	p->text = p->at = text;
@@ -542,7 +566,7 @@ mlreg_init_filter(MlFilter *filter)
 {
 	initStringInfo(&filter->sql);
 	initStringInfo(&filter->arguments);
-	filter->n_arguments = 0;
+	filter->n_arguments = filter->n_operands = 0;
 }
 
 void

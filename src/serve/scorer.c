@@ -166,11 +166,16 @@ find_session_scorer(text *reference, int version, Oid row_type)
 	return entry ? &entry->scorer : NULL;
 }
 
-/* What a call site's fn_extra points to. */
+/*
+ * What a call site's fn_extra points to.  A site pins the models of what was
+ * resolved last alone: a statement that asks many holds no more of them than the
+ * cache may.
+ */
 typedef struct CallSite
 {
 	MlScorer   *scorer;			/* its own, or the session's, which other sites use too */
 	uint64		pinned;			/* scorer->loads when it pinned the models last */
+	MemoryContext pins;
 } CallSite;
 
 /*
@@ -199,6 +204,7 @@ attach(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
 {
 	CallSite   *site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
 
+	site->pins = AllocSetContextCreate(flinfo->fn_mcxt, "mlops pins", ALLOCSET_SMALL_SIZES);
 	site->scorer = find_session_scorer(reference, version, row_type);
 	if (site->scorer == NULL)
 	{
@@ -222,11 +228,15 @@ find_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type, MlScor
 	if (unlikely(site == NULL))
 		site = attach(flinfo, reference, version, row_type);
 	*scorer = site->scorer;
-	site->scorer->pinned_in = flinfo->fn_mcxt;
+	site->scorer->pinned_in = site->pins;
 	if (unlikely(!still_valid(site->scorer, reference, version)))
+	{
+		MemoryContextReset(site->pins);
 		return false;
+	}
 	if (unlikely(site->pinned != site->scorer->loads))
 	{
+		MemoryContextReset(site->pins);
 		if (!pin_models(site->scorer))
 		{
 			site->scorer->reference = NULL;

@@ -1,6 +1,7 @@
 # server.sh - a private server and TAP for tests in shell; to be sourced with
 # "root" set to the top of the source tree.
 
+. "$root/test/lib/server_log.sh"
 server=$(mktemp -d)
 bin=/usr/lib/postgresql/15/bin/pg_config
 [ -x "$bin" ] || bin=pg_config
@@ -62,5 +63,19 @@ until_true()
 	done
 }
 
-trap 'private_server remove' EXIT
+# Also a failure: what the log must not have.
+end_server()
+{
+	status=$?
+	faults=$(server_log_faults "$server/log")
+	private_server remove
+	if [ -n "$faults" ]; then
+		echo "# the server's log has faults:"
+		echo "$faults" | sed 's/^/# /'
+		status=1
+	fi
+	exit "$status"
+}
+
+trap end_server EXIT
 trap 'exit 1' INT TERM

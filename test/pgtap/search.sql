@@ -1,7 +1,7 @@
 -- search_runs finds what MLflow's own search finds (test/golden/search.py).
 \ir setup.psql
 \ir golden_search.psql
-SELECT plan(6);
+SELECT plan(14);
 CREATE TEMP TABLE logged (n int, run_id bigint);
 DO $$
 DECLARE
@@ -28,5 +28,20 @@ SELECT mlops.log_metrics(:trained, '{"test_pr_auc": 0.7}'), mlops.log_metrics(:o
 SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short'' AND metrics.pr_auc > 0.6')$$, $$VALUES ('trained')$$, 'a figure without its part is the test rows''');
 SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short'' AND metrics.pr_auc < 0.6')$$, $$VALUES ('own')$$, 'unless there is one of just that name');
 SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short''', order_by => '{metrics.pr_auc}')$$, $$VALUES ('own'), ('trained')$$, 'also in an order');
+
+-- A search is planned in bounded time: what only a program would write is refused.
+CREATE FUNCTION many(n bigint, comparison text, between_ text) RETURNS text LANGUAGE sql AS $$ SELECT string_agg(format(comparison, g), between_) FROM generate_series(1, n) g $$;
+CREATE FUNCTION search(filter text, order_by text[] DEFAULT '{}') RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM mlops.search_runs(filter, order_by)';
+SET LOCAL statement_timeout = '30s';
+SELECT is(search(many(200, 'metrics.m%s > 0', ' OR ')), 0::bigint, '200 comparisons');
+SELECT is(search('NOT (' || many(180, 'params.p%s = ''x''', ' AND ') || ')', ARRAY(SELECT format('metrics.m%s', g) FROM generate_series(1, 20) g)),
+	(SELECT least(count(*), 1000) FROM mlops.runs), 'with orders');
+SELECT throws_ok(format('SELECT search(%L)', many(201, 'metrics.m%s > 0', ' OR ')), '54000', '"filter" has more than 200 comparisons', '201');
+SELECT throws_ok(format('SELECT search(%L)', many(100000, 'note = ''%s''', ' OR ')), '54000', '"filter" is longer than 100000 bytes', 'a hundred thousand');
+SELECT throws_ok($$SELECT search('name = ''x''', ARRAY(SELECT format('metrics.m%s', g) FROM generate_series(1, 100000) g))$$, '54000',
+	'"order_by" has more than 200 comparisons', 'as many orders');
+SELECT throws_ok(format('SELECT search(%L)', 'name IN (' || many(3000, '''%s''', ',') || ')'), '54000', '"filter" has more than 2000 keys and values', 'a long list');
+SELECT is(search('name IN (' || many(1900, '''%s''', ',') || ')'), 0::bigint, 'one that is not so long');
+SELECT throws_ok(format('SELECT search(%L)', repeat('NOT ', 20000) || 'name = ''x'''), '54000', '"filter" is nested more than 200 deep', 'deep');
 SELECT * FROM finish();
 ROLLBACK;
