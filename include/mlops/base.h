@@ -11,6 +11,8 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
 
 #include "mlops/engine/base.h"
 
@@ -86,6 +88,18 @@ mlbase_free_detoasted(void *detoasted, Datum value)
 
 /* Error (22004) that names the argument if it is NULL. */
 extern void mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name);
+
+/*
+ * Names of a name[] argument but for NULLs, NIL for NULL: a List of char *.  Error
+ * (54000) for more than a row can have columns.
+ */
+extern List *mlbase_names(ArrayType *array, const char *argument);
+
+/*
+ * A value of any length as a message quotes it: text itself, or its beginning and
+ * "...".  Megabytes in a message take a minute to write to the log.
+ */
+extern const char *mlbase_excerpt(const char *text);
 
 /* ---------------------------------------------------------------- engine */
 

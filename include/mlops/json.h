@@ -20,7 +20,14 @@ typedef struct MlOptions
 	List	   *known;			/* names asked for so far (char *) */
 } MlOptions;
 
-/* json may be NULL (no options).  Errors unless it is an object. */
+/*
+ * What a person writes, by far; what is done with options need not be fast then,
+ * nor look at interrupts.  An error (54000) for more; json may be NULL.
+ */
+#define MLJSON_MOST_BYTES 100000
+extern void mljson_refuse_large(const char *argument, const Jsonb *json);
+
+/* json may be NULL (no options).  Errors unless it is an object, and not too large. */
 extern MlOptions *mljson_options(const char *argument, Jsonb *json);
 
 /* Was the key given (with a value other than null)? */

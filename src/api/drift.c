@@ -148,20 +148,12 @@ mlops_record_drift(PG_FUNCTION_ARGS)
 static List *
 column_names(ArrayType *array)
 {
-	List	   *names = NIL;
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
+	List	   *names = mlbase_names(array, "columns");
 
-	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("\"columns\" must not contain nulls")));
-		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
-	}
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"columns\" must not contain nulls")));
 	if (names == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -134,26 +134,6 @@ put_evaluation(ReturnSetInfo *result, const char *segment, const MlEvaluation *e
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-static List *
-by_columns(FunctionCallInfo fcinfo, int argument)
-{
-	List	   *names = NIL;
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
-
-	if (PG_ARGISNULL(argument))
-		return NIL;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(argument), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
-					  &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		if (!nulls[i])
-			names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
-	}
-	return names;
-}
-
 /*
  * mlops.evaluate(model text, source regclass, query text, target name,
  *				  threshold float8, by name[]) -> a row for all, then a segment each
@@ -162,7 +142,7 @@ Datum
 mlops_evaluate(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	List	   *by = by_columns(fcinfo, 5);
+	List	   *by = mlbase_names(PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5), "by");
 	int			n_by = list_length(by);
 	MlResolved	resolved;
 	MlScoredRows scored = {0};

@@ -14,6 +14,8 @@
 #include "mlops/base.h"
 #include "mlops/jobs.h"
 
+#define MOST_CRON_BYTES 1000
+
 MLOPS_FUNCTION(mlops_submit);
 MLOPS_FUNCTION(mlops_cancel);
 MLOPS_FUNCTION(mlops_mark_upkeep);
@@ -110,6 +112,10 @@ mlops_next_cron_run(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("time zone \"%s\" not recognized", zone_name)));
+	if (strlen(expression) > MOST_CRON_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the cron expression is longer than %d bytes", MOST_CRON_BYTES)));
 	next = mljobs_next_cron_run(expression, PG_GETARG_TIMESTAMPTZ(1), zone);
 	if (next == DT_NOBEGIN)
 		ereport(ERROR,

@@ -153,11 +153,11 @@ mlops_thompson_shares(PG_FUNCTION_ARGS)
 	Datum	   *result = palloc(n * sizeof(Datum) + 1);
 
 	if (n == 0 || n != n_successes || n > 1000 || !(floor_share >= 0 && floor_share * n <= 1) ||
-		draws < 1 || draws > 1000000)
+		draws < 1 || draws > 1000000 || (int64) draws * n > 10000000)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("Thompson sampling needs a count for each of 1 to 1000 variants, a floor that leaves "
-						"something to share and 1 to 1000000 draws")));
+						"something to share and 1 to 1000000 draws, of all variants at most 10000000")));
 	for (int i = 0; i < n; i++)
 		variants[i] = proportion(DatumGetInt64(trials[i]), DatumGetInt64(successes[i]));
 	ml_thompson_shares(n, variants, PG_GETARG_BOOL(2), floor_share, draws,

@@ -33,11 +33,15 @@ name_argument(FunctionCallInfo fcinfo, int i)
 }
 
 static Jsonb *
-json_argument(FunctionCallInfo fcinfo, int i)
+json_argument(FunctionCallInfo fcinfo, int i, const char *name)
 {
+	Jsonb	   *json;
+
 	if (PG_ARGISNULL(i))
 		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-	return PG_GETARG_JSONB_P(i);
+	json = PG_GETARG_JSONB_P(i);
+	mljson_refuse_large(name, json);
+	return json;
 }
 
 static char *
@@ -79,13 +83,13 @@ train_arguments(FunctionCallInfo fcinfo, int first, MlTrainRequest *request)
 	request->time_column = name_argument(fcinfo, first + 3);
 	request->weight = name_argument(fcinfo, first + 4);
 	request->positive = text_argument(fcinfo, first + 5);
-	request->params = json_argument(fcinfo, first + 6);
-	request->preprocess = json_argument(fcinfo, first + 7);
-	request->split = json_argument(fcinfo, first + 8);
+	request->params = json_argument(fcinfo, first + 6, "params");
+	request->preprocess = json_argument(fcinfo, first + 7, "preprocess");
+	request->split = json_argument(fcinfo, first + 8, "split");
 	request->metric = required_argument(fcinfo, first + 9, "metric");
-	request->threshold = json_argument(fcinfo, first + 10);
+	request->threshold = json_argument(fcinfo, first + 10, "threshold");
 	request->experiment = text_argument(fcinfo, first + 11);
-	request->tags = json_argument(fcinfo, first + 12);
+	request->tags = json_argument(fcinfo, first + 12, "tags");
 	request->seed = PG_ARGISNULL(first + 13) ? 42 : PG_GETARG_INT64(first + 13);
 }
 

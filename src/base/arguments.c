@@ -8,7 +8,14 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+
 #include "mlops/base.h"
+
+#define MOST_QUOTED 200			/* bytes of a value that a message names */
 
 void
 mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
@@ -17,4 +24,37 @@ mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("\"%s\" must not be null", name)));
+}
+
+List *
+mlbase_names(ArrayType *array, const char *argument)
+{
+	List	   *names = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	if (array == NULL)
+		return NIL;
+	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &n);
+	if (n > MaxTupleAttributeNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("\"%s\" has more than %d names", argument, MaxTupleAttributeNumber)));
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i])
+			names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
+	}
+	return names;
+}
+
+const char *
+mlbase_excerpt(const char *text)
+{
+	size_t		length = strlen(text);
+
+	if (length <= MOST_QUOTED)
+		return text;
+	return psprintf("%.*s...", pg_mbcliplen(text, MOST_QUOTED + MAX_MULTIBYTE_CHAR_LEN, MOST_QUOTED), text);
 }

@@ -35,6 +35,15 @@ type_of(const JsonbValue *value)
 	return "an object";
 }
 
+void
+mljson_refuse_large(const char *argument, const Jsonb *json)
+{
+	if (json && VARSIZE(json) > MLJSON_MOST_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("\"%s\" is larger than %d bytes", argument, MLJSON_MOST_BYTES)));
+}
+
 MlOptions *
 mljson_options(const char *argument, Jsonb *json)
 {
@@ -42,6 +51,7 @@ mljson_options(const char *argument, Jsonb *json)
 
 	options->argument = argument;
 	options->object = json;
+	mljson_refuse_large(argument, json);
 	if (json && !JB_ROOT_IS_OBJECT(json))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

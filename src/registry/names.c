@@ -9,6 +9,7 @@
 #include "utils/builtins.h"
 #include "utils/varlena.h"
 
+#include "mlops/base.h"
 #include "mlops/registry.h"
 
 #define MAX_NAME_LENGTH 63
@@ -35,7 +36,7 @@ mlreg_check_name(const char *name)
 	if (!valid_name(name, strlen(name)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid model name \"%s\"", name),
+				 errmsg("invalid model name \"%s\"", mlbase_excerpt(name)),
 				 errhint("A name has 1 to %d of the characters a-z, 0-9, \"_\", \".\" and \"-\", "
 						 "and begins with a letter, digit or \"_\".", MAX_NAME_LENGTH)));
 }
@@ -60,7 +61,7 @@ mlreg_parse_reference(const char *text, MlModelReference *reference)
 		if (end == rest + 1 || *end != '\0' || version < 1 || version > PG_INT32_MAX)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("invalid version in model reference \"%s\"", text),
+					 errmsg("invalid version in model reference \"%s\"", mlbase_excerpt(text)),
 					 errhint("Write \"name\", \"name/version\" or \"name@alias\", for example \"fraud/3\".")));
 		reference->version = (int) version;
 	}

@@ -110,7 +110,7 @@ find_reference(const char *text, MlAction action)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
 					 errmsg("alias \"%s\" of model \"%s\" does not exist",
-							reference.alias, reference.name),
+							mlbase_excerpt(reference.alias), reference.name),
 					 errhint("View mlops.aliases lists the aliases there are; "
 							 "mlops.set_alias makes one.")));
 		return mlserve_version_route(reference.name, &version);

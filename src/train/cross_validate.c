@@ -291,7 +291,7 @@ validation_context(void *arg)
 {
 	Training   *t = ((Validation *) arg)->t;
 
-	errcontext("cross-validating model \"%s\", phase %s", t->request->model, t->phase);
+	errcontext("cross-validating model \"%s\", phase %s", mlbase_excerpt(t->request->model), t->phase);
 }
 
 MlFoldResult *

@@ -8,6 +8,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
+#include "mlops/base.h"
 #include "train/training.h"
 
 /* Adds a source column to those read, once per way of reading it. */
@@ -53,25 +54,6 @@ role_column(Training *t, const char *name, const char *argument, MlColumnKind ki
 	return read_column(t, position, kind, as_text);
 }
 
-List *
-mltrain_names_of(ArrayType *array)
-{
-	List	   *names = NIL;
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
-
-	if (array == NULL)
-		return NIL;
-	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		if (!nulls[i])
-			names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
-	}
-	return names;
-}
-
 static bool
 is_one_of(const char *name, List *names)
 {
@@ -96,8 +78,8 @@ static void
 plan_features(Training *t)
 {
 	const MlTrainRequest *r = t->request;
-	List	   *wanted = mltrain_names_of(r->features);
-	List	   *excluded = mltrain_names_of(r->exclude);
+	List	   *wanted = mlbase_names(r->features, "features");
+	List	   *excluded = mlbase_names(r->exclude, "exclude");
 	ListCell   *lc;
 
 	foreach(lc, excluded)
@@ -137,7 +119,7 @@ mltrain_plan(Training *t)
 	t->source = mling_describe(r->source, r->query);
 	natts = t->source->desc->natts;
 	t->columns = palloc0((2 * natts + 8) * sizeof(MlReadColumn));
-	t->features = palloc0((natts + list_length(mltrain_names_of(r->features)) + 1) * sizeof(uint32_t));
+	t->features = palloc0((natts + list_length(mlbase_names(r->features, "features")) + 1) * sizeof(uint32_t));
 
 	if (r->target == NULL)
 		ereport(ERROR,

@@ -13,6 +13,7 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
+#include "mlops/base.h"
 #include "mlops/registry.h"
 #include "train/training.h"
 
@@ -55,9 +56,9 @@ record_params(const Training *t, MlRegistration *r)
 	if (q->weight)
 		add_param(r, "weight", q->weight);
 	if (q->features)
-		add_param(r, "features", mltrain_names_text(mltrain_names_of(q->features)));
+		add_param(r, "features", mltrain_names_text(mlbase_names(q->features, "features")));
 	if (q->exclude)
-		add_param(r, "exclude", mltrain_names_text(mltrain_names_of(q->exclude)));
+		add_param(r, "exclude", mltrain_names_text(mlbase_names(q->exclude, "exclude")));
 }
 
 /* Earliest and latest time of rows, of the whole data set for NULL. */
@@ -98,7 +99,7 @@ append_names(StringInfo json, const char *key, ArrayType *names)
 	if (names == NULL)
 		return;
 	appendStringInfo(json, ", \"%s\": [", key);
-	foreach(lc, mltrain_names_of(names))
+	foreach(lc, mlbase_names(names, key))
 	{
 		appendStringInfoString(json, separator);
 		escape_json(json, (char *) lfirst(lc));

@@ -41,7 +41,7 @@ training_context(void *arg)
 {
 	Training   *t = (Training *) arg;
 
-	errcontext("training model \"%s\", phase %s", t->request->model, t->phase);
+	errcontext("training model \"%s\", phase %s", mlbase_excerpt(t->request->model), t->phase);
 }
 
 void

@@ -119,9 +119,6 @@ extern void mltrain_read(Training *t, int n_threads, bool with_blas);
 /* Describes the source and gives every column its roles (plan.c). */
 extern void mltrain_plan(Training *t);
 
-/* Names of a name[], NULL for none: a List of char * (plan.c). */
-extern List *mltrain_names_of(ArrayType *array);
-
 /* Reads the source into the data set (data.c). */
 extern void mltrain_ingest(Training *t);
 

@@ -224,7 +224,7 @@ append_json(StringInfo text, const char *key, Jsonb *json)
 static void
 append_names(StringInfo text, const char *key, ArrayType *names)
 {
-	append_text(text, key, names ? mltrain_names_text(mltrain_names_of(names)) : NULL);
+	append_text(text, key, names ? mltrain_names_text(mlbase_names(names, key)) : NULL);
 }
 
 /* How trials are judged, as view mlops.studies shows it; NULL: on the validation rows. */
@@ -644,7 +644,7 @@ excluded(const Tuning *tuning)
 {
 	const MlTrainRequest *r = &tuning->request->train;
 	const char *group_by = tuning->request->folds.group_by;
-	List	   *names = mltrain_names_of(r->exclude);
+	List	   *names = mlbase_names(r->exclude, "exclude");
 	Datum	   *elements;
 	int			n = 0;
 	ListCell   *lc;
@@ -709,7 +709,7 @@ train_winner(Tuning *tuning, MlTrainResult *result)
 static void
 tuning_context(void *arg)
 {
-	errcontext("tuning model \"%s\"", ((Tuning *) arg)->request->train.model);
+	errcontext("tuning model \"%s\"", mlbase_excerpt(((Tuning *) arg)->request->train.model));
 }
 
 /* Does any algorithm of the space, or the sampler, need linear algebra? */
