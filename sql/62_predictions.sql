@@ -259,6 +259,8 @@ BEGIN
 		SELECT 'removed', f.name, NULL, 4 FROM unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name) WHERE monitor_retention > 0
 		UNION ALL
 		SELECT 'removed', 'job', NULL, 5 WHERE job_retention > 0
+		UNION ALL
+		SELECT 'removed', 'guard_state', NULL, 6
 		ORDER BY place, object, action
 	LOOP
 		object := step.object;
@@ -285,6 +287,11 @@ BEGIN
 					DELETE FROM mlops_catalog.prediction_default AS p WHERE p.created_at < first_kept;
 				WHEN 4 THEN
 					EXECUTE format('DELETE FROM mlops_catalog.%I WHERE window_end < clock_timestamp() - make_interval(days => $1)', object) USING monitor_retention;
+				WHEN 6 THEN	-- counts of guards that are over
+					DELETE FROM mlops_catalog.guard_state AS g
+						WHERE NOT EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = g.model_id AND e.step_started_at = g.since)
+							AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.deployment AS d USING (deployment_id)
+								WHERE r.model_id = g.model_id AND d.deployed_at = g.since);
 				ELSE
 					DELETE FROM mlops_catalog.job AS j WHERE j.ended_at < clock_timestamp() - make_interval(days => job_retention);
 			END CASE;

@@ -15,57 +15,250 @@ CREATE FUNCTION mlops_catalog.histogram_psi(expected bigint[], actual bigint[]) 
 COMMENT ON FUNCTION mlops_catalog.histogram_psi(bigint[], bigint[]) IS
 	'Population stability index between two histograms of scores, merged into about 20 bins of equal counts of the first; NULL if one is empty';
 
--- Of the variants that share the traffic; or of one shadow and of primary, then
--- on the decisions that primary answered, which both have scored.
-CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, since timestamptz, shadow text)
-	RETURNS TABLE (variant text, version int, decisions bigint, labelled_alerts bigint, latency_p95 float8, psi float8, alert_rate float8, "precision" float8,
-		errors bigint, error_rate float8)
-	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 4
+-- What a guard has counted.  Decisions up to "until" are in the counts for good;
+-- those after it are counted anew at each look.  So a look costs what is new.
+CREATE TABLE mlops_catalog.guard_state (
+	model_id bigint NOT NULL CONSTRAINT guard_state_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	since timestamptz NOT NULL,
+	shadow text NOT NULL,
+	until timestamptz NOT NULL,
+	labels_until timestamptz NOT NULL,
+	CONSTRAINT guard_state_pkey PRIMARY KEY (model_id, since, shadow)
+);
+COMMENT ON TABLE mlops_catalog.guard_state IS 'How far the decisions that a guard looks at have been counted';
+COMMENT ON COLUMN mlops_catalog.guard_state.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.guard_state.since IS 'When the release, its step or the shadow began';
+COMMENT ON COLUMN mlops_catalog.guard_state.shadow IS 'Shadow, empty for the variants that share the traffic';
+COMMENT ON COLUMN mlops_catalog.guard_state.until IS 'Decisions made before are counted';
+COMMENT ON COLUMN mlops_catalog.guard_state.labels_until IS 'Outcomes recorded before are known to the counts';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.guard_state', 'WHERE false');	-- counted anew where a dump is restored
+
+CREATE TABLE mlops_catalog.guard_count (
+	model_id bigint NOT NULL,
+	since timestamptz NOT NULL,
+	shadow text NOT NULL,
+	variant text NOT NULL,
+	version int NOT NULL,
+	decisions bigint NOT NULL,
+	flagged bigint NOT NULL,
+	errors bigint NOT NULL,
+	scores jsonb NOT NULL,
+	latencies jsonb NOT NULL,
+	CONSTRAINT guard_count_pkey PRIMARY KEY (model_id, since, shadow, variant, version),
+	CONSTRAINT guard_count_guard_state_fkey FOREIGN KEY (model_id, since, shadow) REFERENCES mlops_catalog.guard_state ON DELETE CASCADE
+);
+COMMENT ON TABLE mlops_catalog.guard_count IS 'Counts of a guard, by variant';
+COMMENT ON COLUMN mlops_catalog.guard_count.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.guard_count.since IS 'Since when it counts';
+COMMENT ON COLUMN mlops_catalog.guard_count.shadow IS 'Shadow, empty for the variants that share the traffic';
+COMMENT ON COLUMN mlops_catalog.guard_count.variant IS 'Variant that is counted';
+COMMENT ON COLUMN mlops_catalog.guard_count.version IS 'Its version';
+COMMENT ON COLUMN mlops_catalog.guard_count.decisions IS 'Decisions';
+COMMENT ON COLUMN mlops_catalog.guard_count.flagged IS 'Of these, flagged';
+COMMENT ON COLUMN mlops_catalog.guard_count.errors IS 'Rows it could not score';
+COMMENT ON COLUMN mlops_catalog.guard_count.scores IS 'Decisions by 64th of the score';
+COMMENT ON COLUMN mlops_catalog.guard_count.latencies IS 'Decisions by latency, in steps of 1 %';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.guard_count', 'WHERE false');	-- counted anew where a dump is restored
+
+CREATE TABLE mlops_catalog.guard_alert (
+	model_id bigint NOT NULL,
+	since timestamptz NOT NULL,
+	shadow text NOT NULL,
+	variant text NOT NULL,
+	version int NOT NULL,
+	key text NOT NULL,
+	n bigint NOT NULL,
+	label boolean,
+	CONSTRAINT guard_alert_pkey PRIMARY KEY (model_id, since, shadow, key, variant, version),
+	CONSTRAINT guard_alert_guard_state_fkey FOREIGN KEY (model_id, since, shadow) REFERENCES mlops_catalog.guard_state ON DELETE CASCADE
+);
+COMMENT ON TABLE mlops_catalog.guard_alert IS 'Flagged decisions that a guard of precision has counted, by key, with the outcome that is known';
+COMMENT ON COLUMN mlops_catalog.guard_alert.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.guard_alert.since IS 'Since when it counts';
+COMMENT ON COLUMN mlops_catalog.guard_alert.shadow IS 'Shadow, empty for the variants that share the traffic';
+COMMENT ON COLUMN mlops_catalog.guard_alert.variant IS 'Variant that flagged';
+COMMENT ON COLUMN mlops_catalog.guard_alert.version IS 'Its version';
+COMMENT ON COLUMN mlops_catalog.guard_alert.key IS 'Key of the decisions';
+COMMENT ON COLUMN mlops_catalog.guard_alert.n IS 'How many there are';
+COMMENT ON COLUMN mlops_catalog.guard_alert.label IS 'Outcome, NULL: not known yet';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.guard_alert', 'WHERE false');	-- counted anew where a dump is restored
+
+-- Counts with the same keys added up.
+CREATE FUNCTION mlops_catalog.add_counts(a jsonb, b jsonb) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_object_agg(t.key, t.n), '{}')
+	FROM (SELECT x.key, sum(x.value::bigint) AS n FROM (SELECT * FROM jsonb_each_text(a) UNION ALL SELECT * FROM jsonb_each_text(b)) AS x GROUP BY x.key) AS t
+$$;
+COMMENT ON FUNCTION mlops_catalog.add_counts(jsonb, jsonb) IS 'Two objects of counts added up';
+
+-- Microseconds below which a share of the decisions took, from counts by steps of
+-- 1 %: step n holds what is above 1.01^(n - 1) and at most 1.01^n.
+CREATE FUNCTION mlops_catalog.latency_quantile(latencies jsonb, share float8) RETURNS float8
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 1.01::float8 ^ min(c.step) FROM (
+		SELECT x.key::int AS step, sum(x.value::bigint) OVER (ORDER BY x.key::int) AS below, sum(x.value::bigint) OVER () AS n
+		FROM jsonb_each_text(latencies) AS x) AS c WHERE c.below >= share * c.n
+$$;
+COMMENT ON FUNCTION mlops_catalog.latency_quantile(jsonb, float8) IS 'A quantile of latencies counted in steps of 1 %, to within 1 %';
+
+-- Whoever may still commit a decision began at this time or later; not later
+-- than this transaction.  NULL: nobody can tell.  Take it before the snapshot
+-- that the decisions are read with.
+CREATE FUNCTION mlops_catalog.settled_until() RETURNS timestamptz
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN current_setting('transaction_isolation') = 'read committed'
+			AND NOT EXISTS (SELECT FROM pg_prepared_xacts AS x WHERE x.database = current_database())
+			AND NOT bool_or(a.xact_start IS NULL AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL))
+		THEN least(min(a.xact_start), now()) END
+	FROM pg_stat_activity AS a WHERE a.datname = current_database()
+$$;
+COMMENT ON FUNCTION mlops_catalog.settled_until() IS
+	'Until when all decisions there will ever be are visible to a snapshot taken now; NULL if that cannot be told';
+
+-- Counts of the decisions of a span of time, by variant.
+CREATE FUNCTION mlops_catalog.count_decisions(caller regrole, model_id bigint, since timestamptz, until timestamptz, shadow text)
+	RETURNS TABLE (variant text, version int, decisions bigint, flagged bigint, errors bigint, scores jsonb, latencies jsonb)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 4
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off	-- nobody has analyzed the decisions of today ...
 	SET jit = off				-- ... and the price of what is off must not call for it
 AS $$
 	WITH decision AS NOT MATERIALIZED (
-		SELECT p.variant, p.version, p.key, p.score, p.flagged, p.latency
+		SELECT p.variant, p.version, p.score, p.flagged, p.latency, p.error IS NOT NULL AS failed
 		FROM mlops_catalog.prediction AS p
-		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.error IS NULL AND p.variant IS NOT NULL AND ($4 IS NULL OR p.variant = 'primary')
+		WHERE p.model_id = $2 AND p.created_at >= $3 AND p.created_at < $4 AND p.variant IS NOT NULL
+			AND CASE WHEN p.error IS NOT NULL THEN true ELSE NOT p.shadow AND ($5 = '' OR p.variant = 'primary') END
 		UNION ALL
-		SELECT s.variant, s.version, s.key, s.score, s.flagged, s.latency
+		SELECT s.variant, s.version, s.score, s.flagged, s.latency, false
 		FROM mlops_catalog.prediction AS s JOIN mlops_catalog.prediction AS p USING (prediction_id)
-		WHERE $4 IS NOT NULL AND s.model_id = $2 AND s.created_at >= $3 AND s.shadow AND s.error IS NULL AND s.variant = $4
-			AND p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.error IS NULL AND p.variant = 'primary'),
-	-- a variant in whose place primary answered is logged as a shadow of the answer
-	failure AS (
-		SELECT p.variant, p.version, count(*) AS n FROM mlops_catalog.prediction AS p
-		WHERE p.model_id = $2 AND p.created_at >= $3 AND p.error IS NOT NULL GROUP BY 1, 2),
-	figures AS (
-		SELECT d.variant, d.version, count(*) AS decisions, avg(d.flagged::int)::float8 AS alert_rate,
-			percentile_cont(0.95) WITHIN GROUP (ORDER BY d.latency) AS latency_p95
-		FROM decision AS d GROUP BY d.variant, d.version),
+		WHERE $5 <> '' AND s.model_id = $2 AND s.created_at >= $3 AND s.created_at < $4 AND s.shadow AND s.error IS NULL AND s.variant = $5
+			AND p.model_id = $2 AND p.created_at >= $3 AND p.created_at < $4 AND NOT p.shadow AND p.error IS NULL AND p.variant = 'primary'),
+	counted AS MATERIALIZED (
+		SELECT d.variant, d.version, least(floor(d.score * 64)::int, 63) AS bin, ceil(ln(greatest(d.latency, 0.001)::float8) / ln(1.01::float8) - 1e-9)::int AS step, d.failed,
+			count(*) AS n, count(*) FILTER (WHERE d.flagged) AS flagged
+		FROM decision AS d GROUP BY 1, 2, 3, 4, 5)
+	SELECT c.variant, c.version, coalesce(sum(c.n) FILTER (WHERE NOT c.failed), 0)::bigint, coalesce(sum(c.flagged) FILTER (WHERE NOT c.failed), 0)::bigint,
+		coalesce(sum(c.n) FILTER (WHERE c.failed), 0)::bigint,
+		(SELECT coalesce(jsonb_object_agg(b.bin, b.n), '{}') FROM (SELECT x.bin, sum(x.n) AS n FROM counted AS x
+			WHERE x.variant = c.variant AND x.version = c.version AND NOT x.failed GROUP BY x.bin) AS b),
+		(SELECT coalesce(jsonb_object_agg(b.step, b.n), '{}') FROM (SELECT x.step, sum(x.n) AS n FROM counted AS x
+			WHERE x.variant = c.variant AND x.version = c.version AND NOT x.failed GROUP BY x.step) AS b)
+	FROM counted AS c WHERE c.version IS NOT NULL GROUP BY c.variant, c.version
+$$;
+COMMENT ON FUNCTION mlops_catalog.count_decisions(regrole, bigint, timestamptz, timestamptz, text) IS
+	'What guards count of the decisions of a span of time: of the variants that share the traffic, or of a shadow and of primary beside it';
+
+-- Flagged decisions of a span of time by key, with what is known of them.
+CREATE FUNCTION mlops_catalog.count_alerts(caller regrole, model_id bigint, since timestamptz, until timestamptz, shadow text)
+	RETURNS TABLE (variant text, version int, key text, n bigint)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+	SET jit = off
+AS $$
+	SELECT d.variant, d.version, d.key, count(*) FROM (
+		SELECT p.variant, p.version, p.key FROM mlops_catalog.prediction AS p
+		WHERE p.model_id = $2 AND p.created_at >= $3 AND p.created_at < $4 AND NOT p.shadow AND p.error IS NULL AND p.variant IS NOT NULL
+			AND p.flagged AND ($5 = '' OR p.variant = 'primary')
+		UNION ALL
+		SELECT s.variant, s.version, s.key FROM mlops_catalog.prediction AS s JOIN mlops_catalog.prediction AS p USING (prediction_id)
+		WHERE $5 <> '' AND s.model_id = $2 AND s.created_at >= $3 AND s.created_at < $4 AND s.shadow AND s.error IS NULL AND s.variant = $5 AND s.flagged
+			AND p.model_id = $2 AND p.created_at >= $3 AND p.created_at < $4 AND NOT p.shadow AND p.error IS NULL AND p.variant = 'primary') AS d
+	WHERE d.key IS NOT NULL GROUP BY 1, 2, 3
+$$;
+COMMENT ON FUNCTION mlops_catalog.count_alerts(regrole, bigint, timestamptz, timestamptz, text) IS 'Flagged decisions of a span of time, by variant and key';
+
+-- Moves what is settled into the counts.  False: nothing can be kept now.
+CREATE FUNCTION mlops_catalog.settle_guard(caller regrole, model bigint, began timestamptz, shadow_name text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	horizon timestamptz := mlops_catalog.settled_until();
+	s mlops_catalog.guard_state;
+BEGIN
+	IF horizon IS NULL OR current_setting('transaction_read_only')::boolean THEN
+		RETURN false;
+	END IF;
+	DELETE FROM mlops_catalog.guard_state AS t WHERE t.model_id = model AND t.shadow = shadow_name AND t.since <> began;
+	INSERT INTO mlops_catalog.guard_state (model_id, since, shadow, until, labels_until) VALUES (model, began, shadow_name, began, '-infinity')
+		ON CONFLICT DO NOTHING;
+	SELECT t.* INTO s FROM mlops_catalog.guard_state AS t WHERE t.model_id = model AND t.since = began AND t.shadow = shadow_name FOR UPDATE;
+	IF horizon <= s.until THEN
+		RETURN true;
+	END IF;
+	INSERT INTO mlops_catalog.guard_count AS g (model_id, since, shadow, variant, version, decisions, flagged, errors, scores, latencies)
+		SELECT model, began, shadow_name, c.* FROM mlops_catalog.count_decisions(caller, model, s.until, horizon, shadow_name) AS c
+		ON CONFLICT ON CONSTRAINT guard_count_pkey DO UPDATE SET decisions = g.decisions + excluded.decisions, flagged = g.flagged + excluded.flagged,
+			errors = g.errors + excluded.errors, scores = mlops_catalog.add_counts(g.scores, excluded.scores),
+			latencies = mlops_catalog.add_counts(g.latencies, excluded.latencies);
+	INSERT INTO mlops_catalog.guard_alert AS g (model_id, since, shadow, variant, version, key, n, label)
+		SELECT model, began, shadow_name, c.variant, c.version, c.key, c.n, o.label
+		FROM mlops_catalog.count_alerts(caller, model, s.until, horizon, shadow_name) AS c
+		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = model AND l.key = c.key ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
+		ON CONFLICT ON CONSTRAINT guard_alert_pkey DO UPDATE SET n = g.n + excluded.n, label = excluded.label;
+	-- outcomes that have arrived, or were revised; one is recorded after its transaction began
+	UPDATE mlops_catalog.guard_alert AS g SET label = o.label
+		FROM (SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l
+			WHERE l.model_id = model AND l.key IN (SELECT r.key FROM mlops_catalog.label AS r WHERE r.model_id = model AND r.recorded_at >= s.labels_until)
+			ORDER BY l.key, l.labelled_at DESC) AS o
+		WHERE g.model_id = model AND g.since = began AND g.shadow = shadow_name AND g.key = o.key AND g.label IS DISTINCT FROM o.label;
+	UPDATE mlops_catalog.guard_state AS t SET until = horizon, labels_until = horizon WHERE t.model_id = model AND t.since = began AND t.shadow = shadow_name;
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.settle_guard(regrole, bigint, timestamptz, text) IS
+	'Adds to a guard''s counts the decisions, and the outcomes, to which none can be added any more';
+
+-- Of the variants that share the traffic; or of one shadow and of primary, then
+-- on the decisions that primary answered, which both have scored.
+CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, since timestamptz, shadow text)
+	RETURNS TABLE (variant text, version int, decisions bigint, labelled_alerts bigint, latency_p95 float8, psi float8, alert_rate float8, "precision" float8,
+		errors bigint, error_rate float8)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 4
+	SET search_path = pg_catalog, pg_temp
+	SET jit = off
+AS $$
+	WITH state AS (
+		SELECT greatest(max(t.until), $3) AS until FROM mlops_catalog.guard_state AS t WHERE t.model_id = $2 AND t.since = $3 AND t.shadow = coalesce($4, '')),
 	counted AS (
-		SELECT d.variant, d.version, least(floor(d.score * 64)::int, 63) AS bin, count(*) AS n
-		FROM decision AS d GROUP BY d.variant, d.version, bin),
+		SELECT g.variant, g.version, g.decisions, g.flagged, g.errors, g.scores, g.latencies FROM mlops_catalog.guard_count AS g
+		WHERE g.model_id = $2 AND g.since = $3 AND g.shadow = coalesce($4, '')
+		UNION ALL
+		SELECT c.* FROM state AS s CROSS JOIN LATERAL mlops_catalog.count_decisions($1, $2, s.until, 'infinity', coalesce($4, '')) AS c),
+	figures AS (
+		SELECT c.variant, c.version, sum(c.decisions)::bigint AS decisions, sum(c.flagged)::bigint AS flagged, sum(c.errors)::bigint AS errors
+		FROM counted AS c GROUP BY 1, 2),
 	bins AS (
-		SELECT f.variant, f.version, array_agg(coalesce(c.n, 0) ORDER BY i) AS n
-		FROM figures AS f CROSS JOIN generate_series(0, 63) AS i
-		LEFT JOIN counted AS c ON c.variant = f.variant AND c.version = f.version AND c.bin = i
-		GROUP BY f.variant, f.version),
-	outcome AS (
-		SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2
-		ORDER BY l.key, l.labelled_at DESC),
+		SELECT f.variant, f.version, ARRAY(SELECT coalesce(sum((c.scores ->> i::text)::bigint), 0)::bigint FROM generate_series(0, 63) AS i
+			LEFT JOIN counted AS c ON c.variant = f.variant AND c.version = f.version GROUP BY i ORDER BY i) AS n,
+			(SELECT jsonb_object_agg(x.key, x.n) FROM (SELECT l.key, sum(l.value::bigint) AS n FROM counted AS c CROSS JOIN LATERAL jsonb_each_text(c.latencies) AS l
+				WHERE c.variant = f.variant AND c.version = f.version GROUP BY l.key) AS x) AS latencies
+		FROM figures AS f),
+	alert AS (
+		SELECT g.variant, g.version, g.n, g.label FROM mlops_catalog.guard_alert AS g
+		WHERE g.model_id = $2 AND g.since = $3 AND g.shadow = coalesce($4, '') AND g.label IS NOT NULL
+		UNION ALL
+		SELECT c.variant, c.version, c.n, o.label FROM state AS s CROSS JOIN LATERAL mlops_catalog.count_alerts($1, $2, s.until, 'infinity', coalesce($4, '')) AS c
+		CROSS JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2 AND l.key = c.key ORDER BY l.labelled_at DESC LIMIT 1) AS o),
 	alerts AS (
-		SELECT d.variant, d.version, count(*) AS n, avg(o.label::int)::float8 AS "precision"
-		FROM decision AS d JOIN outcome AS o USING (key) WHERE d.flagged GROUP BY d.variant, d.version)
-	SELECT r.variant, v.version, coalesce(f.decisions, 0), coalesce(a.n, 0), f.latency_p95,
-		mlops_catalog.histogram_psi(mlops_catalog.score_baseline(m.name, v.version), b.n), f.alert_rate, a."precision",
-		coalesce(e.n, 0), coalesce(e.n, 0)::float8 / nullif(coalesce(e.n, 0) + coalesce(f.decisions, 0), 0)
+		SELECT a.variant, a.version, sum(a.n)::bigint AS n, sum(a.n) FILTER (WHERE a.label)::float8 AS positives FROM alert AS a GROUP BY 1, 2)
+	SELECT r.variant, v.version, coalesce(f.decisions, 0), coalesce(a.n, 0), mlops_catalog.latency_quantile(b.latencies, 0.95),
+		CASE WHEN f.decisions > 0 THEN mlops_catalog.histogram_psi(mlops_catalog.score_baseline(m.name, v.version), b.n) END,
+		f.flagged::float8 / nullif(f.decisions, 0), CASE WHEN a.n > 0 THEN coalesce(a.positives, 0) / a.n END,
+		coalesce(f.errors, 0), coalesce(f.errors, 0)::float8 / nullif(coalesce(f.errors, 0) + coalesce(f.decisions, 0), 0)
 	FROM mlops_catalog.deployment_route AS r
 	JOIN mlops_catalog.model_version AS v USING (version_id)
 	JOIN mlops_catalog.model AS m ON m.model_id = r.model_id
 	LEFT JOIN figures AS f ON f.variant = r.variant AND f.version = v.version
 	LEFT JOIN bins AS b ON b.variant = r.variant AND b.version = v.version
 	LEFT JOIN alerts AS a ON a.variant = r.variant AND a.version = v.version
-	LEFT JOIN failure AS e ON e.variant = r.variant AND e.version = v.version
 	WHERE r.model_id = $2 AND CASE WHEN $4 IS NULL THEN r.kind = 'share' ELSE r.variant IN ('primary', $4) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.variant_figures(regrole, bigint, timestamptz, text) IS
@@ -86,7 +279,7 @@ COMMENT ON TYPE mlops_catalog.guard_check IS
 CREATE FUNCTION mlops_catalog.evaluate_guard(caller regrole, model_name text, model_id bigint, since timestamptz, guard jsonb, direct boolean,
 	shadow text DEFAULT NULL)
 	RETURNS SETOF mlops_catalog.guard_check
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -256,6 +449,7 @@ DECLARE
 	done mlops_catalog.guard_check;
 BEGIN
 	SELECT * INTO d FROM mlops_catalog.deployment AS t WHERE t.deployment_id = shadow.deployment_id;
+	PERFORM mlops_catalog.settle_guard(caller, shadow.model_id, d.deployed_at, shadow.variant);
 	checks := ARRAY(SELECT c FROM mlops_catalog.evaluate_guard(caller, model_name, shadow.model_id, d.deployed_at, d.guard, false, shadow.variant) AS c);
 	RETURN QUERY SELECT * FROM unnest(checks);
 	reason := mlops_catalog.guard_failure(checks, shadow.variant);
@@ -300,6 +494,9 @@ BEGIN
 	SELECT t.* INTO d FROM mlops_catalog.deployment AS t WHERE t.deployment_id = e.deployment_id;
 	ramp_step := d.ramp -> (e.step - 1);
 	guard := coalesce(ramp_step -> 'guard', d.guard);
+	IF guard - '{min_decisions,min_labels,on_failure}'::text[] <> '{}' THEN
+		PERFORM mlops_catalog.settle_guard(caller, e.model_id, e.step_started_at, '');
+	END IF;
 	checks := ARRAY(SELECT c FROM mlops_catalog.evaluate_guard(caller, model_name, e.model_id, e.step_started_at, guard, e.strategy = 'direct') AS c);
 	RETURN QUERY SELECT * FROM unnest(checks);
 	failed := ARRAY(SELECT DISTINCT c.variant FROM unnest(checks) AS c WHERE NOT c.passed ORDER BY 1);

@@ -12,7 +12,8 @@ CREATE TABLE mlops_catalog.monitor (
 	time_zone text,
 	owner regrole NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	submitted_at timestamptz
+	submitted_at timestamptz,
+	labels_until timestamptz
 );
 COMMENT ON TABLE mlops_catalog.monitor IS 'What is watched about models';
 COMMENT ON COLUMN mlops_catalog.monitor.model_id IS 'Model';
@@ -26,6 +27,7 @@ COMMENT ON COLUMN mlops_catalog.monitor.time_zone IS 'TimeZone that the query wa
 COMMENT ON COLUMN mlops_catalog.monitor.owner IS 'Who set it up, and as whom it reads';
 COMMENT ON COLUMN mlops_catalog.monitor.created_at IS 'When it was set up first';
 COMMENT ON COLUMN mlops_catalog.monitor.submitted_at IS 'When a job for it was submitted last';
+COMMENT ON COLUMN mlops_catalog.monitor.labels_until IS 'Outcomes recorded before have been looked at, NULL: none has been';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.monitor', '');
 
 CREATE TABLE mlops_catalog.monitor_window (
@@ -222,7 +224,7 @@ DECLARE
 	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 	read text := CASE WHEN $6 IS NOT NULL THEN (SELECT format('SELECT * FROM %I.%I', n.nspname, c.relname)
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $6) ELSE $7 END;
-	former jsonb := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	former jsonb := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	found jsonb;
 BEGIN
 	IF $3 IS NULL OR $3 < interval '1 minute' OR $3 > interval '366 days' OR extract(month FROM $3) <> 0 OR extract(year FROM $3) <> 0 THEN
@@ -248,7 +250,7 @@ BEGIN
 		PERFORM FROM mlops_catalog.as_role(caller, jsonb_build_object('search_path', $9, 'TimeZone', $10),
 			mlops_catalog.window_query(read, $8, now(), now()), '{}');
 	END IF;
-	found := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	found := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'monitor', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
@@ -415,7 +417,8 @@ AS $$
 			OR w.window_start > now() - make_interval(days => current_setting('mlops.retention')::int - 1))),
 	recent AS MATERIALIZED (
 		SELECT l.key, max(l.recorded_at) AS recorded_at FROM mlops_catalog.label AS l
-		WHERE l.model_id = $2 AND l.recorded_at > (SELECT min(j.judged_at) FROM judged AS j) - interval '1 minute' GROUP BY l.key),
+		WHERE l.model_id = $2 AND l.recorded_at > greatest((SELECT min(j.judged_at) FROM judged AS j) - interval '1 minute',
+			(SELECT m.labels_until FROM mlops_catalog.monitor AS m WHERE m.model_id = $2)) GROUP BY l.key),
 	touched AS MATERIALIZED (
 		SELECT p.created_at, r.recorded_at FROM mlops_catalog.prediction AS p JOIN recent AS r USING (key)
 		WHERE p.model_id = $2 AND p.created_at >= (SELECT min(j.window_start) FROM judged AS j))
@@ -442,6 +445,7 @@ DECLARE
 	late record;
 	drift_error text;
 	failed text;
+	settled timestamptz := mlops_catalog.settled_until();	-- before anything is read
 BEGIN
 	SELECT w.* INTO m FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
 	IF NOT FOUND THEN
@@ -508,6 +512,9 @@ BEGIN
 		failed := error;
 	END;
 	RETURN NEXT;
+	IF failed IS NULL THEN	-- what was recorded before need not be looked at again
+		UPDATE mlops_catalog.monitor AS w SET labels_until = coalesce(settled - interval '1 minute', w.labels_until) WHERE w.model_id = id;
+	END IF;
 	PERFORM mlops_catalog.end_upkeep(caller, model_name, 'monitor', failed);
 END
 $$;
