@@ -128,6 +128,7 @@ CREATE FUNCTION mlops_catalog.count_decisions(caller regrole, model_id bigint, s
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off	-- nobody has analyzed the decisions of today ...
 	SET jit = off				-- ... and the price of what is off must not call for it
+	SET max_parallel_workers_per_gather = 0	-- to start workers takes longer than to count what is new
 AS $$
 	WITH decision AS NOT MATERIALIZED (
 		SELECT p.variant, p.version, p.score, p.flagged, p.latency, p.error IS NOT NULL AS failed
@@ -161,6 +162,7 @@ CREATE FUNCTION mlops_catalog.count_alerts(caller regrole, model_id bigint, sinc
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
 	SET jit = off
+	SET max_parallel_workers_per_gather = 0
 AS $$
 	SELECT d.variant, d.version, d.key, count(*) FROM (
 		SELECT p.variant, p.version, p.key FROM mlops_catalog.prediction AS p
