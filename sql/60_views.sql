@@ -15,6 +15,18 @@ CREATE FUNCTION mlops_catalog.feature_importance(model text, version int)
 	AS 'MODULE_PATHNAME', 'mlops_feature_importance';
 COMMENT ON FUNCTION mlops_catalog.feature_importance(text, int) IS 'Gain and number of splits of each feature of a tree model''s version; no rows for linear models';
 
+-- Views and checks read what others stored: a value that is none is NULL there and
+-- an error nowhere.
+CREATE FUNCTION mlops_catalog.number_of(object jsonb, key text) RETURNS float8
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN jsonb_typeof(object -> key) <> 'number' THEN NULL
+		WHEN abs((object ->> key)::numeric) > 1.7e308 THEN NULL
+		WHEN abs((object ->> key)::numeric) < 1e-300 THEN 0 ELSE (object ->> key)::float8 END
+$$;
+COMMENT ON FUNCTION mlops_catalog.number_of(jsonb, text) IS 'The number under a key of a JSON object, NULL if there is none';
+
 CREATE VIEW mlops.algorithms WITH (security_barrier) AS
 SELECT algorithm, parameter, type, default_value, minimum, maximum, choices, meaning, description
 FROM mlops_catalog.learner_parameters();
@@ -132,8 +144,8 @@ SELECT m.name AS model, v.version, v.algorithm, v.stage,
 		WHERE a.version_id OPERATOR(pg_catalog.=) v.version_id) AS aliases,
 	(SELECT d.variant FROM mlops_catalog.deployment_route d WHERE d.version_id OPERATOR(pg_catalog.=) v.version_id LIMIT 1) AS deployed_as,
 	pg_catalog.encode(v.sha256, 'hex') AS sha256, shown.metrics,
-	(shown.metrics OPERATOR(pg_catalog.->>) 'pr_auc')::pg_catalog.float8 AS pr_auc,
-	(shown.metrics OPERATOR(pg_catalog.->>) 'roc_auc')::pg_catalog.float8 AS roc_auc,
+	mlops_catalog.number_of(shown.metrics, 'pr_auc') AS pr_auc,
+	mlops_catalog.number_of(shown.metrics, 'roc_auc') AS roc_auc,
 	v.threshold, ds.train_rows, ds.validation_rows, ds.test_rows, ds.positives, v.target, v.positive, v.signature, v.size,
 	v.description, v.tags, v.run_id, v.owner, v.created_at
 FROM mlops_catalog.model_version v

@@ -308,7 +308,7 @@ BEGIN
 		ELSE
 			-- figures of an imported version are what its file says
 			required := concat_ws(' and ', 'at least ' || (c.value ->> 'min'), 'at most ' || (c.value ->> 'max'));
-			figure := (candidate.metrics ->> c.key)::float8;
+			figure := mlops_catalog.number_of(candidate.metrics, c.key);
 			detail := jsonb_build_object('judged_on', candidate.metrics -> 'judged_on', 'rows', candidate.metrics -> 'rows');
 			passed := NOT candidate.imported AND coalesce(figure >= coalesce((c.value ->> 'min')::float8, '-infinity')
 				AND figure <= coalesce((c.value ->> 'max')::float8, 'infinity'), false);

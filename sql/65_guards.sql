@@ -573,6 +573,11 @@ BEGIN
 				RETURN QUERY SELECT * FROM mlops_catalog.check_guards(caller, name);
 			EXCEPTION WHEN insufficient_privilege THEN
 				NULL;	-- not the caller's to release
+			WHEN query_canceled OR admin_shutdown THEN
+				RAISE;
+			WHEN OTHERS THEN
+				-- one model that cannot be judged holds up no other
+				RETURN NEXT (name, NULL, NULL, NULL, NULL, NULL, 'failed: ' || SQLERRM)::mlops_catalog.guard_check;
 			END;
 		END LOOP;
 		RETURN;

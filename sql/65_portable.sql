@@ -78,6 +78,8 @@ AS $$
 		SELECT CASE
 				WHEN m.key = 'judged_on' THEN CASE WHEN m.value #>> '{}' NOT IN ('train', 'validation', 'test') OR jsonb_typeof(m.value) <> 'string'
 					THEN 'Its "judged_on" is none of train, validation and test.' END
+				WHEN m.key = 'threshold_shortfall' THEN CASE WHEN jsonb_typeof(m.value) NOT IN ('string', 'null') OR length(m.value #>> '{}') > 1000
+					THEN 'Its "threshold_shortfall" is no short text.' END
 				WHEN NOT m.key = ANY (mlops_catalog.recorded_metrics()) THEN format('Its "metrics" have an unrecognized key %s.', mlops_catalog.shown(m.key))
 				WHEN jsonb_typeof(m.value) = 'null' THEN NULL
 				WHEN jsonb_typeof(m.value) <> 'number' THEN format('Its metric "%s" is no number, but %s.', m.key, mlops_catalog.shown(m.value::text))
@@ -370,16 +372,16 @@ BEGIN
 		SELECT m.name, format('version %s', v.version), 'has no entry in the audit log'
 		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
 		WHERE NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event IN ('train', 'import')
-				AND (a.detail ->> 'run_id')::bigint = v.run_id)
+				AND a.detail -> 'run_id' = to_jsonb(v.run_id))
 			AND NOT EXISTS (SELECT FROM mlops_catalog.audit_waiting AS a WHERE a.event IN ('train', 'import')
-				AND (a.detail ->> 'run_id')::bigint = v.run_id)
+				AND a.detail -> 'run_id' = to_jsonb(v.run_id))
 		UNION ALL
 		SELECT m.name, format('deployment %s', d.deployment_id), 'has no entry in the audit log'
 		FROM mlops_catalog.deployment AS d JOIN mlops_catalog.model AS m USING (model_id)
 		WHERE NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event = d.action
-				AND (a.detail ->> 'deployment_id')::bigint = d.deployment_id)
+				AND a.detail -> 'deployment_id' = to_jsonb(d.deployment_id))
 			AND NOT EXISTS (SELECT FROM mlops_catalog.audit_waiting AS a WHERE a.event = d.action
-				AND (a.detail ->> 'deployment_id')::bigint = d.deployment_id)) AS c(model, object, problem)
+				AND a.detail -> 'deployment_id' = to_jsonb(d.deployment_id))) AS c(model, object, problem)
 	WHERE everything OR c.model IS NULL OR coalesce(mlops_catalog.may(caller, c.model, 'inspect'), false);
 
 	RETURN QUERY SELECT t.* FROM mlops_catalog.trigger_problems() AS t

@@ -226,11 +226,11 @@ AS $$
 		WHEN f.policy ? 'min_recall' AND f.recall < f.asked - greatest(0.1, 2 * sqrt(f.asked * (1 - f.asked) / greatest(f.positives, 1)))
 			THEN format('recall is %s on its %s rows, at least %s was asked for', round(f.recall::numeric, 4), f.part, f.asked) END
 		|| coalesce(' (' || f.shortfall || ')', '')
-	FROM (SELECT r.request -> 'threshold' AS policy, v.metrics ->> 'judged_on' AS part, (v.metrics ->> 'rows')::float8 AS rows,
-			(v.metrics ->> 'positives')::float8 AS positives, (v.metrics ->> 'alert_rate')::float8 AS alert_rate,
-			(v.metrics ->> 'precision')::float8 AS "precision", (v.metrics ->> 'recall')::float8 AS recall,
+	FROM (SELECT r.request -> 'threshold' AS policy, v.metrics ->> 'judged_on' AS part, mlops_catalog.number_of(v.metrics, 'rows') AS rows,
+			mlops_catalog.number_of(v.metrics, 'positives') AS positives, mlops_catalog.number_of(v.metrics, 'alert_rate') AS alert_rate,
+			mlops_catalog.number_of(v.metrics, 'precision') AS "precision", mlops_catalog.number_of(v.metrics, 'recall') AS recall,
 			v.metrics ->> 'threshold_shortfall' AS shortfall, a.asked,
-			3 * sqrt(a.asked * (1 - a.asked) / greatest((v.metrics ->> 'rows')::float8, 1)) AS error
+			3 * sqrt(a.asked * (1 - a.asked) / greatest(mlops_catalog.number_of(v.metrics, 'rows'), 1)) AS error
 		FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
 		CROSS JOIN LATERAL (SELECT coalesce(r.request -> 'threshold' ->> 'alert_rate', r.request -> 'threshold' ->> 'min_precision',
 			r.request -> 'threshold' ->> 'min_recall')::float8 AS asked) AS a

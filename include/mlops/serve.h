@@ -66,6 +66,10 @@ typedef struct MlResolved
 
 extern void mlserve_resolve(const char *reference, MlAction action, MlResolved *resolved);
 
+/* A version for a view of many: a corrupt one is a warning, and false. */
+extern bool mlserve_resolve_sound_version(const char *model, int version, MlAction action,
+										  MlResolved *resolved);
+
 /* The same for a version given by number, whatever is deployed. */
 extern void mlserve_resolve_version(const char *model, int version, MlAction action,
 									MlResolved *resolved);

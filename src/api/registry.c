@@ -29,8 +29,9 @@ mlops_coefficients(PG_FUNCTION_ARGS)
 	size_t		n;
 
 	InitMaterializedSRF(fcinfo, 0);
-	mlserve_resolve_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
-							ML_TO_INSPECT, &resolved);
+	if (!mlserve_resolve_sound_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
+									   ML_TO_INSPECT, &resolved))
+		return (Datum) 0;
 	n = ml_model_n_terms(resolved.served->model);
 	for (size_t i = 0; n > 0 && i <= n; i++)
 	{
@@ -84,8 +85,9 @@ mlops_feature_importance(PG_FUNCTION_ARGS)
 	uint64_t   *splits;
 
 	InitMaterializedSRF(fcinfo, 0);
-	mlserve_resolve_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
-							ML_TO_INSPECT, &resolved);
+	if (!mlserve_resolve_sound_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
+									   ML_TO_INSPECT, &resolved))
+		return (Datum) 0;
 	if (ml_model_n_trees(resolved.served->model) == 0)
 		return (Datum) 0;
 	n = ml_model_n_features(resolved.served->model);

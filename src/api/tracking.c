@@ -118,8 +118,9 @@ mlops_baseline(PG_FUNCTION_ARGS)
 	const MlModel *model;
 
 	InitMaterializedSRF(fcinfo, 0);
-	mlserve_resolve_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
-							ML_TO_INSPECT, &resolved);
+	if (!mlserve_resolve_sound_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
+									   ML_TO_INSPECT, &resolved))
+		return (Datum) 0;
 	model = resolved.served->model;
 	for (size_t i = 0; i < ml_model_n_features(model); i++)
 	{

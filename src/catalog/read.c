@@ -170,12 +170,10 @@ copy_version(Lookup *lookup, HeapTuple tuple, MlCatalogVersion *out)
 	out->threshold = DatumGetFloat8(column_value(lookup, tuple, VERSION_THRESHOLD, &isnull));
 	out->size = DatumGetInt64(column_value(lookup, tuple, VERSION_SIZE, &isnull));
 	sha256 = PG_DETOAST_DATUM_PACKED(column_value(lookup, tuple, VERSION_SHA256, &isnull));
-	if (VARSIZE_ANY_EXHDR(sha256) != sizeof(out->sha256))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("SHA-256 of model version %lld has %d bytes",
-						(long long) out->version_id, (int) VARSIZE_ANY_EXHDR(sha256))));
-	memcpy(out->sha256, VARDATA_ANY(sha256), sizeof(out->sha256));
+	/* one of another length is nobody's, and found out when the bytes are loaded */
+	memset(out->sha256, 0, sizeof(out->sha256));
+	if (VARSIZE_ANY_EXHDR(sha256) == sizeof(out->sha256))
+		memcpy(out->sha256, VARDATA_ANY(sha256), sizeof(out->sha256));
 	value = column_value(lookup, tuple, VERSION_TARGET, &isnull);
 	strlcpy(out->target, NameStr(*DatumGetName(value)), NAMEDATALEN);
 	value = column_value(lookup, tuple, VERSION_POSITIVE, &isnull);

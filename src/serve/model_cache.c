@@ -70,9 +70,12 @@ make_room(size_t more)
 	}
 }
 
-/* Reads and verifies a version's bytes in a context of their own. */
-static void
-load(const char *name, const MlCatalogVersion *version, MlServedModel *loaded)
+/*
+ * Reads and verifies a version's bytes in a context of their own.  elevel says
+ * how it is told that they are not sound; false if it is no error.
+ */
+static bool
+load(const char *name, const MlCatalogVersion *version, int elevel, MlServedModel *loaded)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlops model",
 												  ALLOCSET_SMALL_SIZES);
@@ -82,9 +85,11 @@ load(const char *name, const MlCatalogVersion *version, MlServedModel *loaded)
 	char		message[ML_MESSAGE_SIZE] = "Its SHA-256 is not the recorded one.";
 	bool		sound;
 
-	bytes = MemoryContextAllocHuge(context, version->size + BYTES_ALIGNMENT);
+	/* a size that no model has is not worth trying for */
+	sound = version->size >= 0 && version->size <= PG_UINT32_MAX;
+	bytes = MemoryContextAllocHuge(context, (sound ? version->size : 0) + BYTES_ALIGNMENT);
 	bytes = (uint8 *) TYPEALIGN(BYTES_ALIGNMENT, bytes);
-	sound = mlcat_read_artifact(version->version_id, bytes, version->size);
+	sound = sound && mlcat_read_artifact(version->version_id, bytes, version->size);
 	if (!sound)
 		strlcpy(message, "Its stored parts do not add up to its size.", sizeof(message));
 	else
@@ -96,19 +101,25 @@ load(const char *name, const MlCatalogVersion *version, MlServedModel *loaded)
 	if (!sound && !mlcat_version_by_id(version->version_id, &loaded->version))
 		mlreg_no_such_version(name, version->version);	/* dropped in the meantime */
 	if (!sound || !mling_open_model(bytes, version->size, loaded->model, message))
-		ereport(ERROR,
+	{
+		ereport(elevel,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("version %d of model \"%s\" is corrupt", version->version, name),
 				 errdetail("%s", message)));
+		MemoryContextSwitchTo(caller);
+		MemoryContextDelete(context);
+		return false;
+	}
 	loaded->version = *version;
 	loaded->version.positive = version->positive ? pstrdup(version->positive) : NULL;
 	loaded->size = version->size;
 	loaded->context = context;
 	MemoryContextSwitchTo(caller);
+	return true;
 }
 
 MlServedModel *
-mlserve_cached_model(const char *name, const MlCatalogVersion *version)
+mlserve_cached_model(const char *name, const MlCatalogVersion *version, int elevel)
 {
 	MlServedModel *entry;
 	MlServedModel loaded;
@@ -126,8 +137,10 @@ mlserve_cached_model(const char *name, const MlCatalogVersion *version)
 	if (entry == NULL)
 	{
 		memset(&loaded, 0, sizeof(loaded));
-		make_room(version->size);
-		load(name, version, &loaded);
+		if (version->size > 0 && version->size <= PG_UINT32_MAX)
+			make_room(version->size);
+		if (!load(name, version, elevel, &loaded))
+			return NULL;
 		MemoryContextSetParent(loaded.context, cache_context);
 		entry = hash_search(models, &version->version_id, HASH_ENTER, &found);
 		loaded.version_id = version->version_id;

@@ -7,8 +7,11 @@
 
 #include "mlops/serve.h"
 
-/* The cached model of a version, loaded and verified if it is not there yet. */
-extern MlServedModel *mlserve_cached_model(const char *name, const MlCatalogVersion *version);
+/*
+ * The cached model of a version, loaded and verified if it is not there yet.  One
+ * that is corrupt is told with elevel; NULL then if that is less than ERROR.
+ */
+extern MlServedModel *mlserve_cached_model(const char *name, const MlCatalogVersion *version, int elevel);
 
 /* Is this still the cached model of the version? */
 extern bool mlserve_is_cached(const MlServedModel *model, int64 version_id);

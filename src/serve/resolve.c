@@ -135,6 +135,18 @@ take_main_arm(MlRoute *route, MlResolved *resolved)
 	*resolved = arm->resolved;
 }
 
+bool
+mlserve_resolve_sound_version(const char *name, int number, MlAction action, MlResolved *resolved)
+{
+	MlRoute    *route = find_version(name, number, action);
+	MlArm	   *arm = &route->arms[ML_MAIN_ARM(route)];
+
+	if (mlserve_cached_model(route->name, &arm->version, WARNING) == NULL)
+		return false;
+	take_main_arm(route, resolved);
+	return true;
+}
+
 void
 mlserve_resolve_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {

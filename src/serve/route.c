@@ -136,7 +136,7 @@ MlServedModel *
 mlserve_load_arm(const MlRoute *route, MlArm *arm)
 {
 	if (arm->resolved.served == NULL)
-		arm->resolved.served = mlserve_cached_model(route->name, &arm->version);
+		arm->resolved.served = mlserve_cached_model(route->name, &arm->version, ERROR);
 	return arm->resolved.served;
 }
 
