@@ -40,6 +40,7 @@ DECLARE
 BEGIN
 	BEGIN
 		SET LOCAL session_replication_role = replica;
+		ALTER TABLE mlops_catalog.audit_log DISABLE TRIGGER USER;
 		EXECUTE statement;
 		SET LOCAL session_replication_role = origin;
 		found := failing();
