@@ -24,7 +24,7 @@ INSERT INTO mlops_catalog.home (system_identifier, database)
 	WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();
 
 CREATE VIEW mlops.activation WITH (security_barrier) AS
-SELECT NOT EXISTS (SELECT FROM mlops_catalog.home AS h WHERE (h.system_identifier, h.database::oid)
+SELECT NOT EXISTS (SELECT FROM mlops_catalog.home AS h WHERE (h.system_identifier, h.database::pg_catalog.oid)
 		OPERATOR(pg_catalog.<>) (c.system_identifier, d.oid)) AS active,
 	c.system_identifier, d.oid AS database,
 	(SELECT pg_catalog.max(h.activated_at) FROM mlops_catalog.home AS h) AS activated_at,

@@ -42,7 +42,7 @@ CREATE TABLE mlops_catalog.trial (
 	study_id bigint NOT NULL CONSTRAINT trial_study_id_fkey REFERENCES mlops_catalog.study ON DELETE CASCADE,
 	number int NOT NULL,
 	run_id bigint CONSTRAINT trial_run_id_fkey REFERENCES mlops_catalog.run ON DELETE SET NULL,
-	state text NOT NULL CONSTRAINT trial_state_check CHECK (state OPERATOR(pg_catalog.=) ANY ('{finished,pruned,failed}'::text[])),
+	state text NOT NULL CONSTRAINT trial_state_check CHECK (state OPERATOR(pg_catalog.=) ANY ('{finished,pruned,failed}'::pg_catalog.text[])),
 	value float8,
 	steps int NOT NULL,
 	algorithm text NOT NULL,

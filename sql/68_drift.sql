@@ -9,7 +9,7 @@ CREATE TABLE mlops_catalog.drift_window (
 	rows bigint NOT NULL,
 	place int NOT NULL,
 	feature text NOT NULL,
-	kind text NOT NULL CONSTRAINT drift_window_kind_check CHECK (kind OPERATOR(pg_catalog.=) ANY ('{number,category,time,score}'::text[])),
+	kind text NOT NULL CONSTRAINT drift_window_kind_check CHECK (kind OPERATOR(pg_catalog.=) ANY ('{number,category,time,score}'::pg_catalog.text[])),
 	test text NOT NULL,
 	statistic float8,
 	p_value float8,

@@ -4,7 +4,7 @@ CREATE TABLE mlops_catalog.job (
 	job_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT job_pkey PRIMARY KEY,
 	command text NOT NULL,
 	owner regrole NOT NULL,
-	state text NOT NULL DEFAULT 'queued' CONSTRAINT job_state_check CHECK (state OPERATOR(pg_catalog.=) ANY ('{queued,starting,running,succeeded,failed,cancelled,crashed,timed_out}'::text[])),
+	state text NOT NULL DEFAULT 'queued' CONSTRAINT job_state_check CHECK (state OPERATOR(pg_catalog.=) ANY ('{queued,starting,running,succeeded,failed,cancelled,crashed,timed_out}'::pg_catalog.text[])),
 	model text,
 	priority int NOT NULL,
 	key text,

@@ -138,10 +138,10 @@ COMMENT ON COLUMN mlops.monitors.created_at IS 'When it was set up first';
 GRANT SELECT ON mlops.monitors TO PUBLIC;
 
 CREATE VIEW mlops.traffic WITH (security_barrier) AS
-SELECT m.name AS model, NULLIF(t.version, 0) AS version, NULLIF(t.variant, '') AS variant, t.shadow, t.decisions, t.alerts,
-	t.alerts::float8 OPERATOR(pg_catalog./) NULLIF(t.decisions, 0)::float8 AS alert_rate, t.mean_score, t.score_psi,
+SELECT m.name AS model, CASE WHEN t.version OPERATOR(pg_catalog.<>) 0 THEN t.version END AS version, CASE WHEN t.variant OPERATOR(pg_catalog.<>) '' THEN t.variant END AS variant, t.shadow, t.decisions, t.alerts,
+	t.alerts::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN t.decisions OPERATOR(pg_catalog.<>) 0 THEN t.decisions END::pg_catalog.float8 AS alert_rate, t.mean_score, t.score_psi,
 	t.latency_p50, t.latency_p95, t.latency_p99, t.window_start, t.window_end, t.errors,
-	t.errors::float8 OPERATOR(pg_catalog./) NULLIF(t.decisions OPERATOR(pg_catalog.+) t.errors, 0)::float8 AS error_rate
+	t.errors::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (t.decisions OPERATOR(pg_catalog.+) t.errors) OPERATOR(pg_catalog.<>) 0 THEN t.decisions OPERATOR(pg_catalog.+) t.errors END::pg_catalog.float8 AS error_rate
 FROM mlops_catalog.traffic_window t JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) t.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.traffic IS 'Logged decisions by window, version and variant';
@@ -166,11 +166,11 @@ GRANT SELECT ON mlops.traffic TO PUBLIC;
 CREATE VIEW mlops.performance WITH (security_barrier) AS
 SELECT m.name AS model, p.version, p.segment, p.decisions, l.labelled, l.positives,
 	p.true_positives, p.false_positives, p.false_negatives, p.true_negatives,
-	p.true_positives::float8 OPERATOR(pg_catalog./) NULLIF(p.true_positives OPERATOR(pg_catalog.+) p.false_positives, 0)::float8 AS "precision",
-	p.true_positives::float8 OPERATOR(pg_catalog./) NULLIF(l.positives, 0)::float8 AS recall,
-	2.0::float8 OPERATOR(pg_catalog.*) p.true_positives::float8 OPERATOR(pg_catalog./)
-		NULLIF(2 OPERATOR(pg_catalog.*) p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives, 0)::float8 AS f1,
-	p.false_positives::float8 OPERATOR(pg_catalog./) NULLIF(p.false_positives OPERATOR(pg_catalog.+) p.true_negatives, 0)::float8 AS false_positive_rate,
+	p.true_positives::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (p.true_positives OPERATOR(pg_catalog.+) p.false_positives) OPERATOR(pg_catalog.<>) 0 THEN p.true_positives OPERATOR(pg_catalog.+) p.false_positives END::pg_catalog.float8 AS "precision",
+	p.true_positives::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN l.positives OPERATOR(pg_catalog.<>) 0 THEN l.positives END::pg_catalog.float8 AS recall,
+	2.0::pg_catalog.float8 OPERATOR(pg_catalog.*) p.true_positives::pg_catalog.float8 OPERATOR(pg_catalog./)
+		CASE WHEN (2 OPERATOR(pg_catalog.*) p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives) OPERATOR(pg_catalog.<>) 0 THEN 2 OPERATOR(pg_catalog.*) p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives END::pg_catalog.float8 AS f1,
+	p.false_positives::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (p.false_positives OPERATOR(pg_catalog.+) p.true_negatives) OPERATOR(pg_catalog.<>) 0 THEN p.false_positives OPERATOR(pg_catalog.+) p.true_negatives END::pg_catalog.float8 AS false_positive_rate,
 	p.pr_auc, p.roc_auc, p.brier, p.window_start, p.window_end
 FROM mlops_catalog.performance_window p JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
 CROSS JOIN LATERAL (SELECT p.true_positives OPERATOR(pg_catalog.+) p.false_negatives AS positives,

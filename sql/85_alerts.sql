@@ -12,26 +12,26 @@ COMMENT ON FUNCTION mlops_catalog.monitor_metric_names() IS 'Metrics of monitors
 -- One long table of everything a monitor finds, as dashboards like it.
 CREATE VIEW mlops.monitor_metrics WITH (security_barrier) AS
 SELECT t.window_end AS "time", t.model, t.version, x.metric,
-	pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('variant', t.variant, 'shadow', NULLIF(t.shadow, false))) AS labels,
+	pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('variant', t.variant, 'shadow', CASE WHEN t.shadow OPERATOR(pg_catalog.<>) false THEN t.shadow END)) AS labels,
 	x.value, t.window_start, t.window_end
 FROM mlops.traffic t
-CROSS JOIN LATERAL (VALUES ('decisions'::text, t.decisions::float8), ('errors', t.errors::float8), ('error_rate', t.error_rate), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
+CROSS JOIN LATERAL (VALUES ('decisions'::pg_catalog.text, t.decisions::pg_catalog.float8), ('errors', t.errors::pg_catalog.float8), ('error_rate', t.error_rate), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
 	('score_psi', t.score_psi), ('latency_p50', t.latency_p50), ('latency_p95', t.latency_p95), ('latency_p99', t.latency_p99)) AS x(metric, value)
 WHERE x.value IS NOT NULL
 UNION ALL
 SELECT p.window_end, p.model, p.version, x.metric, p.segment, x.value, p.window_start, p.window_end
 FROM mlops.performance p
-CROSS JOIN LATERAL (VALUES ('labelled'::text, p.labelled::float8), ('precision', p."precision"), ('recall', p.recall), ('f1', p.f1),
+CROSS JOIN LATERAL (VALUES ('labelled'::pg_catalog.text, p.labelled::pg_catalog.float8), ('precision', p."precision"), ('recall', p.recall), ('f1', p.f1),
 	('false_positive_rate', p.false_positive_rate), ('pr_auc', p.pr_auc), ('roc_auc', p.roc_auc), ('brier', p.brier)) AS x(metric, value)
 WHERE x.value IS NOT NULL
 UNION ALL
-SELECT d.window_end, d.model, d.version, 'drift'::text, pg_catalog.jsonb_build_object('feature', d.feature, 'test', d.test), d.statistic,
+SELECT d.window_end, d.model, d.version, 'drift'::pg_catalog.text, pg_catalog.jsonb_build_object('feature', d.feature, 'test', d.test), d.statistic,
 	d.window_start, d.window_end
 FROM mlops.drift d
 WHERE d.statistic IS NOT NULL AND d.window_start IS NOT NULL
 UNION ALL
-SELECT d.window_end, d.model, d.version, 'drifted_share'::text, '{}'::jsonb,
-	pg_catalog.count(*) FILTER (WHERE d.drifted)::float8 OPERATOR(pg_catalog./) pg_catalog.count(*)::float8, d.window_start, d.window_end
+SELECT d.window_end, d.model, d.version, 'drifted_share'::pg_catalog.text, '{}'::pg_catalog.jsonb,
+	pg_catalog.count(*) FILTER (WHERE d.drifted)::pg_catalog.float8 OPERATOR(pg_catalog./) pg_catalog.count(*)::pg_catalog.float8, d.window_start, d.window_end
 FROM (SELECT e.model, e.version, e.window_start, e.window_end, e.feature, pg_catalog.bool_or(e.drifted) AS drifted FROM mlops.drift e
 	WHERE e.window_start IS NOT NULL AND e.kind OPERATOR(pg_catalog.<>) 'score' AND e.drifted IS NOT NULL GROUP BY 1, 2, 3, 4, 5) d
 GROUP BY d.model, d.version, d.window_start, d.window_end;

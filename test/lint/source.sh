@@ -75,4 +75,5 @@ for compiler in gcc clang-14; do
 					-Iinclude -isystem "$server_include" -x c - 2>&1
 		done)"
 done
+report "no lock is one that users can name" "$(grep -nE 'advisory_(xact_)?(un)?lock|LOCKTAG_ADVISORY|SET_LOCKTAG_ADVISORY' src/*/*.[ch] sql/[0-9]*.sql)"
 report_end
