@@ -214,7 +214,8 @@ typedef struct MlLabelsAdded
  * Reads outcomes of decisions from the source's columns key, label and
  * labelled_at (NULL: now), as the current user, and records them.  positive is
  * the text that counts as positive, NULL for booleans and 0/1.  Errors: no
- * right to train the model, columns that are missing or of a wrong type.
+ * right to train the model, columns that are missing or of a wrong type, two
+ * labels of one key and time that differ.
  */
 extern void mlreg_add_labels(const char *model, MlSource *source, const char *key,
 							 const char *label, const char *labelled_at, const char *positive,

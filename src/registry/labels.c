@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -14,6 +15,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/tuplesort.h"
+#include "utils/typcache.h"
 
 #include "mlops/base.h"
 #include "mlops/ingest.h"
@@ -21,6 +24,14 @@
 
 /* Rows written by one statement. */
 #define BATCH 5000
+
+/* Columns of what is sorted. */
+enum
+{
+	SORTED_KEY = 1,
+	SORTED_TIME,
+	SORTED_LABEL
+};
 
 typedef struct LabelReader
 {
@@ -36,7 +47,11 @@ typedef struct LabelReader
 	Oid			time_type;
 	TimestampTz now;
 
-	MemoryContext context;		/* of the batch */
+	/* all of the source by key and time, so that contradictions stand together */
+	Tuplesortstate *sort;
+	TupleTableSlot *sorted;
+
+	MemoryContext context;		/* of the row, later of the batch */
 	int			n;
 	Datum		keys[BATCH];
 	Datum		labels[BATCH];
@@ -50,10 +65,7 @@ array_of(Datum *values, int n, Oid type, int length, bool by_value, char align)
 	return PointerGetDatum(construct_array(values, n, type, length, by_value, align));
 }
 
-/*
- * A label of a key at a time that is there already is replaced if it differs;
- * of several in one batch the last one counts.
- */
+/* A label of a key at a time that is there already is replaced if it differs. */
 static void
 write_batch(LabelReader *reader)
 {
@@ -73,9 +85,8 @@ write_batch(LabelReader *reader)
 	mlcat_begin(&scope);
 	mlcat_execute("WITH written AS ("
 				  "INSERT INTO mlops_catalog.label AS l (model_id, key, label, labelled_at, recorded_by) "
-				  "SELECT DISTINCT ON (n.key, n.at) $1, n.key, n.label, n.at, $5::regrole "
-				  "FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) "
-				  "WITH ORDINALITY AS n(key, label, at, place) ORDER BY n.key, n.at, n.place DESC "
+				  "SELECT $1, n.key, n.label, n.at, $5::regrole "
+				  "FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) AS n(key, label, at) "
 				  "ON CONFLICT (model_id, key, labelled_at) DO UPDATE SET label = excluded.label, "
 				  "recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by "
 				  "WHERE l.label OPERATOR(pg_catalog.<>) excluded.label "
@@ -128,6 +139,7 @@ static void
 take_row(TupleTableSlot *slot, void *arg)
 {
 	LabelReader *reader = (LabelReader *) arg;
+	TupleTableSlot *sorted = reader->sorted;
 	MemoryContext caller;
 	const char *bytes;
 	size_t		size;
@@ -142,14 +154,82 @@ take_row(TupleTableSlot *slot, void *arg)
 	}
 	caller = MemoryContextSwitchTo(reader->context);
 	bytes = mling_key_bytes(&reader->key, slot->tts_values[reader->key_column], &size);
-	reader->keys[reader->n] = PointerGetDatum(mling_bounded(cstring_to_text_with_len(bytes, (int) size)));
-	reader->labels[reader->n] = BoolGetDatum(label_of(reader, slot->tts_values[reader->label_column]));
-	reader->times[reader->n] = reader->time_column < 0 ? TimestampTzGetDatum(reader->now)
+	ExecClearTuple(sorted);
+	sorted->tts_values[SORTED_KEY - 1] = PointerGetDatum(mling_bounded(cstring_to_text_with_len(bytes, (int) size)));
+	sorted->tts_values[SORTED_TIME - 1] = reader->time_column < 0 ? TimestampTzGetDatum(reader->now)
 		: time_of(reader, slot->tts_values[reader->time_column]);
-	reader->n++;
-	if (reader->n == BATCH)
-		write_batch(reader);
+	sorted->tts_values[SORTED_LABEL - 1] = BoolGetDatum(label_of(reader, slot->tts_values[reader->label_column]));
+	memset(sorted->tts_isnull, 0, 3 * sizeof(bool));
+	ExecStoreVirtualTuple(sorted);
+	tuplesort_puttupleslot(reader->sort, sorted);
+	ExecClearTuple(sorted);
 	MemoryContextSwitchTo(caller);
+	MemoryContextReset(reader->context);
+}
+
+static void
+begin_sort(LabelReader *reader)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(3);
+	AttrNumber	columns[] = {SORTED_KEY, SORTED_TIME};
+	Oid			less[] = {lookup_type_cache(TEXTOID, TYPECACHE_LT_OPR)->lt_opr,
+	lookup_type_cache(TIMESTAMPTZOID, TYPECACHE_LT_OPR)->lt_opr};
+	Oid			collations[] = {C_COLLATION_OID, InvalidOid};
+	bool		nulls_first[] = {false, false};
+
+	TupleDescInitEntry(desc, SORTED_KEY, "key", TEXTOID, -1, 0);
+	TupleDescInitEntry(desc, SORTED_TIME, "labelled_at", TIMESTAMPTZOID, -1, 0);
+	TupleDescInitEntry(desc, SORTED_LABEL, "label", BOOLOID, -1, 0);
+	reader->sorted = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	reader->sort = tuplesort_begin_heap(desc, 2, columns, less, collations, nulls_first, work_mem, NULL, 0);
+}
+
+/*
+ * Writes what was read.  The same outcome twice is one; two that contradict each
+ * other at one time are refused, as the order of the source's rows would choose.
+ */
+static void
+write_sorted(LabelReader *reader)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(reader->sorted->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+
+	tuplesort_performsort(reader->sort);
+	while (tuplesort_gettupleslot(reader->sort, true, false, slot, NULL))
+	{
+		MemoryContext caller;
+		int			n = reader->n;
+		text	   *key;
+
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		key = DatumGetTextPP(slot->tts_values[SORTED_KEY - 1]);
+		if (n > 0 && DatumGetTimestampTz(reader->times[n - 1]) == DatumGetTimestampTz(slot->tts_values[SORTED_TIME - 1]) &&
+			VARSIZE_ANY_EXHDR(key) == VARSIZE_ANY_EXHDR(DatumGetPointer(reader->keys[n - 1])) &&
+			memcmp(VARDATA_ANY(key), VARDATA_ANY(DatumGetPointer(reader->keys[n - 1])), VARSIZE_ANY_EXHDR(key)) == 0)
+		{
+			if (DatumGetBool(reader->labels[n - 1]) == DatumGetBool(slot->tts_values[SORTED_LABEL - 1]))
+				continue;
+			ereport(ERROR,
+					(errcode(ERRCODE_CARDINALITY_VIOLATION),
+					 errmsg("labels of key \"%s\" contradict each other", text_to_cstring(key)),
+					 errdetail("Column \"%s\" says true and false, both known at %s.", reader->label_name,
+							   timestamptz_to_str(DatumGetTimestampTz(slot->tts_values[SORTED_TIME - 1]))),
+					 reader->time_column < 0
+					 ? errhint("Name the column that has when each became known as \"labelled_at\": the latest counts.")
+					 : errhint("Of labels known at different times the latest counts; give one of each time.")));
+		}
+		/* the last one of a batch is kept till here, to be compared with the next */
+		if (n == BATCH)
+			write_batch(reader);
+		n = reader->n++;
+		caller = MemoryContextSwitchTo(reader->context);
+		reader->keys[n] = PointerGetDatum(cstring_to_text_with_len(VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)));
+		reader->times[n] = slot->tts_values[SORTED_TIME - 1];
+		reader->labels[n] = slot->tts_values[SORTED_LABEL - 1];
+		MemoryContextSwitchTo(caller);
+	}
+	write_batch(reader);
+	ExecDropSingleTupleTableSlot(slot);
 }
 
 static void
@@ -204,8 +284,11 @@ mlreg_add_labels(const char *model, MlSource *source, const char *key, const cha
 	reader->added = added;
 	reader->context = AllocSetContextCreate(CurrentMemoryContext, "mlops labels", ALLOCSET_DEFAULT_SIZES);
 	prepare_columns(reader, source, key, label, labelled_at, positive);
+	begin_sort(reader);
 	mling_each_row(source, take_row, reader);
-	write_batch(reader);
+	write_sorted(reader);
+	tuplesort_end(reader->sort);
+	ExecDropSingleTupleTableSlot(reader->sorted);
 	MemoryContextDelete(reader->context);
 	mlreg_audit(reader->user, "add_labels", model, 0,
 				psprintf("{\"rows\": %lld, \"added\": %lld, \"changed\": %lld, \"ignored\": %lld}",

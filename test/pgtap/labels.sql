@@ -1,6 +1,6 @@
 -- Labels that arrive late, and tests between variants by them.
 \ir setup.psql
-SELECT plan(47);
+SELECT plan(55);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -28,9 +28,22 @@ SELECT is((SELECT count(*) FROM mlops.label_events WHERE model = 'fraud' AND key
 SELECT results_eq($$SELECT added, changed FROM mlops.add_labels('fraud', query => 'SELECT 1 AS k, false AS l, ''2026-04-01''::date AS t', key => 'k', label => 'l', labelled_at => 't')$$,
 	$$VALUES (0::bigint, 1::bigint)$$, 'another one of the same time replaces it');
 SELECT is((SELECT label FROM mlops.labels WHERE model = 'fraud' AND key = '1'), false, 'and counts');
-SELECT results_eq($$SELECT added, changed FROM mlops.add_labels('fraud', query => 'SELECT 10001 AS k, i % 2 = 0 AS l, ''2026-04-01''::date AS t FROM generate_series(1, 12) i', key => 'k', label => 'l', labelled_at => 't')$$,
-	$$VALUES (1::bigint, 0::bigint)$$, 'of several at once the last one is taken');
-SELECT is((SELECT label FROM mlops.labels WHERE model = 'fraud' AND key = '10001'), true, 'the last one');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', query => 'SELECT 10001 AS k, i % 2 = 0 AS l, ''2026-04-01''::date AS t FROM generate_series(1, 12) i', key => 'k', label => 'l', labelled_at => 't')$$,
+	'21000', 'labels of key "10001" contradict each other', 'two that differ, of one time, are refused');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', query => 'SELECT CASE WHEN i IN (1, 12000) THEN ''Ä"b'' ELSE i::text END AS k, i = 1 AS l FROM generate_series(1, 12000) i', key => 'k', label => 'l')$$,
+	'21000', 'labels of key "Ä"b" contradict each other', 'however far apart, and without a time');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', query => 'SELECT ''1'' || lpad(least(i, 5000)::text, 5, ''0'') AS k, i < 5001 AS l FROM generate_series(1, 5001) i', key => 'k', label => 'l')$$,
+	'21000', 'labels of key "105000" contradict each other', 'where one statement''s rows end and the next one''s begin');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', query => 'SELECT 2 AS k, l, ''2026-03-01''::date AS t FROM (VALUES (false), (true)) AS v(l)', key => 'k', label => 'l', labelled_at => 't')$$,
+	'21000', 'labels of key "2" contradict each other', 'even if one of them is known already');
+SELECT is((SELECT count(*) FROM mlops.label_events WHERE key = '10001' OR key ~ '^1.....$' OR key LIKE 'Ä%'), 0::bigint, 'and nothing of the call is kept');
+SELECT results_eq($$SELECT rows, added, changed FROM mlops.add_labels('fraud', query => 'SELECT 10001 + i % 2 AS k, true AS l, ''2026-04-01''::date AS t FROM generate_series(1, 12001) i', key => 'k', label => 'l', labelled_at => 't')$$,
+	$$VALUES (12001::bigint, 2::bigint, 0::bigint)$$, 'the same one many times is one');
+SELECT results_eq($$SELECT rows, added, changed FROM mlops.add_labels('fraud', query => 'SELECT 10003 AS k, i % 3 = 1 AS l, date ''2026-04-01'' + i * 7 % 20 AS t FROM generate_series(1, 12) i', key => 'k', label => 'l', labelled_at => 't')$$,
+	$$VALUES (12::bigint, 12::bigint, 0::bigint)$$, 'those of several times are all kept');
+-- 7 i mod 20 is greatest at i = 11: 17
+SELECT results_eq($$SELECT label, labelled_at FROM mlops.labels WHERE key = '10003'$$,
+	$$VALUES (false, timestamptz '2026-04-18')$$, 'and the latest known counts');
 SELECT results_eq($$SELECT rows, added FROM mlops.add_labels('fraud', query => 'SELECT 20000 + i AS k, true AS l FROM generate_series(1, 12001) i', key => 'k', label => 'l')$$,
 	$$VALUES (12001::bigint, 12001::bigint)$$, 'more than one batch, known now');
 SELECT ok((SELECT bool_and(labelled_at BETWEEN transaction_timestamp() AND clock_timestamp()) FROM mlops.labels WHERE length(key) = 5 AND key > '20000'), 'now');
@@ -42,7 +55,7 @@ SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'nokey', l
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', label => 'fraud')$$, '22004', '"key" must not be null', 'a key is needed');
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', key => 'a', label => 'b')$$, '22023', NULL, 'a source is needed');
 SELECT throws_ok($$SELECT mlops.add_labels('nofraud', 'outcome', key => 'tx_id', label => 'fraud')$$, '42704', NULL, 'a model that does not exist');
-SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'add_labels' AND model = 'fraud'), 9::bigint, 'each addition is noted for the audit log');
+SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'add_labels' AND model = 'fraud'), 10::bigint, 'each addition is noted for the audit log');
 
 -- ---- the tests
 SELECT is((SELECT array_agg(round(x::numeric, 12)) FROM mlops.proportion_test(1000, 100, 1000, 130, 0.02) t, unnest(ARRAY[t.difference, t.z, t.p_value, t.sequential_p_value]) x),
@@ -85,7 +98,12 @@ SELECT throws_ok($$SELECT * FROM mlops.ab_test('fraud')$$, '42501', NULL, 'or te
 RESET ROLE;
 SELECT mlops.grant('fraud', 'regress_mlops_scorer', 'score') \g /dev/null
 SET LOCAL ROLE regress_mlops_scorer;
-SELECT cmp_ok((SELECT count(*) FROM mlops.labels), '>', 0::bigint, 'who may score does');
+SELECT is((SELECT count(*) FROM mlops.labels), 0::bigint, 'who may score does not');
+SELECT is((SELECT count(*) FROM mlops.label_events), 0::bigint, 'nor revised ones');
+RESET ROLE;
+SELECT mlops.grant('fraud', 'regress_mlops_scorer', 'view') \g /dev/null
+SET LOCAL ROLE regress_mlops_scorer;
+SELECT cmp_ok((SELECT count(*) FROM mlops.labels), '>', 0::bigint, 'who may view does');
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud')$$, '42501', NULL, 'but may not add any');
 RESET ROLE;
 SELECT mlops.grant('fraud', 'regress_mlops_scorer', 'train') \g /dev/null
