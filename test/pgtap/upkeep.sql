@@ -93,10 +93,10 @@ SELECT is((SELECT result ~ '^job' FROM mlops.submit_due() WHERE command LIKE '%r
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
 CREATE TRIGGER refuse BEFORE DELETE ON mlops_catalog.job FOR EACH ROW EXECUTE FUNCTION refuse();
 UPDATE mlops_catalog.job SET ended_at = now() - interval '1 year';
-SELECT is((SELECT string_agg(action, ' ' ORDER BY action) FROM (SELECT DISTINCT action FROM mlops.maintain()) a), 'created failed', 'partitions are made though jobs cannot be removed');
+SELECT is((SELECT string_agg(action, ' ' ORDER BY action) FROM (SELECT DISTINCT action FROM mlops.maintain() WHERE object <> 'guard_state') a), 'created failed', 'partitions are made though jobs cannot be removed');
 SELECT is((SELECT task || ': ' || error FROM mlops.upkeep WHERE model IS NULL), 'maintain job: not this one', 'what failed is named');
 DROP TRIGGER refuse ON mlops_catalog.job;
-SELECT is((SELECT count(*) FROM mlops.maintain() WHERE action = 'removed'), 1::bigint, 'the next time it is made up for');
+SELECT is((SELECT count(*) FROM mlops.maintain() WHERE action = 'removed' AND object = 'job'), 1::bigint, 'the next time it is made up for');
 SELECT is((SELECT error FROM mlops.upkeep WHERE model IS NULL), NULL, 'and forgotten');
 
 -- ---- copies
