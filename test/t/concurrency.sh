@@ -64,12 +64,18 @@ echo 'SELECT act();' >"$server/one.sql"
 # several actions in a transaction, on models in order of name as careful applications do
 echo "BEGIN; SELECT act(); COMMIT;" >"$server/transaction.sql"
 chmod 644 "$server"/*.sql
-# shellcheck disable=SC2046	# a list of options on purpose
-"$bin/pgbench" $(private_server address) -n -c 50 -j 2 -T "$seconds" -f "$server/one.sql" -f "$server/transaction.sql" postgres \
-	>"$server/bench.out" 2>&1 || :
+actions="SELECT count(DISTINCT action) FROM outcome WHERE state = 'done'"
+# longer where the server is slow, until chance has brought each action
+for round in 1 2 3 4 5 6 7 8; do
+	# shellcheck disable=SC2046	# a list of options on purpose
+	"$bin/pgbench" $(private_server address) -n -c 50 -j 2 -T "$seconds" -f "$server/one.sql" -f "$server/transaction.sql" postgres \
+		>>"$server/bench.out" 2>&1 || :
+	[ "$(query -c "$actions")" -lt 22 ] || break
+done
+echo "# in $round rounds"
 is "no session meets an error that is not documented" "$(grep -E 'ERROR|aborted|FATAL|PANIC' "$server/bench.out" || :)" ""
 is "no deadlock" "$(query -c "SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'")" 0
-is "every action was done" "$(query -c "SELECT count(DISTINCT action) FROM outcome WHERE state = 'done'")" 22
+is "every action was done" "$(query -c "$actions")" 22
 is "every refusal is one of those expected" "$(query <<'SQL'
 SELECT DISTINCT action || ': ' || state || ' ' || message FROM outcome WHERE state <> 'done'
 	AND message !~ '^(models\.m\d[.a-z]*: )?(model "m\d" (does not exist|is deployed|was dropped in the meantime|has no earlier deployment to go back to)|version \d+ of model "m\d" (does not exist|is in use|cannot go from stage .*|does not pass the gate|is deployed already.*)|no version of model "m\d" is deployed|no release of model "m\d" is under way|a release of model "m\d" is under way|alias "champion" of model "m\d" does not exist|model "m\d" already has a variant "b")$'
