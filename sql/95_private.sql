@@ -29,7 +29,7 @@ BEGIN
 	FOR f IN
 		SELECT p.oid::pg_catalog.regprocedure AS signature
 		FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_language AS l ON l.oid OPERATOR(pg_catalog.=) p.prolang
-		WHERE p.pronamespace OPERATOR(pg_catalog.=) 'mlops'::pg_catalog.regnamespace AND l.lanname IN ('plpgsql', 'sql')
+		WHERE p.pronamespace OPERATOR(pg_catalog.=) 'mlops'::pg_catalog.regnamespace AND l.lanname OPERATOR(pg_catalog.=) ANY ('{plpgsql,sql}'::pg_catalog.name[])
 			AND p.proconfig IS NOT NULL
 	LOOP
 		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET DateStyle = ISO', f.signature);
