@@ -219,8 +219,8 @@ write_inputs(Encoder *e)
 			hash[n_hash + slot] = c + 1;
 		}
 		record->n_others = input->n_others;
-		for (uint32_t i = 0; i < input->n_others; i++)
-			hash[n_hash + record->n_hash + i] = input->others[i];
+		if (input->n_others)
+			memcpy(hash + n_hash + record->n_hash, input->others, input->n_others * sizeof(*input->others));
 		n_categories += input->n_categories;
 		n_hash += record->n_hash + record->n_others;
 	}
