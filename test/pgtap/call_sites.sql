@@ -2,7 +2,7 @@
 -- which rights, what it is asked for, and what is deployed; and where keys and
 -- segments lead rows and objects without a value.
 \ir setup.psql
-SELECT plan(38);
+SELECT plan(40);
 
 CREATE ROLE site_owner;
 CREATE ROLE site_stranger;
@@ -83,6 +83,10 @@ RESET ROLE;
 SELECT isnt(by_row('site/2'), by_row('site/1'), 'a reference of the same length is another one');
 SELECT isnt(by_version(2), by_version(1), 'so is a version');
 SELECT is(by_row('site/2'), by_version(2), 'each its own');
+SELECT is((SELECT array_agg(mlops.score(r, t) ORDER BY r) FROM tx AS t, (VALUES ('site/1'), ('site/2')) AS v(r) WHERE id = 77),
+	ARRAY[by_version(1), by_version(2)], 'within a statement, too');
+SELECT is((SELECT array_agg(mlops.score_version('site', v, t) ORDER BY v) FROM tx AS t, generate_series(1, 2) AS v WHERE id = 77),
+	ARRAY[by_version(1), by_version(2)], 'by number');
 SELECT lives_ok($$SELECT mlops.deploy('site', 2)$$, 'another version is deployed');
 SELECT is(by_row('site'), by_version(2), 'the call notices');
 SELECT is(by_object('site'), by_version(2), 'of an object, too');
