@@ -98,5 +98,5 @@ dump() { as_server "$bin/pg_dump" -h "$server/socket" -p 5432 -U postgres -d dum
 dump 2>/dev/null | query -d restored >/dev/null 2>"$server/errors" || :
 is "a dump goes into another encoding" "$(grep -c ERROR "$server/errors" || :)" 0
 is "and scores as it did" "$(scores restored m)" "$wanted"
-is "its catalog is consistent" "$(query -d restored -c "SELECT count(*) FROM mlops.check_catalog()")" 0
+is "its catalog is consistent, but that it is a copy" "$(query -d restored -c "SELECT object FROM mlops.check_catalog()")" activation
 echo "1..$n"
