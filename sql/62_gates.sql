@@ -142,6 +142,7 @@ DECLARE
 	d record;
 	kind text;
 	at text;
+	margin float8;
 BEGIN
 	SELECT ds.*, r.request INTO d FROM mlops_catalog.model_version AS v
 		JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS ds USING (dataset_id)
@@ -160,9 +161,10 @@ BEGIN
 		WHEN 'timestamp without time zone' THEN format('pg_catalog.date_part(''epoch'', mlops_source.%I)', d.request ->> 'time_column')
 		WHEN 'date' THEN format('pg_catalog.date_part(''epoch'', mlops_source.%I::pg_catalog.timestamp)', d.request ->> 'time_column')
 		ELSE format('mlops_source.%I::pg_catalog.float8', d.request ->> 'time_column') END;
-	-- times are exact to the microsecond, so half of one keeps rounding from mattering
-	RETURN format('SELECT * FROM %1$s AS mlops_source WHERE %2$s OPERATOR(pg_catalog.>) %3$s::pg_catalog.float8 AND %2$s OPERATOR(pg_catalog.<) %4$s::pg_catalog.float8',
-		mlops_catalog.subquery(d.query), at, quote_literal(d.test_from - 5e-7), quote_literal(d.test_to + 5e-7));
+	-- times are exact to the microsecond, so half of one keeps rounding from mattering; numbers are what they are
+	margin := CASE WHEN kind IN ('timestamp with time zone', 'timestamp without time zone', 'date') THEN 5e-7 ELSE 0 END;
+	RETURN format('SELECT * FROM %1$s AS mlops_source WHERE %2$s OPERATOR(pg_catalog.>=) %3$s::pg_catalog.float8 AND %2$s OPERATOR(pg_catalog.<=) %4$s::pg_catalog.float8',
+		mlops_catalog.subquery(d.query), at, quote_literal(d.test_from - margin), quote_literal(d.test_to + margin));
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.test_window(bigint) IS
