@@ -230,6 +230,7 @@ DECLARE
 	job_retention int := current_setting('mlops.job_retention')::int;
 	first_kept timestamptz := mlops_catalog.day_begin(today - retention);
 	monitor_retention int := current_setting('mlops.monitor_retention')::int;
+	making boolean;
 	step record;
 	error text;
 BEGIN
@@ -237,7 +238,10 @@ BEGIN
 		RAISE EXCEPTION '"days_ahead" must be between 0 and 366' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	-- each action is on its own: one that fails does not take the others along
+	-- and a past day's partition that is made here is indexed and sealed here
+	FOREACH making IN ARRAY '{true,false}'::boolean[] LOOP
 	FOR step IN
+		SELECT s.* FROM (
 		SELECT 'created' AS action, mlops_catalog.partition_name(d) AS object, d AS day, 1 AS place FROM (
 			SELECT (p.created_at AT TIME ZONE 'UTC')::date AS d FROM mlops_catalog.prediction_default AS p
 			UNION SELECT today + i FROM generate_series(0, $2) AS i) AS days
@@ -260,8 +264,9 @@ BEGIN
 		UNION ALL
 		SELECT 'removed', 'job', NULL, 5 WHERE job_retention > 0
 		UNION ALL
-		SELECT 'removed', 'guard_state', NULL, 6
-		ORDER BY place, object, action
+		SELECT 'removed', 'guard_state', NULL, 6) AS s
+		WHERE (s.place = 1) = making
+		ORDER BY s.place, s.object, s.action
 	LOOP
 		object := step.object;
 		action := step.action;
@@ -312,6 +317,7 @@ BEGIN
 		IF step.place <= 2 OR rows > 0 OR error IS NOT NULL THEN
 			RETURN NEXT;
 		END IF;
+	END LOOP;
 	END LOOP;
 END
 $$;

@@ -1,6 +1,6 @@
 -- Drift from a version's training baseline: check_drift, record_drift, mlops.drift.
 \ir setup.psql
-SELECT plan(57);
+SELECT plan(59);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}', split => '{"test": 0, "validation": 0}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -124,7 +124,12 @@ SELECT is((SELECT count(*) FROM mlops.drift), 0::bigint, 'nothing is seen');
 RESET ROLE;
 SELECT mlops.grant('fraud', 'drift_reader', 'score'), mlops.grant('fraud', 'drift_trainer', 'train') \g /dev/null
 SET ROLE drift_reader;
-SELECT is((SELECT count(*) FROM mlops.check_drift('fraud', 'tx')), 14::bigint, 'score is enough, and the columns that the model reads');
+SELECT throws_ok($$SELECT * FROM mlops.check_drift('fraud', 'tx')$$, '42501', NULL, 'who may only score learns nothing of the training rows');
+SELECT is((SELECT count(*) FROM mlops.drift), 0::bigint, 'nor sees what is recorded');
+RESET ROLE;
+SELECT mlops.grant('fraud', 'drift_reader', 'view') \g /dev/null
+SET ROLE drift_reader;
+SELECT is((SELECT count(*) FROM mlops.check_drift('fraud', 'tx')), 14::bigint, 'view is enough, and the columns that the model reads');
 SELECT throws_ok($$SELECT * FROM mlops.check_drift('fraud', 'now_tx')$$, '42501', NULL, 'but the rows are read as the caller');
 SELECT is((SELECT count(*) FROM mlops.drift), 20::bigint, 'what is recorded is seen');
 SELECT throws_ok($$SELECT mlops.record_drift('fraud', 'tx')$$, '42501', NULL, 'recording needs train');
