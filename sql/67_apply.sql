@@ -311,7 +311,7 @@ BEGIN
 	path := format('models.%s.schedules', model);
 	FOR change IN SELECT * FROM mlops_catalog.plan_schedules(model, wanted) LOOP
 		path := concat_ws('.', 'models', model, 'schedules', change.item);
-		SELECT s.model INTO other FROM mlops.schedules AS s WHERE s.name = change.item AND s.owner = current_user::regrole;
+		SELECT s.model INTO other FROM mlops.schedules AS s WHERE s.name = change.item AND s.owner = quote_ident(current_user)::regrole;
 		IF FOUND AND other IS DISTINCT FROM apply_model.model THEN
 			RAISE EXCEPTION 'there is a schedule "%" that is not for this model', change.item USING ERRCODE = 'duplicate_object';
 		ELSIF NOT dry_run THEN

@@ -2,7 +2,7 @@
 
 CREATE TABLE mlops_catalog.schedule (
 	owner regrole NOT NULL,
-	name text NOT NULL CONSTRAINT schedule_name_check CHECK (name OPERATOR(pg_catalog.~) '^[[:print:]]{1,100}$'),
+	name text NOT NULL CONSTRAINT schedule_name_check CHECK (name COLLATE "C" OPERATOR(pg_catalog.~) '^[^[:cntrl:]]{1,100}$'),
 	cron text NOT NULL,
 	command text NOT NULL,
 	cron_job_id bigint NOT NULL,
@@ -112,7 +112,7 @@ BEGIN
 	IF place IS NULL THEN
 		problem := 'pg_cron is not preloaded';
 		RETURN;
-	ELSIF owner <> current_user::regrole AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+	ELSIF owner <> quote_ident(current_user)::regrole AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
 		RETURN;		-- pg_cron shows a job to its role only
 	ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = owner) THEN
 		problem := format('role %s does not exist', owner::oid);
@@ -202,6 +202,10 @@ BEGIN
 	IF $1 IS NULL OR $2 IS NULL OR $3 IS NULL OR $5 IS NULL OR $6 IS NULL THEN
 		RAISE EXCEPTION '"name", "cron", "command", "max_retries" and "priority" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	IF $1 COLLATE "C" !~ '^[^[:cntrl:]]{1,100}$' THEN
+		RAISE EXCEPTION 'invalid schedule name "%"', left($1, 100)
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'A name has 1 to 100 characters, none of them a control character.';
+	END IF;
 	PERFORM mlops_catalog.next_cron_run($2, now(), 'GMT');
 	-- refuses what cannot be a job before pg_cron knows of it
 	PERFORM mlops_catalog.record_schedule($1, $2, $3, $4, $5, $6, $7, 0);
@@ -221,7 +225,7 @@ CREATE FUNCTION mlops.unschedule(name text) RETURNS boolean
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := (SELECT s.cron_job_id FROM mlops.schedules AS s WHERE s.name = $1 AND s.owner = current_user::regrole);
+	id bigint := (SELECT s.cron_job_id FROM mlops.schedules AS s WHERE s.name = $1 AND s.owner = quote_ident(current_user)::regrole);
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.unschedule()');
 	IF id IS NULL THEN

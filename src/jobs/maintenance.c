@@ -129,9 +129,9 @@ log_all(Answer answer)
 /* ---------------------------------------------------------------- tasks */
 
 static const char *const begin_query =
-	"SELECT 1 WHERE mlops_catalog.begin_upkeep(CURRENT_USER::pg_catalog.regrole, $1, $2)";
+	"SELECT 1 WHERE mlops_catalog.begin_upkeep(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, $1, $2)";
 static const char *const end_query =
-	"SELECT mlops_catalog.end_upkeep(CURRENT_USER::pg_catalog.regrole, $1, $2, $3)";
+	"SELECT mlops_catalog.end_upkeep(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, $1, $2, $3)";
 
 /*
  * Runs a task, which may be one of a model (NULL: of the database): between two
@@ -216,7 +216,7 @@ mlops_maintenance_main(Datum arg)
 	run_task(NULL, "submit_due",
 			 "SELECT pg_catalog.format('mlops maintenance: model \"%s\": %s: %s', model, command, result) FROM mlops.submit_due() "
 			 "WHERE result OPERATOR(pg_catalog.=) 'suspended'");
-	models = try("SELECT * FROM mlops_catalog.models_to_check(CURRENT_USER::pg_catalog.regrole)", 0, NULL, true);
+	models = try("SELECT * FROM mlops_catalog.models_to_check(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole)", 0, NULL, true);
 	for (uint64 i = 0; i < models.n; i++)
 		run_task(models.lines[i], "guard",
 				 "SELECT pg_catalog.format('mlops maintenance: model \"%s\"%s: %s', model, "

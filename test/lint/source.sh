@@ -24,6 +24,9 @@ report "functions in SQL fix their search_path" "$(
 	awk '/^CREATE/ { commits = /^CREATE PROCEDURE/ }
 		!commits && /LANGUAGE (plpgsql|sql)|SECURITY DEFINER/ { seen = NR; line = $0 } /SET search_path/ { seen = 0 }
 		(/^AS / || /;$/) && seen { print FILENAME ":" seen ": " line; seen = 0 }' sql/[0-9]*.sql)"
+report "a role's name is quoted before it is read as a role" "$(
+	# current_user::regrole takes "Ann" for ann, and fails at a name with a space
+	grep -nEi '(current_user|session_user|current_role|rolname)(::|[^a-z)]+AS )(pg_catalog\.)?regrole' sql/[0-9]*.sql src/*.c src/*/*.c)"
 report "no text is unfinished" "$(
 	grep -rInE 'TODO|FIXME|XXX' src include sql demo docs bench tools test README.md CHANGELOG.md |
 		grep -vE '\.XXXXXX|test/lint/source\.sh')"

@@ -133,11 +133,14 @@ SELECT 'resume_upkeep', mlops.resume_upkeep('m', 'monitor') IS NOT NULL;
 SELECT 'submit_due', count(*) >= 0 FROM mlops.submit_due();
 
 -- ---- carried, given, described
+SELECT 'schedule', owner = quote_ident(:'role')::regrole AND name = :'cat' AND last_error IS NULL FROM mlops.schedule(:'cat', '0 0 1 1 *',
+	format('SELECT count(*) FROM mlops.score_table(%L, %L, key => %L)', 'm', :'source', :'key'), model => 'm');
 SELECT 'grant', role = :'role' FROM mlops.grant('m', :'role', 'score');
 SELECT 'grant to another', role = :'other' FROM mlops.grant('m', :'other', 'train');
 SELECT mlops.export_spec('m') AS spec \gset
 SELECT 'export_spec', :'spec'::jsonb #> ARRAY['models', 'm', 'grants'] ? :'other' AND :'spec'::jsonb #>> '{models,m,owner}' = :'role';
 SELECT 'apply', count(*) = 0 FROM mlops.apply(:'spec');
+SELECT 'its schedules too', :'spec'::jsonb #> ARRAY['models', 'm', 'schedules'] ? :'cat';
 SELECT 'revoke', role = :'other' FROM mlops.revoke('m', :'other', 'train');
 SELECT 'apply gives back', count(*) = 1 FROM mlops.apply(:'spec');
 SELECT 'set_owner', mlops.set_owner('m', :'other') = :'role';
@@ -174,11 +177,13 @@ SELECT 'cancel', mlops.cancel(:job) IS FALSE;
 SELECT 'check_catalog', count(*) = 0, string_agg(concat_ws(': ', model, object, problem), '; ') FROM mlops.check_catalog();
 SELECT 'verify_audit', intact, problem FROM mlops.verify_audit();
 SELECT 'verify_decisions', count(*) FILTER (WHERE NOT intact) = 0 FROM mlops.verify_decisions();
+SELECT 'unschedule', mlops.unschedule(:'cat');
 SELECT 'drop_alert_rule', mlops.drop_alert_rule('m', 'moved')::text = '';
 SELECT 'drop_retraining_policy', mlops.drop_retraining_policy('m');
 SELECT 'unmonitor', mlops.unmonitor('m');
 SELECT 'drop_alias', count(*) = 1 FROM mlops.drop_alias('m', 'champion');
 SELECT 'drop_version', version = 5 FROM mlops.drop_version('m', 5, :'cat');
 SELECT 'maintain', count(*) >= 0 FROM mlops.maintain();
+SELECT 'check_catalog after it', count(*) = 0, string_agg(concat_ws(': ', model, object, problem), '; ') FROM mlops.check_catalog();
 SELECT 'drop_model', count(*) = 1 FROM mlops.drop_model('copy', note => :'cat');
 SELECT 'to its end', true;
