@@ -72,6 +72,6 @@ ALTER TABLE moved RENAME TO tx;
 UPDATE mlops_catalog.dataset SET rows = 1000001;
 SELECT alike(mlops.model_card('fraud', 2), E'%\n`SELECT * FROM mlops.explain_table(''fraud/2'', ...)` tells what columns contribute%', 'a large data set is not read in passing');
 SELECT is((provolatile, proparallel)::text, '(v,u)', 'it runs a query of the caller''s') FROM pg_proc WHERE oid = 'mlops.explain_table(text, regclass, text, int)'::regprocedure;
-SELECT ok(NOT has_function_privilege('regress_mlops_other', 'mlops_catalog.explain_on(regrole, text, text, text)', 'EXECUTE'), 'the card''s helper is not everybody''s');
+SELECT ok(NOT has_function_privilege('regress_mlops_other', 'mlops_catalog.explain_on(regrole, text, text, jsonb)', 'EXECUTE'), 'the card''s helper is not everybody''s');
 SELECT * FROM finish();
 ROLLBACK;
