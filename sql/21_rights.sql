@@ -70,6 +70,7 @@ CREATE FUNCTION mlops_catalog.try_lock(relation text, id bigint) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_try_lock';
 COMMENT ON FUNCTION mlops_catalog.try_lock(text, bigint) IS
 	'Locks a number, such as a row''s identity, of a table of the catalog until the transaction ends, by a lock that users cannot name; false if another session has it';
+REVOKE ALL ON FUNCTION mlops_catalog.try_lock(text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.require_seen(model text, action text DEFAULT 'inspect') RETURNS bigint
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_require_seen';

@@ -3,8 +3,8 @@
 CREATE FUNCTION mlops_catalog.cell(value text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce(replace(regexp_replace(value, '\s+', ' ', 'g'), '|', '\|'), '') $$;
-COMMENT ON FUNCTION mlops_catalog.cell(text) IS 'Text for a cell of a Markdown table';
+AS $$ SELECT coalesce(replace(replace(replace(regexp_replace(value, '\s+', ' ', 'g'), '&', '&amp;'), '<', '&lt;'), '|', '\|'), '') $$;
+COMMENT ON FUNCTION mlops_catalog.cell(text) IS 'Text for a cell of a Markdown table, none of it HTML';
 
 CREATE FUNCTION mlops_catalog.figure(value float8) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -2,15 +2,23 @@
 -- source still is what that version learned from.
 
 -- Types whose values mean the same to a model.
+-- A model records a domain as its base type, and an enum without its schema where
+-- that was on the search_path.
 CREATE FUNCTION mlops_catalog.type_family(type text) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+	WITH RECURSIVE base(name, domain, depth) AS (
+		SELECT type, (SELECT d.typbasetype FROM pg_type AS d WHERE d.oid = to_regtype(type) AND d.typtype = 'd'), 0
+		UNION ALL
+		SELECT format_type(b.domain, NULL), (SELECT d.typbasetype FROM pg_type AS d WHERE d.oid = b.domain AND d.typtype = 'd'), b.depth + 1
+		FROM base AS b WHERE b.domain IS NOT NULL)
 	SELECT CASE WHEN t.name IN ('smallint', 'integer', 'bigint', 'real', 'double precision', 'numeric') THEN 'number'
 		WHEN t.name IN ('text', 'character varying') THEN 'text' ELSE t.name END
-	FROM (SELECT regexp_replace(regexp_replace(type, '\(.*?\)', ''), '^pg_catalog\.', '') AS name) AS t
+	FROM (SELECT regexp_replace(regexp_replace(b.name, '\(.*?\)', ''), '^("([^"]|"")*"|[^".]+)\.', '') AS name
+		FROM base AS b ORDER BY b.depth DESC LIMIT 1) AS t
 $$;
-COMMENT ON FUNCTION mlops_catalog.type_family(text) IS 'Type without length; all numbers are one family, and so are text and varchar';
+COMMENT ON FUNCTION mlops_catalog.type_family(text) IS 'Type without schema and length, of a domain its base; all numbers are one family, and so are text and varchar';
 
 -- A query for one row with an array of texts: rows, then four values an input:
 -- rows with a value, least and greatest value, values outside of what was learned.
@@ -99,7 +107,7 @@ BEGIN
 		IF present = 0 THEN
 			RETURN NEXT format('column "%s" is NULL in every row', i.f ->> 'name');
 		ELSIF figures ->> (i.at + 1) = figures ->> (i.at + 2) AND NOT coalesce((i.f ->> 'constant')::boolean, false)
-				AND (NOT few OR coalesce((i.f ->> 'top')::float8, 0) ^ least(present, 1e6) < 1e-6) THEN
+				AND (NOT few OR coalesce(least(present, 1e6) * ln(nullif((i.f ->> 'top')::float8, 0)) < ln(1e-6::float8), true)) THEN
 			RETURN NEXT format('column "%s" has the same value in every row: %s', i.f ->> 'name', left(figures ->> (i.at + 1), 100));
 		ELSIF abs(missing - (i.f ->> 'missing')::float8) > 0.2 THEN
 			RETURN NEXT format('column "%s" is NULL in %s %% of the rows, when learned from in %s %%', i.f ->> 'name',

@@ -1,7 +1,7 @@
 -- What a retraining reads: the inputs of the version it repeats, sources that are
 -- not what they were, splits that move with the data, versions that flag nothing.
 \ir setup.psql
-SELECT plan(48);
+SELECT plan(50);
 CREATE TABLE s AS SELECT *, amount * 2 AS double, NULL::float8 AS later FROM tx;
 SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key => 'id', exclude => '{double}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
@@ -102,5 +102,16 @@ SELECT mlops.train('drifting', 'drifting', target => 'is_fraud', time_column => 
 SELECT mlops.deploy('drifting', 1) \g /dev/null
 SELECT matches((SELECT outcome || ': ' || detail FROM mlops.retrain('drifting', action => 'deploy')), '^rejected: (alert_rate is 0.\d+ on its test rows, 0.01 was asked for|it flags none of its 1200 test rows)', 'nor one that is far from its target');
 SELECT matches((SELECT outcome || ': ' || detail FROM mlops.retrain('drifting', action => 'deploy', options => '{"threshold": 1}')), 'it flags none of its 1200 test rows', 'nor with a threshold above all scores');
+CREATE TYPE word AS ENUM ('a', 'b');
+CREATE DOMAIN amount AS float8;
+CREATE DOMAIN small_amount AS amount;
+CREATE TABLE typed AS SELECT id, (ARRAY['a', 'b'])[1 + id % 2]::word AS w, (hashint4(id) & 1023)::small_amount AS d, hashint4(id * 3) % 7 = 0 AS is_fraud
+FROM generate_series(1, 3000) AS id;
+SELECT mlops.train('typed', 'typed', target => 'is_fraud', key => 'id', params => '{"n_estimators": 5}') \g /dev/null
+SELECT is((SELECT outcome FROM mlops.retrain('typed')), 'registered', 'an enum and a domain of domains are what they were');
+CREATE TABLE halved AS SELECT id, (id % 2)::float8 AS a, id % 2 = 0 AND id % 10 <> 0 AS is_fraud FROM generate_series(1, 8000) AS id;
+SELECT mlops.train('halved', 'halved', target => 'is_fraud', time_column => 'id') \g /dev/null
+UPDATE halved SET a = 0 WHERE id > 6400;
+SELECT alike((SELECT outcome || ': ' || detail FROM mlops.retrain('halved')), 'rejected: %column "a" has the same value in every row: 0%', 'a column that is constant in many test rows');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- Privileges on models: what each allows, who may give them, and that taking
 -- one away is noticed by call sites that have the model cached.
 \ir setup.psql
-SELECT plan(68);
+SELECT plan(69);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_score;
 CREATE ROLE regress_mlops_view;
@@ -354,5 +354,6 @@ SELECT lives_ok($$SET LOCAL transaction_read_only = on; SELECT * FROM mlops.veri
 
 SELECT has_view('mlops', 'grants', 'there is a view of grants');
 SELECT function_returns('mlops', 'grant', ARRAY['text', 'name', 'text'], 'setof mlops.grants');
+SELECT ok(NOT has_function_privilege('public', 'mlops_catalog.try_lock(text, bigint)', 'EXECUTE'), 'nobody else takes locks of the catalog');
 SELECT * FROM finish();
 ROLLBACK;
