@@ -18,7 +18,7 @@ standby_until()
 	until [ "$(on_standby -c "$1" 2>/dev/null)" = t ] || [ $((tries += 1)) -gt 400 ]; do sleep 0.05; done
 }
 
-private_server start "shared_preload_libraries = 'mlops'" "mlops.job_retry_delay = '100ms'" "fsync = off"
+private_server start "shared_preload_libraries = 'mlops'" "mlops.job_retry_delay = '100ms'" "mlops.max_workers_per_role = 0" "fsync = off"
 query <<SQL
 CREATE EXTENSION mlops;
 CREATE TABLE effect (what text, recovered boolean DEFAULT pg_is_in_recovery());
