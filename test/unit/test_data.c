@@ -38,9 +38,10 @@ fill(void)
 		/* instants of ten rows; the first ten rows have none */
 		dataset->columns[0].open.number[at] = i < 10 ? NAN : (double) (i / 10);
 		dataset->columns[1].open.hash[at] = ROWS - i;
-		dataset->columns[2].open.number[at] = i % 2 == 0 ? 1 : 3;
+		dataset->columns[2].open.number[at] = i % 2 == 0 ? 1 : 5;
 		dataset->columns[3].open.number[at] = i % 4 == 0 ? NAN : 1;
-		snprintf(text, sizeof(text), "k%03d", (int) (i < 600 ? i % 200 : i < 900 ? i % 2 : 200 + i % 100));
+		/* met from the last to the first */
+		snprintf(text, sizeof(text), "k%03d", (int) (i < 600 ? 199 - i % 200 : i < 900 ? i % 2 : 200 + i % 100));
 		ml_column_intern(&ctx, &dataset->columns[4], text, strlen(text), &dataset->columns[4].open.code[at]);
 		snprintf(text, sizeof(text), "n%zu", i);
 		ml_column_intern(&ctx, &dataset->columns[5], text, strlen(text), &dataset->columns[5].open.code[at]);
@@ -126,7 +127,7 @@ static void
 test_blocks(void)
 {
 	uint32_t   *order;
-	double		border[6];
+	double		border[11];
 	float		all[ROWS];
 
 	for (size_t i = 0; i < ROWS; i++)
@@ -136,6 +137,9 @@ test_blocks(void)
 	/* 990 rows with a time, 198 a block: its first row is in the instant that has row 198 b */
 	CHECK(border[0] == 1 && border[1] == 1 + 198 / 10 && border[2] == 1 + 396 / 10 && border[4] == 1 + 792 / 10 && isinf(border[5]),
 		  "blocks of time: each begins with the first row at or after its share");
+	/* 99 a block: the row at the share is the last one of its instant */
+	ml_time_blocks(&ctx, dataset, 0, order, all, 10, border);
+	CHECK(border[1] == 1 + 99 / 10 && border[9] == 1 + 891 / 10, "blocks of time: and not with the row after it");
 }
 
 static const MlFeature *
@@ -177,7 +181,7 @@ test_signature(void)
 	f = feature_named(s, "flag");
 	CHECK(f != NULL && f->code_counts[ML_CODE_MISSING] == 225, "a column that is one value or missing is an input");
 	f = feature_named(s, "amount");
-	CHECK(f && f->mean == 2 && f->std == 1 && f->minimum == 1 && f->maximum == 3, "mean, deviation and range of the training rows");
+	CHECK(f && f->mean == 3 && f->std == 2 && f->minimum == 1 && f->maximum == 5, "mean, deviation and range of the training rows");
 	f = feature_named(s, "kind");
 	CHECK(f && f->n_bins == 101 && s->inputs[f->input].n_categories == 100, "as many categories as there are bins, less one");
 	kind = &s->inputs[f->input];
@@ -188,8 +192,8 @@ test_signature(void)
 		  "those without a code of their own are counted together");
 	kind_feature = (size_t) (f - s->features);
 	ml_binned_create(&ctx, dataset, s, rest, &binned);
-	CHECK(ml_binned_code(binned, 0, kind_feature) == 1 && ml_binned_code(binned, 99, kind_feature) == 100 &&
-		  ml_binned_code(binned, 100, kind_feature) == 101 && ml_binned_code(binned, 950, kind_feature) == 101,
+	CHECK(ml_binned_code(binned, 199, kind_feature) == 1 && ml_binned_code(binned, 100, kind_feature) == 100 &&
+		  ml_binned_code(binned, 99, kind_feature) == 101 && ml_binned_code(binned, 950, kind_feature) == 101,
 		  "rare and unseen categories share the last code");
 }
 

@@ -216,6 +216,9 @@ test_thresholds(void)
 	policy.value = 1;
 	ml_choose_threshold(&ctx, &policy, 2, (double[]) {1, 1}, (float[]) {0, 1}, NULL, &threshold, &reached);
 	CHECK(!reached && threshold == 1, "a precision out of reach gives the nearest threshold");
+	policy.value = 0;
+	ml_choose_threshold(&ctx, &policy, 2, (double[]) {0.5, 0.25}, (float[]) {0, 0}, NULL, &threshold, &reached);
+	CHECK(reached && threshold == 0.5, "who flags nothing has no precision, not even one of 0");
 	policy = (MlThresholdPolicy) {.kind = ML_THRESHOLD_ALERT_RATE, .value = 0.1};
 	ml_choose_threshold(&ctx, &policy, g->n, g->score, g->label, NULL, &threshold, &reached);
 	CHECK(reached && figure_at(g, threshold, ml_alert_rate) <= 0.1, "alert_rate is kept");
