@@ -52,7 +52,8 @@ CREATE TABLE mlops_catalog.dataset (
 	search_path text,
 	test_from float8,
 	test_to float8,
-	tables jsonb
+	tables jsonb,
+	settings jsonb
 );
 COMMENT ON TABLE mlops_catalog.dataset IS 'What a run read: the query, its columns, counts, time range and content hash';
 COMMENT ON COLUMN mlops_catalog.dataset.dataset_id IS 'Identity';
@@ -75,6 +76,7 @@ COMMENT ON COLUMN mlops_catalog.dataset.search_path IS 'search_path that names i
 COMMENT ON COLUMN mlops_catalog.dataset.test_from IS 'Earliest time of the rows judged on: seconds since 1970 in time_zone, or the number in a numeric time column';
 COMMENT ON COLUMN mlops_catalog.dataset.test_to IS 'Latest time of the rows judged on';
 COMMENT ON COLUMN mlops_catalog.dataset.tables IS 'Tables and views behind the source, with their columns and types then';
+COMMENT ON COLUMN mlops_catalog.dataset.settings IS 'Other settings that give the query its meaning, NULL: not recorded';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.dataset', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.dataset_dataset_id_seq', '');
 

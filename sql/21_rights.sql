@@ -57,6 +57,52 @@ CREATE FUNCTION mlops_catalog.may(caller regrole, model text, action text) RETUR
 	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_may';
 COMMENT ON FUNCTION mlops_catalog.may(regrole, text, text) IS 'May a role do this with a model? False if there is none';
 
+-- ---- recorded queries
+
+CREATE FUNCTION mlops_catalog.query_settings() RETURNS jsonb
+	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_query_settings';
+COMMENT ON FUNCTION mlops_catalog.query_settings() IS
+	'Settings of this session, beside search_path and TimeZone, that say what the text of a query means and how its values are written';
+
+-- Nobody's wish can add a setting that is none of these.
+CREATE FUNCTION mlops_catalog.recorded_settings(search_path text, time_zone text, settings jsonb) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce((SELECT jsonb_object_agg(s.key, s.value) FROM jsonb_each($3) AS s WHERE mlops_catalog.query_settings() ? s.key), '{}')
+		|| jsonb_build_object('search_path', coalesce($1, ''), 'TimeZone', coalesce($2, 'UTC'))
+$$;
+COMMENT ON FUNCTION mlops_catalog.recorded_settings(text, text, jsonb) IS
+	'Settings to read a recorded query under: those it was recorded with, not the session''s';
+
+CREATE FUNCTION mlops_catalog.check_settings(settings jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bad text;
+BEGIN
+	IF jsonb_typeof(settings) <> 'object' THEN
+		RAISE EXCEPTION '"settings" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT s.key INTO bad FROM jsonb_each(settings) AS s
+		WHERE NOT mlops_catalog.query_settings() ? s.key OR jsonb_typeof(s.value) <> 'string' ORDER BY s.key LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION '"%" in "settings" is not a setting that can be recorded with a query, or its value is not a text', bad
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = (SELECT format('Valid settings are: %s.', string_agg(k, ', ' ORDER BY k)) FROM jsonb_object_keys(mlops_catalog.query_settings()) AS k);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_settings(jsonb) IS 'An error that names the key unless these settings can be recorded with a query';
+
+CREATE FUNCTION mlops_catalog.row_as_json("row" anyelement) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET extra_float_digits = 1
+AS $$ SELECT to_jsonb($1) $$;
+COMMENT ON FUNCTION mlops_catalog.row_as_json(anyelement) IS 'A row as JSON with all digits of its numbers, whatever the settings';
+
 CREATE FUNCTION mlops_catalog.as_role(caller regrole, settings jsonb, statement text, argument jsonb, by_itself boolean DEFAULT false) RETURNS SETOF jsonb
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_role';
 COMMENT ON FUNCTION mlops_catalog.as_role(regrole, jsonb, text, jsonb, boolean) IS

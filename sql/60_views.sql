@@ -184,7 +184,7 @@ GRANT SELECT ON mlops.versions TO PUBLIC;
 CREATE VIEW mlops.datasets WITH (security_barrier) AS
 SELECT d.dataset_id, d.source, d.query, d.content_hash, d.rows, d.positives, d.unlabelled, d.train_rows, d.validation_rows,
 	d.test_rows, d.time_column, d.time_from, d.time_to, d.time_zone, d.columns, d.search_path,
-	d.test_from, d.test_to, d.tables, d.created_at
+	d.test_from, d.test_to, d.tables, d.created_at, d.settings
 FROM mlops_catalog.dataset d
 WHERE EXISTS (SELECT 1 FROM mlops_catalog.run r WHERE r.dataset_id OPERATOR(pg_catalog.=) d.dataset_id
 	AND r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model));
@@ -205,6 +205,7 @@ COMMENT ON COLUMN mlops.datasets.time_to IS 'Latest time, in time_zone';
 COMMENT ON COLUMN mlops.datasets.time_zone IS 'Zone that hours and weekdays were taken in';
 COMMENT ON COLUMN mlops.datasets.columns IS 'Columns read: name, type and kind';
 COMMENT ON COLUMN mlops.datasets.search_path IS 'search_path that names in the query were resolved by';
+COMMENT ON COLUMN mlops.datasets.settings IS 'Other settings that give the query its meaning, NULL: not recorded';
 COMMENT ON COLUMN mlops.datasets.test_from IS 'Earliest time of the rows judged on: seconds since 1970 in time_zone, or the number in a numeric time column';
 COMMENT ON COLUMN mlops.datasets.test_to IS 'Latest time of the rows judged on';
 COMMENT ON COLUMN mlops.datasets.tables IS 'Tables and views behind the source, with their columns and types then';

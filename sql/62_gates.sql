@@ -170,13 +170,6 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.test_window(bigint) IS
 	'Query for the rows a version was judged on; NULL if they were drawn at random, without a time or fold column';
 
-CREATE FUNCTION mlops_catalog.recorded_settings(search_path text, time_zone text) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT jsonb_build_object('search_path', coalesce($1, ''), 'TimeZone', coalesce($2, 'UTC')) $$;
-COMMENT ON FUNCTION mlops_catalog.recorded_settings(text, text) IS
-	'Settings to read a recorded query under: those it was recorded with, not the session''s';
-
 CREATE FUNCTION mlops_catalog.evaluate_on(caller regrole, reference text, query text, settings jsonb, by text)
 	RETURNS TABLE (segment text, figures jsonb)
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
@@ -210,7 +203,7 @@ DECLARE
 	least float8;
 	count int;
 BEGIN
-	SELECT v.version_id, v.metrics, v.owner, v.person, m.model_id, mlops_catalog.recorded_settings(d.search_path, d.time_zone) AS settings, g.gate, r.request IS NULL AS imported INTO candidate
+	SELECT v.version_id, v.metrics, v.owner, v.person, m.model_id, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings) AS settings, g.gate, r.request IS NULL AS imported INTO candidate
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
 	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	LEFT JOIN mlops_catalog.gate AS g USING (model_id)

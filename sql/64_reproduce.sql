@@ -16,7 +16,8 @@ CREATE TABLE mlops_catalog.snapshot (
 	content_hash text NOT NULL,
 	note text,
 	owner regrole NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	settings jsonb
 );
 COMMENT ON TABLE mlops_catalog.snapshot IS 'Named data sets with the hash of their contents';
 COMMENT ON COLUMN mlops_catalog.snapshot.name IS 'Unique name; of a copy also that of its table in schema mlops_snapshot';
@@ -30,6 +31,7 @@ COMMENT ON COLUMN mlops_catalog.snapshot.content_hash IS 'Hash of columns and ro
 COMMENT ON COLUMN mlops_catalog.snapshot.note IS 'What it is for';
 COMMENT ON COLUMN mlops_catalog.snapshot.owner IS 'Role that took it';
 COMMENT ON COLUMN mlops_catalog.snapshot.created_at IS 'When';
+COMMENT ON COLUMN mlops_catalog.snapshot.settings IS 'Other settings that give the query its meaning, NULL: not recorded';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.snapshot', '');
 
 CREATE VIEW mlops.snapshots WITH (security_barrier) AS
@@ -61,45 +63,49 @@ CREATE FUNCTION mlops_catalog.read_snapshot(caller regrole, settings jsonb, quer
 COMMENT ON FUNCTION mlops_catalog.read_snapshot(regrole, jsonb, text, regclass, boolean) IS
 	'Reads a query as a role, hashes its contents, and copies its rows into target unless that is NULL; one that was recorded runs no untrusted code';
 
-CREATE FUNCTION mlops_catalog.snapshot_settings(search_path text) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- The rows' own texts are made under fixed settings, but for those of money and XML.
+CREATE FUNCTION mlops_catalog.snapshot_settings(search_path text, settings jsonb) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT jsonb_build_object('search_path', search_path, 'TimeZone', 'UTC', 'DateStyle', 'ISO, YMD', 'IntervalStyle', 'postgres',
-		'extra_float_digits', '1', 'bytea_output', 'hex', 'lc_monetary', 'C', 'xmlbinary', 'base64')
+	SELECT mlops_catalog.recorded_settings($1, $2 ->> 'TimeZone', coalesce($2, '{"DateStyle": "ISO, YMD"}'))
+		|| '{"lc_monetary": "C", "xmlbinary": "base64"}'
 $$;
-COMMENT ON FUNCTION mlops_catalog.snapshot_settings(text) IS 'Settings under which the text of a row is always the same';
+COMMENT ON FUNCTION mlops_catalog.snapshot_settings(text, jsonb) IS 'Settings to read the query of a snapshot under';
 
--- The caller's search_path must be had before a function of ours sets its own.
+-- The caller's settings must be had before a function of ours sets its own.
 CREATE FUNCTION mlops.snapshot(source regclass DEFAULT NULL, name text DEFAULT NULL, query text DEFAULT NULL, kind text DEFAULT 'copy',
-	note text DEFAULT NULL, search_path text DEFAULT pg_catalog.current_setting('search_path')) RETURNS SETOF mlops.snapshots
+	note text DEFAULT NULL, search_path text DEFAULT pg_catalog.current_setting('search_path'),
+	settings jsonb DEFAULT mlops_catalog.query_settings() OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('TimeZone', pg_catalog.current_setting('TimeZone')))
+	RETURNS SETOF mlops.snapshots
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.snapshot(regclass, text, text, text, text, text) IS
+COMMENT ON FUNCTION mlops.snapshot(regclass, text, text, text, text, text, jsonb) IS
 	'Keeps a data set under a name with the hash of its contents: as a copy that nobody changes (a table of schema mlops_snapshot, to train on), or as a reference that can be verified';
-CREATE FUNCTION mlops_catalog.snapshot(caller regrole, source regclass, name text, query text, kind text, note text, search_path text)
+CREATE FUNCTION mlops_catalog.snapshot(caller regrole, source regclass, name text, query text, kind text, note text, search_path text, settings jsonb)
 	RETURNS SETOF mlops.snapshots
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	settings jsonb := mlops_catalog.snapshot_settings($7);
+	read_under jsonb := mlops_catalog.snapshot_settings($7, $8);
 	described record;
 	contents record;
 BEGIN
 	PERFORM mlops_catalog.check_name('a snapshot', $3);
 	PERFORM mlops_catalog.check_choice('kind', $5, '{copy,reference}');
+	PERFORM mlops_catalog.check_settings($8 - 'TimeZone');
 	IF EXISTS (SELECT FROM mlops_catalog.snapshot AS s WHERE s.name = $3) THEN
 		RAISE EXCEPTION 'snapshot "%" already exists', $3
 			USING ERRCODE = 'duplicate_object', HINT = 'A snapshot never changes; choose another name.';
 	END IF;
 	SELECT string_agg(format('%I %s', c.name, c.kept_as), ', ') AS columns, min(c.read_by) AS query,
 		jsonb_agg(jsonb_build_object('name', c.name, 'type', c.type) || CASE WHEN c.kept_as <> c.type THEN jsonb_build_object('kept_as', c.kept_as) ELSE '{}' END) AS list
-		INTO described FROM mlops_catalog.source_columns(caller, settings, $2, $4) AS c;
+		INTO described FROM mlops_catalog.source_columns(caller, read_under, $2, $4) AS c;
 	IF $5 = 'copy' THEN
 		EXECUTE format('CREATE TABLE mlops_snapshot.%I (%s)', $3, described.columns);
 	END IF;
-	SELECT * INTO contents FROM mlops_catalog.read_snapshot(caller, settings, described.query,
+	SELECT * INTO contents FROM mlops_catalog.read_snapshot(caller, read_under, described.query,
 		CASE WHEN $5 = 'copy' THEN format('mlops_snapshot.%I', $3)::regclass END, false);
 	IF $5 = 'copy' THEN
 		EXECUTE format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_snapshot.%I '
@@ -108,9 +114,9 @@ BEGIN
 		EXECUTE format('GRANT SELECT ON mlops_snapshot.%I TO %s WITH GRANT OPTION', $3, caller);
 		EXECUTE format('COMMENT ON TABLE mlops_snapshot.%I IS %L', $3, format('Snapshot of %s', coalesce($2::text, 'a query')));
 	END IF;
-	INSERT INTO mlops_catalog.snapshot (name, kind, source, query, search_path, columns, rows, content_hash, note, owner)
+	INSERT INTO mlops_catalog.snapshot (name, kind, source, query, search_path, columns, rows, content_hash, note, owner, settings)
 		VALUES ($3, $5, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $2),
-			described.query, $7, described.list, contents.rows, contents.content_hash, $6, caller);
+			described.query, $7, described.list, contents.rows, contents.content_hash, $6, caller, $8);
 	PERFORM mlops_catalog.audit(caller, 'snapshot', NULL, NULL, jsonb_build_object('name', $3, 'kind', $5,
 		'rows', contents.rows, 'content_hash', contents.content_hash));
 	RETURN QUERY SELECT * FROM mlops.snapshots AS s WHERE s.name = $3;
@@ -148,7 +154,7 @@ DECLARE
 	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, $2);
 BEGIN
 	SELECT c.rows, c.content_hash INTO rows_now, content_hash_now FROM mlops_catalog.read_snapshot(caller,
-		mlops_catalog.snapshot_settings(s.search_path),
+		mlops_catalog.snapshot_settings(s.search_path, s.settings),
 		CASE s.kind WHEN 'copy' THEN format('SELECT * FROM mlops_snapshot.%I', s.name) ELSE s.query END, NULL) AS c;
 	RETURN QUERY SELECT s.name, content_hash_now = s.content_hash, s.rows, rows_now, s.content_hash, content_hash_now;
 END
@@ -223,15 +229,15 @@ DECLARE
 	now jsonb;
 BEGIN
 	PERFORM mlops_catalog.require(caller, $2, 'train');
-	SELECT v.sha256, v.owner, r.request, r.library_version, r.run_id, d.content_hash, d.search_path, d.time_zone INTO asked
+	SELECT v.sha256, v.owner, r.request, r.library_version, r.run_id, d.content_hash,
+		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings) AS settings INTO asked
 	FROM mlops_catalog.model_version AS v LEFT JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	WHERE v.version_id = mlops_catalog.version_named(caller, $2, $3);
 	IF asked.request IS NULL THEN
 		RAISE EXCEPTION 'the training of version % of model "%" is not recorded here', $3, $2
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'It was imported.';
 	END IF;
-	SELECT r INTO now FROM mlops_catalog.as_role(caller,
-		jsonb_build_object('search_path', asked.search_path, 'TimeZone', asked.time_zone),
+	SELECT r INTO now FROM mlops_catalog.as_role(caller, asked.settings,
 		mlops_catalog.training_call('mlops_catalog.rehearse_training'),
 		asked.request || jsonb_build_object('model', $2, 'experiment', NULL, 'tags', '{}'::jsonb)) AS r;
 	sha256 := encode(asked.sha256, 'hex');

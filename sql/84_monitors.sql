@@ -13,7 +13,8 @@ CREATE TABLE mlops_catalog.monitor (
 	owner regrole NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	submitted_at timestamptz,
-	labels_until timestamptz
+	labels_until timestamptz,
+	settings jsonb
 );
 COMMENT ON TABLE mlops_catalog.monitor IS 'What is watched about models';
 COMMENT ON COLUMN mlops_catalog.monitor.model_id IS 'Model';
@@ -28,6 +29,7 @@ COMMENT ON COLUMN mlops_catalog.monitor.owner IS 'Who set it up, and as whom it 
 COMMENT ON COLUMN mlops_catalog.monitor.created_at IS 'When it was set up first';
 COMMENT ON COLUMN mlops_catalog.monitor.submitted_at IS 'When a job for it was submitted last';
 COMMENT ON COLUMN mlops_catalog.monitor.labels_until IS 'Outcomes recorded before have been looked at, NULL: none has been';
+COMMENT ON COLUMN mlops_catalog.monitor.settings IS 'Other settings that give the query its meaning, NULL: not recorded';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.monitor', '');
 
 CREATE TABLE mlops_catalog.monitor_window (
@@ -209,13 +211,14 @@ CREATE FUNCTION mlops.monitor(
 	query text DEFAULT NULL,
 	time_column name DEFAULT NULL,
 	search_path text DEFAULT pg_catalog.current_setting('search_path'),
-	time_zone text DEFAULT pg_catalog.current_setting('TimeZone'))
+	time_zone text DEFAULT pg_catalog.current_setting('TimeZone'),
+	settings jsonb DEFAULT mlops_catalog.query_settings())
 	RETURNS SETOF mlops.monitors
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.monitor(text, interval, interval, name[], regclass, text, name, text, text) IS
+COMMENT ON FUNCTION mlops.monitor(text, interval, interval, name[], regclass, text, name, text, text, jsonb) IS
 	'Watches a model from now on, window by window: traffic and performance out of its logged decisions, and drift of the rows of a table, view or query';
 CREATE FUNCTION mlops_catalog.monitor(caller regrole, model text, every interval, label_delay interval, segments name[], source regclass,
-	query text, time_column name, search_path text, time_zone text) RETURNS SETOF mlops.monitors
+	query text, time_column name, search_path text, time_zone text, settings jsonb) RETURNS SETOF mlops.monitors
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -239,15 +242,16 @@ BEGIN
 	ELSIF (read IS NULL) <> ($8 IS NULL) THEN
 		RAISE EXCEPTION 'drift is watched window by window: "time_column" belongs to "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	INSERT INTO mlops_catalog.monitor (model_id, every, label_delay, segments, query, time_column, search_path, time_zone, owner)
-		VALUES (id, $3, $4, $5, read, $8, $9, $10, caller)
+	PERFORM mlops_catalog.check_settings($11);
+	INSERT INTO mlops_catalog.monitor (model_id, every, label_delay, segments, query, time_column, search_path, time_zone, settings, owner)
+		VALUES (id, $3, $4, $5, read, $8, $9, $10, $11, caller)
 		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,
 			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
-			owner = excluded.owner;
+			settings = excluded.settings, owner = excluded.owner;
 	PERFORM mlops_catalog.resume_task(caller, id, 'monitor');
 	-- the query is tried on no row at all
 	IF read IS NOT NULL THEN
-		PERFORM FROM mlops_catalog.as_role(caller, jsonb_build_object('search_path', $9, 'TimeZone', $10),
+		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings($9, $10, $11),
 			mlops_catalog.window_query(read, $8, now(), now()), '{}');
 	END IF;
 	found := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
@@ -378,7 +382,7 @@ CREATE FUNCTION mlops_catalog.record_window_drift(caller regrole, model text, m 
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT count(*) FROM mlops_catalog.as_role(m.owner, jsonb_build_object('search_path', m.search_path, 'TimeZone', m.time_zone),
+	SELECT count(*) FROM mlops_catalog.as_role(m.owner, mlops_catalog.recorded_settings(m.search_path, m.time_zone, m.settings),
 		$drift$SELECT feature FROM mlops.record_drift($1 OPERATOR(pg_catalog.->>) 'model', query => $1 OPERATOR(pg_catalog.->>) 'query',
 			window_start => ($1 OPERATOR(pg_catalog.->>) 'since')::pg_catalog.timestamptz, window_end => ($1 OPERATOR(pg_catalog.->>) 'until')::pg_catalog.timestamptz)$drift$,
 		jsonb_build_object('model', model, 'query', mlops_catalog.window_query(m.query, m.time_column, since, until), 'since', since, 'until', until), by_itself => true)

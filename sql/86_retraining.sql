@@ -132,14 +132,15 @@ COMMENT ON FUNCTION mlops_catalog.check_retraining_options(jsonb, text, jsonb) I
 
 -- The version whose training is repeated: what answers, else the newest one.
 CREATE FUNCTION mlops_catalog.retraining_base(caller regrole, model text, model_id bigint)
-	RETURNS TABLE (version int, owner regrole, request jsonb, search_path text, time_zone text)
+	RETURNS TABLE (version int, owner regrole, request jsonb, settings jsonb)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
-	SELECT v.version, v.owner, r.request || jsonb_build_object('tags', r.tags - 'retraining', 'experiment', e.name), d.search_path, d.time_zone
+	SELECT v.version, v.owner, r.request || jsonb_build_object('tags', r.tags - 'retraining', 'experiment', e.name),
+		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings)
 	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	JOIN mlops_catalog.experiment AS e USING (experiment_id)
 	LEFT JOIN mlops_catalog.deployment_route AS t ON t.version_id = v.version_id AND t.variant = 'primary'
@@ -185,7 +186,6 @@ DECLARE
 	made int;
 	outcome text := 'registered';
 	prepared record;
-	settings jsonb;
 	rows_read text;
 	shorts text[] := '{}';
 	retraining bigint;
@@ -196,21 +196,20 @@ BEGIN
 		PERFORM mlops_catalog.require(caller, $2, 'deploy');
 	END IF;
 	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
-	settings := jsonb_build_object('search_path', base.search_path, 'TimeZone', base.time_zone);
 	-- as who asks, or as who set the policy: never with anybody else's rights
-	SELECT * INTO prepared FROM mlops_catalog.prepare_retraining(caller, caller, $2, base.version, settings, base.request, coalesce($6, '{}'));
+	SELECT * INTO prepared FROM mlops_catalog.prepare_retraining(caller, caller, $2, base.version, base.settings, base.request, coalesce($6, '{}'));
 	IF prepared.problems <> '{}' THEN
 		outcome := 'refused';
 		shorts := prepared.problems;
 	ELSE
-		made := mlops_catalog.train_again(caller, $2, prepared.request, settings, $3);
+		made := mlops_catalog.train_again(caller, $2, prepared.request, base.settings, $3);
 		UPDATE mlops_catalog.run AS r SET request = r.request || jsonb_build_object('repeats', base.version)
 			FROM mlops_catalog.model_version AS v
 			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND prepared.request ? 'repeats';
 		-- production is compared with it on these rows: they must be what they were, too
 		rows_read := mlops_catalog.test_window((SELECT v.version_id FROM mlops_catalog.model_version AS v WHERE v.model_id = id AND v.version = made));
 		IF rows_read IS NOT NULL THEN
-			shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, caller, settings, rows_read, prepared.inputs, prepared.request, true) AS p);
+			shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, caller, base.settings, rows_read, prepared.inputs, prepared.request, true) AS p);
 		END IF;
 		IF $5 <> 'register' THEN
 			shorts := array_remove(shorts || mlops_catalog.threshold_shortfall($2, made, ($6 ->> 'threshold')::float8), NULL);

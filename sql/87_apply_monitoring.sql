@@ -3,7 +3,7 @@
 --
 --    "monitor": {"every": "1 day", "label_delay": "7 days", "segments": ["country"],
 --                "query": "SELECT * FROM transactions", "time_column": "at",
---                "search_path": "public", "time_zone": "UTC"},
+--                "search_path": "public", "time_zone": "UTC", "settings": {"DateStyle": "ISO, DMY"}},
 --    "alerts": {"low_precision": {"metric": "precision", "min": 0.8, "windows": 2}},
 --    "retraining": {"triggers": {"alerts": ["low_precision"]}, "action": "canary", ...}
 --
@@ -18,7 +18,8 @@ AS $$
 		'every', coalesce(document ->> 'every', '1 day')::interval::text, 'label_delay', coalesce(document ->> 'label_delay', '0')::interval::text,
 		'segments', coalesce(document -> 'segments', '[]'), 'query', document -> 'query', 'time_column', document -> 'time_column',
 		'search_path', CASE WHEN document ? 'query' THEN coalesce(document ->> 'search_path', 'public') END,
-		'time_zone', CASE WHEN document ? 'query' THEN coalesce(document ->> 'time_zone', 'UTC') END)) END
+		'time_zone', CASE WHEN document ? 'query' THEN coalesce(document ->> 'time_zone', 'UTC') END,
+		'settings', CASE WHEN document ? 'query' THEN coalesce(document -> 'settings', '{}') END)) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.full_monitor(jsonb) IS 'A document''s monitor with its defaults';
 
@@ -49,7 +50,7 @@ AS $$
 	SELECT jsonb_build_object(
 		'monitor', coalesce((SELECT mlops_catalog.full_monitor(mlops_catalog.without_nulls(jsonb_build_object('every', w.every::text,
 				'label_delay', w.label_delay::text, 'segments', w.segments, 'query', w.query, 'time_column', w.time_column,
-				'search_path', w.search_path, 'time_zone', w.time_zone)))
+				'search_path', w.search_path, 'time_zone', w.time_zone, 'settings', w.settings)))
 			FROM mlops_catalog.monitor AS w WHERE w.model_id = $2), '{}'),
 		'alerts', (SELECT coalesce(jsonb_object_agg(r.name, mlops_catalog.without_nulls(jsonb_build_object('metric', r.metric, 'min', r.min, 'max', r.max,
 				'windows', r.windows, 'min_decisions', r.min_decisions, 'labels', r.labels, 'severity', r.severity))), '{}')
@@ -69,7 +70,7 @@ DECLARE
 BEGIN
 	IF document ? 'monitor' THEN
 		PERFORM mlops_catalog.check_object(path || '.monitor', document -> 'monitor', '{"every": "string", "label_delay": "string",
-			"segments": "array", "query": "string", "time_column": "string", "search_path": "string", "time_zone": "string"}');
+			"segments": "array", "query": "string", "time_column": "string", "search_path": "string", "time_zone": "string", "settings": "object"}');
 	END IF;
 	PERFORM mlops_catalog.check_values(path || '.alerts', document -> 'alerts', 'object');
 	FOR e IN SELECT path || '.alerts.' || a.key AS place, a.value FROM jsonb_each(document -> 'alerts') AS a LOOP
@@ -96,9 +97,9 @@ DECLARE
 	p jsonb := mlops_catalog.full_retraining(wanted -> 'retraining');
 BEGIN
 	RETURN QUERY SELECT 'monitor', NULL::text, now ->> 'monitor', m::text, CASE WHEN m = '{}' THEN format('SELECT mlops.unmonitor(%L)', $1)
-		ELSE format('SELECT mlops.monitor(%L, %L, %L, %L, NULL, %L, %L, %L, %L)', $1, m ->> 'every', m ->> 'label_delay',
+		ELSE format('SELECT mlops.monitor(%L, %L, %L, %L, NULL, %L, %L, %L, %L, %L)', $1, m ->> 'every', m ->> 'label_delay',
 			(SELECT coalesce(array_agg(s), '{}') FROM jsonb_array_elements_text(m -> 'segments') AS s), m ->> 'query', m ->> 'time_column',
-			coalesce(m ->> 'search_path', ''), coalesce(m ->> 'time_zone', 'UTC')) END
+			coalesce(m ->> 'search_path', ''), coalesce(m ->> 'time_zone', 'UTC'), coalesce(m -> 'settings', '{}')) END
 		WHERE wanted ? 'monitor' AND now -> 'monitor' IS DISTINCT FROM m;
 	-- rules that a policy needs come before it, those that go after it
 	RETURN QUERY SELECT 'alerts', d.item, d.former, d.new, format('SELECT mlops.alert_rule(%L, %L, %L, %L, %L, %L, %L, %L, %L)', $1, d.item,

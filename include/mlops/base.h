@@ -51,6 +51,10 @@ extern void mlbase_check_reach(int reach, bool for_session);
  * max_parallel_workers. */
 extern int	mlbase_engine_threads(void);
 
+/* Settings under which a query that is recorded now must be read again: a JSON
+ * object of texts. */
+extern char *mlbase_query_settings(void);
+
 /* ---------------------------------------------------------------- shared memory */
 
 /*

@@ -84,6 +84,10 @@ extern bool mling_converter(Oid type, const char *zone, MlConverter *converter);
 /* As above, but to a category of the value's text, whatever the type. */
 extern void mling_text_converter(Oid type, MlConverter *converter);
 
+/* Text of a value by its type's output function, whatever the session's settings
+ * but lc_monetary. */
+extern char *mling_settled_text(FmgrInfo *output, Datum value);
+
 /* A number or time; NaN stays NaN, infinities stay infinite (refuse them). */
 extern double mling_number(const MlConverter *converter, Datum value);
 

@@ -22,6 +22,7 @@
 #include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -38,6 +39,7 @@ MLOPS_FUNCTION(mlops_require_seen);
 MLOPS_FUNCTION(mlops_may_use);
 MLOPS_FUNCTION(mlops_may_see);
 MLOPS_FUNCTION(mlops_may_use_named);
+MLOPS_FUNCTION(mlops_query_settings);
 MLOPS_FUNCTION(mlops_as_role);
 MLOPS_FUNCTION(mlops_person);
 MLOPS_FUNCTION(mlops_is_applying_changes);
@@ -291,6 +293,13 @@ mlops_as_owner(PG_FUNCTION_ARGS)
 
 /* ---------------------------------------------------------------- as somebody else */
 
+/* mlops_catalog.query_settings() -> jsonb */
+Datum
+mlops_query_settings(PG_FUNCTION_ARGS)
+{
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(mlbase_query_settings()));
+}
+
 /* Settings that a query was written under: {"search_path": "...", "TimeZone": "..."}. */
 static void
 apply_settings(Jsonb *settings)
@@ -346,7 +355,7 @@ mlops_as_role(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			types[] = {JSONBOID};
 	Datum		values[] = {PG_GETARG_DATUM(3)};
-	char	   *sql = psprintf("SELECT pg_catalog.to_jsonb(mlops_row) FROM (%s) AS mlops_row",
+	char	   *sql = psprintf("SELECT mlops_catalog.row_as_json(mlops_row) FROM (%s) AS mlops_row",
 							   text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	MlRoleScope scope;
 	int			code;

@@ -217,7 +217,7 @@ read_row(TupleTableSlot *slot, void *arg)
 	resetStringInfo(&reading->row);
 	for (int i = 0; i < reading->natts; i++)
 	{
-		char	   *text = slot->tts_isnull[i] ? NULL : OutputFunctionCall(&reading->output[i], slot->tts_values[i]);
+		char	   *text = slot->tts_isnull[i] ? NULL : mling_settled_text(&reading->output[i], slot->tts_values[i]);
 
 		append_field(&reading->row, text);
 		if (reading->target && reading->as_text[i])

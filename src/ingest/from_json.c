@@ -5,9 +5,10 @@
  *
  * JSON has numbers, strings and booleans only; which of PostgreSQL's values a
  * string stands for is said by the recorded type.  It is read by rules of its
- * own where the type's input function would ask the session: dates are read
- * year first, times without an offset are taken in the recorded zone, intervals
- * in any IntervalStyle, amounts of money in any lc_monetary.
+ * own where the type's input function would ask the session, or guess: numbers
+ * are decimal, dates are ISO's, year first, times without an offset are taken in
+ * the recorded zone, intervals are read in any IntervalStyle, amounts of money in
+ * any lc_monetary.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -164,9 +165,11 @@ refuse_text(const MlRecordedType *recorded, const char *text, int code,
 	const char *hint = NULL;
 
 	if (recorded->kind == ML_COLUMN_TIME)
-		hint = "Times are written as in 2025-02-01T03:00:00, with an offset as in +01:00 if they are not in the model's zone.";
+		hint = "Times are written year first, as in 2025-02-01 or 2025-02-01T03:00:00, with an offset as in +01:00 if they are not in the model's zone.";
 	else if (recorded->from == ML_FROM_TIME || recorded->from == ML_FROM_TIMETZ)
 		hint = "Times of day are written as in 03:00:00, with an offset as in +01:00 if they are not in UTC.";
+	else if (recorded->from == ML_FROM_INTERVAL)
+		hint = "Lengths of time are written as in \"1 day 02:30:00\" or \"P1DT2H30M\".";
 	else if (recorded->from == ML_FROM_MONEY)
 		hint = "Give an amount as a number, or with exactly two decimals as in \"$1,234.50\".";
 	ereport(ERROR,
@@ -212,6 +215,48 @@ value_of_text(const MlRecordedType *recorded, const char *text, PGFunction input
 	return value;
 }
 
+/* ---------------------------------------------------------------- numbers */
+
+#define DIGITS "0123456789"
+
+/*
+ * A decimal number, as "-12.5e3", or NaN or an infinity: not what else the C library
+ * or a version of PostgreSQL may take for one, such as "0x1F" and "1_000".
+ */
+static bool
+is_decimal(const char *text)
+{
+	static const char *const words[] = {"nan", "infinity", "inf"};
+	size_t		whole;
+	size_t		fraction = 0;
+
+	text += strspn(text, " ");
+	text += *text == '-' || *text == '+';
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		if (pg_strcasecmp(text, words[i]) == 0)
+			return true;
+	}
+	whole = strspn(text, DIGITS);
+	text += whole;
+	if (*text == '.')
+	{
+		fraction = strspn(text + 1, DIGITS);
+		text += 1 + fraction;
+	}
+	if (whole + fraction == 0)
+		return false;
+	if (*text == 'e' || *text == 'E')
+	{
+		text++;
+		text += *text == '-' || *text == '+';
+		if (strspn(text, DIGITS) == 0)
+			return false;
+		text += strspn(text, DIGITS);
+	}
+	return text[strspn(text, " ")] == '\0';
+}
+
 /* ---------------------------------------------------------------- money */
 
 static bool
@@ -228,7 +273,7 @@ is_digit(char c)
 static bool
 cents_of_text(const char *text, int64 *cents)
 {
-	const char *first = text + strcspn(text, "0123456789");
+	const char *first = text + strcspn(text, DIGITS);
 	const char *last = first;
 	bool		negative = strchr(text, '-') || strchr(text, '(');
 	uint64		sum = 0;
@@ -255,31 +300,13 @@ cents_of_text(const char *text, int64 *cents)
 	return true;
 }
 
-/* A plain number, as "-12.5": what a number in quotes is for the other types. */
-static bool
-is_plain_number(const char *text)
-{
-	size_t		size;
-
-	text += strspn(text, " ");
-	text += *text == '-' || *text == '+';
-	size = strspn(text, "0123456789.eE+-");
-	return pg_strcasecmp(text, "nan") == 0 || (size > 0 && text[size + strspn(text + size, " ")] == '\0');
-}
-
 /* ---------------------------------------------------------------- times */
 
 /* Words that mean the same in every session; zones by abbreviation do not. */
 static bool
 is_word_of_times(const char *word, size_t size)
 {
-	static const char *const words[] = {
-		"t", "z", "utc", "gmt", "am", "pm", "ad", "bc", "infinity",
-		"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
-		"january", "february", "march", "april", "june", "july", "august", "september", "october",
-		"november", "december", "mon", "tue", "wed", "thu", "fri", "sat", "sun",
-		"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
-	};
+	static const char *const words[] = {"t", "z", "utc", "gmt", "am", "pm", "ad", "bc"};
 
 	for (int i = 0; i < lengthof(words); i++)
 	{
@@ -311,6 +338,38 @@ asks_the_session(const char *text)
 		text += Max(size, 1);
 	}
 	return false;
+}
+
+/*
+ * Does it begin with a date of ISO's: a year of four digits or more, month, day, or
+ * with hours and minutes if it is a time of day?  What does not is read by an
+ * order that is the session's, or by a guess at the century.
+ */
+static bool
+begins_as_iso(const char *text, bool of_day)
+{
+	size_t		size;
+
+	text += strspn(text, " ");
+	size = strspn(text, DIGITS);
+	if (of_day)
+		return (size == 1 || size == 2) && text[size] == ':';
+	if (size == 8 && text[size] != '-')
+		return true;
+	for (int field = 0; field < 2; field++)
+	{
+		if ((field == 0 ? size < 4 : size != 1 && size != 2) || text[size] != '-')
+			return false;
+		text += size + 1;
+		size = strspn(text, DIGITS);
+	}
+	return size == 1 || size == 2;
+}
+
+static bool
+is_infinity(const char *text)
+{
+	return strcmp(text, "infinity") == 0 || strcmp(text, "-infinity") == 0;
 }
 
 typedef struct ParsedTime
@@ -349,7 +408,7 @@ parse_time(const char *text, bool of_day, ParsedTime *parsed)
 	int			order = DateOrder;
 	bool		done = false;
 
-	if (asks_the_session(text))
+	if ((!begins_as_iso(text, of_day) || asks_the_session(text)) && (of_day || !is_infinity(text)))
 		return false;
 	DateOrder = DATEORDER_YMD;
 	PG_TRY();
@@ -448,7 +507,7 @@ number_of_text(const MlRecordedType *recorded, const char *text)
 			mling_converter(INTERVALOID, "UTC", &converter);
 			return mling_number(&converter, value_of_text(recorded, text, interval_in));
 		case ML_FROM_MONEY:
-			if (is_plain_number(text))
+			if (is_decimal(text))
 				break;
 			if (!cents_of_text(text, &cents))
 				refuse_text(recorded, text, ERRCODE_INVALID_TEXT_REPRESENTATION, NULL);
@@ -457,6 +516,8 @@ number_of_text(const MlRecordedType *recorded, const char *text)
 		default:
 			break;
 	}
+	if (!is_decimal(text))
+		refuse_text(recorded, text, ERRCODE_INVALID_TEXT_REPRESENTATION, NULL);
 	number = DatumGetFloat8(value_of_text(recorded, text, float8in));
 	return recorded->from == ML_FROM_FLOAT4 ? mling_float4(number) : number;
 }

@@ -208,12 +208,13 @@ insert_dataset(const MlRegistration *r)
 	}
 	add_text(&a, r->search_path);
 	add_oids(&a, r->relations);
+	add_text(&a, r->settings);
 	return DatumGetInt64(execute_value(
 									   "INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, "
 									   "unlabelled, train_rows, validation_rows, test_rows, time_column, time_from, "
-									   "time_to, time_zone, columns, test_from, test_to, search_path, tables) VALUES "
+									   "time_to, time_zone, columns, test_from, test_to, search_path, tables, settings) VALUES "
 									   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.jsonb, "
-									   "$15, $16, $17, mlops_catalog.describe_tables($18)) "
+									   "$15, $16, $17, mlops_catalog.describe_tables($18), $19::pg_catalog.jsonb) "
 									   "RETURNING dataset_id", &a));
 }
 

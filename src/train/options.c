@@ -8,10 +8,7 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/timestamp.h"
 
 #include "mlops/ingest.h"
 #include "mlops/train.h"
@@ -102,42 +99,41 @@ mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request)
 
 /* ---------------------------------------------------------------- split */
 
-/* An instant in jsonb, as seconds like the data set's. */
+/*
+ * A value of one of PostgreSQL's types in jsonb, as the number that a column of it
+ * holds.  It is recorded as it was given, so it is read as JSON that is scored:
+ * whatever the session's settings.
+ */
 static bool
-parse_instant(MlOptions *options, const char *key, const char *zone, double *seconds)
+parse_value(MlOptions *options, const char *key, const char *type, MlColumnKind kind, const char *zone,
+			double *number)
 {
+	MlRecordedType recorded;
 	char	   *text;
-	MlConverter converter;
-	Datum		value;
 
 	if (!mljson_text(options, key, &text))
 		return false;
-
-	/*
-	 * Read as the local time of the recorded zone: what a timestamp column
-	 * holds, and what a timestamptz column becomes.
-	 */
-	value = DirectFunctionCall3(timestamp_in, CStringGetDatum(text),
-								ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-	mling_converter(TIMESTAMPOID, zone, &converter);
-	*seconds = mling_number(&converter, value);
+	mling_recorded_type(psprintf("split.%s", key), type, kind, zone, &recorded);
+	*number = mling_number_from_json(&recorded, mljson_value(options, key));
 	return true;
 }
 
-/* A length of time in jsonb, in seconds; false if the key is not there. */
+/* An instant on the clock of the recorded zone, in seconds like the data set's. */
+static bool
+parse_instant(MlOptions *options, const char *key, const char *zone, double *seconds)
+{
+	return parse_value(options, key, "timestamp without time zone", ML_COLUMN_TIME, zone, seconds);
+}
+
+/* A length of time, in seconds; false if the key is not there. */
 static bool
 parse_length(MlOptions *options, const char *key, const char *zone, bool positive, double *seconds)
 {
 	char	   *text;
-	Datum		interval;
-	MlConverter converter;
 
-	if (!mljson_text(options, key, &text))
+	if (!parse_value(options, key, "interval", ML_COLUMN_NUMBER, zone, seconds))
 		return false;
-	interval = DirectFunctionCall3(interval_in, CStringGetDatum(text),
-								   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-	mling_converter(INTERVALOID, zone, &converter);
-	*seconds = mling_number(&converter, interval);
+	mljson_text(options, key, &text);
 	if (!(*seconds >= 0) || (positive && *seconds == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -157,6 +157,7 @@ mltrain_describe_data(const Training *t, MlRegistration *r)
 		r->source = mling_relation_name(q->source);
 	r->query = t->source->query;
 	r->search_path = namespace_search_path;
+	r->settings = mlbase_query_settings();
 	r->relations = t->source->relations;
 	snprintf(r->content_hash, sizeof(r->content_hash), "%016llx%016llx",
 			 (unsigned long long) t->fingerprint[0], (unsigned long long) t->fingerprint[1]);
@@ -195,6 +196,7 @@ mltrain_data_json(const MlRegistration *r)
 	append_text(&json, "time_column", r->time_column);
 	append_text(&json, "time_zone", r->time_zone);
 	append_text(&json, "search_path", r->search_path);
+	appendStringInfo(&json, ", \"settings\": %s", r->settings);
 	if (r->time_column)
 		appendStringInfo(&json, ", \"time_from\": %.17g, \"time_to\": %.17g", r->time_from, r->time_to);
 	if (r->has_test_window)
