@@ -103,10 +103,10 @@ CREATE FUNCTION mlops_catalog.row_as_json("row" anyelement) RETURNS jsonb
 AS $$ SELECT to_jsonb($1) $$;
 COMMENT ON FUNCTION mlops_catalog.row_as_json(anyelement) IS 'A row as JSON with all digits of its numbers, whatever the settings';
 
-CREATE FUNCTION mlops_catalog.as_role(caller regrole, settings jsonb, statement text, argument jsonb, by_itself boolean DEFAULT false) RETURNS SETOF jsonb
+CREATE FUNCTION mlops_catalog.as_role(caller regrole, settings jsonb, statement text, argument jsonb, by_itself boolean DEFAULT false, embeds boolean DEFAULT false) RETURNS SETOF jsonb
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_role';
-COMMENT ON FUNCTION mlops_catalog.as_role(regrole, jsonb, text, jsonb, boolean) IS
-	'Runs a SELECT as a role, for functions that act as the owner of the catalog; $1 is argument, each row comes as an object; settings such as search_path hold for it; no untrusted code runs, by itself no untrusted table is read either';
+COMMENT ON FUNCTION mlops_catalog.as_role(regrole, jsonb, text, jsonb, boolean, boolean) IS
+	'Runs a SELECT as a role, for functions that act as the owner of the catalog; $1 is argument, each row comes as an object; settings such as search_path hold for it; sources that it reads, and a query that it embeds, change nothing; no untrusted code runs, by itself no untrusted table is read either';
 
 CREATE FUNCTION mlops_catalog.is_applying_changes() RETURNS boolean
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_is_applying_changes';

@@ -53,10 +53,10 @@ COMMENT ON COLUMN mlops.snapshots.owner IS 'Role that took it';
 COMMENT ON COLUMN mlops.snapshots.created_at IS 'When';
 GRANT SELECT ON mlops.snapshots TO PUBLIC;
 
-CREATE FUNCTION mlops_catalog.source_columns(caller regrole, settings jsonb, source regclass, query text)
+CREATE FUNCTION mlops_catalog.source_columns(caller regrole, settings jsonb, source regclass, query text, recorded boolean DEFAULT false)
 	RETURNS TABLE (name text, type text, kept_as text, read_by text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME', 'mlops_source_columns';
-COMMENT ON FUNCTION mlops_catalog.source_columns(regrole, jsonb, regclass, text) IS 'Columns of a source as a role sees them, the types a copy keeps them in, and the query that reads them';
+COMMENT ON FUNCTION mlops_catalog.source_columns(regrole, jsonb, regclass, text, boolean) IS 'Columns of a source as a role sees them, the types a copy keeps them in, and the query that reads them';
 
 CREATE FUNCTION mlops_catalog.read_snapshot(caller regrole, settings jsonb, query text, target regclass, recorded boolean DEFAULT true, OUT rows bigint, OUT content_hash text)
 	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mlops_read_snapshot';

@@ -252,7 +252,7 @@ BEGIN
 	-- the query is tried on no row at all
 	IF read IS NOT NULL THEN
 		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings($9, $10, $11),
-			mlops_catalog.window_query(read, $8, now(), now()), '{}');
+			mlops_catalog.window_query(read, $8, now(), now()), '{}', embeds => true);
 	END IF;
 	found := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	IF former IS DISTINCT FROM found THEN

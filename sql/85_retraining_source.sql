@@ -94,7 +94,7 @@ DECLARE
 	unknown float8;
 BEGIN
 	figures := (SELECT r -> 'figures' FROM mlops_catalog.as_role(reader, settings, mlops_catalog.source_figures_query(read_by, inputs,
-		(request ->> 'target')::name, (request ->> 'time_column')::name, CASE WHEN NOT few THEN request -> 'split' ->> 'window' END), '{}') AS r);
+		(request ->> 'target')::name, (request ->> 'time_column')::name, CASE WHEN NOT few THEN request -> 'split' ->> 'window' END), '{}', embeds => true) AS r);
 	rows := (figures ->> 0)::float8;
 	IF rows = 0 THEN
 		RETURN NEXT 'there are no rows with a target';
@@ -147,7 +147,7 @@ BEGIN
 	request := recorded;
 	SELECT min(c.read_by), jsonb_object_agg(c.name, c.type) INTO read_by, columns
 		FROM mlops_catalog.source_columns(reader, settings, (recorded ->> 'source')::regclass,
-			CASE WHEN recorded ->> 'source' IS NULL THEN recorded ->> 'query' END) AS c;
+			CASE WHEN recorded ->> 'source' IS NULL THEN recorded ->> 'query' END, recorded => true) AS c;
 	inputs := coalesce(mlops_catalog.learned_inputs(model, version), '[]');
 	names := (SELECT jsonb_agg(f ->> 'name') FROM jsonb_array_elements(inputs) AS f);
 

@@ -28,5 +28,5 @@ _PG_init(void)
 	mljobs_register();
 	mlserve_register_invalidation();
 	mlserve_watch_statements();
-	mlreg_check_plans();
+	mlreg_check_statements();
 }

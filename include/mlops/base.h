@@ -39,13 +39,39 @@ extern int	mlops_guc_max_workers_per_role; /* mlops.max_workers_per_role, 0 = no
 extern int	mlops_guc_worker_nice;		/* mlops.worker_nice */
 extern int	mlops_guc_retention;		/* mlops.retention, days */
 extern bool mlops_guc_log_features; /* mlops.log_features */
-extern int	mlops_guc_checked_reach;	/* mlops.checked_reach, an MlReach of registry.h */
+extern int	mlops_guc_checked_reach;	/* mlops.checked_reach, MlReach of registry.h */
 
 extern void mlbase_define_settings(void);
+
+/*
+ * What running statements may reach: a level, and what is added to it.  Higher
+ * levels include lower ones.  Held in mlops_guc_checked_reach, a setting that
+ * only the library sets, so that it ends with the transaction or the scope it
+ * was set in.  include/mlops/registry.h has the check.
+ */
+typedef enum MlReach
+{
+	ML_REACH_ANYTHING = 0,		/* a person's own statement */
+	ML_REACH_OWN_CODE = 1,		/* functions, operators, casts and types are of the current user,
+								 * superusers, or roles that he trusts */
+	ML_REACH_TRUSTED = 2,		/* by itself: tables and views too */
+	ML_REACH_LEVEL = 3,			/* mask of the above */
+	ML_REACH_RECORDED = 4,		/* sources are recorded queries, read HARMLESS */
+	ML_REACH_HARMLESS = 8		/* nothing is called that may change something */
+} MlReach;
 
 /* Sets mlops.checked_reach to at least this: until the current nest level of
  * settings ends, or, for_session, until it is set again (to less, if asked). */
 extern void mlbase_check_reach(int reach, bool for_session);
+
+/*
+ * From here to mlbase_end_harmless(what this returned) nothing is called that
+ * may change something, if reach is checked at all.  mlbase_begin_reading: the
+ * same where what is read is a recorded query.  An error ends it too.
+ */
+extern int	mlbase_begin_harmless(void);
+extern int	mlbase_begin_reading(void);
+extern void mlbase_end_harmless(int scope);
 
 /* Threads one training may use: the setting, capped by the cores and
  * max_parallel_workers. */

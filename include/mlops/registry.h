@@ -75,21 +75,11 @@ extern MlCatalogModel mlreg_require(Oid user, const char *name, MlAction action)
 /* ---------------------------------------------------------------- reach */
 
 /*
- * What the statements that run now may reach: whose code they may run and whose
- * tables they may read.  Held in mlops_guc_checked_reach, a setting that only
- * the library sets, so that it ends with the transaction or the scope it was
- * set in.
+ * Has the planner refuse (42501) what may not be reached (MlReach in base.h), and
+ * function calls that come past it: of input functions while a text is parsed,
+ * of casts inside to_json.  At load.
  */
-typedef enum MlReach
-{
-	ML_REACH_ANYTHING,			/* a person's own statement */
-	ML_REACH_OWN_CODE,			/* a recorded query: functions, operators, casts and types are of
-								 * the current user, superusers, or roles that he trusts */
-	ML_REACH_TRUSTED			/* by itself: tables and views too */
-} MlReach;
-
-/* Has the planner refuse (42501) what may not be reached.  At load. */
-extern void mlreg_check_plans(void);
+extern void mlreg_check_statements(void);
 
 /* The same check of an expression or rewritten query, now. */
 extern void mlreg_check_reach(Node *node);

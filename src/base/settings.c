@@ -57,8 +57,9 @@ mlbase_define_settings(void)
 	/* the library's: what is running decides it */
 	DefineCustomIntVariable("mlops.checked_reach",
 							"What running statements may reach: 0 anything, 1 no untrusted code, 2 only what is trusted.",
-							NULL,
-							&mlops_guc_checked_reach, 0, 0, 2,
+							"Plus 4 where sources are recorded queries, and 8 while one is read: then nothing is "
+							"called that may change something.",
+							&mlops_guc_checked_reach, 0, 0, ML_REACH_LEVEL | ML_REACH_RECORDED | ML_REACH_HARMLESS,
 							PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
 							NULL, NULL, NULL);
 
@@ -164,13 +165,43 @@ mlbase_define_settings(void)
 void
 mlbase_check_reach(int reach, bool for_session)
 {
-	char		value[2] = {(char) ('0' + reach), '\0'};
+	int			level = reach & ML_REACH_LEVEL;
+	int			now = mlops_guc_checked_reach;
+	char		value[12];
 
+	if (!for_session)
+		reach = Max(level, now & ML_REACH_LEVEL) | ((reach | now) & ~ML_REACH_LEVEL);
+	snprintf(value, sizeof(value), "%d", reach);
 	if (for_session)
 		SetConfigOption("mlops.checked_reach", value, PGC_INTERNAL, PGC_S_OVERRIDE);
-	else if (reach > mlops_guc_checked_reach)
+	else if (reach != now)
 		(void) set_config_option("mlops.checked_reach", value, PGC_INTERNAL, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+int
+mlbase_begin_harmless(void)
+{
+	int			scope;
+
+	if ((mlops_guc_checked_reach & ML_REACH_LEVEL) == ML_REACH_ANYTHING)
+		return 0;
+	scope = NewGUCNestLevel();
+	mlbase_check_reach(ML_REACH_HARMLESS, false);
+	return scope;
+}
+
+int
+mlbase_begin_reading(void)
+{
+	return mlops_guc_checked_reach & ML_REACH_RECORDED ? mlbase_begin_harmless() : 0;
+}
+
+void
+mlbase_end_harmless(int scope)
+{
+	if (scope > 0)
+		AtEOXact_GUC(false, scope);
 }
 
 int

@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
 
+#include "mlops/base.h"
 #include "mlops/compat.h"
 #include "mlops/progress.h"
 #include "ingest/source.h"
@@ -142,6 +143,7 @@ MlSource *
 mling_describe(Oid relation, const char *query)
 {
 	MlSource   *source = palloc0(sizeof(MlSource));
+	int			scope;
 
 	if (OidIsValid(relation) == (query != NULL))
 		ereport(ERROR,
@@ -159,7 +161,9 @@ mling_describe(Oid relation, const char *query)
 					 errmsg("\"query\" holds a backslash, whose meaning depends on setting \"standard_conforming_strings\""),
 					 errhint("SET standard_conforming_strings = on, and write strings with escapes as E'...'.")));
 		source->query = pstrdup(query);
+		scope = mlbase_begin_reading();
 		source->desc = ExecCleanTypeFromTL(analyze_select(query)->targetList);
+		mlbase_end_harmless(scope);
 	}
 	else
 	{
@@ -267,6 +271,7 @@ mling_run_source(MlSource *source, const bool *needed, int *mapping, bool parall
 				 DestReceiver *receiver)
 {
 	char	   *text = query_for_columns(source, needed, mapping);
+	int			scope = mlbase_begin_reading();
 	Query	   *query = analyze_select(text);
 	List	   *rewritten = QueryRewrite(query);
 	PlannedStmt *plan;
@@ -291,6 +296,7 @@ mling_run_source(MlSource *source, const bool *needed, int *mapping, bool parall
 	ExecutorEnd(desc);
 	FreeQueryDesc(desc);
 	PopActiveSnapshot();
+	mlbase_end_harmless(scope);
 }
 
 /* ---- every row to a callback */

@@ -19,6 +19,7 @@
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
 
+#include "mlops/base.h"
 #include "mlops/compat.h"
 #include "mlops/registry.h"
 #include "jobs/execute.h"
@@ -118,6 +119,7 @@ mljobs_execute(const char *command, MlResult *result)
 	Portal		portal;
 	QueryCompletion completion;
 	bool		needs_snapshot = analyze_requires_snapshot(statement);
+	int			scope;
 
 	collector.context = CurrentMemoryContext;
 	initStringInfo(&collector.json);
@@ -125,7 +127,9 @@ mljobs_execute(const char *command, MlResult *result)
 												  ALLOCSET_DEFAULT_SIZES);
 	if (needs_snapshot)
 		PushActiveSnapshot(GetTransactionSnapshot());
+	scope = mlbase_begin_harmless();	/* literals of somebody's type run its checks already here */
 	queries = pg_analyze_and_rewrite_fixedparams(statement, command, NULL, 0, NULL);
+	mlbase_end_harmless(scope);
 	foreach(lc, queries)
 		mlreg_check_statement(lfirst_node(Query, lc));
 	plans = pg_plan_queries(queries, command, CURSOR_OPT_PARALLEL_OK, NULL);

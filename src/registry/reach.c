@@ -8,6 +8,12 @@
  * security are in it) and with its relations locked.  It comes before planning
  * because the planner itself runs code: it folds constants in expressions of
  * indexes, constraints and partition keys.
+ *
+ * Some code is in no query that is planned: while a text is parsed its literals
+ * are read already, and '(1)'::some_row runs the checks of the domains in that
+ * row; to_json looks for casts by itself.  Such calls are refused when they are
+ * made, by the hooks of the function manager and the executor.  Those do not
+ * reach parallel workers, for which the check before the planner has to do.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -16,10 +22,13 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_aggregate.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_foreign_server.h"
@@ -30,6 +39,7 @@
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -40,8 +50,10 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "mlops/base.h"
 #include "mlops/compat.h"
@@ -53,22 +65,31 @@ typedef struct Reach
 	Oid			user;			/* with whose rights all of it runs */
 	Oid			catalog_owner;	/* InvalidOid: mlops is not installed (any more) */
 	bool		relations;		/* whose tables and types they are counts as well */
+	bool		harmless;		/* functions that may change something are refused */
 	List	   *trusted;		/* roles that user trusts */
 	List	   *seen_types;
 	List	   *seen_relations;
 } Reach;
 
 static planner_hook_type next_planner;
+static needs_fmgr_hook_type next_needs_fmgr;
+static object_access_hook_type next_object_access;
 
 static bool walk(Node *node, Reach *reach);
 
+static bool
+is_trusted(const Reach *reach, Oid owner)
+{
+	return owner == reach->user || owner == reach->catalog_owner || superuser_arg(owner) ||
+		list_member_oid(reach->trusted, owner);
+}
+
 static void
-require_trust(Reach *reach, Oid class, Oid object, Oid owner)
+require_trust(const Reach *reach, Oid class, Oid object, Oid owner)
 {
 	ObjectAddress address;
 
-	if (owner == reach->user || owner == reach->catalog_owner || superuser_arg(owner) ||
-		list_member_oid(reach->trusted, owner))
+	if (is_trusted(reach, owner))
 		return;
 	ObjectAddressSet(address, class, object);
 	ereport(ERROR,
@@ -87,6 +108,71 @@ require_trust(Reach *reach, Oid class, Oid object, Oid owner)
 
 /* ---------------------------------------------------------------- code */
 
+/*
+ * VOLATILE functions of PostgreSQL that change nothing anybody else sees.  All
+ * others that may are refused in a recorded query: with the rights of who reads
+ * it they could write a file, change a setting, or grant.
+ */
+static bool
+is_harmless(Oid function)
+{
+	switch (function)
+	{
+		case F_RANDOM:
+		case F_SETSEED:
+		case F_CLOCK_TIMESTAMP:
+		case F_TIMEOFDAY:
+		case F_GEN_RANDOM_UUID:
+			return true;
+		default:
+			return func_volatile(function) != PROVOLATILE_VOLATILE;
+	}
+}
+
+static void
+require_harmless(Oid function)
+{
+	if (is_harmless(function))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("function %s is VOLATILE, and a recorded query calls only functions that change nothing",
+					format_procedure(function)),
+			 errdetail("It runs with the rights of whoever reads it again. Of VOLATILE functions it may call random, setseed, "
+					   "clock_timestamp, timeofday and gen_random_uuid."),
+			 function < FirstNormalObjectId ? 0 :
+			 errhint("If the function changes nothing, its owner can say so: ALTER FUNCTION %s STABLE;",
+					 format_procedure_qualified(function))));
+}
+
+/*
+ * Functions that are told by a number or name which type to read, and thereby
+ * which domains' checks to run: no look at the query finds that out.
+ */
+static void
+refuse_call_for_any_type(Oid function)
+{
+	switch (function)
+	{
+		case F_ARRAY_IN:
+		case F_DOMAIN_IN:
+		case F_MULTIRANGE_IN:
+		case F_RANGE_IN:
+		case F_RECORD_IN:
+#if PG_VERSION_NUM >= 160000
+		case F_PG_INPUT_IS_VALID:
+		case F_PG_INPUT_ERROR_INFO:
+#endif
+			break;
+		default:
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("function %s may not be called here, since it can be told to read any type", format_procedure(function)),
+			 errhint("Cast instead: value::type.")));
+}
+
 static void
 visit_function(Reach *reach, Oid function)
 {
@@ -94,7 +180,7 @@ visit_function(Reach *reach, Oid function)
 	Oid			owner;
 	bool		is_aggregate;
 
-	if (function < FirstNormalObjectId)
+	if (function < FirstNormalObjectId && !reach->harmless)
 		return;
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
@@ -102,8 +188,11 @@ visit_function(Reach *reach, Oid function)
 	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
 	is_aggregate = ((Form_pg_proc) GETSTRUCT(tuple))->prokind == PROKIND_AGGREGATE;
 	ReleaseSysCache(tuple);
-	require_trust(reach, ProcedureRelationId, function, owner);
-	if (!is_aggregate)
+	if (function >= FirstNormalObjectId)
+		require_trust(reach, ProcedureRelationId, function, owner);
+	if (reach->harmless)
+		require_harmless(function);
+	if (!is_aggregate || function < FirstNormalObjectId)
 		return;
 	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
 	if (HeapTupleIsValid(tuple))
@@ -147,13 +236,20 @@ visit_stored_column(Reach *reach, int cache, HeapTuple tuple, AttrNumber column)
 		visit_stored(reach, TextDatumGetCString(value));
 }
 
+/*
+ * A column of the domain is often only read.  So a function in a check that an
+ * owner one trusts did not mark as harmless is refused when it is called.
+ */
 static void
-visit_domain_checks(Reach *reach, Oid domain)
+visit_domain_checks(Reach *reach, Oid domain, Oid owner)
 {
 	Relation	relation = table_open(ConstraintRelationId, AccessShareLock);
+	bool		harmless = reach->harmless;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
+
+	reach->harmless = harmless && !is_trusted(reach, owner);
 
 	ScanKeyInit(&key, Anum_pg_constraint_contypid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(domain));
 	scan = systable_beginscan(relation, ConstraintTypidIndexId, true, NULL, 1, &key);
@@ -167,8 +263,41 @@ visit_domain_checks(Reach *reach, Oid domain)
 	}
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
+	reach->harmless = harmless;
 }
 
+static void visit_type(Reach *reach, Oid type);
+
+/* Columns of a composite type or of a table's rows: reading one reads them. */
+static void
+visit_attributes(Reach *reach, Oid relation)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc_copy(get_rel_type_id(relation), -1);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			visit_type(reach, TupleDescAttr(desc, i)->atttypid);
+	}
+	FreeTupleDesc(desc);
+}
+
+/* The function of the cast that to_json and its like would use. */
+static void
+visit_cast_to_json(Reach *reach, Oid type)
+{
+	HeapTuple	tuple = SearchSysCache2(CASTSOURCETARGET, ObjectIdGetDatum(type), ObjectIdGetDatum(JSONOID));
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Oid			function = ((Form_pg_cast) GETSTRUCT(tuple))->castfunc;
+
+		ReleaseSysCache(tuple);
+		visit_function(reach, function);
+	}
+}
+
+/* Whatever reading or writing a value of the type may run. */
 static void
 visit_type(Reach *reach, Oid type)
 {
@@ -185,12 +314,16 @@ visit_type(Reach *reach, Oid type)
 	ReleaseSysCache(tuple);
 	if (reach->relations)
 		require_trust(reach, TypeRelationId, type, form.typowner);
+	check_stack_depth();
+	visit_cast_to_json(reach, type);
 	visit_type(reach, form.typelem);
 	if (form.typtype == TYPTYPE_DOMAIN)
 	{
 		visit_type(reach, form.typbasetype);
-		visit_domain_checks(reach, type);
+		visit_domain_checks(reach, type, form.typowner);
 	}
+	else if (form.typtype == TYPTYPE_COMPOSITE)
+		visit_attributes(reach, form.typrelid);
 	else if (form.typtype == TYPTYPE_MULTIRANGE)
 		visit_type(reach, get_multirange_range(type));
 	else if (form.typtype == TYPTYPE_RANGE &&
@@ -233,17 +366,23 @@ visit_indexes(Reach *reach, Relation relation)
 	}
 }
 
-/* Expressions that belong to a relation; those of writing it too if it is written. */
+/*
+ * Expressions that belong to a relation; those of writing it too if it is
+ * written.  Of the former the planner evaluates none that is VOLATILE.
+ */
 static void
 visit_own_expressions(Reach *reach, Relation relation, bool written)
 {
 	TupleConstr *constr = RelationGetDescr(relation)->constr;
+	bool		harmless = reach->harmless;
 
+	reach->harmless = false;
 	visit_indexes(reach, relation);
 	for (int i = 0; constr && i < constr->num_check; i++)
 		visit_stored(reach, constr->check[i].ccbin);
 	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		walk((Node *) RelationGetPartitionKey(relation)->partexprs, reach);
+	reach->harmless = harmless;
 	if (!written)
 		return;
 	for (int i = 0; constr && i < constr->num_defval; i++)
@@ -362,6 +501,16 @@ walk_query(Query *query, Reach *reach)
 	return query_tree_walker(query, walk, reach, QTW_EXAMINE_SORTGROUP);
 }
 
+/* Of a column definition list, or of XMLTABLE. */
+static void
+visit_types(Reach *reach, const List *types)
+{
+	ListCell   *lc;
+
+	foreach(lc, types)
+		visit_type(reach, lfirst_oid(lc));
+}
+
 static void
 visit_node_type(Reach *reach, Node *node)
 {
@@ -382,6 +531,18 @@ visit_node_type(Reach *reach, Node *node)
 		case T_FieldSelect:
 		case T_RowExpr:
 		case T_ArrayExpr:
+		case T_NullIfExpr:
+		case T_DistinctExpr:
+		case T_XmlExpr:
+		case T_FieldStore:
+		case T_SetToDefault:
+		case T_CoerceToDomainValue:
+#if PG_VERSION_NUM >= 160000
+		case T_JsonConstructorExpr:
+#endif
+#if PG_VERSION_NUM >= 170000
+		case T_JsonExpr:
+#endif
 		case T_CaseExpr:
 		case T_CoalesceExpr:
 		case T_MinMaxExpr:
@@ -418,26 +579,46 @@ walk(Node *node, Reach *reach)
 		visit_function(reach, ((WindowClause *) node)->startInRangeFunc);
 		visit_function(reach, ((WindowClause *) node)->endInRangeFunc);
 	}
+	if (IsA(node, FuncExpr))
+		refuse_call_for_any_type(((FuncExpr *) node)->funcid);
+	else if (IsA(node, RangeTblFunction))
+		visit_types(reach, ((RangeTblFunction *) node)->funccoltypes);
+	else if (IsA(node, TableFunc))
+		visit_types(reach, ((TableFunc *) node)->coltypes);
 	visit_node_type(reach, node);
 	check_functions_in_node(node, visit_function_of_node, reach);
 	return expression_tree_walker(node, walk, reach);
 }
 
+static bool
+is_checked(void)
+{
+	return (mlops_guc_checked_reach & ML_REACH_LEVEL) != ML_REACH_ANYTHING;
+}
+
+static void
+begin_check(Reach *reach)
+{
+	memset(reach, 0, sizeof(*reach));
+	reach->user = GetUserId();
+	reach->relations = (mlops_guc_checked_reach & ML_REACH_LEVEL) == ML_REACH_TRUSTED;
+	reach->harmless = (mlops_guc_checked_reach & ML_REACH_HARMLESS) != 0;
+	if (OidIsValid(get_namespace_oid("mlops_catalog", true)))
+	{
+		reach->catalog_owner = mlcat_owner();
+		reach->trusted = mlcat_trusted(reach->user);
+	}
+}
+
 void
 mlreg_check_reach(Node *node)
 {
-	Reach		reach = {0};
+	Reach		reach;
 
-	if (mlops_guc_checked_reach == ML_REACH_ANYTHING || node == NULL)
+	if (!is_checked() || node == NULL)
 		return;
 	check_stack_depth();
-	reach.user = GetUserId();
-	reach.relations = mlops_guc_checked_reach == ML_REACH_TRUSTED;
-	if (OidIsValid(get_namespace_oid("mlops_catalog", true)))
-	{
-		reach.catalog_owner = mlcat_owner();
-		reach.trusted = mlcat_trusted(reach.user);
-	}
+	begin_check(&reach);
 	walk(node, &reach);
 }
 
@@ -455,9 +636,45 @@ check_then_plan(Query *query, const char *text, int options, ParamListInfo param
 	return next_planner ? next_planner(query, text, options, params) : standard_planner(query, text, options, params);
 }
 
+/* Is about to be called, by whatever: not one of PostgreSQL's own. */
+static bool
+check_then_look_up(Oid function)
+{
+	HeapTuple	tuple;
+
+	if (is_checked() && function >= FirstNormalObjectId && IsTransactionState() &&
+		HeapTupleIsValid(tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function))))
+	{
+		Oid			owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+		Reach		reach;
+
+		ReleaseSysCache(tuple);
+		if (owner != GetUserId() && !superuser_arg(owner))
+		{
+			begin_check(&reach);
+			require_trust(&reach, ProcedureRelationId, function, owner);
+		}
+	}
+	return next_needs_fmgr ? next_needs_fmgr(function) : false;
+}
+
+/* A call in an expression is prepared. */
+static void
+check_call(ObjectAccessType access, Oid class, Oid object, int sub_id, void *arg)
+{
+	if (access == OAT_FUNCTION_EXECUTE && (mlops_guc_checked_reach & ML_REACH_HARMLESS))
+		require_harmless(object);
+	if (next_object_access)
+		next_object_access(access, class, object, sub_id, arg);
+}
+
 void
-mlreg_check_plans(void)
+mlreg_check_statements(void)
 {
 	next_planner = planner_hook;
 	planner_hook = check_then_plan;
+	next_needs_fmgr = needs_fmgr_hook;
+	needs_fmgr_hook = check_then_look_up;
+	next_object_access = object_access_hook;
+	object_access_hook = check_call;
 }

@@ -111,6 +111,6 @@ SELECT is((SELECT array_agg(detail ->> 'name' ORDER BY seq) FROM mlops.audit_log
 SELECT ok((SELECT intact FROM mlops.verify_audit()), 'which verifies');
 SELECT function_privs_are('mlops', 'reproduce', ARRAY['text', 'integer'], 'public', ARRAY['EXECUTE']);
 SELECT function_privs_are('mlops_catalog', 'read_snapshot', ARRAY['regrole', 'jsonb', 'text', 'regclass', 'boolean'], 'regress_mlops_other', '{}'::text[]);
-SELECT function_privs_are('mlops_catalog', 'as_role', ARRAY['regrole', 'jsonb', 'text', 'jsonb', 'boolean'], 'regress_mlops_other', '{}'::text[]);
+SELECT function_privs_are('mlops_catalog', 'as_role', ARRAY['regrole', 'jsonb', 'text', 'jsonb', 'boolean', 'boolean'], 'regress_mlops_other', '{}'::text[]);
 SELECT * FROM finish();
 ROLLBACK;
