@@ -1,7 +1,7 @@
 -- Corners of releases, gates and guards: going back more than once, bounds that
 -- are met exactly, approvals and labels that changed their mind.
 \ir setup.psql
-SELECT plan(55);
+SELECT plan(68);
 SET LOCAL client_min_messages = error;
 CREATE TABLE small AS SELECT id, ts, amount, country, is_fraud FROM tx WHERE id <= 1000;
 CREATE FUNCTION learn(model text) RETURNS int LANGUAGE sql AS $$
@@ -17,6 +17,8 @@ SELECT is((SELECT version FROM mlops.rollback('m')), 2, 'back from the third to 
 SELECT is((SELECT version FROM mlops.rollback('m')), 1, 'and to the first, not forward again');
 SELECT is(answers('m'), 'primary 1 0.100', 'with its threshold');
 SELECT throws_ok($$SELECT mlops.rollback('m')$$, '55000', 'model "m" has no earlier deployment to go back to', 'there is nothing before the first');
+SELECT throws_ok($$SELECT mlops.abort('m', variant => 'primary')$$, '42704', 'model "m" has no variant "primary" that could be taken away', 'primary is not taken away');
+SELECT is(answers('m'), 'primary 1 0.100', 'and answers on');
 SELECT deployed('m', 4) \g /dev/null
 SELECT is((SELECT version FROM mlops.rollback('m')), 1, 'back to what answered before, not to what was deployed before');
 SELECT deployed('m', 2) \g /dev/null
@@ -96,6 +98,18 @@ SELECT is(answers('g'), 'primary 1 0.100', 'or is none');
 SELECT FROM mlops.set_gate('g', (SELECT jsonb_build_object('pr_auc', jsonb_build_object('min', metrics -> 'pr_auc'), 'log_loss', jsonb_build_object('max', metrics -> 'log_loss')) FROM mlops.versions WHERE model = 'g' AND version = 2)) \g /dev/null
 SELECT is((SELECT array_agg(condition || ' ' || passed ORDER BY condition) FROM mlops.check_gate('g', 2)), '{"log_loss true","pr_auc true"}', 'a bound met exactly is met');
 SELECT is((SELECT version FROM mlops.promote('g', variant => 'shadow_2')), 2, 'so it is promoted');
+-- every way to traffic asks the gate, and a shadow has none
+SELECT learn('g') \g /dev/null
+SELECT FROM mlops.set_gate('g', '{"pr_auc": {"min": 0.999}}') \g /dev/null
+SELECT mlops.set_alias('g', 'champion', 2), mlops.set_alias('g', 'challenger', 3) \g /dev/null
+SELECT throws_ok(format('SELECT mlops.deploy(''g'', %s)', asked), '55000', 'version 3 of model "g" does not pass the gate', asked)
+	FROM (VALUES ('3'), ('3, ''canary'', percent => 10, key => ''id'''), ('3, ''ab'', percent => 10, key => ''id'''), ('3, ''bandit'', percent => 10, key => ''id'''),
+		('NULL, ''ab'', key => ''id'', variants => ''{"b": {"version": 3, "percent": 10}}'''), ('3, ''segment'', rule => ''{"country": "DE"}''')) AS v(asked);
+SELECT lives_ok($$SELECT mlops.deploy('g', 3, 'shadow')$$, 'a shadow asks none');
+-- what nobody can measure: a version that flags nothing has no precision
+SELECT mlops.train('n', 'small', target => 'is_fraud', key => 'id', features => '{amount}', algorithm => 'logistic_regression', threshold => '{"value": 1}') \g /dev/null
+SELECT FROM mlops.set_gate('n', '{"precision": {"min": 0}}') \g /dev/null
+SELECT is((SELECT (figure, passed)::text FROM mlops.check_gate('n', 1)), '(,f)', 'a figure that is undefined does not pass');
 
 -- segments below min_rows are left out
 CREATE TABLE split AS SELECT id, ts, amount, is_fraud, CASE WHEN id > 900 AND id % 20 = 0 THEN 'few' WHEN id % 2 = 0 THEN 'a' ELSE 'b' END AS market FROM small;
@@ -127,6 +141,18 @@ SELECT FROM mlops.approve('e', 1) \g /dev/null
 SELECT is((SELECT passed FROM mlops.check_gate('e', 1)), false, 'who trained it does not approve it, whatever role that is in');
 SELECT FROM mlops.set_gate('e', '{"approvals": {"count": 1, "roles": ["gov_risk"]}}') \g /dev/null
 SELECT is((SELECT passed FROM mlops.check_gate('e', 1)), true, 'where four eyes are not asked for it does');
+-- of the roles that are asked for, each, and nobody else
+RESET ROLE;
+CREATE ROLE gov_legal;
+CREATE ROLE gov_stranger;
+SET LOCAL ROLE gov_owner;
+SELECT FROM mlops.set_gate('e', '{"approvals": {"count": 1, "roles": ["gov_risk", "gov_legal"]}}') \g /dev/null
+SELECT is((SELECT (figure, passed, detail -> 'missing_roles')::text FROM mlops.check_gate('e', 1)), '(1,f,"[""gov_legal""]")', 'one role does not stand in for another');
+SELECT FROM mlops.grant('e', 'gov_stranger', 'score'), mlops.set_gate('e', '{"approvals": {"count": 1, "roles": ["gov_legal"]}}') \g /dev/null
+SELECT is((SELECT figure FROM mlops.check_gate('e', 1)), 0::float8, 'whose giver is in none of the roles has no voice');
+SET LOCAL ROLE gov_stranger;
+SELECT throws_ok($$SELECT mlops.approve('e', 1)$$, '42501', 'permission denied to approve versions of model "e"', 'who sees a model approves nothing');
+SET LOCAL ROLE gov_owner;
 -- an approval counts as long as its giver may deploy
 SELECT FROM mlops.set_gate('e', '{"approvals": 2}') \g /dev/null
 RESET ROLE;

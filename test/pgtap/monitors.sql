@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, outcomes that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(64);
+SELECT plan(67);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -35,12 +35,33 @@ CREATE TEMP TABLE ran AS SELECT * FROM mlops.run_monitor('fraud');
 SELECT cmp_ok((SELECT count(*) FROM ran WHERE step = 'traffic'), '>=', 3::bigint, 'every window that is over is looked at');
 SELECT is((SELECT sum(decisions) FROM mlops.traffic), (SELECT count(*) FROM mlops.predictions)::numeric, 'each decision is in one window');
 SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud') WHERE step <> 'alerts'), 0::bigint, 'and once only');
+CREATE FUNCTION looked_at_anew() RETURNS void LANGUAGE sql AS $$
+	DELETE FROM mlops_catalog.monitor_window;
+	DELETE FROM mlops_catalog.traffic_window;
+	DELETE FROM mlops_catalog.performance_window;
+	SELECT FROM mlops.run_monitor('fraud');
+$$;
+CREATE TEMP TABLE seen AS SELECT window_start, window_end FROM mlops.traffic;
+UPDATE mlops_catalog.prediction SET created_at = (SELECT window_start FROM seen) WHERE score > 0.5;
+SELECT looked_at_anew() \g /dev/null
+SELECT results_eq('SELECT window_start, decisions FROM mlops.traffic', 'SELECT window_start, (SELECT count(*) FROM mlops.predictions) FROM seen', 'a window has what came as it began');
+UPDATE mlops_catalog.prediction SET created_at = (SELECT window_end FROM seen) WHERE score > 0.5;
+SELECT looked_at_anew() \g /dev/null
+SELECT is((SELECT t.decisions FROM mlops.traffic t JOIN seen USING (window_start)), (SELECT count(*) FROM mlops.predictions WHERE score <= 0.5), 'and not what came at its end');
+SELECT long_ago() \g /dev/null
+SELECT looked_at_anew() \g /dev/null
 SELECT is((SELECT alert_rate FROM mlops.traffic), (SELECT avg(flagged::int)::float8 FROM mlops.predictions), 'alert rate');
 SELECT is((SELECT latency_p99 FROM mlops.traffic), (SELECT percentile_cont(0.99) WITHIN GROUP (ORDER BY latency::float8) FROM mlops.predictions), 'latency');
 SELECT cmp_ok((SELECT score_psi FROM mlops.traffic), '<', 0.5::float8, 'scores are like those of the test rows');
 SELECT is((SELECT array_agg(DISTINCT variant) FROM mlops.traffic), '{primary}', 'by variant');
 SELECT is((SELECT labelled FROM mlops.performance WHERE segment = '{}'), 0::bigint, 'no outcome has arrived');
 SELECT is((SELECT pr_auc FROM mlops.performance WHERE segment = '{}'), NULL, 'so there is no average precision');
+
+INSERT INTO mlops_catalog.prediction SELECT (jsonb_populate_record(p, '{"version": 2, "variant": "s", "shadow": true}')).* FROM mlops_catalog.prediction AS p LIMIT 100;
+SELECT looked_at_anew() \g /dev/null
+SELECT results_eq('SELECT version, decisions FROM mlops.performance WHERE segment = ''{}''', 'SELECT 1, count(*) FROM mlops.predictions WHERE NOT shadow', 'of those who answer, not of shadows');
+DELETE FROM mlops_catalog.prediction WHERE shadow;
+SELECT looked_at_anew() \g /dev/null
 
 -- ---- late outcomes
 SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx', key => 'id', label => 'is_fraud') \g /dev/null

@@ -1,7 +1,7 @@
 -- Retraining: the training that is repeated, gates, what follows; policies and
 -- what calls for a retraining.
 \ir setup.psql
-SELECT plan(39);
+SELECT plan(42);
 CREATE VIEW now_known AS SELECT * FROM tx WHERE id <= 4000;
 SELECT throws_ok($$SELECT mlops.retrain('fraud')$$, '42704', NULL, 'a model that does not exist');
 SELECT mlops.train('fraud', 'now_known', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 5}', tags => '{"team": "risk"}') \g /dev/null
@@ -69,6 +69,14 @@ UPDATE mlops_catalog.policy SET submitted_at = now();
 SELECT is(reason(), NULL, 'it has to wait after a retraining');
 SELECT days_pass(2) \g /dev/null
 SELECT is(reason(), 'alert low_precision', 'for as long as it says');
+UPDATE mlops_catalog.alert SET resolved_at = now();
+SELECT is(reason(), '150 new labels', 'an alert that is over calls for nothing');
+UPDATE mlops_catalog.policy SET created_at = now() - interval '10 days', submitted_at = NULL;
+UPDATE mlops_catalog.label SET recorded_at = now() - interval '5 days';
+UPDATE mlops_catalog.retraining SET started_at = now() - interval '3 days';
+SELECT is(reason(), NULL, 'nor do outcomes that the last retraining knew');
+UPDATE mlops_catalog.label SET recorded_at = now() - interval '2 days';
+SELECT is(reason(), '150 new labels', 'as those do that came later');
 SELECT is(mlops.drop_retraining_policy('fraud'), true, 'a policy ends');
 SELECT is((SELECT array_agg(event ORDER BY waiting_id) FROM mlops_catalog.audit_waiting WHERE event LIKE '%retraining_policy'),
 	'{retraining_policy,retraining_policy,drop_retraining_policy}', 'all that is in the audit log');

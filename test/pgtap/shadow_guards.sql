@@ -1,7 +1,7 @@
 -- Guards of shadows: judged on the decisions that primary answered; one that
 -- fails is dropped or paused.
 \ir setup.psql
-SELECT plan(37);
+SELECT plan(38);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1, key => 'id') \g /dev/null
@@ -27,6 +27,8 @@ CREATE TEMP TABLE both_scored AS SELECT s.*, p.flagged AS champion_flagged, is_f
 	WHERE s.variant = 's' AND p.variant = 'primary';
 SELECT is((SELECT count(*) FROM both_scored), (SELECT count(*) FROM tx WHERE country <> 'DE'), 'on what primary answered');
 SELECT is((SELECT count(*) FROM mlops.predictions WHERE variant = 's'), (SELECT count(*) FROM tx), 'not on all it scored');
+SELECT is((SELECT array_agg(c.variant ORDER BY c.variant) FROM mlops_catalog.model AS m, mlops_catalog.count_decisions(current_user::regrole, m.model_id, '-infinity', 'infinity', '') AS c),
+	'{de,primary}', 'guards of those that share the traffic do not count it');
 SELECT is((SELECT round(value::numeric, 12) FROM checked WHERE figure = 'alert_rate' LIMIT 1), (SELECT round(avg(flagged::int)::numeric, 12) FROM both_scored), 'alert_rate is what was logged');
 SELECT ok((SELECT c.value BETWEEN p.latency AND p.latency * 1.0101 FROM checked c, (SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY latency) AS latency FROM both_scored) p WHERE c.figure = 'latency_p95'), 'latency_p95, within the 1 % that it is counted by');
 SELECT is((SELECT round(value::numeric, 12) FROM checked WHERE figure = 'precision'), (SELECT round(avg(is_fraud::int)::numeric, 12) FROM both_scored WHERE flagged), 'precision');
