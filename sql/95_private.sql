@@ -36,6 +36,7 @@ BEGIN
 		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET IntervalStyle = postgres', f.signature);
 		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET extra_float_digits = 1', f.signature);
 		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET standard_conforming_strings = on', f.signature);
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET quote_all_identifiers = off', f.signature);
 	END LOOP;
 END
 $$;

@@ -41,7 +41,8 @@ typedef enum MlConversion
 	ML_FROM_TEXT,				/* bytes of a varlena */
 	ML_FROM_BPCHAR,				/* the same without trailing blanks */
 	ML_FROM_NAME,
-	ML_FROM_OUTPUT,				/* text by the type's output function */
+	ML_FROM_OUTPUT,				/* text by the type's output function, which asks no setting */
+	ML_FROM_SETTLED,			/* text of a type that cannot be a category, the same whatever the settings */
 
 	/* columns of another type than a model was trained on */
 	ML_FROM_FLOAT4_DIGITS,		/* the number that the value's digits are, as in JSON */
@@ -125,6 +126,9 @@ extern void mling_adapt_converter(MlConverter *converter, const MlRecordedType *
 extern double mling_number_from_json(const MlRecordedType *recorded, const JsonbValue *json);
 extern const char *mling_bytes_from_json(const MlRecordedType *recorded, const JsonbValue *json,
 										 size_t *size);
+
+/* Is it a decimal number, as "-12.5e3", NaN or an infinity, and nothing else? */
+extern bool mling_is_decimal(const char *text);
 
 /* Text of a value as the recorded type writes it: '::1' for '0::1' of inet. */
 extern const char *mling_canonical_bytes(const MlRecordedType *recorded, const char *bytes,
@@ -214,9 +218,10 @@ extern char *mling_relation_name(Oid relation);
 extern char *mling_subquery(const char *query);
 
 /*
- * Position of a column by name, -1 if there is none.  An ambiguous name is an
- * error.
+ * Position of a column by name, from 0, -1 if there is none.  A name that two
+ * columns have is an error (42702): a row would give the first, its JSON the last.
  */
+extern int	mling_find_attribute(TupleDesc desc, const char *name);
 extern int	mling_find_column(const MlSource *source, const char *name);
 
 /* As above, but a missing column is an error naming the argument and the
@@ -275,6 +280,12 @@ typedef struct MlLabelCounts
  */
 extern float *mling_labels(MlContext *ctx, const MlDataset *dataset, int column,
 							 const char *positive, MlLabelCounts *counts);
+
+/*
+ * The positive class as the text of a target's value of that type is read: 't' for
+ * 'true', '1' for '1.0'.  NULL for NULL.  Error (22023): no value of the type.
+ */
+extern const char *mling_positive_text(Oid type, const char *target, const char *positive);
 
 /* How the target must be read: as text when positive is given or it is text.
  * Errors if it is text and positive is not given. */

@@ -87,9 +87,6 @@ typedef struct MlRowMap
 	MlConverter *converter;		/* [n_inputs] */
 } MlRowMap;
 
-/* Position of a column by name from 0, -1 if the row type has none. */
-extern int	mlserve_find_attribute(TupleDesc desc, const char *name);
-
 /*
  * Maps a model's inputs to a row type by name.  An anonymous ROW(...) is
  * mapped by position if number and kinds of its columns fit.  Errors: missing

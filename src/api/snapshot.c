@@ -28,6 +28,7 @@
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -48,6 +49,14 @@ enter_role(FunctionCallInfo fcinfo, MlReach reach, MlRoleScope *scope)
 	mlbase_refuse_null(fcinfo, 0, "caller");
 	mlbase_refuse_null(fcinfo, 1, "settings");
 	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), reach, scope);
+}
+
+/* Names of types are told and hashed as they are, whatever a recorded setting says. */
+static void
+quote_only_where_needed(void)
+{
+	(void) set_config_option("quote_all_identifiers", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 /* A source as it arrives: without dropped columns. */
@@ -130,6 +139,7 @@ mlops_source_columns(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	enter_role(fcinfo, !PG_ARGISNULL(4) && PG_GETARG_BOOL(4) ? ML_REACH_OWN_CODE | ML_REACH_RECORDED : ML_REACH_ANYTHING, &scope);
 	source = describe(fcinfo, 2, 3);
+	quote_only_where_needed();
 	for (int i = 0; i < source->desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(source->desc, i);
@@ -323,6 +333,7 @@ mlops_read_snapshot(PG_FUNCTION_ARGS)
 		ExecDropSingleTupleTableSlot(reading.slot);
 		table_close(reading.target, NoLock);
 	}
+	quote_only_where_needed();
 	values[0] = Int64GetDatum(reading.rows);
 	values[1] = CStringGetTextDatum(content_hash(&reading, source->desc));
 	mlapi_leave_role(&scope);

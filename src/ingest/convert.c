@@ -138,7 +138,7 @@ mling_text_converter(Oid type, MlConverter *converter)
 		return;
 	memset(converter, 0, sizeof(*converter));
 	converter->type = getBaseType(type);
-	converter->from = ML_FROM_OUTPUT;
+	converter->from = ML_FROM_SETTLED;
 	converter->kind = ML_COLUMN_CATEGORY;
 	getTypeOutputInfo(converter->type, &converter->output, &varlena);
 }
@@ -362,6 +362,31 @@ mling_number(const MlConverter *converter, Datum value)
 	elog(ERROR, "unexpected conversion %d to a number", (int) converter->from);
 }
 
+/* One text for equal numbers, 1 for 1.0 and 0 for -0, in every session. */
+static const char *
+settled_text(const MlConverter *converter, Datum value)
+{
+	FmgrInfo	output;
+
+	switch (converter->type)
+	{
+		case NUMERICOID:
+			return numeric_normalize(DatumGetNumeric(value));
+		case CASHOID:
+			return numeric_normalize(int64_div_fast_to_numeric(DatumGetCash(value), 2));
+		case FLOAT4OID:
+			value = Float4GetDatum(DatumGetFloat4(value) + 0.0f);
+			break;
+		case FLOAT8OID:
+			value = Float8GetDatum(DatumGetFloat8(value) + 0.0);
+			break;
+		default:
+			break;
+	}
+	fmgr_info(converter->output, &output);
+	return mling_settled_text(&output, value);
+}
+
 const char *
 mling_bytes(const MlConverter *converter, Datum value, size_t *size)
 {
@@ -383,6 +408,9 @@ mling_bytes(const MlConverter *converter, Datum value, size_t *size)
 			break;
 		case ML_FROM_OUTPUT:
 			bytes = OidOutputFunctionCall(converter->output, value);
+			break;
+		case ML_FROM_SETTLED:
+			bytes = settled_text(converter, value);
 			break;
 		case ML_FROM_ANY_AS_OUTPUT:
 			{

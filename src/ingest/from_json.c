@@ -63,8 +63,8 @@ static const KnownType known_types[] = {
  * Names of types in pg_catalog are those of SQL; others stand without a schema,
  * which would be there or not by the session's search_path.
  */
-char *
-mling_type_name(Oid type)
+static char *
+type_name(Oid type)
 {
 	Oid			base = getBaseType(type);
 	Oid			element = get_element_type(base);
@@ -73,7 +73,7 @@ mling_type_name(Oid type)
 	char	   *name;
 
 	if (OidIsValid(element))
-		return psprintf("%s[]", mling_type_name(element));
+		return psprintf("%s[]", type_name(element));
 	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(base));
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for type %u", base);
@@ -87,6 +87,25 @@ mling_type_name(Oid type)
 	else
 		name = pstrdup(quote_identifier(NameStr(form->typname)));
 	ReleaseSysCache(tuple);
+	return name;
+}
+
+char *
+mling_type_name(Oid type)
+{
+	bool		all = quote_all_identifiers;
+	char	   *volatile name = NULL;
+
+	quote_all_identifiers = false;
+	PG_TRY();
+	{
+		name = type_name(type);
+	}
+	PG_FINALLY();
+	{
+		quote_all_identifiers = all;
+	}
+	PG_END_TRY();
 	return name;
 }
 
@@ -219,12 +238,9 @@ value_of_text(const MlRecordedType *recorded, const char *text, PGFunction input
 
 #define DIGITS "0123456789"
 
-/*
- * A decimal number, as "-12.5e3", or NaN or an infinity: not what else the C library
- * or a version of PostgreSQL may take for one, such as "0x1F" and "1_000".
- */
-static bool
-is_decimal(const char *text)
+/* Not what the C library or a version of PostgreSQL may take for one: "0x1F", "1_000". */
+bool
+mling_is_decimal(const char *text)
 {
 	static const char *const words[] = {"nan", "infinity", "inf"};
 	size_t		whole;
@@ -507,7 +523,7 @@ number_of_text(const MlRecordedType *recorded, const char *text)
 			mling_converter(INTERVALOID, "UTC", &converter);
 			return mling_number(&converter, value_of_text(recorded, text, interval_in));
 		case ML_FROM_MONEY:
-			if (is_decimal(text))
+			if (mling_is_decimal(text))
 				break;
 			if (!cents_of_text(text, &cents))
 				refuse_text(recorded, text, ERRCODE_INVALID_TEXT_REPRESENTATION, NULL);
@@ -516,7 +532,7 @@ number_of_text(const MlRecordedType *recorded, const char *text)
 		default:
 			break;
 	}
-	if (!is_decimal(text))
+	if (!mling_is_decimal(text))
 		refuse_text(recorded, text, ERRCODE_INVALID_TEXT_REPRESENTATION, NULL);
 	number = DatumGetFloat8(value_of_text(recorded, text, float8in));
 	return recorded->from == ML_FROM_FLOAT4 ? mling_float4(number) : number;

@@ -7,8 +7,11 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 
 #include "mlops/base.h"
 #include "mlops/ingest.h"
@@ -29,6 +32,56 @@ mling_target_as_text(Oid type, const char *target, const char *positive)
 						target, format_type_be(type)),
 				 errhint("Say which of its values is the positive class with positive => 'value'.")));
 	return false;
+}
+
+static void
+refuse_positive(const char *positive, const char *target, Oid type, const char *valid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"positive\" is \"%s\", which is not a value of target \"%s\" of type %s",
+					mlbase_excerpt(positive), target, format_type_be(type)),
+			 errhint("Valid values are: %s.", valid)));
+}
+
+const char *
+mling_positive_text(Oid type, const char *target, const char *positive)
+{
+	Oid			base = getBaseType(type);
+	MlConverter converter;
+	Datum		value;
+	size_t		size;
+	bool		truth;
+
+	if (positive == NULL)
+		return NULL;
+	switch (base)
+	{
+		case BOOLOID:
+			if (!parse_bool(positive, &truth))
+				refuse_positive(positive, target, type, "true, false");
+			return truth ? "t" : "f";
+		case BPCHAROID:
+			return pnstrdup(positive, bpchartruelen((char *) positive, (int) strlen(positive)));
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case CASHOID:
+			base = NUMERICOID;
+			break;
+		case FLOAT4OID:
+		case FLOAT8OID:
+			break;
+		default:
+			return positive;
+	}
+	if (!mling_is_decimal(positive))
+		refuse_positive(positive, target, type, "numbers");
+	value = base == NUMERICOID ? DirectFunctionCall3(numeric_in, CStringGetDatum(positive), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))
+		: DirectFunctionCall1(base == FLOAT4OID ? float4in : float8in, CStringGetDatum(positive));
+	mling_text_converter(base, &converter);
+	return mling_bytes(&converter, value, &size);
 }
 
 /* Values of a category column, for an error's detail. */

@@ -184,22 +184,31 @@ mling_describe_query(Oid relation, const char *query)
 }
 
 int
-mling_find_column(const MlSource *source, const char *name)
+mling_find_attribute(TupleDesc desc, const char *name)
 {
 	int			found = -1;
 
-	for (int i = 0; i < source->desc->natts; i++)
+	for (int i = 0; i < desc->natts; i++)
 	{
-		if (strcmp(NameStr(TupleDescAttr(source->desc, i)->attname), name) != 0)
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (attribute->attisdropped || strcmp(NameStr(attribute->attname), name) != 0)
 			continue;
 		if (found >= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_AMBIGUOUS_COLUMN),
 					 errmsg("column name \"%s\" is ambiguous", name),
-					 errhint("Give the query's columns distinct names.")));
+					 errdetail("Columns %d and %d both have it.", found + 1, i + 1),
+					 errhint("Give the columns of the row or query distinct names.")));
 		found = i;
 	}
 	return found;
+}
+
+int
+mling_find_column(const MlSource *source, const char *name)
+{
+	return mling_find_attribute(source->desc, name);
 }
 
 int

@@ -249,7 +249,7 @@ prepare_columns(LabelReader *reader, const MlSource *source, const char *key, co
 	reader->label_column = mling_column(source, label, "label");
 	reader->label_name = label;
 	type = TupleDescAttr(source->desc, reader->label_column)->atttypid;
-	reader->positive = positive;
+	reader->positive = mling_positive_text(type, label, positive);
 	if (mling_target_as_text(type, label, positive))
 		mling_text_converter(type, &reader->label);
 	else if (!mling_converter(type, "UTC", &reader->label) || reader->label.kind != ML_COLUMN_NUMBER)

@@ -230,7 +230,7 @@ map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc
 {
 	Oid			type;
 
-	*attribute = mlserve_find_attribute(desc, condition->column);
+	*attribute = mling_find_attribute(desc, condition->column);
 	if (*attribute < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -265,7 +265,7 @@ mlserve_map_route(const MlRoute *route, TupleDesc desc)
 	MlRouteMap *map = palloc0(sizeof(MlRouteMap));
 	int			n = 0;
 
-	map->key_attribute = route->key ? mlserve_find_attribute(desc, route->key) : -1;
+	map->key_attribute = route->key ? mling_find_attribute(desc, route->key) : -1;
 	if (map->key_attribute >= 0)
 	{
 		Oid			type = TupleDescAttr(desc, map->key_attribute)->atttypid;

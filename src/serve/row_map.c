@@ -13,19 +13,6 @@
 
 #include "mlops/serve.h"
 
-int
-mlserve_find_attribute(TupleDesc desc, const char *name)
-{
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, i);
-
-		if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
-			return i;
-	}
-	return -1;
-}
-
 MlRecordedType *
 mlserve_recorded_types(const MlModel *model)
 {
@@ -95,7 +82,7 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 	map->converter = palloc(Max(map->n_inputs, 1) * sizeof(MlConverter));
 	for (size_t i = 0; i < map->n_inputs; i++)
 	{
-		map->attribute[i] = mlserve_find_attribute(desc, ml_model_input_name(model, i));
+		map->attribute[i] = mling_find_attribute(desc, ml_model_input_name(model, i));
 		found += map->attribute[i] >= 0;
 	}
 	if (found == 0 && map_by_position(model, desc, recorded, map))

@@ -28,7 +28,8 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 {
 	const MlModel *model = resolved->served->model;
 	const MlCatalogVersion *version = &resolved->served->version;
-	const char *positive = version->positive;
+	const char *positive;
+	Oid			type;
 	MlReadColumn *columns = palloc((ml_model_n_inputs(model) + 1 + list_length(by)) *
 								   sizeof(MlReadColumn));
 	int			n = plan_inputs(model, source, columns);
@@ -44,7 +45,9 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 	if (target == NULL)
 		target = version->target;
 	position = mling_column(source, target, "target");
-	as_text = mling_target_as_text(TupleDescAttr(source->desc, position)->atttypid, target, positive);
+	type = TupleDescAttr(source->desc, position)->atttypid;
+	positive = mling_positive_text(type, target, version->positive);
+	as_text = mling_target_as_text(type, target, positive);
 	columns[n++] = (MlReadColumn) {position, ML_COLUMN_CATEGORY, as_text};
 	out->first_by = n;
 	foreach(lc, by)

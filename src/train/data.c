@@ -193,7 +193,7 @@ read_weights(Training *t)
 void
 mltrain_label(Training *t)
 {
-	t->label = mling_labels(t->ctx, t->dataset, t->target, t->request->positive, &t->counts);
+	t->label = mling_labels(t->ctx, t->dataset, t->target, t->positive, &t->counts);
 	refuse_one_class("the source", t->request->target, t->counts.positives, t->counts.negatives);
 	if (t->weight >= 0)
 		read_weights(t);

@@ -133,6 +133,7 @@ mltrain_plan(Training *t)
 				 errmsg("no column is left to be a feature")));
 
 	target_type = TupleDescAttr(t->source->desc, mling_column(t->source, r->target, "target"))->atttypid;
+	t->positive = mling_positive_text(target_type, r->target, r->positive);
 	t->target = role_column(t, r->target, "target", ML_COLUMN_CATEGORY,
 							mling_target_as_text(target_type, r->target, r->positive));
 	t->key = role_column(t, r->key, "key", ML_COLUMN_HASH, false);

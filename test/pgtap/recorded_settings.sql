@@ -48,7 +48,7 @@ BEGIN
 END
 $$;
 
-SELECT plan(21);
+SELECT plan(22);
 SELECT pg_temp.become(1) \g /dev/null
 CREATE TEMP TABLE first_sight AS SELECT pg_temp.seen() AS seen;
 CREATE TEMP TABLE names AS SELECT array_agg(setting ORDER BY setting) AS setting FROM asked;
@@ -95,5 +95,11 @@ SELECT mlops.snapshot('elsewhere.paid', 'plain') \g /dev/null
 SELECT is((SELECT intact FROM mlops.verify_snapshot('plain')), true, 'a snapshot');
 UPDATE mlops_catalog.snapshot SET settings = NULL;
 SELECT is((SELECT intact FROM mlops.verify_snapshot('plain')), true, 'taken before');
+
+-- ---- contents of a table hash the same in every session
+SELECT pg_temp.become(1) \g /dev/null
+SELECT mlops.snapshot('elsewhere.paid', 'plain_1') \g /dev/null
+SELECT pg_temp.become(2) \g /dev/null
+SELECT is((SELECT content_hash || columns::text FROM mlops.snapshots WHERE name = 'plain_1'), (SELECT content_hash || columns::text FROM mlops.snapshots WHERE name = 'plain'), 'a table has one hash, and columns of one type');
 SELECT * FROM finish();
 ROLLBACK;
