@@ -64,7 +64,7 @@ INSERT INTO dangerous (call, name) VALUES
 	('(SELECT count(*) FROM mlops.grant(''eves'', ''regress_mlops_eve'', ''manage''))', 'mlops."grant"(text,name,text)'),
 	('mlops.submit(''ALTER ROLE regress_mlops_eve SUPERUSER'')', 'mlops.submit(text,interval,integer,integer,text,text,text,boolean)'),
 	('(SELECT count(*) FROM mlops.trust(''regress_mlops_eve''))', 'mlops.trust(name)'),
-	('(SELECT count(*) FROM mlops.snapshot(name => ''stolen'', query => ''SELECT * FROM pg_authid''))', 'mlops.snapshot(regclass,text,text,text,text,text)'),
+	('(SELECT count(*) FROM mlops.snapshot(name => ''stolen'', query => ''SELECT * FROM pg_authid''))', 'mlops.snapshot(regclass,text,text,text,text,text,jsonb)'),
 	('(SELECT max(x) FROM (SELECT note(1) AS x) AS s)', 'note(double precision)');
 CREATE TABLE said_of (role name, place int, answers text[]);
 DO $$
