@@ -113,6 +113,9 @@ BEGIN
 		END IF;
 		IF (step ->> 'wait')::interval < '0' THEN
 			RAISE EXCEPTION 'a wait in "ramp" must not be negative' USING ERRCODE = 'invalid_parameter_value';
+		ELSIF (step ->> 'wait')::interval > '100 years' THEN
+			RAISE EXCEPTION 'value % of a wait in "ramp" is out of range', step ->> 'wait'
+				USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
 		END IF;
 		IF step ? 'guard' THEN
 			PERFORM mlops_catalog.check_guard(step -> 'guard', 'canary');

@@ -235,6 +235,9 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be between 1 minute and 366 days, without months.';
 	ELSIF $4 IS NULL OR $4 < interval '0' THEN
 		RAISE EXCEPTION '"label_delay" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $4 > interval '100 years' THEN
+		RAISE EXCEPTION 'value % of "label_delay" is out of range', $4
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
 	ELSIF $5 IS NULL OR array_position($5, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION '"segments" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	ELSIF $6 IS NOT NULL AND $7 IS NOT NULL THEN

@@ -286,6 +286,9 @@ BEGIN
 		RAISE EXCEPTION '"new_labels" in "triggers" must be a whole number above 0' USING ERRCODE = 'invalid_parameter_value';
 	ELSIF $8 IS NULL OR $8 < interval '0' THEN
 		RAISE EXCEPTION '"cooldown" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $8 > interval '100 years' THEN
+		RAISE EXCEPTION 'value % of "cooldown" is out of range', $8
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
 	END IF;
 	PERFORM FROM mlops_catalog.retraining_base(caller, $2, id);
 	INSERT INTO mlops_catalog.policy (model_id, schedule, triggers, gate, action, options, cooldown, owner)

@@ -21,6 +21,7 @@
 
 #include "mlops/base.h"
 #include "mlops/catalog.h"
+#include "mlops/compat.h"
 #include "jobs/queue.h"
 #include "jobs/shared.h"
 
@@ -54,10 +55,11 @@ try_lock_key(MlJob *job)
 	return LockAcquire(&job->key_lock, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
+/* A transaction that is rolled back, also by a procedure, has let go of it already. */
 void
 mljobq_unlock_key(const MlJob *job)
 {
-	if (job->key)
+	if (job->key && mlcompat_lock_held(&job->key_lock, ExclusiveLock))
 		LockRelease(&job->key_lock, ExclusiveLock, true);
 }
 

@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, outcomes that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(67);
+SELECT plan(68);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -11,6 +11,7 @@ SELECT throws_ok($$SELECT mlops.monitor('nofraud')$$, '42704', NULL, 'a model th
 SELECT throws_ok($$SELECT mlops.monitor('fraud', every => '1 second')$$, '22023', 'value 00:00:01 of "every" is out of range', 'a window that is too short');
 SELECT throws_ok($$SELECT mlops.monitor('fraud', every => '1 month')$$, '22023', NULL, 'months have no fixed length');
 SELECT throws_ok($$SELECT mlops.monitor('fraud', label_delay => '-1 day')$$, '22023', NULL, 'a negative delay');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', label_delay => '170000000 years')$$, '22023', 'value 170000000 years of "label_delay" is out of range', 'a delay past the beginning of time');
 SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx')$$, '22023', NULL, 'drift needs a time');
 SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx', query => 'SELECT 1', time_column => 'at')$$, '22023', 'give either "source" or "query"', 'one source');
 SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx', time_column => 'nothing')$$, '42703', NULL, 'a time column that is not there');

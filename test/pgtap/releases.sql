@@ -1,7 +1,7 @@
 -- Releases: each strategy moves the traffic it says, and can be promoted,
 -- paused, aborted and rolled back; the history tells all of it.
 \ir setup.psql
-SELECT plan(85);
+SELECT plan(86);
 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', algorithm => 'logistic_regression') \g /dev/null
@@ -43,6 +43,7 @@ SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, guard => '{"alert_rate": {"ma
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', key => 'id', ramp => '[{"percent": 5, "wait": "1 hour"}, {"percent": 5, "wait": "1 hour"}]')$$, '22023', 'the steps of "ramp" must rise in "percent"', 'a ramp must rise');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', key => 'id', ramp => '[{"percent": 5}]')$$, '22023', NULL, 'a step must say how long it lasts');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', key => 'id', ramp => '[{"percent": 5, "wiat": "1 hour"}]')$$, '22023', 'unrecognized key "wiat" in "ramp"', 'a key in a step that nobody knows');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', key => 'id', ramp => '[{"percent": 5, "wait": "170000000 years"}]')$$, '22023', 'value 170000000 years of a wait in "ramp" is out of range', 'a step without an end');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 7, key => 'id', ramp => '[{"percent": 5, "wait": "1 hour"}]')$$, '22023', 'give either "percent" or "ramp"', 'percent and ramp');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'ab', key => 'id', variants => '{"b": {"version": 3, "percent": 10}}')$$, '22023', NULL, 'version and variants');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', NULL, 'ab', key => 'id', variants => '{"primary": {"version": 3, "percent": 10}}')$$, '22023', 'invalid name "primary" of a variant', 'primary is what is deployed');

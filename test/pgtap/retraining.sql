@@ -1,7 +1,7 @@
 -- Retraining: the training that is repeated, gates, what follows; policies and
 -- what calls for a retraining.
 \ir setup.psql
-SELECT plan(42);
+SELECT plan(43);
 CREATE VIEW now_known AS SELECT * FROM tx WHERE id <= 4000;
 SELECT throws_ok($$SELECT mlops.retrain('fraud')$$, '42704', NULL, 'a model that does not exist');
 SELECT mlops.train('fraud', 'now_known', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 5}', tags => '{"team": "risk"}') \g /dev/null
@@ -42,6 +42,7 @@ SELECT throws_ok($$SELECT mlops.retrain('fraud', options => '{"percent": 5}')$$,
 SELECT throws_ok($$SELECT mlops.retrain('fraud', gate => '{"pr_auk": {"min": 0.5}}')$$, '22023', NULL, 'a gate that is none');
 SELECT throws_ok($$SELECT mlops.retraining_policy('fraud')$$, '22023', 'a retraining policy needs a "schedule" or "triggers"', 'a policy without a cause');
 SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', 'now and then')$$, '22023', NULL, 'a schedule that is none');
+SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', triggers => '{"new_labels": 1}', cooldown => '170000000 years')$$, '22023', 'value 170000000 years of "cooldown" is out of range', 'a wait past the end of time');
 SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', triggers => '{"new_labels": 0}')$$, '22023', NULL, 'a trigger out of range');
 SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', triggers => '{"alerts": ["nothing"]}')$$, '42704', 'model "fraud" has no alert rule "nothing"', 'a rule that is not there');
 

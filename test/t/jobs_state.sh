@@ -53,10 +53,11 @@ is "nor if it succeeds" "$(query -c "SELECT what FROM log WHERE what LIKE 'then%
 run_all <<'SQL'
 TRUNCATE log;
 SELECT mlops.submit('SELECT pg_sleep(30)', timeout => '200 ms');
-SELECT mlops.submit('SELECT 1 / 0', max_retries => 1);
+SELECT mlops.submit('SELECT 1 / 0', max_retries => 1, key => 'fails');
 SELECT mlops.submit('SELECT pg_terminate_backend(pg_backend_pid())');
 SELECT mlops.submit('SELECT 1');
 SQL
+is "one that failed gives its key back, once" "$(grep -c 'own a lock of type' "$server/log" || :)" 0
 is "they end in every way" "$(query -c "SELECT string_agg(state || ' ' || attempts, ', ' ORDER BY job_id) FROM mlops.jobs WHERE job_id > 4")" \
 	"timed_out 1, failed 2, crashed 1, succeeded 1"
 is "none that ended has a process" "$(query -c "SELECT count(*) FROM mlops.jobs WHERE pid IS NOT NULL")" 0

@@ -148,6 +148,9 @@ sleep $((seconds / 4))
 memory >"$server/memory.1"
 sleep $((seconds / 4 - 2))
 memory >"$server/memory.2"
+while [ "$(date +%s)" -lt "$end" ]; do sleep 1; done
+# what is still in the pipes would take minutes
+query -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'soak'" >/dev/null
 # shellcheck disable=SC2086	# a list of numbers
 wait $pids || :
 

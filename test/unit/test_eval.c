@@ -237,6 +237,44 @@ test_thresholds(void)
 	CHECK(threshold > 0.9, "a miss of 0.5 is not");
 }
 
+/* Perfect, and perfectly wrong, whatever the counts and weights round to. */
+static void
+test_bounds(void)
+{
+	bool		counts = true;
+	bool		weighted = true;
+
+	for (int a = 1; a <= 100; a++)
+	{
+		for (int b = 1; b <= 100; b++)
+		{
+			MlConfusion right = {.true_positives = a, .true_negatives = b};
+			MlConfusion wrong = {.false_positives = a, .false_negatives = b};
+
+			counts = counts && ml_mcc(&right) <= 1 && ml_mcc(&right) > 1 - 1e-15 && ml_mcc(&wrong) >= -1;
+		}
+	}
+	CHECK(counts, "no mcc is past 1 or -1");
+	for (uint64_t i = 0; i < 1000; i++)
+	{
+		double		score[20];
+		float		label[20];
+		float		weight[20];
+		MlRanking	ranking;
+
+		for (int row = 0; row < 20; row++)
+		{
+			score[row] = row;
+			label[row] = row >= 10;
+			weight[row] = (float) ml_random_uniform(i, 0, (uint64_t) row);
+		}
+		ml_ranking_create(&ctx, 20, score, label, weight, &ranking);
+		weighted = weighted && ml_roc_auc(&ranking) <= 1 && ml_average_precision(&ranking) <= 1 && ml_ks_statistic(&ranking) <= 1 &&
+			ml_precision_at(&ranking, 0.7 * ranking.total_positives) <= 1 && ml_roc_auc(&ranking) > 1 - 1e-12;
+	}
+	CHECK(weighted, "no share of weights is past 1");
+}
+
 static void
 test_curves(void)
 {
@@ -494,6 +532,7 @@ main(void)
 	test_golden_choices();
 	test_one_class();
 	test_thresholds();
+	test_bounds();
 	test_curves();
 	test_calibration();
 	test_costs();

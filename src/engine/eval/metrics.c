@@ -18,6 +18,13 @@
 /* ---------------------------------------------------------------- rankings */
 
 /* Area under the ROC curve: trapezoids, so ties count half. */
+/* Rounding must not carry a figure past its bounds; NaN stays. */
+static double
+within(double low, double value, double high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
 double
 ml_roc_auc(const MlRanking *r)
 {
@@ -31,7 +38,7 @@ ml_roc_auc(const MlRanking *r)
 		ml_sum_add(&area, r->negatives[i] * (true_positives + r->positives[i] / 2));
 		true_positives += r->positives[i];
 	}
-	return ml_sum_value(area) / (r->total_positives * r->total_negatives);
+	return within(0, ml_sum_value(area) / (r->total_positives * r->total_negatives), 1);
 }
 
 /* Sum over thresholds of (recall step) * precision; no interpolation. */
@@ -52,7 +59,7 @@ ml_average_precision(const MlRanking *r)
 		if (r->positives[i] > 0)
 			ml_sum_add(&sum, r->positives[i] * (true_positives / flagged));
 	}
-	return ml_sum_value(sum) / r->total_positives;
+	return within(0, ml_sum_value(sum) / r->total_positives, 1);
 }
 
 double
@@ -73,7 +80,7 @@ ml_ks_statistic(const MlRanking *r)
 		distance = fabs(true_positives / r->total_positives - false_positives / r->total_negatives);
 		greatest = distance > greatest ? distance : greatest;
 	}
-	return greatest;
+	return within(0, greatest, 1);
 }
 
 MlConfusion
@@ -114,7 +121,7 @@ ml_precision_at(const MlRanking *r, double k)
 			taken = k;
 		}
 	}
-	return positives / taken;
+	return within(0, positives / taken, 1);
 }
 
 /* ---------------------------------------------------------------- counts */
@@ -164,8 +171,8 @@ ml_mcc(const MlConfusion *c)
 	double		negatives = c->true_negatives + c->false_positives;
 
 	/* two roots: the product of four counts of a billion is past 2^53 by far */
-	return ratio(c->true_positives * c->true_negatives - c->false_positives * c->false_negatives,
-				 sqrt(flagged * passed) * sqrt(positives * negatives));
+	return within(-1, ratio(c->true_positives * c->true_negatives - c->false_positives * c->false_negatives,
+							sqrt(flagged * passed) * sqrt(positives * negatives)), 1);
 }
 
 double
