@@ -150,6 +150,45 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_rule(jsonb) IS 'An error unless a segment''s rule is well-formed';
 
+-- What versions of a model were trained on: a column's type, NULL if none has it.
+-- A query may have columns that were not read: it is asked whether it names them.
+CREATE FUNCTION mlops_catalog.trained_column(model_id bigint, name text, OUT type text, OUT is_unknown boolean)
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH trained AS (
+		SELECT v.version, v.signature, d.columns, d.tables, strpos(d.query, $2) > 0 AS named
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
+		WHERE v.model_id = $1 AND v.dropped_at IS NULL),
+	col AS (
+		SELECT t.version, c ->> 'name' AS name, c ->> 'type' AS type, 1 AS place FROM trained AS t, jsonb_array_elements(t.columns) AS c
+		UNION ALL SELECT t.version, c ->> 'name', c ->> 'type', 2 FROM trained AS t, jsonb_array_elements(t.signature) AS c
+		UNION ALL SELECT t.version, c.key, c.value, 3
+			FROM trained AS t, jsonb_array_elements(t.tables) AS source, jsonb_each_text(source -> 'columns') AS c),
+	found AS (SELECT (SELECT c.type FROM col AS c WHERE c.name = $2 ORDER BY c.version DESC, c.place LIMIT 1) AS type)
+	SELECT f.type, f.type IS NULL AND NOT EXISTS (SELECT FROM trained AS t WHERE t.named) AND EXISTS (SELECT FROM trained AS t WHERE t.columns IS NOT NULL)
+	FROM found AS f
+$$;
+COMMENT ON FUNCTION mlops_catalog.trained_column(bigint, text) IS
+	'Type of a column in what a model was trained on; unknown: none of its versions was trained on data with it';
+
+-- Rows without the column of a rule cannot be scored at all.
+CREATE FUNCTION mlops_catalog.check_rule_columns(caller regrole, rule jsonb, model_id bigint, model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bad text := (SELECT k FROM jsonb_object_keys(rule) AS k, mlops_catalog.trained_column($3, k) AS t WHERE t.is_unknown ORDER BY k LIMIT 1);
+BEGIN
+	IF bad IS NOT NULL THEN
+		RAISE EXCEPTION 'column "%" in "rule" is not known: model "%" was never trained on data with it', bad, model_name
+			USING ERRCODE = 'undefined_column',
+				HINT = 'Rows without it could not be scored. Train a version on data that has it, or rule by another column.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_rule_columns(regrole, jsonb, bigint, text) IS 'An error if nothing is known of a column in a segment''s rule';
+
 -- Columns that the version reads are known, and so whether a rule fits them;
 -- others are looked for when a row is scored.
 CREATE FUNCTION mlops_catalog.check_rule_types(caller regrole, rule jsonb, version_id bigint) RETURNS void
@@ -183,26 +222,14 @@ CREATE FUNCTION mlops_catalog.check_key(caller regrole, model_id bigint, model_n
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	unnamed boolean;
-	found text;
+	known record;
 BEGIN
-	WITH trained AS (
-		SELECT v.version, v.signature, d.columns, d.tables, strpos(d.query, $4) > 0 AS named
-		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
-		WHERE v.model_id = $2 AND v.dropped_at IS NULL),
-	col AS (
-		SELECT t.version, c ->> 'name' AS name, c ->> 'type' AS type, 1 AS place FROM trained AS t, jsonb_array_elements(t.columns) AS c
-		UNION ALL SELECT t.version, c ->> 'name', c ->> 'type', 2 FROM trained AS t, jsonb_array_elements(t.signature) AS c
-		UNION ALL SELECT t.version, c.key, c.value, 3
-			FROM trained AS t, jsonb_array_elements(t.tables) AS source, jsonb_each_text(source -> 'columns') AS c)
-	-- a query may have columns that were not read
-	SELECT NOT EXISTS (SELECT FROM trained AS t WHERE t.named) AND EXISTS (SELECT FROM trained AS t WHERE t.columns IS NOT NULL),
-		(SELECT c.type FROM col AS c WHERE c.name = $4 ORDER BY c.version DESC, c.place LIMIT 1) INTO unnamed, found;
-	IF found ~ '^(boolean|real|double precision|date|timestamp|time)' THEN
-		RAISE EXCEPTION 'column "%" of type % cannot be the key of model "%"', key, found, model_name
+	SELECT t.* INTO known FROM mlops_catalog.trained_column($2, $4) AS t;
+	IF known.type ~ '^(boolean|real|double precision|date|timestamp|time)' THEN
+		RAISE EXCEPTION 'column "%" of type % cannot be the key of model "%"', key, known.type, model_name
 			USING ERRCODE = 'datatype_mismatch',
 				HINT = 'A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.';
-	ELSIF unnamed AND found IS NULL THEN
+	ELSIF known.is_unknown THEN
 		RAISE WARNING 'model "%" was never trained on data with a column "%"', model_name, key
 			USING HINT = 'Rows to score must have this column, or mlops.decide() must be given a key; without either scoring fails.';
 	END IF;

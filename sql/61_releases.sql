@@ -482,6 +482,7 @@ BEGIN
 	IF rule IS NOT NULL THEN
 		PERFORM mlops_catalog.check_rule(rule);
 		PERFORM mlops_catalog.check_rule_types(caller, rule, id);
+		PERFORM mlops_catalog.check_rule_columns(caller, rule, asked.model_id, model_name);
 	END IF;
 	PERFORM FROM mlops_catalog.deployment_route AS r
 		WHERE r.model_id = asked.model_id AND r.kind = 'share' AND r.variant <> 'primary' AND r.key <> asked.key;

@@ -92,6 +92,9 @@ BEGIN
 			PERFORM mlops_catalog.check_object(place, c.value, '{"min": "number", "max": "number"}');
 			IF c.value = '{}' THEN
 				RAISE EXCEPTION '"%" must have a key min or max', place USING ERRCODE = 'invalid_parameter_value';
+			ELSIF (c.value ->> 'min')::numeric > (c.value ->> 'max')::numeric THEN
+				RAISE EXCEPTION '"min" % in "%" is above "max" %', c.value ->> 'min', place, c.value ->> 'max'
+					USING ERRCODE = 'invalid_parameter_value', HINT = 'No version could pass.';
 			END IF;
 		END IF;
 	END LOOP;

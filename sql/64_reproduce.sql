@@ -202,7 +202,7 @@ CREATE FUNCTION mlops_catalog.training_call(function text) RETURNS text
 AS $$
 	SELECT 'SELECT * FROM ' || function || $train$($1 OPERATOR(pg_catalog.->>) 'model', ($1 OPERATOR(pg_catalog.->>) 'source')::pg_catalog.regclass, $1 OPERATOR(pg_catalog.->>) 'query',
 			($1 OPERATOR(pg_catalog.->>) 'target')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'algorithm',
-			CASE WHEN $1 OPERATOR(pg_catalog.?) 'features' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'features'))::pg_catalog.name[] END,
+			CASE WHEN $1 OPERATOR(pg_catalog.->) 'features' OPERATOR(pg_catalog.<>) '[]' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'features'))::pg_catalog.name[] END,
 			CASE WHEN $1 OPERATOR(pg_catalog.?) 'exclude' THEN ARRAY(SELECT pg_catalog.jsonb_array_elements_text($1 OPERATOR(pg_catalog.->) 'exclude'))::pg_catalog.name[] END,
 			($1 OPERATOR(pg_catalog.->>) 'key')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'time_column')::pg_catalog.name, ($1 OPERATOR(pg_catalog.->>) 'weight')::pg_catalog.name, $1 OPERATOR(pg_catalog.->>) 'positive',
 			$1 OPERATOR(pg_catalog.->) 'params', $1 OPERATOR(pg_catalog.->) 'preprocess', $1 OPERATOR(pg_catalog.->) 'split', $1 OPERATOR(pg_catalog.->>) 'metric', $1 OPERATOR(pg_catalog.->) 'threshold',

@@ -202,6 +202,24 @@ GRANT SELECT ON mlops.performance TO PUBLIC;
 
 -- ---- setting up
 
+-- Decisions log what versions read, and nothing else.
+CREATE FUNCTION mlops_catalog.check_input(argument text, model_id bigint, model_name text, name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	inputs text[] := ARRAY(SELECT DISTINCT s ->> 'name' FROM mlops_catalog.model_version AS v, jsonb_array_elements(v.signature) AS s
+		WHERE v.model_id = $2 AND v.dropped_at IS NULL ORDER BY 1);
+BEGIN
+	IF name <> ALL (inputs) THEN
+		RAISE EXCEPTION 'column "%" in "%" is read by no version of model "%"', name, argument, model_name
+			USING ERRCODE = 'undefined_column', DETAIL = format('They read: %s.', left(array_to_string(inputs, ', '), 1000)),
+				HINT = 'Only columns that versions read are logged with decisions.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_input(text, bigint, text, text) IS 'An error unless a version of the model reads a column';
+
 CREATE FUNCTION mlops.monitor(
 	model text,
 	every interval DEFAULT '1 day',
@@ -246,6 +264,7 @@ BEGIN
 		RAISE EXCEPTION 'drift is watched window by window: "time_column" belongs to "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM mlops_catalog.check_settings($11);
+	PERFORM mlops_catalog.check_input('segments', id, $2, s) FROM unnest($5) AS s;
 	INSERT INTO mlops_catalog.monitor (model_id, every, label_delay, segments, query, time_column, search_path, time_zone, settings, owner)
 		VALUES (id, $3, $4, $5, read, $8, $9, $10, $11, caller)
 		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,

@@ -187,6 +187,30 @@ GRANT SELECT ON mlops.alert_rules TO PUBLIC;
 
 -- ---- rules
 
+-- Figures of traffic are told apart by variant, those of drift by feature and test,
+-- those of performance by segment: a column that is watched.
+CREATE FUNCTION mlops_catalog.check_labels(metric text, labels jsonb, model_id bigint, model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	performance CONSTANT text[] := '{labelled,precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier}';
+	keys text[] := CASE WHEN metric = 'drift' THEN '{feature,test}' WHEN metric = 'drifted_share' THEN '{}'
+		WHEN metric = ANY (performance) THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
+		ELSE '{variant,shadow}' END;
+	bad text := (SELECT k FROM jsonb_object_keys(labels) AS k WHERE k <> ALL (keys) ORDER BY k LIMIT 1);
+BEGIN
+	IF bad IS NOT NULL THEN
+		RAISE EXCEPTION 'no figure "%" of model "%" has a label "%"', metric, model_name, bad
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = CASE WHEN keys = '{}' THEN 'It has none.' ELSE format('Its labels are: %s.', array_to_string(keys, ', ')) END,
+				HINT = CASE WHEN metric = ANY (performance) THEN 'Columns become labels by mlops.monitor(..., segments => ...).'
+					ELSE 'View mlops.monitor_metrics shows the figures there are.' END;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_labels(text, jsonb, bigint, text) IS 'An error that names the label unless figures of a metric can have these';
+
 CREATE FUNCTION mlops.alert_rule(
 	model text,
 	name text,
@@ -225,6 +249,7 @@ BEGIN
 	ELSIF jsonb_typeof($9) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION '"labels" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	PERFORM mlops_catalog.check_labels($4, $9, id, $2);
 	INSERT INTO mlops_catalog.alert_rule (model_id, name, metric, min, max, windows, min_decisions, labels, severity, set_by)
 		VALUES (id, $3, $4, $5, $6, $7, $8, $9, $10, caller)
 		ON CONFLICT ON CONSTRAINT alert_rule_pkey DO UPDATE SET metric = excluded.metric, min = excluded.min, max = excluded.max,

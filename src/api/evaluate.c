@@ -134,6 +134,17 @@ put_evaluation(ReturnSetInfo *result, const char *segment, const MlEvaluation *e
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+static double
+given_threshold(double threshold)
+{
+	if (!isfinite(threshold) || threshold < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("threshold %g is out of range", threshold),
+				 errdetail("Scores are between 0 and 1; a threshold above 1 flags nothing.")));
+	return threshold;
+}
+
 /*
  * mlops.evaluate(model text, source regclass, query text, target name,
  *				  threshold float8, by name[]) -> a row for all, then a segment each
@@ -157,7 +168,7 @@ mlops_evaluate(PG_FUNCTION_ARGS)
 	caller = MemoryContextSwitchTo(work);
 	ctx = score_arguments(fcinfo, PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3)), by,
 						  &resolved, &scored);
-	threshold = PG_ARGISNULL(4) ? resolved.threshold : PG_GETARG_FLOAT8(4);
+	threshold = PG_ARGISNULL(4) ? resolved.threshold : given_threshold(PG_GETARG_FLOAT8(4));
 
 	mlbase_check(ctx, ml_evaluate(ctx, scored.n, scored.score, scored.label, NULL, NULL,
 								  threshold, &evaluation));

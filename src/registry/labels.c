@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -45,6 +46,7 @@ typedef struct LabelReader
 	const char *label_name;
 	const char *positive;		/* NULL: boolean or 0/1 */
 	Oid			time_type;
+	const char *time_name;
 	TimestampTz now;
 
 	/* all of the source by key and time, so that contradictions stand together */
@@ -124,6 +126,12 @@ label_of(const LabelReader *reader, Datum value)
 static Datum
 time_of(const LabelReader *reader, Datum value)
 {
+	if (reader->time_type == DATEOID ? DATE_NOT_FINITE(DatumGetDateADT(value))
+		: TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("column \"%s\" contains an infinite time", reader->time_name),
+				 errhint("Give the time when the outcome became known, or NULL to leave the row out.")));
 	switch (reader->time_type)
 	{
 		case TIMESTAMPOID:
@@ -260,6 +268,7 @@ prepare_columns(LabelReader *reader, const MlSource *source, const char *key, co
 	reader->time_column = -1;
 	if (labelled_at)
 	{
+		reader->time_name = labelled_at;
 		reader->time_column = mling_column(source, labelled_at, "labelled_at");
 		reader->time_type = TupleDescAttr(source->desc, reader->time_column)->atttypid;
 		if (reader->time_type != TIMESTAMPTZOID && reader->time_type != TIMESTAMPOID &&

@@ -79,6 +79,31 @@ arena_bytes(Training *t, size_t n, size_t size)
 	return array;
 }
 
+/* Groups are dealt to empty folds first, so folds stay empty only where groups lack. */
+static void
+refuse_few_groups(const Folds *folds, const Training *t)
+{
+	bool		used[ML_MAX_FOLDS] = {false};
+	int			n_groups = 0;
+
+	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	{
+		uint8_t		fold = folds->fold[row];
+
+		if (fold == ML_NO_FOLD || used[fold])
+			continue;
+		used[fold] = true;
+		n_groups++;
+	}
+	if (n_groups < folds->n)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("column \"%s\" of \"group_by\" has %d values, fewer than %d folds",
+						folds->request->group_by, n_groups, folds->n),
+				 errdetail("Rows without a label do not count."),
+				 errhint("Make at most as many folds as there are groups.")));
+}
+
 void
 folds_make(Folds *folds, Training *t, const float *label, double held_back)
 {
@@ -98,7 +123,10 @@ folds_make(Folds *folds, Training *t, const float *label, double held_back)
 	if (folds->kind == FOLDS_STRATIFIED)
 		mlbase_check(ctx, ml_folds_stratified(ctx, t->dataset, t->order, label, folds->n, seed, folds->fold));
 	else
+	{
 		mlbase_check(ctx, ml_folds_grouped(ctx, t->dataset, t->group, label, folds->n, seed, folds->fold));
+		refuse_few_groups(folds, t);
+	}
 }
 
 /* Each row's part: train, test or none. */

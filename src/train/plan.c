@@ -73,29 +73,53 @@ is_name(const char *name, const char *other)
 	return other && strcmp(name, other) == 0;
 }
 
+/* The columns asked for: each once, and none that is to be left out as well. */
+static void
+plan_wanted(Training *t, List *wanted, List *excluded)
+{
+	const MlTrainRequest *r = t->request;
+
+	if (wanted == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"features\" names no column"),
+				 errhint("Leave it out to learn from all columns that have no other role.")));
+	for (int i = 0; i < list_length(wanted); i++)
+	{
+		const char *name = (char *) list_nth(wanted, i);
+		int			position = mling_column(t->source, name, "features");
+
+		if (is_name(name, r->target))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("target \"%s\" cannot be a feature", r->target)));
+		if (is_one_of(name, excluded))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("column \"%s\" is named in \"features\" and in \"exclude\"", name)));
+		if (is_one_of(name, list_copy_tail(wanted, i + 1)))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("column \"%s\" is named twice in \"features\"", name)));
+		t->features[t->n_features++] = read_column(t, position, ML_COLUMN_NUMBER, false);
+	}
+}
+
 /* Columns that may become inputs: those asked for, or all that have no role. */
 static void
 plan_features(Training *t)
 {
 	const MlTrainRequest *r = t->request;
-	List	   *wanted = mlbase_names(r->features, "features");
 	List	   *excluded = mlbase_names(r->exclude, "exclude");
 	ListCell   *lc;
 
 	foreach(lc, excluded)
 		mling_column(t->source, (char *) lfirst(lc), "exclude");
-	foreach(lc, wanted)
+	if (r->features)
 	{
-		int			position = mling_column(t->source, (char *) lfirst(lc), "features");
-
-		if (is_name((char *) lfirst(lc), r->target))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("target \"%s\" cannot be a feature", r->target)));
-		t->features[t->n_features++] = read_column(t, position, ML_COLUMN_NUMBER, false);
-	}
-	if (wanted != NIL)
+		plan_wanted(t, mlbase_names(r->features, "features"), excluded);
 		return;
+	}
 	for (int i = 0; i < t->source->desc->natts; i++)
 	{
 		const char *name = NameStr(TupleDescAttr(t->source->desc, i)->attname);
