@@ -30,8 +30,12 @@ INSERT INTO refusals (statement, code, message) VALUES
 	($$SELECT mlops.alert_rule('m', 'r', 'latency_p95', max => 5, labels => '{"country": "DE"}')$$, '22023', 'no figure "latency_p95" of model "m" has a label "country"'),
 	($$SELECT mlops.cross_validate('x', 'four', target => 'is_fraud', group_by => 'customer', exclude => '{customer}', folds => 5)$$, '22000', 'column "customer" of "group_by" has 4 values, fewer than 5 folds'),
 	($$SELECT mlops.cross_validate('x', 'four', target => 'is_fraud', group_by => 'online', folds => 3)$$, '22000', 'column "online" of "group_by" has 2 values, fewer than 3 folds');
-SELECT plan((SELECT count(*)::int FROM refusals) + 9);
+SELECT plan((SELECT count(*)::int FROM refusals) + 11);
 SELECT throws_ok(statement, code, message, statement) FROM refusals ORDER BY place;
+
+-- ---- values that the linear model cannot tell apart, by the feature's name
+SELECT throws_like(format('SELECT mlops.train(''x'', query => ''SELECT id, amount * 1e-315 AS tiny, country, is_fraud FROM tx'', target => ''is_fraud'', key => ''id'', features => ''{tiny,country}'', algorithm => ''logistic_regression'', params => ''{"solver": "%s"}'')', solver),
+	'feature "tiny" has values too close to each other: their standard deviation is 2.88%e-314', solver) FROM unnest('{newton,lbfgs}'::text[]) AS solver;
 
 -- ---- their neighbours are accepted
 SELECT lives_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', features => '{amount}', exclude => '{id,ts}', params => '{"n_estimators": 2}')$$, 'features, and others to leave out');

@@ -155,6 +155,23 @@ minimise(Objective *o, const MlLogisticRegressionParams *p, double *w, double *e
 	return status;
 }
 
+/* Scoring multiplies the value itself: a coefficient of one standard deviation of it
+ * may be none of it. */
+static MlStatus
+check_slopes(MlContext *ctx, const MlTask *task, const MlTerm *terms, size_t n)
+{
+	for (size_t t = 0; t < n; t++)
+	{
+		double		slope = terms[t].coefficient / terms[t].scale;
+		const MlFeature *feature = &task->signature->features[terms[t].feature];
+
+		if (terms[t].kind == ML_TERM_VALUE && !(isfinite(slope) && isfinite(slope * terms[t].mean)))
+			return ml_fail(ctx, ML_BAD_DATA, "feature \"%s\" has values too close to each other: "
+						   "their standard deviation is %g", feature->name, feature->std);
+	}
+	return ML_OK;
+}
+
 static MlStatus
 fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 {
@@ -199,6 +216,9 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 		terms[t].coefficient = w[t];
 		terms[t].standard_error = errors[t];
 	}
+	status = check_slopes(ctx, task, terms, o.design.n_terms);
+	if (status != ML_OK)
+		return status;
 	linear->intercept = w[o.n - 1];
 	linear->intercept_error = errors[o.n - 1];
 	linear->n_terms = o.design.n_terms;
