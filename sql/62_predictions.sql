@@ -1,8 +1,11 @@
 -- Decisions: what mlops.decide() answered, partitioned by day (UTC).
 --
 -- Rows are written many at a time by the library (src/serve/prediction_log.c),
--- which finds a day's partition by its name.  There is no index on a partition
--- that is still written to; mlops.maintain() makes those of past days.
+-- which finds a day's partition by its name.  A partition that is still written to
+-- has no index but one of ranges of blocks by time, which costs next to nothing and
+-- leads guards and monitors to what is new; mlops.maintain() sums its ranges up and
+-- makes the other indexes of past days.  It is each partition's own, not the parent's:
+-- that one would be made twice when a dump is restored.
 
 CREATE TABLE mlops_catalog.prediction (
 	prediction_id uuid NOT NULL,
@@ -45,6 +48,7 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.prediction', '');
 CREATE TABLE mlops_catalog.prediction_default PARTITION OF mlops_catalog.prediction DEFAULT;
 -- maintenance moves rows out of it, also where all tables are published
 ALTER TABLE mlops_catalog.prediction_default REPLICA IDENTITY FULL;
+CREATE INDEX prediction_default_time_idx ON mlops_catalog.prediction_default USING brin (created_at) WITH (pages_per_range = 32);
 COMMENT ON TABLE mlops_catalog.prediction_default IS 'Decisions of days that have no partition yet';
 DO $$
 DECLARE
@@ -159,7 +163,7 @@ COMMENT ON FUNCTION mlops_catalog.recorded_bounds(regclass) IS 'Bounds that a pa
 CREATE FUNCTION mlops_catalog.make_partition(caller regrole, day date) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
-	SET lock_timeout = '1s'
+	SET lock_timeout = '200ms'	-- less than mlops.lock_timeout: whoever waits behind must not give up
 AS $$
 DECLARE
 	name text := mlops_catalog.partition_name(day);
@@ -172,6 +176,7 @@ BEGIN
 		RETURN true;
 	END IF;
 	EXECUTE format('CREATE TABLE mlops_catalog.%I (LIKE mlops_catalog.prediction INCLUDING ALL)', name);
+	EXECUTE format('CREATE INDEX %I ON mlops_catalog.%I USING brin (created_at) WITH (pages_per_range = 32)', name || '_time_idx', name);
 	EXECUTE format('WITH moved AS (DELETE FROM mlops_catalog.prediction_default WHERE created_at >= $1 AND created_at < $2 RETURNING *)
 		INSERT INTO mlops_catalog.%I SELECT * FROM moved', name) USING since, until;
 	EXECUTE format('ALTER TABLE mlops_catalog.%I REPLICA IDENTITY FULL', name);
@@ -187,7 +192,7 @@ COMMENT ON FUNCTION mlops_catalog.make_partition(regrole, date) IS 'Makes a day'
 CREATE FUNCTION mlops_catalog.index_partition(caller regrole, name text) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
-	SET lock_timeout = '1s'
+	SET lock_timeout = '200ms'	-- less than mlops.lock_timeout: whoever waits behind must not give up
 AS $$
 BEGIN
 	EXECUTE format('CREATE INDEX %I ON mlops_catalog.%I (model_id, key)', name || '_key_idx', name);
@@ -198,6 +203,22 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.index_partition(regrole, text) IS 'Makes the indexes of a past day''s partition; false if it is busy';
+
+-- Blocks that were filled since: until they are summed up, whoever looks for what
+-- is new reads them all.
+CREATE FUNCTION mlops_catalog.sum_up_partition(caller regrole, name text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '200ms'
+AS $$
+BEGIN
+	PERFORM brin_summarize_new_values(format('mlops_catalog.%I', name || '_time_idx')::regclass);
+	RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.sum_up_partition(regrole, text) IS 'Sums up new ranges of a day''s index by time; false if it is busy';
 
 CREATE FUNCTION mlops_catalog.drop_partition(caller regrole, name text) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -213,111 +234,185 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.drop_partition(regrole, text) IS 'Removes a day''s decisions; false if the table is busy';
 
+CREATE FUNCTION mlops_catalog.count_partition(name text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT count(*) FROM mlops_catalog.%I', name) INTO n;
+	RETURN n;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.count_partition(text) IS 'Number of a day''s decisions, by the name of their table';
+REVOKE ALL ON FUNCTION mlops_catalog.count_partition(text) FROM PUBLIC;
+
 CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.maintain(int) IS
 	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
 REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
-CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS TABLE (action text, object text, rows bigint)
+-- What a phase of maintenance has to do; rows: what a day to be removed holds,
+-- counted before anything is locked for it.
+CREATE FUNCTION mlops_catalog.maintenance_steps(phase text, days_ahead int) RETURNS TABLE (action text, object text, day date, rows bigint)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH setting AS MATERIALIZED (
+		SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS today, nullif(current_setting('mlops.retention')::int, 0) AS retention,
+			current_setting('mlops.monitor_retention')::int AS monitor_retention, current_setting('mlops.job_retention')::int AS job_retention),
+	part AS (
+		SELECT c.relname::text AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day,
+			to_regclass('mlops_catalog.' || c.relname || '_id_idx') IS NOT NULL AS indexed,
+			to_regclass('mlops_catalog.' || c.relname || '_time_idx') IS NOT NULL AS by_time
+		FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$'),
+	step AS (
+		SELECT 'create' AS phase, 'created' AS action, mlops_catalog.partition_name(d.day) AS object, d.day
+			FROM (SELECT (p.created_at AT TIME ZONE 'UTC')::date AS day FROM mlops_catalog.prediction_default AS p
+				UNION SELECT s.today + i FROM setting AS s, generate_series(0, $2) AS i) AS d, setting AS s
+			WHERE $1 = 'create' AND coalesce(d.day >= s.today - s.retention, true) AND to_regclass('mlops_catalog.' || mlops_catalog.partition_name(d.day)) IS NULL
+		UNION ALL
+		SELECT 'past', 'indexed', p.name, p.day FROM part AS p, setting AS s
+			WHERE p.day < s.today AND NOT p.indexed AND coalesce(p.day >= s.today - s.retention, true)
+		UNION ALL
+		SELECT 'past', 'sealed', mlops_catalog.partition_name(u.day), u.day FROM setting AS s, mlops_catalog.unsealed_days(s.today) AS u
+			WHERE coalesce(u.day >= s.today - s.retention, true)
+		UNION ALL
+		SELECT 'figures', 'removed', 'prediction_default', NULL FROM setting AS s WHERE s.retention IS NOT NULL
+		UNION ALL
+		SELECT 'figures', 'removed', f.name, NULL FROM setting AS s, unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name)
+			WHERE s.monitor_retention > 0
+		UNION ALL
+		SELECT 'figures', 'removed', 'job', NULL FROM setting AS s WHERE s.job_retention > 0
+		UNION ALL
+		SELECT 'figures', 'removed', 'guard_state', NULL
+		UNION ALL
+		SELECT 'figures', 'summed up', p.name, p.day FROM part AS p, setting AS s WHERE p.by_time AND p.day BETWEEN s.today - 1 AND s.today
+		UNION ALL
+		SELECT 'remove', 'removed', p.name, p.day FROM part AS p, setting AS s WHERE p.day < s.today - s.retention)
+	SELECT s.action, s.object, s.day, CASE WHEN s.phase = 'remove' THEN mlops_catalog.count_partition(s.object) END
+	FROM step AS s WHERE s.phase = $1 ORDER BY s.object, s.action
+$$;
+COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, figures or remove) has to do now';
+REVOKE ALL ON FUNCTION mlops_catalog.maintenance_steps(text, int) FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.remove_figures(caller regrole, object text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	first_kept timestamptz := mlops_catalog.day_begin((clock_timestamp() AT TIME ZONE 'UTC')::date - current_setting('mlops.retention')::int);
+	n bigint;
+BEGIN
+	CASE object
+		WHEN 'prediction_default' THEN
+			DELETE FROM mlops_catalog.prediction_default AS p WHERE p.created_at < first_kept;
+		WHEN 'job' THEN
+			DELETE FROM mlops_catalog.job AS j WHERE j.ended_at < clock_timestamp() - make_interval(days => current_setting('mlops.job_retention')::int);
+		WHEN 'guard_state' THEN		-- counts of guards that are over
+			DELETE FROM mlops_catalog.guard_state AS g
+				WHERE NOT EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = g.model_id AND e.step_started_at = g.since)
+					AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.deployment AS d USING (deployment_id)
+						WHERE r.model_id = g.model_id AND d.deployed_at = g.since);
+		ELSE
+			EXECUTE format('DELETE FROM mlops_catalog.%I WHERE window_end < clock_timestamp() - make_interval(days => $1)', object)
+				USING current_setting('mlops.monitor_retention')::int;
+	END CASE;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	IF object = 'prediction_default' AND n > 0 THEN
+		PERFORM mlops_catalog.audit(caller, 'remove_decisions', NULL, NULL, jsonb_build_object('before', first_kept, 'rows', n));
+	END IF;
+	RETURN n;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.remove_figures(regrole, text) IS 'Removes what a table holds beyond its retention; returns the number of rows';
+
+-- One step; busy: it could not be taken now.
+CREATE FUNCTION mlops_catalog.take_step(caller regrole, phase text, INOUT action text, object text, day date, INOUT rows bigint)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done boolean := true;
+BEGIN
+	IF phase = 'create' THEN
+		done := mlops_catalog.make_partition(caller, day);
+	ELSIF action = 'indexed' THEN
+		done := mlops_catalog.index_partition(caller, object);
+	ELSIF action = 'sealed' THEN
+		rows := mlops_catalog.seal_day(caller, day);
+		done := rows IS NOT NULL;
+	ELSIF action = 'summed up' THEN
+		done := mlops_catalog.sum_up_partition(caller, object);
+	ELSIF phase = 'figures' THEN
+		rows := mlops_catalog.remove_figures(caller, object);
+	ELSE
+		done := mlops_catalog.drop_partition(caller, object);
+		IF done THEN
+			PERFORM mlops_catalog.forget_day(caller, day, rows);
+		END IF;
+	END IF;
+	IF NOT done THEN
+		action := 'busy';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.take_step(regrole, text, text, text, date, bigint) IS 'Takes one step of maintenance';
+
+-- The locks of a phase are held until the transaction ends.  "past" keeps nobody
+-- out who decides today, and takes longest; "create" keeps out who decides on a
+-- day without a partition, "remove" everybody.  "made" is "past" for what this call
+-- has created.
+CREATE FUNCTION mlops_catalog.maintain_phases(caller regrole, days_ahead int, phases text[]) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
-	retention int := current_setting('mlops.retention')::int;
-	job_retention int := current_setting('mlops.job_retention')::int;
-	first_kept timestamptz := mlops_catalog.day_begin(today - retention);
-	monitor_retention int := current_setting('mlops.monitor_retention')::int;
-	making boolean;
+	phase text;
+	made text[] := '{}';
 	step record;
 	error text;
 BEGIN
 	IF $2 IS NULL OR $2 NOT BETWEEN 0 AND 366 THEN
 		RAISE EXCEPTION '"days_ahead" must be between 0 and 366' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	-- each action is on its own: one that fails does not take the others along
-	-- and a past day's partition that is made here is indexed and sealed here
-	FOREACH making IN ARRAY '{true,false}'::boolean[] LOOP
-	FOR step IN
-		SELECT s.* FROM (
-		SELECT 'created' AS action, mlops_catalog.partition_name(d) AS object, d AS day, 1 AS place FROM (
-			SELECT (p.created_at AT TIME ZONE 'UTC')::date AS d FROM mlops_catalog.prediction_default AS p
-			UNION SELECT today + i FROM generate_series(0, $2) AS i) AS days
-		WHERE (retention = 0 OR d >= today - retention) AND to_regclass('mlops_catalog.' || mlops_catalog.partition_name(d)) IS NULL
-		UNION ALL
-		SELECT CASE WHEN t.old THEN 'removed' ELSE 'indexed' END, t.name, t.day, 2 FROM (
-			SELECT c.relname AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day,
-				-- relhasindex survives a rollback
-				EXISTS (SELECT FROM pg_index AS x WHERE x.indrelid = c.oid) AS indexed,
-				retention > 0 AND to_date(right(c.relname, 8), 'YYYYMMDD') < today - retention AS old
-			FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-			WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$') AS t
-		WHERE t.old OR t.day < today AND NOT t.indexed
-		UNION ALL
-		SELECT 'sealed', mlops_catalog.partition_name(u.day), u.day, 2 FROM mlops_catalog.unsealed_days(today) AS u WHERE retention = 0 OR u.day >= today - retention
-		UNION ALL
-		SELECT 'removed', 'prediction_default', NULL, 3 WHERE retention > 0
-		UNION ALL
-		SELECT 'removed', f.name, NULL, 4 FROM unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name) WHERE monitor_retention > 0
-		UNION ALL
-		SELECT 'removed', 'job', NULL, 5 WHERE job_retention > 0
-		UNION ALL
-		SELECT 'removed', 'guard_state', NULL, 6) AS s
-		WHERE (s.place = 1) = making
-		ORDER BY s.place, s.object, s.action
-	LOOP
-		object := step.object;
-		action := step.action;
-		rows := NULL;
-		BEGIN
-			CASE step.place
-				WHEN 1 THEN
-					action := CASE WHEN mlops_catalog.make_partition(caller, step.day) THEN 'created' ELSE 'busy' END;
-				WHEN 2 THEN
-					IF step.action = 'removed' THEN
-						EXECUTE format('SELECT count(*) FROM mlops_catalog.%I', object) INTO rows;
-						action := CASE WHEN mlops_catalog.drop_partition(caller, object) THEN 'removed' ELSE 'busy' END;
-						IF action = 'removed' THEN
-							PERFORM mlops_catalog.forget_day(caller, step.day, rows);
-						END IF;
-					ELSIF step.action = 'sealed' THEN
-						rows := mlops_catalog.seal_day(caller, step.day);
-						action := CASE WHEN rows IS NULL THEN 'busy' ELSE 'sealed' END;
-					ELSE
-						action := CASE WHEN mlops_catalog.index_partition(caller, object) THEN 'indexed' ELSE 'busy' END;
-					END IF;
-				WHEN 3 THEN
-					DELETE FROM mlops_catalog.prediction_default AS p WHERE p.created_at < first_kept;
-				WHEN 4 THEN
-					EXECUTE format('DELETE FROM mlops_catalog.%I WHERE window_end < clock_timestamp() - make_interval(days => $1)', object) USING monitor_retention;
-				WHEN 6 THEN	-- counts of guards that are over
-					DELETE FROM mlops_catalog.guard_state AS g
-						WHERE NOT EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = g.model_id AND e.step_started_at = g.since)
-							AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.deployment AS d USING (deployment_id)
-								WHERE r.model_id = g.model_id AND d.deployed_at = g.since);
-				ELSE
-					DELETE FROM mlops_catalog.job AS j WHERE j.ended_at < clock_timestamp() - make_interval(days => job_retention);
-			END CASE;
-			IF step.place > 2 THEN
-				GET DIAGNOSTICS rows = ROW_COUNT;
+	FOREACH phase IN ARRAY phases LOOP
+		FOR step IN SELECT s.* FROM mlops_catalog.maintenance_steps(CASE phase WHEN 'made' THEN 'past' ELSE phase END, $2) AS s
+				WHERE phase <> 'made' OR s.object = ANY (made) LOOP
+			-- each step is on its own: one that fails does not take the others along
+			BEGIN
+				object := step.object;
+				SELECT t.action, t.rows INTO action, rows FROM mlops_catalog.take_step(caller, phase, step.action, step.object, step.day, step.rows) AS t;
+				IF action = 'created' THEN
+					made := made || object;
+				END IF;
+				error := NULL;
+			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+				RAISE;
+			WHEN OTHERS THEN
+				action := 'failed';
+				rows := NULL;
+				error := SQLERRM;
+			END;
+			PERFORM mlops_catalog.end_upkeep(caller, NULL, CASE step.action WHEN 'sealed' THEN 'seal ' ELSE 'maintain ' END || object, error);
+			IF phase <> 'figures' OR rows > 0 OR error IS NOT NULL THEN
+				RETURN NEXT;
 			END IF;
-			IF step.place = 3 AND rows > 0 THEN
-				PERFORM mlops_catalog.audit(caller, 'remove_decisions', NULL, NULL, jsonb_build_object('before', first_kept, 'rows', rows));
-			END IF;
-			error := NULL;
-		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
-			RAISE;
-		WHEN OTHERS THEN
-			action := 'failed';
-			error := SQLERRM;
-		END;
-		PERFORM mlops_catalog.end_upkeep(caller, NULL, CASE step.action WHEN 'sealed' THEN 'seal ' ELSE 'maintain ' END || object, error);
-		IF step.place <= 2 OR rows > 0 OR error IS NOT NULL THEN
-			RETURN NEXT;
-		END IF;
-	END LOOP;
+		END LOOP;
 	END LOOP;
 END
+$$;
+COMMENT ON FUNCTION mlops_catalog.maintain_phases(regrole, int, text[]) IS 'Phases of mlops.maintain, one after the other; by itself each runs in a transaction of its own';
+
+-- In one transaction: what locks most comes last, what takes long before it; a
+-- past day's partition that is made here is indexed and sealed here.
+CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS TABLE (action text, object text, rows bigint)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{past,figures,create,made,remove}')
 $$;

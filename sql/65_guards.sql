@@ -127,6 +127,7 @@ CREATE FUNCTION mlops_catalog.count_decisions(caller regrole, model_id bigint, s
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 4
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off	-- nobody has analyzed the decisions of today ...
+	SET enable_seqscan = off	-- ... of which an index leads to the new ones ...
 	SET jit = off				-- ... and the price of what is off must not call for it
 	SET max_parallel_workers_per_gather = 0	-- to start workers takes longer than to count what is new
 AS $$
@@ -161,6 +162,7 @@ CREATE FUNCTION mlops_catalog.count_alerts(caller regrole, model_id bigint, sinc
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1000
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
+	SET enable_seqscan = off
 	SET jit = off
 	SET max_parallel_workers_per_gather = 0
 AS $$

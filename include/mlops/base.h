@@ -32,6 +32,7 @@ extern int	mlops_guc_blas_threads;		/* mlops.blas_threads */
 extern int	mlops_guc_job_retention;	/* mlops.job_retention, days, 0 = for ever */
 extern int	mlops_guc_job_retry_delay;	/* mlops.job_retry_delay, ms */
 extern int	mlops_guc_job_timeout;		/* mlops.job_timeout, ms, 0 = none */
+extern int	mlops_guc_lock_timeout;		/* mlops.lock_timeout, ms, 0 = as lock_timeout says */
 extern int	mlops_guc_maintenance_interval; /* mlops.maintenance_interval, s, 0 = never */
 extern int	mlops_guc_max_workers;		/* mlops.max_workers */
 extern int	mlops_guc_monitor_retention;	/* mlops.monitor_retention, days, 0 = for ever */

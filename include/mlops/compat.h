@@ -12,6 +12,7 @@
 #include "storage/proc.h"
 #include "tcop/pquery.h"
 #include "utils/datetime.h"
+#include "utils/tuplesort.h"
 
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -116,6 +117,19 @@ mlcompat_insert_index_tuples(ResultRelInfo *relation, TupleTableSlot *slot, ESta
 	ExecInsertIndexTuples(relation, slot, estate, false, false, NULL, NIL, false);
 #else
 	ExecInsertIndexTuples(relation, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
+/* The next value of a sort that has none that are NULL, while it lasts; false: there is none. */
+static inline bool
+mlcompat_sorted_datum(Tuplesortstate *sort, Datum *value)
+{
+	bool		isnull;
+
+#if PG_VERSION_NUM >= 160000
+	return tuplesort_getdatum(sort, true, false, value, &isnull, NULL);
+#else
+	return tuplesort_getdatum(sort, true, value, &isnull, NULL);
 #endif
 }
 

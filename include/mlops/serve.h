@@ -173,14 +173,24 @@ typedef struct MlFault
 /*
  * Runs a step that may fail: false, with the error, if it did, and the caller
  * goes on.  What ends the transaction or the session all the same (a cancel, a
- * shutdown, a deadlock, no memory) is thrown on.
+ * shutdown, a failure of serialization) is thrown on.
  *
  * A quiet step reads nothing but memory: it holds no lock, no buffer and no
  * catalog entry, so that to leave it is enough, and it costs a sigsetjmp.  Only
  * errors about values (classes 22 and 42) can come out of it; others are thrown
- * on.  Any other step runs in a subtransaction, which undoes what it did.
+ * on.  Any other step runs in a subtransaction, which undoes what it did, and
+ * waits for a lock for mlops.lock_timeout at most.
  */
 extern bool mlserve_attempt(void (*step) (void *), void *arg, bool quiet, MlFault *fault);
+
+/* The session's command: its id less the ids that steps took. */
+extern CommandId mlserve_command(void);
+
+/* Called at the end of a transaction. */
+extern void mlserve_forget_commands(void);
+
+/* A copy of what is told of a fault, in a context that lives longer. */
+extern MlFault *mlserve_keep_fault(const MlFault *fault, MemoryContext context);
 
 /* Throws an error that was caught. */
 extern void mlserve_throw(const MlFault *fault) pg_attribute_noreturn();
@@ -276,9 +286,10 @@ extern void mlserve_identify_prediction(MlPrediction *row);
 
 /*
  * Logs the row in the current (sub)transaction: it is seen and survives as a
- * row inserted now would be.  Allocated values are copied if need be.
+ * row inserted now would be.  Allocated values are copied if need be.  Unless
+ * may_fail, a row that cannot be written is lost with a warning.
  */
-extern void mlserve_log_prediction(MlPrediction *row, MlLogSite *site);
+extern void mlserve_log_prediction(MlPrediction *row, MlLogSite *site, bool may_fail);
 
 /* What becomes of a row that cannot be scored. */
 typedef enum MlOnError
@@ -304,6 +315,9 @@ typedef struct MlDecideSite
 	MlLogSite	log;
 	CommandId	warned;			/* command that gave a warning last ... */
 	int			warned_of;		/* ... with this SQLSTATE */
+	CommandId	locked_in;		/* command in which the model could not be read for a lock */
+	MlFault    *locked;			/* that fault, NULL: none yet */
+	int64		locked_model;	/* the model, 0: not even that was to be found */
 } MlDecideSite;
 
 /*

@@ -71,6 +71,7 @@ compare_rows(const void *a, const void *b, void *arg)
 	size_t		i = *(const uint32_t *) a;
 	size_t		j = *(const uint32_t *) b;
 
+	CHECK_FOR_INTERRUPTS();		/* a sort of millions of rows takes seconds */
 	for (int c = 0; c < order->n_by; c++)
 	{
 		const MlColumn *column = &order->scored->dataset->columns[order->scored->first_by + c];

@@ -25,6 +25,7 @@ int			mlops_guc_blas_threads = 1;
 int			mlops_guc_job_retention = 90;
 int			mlops_guc_job_retry_delay = 5000;
 int			mlops_guc_job_timeout = 0;
+int			mlops_guc_lock_timeout = 500;
 int			mlops_guc_maintenance_interval = 60;
 int			mlops_guc_max_workers = 2;
 int			mlops_guc_monitor_retention = 730;
@@ -90,6 +91,14 @@ mlbase_define_settings(void)
 							   &library_version, MLOPS_VERSION,
 							   PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
 							   NULL, NULL, NULL);
+
+	/* user-settable: like lock_timeout, how long this session's statements may stand still */
+	DefineCustomIntVariable("mlops.lock_timeout",
+							"Time that scoring or logging a payment may wait for a lock.",
+							"Where on_error lets a payment pass, it goes on without the score, or the log, that it "
+							"waits for.  0 leaves it to lock_timeout.",
+							&mlops_guc_lock_timeout, 500, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 
 	/* user-settable: only what this session's own decisions leave */
 	DefineCustomBoolVariable("mlops.log_features",

@@ -182,6 +182,15 @@ extension_exists(void)
 	return exists;
 }
 
+/* Each in a transaction of its own, so that none holds its locks while another works. */
+#define PHASE(name) {"maintain " name, \
+	"SELECT pg_catalog.format('mlops maintenance: %s %s%s', action, object, " \
+	"' (' OPERATOR(pg_catalog.||) rows OPERATOR(pg_catalog.||) ' rows)') " \
+	"FROM mlops_catalog.maintain_phases(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, 7, '{" name "}') " \
+	"WHERE action OPERATOR(pg_catalog.=) 'removed'"}
+
+static const char *const phases[][2] = {PHASE("create"), PHASE("past"), PHASE("figures"), PHASE("remove")};
+
 void
 mlops_maintenance_main(Datum arg)
 {
@@ -203,10 +212,8 @@ mlops_maintenance_main(Datum arg)
 	if (!extension_exists())
 		return;
 
-	run_task(NULL, "maintain",
-			 "SELECT pg_catalog.format('mlops maintenance: %s %s%s', action, object, "
-			 "' (' OPERATOR(pg_catalog.||) rows OPERATOR(pg_catalog.||) ' rows)') "
-			 "FROM mlops.maintain() WHERE action OPERATOR(pg_catalog.=) 'removed'");
+	for (int i = 0; i < (int) lengthof(phases); i++)
+		run_task(NULL, phases[i][0], phases[i][1]);
 	if (try("SELECT 1 FROM mlops.activation WHERE NOT active", 0, NULL, true).n > 0)
 		asleep[2] = "this database was restored or copied from another one, or its server was upgraded: "
 			"monitors, retrainings, guards and schedules wait for mlops.activate()";

@@ -18,10 +18,12 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "pgtime.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "mlops/base.h"
 #include "mlops/catalog.h"
@@ -126,6 +128,20 @@ check_role(Oid role)
 				 errhint("Submit it as a role with LOGIN, for example after RESET ROLE.")));
 }
 
+/*
+ * Jobs and schedules of a model stand among those that whoever works with it
+ * sees: nobody else may put them there.  A model that is to be made has no rights yet.
+ */
+static void
+check_model(const char *name)
+{
+	MlCatalogModel model;
+
+	mlreg_check_name(name);
+	if (mlcat_model_by_name(name, &model))
+		mlreg_check_right(GetUserId(), name, &model, ML_TO_INSPECT);
+}
+
 static void
 check_request(const MlJobRequest *request)
 {
@@ -146,7 +162,7 @@ check_request(const MlJobRequest *request)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"key\" must have at most %d bytes, not %zu", ML_BOUNDED_BYTES, strlen(request->key))));
 	if (request->model)
-		mlreg_check_name(request->model);
+		check_model(request->model);
 }
 
 /* The time limit, NULL for none; the setting's if none was given. */
@@ -370,7 +386,12 @@ mljobs_record_schedule(const char *name, const char *cron, const MlJobRequest *r
 	char		nulls[] = {' ', ' ', ' ', ' ', ' ', request->timeout ? ' ' : 'n', ' ', ' ', request->model ? ' ' : 'n'};
 	MlCatalogScope scope;
 
-	mljobs_parse(request->command);
+	check_request(request);
+	(void) time_limit(request->timeout);
+	if (mljobs_next_cron_run(cron, GetCurrentTimestamp(), pg_tzset("GMT")) == DT_NOBEGIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid cron expression \"%s\"", mlbase_excerpt(cron))));
 	check_role(role);
 	mlcat_begin(&scope);
 	mlcat_execute("INSERT INTO mlops_catalog.schedule (owner, name, cron, command, cron_job_id, timeout, max_retries, priority, model) "

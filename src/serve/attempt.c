@@ -5,15 +5,43 @@
  * To catch an error is safe in general only with a subtransaction around what
  * failed, which releases what that held.  One subtransaction a row would cost
  * more than scoring it; see serve.h for the steps that do without.
+ *
+ * A step that waits for a lock waits for mlops.lock_timeout at most, and the
+ * steps after it in the same command hardly at all: a payment does not stand
+ * still because a table of the catalog is locked.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "mlops/base.h"
 #include "mlops/serve.h"
+
+/* Milliseconds to wait for a lock in a command that has waited in vain. */
+#define NO_PATIENCE 1
+
+/* Command ids that steps took, which are no commands of the session's. */
+static CommandId taken;
+
+static bool waited;				/* in vain, in command waited_in */
+static CommandId waited_in;
+
+CommandId
+mlserve_command(void)
+{
+	return GetCurrentCommandId(false) - taken;
+}
+
+void
+mlserve_forget_commands(void)
+{
+	taken = 0;
+	waited = false;
+}
 
 /* May the transaction go on after an error of this kind? */
 static bool
@@ -24,9 +52,50 @@ may_go_on(int sqlerrcode, bool quiet)
 	if (quiet)
 		return category == ERRCODE_DATA_EXCEPTION ||
 			category == ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION);
-	return category != ERRCODE_TRANSACTION_ROLLBACK &&
-		category != ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) &&
-		category != ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION);
+	/* a deadlock ends with the locks that the step gave back */
+	return sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED ||
+		(category != ERRCODE_TRANSACTION_ROLLBACK &&
+		 category != ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION));
+}
+
+/* How long a step may wait for a lock, 0: for ever; never longer than the session says. */
+static int
+patience(void)
+{
+	int			most = waited && waited_in == mlserve_command() ? NO_PATIENCE : mlops_guc_lock_timeout;
+
+	return most == 0 ? LockTimeout : LockTimeout == 0 ? most : Min(most, LockTimeout);
+}
+
+static ErrorData *
+copy_error(MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	return error;
+}
+
+static bool
+attempt_quietly(void (*step) (void *), void *arg, MlFault *fault)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	fault->error = NULL;
+	PG_TRY();
+	{
+		step(arg);
+	}
+	PG_CATCH();
+	{
+		if (!may_go_on(geterrcode(), true))
+			PG_RE_THROW();
+		fault->error = copy_error(caller);
+	}
+	PG_END_TRY();
+	return fault->error == NULL;
 }
 
 bool
@@ -34,44 +103,57 @@ mlserve_attempt(void (*step) (void *), void *arg, bool quiet, MlFault *fault)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	CommandId	before = GetCurrentCommandId(false);
+	int			session_timeout = LockTimeout;
 
+	if (quiet)
+		return attempt_quietly(step, arg, fault);
 	fault->error = NULL;
-	if (!quiet)
-	{
-		BeginInternalSubTransaction(NULL);
-		MemoryContextSwitchTo(caller);
-	}
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	LockTimeout = patience();
 	PG_TRY();
 	{
 		step(arg);
-		if (!quiet)
-		{
-			ReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(caller);
-			CurrentResourceOwner = owner;
-		}
+		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
-		if (quiet && !may_go_on(geterrcode(), true))
-			PG_RE_THROW();
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		if (!quiet)
-		{
-			RollbackAndReleaseCurrentSubTransaction();
-			MemoryContextSwitchTo(caller);
-			CurrentResourceOwner = owner;
-			if (!may_go_on(error->sqlerrcode, false))
-				ReThrowError(error);
-		}
-		fault->error = error;
+		LockTimeout = session_timeout;
+		fault->error = copy_error(caller);
+		RollbackAndReleaseCurrentSubTransaction();
+		if (!may_go_on(fault->error->sqlerrcode, false))
+			ReThrowError(fault->error);
 	}
 	PG_END_TRY();
+	LockTimeout = session_timeout;
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	taken += GetCurrentCommandId(false) - before;
+	if (fault->error && fault->error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+	{
+		waited = true;
+		waited_in = mlserve_command();
+	}
 	return fault->error == NULL;
+}
+
+MlFault *
+mlserve_keep_fault(const MlFault *fault, MemoryContext context)
+{
+	MlFault    *kept = MemoryContextAlloc(context, sizeof(MlFault));
+	const ErrorData *error = fault->error;
+
+	kept->error = MemoryContextAllocZero(context, sizeof(ErrorData));
+	kept->error->elevel = ERROR;
+	kept->error->sqlerrcode = error->sqlerrcode;
+	kept->error->message = MemoryContextStrdup(context, error->message);
+	if (error->detail)
+		kept->error->detail = MemoryContextStrdup(context, error->detail);
+	if (error->hint)
+		kept->error->hint = MemoryContextStrdup(context, error->hint);
+	kept->error->assoc_context = context;
+	return kept;
 }
 
 void

@@ -51,7 +51,7 @@ mlserve_read_error_choice(const char *text, MlErrorChoice *choice)
 void
 mlserve_warn(MlDecideSite *site, const MlFault *fault, const char *model, const char *consequence)
 {
-	CommandId	command = GetCurrentCommandId(false);
+	CommandId	command = mlserve_command();
 	const ErrorData *error = fault->error;
 
 	if (site->warned == command && site->warned_of == error->sqlerrcode)
@@ -192,7 +192,7 @@ may_log(void)
 }
 
 static void
-log_shadows(MlDecideSite *site, Beside *beside, const MlPrediction *decision)
+log_shadows(MlDecideSite *site, Beside *beside, bool may_fail, const MlPrediction *decision)
 {
 	for (int i = 0; i < mlserve_n_shadows(beside->scorer); i++)
 	{
@@ -215,8 +215,28 @@ log_shadows(MlDecideSite *site, Beside *beside, const MlPrediction *decision)
 								  answer.resolved->variant));
 		else if (mlops_guc_log_features)
 			log_features(site, beside, answer.resolved, false, &shadow);
-		mlserve_log_prediction(&shadow, &site->log);
+		mlserve_log_prediction(&shadow, &site->log, may_fail);
 	}
+}
+
+/*
+ * Is the model known not to be readable in this command?  A statement of many
+ * rows waits for a lock once.
+ */
+static bool
+is_locked(const MlDecideSite *site)
+{
+	return unlikely(site->locked != NULL) && site->locked_in == mlserve_command();
+}
+
+static void
+keep_locked(MlDecideSite *site, const MlFault *fault, int64 model_id)
+{
+	if (is_locked(site))
+		return;
+	site->locked = mlserve_keep_fault(fault, site->scorer.fn_mcxt);
+	site->locked_in = mlserve_command();
+	site->locked_model = model_id;
 }
 
 /* What was not scored: given as the caller chose, and logged as failed. */
@@ -226,8 +246,12 @@ settle_failure(MlDecideSite *site, Beside *beside, const MlErrorChoice *choice,
 {
 	MlFault		ignored;
 
-	if (decision->model_id == 0)
+	if (is_locked(site))
+		decision->model_id = site->locked_model;
+	else if (decision->model_id == 0)
 		(void) mlserve_attempt(find_model, beside, false, &ignored);
+	if (fault->error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		keep_locked(site, fault, decision->model_id);
 	if (choice->choice == ML_ON_ERROR_SCORE)
 		set_score(decision, choice->score);
 	mlserve_warn(site, fault, text_to_cstring(beside->reference),
@@ -248,7 +272,7 @@ decide_failed(MlDecideSite *site, Beside *beside, const MlErrorChoice *choice, c
 	set_fault(decision, fault);
 	settle_failure(site, beside, choice, fault, decision);
 	if (may_log())
-		mlserve_log_prediction(decision, &site->log);
+		mlserve_log_prediction(decision, &site->log, false);
 }
 
 void
@@ -275,7 +299,10 @@ mlserve_decide(MlDecideSite *site, text *reference, Oid type, Datum features, te
 
 	INSTR_TIME_SET_CURRENT(began);
 	memset(decision, 0, sizeof(*decision));
-	beside.scorer = mlserve_try(&site->scorer, reference, type, features, key, may_fail, &answer);
+	if (!may_fail && is_locked(site))
+		answer = (MlAnswer) {.fault = *site->locked};
+	else
+		beside.scorer = mlserve_try(&site->scorer, reference, type, features, key, may_fail, &answer);
 	if (unlikely(answer.fault.error && answer.resolved &&
 				 !mlserve_is_primary(beside.scorer, answer.resolved)))
 	{
@@ -309,7 +336,7 @@ mlserve_decide(MlDecideSite *site, text *reference, Oid type, Datum features, te
 		mlserve_identify_prediction(decision);
 		if (mlops_guc_log_features)
 			log_features(site, &beside, answer.resolved, may_fail, decision);
-		mlserve_log_prediction(decision, &site->log);
+		mlserve_log_prediction(decision, &site->log, may_fail);
 	}
 	if (!may_log())
 		return;
@@ -325,8 +352,8 @@ mlserve_decide(MlDecideSite *site, text *reference, Oid type, Datum features, te
 		replaced.key = decision->key;
 		replaced.route_key = decision->route_key;
 		replaced.shadow = true;
-		mlserve_log_prediction(&replaced, &site->log);
+		mlserve_log_prediction(&replaced, &site->log, may_fail);
 	}
 	if (!only_failures && answer.resolved)
-		log_shadows(site, &beside, decision);
+		log_shadows(site, &beside, may_fail, decision);
 }

@@ -27,6 +27,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "common/pg_prng.h"
 #include "executor/executor.h"
 #include "tcop/utility.h"
@@ -61,8 +62,10 @@ static const char *const column_names[] = {
 static MlPrediction waiting[MAX_WAITING];
 static int	n_waiting;
 static size_t waiting_bytes;
-static CommandId waiting_command;
+static CommandId waiting_command;	/* of the session, see mlserve_command */
+static CommandId waiting_command_id;	/* that they are written under */
 static SubTransactionId waiting_subid;
+static bool waiting_may_fail;	/* is an error in writing them somebody's choice? */
 static MemoryContext waiting_context;
 
 static ExecutorStart_hook_type previous_executor_start;
@@ -213,6 +216,56 @@ fill_slot(TupleTableSlot *slot, const MlPrediction *row, const int *position)
 	ExecStoreVirtualTuple(slot);
 }
 
+/* Are a partition's indexes all of ranges of blocks, by time alone? */
+static bool
+by_ranges_of_time(const ResultRelInfo *info, int created_at)
+{
+	for (int i = 0; i < info->ri_NumIndices; i++)
+	{
+		const IndexInfo *index = info->ri_IndexRelationInfo[i];
+
+		if (info->ri_IndexRelationDescs[i]->rd_rel->relam != BRIN_AM_OID ||
+			index->ii_NumIndexAttrs != 1 || index->ii_IndexAttrNumbers[0] != created_at + 1 ||
+			index->ii_Predicate != NIL)
+			return false;
+	}
+	return true;
+}
+
+static void
+index_row(ResultRelInfo *info, TupleTableSlot *slot, EState *estate)
+{
+	mlcompat_insert_index_tuples(info, slot, estate);
+	ResetPerTupleExprContext(estate);
+}
+
+/*
+ * Index entries of rows that were written.  Of a block's rows, ranges of time need
+ * the first and the last one in time.
+ */
+static void
+index_rows(ResultRelInfo *info, TupleTableSlot **slots, const MlPrediction *rows, int n,
+		   bool by_ranges, EState *estate)
+{
+	for (int from = 0, to; from < n; from = to)
+	{
+		BlockNumber block = ItemPointerGetBlockNumber(&slots[from]->tts_tid);
+		int			first = from;
+		int			last = from;
+
+		for (to = from + 1; by_ranges && to < n && ItemPointerGetBlockNumber(&slots[to]->tts_tid) == block; to++)
+		{
+			if (rows[to].created_at < rows[first].created_at)
+				first = to;
+			if (rows[to].created_at > rows[last].created_at)
+				last = to;
+		}
+		index_row(info, slots[first], estate);
+		if (last != first)
+			index_row(info, slots[last], estate);
+	}
+}
+
 /* Rows of one day into its partition, and into the partition's indexes. */
 static void
 write_to_partition(Relation partition, const MlPrediction *rows, int n, CommandId command)
@@ -238,11 +291,8 @@ write_to_partition(Relation partition, const MlPrediction *rows, int n, CommandI
 		for (int i = 0; i < here; i++)
 			fill_slot(slots[i], &rows[done + i], position);
 		table_multi_insert(partition, slots, here, command, 0, bulk);
-		for (int i = 0; i < here && info->ri_NumIndices > 0; i++)
-		{
-			mlcompat_insert_index_tuples(info, slots[i], estate);
-			ResetPerTupleExprContext(estate);
-		}
+		if (info->ri_NumIndices > 0)
+			index_rows(info, slots, rows + done, here, by_ranges_of_time(info, position[1]), estate);
 	}
 
 	for (int i = 0; i < n_slots; i++)
@@ -280,6 +330,39 @@ write_rows(const MlPrediction *rows, int n, CommandId command)
 	table_close(parent, NoLock);
 }
 
+typedef struct Writing
+{
+	const MlPrediction *rows;
+	int			n;
+	CommandId	command;
+} Writing;
+
+static void
+write_step(void *arg)
+{
+	const Writing *writing = (const Writing *) arg;
+
+	write_rows(writing->rows, writing->n, writing->command);
+}
+
+/* Rows of which none may stop a payment are lost if they cannot be written. */
+static void
+write_or_lose(const MlPrediction *rows, int n, CommandId command, bool may_fail)
+{
+	Writing		writing = {.rows = rows,.n = n,.command = command};
+	MlFault		fault;
+
+	if (may_fail)
+		write_step(&writing);
+	else if (!mlserve_attempt(write_step, &writing, false, &fault))
+		ereport(WARNING,
+				(errcode(fault.error->sqlerrcode),
+				 errmsg_plural("%d decision could not be logged: %s",
+							   "%d decisions could not be logged: %s", n, n, fault.error->message),
+				 errdetail("The statement goes on; nothing is left of them but the answers given."),
+				 errhint("\"on_error\" => raise makes this an error.")));
+}
+
 /* ---------------------------------------------------------------- waiting */
 
 static void
@@ -299,7 +382,7 @@ mlserve_write_predictions(void)
 	if (likely(n == 0) || GetCurrentSubTransactionId() != waiting_subid)
 		return;
 	n_waiting = 0;				/* an error must not have them written twice */
-	write_rows(waiting, n, waiting_command);
+	write_or_lose(waiting, n, waiting_command_id, waiting_may_fail);
 	forget_waiting();
 }
 
@@ -337,9 +420,10 @@ wait_with(const MlPrediction *row)
 }
 
 void
-mlserve_log_prediction(MlPrediction *row, MlLogSite *site)
+mlserve_log_prediction(MlPrediction *row, MlLogSite *site, bool may_fail)
 {
-	CommandId	command = GetCurrentCommandId(true);
+	CommandId	command_id = GetCurrentCommandId(true);
+	CommandId	command = mlserve_command();
 	SubTransactionId subid = GetCurrentSubTransactionId();
 	bool		again = site->command == command && site->subid == subid;
 
@@ -358,11 +442,17 @@ mlserve_log_prediction(MlPrediction *row, MlLogSite *site)
 	 */
 	if (!again || (n_waiting > 0 && waiting_subid != subid))
 	{
-		write_rows(row, 1, command);
+		write_or_lose(row, 1, command_id, may_fail);
 		return;
+	}
+	if (n_waiting == 0)
+	{
+		waiting_command_id = command_id;
+		waiting_may_fail = false;
 	}
 	waiting_command = command;
 	waiting_subid = subid;
+	waiting_may_fail |= may_fail;
 	wait_with(row);
 	if (n_waiting == MAX_WAITING || waiting_bytes > MAX_WAITING_BYTES)
 		mlserve_write_predictions();
@@ -417,6 +507,7 @@ at_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
 			forget_waiting();
+			mlserve_forget_commands();
 			break;
 		default:
 			break;

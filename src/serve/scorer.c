@@ -566,19 +566,7 @@ is_warm(const Try *try)
 static void
 mark_broken(MlScorer *scorer, ArmScorer *arm, const MlFault *fault)
 {
-	MemoryContext caller = MemoryContextSwitchTo(scorer->context);
-
-	arm->broken = palloc(sizeof(MlFault));
-	arm->broken->error = palloc0(sizeof(ErrorData));
-	arm->broken->error->elevel = ERROR;
-	arm->broken->error->sqlerrcode = fault->error->sqlerrcode;
-	arm->broken->error->message = pstrdup(fault->error->message);
-	if (fault->error->detail)
-		arm->broken->error->detail = pstrdup(fault->error->detail);
-	if (fault->error->hint)
-		arm->broken->error->hint = pstrdup(fault->error->hint);
-	arm->broken->error->assoc_context = scorer->context;
-	MemoryContextSwitchTo(caller);
+	arm->broken = mlserve_keep_fault(fault, scorer->context);
 }
 
 /*

@@ -78,4 +78,4 @@ end_server()
 }
 
 trap end_server EXIT
-trap 'exit 1' INT TERM
+trap 'exit 1' INT TERM PIPE

@@ -66,10 +66,10 @@ is "databases come and go" "$(query -c "SELECT count(*) FROM pg_database WHERE d
 query -c "DROP EXTENSION mlops CASCADE" -c "CREATE EXTENSION mlops"
 sleep 2.5
 is "so does the extension" "$(query -c "SELECT count(*) FROM pg_inherits WHERE inhparent = 'mlops_catalog.prediction'::regclass AND inhrelid::regclass::text ~ '[0-9]{8}$'")" 8
-query -c "CREATE OR REPLACE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS TABLE (action text, object text, rows bigint) LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''broken''; END'"
-until_true "SELECT failures > 1 FROM mlops.upkeep WHERE task = 'maintain'" 20
-is "an error is logged, once" "$(grep -c 'mlops: maintain has failed: broken' "$server/log")" 1
-is "and in the view" "$(query -c "SELECT error FROM mlops.upkeep WHERE task = 'maintain'")" "broken"
+query -c "CREATE OR REPLACE FUNCTION mlops_catalog.maintain_phases(caller regrole, days_ahead int, phases text[]) RETURNS TABLE (action text, object text, rows bigint) LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''broken''; END'"
+until_true "SELECT failures > 1 FROM mlops.upkeep WHERE task = 'maintain create'" 20
+is "an error is logged, once" "$(grep -c 'mlops: maintain create has failed: broken' "$server/log")" 1
+is "and in the view" "$(query -c "SELECT error FROM mlops.upkeep WHERE task = 'maintain create'")" "broken"
 is "and no worker or slot is left" "$(sleep 1.2; query -c "SELECT count(*) <= 1 FROM pg_stat_activity WHERE backend_type = 'mlops maintenance worker'")" t
 
 echo "1..$n"

@@ -195,4 +195,12 @@ extern bool ml_should_stop(MlContext *ctx, int thread);
 extern MlStatus ml_parallel_for(MlContext *ctx, size_t n_tasks,
 								MlTaskFunction function, void *arg);
 
+/*
+ * qsort that asks the abort callback every few milliseconds, whatever n.  Needs
+ * as much again from the arena.  compare must tell any two elements apart, or
+ * what it takes for equal must be: their order is not defined.
+ */
+extern MlStatus ml_sort(MlContext *ctx, void *elements, size_t n, size_t size,
+						int (*compare) (const void *, const void *));
+
 #endif							/* MLOPS_ENGINE_BASE_H */

@@ -3,7 +3,6 @@
  *	  Folds for cross-validation: stratified, by groups, by time.
  *-------------------------------------------------------------------------
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "mlops/engine/data.h"
@@ -33,6 +32,7 @@ ml_folds_stratified(MlContext *ctx, const MlDataset *dataset, const uint32_t *or
 {
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	Dealt	   *dealt = ml_arena_alloc_array(ctx->arena, dataset->n_rows, sizeof(Dealt));
+	MlStatus	status;
 	size_t		next = 0;		/* goes on through both classes, so that folds are even */
 
 	if (dealt == NULL)
@@ -47,7 +47,9 @@ ml_folds_stratified(MlContext *ctx, const MlDataset *dataset, const uint32_t *or
 			if (label[order[i]] == (float) class)
 				dealt[n++] = (Dealt) {ml_random_u64(seed, (uint64_t) class, i), order[i]};
 		}
-		qsort(dealt, n, sizeof(Dealt), compare_dealt);
+		status = ml_sort(ctx, dealt, n, sizeof(Dealt), compare_dealt);
+		if (status != ML_OK)
+			return status;
 		for (size_t i = 0; i < n; i++)
 			fold[dealt[i].row] = (uint8_t) (next++ % (size_t) n_folds);
 		if (ml_check_abort(ctx) != ML_OK)
@@ -111,6 +113,7 @@ ml_folds_grouped(MlContext *ctx, const MlDataset *dataset, int group_column, con
 	size_t		rows[ML_MAX_FOLDS] = {0};
 	size_t		n = 0;
 	size_t		n_groups = 0;
+	MlStatus	status;
 
 	if (sorted == NULL || groups == NULL)
 		return ml_fail_memory(ctx);
@@ -120,7 +123,9 @@ ml_folds_grouped(MlContext *ctx, const MlDataset *dataset, int group_column, con
 		if (label[row] == label[row])
 			sorted[n++] = (Dealt) {ml_column_hash(column, row), (uint32_t) row};
 	}
-	qsort(sorted, n, sizeof(Dealt), compare_dealt);
+	status = ml_sort(ctx, sorted, n, sizeof(Dealt), compare_dealt);
+	if (status != ML_OK)
+		return status;
 	for (size_t i = 0; i < n; i++)
 	{
 		if (i == 0 || sorted[i].key != sorted[i - 1].key)
@@ -128,9 +133,9 @@ ml_folds_grouped(MlContext *ctx, const MlDataset *dataset, int group_column, con
 		groups[n_groups - 1].rows++;
 		groups[n_groups - 1].positives += label[sorted[i].row] == 1;
 	}
-	if (ml_check_abort(ctx) != ML_OK)
-		return ML_ABORTED;
-	qsort(groups, n_groups, sizeof(Group), compare_groups);
+	status = ml_sort(ctx, groups, n_groups, sizeof(Group), compare_groups);
+	if (status != ML_OK)
+		return status;
 	for (size_t g = 0; g < n_groups; g++)
 	{
 		int			f = emptiest(positives, rows, n_folds, groups[g].positives > 0);

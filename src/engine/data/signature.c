@@ -175,19 +175,22 @@ compare_hashes(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Sorts hashes and leaves one of equal ones; returns how many are left. */
-static uint32_t
-distinct_rising(uint32_t *hash, size_t n)
+/* Sorts hashes and leaves one of equal ones; *left receives how many are left. */
+static MlStatus
+distinct_rising(MlContext *ctx, uint32_t *hash, size_t n, uint32_t *left)
 {
 	uint32_t	kept = 0;
+	MlStatus	status = ml_sort(ctx, hash, n, sizeof(uint32_t), compare_hashes);
 
-	qsort(hash, n, sizeof(uint32_t), compare_hashes);
+	if (status != ML_OK)
+		return status;
 	for (size_t i = 0; i < n; i++)
 	{
 		if (kept == 0 || hash[kept - 1] != hash[i])
 			hash[kept++] = hash[i];
 	}
-	return kept;
+	*left = kept;
+	return ML_OK;
 }
 
 typedef enum CategoryOutcome
@@ -217,6 +220,7 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, MlInput *in
 	uint32_t   *sizes;
 	uint32_t   *others;
 	MlArenaMark mark;
+	MlStatus	status;
 
 	/* results before working memory, so that the latter can be given back */
 	bytes = ml_arena_alloc_array(ctx->arena, MAX_CATEGORIES, sizeof(char *));
@@ -246,7 +250,9 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, MlInput *in
 		counted[n].bytes = ml_dictionary_bytes(column->dictionary, code, &counted[n].size);
 		n++;
 	}
-	qsort(counted, n, sizeof(CategoryCount), compare_categories);
+	status = ml_sort(ctx, counted, n, sizeof(CategoryCount), compare_categories);
+	if (status != ML_OK)
+		return status;
 
 	*n_distinct = n;
 	if (column->overflowed ||
@@ -270,7 +276,9 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, MlInput *in
 		}
 		for (size_t i = kept; i < n; i++)
 			others[i - kept] = ml_category_hash(counted[i].bytes, counted[i].size);
-		input->n_others = distinct_rising(others, n - kept);
+		status = distinct_rising(ctx, others, n - kept, &input->n_others);
+		if (status != ML_OK)
+			return status;
 		input->others = others;
 		input->n_categories = (uint32_t) kept;
 		input->category = bytes;
