@@ -258,6 +258,8 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
 	ELSIF $5 IS NULL OR array_position($5, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION '"segments" must not be null' USING ERRCODE = 'null_value_not_allowed';
+	ELSIF cardinality($5) > (SELECT count(DISTINCT s) FROM unnest($5) AS s) THEN
+		RAISE EXCEPTION '"segments" names a column twice' USING ERRCODE = 'duplicate_column';
 	ELSIF $6 IS NOT NULL AND $7 IS NOT NULL THEN
 		RAISE EXCEPTION 'give either "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
 	ELSIF (read IS NULL) <> ($8 IS NULL) THEN

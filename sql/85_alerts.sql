@@ -240,8 +240,11 @@ BEGIN
 	PERFORM mlops_catalog.check_name('an alert rule', $3);
 	PERFORM mlops_catalog.check_choice('metric', $4, mlops_catalog.monitor_metric_names());
 	PERFORM mlops_catalog.check_choice('severity', $10, '{info,warning,critical}');
-	IF $5 IS NULL AND $6 IS NULL OR $5 > $6 OR $5 = 'NaN' OR $6 = 'NaN' THEN
+	IF $5 IS NULL AND $6 IS NULL OR $5 > $6 THEN
 		RAISE EXCEPTION 'an alert rule needs "min" or "max", and "min" at most "max"' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF coalesce($5, 0) IN ('NaN', 'Infinity', '-Infinity') OR coalesce($6, 0) IN ('NaN', 'Infinity', '-Infinity') THEN
+		RAISE EXCEPTION '"min" and "max" of an alert rule must be finite' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Leave out the bound that does not matter.';
 	ELSIF $7 IS NULL OR $7 NOT BETWEEN 1 AND 100 THEN
 		RAISE EXCEPTION '"windows" must be between 1 and 100' USING ERRCODE = 'invalid_parameter_value';
 	ELSIF $8 IS NULL OR $8 < 0 THEN
