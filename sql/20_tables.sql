@@ -70,7 +70,7 @@ COMMENT ON COLUMN mlops_catalog.dataset.time_column IS 'Column the split was mad
 COMMENT ON COLUMN mlops_catalog.dataset.time_from IS 'Earliest time, in time_zone';
 COMMENT ON COLUMN mlops_catalog.dataset.time_to IS 'Latest time, in time_zone';
 COMMENT ON COLUMN mlops_catalog.dataset.time_zone IS 'Time zone that hours and weekdays were taken in';
-COMMENT ON COLUMN mlops_catalog.dataset.columns IS 'Columns read: name, type and role';
+COMMENT ON COLUMN mlops_catalog.dataset.columns IS 'Columns read: name, type and kind; of target, key, time, weight, fold and costs also what the labelled rows had in them';
 COMMENT ON COLUMN mlops_catalog.dataset.created_at IS 'When it was read';
 COMMENT ON COLUMN mlops_catalog.dataset.search_path IS 'search_path that names in the query were resolved by';
 COMMENT ON COLUMN mlops_catalog.dataset.test_from IS 'Earliest time of the rows judged on: seconds since 1970 in time_zone, or the number in a numeric time column';

@@ -203,7 +203,7 @@ COMMENT ON COLUMN mlops.datasets.time_column IS 'Column the split was made by';
 COMMENT ON COLUMN mlops.datasets.time_from IS 'Earliest time, in time_zone';
 COMMENT ON COLUMN mlops.datasets.time_to IS 'Latest time, in time_zone';
 COMMENT ON COLUMN mlops.datasets.time_zone IS 'Zone that hours and weekdays were taken in';
-COMMENT ON COLUMN mlops.datasets.columns IS 'Columns read: name, type and kind';
+COMMENT ON COLUMN mlops.datasets.columns IS 'Columns read: name, type and kind; of target, key, time, weight, fold and costs also what the labelled rows had in them';
 COMMENT ON COLUMN mlops.datasets.search_path IS 'search_path that names in the query were resolved by';
 COMMENT ON COLUMN mlops.datasets.settings IS 'Other settings that give the query its meaning, NULL: not recorded';
 COMMENT ON COLUMN mlops.datasets.test_from IS 'Earliest time of the rows judged on: seconds since 1970 in time_zone, or the number in a numeric time column';

@@ -20,17 +20,59 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.type_family(text) IS 'Type without schema and length, of a domain its base; all numbers are one family, and so are text and varchar';
 
--- A query for one row with an array of texts: rows, then four values an input:
--- rows with a value, least and greatest value, values outside of what was learned.
-CREATE FUNCTION mlops_catalog.source_figures_query(read_by text, inputs jsonb, target name, time_column name, recent text) RETURNS text
+-- Columns that a training reads for another purpose than to be inputs.
+CREATE FUNCTION mlops_catalog.roles_of(request jsonb) RETURNS TABLE (role text, name text)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 5
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT ON (c.name) c.role, c.name FROM (
+		SELECT k, request ->> k, place FROM unnest('{target,weight,key,time_column}'::text[]) WITH ORDINALITY AS e(k, place)
+		UNION ALL SELECT 'fold', request -> 'split' ->> 'fold', 5
+		UNION ALL SELECT 'cost', request -> 'threshold' -> 'cost' ->> k, 6 FROM unnest('{false_positive,false_negative}'::text[]) AS k
+			WHERE jsonb_typeof(request -> 'threshold' -> 'cost' -> k) = 'string') AS c(role, name, place)
+	WHERE c.name IS NOT NULL ORDER BY c.name, c.place
+$$;
+COMMENT ON FUNCTION mlops_catalog.roles_of(jsonb) IS 'Target, weight, key, time_column, fold and cost columns of a training''s request';
+
+-- SQL for five figures of the next query; NULL where there are none of them.
+CREATE FUNCTION mlops_catalog.class_figures(inputs jsonb, request jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(', ', coalesce('pg_catalog.count(*) FILTER (WHERE ' || positive || ')::pg_catalog.text', 'NULL'),
+		coalesce('pg_catalog.count(*) FILTER (WHERE (' || sound || ') IS NOT TRUE)::pg_catalog.text', 'NULL'),
+		coalesce('pg_catalog.sum(' || weight || ') FILTER (WHERE ' || sound || ')::pg_catalog.text', 'NULL'),
+		coalesce('pg_catalog.sum(' || weight || ' OPERATOR(pg_catalog.*) ' || weight || ') FILTER (WHERE ' || sound || ')::pg_catalog.text', 'NULL'),
+		coalesce('pg_catalog.sum(' || weight || ') FILTER (WHERE ' || sound || ' AND ' || positive || ')::pg_catalog.text', 'NULL'))
+	FROM (SELECT max(CASE WHEN i ->> 'role' IS DISTINCT FROM 'target' THEN NULL
+				WHEN request ? 'positive' THEN format('mlops_source.%I::pg_catalog.text OPERATOR(pg_catalog.=) %L', i ->> 'name', request ->> 'positive')
+				WHEN i ->> 'family' = 'boolean' THEN format('mlops_source.%I', i ->> 'name')
+				WHEN i ->> 'family' = 'number' THEN format('mlops_source.%I OPERATOR(pg_catalog.=) 1', i ->> 'name') END) AS positive,
+			max(format('mlops_source.%I::pg_catalog.float8', i ->> 'name')) FILTER (WHERE i ->> 'role' = 'weight' AND i ->> 'family' = 'number') AS weight,
+			-- what a float holds
+			max(format('mlops_source.%1$I OPERATOR(pg_catalog.>=) 1.2e-38 AND mlops_source.%1$I OPERATOR(pg_catalog.<=) 1.7e38', i ->> 'name'))
+				FILTER (WHERE i ->> 'role' = 'weight' AND i ->> 'family' = 'number') AS sound
+		FROM jsonb_array_elements(inputs) AS i) AS e
+$$;
+COMMENT ON FUNCTION mlops_catalog.class_figures(jsonb, jsonb) IS
+	'SQL for the number of positives, that of values that are no weights, the sums of the weights, of their squares and of the positives'' ones';
+
+-- A query for one row with an array of texts: rows, the figures above, then four
+-- values an input: rows with a value, least and greatest value, values outside
+-- of what was learned.
+CREATE FUNCTION mlops_catalog.source_figures_query(read_by text, inputs jsonb, request jsonb, recent text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text%s] AS figures FROM %s AS mlops_source WHERE mlops_source.%I IS NOT NULL%s',
+	SELECT format('SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, %s%s] AS figures FROM %s AS mlops_source WHERE mlops_source.%I IS NOT NULL%s',
+		mlops_catalog.class_figures(inputs, request),
 		(SELECT string_agg(format(', pg_catalog.count(%1$s)::pg_catalog.text, %2$s, %3$s', c.value, c.extremes, c.outside), '' ORDER BY c.place)
 			FROM (SELECT i.place, v.value,
 				CASE WHEN i.input ->> 'family' = 'number'
 					THEN format('pg_catalog.min(%1$s)::pg_catalog.text, pg_catalog.max(%1$s)::pg_catalog.text', v.value)
+					-- a text that depends on no setting
+					WHEN i.input ->> 'family' IN ('date', 'timestamp without time zone', 'timestamp with time zone')
+					THEN format('pg_catalog.to_char(pg_catalog.min(%1$s), %2$L), pg_catalog.to_char(pg_catalog.max(%1$s), %2$L)', v.value, 'YYYY-MM-DD HH24:MI:SS.US')
 					ELSE format('pg_catalog.min(%1$s::pg_catalog.text COLLATE "C"), pg_catalog.max(%1$s::pg_catalog.text COLLATE "C")', v.value) END AS extremes,
 				CASE WHEN i.input ? 'lowest' AND i.input ->> 'family' = 'number'
 					THEN format('pg_catalog.count(*) FILTER (WHERE %1$s OPERATOR(pg_catalog.<) %2$L::pg_catalog.%4$s OR %1$s OPERATOR(pg_catalog.>) %3$L::pg_catalog.%4$s)::pg_catalog.text',
@@ -42,12 +84,12 @@ AS $$
 					ELSE '''0''' END AS outside
 				FROM jsonb_array_elements(inputs) WITH ORDINALITY AS i(input, place)
 				CROSS JOIN LATERAL (SELECT format('mlops_source.%I', i.input ->> 'name') AS value) AS v) AS c),
-		mlops_catalog.subquery(read_by), target,
+		mlops_catalog.subquery(read_by), request ->> 'target',
 		CASE WHEN recent IS NOT NULL THEN format(' AND mlops_source.%1$I OPERATOR(pg_catalog.>=) ((SELECT pg_catalog.max(mlops_newest.%1$I) FROM %2$s AS mlops_newest WHERE mlops_newest.%3$I IS NOT NULL) OPERATOR(pg_catalog.-) %4$L::pg_catalog.interval)',
-			time_column, mlops_catalog.subquery(read_by), target, recent) ELSE '' END)
+			request ->> 'time_column', mlops_catalog.subquery(read_by), request ->> 'target', recent) ELSE '' END)
 $$;
-COMMENT ON FUNCTION mlops_catalog.source_figures_query(text, jsonb, name, name, text) IS
-	'Query that looks once at the rows of a source: how many values each input has, and how many of them a version never learned from';
+COMMENT ON FUNCTION mlops_catalog.source_figures_query(text, jsonb, jsonb, text) IS
+	'Query that looks once at the rows of a source: classes and weights, how many values each input has, and how many of them a version never learned from';
 
 -- Inputs of a version with what its training rows had: share of NULL, least and
 -- greatest number (with a quarter of their distance on both sides), levels and
@@ -78,6 +120,60 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.learned_inputs(text, int) IS 'Columns that a version reads, with what its training rows had in them';
 
+-- The same of columns with a role; versions trained before it was recorded have types only.
+CREATE FUNCTION mlops_catalog.learned_roles(model text, version int) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_agg(c.f - 'kind' || jsonb_build_object('role', c.role, 'type', regexp_replace(c.f ->> 'type', '\(.*?\)', ''),
+		'family', mlops_catalog.type_family(c.f ->> 'type')) || CASE WHEN c.role IN ('weight', 'cost') AND c.f ? 'minimum'
+			THEN jsonb_build_object('lowest', c.low - (c.high - c.low) / 4, 'highest', c.high + (c.high - c.low) / 4) ELSE '{}' END ORDER BY c.place), '[]')
+	FROM (SELECT o.role, e.f, e.place, (e.f ->> 'minimum')::float8 AS low, (e.f ->> 'maximum')::float8 AS high,
+			row_number() OVER (PARTITION BY o.name ORDER BY e.f ? 'missing' DESC, e.place) AS nr	-- an input, too: read twice
+		FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
+		JOIN mlops_catalog.dataset AS d USING (dataset_id) CROSS JOIN LATERAL jsonb_array_elements(d.columns) WITH ORDINALITY AS e(f, place)
+		JOIN LATERAL mlops_catalog.roles_of(r.request) AS o ON o.name = e.f ->> 'name'
+		WHERE m.name = $1 AND v.version = $2) AS c
+	WHERE c.nr = 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.learned_roles(text, int) IS 'Columns that a training read for another purpose than to be inputs, with what its rows had in them';
+
+-- How far a share is from another one: their odds are in a ratio of more than
+-- four, and chance among so many rows does not explain it.
+CREATE FUNCTION mlops_catalog.is_far(share float8, from_share float8, rows float8) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT (share * (1 - from_share) > 4 * from_share * (1 - share) OR 4 * share * (1 - from_share) < from_share * (1 - share))
+		AND abs(share - from_share) > 3 * sqrt(greatest(share * (1 - share), from_share * (1 - from_share)) / greatest(rows, 1))
+$$;
+COMMENT ON FUNCTION mlops_catalog.is_far(float8, float8, float8) IS 'Do the odds of two shares differ by more than a factor of four, and by more than chance?';
+
+-- What is wrong with classes and weights; figures as of source_figures_query.
+CREATE FUNCTION mlops_catalog.class_problems(inputs jsonb, figures jsonb) RETURNS SETOF text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE
+		WHEN i ->> 'role' = 'target' AND f.positives IN (0, f.rows)
+			THEN format('target "%s" has only one class: %s positives among %s rows', i ->> 'name', f.positives, f.rows)
+		WHEN i ->> 'role' = 'target' AND mlops_catalog.is_far(f.positives / f.rows, (i ->> 'positives')::float8, f.rows)
+			THEN format('target "%s" is positive in %s %% of the rows, when learned from in %s %%', i ->> 'name',
+				round((100 * f.positives / f.rows)::numeric, 2), round((100 * (i ->> 'positives')::float8)::numeric, 2))
+		WHEN i ->> 'role' = 'weight' AND f.unsound > 0
+			THEN format('weight column "%s" has values in %s rows that are no weights: NULL, not positive, not a number or too large', i ->> 'name', f.unsound)
+		WHEN i ->> 'role' = 'weight' AND f.effective < (i ->> 'effective')::float8 / 4
+			THEN format('weight column "%s" puts the weight on few rows: they tell as much as %s %% of the rows, when learned from as %s %%', i ->> 'name',
+				round((100 * f.effective)::numeric, 2), round((100 * (i ->> 'effective')::float8)::numeric, 2))
+		WHEN i ->> 'role' = 'weight' AND f.positives NOT IN (0, f.rows) AND mlops_catalog.is_far(f.positive_weight, (i ->> 'positives')::float8, f.effective * f.rows)
+			THEN format('weight column "%s" puts %s %% of the weight on positives, when learned from %s %%', i ->> 'name',
+				round((100 * f.positive_weight)::numeric, 2), round((100 * (i ->> 'positives')::float8)::numeric, 2)) END
+	FROM jsonb_array_elements(inputs) AS i CROSS JOIN (SELECT (figures ->> 0)::float8 AS rows, (figures ->> 1)::float8 AS positives, (figures ->> 2)::float8 AS unsound,
+		(figures ->> 3)::float8 * (figures ->> 3)::float8 / nullif((figures ->> 4)::float8, 0) / nullif((figures ->> 0)::float8, 0) AS effective,
+		(figures ->> 5)::float8 / nullif((figures ->> 3)::float8, 0) AS positive_weight) AS f
+$$;
+COMMENT ON FUNCTION mlops_catalog.class_problems(jsonb, jsonb) IS 'Classes and weights in the rows of a query that are far from what a version learned from; NULL for what is not';
+
 -- What is wrong with rows, a line for each input.  few: these are test rows, in
 -- which a rare value may be missing by chance.
 CREATE FUNCTION mlops_catalog.source_problems(caller regrole, reader regrole, settings jsonb, read_by text, inputs jsonb, request jsonb, few boolean)
@@ -94,19 +190,19 @@ DECLARE
 	unknown float8;
 BEGIN
 	figures := (SELECT r -> 'figures' FROM mlops_catalog.as_role(reader, settings, mlops_catalog.source_figures_query(read_by, inputs,
-		(request ->> 'target')::name, (request ->> 'time_column')::name, CASE WHEN NOT few THEN request -> 'split' ->> 'window' END), '{}', embeds => true) AS r);
+		request, CASE WHEN NOT few THEN request -> 'split' ->> 'window' END), '{}', embeds => true) AS r);
 	rows := (figures ->> 0)::float8;
 	IF rows = 0 THEN
 		RETURN NEXT 'there are no rows with a target';
 		RETURN;
 	END IF;
-	FOR i IN SELECT e.f, (4 * (e.place - 1) + 1)::int AS at FROM jsonb_array_elements(inputs) WITH ORDINALITY AS e(f, place) LOOP
+	FOR i IN SELECT e.f, (4 * (e.place - 1) + 6)::int AS at FROM jsonb_array_elements(inputs) WITH ORDINALITY AS e(f, place) LOOP
 		present := (figures ->> i.at)::float8;
 		missing := 1 - present / rows;
 		unknown := (figures ->> (i.at + 3))::float8 / nullif(present, 0) - coalesce((i.f ->> 'others')::float8, 0);
 		IF present = 0 THEN
 			RETURN NEXT format('column "%s" is NULL in every row', i.f ->> 'name');
-		ELSIF figures ->> (i.at + 1) = figures ->> (i.at + 2) AND NOT coalesce((i.f ->> 'constant')::boolean, false)
+		ELSIF i.f ->> 'role' IS DISTINCT FROM 'target' AND figures ->> (i.at + 1) = figures ->> (i.at + 2) AND NOT coalesce((i.f ->> 'constant')::boolean, false)
 				AND (NOT few OR coalesce(least(present, 1e6) * ln(nullif((i.f ->> 'top')::float8, 0)) < ln(1e-6::float8), true)) THEN
 			RETURN NEXT format('column "%s" has the same value in every row: %s', i.f ->> 'name', left(figures ->> (i.at + 1), 100));
 		ELSIF abs(missing - (i.f ->> 'missing')::float8) > 0.2 THEN
@@ -118,6 +214,7 @@ BEGIN
 					ELSE format('%s to %s, far from %s to %s', figures ->> (i.at + 1), figures ->> (i.at + 2), i.f ->> 'minimum', i.f ->> 'maximum') END);
 		END IF;
 	END LOOP;
+	RETURN QUERY SELECT c FROM mlops_catalog.class_problems(inputs, figures) AS c WHERE c IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.source_problems(regrole, regrole, jsonb, text, jsonb, jsonb, boolean) IS
@@ -136,6 +233,7 @@ DECLARE
 	read_by text;
 	columns jsonb;
 	names jsonb;
+	roles jsonb := mlops_catalog.learned_roles(model, version);
 	accepted jsonb := coalesce(options -> 'accept', '[]');
 	consent jsonb := coalesce(options -> 'new_columns', 'false');
 	new_names text[];
@@ -154,18 +252,17 @@ BEGIN
 	-- columns that are gone, or are something else now
 	problems := problems || ARRAY(SELECT format('column "%s" is missing', n.name)
 		FROM (SELECT f ->> 'name', 1 FROM jsonb_array_elements(inputs) AS f
-			UNION SELECT recorded ->> k, 2 FROM unnest('{target,key,time_column,weight}'::text[]) AS k) AS n(name, place)
-		WHERE n.name IS NOT NULL AND NOT columns ? n.name ORDER BY n.place, n.name);
+			UNION SELECT r.name, 2 FROM mlops_catalog.roles_of(recorded) AS r) AS n(name, place)
+		WHERE NOT columns ? n.name ORDER BY n.place, n.name);
 	problems := problems || ARRAY(SELECT format('column "%s" has type %s, not %s', f ->> 'name', columns ->> (f ->> 'name'), f ->> 'type')
-		FROM jsonb_array_elements(inputs) AS f
+		FROM jsonb_array_elements(inputs || roles) AS f
 		WHERE columns ? (f ->> 'name') AND mlops_catalog.type_family(columns ->> (f ->> 'name')) <> f ->> 'family' AND NOT accepted ? (f ->> 'name')
 		ORDER BY 1);
 
 	-- columns there are beside them
 	new_names := ARRAY(SELECT c FROM jsonb_object_keys(columns) AS c
-		WHERE NOT names ? c AND NOT coalesce(recorded -> 'exclude', '[]') ? c AND c <> ALL (ARRAY(SELECT recorded ->> k
-			FROM unnest('{target,key,time_column,weight}'::text[]) AS k WHERE recorded ->> k IS NOT NULL))
-			AND c IS DISTINCT FROM split ->> 'fold' ORDER BY c);
+		WHERE NOT names ? c AND NOT coalesce(recorded -> 'exclude', '[]') ? c AND c <> ALL (ARRAY(SELECT r.name
+			FROM mlops_catalog.roles_of(recorded) AS r WHERE r.role <> 'cost')) ORDER BY c);
 	IF jsonb_typeof(consent) = 'array' THEN
 		problems := problems || ARRAY(SELECT format('column "%s", asked for as a new one, is missing', c)
 			FROM jsonb_array_elements_text(consent) AS c WHERE NOT columns ? c);
@@ -190,7 +287,9 @@ BEGIN
 	END IF;
 
 	-- which rows
-	IF options ? 'window' THEN
+	IF options ? 'window' AND NOT recorded ? 'time_column' THEN
+		RAISE EXCEPTION '"window" in "options" needs a version that was trained with "time_column"' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF options ? 'window' THEN
 		split := split || jsonb_build_object('window', options -> 'window');
 	END IF;
 	IF coalesce((options ->> 'refit')::boolean, NOT split ? 'refit') THEN
@@ -204,7 +303,7 @@ BEGIN
 			(SELECT string_agg(format('%s %s', k, split ->> k), ', ' ORDER BY split ->> k)
 				FROM unnest('{validation_from,test_from,test_to}'::text[]) AS k WHERE split ? k));
 	END IF;
-	inputs := (SELECT coalesce(jsonb_agg(f ORDER BY place), '[]') FROM jsonb_array_elements(inputs) WITH ORDINALITY AS e(f, place)
+	inputs := (SELECT coalesce(jsonb_agg(f ORDER BY place), '[]') FROM jsonb_array_elements(inputs || roles) WITH ORDINALITY AS e(f, place)
 		WHERE NOT accepted ? (f ->> 'name'));
 	IF problems = '{}' THEN
 		problems := ARRAY(SELECT mlops_catalog.source_problems(caller, reader, settings, read_by, inputs, request, false));
@@ -216,33 +315,66 @@ COMMENT ON FUNCTION mlops_catalog.prepare_retraining(regrole, regrole, text, int
 
 -- ---- what is never deployed by itself
 
-CREATE FUNCTION mlops_catalog.threshold_shortfall(model text, version int, threshold float8) RETURNS text
+-- Share of the test rows that a version flags with another threshold than its
+-- own; where they cannot be read again, by the bins of its scores.
+CREATE FUNCTION mlops_catalog.flagged_share(reader regrole, settings jsonb, model text, version int, rows_read text, threshold float8) RETURNS float8
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF rows_read IS NOT NULL THEN
+		RETURN (SELECT (r ->> 'alert_rate')::float8 FROM mlops_catalog.as_role(reader, settings,
+			'SELECT e.alert_rate FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''version'', query => $1 OPERATOR(pg_catalog.->>) ''query'', threshold => ($1 OPERATOR(pg_catalog.->>) ''threshold'')::pg_catalog.float8) AS e',
+			jsonb_build_object('version', format('%s/%s', model, version), 'query', rows_read, 'threshold', threshold)) AS r);
+	END IF;
+	RETURN (SELECT sum(b.n * least(greatest(b.place - threshold * 64, 0), 1)) / nullif(sum(b.n), 0)
+		FROM unnest(mlops_catalog.score_baseline(model, version)) WITH ORDINALITY AS b(n, place));
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.flagged_share(regrole, jsonb, text, int, text, float8) IS 'Share of its test rows that a version flags with a threshold, read as a role';
+
+-- With so few rows of a class no figure of the test rows means much.
+CREATE FUNCTION mlops_catalog.fewest_test_rows() RETURNS float8
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 10::float8 $$;
+COMMENT ON FUNCTION mlops_catalog.fewest_test_rows() IS 'Test rows of each class without which no version is deployed by itself';
+
+-- All by the version that would answer, after it learned from everything (refit),
+-- and by its threshold, which was chosen before.
+CREATE FUNCTION mlops_catalog.deployment_shortfall(model text, version int, flagged float8) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE
-		WHEN (CASE WHEN $3 IS NULL THEN f.alert_rate = 0
-				ELSE (SELECT coalesce(sum(b.n) FILTER (WHERE b.place / 64.0::float8 > $3), 0) = 0
-					FROM unnest(mlops_catalog.score_baseline($1, $2)) WITH ORDINALITY AS b(n, place)) END)
-			THEN format('it flags none of its %s %s rows', f.rows, f.part)
+		WHEN f.part <> 'test' THEN format('there are no test rows, it was judged on its %s rows', f.part)
+		WHEN f.positives < f.fewest OR f.rows - f.positives < f.fewest
+			THEN format('its %s test rows have %s positives, at least %s rows of each class are needed', f.rows, f.positives, f.fewest)
+		WHEN coalesce($3, f.alert_rate) = 0 THEN format('it flags none of its %s test rows', f.rows)
+		WHEN coalesce($3, f.alert_rate) = 1 THEN format('it flags all of its %s test rows', f.rows)
 		WHEN $3 IS NOT NULL THEN NULL
+		WHEN f.false_alarms > 0.9 THEN format('it flags %s %% of its negative test rows', round((100 * f.false_alarms)::numeric, 1))
 		WHEN f.policy ? 'alert_rate' AND (f.alert_rate > 2 * f.asked AND f.alert_rate - f.asked > f.error
 				OR f.alert_rate < f.asked / 4 AND f.asked - f.alert_rate > f.error)
-			THEN format('alert_rate is %s on its %s rows, %s was asked for', round(f.alert_rate::numeric, 4), f.part, f.asked)
+			THEN format('alert_rate is %s on its test rows, %s was asked for', round(f.alert_rate::numeric, 4), f.asked)
 		WHEN f.policy ? 'min_precision' AND f."precision" < f.asked - greatest(0.1, 2 * sqrt(f.asked * (1 - f.asked) / greatest(f.alert_rate * f.rows, 1)))
-			THEN format('precision is %s on its %s rows, at least %s was asked for', round(f."precision"::numeric, 4), f.part, f.asked)
+			THEN format('precision is %s on its test rows, at least %s was asked for', round(f."precision"::numeric, 4), f.asked)
 		WHEN f.policy ? 'min_recall' AND f.recall < f.asked - greatest(0.1, 2 * sqrt(f.asked * (1 - f.asked) / greatest(f.positives, 1)))
-			THEN format('recall is %s on its %s rows, at least %s was asked for', round(f.recall::numeric, 4), f.part, f.asked) END
+			THEN format('recall is %s on its test rows, at least %s was asked for', round(f.recall::numeric, 4), f.asked)
+		WHEN f.policy ?| '{max,cost}' AND mlops_catalog.is_far(f.alert_rate, f.chosen_at, f.rows)
+			THEN format('alert_rate is %s on its test rows, %s on the rows that its threshold was chosen on', round(f.alert_rate::numeric, 4), round(f.chosen_at::numeric, 4)) END
 		|| coalesce(' (' || f.shortfall || ')', '')
 	FROM (SELECT r.request -> 'threshold' AS policy, v.metrics ->> 'judged_on' AS part, mlops_catalog.number_of(v.metrics, 'rows') AS rows,
 			mlops_catalog.number_of(v.metrics, 'positives') AS positives, mlops_catalog.number_of(v.metrics, 'alert_rate') AS alert_rate,
 			mlops_catalog.number_of(v.metrics, 'precision') AS "precision", mlops_catalog.number_of(v.metrics, 'recall') AS recall,
+			mlops_catalog.number_of(v.metrics, 'false_positive_rate') AS false_alarms, mlops_catalog.fewest_test_rows() AS fewest,
 			v.metrics ->> 'threshold_shortfall' AS shortfall, a.asked,
-			3 * sqrt(a.asked * (1 - a.asked) / greatest(mlops_catalog.number_of(v.metrics, 'rows'), 1)) AS error
+			3 * sqrt(a.asked * (1 - a.asked) / greatest(mlops_catalog.number_of(v.metrics, 'rows'), 1)) AS error,
+			(SELECT g.value FROM mlops_catalog.run_metric AS g WHERE g.run_id = r.run_id AND g.name IN ('validation_alert_rate', 'train_alert_rate') LIMIT 1) AS chosen_at
 		FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
 		CROSS JOIN LATERAL (SELECT coalesce(r.request -> 'threshold' ->> 'alert_rate', r.request -> 'threshold' ->> 'min_precision',
 			r.request -> 'threshold' ->> 'min_recall')::float8 AS asked) AS a
 		WHERE m.name = $1 AND v.version = $2) AS f
 $$;
-COMMENT ON FUNCTION mlops_catalog.threshold_shortfall(text, int, float8) IS
-	'Why a version must not be deployed by itself: with its threshold, or the given one, it flags nothing or is far from what the threshold was chosen for; NULL if it may';
+COMMENT ON FUNCTION mlops_catalog.deployment_shortfall(text, int, float8) IS
+	'Why a version must not be deployed by itself: its test rows are too few, or, of them, it flags nothing, everything or what is far from what its threshold was chosen for; NULL if it may. The share flagged, if not with its own threshold';

@@ -164,6 +164,60 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.train_again(regrole, text, jsonb, jsonb, text) IS 'Trains by recorded arguments, as a role; returns the version';
 
+-- Prepares and trains.  Rows that cannot be learned from, whatever was not looked
+-- for before, refuse the retraining like those that were.
+CREATE FUNCTION mlops_catalog.repeat_training(caller regrole, model text, version int, settings jsonb, recorded jsonb, options jsonb, reason text,
+	OUT made int, OUT prepared jsonb, OUT problems text[], OUT told text[])
+	RETURNS record
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	explained text;
+BEGIN
+	told := '{}';
+	-- as who asks, or as who set the policy: never with anybody else's rights
+	SELECT jsonb_build_object('request', p.request, 'inputs', p.inputs), p.problems, p.told INTO prepared, problems, told
+		FROM mlops_catalog.prepare_retraining(caller, caller, $2, $3, settings, recorded, options) AS p;
+	IF problems = '{}' THEN
+		made := mlops_catalog.train_again(caller, $2, prepared -> 'request', settings, reason);
+	END IF;
+EXCEPTION WHEN invalid_parameter_value THEN	-- the options are wrong, not the rows
+	RAISE;
+WHEN data_exception OR datatype_mismatch THEN
+	GET STACKED DIAGNOSTICS explained = PG_EXCEPTION_DETAIL;
+	problems := ARRAY[concat_ws(': ', SQLERRM, nullif(explained, ''))];
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.repeat_training(regrole, text, int, jsonb, jsonb, jsonb, text) IS
+	'Trains again if nothing is wrong with the source; the version, what it was made of, what is wrong, and what people should know';
+
+-- What keeps a new version from being used: its test rows, on which production is
+-- compared with it, its threshold, and gates.
+CREATE FUNCTION mlops_catalog.shortfalls(caller regrole, model text, model_id bigint, version int, settings jsonb, prepared jsonb, gate jsonb, action text, threshold float8)
+	RETURNS text[]
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rows_read text := mlops_catalog.test_window((SELECT v.version_id FROM mlops_catalog.model_version AS v WHERE v.model_id = $3 AND v.version = $4));
+	shorts text[] := '{}';
+BEGIN
+	IF rows_read IS NOT NULL THEN
+		shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, caller, settings, rows_read,
+			(SELECT coalesce(jsonb_agg(f), '[]') FROM jsonb_array_elements(prepared -> 'inputs') AS f WHERE NOT f ? 'role'), prepared -> 'request', true) AS p);
+	END IF;
+	IF action <> 'register' THEN
+		shorts := array_remove(shorts || mlops_catalog.deployment_shortfall($2, $4,
+			CASE WHEN threshold IS NOT NULL THEN mlops_catalog.flagged_share(caller, settings, $2, $4, rows_read, threshold) END), NULL);
+	END IF;
+	RETURN shorts || ARRAY(SELECT mlops_catalog.check_text(c)
+		FROM mlops_catalog.record_gate_checks(caller, $2, $4, 'retrain', gate) AS c WHERE NOT c.passed ORDER BY c.gate_check_id);
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.shortfalls(regrole, text, bigint, int, jsonb, jsonb, jsonb, text, float8) IS
+	'What keeps the version of a retraining from being used, a line each';
+
 CREATE FUNCTION mlops.retrain(
 	model text,
 	reason text DEFAULT NULL,
@@ -185,8 +239,7 @@ DECLARE
 	base record;
 	made int;
 	outcome text := 'registered';
-	prepared record;
-	rows_read text;
+	training record;
 	shorts text[] := '{}';
 	retraining bigint;
 	stated jsonb := (SELECT s.route FROM mlops_catalog.stated_route AS s WHERE s.model_id = id);
@@ -196,26 +249,16 @@ BEGIN
 		PERFORM mlops_catalog.require(caller, $2, 'deploy');
 	END IF;
 	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
-	-- as who asks, or as who set the policy: never with anybody else's rights
-	SELECT * INTO prepared FROM mlops_catalog.prepare_retraining(caller, caller, $2, base.version, base.settings, base.request, coalesce($6, '{}'));
-	IF prepared.problems <> '{}' THEN
+	SELECT * INTO training FROM mlops_catalog.repeat_training(caller, $2, base.version, base.settings, base.request, coalesce($6, '{}'), $3);
+	made := training.made;
+	IF made IS NULL THEN
 		outcome := 'refused';
-		shorts := prepared.problems;
+		shorts := training.problems;
 	ELSE
-		made := mlops_catalog.train_again(caller, $2, prepared.request, base.settings, $3);
 		UPDATE mlops_catalog.run AS r SET request = r.request || jsonb_build_object('repeats', base.version)
 			FROM mlops_catalog.model_version AS v
-			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND prepared.request ? 'repeats';
-		-- production is compared with it on these rows: they must be what they were, too
-		rows_read := mlops_catalog.test_window((SELECT v.version_id FROM mlops_catalog.model_version AS v WHERE v.model_id = id AND v.version = made));
-		IF rows_read IS NOT NULL THEN
-			shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, caller, base.settings, rows_read, prepared.inputs, prepared.request, true) AS p);
-		END IF;
-		IF $5 <> 'register' THEN
-			shorts := array_remove(shorts || mlops_catalog.threshold_shortfall($2, made, ($6 ->> 'threshold')::float8), NULL);
-		END IF;
-		shorts := shorts || ARRAY(SELECT mlops_catalog.check_text(c)
-			FROM mlops_catalog.record_gate_checks(caller, $2, made, 'retrain', coalesce($4, '{}')) AS c WHERE NOT c.passed ORDER BY c.gate_check_id);
+			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND training.prepared -> 'request' ? 'repeats';
+		shorts := mlops_catalog.shortfalls(caller, $2, id, made, base.settings, training.prepared, coalesce($4, '{}'), $5, ($6 ->> 'threshold')::float8);
 	END IF;
 	IF outcome = 'registered' AND shorts <> '{}' THEN
 		outcome := 'rejected';
@@ -238,9 +281,9 @@ BEGIN
 		END;
 	END IF;
 	INSERT INTO mlops_catalog.retraining (model_id, base_version, version, reason, outcome, detail, role, started_at)
-		VALUES (id, base.version, made, $3, outcome, nullif(array_to_string(shorts || prepared.told, E'\n'), ''), caller, began) RETURNING retraining_id INTO retraining;
+		VALUES (id, base.version, made, $3, outcome, nullif(array_to_string(shorts || training.told, E'\n'), ''), caller, began) RETURNING retraining_id INTO retraining;
 	PERFORM mlops_catalog.audit(caller, 'retrain', $2, made, jsonb_strip_nulls(jsonb_build_object('retraining_id', retraining,
-		'base_version', base.version, 'reason', $3, 'outcome', outcome, 'detail', nullif(array_to_string(shorts || prepared.told, E'\n'), ''))));
+		'base_version', base.version, 'reason', $3, 'outcome', outcome, 'detail', nullif(array_to_string(shorts || training.told, E'\n'), ''))));
 	RETURN QUERY SELECT * FROM mlops.retrainings AS r WHERE r.retraining_id = retraining;
 END
 $$;

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 
 #include "mlops/base.h"
+#include "mlops/engine/drift.h"
 #include "mlops/ingest.h"
 #include "train/training.h"
 
@@ -224,10 +225,68 @@ mltrain_metric_on(Training *t, MlPart part)
 	return value;
 }
 
+/* The training rows' scores, ascending, in the arena. */
+static MlSample
+training_scores(Training *t)
+{
+	Judged		judged;
+
+	score_part(t, ML_PART_TRAIN, &judged);
+	ml_sort_numbers(judged.score, arena_array(t, judged.n, sizeof(double)), judged.n);
+	return (MlSample) {judged.n, judged.score};
+}
+
+/* How many of the training rows have a score of at least the threshold? */
+static size_t
+flagged_in_training(Training *t)
+{
+	MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+	MlSample	scores = training_scores(t);
+	size_t		flagged = scores.n;
+
+	while (flagged > 0 && scores.value[scores.n - flagged] < t->parts.threshold)
+		flagged--;
+	ml_arena_release(t->ctx->arena, mark);
+	return flagged;
+}
+
+/*
+ * The threshold that flags so many of the training rows, halfway to the next
+ * score, so that a score that moves a little stays on its side.  Rows of one
+ * score are flagged or not together, whichever is nearer.  Where all rows or
+ * none are to be flagged, or all have one score, it stays.
+ */
+static double
+threshold_flagging(Training *t, size_t flagged)
+{
+	MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+	MlSample	scores = training_scores(t);
+	double		threshold = t->parts.threshold;
+	size_t		first = scores.n - flagged; /* flagged row */
+	size_t		below;			/* first row with its score, and with a higher one */
+	size_t		above;
+
+	if (flagged > 0 && flagged < scores.n && scores.value[0] < scores.value[scores.n - 1])
+	{
+		for (below = first; below > 0 && scores.value[below - 1] == scores.value[first];)
+			below--;
+		for (above = first; above < scores.n && scores.value[above] == scores.value[first];)
+			above++;
+		first = above == scores.n || (below > 0 && first - below <= above - first) ? below : above;
+		threshold = scores.value[first - 1] + (scores.value[first] - scores.value[first - 1]) / 2;
+		if (threshold == scores.value[first - 1])
+			threshold = scores.value[first];	/* there is nothing between them */
+	}
+	ml_arena_release(t->ctx->arena, mark);
+	return threshold;
+}
+
 /*
  * Learns again with the same parameters, for as many rounds, from the training
- * and the validation rows together; the threshold stays as the validation rows
- * chose it, and the curve as it was on them.
+ * and the validation rows together; the curve stays as the validation rows made
+ * it.  They are no judges of what learned from them, and scores have moved: the
+ * threshold that they chose moves along, so that as many of the training rows,
+ * which both have learned from, are flagged as before.
  */
 static void
 learn_everything(Training *t)
@@ -237,6 +296,7 @@ learn_everything(Training *t)
 	MlLearned	before = t->learned;
 	MlTask		task;
 	int			stopping = 0;
+	size_t		flagged = flagged_in_training(t);
 
 	mltrain_end_phase(t);
 	mltrain_begin_phase(t, "refit");
@@ -254,6 +314,8 @@ learn_everything(Training *t)
 	t->rows[ML_PART_TRAIN] = parts[0];
 	t->rows[ML_PART_VALIDATION] = parts[1];
 	encode_learned(t);
+	if (t->threshold.policy.kind != ML_THRESHOLD_VALUE)
+		t->parts.threshold = threshold_flagging(t, flagged);
 	mltrain_end_phase(t);
 	mltrain_begin_phase(t, "test");
 }

@@ -8,6 +8,8 @@
 #include <math.h>
 
 #include "catalog/namespace.h"
+#include "common/shortest_dec.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -148,6 +150,118 @@ params_json(const MlRegistration *r)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
+/* ---- columns that have a part to play */
+
+static bool
+is_missing(const MlColumn *column, size_t row)
+{
+	return column->kind == ML_COLUMN_HASH ? ml_column_hash(column, row) == 0 : ml_column_is_missing(column, row);
+}
+
+static bool
+same_value(const MlColumn *column, size_t a, size_t b)
+{
+	switch (column->kind)
+	{
+		case ML_COLUMN_HASH:
+			return ml_column_hash(column, a) == ml_column_hash(column, b);
+		case ML_COLUMN_CATEGORY:
+			return ml_column_code(column, a) == ml_column_code(column, b);
+		default:
+			return ml_column_number(column, a) == ml_column_number(column, b);
+	}
+}
+
+static void
+append_number(StringInfo json, const char *name, double value)
+{
+	appendStringInfo(json, ", \"%s\": %s", name, double_to_shortest_decimal(value));
+}
+
+/* How many rows of one weight would tell as much (Kish), as a share of the rows;
+ * and the positives' share of the weight. */
+static void
+append_weight_figures(StringInfo json, const Training *t)
+{
+	double		sum = 0;
+	double		squares = 0;
+	double		positives = 0;
+	double		rows = (double) (t->counts.positives + t->counts.negatives);
+
+	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	{
+		double		weight = t->row_weight[row];	/* 0 without a label */
+
+		sum += weight;
+		squares += weight * weight;
+		positives += t->label[row] == 1 ? weight : 0;
+	}
+	append_number(json, "effective", sum / squares * sum / rows);
+	append_number(json, "positives", positives / sum);
+}
+
+/*
+ * What the labelled rows have in a column that is read for another purpose than
+ * to be an input: a retraining refuses a source that has something else there.
+ */
+static char *
+role_figures(const Training *t, int c)
+{
+	const MlColumn *column = &t->dataset->columns[c];
+	size_t		rows = 0;
+	size_t		present = 0;
+	size_t		first = 0;
+	bool		constant = true;
+	double		least = INFINITY;
+	double		greatest = -INFINITY;
+	StringInfoData json;
+
+	CHECK_FOR_INTERRUPTS();
+	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	{
+		if (isnan(t->label[row]))
+			continue;
+		rows++;
+		if (is_missing(column, row))
+			continue;
+		if (present++ == 0)
+			first = row;
+		constant = constant && same_value(column, first, row);
+		if (column->kind == ML_COLUMN_NUMBER)
+		{
+			least = Min(least, ml_column_number(column, row));
+			greatest = Max(greatest, ml_column_number(column, row));
+		}
+	}
+	initStringInfo(&json);
+	appendStringInfo(&json, ", \"constant\": %s", constant ? "true" : "false");
+	append_number(&json, "missing", 1 - (double) present / (double) Max(rows, 1));
+	if (column->kind == ML_COLUMN_NUMBER && present > 0)
+	{
+		append_number(&json, "minimum", least);
+		append_number(&json, "maximum", greatest);
+	}
+	if (c == t->target)
+		append_number(&json, "positives", (double) t->counts.positives / (double) Max(rows, 1));
+	if (c == t->weight)
+		append_weight_figures(&json, t);
+	return json.data;
+}
+
+static char *
+columns_json(const Training *t)
+{
+	const int	roles[] = {t->target, t->key, t->time, t->weight, t->fold, t->cost_false_positive, t->cost_false_negative};
+	char	  **figures = palloc0(Max(t->dataset->n_columns, 1) * sizeof(char *));
+
+	for (size_t i = 0; i < lengthof(roles); i++)
+	{
+		if (roles[i] >= 0 && figures[roles[i]] == NULL)
+			figures[roles[i]] = role_figures(t, roles[i]);
+	}
+	return mltrain_columns_json(t->dataset, figures);
+}
+
 void
 mltrain_describe_data(const Training *t, MlRegistration *r)
 {
@@ -176,7 +290,7 @@ mltrain_describe_data(const Training *t, MlRegistration *r)
 	if (r->has_test_window)
 		time_range(t, &t->rows[ML_PART_TEST], &r->test_from, &r->test_to);
 	r->time_zone = t->zone;
-	r->columns = mltrain_columns_json(t->dataset);
+	r->columns = columns_json(t);
 }
 
 char *

@@ -116,13 +116,13 @@ kind_name(MlColumnKind kind)
 }
 
 static void
-append_column(StringInfo json, const char *name, const char *type, MlColumnKind kind)
+append_column(StringInfo json, const char *name, const char *type, MlColumnKind kind, const char *figures)
 {
 	appendStringInfoString(json, json->len > 1 ? ", {\"name\": " : "{\"name\": ");
 	escape_json(json, name);
 	appendStringInfoString(json, ", \"type\": ");
 	escape_json(json, type);
-	appendStringInfo(json, ", \"kind\": \"%s\"}", kind_name(kind));
+	appendStringInfo(json, ", \"kind\": \"%s\"%s}", kind_name(kind), figures ? figures : "");
 }
 
 char *
@@ -134,13 +134,13 @@ mltrain_signature_json(const MlSignature *signature)
 	appendStringInfoChar(&json, '[');
 	for (size_t i = 0; i < signature->n_inputs; i++)
 		append_column(&json, signature->inputs[i].name, signature->inputs[i].type_name,
-					  signature->inputs[i].kind);
+					  signature->inputs[i].kind, NULL);
 	appendStringInfoChar(&json, ']');
 	return json.data;
 }
 
 char *
-mltrain_columns_json(const MlDataset *dataset)
+mltrain_columns_json(const MlDataset *dataset, char *const *figures)
 {
 	StringInfoData json;
 
@@ -148,7 +148,7 @@ mltrain_columns_json(const MlDataset *dataset)
 	appendStringInfoChar(&json, '[');
 	for (size_t i = 0; i < dataset->n_columns; i++)
 		append_column(&json, dataset->columns[i].name, dataset->columns[i].type_name,
-					  dataset->columns[i].kind);
+					  dataset->columns[i].kind, figures[i]);
 	appendStringInfoChar(&json, ']');
 	return json.data;
 }

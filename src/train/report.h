@@ -40,7 +40,8 @@ extern void mltrain_add_curve(MlFigures *figures, const MlLearned *learned, cons
 /* JSON texts in the current memory context. */
 extern char *mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *shortfall);
 extern char *mltrain_signature_json(const MlSignature *signature);
-extern char *mltrain_columns_json(const MlDataset *dataset);
+/* figures[i]: more members of column i's object, or NULL */
+extern char *mltrain_columns_json(const MlDataset *dataset, char *const *figures);
 
 /* "a, b, c" */
 extern char *mltrain_names_text(List *names);

@@ -208,14 +208,24 @@ finished|f|finished"
 is "and if none can be run the error says why" "$(query -v ON_ERROR_STOP=0 -c "SELECT version FROM $(tune nothing tx "space => '{\"max_depth\": [0], \"n_estimators\": 5}', method => 'grid'")" 2>&1 |
 	grep -c '"max_depth" and "max_leaves" are both 0')" 1
 
-# Refitted on everything: other trees, the threshold that validation chose, the
-# same trials.
+# Refitted on everything: other trees, as many training rows flagged, the same
+# trials.
 query -c "SELECT version FROM $(tune one tx "space => '$small', trials => 15, parallel => 1" | sed 's/{"fold": "part"}/{"fold": "part", "refit": true}/')" >/dev/null 2>&1
 is "refit learns from the validation rows too" "$(query <<SQL
-SELECT count(DISTINCT sha256), count(DISTINCT threshold), (SELECT count(*) FROM mlops.trials WHERE model = 'one')
+SELECT count(DISTINCT sha256), (SELECT count(*) FROM mlops.trials WHERE model = 'one')
 FROM mlops.versions WHERE model = 'one' AND version IN (2, 3)
 SQL
-)" "2|1|15"
+)" "2|15"
+is "and flags as many of the training rows, to one score" "$(query <<SQL
+SELECT abs(b.flagged - a.flagged) <= greatest(a.at_score, b.at_score) AND a.flagged > 0
+FROM LATERAL (SELECT count(*) FILTER (WHERE s >= v.threshold) AS flagged, max(n) AS at_score FROM mlops.versions AS v, LATERAL (
+	SELECT mlops.score_version('one', 2, t) AS s, count(*) OVER (PARTITION BY mlops.score_version('one', 2, t)) AS n FROM tx AS t WHERE part = 'train') AS x
+	WHERE v.model = 'one' AND v.version = 2) AS a,
+	LATERAL (SELECT count(*) FILTER (WHERE s >= v.threshold) AS flagged, max(n) AS at_score FROM mlops.versions AS v, LATERAL (
+	SELECT mlops.score_version('one', 3, t) AS s, count(*) OVER (PARTITION BY mlops.score_version('one', 3, t)) AS n FROM tx AS t WHERE part = 'train') AS x
+	WHERE v.model = 'one' AND v.version = 3) AS b
+SQL
+)" t
 is "winners can be reproduced, refitted or not" \
 	"$(query -c "SELECT bool_and(r.identical) FROM (VALUES (1), (3)) AS v (version), mlops.reproduce('one', v.version) AS r")" t
 
