@@ -38,8 +38,8 @@ typedef struct Counter
 	size_t	   *first;			/* [n_features] of its codes in counts */
 	size_t		n_codes;
 
-	uint64	   *others;			/* [n_inputs] values that training knew, but the model
-								 * has no code for */
+	uint64	  **others;			/* [n_inputs][ml_model_n_others] rows with a value that
+								 * training knew, but the model has no code for */
 
 	size_t		block_rows;
 	size_t		n;				/* rows in the block */
@@ -113,12 +113,14 @@ take_row(TupleTableSlot *slot, void *arg)
 	{
 		size_t		size;
 		const char *bytes;
+		uint32_t	place;
 
-		if (!ml_model_has_others(counter->model, i) ||
+		if (ml_model_n_others(counter->model, i) == 0 ||
 			ml_model_category_bytes(counter->model, i, values[i].code, &size) || values[i].code == ML_CODE_MISSING)
 			continue;
 		bytes = mling_bytes(&counter->map->converter[i], slot->tts_values[counter->map->attribute[i]], &size);
-		counter->others[i] += ml_model_is_other(counter->model, i, bytes, size);
+		if (ml_model_other(counter->model, i, bytes, size, &place))
+			counter->others[i][place]++;
 	}
 	MemoryContextSwitchTo(caller);
 	counter->rows++;
@@ -155,7 +157,9 @@ prepare(Counter *counter, MlContext *ctx, const MlModel *model)
 		counter->first[f] = counter->n_codes;
 		counter->n_codes += counter->features[f].n_bins + 1;
 	}
-	counter->others = allocate(ctx, counter->n_inputs, sizeof(uint64));
+	counter->others = allocate(ctx, counter->n_inputs, sizeof(uint64 *));
+	for (size_t i = 0; i < counter->n_inputs; i++)
+		counter->others[i] = allocate(ctx, ml_model_n_others(model, i), sizeof(uint64));
 	counter->block_rows = Max(BLOCK_VALUES / counter->n_inputs, TASK_ROWS) / TASK_ROWS * TASK_ROWS;
 	counter->values = allocate(ctx, counter->block_rows * counter->n_inputs, sizeof(MlValue));
 	counter->counts = allocate(ctx, n_threads, sizeof(uint64 *));
@@ -243,7 +247,8 @@ typedef struct Comparison
 	const char *kind;
 	bool		ordered;		/* are neighbouring bins neighbours? */
 	bool		has_codes;		/* is bin 0 what is missing? */
-	uint64		known_reference;	/* of the last bin: what training knew */
+	uint64		known_reference;	/* of the last bin: what training knew, where its
+									 * rows were counted together with what it did not */
 	uint64		known_current;
 	MlDriftTests tests;
 	List	   *rows;
@@ -301,25 +306,62 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 	}
 }
 
-/* Current rows for a row of the reference. */
 static double
-share_of_rows(const MlHistograms *h)
+sum_of(const uint64_t *counts, size_t n)
 {
-	double		reference = 0;
-	double		current = 0;
+	double		sum = 0;
 
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; i < n; i++)
+		sum += (double) counts[i];
+	return sum;
+}
+
+#define MOST_GROWN 100			/* levels may have a hundredth of the rows: ML_LEAST_SHARE */
+
+/*
+ * Codes of a category, the last of which the values without a code share, made
+ * longer: what grew among the values that training knew apart, the rest of
+ * those, and, last, what training did not know.  None of them has more rows of
+ * the reference than the rarest one that has a code, so that is what one that
+ * grew is taken to have had, if there are as many: it grew at least as much.
+ */
+static MlHistograms
+tell_others_apart(const MlHistograms *codes, size_t n_others, const uint64 *others)
+{
+	size_t		last = codes->n - 1;
+	uint64_t   *reference = palloc0((codes->n + MOST_GROWN + 1) * sizeof(uint64_t));
+	uint64_t   *current = palloc0((codes->n + MOST_GROWN + 1) * sizeof(uint64_t));
+	uint64_t	most = codes->reference[last];
+	uint64_t	left = codes->reference[last];
+	uint64_t	rest = (uint64_t) sum_of(others, n_others);
+	uint64_t	unseen = codes->current[last] - rest;
+	uint32_t	grown[MOST_GROWN];
+	size_t		n_grown;
+	size_t		n = last;
+
+	memcpy(reference, codes->reference, last * sizeof(uint64_t));
+	memcpy(current, codes->current, last * sizeof(uint64_t));
+	for (size_t code = 1; code < last; code++)
+		most = Min(most, codes->reference[code]);
+	n_grown = ml_grown_levels(sum_of(codes->reference + 1, last), sum_of(codes->current + 1, last), most,
+							  ML_LEAST_SHARE, n_others, others, grown);
+	for (size_t i = 0; i < n_grown; i++, n++)
 	{
-		reference += (double) h->reference[i];
-		current += (double) h->current[i];
+		reference[n] = Min(most, codes->reference[last] / n_grown);
+		current[n] = others[grown[i]];
+		left -= reference[n];
+		rest -= current[n];
 	}
-	return reference > 0 ? current / reference : 0;
+	reference[n] = left;
+	current[n++] = rest;
+	current[n++] = unseen;
+	return (MlHistograms) {n, reference, current};
 }
 
 static List *
 compare_all(const Counter *counter, MlDriftTests tests)
 {
-	uint32_t	group[Max(ML_MAX_BINS + 1, ML_SCORE_BINS)];
+	uint32_t	group[Max(ML_MAX_BINS + 1 + MOST_GROWN + 1, ML_SCORE_BINS)];
 	MlHistograms score = {ML_SCORE_BINS, ml_model_score_counts(counter->model), counter->scores[0]};
 	Comparison	comparison = {.ctx = counter->ctx, .feature = "(score)", .kind = "score", .ordered = true};
 
@@ -338,12 +380,15 @@ compare_all(const Counter *counter, MlDriftTests tests)
 			continue;			/* time goes on: that is no drift */
 		comparison.feature = ml_model_feature_name(counter->model, f);
 		comparison.ordered = !feature->categorical;
+		if (feature->categorical && ml_model_n_others(counter->model, feature->input) > 0)
+			codes = tell_others_apart(&codes, ml_model_n_others(counter->model, feature->input),
+									  counter->others[feature->input]);
 		/* where the bytes do not say which values had no code, no more of the current
 		 * ones are unseen than their share has grown */
 		comparison.known_reference = codes.reference[codes.n - 1];
-		comparison.known_current = ml_model_has_others(counter->model, feature->input) ? counter->others[feature->input]
-			: (uint64) Min((double) codes.current[codes.n - 1],
-						   rint((double) comparison.known_reference * share_of_rows(&codes)));
+		comparison.known_current = (uint64) Min((double) codes.current[codes.n - 1],
+												rint((double) comparison.known_reference * sum_of(codes.current, codes.n) /
+													 Max(sum_of(codes.reference, codes.n), 1)));
 		comparison.kind = feature->categorical ? "category"
 			: feature->part == ML_FEATURE_VALUE ? "number" : "time";
 		compare(&comparison, &codes, feature->categorical ? ml_group_categories(&codes, ML_LEAST_SHARE, group)

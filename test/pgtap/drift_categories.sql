@@ -1,6 +1,6 @@
 -- Drift of categories with any number of levels; the one stability index, and how often chance reaches it.
 \ir setup.psql
-SELECT plan(22);
+SELECT plan(32);
 
 -- ---- golden values over all levels apart: test/golden/categories.py
 CREATE TABLE n AS SELECT g FROM generate_series(1, 20000) AS g;
@@ -58,10 +58,32 @@ SELECT results_eq($$SELECT d.test, bool_and(d.drifted), bool_or(d.drifted), max(
 	$$VALUES ('total_variation', true, true, true, false), ('unseen', false, false, false, true)$$, 'all of one of 800: drifted, and none is unseen, whichever it is');
 SELECT results_eq($$SELECT test, statistic < 0.06, drifted FROM drift_of('SELECT merchant, amount FROM shop')$$, $$VALUES ('total_variation', true, false), ('unseen', true, false)$$, 'all rows, some of which it was trained on');
 SELECT results_eq($$SELECT test, drifted FROM drift_of('SELECT CASE WHEN i % 10 = 0 THEN ''new'' || i % 7 ELSE merchant END AS merchant, amount FROM shop')$$,
-	$$VALUES ('total_variation', false), ('unseen', true)$$, 'a tenth of merchants that are new');
+	$$VALUES ('total_variation', true), ('unseen', true)$$, 'a tenth of merchants that are new');
 SELECT is((SELECT statistic FROM drift_of('SELECT CASE WHEN i % 10 = 0 THEN ''new'' || i % 7 ELSE merchant END AS merchant, amount FROM shop') WHERE test = 'unseen'),
 	0.100, 'which is their share');
 SELECT ok((SELECT statistic < 0.1 AND NOT drifted FROM drift_of('SELECT merchant, amount FROM shop WHERE i % 7 = 3') WHERE test = 'total_variation'), 'a sample of the rows');
+
+-- ---- a level that a model has no code for takes over
+CREATE TABLE mall AS SELECT i, 'm' || (i * 7919 % 5000) AS merchant, (i * 31 % 1009)::float8 AS amount, (i * 31 % 1009) > 900 AS fraud FROM generate_series(1, 30000) AS i;
+SELECT mlops.train('mall', 'mall', target => 'fraud', exclude => '{i}', params => '{"n_estimators": 3}') \g /dev/null
+SELECT mlops.deploy('mall', 1) \g /dev/null
+CREATE TABLE learned AS SELECT x ->> 'value' AS level FROM mlops_catalog.baseline('mall', 1) AS b, jsonb_array_elements(b.bins) AS x WHERE b.feature = 'merchant';
+CREATE TABLE rare AS SELECT merchant FROM mall EXCEPT SELECT level FROM learned;
+SELECT cmp_ok((SELECT count(*) FROM rare), '>', 4000::bigint, 'most merchants have no code');
+-- current rows: a share of m_now, else as ever; over all levels apart the total variation is that share, less what it had
+CREATE FUNCTION taken_over(m text, share int) RETURNS TABLE (test text, statistic float8, drifted boolean) LANGUAGE sql AS
+	$$ SELECT test, statistic, drifted FROM mlops.check_drift('mall', query => format('SELECT CASE WHEN i %% 100 < %s THEN %L ELSE merchant END AS merchant, amount FROM mall', share, m),
+		statistics => '{psi,total_variation,unseen}') WHERE feature = 'merchant' $$;
+SELECT ok((SELECT bool_and(drifted AND CASE test WHEN 'psi' THEN statistic > 0.3 ELSE abs(statistic - share / 100.0) < 0.03 END) FROM taken_over((SELECT min(merchant) FROM rare), share) WHERE test <> 'unseen'),
+	format('one of them has %s %% of the rows', share)) FROM unnest('{20,50,90}'::int[]) AS share;
+SELECT ok((SELECT bool_and(NOT drifted AND statistic = 0) FROM taken_over((SELECT min(merchant) FROM rare), 90) WHERE test = 'unseen'), 'it is not unseen');
+SELECT ok((SELECT bool_and(drifted) FROM taken_over((SELECT min(level) FROM learned WHERE level IS NOT NULL), 50) WHERE test <> 'unseen'), 'one that has a code');
+SELECT ok((SELECT bool_and(drifted AND (test = 'psi' OR abs(statistic - 0.5) < 0.03)) FROM taken_over('new', 50)), 'one that is new');
+SELECT ok((SELECT bool_and(NOT drifted) FROM taken_over('m1', 0)), 'none: no drift');
+SELECT is((SELECT count(*) FILTER (WHERE c.drifted) FROM generate_series(0, 39) AS w, LATERAL mlops.check_drift('mall',
+	query => format('SELECT merchant, amount FROM mall WHERE (hashint4(i) & 1023) %% 40 = %s', w)) AS c WHERE c.feature = 'merchant'), 0::bigint, '40 windows of 750 of its rows: no alarm');
+SELECT mlops.record_drift('mall', query => format('SELECT %L AS merchant, amount FROM mall', (SELECT min(merchant) FROM rare)), window_start => '2026-01-01', window_end => '2026-01-02') \g /dev/null
+SELECT ok((SELECT value > 2 FROM mlops.monitor_metrics WHERE model = 'mall' AND metric = 'drift' AND labels = '{"test": "psi", "feature": "merchant"}'), 'alert rules see it');
 
 -- ---- monitors and alerts see it
 SELECT mlops.record_drift('shop', query => 'SELECT ''m7'' AS merchant, amount FROM shop LIMIT 2000', window_start => '2026-01-01', window_end => '2026-01-02') \g /dev/null

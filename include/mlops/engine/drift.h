@@ -122,6 +122,15 @@ extern size_t ml_merge_bins(const MlHistograms *h, size_t n_groups, double least
  */
 extern size_t ml_group_categories(const MlHistograms *h, double least_share, uint32_t *group);
 
+/*
+ * Levels that the reference, of so many rows, has counted together, none of
+ * them more often than `most`: which of the n have at least least_share of the
+ * current rows, and more than chance makes of `most`.  grown has room for
+ * 1 / least_share; returns how many there are.
+ */
+extern size_t ml_grown_levels(double rows_reference, double rows_current, uint64_t most, double least_share,
+							  size_t n, const uint64_t *current, uint32_t *grown);
+
 /* Adds up the bins of each group: reference and current [number of groups]. */
 extern void ml_add_groups(const MlHistograms *h, const uint32_t *group, size_t n_groups,
 						  uint64_t *reference, uint64_t *current);

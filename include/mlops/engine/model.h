@@ -142,12 +142,12 @@ extern uint32_t ml_model_category(const MlModel *model, size_t input,
 
 /*
  * Has training seen a category that has no code (other than one in some four
- * billion by mistake)?  ml_model_has_others: does the model know, for this input?
- * It does not where the training rows had more categories than codes and the
- * bytes are of before that was recorded.
+ * billion by mistake)?  Its place is below ml_model_n_others, which is 0 where
+ * all of them have codes, and where the bytes are of before that was recorded.
  */
-extern bool ml_model_has_others(const MlModel *model, size_t input);
-extern bool ml_model_is_other(const MlModel *model, size_t input, const void *bytes, size_t size);
+extern uint32_t ml_model_n_others(const MlModel *model, size_t input);
+extern bool ml_model_other(const MlModel *model, size_t input, const void *bytes, size_t size,
+						   uint32_t *place);
 
 /* Total gain and number of splits of each feature (trees; 0 for linear). */
 extern void ml_model_importance(const MlModel *model, double *gain, uint64_t *splits);

@@ -42,6 +42,24 @@ chance_of_more(double both, double current, double q)
 	return fmin(sum, 1);
 }
 
+size_t
+ml_grown_levels(double rows_reference, double rows_current, uint64_t most, double least_share,
+				size_t n, const uint64_t *current, uint32_t *grown)
+{
+	double		q = rows_current / (rows_reference + rows_current);
+	size_t		found = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		rows = (double) current[i];
+
+		if (rows > 0 && rows >= least_share * rows_current &&
+			chance_of_more((double) most + rows, rows, q) < BY_CHANCE / (double) n)
+			grown[found++] = (uint32_t) i;
+	}
+	return found;
+}
+
 /* Rows and levels of the tail, and what its chi-square test is made of. */
 typedef struct Tail
 {

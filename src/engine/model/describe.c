@@ -91,14 +91,14 @@ ml_model_category(const MlModel *m, size_t input, const void *bytes, size_t size
 	return record->n_categories + 1;
 }
 
-bool
-ml_model_has_others(const MlModel *m, size_t input)
+uint32_t
+ml_model_n_others(const MlModel *m, size_t input)
 {
-	return m->inputs[input].n_others > 0;
+	return m->inputs[input].n_others;
 }
 
 bool
-ml_model_is_other(const MlModel *m, size_t input, const void *bytes, size_t size)
+ml_model_other(const MlModel *m, size_t input, const void *bytes, size_t size, uint32_t *place)
 {
 	const InputRecord *record = &m->inputs[input];
 	const uint32_t *other = m->hash + record->first_hash + record->n_hash;
@@ -111,7 +111,10 @@ ml_model_is_other(const MlModel *m, size_t input, const void *bytes, size_t size
 		uint32_t	middle = low + (high - low) / 2;
 
 		if (other[middle] == wanted)
+		{
+			*place = middle;
 			return true;
+		}
 		if (other[middle] < wanted)
 			low = middle + 1;
 		else
