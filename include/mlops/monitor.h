@@ -56,8 +56,8 @@ typedef struct MlDriftRow
 	MlDriftTestKind test;
 	double		statistic;		/* NaN: not defined, e.g. a side without rows */
 	double		p_value;		/* NaN: none */
-	double		threshold;
-	bool		drifted;		/* only where statistic is defined */
+	double		threshold;		/* NaN: not defined, e.g. a reference without rows */
+	bool		drifted;		/* only where statistic and threshold are defined */
 } MlDriftRow;
 
 /* The shares of a yes or no on the two sides: absolute difference and p-value. */

@@ -44,7 +44,9 @@ put_tests(ReturnSetInfo *result, List *tests)
 		values[4] = Float8GetDatum(row->p_value);
 		values[5] = Float8GetDatum(row->threshold);
 		values[6] = BoolGetDatum(row->drifted);
-		nulls[3] = nulls[6] = isnan(row->statistic);
+		nulls[3] = isnan(row->statistic);
+		nulls[5] = isnan(row->threshold);
+		nulls[6] = nulls[3] || nulls[5];
 		nulls[4] = isnan(row->p_value);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}

@@ -189,6 +189,7 @@ nannyml_test(MlDriftTestKind test, const Codes *codes, const uint64_t *reference
 	MlHistograms all = {codes->n, reference, current};
 	MlHistograms known = {codes->n_known + 1, new_counts(codes->n_known + 1), new_counts(codes->n_known + 1)};
 	uint64		unseen = sum_of(current, codes->n_known, codes->n);
+	bool		defined = rows > 0 && sum_of(reference, 0, codes->n_known) > 0;
 
 	memcpy((uint64_t *) known.reference, reference, codes->n_known * sizeof(uint64_t));
 	memcpy((uint64_t *) known.current, current, codes->n_known * sizeof(uint64_t));
@@ -206,7 +207,7 @@ nannyml_test(MlDriftTestKind test, const Codes *codes, const uint64_t *reference
 		case ML_TEST_MISSING:
 			return (MlDriftTest) {rows > 0 ? (double) missing / (double) rows : NAN, NAN};
 		default:
-			return (MlDriftTest) {rows > 0 ? (double) unseen / (double) rows : NAN, NAN};
+			return (MlDriftTest) {defined ? (double) unseen / (double) rows : NAN, NAN};
 	}
 }
 

@@ -18,6 +18,8 @@
 #define FEW_VALUES 5			/* and its tests of categories take no more */
 #define LARGE_REFERENCE 1000	/* and it chooses distances above, p-values up to */
 
+#define LEAST_DEVIATION 0.001	/* Evidently: what a Wasserstein distance is divided by */
+
 /* A thread's working memory: everything has room for both sides' values. */
 typedef struct Space
 {
@@ -94,8 +96,7 @@ compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
 				break;
 			case ML_TEST_WASSERSTEIN:
 				feature->ks = ml_ks_distance(sides->reference, sides->current);
-				result.statistic = ml_wasserstein(sides->reference, sides->current) /
-					fmax(ml_deviation(sides->reference), 0.001);
+				result.statistic = ml_wasserstein_in_deviations(sides->reference, sides->current, LEAST_DEVIATION);
 				break;
 			case ML_TEST_MISSING:
 				result = mlmon_share_test(comparing->reference_rows, sides->reference_counts[0],
@@ -178,8 +179,8 @@ compare_evidently(const Comparing *comparing, Feature *feature, Sides *sides, co
 		distance_outcome(feature, ML_TEST_KS, feature->ks, 0.05, DRIFT_IF_P_REACHES);
 	}
 	if (tests & ML_TEST_BIT(ML_TEST_WASSERSTEIN))
-		distance_outcome(feature, ML_TEST_WASSERSTEIN, ml_wasserstein(sides->reference, sides->current) /
-						 fmax(ml_deviation(sides->reference), 0.001), 0.1, DRIFT_IF_REACHED);
+		distance_outcome(feature, ML_TEST_WASSERSTEIN,
+						 ml_wasserstein_in_deviations(sides->reference, sides->current, LEAST_DEVIATION), 0.1, DRIFT_IF_REACHED);
 	if (tests & ML_TEST_BIT(ML_TEST_Z))
 		set_outcome(feature, ML_TEST_Z,
 					mlmon_z_test(sides->reference.n, defined ? sides->reference.n - by_value.reference[0] : 0,

@@ -231,6 +231,8 @@ mlmon_chunk_threshold(const double *value, int n)
 		sum += value[i];
 		defined++;
 	}
+	if (defined == 0)
+		return NAN;
 	mean = sum / defined;
 	for (int i = 0; i < n; i++)
 	{

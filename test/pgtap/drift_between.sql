@@ -1,7 +1,7 @@
 -- Drift between two tables: drift_between, its modes, statistics and refusals.
 \ir setup.psql
 \ir golden_drift.psql
-SELECT plan(61);
+SELECT plan(80);
 
 -- ---- golden values of SciPy, Evidently and NannyML
 CREATE TABLE small_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 500) AS i;
@@ -66,6 +66,23 @@ SELECT results_eq($$SELECT feature, statistic, p_value FROM mlops.drift_between(
 SELECT is((SELECT count(*) FROM mlops.drift_between('odd_r', 'odd_c', '{b,f}', '{ks,wasserstein}') WHERE statistic = 0), 2::bigint, 'nor any other distance');
 SELECT is((SELECT count(*) FROM mlops.drift_between('odd_r', 'odd_c', mode => m) AS d WHERE d.feature = 'f' AND d.statistic IS NULL AND d.drifted IS NULL), 1::bigint, 'all missing: undefined in mode ' || m)
 	FROM unnest('{evidently,nannyml}'::text[]) AS m;
+-- no threshold without a reference: NULL, and no verdict
+CREATE TABLE void (a float8, c text);
+SELECT is((SELECT count(*) FILTER (WHERE (threshold = 'NaN' OR (threshold IS NULL OR statistic IS NULL) <> (drifted IS NULL)) OR statistic = 'NaN' OR p_value = 'NaN') FROM mlops.drift_between(r, c, '{a,c}', mode => m)), 0::bigint, format('%s, %s, %s: what is not defined is NULL', r, c, m))
+	FROM unnest('{void,odd_r}'::regclass[]) AS r, unnest('{void,odd_c}'::regclass[]) AS c, unnest('{mlops,evidently,nannyml}'::text[]) AS m;
+SELECT results_eq($$SELECT feature, test, statistic IS NULL, threshold, drifted FROM mlops.drift_between('void', 'odd_c', '{a,c}', mode => 'nannyml') WHERE test IN ('missing', 'unseen') ORDER BY 1, 2$$,
+	$$VALUES ('a', 'missing', false, NULL::float8, NULL::boolean), ('c', 'missing', false, NULL, NULL), ('c', 'unseen', true, 0, NULL)$$, 'a reference without rows has no chunks');
+-- numbers near the ends of the type: as the same ones, smaller
+CREATE TABLE huge_r AS SELECT ((i * 7919 % 1009) / 1009.0 * 2 - 1)::float8 AS x FROM generate_series(1, 1000) AS i;
+CREATE TABLE huge_c AS SELECT CASE WHEN i % 3 = 0 THEN -x ELSE x * x END AS x FROM (SELECT x, row_number() OVER () AS i FROM huge_r) AS h;
+CREATE VIEW vast_r AS SELECT x * 1.5e308 AS x FROM huge_r;
+CREATE VIEW vast_c AS SELECT x * 1.5e308 AS x FROM huge_c;
+SELECT ok((SELECT abs(v.statistic - h.statistic) < 1e-9 AND h.statistic > 0.1 AND v.drifted = h.drifted FROM mlops.drift_between('vast_r', 'vast_c', '{x}', ARRAY[t], m) AS v, mlops.drift_between('huge_r', 'huge_c', '{x}', ARRAY[t], m) AS h),
+	format('%s of numbers up to 1.5e308, mode %s', t, m)) FROM (VALUES ('wasserstein', 'mlops'), ('ks', 'mlops'), ('psi', 'mlops'), ('wasserstein', 'evidently')) AS x(t, m);
+SELECT ok((SELECT abs(v.statistic / 1.5e308 - h.statistic) < 1e-9 AND h.statistic > 0 FROM mlops.drift_between('vast_r', 'vast_c', '{x}', '{wasserstein}', 'nannyml') AS v, mlops.drift_between('huge_r', 'huge_c', '{x}', '{wasserstein}', 'nannyml') AS h), 'a distance itself');
+CREATE TABLE low AS SELECT -1.7e308::float8 AS x FROM generate_series(1, 30);
+CREATE TABLE high AS SELECT 1.7e308::float8 AS x FROM generate_series(1, 30);
+SELECT results_eq($$SELECT statistic, drifted FROM mlops.drift_between('low', 'high', '{x}', '{wasserstein}', 'nannyml')$$, $$VALUES (NULL::float8, NULL::boolean)$$, 'one that is larger than any number is not defined');
 UPDATE odd_c SET b = 8;
 CREATE TABLE one AS SELECT 'same'::text AS x FROM generate_series(1, 60);
 SELECT ok((SELECT drifted FROM mlops.drift_between('odd_r', 'odd_c', '{b}', '{psi}')), 'a constant that became another');

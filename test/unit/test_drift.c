@@ -272,6 +272,12 @@ test_odd_samples(MlContext *ctx)
 	CHECK(ml_count_values(constant, pair, reference, current) == 2 && reference[0] == 3 && current[0] == 1 &&
 		  reference[1] == 0 && current[1] == 1, "counts by value");
 	CHECK(ml_wasserstein(constant, pair) == 0.5, "half of the mass moves by one");
+	CHECK_CLOSE(ml_wasserstein((MlSample) {2, (double[]) {-1e308, 1e308}}, (MlSample) {2, (double[]) {-1e308, -1e308}}) / 1e308, 1, 1e-15,
+				"half of it from one end to the other");
+	CHECK_CLOSE(ml_deviation((MlSample) {2, (double[]) {-1e308, 1e308}}) / 1e308, 1, 1e-15, "a deviation of large numbers");
+	CHECK(isnan(ml_wasserstein((MlSample) {1, (double[]) {-1.7e308}}, (MlSample) {1, (double[]) {1.7e308}})), "further apart than any number");
+	CHECK_CLOSE(ml_wasserstein_in_deviations((MlSample) {2, (double[]) {-1.7e308, 1.7e308}}, (MlSample) {2, (double[]) {1.7e308, 1.7e308}}, 0.001), 1, 1e-15,
+				"but not in deviations");
 }
 
 int

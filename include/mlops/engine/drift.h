@@ -163,8 +163,11 @@ extern double ml_ks_distance(MlSample reference, MlSample current);
  */
 extern MlStatus ml_ks_p(MlContext *ctx, uint64_t n, uint64_t m, double statistic, double *p);
 
-/* Area between the two empirical distribution functions. */
+/* Area between the two empirical distribution functions; NaN if it is larger than
+ * any number.  The other one in standard deviations of the reference, at least
+ * so large. */
 extern double ml_wasserstein(MlSample reference, MlSample current);
+extern double ml_wasserstein_in_deviations(MlSample reference, MlSample current, double least);
 
 /* ---- bins of samples */
 

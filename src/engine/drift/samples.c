@@ -90,39 +90,67 @@ ml_distinct(MlSample sample, size_t limit)
 	return n;
 }
 
+/* Values below 2^LARGE_EXPONENT can be squared and added up; larger ones are
+ * multiplied by a power of two before, the unit, which is exact. */
+#define LARGE_EXPONENT 400
+
 static double
-mean_of(MlSample sample)
+greatest_of(MlSample sample)
+{
+	return sample.n > 0 ? fmax(fabs(sample.value[0]), fabs(sample.value[sample.n - 1])) : 0;
+}
+
+static double
+unit_of(MlSample a, MlSample b)
+{
+	int			exponent;
+
+	frexp(fmax(greatest_of(a), greatest_of(b)), &exponent);
+	return exponent > LARGE_EXPONENT ? ldexp(1, LARGE_EXPONENT - exponent) : 1;
+}
+
+static double
+mean_of(MlSample sample, double unit)
 {
 	double		sum = 0;
 
 	for (size_t i = 0; i < sample.n; i++)
-		sum += sample.value[i];
+		sum += sample.value[i] * unit;
 	return sum / (double) sample.n;
 }
 
-/* Mean of ((value - mean) / scale)^power. */
+/* Mean of ((value * unit - mean) / scale)^power. */
 static double
-moment(MlSample sample, double mean, double scale, int power)
+moment(MlSample sample, double unit, double mean, double scale, int power)
 {
 	double		sum = 0;
 
 	for (size_t i = 0; i < sample.n; i++)
 	{
-		double		x = (sample.value[i] - mean) / scale;
+		double		x = (sample.value[i] * unit - mean) / scale;
 
 		sum += power == 2 ? x * x : x * x * x;
 	}
 	return sum / (double) sample.n;
 }
 
-double
-ml_deviation(MlSample sample)
+/* Of the values times the unit. */
+static double
+deviation_of(MlSample sample, double unit)
 {
 	if (sample.n == 0)
 		return NAN;
 	if (sample.value[0] == sample.value[sample.n - 1])
 		return 0;
-	return sqrt(moment(sample, mean_of(sample), 1, 2));
+	return sqrt(moment(sample, unit, mean_of(sample, unit), 1, 2));
+}
+
+double
+ml_deviation(MlSample sample)
+{
+	double		unit = unit_of(sample, sample);
+
+	return deviation_of(sample, unit) / unit;
 }
 
 double
@@ -161,8 +189,9 @@ ml_ks_p(MlContext *ctx, uint64_t n, uint64_t m, double statistic, double *p)
 	return ml_kolmogorov_p(ctx, (uint64_t) fmax(1, rint(x * y / (x + y))), statistic, p);
 }
 
-double
-ml_wasserstein(MlSample reference, MlSample current)
+/* Of the values times the unit. */
+static double
+area_between(MlSample reference, MlSample current, double unit)
 {
 	size_t		r = 0;
 	size_t		c = 0;
@@ -178,7 +207,7 @@ ml_wasserstein(MlSample reference, MlSample current)
 			: c == current.n ? reference.value[r]
 			: lesser(reference.value[r], current.value[c]);
 
-		area += fabs((double) r / (double) reference.n - (double) c / (double) current.n) * (next - at);
+		area += fabs((double) r / (double) reference.n - (double) c / (double) current.n) * (next * unit - at * unit);
 		at = next;
 		while (r < reference.n && reference.value[r] == at)
 			r++;
@@ -186,6 +215,23 @@ ml_wasserstein(MlSample reference, MlSample current)
 			c++;
 	}
 	return area;
+}
+
+double
+ml_wasserstein(MlSample reference, MlSample current)
+{
+	double		unit = unit_of(reference, current);
+	double		area = area_between(reference, current, unit) / unit;
+
+	return isinf(area) ? NAN : area;
+}
+
+double
+ml_wasserstein_in_deviations(MlSample reference, MlSample current, double least)
+{
+	double		unit = unit_of(reference, current);
+
+	return area_between(reference, current, unit) / fmax(deviation_of(reference, unit), least * unit);
 }
 
 /* ---------------------------------------------------------------- bins */
@@ -300,14 +346,15 @@ size_t
 ml_doane_edges(MlSample sample, double *edges)
 {
 	double		n = (double) sample.n;
-	double		deviation = ml_deviation(sample);
+	double		unit = unit_of(sample, sample);
+	double		deviation = deviation_of(sample, unit);
 	double		width = 0;
 
 	if (sample.n == 0)
 		return 0;
 	if (sample.n > 2 && deviation > 0)
 	{
-		double		skewness = moment(sample, mean_of(sample), deviation, 3);
+		double		skewness = moment(sample, unit, mean_of(sample, unit), deviation, 3);
 		double		usual = sqrt(6 * (n - 2) / ((n + 1) * (n + 3)));
 
 		width = (sample.value[sample.n - 1] - sample.value[0]) /
