@@ -220,6 +220,20 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_input(text, bigint, text, text) IS 'An error unless a version of the model reads a column';
 
+-- Segments are values of logged features.  Where decisions have been logged they
+-- tell whether there are any, else the setting does.
+CREATE FUNCTION mlops_catalog.unseen_segments(model_id bigint, segments name[]) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH latest AS MATERIALIZED (
+		SELECT p.features FROM mlops_catalog.prediction AS p WHERE p.model_id = $1 AND NOT p.shadow ORDER BY p.created_at DESC LIMIT 100)
+	SELECT ARRAY(SELECT s::text FROM unnest(segments) AS s
+		WHERE CASE WHEN EXISTS (SELECT FROM latest) THEN NOT EXISTS (SELECT FROM latest AS l WHERE l.features ? s::text)
+			ELSE NOT current_setting('mlops.log_features')::boolean END)
+$$;
+COMMENT ON FUNCTION mlops_catalog.unseen_segments(bigint, name[]) IS 'Segments that the latest logged decisions of a model have no value of, or, without any, all if features are not logged';
+
 CREATE FUNCTION mlops.monitor(
 	model text,
 	every interval DEFAULT '1 day',
@@ -247,6 +261,7 @@ DECLARE
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $6) ELSE $7 END;
 	former jsonb := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	found jsonb;
+	unseen text[];
 BEGIN
 	IF $3 IS NULL OR $3 < interval '1 minute' OR $3 > interval '366 days' OR extract(month FROM $3) <> 0 OR extract(year FROM $3) <> 0 THEN
 		RAISE EXCEPTION 'value % of "every" is out of range', coalesce($3::text, 'NULL')
@@ -273,6 +288,12 @@ BEGIN
 			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
 			settings = excluded.settings, owner = excluded.owner;
 	PERFORM mlops_catalog.resume_task(caller, id, 'monitor');
+	unseen := mlops_catalog.unseen_segments(id, $5);
+	IF unseen <> '{}' THEN
+		RAISE NOTICE 'decisions of model "%" are logged without the features of "segments": %', $2, array_to_string(unseen, ', ')
+			USING DETAIL = 'Its performance is not shown by them until they are.',
+				HINT = 'Set mlops.log_features to on for the roles or the database that decide, and choose columns that the model reads.';
+	END IF;
 	-- the query is tried on no row at all
 	IF read IS NOT NULL THEN
 		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings($9, $10, $11),

@@ -31,6 +31,12 @@ AS $$
 		SELECT 'mlops_deployed_version', jsonb_build_object('model', d.model, 'variant', d.variant), d.version, 'version that answers'
 		FROM mlops.deployments AS d
 		UNION ALL
+		SELECT 'mlops_task_suspended', jsonb_build_object('model', t.model, 'task', t.task), max(t.suspended), '1 while a monitor, retraining, guard or step of maintenance does not run by itself'
+		FROM (SELECT u.model, u.task, (u.state = 'suspended')::int FROM mlops.upkeep AS u
+			UNION ALL SELECT p.model, 'retraining', 0 FROM mlops.retraining_policies AS p
+			UNION ALL SELECT w.model, 'monitor', 0 FROM mlops.monitors AS w) AS t(model, task, suspended)
+		GROUP BY t.model, t.task
+		UNION ALL
 		SELECT 'mlops_jobs', jsonb_build_object('state', j.state), count(*), 'jobs by state' FROM mlops.jobs AS j GROUP BY j.state)
 	SELECT coalesce(string_agg(format(E'# HELP %1$s %2$s\n# TYPE %1$s gauge\n%3$s', m.name, m.help, m.samples), '' ORDER BY m.name), '')
 	FROM (SELECT s.name, min(s.help) AS help,
@@ -38,4 +44,4 @@ AS $$
 		FROM sample AS s GROUP BY s.name) AS m
 $$;
 COMMENT ON FUNCTION mlops.prometheus_metrics() IS
-	'Last figures of the monitors, alerts, deployments and jobs you may see, in the text format of Prometheus';
+	'Last figures of the monitors, alerts, deployments, jobs and suspended tasks you may see, in the text format of Prometheus';

@@ -1,7 +1,7 @@
 -- Corners of releases, gates and guards: going back more than once, bounds that
 -- are met exactly, approvals and labels that changed their mind.
 \ir setup.psql
-SELECT plan(68);
+SELECT plan(75);
 SET LOCAL client_min_messages = error;
 CREATE TABLE small AS SELECT id, ts, amount, country, is_fraud FROM tx WHERE id <= 1000;
 CREATE FUNCTION learn(model text) RETURNS int LANGUAGE sql AS $$
@@ -48,11 +48,20 @@ SELECT throws_ok($$SELECT mlops.undeploy('u')$$, '55000', 'no version of model "
 SELECT FROM mlops.deploy('u', 1, key => 'id', threshold => 0.3) \g /dev/null
 SELECT FROM mlops.deploy('u', 2, 'canary', percent => 20, key => 'id') \g /dev/null
 SELECT FROM mlops.deploy('u', 3, 'shadow') \g /dev/null
+SELECT mlops.retraining_policy('u', '0 3 * * *') \g /dev/null
+UPDATE mlops_catalog.policy SET created_at = created_at - interval '2 days';
 SELECT results_eq($$SELECT version, variant, kind FROM mlops.undeploy('u', 'a leak in its training')$$,
 	$$VALUES (1, 'primary', 'share'), (2, 'canary', 'share'), (3, 'shadow_3', 'shadow')$$, 'undeploy takes everything away');
 SELECT throws_ok($$SELECT mlops.score('u', small) FROM small LIMIT 1$$, '55000', 'no version of model "u" is deployed', 'then nothing answers');
 SELECT results_eq($$SELECT action, version, note, routes FROM mlops.deployment_history WHERE model = 'u' ORDER BY deployment_id DESC LIMIT 1$$,
 	$$VALUES ('undeploy', 1, 'a leak in its training', '[]'::jsonb)$$, 'it is in the history');
+SELECT is((SELECT concat_ws(' ', suspended_by = current_user, suspended_because) FROM mlops.retraining_policies WHERE model = 'u'), 't undeploy: a leak in its training', 'its retraining is suspended');
+SELECT is(mlops.prometheus_metrics() ~ 'mlops_task_suspended\{model="u",task="retraining"\} 1\n', true, 'and Prometheus is told');
+SELECT is((SELECT count(*) FROM mlops.submit_due() WHERE model = 'u'), 0::bigint, 'nothing is submitted');
+SELECT is(mlops.resume_retraining('u'), true, 'until somebody says so');
+SELECT is((SELECT concat_ws(' ', suspended_by, suspended_because) FROM mlops.retraining_policies WHERE model = 'u'), '', 'then it goes on');
+SELECT is(mlops.prometheus_metrics() ~ 'mlops_task_suspended\{model="u",task="retraining"\} 0\n', true, 'which Prometheus is told too');
+SELECT alike((SELECT result FROM mlops.submit_due() WHERE model = 'u'), 'job %', 'and what is due is submitted');
 SELECT is((SELECT detail ->> 'note' FROM mlops_catalog.audit_waiting WHERE event = 'undeploy' AND model = 'u'), 'a leak in its training', 'and in the audit log');
 SELECT is_empty($$SELECT * FROM mlops.check_catalog() WHERE model = 'u'$$, 'the catalog is sound');
 SELECT is_empty($$SELECT * FROM mlops_catalog.release JOIN mlops_catalog.model USING (model_id) WHERE name = 'u'$$, 'no release is under way');

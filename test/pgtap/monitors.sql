@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, outcomes that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(68);
+SELECT plan(74);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -124,11 +124,26 @@ SELECT is((SELECT count(*) FROM mlops.alerts WHERE rule = 'low_precision' AND st
 SELECT throws_ok($$SELECT mlops.drop_alert_rule('fraud', 'low_precision')$$, '42704', 'model "fraud" has no alert rule "low_precision"', 'it is gone');
 SELECT cmp_ok((SELECT count(DISTINCT metric) FROM mlops.monitor_metrics), '>=', 15::bigint, 'one table has all figures');
 
+-- ---- segments that could never be seen
+SELECT is(mlops_catalog.unseen_segments((SELECT model_id FROM mlops_catalog.model WHERE name = 'fraud'), '{country,colour,amount}'), '{colour}', 'logged decisions have no such feature');
+SELECT mlops.train('mute', 'tx', target => 'is_fraud', features => '{country,amount}', params => '{"n_estimators": 2}') \g /dev/null
+CREATE FUNCTION unseen() RETURNS text[] LANGUAGE sql AS $$ SELECT mlops_catalog.unseen_segments((SELECT model_id FROM mlops_catalog.model WHERE name = 'mute'), '{country}') $$;
+SELECT is(unseen(), '{}', 'before any decision the setting tells: features are logged');
+SET mlops.log_features = off;
+SELECT is(unseen(), '{country}', 'or not');
+SELECT mlops.deploy('mute', 1) FROM tx LIMIT 1 \g /dev/null
+SELECT count(mlops.decide('mute', t)) FROM tx t WHERE id <= 3 \g /dev/null
+SET mlops.log_features = on;
+SELECT is(unseen(), '{country}', 'then the decisions: they were logged without');
+SELECT count(mlops.decide('mute', t)) FROM tx t WHERE id <= 3 \g /dev/null
+SELECT is(unseen(), '{}', 'and with them');
+
 -- ---- Prometheus
 CREATE TEMP TABLE line AS SELECT l FROM regexp_split_to_table(mlops.prometheus_metrics(), E'\n') AS l;
 SELECT is_empty($$SELECT l FROM line WHERE l !~ '^(# (HELP [a-z0-9_]+ .+|TYPE [a-z0-9_]+ gauge)|[a-z0-9_]+\{([a-z_]+="([^"\\]|\\["\\n])*"(,|(?=\})))+\} -?([0-9.]+(e[-+]?[0-9]+)?|Infinity|NaN)|)$'$$, 'every line is one that Prometheus reads');
 SELECT is((SELECT count(*) FROM line WHERE l ~ '^mlops_precision\{model="fraud",version="1"\} [01]'), 1::bigint, 'a figure');
 SELECT is((SELECT l FROM line WHERE l ~ '^mlops_alert_firing.*germans'), 'mlops_alert_firing{model="fraud",rule="germans",severity="warning"} 1', 'an alert');
+SELECT is((SELECT count(*) FROM line WHERE l = 'mlops_task_suspended{model="fraud",task="monitor"} 0'), 1::bigint, 'a monitor that is not suspended');
 SELECT is(mlops_catalog.prometheus_labels(jsonb_build_object('a-b', E'x"\\\ny')), E'{a_b="x\\"\\\\\\ny"}', 'labels are escaped');
 
 -- ---- drift of a source
