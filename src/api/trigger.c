@@ -422,11 +422,15 @@ check_inputs(void *arg)
 Datum
 mlops_check_trigger(PG_FUNCTION_ARGS)
 {
-	Relation	relation = table_open(PG_GETARG_OID(0), AccessShareLock);
+	Relation	relation = try_table_open(PG_GETARG_OID(0), AccessShareLock);
 	Bound		bound = {0};
 	MlFault		fault;
 	char	   *problem = NULL;
 
+	if (relation == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", PG_GETARG_OID(0))));
 	bound.relation = relation;
 	bound.trigger = find_trigger(relation, PG_GETARG_OID(1));
 	bound.kind = kind_of(bound.trigger);

@@ -3,7 +3,7 @@
 -- turn, and with nothing but NULLs.  A call may give a result or an error, never an
 -- internal one; that this file goes on is the test that the server does.
 \ir setup.psql
-SELECT plan(13);
+SELECT plan(16);
 
 SELECT FROM mlops.train('n', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', features => '{amount,country}',
 	params => '{"n_estimators": 3}');
@@ -76,6 +76,22 @@ SELECT cmp_ok(count(*) FILTER (WHERE sqlstate = 'OK000'), '>', 400::bigint, 'cal
 SELECT is(array_agg(format('%s: %s %s', call, sqlstate, message) ORDER BY call), NULL, 'no internal error, whatever is NULL')
 FROM outcome WHERE sqlstate LIKE 'XX%' AND NOT (sqlstate = 'XX001' AND message ~ '^the (data is not|bytes are not|exported model)') OR sqlstate LIKE '58%' OR message ~ '^cache lookup failed|^unrecognized node|^could not (open|run|connect)';
 
+
+-- What everybody may call, with a value that is none in each argument in turn.
+CREATE FUNCTION odd(type regtype) RETURNS text[] LANGUAGE sql STABLE AS $$
+	SELECT CASE WHEN type::text IN ('oid', 'regclass', 'regrole', 'regtype', 'regprocedure') THEN '{0::oid,1::oid,4294967295::oid}'
+		WHEN type::text IN ('smallint', 'integer', 'bigint', 'numeric') THEN '{0,-1,-32768}' WHEN type::text IN ('double precision', 'real') THEN '{0,-1,''NaN'',''Infinity'',''-Infinity''}'
+		WHEN type::text IN ('text', 'name') THEN ARRAY['''''', '''a/b''', '''n@x''', '''n/0''', '''{''', 'repeat(''x'', 70)', 'chr(1)'] WHEN type::text = 'bytea' THEN '{'''',decode(repeat(''00''\,99)\,''hex'')}'
+		WHEN type::text IN ('jsonb', 'json') THEN ARRAY['''null''', '''[]''', '''1''', '''{"a": null}''', '''[null]'''] WHEN type::text LIKE '%[]' THEN ARRAY['''{}''', '''{NULL}''']
+		WHEN type::text = 'interval' THEN ARRAY['''0''', '''-1 day''', '''100000 years'''] WHEN type::text LIKE 'timestamp%' OR type::text = 'date' THEN ARRAY['''infinity''', '''-infinity''']
+		ELSE '{}' END $$;
+TRUNCATE outcome;
+SELECT try(c.function, replace(call_of((c.oid, c.function, c.n, c.kind, c.types, c.given[: which - 1] || 'ODD_VALUE'::text || c.given[which + 1 :], c.name), 0), 'ODD_VALUE', odd))
+FROM callable c, generate_series(1, c.n) AS which, unnest(odd(c.types[which])) AS odd WHERE has_function_privilege('public', c.oid, 'EXECUTE') ORDER BY c.function, which, odd;
+SELECT cmp_ok(count(*), '>', 1500::bigint, 'calls with odd values') FROM outcome;
+SELECT is(array_agg(format('%s: %s %s', call, sqlstate, message) ORDER BY call), NULL, 'no internal error from what everybody may call')
+FROM outcome WHERE sqlstate LIKE 'XX%' AND NOT (sqlstate = 'XX001' AND message ~ '^the (data is not|bytes are not|exported model)') OR sqlstate LIKE '58%' OR message ~ '^cache lookup failed|^unrecognized node|^could not (open|run|connect)';
+SELECT throws_ok('SELECT mlops_catalog.check_trigger(0, 0)', '42P01', 'relation with OID 0 does not exist', 'a trigger of no table');
 
 -- Sources without columns, without rows, without both.
 CREATE TABLE no_columns ();
