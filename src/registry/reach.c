@@ -391,6 +391,19 @@ visit_own_expressions(Reach *reach, Relation relation, bool written)
 		visit_function(reach, relation->trigdesc->triggers[i].tgfoid);
 }
 
+/*
+ * A foreign table is code: its owner says what is run over there, and the owner
+ * of the server where that is and as whom, perhaps here as a superuser.
+ */
+static void
+visit_foreign_table(const Reach *reach, Relation relation)
+{
+	ForeignServer *server = GetForeignServer(GetForeignTable(RelationGetRelid(relation))->serverid);
+
+	require_trust(reach, RelationRelationId, RelationGetRelid(relation), relation->rd_rel->relowner);
+	require_trust(reach, ForeignServerRelationId, server->serverid, server->owner);
+}
+
 static void
 visit_relation(Reach *reach, Oid oid, bool with_children, bool written)
 {
@@ -402,12 +415,8 @@ visit_relation(Reach *reach, Oid oid, bool with_children, bool written)
 	relation = relation_open(oid, AccessShareLock);
 	if (reach->relations)
 		require_trust(reach, RelationRelationId, oid, relation->rd_rel->relowner);
-	if (reach->relations && relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
-	{
-		ForeignServer *server = GetForeignServer(GetForeignTable(oid)->serverid);
-
-		require_trust(reach, ForeignServerRelationId, server->serverid, server->owner);
-	}
+	if (relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
+		visit_foreign_table(reach, relation);
 	visit_own_expressions(reach, relation, written);
 	relation_close(relation, NoLock);
 	if (with_children && has_subclass(oid))
