@@ -132,6 +132,18 @@ extern List *mlbase_names(ArrayType *array, const char *argument);
  */
 extern const char *mlbase_excerpt(const char *text);
 
+/* The nearest to a name that does not exist, of those that do. */
+typedef struct MlNearest
+{
+	const char *wanted;
+	int			distance;		/* letters to change, of candidates to come fewer */
+	char		name[NAMEDATALEN];	/* empty: none is near */
+} MlNearest;
+
+/* Near is what differs in at most a third of the letters. */
+extern void mlbase_nearest_begin(MlNearest *nearest, const char *wanted);
+extern void mlbase_nearest_of(MlNearest *nearest, const char *candidate);
+
 /* ---------------------------------------------------------------- engine */
 
 /*

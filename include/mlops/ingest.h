@@ -282,13 +282,17 @@ extern float *mling_labels(MlContext *ctx, const MlDataset *dataset, int column,
 							 const char *positive, MlLabelCounts *counts);
 
 /*
+ * argument: what the column was named as, for errors: "target", "label".
+ *
  * The positive class as the text of a target's value of that type is read: 't' for
  * 'true', '1' for '1.0'.  NULL for NULL.  Error (22023): no value of the type.
  */
-extern const char *mling_positive_text(Oid type, const char *target, const char *positive);
+extern const char *mling_positive_text(Oid type, const char *argument, const char *column,
+									   const char *positive);
 
 /* How the target must be read: as text when positive is given or it is text.
  * Errors if it is text and positive is not given. */
-extern bool mling_target_as_text(Oid type, const char *target, const char *positive);
+extern bool mling_target_as_text(Oid type, const char *argument, const char *column,
+								 const char *positive);
 
 #endif							/* MLOPS_INGEST_H */

@@ -198,12 +198,14 @@ typedef struct MlLabelsAdded
 	int64		rows;			/* read */
 	int64		added;
 	int64		changed;		/* of a key and time that were there with the other label */
-	int64		ignored;		/* without key, label or time */
+	int64		ignored;		/* without key or label */
 } MlLabelsAdded;
 
 /*
  * Reads outcomes of decisions from the source's columns key, label and
- * labelled_at (NULL: now), as the current user, and records them.  positive is
+ * labelled_at (NULL: now), as the current user, and records them.  A warning
+ * counts rows with a label and NULL as their time, which are known now, and a
+ * notice tells if no decision has one of the keys.  positive is
  * the text that counts as positive, NULL for booleans and 0/1.  Errors: no
  * right to train the model, columns that are missing or of a wrong type, two
  * labels of one key and time that differ.

@@ -12,10 +12,12 @@
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
+#include "utils/varlena.h"
 
 #include "mlops/base.h"
 
 #define MOST_QUOTED 200			/* bytes of a value that a message names */
+#define MOST_MISTYPED 3			/* letters in which a suggestion may differ */
 
 void
 mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
@@ -57,4 +59,24 @@ mlbase_excerpt(const char *text)
 	if (length <= MOST_QUOTED)
 		return text;
 	return psprintf("%.*s...", pg_mbcliplen(text, MOST_QUOTED + MAX_MULTIBYTE_CHAR_LEN, MOST_QUOTED), text);
+}
+
+void
+mlbase_nearest_begin(MlNearest *nearest, const char *wanted)
+{
+	nearest->wanted = wanted;
+	nearest->distance = Min((pg_mbstrlen(wanted) + 2) / 3, MOST_MISTYPED) + 1;
+	nearest->name[0] = '\0';
+}
+
+void
+mlbase_nearest_of(MlNearest *nearest, const char *candidate)
+{
+	int			distance = varstr_levenshtein_less_equal(nearest->wanted, strlen(nearest->wanted), candidate,
+														 strlen(candidate), 1, 1, 1, nearest->distance, true);
+
+	if (distance >= nearest->distance)
+		return;
+	nearest->distance = distance;
+	strlcpy(nearest->name, candidate, NAMEDATALEN);
 }

@@ -19,7 +19,7 @@
 #define CLASSES_SHOWN 10
 
 bool
-mling_target_as_text(Oid type, const char *target, const char *positive)
+mling_target_as_text(Oid type, const char *argument, const char *column, const char *positive)
 {
 	MlConverter converter;
 
@@ -28,24 +28,24 @@ mling_target_as_text(Oid type, const char *target, const char *positive)
 	if (!mling_converter(type, "UTC", &converter) || converter.kind != ML_COLUMN_NUMBER)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("target \"%s\" of type %s is neither boolean nor 0/1",
-						target, format_type_be(type)),
+				 errmsg("%s \"%s\" of type %s is neither boolean nor 0/1",
+						argument, column, format_type_be(type)),
 				 errhint("Say which of its values is the positive class with positive => 'value'.")));
 	return false;
 }
 
 static void
-refuse_positive(const char *positive, const char *target, Oid type, const char *valid)
+refuse_positive(const char *positive, const char *argument, const char *column, Oid type, const char *valid)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("\"positive\" is \"%s\", which is not a value of target \"%s\" of type %s",
-					mlbase_excerpt(positive), target, format_type_be(type)),
+			 errmsg("\"positive\" is \"%s\", which is not a value of %s \"%s\" of type %s",
+					mlbase_excerpt(positive), argument, column, format_type_be(type)),
 			 errhint("Valid values are: %s.", valid)));
 }
 
 const char *
-mling_positive_text(Oid type, const char *target, const char *positive)
+mling_positive_text(Oid type, const char *argument, const char *column, const char *positive)
 {
 	Oid			base = getBaseType(type);
 	MlConverter converter;
@@ -59,7 +59,7 @@ mling_positive_text(Oid type, const char *target, const char *positive)
 	{
 		case BOOLOID:
 			if (!parse_bool(positive, &truth))
-				refuse_positive(positive, target, type, "true, false");
+				refuse_positive(positive, argument, column, type, "true, false");
 			return truth ? "t" : "f";
 		case BPCHAROID:
 			return pnstrdup(positive, bpchartruelen((char *) positive, (int) strlen(positive)));
@@ -77,7 +77,7 @@ mling_positive_text(Oid type, const char *target, const char *positive)
 			return positive;
 	}
 	if (!mling_is_decimal(positive))
-		refuse_positive(positive, target, type, "numbers");
+		refuse_positive(positive, argument, column, type, "numbers");
 	value = base == NUMERICOID ? DirectFunctionCall3(numeric_in, CStringGetDatum(positive), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))
 		: DirectFunctionCall1(base == FLOAT4OID ? float4in : float8in, CStringGetDatum(positive));
 	mling_text_converter(base, &converter);

@@ -25,7 +25,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/varlena.h"
 
 #include "mlops/base.h"
 #include "mlops/compat.h"
@@ -215,28 +214,17 @@ int
 mling_column(const MlSource *source, const char *name, const char *argument)
 {
 	int			position = mling_find_column(source, name);
-	const char *nearest = NULL;
-	int			nearest_distance = 4;
+	MlNearest	nearest;
 
 	if (position >= 0)
 		return position;
+	mlbase_nearest_begin(&nearest, name);
 	for (int i = 0; i < source->desc->natts; i++)
-	{
-		const char *candidate = NameStr(TupleDescAttr(source->desc, i)->attname);
-		int			distance = varstr_levenshtein_less_equal(name, strlen(name), candidate,
-															 strlen(candidate), 1, 1, 1,
-															 nearest_distance, true);
-
-		if (distance < nearest_distance)
-		{
-			nearest_distance = distance;
-			nearest = candidate;
-		}
-	}
+		mlbase_nearest_of(&nearest, NameStr(TupleDescAttr(source->desc, i)->attname));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("column \"%s\" of \"%s\" does not exist in the source", name, argument),
-			 nearest ? errhint("Perhaps you meant \"%s\".", nearest) : 0));
+			 errmsg("\"%s\" names column \"%s\", which does not exist in the source", argument, name),
+			 nearest.name[0] ? errhint("Perhaps you meant \"%s\".", nearest.name) : 0));
 }
 
 /*

@@ -26,6 +26,9 @@
 /* Rows written by one statement. */
 #define BATCH 5000
 
+/* Keys that are looked for among the decisions. */
+#define SAMPLE 1000
+
 /* Columns of what is sorted. */
 enum
 {
@@ -48,6 +51,13 @@ typedef struct LabelReader
 	Oid			time_type;
 	const char *time_name;
 	TimestampTz now;
+	int64		untimed;		/* rows with a label and NULL as its time: known now */
+
+	/* a sample of the keys: every step-th, which doubles when there is no room */
+	int64		n_keys;
+	int64		step;
+	int			n_looked_for;
+	Datum		looked_for[SAMPLE];
 
 	/* all of the source by key and time, so that contradictions stand together */
 	Tuplesortstate *sort;
@@ -67,13 +77,17 @@ array_of(Datum *values, int n, Oid type, int length, bool by_value, char align)
 	return PointerGetDatum(construct_array(values, n, type, length, by_value, align));
 }
 
-/* A label of a key at a time that is there already is replaced if it differs. */
+/*
+ * A label of a key at a time that is there already is replaced if it differs.  One
+ * that is known now, for want of a time, is not written again if it says what
+ * counts already: a call that is repeated would add all of them each time.
+ */
 static void
 write_batch(LabelReader *reader)
 {
 	MlCatalogScope scope;
-	Oid			types[] = {INT8OID, TEXTARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID, OIDOID};
-	Datum		values[5];
+	Oid			types[] = {INT8OID, TEXTARRAYOID, BOOLARRAYOID, TIMESTAMPTZARRAYOID, OIDOID, TIMESTAMPTZOID};
+	Datum		values[6];
 	bool		isnull;
 
 	if (reader->n == 0)
@@ -83,18 +97,22 @@ write_batch(LabelReader *reader)
 	values[2] = array_of(reader->labels, reader->n, BOOLOID, 1, true, TYPALIGN_CHAR);
 	values[3] = array_of(reader->times, reader->n, TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 	values[4] = ObjectIdGetDatum(reader->user);
+	values[5] = TimestampTzGetDatum(reader->now);
 
 	mlcat_begin(&scope);
 	mlcat_execute("WITH written AS ("
 				  "INSERT INTO mlops_catalog.label AS l (model_id, key, label, labelled_at, recorded_by) "
 				  "SELECT $1, n.key, n.label, n.at, $5::regrole "
 				  "FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) AS n(key, label, at) "
+				  "WHERE n.at OPERATOR(pg_catalog.<>) $6 OR n.label IS DISTINCT FROM (SELECT c.label FROM mlops_catalog.label AS c "
+				  "WHERE c.model_id OPERATOR(pg_catalog.=) $1 AND c.key OPERATOR(pg_catalog.=) n.key "
+				  "ORDER BY c.labelled_at DESC LIMIT 1) "
 				  "ON CONFLICT (model_id, key, labelled_at) DO UPDATE SET label = excluded.label, "
 				  "recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by "
 				  "WHERE l.label OPERATOR(pg_catalog.<>) excluded.label "
 				  "RETURNING l.xmax OPERATOR(pg_catalog.=) '0'::pg_catalog.xid AS new) "
 				  "SELECT pg_catalog.count(*) FILTER (WHERE new), pg_catalog.count(*) FILTER (WHERE NOT new) FROM written",
-				  5, types, values, NULL);
+				  6, types, values, NULL);
 	reader->added->added += DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	reader->added->changed += DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	mlcat_end(&scope);
@@ -131,7 +149,7 @@ time_of(const LabelReader *reader, Datum value)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("column \"%s\" contains an infinite time", reader->time_name),
-				 errhint("Give the time when the outcome became known, or NULL to leave the row out.")));
+				 errhint("Give the time when the outcome became known, or NULL for now.")));
 	switch (reader->time_type)
 	{
 		case TIMESTAMPOID:
@@ -151,21 +169,23 @@ take_row(TupleTableSlot *slot, void *arg)
 	MemoryContext caller;
 	const char *bytes;
 	size_t		size;
+	bool		timed;
 
 	slot_getallattrs(slot);
 	reader->added->rows++;
-	if (slot->tts_isnull[reader->key_column] || slot->tts_isnull[reader->label_column] ||
-		(reader->time_column >= 0 && slot->tts_isnull[reader->time_column]))
+	if (slot->tts_isnull[reader->key_column] || slot->tts_isnull[reader->label_column])
 	{
 		reader->added->ignored++;
 		return;
 	}
+	timed = reader->time_column >= 0 && !slot->tts_isnull[reader->time_column];
+	reader->untimed += reader->time_column >= 0 && !timed;
 	caller = MemoryContextSwitchTo(reader->context);
 	bytes = mling_key_bytes(&reader->key, slot->tts_values[reader->key_column], &size);
 	ExecClearTuple(sorted);
 	sorted->tts_values[SORTED_KEY - 1] = PointerGetDatum(mling_bounded(cstring_to_text_with_len(bytes, (int) size)));
-	sorted->tts_values[SORTED_TIME - 1] = reader->time_column < 0 ? TimestampTzGetDatum(reader->now)
-		: time_of(reader, slot->tts_values[reader->time_column]);
+	sorted->tts_values[SORTED_TIME - 1] = timed ? time_of(reader, slot->tts_values[reader->time_column])
+		: TimestampTzGetDatum(reader->now);
 	sorted->tts_values[SORTED_LABEL - 1] = BoolGetDatum(label_of(reader, slot->tts_values[reader->label_column]));
 	memset(sorted->tts_isnull, 0, 3 * sizeof(bool));
 	ExecStoreVirtualTuple(sorted);
@@ -190,6 +210,71 @@ begin_sort(LabelReader *reader)
 	TupleDescInitEntry(desc, SORTED_LABEL, "label", BOOLOID, -1, 0);
 	reader->sorted = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	reader->sort = tuplesort_begin_heap(desc, 2, columns, less, collations, nulls_first, work_mem, NULL, 0);
+}
+
+static void
+sample_key(LabelReader *reader, text *key)
+{
+	if (reader->n_keys++ % reader->step != 0)
+		return;
+	if (reader->n_looked_for == SAMPLE)
+	{
+		for (int i = 0; i < SAMPLE / 2; i++)
+			reader->looked_for[i] = reader->looked_for[2 * i];
+		reader->n_looked_for = SAMPLE / 2;
+		reader->step *= 2;
+	}
+	reader->looked_for[reader->n_looked_for++] =
+		PointerGetDatum(cstring_to_text_with_len(VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)));
+}
+
+/*
+ * Outcomes may come before the decisions do.  But keys of which none has a
+ * decision are mostly written in another way than those of the decisions.
+ */
+static void
+tell_unknown_keys(LabelReader *reader, const char *model)
+{
+	MlCatalogScope scope;
+	Oid			types[] = {INT8OID, TEXTARRAYOID};
+	Datum		values[2];
+	bool		known;
+	bool		isnull;
+	char	   *logged;
+
+	if (reader->n_looked_for == 0)
+		return;
+	values[0] = Int64GetDatum(reader->model_id);
+	values[1] = array_of(reader->looked_for, reader->n_looked_for, TEXTOID, -1, false, TYPALIGN_INT);
+	mlcat_begin(&scope);
+	known = DatumGetBool(mlcat_execute_value("SELECT EXISTS (SELECT FROM mlops_catalog.prediction AS p "
+											 "WHERE p.model_id OPERATOR(pg_catalog.=) $1 AND p.key OPERATOR(pg_catalog.=) ANY ($2))",
+											 2, types, values, NULL, &isnull));
+	if (!known)
+	{
+		mlcat_execute_value("SELECT (SELECT p.key FROM mlops_catalog.prediction AS p WHERE p.model_id OPERATOR(pg_catalog.=) $1 "
+							"AND p.key IS NOT NULL LIMIT 1)", 1, types, values, NULL, &isnull);
+		logged = isnull ? NULL : SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		ereport(NOTICE,
+				(errmsg("none of the keys is that of a decision of model \"%s\" so far", model),
+				 errdetail("%d of %lld keys were looked for, such as \"%s\".", reader->n_looked_for, (long long) reader->n_keys,
+						   mlbase_excerpt(TextDatumGetCString(reader->looked_for[0]))),
+				 logged ? errhint("A decision was logged with key \"%s\": a key is compared as text.", mlbase_excerpt(logged))
+				 : errhint("No decision of the model was logged with a key: give one to mlops.decide, or to the deployment.")));
+	}
+	mlcat_end(&scope);
+}
+
+static void
+tell_untimed(const LabelReader *reader)
+{
+	if (reader->untimed == 0)
+		return;
+	ereport(WARNING,
+			(errmsg_plural("%lld row has a label, but NULL in \"%s\": its outcome is known now",
+						   "%lld rows have a label, but NULL in \"%s\": their outcomes are known now",
+						   (unsigned long) reader->untimed, (long long) reader->untimed, reader->time_name),
+			 errhint("An outcome that became known before now does not replace it. Give the time when no more was to be expected, for example the end of the time for complaints.")));
 }
 
 /*
@@ -235,6 +320,7 @@ write_sorted(LabelReader *reader)
 		reader->times[n] = slot->tts_values[SORTED_TIME - 1];
 		reader->labels[n] = slot->tts_values[SORTED_LABEL - 1];
 		MemoryContextSwitchTo(caller);
+		sample_key(reader, key);
 	}
 	write_batch(reader);
 	ExecDropSingleTupleTableSlot(slot);
@@ -257,8 +343,8 @@ prepare_columns(LabelReader *reader, const MlSource *source, const char *key, co
 	reader->label_column = mling_column(source, label, "label");
 	reader->label_name = label;
 	type = TupleDescAttr(source->desc, reader->label_column)->atttypid;
-	reader->positive = mling_positive_text(type, label, positive);
-	if (mling_target_as_text(type, label, positive))
+	reader->positive = mling_positive_text(type, "label", label, positive);
+	if (mling_target_as_text(type, "label", label, positive))
 		mling_text_converter(type, &reader->label);
 	else if (!mling_converter(type, "UTC", &reader->label) || reader->label.kind != ML_COLUMN_NUMBER)
 		ereport(ERROR,
@@ -290,6 +376,7 @@ mlreg_add_labels(const char *model, MlSource *source, const char *key, const cha
 	reader->user = GetUserId();
 	reader->model_id = mlreg_require(reader->user, model, ML_TO_TRAIN).model_id;
 	reader->now = GetCurrentTimestamp();
+	reader->step = 1;
 	reader->added = added;
 	reader->context = AllocSetContextCreate(CurrentMemoryContext, "mlops labels", ALLOCSET_DEFAULT_SIZES);
 	prepare_columns(reader, source, key, label, labelled_at, positive);
@@ -299,6 +386,8 @@ mlreg_add_labels(const char *model, MlSource *source, const char *key, const cha
 	tuplesort_end(reader->sort);
 	ExecDropSingleTupleTableSlot(reader->sorted);
 	MemoryContextDelete(reader->context);
+	tell_untimed(reader);
+	tell_unknown_keys(reader, model);
 	mlreg_audit(reader->user, "add_labels", model, 0,
 				psprintf("{\"rows\": %lld, \"added\": %lld, \"changed\": %lld, \"ignored\": %lld}",
 						 (long long) added->rows, (long long) added->added,

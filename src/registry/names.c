@@ -7,7 +7,6 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/varlena.h"
 
 #include "mlops/base.h"
 #include "mlops/registry.h"
@@ -71,30 +70,19 @@ void
 mlreg_no_such_model(const char *name)
 {
 	MlCatalogScope scope;
-	char		nearest[NAMEDATALEN] = "";
-	int			nearest_distance = 4;
+	MlNearest	nearest;
 
+	mlbase_nearest_begin(&nearest, name);
 	mlcat_begin(&scope);
 	mlcat_execute("SELECT name FROM mlops_catalog.model "
 				  "ORDER BY name LIMIT 1000", 0, NULL, NULL, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *candidate = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-		int			distance = varstr_levenshtein_less_equal(name, strlen(name), candidate,
-															 strlen(candidate), 1, 1, 1,
-															 nearest_distance, true);
-
-		if (distance < nearest_distance)
-		{
-			nearest_distance = distance;
-			strlcpy(nearest, candidate, NAMEDATALEN);
-		}
-	}
+		mlbase_nearest_of(&nearest, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
 	mlcat_end(&scope);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("model \"%s\" does not exist", name),
-			 nearest[0] ? errhint("Perhaps you meant \"%s\".", nearest)
+			 nearest.name[0] ? errhint("Perhaps you meant \"%s\".", nearest.name)
 			 : errhint("View mlops.models lists the models there are.")));
 }
 

@@ -46,8 +46,8 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 		target = version->target;
 	position = mling_column(source, target, "target");
 	type = TupleDescAttr(source->desc, position)->atttypid;
-	positive = mling_positive_text(type, target, version->positive);
-	as_text = mling_target_as_text(type, target, positive);
+	positive = mling_positive_text(type, "target", target, version->positive);
+	as_text = mling_target_as_text(type, "target", target, positive);
 	columns[n++] = (MlReadColumn) {position, ML_COLUMN_CATEGORY, as_text};
 	out->first_by = n;
 	foreach(lc, by)

@@ -157,9 +157,9 @@ mltrain_plan(Training *t)
 				 errmsg("no column is left to be a feature")));
 
 	target_type = TupleDescAttr(t->source->desc, mling_column(t->source, r->target, "target"))->atttypid;
-	t->positive = mling_positive_text(target_type, r->target, r->positive);
+	t->positive = mling_positive_text(target_type, "target", r->target, r->positive);
 	t->target = role_column(t, r->target, "target", ML_COLUMN_CATEGORY,
-							mling_target_as_text(target_type, r->target, r->positive));
+							mling_target_as_text(target_type, "target", r->target, r->positive));
 	t->key = role_column(t, r->key, "key", ML_COLUMN_HASH, false);
 	t->time = role_column(t, r->time_column, "time_column", ML_COLUMN_TIME, false);
 	t->weight = role_column(t, r->weight, "weight", ML_COLUMN_NUMBER, false);

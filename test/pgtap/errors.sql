@@ -27,7 +27,7 @@ SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', metric =>
 SELECT throws_ok($$SELECT mlops.train('m', 'tx')$$,
 	'22023', '"target" must be given', 'no target');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fruad')$$,
-	'42703', 'column "is_fruad" of "target" does not exist in the source', 'target that does not exist');
+	'42703', '"target" names column "is_fruad", which does not exist in the source', 'target that does not exist');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', time_column => 'time')$$,
 	'42703', NULL, 'time_column that does not exist');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', exclude => '{nothing}')$$,

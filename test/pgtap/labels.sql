@@ -1,6 +1,6 @@
 -- Labels that arrive late, and tests between variants by them.
 \ir setup.psql
-SELECT plan(55);
+SELECT plan(62);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -18,8 +18,11 @@ SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', query => 'SELECT tx_
 	$$VALUES (5000::bigint, 0::bigint, 0::bigint, 0::bigint)$$, 'text labels and keys are the same ones');
 SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', query => 'SELECT tx_id, fraud_number, known_at FROM outcome', key => 'tx_id', label => 'fraud_number', labelled_at => 'known_at')$$,
 	$$VALUES (5000::bigint, 0::bigint, 0::bigint, 0::bigint)$$, 'and 0 and 1');
-SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l, ''2026-04-01''::date AS t UNION ALL SELECT NULL, true, now() UNION ALL SELECT 2, NULL, now() UNION ALL SELECT 3, false, NULL', key => 'k', label => 'l', labelled_at => 't')$$,
-	$$VALUES (4::bigint, 1::bigint, 0::bigint, 3::bigint)$$, 'rows without key, label or time are ignored');
+SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l, ''2026-04-01''::date AS t UNION ALL SELECT NULL, true, now() UNION ALL SELECT 2, NULL, now() UNION ALL SELECT 9999, false, NULL', key => 'k', label => 'l', labelled_at => 't')$$,
+	$$VALUES (4::bigint, 2::bigint, 0::bigint, 2::bigint)$$, 'rows without key or label are ignored');
+SELECT is((SELECT label::text FROM mlops.label_events WHERE model = 'fraud' AND key = '9999' AND labelled_at BETWEEN transaction_timestamp() AND clock_timestamp()), 'false', 'one without a time is known now');
+SELECT results_eq($$SELECT rows, added, changed, ignored FROM mlops.add_labels('fraud', query => 'SELECT 9999 AS k, false AS l, NULL::date AS t UNION ALL SELECT 1, true, NULL', key => 'k', label => 'l', labelled_at => 't')$$,
+	$$VALUES (2::bigint, 0::bigint, 0::bigint, 0::bigint)$$, 'and once more changes nothing');
 SELECT is((SELECT label FROM mlops.labels WHERE model = 'fraud' AND key = '1'), true, 'the latest known one counts');
 SELECT results_eq($$SELECT added, changed FROM mlops.add_labels('fraud', query => 'SELECT 1 AS k, false AS l, timestamp ''2026-02-01 00:00'' AS t', key => 'k', label => 'l', labelled_at => 't')$$,
 	$$VALUES (1::bigint, 0::bigint)$$, 'one that was known before');
@@ -46,16 +49,23 @@ SELECT results_eq($$SELECT label, labelled_at FROM mlops.labels WHERE key = '100
 	$$VALUES (false, timestamptz '2026-04-18')$$, 'and the latest known counts');
 SELECT results_eq($$SELECT rows, added FROM mlops.add_labels('fraud', query => 'SELECT 20000 + i AS k, true AS l FROM generate_series(1, 12001) i', key => 'k', label => 'l')$$,
 	$$VALUES (12001::bigint, 12001::bigint)$$, 'more than one batch, known now');
+SELECT results_eq($$SELECT rows, added, changed, ignored FROM mlops.add_labels('fraud', query => 'SELECT 20000 + i AS k, i NOT IN (1, 9000) AS l FROM generate_series(1, 12001) i', key => 'k', label => 'l')$$,
+	$$VALUES (12001::bigint, 2::bigint, 0::bigint, 0::bigint)$$, 'again, but for two corrections');
+SELECT results_eq($$SELECT rows, added, changed, ignored FROM mlops.add_labels('fraud', query => 'SELECT 20000 + i AS k, i NOT IN (1, 9000) AS l FROM generate_series(1, 12001) i', key => 'k', label => 'l')$$,
+	$$VALUES (12001::bigint, 0::bigint, 0::bigint, 0::bigint)$$, 'which count when they come again');
+SELECT results_eq($$SELECT key, label FROM mlops.labels WHERE model = 'fraud' AND length(key) = 5 AND key > '20000' AND NOT label$$, $$VALUES ('20001', false), ('29000', false)$$, 'and count');
+SELECT results_eq($$SELECT rows, added FROM mlops.add_labels('fraud', query => 'SELECT 20001 AS k, true AS l', key => 'k', label => 'l')$$, $$VALUES (1::bigint, 1::bigint)$$, 'back to what was said first is a correction too');
 SELECT ok((SELECT bool_and(labelled_at BETWEEN transaction_timestamp() AND clock_timestamp()) FROM mlops.labels WHERE length(key) = 5 AND key > '20000'), 'now');
-SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud_text')$$, '42804', NULL, 'text needs the positive one');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud_text')$$, '42804', 'label "fraud_text" of type text is neither boolean nor 0/1', 'text needs the positive one');
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, 2 AS l', key => 'k', label => 'l')$$, '22000', 'label column "l" holds 2', 'a label that is none');
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'known_at', label => 'fraud')$$, '42804', NULL, 'a key that is none');
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud', labelled_at => 'fraud')$$, '42804', NULL, 'a time that is none');
-SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'nokey', label => 'fraud')$$, '42703', NULL, 'a column that does not exist');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', key => 'nokey', label => 'fraud')$$, '42703', '"key" names column "nokey", which does not exist in the source', 'a column that does not exist');
+SELECT throws_ok($$SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l', key => 'k', label => 'l', positive => 'maybe')$$, '22023', '"positive" is "maybe", which is not a value of label "l" of type boolean', 'a value that the label cannot have');
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', label => 'fraud')$$, '22004', '"key" must not be null', 'a key is needed');
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', key => 'a', label => 'b')$$, '22023', NULL, 'a source is needed');
 SELECT throws_ok($$SELECT mlops.add_labels('nofraud', 'outcome', key => 'tx_id', label => 'fraud')$$, '42704', NULL, 'a model that does not exist');
-SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'add_labels' AND model = 'fraud'), 10::bigint, 'each addition is noted for the audit log');
+SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'add_labels' AND model = 'fraud'), 14::bigint, 'each addition is noted for the audit log');
 
 -- ---- the tests
 SELECT is((SELECT array_agg(round(x::numeric, 12)) FROM mlops.proportion_test(1000, 100, 1000, 130, 0.02) t, unnest(ARRAY[t.difference, t.z, t.p_value, t.sequential_p_value]) x),

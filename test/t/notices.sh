@@ -1,0 +1,42 @@
+#!/bin/sh
+# notices.sh - what is no error, but ought to be known: notices, warnings and hints.  TAP.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/lib/server.sh"
+
+private_server start "fsync = off"
+query <<'SQL'
+CREATE EXTENSION mlops;
+CREATE TABLE tx AS SELECT t.*, CASE WHEN tx_fraud THEN tx_datetime + interval '9 days' END AS cbk
+FROM mlops.simulate_transactions(customers => 100, terminals => 100, days => 30) AS t;
+SELECT count(mlops.train('fraud', 'tx', target => 'tx_fraud', key => 'transaction_id', features => '{tx_amount,terminal_id}', params => '{"n_estimators": 2}')) \g /dev/null
+SELECT mlops.deploy('fraud', 1) \g /dev/null
+SQL
+# said SQL: its notices, warnings and errors
+said()
+{
+	query -v VERBOSITY=default -c "$1" 2>&1 >/dev/null | sed 's/^psql.*\(NOTICE\|WARNING\|ERROR\): */\1: /; s/^\(NOTICE\|WARNING\|ERROR\|DETAIL\|HINT\): */\1: /; /^LINE/d; /^CONTEXT/d; /^ *\^/d'
+}
+labels="SELECT mlops.add_labels('fraud', 'tx', key => 'transaction_id', label => 'tx_fraud')"
+
+# ---- outcomes
+is "keys of a model without decisions" "$(said "$labels" | cut -d, -f1)" 'NOTICE: none of the keys is that of a decision of model "fraud" so far
+DETAIL: '"$(query -c "SELECT (count(*) + step - 1) / step FROM (SELECT transaction_id, (2 ^ greatest(0, ceil(log(2, count(*) OVER () / 1000.0))))::bigint AS step FROM tx) AS t GROUP BY step") of $(query -c "SELECT count(*) FROM tx")"' keys were looked for
+HINT: No decision of the model was logged with a key: give one to mlops.decide'
+query -c "SELECT mlops.decide('fraud', t, 'T' || transaction_id) FROM tx AS t WHERE transaction_id = 7" >/dev/null
+is "keys in another form" "$(said "$labels" | grep HINT)" 'HINT: A decision was logged with key "T7": a key is compared as text.'
+query -c "SELECT mlops.decide('fraud', t, transaction_id::text) FROM tx AS t" >/dev/null
+is "keys that are known" "$(said "$labels")" ""
+is "one of a few" "$(said "SELECT mlops.add_labels('fraud', query => 'SELECT k, true AS l FROM (VALUES (''x''), (''T7'')) AS v (k)', key => 'k', label => 'l')")" ""
+is "a time for frauds only" "$(said "SELECT mlops.add_labels('fraud', 'tx', key => 'transaction_id', label => 'tx_fraud', labelled_at => 'cbk')" | head -n 1)" \
+	"WARNING: $(query -c "SELECT count(*) FROM tx WHERE NOT tx_fraud") rows have a label, but NULL in \"cbk\": their outcomes are known now"
+is "negatives count" "$(query -c "SELECT count(*) - (SELECT count(*) FROM tx) FROM mlops.labels WHERE key !~ '[xT]'")" 0
+
+# ---- names that are near
+is "a column that is near" "$(said "SELECT mlops.train('m', 'tx', target => 'tx_frud')")" 'ERROR: "target" names column "tx_frud", which does not exist in the source
+HINT: Perhaps you meant "tx_fraud".'
+is "a column that is not" "$(said "SELECT mlops.train('m', 'tx', target => 'tz')")" 'ERROR: "target" names column "tz", which does not exist in the source'
+is "a model that is near" "$(said "SELECT mlops.score('fruad', t) FROM tx AS t")" 'ERROR: model "fruad" does not exist
+HINT: Perhaps you meant "fraud".'
+is "a model that is not" "$(said "SELECT mlops.score('bank', t) FROM tx AS t" | grep HINT)" 'HINT: View mlops.models lists the models there are.'
+echo "1..$n"
