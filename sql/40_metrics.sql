@@ -318,3 +318,53 @@ CREATE AGGREGATE mlops.loss_state_merge(state mlops.loss_state) (
 );
 COMMENT ON AGGREGATE mlops.loss_state_merge(mlops.loss_state) IS
 	'One state of the rows of all states';
+
+-- ---- what figures can be
+
+-- Where gates, guards and alert rules set bounds: a bound that no figure can
+-- reach, such as 50 for a share, is a slip.
+CREATE FUNCTION mlops_catalog.figure_ranges() RETURNS TABLE (figure text, minimum float8, maximum float8)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 32
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT f, 0::float8, 1::float8 FROM unnest('{roc_auc,pr_auc,brier,ks,accuracy,precision,recall,f1,false_positive_rate,alert_rate,error_rate,mean_score,drifted_share}'::text[]) AS f
+	UNION ALL SELECT 'mcc', -1, 1
+	UNION ALL SELECT f, 0, 'Infinity' FROM unnest('{log_loss,psi,score_psi,drift,decisions,errors,labelled,latency_p50,latency_p95,latency_p99}'::text[]) AS f
+	UNION ALL SELECT 'expected_cost', '-Infinity', 'Infinity'	-- what is saved is a negative cost
+$$;
+COMMENT ON FUNCTION mlops_catalog.figure_ranges() IS 'Least and greatest value that each figure can have';
+
+CREATE FUNCTION mlops_catalog.check_bound(argument text, bound text, value float8, minimum float8, maximum float8, what text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF value NOT BETWEEN minimum AND maximum OR value = 'NaN' THEN
+		RAISE EXCEPTION 'value % of "%"% is out of range', value, bound, ' in "' || argument || '"'
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('%s is %s.', what, CASE WHEN maximum = 'Infinity' THEN 'at least ' || minimum ELSE format('between %s and %s', minimum, maximum) END),
+				HINT = CASE WHEN maximum = 1 AND value BETWEEN 1 AND 100 THEN format('Write %s %% as %s.', value, value / 100) ELSE 'Give a bound that it can reach.' END;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_bound(text, text, float8, float8, float8, text) IS 'An error that names a bound, and says what is possible, unless it is in a range';
+
+CREATE FUNCTION mlops_catalog.check_figure_bounds(argument text, figure text, min float8, max float8) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	possible record;
+BEGIN
+	SELECT r.minimum, r.maximum INTO STRICT possible FROM mlops_catalog.figure_ranges() AS r WHERE r.figure = $2;
+	PERFORM mlops_catalog.check_bound(argument, 'min', $3, possible.minimum, possible.maximum, $2);
+	PERFORM mlops_catalog.check_bound(argument, 'max', $4, possible.minimum, possible.maximum, $2);
+	IF $3 > $4 THEN
+		RAISE EXCEPTION '"min" % in "%" is above "max" %', $3, argument, $4
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'No figure is within these bounds.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_figure_bounds(text, text, float8, float8) IS
+	'An error that names what is wrong unless a figure can be within, and beyond, these bounds; NULL is no bound';

@@ -20,7 +20,7 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_keys(text, jsonb, text[]) IS 'An error that lists the valid keys unless the argument is an object with no others';
 
-CREATE FUNCTION mlops_catalog.number_in(argument text, object jsonb, key text, minimum float8, maximum float8) RETURNS float8
+CREATE FUNCTION mlops_catalog.number_in(argument text, object jsonb, key text, minimum float8 DEFAULT '-Infinity', maximum float8 DEFAULT 'Infinity') RETURNS float8
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -72,6 +72,12 @@ BEGIN
 			RAISE EXCEPTION '"%" in "guard" bounds nothing', figure
 				USING ERRCODE = 'invalid_parameter_value',
 					HINT = 'Write it as {"max": 0.2}; valid keys are max, min, max_ratio and min_ratio.';
+		END IF;
+		PERFORM mlops_catalog.check_figure_bounds('guard.' || figure, figure,
+			mlops_catalog.number_in('guard.' || figure, guard -> figure, 'min'), mlops_catalog.number_in('guard.' || figure, guard -> figure, 'max'));
+		IF (guard -> figure ->> 'min_ratio')::float8 > (guard -> figure ->> 'max_ratio')::float8 THEN
+			RAISE EXCEPTION '"min_ratio" % in "guard.%" is above "max_ratio" %', guard -> figure ->> 'min_ratio', figure, guard -> figure ->> 'max_ratio'
+				USING ERRCODE = 'invalid_parameter_value', HINT = 'No figure is within these bounds.';
 		END IF;
 		FOR bound IN SELECT jsonb_object_keys(guard -> figure) LOOP
 			PERFORM mlops_catalog.number_in('guard.' || figure, guard -> figure, bound, 0, 1e12);
@@ -172,20 +178,28 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.trained_column(bigint, text) IS
 	'Type of a column in what a model was trained on; unknown: none of its versions was trained on data with it';
 
--- Rows without the column of a rule cannot be scored at all.
-CREATE FUNCTION mlops_catalog.check_rule_columns(caller regrole, rule jsonb, model_id bigint, model_name text) RETURNS void
+CREATE FUNCTION mlops_catalog.check_known_column(caller regrole, argument text, name text, model_id bigint, model_name text, hint text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	bad text := (SELECT k FROM jsonb_object_keys(rule) AS k, mlops_catalog.trained_column($3, k) AS t WHERE t.is_unknown ORDER BY k LIMIT 1);
 BEGIN
-	IF bad IS NOT NULL THEN
-		RAISE EXCEPTION 'column "%" in "rule" is not known: model "%" was never trained on data with it', bad, model_name
-			USING ERRCODE = 'undefined_column',
-				HINT = 'Rows without it could not be scored. Train a version on data that has it, or rule by another column.';
+	IF (SELECT t.is_unknown FROM mlops_catalog.trained_column($4, $3) AS t) THEN
+		RAISE EXCEPTION 'column "%" in "%" is not known: model "%" was never trained on data with it', name, argument, model_name
+			USING ERRCODE = 'undefined_column', HINT = hint;
 	END IF;
 END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_known_column(regrole, text, text, bigint, text, text) IS
+	'An error that names a column in an argument if no version of a model was trained on data with it';
+
+-- Rows without the column of a rule cannot be scored at all.
+CREATE FUNCTION mlops_catalog.check_rule_columns(caller regrole, rule jsonb, model_id bigint, model_name text) RETURNS void
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT mlops_catalog.check_known_column(caller, 'rule', k, $3, model_name,
+		'Rows without it could not be scored. Train a version on data that has it, or rule by another column.')
+	FROM jsonb_object_keys(rule) AS k ORDER BY k
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_rule_columns(regrole, jsonb, bigint, text) IS 'An error if nothing is known of a column in a segment''s rule';
 

@@ -22,6 +22,12 @@ CREATE FUNCTION mlops_catalog.smaller_is_better(metric text) RETURNS boolean
 AS $$ SELECT metric IN ('log_loss', 'brier', 'false_positive_rate', 'alert_rate', 'expected_cost') $$;
 COMMENT ON FUNCTION mlops_catalog.smaller_is_better(text) IS 'Is a gain in this metric a decrease?';
 
+CREATE FUNCTION mlops_catalog.widest_gap(metric text) RETURNS float8
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT r.maximum - r.minimum FROM mlops_catalog.figure_ranges() AS r WHERE r.figure = metric $$;
+COMMENT ON FUNCTION mlops_catalog.widest_gap(text) IS 'How far two figures of a metric can be apart';
+
 CREATE FUNCTION mlops_catalog.check_object(argument text, object jsonb, types jsonb) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -56,6 +62,7 @@ DECLARE
 	c record;
 	f jsonb;
 	place text;
+	metric text;
 BEGIN
 	PERFORM mlops_catalog.check_object('gate', gate,
 		(SELECT jsonb_object_agg(m, 'object') || jsonb_object_agg(m || '_vs_production', 'object') FROM unnest(mlops_catalog.gate_metrics()) AS m)
@@ -84,23 +91,39 @@ BEGIN
 					RAISE EXCEPTION '"%" must have the keys by, metric and max_gap', place USING ERRCODE = 'invalid_parameter_value';
 				END IF;
 				PERFORM mlops_catalog.check_choice('metric', f ->> 'metric', mlops_catalog.gate_metrics());
+				PERFORM mlops_catalog.check_bound(place, 'max_gap', (f ->> 'max_gap')::float8, 0, mlops_catalog.widest_gap(f ->> 'metric'),
+					'a gap of ' || (f ->> 'metric'));
+				PERFORM mlops_catalog.check_bound(place, 'min_rows', (f ->> 'min_rows')::float8, 1, 'Infinity', 'a number of rows that tell something');
 			END LOOP;
 		ELSIF c.key LIKE '%\_vs\_production' THEN
 			PERFORM mlops_catalog.check_object(place, c.value, '{"min_gain": "number", "on": "string"}');
 			PERFORM mlops_catalog.check_choice('value of "on"', coalesce(c.value ->> 'on', 'same test window'), '{same test window}');
+			metric := left(c.key, -length('_vs_production'));
+			PERFORM mlops_catalog.check_bound(place, 'min_gain', (c.value ->> 'min_gain')::float8, -mlops_catalog.widest_gap(metric),
+				mlops_catalog.widest_gap(metric), 'a gain in ' || metric);
 		ELSE
 			PERFORM mlops_catalog.check_object(place, c.value, '{"min": "number", "max": "number"}');
 			IF c.value = '{}' THEN
 				RAISE EXCEPTION '"%" must have a key min or max', place USING ERRCODE = 'invalid_parameter_value';
-			ELSIF (c.value ->> 'min')::numeric > (c.value ->> 'max')::numeric THEN
-				RAISE EXCEPTION '"min" % in "%" is above "max" %', c.value ->> 'min', place, c.value ->> 'max'
-					USING ERRCODE = 'invalid_parameter_value', HINT = 'No version could pass.';
 			END IF;
+			PERFORM mlops_catalog.check_figure_bounds(place, c.key, (c.value ->> 'min')::float8, (c.value ->> 'max')::float8);
 		END IF;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_gate_syntax(jsonb) IS 'An error that says what is wrong unless this is a gate';
+
+-- Conditions on columns that nothing was trained on could not be measured.
+CREATE FUNCTION mlops_catalog.check_gate_columns(caller regrole, gate jsonb, model_id bigint, model_name text) RETURNS void
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT mlops_catalog.check_known_column(caller, 'gate.fairness', f ->> 'by', $3, model_name,
+		'No version could pass. Name a column of the rows that versions are trained on.')
+	FROM jsonb_array_elements(CASE jsonb_typeof(gate -> 'fairness') WHEN 'array' THEN gate -> 'fairness' ELSE jsonb_build_array(gate -> 'fairness') END) AS f
+	WHERE f ? 'by'
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_gate_columns(regrole, jsonb, bigint, text) IS 'An error that names a column of a gate of which nothing is known';
 
 CREATE FUNCTION mlops.set_gate(model text, gate jsonb) RETURNS SETOF mlops.gates
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -119,6 +142,7 @@ BEGIN
 		DELETE FROM mlops_catalog.gate AS g WHERE g.model_id = id;
 	ELSE
 		PERFORM mlops_catalog.check_gate_syntax($3);
+		PERFORM mlops_catalog.check_gate_columns(caller, $3, id, $2);
 		INSERT INTO mlops_catalog.gate (model_id, gate, set_by) VALUES (id, $3, caller)
 			ON CONFLICT ON CONSTRAINT gate_pkey DO UPDATE
 			SET gate = excluded.gate, set_by = excluded.set_by, set_at = clock_timestamp();
@@ -131,6 +155,15 @@ END
 $$;
 
 -- ---- measuring
+
+CREATE FUNCTION mlops_catalog.without_test_rows(metrics jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('there are no test rows, it was judged on its %s rows', metrics ->> 'judged_on') WHERE metrics ->> 'judged_on' <> 'test'
+$$;
+COMMENT ON FUNCTION mlops_catalog.without_test_rows(jsonb) IS
+	'Why the metrics of a version prove nothing: they are of rows that it learned from or that its rounds and threshold were chosen on; NULL: they are of test rows';
 
 CREATE FUNCTION mlops_catalog.subquery(query text) RETURNS text
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_subquery';
@@ -202,6 +235,7 @@ DECLARE
 	low record;
 	high record;
 	window_query text;
+	unread text;		-- why the test rows cannot be read again
 	metric text;
 	least float8;
 	count int;
@@ -212,6 +246,8 @@ BEGIN
 	LEFT JOIN mlops_catalog.gate AS g USING (model_id)
 	WHERE m.name = $2 AND v.version = $3;
 	window_query := mlops_catalog.test_window(candidate.version_id);
+	unread := coalesce(mlops_catalog.without_test_rows(candidate.metrics), CASE WHEN window_query IS NULL
+		THEN 'the test rows were drawn at random; train with a time_column or a fold column' END);
 	-- what answers now, else what is in stage production
 	production := coalesce(
 		(SELECT v.version FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model_version AS v USING (version_id)
@@ -250,8 +286,8 @@ BEGIN
 				required := format('gap of %s by %s at most %s', f ->> 'metric', f ->> 'by', f ->> 'max_gap');
 				detail := '{}';
 				figure := NULL;
-				IF window_query IS NULL THEN
-					detail := '{"reason": "the test rows were drawn at random; train with a time_column or a fold column"}';
+				IF unread IS NOT NULL THEN
+					detail := jsonb_build_object('reason', unread);
 				ELSE
 					BEGIN
 						SELECT jsonb_object_agg(e.segment, e.figures -> (f ->> 'metric')) INTO found
@@ -282,8 +318,8 @@ BEGIN
 			ELSIF production = $3 THEN
 				detail := '{"reason": "it is in production"}';
 				passed := true;
-			ELSIF window_query IS NULL THEN
-				detail := '{"reason": "the test rows were drawn at random; train with a time_column or a fold column"}';
+			ELSIF unread IS NOT NULL THEN
+				detail := jsonb_build_object('reason', unread);
 				passed := false;
 			ELSE
 				BEGIN
@@ -308,10 +344,12 @@ BEGIN
 			required := concat_ws(' and ', 'at least ' || (c.value ->> 'min'), 'at most ' || (c.value ->> 'max'));
 			figure := mlops_catalog.number_of(candidate.metrics, c.key);
 			detail := jsonb_build_object('judged_on', candidate.metrics -> 'judged_on', 'rows', candidate.metrics -> 'rows');
-			passed := NOT candidate.imported AND coalesce(figure >= coalesce((c.value ->> 'min')::float8, '-infinity')
+			passed := NOT candidate.imported AND mlops_catalog.without_test_rows(candidate.metrics) IS NULL AND coalesce(figure >= coalesce((c.value ->> 'min')::float8, '-infinity')
 				AND figure <= coalesce((c.value ->> 'max')::float8, 'infinity'), false);
 			IF candidate.imported THEN
 				detail := detail || '{"reason": "the version was imported: its figures were not measured here"}';
+			ELSIF mlops_catalog.without_test_rows(candidate.metrics) IS NOT NULL THEN
+				detail := detail || jsonb_build_object('reason', mlops_catalog.without_test_rows(candidate.metrics));
 			ELSIF figure IS NULL THEN
 				detail := detail || jsonb_build_object('reason', format('undefined: the rows that the version was judged on give no %s', c.key));
 			END IF;

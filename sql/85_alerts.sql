@@ -252,6 +252,7 @@ BEGIN
 	ELSIF jsonb_typeof($9) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION '"labels" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	PERFORM mlops_catalog.check_figure_bounds('alert rule', $4, $5, $6);
 	PERFORM mlops_catalog.check_labels($4, $9, id, $2);
 	INSERT INTO mlops_catalog.alert_rule (model_id, name, metric, min, max, windows, min_decisions, labels, severity, set_by)
 		VALUES (id, $3, $4, $5, $6, $7, $8, $9, $10, caller)

@@ -347,7 +347,7 @@ CREATE FUNCTION mlops_catalog.deployment_shortfall(model text, version int, flag
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE
-		WHEN f.part <> 'test' THEN format('there are no test rows, it was judged on its %s rows', f.part)
+		WHEN f.no_test IS NOT NULL THEN f.no_test
 		WHEN f.positives < f.fewest OR f.rows - f.positives < f.fewest
 			THEN format('its %s test rows have %s positives, at least %s rows of each class are needed', f.rows, f.positives, f.fewest)
 		WHEN coalesce($3, f.alert_rate) = 0 THEN format('it flags none of its %s test rows', f.rows)
@@ -364,7 +364,7 @@ AS $$
 		WHEN f.policy ?| '{max,cost}' AND mlops_catalog.is_far(f.alert_rate, f.chosen_at, f.rows)
 			THEN format('alert_rate is %s on its test rows, %s on the rows that its threshold was chosen on', round(f.alert_rate::numeric, 4), round(f.chosen_at::numeric, 4)) END
 		|| coalesce(' (' || f.shortfall || ')', '')
-	FROM (SELECT r.request -> 'threshold' AS policy, v.metrics ->> 'judged_on' AS part, mlops_catalog.number_of(v.metrics, 'rows') AS rows,
+	FROM (SELECT r.request -> 'threshold' AS policy, mlops_catalog.without_test_rows(v.metrics) AS no_test, mlops_catalog.number_of(v.metrics, 'rows') AS rows,
 			mlops_catalog.number_of(v.metrics, 'positives') AS positives, mlops_catalog.number_of(v.metrics, 'alert_rate') AS alert_rate,
 			mlops_catalog.number_of(v.metrics, 'precision') AS "precision", mlops_catalog.number_of(v.metrics, 'recall') AS recall,
 			mlops_catalog.number_of(v.metrics, 'false_positive_rate') AS false_alarms, mlops_catalog.fewest_test_rows() AS fewest,

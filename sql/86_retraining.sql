@@ -245,6 +245,7 @@ DECLARE
 	stated jsonb := (SELECT s.route FROM mlops_catalog.stated_route AS s WHERE s.model_id = id);
 BEGIN
 	PERFORM mlops_catalog.check_retraining_options(coalesce($4, '{}'), $5, coalesce($6, '{}'));
+	PERFORM mlops_catalog.check_gate_columns(caller, coalesce($4, '{}'), id, $2);
 	IF $5 <> 'register' THEN
 		PERFORM mlops_catalog.require(caller, $2, 'deploy');
 	END IF;
@@ -315,6 +316,7 @@ DECLARE
 BEGIN
 	PERFORM mlops_catalog.check_object('triggers', $4, '{"alerts": "array|boolean", "new_labels": "number"}');
 	PERFORM mlops_catalog.check_retraining_options($5, $6, $7);
+	PERFORM mlops_catalog.check_gate_columns(caller, $5, id, $2);
 	IF $3 IS NOT NULL THEN
 		PERFORM mlops_catalog.next_cron_run($3, now(), 'GMT');
 	ELSIF $4 = '{}' THEN

@@ -373,6 +373,23 @@ tell_shortfall(Training *t, MlPart part, bool reached)
 }
 
 /*
+ * Test rows that were asked for, but are not there: the figures look like proof
+ * and are none.  A split that asks for none is taken at its word.
+ */
+static void
+tell_without_test(Training *t)
+{
+	const char *rows = t->judged_on == ML_PART_VALIDATION ? "validation" : "training";
+	bool		asked = t->fold >= 0 || t->split.at_times || t->split.at_last || t->split.test > 0;
+
+	if (t->judged_on == ML_PART_TEST || !asked)
+		return;
+	mltrain_tell(t, WARNING, "the split leaves no test rows",
+				 psprintf("The figures and the threshold rest on the %s rows. They do not tell how the version does on "
+						  "new rows, and no gate is passed by them.", rows));
+}
+
+/*
  * Chooses the threshold on the validation rows (on the training rows if there
  * are none), judges validation and test with it, and takes the baseline of
  * scores from the rows judged last.
@@ -411,6 +428,7 @@ mltrain_judge(Training *t)
 		mltrain_add_evaluation(&t->figures, "test", &t->test);
 		t->judged_on = ML_PART_TEST;
 	}
+	tell_without_test(t);
 
 	score_counts = palloc0(ML_SCORE_BINS * sizeof(uint64_t));
 	for (size_t i = 0; i < judged[t->judged_on].n; i++)

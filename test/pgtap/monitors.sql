@@ -95,14 +95,14 @@ SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low precision', 'precision'
 SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precison', min => 0.8)$$, '22023', 'unrecognized metric "precison"', 'a metric that is none');
 SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precision')$$, '22023', NULL, 'without a bound');
 SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 0.8, severity => 'bad')$$, '22023', NULL, 'a severity that is none');
-SELECT is((SELECT state FROM mlops.alert_rule('fraud', 'low_precision', 'precision', min => 2, severity => 'critical')), 'ok', 'a rule');
+SELECT is((SELECT state FROM mlops.alert_rule('fraud', 'low_precision', 'precision', max => 0, severity => 'critical')), 'ok', 'a rule');
 SELECT mlops.alert_rule('fraud', 'fine', 'alert_rate', min => 0, max => 1) \g /dev/null
-SELECT mlops.alert_rule('fraud', 'twice', 'precision', min => 2, windows => 2) \g /dev/null
-SELECT mlops.alert_rule('fraud', 'many', 'precision', min => 2, min_decisions => 1000000) \g /dev/null
-SELECT mlops.alert_rule('fraud', 'germans', 'recall', min => 2, labels => '{"country": "DE"}', min_decisions => 1) \g /dev/null
+SELECT mlops.alert_rule('fraud', 'twice', 'precision', max => 0, windows => 2) \g /dev/null
+SELECT mlops.alert_rule('fraud', 'many', 'precision', max => 0, min_decisions => 1000000) \g /dev/null
+SELECT mlops.alert_rule('fraud', 'germans', 'recall', min => 1, labels => '{"country": "DE"}', min_decisions => 1) \g /dev/null
 SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 2::bigint, 'what is broken fires');
 SELECT results_eq($$SELECT rule, state, severity, metric, labels, required FROM mlops.alerts ORDER BY rule$$,
-	$$VALUES ('germans', 'firing', 'warning', 'recall', '{"country": "DE"}'::jsonb, 'at least 2'), ('low_precision', 'firing', 'critical', 'precision', '{}', 'at least 2')$$,
+	$$VALUES ('germans', 'firing', 'warning', 'recall', '{"country": "DE"}'::jsonb, 'at least 1'), ('low_precision', 'firing', 'critical', 'precision', '{}', 'at most 0')$$,
 	'what holds, lasts too short or has too few decisions does not');
 SELECT is((SELECT value FROM mlops.alerts WHERE rule = 'low_precision'), (SELECT p."precision" FROM mlops.performance p WHERE segment = '{}'), 'with the value');
 SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 0::bigint, 'once');
@@ -114,7 +114,7 @@ SELECT mlops.alert_rule('fraud', 'low_precision', 'precision', min => 0) \g /dev
 SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 SELECT is((SELECT state FROM mlops.alerts WHERE rule = 'low_precision'), 'resolved', 'within bounds again it resolves');
 SELECT mlops.silence('fraud', 'low_precision', 'infinity') \g /dev/null
-SELECT mlops.alert_rule('fraud', 'low_precision', 'precision', min => 2) \g /dev/null
+SELECT mlops.alert_rule('fraud', 'low_precision', 'precision', max => 0) \g /dev/null
 SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 0::bigint, 'a silenced rule fires nothing');
 SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'low_precision'), 'silenced', 'and says so');
 SELECT mlops.silence('fraud', 'low_precision', NULL) \g /dev/null

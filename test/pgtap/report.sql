@@ -22,7 +22,7 @@ UPDATE mlops_catalog.monitor SET created_at = created_at - interval '5 hours';
 SELECT count(mlops.decide('fraud', t, id::text)) FROM tx t \g /dev/null
 UPDATE mlops_catalog.prediction SET created_at = date_trunc('hour', now()) - (1 + key::int % 3) * interval '1 hour' + interval '5 minutes';
 SELECT mlops.add_labels('fraud', 'tx', key => 'id', label => 'is_fraud') \g /dev/null
-SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 2) \g /dev/null
+SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 1) \g /dev/null
 SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 SELECT mlops.retrain('fraud', 'new "month"') \g /dev/null
 SELECT is(count_of('//figcaption[.="Precision, recall"]'), 1, 'performance over time');

@@ -21,8 +21,8 @@ SELECT is((SELECT detail ->> 'reason' FROM mlops_catalog.audit_waiting WHERE eve
 SELECT is((SELECT version FROM mlops.deployments WHERE model = 'fraud'), 1, 'nothing was deployed');
 
 -- ---- gates
-SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"pr_auc": {"min": 1.1}}', action => 'deploy')), 'rejected', 'what does not pass is not deployed');
-SELECT matches((SELECT detail FROM mlops.retrainings ORDER BY retraining_id DESC LIMIT 1), '^pr_auc: at least 1.1, found 0.\d+$', 'and what fell short is kept');
+SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"log_loss": {"max": 0}}', action => 'deploy')), 'rejected', 'what does not pass is not deployed');
+SELECT matches((SELECT detail FROM mlops.retrainings ORDER BY retraining_id DESC LIMIT 1), '^log_loss: at most 0, found 0.\d+$', 'and what fell short is kept');
 SELECT is((SELECT version FROM mlops.deployments WHERE model = 'fraud'), 1, 'version 1 answers as before');
 SELECT is((SELECT count(*) FROM mlops.gate_checks WHERE purpose = 'retrain' AND NOT passed), 1::bigint, 'the checks are recorded');
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"pr_auc": {"min": 0.01}}', action => 'deploy', options => '{"threshold": 0.25}')), 'deployed', 'what passes is');
@@ -32,7 +32,7 @@ SELECT is((SELECT array_agg(version ORDER BY version) FROM mlops.deployments WHE
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'canary', options => '{"percent": 10, "key": "id"}')), 'rejected', 'not while another one is under way');
 SELECT is((SELECT count(*) FROM mlops.versions WHERE version = 8), 1::bigint, 'the version stays');
 SELECT mlops.abort('fraud') \g /dev/null
-SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 1.1}}') \g /dev/null
+SELECT mlops.set_gate('fraud', '{"log_loss": {"max": 0}}') \g /dev/null
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'deploy')), 'rejected', 'the model''s own gate counts too');
 SELECT mlops.set_gate('fraud', NULL) \g /dev/null
 

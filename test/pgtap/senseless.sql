@@ -31,9 +31,26 @@ INSERT INTO refusals (statement, code, message) VALUES
 	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"featur": "amount"}')$$, '22023', 'no figure "drift" of model "m" has a label "featur"'),
 	($$SELECT mlops.alert_rule('m', 'r', 'drifted_share', max => 0.5, labels => '{"feature": "amount"}')$$, '22023', 'no figure "drifted_share" of model "m" has a label "feature"'),
 	($$SELECT mlops.alert_rule('m', 'r', 'latency_p95', max => 5, labels => '{"country": "DE"}')$$, '22023', 'no figure "latency_p95" of model "m" has a label "country"'),
+	($$SELECT mlops.set_gate('m', '{"pr_auc": {"min": 2}}')$$, '22023', 'value 2 of "min" in "gate.pr_auc" is out of range'),
+	($$SELECT mlops.set_gate('m', '{"precision": {"min": 50}}')$$, '22023', 'value 50 of "min" in "gate.precision" is out of range'),
+	($$SELECT mlops.set_gate('m', '{"mcc": {"min": -1.5}}')$$, '22023', 'value -1.5 of "min" in "gate.mcc" is out of range'),
+	($$SELECT mlops.set_gate('m', '{"log_loss": {"max": -0.1}}')$$, '22023', 'value -0.1 of "max" in "gate.log_loss" is out of range'),
+	($$SELECT mlops.set_gate('m', '{"recall_vs_production": {"min_gain": 5}}')$$, '22023', 'value 5 of "min_gain" in "gate.recall_vs_production" is out of range'),
+	($$SELECT mlops.set_gate('m', '{"fairness": {"by": "country", "metric": "recall", "max_gap": -0.1}}')$$, '22023', 'value -0.1 of "max_gap" in "gate.fairness" is out of range'),
+	($$SELECT mlops.set_gate('m', '{"fairness": {"by": "country", "metric": "recall", "max_gap": 10}}')$$, '22023', 'value 10 of "max_gap" in "gate.fairness" is out of range'),
+	($$SELECT mlops.set_gate('m', '{"fairness": {"by": "country", "metric": "recall", "max_gap": 0.1, "min_rows": 0}}')$$, '22023', 'value 0 of "min_rows" in "gate.fairness" is out of range'),
+	($$SELECT mlops.set_gate('m', '{"fairness": [{"by": "country", "metric": "recall", "max_gap": 0.1}, {"by": "contry", "metric": "recall", "max_gap": 0.1}]}')$$, '42703', 'column "contry" in "gate.fairness" is not known: model "m" was never trained on data with it'),
+	($$SELECT mlops.retrain('m', gate => '{"fairness": {"by": "contry", "metric": "recall", "max_gap": 0.1}}')$$, '42703', 'column "contry" in "gate.fairness" is not known: model "m" was never trained on data with it'),
+	($$SELECT mlops.retraining_policy('m', '0 3 * * *', gate => '{"fairness": {"by": "contry", "metric": "recall", "max_gap": 0.1}}')$$, '42703', 'column "contry" in "gate.fairness" is not known: model "m" was never trained on data with it'),
+	($$SELECT mlops.deploy('m', 1, guard => '{"alert_rate": {"max": 5}}')$$, '22023', 'value 5 of "max" in "guard.alert_rate" is out of range'),
+	($$SELECT mlops.deploy('m', 1, guard => '{"precision": {"min": 0.9, "max": 0.2}}')$$, '22023', '"min" 0.9 in "guard.precision" is above "max" 0.2'),
+	($$SELECT mlops.deploy('m', 1, 'canary', key => 'id', ramp => '[{"percent": 5, "wait": "1 hour", "guard": {"error_rate": {"max": 3}}}]')$$, '22023', 'value 3 of "max" in "guard.error_rate" is out of range'),
+	($$SELECT mlops.deploy('m', 1, 'canary', key => 'id', percent => 5, guard => '{"alert_rate": {"min_ratio": 2, "max_ratio": 1}}')$$, '22023', '"min_ratio" 2 in "guard.alert_rate" is above "max_ratio" 1'),
+	($$SELECT mlops.alert_rule('m', 'r', 'precision', min => 90)$$, '22023', 'value 90 of "min" in "alert rule" is out of range'),
+	($$SELECT mlops.alert_rule('m', 'r', 'drifted_share', max => -1)$$, '22023', 'value -1 of "max" in "alert rule" is out of range'),
 	($$SELECT mlops.cross_validate('x', 'four', target => 'is_fraud', group_by => 'customer', exclude => '{customer}', folds => 5)$$, '22000', 'column "customer" of "group_by" has 4 values, fewer than 5 folds'),
 	($$SELECT mlops.cross_validate('x', 'four', target => 'is_fraud', group_by => 'online', folds => 3)$$, '22000', 'column "online" of "group_by" has 2 values, fewer than 3 folds');
-SELECT plan((SELECT count(*)::int FROM refusals) + 11);
+SELECT plan((SELECT count(*)::int FROM refusals) + 15);
 SELECT throws_ok(statement, code, message, statement) FROM refusals ORDER BY place;
 
 -- ---- values that the linear model cannot tell apart, by the feature's name
@@ -45,7 +62,11 @@ SELECT lives_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', features =
 SELECT is((SELECT e.alert_rate FROM mlops.evaluate('m', 'tx', threshold => 0) AS e), 1::float8, 'threshold 0 flags all');
 SELECT is((SELECT e.alert_rate FROM mlops.evaluate('m', 'tx', threshold => 1.1) AS e), 0::float8, 'one above 1 flags none');
 SELECT lives_ok($$SELECT mlops.set_gate('m', '{"pr_auc": {"min": 0.2, "max": 0.2}}')$$, 'bounds that meet');
+SELECT lives_ok($$SELECT mlops.set_gate('m', '{"mcc": {"min": -1, "max": 1}, "log_loss": {"max": 40}, "expected_cost": {"max": -2}, "pr_auc": {"min": 0, "max": 1}, "fairness": {"by": "balance", "metric": "mcc", "max_gap": 2, "min_rows": 1}}')$$, 'bounds that figures can just reach, a column that was not read');
 SELECT mlops.set_gate('m', '{}') \g /dev/null
+SELECT lives_ok($$SELECT mlops.alert_rule('m', 'w', 'precision', min => 0, max => 1)$$, 'of alert rules too');
+SELECT is_empty($$SELECT unnest(mlops_catalog.gate_metrics() || mlops_catalog.guard_figures() || mlops_catalog.monitor_metric_names()) EXCEPT SELECT figure FROM mlops_catalog.figure_ranges()$$, 'the range of every figure is known');
+SELECT is_empty($$SELECT e.key, e.value FROM mlops.evaluate('m', 'tx') AS v, jsonb_each_text(to_jsonb(v)) AS e JOIN mlops_catalog.figure_ranges() AS r ON r.figure = e.key WHERE e.value::float8 NOT BETWEEN r.minimum AND r.maximum$$, 'figures are in it');
 SELECT lives_ok($$SELECT mlops.monitor('m', segments => '{country}')$$, 'a column that versions read');
 SELECT lives_ok($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE"}')$$, 'which is a label from then on');
 SELECT lives_ok($$SELECT mlops.alert_rule('m', 'd', 'drift', max => 0.5, labels => '{"feature": "amount", "test": "psi"}')$$, 'labels of drift');

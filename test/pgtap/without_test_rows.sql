@@ -1,0 +1,46 @@
+-- A version without test rows proves nothing: no gate is passed by the figures of
+-- rows that it learned from or that its threshold was chosen on.
+\ir setup.psql
+SELECT plan(13);
+CREATE FUNCTION judged(name text, split jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM mlops.train(name, 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 20}', split => split);
+	RETURN (SELECT v.metrics ->> 'judged_on' FROM mlops.versions AS v WHERE v.model = name ORDER BY v.version DESC LIMIT 1);
+END $$;
+CREATE FUNCTION reasons(name text, version int) RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(c.condition || ' ' || c.passed || ': ' || (c.detail ->> 'reason'), E'\n' ORDER BY c.condition) FROM mlops.check_gate(name, version) AS c $$;
+CREATE FUNCTION shortfall(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE found text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+	GET STACKED DIAGNOSTICS found = PG_EXCEPTION_DETAIL;
+	RETURN found;
+END $$;
+
+SELECT is(judged('none', '{"test": 0, "validation": 0}'), 'train', 'no test rows asked for');
+SELECT is(judged('later', '{"test_from": "2027-01-01"}'), 'train', 'dates after the last row');
+SELECT is(judged('chosen', '{"validation_from": "2026-01-25", "test_from": "2027-01-01"}'), 'validation', 'only validation rows');
+SELECT is(judged('tested', '{"test_from": "2026-01-25"}'), 'test', 'and test rows');
+CREATE TABLE folds AS SELECT *, CASE WHEN id % 5 = 0 THEN 'validation' ELSE 'train' END AS fold FROM tx;
+SELECT mlops.train('folded', 'folds', target => 'is_fraud', key => 'id', split => '{"fold": "fold"}') \g /dev/null
+SELECT mlops.set_gate(m, '{"pr_auc": {"min": 0.1}}') FROM unnest('{none,later,chosen,tested,folded}'::text[]) AS m \g /dev/null
+
+SELECT is(reasons('none', 1), 'pr_auc false: there are no test rows, it was judged on its train rows', 'training rows pass nothing');
+SELECT is(reasons('later', 1), 'pr_auc false: there are no test rows, it was judged on its train rows', 'whatever the split');
+SELECT is(reasons('chosen', 1), 'pr_auc false: there are no test rows, it was judged on its validation rows', 'nor do validation rows');
+SELECT is(reasons('folded', 1), 'pr_auc false: there are no test rows, it was judged on its validation rows', 'a fold column without test rows');
+SELECT ok((SELECT passed AND detail ->> 'judged_on' = 'test' FROM mlops.check_gate('tested', 1)), 'test rows do');
+SELECT matches(shortfall($$SELECT mlops.deploy('none', 1)$$), '^pr_auc: at least 0.1, found [0-9.]+ \(there are no test rows, it was judged on its train rows\)$', 'deploy refuses and says why');
+
+-- against production, and between segments
+SELECT mlops.set_gate(m, NULL) FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
+SELECT mlops.deploy(m, 1) FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
+SELECT is(judged('none', '{"test": 0, "validation": 0}'), 'train', 'another one');
+SELECT mlops.train('folded', 'folds', target => 'is_fraud', key => 'id', split => '{"fold": "fold"}') \g /dev/null
+SELECT mlops.set_gate(m, '{"pr_auc_vs_production": {"min_gain": -1}, "fairness": {"by": "country", "metric": "recall", "max_gap": 1}}') FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
+SELECT is(reasons('none', 2), E'fairness false: there are no test rows, it was judged on its train rows\npr_auc_vs_production false: there are no test rows, it was judged on its train rows', 'the reason is not that they were drawn at random');
+SELECT is(reasons('folded', 2), E'fairness false: there are no test rows, it was judged on its validation rows\npr_auc_vs_production false: there are no test rows, it was judged on its validation rows', 'nor what an empty fold says');
+SELECT * FROM finish();
+ROLLBACK;

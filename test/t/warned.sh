@@ -1,0 +1,24 @@
+#!/bin/sh
+# warned.sh - what training warns of.  TAP.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/lib/server.sh"
+
+private_server start "fsync = off"
+query <<'SQL'
+CREATE EXTENSION mlops;
+CREATE TABLE tx AS SELECT * FROM mlops.simulate_transactions(customers => 100, terminals => 100, days => 30);
+SQL
+# told SPLIT: warnings of a training with this split
+told()
+{
+	query -v VERBOSITY=verbose -c "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', key => 'transaction_id', time_column => 'tx_datetime',
+		features => '{tx_amount,terminal_id}', params => '{\"n_estimators\": 2}', split => '$1')" 2>&1 >/dev/null | sed -n 's/^.*\(WARNING\|DETAIL\): *//p'
+}
+is "dates past the last row" "$(told '{"test_from": "2040-01-01"}')" "01000: the split leaves no test rows
+The figures and the threshold rest on the training rows. They do not tell how the version does on new rows, and no gate is passed by them."
+is "with validation rows" "$(told '{"validation_from": "2025-01-25", "test_from": "2040-01-01"}')" "01000: the split leaves no test rows
+The figures and the threshold rest on the validation rows. They do not tell how the version does on new rows, and no gate is passed by them."
+is "with test rows" "$(told '{"test_last": "5 days"}')" ""
+is "no test rows asked for" "$(told '{"test": 0, "validation": 0}')" ""
+echo "1..$n"
