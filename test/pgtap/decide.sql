@@ -1,7 +1,7 @@
 -- Decisions: answered by the route, logged as rows that live and die with their
 -- transaction and are seen like any row inserted by the statement.
 \ir setup.psql
-SELECT plan(45);
+SELECT plan(47);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT throws_ok($$SELECT mlops.decide('fraud', t) FROM tx t$$, '55000', 'no version of model "fraud" is deployed', 'nothing deployed');
@@ -39,6 +39,12 @@ SELECT is((SELECT count(*) FROM mlops.predictions l JOIN tx t ON t.id::text = l.
 SELECT throws_ok($$SELECT mlops.decide('fraud', q) FROM (SELECT ts, amount, balance, country, online FROM tx) q$$, '42703', NULL, 'without any key');
 SELECT is((mlops.decide('fraud', t)).variant, 'primary', 'a key that is NULL stays with primary') FROM (SELECT NULL::int AS id, ts, amount, balance, country, online FROM tx LIMIT 1) t;
 SELECT mlops.abort('fraud') \g /dev/null
+
+-- ---- subtransactions that fail
+TRUNCATE mlops_catalog.prediction;
+DO $$ BEGIN PERFORM mlops.decide('fraud', t, 'undone'), 1 / (id - 900) FROM tx t; EXCEPTION WHEN division_by_zero THEN NULL; END $$;
+SELECT cmp_ok((SELECT sum(used_bytes) FROM pg_backend_memory_contexts WHERE name = 'mlops predictions'), '<', 1000::numeric, 'decisions of a subtransaction that failed wait for nothing');
+SELECT is((SELECT count(*) FROM mlops.predictions), 0::bigint, 'and are not logged');
 
 -- ---- shadows
 TRUNCATE mlops_catalog.prediction;

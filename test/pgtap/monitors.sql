@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, outcomes that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(74);
+SELECT plan(75);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -42,13 +42,14 @@ CREATE FUNCTION looked_at_anew() RETURNS void LANGUAGE sql AS $$
 	DELETE FROM mlops_catalog.performance_window;
 	SELECT FROM mlops.run_monitor('fraud');
 $$;
+SELECT ok((SELECT bool_or(flagged) AND NOT bool_and(flagged) FROM mlops.predictions), 'some decisions are alerts');
 CREATE TEMP TABLE seen AS SELECT window_start, window_end FROM mlops.traffic;
-UPDATE mlops_catalog.prediction SET created_at = (SELECT window_start FROM seen) WHERE score > 0.5;
+UPDATE mlops_catalog.prediction SET created_at = (SELECT window_start FROM seen) WHERE flagged;
 SELECT looked_at_anew() \g /dev/null
 SELECT results_eq('SELECT window_start, decisions FROM mlops.traffic', 'SELECT window_start, (SELECT count(*) FROM mlops.predictions) FROM seen', 'a window has what came as it began');
-UPDATE mlops_catalog.prediction SET created_at = (SELECT window_end FROM seen) WHERE score > 0.5;
+UPDATE mlops_catalog.prediction SET created_at = (SELECT window_end FROM seen) WHERE flagged;
 SELECT looked_at_anew() \g /dev/null
-SELECT is((SELECT t.decisions FROM mlops.traffic t JOIN seen USING (window_start)), (SELECT count(*) FROM mlops.predictions WHERE score <= 0.5), 'and not what came at its end');
+SELECT is((SELECT t.decisions FROM mlops.traffic t JOIN seen USING (window_start)), (SELECT count(*) FROM mlops.predictions WHERE NOT flagged), 'and not what came at its end');
 SELECT long_ago() \g /dev/null
 SELECT looked_at_anew() \g /dev/null
 SELECT is((SELECT alert_rate FROM mlops.traffic), (SELECT avg(flagged::int)::float8 FROM mlops.predictions), 'alert rate');

@@ -96,7 +96,16 @@ ORDER BY place, w, o;
 
 -- ---- more about failures
 SELECT is((SELECT error FROM mlops.predictions WHERE model = 'missing' LIMIT 1), 'the row to score lacks columns that the model reads: "country"', 'the log says why');
-SELECT is((SELECT count(*) FROM mlops.predictions WHERE model = 'denied' AND (key IS NOT NULL OR features IS NOT NULL)), 0::bigint, 'who may not score leaves no words of its own');
+DROP TRIGGER s ON payment;
+CREATE TRIGGER d BEFORE INSERT ON payment FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger('denied', 'score', 'key=country', 'on_error=null');
+SELECT count(*) AS denied FROM mlops.predictions WHERE model = 'denied' \gset
+SET LOCAL ROLE onerr_payer;
+SELECT mlops.decide('denied', r, 'words of mine', 'null') FROM (SELECT 5.0::float8 AS amount, 'DE' AS country) r \g /dev/null
+INSERT INTO payment VALUES (1, 5, 'words of mine');
+RESET ROLE;
+DROP TRIGGER d ON payment;
+SELECT is((SELECT (count(*) - :denied, count(key), count(route_key), count(features))::text FROM mlops_catalog.prediction AS p JOIN mlops_catalog.model AS m USING (model_id) WHERE m.name = 'denied'),
+	'(2,0,0,0)', 'who may not score leaves no words of its own');
 SELECT throws_ok($$SELECT mlops.decide('sound', t, on_error => 'ignore') FROM t LIMIT 1$$, '22023', 'unrecognized value "ignore" of "on_error"', 'on_error is checked');
 SELECT throws_ok($$SELECT mlops.decide('sound', t, on_error => '1.5') FROM t LIMIT 1$$, '22023', NULL, 'a score is a probability');
 SELECT throws_ok($$SELECT mlops.decide('sound', r) FROM (SELECT 5 AS a) r$$, '42703', NULL, 'decide raises unless it is told otherwise');

@@ -1,7 +1,7 @@
 -- Privileges on models: what each allows, who may give them, and that taking
 -- one away is noticed by call sites that have the model cached.
 \ir setup.psql
-SELECT plan(69);
+SELECT plan(70);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_score;
 CREATE ROLE regress_mlops_view;
@@ -355,5 +355,12 @@ SELECT lives_ok($$SET LOCAL transaction_read_only = on; SELECT * FROM mlops.veri
 SELECT has_view('mlops', 'grants', 'there is a view of grants');
 SELECT function_returns('mlops', 'grant', ARRAY['text', 'name', 'text'], 'setof mlops.grants');
 SELECT ok(NOT has_function_privilege('public', 'mlops_catalog.try_lock(text, bigint)', 'EXECUTE'), 'nobody else takes locks of the catalog');
+
+-- ---- what runs as a role is a restricted operation, as maintenance is
+SET LOCAL ROLE regress_mlops_owner;
+CREATE FUNCTION leaves_table() RETURNS int LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE left_behind (a int); RETURN 1; END $$;
+RESET ROLE;
+SELECT throws_ok(format($$SELECT * FROM mlops_catalog.as_role('regress_mlops_owner', '{}', 'SELECT %I.leaves_table()', '{}')$$, current_schema()), '42501',
+	'cannot create temporary table within security-restricted operation', 'what runs as a role leaves no tables in the session');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- What runs by itself: policies that a rollback suspends, tasks whose end was not
 -- seen, errors that take nothing else along, copies that stay quiet.
 \ir setup.psql
-SELECT plan(52);
+SELECT plan(54);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 4}') \g /dev/null
 CREATE FUNCTION due() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM mlops.submit_due() WHERE command LIKE '%retrain(%' $$;
@@ -37,6 +37,11 @@ SELECT count(mlops.decide('fraud', t)) FROM tx t \g /dev/null
 SELECT is((SELECT count(*) FROM mlops.check_guards('fraud') WHERE action = 'rolled back'), 1::bigint, 'a guard rolls back');
 SELECT is(suspended(), 'f', 'which suspends nothing');
 CREATE ROLE stranger;
+CREATE ROLE deployer;
+SELECT mlops.grant('fraud', 'deployer', 'deploy') \g /dev/null
+SET ROLE deployer;
+SELECT throws_ok($$SELECT mlops.resume_retraining('fraud')$$, '42501', NULL, 'who may deploy resumes no retraining');
+SELECT throws_ok($$SELECT mlops.resume_upkeep('fraud', 'guard')$$, '42501', NULL, 'nor a guard');
 SET ROLE stranger;
 SELECT throws_ok($$SELECT mlops.resume_retraining('fraud')$$, '42501', NULL, 'a stranger resumes nothing');
 SELECT throws_ok($$SELECT mlops.resume_upkeep(NULL, 'maintain')$$, '42501', 'permission denied to resume a step of maintenance', 'nor maintenance');

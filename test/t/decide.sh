@@ -37,6 +37,24 @@ COMMIT;
 SELECT count(*) FROM mlops.predictions;
 SQL
 )" 2100
+# a block that evaluates expressions without the executor leaves decisions for the commit
+query <<'SQL'
+DO $$
+DECLARE
+	t tx := (SELECT t FROM tx t WHERE id = 1);
+	d mlops.decision;
+BEGIN
+	FOR i IN 1 .. 50 LOOP
+		d := mlops.decide('fraud', t, 'block');
+	END LOOP;
+	COMMIT;
+	FOR i IN 1 .. 50 LOOP
+		d := mlops.decide('fraud', t, 'block');
+	END LOOP;
+END $$;
+SQL
+is "and what a block leaves" "$(query -c "SELECT count(*) FROM mlops.predictions WHERE key = 'block'")" 100
+query -c "DELETE FROM mlops_catalog.prediction WHERE key = 'block'"
 
 # ---- a partition is missing, then is made: rows of the default partition move
 is "without partitions the default one has them" "$(query -c 'SELECT count(*) FROM mlops_catalog.prediction_default')" 2100

@@ -400,6 +400,33 @@ leaves_of(const Fitted *f)
 	return leaves;
 }
 
+/* Sum of the gains of so many splits, each the greatest that is open by then. */
+static double
+greatest_gains(const MlTreeNode *nodes, size_t n, int splits)
+{
+	bool	   *open = calloc(n, sizeof(bool));
+	double		sum = 0;
+
+	open[0] = true;
+	for (int s = 0; s < splits; s++)
+	{
+		size_t		best = n;
+
+		for (size_t i = 0; i < n; i++)
+		{
+			if (open[i] && nodes[i].feature >= 0 && (best == n || nodes[i].gain > nodes[best].gain))
+				best = i;
+		}
+		if (best == n)
+			break;
+		sum += nodes[best].gain;
+		open[best] = false;
+		open[nodes[best].left] = open[nodes[best].right] = true;
+	}
+	free(open);
+	return sum;
+}
+
 static uint32_t
 leaf_of_row(const Fitted *f, size_t tree, size_t row)
 {
@@ -472,6 +499,9 @@ test_leaves(void)
 	p.max_leaves = 1;
 	f = boost(&p);
 	CHECK(leaves_of(&f) == 1 && leaves_differ(&f, &p) < 1e-4, "a tree of one leaf adds what the formula says");
+	p.scale_pos_weight = 6;
+	f = boost(&p);
+	CHECK(leaves_of(&f) == 1 && leaves_differ(&f, &p) < 1e-4, "with weights too (off by %g)", leaves_differ(&f, &p));
 }
 
 static void
@@ -486,6 +516,7 @@ test_parameters(void)
 	bool		right = true;
 	int			used_most = 0;
 	uint64_t	used_ever = 0;
+	double		found;
 
 	for (size_t i = 0; i < N_TRAIN; i++)
 		pos += label[i] == 1;
@@ -512,6 +543,13 @@ test_parameters(void)
 	other = boost(&p);
 	CHECK(leaves_of(&f) == 9 && leaves_of(&other) == 9, "max_leaves is reached, and no more");
 	CHECK(!same_forest(f.learned.forest, other.learned.forest), "grow_policy grows another tree");
+	nodes = tree_of(&other, 0, &n);
+	found = greatest_gains(nodes, n, 8);
+	p.max_leaves = 1000;
+	f = boost(&p);
+	nodes = tree_of(&f, 0, &n);
+	CHECK(leaves_of(&f) > 20, "without a bound of leaves there are more splits");
+	CHECK_CLOSE(found, greatest_gains(nodes, n, 8), 1e-6, "of which lossguide makes those of the greatest gain first");
 
 	/* min_child_weight, min_split_gain */
 	p = boosting();
@@ -834,6 +872,23 @@ test_logistic(void)
 		p.max_iter = 1;
 		f = fit_with(&ml_logistic_regression, &p, NULL, false);
 		CHECK(f.status == ML_OK && !f.learned.converged && strstr(f.learned.warning, "max_iter"), "max_iter ends it, with a warning");
+	}
+	/* a few heavy rows bend the loss: whole steps of L-BFGS overshoot */
+	for (size_t i = 0; i < N_ROWS; i++)
+		weight[i] = i % 50 == 0 ? 1000 : 1;
+	for (int c = 0; c <= 4; c += 2)
+	{
+		MlLogisticRegressionParams p;
+		Fitted		f;
+		int			rises = 0;
+
+		ml_params_init(&ml_logistic_regression, &p);
+		p.solver = ML_SOLVER_LBFGS;
+		p.C = pow(10, c);
+		f = fit_with(&ml_logistic_regression, &p, weight, false);
+		for (size_t i = 1; i < f.learned.n_curve; i++)
+			rises += f.learned.curve[i].train_loss > f.learned.curve[i - 1].train_loss;
+		CHECK(f.status == ML_OK && f.learned.n_curve > 10 && rises == 0, "lbfgs, C = %g: no step makes it worse (%d do)", p.C, rises);
 	}
 }
 
