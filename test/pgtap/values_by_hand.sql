@@ -4,7 +4,7 @@
 CREATE TYPE mood AS ENUM ('sad', 'Happy day');
 CREATE DOMAIN card AS char(8);
 SET client_min_messages = error;
-SELECT plan(33 + 6 + 10);
+SELECT plan(36 + 6 + 10);
 
 -- ---- numbers and texts: every present value of the column is the one, so that
 -- least and greatest are what it became
@@ -32,7 +32,11 @@ SELECT is(pg_temp.became(type, written, zone), became, type || ' ' || written ||
 	('bigint', '-9223372036854775808', 'Asia/Kolkata', '-9.223372036854776e+18'),
 	('numeric', '9007199254740993', 'Asia/Kolkata', '9.007199254740992e+15'),
 	('numeric', '9007199254740993.0000001', 'Asia/Kolkata', '9.007199254740994e+15'),	-- above half: up
+	-- digits beyond 2^53 over a power of ten: rounded once; twice would make it ...732 and ...868
+	('numeric', '90782541.79105733', 'Asia/Kolkata', '90782541.79105733'),
+	('numeric', '-0.9863965753791869', 'Asia/Kolkata', '-0.9863965753791869'),
 	('numeric', '1.50', 'Asia/Kolkata', '1.5'),
+	('numeric(80,70)', '-1.5', 'Asia/Kolkata', '-1.5'),		-- so many decimals are stored in the long form
 	('real', '0.1', 'Asia/Kolkata', '0.10000000149011612'),
 	('double precision', '0.1', 'Asia/Kolkata', '0.1'),
 	('money', '1234.56', 'America/New_York', '1234.56'),
