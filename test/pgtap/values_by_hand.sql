@@ -4,7 +4,7 @@
 CREATE TYPE mood AS ENUM ('sad', 'Happy day');
 CREATE DOMAIN card AS char(8);
 SET client_min_messages = error;
-SELECT plan(36 + 6 + 10);
+SELECT plan(36 + 6 + 10 + 3);
 
 -- ---- numbers and texts: every present value of the column is the one, so that
 -- least and greatest are what it became
@@ -138,5 +138,19 @@ SELECT is((SELECT array_agg(k) FROM keys AS r WHERE (mlops.predict('k', r)).vari
 SELECT is((SELECT array_agg(k) FROM keys AS r WHERE (mlops.predict('k', r)).variant <> (mlops.predict('k', format('{"c": 3, "k": %s}', r.k)::jsonb)).variant), NULL, 'as JSON is written');
 SELECT is((SELECT array_agg(r.k) FROM keys AS r, LATERAL (SELECT 3 AS c, r.k::text AS k) AS t WHERE (mlops.predict('k', r)).variant <> (mlops.predict('k', t)).variant), NULL, 'and as text');
 SELECT is((SELECT count(DISTINCT (mlops.predict('k', r)).variant) FROM keys AS r), 2::bigint, 'of both variants');
+-- ---- integers of any width are one key: the same rows are set aside
+CREATE FUNCTION pg_temp.keyed_by(type text) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	figures jsonb;
+BEGIN
+	EXECUTE format('CREATE TABLE keyed AS SELECT (id - 2500)::%s AS key, amount, country, is_fraud FROM tx', type);
+	figures := (SELECT t.metrics FROM mlops.train('keyed', 'keyed', target => 'is_fraud', key => 'key', params => '{"n_estimators": 3}') AS t);
+	DROP TABLE keyed;
+	RETURN figures;
+END
+$$;
+SELECT pg_temp.keyed_by('bigint') AS figures \gset
+SELECT is(pg_temp.keyed_by(type), :'figures', 'rows with a key of ' || type || ' are divided as those with bigint') FROM unnest('{smallint,integer}'::text[]) AS type;
+SELECT isnt(pg_temp.keyed_by('text'), :'figures', 'with text they are divided otherwise');
 SELECT * FROM finish();
 ROLLBACK;
