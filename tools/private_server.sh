@@ -80,6 +80,12 @@ create()
 	echo "include 'private.conf'" >>"$directory/data/postgresql.conf"
 }
 
+# A directory for a server that never was: empty, or as initdb leaves it when it fails.
+was_begun()
+{
+	[ -z "$(ls -A "$directory" | grep -vE '^(socket|initdb\.log)$')" ]
+}
+
 start()
 {
 	# a socket's path is limited to 107 bytes by the operating system
@@ -114,7 +120,7 @@ case $action in
 		stop ;;
 	remove)
 		stop
-		[ ! -e "$directory" ] || [ -f "$directory/data/PG_VERSION" ] ||
+		[ ! -e "$directory" ] || [ -f "$directory/data/PG_VERSION" ] || was_begun ||
 			fail "$directory holds no server"
 		rm -rf "$directory" ;;
 	psql)

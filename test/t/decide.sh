@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/test/lib/server.sh"
 
 standby=$(mktemp -d)
-trap 'sh "$root/tools/private_server.sh" remove "$standby"; private_server remove' EXIT
+trap 'sh "$root/tools/private_server.sh" remove "$standby" 2>/dev/null || rm -rf "$standby"; private_server remove' EXIT
 on()
 {
 	where=$1 action=$2

@@ -5,7 +5,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/test/lib/server.sh"
 standby=$(mktemp -d)
-trap 'private_server remove; sh "$root/tools/private_server.sh" remove "$standby"' EXIT
+trap 'sh "$root/tools/private_server.sh" remove "$standby" 2>/dev/null || rm -rf "$standby"; private_server remove' EXIT
 
 on_standby()
 {
