@@ -61,6 +61,31 @@ refuse_read_only(void)
 				 errhint("mlops.predict() scores by the same route and writes nothing.")));
 }
 
+/* Who may not score with the model is told that, and leaves no words in its log. */
+static void
+refuse_nulls(void *arg)
+{
+	FunctionCallInfo fcinfo = (FunctionCallInfo) arg;
+	MlResolved	resolved;
+
+	mlbase_refuse_null(fcinfo, 0, "model");
+	mlserve_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), ML_TO_SCORE, &resolved);
+	mlbase_refuse_null(fcinfo, 1, "features");
+}
+
+/* What cannot be asked, for want of a model's name or a row, fails like what cannot be scored. */
+static void
+decide_nothing(FunctionCallInfo fcinfo, MlDecideSite *site, text *key, const MlErrorChoice *choice, MlPrediction *row)
+{
+	text	   *reference = PG_ARGISNULL(0) ? cstring_to_text("") : PG_GETARG_TEXT_PP(0);
+	MlFault		fault;
+
+	if (choice->choice == ML_ON_ERROR_RAISE)
+		refuse_nulls(fcinfo);
+	(void) mlserve_attempt(refuse_nulls, fcinfo, false, &fault);
+	mlserve_decide_failed(site, reference, key, choice, &fault, row);
+}
+
 /* mlops.decide(model text, features anyelement, key text, on_error text) -> mlops.decision */
 Datum
 mlops_decide(PG_FUNCTION_ARGS)
@@ -69,17 +94,19 @@ mlops_decide(PG_FUNCTION_ARGS)
 	MlErrorChoice choice = {ML_ON_ERROR_NULL, 0};
 	DecideSite *site;
 	MlPrediction row;
+	text	   *key;
 	Datum		values[6];
 	bool		nulls[6] = {false};
 
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		PG_RETURN_NULL();
 	if (!PG_ARGISNULL(3))
 		mlserve_read_error_choice(text_to_cstring(PG_GETARG_TEXT_PP(3)), &choice);
 	refuse_read_only();
 	site = site_of(fcinfo);
-	mlserve_decide(&site->decide, PG_GETARG_TEXT_PP(0), type, PG_GETARG_DATUM(1),
-				   PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2), &choice, false, &row);
+	key = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
+	if (unlikely(PG_ARGISNULL(0) || PG_ARGISNULL(1)))
+		decide_nothing(fcinfo, &site->decide, key, &choice, &row);
+	else
+		mlserve_decide(&site->decide, PG_GETARG_TEXT_PP(0), type, PG_GETARG_DATUM(1), key, &choice, false, &row);
 
 	values[0] = UUIDPGetDatum(&row.id);
 	values[1] = Float8GetDatum(row.score);

@@ -1,7 +1,7 @@
 -- A payment does not fail because it cannot be scored: each cause, by decide and
 -- by both triggers, with each choice of on_error.
 \ir setup.psql
-SELECT plan(124);
+SELECT plan(144);
 SET LOCAL client_min_messages = error;
 
 CREATE TABLE t AS SELECT g AS id, g * 7 % 500 + 0.5::float8 AS amount, (ARRAY['DE','FR','US'])[1 + g % 3] AS country, g * 7 % 500 > 450 AS fraud FROM generate_series(1, 2000) g;
@@ -109,6 +109,21 @@ SELECT is((SELECT (count(*) - :denied, count(key), count(route_key), count(featu
 SELECT throws_ok($$SELECT mlops.decide('sound', t, on_error => 'ignore') FROM t LIMIT 1$$, '22023', 'unrecognized value "ignore" of "on_error"', 'on_error is checked');
 SELECT throws_ok($$SELECT mlops.decide('sound', t, on_error => '1.5') FROM t LIMIT 1$$, '22023', NULL, 'a score is a probability');
 SELECT throws_ok($$SELECT mlops.decide('sound', r) FROM (SELECT 5 AS a) r$$, '42703', NULL, 'decide raises unless it is told otherwise');
+
+-- NULL instead of a model or a row: nothing that could be decided
+SELECT is(outcome::text, (CASE choice WHEN 'raise' THEN ('error 22004', 0, NULL, NULL, NULL)::outcome
+	ELSE (CASE choice WHEN 'null' THEN 'NULLNULL' ELSE '0.97true' END, 1, '22004', model, false)::outcome END)::text, format('%s of %s, on_error %s', given, coalesce(model, 'NULL'), choice))
+FROM unnest('{sound,NULL}'::text[]) WITH ORDINALITY AS m(model, m) CROSS JOIN unnest('{NULL::t,NULL::jsonb,"ROW(1)"}'::text[]) WITH ORDINALITY AS g(given, g)
+CROSS JOIN unnest('{raise,"null",0.97}'::text[]) WITH ORDINALITY AS o(choice, o), try('decide', model, NULL, given, choice) AS outcome
+WHERE model IS NULL OR given ~ 'NULL' ORDER BY m, g, o;
+SELECT is((SELECT array_agg(DISTINCT error ORDER BY error) FROM mlops_catalog.prediction WHERE sqlstate = '22004'), '{"\"features\" must not be null","\"model\" must not be null"}', 'the log says which');
+SELECT is((mlops.decide('sound', ROW(NULL::int, NULL::float8, NULL::text, NULL::boolean)::t)).version, 1, 'a row of NULLs is one');
+SELECT is((SELECT format('%s%s%s%s', mlops.score('sound', t), mlops.score(NULL, ROW(1)), mlops.score_version('sound', 1, t), (mlops.predict('sound', t)).score) FROM (SELECT 1) AS one LEFT JOIN t ON false), '', 'scores of them are NULL');
+SELECT is((SELECT count(*) FROM mlops.explain('sound', NULL::t)), 0::bigint, 'with nothing to explain');
+DELETE FROM mlops_catalog.prediction WHERE key IS NULL OR sqlstate = '22004';
+SET LOCAL ROLE onerr_payer;
+SELECT throws_ok($$SELECT mlops.decide('denied', NULL::jsonb)$$, '42501', NULL, 'who may not score is told that');
+RESET ROLE;
 
 -- a statement of many rows, of which some fail: each is logged once
 CREATE TABLE many (id int, amount float8, country text, score float8, flagged boolean);
