@@ -47,6 +47,7 @@ typedef enum MlConversion
 	/* columns of another type than a model was trained on */
 	ML_FROM_FLOAT4_DIGITS,		/* the number that the value's digits are, as in JSON */
 	ML_FROM_ANY_AS_FLOAT4,		/* a number of another type, rounded to float4 */
+	ML_FROM_ANY_IN_RANGE,		/* a number of another type, that the recorded one can hold */
 	ML_FROM_ANY_AS_OUTPUT		/* a category of another type, as the recorded one writes it */
 } MlConversion;
 
@@ -58,7 +59,7 @@ typedef struct MlRecordedType
 {
 	const char *input;			/* name of the model's input, for messages */
 	const char *name;			/* of the type */
-	Oid			type;			/* InvalidOid: JSON says all there is to know */
+	Oid			type;			/* InvalidOid: only its kind matters */
 	MlConversion from;			/* what it means for JSON */
 	MlColumnKind kind;
 	const char *zone;			/* of the model */
@@ -72,7 +73,7 @@ typedef struct MlConverter
 	pg_tz	   *zone;			/* ML_FROM_TIMESTAMPTZ */
 	Oid			output;			/* ML_FROM_OUTPUT */
 	MlConversion foreign;		/* ML_FROM_ANY_...: the values' own conversion */
-	const MlRecordedType *recorded;	/* ML_FROM_ANY_AS_OUTPUT */
+	const MlRecordedType *recorded;	/* ML_FROM_ANY_AS_OUTPUT, ML_FROM_ANY_IN_RANGE */
 } MlConverter;
 
 /*
@@ -113,9 +114,10 @@ extern void mling_recorded_type(const char *input, const char *name, MlColumnKin
 
 /*
  * Changes the conversion of a column whose type is not the recorded one, so
- * that the row scores like its JSON.  recorded must live as long as converter.
+ * that the row scores like its JSON; false if all its JSON would be refused.
+ * recorded must live as long as converter.
  */
-extern void mling_adapt_converter(MlConverter *converter, const MlRecordedType *recorded);
+extern bool mling_adapt_converter(MlConverter *converter, const MlRecordedType *recorded);
 
 /*
  * A value in JSON as a number or time, NaN for null; and as a category's bytes,
@@ -126,6 +128,9 @@ extern void mling_adapt_converter(MlConverter *converter, const MlRecordedType *
 extern double mling_number_from_json(const MlRecordedType *recorded, const JsonbValue *json);
 extern const char *mling_bytes_from_json(const MlRecordedType *recorded, const JsonbValue *json,
 										 size_t *size);
+
+/* The number, or an error if no column of the recorded type could hold it: holder is "key" or "column". */
+extern double mling_in_range(const MlRecordedType *recorded, const char *holder, double number);
 
 /* Is it a decimal number, as "-12.5e3", NaN or an infinity, and nothing else? */
 extern bool mling_is_decimal(const char *text);

@@ -356,6 +356,13 @@ mling_number(const MlConverter *converter, Datum value)
 				own.from = converter->foreign;
 				return mling_float4(mling_number(&own, value));
 			}
+		case ML_FROM_ANY_IN_RANGE:
+			{
+				MlConverter own = *converter;
+
+				own.from = converter->foreign;
+				return mling_in_range(converter->recorded, "column", mling_number(&own, value));
+			}
 		default:
 			break;
 	}

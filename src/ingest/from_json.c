@@ -43,8 +43,12 @@ typedef struct KnownType
 	const char *name;			/* as format_type() spells it, whatever the search_path */
 } KnownType;
 
-/* Types whose JSON is not read like their family's. */
+/* Types whose JSON is not read like that of any number or text. */
 static const KnownType known_types[] = {
+	{BOOLOID, ML_FROM_BOOL, ML_COLUMN_NUMBER, "boolean"},
+	{INT2OID, ML_FROM_INT2, ML_COLUMN_NUMBER, "smallint"},
+	{INT4OID, ML_FROM_INT4, ML_COLUMN_NUMBER, "integer"},
+	{INT8OID, ML_FROM_INT8, ML_COLUMN_NUMBER, "bigint"},
 	{FLOAT4OID, ML_FROM_FLOAT4, ML_COLUMN_NUMBER, "real"},
 	{CASHOID, ML_FROM_MONEY, ML_COLUMN_NUMBER, "money"},
 	{INTERVALOID, ML_FROM_INTERVAL, ML_COLUMN_NUMBER, "interval"},
@@ -131,15 +135,52 @@ mling_recorded_type(const char *input, const char *name, MlColumnKind kind, cons
 	}
 }
 
-/*
- * Columns of another type than the recorded one are taken as their JSON is, so
- * that a row and its JSON never differ.
- */
-void
+/* Whose JSON is alike. */
+typedef enum Family
+{
+	FAMILY_NUMBER,
+	FAMILY_BOOLEAN,
+	FAMILY_INTERVAL,
+	FAMILY_TIME_OF_DAY
+} Family;
+
+static Family
+family_of(MlConversion from)
+{
+	switch (from)
+	{
+		case ML_FROM_BOOL:
+			return FAMILY_BOOLEAN;
+		case ML_FROM_INTERVAL:
+			return FAMILY_INTERVAL;
+		case ML_FROM_TIME:
+		case ML_FROM_TIMETZ:
+			return FAMILY_TIME_OF_DAY;
+		default:
+			return FAMILY_NUMBER;
+	}
+}
+
+static bool
+is_integer(MlConversion from)
+{
+	return from == ML_FROM_INT2 || from == ML_FROM_INT4 || from == ML_FROM_INT8;
+}
+
+/* Columns of another type than the recorded one are taken as their JSON is. */
+bool
 mling_adapt_converter(MlConverter *converter, const MlRecordedType *recorded)
 {
+	Family		column = family_of(converter->from);
+	Family		wanted = family_of(recorded->from);
+
 	if (converter->type == recorded->type)
-		return;
+		return true;
+
+	/* 0 and 1 may be a boolean, and a number the seconds of an interval */
+	if (converter->kind == ML_COLUMN_NUMBER && column != wanted &&
+		!(column == FAMILY_NUMBER && wanted != FAMILY_TIME_OF_DAY))
+		return false;
 	if (recorded->from == ML_FROM_FLOAT4)
 	{
 		converter->foreign = converter->from;
@@ -155,6 +196,13 @@ mling_adapt_converter(MlConverter *converter, const MlRecordedType *recorded)
 		converter->from = ML_FROM_ANY_AS_OUTPUT;
 		converter->recorded = recorded;
 	}
+	if (is_integer(recorded->from) || wanted == FAMILY_BOOLEAN)
+	{
+		converter->foreign = converter->from;
+		converter->from = ML_FROM_ANY_IN_RANGE;
+		converter->recorded = recorded;
+	}
+	return true;
 }
 
 /* ---------------------------------------------------------------- refusals */
@@ -175,6 +223,34 @@ refuse_kind(const MlRecordedType *recorded, const char *found)
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("key \"%s\" holds %s, but the model was trained on %s",
 					recorded->input, found, recorded->name)));
+}
+
+/*
+ * A number that no column of the recorded type could hold; what is missing or
+ * infinite is told by others.  The greatest values of a bigint become 2^63, so that
+ * the next double is the first that it cannot hold.
+ */
+static bool
+can_hold(const MlRecordedType *recorded, double number)
+{
+	double		end = recorded->from == ML_FROM_INT2 ? 32768 : recorded->from == ML_FROM_INT4 ? 2147483648.0 : 9223372036854777856.0;
+
+	if (isnan(number) || isinf(number))
+		return true;
+	if (recorded->from == ML_FROM_BOOL)
+		return number == 0 || number == 1;
+	return !is_integer(recorded->from) || (number >= -end && number < end);
+}
+
+double
+mling_in_range(const MlRecordedType *recorded, const char *holder, double number)
+{
+	if (unlikely(!can_hold(recorded, number)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("%s \"%s\" holds %.17g, which is not a value of type %s",
+						holder, recorded->input, number, recorded->name)));
+	return number;
 }
 
 static void
@@ -549,7 +625,7 @@ mling_number_from_json(const MlRecordedType *recorded, const JsonbValue *json)
 		case jbvNull:
 			return NAN;
 		case jbvNumeric:
-			if (recorded->kind == ML_COLUMN_TIME)
+			if (recorded->kind == ML_COLUMN_TIME || family_of(recorded->from) == FAMILY_TIME_OF_DAY)
 				refuse_kind(recorded, "a number");
 			memset(&converter, 0, sizeof(converter));
 			converter.from = ML_FROM_NUMERIC;
@@ -558,7 +634,7 @@ mling_number_from_json(const MlRecordedType *recorded, const JsonbValue *json)
 				number = mling_float4(number);
 			break;
 		case jbvBool:
-			if (recorded->kind == ML_COLUMN_TIME)
+			if (recorded->from != ML_FROM_BOOL)
 				refuse_kind(recorded, "a boolean");
 			return json->val.boolean;
 		case jbvString:
@@ -569,7 +645,7 @@ mling_number_from_json(const MlRecordedType *recorded, const JsonbValue *json)
 	}
 	if (unlikely(isinf(number)))
 		mling_refuse_infinite(recorded->input);
-	return number;
+	return mling_in_range(recorded, "key", number);
 }
 
 /* A text as the output function of a recorded type would write its value. */
@@ -607,11 +683,10 @@ mling_bytes_from_json(const MlRecordedType *recorded, const JsonbValue *json, si
 		case jbvNull:
 			return NULL;
 		case jbvNumeric:
-			text = DatumGetCString(DirectFunctionCall1(numeric_out,
-													   NumericGetDatum(json->val.numeric)));
+			refuse_kind(recorded, "a number");
 			break;
 		case jbvBool:
-			text = json->val.boolean ? "true" : "false";
+			refuse_kind(recorded, "a boolean");
 			break;
 		case jbvString:
 			if (recorded->from != ML_FROM_OUTPUT)

@@ -131,6 +131,7 @@ put_number(JsonbValue *json, const MlConverter *converter, Datum value)
 			put_time(json, value, TIMESTAMPTZOID);
 			break;
 		case ML_FROM_ANY_AS_FLOAT4:
+		case ML_FROM_ANY_IN_RANGE:
 			{
 				MlConverter own = *converter;
 

@@ -33,8 +33,7 @@ fits(const MlModel *model, size_t input, Oid type, const MlRecordedType *recorde
 	if (!mling_converter(type, ml_model_time_zone(model), converter) ||
 		converter->kind != ml_model_input_kind(model, input))
 		return false;
-	mling_adapt_converter(converter, recorded);
-	return true;
+	return mling_adapt_converter(converter, recorded);
 }
 
 static bool

@@ -32,7 +32,13 @@ INSERT INTO writings VALUES
 	('real', '"0.1"', '0.1'), ('real', '"0x1F"', NULL),
 	('numeric', '"1.50"', '1.5'), ('numeric', '"0x1F"', NULL), ('numeric', '"0o17"', NULL),
 	('integer', '"12"', '12'), ('integer', '"0x1F"', NULL), ('integer', '"1_2"', NULL),
-	('boolean', 'true', 't'), ('boolean', '0', 'f'), ('boolean', '"true"', NULL),
+	('double precision', 'true', NULL), ('double precision', '{}', NULL), ('real', 'false', NULL), ('numeric', 'true', NULL), ('integer', 'true', NULL), ('money', 'true', NULL), ('interval', 'true', NULL), ('time', 'true', NULL), ('time', '5', NULL),
+	('integer', '2147483647', '2147483647'), ('integer', '-2147483648', '-2147483648'), ('integer', '2147483648', NULL), ('integer', '1e30', NULL), ('integer', '"-1e30"', NULL), ('integer', '-2147483649', NULL),
+	('smallint', '"32767"', '32767'), ('smallint', '-32768', '-32768'), ('smallint', '32768', NULL), ('smallint', '-32769', NULL),
+	('bigint', '9223372036854775807', '9223372036854775807'), ('bigint', '-9223372036854775808', '-9223372036854775808'), ('bigint', '9223372036854778000', NULL), ('bigint', '"1e30"', NULL),
+	('boolean', 'true', 't'), ('boolean', '0', 'f'), ('boolean', '1', 't'), ('boolean', '"1"', 't'), ('boolean', '"true"', NULL), ('boolean', '3', NULL), ('boolean', '"3"', NULL), ('boolean', '0.5', NULL), ('boolean', '-1', NULL),
+	('text', '"5"', '5'), ('text', '"true"', 'true'), ('text', '5', NULL), ('text', 'true', NULL), ('char(8)', '"MC  "', 'MC'), ('char(8)', '5', NULL), ('char(8)', 'false', NULL),
+	('uuid', '"A0EEBC999C0B4EF8BB6D6BB9BD380A11"', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'), ('uuid', '5', NULL), ('uuid', '"x"', NULL), ('inet', '"10.0.0.1/32"', '10.0.0.1'), ('inet', '10', NULL),
 	('money', '"12.5"', '12.5'), ('money', '"0x1F"', NULL),
 	('interval', '"1 day 02:00"', '1 day 02:00'), ('interval', '"P1DT2H"', '1 day 02:00'), ('interval', '93600', '1 day 02:00'), ('interval', '"soon"', NULL);
 
@@ -78,8 +84,49 @@ BEGIN
 END
 $$;
 
-SELECT plan(11 + 4 + 10);
+SELECT plan(17 + 4 + 4 + 10);
 SELECT is(pg_temp.wrong(type), '{}', type) FROM (SELECT DISTINCT type FROM writings) AS t ORDER BY type;
+
+-- ---- a column of each type for a model of each other one: scored as its JSON is, or refused as that is
+CREATE TABLE kinds (type text, sample text);
+INSERT INTO kinds SELECT type, unnest(samples::text[]) FROM (VALUES ('boolean', '{t,f}'), ('smallint', '{0,1,32767}'), ('integer', '{0,1,-32769,2147483647}'),
+	('bigint', '{1,-2147483649,9223372036854775807}'), ('real', '{0,0.1,1e30,1e12}'), ('double precision', '{1,0.1,NaN,1e40,-1e300}'), ('numeric', '{1.0,0.1,9223372036854775807,1e30}'),
+	('interval', '{00:00:01,"1 day"}'), ('time', '{00:00:01,12:00}'), ('timetz', '{00:00:01+00,12:00+02}'), ('date', '{2025-01-01,2025-02-01}'), ('timestamp', '{"2025-01-01 12:00",2025-01-03}'), ('text', '{1,t}'), ('uuid', '{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11,00000000-0000-0000-0000-000000000000}')) AS v(type, samples);
+CREATE FUNCTION pg_temp.outcome(features text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	got text;
+BEGIN
+	EXECUTE 'SELECT encode(float8send(mlops.score(''kind'', ' || features || ')), ''hex'') FROM one AS r' INTO got;
+	RETURN got;
+EXCEPTION WHEN datatype_mismatch OR data_exception THEN
+	RETURN 'refused';
+END
+$$;
+CREATE TABLE pairs (recorded text, type text, sample text, of_row text, of_json text);
+CREATE FUNCTION pg_temp.try_pairs(recorded text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	k record;
+BEGIN
+	EXECUTE format('CREATE TABLE t AS SELECT g AS nr, sample::%s AS c, (g + ascii(sample)) %% 3 = 0 AS y FROM generate_series(1, 40) AS g, (SELECT * FROM kinds WHERE type = $1 UNION ALL SELECT NULL, NULL) AS k', recorded) USING recorded;
+	PERFORM mlops.train('kind', 't', target => 'y', key => 'nr', features => '{c}', algorithm => 'logistic_regression');
+	PERFORM mlops.deploy('kind', (SELECT max(version) FROM mlops.versions WHERE model = 'kind'));
+	FOR k IN SELECT * FROM kinds LOOP
+		EXECUTE format('CREATE TABLE one AS SELECT %L::%s AS c', k.sample, k.type);
+		INSERT INTO pairs VALUES (recorded, k.type, k.sample, pg_temp.outcome('r'), pg_temp.outcome('to_jsonb(r)'));
+		DROP TABLE one;
+	END LOOP;
+	DROP TABLE t;
+END
+$$;
+SELECT pg_temp.try_pairs(type) FROM (SELECT DISTINCT type FROM kinds) AS k \g /dev/null
+-- A column of another kind may be refused though its JSON is text of the right form; NaN is text in JSON.
+SELECT is(ARRAY(SELECT format('%s %s for %s: %s, %s', type, sample, recorded, of_row, of_json) FROM pairs WHERE of_row <> of_json AND sample <> 'NaN'
+	AND NOT (of_row = 'refused' AND of_json <> 'refused' AND type IN ('text', 'uuid', 'interval', 'time', 'timetz', 'date', 'timestamp'))), '{}', 'a row is what its JSON is');
+SELECT is(ARRAY(SELECT DISTINCT format('%s for %s', type, recorded) FROM pairs WHERE recorded <> type AND of_row <> 'refused' AND (type = 'boolean' OR recorded IN ('time', 'timetz', 'text', 'uuid') AND type NOT IN ('time', 'timetz', 'text', 'uuid'))), '{}', 'nor of another kind');
+SELECT is(ARRAY(SELECT sample FROM pairs WHERE recorded = 'integer' AND type IN ('bigint', 'real', 'double precision', 'numeric') AND of_row = 'refused' ORDER BY sample COLLATE "C"),
+	'{-1e300,-2147483649,1e12,1e30,1e30,1e40,9223372036854775807,9223372036854775807}', 'out of the range of an integer');
+SELECT mlops.train('flag', 'tx', target => 'is_fraud', features => '{online}', params => '{"n_estimators": 2}') \g /dev/null
+SELECT throws_ok($$SELECT mlops.score('flag/1', r) FROM (SELECT 3 AS online) AS r$$, '22003', 'column "online" holds 3, which is not a value of type boolean', 'the column is named');
 
 -- ---- a thousand values of each type of time, and their JSON
 CREATE TABLE many AS SELECT g AS nr, to_timestamp(least(-210866803200 + g::float8 ^ 5 / 5, 9e12) + g / 7.0::float8) AS stz, g % 3 = 0 AS y FROM generate_series(1, 1000) AS g;
