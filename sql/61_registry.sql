@@ -260,8 +260,8 @@ BEGIN
 			USING ERRCODE = 'object_in_use', DETAIL = format('Deployed: %s.', routes),
 				HINT = 'force => true deletes it all the same.';
 	END IF;
-	SELECT $2, count(*)::int, coalesce(sum(v.size) FILTER (WHERE v.dropped_at IS NULL), 0)::bigint
-		INTO dropped_model, versions, freed_bytes FROM mlops_catalog.model_version AS v WHERE v.model_id = id;
+	SELECT $2, count(*)::int, coalesce(sum(v.size), 0)::bigint INTO dropped_model, versions, freed_bytes
+		FROM mlops_catalog.model_version AS v WHERE v.model_id = id AND v.dropped_at IS NULL;
 	PERFORM mlops_catalog.audit(caller, 'drop_model', $2, NULL, jsonb_build_object('note', $4, 'versions', versions, 'deployed', routes));
 	DELETE FROM mlops_catalog.deployment_route AS d WHERE d.model_id = id;
 	DELETE FROM mlops_catalog.deployment AS d WHERE d.model_id = id;

@@ -301,7 +301,10 @@ BEGIN
 	PERFORM mlops_catalog.check_choice('metric', asked.metric, '{precision,recall,accuracy,false_positive_rate,alert_rate}');
 	PERFORM mlops_catalog.check_ramp(asked.ramp);
 	PERFORM mlops_catalog.check_variant(variant);
-	IF strategy = 'direct' AND percent IS DISTINCT FROM 100 THEN
+	IF percent NOT BETWEEN 0 AND 100 THEN
+		problem := format('value %s of "percent" is out of range', percent);
+		hint := 'It must be between 0 and 100.';
+	ELSIF strategy = 'direct' AND percent IS DISTINCT FROM 100 THEN
 		problem := 'a direct deployment takes all traffic at once';
 		hint := 'Leave "percent" out, or use strategy "canary".';
 	ELSIF NOT splits AND (percent IS DISTINCT FROM 100 OR variants IS NOT NULL) THEN
@@ -317,6 +320,9 @@ BEGIN
 		hint := 'Write it as rule => ''{"country": "DE"}''.';
 	ELSIF strategy = 'segment' AND asked.guard <> '{}' THEN
 		problem := 'a guard belongs to a version that answers for everybody, a share or a shadow';
+	ELSIF strategy IN ('canary', 'ab', 'bandit') AND variants IS NULL AND coalesce((asked.ramp -> 0 ->> 'percent')::float8, percent, 100) IN (0, 100) THEN
+		problem := format('strategy "%s" needs %s', strategy, CASE strategy WHEN 'canary' THEN '"percent" or "ramp"' ELSE '"percent" or "variants"' END);
+		hint := 'Write percent => 5, above 0 and below 100: the rest stays with what is deployed.';
 	ELSIF splits AND asked.key IS NULL THEN
 		problem := format('strategy "%s" needs a key', strategy);
 		hint := 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.';

@@ -334,13 +334,15 @@ DECLARE
 	spec record;
 	total float8 := 0;
 BEGIN
-	IF ($2 IS NULL) = ($3 IS NULL) THEN
+	IF $2 IS NULL AND $3 IS NOT NULL THEN	-- check_deployment has looked at it
+		RETURN QUERY SELECT $6, $3, $4, $5;
+		RETURN;
+	ELSIF ($2 IS NULL) = ($3 IS NULL) THEN
 		RAISE EXCEPTION 'a test takes either "version" and "percent" or "variants"'
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'Write variants => ''{"b": {"version": 2, "percent": 30}, "c": {"version": 3, "percent": 30}}''; the rest stays with what is deployed.';
 	END IF;
-	FOR spec IN SELECT v.key, v.value FROM jsonb_each(coalesce($2, jsonb_build_object($6, jsonb_strip_nulls(
-			jsonb_build_object('version', $3, 'percent', $4, 'threshold', $5))))) AS v LOOP
+	FOR spec IN SELECT v.key, v.value FROM jsonb_each($2) AS v LOOP
 		PERFORM mlops_catalog.check_variant(spec.key);
 		PERFORM mlops_catalog.check_keys('variants.' || spec.key, spec.value, '{version,percent,threshold}');
 		variant := spec.key;
@@ -353,7 +355,7 @@ BEGIN
 		total := total + percent;
 		RETURN NEXT;
 	END LOOP;
-	IF total <= 0 OR total > 100 OR total = 100 AND $2 IS NULL THEN
+	IF total <= 0 OR total > 100 THEN
 		RAISE EXCEPTION 'the shares of the variants add up to %', total || ' %'
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = 'They must be above 0 % and leave the rest to what is deployed.',

@@ -209,6 +209,7 @@ BEGIN
 	found := mlops_catalog.inspect_bytes(bytes);
 	PERFORM mlops_catalog.check_manifest(manifest, found);
 	registered_as := coalesce($3, manifest ->> 'model');
+	PERFORM mlops_catalog.check_name('a model', registered_as);
 	-- the model is made, or the caller's right to add versions checked, as in a training
 	INSERT INTO mlops_catalog.model (name, owner) VALUES (registered_as, caller) ON CONFLICT (name) DO NOTHING;
 	id := mlops_catalog.lock_model(caller, registered_as, 'train');
@@ -286,6 +287,11 @@ BEGIN
 		FROM (SELECT d.model_id, bool_or(d.variant = 'primary') AS has_primary, sum(d.percent) FILTER (WHERE d.kind = 'share') AS percent
 			FROM mlops_catalog.deployment_route AS d GROUP BY 1) AS r JOIN mlops_catalog.model AS m USING (model_id)
 		WHERE NOT r.has_primary OR abs(r.percent - 100) > 1e-6
+		UNION ALL
+		SELECT m.name, format('route %s', r.variant), format('goes by column "%s", which no version was trained on data with', c.name)
+		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model AS m USING (model_id)
+		CROSS JOIN LATERAL (SELECT r.key::text WHERE r.kind = 'share' AND r.percent < 100 UNION ALL SELECT k FROM jsonb_object_keys(r.rule) AS k) AS c(name)
+		WHERE (SELECT t.is_unknown FROM mlops_catalog.trained_column(r.model_id, c.name) AS t)
 		UNION ALL
 		SELECT m.name, 'release', 'goes on without a share beside the primary one'
 		FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id)

@@ -75,17 +75,21 @@ CREATE FUNCTION mlops_catalog.ask_cron(here text, elsewhere text) RETURNS bigint
 AS $$
 DECLARE
 	database text := mlops_catalog.cron_setting('database_name');
+	is_here boolean := database IS NOT NULL AND EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron');
 	answer bigint;
 BEGIN
-	IF database IS NOT NULL AND EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
-		EXECUTE here INTO answer;
-		RETURN answer;
-	ELSIF database <> current_database() THEN
+	IF is_here OR database <> current_database() THEN
 		BEGIN
-			EXECUTE elsewhere INTO answer;
+			EXECUTE CASE WHEN is_here THEN here ELSE elsewhere END INTO answer;
 			RETURN answer;
-		EXCEPTION WHEN invalid_schema_name OR undefined_table OR invalid_catalog_name THEN
-			NULL;				-- it is not installed there: below
+		EXCEPTION WHEN insufficient_privilege THEN
+			RAISE EXCEPTION '%', SQLERRM USING ERRCODE = 'insufficient_privilege', DETAIL = 'Schedules are made in pg_cron with the rights of your role.',
+				HINT = format(E'Have run in database %I:\nGRANT USAGE ON SCHEMA cron TO %I;', CASE WHEN is_here THEN current_database() ELSE database END, current_user)
+					|| CASE WHEN is_here THEN '' ELSE format(E'\nGRANT EXECUTE ON FUNCTION cron.schedule_in_database TO %I;', current_user) END;
+		WHEN invalid_schema_name OR undefined_table OR invalid_catalog_name THEN
+			IF is_here THEN
+				RAISE;
+			END IF;				-- it is not installed there: below
 		END;
 	END IF;
 	RAISE EXCEPTION 'pg_cron is not installed'

@@ -187,6 +187,12 @@ GRANT SELECT ON mlops.alert_rules TO PUBLIC;
 
 -- ---- rules
 
+CREATE FUNCTION mlops_catalog.performance_metrics() RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT '{labelled,precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier}'::text[] $$;
+COMMENT ON FUNCTION mlops_catalog.performance_metrics() IS 'Figures of monitors that take outcomes; their labels are segments';
+
 -- Figures of traffic are told apart by variant, those of drift by feature and test,
 -- those of performance by segment: a column that is watched.
 CREATE FUNCTION mlops_catalog.check_labels(metric text, labels jsonb, model_id bigint, model_name text) RETURNS void
@@ -194,9 +200,8 @@ CREATE FUNCTION mlops_catalog.check_labels(metric text, labels jsonb, model_id b
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	performance CONSTANT text[] := '{labelled,precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier}';
 	keys text[] := CASE WHEN metric = 'drift' THEN '{feature,test}' WHEN metric = 'drifted_share' THEN '{}'
-		WHEN metric = ANY (performance) THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
+		WHEN metric = ANY (mlops_catalog.performance_metrics()) THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
 		ELSE '{variant,shadow}' END;
 	bad text := (SELECT k FROM jsonb_object_keys(labels) AS k WHERE k <> ALL (keys) ORDER BY k LIMIT 1);
 BEGIN
@@ -204,7 +209,7 @@ BEGIN
 		RAISE EXCEPTION 'no figure "%" of model "%" has a label "%"', metric, model_name, bad
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = CASE WHEN keys = '{}' THEN 'It has none.' ELSE format('Its labels are: %s.', array_to_string(keys, ', ')) END,
-				HINT = CASE WHEN metric = ANY (performance) THEN 'Columns become labels by mlops.monitor(..., segments => ...).'
+				HINT = CASE WHEN metric = ANY (mlops_catalog.performance_metrics()) THEN 'Columns become labels by mlops.monitor(..., segments => ...).'
 					ELSE 'View mlops.monitor_metrics shows the figures there are.' END;
 	END IF;
 END

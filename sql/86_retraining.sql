@@ -97,6 +97,37 @@ GRANT SELECT ON mlops.retraining_policies TO PUBLIC;
 
 -- ---- one retraining
 
+-- What mlops.deploy would refuse is refused now, not in the night.  A key that
+-- nothing is known of is one that answers already, for mlops.decide with a key,
+-- or a slip that no row could be scored with.
+CREATE FUNCTION mlops_catalog.check_retraining_deployment(caller regrole, model_id bigint, model_name text, action text, options jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+	asked mlops_catalog.deployment;
+BEGIN
+	IF action = 'register' THEN
+		RETURN;
+	END IF;
+	asked.strategy := CASE action WHEN 'deploy' THEN 'direct' ELSE 'canary' END;
+	asked.key := options ->> 'key';
+	asked.threshold := options ->> 'threshold';
+	asked.guard := coalesce(options -> 'guard', '{}');
+	asked.ramp := coalesce(options -> 'ramp', '[]');
+	asked.metric := 'precision';
+	PERFORM mlops_catalog.check_deployment(asked, model_name, NULL, coalesce((options ->> 'percent')::float8, 100), NULL, NULL, NULL);
+	IF asked.key IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS r WHERE r.model_id = check_retraining_deployment.model_id AND r.key = asked.key) THEN
+		PERFORM mlops_catalog.check_known_column(caller, 'options.key', asked.key, model_id, model_name,
+			'Rows without it could not be scored. Name a column of the rows to score, as in mlops.deploy(..., key => ...).');
+		PERFORM mlops_catalog.check_key(caller, model_id, model_name, asked.key);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_retraining_deployment(regrole, bigint, text, text, jsonb) IS
+	'An error that says what is wrong unless a version can be deployed by the options of a retraining';
+
 CREATE FUNCTION mlops_catalog.check_retraining_options(gate jsonb, action text, options jsonb) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -246,6 +277,7 @@ DECLARE
 BEGIN
 	PERFORM mlops_catalog.check_retraining_options(coalesce($4, '{}'), $5, coalesce($6, '{}'));
 	PERFORM mlops_catalog.check_gate_columns(caller, coalesce($4, '{}'), id, $2);
+	PERFORM mlops_catalog.check_retraining_deployment(caller, id, $2, $5, coalesce($6, '{}'));
 	IF $5 <> 'register' THEN
 		PERFORM mlops_catalog.require(caller, $2, 'deploy');
 	END IF;
@@ -317,6 +349,7 @@ BEGIN
 	PERFORM mlops_catalog.check_object('triggers', $4, '{"alerts": "array|boolean", "new_labels": "number"}');
 	PERFORM mlops_catalog.check_retraining_options($5, $6, $7);
 	PERFORM mlops_catalog.check_gate_columns(caller, $5, id, $2);
+	PERFORM mlops_catalog.check_retraining_deployment(caller, id, $2, $6, $7);
 	IF $3 IS NOT NULL THEN
 		PERFORM mlops_catalog.next_cron_run($3, now(), 'GMT');
 	ELSIF $4 = '{}' THEN

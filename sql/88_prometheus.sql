@@ -12,6 +12,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.prometheus_labels(jsonb) IS 'Labels as Prometheus writes them, escaped';
 
+-- Columns of segments are values of a label, not names: a column may be called
+-- "model", and two names may differ in characters that a label cannot have.  To
+-- Prometheus a label that is empty is one that is not there, so NULL has its own.
+CREATE FUNCTION mlops_catalog.prometheus_segment(segment jsonb) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_object_agg(l.name || CASE WHEN e.place = 1 THEN '' ELSE '_' || e.place END, l.value), '{}')
+	FROM jsonb_each(segment) WITH ORDINALITY AS e(key, value, place),
+		LATERAL (VALUES ('segment', e.key), (CASE e.value WHEN 'null' THEN 'is_null' ELSE 'value' END, coalesce(e.value #>> '{}', 'true'))) AS l(name, value)
+$$;
+COMMENT ON FUNCTION mlops_catalog.prometheus_segment(jsonb) IS 'Labels of a segment: its column, and its value or that it is NULL';
+
 CREATE FUNCTION mlops.prometheus_metrics() RETURNS text
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -20,7 +33,8 @@ AS $$
 		SELECT DISTINCT ON (x.model, x.version, x.metric, x.labels) x.* FROM mlops.monitor_metrics AS x
 		ORDER BY x.model, x.version, x.metric, x.labels, x.time DESC),
 	sample AS (
-		SELECT 'mlops_' || l.metric AS name, jsonb_build_object('model', l.model, 'version', l.version) || l.labels AS labels, l.value,
+		SELECT 'mlops_' || l.metric AS name, jsonb_build_object('model', l.model, 'version', l.version)
+				|| CASE WHEN l.metric = ANY (mlops_catalog.performance_metrics()) THEN mlops_catalog.prometheus_segment(l.labels) ELSE l.labels END AS labels, l.value,
 			CASE WHEN l.metric LIKE 'latency%' THEN 'microseconds, ' ELSE '' END || 'of the last window of the monitor that has it' AS help
 		FROM latest AS l
 		UNION ALL

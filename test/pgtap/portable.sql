@@ -1,6 +1,6 @@
 -- A version as one value, and the invariants of the catalog.
 \ir setup.psql
-SELECT plan(52);
+SELECT plan(54);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -29,6 +29,8 @@ SELECT throws_ok($$SELECT * FROM mlops.reproduce('copy', 1)$$, '55000', NULL, 'n
 CREATE FUNCTION damaged(at int) RETURNS bytea LANGUAGE sql AS 'SELECT set_byte(data, at, get_byte(data, at) # 4) FROM exported WHERE version = 1';
 CREATE FUNCTION sealed(data bytea) RETURNS bytea LANGUAGE sql AS 'SELECT data || sha256(data)';
 CREATE FUNCTION body() RETURNS bytea LANGUAGE sql AS 'SELECT substring(data FROM 1 FOR octet_length(data) - 32) FROM exported WHERE version = 1';
+SELECT throws_ok($$SELECT mlops.import_model(data, 'Bad Name') FROM exported WHERE version = 1$$, '22023', 'invalid name "Bad Name" of a model', 'a name that no model can have');
+SELECT throws_ok($$SELECT mlops.import_model(data, '') FROM exported WHERE version = 1$$, '22023', 'invalid name "" of a model', 'nor nothing');
 SELECT throws_ok('SELECT mlops.import_model(damaged(2))', 'XX001', 'the data is not an exported model', 'damaged magic');
 SELECT throws_ok('SELECT mlops.import_model(damaged(10))', '0A000', NULL, 'another format');
 SELECT throws_ok('SELECT mlops.import_model(damaged(14))', 'XX001', 'the exported model was damaged', 'damaged length');
@@ -39,7 +41,7 @@ SELECT throws_ok($$SELECT mlops.import_model('')$$, 'XX001', NULL, 'empty');
 SELECT throws_ok($$SELECT mlops.import_model(NULL)$$, 'XX001', NULL, 'NULL');
 SELECT throws_ok($$SELECT mlops.import_model(sealed(set_byte(body(), 13, 120)))$$, 'XX001', 'the exported model was damaged', 'a length that does not fit, with a right checksum');
 SELECT throws_ok($$SELECT mlops.import_model(sealed(set_byte(body(), octet_length(body()) - 900, get_byte(body(), octet_length(body()) - 900) # 1)))$$, 'XX001', 'the bytes are not those of a model', 'bytes that are no model, with a right checksum');
-SELECT throws_ok($$SELECT mlops.import_model(sealed(body()), 'No Name')$$, '23514', NULL, 'an invalid name');
+SELECT throws_ok($$SELECT mlops.import_model(sealed(body()), 'No Name')$$, '22023', 'invalid name "No Name" of a model', 'an invalid name');
 SELECT throws_ok($$SELECT mlops.export_model('fraud', 9)$$, '42704', NULL, 'a version that does not exist');
 SET LOCAL ROLE regress_mlops_other;
 SELECT throws_ok($$SELECT mlops.export_model('fraud', 1)$$, '42501', 'permission denied to manage model "fraud"', 'others export nothing');

@@ -1,7 +1,7 @@
 -- Releases: each strategy moves the traffic it says, and can be promoted,
 -- paused, aborted and rolled back; the history tells all of it.
 \ir setup.psql
-SELECT plan(86);
+SELECT plan(90);
 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', algorithm => 'logistic_regression') \g /dev/null
@@ -21,9 +21,13 @@ $$;
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 5, key => 'id')$$, '55000', 'no version of model "fraud" is deployed', 'a canary needs something beside it');
 SELECT mlops.deploy('fraud', 1) \g /dev/null
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 5)$$, '22023', 'strategy "canary" needs a key', 'a canary needs a key');
-SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', key => 'id')$$, '22023', 'the shares of the variants add up to 100 %', 'a canary needs a percentage');
-SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 0, key => 'id')$$, '22023', 'the shares of the variants add up to 0 %', 'above 0');
-SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 120, key => 'id')$$, '22023', 'value 120 of "percent" in "variants.canary" is out of range', 'and below 100');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', key => 'id')$$, '22023', 'strategy "canary" needs "percent" or "ramp"', 'a canary needs a percentage');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 150, key => 'id')$$, '22023', 'value 150 of "percent" is out of range', 'not above 100');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'ab', percent => -1, key => 'id')$$, '22023', 'value -1 of "percent" is out of range', 'nor below 0');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'ab', percent => 0, key => 'id')$$, '22023', 'strategy "ab" needs "percent" or "variants"', 'nor 0');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', ramp => '[{"percent": 100}]', key => 'id')$$, '22023', 'strategy "canary" needs "percent" or "ramp"', 'nor a ramp that begins with all');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 0, key => 'id')$$, '22023', 'strategy "canary" needs "percent" or "ramp"', 'above 0');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 120, key => 'id')$$, '22023', 'value 120 of "percent" is out of range', 'and below 100');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 7, 'canary', percent => 5, key => 'id')$$, '42704', 'version 7 of model "fraud" does not exist', 'a version that does not exist');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', NULL)$$, '22004', NULL, 'a version that is NULL');
 SELECT throws_ok($$SELECT mlops.deploy(NULL, 1)$$, '22004', NULL, 'a model that is NULL');

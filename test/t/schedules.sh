@@ -56,6 +56,15 @@ is "a schedule from another database" "$(query -d app -c "SELECT name, owner FRO
 is "is known to pg_cron with its database" "$(query -c "SELECT username, database, jobname FROM cron.job")" "postgres|app|mlops app it's"
 is "a role that may not schedule there is told" "$(error_of -d app -U ann -c "SELECT mlops.schedule('x', '* * * * *', 'SELECT 1')" | head -n 1)" \
 	"42501: permission denied for function schedule_in_database"
+is "and what to do about it" "$(query -d app -U ann -v VERBOSITY=verbose -c "SELECT mlops.schedule('x', '* * * * *', 'SELECT 1')" 2>&1 | grep -A 2 '^HINT')" \
+	"HINT:  Have run in database postgres:
+GRANT USAGE ON SCHEMA cron TO ann;
+GRANT EXECUTE ON FUNCTION cron.schedule_in_database TO ann;"
+is "in pg_cron's own database, too" "$(query -d postgres -U bob -c "SELECT mlops.schedule('x', '* * * * *', 'SELECT 1')" 2>&1 | grep -v '^\(LINE\|CONTEXT\|PL\|SQL\|  *^\)')" \
+	"ERROR:  permission denied for schema cron
+DETAIL:  Schedules are made in pg_cron with the rights of your role.
+HINT:  Have run in database postgres:
+GRANT USAGE ON SCHEMA cron TO bob;"
 is "and leaves nothing" "$(query -d app -U ann -c "SELECT count(*) FROM mlops.schedules")" 0
 until_true "SELECT count(*) = 1 FROM mlops.jobs WHERE state = 'succeeded'" 65 -d app
 is "it runs when its minute comes" "$(query -d app -c "SELECT what FROM effect" -c "SELECT last_state, runs, extract(second FROM last_run) < 5, next_run - last_run BETWEEN interval '55 s' AND interval '60 s' FROM mlops.schedules")" "cron
