@@ -1,5 +1,5 @@
--- The audit log: rows in the order of their commits, each with the SHA-256 of
--- itself and of the row before.  docs/security.md says what exactly is hashed.
+-- The audit log: rows in the order in which they were chained, at commit, each with
+-- the SHA-256 of itself and of the row before.  docs/security.md says what exactly is hashed.
 
 CREATE TABLE mlops_catalog.audit_log (
 	seq bigint CONSTRAINT audit_log_pkey PRIMARY KEY,
@@ -14,7 +14,7 @@ CREATE TABLE mlops_catalog.audit_log (
 	hash bytea NOT NULL
 );
 COMMENT ON TABLE mlops_catalog.audit_log IS 'What happened to models and who did it, chained by SHA-256; rows are only added';
-COMMENT ON COLUMN mlops_catalog.audit_log.seq IS 'Number, from 1 without gaps, in the order of commits';
+COMMENT ON COLUMN mlops_catalog.audit_log.seq IS 'Number, from 1 without gaps, in the order in which entries were chained';
 COMMENT ON COLUMN mlops_catalog.audit_log.logged_at IS 'When it happened';
 COMMENT ON COLUMN mlops_catalog.audit_log.role IS 'Role that did it';
 COMMENT ON COLUMN mlops_catalog.audit_log.session_role IS 'Role that the session was opened as';
@@ -49,7 +49,7 @@ CREATE TABLE mlops_catalog.audit_waiting (
 	detail jsonb NOT NULL,
 	transaction_id xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()
 );
-COMMENT ON TABLE mlops_catalog.audit_waiting IS 'Events of transactions under way; their commit chains them to the audit log';
+COMMENT ON TABLE mlops_catalog.audit_waiting IS 'Events that are not chained to the audit log yet: of transactions under way, or of those that found the log busy';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.waiting_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.logged_at IS 'When it happened';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.role IS 'Role that did it';
@@ -58,13 +58,13 @@ COMMENT ON COLUMN mlops_catalog.audit_waiting.event IS 'What was done';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.model IS 'Model';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.version IS 'Version';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.detail IS 'Figures of the event';
-COMMENT ON COLUMN mlops_catalog.audit_waiting.transaction_id IS 'Transaction that has not committed yet';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.transaction_id IS 'Transaction that noted it';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_waiting', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_waiting_waiting_id_seq', '');
 
 CREATE FUNCTION mlops_catalog.append_audit() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_append_audit';
-COMMENT ON FUNCTION mlops_catalog.append_audit() IS 'Trigger: moves a waiting event to the end of the audit log';
+COMMENT ON FUNCTION mlops_catalog.append_audit() IS 'Trigger: moves waiting events to the end of the audit log, unless it is busy';
 REVOKE ALL ON FUNCTION mlops_catalog.append_audit() FROM PUBLIC;
 CREATE CONSTRAINT TRIGGER append_audit AFTER INSERT ON mlops_catalog.audit_waiting
 	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mlops_catalog.append_audit();
@@ -84,6 +84,14 @@ REVOKE ALL ON FUNCTION mlops_catalog.refuse_change() FROM PUBLIC;
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.audit_log
 	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change();
 ALTER TABLE mlops_catalog.audit_log ENABLE ALWAYS TRIGGER refuse_change;
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON mlops_catalog.audit_waiting
+	FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change();
+ALTER TABLE mlops_catalog.audit_waiting ENABLE ALWAYS TRIGGER refuse_change;
+
+CREATE FUNCTION mlops_catalog.append_waiting(caller regrole) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_append_waiting';
+COMMENT ON FUNCTION mlops_catalog.append_waiting(regrole) IS
+	'Moves the events that wait to the end of the audit log; returns how many, NULL if it is busy';
 
 CREATE FUNCTION mlops_catalog.audit(caller regrole, event text, model text, version int, detail jsonb) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -109,23 +117,33 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.audit_hash(bytea, bigint, timestamptz, text, text, text, text, int, jsonb) IS
 	'SHA-256 that chains a row of the audit log to the row before';
 
+-- What is committed, chained or not.
+CREATE VIEW mlops_catalog.audit_entry AS
+SELECT a.seq, NULL::bigint AS waiting_id, a.logged_at, a.role, a.session_role, a.event, a.model, a.version, a.detail, a.previous_hash, a.hash
+FROM mlops_catalog.audit_log AS a
+UNION ALL
+SELECT NULL, w.waiting_id, w.logged_at, w.role, w.session_role, w.event, w.model, w.version, w.detail, NULL, NULL
+FROM mlops_catalog.audit_waiting AS w
+WHERE w.transaction_id OPERATOR(pg_catalog.<>) COALESCE(pg_catalog.pg_current_xact_id_if_assigned(), '0'::pg_catalog.xid8);
+COMMENT ON VIEW mlops_catalog.audit_entry IS 'Entries of the audit log, and committed events that wait to be chained to it';
+
 CREATE VIEW mlops.audit_log WITH (security_barrier) AS
 SELECT a.seq, a.event, a.model, a.version, a.role, a.session_role, a.detail,
 	pg_catalog.encode(a.hash, 'hex') AS hash, pg_catalog.encode(a.previous_hash, 'hex') AS previous_hash, a.logged_at
-FROM mlops_catalog.audit_log a
+FROM mlops_catalog.audit_entry AS a
 WHERE a.role OPERATOR(pg_catalog.=) CURRENT_USER::pg_catalog.text
 	OR mlops_catalog.may_use_named((SELECT c.relowner FROM pg_catalog.pg_class c
 		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.audit_log'::pg_catalog.regclass)::pg_catalog.regrole, a.model);
 COMMENT ON VIEW mlops.audit_log IS 'What happened to models you may use, and what you did; the catalog''s owner sees everything';
-COMMENT ON COLUMN mlops.audit_log.seq IS 'Number, from 1 without gaps, in the order of commits';
+COMMENT ON COLUMN mlops.audit_log.seq IS 'Number, from 1 without gaps, in the order in which entries were chained; NULL: it is committed and waits to be chained';
 COMMENT ON COLUMN mlops.audit_log.event IS 'What was done: train, deploy, rollback, grant, ...';
 COMMENT ON COLUMN mlops.audit_log.model IS 'Model, NULL if it was not about one';
 COMMENT ON COLUMN mlops.audit_log.version IS 'Version, NULL if it was not about one';
 COMMENT ON COLUMN mlops.audit_log.role IS 'Role that did it';
 COMMENT ON COLUMN mlops.audit_log.session_role IS 'Role that the session was opened as';
 COMMENT ON COLUMN mlops.audit_log.detail IS 'Figures of the event';
-COMMENT ON COLUMN mlops.audit_log.hash IS 'SHA-256 of the row and of the row before';
-COMMENT ON COLUMN mlops.audit_log.previous_hash IS 'Hash of the row before, empty for the first';
+COMMENT ON COLUMN mlops.audit_log.hash IS 'SHA-256 of the row and of the row before; NULL while it waits';
+COMMENT ON COLUMN mlops.audit_log.previous_hash IS 'Hash of the row before, empty for the first; NULL while it waits';
 COMMENT ON COLUMN mlops.audit_log.logged_at IS 'When it happened';
 GRANT SELECT ON mlops.audit_log TO PUBLIC;
 
@@ -133,7 +151,7 @@ CREATE FUNCTION mlops.verify_audit(seq bigint DEFAULT NULL, hash text DEFAULT NU
 	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.verify_audit(bigint, text) IS
-	'Recomputes the chain of the audit log and names the first entry that was edited, removed or reordered; hash, kept elsewhere, proves that the log is still the same one, with seq that the entry has kept its place';
+	'Recomputes the chain of the audit log and names the first entry that was edited, removed or reordered; hash, kept elsewhere, proves that the log is still the same one, with seq that the entry has kept its place. problem also tells how many entries wait to be chained, which is no fault';
 CREATE FUNCTION mlops_catalog.verify_audit(caller regrole, seq bigint, hash text)
 	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
@@ -143,6 +161,7 @@ DECLARE
 	bad record;
 	head record;
 	last record;
+	waiting bigint := (SELECT count(*) FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL);
 BEGIN
 	IF $3 IS NOT NULL AND $3 !~* '^[0-9a-f]{64}$' THEN
 		RAISE EXCEPTION '"hash" is not a hash of the audit log: "%"', $3
@@ -186,6 +205,9 @@ BEGIN
 			ELSE format('entry %s does not have the given hash: the log was rewritten', $2) END;
 	END IF;
 	intact := problem IS NULL;
+	IF waiting > 0 THEN
+		problem := concat_ws('; ', problem, format('%s committed entries wait to be chained', waiting));
+	END IF;
 	RETURN NEXT;
 END
 $$;

@@ -290,13 +290,15 @@ AS $$
 		UNION ALL
 		SELECT 'figures', 'removed', 'guard_state', NULL
 		UNION ALL
+		SELECT 'audit', 'chained', 'audit_log', NULL WHERE EXISTS (SELECT FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL)
+		UNION ALL
 		SELECT 'figures', 'summed up', p.name, p.day FROM part AS p, setting AS s WHERE p.by_time AND p.day BETWEEN s.today - 1 AND s.today
 		UNION ALL
 		SELECT 'remove', 'removed', p.name, p.day FROM part AS p, setting AS s WHERE p.day < s.today - s.retention)
 	SELECT s.action, s.object, s.day, CASE WHEN s.phase = 'remove' THEN mlops_catalog.count_partition(s.object) END
 	FROM step AS s WHERE s.phase = $1 ORDER BY s.object, s.action
 $$;
-COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, figures or remove) has to do now';
+COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, figures, audit or remove) has to do now';
 REVOKE ALL ON FUNCTION mlops_catalog.maintenance_steps(text, int) FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.remove_figures(caller regrole, object text) RETURNS bigint
@@ -347,6 +349,9 @@ BEGIN
 		done := rows IS NOT NULL;
 	ELSIF action = 'summed up' THEN
 		done := mlops_catalog.sum_up_partition(caller, object);
+	ELSIF action = 'chained' THEN
+		rows := mlops_catalog.append_waiting(caller);
+		done := rows IS NOT NULL;
 	ELSIF phase = 'figures' THEN
 		rows := mlops_catalog.remove_figures(caller, object);
 	ELSE
@@ -414,5 +419,5 @@ CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS T
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{past,figures,create,made,remove}')
+	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{audit,past,figures,create,made,remove}')
 $$;

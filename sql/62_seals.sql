@@ -171,8 +171,8 @@ BEGIN
 		WITH noted AS (
 			-- the last word of the audit log on each day
 			SELECT DISTINCT ON (a.detail ->> 'day') a.detail ->> 'day' AS day, a.event, a.detail
-			FROM mlops_catalog.audit_log AS a WHERE a.event IN ('seal_decisions', 'remove_decisions') AND a.detail ->> 'day' ~ '^\d{4,}-\d\d-\d\d$'
-			ORDER BY a.detail ->> 'day', a.seq DESC),
+			FROM mlops_catalog.audit_entry AS a WHERE a.event IN ('seal_decisions', 'remove_decisions') AND a.detail ->> 'day' ~ '^\d{4,}-\d\d-\d\d$'
+			ORDER BY a.detail ->> 'day', a.seq DESC, a.waiting_id DESC),
 		part AS (
 			SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 			WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$')

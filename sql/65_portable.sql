@@ -355,7 +355,7 @@ BEGIN
 		SELECT NULL, format('table %s', t.relation), format('its trigger %s is missing or disabled', t.name)
 		FROM (VALUES ('model', 'forget_routes'), ('model_version', 'forget_routes'), ('deployment_route', 'forget_routes'),
 			('alias', 'forget_routes'), ('alias', 'follow_alias'), ('model_grant', 'forget_routes'), ('audit_waiting', 'append_audit'),
-			('audit_log', 'refuse_change')) AS t(relation, name)
+			('audit_waiting', 'refuse_change'), ('audit_log', 'refuse_change')) AS t(relation, name)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
 			WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relname = t.relation AND g.tgname = t.name AND g.tgenabled = 'A')
 		UNION ALL
@@ -372,8 +372,8 @@ BEGIN
 		-- the audit log
 		SELECT NULL, 'audit log', a.problem FROM mlops_catalog.verify_audit(caller, NULL, NULL) AS a WHERE NOT a.intact
 		UNION ALL
-		SELECT w.model, 'audit log', format('event %s of %s was never appended', w.event, w.logged_at)
-		FROM mlops_catalog.audit_waiting AS w WHERE w.transaction_id <> coalesce(pg_current_xact_id_if_assigned(), '0'::xid8)
+		SELECT w.model, 'audit log', format('event %s of %s still waits to be chained', w.event, w.logged_at)
+		FROM mlops_catalog.audit_entry AS w WHERE w.seq IS NULL AND w.logged_at < clock_timestamp() - interval '10 minutes'
 		UNION ALL
 		SELECT m.name, format('version %s', v.version), 'has no entry in the audit log'
 		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)

@@ -165,8 +165,8 @@ BEGIN
 	card := card || format(E'\n## Lineage\n\nRun %s of experiment %s, mlops %s%s.%s\n', v.run_id, r.experiment, r.library_version, coalesce(', seed ' || r.seed, ''),
 		CASE WHEN r.request IS NULL THEN '' ELSE format(E' `SELECT * FROM mlops.reproduce(%L, %s)` repeats it.', $2, nr) END);
 	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', to_char(a.logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), a.event, mlops_catalog.cell(a.role),
-			mlops_catalog.cell(concat_ws(' ', a.detail ->> 'alias', a.detail ->> 'to', a.detail ->> 'strategy', a.detail ->> 'note'))), '' ORDER BY a.seq)
-		INTO part FROM mlops_catalog.audit_log AS a WHERE a.model = $2 AND a.version = nr AND a.logged_at >= r.started_at;
+			mlops_catalog.cell(concat_ws(' ', a.detail ->> 'alias', a.detail ->> 'to', a.detail ->> 'strategy', a.detail ->> 'note'))), '' ORDER BY a.seq, a.waiting_id)
+		INTO part FROM mlops_catalog.audit_entry AS a WHERE a.model = $2 AND a.version = nr AND a.logged_at >= r.started_at;
 	RETURN card || coalesce(E'\n## History\n\n| when | what | who | |\n|---|---|---|---|\n' || part, '');
 END
 $$;
@@ -230,7 +230,7 @@ BEGIN
 		'checks', (SELECT coalesce(jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'figure', c.figure, 'passed', c.passed,
 				'at', c.checked_at) ORDER BY c.gate_check_id), '[]')
 			FROM mlops.gate_checks AS c WHERE c.model = p.model AND c.version = p.version AND c.checked_at <= p.created_at AND c.purpose <> 'check'),
-		'history', (SELECT coalesce(jsonb_agg(jsonb_build_object('seq', a.seq, 'event', a.event, 'role', a.role, 'at', a.logged_at) ORDER BY a.seq), '[]')
+		'history', (SELECT coalesce(jsonb_agg(jsonb_build_object('seq', a.seq, 'event', a.event, 'role', a.role, 'at', a.logged_at) ORDER BY a.seq, a.logged_at), '[]')
 			FROM mlops.audit_log AS a WHERE a.model = p.model AND a.version = p.version AND a.logged_at <= p.created_at
 				AND a.logged_at >= (SELECT r.started_at FROM mlops.runs AS r WHERE r.run_id = v.run_id)));
 END

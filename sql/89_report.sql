@@ -155,8 +155,8 @@ BEGIN
 			FROM (SELECT * FROM mlops.retrainings AS s WHERE s.model = $1 ORDER BY s.retraining_id DESC LIMIT 20) AS r)),
 		'<h2>History</h2>',
 		mlops_catalog.html_table('{seq,event,version,role,logged_at}',
-			(SELECT jsonb_agg(to_jsonb(l) || jsonb_build_object('logged_at', to_char(l.logged_at, 'YYYY-MM-DD HH24:MI')) ORDER BY l.seq DESC)
-			FROM (SELECT * FROM mlops.audit_log AS a WHERE a.model = $1 ORDER BY a.seq DESC LIMIT 30) AS l)),
+			(SELECT jsonb_agg(to_jsonb(l) || jsonb_build_object('logged_at', to_char(l.logged_at, 'YYYY-MM-DD HH24:MI')) ORDER BY l.seq DESC, l.logged_at DESC)
+			FROM (SELECT * FROM mlops.audit_log AS a WHERE a.model = $1 ORDER BY a.seq DESC, a.logged_at DESC LIMIT 30) AS l)),
 		'</body></html>');
 END
 $$;

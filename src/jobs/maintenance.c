@@ -189,7 +189,7 @@ extension_exists(void)
 	"FROM mlops_catalog.maintain_phases(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, 7, '{" name "}') " \
 	"WHERE action OPERATOR(pg_catalog.=) 'removed'"}
 
-static const char *const phases[][2] = {PHASE("create"), PHASE("past"), PHASE("figures"), PHASE("remove")};
+static const char *const phases[][2] = {PHASE("audit"), PHASE("create"), PHASE("past"), PHASE("figures"), PHASE("remove")};
 
 void
 mlops_maintenance_main(Datum arg)

@@ -41,6 +41,7 @@ BEGIN
 	BEGIN
 		SET LOCAL session_replication_role = replica;
 		ALTER TABLE mlops_catalog.audit_log DISABLE TRIGGER USER;
+		ALTER TABLE mlops_catalog.audit_waiting DISABLE TRIGGER refuse_change;
 		EXECUTE statement;
 		SET LOCAL session_replication_role = origin;
 		found := failing();
