@@ -246,8 +246,9 @@ BEGIN
 	LEFT JOIN mlops_catalog.gate AS g USING (model_id)
 	WHERE m.name = $2 AND v.version = $3;
 	window_query := mlops_catalog.test_window(candidate.version_id);
-	unread := coalesce(mlops_catalog.without_test_rows(candidate.metrics), CASE WHEN window_query IS NULL
-		THEN 'the test rows were drawn at random; train with a time_column or a fold column' END);
+	unread := CASE WHEN candidate.imported THEN 'the version was imported: the rows that it was judged on are not known here'
+		ELSE coalesce(mlops_catalog.without_test_rows(candidate.metrics), CASE WHEN window_query IS NULL
+			THEN 'the test rows were drawn at random; train with a time_column or a fold column' END) END;
 	-- what answers now, else what is in stage production
 	production := coalesce(
 		(SELECT v.version FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model_version AS v USING (version_id)

@@ -1,6 +1,6 @@
 -- A version as one value, and the invariants of the catalog.
 \ir setup.psql
-SELECT plan(54);
+SELECT plan(55);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -23,6 +23,9 @@ SELECT lives_ok($$SELECT mlops.deploy('copy', 1)$$, 'it can be deployed');
 SELECT is(substring(mlops.export_model('copy', 1) FROM 1 FOR 8), 'MLOPSEXP'::bytea, 'and exported again');
 SELECT lives_ok($$SELECT mlops.set_gate('copy', '{"pr_auc": {"min": 0}}')$$, 'a gate');
 SELECT is((SELECT detail ->> 'reason' FROM mlops.check_gate('copy', 1) WHERE NOT passed), 'the version was imported: its figures were not measured here', 'is not passed by what a file says');
+SELECT mlops.set_gate('copy', '{"fairness": {"by": "country", "metric": "recall", "max_gap": 1}}') \g /dev/null
+SELECT is((SELECT detail ->> 'reason' FROM mlops.check_gate('copy', 1)), 'the version was imported: the rows that it was judged on are not known here', 'nor are segments measured');
+SELECT mlops.set_gate('copy', '{"pr_auc": {"min": 0}}') \g /dev/null
 SELECT throws_ok($$SELECT * FROM mlops.reproduce('copy', 1)$$, '55000', NULL, 'nothing to reproduce');
 
 -- damage

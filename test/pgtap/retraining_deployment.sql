@@ -39,7 +39,7 @@ SET client_min_messages = error;
 SELECT mlops.train('m', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', features => '{amount,country,online}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('m', 2, 'canary', percent => 5, key => 'crad') \g /dev/null
 SELECT ok((SELECT mlops.decide('m', t, 'a card') IS NOT NULL FROM tx AS t WHERE id = 1), 'decide with a key answers');
-SELECT throws_ok($$SELECT mlops.score('m', t) FROM tx AS t WHERE id = 1$$, NULL, NULL, 'score cannot');
+SELECT throws_ok($$SELECT mlops.score('m', t) FROM tx AS t WHERE id = 1$$, '42703', NULL, 'score cannot');
 SELECT is((SELECT array_agg(concat_ws(' ', model, object, problem) ORDER BY object) FROM mlops.check_catalog()),
 	'{"m route canary goes by column \"crad\", which no version was trained on data with","m route primary goes by column \"crad\", which no version was trained on data with"}', 'check_catalog names the routes');
 SELECT is((SELECT options ->> 'key' FROM mlops.retraining_policy('m', '0 3 * * *', action => 'canary', options => '{"key": "crad", "percent": 20}')), 'crad', 'a policy may go on with the key that answers');
