@@ -2,7 +2,7 @@
 -- which rights, what it is asked for, and what is deployed; and where keys and
 -- segments lead rows and objects without a value.
 \ir setup.psql
-SELECT plan(40);
+SELECT plan(43);
 
 CREATE ROLE site_owner;
 CREATE ROLE site_stranger;
@@ -72,6 +72,17 @@ RESET ROLE;
 SELECT lives_ok($$SELECT mlops.revoke('site', 'site_granted', 'score')$$, 'and taken away');
 SET ROLE site_granted;
 SELECT throws_ok($$SELECT by_row('site')$$, '42501', NULL, 'then it does not');
+RESET ROLE;
+-- each by itself: nothing else that is forgotten with the privilege has the call look again
+SELECT mlops.grant('site', 'site_granted', 'score') \g /dev/null
+SET ROLE site_granted;
+SELECT is(ARRAY[by_row('site'), by_row('site')], (SELECT ARRAY[s, s] FROM right_score), 'given again, it scores again');
+RESET ROLE;
+DELETE FROM mlops_catalog.model_grant WHERE role = 'site_granted'::regrole;
+SET ROLE site_granted;
+SELECT throws_ok($$SELECT by_row('site')$$, '42501', NULL, 'whatever took the privilege away');
+SET ROLE site_member;
+SELECT is(ARRAY[by_row('site'), by_row('site')], (SELECT ARRAY[s, s] FROM right_score), 'the member scores until');
 RESET ROLE;
 REVOKE site_owner FROM site_member;
 SET ROLE site_member;
