@@ -2,7 +2,7 @@
 -- rights: neither by functions of PostgreSQL and mlops themselves, nor by checks
 -- of domains, however deep in a type and however reached.
 \ir setup.psql
-SELECT plan(107);
+SELECT plan(116);
 CREATE ROLE regress_mlops_eve;
 CREATE ROLE regress_mlops_reader;
 GRANT SELECT ON tx TO regress_mlops_eve, regress_mlops_reader;
@@ -95,6 +95,11 @@ CREATE FUNCTION claims() RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN
 SELECT set_bait('claims()') \g /dev/null
 SELECT is(answers(current_user), ARRAY['function set_config(text,text,boolean) is VOLATILE, and a recorded query calls only functions that change nothing'], 'is refused when it does');
 SELECT is(coalesce(current_setting('regress.claimed', true), ''), '', 'before');
+CREATE DOMAIN claiming AS text CHECK (set_config('regress.claimed', VALUE, false) IS NOT NULL);
+CREATE FUNCTION assigns() RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE v claiming; t text := 'x'; BEGIN v := t; RETURN v; END $$;
+SELECT set_bait('assigns()') \g /dev/null
+SELECT is(answers(current_user), ARRAY['function set_config(text,text,boolean) is VOLATILE, and a recorded query calls only functions that change nothing'], 'nor may a check that no plan shows');
+SELECT is(coalesce(current_setting('regress.claimed', true), ''), '', 'it has not run');
 SELECT set_bait('1') \g /dev/null
 
 -- the text itself, by itself, and what it leaves
@@ -179,6 +184,8 @@ INSERT INTO ways (query) VALUES
 SELECT isnt(reach(who, query, by_itself), 'ran', format('%s %s: %s', CASE who WHEN current_user THEN 'a superuser' ELSE 'a role' END, CASE WHEN by_itself THEN 'by itself' ELSE 'asked' END, query))
 FROM ways CROSS JOIN (VALUES (current_user, false), ('regress_mlops_reader', true)) AS w(who, by_itself) ORDER BY place, by_itself;
 SELECT is_empty('SELECT * FROM ran', 'no code of eve''s ran');
+SELECT matches(reach(current_user, query, false), '^function (domain|array|record|range)_in.* may not be called here', 'not even looked into: ' || query) FROM ways WHERE query ~ '_in\(' ORDER BY place;
+SELECT is(reach(current_user, query, false), reach(current_user, $$SELECT 'x'::text::checked$$, false), 'found before it runs: ' || query) FROM ways WHERE query ~ 'to_record' ORDER BY place;
 SELECT is(coalesce(current_setting('regress.settled', true), ''), '', 'nor was anything set');
 SELECT * FROM finish();
 ROLLBACK;

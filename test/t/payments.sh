@@ -42,11 +42,11 @@ release()
 }
 
 # What a statement comes to, in a new session: its answer or its error; and not
-# after long.
+# after long, nor waiting for ever.
 outcome()
 {
 	begun=$(date +%s%3N)
-	query -c "SET client_min_messages = error" "$@" 2>&1 | tail -n 1 | cut -c1-60
+	query -c "SET client_min_messages = error" -c "SET statement_timeout = '10s'" "$@" 2>&1 | tail -n 1 | cut -c1-60
 	took=$(($(date +%s%3N) - begun))
 	[ "$took" -lt 5000 ] || echo "after $took ms"
 }
