@@ -181,7 +181,7 @@ SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.run_metric', '');
 -- Who is behind a role: the one that the session was opened as.
 CREATE FUNCTION mlops_catalog.person() RETURNS regrole
 	LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mlops_person';
-COMMENT ON FUNCTION mlops_catalog.person() IS 'Role that the session was opened as, whatever role it has taken since';
+COMMENT ON FUNCTION mlops_catalog.person() IS 'Role that the session was opened as, whatever role it has taken since; in a job, that of the session that submitted it';
 
 CREATE TABLE mlops_catalog.model_version (
 	version_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT model_version_pkey PRIMARY KEY,

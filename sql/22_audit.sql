@@ -17,7 +17,7 @@ COMMENT ON TABLE mlops_catalog.audit_log IS 'What happened to models and who did
 COMMENT ON COLUMN mlops_catalog.audit_log.seq IS 'Number, from 1 without gaps, in the order in which entries were chained';
 COMMENT ON COLUMN mlops_catalog.audit_log.logged_at IS 'When it happened';
 COMMENT ON COLUMN mlops_catalog.audit_log.role IS 'Role that did it';
-COMMENT ON COLUMN mlops_catalog.audit_log.session_role IS 'Role that the session was opened as';
+COMMENT ON COLUMN mlops_catalog.audit_log.session_role IS 'Role that the session was opened as; of a job, the session that submitted it';
 COMMENT ON COLUMN mlops_catalog.audit_log.event IS 'What was done: train, deploy, rollback, grant, ...';
 COMMENT ON COLUMN mlops_catalog.audit_log.model IS 'Model, NULL if it was not about one';
 COMMENT ON COLUMN mlops_catalog.audit_log.version IS 'Version, NULL if it was not about one';
@@ -42,7 +42,7 @@ CREATE TABLE mlops_catalog.audit_waiting (
 	waiting_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT audit_waiting_pkey PRIMARY KEY,
 	logged_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	role text NOT NULL,
-	session_role text NOT NULL DEFAULT SESSION_USER,
+	session_role text NOT NULL DEFAULT pg_catalog.pg_get_userbyid(mlops_catalog.person()),
 	event text NOT NULL,
 	model text,
 	version int,
@@ -53,7 +53,7 @@ COMMENT ON TABLE mlops_catalog.audit_waiting IS 'Events that are not chained to 
 COMMENT ON COLUMN mlops_catalog.audit_waiting.waiting_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.logged_at IS 'When it happened';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.role IS 'Role that did it';
-COMMENT ON COLUMN mlops_catalog.audit_waiting.session_role IS 'Role that the session was opened as';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.session_role IS 'Role that the session was opened as; of a job, the session that submitted it';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.event IS 'What was done';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.model IS 'Model';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.version IS 'Version';
@@ -140,7 +140,7 @@ COMMENT ON COLUMN mlops.audit_log.event IS 'What was done: train, deploy, rollba
 COMMENT ON COLUMN mlops.audit_log.model IS 'Model, NULL if it was not about one';
 COMMENT ON COLUMN mlops.audit_log.version IS 'Version, NULL if it was not about one';
 COMMENT ON COLUMN mlops.audit_log.role IS 'Role that did it';
-COMMENT ON COLUMN mlops.audit_log.session_role IS 'Role that the session was opened as';
+COMMENT ON COLUMN mlops.audit_log.session_role IS 'Role that the session was opened as; of a job, the session that submitted it';
 COMMENT ON COLUMN mlops.audit_log.detail IS 'Figures of the event';
 COMMENT ON COLUMN mlops.audit_log.hash IS 'SHA-256 of the row and of the row before; NULL while it waits';
 COMMENT ON COLUMN mlops.audit_log.previous_hash IS 'Hash of the row before, empty for the first; NULL while it waits';

@@ -23,7 +23,8 @@ CREATE TABLE mlops_catalog.job (
 	started_at timestamptz,
 	ended_at timestamptz,
 	unattended boolean NOT NULL DEFAULT false,
-	upkeep boolean NOT NULL DEFAULT false
+	upkeep boolean NOT NULL DEFAULT false,
+	person regrole NOT NULL DEFAULT mlops_catalog.person()
 );
 COMMENT ON TABLE mlops_catalog.job IS 'Statements that were submitted to run in background workers';
 COMMENT ON COLUMN mlops_catalog.job.job_id IS 'Identity, rising in the order of submission';
@@ -48,6 +49,7 @@ COMMENT ON COLUMN mlops_catalog.job.submitted_at IS 'When it was submitted';
 COMMENT ON COLUMN mlops_catalog.job.started_at IS 'When the last attempt began';
 COMMENT ON COLUMN mlops_catalog.job.ended_at IS 'When it ended for good';
 COMMENT ON COLUMN mlops_catalog.job.upkeep IS 'Is it a monitor or a retraining? A worker is kept for those';
+COMMENT ON COLUMN mlops_catalog.job.person IS 'Who is behind owner: role that the submitting session was opened as, or who set up what submitted it';
 COMMENT ON COLUMN mlops_catalog.job.unattended IS 'Does it run by itself, and therefore only what its role trusts?';
 CREATE INDEX job_queued_idx ON mlops_catalog.job (owner, priority DESC, job_id) WHERE state OPERATOR(pg_catalog.=) 'queued';
 CREATE INDEX job_queued_key_idx ON mlops_catalog.job (owner, key, priority DESC, job_id)
@@ -146,11 +148,11 @@ CREATE FUNCTION mlops.submit(
 COMMENT ON FUNCTION mlops.submit(text, interval, int, int, text, text, text, boolean) IS
 	'Queues a statement to run in a background worker, as you and in a transaction of its own, once this transaction has committed; returns its job_id (NULL if on_conflict is skip and another job with the key has not ended). Unattended, it runs only what belongs to you, to superusers or to roles you trust';
 
-CREATE FUNCTION mlops_catalog.mark_upkeep(caller regrole, role regrole, job_id bigint) RETURNS void
+CREATE FUNCTION mlops_catalog.mark_upkeep(caller regrole, role regrole, job_id bigint, person regrole) RETURNS void
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mlops_mark_upkeep';
-COMMENT ON FUNCTION mlops_catalog.mark_upkeep(regrole, regrole, bigint) IS
-	'Says that a job of a role, submitted by this transaction, is a monitor or a retraining';
+COMMENT ON FUNCTION mlops_catalog.mark_upkeep(regrole, regrole, bigint, regrole) IS
+	'Says that a job of a role, submitted by this transaction, is a monitor or a retraining that a person set up';
 
 CREATE FUNCTION mlops.cancel(job_id bigint) RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100

@@ -11,6 +11,7 @@ CREATE TABLE mlops_catalog.schedule (
 	max_retries int NOT NULL,
 	priority int NOT NULL,
 	model text,
+	person regrole NOT NULL DEFAULT mlops_catalog.person(),
 	CONSTRAINT schedule_pkey PRIMARY KEY (owner, name)
 );
 COMMENT ON TABLE mlops_catalog.schedule IS 'Statements that pg_cron submits as jobs';
@@ -23,6 +24,7 @@ COMMENT ON COLUMN mlops_catalog.schedule.created_at IS 'When it was scheduled fi
 COMMENT ON COLUMN mlops_catalog.schedule.timeout IS 'Time limit of its jobs, NULL: mlops.job_timeout';
 COMMENT ON COLUMN mlops_catalog.schedule.max_retries IS 'How often a job of it is tried again';
 COMMENT ON COLUMN mlops_catalog.schedule.priority IS 'Priority of its jobs';
+COMMENT ON COLUMN mlops_catalog.schedule.person IS 'Who is behind owner: role that the session was opened as';
 COMMENT ON COLUMN mlops_catalog.schedule.model IS 'Model that its jobs are for';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.schedule', '');
 

@@ -14,7 +14,8 @@ CREATE TABLE mlops_catalog.monitor (
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	submitted_at timestamptz,
 	labels_until timestamptz,
-	settings jsonb
+	settings jsonb,
+	person regrole NOT NULL DEFAULT mlops_catalog.person()
 );
 COMMENT ON TABLE mlops_catalog.monitor IS 'What is watched about models';
 COMMENT ON COLUMN mlops_catalog.monitor.model_id IS 'Model';
@@ -26,6 +27,7 @@ COMMENT ON COLUMN mlops_catalog.monitor.time_column IS 'Column that tells to whi
 COMMENT ON COLUMN mlops_catalog.monitor.search_path IS 'search_path that the query was written under';
 COMMENT ON COLUMN mlops_catalog.monitor.time_zone IS 'TimeZone that the query was written under';
 COMMENT ON COLUMN mlops_catalog.monitor.owner IS 'Who set it up, and as whom it reads';
+COMMENT ON COLUMN mlops_catalog.monitor.person IS 'Who is behind owner: role that the session was opened as';
 COMMENT ON COLUMN mlops_catalog.monitor.created_at IS 'When it was set up first';
 COMMENT ON COLUMN mlops_catalog.monitor.submitted_at IS 'When a job for it was submitted last';
 COMMENT ON COLUMN mlops_catalog.monitor.labels_until IS 'Outcomes recorded before have been looked at, NULL: none has been';
@@ -259,7 +261,7 @@ DECLARE
 	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 	read text := CASE WHEN $6 IS NOT NULL THEN (SELECT format('SELECT * FROM %I.%I', n.nspname, c.relname)
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $6) ELSE $7 END;
-	former jsonb := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	former jsonb := (SELECT to_jsonb(w) - '{owner,person,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	found jsonb;
 	unseen text[];
 BEGIN
@@ -286,7 +288,7 @@ BEGIN
 		VALUES (id, $3, $4, $5, read, $8, $9, $10, $11, caller)
 		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,
 			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
-			settings = excluded.settings, owner = excluded.owner;
+			settings = excluded.settings, owner = excluded.owner, person = excluded.person;
 	PERFORM mlops_catalog.resume_task(caller, id, 'monitor');
 	unseen := mlops_catalog.unseen_segments(id, $5);
 	IF unseen <> '{}' THEN
@@ -299,7 +301,7 @@ BEGIN
 		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings($9, $10, $11),
 			mlops_catalog.window_query(read, $8, now(), now()), '{}', embeds => true);
 	END IF;
-	found := (SELECT to_jsonb(w) - '{owner,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	found := (SELECT to_jsonb(w) - '{owner,person,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'monitor', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;

@@ -11,7 +11,8 @@ CREATE TABLE mlops_catalog.policy (
 	cooldown interval NOT NULL,
 	owner regrole NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	submitted_at timestamptz
+	submitted_at timestamptz,
+	person regrole NOT NULL DEFAULT mlops_catalog.person()
 );
 COMMENT ON TABLE mlops_catalog.policy IS 'When models are trained again';
 COMMENT ON COLUMN mlops_catalog.policy.model_id IS 'Model';
@@ -22,6 +23,7 @@ COMMENT ON COLUMN mlops_catalog.policy.action IS 'What is done with a version th
 COMMENT ON COLUMN mlops_catalog.policy.options IS 'What is read and learned from, and arguments of that deployment';
 COMMENT ON COLUMN mlops_catalog.policy.cooldown IS 'Triggers wait so long after a retraining';
 COMMENT ON COLUMN mlops_catalog.policy.owner IS 'Who set it, and as whom it trains and deploys';
+COMMENT ON COLUMN mlops_catalog.policy.person IS 'Who is behind owner: role that the session was opened as';
 COMMENT ON COLUMN mlops_catalog.policy.created_at IS 'When it was set first';
 COMMENT ON COLUMN mlops_catalog.policy.submitted_at IS 'When a job for it was submitted last';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.policy', '');
@@ -343,7 +345,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
-	former jsonb := (SELECT to_jsonb(p) - '{owner,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
+	former jsonb := (SELECT to_jsonb(p) - '{owner,person,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
 	found jsonb;
 BEGIN
 	PERFORM mlops_catalog.check_object('triggers', $4, '{"alerts": "array|boolean", "new_labels": "number"}');
@@ -372,9 +374,9 @@ BEGIN
 	INSERT INTO mlops_catalog.policy (model_id, schedule, triggers, gate, action, options, cooldown, owner)
 		VALUES (id, $3, $4, $5, $6, $7, $8, caller)
 		ON CONFLICT ON CONSTRAINT policy_pkey DO UPDATE SET schedule = excluded.schedule, triggers = excluded.triggers, gate = excluded.gate,
-			action = excluded.action, options = excluded.options, cooldown = excluded.cooldown, owner = excluded.owner;
+			action = excluded.action, options = excluded.options, cooldown = excluded.cooldown, owner = excluded.owner, person = excluded.person;
 	PERFORM mlops_catalog.resume_task(caller, id, 'retraining');
-	found := (SELECT to_jsonb(p) - '{owner,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
+	found := (SELECT to_jsonb(p) - '{owner,person,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'retraining_policy', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
@@ -455,7 +457,7 @@ COMMENT ON FUNCTION mlops_catalog.submit_as(regrole, regrole, text, text, text) 
 
 -- A job that took its worker down twice in a row is not submitted again.  A
 -- termination, as by a shutdown of the server, is no crash.
-CREATE FUNCTION mlops_catalog.submit_task(caller regrole, id bigint, role regrole, command text, task text, model text) RETURNS text
+CREATE FUNCTION mlops_catalog.submit_task(caller regrole, id bigint, role regrole, person regrole, command text, task text, model text) RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -473,13 +475,13 @@ BEGIN
 	END IF;
 	result := mlops_catalog.submit_as(caller, role, command, job_key, model);
 	IF result ~ '^job [0-9]+$' THEN
-		PERFORM mlops_catalog.mark_upkeep(caller, role, substr(result, 5)::bigint);
+		PERFORM mlops_catalog.mark_upkeep(caller, role, substr(result, 5)::bigint, person);
 	END IF;
 	PERFORM mlops_catalog.end_upkeep(caller, model, task, CASE WHEN result !~ '^(job [0-9]+|the one before has not ended)$' THEN result END);
 	RETURN result;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.submit_task(regrole, bigint, regrole, text, text, text) IS
+COMMENT ON FUNCTION mlops_catalog.submit_task(regrole, bigint, regrole, regrole, text, text, text) IS
 	'Submits a monitor or a retraining as a job, unless its last two jobs crashed: then it is suspended; says what became of it';
 
 CREATE FUNCTION mlops.submit_due() RETURNS TABLE (model text, command text, result text)
@@ -506,7 +508,7 @@ BEGIN
 				AND NOT mlops_catalog.is_suspended(t.model_id, 'monitor') ORDER BY t.model_id FOR UPDATE SKIP LOCKED LOOP
 		model := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = w.model_id);
 		command := format('SELECT * FROM mlops.run_monitor(%L)', model);
-		result := mlops_catalog.submit_task(caller, w.model_id, w.owner, command, 'monitor', model);
+		result := mlops_catalog.submit_task(caller, w.model_id, w.owner, w.person, command, 'monitor', model);
 		UPDATE mlops_catalog.monitor AS t SET submitted_at = clock_timestamp() WHERE t.model_id = w.model_id;
 		RETURN NEXT;
 	END LOOP;
@@ -523,7 +525,7 @@ BEGIN
 		END;
 		CONTINUE WHEN reason IS NULL;
 		command := format('SELECT * FROM mlops.retrain(%L, %L, %L, %L, %L)', model, reason, p.gate, p.action, p.options);
-		result := mlops_catalog.submit_task(caller, p.model_id, p.owner, command, 'retraining', model);
+		result := mlops_catalog.submit_task(caller, p.model_id, p.owner, p.person, command, 'retraining', model);
 		UPDATE mlops_catalog.policy AS t SET submitted_at = clock_timestamp() WHERE t.model_id = p.model_id;
 		RETURN NEXT;
 	END LOOP;

@@ -66,6 +66,13 @@ typedef enum MlReach
 extern void mlbase_check_reach(int reach, bool for_session);
 
 /*
+ * The person behind what is done: the role that the session was opened as; in a
+ * worker the one that it was told to act for (InvalidOid: for nobody else).
+ */
+extern Oid	mlbase_person(void);
+extern void mlbase_act_for(Oid person);
+
+/*
  * From here to mlbase_end_harmless(what this returned) nothing is called that
  * may change something, if reach is checked at all.  mlbase_begin_reading: the
  * same where what is read is a recorded query.  An error ends it too.

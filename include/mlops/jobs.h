@@ -51,7 +51,7 @@ extern int64 mljobs_submit(const MlJobRequest *request);
  * A job of a role that this transaction has submitted is a monitor or a
  * retraining: a worker of its own is kept for such.
  */
-extern void mljobs_mark_upkeep(Oid role, int64 job_id);
+extern void mljobs_mark_upkeep(Oid role, int64 job_id, Oid person);
 
 /*
  * Cancels a job that is queued or running; false if it had ended already.

@@ -140,7 +140,7 @@ mlops_may_use_named(PG_FUNCTION_ARGS)
 Datum
 mlops_person(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_OID(GetSessionUserId());
+	PG_RETURN_OID(mlbase_person());
 }
 
 /* mlops_catalog.is_applying_changes() */

@@ -76,11 +76,11 @@ mlops_submit(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(job_id);
 }
 
-/* mlops_catalog.mark_upkeep(caller, role, job_id): nobody but the catalog's owner may */
+/* mlops_catalog.mark_upkeep(caller, role, job_id, person): nobody but the catalog's owner may */
 Datum
 mlops_mark_upkeep(PG_FUNCTION_ARGS)
 {
-	mljobs_mark_upkeep(PG_GETARG_OID(1), PG_GETARG_INT64(2));
+	mljobs_mark_upkeep(PG_GETARG_OID(1), PG_GETARG_INT64(2), PG_GETARG_OID(3));
 	PG_RETURN_VOID();
 }
 

@@ -188,6 +188,20 @@ mlbase_check_reach(int reach, bool for_session)
 								 GUC_ACTION_SAVE, true, 0, false);
 }
 
+static Oid	acts_for;
+
+Oid
+mlbase_person(void)
+{
+	return OidIsValid(acts_for) ? acts_for : GetSessionUserId();
+}
+
+void
+mlbase_act_for(Oid person)
+{
+	acts_for = person;
+}
+
 int
 mlbase_begin_harmless(void)
 {

@@ -145,6 +145,7 @@ read_job(MemoryContext context)
 	job->max_retries = DatumGetInt32(field(7, &isnull));
 	job->unattended = DatumGetBool(field(8, &isnull));
 	job->upkeep = DatumGetBool(field(9, &isnull));
+	job->person = DatumGetObjectId(field(10, &isnull));
 	MemoryContextSwitchTo(caller);
 	return job;
 }
@@ -171,7 +172,7 @@ lock_next(MemoryContext context, bool upkeep)
 		add(&p, BOOLOID, BoolGetDatum(upkeep), false);
 		if (run("SELECT j.job_id, j.command, j.key, j.settings, "
 				"COALESCE((EXTRACT(epoch FROM j.timeout) OPERATOR(pg_catalog.*) 1000)::bigint, 0), "
-				"j.attempts, j.max_retries, j.unattended, j.upkeep "
+				"j.attempts, j.max_retries, j.unattended, j.upkeep, j.person::oid "
 				"FROM mlops_catalog.job AS j "
 				"WHERE j.state OPERATOR(pg_catalog.=) 'queued' AND j.owner OPERATOR(pg_catalog.=) $1 "
 				"AND j.run_after OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "

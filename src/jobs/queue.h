@@ -29,6 +29,7 @@ typedef struct MlJob
 	int			attempt;		/* from 1 */
 	int			max_retries;
 	bool		unattended;		/* it reaches only what its role trusts */
+	Oid			person;			/* behind its role */
 } MlJob;
 
 /* How an attempt ended. */

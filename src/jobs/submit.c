@@ -203,13 +203,33 @@ unfinished_job(Oid role, const char *key)
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
+/*
+ * The person behind a job.  pg_cron opens a session as the role of a schedule: what
+ * that submits, word for word, is whoever's who scheduled it.
+ */
+static Oid
+person_behind(const MlJobRequest *request, Oid role)
+{
+	Oid			types[] = {OIDOID, TEXTOID, TEXTOID};
+	Datum		values[] = {ObjectIdGetDatum(role), CStringGetTextDatum(request->command),
+	request->key ? CStringGetTextDatum(request->key) : (Datum) 0};
+	bool		isnull;
+
+	if (request->key == NULL || mlbase_person() != role ||
+		mlcat_execute("SELECT person::oid FROM mlops_catalog.schedule WHERE owner OPERATOR(pg_catalog.=) $1 "
+					  "AND command OPERATOR(pg_catalog.=) $2 AND ('schedule ' OPERATOR(pg_catalog.||) name) OPERATOR(pg_catalog.=) $3",
+					  3, types, values, NULL) == 0)
+		return mlbase_person();
+	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
 static int64
 insert_job(const MlJobRequest *request, Oid role, Jsonb *settings)
 {
 	Interval   *limit = time_limit(request->timeout);
-	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, INTERVALOID, INT4OID, BOOLOID};
-	Datum		values[9];
-	char		nulls[9];
+	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, INTERVALOID, INT4OID, BOOLOID, OIDOID};
+	Datum		values[10];
+	char		nulls[10];
 	bool		isnull;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -222,17 +242,18 @@ insert_job(const MlJobRequest *request, Oid role, Jsonb *settings)
 	values[6] = limit ? IntervalPGetDatum(limit) : (Datum) 0;
 	values[7] = Int32GetDatum(request->max_retries);
 	values[8] = BoolGetDatum(request->unattended);
+	values[9] = ObjectIdGetDatum(person_behind(request, role));
 	nulls[2] = request->model ? ' ' : 'n';
 	nulls[4] = request->key ? ' ' : 'n';
 	nulls[5] = settings ? ' ' : 'n';
 	nulls[6] = limit ? ' ' : 'n';
 	return DatumGetInt64(mlcat_execute_value(
 		"WITH made AS (INSERT INTO mlops_catalog.job "
-		"(command, owner, model, priority, key, settings, timeout, max_retries, unattended) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING job_id, owner, submitted_at), "
+		"(command, owner, model, priority, key, settings, timeout, max_retries, unattended, person) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING job_id, owner, submitted_at), "
 		"noted AS (INSERT INTO mlops_catalog.job_event (job_id, event, attempt, role, at) "
 		"SELECT job_id, 'queued', 0, owner, submitted_at FROM made) "
-		"SELECT job_id FROM made", 9, types, values, nulls, &isnull));
+		"SELECT job_id FROM made", 10, types, values, nulls, &isnull));
 }
 
 int64
@@ -271,14 +292,14 @@ mljobs_submit(const MlJobRequest *request)
 }
 
 void
-mljobs_mark_upkeep(Oid role, int64 job_id)
+mljobs_mark_upkeep(Oid role, int64 job_id, Oid person)
 {
-	Oid			types[] = {INT8OID};
-	Datum		values[] = {Int64GetDatum(job_id)};
+	Oid			types[] = {INT8OID, OIDOID};
+	Datum		values[] = {Int64GetDatum(job_id), ObjectIdGetDatum(person)};
 	MlCatalogScope scope;
 
 	mlcat_begin(&scope);
-	mlcat_execute("UPDATE mlops_catalog.job SET upkeep = true WHERE job_id OPERATOR(pg_catalog.=) $1", 1, types, values, NULL);
+	mlcat_execute("UPDATE mlops_catalog.job SET upkeep = true, person = $2 WHERE job_id OPERATOR(pg_catalog.=) $1", 2, types, values, NULL);
 	mlcat_end(&scope);
 	pending_note(role)->upkeep++;
 }
@@ -397,7 +418,7 @@ mljobs_record_schedule(const char *name, const char *cron, const MlJobRequest *r
 	mlcat_execute("INSERT INTO mlops_catalog.schedule (owner, name, cron, command, cron_job_id, timeout, max_retries, priority, model) "
 				  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (owner, name) DO UPDATE "
 				  "SET cron = EXCLUDED.cron, command = EXCLUDED.command, cron_job_id = EXCLUDED.cron_job_id, timeout = EXCLUDED.timeout, "
-				  "max_retries = EXCLUDED.max_retries, priority = EXCLUDED.priority, model = EXCLUDED.model",
+				  "max_retries = EXCLUDED.max_retries, priority = EXCLUDED.priority, model = EXCLUDED.model, person = EXCLUDED.person",
 				  9, types, values, nulls);
 	mlcat_end(&scope);
 }

@@ -233,6 +233,7 @@ run_job(const MlJob *job)
 	mljobq_set_running(job);
 	commit_own();
 	mlbase_check_reach(job->unattended ? ML_REACH_TRUSTED : ML_REACH_ANYTHING, true);
+	mlbase_act_for(job->person);
 	mlbase_progress_job(job->job_id);
 	reset_peak_memory();
 	INSTR_TIME_SET_CURRENT(began);
@@ -255,6 +256,7 @@ run_job(const MlJob *job)
 	PG_END_TRY();
 
 	mlbase_check_reach(ML_REACH_ANYTHING, true);
+	mlbase_act_for(InvalidOid);
 	if (error)
 		fail(job, error, began);
 	mljobs_hold(0, false);

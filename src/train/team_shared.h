@@ -37,6 +37,7 @@ typedef struct TeamShared
 	Oid			database;
 	Oid			authenticated_user;
 	Oid			current_user;
+	Oid			person;
 	int			security_context;
 	int64		job_id;			/* that the leader works for, 0: none */
 	/* how to train */

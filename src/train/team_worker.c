@@ -193,6 +193,7 @@ static void
 connect_as_leader(const TeamShared *shared)
 {
 	BackgroundWorkerInitializeConnectionByOid(shared->database, shared->authenticated_user, 0);
+	mlbase_act_for(shared->person);
 	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("statement_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
 	pgstat_report_appname(MyBgworkerEntry->bgw_type);

@@ -1,0 +1,47 @@
+#!/bin/sh
+# persons.sh - a person who takes another role and leaves the work to a job is the
+# same person: for four eyes, and in the audit log.  TAP.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/lib/server.sh"
+
+private_server start "shared_preload_libraries = 'mlops'" "fsync = off" "mlops.maintenance_interval = 0"
+# as_alice ROLE COMMAND: submits it as another role, and waits for it
+as_alice()
+{
+	query -d postgres -U alice -c "SET ROLE $1" -c "SELECT mlops.submit(\$x\$$2\$x\$)" >/dev/null
+	until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL"
+}
+
+query <<SQL
+CREATE EXTENSION mlops;
+CREATE ROLE alice LOGIN;
+CREATE ROLE r1 LOGIN;
+CREATE ROLE r2 LOGIN;
+GRANT r1, r2 TO alice;
+GRANT CREATE ON SCHEMA public TO r1;
+CREATE TABLE t AS SELECT i AS id, i % 7 AS a, i % 5 = 0 AND i % 7 < 4 AS fraud FROM generate_series(1, 500) AS i;
+GRANT SELECT ON t TO r1;
+SQL
+as_alice r1 "SELECT mlops.train('fraud', 't', target => 'fraud', key => 'id', params => '{\"n_estimators\": 2}')"
+query -c "SELECT mlops.grant('fraud', 'r2', 'manage')" -c "SELECT mlops.set_gate('fraud', '{\"approvals\": {\"count\": 1, \"roles\": [\"r2\"], \"four_eyes\": true}}')" >/dev/null
+approved="SELECT figure, passed FROM mlops.check_gate('fraud', 1) WHERE condition = 'approvals'"
+is "who trained by a job is the one behind it" "$(query -c "SELECT owner::text, person::text FROM mlops_catalog.model_version")" "r1|alice"
+query -d postgres -U alice -c "SET ROLE r2" -c "SELECT mlops.approve('fraud', 1)" >/dev/null
+is "she does not approve it in another role" "$(query -c "$approved")" "0|f"
+as_alice r2 "SELECT mlops.approve('fraud', 1)"
+is "nor by a job in another role" "$(query -c "SELECT role::text, person::text FROM mlops_catalog.approval" -c "$approved")" "r2|alice
+0|f"
+as_alice r2 "SELECT mlops.submit('SELECT mlops.approve(''fraud'', 1, ''nested'')')"
+is "nor by a job of a job" "$(query -c "SELECT note, person::text FROM mlops_catalog.approval" -c "$approved")" "nested|alice
+0|f"
+is "the audit log knows her" "$(query -c "SELECT DISTINCT event, role, session_role FROM mlops.audit_log WHERE role IN ('r1', 'r2') ORDER BY 1, 2")" "approve|r2|alice
+train|r1|alice"
+query -d postgres -U r2 -c "SELECT mlops.submit('SELECT mlops.approve(''fraud'', 1)')" >/dev/null
+until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL"
+is "another person approves by a job" "$(query -c "SELECT person::text FROM mlops_catalog.approval" -c "$approved")" "r2
+1|t"
+query -d postgres -U alice -c "SET ROLE r1" -c "SELECT mlops.retraining_policy('fraud', '* * * * *')" >/dev/null
+query -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 hour'" -c "SELECT mlops.submit_due()" >/dev/null
+is "a policy's job is whoever's who set it up" "$(query -c "SELECT owner::text, person::text FROM mlops_catalog.job WHERE upkeep")" "r1|alice"
+echo "1..$n"
