@@ -525,6 +525,9 @@ DECLARE
 	missing int;
 BEGIN
 	PERFORM mlops_catalog.require_seen($1);
+	IF cardinality($2) > (SELECT count(DISTINCT v) FROM unnest($2) AS v) AND array_position($2, NULL) IS NULL THEN
+		RAISE EXCEPTION '"versions" names a version twice' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	SELECT v INTO missing FROM unnest($2) AS v WHERE NOT EXISTS (SELECT FROM mlops.versions AS x WHERE x.model = $1 AND x.version = v) LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'version % of model "%" does not exist', coalesce(missing::text, 'NULL'), $1

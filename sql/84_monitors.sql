@@ -113,7 +113,7 @@ COMMENT ON COLUMN mlops_catalog.performance_window.true_positives IS 'Flagged an
 COMMENT ON COLUMN mlops_catalog.performance_window.false_positives IS 'Flagged and negative';
 COMMENT ON COLUMN mlops_catalog.performance_window.false_negatives IS 'Not flagged and positive';
 COMMENT ON COLUMN mlops_catalog.performance_window.true_negatives IS 'Not flagged and negative';
-COMMENT ON COLUMN mlops_catalog.performance_window.pr_auc IS 'Average precision, NULL with one class only';
+COMMENT ON COLUMN mlops_catalog.performance_window.pr_auc IS 'Average precision, NULL without positives';
 COMMENT ON COLUMN mlops_catalog.performance_window.roc_auc IS 'Area under the ROC curve, NULL with one class only';
 COMMENT ON COLUMN mlops_catalog.performance_window.brier IS 'Mean squared error of the scores';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.performance_window', '');
@@ -195,7 +195,7 @@ COMMENT ON COLUMN mlops.performance."precision" IS 'Share of the flagged that wa
 COMMENT ON COLUMN mlops.performance.recall IS 'Share of the positives that was flagged';
 COMMENT ON COLUMN mlops.performance.f1 IS 'Harmonic mean of the two';
 COMMENT ON COLUMN mlops.performance.false_positive_rate IS 'Share of the negatives that was flagged';
-COMMENT ON COLUMN mlops.performance.pr_auc IS 'Average precision, NULL with one class only';
+COMMENT ON COLUMN mlops.performance.pr_auc IS 'Average precision, NULL without positives';
 COMMENT ON COLUMN mlops.performance.roc_auc IS 'Area under the ROC curve, NULL with one class only';
 COMMENT ON COLUMN mlops.performance.brier IS 'Mean squared error of the scores';
 COMMENT ON COLUMN mlops.performance.window_start IS 'Begin of the decisions, included';
@@ -249,6 +249,26 @@ CREATE FUNCTION mlops.monitor(
 	settings jsonb DEFAULT mlops_catalog.query_settings())
 	RETURNS SETOF mlops.monitors
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+CREATE FUNCTION mlops_catalog.check_window_column(caller regrole, settings jsonb, query text, time_column name) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	columns jsonb := (SELECT jsonb_object_agg(c.name, c.type) FROM mlops_catalog.source_columns(caller, $2, NULL, $3) AS c);
+	times text := (SELECT string_agg(c.key, ', ' ORDER BY c.key) FROM jsonb_each_text(columns) AS c WHERE c.value ~ '^(pg_catalog\.)?(timestamp|date)');
+	hint text := CASE WHEN times IS NULL THEN 'The source has no column of a date or time.' ELSE format('Columns of a date or time are: %s.', times) END;
+BEGIN
+	IF NOT columns ? time_column THEN
+		RAISE EXCEPTION '"time_column" names column "%", which does not exist in the source', time_column
+			USING ERRCODE = 'undefined_column', HINT = hint;
+	ELSIF (SELECT t.typcategory <> 'D' AND t.typcategory <> 'S' FROM pg_type AS t WHERE t.oid = to_regtype(columns ->> time_column::text)) THEN
+		RAISE EXCEPTION 'column "%" of "time_column" has type %', time_column, format_type(to_regtype(columns ->> time_column::text), NULL)
+			USING ERRCODE = 'datatype_mismatch', DETAIL = 'It must be a date or time.', HINT = hint;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_window_column(regrole, jsonb, text, name) IS 'An error if rows cannot be told apart by time in a column of a query';
+
 COMMENT ON FUNCTION mlops.monitor(text, interval, interval, name[], regclass, text, name, text, text, jsonb) IS
 	'Watches a model from now on, window by window: traffic and performance out of its logged decisions, and drift of the rows of a table, view or query';
 CREATE FUNCTION mlops_catalog.monitor(caller regrole, model text, every interval, label_delay interval, segments name[], source regclass,
@@ -283,6 +303,7 @@ BEGIN
 		RAISE EXCEPTION 'drift is watched window by window: "time_column" belongs to "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM mlops_catalog.check_settings($11);
+	PERFORM mlops_catalog.check_window_column(caller, mlops_catalog.recorded_settings($9, $10, $11), read, $8) WHERE read IS NOT NULL;
 	PERFORM mlops_catalog.check_input('segments', id, $2, s) FROM unnest($5) AS s;
 	INSERT INTO mlops_catalog.monitor (model_id, every, label_delay, segments, query, time_column, search_path, time_zone, settings, owner)
 		VALUES (id, $3, $4, $5, read, $8, $9, $10, $11, caller)
@@ -412,7 +433,7 @@ BEGIN
 	SELECT $2, $4, $5, d.version, d.segment, count(*),
 		count(*) FILTER (WHERE d.flagged AND d.label), count(*) FILTER (WHERE d.flagged AND NOT d.label),
 		count(*) FILTER (WHERE NOT d.flagged AND d.label), count(*) FILTER (WHERE NOT d.flagged AND NOT d.label),
-		CASE WHEN bool_or(d.label) AND NOT bool_and(d.label) THEN mlops.pr_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL) END,
+		mlops.pr_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL),
 		CASE WHEN bool_or(d.label) AND NOT bool_and(d.label) THEN mlops.roc_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL) END,
 		avg((d.score - d.label::int) ^ 2) FILTER (WHERE d.label IS NOT NULL)
 	FROM in_segment AS d GROUP BY d.version, d.segment;

@@ -272,7 +272,7 @@ BEGIN
 	END IF;
 	request := request || jsonb_build_object('features', names || to_jsonb(wanted));
 	IF recorded ? 'exclude' THEN	-- an excluded column that is gone is no trouble
-		request := request || jsonb_build_object('exclude', (SELECT coalesce(jsonb_agg(c), '[]') FROM jsonb_array_elements_text(recorded -> 'exclude') AS c
+		request := request || jsonb_build_object('exclude', (SELECT coalesce(jsonb_agg(DISTINCT c), '[]') FROM jsonb_array_elements_text(recorded -> 'exclude') AS c
 			WHERE columns ? c));
 	END IF;
 	IF wanted <> '{}' THEN

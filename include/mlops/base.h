@@ -133,6 +133,9 @@ extern void mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
  */
 extern List *mlbase_names(ArrayType *array, const char *argument);
 
+/* An error (42701) if a list of names has one twice. */
+extern void mlbase_refuse_twice(const List *names, const char *argument);
+
 /*
  * A value of any length as a message quotes it: text itself, or its beginning and
  * "...".  Megabytes in a message take a minute to write to the log.

@@ -161,6 +161,7 @@ column_names(ArrayType *array)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"columns\" is empty"),
 				 errhint("Leave it out for all columns.")));
+	mlbase_refuse_twice(names, "columns");
 	return names;
 }
 

@@ -164,6 +164,7 @@ mlops_evaluate(PG_FUNCTION_ARGS)
 	MemoryContext caller;
 	MemoryContext work;
 
+	mlbase_refuse_twice(by, "by");
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "mlops evaluation", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);

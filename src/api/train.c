@@ -93,6 +93,15 @@ train_arguments(FunctionCallInfo fcinfo, int first, MlTrainRequest *request)
 	request->seed = PG_ARGISNULL(first + 13) ? 42 : PG_GETARG_INT64(first + 13);
 }
 
+/* The same of a new request; what was recorded by an earlier build is taken as it is. */
+static void
+new_arguments(FunctionCallInfo fcinfo, int first, MlTrainRequest *request)
+{
+	train_arguments(fcinfo, first, request);
+	mlbase_refuse_twice(mlbase_names(request->exclude, "exclude"), "exclude");
+	(void) mljson_options("tags", request->tags);
+}
+
 static TupleDesc
 result_desc(FunctionCallInfo fcinfo)
 {
@@ -129,7 +138,7 @@ mlops_train(PG_FUNCTION_ARGS)
 	MlTrainRequest request = {0};
 	MlTrainResult result;
 
-	train_arguments(fcinfo, 5, &request);
+	new_arguments(fcinfo, 5, &request);
 	mltrain_train(&request, &result);
 	return train_result(fcinfo, request.model, &result);
 }
@@ -188,7 +197,7 @@ mlops_tune(PG_FUNCTION_ARGS)
 	MlTuneRequest request = {0};
 	MlTrainResult result;
 
-	train_arguments(fcinfo, 16, &request.train);
+	new_arguments(fcinfo, 16, &request.train);
 	request.space = PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5);
 	request.method = required_argument(fcinfo, 6, "method");
 	request.trials = PG_ARGISNULL(7) ? 30 : PG_GETARG_INT32(7);
@@ -249,7 +258,7 @@ mlops_cross_validate(PG_FUNCTION_ARGS)
 	MlFoldResult *folds;
 	int64		run_id;
 
-	train_arguments(fcinfo, 10, &request.train);
+	new_arguments(fcinfo, 10, &request.train);
 	request.folds = folds_arguments(fcinfo, 5, 5);
 	request.parallel = limit_argument(fcinfo, 9, "parallel");
 	folds = mltrain_cross_validate(&request, &run_id);

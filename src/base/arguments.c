@@ -51,6 +51,23 @@ mlbase_names(ArrayType *array, const char *argument)
 	return names;
 }
 
+void
+mlbase_refuse_twice(const List *names, const char *argument)
+{
+	for (int i = 0; i < list_length(names); i++)
+	{
+		for (int j = 0; j < i; j++)
+		{
+			const char *name = (const char *) list_nth(names, i);
+
+			if (strcmp(name, (const char *) list_nth(names, j)) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("column \"%s\" is named twice in \"%s\"", name, argument)));
+		}
+	}
+}
+
 const char *
 mlbase_excerpt(const char *text)
 {

@@ -27,7 +27,7 @@ static const struct
 	[ML_TO_TRAIN] = {"train", "train"},
 	[ML_TO_DEPLOY] = {"deploy", "deploy"},
 	[ML_TO_MANAGE] = {"manage", "manage"},
-	[ML_TO_INSPECT] = {"inspect", "view"},
+	[ML_TO_INSPECT] = {"view", "view"},
 	[ML_TO_SEE] = {"see", NULL},
 };
 
@@ -72,8 +72,8 @@ mlreg_check_right(Oid user, const char *name, const MlCatalogModel *model, MlAct
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to %s model \"%s\"", actions[action].verb, name),
-			 owner ? errdetail("It belongs to role \"%s\".", owner)
-			 : errdetail("It belongs to a role that no longer exists."),
+			 owner ? errdetail("That takes the privilege \"%s\". The model belongs to role \"%s\".", privilege, owner)
+			 : errdetail("That takes the privilege \"%s\". The model belongs to a role that no longer exists.", privilege),
 			 errhint("Whoever manages it can run SELECT * FROM mlops.grant('%s', '%s', '%s').",
 					 name, GetUserNameFromId(user, false), privilege)));
 }

@@ -190,6 +190,70 @@ read_weights(Training *t)
 	}
 }
 
+static int
+compare_hashes(const void *a, const void *b)
+{
+	uint64_t	one = *(const uint64_t *) a;
+	uint64_t	other = *(const uint64_t *) b;
+
+	return one < other ? -1 : one > other;
+}
+
+/* Rows whose key another row before them has, whatever the order. */
+static size_t
+repeated_keys(const Training *t)
+{
+	size_t		n = t->dataset->n_rows;
+	uint64_t   *hash = palloc_extended(n * sizeof(uint64_t), MCXT_ALLOC_HUGE);
+	size_t		repeated = 0;
+
+	for (size_t row = 0; row < n; row++)
+		hash[row] = ml_column_hash(&t->dataset->columns[t->key], row);
+	qsort(hash, n, sizeof(uint64_t), compare_hashes);
+	for (size_t row = 1; row < n; row++)
+		repeated += hash[row] == hash[row - 1];
+	pfree(hash);
+	return repeated;
+}
+
+static size_t
+rows_without_time(const Training *t)
+{
+	const MlColumn *time = &t->dataset->columns[t->time];
+	size_t		missing = 0;
+
+	for (size_t row = 0; row < t->dataset->n_rows; row++)
+		missing += t->label[row] == t->label[row] && ml_column_is_missing(time, row);
+	return missing;
+}
+
+static bool
+is_fractional(const MlColumn *column)
+{
+	return strcmp(column->type_name, "real") == 0 || strcmp(column->type_name, "double precision") == 0;
+}
+
+void
+mltrain_tell_roles(const Training *t)
+{
+	const MlTrainRequest *r = t->request;
+	size_t		repeated = t->key >= 0 ? repeated_keys(t) : 0;
+	size_t		missing = t->time >= 0 ? rows_without_time(t) : 0;
+
+	if (repeated > 0)
+		ereport(NOTICE,
+				(errmsg("key \"%s\" is not unique: %zu of %zu rows have the key of another row", r->key, repeated, t->dataset->n_rows),
+				 errdetail("A version is the same for the same rows only if their keys tell them apart.")));
+	if (missing > 0)
+		ereport(NOTICE,
+				(errmsg("time column \"%s\" is NULL in %zu rows with a label", r->time_column, missing),
+				 errdetail("They count as older than all others, and are learned from.")));
+	if (t->time >= 0 && is_fractional(&t->dataset->columns[t->time]))
+		ereport(NOTICE,
+				(errmsg("time column \"%s\" has no times, but numbers with fractions", r->time_column),
+				 errdetail("The rows are ordered by it, and the last of them are the test rows.")));
+}
+
 void
 mltrain_label(Training *t)
 {

@@ -84,6 +84,7 @@ plan_wanted(Training *t, List *wanted, List *excluded)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"features\" names no column"),
 				 errhint("Leave it out to learn from all columns that have no other role.")));
+	mlbase_refuse_twice(wanted, "features");
 	for (int i = 0; i < list_length(wanted); i++)
 	{
 		const char *name = (char *) list_nth(wanted, i);
@@ -97,10 +98,6 @@ plan_wanted(Training *t, List *wanted, List *excluded)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("column \"%s\" is named in \"features\" and in \"exclude\"", name)));
-		if (is_one_of(name, list_copy_tail(wanted, i + 1)))
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_COLUMN),
-					 errmsg("column \"%s\" is named twice in \"features\"", name)));
 		t->features[t->n_features++] = read_column(t, position, ML_COLUMN_NUMBER, false);
 	}
 }

@@ -200,6 +200,8 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 
 	mltrain_check(t, "mlops.train()");
 	mltrain_read(t, mlbase_engine_threads(), t->learner->needs_blas);
+	if (!request->rehearsal)
+		mltrain_tell_roles(t);
 	mltrain_preprocess(t);
 	mltrain_fit(t);
 

@@ -126,6 +126,9 @@ extern void mltrain_ingest(Training *t);
 /* Labels and sample weights, canonical order (data.c). */
 extern void mltrain_label(Training *t);
 
+/* Notices of a key that is not unique, and of a time column without times (data.c). */
+extern void mltrain_tell_roles(const Training *t);
+
 /* Train, validation and test (data.c). */
 extern void mltrain_split(Training *t);
 

@@ -38,7 +38,7 @@ SELECT throws_ok($$SELECT mlops.apply('{"models": {"fruad": {}}}')$$, '42704', '
 SELECT throws_ok($$SELECT mlops.apply('{"models": {"fraud": {"tags": {"a": "b"}, "gate": {"roc_auc": {"min": 0.99999}}, "deploy": {"version": 1}}}}', dry_run => true)$$, '55000', 'models.fraud.deploy: version 1 of model "fraud" does not pass the gate', 'a dry run meets what a gate refuses');
 SELECT is((SELECT tags FROM mlops.models), '{}', 'an error leaves nothing');
 SET LOCAL ROLE regress_mlops_app;
-SELECT throws_ok($$SELECT mlops.apply('{"models": {"fraud": {"grants": {"regress_mlops_app": ["manage"]}}}}')$$, '42501', 'models.fraud: permission denied to inspect model "fraud"', 'with the caller''s rights only');
+SELECT throws_ok($$SELECT mlops.apply('{"models": {"fraud": {"grants": {"regress_mlops_app": ["manage"]}}}}')$$, '42501', 'models.fraud: permission denied to view model "fraud"', 'with the caller''s rights only');
 SET LOCAL ROLE regress_mlops_other;
 SELECT is(mlops.export_spec(), '{"models": {}}', 'of what one may see');
 SELECT throws_ok($$SELECT mlops.export_spec('fraud')$$, '42501', NULL, 'and no more');

@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(49);
+SELECT plan(56);
 
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', algorithm => 'gradient_bosting')$$,
 	'22023', 'unrecognized algorithm "gradient_bosting"', 'unknown algorithm');
@@ -32,6 +32,12 @@ SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', time_colu
 	'42703', NULL, 'time_column that does not exist');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', exclude => '{nothing}')$$,
 	'42703', NULL, 'excluded column that does not exist');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', exclude => '{id,amount,id}')$$,
+	'42701', 'column "id" is named twice in "exclude"', 'a column that is excluded twice');
+SELECT throws_ok($$SELECT mlops.cross_validate('m', 'tx', target => 'is_fraud', exclude => '{id,id}')$$,
+	'42701', 'column "id" is named twice in "exclude"', 'in a cross-validation too');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', tags => '["a"]')$$,
+	'22023', '"tags" must be a JSON object', 'tags that are no object');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', features => '{is_fraud}')$$,
 	'22023', 'target "is_fraud" cannot be a feature', 'target as a feature');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'country')$$,
@@ -83,6 +89,13 @@ SELECT throws_ok($$SELECT * FROM mlops.drift_between(4294967295::oid::regclass, 
 SELECT is((SELECT count(*) FROM mlops.runs), 0::bigint, 'a refused training leaves no run');
 
 SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 10}')$$, 'train');
+SELECT throws_ok($$SELECT mlops.evaluate('fraud/1', 'tx', by => '{country,country}')$$,
+	'42701', 'column "country" is named twice in "by"', 'a segment twice');
+SELECT throws_ok($$SELECT mlops.compare('fraud', '{1,1}')$$, '22023', '"versions" names a version twice', 'a version twice');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', '1 hour', source => 'tx', time_column => 'tz')$$,
+	'42703', '"time_column" names column "tz", which does not exist in the source', 'a time column that does not exist, of a monitor');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', '1 hour', source => 'tx', time_column => 'id')$$,
+	'42804', 'column "id" of "time_column" has type integer', 'one that has no times');
 SELECT throws_ok($$SELECT mlops.score('fraud', t) FROM tx t LIMIT 1$$,
 	'55000', 'no version of model "fraud" is deployed', 'nothing deployed');
 SELECT throws_ok($$SELECT mlops.score('fraud/2', t) FROM tx t LIMIT 1$$,

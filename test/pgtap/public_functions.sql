@@ -61,7 +61,7 @@ CREATE ROLE regress_mlops_scorer LOGIN;
 SELECT mlops.grant('fraud', 'regress_mlops_scorer', 'score') \g /dev/null
 SET LOCAL ROLE regress_mlops_scorer;
 SELECT throws_ok($$SELECT mlops_catalog.record_schedule('s', '* * * * *', 'SELECT 1', NULL, 0, 0, 'fraud', 1)$$, '42501',
-	'permission denied to inspect model "fraud"', 'who may only score puts no schedule among a model''s');
+	'permission denied to view model "fraud"', 'who may only score puts no schedule among a model''s');
 SELECT throws_ok($$SELECT mlops_catalog.record_schedule('s', 'whenever', 'SELECT 1', NULL, 0, 0, NULL, 1)$$, '22023', 'invalid cron expression "whenever"', 'a schedule is checked');
 SELECT throws_ok($$SELECT mlops_catalog.record_schedule('s', '* * * * *', 'SELECT 1', NULL, -1, 0, NULL, 1)$$, '22023', NULL, 'in all its parts');
 SELECT throws_ok($$SELECT mlops_catalog.score_baseline('fraud', 1)$$, '42501', NULL, 'nor sees what the training saw');

@@ -302,7 +302,7 @@ is "nor waits for it" "$(error_of -d postgres -U bob -c "CALL mlops.wait($job)" 
 is "the member cancels it" "$(query -d postgres -U ann_friend -c "SELECT mlops.cancel($job)")" t
 query -c "ALTER TABLE tx OWNER TO ann" -c "GRANT USAGE, CREATE ON SCHEMA public TO ann"
 query -d postgres -U ann -c "SELECT mlops.train('of_ann', 'public.tx', target => 'label', params => '{\"n_estimators\": 2}')" >/dev/null 2>&1
-is "nobody else's model gets a job" "$(error_of -d postgres -U bob -c "SELECT mlops.submit('SELECT 1', model => 'of_ann')" | head -n 1)" '42501: permission denied to inspect model "of_ann"'
+is "nobody else's model gets a job" "$(error_of -d postgres -U bob -c "SELECT mlops.submit('SELECT 1', model => 'of_ann')" | head -n 1)" '42501: permission denied to view model "of_ann"'
 query -d postgres -U ann -c "SELECT mlops.grant('of_ann', 'bob', 'view')" >/dev/null
 query -d postgres -U bob -c "SELECT mlops.submit('SELECT pg_sleep(30)', model => 'of_ann')" >/dev/null
 job=$(last job_id)
