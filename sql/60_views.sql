@@ -214,7 +214,9 @@ GRANT SELECT ON mlops.datasets TO PUBLIC;
 
 CREATE VIEW mlops.coefficients WITH (security_barrier) AS
 SELECT m.name AS model, v.version, c.term, c.feature, c.kind, c.level, c.coefficient, c.standard_error, c.z, c.p_value,
-	pg_catalog.exp(c.coefficient) AS odds_ratio, c.mean, c.scale
+	-- exp() refuses what is too large or too small for a number
+	CASE WHEN c.coefficient OPERATOR(pg_catalog.>) 709.782712893383 THEN 'Infinity'
+		WHEN c.coefficient OPERATOR(pg_catalog.<) -745.1 THEN 0 ELSE pg_catalog.exp(c.coefficient) END AS odds_ratio, c.mean, c.scale
 FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
 LATERAL mlops_catalog.coefficients(m.name, v.version) AS c
@@ -230,7 +232,7 @@ COMMENT ON COLUMN mlops.coefficients.coefficient IS 'Change of the log odds for 
 COMMENT ON COLUMN mlops.coefficients.standard_error IS 'Of the coefficient, NULL where none is defined';
 COMMENT ON COLUMN mlops.coefficients.z IS 'coefficient / standard_error';
 COMMENT ON COLUMN mlops.coefficients.p_value IS 'Two-sided Wald test that the coefficient is 0';
-COMMENT ON COLUMN mlops.coefficients.odds_ratio IS 'exp(coefficient)';
+COMMENT ON COLUMN mlops.coefficients.odds_ratio IS 'exp(coefficient), infinite where no number is so large';
 COMMENT ON COLUMN mlops.coefficients.mean IS 'Mean in the training rows';
 COMMENT ON COLUMN mlops.coefficients.scale IS 'Standard deviation in the training rows';
 GRANT SELECT ON mlops.coefficients TO PUBLIC;

@@ -190,7 +190,7 @@ $$;
 
 CREATE FUNCTION mlops_catalog.rehearse_training(model text, source regclass, query text, target name, algorithm text, features name[], exclude name[],
 	key name, time_column name, weight name, positive text, params jsonb, preprocess jsonb, split jsonb, metric text, threshold jsonb,
-	experiment text, tags jsonb, seed bigint, OUT sha256 text, OUT content_hash text, OUT rows bigint, OUT all_params jsonb)
+	experiment text, tags jsonb, seed bigint, OUT sha256 text, OUT content_hash text, OUT rows bigint, OUT all_params jsonb, OUT columns jsonb)
 	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mlops_rehearse_training';
 COMMENT ON FUNCTION mlops_catalog.rehearse_training(text, regclass, text, name, text, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
 	'Trains as mlops.train does, registers nothing, and returns what identifies the result';
@@ -211,12 +211,21 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.training_call(text) IS
 	'Statement that calls a function with the arguments of mlops.train out of the object $1, as they were recorded';
 
+CREATE FUNCTION mlops_catalog.retyped_columns(before jsonb, now jsonb) RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(array_agg(format('type of column "%s": %s, now %s', b ->> 'name', b ->> 'type', n ->> 'type') ORDER BY b ->> 'name'), '{}')
+	FROM jsonb_array_elements($1) AS b JOIN jsonb_array_elements($2) AS n ON n ->> 'name' = b ->> 'name' AND n ->> 'type' <> b ->> 'type'
+$$;
+COMMENT ON FUNCTION mlops_catalog.retyped_columns(jsonb, jsonb) IS 'Which columns of a data set have another type than they had, for people to read';
+
 CREATE FUNCTION mlops.reproduce(model text, version int)
 	RETURNS TABLE (identical boolean, differs text[], sha256 text, sha256_now text, content_hash text, content_hash_now text,
 		library_version text, library_version_now text, params jsonb, params_now jsonb)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.reproduce(text, int) IS
-	'Repeats the training of a version on what its source holds now, registers nothing, and says whether the bytes are identical or which of data, parameters and library version differ';
+	'Repeats the training of a version on what its source holds now, registers nothing, and says whether the bytes are identical or which of data, types of columns, parameters and library version differ';
 CREATE FUNCTION mlops_catalog.reproduce(caller regrole, model text, version int)
 	RETURNS TABLE (identical boolean, differs text[], sha256 text, sha256_now text, content_hash text, content_hash_now text,
 		library_version text, library_version_now text, params jsonb, params_now jsonb)
@@ -229,7 +238,7 @@ DECLARE
 	now jsonb;
 BEGIN
 	PERFORM mlops_catalog.require(caller, $2, 'train');
-	SELECT v.sha256, v.owner, r.request, r.library_version, r.run_id, d.content_hash,
+	SELECT v.sha256, v.owner, r.request, r.library_version, r.run_id, d.content_hash, d.columns,
 		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings) AS settings INTO asked
 	FROM mlops_catalog.model_version AS v LEFT JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	WHERE v.version_id = mlops_catalog.version_named(caller, $2, $3);
@@ -251,7 +260,8 @@ BEGIN
 	identical := sha256 = sha256_now;
 	differs := array_remove(ARRAY[CASE WHEN content_hash <> content_hash_now THEN 'data' END,
 		CASE WHEN params <> params_now THEN 'parameters' END,
-		CASE WHEN library_version <> library_version_now THEN 'library version' END], NULL);
+		CASE WHEN library_version <> library_version_now THEN 'library version' END], NULL)
+		|| mlops_catalog.retyped_columns(asked.columns, now -> 'columns');
 	RETURN NEXT;
 END
 $$;

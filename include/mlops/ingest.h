@@ -135,7 +135,8 @@ extern double mling_in_range(const MlRecordedType *recorded, const char *holder,
 /* Is it a decimal number, as "-12.5e3", NaN or an infinity, and nothing else? */
 extern bool mling_is_decimal(const char *text);
 
-/* Text of a value as the recorded type writes it: '::1' for '0::1' of inet. */
+/* Text of a value as the recorded type writes it: '::1' for '0::1' of inet, and no
+ * trailing blanks of char(n). */
 extern const char *mling_canonical_bytes(const MlRecordedType *recorded, const char *bytes,
 										 size_t *size);
 

@@ -51,6 +51,7 @@ typedef struct MlTrainResult
 	char		content_hash[33];
 	int64		rows;
 	Jsonb	   *all_params;		/* as a run records them: name -> text */
+	Jsonb	   *columns;		/* as view mlops.datasets shows them */
 } MlTrainResult;
 
 /* Trains, judges and registers; everything that can go wrong is an error. */

@@ -143,15 +143,15 @@ mlops_train(PG_FUNCTION_ARGS)
 	return train_result(fcinfo, request.model, &result);
 }
 
-/* mlops_catalog.rehearse_training(...) -> (sha256, content_hash, rows, params) */
+/* mlops_catalog.rehearse_training(...) -> (sha256, content_hash, rows, params, columns) */
 Datum
 mlops_rehearse_training(PG_FUNCTION_ARGS)
 {
 	MlTrainRequest request = {0};
 	MlTrainResult result;
 	char		hex[65];
-	Datum		values[4];
-	bool		nulls[4] = {false};
+	Datum		values[5];
+	bool		nulls[5] = {false};
 
 	train_arguments(fcinfo, 5, &request);
 	request.rehearsal = true;
@@ -162,6 +162,7 @@ mlops_rehearse_training(PG_FUNCTION_ARGS)
 	values[1] = CStringGetTextDatum(result.content_hash);
 	values[2] = Int64GetDatum(result.rows);
 	values[3] = JsonbPGetDatum(result.all_params);
+	values[4] = JsonbPGetDatum(result.columns);
 	return HeapTupleGetDatum(heap_form_tuple(result_desc(fcinfo), values, nulls));
 }
 

@@ -140,6 +140,7 @@ typedef enum Family
 {
 	FAMILY_NUMBER,
 	FAMILY_BOOLEAN,
+	FAMILY_MONEY,
 	FAMILY_INTERVAL,
 	FAMILY_TIME_OF_DAY
 } Family;
@@ -151,6 +152,8 @@ family_of(MlConversion from)
 	{
 		case ML_FROM_BOOL:
 			return FAMILY_BOOLEAN;
+		case ML_FROM_MONEY:
+			return FAMILY_MONEY;
 		case ML_FROM_INTERVAL:
 			return FAMILY_INTERVAL;
 		case ML_FROM_TIME:
@@ -167,6 +170,23 @@ is_integer(MlConversion from)
 	return from == ML_FROM_INT2 || from == ML_FROM_INT4 || from == ML_FROM_INT8;
 }
 
+/*
+ * A category of another type.  to_jsonb() writes the padding of char(n), and only a
+ * model of char(n) knows that it does not count.
+ */
+static void
+adapt_category(MlConverter *converter, const MlRecordedType *recorded)
+{
+	if (converter->from == ML_FROM_BPCHAR)
+		converter->from = ML_FROM_TEXT;
+	if (recorded->from == ML_FROM_OUTPUT || recorded->from == ML_FROM_BPCHAR)
+	{
+		converter->foreign = converter->from;
+		converter->from = ML_FROM_ANY_AS_OUTPUT;
+		converter->recorded = recorded;
+	}
+}
+
 /* Columns of another type than the recorded one are taken as their JSON is. */
 bool
 mling_adapt_converter(MlConverter *converter, const MlRecordedType *recorded)
@@ -177,7 +197,7 @@ mling_adapt_converter(MlConverter *converter, const MlRecordedType *recorded)
 	if (converter->type == recorded->type)
 		return true;
 
-	/* 0 and 1 may be a boolean, and a number the seconds of an interval */
+	/* 0 and 1 may be a boolean, and a number an amount or the seconds of an interval */
 	if (converter->kind == ML_COLUMN_NUMBER && column != wanted &&
 		!(column == FAMILY_NUMBER && wanted != FAMILY_TIME_OF_DAY))
 		return false;
@@ -188,14 +208,8 @@ mling_adapt_converter(MlConverter *converter, const MlRecordedType *recorded)
 	}
 	else if (converter->from == ML_FROM_FLOAT4)
 		converter->from = ML_FROM_FLOAT4_DIGITS;
-	else if (recorded->from == ML_FROM_BPCHAR && converter->from == ML_FROM_TEXT)
-		converter->from = ML_FROM_BPCHAR;
-	else if (recorded->from == ML_FROM_OUTPUT)
-	{
-		converter->foreign = converter->from;
-		converter->from = ML_FROM_ANY_AS_OUTPUT;
-		converter->recorded = recorded;
-	}
+	else if (converter->kind == ML_COLUMN_CATEGORY)
+		adapt_category(converter, recorded);
 	if (is_integer(recorded->from) || wanted == FAMILY_BOOLEAN)
 	{
 		converter->foreign = converter->from;
@@ -668,6 +682,11 @@ canonical_text(const MlRecordedType *recorded, const char *text)
 const char *
 mling_canonical_bytes(const MlRecordedType *recorded, const char *bytes, size_t *size)
 {
+	if (recorded->from == ML_FROM_BPCHAR)
+	{
+		*size = bpchartruelen(unconstify(char *, bytes), (int) *size);
+		return bytes;
+	}
 	bytes = canonical_text(recorded, pnstrdup(bytes, *size));
 	*size = strlen(bytes);
 	return bytes;

@@ -57,10 +57,16 @@ split_by_fold(Training *t, uint8_t *part)
 }
 
 static void
-refuse_one_class(const char *where, const char *target, int64 positives, int64 negatives)
+refuse_one_class(const char *where, const char *target, const char *reason, int64 positives, int64 negatives)
 {
 	if (positives > 0 && negatives > 0)
 		return;
+	if (positives + negatives == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("target \"%s\" has no labels in %s", target, where),
+				 errdetail("%s", reason),
+				 errhint("Check the target, the split and the source's filter.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("target \"%s\" has only one class in %s", target, where),
@@ -175,6 +181,11 @@ read_weights(Training *t)
 
 		if (isnan(t->label[row]))
 			weight = 0;			/* the row does not count */
+		else if (isnan(weight))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("weight column \"%s\" has a value that is NULL or NaN", column->name),
+					 errhint("Give every row a weight that has a label.")));
 		else if (!(weight > 0))
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
@@ -258,10 +269,25 @@ void
 mltrain_label(Training *t)
 {
 	t->label = mling_labels(t->ctx, t->dataset, t->target, t->positive, &t->counts);
-	refuse_one_class("the source", t->request->target, t->counts.positives, t->counts.negatives);
+	refuse_one_class("the source", t->request->target, "It is NULL in every row.",
+					 t->counts.positives, t->counts.negatives);
 	if (t->weight >= 0)
 		read_weights(t);
 	mlbase_check(t->ctx, ml_order_rows(t->ctx, t->dataset, t->time, t->key, &t->order));
+}
+
+/* For people: what keeps all rows out of the training part, if there are none. */
+static const char *
+why_no_training_rows(const Training *t)
+{
+	if (t->fold >= 0)
+		return psprintf("No labelled row has the value \"train\" in fold column \"%s\".",
+						t->dataset->columns[t->fold].name);
+	if (t->split.at_times || t->split.at_last)
+		return psprintf("No labelled row's \"%s\" is before the validation and test rows'%s.", t->request->time_column,
+						t->split.window > 0 ? " and in the window" : "");
+	return psprintf("The split left none of the %lld labelled rows.",
+					(long long) (t->counts.positives + t->counts.negatives));
 }
 
 static void
@@ -271,7 +297,7 @@ weigh_classes(Training *t)
 
 	for (size_t i = 0; i < t->rows[ML_PART_TRAIN].n; i++)
 		positives += t->label[t->rows[ML_PART_TRAIN].row[i]] == 1;
-	refuse_one_class("the training rows", t->request->target, positives,
+	refuse_one_class("the training rows", t->request->target, why_no_training_rows(t), positives,
 					 (int64) t->rows[ML_PART_TRAIN].n - positives);
 
 	t->class_weight[0] = t->preprocess.weight[0];

@@ -53,13 +53,17 @@ encode_learned(Training *t)
 	encode(t);
 }
 
-/* A part's rows, scored by the flat model. */
+/*
+ * A part's rows, scored by the flat model.  Figures and thresholds are of the rows
+ * as they are, as those of mlops.evaluate: weights say what to learn from, not what
+ * will be decided on.
+ */
 typedef struct Judged
 {
 	size_t		n;
 	double	   *score;
 	float	   *label;
-	float	   *weight;			/* NULL: all 1 */
+	float	   *weight;			/* what it weighed in learning; NULL: all 1 */
 	MlCosts		costs;
 } Judged;
 
@@ -206,7 +210,7 @@ evaluate_part(Training *t, const Judged *judged, MlEvaluation *evaluation)
 	bool		costed = t->threshold.policy.kind == ML_THRESHOLD_COST;
 
 	mlbase_check(t->ctx, ml_evaluate(t->ctx, judged->n, judged->score, judged->label,
-									 judged->weight, costed ? &judged->costs : NULL,
+									 NULL, costed ? &judged->costs : NULL,
 									 t->parts.threshold, evaluation));
 }
 
@@ -221,7 +225,7 @@ mltrain_metric_on(Training *t, MlPart part)
 	encode_learned(t);
 	score_part(t, part, &judged);
 	mlbase_check(t->ctx, ml_metric_value(t->ctx, t->metric, judged.n, judged.score, judged.label,
-										 judged.weight, &value));
+										 NULL, &value));
 	return value;
 }
 
@@ -372,6 +376,20 @@ tell_shortfall(Training *t, MlPart part, bool reached)
 	t->shortfall = detail;
 }
 
+/* A model that tells no row from another, as where nothing can be gained. */
+static void
+tell_constant(Training *t, const Judged *judged)
+{
+	for (size_t i = 1; i < judged->n; i++)
+	{
+		if (judged->score[i] != judged->score[0])
+			return;
+	}
+	mltrain_tell(t, WARNING, "the model gives all rows the same score",
+				 psprintf("It is %.6g for all %zu rows that chose the threshold: no feature tells rows apart under these parameters.",
+						  judged->n > 0 ? judged->score[0] : NAN, judged->n));
+}
+
 /*
  * Test rows that were asked for, but are not there: the figures look like proof
  * and are none.  A split that asks for none is taken at its word.
@@ -409,10 +427,10 @@ mltrain_judge(Training *t)
 
 	score_part(t, chosen_on, &judged[chosen_on]);
 	match_base_rate(t, chosen_on, &judged[chosen_on]);
+	tell_constant(t, &judged[chosen_on]);
 	policy.costs = judged[chosen_on].costs;
 	mlbase_check(t->ctx, ml_choose_threshold(t->ctx, &policy, judged[chosen_on].n,
-											 judged[chosen_on].score, judged[chosen_on].label,
-											 judged[chosen_on].weight,
+											 judged[chosen_on].score, judged[chosen_on].label, NULL,
 											 &t->parts.threshold, &reached));
 	evaluate_part(t, &judged[chosen_on], &t->validation);
 	tell_shortfall(t, chosen_on, reached);

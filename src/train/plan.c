@@ -130,6 +130,16 @@ plan_features(Training *t)
 	}
 }
 
+/* What is to be learned is not known when a decision is made: it orders, weighs and costs nothing. */
+static void
+refuse_target_as(const Training *t, const char *name, const char *argument)
+{
+	if (is_name(t->request->target, name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("target \"%s\" cannot be the column of \"%s\" too", name, argument)));
+}
+
 void
 mltrain_plan(Training *t)
 {
@@ -157,6 +167,13 @@ mltrain_plan(Training *t)
 	t->positive = mling_positive_text(target_type, "target", r->target, r->positive);
 	t->target = role_column(t, r->target, "target", ML_COLUMN_CATEGORY,
 							mling_target_as_text(target_type, "target", r->target, r->positive));
+	refuse_target_as(t, r->key, "key");
+	refuse_target_as(t, r->time_column, "time_column");
+	refuse_target_as(t, r->weight, "weight");
+	refuse_target_as(t, t->split.fold, "fold");
+	refuse_target_as(t, t->group_by, "group_by");
+	refuse_target_as(t, t->threshold.false_positive_column, "false_positive");
+	refuse_target_as(t, t->threshold.false_negative_column, "false_negative");
 	t->key = role_column(t, r->key, "key", ML_COLUMN_HASH, false);
 	t->time = role_column(t, r->time_column, "time_column", ML_COLUMN_TIME, false);
 	t->weight = role_column(t, r->weight, "weight", ML_COLUMN_NUMBER, false);

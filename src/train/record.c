@@ -362,6 +362,7 @@ mltrain_record(Training *t, MlTrainResult *result)
 		mlreg_sha256(r.bytes, r.size, result->sha256);
 		memcpy(result->content_hash, r.content_hash, sizeof(result->content_hash));
 		result->all_params = params_json(&r);
+		result->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(r.columns)));
 	}
 	else
 		mlreg_register(&r, &result->version, &result->run_id, sha256);

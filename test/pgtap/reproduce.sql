@@ -1,6 +1,6 @@
 -- Snapshots do not change; trainings can be repeated to the byte.
 \ir setup.psql
-SELECT plan(54);
+SELECT plan(55);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT SELECT, UPDATE ON tx TO regress_mlops_owner;
@@ -72,6 +72,13 @@ UPDATE tx SET amount = amount + 100 WHERE id < 400;
 SET LOCAL ROLE regress_mlops_owner;
 CREATE TEMP TABLE seen AS SELECT * FROM mlops.reproduce('fraud', 3);
 SELECT is((SELECT (identical, differs)::text FROM mlops.reproduce('fraud', 2)), '(f,{data})', 'a table that changed: data differ');
+SAVEPOINT retyped;
+RESET ROLE;
+CREATE TABLE public.typed AS SELECT id, id % 50 AS a, id % 50 > 30 OR id % 7 = 0 AS is_fraud FROM generate_series(1, 2000) AS id;
+SELECT mlops.train('typed', 'public.typed', target => 'is_fraud', key => 'id', params => '{"n_estimators": 2}') \g /dev/null
+ALTER TABLE public.typed ALTER a TYPE numeric;
+SELECT is((SELECT (identical, differs)::text FROM mlops.reproduce('typed', 1)), '(f,"{""type of column \\""a\\"": integer, now numeric""}")', 'a type that changed is named');
+ROLLBACK TO retyped;
 SELECT is((SELECT (identical, differs)::text FROM mlops.reproduce('fraud', 1)), '(t,{})', 'the snapshot did not');
 SAVEPOINT s;
 RESET ROLE;

@@ -71,7 +71,7 @@ SELECT is(found('UPDATE s SET w = 10 * w WHERE is_fraud'), 'refused: weight colu
 SELECT alike(found('UPDATE s SET w = w / 1000'), 'refused: column "w" has in 100.0 % of the rows values that were not learned from: 0.001 to 0.003, far from 1 to 3', 'another unit');
 SELECT is(found('UPDATE s SET w = NULL'), E'refused: column "w" is NULL in every row\nweight column "w" has values in 5000 rows that are no weights: NULL, not positive, not a number or too large', 'no weights');
 SELECT is(found('UPDATE s SET w = 3 - id % 3'), 'deployed', 'other weights like them');
-SELECT is(found('UPDATE s SET w = ''NaN'' WHERE id = 3', '{"accept": ["w"]}'), 'refused: weight column "w" has a value that is not positive', 'what training itself refuses');
+SELECT is(found('UPDATE s SET w = ''NaN'' WHERE id = 3', '{"accept": ["w"]}'), 'refused: weight column "w" has a value that is NULL or NaN', 'what training itself refuses');
 
 -- ---- text targets, folds, costs, sources that cannot be read
 SELECT mlops.train('folds', 's', target => 'outcome', positive => 'chargeback', features => '{amount,country,online}', params => '{"n_estimators": 30}', split => '{"fold": "fold"}',

@@ -1,7 +1,7 @@
 -- Views and checks are total: whatever is stored, in whatever column, by whomever,
 -- they answer, and what is not wrong is there as before.
 \ir setup.psql
-SELECT plan(14);
+SELECT plan(16);
 CREATE TABLE n AS SELECT id, amount, online, is_fraud FROM tx;
 SELECT mlops.train('good', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('bad', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 5}') \g /dev/null
@@ -74,11 +74,17 @@ SELECT is(after(of_bad('UPDATE mlops_catalog.model_artifact SET data = '''' WHER
 SELECT is(after(of_bad('UPDATE mlops_catalog.model_version SET sha256 = ''x'' WHERE version_id IN (%s)')), '', 'no SHA-256');
 SELECT is(after(of_bad('UPDATE mlops_catalog.model_version SET size = -1 WHERE version_id IN (%s)')), '', 'a negative size');
 SELECT is(after(of_bad('UPDATE mlops_catalog.model_version SET size = 9000000000000000000 WHERE version_id IN (%s)')), '', 'a huge size');
+-- a coefficient whose odds ratio no number holds
+CREATE TABLE apart AS SELECT g AS id, (g % 2 * 2 - 1) * CASE WHEN g <= 4 THEN 1e6 ELSE 1 + g % 7 END AS a, g % 2 = 1 AS y FROM generate_series(1, 2000) AS g;
+SELECT mlops.train('apart', 'apart', target => 'y', key => 'id', features => '{a}', algorithm => 'logistic_regression', params => '{"penalty": "none", "max_iter": 1000}') \g /dev/null
+SELECT ok((SELECT bool_and((odds_ratio = 'Infinity') = (coefficient > 709.78)) AND bool_or(coefficient > 709.78) FROM mlops.coefficients WHERE model = 'apart'), 'an odds ratio that no number holds is infinite');
+SELECT is(failing(), '', 'coefficients without bound');
+
 -- and what is sound is there
 UPDATE mlops_catalog.model_artifact SET data = set_byte(data, 700, get_byte(data, 700) # 1) WHERE version_id IN (SELECT v.version_id FROM mlops_catalog.model_version v JOIN mlops_catalog.model m USING (model_id) WHERE m.name = 'bad');
 UPDATE mlops_catalog.model_version SET metrics = '{"pr_auc": "abc", "rows": "x"}' WHERE model_id = (SELECT model_id FROM mlops_catalog.model WHERE name = 'bad');
 SELECT ok((SELECT count(*) > 0 FROM mlops.feature_importance WHERE model = 'good'), 'importance of the good one');
-SELECT results_eq($$SELECT model, version, pr_auc IS NULL FROM mlops.versions ORDER BY 1, 2$$, $$VALUES ('bad', 1, true), ('bad', 2, true), ('good', 1, false), ('linear', 1, false)$$, 'all versions, figures where there are some');
+SELECT results_eq($$SELECT model, version, pr_auc IS NULL FROM mlops.versions ORDER BY 1, 2$$, $$VALUES ('apart', 1, false), ('bad', 1, true), ('bad', 2, true), ('good', 1, false), ('linear', 1, false)$$, 'all versions, figures where there are some');
 SELECT ok((SELECT count(*) > 0 FROM mlops.check_guards() WHERE model = 'bad' AND (action LIKE 'failed: %' OR figure = 'psi')), 'guards of the bad one are told about');
 SELECT is((SELECT string_agg(object || ' ' || problem, '; ' ORDER BY object) FROM mlops.check_catalog() WHERE model = 'bad'), 'version 1 its bytes do not have the recorded SHA-256; version 2 its bytes do not have the recorded SHA-256', 'and so are its bytes');
 SELECT * FROM finish();
