@@ -126,6 +126,17 @@ SELECT NULL, w.waiting_id, w.logged_at, w.role, w.session_role, w.event, w.model
 FROM mlops_catalog.audit_waiting AS w
 WHERE w.transaction_id OPERATOR(pg_catalog.<>) COALESCE(pg_catalog.pg_current_xact_id_if_assigned(), '0'::pg_catalog.xid8);
 COMMENT ON VIEW mlops_catalog.audit_entry IS 'Entries of the audit log, and committed events that wait to be chained to it';
+COMMENT ON COLUMN mlops_catalog.audit_entry.seq IS 'Number, NULL while it waits';
+COMMENT ON COLUMN mlops_catalog.audit_entry.waiting_id IS 'Identity while it waits';
+COMMENT ON COLUMN mlops_catalog.audit_entry.logged_at IS 'When it happened';
+COMMENT ON COLUMN mlops_catalog.audit_entry.role IS 'Role that did it';
+COMMENT ON COLUMN mlops_catalog.audit_entry.session_role IS 'Role that the session was opened as; of a job, the session that submitted it';
+COMMENT ON COLUMN mlops_catalog.audit_entry.event IS 'What was done';
+COMMENT ON COLUMN mlops_catalog.audit_entry.model IS 'Model';
+COMMENT ON COLUMN mlops_catalog.audit_entry.version IS 'Version';
+COMMENT ON COLUMN mlops_catalog.audit_entry.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops_catalog.audit_entry.previous_hash IS 'Hash of the entry before, NULL while it waits';
+COMMENT ON COLUMN mlops_catalog.audit_entry.hash IS 'Hash of the entry, NULL while it waits';
 
 CREATE VIEW mlops.audit_log WITH (security_barrier) AS
 SELECT a.seq, a.event, a.model, a.version, a.role, a.session_role, a.detail,

@@ -85,6 +85,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.trigger_problems() IS 'What stands against scoring in the triggers of all tables';
+REVOKE ALL ON FUNCTION mlops_catalog.trigger_problems() FROM PUBLIC;	-- check_catalog() shows what one may see
 
 -- A trigger with wrong arguments is refused by CREATE TRIGGER.  That its model
 -- cannot score yet is no error: it may be trained later, as in a restored dump.

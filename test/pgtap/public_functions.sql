@@ -21,7 +21,6 @@ INSERT INTO explained VALUES
 	-- show
 	('check_trigger', 'asks for the privilege to score'),
 	('check_new_trigger', 'event trigger'),
-	('trigger_problems', 'shows triggers, which anybody may read in pg_trigger'),
 	('importance_section', 'reads through views as the caller'),
 	('progress', 'shows progress of sessions of the caller''s roles'),
 	('progress_line', 'reads progress'),
