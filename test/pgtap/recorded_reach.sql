@@ -2,7 +2,7 @@
 -- rights: neither by functions of PostgreSQL and mlops themselves, nor by checks
 -- of domains, however deep in a type and however reached.
 \ir setup.psql
-SELECT plan(116);
+SELECT plan(119);
 CREATE ROLE regress_mlops_eve;
 CREATE ROLE regress_mlops_reader;
 GRANT SELECT ON tx TO regress_mlops_eve, regress_mlops_reader;
@@ -169,6 +169,7 @@ INSERT INTO ways (query) VALUES
 	($$SELECT (json_populate_recordset(NULL::nested, '[{"a": [{"b": "x"}]}]')).b$$),
 	($$SELECT a FROM jsonb_to_record('{"a": "x"}') AS t(a checked)$$),
 	($$SELECT a::text FROM jsonb_to_recordset('[{"a": "x"}]') AS t(a of_checked)$$),
+	($$SELECT 1 FROM jsonb_to_record('{"a": "x"}') AS t(a checked)$$),	-- nothing else has its type
 	($$SELECT t.a FROM ROWS FROM (generate_series(1, 2), json_to_record('{"a": {"b": "x"}}') AS (a with_checked)) AS t(n, a)$$),
 	($$SELECT b::text FROM XMLTABLE('/r' PASSING (xml '<r><b>x</b></r>') COLUMNS b checked PATH 'b')$$),
 	($$SELECT CASE WHEN true THEN '(1,x)'::text::with_checked END IS NULL$$),
