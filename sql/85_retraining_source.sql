@@ -220,6 +220,63 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.source_problems(regrole, regrole, jsonb, text, jsonb, jsonb, boolean) IS
 	'Inputs of a version whose values in the rows of a query are far from what it learned from, read as a role';
 
+-- Rows that are gone, and stray future ones, from which lengths of time count back:
+-- where the gap before the newest rows is longer than all the rest, hardly any
+-- row is in the later half of the time.
+CREATE FUNCTION mlops_catalog.row_problems(caller regrole, settings jsonb, read_by text, inputs jsonb, request jsonb, learned_rows bigint)
+	RETURNS SETOF text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at text := (SELECT i ->> 'name' FROM jsonb_array_elements(inputs) AS i
+		WHERE i ->> 'name' = request ->> 'time_column' AND i ->> 'family' ~ '^(date|timestamp)' LIMIT 1);
+	source text := format('(SELECT * FROM %s AS mlops_source WHERE mlops_source.%I IS NOT NULL)', mlops_catalog.subquery(read_by), request ->> 'target');
+	found record;
+BEGIN
+	SELECT (r ->> 'rows')::float8 AS rows, (r ->> 'late')::float8 AS late, r ->> 'newest' AS newest INTO found
+	FROM mlops_catalog.as_role(caller, settings, CASE WHEN at IS NULL THEN format('SELECT pg_catalog.count(*) AS rows FROM %s AS s', source)
+		ELSE format('SELECT pg_catalog.count(*) AS rows, pg_catalog.count(*) FILTER (WHERE s.%1$I OPERATOR(pg_catalog.>) (e.low OPERATOR(pg_catalog.+) ((e.high OPERATOR(pg_catalog.-) e.low) OPERATOR(pg_catalog./) 2))) AS late,
+			pg_catalog.to_char(pg_catalog.max(e.high), ''YYYY-MM-DD HH24:MI:SS.US'') AS newest
+			FROM %2$s AS s, (SELECT pg_catalog.min(f.%1$I) AS low, pg_catalog.max(f.%1$I) AS high FROM %2$s AS f WHERE pg_catalog.isfinite(f.%1$I)) AS e', at, source) END,
+		'{}', embeds => true) AS r;
+	IF found.rows > 0 AND found.rows <= learned_rows / 2.0 THEN
+		RETURN NEXT format('there are %s rows, no more than half of the %s that were there', found.rows, learned_rows);
+	END IF;
+	IF found.late > 0 AND found.late < least(greatest(10, found.rows / 100), found.rows / 4) THEN
+		RETURN NEXT format('column "%s" has in %s of %s rows a time far from all the others, up to %s', at, found.late, found.rows, found.newest);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.row_problems(regrole, jsonb, text, jsonb, jsonb, bigint) IS
+	'Are most rows of a source gone, or a few of them much newer than all the others? learned_rows: how many there were, NULL: any number will do';
+
+CREATE FUNCTION mlops_catalog.learned_rows(model text, version int) RETURNS bigint
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT d.train_rows + d.validation_rows + d.test_rows
+	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
+	JOIN mlops_catalog.dataset AS d USING (dataset_id) WHERE m.name = $1 AND v.version = $2
+$$;
+COMMENT ON FUNCTION mlops_catalog.learned_rows(text, int) IS 'Rows that a version learned from or was judged on';
+
+CREATE FUNCTION mlops_catalog.check_accepted(accepted jsonb, inputs jsonb, columns jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	unknown text := (SELECT a FROM jsonb_array_elements_text(accepted) AS a WHERE a <> '(rows)' AND NOT columns ? a
+		AND a NOT IN (SELECT i ->> 'name' FROM jsonb_array_elements(inputs) AS i) LIMIT 1);
+BEGIN
+	IF unknown IS NOT NULL THEN
+		RAISE EXCEPTION '"accept" in "options" names "%", which is no column of the source', unknown
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name columns, or "(rows)" for a number of rows that is half or less.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_accepted(jsonb, jsonb, jsonb) IS 'An error unless each name whose change is accepted is a column, or "(rows)"';
+
 -- The request of a retraining: the recorded one, with the inputs of the version
 -- it repeats, and what was consented to.  problems: why it must not be learned
 -- from; told: what people should know.
@@ -303,10 +360,13 @@ BEGIN
 			(SELECT string_agg(format('%s %s', k, split ->> k), ', ' ORDER BY split ->> k)
 				FROM unnest('{validation_from,test_from,test_to}'::text[]) AS k WHERE split ? k));
 	END IF;
+	PERFORM mlops_catalog.check_accepted(accepted, inputs || roles, columns);
 	inputs := (SELECT coalesce(jsonb_agg(f ORDER BY place), '[]') FROM jsonb_array_elements(inputs || roles) WITH ORDINALITY AS e(f, place)
 		WHERE NOT accepted ? (f ->> 'name'));
 	IF problems = '{}' THEN
 		problems := ARRAY(SELECT mlops_catalog.source_problems(caller, reader, settings, read_by, inputs, request, false));
+		problems := problems || ARRAY(SELECT mlops_catalog.row_problems(reader, settings, read_by, inputs, request,
+			CASE WHEN NOT (accepted ? '(rows)' OR split ? 'window') THEN mlops_catalog.learned_rows(model, version) END));
 	END IF;
 END
 $$;
@@ -317,13 +377,13 @@ COMMENT ON FUNCTION mlops_catalog.prepare_retraining(regrole, regrole, text, int
 
 -- Share of the test rows that a version flags with another threshold than its
 -- own; where they cannot be read again, by the bins of its scores.
-CREATE FUNCTION mlops_catalog.flagged_share(reader regrole, settings jsonb, model text, version int, rows_read text, threshold float8) RETURNS float8
+CREATE FUNCTION mlops_catalog.flagged_share(caller regrole, settings jsonb, model text, version int, rows_read text, threshold float8) RETURNS float8
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF rows_read IS NOT NULL THEN
-		RETURN (SELECT (r ->> 'alert_rate')::float8 FROM mlops_catalog.as_role(reader, settings,
+		RETURN (SELECT (r ->> 'alert_rate')::float8 FROM mlops_catalog.as_role(caller, settings,
 			'SELECT e.alert_rate FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''version'', query => $1 OPERATOR(pg_catalog.->>) ''query'', threshold => ($1 OPERATOR(pg_catalog.->>) ''threshold'')::pg_catalog.float8) AS e',
 			jsonb_build_object('version', format('%s/%s', model, version), 'query', rows_read, 'threshold', threshold)) AS r);
 	END IF;
@@ -340,6 +400,42 @@ CREATE FUNCTION mlops_catalog.fewest_test_rows() RETURNS float8
 AS $$ SELECT 10::float8 $$;
 COMMENT ON FUNCTION mlops_catalog.fewest_test_rows() IS 'Test rows of each class without which no version is deployed by itself';
 
+-- Three standard deviations of the ROC AUC of a score that knows nothing (that of
+-- the Mann-Whitney statistic).
+CREATE FUNCTION mlops_catalog.auc_chance(positives float8, rows float8) RETURNS float8
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 3 * sqrt((rows + 1) / (12 * nullif(positives * (rows - positives), 0))) $$;
+COMMENT ON FUNCTION mlops_catalog.auc_chance(float8, float8) IS 'How far from 0.5 a ROC AUC is by chance among so many rows';
+
+-- The test rows by the version that the new one repeats: values that are not
+-- where it learned from, and outcomes that are the opposite of what it says.
+CREATE FUNCTION mlops_catalog.against_base(caller regrole, settings jsonb, model text, version int, inputs jsonb, rows_read text) RETURNS SETOF text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	arguments jsonb := jsonb_build_object('model', model, 'version', version, 'query', rows_read, 'named', format('%s/%s', model, version));
+	judged jsonb;
+BEGIN
+	RETURN QUERY SELECT format('test rows: column "%s" is far from what version %s learned from: total_variation %s', r ->> 'feature', version,
+			round((r ->> 'statistic')::numeric, 2))
+		FROM mlops_catalog.as_role(caller, settings,
+			'SELECT d.feature, d.statistic, d.kind, d.drifted FROM mlops.check_drift($1 OPERATOR(pg_catalog.->>) ''model'', query => $1 OPERATOR(pg_catalog.->>) ''query'',
+				version => ($1 OPERATOR(pg_catalog.->>) ''version'')::pg_catalog.int4, statistics => ''{total_variation}'') AS d', arguments) AS r
+		WHERE r ->> 'kind' IN ('number', 'category') AND r -> 'drifted' = 'true' AND (r ->> 'statistic')::float8 >= 0.45
+			AND EXISTS (SELECT FROM jsonb_array_elements(inputs) AS i WHERE NOT i ? 'role' AND i ->> 'name' = r ->> 'feature');
+	IF EXISTS (SELECT FROM jsonb_array_elements(inputs) AS i WHERE i ->> 'role' = 'target') THEN
+		judged := (SELECT r FROM mlops_catalog.as_role(caller, settings,
+			'SELECT e.rows, e.positives, e.roc_auc FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''named'', query => $1 OPERATOR(pg_catalog.->>) ''query'') AS e', arguments) AS r);
+		RETURN QUERY SELECT format('test rows: version %s has roc_auc %s on them, the target means the opposite', version, round((judged ->> 'roc_auc')::numeric, 4))
+			WHERE (judged ->> 'roc_auc')::float8 < 0.5 - mlops_catalog.auc_chance((judged ->> 'positives')::float8, (judged ->> 'rows')::float8);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.against_base(regrole, jsonb, text, int, jsonb, text) IS
+	'What is wrong with the test rows of a new version by the one that it repeats, read as a role';
+
 -- All by the version that would answer, after it learned from everything (refit),
 -- and by its threshold, which was chosen before.
 CREATE FUNCTION mlops_catalog.deployment_shortfall(model text, version int, flagged float8) RETURNS text
@@ -350,10 +446,12 @@ AS $$
 		WHEN f.no_test IS NOT NULL THEN f.no_test
 		WHEN f.positives < f.fewest OR f.rows - f.positives < f.fewest
 			THEN format('its %s test rows have %s positives, at least %s rows of each class are needed', f.rows, f.positives, f.fewest)
+		WHEN f.roc_auc IS NULL OR f.alert_rate IS NULL THEN 'its roc_auc or alert_rate on the test rows is not defined'
 		WHEN coalesce($3, f.alert_rate) = 0 THEN format('it flags none of its %s test rows', f.rows)
 		WHEN coalesce($3, f.alert_rate) = 1 THEN format('it flags all of its %s test rows', f.rows)
-		WHEN $3 IS NOT NULL THEN NULL
-		WHEN f.false_alarms > 0.9 THEN format('it flags %s %% of its negative test rows', round((100 * f.false_alarms)::numeric, 1))
+		WHEN $3 IS NULL AND NOT coalesce(f.policy ?| '{alert_rate,min_recall,cost,value}', false) AND f.alert_rate > 0.5 AND mlops_catalog.is_far(f.alert_rate, f.positives / f.rows, f.rows)
+			THEN format('it flags %s %% of its test rows, %s %% are positive', round((100 * f.alert_rate)::numeric, 1), round((100 * f.positives / f.rows)::numeric, 1))
+		WHEN $3 IS NULL AND f.false_alarms > 0.9 THEN format('it flags %s %% of its negative test rows', round((100 * f.false_alarms)::numeric, 1))
 		WHEN f.policy ? 'alert_rate' AND (f.alert_rate > 2 * f.asked AND f.alert_rate - f.asked > f.error
 				OR f.alert_rate < f.asked / 4 AND f.asked - f.alert_rate > f.error)
 			THEN format('alert_rate is %s on its test rows, %s was asked for', round(f.alert_rate::numeric, 4), f.asked)
@@ -362,12 +460,15 @@ AS $$
 		WHEN f.policy ? 'min_recall' AND f.recall < f.asked - greatest(0.1, 2 * sqrt(f.asked * (1 - f.asked) / greatest(f.positives, 1)))
 			THEN format('recall is %s on its test rows, at least %s was asked for', round(f.recall::numeric, 4), f.asked)
 		WHEN f.policy ?| '{max,cost}' AND mlops_catalog.is_far(f.alert_rate, f.chosen_at, f.rows)
-			THEN format('alert_rate is %s on its test rows, %s on the rows that its threshold was chosen on', round(f.alert_rate::numeric, 4), round(f.chosen_at::numeric, 4)) END
+			THEN format('alert_rate is %s on its test rows, %s on the rows that its threshold was chosen on', round(f.alert_rate::numeric, 4), round(f.chosen_at::numeric, 4))
+		WHEN f.roc_auc < 0.5 + f.chance
+			THEN format('roc_auc is %s on its test rows, up to %s is no more than chance', round(f.roc_auc::numeric, 4), round((0.5 + f.chance)::numeric, 4)) END
 		|| coalesce(' (' || f.shortfall || ')', '')
-	FROM (SELECT r.request -> 'threshold' AS policy, mlops_catalog.without_test_rows(v.metrics) AS no_test, mlops_catalog.number_of(v.metrics, 'rows') AS rows,
+	FROM (SELECT CASE WHEN $3 IS NULL THEN r.request -> 'threshold' END AS policy, mlops_catalog.without_test_rows(v.metrics) AS no_test, mlops_catalog.number_of(v.metrics, 'rows') AS rows,
 			mlops_catalog.number_of(v.metrics, 'positives') AS positives, mlops_catalog.number_of(v.metrics, 'alert_rate') AS alert_rate,
 			mlops_catalog.number_of(v.metrics, 'precision') AS "precision", mlops_catalog.number_of(v.metrics, 'recall') AS recall,
-			mlops_catalog.number_of(v.metrics, 'false_positive_rate') AS false_alarms, mlops_catalog.fewest_test_rows() AS fewest,
+			mlops_catalog.number_of(v.metrics, 'false_positive_rate') AS false_alarms, mlops_catalog.number_of(v.metrics, 'roc_auc') AS roc_auc,
+			mlops_catalog.auc_chance(mlops_catalog.number_of(v.metrics, 'positives'), mlops_catalog.number_of(v.metrics, 'rows')) AS chance, mlops_catalog.fewest_test_rows() AS fewest,
 			v.metrics ->> 'threshold_shortfall' AS shortfall, a.asked,
 			3 * sqrt(a.asked * (1 - a.asked) / greatest(mlops_catalog.number_of(v.metrics, 'rows'), 1)) AS error,
 			(SELECT g.value FROM mlops_catalog.run_metric AS g WHERE g.run_id = r.run_id AND g.name IN ('validation_alert_rate', 'train_alert_rate') LIMIT 1) AS chosen_at

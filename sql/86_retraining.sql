@@ -227,7 +227,7 @@ COMMENT ON FUNCTION mlops_catalog.repeat_training(regrole, text, int, jsonb, jso
 
 -- What keeps a new version from being used: its test rows, on which production is
 -- compared with it, its threshold, and gates.
-CREATE FUNCTION mlops_catalog.shortfalls(caller regrole, model text, model_id bigint, version int, settings jsonb, prepared jsonb, gate jsonb, action text, threshold float8)
+CREATE FUNCTION mlops_catalog.shortfalls(caller regrole, model text, model_id bigint, version int, base int, settings jsonb, prepared jsonb, gate jsonb, action text, threshold float8)
 	RETURNS text[]
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -239,6 +239,9 @@ BEGIN
 	IF rows_read IS NOT NULL THEN
 		shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, caller, settings, rows_read,
 			(SELECT coalesce(jsonb_agg(f), '[]') FROM jsonb_array_elements(prepared -> 'inputs') AS f WHERE NOT f ? 'role'), prepared -> 'request', true) AS p);
+		IF shorts = '{}' THEN
+			shorts := ARRAY(SELECT mlops_catalog.against_base(caller, settings, $2, base, prepared -> 'inputs', rows_read));
+		END IF;
 	END IF;
 	IF action <> 'register' THEN
 		shorts := array_remove(shorts || mlops_catalog.deployment_shortfall($2, $4,
@@ -248,7 +251,7 @@ BEGIN
 		FROM mlops_catalog.record_gate_checks(caller, $2, $4, 'retrain', gate) AS c WHERE NOT c.passed ORDER BY c.gate_check_id);
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.shortfalls(regrole, text, bigint, int, jsonb, jsonb, jsonb, text, float8) IS
+COMMENT ON FUNCTION mlops_catalog.shortfalls(regrole, text, bigint, int, int, jsonb, jsonb, jsonb, text, float8) IS
 	'What keeps the version of a retraining from being used, a line each';
 
 CREATE FUNCTION mlops.retrain(
@@ -293,7 +296,7 @@ BEGIN
 		UPDATE mlops_catalog.run AS r SET request = r.request || jsonb_build_object('repeats', base.version)
 			FROM mlops_catalog.model_version AS v
 			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND training.prepared -> 'request' ? 'repeats';
-		shorts := mlops_catalog.shortfalls(caller, $2, id, made, base.settings, training.prepared, coalesce($4, '{}'), $5, ($6 ->> 'threshold')::float8);
+		shorts := mlops_catalog.shortfalls(caller, $2, id, made, base.version, base.settings, training.prepared, coalesce($4, '{}'), $5, ($6 ->> 'threshold')::float8);
 	END IF;
 	IF outcome = 'registered' AND shorts <> '{}' THEN
 		outcome := 'rejected';

@@ -64,6 +64,10 @@ typedef struct MlDriftRow
 extern MlDriftTest mlmon_share_test(uint64 reference_rows, uint64 reference, uint64 current_rows,
 									uint64 current);
 
+/* Of what grows only: 0 where the current share is no larger. */
+extern MlDriftTest mlmon_growth_test(uint64 reference_rows, uint64 reference, uint64 current_rows,
+									 uint64 current);
+
 /* The statistic of a test of two histograms (not KS, WASSERSTEIN, Z, MISSING,
  * UNSEEN), with the p-value of the chi-square test beside it. */
 extern MlDriftTest mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h);

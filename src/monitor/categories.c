@@ -91,13 +91,16 @@ compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, 
 	uint32_t   *group = MemoryContextAllocExtended(CurrentMemoryContext, fine.n * sizeof(uint32_t), MCXT_ALLOC_HUGE);
 	MlHistograms coarse;
 	uint64		unseen = sum_of(codes->current, codes->n_known, codes->n);
+	uint64		singles = 0;
 
+	for (size_t code = 0; code < codes->n_known; code++)
+		singles += codes->reference[code] == 1;
 	reference[0] = codes->missing_reference;
 	current[0] = codes->missing_current;
 	memcpy(reference + 1, codes->reference, codes->n_known * sizeof(uint64_t));
 	memcpy(current + 1, codes->current, codes->n_known * sizeof(uint64_t));
 	current[fine.n - 1] = unseen;
-	coarse.n = ml_group_categories(&fine, ML_LEAST_SHARE, group);
+	coarse.n = ml_group_categories(&fine, singles, ML_LEAST_SHARE, group);
 	reference = new_counts(coarse.n);
 	current = new_counts(coarse.n);
 	ml_add_groups(&fine, group, coarse.n, reference, current);
@@ -113,7 +116,7 @@ compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, 
 			result = mlmon_share_test(comparing->reference_rows, codes->missing_reference,
 									  comparing->current_rows, codes->missing_current);
 		else if (t == ML_TEST_UNSEEN)
-			result = mlmon_share_test(comparing->reference_rows, 0, comparing->current_rows, unseen);
+			result = mlmon_growth_test(comparing->reference_rows, singles, comparing->current_rows, unseen);
 		else
 			result = mlmon_histogram_test((MlDriftTestKind) t, &coarse);
 		set_outcome(feature, (MlDriftTestKind) t, result, mlmon_threshold((MlDriftTestKind) t), DRIFT_IF_BOTH);

@@ -52,6 +52,28 @@ typedef struct Counter
 	uint8	  **scratch;
 } Counter;
 
+/*
+ * Codes of a number are counted in the order of values: missing, below the least
+ * of training, its bins, above its greatest.
+ */
+static size_t
+n_codes(const MlFeatureBaseline *feature)
+{
+	return feature->n_bins + 1 + (feature->categorical ? 0 : 2);
+}
+
+static size_t
+code_of_number(const MlFeatureBaseline *feature, double value)
+{
+	if (isnan(value))
+		return 0;
+	if (value < feature->minimum)
+		return 1;
+	if (value > feature->maximum)
+		return feature->n_bins + 2;
+	return ml_bin_number(feature->edges, feature->n_bins - 1, value) + 1;
+}
+
 static void
 count_task(void *arg, size_t task, int thread)
 {
@@ -78,8 +100,7 @@ count_task(void *arg, size_t task, int thread)
 			if (feature->categorical)
 				counts[value->code]++;
 			else
-				counts[ml_bin_number(feature->edges, feature->n_bins - 1,
-									 ml_feature_number(feature->part, value->number))]++;
+				counts[code_of_number(feature, ml_feature_number(feature->part, value->number))]++;
 		}
 	}
 }
@@ -155,7 +176,7 @@ prepare(Counter *counter, MlContext *ctx, const MlModel *model)
 	{
 		ml_model_feature_baseline(model, f, &counter->features[f]);
 		counter->first[f] = counter->n_codes;
-		counter->n_codes += counter->features[f].n_bins + 1;
+		counter->n_codes += n_codes(&counter->features[f]);
 	}
 	counter->others = allocate(ctx, counter->n_inputs, sizeof(uint64 *));
 	for (size_t i = 0; i < counter->n_inputs; i++)
@@ -191,16 +212,44 @@ add_up(Counter *counter)
 
 /* ---- from counts to tests */
 
+static uint64
+sum_of(const uint64_t *counts, size_t n)
+{
+	uint64		sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += counts[i];
+	return sum;
+}
+
+/* A number's counts, with room for what is out of the range of training. */
+static MlHistograms
+number_codes(const MlFeatureBaseline *feature, const uint64_t *current)
+{
+	uint64_t   *reference = palloc0(n_codes(feature) * sizeof(uint64_t));
+
+	reference[0] = feature->counts[0];
+	memcpy(reference + 2, feature->counts + 1, feature->n_bins * sizeof(uint64_t));
+	return (MlHistograms) {n_codes(feature), reference, current};
+}
+
+/* What is out of range is a group of its own where chance does not explain it. */
 static size_t
 group_numbers(const MlHistograms *h, uint32_t *group)
 {
-	MlHistograms present = {h->n - 1, h->reference + 1, h->current + 1};
-	size_t		n = ml_merge_bins(&present, ML_NUMBER_BINS, ML_LEAST_SHARE, group + 1);
+	size_t		last = h->n - 1;
+	MlHistograms inside = {h->n - 3, h->reference + 2, h->current + 2};
+	size_t		n = ml_merge_bins(&inside, ML_NUMBER_BINS, ML_LEAST_SHARE, group + 2);
+	uint64		reference_rows = sum_of(h->reference + 1, last);
+	uint64		current_rows = sum_of(h->current + 1, last);
 
 	group[0] = 0;
-	for (size_t code = 1; code < h->n; code++)
+	for (size_t code = 2; code < last; code++)
 		group[code]++;
-	return n + 1;
+	n++;
+	group[1] = ml_is_beyond(reference_rows, current_rows, h->current[1]) ? n++ : group[2];
+	group[last] = ml_is_beyond(reference_rows, current_rows, h->current[last]) ? n++ : group[last - 1];
+	return n;
 }
 
 static size_t
@@ -250,6 +299,7 @@ typedef struct Comparison
 	uint64		known_reference;	/* of the last bin: what training knew, where its
 									 * rows were counted together with what it did not */
 	uint64		known_current;
+	uint64		singles;		/* rows of the reference whose category no other has */
 	MlDriftTests tests;
 	List	   *rows;
 } Comparison;
@@ -295,8 +345,8 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 			case ML_TEST_UNSEEN:
 				if (comparison->ordered)
 					continue;
-				result = mlmon_share_test(reference_rows, fine->reference[last] - comparison->known_reference,
-										  current_rows, fine->current[last] - comparison->known_current);
+				result = mlmon_growth_test(reference_rows, comparison->singles,
+										   current_rows, fine->current[last] - comparison->known_current);
 				break;
 			default:
 				result = mlmon_histogram_test((MlDriftTestKind) t, &coarse);
@@ -304,16 +354,6 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 		comparison->rows = lappend(comparison->rows, mlmon_judge(comparison->feature, comparison->kind,
 																 (MlDriftTestKind) t, result));
 	}
-}
-
-static double
-sum_of(const uint64_t *counts, size_t n)
-{
-	double		sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += (double) counts[i];
-	return sum;
 }
 
 #define MOST_GROWN 100			/* levels may have a hundredth of the rows: ML_LEAST_SHARE */
@@ -333,7 +373,7 @@ tell_others_apart(const MlHistograms *codes, size_t n_others, const uint64 *othe
 	uint64_t   *current = palloc0((codes->n + MOST_GROWN + 1) * sizeof(uint64_t));
 	uint64_t	most = codes->reference[last];
 	uint64_t	left = codes->reference[last];
-	uint64_t	rest = (uint64_t) sum_of(others, n_others);
+	uint64_t	rest = sum_of(others, n_others);
 	uint64_t	unseen = codes->current[last] - rest;
 	uint32_t	grown[MOST_GROWN];
 	size_t		n_grown;
@@ -343,7 +383,7 @@ tell_others_apart(const MlHistograms *codes, size_t n_others, const uint64 *othe
 	memcpy(current, codes->current, last * sizeof(uint64_t));
 	for (size_t code = 1; code < last; code++)
 		most = Min(most, codes->reference[code]);
-	n_grown = ml_grown_levels(sum_of(codes->reference + 1, last), sum_of(codes->current + 1, last), most,
+	n_grown = ml_grown_levels((double) sum_of(codes->reference + 1, last), (double) sum_of(codes->current + 1, last), most,
 							  ML_LEAST_SHARE, n_others, others, grown);
 	for (size_t i = 0; i < n_grown; i++, n++)
 	{
@@ -361,7 +401,7 @@ tell_others_apart(const MlHistograms *codes, size_t n_others, const uint64 *othe
 static List *
 compare_all(const Counter *counter, MlDriftTests tests)
 {
-	uint32_t	group[Max(ML_MAX_BINS + 1 + MOST_GROWN + 1, ML_SCORE_BINS)];
+	uint32_t	group[Max(ML_MAX_BINS + 3 + MOST_GROWN + 1, ML_SCORE_BINS)];
 	MlHistograms score = {ML_SCORE_BINS, ml_model_score_counts(counter->model), counter->scores[0]};
 	Comparison	comparison = {.ctx = counter->ctx, .feature = "(score)", .kind = "score", .ordered = true};
 
@@ -380,18 +420,21 @@ compare_all(const Counter *counter, MlDriftTests tests)
 			continue;			/* time goes on: that is no drift */
 		comparison.feature = ml_model_feature_name(counter->model, f);
 		comparison.ordered = !feature->categorical;
-		if (feature->categorical && ml_model_n_others(counter->model, feature->input) > 0)
+		comparison.singles = feature->singles;
+		if (!feature->categorical)
+			codes = number_codes(feature, codes.current);
+		else if (ml_model_n_others(counter->model, feature->input) > 0)
 			codes = tell_others_apart(&codes, ml_model_n_others(counter->model, feature->input),
 									  counter->others[feature->input]);
 		/* where the bytes do not say which values had no code, no more of the current
 		 * ones are unseen than their share has grown */
 		comparison.known_reference = codes.reference[codes.n - 1];
 		comparison.known_current = (uint64) Min((double) codes.current[codes.n - 1],
-												rint((double) comparison.known_reference * sum_of(codes.current, codes.n) /
-													 Max(sum_of(codes.reference, codes.n), 1)));
+												rint((double) comparison.known_reference * (double) sum_of(codes.current, codes.n) /
+													 (double) Max(sum_of(codes.reference, codes.n), 1)));
 		comparison.kind = feature->categorical ? "category"
 			: feature->part == ML_FEATURE_VALUE ? "number" : "time";
-		compare(&comparison, &codes, feature->categorical ? ml_group_categories(&codes, ML_LEAST_SHARE, group)
+		compare(&comparison, &codes, feature->categorical ? ml_group_categories(&codes, feature->singles, ML_LEAST_SHARE, group)
 				: group_numbers(&codes, group), group);
 	}
 	return comparison.rows;

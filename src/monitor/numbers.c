@@ -70,6 +70,23 @@ distance_outcome(Feature *feature, MlDriftTestKind test, double statistic, doubl
 
 /* ---- mode mlops */
 
+/*
+ * Values beyond the reference's least and greatest, where chance does not explain
+ * them, are taken out of the first and the last bin: two bins of their own.
+ */
+static size_t
+add_outer_bins(Sides *sides, size_t n)
+{
+	MlOutside	outside = ml_outside(sides->reference, sides->current);
+
+	sides->reference_counts[n] = sides->reference_counts[n + 1] = 0;
+	sides->current_counts[n] = ml_is_beyond(sides->reference.n, sides->current.n, outside.below) ? outside.below : 0;
+	sides->current_counts[n + 1] = ml_is_beyond(sides->reference.n, sides->current.n, outside.above) ? outside.above : 0;
+	sides->current_counts[1] -= sides->current_counts[n];
+	sides->current_counts[n - 1] -= sides->current_counts[n + 1];
+	return n + 2;
+}
+
 static void
 compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
 {
@@ -83,6 +100,8 @@ compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
 	sides->current_counts[0] = comparing->current_rows - sides->current.n;
 	ml_count_up_to(sides->reference, n_edges, sides->edges, sides->reference_counts + 1);
 	ml_count_up_to(sides->current, n_edges, sides->edges, sides->current_counts + 1);
+	if (sides->reference.n > 0)
+		h.n = add_outer_bins(sides, h.n);
 	for (int t = 0; t < ML_TEST_COUNT; t++)
 	{
 		MlDriftTest result = {NAN, NAN};

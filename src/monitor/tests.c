@@ -147,6 +147,16 @@ mlmon_share_test(uint64 reference_rows, uint64 reference, uint64 current_rows, u
 }
 
 MlDriftTest
+mlmon_growth_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
+{
+	MlDriftTest test = mlmon_share_test(reference_rows, reference, current_rows, current);
+
+	if ((double) current * (double) reference_rows <= (double) reference * (double) current_rows && !isnan(test.statistic))
+		return (MlDriftTest) {0, 1};
+	return test;
+}
+
+MlDriftTest
 mlmon_z_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
 {
 	MlProportionTest test;
@@ -239,5 +249,6 @@ mlmon_chunk_threshold(const double *value, int n)
 		if (!isnan(value[i]))
 			squares += (value[i] - mean) * (value[i] - mean);
 	}
-	return mean + 3 * sqrt(squares / defined);
+	squares = mean + 3 * sqrt(squares / defined);
+	return isinf(squares) ? NAN : squares;
 }

@@ -368,7 +368,7 @@ tell_shortfall(Training *t, MlPart part, bool reached)
 	else if (!reached)
 		detail = psprintf("The nearest one, %g, is used.", t->parts.threshold);
 	else if (t->validation.alert_rate == 0 && t->threshold.policy.kind != ML_THRESHOLD_VALUE)
-		detail = psprintf("Threshold %g flags none of them.", t->parts.threshold);
+		detail = psprintf("Threshold %g flags none of the %s rows.", t->parts.threshold, rows);
 	else
 		return;
 	mltrain_tell(t, WARNING, reached ? psprintf("the threshold's policy is met on the %s rows only by flagging nothing", rows)
@@ -447,6 +447,8 @@ mltrain_judge(Training *t)
 		t->judged_on = ML_PART_TEST;
 	}
 	tell_without_test(t);
+	if (t->shortfall && t->judged_on == ML_PART_TEST)
+		t->shortfall = psprintf("%s Of the test rows %.4g %% are flagged.", t->shortfall, 100 * t->test.alert_rate);
 
 	score_counts = palloc0(ML_SCORE_BINS * sizeof(uint64_t));
 	for (size_t i = 0; i < judged[t->judged_on].n; i++)

@@ -101,6 +101,11 @@ def numbers(pair, r, c):
     if len(np.unique(r)) <= 10:
         borders = np.unique(r)
     p, q = (np.bincount(np.searchsorted(borders, x, "left"), minlength=len(borders) + 1) for x in (r, c))
+    for outside, bin in [(np.sum(c < r.min()), 0), (np.sum(c > r.max()), len(q) - 1)]:
+        # bins of their own unless chance makes the most extreme of both sides current ones
+        if np.prod((len(c) - np.arange(outside)) / (len(r) + len(c) - np.arange(outside))) < .001:
+            q[bin] -= outside
+            p, q = np.append(p, 0), np.append(q, outside)
     some = p + q > 0
     chi2 = stats.chi2_contingency([p[some], q[some]], correction=False)
     ps, qs = (np.where(x[some] == 0, .5, x[some]) / x.sum() for x in (p, q))

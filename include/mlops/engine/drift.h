@@ -116,11 +116,20 @@ extern size_t ml_merge_bins(const MlHistograms *h, size_t n_groups, double least
  * know) in groups: those two, each level that the reference has for at least
  * least_share of its rows or that grew to as much by more than chance, and the
  * rest, the tail, in one group; in four, by how much they grew or shrank, where
- * it changed among itself by more than chance.  Without drift one window in 500
- * has other groups than the reference alone would give.  Returns the number of
+ * it changed among itself by more than chance.  What the reference does not know
+ * is part of the tail, too, while there is no more of it than singles, the rows of
+ * the reference whose level none of its other rows has, make likely (the estimate
+ * of Good and Turing).  Without drift one window in 500 has other groups than the
+ * reference alone would give.  Returns the number of
  * groups, at most h->n; group [h->n].
  */
-extern size_t ml_group_categories(const MlHistograms *h, double least_share, uint32_t *group);
+extern size_t ml_group_categories(const MlHistograms *h, uint64_t singles, double least_share, uint32_t *group);
+
+/*
+ * Do so many of the current values lie beyond the reference's least, or greatest,
+ * by more than chance?  Without drift one window in 1,000 has as many.
+ */
+extern bool ml_is_beyond(uint64_t reference, uint64_t current, uint64_t beyond);
 
 /*
  * Levels that the reference, of so many rows, has counted together, none of
@@ -149,6 +158,14 @@ extern void ml_sort_numbers(double *value, double *spare, size_t n);
 
 /* Number of distinct values, counted up to limit. */
 extern size_t ml_distinct(MlSample sample, size_t limit);
+
+/* How many current values lie beyond the reference's least and greatest? */
+typedef struct MlOutside
+{
+	uint64_t	below;
+	uint64_t	above;
+} MlOutside;
+extern MlOutside ml_outside(MlSample reference, MlSample current);
 
 /* Standard deviation of the population; NaN for no values. */
 extern double ml_deviation(MlSample sample);

@@ -127,6 +127,8 @@ typedef struct MlFeatureBaseline
 	double		std;
 	double		minimum;
 	double		maximum;
+	uint64_t	singles;		/* categories only: rows whose category no other row has; 0
+								 * where the model does not know */
 } MlFeatureBaseline;
 extern void ml_model_feature_baseline(const MlModel *model, size_t feature,
 									  MlFeatureBaseline *out);

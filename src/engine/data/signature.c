@@ -273,6 +273,7 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, MlInput *in
 				sizes[i] = (uint32_t) counted[i].size;
 			}
 			counts[i < kept ? i + 1 : kept + 1] += counted[i].count;
+			feature->singles += counted[i].count == 1;
 		}
 		for (size_t i = kept; i < n; i++)
 			others[i - kept] = ml_category_hash(counted[i].bytes, counted[i].size);

@@ -146,13 +146,35 @@ part_of(double reference, double current)
 	return current > 2 * reference ? 3 : current > reference ? 2 : 2 * current >= reference ? 1 : 0;
 }
 
+/* Is what the reference does not know no more than it makes likely? */
+static bool
+unseen_is_likely(const MlHistograms *h, uint64_t singles, double rows_reference, double rows_current)
+{
+	double		unseen = (double) h->current[h->n - 1];
+
+	return singles > 0 && h->reference[h->n - 1] == 0 &&
+		chance_of_more((double) singles + unseen, unseen, rows_current / (rows_reference + rows_current)) >= BY_CHANCE;
+}
+
+bool
+ml_is_beyond(uint64_t reference, uint64_t current, uint64_t beyond)
+{
+	double		chance = 1;
+
+	/* that the so many most extreme of both are all of the current side */
+	for (uint64_t i = 0; i < beyond && chance >= BY_CHANCE; i++)
+		chance *= (double) (current - i) / (double) (reference + current - i);
+	return chance < BY_CHANCE;
+}
+
 size_t
-ml_group_categories(const MlHistograms *h, double least_share, uint32_t *group)
+ml_group_categories(const MlHistograms *h, uint64_t singles, double least_share, uint32_t *group)
 {
 	double		rows_reference = 0;
 	double		rows_current = 0;
 	Tail		tail = {0};
 	bool		divided;
+	bool		likely;
 	uint32_t	part[TAIL_PARTS] = {0}; /* 0: none yet */
 	uint32_t	n = 1;
 
@@ -163,13 +185,16 @@ ml_group_categories(const MlHistograms *h, double least_share, uint32_t *group)
 	}
 	mark_levels(h, least_share, rows_reference, rows_current, group, &tail);
 	divided = tail.reference > 0 && tail.current > 0 && tail_changed(&tail, rows_reference, rows_current);
+	likely = tail.reference > 0 && unseen_is_likely(h, singles, rows_reference, rows_current);
+	if (h->n > 1)
+		group[h->n - 1] = likely ? IN_TAIL : ALONE;
 	group[0] = 0;
 	for (size_t code = 1; code < h->n; code++)
 	{
 		int			p = divided ? part_of((double) h->reference[code] / rows_reference,
 										  (double) h->current[code] / rows_current) : 0;
 
-		if (code + 1 == h->n || group[code] == ALONE)
+		if (group[code] == ALONE)
 			group[code] = n++;
 		else
 		{

@@ -286,6 +286,15 @@ rank_of(MlSample sample, size_t from, double edge, bool with_equal)
 	return low;
 }
 
+MlOutside
+ml_outside(MlSample reference, MlSample current)
+{
+	if (reference.n == 0)
+		return (MlOutside) {0, 0};
+	return (MlOutside) {rank_of(current, 0, reference.value[0], false),
+		current.n - rank_of(current, 0, reference.value[reference.n - 1], true)};
+}
+
 void
 ml_count_up_to(MlSample sample, size_t n_edges, const double *edges, uint64_t *counts)
 {

@@ -216,6 +216,7 @@ ml_model_feature_baseline(const MlModel *m, size_t feature, MlFeatureBaseline *o
 	out->std = record->std;
 	out->minimum = record->minimum;
 	out->maximum = record->maximum;
+	out->singles = out->categorical && record->maximum > 0 && record->maximum < 0x1p53 ? (uint64_t) record->maximum : 0;
 }
 
 const char *

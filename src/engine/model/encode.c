@@ -250,7 +250,7 @@ write_features(Encoder *e)
 		record->mean = feature->mean;
 		record->std = feature->std;
 		record->minimum = feature->minimum;
-		record->maximum = feature->maximum;
+		record->maximum = feature->categorical ? (double) feature->singles : feature->maximum;
 		if (own_edges > 0)
 			memcpy(edges + n_edges, feature->edges, own_edges * sizeof(double));
 		memcpy(counts + n_counts, feature->code_counts, (feature->n_bins + 1) * sizeof(uint64_t));

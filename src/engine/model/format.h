@@ -115,7 +115,7 @@ typedef struct FeatureRecord
 	double		mean;
 	double		std;
 	double		minimum;
-	double		maximum;
+	double		maximum;		/* of categories: rows whose category no other row has */
 } FeatureRecord;
 
 /* A feature that some split uses, with only the edges that splits use. */

@@ -1,0 +1,61 @@
+-- Sources that would make a harmful version, none of which is deployed by itself.
+\ir setup.psql
+SELECT plan(28);
+CREATE TABLE good AS SELECT g AS id, timestamp '2025-01-01' + g * interval '5 min' AS ts, (100 * abs(sin(g * 1.7)))::float8 AS amt, 'm' || (g * 7919 % 37) AS mer,
+	g % 24 AS hr, hashint4(g) & 1 AS flag, 1.0::float8 AS w, (abs(sin(g * 1.7)) > 0.8 AND g % 3 <> 0) OR g % 97 = 0 AS y FROM generate_series(1, 4000) AS g;
+CREATE TABLE src AS TABLE good;
+SELECT mlops.train('r', 'src', target => 'y', key => 'id', time_column => 'ts', weight => 'w', params => '{"n_estimators": 10}') \g /dev/null
+SELECT mlops.deploy('r', 1) \g /dev/null
+CREATE FUNCTION found(change text, options jsonb DEFAULT '{}', action text DEFAULT 'deploy', model text DEFAULT 'r') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+BEGIN
+	BEGIN
+		EXECUTE change;
+		answer := (SELECT outcome || coalesce(': ' || detail, '') FROM mlops.retrain(model, options => options, action => action));
+		RAISE 'undo' USING ERRCODE = 'ZZZZZ';
+	EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
+		RETURN answer;
+	END;
+END
+$$;
+SELECT is(found('SELECT'), 'deployed', 'what has not changed');
+SELECT is(found('UPDATE src SET amt = amt * 1.05'), 'deployed', 'what hardly has');
+SELECT is(found('INSERT INTO src SELECT id + 4000, ts + interval ''4000 hours'' / 12, amt, mer, hr, flag, w, y FROM good'), 'deployed', 'twice as many rows');
+
+SELECT matches(found('UPDATE src SET w = 1e12 WHERE id = 5'), '^refused: weight column "w" puts the weight on few rows', 'one huge weight');
+SELECT matches(found('UPDATE src SET w = 1e6 WHERE y'), '^refused: weight column "w" puts 100.00 % of the weight on positives', 'weights of the positives');
+SELECT matches(found('UPDATE src SET y = hashint4(id * 7) % 4 = 0'), '^rejected: it flags 9\d.\d % of its test rows, 2\d.\d % are positive', 'noise for a target, of which all but a few are flagged');
+SELECT matches(found('UPDATE src SET y = hashint4(id * 7) % 4 = 0', '{"threshold": 0.3}'), '^rejected: roc_auc is 0.[45]\d* on its test rows, up to 0.5\d* is no more than chance', 'with another threshold, too');
+SELECT matches(found('UPDATE src SET y = NOT y'), '^refused: target "y" is positive in', 'the target inverted');
+SELECT matches(found('UPDATE src SET y = abs(sin(id * 1.7)) < 0.2'), '^rejected: test rows: version 1 has roc_auc 0.[0-4][0-9]* on them, the target means the opposite', 'inverted, with its base rate');
+SELECT matches(found('UPDATE src SET y = abs(sin(id * 1.7)) < 0.2', '{"accept": ["y"]}'), '^deployed', 'unless that is meant');
+SELECT matches(found('UPDATE src SET y = false WHERE id > 3150'), 'rejected: its 800 test rows have 0 positives, at least 10 rows of each class are needed', 'no positive in the test rows');
+SELECT matches(found('INSERT INTO src SELECT s.* FROM src AS s, generate_series(1, 20) WHERE y'), '^refused: target "y" is positive in', 'positives twenty times');
+
+SELECT is(found('DELETE FROM src WHERE id % 100 <> 0'), 'refused: there are 40 rows, no more than half of the 4000 that were there', 'hardly any rows');
+SELECT is(found('DELETE FROM src WHERE id % 2 = 0'), 'refused: there are 2000 rows, no more than half of the 4000 that were there', 'half of the rows');
+SELECT is(found('DELETE FROM src WHERE id % 5 < 2'), 'deployed', 'more than half');
+SELECT is(found('DELETE FROM src WHERE id % 5 < 3', '{"accept": ["(rows)"]}'), 'deployed', 'or as few as is meant');
+SELECT is(found('DELETE FROM src WHERE id < 2400', '{"window": "5 days"}'), 'deployed', 'a shorter window');
+
+SELECT matches(found('UPDATE src SET mer = ''m5'' WHERE id % 20 <> 0'), '^rejected: test rows: column "mer" is far from what version 1 learned from: total_variation 0.9', 'one merchant takes over');
+SELECT matches(found('UPDATE src SET amt = 0 WHERE id % 10 < 6'), '^rejected: test rows: column "amt" is far from what version 1 learned from: total_variation 0.6', 'a default value');
+SELECT matches(found('UPDATE src SET amt = 0 WHERE id > 3200 AND id % 10 < 9'), '^rejected: test rows: column "amt" is far from what version 1 learned from: total_variation 0.9', 'in what is recent');
+SELECT matches(found('UPDATE src SET amt = 0 WHERE id > 3200 AND id % 10 < 9', '{"accept": ["amt"]}', 'register'), '^registered', 'unless that is meant');
+SELECT matches(found('UPDATE src SET flag = flag * 1000'), 'column "flag" (has in 50.0|is far)', 'exactly half of the values out of range');
+
+SELECT is(found('UPDATE src SET ts = ''2099-01-01'' WHERE id = 77'), 'refused: column "ts" has in 1 of 4000 rows a time far from all the others, up to 2099-01-01 00:00:00.000000', 'a stray date');
+SELECT matches(found('UPDATE src SET ts = ts + interval ''1 year'' WHERE id IN (7, 77, 777, 3777)'), '^refused: column "ts" has in 4 of 4000 rows', 'some of them');
+SELECT matches(found('UPDATE src SET ts = ''2025-01-20'' WHERE id > 2000'), '^rejected: there are no test rows', 'ties that swallow the test rows');
+SELECT throws_ok($$SELECT found('SELECT', '{"accept": ["nosuch"]}')$$, '22023', '"accept" in "options" names "nosuch", which is no column of the source', 'a name that is not known');
+
+-- ---- what is said of a threshold that flags nothing
+SELECT mlops.train('alone', 'src', target => 'y', key => 'id', time_column => 'ts', exclude => '{w}', params => '{"n_estimators": 2}', threshold => '{"max": "f1"}') \g /dev/null
+SELECT mlops.train('told', 'good', target => 'y', key => 'id', time_column => 'ts', exclude => '{w}', params => '{"n_estimators": 3}',
+	threshold => '{"alert_rate": 0.0001}') \g /dev/null
+SELECT matches(metrics ->> 'threshold_shortfall', format('^Threshold 0\.\d+ flags none of the validation rows\. Of the test rows %s %% are flagged\.$', (100 * (metrics ->> 'alert_rate')::float8)::numeric::float8),
+	'which rows a threshold flags none of, and how many of the test rows it flags') FROM mlops.versions WHERE model = 'told';
+SELECT is(found('SELECT', '{}', 'deploy', 'alone'), 'deployed', 'others are deployed');
+SELECT finish();
+ROLLBACK;
