@@ -17,7 +17,6 @@ INSERT INTO explained VALUES
 	('cron_run_elsewhere', 'asks pg_cron as the caller'),
 	('apply_model', 'calls functions of mlops as the caller'),
 	('check_schedule', 'calls record_schedule as the caller'),
-	('flagged_share', 'reads as a role that only the catalog''s owner can name'),
 	('ask_cron', 'runs what it is given as the caller'),
 	-- show
 	('check_trigger', 'asks for the privilege to score'),
