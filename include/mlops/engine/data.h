@@ -309,9 +309,9 @@ typedef struct MlFeature
 	double		std;			/* population standard deviation; 0 if constant */
 	double		minimum;
 	double		maximum;
-	uint64_t	singles;		/* categories only: rows whose category no other row has */
 	/* training baseline: how many training rows have each code, [n_bins + 1] */
 	const uint64_t *code_counts;
+	uint64_t	singles;		/* categories only: rows whose category no other row has */
 } MlFeature;
 
 typedef struct MlSignature
