@@ -20,7 +20,7 @@ SELECT ok((SELECT bool_and(latency > 0 AND latency < 1e6 AND created_at BETWEEN 
 SELECT is((SELECT count(DISTINCT prediction_id) FROM mlops.predictions), 5000::bigint, 'each has an identity of its own');
 SELECT is((SELECT count(*) FROM mlops.predictions WHERE mlops.prediction_time(prediction_id) IS DISTINCT FROM created_at), 0::bigint, 'which holds its time');
 SELECT is(mlops.prediction_time('3f6b1d0e-8f0a-4c55-9f25-1d5b7c7d2a11'), NULL, 'another UUID holds none');
-SELECT is(mlops.decide('fraud', NULL::tx), NULL, 'no row, no decision');
+SELECT throws_ok($$SELECT mlops.decide('fraud', NULL::tx)$$, '22004', '"features" must not be null', 'no row, no decision');
 SELECT is((mlops.decide('fraud/2', t)).version, 2, 'a version by number') FROM tx t WHERE id = 1;
 SELECT results_eq($$SELECT version, variant, key, deployment_id FROM mlops.predictions ORDER BY created_at DESC LIMIT 1$$, $$VALUES (2, NULL::text, NULL::text, NULL::bigint)$$, 'is logged as such');
 SELECT is((mlops.decide('fraud', to_jsonb(t), 'j')).score, (mlops.predict('fraud', t)).score, 'a JSON object') FROM tx t WHERE id = 1;
