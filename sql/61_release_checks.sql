@@ -158,6 +158,7 @@ COMMENT ON FUNCTION mlops_catalog.check_rule(jsonb) IS 'An error unless a segmen
 
 -- What versions of a model were trained on: a column's type, NULL if none has it.
 -- A query may have columns that were not read: it is asked whether it names them.
+-- Whatever is stored, there is an answer.
 CREATE FUNCTION mlops_catalog.trained_column(model_id bigint, name text, OUT type text, OUT is_unknown boolean)
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -167,10 +168,10 @@ AS $$
 		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 		WHERE v.model_id = $1 AND v.dropped_at IS NULL),
 	col AS (
-		SELECT t.version, c ->> 'name' AS name, c ->> 'type' AS type, 1 AS place FROM trained AS t, jsonb_array_elements(t.columns) AS c
-		UNION ALL SELECT t.version, c ->> 'name', c ->> 'type', 2 FROM trained AS t, jsonb_array_elements(t.signature) AS c
-		UNION ALL SELECT t.version, c.key, c.value, 3
-			FROM trained AS t, jsonb_array_elements(t.tables) AS source, jsonb_each_text(source -> 'columns') AS c),
+		SELECT t.version, c ->> 'name' AS name, c ->> 'type' AS type, 1 AS place FROM trained AS t, jsonb_path_query(t.columns, '$[*]', silent => true) AS c
+		UNION ALL SELECT t.version, c ->> 'name', c ->> 'type', 2 FROM trained AS t, jsonb_path_query(t.signature, '$[*]', silent => true) AS c
+		UNION ALL SELECT t.version, c ->> 'key', c ->> 'value', 3
+			FROM trained AS t, jsonb_path_query(t.tables, '$[*].columns.keyvalue()', silent => true) AS c),
 	found AS (SELECT (SELECT c.type FROM col AS c WHERE c.name = $2 ORDER BY c.version DESC, c.place LIMIT 1) AS type)
 	SELECT f.type, f.type IS NULL AND NOT EXISTS (SELECT FROM trained AS t WHERE t.named) AND EXISTS (SELECT FROM trained AS t WHERE t.columns IS NOT NULL)
 	FROM found AS f
