@@ -127,7 +127,7 @@ SELECT 'report', r LIKE '%</html>%' AND position(:'role' IN r) = 0 AND position(
 -- ---- learned again
 SELECT 'retrain', outcome = 'registered' AND version = 5, detail FROM mlops.retrain('m', :'cat', gate => :'gate');
 SELECT 'retraining_policy', count(*) = 1 FROM mlops.retraining_policy('m', triggers => '{"new_labels": 100000}', gate => :'gate', action => 'canary',
-	options => jsonb_build_object('key', :'key', 'accept', jsonb_build_array(:'cat')));
+	options => jsonb_build_object('key', :'key', 'percent', 5, 'accept', jsonb_build_array(:'cat')));
 SELECT 'resume_retraining', mlops.resume_retraining('m') IS NOT NULL;
 SELECT 'resume_upkeep', mlops.resume_upkeep('m', 'monitor') IS NOT NULL;
 SELECT 'submit_due', count(*) >= 0 FROM mlops.submit_due();
