@@ -118,7 +118,14 @@ is_harmless(Oid function)
 {
 	switch (function)
 	{
+#if PG_VERSION_NUM >= 170000
+		case F_RANDOM_:
+		case F_RANDOM_INT4_INT4:
+		case F_RANDOM_INT8_INT8:
+		case F_RANDOM_NUMERIC_NUMERIC:
+#else
 		case F_RANDOM:
+#endif
 		case F_SETSEED:
 		case F_CLOCK_TIMESTAMP:
 		case F_TIMEOFDAY:
