@@ -44,8 +44,10 @@ MLOPS_FUNCTION(mlops_read_snapshot);
 
 /* Rights and settings to read under: arguments 0 and 1. */
 static void
-enter_role(FunctionCallInfo fcinfo, MlReach reach, MlRoleScope *scope)
+enter_role(FunctionCallInfo fcinfo, bool recorded, MlRoleScope *scope)
 {
+	MlReach		reach = recorded ? ML_REACH_OWN_CODE | ML_REACH_RECORDED : ML_REACH_ANYTHING;
+
 	mlbase_refuse_null(fcinfo, 0, "caller");
 	mlbase_refuse_null(fcinfo, 1, "settings");
 	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), reach, scope);
@@ -137,7 +139,7 @@ mlops_source_columns(PG_FUNCTION_ARGS)
 	MlSource   *source;
 
 	InitMaterializedSRF(fcinfo, 0);
-	enter_role(fcinfo, !PG_ARGISNULL(4) && PG_GETARG_BOOL(4) ? ML_REACH_OWN_CODE | ML_REACH_RECORDED : ML_REACH_ANYTHING, &scope);
+	enter_role(fcinfo, !PG_ARGISNULL(4) && PG_GETARG_BOOL(4), &scope);
 	source = describe(fcinfo, 2, 3);
 	quote_only_where_needed();
 	for (int i = 0; i < source->desc->natts; i++)
@@ -298,7 +300,7 @@ mlops_read_snapshot(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	mlbase_refuse_null(fcinfo, 2, "query");
-	enter_role(fcinfo, PG_ARGISNULL(4) || PG_GETARG_BOOL(4) ? ML_REACH_OWN_CODE | ML_REACH_RECORDED : ML_REACH_ANYTHING, &scope);
+	enter_role(fcinfo, PG_ARGISNULL(4) || PG_GETARG_BOOL(4), &scope);
 	source = mling_describe(InvalidOid, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	reading.natts = source->desc->natts;
 	reading.output = palloc(Max(reading.natts, 1) * sizeof(FmgrInfo));

@@ -6,19 +6,8 @@ CREATE TABLE good AS SELECT g AS id, timestamp '2025-01-01' + g * interval '5 mi
 CREATE TABLE src AS TABLE good;
 SELECT mlops.train('r', 'src', target => 'y', key => 'id', time_column => 'ts', weight => 'w', params => '{"n_estimators": 10}') \g /dev/null
 SELECT mlops.deploy('r', 1) \g /dev/null
-CREATE FUNCTION found(change text, options jsonb DEFAULT '{}', action text DEFAULT 'deploy', model text DEFAULT 'r') RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	answer text;
-BEGIN
-	BEGIN
-		EXECUTE change;
-		answer := (SELECT outcome || coalesce(': ' || detail, '') FROM mlops.retrain(model, options => options, action => action));
-		RAISE 'undo' USING ERRCODE = 'ZZZZZ';
-	EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
-		RETURN answer;
-	END;
-END
-$$;
+\set model r
+\ir retraining_found.psql
 SELECT is(found('SELECT'), 'deployed', 'what has not changed');
 SELECT is(found('UPDATE src SET amt = amt * 1.05'), 'deployed', 'what hardly has');
 SELECT is(found('INSERT INTO src SELECT id + 4000, ts + interval ''4000 hours'' / 12, amt, mer, hr, flag, w, y FROM good'), 'deployed', 'twice as many rows');

@@ -7,20 +7,8 @@ CREATE TABLE s AS SELECT *, 1 + id % 3 AS w, CASE WHEN is_fraud THEN 'chargeback
 SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key => 'id', weight => 'w', exclude => '{outcome,fold}', params => '{"n_estimators": 30}') \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
 
--- outcome and detail of a retraining of rows that a statement has changed; the change and the retraining are undone
-CREATE FUNCTION found(change text, options jsonb DEFAULT '{}', action text DEFAULT 'deploy', model text DEFAULT 'fraud') RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	answer text;
-BEGIN
-	BEGIN
-		EXECUTE change;
-		answer := (SELECT outcome || coalesce(': ' || detail, '') FROM mlops.retrain(model, options => options, action => action));
-		RAISE 'undo' USING ERRCODE = 'ZZZZZ';
-	EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
-		RETURN answer;
-	END;
-END
-$$;
+\set model fraud
+\ir retraining_found.psql
 SELECT is(found('SELECT'), 'deployed', 'what has not changed is deployed');
 
 -- ---- what was learned from is known

@@ -7,20 +7,8 @@ SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key 
 SELECT mlops.deploy('fraud', 1) \g /dev/null
 CREATE FUNCTION inputs(version int) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(f ->> 'name', ',' ORDER BY f ->> 'name') FROM mlops.versions v, jsonb_array_elements(v.signature) f WHERE v.model = 'fraud' AND v.version = $1 $$;
--- outcome and detail of a retraining of rows that a statement has changed; the change and the retraining are undone
-CREATE FUNCTION found(change text, options jsonb DEFAULT '{}', action text DEFAULT 'deploy') RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	answer text;
-BEGIN
-	BEGIN
-		EXECUTE change;
-		answer := (SELECT outcome || coalesce(': ' || detail, '') FROM mlops.retrain('fraud', options => options, action => action));
-		RAISE 'undo' USING ERRCODE = 'ZZZZZ';
-	EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
-		RETURN answer;
-	END;
-END
-$$;
+\set model fraud
+\ir retraining_found.psql
 
 -- ---- columns
 ALTER TABLE s ADD refunded_at timestamp;
