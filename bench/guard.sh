@@ -18,7 +18,7 @@ decide_many()
 	query -o /dev/null -c "INSERT INTO mlops_catalog.prediction ($columns)
 		SELECT gen_random_uuid(), $1 + g * (($2) - ($1)) / $3, r.model_id, r.deployment_id, 1, r.variant, false, g::text, s, s > 0.99, 0.99, 1 + g % 50
 		FROM generate_series(1, $3) AS g JOIN mlops_catalog.deployment_route AS r ON r.variant = CASE WHEN g % 10 = 0 THEN 'canary' ELSE 'primary' END,
-			LATERAL (SELECT (g * 7919 % 10007) / 10007.0::float8 AS s) AS s"
+			LATERAL (SELECT (g::bigint * 7919 % 10007) / 10007.0::float8 AS s) AS s"
 }
 
 query -o /dev/null -c "SELECT * FROM mlops.maintain()" -c "TRUNCATE mlops_catalog.prediction" -c "SELECT * FROM mlops.deploy('m', 1, 'canary', percent => 10, key => 'id',
@@ -32,7 +32,7 @@ first=$(milliseconds "SELECT * FROM mlops.check_guards('m')")
 first_run=$(milliseconds "SELECT * FROM mlops.run_monitor('m')")
 work=$(mktemp -d)
 for round in $(seq "$rounds"); do
-	decide_many "now() - interval '1 second'" "now()" 1000
+	decide_many "now()" "now()" 1000	# none before the last look, as it is where payments are decided
 	query -o /dev/null -c "SELECT * FROM mlops.maintain()"
 	milliseconds "SELECT * FROM mlops.check_guards('m')" >>"$work/guard"
 	milliseconds "SELECT * FROM mlops.run_monitor('m')" >>"$work/monitor"

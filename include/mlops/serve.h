@@ -305,8 +305,8 @@ typedef struct MlErrorChoice
 	double		score;			/* ML_ON_ERROR_SCORE: 0 to 1 */
 } MlErrorChoice;
 
-/* Reads raise, null or a score; error (22023) for anything else. */
-extern void mlserve_read_error_choice(const char *text, MlErrorChoice *choice);
+/* Reads raise, null or a score from size bytes of text; error (22023) for anything else. */
+extern void mlserve_read_error_choice(const char *text, int size, MlErrorChoice *choice);
 
 /* A call site that decides; zeroed at first, but for the scorer's fn_mcxt. */
 typedef struct MlDecideSite

@@ -99,7 +99,11 @@ mlops_decide(PG_FUNCTION_ARGS)
 	bool		nulls[6] = {false};
 
 	if (!PG_ARGISNULL(3))
-		mlserve_read_error_choice(text_to_cstring(PG_GETARG_TEXT_PP(3)), &choice);
+	{
+		text	   *on_error = PG_GETARG_TEXT_PP(3);
+
+		mlserve_read_error_choice(VARDATA_ANY(on_error), VARSIZE_ANY_EXHDR(on_error), &choice);
+	}
 	refuse_read_only();
 	site = site_of(fcinfo);
 	key = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);

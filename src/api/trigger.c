@@ -186,7 +186,7 @@ read_choice(void *arg)
 			text = value;
 	}
 	if (text)
-		mlserve_read_error_choice(text, &bound->choice);
+		mlserve_read_error_choice(text, (int) strlen(text), &bound->choice);
 }
 
 /* Arguments and columns; an error for what is wrong with them. */

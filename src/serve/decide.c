@@ -26,24 +26,31 @@
 /* A score that stands in for the model's has no threshold of its own. */
 #define DEFAULT_THRESHOLD 0.5
 
-void
-mlserve_read_error_choice(const char *text, MlErrorChoice *choice)
+static bool
+says(const char *text, int size, const char *word)
 {
-	char	   *end;
+	return size == (int) strlen(word) && memcmp(text, word, size) == 0;
+}
+
+/* Called for every row: the two words are told apart without a copy. */
+void
+mlserve_read_error_choice(const char *text, int size, MlErrorChoice *choice)
+{
+	char	   *number,
+			   *end;
 
 	*choice = (MlErrorChoice) {ML_ON_ERROR_NULL, 0};
-	if (strcmp(text, "null") == 0)
+	if (says(text, size, "null"))
 		return;
-	if (strcmp(text, "raise") == 0)
-	{
-		choice->choice = ML_ON_ERROR_RAISE;
+	choice->choice = ML_ON_ERROR_RAISE;
+	if (says(text, size, "raise"))
 		return;
-	}
-	choice->score = strtod(text, &end);
-	if (end == text || *end != '\0' || !(choice->score >= 0 && choice->score <= 1))
+	number = pnstrdup(text, size);
+	choice->score = strtod(number, &end);
+	if (end == number || *end != '\0' || !(choice->score >= 0 && choice->score <= 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unrecognized value \"%s\" of \"on_error\"", text),
+				 errmsg("unrecognized value \"%s\" of \"on_error\"", number),
 				 errhint("It is raise, null, or the score to give instead, a number from 0 to 1.")));
 	choice->choice = ML_ON_ERROR_SCORE;
 }

@@ -107,9 +107,11 @@ done
 echo "# workers were gone at most $worst ms after the cancel"
 is "a cancelled tuning stops its workers within a second" "$([ "$worst" -lt 1000 ] && echo yes)" yes
 is "and leaves no shared memory" "$left" 0
-# where the server is slow no trial has ended yet: once more, until one has
+# Where the server is slow no trial has ended yet: once more, until one has.  Its
+# workers are waited for too, as trials of before must not end the wait too soon.
 query -c "SELECT version FROM $long" >/dev/null 2>&1 &
-until_true "SELECT count(*) > 0 FROM mlops.trials WHERE model = 'long'" 60
+until_true "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'mlops tuning worker' AND query LIKE 'trial%'
+	AND EXISTS (SELECT FROM mlops.trials WHERE model = 'long')" 60
 query -c "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'SELECT version FROM %' AND pid <> pg_backend_pid() AND backend_type = 'client backend'" >/dev/null
 wait
 kept=$(query -c "SELECT count(*) FROM mlops.trials WHERE model = 'long'")
