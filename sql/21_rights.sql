@@ -191,6 +191,55 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_choice(text, text, text[]) IS 'An error that lists the valid values unless value is one of them';
 
+-- ---- bounds of what roles have stored: include/mlops/base.h has them
+
+CREATE FUNCTION mlops_catalog.refuse_large(value text) RETURNS void
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_refuse_large';
+COMMENT ON FUNCTION mlops_catalog.refuse_large(text) IS 'An error if the value of a parameter is larger than may be stored';
+CREATE FUNCTION mlops_catalog.refuse_large(tags jsonb) RETURNS void
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_refuse_large';
+COMMENT ON FUNCTION mlops_catalog.refuse_large(jsonb) IS 'An error if all tags together are larger than may be stored';
+
+CREATE FUNCTION mlops_catalog.cut(value text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_cut';
+COMMENT ON FUNCTION mlops_catalog.cut(text) IS 'Text that nobody gave, such as an error''s message, as it is stored: of more than 64 kB the beginning';
+CREATE FUNCTION mlops_catalog.cut(value jsonb) RETURNS jsonb
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN pg_column_size(value) > 1048576 THEN jsonb_build_object('reason', mlops_catalog.cut(value::text)) ELSE value END $$;
+COMMENT ON FUNCTION mlops_catalog.cut(jsonb) IS 'Details that nobody gave as they are stored: of more than 1 MB the beginning, as a text';
+
+CREATE FUNCTION mlops_catalog.check_key(argument text, key text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF key IS NULL THEN
+		RAISE EXCEPTION '"%" must not be null', argument USING ERRCODE = 'null_value_not_allowed';
+	ELSIF length(key) NOT BETWEEN 1 AND 250 THEN
+		RAISE EXCEPTION '"%" must have 1 to 250 characters', argument
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It has %s.', length(key)),
+				HINT = 'Give it a short name; a longer text can be a note, a description or the value of a tag.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_key(text, text) IS 'An error unless this can name a run, parameter, metric, tag or artifact';
+
+CREATE FUNCTION mlops_catalog.with_tag(tags jsonb, key text, value text) RETURNS jsonb
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb;
+BEGIN
+	PERFORM mlops_catalog.check_key('key', key);
+	result := CASE WHEN value IS NULL THEN tags - key ELSE tags || jsonb_build_object(key, value) END;
+	PERFORM mlops_catalog.refuse_large(tags => result);
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.with_tag(jsonb, text, text) IS 'Tags with one that is set, or removed if value is NULL';
+
 CREATE FUNCTION mlops_catalog.check_name(what text, name text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

@@ -227,6 +227,7 @@ DECLARE
 	id bigint := (SELECT m.model_id FROM mlops_catalog.model AS m WHERE m.name = end_upkeep.name);
 	found_one mlops_catalog.upkeep;
 BEGIN
+	error_found := mlops_catalog.cut(error_found);
 	IF name IS NOT NULL AND id IS NULL THEN
 		RETURN;
 	ELSIF error_found IS NULL THEN

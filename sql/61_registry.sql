@@ -187,16 +187,11 @@ DECLARE
 	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 	now jsonb;
 BEGIN
-	IF $3 IS NULL OR $3 = '' THEN
-		RAISE EXCEPTION '"key" must not be null or empty' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
 	IF $5 IS NOT NULL THEN
-		UPDATE mlops_catalog.model_version AS v
-			SET tags = CASE WHEN $4 IS NULL THEN v.tags - $3 ELSE v.tags || jsonb_build_object($3, $4) END
+		UPDATE mlops_catalog.model_version AS v SET tags = mlops_catalog.with_tag(v.tags, $3, $4)
 			WHERE v.version_id = mlops_catalog.version_named(caller, $2, $5) RETURNING v.tags INTO now;
 	ELSE
-		UPDATE mlops_catalog.model AS m
-			SET tags = CASE WHEN $4 IS NULL THEN m.tags - $3 ELSE m.tags || jsonb_build_object($3, $4) END
+		UPDATE mlops_catalog.model AS m SET tags = mlops_catalog.with_tag(m.tags, $3, $4)
 			WHERE m.model_id = id RETURNING m.tags INTO now;
 	END IF;
 	PERFORM mlops_catalog.audit(caller, 'set_tag', $2, $5, jsonb_build_object('key', $3, 'value', $4));

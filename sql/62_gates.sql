@@ -367,7 +367,7 @@ CREATE FUNCTION mlops_catalog.record_gate_checks(caller regrole, model text, ver
 AS $$
 	WITH made AS (
 		INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, figure, passed, detail, checked_by)
-		SELECT mlops_catalog.version_named(caller, model, version), purpose, c.condition, c.required, c.figure, c.passed, c.detail, caller
+		SELECT mlops_catalog.version_named(caller, model, version), purpose, c.condition, c.required, c.figure, c.passed, mlops_catalog.cut(c.detail), caller
 		FROM mlops_catalog.gate_checks(caller, model, version, more) AS c
 		RETURNING *)
 	SELECT model, version, m.gate_check_id, m.purpose, m.condition, m.required, m.figure, m.passed, m.detail,
@@ -395,7 +395,7 @@ DECLARE
 	recorded bigint;
 BEGIN
 	INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, figure, passed, detail, checked_by)
-	SELECT v.version_id, refusal ->> 'purpose', c.condition, c.required, c.figure, c.passed, c.detail, caller
+	SELECT v.version_id, refusal ->> 'purpose', c.condition, c.required, c.figure, c.passed, mlops_catalog.cut(c.detail), caller
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
 	CROSS JOIN jsonb_to_recordset(refusal -> 'checks') AS c(condition text, required text, figure float8, passed boolean, detail jsonb)
 	WHERE m.name = refusal ->> 'model' AND v.version = (refusal ->> 'version')::int;

@@ -97,18 +97,6 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.own_run(regrole, bigint, boolean) IS
 	'Locks a run that is to be changed; an error unless the caller owns it and, if asked, it is running';
 
-CREATE FUNCTION mlops_catalog.check_key(argument text, key text) RETURNS void
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF key IS NULL OR key = '' OR length(key) > 250 THEN
-		RAISE EXCEPTION '"%" must have 1 to 250 characters', argument USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION mlops_catalog.check_key(text, text) IS 'An error unless this can name a parameter, metric, tag or artifact';
-
 CREATE FUNCTION mlops_catalog.open_experiment(caller regrole, experiment text) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -151,6 +139,10 @@ BEGIN
 	IF jsonb_typeof(coalesce($6, '{}')) <> 'object' THEN
 		RAISE EXCEPTION '"tags" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	IF $3 IS NOT NULL THEN
+		PERFORM mlops_catalog.check_key('name', $3);
+	END IF;
+	PERFORM mlops_catalog.check_key('tags', k) FROM jsonb_object_keys($6) AS k;
 	PERFORM mlops_catalog.open_experiment(caller, $2);
 	INSERT INTO mlops_catalog.run (experiment_id, name, model, status, parent_run_id, tags, note, library_version, owner, started_at)
 		SELECT e.experiment_id, $3, $4, 'running', $5, coalesce($6, '{}'), $7, current_setting('mlops.library_version'), caller, clock_timestamp()
@@ -198,6 +190,7 @@ CREATE FUNCTION mlops.log_param(run_id bigint, key text, value text) RETURNS voi
 AS $$
 BEGIN
 	PERFORM mlops_catalog.check_key('key', key);
+	PERFORM mlops_catalog.refuse_large(value => value);
 	PERFORM mlops.log_params(run_id, jsonb_build_object(key, value));
 END
 $$;
@@ -258,8 +251,7 @@ DECLARE
 	now jsonb;
 BEGIN
 	PERFORM mlops_catalog.own_run(caller, $2, false);
-	PERFORM mlops_catalog.check_key('key', $3);
-	UPDATE mlops_catalog.run AS r SET tags = CASE WHEN $4 IS NULL THEN r.tags - $3 ELSE r.tags || jsonb_build_object($3, $4) END
+	UPDATE mlops_catalog.run AS r SET tags = mlops_catalog.with_tag(r.tags, $3, $4)
 		WHERE r.run_id = $2 RETURNING r.tags INTO now;
 	RETURN now;
 END
@@ -275,6 +267,9 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM mlops_catalog.own_run(caller, $2, false);
+	IF $4 <> '' THEN
+		PERFORM mlops_catalog.check_key('name', $4);
+	END IF;
 	UPDATE mlops_catalog.run AS r SET note = nullif(coalesce($3, r.note), ''), name = nullif(coalesce($4, r.name), '')
 		WHERE r.run_id = $2;
 END
@@ -295,6 +290,9 @@ DECLARE
 BEGIN
 	PERFORM mlops_catalog.own_run(caller, $2, false);
 	PERFORM mlops_catalog.check_key('path', $3);
+	IF $6 IS NOT NULL THEN
+		PERFORM mlops_catalog.check_key('content_type', $6);
+	END IF;
 	IF ($4 IS NULL) = ($5 IS NULL) THEN
 		RAISE EXCEPTION 'exactly one of "text" and "data" must be given' USING ERRCODE = 'invalid_parameter_value';
 	ELSIF octet_length(content) > 16777216 THEN

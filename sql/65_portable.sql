@@ -117,8 +117,9 @@ BEGIN
 		END IF;
 	END LOOP;
 	SELECT format('Its "%s" is too long.', s.key) INTO bad
-		FROM (VALUES ('target', 63), ('algorithm', 63), ('library_version', 63), ('created_at', 63), ('positive', 10000), ('description', 1000000)) AS s(key, most)
+		FROM (VALUES ('target', 63), ('algorithm', 63), ('library_version', 63), ('created_at', 63), ('positive', 65536), ('description', 65536)) AS s(key, most)
 		WHERE octet_length(manifest ->> s.key) > s.most LIMIT 1;
+	bad := coalesce(bad, (SELECT format('Its "%s" is too large.', l.key) FROM jsonb_each(manifest) AS l WHERE pg_column_size(l.value) > 1048576 LIMIT 1));
 	bad := coalesce(bad, CASE
 		WHEN (manifest ->> 'model') !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN 'Its "model" is no model''s name.'
 		WHEN manifest ->> 'target' = '' THEN 'Its "target" is empty.'

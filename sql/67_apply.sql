@@ -328,6 +328,10 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.apply_model(text, jsonb, boolean) IS 'Makes the settings of one model equal to a document, with the caller''s rights; errors name the place in it';
 
+CREATE FUNCTION mlops_catalog.refuse_large_spec(spec jsonb) RETURNS void
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_refuse_large';
+COMMENT ON FUNCTION mlops_catalog.refuse_large_spec(jsonb) IS 'An error if a document is larger than may be given';
+
 CREATE FUNCTION mlops.apply(spec jsonb, dry_run boolean DEFAULT false)
 	RETURNS TABLE (model text, setting text, item text, former text, new text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 20
@@ -342,6 +346,7 @@ BEGIN
 	IF current_setting('transaction_read_only')::boolean THEN
 		RAISE EXCEPTION 'cannot execute mlops.apply() in a read-only transaction' USING ERRCODE = 'read_only_sql_transaction';
 	END IF;
+	PERFORM mlops_catalog.refuse_large_spec($1);
 	PERFORM mlops_catalog.check_object('spec', $1, '{"models": "object"}');
 	BEGIN
 		FOR m IN SELECT e.key, e.value FROM jsonb_each($1 -> 'models') AS e ORDER BY e.key LOOP

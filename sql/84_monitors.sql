@@ -549,7 +549,7 @@ BEGIN
 			END IF;
 			RETURN NEXT;
 		END LOOP;
-		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, drift_error);
+		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, mlops_catalog.cut(drift_error));
 	END LOOP;
 	error := NULL;
 	FOR late IN SELECT * FROM mlops_catalog.windows_to_judge_again(caller, id) LOOP

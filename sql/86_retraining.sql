@@ -319,7 +319,7 @@ BEGIN
 		END;
 	END IF;
 	INSERT INTO mlops_catalog.retraining (model_id, base_version, version, reason, outcome, detail, role, started_at)
-		VALUES (id, base.version, made, $3, outcome, nullif(array_to_string(shorts || training.told, E'\n'), ''), caller, began) RETURNING retraining_id INTO retraining;
+		VALUES (id, base.version, made, $3, outcome, mlops_catalog.cut(nullif(array_to_string(shorts || training.told, E'\n'), '')), caller, began) RETURNING retraining_id INTO retraining;
 	PERFORM mlops_catalog.audit(caller, 'retrain', $2, made, jsonb_strip_nulls(jsonb_build_object('retraining_id', retraining,
 		'base_version', base.version, 'reason', $3, 'outcome', outcome, 'detail', nullif(array_to_string(shorts || training.told, E'\n'), ''))));
 	RETURN QUERY SELECT * FROM mlops.retrainings AS r WHERE r.retraining_id = retraining;

@@ -128,6 +128,22 @@ mlbase_free_detoasted(void *detoasted, Datum value)
 extern void mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name);
 
 /*
+ * Bounds of what roles have stored, in bytes.  Names have at most 250 characters,
+ * see mlops_catalog.check_key; files and models, which are bytea, bounds of their own.
+ */
+#define MLBASE_MOST_TEXT 65536	/* a note, a tag's value, an error's message */
+#define MLBASE_MOST_DOCUMENT 1048576	/* JSON, lists, and what is run: queries and commands */
+
+/* Error (54000) if something that is given has more bytes than it may have. */
+extern void mlbase_refuse_size(const char *argument, Size size, int most);
+
+/* The same for each text, JSON and array among the arguments of a function that stores them. */
+extern void mlbase_refuse_large(FunctionCallInfo fcinfo);
+
+/* A text that nobody gave, such as an error's message, as it is stored: cut if it is longer. */
+extern const char *mlbase_cut(const char *text);
+
+/*
  * Names of a name[] argument but for NULLs, NIL for NULL: a List of char *.  Error
  * (54000) for more than a row can have columns.
  */

@@ -44,6 +44,8 @@ MLOPS_FUNCTION(mlops_as_role);
 MLOPS_FUNCTION(mlops_person);
 MLOPS_FUNCTION(mlops_is_applying_changes);
 MLOPS_FUNCTION(mlops_try_lock);
+MLOPS_FUNCTION(mlops_refuse_large);
+MLOPS_FUNCTION(mlops_cut);
 
 /* ---------------------------------------------------------------- rights */
 
@@ -155,6 +157,23 @@ Datum
 mlops_try_lock(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(mlcat_try_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)), (uint64) PG_GETARG_INT64(1)));
+}
+
+/* ---------------------------------------------------------------- bounds of what is stored */
+
+/* mlops_catalog.refuse_large(x): its argument's name is in the message. */
+Datum
+mlops_refuse_large(PG_FUNCTION_ARGS)
+{
+	mlbase_refuse_large(fcinfo);
+	PG_RETURN_VOID();
+}
+
+/* mlops_catalog.cut(value) -> text */
+Datum
+mlops_cut(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(mlbase_cut(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 }
 
 /* ---------------------------------------------------------------- as the owner */
@@ -274,6 +293,7 @@ mlops_as_owner(PG_FUNCTION_ARGS)
 	prepare_call(fcinfo, returns_rows, &call);
 	if (call.writes)
 	{
+		mlbase_refuse_large(fcinfo);
 		PreventCommandIfReadOnly(psprintf("mlops.%s()", call.name));
 		PreventCommandIfParallelMode(psprintf("mlops.%s()", call.name));
 	}

@@ -124,13 +124,15 @@ mlops_record_drift(PG_FUNCTION_ARGS)
 {
 	TimestampTz start = PG_ARGISNULL(4) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(4);
 	TimestampTz end = PG_ARGISNULL(5) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(5);
-	MlDriftTests tests = mlmon_tests(PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6), ML_MODEL_TESTS);
+	MlDriftTests tests;
 	MlResolved	resolved;
 	MlDriftReport report;
 	MemoryContext work;
 	MemoryContext caller;
 
 	PreventCommandIfReadOnly("mlops.record_drift()");
+	mlbase_refuse_large(fcinfo);
+	tests = mlmon_tests(PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6), ML_MODEL_TESTS);
 	if (start > end)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -50,6 +50,7 @@ mlops_submit(PG_FUNCTION_ARGS)
 	mlbase_refuse_null(fcinfo, 3, "priority");
 	mlbase_refuse_null(fcinfo, 5, "on_conflict");
 	mlbase_refuse_null(fcinfo, 7, "unattended");
+	mlbase_refuse_large(fcinfo);
 	request.command = optional_text(fcinfo, 0);
 	request.timeout = PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1);
 	request.max_retries = PG_GETARG_INT32(2);
@@ -218,6 +219,7 @@ mlops_record_schedule(PG_FUNCTION_ARGS)
 	mlbase_refuse_null(fcinfo, 4, "max_retries");
 	mlbase_refuse_null(fcinfo, 5, "priority");
 	mlbase_refuse_null(fcinfo, 7, "cron_job_id");
+	mlbase_refuse_large(fcinfo);
 	request.command = optional_text(fcinfo, 2);
 	request.timeout = PG_ARGISNULL(3) ? NULL : PG_GETARG_INTERVAL_P(3);
 	request.max_retries = PG_GETARG_INT32(4);

@@ -97,6 +97,7 @@ train_arguments(FunctionCallInfo fcinfo, int first, MlTrainRequest *request)
 static void
 new_arguments(FunctionCallInfo fcinfo, int first, MlTrainRequest *request)
 {
+	mlbase_refuse_large(fcinfo);
 	train_arguments(fcinfo, first, request);
 	mlbase_refuse_twice(mlbase_names(request->exclude, "exclude"), "exclude");
 	(void) mljson_options("tags", request->tags);

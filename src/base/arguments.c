@@ -8,10 +8,15 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 #include "mlops/base.h"
@@ -27,6 +32,66 @@ mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("\"%s\" must not be null", name)));
 }
+
+/* ---------------------------------------------------------------- sizes */
+
+void
+mlbase_refuse_size(const char *argument, Size size, int most)
+{
+	if (size > (Size) most)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("\"%s\" is larger than %d bytes", argument, most),
+				 errdetail("It has %zu bytes.", size),
+				 errhint("Keep what is long in a table or a file of your own, and give its name here.")));
+}
+
+/* Most bytes of an argument, 0 for one that has no bound here. */
+static int
+most_bytes(Oid type, const char *argument)
+{
+	if (type == JSONBOID || OidIsValid(get_element_type(type)))
+		return MLBASE_MOST_DOCUMENT;
+	if (type != TEXTOID || strcmp(argument, "text") == 0)	/* a file: see mlops.log_artifact */
+		return 0;
+	if (strcmp(argument, "query") == 0 || strcmp(argument, "command") == 0)
+		return MLBASE_MOST_DOCUMENT;
+	return MLBASE_MOST_TEXT;
+}
+
+void
+mlbase_refuse_large(FunctionCallInfo fcinfo)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	Oid		   *types;
+	char	  **names;
+	char	   *modes;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", fcinfo->flinfo->fn_oid);
+	(void) get_func_arg_info(tuple, &types, &names, &modes);
+	ReleaseSysCache(tuple);
+	for (int i = 0; i < PG_NARGS(); i++)	/* those that are returned come after them */
+	{
+		int			most = names ? most_bytes(types[i], names[i]) : 0;
+
+		if (most > 0 && !PG_ARGISNULL(i))
+			mlbase_refuse_size(names[i], toast_raw_datum_size(PG_GETARG_DATUM(i)) - VARHDRSZ, most);
+	}
+}
+
+const char *
+mlbase_cut(const char *text)
+{
+	size_t		length = strlen(text);
+
+	if (length <= MLBASE_MOST_TEXT)
+		return text;
+	length = MLBASE_MOST_TEXT - strlen("...");
+	return psprintf("%.*s...", pg_mbcliplen(text, (int) length + MAX_MULTIBYTE_CHAR_LEN, (int) length), text);
+}
+
+/* ---------------------------------------------------------------- names */
 
 List *
 mlbase_names(ArrayType *array, const char *argument)

@@ -12,6 +12,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "mlops/base.h"
 #include "mlops/json.h"
 
 static const char *
@@ -38,10 +39,8 @@ type_of(const JsonbValue *value)
 void
 mljson_refuse_large(const char *argument, const Jsonb *json)
 {
-	if (json && VARSIZE(json) > MLJSON_MOST_BYTES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("\"%s\" is larger than %d bytes", argument, MLJSON_MOST_BYTES)));
+	if (json)
+		mlbase_refuse_size(argument, VARSIZE(json), MLJSON_MOST_BYTES);
 }
 
 MlOptions *

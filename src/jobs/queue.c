@@ -89,6 +89,13 @@ add_text(Parameters *p, const char *value)
 	add(p, TEXTOID, value ? CStringGetTextDatum(value) : (Datum) 0, value == NULL);
 }
 
+/* Somebody else's words. */
+static void
+add_cut(Parameters *p, const char *value)
+{
+	add_text(p, value ? mlbase_cut(value) : NULL);
+}
+
 static uint64
 run(const char *sql, Parameters *p)
 {
@@ -292,10 +299,10 @@ set_ended(int64 job_id, bool retry, const char *state, const MlJobError *error,
 	add(&p, INT8OID, Int64GetDatum(job_id), false);
 	add_text(&p, state);
 	add_text(&p, error->sqlstate);
-	add_text(&p, error->message);
-	add_text(&p, error->detail);
-	add_text(&p, error->hint);
-	add_text(&p, error->context);
+	add_cut(&p, error->message);
+	add_cut(&p, error->detail);
+	add_cut(&p, error->hint);
+	add_cut(&p, error->context);
 	add(&p, BOOLOID, BoolGetDatum(retry), false);
 	add(&p, INT4OID, Int32GetDatum(mlops_guc_job_retry_delay), false);
 	add(&p, FLOAT8OID, Float8GetDatum(outcome ? outcome->run_ms : 0), outcome == NULL);

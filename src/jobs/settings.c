@@ -15,6 +15,7 @@
 #include "utils/guc_tables.h"
 #include "utils/json.h"
 
+#include "mlops/base.h"
 #include "jobs/execute.h"
 
 /* Not for the job's role to set, of a session's own life, or replaced by the job's. */
@@ -53,14 +54,18 @@ mljobs_session_settings(void)
 	for (int i = 0; i < n; i++)
 	{
 		struct config_generic *setting = settings[i];
+		char	   *value;
 
 		if ((setting->source != PGC_S_SESSION && setting->source != PGC_S_CLIENT) ||
 			stays_behind(setting))
 			continue;
+		value = GetConfigOptionByName(setting->name, NULL, false);
+		mlbase_refuse_size(setting->name, strlen(value), MLBASE_MOST_TEXT);
 		appendStringInfoString(&json, json.len ? ", " : "{");
 		escape_json(&json, setting->name);
 		appendStringInfoString(&json, ": ");
-		escape_json(&json, GetConfigOptionByName(setting->name, NULL, false));
+		escape_json(&json, value);
+		mlbase_refuse_size("settings", json.len, MLBASE_MOST_DOCUMENT);
 	}
 	if (json.len == 0)
 		return NULL;

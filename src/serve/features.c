@@ -24,6 +24,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "mlops/base.h"
 #include "serve/scorer.h"
 
 static void
@@ -179,6 +180,39 @@ find_value(MlScorer *scorer, const ArmScorer *arm, Jsonb *object, size_t input, 
 	}
 }
 
+/*
+ * A text that is longer than is stored, as another that scores the same bits: of a
+ * number its digits, of a category that the model does not know, its beginning and
+ * its SHA-256, which it does not know either.
+ */
+static void
+shorten(const MlModel *model, size_t input, JsonbValue *json)
+{
+	MlRecordedType *recorded = &mlserve_recorded_types(model)[input];
+	const char *bytes;
+	size_t		size;
+	double		number;
+	char	   *digits;
+
+	if (recorded->kind == ML_COLUMN_CATEGORY)
+	{
+		bytes = mling_bytes_from_json(recorded, json, &size);
+		if (ml_model_category_bytes(model, input, ml_model_category(model, input, bytes, size), &size) == NULL)
+		{
+			text	   *bounded = mling_bounded(cstring_to_text_with_len(json->val.string.val, json->val.string.len));
+
+			put_string(json, VARDATA_ANY(bounded), VARSIZE_ANY_EXHDR(bounded));
+		}
+	}
+	else if (recorded->kind == ML_COLUMN_NUMBER)
+	{
+		number = mling_number_from_json(recorded, json);
+		digits = palloc(DOUBLE_SHORTEST_DECIMAL_LEN);
+		double_to_shortest_decimal_buf(number, digits);
+		put_digits(json, number, digits);
+	}
+}
+
 Jsonb *
 mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Datum features)
 {
@@ -199,6 +233,8 @@ mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Da
 		put_string(&key, name, strlen(name));
 		pushJsonbValue(&state, WJB_KEY, &key);
 		find_value(scorer, arm, object, i, &value);
+		if (unlikely(value.type == jbvString && value.val.string.len > MLBASE_MOST_TEXT))
+			shorten(model, i, &value);
 		pushJsonbValue(&state, WJB_VALUE, &value);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));

@@ -270,6 +270,7 @@ mltrain_describe_data(const Training *t, MlRegistration *r)
 	if (OidIsValid(q->source))
 		r->source = mling_relation_name(q->source);
 	r->query = t->source->query;
+	mlbase_refuse_size("search_path", strlen(namespace_search_path), MLBASE_MOST_TEXT);
 	r->search_path = namespace_search_path;
 	r->settings = mlbase_query_settings();
 	r->relations = t->source->relations;

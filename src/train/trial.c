@@ -238,7 +238,7 @@ fail(Trial *trial, const char *error)
 {
 	trial->state = ML_TRIAL_FAILED;
 	trial->value = NAN;
-	trial->error = pstrdup(error);
+	trial->error = pstrdup(mlbase_cut(error));
 }
 
 /* Learns; what the parameters are to blame for fails the trial: false. */

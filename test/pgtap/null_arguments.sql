@@ -8,37 +8,7 @@ SELECT plan(16);
 SELECT FROM mlops.train('n', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', features => '{amount,country}',
 	params => '{"n_estimators": 3}');
 SELECT FROM mlops.deploy('n', 1);
--- A value for each argument, by its name, else by its type; NULL: there is none.
-CREATE FUNCTION plausible(function oid, name text, type regtype) RETURNS text LANGUAGE sql STABLE AS $$
-	SELECT coalesce(
-		(SELECT v.value FROM (VALUES
-			('model', 'text', quote_literal('n')), ('model_name', 'text', quote_literal('n')),
-			('query', 'text', quote_literal('SELECT * FROM tx')), ('sql', 'text', quote_literal('SELECT 1')),
-			('statement', 'text', quote_literal('SELECT to_jsonb($1)')), ('target', 'name', quote_literal('is_fraud')),
-			('key', 'name', quote_literal('id')), ('time_column', 'name', quote_literal('ts')), ('weight', 'name', 'NULL'),
-			('group_by', 'name', 'NULL'), ('columns', 'name[]', '''{amount}'''), ('features', 'name[]', '''{amount}'''),
-			('exclude', 'name[]', '''{}'''), ('by', 'name[]', '''{online}'''), ('algorithm', 'text', quote_literal('gradient_boosting')),
-			('metric', 'text', quote_literal('log_loss')), ('action', 'text', quote_literal('inspect')), ('folds', 'integer', '2'), ('parallel', 'integer', '1'), ('trials', 'integer', '2'),
-			('filter', 'text', quote_literal('metrics.pr_auc > 0.1')), ('order_by', 'text[]', '''{metrics.pr_auc}'''),
-			('cron', 'text', quote_literal('0 0 * * *')), ('schedule', 'text', quote_literal('0 0 * * *')),
-			('command', 'text', quote_literal('SELECT 1')), ('search_path', 'text', quote_literal('public')),
-			('time_zone', 'text', quote_literal('UTC')), ('encoding', 'text', quote_literal('UTF8')), ('role', 'name', quote_literal('postgres')),
-			('new_owner', 'name', quote_literal('postgres')), ('privilege', 'text', quote_literal('score')), ('version', 'integer', '1'),
-			('to_version', 'integer', '1'), ('run_id', 'bigint', '1'), ('params', 'jsonb', '''{"n_estimators": 2}'''),
-			('customers', 'integer', '10'), ('terminals', 'integer', '10'), ('days', 'integer', '2'), ('settings', 'jsonb', '''{"search_path": "public"}''')
-			) AS v (name, type, value) WHERE v.name = plausible.name AND v.type = plausible.type::text),
-		CASE type::text
-			WHEN 'text' THEN quote_literal('x') WHEN 'name' THEN quote_literal('amount') WHEN 'regclass' THEN quote_literal('tx')
-			WHEN 'regrole' THEN quote_literal('postgres') WHEN 'oid' THEN '''tx''::regclass::oid' WHEN 'boolean' THEN 'true'
-			WHEN 'integer' THEN '1' WHEN 'bigint' THEN '1' WHEN 'smallint' THEN '1' WHEN 'numeric' THEN '1'
-			WHEN 'double precision' THEN '0.5' WHEN 'real' THEN '0.5' WHEN 'jsonb' THEN '''{}''' WHEN 'json' THEN '''{}'''
-			WHEN 'bytea' THEN '''\x0102''' WHEN 'interval' THEN '''1 hour''' WHEN 'date' THEN '''2026-01-01'''
-			WHEN 'timestamp with time zone' THEN '''2026-01-02''' WHEN 'timestamp without time zone' THEN '''2026-01-02'''
-			WHEN 'xid8' THEN '''5''' WHEN 'uuid' THEN '''00000000-0000-0000-0000-000000000001'''
-			WHEN 'text[]' THEN '''{x}''' WHEN 'name[]' THEN '''{amount}''' WHEN 'double precision[]' THEN '''{0.5}'''
-			WHEN 'integer[]' THEN '''{1}''' WHEN 'bigint[]' THEN '''{1}''' WHEN 'jsonb[]' THEN '''{"{}"}''' WHEN 'boolean[]' THEN '''{t}'''
-			WHEN 'anyelement' THEN 'ROW(1, 2)' WHEN 'record' THEN 'ROW(1, 2)' WHEN 'anyarray' THEN '''{1}''::int[]'
-			ELSE 'NULL' END) $$;
+\ir plausible.psql
 
 CREATE TABLE outcome (function text, call text, sqlstate text, message text);
 -- Calls it and takes back what it did.

@@ -100,6 +100,8 @@ is "the error is kept whole" "$(run "DO \$\$ BEGIN RAISE 'oh' USING ERRCODE = 'P
 {\"hint\": \"cure\", \"detail\": \"why\", \"message\": \"oh\", \"sqlstate\": \"P1234\"}|PL/pgSQL function inline_code_block line 1 at RAISE"
 is "and raised by mlops.result" "$(error_of -c "SELECT mlops.result(max(job_id)) FROM mlops.jobs")" "P1234: job $(last job_id) has failed: oh
 hint: cure"
+is "of a long error the beginning" "$(run "DO \$\$ BEGIN RAISE '%', repeat('ä', 5000000); END \$\$"; last "octet_length(error ->> 'message')")" "failed
+65535"
 is "a submission that is rolled back never runs" "$(query -c "BEGIN; SELECT mlops.submit('INSERT INTO log (what) VALUES (''ghost'')'); ROLLBACK" >/dev/null; sleep 0.3; query -c "SELECT count(*) FROM log WHERE what = 'ghost'")" 0
 is "it cannot be prepared" "$(start "max_prepared_transactions = 2"; error_of -c "BEGIN" -c "SELECT mlops.submit('SELECT 1')" -c "PREPARE TRANSACTION 'p'")" \
 	"0A000: cannot PREPARE a transaction that has submitted or cancelled jobs"
