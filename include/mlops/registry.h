@@ -208,7 +208,7 @@ typedef struct MlLabelsAdded
  * notice tells if no decision has one of the keys.  positive is
  * the text that counts as positive, NULL for booleans and 0/1.  Errors: no
  * right to train the model, columns that are missing or of a wrong type, two
- * labels of one key and time that differ.
+ * labels of one key and time that differ, a time in the future.
  */
 extern void mlreg_add_labels(const char *model, MlSource *source, const char *key,
 							 const char *label, const char *labelled_at, const char *positive,

@@ -23,6 +23,9 @@
 #include "mlops/ingest.h"
 #include "mlops/registry.h"
 
+/* By how much the clock that times came from may be ahead of ours, in microseconds. */
+#define CLOCK_SKEW USECS_PER_MINUTE
+
 /* Rows written by one statement. */
 #define BATCH 5000
 
@@ -161,6 +164,24 @@ time_of(const LabelReader *reader, Datum value)
 	}
 }
 
+/*
+ * Of several outcomes of a key the latest counts: one of the future would stand
+ * against every correction until then.  The clock is read again where a time is
+ * later than this began: reading may take long, and times be of that long.
+ */
+static void
+refuse_future(const LabelReader *reader, const char *key, size_t size, TimestampTz at)
+{
+	if (likely(at <= reader->now + CLOCK_SKEW) || at <= GetCurrentTimestamp() + CLOCK_SKEW)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+			 errmsg("the outcome of key \"%s\" has a time in the future", mlbase_excerpt(pnstrdup(key, size))),
+			 errdetail("Column \"%s\" says %s. No outcome was recorded.", reader->time_name, timestamptz_to_str(at)),
+			 errhint("Give the time when the outcome became known, or NULL for now, and leave out what is not known yet: "
+					 "the latest outcome of a key counts, so that this one could not be corrected until then.")));
+}
+
 static void
 take_row(TupleTableSlot *slot, void *arg)
 {
@@ -186,6 +207,7 @@ take_row(TupleTableSlot *slot, void *arg)
 	sorted->tts_values[SORTED_KEY - 1] = PointerGetDatum(mling_bounded(cstring_to_text_with_len(bytes, (int) size)));
 	sorted->tts_values[SORTED_TIME - 1] = timed ? time_of(reader, slot->tts_values[reader->time_column])
 		: TimestampTzGetDatum(reader->now);
+	refuse_future(reader, bytes, size, DatumGetTimestampTz(sorted->tts_values[SORTED_TIME - 1]));
 	sorted->tts_values[SORTED_LABEL - 1] = BoolGetDatum(label_of(reader, slot->tts_values[reader->label_column]));
 	memset(sorted->tts_isnull, 0, 3 * sizeof(bool));
 	ExecStoreVirtualTuple(sorted);

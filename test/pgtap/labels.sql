@@ -1,8 +1,9 @@
 -- Labels that arrive late, and tests between variants by them.
 \ir setup.psql
-SELECT plan(62);
+SELECT plan(67);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
+SELECT mlops.train('skewed', 'tx', target => 'is_fraud', features => '{amount}', params => '{"n_estimators": 2}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
 
 CREATE TABLE outcome (tx_id bigint, gone int, fraud boolean, fraud_text text, fraud_number numeric, known_at timestamptz, known_on date);
@@ -65,6 +66,24 @@ SELECT throws_ok($$SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, tru
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', 'outcome', label => 'fraud')$$, '22004', '"key" must not be null', 'a key is needed');
 SELECT throws_ok($$SELECT mlops.add_labels('fraud', key => 'a', label => 'b')$$, '22023', NULL, 'a source is needed');
 SELECT throws_ok($$SELECT mlops.add_labels('nofraud', 'outcome', key => 'tx_id', label => 'fraud')$$, '42704', NULL, 'a model that does not exist');
+-- ---- times in the future, which no correction could replace
+CREATE FUNCTION refused(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+BEGIN
+	PERFORM mlops.add_labels('fraud', query => query, key => 'k', label => 'l', labelled_at => 't');
+	RETURN 'recorded';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN concat_ws(' ', sqlstate, sqlerrm, detail);
+END $$;
+SELECT is(refused($$SELECT 'f' || i AS k, true AS l, CASE WHEN i >= 7000 THEN timestamptz '3026-01-01 00:00+00' + i * interval '1 day' END AS t FROM generate_series(1, 12001) i$$),
+	'22008 the outcome of key "f7000" has a time in the future Column "t" says 3045-03-02 00:00:00+00. No outcome was recorded.', 'the first of many is named');
+SELECT is((SELECT count(*) FROM mlops.labels WHERE key LIKE 'f%'), 0::bigint, 'and none recorded');
+SELECT matches(refused(format($$SELECT 'f' AS k, true AS l, clock_timestamp()::%s + interval '62 seconds' AS t$$, t)), '^22008 the outcome of key "f" has a time in the future', t)
+	FROM unnest('{timestamptz,timestamp}'::text[]) AS t;
+SELECT is((SELECT added FROM mlops.add_labels('skewed', query => 'SELECT 1 AS k, true AS l, clock_timestamp() + interval ''30 seconds'' AS t', key => 'k', label => 'l', labelled_at => 't')), 1::bigint, 'another clock may be ahead by a minute');
+
 SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'add_labels' AND model = 'fraud'), 14::bigint, 'each addition is noted for the audit log');
 
 -- ---- the tests
