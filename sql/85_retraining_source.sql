@@ -261,21 +261,72 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.learned_rows(text, int) IS 'Rows that a version learned from or was judged on';
 
-CREATE FUNCTION mlops_catalog.check_accepted(accepted jsonb, inputs jsonb, columns jsonb) RETURNS void
+-- The source of a recorded training as it is now, read as a role.
+CREATE FUNCTION mlops_catalog.source_now(caller regrole, settings jsonb, recorded jsonb, OUT read_by text, OUT columns jsonb) RETURNS record
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT min(c.read_by), jsonb_object_agg(c.name, c.type) FROM mlops_catalog.source_columns(caller, settings, (recorded ->> 'source')::regclass,
+		CASE WHEN recorded ->> 'source' IS NULL THEN recorded ->> 'query' END, recorded => true) AS c
+$$;
+COMMENT ON FUNCTION mlops_catalog.source_now(regrole, jsonb, jsonb) IS 'The query that reads the source of a training, and its columns with their types';
+
+CREATE FUNCTION mlops_catalog.check_named(option text, named jsonb, known jsonb) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	unknown text := (SELECT a FROM jsonb_array_elements_text(accepted) AS a WHERE a <> '(rows)' AND NOT columns ? a
-		AND a NOT IN (SELECT i ->> 'name' FROM jsonb_array_elements(inputs) AS i) LIMIT 1);
+	unknown text := (SELECT n FROM jsonb_array_elements_text(named) AS n WHERE NOT known ? n LIMIT 1);
 BEGIN
 	IF unknown IS NOT NULL THEN
-		RAISE EXCEPTION '"accept" in "options" names "%", which is no column of the source', unknown
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name columns, or "(rows)" for a number of rows that is half or less.';
+		RAISE EXCEPTION '"%" in "options" names "%", which is no column of the source', option, unknown
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('It may name: %s.', (SELECT string_agg(format('"%s"', k), ', ' ORDER BY k)
+				FROM (SELECT k FROM jsonb_object_keys(known) AS k ORDER BY k LIMIT 100) AS o(k)));
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_accepted(jsonb, jsonb, jsonb) IS 'An error unless each name whose change is accepted is a column, or "(rows)"';
+COMMENT ON FUNCTION mlops_catalog.check_named(text, jsonb, jsonb) IS 'An error unless each name of a list in the options of a retraining is a key of known';
+
+-- What options say of a source: learned has the inputs of the version that is
+-- repeated, and its other columns.
+CREATE FUNCTION mlops_catalog.check_options_of_source(options jsonb, recorded jsonb, learned jsonb, columns jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF options ? 'window' AND NOT recorded ? 'time_column' THEN
+		RAISE EXCEPTION '"window" in "options" needs a version that was trained with "time_column"' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF options ? 'window' AND EXISTS (SELECT FROM jsonb_array_elements(learned) AS c
+			WHERE c ->> 'name' = recorded ->> 'time_column' AND c ->> 'family' = 'number') THEN
+		RAISE EXCEPTION '"window" in "options" needs times, but "time_column" "%" has numbers', recorded ->> 'time_column' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM mlops_catalog.check_named('accept', coalesce(options -> 'accept', '[]'), columns || '{"(rows)": ""}'
+		|| (SELECT coalesce(jsonb_object_agg(c ->> 'name', ''), '{}') FROM jsonb_array_elements(learned) AS c));
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_options_of_source(jsonb, jsonb, jsonb, jsonb) IS 'An error unless a retraining can go by its options, as far as columns are concerned';
+
+-- Before the first night: whoever sets up a policy is still there to be told.
+CREATE FUNCTION mlops_catalog.check_policy_source(caller regrole, model text, version int, settings jsonb, recorded jsonb, options jsonb) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	columns jsonb;
+BEGIN
+	IF NOT options ?| '{window,accept,new_columns}' THEN
+		RETURN;
+	END IF;
+	columns := (SELECT s.columns FROM mlops_catalog.source_now(caller, settings, recorded) AS s);
+	PERFORM mlops_catalog.check_options_of_source(options, recorded,
+		coalesce(mlops_catalog.learned_inputs(model, version), '[]') || mlops_catalog.learned_roles(model, version), columns);
+	IF jsonb_typeof(options -> 'new_columns') = 'array' THEN
+		PERFORM mlops_catalog.check_named('new_columns', options -> 'new_columns', columns);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_policy_source(regrole, text, int, jsonb, jsonb, jsonb) IS
+	'An error unless the source of a version has what the options of a policy name, read as who sets it up';
 
 -- The request of a retraining: the recorded one, with the inputs of the version
 -- it repeats, and what was consented to.  problems: why it must not be learned
@@ -300,9 +351,7 @@ BEGIN
 	problems := '{}';
 	told := '{}';
 	request := recorded;
-	SELECT min(c.read_by), jsonb_object_agg(c.name, c.type) INTO read_by, columns
-		FROM mlops_catalog.source_columns(reader, settings, (recorded ->> 'source')::regclass,
-			CASE WHEN recorded ->> 'source' IS NULL THEN recorded ->> 'query' END, recorded => true) AS c;
+	SELECT s.read_by, s.columns INTO read_by, columns FROM mlops_catalog.source_now(reader, settings, recorded) AS s;
 	inputs := coalesce(mlops_catalog.learned_inputs(model, version), '[]');
 	names := (SELECT jsonb_agg(f ->> 'name') FROM jsonb_array_elements(inputs) AS f);
 
@@ -344,9 +393,8 @@ BEGIN
 	END IF;
 
 	-- which rows
-	IF options ? 'window' AND NOT recorded ? 'time_column' THEN
-		RAISE EXCEPTION '"window" in "options" needs a version that was trained with "time_column"' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF options ? 'window' THEN
+	PERFORM mlops_catalog.check_options_of_source(options, recorded, inputs || roles, columns);
+	IF options ? 'window' THEN
 		split := split || jsonb_build_object('window', options -> 'window');
 	END IF;
 	IF coalesce((options ->> 'refit')::boolean, NOT split ? 'refit') THEN
@@ -360,7 +408,6 @@ BEGIN
 			(SELECT string_agg(format('%s %s', k, split ->> k), ', ' ORDER BY split ->> k)
 				FROM unnest('{validation_from,test_from,test_to}'::text[]) AS k WHERE split ? k));
 	END IF;
-	PERFORM mlops_catalog.check_accepted(accepted, inputs || roles, columns);
 	inputs := (SELECT coalesce(jsonb_agg(f ORDER BY place), '[]') FROM jsonb_array_elements(inputs || roles) WITH ORDINALITY AS e(f, place)
 		WHERE NOT accepted ? (f ->> 'name'));
 	IF problems = '{}' THEN

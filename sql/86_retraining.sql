@@ -350,6 +350,7 @@ DECLARE
 	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 	former jsonb := (SELECT to_jsonb(p) - '{owner,person,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
 	found jsonb;
+	base record;
 BEGIN
 	PERFORM mlops_catalog.check_object('triggers', $4, '{"alerts": "array|boolean", "new_labels": "number"}');
 	PERFORM mlops_catalog.check_retraining_options($5, $6, $7);
@@ -373,7 +374,8 @@ BEGIN
 		RAISE EXCEPTION 'value % of "cooldown" is out of range', $8
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
 	END IF;
-	PERFORM FROM mlops_catalog.retraining_base(caller, $2, id);
+	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
+	PERFORM mlops_catalog.check_policy_source(caller, $2, base.version, base.settings, base.request, $7);
 	INSERT INTO mlops_catalog.policy (model_id, schedule, triggers, gate, action, options, cooldown, owner)
 		VALUES (id, $3, $4, $5, $6, $7, $8, caller)
 		ON CONFLICT ON CONSTRAINT policy_pkey DO UPDATE SET schedule = excluded.schedule, triggers = excluded.triggers, gate = excluded.gate,

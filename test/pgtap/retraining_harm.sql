@@ -1,6 +1,6 @@
 -- Sources that would make a harmful version, none of which is deployed by itself.
 \ir setup.psql
-SELECT plan(28);
+SELECT plan(36);
 CREATE TABLE good AS SELECT g AS id, timestamp '2025-01-01' + g * interval '5 min' AS ts, (100 * abs(sin(g * 1.7)))::float8 AS amt, 'm' || (g * 7919 % 37) AS mer,
 	g % 24 AS hr, hashint4(g) & 1 AS flag, 1.0::float8 AS w, (abs(sin(g * 1.7)) > 0.8 AND g % 3 <> 0) OR g % 97 = 0 AS y FROM generate_series(1, 4000) AS g;
 CREATE TABLE src AS TABLE good;
@@ -38,6 +38,30 @@ SELECT is(found('UPDATE src SET ts = ''2099-01-01'' WHERE id = 77'), 'refused: c
 SELECT matches(found('UPDATE src SET ts = ts + interval ''1 year'' WHERE id IN (7, 77, 777, 3777)'), '^refused: column "ts" has in 4 of 4000 rows', 'some of them');
 SELECT matches(found('UPDATE src SET ts = ''2025-01-20'' WHERE id > 2000'), '^rejected: there are no test rows', 'ties that swallow the test rows');
 SELECT throws_ok($$SELECT found('SELECT', '{"accept": ["nosuch"]}')$$, '22023', '"accept" in "options" names "nosuch", which is no column of the source', 'a name that is not known');
+
+-- ---- the same when a policy is set up, by whoever is there to be told
+CREATE FUNCTION told(model text, options jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM mlops.retraining_policy(model, schedule => '0 3 * * *', options => options);
+	RETURN 'set up';
+EXCEPTION WHEN OTHERS THEN
+	RETURN concat_ws(' ', sqlstate, sqlerrm);
+END $$;
+SELECT mlops.train('numbered', 'good', target => 'y', key => 'ts', time_column => 'id', exclude => '{w}', params => '{"n_estimators": 2}') \g /dev/null
+SELECT mlops.train('timeless', 'good', target => 'y', exclude => '{id,w}', params => '{"n_estimators": 2}') \g /dev/null
+ALTER TABLE src ADD COLUMN device text;
+SELECT is(told(model, options), result, format('%s with %s', model, options)) FROM (VALUES
+	('r', '{"accept": ["amount"]}'::jsonb, '22023 "accept" in "options" names "amount", which is no column of the source'),
+	('r', '{"new_columns": ["devise"]}', '22023 "new_columns" in "options" names "devise", which is no column of the source'),
+	('r', '{"new_columns": ["(rows)"]}', '22023 "new_columns" in "options" names "(rows)", which is no column of the source'),
+	('r', '{"accept": ["amt", "y", "ts", "w", "device", "(rows)"], "new_columns": ["device"], "window": "9 days"}', 'set up'),
+	('r', '{"new_columns": true}', 'set up'),
+	('timeless', '{"window": "9 days"}', '22023 "window" in "options" needs a version that was trained with "time_column"'),
+	('numbered', '{"window": "9 days"}', '22023 "window" in "options" needs times, but "time_column" "id" has numbers')) AS c(model, options, result);
+ALTER TABLE src DROP COLUMN mer;
+SELECT is(told('r', '{"accept": ["mer"]}'), 'set up', 'what the version reads, but the source has no more');
+DROP TABLE src;
+CREATE TABLE src AS TABLE good;
 
 -- ---- what is said of a threshold that flags nothing
 SELECT mlops.train('alone', 'src', target => 'y', key => 'id', time_column => 'ts', exclude => '{w}', params => '{"n_estimators": 2}', threshold => '{"max": "f1"}') \g /dev/null
