@@ -15,15 +15,18 @@ COMMENT ON FUNCTION mlops_catalog.prometheus_labels(jsonb) IS 'Labels as Prometh
 -- Columns of segments are values of a label, not names: a column may be called
 -- "model", and two names may differ in characters that a label cannot have.  To
 -- Prometheus a label that is empty is one that is not there, so NULL has its own.
+-- The number 1 and the text "1" are two segments: what is no text has its type beside it.
 CREATE FUNCTION mlops_catalog.prometheus_segment(segment jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(jsonb_object_agg(l.name || CASE WHEN e.place = 1 THEN '' ELSE '_' || e.place END, l.value), '{}')
 	FROM jsonb_each(segment) WITH ORDINALITY AS e(key, value, place),
-		LATERAL (VALUES ('segment', e.key), (CASE e.value WHEN 'null' THEN 'is_null' ELSE 'value' END, coalesce(e.value #>> '{}', 'true'))) AS l(name, value)
+		LATERAL (VALUES ('segment', e.key), (CASE e.value WHEN 'null' THEN 'is_null' ELSE 'value' END, coalesce(e.value #>> '{}', 'true')),
+			('type', nullif(nullif(jsonb_typeof(e.value), 'string'), 'null'))) AS l(name, value)
+	WHERE l.value IS NOT NULL
 $$;
-COMMENT ON FUNCTION mlops_catalog.prometheus_segment(jsonb) IS 'Labels of a segment: its column, and its value or that it is NULL';
+COMMENT ON FUNCTION mlops_catalog.prometheus_segment(jsonb) IS 'Labels of a segment: its column, and its value (of a number or boolean its type, too) or that it is NULL';
 
 CREATE FUNCTION mlops.prometheus_metrics() RETURNS text
 	LANGUAGE sql STABLE PARALLEL UNSAFE

@@ -18,7 +18,7 @@ SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', param
 SELECT mlops.deploy('fraud', 1, key => 'id'), mlops.deploy('fraud', 2, 'canary', key => 'id', percent => 10) \g /dev/null
 SELECT mlops.monitor('fraud', every => '1 hour', segments => '{country}'), mlops.alert_rule('fraud', 'low', 'precision', min => 0.5) \g /dev/null
 CREATE TABLE segment (s jsonb);
-INSERT INTO segment VALUES ('{}'), ('{"country": null}'), ('{"country": ""}'), ('{"country": "NULL"}'), ('{"country": "null"}'), ('{"country": "true"}'),
+INSERT INTO segment VALUES ('{}'), ('{"country": null}'), ('{"country": ""}'), ('{"country": "NULL"}'), ('{"country": "null"}'), ('{"country": "true"}'), ('{"country": true}'), ('{"country": 1}'), ('{"country": "1"}'),
 	('{"country": "D\"E"}'), ('{"country": "D\\E"}'), ('{"country": "D\nE"}'), ('{"country": "D\\nE"}'), ('{"country": "D\\\"E"}'), ('{"country": "a,b=\"c\"}"}'),
 	('{"version": "1"}'), ('{"version": "2"}'), ('{"version": null}'), ('{"model": "other"}'), ('{"variant": "canary"}'), ('{"shadow": true}'), ('{"segment": "x"}'), ('{"value": "x"}'),
 	('{"is_null": null}'), ('{"is_null": "true"}'), ('{"a b": 1}'), ('{"a_b": 1}'), ('{"a-b": 1}'), ('{"1st": 1}'), ('{"größe": 1}'), ('{"__name__": "x"}'), ('{"le": 1.5}'), ('{"": 1}');
@@ -38,6 +38,7 @@ SELECT is((SELECT count(*) FROM samples() WHERE name = 'mlops_precision' AND NOT
 SELECT set_eq($$SELECT labels - 'model' FROM samples() WHERE name = 'mlops_recall' AND labels ->> 'version' = '1' AND labels ->> 'segment' = 'country'$$,
 	$$VALUES ('{"version": "1", "segment": "country", "is_null": "true"}'::jsonb), ('{"version": "1", "segment": "country"}')$$
 	|| $$, ('{"version": "1", "segment": "country", "value": "NULL"}'), ('{"version": "1", "segment": "country", "value": "null"}'), ('{"version": "1", "segment": "country", "value": "true"}')$$
+	|| $$, ('{"version": "1", "segment": "country", "value": "true", "type": "boolean"}'), ('{"version": "1", "segment": "country", "value": "1", "type": "number"}'), ('{"version": "1", "segment": "country", "value": "1"}')$$
 	|| $$, ('{"version": "1", "segment": "country", "value": "D\"E"}'), ('{"version": "1", "segment": "country", "value": "D\\E"}'), ('{"version": "1", "segment": "country", "value": "D\nE"}')$$
 	|| $$, ('{"version": "1", "segment": "country", "value": "D\\nE"}'), ('{"version": "1", "segment": "country", "value": "D\\\"E"}'), ('{"version": "1", "segment": "country", "value": "a,b=\"c\"}"}')$$,
 	'NULL, nothing and odd texts are told apart, and read back as they were');
@@ -45,6 +46,6 @@ SELECT set_eq($$SELECT labels ->> 'segment' FROM samples() WHERE name = 'mlops_r
 SELECT is((SELECT array_agg(labels ->> 'variant' ORDER BY labels ->> 'variant') FROM samples() WHERE name = 'mlops_decisions'), '{canary,primary,s}', 'variants are labels');
 SELECT is((SELECT count(*) FROM samples() WHERE name = 'mlops_alert_firing'), 1::bigint, 'alerts');
 SELECT is((SELECT string_agg(labels ->> 'variant', ' ' ORDER BY line) FROM samples() WHERE name = 'mlops_deployed_version'), 'canary primary', 'what answers');
-SELECT is(mlops_catalog.prometheus_segment('{"a": "x", "b": null}'), '{"segment": "a", "value": "x", "segment_2": "b", "is_null_2": "true"}'::jsonb, 'several columns');
+SELECT is(mlops_catalog.prometheus_segment('{"a": "x", "b": null, "c": 2}'), '{"segment": "a", "value": "x", "segment_2": "b", "is_null_2": "true", "segment_3": "c", "value_3": "2", "type_3": "number"}'::jsonb, 'several columns');
 SELECT * FROM finish();
 ROLLBACK;
