@@ -51,7 +51,7 @@ CREATE FUNCTION mlops_catalog.check_trigger(relation regclass, trigger oid) RETU
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mlops_check_trigger';
 COMMENT ON FUNCTION mlops_catalog.check_trigger(regclass, oid) IS
-	'An error if a trigger of mlops could fill its columns for no row; else what stands against scoring now, NULL if nothing does';
+	'An error if a trigger of mlops could fill its columns for no row; else what stands against scoring now (the model reads what the trigger fills, say), NULL if nothing does';
 
 CREATE FUNCTION mlops_catalog.triggers() RETURNS TABLE (relation regclass, trigger oid, name name)
 	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
@@ -102,7 +102,7 @@ BEGIN
 		problem := mlops_catalog.check_trigger(t.relation, t.trigger);
 		IF problem IS NOT NULL THEN
 			RAISE WARNING 'trigger "%": %', t.name, problem
-				USING HINT = 'Until that is mended, rows get what its argument on_error says.';
+				USING HINT = 'Until that is mended, rows get a wrong score, or what its argument on_error says.';
 		END IF;
 	END LOOP;
 END

@@ -16,6 +16,7 @@
 #include "nodes/pg_list.h"
 #include "pgtime.h"
 #include "utils/jsonb.h"
+#include "utils/reltrigger.h"
 
 #include "mlops/compat.h"
 #include "mlops/engine/model.h"
@@ -195,12 +196,20 @@ extern const MlSignature *mling_signature_in_utf8(const MlSignature *signature);
 
 /* ---------------------------------------------------------------- sources */
 
+/* The column of a table or view that a source's column comes straight from. */
+typedef struct MlOrigin
+{
+	Oid			relation;		/* InvalidOid: it is computed */
+	AttrNumber	attribute;
+} MlOrigin;
+
 /* A table or a SELECT, described but not yet read. */
 typedef struct MlSource
 {
 	Oid			relation;		/* InvalidOid for a query */
 	char	   *query;			/* text of the query, or what reads the table */
 	TupleDesc	desc;			/* its columns; dropped ones are left out */
+	MlOrigin   *origins;		/* of each */
 	List	   *relations;		/* once it was read: OIDs of all tables and views behind it */
 } MlSource;
 
@@ -267,6 +276,46 @@ extern void mling_each_row(MlSource *source, MlRowCallback callback, void *arg);
  */
 extern void mling_each_row_of(MlSource *source, const bool *needed, int *mapping,
 							  MlRowCallback callback, void *arg);
+
+/* ---------------------------------------------------------------- triggers that score */
+
+typedef enum MlTriggerArgument
+{
+	ML_TRIGGER_MODEL, ML_TRIGGER_SCORE, ML_TRIGGER_FLAG, ML_TRIGGER_KEY, ML_TRIGGER_ON_ERROR
+} MlTriggerArgument;
+
+#define ML_TRIGGER_ARGUMENTS (ML_TRIGGER_ON_ERROR + 1)
+
+extern const char *const mling_trigger_argument_names[ML_TRIGGER_ARGUMENTS];
+
+/* A trigger function: its name, and its arguments in order. */
+typedef struct MlTriggerKind
+{
+	const char *name;
+	int			n_arguments;
+	MlTriggerArgument arguments[ML_TRIGGER_ARGUMENTS];
+	const char *usage;
+	bool		decides;
+} MlTriggerKind;
+
+extern const MlTriggerKind mling_score_trigger;
+extern const MlTriggerKind mling_decide_trigger;
+
+/* NULL for a function that is neither. */
+extern const MlTriggerKind *mling_trigger_kind(Oid function);
+
+/*
+ * What a trigger gives for each argument, by place or as 'name=value'; NULL: nothing,
+ * or empty text.  given [ML_TRIGGER_ARGUMENTS] points into trigger.  Returns what is
+ * wrong with them, NULL if nothing is.
+ */
+extern char *mling_trigger_arguments(const MlTriggerKind *kind, const Trigger *trigger, const char **given);
+
+/*
+ * Name of the trigger that fills the column of a table which a column of the source
+ * comes straight from, through views or not; NULL if there is none.
+ */
+extern char *mling_filling_trigger(const MlSource *source, int position);
 
 /* ---------------------------------------------------------------- labels */
 

@@ -31,6 +31,9 @@
 /* Called once, when the library is loaded. */
 extern void mlserve_register_invalidation(void);
 
+/* Rises whenever anything this session knows of models may have changed. */
+extern uint64 mlserve_generation;
+
 /* ---------------------------------------------------------------- models */
 
 /* A version's verified bytes in this session's cache. */

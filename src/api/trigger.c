@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -33,45 +34,13 @@ MLOPS_FUNCTION(mlops_check_trigger);
 
 /* ---- arguments */
 
-typedef enum Argument
-{
-	ARGUMENT_MODEL, ARGUMENT_SCORE, ARGUMENT_FLAG, ARGUMENT_KEY, ARGUMENT_ON_ERROR
-} Argument;
-
-#define N_ARGUMENTS (ARGUMENT_ON_ERROR + 1)
-
-static const char *const argument_names[N_ARGUMENTS] = {
-	"model", "score", "flag", "key", "on_error"
-};
-
-/* A trigger function: its name, and its arguments in order. */
-typedef struct TriggerKind
-{
-	const char *name;
-	int			n_arguments;
-	Argument	arguments[N_ARGUMENTS];
-	const char *usage;
-	bool		decides;
-} TriggerKind;
-
-static const TriggerKind score_kind = {
-	"score_trigger", 4, {ARGUMENT_MODEL, ARGUMENT_SCORE, ARGUMENT_FLAG, ARGUMENT_ON_ERROR},
-	"model, score column [, flag column [, on_error]]", false
-};
-
-static const TriggerKind decide_kind = {
-	"decide_trigger", 5,
-	{ARGUMENT_MODEL, ARGUMENT_SCORE, ARGUMENT_FLAG, ARGUMENT_KEY, ARGUMENT_ON_ERROR},
-	"model, score column [, flag column [, key column [, on_error]]]", true
-};
-
 /* A trigger's arguments and columns. */
 typedef struct Bound
 {
-	const TriggerKind *kind;
+	const MlTriggerKind *kind;
 	Relation	relation;
 	const Trigger *trigger;
-	const char *argument[N_ARGUMENTS];	/* NULL: not given */
+	const char *argument[ML_TRIGGER_ARGUMENTS];	/* NULL: not given */
 	MlErrorChoice choice;
 	int			score;			/* columns, from 1; 0: none */
 	int			flag;
@@ -89,57 +58,17 @@ complain_of_arguments(const Bound *bound, const char *message)
 					 bound->kind->name, bound->kind->usage)));
 }
 
-/* Which argument 'name=value' is, -1 for a value by position. */
-static int
-named_argument(const TriggerKind *kind, const char *given, const char **value)
-{
-	for (int i = 0; i < kind->n_arguments; i++)
-	{
-		const char *name = argument_names[kind->arguments[i]];
-		size_t		size = strlen(name);
-
-		if (strncmp(given, name, size) == 0 && given[size] == '=')
-		{
-			*value = given + size + 1;
-			return kind->arguments[i];
-		}
-	}
-	return -1;
-}
-
-/* An empty argument is one that is not given. */
 static void
 read_arguments(Bound *bound)
 {
-	const TriggerKind *kind = bound->kind;
-	const Trigger *trigger = bound->trigger;
+	const char *problem = mling_trigger_arguments(bound->kind, bound->trigger, bound->argument);
 
-	memset(bound->argument, 0, sizeof(bound->argument));
-	for (int i = 0; i < trigger->tgnargs; i++)
-	{
-		const char *value = trigger->tgargs[i];
-		int			argument = named_argument(kind, trigger->tgargs[i], &value);
-
-		if (argument < 0 && i >= kind->n_arguments)
-			complain_of_arguments(bound, psprintf("%s takes at most %d arguments, not %d",
-												  kind->name, kind->n_arguments, trigger->tgnargs));
-		if (argument < 0)
-			argument = kind->arguments[i];
-		if (bound->argument[argument])
-			complain_of_arguments(bound, psprintf("argument \"%s\" is given twice",
-												  argument_names[argument]));
-		if (*value)
-			bound->argument[argument] = value;
-	}
-	for (int i = 0; i <= ARGUMENT_SCORE; i++)
-	{
-		if (bound->argument[i] == NULL)
-			complain_of_arguments(bound, psprintf("argument \"%s\" is missing", argument_names[i]));
-	}
+	if (problem)
+		complain_of_arguments(bound, problem);
 }
 
 static int
-find_column(const Bound *bound, Argument argument, Oid type, const char *type_text)
+find_column(const Bound *bound, MlTriggerArgument argument, Oid type, const char *type_text)
 {
 	const char *name = bound->argument[argument];
 	TupleDesc	desc = RelationGetDescr(bound->relation);
@@ -153,7 +82,7 @@ find_column(const Bound *bound, Argument argument, Oid type, const char *type_te
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("trigger \"%s\": column \"%s\" does not exist in table \"%s\"",
 						bound->trigger->tgname, name, RelationGetRelationName(bound->relation)),
-				 errhint("It is the %s column of %s.", argument_names[argument], bound->kind->name)));
+				 errhint("It is the %s column of %s.", mling_trigger_argument_names[argument], bound->kind->name)));
 	if (OidIsValid(type) && TupleDescAttr(desc, column - 1)->atttypid != type)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -172,19 +101,11 @@ static void
 read_choice(void *arg)
 {
 	Bound	   *bound = (Bound *) arg;
-	const Trigger *trigger = bound->trigger;
-	const char *text = NULL;
+	const char *argument[ML_TRIGGER_ARGUMENTS];
+	const char *text;
 
-	for (int i = 0; i < trigger->tgnargs; i++)
-	{
-		const char *value = trigger->tgargs[i];
-		int			argument = named_argument(bound->kind, value, &value);
-
-		if (argument < 0 && i < bound->kind->n_arguments)
-			argument = bound->kind->arguments[i];
-		if (argument == ARGUMENT_ON_ERROR && *value)
-			text = value;
-	}
+	(void) mling_trigger_arguments(bound->kind, bound->trigger, argument);
+	text = argument[ML_TRIGGER_ON_ERROR];
 	if (text)
 		mlserve_read_error_choice(text, (int) strlen(text), &bound->choice);
 }
@@ -197,9 +118,9 @@ bind_trigger(void *arg)
 
 	read_choice(bound);
 	read_arguments(bound);
-	bound->score = find_column(bound, ARGUMENT_SCORE, FLOAT8OID, "double precision");
-	bound->flag = find_column(bound, ARGUMENT_FLAG, BOOLOID, "boolean");
-	bound->key = find_column(bound, ARGUMENT_KEY, InvalidOid, NULL);
+	bound->score = find_column(bound, ML_TRIGGER_SCORE, FLOAT8OID, "double precision");
+	bound->flag = find_column(bound, ML_TRIGGER_FLAG, BOOLOID, "boolean");
+	bound->key = find_column(bound, ML_TRIGGER_KEY, InvalidOid, NULL);
 	if (bound->key)
 	{
 		Oid			type = TupleDescAttr(RelationGetDescr(bound->relation), bound->key - 1)->atttypid;
@@ -208,10 +129,74 @@ bind_trigger(void *arg)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("trigger \"%s\": column \"%s\" of type %s cannot be a key",
-							bound->trigger->tgname, bound->argument[ARGUMENT_KEY],
+							bound->trigger->tgname, bound->argument[ML_TRIGGER_KEY],
 							format_type_be(type)),
 					 errhint("A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.")));
 	}
+}
+
+/* ---- a model that reads what the trigger fills */
+
+/* What primary reads of it, as a sentence; NULL: nothing. */
+static char *
+column_read_and_filled(const Bound *bound, const MlResolved *resolved)
+{
+	const MlModel *model = resolved->served->model;
+
+	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
+	{
+		const char *name = ml_model_input_name(model, i);
+
+		if (strcmp(name, bound->argument[ML_TRIGGER_SCORE]) == 0 ||
+			(bound->flag && strcmp(name, bound->argument[ML_TRIGGER_FLAG]) == 0))
+			return psprintf("version %d of the model reads column \"%s\", which this trigger fills: "
+							"it is not filled yet when the row is scored", resolved->version, name);
+	}
+	return NULL;
+}
+
+/* A trigger that was looked at in this session, and what was known of models then. */
+typedef struct Looked
+{
+	Oid			trigger;
+	uint64		generation;
+} Looked;
+
+static void
+look_at_inputs(void *arg)
+{
+	const Bound *bound = (const Bound *) arg;
+	MlResolved	resolved;
+	char	   *problem;
+
+	mlserve_resolve(bound->argument[ML_TRIGGER_MODEL], ML_TO_SCORE, &resolved);
+	problem = column_read_and_filled(bound, &resolved);
+	if (problem)
+		ereport(WARNING,
+				(errmsg("trigger \"%s\": %s", bound->trigger->tgname, problem),
+				 errhint("Train a version without the column, and deploy that.")));
+}
+
+/* Once a session, and again when another version may answer. */
+static void
+tell_once_of_inputs(Bound *bound)
+{
+	static HTAB *looked = NULL;
+	Looked	   *entry;
+	bool		known;
+	MlFault		ignored;
+
+	if (looked == NULL)
+	{
+		HASHCTL		control = {.keysize = sizeof(Oid),.entrysize = sizeof(Looked)};
+
+		looked = hash_create("mlops triggers", 16, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(looked, &bound->trigger->tgoid, HASH_ENTER, &known);
+	if (known && entry->generation == mlserve_generation)
+		return;
+	entry->generation = mlserve_generation;
+	(void) mlserve_attempt(look_at_inputs, bound, false, &ignored);
 }
 
 /* ---- a row */
@@ -223,12 +208,13 @@ typedef struct TriggerSite
 	MlStoredRow *stored;
 	Bound		bound;
 	bool		is_bound;
+	bool		has_scored;		/* any row */
 	text	   *model;			/* what the log and messages call the model */
 	MlFault		fault;			/* why it could not be bound, none: it is */
 } TriggerSite;
 
 static TriggerSite *
-site_of(FunctionCallInfo fcinfo, const TriggerKind *kind)
+site_of(FunctionCallInfo fcinfo, const MlTriggerKind *kind)
 {
 	FmgrInfo   *flinfo = fcinfo->flinfo;
 	const TriggerData *data = (const TriggerData *) fcinfo->context;
@@ -247,8 +233,8 @@ site_of(FunctionCallInfo fcinfo, const TriggerKind *kind)
 	site->bound.trigger = data->tg_trigger;
 	(void) mlserve_attempt(read_choice, &site->bound, true, &ignored);
 	site->is_bound = mlserve_attempt(bind_trigger, &site->bound, true, &site->fault);
-	site->model = cstring_to_text(site->bound.argument[ARGUMENT_MODEL]
-								  ? site->bound.argument[ARGUMENT_MODEL] : "");
+	site->model = cstring_to_text(site->bound.argument[ML_TRIGGER_MODEL]
+								  ? site->bound.argument[ML_TRIGGER_MODEL] : "");
 	MemoryContextSwitchTo(caller);
 	flinfo->fn_extra = site;
 	return site;
@@ -309,7 +295,7 @@ fill_columns(const Bound *bound, HeapTuple row, const MlPrediction *decision)
 }
 
 static void
-check_event(FunctionCallInfo fcinfo, const TriggerKind *kind)
+check_event(FunctionCallInfo fcinfo, const MlTriggerKind *kind)
 {
 	const TriggerData *data = (const TriggerData *) fcinfo->context;
 
@@ -322,7 +308,7 @@ check_event(FunctionCallInfo fcinfo, const TriggerKind *kind)
 }
 
 static Datum
-score_row(FunctionCallInfo fcinfo, const TriggerKind *kind)
+score_row(FunctionCallInfo fcinfo, const MlTriggerKind *kind)
 {
 	TriggerData *data = (TriggerData *) fcinfo->context;
 	TriggerSite *site;
@@ -353,6 +339,11 @@ score_row(FunctionCallInfo fcinfo, const TriggerKind *kind)
 	}
 	mlserve_decide(&site->decide, site->model, RelationGetDescr(data->tg_relation)->tdtypeid,
 				   step.features, step.key, choice, !kind->decides, &decision);
+	if (unlikely(!site->has_scored) && decision.has_score)
+	{
+		site->has_scored = true;
+		tell_once_of_inputs(&site->bound);
+	}
 	return PointerGetDatum(fill_columns(&site->bound, step.row, &decision));
 }
 
@@ -363,7 +354,7 @@ score_row(FunctionCallInfo fcinfo, const TriggerKind *kind)
 Datum
 mlops_score_trigger(PG_FUNCTION_ARGS)
 {
-	return score_row(fcinfo, &score_kind);
+	return score_row(fcinfo, &mling_score_trigger);
 }
 
 /*
@@ -373,20 +364,10 @@ mlops_score_trigger(PG_FUNCTION_ARGS)
 Datum
 mlops_decide_trigger(PG_FUNCTION_ARGS)
 {
-	return score_row(fcinfo, &decide_kind);
+	return score_row(fcinfo, &mling_decide_trigger);
 }
 
 /* ---- checking a trigger before it fires */
-
-static const TriggerKind *
-kind_of(const Trigger *trigger)
-{
-	const char *name = get_func_name(trigger->tgfoid);
-
-	if (name && strcmp(name, decide_kind.name) == 0)
-		return &decide_kind;
-	return name && strcmp(name, score_kind.name) == 0 ? &score_kind : NULL;
-}
 
 static const Trigger *
 find_trigger(Relation relation, Oid trigger)
@@ -402,15 +383,24 @@ find_trigger(Relation relation, Oid trigger)
 					trigger, RelationGetRelationName(relation))));
 }
 
-/* Does primary find in the table's rows what it reads? */
+/* What check_inputs looks at and finds. */
+typedef struct InputCheck
+{
+	const Bound *bound;
+	char	   *problem;
+} InputCheck;
+
+/* Does primary find in the table's rows what it reads, before the trigger fills them? */
 static void
 check_inputs(void *arg)
 {
-	Bound	   *bound = (Bound *) arg;
+	InputCheck *check = (InputCheck *) arg;
+	const Bound *bound = check->bound;
 	MlResolved	resolved;
 
-	mlserve_resolve(bound->argument[ARGUMENT_MODEL], ML_TO_SCORE, &resolved);
+	mlserve_resolve(bound->argument[ML_TRIGGER_MODEL], ML_TO_SCORE, &resolved);
 	(void) mlserve_map_row(resolved.served->model, RelationGetDescr(bound->relation));
+	check->problem = column_read_and_filled(bound, &resolved);
 }
 
 /*
@@ -424,6 +414,7 @@ mlops_check_trigger(PG_FUNCTION_ARGS)
 {
 	Relation	relation = try_table_open(PG_GETARG_OID(0), AccessShareLock);
 	Bound		bound = {0};
+	InputCheck	inputs = {.bound = &bound};
 	MlFault		fault;
 	char	   *problem = NULL;
 
@@ -433,7 +424,7 @@ mlops_check_trigger(PG_FUNCTION_ARGS)
 				 errmsg("relation with OID %u does not exist", PG_GETARG_OID(0))));
 	bound.relation = relation;
 	bound.trigger = find_trigger(relation, PG_GETARG_OID(1));
-	bound.kind = kind_of(bound.trigger);
+	bound.kind = mling_trigger_kind(bound.trigger->tgfoid);
 	if (bound.kind == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -448,8 +439,10 @@ mlops_check_trigger(PG_FUNCTION_ARGS)
 	if (bound.choice.choice == ML_ON_ERROR_NULL &&
 		TupleDescAttr(RelationGetDescr(relation), bound.score - 1)->attnotnull)
 		problem = psprintf("column \"%s\" is NOT NULL, but on_error is null: a row that cannot be scored cannot be stored",
-						   bound.argument[ARGUMENT_SCORE]);
-	else if (!mlserve_attempt(check_inputs, &bound, false, &fault))
+						   bound.argument[ML_TRIGGER_SCORE]);
+	else if (mlserve_attempt(check_inputs, &inputs, false, &fault))
+		problem = inputs.problem;
+	else
 	{
 		if (fault.error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
 			mlserve_throw(&fault);

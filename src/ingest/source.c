@@ -96,13 +96,12 @@ mling_relation_name(Oid relation)
 					quoted(get_rel_name(relation)));
 }
 
-/* Columns of a relation without the dropped ones. */
-static TupleDesc
-describe_relation(Oid oid, char **name)
+/* Columns of a relation without the dropped ones, into source. */
+static void
+describe_relation(Oid oid, MlSource *source)
 {
 	Relation	relation = try_relation_open(oid, AccessShareLock);
 	TupleDesc	all;
-	TupleDesc	desc;
 	int			n = 0;
 
 	if (relation == NULL)
@@ -126,16 +125,37 @@ describe_relation(Oid oid, char **name)
 	}
 	for (int i = 0; i < all->natts; i++)
 		n += !TupleDescAttr(all, i)->attisdropped;
-	desc = CreateTemplateTupleDesc(n);
+	source->desc = CreateTemplateTupleDesc(n);
+	source->origins = palloc(Max(n, 1) * sizeof(MlOrigin));
 	n = 0;
 	for (int i = 0; i < all->natts; i++)
 	{
-		if (!TupleDescAttr(all, i)->attisdropped)
-			TupleDescCopyEntry(desc, ++n, all, i + 1);
+		if (TupleDescAttr(all, i)->attisdropped)
+			continue;
+		source->origins[n] = (MlOrigin) {oid, i + 1};
+		TupleDescCopyEntry(source->desc, ++n, all, i + 1);
 	}
-	*name = mling_relation_name(oid);
+	source->query = psprintf("SELECT * FROM %s", mling_relation_name(oid));
 	relation_close(relation, NoLock);
-	return desc;
+}
+
+/* Columns of a query, into source. */
+static void
+describe_select(const char *text, MlSource *source)
+{
+	const Query *query = analyze_select(text);
+	int			n = 0;
+	ListCell   *lc;
+
+	source->desc = ExecCleanTypeFromTL(query->targetList);
+	source->origins = palloc(Max(source->desc->natts, 1) * sizeof(MlOrigin));
+	foreach(lc, query->targetList)
+	{
+		const TargetEntry *entry = lfirst_node(TargetEntry, lc);
+
+		if (!entry->resjunk)
+			source->origins[n++] = (MlOrigin) {entry->resorigtbl, entry->resorigcol};
+	}
 }
 
 MlSource *
@@ -161,16 +181,11 @@ mling_describe(Oid relation, const char *query)
 					 errhint("SET standard_conforming_strings = on, and write strings with escapes as E'...'.")));
 		source->query = pstrdup(query);
 		scope = mlbase_begin_reading();
-		source->desc = ExecCleanTypeFromTL(analyze_select(query)->targetList);
+		describe_select(query, source);
 		mlbase_end_harmless(scope);
 	}
 	else
-	{
-		char	   *name;
-
-		source->desc = describe_relation(relation, &name);
-		source->query = psprintf("SELECT * FROM %s", name);
-	}
+		describe_relation(relation, source);
 	return source;
 }
 

@@ -28,9 +28,6 @@ extern MlRoute *mlserve_find(const char *reference, int version, MlAction action
 /* Keeps a model in the cache until context is reset or deleted. */
 extern void mlserve_pin(MlServedModel *model, MemoryContext context);
 
-/* Rises whenever anything this session knows of models may have changed. */
-extern uint64 mlserve_generation;
-
 /* Makes changes of the catalog tables raise the generation from now on. */
 extern void mlserve_watch_catalog(void);
 

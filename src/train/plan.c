@@ -73,6 +73,27 @@ is_name(const char *name, const char *other)
 	return other && strcmp(name, other) == 0;
 }
 
+/*
+ * A column that a trigger fills with the model's answer is in the rows to learn from, but
+ * not in the row to score: it is no feature, unless it was named as one.
+ */
+static bool
+is_filled(Training *t, int position, bool named)
+{
+	const char *name = NameStr(TupleDescAttr(t->source->desc, position)->attname);
+	const char *trigger = mling_filling_trigger(t->source, position);
+
+	if (trigger == NULL)
+		return false;
+	if (named)
+		mltrain_tell(t, WARNING, psprintf("feature \"%s\" is filled by trigger \"%s\"", name, trigger),
+					 "A row has nothing in it yet when that trigger scores it, so what is learned from it does not hold there.");
+	else
+		mltrain_tell(t, NOTICE, psprintf("column \"%s\" is filled by trigger \"%s\" and is left out", name, trigger),
+					 "A row has nothing in it yet when that trigger scores it.");
+	return true;
+}
+
 /* The columns asked for: each once, and none that is to be left out as well. */
 static void
 plan_wanted(Training *t, List *wanted, List *excluded)
@@ -98,6 +119,7 @@ plan_wanted(Training *t, List *wanted, List *excluded)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("column \"%s\" is named in \"features\" and in \"exclude\"", name)));
+		(void) is_filled(t, position, true);
 		t->features[t->n_features++] = read_column(t, position, ML_COLUMN_NUMBER, false);
 	}
 }
@@ -126,6 +148,8 @@ plan_features(Training *t)
 			is_name(name, t->group_by) || is_one_of(name, excluded))
 			continue;
 		mling_find_column(t->source, name); /* refuses an ambiguous name */
+		if (is_filled(t, i, false))
+			continue;
 		t->features[t->n_features++] = read_column(t, i, ML_COLUMN_NUMBER, false);
 	}
 }

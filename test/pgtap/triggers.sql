@@ -1,7 +1,7 @@
 -- score_trigger and decide_trigger: what they fill and log, what CREATE TRIGGER
 -- refuses, what check_catalog tells.
 \ir setup.psql
-SELECT plan(40);
+SELECT plan(46);
 SET LOCAL client_min_messages = error;
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country,online}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount}', algorithm => 'logistic_regression') \g /dev/null
@@ -93,5 +93,31 @@ ALTER TABLE other ALTER COLUMN s DROP NOT NULL;
 SELECT is((SELECT problem FROM mlops.check_catalog() WHERE object = 'trigger o of table public.other'), 'model "nobody" does not exist', 'a model that is not there');
 SELECT lives_ok($$INSERT INTO other VALUES (1)$$, 'does not stop a payment');
 SELECT is((SELECT s FROM other), NULL, 'which is not scored');
+
+-- ---- a model that is to learn from what a trigger filled
+CREATE TABLE answered (gone int, LIKE tx, score float8, flagged boolean, twice float8);
+ALTER TABLE answered DROP gone;
+SELECT FROM mlops.deploy('fraud', 1) \g /dev/null
+CREATE TRIGGER y BEFORE INSERT ON answered FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger('fraud', 'score', 'flag=flagged');
+INSERT INTO answered SELECT * FROM tx WHERE id <= 2000;
+UPDATE answered SET twice = score * 2;
+CREATE VIEW seen AS SELECT amount, is_fraud, flagged AS bad, score * 2 AS computed FROM (SELECT * FROM answered) AS a;
+CREATE VIEW seen_again AS SELECT * FROM seen WHERE amount > 0;
+CREATE FUNCTION inputs_of(version int) RETURNS text[] LANGUAGE sql AS $$
+	SELECT array_agg(f.feature ORDER BY f.feature) FROM mlops.feature_importance AS f WHERE f.model = 'answered' AND f.version = $1 $$;
+SELECT mlops.train('answered', 'answered', target => 'is_fraud', key => 'id', exclude => '{ts,balance,online}', params => '{"n_estimators": 2}') \g /dev/null
+SELECT is(inputs_of(1), '{amount,country,twice}', 'what the trigger filled is left out, nothing else');
+SELECT mlops.train('answered', 'seen_again', target => 'is_fraud', params => '{"n_estimators": 2}') \g /dev/null
+SELECT is(inputs_of(2), '{amount,computed}', 'through views too, by whatever name');
+SELECT mlops.train('answered', query => 'WITH a AS (SELECT * FROM answered) SELECT a.amount, a.is_fraud, a.score AS s, t.country FROM a JOIN tx AS t USING (id)', target => 'is_fraud', params => '{"n_estimators": 2}') \g /dev/null
+SELECT is(inputs_of(3), '{amount,country}', 'and in a query');
+SELECT mlops.train('answered', 'answered', target => 'is_fraud', features => '{amount,score}', params => '{"n_estimators": 2}') \g /dev/null
+SELECT is(inputs_of(4), '{amount,score}', 'unless it is named');
+CREATE TRIGGER z BEFORE INSERT ON answered FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('answered/4', 'score');
+SELECT results_eq($$SELECT object, problem FROM mlops.check_catalog() WHERE object LIKE 'trigger % of table public.answered'$$,
+	$$VALUES ('trigger z of table public.answered', 'version 4 of the model reads column "score", which this trigger fills: it is not filled yet when the row is scored')$$,
+	'check_catalog tells of a model that reads what its trigger fills, and of no other');
+CREATE OR REPLACE VIEW seen AS SELECT amount, is_fraud, bad, computed FROM seen_again;
+SELECT throws_ok($$SELECT mlops.train('answered', 'seen', target => 'is_fraud')$$, '42P17', NULL, 'views that read each other');
 SELECT * FROM finish();
 ROLLBACK;

@@ -40,6 +40,24 @@ is "rows without a time" "$(said "$train, time_column => 'late')" | head -n 1)" 
 is "a time that is a fraction" "$(said "$train, time_column => 'since')" | head -n 1)" 'NOTICE: time column "since" has no times, but numbers with fractions'
 is "the columns that a monitor could go by" "$(said "SELECT mlops.monitor('fraud', '1 hour', source => 'tx', time_column => 'tz')" | sed -n 2p)" "HINT: Columns of a date or time are: cbk, tx_datetime."
 
+# ---- columns that a trigger fills with the model's answer
+query <<'SQL'
+CREATE TABLE live (LIKE tx, score float8, flagged boolean);
+CREATE TRIGGER d BEFORE INSERT ON live FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score', 'flagged');
+INSERT INTO live SELECT * FROM tx;
+SQL
+train="SELECT mlops.train('again', 'live', target => 'tx_fraud', params => '{\"n_estimators\": 2}'"
+is "are left out" "$(said "$train, exclude => '{tx_fraud_scenario,cbk}')" | grep '^[NW]')" 'NOTICE: column "score" is filled by trigger "d" and is left out
+NOTICE: column "flagged" is filled by trigger "d" and is left out'
+is "are kept if they are named" "$(said "$train, features => '{tx_amount,score}')" | grep '^[NW]')" 'WARNING: feature "score" is filled by trigger "d"'
+query -c "SELECT mlops.train('fraud', 'live', target => 'tx_fraud', features => '{tx_amount,terminal_id,score}', params => '{\"n_estimators\": 2}'); SELECT mlops.deploy('fraud', 2)" >/dev/null 2>&1
+is "are told of by the trigger, once a session" "$(query 2>&1 <<'SQL' | sed -n 's/^.*\(WARNING\): */\1: /p'
+INSERT INTO live SELECT * FROM tx LIMIT 2;
+INSERT INTO live SELECT * FROM tx LIMIT 2;
+SQL
+)" 'WARNING: trigger "d": version 2 of the model reads column "score", which this trigger fills: it is not filled yet when the row is scored'
+is "and by its creation" "$(said "CREATE OR REPLACE TRIGGER d BEFORE INSERT ON live FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score', 'flagged')" | grep -c '^WARNING: trigger "d": version 2 of the model reads column "score"')" 1
+
 # ---- names that are near
 is "a column that is near" "$(said "SELECT mlops.train('m', 'tx', target => 'tx_frud')")" 'ERROR: "target" names column "tx_frud", which does not exist in the source
 HINT: Perhaps you meant "tx_fraud".'
