@@ -69,7 +69,7 @@ CREATE TABLE mlops_catalog.traffic_window (
 	errors bigint NOT NULL DEFAULT 0,
 	CONSTRAINT traffic_window_pkey PRIMARY KEY (model_id, window_start, window_end, version, variant, shadow)
 );
-COMMENT ON TABLE mlops_catalog.traffic_window IS 'Logged decisions by window, version and variant';
+COMMENT ON TABLE mlops_catalog.traffic_window IS 'Logged decisions by window, version and variant; none of what was deployed is a row, too';
 COMMENT ON COLUMN mlops_catalog.traffic_window.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.traffic_window.window_start IS 'Begin, included';
 COMMENT ON COLUMN mlops_catalog.traffic_window.window_end IS 'End, not included';
@@ -148,7 +148,7 @@ SELECT m.name AS model, CASE WHEN t.version OPERATOR(pg_catalog.<>) 0 THEN t.ver
 	t.errors::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (t.decisions OPERATOR(pg_catalog.+) t.errors) OPERATOR(pg_catalog.<>) 0 THEN t.decisions OPERATOR(pg_catalog.+) t.errors END::pg_catalog.float8 AS error_rate
 FROM mlops_catalog.traffic_window t JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) t.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.traffic IS 'Logged decisions by window, version and variant';
+COMMENT ON VIEW mlops.traffic IS 'Logged decisions by window, version and variant; a version that was deployed and decided nothing has a row with 0';
 COMMENT ON COLUMN mlops.traffic.model IS 'Model';
 COMMENT ON COLUMN mlops.traffic.version IS 'Version that scored, NULL for rows for which none could be chosen';
 COMMENT ON COLUMN mlops.traffic.variant IS 'Variant, NULL for a version asked for by number and where none could be chosen';
@@ -369,6 +369,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.variant_answers(bigint, text) IS 'Was a variant one that answers, not a shadow, from a deployment on?';
 
+-- What answered, or was a shadow, through a window: of what was deployed or taken
+-- away in it, silence tells nothing.
+CREATE FUNCTION mlops_catalog.deployed_throughout(model_id bigint, since timestamptz, until timestamptz)
+	RETURNS TABLE (version int, variant text, shadow boolean)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.version, r.variant, r.kind = 'shadow'
+	FROM (SELECT d.routes FROM mlops_catalog.deployment AS d WHERE d.model_id = $1 AND d.deployed_at <= $2 ORDER BY d.deployment_id DESC LIMIT 1) AS former
+	CROSS JOIN LATERAL jsonb_to_recordset(former.routes) AS r(version int, variant text, kind text, percent float8)
+	WHERE r.percent IS DISTINCT FROM 0 AND NOT EXISTS (SELECT FROM mlops_catalog.deployment AS d
+		WHERE d.model_id = $1 AND d.deployed_at > $2 AND d.deployed_at < $3
+			AND NOT d.routes @> jsonb_build_array(jsonb_build_object('version', r.version, 'variant', r.variant, 'kind', r.kind)))
+$$;
+COMMENT ON FUNCTION mlops_catalog.deployed_throughout(bigint, timestamptz, timestamptz) IS 'Versions that were deployed from the begin of a span of time to its end';
+
 CREATE FUNCTION mlops_catalog.record_traffic(caller regrole, model text, model_id bigint, since timestamptz, until timestamptz) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -376,6 +392,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	made bigint;
+	silent bigint;
 BEGIN
 	WITH decision AS MATERIALIZED (
 		SELECT coalesce(p.version, 0) AS version, coalesce(p.variant, '') AS variant,
@@ -404,7 +421,11 @@ BEGIN
 	LEFT JOIN mlops_catalog.model_version AS v ON v.model_id = $3 AND v.version = f.version
 	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
 	GET DIAGNOSTICS made = ROW_COUNT;
-	RETURN made;
+	INSERT INTO mlops_catalog.traffic_window (model_id, window_start, window_end, version, variant, shadow, decisions, alerts)
+	SELECT $3, $4, $5, d.version, d.variant, d.shadow, 0, 0 FROM mlops_catalog.deployed_throughout($3, $4, $5) AS d
+	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
+	GET DIAGNOSTICS silent = ROW_COUNT;
+	RETURN made + silent;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.record_traffic(regrole, text, bigint, timestamptz, timestamptz) IS 'Sums up the decisions of a window; returns rows recorded';

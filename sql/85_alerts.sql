@@ -15,7 +15,7 @@ SELECT t.window_end AS "time", t.model, t.version, x.metric,
 	pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('variant', t.variant, 'shadow', CASE WHEN t.shadow OPERATOR(pg_catalog.<>) false THEN t.shadow END)) AS labels,
 	x.value, t.window_start, t.window_end
 FROM mlops.traffic t
-CROSS JOIN LATERAL (VALUES ('decisions'::pg_catalog.text, t.decisions::pg_catalog.float8), ('errors', t.errors::pg_catalog.float8), ('error_rate', t.error_rate), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
+CROSS JOIN LATERAL (VALUES ('decisions'::pg_catalog.text, t.decisions::pg_catalog.float8), ('errors', CASE WHEN t.decisions OPERATOR(pg_catalog.+) t.errors OPERATOR(pg_catalog.<>) 0 THEN t.errors::pg_catalog.float8 END), ('error_rate', t.error_rate), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
 	('score_psi', t.score_psi), ('latency_p50', t.latency_p50), ('latency_p95', t.latency_p95), ('latency_p99', t.latency_p99)) AS x(metric, value)
 WHERE x.value IS NOT NULL
 UNION ALL
@@ -59,6 +59,7 @@ CREATE TABLE mlops_catalog.alert_rule (
 	silenced_until timestamptz,
 	set_by regrole NOT NULL,
 	set_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	judged_until timestamptz,
 	CONSTRAINT alert_rule_pkey PRIMARY KEY (model_id, name)
 );
 COMMENT ON TABLE mlops_catalog.alert_rule IS 'Bounds for the figures of monitors';
@@ -68,12 +69,13 @@ COMMENT ON COLUMN mlops_catalog.alert_rule.metric IS 'Figure, see mlops.monitor_
 COMMENT ON COLUMN mlops_catalog.alert_rule.min IS 'It must not be lower';
 COMMENT ON COLUMN mlops_catalog.alert_rule.max IS 'It must not be higher';
 COMMENT ON COLUMN mlops_catalog.alert_rule.windows IS 'Fires when so many windows in a row are out of bounds';
-COMMENT ON COLUMN mlops_catalog.alert_rule.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged';
+COMMENT ON COLUMN mlops_catalog.alert_rule.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged by their rates, means, latencies and scores';
 COMMENT ON COLUMN mlops_catalog.alert_rule.labels IS 'Only figures that have these labels';
 COMMENT ON COLUMN mlops_catalog.alert_rule.severity IS 'info, warning or critical';
 COMMENT ON COLUMN mlops_catalog.alert_rule.silenced_until IS 'Fires nothing before';
 COMMENT ON COLUMN mlops_catalog.alert_rule.set_by IS 'Who set it';
 COMMENT ON COLUMN mlops_catalog.alert_rule.set_at IS 'When';
+COMMENT ON COLUMN mlops_catalog.alert_rule.judged_until IS 'End of the last window that it judged, NULL: none yet';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.alert_rule', '');
 
 CREATE TABLE mlops_catalog.alert (
@@ -163,8 +165,8 @@ CREATE VIEW mlops.alert_rules WITH (security_barrier) AS
 SELECT m.name AS model, r.name, r.metric, r.min, r.max, r.windows, r.min_decisions, r.labels, r.severity,
 	CASE WHEN a.alert_id IS NOT NULL AND NOT (a.version IS NULL OR COALESCE((SELECT pg_catalog.bool_or(w.version OPERATOR(pg_catalog.=) a.version)
 		FROM mlops_catalog.answering AS w WHERE w.model_id OPERATOR(pg_catalog.=) a.model_id), true)) THEN 'waiting'
-		WHEN a.alert_id IS NOT NULL THEN 'firing' WHEN r.silenced_until OPERATOR(pg_catalog.>) pg_catalog.now() THEN 'silenced' ELSE 'ok' END AS state,
-	a.alert_id, r.silenced_until, mlops_catalog.role_text(r.set_by) AS set_by, r.set_at
+		WHEN a.alert_id IS NOT NULL THEN 'firing' WHEN r.silenced_until OPERATOR(pg_catalog.>) pg_catalog.now() THEN 'silenced' WHEN r.judged_until IS NULL THEN 'no data' ELSE 'ok' END AS state,
+	a.alert_id, r.silenced_until, mlops_catalog.role_text(r.set_by) AS set_by, r.set_at, r.judged_until
 FROM mlops_catalog.alert_rule r JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
 LEFT JOIN mlops_catalog.alert a ON a.model_id OPERATOR(pg_catalog.=) r.model_id AND a.rule OPERATOR(pg_catalog.=) r.name AND a.resolved_at IS NULL
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
@@ -175,14 +177,15 @@ COMMENT ON COLUMN mlops.alert_rules.metric IS 'Figure, see mlops.monitor_metrics
 COMMENT ON COLUMN mlops.alert_rules.min IS 'It must not be lower';
 COMMENT ON COLUMN mlops.alert_rules.max IS 'It must not be higher';
 COMMENT ON COLUMN mlops.alert_rules.windows IS 'Fires when so many windows in a row are out of bounds';
-COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged';
+COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged by their rates, means, latencies and scores';
 COMMENT ON COLUMN mlops.alert_rules.labels IS 'Only figures that have these labels';
 COMMENT ON COLUMN mlops.alert_rules.severity IS 'info, warning or critical';
-COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing, waiting (for windows of the version that answers now) or silenced';
+COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing, waiting (for windows of the version that answers now), silenced or no data (there was no window to judge yet)';
 COMMENT ON COLUMN mlops.alert_rules.alert_id IS 'Alert that fires';
 COMMENT ON COLUMN mlops.alert_rules.silenced_until IS 'Fires nothing before';
 COMMENT ON COLUMN mlops.alert_rules.set_by IS 'Who set it';
 COMMENT ON COLUMN mlops.alert_rules.set_at IS 'When';
+COMMENT ON COLUMN mlops.alert_rules.judged_until IS 'End of the last window that it judged, NULL: none yet';
 GRANT SELECT ON mlops.alert_rules TO PUBLIC;
 
 -- ---- rules
@@ -238,7 +241,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
-	former jsonb := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until}'::text[] FROM mlops_catalog.alert_rule AS r
+	former jsonb := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until,judged_until}'::text[] FROM mlops_catalog.alert_rule AS r
 		WHERE r.model_id = id AND r.name = $3);
 	found jsonb;
 BEGIN
@@ -259,12 +262,13 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.check_figure_bounds('alert rule', $4, $5, $6);
 	PERFORM mlops_catalog.check_labels($4, $9, id, $2);
-	INSERT INTO mlops_catalog.alert_rule (model_id, name, metric, min, max, windows, min_decisions, labels, severity, set_by)
+	INSERT INTO mlops_catalog.alert_rule AS r (model_id, name, metric, min, max, windows, min_decisions, labels, severity, set_by)
 		VALUES (id, $3, $4, $5, $6, $7, $8, $9, $10, caller)
 		ON CONFLICT ON CONSTRAINT alert_rule_pkey DO UPDATE SET metric = excluded.metric, min = excluded.min, max = excluded.max,
 			windows = excluded.windows, min_decisions = excluded.min_decisions, labels = excluded.labels, severity = excluded.severity,
-			set_by = excluded.set_by, set_at = clock_timestamp();
-	found := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until}'::text[] FROM mlops_catalog.alert_rule AS r
+			set_by = excluded.set_by, set_at = clock_timestamp(),
+			judged_until = CASE WHEN (r.metric, r.labels) = (excluded.metric, excluded.labels) THEN r.judged_until END;
+	found := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until,judged_until}'::text[] FROM mlops_catalog.alert_rule AS r
 		WHERE r.model_id = id AND r.name = $3);
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'alert_rule', $2, NULL, jsonb_strip_nulls(jsonb_build_object('from', former, 'to', found)));
@@ -400,6 +404,10 @@ BEGIN
 		SELECT t.enough, t.all_broken, w.* INTO last
 			FROM (SELECT count(*) >= r.windows AS enough, bool_and(w.broken) AS all_broken, max(w.window_end) AS newest FROM w) AS t
 			LEFT JOIN w ON w.window_end = t.newest;
+		-- a rule that is just being changed is not waited for: who changes it may wait for us
+		UPDATE mlops_catalog.alert_rule AS t SET judged_until = last.window_end FROM (SELECT u.name FROM mlops_catalog.alert_rule AS u
+			WHERE u.model_id = id AND u.name = r.name AND coalesce(u.judged_until < last.window_end, last.window_end IS NOT NULL) FOR NO KEY UPDATE SKIP LOCKED) AS free
+			WHERE t.model_id = id AND t.name = free.name;
 		firing := (SELECT a.alert_id FROM mlops_catalog.alert AS a WHERE a.model_id = id AND a.rule = r.name AND a.resolved_at IS NULL);
 		-- what fires for a version that answers no more waits for windows of the one that does
 		replaced := firing IS NOT NULL AND NOT (SELECT mlops_catalog.answers(id, a.version) FROM mlops_catalog.alert AS a WHERE a.alert_id = firing);

@@ -41,6 +41,10 @@ AS $$
 			CASE WHEN l.metric LIKE 'latency%' THEN 'microseconds, ' ELSE '' END || 'of the last window of the monitor that has it' AS help
 		FROM latest AS l
 		UNION ALL
+		SELECT 'mlops_monitor_window_end_seconds', jsonb_build_object('model', w.model), extract(epoch FROM w.checked_until)::float8,
+			'end of the last window that the monitor has looked at, in seconds since 1970-01-01 00:00 UTC'
+		FROM mlops.monitors AS w WHERE w.checked_until IS NOT NULL
+		UNION ALL
 		SELECT 'mlops_alert_firing', jsonb_build_object('model', r.model, 'rule', r.name, 'severity', r.severity), (r.state = 'firing')::int,
 			'1 while the rule is broken'
 		FROM mlops.alert_rules AS r

@@ -96,7 +96,7 @@ SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low precision', 'precision'
 SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precison', min => 0.8)$$, '22023', 'unrecognized metric "precison"', 'a metric that is none');
 SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precision')$$, '22023', NULL, 'without a bound');
 SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 0.8, severity => 'bad')$$, '22023', NULL, 'a severity that is none');
-SELECT is((SELECT state FROM mlops.alert_rule('fraud', 'low_precision', 'precision', max => 0, severity => 'critical')), 'ok', 'a rule');
+SELECT is((SELECT state FROM mlops.alert_rule('fraud', 'low_precision', 'precision', max => 0, severity => 'critical')), 'no data', 'a rule that has judged nothing yet');
 SELECT mlops.alert_rule('fraud', 'fine', 'alert_rate', min => 0, max => 1) \g /dev/null
 SELECT mlops.alert_rule('fraud', 'twice', 'precision', max => 0, windows => 2) \g /dev/null
 SELECT mlops.alert_rule('fraud', 'many', 'precision', max => 0, min_decisions => 1000000) \g /dev/null
