@@ -41,6 +41,10 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.number_in(text, jsonb, text, float8, float8) IS 'The number of a key, NULL if it is not given; an error if it is none or out of range';
 
+CREATE FUNCTION mlops_catalog.length_of_time(argument text, key text, value text) RETURNS interval
+	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_length_of_time';
+COMMENT ON FUNCTION mlops_catalog.length_of_time(text, text, text) IS 'A length of time given as text; an error if it has no unit';
+
 CREATE FUNCTION mlops_catalog.guard_figures() RETURNS text[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -99,6 +103,7 @@ DECLARE
 	step jsonb;
 	percent float8;
 	previous float8 := 0;
+	wait interval;
 BEGIN
 	IF ramp IS NULL OR jsonb_typeof(ramp) <> 'array' THEN
 		RAISE EXCEPTION '"ramp" must be a JSON array of steps'
@@ -117,9 +122,10 @@ BEGIN
 			RAISE EXCEPTION 'step % of "ramp" does not say how long to wait', percent || ' %'
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as {"percent": 5, "wait": "1 hour"}.';
 		END IF;
-		IF (step ->> 'wait')::interval < '0' THEN
+		wait := mlops_catalog.length_of_time('ramp', 'wait', step ->> 'wait');
+		IF wait < '0' THEN
 			RAISE EXCEPTION 'a wait in "ramp" must not be negative' USING ERRCODE = 'invalid_parameter_value';
-		ELSIF (step ->> 'wait')::interval > '100 years' THEN
+		ELSIF wait > '100 years' THEN
 			RAISE EXCEPTION 'value % of a wait in "ramp" is out of range', step ->> 'wait'
 				USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
 		END IF;

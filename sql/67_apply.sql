@@ -224,7 +224,7 @@ CREATE FUNCTION mlops_catalog.plan_schedules(model text, wanted jsonb) RETURNS S
 	SET intervalstyle = postgres
 AS $$
 	WITH asked AS (
-		SELECT s.key AS name, s.value, mlops_catalog.without_nulls(s.value || jsonb_build_object('timeout', (s.value ->> 'timeout')::interval::text,
+		SELECT s.key AS name, s.value, mlops_catalog.without_nulls(s.value || jsonb_build_object('timeout', mlops_catalog.length_of_time('schedules', 'timeout', s.value ->> 'timeout')::text,
 			'max_retries', nullif((s.value ->> 'max_retries')::int, 0), 'priority', nullif((s.value ->> 'priority')::int, 0))) AS document
 		FROM jsonb_each(wanted -> 'schedules') AS s)
 	SELECT 'schedules', d.item, d.former, d.new, CASE
@@ -269,7 +269,7 @@ AS $$
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.schedule()');
 	PERFORM mlops_catalog.next_cron_run(document ->> 'cron', now(), 'GMT');
-	PERFORM mlops_catalog.record_schedule(name, document ->> 'cron', document ->> 'command', (document ->> 'timeout')::interval,
+	PERFORM mlops_catalog.record_schedule(name, document ->> 'cron', document ->> 'command', mlops_catalog.length_of_time('schedules', 'timeout', document ->> 'timeout'),
 		coalesce((document ->> 'max_retries')::int, 0), coalesce((document ->> 'priority')::int, 0), NULL, 0);
 END
 $$;

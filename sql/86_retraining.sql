@@ -150,8 +150,8 @@ BEGIN
 	END LOOP;
 	IF options ? 'window' THEN
 		BEGIN
-			positive := (options ->> 'window')::interval > interval '0';
-		EXCEPTION WHEN data_exception THEN
+			positive := mlops_catalog.length_of_time('options', 'window', options ->> 'window') > '0';
+		EXCEPTION WHEN invalid_datetime_format OR datetime_field_overflow OR interval_field_overflow THEN
 			positive := false;
 		END;
 		IF NOT positive THEN

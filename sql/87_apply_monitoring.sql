@@ -15,7 +15,7 @@ CREATE FUNCTION mlops_catalog.full_monitor(document jsonb) RETURNS jsonb
 	SET intervalstyle = postgres
 AS $$
 	SELECT CASE WHEN document = '{}' THEN document ELSE mlops_catalog.without_nulls(jsonb_build_object(
-		'every', coalesce(document ->> 'every', '1 day')::interval::text, 'label_delay', coalesce(document ->> 'label_delay', '0')::interval::text,
+		'every', mlops_catalog.length_of_time('monitor', 'every', coalesce(document ->> 'every', '1 day'))::text, 'label_delay', mlops_catalog.length_of_time('monitor', 'label_delay', coalesce(document ->> 'label_delay', '0'))::text,
 		'segments', coalesce(document -> 'segments', '[]'), 'query', document -> 'query', 'time_column', document -> 'time_column',
 		'search_path', CASE WHEN document ? 'query' THEN coalesce(document ->> 'search_path', 'public') END,
 		'time_zone', CASE WHEN document ? 'query' THEN coalesce(document ->> 'time_zone', 'UTC') END,
@@ -38,7 +38,7 @@ CREATE FUNCTION mlops_catalog.full_retraining(document jsonb) RETURNS jsonb
 	SET intervalstyle = postgres
 AS $$
 	SELECT CASE WHEN document = '{}' THEN document ELSE '{"triggers": {}, "gate": {}, "action": "register", "options": {}}'::jsonb || document
-		|| jsonb_build_object('cooldown', coalesce(document ->> 'cooldown', '1 day')::interval::text) END
+		|| jsonb_build_object('cooldown', mlops_catalog.length_of_time('retraining', 'cooldown', coalesce(document ->> 'cooldown', '1 day'))::text) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.full_retraining(jsonb) IS 'A document''s retraining policy with its defaults';
 

@@ -153,6 +153,12 @@ extern List *mlbase_names(ArrayType *array, const char *argument);
 extern void mlbase_refuse_twice(const List *names, const char *argument);
 
 /*
+ * An error (22023) if a length of time ends in a number without a unit, which
+ * PostgreSQL takes for seconds, and who wrote it may have meant as days.  0 needs none.
+ */
+extern void mlbase_require_unit(const char *argument, const char *key, const char *value);
+
+/*
  * A value of any length as a message quotes it: text itself, or its beginning and
  * "...".  Megabytes in a message take a minute to write to the log.
  */

@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_proc.h"
@@ -31,6 +33,29 @@ mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("\"%s\" must not be null", name)));
+}
+
+void
+mlbase_require_unit(const char *argument, const char *key, const char *value)
+{
+	const char *end = value + strlen(value);
+	const char *begin;
+	char	   *rest;
+	double		number;
+
+	while (end > value && isspace((unsigned char) end[-1]))
+		end--;
+	begin = end;
+	while (begin > value && !isspace((unsigned char) begin[-1]))
+		begin--;
+	number = strtod(begin, &rest);
+	if (begin == end || rest != end || number == 0 || strspn(begin, "+-.0123456789eE") < end - begin)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"%s\" in \"%s\" is \"%s\", a length of time without a unit",
+					key, argument, mlbase_excerpt(value)),
+			 errhint("Write \"%.*s days\", or with another unit.", (int) (end - begin), begin)));
 }
 
 /* ---------------------------------------------------------------- sizes */

@@ -407,6 +407,21 @@ tell_without_test(Training *t)
 						  "new rows, and no gate is passed by them.", rows));
 }
 
+/* Test rows by which nothing can be told apart, as one of a day where days were meant. */
+static void
+tell_one_class(Training *t, const Judged *test)
+{
+	size_t		positives = 0;
+
+	for (size_t i = 0; i < test->n; i++)
+		positives += test->label[i] == 1;
+	if (positives > 0 && positives < test->n)
+		return;
+	mltrain_tell(t, WARNING, "the test rows have one class only",
+				 psprintf("The target is %s in all of them: %zu. Figures that compare classes, as pr_auc, are not defined.",
+						  positives > 0 ? "positive" : "negative", test->n));
+}
+
 /*
  * Chooses the threshold on the validation rows (on the training rows if there
  * are none), judges validation and test with it, and takes the baseline of
@@ -445,6 +460,7 @@ mltrain_judge(Training *t)
 		evaluate_part(t, &judged[ML_PART_TEST], &t->test);
 		mltrain_add_evaluation(&t->figures, "test", &t->test);
 		t->judged_on = ML_PART_TEST;
+		tell_one_class(t, &judged[ML_PART_TEST]);
 	}
 	tell_without_test(t);
 	if (t->shortfall && t->judged_on == ML_PART_TEST)

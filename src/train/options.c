@@ -10,6 +10,7 @@
 
 #include "utils/builtins.h"
 
+#include "mlops/base.h"
 #include "mlops/ingest.h"
 #include "mlops/train.h"
 
@@ -131,9 +132,11 @@ parse_length(MlOptions *options, const char *key, const char *zone, bool positiv
 {
 	char	   *text;
 
+	if (!mljson_text(options, key, &text))
+		return false;
+	mlbase_require_unit("split", key, text);
 	if (!parse_value(options, key, "interval", ML_COLUMN_NUMBER, zone, seconds))
 		return false;
-	mljson_text(options, key, &text);
 	if (!(*seconds >= 0) || (positive && *seconds == 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
