@@ -44,6 +44,8 @@ CREATE TABLE mlops_catalog.guard_count (
 	errors bigint NOT NULL,
 	scores jsonb NOT NULL,
 	latencies jsonb NOT NULL,
+	labelled_alerts bigint NOT NULL DEFAULT 0,
+	true_alerts bigint NOT NULL DEFAULT 0,
 	CONSTRAINT guard_count_pkey PRIMARY KEY (model_id, since, shadow, variant, version),
 	CONSTRAINT guard_count_guard_state_fkey FOREIGN KEY (model_id, since, shadow) REFERENCES mlops_catalog.guard_state ON DELETE CASCADE
 );
@@ -58,6 +60,8 @@ COMMENT ON COLUMN mlops_catalog.guard_count.flagged IS 'Of these, flagged';
 COMMENT ON COLUMN mlops_catalog.guard_count.errors IS 'Rows it could not score';
 COMMENT ON COLUMN mlops_catalog.guard_count.scores IS 'Decisions by 64th of the score';
 COMMENT ON COLUMN mlops_catalog.guard_count.latencies IS 'Decisions by latency, in steps of 1 %';
+COMMENT ON COLUMN mlops_catalog.guard_count.labelled_alerts IS 'Flagged decisions whose outcome is known, the sum over guard_alert';
+COMMENT ON COLUMN mlops_catalog.guard_count.true_alerts IS 'Of these, rightly flagged';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.guard_count', 'WHERE false');	-- counted anew where a dump is restored
 
 CREATE TABLE mlops_catalog.guard_alert (
@@ -178,6 +182,58 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.count_alerts(regrole, bigint, timestamptz, timestamptz, text) IS 'Flagged decisions of a span of time, by variant and key';
 
+-- Outcomes that have arrived, or were revised, since the last look; one is recorded
+-- after its transaction began.  Found by the outcomes, so that no look goes over
+-- all that was flagged before.
+CREATE FUNCTION mlops_catalog.settle_outcomes(s mlops_catalog.guard_state) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH news AS MATERIALIZED (
+		SELECT k.key, o.label
+		FROM (SELECT DISTINCT r.key FROM mlops_catalog.label AS r WHERE r.model_id = s.model_id AND r.recorded_at >= s.labels_until) AS k
+		CROSS JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = s.model_id AND l.key = k.key
+			ORDER BY l.labelled_at DESC LIMIT 1) AS o),
+	was AS MATERIALIZED (
+		SELECT g.key, g.variant, g.version, g.n, g.label AS known, w.label
+		FROM news AS w CROSS JOIN LATERAL (SELECT * FROM mlops_catalog.guard_alert AS a
+			WHERE a.model_id = s.model_id AND a.since = s.since AND a.shadow = s.shadow AND a.key = w.key
+			OFFSET 0) AS g		-- by the index, whatever is believed of the table
+		WHERE g.label IS DISTINCT FROM w.label),
+	changed AS (
+		UPDATE mlops_catalog.guard_alert AS g SET label = w.label FROM was AS w
+		WHERE g.model_id = s.model_id AND g.since = s.since AND g.shadow = s.shadow AND g.key = w.key
+			AND g.key = ANY (ARRAY(SELECT x.key FROM was AS x)) AND g.variant = w.variant AND g.version = w.version)
+	UPDATE mlops_catalog.guard_count AS c SET labelled_alerts = c.labelled_alerts + d.labelled, true_alerts = c.true_alerts + d.positives
+	FROM (SELECT w.variant, w.version, coalesce(sum(w.n) FILTER (WHERE w.known IS NULL), 0) AS labelled,
+			sum(w.n * (coalesce(w.label, false)::int - coalesce(w.known, false)::int)) AS positives
+		FROM was AS w GROUP BY 1, 2) AS d
+	WHERE c.model_id = s.model_id AND c.since = s.since AND c.shadow = s.shadow AND c.variant = d.variant AND c.version = d.version
+$$;
+COMMENT ON FUNCTION mlops_catalog.settle_outcomes(mlops_catalog.guard_state) IS 'Adds to a guard''s counts the outcomes that its last look did not know';
+
+-- Flagged decisions up to a time.  A key that is there keeps the outcome that
+-- settle_outcomes gave it.
+CREATE FUNCTION mlops_catalog.settle_alerts(caller regrole, s mlops_catalog.guard_state, horizon timestamptz) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH flagged AS MATERIALIZED (
+		SELECT a.variant, a.version, a.key, a.n FROM mlops_catalog.count_alerts(caller, s.model_id, s.until, horizon, s.shadow) AS a),
+	kept AS (
+		INSERT INTO mlops_catalog.guard_alert AS g (model_id, since, shadow, variant, version, key, n, label)
+			SELECT s.model_id, s.since, s.shadow, f.variant, f.version, f.key, f.n, o.label
+			FROM flagged AS f
+			LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = s.model_id AND l.key = f.key ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
+			ON CONFLICT ON CONSTRAINT guard_alert_pkey DO UPDATE SET n = g.n + excluded.n
+			RETURNING g.variant, g.version, g.key, g.label)
+	UPDATE mlops_catalog.guard_count AS c SET labelled_alerts = c.labelled_alerts + d.labelled, true_alerts = c.true_alerts + d.positives
+	FROM (SELECT f.variant, f.version, sum(f.n) AS labelled, coalesce(sum(f.n) FILTER (WHERE k.label), 0) AS positives
+		FROM flagged AS f JOIN kept AS k USING (variant, version, key) WHERE k.label IS NOT NULL GROUP BY 1, 2) AS d
+	WHERE c.model_id = s.model_id AND c.since = s.since AND c.shadow = s.shadow AND c.variant = d.variant AND c.version = d.version
+$$;
+COMMENT ON FUNCTION mlops_catalog.settle_alerts(regrole, mlops_catalog.guard_state, timestamptz) IS 'Adds to a guard''s counts what was flagged since its last look';
+
 -- Moves what is settled into the counts.  False: nothing can be kept now.
 CREATE FUNCTION mlops_catalog.settle_guard(caller regrole, model bigint, began timestamptz, shadow_name text) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -202,17 +258,8 @@ BEGIN
 		ON CONFLICT ON CONSTRAINT guard_count_pkey DO UPDATE SET decisions = g.decisions + excluded.decisions, flagged = g.flagged + excluded.flagged,
 			errors = g.errors + excluded.errors, scores = mlops_catalog.add_counts(g.scores, excluded.scores),
 			latencies = mlops_catalog.add_counts(g.latencies, excluded.latencies);
-	INSERT INTO mlops_catalog.guard_alert AS g (model_id, since, shadow, variant, version, key, n, label)
-		SELECT model, began, shadow_name, c.variant, c.version, c.key, c.n, o.label
-		FROM mlops_catalog.count_alerts(caller, model, s.until, horizon, shadow_name) AS c
-		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = model AND l.key = c.key ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
-		ON CONFLICT ON CONSTRAINT guard_alert_pkey DO UPDATE SET n = g.n + excluded.n, label = excluded.label;
-	-- outcomes that have arrived, or were revised; one is recorded after its transaction began
-	UPDATE mlops_catalog.guard_alert AS g SET label = o.label
-		FROM (SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l
-			WHERE l.model_id = model AND l.key IN (SELECT r.key FROM mlops_catalog.label AS r WHERE r.model_id = model AND r.recorded_at >= s.labels_until)
-			ORDER BY l.key, l.labelled_at DESC) AS o
-		WHERE g.model_id = model AND g.since = began AND g.shadow = shadow_name AND g.key = o.key AND g.label IS DISTINCT FROM o.label;
+	PERFORM mlops_catalog.settle_outcomes(s);
+	PERFORM mlops_catalog.settle_alerts(caller, s, horizon);
 	UPDATE mlops_catalog.guard_state AS t SET until = horizon, labels_until = horizon WHERE t.model_id = model AND t.since = began AND t.shadow = shadow_name;
 	RETURN true;
 END
@@ -246,13 +293,13 @@ AS $$
 				WHERE c.variant = f.variant AND c.version = f.version GROUP BY l.key) AS x) AS latencies
 		FROM figures AS f),
 	alert AS (
-		SELECT g.variant, g.version, g.n, g.label FROM mlops_catalog.guard_alert AS g
-		WHERE g.model_id = $2 AND g.since = $3 AND g.shadow = coalesce($4, '') AND g.label IS NOT NULL
+		SELECT g.variant, g.version, g.labelled_alerts AS n, g.true_alerts AS positives FROM mlops_catalog.guard_count AS g
+		WHERE g.model_id = $2 AND g.since = $3 AND g.shadow = coalesce($4, '')
 		UNION ALL
-		SELECT c.variant, c.version, c.n, o.label FROM state AS s CROSS JOIN LATERAL mlops_catalog.count_alerts($1, $2, s.until, 'infinity', coalesce($4, '')) AS c
+		SELECT c.variant, c.version, c.n, c.n * o.label::int FROM state AS s CROSS JOIN LATERAL mlops_catalog.count_alerts($1, $2, s.until, 'infinity', coalesce($4, '')) AS c
 		CROSS JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2 AND l.key = c.key ORDER BY l.labelled_at DESC LIMIT 1) AS o),
 	alerts AS (
-		SELECT a.variant, a.version, sum(a.n)::bigint AS n, sum(a.n) FILTER (WHERE a.label)::float8 AS positives FROM alert AS a GROUP BY 1, 2)
+		SELECT a.variant, a.version, sum(a.n)::bigint AS n, sum(a.positives)::float8 AS positives FROM alert AS a GROUP BY 1, 2)
 	SELECT r.variant, v.version, coalesce(f.decisions, 0), coalesce(a.n, 0), mlops_catalog.latency_quantile(b.latencies, 0.95),
 		CASE WHEN f.decisions > 0 THEN mlops_catalog.histogram_psi(mlops_catalog.score_baseline(m.name, v.version), b.n) END,
 		f.flagged::float8 / nullif(f.decisions, 0), CASE WHEN a.n > 0 THEN coalesce(a.positives, 0) / a.n END,

@@ -1,7 +1,7 @@
 -- A guard counts what is new and keeps the rest: the figures are those of
 -- counting everything, whatever has been kept by then.
 \ir setup.psql
-SELECT plan(15);
+SELECT plan(17);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1), mlops.deploy('fraud', 2, 'canary', percent => 50, key => 'id', threshold => 0.1, guard => '{"psi": {"max": 1000}, "precision": {"min": 0}}') \g /dev/null
@@ -50,6 +50,9 @@ SELECT at_hour(20) \g /dev/null
 SELECT results_eq('SELECT figures()', 'SELECT all_of_it()', 'after all');
 SELECT is((SELECT sum(decisions) FROM mlops_catalog.guard_count), 5000::numeric, 'each decision was counted once');
 SELECT is((SELECT sum(n) FROM mlops_catalog.guard_alert), (SELECT count(*) FROM mlops_catalog.prediction WHERE flagged)::numeric, 'and each flagged one');
+SELECT results_eq('SELECT variant, labelled_alerts, true_alerts FROM mlops_catalog.guard_count ORDER BY 1',
+	'SELECT variant, sum(n) FILTER (WHERE label IS NOT NULL)::bigint, sum(n) FILTER (WHERE label)::bigint FROM mlops_catalog.guard_alert GROUP BY 1 ORDER BY 1', 'and each outcome');
+SELECT ok(min(labelled_alerts) > 0 AND min(true_alerts) > 0, 'of which there are some') FROM mlops_catalog.guard_count;
 SELECT at_hour(20) \g /dev/null
 SELECT is((SELECT sum(decisions) FROM mlops_catalog.guard_count), 5000::numeric, 'also when nothing is new');
 SELECT is(mlops_catalog.latency_quantile('{"0": 94, "100": 5, "200": 1}', 0.95), 1.01::float8 ^ 100, 'a quantile of counts');
