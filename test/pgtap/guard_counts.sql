@@ -9,6 +9,8 @@ UPDATE mlops_catalog.release SET step_started_at = now() - interval '10 hours';
 SELECT count(mlops.decide('fraud', t)) FROM tx t \g /dev/null
 -- decisions all over the ten hours, and who may still commit one is what the test says
 UPDATE mlops_catalog.prediction SET created_at = now() - interval '10 hours' + (key::int % 997) * interval '36 seconds';
+-- some keys come again
+UPDATE mlops_catalog.prediction SET key = (2500 + key::int % 100)::text WHERE key::int > 2500;
 CREATE TABLE horizon AS SELECT now() - interval '10 hours' AS at;
 CREATE OR REPLACE FUNCTION mlops_catalog.settled_until() RETURNS timestamptz LANGUAGE sql AS 'SELECT at FROM public.horizon';
 CREATE FUNCTION figures() RETURNS SETOF text LANGUAGE sql VOLATILE AS $$
@@ -41,6 +43,8 @@ DELETE FROM mlops_catalog.guard_state;
 SELECT at_hour(3), at_hour(5) \g /dev/null
 SELECT results_eq('SELECT figures()', 'SELECT all_of_it()', 'after two parts');
 UPDATE mlops_catalog.label SET label = NOT label, labelled_at = labelled_at + interval '1 day', recorded_at = clock_timestamp() WHERE key::int % 5 = 0;
+SELECT mlops.add_labels('fraud', query => 'SELECT id, NOT is_fraud AS is_fraud, now() + interval ''1 second'' AS known FROM tx WHERE id % 7 = 3 AND id <= 2600',
+	key => 'id', label => 'is_fraud', labelled_at => 'known') \g /dev/null
 SELECT at_hour(5) \g /dev/null
 SELECT at_hour(5.001) \g /dev/null
 SELECT results_eq('SELECT figures()', 'SELECT all_of_it()', 'outcomes that were revised count');
