@@ -176,6 +176,81 @@ mlops_cut(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(mlbase_cut(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 }
 
+/* ---------------------------------------------------------------- what errors show */
+
+/*
+ * Where an error comes from is told by lines of context, the innermost first.
+ * Those between a public function and what it runs as a role are ours.  They begin
+ * with as_role's own statement, or else with a line that mlapi_enter_role puts
+ * there, end with one of mlops_as_owner, and are taken out when the error passes.
+ */
+#define ROLE_STATEMENT "SELECT mlops_catalog.row_as_json(mlops_row) FROM ("
+#define OUR_FIRST_LINE "run by mlops as a role"
+#define OUR_LAST_LINE "run by mlops as the owner of the catalog"
+
+static void
+mark(void *line)
+{
+	errcontext("%s", (const char *) line);
+}
+
+/* The line of a text, NULL if there is none. */
+static char *
+find_line(char *text, const char *line)
+{
+	size_t		length = strlen(line);
+
+	for (char *at = text; (at = strstr(at, line)) != NULL; at++)
+	{
+		if ((at == text || at[-1] == '\n') && (at[length] == '\n' || at[length] == '\0'))
+			return at;
+	}
+	return NULL;
+}
+
+/* Where our lines begin in a text that has our last one; its beginning if there are no others. */
+static char *
+find_first(char *text, const char *last)
+{
+	char	   *first = strstr(text, ROLE_STATEMENT);
+
+	if (first == NULL || first > last)
+		first = find_line(text, OUR_FIRST_LINE);
+	if (first == NULL || first > last)
+		return text;
+	while (first > text && first[-1] != '\n')
+		first--;
+	return first;
+}
+
+/* In PG_CATCH: throws the error on without our lines.  Of an internal one we want them. */
+static void
+throw_without_our_lines(MemoryContext memory)
+{
+	ErrorData  *error;
+	char	   *first;
+	char	   *last;
+
+	if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_INTERNAL_ERROR)
+		PG_RE_THROW();
+	MemoryContextSwitchTo(memory);
+	error = CopyErrorData();
+	last = error->context ? find_line(error->context, OUR_LAST_LINE) : NULL;
+	if (last == NULL)
+		PG_RE_THROW();
+	FlushErrorState();
+	first = find_first(error->context, last);
+	last += strlen(OUR_LAST_LINE);
+	if (*last == '\n')
+		last++;
+	else if (first > error->context)
+		first--;
+	memmove(first, last, strlen(last) + 1);
+	if (error->context[0] == '\0')
+		error->context = NULL;
+	ReThrowError(error);
+}
+
 /* ---------------------------------------------------------------- as the owner */
 
 /* The call of the private function behind a public one. */
@@ -226,10 +301,22 @@ prepare_call(FunctionCallInfo fcinfo, bool returns_rows, PrivateCall *call)
 static void
 run_call(const PrivateCall *call)
 {
-	int			code = SPI_execute_with_args(call->sql, call->n, (Oid *) call->types,
-											 (Datum *) call->values, call->nulls,
-											 !call->writes, 0);
+	ErrorContextCallback above = {error_context_stack, mark, OUR_LAST_LINE};
+	MemoryContext memory = CurrentMemoryContext;
+	volatile int code = 0;
 
+	error_context_stack = &above;
+	PG_TRY();
+	{
+		code = SPI_execute_with_args(call->sql, call->n, (Oid *) call->types,
+									 (Datum *) call->values, call->nulls, !call->writes, 0);
+	}
+	PG_CATCH();
+	{
+		throw_without_our_lines(memory);
+	}
+	PG_END_TRY();
+	error_context_stack = above.previous;
 	if (code != SPI_OK_SELECT)
 		elog(ERROR, "could not run \"%s\": %s", call->sql, SPI_result_code_string(code));
 }
@@ -354,11 +441,17 @@ mlapi_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 	scope->nest_level = NewGUCNestLevel();
 	mlbase_check_reach(reach, false);
 	apply_settings(settings);
+	scope->first_line = (ErrorContextCallback)
+	{
+		error_context_stack, mark, OUR_FIRST_LINE
+	};
+	error_context_stack = &scope->first_line;
 }
 
 void
 mlapi_leave_role(const MlRoleScope *scope)
 {
+	error_context_stack = scope->first_line.previous;
 	AtEOXact_GUC(false, scope->nest_level);
 	SetUserIdAndSecContext(scope->user, scope->security_context);
 }
@@ -377,7 +470,7 @@ mlops_as_role(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid			types[] = {JSONBOID};
 	Datum		values[] = {PG_GETARG_DATUM(3)};
-	char	   *sql = psprintf("SELECT mlops_catalog.row_as_json(mlops_row) FROM (%s) AS mlops_row",
+	char	   *sql = psprintf(ROLE_STATEMENT "%s) AS mlops_row",
 							   text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	MlReach		reach = ML_REACH_RECORDED;
 	MlRoleScope scope;

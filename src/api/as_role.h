@@ -22,6 +22,7 @@ typedef struct MlRoleScope
 	Oid			user;
 	int			security_context;
 	int			nest_level;
+	ErrorContextCallback first_line;	/* of ours among those that tell where an error comes from */
 } MlRoleScope;
 
 /*
