@@ -1,10 +1,11 @@
 -- Seals: what was logged on a day that is over, as one digest in the audit log.
 --
--- Maintenance seals a day when nothing that could still log into it runs.  Each
--- decision is an entry of 32 bytes, its identity and its hash (src/api/seals.c);
--- entries are sorted and kept in blocks, so that a row that was changed, removed or
--- added is found.  Format 1: a block's digest is the SHA-256 of its entries, the
--- day's the SHA-256 of its blocks' digests, in order.
+-- Maintenance seals a day when nothing that could still log into it runs.  Its
+-- decisions are written down (src/api/seals.c), sorted and digested in blocks of
+-- 4096.  A block also keeps an entry of 20 bytes for each, its identity and a
+-- checksum, so that a row that was changed, removed or added is named.  Format 1:
+-- the day's digest is the SHA-256 of its blocks' SHA-256 of entries and digest, in
+-- order.
 
 CREATE TABLE mlops_catalog.decision_seal (
 	day date CONSTRAINT decision_seal_pkey PRIMARY KEY,
@@ -17,9 +18,9 @@ CREATE TABLE mlops_catalog.decision_seal (
 COMMENT ON TABLE mlops_catalog.decision_seal IS 'Days of decisions that were sealed; their digests stand in the audit log too';
 COMMENT ON COLUMN mlops_catalog.decision_seal.day IS 'Day, UTC';
 COMMENT ON COLUMN mlops_catalog.decision_seal.format IS 'How the digest is made';
-COMMENT ON COLUMN mlops_catalog.decision_seal.columns IS 'Columns of a decision that its hash covers, in their order';
+COMMENT ON COLUMN mlops_catalog.decision_seal.columns IS 'Columns of a decision that are sealed, in their order';
 COMMENT ON COLUMN mlops_catalog.decision_seal.rows IS 'Decisions, shadows'' included';
-COMMENT ON COLUMN mlops_catalog.decision_seal.digest IS 'SHA-256 of the digests of its blocks';
+COMMENT ON COLUMN mlops_catalog.decision_seal.digest IS 'SHA-256 of the SHA-256 of each block''s entries and digest';
 COMMENT ON COLUMN mlops_catalog.decision_seal.sealed_at IS 'When it was sealed';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.decision_seal', '');
 
@@ -27,25 +28,22 @@ CREATE TABLE mlops_catalog.decision_seal_block (
 	day date NOT NULL,
 	block int NOT NULL,
 	entries bytea NOT NULL,
+	digest bytea NOT NULL,
 	CONSTRAINT decision_seal_block_pkey PRIMARY KEY (day, block)
 );
 ALTER TABLE mlops_catalog.decision_seal_block ALTER COLUMN entries SET STORAGE EXTERNAL;
-COMMENT ON TABLE mlops_catalog.decision_seal_block IS 'Identities and hashes of the decisions of sealed days, 4096 a row, sorted';
+COMMENT ON TABLE mlops_catalog.decision_seal_block IS 'Decisions of sealed days, 4096 a row, sorted: what names them, and their digest';
 COMMENT ON COLUMN mlops_catalog.decision_seal_block.day IS 'Day, UTC';
 COMMENT ON COLUMN mlops_catalog.decision_seal_block.block IS 'Number, from 0';
-COMMENT ON COLUMN mlops_catalog.decision_seal_block.entries IS 'For each decision its prediction_id (16 bytes) and its hash (16 bytes)';
+COMMENT ON COLUMN mlops_catalog.decision_seal_block.entries IS 'For each decision its prediction_id (16 bytes) and the CRC-32C of what it holds (4 bytes)';
+COMMENT ON COLUMN mlops_catalog.decision_seal_block.digest IS 'SHA-256 of what its decisions hold';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.decision_seal_block', '');
 
-CREATE FUNCTION mlops_catalog.decision_hash(decision record, columns text[]) RETURNS bytea
-	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 30
-	AS 'MODULE_PATHNAME', 'mlops_decision_hash';
-COMMENT ON FUNCTION mlops_catalog.decision_hash(record, text[]) IS 'Hash of a logged decision''s columns, the same under all settings';
-
 -- What a day's partition holds now, in the blocks of a seal.
-CREATE FUNCTION mlops_catalog.blocks_of(caller regrole, part regclass, columns text[]) RETURNS TABLE (block int, entries bytea)
+CREATE FUNCTION mlops_catalog.blocks_of(caller regrole, part regclass, columns text[]) RETURNS TABLE (block int, entries bytea, digest bytea)
 	LANGUAGE c STABLE STRICT PARALLEL UNSAFE ROWS 1000 COST 1000000
 	AS 'MODULE_PATHNAME', 'mlops_blocks_of';
-COMMENT ON FUNCTION mlops_catalog.blocks_of(regrole, regclass, text[]) IS 'Identities and hashes of what a day''s partition holds now, sorted, 4096 a block';
+COMMENT ON FUNCTION mlops_catalog.blocks_of(regrole, regclass, text[]) IS 'What a day''s partition holds now, as decision_seal_block has it';
 
 CREATE FUNCTION mlops_catalog.partition_of(day date) RETURNS regclass
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -93,10 +91,11 @@ BEGIN
 	EXECUTE format('LOCK TABLE ONLY mlops_catalog.%I IN SHARE MODE', mlops_catalog.partition_name(day));
 	covered := ARRAY(SELECT a.attname::text FROM pg_attribute AS a
 		WHERE a.attrelid = 'mlops_catalog.prediction'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum);
-	INSERT INTO mlops_catalog.decision_seal_block (day, block, entries)
-		SELECT day, b.block, b.entries FROM mlops_catalog.blocks_of(caller, mlops_catalog.partition_of(day), covered) AS b;
-	SELECT coalesce(sum(octet_length(b.entries) / 32), 0), sha256(coalesce(string_agg(sha256(b.entries), '' ORDER BY b.block), ''))
-		INTO n, made FROM mlops_catalog.decision_seal_block AS b WHERE b.day = seal_day.day;
+	WITH stored AS (
+		INSERT INTO mlops_catalog.decision_seal_block (day, block, entries, digest)
+			SELECT day, b.block, b.entries, b.digest FROM mlops_catalog.blocks_of(caller, mlops_catalog.partition_of(day), covered) AS b
+			RETURNING block, octet_length(entries) / 20 AS rows, sha256(entries || digest) AS digest)
+	SELECT coalesce(sum(s.rows), 0), sha256(coalesce(string_agg(s.digest, '' ORDER BY s.block), '')) INTO n, made FROM stored AS s;
 	INSERT INTO mlops_catalog.decision_seal (day, format, columns, rows, digest) VALUES (day, 1, covered, n, made);
 	PERFORM mlops_catalog.audit(caller, 'seal_decisions', NULL, NULL,
 		jsonb_build_object('day', to_char(day, 'YYYY-MM-DD'), 'format', 1, 'columns', covered, 'rows', n, 'digest', encode(made, 'hex')));
@@ -127,26 +126,33 @@ COMMENT ON FUNCTION mlops_catalog.forget_day(regrole, date, bigint) IS 'Notes in
 -- ---- verifying
 
 -- What differs between a day's partition and its seal, of equal identities once.
+-- Of a block with the same checksums and another digest its range is all one knows.
 CREATE FUNCTION mlops_catalog.changed_decisions(caller regrole, day date, columns text[]) RETURNS TABLE (prediction_id uuid, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 100
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH stored AS (
-		SELECT substring(b.entries FROM 32 * i + 1 FOR 32) AS entry
-		FROM (SELECT s.entries || '' AS entries FROM mlops_catalog.decision_seal_block AS s WHERE s.day = changed_decisions.day OFFSET 0) AS b,
-			generate_series(0, octet_length(b.entries) / 32 - 1) AS i),
-	present AS (
-		SELECT substring(b.entries FROM 32 * i + 1 FOR 32) AS entry
-		FROM mlops_catalog.blocks_of(caller, mlops_catalog.partition_of(day), columns) AS b, generate_series(0, octet_length(b.entries) / 32 - 1) AS i),
+	WITH was AS MATERIALIZED (
+		SELECT s.block, s.entries || '' AS entries, s.digest FROM mlops_catalog.decision_seal_block AS s WHERE s.day = changed_decisions.day),
+	present AS MATERIALIZED (
+		SELECT b.block, b.entries, b.digest FROM mlops_catalog.blocks_of(caller, mlops_catalog.partition_of(day), columns) AS b),
+	entry AS (
+		SELECT from_now, substring(b.entries FROM 20 * i + 1 FOR 20) AS entry
+		FROM (SELECT true AS from_now, entries FROM present UNION ALL SELECT false, entries FROM was) AS b,
+			generate_series(0, octet_length(b.entries) / 20 - 1) AS i),
 	differing AS (
-		SELECT entry, true AS is_there FROM (SELECT p.entry FROM present AS p EXCEPT ALL SELECT s.entry FROM stored AS s) AS a
+		SELECT entry, true AS is_there FROM (SELECT e.entry FROM entry AS e WHERE e.from_now EXCEPT ALL SELECT e.entry FROM entry AS e WHERE NOT e.from_now) AS a
 		UNION ALL
-		SELECT entry, false FROM (SELECT s.entry FROM stored AS s EXCEPT ALL SELECT p.entry FROM present AS p) AS m)
-	SELECT encode(d.id, 'hex')::uuid, CASE
-			WHEN bool_or(d.is_there) AND NOT bool_and(d.is_there) THEN 'was changed after the day was sealed'
-			WHEN bool_or(d.is_there) THEN 'was added after the day was sealed' ELSE 'was removed after the day was sealed' END
-	FROM (SELECT substring(entry FROM 1 FOR 16) AS id, is_there FROM differing) AS d
-	GROUP BY d.id ORDER BY d.id
+		SELECT entry, false FROM (SELECT e.entry FROM entry AS e WHERE NOT e.from_now EXCEPT ALL SELECT e.entry FROM entry AS e WHERE e.from_now) AS m)
+	SELECT d.id, format('decision %s was %s after the day was sealed', d.id, CASE
+			WHEN bool_or(d.is_there) AND NOT bool_and(d.is_there) THEN 'changed' WHEN bool_or(d.is_there) THEN 'added' ELSE 'removed' END)
+	FROM (SELECT encode(substring(entry FROM 1 FOR 16), 'hex')::uuid AS id, is_there FROM differing) AS d
+	GROUP BY d.id
+	UNION ALL
+	SELECT r.first, format('a decision from %s to %s was changed after the day was sealed', r.first, r.last)
+	FROM was AS w JOIN present AS p ON p.block = w.block AND p.entries = w.entries AND p.digest <> w.digest,
+		LATERAL (SELECT encode(substring(w.entries FROM 1 FOR 16), 'hex')::uuid AS first,
+			encode(substring(w.entries FROM octet_length(w.entries) - 19 FOR 16), 'hex')::uuid AS last) AS r
+	ORDER BY 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.changed_decisions(regrole, date, text[]) IS 'Decisions of a sealed day that were changed, added or removed since';
 
@@ -203,14 +209,14 @@ BEGIN
 			RETURN NEXT;
 			CONTINUE;
 		END IF;
-		SELECT sha256(coalesce(string_agg(sha256(b.entries), '' ORDER BY b.block), '')) INTO was
+		SELECT sha256(coalesce(string_agg(sha256(b.entries || b.digest), '' ORDER BY b.block), '')) INTO was
 			FROM mlops_catalog.decision_seal_block AS b WHERE b.day = d.day;
 		IF was <> d.digest THEN
 			problem := 'the entries of the day''s seal were changed';
 			RETURN NEXT;
 		END IF;
 		BEGIN
-			SELECT sha256(coalesce(string_agg(sha256(b.entries), '' ORDER BY b.block), '')) INTO made
+			SELECT sha256(coalesce(string_agg(sha256(b.entries || b.digest), '' ORDER BY b.block), '')) INTO made
 				FROM mlops_catalog.blocks_of(caller, mlops_catalog.partition_of(d.day), d.columns) AS b;
 			IF made = d.digest THEN
 				intact := problem IS NULL;
@@ -220,7 +226,6 @@ BEGIN
 				CONTINUE;
 			END IF;
 			FOR prediction_id, problem IN SELECT c.prediction_id, c.problem FROM mlops_catalog.changed_decisions(caller, d.day, d.columns) AS c LIMIT 1000 LOOP
-				problem := format('decision %s %s', prediction_id, problem);
 				IF NOT everything THEN
 					prediction_id := NULL;
 					problem := 'a decision' || substring(problem FROM ' was .*$');

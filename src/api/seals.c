@@ -1,17 +1,21 @@
 /*-------------------------------------------------------------------------
  * seals.c
- *	  The hash of a logged decision, and a day's hashes in blocks, of which
+ *	  What a day's partition of logged decisions holds, in the blocks of which
  *	  sql/62_seals.sql makes seals.
  *
- * A row is written down column by column, in the order asked for: a length of
- * four bytes (all bits set for NULL) and the value in a form that depends on no
- * setting: integers, floating point, times and booleans as big-endian bits,
- * uuid as it is, everything else as text in UTF-8.  The hash is the first 16
- * bytes of the SHA-256 of that.
+ * A row is its entry, then what it holds: column by column, in the order asked
+ * for, a length of four bytes (all bits set for NULL) and the value in a form
+ * that depends on no setting: integers, floating point, times and booleans as
+ * big-endian bits, uuid as it is, everything else as text in UTF-8.  The entry
+ * is the identity (16 bytes) and the CRC-32C of what it holds.
+ *
+ * Rows are sorted by all that.  What 4096 of them hold goes through one SHA-256,
+ * the block's digest: to begin one for each row would cost more than all the
+ * rest.  The CRC only serves to name a row when a digest differs; where somebody
+ * made it fit, entries are in their old order and the block is known.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_operator.h"
@@ -24,27 +28,27 @@
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "port/pg_crc32c.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
-#include "utils/typcache.h"
 #include "utils/uuid.h"
 
 #include "mlops/base.h"
 #include "mlops/compat.h"
 #include "mlops/ingest.h"
-#include "mlops/registry.h"
 
-MLOPS_FUNCTION(mlops_decision_hash);
 MLOPS_FUNCTION(mlops_blocks_of);
 
-#define HASH_SIZE 16
-#define ENTRY_SIZE (UUID_LEN + HASH_SIZE)
+#define CHECKSUM_SIZE 4
+#define ENTRY_SIZE (UUID_LEN + CHECKSUM_SIZE)
 #define BLOCK_ENTRIES 4096
 #define NULL_LENGTH PG_UINT32_MAX
+#define FIXED_SIZE 12			/* bytes that a column of fixed length, or NULL, takes at most */
 
 /* How rows of one type are written down. */
 typedef struct Writer
@@ -52,11 +56,25 @@ typedef struct Writer
 	int			n;				/* columns */
 	char	  **names;
 	int		   *places;			/* [n] in a row */
+	int			id;				/* place of the identity */
+	bool		converts;		/* text is not in UTF-8 */
 	TupleDesc	desc;
 	FmgrInfo   *output;			/* [n] of types that are written as text */
-	StringInfoData row;			/* the one written last */
+	StringInfoData row;			/* the one written last, a bytea */
 	MemoryContext scratch;		/* of a row */
 } Writer;
+
+static int
+place_of(TupleDesc desc, const char *name)
+{
+	int			place = mling_find_attribute(desc, name);
+
+	if (place < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("decisions have no column \"%s\"", name)));
+	return place;
+}
 
 /* In the current memory context, which keeps all that is allocated. */
 static void
@@ -65,10 +83,11 @@ begin_writer(Writer *writer, ArrayType *columns, TupleDesc desc)
 	Datum	   *elements;
 
 	deconstruct_array(columns, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &writer->n);
-	writer->names = palloc(Max(writer->n, 1) * sizeof(char *));
 	writer->places = palloc(Max(writer->n, 1) * sizeof(int));
 	writer->output = palloc0(Max(writer->n, 1) * sizeof(FmgrInfo));
-	writer->desc = CreateTupleDescCopy(desc);
+	writer->id = place_of(desc, "prediction_id");
+	writer->converts = GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII;
+	writer->desc = desc;
 	writer->scratch = AllocSetContextCreate(CurrentMemoryContext, "mlops decision", ALLOCSET_SMALL_SIZES);
 	initStringInfo(&writer->row);
 	for (int c = 0; c < writer->n; c++)
@@ -76,250 +95,227 @@ begin_writer(Writer *writer, ArrayType *columns, TupleDesc desc)
 		Oid			output;
 		bool		varlena;
 
-		writer->names[c] = TextDatumGetCString(elements[c]);
-		writer->places[c] = -1;
-		for (int i = 0; i < desc->natts; i++)
-		{
-			Form_pg_attribute attribute = TupleDescAttr(desc, i);
-
-			if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), writer->names[c]) == 0)
-				writer->places[c] = i;
-		}
-		if (writer->places[c] < 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("decisions have no column \"%s\"", writer->names[c])));
+		writer->places[c] = place_of(desc, TextDatumGetCString(elements[c]));
 		getTypeOutputInfo(TupleDescAttr(desc, writer->places[c])->atttypid, &output, &varlena);
 		fmgr_info(output, &writer->output[c]);
 	}
 }
 
+/* Here and below the row has room for all columns' FIXED_SIZE. */
 static void
-add_bytes(StringInfo row, const char *bytes, size_t size)
+add_bytes(Writer *writer, const char *bytes, size_t size)
 {
-	pq_sendint32(row, (uint32) size);
-	appendBinaryStringInfo(row, bytes, (int) size);
+	StringInfo	row = &writer->row;
+
+	enlargeStringInfo(row, (int) size + writer->n * FIXED_SIZE);
+	pq_writeint32(row, (uint32) size);
+	memcpy(row->data + row->len, bytes, size);
+	row->len += (int) size;
 }
 
 static void
-add_text(StringInfo row, const char *text, size_t size)
+add_text(Writer *writer, const char *text, size_t size)
 {
-	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
+	if (writer->converts)
 	{
 		text = pg_server_to_any(text, (int) size, PG_UTF8);
 		size = strlen(text);
 	}
-	add_bytes(row, text, size);
+	add_bytes(writer, text, size);
 }
 
-static void
-add_value(StringInfo row, Writer *writer, int column, Datum value)
+static inline void
+add_4_bytes(StringInfo row, uint32 bits)
 {
+	pq_writeint32(row, 4);
+	pq_writeint32(row, bits);
+}
+
+static inline void
+add_8_bytes(StringInfo row, uint64 bits)
+{
+	pq_writeint32(row, 8);
+	pq_writeint64(row, bits);
+}
+
+static inline void
+add_value(Writer *writer, int column, Datum value)
+{
+	StringInfo	row = &writer->row;
 	char	   *text;
 
 	switch (TupleDescAttr(writer->desc, writer->places[column])->atttypid)
 	{
 		case BOOLOID:
-			pq_sendint32(row, 1);
-			pq_sendint8(row, DatumGetBool(value));
+			pq_writeint32(row, 1);
+			pq_writeint8(row, DatumGetBool(value));
 			break;
 		case INT4OID:
-			pq_sendint32(row, 4);
-			pq_sendint32(row, (uint32) DatumGetInt32(value));
-			break;
 		case FLOAT4OID:
-			pq_sendint32(row, 4);
-			pq_sendfloat4(row, DatumGetFloat4(value));
+			add_4_bytes(row, DatumGetUInt32(value));
 			break;
 		case INT8OID:
 		case TIMESTAMPTZOID:
-			pq_sendint32(row, 8);
-			pq_sendint64(row, (uint64) DatumGetInt64(value));
+			add_8_bytes(row, (uint64) DatumGetInt64(value));
 			break;
 		case FLOAT8OID:
-			pq_sendint32(row, 8);
-			pq_sendfloat8(row, DatumGetFloat8(value));
-			break;
+			{
+				union
+				{
+					float8		number;
+					uint64		bits;
+				}			as = {.number = DatumGetFloat8(value)};
+
+				add_8_bytes(row, as.bits);
+				break;
+			}
 		case UUIDOID:
-			add_bytes(row, (const char *) DatumGetUUIDP(value)->data, UUID_LEN);
+			add_bytes(writer, (const char *) DatumGetUUIDP(value)->data, UUID_LEN);
 			break;
 		case TEXTOID:
 			{
 				struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
 
-				add_text(row, VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
+				add_text(writer, VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
 				break;
 			}
 		default:
 			text = OutputFunctionCall(&writer->output[column], value);
-			add_text(row, text, strlen(text));
+			add_text(writer, text, strlen(text));
 			break;
 	}
+}
+
+/* Writes the entry of what the row holds by now. */
+static void
+write_entry(StringInfo row, const pg_uuid_t *id)
+{
+	char	   *entry = row->data + VARHDRSZ;
+	pg_crc32c	checksum;
+
+	INIT_CRC32C(checksum);
+	COMP_CRC32C(checksum, entry + ENTRY_SIZE, row->len - VARHDRSZ - ENTRY_SIZE);
+	FIN_CRC32C(checksum);
+	checksum = pg_hton32(checksum);
+	memcpy(entry, id->data, UUID_LEN);
+	memcpy(entry + UUID_LEN, &checksum, CHECKSUM_SIZE);
 }
 
 /* Writes a row down; values and nulls by its columns. */
 static void
 write_row(Writer *writer, const Datum *values, const bool *nulls)
 {
+	static const pg_uuid_t no_id = {0};
 	MemoryContext caller = MemoryContextSwitchTo(writer->scratch);
+	StringInfo	row = &writer->row;
 
-	resetStringInfo(&writer->row);
+	resetStringInfo(row);
+	enlargeStringInfo(row, VARHDRSZ + ENTRY_SIZE + writer->n * FIXED_SIZE);
+	row->len = VARHDRSZ + ENTRY_SIZE;
 	for (int c = 0; c < writer->n; c++)
 	{
 		int			place = writer->places[c];
 
 		if (nulls[place])
-			pq_sendint32(&writer->row, NULL_LENGTH);
+			pq_writeint32(row, NULL_LENGTH);
 		else
-			add_value(&writer->row, writer, c, values[place]);
+			add_value(writer, c, values[place]);
 	}
+	write_entry(row, nulls[writer->id] ? &no_id : DatumGetUUIDP(values[writer->id]));
+	SET_VARSIZE(row->data, row->len);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(writer->scratch);
 }
 
-/* ---- one decision */
-
-/* What a call site knows of its rows; belongs to fn_mcxt. */
-typedef struct HashSite
-{
-	ArrayType  *columns;		/* as they were given */
-	Oid			type;			/* of the rows */
-	int32		typmod;
-	Writer		writer;
-	Datum	   *values;
-	bool	   *nulls;
-} HashSite;
-
-static HashSite *
-site_of(FmgrInfo *flinfo, ArrayType *columns, HeapTupleHeader header)
-{
-	HashSite   *site = (HashSite *) flinfo->fn_extra;
-	Oid			type = HeapTupleHeaderGetTypeId(header);
-	int32		typmod = HeapTupleHeaderGetTypMod(header);
-	MemoryContext caller;
-	TupleDesc	desc;
-
-	if (site && site->type == type && site->typmod == typmod &&
-		VARSIZE(site->columns) == VARSIZE(columns) &&
-		memcmp(site->columns, columns, VARSIZE(columns)) == 0)
-		return site;
-	desc = lookup_rowtype_tupdesc(type, typmod);
-	caller = MemoryContextSwitchTo(flinfo->fn_mcxt);
-	site = palloc0(sizeof(HashSite));
-	site->type = type;
-	site->typmod = typmod;
-	site->columns = (ArrayType *) pg_detoast_datum_copy((struct varlena *) columns);
-	begin_writer(&site->writer, site->columns, desc);
-	site->values = palloc(desc->natts * sizeof(Datum));
-	site->nulls = palloc(desc->natts * sizeof(bool));
-	MemoryContextSwitchTo(caller);
-	ReleaseTupleDesc(desc);
-	flinfo->fn_extra = site;
-	return site;
-}
-
-/* mlops_catalog.decision_hash(decision record, columns text[]) -> bytea */
-Datum
-mlops_decision_hash(PG_FUNCTION_ARGS)
-{
-	HeapTupleHeader header = PG_GETARG_HEAPTUPLEHEADER(0);
-	HashSite   *site = site_of(fcinfo->flinfo, PG_GETARG_ARRAYTYPE_P(1), header);
-	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
-	bytea	   *result = palloc(VARHDRSZ + HASH_SIZE);
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-
-	heap_deform_tuple(&tuple, site->writer.desc, site->values, site->nulls);
-	write_row(&site->writer, site->values, site->nulls);
-	mlreg_sha256((const uint8 *) site->writer.row.data, site->writer.row.len, digest);
-	SET_VARSIZE(result, VARHDRSZ + HASH_SIZE);
-	memcpy(VARDATA(result), digest, HASH_SIZE);
-	PG_RETURN_BYTEA_P(result);
-}
-
-/* ---- a day */
-
+/* The rows of a partition, written down, into a sort. */
 static void
-hash_row(pg_cryptohash_ctx *context, const StringInfoData *row, uint8 *digest)
-{
-	if (pg_cryptohash_init(context) < 0 ||
-		pg_cryptohash_update(context, (const uint8 *) row->data, row->len) < 0 ||
-		pg_cryptohash_final(context, digest, PG_SHA256_DIGEST_LENGTH) < 0)
-		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(context));
-}
-
-/* The entries of a partition's rows, into a sort.  One SHA-256 serves all: to make it costs more than to use it. */
-static void
-put_entries(Relation partition, ArrayType *columns, Tuplesortstate *sort)
+put_rows(Relation partition, ArrayType *columns, Tuplesortstate *sort)
 {
 	TupleTableSlot *slot = table_slot_create(partition, NULL);
 	TableScanDesc scan = table_beginscan(partition, GetActiveSnapshot(), 0, NULL);
-	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-	union
-	{
-		struct varlena header;
-		char		bytes[VARHDRSZ + ENTRY_SIZE];
-	}			entry;
 	Writer		writer;
-	int			id;
 
 	begin_writer(&writer, columns, RelationGetDescr(partition));
-	id = mling_find_attribute(writer.desc, "prediction_id");
-	if (id < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("decisions have no column \"%s\"", "prediction_id")));
-	SET_VARSIZE(&entry, VARHDRSZ + ENTRY_SIZE);
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		write_row(&writer, slot->tts_values, slot->tts_isnull);
-		hash_row(context, &writer.row, digest);
-		memcpy(entry.bytes + VARHDRSZ, DatumGetUUIDP(slot->tts_values[id])->data, UUID_LEN);
-		memcpy(entry.bytes + VARHDRSZ + UUID_LEN, digest, HASH_SIZE);
-		tuplesort_putdatum(sort, PointerGetDatum(&entry), false);
+		tuplesort_putdatum(sort, PointerGetDatum(writer.row.data), false);
 	}
-	pg_cryptohash_free(context);
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-static void
-put_block(ReturnSetInfo *result, int number, bytea *entries, int n)
+/* A block that is being made. */
+typedef struct Block
 {
-	Datum		values[2] = {Int32GetDatum(number), PointerGetDatum(entries)};
-	bool		nulls[2] = {false, false};
+	int			number;
+	int			n;				/* rows */
+	bytea	   *entries;
+	bytea	   *digest;
+	pg_cryptohash_ctx *rows;	/* SHA-256 of what they hold */
+} Block;
 
-	if (n == 0)
-		return;
-	SET_VARSIZE(entries, VARHDRSZ + n * ENTRY_SIZE);
+static void
+check_hash(const Block *block, int result)
+{
+	if (result < 0)
+		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(block->rows));
+}
+
+static void
+add_row(Block *block, const char *row, size_t size)
+{
+	memcpy(VARDATA(block->entries) + block->n * ENTRY_SIZE, row, ENTRY_SIZE);
+	if (block->n++ == 0)
+		check_hash(block, pg_cryptohash_init(block->rows));
+	check_hash(block, pg_cryptohash_update(block->rows, (const uint8 *) row + ENTRY_SIZE, size - ENTRY_SIZE));
+}
+
+/* Gives a block away, and begins the next. */
+static void
+put_block(Block *block, ReturnSetInfo *result)
+{
+	Datum		values[3] = {Int32GetDatum(block->number), PointerGetDatum(block->entries), PointerGetDatum(block->digest)};
+	bool		nulls[3] = {false, false, false};
+
+	check_hash(block, pg_cryptohash_final(block->rows, (uint8 *) VARDATA(block->digest), PG_SHA256_DIGEST_LENGTH));
+	SET_VARSIZE(block->entries, VARHDRSZ + block->n * ENTRY_SIZE);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	block->number++;
+	block->n = 0;
 }
 
 static void
 put_blocks(Tuplesortstate *sort, ReturnSetInfo *result)
 {
-	bytea	   *entries = palloc(VARHDRSZ + BLOCK_ENTRIES * ENTRY_SIZE);
-	int			number = 0;
-	int			n = 0;
-	Datum		entry;
+	Block		block = {
+		.entries = palloc(VARHDRSZ + BLOCK_ENTRIES * ENTRY_SIZE),
+		.digest = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH),
+		.rows = pg_cryptohash_create(PG_SHA256)
+	};
+	Datum		row;
 
-	while (mlcompat_sorted_datum(sort, &entry))
+	SET_VARSIZE(block.digest, VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
+	while (mlcompat_sorted_datum(sort, &row))
 	{
+		struct varlena *bytes = (struct varlena *) DatumGetPointer(row);
+
 		CHECK_FOR_INTERRUPTS();
-		memcpy(VARDATA(entries) + n * ENTRY_SIZE, VARDATA_ANY(DatumGetPointer(entry)), ENTRY_SIZE);
-		if (++n < BLOCK_ENTRIES)
-			continue;
-		put_block(result, number++, entries, n);
-		n = 0;
+		add_row(&block, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+		pfree(bytes);
+		if (block.n == BLOCK_ENTRIES)
+			put_block(&block, result);
 	}
-	put_block(result, number, entries, n);
+	if (block.n > 0)
+		put_block(&block, result);
+	pg_cryptohash_free(block.rows);
 }
 
 /*
- * mlops_catalog.blocks_of(caller, partition, columns) -> (block, entries)
- *	  The entries of what a partition holds now, sorted.
+ * mlops_catalog.blocks_of(caller, partition, columns) -> (block, entries, digest)
+ *	  What a partition holds now, sorted.
  */
 Datum
 mlops_blocks_of(PG_FUNCTION_ARGS)
@@ -330,7 +326,7 @@ mlops_blocks_of(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	sort = tuplesort_begin_datum(BYTEAOID, ByteaLessOperator, InvalidOid, false, maintenance_work_mem,
 								 NULL, 0);
-	put_entries(partition, PG_GETARG_ARRAYTYPE_P(2), sort);
+	put_rows(partition, PG_GETARG_ARRAYTYPE_P(2), sort);
 	tuplesort_performsort(sort);
 	put_blocks(sort, (ReturnSetInfo *) fcinfo->resultinfo);
 	tuplesort_end(sort);

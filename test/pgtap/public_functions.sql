@@ -41,7 +41,6 @@ INSERT INTO explained VALUES
 	('baseline', 'asks for the privilege to view'),
 	('score_baseline', 'asks for the privilege to view'),
 	('has_moved_on', 'asks for a privilege on the model'),
-	('decision_hash', 'computes from its arguments'),
 	('next_cron_run', 'computes from its arguments');
 
 CREATE VIEW public_function AS

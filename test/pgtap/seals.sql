@@ -1,7 +1,7 @@
 -- Logged decisions are sealed when their day is over: who changes, removes or adds
 -- one afterwards is found out, superuser or not.
 \ir setup.psql
-SELECT plan(47);
+SELECT plan(51);
 CREATE ROLE regress_mlops_other;
 GRANT USAGE ON SCHEMA mlops TO regress_mlops_other;
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 5}') \g /dev/null
@@ -25,21 +25,48 @@ SELECT is((SELECT sum(decisions) FROM mlops.verify_decisions()), (SELECT count(*
 SELECT is((SELECT count(*) FROM mlops.audit_log WHERE event = 'seal_decisions'), 2::bigint, 'the audit log has the digests');
 SELECT is((SELECT array_agg(d.day ORDER BY d.day) FROM mlops.verify_decisions(days_ago(5)) d), ARRAY[days_ago(5)], 'one day can be asked for');
 SELECT is_empty('SELECT * FROM mlops.maintain(0)', 'nothing is sealed twice');
-SELECT is((SELECT sum(octet_length(entries)) / 32 FROM mlops_catalog.decision_seal_block), (SELECT count(*) FROM mlops.predictions), 'an entry of 32 bytes each');
+SELECT is((SELECT sum(octet_length(entries)) / 20 FROM mlops_catalog.decision_seal_block), (SELECT count(*) FROM mlops.predictions), 'an entry of 20 bytes each');
 SELECT ok((SELECT intact FROM mlops.verify_audit()), 'in a log that is intact');
 SELECT is_empty('SELECT * FROM mlops.check_catalog()', 'the catalog is consistent');
 
--- the hash, computed by hand: length and value of each column
+-- the digest of each day's second block, computed by hand
+CREATE FUNCTION field(value bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$ SELECT coalesce(int4send(octet_length(value)) || value, '\xffffffff') $$;
 CREATE FUNCTION by_hand(p mlops_catalog.prediction) RETURNS bytea LANGUAGE sql AS $$
-	SELECT substring(sha256(
-		'\x00000010' || uuid_send(p.prediction_id) || '\x00000008' || int8send((extract(epoch FROM p.created_at - timestamptz '2000-01-01 00:00+00') * 1000000)::bigint)
-		|| '\x00000008' || int8send(p.model_id) || '\x00000008' || int8send(p.deployment_id) || '\x00000004' || int4send(p.version)
-		|| int4send(octet_length(p.variant)) || convert_to(p.variant, 'UTF8') || '\x00000001' || CASE WHEN p.shadow THEN '\x01'::bytea ELSE '\x00' END
-		|| int4send(octet_length(p.key)) || convert_to(p.key, 'UTF8') || '\x00000008' || float8send(p.score) || '\x00000001' || CASE WHEN p.flagged THEN '\x01'::bytea ELSE '\x00' END
-		|| '\x00000008' || float8send(p.threshold) || '\x00000004' || float4send(p.latency) || int4send(octet_length(convert_to(p.features::text, 'UTF8'))) || convert_to(p.features::text, 'UTF8')
-		|| '\xffffffff') FROM 1 FOR 16) $$;
-SELECT is_empty($$SELECT p.* FROM mlops_catalog.prediction p WHERE by_hand(p) <> mlops_catalog.decision_hash(p,
-	'{prediction_id,created_at,model_id,deployment_id,version,variant,shadow,key,score,flagged,threshold,latency,features,route_key}')$$, 'hashes are what the documentation says');
+	SELECT field(uuid_send(p.prediction_id)) || field(int8send((extract(epoch FROM p.created_at - timestamptz '2000-01-01 00:00+00') * 1000000)::bigint))
+		|| field(int8send(p.model_id)) || field(int8send(p.deployment_id)) || field(int4send(p.version)) || field(convert_to(p.variant, 'UTF8')) || field(boolsend(p.shadow))
+		|| field(convert_to(p.key, 'UTF8')) || field(float8send(p.score)) || field(boolsend(p.flagged)) || field(float8send(p.threshold)) || field(float4send(p.latency))
+		|| field(convert_to(p.features::text, 'UTF8')) || field(convert_to(p.route_key, 'UTF8'))
+		|| field(convert_to(p.sqlstate, 'UTF8')) || field(convert_to(p.error, 'UTF8')) $$;
+CREATE FUNCTION crc_32c(bytes bytea) RETURNS bytea LANGUAGE plpgsql AS $$
+DECLARE
+	steps bigint[] := '{}';
+	crc bigint;
+BEGIN
+	FOR byte IN 0 .. 255 LOOP
+		crc := byte;
+		FOR bit IN 1 .. 8 LOOP
+			crc := (crc >> 1) # CASE WHEN crc & 1 = 1 THEN 2197175160 ELSE 0 END;	-- the polynomial, reversed
+		END LOOP;
+		steps := steps || crc;
+	END LOOP;
+	crc := 4294967295;
+	FOR i IN 0 .. octet_length(bytes) - 1 LOOP
+		crc := (crc >> 8) # steps[1 + ((crc # get_byte(bytes, i)) & 255)];
+	END LOOP;
+	RETURN substring(int8send(crc # 4294967295) FROM 5);
+END $$;
+SELECT is(crc_32c('123456789'), '\xe3069283', 'the test computes CRC-32C');
+CREATE TEMP VIEW block_by_hand AS
+	SELECT r.day, r.block, string_agg(r.entry, '' ORDER BY r.entry) AS entries, sha256(string_agg(r.holds, '' ORDER BY r.entry)) AS digest
+	FROM (SELECT w.*, uuid_send(w.prediction_id) || crc_32c(w.holds) AS entry
+		FROM (SELECT p.prediction_id, (p.created_at AT TIME ZONE 'UTC')::date AS day, by_hand(p) AS holds,
+				((row_number() OVER (PARTITION BY (p.created_at AT TIME ZONE 'UTC')::date ORDER BY p.prediction_id) - 1) / 4096)::int AS block FROM mlops_catalog.prediction p) w
+		WHERE w.block = 1) r
+	GROUP BY r.day, r.block;
+SELECT set_eq('SELECT day, block, md5(entries), digest FROM mlops_catalog.decision_seal_block WHERE block > 0', 'SELECT day, block, md5(entries), digest FROM block_by_hand', 'entries and digests of blocks are what the documentation says');
+SELECT is((SELECT count(*) FROM block_by_hand), 2::bigint, 'of two days');
+SELECT results_eq('SELECT day, digest FROM mlops_catalog.decision_seal ORDER BY day',
+	'SELECT day, sha256(string_agg(sha256(entries || digest), '''' ORDER BY block)) FROM mlops_catalog.decision_seal_block GROUP BY day ORDER BY day', 'so are those of days');
 SET LOCAL DateStyle = 'SQL, DMY'; SET LOCAL TimeZone = 'Asia/Kolkata'; SET LOCAL extra_float_digits = -15; SET LOCAL bytea_output = 'escape'; SET LOCAL client_encoding = 'LATIN1';
 SELECT is((SELECT count(*) FROM mlops.verify_decisions() WHERE intact), 2::bigint, 'whatever the settings');
 RESET DateStyle; RESET TimeZone; RESET extra_float_digits; RESET bytea_output; RESET client_encoding;
@@ -80,6 +107,11 @@ SELECT is(after(format('INSERT INTO mlops_catalog.prediction SELECT ''00000000-0
 	format('%s false 00000000-0000-7000-8000-000000000001 decision 00000000-0000-7000-8000-000000000001 was added after the day was sealed', :'day'), 'a forged one');
 SELECT is(after(format('UPDATE mlops_catalog.prediction SET prediction_id = ''00000000-0000-7000-8000-000000000001'' WHERE prediction_id = %L AND NOT shadow', :'one')),
 	format('%s false 00000000-0000-7000-8000-000000000001 decision 00000000-0000-7000-8000-000000000001 was added after the day was sealed; %1$s false %2$s decision %2$s was removed after the day was sealed', :'day', :'one'), 'another identity');
+-- a change that leaves the CRC-32C as it is, for it adds a multiple of its polynomial: found, and its block told
+SELECT is(after(format('UPDATE mlops_catalog.prediction SET model_id = model_id # x''f176ec0501''::bigint WHERE prediction_id = %L AND NOT shadow', :'one')),
+	(SELECT format('%s false %s a decision from %2$s to %s was changed after the day was sealed', b.day, encode(substring(b.entries FROM 1 FOR 16), 'hex')::uuid,
+			encode(substring(b.entries FROM octet_length(b.entries) - 19 FOR 16), 'hex')::uuid)
+		FROM mlops_catalog.decision_seal_block b WHERE b.day = :'day' AND position(uuid_send(:'one') IN b.entries) > 0), 'one that its checksum does not tell');
 SELECT ok(after('DELETE FROM mlops_catalog.prediction') LIKE '%was removed after%', 'all removed');
 -- the seals themselves
 SELECT is(after(format('DELETE FROM mlops_catalog.decision_seal WHERE day = %L', :'day')), format('%s false the seal of the day is missing', :'day'), 'a seal that is gone');
