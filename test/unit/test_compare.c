@@ -50,9 +50,56 @@ test_undefined(void)
 	CHECK(ml_sequential_p_value(none, some, 0.1) == 1, "no trials: nothing found");
 	CHECK(ml_sequential_p_value(all, all, 0.1) == 1, "no variance: nothing found");
 	CHECK(ml_sequential_p_value((MlProportion) {1000, 4}, (MlProportion) {1000, 0}, 0.01) == 1,
-		  "too few successes for the approximation");
+		  "too few successes to tell");
 	CHECK(isnan(ml_sequential_p_value(some, some, 0)) && isnan(ml_sequential_p_value(some, some, NAN)),
 		  "an effect must be above 0");
+}
+
+/*
+ * Near 0 and 1, where the smaller variant has few expected successes: p-values
+ * of an integral over the differences, of the variance that compare.h states.
+ */
+static void
+test_extremes(void)
+{
+	static const struct
+	{
+		MlProportion a;
+		MlProportion b;
+		double		effect;
+		double		rate;		/* of the variance */
+	}			cases[] = {
+		{{50000, 100}, {500, 40}, 0.05, 0.01},
+		{{1000000, 0}, {1000, 12}, 0.01, 0.005},
+		{{1000000, 1000000}, {1000, 988}, 0.01, 0.995},
+		{{8, 0}, {8, 8}, 0.5, 0.5},
+	};
+	double		before = 1;
+
+	for (size_t i = 0; i < N(cases); i++)
+	{
+		double		variance = cases[i].rate * (1 - cases[i].rate) * (1.0 / cases[i].a.trials + 1.0 / cases[i].b.trials);
+		double		difference = (double) cases[i].b.successes / cases[i].b.trials - (double) cases[i].a.successes / cases[i].a.trials;
+		double		ratio = 0;
+		const double step = 1e-4;	/* of the mixture's standard deviation */
+
+		for (double t = -12; t <= 12; t += step)
+		{
+			double		d = t * cases[i].effect;
+
+			ratio += step / sqrt(2 * M_PI) * exp(-t * t / 2 + (d * difference - d * d / 2) / variance);
+		}
+		CHECK_CLOSE(ml_sequential_p_value(cases[i].a, cases[i].b, cases[i].effect) * ratio, 1, 1e-6, "an extreme, %zu, is the integral's", i);
+		CHECK(1 / ratio < 0.05, "and found");
+	}
+	/* more and more of the same never look less different */
+	for (uint64_t n = 1; n < 1000000; n *= 2)
+	{
+		double		p = ml_sequential_p_value((MlProportion) {n, 0}, (MlProportion) {n, n}, 0.01);
+
+		CHECK(p > 0 && p <= before, "%llu failures against as many successes: %g", (unsigned long long) n, p);
+		before = p;
+	}
 }
 
 /* ---- error rates by simulation */
@@ -189,6 +236,9 @@ test_error_rates(void)
 		CHECK(r.sequential <= 0.05, "no difference, case %zu: the sequential test errs in 5 %% at most", i);
 		CHECK(r.peeking > 0.1, "no difference, case %zu: daily looks at the z test would err in more than 10 %%", i);
 	}
+	/* near 0 and 1, with a small variant and looks from its first trials on */
+	CHECK(simulate(0.001, 0.001, 500, 100, 40, 0.001, 1000000).sequential <= 0.05, "rates near 0");
+	CHECK(simulate(0.999, 0.999, 500, 100, 40, 0.001, 1100000).sequential <= 0.05, "rates near 1");
 	CHECK(simulate(0.1, 0.13, 200, 200, 28, 0.02, 900000).sequential > 0.8,
 		  "the sequential test finds a difference");
 }
@@ -256,6 +306,7 @@ main(int argc, char **argv)
 		seed = strtoull(argv[1], NULL, 10);
 	test_golden();
 	test_undefined();
+	test_extremes();
 	test_error_rates();
 	test_beta();
 	test_shares();

@@ -38,9 +38,11 @@ extern void ml_two_proportions(MlProportion a, MlProportion b, MlProportionTest 
  * on the normal approximation of the difference, mixed over N(0, effect^2).
  *
  * effect > 0 is the size of difference that one hopes to find; it decides how
- * soon, not whether, a difference is found.  1 while a variant has fewer than
- * ML_SEQUENTIAL_MINIMUM expected successes or failures; NaN for an effect that
- * is not above 0.
+ * soon, not whether, a difference is found.  The variance is that of the pooled
+ * rate, or of the nearest one with which the smaller variant has
+ * ML_SEQUENTIAL_MINIMUM expected successes and failures.  Above 0, at most 1; it
+ * is of these counts alone, so that it may rise again: a test's p-value so far is
+ * the lowest that was seen.  NaN for an effect that is not above 0.
  */
 #define ML_SEQUENTIAL_MINIMUM 5.0
 extern double ml_sequential_p_value(MlProportion a, MlProportion b, double effect);

@@ -3,6 +3,7 @@
  *	  Tests of two proportions; see include/mlops/engine/compare.h.
  *-------------------------------------------------------------------------
  */
+#include <float.h>
 #include <math.h>
 
 #include "mlops/engine/compare.h"
@@ -22,12 +23,10 @@ pooled_rate(MlProportion a, MlProportion b)
 	return ((double) a.successes + (double) b.successes) / ((double) a.trials + (double) b.trials);
 }
 
-/* Variance of the difference of the rates when both are the pooled one. */
+/* Variance of the difference of the rates when both are p. */
 static double
-pooled_variance(MlProportion a, MlProportion b)
+difference_variance(double p, MlProportion a, MlProportion b)
 {
-	double		p = pooled_rate(a, b);
-
 	return p * (1 - p) * (1.0 / (double) a.trials + 1.0 / (double) b.trials);
 }
 
@@ -37,7 +36,7 @@ ml_two_proportions(MlProportion a, MlProportion b, MlProportionTest *test)
 	double		p = rate(a);
 	double		q = rate(b);
 	double		margin = Z_95 * sqrt(p * (1 - p) / (double) a.trials + q * (1 - q) / (double) b.trials);
-	double		variance = pooled_variance(a, b);
+	double		variance = difference_variance(pooled_rate(a, b), a, b);
 
 	test->difference = q - p;
 	test->lower = test->difference - margin;
@@ -49,8 +48,7 @@ ml_two_proportions(MlProportion a, MlProportion b, MlProportionTest *test)
 double
 ml_sequential_p_value(MlProportion a, MlProportion b, double effect)
 {
-	double		p;
-	double		fewest;
+	double		least;
 	double		variance;
 	double		difference;
 	double		log_ratio;
@@ -59,14 +57,12 @@ ml_sequential_p_value(MlProportion a, MlProportion b, double effect)
 		return NAN;
 	if (a.trials == 0 || b.trials == 0)
 		return 1;
-	p = pooled_rate(a, b);
-	fewest = (double) (a.trials < b.trials ? a.trials : b.trials) * fmin(p, 1 - p);
-	if (fewest < ML_SEQUENTIAL_MINIMUM)
-		return 1;				/* the normal approximation does not hold yet */
-	variance = pooled_variance(a, b);
+	/* nearer to 0 or 1 the normal approximation does not hold; a larger variance finds less */
+	least = fmin(0.5, ML_SEQUENTIAL_MINIMUM / (double) (a.trials < b.trials ? a.trials : b.trials));
+	variance = difference_variance(fmax(least, fmin(1 - least, pooled_rate(a, b))), a, b);
 	difference = rate(b) - rate(a);
 	effect *= effect;
 	log_ratio = 0.5 * log(variance / (variance + effect)) +
 		effect * difference * difference / (2 * variance * (variance + effect));
-	return fmin(1, exp(-log_ratio));
+	return fmax(DBL_MIN, fmin(1, exp(-log_ratio)));
 }
