@@ -185,7 +185,7 @@ COMMENT ON FUNCTION mlops_catalog.count_alerts(regrole, bigint, timestamptz, tim
 -- Outcomes that have arrived, or were revised, since the last look; one is recorded
 -- after its transaction began.  Found by the outcomes, so that no look goes over
 -- all that was flagged before.
-CREATE FUNCTION mlops_catalog.settle_outcomes(s mlops_catalog.guard_state) RETURNS void
+CREATE FUNCTION mlops_catalog.settle_outcomes(caller regrole, s mlops_catalog.guard_state) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -210,7 +210,7 @@ AS $$
 		FROM was AS w GROUP BY 1, 2) AS d
 	WHERE c.model_id = s.model_id AND c.since = s.since AND c.shadow = s.shadow AND c.variant = d.variant AND c.version = d.version
 $$;
-COMMENT ON FUNCTION mlops_catalog.settle_outcomes(mlops_catalog.guard_state) IS 'Adds to a guard''s counts the outcomes that its last look did not know';
+COMMENT ON FUNCTION mlops_catalog.settle_outcomes(regrole, mlops_catalog.guard_state) IS 'Adds to a guard''s counts the outcomes that its last look did not know';
 
 -- Flagged decisions up to a time.  A key that is there keeps the outcome that
 -- settle_outcomes gave it.
@@ -258,7 +258,7 @@ BEGIN
 		ON CONFLICT ON CONSTRAINT guard_count_pkey DO UPDATE SET decisions = g.decisions + excluded.decisions, flagged = g.flagged + excluded.flagged,
 			errors = g.errors + excluded.errors, scores = mlops_catalog.add_counts(g.scores, excluded.scores),
 			latencies = mlops_catalog.add_counts(g.latencies, excluded.latencies);
-	PERFORM mlops_catalog.settle_outcomes(s);
+	PERFORM mlops_catalog.settle_outcomes(caller, s);
 	PERFORM mlops_catalog.settle_alerts(caller, s, horizon);
 	UPDATE mlops_catalog.guard_state AS t SET until = horizon, labels_until = horizon WHERE t.model_id = model AND t.since = began AND t.shadow = shadow_name;
 	RETURN true;
