@@ -251,6 +251,8 @@ typedef struct MlReadColumn
 	bool		as_text;		/* a category of the value's text, whatever the type */
 	bool		infinite_is_missing;	/* else infinite values are errors */
 	const MlConverter *converter;	/* how to convert; NULL: as the column's type is */
+	bool		is_label;		/* where it is NULL, nothing is learned from the row: its
+								 * infinite values are missing ones */
 } MlReadColumn;
 
 /*

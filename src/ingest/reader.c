@@ -33,6 +33,7 @@ typedef struct ColumnReader
 	bool		by_value;
 	int16		length;			/* attlen, for reading in place */
 	MlColumn   *column;
+	size_t		n_infinite;		/* values that are refused, so far */
 } ColumnReader;
 
 typedef struct DatasetReceiver
@@ -48,6 +49,7 @@ typedef struct DatasetReceiver
 	const MlReadColumn *wanted;
 	MemoryContext row_context;	/* detoasted values; reset with every chunk */
 	bool		uses_memory;	/* any column that may allocate */
+	const MlColumn *label;		/* NULL: none is */
 } DatasetReceiver;
 
 /* Finds the columns' fixed offsets in the result's tuples. */
@@ -161,7 +163,17 @@ store_in_place(DatasetReceiver *receiver, size_t row, const char *data)
 	}
 }
 
-/* Seals the open chunk after refusing infinite values in it, or making them NaN. */
+/* Is there anything to learn from a row of the open chunk? */
+static bool
+is_labelled(const MlColumn *label, size_t row)
+{
+	if (label == NULL)
+		return true;
+	return label->kind == ML_COLUMN_CATEGORY ? label->open.code[row] != ML_MISSING_CODE
+		: !isnan(label->open.number[row]);
+}
+
+/* Seals the open chunk after making infinite values in it NaN, and counting those to refuse. */
 static void
 seal_chunk(DatasetReceiver *receiver)
 {
@@ -179,16 +191,37 @@ seal_chunk(DatasetReceiver *receiver)
 			infinite |= fabs(column->open.number[row]) == INFINITY;
 		if (!infinite)
 			continue;
-		if (!receiver->wanted[c].infinite_is_missing)
-			mling_refuse_infinite(column->name);
 		for (size_t row = 0; row < n_open; row++)
 		{
-			if (isinf(column->open.number[row]))
-				column->open.number[row] = NAN;
+			if (!isinf(column->open.number[row]))
+				continue;
+			receiver->columns[c].n_infinite += !receiver->wanted[c].infinite_is_missing && is_labelled(receiver->label, row);
+			column->open.number[row] = NAN;
 		}
 	}
 	mlbase_check(receiver->ctx, ml_dataset_seal(receiver->ctx, dataset));
 	MemoryContextReset(receiver->row_context);
+}
+
+/* An error that says in how many rows, if any column had infinite values. */
+static void
+refuse_infinite(const DatasetReceiver *receiver)
+{
+	for (int c = 0; c < receiver->n_columns; c++)
+	{
+		const MlColumn *column = receiver->columns[c].column;
+		size_t		n = receiver->columns[c].n_infinite;
+
+		if (n > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("column \"%s\" contains an infinite value", column->name),
+					 errdetail("It has one in %zu %s.", n, receiver->label ? "of the rows with a label" : "of the rows"),
+					 column->kind == ML_COLUMN_TIME
+					 ? errhint("They are those WHERE %s IN ('infinity', '-infinity'). Give them the time that is meant, or leave them out in a query.",
+							   quote_identifier(column->name))
+					 : errhint("Replace infinite values by NULL, which is learned from as missing.")));
+	}
 }
 
 static bool
@@ -298,12 +331,17 @@ mling_read(MlContext *ctx, MlSource *source, int n_columns,
 	mlbase_check(ctx, ml_dataset_create(ctx, n_columns, specs, &receiver.dataset));
 	receiver.dataset->time_zone = ml_arena_strdup(ctx->arena, zone);
 	for (int c = 0; c < n_columns; c++)
+	{
 		receiver.columns[c].column = &receiver.dataset->columns[c];
+		if (columns[c].is_label)
+			receiver.label = receiver.columns[c].column;
+	}
 
 	mling_run_source(source, needed, mapping, true, &receiver.pub);
 
 	if (receiver.dataset->n_rows > receiver.dataset->n_sealed)
 		seal_chunk(&receiver);
 	MemoryContextDelete(receiver.row_context);
+	refuse_infinite(&receiver);
 	return receiver.dataset;
 }

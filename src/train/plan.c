@@ -191,6 +191,7 @@ mltrain_plan(Training *t)
 	t->positive = mling_positive_text(target_type, "target", r->target, r->positive);
 	t->target = role_column(t, r->target, "target", ML_COLUMN_CATEGORY,
 							mling_target_as_text(target_type, "target", r->target, r->positive));
+	t->columns[t->target].is_label = true;
 	refuse_target_as(t, r->key, "key");
 	refuse_target_as(t, r->time_column, "time_column");
 	refuse_target_as(t, r->weight, "weight");

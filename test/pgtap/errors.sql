@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(56);
+SELECT plan(62);
 
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', algorithm => 'gradient_bosting')$$,
 	'22023', 'unrecognized algorithm "gradient_bosting"', 'unknown algorithm');
@@ -114,5 +114,29 @@ SELECT throws_ok($$SELECT mlops.deploy('fraud', 1, strategy => 'blue')$$,
 	'22023', 'unrecognized deployment strategy "blue"', 'unknown strategy');
 SELECT throws_ok($$SELECT mlops.rollback('fraud')$$,
 	'55000', 'model "fraud" has no earlier deployment to go back to', 'rollback without history');
+
+-- ---- infinite values in rows without a label, and what is said of others
+CREATE TABLE endless AS SELECT *, NULL::text AS note FROM tx;
+CREATE FUNCTION of_endless(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE change;
+	PERFORM mlops.train('endless', 'endless', target => 'is_fraud', time_column => 'ts', key => 'id', features => '{amount,country}', params => '{"n_estimators": 2}');
+	RETURN 'trained';
+EXCEPTION WHEN data_exception THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', SQLERRM, detail, hint);
+END $$;
+SELECT is(of_endless($$UPDATE endless SET is_fraud = NULL, ts = 'infinity', amount = '-infinity' WHERE id IN (7, 4800)$$), 'trained', 'infinite values of rows without a label do not matter');
+SELECT is(mlops.train('without', query => 'SELECT * FROM endless WHERE is_fraud IS NOT NULL', target => 'is_fraud', time_column => 'ts', key => 'id', features => '{amount,country}', params => '{"n_estimators": 2}') IS NOT NULL
+	AND (SELECT count(DISTINCT sha256) FROM mlops.versions WHERE model IN ('endless', 'without')) = 1, true, 'the model is the one without them');
+SELECT is((SELECT rows FROM mlops.evaluate('endless/1', 'endless')), 4998::bigint, 'nor when it is judged');
+SELECT is((SELECT outcome FROM mlops.retrain('endless')), 'registered', 'nor when it is trained again');
+SELECT is(of_endless($$UPDATE endless SET ts = '-infinity' WHERE id IN (5, 6, 7)$$),
+	'column "ts" contains an infinite value | It has one in 2 of the rows with a label. | They are those WHERE ts IN (''infinity'', ''-infinity''). Give them the time that is meant, or leave them out in a query.', 'a time says how many, and how to find them');
+SELECT is(of_endless($$UPDATE endless SET amount = 'infinity' WHERE id IN (5, 6, 7, 8)$$),
+	'column "amount" contains an infinite value | It has one in 3 of the rows with a label. | Replace infinite values by NULL, which is learned from as missing.', 'a number');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- Windows in which nothing is decided: what was deployed has a row with 0 decisions
 -- and nothing else, which rules and Prometheus see.
 \ir setup.psql
-SELECT plan(27);
+SELECT plan(28);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount}', params => '{"n_estimators": 2}') FROM generate_series(1, 3) \g /dev/null
 SELECT mlops.deploy('fraud', 1, key => 'id'), mlops.deploy('fraud', 2, 'canary', key => 'id', percent => 10) \g /dev/null
 SELECT mlops.monitor('fraud', every => '1 hour') \g /dev/null
@@ -81,6 +81,18 @@ SELECT is((SELECT count(*) FROM mlops.traffic WHERE window_end = hour(0)), 0::bi
 SELECT mlops.alert_rule('fraud', 'rate', 'alert_rate', max => 0.8) \g /dev/null
 SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'rate'), 'ok', 'other bounds of a figure that was judged');
 SELECT is((SELECT state FROM mlops.alert_rule('fraud', 'rate', 'mean_score', max => 0.8)), 'no data', 'another figure is judged anew');
+
+-- ---- the query of docs/operations.md
+\set watch `sed -n "/^SELECT 'catalog' AS what/,/;$/p" docs/operations.md`
+SELECT mlops.retraining_policy('fraud', '0 3 * * 0'), mlops.deploy('fraud', 1) \g /dev/null
+UPDATE mlops_catalog.upkeep SET suspended_at = now(), reason = 'by hand' WHERE task = 'retraining';
+INSERT INTO mlops_catalog.upkeep (model_id, task, suspended_at, reason) SELECT model_id, 'retraining', now(), 'by hand' FROM mlops_catalog.model ON CONFLICT DO NOTHING;
+INSERT INTO mlops_catalog.retraining (model_id, base_version, reason, outcome, detail, role, started_at, ended_at)
+	SELECT model_id, 1, 'schedule', 'refused', 'no rows', current_user::regrole, now(), now() FROM mlops_catalog.model;
+UPDATE mlops_catalog.deployment SET deployed_at = hour(1) WHERE deployed_at > hour(0);
+SELECT run_after('') \g /dev/null
+CREATE FUNCTION watched() RETURNS TABLE (what text, detail text) LANGUAGE sql AS :'watch';
+SELECT set_eq($$SELECT DISTINCT what FROM watched() WHERE what IN ('retraining', 'policy', 'silence')$$, $$VALUES ('retraining'), ('policy'), ('silence')$$, 'finds what is refused, suspended and silent');
 SELECT lives_ok($$SELECT length(mlops.report('fraud'))$$, 'a report of silence');
 SELECT * FROM finish();
 ROLLBACK;
