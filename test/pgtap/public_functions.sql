@@ -20,6 +20,7 @@ INSERT INTO explained VALUES
 	('ask_cron', 'runs what it is given as the caller'),
 	-- show
 	('check_trigger', 'asks for the privilege to score'),
+	('length_of_time', 'reads its arguments only'),
 	('check_new_trigger', 'event trigger'),
 	('importance_section', 'reads through views as the caller'),
 	('progress', 'shows progress of sessions of the caller''s roles'),
