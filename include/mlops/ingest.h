@@ -103,6 +103,9 @@ extern float mling_float4(double number);
  */
 extern const char *mling_bytes(const MlConverter *converter, Datum value, size_t *size);
 
+/* Is it a number's NaN?  That is missing, as NULL is, also where numbers are read as text. */
+extern bool mling_is_nan(const MlConverter *converter, Datum value);
+
 /* Name of a type to record: of the base type, the same whatever the search_path. */
 extern char *mling_type_name(Oid type);
 

@@ -434,6 +434,22 @@ mling_bytes(const MlConverter *converter, Datum value, size_t *size)
 	return bytes;
 }
 
+bool
+mling_is_nan(const MlConverter *converter, Datum value)
+{
+	switch (converter->type)
+	{
+		case NUMERICOID:
+			return numeric_is_nan(DatumGetNumeric(value));
+		case FLOAT4OID:
+			return isnan(DatumGetFloat4(value));
+		case FLOAT8OID:
+			return isnan(DatumGetFloat8(value));
+		default:
+			return false;
+	}
+}
+
 static uint64_t
 ordered_hash(int64 value)
 {

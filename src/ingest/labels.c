@@ -81,6 +81,8 @@ mling_positive_text(Oid type, const char *argument, const char *column, const ch
 	value = base == NUMERICOID ? DirectFunctionCall3(numeric_in, CStringGetDatum(positive), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))
 		: DirectFunctionCall1(base == FLOAT4OID ? float4in : float8in, CStringGetDatum(positive));
 	mling_text_converter(base, &converter);
+	if (mling_is_nan(&converter, value))
+		refuse_positive(positive, argument, column, type, "numbers; a label that is NaN is missing");
 	return mling_bytes(&converter, value, &size);
 }
 

@@ -99,6 +99,8 @@ store_value(DatasetReceiver *receiver, ColumnReader *reader, size_t row, Datum v
 
 	if (reader->hashed)
 		column->open.hash[row] = mling_hash(&reader->converter, value);
+	else if (column->kind == ML_COLUMN_CATEGORY && mling_is_nan(&reader->converter, value))
+		column->open.code[row] = ML_MISSING_CODE;
 	else if (column->kind == ML_COLUMN_CATEGORY)
 	{
 		size_t		size;

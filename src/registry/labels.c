@@ -194,7 +194,8 @@ take_row(TupleTableSlot *slot, void *arg)
 
 	slot_getallattrs(slot);
 	reader->added->rows++;
-	if (slot->tts_isnull[reader->key_column] || slot->tts_isnull[reader->label_column])
+	if (slot->tts_isnull[reader->key_column] || slot->tts_isnull[reader->label_column] ||
+		mling_is_nan(&reader->label, slot->tts_values[reader->label_column]))
 	{
 		reader->added->ignored++;
 		return;
