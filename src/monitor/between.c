@@ -165,6 +165,14 @@ add_feature(Comparing *comparing, const char *name, const char *kind, const MlCo
 {
 	Feature    *feature = &comparing->features[comparing->n_features++];
 
+	for (int f = 0; f < comparing->n_features - 1; f++)
+	{
+		if (strcmp(comparing->features[f].name, name) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("column \"%s\" has the name of a time's part", name),
+					 errhint("Choose columns with \"columns\", or rename it in a view.")));
+	}
 	memset(feature, 0, sizeof(*feature));
 	feature->name = name;
 	feature->kind = kind;

@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "datatype/timestamp.h"
 #include "executor/tuptable.h"
 #include "utils/memutils.h"
 
@@ -37,6 +38,9 @@ typedef struct Counter
 	MlFeatureBaseline *features;	/* [n_features] */
 	size_t	   *first;			/* [n_features] of its codes in counts */
 	size_t		n_codes;
+
+	double	   *least;			/* [n_inputs] value of a number or time */
+	double	   *greatest;
 
 	uint64	  **others;			/* [n_inputs][ml_model_n_others] rows with a value that
 								 * training knew, but the model has no code for */
@@ -72,6 +76,12 @@ code_of_number(const MlFeatureBaseline *feature, double value)
 	if (value > feature->maximum)
 		return feature->n_bins + 2;
 	return ml_bin_number(feature->edges, feature->n_bins - 1, value) + 1;
+}
+
+static bool
+is_part_of_cycle(const MlFeatureBaseline *feature)
+{
+	return feature->part == ML_FEATURE_HOUR || feature->part == ML_FEATURE_WEEKDAY;
 }
 
 static void
@@ -114,6 +124,21 @@ count_block(Counter *counter)
 	MemoryContextReset(counter->row_context);
 }
 
+/* What a window's times span; NaN is neither less nor greater. */
+static void
+see_time(Counter *counter, const MlFeatureBaseline *feature, const MlValue *values)
+{
+	double		time;
+
+	if (!is_part_of_cycle(feature))
+		return;
+	time = values[feature->input].number;
+	if (time < counter->least[feature->input])
+		counter->least[feature->input] = time;
+	if (time > counter->greatest[feature->input])
+		counter->greatest[feature->input] = time;
+}
+
 static void
 take_row(TupleTableSlot *slot, void *arg)
 {
@@ -130,6 +155,8 @@ take_row(TupleTableSlot *slot, void *arg)
 	slot_getallattrs(slot);
 	values = counter->values + counter->n * counter->n_inputs;
 	mlserve_fill_values(counter->model, counter->map, slot->tts_values, slot->tts_isnull, values);
+	for (size_t f = 0; f < counter->n_features; f++)
+		see_time(counter, &counter->features[f], values);
 	for (size_t i = 0; i < counter->n_inputs; i++)
 	{
 		size_t		size;
@@ -177,6 +204,13 @@ prepare(Counter *counter, MlContext *ctx, const MlModel *model)
 		ml_model_feature_baseline(model, f, &counter->features[f]);
 		counter->first[f] = counter->n_codes;
 		counter->n_codes += n_codes(&counter->features[f]);
+	}
+	counter->least = allocate(ctx, counter->n_inputs, sizeof(double));
+	counter->greatest = allocate(ctx, counter->n_inputs, sizeof(double));
+	for (size_t i = 0; i < counter->n_inputs; i++)
+	{
+		counter->least[i] = INFINITY;
+		counter->greatest[i] = -INFINITY;
 	}
 	counter->others = allocate(ctx, counter->n_inputs, sizeof(uint64 *));
 	for (size_t i = 0; i < counter->n_inputs; i++)
@@ -231,6 +265,28 @@ number_codes(const MlFeatureBaseline *feature, const uint64_t *current)
 	reference[0] = feature->counts[0];
 	memcpy(reference + 2, feature->counts + 1, feature->n_bins * sizeof(uint64_t));
 	return (MlHistograms) {n_codes(feature), reference, current};
+}
+
+/* Does the window's span of time have the hours, or weekdays, of nearly all rows of training? */
+static bool
+spans_cycle(const Counter *counter, const MlFeatureBaseline *feature)
+{
+	uint32		parts = mlmon_parts_between(feature->part, counter->least[feature->input], counter->greatest[feature->input]);
+	bool		seen[ML_MAX_BINS + 3] = {false};
+	uint64		rows = 0;
+	uint64		not_seen = 0;
+
+	for (int part = 0; part < HOURS_PER_DAY; part++)
+	{
+		if (parts & ((uint32) 1 << part))
+			seen[code_of_number(feature, part)] = true;
+	}
+	for (size_t bin = 1; bin <= feature->n_bins; bin++)
+	{
+		rows += feature->counts[bin];
+		not_seen += seen[bin + 1] ? 0 : feature->counts[bin];
+	}
+	return (double) not_seen <= ML_LEAST_SHARE * (double) rows;
 }
 
 /* What is out of range is a group of its own where chance does not explain it. */
@@ -300,6 +356,7 @@ typedef struct Comparison
 									 * rows were counted together with what it did not */
 	uint64		known_current;
 	uint64		singles;		/* rows of the reference whose category no other has */
+	bool		part_of_cycle;	/* the window does not span: only what is missing can be told */
 	MlDriftTests tests;
 	List	   *rows;
 } Comparison;
@@ -351,6 +408,8 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 			default:
 				result = mlmon_histogram_test((MlDriftTestKind) t, &coarse);
 		}
+		if (comparison->part_of_cycle && t != ML_TEST_MISSING)
+			result = (MlDriftTest) {NAN, NAN};
 		comparison->rows = lappend(comparison->rows, mlmon_judge(comparison->feature, comparison->kind,
 																 (MlDriftTestKind) t, result));
 	}
@@ -421,6 +480,7 @@ compare_all(const Counter *counter, MlDriftTests tests)
 		comparison.feature = ml_model_feature_name(counter->model, f);
 		comparison.ordered = !feature->categorical;
 		comparison.singles = feature->singles;
+		comparison.part_of_cycle = is_part_of_cycle(feature) && !spans_cycle(counter, feature);
 		if (!feature->categorical)
 			codes = number_codes(feature, codes.current);
 		else if (ml_model_n_others(counter->model, feature->input) > 0)

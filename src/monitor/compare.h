@@ -69,6 +69,13 @@ typedef struct Comparing
 extern size_t mlmon_chunk_rows(size_t rows);
 extern double mlmon_chunk_threshold(const double *value, int n);
 
+/*
+ * The hours of the day, or the days of the week, that lie between two times, as bits
+ * by their number.  A window that spans less than the cycle shows not all of them,
+ * which is no drift.
+ */
+extern uint32 mlmon_parts_between(MlFeaturePart part, double least, double greatest);
+
 /* Two proportions, reference less current; 1 where they are the same for certain. */
 extern MlDriftTest mlmon_z_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current);
 

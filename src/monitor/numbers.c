@@ -87,6 +87,28 @@ add_outer_bins(Sides *sides, size_t n)
 	return n + 2;
 }
 
+/* Do the current times span the hours, or weekdays, of nearly all of the reference? */
+static bool
+spans_cycle(const Comparing *comparing, const Feature *feature, MlSample reference)
+{
+	double		least = INFINITY;
+	double		greatest = -INFINITY;
+	uint32		parts;
+	size_t		not_seen = 0;
+
+	for (size_t row = 0; row < comparing->current_rows; row++)
+	{
+		double		time = ml_column_number(feature->current, row);
+
+		least = time < least ? time : least;
+		greatest = time > greatest ? time : greatest;
+	}
+	parts = mlmon_parts_between(feature->part, least, greatest);
+	for (size_t i = 0; i < reference.n; i++)
+		not_seen += (parts & ((uint32) 1 << (int) reference.value[i])) == 0;
+	return (double) not_seen <= ML_LEAST_SHARE * (double) reference.n;
+}
+
 static void
 compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
 {
@@ -94,6 +116,7 @@ compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
 		: ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING);
 	size_t		n_edges = ml_quantile_borders(sides->reference, ML_NUMBER_BINS, sides->edges);
 	MlHistograms h = {n_edges + 2, sides->reference_counts, sides->current_counts};
+	bool		part_of_cycle = feature->part != ML_FEATURE_VALUE && !spans_cycle(comparing, feature, sides->reference);
 
 	/* what is missing is a bin of its own */
 	sides->reference_counts[0] = comparing->reference_rows - sides->reference.n;
@@ -124,6 +147,8 @@ compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
 			default:
 				result = mlmon_histogram_test((MlDriftTestKind) t, &h);
 		}
+		if (part_of_cycle && t != ML_TEST_MISSING)
+			result = (MlDriftTest) {NAN, NAN};
 		set_outcome(feature, (MlDriftTestKind) t, result, mlmon_threshold((MlDriftTestKind) t), DRIFT_IF_BOTH);
 	}
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
@@ -50,6 +51,8 @@ static const double thresholds[ML_TEST_COUNT] = {
 	[ML_TEST_MISSING] = 0.05,
 	[ML_TEST_UNSEEN] = 0.01,
 };
+
+#define DAYS_IN_WEEK 7
 
 #define EVERY_TEST (ML_TEST_BIT(ML_TEST_COUNT) - 1)
 
@@ -135,25 +138,34 @@ mlmon_tests(ArrayType *names, MlDriftTests valid)
 	return tests;
 }
 
-MlDriftTest
-mlmon_share_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
+/* How far two shares are apart; NaN if a side has no rows. */
+static double
+difference_of_shares(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
 {
-	MlProportionTest test;
-
-	ml_two_proportions((MlProportion) {reference_rows, reference},
-					   (MlProportion) {current_rows, current}, &test);
-	/* no variance: all or none on both sides, or one side only has rows */
-	return (MlDriftTest) {fabs(test.difference), test.difference == 0 ? 1 : test.p_value};
+	return fabs((double) current / (double) current_rows - (double) reference / (double) reference_rows);
 }
 
 MlDriftTest
+mlmon_share_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
+{
+	return (MlDriftTest) {difference_of_shares(reference_rows, reference, current_rows, current),
+	ml_shares_p(reference_rows, reference, current_rows, current)};
+}
+
+/*
+ * The reference's count is an estimate, as uncertain as the current one is by
+ * chance: given the sum of both, each is of the current side by its share of rows.
+ */
+MlDriftTest
 mlmon_growth_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
 {
-	MlDriftTest test = mlmon_share_test(reference_rows, reference, current_rows, current);
+	double		statistic = difference_of_shares(reference_rows, reference, current_rows, current);
 
-	if ((double) current * (double) reference_rows <= (double) reference * (double) current_rows && !isnan(test.statistic))
+	if ((double) current * (double) reference_rows <= (double) reference * (double) current_rows && !isnan(statistic))
 		return (MlDriftTest) {0, 1};
-	return test;
+	return (MlDriftTest) {statistic, isnan(statistic) ? NAN
+	: ml_chance_of_more((double) reference + (double) current, (double) current,
+						(double) current_rows / ((double) reference_rows + (double) current_rows))};
 }
 
 MlDriftTest
@@ -173,6 +185,8 @@ mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h)
 {
 	MlDriftTest result = ml_chi_square_contingency(h, false);
 
+	if (!isnan(result.p_value))
+		result.p_value = ml_chi_square_pooled_p(h);
 	switch (test)
 	{
 		case ML_TEST_PSI:
@@ -218,6 +232,19 @@ mlmon_judge(const char *feature, const char *kind, MlDriftTestKind test, MlDrift
 	*row = (MlDriftRow) {feature, kind, test, result.statistic, result.p_value, thresholds[test],
 	result.statistic >= thresholds[test] && !(result.p_value >= ML_DRIFT_ALPHA)};
 	return row;
+}
+
+uint32
+mlmon_parts_between(MlFeaturePart part, double least, double greatest)
+{
+	double		seconds = part == ML_FEATURE_HOUR ? SECS_PER_HOUR : SECS_PER_DAY;
+	double		first = floor(least / seconds);
+	double		n = Min(floor(greatest / seconds) - first + 1, part == ML_FEATURE_HOUR ? HOURS_PER_DAY : DAYS_IN_WEEK);
+	uint32		parts = 0;
+
+	for (double i = 0; i < n; i++)
+		parts |= (uint32) 1 << (int) ml_feature_number(part, (first + i) * seconds);
+	return parts;
 }
 
 size_t

@@ -244,6 +244,20 @@ is_fractional(const MlColumn *column)
 	return strcmp(column->type_name, "real") == 0 || strcmp(column->type_name, "double precision") == 0;
 }
 
+/* From here on neighbouring integers are one number in double precision. */
+#define GREATEST_EXACT 9007199254740992.0
+
+static bool
+is_rounded(const Training *t)
+{
+	const MlColumn *time = &t->dataset->columns[t->time];
+	bool		rounded = false;
+
+	for (size_t row = 0; row < t->dataset->n_rows && !rounded; row++)
+		rounded = fabs(ml_column_number(time, row)) > GREATEST_EXACT;
+	return rounded;
+}
+
 void
 mltrain_tell_roles(const Training *t)
 {
@@ -263,6 +277,11 @@ mltrain_tell_roles(const Training *t)
 		ereport(NOTICE,
 				(errmsg("time column \"%s\" has no times, but numbers with fractions", r->time_column),
 				 errdetail("The rows are ordered by it, and the last of them are the test rows.")));
+	if (t->time >= 0 && is_rounded(t))
+		ereport(NOTICE,
+				(errmsg("time column \"%s\" has numbers beyond 2^53, which are rounded", r->time_column),
+				 errdetail("Rows whose numbers are rounded to the same one count as of one time."),
+				 errhint("Turn it into a timestamp in a query, such as to_timestamp(nanoseconds / 1e9).")));
 }
 
 void

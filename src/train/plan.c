@@ -154,6 +154,42 @@ plan_features(Training *t)
 	}
 }
 
+static Form_pg_attribute
+feature_attribute(const Training *t, int i)
+{
+	return TupleDescAttr(t->source->desc, t->columns[t->features[i]].position);
+}
+
+/* A feature that has the name of a time's part, or of a line in reports, could not be told from it. */
+static void
+refuse_taken_names(const Training *t)
+{
+	static const char *const parts[] = {"hour", "weekday", "seconds"};
+	List	   *taken = list_make2("(score)", "(base)");
+
+	for (int i = 0; i < t->n_features; i++)
+	{
+		Form_pg_attribute attribute = feature_attribute(t, i);
+		MlConverter converter;
+
+		if (!mling_converter(attribute->atttypid, t->zone, &converter) || converter.kind != ML_COLUMN_TIME)
+			continue;
+		for (int part = 0; part < lengthof(parts); part++)
+			taken = lappend(taken, psprintf("%s.%s", NameStr(attribute->attname), parts[part]));
+	}
+	for (int i = 0; i < t->n_features; i++)
+	{
+		const char *name = NameStr(feature_attribute(t, i)->attname);
+
+		if (is_one_of(name, taken))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("feature \"%s\" has a name that another one has in reports", name),
+					 errdetail("Taken are \"(score)\", \"(base)\", and the hour, weekday and seconds of each time."),
+					 errhint("Rename the column in a query, or leave it out with \"exclude\".")));
+	}
+}
+
 /* What is to be learned is not known when a decision is made: it orders, weighs and costs nothing. */
 static void
 refuse_target_as(const Training *t, const char *name, const char *argument)
@@ -186,6 +222,7 @@ mltrain_plan(Training *t)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no column is left to be a feature")));
+	refuse_taken_names(t);
 
 	target_type = TupleDescAttr(t->source->desc, mling_column(t->source, r->target, "target"))->atttypid;
 	t->positive = mling_positive_text(target_type, "target", r->target, r->positive);

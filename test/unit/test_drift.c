@@ -280,6 +280,79 @@ test_odd_samples(MlContext *ctx)
 				"but not in deviations");
 }
 
+/* Choices of k of n, by multiplication. */
+static double
+choose(int n, int k)
+{
+	double		ways = 1;
+
+	for (int i = 0; i < k; i++)
+		ways = ways * (n - i) / (i + 1);
+	return ways;
+}
+
+/* Tails of small counts, against sums over all outcomes. */
+static void
+test_counts(void)
+{
+	bool		binomial = true;
+	bool		fisher = true;
+
+	for (int both = 1; both <= 12; both++)
+	{
+		for (int current = 0; current <= both; current++)
+		{
+			double		more = 0;
+			double		above = 0;
+			double		below = 0;
+			int			difference = current * 20 - (both - current) * 14;
+
+			for (int x = 0; x <= both; x++)
+			{
+				double		hypergeometric = choose(both, x) * choose(34 - both, 14 - x) / choose(34, 14);
+
+				more += x >= current ? choose(both, x) * pow(0.125, x) * pow(0.875, both - x) : 0;
+				above += x >= current ? hypergeometric : 0;
+				below += x <= current ? hypergeometric : 0;
+			}
+			binomial = binomial && fabs(ml_chance_of_more(both, current, 0.125) - (current > both * 0.125 ? more : 1)) < 1e-12;
+			fisher = fisher && fabs(ml_shares_p(20, (uint64_t) (both - current), 14, (uint64_t) current) -
+									(difference == 0 ? 1 : fmin(1, 2 * (difference > 0 ? above : below)))) < 1e-12;
+		}
+	}
+	CHECK(binomial, "binomial tails");
+	CHECK(fisher, "Fisher's exact test");
+	CHECK(isnan(ml_shares_p(0, 0, 5, 1)) && ml_shares_p(10, 0, 5, 0) == 1 && ml_shares_p(10, 10, 5, 5) == 1, "its ends");
+	CHECK_CLOSE(ml_shares_p(1000000000, 500000000, 1000000000, 500050000), 0.025347318677, 1e-4, "of billions of rows, two-sided z = 2.23607");
+}
+
+/* The chi-square test of few rows: what is rare is put together, and compared exactly. */
+static void
+test_pooled(void)
+{
+	uint64_t	reference[] = {4000, 3000, 2000, 500, 200, 100, 100, 100};
+	uint64_t	current[] = {8, 6, 4, 0, 1, 0, 0, 1};
+	uint64_t	many[] = {40, 25, 25, 10, 4, 2, 2, 2};
+	uint64_t	rare[] = {9950, 50};
+	uint64_t	turned[] = {0, 12};
+	uint64_t	even[] = {100, 100, 100, 100, 100, 100, 100, 100, 100, 100};
+	uint64_t	few[] = {12, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	MlHistograms h = {8, reference, current};
+	MlHistograms pooled = {4, (uint64_t[]) {4000, 3000, 2000, 1000}, (uint64_t[]) {8, 6, 4, 2}};
+
+	CHECK_CLOSE(ml_chi_square_pooled_p(&h), ml_chi_square_contingency(&pooled, false).p_value, 1e-12, "rare bins are one");
+	h = (MlHistograms) {8, (uint64_t[]) {400, 300, 200, 50, 30, 30, 30, 30}, many};
+	CHECK_CLOSE(ml_chi_square_pooled_p(&h), ml_chi_square_contingency(&h, false).p_value, 1e-12, "where none is rare, nothing changes");
+	h = (MlHistograms) {2, rare, turned};
+	CHECK_CLOSE(ml_chi_square_pooled_p(&h) / ml_shares_p(10000, 50, 12, 12), 1, 1e-12, "one that is rare is compared exactly");
+	h = (MlHistograms) {10, even, few};
+	CHECK(ml_chi_square_pooled_p(&h) == 1, "where all are rare, nothing can be told");
+	h = (MlHistograms) {3, (uint64_t[]) {500, 499, 1}, (uint64_t[]) {10, 9, 1}};
+	CHECK_CLOSE(ml_chi_square_pooled_p(&h), 2 * ml_shares_p(1000, 1, 20, 1), 1e-12, "the smaller of two p-values counts twice");
+	h = (MlHistograms) {2, rare, (uint64_t[]) {0, 0}};
+	CHECK(isnan(ml_chi_square_pooled_p(&h)), "of no rows");
+}
+
 int
 main(void)
 {
@@ -288,6 +361,8 @@ main(void)
 	ctx.arena = ml_arena_create(0);
 	test_tails(&ctx);
 	test_histograms();
+	test_counts();
+	test_pooled();
 	test_undefined();
 	test_merging();
 	test_samples(&ctx);

@@ -38,6 +38,20 @@ extern MlStatus ml_kolmogorov_p(MlContext *ctx, uint64_t n, double d, double *p)
  */
 extern MlStatus ml_smirnov_exact_p(MlContext *ctx, uint64_t n, uint64_t m, double d, double *p);
 
+/* ---------------------------------------------------------------- counts */
+
+/*
+ * P(X >= current) where each of `both` rows is one of the current side with
+ * probability q: exact for counts of rare events.
+ */
+extern double ml_chance_of_more(double both, double current, double q);
+
+/*
+ * Fisher's exact test of two shares, from both sides: twice the probability of a
+ * difference as large in the direction found, at most 1.  NaN if a side has no rows.
+ */
+extern double ml_shares_p(uint64_t reference_rows, uint64_t reference, uint64_t current_rows, uint64_t current);
+
 /* ---------------------------------------------------------------- histograms */
 
 /* A statistic and how likely one as large would be without any drift. */
@@ -90,6 +104,14 @@ extern MlDriftTest ml_chi_square_goodness(const MlHistograms *h);
  * correction where there is one degree of freedom.
  */
 extern MlDriftTest ml_chi_square_contingency(const MlHistograms *h, bool yates);
+
+/*
+ * P-value of the chi-square test of the 2 x n table, for few rows too: bins that
+ * are expected to have less than two rows on the smaller side count as one, and
+ * if that still is so small, it is compared with the others by ml_shares_p; then
+ * it is twice the smaller of the two p-values.  1 where nothing is left to compare.
+ */
+extern double ml_chi_square_pooled_p(const MlHistograms *h);
 
 /*
  * Cramer's V, corrected for bias (Bergsma, "A bias-correction for Cramer's V

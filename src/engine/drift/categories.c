@@ -19,29 +19,6 @@
 #define LEAST_TAIL_INDEX 0.05
 #define LEAST_OF_CHANCE 0.5
 
-/*
- * P(X >= current) where each of `both` rows is one of the current side with
- * probability q: exact for counts of rare events.
- */
-static double
-chance_of_more(double both, double current, double q)
-{
-	double		term;
-	double		sum;
-
-	if (!(current > both * q))
-		return 1;
-	term = exp(lgamma(both + 1) - lgamma(current + 1) - lgamma(both - current + 1) +
-			   current * log(q) + (both - current) * log1p(-q));
-	sum = term;
-	for (double x = current; x < both && term > sum * 1e-12; x++)
-	{
-		term *= (both - x) / (x + 1) * q / (1 - q);
-		sum += term;
-	}
-	return fmin(sum, 1);
-}
-
 size_t
 ml_grown_levels(double rows_reference, double rows_current, uint64_t most, double least_share,
 				size_t n, const uint64_t *current, uint32_t *grown)
@@ -54,7 +31,7 @@ ml_grown_levels(double rows_reference, double rows_current, uint64_t most, doubl
 		double		rows = (double) current[i];
 
 		if (rows > 0 && rows >= least_share * rows_current &&
-			chance_of_more((double) most + rows, rows, q) < BY_CHANCE / (double) n)
+			ml_chance_of_more((double) most + rows, rows, q) < BY_CHANCE / (double) n)
 			grown[found++] = (uint32_t) i;
 	}
 	return found;
@@ -114,7 +91,7 @@ mark_levels(const MlHistograms *h, double least_share, double rows_reference, do
 		double		current = (double) h->current[code];
 		bool		alone = reference >= least_share * rows_reference ||
 			(current >= least_share * rows_current &&
-			 chance_of_more(reference + current, current, q) < BY_CHANCE / levels);
+			 ml_chance_of_more(reference + current, current, q) < BY_CHANCE / levels);
 
 		group[code] = alone ? ALONE : IN_TAIL;
 		if (alone || reference + current == 0)
@@ -153,7 +130,7 @@ unseen_is_likely(const MlHistograms *h, uint64_t singles, double rows_reference,
 	double		unseen = (double) h->current[h->n - 1];
 
 	return singles > 0 && h->reference[h->n - 1] == 0 &&
-		chance_of_more((double) singles + unseen, unseen, rows_current / (rows_reference + rows_current)) >= BY_CHANCE;
+		ml_chance_of_more((double) singles + unseen, unseen, rows_current / (rows_reference + rows_current)) >= BY_CHANCE;
 }
 
 bool

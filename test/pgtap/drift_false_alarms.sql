@@ -1,0 +1,59 @@
+-- Windows without any drift: how many are reported, by kind of test, size and span of the window.
+\ir setup.psql
+SELECT plan(25);
+
+-- ---- few rows.  New merchants are seen every day, as often as training says.
+CREATE TABLE shops AS SELECT g AS id, 'z' || floor(1 / ((hashint8(g) & 1048575) / 1048576.0 + 0.0005))::int AS shop,
+	(hashint8(g * 31) & 1023) / 10.0 AS amount, (ARRAY['chip', 'chip', 'chip', 'tap', 'tap', 'swipe', 'web', 'web'])[1 + (hashint8(g * 13) & 7)] AS entry,
+	nullif(hashint8(g * 17) & 255, 0) AS age, hashint8(g * 7) % 10 = 0 AS fraud FROM generate_series(1::bigint, 90000) AS g;
+SELECT mlops.train('shops', query => 'SELECT * FROM shops WHERE id <= 30000', target => 'fraud', key => 'id',
+	features => '{shop,amount,entry,age}', params => '{"n_estimators": 3}') \g /dev/null
+CREATE TABLE found AS SELECT w.rows, d.* FROM (VALUES (20, 150), (30, 100), (50, 60), (1000, 10)) AS w(rows, windows),
+	LATERAL generate_series(0, windows - 1) AS i,
+	LATERAL mlops.check_drift('shops', version => 1, query => format('SELECT * FROM shops WHERE id > %s AND id <= %s', 30000 + i * rows, 30000 + (i + 1) * rows)) AS d
+	WHERE d.kind <> 'score';
+-- a p-value below 0.01 in a hundredth of the windows, and three standard deviations more
+SELECT ok(count(*) FILTER (WHERE drifted) <= 0.01 * count(*) + 3 * sqrt(0.01 * count(*)), format('%s of %s rows: %s of %s', test, rows, count(*) FILTER (WHERE drifted), count(*)))
+	FROM found GROUP BY rows, test ORDER BY rows, test;
+CREATE VIEW seen AS SELECT shop FROM shops WHERE id <= 30000;
+CREATE VIEW one_new AS SELECT 'never' AS shop UNION ALL SELECT shop FROM (SELECT * FROM shops WHERE id <= 19) AS known;
+SELECT is((SELECT round(p_value::numeric, 9) FROM mlops.drift_between('seen', 'one_new') WHERE test = 'unseen'),
+	(SELECT round((1 - (30000.0 / 30020) ^ (1 + count(*)))::numeric, 9) FROM (SELECT FROM seen GROUP BY shop HAVING count(*) = 1) AS once),
+	'one new merchant of 20: the chance that one or more of all that came once came now');
+SELECT ok(bool_and(drifted), 'of 20 rows, what changed altogether is found') FROM mlops.check_drift('shops', version => 1,
+	query => $$SELECT 'never' || i AS shop, 50 AS amount, NULL AS entry, NULL::bigint AS age FROM generate_series(1, 20) AS i$$)
+	WHERE kind <> 'score' AND (feature, test) NOT IN (('shop', 'missing'), ('amount', 'missing'), ('entry', 'unseen'));
+
+-- ---- windows that are shorter than a day or a week
+CREATE TABLE pay AS SELECT g AS id, timestamp '2025-01-01' + g * interval '1 min' AS ts, (hashint4(g) % 1000)::float8 AS amount,
+	hashint4(g * 7) % 10 = 0 AS fraud FROM generate_series(1, 60000) AS g;
+SELECT mlops.train('pay', query => 'SELECT * FROM pay WHERE id <= 40320', target => 'fraud', key => 'id', features => '{ts,amount}', params => '{"n_estimators": 3}') \g /dev/null
+CREATE FUNCTION pg_temp.judged(length int) RETURNS TABLE (feature text, judged bigint, drifted bigint) LANGUAGE sql AS $$
+	SELECT feature, count(drifted), count(*) FILTER (WHERE drifted) FROM generate_series(40320, 57600 - length, length) AS d,
+		LATERAL mlops.check_drift('pay', version => 1, query => format('SELECT * FROM pay WHERE id >= %s AND id < %s', d, d + length)) AS c
+	WHERE test = 'psi' AND kind = 'time' GROUP BY 1 ORDER BY 1 $$;
+SELECT results_eq('SELECT * FROM pg_temp.judged(60)', $$VALUES ('ts.hour', 0::bigint, 0::bigint), ('ts.weekday', 0, 0)$$, 'an hour shows neither hours nor weekdays');
+SELECT results_eq('SELECT * FROM pg_temp.judged(1440)', $$VALUES ('ts.hour', 12::bigint, 0::bigint), ('ts.weekday', 0, 0)$$, 'a day shows hours');
+SELECT results_eq('SELECT * FROM pg_temp.judged(10080)', $$VALUES ('ts.hour', 1::bigint, 0::bigint), ('ts.weekday', 1, 0)$$, 'a week shows both');
+SELECT results_eq($$SELECT feature, test, drifted FROM mlops.check_drift('pay', version => 1, query => 'SELECT * FROM pay WHERE id > 40320 AND id < 55000 AND extract(hour FROM ts) < 12') WHERE kind = 'time' ORDER BY 1, 2$$,
+	$$VALUES ('ts.hour', 'missing', false), ('ts.hour', 'psi', true), ('ts.weekday', 'missing', false), ('ts.weekday', 'psi', false)$$, 'hours that a week lacks are drift');
+SELECT results_eq($$SELECT feature, test, drifted FROM mlops.check_drift('pay', version => 1, query => 'SELECT NULL::timestamp AS ts, 5::float8 AS amount FROM pay WHERE id < 1000') WHERE kind = 'time' ORDER BY 1, 2$$,
+	$$VALUES ('ts.hour', 'missing', true), ('ts.hour', 'psi', NULL), ('ts.weekday', 'missing', true), ('ts.weekday', 'psi', NULL)$$, 'times that are missing are missing');
+CREATE VIEW month AS SELECT ts, amount FROM pay WHERE id <= 40320;
+CREATE VIEW tuesday AS SELECT ts, amount FROM pay WHERE ts >= '2025-02-04' AND ts < '2025-02-05';
+CREATE VIEW morning AS SELECT ts, amount FROM tuesday WHERE extract(hour FROM ts) < 6;
+SELECT results_eq($$SELECT feature, drifted FROM mlops.drift_between('month', 'tuesday') WHERE test = 'psi' ORDER BY 1$$,
+	$$VALUES ('amount', false), ('ts.hour', false), ('ts.weekday', NULL)$$, 'two tables: a day has no weekdays');
+SELECT results_eq($$SELECT feature, drifted FROM mlops.drift_between('tuesday', 'morning', columns => '{ts}') WHERE test = 'psi' ORDER BY 1$$,
+	$$VALUES ('ts.hour', NULL::boolean)$$, 'and a morning no hours');
+
+-- ---- names that reports could not tell apart
+CREATE TABLE named AS SELECT id, ts, amount AS "ts.hour", amount AS "(score)", fraud FROM pay WHERE id <= 3000;
+SELECT throws_ok($$SELECT mlops.train('named', 'named', target => 'fraud', key => 'id', features => '{ts,ts.hour}')$$, '42701',
+	'feature "ts.hour" has a name that another one has in reports', 'a column with the name of a part');
+SELECT throws_ok($$SELECT mlops.train('named', 'named', target => 'fraud', key => 'id', exclude => '{ts}')$$, '42701',
+	'feature "(score)" has a name that another one has in reports', 'or of the score');
+SELECT lives_ok($$SELECT mlops.train('named', 'named', target => 'fraud', key => 'id', features => '{ts.hour}', params => '{"n_estimators": 2}')$$, 'but no time: no part');
+SELECT throws_ok($$SELECT mlops.drift_between('named', 'named')$$, '42701', 'column "ts.hour" has the name of a time''s part', 'nor in drift between tables');
+SELECT * FROM finish();
+ROLLBACK;
