@@ -38,6 +38,7 @@ is "columns that do as a key and a time" "$(said "$train, key => 'transaction_id
 is "a key that is not unique" "$(said "$train, key => 'half')" | head -n 1)" "NOTICE: key \"half\" is not unique: $(query -c "SELECT count(*) - count(DISTINCT transaction_id / 2) || ' of ' || count(*) FROM tx") rows have the key of another row"
 is "rows without a time" "$(said "$train, time_column => 'late')" | head -n 1)" "NOTICE: time column \"late\" is NULL in $(query -c "SELECT count(*) FROM tx WHERE transaction_id <= 9") rows with a label"
 is "a time that is a fraction" "$(said "$train, time_column => 'since')" | head -n 1)" 'NOTICE: time column "since" has no times, but numbers with fractions'
+is "a time that is rounded" "$(said "SELECT mlops.train('roles', query => 'SELECT *, (extract(epoch FROM tx_datetime) * 1000000000)::bigint AS ns FROM tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}', time_column => 'ns')" | head -n 1)" 'NOTICE: time column "ns" has numbers beyond 2^53, which are rounded'
 is "the columns that a monitor could go by" "$(said "SELECT mlops.monitor('fraud', '1 hour', source => 'tx', time_column => 'tz')" | sed -n 2p)" "HINT: Columns of a date or time are: cbk, tx_datetime."
 
 # ---- columns that a trigger fills with the model's answer
