@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -160,6 +161,22 @@ mlcompat_relation_access(const Query *query, const RangeTblEntry *entry, MlRelat
 	access->selected = entry->selectedCols;
 #endif
 	return access->required != 0;
+}
+
+/* If a rewritten entry is a view's query: the entry with the view and what is asked for it. */
+static inline const RangeTblEntry *
+mlcompat_entry_of_view(const RangeTblEntry *entry)
+{
+#if PG_VERSION_NUM >= 160000
+	return entry->rtekind == RTE_SUBQUERY && OidIsValid(entry->relid) ? entry : NULL;
+#else
+	const RangeTblEntry *first;
+
+	if (entry->rtekind != RTE_SUBQUERY || entry->subquery->rtable == NIL)
+		return NULL;
+	first = linitial_node(RangeTblEntry, entry->subquery->rtable);	/* OLD of rule _RETURN */
+	return first->rtekind == RTE_RELATION && first->relkind == RELKIND_VIEW ? first : NULL;
+#endif
 }
 
 #endif							/* MLOPS_COMPAT_H */

@@ -66,6 +66,8 @@ typedef struct Reach
 	Oid			catalog_owner;	/* InvalidOid: mlops is not installed (any more) */
 	bool		relations;		/* whose tables and types they are counts as well */
 	bool		harmless;		/* functions that may change something are refused */
+	Oid			text_of;		/* view, or table with policies, of a role that user does not trust,
+								 * whose text this is part of; InvalidOid: none */
 	List	   *trusted;		/* roles that user trusts */
 	List	   *seen_types;
 	List	   *seen_relations;
@@ -85,25 +87,50 @@ is_trusted(const Reach *reach, Oid owner)
 }
 
 static void
-require_trust(const Reach *reach, Oid class, Oid object, Oid owner)
+refuse(const Reach *reach, Oid class, Oid object, Oid owner, const char *detail)
 {
 	ObjectAddress address;
 
-	if (is_trusted(reach, owner))
-		return;
 	ObjectAddressSet(address, class, object);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("%s belongs to role \"%s\", which role \"%s\" does not trust",
 					getObjectDescription(&address, false), GetUserNameFromId(owner, false),
 					GetUserNameFromId(reach->user, false)),
-			 reach->relations
-			 ? errdetail("What runs by itself reads and runs only what belongs to the role it runs as, to a superuser, "
-						 "or to a role that this one trusts.")
-			 : errdetail("A recorded query runs no code but that of who asks, of superusers, and of roles that he trusts."),
+			 errdetail_internal("%s", detail),
 			 errhint("If whatever role \"%s\" does may run with your rights, say so as role \"%s\": SELECT * FROM mlops.trust(%s);",
 					 GetUserNameFromId(owner, false), GetUserNameFromId(reach->user, false),
 					 quote_literal_cstr(GetUserNameFromId(owner, false)))));
+}
+
+static void
+require_trust(const Reach *reach, Oid class, Oid object, Oid owner)
+{
+	if (!is_trusted(reach, owner))
+		refuse(reach, class, object, owner, reach->relations
+			   ? _("What runs by itself reads and runs only what belongs to the role it runs as, to a superuser, "
+				   "or to a role that this one trusts.")
+			   : _("A recorded query runs no code but that of who asks, of superusers, and of roles that he trusts."));
+}
+
+static Oid
+owner_of_relation(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* The text that is walked belongs to another role, and would use the asker's rights. */
+static void
+refuse_text(const Reach *reach, const char *detail)
+{
+	refuse(reach, RelationRelationId, reach->text_of, owner_of_relation(reach->text_of), detail);
 }
 
 /* ---------------------------------------------------------------- code */
@@ -136,9 +163,38 @@ is_harmless(Oid function)
 	}
 }
 
+/*
+ * STABLE, but told by a text which tables to read: no look at the query finds
+ * that out, and it is done with the rights of who asks.
+ */
+static void
+refuse_call_for_any_table(Oid function)
+{
+	switch (function)
+	{
+		case F_TABLE_TO_XML:
+		case F_TABLE_TO_XML_AND_XMLSCHEMA:
+		case F_TABLE_TO_XMLSCHEMA:
+		case F_SCHEMA_TO_XML:
+		case F_SCHEMA_TO_XML_AND_XMLSCHEMA:
+		case F_SCHEMA_TO_XMLSCHEMA:
+		case F_DATABASE_TO_XML:
+		case F_DATABASE_TO_XML_AND_XMLSCHEMA:
+		case F_DATABASE_TO_XMLSCHEMA:
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("function %s may not be called here, since it can be told to read any table",
+							format_procedure(function)),
+					 errhint("Name the table in FROM instead.")));
+		default:
+			break;
+	}
+}
+
 static void
 require_harmless(Oid function)
 {
+	refuse_call_for_any_table(function);
 	if (is_harmless(function))
 		return;
 	ereport(ERROR,
@@ -180,6 +236,55 @@ refuse_call_for_any_type(Oid function)
 			 errhint("Cast instead: value::type.")));
 }
 
+/* Policies are there to ask this, about who reads their own table. */
+static bool
+asks_who(const char *name)
+{
+	return strcmp(name, "current_user") == 0 || strcmp(name, "session_user") == 0 ||
+		strcmp(name, "getpgusername") == 0 || strcmp(name, "pg_has_role") == 0 ||
+		strcmp(name, "system_user") == 0 || strcmp(name, "current_setting") == 0;
+}
+
+/* Functions of PostgreSQL that tell only what who asks may see. */
+static bool
+asks_rights(const char *name)
+{
+	return strcmp(name, "row_security_active") == 0 || strcmp(name, "pg_show_all_settings") == 0 ||
+		strcmp(name, "pg_prepared_statement") == 0 || strcmp(name, "pg_cursor") == 0 ||
+		strncmp(name, "pg_stat_get_", 12) == 0 || (strncmp(name, "has_", 4) == 0 && strstr(name, "_privilege"));
+}
+
+static bool
+is_policy_text(const Reach *reach)
+{
+	return get_rel_relkind(reach->text_of) != RELKIND_VIEW;
+}
+
+static bool
+answers_by_asker(const Reach *reach, Oid function)
+{
+	const char *name = get_func_name(function);
+
+	if (function >= FirstNormalObjectId)
+		return func_volatile(function) != PROVOLATILE_IMMUTABLE;
+	return asks_rights(name) || (asks_who(name) && !is_policy_text(reach));
+}
+
+/*
+ * Called by the text of a role that is not trusted.  A view's or policy's code
+ * runs with the rights of who asks, though its tables are read with its owner's.
+ * So what it calls must not know who that is: views like pg_stats and those of
+ * mlops would show all that he may see.  Other functions may read anything
+ * (crosstab of tablefunc runs a text), unless their owner says they do not.
+ */
+static void
+require_same_for_all(const Reach *reach, Oid function)
+{
+	if (OidIsValid(reach->text_of) && answers_by_asker(reach, function))
+		refuse_text(reach, psprintf(_("It calls function %s, which may answer by what the role that asks may see."),
+									format_procedure(function)));
+}
+
 static void
 visit_function(Reach *reach, Oid function)
 {
@@ -187,7 +292,7 @@ visit_function(Reach *reach, Oid function)
 	Oid			owner;
 	bool		is_aggregate;
 
-	if (function < FirstNormalObjectId && !reach->harmless)
+	if (function < FirstNormalObjectId && !reach->harmless && !OidIsValid(reach->text_of))
 		return;
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
@@ -199,6 +304,7 @@ visit_function(Reach *reach, Oid function)
 		require_trust(reach, ProcedureRelationId, function, owner);
 	if (reach->harmless)
 		require_harmless(function);
+	require_same_for_all(reach, function);
 	if (!is_aggregate || function < FirstNormalObjectId)
 		return;
 	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(function));
@@ -382,14 +488,17 @@ visit_own_expressions(Reach *reach, Relation relation, bool written)
 {
 	TupleConstr *constr = RelationGetDescr(relation)->constr;
 	bool		harmless = reach->harmless;
+	Oid			text_of = reach->text_of;
 
 	reach->harmless = false;
+	reach->text_of = InvalidOid;
 	visit_indexes(reach, relation);
 	for (int i = 0; constr && i < constr->num_check; i++)
 		visit_stored(reach, constr->check[i].ccbin);
 	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		walk((Node *) RelationGetPartitionKey(relation)->partexprs, reach);
 	reach->harmless = harmless;
+	reach->text_of = text_of;
 	if (!written)
 		return;
 	for (int i = 0; constr && i < constr->num_defval; i++)
@@ -496,6 +605,24 @@ require_select(const Reach *reach, const Query *query, const RangeTblEntry *entr
 					 quote_identifier(GetUserNameFromId(reach->user, false)))));
 }
 
+/*
+ * A security_invoker view, and a subquery of a policy, read with the rights of
+ * who asks what their owner chose, perhaps only just now.
+ */
+static void
+require_owners_rights(const Reach *reach, const Query *query, const RangeTblEntry *entry)
+{
+	MlRelationAccess access;
+	ObjectAddress address;
+
+	if (!OidIsValid(reach->text_of) || !mlcompat_relation_access(query, entry, &access) ||
+		!(access.required & ACL_SELECT) || OidIsValid(access.user))
+		return;
+	ObjectAddressSet(address, RelationRelationId, entry->relid);
+	refuse_text(reach, psprintf(_("It reads %s with the rights of the role that asks, not of its owner."),
+								getObjectDescription(&address, false)));
+}
+
 static void
 visit_entry(Reach *reach, const Query *query, const RangeTblEntry *entry, bool written)
 {
@@ -506,6 +633,29 @@ visit_entry(Reach *reach, const Query *query, const RangeTblEntry *entry, bool w
 	visit_relation(reach, entry->relid, entry->rtekind == RTE_RELATION && entry->inh, written);
 }
 
+/*
+ * What belongs to an entry: a view's query, a table's policies.  That is the
+ * text of its owner, and so is all that it leads to, whosever view that is.
+ */
+static void
+walk_entry(Reach *reach, const Query *query, RangeTblEntry *entry)
+{
+	const RangeTblEntry *view = mlcompat_entry_of_view(entry);
+	const RangeTblEntry *relation = view ? view : entry;
+	Oid			text_of = reach->text_of;
+
+	/* a view as a relation is that whose query this is: its place was looked at */
+	if (view || (entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_VIEW))
+	{
+		require_owners_rights(reach, query, relation);
+		if (!OidIsValid(text_of) && (view || entry->securityQuals) &&
+			!is_trusted(reach, owner_of_relation(relation->relid)))
+			reach->text_of = relation->relid;
+	}
+	range_table_entry_walker(entry, walk, reach, QTW_EXAMINE_SORTGROUP);
+	reach->text_of = text_of;
+}
+
 static bool
 walk_query(Query *query, Reach *reach)
 {
@@ -514,7 +664,9 @@ walk_query(Query *query, Reach *reach)
 
 	foreach(lc, query->rtable)
 		visit_entry(reach, query, lfirst_node(RangeTblEntry, lc), ++position == query->resultRelation);
-	return query_tree_walker(query, walk, reach, QTW_EXAMINE_SORTGROUP);
+	foreach(lc, query->rtable)
+		walk_entry(reach, query, lfirst_node(RangeTblEntry, lc));
+	return query_tree_walker(query, walk, reach, QTW_EXAMINE_SORTGROUP | QTW_IGNORE_RANGE_TABLE);
 }
 
 /* Of a column definition list, or of XMLTABLE. */
@@ -577,6 +729,24 @@ visit_operator(Reach *reach, Oid operator)
 		visit_function(reach, get_opcode(operator));
 }
 
+/* CURRENT_USER and its like, which in policies of a table's own owner is what they are for. */
+static void
+visit_value_function(const Reach *reach, const SQLValueFunction *call)
+{
+	switch (call->op)
+	{
+		case SVFOP_CURRENT_ROLE:
+		case SVFOP_CURRENT_USER:
+		case SVFOP_USER:
+		case SVFOP_SESSION_USER:
+			if (OidIsValid(reach->text_of) && !is_policy_text(reach))
+				refuse_text(reach, _("It asks for the name of the role that asks."));
+			break;
+		default:
+			break;
+	}
+}
+
 static bool
 walk(Node *node, Reach *reach)
 {
@@ -595,7 +765,9 @@ walk(Node *node, Reach *reach)
 		visit_function(reach, ((WindowClause *) node)->startInRangeFunc);
 		visit_function(reach, ((WindowClause *) node)->endInRangeFunc);
 	}
-	if (IsA(node, FuncExpr))
+	if (IsA(node, SQLValueFunction))
+		visit_value_function(reach, (SQLValueFunction *) node);
+	else if (IsA(node, FuncExpr))
 		refuse_call_for_any_type(((FuncExpr *) node)->funcid);
 	else if (IsA(node, RangeTblFunction))
 		visit_types(reach, ((RangeTblFunction *) node)->funccoltypes);

@@ -91,6 +91,7 @@ SELECT set_bait('mlops.score_version(''eves'', 1, tx)') \g /dev/null
 SELECT is(answers(current_user), '{ran}', 'a score may be a feature');
 
 -- a function that says it changes nothing, and does
+SELECT mlops.trust('regress_mlops_eve') \g /dev/null
 CREATE FUNCTION claims() RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN set_config('regress.claimed', 'yes', false); END $$;
 SELECT set_bait('claims()') \g /dev/null
 SELECT is(answers(current_user), ARRAY['function set_config(text,text,boolean) is VOLATILE, and a recorded query calls only functions that change nothing'], 'is refused when it does');
@@ -100,6 +101,7 @@ CREATE FUNCTION assigns() RETURNS text LANGUAGE plpgsql STABLE AS $$ DECLARE v c
 SELECT set_bait('assigns()') \g /dev/null
 SELECT is(answers(current_user), ARRAY['function set_config(text,text,boolean) is VOLATILE, and a recorded query calls only functions that change nothing'], 'nor may a check that no plan shows');
 SELECT is(coalesce(current_setting('regress.claimed', true), ''), '', 'it has not run');
+SELECT mlops.distrust('regress_mlops_eve') \g /dev/null
 SELECT set_bait('1') \g /dev/null
 
 -- the text itself, by itself, and what it leaves
