@@ -397,7 +397,7 @@ BEGIN
 	-- schedules that pg_cron does not start
 	IF everything THEN
 		RETURN QUERY SELECT s.model, format('schedule %s', s.name), format('does not run: %s', coalesce(r.problem, r.last_error))
-			FROM mlops_catalog.schedule AS s CROSS JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.owner) AS r
+			FROM mlops_catalog.schedule AS s CROSS JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.name, s.owner) AS r
 			WHERE coalesce(r.problem, r.last_error) IS NOT NULL;
 	END IF;
 

@@ -1,10 +1,35 @@
 -- What an auditor asks for: the card of a version, and why a decision was made.
 
+-- Text of whoever wrote it is shown as it is: none of it is HTML or Markdown.
+CREATE FUNCTION mlops_catalog.plain(value text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT replace(replace(regexp_replace(value, '([][\\`*~])', '\\\1', 'g'), '&', '&amp;'), '<', '&lt;') $$;
+COMMENT ON FUNCTION mlops_catalog.plain(text) IS 'Text within a line of Markdown, none of it HTML, code, emphasis or a link';
+
 CREATE FUNCTION mlops_catalog.cell(value text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce(replace(replace(replace(regexp_replace(value, '\s+', ' ', 'g'), '&', '&amp;'), '<', '&lt;'), '|', '\|'), '') $$;
-COMMENT ON FUNCTION mlops_catalog.cell(text) IS 'Text for a cell of a Markdown table, none of it HTML';
+AS $$ SELECT coalesce(replace(mlops_catalog.plain(regexp_replace(value, '\s+', ' ', 'g')), '|', '\|'), '') $$;
+COMMENT ON FUNCTION mlops_catalog.cell(text) IS 'Text for a cell of a table or for a heading of Markdown, as plain has it';
+
+-- Lines stay lines, but none begins a heading, list, quotation, rule, table or block of code.
+CREATE FUNCTION mlops_catalog.prose(value text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT regexp_replace(regexp_replace(regexp_replace(mlops_catalog.plain(translate(value, E'\r\v\f', E'\n\n\n')),
+		'^[ \t]+', '', 'gn'), '^([-#>+=|:_])', '\\\1', 'gn'), '^(\d+)([.)])', '\1\\\2', 'gn')
+$$;
+COMMENT ON FUNCTION mlops_catalog.prose(text) IS 'Text for paragraphs of Markdown, as plain has it';
+
+CREATE FUNCTION mlops_catalog.code(value text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN value ~ '[`<]' THEN mlops_catalog.cell(value) ELSE '`' || regexp_replace(value, '\s+', ' ', 'g') || '`' END
+$$;
+COMMENT ON FUNCTION mlops_catalog.code(text) IS 'Text as a piece of code in Markdown, unless it could end that';
 
 CREATE FUNCTION mlops_catalog.figure(value float8) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -38,8 +63,8 @@ DECLARE
 	section text := '';
 BEGIN
 	IF $7 > 1000000 THEN
-		section := format(E'\n`SELECT * FROM mlops.explain_table(%L, ...)` tells what columns contribute on average; the data set is too large to read for a card.\n',
-			format('%s/%s', $1, $2));
+		section := format(E'\n%s tells what columns contribute on average; the data set is too large to read for a card.\n',
+			mlops_catalog.code(format('SELECT * FROM mlops.explain_table(%L, ...)', format('%s/%s', $1, $2))));
 	ELSIF $4 IS NOT NULL THEN
 		BEGIN
 			SELECT format(E'\nMean size of what a column contributed to the log odds (mean |SHAP value|), on %s of %s.\n\n| column | contribution | share, %% |\n|---|---|---|\n%s',
@@ -49,7 +74,7 @@ BEGIN
 			section := coalesce(part, '');
 		EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
 				OR data_exception OR insufficient_privilege THEN
-			section := format(E'\nContributions could not be computed: %s.\n', SQLERRM);
+			section := format(E'\nContributions could not be computed: %s.\n', mlops_catalog.cell(SQLERRM));
 		END;
 	END IF;
 	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(f.feature), mlops_catalog.figure(100 * f.share), f.splits), '' ORDER BY f.gain DESC, f.feature)
@@ -91,18 +116,18 @@ BEGIN
 	SELECT t.*, e.name AS experiment INTO r FROM mlops_catalog.run AS t JOIN mlops_catalog.experiment AS e USING (experiment_id) WHERE t.run_id = v.run_id;
 	SELECT t.* INTO d FROM mlops_catalog.dataset AS t WHERE t.dataset_id = r.dataset_id;
 
-	card := format(E'# Model card: %s, version %s\n\n', $2, nr)
+	card := format(E'# Model card: %s, version %s\n\n', mlops_catalog.cell($2), nr)
 		|| E'| | |\n|---|---|\n'
 		|| (SELECT string_agg(format(E'| %s | %s |\n', i.name, mlops_catalog.cell(i.value)), '' ORDER BY i.place)
 			FROM (VALUES (1, 'algorithm', v.algorithm), (2, 'predicts', format('%s%s', v.target, ' = ' || v.positive)), (3, 'stage', v.stage),
 				(4, 'aliases', array_to_string(v.aliases, ', ')), (5, 'answers as', v.deployed_as), (6, 'owner', mlops_catalog.role_text(m.owner)),
 				(7, 'trained by', mlops_catalog.role_text(v.owner)), (8, 'registered', to_char(v.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"')),
 				(9, 'SHA-256', v.sha256), (10, 'tags', nullif(v.tags, '{}')::text)) AS i(place, name, value) WHERE i.value <> '')
-		|| format(E'\n## Purpose\n\n%s\n', coalesce(m.description, 'Not described.'))
-		|| coalesce(E'\n' || v.description || E'\n', '')
-		|| format(E'\n## Limits\n\n%s\n', coalesce(m.limits, 'Not described.'));
+		|| format(E'\n## Purpose\n\n%s\n', coalesce(mlops_catalog.prose(m.description), 'Not described.'))
+		|| coalesce(E'\n' || mlops_catalog.prose(v.description) || E'\n', '')
+		|| format(E'\n## Limits\n\n%s\n', coalesce(mlops_catalog.prose(m.limits), 'Not described.'));
 
-	card := card || E'\n## Data\n\n' || CASE WHEN d.dataset_id IS NULL THEN format(E'%s.\n', coalesce(r.note, 'Not recorded')) ELSE
+	card := card || E'\n## Data\n\n' || CASE WHEN d.dataset_id IS NULL THEN format(E'%s.\n', coalesce(mlops_catalog.prose(r.note), 'Not recorded')) ELSE
 		E'| | |\n|---|---|\n' || (SELECT string_agg(format(E'| %s | %s |\n', i.name, mlops_catalog.cell(i.value)), '' ORDER BY i.place)
 			FROM (VALUES (1, 'source', coalesce(d.source, d.query)),
 				(2, 'tables', (SELECT string_agg(format('%s (%s)', t ->> 'table', t ->> 'kind'), ', ') FROM jsonb_array_elements(d.tables) AS t)),
@@ -113,7 +138,7 @@ BEGIN
 				(7, 'content hash', d.content_hash)) AS i(place, name, value)
 			WHERE i.value IS NOT NULL AND NOT (i.place = 6 AND d.time_from IS NULL)) END;
 
-	card := card || format(E'\n## Metrics\n\nOn %s %s rows%s.\n\n| metric | value |\n|---|---|\n', v.metrics ->> 'rows', v.metrics ->> 'judged_on',
+	card := card || format(E'\n## Metrics\n\nOn %s %s rows%s.\n\n| metric | value |\n|---|---|\n', mlops_catalog.cell(v.metrics ->> 'rows'), mlops_catalog.cell(v.metrics ->> 'judged_on'),
 			CASE WHEN r.request IS NULL THEN ', as the file it was imported from says' ELSE '' END)
 		|| (SELECT string_agg(format(E'| %s | %s |\n', k.name, mlops_catalog.figure(mlops_catalog.number_of(v.metrics, k.name))), '' ORDER BY k.place)
 			FROM unnest(mlops_catalog.gate_metrics()) WITH ORDINALITY AS k(name, place) WHERE mlops_catalog.number_of(v.metrics, k.name) IS NOT NULL);
@@ -123,7 +148,7 @@ BEGIN
 				USING ERRCODE = 'object_not_in_prerequisite_state',
 					DETAIL = 'Its test rows were drawn at random, without a time or fold column.';
 		END IF;
-		SELECT string_agg(format(E'| %s | %s | %s | %s | %s | %s | %s | %s |\n', mlops_catalog.cell(e.segment), e.figures ->> 'rows', e.figures ->> 'positives',
+		SELECT string_agg(format(E'| %s | %s | %s | %s | %s | %s | %s | %s |\n', mlops_catalog.cell(e.segment), mlops_catalog.cell(e.figures ->> 'rows'), mlops_catalog.cell(e.figures ->> 'positives'),
 				mlops_catalog.figure((e.figures ->> 'pr_auc')::float8), mlops_catalog.figure((e.figures ->> 'precision')::float8),
 				mlops_catalog.figure((e.figures ->> 'recall')::float8), mlops_catalog.figure((e.figures ->> 'false_positive_rate')::float8),
 				mlops_catalog.figure((e.figures ->> 'alert_rate')::float8)), '' ORDER BY (e.figures ->> 'rows')::bigint DESC, e.segment)
@@ -133,8 +158,8 @@ BEGIN
 	END LOOP;
 
 	card := card || format(E'\n## Threshold\n\nScores of %s and more are flagged%s.%s\n', v.threshold,
-		coalesce(', chosen by `' || (r.request ->> 'threshold') || '`', ''),
-		coalesce(E' As deployed: ' || (SELECT string_agg(format('%s (%s)', p.threshold, p.variant), ', ' ORDER BY p.variant)
+		coalesce(', chosen by ' || mlops_catalog.code(r.request ->> 'threshold'), ''),
+		coalesce(E' As deployed: ' || (SELECT string_agg(format('%s (%s)', p.threshold, mlops_catalog.cell(p.variant)), ', ' ORDER BY p.variant)
 			FROM mlops.deployments AS p WHERE p.model = $2 AND p.version = nr) || '.', ''));
 
 	card := card || mlops_catalog.importance_section($2, nr, caller, coalesce(window_query, d.query), window_query IS NOT NULL, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings), d.rows);
@@ -162,8 +187,8 @@ BEGIN
 		INTO part FROM mlops.approvals AS a WHERE a.model = $2 AND a.version = nr;
 	card := card || coalesce(E'\n## Approvals\n\n| who | when | note |\n|---|---|---|\n' || part, '');
 
-	card := card || format(E'\n## Lineage\n\nRun %s of experiment %s, mlops %s%s.%s\n', v.run_id, r.experiment, r.library_version, coalesce(', seed ' || r.seed, ''),
-		CASE WHEN r.request IS NULL THEN '' ELSE format(E' `SELECT * FROM mlops.reproduce(%L, %s)` repeats it.', $2, nr) END);
+	card := card || format(E'\n## Lineage\n\nRun %s of experiment %s, mlops %s%s.%s\n', v.run_id, mlops_catalog.cell(r.experiment), mlops_catalog.cell(r.library_version), coalesce(', seed ' || r.seed, ''),
+		CASE WHEN r.request IS NULL THEN '' ELSE format(' %s repeats it.', mlops_catalog.code(format('SELECT * FROM mlops.reproduce(%L, %s)', $2, nr))) END);
 	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', to_char(a.logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), a.event, mlops_catalog.cell(a.role),
 			mlops_catalog.cell(concat_ws(' ', a.detail ->> 'alias', a.detail ->> 'to', a.detail ->> 'strategy', a.detail ->> 'note'))), '' ORDER BY a.seq, a.waiting_id)
 		INTO part FROM mlops_catalog.audit_entry AS a WHERE a.model = $2 AND a.version = nr AND a.logged_at >= r.started_at;

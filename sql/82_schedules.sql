@@ -70,6 +70,12 @@ CREATE FUNCTION mlops_catalog.forget_schedule(name text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'mlops_forget_schedule';
 COMMENT ON FUNCTION mlops_catalog.forget_schedule(text) IS 'Forgets a schedule of yours; see mlops.unschedule';
 
+CREATE FUNCTION mlops_catalog.cron_name(name text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT format('mlops %s %s', current_database(), name) $$;
+COMMENT ON FUNCTION mlops_catalog.cron_name(text) IS 'Name of a schedule''s job in pg_cron';
+
 -- pg_cron is found by name at run time: nothing depends on it.
 CREATE FUNCTION mlops_catalog.ask_cron(here text, elsewhere text) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -96,26 +102,62 @@ BEGIN
 	END IF;
 	RAISE EXCEPTION 'pg_cron is not installed'
 		USING ERRCODE = 'object_not_in_prerequisite_state',
-			HINT = format(E'Put the first line into postgresql.conf and restart; run the second one in database %s:\n'
+			HINT = format(E'Put the first two lines into postgresql.conf and restart; run the third one in database %s:\n'
 				'shared_preload_libraries = ''pg_cron,mlops''\n'
+				'cron.use_background_workers = on\n'
 				'CREATE EXTENSION pg_cron;', quote_ident(coalesce(database, 'postgres')));
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.ask_cron(text, text) IS
 	'Answer of pg_cron to one of two statements, the first if it is in this database, the second if it is in another; an error if it is in none';
 
+-- pg_cron's numbers are its own: in a copy of a database they belong to jobs of
+-- the original, after pg_cron was set up anew to anybody's.
+CREATE FUNCTION mlops_catalog.not_our_cron_job(job jsonb, cron_job_id bigint, name text, owner regrole) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN job IS NULL THEN format('pg_cron has no job %s', cron_job_id)
+		WHEN job ->> 'database' <> current_database() THEN format('pg_cron starts it in database "%s"', job ->> 'database')
+		WHEN job ->> 'username' <> pg_get_userbyid(owner) THEN format('pg_cron starts it as role "%s"', job ->> 'username')
+		WHEN job ->> 'jobname' IS DISTINCT FROM mlops_catalog.cron_name(name)
+			THEN format('job %s of pg_cron is another one, named %s', cron_job_id, coalesce(format('"%s"', job ->> 'jobname'), 'nothing')) END
+$$;
+COMMENT ON FUNCTION mlops_catalog.not_our_cron_job(jsonb, bigint, text, regrole) IS
+	'Why what pg_cron has under a number is not the job of a schedule of this database; NULL if it is';
+
+CREATE FUNCTION mlops_catalog.cron_job(cron_job_id bigint) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	job jsonb;
+BEGIN
+	IF EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+		EXECUTE 'SELECT to_jsonb(x) FROM (SELECT j.database, j.username, j.jobname, r.at, r.status, r.message FROM cron.job AS j LEFT JOIN LATERAL '
+			'(SELECT coalesce(d.start_time, d.end_time) AS at, d.status, d.return_message AS message FROM cron.job_run_details AS d '
+			'WHERE d.jobid = j.jobid ORDER BY d.runid DESC LIMIT 1) AS r ON true WHERE j.jobid = $1) AS x' INTO job USING cron_job_id;
+		RETURN job;
+	END IF;
+	RETURN mlops_catalog.cron_run_elsewhere(cron_job_id)::jsonb -> 0;
+EXCEPTION WHEN invalid_schema_name OR undefined_table OR invalid_catalog_name THEN
+	RETURN NULL;		-- pg_cron is not installed there
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.cron_job(bigint) IS
+	'What pg_cron has under a number, as far as you may see it: database, role, name and last run; NULL if nothing';
+
 -- What became of a schedule at pg_cron, as far as the caller may see it; problem:
 -- why it will not run at all.
-CREATE FUNCTION mlops_catalog.cron_run(cron_job_id bigint, owner regrole, OUT last_attempt timestamptz, OUT last_error text, OUT problem text)
+CREATE FUNCTION mlops_catalog.cron_run(cron_job_id bigint, name text, owner regrole, OUT last_attempt timestamptz, OUT last_error text, OUT problem text)
 	RETURNS record
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	place text := mlops_catalog.cron_setting('database_name');
-	found_one jsonb;
+	job jsonb;
 BEGIN
-	IF place IS NULL THEN
+	IF mlops_catalog.cron_setting('database_name') IS NULL THEN
 		problem := 'pg_cron is not preloaded';
 		RETURN;
 	ELSIF owner <> quote_ident(current_user)::regrole AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
@@ -125,27 +167,19 @@ BEGIN
 		RETURN;
 	END IF;
 	BEGIN
-		IF place = current_database() THEN
-			EXECUTE 'SELECT to_jsonb(x) FROM (SELECT j.database, j.username, r.at, r.status, r.message FROM cron.job AS j LEFT JOIN LATERAL '
-				'(SELECT coalesce(d.start_time, d.end_time) AS at, d.status, d.return_message AS message FROM cron.job_run_details AS d '
-				'WHERE d.jobid = j.jobid ORDER BY d.runid DESC LIMIT 1) AS r ON true WHERE j.jobid = $1) AS x' INTO found_one USING cron_job_id;
-		ELSE
-			found_one := mlops_catalog.cron_run_elsewhere(cron_job_id)::jsonb -> 0;
-		END IF;
+		job := mlops_catalog.cron_job(cron_job_id);
 	EXCEPTION WHEN query_canceled OR admin_shutdown THEN
 		RAISE;
 	WHEN OTHERS THEN
 		last_error := SQLERRM;
 		RETURN;
 	END;
-	problem := CASE WHEN found_one IS NULL THEN format('pg_cron has no job %s', cron_job_id)
-		WHEN found_one ->> 'database' <> current_database() THEN format('pg_cron starts it in database "%s"', found_one ->> 'database')
-		WHEN found_one ->> 'username' <> pg_get_userbyid(owner) THEN format('pg_cron starts it as role "%s"', found_one ->> 'username') END;
-	last_attempt := (found_one ->> 'at')::timestamptz;
-	last_error := CASE WHEN found_one ->> 'status' = 'failed' THEN coalesce(found_one ->> 'message', 'failed') END;
+	problem := mlops_catalog.not_our_cron_job(job, cron_job_id, name, owner);
+	last_attempt := (job ->> 'at')::timestamptz;
+	last_error := CASE WHEN job ->> 'status' = 'failed' THEN coalesce(job ->> 'message', 'failed') END;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.cron_run(bigint, regrole) IS
+COMMENT ON FUNCTION mlops_catalog.cron_run(bigint, text, regrole) IS
 	'Last attempt of pg_cron to run a schedule, its error, and what keeps the schedule from running at all';
 
 CREATE VIEW mlops.schedules WITH (security_barrier) AS
@@ -162,7 +196,7 @@ FROM mlops_catalog.schedule AS s
 LEFT JOIN LATERAL (SELECT j.job_id, j.submitted_at, j.state FROM mlops_catalog.job AS j
 	WHERE j.owner OPERATOR(pg_catalog.=) s.owner AND j.key OPERATOR(pg_catalog.=) ('schedule ' OPERATOR(pg_catalog.||) s.name)
 	ORDER BY j.job_id DESC LIMIT 1) AS last ON true
-LEFT JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.owner) AS run ON true
+LEFT JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.name, s.owner) AS run ON true
 WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
 COMMENT ON VIEW mlops.schedules IS 'Jobs at fixed times, of roles you are a member of';
 COMMENT ON COLUMN mlops.schedules.name IS 'Name, unique for the role; its jobs have the key "schedule NAME"';
@@ -199,7 +233,7 @@ CREATE FUNCTION mlops.schedule(
 AS $$
 #variable_conflict use_column
 DECLARE
-	cron_name text := format('mlops %s %s', current_database(), $1);
+	cron_name text := mlops_catalog.cron_name($1);
 	submission text := format('SELECT mlops.submit(%L, timeout => %L, max_retries => %s, priority => %s, key => %L, '
 		'on_conflict => ''skip'', model => %L, unattended => true) FROM mlops.activation WHERE active', $3, $4, $5, $6, 'schedule ' || $1, $7);
 	id bigint;
@@ -232,14 +266,20 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	id bigint := (SELECT s.cron_job_id FROM mlops.schedules AS s WHERE s.name = $1 AND s.owner = quote_ident(current_user)::regrole);
+	problem text;
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.unschedule()');
 	IF id IS NULL THEN
 		RETURN false;
 	END IF;
-	PERFORM mlops_catalog.ask_cron(
-		format('SELECT cron.unschedule(j.jobid)::int FROM cron.job AS j WHERE j.jobid = %s', id),
-		format('SELECT mlops_catalog.cron_unschedule_elsewhere(%s)', id));
+	problem := mlops_catalog.not_our_cron_job(mlops_catalog.cron_job(id), id, $1, quote_ident(current_user)::regrole);
+	IF problem IS NULL THEN
+		PERFORM mlops_catalog.ask_cron(
+			format('SELECT cron.unschedule(j.jobid)::int FROM cron.job AS j WHERE j.jobid = %s', id),
+			format('SELECT mlops_catalog.cron_unschedule_elsewhere(%s)', id));
+	ELSE
+		RAISE NOTICE 'only the record of schedule "%" is removed: %', $1, problem;
+	END IF;
 	RETURN mlops_catalog.forget_schedule($1);
 END
 $$;

@@ -196,15 +196,55 @@ CREATE FUNCTION mlops_catalog.performance_metrics() RETURNS text[]
 AS $$ SELECT '{labelled,precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier}'::text[] $$;
 COMMENT ON FUNCTION mlops_catalog.performance_metrics() IS 'Figures of monitors that take outcomes; their labels are segments';
 
+CREATE FUNCTION mlops_catalog.drift_tests() RETURNS text[]
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_drift_tests';
+COMMENT ON FUNCTION mlops_catalog.drift_tests() IS 'Statistics of mlops.record_drift';
+
+-- No drift is looked for in seconds: time goes on.
+CREATE FUNCTION mlops_catalog.drift_features(model_id bigint, model_name text) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(f.feature ORDER BY f.feature = '(score)', f.feature) FROM (
+		SELECT b.feature FROM mlops_catalog.model_version AS v, mlops_catalog.baseline($2, v.version) AS b
+			WHERE v.model_id = $1 AND v.dropped_at IS NULL AND b.feature <> b.input || '.seconds'
+		UNION SELECT '(score)') AS f
+$$;
+COMMENT ON FUNCTION mlops_catalog.drift_features(bigint, text) IS 'Features of a model''s versions whose drift is recorded, (score) last';
+
 -- Figures of traffic are told apart by variant, those of drift by feature and test,
 -- those of performance by segment: a column that is watched.
+CREATE FUNCTION mlops_catalog.check_label(metric text, label text, value jsonb, model_id bigint, model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	valid text[] := CASE WHEN metric = 'drift' AND label = 'feature' THEN mlops_catalog.drift_features(model_id, model_name)
+		WHEN metric = 'drift' THEN mlops_catalog.drift_tests() END;
+	fits boolean := CASE WHEN metric = 'drift' THEN jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY (valid)
+		WHEN metric = ANY (mlops_catalog.performance_metrics()) THEN jsonb_typeof(value) NOT IN ('object', 'array')
+		WHEN label = 'shadow' THEN value = 'true' ELSE jsonb_typeof(value) = 'string' END;
+BEGIN
+	IF NOT fits THEN
+		RAISE EXCEPTION 'label "%" of figure "%" of model "%" is never %', label, metric, model_name, left(value::text, 100)
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = CASE WHEN valid IS NOT NULL THEN format('It is one of: %s.', left(array_to_string(valid, ', '), 1000))
+					WHEN metric = ANY (mlops_catalog.performance_metrics()) THEN 'It is a value of the column, as decisions are logged with it.'
+					WHEN label = 'shadow' THEN 'It is true for shadows; other figures do not have it.' ELSE 'It is the name of a variant, a string.' END,
+				HINT = 'View mlops.monitor_metrics shows the figures there are.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_label(text, text, jsonb, bigint, text) IS 'An error that names the values there are unless figures of a metric can have this label';
+
 CREATE FUNCTION mlops_catalog.check_labels(metric text, labels jsonb, model_id bigint, model_name text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	of_outcomes boolean := metric = ANY (mlops_catalog.performance_metrics());
 	keys text[] := CASE WHEN metric = 'drift' THEN '{feature,test}' WHEN metric = 'drifted_share' THEN '{}'
-		WHEN metric = ANY (mlops_catalog.performance_metrics()) THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
+		WHEN of_outcomes THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
 		ELSE '{variant,shadow}' END;
 	bad text := (SELECT k FROM jsonb_object_keys(labels) AS k WHERE k <> ALL (keys) ORDER BY k LIMIT 1);
 BEGIN
@@ -212,9 +252,14 @@ BEGIN
 		RAISE EXCEPTION 'no figure "%" of model "%" has a label "%"', metric, model_name, bad
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = CASE WHEN keys = '{}' THEN 'It has none.' ELSE format('Its labels are: %s.', array_to_string(keys, ', ')) END,
-				HINT = CASE WHEN metric = ANY (mlops_catalog.performance_metrics()) THEN 'Columns become labels by mlops.monitor(..., segments => ...).'
+				HINT = CASE WHEN of_outcomes THEN 'Columns become labels by mlops.monitor(..., segments => ...).'
 					ELSE 'View mlops.monitor_metrics shows the figures there are.' END;
+	ELSIF of_outcomes AND (SELECT count(*) FROM jsonb_object_keys(labels)) > 1 THEN
+		RAISE EXCEPTION 'no figure "%" of model "%" has the labels %', metric, model_name,
+				(SELECT string_agg(format('"%s"', k), ', ' ORDER BY k) FROM jsonb_object_keys(labels) AS k)
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Each is of the values of one column.', HINT = 'Set a rule for each column.';
 	END IF;
+	PERFORM mlops_catalog.check_label(metric, l.key, l.value, model_id, model_name) FROM jsonb_each(labels) AS l ORDER BY l.key;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_labels(text, jsonb, bigint, text) IS 'An error that names the label unless figures of a metric can have these';
@@ -308,20 +353,27 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION mlops.silence(model text, name text, until timestamptz) RETURNS SETOF mlops.alert_rules
+CREATE FUNCTION mlops.silence(model text, name text, until timestamptz DEFAULT NULL, lasting interval DEFAULT NULL) RETURNS SETOF mlops.alert_rules
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.silence(text, text, timestamptz) IS 'Keeps an alert rule from firing until a time; NULL ends a silence';
-CREATE FUNCTION mlops_catalog.silence(caller regrole, model text, name text, until timestamptz) RETURNS SETOF mlops.alert_rules
+COMMENT ON FUNCTION mlops.silence(text, text, timestamptz, interval) IS
+	'Keeps an alert rule from firing until a time, or for as long as lasting says; with neither it ends a silence';
+CREATE FUNCTION mlops_catalog.silence(caller regrole, model text, name text, until timestamptz, lasting interval) RETURNS SETOF mlops.alert_rules
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
 	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
+	ends timestamptz := coalesce($4, clock_timestamp() + $5);
 BEGIN
+	IF $4 IS NOT NULL AND $5 IS NOT NULL THEN
+		RAISE EXCEPTION 'only one of "until" and "lasting" may be given' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $5 <= interval '0' THEN
+		RAISE EXCEPTION '"lasting" must be a length of time above 0' USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was %s.', $5);
+	END IF;
 	PERFORM mlops_catalog.require_rule(id, $2, $3);
-	UPDATE mlops_catalog.alert_rule AS r SET silenced_until = $4 WHERE r.model_id = id AND r.name = $3;
-	PERFORM mlops_catalog.audit(caller, 'silence', $2, NULL, jsonb_build_object('name', $3, 'until', $4));
+	UPDATE mlops_catalog.alert_rule AS r SET silenced_until = ends WHERE r.model_id = id AND r.name = $3;
+	PERFORM mlops_catalog.audit(caller, 'silence', $2, NULL, jsonb_build_object('name', $3, 'until', ends));
 	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
 END
 $$;

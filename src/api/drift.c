@@ -24,6 +24,7 @@
 MLOPS_FUNCTION(mlops_check_drift);
 MLOPS_FUNCTION(mlops_record_drift);
 MLOPS_FUNCTION(mlops_drift_between);
+MLOPS_FUNCTION(mlops_drift_tests);
 MLOPS_FUNCTION(mlops_score_psi);
 
 static void
@@ -244,4 +245,19 @@ mlops_score_psi(PG_FUNCTION_ARGS)
 	if (isnan(psi))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(psi);
+}
+
+/* mlops_catalog.drift_tests() -> names of the statistics of a model's drift */
+Datum
+mlops_drift_tests(PG_FUNCTION_ARGS)
+{
+	Datum		names[ML_TEST_COUNT];
+	int			n = 0;
+
+	for (int t = 0; t < ML_TEST_COUNT; t++)
+	{
+		if (ML_MODEL_TESTS & ML_TEST_BIT(t))
+			names[n++] = CStringGetTextDatum(mlmon_test_names[t]);
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
 }

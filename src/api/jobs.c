@@ -175,7 +175,7 @@ mlops_cron_run_elsewhere(PG_FUNCTION_ARGS)
 	if (database == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(mljobs_run_in_database(get_database_oid(database, false),
-		psprintf("SELECT j.database, j.username, r.at, r.status, r.message FROM cron.job AS j LEFT JOIN LATERAL "
+		psprintf("SELECT j.database, j.username, j.jobname, r.at, r.status, r.message FROM cron.job AS j LEFT JOIN LATERAL "
 				 "(SELECT COALESCE(d.start_time, d.end_time) AS at, d.status, d.return_message AS message "
 				 "FROM cron.job_run_details AS d WHERE d.jobid OPERATOR(pg_catalog.=) j.jobid "
 				 "ORDER BY d.runid DESC LIMIT 1) AS r ON true WHERE j.jobid OPERATOR(pg_catalog.=) %lld",

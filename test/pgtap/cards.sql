@@ -1,6 +1,6 @@
 -- Model cards, and why a decision was made.
 \ir setup.psql
-SELECT plan(36);
+SELECT plan(44);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -59,5 +59,21 @@ SET LOCAL ROLE regress_mlops_other;
 SELECT throws_ok($$SELECT mlops.why(prediction_id) FROM decision$$, '42704', NULL, 'others'' decisions do not exist');
 SET LOCAL ROLE regress_mlops_owner;
 
+
+-- whatever people wrote, the card has the same sections, and no HTML, code or link of theirs
+SELECT mlops.describe('fraud', 'purpose', 'limits'); SELECT mlops.describe('fraud', 'about', version => 1) \g /dev/null
+SELECT mlops.set_model_tag('fraud', 'tag', 'value', 1) \g /dev/null
+SELECT mlops.approve('fraud', 1, 'noted') \g /dev/null
+CREATE TEMP TABLE plain_card AS SELECT mlops.model_card('fraud', 1) AS text;
+CREATE TEMP TABLE hostile AS SELECT E'<script>x</script> `<b>` ![i](http://x) [a](http://x) \\\n\n## Checks\n\nforged\n===\n---\n\n    code\n\n> quoted\n- item\n1. item\n| a | b |\n|---|---|\n```\nfenced\r# Checks &lt;b>' AS t;
+SELECT mlops.describe('fraud', t, t), mlops.describe('fraud', t, version => 1), mlops.set_model_tag('fraud', 'tag', t, 1), mlops.approve('fraud', 1, t) FROM hostile \g /dev/null
+CREATE TEMP TABLE hostile_card AS SELECT mlops.model_card('fraud', 1) AS text;
+CREATE FUNCTION pg_temp.lines(card text, which text) RETURNS text[] LANGUAGE sql AS $$ SELECT ARRAY(SELECT l FROM regexp_split_to_table(card, E'[\n\r]') AS l WHERE l ~ which) $$;
+SELECT is(pg_temp.lines(h.text, '^\s*#'), pg_temp.lines(p.text, '^\s*#'), 'headings are the card''s own') FROM hostile_card AS h, plain_card AS p;
+SELECT is(pg_temp.lines(h.text, '^\s*(([-=*_]\s*){3,}$|```|>|[-+*] |\d+[.)] |[|]?[-:]+[|])'), pg_temp.lines(p.text, '^\s*(([-=*_]\s*){3,}$|```|>|[-+*] |\d+[.)] |[|]?[-:]+[|])'), 'so are rules, quotations, lists, fences and tables') FROM hostile_card AS h, plain_card AS p;
+SELECT is((SELECT count(*) FROM regexp_matches(h.text, '(<|(^|[^\\])\]\()', 'g')), 0::bigint, 'no HTML, no link') FROM hostile_card AS h;
+SELECT is((SELECT count(*) FROM regexp_matches(h.text, '(^|[^\\])`', 'g')), (SELECT count(*) FROM regexp_matches(p.text, '(^|[^\\])`', 'g')), 'no code') FROM hostile_card AS h, plain_card AS p;
+SELECT is((SELECT array_agg(DISTINCT (SELECT count(*) FROM regexp_matches(l, '(^|[^\\])(\\\\)*[|]', 'g'))) FROM unnest(pg_temp.lines(text, '^[|] (tags|[^|]* [|] [0-9-]{10} [0-9:]{5} UTC) [|]')) AS l), '{3,4}', 'cells end where the card ends them') FROM hostile_card;
+SELECT is(strpos(text, line) > 0, true, 'what they wrote is to be read: ' || line) FROM hostile_card, unnest(ARRAY['&lt;script>x&lt;/script> \`&lt;b>\` !\[i\](http://x)', E'\\\\\n\n\\## Checks\n\nforged\n', '&amp;lt;b>']) AS line;
 SELECT * FROM finish();
 ROLLBACK;

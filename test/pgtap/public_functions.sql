@@ -28,6 +28,7 @@ INSERT INTO explained VALUES
 	('query_settings', 'shows settings of the session'),
 	('require_preload', 'shows that mlops is preloaded'),
 	('cron_run', 'shows what pg_cron shows to the caller'),
+	('cron_job', 'shows what pg_cron shows to the caller'),
 	('cron_setting', 'shows two settings that anybody may see'),
 	('may_still_log', 'shows whether a transaction is older than a time, as pg_stat_activity does'),
 	('settled_until', 'shows when the oldest transaction began, as pg_stat_activity does'),

@@ -30,6 +30,15 @@ INSERT INTO refusals (statement, code, message) VALUES
 	($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE"}')$$, '22023', 'no figure "recall" of model "m" has a label "country"'),
 	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"featur": "amount"}')$$, '22023', 'no figure "drift" of model "m" has a label "featur"'),
 	($$SELECT mlops.alert_rule('m', 'r', 'drifted_share', max => 0.5, labels => '{"feature": "amount"}')$$, '22023', 'no figure "drifted_share" of model "m" has a label "feature"'),
+	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"feature": "amont", "test": "psi"}')$$, '22023', 'label "feature" of figure "drift" of model "m" is never "amont"'),
+	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"feature": "ts"}')$$, '22023', 'label "feature" of figure "drift" of model "m" is never "ts"'),
+	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"feature": ["amount"]}')$$, '22023', 'label "feature" of figure "drift" of model "m" is never ["amount"]'),
+	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"test": "psy"}')$$, '22023', 'label "test" of figure "drift" of model "m" is never "psy"'),
+	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"test": null}')$$, '22023', 'label "test" of figure "drift" of model "m" is never null'),
+	($$SELECT mlops.alert_rule('m', 'r', 'decisions', min => 5, labels => '{"shadow": false}')$$, '22023', 'label "shadow" of figure "decisions" of model "m" is never false'),
+	($$SELECT mlops.alert_rule('m', 'r', 'decisions', min => 5, labels => '{"variant": 1}')$$, '22023', 'label "variant" of figure "decisions" of model "m" is never 1'),
+	($$SELECT mlops.silence('m', 's', now(), '1 hour')$$, '22023', 'only one of "until" and "lasting" may be given'),
+	($$SELECT mlops.silence('m', 's', lasting => '-1 hour')$$, '22023', '"lasting" must be a length of time above 0'),
 	($$SELECT mlops.alert_rule('m', 'r', 'latency_p95', max => 5, labels => '{"country": "DE"}')$$, '22023', 'no figure "latency_p95" of model "m" has a label "country"'),
 	($$SELECT mlops.set_gate('m', '{"pr_auc": {"min": 2}}')$$, '22023', 'value 2 of "min" in "gate.pr_auc" is out of range'),
 	($$SELECT mlops.set_gate('m', '{"precision": {"min": 50}}')$$, '22023', 'value 50 of "min" in "gate.precision" is out of range'),
@@ -50,7 +59,7 @@ INSERT INTO refusals (statement, code, message) VALUES
 	($$SELECT mlops.alert_rule('m', 'r', 'drifted_share', max => -1)$$, '22023', 'value -1 of "max" in "alert rule" is out of range'),
 	($$SELECT mlops.cross_validate('x', 'four', target => 'is_fraud', group_by => 'customer', exclude => '{customer}', folds => 5)$$, '22000', 'column "customer" of "group_by" has 4 values, fewer than 5 folds'),
 	($$SELECT mlops.cross_validate('x', 'four', target => 'is_fraud', group_by => 'online', folds => 3)$$, '22000', 'column "online" of "group_by" has 2 values, fewer than 3 folds');
-SELECT plan((SELECT count(*)::int FROM refusals) + 15);
+SELECT plan((SELECT count(*)::int FROM refusals) + 22);
 SELECT throws_ok(statement, code, message, statement) FROM refusals ORDER BY place;
 
 -- ---- values that the linear model cannot tell apart, by the feature's name
@@ -70,6 +79,13 @@ SELECT is_empty($$SELECT e.key, e.value FROM mlops.evaluate('m', 'tx') AS v, jso
 SELECT lives_ok($$SELECT mlops.monitor('m', segments => '{country}')$$, 'a column that versions read');
 SELECT lives_ok($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE"}')$$, 'which is a label from then on');
 SELECT lives_ok($$SELECT mlops.alert_rule('m', 'd', 'drift', max => 0.5, labels => '{"feature": "amount", "test": "psi"}')$$, 'labels of drift');
+SELECT lives_ok($$SELECT mlops.alert_rule('m', 'd', 'drift', max => 0.5, labels => jsonb_build_object('feature', f)) FROM unnest(mlops_catalog.drift_features((SELECT model_id FROM mlops_catalog.model WHERE name = 'm'), 'm')) AS f$$, 'of any feature');
+SELECT set_eq($$SELECT unnest(mlops_catalog.drift_features((SELECT model_id FROM mlops_catalog.model WHERE name = 'm'), 'm'))$$, $$SELECT feature FROM mlops.check_drift('m', 'tx', version => 1) UNION SELECT feature FROM mlops.check_drift('m', 'tx', version => 2)$$, 'of which drift is looked for');
+SELECT throws_ok($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": {"a": 1}}')$$, '22023', 'label "country" of figure "recall" of model "m" is never {"a": 1}', 'a value that no column has');
+SELECT lives_ok($$SELECT mlops.monitor('m', segments => '{country,online}')$$, 'two columns');
+SELECT throws_ok($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE", "online": true}')$$, '22023', 'no figure "recall" of model "m" has the labels "country", "online"', 'each has figures of its own');
+SELECT is((SELECT silenced_until - now() BETWEEN interval '1 hour' AND interval '2 hours' FROM mlops.silence('m', 'd', lasting => '1 hour')), true, 'silent for a length of time');
+SELECT is((SELECT silenced_until FROM mlops.silence('m', 'd')), NULL, 'no more');
 SELECT lives_ok($$SELECT mlops.deploy('m', 1, 'segment', rule => '{"balance": null}')$$, 'a rule by a column of the table that was not read');
 SELECT is((SELECT count(*) FROM mlops.cross_validate('x', 'four', target => 'is_fraud', group_by => 'customer', exclude => '{customer}', folds => 4, params => '{"n_estimators": 2}') AS c WHERE c.fold IS NOT NULL AND c.test_rows > 0), 4::bigint, 'as many folds as groups');
 SELECT * FROM finish();

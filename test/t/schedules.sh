@@ -11,8 +11,9 @@ query -c 'CREATE EXTENSION mlops'
 is "without pg_cron the error has the two lines that install it" \
 	"$(query -v VERBOSITY=verbose -c "SELECT mlops.schedule('n', '* * * * *', 'SELECT 1')" 2>&1 | sed -n 's/^.*ERROR: *//p; /postgresql.conf/,/CREATE/p')" \
 	"55000: pg_cron is not installed
-HINT:  Put the first line into postgresql.conf and restart; run the second one in database postgres:
+HINT:  Put the first two lines into postgresql.conf and restart; run the third one in database postgres:
 shared_preload_libraries = 'pg_cron,mlops'
+cron.use_background_workers = on
 CREATE EXTENSION pg_cron;"
 is "nothing is scheduled" "$(query -c 'SELECT count(*) FROM mlops.schedules')" 0
 is "unschedule finds nothing" "$(query -c "SELECT mlops.unschedule('n')")" f
@@ -87,6 +88,28 @@ submission=$(query -c "SELECT command FROM cron.job")
 query -d app -c "$submission" -c "$submission" -c "$submission" >/dev/null 2>&1
 until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL" 20 -d app
 is "what overlaps is skipped and counted" "$(query -d app -c "SELECT runs, skipped FROM mlops.schedules")" "2|2"
+# ---- a number of pg_cron's that is not ours
+query -c "CREATE DATABASE copy TEMPLATE app"
+is "a copy is told that the job is the original's" "$(query -d copy -c "SELECT last_error FROM mlops.schedules")" 'pg_cron starts it in database "app"'
+is "in the copy only the record goes" "$(query -d copy -c "SELECT mlops.unschedule('it''s')" -c "SELECT count(*) FROM mlops.schedules" 2>&1)" \
+	'NOTICE:  only the record of schedule "it'"'"'s" is removed: pg_cron starts it in database "app"
+t
+0'
+is "the original's job stays" "$(query -c "SELECT database, jobname FROM cron.job")" "app|mlops app it's"
+query -c "DROP DATABASE copy" -c "CREATE DATABASE copy TEMPLATE app"
+query -d copy -c "CREATE TABLE tx AS SELECT g AS id, g % 10 AS amount, g % 10 > 7 AS is_fraud FROM generate_series(1, 1000) AS g" \
+	-c "SELECT mlops.train('m', 'tx', target => 'is_fraud', key => 'id', params => '{\"n_estimators\": 2}')" \
+	-c "UPDATE mlops_catalog.schedule SET model = 'm'" -c "SELECT mlops.apply('{\"models\": {\"m\": {\"schedules\": {}}}}')" >/dev/null 2>&1
+is "nor does a document end it" "$(query -d copy -c "SELECT count(*) FROM mlops.schedules"; query -c "SELECT database, jobname FROM cron.job")" "0
+app|mlops app it's"
+query -c "UPDATE cron.job SET jobname = 'backup of the ledger'"
+is "a job of another name is told" "$(query -d app -c "SELECT regexp_replace(last_error, '[0-9]+', 'N') FROM mlops.schedules")" 'job N of pg_cron is another one, named "backup of the ledger"'
+is "and stays, too" "$(query -d app -c "BEGIN; SELECT mlops.unschedule('it''s'); ROLLBACK" 2>/dev/null; query -c "SELECT jobname FROM cron.job")" "t
+backup of the ledger"
+query -c "UPDATE cron.job SET jobname = 'mlops app it''s', username = 'ann'"
+is "so does one of another role" "$(query -d app -c "BEGIN; SELECT mlops.unschedule('it''s'); ROLLBACK" 2>/dev/null; query -c "SELECT username FROM cron.job")" "t
+ann"
+query -c "UPDATE cron.job SET username = 'postgres'"
 is "pg_cron's own job may be gone when it ends" "$(query -c "SELECT cron.unschedule(jobid) FROM cron.job"; query -d app -c "SELECT mlops.unschedule('it''s')" -c 'SELECT count(*) FROM mlops.schedules')" "t
 t
 0"
