@@ -85,7 +85,6 @@ CREATE TABLE mlops_catalog.model (
 	name text NOT NULL CONSTRAINT model_name_key UNIQUE
 		CONSTRAINT model_name_check CHECK (name OPERATOR(pg_catalog.~) '^[a-z0-9_][a-z0-9_.-]{0,62}$'),
 	owner regrole NOT NULL,
-	last_version int NOT NULL DEFAULT 0,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	description text,
 	limits text,
@@ -95,7 +94,6 @@ COMMENT ON TABLE mlops_catalog.model IS 'A name under which versions are registe
 COMMENT ON COLUMN mlops_catalog.model.model_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.model.name IS 'Unique name';
 COMMENT ON COLUMN mlops_catalog.model.owner IS 'Role whose members may do everything with it';
-COMMENT ON COLUMN mlops_catalog.model.last_version IS 'Highest version number ever given; numbers are not reused';
 COMMENT ON COLUMN mlops_catalog.model.created_at IS 'When its first version was registered';
 COMMENT ON COLUMN mlops_catalog.model.description IS 'What it is for';
 COMMENT ON COLUMN mlops_catalog.model.limits IS 'What it must not be used for, and where it is weak';
@@ -209,7 +207,7 @@ CREATE TABLE mlops_catalog.model_version (
 COMMENT ON TABLE mlops_catalog.model_version IS 'An immutable version of a model';
 COMMENT ON COLUMN mlops_catalog.model_version.version_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.model_version.model_id IS 'Model';
-COMMENT ON COLUMN mlops_catalog.model_version.version IS 'Number within the model, from 1';
+COMMENT ON COLUMN mlops_catalog.model_version.version IS 'Number within the model, from 1; rows of dropped versions stay, so that none is given twice';
 COMMENT ON COLUMN mlops_catalog.model_version.threshold IS 'Scores at or above it are flagged';
 COMMENT ON COLUMN mlops_catalog.model_version.size IS 'Bytes of the model';
 COMMENT ON COLUMN mlops_catalog.model_version.sha256 IS 'SHA-256 of the model''s bytes: the version''s identity';
@@ -230,6 +228,12 @@ CREATE UNIQUE INDEX model_version_production_key ON mlops_catalog.model_version 
 	WHERE stage OPERATOR(pg_catalog.=) 'production';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.model_version', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.model_version_version_id_seq', '');
+
+CREATE FUNCTION mlops_catalog.last_version(model_id bigint) RETURNS int
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(max(v.version), 0) FROM mlops_catalog.model_version AS v WHERE v.model_id = $1 $$;
+COMMENT ON FUNCTION mlops_catalog.last_version(bigint) IS 'Highest number of a model''s versions, dropped ones too; 0 if there is none';
 
 -- No foreign keys, triggers or sequences here, so that the bytes can become a
 -- reference table of a distributed database.

@@ -34,24 +34,114 @@ CREATE FUNCTION mlops_catalog.require(caller regrole, model text, action text) R
 COMMENT ON FUNCTION mlops_catalog.require(regrole, text, text) IS
 	'Identity of a model; an error unless it exists and the caller may score, see, evaluate, inspect, train, deploy or manage it';
 
--- Everything that changes a model locks its row first, as deployments do.
-CREATE FUNCTION mlops_catalog.lock_model(caller regrole, model text, action text) RETURNS bigint
+-- ---- locks
+--
+-- Who changes what is deployed, who may do what, or what is to run by itself, has
+-- the model alone until the transaction ends (lock_model).  Who records something
+-- about it, or registers a version, only keeps it from being dropped (keep_model):
+-- neither stops the other.  Who measures and reads has no lock.  Order: that on
+-- table model, then that on table deployment.
+
+CREATE FUNCTION mlops_catalog.try_lock(relation text, id bigint) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_try_lock';
+COMMENT ON FUNCTION mlops_catalog.try_lock(text, bigint) IS
+	'Locks a number, such as a row''s identity, of a table of the catalog until the transaction ends, by a lock that users cannot name; false if another session has it';
+REVOKE ALL ON FUNCTION mlops_catalog.try_lock(text, bigint) FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.lock(relation text, id bigint, shared boolean, purpose text) RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_lock';
+COMMENT ON FUNCTION mlops_catalog.lock(text, bigint, boolean, text) IS
+	'Like try_lock, but waits, for ten seconds or lock_timeout at most; then an error "cannot <purpose>" that names who has it. Shared ones do not exclude each other';
+REVOKE ALL ON FUNCTION mlops_catalog.lock(text, bigint, boolean, text) FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.lock_name(index text, name text, purpose text) RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_lock_name';
+COMMENT ON FUNCTION mlops_catalog.lock_name(text, text, text) IS
+	'Locks a name that is to be added to a unique index of the catalog, waiting as lock does for whoever has added it and not committed';
+REVOKE ALL ON FUNCTION mlops_catalog.lock_name(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.lock_holder(relation oid, id oid, id_above smallint) RETURNS TABLE (holder text, remedy text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN p.gid IS NULL THEN format('process %s of role "%s"', l.pid, a.usename) ELSE format('prepared transaction "%s"', p.gid) END,
+		CASE WHEN p.gid IS NULL THEN format('Wait until it commits or rolls back, or end its session, which is %s since %s: SELECT pg_terminate_backend(%s).',
+				a.state, date_trunc('second', a.state_change), l.pid)
+			ELSE format('COMMIT PREPARED %1$L or ROLLBACK PREPARED %1$L ends it.', p.gid) END
+	FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+	LEFT JOIN pg_locks AS x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.virtualtransaction = l.virtualtransaction
+	LEFT JOIN pg_prepared_xacts AS p ON p.transaction = x.transactionid
+	WHERE l.locktype = 'object' AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+		AND l.classid = $1 AND l.objid = $2 AND l.objsubid = $3 AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() LIMIT 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.lock_holder(oid, oid, smallint) IS
+	'Who has a lock of lock() or lock_name(), by the fields of its tag, and what to do about it';
+
+CREATE FUNCTION mlops_catalog.keep_model(caller regrole, model text, action text) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	id bigint := mlops_catalog.require(caller, model, action);
 BEGIN
-	-- an update, not a lock alone: at REPEATABLE READ the loser must not go on
-	-- with what the winner has changed
-	UPDATE mlops_catalog.model AS m SET last_version = m.last_version WHERE m.model_id = id;
-	IF NOT FOUND THEN
+	PERFORM mlops_catalog.lock('model', id, true, format('use model "%s"', model));
+	IF NOT EXISTS (SELECT FROM mlops_catalog.model AS m WHERE m.model_id = id) THEN
 		RAISE EXCEPTION 'model "%" was dropped in the meantime', model USING ERRCODE = 'undefined_object';
 	END IF;
 	RETURN id;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.lock_model(regrole, text, text) IS 'Like require, and locks the model''s row until the transaction ends';
+COMMENT ON FUNCTION mlops_catalog.keep_model(regrole, text, text) IS
+	'Like require, and nobody can drop the model until the transaction ends; it can be changed';
+
+CREATE FUNCTION mlops_catalog.lock_model(caller regrole, model text, action text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.keep_model(caller, model, action);
+BEGIN
+	PERFORM mlops_catalog.lock('deployment', id, false, format('change model "%s"', model));
+	-- at REPEATABLE READ the loser must not go on with what the winner has changed
+	UPDATE mlops_catalog.model AS m SET owner = m.owner WHERE m.model_id = id;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.lock_model(regrole, text, text) IS
+	'Like keep_model, and the model is the caller''s alone to change until the transaction ends';
+
+-- Numbers are not waited for: who registers another version at the same time, and
+-- has not committed, has taken one that stays a gap if it is rolled back.
+CREATE FUNCTION mlops_catalog.take_number(model_id bigint, version int) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_take_number';
+COMMENT ON FUNCTION mlops_catalog.take_number(bigint, int) IS
+	'Reserves a number for a version until the transaction ends; false if there is this version, or another session may be about to register it';
+REVOKE ALL ON FUNCTION mlops_catalog.take_number(bigint, int) FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.next_version(caller regrole, model text, OUT model_id bigint, OUT version int)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+	LOOP	-- again if it is dropped between the two
+		BEGIN
+			model_id := mlops_catalog.keep_model(caller, model, 'train');
+			EXIT;
+		EXCEPTION WHEN undefined_object THEN
+			PERFORM mlops_catalog.lock_name('model_name_key', model, format('make model "%s"', model));
+			INSERT INTO mlops_catalog.model (name, owner) VALUES (model, caller) ON CONFLICT (name) DO NOTHING;
+		END;
+	END LOOP;
+	version := mlops_catalog.last_version(model_id);
+	LOOP
+		version := version + 1;
+		EXIT WHEN mlops_catalog.take_number(model_id, version);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.next_version(regrole, text) IS
+	'The model that a version is to be registered for, made if there is none, and the version''s number; an error unless the caller may train it';
 
 CREATE FUNCTION mlops_catalog.may(caller regrole, model text, action text) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_may';
@@ -111,12 +201,6 @@ COMMENT ON FUNCTION mlops_catalog.as_role(regrole, jsonb, text, jsonb, boolean, 
 CREATE FUNCTION mlops_catalog.is_applying_changes() RETURNS boolean
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_is_applying_changes';
 COMMENT ON FUNCTION mlops_catalog.is_applying_changes() IS 'Are these the changes of another server, by logical replication?';
-
-CREATE FUNCTION mlops_catalog.try_lock(relation text, id bigint) RETURNS boolean
-	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_try_lock';
-COMMENT ON FUNCTION mlops_catalog.try_lock(text, bigint) IS
-	'Locks a number, such as a row''s identity, of a table of the catalog until the transaction ends, by a lock that users cannot name; false if another session has it';
-REVOKE ALL ON FUNCTION mlops_catalog.try_lock(text, bigint) FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.require_seen(model text, action text DEFAULT 'inspect') RETURNS bigint
 	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_require_seen';

@@ -116,25 +116,16 @@ CREATE FUNCTION mlops_catalog.open_study(caller regrole, details jsonb) RETURNS 
 AS $$
 DECLARE
 	found_study bigint;
-	found_experiment bigint;
 	new_dataset bigint;
 BEGIN
 	SELECT study_id INTO found_study FROM mlops_catalog.study WHERE identity = details ->> 'identity';
 	IF FOUND THEN
 		RETURN found_study;
 	END IF;
-	-- no lock on a row that is there: the leader's transaction may hold one
-	SELECT experiment_id INTO found_experiment FROM mlops_catalog.experiment
-	WHERE name = details ->> 'experiment' AND deleted_at IS NULL;
-	IF NOT FOUND THEN
-		INSERT INTO mlops_catalog.experiment (name, owner) VALUES (details ->> 'experiment', caller)
-			ON CONFLICT (name) DO UPDATE SET deleted_at = NULL
-			RETURNING experiment_id INTO found_experiment;
-	END IF;
 	new_dataset := mlops_catalog.insert_dataset(caller, details -> 'dataset');
 	INSERT INTO mlops_catalog.study (identity, experiment_id, model, dataset_id, method, pruner, space, folds, metric, maximise,
 			seed, target, tags, owner)
-		VALUES (details ->> 'identity', found_experiment, details ->> 'model', new_dataset, details ->> 'method',
+		VALUES (details ->> 'identity', mlops_catalog.open_experiment(caller, details ->> 'experiment', true), details ->> 'model', new_dataset, details ->> 'method',
 			details ->> 'pruner', details -> 'space', nullif(details -> 'folds', 'null'), details ->> 'metric', (details ->> 'maximise')::boolean,
 			(details ->> 'seed')::bigint, (details ->> 'target')::name, details -> 'tags', caller)
 		RETURNING study_id INTO found_study;

@@ -7,15 +7,12 @@ DECLARE
 	new_dataset bigint := mlops_catalog.insert_dataset(caller, details -> 'dataset');
 	new_run bigint;
 BEGIN
-	INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES (details ->> 'experiment', caller)
-		ON CONFLICT (name) DO UPDATE SET deleted_at = NULL WHERE e.deleted_at IS NOT NULL;
 	INSERT INTO mlops_catalog.run (experiment_id, model, algorithm, status, dataset_id, seed, target, tags,
 			library_version, owner, started_at, ended_at)
-		SELECT experiment_id, details ->> 'model', details ->> 'algorithm', 'finished', new_dataset,
+		VALUES (mlops_catalog.open_experiment(caller, details ->> 'experiment', true), details ->> 'model', details ->> 'algorithm', 'finished', new_dataset,
 			(details ->> 'seed')::bigint, (details ->> 'target')::name,
 			record_validation.tags || jsonb_build_object('cross_validation', details -> 'params' ->> 'folds_kind'),
-			details ->> 'library_version', caller, (details ->> 'started_at')::timestamptz, clock_timestamp()
-		FROM mlops_catalog.experiment WHERE name = details ->> 'experiment'
+			details ->> 'library_version', caller, (details ->> 'started_at')::timestamptz, clock_timestamp())
 		RETURNING run_id INTO new_run;
 	INSERT INTO mlops_catalog.run_param (run_id, name, value)
 		SELECT new_run, key, value FROM jsonb_each_text(details -> 'params');

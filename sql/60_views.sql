@@ -45,7 +45,7 @@ GRANT SELECT ON mlops.algorithms TO PUBLIC;
 CREATE VIEW mlops.experiments WITH (security_barrier) AS
 SELECT e.name AS experiment, e.experiment_id,
 	(SELECT pg_catalog.count(*) FROM mlops_catalog.run r WHERE r.experiment_id OPERATOR(pg_catalog.=) e.experiment_id
-		AND r.deleted_at IS NULL) AS runs,
+		AND r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model)) AS runs,
 	e.owner, e.created_at
 FROM mlops_catalog.experiment e
 WHERE e.deleted_at IS NULL AND (pg_catalog.pg_has_role(e.owner, 'USAGE')
@@ -54,7 +54,7 @@ WHERE e.deleted_at IS NULL AND (pg_catalog.pg_has_role(e.owner, 'USAGE')
 COMMENT ON VIEW mlops.experiments IS 'Experiments of models you may use';
 COMMENT ON COLUMN mlops.experiments.experiment IS 'Name';
 COMMENT ON COLUMN mlops.experiments.experiment_id IS 'Identity';
-COMMENT ON COLUMN mlops.experiments.runs IS 'Number of runs';
+COMMENT ON COLUMN mlops.experiments.runs IS 'Number of its runs that you may see';
 COMMENT ON COLUMN mlops.experiments.owner IS 'Role that created it';
 COMMENT ON COLUMN mlops.experiments.created_at IS 'When';
 GRANT SELECT ON mlops.experiments TO PUBLIC;
@@ -117,7 +117,8 @@ COMMENT ON COLUMN mlops.run_metrics.recorded_at IS 'When it was recorded';
 GRANT SELECT ON mlops.run_metrics TO PUBLIC;
 
 CREATE VIEW mlops.models WITH (security_barrier) AS
-SELECT m.name AS model, m.last_version,
+SELECT m.name AS model,
+	(SELECT COALESCE(pg_catalog.max(v.version), 0) FROM mlops_catalog.model_version v WHERE v.model_id OPERATOR(pg_catalog.=) m.model_id) AS last_version,
 	(SELECT v.version FROM mlops_catalog.deployment_route d JOIN mlops_catalog.model_version v
 		ON v.version_id OPERATOR(pg_catalog.=) d.version_id
 		WHERE d.model_id OPERATOR(pg_catalog.=) m.model_id AND d.variant OPERATOR(pg_catalog.=) 'primary') AS deployed_version,

@@ -11,7 +11,7 @@ BEGIN
 	IF version IS NULL THEN
 		RAISE EXCEPTION '"version" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	SELECT v.version_id, m.last_version INTO found, last
+	SELECT v.version_id, mlops_catalog.last_version(m.model_id) INTO found, last
 	FROM mlops_catalog.model AS m
 	LEFT JOIN mlops_catalog.model_version AS v
 		ON v.model_id = m.model_id AND v.version = version_named.version AND v.dropped_at IS NULL
@@ -26,6 +26,16 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.version_named(regrole, text, int) IS 'Identity of a model''s version; an error if there is none';
+
+CREATE FUNCTION mlops_catalog.versions_text(caller regrole, versions bigint[]) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(t.name, ', ' ORDER BY t.name) FROM (
+		SELECT DISTINCT CASE WHEN mlops_catalog.may(caller, m.name, 'see') THEN format('%s/%s', m.name, v.version) ELSE 'versions of models that you may not use' END
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) WHERE v.version_id = ANY (versions)) AS t(name)
+$$;
+COMMENT ON FUNCTION mlops_catalog.versions_text(regrole, bigint[]) IS 'Names of versions, of those models that the caller may use';
 
 -- ---- aliases
 
@@ -234,6 +244,18 @@ BEGIN
 END
 $$;
 
+-- Who records something about the model is waited for first: that transaction may go on to change it.
+CREATE FUNCTION mlops_catalog.lock_to_drop(caller regrole, model text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.lock('model', mlops_catalog.require(caller, model, 'manage'), false, format('drop model "%s"', model));
+	RETURN mlops_catalog.lock_model(caller, model, 'manage');
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.lock_to_drop(regrole, text) IS 'Like lock_model, and nobody else records anything about the model';
+
 CREATE FUNCTION mlops.drop_model(model text, force boolean DEFAULT false, note text DEFAULT NULL)
 	RETURNS TABLE (model text, versions int, freed_bytes bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -243,10 +265,11 @@ CREATE FUNCTION mlops_catalog.drop_model(caller regrole, model text, force boole
 	RETURNS TABLE (dropped_model text, versions int, freed_bytes bigint)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '10s'	-- a run of the model that somebody else is changing
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_to_drop(caller, $2);
 	routes text := (SELECT string_agg(format('version %s as variant "%s"', v.version, d.variant), ', ' ORDER BY d.variant)
 		FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model_version AS v USING (version_id) WHERE d.model_id = id);
 BEGIN

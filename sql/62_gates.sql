@@ -362,17 +362,23 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.gate_checks(regrole, text, int, jsonb) IS 'The conditions of a model''s gate, and more, measured for a version';
 
 CREATE FUNCTION mlops_catalog.record_gate_checks(caller regrole, model text, version int, purpose text, more jsonb DEFAULT '{}') RETURNS SETOF mlops.gate_checks
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH made AS (
+#variable_conflict use_column
+DECLARE
+	measured jsonb := (SELECT jsonb_agg(c) FROM mlops_catalog.gate_checks(caller, $2, $3, $5) AS c);
+BEGIN
+	PERFORM mlops_catalog.keep_model(caller, $2, 'see');	-- not before: measuring takes its time
+	RETURN QUERY WITH made AS (
 		INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, figure, passed, detail, checked_by)
-		SELECT mlops_catalog.version_named(caller, model, version), purpose, c.condition, c.required, c.figure, c.passed, mlops_catalog.cut(c.detail), caller
-		FROM mlops_catalog.gate_checks(caller, model, version, more) AS c
+		SELECT mlops_catalog.version_named(caller, $2, $3), $4, c.condition, c.required, c.figure, c.passed, mlops_catalog.cut(c.detail), caller
+		FROM jsonb_to_recordset(measured) AS c(condition text, required text, figure float8, passed boolean, detail jsonb)
 		RETURNING *)
-	SELECT model, version, m.gate_check_id, m.purpose, m.condition, m.required, m.figure, m.passed, m.detail,
+	SELECT $2, $3, m.gate_check_id, m.purpose, m.condition, m.required, m.figure, m.passed, m.detail,
 		mlops_catalog.role_text(m.checked_by), m.checked_at
-	FROM made AS m ORDER BY m.gate_check_id
+	FROM made AS m ORDER BY m.gate_check_id;
+END
 $$;
 COMMENT ON FUNCTION mlops_catalog.record_gate_checks(regrole, text, int, text, jsonb) IS 'Measures a version by its model''s gate and records the checks';
 
@@ -472,7 +478,7 @@ CREATE FUNCTION mlops_catalog.check_gate(caller regrole, model text, version int
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM mlops_catalog.lock_model(caller, $2, 'inspect');
+	PERFORM mlops_catalog.require(caller, $2, 'inspect');
 	RETURN QUERY SELECT * FROM mlops_catalog.record_gate_checks(caller, $2, $3, 'check');
 END
 $$;
@@ -487,7 +493,7 @@ CREATE FUNCTION mlops_catalog.approve(caller regrole, model text, version int, n
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'see');
+	id bigint := mlops_catalog.keep_model(caller, $2, 'see');
 	target_id bigint := mlops_catalog.version_named(caller, $2, $3);
 	roles jsonb := (SELECT g.gate -> 'approvals' -> 'roles' FROM mlops_catalog.gate AS g WHERE g.model_id = id);
 BEGIN

@@ -97,7 +97,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.own_run(regrole, bigint, boolean) IS
 	'Locks a run that is to be changed; an error unless the caller owns it and, if asked, it is running';
 
-CREATE FUNCTION mlops_catalog.open_experiment(caller regrole, experiment text) RETURNS bigint
+CREATE FUNCTION mlops_catalog.open_experiment(caller regrole, experiment text, bring_back boolean DEFAULT false) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -105,7 +105,14 @@ DECLARE
 	found_id bigint;
 	deleted boolean;
 BEGIN
-	INSERT INTO mlops_catalog.experiment (name, owner) VALUES (experiment, caller) ON CONFLICT (name) DO NOTHING;
+	-- what another role has deleted, only that one could restore
+	SELECT e.deleted_at IS NOT NULL, bring_back OR NOT pg_has_role(caller, e.owner, 'USAGE') INTO deleted, bring_back
+		FROM mlops_catalog.experiment AS e WHERE e.name = experiment;
+	IF deleted IS NULL OR deleted AND bring_back THEN
+		PERFORM mlops_catalog.lock_name('experiment_name_key', experiment, format('add to experiment "%s"', experiment));
+		INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES (experiment, caller)
+			ON CONFLICT (name) DO UPDATE SET deleted_at = NULL WHERE bring_back AND e.deleted_at IS NOT NULL;
+	END IF;
 	SELECT e.experiment_id, e.deleted_at IS NOT NULL INTO found_id, deleted FROM mlops_catalog.experiment AS e WHERE e.name = experiment;
 	IF deleted THEN
 		RAISE EXCEPTION 'experiment "%" is deleted', experiment
@@ -114,7 +121,8 @@ BEGIN
 	RETURN found_id;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.open_experiment(regrole, text) IS 'Identity of an experiment, which is made if there is none; an error if it is deleted';
+COMMENT ON FUNCTION mlops_catalog.open_experiment(regrole, text, boolean) IS
+	'Identity of an experiment, which is made if there is none; one that is deleted is brought back if that is asked for, or another role deleted it, else that is an error';
 
 CREATE FUNCTION mlops.start_run(experiment text, name text DEFAULT NULL, model text DEFAULT NULL,
 	parent_run_id bigint DEFAULT NULL, tags jsonb DEFAULT '{}', note text DEFAULT NULL) RETURNS bigint
@@ -367,34 +375,41 @@ CREATE FUNCTION mlops_catalog.own_experiment(caller regrole, experiment text) RE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	id bigint;
+	id bigint := (SELECT e.experiment_id FROM mlops_catalog.experiment AS e
+		WHERE e.name = experiment AND pg_has_role(caller, e.owner, 'USAGE'));
 BEGIN
-	SELECT e.experiment_id INTO id FROM mlops_catalog.experiment AS e
-		WHERE e.name = experiment AND pg_has_role(caller, e.owner, 'USAGE') FOR UPDATE;
-	IF NOT FOUND THEN
+	IF id IS NULL THEN
 		RAISE EXCEPTION 'experiment "%" does not exist, or belongs to another role', coalesce(experiment, 'NULL')
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.experiments lists the experiments there are.';
 	END IF;
+	PERFORM mlops_catalog.lock_name('experiment_name_key', experiment, format('change experiment "%s"', experiment));
 	RETURN id;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.own_experiment(regrole, text) IS 'Locks an experiment of the caller; an error if there is none';
+COMMENT ON FUNCTION mlops_catalog.own_experiment(regrole, text) IS
+	'Locks an experiment of the caller; an error if there is none';
 
 CREATE FUNCTION mlops.delete_experiment(experiment text) RETURNS bigint
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.delete_experiment(text) IS
-	'Marks an experiment deleted, with its runs; refused while a version that exists was produced in it. Returns the number of runs';
+	'Marks an experiment deleted, with its runs; refused while it has runs of other roles, or a version that exists was produced in it. Returns the number of runs';
 CREATE FUNCTION mlops_catalog.delete_experiment(caller regrole, experiment text) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	id bigint := mlops_catalog.own_experiment(caller, experiment);
-	versions text := (SELECT string_agg(format('%s/%s', m.name, v.version), ', ' ORDER BY m.name, v.version)
-		FROM mlops_catalog.run AS r JOIN mlops_catalog.model_version AS v USING (run_id) JOIN mlops_catalog.model AS m USING (model_id)
+	versions text := (SELECT mlops_catalog.versions_text(caller, array_agg(v.version_id))
+		FROM mlops_catalog.run AS r JOIN mlops_catalog.model_version AS v USING (run_id)
 		WHERE r.experiment_id = id AND v.dropped_at IS NULL);
 	n bigint;
 BEGIN
+	PERFORM FROM mlops_catalog.run AS r WHERE r.experiment_id = id AND r.deleted_at IS NULL AND NOT pg_has_role(caller, r.owner, 'USAGE');
+	IF FOUND THEN
+		RAISE EXCEPTION 'experiment "%" has runs of other roles', experiment
+			USING ERRCODE = 'insufficient_privilege',
+				HINT = 'Their owners may delete them; mlops.delete_run deletes yours, one by one.';
+	END IF;
 	IF versions IS NOT NULL THEN
 		RAISE EXCEPTION 'experiment "%" produced versions that exist', experiment
 			USING ERRCODE = 'object_in_use', DETAIL = format('They are: %s.', versions);
@@ -402,7 +417,7 @@ BEGIN
 	UPDATE mlops_catalog.experiment AS e SET deleted_at = clock_timestamp() WHERE e.experiment_id = id AND e.deleted_at IS NULL;
 	-- the experiment's time marks the runs that restore_experiment brings back
 	UPDATE mlops_catalog.run AS r SET deleted_at = e.deleted_at FROM mlops_catalog.experiment AS e
-		WHERE e.experiment_id = id AND r.experiment_id = id AND r.deleted_at IS NULL;
+		WHERE e.experiment_id = id AND r.experiment_id = id AND r.deleted_at IS NULL AND pg_has_role(caller, r.owner, 'USAGE');
 	GET DIAGNOSTICS n = ROW_COUNT;
 	PERFORM mlops_catalog.audit(caller, 'delete_experiment', NULL, NULL, jsonb_build_object('experiment', experiment, 'runs', n));
 	RETURN n;
@@ -422,7 +437,7 @@ DECLARE
 	n bigint;
 BEGIN
 	UPDATE mlops_catalog.run AS r SET deleted_at = NULL FROM mlops_catalog.experiment AS e
-		WHERE e.experiment_id = id AND r.experiment_id = id AND r.deleted_at = e.deleted_at;
+		WHERE e.experiment_id = id AND r.experiment_id = id AND r.deleted_at = e.deleted_at AND pg_has_role(caller, r.owner, 'USAGE');
 	GET DIAGNOSTICS n = ROW_COUNT;
 	UPDATE mlops_catalog.experiment AS e SET deleted_at = NULL WHERE e.experiment_id = id;
 	PERFORM mlops_catalog.audit(caller, 'restore_experiment', NULL, NULL, jsonb_build_object('experiment', experiment, 'runs', n));

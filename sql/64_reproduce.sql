@@ -95,6 +95,7 @@ BEGIN
 	PERFORM mlops_catalog.check_name('a snapshot', $3);
 	PERFORM mlops_catalog.check_choice('kind', $5, '{copy,reference}');
 	PERFORM mlops_catalog.check_settings($8 - 'TimeZone');
+	PERFORM mlops_catalog.lock_name('snapshot_pkey', $3, format('take snapshot "%s"', $3));
 	IF EXISTS (SELECT FROM mlops_catalog.snapshot AS s WHERE s.name = $3) THEN
 		RAISE EXCEPTION 'snapshot "%" already exists', $3
 			USING ERRCODE = 'duplicate_object', HINT = 'A snapshot never changes; choose another name.';
@@ -170,14 +171,15 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, $2);
-	used text := (SELECT string_agg(format('%s/%s', m.name, v.version), ', ' ORDER BY m.name, v.version)
+	used text := (SELECT mlops_catalog.versions_text(caller, array_agg(v.version_id))
 		FROM mlops_catalog.dataset AS d JOIN mlops_catalog.run AS r USING (dataset_id)
-		JOIN mlops_catalog.model_version AS v USING (run_id) JOIN mlops_catalog.model AS m USING (model_id)
+		JOIN mlops_catalog.model_version AS v USING (run_id)
 		WHERE v.dropped_at IS NULL AND d.tables @> jsonb_build_array(jsonb_build_object('table', format('mlops_snapshot.%I', $2))));
 BEGIN
 	IF used IS NOT NULL THEN
 		RAISE EXCEPTION 'versions were trained on snapshot "%"', $2 USING ERRCODE = 'object_in_use', DETAIL = format('They are: %s.', used);
 	END IF;
+	PERFORM mlops_catalog.lock_name('snapshot_pkey', $2, format('drop snapshot "%s"', $2));
 	IF s.kind = 'copy' THEN
 		EXECUTE format('DROP TABLE mlops_snapshot.%I', $2);
 	END IF;

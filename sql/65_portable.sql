@@ -211,10 +211,7 @@ BEGIN
 	PERFORM mlops_catalog.check_manifest(manifest, found);
 	registered_as := coalesce($3, manifest ->> 'model');
 	PERFORM mlops_catalog.check_name('a model', registered_as);
-	-- the model is made, or the caller's right to add versions checked, as in a training
-	INSERT INTO mlops_catalog.model (name, owner) VALUES (registered_as, caller) ON CONFLICT (name) DO NOTHING;
-	id := mlops_catalog.lock_model(caller, registered_as, 'train');
-	UPDATE mlops_catalog.model AS m SET last_version = m.last_version + 1 WHERE m.model_id = id RETURNING m.last_version INTO version;
+	SELECT n.model_id, n.version INTO id, version FROM mlops_catalog.next_version(caller, registered_as) AS n;
 	PERFORM mlops_catalog.open_experiment(caller, registered_as);
 	INSERT INTO mlops_catalog.run (experiment_id, name, model, version, algorithm, status, seed, target, tags, library_version, owner, started_at, ended_at, note)
 		SELECT e.experiment_id, 'import', registered_as, version, found ->> 'algorithm', 'finished', (manifest ->> 'seed')::bigint,
@@ -271,11 +268,6 @@ BEGIN
 		SELECT NULL, format('artifact %s', a.version_id), 'belongs to no version'
 		FROM (SELECT DISTINCT p.version_id FROM mlops_catalog.model_artifact AS p) AS a
 		WHERE NOT EXISTS (SELECT FROM mlops_catalog.model_version AS v WHERE v.version_id = a.version_id)
-		UNION ALL
-		-- numbers
-		SELECT m.name, 'last_version', format('is %s, but there is version %s', m.last_version, v.last)
-		FROM mlops_catalog.model AS m JOIN (SELECT v.model_id, max(v.version) AS last FROM mlops_catalog.model_version AS v GROUP BY 1) AS v USING (model_id)
-		WHERE m.last_version < v.last
 		UNION ALL
 		-- routes
 		SELECT m.name, format('route %s', d.variant), CASE WHEN v.model_id <> d.model_id THEN 'leads to another model''s version'

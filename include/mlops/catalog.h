@@ -101,7 +101,19 @@ extern bool mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size);
  * transaction ends; false if another session has it.  Unlike an advisory lock it
  * is none that a user can name, and so take.  48 bits of the number count.
  */
-extern bool mlcat_try_lock(const char *table, uint64 id);
+extern bool mlcat_try_lock(const char *relation, uint64 id);
+
+/*
+ * The same, waiting for ten seconds at most: then, or after lock_timeout, an error
+ * "cannot <purpose>" that names who has it.  Shared locks do not exclude each other.
+ */
+extern void mlcat_lock(const char *relation, uint64 id, bool shared, const char *purpose);
+
+/*
+ * Locks a name that is to be added to a unique index.  Who adds it without waits
+ * for whoever has added it, and has not committed, for ever.
+ */
+extern void mlcat_lock_name(const char *index, const char *name, const char *purpose);
 
 /* ---------------------------------------------------------------- writes */
 

@@ -17,6 +17,7 @@
 #include "access/tableam.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
@@ -44,6 +45,9 @@ MLOPS_FUNCTION(mlops_as_role);
 MLOPS_FUNCTION(mlops_person);
 MLOPS_FUNCTION(mlops_is_applying_changes);
 MLOPS_FUNCTION(mlops_try_lock);
+MLOPS_FUNCTION(mlops_lock);
+MLOPS_FUNCTION(mlops_lock_name);
+MLOPS_FUNCTION(mlops_take_number);
 MLOPS_FUNCTION(mlops_refuse_large);
 MLOPS_FUNCTION(mlops_cut);
 
@@ -157,6 +161,40 @@ Datum
 mlops_try_lock(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(mlcat_try_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)), (uint64) PG_GETARG_INT64(1)));
+}
+
+/* mlops_catalog.lock(relation, id, shared, purpose) */
+Datum
+mlops_lock(PG_FUNCTION_ARGS)
+{
+	mlcat_lock(text_to_cstring(PG_GETARG_TEXT_PP(0)), (uint64) PG_GETARG_INT64(1), PG_GETARG_BOOL(2),
+			   text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	PG_RETURN_VOID();
+}
+
+/* mlops_catalog.lock_name(index, name, purpose) */
+Datum
+mlops_lock_name(PG_FUNCTION_ARGS)
+{
+	mlcat_lock_name(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
+					text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_VOID();
+}
+
+/*
+ * mlops_catalog.take_number(model_id, version): false if there is this version, or
+ * another session may be about to register it.  Nobody waits for a number.
+ */
+Datum
+mlops_take_number(PG_FUNCTION_ARGS)
+{
+	int64		model_id = PG_GETARG_INT64(0);
+	int32		version = PG_GETARG_INT32(1);
+	MlCatalogVersion found;
+
+	/* who has registered it and committed meanwhile is seen after the lock is had */
+	PG_RETURN_BOOL(mlcat_try_lock("model_version", hash_combine64((uint64) model_id, (uint64) version)) &&
+				   !mlcat_version_by_number(model_id, version, &found));
 }
 
 /* ---------------------------------------------------------------- bounds of what is stored */

@@ -29,15 +29,6 @@ static const char *const settings[][2] = {
 	{"quote_all_identifiers", "off"},
 };
 
-bool
-mlcat_try_lock(const char *table, uint64 id)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, mlcat_relation(table), (uint32) id, (uint16) (id >> 32));
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
-}
-
 void
 mlcat_begin(MlCatalogScope *scope)
 {

@@ -35,7 +35,7 @@
 
 extern PGDLLEXPORT void mlops_maintenance_main(Datum arg);
 
-#define LOCK_TIMEOUT "10s"		/* what is busy is for the next round */
+#define LOCK_TIMEOUT "2s"		/* what is busy is for the next round: it must not hold up the others */
 #define TASK_TIMEOUT_MS 600000	/* a gate reads what its model's owner wrote: it must not hold up the others */
 
 typedef struct Answer

@@ -100,7 +100,7 @@ mlreg_no_such_version(const char *name, int version)
 		bool		isnull;
 
 		mlcat_begin(&scope);
-		last = DatumGetInt32(mlcat_execute_value("SELECT last_version FROM mlops_catalog.model "
+		last = DatumGetInt32(mlcat_execute_value("SELECT mlops_catalog.last_version(model_id) FROM mlops_catalog.model "
 												 "WHERE name OPERATOR(pg_catalog.=) $1",
 												 1, types, values, NULL, &isnull));
 		mlcat_end(&scope);

@@ -118,54 +118,30 @@ hex_text(const uint8 *bytes, size_t n)
 	return text;
 }
 
-/*
- * The model's row, locked, made if there is none.  Returns its id and reserves
- * the next version number.
- */
+/* The model, made if there is none, and the number of its next version. */
 static int64
-lock_model(const char *name, Oid user, int *version)
+next_version(const char *name, Oid user, int *version)
 {
-	Arguments	insert = {0};
-	Arguments	update = {0};
-	MlCatalogModel model;
+	Arguments	a = {0};
 	bool		isnull;
 
-	add_text(&insert, name);
-	add_value(&insert, OIDOID, ObjectIdGetDatum(user));
-	add_text(&update, name);
-	do							/* again if it is dropped between the two */
-	{
-		mlcat_execute("INSERT INTO mlops_catalog.model (name, owner) VALUES ($1, $2::pg_catalog.regrole) "
-					  "ON CONFLICT (name) DO NOTHING",
-					  insert.n, insert.types, insert.values, insert.nulls);
-		mlcat_execute("UPDATE mlops_catalog.model SET last_version = last_version OPERATOR(pg_catalog.+) 1 "
-					  "WHERE name OPERATOR(pg_catalog.=) $1 RETURNING model_id, last_version, owner::pg_catalog.oid",
-					  update.n, update.types, update.values, update.nulls);
-	} while (SPI_processed == 0);
-	model.model_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	add_value(&a, OIDOID, ObjectIdGetDatum(user));
+	add_text(&a, name);
+	mlcat_execute("SELECT model_id, version FROM mlops_catalog.next_version($1::pg_catalog.regrole, $2)",
+				  a.n, a.types, a.values, a.nulls);
 	*version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-	model.owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
-
-	/* somebody else's training may have created it meanwhile */
-	mlreg_check_right(user, name, &model, ML_TO_TRAIN);
-	return model.model_id;
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
 static int64
-insert_experiment(const char *name, Oid user)
+experiment_of(const char *name, Oid user)
 {
-	Arguments	insert = {0};
-	Arguments	select = {0};
+	Arguments	a = {0};
 
-	add_text(&insert, name);
-	add_value(&insert, OIDOID, ObjectIdGetDatum(user));
+	add_value(&a, OIDOID, ObjectIdGetDatum(user));
+	add_text(&a, name);
 	/* a training brings a deleted experiment back: it is too late to refuse */
-	mlcat_execute("INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES ($1, $2::pg_catalog.regrole) "
-				  "ON CONFLICT (name) DO UPDATE SET deleted_at = NULL WHERE e.deleted_at IS NOT NULL",
-				  insert.n, insert.types, insert.values, insert.nulls);
-	add_text(&select, name);
-	return DatumGetInt64(execute_value("SELECT experiment_id FROM mlops_catalog.experiment "
-									   "WHERE name OPERATOR(pg_catalog.=) $1", &select));
+	return DatumGetInt64(execute_value("SELECT mlops_catalog.open_experiment($1::pg_catalog.regrole, $2, true)", &a));
 }
 
 static int64
@@ -354,8 +330,8 @@ mlreg_register(const MlRegistration *r, int *version, int64 *run_id, uint8 sha25
 	mlreg_sha256(r->bytes, r->size, sha256);
 
 	mlcat_begin(&scope);
-	model_id = lock_model(r->model, user, version);
-	experiment_id = insert_experiment(r->experiment ? r->experiment : r->model, user);
+	model_id = next_version(r->model, user, version);
+	experiment_id = experiment_of(r->experiment ? r->experiment : r->model, user);
 	dataset_id = insert_dataset(r);
 	*run_id = insert_run(r, experiment_id, dataset_id, *version, user);
 	insert_details(r, *run_id);

@@ -1,10 +1,20 @@
 -- Tracking: runs people log themselves, search, comparison, lineage.
 \ir setup.psql
-SELECT plan(133);
+SELECT plan(143);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
 DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
+CREATE FUNCTION detail_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+BEGIN
+	EXECUTE statement;
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN detail;
+END $$;
 CREATE TEMP TABLE ids (name text PRIMARY KEY, id bigint);
 GRANT ALL ON ids TO PUBLIC;
 CREATE FUNCTION id(text) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT id FROM ids WHERE name = $1';
@@ -16,7 +26,7 @@ INSERT INTO ids SELECT 'c', mlops.start_run('other study');
 SELECT is((SELECT (experiment, name, status, owner::text, note)::text FROM mlops.runs WHERE run_id = id('a')), '(study,"first ""try""",running,regress_mlops_owner,begun)', 'start_run');
 SELECT is((SELECT parent_run_id FROM mlops.runs WHERE run_id = id('b')), id('a'), 'a child');
 SELECT is((SELECT runs FROM mlops.experiments WHERE experiment = 'study'), 2::bigint, 'in its experiment');
-SELECT throws_ok($$SELECT mlops.start_run(NULL)$$, '22023', NULL, 'no experiment');
+SELECT throws_ok($$SELECT mlops.start_run(NULL)$$, '22004', '"experiment" must not be null', 'no experiment');
 SELECT throws_ok($$SELECT mlops.start_run('x', parent_run_id => -1)$$, '42704', 'run -1 does not exist', 'a parent that does not exist');
 SELECT throws_ok($$SELECT mlops.start_run('x', model => 'none')$$, '42704', 'model "none" does not exist', 'a model that does not exist');
 SELECT throws_ok($$SELECT mlops.start_run('x', tags => '[]')$$, '22023', '"tags" must be a JSON object', 'tags that are no object');
@@ -28,7 +38,7 @@ SELECT is((SELECT jsonb_object_agg(p.name, p.value) FROM mlops.run_params p WHER
 SELECT lives_ok($$SELECT mlops.log_param(id('a'), 'max_depth', '6')$$, 'the same again');
 SELECT throws_ok($$SELECT mlops.log_param(id('a'), 'max_depth', '7')$$, '23505', format('parameter "max_depth" of run %s is recorded already', id('a')), 'another value');
 SELECT throws_ok($$SELECT mlops.log_param(id('a'), '', '7')$$, '22023', NULL, 'an empty key');
-SELECT throws_ok($$SELECT mlops.log_param(id('a'), NULL, '7')$$, '22023', NULL, 'a key that is NULL');
+SELECT throws_ok($$SELECT mlops.log_param(id('a'), NULL, '7')$$, '22004', '"key" must not be null', 'a key that is NULL');
 SELECT throws_ok($$SELECT mlops.log_params(id('a'), '[1]')$$, '22023', NULL, 'no object');
 
 -- figures
@@ -179,5 +189,31 @@ SELECT throws_ok($$SELECT * FROM mlops.compare('fraud', '{1,9}')$$, '42704', 've
 SELECT is((SELECT "values" -> id('b')::text FROM mlops.compare_runs(ARRAY[id('a'), id('b')]) WHERE kind = 'param' AND name = 'max_depth'), '"7"', 'compare_runs');
 SET LOCAL ROLE regress_mlops_other;
 SELECT throws_ok($$SELECT * FROM mlops.compare('fraud')$$, '42501', NULL, 'others compare nothing');
+
+-- an experiment that several roles use
+RESET ROLE;
+SET LOCAL ROLE regress_mlops_owner;
+INSERT INTO ids VALUES ('mine', mlops.start_run('shared'));
+SET LOCAL ROLE regress_mlops_other;
+INSERT INTO ids VALUES ('other''s', mlops.start_run('shared', name => 'other''s'));
+SELECT version FROM mlops.train('hidden', 'tx', target => 'tx_fraud', algorithm => 'logistic_regression', experiment => 'lent') \g /dev/null
+SELECT is((SELECT runs FROM mlops.experiments WHERE experiment = 'shared'), 1::bigint, 'of its runs those are counted that one may see');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT runs FROM mlops.experiments WHERE experiment = 'shared'), 1::bigint, 'also by its owner');
+SELECT throws_ok($$SELECT mlops.delete_experiment('shared')$$, '42501', 'experiment "shared" has runs of other roles', 'nobody hides the runs of others');
+SET LOCAL ROLE regress_mlops_other;
+SELECT lives_ok($$SELECT mlops.log_metric(id('other''s'), 'loss', 0.5)$$, 'which go on');
+SELECT lives_ok($$SELECT mlops.delete_run(id('other''s'))$$, 'their owner may delete them');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is(mlops.delete_experiment('shared'), 1::bigint, 'then the experiment can be');
+SELECT is(mlops.restore_experiment('shared'), 1::bigint, 'and come back, with one''s own runs');
+SELECT is((SELECT array_agg(run_id) FROM mlops.runs WHERE experiment = 'shared'), ARRAY[id('mine')], 'and no others');
+-- a refusal names no model that one may not use
+RESET ROLE;
+UPDATE mlops_catalog.run SET owner = 'regress_mlops_owner' WHERE model = 'hidden';
+UPDATE mlops_catalog.experiment SET owner = 'regress_mlops_owner' WHERE name = 'lent';
+SET LOCAL ROLE regress_mlops_owner;
+SELECT throws_ok($$SELECT mlops.delete_experiment('lent')$$, '55006', 'experiment "lent" produced versions that exist', 'versions that exist, of another''s model');
+SELECT is(detail_of($$SELECT mlops.delete_experiment('lent')$$), 'They are: versions of models that you may not use.', 'are not named');
 SELECT * FROM finish();
 ROLLBACK;
