@@ -196,7 +196,7 @@ SET LOCAL ROLE regress_mlops_owner;
 INSERT INTO ids VALUES ('mine', mlops.start_run('shared'));
 SET LOCAL ROLE regress_mlops_other;
 INSERT INTO ids VALUES ('other''s', mlops.start_run('shared', name => 'other''s'));
-SELECT version FROM mlops.train('hidden', 'tx', target => 'tx_fraud', algorithm => 'logistic_regression', experiment => 'lent') \g /dev/null
+SELECT version FROM mlops.train('hidden', 'tx', target => 'is_fraud', algorithm => 'logistic_regression', experiment => 'lent') \g /dev/null
 SELECT is((SELECT runs FROM mlops.experiments WHERE experiment = 'shared'), 1::bigint, 'of its runs those are counted that one may see');
 SET LOCAL ROLE regress_mlops_owner;
 SELECT is((SELECT runs FROM mlops.experiments WHERE experiment = 'shared'), 1::bigint, 'also by its owner');
