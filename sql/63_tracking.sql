@@ -147,7 +147,7 @@ BEGIN
 	IF jsonb_typeof(coalesce($6, '{}')) <> 'object' THEN
 		RAISE EXCEPTION '"tags" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF $3 IS NOT NULL THEN
+	IF $3 <> '' THEN
 		PERFORM mlops_catalog.check_key('name', $3);
 	END IF;
 	PERFORM mlops_catalog.check_key('tags', k) FROM jsonb_object_keys($6) AS k;
