@@ -248,24 +248,24 @@ put_rows(Relation partition, ArrayType *columns, Tuplesortstate *sort)
 }
 
 /* A block that is being made. */
-typedef struct Block
+typedef struct SealBlock
 {
 	int			number;
 	int			n;				/* rows */
 	bytea	   *entries;
 	bytea	   *digest;
 	pg_cryptohash_ctx *rows;	/* SHA-256 of what they hold */
-} Block;
+} SealBlock;
 
 static void
-check_hash(const Block *block, int result)
+check_hash(const SealBlock *block, int result)
 {
 	if (result < 0)
 		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(block->rows));
 }
 
 static void
-add_row(Block *block, const char *row, size_t size)
+add_row(SealBlock *block, const char *row, size_t size)
 {
 	memcpy(VARDATA(block->entries) + block->n * ENTRY_SIZE, row, ENTRY_SIZE);
 	if (block->n++ == 0)
@@ -275,7 +275,7 @@ add_row(Block *block, const char *row, size_t size)
 
 /* Gives a block away, and begins the next. */
 static void
-put_block(Block *block, ReturnSetInfo *result)
+put_block(SealBlock *block, ReturnSetInfo *result)
 {
 	Datum		values[3] = {Int32GetDatum(block->number), PointerGetDatum(block->entries), PointerGetDatum(block->digest)};
 	bool		nulls[3] = {false, false, false};
@@ -290,7 +290,7 @@ put_block(Block *block, ReturnSetInfo *result)
 static void
 put_blocks(Tuplesortstate *sort, ReturnSetInfo *result)
 {
-	Block		block = {
+	SealBlock		block = {
 		.entries = palloc(VARHDRSZ + BLOCK_ENTRIES * ENTRY_SIZE),
 		.digest = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH),
 		.rows = pg_cryptohash_create(PG_SHA256)
