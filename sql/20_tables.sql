@@ -53,7 +53,8 @@ CREATE TABLE mlops_catalog.dataset (
 	test_from float8,
 	test_to float8,
 	tables jsonb,
-	settings jsonb
+	settings jsonb,
+	recorded_by regrole
 );
 COMMENT ON TABLE mlops_catalog.dataset IS 'What a run read: the query, its columns, counts, time range and content hash';
 COMMENT ON COLUMN mlops_catalog.dataset.dataset_id IS 'Identity';
@@ -77,6 +78,7 @@ COMMENT ON COLUMN mlops_catalog.dataset.test_from IS 'Earliest time of the rows 
 COMMENT ON COLUMN mlops_catalog.dataset.test_to IS 'Latest time of the rows judged on';
 COMMENT ON COLUMN mlops_catalog.dataset.tables IS 'Tables and views behind the source, with their columns and types then';
 COMMENT ON COLUMN mlops_catalog.dataset.settings IS 'Other settings that give the query its meaning, NULL: not recorded';
+COMMENT ON COLUMN mlops_catalog.dataset.recorded_by IS 'Role whose text the query is: what repeats a training keeps the first one''s, NULL: not recorded';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.dataset', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.dataset_dataset_id_seq', '');
 

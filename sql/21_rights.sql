@@ -155,14 +155,15 @@ COMMENT ON FUNCTION mlops_catalog.query_settings() IS
 	'Settings of this session, beside search_path and TimeZone, that say what the text of a query means and how its values are written';
 
 -- Nobody's wish can add a setting that is none of these.
-CREATE FUNCTION mlops_catalog.recorded_settings(search_path text, time_zone text, settings jsonb) RETURNS jsonb
+CREATE FUNCTION mlops_catalog.recorded_settings(search_path text, time_zone text, settings jsonb, recorded_by regrole) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce((SELECT jsonb_object_agg(s.key, s.value) FROM jsonb_each($3) AS s WHERE mlops_catalog.query_settings() ? s.key), '{}')
 		|| jsonb_build_object('search_path', coalesce($1, ''), 'TimeZone', coalesce($2, 'UTC'))
+		|| CASE WHEN $4 IS NULL THEN '{}' ELSE jsonb_build_object('mlops.recorded_by', $4::oid::text) END
 $$;
-COMMENT ON FUNCTION mlops_catalog.recorded_settings(text, text, jsonb) IS
+COMMENT ON FUNCTION mlops_catalog.recorded_settings(text, text, jsonb, regrole) IS
 	'Settings to read a recorded query under: those it was recorded with, not the session''s';
 
 CREATE FUNCTION mlops_catalog.check_settings(settings jsonb) RETURNS void

@@ -96,7 +96,7 @@ DECLARE
 BEGIN
 	INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, unlabelled, train_rows,
 			validation_rows, test_rows, time_column, time_from, time_to, time_zone, columns, test_from, test_to,
-			search_path, settings, tables)
+			search_path, settings, tables, recorded_by)
 		VALUES (d ->> 'source', d ->> 'query', d ->> 'content_hash', (d ->> 'rows')::bigint, (d ->> 'positives')::bigint,
 			(d ->> 'unlabelled')::bigint, (d ->> 'train_rows')::bigint, (d ->> 'validation_rows')::bigint,
 			(d ->> 'test_rows')::bigint, (d ->> 'time_column')::name,
@@ -104,7 +104,7 @@ BEGIN
 			timestamp '1970-01-01' + (d ->> 'time_to')::float8 * interval '1 second',
 			d ->> 'time_zone', d -> 'columns', (d ->> 'test_from')::float8, (d ->> 'test_to')::float8,
 			d ->> 'search_path', d -> 'settings',
-			mlops_catalog.describe_tables(ARRAY(SELECT value::oid FROM jsonb_array_elements_text(d -> 'relations'))))
+			mlops_catalog.describe_tables(ARRAY(SELECT value::oid FROM jsonb_array_elements_text(d -> 'relations'))), caller)
 		RETURNING dataset_id INTO new_dataset;
 	RETURN new_dataset;
 END

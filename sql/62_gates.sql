@@ -240,7 +240,7 @@ DECLARE
 	least float8;
 	count int;
 BEGIN
-	SELECT v.version_id, v.metrics, v.owner, v.person, m.model_id, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings) AS settings, g.gate, r.request IS NULL AS imported INTO candidate
+	SELECT v.version_id, v.metrics, v.owner, v.person, m.model_id, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by) AS settings, g.gate, r.request IS NULL AS imported INTO candidate
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
 	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	LEFT JOIN mlops_catalog.gate AS g USING (model_id)

@@ -68,7 +68,7 @@ CREATE FUNCTION mlops_catalog.snapshot_settings(search_path text, settings jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT mlops_catalog.recorded_settings($1, $2 ->> 'TimeZone', coalesce($2, '{"DateStyle": "ISO, YMD"}'))
+	SELECT mlops_catalog.recorded_settings($1, $2 ->> 'TimeZone', coalesce($2, '{"DateStyle": "ISO, YMD"}'), NULL)
 		|| '{"lc_monetary": "C", "xmlbinary": "base64"}'
 $$;
 COMMENT ON FUNCTION mlops_catalog.snapshot_settings(text, jsonb) IS 'Settings to read the query of a snapshot under';
@@ -241,7 +241,7 @@ DECLARE
 BEGIN
 	PERFORM mlops_catalog.require(caller, $2, 'train');
 	SELECT v.sha256, v.owner, r.request, r.library_version, r.run_id, d.content_hash, d.columns,
-		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings) AS settings INTO asked
+		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by) AS settings INTO asked
 	FROM mlops_catalog.model_version AS v LEFT JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	WHERE v.version_id = mlops_catalog.version_named(caller, $2, $3);
 	IF asked.request IS NULL THEN

@@ -152,7 +152,7 @@ BEGIN
 				mlops_catalog.figure((e.figures ->> 'pr_auc')::float8), mlops_catalog.figure((e.figures ->> 'precision')::float8),
 				mlops_catalog.figure((e.figures ->> 'recall')::float8), mlops_catalog.figure((e.figures ->> 'false_positive_rate')::float8),
 				mlops_catalog.figure((e.figures ->> 'alert_rate')::float8)), '' ORDER BY (e.figures ->> 'rows')::bigint DESC, e.segment)
-			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, nr), window_query, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings), column_name) AS e WHERE e.segment IS NOT NULL;
+			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, nr), window_query, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by), column_name) AS e WHERE e.segment IS NOT NULL;
 		card := card || format(E'\n### By %s\n\n| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
 			mlops_catalog.cell(column_name), mlops_catalog.cell(column_name), part);
 	END LOOP;
@@ -162,7 +162,7 @@ BEGIN
 		coalesce(E' As deployed: ' || (SELECT string_agg(format('%s (%s)', p.threshold, mlops_catalog.cell(p.variant)), ', ' ORDER BY p.variant)
 			FROM mlops.deployments AS p WHERE p.model = $2 AND p.version = nr) || '.', ''));
 
-	card := card || mlops_catalog.importance_section($2, nr, caller, coalesce(window_query, d.query), window_query IS NOT NULL, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings), d.rows);
+	card := card || mlops_catalog.importance_section($2, nr, caller, coalesce(window_query, d.query), window_query IS NOT NULL, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by), d.rows);
 	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(concat_ws(' = ', c.feature, c.level)), mlops_catalog.figure(c.coefficient),
 			mlops_catalog.figure(c.standard_error), mlops_catalog.figure(c.p_value)), '' ORDER BY c.term)
 		INTO part FROM mlops_catalog.coefficients($2, nr) AS c WHERE c.term <= 40;

@@ -303,7 +303,7 @@ BEGIN
 		RAISE EXCEPTION 'drift is watched window by window: "time_column" belongs to "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM mlops_catalog.check_settings($11);
-	PERFORM mlops_catalog.check_window_column(caller, mlops_catalog.recorded_settings($9, $10, $11), read, $8) WHERE read IS NOT NULL;
+	PERFORM mlops_catalog.check_window_column(caller, mlops_catalog.recorded_settings($9, $10, $11, NULL), read, $8) WHERE read IS NOT NULL;
 	PERFORM mlops_catalog.check_input('segments', id, $2, s) FROM unnest($5) AS s;
 	INSERT INTO mlops_catalog.monitor (model_id, every, label_delay, segments, query, time_column, search_path, time_zone, settings, owner)
 		VALUES (id, $3, $4, $5, read, $8, $9, $10, $11, caller)
@@ -319,7 +319,7 @@ BEGIN
 	END IF;
 	-- the query is tried on no row at all
 	IF read IS NOT NULL THEN
-		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings($9, $10, $11),
+		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings($9, $10, $11, NULL),
 			mlops_catalog.window_query(read, $8, now(), now()), '{}', embeds => true);
 	END IF;
 	found := (SELECT to_jsonb(w) - '{owner,person,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
@@ -471,7 +471,7 @@ CREATE FUNCTION mlops_catalog.record_window_drift(caller regrole, model text, m 
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT count(*) FROM mlops_catalog.as_role(m.owner, mlops_catalog.recorded_settings(m.search_path, m.time_zone, m.settings),
+	SELECT count(*) FROM mlops_catalog.as_role(m.owner, mlops_catalog.recorded_settings(m.search_path, m.time_zone, m.settings, NULL),
 		$drift$SELECT feature FROM mlops.record_drift($1 OPERATOR(pg_catalog.->>) 'model', query => $1 OPERATOR(pg_catalog.->>) 'query',
 			window_start => ($1 OPERATOR(pg_catalog.->>) 'since')::pg_catalog.timestamptz, window_end => ($1 OPERATOR(pg_catalog.->>) 'until')::pg_catalog.timestamptz)$drift$,
 		jsonb_build_object('model', model, 'query', mlops_catalog.window_query(m.query, m.time_column, since, until), 'since', since, 'until', until), by_itself => true)

@@ -173,7 +173,7 @@ AS $$
 BEGIN
 	RETURN QUERY
 	SELECT v.version, v.owner, r.request || jsonb_build_object('tags', r.tags - 'retraining', 'experiment', e.name),
-		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings)
+		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by)
 	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	JOIN mlops_catalog.experiment AS e USING (experiment_id)
 	LEFT JOIN mlops_catalog.deployment_route AS t ON t.version_id = v.version_id AND t.variant = 'primary'

@@ -41,6 +41,7 @@ extern int	mlops_guc_worker_nice;		/* mlops.worker_nice */
 extern int	mlops_guc_retention;		/* mlops.retention, days */
 extern bool mlops_guc_log_features; /* mlops.log_features */
 extern int	mlops_guc_checked_reach;	/* mlops.checked_reach, MlReach of registry.h */
+extern int	mlops_guc_recorded_by;	/* mlops.recorded_by, an Oid; see mlbase_recorder */
 
 extern void mlbase_define_settings(void);
 
@@ -64,6 +65,14 @@ typedef enum MlReach
 /* Sets mlops.checked_reach to at least this: until the current nest level of
  * settings ends, or, for_session, until it is set again (to less, if asked). */
 extern void mlbase_check_reach(int reach, bool for_session);
+
+/*
+ * Whose text a recorded query is that is read while acting for another role
+ * (the setting mlops.recorded_by, which ends with the nest level of settings);
+ * else whoever acts now.
+ */
+extern Oid	mlbase_recorder(void);
+extern void mlbase_read_text_of(const char *role);
 
 /*
  * The person behind what is done: the role that the session was opened as; in a

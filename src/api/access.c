@@ -459,8 +459,14 @@ apply_settings(Jsonb *settings)
 		if (token == WJB_KEY)
 			name = pnstrdup(value.val.string.val, value.val.string.len);
 		else if (token == WJB_VALUE && value.type == jbvString)
-			(void) set_config_option(name, pnstrdup(value.val.string.val, value.val.string.len),
-									 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		{
+			char	   *text = pnstrdup(value.val.string.val, value.val.string.len);
+
+			if (strcmp(name, "mlops.recorded_by") == 0)
+				mlbase_read_text_of(text);
+			else
+				(void) set_config_option(name, text, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		}
 	}
 }
 

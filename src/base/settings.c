@@ -34,6 +34,7 @@ int			mlops_guc_worker_nice = 0;
 int			mlops_guc_retention = 90;
 bool		mlops_guc_log_features = false;
 int			mlops_guc_checked_reach = 0;
+int			mlops_guc_recorded_by = 0;
 
 /* Read-only; the install script compares it with the script's own version. */
 static char *library_version;
@@ -61,6 +62,14 @@ mlbase_define_settings(void)
 							"Plus 4 where sources are recorded queries, and 8 while one is read: then nothing is "
 							"called that may change something.",
 							&mlops_guc_checked_reach, 0, 0, ML_REACH_LEVEL | ML_REACH_RECORDED | ML_REACH_HARMLESS,
+							PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							NULL, NULL, NULL);
+
+	/* the library's: who recorded the query that is read */
+	DefineCustomIntVariable("mlops.recorded_by",
+							"Role whose text the recorded query is that is being read.",
+							"An OID; 0: nobody else's than of who asks.",
+							&mlops_guc_recorded_by, 0, INT_MIN, INT_MAX,
 							PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
 							NULL, NULL, NULL);
 
@@ -186,6 +195,22 @@ mlbase_check_reach(int reach, bool for_session)
 	else if (reach != now)
 		(void) set_config_option("mlops.checked_reach", value, PGC_INTERNAL, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+Oid
+mlbase_recorder(void)
+{
+	return mlops_guc_recorded_by != 0 ? (Oid) mlops_guc_recorded_by : GetUserId();
+}
+
+void
+mlbase_read_text_of(const char *role)
+{
+	char		value[12];
+
+	snprintf(value, sizeof(value), "%d", (int) (Oid) strtoul(role, NULL, 10));
+	(void) set_config_option("mlops.recorded_by", value, PGC_INTERNAL, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 static Oid	acts_for;

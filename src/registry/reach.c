@@ -68,6 +68,7 @@ typedef struct Reach
 	bool		harmless;		/* functions that may change something are refused */
 	Oid			text_of;		/* view, or table with policies, of a role that user does not trust,
 								 * whose text this is part of; InvalidOid: none */
+	Oid			recorder;		/* role that user does not trust, whose text the recorded query is; InvalidOid: none */
 	List	   *trusted;		/* roles that user trusts */
 	List	   *seen_types;
 	List	   *seen_relations;
@@ -126,11 +127,29 @@ owner_of_relation(Oid relation)
 	return owner;
 }
 
+/* Is what is walked the text of a role that is not trusted? */
+static bool
+is_text_of_other(const Reach *reach)
+{
+	return OidIsValid(reach->text_of) || OidIsValid(reach->recorder);
+}
+
 /* The text that is walked belongs to another role, and would use the asker's rights. */
 static void
 refuse_text(const Reach *reach, const char *detail)
 {
-	refuse(reach, RelationRelationId, reach->text_of, owner_of_relation(reach->text_of), detail);
+	const char *recorder;
+
+	if (OidIsValid(reach->text_of))
+		refuse(reach, RelationRelationId, reach->text_of, owner_of_relation(reach->text_of), detail);
+	recorder = GetUserNameFromId(reach->recorder, false);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("the query was recorded by role \"%s\", which role \"%s\" does not trust", recorder,
+					GetUserNameFromId(reach->user, false)),
+			 errdetail_internal("%s", detail),
+			 errhint("If whatever role \"%s\" does may run with your rights, say so as role \"%s\": SELECT * FROM mlops.trust(%s);",
+					 recorder, GetUserNameFromId(reach->user, false), quote_literal_cstr(recorder))));
 }
 
 /* ---------------------------------------------------------------- code */
@@ -257,7 +276,15 @@ asks_rights(const char *name)
 static bool
 is_policy_text(const Reach *reach)
 {
-	return get_rel_relkind(reach->text_of) != RELKIND_VIEW;
+	return OidIsValid(reach->text_of) && get_rel_relkind(reach->text_of) != RELKIND_VIEW;
+}
+
+/* What mlapi_enter_role's statements put around a recorded text. */
+static bool
+is_our_wrapper(Oid function, const char *name)
+{
+	return strcmp(name, "row_as_json") == 0 &&
+		get_func_namespace(function) == get_namespace_oid("mlops_catalog", true);
 }
 
 static bool
@@ -266,7 +293,7 @@ answers_by_asker(const Reach *reach, Oid function)
 	const char *name = get_func_name(function);
 
 	if (function >= FirstNormalObjectId)
-		return func_volatile(function) != PROVOLATILE_IMMUTABLE;
+		return func_volatile(function) != PROVOLATILE_IMMUTABLE && !is_our_wrapper(function, name);
 	return asks_rights(name) || (asks_who(name) && !is_policy_text(reach));
 }
 
@@ -280,7 +307,7 @@ answers_by_asker(const Reach *reach, Oid function)
 static void
 require_same_for_all(const Reach *reach, Oid function)
 {
-	if (OidIsValid(reach->text_of) && answers_by_asker(reach, function))
+	if (is_text_of_other(reach) && answers_by_asker(reach, function))
 		refuse_text(reach, psprintf(_("It calls function %s, which may answer by what the role that asks may see."),
 									format_procedure(function)));
 }
@@ -292,7 +319,7 @@ visit_function(Reach *reach, Oid function)
 	Oid			owner;
 	bool		is_aggregate;
 
-	if (function < FirstNormalObjectId && !reach->harmless && !OidIsValid(reach->text_of))
+	if (function < FirstNormalObjectId && !reach->harmless && !is_text_of_other(reach))
 		return;
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
@@ -489,9 +516,10 @@ visit_own_expressions(Reach *reach, Relation relation, bool written)
 	TupleConstr *constr = RelationGetDescr(relation)->constr;
 	bool		harmless = reach->harmless;
 	Oid			text_of = reach->text_of;
+	Oid			recorder = reach->recorder;
 
 	reach->harmless = false;
-	reach->text_of = InvalidOid;
+	reach->text_of = reach->recorder = InvalidOid;
 	visit_indexes(reach, relation);
 	for (int i = 0; constr && i < constr->num_check; i++)
 		visit_stored(reach, constr->check[i].ccbin);
@@ -499,6 +527,7 @@ visit_own_expressions(Reach *reach, Relation relation, bool written)
 		walk((Node *) RelationGetPartitionKey(relation)->partexprs, reach);
 	reach->harmless = harmless;
 	reach->text_of = text_of;
+	reach->recorder = recorder;
 	if (!written)
 		return;
 	for (int i = 0; constr && i < constr->num_defval; i++)
@@ -565,9 +594,25 @@ unreadable_columns(Oid relation, Oid user, Bitmapset *columns)
 	return names.data;
 }
 
+/* May the role read what the query reads of a table?  If not, columns that it may not. */
+static bool
+may_read(Oid relation, const MlRelationAccess *access, Oid role, char **columns)
+{
+	*columns = "";
+	if (pg_class_aclcheck(relation, role, ACL_SELECT) == ACLCHECK_OK)
+		return true;
+	*columns = unreadable_columns(relation, role, access->selected);
+	if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, access->selected))
+		return pg_attribute_aclcheck_all(relation, role, ACL_SELECT, ACLMASK_ALL) == ACLCHECK_OK;
+	if (bms_is_empty(access->selected)) /* SELECT count(*): any column will do */
+		return pg_attribute_aclcheck_all(relation, role, ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
+	return (*columns)[0] == '\0';
+}
+
 /*
  * The executor would refuse it too, but with a word that leaves open whose
- * rights are asked for.
+ * rights are asked for.  Who recorded the text must be able to read it himself:
+ * he chose what it reads, and by names and search_path perhaps only just now.
  */
 static void
 require_select(const Reach *reach, const Query *query, const RangeTblEntry *entry)
@@ -575,20 +620,13 @@ require_select(const Reach *reach, const Query *query, const RangeTblEntry *entr
 	MlRelationAccess access;
 	char	   *columns;
 	char	   *name;
-	bool		readable;
 
 	if (!mlcompat_relation_access(query, entry, &access) || !(access.required & ACL_SELECT) ||
-		(OidIsValid(access.user) && access.user != reach->user) ||
-		pg_class_aclcheck(entry->relid, reach->user, ACL_SELECT) == ACLCHECK_OK)
+		(OidIsValid(access.user) && access.user != reach->user))
 		return;
-	columns = unreadable_columns(entry->relid, reach->user, access.selected);
-	if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, access.selected))
-		readable = pg_attribute_aclcheck_all(entry->relid, reach->user, ACL_SELECT, ACLMASK_ALL) == ACLCHECK_OK;
-	else if (bms_is_empty(access.selected)) /* SELECT count(*): any column will do */
-		readable = pg_attribute_aclcheck_all(entry->relid, reach->user, ACL_SELECT, ACLMASK_ANY) == ACLCHECK_OK;
-	else
-		readable = columns[0] == '\0';
-	if (readable)
+	if (OidIsValid(reach->recorder) && !may_read(entry->relid, &access, reach->recorder, &columns))
+		refuse_text(reach, psprintf(_("It reads table \"%s\", which that role may not read itself."), get_rel_name(entry->relid)));
+	if (may_read(entry->relid, &access, reach->user, &columns))
 		return;
 	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(entry->relid)),
 									  get_rel_name(entry->relid));
@@ -739,7 +777,7 @@ visit_value_function(const Reach *reach, const SQLValueFunction *call)
 		case SVFOP_CURRENT_USER:
 		case SVFOP_USER:
 		case SVFOP_SESSION_USER:
-			if (OidIsValid(reach->text_of) && !is_policy_text(reach))
+			if (is_text_of_other(reach) && !is_policy_text(reach))
 				refuse_text(reach, _("It asks for the name of the role that asks."));
 			break;
 		default:
@@ -796,6 +834,10 @@ begin_check(Reach *reach)
 		reach->catalog_owner = mlcat_owner();
 		reach->trusted = mlcat_trusted(reach->user);
 	}
+	/* of a role that is gone nobody speaks any more; what it left has other owners */
+	if (reach->harmless && SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(mlbase_recorder())) &&
+		!is_trusted(reach, mlbase_recorder()))
+		reach->recorder = mlbase_recorder();
 }
 
 void

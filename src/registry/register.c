@@ -145,7 +145,7 @@ experiment_of(const char *name, Oid user)
 }
 
 static int64
-insert_dataset(const MlRegistration *r)
+insert_dataset(const MlRegistration *r, Oid user)
 {
 	Arguments	a = {0};
 
@@ -185,12 +185,13 @@ insert_dataset(const MlRegistration *r)
 	add_text(&a, r->search_path);
 	add_oids(&a, r->relations);
 	add_text(&a, r->settings);
+	add_value(&a, OIDOID, ObjectIdGetDatum(mlops_guc_recorded_by != 0 ? mlbase_recorder() : user));
 	return DatumGetInt64(execute_value(
 									   "INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, "
 									   "unlabelled, train_rows, validation_rows, test_rows, time_column, time_from, "
-									   "time_to, time_zone, columns, test_from, test_to, search_path, tables, settings) VALUES "
+									   "time_to, time_zone, columns, test_from, test_to, search_path, tables, settings, recorded_by) VALUES "
 									   "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::pg_catalog.jsonb, "
-									   "$15, $16, $17, mlops_catalog.describe_tables($18), $19::pg_catalog.jsonb) "
+									   "$15, $16, $17, mlops_catalog.describe_tables($18), $19::pg_catalog.jsonb, $20::pg_catalog.regrole) "
 									   "RETURNING dataset_id", &a));
 }
 
@@ -332,7 +333,7 @@ mlreg_register(const MlRegistration *r, int *version, int64 *run_id, uint8 sha25
 	mlcat_begin(&scope);
 	model_id = next_version(r->model, user, version);
 	experiment_id = experiment_of(r->experiment ? r->experiment : r->model, user);
-	dataset_id = insert_dataset(r);
+	dataset_id = insert_dataset(r, user);
 	*run_id = insert_run(r, experiment_id, dataset_id, *version, user);
 	insert_details(r, *run_id);
 	version_id = insert_version(r, model_id, *version, *run_id, sha256, user);
