@@ -58,6 +58,7 @@
 #include "mlops/base.h"
 #include "mlops/compat.h"
 #include "mlops/registry.h"
+#include "registry/functions.h"
 
 /* One check.  Lists live in the current memory context. */
 typedef struct Reach
@@ -154,125 +155,6 @@ refuse_text(const Reach *reach, const char *detail)
 
 /* ---------------------------------------------------------------- code */
 
-/*
- * VOLATILE functions of PostgreSQL that change nothing anybody else sees.  All
- * others that may are refused in a recorded query: with the rights of who reads
- * it they could write a file, change a setting, or grant.
- */
-static bool
-is_harmless(Oid function)
-{
-	switch (function)
-	{
-#if PG_VERSION_NUM >= 170000
-		case F_RANDOM_:
-		case F_RANDOM_INT4_INT4:
-		case F_RANDOM_INT8_INT8:
-		case F_RANDOM_NUMERIC_NUMERIC:
-#else
-		case F_RANDOM:
-#endif
-		case F_SETSEED:
-		case F_CLOCK_TIMESTAMP:
-		case F_TIMEOFDAY:
-		case F_GEN_RANDOM_UUID:
-			return true;
-		default:
-			return func_volatile(function) != PROVOLATILE_VOLATILE;
-	}
-}
-
-/*
- * STABLE, but told by a text which tables to read: no look at the query finds
- * that out, and it is done with the rights of who asks.
- */
-static void
-refuse_call_for_any_table(Oid function)
-{
-	switch (function)
-	{
-		case F_TABLE_TO_XML:
-		case F_TABLE_TO_XML_AND_XMLSCHEMA:
-		case F_TABLE_TO_XMLSCHEMA:
-		case F_SCHEMA_TO_XML:
-		case F_SCHEMA_TO_XML_AND_XMLSCHEMA:
-		case F_SCHEMA_TO_XMLSCHEMA:
-		case F_DATABASE_TO_XML:
-		case F_DATABASE_TO_XML_AND_XMLSCHEMA:
-		case F_DATABASE_TO_XMLSCHEMA:
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("function %s may not be called here, since it can be told to read any table",
-							format_procedure(function)),
-					 errhint("Name the table in FROM instead.")));
-		default:
-			break;
-	}
-}
-
-static void
-require_harmless(Oid function)
-{
-	refuse_call_for_any_table(function);
-	if (is_harmless(function))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("function %s is VOLATILE, and a recorded query calls only functions that change nothing",
-					format_procedure(function)),
-			 errdetail("It runs with the rights of whoever reads it again. Of VOLATILE functions it may call random, setseed, "
-					   "clock_timestamp, timeofday and gen_random_uuid."),
-			 function < FirstNormalObjectId ? 0 :
-			 errhint("If the function changes nothing, its owner can say so: ALTER FUNCTION %s STABLE;",
-					 format_procedure_qualified(function))));
-}
-
-/*
- * Functions that are told by a number or name which type to read, and thereby
- * which domains' checks to run: no look at the query finds that out.
- */
-static void
-refuse_call_for_any_type(Oid function)
-{
-	switch (function)
-	{
-		case F_ARRAY_IN:
-		case F_DOMAIN_IN:
-		case F_MULTIRANGE_IN:
-		case F_RANGE_IN:
-		case F_RECORD_IN:
-#if PG_VERSION_NUM >= 160000
-		case F_PG_INPUT_IS_VALID:
-		case F_PG_INPUT_ERROR_INFO:
-#endif
-			break;
-		default:
-			return;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("function %s may not be called here, since it can be told to read any type", format_procedure(function)),
-			 errhint("Cast instead: value::type.")));
-}
-
-/* Policies are there to ask this, about who reads their own table. */
-static bool
-asks_who(const char *name)
-{
-	return strcmp(name, "current_user") == 0 || strcmp(name, "session_user") == 0 ||
-		strcmp(name, "getpgusername") == 0 || strcmp(name, "pg_has_role") == 0 ||
-		strcmp(name, "system_user") == 0 || strcmp(name, "current_setting") == 0;
-}
-
-/* Functions of PostgreSQL that tell only what who asks may see. */
-static bool
-asks_rights(const char *name)
-{
-	return strcmp(name, "row_security_active") == 0 || strcmp(name, "pg_show_all_settings") == 0 ||
-		strcmp(name, "pg_prepared_statement") == 0 || strcmp(name, "pg_cursor") == 0 ||
-		strncmp(name, "pg_stat_get_", 12) == 0 || (strncmp(name, "has_", 4) == 0 && strstr(name, "_privilege"));
-}
-
 static bool
 is_policy_text(const Reach *reach)
 {
@@ -294,7 +176,7 @@ answers_by_asker(const Reach *reach, Oid function)
 
 	if (function >= FirstNormalObjectId)
 		return func_volatile(function) != PROVOLATILE_IMMUTABLE && !is_our_wrapper(function, name);
-	return asks_rights(name) || (asks_who(name) && !is_policy_text(reach));
+	return mlreg_asks_rights(name) || (mlreg_asks_who(name) && !is_policy_text(reach));
 }
 
 /*
@@ -330,7 +212,7 @@ visit_function(Reach *reach, Oid function)
 	if (function >= FirstNormalObjectId)
 		require_trust(reach, ProcedureRelationId, function, owner);
 	if (reach->harmless)
-		require_harmless(function);
+		mlreg_require_harmless(function);
 	require_same_for_all(reach, function);
 	if (!is_aggregate || function < FirstNormalObjectId)
 		return;
@@ -806,7 +688,7 @@ walk(Node *node, Reach *reach)
 	if (IsA(node, SQLValueFunction))
 		visit_value_function(reach, (SQLValueFunction *) node);
 	else if (IsA(node, FuncExpr))
-		refuse_call_for_any_type(((FuncExpr *) node)->funcid);
+		mlreg_refuse_call_for_any_type(((FuncExpr *) node)->funcid);
 	else if (IsA(node, RangeTblFunction))
 		visit_types(reach, ((RangeTblFunction *) node)->funccoltypes);
 	else if (IsA(node, TableFunc))
@@ -893,7 +775,7 @@ static void
 check_call(ObjectAccessType access, Oid class, Oid object, int sub_id, void *arg)
 {
 	if (access == OAT_FUNCTION_EXECUTE && (mlops_guc_checked_reach & ML_REACH_HARMLESS))
-		require_harmless(object);
+		mlreg_require_harmless(object);
 	if (next_object_access)
 		next_object_access(access, class, object, sub_id, arg);
 }

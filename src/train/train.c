@@ -183,6 +183,14 @@ mltrain_read(Training *t, int n_threads, bool with_blas)
 	mltrain_end_phase(t);
 }
 
+/* In the current memory context. */
+static Jsonb *
+copy_json(Jsonb *json)
+{
+	return json ? (Jsonb *) DatumGetPointer(datumCopy(JsonbPGetDatum(json), false, -1)) : NULL;
+}
+
+/* What is in result outlives the training's memory, so it is copied out of it. */
 void
 mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 {
@@ -213,9 +221,9 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 	mltrain_record(t, result);
 
 	MemoryContextSwitchTo(caller);
-	result->metrics = (Jsonb *) DatumGetPointer(datumCopy(JsonbPGetDatum(result->metrics), false, -1));
-	if (request->rehearsal)
-		result->all_params = (Jsonb *) DatumGetPointer(datumCopy(JsonbPGetDatum(result->all_params), false, -1));
+	result->metrics = copy_json(result->metrics);
+	result->all_params = copy_json(result->all_params);
+	result->columns = copy_json(result->columns);
 	error_context_stack = error_context.previous;
 	MemoryContextDelete(context);
 	pfree(t);
