@@ -199,6 +199,7 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 	MemoryContext context = AllocSetContextCreate(caller, "mlops training", ALLOCSET_DEFAULT_SIZES);
 	ErrorContextCallback error_context = {error_context_stack, training_context, t};
 
+	memset(result, 0, sizeof(*result));
 	t->request = request;
 	t->phase = "check";
 	t->started_at = GetCurrentTimestamp();
