@@ -55,7 +55,8 @@ is "with the metric so far" \
 	"$(query -c "SELECT bool_and(metric BETWEEN 0 AND 1) FROM seen WHERE phase = 'fit' AND done > 0")" t
 is "and an estimate of what remains" \
 	"$(query -c "SELECT bool_and(remaining BETWEEN '0 s' AND '60 s') FROM seen WHERE phase = 'fit' AND done BETWEEN 1 AND 59")" t
-is "updated within a second" "$(query -c "SELECT max(age) < '1 s' FROM seen")" t
+# nearly always: where others have the processor for a second, nobody can
+is "updated within a second" "$(query -c "SELECT percentile_disc(0.9) WITHIN GROUP (ORDER BY age) < '1 s' FROM seen")" t
 is "and gone when it has ended" "$(query -c 'SELECT count(*) FROM mlops.job_progress')" 0
 
 query -c "SELECT * FROM mlops.deploy('m', 1)" >/dev/null
