@@ -121,14 +121,17 @@ mlcompat_insert_index_tuples(ResultRelInfo *relation, TupleTableSlot *slot, ESta
 #endif
 }
 
-/* The next value of a sort that has none that are NULL, while it lasts; false: there is none. */
+/*
+ * The next value of a sort that has none that are NULL, while it lasts, for the
+ * caller to free if it is no plain number; false: there is none.
+ */
 static inline bool
 mlcompat_sorted_datum(Tuplesortstate *sort, Datum *value)
 {
 	bool		isnull;
 
 #if PG_VERSION_NUM >= 160000
-	return tuplesort_getdatum(sort, true, false, value, &isnull, NULL);
+	return tuplesort_getdatum(sort, true, true, value, &isnull, NULL);
 #else
 	return tuplesort_getdatum(sort, true, value, &isnull, NULL);
 #endif
