@@ -104,7 +104,7 @@ BEGIN
 			timestamp '1970-01-01' + (d ->> 'time_to')::float8 * interval '1 second',
 			d ->> 'time_zone', d -> 'columns', (d ->> 'test_from')::float8, (d ->> 'test_to')::float8,
 			d ->> 'search_path', d -> 'settings',
-			mlops_catalog.describe_tables(ARRAY(SELECT value::oid FROM jsonb_array_elements_text(d -> 'relations'))), caller)
+			mlops_catalog.describe_tables(ARRAY(SELECT value::oid FROM jsonb_array_elements_text(d -> 'relations'))), (d ->> 'recorded_by')::oid)
 		RETURNING dataset_id INTO new_dataset;
 	RETURN new_dataset;
 END

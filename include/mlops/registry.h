@@ -149,6 +149,7 @@ typedef struct MlRegistration
 	const char *source;			/* NULL: a query */
 	const char *query;
 	const char *search_path;	/* that names in query were resolved by */
+	Oid			recorded_by;	/* role whose text query is */
 	const char *settings;		/* others that query was read under, JSON text */
 	List	   *relations;		/* OIDs of the tables and views it was read from */
 	char		content_hash[33];

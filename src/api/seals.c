@@ -54,7 +54,6 @@ MLOPS_FUNCTION(mlops_blocks_of);
 typedef struct Writer
 {
 	int			n;				/* columns */
-	char	  **names;
 	int		   *places;			/* [n] in a row */
 	int			id;				/* place of the identity */
 	bool		converts;		/* text is not in UTF-8 */
@@ -290,7 +289,7 @@ put_block(SealBlock *block, ReturnSetInfo *result)
 static void
 put_blocks(Tuplesortstate *sort, ReturnSetInfo *result)
 {
-	SealBlock		block = {
+	SealBlock	block = {
 		.entries = palloc(VARHDRSZ + BLOCK_ENTRIES * ENTRY_SIZE),
 		.digest = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH),
 		.rows = pg_cryptohash_create(PG_SHA256)

@@ -707,6 +707,8 @@ is_checked(void)
 static void
 begin_check(Reach *reach)
 {
+	Oid			recorder = mlbase_recorder();
+
 	memset(reach, 0, sizeof(*reach));
 	reach->user = GetUserId();
 	reach->relations = (mlops_guc_checked_reach & ML_REACH_LEVEL) == ML_REACH_TRUSTED;
@@ -717,9 +719,9 @@ begin_check(Reach *reach)
 		reach->trusted = mlcat_trusted(reach->user);
 	}
 	/* of a role that is gone nobody speaks any more; what it left has other owners */
-	if (reach->harmless && SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(mlbase_recorder())) &&
-		!is_trusted(reach, mlbase_recorder()))
-		reach->recorder = mlbase_recorder();
+	if (reach->harmless && !is_trusted(reach, recorder) &&
+		SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(recorder)))
+		reach->recorder = recorder;
 }
 
 void

@@ -145,7 +145,7 @@ experiment_of(const char *name, Oid user)
 }
 
 static int64
-insert_dataset(const MlRegistration *r, Oid user)
+insert_dataset(const MlRegistration *r)
 {
 	Arguments	a = {0};
 
@@ -185,7 +185,7 @@ insert_dataset(const MlRegistration *r, Oid user)
 	add_text(&a, r->search_path);
 	add_oids(&a, r->relations);
 	add_text(&a, r->settings);
-	add_value(&a, OIDOID, ObjectIdGetDatum(mlops_guc_recorded_by != 0 ? mlbase_recorder() : user));
+	add_value(&a, OIDOID, ObjectIdGetDatum(r->recorded_by));
 	return DatumGetInt64(execute_value(
 									   "INSERT INTO mlops_catalog.dataset (source, query, content_hash, rows, positives, "
 									   "unlabelled, train_rows, validation_rows, test_rows, time_column, time_from, "
@@ -333,7 +333,7 @@ mlreg_register(const MlRegistration *r, int *version, int64 *run_id, uint8 sha25
 	mlcat_begin(&scope);
 	model_id = next_version(r->model, user, version);
 	experiment_id = experiment_of(r->experiment ? r->experiment : r->model, user);
-	dataset_id = insert_dataset(r, user);
+	dataset_id = insert_dataset(r);
 	*run_id = insert_run(r, experiment_id, dataset_id, *version, user);
 	insert_details(r, *run_id);
 	version_id = insert_version(r, model_id, *version, *run_id, sha256, user);

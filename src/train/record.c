@@ -270,6 +270,7 @@ mltrain_describe_data(const Training *t, MlRegistration *r)
 	if (OidIsValid(q->source))
 		r->source = mling_relation_name(q->source);
 	r->query = t->source->query;
+	r->recorded_by = mlbase_recorder();
 	mlbase_refuse_size("search_path", strlen(namespace_search_path), MLBASE_MOST_TEXT);
 	r->search_path = namespace_search_path;
 	r->settings = mlbase_query_settings();
@@ -311,7 +312,7 @@ mltrain_data_json(const MlRegistration *r)
 	append_text(&json, "time_column", r->time_column);
 	append_text(&json, "time_zone", r->time_zone);
 	append_text(&json, "search_path", r->search_path);
-	appendStringInfo(&json, ", \"settings\": %s", r->settings);
+	appendStringInfo(&json, ", \"settings\": %s, \"recorded_by\": %u", r->settings, r->recorded_by);
 	if (r->time_column)
 		appendStringInfo(&json, ", \"time_from\": %.17g, \"time_to\": %.17g", r->time_from, r->time_to);
 	if (r->has_test_window)

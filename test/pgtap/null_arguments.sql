@@ -5,9 +5,6 @@
 \ir setup.psql
 SELECT plan(16);
 
-SELECT FROM mlops.train('n', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', features => '{amount,country}',
-	params => '{"n_estimators": 3}');
-SELECT FROM mlops.deploy('n', 1);
 \ir plausible.psql
 
 CREATE TABLE outcome (function text, call text, sqlstate text, message text);

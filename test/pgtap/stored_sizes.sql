@@ -3,9 +3,6 @@
 -- about by itself, such as an error's message, is cut.
 \ir setup.psql
 SELECT plan(29);
-SELECT FROM mlops.train('n', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', features => '{amount,country}',
-	params => '{"n_estimators": 3}');
-SELECT FROM mlops.deploy('n', 1);
 \ir plausible.psql
 
 CREATE FUNCTION large(type regtype) RETURNS text LANGUAGE sql AS $$
