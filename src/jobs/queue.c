@@ -228,7 +228,7 @@ mljobq_claim(MemoryContext context, bool upkeep)
 }
 
 TimestampTz
-mljobq_next_due(void)
+mljobq_next_due(TimestampTz looked_at)
 {
 	MlCatalogScope scope;
 	Parameters	p = {0};
@@ -237,9 +237,10 @@ mljobq_next_due(void)
 
 	mlcat_begin(&scope);
 	add(&p, OIDOID, ObjectIdGetDatum(GetSessionUserId()), false);
+	add(&p, TIMESTAMPTZOID, TimestampTzGetDatum(looked_at), false);
 	run("SELECT pg_catalog.min(run_after) FROM mlops_catalog.job "
 		"WHERE state OPERATOR(pg_catalog.=) 'queued' AND owner OPERATOR(pg_catalog.=) $1 "
-		"AND run_after OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()", &p);
+		"AND run_after OPERATOR(pg_catalog.>) $2", &p);
 	due = DatumGetTimestampTz(field(1, &isnull));
 	if (isnull)
 		due = 0;
@@ -432,12 +433,15 @@ mljobq_refuse_missing_roles(void)
 void
 mljobq_note_all(void)
 {
-	uint64		n = mlcat_execute("SELECT owner::oid, pg_catalog.count(*) FILTER (WHERE run_after OPERATOR(pg_catalog.<=) "
-								  "pg_catalog.clock_timestamp())::int, "
-								  "pg_catalog.min(run_after) FILTER (WHERE run_after OPERATOR(pg_catalog.>) "
-								  "pg_catalog.clock_timestamp()), pg_catalog.count(*) FILTER (WHERE upkeep AND "
-								  "run_after OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp())::int FROM mlops_catalog.job "
-								  "WHERE state OPERATOR(pg_catalog.=) 'queued' GROUP BY owner", 0, NULL, NULL, NULL);
+	Parameters	p = {0};
+	uint64		n;
+
+	/* one moment for all: what becomes due between two would be in neither column */
+	add(&p, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()), false);
+	n = run("SELECT owner::oid, pg_catalog.count(*) FILTER (WHERE run_after OPERATOR(pg_catalog.<=) $1)::int, "
+			"pg_catalog.min(run_after) FILTER (WHERE run_after OPERATOR(pg_catalog.>) $1), "
+			"pg_catalog.count(*) FILTER (WHERE upkeep AND run_after OPERATOR(pg_catalog.<=) $1)::int "
+			"FROM mlops_catalog.job WHERE state OPERATOR(pg_catalog.=) 'queued' GROUP BY owner", &p);
 
 	for (uint64 i = 0; i < n; i++)
 	{

@@ -62,8 +62,12 @@ extern MlJob *mljobq_claim(MemoryContext context, bool upkeep);
 /* Frees the key's lock. */
 extern void mljobq_unlock_key(const MlJob *job);
 
-/* When the next of the current user's jobs is due later than now, 0: none. */
-extern TimestampTz mljobq_next_due(void);
+/*
+ * When the next of the current user's jobs is due, of those that were not yet
+ * when the queue was looked at (before mljobq_claim): what has become due since
+ * counts, for the claim may have missed it.  0: there is none.
+ */
+extern TimestampTz mljobq_next_due(TimestampTz looked_at);
 
 extern void mljobq_set_running(const MlJob *job);
 extern void mljobq_set_succeeded(const MlJob *job, const MlJobOutcome *outcome);

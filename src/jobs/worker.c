@@ -324,6 +324,7 @@ mlops_job_worker_main(Datum arg)
 	{
 		uint64		generation;
 		MlJob	   *job;
+		TimestampTz looked_at;
 		TimestampTz due;
 
 		CHECK_FOR_INTERRUPTS();
@@ -339,6 +340,7 @@ mlops_job_worker_main(Datum arg)
 			break;
 		}
 		generation = mljobs_generation(database, role);
+		looked_at = GetCurrentTimestamp();
 		claim(&job, slot->upkeep);
 		if (job)
 		{
@@ -357,7 +359,7 @@ mlops_job_worker_main(Datum arg)
 			break;
 		}
 		begin_own();
-		due = mljobq_next_due();
+		due = mljobq_next_due(looked_at);
 		commit_own();
 		mljobs_settle(database, role, generation, due);
 		more = mljobs_linger();
