@@ -238,6 +238,41 @@ $$;
 
 -- ---- invariants
 
+-- Whoever owns one of our schemas, or may create in it, could put functions there
+-- that others call with their own rights.
+CREATE FUNCTION mlops_catalog.schema_problems() RETURNS TABLE (object text, problem text)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH ours AS (SELECT e.oid, e.extowner FROM pg_extension AS e WHERE e.extname = 'mlops'),
+	trusted AS (SELECT r.oid FROM pg_roles AS r WHERE r.rolsuper UNION SELECT o.extowner FROM ours AS o),
+	space AS (SELECT n.* FROM pg_namespace AS n WHERE n.nspname IN ('mlops', 'mlops_catalog', 'mlops_snapshot')),
+	kind AS (SELECT t.oid FROM pg_type AS t WHERE t.typnamespace IN ('mlops'::regnamespace, 'mlops_catalog'::regnamespace)),
+	found AS (
+		SELECT 'pg_proc'::regclass AS class, p.oid FROM pg_proc AS p WHERE p.pronamespace IN ('mlops'::regnamespace, 'mlops_catalog'::regnamespace)
+		UNION ALL
+		SELECT 'pg_operator'::regclass, o.oid FROM pg_operator AS o WHERE o.oprnamespace IN ('mlops'::regnamespace, 'mlops_catalog'::regnamespace)
+		UNION ALL
+		SELECT 'pg_cast'::regclass, c.oid FROM pg_cast AS c WHERE c.castsource IN (SELECT k.oid FROM kind AS k) OR c.casttarget IN (SELECT k.oid FROM kind AS k)
+		UNION ALL	-- not those that come with a table, or with another type
+		SELECT 'pg_type'::regclass, t.oid FROM kind AS k JOIN pg_type AS t USING (oid) LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+		WHERE coalesce(c.relkind = 'c', true) AND NOT EXISTS (SELECT FROM pg_type AS e WHERE e.typarray = t.oid))
+	SELECT format('schema %s', s.nspname), format('belongs to role %s, which is neither a superuser nor the extension''s owner; ALTER SCHEMA %s OWNER TO %s',
+		s.nspowner::regrole, s.nspname, o.extowner::regrole)
+	FROM space AS s CROSS JOIN ours AS o WHERE s.nspowner NOT IN (SELECT t.oid FROM trusted AS t)
+	UNION ALL
+	SELECT format('schema %s', s.nspname), format('%s may create objects in it; REVOKE CREATE ON SCHEMA %s FROM %s',
+		CASE a.grantee WHEN 0 THEN 'everybody' ELSE format('role %s', a.grantee::regrole) END, s.nspname,
+		CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+	FROM space AS s CROSS JOIN LATERAL aclexplode(s.nspacl) AS a
+	WHERE a.privilege_type = 'CREATE' AND a.grantee <> s.nspowner AND a.grantee NOT IN (SELECT t.oid FROM trusted AS t)
+	UNION ALL
+	SELECT pg_describe_object(f.class, f.oid, 0), 'is not the extension''s: look at who made it, and drop it or move it elsewhere'
+	FROM found AS f WHERE NOT EXISTS (SELECT FROM pg_depend AS d JOIN ours AS o ON o.oid = d.refobjid
+		WHERE d.classid = f.class AND d.objid = f.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+$$;
+COMMENT ON FUNCTION mlops_catalog.schema_problems() IS 'Who else owns or may create in the schemas of mlops, and what is in them that is not the extension''s';
+
 CREATE FUNCTION mlops.check_catalog() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.check_catalog() IS
@@ -298,7 +333,7 @@ BEGIN
 		WHERE v.model_id <> a.model_id OR v.dropped_at IS NOT NULL
 		UNION ALL
 		-- roles
-		SELECT m.name, 'owner', format('role %s does not exist', m.owner::oid)
+		SELECT m.name, 'owner', format('role %s does not exist; mlops.set_owner(%L, ...) by a superuser gives it another owner', m.owner::oid, m.name)
 		FROM mlops_catalog.model AS m WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = m.owner)
 		UNION ALL
 		SELECT m.name, format('privilege %s', g.privilege), format('role %s does not exist', g.role::oid)
@@ -351,6 +386,8 @@ BEGIN
 			('audit_waiting', 'refuse_change'), ('audit_log', 'refuse_change')) AS t(relation, name)
 		WHERE NOT EXISTS (SELECT FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
 			WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relname = t.relation AND g.tgname = t.name AND g.tgenabled = 'A')
+		UNION ALL
+		SELECT NULL, h.object, h.problem FROM mlops_catalog.schema_problems() AS h
 		UNION ALL
 		-- what runs by itself
 		SELECT NULL, 'activation', 'was restored or copied from another database, or its server was upgraded: monitors, retrainings, guards and schedules wait for mlops.activate()'
