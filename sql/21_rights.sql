@@ -154,6 +154,11 @@ CREATE FUNCTION mlops_catalog.query_settings() RETURNS jsonb
 COMMENT ON FUNCTION mlops_catalog.query_settings() IS
 	'Settings of this session, beside search_path and TimeZone, that say what the text of a query means and how its values are written';
 
+-- Zones of a session may be further from UTC than can be read back.
+CREATE FUNCTION mlops_catalog.utc_text(at timestamptz) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_utc_text';
+COMMENT ON FUNCTION mlops_catalog.utc_text(timestamptz) IS 'An instant as text that every session reads back as the same';
+
 -- Nobody's wish can add a setting that is none of these.
 CREATE FUNCTION mlops_catalog.recorded_settings(search_path text, time_zone text, settings jsonb, recorded_by regrole) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE

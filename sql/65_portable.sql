@@ -30,7 +30,7 @@ BEGIN
 	PERFORM mlops_catalog.require(caller, $2, 'manage');
 	id := mlops_catalog.version_named(caller, $2, $3);
 	SELECT convert_to(jsonb_build_object('model', m.name, 'version', v.version, 'algorithm', v.algorithm, 'target', v.target,
-			'positive', v.positive, 'metrics', v.metrics, 'description', v.description, 'tags', v.tags, 'created_at', v.created_at,
+			'positive', v.positive, 'metrics', v.metrics, 'description', v.description, 'tags', v.tags, 'created_at', mlops_catalog.utc_text(v.created_at),
 			'library_version', r.library_version, 'seed', r.seed,
 			'params', (SELECT coalesce(jsonb_object_agg(p.name, p.value), '{}') FROM mlops_catalog.run_param AS p WHERE p.run_id = v.run_id),
 			'dataset', (SELECT to_jsonb(d) - '{dataset_id,search_path,settings}'::text[] FROM mlops_catalog.dataset AS d WHERE d.dataset_id = r.dataset_id))::text, 'UTF8'),

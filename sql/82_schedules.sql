@@ -134,7 +134,7 @@ DECLARE
 	job jsonb;
 BEGIN
 	IF EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
-		EXECUTE 'SELECT to_jsonb(x) FROM (SELECT j.database, j.username, j.jobname, r.at, r.status, r.message FROM cron.job AS j LEFT JOIN LATERAL '
+		EXECUTE 'SELECT to_jsonb(x) FROM (SELECT j.database, j.username, j.jobname, mlops_catalog.utc_text(r.at) AS at, r.status, r.message FROM cron.job AS j LEFT JOIN LATERAL '
 			'(SELECT coalesce(d.start_time, d.end_time) AS at, d.status, d.return_message AS message FROM cron.job_run_details AS d '
 			'WHERE d.jobid = j.jobid ORDER BY d.runid DESC LIMIT 1) AS r ON true WHERE j.jobid = $1) AS x' INTO job USING cron_job_id;
 		RETURN job;

@@ -355,7 +355,7 @@ CREATE FUNCTION mlops_catalog.window_query(query text, time_column name, since t
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('SELECT * FROM %1$s AS mlops_source WHERE mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.>=) %3$L::pg_catalog.timestamptz '
-		'AND mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.<) %4$L::pg_catalog.timestamptz', mlops_catalog.subquery(query), time_column, since, until)
+		'AND mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.<) %4$L::pg_catalog.timestamptz', mlops_catalog.subquery(query), time_column, mlops_catalog.utc_text(since), mlops_catalog.utc_text(until))
 $$;
 COMMENT ON FUNCTION mlops_catalog.window_query(text, name, timestamptz, timestamptz) IS 'Query for the rows of a window';
 
@@ -474,7 +474,8 @@ AS $$
 	SELECT count(*) FROM mlops_catalog.as_role(m.owner, mlops_catalog.recorded_settings(m.search_path, m.time_zone, m.settings, NULL),
 		$drift$SELECT feature FROM mlops.record_drift($1 OPERATOR(pg_catalog.->>) 'model', query => $1 OPERATOR(pg_catalog.->>) 'query',
 			window_start => ($1 OPERATOR(pg_catalog.->>) 'since')::pg_catalog.timestamptz, window_end => ($1 OPERATOR(pg_catalog.->>) 'until')::pg_catalog.timestamptz)$drift$,
-		jsonb_build_object('model', model, 'query', mlops_catalog.window_query(m.query, m.time_column, since, until), 'since', since, 'until', until), by_itself => true)
+		jsonb_build_object('model', model, 'query', mlops_catalog.window_query(m.query, m.time_column, since, until),
+			'since', mlops_catalog.utc_text(since), 'until', mlops_catalog.utc_text(until)), by_itself => true)
 $$;
 COMMENT ON FUNCTION mlops_catalog.record_window_drift(regrole, text, mlops_catalog.monitor, timestamptz, timestamptz) IS
 	'Records the drift of a window of a monitor''s rows; returns rows recorded';

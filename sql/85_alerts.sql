@@ -373,7 +373,7 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.require_rule(id, $2, $3);
 	UPDATE mlops_catalog.alert_rule AS r SET silenced_until = ends WHERE r.model_id = id AND r.name = $3;
-	PERFORM mlops_catalog.audit(caller, 'silence', $2, NULL, jsonb_build_object('name', $3, 'until', ends));
+	PERFORM mlops_catalog.audit(caller, 'silence', $2, NULL, jsonb_build_object('name', $3, 'until', mlops_catalog.utc_text(ends)));
 	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
 END
 $$;

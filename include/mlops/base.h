@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
@@ -151,6 +152,9 @@ extern void mlbase_refuse_large(FunctionCallInfo fcinfo);
 
 /* A text that nobody gave, such as an error's message, as it is stored: cut if it is longer. */
 extern const char *mlbase_cut(const char *text);
+
+/* An instant as text that every session reads back as the same: ISO, in UTC. */
+extern char *mlbase_utc_text(TimestampTz at);
 
 /*
  * Names of a name[] argument but for NULLs, NIL for NULL: a List of char *.  Error

@@ -41,6 +41,7 @@ MLOPS_FUNCTION(mlops_may_use);
 MLOPS_FUNCTION(mlops_may_see);
 MLOPS_FUNCTION(mlops_may_use_named);
 MLOPS_FUNCTION(mlops_query_settings);
+MLOPS_FUNCTION(mlops_utc_text);
 MLOPS_FUNCTION(mlops_as_role);
 MLOPS_FUNCTION(mlops_person);
 MLOPS_FUNCTION(mlops_is_applying_changes);
@@ -443,6 +444,13 @@ Datum
 mlops_query_settings(PG_FUNCTION_ARGS)
 {
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(mlbase_query_settings()));
+}
+
+/* mlops_catalog.utc_text(at) -> text */
+Datum
+mlops_utc_text(PG_FUNCTION_ARGS)
+{
+	return CStringGetTextDatum(mlbase_utc_text(PG_GETARG_TIMESTAMPTZ(0)));
 }
 
 /* Settings that a query was written under: {"search_path": "...", "TimeZone": "..."}. */

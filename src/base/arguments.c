@@ -17,7 +17,9 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
@@ -166,6 +168,14 @@ mlbase_excerpt(const char *text)
 	if (length <= MOST_QUOTED)
 		return text;
 	return psprintf("%.*s...", pg_mbcliplen(text, MOST_QUOTED + MAX_MULTIBYTE_CHAR_LEN, MOST_QUOTED), text);
+}
+
+char *
+mlbase_utc_text(TimestampTz at)
+{
+	static const int utc = 0;
+
+	return JsonEncodeDateTime(NULL, TimestampTzGetDatum(at), TIMESTAMPTZOID, &utc);
 }
 
 void

@@ -138,7 +138,7 @@ compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
 				break;
 			case ML_TEST_WASSERSTEIN:
 				feature->ks = ml_ks_distance(sides->reference, sides->current);
-				result.statistic = ml_wasserstein_in_deviations(sides->reference, sides->current, LEAST_DEVIATION);
+				result.statistic = ml_wasserstein_in_deviations(sides->reference, sides->current, 0);
 				break;
 			case ML_TEST_MISSING:
 				result = mlmon_share_test(comparing->reference_rows, sides->reference_counts[0],

@@ -245,7 +245,7 @@ record_validation(Validation *v)
 	initStringInfo(&text);
 	appendStringInfo(&text, "{\"seed\": %lld, \"library_version\": \"%s\", \"algorithm\": \"%s\", "
 					 "\"started_at\": \"%s\", \"dataset\": %s, \"model\": ",
-					 (long long) q->seed, MLOPS_VERSION, t->learner->name, timestamptz_to_str(t->started_at),
+					 (long long) q->seed, MLOPS_VERSION, t->learner->name, mlbase_utc_text(t->started_at),
 					 mltrain_data_json(&data));
 	escape_json(&text, q->model);
 	appendStringInfoString(&text, ", \"experiment\": ");

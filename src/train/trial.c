@@ -191,7 +191,7 @@ record_trial(Trial *trial)
 	appendStringInfo(&text, "{\"number\": %d, \"state\": \"%s\", \"steps\": %d, \"library_version\": \"%s\", \"value\": ",
 					 trial->assignment->number, states[trial->state], trial->steps, MLOPS_VERSION);
 	append_number(&text, trial->value);
-	appendStringInfo(&text, ", \"started_at\": \"%s\"", timestamptz_to_str(trial->started_at));
+	appendStringInfo(&text, ", \"started_at\": \"%s\"", mlbase_utc_text(trial->started_at));
 	if (trial->error)
 	{
 		appendStringInfoString(&text, ", \"error\": ");

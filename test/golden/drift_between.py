@@ -112,7 +112,7 @@ def numbers(pair, r, c):
     put(pair, "mlops", "psi", np.sum((ps - qs) * np.log(ps / qs)), chi2[1], .2)
     put(pair, "mlops", "jensen_shannon", jensenshannon(p, q, base=2), chi2[1], .1)
     put(pair, "mlops", "ks", ks.statistic, ks.pvalue, .1)
-    put(pair, "mlops", "wasserstein", w / max(np.std(r), .001), ks.pvalue, .1)
+    put(pair, "mlops", "wasserstein", w / np.std(r) if w > 0 else 0, ks.pvalue, .1)
 
 
 def by_value(r, c):

@@ -1,7 +1,7 @@
 -- Drift between two tables: drift_between, its modes, statistics and refusals.
 \ir setup.psql
 \ir golden_drift.psql
-SELECT plan(80);
+SELECT plan(84);
 
 -- ---- golden values of SciPy, Evidently and NannyML
 CREATE TABLE small_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 500) AS i;
@@ -86,7 +86,18 @@ SELECT results_eq($$SELECT statistic, drifted FROM mlops.drift_between('low', 'h
 UPDATE odd_c SET b = 8;
 CREATE TABLE one AS SELECT 'same'::text AS x FROM generate_series(1, 60);
 SELECT ok((SELECT drifted FROM mlops.drift_between('odd_r', 'odd_c', '{b}', '{psi}')), 'a constant that became another');
-SELECT ok((SELECT drifted AND statistic = 1000 FROM mlops.drift_between('odd_r', 'odd_c', '{b}', '{wasserstein}')), 'its distance in units of at least 0.001');
+SELECT results_eq($$SELECT mode, statistic, p_value < 1e-10, drifted FROM unnest('{mlops,evidently}'::text[]) AS mode, mlops.drift_between('odd_r', 'odd_c', '{b}', '{wasserstein}', mode) ORDER BY 1 DESC$$,
+	$$VALUES ('mlops', NULL::float8, true, NULL::boolean), ('evidently', 1000, NULL, true)$$, 'it has no deviation to measure a distance in; Evidently takes 0.001');
+-- numbers much smaller than 1: the same distance in every unit; 0 to 999 moved by 500
+CREATE TABLE rate_r AS SELECT (g * 7919 % 1000)::float8 AS x FROM generate_series(1, 1000) AS g;
+CREATE TABLE rate_c AS SELECT x + 500 AS x FROM rate_r;
+CREATE VIEW micro_r AS SELECT x * 1e-7 AS x FROM rate_r;
+CREATE VIEW micro_c AS SELECT x * 1e-7 AS x FROM rate_c;
+CREATE VIEW tiny_r AS SELECT x * 1e-250 AS x FROM rate_r;
+CREATE VIEW tiny_c AS SELECT x * 1e-250 AS x FROM rate_c;
+SELECT ok((SELECT drifted AND abs(statistic - 500 / sqrt((1000 ^ 2 - 1) / 12)) < 1e-9 FROM mlops.drift_between(unit || '_r', unit || '_c', '{x}', '{wasserstein}')), format('a distance of numbers that are %s', unit))
+	FROM unnest('{rate,micro,tiny}'::text[]) AS unit;
+SELECT ok((SELECT NOT drifted AND abs(statistic - 0.05) < 1e-9 FROM mlops.drift_between('micro_r', 'micro_c', '{x}', '{wasserstein}', 'evidently')), 'Evidently takes small deviations for 0.001');
 
 SELECT results_eq($$SELECT DISTINCT statistic, p_value, drifted FROM mlops.drift_between('one', 'one', statistics => '{psi,jensen_shannon,cramers_v,l_infinity}')$$,
 	$$VALUES (0::float8, NULL::float8, false)$$, 'one category');

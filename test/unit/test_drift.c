@@ -278,6 +278,14 @@ test_odd_samples(MlContext *ctx)
 	CHECK(isnan(ml_wasserstein((MlSample) {1, (double[]) {-1.7e308}}, (MlSample) {1, (double[]) {1.7e308}})), "further apart than any number");
 	CHECK_CLOSE(ml_wasserstein_in_deviations((MlSample) {2, (double[]) {-1.7e308, 1.7e308}}, (MlSample) {2, (double[]) {1.7e308, 1.7e308}}, 0.001), 1, 1e-15,
 				"but not in deviations");
+	CHECK_CLOSE(ml_wasserstein_in_deviations((MlSample) {2, (double[]) {1e-7, 3e-7}}, (MlSample) {2, (double[]) {2e-7, 4e-7}}, 0), 1, 1e-12,
+				"of small numbers");
+	CHECK_CLOSE(ml_wasserstein_in_deviations((MlSample) {2, (double[]) {1e-300, 3e-300}}, (MlSample) {2, (double[]) {2e-300, 4e-300}}, 0), 1, 1e-12,
+				"whose squares are 0");
+	CHECK_CLOSE(ml_wasserstein_in_deviations((MlSample) {2, (double[]) {1e-7, 3e-7}}, (MlSample) {2, (double[]) {2e-7, 4e-7}}, 0.001), 1e-4, 1e-12,
+				"as Evidently has them");
+	CHECK(isnan(ml_wasserstein_in_deviations(constant, pair, 0)) && ml_wasserstein_in_deviations(constant, pair, 0.001) == 500,
+		  "a constant has no deviation");
 }
 
 /* Choices of k of n, by multiplication. */

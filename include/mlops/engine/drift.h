@@ -204,7 +204,8 @@ extern MlStatus ml_ks_p(MlContext *ctx, uint64_t n, uint64_t m, double statistic
 
 /* Area between the two empirical distribution functions; NaN if it is larger than
  * any number.  The other one in standard deviations of the reference, at least
- * so large. */
+ * so large; NaN from a constant, for which that is 0,
+ * to anything else. */
 extern double ml_wasserstein(MlSample reference, MlSample current);
 extern double ml_wasserstein_in_deviations(MlSample reference, MlSample current, double least);
 

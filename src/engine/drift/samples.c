@@ -138,11 +138,15 @@ moment(MlSample sample, double unit, double mean, double scale, int power)
 static double
 deviation_of(MlSample sample, double unit)
 {
+	double		range;
+
 	if (sample.n == 0)
 		return NAN;
 	if (sample.value[0] == sample.value[sample.n - 1])
 		return 0;
-	return sqrt(moment(sample, unit, mean_of(sample, unit), 1, 2));
+	/* in ranges, as squares of small numbers are 0 */
+	range = sample.value[sample.n - 1] * unit - sample.value[0] * unit;
+	return range * sqrt(moment(sample, unit, mean_of(sample, unit), range, 2));
 }
 
 double
@@ -230,8 +234,12 @@ double
 ml_wasserstein_in_deviations(MlSample reference, MlSample current, double least)
 {
 	double		unit = unit_of(reference, current);
+	double		area = area_between(reference, current, unit);
+	double		deviation = fmax(deviation_of(reference, unit), least * unit);
 
-	return area_between(reference, current, unit) / fmax(deviation_of(reference, unit), least * unit);
+	if (deviation > 0)
+		return area / deviation;
+	return area == 0 ? 0 : NAN;
 }
 
 /* ---------------------------------------------------------------- bins */
