@@ -64,14 +64,14 @@ COMMENT ON FUNCTION mlops_catalog.read_snapshot(regrole, jsonb, text, regclass, 
 	'Reads a query as a role, hashes its contents, and copies its rows into target unless that is NULL; one that was recorded runs no untrusted code';
 
 -- The rows' own texts are made under fixed settings, but for those of money and XML.
-CREATE FUNCTION mlops_catalog.snapshot_settings(search_path text, settings jsonb) RETURNS jsonb
+CREATE FUNCTION mlops_catalog.snapshot_settings(search_path text, settings jsonb, recorded_by regrole) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT mlops_catalog.recorded_settings($1, $2 ->> 'TimeZone', coalesce($2, '{"DateStyle": "ISO, YMD"}'), NULL)
+	SELECT mlops_catalog.recorded_settings($1, $2 ->> 'TimeZone', coalesce($2, '{"DateStyle": "ISO, YMD"}'), $3)
 		|| '{"lc_monetary": "C", "xmlbinary": "base64"}'
 $$;
-COMMENT ON FUNCTION mlops_catalog.snapshot_settings(text, jsonb) IS 'Settings to read the query of a snapshot under';
+COMMENT ON FUNCTION mlops_catalog.snapshot_settings(text, jsonb, regrole) IS 'Settings to read the query of a snapshot under';
 
 -- The caller's settings must be had before a function of ours sets its own.
 CREATE FUNCTION mlops.snapshot(source regclass DEFAULT NULL, name text DEFAULT NULL, query text DEFAULT NULL, kind text DEFAULT 'copy',
@@ -88,7 +88,7 @@ CREATE FUNCTION mlops_catalog.snapshot(caller regrole, source regclass, name tex
 AS $$
 #variable_conflict use_column
 DECLARE
-	read_under jsonb := mlops_catalog.snapshot_settings($7, $8);
+	read_under jsonb := mlops_catalog.snapshot_settings($7, $8, caller);
 	described record;
 	contents record;
 BEGIN
@@ -155,7 +155,7 @@ DECLARE
 	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, $2);
 BEGIN
 	SELECT c.rows, c.content_hash INTO rows_now, content_hash_now FROM mlops_catalog.read_snapshot(caller,
-		mlops_catalog.snapshot_settings(s.search_path, s.settings),
+		mlops_catalog.snapshot_settings(s.search_path, s.settings, s.owner),
 		CASE s.kind WHEN 'copy' THEN format('SELECT * FROM mlops_snapshot.%I', s.name) ELSE s.query END, NULL) AS c;
 	RETURN QUERY SELECT s.name, content_hash_now = s.content_hash, s.rows, rows_now, s.content_hash, content_hash_now;
 END

@@ -8,10 +8,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "tcop/pquery.h"
+#include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/tuplesort.h"
 
@@ -134,6 +136,16 @@ mlcompat_sorted_datum(Tuplesortstate *sort, Datum *value)
 	return tuplesort_getdatum(sort, true, true, value, &isnull, NULL);
 #else
 	return tuplesort_getdatum(sort, true, value, &isnull, NULL);
+#endif
+}
+
+static inline bool
+mlcompat_may_execute(Oid function, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#else
+	return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
 #endif
 }
 

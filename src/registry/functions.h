@@ -14,8 +14,8 @@ extern void mlreg_require_harmless(Oid function);
 /* Error (42501) for a function that reads a type that only a number or name tells. */
 extern void mlreg_refuse_call_for_any_type(Oid function);
 
-/* Does a function of PostgreSQL of this name answer by who asks, or by what that one may do? */
-extern bool mlreg_asks_who(const char *name);
-extern bool mlreg_asks_rights(const char *name);
+/* Does a function of PostgreSQL answer alike whoever asks?  Does it ask for his name or a setting? */
+extern bool mlreg_answers_alike(Oid function);
+extern bool mlreg_asks_who(Oid function);
 
 #endif							/* MLOPS_REGISTRY_FUNCTIONS_H */

@@ -52,6 +52,7 @@
 #include "utils/partcache.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
@@ -70,6 +71,7 @@ typedef struct Reach
 	Oid			text_of;		/* view, or table with policies, of a role that user does not trust,
 								 * whose text this is part of; InvalidOid: none */
 	Oid			recorder;		/* role that user does not trust, whose text the recorded query is; InvalidOid: none */
+	List	   *authors;		/* recorder, and owners that user does not trust of the views and policies this is in */
 	List	   *trusted;		/* roles that user trusts */
 	List	   *seen_types;
 	List	   *seen_relations;
@@ -132,7 +134,7 @@ owner_of_relation(Oid relation)
 static bool
 is_text_of_other(const Reach *reach)
 {
-	return OidIsValid(reach->text_of) || OidIsValid(reach->recorder);
+	return reach->authors != NIL;
 }
 
 /* The text that is walked belongs to another role, and would use the asker's rights. */
@@ -155,28 +157,31 @@ refuse_text(const Reach *reach, const char *detail)
 
 /* ---------------------------------------------------------------- code */
 
+/*
+ * May it ask for the name of who asks?  Policies are there to, about who reads
+ * a table of their owner; but not for somebody else who chose what is read.
+ */
 static bool
-is_policy_text(const Reach *reach)
+may_ask_who(const Reach *reach)
 {
-	return OidIsValid(reach->text_of) && get_rel_relkind(reach->text_of) != RELKIND_VIEW;
+	return OidIsValid(reach->text_of) && get_rel_relkind(reach->text_of) != RELKIND_VIEW &&
+		(!OidIsValid(reach->recorder) || reach->recorder == owner_of_relation(reach->text_of));
 }
 
 /* What mlapi_enter_role's statements put around a recorded text. */
 static bool
-is_our_wrapper(Oid function, const char *name)
+is_our_wrapper(Oid function)
 {
-	return strcmp(name, "row_as_json") == 0 &&
+	return strcmp(get_func_name(function), "row_as_json") == 0 &&
 		get_func_namespace(function) == get_namespace_oid("mlops_catalog", true);
 }
 
 static bool
 answers_by_asker(const Reach *reach, Oid function)
 {
-	const char *name = get_func_name(function);
-
 	if (function >= FirstNormalObjectId)
-		return func_volatile(function) != PROVOLATILE_IMMUTABLE && !is_our_wrapper(function, name);
-	return mlreg_asks_rights(name) || (mlreg_asks_who(name) && !is_policy_text(reach));
+		return func_volatile(function) != PROVOLATILE_IMMUTABLE && !is_our_wrapper(function);
+	return !mlreg_answers_alike(function) && !(mlreg_asks_who(function) && may_ask_who(reach));
 }
 
 /*
@@ -190,7 +195,7 @@ static void
 require_same_for_all(const Reach *reach, Oid function)
 {
 	if (is_text_of_other(reach) && answers_by_asker(reach, function))
-		refuse_text(reach, psprintf(_("It calls function %s, which may answer by what the role that asks may see."),
+		refuse_text(reach, psprintf(_("It calls function %s, which may answer by who asks, by what he may see, or by his session."),
 									format_procedure(function)));
 }
 
@@ -233,10 +238,28 @@ visit_function(Reach *reach, Oid function)
 	}
 }
 
+/*
+ * PostgreSQL asks for EXECUTE who runs a view or text, not who wrote it.  So
+ * each author must have it too, or somebody else would call it for him.
+ */
+static void
+require_execute(const Reach *reach, Oid function)
+{
+	ListCell   *lc;
+
+	foreach(lc, reach->authors)
+	{
+		if (!mlcompat_may_execute(function, lfirst_oid(lc)))
+			refuse_text(reach, psprintf(_("It calls function %s, which role \"%s\" may not execute."),
+										format_procedure(function), GetUserNameFromId(lfirst_oid(lc), false)));
+	}
+}
+
 static bool
 visit_function_of_node(Oid function, void *reach)
 {
 	visit_function((Reach *) reach, function);
+	require_execute((Reach *) reach, function);
 	return false;
 }
 
@@ -399,9 +422,11 @@ visit_own_expressions(Reach *reach, Relation relation, bool written)
 	bool		harmless = reach->harmless;
 	Oid			text_of = reach->text_of;
 	Oid			recorder = reach->recorder;
+	List	   *authors = reach->authors;
 
 	reach->harmless = false;
 	reach->text_of = reach->recorder = InvalidOid;
+	reach->authors = NIL;
 	visit_indexes(reach, relation);
 	for (int i = 0; constr && i < constr->num_check; i++)
 		visit_stored(reach, constr->check[i].ccbin);
@@ -410,6 +435,7 @@ visit_own_expressions(Reach *reach, Relation relation, bool written)
 	reach->harmless = harmless;
 	reach->text_of = text_of;
 	reach->recorder = recorder;
+	reach->authors = authors;
 	if (!written)
 		return;
 	for (int i = 0; constr && i < constr->num_defval; i++)
@@ -492,6 +518,23 @@ may_read(Oid relation, const MlRelationAccess *access, Oid role, char **columns)
 }
 
 /*
+ * What is read with the rights of who asks, by a text that another role
+ * recorded: that role must be able to read it, and all rows of it.  Row security
+ * that holds for it may let through more for who asks.
+ */
+static void
+require_recorder_reads_all(const Reach *reach, const RangeTblEntry *entry, const MlRelationAccess *access)
+{
+	char	   *columns;
+
+	if (!may_read(entry->relid, access, reach->recorder, &columns))
+		refuse_text(reach, psprintf(_("It reads table \"%s\", which that role may not read itself."), get_rel_name(entry->relid)));
+	if (check_enable_rls(entry->relid, reach->recorder, true) == RLS_ENABLED)
+		refuse_text(reach, psprintf(_("It reads table \"%s\" with the rights of the role that asks, and row security may hide rows "
+									  "of it from the role that recorded the query."), get_rel_name(entry->relid)));
+}
+
+/*
  * The executor would refuse it too, but with a word that leaves open whose
  * rights are asked for.  Who recorded the text must be able to read it himself:
  * he chose what it reads, and by names and search_path perhaps only just now.
@@ -506,8 +549,8 @@ require_select(const Reach *reach, const Query *query, const RangeTblEntry *entr
 	if (!mlcompat_relation_access(query, entry, &access) || !(access.required & ACL_SELECT) ||
 		(OidIsValid(access.user) && access.user != reach->user))
 		return;
-	if (OidIsValid(reach->recorder) && !may_read(entry->relid, &access, reach->recorder, &columns))
-		refuse_text(reach, psprintf(_("It reads table \"%s\", which that role may not read itself."), get_rel_name(entry->relid)));
+	if (OidIsValid(reach->recorder) && !OidIsValid(access.user))
+		require_recorder_reads_all(reach, entry, &access);
 	if (may_read(entry->relid, &access, reach->user, &columns))
 		return;
 	name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(entry->relid)),
@@ -553,6 +596,20 @@ visit_entry(Reach *reach, const Query *query, const RangeTblEntry *entry, bool w
 	visit_relation(reach, entry->relid, entry->rtekind == RTE_RELATION && entry->inh, written);
 }
 
+/* What is walked now belongs to the owner of a view or of a table with policies. */
+static void
+begin_text_of(Reach *reach, Oid relation)
+{
+	Oid			owner = owner_of_relation(relation);
+
+	if (is_trusted(reach, owner))
+		return;
+	if (!OidIsValid(reach->text_of))
+		reach->text_of = relation;
+	reach->authors = list_append_unique_oid(list_copy(reach->authors), owner);
+	reach->seen_types = NIL;	/* what others may do in a domain's check, this one may not */
+}
+
 /*
  * What belongs to an entry: a view's query, a table's policies.  That is the
  * text of its owner, and so is all that it leads to, whosever view that is.
@@ -563,17 +620,20 @@ walk_entry(Reach *reach, const Query *query, RangeTblEntry *entry)
 	const RangeTblEntry *view = mlcompat_entry_of_view(entry);
 	const RangeTblEntry *relation = view ? view : entry;
 	Oid			text_of = reach->text_of;
+	List	   *authors = reach->authors;
+	List	   *seen_types = reach->seen_types;
 
 	/* a view as a relation is that whose query this is: its place was looked at */
 	if (view || (entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_VIEW))
 	{
 		require_owners_rights(reach, query, relation);
-		if (!OidIsValid(text_of) && (view || entry->securityQuals) &&
-			!is_trusted(reach, owner_of_relation(relation->relid)))
-			reach->text_of = relation->relid;
+		if (view || entry->securityQuals)
+			begin_text_of(reach, relation->relid);
 	}
 	range_table_entry_walker(entry, walk, reach, QTW_EXAMINE_SORTGROUP);
 	reach->text_of = text_of;
+	reach->authors = authors;
+	reach->seen_types = seen_types;
 }
 
 static bool
@@ -659,7 +719,7 @@ visit_value_function(const Reach *reach, const SQLValueFunction *call)
 		case SVFOP_CURRENT_USER:
 		case SVFOP_USER:
 		case SVFOP_SESSION_USER:
-			if (is_text_of_other(reach) && !is_policy_text(reach))
+			if (is_text_of_other(reach) && !may_ask_who(reach))
 				refuse_text(reach, _("It asks for the name of the role that asks."));
 			break;
 		default:
@@ -721,7 +781,10 @@ begin_check(Reach *reach)
 	/* of a role that is gone nobody speaks any more; what it left has other owners */
 	if (reach->harmless && !is_trusted(reach, recorder) &&
 		SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(recorder)))
+	{
 		reach->recorder = recorder;
+		reach->authors = list_make1_oid(recorder);
+	}
 }
 
 void
