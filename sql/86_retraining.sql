@@ -489,6 +489,49 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.submit_task(regrole, bigint, regrole, regrole, text, text, text) IS
 	'Submits a monitor or a retraining as a job, unless its last two jobs crashed: then it is suspended; says what became of it';
 
+-- Who is changing a monitor or policy is not waited for.
+CREATE FUNCTION mlops_catalog.submit_monitor(caller regrole, id bigint, model text, OUT command text, OUT result text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	w mlops_catalog.monitor;
+BEGIN
+	SELECT t.* INTO w FROM mlops_catalog.monitor AS t WHERE t.model_id = id
+		AND coalesce(t.submitted_at < date_bin(t.every, now(), '2000-01-03 00:00:00+00'), true) FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	command := format('SELECT * FROM mlops.run_monitor(%L)', model);
+	result := mlops_catalog.submit_task(caller, id, w.owner, w.person, command, 'monitor', model);
+	UPDATE mlops_catalog.monitor AS t SET submitted_at = clock_timestamp() WHERE t.model_id = id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.submit_monitor(regrole, bigint, text) IS 'Submits a job for a model''s monitor if its window is over; NULL if it is not';
+
+CREATE FUNCTION mlops_catalog.submit_retraining(caller regrole, id bigint, model text, OUT command text, OUT result text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	p mlops_catalog.policy;
+	reason text;
+BEGIN
+	SELECT t.* INTO p FROM mlops_catalog.policy AS t WHERE t.model_id = id FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	reason := mlops_catalog.retraining_reason(caller, p);
+	IF reason IS NULL THEN
+		RETURN;
+	END IF;
+	command := format('SELECT * FROM mlops.retrain(%L, %L, %L, %L, %L)', model, reason, p.gate, p.action, p.options);
+	result := mlops_catalog.submit_task(caller, id, p.owner, p.person, command, 'retraining', model);
+	UPDATE mlops_catalog.policy AS t SET submitted_at = clock_timestamp() WHERE t.model_id = id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.submit_retraining(regrole, bigint, text) IS 'Submits a job for a model''s retraining policy if something calls for it; NULL if nothing does';
+
 CREATE FUNCTION mlops.submit_due() RETURNS TABLE (model text, command text, result text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.submit_due() IS
@@ -500,39 +543,32 @@ CREATE FUNCTION mlops_catalog.submit_due(caller regrole) RETURNS TABLE (model te
 AS $$
 #variable_conflict use_column
 DECLARE
-	w mlops_catalog.monitor;
-	p mlops_catalog.policy;
-	reason text;
+	id bigint;
+	task text;
 BEGIN
 	IF NOT (SELECT a.active FROM mlops.activation AS a) THEN	-- a restored copy stays quiet
 		RETURN;
 	END IF;
-	-- who is changing one is not waited for; one that fails is passed over
-	FOR w IN SELECT t.* FROM mlops_catalog.monitor AS t
-			WHERE coalesce(t.submitted_at < date_bin(t.every, now(), '2000-01-03 00:00:00+00'), true)
-				AND NOT mlops_catalog.is_suspended(t.model_id, 'monitor') ORDER BY t.model_id FOR UPDATE SKIP LOCKED LOOP
-		model := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = w.model_id);
-		command := format('SELECT * FROM mlops.run_monitor(%L)', model);
-		result := mlops_catalog.submit_task(caller, w.model_id, w.owner, w.person, command, 'monitor', model);
-		UPDATE mlops_catalog.monitor AS t SET submitted_at = clock_timestamp() WHERE t.model_id = w.model_id;
-		RETURN NEXT;
-	END LOOP;
-	FOR p IN SELECT t.* FROM mlops_catalog.policy AS t WHERE NOT mlops_catalog.is_suspended(t.model_id, 'retraining')
-			ORDER BY t.model_id FOR UPDATE SKIP LOCKED LOOP
-		model := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = p.model_id);
+	FOR id, task IN SELECT t.model_id, 'monitor' FROM mlops_catalog.monitor AS t UNION ALL
+			SELECT t.model_id, 'retraining' FROM mlops_catalog.policy AS t ORDER BY 2, 1 LOOP
+		CONTINUE WHEN mlops_catalog.is_suspended(id, task);
+		model := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = id);
+		-- whatever is wrong with one, the others go on
 		BEGIN
-			reason := mlops_catalog.retraining_reason(caller, p);
+			IF task = 'monitor' THEN
+				SELECT d.* INTO command, result FROM mlops_catalog.submit_monitor(caller, id, model) AS d;
+			ELSE
+				SELECT d.* INTO command, result FROM mlops_catalog.submit_retraining(caller, id, model) AS d;
+			END IF;
 		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
 			RAISE;
 		WHEN OTHERS THEN
-			PERFORM mlops_catalog.end_upkeep(caller, model, 'retraining', SQLERRM);
+			PERFORM mlops_catalog.end_upkeep(caller, model, task, SQLERRM);
 			CONTINUE;
 		END;
-		CONTINUE WHEN reason IS NULL;
-		command := format('SELECT * FROM mlops.retrain(%L, %L, %L, %L, %L)', model, reason, p.gate, p.action, p.options);
-		result := mlops_catalog.submit_task(caller, p.model_id, p.owner, p.person, command, 'retraining', model);
-		UPDATE mlops_catalog.policy AS t SET submitted_at = clock_timestamp() WHERE t.model_id = p.model_id;
-		RETURN NEXT;
+		IF result IS NOT NULL THEN
+			RETURN NEXT;
+		END IF;
 	END LOOP;
 END
 $$;
