@@ -84,7 +84,7 @@ SELECT is(broken($$UPDATE mlops_catalog.deployment_route SET version_id = 1$$), 
 SELECT is(broken($$UPDATE mlops_catalog.deployment_route SET percent = 50$$), 'copy routes add up to 50 %', 'shares');
 SELECT is(broken($$UPDATE mlops_catalog.deployment_route SET variant = 'b'$$), 'copy routes have no primary variant', 'no primary');
 SELECT is(broken($$INSERT INTO mlops_catalog.alias SELECT m.model_id, 'x', 1, m.owner FROM mlops_catalog.model m WHERE name = 'copy'$$), 'copy alias x stands for another model''s version', 'an alias of another model');
-SELECT is(broken($$UPDATE mlops_catalog.model SET owner = 4711::oid::regrole WHERE name = 'copy'$$), 'copy owner role 4711 does not exist', 'an owner that is gone');
+SELECT is(broken($$UPDATE mlops_catalog.model SET owner = 4711::oid::regrole WHERE name = 'copy'$$), 'copy owner role 4711 does not exist; mlops.set_owner(''copy'', ...) by a superuser gives it another owner', 'an owner that is gone');
 SELECT is(broken($$INSERT INTO mlops_catalog.model_grant SELECT model_id, 4711::oid::regrole, 'score', owner FROM mlops_catalog.model WHERE name = 'copy'$$), 'copy privilege score role 4711 does not exist', 'a grantee that is gone');
 SELECT is(broken($$UPDATE mlops_catalog.run SET version = 7 WHERE model = 'copy'$$), 'copy version 1 was produced by a run of another version', 'a run of another version');
 SELECT is(broken($$ALTER TABLE mlops_catalog.alias DISABLE TRIGGER forget_routes$$), 'table alias its trigger forget_routes is missing or disabled', 'a trigger that is off');
