@@ -34,6 +34,10 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.roles_of(jsonb) IS 'Target, weight, key, time_column, fold and cost columns of a training''s request';
 
+CREATE FUNCTION mlops_catalog.is_positive(value "any", positive text) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_is_positive';
+COMMENT ON FUNCTION mlops_catalog.is_positive("any", text) IS 'Is a value of a target the one that counts as positive, as training compares them? NULL for NaN, which is missing';
+
 -- SQL for five figures of the next query; NULL where there are none of them.
 CREATE FUNCTION mlops_catalog.class_figures(inputs jsonb, request jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -45,7 +49,7 @@ AS $$
 		coalesce('pg_catalog.sum(' || weight || ' OPERATOR(pg_catalog.*) ' || weight || ') FILTER (WHERE ' || sound || ')::pg_catalog.text', 'NULL'),
 		coalesce('pg_catalog.sum(' || weight || ') FILTER (WHERE ' || sound || ' AND ' || positive || ')::pg_catalog.text', 'NULL'))
 	FROM (SELECT max(CASE WHEN i ->> 'role' IS DISTINCT FROM 'target' THEN NULL
-				WHEN request ? 'positive' THEN format('mlops_source.%I::pg_catalog.text OPERATOR(pg_catalog.=) %L', i ->> 'name', request ->> 'positive')
+				WHEN request ? 'positive' THEN format('mlops_catalog.is_positive(mlops_source.%I, %L)', i ->> 'name', request ->> 'positive')
 				WHEN i ->> 'family' = 'boolean' THEN format('mlops_source.%I', i ->> 'name')
 				WHEN i ->> 'family' = 'number' THEN format('mlops_source.%I OPERATOR(pg_catalog.=) 1', i ->> 'name') END) AS positive,
 			max(format('mlops_source.%I::pg_catalog.float8', i ->> 'name')) FILTER (WHERE i ->> 'role' = 'weight' AND i ->> 'family' = 'number') AS weight,

@@ -91,6 +91,9 @@ extern void mling_text_converter(Oid type, MlConverter *converter);
  * but lc_monetary. */
 extern char *mling_settled_text(FmgrInfo *output, Datum value);
 
+/* The value that a type's input function reads in a text, whatever the session's settings. */
+extern Datum mling_settled_value(FmgrInfo *input, Oid io_parameter, const char *text);
+
 /* A number or time; NaN stays NaN, infinities stay infinite (refuse them). */
 extern double mling_number(const MlConverter *converter, Datum value);
 
@@ -333,26 +336,50 @@ typedef struct MlLabelCounts
 	int64		unlabelled;
 } MlLabelCounts;
 
+/* The value of a target or label that counts as positive. */
+typedef struct MlPositive MlPositive;
+
+/*
+ * The positive class of a column of that type, however it is written: as the type's
+ * input function reads it, and a number as any number is written.  NULL for NULL.
+ * argument: what the column was named as, for errors: "target", "label".
+ * Error (22023): no value of the type.
+ */
+extern const MlPositive *mling_positive(Oid type, const char *argument, const char *column,
+										const char *positive);
+
+/*
+ * Is a value of the column the positive one?  Text, enums and numbers are compared by
+ * their text, other types by their own equality.
+ */
+extern bool mling_is_positive(const MlPositive *positive, Datum value);
+
+/* Must the target be read as text?  If positive is given.
+ * Errors if it is text and positive is not given. */
+extern bool mling_target_as_text(Oid type, const char *argument, const char *column,
+								 const MlPositive *positive);
+
 /*
  * Labels 0, 1 or NaN (NULL) of a target column of a data set, by row.  column
  * is a NUMBER column (booleans and 0/1; other values are errors), or, when
  * positive is given, a CATEGORY column compared with it.
  */
 extern float *mling_labels(MlContext *ctx, const MlDataset *dataset, int column,
-							 const char *positive, MlLabelCounts *counts);
+						   const MlPositive *positive, MlLabelCounts *counts);
 
-/*
- * argument: what the column was named as, for errors: "target", "label".
- *
- * The positive class as the text of a target's value of that type is read: 't' for
- * 'true', '1' for '1.0'.  NULL for NULL.  Error (22023): no value of the type.
- */
-extern const char *mling_positive_text(Oid type, const char *argument, const char *column,
-									   const char *positive);
+/* The different values of a column for a message: as many as are quoted, and whether there are more. */
+#define ML_VALUES_SHOWN 10
 
-/* How the target must be read: as text when positive is given or it is text.
- * Errors if it is text and positive is not given. */
-extern bool mling_target_as_text(Oid type, const char *argument, const char *column,
-								 const char *positive);
+typedef struct MlValuesSeen
+{
+	int			n;
+	bool		more;
+	char	   *value[ML_VALUES_SHOWN]; /* excerpts */
+} MlValuesSeen;
+
+/* Takes note of one, in the context that seen is in. */
+extern void mling_note_value(MlValuesSeen *seen, const char *bytes, size_t size);
+/* "a", "b", ... or with a full stop. */
+extern char *mling_values_text(const MlValuesSeen *seen);
 
 #endif							/* MLOPS_INGEST_H */

@@ -26,6 +26,7 @@
 #include "mlops/serve.h"
 
 MLOPS_FUNCTION(mlops_add_labels);
+MLOPS_FUNCTION(mlops_is_positive);
 MLOPS_FUNCTION(mlops_proportion_test);
 MLOPS_FUNCTION(mlops_score_baseline);
 MLOPS_FUNCTION(mlops_thompson_shares);
@@ -39,6 +40,38 @@ row_of(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+/* What a call site of mlops_is_positive compares with. */
+typedef struct PositiveOfCall
+{
+	char	   *written;
+	MlConverter converter;
+	const MlPositive *positive;
+} PositiveOfCall;
+
+/* mlops_catalog.is_positive(value "any", positive text) -> boolean */
+Datum
+mlops_is_positive(PG_FUNCTION_ARGS)
+{
+	PositiveOfCall *call = fcinfo->flinfo->fn_extra;
+	char	   *written = text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	if (call == NULL || strcmp(call->written, written) != 0)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+
+		call = palloc(sizeof(PositiveOfCall));
+		call->written = pstrdup(written);
+		mling_text_converter(type, &call->converter);
+		call->positive = mling_positive(type, "target", "value", call->written);
+		fcinfo->flinfo->fn_extra = call;
+		MemoryContextSwitchTo(caller);
+	}
+	if (mling_is_nan(&call->converter, PG_GETARG_DATUM(0)))
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(mling_is_positive(call->positive, PG_GETARG_DATUM(0)));
 }
 
 /*

@@ -9,17 +9,33 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/typcache.h"
 
 #include "mlops/base.h"
 #include "mlops/ingest.h"
 
-#define CLASSES_SHOWN 10
+struct MlPositive
+{
+	const char *written;		/* as it was given, for messages */
+	const char *text;			/* as the column's values are read */
+	size_t		size;
+	MlConverter converter;
+
+	/* types that have several texts for equal values, such as 24:00:00 and 1 day */
+	FmgrInfo   *equal;			/* NULL: the text says all */
+	Oid			collation;
+	Datum		value;
+	FmgrInfo	input;
+	Oid			io_parameter;
+};
 
 bool
-mling_target_as_text(Oid type, const char *argument, const char *column, const char *positive)
+mling_target_as_text(Oid type, const char *argument, const char *column, const MlPositive *positive)
 {
 	MlConverter converter;
 
@@ -34,105 +50,238 @@ mling_target_as_text(Oid type, const char *argument, const char *column, const c
 	return false;
 }
 
+/* ---------------------------------------------------------------- the positive value */
+
 static void
-refuse_positive(const char *positive, const char *argument, const char *column, Oid type, const char *valid)
+refuse_positive(const char *positive, const char *argument, const char *column, Oid type,
+				const char *valid, const char *why)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("\"positive\" is \"%s\", which is not a value of %s \"%s\" of type %s",
 					mlbase_excerpt(positive), argument, column, format_type_be(type)),
-			 errhint("Valid values are: %s.", valid)));
+			 why ? errdetail("%s.", why) : 0,
+			 valid ? errhint("Valid values are: %s.", valid) : 0));
 }
 
-const char *
-mling_positive_text(Oid type, const char *argument, const char *column, const char *positive)
+/* Numbers are compared as numbers: '1.0' is the 1 of an integer column. */
+static Datum
+number_of(Oid *base, const char *written, const char *argument, const char *column, Oid type)
 {
+	PGFunction	input = *base == FLOAT4OID ? float4in : *base == FLOAT8OID ? float8in : numeric_in;
+
+	if (input == numeric_in)
+		*base = NUMERICOID;
+	if (!mling_is_decimal(written))
+		refuse_positive(written, argument, column, type, "numbers", NULL);
+	return DirectFunctionCall3(input, CStringGetDatum(written), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+}
+
+static Datum
+value_of(MlPositive *positive, Oid base, const char *argument, const char *column, Oid type)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Oid			input;
+
+	getTypeInputInfo(base, &input, &positive->io_parameter);
+	fmgr_info(input, &positive->input);
+	PG_TRY();
+	{
+		positive->value = mling_settled_value(&positive->input, positive->io_parameter, positive->written);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		refuse_positive(positive->written, argument, column, type, NULL, error->message);
+	}
+	PG_END_TRY();
+	return positive->value;
+}
+
+static void
+compare_by_equality(MlPositive *positive, Oid base)
+{
+	TypeCacheEntry *cache = lookup_type_cache(base, TYPECACHE_EQ_OPR_FINFO);
+
+	positive->collation = get_typcollation(base);
+	if (OidIsValid(cache->eq_opr_finfo.fn_oid))
+		positive->equal = &cache->eq_opr_finfo;
+}
+
+const MlPositive *
+mling_positive(Oid type, const char *argument, const char *column, const char *written)
+{
+	MlPositive *positive;
 	Oid			base = getBaseType(type);
-	MlConverter converter;
 	Datum		value;
-	size_t		size;
 	bool		truth;
 
-	if (positive == NULL)
+	if (written == NULL)
 		return NULL;
+	positive = palloc0(sizeof(MlPositive));
+	positive->written = written;
+	mling_text_converter(base, &positive->converter);
 	switch (base)
 	{
 		case BOOLOID:
-			if (!parse_bool(positive, &truth))
-				refuse_positive(positive, argument, column, type, "true, false");
-			return truth ? "t" : "f";
-		case BPCHAROID:
-			return pnstrdup(positive, bpchartruelen((char *) positive, (int) strlen(positive)));
+			if (!parse_bool(written, &truth))
+				refuse_positive(written, argument, column, type, "true, false", NULL);
+			value = BoolGetDatum(truth);
+			break;
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
 		case NUMERICOID:
 		case CASHOID:
-			base = NUMERICOID;
-			break;
 		case FLOAT4OID:
 		case FLOAT8OID:
-			break;
-		default:
+			{
+				MlConverter number;
+
+				value = number_of(&base, written, argument, column, type);
+				mling_text_converter(base, &number);
+				if (mling_is_nan(&number, value))
+					refuse_positive(written, argument, column, type, "numbers; a label that is NaN is missing", NULL);
+				positive->text = mling_bytes(&number, value, &positive->size);
+				return positive;
+			}
+		case CHAROID:
+		case NAMEOID:			/* what is too long would be cut */
+			positive->text = written;
+			positive->size = strlen(written);
 			return positive;
+		default:
+			value = value_of(positive, base, argument, column, type);
+			if (positive->converter.from == ML_FROM_SETTLED)
+				compare_by_equality(positive, base);
 	}
-	if (!mling_is_decimal(positive))
-		refuse_positive(positive, argument, column, type, "numbers");
-	value = base == NUMERICOID ? DirectFunctionCall3(numeric_in, CStringGetDatum(positive), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))
-		: DirectFunctionCall1(base == FLOAT4OID ? float4in : float8in, CStringGetDatum(positive));
-	mling_text_converter(base, &converter);
-	if (mling_is_nan(&converter, value))
-		refuse_positive(positive, argument, column, type, "numbers; a label that is NaN is missing");
-	return mling_bytes(&converter, value, &size);
+	positive->text = mling_bytes(&positive->converter, value, &positive->size);
+	return positive;
 }
 
-/* Values of a category column, for an error's detail. */
-static char *
-classes_of(const MlColumn *column)
+static bool
+is_text_of(const MlPositive *positive, const char *bytes, size_t size)
+{
+	return size == positive->size && memcmp(bytes, positive->text, size) == 0;
+}
+
+bool
+mling_is_positive(const MlPositive *positive, Datum value)
+{
+	const char *bytes;
+	size_t		size;
+
+	if (positive->equal)
+		return DatumGetBool(FunctionCall2Coll(positive->equal, positive->collation, value, positive->value));
+	bytes = mling_bytes(&positive->converter, value, &size);
+	return is_text_of(positive, bytes, size);
+}
+
+/* The same of a value that was read as text. */
+static bool
+is_positive_text(const MlPositive *positive, const char *bytes, size_t size)
+{
+	if (is_text_of(positive, bytes, size))
+		return true;
+	return positive->equal &&
+		mling_is_positive(positive, mling_settled_value((FmgrInfo *) &positive->input, positive->io_parameter,
+														pnstrdup(bytes, size)));
+}
+
+/* ---------------------------------------------------------------- values for a message */
+
+void
+mling_note_value(MlValuesSeen *seen, const char *bytes, size_t size)
+{
+	const char *value;
+
+	if (seen->more)
+		return;
+	value = mlbase_excerpt(pnstrdup(bytes, size));
+	for (int i = 0; i < seen->n; i++)
+	{
+		if (strcmp(seen->value[i], value) == 0)
+			return;
+	}
+	if (seen->n == ML_VALUES_SHOWN)
+		seen->more = true;
+	else
+		seen->value[seen->n++] = MemoryContextStrdup(GetMemoryChunkContext(seen), value);
+}
+
+char *
+mling_values_text(const MlValuesSeen *seen)
 {
 	StringInfoData list;
-	uint32_t	n = ml_dictionary_size(column->dictionary);
 
 	initStringInfo(&list);
-	for (uint32_t i = 0; i < Min(n, CLASSES_SHOWN); i++)
-	{
-		size_t		size;
-		const char *bytes = ml_dictionary_bytes(column->dictionary, i, &size);
-
-		appendStringInfo(&list, "%s\"%.*s\"", i ? ", " : "", (int) Min(size, 100), bytes);
-	}
-	if (n > CLASSES_SHOWN)
-		appendStringInfoString(&list, ", ...");
+	for (int i = 0; i < seen->n; i++)
+		appendStringInfo(&list, "%s\"%s\"", i ? ", " : "", seen->value[i]);
+	appendStringInfoString(&list, seen->more ? ", ..." : ".");
 	return list.data;
 }
 
-/* Code of the positive class; an error listing the values if there is none. */
-static uint32_t
-positive_code(const MlColumn *column, const char *positive)
+/* ---------------------------------------------------------------- labels of a data set */
+
+static void
+refuse_without_positive(const MlColumn *column, const MlPositive *positive)
 {
 	uint32_t	n = ml_dictionary_size(column->dictionary);
+	MlValuesSeen *seen = palloc0(sizeof(MlValuesSeen));
+
+	for (uint32_t code = 0; code < n && !seen->more; code++)
+	{
+		size_t		size;
+		const char *bytes = ml_dictionary_bytes(column->dictionary, code, &size);
+
+		mling_note_value(seen, bytes, size);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("no row has \"%s\" in target \"%s\"", mlbase_excerpt(positive->written), column->name),
+			 n > 0 ? errdetail("Its values are: %s", mling_values_text(seen)) : 0));
+}
+
+/* By code, is it the positive class?  An error listing the values if none is. */
+static bool *
+positive_codes(const MlColumn *column, const MlPositive *positive)
+{
+	uint32_t	n = ml_dictionary_size(column->dictionary);
+	bool	   *is_positive = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(bool));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "mlops values", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	bool		found = false;
 
 	for (uint32_t code = 0; code < n; code++)
 	{
 		size_t		size;
 		const char *bytes = ml_dictionary_bytes(column->dictionary, code, &size);
 
-		if (size == strlen(positive) && memcmp(bytes, positive, size) == 0)
-			return code;
+		CHECK_FOR_INTERRUPTS();
+		is_positive[code] = is_positive_text(positive, bytes, size);
+		found = found || is_positive[code];
+		MemoryContextReset(context);
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_EXCEPTION),
-			 errmsg("no row has \"%s\" in target \"%s\"", positive, column->name),
-			 n > 0 ? errdetail("Its values are: %s.", classes_of(column)) : 0));
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	if (!found)
+		refuse_without_positive(column, positive);
+	return is_positive;
 }
 
 float *
 mling_labels(MlContext *ctx, const MlDataset *dataset, int column_index,
-			   const char *positive, MlLabelCounts *counts)
+			 const MlPositive *positive, MlLabelCounts *counts)
 {
 	const MlColumn *column = &dataset->columns[column_index];
 	float	   *label = ml_arena_alloc_array(ctx->arena, Max(dataset->n_rows, 1), sizeof(float));
-	uint32_t	code = 0;
+	bool	   *is_positive = NULL;
 
 	if (label == NULL)
 		mlbase_check(ctx, ml_fail_memory(ctx));
@@ -141,7 +290,7 @@ mling_labels(MlContext *ctx, const MlDataset *dataset, int column_index,
 	if (dataset->n_rows == 0)
 		return label;
 	if (column->kind == ML_COLUMN_CATEGORY)
-		code = positive_code(column, positive);
+		is_positive = positive_codes(column, positive);
 	for (size_t row = 0; row < dataset->n_rows; row++)
 	{
 		if (ml_column_is_missing(column, row))
@@ -151,7 +300,7 @@ mling_labels(MlContext *ctx, const MlDataset *dataset, int column_index,
 			continue;
 		}
 		if (column->kind == ML_COLUMN_CATEGORY)
-			label[row] = ml_column_code(column, row) == code;
+			label[row] = is_positive[ml_column_code(column, row)];
 		else
 		{
 			double		value = ml_column_number(column, row);

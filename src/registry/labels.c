@@ -50,7 +50,9 @@ typedef struct LabelReader
 	MlKeyReader key;
 	MlConverter label;
 	const char *label_name;
-	const char *positive;		/* NULL: boolean or 0/1 */
+	const MlPositive *positive; /* NULL: boolean or 0/1 */
+	bool		has_positive;	/* any row so far */
+	MlValuesSeen *others;		/* the other values, until one has */
 	Oid			time_type;
 	const char *time_name;
 	TimestampTz now;
@@ -124,16 +126,23 @@ write_batch(LabelReader *reader)
 }
 
 static bool
-label_of(const LabelReader *reader, Datum value)
+label_of(LabelReader *reader, Datum value)
 {
 	double		number;
 
 	if (reader->positive)
 	{
-		size_t		size;
-		const char *bytes = mling_bytes(&reader->label, value, &size);
+		bool		is_positive = mling_is_positive(reader->positive, value);
 
-		return size == strlen(reader->positive) && memcmp(bytes, reader->positive, size) == 0;
+		reader->has_positive = reader->has_positive || is_positive;
+		if (!reader->has_positive && !reader->others->more)
+		{
+			size_t		size;
+			const char *bytes = mling_bytes(&reader->label, value, &size);
+
+			mling_note_value(reader->others, bytes, size);
+		}
+		return is_positive;
 	}
 	number = mling_number(&reader->label, value);
 	if (number != 0 && number != 1)
@@ -349,6 +358,35 @@ write_sorted(LabelReader *reader)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/* A boolean, or a number that is written as 0 and 1, says no by itself. */
+static bool
+says_no(const LabelReader *reader, const char *positive)
+{
+	if (reader->label.type == BOOLOID)
+		return true;
+	if (strcmp(positive, "0") != 0 && strcmp(positive, "1") != 0)
+		return false;
+	for (int i = 0; i < reader->others->n; i++)
+	{
+		if (strcmp(reader->others->value[i], "0") != 0 && strcmp(reader->others->value[i], "1") != 0)
+			return false;
+	}
+	return true;
+}
+
+/* No fraud in a batch, or "positive" is misspelt: then every fraud counts as none. */
+static void
+tell_without_positive(const LabelReader *reader, const char *positive)
+{
+	if (positive == NULL || reader->has_positive || reader->others->n == 0 || says_no(reader, positive))
+		return;
+	ereport(WARNING,
+			(errmsg("no row has \"%s\" in label \"%s\": every outcome was recorded as negative", mlbase_excerpt(positive),
+					reader->label_name),
+			 errdetail("Its values are: %s", mling_values_text(reader->others)),
+			 errhint("If one of them is the positive one, roll back, or add the outcomes again with that as \"positive\".")));
+}
+
 static void
 prepare_columns(LabelReader *reader, const MlSource *source, const char *key, const char *label,
 				const char *labelled_at, const char *positive)
@@ -366,8 +404,9 @@ prepare_columns(LabelReader *reader, const MlSource *source, const char *key, co
 	reader->label_column = mling_column(source, label, "label");
 	reader->label_name = label;
 	type = TupleDescAttr(source->desc, reader->label_column)->atttypid;
-	reader->positive = mling_positive_text(type, "label", label, positive);
-	if (mling_target_as_text(type, "label", label, positive))
+	reader->positive = mling_positive(type, "label", label, positive);
+	reader->others = palloc0(sizeof(MlValuesSeen));
+	if (mling_target_as_text(type, "label", label, reader->positive))
 		mling_text_converter(type, &reader->label);
 	else if (!mling_converter(type, "UTC", &reader->label) || reader->label.kind != ML_COLUMN_NUMBER)
 		ereport(ERROR,
@@ -410,6 +449,7 @@ mlreg_add_labels(const char *model, MlSource *source, const char *key, const cha
 	ExecDropSingleTupleTableSlot(reader->sorted);
 	MemoryContextDelete(reader->context);
 	tell_untimed(reader);
+	tell_without_positive(reader, positive);
 	tell_unknown_keys(reader, model);
 	mlreg_audit(reader->user, "add_labels", model, 0,
 				psprintf("{\"rows\": %lld, \"added\": %lld, \"changed\": %lld, \"ignored\": %lld}",

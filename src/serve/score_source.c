@@ -28,7 +28,7 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 {
 	const MlModel *model = resolved->served->model;
 	const MlCatalogVersion *version = &resolved->served->version;
-	const char *positive;
+	const MlPositive *positive;
 	Oid			type;
 	MlReadColumn *columns = palloc((ml_model_n_inputs(model) + 1 + list_length(by)) *
 								   sizeof(MlReadColumn));
@@ -46,7 +46,7 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 		target = version->target;
 	position = mling_column(source, target, "target");
 	type = TupleDescAttr(source->desc, position)->atttypid;
-	positive = mling_positive_text(type, "target", target, version->positive);
+	positive = mling_positive(type, "target", target, version->positive);
 	as_text = mling_target_as_text(type, "target", target, positive);
 	columns[n++] = (MlReadColumn) {position, ML_COLUMN_CATEGORY, as_text,.is_label = true};
 	out->first_by = n;

@@ -225,9 +225,9 @@ mltrain_plan(Training *t)
 	refuse_taken_names(t);
 
 	target_type = TupleDescAttr(t->source->desc, mling_column(t->source, r->target, "target"))->atttypid;
-	t->positive = mling_positive_text(target_type, "target", r->target, r->positive);
+	t->positive = mling_positive(target_type, "target", r->target, r->positive);
 	t->target = role_column(t, r->target, "target", ML_COLUMN_CATEGORY,
-							mling_target_as_text(target_type, "target", r->target, r->positive));
+							mling_target_as_text(target_type, "target", r->target, t->positive));
 	t->columns[t->target].is_label = true;
 	refuse_target_as(t, r->key, "key");
 	refuse_target_as(t, r->time_column, "time_column");

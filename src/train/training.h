@@ -39,7 +39,7 @@ typedef struct Training
 	MlReadColumn *columns;
 	int			n_features;
 	uint32_t   *features;		/* columns that may become inputs */
-	const char *positive;		/* as the target's values are read, NULL: boolean or 0/1 */
+	const MlPositive *positive; /* NULL: boolean or 0/1 */
 	int			target;			/* columns by role, -1: none */
 	int			key;
 	int			time;

@@ -32,6 +32,22 @@ is "a time for frauds only" "$(said "SELECT mlops.add_labels('fraud', 'tx', key 
 	"WARNING: $(query -c "SELECT count(*) FROM tx WHERE NOT tx_fraud") rows have a label, but NULL in \"cbk\": their outcomes are known now"
 is "negatives count" "$(query -c "SELECT count(*) - (SELECT count(*) FROM tx) FROM mlops.labels WHERE key !~ '[xT]'")" 0
 
+# positive LABEL POSITIVE: what is said of labels of two decisions, kept back
+positive()
+{
+	said "BEGIN; SELECT mlops.add_labels('fraud', query => 'SELECT transaction_id AS k, $1 AS l FROM tx WHERE transaction_id < 9 ORDER BY 1', key => 'k', label => 'l', positive => '$2'); ROLLBACK"
+}
+is "a misspelt positive" "$(positive "transaction_id % 2 || ''fraud''" 1fruad)" 'WARNING: no row has "1fruad" in label "l": every outcome was recorded as negative
+DETAIL: Its values are: "0fraud", "1fraud".
+HINT: If one of them is the positive one, roll back, or add the outcomes again with that as "positive".'
+is "one that rows have" "$(positive "transaction_id % 2 || ''fraud''" 1fraud)" ""
+is "another length of time" "$(positive "interval ''1 day'' * transaction_id" '00:00:01' | grep -c '^WARNING')" 1
+is "no more than a few values" "$(said "BEGIN; SELECT mlops.add_labels('fraud', query => 'SELECT transaction_id AS k, transaction_id::text AS l FROM tx ORDER BY 1', key => 'k', label => 'l', positive => 'x'); ROLLBACK" | grep DETAIL)" \
+	"DETAIL: Its values are: $(query -c "SELECT string_agg(format('\"%s\"', transaction_id), ', ') FROM (SELECT transaction_id FROM tx ORDER BY 1 LIMIT 10) AS t"), ..."
+is "booleans without a fraud" "$(positive false true)" ""
+is "and 0" "$(positive 0 1)" ""
+is "but not other numbers" "$(positive "transaction_id % 2 + 2" 1 | grep -c '^WARNING')" 1
+
 # ---- roles of columns
 train="SELECT mlops.train('roles', query => 'SELECT t.*, transaction_id / 2 AS half, CASE WHEN transaction_id > 9 THEN tx_datetime END AS late, extract(epoch FROM tx_datetime)::float8 AS since FROM tx AS t', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}'"
 is "columns that do as a key and a time" "$(said "$train, key => 'transaction_id', time_column => 'tx_datetime')")" ""

@@ -1,0 +1,61 @@
+-- "positive" is a value of the column's type, however it is written and whatever the session's settings.
+\ir setup.psql
+SELECT plan(41);
+CREATE TYPE verdict AS ENUM ('ok', 'fraud');
+CREATE DOMAIN hours AS interval;
+-- By type: the value of the positive rows, that of the others, "positive" as it is written.
+CREATE TABLE kind (type text, yes text, no text, written text);
+INSERT INTO kind VALUES
+	('interval', '24:00:00', '1 hour', '1 day'), ('interval', '1 day', '1 hour', '24:00:00'), ('hours', '1 day', '1 hour', '24:00:00'),
+	('uuid', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}'),
+	('inet', '1.2.3.4', '1.2.3.5', '1.2.3.4/32'), ('macaddr', '08:00:2b:01:02:03', '08:00:2b:01:02:04', '08-00-2B-01-02-03'),
+	('date', '2025-01-01', '2025-02-01', '20250101'), ('timestamp', '2025-01-01', '2025-02-01', '2025-01-01'),
+	('timestamptz', '2025-01-01 00:00+00', '2025-02-01 00:00+00', '2025-01-01 01:00+01'), ('timestamptz', '2025-01-01 00:00+00', '2025-02-01 00:00+00', '2025-01-01'),
+	('time', '03:00', '04:00', '3:00 am'), ('timetz', '03:00+00', '04:00+00', '03:00Z'), ('bytea', '\x01', '\x02', '\001'),
+	('jsonb', '{"a": 1}', '{}', '{"a":1.0}'), ('jsonb', '1.0', '2', '1'), ('int4range', '[1,2]', '[1,3]', '[1,3)'),
+	('numeric[]', '{1.0}', '{2}', '{1}'), ('int[]', '{1}', '{2}', '{ 1}'), ('regclass', 'pg_class', 'pg_proc', '1259'),
+	('numeric', '1.0', '2', '1e0'), ('float8', '1', '2', '1.00'), ('bigint', '7', '8', '7.0'), ('money', '1', '2', '1.0'), ('boolean', 'true', 'false', 'on'),
+	('char(4)', 'yes', 'no', 'yes '), ('"char"', 'y', 'n', 'y'), ('bit(2)', '10', '01', '10'), ('verdict', 'fraud', 'ok', 'fraud'), ('name', 'fraud', 'ok', 'fraud');
+CREATE TABLE base AS SELECT g AS id, hashint4(g) % 100 AS a, hashint4(g) % 100 > 60 AS y FROM generate_series(1, 400) AS g;
+CREATE VIEW truth AS SELECT count(*) FILTER (WHERE y) AS positives FROM base;
+SELECT version FROM mlops.train('m', 'base', target => 'y', key => 'id');
+SELECT version FROM mlops.deploy('m', 1);
+SELECT count(mlops.decide('m', base, id::text)) FROM base;
+
+-- Under settings that change how each of these is written and read.
+CREATE FUNCTION positives_of(k kind, OUT labels bigint, OUT trained bigint, OUT evaluated bigint, OUT checked bigint) LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM mlops_catalog.label;
+	PERFORM * FROM mlops.add_labels('m', query => format('SELECT id, CASE WHEN y THEN %L ELSE %L END::%s AS l FROM base', k.yes, k.no, k.type),
+		key => 'id', label => 'l', positive => k.written);
+	labels := (SELECT count(*) FROM mlops.labels WHERE model = 'm' AND label);
+	PERFORM * FROM mlops.train(concat('t', md5(k::text)), query => format('SELECT id, a, CASE WHEN y THEN %L ELSE %L END::%s AS l FROM base', k.yes, k.no, k.type),
+		target => 'l', key => 'id', positive => k.written, params => '{"n_estimators": 2}');
+	trained := (SELECT d.positives FROM mlops.versions AS v JOIN mlops.runs AS r USING (run_id) JOIN mlops.datasets AS d USING (dataset_id)
+		WHERE v.model = concat('t', md5(k::text)));
+	evaluated := (SELECT (e).positives FROM mlops.evaluate(concat('t', md5(k::text), '/1'), query => format('SELECT id, a, CASE WHEN y THEN %L ELSE %L END::%s AS l FROM base', k.yes, k.no, k.type)) AS e);
+	EXECUTE format('SELECT count(*) FROM base WHERE mlops_catalog.is_positive(CASE WHEN y THEN %L ELSE %L END::%s, %L)', k.yes, k.no, k.type, k.written) INTO checked;
+END
+$$;
+SET LOCAL DateStyle = 'SQL, DMY';
+SET LOCAL IntervalStyle = 'sql_standard';
+SET LOCAL TimeZone = 'Asia/Tokyo';
+SET LOCAL bytea_output = 'escape';
+SET LOCAL extra_float_digits = -15;
+SELECT is(p.*::text, format('(%1$s,%1$s,%1$s,%1$s)', t.positives), format('%s of %s for %s: outcomes, training, evaluation, check of a source', k.written, k.type, k.yes))
+	FROM kind AS k, truth AS t, LATERAL positives_of(k) AS p;
+-- its own equality: another zone is another time of day to PostgreSQL too
+SELECT is(mlops_catalog.is_positive(timetz '04:00+01', '03:00+00'), timetz '04:00+01' = '03:00+00', 'as = says');
+SELECT is(mlops_catalog.is_positive(float8 'NaN', '1'), NULL, 'NaN is missing');
+SELECT is(mlops_catalog.is_positive(point '(1,2)', '(1.0,2)'), true, 'a type without equality is compared by its text');
+
+-- ---- no value of the type
+SELECT throws_ok(format($$SELECT * FROM mlops.add_labels('m', query => 'SELECT id, NULL::%s AS l FROM base', key => 'id', label => 'l', positive => %L)$$, k.type, k.written), '22023',
+	format('"positive" is "%s", which is not a value of label "l" of type %s', k.written, format_type(k.type::regtype, NULL)), format('%s: not a value of %s', k.written, k.type))
+	FROM (VALUES ('interval', 'fruad'), ('uuid', 'x'), ('date', '01/02/2025'), ('verdict', 'fruad'), ('jsonb', '{'), ('integer', 'one'), ('int[]', '{x}')) AS k(type, written);
+SELECT throws_ok($$SELECT * FROM mlops.train('m2', query => 'SELECT id, a, interval ''1 day'' AS l FROM base', target => 'l', key => 'id', positive => 'tomorrow')$$, '22023',
+	'"positive" is "tomorrow", which is not a value of target "l" of type interval', 'nor to train');
+SELECT throws_ok($$SELECT * FROM mlops.train('m2', query => 'SELECT id, a, interval ''1 day'' AS l FROM base', target => 'l', key => 'id', positive => '1 hour')$$, '22000',
+	'no row has "1 hour" in target "l"', 'a value that no row has');
+SELECT finish();
+ROLLBACK;
