@@ -142,3 +142,18 @@ COMMENT ON COLUMN mlops.approvals.note IS 'Why';
 COMMENT ON COLUMN mlops.approvals.approved_at IS 'When';
 COMMENT ON COLUMN mlops.approvals.person IS 'Role that the session was opened as: who is behind role';
 GRANT SELECT ON mlops.approvals TO PUBLIC;
+
+-- A restore whose data came in the wrong order leaves the audit log, but no models.
+CREATE FUNCTION mlops_catalog.lost_versions() RETURNS TABLE (model text, version int)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT a.model, a.version FROM mlops_catalog.audit_log AS a
+	WHERE a.event IN ('train', 'import') AND a.version IS NOT NULL
+		AND NOT EXISTS (SELECT FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
+			WHERE m.name = a.model AND v.version = a.version)
+		AND NOT EXISTS (SELECT FROM mlops_catalog.audit_entry AS d WHERE d.event = 'drop_model' AND d.model = a.model AND coalesce(d.seq > a.seq, true))
+	ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION mlops_catalog.lost_versions() IS 'Versions that the audit log knows and the catalog lacks, though their model was not dropped';
+REVOKE ALL ON FUNCTION mlops_catalog.lost_versions() FROM PUBLIC;	-- check_catalog() shows them to whom everything is shown

@@ -260,11 +260,19 @@ CREATE FUNCTION mlops_catalog.activate(caller regrole) RETURNS SETOF mlops.activ
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	lost text;
 BEGIN
 	LOCK TABLE mlops_catalog.home IN SHARE ROW EXCLUSIVE MODE;
 	IF (SELECT a.active FROM mlops.activation AS a) THEN
 		RETURN QUERY SELECT * FROM mlops.activation;
 		RETURN;
+	END IF;
+	lost := (SELECT string_agg(format('%s/%s', l.model, l.version), ', ') FROM mlops_catalog.lost_versions() AS l);
+	IF lost IS NOT NULL THEN
+		RAISE WARNING 'the restore of this database was not complete: the audit log knows versions that the catalog lacks'
+			USING ERRCODE = 'data_exception', DETAIL = format('Missing: %s.', left(lost, 1000)),
+				HINT = 'Restore into an empty database by sections, the data without -j: "Copy and restore" in docs/operations.md.';
 	END IF;
 	PERFORM mlops_catalog.audit(caller, 'activate', NULL, NULL, (SELECT jsonb_build_object('from', jsonb_agg(to_jsonb(h) - '{activated_by,activated_at}'::text[]))
 		FROM mlops_catalog.home AS h));

@@ -423,8 +423,10 @@ BEGIN
 	RETURN QUERY SELECT t.* FROM mlops_catalog.trigger_problems() AS t
 		WHERE everything OR coalesce(mlops_catalog.may(caller, t.model, 'inspect'), false);
 
-	-- schedules that pg_cron does not start
+	-- what a restore has lost, and schedules that pg_cron does not start
 	IF everything THEN
+		RETURN QUERY SELECT l.model, format('version %s', l.version), 'is known to the audit log, but not to the catalog: the restore was not complete'
+			FROM mlops_catalog.lost_versions() AS l;
 		RETURN QUERY SELECT s.model, format('schedule %s', s.name), format('does not run: %s', coalesce(r.problem, r.last_error))
 			FROM mlops_catalog.schedule AS s CROSS JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.name, s.owner) AS r
 			WHERE coalesce(r.problem, r.last_error) IS NOT NULL;
