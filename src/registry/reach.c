@@ -255,6 +255,34 @@ require_execute(const Reach *reach, Oid function)
 	}
 }
 
+/*
+ * score_version is IMMUTABLE, but scores only for who may score with the model.
+ * Each author must be one who may.
+ */
+static void
+require_model(const Reach *reach, const FuncExpr *call)
+{
+	MlCatalogModel model;
+	Const	   *name;
+	ListCell   *lc;
+
+	if (!is_text_of_other(reach) || call->funcid < FirstNormalObjectId ||
+		strcmp(get_func_name(call->funcid), "score_version") != 0 ||
+		get_func_namespace(call->funcid) != get_namespace_oid("mlops", true))
+		return;
+	name = (Const *) linitial(call->args);
+	if (!IsA(name, Const) || name->constisnull)
+		refuse_text(reach, _("It scores with a model that is not named by a constant."));
+	if (!mlcat_model_by_name(TextDatumGetCString(name->constvalue), &model))
+		return;					/* an error when it is called */
+	foreach(lc, reach->authors)
+	{
+		if (!mlreg_may(lfirst_oid(lc), &model, ML_TO_SCORE))
+			refuse_text(reach, psprintf(_("It scores with model \"%s\", which role \"%s\" may not."),
+										TextDatumGetCString(name->constvalue), GetUserNameFromId(lfirst_oid(lc), false)));
+	}
+}
+
 static bool
 visit_function_of_node(Oid function, void *reach)
 {
@@ -748,7 +776,10 @@ walk(Node *node, Reach *reach)
 	if (IsA(node, SQLValueFunction))
 		visit_value_function(reach, (SQLValueFunction *) node);
 	else if (IsA(node, FuncExpr))
+	{
 		mlreg_refuse_call_for_any_type(((FuncExpr *) node)->funcid);
+		require_model(reach, (FuncExpr *) node);
+	}
 	else if (IsA(node, RangeTblFunction))
 		visit_types(reach, ((RangeTblFunction *) node)->funccoltypes);
 	else if (IsA(node, TableFunc))

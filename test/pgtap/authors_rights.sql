@@ -2,7 +2,7 @@
 -- could not have itself: no rows that row security hides from it, no function
 -- that it may not execute, no answer about who asks.
 \ir setup.psql
-SELECT plan(67);
+SELECT plan(70);
 CREATE ROLE regress_mlops_mallory;
 CREATE ROLE regress_mlops_yan;
 CREATE ROLE regress_mlops_reader;
@@ -136,6 +136,17 @@ FROM calls CROSS JOIN unnest(ARRAY[:'me', 'regress_mlops_reader']) AS who ORDER 
 GRANT EXECUTE ON FUNCTION decrypt(text) TO regress_mlops_mallory;
 SELECT is(answers(:'me', 'decrypt(country)'), '{ran,ran,ran}', 'what she may execute is called');
 SELECT matches(reach(:'me', 'SELECT * FROM pg_config()'), 'calls function pg_config', 'PostgreSQL''s own as well');
+
+-- ---- models
+
+SELECT mlops.train('closed', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 3}') \g /dev/null
+SELECT mlops.grant('closed', 'regress_mlops_yan', 'score') \g /dev/null
+SELECT is(answers(:'me', 'mlops.score_version(''closed'', 1, tx)'), ARRAY(SELECT text || ': It scores with model "closed", which role "regress_mlops_mallory" may not.'
+		FROM unnest(ARRAY['the query was recorded by role "regress_mlops_mallory"', 'view bait belongs to role "regress_mlops_mallory"', 'view over_bait belongs to role "regress_mlops_yan"']) AS text),
+	'a model that she may not score with does not score for her');
+SELECT matches(reach(:'me', 'SELECT mlops.score_version(lower(''closed''), 1, tx) FROM tx LIMIT 1'), 'It scores with a model that is not named by a constant', 'nor one that is named in passing');
+SELECT mlops.grant('closed', 'regress_mlops_mallory', 'score') \g /dev/null
+SELECT is(answers(:'me', 'mlops.score_version(''closed'', 1, tx)'), '{ran,ran,ran}', 'one that she may score with does');
 
 -- ---- what answers by who asks: all STABLE functions of PostgreSQL that can be called with values of real types
 
