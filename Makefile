@@ -82,7 +82,7 @@ $(UNIT_DIR)/blas/reference.o: src/blas/provider.c $(HEADERS_ALL)
 $(UNIT_DIR)/%.o: src/%.c $(HEADERS_ALL)
 	@$(MKDIR_P) $(@D)
 	$(UNIT_CC) $(UNIT_CFLAGS) -c $< -o $@
-$(UNIT_DIR)/test_%: test/unit/test_%.c test/unit/check.h $(wildcard test/unit/golden_*.h) $(UNIT_ENGINE)
+$(UNIT_DIR)/test_%: test/unit/test_%.c $(wildcard test/unit/*.h) $(UNIT_ENGINE)
 	$(UNIT_CC) $(UNIT_CFLAGS) $< $(UNIT_ENGINE) -o $@ -lopenblas -lpthread -lm
 
 unit-build: $(UNIT_TESTS)
