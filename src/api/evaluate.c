@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
+#include "mlops/engine/eval.h"
 #include "mlops/progress.h"
 #include "mlops/serve.h"
 

@@ -88,12 +88,11 @@ mlops_feature_importance(PG_FUNCTION_ARGS)
 	if (!mlserve_resolve_sound_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1),
 									   ML_TO_INSPECT, &resolved))
 		return (Datum) 0;
-	if (ml_model_n_trees(resolved.served->model) == 0)
-		return (Datum) 0;
 	n = ml_model_n_features(resolved.served->model);
 	gain = palloc0(n * sizeof(double));
 	splits = palloc0(n * sizeof(uint64_t));
-	ml_model_importance(resolved.served->model, gain, splits);
+	if (!ml_model_importance(resolved.served->model, gain, splits))
+		return (Datum) 0;
 	for (size_t i = 0; i < n; i++)
 	{
 		Datum		values[3];

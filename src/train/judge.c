@@ -46,8 +46,7 @@ encode_learned(Training *t)
 {
 	t->parts.algorithm = t->learner->name;
 	t->parts.signature = t->signature;
-	t->parts.forest = t->learned.forest;
-	t->parts.linear = t->learned.linear;
+	t->parts.fitted = t->learned.fitted;
 	t->parts.margin_scale = 1;
 	t->parts.margin_offset = -log(positive_emphasis(t)) + t->margin_shift;
 	encode(t);

@@ -73,7 +73,7 @@ use_model(const MlModel *model)
 	sink += ml_model_score(model, values, scratch);
 	explain_row(model, values);
 	ml_model_importance(model, gain, splits);
-	for (size_t t = 0; t <= ml_model_n_terms(model); t++)
+	for (size_t t = 0; ml_model_n_terms(model) > 0 && t <= ml_model_n_terms(model); t++)
 	{
 		MlModelTerm term;
 
@@ -90,13 +90,16 @@ use_model(const MlModel *model)
 static void
 mend_checksums(uint8_t *bytes, size_t size)
 {
-	size_t		table_size = SECTION_COUNT * sizeof(SectionRecord);
 	HeaderRecord *header = (HeaderRecord *) bytes;
-	SectionRecord *table = (SectionRecord *) (bytes + sizeof(HeaderRecord));
+	SectionRecord *table = (SectionRecord *) (header + 1);
+	size_t		table_size;
 
+	if (size < sizeof(HeaderRecord))
+		return;
+	table_size = header->n_sections * sizeof(SectionRecord);
 	if (size < sizeof(HeaderRecord) + table_size)
 		return;
-	for (int s = 0; s < SECTION_COUNT; s++)
+	for (uint32_t s = 0; s < header->n_sections; s++)
 	{
 		if (table[s].offset <= size && table[s].length <= size - table[s].offset)
 			table[s].crc = ml_crc32c(0, bytes + table[s].offset, table[s].length);

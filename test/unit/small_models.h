@@ -7,7 +7,8 @@
 
 #include <math.h>
 
-#include "mlops/engine/model.h"
+#include "mlops/engine/linear.h"
+#include "mlops/engine/trees.h"
 
 #define N_COUNTS(n_bins) ((n_bins) + 1)
 

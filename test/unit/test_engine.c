@@ -10,7 +10,8 @@
 #include <signal.h>
 
 #include "blas/provider.h"
-#include "mlops/engine/model.h"
+#include "mlops/engine/learn.h"
+#include "mlops/engine/trees.h"
 
 /* ---------------------------------------------------------------- base */
 
@@ -215,8 +216,7 @@ train(const MlLearner *learner, int threads, bool reversed, void (*set) (void *p
 	{
 		parts.algorithm = learner->name;
 		parts.signature = t->signature;
-		parts.forest = t->learned.forest;
-		parts.linear = t->learned.linear;
+		parts.fitted = t->learned.fitted;
 		parts.margin_scale = 1;
 		parts.threshold = 0.5;
 		try(t, ml_model_encode(ctx, &parts, &t->bytes, &t->size));
@@ -242,10 +242,17 @@ same_bytes(const Trained *a, const Trained *b)
 
 /* ---------------------------------------------------------------- reference scorers */
 
+/* The trees that were learned; NULL if that is something else. */
+static const MlForest *
+forest_of(const MlLearned *learned)
+{
+	return learned->fitted.family == &ml_family_trees ? learned->fitted.body : NULL;
+}
+
 static double
 walk_forest(const Trained *t, const MlBinned *codes, size_t row)
 {
-	const MlForest *forest = t->learned.forest;
+	const MlForest *forest = forest_of(&t->learned);
 	double		margin = forest->base_margin;
 
 	for (size_t tree = 0; tree < forest->n_trees; tree++)
@@ -285,7 +292,7 @@ check_scores(Trained *t)
 	for (size_t i = 0; i < test.n; i++)
 	{
 		label[i] = t->label[test.row[i]];
-		if (t->learned.forest)
+		if (forest_of(&t->learned))
 			greatest = fmax(greatest, fabs(score[i] - walk_forest(t, codes, i)));
 	}
 	CHECK(greatest == 0, "scores from bytes are those of a plain walk");
@@ -418,7 +425,7 @@ static void
 test_limits(void)
 {
 	Trained    *t = train(&ml_gradient_boosting, 2, false, set_limits);
-	const MlForest *forest = t->learned.forest;
+	const MlForest *forest = forest_of(&t->learned);
 	bool		light = false;
 	uint64_t	rows = 0;
 
@@ -524,8 +531,7 @@ test_frozen(const MlLearner *learner, void (*set) (void *params))
 		t->task.metric, t->params, t->task.seed};
 	status = learner->fit(&ctx, &task, &learned);
 	parts.signature = task.signature;
-	parts.forest = learned.forest;
-	parts.linear = learned.linear;
+	parts.fitted = learned.fitted;
 	if (status == ML_OK)
 		status = ml_model_encode(&ctx, &parts, &bytes, &model_size);
 	CHECK(status == ML_OK && model_size == t->size && memcmp(bytes, t->bytes, t->size) == 0,
@@ -544,7 +550,7 @@ test_frozen(const MlLearner *learner, void (*set) (void *params))
 	status = learner->fit(&ctx, &task, &learned);
 	if (learner == &ml_gradient_boosting)
 		CHECK(status == ML_OK && learned.pruned && asked == 2 && learned.n_curve == 4 &&
-			  learned.forest->n_trees <= 4 && !isnan(learned.curve[1].validation),
+			  forest_of(&learned)->n_trees <= 4 && !isnan(learned.curve[1].validation),
 			  "%s: asked every second round, it stops at the fourth", learner->name);
 	else
 		CHECK(status == ML_OK && !learned.pruned && asked == 0, "%s: has no rounds and does not ask", learner->name);

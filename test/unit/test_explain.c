@@ -7,6 +7,8 @@
 #include "check.h"
 
 #include "mlops/engine/explain.h"
+#include "mlops/engine/linear.h"
+#include "mlops/engine/trees.h"
 
 #include "golden_explain.h"
 
@@ -267,7 +269,7 @@ test_subsets(uint32_t n_splits, uint32_t n_features, const char *what)
 	for (int round = 0; round < 40; round++)
 	{
 		Grown	   *g = calloc(1, sizeof(Grown));
-		MlModelParts parts = {"gradient_boosting", &signature, &g->forest, NULL, 1.7, -0.4, 0.5, NULL};
+		MlModelParts parts = {"gradient_boosting", &signature, ml_fitted_trees(&g->forest), 1.7, -0.4, 0.5, NULL};
 		Explained	x;
 
 		g->forest.base_margin = draw() - 2;
@@ -316,7 +318,7 @@ test_linear(void)
 		{5, ML_TERM_VALUE, 0, 1.3e9, 1e8, 0.3, 0},
 	};
 	MlLinear	linear = {-2, 0, sizeof(terms) / sizeof(terms[0]), terms};
-	MlModelParts parts = {"logistic_regression", &signature, NULL, &linear, 1, -0.3, 0.5, NULL};
+	MlModelParts parts = {"logistic_regression", &signature, ml_fitted_linear(&linear), 1, -0.3, 0.5, NULL};
 	Explained	x;
 	double		found[N_INPUTS];
 	MlValue		values[N_INPUTS] = {{.number = 0.6}, {.number = 1}, {.code = 1}, {.number = 1e9}, {.code = 1}};
@@ -353,7 +355,7 @@ test_golden(void)
 	MlSignature golden_signature = {GOLDEN_FEATURES, golden_inputs, GOLDEN_FEATURES, golden_features, NULL, "UTC"};
 	static MlTreeNode nodes[sizeof(golden_nodes) / sizeof(golden_nodes[0])];
 	MlForest	forest = {GOLDEN_BASE, GOLDEN_TREES, golden_first, nodes, 0, NULL};
-	MlModelParts parts = {"gradient_boosting", &golden_signature, &forest, NULL, 1, 0, 0.5, NULL};
+	MlModelParts parts = {"gradient_boosting", &golden_signature, ml_fitted_trees(&forest), 1, 0, 0.5, NULL};
 	Explained	x;
 	double		greatest = 0;
 
@@ -414,7 +416,7 @@ test_path(void)
 	static const uint32_t first[] = {0, 2 * LENGTH + 1};
 	MlSignature many = {LENGTH, many_inputs, LENGTH, many_features, NULL, "UTC"};
 	MlForest	forest = {0, 1, first, nodes, 0, NULL};
-	MlModelParts parts = {"gradient_boosting", &many, &forest, NULL, 1, 0, 0.5, NULL};
+	MlModelParts parts = {"gradient_boosting", &many, ml_fitted_trees(&forest), 1, 0, 0.5, NULL};
 	MlValue		values[LENGTH];
 	double		found[LENGTH];
 	double		greatest = 0;
@@ -453,7 +455,7 @@ test_abort(void)
 	MlTreeNode *nodes = calloc((size_t) TREES * NODES, sizeof(MlTreeNode));
 	uint32_t   *first = calloc(TREES + 1, sizeof(uint32_t));
 	MlForest	forest = {0, TREES, first, nodes, 0, NULL};
-	MlModelParts parts = {"gradient_boosting", &signature, &forest, NULL, 1, 0, 0.5, NULL};
+	MlModelParts parts = {"gradient_boosting", &signature, ml_fitted_trees(&forest), 1, 0, 0.5, NULL};
 	MlValue		values[N_INPUTS];
 	double		found[N_INPUTS];
 	Explained	x;
@@ -489,7 +491,7 @@ test_empty(void)
 	MlTreeNode	leaf = {.feature = -1, .value = 0.25, .cover = 1};
 	uint32_t	first[] = {0, 1};
 	MlForest	forest = {-1, 1, first, &leaf, 0, NULL};
-	MlModelParts parts = {"gradient_boosting", &signature, &forest, NULL, 1, 0, 0.5, NULL};
+	MlModelParts parts = {"gradient_boosting", &signature, ml_fitted_trees(&forest), 1, 0, 0.5, NULL};
 	MlValue		values[N_INPUTS];
 	double		found[N_INPUTS];
 
@@ -521,7 +523,7 @@ test_covers(void)
 		MlTreeNode	nodes[] = {{.feature = 0, .left = 1, .right = 2, .bin = 1, .cover = 2},
 		{.feature = -1, .value = 1, .cover = wrong[i]}, {.feature = -1, .value = -1, .cover = 1}};
 		MlForest	forest = {0, 1, first, nodes, 0, NULL};
-		MlModelParts parts = {"gradient_boosting", &signature, &forest, NULL, 1, 0, 0.5, NULL};
+		MlModelParts parts = {"gradient_boosting", &signature, ml_fitted_trees(&forest), 1, 0, 0.5, NULL};
 		Explained	x;
 
 		CHECK(prepare(&x, &parts) == ML_CORRUPT && strcmp(x.ctx.message, "a node's cover is wrong") == 0,

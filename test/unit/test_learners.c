@@ -11,7 +11,8 @@
 #include "blas/provider.h"
 #include "engine/learn/split_finder.h"
 #include "mlops/engine/explain.h"
-#include "mlops/engine/model.h"
+#include "mlops/engine/linear.h"
+#include "mlops/engine/trees.h"
 
 /* ---------------------------------------------------------------- splits */
 
@@ -327,6 +328,18 @@ typedef struct Fitted
 	MlTask		task;
 } Fitted;
 
+static const MlForest *
+forest_of(const Fitted *f)
+{
+	return f->learned.fitted.family == &ml_family_trees ? f->learned.fitted.body : NULL;
+}
+
+static const MlLinear *
+linear_of(const Fitted *f)
+{
+	return f->learned.fitted.family == &ml_family_linear ? f->learned.fitted.body : NULL;
+}
+
 static Fitted
 fit_with(const MlLearner *learner, const void *params, const float *weight, bool validate)
 {
@@ -369,7 +382,7 @@ boost(const MlGradientBoostingParams *p)
 static const MlTreeNode *
 tree_of(const Fitted *f, size_t tree, size_t *n)
 {
-	const MlForest *forest = f->learned.forest;
+	const MlForest *forest = forest_of(f);
 
 	*n = forest->first_node[tree + 1] - forest->first_node[tree];
 	return forest->nodes + forest->first_node[tree];
@@ -437,7 +450,7 @@ leaf_of_row(const Fitted *f, size_t tree, size_t row)
 	while (nodes[i].feature >= 0)
 	{
 		uint8_t		code = ml_binned_code(f->task.binned_train, row, nodes[i].feature);
-		bool		left = nodes[i].categorical ? f->learned.forest->sets[nodes[i].set][code >> 6] >> (code & 63) & 1
+		bool		left = nodes[i].categorical ? forest_of(f)->sets[nodes[i].set][code >> 6] >> (code & 63) & 1
 			: code == 0 ? nodes[i].missing_left : code <= nodes[i].bin;
 
 		i = left ? nodes[i].left : nodes[i].right;
@@ -451,7 +464,7 @@ leaves_differ(const Fitted *f, const MlGradientBoostingParams *p)
 {
 	size_t		n;
 	const MlTreeNode *nodes = tree_of(f, 0, &n);
-	double		base = 1 / (1 + exp(-f->learned.forest->base_margin));
+	double		base = 1 / (1 + exp(-forest_of(f)->base_margin));
 	double	   *g = calloc(n, sizeof(double));
 	double	   *h = calloc(n, sizeof(double));
 	double		greatest = 0;
@@ -542,7 +555,7 @@ test_parameters(void)
 	p.grow_policy = ML_GROW_LOSSGUIDE;
 	other = boost(&p);
 	CHECK(leaves_of(&f) == 9 && leaves_of(&other) == 9, "max_leaves is reached, and no more");
-	CHECK(!same_forest(f.learned.forest, other.learned.forest), "grow_policy grows another tree");
+	CHECK(!same_forest(forest_of(&f), forest_of(&other)), "grow_policy grows another tree");
 	nodes = tree_of(&other, 0, &n);
 	found = greatest_gains(nodes, n, 8);
 	p.max_leaves = 1000;
@@ -637,7 +650,7 @@ test_parameters(void)
 	p.n_estimators = 5;
 	p.scale_pos_weight = 6;
 	f = boost(&p);
-	CHECK_CLOSE(f.learned.forest->base_margin, log(6 * pos / (N_TRAIN - pos)), 1e-12, "scale_pos_weight moves the base");
+	CHECK_CLOSE(forest_of(&f)->base_margin, log(6 * pos / (N_TRAIN - pos)), 1e-12, "scale_pos_weight moves the base");
 	{
 		float		weight[N_ROWS];
 
@@ -645,10 +658,10 @@ test_parameters(void)
 			weight[i] = label[i] == 1 ? 6 : 1;
 		p.scale_pos_weight = 1;
 		other = fit_with(&ml_gradient_boosting, &p, weight, false);
-		CHECK(same_forest(f.learned.forest, other.learned.forest), "as weights of the rows do, to the last bit");
+		CHECK(same_forest(forest_of(&f), forest_of(&other)), "as weights of the rows do, to the last bit");
 		other = boost(&p);
-		CHECK(!same_forest(f.learned.forest, other.learned.forest) &&
-			  f.learned.forest->nodes[0].cover != other.learned.forest->nodes[0].cover, "and as no weights do not");
+		CHECK(!same_forest(forest_of(&f), forest_of(&other)) &&
+			  forest_of(&f)->nodes[0].cover != forest_of(&other)->nodes[0].cover, "and as no weights do not");
 	}
 
 	/* max_bins, n_estimators */
@@ -659,7 +672,7 @@ test_parameters(void)
 	right = true;
 	for (size_t i = 0; i < f.signature->n_features; i++)
 		right = right && f.signature->features[i].n_bins <= 8;
-	CHECK(right && f.learned.forest->n_trees == 13, "max_bins and n_estimators");
+	CHECK(right && forest_of(&f)->n_trees == 13, "max_bins and n_estimators");
 }
 
 static void
@@ -674,7 +687,7 @@ test_monotone(void)
 
 	p.n_estimators = 10;
 	f = boost(&p);
-	CHECK(f.learned.forest->nodes[0].feature == 0, "the label rises with a, which splits first");
+	CHECK(forest_of(&f)->nodes[0].feature == 0, "the label rises with a, which splits first");
 	p.monotone_constraints = (MlConstraints) {1, falling};
 	f = boost(&p);
 	for (size_t t = 0; t < 10; t++)
@@ -707,11 +720,11 @@ test_early_stopping(void)
 			best = i;
 	}
 	CHECK(f.learned.n_curve < 300 && f.learned.n_curve == best + 1 + 7, "it stops 7 rounds after the best (%zu of %zu)", best + 1, f.learned.n_curve);
-	CHECK(f.learned.forest->n_trees == best + 1 && f.learned.iterations == (int) best + 1, "and keeps the trees of the best");
+	CHECK(forest_of(&f)->n_trees == best + 1 && f.learned.iterations == (int) best + 1, "and keeps the trees of the best");
 	p.early_stopping_rounds = 0;
 	p.n_estimators = (int) best + 1;
 	all = fit_with(&ml_gradient_boosting, &p, NULL, true);
-	CHECK(same_forest(f.learned.forest, all.learned.forest), "which are those of so many rounds");
+	CHECK(same_forest(forest_of(&f), forest_of(&all)), "which are those of so many rounds");
 }
 
 /* ---------------------------------------------------------------- weights */
@@ -752,12 +765,12 @@ test_weights(void)
 		for (size_t i = 0; i < N_ROWS; i++)
 			weight[i] = big ? 0x1p126f : 0x1p-126f;
 		other = fit_with(&ml_gradient_boosting, &p, weight, false);
-		CHECK(other.status == ML_OK && other.learned.forest->base_margin == f.learned.forest->base_margin,
+		CHECK(other.status == ML_OK && forest_of(&other)->base_margin == forest_of(&f)->base_margin,
 			  "weights of %g are learned from", weight[0]);
 		/* small ones are worth no split; large ones leave the penalties of categories behind */
 		CHECK_CLOSE(other.learned.curve[0].train_loss, f.learned.curve[0].train_loss, big ? 0.002 : 0.03, "with a finite loss");
-		CHECK(!big || (other.learned.forest->nodes[0].feature == f.learned.forest->nodes[0].feature &&
-					   other.learned.forest->nodes[0].bin == f.learned.forest->nodes[0].bin), "and the first split");
+		CHECK(!big || (forest_of(&other)->nodes[0].feature == forest_of(&f)->nodes[0].feature &&
+					   forest_of(&other)->nodes[0].bin == forest_of(&f)->nodes[0].bin), "and the first split");
 	}
 }
 
@@ -786,7 +799,7 @@ l1_of(const MlLogisticRegressionParams *p)
 static double
 violation(const Fitted *f, const MlLogisticRegressionParams *p, const float *weight)
 {
-	const MlLinear *linear = f->learned.linear;
+	const MlLinear *linear = linear_of(f);
 	size_t		n = linear->n_terms;
 	double		l1 = l1_of(p);
 	double		l2 = p->penalty == ML_PENALTY_NONE ? 0 : 1 - l1;
@@ -857,8 +870,8 @@ test_logistic(void)
 			f = fit_with(&ml_logistic_regression, &p, weighted ? weight : NULL, false);
 			off = f.status == ML_OK ? violation(&f, &p, weighted ? weight : NULL) : INFINITY;
 			CHECK(off < 1e-6, "%s%s: the gradient of loss and penalty is zero where it may be (%g)", cases[c].name, weighted ? ", weighted" : "", off);
-			for (size_t t = 0; f.status == ML_OK && t < f.learned.linear->n_terms; t++)
-				zeros += f.learned.linear->terms[t].coefficient == 0;
+			for (size_t t = 0; f.status == ML_OK && t < linear_of(&f)->n_terms; t++)
+				zeros += linear_of(&f)->terms[t].coefficient == 0;
 			if (l1_of(&p) > 0 && p.C < 1)
 				CHECK(zeros > 0, "%s: some coefficients are 0", cases[c].name);
 		}
@@ -907,7 +920,7 @@ test_shares_without_weight(void)
 	};
 	const uint32_t first_node[] = {0, 3};
 	MlForest	forest = {.base_margin = 0.125, .n_trees = 1, .first_node = first_node, .nodes = nodes};
-	MlModelParts parts = {.algorithm = "gradient_boosting", .signature = f.signature, .forest = &forest,
+	MlModelParts parts = {.algorithm = "gradient_boosting", .signature = f.signature, .fitted = ml_fitted_trees(&forest),
 	.margin_scale = 1, .threshold = 0.5};
 	MlModel    *model = malloc(ml_model_struct_size());
 	MlExplainer *explainer;

@@ -3,11 +3,13 @@
  *	  Two small models by hand, one of trees and one linear.  Their scores are
  *	  those of a calculation on paper; and for each thing that ml_model_open asks,
  *	  one fault in their bytes, checksums right again, is refused with the sentence
- *	  meant for it.
+ *	  meant for it.  Both formats are tried, with the same faults.
  */
 #include "check.h"
 
+#include "engine/linear/layout.h"
 #include "engine/model/format.h"
+#include "engine/trees/layout.h"
 #include "small_models.h"
 
 typedef enum Kind
@@ -21,12 +23,15 @@ typedef enum Kind
 #define HEADER -1				/* instead of a section: at the start of the bytes */
 #define TABLE -2				/* at the table of sections */
 #define TEXT -3					/* the first string that reads so */
+#define OWN(kind) (100 + (kind))	/* a section of the family */
 
 /* New content of one field. */
 typedef struct Edit
 {
 	int			section;
 	size_t		at;				/* byte of it; beyond its end: the space that follows */
+	size_t		former_at;		/* of SECTION_META in format 1 */
+	int			format;			/* in which it is made; 0: both */
 	size_t		width;			/* bytes; 0: there is no such edit */
 	bool		is_real;
 	uint64_t	whole;
@@ -35,10 +40,25 @@ typedef struct Edit
 	const char *text;
 } Edit;
 
+typedef struct WholeMeta
+{
+	MetaRecord	meta;
+	ComponentRecord component;
+} WholeMeta;
+
 #define WHOLE(where, Record, i, field, n) \
 	{.section = (where), .at = (i) * sizeof(Record) + offsetof(Record, field), .width = sizeof(((Record *) 0)->field), .whole = (n)}
 #define REAL(where, Record, i, field, x) \
 	{.section = (where), .at = (i) * sizeof(Record) + offsetof(Record, field), .width = 8, .is_real = true, .real = (x)}
+#define HEAD_WHOLE(field, n) \
+	{.section = SECTION_META, .at = offsetof(MetaRecord, field), .former_at = offsetof(FormerMeta, field), \
+	.width = sizeof(((MetaRecord *) 0)->field), .whole = (n)}
+#define HEAD_REAL(field, x) \
+	{.section = SECTION_META, .at = offsetof(MetaRecord, field), .former_at = offsetof(FormerMeta, field), \
+	.width = 8, .is_real = true, .real = (x)}
+#define FORMER_WHOLE(field, n) \
+	{.section = SECTION_META, .former_at = offsetof(FormerMeta, field), .format = FORMER_FORMAT, \
+	.width = sizeof(((FormerMeta *) 0)->field), .whole = (n)}
 #define WORD(where, i, n) {.section = (where), .at = (i) * sizeof(uint64_t), .width = 8, .whole = (n)}
 #define HALF(where, i, n) {.section = (where), .at = (i) * sizeof(uint32_t), .width = 4, .whole = (n)}
 #define BYTE(where, i, n) {.section = (where), .at = (i), .width = 1, .whole = (n)}
@@ -58,6 +78,8 @@ typedef struct Fault
 	int			tail;			/* bytes more at the end */
 	bool		stale_header;	/* checksums that are left as they were */
 	bool		stale_sections;
+	int			lengthened;		/* bytes by which the length of meta changes */
+	int			format;			/* that has such a thing; 0: both */
 } Fault;
 
 static const Fault faults[] = {
@@ -68,50 +90,82 @@ static const Fault faults[] = {
 	{"another magic", TREES, "its magic is wrong", {WHOLE(HEADER, HeaderRecord, 0, magic, 'X')}},
 	{"a later format", TREES, "its format version is not known", {WHOLE(HEADER, HeaderRecord, 0, format, ML_MODEL_FORMAT + 1)}},
 	{"another size", TREES, "its length is not the recorded one", {WHOLE(HEADER, HeaderRecord, 0, size, 64)}},
-	{"a section fewer", TREES, "its number of sections is wrong", {WHOLE(HEADER, HeaderRecord, 0, n_sections, SECTION_COUNT - 1)}},
-	{"a header's old checksum", TREES, "the checksum of its header is wrong", {WHOLE(TABLE, SectionRecord, 3, zero, 1)}, .stale_header = true},
+	{"a section fewer", TREES, "its number of sections is wrong", {WHOLE(HEADER, HeaderRecord, 0, n_sections, FORMER_SECTIONS - 1)}, .format = 1},
+	{"257 sections", TREES, "its number of sections is wrong", {WHOLE(HEADER, HeaderRecord, 0, n_sections, 257)}},
+	{"256 sections", TREES, "it is too short for its header", {WHOLE(HEADER, HeaderRecord, 0, n_sections, 256)}, .format = 2},
+	{"a header's old checksum", TREES, "the checksum of its header is wrong", {WHOLE(TABLE, SectionRecord, 3, component, 1)}, .stale_header = true},
 	{"a header that goes on", TREES, "its header is not padded with zeros", {WHOLE(HEADER, HeaderRecord, 0, zero[8], 1)}},
 	{"a section elsewhere", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, offset, 0)}},
-	{"a section past the end", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, SECTION_LEVELS, length, 64)}},
+	{"a section past the end", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, FORMER_SECTIONS - 1, length, 64)}, .format = 1},
+	{"a section past the end", TREES, "a section is not where it should be",
+	{WHOLE(TABLE, SectionRecord, SECTION_COUNT + TREES_DETAILS, length, 4096)}, .format = 2},
 	{"a section of all memory", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, length, UINT64_MAX)}},
-	{"a section's padding", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, zero, 1)}},
+	{"a section's kind", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, kind, 2)}, .format = 1},
+	{"a section's component", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, component, 1)}, .format = 1},
+	{"a kind that comes twice", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, kind, 1)}, .format = 2},
+	{"a component between others", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, component, 1)}, .format = 2},
+	{"no section of a kind of the container", TREES, "a section is missing",
+	{WHOLE(TABLE, SectionRecord, SECTION_COUNTS, kind, SECTION_COUNT)}, .format = 2},
+	{"no section of a kind of the family", LINEAR, "a section is missing",
+	{WHOLE(TABLE, SectionRecord, SECTION_COUNT + LINEAR_LEVELS, kind, LINEAR_LEVELS + 1)}, .format = 2},
+	{"a family's section of another component", LINEAR, "a section is missing",
+	{WHOLE(TABLE, SectionRecord, SECTION_COUNT + LINEAR_LEVELS, component, 2)}, .format = 2},
 	{"a section's old checksum", TREES, "the checksum of a section is wrong", {NUMBER(SECTION_EDGES, 0, 0.5)}, .stale_sections = true},
-	{"something between sections", TREES, "the space between sections is not zero", {BYTE(SECTION_META, sizeof(MetaRecord), 1)}},
-	{"something behind all sections", LINEAR, "the space after its last section is not zero", {BYTE(SECTION_LEVELS, 48, 1)}},
+	{"something between sections", TREES, "the space between sections is not zero", {BYTE(SECTION_EDGES, 4 * sizeof(double), 1)}},
+	{"something behind all sections", LINEAR, "the space after its last section is not zero", {BYTE(OWN(LINEAR_LEVELS), 48, 1)}},
 	{"64 bytes more", LINEAR, "it has bytes after its last section", .tail = 64},
 
 	/* head */
-	{"a third kind of model", TREES, "its head is wrong", {WHOLE(SECTION_META, MetaRecord, 0, linear, 2)}},
-	{"no inputs", TREES, "its head is wrong", {WHOLE(SECTION_META, MetaRecord, 0, n_inputs, 0)}},
-	{"4097 inputs", TREES, "its head is wrong", {WHOLE(SECTION_META, MetaRecord, 0, n_inputs, 4097)}},
-	{"no features", TREES, "its head is wrong", {WHOLE(SECTION_META, MetaRecord, 0, n_features, 0)}},
-	{"16385 features", TREES, "its head is wrong", {WHOLE(SECTION_META, MetaRecord, 0, n_features, 16385)}},
-	{"32768 slots", TREES, "its head is wrong", {WHOLE(SECTION_META, MetaRecord, 0, n_slots, 0x8000)}},
-	{"a linear model with a tree", LINEAR, "it has both trees and terms", {WHOLE(SECTION_META, MetaRecord, 0, n_trees, 1)}},
-	{"a linear model with a slot", LINEAR, "it has both trees and terms", {WHOLE(SECTION_META, MetaRecord, 0, n_slots, 1)}},
-	{"trees with a term", TREES, "it has both trees and terms", {WHOLE(SECTION_META, MetaRecord, 0, n_terms, 1)}},
-	{"a base that is no number", TREES, "its figures are not finite", {REAL(SECTION_META, MetaRecord, 0, base, NAN)}},
-	{"an infinite scale", TREES, "its figures are not finite", {REAL(SECTION_META, MetaRecord, 0, margin_scale, INFINITY)}},
-	{"an infinite offset", TREES, "its figures are not finite", {REAL(SECTION_META, MetaRecord, 0, margin_offset, -INFINITY)}},
-	{"a threshold that is no number", TREES, "its figures are not finite", {REAL(SECTION_META, MetaRecord, 0, threshold, NAN)}},
-	{"a threshold below 0", TREES, "its threshold is not between 0 and 1", {REAL(SECTION_META, MetaRecord, 0, threshold, -0.001)}},
-	{"a threshold above 1", TREES, "its threshold is not between 0 and 1", {REAL(SECTION_META, MetaRecord, 0, threshold, 1.001)}},
-	{"a threshold of 1", TREES, NULL, {REAL(SECTION_META, MetaRecord, 0, threshold, 1)}},
-	{"an intercept without an error", LINEAR, NULL, {REAL(SECTION_META, MetaRecord, 0, base_error, NAN)}},
-	{"2^53 scores in a bin", TREES, NULL, {WHOLE(SECTION_META, MetaRecord, 0, score_counts[3], UINT64_C(1) << 53)}},
-	{"one more than 2^53", TREES, "its counts of scores are too large", {WHOLE(SECTION_META, MetaRecord, 0, score_counts[3], (UINT64_C(1) << 53) + 1)}},
+	{"a third family", TREES, "its family is not known", {FORMER_WHOLE(family, 2)}, .format = 1},
+	{"a family of no number", TREES, "its family is not known", {WHOLE(SECTION_META, WholeMeta, 0, component.family, UINT32_MAX)}, .format = 2},
+	{"a component's padding", TREES, "its head is wrong", {WHOLE(SECTION_META, WholeMeta, 0, component.zero, 1)}, .format = 2},
+	{"a head's padding", TREES, "its head is wrong", {WHOLE(SECTION_META, WholeMeta, 0, meta.zero, 1)}, .format = 2},
+	{"two components", TREES, "its number of components is not one that can be read",
+	{WHOLE(SECTION_META, WholeMeta, 0, meta.n_components, 2)}, .lengthened = 8, .format = 2},
+	{"no component", TREES, "its number of components is not one that can be read",
+	{WHOLE(SECTION_META, WholeMeta, 0, meta.n_components, 0)}, .lengthened = -8, .format = 2},
+	{"a component less than recorded", TREES, "a section has the wrong length", .lengthened = -8, .format = 2},
+	{"no head", TREES, "a section has the wrong length", .lengthened = -16, .format = 2},
+	{"a score that is the margin", TREES, "its link is not one that can be read", {WHOLE(SECTION_META, MetaRecord, 0, link, LINK_IDENTITY)}, .format = 2},
+	{"a score by a table", TREES, "its link is not one that can be read", {WHOLE(SECTION_META, MetaRecord, 0, link, LINK_TABLE)}, .format = 2},
+	{"a link of no number", TREES, "its link is not one that can be read", {WHOLE(SECTION_META, MetaRecord, 0, link, LINK_TABLE + 1)}, .format = 2},
+	{"a score of anomalies", TREES, "its score is not one that can be read", {WHOLE(SECTION_META, MetaRecord, 0, meaning, MEANING_ANOMALY)}, .format = 2},
+	{"no inputs", TREES, "its head is wrong", {FORMER_WHOLE(n_inputs, 0)}, SECTION_INPUTS, -3 * (int) sizeof(InputRecord)},
+	{"4097 inputs", TREES, "its head is wrong", {FORMER_WHOLE(n_inputs, 4097)}, SECTION_INPUTS, 4094 * sizeof(InputRecord)},
+	{"no features", TREES, "its head is wrong", {FORMER_WHOLE(n_features, 0)}, SECTION_FEATURES, -3 * (int) sizeof(MlFeatureRecord)},
+	{"16385 features", TREES, "its head is wrong", {FORMER_WHOLE(n_features, 16385)}, SECTION_FEATURES, 16382 * sizeof(MlFeatureRecord)},
+	{"32768 slots", TREES, "it has too many scoring features", {FORMER_WHOLE(n_slots, 0x8000)}, OWN(TREES_SLOTS), 0x7FFD * sizeof(SlotRecord)},
+	{"another number of inputs", TREES, "a section has the wrong length", {FORMER_WHOLE(n_inputs, 2)}, .format = 1},
+	{"another number of nodes", TREES, "a section has the wrong length", {FORMER_WHOLE(n_nodes, 10)}, .format = 1},
+	{"a linear model with a tree", LINEAR, "it has sections of another family", {FORMER_WHOLE(n_trees, 1)}, .format = 1},
+	{"a linear model with a slot", LINEAR, "it has sections of another family", {FORMER_WHOLE(n_slots, 1)}, .format = 1},
+	{"trees with a term", TREES, "it has sections of another family", {FORMER_WHOLE(n_terms, 1)}, .format = 1},
+	{"a base that is no number", TREES, "its base is not finite", {NUMBER(OWN(TREES_BASE), 0, NAN)}},
+	{"two bases", TREES, "a section has the wrong length", .resized = OWN(TREES_BASE), .by = 8, .format = 2},
+	{"no base", TREES, "a section has the wrong length", .resized = OWN(TREES_BASE), .by = -8, .format = 2},
+	{"an infinite intercept", LINEAR, "its intercept is not finite", {NUMBER(OWN(LINEAR_INTERCEPT), 0, INFINITY)}},
+	{"no intercept", LINEAR, "a section has the wrong length", .resized = OWN(LINEAR_INTERCEPT), .by = -16, .format = 2},
+	{"an infinite scale", TREES, "its figures are not finite", {HEAD_REAL(margin_scale, INFINITY)}},
+	{"an infinite offset", TREES, "its figures are not finite", {HEAD_REAL(margin_offset, -INFINITY)}},
+	{"a threshold that is no number", TREES, "its figures are not finite", {HEAD_REAL(threshold, NAN)}},
+	{"a threshold below 0", TREES, "its threshold is not between 0 and 1", {HEAD_REAL(threshold, -0.001)}},
+	{"a threshold above 1", TREES, "its threshold is not between 0 and 1", {HEAD_REAL(threshold, 1.001)}},
+	{"a threshold of 1", TREES, NULL, {HEAD_REAL(threshold, 1)}},
+	{"an intercept without an error", LINEAR, NULL, {NUMBER(OWN(LINEAR_INTERCEPT), 1, NAN)}},
+	{"2^53 scores in a bin", TREES, NULL, {HEAD_WHOLE(score_counts[3], UINT64_C(1) << 53)}},
+	{"one more than 2^53", TREES, "its counts of scores are too large", {HEAD_WHOLE(score_counts[3], (UINT64_C(1) << 53) + 1)}},
 	{"one more in another bin", TREES, "its counts of scores are too large",
-	{WHOLE(SECTION_META, MetaRecord, 0, score_counts[3], UINT64_C(1) << 53), WHOLE(SECTION_META, MetaRecord, 0, score_counts[63], 1)}},
+	{HEAD_WHOLE(score_counts[3], UINT64_C(1) << 53), HEAD_WHOLE(score_counts[63], 1)}},
 
 	/* strings */
-	{"a string behind all", TREES, "a string is out of bounds", {WHOLE(SECTION_META, MetaRecord, 0, algorithm.offset, 4000)}},
-	{"a string of all memory", TREES, "a string is out of bounds", {WHOLE(SECTION_META, MetaRecord, 0, algorithm.size, UINT32_MAX)}},
+	{"a string behind all", TREES, "a string is out of bounds", {HEAD_WHOLE(algorithm.offset, 4000)}},
+	{"a string of all memory", TREES, "a string is out of bounds", {HEAD_WHOLE(algorithm.size, UINT32_MAX)}},
 	{"a string without an end", TREES, "a string is out of bounds", {BYTE(SECTION_STRINGS, 4, 'x')}},
 	{"a string inside of another", TREES, "a string is not where it should be",
-	{WHOLE(SECTION_META, MetaRecord, 0, algorithm.offset, 1), WHOLE(SECTION_META, MetaRecord, 0, algorithm.size, 3)}},
+	{HEAD_WHOLE(algorithm.offset, 1), HEAD_WHOLE(algorithm.size, 3)}},
 	{"a zero in a string", TREES, "a string contains a zero", {BYTE(SECTION_STRINGS, 1, 0)}},
 	{"an algorithm without a name", TREES, "a name is empty or too long",
-	{BYTE(SECTION_STRINGS, 0, 0), WHOLE(SECTION_META, MetaRecord, 0, algorithm.size, 0)}},
+	{BYTE(SECTION_STRINGS, 0, 0), HEAD_WHOLE(algorithm.size, 0)}},
 	{"a byte behind all strings", TREES, "a section has the wrong length", .resized = SECTION_STRINGS, .by = 1},
 
 	/* inputs */
@@ -144,23 +198,23 @@ static const Fault faults[] = {
 	{"a slot behind all inputs'", TREES, "a section has the wrong length", .resized = SECTION_HASH, .by = 4},
 
 	/* features */
-	{"a feature without an input", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, FeatureRecord, 0, input, 3)}},
-	{"a fifth part of a time", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, FeatureRecord, 2, part, ML_FEATURE_SECONDS + 1)}},
-	{"half a category", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, FeatureRecord, 1, categorical, 2)}},
-	{"no bins", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, FeatureRecord, 0, n_bins, 0)}},
-	{"256 bins", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, FeatureRecord, 0, n_bins, 256)}},
-	{"a category of a number", TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, FeatureRecord, 0, categorical, 1)}},
-	{"a number of a category", TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, FeatureRecord, 1, categorical, 0)}},
-	{"a bin less than categories", TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, FeatureRecord, 1, n_bins, 4)}},
-	{"the hour of a number", TREES, "a feature is a part of what is no time", {WHOLE(SECTION_FEATURES, FeatureRecord, 0, part, ML_FEATURE_HOUR)}},
-	{"a mean that is no number", TREES, "a feature's figures are not finite", {REAL(SECTION_FEATURES, FeatureRecord, 0, mean, NAN)}},
-	{"an infinite deviation", TREES, "a feature's figures are not finite", {REAL(SECTION_FEATURES, FeatureRecord, 0, std, INFINITY)}},
-	{"an infinite minimum", TREES, "a feature's figures are not finite", {REAL(SECTION_FEATURES, FeatureRecord, 0, minimum, -INFINITY)}},
-	{"an infinite maximum", TREES, "a feature's figures are not finite", {REAL(SECTION_FEATURES, FeatureRecord, 0, maximum, INFINITY)}},
-	{"a deviation below 0", TREES, "a feature's range is wrong", {REAL(SECTION_FEATURES, FeatureRecord, 0, std, -1)}},
-	{"a minimum above the maximum", TREES, "a feature's range is wrong", {REAL(SECTION_FEATURES, FeatureRecord, 0, minimum, 5)}},
-	{"edges of another place", TREES, "a feature's edges are out of bounds", {WHOLE(SECTION_FEATURES, FeatureRecord, 0, first_edge, 1)}},
-	{"counts of another place", TREES, "a feature's edges are out of bounds", {WHOLE(SECTION_FEATURES, FeatureRecord, 0, first_count, 1)}},
+	{"a feature without an input", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, input, 3)}},
+	{"a fifth part of a time", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 2, part, ML_FEATURE_SECONDS + 1)}},
+	{"half a category", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, categorical, 2)}},
+	{"no bins", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, n_bins, 0)}},
+	{"256 bins", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, n_bins, 256)}},
+	{"a category of a number", TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, categorical, 1)}},
+	{"a number of a category", TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, categorical, 0)}},
+	{"a bin less than categories", TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, n_bins, 4)}},
+	{"the hour of a number", TREES, "a feature is a part of what is no time", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, part, ML_FEATURE_HOUR)}},
+	{"a mean that is no number", TREES, "a feature's figures are not finite", {REAL(SECTION_FEATURES, MlFeatureRecord, 0, mean, NAN)}},
+	{"an infinite deviation", TREES, "a feature's figures are not finite", {REAL(SECTION_FEATURES, MlFeatureRecord, 0, std, INFINITY)}},
+	{"an infinite minimum", TREES, "a feature's figures are not finite", {REAL(SECTION_FEATURES, MlFeatureRecord, 0, minimum, -INFINITY)}},
+	{"an infinite maximum", TREES, "a feature's figures are not finite", {REAL(SECTION_FEATURES, MlFeatureRecord, 0, maximum, INFINITY)}},
+	{"a deviation below 0", TREES, "a feature's range is wrong", {REAL(SECTION_FEATURES, MlFeatureRecord, 0, std, -1)}},
+	{"a minimum above the maximum", TREES, "a feature's range is wrong", {REAL(SECTION_FEATURES, MlFeatureRecord, 0, minimum, 5)}},
+	{"edges of another place", TREES, "a feature's edges are out of bounds", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, first_edge, 1)}},
+	{"counts of another place", TREES, "a feature's edges are out of bounds", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, first_count, 1)}},
 	{"an edge too few", TREES, "a feature's edges are out of bounds", .resized = SECTION_EDGES, .by = -8},
 	{"a count too few", TREES, "a feature's edges are out of bounds", .resized = SECTION_COUNTS, .by = -8},
 	{"an edge too many", TREES, "a section has the wrong length", .resized = SECTION_EDGES, .by = 8},
@@ -173,72 +227,76 @@ static const Fault faults[] = {
 	{"a row more in one feature", TREES, "features were counted over different rows", {WORD(SECTION_COUNTS, 5, 1)}},
 
 	/* slots */
-	{"a slot without a feature", TREES, "a scoring feature is out of bounds", {WHOLE(SECTION_SLOTS, SlotRecord, 2, feature, 3)}},
-	{"a slot's padding", TREES, "a scoring feature is out of bounds", {WHOLE(SECTION_SLOTS, SlotRecord, 0, zero, 1)}},
-	{"a slot's edges of another place", TREES, "a scoring feature is out of bounds", {WHOLE(SECTION_SLOTS, SlotRecord, 2, first_edge, 1)}},
-	{"255 edges of a slot", TREES, "a scoring feature is out of bounds", {WHOLE(SECTION_SLOTS, SlotRecord, 0, n_edges, 255)}},
-	{"an edge of a slot too few", TREES, "a scoring feature is out of bounds", .resized = SECTION_SLOT_EDGES, .by = -8},
-	{"an edge of a slot too many", TREES, "a section has the wrong length", .resized = SECTION_SLOT_EDGES, .by = 8},
-	{"edges of a category", TREES, "a category has edges", {WHOLE(SECTION_SLOTS, SlotRecord, 1, n_edges, 1)}},
-	{"edges of a slot that repeat", TREES, "edges do not rise", {NUMBER(SECTION_SLOT_EDGES, 1, 1)}},
+	{"a slot without a feature", TREES, "a scoring feature is out of bounds", {WHOLE(OWN(TREES_SLOTS), SlotRecord, 2, feature, 3)}},
+	{"a slot's padding", TREES, "a scoring feature is out of bounds", {WHOLE(OWN(TREES_SLOTS), SlotRecord, 0, zero, 1)}},
+	{"a slot's edges of another place", TREES, "a scoring feature is out of bounds", {WHOLE(OWN(TREES_SLOTS), SlotRecord, 2, first_edge, 1)}},
+	{"255 edges of a slot", TREES, "a scoring feature is out of bounds", {WHOLE(OWN(TREES_SLOTS), SlotRecord, 0, n_edges, 255)}},
+	{"an edge of a slot too few", TREES, "a scoring feature is out of bounds", .resized = OWN(TREES_EDGES), .by = -8},
+	{"an edge of a slot too many", TREES, "a section has the wrong length", .resized = OWN(TREES_EDGES), .by = 8},
+	{"edges of a category", TREES, "a category has edges", {WHOLE(OWN(TREES_SLOTS), SlotRecord, 1, n_edges, 1)}},
+	{"edges of a slot that repeat", TREES, "edges do not rise", {NUMBER(OWN(TREES_EDGES), 1, 1)}},
+
+	/* rows that are alone in their category: ten rows, after 5 and 6 counts */
+	{"ten single rows", TREES, NULL, {WORD(SECTION_COUNTS, 11, 10)}, .format = 2},
+	{"more single rows than rows", TREES, "more rows are alone in their category than there are", {WORD(SECTION_COUNTS, 11, 11)}, .format = 2},
 
 	/* trees */
-	{"a tree of another place", TREES, "a tree is out of bounds", {WHOLE(SECTION_TREES, TreeRecord, 1, first_node, 4)}},
-	{"a tree without nodes", TREES, "a tree is out of bounds", {WHOLE(SECTION_TREES, TreeRecord, 2, n_nodes, 0)}},
-	{"a tree past the nodes", TREES, "a tree is out of bounds", {WHOLE(SECTION_TREES, TreeRecord, 2, n_nodes, 4)}},
-	{"a tree less", TREES, "the number of nodes is wrong", {WHOLE(SECTION_META, MetaRecord, 0, n_trees, 2)}, SECTION_TREES, -(int) sizeof(TreeRecord)},
-	{"a tree as deep as it is not", TREES, "a tree's size is wrong", {WHOLE(SECTION_TREES, TreeRecord, 0, depth, 3)}},
-	{"a tree's padding", TREES, "a tree's size is wrong", {WHOLE(SECTION_TREES, TreeRecord, 0, zero, 1)}},
-	{"a child that is not the next node", TREES, "a tree's nodes are not linked", {HALF(SECTION_NODES, 1, 2)}},
-	{"children in another tree", TREES, "a tree's nodes are not linked", {HALF(SECTION_NODES, 2 * 5 + 1, 9)}},
-	{"children past the tree's end", TREES, "a tree's nodes are not linked", {WHOLE(SECTION_TREES, TreeRecord, 1, n_nodes, 2)}},
+	{"a tree of another place", TREES, "a tree is out of bounds", {WHOLE(OWN(TREES_TREES), TreeRecord, 1, first_node, 4)}},
+	{"a tree without nodes", TREES, "a tree is out of bounds", {WHOLE(OWN(TREES_TREES), TreeRecord, 2, n_nodes, 0)}},
+	{"a tree past the nodes", TREES, "a tree is out of bounds", {WHOLE(OWN(TREES_TREES), TreeRecord, 2, n_nodes, 4)}},
+	{"a tree less", TREES, "the number of nodes is wrong", {FORMER_WHOLE(n_trees, 2)}, OWN(TREES_TREES), -(int) sizeof(TreeRecord)},
+	{"a tree as deep as it is not", TREES, "a tree's size is wrong", {WHOLE(OWN(TREES_TREES), TreeRecord, 0, depth, 3)}},
+	{"a tree's padding", TREES, "a tree's size is wrong", {WHOLE(OWN(TREES_TREES), TreeRecord, 0, zero, 1)}},
+	{"a child that is not the next node", TREES, "a tree's nodes are not linked", {HALF(OWN(TREES_NODES), 1, 2)}},
+	{"children in another tree", TREES, "a tree's nodes are not linked", {HALF(OWN(TREES_NODES), 2 * 5 + 1, 9)}},
+	{"children past the tree's end", TREES, "a tree's nodes are not linked", {WHOLE(OWN(TREES_TREES), TreeRecord, 1, n_nodes, 2)}},
 	{"nodes that are nobody's children", TREES, "a tree's nodes are not linked",
-		{WORD(SECTION_NODES, 5, UINT64_C(255) << 24 | UINT64_C(5) << 32), HALF(SECTION_DETAILS, 5 * sizeof(DetailRecord) / 4, UINT32_MAX)}},
-	{"a split's slot past all", TREES, "a split's feature is out of bounds", {BYTE(SECTION_NODES, 0, 3)}},
+		{WORD(OWN(TREES_NODES), 5, UINT64_C(255) << 24 | UINT64_C(5) << 32), HALF(OWN(TREES_DETAILS), 5 * sizeof(DetailRecord) / 4, UINT32_MAX)}},
+	{"a split's slot past all", TREES, "a split's feature is out of bounds", {BYTE(OWN(TREES_NODES), 0, 3)}},
 	{"a category split by number", TREES, "a split does not fit its feature",
-	{BYTE(SECTION_NODES, 8 + 1, 0), WHOLE(SECTION_DETAILS, DetailRecord, 1, categorical, 0)}},
+	{BYTE(OWN(TREES_NODES), 8 + 1, 0), WHOLE(OWN(TREES_DETAILS), DetailRecord, 1, categorical, 0)}},
 	{"a number split by a set", TREES, "a split does not fit its feature",
-		{BYTE(SECTION_NODES, 1, 0x80), WHOLE(SECTION_DETAILS, DetailRecord, 0, categorical, 1), WORD(SECTION_VALUES, 0, 0)}},
-	{"details of another feature", TREES, "a split's details do not fit it", {WHOLE(SECTION_DETAILS, DetailRecord, 0, feature, 2)}},
-	{"a bin past all", TREES, "a split's details are wrong", {WHOLE(SECTION_DETAILS, DetailRecord, 0, bin, 5)}},
-	{"missing half left", TREES, "a split's details are wrong", {WHOLE(SECTION_DETAILS, DetailRecord, 0, missing_left, 2)}},
-	{"details of a category", TREES, "a split's details are wrong", {WHOLE(SECTION_DETAILS, DetailRecord, 0, categorical, 1)}},
-	{"an infinite gain", TREES, "a split's details are wrong", {REAL(SECTION_DETAILS, DetailRecord, 0, gain, INFINITY)}},
-	{"a set past all", TREES, "a split's set is out of bounds", {WORD(SECTION_VALUES, 1, 1)}},
-	{"a cover that is no number", TREES, "a node's cover is wrong", {REAL(SECTION_DETAILS, DetailRecord, 2, cover, NAN)}},
-	{"a cover below 0", TREES, "a node's cover is wrong", {REAL(SECTION_DETAILS, DetailRecord, 2, cover, -1)}},
-	{"a node's infinite value", TREES, "a node's details are wrong", {REAL(SECTION_DETAILS, DetailRecord, 0, value, INFINITY)}},
-	{"a node's 2^53 rows and one", TREES, "a node's details are wrong", {WHOLE(SECTION_DETAILS, DetailRecord, 0, count, (UINT64_C(1) << 53) + 1)}},
-	{"a node's padding", TREES, "a node's details are wrong", {WHOLE(SECTION_DETAILS, DetailRecord, 0, zero, 1)}},
-	{"a leaf of a slot", TREES, "a leaf is wrong", {BYTE(SECTION_NODES, 2 * 8, 1)}},
-	{"a leaf's low code", TREES, "a leaf is wrong", {BYTE(SECTION_NODES, 2 * 8 + 2, 1)}},
-	{"a leaf's span", TREES, "a leaf is wrong", {BYTE(SECTION_NODES, 2 * 8 + 3, 254)}},
-	{"a leaf's value that is no number", TREES, "a leaf is wrong", {NUMBER(SECTION_VALUES, 2, NAN)}},
-	{"a leaf's details of a feature", TREES, "a leaf is wrong", {WHOLE(SECTION_DETAILS, DetailRecord, 2, feature, 0)}},
+		{BYTE(OWN(TREES_NODES), 1, 0x80), WHOLE(OWN(TREES_DETAILS), DetailRecord, 0, categorical, 1), WORD(OWN(TREES_VALUES), 0, 0)}},
+	{"details of another feature", TREES, "a split's details do not fit it", {WHOLE(OWN(TREES_DETAILS), DetailRecord, 0, feature, 2)}},
+	{"a bin past all", TREES, "a split's details are wrong", {WHOLE(OWN(TREES_DETAILS), DetailRecord, 0, bin, 5)}},
+	{"missing half left", TREES, "a split's details are wrong", {WHOLE(OWN(TREES_DETAILS), DetailRecord, 0, missing_left, 2)}},
+	{"details of a category", TREES, "a split's details are wrong", {WHOLE(OWN(TREES_DETAILS), DetailRecord, 0, categorical, 1)}},
+	{"an infinite gain", TREES, "a split's details are wrong", {REAL(OWN(TREES_DETAILS), DetailRecord, 0, gain, INFINITY)}},
+	{"a set past all", TREES, "a split's set is out of bounds", {WORD(OWN(TREES_VALUES), 1, 1)}},
+	{"a cover that is no number", TREES, "a node's cover is wrong", {REAL(OWN(TREES_DETAILS), DetailRecord, 2, cover, NAN)}},
+	{"a cover below 0", TREES, "a node's cover is wrong", {REAL(OWN(TREES_DETAILS), DetailRecord, 2, cover, -1)}},
+	{"a node's infinite value", TREES, "a node's details are wrong", {REAL(OWN(TREES_DETAILS), DetailRecord, 0, value, INFINITY)}},
+	{"a node's 2^53 rows and one", TREES, "a node's details are wrong", {WHOLE(OWN(TREES_DETAILS), DetailRecord, 0, count, (UINT64_C(1) << 53) + 1)}},
+	{"a node's padding", TREES, "a node's details are wrong", {WHOLE(OWN(TREES_DETAILS), DetailRecord, 0, zero, 1)}},
+	{"a leaf of a slot", TREES, "a leaf is wrong", {BYTE(OWN(TREES_NODES), 2 * 8, 1)}},
+	{"a leaf's low code", TREES, "a leaf is wrong", {BYTE(OWN(TREES_NODES), 2 * 8 + 2, 1)}},
+	{"a leaf's span", TREES, "a leaf is wrong", {BYTE(OWN(TREES_NODES), 2 * 8 + 3, 254)}},
+	{"a leaf's value that is no number", TREES, "a leaf is wrong", {NUMBER(OWN(TREES_VALUES), 2, NAN)}},
+	{"a leaf's details of a feature", TREES, "a leaf is wrong", {WHOLE(OWN(TREES_DETAILS), DetailRecord, 2, feature, 0)}},
 
 	/* linear models */
-	{"a term without a feature", LINEAR, "a term is wrong", {WHOLE(SECTION_TERMS, TermRecord, 0, feature, 3)}},
-	{"a fourth kind of term", LINEAR, "a term is wrong", {WHOLE(SECTION_TERMS, TermRecord, 0, kind, ML_TERM_MISSING + 1)}},
-	{"a term's padding", LINEAR, "a term is wrong", {WHOLE(SECTION_TERMS, TermRecord, 0, zero, 1)}},
-	{"an infinite coefficient", LINEAR, "a term is wrong", {REAL(SECTION_TERMS, TermRecord, 0, coefficient, INFINITY)}},
-	{"a term of the last code", LINEAR, NULL, {WHOLE(SECTION_TERMS, TermRecord, 2, code, 5)}},
-	{"a term of a code past all", LINEAR, "a term is wrong", {WHOLE(SECTION_TERMS, TermRecord, 2, code, 6)}},
-	{"a term's mean that is no number", LINEAR, "a term's figures are wrong", {REAL(SECTION_TERMS, TermRecord, 0, mean, NAN)}},
-	{"a term's infinite scale", LINEAR, "a term's figures are wrong", {REAL(SECTION_TERMS, TermRecord, 0, scale, INFINITY)}},
-	{"a term's scale below 0", LINEAR, "a term's figures are wrong", {REAL(SECTION_TERMS, TermRecord, 2, scale, -1)}},
-	{"a number's scale of 0", LINEAR, "a term's figures are wrong", {REAL(SECTION_TERMS, TermRecord, 0, scale, 0)}},
-	{"an error below 0", LINEAR, "a term's figures are wrong", {REAL(SECTION_TERMS, TermRecord, 0, standard_error, -1)}},
-	{"an infinite slope", LINEAR, "a coefficient is not finite", {REAL(SECTION_LINEAR, LinearRecord, 0, slope, INFINITY)}},
-	{"an offset that is no number", LINEAR, "a coefficient is not finite", {REAL(SECTION_LINEAR, LinearRecord, 0, offset, NAN)}},
-	{"an infinite value of what is missing", LINEAR, "a coefficient is not finite", {REAL(SECTION_LINEAR, LinearRecord, 0, missing, INFINITY)}},
-	{"an infinite level", LINEAR, "a coefficient is not finite", {NUMBER(SECTION_LEVELS, 5, INFINITY)}},
-	{"levels of another place", LINEAR, "a feature's levels are out of bounds", {WHOLE(SECTION_LINEAR, LinearRecord, 1, first_level, 1)}},
-	{"a level for all codes but one", LINEAR, "a feature's levels are out of bounds", {WHOLE(SECTION_LINEAR, LinearRecord, 1, n_levels, 5),
-		WHOLE(SECTION_LINEAR, LinearRecord, 2, first_level, 5)}, SECTION_LEVELS, -8},
-	{"a category with a slope", LINEAR, "a feature's levels are out of bounds", {WHOLE(SECTION_LINEAR, LinearRecord, 1, n_levels, 0),
-		WHOLE(SECTION_LINEAR, LinearRecord, 2, first_level, 0), REAL(SECTION_LINEAR, LinearRecord, 1, slope, 1)}, SECTION_LEVELS, -48},
-	{"a level too few", LINEAR, "a feature's levels are out of bounds", .resized = SECTION_LEVELS, .by = -8},
-	{"a level too many", LINEAR, "a section has the wrong length", .resized = SECTION_LEVELS, .by = 8},
+	{"a term without a feature", LINEAR, "a term is wrong", {WHOLE(OWN(LINEAR_TERMS), TermRecord, 0, feature, 3)}},
+	{"a fourth kind of term", LINEAR, "a term is wrong", {WHOLE(OWN(LINEAR_TERMS), TermRecord, 0, kind, ML_TERM_MISSING + 1)}},
+	{"a term's padding", LINEAR, "a term is wrong", {WHOLE(OWN(LINEAR_TERMS), TermRecord, 0, zero, 1)}},
+	{"an infinite coefficient", LINEAR, "a term is wrong", {REAL(OWN(LINEAR_TERMS), TermRecord, 0, coefficient, INFINITY)}},
+	{"a term of the last code", LINEAR, NULL, {WHOLE(OWN(LINEAR_TERMS), TermRecord, 2, code, 5)}},
+	{"a term of a code past all", LINEAR, "a term is wrong", {WHOLE(OWN(LINEAR_TERMS), TermRecord, 2, code, 6)}},
+	{"a term's mean that is no number", LINEAR, "a term's figures are wrong", {REAL(OWN(LINEAR_TERMS), TermRecord, 0, mean, NAN)}},
+	{"a term's infinite scale", LINEAR, "a term's figures are wrong", {REAL(OWN(LINEAR_TERMS), TermRecord, 0, scale, INFINITY)}},
+	{"a term's scale below 0", LINEAR, "a term's figures are wrong", {REAL(OWN(LINEAR_TERMS), TermRecord, 2, scale, -1)}},
+	{"a number's scale of 0", LINEAR, "a term's figures are wrong", {REAL(OWN(LINEAR_TERMS), TermRecord, 0, scale, 0)}},
+	{"an error below 0", LINEAR, "a term's figures are wrong", {REAL(OWN(LINEAR_TERMS), TermRecord, 0, standard_error, -1)}},
+	{"an infinite slope", LINEAR, "a coefficient is not finite", {REAL(OWN(LINEAR_FEATURES), LinearRecord, 0, slope, INFINITY)}},
+	{"an offset that is no number", LINEAR, "a coefficient is not finite", {REAL(OWN(LINEAR_FEATURES), LinearRecord, 0, offset, NAN)}},
+	{"an infinite value of what is missing", LINEAR, "a coefficient is not finite", {REAL(OWN(LINEAR_FEATURES), LinearRecord, 0, missing, INFINITY)}},
+	{"an infinite level", LINEAR, "a coefficient is not finite", {NUMBER(OWN(LINEAR_LEVELS), 5, INFINITY)}},
+	{"levels of another place", LINEAR, "a feature's levels are out of bounds", {WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 1, first_level, 1)}},
+	{"a level for all codes but one", LINEAR, "a feature's levels are out of bounds", {WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 1, n_levels, 5),
+		WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 2, first_level, 5)}, OWN(LINEAR_LEVELS), -8},
+	{"a category with a slope", LINEAR, "a feature's levels are out of bounds", {WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 1, n_levels, 0),
+		WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 2, first_level, 0), REAL(OWN(LINEAR_FEATURES), LinearRecord, 1, slope, 1)}, OWN(LINEAR_LEVELS), -48},
+	{"a level too few", LINEAR, "a feature's levels are out of bounds", .resized = OWN(LINEAR_LEVELS), .by = -8},
+	{"a level too many", LINEAR, "a section has the wrong length", .resized = OWN(LINEAR_LEVELS), .by = 8},
 };
 
 /* ---------------------------------------------------------------- bytes with a fault */
@@ -249,56 +307,83 @@ typedef struct Bytes
 	size_t		size;
 } Bytes;
 
+static HeaderRecord *
+header_of(Bytes b)
+{
+	return (HeaderRecord *) b.bytes;
+}
+
 static SectionRecord *
 table_of(Bytes b)
 {
-	return (SectionRecord *) (b.bytes + sizeof(HeaderRecord));
+	return (SectionRecord *) (header_of(b) + 1);
 }
 
-static size_t
-aligned(size_t size)
+/* Where the table has a section; -1 for what format 1 had in its head. */
+static int
+place_of(Bytes b, Kind kind, int section)
 {
-	return (size + SECTION_ALIGNMENT - 1) / SECTION_ALIGNMENT * SECTION_ALIGNMENT;
+	const MlFamily *family = kind == TREES ? &ml_family_trees : &ml_family_linear;
+
+	if (section < OWN(0))
+		return section;
+	if (header_of(b)->format != FORMER_FORMAT)
+		return SECTION_COUNT + section - OWN(0);
+	return family->sections[section - OWN(0)].former == ML_FORMER_BASE ? -1 : (int) family->sections[section - OWN(0)].former;
 }
 
 static Bytes
 encode(Kind kind, MlContext *ctx)
 {
 	const MlSignature signature = {.n_inputs = 3, .inputs = inputs, .n_features = 3, .features = features, .time_zone = "UTC"};
-	MlModelParts parts = {.algorithm = "algo", .signature = &signature, .margin_scale = 1, .threshold = 0.5};
+	MlModelParts parts = {.algorithm = "algo", .signature = &signature, .margin_scale = 1, .threshold = 0.5,
+		.fitted = kind == TREES ? ml_fitted_trees(&forest) : ml_fitted_linear(&linear)};
 	Bytes		b = {0};
 
-	if (kind == TREES)
-		parts.forest = &forest;
-	else
-		parts.linear = &linear;
 	if (ml_model_encode(ctx, &parts, &b.bytes, &b.size) != ML_OK)
 		printf("Bail out! %s\n", ctx->message);
 	return b;
 }
 
-/* A copy in which one section has another length; bytes that are more are 0. */
+/* The same model as it was once encoded. */
 static Bytes
-copy_resized(Bytes from, int resized, int by, int tail)
+read_former(Kind kind)
+{
+	FILE	   *file = fopen(kind == TREES ? "test/golden/models/trees.1.bin" : "test/golden/models/linear.1.bin", "r");
+	Bytes		b = {aligned_alloc(SECTION_ALIGNMENT, 8192), 0};
+
+	if (file)
+	{
+		b.size = fread(b.bytes, 1, 8192, file);
+		fclose(file);
+	}
+	if (b.size == 0)
+		printf("Bail out! there are no bytes of format 1\n");
+	return b;
+}
+
+/* A copy in which the section at a place has another length; bytes that are more are 0. */
+static Bytes
+copy_resized(Bytes from, int place, int by, int tail)
 {
 	const SectionRecord *old = table_of(from);
-	size_t		start = sizeof(HeaderRecord) + SECTION_COUNT * sizeof(SectionRecord);
-	Bytes		b = {.size = from.size + (size_t) tail + 128};
+	size_t		start = sizeof(HeaderRecord) + header_of(from)->n_sections * sizeof(SectionRecord);
+	Bytes		b = {.size = from.size + (size_t) tail + 128 + (by > 0 ? by : 0)};
 
-	b.bytes = aligned_alloc(SECTION_ALIGNMENT, aligned(b.size));
-	memset(b.bytes, 0, aligned(b.size));
+	b.bytes = aligned_alloc(SECTION_ALIGNMENT, section_aligned(b.size));
+	memset(b.bytes, 0, section_aligned(b.size));
 	memcpy(b.bytes, from.bytes, start);
-	for (int s = 0; s < SECTION_COUNT; s++)
+	for (int s = 0; s < (int) header_of(from)->n_sections; s++)
 	{
 		SectionRecord *section = &table_of(b)[s];
 
-		section->length += resized != 0 && s == resized ? by : 0;
-		section->offset = aligned(start);
+		section->length += s == place ? by : 0;
+		section->offset = section_aligned(start);
 		memcpy(b.bytes + section->offset, from.bytes + old[s].offset, old[s].length < section->length ? old[s].length : section->length);
 		start = section->offset + section->length;
 	}
-	b.size = aligned(start) + (size_t) tail;
-	((HeaderRecord *) b.bytes)->size = b.size;
+	b.size = section_aligned(start) + (size_t) tail;
+	header_of(b)->size = b.size;
 	return b;
 }
 
@@ -309,36 +394,49 @@ find_text(Bytes b, const char *text)
 	return memmem(b.bytes + table_of(b)[SECTION_STRINGS].offset, table_of(b)[SECTION_STRINGS].length, text, strlen(text) + 1);
 }
 
-static void
-write_edit(Bytes b, const Edit *edit)
+static uint8_t *
+find_section(Bytes b, Kind kind, int section)
 {
-	uint8_t    *place;
+	int			place = place_of(b, kind, section);
 
-	if (edit->section == TEXT)
-	{
-		memcpy(find_text(b, edit->former), edit->text, edit->width);
-		return;
-	}
-	place = edit->section == HEADER ? b.bytes : edit->section == TABLE ? (uint8_t *) table_of(b)
-		: b.bytes + table_of(b)[edit->section].offset;
-	memcpy(place + edit->at, edit->is_real ? (const void *) &edit->real : &edit->whole, edit->width);
+	if (place < 0)
+		return b.bytes + table_of(b)[SECTION_META].offset + offsetof(FormerMeta, base);
+	return b.bytes + table_of(b)[place].offset;
 }
 
 static void
-put_checksums_right(Bytes b, const Fault *fault)
+write_edit(Bytes b, Kind kind, const Edit *edit)
 {
-	HeaderRecord *header = (HeaderRecord *) b.bytes;
-	SectionRecord *table = table_of(b);
+	bool		former = header_of(b)->format == FORMER_FORMAT;
+	size_t		at = edit->section == SECTION_META && former ? edit->former_at : edit->at;
+	uint8_t    *place;
 
-	for (int s = 0; s < SECTION_COUNT && !fault->stale_sections; s++)
+	if (edit->format != 0 && !(edit->format == FORMER_FORMAT && former))
+		return;
+	place = edit->section == TEXT ? find_text(b, edit->former) : edit->section == HEADER ? b.bytes
+		: edit->section == TABLE ? (uint8_t *) table_of(b) : find_section(b, kind, edit->section);
+	memcpy(place + at, edit->section == TEXT ? (const void *) edit->text : edit->is_real ? (const void *) &edit->real : &edit->whole,
+		   edit->width);
+}
+
+static void
+put_checksums_right(Bytes b, bool stale_sections, bool stale_header)
+{
+	HeaderRecord *header = header_of(b);
+	SectionRecord *table = table_of(b);
+	size_t		table_size = header->n_sections * sizeof(SectionRecord);
+
+	if (sizeof(HeaderRecord) + table_size > b.size)
+		return;
+	for (uint32_t s = 0; s < header->n_sections && !stale_sections; s++)
 	{
 		if (table[s].offset <= b.size && table[s].length <= b.size - table[s].offset)
 			table[s].crc = ml_crc32c(0, b.bytes + table[s].offset, table[s].length);
 	}
-	if (fault->stale_header)
+	if (stale_header)
 		return;
 	header->crc = 0;
-	header->crc = ml_crc32c(0, b.bytes, sizeof(HeaderRecord) + SECTION_COUNT * sizeof(SectionRecord));
+	header->crc = ml_crc32c(0, b.bytes, sizeof(HeaderRecord) + table_size);
 }
 
 static bool
@@ -350,53 +448,153 @@ opens(Bytes b, char *message)
 }
 
 static void
+check_opening(Bytes b, const char *expected, int format, const char *what)
+{
+	char		message[ML_MESSAGE_SIZE];
+	bool		opened = opens(b, message);
+
+	if (expected == NULL)
+		CHECK(opened, "format %d, %s: it opens", format, what);
+	else
+		CHECK(!opened && strcmp(message, expected) == 0, "format %d, %s: %s", format, what, expected);
+	if (opened ? expected != NULL : expected == NULL || strcmp(message, expected) != 0)
+		printf("# got \"%s\"\n", opened ? "it opens" : message);
+}
+
+static void
 check_fault(const Fault *fault, Bytes good)
 {
-	Bytes		b = copy_resized(good, fault->resized, fault->by, fault->tail);
-	char		message[ML_MESSAGE_SIZE];
-	bool		opened;
+	int			format = (int) header_of(good)->format;
+	Bytes		b;
 
+	if (fault->format != 0 && fault->format != format)
+		return;
+	b = copy_resized(good, fault->lengthened ? SECTION_META : fault->resized ? place_of(good, fault->kind, fault->resized) : -1,
+					 fault->lengthened ? fault->lengthened : fault->by, fault->tail);
 	for (int e = 0; e < MAX_EDITS; e++)
 	{
 		if (fault->edit[e].width > 0)
-			write_edit(b, &fault->edit[e]);
+			write_edit(b, fault->kind, &fault->edit[e]);
 	}
-	put_checksums_right(b, fault);
-	opened = opens(b, message);
-	if (fault->message == NULL)
-		CHECK(opened, "%s, %s: it opens", fault->kind == TREES ? "trees" : "linear", fault->what);
-	else
-		CHECK(!opened && strcmp(message, fault->message) == 0, "%s: %s", fault->what, fault->message);
-	if (opened ? fault->message != NULL : fault->message == NULL || strcmp(message, fault->message) != 0)
-		printf("# got \"%s\"\n", opened ? "it opens" : message);
+	put_checksums_right(b, fault->stale_sections, fault->stale_header);
+	check_opening(b, fault->message, format, fault->what);
 	free(b.bytes);
 }
 
-/* What cannot be said in a table: bytes too short for a header, long names, each section's length. */
+/* Each section's length, and bytes too short for a header. */
 static void
-check_lengths(MlContext *ctx, Kind kind, Bytes good)
+check_lengths(Bytes good, Kind kind)
+{
+	int			format = (int) header_of(good)->format;
+	Bytes		b = good;
+
+	b.size = sizeof(HeaderRecord) + header_of(good)->n_sections * sizeof(SectionRecord) - 1;
+	check_opening(b, "it is too short for its header", format, "a byte less than a header and table");
+	b.size = sizeof(HeaderRecord) - 1;
+	check_opening(b, "it is too short for its header", format, "a byte less than a header");
+	for (int place = SECTION_META + 1; place < (int) header_of(good)->n_sections; place++)
+	{
+		Bytes		grown = copy_resized(good, place, 8, 0);
+		bool		other = format == FORMER_FORMAT && place >= SECTION_COUNT && (kind == TREES) == (place >= 15);
+		char		what[64];
+
+		snprintf(what, sizeof(what), "section %d, eight bytes longer", place);
+		put_checksums_right(grown, false, false);
+		check_opening(grown, other ? "it has sections of another family"
+					  : "a section has the wrong length", format, what);
+		free(grown.bytes);
+	}
+}
+
+static void
+check_names(MlContext *ctx, Kind kind)
 {
 	static char name[1026];
 	const char *former = inputs[0].name;
-	char		message[ML_MESSAGE_SIZE];
-	Bytes		b = good;
 
-	b.size = sizeof(HeaderRecord) + SECTION_COUNT * sizeof(SectionRecord) - 1;
-	CHECK(!opens(b, message) && strcmp(message, "it is too short for its header") == 0, "a byte less than a header: refused");
 	memset(name, 'n', 1025);
 	inputs[0].name = name;
-	CHECK(!opens(encode(kind, ctx), message) && strcmp(message, "a name is empty or too long") == 0, "a name of 1025 bytes: refused");
+	check_opening(encode(kind, ctx), "a name is empty or too long", ML_MODEL_FORMAT, "a name of 1025 bytes");
 	name[1024] = '\0';
-	CHECK(opens(encode(kind, ctx), message), "a name of 1024 bytes: it opens");
+	check_opening(encode(kind, ctx), NULL, ML_MODEL_FORMAT, "a name of 1024 bytes");
 	inputs[0].name = former;
-	for (int s = SECTION_META + 1; s < SECTION_COUNT; s++)
-	{
-		const Fault longer = {"a section eight bytes longer", kind, .resized = s, .by = 8};
-		Bytes		grown = copy_resized(good, s, 8, 0);
+}
 
-		put_checksums_right(grown, &longer);
-		CHECK(!opens(grown, message) && strcmp(message, "a section has the wrong length") == 0, "section %d, eight bytes longer: refused", s);
-		free(grown.bytes);
+/* A copy with one section more, of four bytes, before the one at a place. */
+static Bytes
+copy_with(Bytes from, uint32_t place, uint16_t component, uint16_t kind)
+{
+	uint32_t	n = header_of(from)->n_sections;
+	Bytes		b = {.size = from.size + 256};
+	size_t		start = sizeof(HeaderRecord) + (n + 1) * sizeof(SectionRecord);
+
+	b.bytes = aligned_alloc(SECTION_ALIGNMENT, section_aligned(b.size));
+	memset(b.bytes, 0, section_aligned(b.size));
+	memcpy(b.bytes, from.bytes, sizeof(HeaderRecord));
+	for (uint32_t s = 0; s <= n; s++)
+	{
+		SectionRecord *section = &table_of(b)[s];
+		uint32_t	old = s > place ? s - 1 : s;
+
+		start = section_aligned(start);
+		*section = s == place ? (SectionRecord) {.length = 4, .component = component, .kind = kind} : table_of(from)[old];
+		section->offset = start;
+		memcpy(b.bytes + start, s == place ? (const void *) "more" : from.bytes + table_of(from)[old].offset, section->length);
+		start += section->length;
+	}
+	header_of(b)->n_sections = n + 1;
+	b.size = header_of(b)->size = section_aligned(start);
+	put_checksums_right(b, false, false);
+	return b;
+}
+
+/* What a later version may add. */
+static void
+check_more_sections(Bytes good)
+{
+	static const struct
+	{
+		const char *what;
+		uint32_t	place;
+		uint16_t	component;
+		uint16_t	kind;
+		const char *message;
+	}			more[] = {
+		{"one more of the container", SECTION_COUNT, 0, SECTION_COUNT, "it has a section of a kind that is not known"},
+		{"an optional one of the container", SECTION_COUNT, 0, SECTION_OPTIONAL, NULL},
+		{"one more of the family", SECTION_COUNT + TREES_SECTIONS, 1, TREES_SECTIONS, "it has a section of a kind that is not known"},
+		{"an optional one of the family", SECTION_COUNT + TREES_SECTIONS, 1, SECTION_OPTIONAL | TREES_NODES, NULL},
+		{"one of another component", SECTION_COUNT + TREES_SECTIONS, 2, 0, "it has a section of a kind that is not known"},
+		{"an optional one of another component", SECTION_COUNT + TREES_SECTIONS, 2, SECTION_OPTIONAL, "it has a section of a kind that is not known"},
+		{"an optional one out of order", SECTION_COUNT - 1, 0, SECTION_OPTIONAL, "a section is not where it should be"},
+	};
+
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+	{
+		Bytes		b = copy_with(good, more[i].place, more[i].component, more[i].kind);
+
+		check_opening(b, more[i].message, ML_MODEL_FORMAT, more[i].what);
+		free(b.bytes);
+	}
+}
+
+/* Families are told apart by number and name, and have all that is asked of them. */
+static void
+check_families(void)
+{
+	for (int i = 0; ml_families[i]; i++)
+	{
+		const MlFamily *f = ml_families[i];
+		bool		fits = f->n_sections <= ML_MOST_SECTIONS;
+
+		for (int j = 0; j < i; j++)
+			CHECK(ml_families[j]->id != f->id && strcmp(ml_families[j]->name, f->name) != 0, "families %s and %s", ml_families[j]->name, f->name);
+		for (size_t s = 0; s < f->n_sections; s++)
+			fits = fits && f->sections[s].unit > 0 &&
+				(f->id > 1 ? f->sections[s].former == ML_FORMER_NONE : f->sections[s].former != ML_FORMER_NONE);
+		CHECK(fits, "family %s: its sections", f->name);
+		CHECK(f->plan && f->write && f->open && f->verify && f->scratch_size && f->margin && f->margins && f->prepare &&
+			  f->explain_scratch_size && f->explain && !f->n_terms == !f->term, "family %s: its operations", f->name);
 	}
 }
 
@@ -432,7 +630,9 @@ check_scores(Kind kind, Bytes b)
 {
 	MlModel		model;
 	char		message[ML_MESSAGE_SIZE];
-	uint8_t		scratch[16];
+	uint64_t	scratch[2];
+	MlValue		all[sizeof(rows) / sizeof(rows[0])][3];
+	double		block[sizeof(rows) / sizeof(rows[0])];
 
 	if (ml_model_open(b.bytes, b.size, &model, message) != ML_OK)
 		printf("Bail out! %s\n", message);
@@ -441,9 +641,13 @@ check_scores(Kind kind, Bytes b)
 		const MlValue values[] = {{.number = rows[i].amount}, {.code = rows[i].nation}, {.number = rows[i].moment}};
 		double		margin = kind == TREES ? rows[i].trees : rows[i].linear;
 
+		memcpy(all[i], values, sizeof(values));
 		CHECK_CLOSE(ml_model_score(&model, values, scratch), 1 / (1 + exp(-margin)), 1e-15,
 					"%s, %s: the score", kind == TREES ? "trees" : "linear", rows[i].what);
 	}
+	ml_model_score_block(&model, sizeof(rows) / sizeof(rows[0]), all[0], scratch, block);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		CHECK(block[i] == ml_model_score(&model, all[i], scratch), "%s: the same among others", rows[i].what);
 	CHECK(ml_model_category(&model, 1, "de", 2) == 2 && ml_model_category(&model, 1, "xx", 2) == UNKNOWN, "codes of nations");
 }
 
@@ -451,14 +655,24 @@ int
 main(void)
 {
 	MlContext	ctx = {.arena = ml_arena_create((size_t) 16 << 20)};
-	Bytes		good[] = {encode(TREES, &ctx), encode(LINEAR, &ctx)};
+	Bytes		good[2][2] = {{read_former(TREES), read_former(LINEAR)}, {encode(TREES, &ctx), encode(LINEAR, &ctx)}};
 
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		check_fault(&faults[i], good[faults[i].kind]);
-	check_scores(TREES, good[TREES]);
-	check_scores(LINEAR, good[LINEAR]);
-	check_lengths(&ctx, TREES, good[TREES]);
-	check_lengths(&ctx, LINEAR, good[LINEAR]);
+	check_families();
+	for (int format = 0; format < 2; format++)
+	{
+		for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+			check_fault(&faults[i], good[format][faults[i].kind]);
+		for (int kind = TREES; kind <= LINEAR; kind++)
+		{
+			check_scores(kind, good[format][kind]);
+			check_lengths(good[format][kind], kind);
+		}
+	}
+	check_names(&ctx, TREES);
+	check_names(&ctx, LINEAR);
+	check_more_sections(good[1][TREES]);
+	free(good[0][TREES].bytes);
+	free(good[0][LINEAR].bytes);
 	ml_arena_destroy(ctx.arena);
 	return checks_end();
 }

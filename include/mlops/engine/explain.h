@@ -24,11 +24,10 @@
 typedef struct MlExplainer MlExplainer;
 
 /*
- * Makes it in ctx->arena, about 30 bytes a node.  model must outlive it.
+ * Makes it in ctx->arena, for trees about 30 bytes a node.  model must outlive it.
  * Errors: ML_OUT_OF_MEMORY, ML_ABORTED, ML_INVALID_ARGUMENT (a path of a tree
  * uses more than ML_EXPLAIN_MAX_FEATURES features).
  */
-#define ML_EXPLAIN_MAX_FEATURES 1024
 extern MlStatus ml_explainer_create(MlContext *ctx, const MlModel *model,
 									MlExplainer **explainer);
 

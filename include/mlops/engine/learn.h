@@ -9,6 +9,7 @@
 
 #include "mlops/engine/data.h"
 #include "mlops/engine/eval.h"
+#include "mlops/engine/model.h"
 
 /* ---------------------------------------------------------------- parameters */
 
@@ -49,69 +50,6 @@ typedef struct MlConstraints
 
 /* ---------------------------------------------------------------- results */
 
-/*
- * Trees over codes (see MlFeature).  A row with code c of node->feature goes
- * left if
- *	 c == 0: missing_left;
- *	 numbers: c <= bin;
- *	 categories: bit c of sets[node->set] is set (bit 0 is not used).
- */
-typedef struct MlTreeNode
-{
-	int32_t		feature;		/* -1: leaf */
-	uint32_t	left;			/* children, counted from the tree's first node; */
-	uint32_t	right;			/* right == left + 1 */
-	uint32_t	set;			/* categories that go left */
-	uint8_t		bin;			/* numbers: the last code that goes left */
-	bool		missing_left;
-	bool		categorical;
-	double		value;			/* log odds added here (learning rate applied);
-								 * inner nodes: what a leaf here would add */
-	double		gain;			/* loss reduction of the split, 0 for leaves */
-	double		cover;			/* sum of hessians of the training rows here */
-	uint64_t	count;			/* training rows here */
-} MlTreeNode;
-
-typedef struct MlForest
-{
-	double		base_margin;	/* log odds before the first tree */
-	size_t		n_trees;
-	const uint32_t *first_node; /* [n_trees + 1] */
-	const MlTreeNode *nodes;
-	size_t		n_sets;
-	const uint64_t (*sets)[4];	/* 256 bits each */
-} MlForest;
-
-typedef enum MlTermKind
-{
-	ML_TERM_VALUE,				/* (value - mean) / scale, 0 when missing */
-	ML_TERM_LEVEL,				/* 1 if the feature's code is `code`, else 0 */
-	ML_TERM_MISSING				/* 1 if the feature is missing, else 0 */
-} MlTermKind;
-
-/*
- * One column of a linear model's design.  Coefficients are for the column as
- * described here (values standardised).
- */
-typedef struct MlTerm
-{
-	uint32_t	feature;
-	MlTermKind	kind;
-	uint32_t	code;			/* ML_TERM_LEVEL */
-	double		mean;			/* ML_TERM_VALUE */
-	double		scale;			/* ML_TERM_VALUE: standard deviation, > 0 */
-	double		coefficient;
-	double		standard_error; /* NaN where none is defined (L1, aliased) */
-} MlTerm;
-
-typedef struct MlLinear
-{
-	double		intercept;
-	double		intercept_error;
-	size_t		n_terms;
-	const MlTerm *terms;
-} MlLinear;
-
 /* One point of a learning curve. */
 typedef struct MlCurveStep
 {
@@ -124,8 +62,7 @@ typedef struct MlCurveStep
 
 typedef struct MlLearned
 {
-	const MlForest *forest;		/* exactly one of the two */
-	const MlLinear *linear;
+	MlFitted	fitted;
 	int			iterations;		/* rounds kept, or iterations until convergence */
 	bool		converged;		/* iterative solvers; true for trees */
 	bool		pruned;			/* should_prune stopped it: a model of the rounds so far */

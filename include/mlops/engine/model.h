@@ -7,23 +7,35 @@
  * of its own.  ml_model_open checks every length, index, offset and node link,
  * and afterwards scores straight from the bytes.  docs/model-format.md
  * describes every byte.
+ *
+ * What a model computes is its family's matter (mlops/engine/family.h): whoever
+ * scores, explains or describes a model asks here and never which family it is.
  *-------------------------------------------------------------------------
  */
 #ifndef MLOPS_ENGINE_MODEL_H
 #define MLOPS_ENGINE_MODEL_H
 
-#include "mlops/engine/learn.h"
+#include "mlops/engine/data.h"
 
-#define ML_MODEL_FORMAT 1
+#define ML_MODEL_FORMAT 2		/* that is written; 1 is read too */
 #define ML_SCORE_BINS 64		/* bins of the score histogram, equal width on [0, 1] */
+
+/* A kind of models: what stands behind the functions below. */
+typedef struct MlFamily MlFamily;
+
+/* What a learner found: a body of a family's own type (mlops/engine/trees.h, ...). */
+typedef struct MlFitted
+{
+	const MlFamily *family;
+	const void *body;
+} MlFitted;
 
 /* What goes into a model. */
 typedef struct MlModelParts
 {
 	const char *algorithm;
 	const MlSignature *signature;
-	const MlForest *forest;		/* exactly one of the two */
-	const MlLinear *linear;
+	MlFitted	fitted;
 	/* score = 1 / (1 + exp(-(margin_scale * margin + margin_offset))):
 	 * calibration and correction to the population's base rate; 1 and 0: none */
 	double		margin_scale;
@@ -33,9 +45,9 @@ typedef struct MlModelParts
 } MlModelParts;
 
 /*
- * Encodes into ctx->arena.  The same parts give the same bytes.  Only edges
- * that a split uses are kept for scoring; all edges stay in the baseline.
- * Errors: ML_OUT_OF_MEMORY, ML_INVALID_ARGUMENT (over 65,535 features or 4 GiB).
+ * Encodes into ctx->arena.  The same parts give the same bytes.
+ * Errors: ML_OUT_OF_MEMORY, ML_INVALID_ARGUMENT (over 4 GiB, or more than the
+ * family can hold).
  */
 extern MlStatus ml_model_encode(MlContext *ctx, const MlModelParts *parts,
 								uint8_t **bytes, size_t *size);
@@ -112,7 +124,6 @@ extern const char *ml_model_input_type(const MlModel *model, size_t input);
 extern MlColumnKind ml_model_input_kind(const MlModel *model, size_t input);
 extern size_t ml_model_n_features(const MlModel *model);
 extern const char *ml_model_feature_name(const MlModel *model, size_t feature);
-extern size_t ml_model_n_trees(const MlModel *model);	/* 0 for linear models */
 
 /* What the training rows looked like in a feature. */
 typedef struct MlFeatureBaseline
@@ -151,10 +162,17 @@ extern uint32_t ml_model_n_others(const MlModel *model, size_t input);
 extern bool ml_model_other(const MlModel *model, size_t input, const void *bytes, size_t size,
 						   uint32_t *place);
 
-/* Total gain and number of splits of each feature (trees; 0 for linear). */
-extern void ml_model_importance(const MlModel *model, double *gain, uint64_t *splits);
+/* Total gain and number of splits of each feature; false if the model has no such figures. */
+extern bool ml_model_importance(const MlModel *model, double *gain, uint64_t *splits);
 
-/* Terms of a linear model; 0 for trees.  term: 0 .. n-1. */
+typedef enum MlTermKind
+{
+	ML_TERM_VALUE,				/* (value - mean) / scale, 0 when missing */
+	ML_TERM_LEVEL,				/* 1 if the feature's code is the level's, else 0 */
+	ML_TERM_MISSING				/* 1 if the feature is missing, else 0 */
+} MlTermKind;
+
+/* Terms of a model that is a sum of such; 0 for others.  term: 0 .. n-1. */
 typedef struct MlModelTerm
 {
 	const char *feature;
@@ -167,59 +185,12 @@ typedef struct MlModelTerm
 	double		standard_error;
 } MlModelTerm;
 extern size_t ml_model_n_terms(const MlModel *model);
-/* term == n_terms gives the intercept, with feature "(intercept)" */
+/* term == n_terms gives the intercept, with feature "(intercept)", where there are terms */
 extern void ml_model_term(const MlModel *model, size_t term, MlModelTerm *out);
-
-/* ---- from the inside, for explanations */
-
-extern bool ml_model_is_linear(const MlModel *model);
-
-/* score = 1 / (1 + exp(-(scale * margin + offset))); margin begins with base. */
-typedef struct MlModelMargin
-{
-	double		base;			/* before the first tree, or the intercept */
-	double		scale;
-	double		offset;
-} MlModelMargin;
-extern MlModelMargin ml_model_margin(const MlModel *model);
-
-/* Nodes of a tree: first .. first + n - 1, parents before their children. */
-typedef struct MlModelTree
-{
-	uint32_t	first;
-	uint32_t	n;
-} MlModelTree;
-extern MlModelTree ml_model_tree(const MlModel *model, size_t tree);
-
-typedef struct MlModelNode
-{
-	int32_t		feature;		/* -1: leaf */
-	uint32_t	left;			/* splits: left child; the right one follows it */
-	double		value;			/* leaves: what they add to the margin */
-	double		cover;			/* sum of hessians of the training rows, >= 0 */
-	uint64_t	count;			/* training rows */
-} MlModelNode;
-extern MlModelNode ml_model_node(const MlModel *model, uint32_t node);
-
-/* Codes of a row's features, from which trees are walked: codes has
- * ml_model_scratch_size bytes. */
-extern void ml_model_codes(const MlModel *model, const MlValue *values, uint8_t *codes);
-
-/*
- * Where the row with these codes goes at each node of a tree: way [tree.n],
- * 0 left, 1 right, 0 for leaves.  What scoring does.
- */
-extern void ml_model_ways(const MlModel *model, MlModelTree tree, const uint8_t *codes,
-						  uint8_t *way);
-
-/* Linear models: what each feature of a row adds to the margin, and what it
- * adds on average over the training rows: [n_features]. */
-extern void ml_model_linear_parts(const MlModel *model, const MlValue *values, double *part);
-extern void ml_model_linear_means(const MlModel *model, double *mean);
 
 /* ---- scoring */
 
-/* Bytes of working memory ml_model_score needs (any alignment). */
+/* Bytes of working memory ml_model_score needs (aligned to 8). */
 extern size_t ml_model_scratch_size(const MlModel *model);
 
 /*
@@ -227,6 +198,10 @@ extern size_t ml_model_scratch_size(const MlModel *model);
  * no locks, no errors.
  */
 extern double ml_model_score(const MlModel *model, const MlValue *values, void *scratch);
+
+/* Scores of n rows, values [n][n_inputs]: the same bits. */
+extern void ml_model_score_block(const MlModel *model, size_t n, const MlValue *values,
+								 void *scratch, double *score);
 
 /*
  * Scores rows of a data set that has all inputs by name and kind; parallel.

@@ -1,48 +1,33 @@
 /*-------------------------------------------------------------------------
  * explainer.c
- *	  The explainer of a model: which kind it is, base and scale, and linear
- *	  models' contributions.
+ *	  What the explainers of all families have in common: from a margin to log
+ *	  odds of the score.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
 
-#include "explainer.h"
+#include "mlops/engine/explain.h"
+#include "mlops/engine/family.h"
 
-static MlStatus
-prepare_linear(MlContext *ctx, MlExplainer *e)
+struct MlExplainer
 {
-	e->n_features = ml_model_n_features(e->model);
-	e->input_of_feature = ml_arena_alloc_array(ctx->arena, e->n_features, sizeof(uint32_t));
-	e->mean_part = ml_arena_alloc_array(ctx->arena, e->n_features, sizeof(double));
-	if (e->input_of_feature == NULL || e->mean_part == NULL)
-		return ml_fail_memory(ctx);
-	ml_model_linear_means(e->model, e->mean_part);
-	for (size_t f = 0; f < e->n_features; f++)
-	{
-		MlFeatureBaseline baseline;
-
-		ml_model_feature_baseline(e->model, f, &baseline);
-		e->input_of_feature[f] = baseline.input;
-		e->base += e->mean_part[f];
-	}
-	return ML_OK;
-}
+	const MlModel *model;
+	const void *prepared;		/* by the family */
+	double		base;			/* in log odds of the score */
+};
 
 MlStatus
 ml_explainer_create(MlContext *ctx, const MlModel *model, MlExplainer **explainer)
 {
 	MlExplainer *e = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(MlExplainer));
-	MlModelMargin margin = ml_model_margin(model);
+	double		base = 0;
 	MlStatus	status;
 
 	if (e == NULL)
 		return ml_fail_memory(ctx);
 	e->model = model;
-	e->n_inputs = ml_model_n_inputs(model);
-	e->scale = margin.scale;
-	e->base = margin.base;
-	status = ml_model_is_linear(model) ? prepare_linear(ctx, e) : explain_prepare_trees(ctx, e);
-	e->base = margin.scale * e->base + margin.offset;
+	status = model->family->prepare(ctx, model, model->state, &base, &e->prepared);
+	e->base = model->margin_scale * base + model->margin_offset;
 	*explainer = e;
 	return status;
 }
@@ -56,30 +41,19 @@ ml_explainer_base(const MlExplainer *e)
 size_t
 ml_explainer_scratch_size(const MlExplainer *e)
 {
-	return ml_model_is_linear(e->model) ? e->n_features * sizeof(double)
-		: explain_trees_scratch_size(e);
-}
-
-static void
-explain_linear(const MlExplainer *e, const MlValue *values, double *part, double *contribution)
-{
-	ml_model_linear_parts(e->model, values, part);
-	for (size_t f = 0; f < e->n_features; f++)
-		contribution[e->input_of_feature[f]] += part[f] - e->mean_part[f];
+	return e->model->family->explain_scratch_size(e->model, e->model->state, e->prepared);
 }
 
 MlStatus
 ml_explain(MlContext *ctx, const MlExplainer *e, const MlValue *values, void *scratch,
 		   double *contribution)
 {
-	MlStatus	status = ML_OK;
+	const MlModel *m = e->model;
+	MlStatus	status;
 
-	memset(contribution, 0, e->n_inputs * sizeof(double));
-	if (ml_model_is_linear(e->model))
-		explain_linear(e, values, scratch, contribution);
-	else
-		status = explain_trees(ctx, e, values, scratch, contribution);
-	for (size_t i = 0; i < e->n_inputs; i++)
-		contribution[i] *= e->scale;
+	memset(contribution, 0, m->n_inputs * sizeof(double));
+	status = m->family->explain(ctx, m, m->state, e->prepared, values, scratch, contribution);
+	for (size_t i = 0; i < m->n_inputs; i++)
+		contribution[i] *= m->margin_scale;
 	return status;
 }

@@ -6,6 +6,7 @@
 #define MLOPS_LEARN_DESIGN_H
 
 #include "mlops/engine/learn.h"
+#include "mlops/engine/linear.h"
 
 /* Rows of a tile: 512 rows of 64 columns stay in a core's L2 cache. */
 #define DESIGN_TILE_ROWS 512

@@ -13,6 +13,7 @@
 
 #include "engine/learn/logistic_loss.h"
 #include "engine/learn/tree_grower.h"
+#include "mlops/engine/trees.h"
 
 #define BLOCK_ROWS ((size_t) 16384)
 
@@ -500,7 +501,7 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 		status = finish(&b, forest, first_node, n_trees);
 	free(b.nodes);
 	free(b.sets);
-	learned->forest = forest;
+	learned->fitted = ml_fitted_trees(forest);
 	learned->iterations = (int) n_trees;
 	learned->converged = true;
 	learned->pruned = b.pruned;

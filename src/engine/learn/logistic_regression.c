@@ -223,7 +223,7 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 	linear->intercept_error = errors[o.n - 1];
 	linear->n_terms = o.design.n_terms;
 	linear->terms = terms;
-	learned->linear = linear;
+	learned->fitted = ml_fitted_linear(linear);
 	learned->iterations = result.iterations;
 	learned->converged = result.converged;
 	learned->curve = result.curve;

@@ -20,7 +20,7 @@ ml_model_is_ascii(const MlModel *m)
 }
 
 static MlModelText
-text_at(const MlModel *m, MlModelTextKind kind, StringRef ref, const char *input)
+text_at(const MlModel *m, MlModelTextKind kind, MlStringRef ref, const char *input)
 {
 	return (MlModelText) {kind, m->strings + ref.offset, ref.size, input};
 }
@@ -28,10 +28,10 @@ text_at(const MlModel *m, MlModelTextKind kind, StringRef ref, const char *input
 bool
 ml_model_each_text(const MlModel *m, MlTextVisitor visit, void *arg)
 {
-	bool		going = visit(arg, text_at(m, ML_TEXT_ALGORITHM, m->meta->algorithm, NULL)) &&
-		visit(arg, text_at(m, ML_TEXT_TIME_ZONE, m->meta->time_zone, NULL));
+	bool		going = visit(arg, text_at(m, ML_TEXT_ALGORITHM, m->algorithm, NULL)) &&
+		visit(arg, text_at(m, ML_TEXT_TIME_ZONE, m->time_zone, NULL));
 
-	for (uint32_t i = 0; going && i < m->meta->n_inputs; i++)
+	for (uint32_t i = 0; going && i < m->n_inputs; i++)
 	{
 		const InputRecord *input = &m->inputs[i];
 		const char *name = m->strings + input->name.offset;
@@ -41,7 +41,7 @@ ml_model_each_text(const MlModel *m, MlTextVisitor visit, void *arg)
 		for (uint32_t c = 0; going && c < input->n_categories; c++)
 			going = visit(arg, text_at(m, ML_TEXT_LEVEL, m->categories[input->first_category + c], name));
 	}
-	for (uint32_t f = 0; going && f < m->meta->n_features; f++)
+	for (uint32_t f = 0; going && f < m->n_features; f++)
 		going = visit(arg, text_at(m, ML_TEXT_FEATURE, m->features[f].name, NULL));
 	return going;
 }
@@ -58,7 +58,7 @@ typedef struct Recoding
 } Recoding;
 
 static bool
-add_text(Recoding *r, MlModelText text, StringRef *ref)
+add_text(Recoding *r, MlModelText text, MlStringRef *ref)
 {
 	const char *bytes = text.bytes;
 	size_t		size = text.size;
@@ -68,7 +68,7 @@ add_text(Recoding *r, MlModelText text, StringRef *ref)
 	{
 		memcpy(r->strings + r->used, bytes, size);
 		r->strings[r->used + size] = '\0';
-		*ref = (StringRef) {(uint32_t) r->used, (uint32_t) size};
+		*ref = (MlStringRef) {(uint32_t) r->used, (uint32_t) size};
 	}
 	r->used += size + 1;
 	return known;
@@ -94,14 +94,14 @@ sizes_of(const MlModel *m)
 {
 	Sizes		s = {0};
 
-	s.inputs = padded(m->meta->n_inputs * sizeof(InputRecord));
-	s.features = padded(m->meta->n_features * sizeof(FeatureRecord));
-	for (uint32_t i = 0; i < m->meta->n_inputs; i++)
+	s.inputs = padded(m->n_inputs * sizeof(InputRecord));
+	s.features = padded(m->n_features * sizeof(MlFeatureRecord));
+	for (uint32_t i = 0; i < m->n_inputs; i++)
 	{
 		s.categories += m->inputs[i].n_categories;
 		s.n_hash += m->inputs[i].n_hash;
 	}
-	s.categories = padded(s.categories * sizeof(StringRef));
+	s.categories = padded(s.categories * sizeof(MlStringRef));
 	s.hash = padded(s.n_hash * sizeof(uint32_t));
 	return s;
 }
@@ -109,7 +109,7 @@ sizes_of(const MlModel *m)
 static bool
 count_text(void *arg, MlModelText text)
 {
-	StringRef	ref;
+	MlStringRef	ref;
 
 	add_text((Recoding *) arg, text, &ref);
 	return true;
@@ -122,16 +122,16 @@ ml_model_recoded_size(const MlModel *m, MlRecoder recode, void *arg)
 	Sizes		s = sizes_of(m);
 
 	ml_model_each_text(m, count_text, &r);
-	return padded(sizeof(MetaRecord)) + s.inputs + s.categories + s.hash + s.features + r.used;
+	return s.inputs + s.categories + s.hash + s.features + r.used;
 }
 
 /* The look-up finds what can be spelled; the rest no row can have. */
 static void
-recode_categories(Recoding *r, const MlModel *m, const InputRecord *input, StringRef *categories, uint32_t *hash)
+recode_categories(Recoding *r, const MlModel *m, const InputRecord *input, MlStringRef *categories, uint32_t *hash)
 {
 	for (uint32_t c = 0; c < input->n_categories; c++)
 	{
-		StringRef  *ref = &categories[input->first_category + c];
+		MlStringRef  *ref = &categories[input->first_category + c];
 		bool		known = add_text(r, text_at(m, ML_TEXT_LEVEL, m->categories[input->first_category + c],
 											m->strings + input->name.offset), ref);
 		uint32_t	slot;
@@ -150,20 +150,20 @@ ml_model_recode(const MlModel *m, MlRecoder recode, void *arg, void *block, MlMo
 {
 	Sizes		s = sizes_of(m);
 	char	   *at = block;
-	MetaRecord *meta = (MetaRecord *) at;
-	InputRecord *inputs = (InputRecord *) (at += padded(sizeof(MetaRecord)));
-	StringRef  *categories = (StringRef *) (at += s.inputs);
+	InputRecord *inputs = (InputRecord *) at;
+	MlStringRef  *categories = (MlStringRef *) (at += s.inputs);
 	uint32_t   *hash = (uint32_t *) (at += s.categories);
-	FeatureRecord *features = (FeatureRecord *) (at += s.hash);
+	MlFeatureRecord *features = (MlFeatureRecord *) (at += s.hash);
 	Recoding	r = {recode, arg, at + s.features, 0};
+	MlStringRef algorithm;
+	MlStringRef time_zone;
 
-	*meta = *m->meta;
-	memcpy(inputs, m->inputs, m->meta->n_inputs * sizeof(InputRecord));
-	memcpy(features, m->features, m->meta->n_features * sizeof(FeatureRecord));
+	memcpy(inputs, m->inputs, m->n_inputs * sizeof(InputRecord));
+	memcpy(features, m->features, m->n_features * sizeof(MlFeatureRecord));
 	memset(hash, 0, s.n_hash * sizeof(uint32_t));
-	add_text(&r, text_at(m, ML_TEXT_ALGORITHM, m->meta->algorithm, NULL), &meta->algorithm);
-	add_text(&r, text_at(m, ML_TEXT_TIME_ZONE, m->meta->time_zone, NULL), &meta->time_zone);
-	for (uint32_t i = 0; i < m->meta->n_inputs; i++)
+	add_text(&r, text_at(m, ML_TEXT_ALGORITHM, m->algorithm, NULL), &algorithm);
+	add_text(&r, text_at(m, ML_TEXT_TIME_ZONE, m->time_zone, NULL), &time_zone);
+	for (uint32_t i = 0; i < m->n_inputs; i++)
 	{
 		const InputRecord *input = &m->inputs[i];
 
@@ -171,11 +171,12 @@ ml_model_recode(const MlModel *m, MlRecoder recode, void *arg, void *block, MlMo
 		add_text(&r, text_at(m, ML_TEXT_TYPE, input->type, m->strings + input->name.offset), &inputs[i].type);
 		recode_categories(&r, m, input, categories, hash + input->first_hash);
 	}
-	for (uint32_t f = 0; f < m->meta->n_features; f++)
+	for (uint32_t f = 0; f < m->n_features; f++)
 		add_text(&r, text_at(m, ML_TEXT_FEATURE, m->features[f].name, NULL), &features[f].name);
 
 	*out = *m;
-	out->meta = meta;
+	out->algorithm = algorithm;
+	out->time_zone = time_zone;
 	out->strings = r.strings;
 	out->n_strings = r.used;
 	out->inputs = inputs;

@@ -12,6 +12,8 @@
  * are added, and the text does not change.
  */
 #include "blas/provider.h"
+#include "mlops/engine/learn.h"
+
 #include "golden_models.h"
 #include "small_models.h"
 
@@ -146,8 +148,7 @@ train(const char *name, const MlLearner *learner, const void *params, const uint
 	task = (MlTask) {dataset, signature, rows, {0}, binned, NULL, label, NULL, ML_METRIC_PR_AUC, params, 7};
 	must(learner->fit(&ctx, &task, &learned));
 	parts.signature = signature;
-	parts.forest = learned.forest;
-	parts.linear = learned.linear;
+	parts.fitted = learned.fitted;
 	keep(name, &parts);
 }
 
@@ -179,7 +180,7 @@ trained_models(void)
 static void
 keep_forest(const char *name, const MlSignature *signature, const MlForest *body, double threshold)
 {
-	MlModelParts parts = {.algorithm = "by hand", .signature = signature, .forest = body, .margin_scale = 1, .threshold = threshold};
+	MlModelParts parts = {.algorithm = "algo", .signature = signature, .fitted = ml_fitted_trees(body), .margin_scale = 1, .threshold = threshold};
 
 	keep(name, &parts);
 }
@@ -187,7 +188,7 @@ keep_forest(const char *name, const MlSignature *signature, const MlForest *body
 static void
 keep_linear(const char *name, const MlSignature *signature, const MlLinear *body, double threshold)
 {
-	MlModelParts parts = {.algorithm = "by hand", .signature = signature, .linear = body, .margin_scale = 1, .threshold = threshold};
+	MlModelParts parts = {.algorithm = "algo", .signature = signature, .fitted = ml_fitted_linear(body), .margin_scale = 1, .threshold = threshold};
 
 	keep(name, &parts);
 }

@@ -30,7 +30,47 @@
  */
 #include <string.h>
 
-#include "explainer.h"
+#include "layout.h"
+
+#define NO_NODE UINT32_MAX
+#define LANES 4					/* points of the quadrature are padded to this */
+
+/* A split; nodes are counted from the tree's root, sides are left and right. */
+typedef struct Split
+{
+	uint32_t	node;
+	uint32_t	left;			/* its left child; the right one follows it */
+	uint32_t	input;			/* whose contribution it is */
+	uint32_t	same;			/* nearest node above or at this one whose parent splits
+								 * on the same feature, or NO_NODE */
+	double		above;			/* product of share on the way to same, over splits on
+								 * this feature; 1 without one */
+	double		share[2];		/* of the training weight here that goes to a side */
+	double		weight[2];		/* value of a child that is a leaf, else 1 */
+} Split;
+
+typedef struct SplitTree
+{
+	const TreeRecord *nodes;
+	size_t		first_split;
+	uint32_t	n_splits;		/* at least 1; parents come before their children */
+} SplitTree;
+
+/* Trees made ready to explain rows. */
+typedef struct Explainer
+{
+	double		base;			/* margin, expected over the training rows */
+	size_t		n_inputs;
+	size_t		n_trees;		/* that split at all */
+	SplitTree  *trees;
+	Split	   *splits;
+	uint32_t	most_nodes;		/* of a tree */
+	uint32_t	n_points;		/* of the quadrature, padded */
+	double	   *point;			/* t */
+	double	   *rest;			/* 1 - t */
+	double	   *inverse_rest;	/* 1 / (1 - t) */
+	double	   *weight;			/* 0 for padding */
+} Explainer;
 
 /* ---------------------------------------------------------------- preparing */
 
@@ -47,15 +87,15 @@ typedef struct Node
 
 /* Shares of a split's training weight that go left and right. */
 static void
-set_shares(MlModelNode left, MlModelNode right, double share[2])
+set_shares(const DetailRecord *left, const DetailRecord *right, double share[2])
 {
-	double		weight[2] = {left.cover, right.cover};
+	double		weight[2] = {left->cover, right->cover};
 
 	if (!(weight[0] + weight[1] > 0 && isfinite(weight[0] + weight[1])))
 	{
 		/* no weight came here (weights of zero): rows, or nothing is known */
-		weight[0] = (double) left.count;
-		weight[1] = (double) right.count;
+		weight[0] = (double) left->count;
+		weight[1] = (double) right->count;
 		if (weight[0] + weight[1] == 0)
 			weight[0] = weight[1] = 1;
 	}
@@ -72,25 +112,21 @@ nearest_on_feature(const Node *nodes, uint32_t at, int32_t feature)
 }
 
 static void
-prepare_split(MlExplainer *e, MlModelTree tree, Node *nodes, uint32_t at, MlModelNode split,
-			  Split *out)
+prepare_split(const MlModel *m, const Trees *t, const TreeRecord *tree, Node *nodes, uint32_t at, Split *out)
 {
-	MlFeatureBaseline baseline;
-	MlModelNode child[2];
+	uint32_t	left = NODE_LEFT(t->nodes[tree->first_node + at]);
+	int32_t		feature = t->details[tree->first_node + at].feature;
 
-	ml_model_feature_baseline(e->model, (size_t) split.feature, &baseline);
 	out->node = at;
-	out->left = split.left - tree.first;
-	out->input = baseline.input;
-	out->same = nearest_on_feature(nodes, at, split.feature);
+	out->left = left - tree->first_node;
+	out->input = m->features[feature].input;
+	out->same = nearest_on_feature(nodes, at, feature);
 	out->above = out->same == NO_NODE ? 1 : nodes[out->same].on_feature;
-	for (int side = 0; side < 2; side++)
-		child[side] = ml_model_node(e->model, split.left + side);
-	set_shares(child[0], child[1], out->share);
+	set_shares(&t->details[left], &t->details[left + 1], out->share);
 	for (uint32_t side = 0; side < 2; side++)
 	{
-		out->weight[side] = child[side].feature < 0 ? child[side].value : 1;
-		nodes[out->left + side] = (Node) {at, split.feature,
+		out->weight[side] = t->details[left + side].feature < 0 ? t->values[left + side] : 1;
+		nodes[out->left + side] = (Node) {at, feature,
 			nodes[at].n_features + (out->same == NO_NODE), out->share[side],
 			nodes[at].reach * out->share[side], out->above * out->share[side]};
 	}
@@ -98,37 +134,35 @@ prepare_split(MlExplainer *e, MlModelTree tree, Node *nodes, uint32_t at, MlMode
 
 /* Splits of one tree, appended; expectation of the tree, added to base. */
 static MlStatus
-prepare_tree(MlContext *ctx, MlExplainer *e, MlModelTree tree, Node *nodes, size_t *n_splits,
-			 uint32_t *most_features)
+prepare_tree(MlContext *ctx, Explainer *e, const MlModel *m, const Trees *t, const TreeRecord *tree, Node *nodes,
+			 size_t *n_splits, uint32_t *most_features)
 {
 	size_t		first = *n_splits;
 
 	nodes[0] = (Node) {NO_NODE, -1, 0, 1, 1, 1};
-	for (uint32_t i = 0; i < tree.n; i++)
+	for (uint32_t i = 0; i < tree->n_nodes; i++)
 	{
-		MlModelNode node = ml_model_node(e->model, tree.first + i);
-
 		if (i % 1024 == 0 && ml_check_abort(ctx) != ML_OK)
 			return ML_ABORTED;
-		if (node.feature >= 0)
+		if (t->details[tree->first_node + i].feature >= 0)
 		{
-			prepare_split(e, tree, nodes, i, node, &e->splits[(*n_splits)++]);
+			prepare_split(m, t, tree, nodes, i, &e->splits[(*n_splits)++]);
 			continue;
 		}
-		e->base += nodes[i].reach * node.value;
+		e->base += nodes[i].reach * t->values[tree->first_node + i];
 		if (nodes[i].n_features > *most_features)
 			*most_features = nodes[i].n_features;
 	}
 	if (*n_splits > first)
 	{
 		e->trees[e->n_trees++] = (SplitTree) {tree, first, (uint32_t) (*n_splits - first)};
-		e->most_nodes = tree.n > e->most_nodes ? tree.n : e->most_nodes;
+		e->most_nodes = tree->n_nodes > e->most_nodes ? tree->n_nodes : e->most_nodes;
 	}
 	return ML_OK;
 }
 
 static MlStatus
-prepare_points(MlContext *ctx, MlExplainer *e, uint32_t most_features)
+prepare_points(MlContext *ctx, Explainer *e, uint32_t most_features)
 {
 	uint32_t	n = most_features < 2 ? 1 : (most_features + 1) / 2;
 	uint32_t	padded = (n + LANES - 1) / LANES * LANES;
@@ -141,7 +175,7 @@ prepare_points(MlContext *ctx, MlExplainer *e, uint32_t most_features)
 	e->rest = all + padded;
 	e->inverse_rest = all + 2 * padded;
 	e->weight = all + 3 * padded;
-	explain_gauss_legendre(n, e->point, e->weight);
+	trees_gauss_legendre(n, e->point, e->weight);
 	for (uint32_t q = 0; q < padded; q++)
 	{
 		if (q >= n)
@@ -156,10 +190,10 @@ prepare_points(MlContext *ctx, MlExplainer *e, uint32_t most_features)
 }
 
 MlStatus
-explain_prepare_trees(MlContext *ctx, MlExplainer *e)
+trees_prepare(MlContext *ctx, const MlModel *m, const void *state, double *base, const void **prepared)
 {
-	size_t		n_trees = ml_model_n_trees(e->model);
-	size_t		n_nodes = 0;
+	const Trees *t = (const Trees *) state;
+	Explainer  *e = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(Explainer));
 	uint32_t	most_nodes = 0;
 	uint32_t	most_features = 0;
 	size_t		n_splits = 0;
@@ -167,22 +201,21 @@ explain_prepare_trees(MlContext *ctx, MlExplainer *e)
 	Node	   *nodes;
 	MlStatus	status = ML_OK;
 
-	for (size_t t = 0; t < n_trees; t++)
-	{
-		MlModelTree tree = ml_model_tree(e->model, t);
-
-		n_nodes += tree.n;
-		most_nodes = tree.n > most_nodes ? tree.n : most_nodes;
-	}
+	if (e == NULL)
+		return ml_fail_memory(ctx);
+	e->n_inputs = m->n_inputs;
+	e->base = t->base;
+	for (uint32_t i = 0; i < t->n_trees; i++)
+		most_nodes = t->trees[i].n_nodes > most_nodes ? t->trees[i].n_nodes : most_nodes;
 	/* every split has two children, and a tree one node more */
-	e->splits = ml_arena_alloc_array(ctx->arena, (n_nodes - n_trees) / 2, sizeof(Split));
-	e->trees = ml_arena_alloc_array(ctx->arena, n_trees, sizeof(SplitTree));
+	e->splits = ml_arena_alloc_array(ctx->arena, (t->n_nodes - t->n_trees) / 2, sizeof(Split));
+	e->trees = ml_arena_alloc_array(ctx->arena, t->n_trees, sizeof(SplitTree));
 	mark = ml_arena_mark(ctx->arena);
 	nodes = ml_arena_alloc_array(ctx->arena, most_nodes, sizeof(Node));
 	if (e->splits == NULL || e->trees == NULL || nodes == NULL)
 		return ml_fail_memory(ctx);
-	for (size_t t = 0; t < n_trees && status == ML_OK; t++)
-		status = prepare_tree(ctx, e, ml_model_tree(e->model, t), nodes, &n_splits, &most_features);
+	for (uint32_t i = 0; i < t->n_trees && status == ML_OK; i++)
+		status = prepare_tree(ctx, e, m, t, &t->trees[i], nodes, &n_splits, &most_features);
 	ml_arena_release(ctx->arena, mark);
 	if (status != ML_OK)
 		return status;
@@ -190,6 +223,8 @@ explain_prepare_trees(MlContext *ctx, MlExplainer *e)
 		return ml_fail(ctx, ML_INVALID_ARGUMENT,
 					   "a path of the model's trees uses %u features; at most %d can be explained",
 					   most_features, ML_EXPLAIN_MAX_FEATURES);
+	*base = e->base;
+	*prepared = e;
 	return prepare_points(ctx, e, most_features);
 }
 
@@ -209,7 +244,7 @@ typedef struct Work
 } Work;
 
 static size_t
-lay_out(const MlExplainer *e, char *scratch, Work *work)
+lay_out(const Explainer *e, const Trees *t, char *scratch, Work *work)
 {
 	size_t		row = e->n_points * sizeof(double);
 	size_t		product = 0;
@@ -223,18 +258,18 @@ lay_out(const MlExplainer *e, char *scratch, Work *work)
 		*work = (Work) {(double *) (scratch + product), (double *) (scratch + inverse),
 			(double *) (scratch + sum), (uint8_t *) scratch + way, (uint8_t *) scratch + warm,
 			(uint8_t *) scratch + codes};
-	return codes + ml_model_scratch_size(e->model);
+	return codes + trees_scratch_size(t);
 }
 
 size_t
-explain_trees_scratch_size(const MlExplainer *e)
+trees_explain_scratch_size(const MlModel *m, const void *state, const void *prepared)
 {
-	return lay_out(e, NULL, NULL);
+	return lay_out(prepared, state, NULL, NULL);
 }
 
 /* From the root down: products of f.  n: e->n_points. */
 static inline __attribute__((always_inline)) void
-go_down(const MlExplainer *e, const SplitTree *tree, const Work *w, uint32_t n)
+go_down(const Explainer *e, const SplitTree *tree, const Work *w, uint32_t n)
 {
 	const Split *splits = e->splits + tree->first_split;
 
@@ -288,7 +323,7 @@ go_down(const MlExplainer *e, const SplitTree *tree, const Work *w, uint32_t n)
 
 /* And back up: what the leaves below add up to, and contributions. */
 static inline __attribute__((always_inline)) void
-go_up(const MlExplainer *e, const SplitTree *tree, const Work *w, uint32_t n)
+go_up(const Explainer *e, const SplitTree *tree, const Work *w, uint32_t n)
 {
 	const Split *splits = e->splits + tree->first_split;
 
@@ -341,7 +376,7 @@ go_up(const MlExplainer *e, const SplitTree *tree, const Work *w, uint32_t n)
 /* The usual case has its loops over points unrolled: trees of depth 8 and less. */
 
 static void
-explain_tree(const MlExplainer *e, const SplitTree *tree, const Work *w)
+explain_tree(const Explainer *e, const SplitTree *tree, const Work *w)
 {
 	if (e->n_points == LANES)
 	{
@@ -358,27 +393,29 @@ explain_tree(const MlExplainer *e, const SplitTree *tree, const Work *w)
 #define WORK_BETWEEN_QUESTIONS ((size_t) 1 << 20)	/* nodes times points: some ms */
 
 MlStatus
-explain_trees(MlContext *ctx, const MlExplainer *e, const MlValue *values, void *scratch,
-			  double *contribution)
+trees_explain(MlContext *ctx, const MlModel *m, const void *state, const void *prepared,
+			  const MlValue *values, void *scratch, double *contribution)
 {
+	const Explainer *e = (const Explainer *) prepared;
+	const Trees *t = (const Trees *) state;
 	Work		work;
 	size_t		done = 0;
 
-	lay_out(e, scratch, &work);
+	lay_out(e, t, scratch, &work);
 	memset(work.sum, 0, e->n_inputs * e->n_points * sizeof(double));
-	ml_model_codes(e->model, values, work.codes);
-	for (size_t t = 0; t < e->n_trees; t++)
+	trees_codes(m, t, values, work.codes);
+	for (size_t i = 0; i < e->n_trees; i++)
 	{
-		const SplitTree *tree = &e->trees[t];
+		const SplitTree *tree = &e->trees[i];
 
-		done += (size_t) tree->nodes.n * e->n_points;
+		done += (size_t) tree->nodes->n_nodes * e->n_points;
 		if (done > WORK_BETWEEN_QUESTIONS)
 		{
 			if (ml_check_abort(ctx) != ML_OK)
 				return ML_ABORTED;
 			done = 0;
 		}
-		ml_model_ways(e->model, tree->nodes, work.codes, work.way);
+		trees_ways(t, tree->nodes, work.codes, work.way);
 		explain_tree(e, tree, &work);
 	}
 	for (size_t i = 0; i < e->n_inputs; i++)

@@ -3,10 +3,10 @@
  *	  Gauss-Legendre quadrature.
  *-------------------------------------------------------------------------
  */
-#include "explainer.h"
+#include "layout.h"
 
 void
-explain_gauss_legendre(uint32_t n, double *point, double *weight)
+trees_gauss_legendre(uint32_t n, double *point, double *weight)
 {
 	for (uint32_t i = 0; i < n; i++)
 	{

@@ -1,0 +1,148 @@
+/*-------------------------------------------------------------------------
+ * score.c
+ *	  Margins of linear models from the bytes, and what inputs contribute to them.
+ *-------------------------------------------------------------------------
+ */
+#include <math.h>
+
+#include "layout.h"
+
+/* What a feature adds, given its code or number. */
+static double
+linear_level(const Linear *l, const LinearRecord *linear, uint32_t code)
+{
+	if (linear->n_levels > 0)
+		return l->levels[linear->first_level + (code < linear->n_levels ? code : linear->n_levels - 1)];
+	return code == ML_CODE_MISSING ? linear->missing : 0;
+}
+
+static inline double
+linear_part(const MlModel *m, const Linear *l, uint32_t f, const MlValue *values)
+{
+	const MlFeatureRecord *feature = &m->features[f];
+	const LinearRecord *linear = &l->features[f];
+	double		value;
+
+	if (feature->categorical)
+		return linear_level(l, linear, values[feature->input].code);
+	value = ml_feature_number((MlFeaturePart) feature->part, values[feature->input].number);
+	if (linear->n_levels > 0)
+		return linear_level(l, linear, ml_bin_number(m->edges + feature->first_edge,
+													 feature->n_bins - 1, value));
+	return value == value ? linear->slope * value + linear->offset : linear->missing;
+}
+
+/*
+ * A margin whose parts are beyond double precision with different signs: the
+ * parts are added up at a scale at which they are not.
+ */
+static double
+add_up_scaled(const MlModel *m, const Linear *l, const MlValue *values)
+{
+	double		scaled = l->intercept.value * 0x1p-600;
+
+	for (uint32_t f = 0; f < m->n_features; f++)
+	{
+		const MlFeatureRecord *feature = &m->features[f];
+		const LinearRecord *linear = &l->features[f];
+		double		part = linear_part(m, l, f, values);
+
+		if (isinf(part))
+			scaled += linear->slope * 0x1p-600 *
+				ml_feature_number((MlFeaturePart) feature->part, values[feature->input].number);
+		else
+			scaled += part * 0x1p-600;
+	}
+	return scaled > 0 ? INFINITY : scaled < 0 ? -INFINITY : 0;
+}
+
+static inline double
+add_up(const MlModel *m, const Linear *l, const MlValue *values)
+{
+	double		margin = l->intercept.value;
+
+	for (uint32_t f = 0; f < m->n_features; f++)
+		margin += linear_part(m, l, f, values);
+	return margin == margin ? margin : add_up_scaled(m, l, values);
+}
+
+size_t
+linear_scratch_size(const void *state)
+{
+	return 0;
+}
+
+double
+linear_margin(const MlModel *m, const void *state, const MlValue *values, void *scratch)
+{
+	return add_up(m, state, values);
+}
+
+void
+linear_margins(const MlModel *m, const void *state, size_t n, const MlValue *values, void *scratch, double *margin)
+{
+	for (size_t i = 0; i < n; i++, values += m->n_inputs)
+		margin[i] = add_up(m, state, values);
+}
+
+/* ---------------------------------------------------------------- explaining */
+
+/* What each feature adds on average over the training rows: [n_features]. */
+static void
+add_up_means(const MlModel *m, const Linear *l, double *mean)
+{
+	for (uint32_t f = 0; f < m->n_features; f++)
+	{
+		const MlFeatureRecord *feature = &m->features[f];
+		const LinearRecord *linear = &l->features[f];
+		const uint64_t *counts = m->counts + feature->first_count;
+		bool		by_code = feature->categorical || linear->n_levels > 0;
+		double		present = linear->slope * feature->mean + linear->offset;
+		double		sum = 0;
+		double		rows = 0;
+
+		for (uint32_t code = 0; code <= feature->n_bins; code++)
+		{
+			double		part = by_code ? linear_level(l, linear, code)
+				: code == ML_CODE_MISSING ? linear->missing : present;
+
+			sum += (double) counts[code] * part;
+			rows += (double) counts[code];
+		}
+		mean[f] = rows > 0 ? sum / rows : 0;
+	}
+}
+
+MlStatus
+linear_prepare(MlContext *ctx, const MlModel *m, const void *state, double *base, const void **prepared)
+{
+	const Linear *l = (const Linear *) state;
+	double	   *mean = ml_arena_alloc_array(ctx->arena, m->n_features, sizeof(double));
+
+	if (mean == NULL)
+		return ml_fail_memory(ctx);
+	add_up_means(m, l, mean);
+	*base = l->intercept.value;
+	for (uint32_t f = 0; f < m->n_features; f++)
+		*base += mean[f];
+	*prepared = mean;
+	return ML_OK;
+}
+
+size_t
+linear_explain_scratch_size(const MlModel *m, const void *state, const void *prepared)
+{
+	return 0;
+}
+
+MlStatus
+linear_explain(MlContext *ctx, const MlModel *m, const void *state, const void *prepared,
+			   const MlValue *values, void *scratch, double *contribution)
+{
+	const Linear *l = (const Linear *) state;
+	const double *mean = (const double *) prepared;
+
+	for (uint32_t f = 0; f < m->n_features; f++)
+		contribution[m->features[f].input] += linear_part(m, l, f, values) - mean[f];
+	return ML_OK;
+}
