@@ -99,7 +99,11 @@ static void
 allocate(Boosting *b, Workspace *workspace, size_t n_train, size_t n_validation,
 		 const MlSignature *signature, const MlGradientBoostingParams *p, bool weighted, int n_threads)
 {
-	grower_allocate(&b->grower, workspace, n_train, signature, p, n_threads);
+	TreeParams	tree = {p->max_depth, p->max_leaves, (MlGrowPolicy) p->grow_policy, p->colsample_bytree,
+		{.reg_lambda = p->reg_lambda, .reg_alpha = p->reg_alpha, .min_child_weight = p->min_child_weight,
+		.min_split_gain = p->min_split_gain}};
+
+	grower_allocate(&b->grower, workspace, n_train, signature, &tree, n_threads);
 	logistic_loss_allocate(&b->loss, workspace, n_train);
 	b->gradient = workspace_take(workspace, n_train, sizeof(uint64_t));
 	b->leaf = workspace_take(workspace, n_train, sizeof(uint16_t));
@@ -170,9 +174,9 @@ start(Boosting *b)
 		return status;
 	b->grower.ctx = b->ctx;
 	b->grower.binned = b->grower.pool.binned = task->binned_train;
-	b->grower.rules = (SplitRules) {b->loss.gradient_unit, b->loss.hessian_unit,
-		b->params->reg_lambda, b->params->reg_alpha, b->params->min_child_weight,
-	b->params->min_split_gain, b->monotone};
+	b->grower.params.rules.gradient_unit = b->loss.gradient_unit;
+	b->grower.params.rules.hessian_unit = b->loss.hessian_unit;
+	b->grower.params.rules.monotone = b->monotone;
 	for (size_t i = 0; i < task->validation.n; i++)
 	{
 		uint32_t	row = task->validation.row[i];
@@ -217,36 +221,6 @@ sample_rows(Boosting *b, int round)
 		gradient[taken++] = b->gradient[i];
 	}
 	return taken;
-}
-
-/* The features with the smallest random numbers, at least one. */
-static void
-sample_features(Boosting *b, int round)
-{
-	size_t		n = b->task->signature->n_features;
-	size_t		wanted = (size_t) floor(b->params->colsample_bytree * (double) n + 0.5);
-	bool	   *used = b->grower.feature_used;
-
-	memset(used, wanted >= n, n);
-	if (wanted == 0)
-		wanted = 1;
-	for (size_t taken = 0; taken < wanted && wanted < n; taken++)
-	{
-		size_t		best = n;
-		uint64_t	least = 0;
-
-		for (size_t f = 0; f < n; f++)
-		{
-			uint64_t	key = ml_random_u64(b->task->seed, stream(round, STREAM_FEATURES), f);
-
-			if (!used[f] && (best == n || key < least))
-			{
-				best = f;
-				least = key;
-			}
-		}
-		used[best] = true;
-	}
 }
 
 /* Room for more elements in one of the growing arrays. */
@@ -411,7 +385,7 @@ boost(Boosting *b, uint32_t *first_node, MlCurveStep *curve, size_t *n_trees, si
 
 		*step = (MlCurveStep) {round + 1, NAN, NAN};
 		first_node[round] = (uint32_t) b->n_nodes;
-		sample_features(b, round);
+		grower_sample_features(&b->grower, b->task->seed, stream(round, STREAM_FEATURES));
 		status = grower_grow(&b->grower, sample_rows(b, round));
 		if (status == ML_OK)
 			status = keep_tree(b);

@@ -20,7 +20,7 @@
 /* ---------------------------------------------------------------- memory */
 
 static int
-leaf_limit(const MlGradientBoostingParams *params, size_t n_rows)
+leaf_limit(const TreeParams *params, size_t n_rows)
 {
 	double		limit = GROWER_MAX_LEAVES;
 
@@ -33,7 +33,7 @@ leaf_limit(const MlGradientBoostingParams *params, size_t n_rows)
 
 void
 grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
-				const MlSignature *signature, const MlGradientBoostingParams *params, int n_threads)
+				const MlSignature *signature, const TreeParams *params, int n_threads)
 {
 	size_t		n_features = signature->n_features;
 	size_t		n_groups = (n_features + ML_GROUP_FEATURES - 1) / ML_GROUP_FEATURES;
@@ -42,7 +42,7 @@ grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
 	int			batch;
 
 	g->signature = signature;
-	g->params = params;
+	g->params = *params;
 	g->max_leaves = leaf_limit(params, n_rows);
 	for (size_t f = 0; f < n_features; f++)
 		n_bins += signature->features[f].n_bins + 1;
@@ -69,6 +69,37 @@ grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
 	for (size_t f = 0; f < n_features; f++)
 		g->first_bin[f + 1] = g->first_bin[f] + signature->features[f].n_bins + 1;
 	g->pool.first_bin = g->first_bin;
+}
+
+/* ---------------------------------------------------------------- features */
+
+void
+grower_sample_features(TreeGrower *g, uint64_t seed, uint64_t stream)
+{
+	size_t		n = g->signature->n_features;
+	size_t		wanted = (size_t) floor(g->params.colsample * (double) n + 0.5);
+	bool	   *used = g->feature_used;
+
+	memset(used, wanted >= n, n);
+	if (wanted == 0)
+		wanted = 1;
+	for (size_t taken = 0; taken < wanted && wanted < n; taken++)
+	{
+		size_t		best = n;
+		uint64_t	least = 0;
+
+		for (size_t f = 0; f < n; f++)
+		{
+			uint64_t	key = ml_random_u64(seed, stream, f);
+
+			if (!used[f] && (best == n || key < least))
+			{
+				best = f;
+				least = key;
+			}
+		}
+		used[best] = true;
+	}
 }
 
 /* ---------------------------------------------------------------- histograms */
@@ -152,7 +183,7 @@ search_feature(void *arg, size_t task, int thread)
 
 	split->gain = 0;
 	if (g->feature_used[f])
-		find_split(&g->rules, &g->signature->features[f], (int32_t) f,
+		find_split(&g->params.rules, &g->signature->features[f], (int32_t) f,
 				   histogram_of_feature(&g->pool, node->slot, f), node->sum, node->bounds, split);
 }
 
@@ -234,7 +265,7 @@ add_children(TreeGrower *g, int parent, size_t n_left)
 {
 	GrowerNode *node = &g->nodes[parent];
 	const Split *split = &node->split;
-	int			monotone = split->categorical ? 0 : g->rules.monotone[split->feature];
+	int			monotone = split->categorical ? 0 : g->params.rules.monotone[split->feature];
 	double		middle = (split->left_value + split->right_value) / 2;
 
 	node->left = g->n_nodes;
@@ -318,7 +349,7 @@ partition(TreeGrower *g, const int *nodes, int n)
 static bool
 may_grow(const TreeGrower *g, const GrowerNode *node)
 {
-	return (g->params->max_depth == 0 || node->depth < g->params->max_depth) && node->n >= 2;
+	return (g->params.max_depth == 0 || node->depth < g->params.max_depth) && node->n >= 2;
 }
 
 /*
@@ -391,7 +422,7 @@ split_batch(TreeGrower *g, const int *nodes, int n)
 static int
 choose_nodes(TreeGrower *g, int most)
 {
-	bool		leaf_wise = g->params->grow_policy == ML_GROW_LOSSGUIDE;
+	bool		leaf_wise = g->params.grow_policy == ML_GROW_LOSSGUIDE;
 	int			room = g->max_leaves - g->n_leaves;
 	int			depth = -1;
 	int			n = 0;
@@ -463,7 +494,7 @@ grower_grow(TreeGrower *g, size_t n)
 										 g->pool.sums[(size_t) root->slot * g->pool.n_bins + i]);
 		break;
 	}
-	root->value = leaf_value(&g->rules, root->sum, 0, root->bounds);
+	root->value = leaf_value(&g->params.rules, root->sum, 0, root->bounds);
 	status = may_grow(g, root) ? search_splits(g, &root_number, 1) : ML_OK;
 	while (status == ML_OK && g->n_leaves < g->max_leaves)
 	{

@@ -10,6 +10,16 @@
 
 #define GROWER_MAX_LEAVES 65535 /* leaves are numbered in 16 bits */
 
+/* How trees are grown, whatever learner wants them. */
+typedef struct TreeParams
+{
+	int			max_depth;		/* 0: no limit */
+	int			max_leaves;		/* 0: no limit */
+	MlGrowPolicy grow_policy;
+	double		colsample;		/* share of features a tree may use */
+	SplitRules	rules;			/* units and monotone may be set after grower_allocate */
+} TreeParams;
+
 /* A node while the tree grows. */
 typedef struct GrowerNode
 {
@@ -41,8 +51,7 @@ typedef struct TreeGrower
 	MlContext  *ctx;
 	const MlSignature *signature;
 	const MlBinned *binned;
-	const MlGradientBoostingParams *params;
-	SplitRules	rules;
+	TreeParams	params;
 	int			max_leaves;		/* the smallest of all limits */
 	HistogramPool pool;
 	uint32_t   *first_bin;		/* [n_features + 1] */
@@ -61,8 +70,13 @@ typedef struct TreeGrower
 
 /* Lays out working memory; with a counting workspace only counts. */
 extern void grower_allocate(TreeGrower *grower, Workspace *workspace, size_t n_rows,
-							const MlSignature *signature, const MlGradientBoostingParams *params,
+							const MlSignature *signature, const TreeParams *params,
 							int n_threads);
+
+/*
+ * Sets feature_used: the features with the smallest random numbers, at least one.
+ */
+extern void grower_sample_features(TreeGrower *grower, uint64_t seed, uint64_t stream);
 
 /*
  * Grows a tree on the rows in list 0 (n of them; identity order means row NULL
