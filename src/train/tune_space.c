@@ -18,25 +18,6 @@
 #define MOST_MAX_BINS 8
 #define MOST_ALGORITHMS ML_MAX_CHOICES
 
-/* What is searched when no space is given. */
-static const struct
-{
-	const char *algorithm;
-	const char *space;
-}			default_spaces[] = {
-	{"gradient_boosting",
-		"{\"n_estimators\": {\"min\": 50, \"max\": 500, \"log\": true},"
-		" \"learning_rate\": {\"min\": 0.01, \"max\": 0.3, \"log\": true},"
-		" \"max_depth\": {\"min\": 2, \"max\": 8},"
-		" \"min_child_weight\": {\"min\": 0.1, \"max\": 50, \"log\": true},"
-		" \"reg_lambda\": {\"min\": 0.1, \"max\": 30, \"log\": true},"
-		" \"subsample\": {\"min\": 0.5, \"max\": 1},"
-	" \"colsample_bytree\": {\"min\": 0.3, \"max\": 1}}"},
-	{"logistic_regression",
-		"{\"penalty\": [\"l2\", \"l1\"],"
-	" \"C\": {\"min\": 0.0001, \"max\": 100, \"log\": true}}"},
-};
-
 /* One key of an algorithm's space while it is being read. */
 typedef struct Entry
 {
@@ -406,11 +387,8 @@ tune_space_parse(Jsonb *space, const char *algorithm, Jsonb *params)
 	ts->root = -1;
 	ts->space.dimension = palloc0(MOST_DIMENSIONS * sizeof(MlDimension));
 	ts->params = palloc0(MOST_DIMENSIONS * sizeof(TuneParam));
-	for (int i = 0; space == NULL && i < lengthof(default_spaces); i++)
-	{
-		if (strcmp(default_spaces[i].algorithm, algorithm) == 0)
-			space = jsonb_of_text(default_spaces[i].space);
-	}
+	if (space == NULL && mltrain_learner(algorithm)->search_space)
+		space = jsonb_of_text(mltrain_learner(algorithm)->search_space);
 	if (space == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

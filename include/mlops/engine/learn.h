@@ -107,6 +107,8 @@ typedef struct MlLearner
 	size_t		n_params;
 	size_t		params_size;
 	bool		needs_blas;
+	const char *search_space;	/* JSON: what tuning searches when no space is given;
+								 * NULL: one must be given */
 
 	/* max_bins the signature must be fitted with for these parameters */
 	int			(*max_bins) (const void *params);

@@ -490,6 +490,13 @@ const MlLearner ml_gradient_boosting = {
 	.n_params = sizeof(params) / sizeof(params[0]),
 	.params_size = sizeof(MlGradientBoostingParams),
 	.needs_blas = false,
+	.search_space = "{\"n_estimators\": {\"min\": 50, \"max\": 500, \"log\": true},"
+	" \"learning_rate\": {\"min\": 0.01, \"max\": 0.3, \"log\": true},"
+	" \"max_depth\": {\"min\": 2, \"max\": 8},"
+	" \"min_child_weight\": {\"min\": 0.1, \"max\": 50, \"log\": true},"
+	" \"reg_lambda\": {\"min\": 0.1, \"max\": 30, \"log\": true},"
+	" \"subsample\": {\"min\": 0.5, \"max\": 1},"
+	" \"colsample_bytree\": {\"min\": 0.3, \"max\": 1}}",
 	.max_bins = max_bins,
 	.memory_needed = memory_needed,
 	.fit = fit,

@@ -239,6 +239,7 @@ const MlLearner ml_logistic_regression = {
 	.n_params = sizeof(params) / sizeof(params[0]),
 	.params_size = sizeof(MlLogisticRegressionParams),
 	.needs_blas = true,
+	.search_space = "{\"penalty\": [\"l2\", \"l1\"], \"C\": {\"min\": 0.0001, \"max\": 100, \"log\": true}}",
 	.max_bins = max_bins,
 	.memory_needed = memory_needed,
 	.fit = fit,
