@@ -1,7 +1,7 @@
 -- Scoring by bytes: the same as by name, for whoever has the bytes, whichever
 -- way they come; what is no model is refused.
 \ir setup.psql
-SELECT plan(27);
+SELECT plan(28);
 CREATE ROLE regress_mlops_other;
 GRANT SELECT ON tx TO PUBLIC;
 DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
@@ -66,5 +66,11 @@ $$;
 SELECT ok(bool_and(refused(set_byte(bytes, at, get_byte(bytes, at) # 1))), 'a flipped bit anywhere in the bytes') FROM (SELECT bytes, (length(bytes) - 1) * i / 60 AS at FROM raw, generate_series(0, 60) AS i WHERE version = 6) AS x;
 SELECT ok(bool_and(refused(set_byte(bytes, at, get_byte(bytes, at) # 1))), 'or in an export') FROM (SELECT bytes, (length(bytes) - 1) * i / 60 AS at FROM model, generate_series(0, 60) AS i WHERE version = 6) AS x;
 SELECT throws_ok('SELECT mlops.score_bytes(bytes, s) FROM raw, (SELECT amount, country FROM tx LIMIT 1) AS s', '42703', NULL, 'missing columns');
+-- bytes as a former version wrote them: three trees, a score by hand
+\set former `od -An -v -tx1 test/golden/models/trees.1.bin | tr -d ' \n'`
+CREATE TABLE known (amount numeric, nation text, moment date);
+INSERT INTO known VALUES (1, 'us', '2026-01-01');
+SELECT is(round(mlops.score_bytes(decode(:'former', 'hex'), known)::numeric, 12), round((1 / (1 + exp(1 + 0.5 - 0.1 - 0.1)))::numeric, 12), 'bytes of format 1') FROM known;
+
 SELECT * FROM finish();
 ROLLBACK;
