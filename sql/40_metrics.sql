@@ -319,20 +319,74 @@ CREATE AGGREGATE mlops.loss_state_merge(state mlops.loss_state) (
 COMMENT ON AGGREGATE mlops.loss_state_merge(mlops.loss_state) IS
 	'One state of the rows of all states';
 
--- ---- what figures can be
+-- ---- what metrics there are
 
--- Where gates, guards and alert rules set bounds: a bound that no figure can
+-- Of versions and rows; the list is include/mlops/engine/eval.h's.
+CREATE FUNCTION mlops_catalog.metrics()
+	RETURNS TABLE (metric text, followed boolean, smaller_is_better boolean, minimum float8, maximum float8, undefined_if text)
+	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 13
+	AS 'MODULE_PATHNAME', 'mlops_metrics';
+COMMENT ON FUNCTION mlops_catalog.metrics() IS
+	'Metrics of labels and scores: can a training follow it, is less better, what it can be, when it is NULL';
+
+CREATE FUNCTION mlops_catalog.metric_names() RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT array_agg(m.metric) FROM mlops_catalog.metrics() AS m $$;
+COMMENT ON FUNCTION mlops_catalog.metric_names() IS 'Names of the metrics';
+
+CREATE FUNCTION mlops_catalog.smaller_is_better(metric text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT m.smaller_is_better FROM mlops_catalog.metrics() AS m WHERE m.metric = $1 $$;
+COMMENT ON FUNCTION mlops_catalog.smaller_is_better(text) IS 'Is a gain in this metric a decrease?';
+
+-- Of the windows of a monitor, what guards watch too.  counted_by: the metrics
+-- whose sum says of how many rows it is.
+CREATE FUNCTION mlops_catalog.monitor_metrics()
+	RETURNS TABLE (metric text, "of" text, counted_by text[], minimum float8, maximum float8)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	VALUES ('decisions', 'traffic', NULL::text[], 0::float8, 'Infinity'::float8),
+		('errors', 'traffic', NULL, 0, 'Infinity'),
+		('error_rate', 'traffic', '{decisions,errors}', 0, 1),
+		('alert_rate', 'traffic', '{decisions}', 0, 1),
+		('mean_score', 'traffic', '{decisions}', 0, 1),
+		('score_psi', 'traffic', '{decisions}', 0, 'Infinity'),
+		('latency_p50', 'traffic', '{decisions}', 0, 'Infinity'),
+		('latency_p95', 'traffic', '{decisions}', 0, 'Infinity'),
+		('latency_p99', 'traffic', '{decisions}', 0, 'Infinity'),
+		('labelled', 'performance', NULL, 0, 'Infinity'),
+		('precision', 'performance', '{labelled}', 0, 1),
+		('recall', 'performance', '{labelled}', 0, 1),
+		('f1', 'performance', '{labelled}', 0, 1),
+		('false_positive_rate', 'performance', '{labelled}', 0, 1),
+		('pr_auc', 'performance', '{labelled}', 0, 1),
+		('roc_auc', 'performance', '{labelled}', 0, 1),
+		('brier', 'performance', '{labelled}', 0, 1),
+		('drift', 'drift', NULL, 0, 'Infinity'),
+		('drifted_share', 'drift', NULL, 0, 1)
+$$;
+COMMENT ON FUNCTION mlops_catalog.monitor_metrics() IS 'Metrics of monitors: in which view they are, which metrics count their rows, what they can be';
+
+CREATE FUNCTION mlops_catalog.monitor_metric_names("of" text DEFAULT NULL) RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT array_agg(m.metric) FROM mlops_catalog.monitor_metrics() AS m WHERE $1 IS NULL OR m."of" = $1 $$;
+COMMENT ON FUNCTION mlops_catalog.monitor_metric_names(text) IS 'Names of the metrics of monitors, of one view''s if it is given: traffic, performance or drift';
+
+-- Where gates, guards and alert rules set bounds: a bound that no metric can
 -- reach, such as 50 for a share, is a slip.
 CREATE FUNCTION mlops_catalog.figure_ranges() RETURNS TABLE (figure text, minimum float8, maximum float8)
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 32
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT f, 0::float8, 1::float8 FROM unnest('{roc_auc,pr_auc,brier,ks,accuracy,precision,recall,f1,false_positive_rate,alert_rate,error_rate,mean_score,drifted_share}'::text[]) AS f
-	UNION ALL SELECT 'mcc', -1, 1
-	UNION ALL SELECT f, 0, 'Infinity' FROM unnest('{log_loss,psi,score_psi,drift,decisions,errors,labelled,latency_p50,latency_p95,latency_p99}'::text[]) AS f
-	UNION ALL SELECT 'expected_cost', '-Infinity', 'Infinity'	-- what is saved is a negative cost
+	SELECT m.metric, m.minimum, m.maximum FROM mlops_catalog.metrics() AS m
+	UNION SELECT m.metric, m.minimum, m.maximum FROM mlops_catalog.monitor_metrics() AS m
+	UNION SELECT 'psi', 0, 'Infinity'	-- a guard's score_psi
 $$;
-COMMENT ON FUNCTION mlops_catalog.figure_ranges() IS 'Least and greatest value that each figure can have';
+COMMENT ON FUNCTION mlops_catalog.figure_ranges() IS 'Least and greatest value that each metric can have';
 
 CREATE FUNCTION mlops_catalog.check_bound(argument text, bound text, value float8, minimum float8, maximum float8, what text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -8,20 +8,6 @@
 --   "approvals": n, or {"count": n, "roles": [...], "four_eyes": true}
 --   "aliases": [...]                            aliases that the gate guards as well
 
-CREATE FUNCTION mlops_catalog.gate_metrics() RETURNS text[]
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT '{roc_auc,pr_auc,log_loss,brier,ks,accuracy,precision,recall,f1,mcc,false_positive_rate,alert_rate,expected_cost}'::text[]
-$$;
-COMMENT ON FUNCTION mlops_catalog.gate_metrics() IS 'Metrics that gates can set conditions on';
-
-CREATE FUNCTION mlops_catalog.smaller_is_better(metric text) RETURNS boolean
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT metric IN ('log_loss', 'brier', 'false_positive_rate', 'alert_rate', 'expected_cost') $$;
-COMMENT ON FUNCTION mlops_catalog.smaller_is_better(text) IS 'Is a gain in this metric a decrease?';
-
 CREATE FUNCTION mlops_catalog.widest_gap(metric text) RETURNS float8
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -65,7 +51,7 @@ DECLARE
 	metric text;
 BEGIN
 	PERFORM mlops_catalog.check_object('gate', gate,
-		(SELECT jsonb_object_agg(m, 'object') || jsonb_object_agg(m || '_vs_production', 'object') FROM unnest(mlops_catalog.gate_metrics()) AS m)
+		(SELECT jsonb_object_agg(m, 'object') || jsonb_object_agg(m || '_vs_production', 'object') FROM unnest(mlops_catalog.metric_names()) AS m)
 		|| '{"fairness": "object|array", "approvals": "number|object", "aliases": "array"}');
 	FOR c IN SELECT key, value FROM jsonb_each(gate) LOOP
 		place := 'gate.' || c.key;
@@ -90,7 +76,7 @@ BEGIN
 				IF NOT f ?& '{by,metric,max_gap}' THEN
 					RAISE EXCEPTION '"%" must have the keys by, metric and max_gap', place USING ERRCODE = 'invalid_parameter_value';
 				END IF;
-				PERFORM mlops_catalog.check_choice('metric', f ->> 'metric', mlops_catalog.gate_metrics());
+				PERFORM mlops_catalog.check_choice('metric', f ->> 'metric', mlops_catalog.metric_names());
 				PERFORM mlops_catalog.check_bound(place, 'max_gap', (f ->> 'max_gap')::float8, 0, mlops_catalog.widest_gap(f ->> 'metric'),
 					'a gap of ' || (f ->> 'metric'));
 				PERFORM mlops_catalog.check_bound(place, 'min_rows', (f ->> 'min_rows')::float8, 1, 'Infinity', 'a number of rows that tell something');

@@ -67,7 +67,7 @@ COMMENT ON FUNCTION mlops_catalog.shown(text) IS 'Text from elsewhere as an erro
 CREATE FUNCTION mlops_catalog.recorded_metrics() RETURNS text[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '{rows,positives,threshold}'::text[] || mlops_catalog.gate_metrics() $$;
+AS $$ SELECT '{rows,positives,threshold}'::text[] || mlops_catalog.metric_names() $$;
 COMMENT ON FUNCTION mlops_catalog.recorded_metrics() IS 'Figures that a version''s metrics may have, beside judged_on';
 
 CREATE FUNCTION mlops_catalog.metrics_problem(metrics jsonb) RETURNS text
@@ -86,9 +86,9 @@ AS $$
 				WHEN abs((m.value)::numeric) > 1.7e308 THEN format('Its metric "%s" is out of range.', m.key)
 				WHEN m.key IN ('rows', 'positives') THEN CASE WHEN (m.value)::numeric NOT BETWEEN 0 AND 9007199254740992 OR (m.value)::numeric <> trunc((m.value)::numeric)
 					THEN format('Its metric "%s" is no count.', m.key) END
-				WHEN m.key = 'mcc' THEN CASE WHEN (m.value)::numeric NOT BETWEEN -1 AND 1 THEN 'Its metric "mcc" is not between -1 and 1.' END
-				WHEN m.key IN ('log_loss', 'expected_cost') THEN CASE WHEN m.key = 'log_loss' AND (m.value)::numeric < 0 THEN 'Its metric "log_loss" is negative.' END
-				WHEN (m.value)::numeric NOT BETWEEN 0 AND 1 THEN format('Its metric "%s" is not between 0 and 1.', m.key)
+				WHEN m.key = 'threshold' THEN CASE WHEN (m.value)::numeric NOT BETWEEN 0 AND 1 THEN 'Its metric "threshold" is not between 0 and 1.' END
+				ELSE (SELECT format('Its metric "%s" is not %s.', m.key, CASE WHEN r.maximum = 'Infinity' THEN 'at least ' || r.minimum ELSE format('between %s and %s', r.minimum, r.maximum) END)
+					FROM mlops_catalog.figure_ranges() AS r WHERE r.figure = m.key AND (m.value)::float8 NOT BETWEEN r.minimum AND r.maximum)
 			END AS problem
 		FROM jsonb_each(metrics) AS m ORDER BY problem NULLS LAST LIMIT 1) END
 $$;

@@ -141,7 +141,7 @@ BEGIN
 	card := card || format(E'\n## Metrics\n\nOn %s %s rows%s.\n\n| metric | value |\n|---|---|\n', mlops_catalog.cell(v.metrics ->> 'rows'), mlops_catalog.cell(v.metrics ->> 'judged_on'),
 			CASE WHEN r.request IS NULL THEN ', as the file it was imported from says' ELSE '' END)
 		|| (SELECT string_agg(format(E'| %s | %s |\n', k.name, mlops_catalog.figure(mlops_catalog.number_of(v.metrics, k.name))), '' ORDER BY k.place)
-			FROM unnest(mlops_catalog.gate_metrics()) WITH ORDINALITY AS k(name, place) WHERE mlops_catalog.number_of(v.metrics, k.name) IS NOT NULL);
+			FROM unnest(mlops_catalog.metric_names()) WITH ORDINALITY AS k(name, place) WHERE mlops_catalog.number_of(v.metrics, k.name) IS NOT NULL);
 	FOREACH column_name IN ARRAY coalesce($4, '{}') LOOP
 		IF window_query IS NULL THEN
 			RAISE EXCEPTION 'version % of model "%" cannot be judged by segment', nr, $2

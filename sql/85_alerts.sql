@@ -1,14 +1,6 @@
 -- Alerts: rules over the figures of monitors; what breaks one fires, and
 -- resolves by itself.
 
-CREATE FUNCTION mlops_catalog.monitor_metric_names() RETURNS text[]
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT '{decisions,errors,error_rate,alert_rate,mean_score,score_psi,latency_p50,latency_p95,latency_p99,labelled,precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier,drift,drifted_share}'::text[]
-$$;
-COMMENT ON FUNCTION mlops_catalog.monitor_metric_names() IS 'Metrics of monitors that alert rules can watch';
-
 -- One long table of everything a monitor finds, as dashboards like it.
 CREATE VIEW mlops.monitor_metrics WITH (security_barrier) AS
 SELECT t.window_end AS "time", t.model, t.version, x.metric,
@@ -190,12 +182,6 @@ GRANT SELECT ON mlops.alert_rules TO PUBLIC;
 
 -- ---- rules
 
-CREATE FUNCTION mlops_catalog.performance_metrics() RETURNS text[]
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT '{labelled,precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier}'::text[] $$;
-COMMENT ON FUNCTION mlops_catalog.performance_metrics() IS 'Figures of monitors that take outcomes; their labels are segments';
-
 CREATE FUNCTION mlops_catalog.drift_tests() RETURNS text[]
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_drift_tests';
 COMMENT ON FUNCTION mlops_catalog.drift_tests() IS 'Statistics of mlops.record_drift';
@@ -222,14 +208,14 @@ DECLARE
 	valid text[] := CASE WHEN metric = 'drift' AND label = 'feature' THEN mlops_catalog.drift_features(model_id, model_name)
 		WHEN metric = 'drift' THEN mlops_catalog.drift_tests() END;
 	fits boolean := CASE WHEN metric = 'drift' THEN jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY (valid)
-		WHEN metric = ANY (mlops_catalog.performance_metrics()) THEN jsonb_typeof(value) NOT IN ('object', 'array')
+		WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN jsonb_typeof(value) NOT IN ('object', 'array')
 		WHEN label = 'shadow' THEN value = 'true' ELSE jsonb_typeof(value) = 'string' END;
 BEGIN
 	IF NOT fits THEN
 		RAISE EXCEPTION 'label "%" of figure "%" of model "%" is never %', label, metric, model_name, left(value::text, 100)
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = CASE WHEN valid IS NOT NULL THEN format('It is one of: %s.', left(array_to_string(valid, ', '), 1000))
-					WHEN metric = ANY (mlops_catalog.performance_metrics()) THEN 'It is a value of the column, as decisions are logged with it.'
+					WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN 'It is a value of the column, as decisions are logged with it.'
 					WHEN label = 'shadow' THEN 'It is true for shadows; other figures do not have it.' ELSE 'It is the name of a variant, a string.' END,
 				HINT = 'View mlops.monitor_metrics shows the figures there are.';
 	END IF;
@@ -242,7 +228,7 @@ CREATE FUNCTION mlops_catalog.check_labels(metric text, labels jsonb, model_id b
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	of_outcomes boolean := metric = ANY (mlops_catalog.performance_metrics());
+	of_outcomes boolean := metric = ANY (mlops_catalog.monitor_metric_names('performance'));
 	keys text[] := CASE WHEN metric = 'drift' THEN '{feature,test}' WHEN metric = 'drifted_share' THEN '{}'
 		WHEN of_outcomes THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
 		ELSE '{variant,shadow}' END;
@@ -414,24 +400,16 @@ AS $$
 	WITH figure AS (
 		SELECT x.window_start, x.window_end, x.version, x.labels, x.value, coalesce(x.value < r.min, false) OR coalesce(x.value > r.max, false) AS broken,
 			greatest(r.min - x.value, x.value - r.max) AS excess
-		FROM mlops.monitor_metrics AS x
+		FROM mlops.monitor_metrics AS x JOIN mlops_catalog.monitor_metrics() AS k USING (metric)
 		WHERE x.model = $2 AND x.metric = r.metric AND x.labels @> r.labels AND mlops_catalog.answers(r.model_id, x.version)
 			-- as far back as it can matter, quiet windows between them included
 			AND x.window_end > now() - m.label_delay - (3 * r.windows + 10) * m.every
 			-- all decisions unless a segment is asked for, shadows only if they are
 			AND (x.labels = '{}' OR r.labels <> '{}' OR x.labels ?| '{variant,feature}') AND (NOT x.labels ? 'shadow' OR r.labels ? 'shadow')
-			AND (NOT r.metric = ANY ('{labelled,precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier}') OR x.window_end + m.label_delay <= now())
-			AND CASE
-				WHEN r.metric = ANY ('{alert_rate,mean_score,score_psi,latency_p50,latency_p95,latency_p99}') THEN r.min_decisions <= (SELECT d.value
-					FROM mlops.monitor_metrics AS d WHERE d.model = $2 AND d.metric = 'decisions' AND d.window_end = x.window_end
-						AND d.window_start = x.window_start AND d.version = x.version AND d.labels = x.labels)
-				WHEN r.metric = ANY ('{precision,recall,f1,false_positive_rate,pr_auc,roc_auc,brier}') THEN r.min_decisions <= (SELECT d.value
-					FROM mlops.monitor_metrics AS d WHERE d.model = $2 AND d.metric = 'labelled' AND d.window_end = x.window_end
-						AND d.window_start = x.window_start AND d.version = x.version AND d.labels = x.labels)
-				WHEN r.metric = 'error_rate' THEN r.min_decisions <= (SELECT sum(d.value)
-					FROM mlops.monitor_metrics AS d WHERE d.model = $2 AND d.metric IN ('decisions', 'errors') AND d.window_end = x.window_end
-						AND d.window_start = x.window_start AND d.version IS NOT DISTINCT FROM x.version AND d.labels = x.labels)
-				ELSE true END)
+			AND (k."of" <> 'performance' OR x.window_end + m.label_delay <= now())
+			AND (k.counted_by IS NULL OR r.min_decisions <= (SELECT sum(d.value)
+				FROM mlops.monitor_metrics AS d WHERE d.model = $2 AND d.metric = ANY (k.counted_by) AND d.window_end = x.window_end
+					AND d.window_start = x.window_start AND d.version IS NOT DISTINCT FROM x.version AND d.labels = x.labels)))
 	SELECT * FROM (
 		SELECT DISTINCT ON (f.window_end) f.window_end, f.version, f.labels, f.value, f.broken FROM figure AS f
 		ORDER BY f.window_end DESC, f.broken DESC, f.excess DESC NULLS LAST) AS w

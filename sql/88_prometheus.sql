@@ -37,7 +37,7 @@ AS $$
 		ORDER BY x.model, x.version, x.metric, x.labels, x.time DESC),
 	sample AS (
 		SELECT 'mlops_' || l.metric AS name, jsonb_build_object('model', l.model, 'version', l.version)
-				|| CASE WHEN l.metric = ANY (mlops_catalog.performance_metrics()) THEN mlops_catalog.prometheus_segment(l.labels) ELSE l.labels END AS labels, l.value,
+				|| CASE WHEN l.metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN mlops_catalog.prometheus_segment(l.labels) ELSE l.labels END AS labels, l.value,
 			CASE WHEN l.metric LIKE 'latency%' THEN 'microseconds, ' ELSE '' END || 'of the last window of the monitor that has it' AS help
 		FROM latest AS l
 		UNION ALL

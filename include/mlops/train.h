@@ -112,7 +112,13 @@ typedef struct MlFoldResult
  */
 extern MlFoldResult *mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id);
 
-/* A metric of folds by its number, in the order of mlops.evaluates columns after pr_auc. */
+/*
+ * The number of a figure of folds by the name of mlops.cross_validate's column:
+ * a metric, or threshold_chosen.  XX000 for another.
+ */
+extern int	mltrain_figure_by_name(const char *name);
+
+/* What a fold has of it. */
 extern double mltrain_fold_figure_of(const MlFoldResult *result, int figure);
 
 /* Its mean over folds, or its sample standard deviation. */

@@ -23,6 +23,7 @@
 #include "mlops/serve.h"
 
 MLOPS_FUNCTION(mlops_evaluate);
+MLOPS_FUNCTION(mlops_metrics);
 MLOPS_FUNCTION(mlops_curve);
 MLOPS_FUNCTION(mlops_subquery);
 
@@ -116,24 +117,27 @@ segment_json(const MlScoredRows *scored, int n_by, size_t row)
 	return json.data;
 }
 
+/* The metrics are the columns of their names. */
 static void
 put_evaluation(ReturnSetInfo *result, const char *segment, const MlEvaluation *e)
 {
-	const double figures[] = {e->roc_auc, e->pr_auc, e->log_loss, e->brier, e->ks, e->accuracy,
-		e->precision, e->recall, e->f1, e->mcc, e->false_positive_rate, e->alert_rate,
-	e->expected_cost};
-	Datum		values[3 + lengthof(figures)];
-	bool		nulls[3 + lengthof(figures)] = {false};
+	TupleDesc	desc = result->setDesc;
+	Datum	   *values = palloc(desc->natts * sizeof(Datum));
+	bool	   *nulls = palloc0(desc->natts * sizeof(bool));
 
 	values[0] = DirectFunctionCall1(jsonb_in, CStringGetDatum(segment));
 	values[1] = Int64GetDatum((int64) e->rows);
 	values[2] = Int64GetDatum((int64) e->positives);
-	for (int i = 0; i < lengthof(figures); i++)
+	for (int i = 3; i < desc->natts; i++)
 	{
-		values[3 + i] = Float8GetDatum(figures[i]);
-		nulls[3 + i] = isnan(figures[i]);
+		int			metric = ml_metric_by_name(NameStr(TupleDescAttr(desc, i)->attname));
+
+		if (metric < 0)
+			elog(ERROR, "there is no metric \"%s\"", NameStr(TupleDescAttr(desc, i)->attname));
+		values[i] = Float8GetDatum(ml_metric_of(e, metric));
+		nulls[i] = isnan(ml_metric_of(e, metric));
 	}
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	tuplestore_putvalues(result->setResult, desc, values, nulls);
 }
 
 static double
@@ -295,4 +299,24 @@ Datum
 mlops_subquery(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(cstring_to_text(mling_subquery(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+}
+
+/* mlops_catalog.metrics() -> what is known of each metric */
+Datum
+mlops_metrics(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < ML_N_METRICS; i++)
+	{
+		const MlMetricInfo *metric = &ml_metrics[i];
+		Datum		values[6] = {CStringGetTextDatum(metric->name), BoolGetDatum(i < ML_METRIC_COUNT),
+			BoolGetDatum(metric->smaller_is_better), Float8GetDatum(metric->least), Float8GetDatum(metric->most),
+		CStringGetTextDatum(metric->undefined)};
+		bool		nulls[6] = {false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

@@ -231,12 +231,13 @@ put_fold(ReturnSetInfo *result, const char *name, const MlFoldResult *folds, int
 	values[4] = Int64GetDatum(fold ? (int64) fold->test.positives : 0);
 	for (int i = 1; i < 5; i++)
 		nulls[i] = fold == NULL;
-	for (int m = 2; m < 16; m++)
+	for (int i = 5; i < 19; i++)
 	{
-		double		value = fold ? mltrain_fold_figure_of(fold, m) : mltrain_fold_figure(folds, n, m, deviation);
+		int			figure = mltrain_figure_by_name(NameStr(TupleDescAttr(result->setDesc, i)->attname));
+		double		value = fold ? mltrain_fold_figure_of(fold, figure) : mltrain_fold_figure(folds, n, figure, deviation);
 
-		values[3 + m] = Float8GetDatum(value);
-		nulls[3 + m] = isnan(value);
+		values[i] = Float8GetDatum(value);
+		nulls[i] = isnan(value);
 	}
 	for (int i = 0; i < n; i++)
 		iterations += folds[i].iterations;

@@ -214,12 +214,24 @@ mltrain_fold_figure(const MlFoldResult *results, int n, int figure, bool deviati
 	return defined > 1 ? sqrt(squares / (defined - 1)) : NAN;
 }
 
+int
+mltrain_figure_by_name(const char *name)
+{
+	int			metric = ml_metric_by_name(name);
+
+	if (strcmp(name, "threshold_chosen") == 0)
+		return MLTRAIN_THRESHOLD;
+	if (metric < 0)
+		elog(ERROR, "there is no metric \"%s\"", name);
+	return MLTRAIN_FIRST_METRIC + metric;
+}
+
 double
 mltrain_fold_figure_of(const MlFoldResult *result, int figure)
 {
-	MlNamedFigure metrics[MLTRAIN_MOST_METRICS];
+	MlNamedFigure metrics[MLTRAIN_N_METRICS];
 
-	(void) mltrain_named_metrics(&result->test, metrics);
+	mltrain_named_metrics(&result->test, metrics);
 	return metrics[figure].value;
 }
 
@@ -230,8 +242,7 @@ record_validation(Validation *v)
 	Training   *t = v->t;
 	int			folds = v->folds.n;
 	const MlTrainRequest *q = t->request;
-	MlNamedFigure metrics[MLTRAIN_MOST_METRICS];
-	int			n = mltrain_named_metrics(&v->results[0].test, metrics);
+	MlNamedFigure metrics[MLTRAIN_N_METRICS];
 	Oid			types[3] = {OIDOID, TEXTOID, JSONBOID};
 	Datum		values[3];
 	MlRegistration data = {0};
@@ -240,6 +251,7 @@ record_validation(Validation *v)
 	int64		run_id;
 	bool		isnull;
 
+	mltrain_named_metrics(&v->results[0].test, metrics);
 	mltrain_describe_data(t, &data);
 	data.train_rows = t->counts.positives + t->counts.negatives;	/* folds in turn */
 	initStringInfo(&text);
@@ -259,7 +271,7 @@ record_validation(Validation *v)
 		escape_json(&text, mltrain_param_text(&t->learner->params[i], t->params));
 	}
 	appendStringInfoString(&text, "}, \"figures\": [");
-	for (int m = 0; m < n; m++)
+	for (int m = 0; m < MLTRAIN_N_METRICS; m++)
 	{
 		for (int f = 0; f < folds; f++)
 			append_figure(&text, psprintf("fold_%s", metrics[m].name), f + 1,

@@ -49,7 +49,7 @@ record_params(const Training *t, MlRegistration *r)
 	for (size_t i = 0; i < t->learner->n_params; i++)
 		add_param(r, t->learner->params[i].name,
 				  mltrain_param_text(&t->learner->params[i], t->params));
-	add_param(r, "metric", ml_metric_names[t->metric]);
+	add_param(r, "metric", ml_metrics[t->metric].name);
 	add_param(r, "preprocess", json_text(q->preprocess));
 	add_param(r, "split", json_text(q->split));
 	add_param(r, "threshold", json_text(q->threshold));
@@ -344,7 +344,7 @@ mltrain_record(Training *t, MlTrainResult *result)
 	mltrain_describe_data(t, &r);
 	r.request = request_json(q, r.source);
 	record_params(t, &r);
-	mltrain_add_curve(&t->figures, &t->learned, ml_metric_names[t->metric]);
+	mltrain_add_curve(&t->figures, &t->learned, ml_metrics[t->metric].name);
 	mltrain_add_figure(&t->figures, "iterations", 0, t->learned.iterations);
 	mltrain_add_figure(&t->figures, "peak_memory_bytes", 0,
 					   (double) ml_arena_peak(t->ctx->arena));

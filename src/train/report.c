@@ -27,32 +27,23 @@ mltrain_add_figure(MlFigures *figures, const char *name, int step, double value)
 	figures->figures[figures->n++] = (MlNamedFigure) {name, step, value};
 }
 
-/* The metrics of an evaluation under their names, in the order of evaluate. */
-int
+void
 mltrain_named_metrics(const MlEvaluation *e, MlNamedFigure *out)
 {
-	const MlNamedFigure metrics[] = {
-		{"rows", 0, e->rows}, {"positives", 0, e->positives},
-		{"pr_auc", 0, e->pr_auc}, {"roc_auc", 0, e->roc_auc},
-		{"log_loss", 0, e->log_loss}, {"brier", 0, e->brier}, {"ks", 0, e->ks},
-		{"threshold", 0, e->threshold},
-		{"accuracy", 0, e->accuracy}, {"precision", 0, e->precision},
-		{"recall", 0, e->recall}, {"f1", 0, e->f1}, {"mcc", 0, e->mcc},
-		{"false_positive_rate", 0, e->false_positive_rate},
-		{"alert_rate", 0, e->alert_rate}, {"expected_cost", 0, e->expected_cost},
-	};
-
-	memcpy(out, metrics, sizeof(metrics));
-	return lengthof(metrics);
+	out[0] = (MlNamedFigure) {"rows", 0, e->rows};
+	out[1] = (MlNamedFigure) {"positives", 0, e->positives};
+	out[MLTRAIN_THRESHOLD] = (MlNamedFigure) {"threshold", 0, e->threshold};
+	for (int i = 0; i < ML_N_METRICS; i++)
+		out[MLTRAIN_FIRST_METRIC + i] = (MlNamedFigure) {ml_metrics[i].name, 0, ml_metric_of(e, i)};
 }
 
 void
 mltrain_add_evaluation(MlFigures *figures, const char *prefix, const MlEvaluation *evaluation)
 {
-	MlNamedFigure metrics[MLTRAIN_MOST_METRICS];
-	int			n = mltrain_named_metrics(evaluation, metrics);
+	MlNamedFigure metrics[MLTRAIN_N_METRICS];
 
-	for (int i = 0; i < n; i++)
+	mltrain_named_metrics(evaluation, metrics);
+	for (int i = 0; i < MLTRAIN_N_METRICS; i++)
 		mltrain_add_figure(figures, psprintf("%s_%s", prefix, metrics[i].name), 0, metrics[i].value);
 }
 
@@ -76,12 +67,12 @@ char *
 mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *shortfall)
 {
 	StringInfoData json;
-	MlNamedFigure metrics[MLTRAIN_MOST_METRICS];
-	int			n = mltrain_named_metrics(evaluation, metrics);
+	MlNamedFigure metrics[MLTRAIN_N_METRICS];
 
+	mltrain_named_metrics(evaluation, metrics);
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"judged_on\": \"%s\"", judged_on);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < MLTRAIN_N_METRICS; i++)
 	{
 		if (isnan(metrics[i].value))
 			appendStringInfo(&json, ", \"%s\": null", metrics[i].name);

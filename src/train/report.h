@@ -24,11 +24,14 @@ typedef struct MlFigures
 extern void mltrain_add_figure(MlFigures *figures, const char *name, int step, double value);
 
 /*
- * The metrics of an evaluation under their names: rows, positives, pr_auc, ...
- * out has room for MLTRAIN_MOST_METRICS; returns how many there are.
+ * The figures of an evaluation under their names: rows, positives, the
+ * threshold, and the metrics as ml_metrics has them.  out has room for
+ * MLTRAIN_N_METRICS.
  */
-#define MLTRAIN_MOST_METRICS 32
-extern int	mltrain_named_metrics(const MlEvaluation *evaluation, MlNamedFigure *out);
+#define MLTRAIN_THRESHOLD 2
+#define MLTRAIN_FIRST_METRIC 3
+#define MLTRAIN_N_METRICS (MLTRAIN_FIRST_METRIC + ML_N_METRICS)
+extern void mltrain_named_metrics(const MlEvaluation *evaluation, MlNamedFigure *out);
 
 /* All metrics of an evaluation as <prefix>_<metric>. */
 extern void mltrain_add_evaluation(MlFigures *figures, const char *prefix,

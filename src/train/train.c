@@ -118,13 +118,13 @@ mltrain_check(Training *t, const char *command)
 	t->learner = mltrain_learner(r->algorithm);
 	t->params = mltrain_parse_params(t->learner, "params", r->params);
 	metric = ml_metric_by_name(r->metric);
-	if (metric < 0)
+	if (metric < 0 || metric >= ML_METRIC_COUNT)
 	{
 		StringInfoData valid;
 
 		initStringInfo(&valid);
 		for (int i = 0; i < ML_METRIC_COUNT; i++)
-			appendStringInfo(&valid, "%s%s", i ? ", " : "", ml_metric_names[i]);
+			appendStringInfo(&valid, "%s%s", i ? ", " : "", ml_metrics[i].name);
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unrecognized metric \"%s\"", r->metric),

@@ -125,7 +125,7 @@ append_folds(StringInfo text, const Trial *trial, const char *metric)
 static void
 append_figures(StringInfo text, const Trial *trial)
 {
-	const char *metric = ml_metric_names[trial->worker->shared->metric];
+	const char *metric = ml_metrics[trial->worker->shared->metric].name;
 	char	   *validation = psprintf("validation_%s", metric);
 
 	appendStringInfoString(text, ", \"figures\": [");

@@ -137,7 +137,7 @@ read_pruner(Tuning *tuning)
 		mljson_finish(options);
 	}
 	ml_pruner_init(&tuning->pruner, kind, min_steps, max_steps, factor, startup,
-				   ml_metric_is_gain(tuning->t->metric), (uint64) r->train.seed);
+				   !ml_metrics[tuning->t->metric].smaller_is_better, (uint64) r->train.seed);
 	tuning->pruner.latest = folded;
 }
 
@@ -329,7 +329,7 @@ describe_study(const Tuning *tuning)
 	append_text(&text, "target", r->target);
 	append_json(&text, "tags", r->tags);
 	appendStringInfo(&text, ", \"maximise\": %s, \"seed\": %lld, \"dataset\": %s}",
-					 ml_metric_is_gain(tuning->t->metric) ? "true" : "false", (long long) r->seed,
+					 ml_metrics[tuning->t->metric].smaller_is_better ? "false" : "true", (long long) r->seed,
 					 mltrain_data_json(&data));
 	return text.data;
 }
@@ -597,7 +597,7 @@ run_trials(Tuning *tuning)
 	tuning->study_id = tuning->shared->study_id = answer->study_id;
 	mlbase_check(t->ctx, ml_study_create(t->ctx, &tuning->space->space, tuning->sampler,
 										 (uint64) tuning->request->train.seed,
-										 ml_metric_is_gain(t->metric), tuning->request->trials,
+										 !ml_metrics[t->metric].smaller_is_better, tuning->request->trials,
 										 &tuning->study));
 	load_trials(tuning);
 	for (;;)

@@ -77,7 +77,7 @@ SELECT is(said(metric(change)), 'XX001 ' || detail, 'metrics ' || change::text) 
 	('{"pr_auc": 1.5}', 'Its metric "pr_auc" is not between 0 and 1.'),
 	('{"roc_auc": 1e309}', 'Its metric "roc_auc" is out of range.'),
 	('{"expected_cost": -1e309}', 'Its metric "expected_cost" is out of range.'),
-	('{"log_loss": -1}', 'Its metric "log_loss" is negative.'),
+	('{"log_loss": -1}', 'Its metric "log_loss" is not at least 0.'),
 	('{"mcc": 2}', 'Its metric "mcc" is not between -1 and 1.'),
 	('{"rows": -1}', 'Its metric "rows" is no count.'),
 	('{"rows": 1.5}', 'Its metric "rows" is no count.'),

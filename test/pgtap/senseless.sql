@@ -74,7 +74,7 @@ SELECT lives_ok($$SELECT mlops.set_gate('m', '{"pr_auc": {"min": 0.2, "max": 0.2
 SELECT lives_ok($$SELECT mlops.set_gate('m', '{"mcc": {"min": -1, "max": 1}, "log_loss": {"max": 40}, "expected_cost": {"max": -2}, "pr_auc": {"min": 0, "max": 1}, "fairness": {"by": "balance", "metric": "mcc", "max_gap": 2, "min_rows": 1}}')$$, 'bounds that figures can just reach, a column that was not read');
 SELECT mlops.set_gate('m', '{}') \g /dev/null
 SELECT lives_ok($$SELECT mlops.alert_rule('m', 'w', 'precision', min => 0, max => 1)$$, 'of alert rules too');
-SELECT is_empty($$SELECT unnest(mlops_catalog.gate_metrics() || mlops_catalog.guard_figures() || mlops_catalog.monitor_metric_names()) EXCEPT SELECT figure FROM mlops_catalog.figure_ranges()$$, 'the range of every figure is known');
+SELECT is_empty($$SELECT unnest(mlops_catalog.metric_names() || mlops_catalog.guard_figures() || mlops_catalog.monitor_metric_names()) EXCEPT SELECT figure FROM mlops_catalog.figure_ranges()$$, 'the range of every figure is known');
 SELECT is_empty($$SELECT e.key, e.value FROM mlops.evaluate('m', 'tx') AS v, jsonb_each_text(to_jsonb(v)) AS e JOIN mlops_catalog.figure_ranges() AS r ON r.figure = e.key WHERE e.value::float8 NOT BETWEEN r.minimum AND r.maximum$$, 'figures are in it');
 SELECT lives_ok($$SELECT mlops.monitor('m', segments => '{country}')$$, 'a column that versions read');
 SELECT lives_ok($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE"}')$$, 'which is a label from then on');

@@ -48,12 +48,12 @@ test_by_name(void)
 	{
 		double		value;
 
-		CHECK(ml_metric_by_name(ml_metric_names[m]) == m, "%s is found by name", ml_metric_names[m]);
+		CHECK(ml_metric_by_name(ml_metrics[m].name) == m, "%s is found by name", ml_metrics[m].name);
 		CHECK(ml_metric_value(&ctx, (MlMetric) m, g->n, g->score, g->label, g->weight, &value) == ML_OK,
-			  "%s has a value", ml_metric_names[m]);
-		CHECK_CLOSE(value, expected[m], TOLERANCE, "%s is scikit-learn's", ml_metric_names[m]);
-		CHECK(ml_metric_is_gain((MlMetric) m) == (m != ML_METRIC_LOG_LOSS && m != ML_METRIC_BRIER),
-			  "more is better, or not: %s", ml_metric_names[m]);
+			  "%s has a value", ml_metrics[m].name);
+		CHECK_CLOSE(value, expected[m], TOLERANCE, "%s is scikit-learn's", ml_metrics[m].name);
+		CHECK(!ml_metrics[m].smaller_is_better == (m != ML_METRIC_LOG_LOSS && m != ML_METRIC_BRIER),
+			  "more is better, or not: %s", ml_metrics[m].name);
 	}
 	CHECK(ml_metric_by_name("accuracy_") == -1, "an unknown metric is not found");
 }

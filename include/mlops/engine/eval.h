@@ -197,7 +197,9 @@ extern MlStatus ml_evaluate(MlContext *ctx, size_t n, const double *score,
 							const MlCosts *costs, double threshold,
 							MlEvaluation *evaluation);
 
-/* ---- metrics by name: "pr_auc", "roc_auc", "log_loss", "brier", "ks", "f1", ... */
+/* ---- metrics as data */
+
+/* Those that a training can follow: they need no threshold.  They come first in ml_metrics. */
 typedef enum MlMetric
 {
 	ML_METRIC_PR_AUC,
@@ -208,12 +210,26 @@ typedef enum MlMetric
 	ML_METRIC_COUNT
 } MlMetric;
 
-extern const char *const ml_metric_names[ML_METRIC_COUNT];
-/* -1 if there is none of this name */
+typedef struct MlMetricInfo
+{
+	const char *name;
+	size_t		field;			/* offset of its double in MlEvaluation */
+	bool		smaller_is_better;
+	double		least;			/* what it can be; infinite: no bound */
+	double		most;
+	const char *undefined;		/* when it is NaN, in words */
+} MlMetricInfo;
+
+#define ML_N_METRICS 13
+
+/* The only list of metrics; SQL reads it as mlops_catalog.metrics(). */
+extern const MlMetricInfo ml_metrics[ML_N_METRICS];
+/* Its place in ml_metrics, -1 if there is none of this name */
 extern int	ml_metric_by_name(const char *name);
-/* is more better? */
-extern bool ml_metric_is_gain(MlMetric metric);
-/* NaN where undefined */
+/* The value that an evaluation has of metric i; NaN where undefined */
+extern double ml_metric_of(const MlEvaluation *evaluation, int i);
+/* A metric that a training can follow, without the others; NaN where undefined.
+ * Errors: as ml_ranking_create. */
 extern MlStatus ml_metric_value(MlContext *ctx, MlMetric metric, size_t n,
 								const double *score, const float *label,
 								const float *weight, double *value);

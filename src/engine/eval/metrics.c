@@ -240,31 +240,42 @@ ml_brier(size_t n, const double *score, const float *label, const float *weight)
 	return mean(errors, weights);
 }
 
-/* ---------------------------------------------------------------- by name */
+/* ---------------------------------------------------------------- as data */
 
-const char *const ml_metric_names[ML_METRIC_COUNT] = {
-	[ML_METRIC_PR_AUC] = "pr_auc",
-	[ML_METRIC_ROC_AUC] = "roc_auc",
-	[ML_METRIC_LOG_LOSS] = "log_loss",
-	[ML_METRIC_BRIER] = "brier",
-	[ML_METRIC_KS] = "ks"
+#define METRIC(name, smaller, least, most, undefined) {#name, offsetof(MlEvaluation, name), smaller, least, most, undefined}
+
+const MlMetricInfo ml_metrics[ML_N_METRICS] = {
+	[ML_METRIC_PR_AUC] = METRIC(pr_auc, false, 0, 1, "there are no positives"),
+	[ML_METRIC_ROC_AUC] = METRIC(roc_auc, false, 0, 1, "there is only one class"),
+	[ML_METRIC_LOG_LOSS] = METRIC(log_loss, true, 0, INFINITY, "there are no rows"),
+	[ML_METRIC_BRIER] = METRIC(brier, true, 0, 1, "there are no rows"),
+	[ML_METRIC_KS] = METRIC(ks, false, 0, 1, "there is only one class"),
+	METRIC(accuracy, false, 0, 1, "there are no rows"),
+	METRIC(precision, false, 0, 1, "nothing is flagged"),
+	METRIC(recall, false, 0, 1, "there are no positives"),
+	METRIC(f1, false, 0, 1, "nothing is flagged or positive"),
+	METRIC(mcc, false, -1, 1, "all are flagged or none, or there is only one class"),
+	METRIC(false_positive_rate, true, 0, 1, "there are no negatives"),
+	METRIC(alert_rate, true, 0, 1, "there are no rows"),
+	/* what is saved is a negative cost */
+	METRIC(expected_cost, true, -INFINITY, INFINITY, "no costs are given"),
 };
 
 int
 ml_metric_by_name(const char *name)
 {
-	for (int i = 0; i < ML_METRIC_COUNT; i++)
+	for (int i = 0; i < ML_N_METRICS; i++)
 	{
-		if (strcmp(ml_metric_names[i], name) == 0)
+		if (strcmp(ml_metrics[i].name, name) == 0)
 			return i;
 	}
 	return -1;
 }
 
-bool
-ml_metric_is_gain(MlMetric metric)
+double
+ml_metric_of(const MlEvaluation *evaluation, int i)
 {
-	return metric != ML_METRIC_LOG_LOSS && metric != ML_METRIC_BRIER;
+	return *(const double *) ((const char *) evaluation + ml_metrics[i].field);
 }
 
 MlStatus

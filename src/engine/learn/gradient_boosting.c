@@ -373,7 +373,7 @@ boost(Boosting *b, uint32_t *first_node, MlCurveStep *curve, size_t *n_trees, si
 	int			patience = b->task->validation.n > 0 ? b->params->early_stopping_rounds : 0;
 	double		best = NAN;
 	size_t		best_trees = 0;
-	double		sign = ml_metric_is_gain(b->task->metric) ? 1 : -1;
+	double		sign = ml_metrics[b->task->metric].smaller_is_better ? -1 : 1;
 	MlStatus	status = logistic_loss_advance(b->ctx, &b->loss, NULL, NULL,
 											   ml_random_u64(b->task->seed, stream(0, STREAM_ROUNDING), 0),
 											   b->gradient, NULL);
