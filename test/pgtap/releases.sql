@@ -1,7 +1,7 @@
 -- Releases: each strategy moves the traffic it says, and can be promoted,
 -- paused, aborted and rolled back; the history tells all of it.
 \ir setup.psql
-SELECT plan(90);
+SELECT plan(91);
 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', algorithm => 'logistic_regression') \g /dev/null
@@ -51,6 +51,7 @@ SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', key => 'id', ramp =
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 7, key => 'id', ramp => '[{"percent": 5, "wait": "1 hour"}]')$$, '22023', 'give either "percent" or "ramp"', 'percent and ramp');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'ab', key => 'id', variants => '{"b": {"version": 3, "percent": 10}}')$$, '22023', NULL, 'version and variants');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', NULL, 'ab', key => 'id', variants => '{"primary": {"version": 3, "percent": 10}}')$$, '22023', 'invalid name "primary" of a variant', 'primary is what is deployed');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', NULL, 'ab', key => 'id', variants => '{"b": {"version": 2, "percent": 60}, "c": {"version": 3, "percent": 60}}')$$, '22023', 'the shares of the variants add up to 120 %', 'more than everything');
 SELECT throws_ok($$SELECT mlops.promote('fraud')$$, '55000', 'no release of model "fraud" is under way', 'nothing to promote');
 SELECT throws_ok($$SELECT mlops.pause('fraud')$$, '55000', 'no release of model "fraud" is under way', 'nothing to pause');
 SELECT throws_ok($$SELECT mlops.resume('fraud')$$, '55000', 'no release of model "fraud" is under way', 'nothing to resume');
