@@ -445,7 +445,13 @@ DECLARE
 	id bigint;
 	made bigint;
 	place int := 0;
+	n int := (SELECT count(*) + 1 FROM mlops_catalog.test_variants(caller, variants, version, percent, asked.threshold, variant));
 BEGIN
+	IF NOT (asked.min_percent >= 0 AND asked.min_percent * n <= 100) THEN
+		RAISE EXCEPTION '"min_percent" % is out of range', asked.min_percent
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = format('With %s variants it must be between 0 and %s.', n, 100.0::float8 / n);
+	END IF;
 	FOR test IN SELECT * FROM mlops_catalog.test_variants(caller, variants, version, percent, asked.threshold, variant) LOOP
 		id := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, test.version, true);
 		asked.threshold := test.threshold;
@@ -455,11 +461,6 @@ BEGIN
 		INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, key)
 			VALUES (asked.model_id, test.variant, id, test.percent, test.threshold, made, 'share', place, asked.key);
 	END LOOP;
-	IF NOT (asked.min_percent >= 0 AND asked.min_percent * (place + 1) <= 100) THEN
-		RAISE EXCEPTION '"min_percent" % is out of range', asked.min_percent
-			USING ERRCODE = 'invalid_parameter_value',
-				DETAIL = format('With %s variants it must be between 0 and %s.', place + 1, 100.0::float8 / (place + 1));
-	END IF;
 	PERFORM mlops_catalog.give_rest_to_primary(caller, asked.model_id, asked.key);
 	INSERT INTO mlops_catalog.release AS e (model_id, deployment_id, strategy) VALUES (asked.model_id, made, asked.strategy)
 		ON CONFLICT (model_id) DO UPDATE SET deployment_id = excluded.deployment_id, strategy = excluded.strategy,

@@ -86,7 +86,7 @@ AS $$
 				WHEN abs((m.value)::numeric) > 1.7e308 THEN format('Its metric "%s" is out of range.', m.key)
 				WHEN m.key IN ('rows', 'positives') THEN CASE WHEN (m.value)::numeric NOT BETWEEN 0 AND 9007199254740992 OR (m.value)::numeric <> trunc((m.value)::numeric)
 					THEN format('Its metric "%s" is no count.', m.key) END
-				WHEN m.key = 'threshold' THEN CASE WHEN (m.value)::numeric NOT BETWEEN 0 AND 1 THEN 'Its metric "threshold" is not between 0 and 1.' END
+				WHEN m.key = 'threshold' THEN CASE WHEN (m.value)::float8 NOT BETWEEN 0 AND 1.0000000000000002::float8 THEN 'Its metric "threshold" is not between 0 and 1.' END
 				ELSE (SELECT format('Its metric "%s" is not %s.', m.key, CASE WHEN r.maximum = 'Infinity' THEN 'at least ' || r.minimum ELSE format('between %s and %s', r.minimum, r.maximum) END)
 					FROM mlops_catalog.figure_ranges() AS r WHERE r.figure = m.key AND (m.value)::float8 NOT BETWEEN r.minimum AND r.maximum)
 			END AS problem

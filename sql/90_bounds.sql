@@ -34,9 +34,9 @@ BEGIN
 			('monitor', 'every', 'window'),
 			('monitor', 'label_delay', 'wait'),
 			('policy', 'cooldown', 'wait'),
-			('model_version', 'threshold', 'probability'),
-			('deployment', 'threshold', 'probability'),
-			('deployment_route', 'threshold', 'probability'),
+			('model_version', 'threshold', 'threshold'),
+			('deployment', 'threshold', 'threshold'),
+			('deployment_route', 'threshold', 'threshold'),
 			('deployment', 'min_percent', 'percent'),
 			('monitor', 'segments', 'whole list'),
 			('model', 'tags', 'object'),
@@ -71,7 +71,8 @@ BEGIN
 			('window', '%1$I OPERATOR(pg_catalog.>=) ''00:01''::pg_catalog.interval AND %1$I OPERATOR(pg_catalog.<=) ''366 days''::pg_catalog.interval '
 				'AND pg_catalog.date_part(''month'', %1$I) OPERATOR(pg_catalog.=) 0 AND pg_catalog.date_part(''year'', %1$I) OPERATOR(pg_catalog.=) 0'),
 			('wait', '%1$I OPERATOR(pg_catalog.>=) ''00:00''::pg_catalog.interval AND %1$I OPERATOR(pg_catalog.<=) ''100 years''::pg_catalog.interval'),
-			('probability', '%1$I OPERATOR(pg_catalog.>=) 0 AND %1$I OPERATOR(pg_catalog.<=) 1'),
+			-- just above 1: flags nothing, not even a score of 1
+			('threshold', '%1$I OPERATOR(pg_catalog.>=) 0 AND %1$I OPERATOR(pg_catalog.<=) 1.0000000000000002::pg_catalog.float8'),
 			('percent', '%1$I OPERATOR(pg_catalog.>=) 0 AND %1$I OPERATOR(pg_catalog.<=) 100'),
 			('whole list', 'pg_catalog.array_position(%1$I, NULL) IS NULL'),
 			('object', 'pg_catalog.jsonb_typeof(%1$I) OPERATOR(pg_catalog.=) ''object'''),

@@ -151,6 +151,7 @@ static const Fault faults[] = {
 	{"a threshold below 0", TREES, "its threshold is not between 0 and 1", {HEAD_REAL(threshold, -0.001)}},
 	{"a threshold above 1", TREES, "its threshold is not between 0 and 1", {HEAD_REAL(threshold, 1.001)}},
 	{"a threshold of 1", TREES, NULL, {HEAD_REAL(threshold, 1)}},
+	{"a threshold just above 1, which flags nothing", TREES, NULL, {HEAD_REAL(threshold, nextafter(1, 2))}},
 	{"an intercept without an error", LINEAR, NULL, {NUMBER(OWN(LINEAR_INTERCEPT), 1, NAN)}},
 	{"2^53 scores in a bin", TREES, NULL, {HEAD_WHOLE(score_counts[3], UINT64_C(1) << 53)}},
 	{"one more than 2^53", TREES, "its counts of scores are too large", {HEAD_WHOLE(score_counts[3], (UINT64_C(1) << 53) + 1)}},

@@ -17,6 +17,9 @@
 
 #include "mlops/engine/data.h"
 
+/* The double just above 1: as a threshold it flags nothing, not even a score of 1. */
+#define ML_MOST_THRESHOLD 1.0000000000000002
+
 #define ML_MODEL_FORMAT 2		/* that is written; 1 is read too */
 #define ML_SCORE_BINS 64		/* bins of the score histogram, equal width on [0, 1] */
 

@@ -326,7 +326,7 @@ check_head(Check *c)
 				  m->n_features >= 1 && m->n_features <= 4 * MAX_INPUTS, "its head is wrong") &&
 		expect(c, isfinite(m->margin_scale) && isfinite(m->margin_offset) &&
 			   isfinite(m->threshold), "its figures are not finite") &&
-		expect(c, m->threshold >= 0 && m->threshold <= 1, "its threshold is not between 0 and 1") &&
+		expect(c, m->threshold >= 0 && m->threshold <= ML_MOST_THRESHOLD, "its threshold is not between 0 and 1") &&
 		check_counts(c, m->score_counts, ML_SCORE_BINS, &scored, "its counts of scores are too large") &&
 		check_name(c, m->algorithm) && check_name(c, m->time_zone);
 }
