@@ -249,8 +249,14 @@ CREATE FUNCTION mlops_catalog.lock_to_drop(caller regrole, model text) RETURNS b
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	id bigint;
 BEGIN
-	PERFORM mlops_catalog.lock('model', mlops_catalog.require(caller, model, 'manage'), false, format('drop model "%s"', model));
+	LOOP	-- again if it is dropped, and made anew, while this waits
+		id := mlops_catalog.require(caller, model, 'manage');
+		PERFORM mlops_catalog.lock('model', id, false, format('drop model "%s"', model));
+		EXIT WHEN id = mlops_catalog.require(caller, model, 'manage');
+	END LOOP;
 	RETURN mlops_catalog.lock_model(caller, model, 'manage');
 END
 $$;
