@@ -195,15 +195,14 @@ AS $$
 		CROSS JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = s.model_id AND l.key = k.key
 			ORDER BY l.labelled_at DESC LIMIT 1) AS o),
 	was AS MATERIALIZED (
-		SELECT g.key, g.variant, g.version, g.n, g.label AS known, w.label
-		FROM news AS w CROSS JOIN LATERAL (SELECT * FROM mlops_catalog.guard_alert AS a
+		SELECT g.tid, g.variant, g.version, g.n, g.label AS known, w.label
+		FROM news AS w CROSS JOIN LATERAL (SELECT a.ctid AS tid, a.* FROM mlops_catalog.guard_alert AS a
 			WHERE a.model_id = s.model_id AND a.since = s.since AND a.shadow = s.shadow AND a.key = w.key
 			OFFSET 0) AS g		-- by the index, whatever is believed of the table
 		WHERE g.label IS DISTINCT FROM w.label),
 	changed AS (
-		UPDATE mlops_catalog.guard_alert AS g SET label = w.label FROM was AS w
-		WHERE g.model_id = s.model_id AND g.since = s.since AND g.shadow = s.shadow AND g.key = w.key
-			AND g.key = ANY (ARRAY(SELECT x.key FROM was AS x)) AND g.variant = w.variant AND g.version = w.version)
+		-- by their place, which nobody changes: guard_state's row is locked
+		UPDATE mlops_catalog.guard_alert AS g SET label = w.label FROM was AS w WHERE g.ctid = w.tid)
 	UPDATE mlops_catalog.guard_count AS c SET labelled_alerts = c.labelled_alerts + d.labelled, true_alerts = c.true_alerts + d.positives
 	FROM (SELECT w.variant, w.version, coalesce(sum(w.n) FILTER (WHERE w.known IS NULL), 0) AS labelled,
 			sum(w.n * (coalesce(w.label, false)::int - coalesce(w.known, false)::int)) AS positives
