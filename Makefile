@@ -16,10 +16,12 @@ MODULE_big  = mlops
 
 ENGINE_SOURCES = $(sort $(wildcard src/engine/*/*.c))
 SERVER_SOURCES = $(sort src/init.c $(wildcard $(addprefix src/,base/*.c ingest/*.c catalog/*.c registry/*.c train/*.c serve/*.c monitor/*.c jobs/*.c api/*.c)))
-SQL_PARTS      = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
+SQL_TABLES     = $(sort $(wildcard sql/tables/*.sql))
+SQL_CODE       = $(sort $(wildcard sql/code/*.sql))
+SQL_UPDATES    = $(wildcard sql/updates/*.sql)
 
 OBJS = $(ENGINE_SOURCES:.c=.o) $(SERVER_SOURCES:.c=.o)
-DATA_built = sql/mlops--$(EXTVERSION).sql
+DATA_built = sql/mlops--$(EXTVERSION).sql $(SQL_UPDATES:sql/updates/%.sql=sql/mlops--%--$(EXTVERSION).sql)
 EXTRA_CLEAN = build src/blas/*.o mlops_blas.so
 
 # PostgreSQL 15 leaves PGDLLEXPORT empty, which would hide everything under
@@ -62,9 +64,15 @@ uninstall: uninstall-blas
 uninstall-blas:
 	rm -f '$(DESTDIR)$(pkglibdir)/mlops_blas.so'
 
-# ---- the install script
-sql/mlops--$(EXTVERSION).sql: $(SQL_PARTS)
-	cat $^ > $@
+# ---- the install script: tables, which are made once, then functions and views
+sql/mlops--$(EXTVERSION).sql: sql/header.sql $(SQL_TABLES) $(SQL_CODE) sql/triggers.sql
+	sed 's/@EXTVERSION@/$(EXTVERSION)/g' $^ > $@
+
+# ---- update scripts, one from each version that was released: what changed in its
+# tables, as sql/updates/VERSION.sql says, then all functions and views anew
+sql/mlops--%--$(EXTVERSION).sql: sql/header.sql sql/updates/%.sql $(SQL_CODE)
+	sed -e 's/@EXTVERSION@/$(EXTVERSION)/g' -e '/^\\echo/s/CREATE EXTENSION mlops/ALTER EXTENSION mlops UPDATE/' \
+		-e 's/^CREATE \(FUNCTION\|PROCEDURE\|AGGREGATE\|VIEW\) /CREATE OR REPLACE \1 /' $^ > $@
 
 # ---- engine unit tests: plain programs, no PostgreSQL
 UNIT_DIR     = build/unit$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * seals.c
  *	  What a day's partition of logged decisions holds, in the blocks of which
- *	  sql/62_seals.sql makes seals.
+ *	  sql/code/46_seals.sql makes seals.
  *
  * A row is its entry, then what it holds: column by column, in the order asked
  * for, a length of four bytes (all bits set for NULL) and the value in a form

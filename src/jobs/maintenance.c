@@ -9,7 +9,7 @@
  * Connected as superuser.  Each task is a transaction of its own: one that
  * fails leaves its error in mlops.upkeep, and the others go on.  A mark that a
  * task is under way is committed before, and taken away after it: one that
- * takes the worker down twice is suspended (sql/24_upkeep.sql).
+ * takes the worker down twice is suspended (sql/code/18_upkeep.sql).
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

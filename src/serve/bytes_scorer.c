@@ -44,7 +44,7 @@ typedef struct BytesSite
 
 /* ---------------------------------------------------------------- opening */
 
-/* Layout of what mlops.export_model() returns, see sql/65_portable.sql. */
+/* Layout of what mlops.export_model() returns, see sql/code/60_portable.sql. */
 #define EXPORT_MAGIC "MLOPSEXP"
 #define EXPORT_HEAD 16			/* magic, format, length of the manifest */
 #define EXPORT_TAIL 32			/* SHA-256 of all before it */

@@ -3,6 +3,7 @@
 # headers stand alone, text is finished.  TAP; needs the build.
 cd "$(dirname "$0")/../.." || exit 1
 . test/lib/report.sh
+sql_sources="sql/tables/*.sql sql/code/*.sql sql/triggers.sql $(ls sql/updates/*.sql 2>/dev/null)"
 server_include=$("${PG_CONFIG:-pg_config}" --includedir-server)
 
 report "every ereport(ERROR) has an errcode" "$(
@@ -18,15 +19,18 @@ report "what was detoasted is freed only where detoasting made a copy" "$(
 		match($0, /pfree\([a-z_]+\)/) { name = substr($0, RSTART + 6, RLENGTH - 7)
 			if (name in detoasted) print FILENAME ":" FNR ": pfree(" name ")" }' src/*.c src/*/*.c)"
 report "the install script creates, it never replaces" \
-	"$(grep -nE 'CREATE OR REPLACE|(CREATE|ADD) .*IF NOT EXISTS' sql/[0-9]*.sql)"
+	"$(grep -nE 'CREATE OR REPLACE|(CREATE|ADD) .*IF NOT EXISTS' $sql_sources)"
+report "tables are made apart from functions and views, which an update makes anew" \
+	"$(grep -nE '^ *(CREATE|ALTER) (TABLE|TYPE|SCHEMA|SEQUENCE|((UNIQUE|EVENT|CONSTRAINT) )?(INDEX|TRIGGER))|pg_extension_config_dump|^INSERT' sql/code/*.sql
+		grep -nE '^CREATE (VIEW|AGGREGATE|PROCEDURE|.*TRIGGER)' sql/tables/*.sql)"
 report "functions in SQL fix their search_path" "$(
 	# but for procedures that commit: with a SET clause they could not
 	awk '/^CREATE/ { commits = /^CREATE PROCEDURE/ }
 		!commits && /LANGUAGE (plpgsql|sql)|SECURITY DEFINER/ { seen = NR; line = $0 } /SET search_path/ { seen = 0 }
-		(/^AS / || /;$/) && seen { print FILENAME ":" seen ": " line; seen = 0 }' sql/[0-9]*.sql)"
+		(/^AS / || /;$/) && seen { print FILENAME ":" seen ": " line; seen = 0 }' $sql_sources)"
 report "a role's name is quoted before it is read as a role" "$(
 	# current_user::regrole takes "Ann" for ann, and fails at a name with a space
-	grep -nEi '(current_user|session_user|current_role|rolname)(::|[^a-z)]+AS )(pg_catalog\.)?regrole' sql/[0-9]*.sql src/*.c src/*/*.c)"
+	grep -nEi '(current_user|session_user|current_role|rolname)(::|[^a-z)]+AS )(pg_catalog\.)?regrole' $sql_sources src/*.c src/*/*.c)"
 report "no text is unfinished" "$(
 	grep -rInE 'TODO|FIXME|XXX' src include sql demo docs bench tools test README.md CHANGELOG.md |
 		grep -vE '\.XXXXXX|test/lint/source\.sh')"
@@ -78,5 +82,5 @@ for compiler in gcc clang-14; do
 					-Iinclude -isystem "$server_include" -x c - 2>&1
 		done)"
 done
-report "no lock is one that users can name" "$(grep -nE 'advisory_(xact_)?(un)?lock|LOCKTAG_ADVISORY|SET_LOCKTAG_ADVISORY' src/*/*.[ch] sql/[0-9]*.sql)"
+report "no lock is one that users can name" "$(grep -nE 'advisory_(xact_)?(un)?lock|LOCKTAG_ADVISORY|SET_LOCKTAG_ADVISORY' src/*/*.[ch] $sql_sources)"
 report_end

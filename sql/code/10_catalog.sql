@@ -1,0 +1,33 @@
+-- The catalog.  Singular names; every table and sequence is marked for dump;
+-- nothing is granted: people read the views of schema mlops.
+
+CREATE FUNCTION mlops_catalog.describe_tables(relations oid[]) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('table', format('%I.%I', n.nspname, c.relname),
+			'kind', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
+				WHEN 'p' THEN 'partitioned table' ELSE 'table' END,
+			'columns', (SELECT jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)) FROM pg_attribute AS a
+				WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))
+		ORDER BY n.nspname, c.relname), '[]')
+	FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+	WHERE c.oid = ANY (relations)
+$$;
+COMMENT ON FUNCTION mlops_catalog.describe_tables(oid[]) IS 'Names, kinds, columns and types of relations';
+
+CREATE FUNCTION mlops_catalog.last_version(model_id bigint) RETURNS int
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(max(v.version), 0) FROM mlops_catalog.model_version AS v WHERE v.model_id = $1 $$;
+COMMENT ON FUNCTION mlops_catalog.last_version(bigint) IS 'Highest number of a model''s versions, dropped ones too; 0 if there is none';
+
+-- Any change to these tables, by our functions or by hand, drops what sessions
+-- remember of them; the message commits with the change and reaches standbys.
+-- Triggers that audit, forget or refuse fire whatever session_replication_role
+-- says.  Logical replication applies changes without statement triggers; the
+-- row triggers forget_replicated are for it.
+CREATE FUNCTION mlops_catalog.forget_routes() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_forget_routes';
+COMMENT ON FUNCTION mlops_catalog.forget_routes() IS 'Trigger: makes all sessions read models and routes anew';
+REVOKE ALL ON FUNCTION mlops_catalog.forget_routes() FROM PUBLIC;

@@ -1,0 +1,154 @@
+-- The audit log: rows in the order in which they were chained, at commit, each with
+-- the SHA-256 of itself and of the row before.  docs/security.md says what exactly is hashed.
+
+CREATE FUNCTION mlops_catalog.append_audit() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_append_audit';
+COMMENT ON FUNCTION mlops_catalog.append_audit() IS 'Trigger: moves waiting events to the end of the audit log, unless it is busy';
+REVOKE ALL ON FUNCTION mlops_catalog.append_audit() FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.refuse_change() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION 'rows of "%" are never changed or removed', TG_TABLE_NAME
+		USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refuse_change() IS 'Trigger: refuses to change or remove rows';
+REVOKE ALL ON FUNCTION mlops_catalog.refuse_change() FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.append_waiting(caller regrole) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_append_waiting';
+COMMENT ON FUNCTION mlops_catalog.append_waiting(regrole) IS
+	'Moves the events that wait to the end of the audit log; returns how many, NULL if it is busy';
+
+CREATE FUNCTION mlops_catalog.audit(caller regrole, event text, model text, version int, detail jsonb) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO mlops_catalog.audit_waiting (role, event, model, version, detail)
+	VALUES (pg_get_userbyid(caller), event, model, version, coalesce(mlops_catalog.cut(detail), '{}'))
+$$;
+COMMENT ON FUNCTION mlops_catalog.audit(regrole, text, text, int, jsonb) IS
+	'Notes an event that the commit will append to the audit log';
+
+CREATE FUNCTION mlops_catalog.audit_hash(previous bytea, seq bigint, logged_at timestamptz, role text, session_role text,
+	event text, model text, version int, detail jsonb) RETURNS bytea
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT sha256(previous || convert_to(string_agg(
+			CASE WHEN f.value IS NULL THEN '-,' ELSE octet_length(convert_to(f.value, 'UTF8')) || ':' || f.value || ',' END,
+			'' ORDER BY f.place), 'UTF8'))
+	FROM unnest(ARRAY[seq::text, to_char(logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+		role, session_role, event, model, version::text, detail::text]) WITH ORDINALITY AS f(value, place)
+$$;
+COMMENT ON FUNCTION mlops_catalog.audit_hash(bytea, bigint, timestamptz, text, text, text, text, int, jsonb) IS
+	'SHA-256 that chains a row of the audit log to the row before';
+
+-- What is committed, chained or not.
+CREATE VIEW mlops_catalog.audit_entry AS
+SELECT a.seq, NULL::bigint AS waiting_id, a.logged_at, a.role, a.session_role, a.event, a.model, a.version, a.detail, a.previous_hash, a.hash
+FROM mlops_catalog.audit_log AS a
+UNION ALL
+SELECT NULL, w.waiting_id, w.logged_at, w.role, w.session_role, w.event, w.model, w.version, w.detail, NULL, NULL
+FROM mlops_catalog.audit_waiting AS w
+WHERE w.transaction_id OPERATOR(pg_catalog.<>) COALESCE(pg_catalog.pg_current_xact_id_if_assigned(), '0'::pg_catalog.xid8);
+COMMENT ON VIEW mlops_catalog.audit_entry IS 'Entries of the audit log, and committed events that wait to be chained to it';
+COMMENT ON COLUMN mlops_catalog.audit_entry.seq IS 'Number, NULL while it waits';
+COMMENT ON COLUMN mlops_catalog.audit_entry.waiting_id IS 'Identity while it waits';
+COMMENT ON COLUMN mlops_catalog.audit_entry.logged_at IS 'When it happened';
+COMMENT ON COLUMN mlops_catalog.audit_entry.role IS 'Role that did it';
+COMMENT ON COLUMN mlops_catalog.audit_entry.session_role IS 'Role that the session was opened as; of a job, the session that submitted it';
+COMMENT ON COLUMN mlops_catalog.audit_entry.event IS 'What was done';
+COMMENT ON COLUMN mlops_catalog.audit_entry.model IS 'Model';
+COMMENT ON COLUMN mlops_catalog.audit_entry.version IS 'Version';
+COMMENT ON COLUMN mlops_catalog.audit_entry.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops_catalog.audit_entry.previous_hash IS 'Hash of the entry before, NULL while it waits';
+COMMENT ON COLUMN mlops_catalog.audit_entry.hash IS 'Hash of the entry, NULL while it waits';
+
+CREATE VIEW mlops.audit_log WITH (security_barrier) AS
+SELECT a.seq, a.event, a.model, a.version, a.role, a.session_role, a.detail,
+	pg_catalog.encode(a.hash, 'hex') AS hash, pg_catalog.encode(a.previous_hash, 'hex') AS previous_hash, a.logged_at
+FROM mlops_catalog.audit_entry AS a
+WHERE a.role OPERATOR(pg_catalog.=) CURRENT_USER::pg_catalog.text
+	OR mlops_catalog.may_use_named((SELECT c.relowner FROM pg_catalog.pg_class c
+		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.audit_log'::pg_catalog.regclass)::pg_catalog.regrole, a.model);
+COMMENT ON VIEW mlops.audit_log IS 'What happened to models you may use, and what you did; the catalog''s owner sees everything';
+COMMENT ON COLUMN mlops.audit_log.seq IS 'Number, from 1 without gaps, in the order in which entries were chained; NULL: it is committed and waits to be chained';
+COMMENT ON COLUMN mlops.audit_log.event IS 'What was done: train, deploy, rollback, grant, ...';
+COMMENT ON COLUMN mlops.audit_log.model IS 'Model, NULL if it was not about one';
+COMMENT ON COLUMN mlops.audit_log.version IS 'Version, NULL if it was not about one';
+COMMENT ON COLUMN mlops.audit_log.role IS 'Role that did it';
+COMMENT ON COLUMN mlops.audit_log.session_role IS 'Role that the session was opened as; of a job, the session that submitted it';
+COMMENT ON COLUMN mlops.audit_log.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops.audit_log.hash IS 'SHA-256 of the row and of the row before; NULL while it waits';
+COMMENT ON COLUMN mlops.audit_log.previous_hash IS 'Hash of the row before, empty for the first; NULL while it waits';
+COMMENT ON COLUMN mlops.audit_log.logged_at IS 'When it happened';
+GRANT SELECT ON mlops.audit_log TO PUBLIC;
+
+CREATE FUNCTION mlops.verify_audit(seq bigint DEFAULT NULL, hash text DEFAULT NULL)
+	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.verify_audit(bigint, text) IS
+	'Recomputes the chain of the audit log and names the first entry that was edited, removed or reordered; hash, kept elsewhere, proves that the log is still the same one, with seq that the entry has kept its place. problem also tells how many entries wait to be chained, which is no fault';
+CREATE FUNCTION mlops_catalog.verify_audit(caller regrole, seq bigint, hash text)
+	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bad record;
+	head record;
+	last record;
+	waiting bigint := (SELECT count(*) FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL);
+BEGIN
+	IF $3 IS NOT NULL AND $3 !~* '^[0-9a-f]{64}$' THEN
+		RAISE EXCEPTION '"hash" is not a hash of the audit log: "%"', $3
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'It has 64 hexadecimal digits, as mlops.verify_audit returns it in last_hash.';
+	ELSIF $2 IS NOT NULL AND $3 IS NULL THEN
+		RAISE EXCEPTION 'entry % can only be checked against a hash', $2
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give "hash" as well, as mlops.verify_audit returned it in last_hash.';
+	END IF;
+	SELECT a.seq, a.hash INTO last FROM mlops_catalog.audit_log AS a ORDER BY a.seq DESC LIMIT 1;
+	SELECT h.seq, h.hash INTO head FROM mlops_catalog.audit_head AS h;
+	SELECT count(*) INTO entries FROM mlops_catalog.audit_log;
+	last_hash := encode(last.hash, 'hex');
+	SELECT * INTO bad FROM (
+		SELECT a.seq, row_number() OVER w AS place, a.previous_hash <> lag(a.hash, 1, ''::bytea) OVER w AS unchained,
+			a.hash <> mlops_catalog.audit_hash(a.previous_hash, a.seq, a.logged_at, a.role, a.session_role, a.event,
+				a.model, a.version, a.detail) AS edited
+		FROM mlops_catalog.audit_log AS a WINDOW w AS (ORDER BY a.seq)) AS c
+	WHERE c.seq <> c.place OR c.edited OR c.unchained ORDER BY c.place LIMIT 1;
+	IF bad.seq <> bad.place THEN
+		bad_seq := bad.place;
+		problem := format('entry %s is missing', bad.place);
+	ELSIF bad.edited THEN
+		bad_seq := bad.seq;
+		problem := format('entry %s was edited or moved', bad.seq);
+	ELSIF bad.unchained THEN
+		bad_seq := greatest(bad.seq - 1, 1);
+		problem := format('entry %s was replaced after entry %s had been chained to it', bad.seq - 1, bad.seq);
+	ELSIF coalesce(head.seq, 0) > coalesce(last.seq, 0) THEN
+		bad_seq := coalesce(last.seq, 0) + 1;
+		problem := format('entries %s to %s are missing at the end', bad_seq, head.seq);
+	ELSIF coalesce(head.seq, 0) < coalesce(last.seq, 0) THEN
+		bad_seq := coalesce(head.seq, 0) + 1;
+		problem := format('entry %s was not added by mlops', bad_seq);
+	ELSIF head.hash <> last.hash THEN
+		bad_seq := last.seq;
+		problem := format('entry %s was replaced', last.seq);
+	ELSIF $3 IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a
+			WHERE ($2 IS NULL OR a.seq = $2) AND a.hash = decode($3, 'hex')) THEN
+		bad_seq := $2;
+		problem := CASE WHEN $2 IS NULL THEN 'no entry has the given hash: the log was rewritten'
+			ELSE format('entry %s does not have the given hash: the log was rewritten', $2) END;
+	END IF;
+	intact := problem IS NULL;
+	IF waiting > 0 THEN
+		problem := concat_ws('; ', problem, format('%s committed entries wait to be chained', waiting));
+	END IF;
+	RETURN NEXT;
+END
+$$;

@@ -1,0 +1,235 @@
+-- What runs by itself: whether it may at all in this database, how each task
+-- went, and what is kept from running.
+--
+-- A task is a model's monitor, retraining or guard, or a step of maintenance.
+-- That it is under way is on disk before it begins: a mark that is still there
+-- when it is due again tells that it, or something beside it, took the worker
+-- down.  After the second time in a row it is suspended.
+
+CREATE VIEW mlops.activation WITH (security_barrier) AS
+SELECT NOT EXISTS (SELECT FROM mlops_catalog.home AS h WHERE (h.system_identifier, h.database::pg_catalog.oid)
+		OPERATOR(pg_catalog.<>) (c.system_identifier, d.oid)) AS active,
+	c.system_identifier, d.oid AS database,
+	(SELECT pg_catalog.max(h.activated_at) FROM mlops_catalog.home AS h) AS activated_at,
+	(SELECT mlops_catalog.role_text(h.activated_by) FROM mlops_catalog.home AS h ORDER BY h.activated_at DESC LIMIT 1) AS activated_by
+FROM pg_catalog.pg_control_system() AS c, pg_catalog.pg_database AS d
+WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();
+COMMENT ON VIEW mlops.activation IS 'Does this database work by itself? A restored copy does not until mlops.activate() is called';
+COMMENT ON COLUMN mlops.activation.active IS 'Do monitors, retrainings, guards and schedules run by themselves here?';
+COMMENT ON COLUMN mlops.activation.system_identifier IS 'Of this server';
+COMMENT ON COLUMN mlops.activation.database IS 'OID of this database';
+COMMENT ON COLUMN mlops.activation.activated_at IS 'Since when';
+COMMENT ON COLUMN mlops.activation.activated_by IS 'Who said so, NULL: it was made here';
+GRANT SELECT ON mlops.activation TO PUBLIC;
+
+CREATE VIEW mlops.upkeep WITH (security_barrier) AS
+SELECT m.name AS model, u.task,
+	CASE WHEN u.suspended_at IS NOT NULL THEN 'suspended' WHEN u.began_at IS NOT NULL THEN 'running'
+		WHEN u.error IS NOT NULL THEN 'failed' ELSE 'ok' END AS state,
+	u.error, u.failures, u.failed_at, u.reason, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.suspended_at, u.began_at, u.crashes
+FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m ON m.model_id OPERATOR(pg_catalog.=) u.model_id
+WHERE CASE WHEN u.model_id IS NOT NULL THEN mlops_catalog.may_use(m.owner, m.model_id)
+	ELSE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
+		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE') END;
+COMMENT ON VIEW mlops.upkeep IS 'What runs by itself for models you may use (and, to the extension''s owner, steps of maintenance): errors, and what is suspended and why';
+COMMENT ON COLUMN mlops.upkeep.model IS 'Model, NULL: a step of maintenance of the whole database';
+COMMENT ON COLUMN mlops.upkeep.task IS 'monitor, retraining or guard; or the step';
+COMMENT ON COLUMN mlops.upkeep.state IS 'ok, running, failed (tried again) or suspended (until somebody resumes it)';
+COMMENT ON COLUMN mlops.upkeep.error IS 'The last error, NULL: it has worked since';
+COMMENT ON COLUMN mlops.upkeep.failures IS 'How often in a row it ended with an error';
+COMMENT ON COLUMN mlops.upkeep.failed_at IS 'When the last error was';
+COMMENT ON COLUMN mlops.upkeep.reason IS 'Why it is suspended';
+COMMENT ON COLUMN mlops.upkeep.suspended_by IS 'Who suspended it, NULL: it was suspended by itself';
+COMMENT ON COLUMN mlops.upkeep.suspended_at IS 'Since when it does not run';
+COMMENT ON COLUMN mlops.upkeep.began_at IS 'Since when it is under way';
+COMMENT ON COLUMN mlops.upkeep.crashes IS 'How often in a row its end was not seen';
+GRANT SELECT ON mlops.upkeep TO PUBLIC;
+
+-- ---- suspending and resuming
+
+CREATE FUNCTION mlops_catalog.suspend_upkeep(caller regrole, id bigint, what text, by regrole, why text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	name text := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = id);
+BEGIN
+	INSERT INTO mlops_catalog.upkeep AS u (model_id, task, suspended_at, suspended_by, reason) VALUES (id, what, clock_timestamp(), by, why)
+		ON CONFLICT (coalesce(model_id, 0), task) DO UPDATE SET suspended_at = excluded.suspended_at, suspended_by = excluded.suspended_by,
+			reason = excluded.reason, began_at = NULL, crashes = 0 WHERE u.suspended_at IS NULL;
+	IF FOUND THEN
+		PERFORM mlops_catalog.audit(caller, 'suspend', name, NULL, jsonb_build_object('task', what, 'reason', why));
+		IF by IS NULL THEN
+			RAISE LOG 'mlops: % is suspended: %', concat_ws(' of ', what, 'model "' || name || '"'), why;
+		END IF;
+	END IF;
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.suspend_upkeep(regrole, bigint, text, regrole, text) IS
+	'Keeps a task from running by itself until it is resumed; false if it was suspended already';
+
+CREATE FUNCTION mlops_catalog.is_suspended(id bigint, what text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT EXISTS (SELECT FROM mlops_catalog.upkeep AS u WHERE coalesce(u.model_id, 0) = coalesce(id, 0) AND u.task = what AND u.suspended_at IS NOT NULL) $$;
+COMMENT ON FUNCTION mlops_catalog.is_suspended(bigint, text) IS 'Is a task kept from running by itself?';
+
+CREATE FUNCTION mlops_catalog.resume_task(caller regrole, id bigint, what text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	resumed boolean;
+BEGIN
+	UPDATE mlops_catalog.upkeep AS u SET suspended_at = NULL, suspended_by = NULL, reason = NULL, began_at = NULL, crashes = 0, resumed_at = clock_timestamp()
+		WHERE coalesce(u.model_id, 0) = coalesce(id, 0) AND u.task = what AND u.suspended_at IS NOT NULL;
+	resumed := FOUND;
+	IF resumed THEN
+		PERFORM mlops_catalog.audit(caller, 'resume', (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = id), NULL,
+			jsonb_build_object('task', what));
+	END IF;
+	RETURN resumed;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.resume_task(regrole, bigint, text) IS 'Lets a task run by itself again; false if it was not suspended';
+
+-- A person took back what answers: a model with a policy is not to be retrained
+-- until somebody says so.
+CREATE FUNCTION mlops_catalog.suspend_retraining(caller regrole, name text, what text, why text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.suspend_upkeep(caller, m.model_id, 'retraining', caller, concat_ws(': ', what, why))
+	FROM mlops_catalog.model AS m JOIN mlops_catalog.policy AS p USING (model_id) WHERE m.name = suspend_retraining.name;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.suspend_retraining(regrole, text, text, text) IS
+	'Suspends a model''s retraining policy, if it has one, because a person rolled back or took a version away';
+
+CREATE FUNCTION mlops.resume_upkeep(model text, task text) RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.resume_upkeep(text, text) IS
+	'Lets a suspended monitor, retraining or guard of a model (or, with NULL, a step of maintenance) run by itself again; false if it was not suspended';
+CREATE FUNCTION mlops_catalog.resume_upkeep(caller regrole, model text, task text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF $2 IS NULL THEN
+		IF NOT pg_has_role(caller, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'mlops_catalog.upkeep'::regclass), 'USAGE') THEN
+			RAISE EXCEPTION 'permission denied to resume a step of maintenance' USING ERRCODE = 'insufficient_privilege',
+				DETAIL = 'It belongs to the owner of the extension.';
+		END IF;
+		RETURN mlops_catalog.resume_task(caller, NULL, $3);
+	END IF;
+	PERFORM mlops_catalog.check_choice('task', $3, '{monitor,retraining,guard}');
+	RETURN mlops_catalog.resume_task(caller, mlops_catalog.lock_model(caller, $2, 'manage'), $3);
+END
+$$;
+
+CREATE FUNCTION mlops.resume_retraining(model text) RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.resume_retraining(text) IS
+	'Lets a model''s retraining policy go on that a rollback, or an abort, by a person has suspended; false if it was not suspended';
+CREATE FUNCTION mlops_catalog.resume_retraining(caller regrole, model text) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT mlops_catalog.resume_upkeep(caller, model, 'retraining') $$;
+
+-- ---- book-keeping, by whoever runs tasks
+
+-- Sets the mark, to be committed before the task begins.  False: it must not.
+CREATE FUNCTION mlops_catalog.begin_upkeep(caller regrole, name text, what text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := (SELECT m.model_id FROM mlops_catalog.model AS m WHERE m.name = begin_upkeep.name);
+	found_one mlops_catalog.upkeep;
+BEGIN
+	IF name IS NOT NULL AND id IS NULL THEN
+		RETURN false;
+	END IF;
+	INSERT INTO mlops_catalog.upkeep AS u (model_id, task, began_at) VALUES (id, what, clock_timestamp())
+		ON CONFLICT (coalesce(model_id, 0), task) DO UPDATE SET began_at = excluded.began_at,
+			crashes = u.crashes + CASE WHEN u.began_at IS NULL THEN 0 ELSE 1 END
+		WHERE u.suspended_at IS NULL
+		RETURNING u.* INTO found_one;
+	IF NOT FOUND THEN
+		RETURN false;
+	ELSIF found_one.crashes >= 2 THEN
+		PERFORM mlops_catalog.suspend_upkeep(caller, id, what, NULL, 'twice in a row the server, or the worker, ended while it was under way');
+		RETURN false;
+	END IF;
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.begin_upkeep(regrole, text, text) IS
+	'Marks a task as under way; false if it is suspended, or is now because its end was not seen twice';
+
+CREATE FUNCTION mlops_catalog.end_upkeep(caller regrole, name text, what text, error_found text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := (SELECT m.model_id FROM mlops_catalog.model AS m WHERE m.name = end_upkeep.name);
+	found_one mlops_catalog.upkeep;
+BEGIN
+	error_found := mlops_catalog.cut(error_found);
+	IF name IS NOT NULL AND id IS NULL THEN
+		RETURN;
+	ELSIF error_found IS NULL THEN
+		UPDATE mlops_catalog.upkeep AS u SET began_at = NULL, crashes = 0, failures = 0, error = NULL, failed_at = NULL, told_at = NULL
+			WHERE coalesce(u.model_id, 0) = coalesce(id, 0) AND u.task = what AND (u.began_at IS NOT NULL OR u.error IS NOT NULL);
+		RETURN;
+	END IF;
+	SELECT u.* INTO found_one FROM mlops_catalog.upkeep AS u WHERE coalesce(u.model_id, 0) = coalesce(id, 0) AND u.task = what;
+	-- told once, and once an hour while it goes on
+	IF found_one.error IS DISTINCT FROM error_found OR coalesce(found_one.told_at < clock_timestamp() - interval '1 hour', true) THEN
+		RAISE LOG 'mlops: % has failed: %', concat_ws(' of ', what, 'model "' || name || '"'), error_found;
+		found_one.told_at := clock_timestamp();
+	END IF;
+	INSERT INTO mlops_catalog.upkeep AS u (model_id, task, failures, error, failed_at, told_at) VALUES (id, what, 1, error_found, clock_timestamp(), found_one.told_at)
+		ON CONFLICT (coalesce(model_id, 0), task) DO UPDATE SET began_at = NULL, crashes = 0, failures = u.failures + 1,
+			error = excluded.error, failed_at = excluded.failed_at, told_at = excluded.told_at;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.end_upkeep(regrole, text, text, text) IS
+	'Takes the mark of a task away and keeps its error, NULL for none; the log is told of one only once an hour';
+
+-- ---- this is the production database
+
+CREATE FUNCTION mlops.activate() RETURNS SETOF mlops.activation
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.activate() IS
+	'Says that this database, a restored copy or one on an upgraded server, is the one in production: monitors, retrainings, guards and schedules run by themselves from now on';
+REVOKE ALL ON FUNCTION mlops.activate() FROM PUBLIC;
+CREATE FUNCTION mlops_catalog.activate(caller regrole) RETURNS SETOF mlops.activation
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lost text;
+BEGIN
+	LOCK TABLE mlops_catalog.home IN SHARE ROW EXCLUSIVE MODE;
+	IF (SELECT a.active FROM mlops.activation AS a) THEN
+		RETURN QUERY SELECT * FROM mlops.activation;
+		RETURN;
+	END IF;
+	lost := (SELECT string_agg(format('%s/%s', l.model, l.version), ', ') FROM mlops_catalog.lost_versions() AS l);
+	IF lost IS NOT NULL THEN
+		RAISE WARNING 'the restore of this database was not complete: the audit log knows versions that the catalog lacks'
+			USING ERRCODE = 'data_exception', DETAIL = format('Missing: %s.', left(lost, 1000)),
+				HINT = 'Restore into an empty database by sections, the data without -j: "Copy and restore" in docs/operations.md.';
+	END IF;
+	PERFORM mlops_catalog.audit(caller, 'activate', NULL, NULL, (SELECT jsonb_build_object('from', jsonb_agg(to_jsonb(h) - '{activated_by,activated_at}'::text[]))
+		FROM mlops_catalog.home AS h));
+	DELETE FROM mlops_catalog.home;
+	INSERT INTO mlops_catalog.home (system_identifier, database, activated_by) SELECT a.system_identifier, a.database, caller FROM mlops.activation AS a;
+	-- what was under way where it comes from has not crashed here
+	UPDATE mlops_catalog.upkeep AS u SET began_at = NULL, crashes = 0;
+	RETURN QUERY SELECT * FROM mlops.activation;
+END
+$$;

@@ -1,0 +1,110 @@
+-- Scoring.  score and predict are STABLE: what a name answers with can change
+-- between statements.  A version never changes, so score_version is IMMUTABLE
+-- and may be used in generated columns and indexes.
+--
+-- COST 500: about a microsecond a row, where COST 1 is a simple operator.
+
+CREATE FUNCTION mlops.score(model text, features anyelement) RETURNS float8
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 500
+	AS 'MODULE_PATHNAME', 'mlops_score';
+COMMENT ON FUNCTION mlops.score(text, anyelement) IS
+	'Probability of the positive class for a row (a table''s row or jsonb), by what is deployed or by the version in name/version';
+
+CREATE FUNCTION mlops.predict(model text, features anyelement) RETURNS mlops.prediction
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 600
+	AS 'MODULE_PATHNAME', 'mlops_predict';
+COMMENT ON FUNCTION mlops.predict(text, anyelement) IS
+	'Score of a row with its flag, the threshold in force and the version that answered';
+
+CREATE FUNCTION mlops.score_version(model text, version int, features anyelement) RETURNS float8
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 500
+	AS 'MODULE_PATHNAME', 'mlops_score_version';
+COMMENT ON FUNCTION mlops.score_version(text, int, anyelement) IS
+	'Score of a row by a version given by number, whatever is deployed';
+
+CREATE FUNCTION mlops.score_table(
+	model text,
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	key name DEFAULT NULL)
+	RETURNS SETOF mlops.scored_row
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 100000
+	AS 'MODULE_PATHNAME', 'mlops_score_table';
+COMMENT ON FUNCTION mlops.score_table(text, regclass, text, name) IS
+	'Scores every row of a table, view or query';
+
+CREATE FUNCTION mlops.score_trigger() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mlops_score_trigger';
+COMMENT ON FUNCTION mlops.score_trigger() IS
+	'BEFORE INSERT OR UPDATE trigger that fills a score column and, if named, a flag column; arguments: model, score column [, flag column [, on_error]]. A row that cannot be scored is stored with what on_error says: null (the default), a score, or raise for an error';
+
+CREATE FUNCTION mlops.decide_trigger() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mlops_decide_trigger';
+COMMENT ON FUNCTION mlops.decide_trigger() IS
+	'BEFORE INSERT trigger that decides like mlops.decide: fills a score column and a flag column, logs the decision and what shadows say; arguments: model, score column [, flag column [, key column [, on_error]]]. A row that cannot be scored is stored and logged with what on_error says: null (the default), a score, or raise for an error';
+
+-- ---- what is wrong with a trigger, told before it fires
+
+CREATE FUNCTION mlops_catalog.check_trigger(relation regclass, trigger oid) RETURNS text
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mlops_check_trigger';
+COMMENT ON FUNCTION mlops_catalog.check_trigger(regclass, oid) IS
+	'An error if a trigger of mlops could fill its columns for no row; else what stands against scoring now (the model reads what the trigger fills, say), NULL if nothing does';
+
+CREATE FUNCTION mlops_catalog.triggers() RETURNS TABLE (relation regclass, trigger oid, name name)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT t.tgrelid::regclass, t.oid, t.tgname FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+	WHERE p.pronamespace = 'mlops'::regnamespace AND p.proname IN ('score_trigger', 'decide_trigger') AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+$$;
+COMMENT ON FUNCTION mlops_catalog.triggers() IS 'Triggers that score, in all tables';
+
+CREATE FUNCTION mlops_catalog.trigger_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t record;
+BEGIN
+	FOR t IN SELECT m.*, split_part(encode(g.tgargs, 'escape'), '\000', 1) AS first FROM mlops_catalog.triggers() AS m
+			JOIN pg_trigger AS g ON g.oid = m.trigger ORDER BY m.relation::text, m.name LOOP
+		BEGIN
+			problem := mlops_catalog.check_trigger(t.relation, t.trigger);
+		EXCEPTION WHEN OTHERS THEN
+			problem := SQLERRM;
+		END;
+		IF problem IS NOT NULL THEN
+			model := t.first;
+			object := format('trigger %s of table %s', t.name, t.relation);
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.trigger_problems() IS 'What stands against scoring in the triggers of all tables';
+REVOKE ALL ON FUNCTION mlops_catalog.trigger_problems() FROM PUBLIC;	-- check_catalog() shows what one may see
+
+-- A trigger with wrong arguments is refused by CREATE TRIGGER.  That its model
+-- cannot score yet is no error: it may be trained later, as in a restored dump.
+CREATE FUNCTION mlops_catalog.check_new_trigger() RETURNS event_trigger
+	LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t record;
+	problem text;
+BEGIN
+	FOR t IN SELECT m.* FROM pg_event_trigger_ddl_commands() AS c JOIN mlops_catalog.triggers() AS m ON m.trigger = c.objid
+			WHERE c.classid = 'pg_trigger'::regclass LOOP
+		problem := mlops_catalog.check_trigger(t.relation, t.trigger);
+		IF problem IS NOT NULL THEN
+			RAISE WARNING 'trigger "%": %', t.name, problem
+				USING HINT = 'Until that is mended, rows get a wrong score, or what its argument on_error says.';
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_new_trigger() IS 'Refuses triggers of mlops with wrong arguments when they are created';

@@ -1,0 +1,352 @@
+-- Decisions: what mlops.decide() answered, partitioned by day (UTC).
+--
+-- Rows are written many at a time by the library (src/serve/prediction_log.c),
+-- which finds a day's partition by its name.  A partition that is still written to
+-- has no index but one of ranges of blocks by time, which costs next to nothing and
+-- leads guards and monitors to what is new; mlops.maintain() sums its ranges up and
+-- makes the other indexes of past days.  It is each partition's own, not the parent's:
+-- that one would be made twice when a dump is restored.
+
+CREATE VIEW mlops.predictions WITH (security_barrier) AS
+SELECT p.prediction_id, m.name AS model, p.version, p.variant, p.shadow, p.key, p.score, p.flagged, p.threshold, p.latency,
+	p.features, p.route_key, p.deployment_id, p.created_at, p.sqlstate, p.error
+FROM mlops_catalog.prediction p
+JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
+WHERE mlops_catalog.may_see(m.owner, m.model_id);
+COMMENT ON VIEW mlops.predictions IS 'Logged decisions of models you may use, and what their shadows would have decided';
+COMMENT ON COLUMN mlops.predictions.prediction_id IS 'Identity of the decision, which its shadows share; holds created_at, see mlops.prediction_time';
+COMMENT ON COLUMN mlops.predictions.model IS 'Model';
+COMMENT ON COLUMN mlops.predictions.version IS 'Version that scored, or failed to; NULL if none could be chosen';
+COMMENT ON COLUMN mlops.predictions.variant IS 'Variant that scored, NULL for a version asked for by number';
+COMMENT ON COLUMN mlops.predictions.shadow IS 'Was it scored beside the answer, and not returned? Also of a variant that failed and in whose place primary answered';
+COMMENT ON COLUMN mlops.predictions.key IS 'Key given to mlops.decide, or else the row''s key column; of one longer than 1,000 bytes the beginning and its SHA-256';
+COMMENT ON COLUMN mlops.predictions.score IS 'Probability of the positive class; of a decision that failed the score that on_error says, or NULL';
+COMMENT ON COLUMN mlops.predictions.flagged IS 'Was the score at or above the threshold?';
+COMMENT ON COLUMN mlops.predictions.threshold IS 'Threshold in force';
+COMMENT ON COLUMN mlops.predictions.latency IS 'Microseconds that scoring took';
+COMMENT ON COLUMN mlops.predictions.features IS 'What the model read, if mlops.log_features was on';
+COMMENT ON COLUMN mlops.predictions.route_key IS 'The row''s key column, by which its variant was chosen, where the decision was logged with another key';
+COMMENT ON COLUMN mlops.predictions.deployment_id IS 'Deployment that put the variant there';
+COMMENT ON COLUMN mlops.predictions.created_at IS 'When it was made';
+COMMENT ON COLUMN mlops.predictions.sqlstate IS 'SQLSTATE of the error for which the model gave no score, NULL: it gave one';
+COMMENT ON COLUMN mlops.predictions.error IS 'The same in words, its first 500 bytes';
+GRANT SELECT ON mlops.predictions TO PUBLIC;
+
+CREATE FUNCTION mlops.decide(model text, features anyelement, key text DEFAULT NULL, on_error text DEFAULT 'raise') RETURNS mlops.decision
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 2000
+	AS 'MODULE_PATHNAME', 'mlops_decide';
+COMMENT ON FUNCTION mlops.decide(text, anyelement, text, text) IS
+	'Scores a row like mlops.predict and logs the decision in this transaction, with the key that its outcome will be known by; scores and logs shadows too. on_error says what becomes of a row that cannot be scored: raise an error, or give null or a score, with a warning, and log it as failed';
+
+CREATE FUNCTION mlops.prediction_time(prediction_id uuid) RETURNS timestamptz
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_prediction_time';
+COMMENT ON FUNCTION mlops.prediction_time(uuid) IS
+	'When a decision was made, from its identity alone: with created_at = mlops.prediction_time(id) only its day is searched';
+
+CREATE FUNCTION mlops_catalog.bounded(value text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_bounded';
+COMMENT ON FUNCTION mlops_catalog.bounded(text) IS
+	'Text from outside as it is stored where it is indexed: itself, or of more than 1,000 bytes the beginning, ... and the SHA-256 of all of it';
+
+CREATE FUNCTION mlops_catalog.bounded(value jsonb) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN jsonb_typeof(value) IN ('object', 'array') OR octet_length(value::text) > 1000
+		THEN to_jsonb(mlops_catalog.bounded(value #>> '{}')) ELSE value END
+$$;
+COMMENT ON FUNCTION mlops_catalog.bounded(jsonb) IS 'A JSON value as it is stored where it is indexed: scalars of up to 1,000 bytes are themselves, others become text';
+
+-- ---- maintenance
+
+CREATE FUNCTION mlops_catalog.partition_name(day date) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 'prediction_' || to_char(day, 'YYYYMMDD') $$;
+COMMENT ON FUNCTION mlops_catalog.partition_name(date) IS 'Name of the table with a day''s decisions';
+
+CREATE FUNCTION mlops_catalog.day_begin(day date) RETURNS timestamptz
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT day::timestamp AT TIME ZONE 'UTC' $$;
+COMMENT ON FUNCTION mlops_catalog.day_begin(date) IS 'When a day of decisions begins: midnight UTC';
+
+CREATE FUNCTION mlops_catalog.partition_bounds(day date) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT format('FOR VALUES FROM (%L) TO (%L)', to_char(day, 'YYYY-MM-DD') || ' 00:00:00+00', to_char(day + 1, 'YYYY-MM-DD') || ' 00:00:00+00') $$;
+COMMENT ON FUNCTION mlops_catalog.partition_bounds(date) IS 'Bounds of a day''s partition, as text that means the same under all settings';
+
+CREATE FUNCTION mlops_catalog.recorded_bounds(part regclass) RETURNS text
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET DateStyle = 'ISO'
+	SET TimeZone = 'UTC'
+AS $$ SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_class AS c WHERE c.oid = part $$;
+COMMENT ON FUNCTION mlops_catalog.recorded_bounds(regclass) IS 'Bounds that a partition has, as partition_bounds writes them';
+
+-- A day's partition, with the rows that the default partition holds for it.
+-- False if the default partition is busy.
+CREATE FUNCTION mlops_catalog.make_partition(caller regrole, day date) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '200ms'	-- less than mlops.lock_timeout: whoever waits behind must not give up
+AS $$
+DECLARE
+	name text := mlops_catalog.partition_name(day);
+	since timestamptz := mlops_catalog.day_begin(day);
+	until timestamptz := mlops_catalog.day_begin(day + 1);
+BEGIN
+	LOCK TABLE ONLY mlops_catalog.prediction IN SHARE UPDATE EXCLUSIVE MODE;
+	LOCK TABLE mlops_catalog.prediction_default IN ACCESS EXCLUSIVE MODE;
+	IF to_regclass(format('mlops_catalog.%I', name)) IS NOT NULL THEN
+		RETURN true;
+	END IF;
+	EXECUTE format('CREATE TABLE mlops_catalog.%I (LIKE mlops_catalog.prediction INCLUDING ALL)', name);
+	EXECUTE format('CREATE INDEX %I ON mlops_catalog.%I USING brin (created_at) WITH (pages_per_range = 32)', name || '_time_idx', name);
+	EXECUTE format('WITH moved AS (DELETE FROM mlops_catalog.prediction_default WHERE created_at >= $1 AND created_at < $2 RETURNING *)
+		INSERT INTO mlops_catalog.%I SELECT * FROM moved', name) USING since, until;
+	EXECUTE format('ALTER TABLE mlops_catalog.%I REPLICA IDENTITY FULL', name);
+	EXECUTE format('ALTER TABLE mlops_catalog.prediction ATTACH PARTITION mlops_catalog.%I %s', name, mlops_catalog.partition_bounds(day));
+	RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.make_partition(regrole, date) IS 'Makes a day''s partition; false if the default partition is busy';
+
+-- A past day's indexes: what a decision is looked for by.
+CREATE FUNCTION mlops_catalog.index_partition(caller regrole, name text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '200ms'	-- less than mlops.lock_timeout: whoever waits behind must not give up
+AS $$
+BEGIN
+	EXECUTE format('CREATE INDEX %I ON mlops_catalog.%I (model_id, key)', name || '_key_idx', name);
+	EXECUTE format('CREATE INDEX %I ON mlops_catalog.%I (prediction_id)', name || '_id_idx', name);
+	RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.index_partition(regrole, text) IS 'Makes the indexes of a past day''s partition; false if it is busy';
+
+-- Blocks that were filled since: until they are summed up, whoever looks for what
+-- is new reads them all.
+CREATE FUNCTION mlops_catalog.sum_up_partition(caller regrole, name text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '200ms'
+AS $$
+BEGIN
+	PERFORM brin_summarize_new_values(format('mlops_catalog.%I', name || '_time_idx')::regclass);
+	RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.sum_up_partition(regrole, text) IS 'Sums up new ranges of a day''s index by time; false if it is busy';
+
+CREATE FUNCTION mlops_catalog.drop_partition(caller regrole, name text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET lock_timeout = '200ms'
+AS $$
+BEGIN
+	EXECUTE format('DROP TABLE mlops_catalog.%I', name);
+	RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.drop_partition(regrole, text) IS 'Removes a day''s decisions; false if the table is busy';
+
+CREATE FUNCTION mlops_catalog.count_partition(name text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	n bigint;
+BEGIN
+	EXECUTE format('SELECT count(*) FROM mlops_catalog.%I', name) INTO n;
+	RETURN n;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.count_partition(text) IS 'Number of a day''s decisions, by the name of their table';
+REVOKE ALL ON FUNCTION mlops_catalog.count_partition(text) FROM PUBLIC;
+
+CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.maintain(int) IS
+	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
+REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
+
+-- What a phase of maintenance has to do; rows: what a day to be removed holds,
+-- counted before anything is locked for it.
+CREATE FUNCTION mlops_catalog.maintenance_steps(phase text, days_ahead int) RETURNS TABLE (action text, object text, day date, rows bigint)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH setting AS MATERIALIZED (
+		SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS today, nullif(current_setting('mlops.retention')::int, 0) AS retention,
+			current_setting('mlops.monitor_retention')::int AS monitor_retention, current_setting('mlops.job_retention')::int AS job_retention),
+	part AS (
+		SELECT c.relname::text AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day,
+			to_regclass('mlops_catalog.' || c.relname || '_id_idx') IS NOT NULL AS indexed,
+			to_regclass('mlops_catalog.' || c.relname || '_time_idx') IS NOT NULL AS by_time
+		FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$'),
+	step AS (
+		SELECT 'create' AS phase, 'created' AS action, mlops_catalog.partition_name(d.day) AS object, d.day
+			FROM (SELECT (p.created_at AT TIME ZONE 'UTC')::date AS day FROM mlops_catalog.prediction_default AS p
+				UNION SELECT s.today + i FROM setting AS s, generate_series(0, $2) AS i) AS d, setting AS s
+			WHERE $1 = 'create' AND coalesce(d.day >= s.today - s.retention, true) AND to_regclass('mlops_catalog.' || mlops_catalog.partition_name(d.day)) IS NULL
+		UNION ALL
+		SELECT 'past', 'indexed', p.name, p.day FROM part AS p, setting AS s
+			WHERE p.day < s.today AND NOT p.indexed AND coalesce(p.day >= s.today - s.retention, true)
+		UNION ALL
+		SELECT 'past', 'sealed', mlops_catalog.partition_name(u.day), u.day FROM setting AS s, mlops_catalog.unsealed_days(s.today) AS u
+			WHERE coalesce(u.day >= s.today - s.retention, true)
+		UNION ALL
+		SELECT 'figures', 'removed', 'prediction_default', NULL FROM setting AS s WHERE s.retention IS NOT NULL
+		UNION ALL
+		SELECT 'figures', 'removed', f.name, NULL FROM setting AS s, unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name)
+			WHERE s.monitor_retention > 0
+		UNION ALL
+		SELECT 'figures', 'removed', 'job', NULL FROM setting AS s WHERE s.job_retention > 0
+		UNION ALL
+		SELECT 'figures', 'removed', 'guard_state', NULL
+		UNION ALL
+		SELECT 'audit', 'chained', 'audit_log', NULL WHERE EXISTS (SELECT FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL)
+		UNION ALL
+		SELECT 'figures', 'summed up', p.name, p.day FROM part AS p, setting AS s WHERE p.by_time AND p.day BETWEEN s.today - 1 AND s.today
+		UNION ALL
+		SELECT 'remove', 'removed', p.name, p.day FROM part AS p, setting AS s WHERE p.day < s.today - s.retention)
+	SELECT s.action, s.object, s.day, CASE WHEN s.phase = 'remove' THEN mlops_catalog.count_partition(s.object) END
+	FROM step AS s WHERE s.phase = $1 ORDER BY s.object, s.action
+$$;
+COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, figures, audit or remove) has to do now';
+REVOKE ALL ON FUNCTION mlops_catalog.maintenance_steps(text, int) FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.remove_figures(caller regrole, object text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	first_kept timestamptz := mlops_catalog.day_begin((clock_timestamp() AT TIME ZONE 'UTC')::date - current_setting('mlops.retention')::int);
+	n bigint;
+BEGIN
+	CASE object
+		WHEN 'prediction_default' THEN
+			DELETE FROM mlops_catalog.prediction_default AS p WHERE p.created_at < first_kept;
+		WHEN 'job' THEN
+			DELETE FROM mlops_catalog.job AS j WHERE j.ended_at < clock_timestamp() - make_interval(days => current_setting('mlops.job_retention')::int);
+		WHEN 'guard_state' THEN		-- counts of guards that are over
+			DELETE FROM mlops_catalog.guard_state AS g
+				WHERE NOT EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = g.model_id AND e.step_started_at = g.since)
+					AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.deployment AS d USING (deployment_id)
+						WHERE r.model_id = g.model_id AND d.deployed_at = g.since);
+		ELSE
+			EXECUTE format('DELETE FROM mlops_catalog.%I WHERE window_end < clock_timestamp() - make_interval(days => $1)', object)
+				USING current_setting('mlops.monitor_retention')::int;
+	END CASE;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	IF object = 'prediction_default' AND n > 0 THEN
+		PERFORM mlops_catalog.audit(caller, 'remove_decisions', NULL, NULL, jsonb_build_object('before', first_kept, 'rows', n));
+	END IF;
+	RETURN n;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.remove_figures(regrole, text) IS 'Removes what a table holds beyond its retention; returns the number of rows';
+
+-- One step; busy: it could not be taken now.
+CREATE FUNCTION mlops_catalog.take_step(caller regrole, phase text, INOUT action text, object text, day date, INOUT rows bigint)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done boolean := true;
+BEGIN
+	IF phase = 'create' THEN
+		done := mlops_catalog.make_partition(caller, day);
+	ELSIF action = 'indexed' THEN
+		done := mlops_catalog.index_partition(caller, object);
+	ELSIF action = 'sealed' THEN
+		rows := mlops_catalog.seal_day(caller, day);
+		done := rows IS NOT NULL;
+	ELSIF action = 'summed up' THEN
+		done := mlops_catalog.sum_up_partition(caller, object);
+	ELSIF action = 'chained' THEN
+		rows := mlops_catalog.append_waiting(caller);
+		done := rows IS NOT NULL;
+	ELSIF phase = 'figures' THEN
+		rows := mlops_catalog.remove_figures(caller, object);
+	ELSE
+		done := mlops_catalog.drop_partition(caller, object);
+		IF done THEN
+			PERFORM mlops_catalog.forget_day(caller, day, rows);
+		END IF;
+	END IF;
+	IF NOT done THEN
+		action := 'busy';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.take_step(regrole, text, text, text, date, bigint) IS 'Takes one step of maintenance';
+
+-- The locks of a phase are held until the transaction ends.  "past" keeps nobody
+-- out who decides today, and takes longest; "create" keeps out who decides on a
+-- day without a partition, "remove" everybody.  "made" is "past" for what this call
+-- has created.
+CREATE FUNCTION mlops_catalog.maintain_phases(caller regrole, days_ahead int, phases text[]) RETURNS TABLE (action text, object text, rows bigint)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	phase text;
+	made text[] := '{}';
+	step record;
+	error text;
+BEGIN
+	IF $2 IS NULL OR $2 NOT BETWEEN 0 AND 366 THEN
+		RAISE EXCEPTION '"days_ahead" must be between 0 and 366' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	FOREACH phase IN ARRAY phases LOOP
+		FOR step IN SELECT s.* FROM mlops_catalog.maintenance_steps(CASE phase WHEN 'made' THEN 'past' ELSE phase END, $2) AS s
+				WHERE phase <> 'made' OR s.object = ANY (made) LOOP
+			-- each step is on its own: one that fails does not take the others along
+			BEGIN
+				object := step.object;
+				SELECT t.action, t.rows INTO action, rows FROM mlops_catalog.take_step(caller, phase, step.action, step.object, step.day, step.rows) AS t;
+				IF action = 'created' THEN
+					made := made || object;
+				END IF;
+				error := NULL;
+			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+				RAISE;
+			WHEN OTHERS THEN
+				action := 'failed';
+				rows := NULL;
+				error := SQLERRM;
+			END;
+			PERFORM mlops_catalog.end_upkeep(caller, NULL, CASE step.action WHEN 'sealed' THEN 'seal ' ELSE 'maintain ' END || object, error);
+			IF phase <> 'figures' OR rows > 0 OR error IS NOT NULL THEN
+				RETURN NEXT;
+			END IF;
+		END LOOP;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.maintain_phases(regrole, int, text[]) IS 'Phases of mlops.maintain, one after the other; by itself each runs in a transaction of its own';
+
+-- In one transaction: what locks most comes last, what takes long before it; a
+-- past day's partition that is made here is indexed and sealed here.
+CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS TABLE (action text, object text, rows bigint)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{audit,past,figures,create,made,remove}')
+$$;

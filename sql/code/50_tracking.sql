@@ -1,0 +1,542 @@
+-- Tracking: runs that people log themselves, search, comparison, lineage.
+--
+-- Parameters and figures are written while a run is running; what a training or
+-- an ended run recorded stays as it was.  Tags, notes and artifacts may be added
+-- at any time.
+
+CREATE VIEW mlops.run_artifacts WITH (security_barrier) AS
+SELECT a.run_id, r.model, r.version, a.path, a.content_type, pg_catalog.octet_length(a.data) AS size, a.data,
+	CASE WHEN a.content_type OPERATOR(pg_catalog.~~) 'text/%' OR a.content_type OPERATOR(pg_catalog.=) 'application/json'
+		OR a.content_type OPERATOR(pg_catalog.=) 'image/svg+xml' THEN pg_catalog.convert_from(a.data, 'UTF8') END AS text,
+	a.logged_at
+FROM mlops_catalog.run_artifact a JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) a.run_id
+WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
+COMMENT ON VIEW mlops.run_artifacts IS 'Files of runs: plots, reports, small data';
+COMMENT ON COLUMN mlops.run_artifacts.run_id IS 'Run';
+COMMENT ON COLUMN mlops.run_artifacts.model IS 'Model';
+COMMENT ON COLUMN mlops.run_artifacts.version IS 'Version it produced';
+COMMENT ON COLUMN mlops.run_artifacts.path IS 'Name';
+COMMENT ON COLUMN mlops.run_artifacts.content_type IS 'Media type';
+COMMENT ON COLUMN mlops.run_artifacts.size IS 'Bytes';
+COMMENT ON COLUMN mlops.run_artifacts.data IS 'Content';
+COMMENT ON COLUMN mlops.run_artifacts.text IS 'Content as text, NULL for other media';
+COMMENT ON COLUMN mlops.run_artifacts.logged_at IS 'When it was logged';
+GRANT SELECT ON mlops.run_artifacts TO PUBLIC;
+
+CREATE FUNCTION mlops_catalog.baseline(model text, version int)
+	RETURNS TABLE (feature text, input text, kind text, rows bigint, missing bigint, mean float8, std float8,
+		minimum float8, maximum float8, bins jsonb)
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1000 ROWS 50
+	AS 'MODULE_PATHNAME', 'mlops_baseline';
+COMMENT ON FUNCTION mlops_catalog.baseline(text, int) IS 'Training rows of a version, by feature';
+
+CREATE VIEW mlops.feature_statistics WITH (security_barrier) AS
+SELECT m.name AS model, v.version, b.feature, b.input, b.kind, b.rows, b.missing, b.mean, b.std, b.minimum, b.maximum, b.bins
+FROM mlops_catalog.model_version v
+JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
+LATERAL mlops_catalog.baseline(m.name, v.version) AS b
+WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.feature_statistics IS 'What the training rows of a version looked like, by feature';
+COMMENT ON COLUMN mlops.feature_statistics.model IS 'Model';
+COMMENT ON COLUMN mlops.feature_statistics.version IS 'Version';
+COMMENT ON COLUMN mlops.feature_statistics.feature IS 'Feature, such as amount or ts.hour';
+COMMENT ON COLUMN mlops.feature_statistics.input IS 'Column it is made of';
+COMMENT ON COLUMN mlops.feature_statistics.kind IS 'number or category';
+COMMENT ON COLUMN mlops.feature_statistics.rows IS 'Training rows';
+COMMENT ON COLUMN mlops.feature_statistics.missing IS 'Of these, NULL';
+COMMENT ON COLUMN mlops.feature_statistics.mean IS 'Mean of present values';
+COMMENT ON COLUMN mlops.feature_statistics.std IS 'Standard deviation (of the population)';
+COMMENT ON COLUMN mlops.feature_statistics.minimum IS 'Least value';
+COMMENT ON COLUMN mlops.feature_statistics.maximum IS 'Greatest value';
+COMMENT ON COLUMN mlops.feature_statistics.bins IS 'Rows by range (above, up to) or by value; a null value stands for all others';
+GRANT SELECT ON mlops.feature_statistics TO PUBLIC;
+
+-- ---- runs that people log
+
+CREATE FUNCTION mlops_catalog.own_run(caller regrole, run_id bigint, only_running boolean) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	r record;
+BEGIN
+	SELECT t.owner, t.model, t.status, t.deleted_at INTO r FROM mlops_catalog.run AS t
+		WHERE t.run_id = own_run.run_id FOR NO KEY UPDATE;
+	-- a run one may not see does not exist
+	IF NOT FOUND OR NOT (pg_has_role(caller, r.owner, 'USAGE') OR coalesce(mlops_catalog.may(caller, r.model, 'inspect'), false)) THEN
+		RAISE EXCEPTION 'run % does not exist', coalesce(own_run.run_id::text, 'NULL')
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.runs lists the runs there are.';
+	ELSIF NOT pg_has_role(caller, r.owner, 'USAGE') THEN
+		RAISE EXCEPTION 'permission denied for run %', own_run.run_id
+			USING ERRCODE = 'insufficient_privilege', DETAIL = format('It belongs to role "%s".', mlops_catalog.role_text(r.owner));
+	ELSIF only_running AND (r.status <> 'running' OR r.deleted_at IS NOT NULL) THEN
+		RAISE EXCEPTION 'run % is not running', own_run.run_id
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = format('It is %s: its parameters and figures stay as they are.',
+					CASE WHEN r.deleted_at IS NULL THEN r.status ELSE 'deleted' END),
+				HINT = 'Tags, notes and artifacts can still be added.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.own_run(regrole, bigint, boolean) IS
+	'Locks a run that is to be changed; an error unless the caller owns it and, if asked, it is running';
+
+CREATE FUNCTION mlops_catalog.open_experiment(caller regrole, experiment text, bring_back boolean DEFAULT false) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_id bigint;
+	deleted boolean;
+BEGIN
+	-- what another role has deleted, only that one could restore
+	SELECT e.deleted_at IS NOT NULL, bring_back OR NOT pg_has_role(caller, e.owner, 'USAGE') INTO deleted, bring_back
+		FROM mlops_catalog.experiment AS e WHERE e.name = experiment;
+	IF deleted IS NULL OR deleted AND bring_back THEN
+		PERFORM mlops_catalog.lock_name('experiment_name_key', experiment, format('add to experiment "%s"', experiment));
+		INSERT INTO mlops_catalog.experiment AS e (name, owner) VALUES (experiment, caller)
+			ON CONFLICT (name) DO UPDATE SET deleted_at = NULL WHERE bring_back AND e.deleted_at IS NOT NULL;
+	END IF;
+	SELECT e.experiment_id, e.deleted_at IS NOT NULL INTO found_id, deleted FROM mlops_catalog.experiment AS e WHERE e.name = experiment;
+	IF deleted THEN
+		RAISE EXCEPTION 'experiment "%" is deleted', experiment
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('Run SELECT mlops.restore_experiment(%L).', experiment);
+	END IF;
+	RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.open_experiment(regrole, text, boolean) IS
+	'Identity of an experiment, which is made if there is none; one that is deleted is brought back if that is asked for, or another role deleted it, else that is an error';
+
+CREATE FUNCTION mlops.start_run(experiment text, name text DEFAULT NULL, model text DEFAULT NULL,
+	parent_run_id bigint DEFAULT NULL, tags jsonb DEFAULT '{}', note text DEFAULT NULL) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.start_run(text, text, text, bigint, jsonb, text) IS
+	'Begins a run of one''s own in an experiment, which is made if there is none; returns its identity';
+CREATE FUNCTION mlops_catalog.start_run(caller regrole, experiment text, name text, model text, parent_run_id bigint, tags jsonb, note text)
+	RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	made bigint;
+BEGIN
+	PERFORM mlops_catalog.check_key('experiment', $2);
+	IF $4 IS NOT NULL THEN
+		PERFORM mlops_catalog.require(caller, $4, 'train');
+	END IF;
+	IF $5 IS NOT NULL THEN
+		PERFORM mlops_catalog.own_run(caller, $5, false);
+	END IF;
+	IF jsonb_typeof(coalesce($6, '{}')) <> 'object' THEN
+		RAISE EXCEPTION '"tags" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF $3 <> '' THEN
+		PERFORM mlops_catalog.check_key('name', $3);
+	END IF;
+	PERFORM mlops_catalog.check_key('tags', k) FROM jsonb_object_keys($6) AS k;
+	PERFORM mlops_catalog.open_experiment(caller, $2);
+	INSERT INTO mlops_catalog.run (experiment_id, name, model, status, parent_run_id, tags, note, library_version, owner, started_at)
+		SELECT e.experiment_id, $3, $4, 'running', $5, coalesce($6, '{}'), $7, current_setting('mlops.library_version'), caller, clock_timestamp()
+		FROM mlops_catalog.experiment AS e WHERE e.name = $2
+		RETURNING run_id INTO made;
+	RETURN made;
+END
+$$;
+
+CREATE FUNCTION mlops.log_params(run_id bigint, params jsonb) RETURNS int
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.log_params(bigint, jsonb) IS
+	'Records parameters of a running run, given as an object; one that was recorded before cannot take another value. Returns their number';
+CREATE FUNCTION mlops_catalog.log_params(caller regrole, run_id bigint, params jsonb) RETURNS int
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	p record;
+	recorded text;
+	n int := 0;
+BEGIN
+	PERFORM mlops_catalog.own_run(caller, $2, true);
+	IF jsonb_typeof($3) IS DISTINCT FROM 'object' THEN
+		RAISE EXCEPTION '"params" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	FOR p IN SELECT e.key, coalesce(e.value, 'null') AS value FROM jsonb_each_text($3) AS e LOOP
+		PERFORM mlops_catalog.check_key('key', p.key);
+		INSERT INTO mlops_catalog.run_param (run_id, name, value) VALUES ($2, p.key, p.value) ON CONFLICT DO NOTHING;
+		SELECT t.value INTO recorded FROM mlops_catalog.run_param AS t WHERE t.run_id = $2 AND t.name = p.key;
+		IF recorded <> p.value THEN
+			RAISE EXCEPTION 'parameter "%" of run % is recorded already', p.key, $2
+				USING ERRCODE = 'unique_violation', DETAIL = format('Its value is "%s", which cannot become "%s".', recorded, p.value);
+		END IF;
+		n := n + 1;
+	END LOOP;
+	RETURN n;
+END
+$$;
+
+CREATE FUNCTION mlops.log_param(run_id bigint, key text, value text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.check_key('key', key);
+	PERFORM mlops_catalog.refuse_large(value => value);
+	PERFORM mlops.log_params(run_id, jsonb_build_object(key, value));
+END
+$$;
+COMMENT ON FUNCTION mlops.log_param(bigint, text, text) IS 'Records a parameter of a running run';
+
+CREATE FUNCTION mlops.log_metrics(run_id bigint, metrics jsonb, step int DEFAULT 0, recorded_at timestamptz DEFAULT NULL) RETURNS int
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.log_metrics(bigint, jsonb, int, timestamptz) IS
+	'Records figures of a running run, given as an object of numbers (or null), at a step of a curve; a figure given again for its step takes the new value. Returns their number';
+CREATE FUNCTION mlops_catalog.log_metrics(caller regrole, run_id bigint, metrics jsonb, step int, recorded_at timestamptz) RETURNS int
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	bad text;
+	n int;
+BEGIN
+	PERFORM mlops_catalog.own_run(caller, $2, true);
+	IF jsonb_typeof($3) IS DISTINCT FROM 'object' THEN
+		RAISE EXCEPTION '"metrics" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT e.key INTO bad FROM jsonb_each($3) AS e WHERE jsonb_typeof(e.value) NOT IN ('number', 'null')
+		AND e.value NOT IN ('"NaN"', '"Infinity"', '"-Infinity"') LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'metric "%" must be a number, not %', bad, $3 -> bad USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM mlops_catalog.check_key('key', e) FROM jsonb_object_keys($3) AS e;
+	INSERT INTO mlops_catalog.run_metric (run_id, name, step, value, recorded_at)
+		SELECT $2, e.key, coalesce($4, 0), e.value::float8, coalesce($5, clock_timestamp()) FROM jsonb_each_text($3) AS e
+		ON CONFLICT ON CONSTRAINT run_metric_pkey DO UPDATE SET value = excluded.value, recorded_at = excluded.recorded_at;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RETURN n;
+END
+$$;
+
+CREATE FUNCTION mlops.log_metric(run_id bigint, key text, value float8, step int DEFAULT 0, recorded_at timestamptz DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.check_key('key', key);
+	PERFORM mlops.log_metrics(run_id, jsonb_build_object(key, value), step, recorded_at);
+END
+$$;
+COMMENT ON FUNCTION mlops.log_metric(bigint, text, float8, int, timestamptz) IS
+	'Records a figure of a running run, at a step of a learning curve if it is one';
+
+CREATE FUNCTION mlops.set_tag(run_id bigint, key text, value text) RETURNS jsonb
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.set_tag(bigint, text, text) IS 'Sets a tag of a run, removes it if value is NULL; returns all tags';
+CREATE FUNCTION mlops_catalog.set_tag(caller regrole, run_id bigint, key text, value text) RETURNS jsonb
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	now jsonb;
+BEGIN
+	PERFORM mlops_catalog.own_run(caller, $2, false);
+	UPDATE mlops_catalog.run AS r SET tags = mlops_catalog.with_tag(r.tags, $3, $4)
+		WHERE r.run_id = $2 RETURNING r.tags INTO now;
+	RETURN now;
+END
+$$;
+
+CREATE FUNCTION mlops.set_note(run_id bigint, note text, name text DEFAULT NULL) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.set_note(bigint, text, text) IS 'Notes something about a run, and names it; NULL leaves it as it is, an empty text removes it';
+CREATE FUNCTION mlops_catalog.set_note(caller regrole, run_id bigint, note text, name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM mlops_catalog.own_run(caller, $2, false);
+	IF $4 <> '' THEN
+		PERFORM mlops_catalog.check_key('name', $4);
+	END IF;
+	UPDATE mlops_catalog.run AS r SET note = nullif(coalesce($3, r.note), ''), name = nullif(coalesce($4, r.name), '')
+		WHERE r.run_id = $2;
+END
+$$;
+
+CREATE FUNCTION mlops.log_artifact(run_id bigint, path text, "text" text DEFAULT NULL, data bytea DEFAULT NULL, content_type text DEFAULT NULL)
+	RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.log_artifact(bigint, text, text, bytea, text) IS
+	'Keeps a small file with a run, as text or as bytes, in place of one of the same path; returns its size';
+CREATE FUNCTION mlops_catalog.log_artifact(caller regrole, run_id bigint, path text, "text" text, data bytea, content_type text)
+	RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	content bytea := coalesce($5, convert_to($4, 'UTF8'));
+BEGIN
+	PERFORM mlops_catalog.own_run(caller, $2, false);
+	PERFORM mlops_catalog.check_key('path', $3);
+	IF $6 IS NOT NULL THEN
+		PERFORM mlops_catalog.check_key('content_type', $6);
+	END IF;
+	IF ($4 IS NULL) = ($5 IS NULL) THEN
+		RAISE EXCEPTION 'exactly one of "text" and "data" must be given' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF octet_length(content) > 16777216 THEN
+		RAISE EXCEPTION 'an artifact of % bytes is too large', octet_length(content)
+			USING ERRCODE = 'program_limit_exceeded', DETAIL = 'At most 16777216 bytes are kept.';
+	ELSIF $5 IS NOT NULL AND ($6 LIKE 'text/%' OR $6 IN ('application/json', 'image/svg+xml')) THEN
+		PERFORM convert_from($5, 'UTF8');	-- an error now, not in the view
+	END IF;
+	INSERT INTO mlops_catalog.run_artifact (run_id, path, content_type, data)
+		VALUES ($2, $3, coalesce($6, CASE WHEN $4 IS NULL THEN 'application/octet-stream' ELSE 'text/plain' END), content)
+		ON CONFLICT ON CONSTRAINT run_artifact_pkey
+		DO UPDATE SET content_type = excluded.content_type, data = excluded.data, logged_at = clock_timestamp();
+	RETURN octet_length(content);
+END
+$$;
+
+CREATE FUNCTION mlops.end_run(run_id bigint, status text DEFAULT 'finished') RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.end_run(bigint, text) IS 'Ends a running run as finished or failed; from then on its parameters and figures stay as they are';
+CREATE FUNCTION mlops_catalog.end_run(caller regrole, run_id bigint, status text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM mlops_catalog.own_run(caller, $2, true);
+	PERFORM mlops_catalog.check_choice('status', $3, '{finished,failed}');
+	UPDATE mlops_catalog.run AS r SET status = $3, ended_at = clock_timestamp() WHERE r.run_id = $2;
+END
+$$;
+
+CREATE FUNCTION mlops.delete_run(run_id bigint) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.delete_run(bigint) IS
+	'Marks a run deleted: views do not show it any more, restore_run brings it back. Refused for the run of a version that exists';
+CREATE FUNCTION mlops_catalog.delete_run(caller regrole, run_id bigint) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM mlops_catalog.own_run(caller, $2, false);
+	IF EXISTS (SELECT FROM mlops_catalog.model_version AS v WHERE v.run_id = $2 AND v.dropped_at IS NULL) THEN
+		RAISE EXCEPTION 'run % produced a version that exists', $2
+			USING ERRCODE = 'object_in_use', DETAIL = (SELECT format('It is version %s of model "%s".', r.version, r.model)
+				FROM mlops_catalog.run AS r WHERE r.run_id = $2);
+	END IF;
+	UPDATE mlops_catalog.run AS r SET deleted_at = coalesce(r.deleted_at, clock_timestamp()) WHERE r.run_id = $2;
+	PERFORM mlops_catalog.audit(caller, 'delete_run', r.model, r.version, jsonb_build_object('run_id', $2))
+		FROM mlops_catalog.run AS r WHERE r.run_id = $2;
+END
+$$;
+
+CREATE FUNCTION mlops.restore_run(run_id bigint) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.restore_run(bigint) IS 'Brings a deleted run back';
+CREATE FUNCTION mlops_catalog.restore_run(caller regrole, run_id bigint) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM mlops_catalog.own_run(caller, $2, false);
+	UPDATE mlops_catalog.run AS r SET deleted_at = NULL WHERE r.run_id = $2;
+	PERFORM mlops_catalog.audit(caller, 'restore_run', r.model, r.version, jsonb_build_object('run_id', $2))
+		FROM mlops_catalog.run AS r WHERE r.run_id = $2;
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.own_experiment(caller regrole, experiment text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := (SELECT e.experiment_id FROM mlops_catalog.experiment AS e
+		WHERE e.name = experiment AND pg_has_role(caller, e.owner, 'USAGE'));
+BEGIN
+	IF id IS NULL THEN
+		RAISE EXCEPTION 'experiment "%" does not exist, or belongs to another role', coalesce(experiment, 'NULL')
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.experiments lists the experiments there are.';
+	END IF;
+	PERFORM mlops_catalog.lock_name('experiment_name_key', experiment, format('change experiment "%s"', experiment));
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.own_experiment(regrole, text) IS
+	'Locks an experiment of the caller; an error if there is none';
+
+CREATE FUNCTION mlops.delete_experiment(experiment text) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.delete_experiment(text) IS
+	'Marks an experiment deleted, with its runs; refused while it has runs of other roles, or a version that exists was produced in it. Returns the number of runs';
+CREATE FUNCTION mlops_catalog.delete_experiment(caller regrole, experiment text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.own_experiment(caller, experiment);
+	versions text := (SELECT mlops_catalog.versions_text(caller, array_agg(v.version_id))
+		FROM mlops_catalog.run AS r JOIN mlops_catalog.model_version AS v USING (run_id)
+		WHERE r.experiment_id = id AND v.dropped_at IS NULL);
+	n bigint;
+BEGIN
+	PERFORM FROM mlops_catalog.run AS r WHERE r.experiment_id = id AND r.deleted_at IS NULL AND NOT pg_has_role(caller, r.owner, 'USAGE');
+	IF FOUND THEN
+		RAISE EXCEPTION 'experiment "%" has runs of other roles', experiment
+			USING ERRCODE = 'insufficient_privilege',
+				HINT = 'Their owners may delete them; mlops.delete_run deletes yours, one by one.';
+	END IF;
+	IF versions IS NOT NULL THEN
+		RAISE EXCEPTION 'experiment "%" produced versions that exist', experiment
+			USING ERRCODE = 'object_in_use', DETAIL = format('They are: %s.', versions);
+	END IF;
+	UPDATE mlops_catalog.experiment AS e SET deleted_at = clock_timestamp() WHERE e.experiment_id = id AND e.deleted_at IS NULL;
+	-- the experiment's time marks the runs that restore_experiment brings back
+	UPDATE mlops_catalog.run AS r SET deleted_at = e.deleted_at FROM mlops_catalog.experiment AS e
+		WHERE e.experiment_id = id AND r.experiment_id = id AND r.deleted_at IS NULL AND pg_has_role(caller, r.owner, 'USAGE');
+	GET DIAGNOSTICS n = ROW_COUNT;
+	PERFORM mlops_catalog.audit(caller, 'delete_experiment', NULL, NULL, jsonb_build_object('experiment', experiment, 'runs', n));
+	RETURN n;
+END
+$$;
+
+CREATE FUNCTION mlops.restore_experiment(experiment text) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.restore_experiment(text) IS
+	'Brings a deleted experiment back, with the runs that were deleted with it. Returns their number';
+CREATE FUNCTION mlops_catalog.restore_experiment(caller regrole, experiment text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.own_experiment(caller, experiment);
+	n bigint;
+BEGIN
+	UPDATE mlops_catalog.run AS r SET deleted_at = NULL FROM mlops_catalog.experiment AS e
+		WHERE e.experiment_id = id AND r.experiment_id = id AND r.deleted_at = e.deleted_at AND pg_has_role(caller, r.owner, 'USAGE');
+	GET DIAGNOSTICS n = ROW_COUNT;
+	UPDATE mlops_catalog.experiment AS e SET deleted_at = NULL WHERE e.experiment_id = id;
+	PERFORM mlops_catalog.audit(caller, 'restore_experiment', NULL, NULL, jsonb_build_object('experiment', experiment, 'runs', n));
+	RETURN n;
+END
+$$;
+
+-- ---- search
+
+CREATE FUNCTION mlops_catalog.compile_search(filter text, order_by text[], OUT condition text, OUT ordering text, OUT arguments jsonb)
+	RETURNS record LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_compile_search';
+COMMENT ON FUNCTION mlops_catalog.compile_search(text, text[]) IS
+	'A filter of search_runs as a condition without any of its text: keys and values are elements of arguments';
+
+CREATE FUNCTION mlops.search_runs(filter text DEFAULT '', order_by text[] DEFAULT NULL, experiments text[] DEFAULT NULL,
+	max_results int DEFAULT 1000, first_result int DEFAULT 0, show text DEFAULT 'active')
+	RETURNS TABLE (run_id bigint, experiment text, name text, model text, version int, status text, owner text,
+		parent_run_id bigint, params jsonb, metrics jsonb, tags jsonb, note text, started_at timestamptz, ended_at timestamptz)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.search_runs(text, text[], text[], int, int, text) IS
+	'Runs that fit a filter in MLflow''s language, e.g. metrics.test_pr_auc > 0.6 AND params.max_depth = ''6'' AND tags.team LIKE ''ri%''; show is active, deleted or all';
+CREATE FUNCTION mlops_catalog.search_runs(caller regrole, filter text, order_by text[], experiments text[],
+	max_results int, first_result int, show text)
+	RETURNS TABLE (run_id bigint, experiment text, name text, model text, version int, status text, owner text,
+		parent_run_id bigint, params jsonb, metrics jsonb, tags jsonb, note text, started_at timestamptz, ended_at timestamptz)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	search record;
+BEGIN
+	PERFORM mlops_catalog.check_choice('show', show, '{active,deleted,all}');
+	IF max_results < 0 OR first_result < 0 THEN
+		RAISE EXCEPTION '"max_results" and "first_result" must not be negative' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT * INTO search FROM mlops_catalog.compile_search(filter, order_by);
+	RETURN QUERY EXECUTE format($sql$
+		SELECT r.run_id, e.name, r.name, r.model, r.version, r.status, mlops_catalog.role_text(r.owner), r.parent_run_id,
+			(SELECT coalesce(jsonb_object_agg(p.name, p.value), '{}') FROM mlops_catalog.run_param AS p WHERE p.run_id = r.run_id),
+			(SELECT coalesce(jsonb_object_agg(m.name, m.value), '{}') FROM (SELECT DISTINCT ON (k.name) k.name, k.value
+				FROM mlops_catalog.run_metric AS k WHERE k.run_id = r.run_id ORDER BY k.name, k.step DESC) AS m),
+			r.tags, r.note, r.started_at, r.ended_at
+		FROM mlops_catalog.run AS r JOIN mlops_catalog.experiment AS e USING (experiment_id)
+		WHERE (pg_has_role($2, r.owner, 'USAGE') OR r.deleted_at IS NULL AND coalesce(mlops_catalog.may($2, r.model, 'inspect'), false))
+			AND ($3 = 'all' OR ($3 = 'deleted') = (r.deleted_at IS NOT NULL))
+			AND ($4 IS NULL OR e.name = ANY ($4))
+			AND (%s)
+		ORDER BY %s r.started_at DESC, r.run_id DESC LIMIT $5 OFFSET $6 $sql$, search.condition, search.ordering)
+		USING search.arguments, caller, show, experiments, max_results, first_result;
+END
+$$;
+
+-- ---- comparison
+
+CREATE FUNCTION mlops.compare_runs(run_ids bigint[])
+	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 100
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH item(kind, rank, name, run_id, value, figure) AS (
+		SELECT 'run', 1, a.key, r.run_id, a.value, NULL::float8
+		FROM mlops.runs AS r CROSS JOIN LATERAL jsonb_each_text(jsonb_build_object('algorithm', r.algorithm, 'target', r.target,
+			'seed', r.seed, 'experiment', r.experiment, 'library_version', r.library_version, 'owner', r.owner::text, 'status', r.status)) AS a
+		WHERE r.run_id = ANY (run_ids)
+		UNION ALL
+		SELECT 'dataset', 2, a.key, r.run_id, a.value, NULL
+		FROM mlops.runs AS r JOIN mlops.datasets AS d USING (dataset_id)
+		CROSS JOIN LATERAL jsonb_each_text(jsonb_build_object('source', coalesce(d.source, d.query), 'content_hash', d.content_hash,
+			'rows', d.rows, 'positives', d.positives, 'train_rows', d.train_rows, 'validation_rows', d.validation_rows,
+			'test_rows', d.test_rows, 'time_from', d.time_from, 'time_to', d.time_to)) AS a
+		WHERE r.run_id = ANY (run_ids)
+		UNION ALL
+		SELECT 'param', 3, p.name, p.run_id, p.value, NULL FROM mlops.run_params AS p WHERE p.run_id = ANY (run_ids)
+		UNION ALL
+		SELECT * FROM (SELECT DISTINCT ON (m.run_id, m.name) 'metric', 4, m.name, m.run_id, m.value::text, m.value
+			FROM mlops.run_metrics AS m WHERE m.run_id = ANY (run_ids) ORDER BY m.run_id, m.name, m.step DESC) AS last
+		UNION ALL
+		SELECT 'tag', 5, t.key, r.run_id, t.value, NULL
+		FROM mlops.runs AS r CROSS JOIN LATERAL jsonb_each_text(r.tags) AS t WHERE r.run_id = ANY (run_ids))
+	SELECT i.kind, i.name, d.differs, jsonb_object_agg(i.run_id, i.value ORDER BY i.run_id), max(i.figure) - min(i.figure)
+	FROM item AS i
+	JOIN (SELECT kind, name, count(DISTINCT coalesce(value, '')) > 1
+			OR count(*) < (SELECT count(*) FROM mlops.runs AS r WHERE r.run_id = ANY (run_ids)) AS differs
+		FROM item GROUP BY kind, name) AS d USING (kind, name)
+	GROUP BY i.kind, i.rank, i.name, d.differs
+	ORDER BY d.differs DESC, i.rank, i.name
+$$;
+COMMENT ON FUNCTION mlops.compare_runs(bigint[]) IS
+	'Runs side by side: attributes, data set, parameters, figures and tags, first those in which they differ; values by run';
+
+CREATE FUNCTION mlops.compare(model text, versions int[] DEFAULT NULL)
+	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	missing int;
+BEGIN
+	PERFORM mlops_catalog.require_seen($1);
+	IF cardinality($2) > (SELECT count(DISTINCT v) FROM unnest($2) AS v) AND array_position($2, NULL) IS NULL THEN
+		RAISE EXCEPTION '"versions" names a version twice' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT v INTO missing FROM unnest($2) AS v WHERE NOT EXISTS (SELECT FROM mlops.versions AS x WHERE x.model = $1 AND x.version = v) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'version % of model "%" does not exist', coalesce(missing::text, 'NULL'), $1
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.versions lists the versions there are.';
+	END IF;
+	RETURN QUERY
+	WITH compared AS (SELECT x.version, x.run_id FROM mlops.versions AS x WHERE x.model = $1 AND ($2 IS NULL OR x.version = ANY ($2)))
+	SELECT c.kind, c.name, c.differs,
+		(SELECT jsonb_object_agg(k.version, c."values" -> k.run_id::text ORDER BY k.version) FROM compared AS k WHERE c."values" ? k.run_id::text),
+		c.spread
+	FROM mlops.compare_runs((SELECT array_agg(k.run_id) FROM compared AS k)) WITH ORDINALITY AS c ORDER BY c.ordinality;
+END
+$$;
+COMMENT ON FUNCTION mlops.compare(text, int[]) IS
+	'Versions of a model side by side (all of them if versions is not given), first what they differ in; values by version';

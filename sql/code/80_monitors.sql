@@ -1,0 +1,497 @@
+-- Monitors: what a model answered and how right it was, window by window, out of
+-- the log of decisions and the outcomes that have arrived; drift of a source.
+
+-- ---- views
+
+CREATE VIEW mlops.monitors WITH (security_barrier) AS
+SELECT m.name AS model, w.every, w.label_delay, w.segments, w.query, w.time_column, mlops_catalog.role_text(w.owner) AS owner,
+	(SELECT pg_catalog.max(x.window_end) FROM mlops_catalog.monitor_window x WHERE x.model_id OPERATOR(pg_catalog.=) w.model_id) AS checked_until,
+	(SELECT x.drift_error FROM mlops_catalog.monitor_window x WHERE x.model_id OPERATOR(pg_catalog.=) w.model_id
+		ORDER BY x.window_end DESC LIMIT 1) AS drift_error,
+	w.created_at
+FROM mlops_catalog.monitor w JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) w.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.monitors IS 'What is watched about the models you may use';
+COMMENT ON COLUMN mlops.monitors.model IS 'Model';
+COMMENT ON COLUMN mlops.monitors.every IS 'Length of a window';
+COMMENT ON COLUMN mlops.monitors.label_delay IS 'How long after its end a window''s outcomes are taken to be complete';
+COMMENT ON COLUMN mlops.monitors.segments IS 'Logged features by whose values performance is shown too';
+COMMENT ON COLUMN mlops.monitors.query IS 'Rows whose drift is watched, NULL: none';
+COMMENT ON COLUMN mlops.monitors.time_column IS 'Column that tells to which window a row belongs';
+COMMENT ON COLUMN mlops.monitors.owner IS 'Who set it up, and as whom it reads';
+COMMENT ON COLUMN mlops.monitors.checked_until IS 'End of the last window that was looked at';
+COMMENT ON COLUMN mlops.monitors.drift_error IS 'Why drift of the last window could not be checked';
+COMMENT ON COLUMN mlops.monitors.created_at IS 'When it was set up first';
+GRANT SELECT ON mlops.monitors TO PUBLIC;
+
+CREATE VIEW mlops.traffic WITH (security_barrier) AS
+SELECT m.name AS model, CASE WHEN t.version OPERATOR(pg_catalog.<>) 0 THEN t.version END AS version, CASE WHEN t.variant OPERATOR(pg_catalog.<>) '' THEN t.variant END AS variant, t.shadow, t.decisions, t.alerts,
+	t.alerts::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN t.decisions OPERATOR(pg_catalog.<>) 0 THEN t.decisions END::pg_catalog.float8 AS alert_rate, t.mean_score, t.score_psi,
+	t.latency_p50, t.latency_p95, t.latency_p99, t.window_start, t.window_end, t.errors,
+	t.errors::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (t.decisions OPERATOR(pg_catalog.+) t.errors) OPERATOR(pg_catalog.<>) 0 THEN t.decisions OPERATOR(pg_catalog.+) t.errors END::pg_catalog.float8 AS error_rate
+FROM mlops_catalog.traffic_window t JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) t.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.traffic IS 'Logged decisions by window, version and variant; a version that was deployed and decided nothing has a row with 0';
+COMMENT ON COLUMN mlops.traffic.model IS 'Model';
+COMMENT ON COLUMN mlops.traffic.version IS 'Version that scored, NULL for rows for which none could be chosen';
+COMMENT ON COLUMN mlops.traffic.variant IS 'Variant, NULL for a version asked for by number and where none could be chosen';
+COMMENT ON COLUMN mlops.traffic.shadow IS 'Was it scored beside the answer?';
+COMMENT ON COLUMN mlops.traffic.decisions IS 'Decisions, without those that failed';
+COMMENT ON COLUMN mlops.traffic.alerts IS 'Decisions that were flagged';
+COMMENT ON COLUMN mlops.traffic.alert_rate IS 'Share that was flagged';
+COMMENT ON COLUMN mlops.traffic.mean_score IS 'Mean score';
+COMMENT ON COLUMN mlops.traffic.score_psi IS 'Population stability index of the scores against those the version was judged on';
+COMMENT ON COLUMN mlops.traffic.latency_p50 IS 'Microseconds that scoring took, median';
+COMMENT ON COLUMN mlops.traffic.latency_p95 IS 'The same, 95th percentile';
+COMMENT ON COLUMN mlops.traffic.latency_p99 IS 'The same, 99th percentile';
+COMMENT ON COLUMN mlops.traffic.window_start IS 'Begin, included';
+COMMENT ON COLUMN mlops.traffic.window_end IS 'End, not included';
+COMMENT ON COLUMN mlops.traffic.errors IS 'Rows that could not be scored; those in whose place primary answered too';
+COMMENT ON COLUMN mlops.traffic.error_rate IS 'Their share of all that were to be scored';
+GRANT SELECT ON mlops.traffic TO PUBLIC;
+
+CREATE VIEW mlops.performance WITH (security_barrier) AS
+SELECT m.name AS model, p.version, p.segment, p.decisions, l.labelled, l.positives,
+	p.true_positives, p.false_positives, p.false_negatives, p.true_negatives,
+	p.true_positives::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (p.true_positives OPERATOR(pg_catalog.+) p.false_positives) OPERATOR(pg_catalog.<>) 0 THEN p.true_positives OPERATOR(pg_catalog.+) p.false_positives END::pg_catalog.float8 AS "precision",
+	p.true_positives::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN l.positives OPERATOR(pg_catalog.<>) 0 THEN l.positives END::pg_catalog.float8 AS recall,
+	2.0::pg_catalog.float8 OPERATOR(pg_catalog.*) p.true_positives::pg_catalog.float8 OPERATOR(pg_catalog./)
+		CASE WHEN (2 OPERATOR(pg_catalog.*) p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives) OPERATOR(pg_catalog.<>) 0 THEN 2 OPERATOR(pg_catalog.*) p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives END::pg_catalog.float8 AS f1,
+	p.false_positives::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (p.false_positives OPERATOR(pg_catalog.+) p.true_negatives) OPERATOR(pg_catalog.<>) 0 THEN p.false_positives OPERATOR(pg_catalog.+) p.true_negatives END::pg_catalog.float8 AS false_positive_rate,
+	p.pr_auc, p.roc_auc, p.brier, p.window_start, p.window_end
+FROM mlops_catalog.performance_window p JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
+CROSS JOIN LATERAL (SELECT p.true_positives OPERATOR(pg_catalog.+) p.false_negatives AS positives,
+	p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives OPERATOR(pg_catalog.+) p.true_negatives AS labelled) l
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.performance IS 'Decisions against the outcomes that have arrived, by window, version and segment';
+COMMENT ON COLUMN mlops.performance.model IS 'Model';
+COMMENT ON COLUMN mlops.performance.version IS 'Version that decided';
+COMMENT ON COLUMN mlops.performance.segment IS 'Value of a logged feature, {} for all decisions';
+COMMENT ON COLUMN mlops.performance.decisions IS 'Decisions, with an outcome or not';
+COMMENT ON COLUMN mlops.performance.labelled IS 'Decisions with an outcome';
+COMMENT ON COLUMN mlops.performance.positives IS 'Of these the positive ones';
+COMMENT ON COLUMN mlops.performance.true_positives IS 'Flagged and positive';
+COMMENT ON COLUMN mlops.performance.false_positives IS 'Flagged and negative';
+COMMENT ON COLUMN mlops.performance.false_negatives IS 'Not flagged and positive';
+COMMENT ON COLUMN mlops.performance.true_negatives IS 'Not flagged and negative';
+COMMENT ON COLUMN mlops.performance."precision" IS 'Share of the flagged that was positive';
+COMMENT ON COLUMN mlops.performance.recall IS 'Share of the positives that was flagged';
+COMMENT ON COLUMN mlops.performance.f1 IS 'Harmonic mean of the two';
+COMMENT ON COLUMN mlops.performance.false_positive_rate IS 'Share of the negatives that was flagged';
+COMMENT ON COLUMN mlops.performance.pr_auc IS 'Average precision, NULL without positives';
+COMMENT ON COLUMN mlops.performance.roc_auc IS 'Area under the ROC curve, NULL with one class only';
+COMMENT ON COLUMN mlops.performance.brier IS 'Mean squared error of the scores';
+COMMENT ON COLUMN mlops.performance.window_start IS 'Begin of the decisions, included';
+COMMENT ON COLUMN mlops.performance.window_end IS 'End of the decisions, not included';
+GRANT SELECT ON mlops.performance TO PUBLIC;
+
+-- ---- setting up
+
+-- Decisions log what versions read, and nothing else.
+CREATE FUNCTION mlops_catalog.check_input(argument text, model_id bigint, model_name text, name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	inputs text[] := ARRAY(SELECT DISTINCT s ->> 'name' FROM mlops_catalog.model_version AS v, jsonb_array_elements(v.signature) AS s
+		WHERE v.model_id = $2 AND v.dropped_at IS NULL ORDER BY 1);
+BEGIN
+	IF name <> ALL (inputs) THEN
+		RAISE EXCEPTION 'column "%" in "%" is read by no version of model "%"', name, argument, model_name
+			USING ERRCODE = 'undefined_column', DETAIL = format('They read: %s.', left(array_to_string(inputs, ', '), 1000)),
+				HINT = 'Only columns that versions read are logged with decisions.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_input(text, bigint, text, text) IS 'An error unless a version of the model reads a column';
+
+-- Segments are values of logged features.  Where decisions have been logged they
+-- tell whether there are any, else the setting does.
+CREATE FUNCTION mlops_catalog.unseen_segments(model_id bigint, segments name[]) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH latest AS MATERIALIZED (
+		SELECT p.features FROM mlops_catalog.prediction AS p WHERE p.model_id = $1 AND NOT p.shadow ORDER BY p.created_at DESC LIMIT 100)
+	SELECT ARRAY(SELECT s::text FROM unnest(segments) AS s
+		WHERE CASE WHEN EXISTS (SELECT FROM latest) THEN NOT EXISTS (SELECT FROM latest AS l WHERE l.features ? s::text)
+			ELSE NOT current_setting('mlops.log_features')::boolean END)
+$$;
+COMMENT ON FUNCTION mlops_catalog.unseen_segments(bigint, name[]) IS 'Segments that the latest logged decisions of a model have no value of, or, without any, all if features are not logged';
+
+CREATE FUNCTION mlops.monitor(
+	model text,
+	every interval DEFAULT '1 day',
+	label_delay interval DEFAULT '0',
+	segments name[] DEFAULT '{}',
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	time_column name DEFAULT NULL,
+	search_path text DEFAULT pg_catalog.current_setting('search_path'),
+	time_zone text DEFAULT pg_catalog.current_setting('TimeZone'),
+	settings jsonb DEFAULT mlops_catalog.query_settings())
+	RETURNS SETOF mlops.monitors
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+CREATE FUNCTION mlops_catalog.check_window_column(caller regrole, settings jsonb, query text, time_column name) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	columns jsonb := (SELECT jsonb_object_agg(c.name, c.type) FROM mlops_catalog.source_columns(caller, $2, NULL, $3) AS c);
+	times text := (SELECT string_agg(c.key, ', ' ORDER BY c.key) FROM jsonb_each_text(columns) AS c WHERE c.value ~ '^(pg_catalog\.)?(timestamp|date)');
+	hint text := CASE WHEN times IS NULL THEN 'The source has no column of a date or time.' ELSE format('Columns of a date or time are: %s.', times) END;
+BEGIN
+	IF NOT columns ? time_column THEN
+		RAISE EXCEPTION '"time_column" names column "%", which does not exist in the source', time_column
+			USING ERRCODE = 'undefined_column', HINT = hint;
+	ELSIF (SELECT t.typcategory <> 'D' AND t.typcategory <> 'S' FROM pg_type AS t WHERE t.oid = to_regtype(columns ->> time_column::text)) THEN
+		RAISE EXCEPTION 'column "%" of "time_column" has type %', time_column, format_type(to_regtype(columns ->> time_column::text), NULL)
+			USING ERRCODE = 'datatype_mismatch', DETAIL = 'It must be a date or time.', HINT = hint;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_window_column(regrole, jsonb, text, name) IS 'An error if rows cannot be told apart by time in a column of a query';
+
+COMMENT ON FUNCTION mlops.monitor(text, interval, interval, name[], regclass, text, name, text, text, jsonb) IS
+	'Watches a model from now on, window by window: traffic and performance out of its logged decisions, and drift of the rows of a table, view or query';
+CREATE FUNCTION mlops_catalog.monitor(caller regrole, model text, every interval, label_delay interval, segments name[], source regclass,
+	query text, time_column name, search_path text, time_zone text, settings jsonb) RETURNS SETOF mlops.monitors
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	read text := CASE WHEN $6 IS NOT NULL THEN (SELECT format('SELECT * FROM %I.%I', n.nspname, c.relname)
+		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $6) ELSE $7 END;
+	former jsonb := (SELECT to_jsonb(w) - '{owner,person,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	found jsonb;
+	unseen text[];
+BEGIN
+	IF $3 IS NULL OR $3 < interval '1 minute' OR $3 > interval '366 days' OR extract(month FROM $3) <> 0 OR extract(year FROM $3) <> 0 THEN
+		RAISE EXCEPTION 'value % of "every" is out of range', coalesce($3::text, 'NULL')
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be between 1 minute and 366 days, without months.';
+	ELSIF $4 IS NULL OR $4 < interval '0' THEN
+		RAISE EXCEPTION '"label_delay" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $4 > interval '100 years' THEN
+		RAISE EXCEPTION 'value % of "label_delay" is out of range', $4
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
+	ELSIF $5 IS NULL OR array_position($5, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION '"segments" must not be null' USING ERRCODE = 'null_value_not_allowed';
+	ELSIF cardinality($5) > (SELECT count(DISTINCT s) FROM unnest($5) AS s) THEN
+		RAISE EXCEPTION '"segments" names a column twice' USING ERRCODE = 'duplicate_column';
+	ELSIF $6 IS NOT NULL AND $7 IS NOT NULL THEN
+		RAISE EXCEPTION 'give either "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF (read IS NULL) <> ($8 IS NULL) THEN
+		RAISE EXCEPTION 'drift is watched window by window: "time_column" belongs to "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM mlops_catalog.check_settings($11);
+	PERFORM mlops_catalog.check_window_column(caller, mlops_catalog.recorded_settings($9, $10, $11, NULL), read, $8) WHERE read IS NOT NULL;
+	PERFORM mlops_catalog.check_input('segments', id, $2, s) FROM unnest($5) AS s;
+	INSERT INTO mlops_catalog.monitor (model_id, every, label_delay, segments, query, time_column, search_path, time_zone, settings, owner)
+		VALUES (id, $3, $4, $5, read, $8, $9, $10, $11, caller)
+		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,
+			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
+			settings = excluded.settings, owner = excluded.owner, person = excluded.person;
+	PERFORM mlops_catalog.resume_task(caller, id, 'monitor');
+	unseen := mlops_catalog.unseen_segments(id, $5);
+	IF unseen <> '{}' THEN
+		RAISE NOTICE 'decisions of model "%" are logged without the features of "segments": %', $2, array_to_string(unseen, ', ')
+			USING DETAIL = 'Its performance is not shown by them until they are.',
+				HINT = 'Set mlops.log_features to on for the roles or the database that decide, and choose columns that the model reads.';
+	END IF;
+	-- the query is tried on no row at all
+	IF read IS NOT NULL THEN
+		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings($9, $10, $11, NULL),
+			mlops_catalog.window_query(read, $8, now(), now()), '{}', embeds => true);
+	END IF;
+	found := (SELECT to_jsonb(w) - '{owner,person,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	IF former IS DISTINCT FROM found THEN
+		PERFORM mlops_catalog.audit(caller, 'monitor', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
+	END IF;
+	RETURN QUERY SELECT * FROM mlops.monitors AS w WHERE w.model = $2;
+END
+$$;
+
+CREATE FUNCTION mlops.unmonitor(model text) RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.unmonitor(text) IS 'Stops watching a model; what was found stays. False if it was not watched';
+CREATE FUNCTION mlops_catalog.unmonitor(caller regrole, model text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+BEGIN
+	DELETE FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
+	IF FOUND THEN
+		PERFORM mlops_catalog.audit(caller, 'unmonitor', $2, NULL, NULL);
+	END IF;
+	RETURN FOUND;
+END
+$$;
+
+-- ---- looking
+
+CREATE FUNCTION mlops_catalog.window_query(query text, time_column name, since timestamptz, until timestamptz) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('SELECT * FROM %1$s AS mlops_source WHERE mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.>=) %3$L::pg_catalog.timestamptz '
+		'AND mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.<) %4$L::pg_catalog.timestamptz', mlops_catalog.subquery(query), time_column, mlops_catalog.utc_text(since), mlops_catalog.utc_text(until))
+$$;
+COMMENT ON FUNCTION mlops_catalog.window_query(text, name, timestamptz, timestamptz) IS 'Query for the rows of a window';
+
+-- A variant that failed is logged as a shadow beside the answer of primary.
+CREATE FUNCTION mlops_catalog.variant_answers(deployment_id bigint, variant text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM mlops_catalog.deployment AS d CROSS JOIN jsonb_array_elements(d.routes) AS r
+		WHERE d.deployment_id = $1 AND r ->> 'variant' = $2 AND r ->> 'kind' <> 'shadow')
+$$;
+COMMENT ON FUNCTION mlops_catalog.variant_answers(bigint, text) IS 'Was a variant one that answers, not a shadow, from a deployment on?';
+
+-- What answered, or was a shadow, through a window: of what was deployed or taken
+-- away in it, silence tells nothing.
+CREATE FUNCTION mlops_catalog.deployed_throughout(model_id bigint, since timestamptz, until timestamptz)
+	RETURNS TABLE (version int, variant text, shadow boolean)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 2
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.version, r.variant, r.kind = 'shadow'
+	FROM (SELECT d.routes FROM mlops_catalog.deployment AS d WHERE d.model_id = $1 AND d.deployed_at <= $2 ORDER BY d.deployment_id DESC LIMIT 1) AS former
+	CROSS JOIN LATERAL jsonb_to_recordset(former.routes) AS r(version int, variant text, kind text, percent float8)
+	WHERE r.percent IS DISTINCT FROM 0 AND NOT EXISTS (SELECT FROM mlops_catalog.deployment AS d
+		WHERE d.model_id = $1 AND d.deployed_at > $2 AND d.deployed_at < $3
+			AND NOT d.routes @> jsonb_build_array(jsonb_build_object('version', r.version, 'variant', r.variant, 'kind', r.kind)))
+$$;
+COMMENT ON FUNCTION mlops_catalog.deployed_throughout(bigint, timestamptz, timestamptz) IS 'Versions that were deployed from the begin of a span of time to its end';
+
+CREATE FUNCTION mlops_catalog.record_traffic(caller regrole, model text, model_id bigint, since timestamptz, until timestamptz) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	made bigint;
+	silent bigint;
+BEGIN
+	WITH decision AS MATERIALIZED (
+		SELECT coalesce(p.version, 0) AS version, coalesce(p.variant, '') AS variant,
+			p.shadow AND NOT (p.error IS NOT NULL AND mlops_catalog.variant_answers(p.deployment_id, p.variant)) AS shadow,
+			p.score, p.flagged, p.latency, least(floor(p.score * 64)::int, 63) AS bin, p.error IS NOT NULL AS failed
+		FROM mlops_catalog.prediction AS p WHERE p.model_id = $3 AND p.created_at >= $4 AND p.created_at < $5),
+	figures AS (
+		SELECT d.version, d.variant, d.shadow, count(*) FILTER (WHERE NOT d.failed) AS decisions, count(*) FILTER (WHERE d.flagged AND NOT d.failed) AS alerts,
+			avg(d.score) FILTER (WHERE NOT d.failed) AS mean_score, count(*) FILTER (WHERE d.failed) AS errors,
+			percentile_cont('{0.5,0.95,0.99}'::float8[]) WITHIN GROUP (ORDER BY d.latency::float8) FILTER (WHERE NOT d.failed) AS latency
+		FROM decision AS d GROUP BY 1, 2, 3),
+	counted AS (
+		SELECT d.version, d.variant, d.shadow, d.bin, count(*) AS n FROM decision AS d WHERE NOT d.failed GROUP BY 1, 2, 3, 4),
+	bins AS (
+		SELECT f.version, f.variant, f.shadow, array_agg(coalesce(c.n, 0) ORDER BY i) AS n
+		FROM figures AS f CROSS JOIN generate_series(0, 63) AS i
+		LEFT JOIN counted AS c ON c.version = f.version AND c.variant = f.variant AND c.shadow = f.shadow AND c.bin = i
+		GROUP BY 1, 2, 3)
+	INSERT INTO mlops_catalog.traffic_window AS t (model_id, window_start, window_end, version, variant, shadow, decisions, alerts, mean_score, score_psi,
+		latency_p50, latency_p95, latency_p99, errors)
+	SELECT $3, $4, $5, f.version, f.variant, f.shadow, f.decisions, f.alerts, f.mean_score,
+		CASE WHEN v.dropped_at IS NULL AND v.version IS NOT NULL
+			THEN mlops_catalog.histogram_psi(mlops_catalog.score_baseline($2, f.version), b.n) END,
+		f.latency[1], f.latency[2], f.latency[3], f.errors
+	FROM figures AS f JOIN bins AS b USING (version, variant, shadow)
+	LEFT JOIN mlops_catalog.model_version AS v ON v.model_id = $3 AND v.version = f.version
+	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
+	GET DIAGNOSTICS made = ROW_COUNT;
+	INSERT INTO mlops_catalog.traffic_window (model_id, window_start, window_end, version, variant, shadow, decisions, alerts)
+	SELECT $3, $4, $5, d.version, d.variant, d.shadow, 0, 0 FROM mlops_catalog.deployed_throughout($3, $4, $5) AS d
+	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
+	GET DIAGNOSTICS silent = ROW_COUNT;
+	RETURN made + silent;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.record_traffic(regrole, text, bigint, timestamptz, timestamptz) IS 'Sums up the decisions of a window; returns rows recorded';
+
+CREATE FUNCTION mlops_catalog.record_performance(caller regrole, model_id bigint, segments name[], since timestamptz, until timestamptz) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	made bigint;
+BEGIN
+	DELETE FROM mlops_catalog.performance_window AS p WHERE p.model_id = $2 AND p.window_start = $4 AND p.window_end = $5;
+	WITH decision AS MATERIALIZED (
+		SELECT p.version, p.score, p.flagged, p.features, o.label
+		FROM mlops_catalog.prediction AS p
+		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2 AND l.key = p.key
+			ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
+		WHERE p.model_id = $2 AND p.created_at >= $4 AND p.created_at < $5 AND NOT p.shadow AND p.error IS NULL),
+	in_segment AS (
+		SELECT d.*, '{}'::jsonb AS segment FROM decision AS d
+		UNION ALL
+		SELECT d.*, jsonb_build_object(s, mlops_catalog.bounded(d.features -> s)) FROM decision AS d CROSS JOIN unnest($3) AS s WHERE d.features ? s)
+	INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions,
+		true_positives, false_positives, false_negatives, true_negatives, pr_auc, roc_auc, brier)
+	SELECT $2, $4, $5, d.version, d.segment, count(*),
+		count(*) FILTER (WHERE d.flagged AND d.label), count(*) FILTER (WHERE d.flagged AND NOT d.label),
+		count(*) FILTER (WHERE NOT d.flagged AND d.label), count(*) FILTER (WHERE NOT d.flagged AND NOT d.label),
+		mlops.pr_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL),
+		CASE WHEN bool_or(d.label) AND NOT bool_and(d.label) THEN mlops.roc_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL) END,
+		avg((d.score - d.label::int) ^ 2) FILTER (WHERE d.label IS NOT NULL)
+	FROM in_segment AS d GROUP BY d.version, d.segment;
+	GET DIAGNOSTICS made = ROW_COUNT;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.record_performance(regrole, bigint, name[], timestamptz, timestamptz) IS
+	'Compares the decisions of a window with the outcomes known now; returns rows recorded';
+
+-- As the monitor's owner, whose query it is.
+CREATE FUNCTION mlops_catalog.record_window_drift(caller regrole, model text, m mlops_catalog.monitor, since timestamptz, until timestamptz)
+	RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT count(*) FROM mlops_catalog.as_role(m.owner, mlops_catalog.recorded_settings(m.search_path, m.time_zone, m.settings, NULL),
+		$drift$SELECT feature FROM mlops.record_drift($1 OPERATOR(pg_catalog.->>) 'model', query => $1 OPERATOR(pg_catalog.->>) 'query',
+			window_start => ($1 OPERATOR(pg_catalog.->>) 'since')::pg_catalog.timestamptz, window_end => ($1 OPERATOR(pg_catalog.->>) 'until')::pg_catalog.timestamptz)$drift$,
+		jsonb_build_object('model', model, 'query', mlops_catalog.window_query(m.query, m.time_column, since, until),
+			'since', mlops_catalog.utc_text(since), 'until', mlops_catalog.utc_text(until)), by_itself => true)
+$$;
+COMMENT ON FUNCTION mlops_catalog.record_window_drift(regrole, text, mlops_catalog.monitor, timestamptz, timestamptz) IS
+	'Records the drift of a window of a monitor''s rows; returns rows recorded';
+
+-- Closed windows that nobody has looked at, the oldest first; of a monitor that
+-- stood still for long, the last hundred.
+CREATE FUNCTION mlops_catalog.windows_to_check(caller regrole, model_id bigint)
+	RETURNS TABLE (window_start timestamptz, window_end timestamptz)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT w.since, w.since + m.every
+	FROM mlops_catalog.monitor AS m
+	CROSS JOIN LATERAL (SELECT date_bin(m.every, now(), '2000-01-03 00:00:00+00') AS ends) AS last
+	CROSS JOIN LATERAL (SELECT last.ends - n * m.every AS since FROM generate_series(1, 100) AS n) AS w
+	WHERE m.model_id = $2 AND w.since + m.every > m.created_at - m.every
+		AND NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS d WHERE d.model_id = $2 AND d.window_start = w.since AND d.window_end = w.since + m.every)
+	ORDER BY 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.windows_to_check(regrole, bigint) IS 'Windows of a monitor that are over and that it has not looked at';
+
+-- Windows of which outcomes have arrived since they were judged.  Decisions of
+-- older ones may have been removed; outcomes are visible a little later than
+-- they say.
+CREATE FUNCTION mlops_catalog.windows_to_judge_again(caller regrole, model_id bigint)
+	RETURNS TABLE (window_start timestamptz, window_end timestamptz)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH judged AS (
+		SELECT w.* FROM mlops_catalog.monitor_window AS w
+		WHERE w.model_id = $2 AND w.checked_at < now() AND (current_setting('mlops.retention')::int = 0
+			OR w.window_start > now() - make_interval(days => current_setting('mlops.retention')::int - 1))),
+	recent AS MATERIALIZED (
+		SELECT l.key, max(l.recorded_at) AS recorded_at FROM mlops_catalog.label AS l
+		WHERE l.model_id = $2 AND l.recorded_at > greatest((SELECT min(j.judged_at) FROM judged AS j) - interval '1 minute',
+			(SELECT m.labels_until FROM mlops_catalog.monitor AS m WHERE m.model_id = $2)) GROUP BY l.key),
+	touched AS MATERIALIZED (
+		SELECT p.created_at, r.recorded_at FROM mlops_catalog.prediction AS p JOIN recent AS r USING (key)
+		WHERE p.model_id = $2 AND p.created_at >= (SELECT min(j.window_start) FROM judged AS j))
+	SELECT j.window_start, j.window_end FROM judged AS j
+	WHERE EXISTS (SELECT FROM touched AS t WHERE t.created_at >= j.window_start AND t.created_at < j.window_end
+		AND t.recorded_at > j.judged_at - interval '1 minute')
+	ORDER BY 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.windows_to_judge_again(regrole, bigint) IS 'Windows of a monitor whose performance is not what it was';
+
+CREATE FUNCTION mlops.run_monitor(model text) RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.run_monitor(text) IS
+	'Looks at the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; at earlier ones again if outcomes have arrived. Runs by itself, as a job of the monitor''s owner, where mlops is preloaded';
+CREATE FUNCTION mlops_catalog.run_monitor(caller regrole, model_name text)
+	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.require(caller, model_name, 'manage');
+	m mlops_catalog.monitor;
+	late record;
+	drift_error text;
+	failed text;
+	settled timestamptz := mlops_catalog.settled_until();	-- before anything is read
+BEGIN
+	SELECT w.* INTO m FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'model "%" has no monitor', model_name
+			USING ERRCODE = 'undefined_object', HINT = format('Set one up: SELECT * FROM mlops.monitor(%L);', model_name);
+	END IF;
+	-- one at a time; not by a row's lock, for which somebody might wait who has locked the model
+	IF NOT mlops_catalog.try_lock('monitor', id) THEN
+		RAISE EXCEPTION 'the monitor of model "%" is just running', model_name USING ERRCODE = 'object_in_use';
+	END IF;
+	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.windows_to_check(caller, id) AS w LOOP
+		drift_error := NULL;
+		FOREACH step IN ARRAY CASE WHEN m.query IS NULL THEN '{traffic,performance}'::text[] ELSE '{traffic,performance,drift}' END LOOP
+			error := NULL;
+			BEGIN
+				rows := CASE step WHEN 'traffic' THEN mlops_catalog.record_traffic(caller, model_name, id, window_start, window_end)
+					WHEN 'performance' THEN mlops_catalog.record_performance(caller, id, m.segments, window_start, window_end)
+					ELSE mlops_catalog.record_window_drift(caller, model_name, m, window_start, window_end) END;
+			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+				RAISE;
+			WHEN OTHERS THEN	-- the source may be gone; the rest goes on
+				rows := 0;
+				error := SQLERRM;
+			END;
+			IF step = 'drift' THEN
+				drift_error := error;
+			ELSE
+				failed := coalesce(error, failed);
+			END IF;
+			RETURN NEXT;
+		END LOOP;
+		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, mlops_catalog.cut(drift_error));
+	END LOOP;
+	error := NULL;
+	FOR late IN SELECT * FROM mlops_catalog.windows_to_judge_again(caller, id) LOOP
+		step := 'performance';
+		window_start := late.window_start;
+		window_end := late.window_end;
+		UPDATE mlops_catalog.monitor_window AS w SET judged_at = clock_timestamp()
+			WHERE w.model_id = id AND w.window_start = late.window_start AND w.window_end = late.window_end;
+		error := NULL;
+		BEGIN
+			rows := mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end);
+		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+			RAISE;
+		WHEN OTHERS THEN
+			rows := 0;
+			error := SQLERRM;
+			failed := error;
+		END;
+		RETURN NEXT;
+	END LOOP;
+	step := 'alerts';
+	window_start := NULL;
+	window_end := NULL;
+	error := NULL;
+	BEGIN
+		rows := mlops_catalog.check_alerts(caller, model_name, id, m);
+	EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+		RAISE;
+	WHEN OTHERS THEN
+		rows := 0;
+		error := SQLERRM;
+		failed := error;
+	END;
+	RETURN NEXT;
+	IF failed IS NULL THEN	-- what was recorded before need not be looked at again
+		UPDATE mlops_catalog.monitor AS w SET labels_until = coalesce(settled - interval '1 minute', w.labels_until) WHERE w.model_id = id;
+	END IF;
+	PERFORM mlops_catalog.end_upkeep(caller, model_name, 'monitor', failed);
+END
+$$;

@@ -1,0 +1,394 @@
+-- Alerts: rules over the figures of monitors; what breaks one fires, and
+-- resolves by itself.
+
+-- One long table of everything a monitor finds, as dashboards like it.
+CREATE VIEW mlops.monitor_metrics WITH (security_barrier) AS
+SELECT t.window_end AS "time", t.model, t.version, x.metric,
+	pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('variant', t.variant, 'shadow', CASE WHEN t.shadow OPERATOR(pg_catalog.<>) false THEN t.shadow END)) AS labels,
+	x.value, t.window_start, t.window_end
+FROM mlops.traffic t
+CROSS JOIN LATERAL (VALUES ('decisions'::pg_catalog.text, t.decisions::pg_catalog.float8), ('errors', CASE WHEN t.decisions OPERATOR(pg_catalog.+) t.errors OPERATOR(pg_catalog.<>) 0 THEN t.errors::pg_catalog.float8 END), ('error_rate', t.error_rate), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
+	('score_psi', t.score_psi), ('latency_p50', t.latency_p50), ('latency_p95', t.latency_p95), ('latency_p99', t.latency_p99)) AS x(metric, value)
+WHERE x.value IS NOT NULL
+UNION ALL
+SELECT p.window_end, p.model, p.version, x.metric, p.segment, x.value, p.window_start, p.window_end
+FROM mlops.performance p
+CROSS JOIN LATERAL (VALUES ('labelled'::pg_catalog.text, p.labelled::pg_catalog.float8), ('precision', p."precision"), ('recall', p.recall), ('f1', p.f1),
+	('false_positive_rate', p.false_positive_rate), ('pr_auc', p.pr_auc), ('roc_auc', p.roc_auc), ('brier', p.brier)) AS x(metric, value)
+WHERE x.value IS NOT NULL
+UNION ALL
+SELECT d.window_end, d.model, d.version, 'drift'::pg_catalog.text, pg_catalog.jsonb_build_object('feature', d.feature, 'test', d.test), d.statistic,
+	d.window_start, d.window_end
+FROM mlops.drift d
+WHERE d.statistic IS NOT NULL AND d.window_start IS NOT NULL
+UNION ALL
+SELECT d.window_end, d.model, d.version, 'drifted_share'::pg_catalog.text, '{}'::pg_catalog.jsonb,
+	pg_catalog.count(*) FILTER (WHERE d.drifted)::pg_catalog.float8 OPERATOR(pg_catalog./) pg_catalog.count(*)::pg_catalog.float8, d.window_start, d.window_end
+FROM (SELECT e.model, e.version, e.window_start, e.window_end, e.feature, pg_catalog.bool_or(e.drifted) AS drifted FROM mlops.drift e
+	WHERE e.window_start IS NOT NULL AND e.kind OPERATOR(pg_catalog.<>) 'score' AND e.drifted IS NOT NULL GROUP BY 1, 2, 3, 4, 5) d
+GROUP BY d.model, d.version, d.window_start, d.window_end;
+COMMENT ON VIEW mlops.monitor_metrics IS 'All figures of monitors, one a row: traffic, performance and drift';
+COMMENT ON COLUMN mlops.monitor_metrics."time" IS 'End of the window';
+COMMENT ON COLUMN mlops.monitor_metrics.model IS 'Model';
+COMMENT ON COLUMN mlops.monitor_metrics.version IS 'Version';
+COMMENT ON COLUMN mlops.monitor_metrics.metric IS 'Figure: decisions, errors, error_rate, alert_rate, mean_score, score_psi, latency_p50, latency_p95, latency_p99, labelled, precision, recall, f1, false_positive_rate, pr_auc, roc_auc, brier, drift (a feature''s statistic), drifted_share (of the features)';
+COMMENT ON COLUMN mlops.monitor_metrics.labels IS 'What it is of: variant, segment or feature';
+COMMENT ON COLUMN mlops.monitor_metrics.value IS 'Value';
+COMMENT ON COLUMN mlops.monitor_metrics.window_start IS 'Begin of the window, included';
+COMMENT ON COLUMN mlops.monitor_metrics.window_end IS 'End of the window, not included';
+GRANT SELECT ON mlops.monitor_metrics TO PUBLIC;
+
+-- A version that answers no more is not judged any more; where no version is
+-- deployed, all are.
+CREATE VIEW mlops_catalog.answering AS
+SELECT r.model_id, v.version FROM mlops_catalog.deployment_route AS r
+JOIN mlops_catalog.model_version AS v ON v.version_id OPERATOR(pg_catalog.=) r.version_id;
+COMMENT ON VIEW mlops_catalog.answering IS 'Versions that answer, or are shadows, now';
+COMMENT ON COLUMN mlops_catalog.answering.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.answering.version IS 'Version';
+
+CREATE FUNCTION mlops_catalog.answers(model_id bigint, version int) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $2 IS NULL OR coalesce(bool_or(a.version = $2), true) FROM mlops_catalog.answering AS a WHERE a.model_id = $1
+$$;
+COMMENT ON FUNCTION mlops_catalog.answers(bigint, int) IS 'Does a version answer (or is it a shadow) now? True also if the model has none that does';
+
+-- (a view's functions read as whoever looks, its tables as the owner: no answers() here)
+CREATE VIEW mlops.alerts WITH (security_barrier) AS
+SELECT a.alert_id, m.name AS model, a.rule, a.severity,
+	CASE WHEN a.resolved_at IS NOT NULL THEN 'resolved' WHEN NOT (a.version IS NULL OR COALESCE((SELECT pg_catalog.bool_or(w.version OPERATOR(pg_catalog.=) a.version)
+		FROM mlops_catalog.answering AS w WHERE w.model_id OPERATOR(pg_catalog.=) a.model_id), true)) THEN 'waiting'
+		WHEN a.acknowledged_at IS NOT NULL THEN 'acknowledged' ELSE 'firing' END AS state,
+	a.metric, a.labels, a.version, a.value, a.required, a.window_end,
+	mlops_catalog.role_text(a.acknowledged_by) AS acknowledged_by, a.note, a.fired_at, a.acknowledged_at, a.resolved_at
+FROM mlops_catalog.alert a JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) a.model_id
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.alerts IS 'Rules that were broken, of models you may use';
+COMMENT ON COLUMN mlops.alerts.alert_id IS 'Identity';
+COMMENT ON COLUMN mlops.alerts.model IS 'Model';
+COMMENT ON COLUMN mlops.alerts.rule IS 'Rule that was broken';
+COMMENT ON COLUMN mlops.alerts.severity IS 'info, warning or critical';
+COMMENT ON COLUMN mlops.alerts.state IS 'firing, acknowledged (and firing), waiting (its version has been replaced, and there are no windows of the new one yet) or resolved';
+COMMENT ON COLUMN mlops.alerts.metric IS 'Figure';
+COMMENT ON COLUMN mlops.alerts.labels IS 'What the figure is of';
+COMMENT ON COLUMN mlops.alerts.version IS 'Version the figure is of';
+COMMENT ON COLUMN mlops.alerts.value IS 'Value in the last window when it fired';
+COMMENT ON COLUMN mlops.alerts.required IS 'Bound it broke';
+COMMENT ON COLUMN mlops.alerts.window_end IS 'End of that window';
+COMMENT ON COLUMN mlops.alerts.acknowledged_by IS 'Who took note of it';
+COMMENT ON COLUMN mlops.alerts.note IS 'What they said';
+COMMENT ON COLUMN mlops.alerts.fired_at IS 'When it fired';
+COMMENT ON COLUMN mlops.alerts.acknowledged_at IS 'When it was acknowledged';
+COMMENT ON COLUMN mlops.alerts.resolved_at IS 'When the figure was within bounds again, or the rule removed';
+GRANT SELECT ON mlops.alerts TO PUBLIC;
+
+CREATE VIEW mlops.alert_rules WITH (security_barrier) AS
+SELECT m.name AS model, r.name, r.metric, r.min, r.max, r.windows, r.min_decisions, r.labels, r.severity,
+	CASE WHEN a.alert_id IS NOT NULL AND NOT (a.version IS NULL OR COALESCE((SELECT pg_catalog.bool_or(w.version OPERATOR(pg_catalog.=) a.version)
+		FROM mlops_catalog.answering AS w WHERE w.model_id OPERATOR(pg_catalog.=) a.model_id), true)) THEN 'waiting'
+		WHEN a.alert_id IS NOT NULL THEN 'firing' WHEN r.silenced_until OPERATOR(pg_catalog.>) pg_catalog.now() THEN 'silenced' WHEN r.judged_until IS NULL THEN 'no data' ELSE 'ok' END AS state,
+	a.alert_id, r.silenced_until, mlops_catalog.role_text(r.set_by) AS set_by, r.set_at, r.judged_until
+FROM mlops_catalog.alert_rule r JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
+LEFT JOIN mlops_catalog.alert a ON a.model_id OPERATOR(pg_catalog.=) r.model_id AND a.rule OPERATOR(pg_catalog.=) r.name AND a.resolved_at IS NULL
+WHERE mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.alert_rules IS 'Bounds for the figures of monitors, of models you may use';
+COMMENT ON COLUMN mlops.alert_rules.model IS 'Model';
+COMMENT ON COLUMN mlops.alert_rules.name IS 'Name, unique for the model';
+COMMENT ON COLUMN mlops.alert_rules.metric IS 'Figure, see mlops.monitor_metrics';
+COMMENT ON COLUMN mlops.alert_rules.min IS 'It must not be lower';
+COMMENT ON COLUMN mlops.alert_rules.max IS 'It must not be higher';
+COMMENT ON COLUMN mlops.alert_rules.windows IS 'Fires when so many windows in a row are out of bounds';
+COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged by their rates, means, latencies and scores';
+COMMENT ON COLUMN mlops.alert_rules.labels IS 'Only figures that have these labels';
+COMMENT ON COLUMN mlops.alert_rules.severity IS 'info, warning or critical';
+COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing, waiting (for windows of the version that answers now), silenced or no data (there was no window to judge yet)';
+COMMENT ON COLUMN mlops.alert_rules.alert_id IS 'Alert that fires';
+COMMENT ON COLUMN mlops.alert_rules.silenced_until IS 'Fires nothing before';
+COMMENT ON COLUMN mlops.alert_rules.set_by IS 'Who set it';
+COMMENT ON COLUMN mlops.alert_rules.set_at IS 'When';
+COMMENT ON COLUMN mlops.alert_rules.judged_until IS 'End of the last window that it judged, NULL: none yet';
+GRANT SELECT ON mlops.alert_rules TO PUBLIC;
+
+-- ---- rules
+
+CREATE FUNCTION mlops_catalog.drift_tests() RETURNS text[]
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_drift_tests';
+COMMENT ON FUNCTION mlops_catalog.drift_tests() IS 'Statistics of mlops.record_drift';
+
+-- No drift is looked for in seconds: time goes on.
+CREATE FUNCTION mlops_catalog.drift_features(model_id bigint, model_name text) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(f.feature ORDER BY f.feature = '(score)', f.feature) FROM (
+		SELECT b.feature FROM mlops_catalog.model_version AS v, mlops_catalog.baseline($2, v.version) AS b
+			WHERE v.model_id = $1 AND v.dropped_at IS NULL AND b.feature <> b.input || '.seconds'
+		UNION SELECT '(score)') AS f
+$$;
+COMMENT ON FUNCTION mlops_catalog.drift_features(bigint, text) IS 'Features of a model''s versions whose drift is recorded, (score) last';
+
+-- Figures of traffic are told apart by variant, those of drift by feature and test,
+-- those of performance by segment: a column that is watched.
+CREATE FUNCTION mlops_catalog.check_label(metric text, label text, value jsonb, model_id bigint, model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	valid text[] := CASE WHEN metric = 'drift' AND label = 'feature' THEN mlops_catalog.drift_features(model_id, model_name)
+		WHEN metric = 'drift' THEN mlops_catalog.drift_tests() END;
+	fits boolean := CASE WHEN metric = 'drift' THEN jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY (valid)
+		WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN jsonb_typeof(value) NOT IN ('object', 'array')
+		WHEN label = 'shadow' THEN value = 'true' ELSE jsonb_typeof(value) = 'string' END;
+BEGIN
+	IF NOT fits THEN
+		RAISE EXCEPTION 'label "%" of figure "%" of model "%" is never %', label, metric, model_name, left(value::text, 100)
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = CASE WHEN valid IS NOT NULL THEN format('It is one of: %s.', left(array_to_string(valid, ', '), 1000))
+					WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN 'It is a value of the column, as decisions are logged with it.'
+					WHEN label = 'shadow' THEN 'It is true for shadows; other figures do not have it.' ELSE 'It is the name of a variant, a string.' END,
+				HINT = 'View mlops.monitor_metrics shows the figures there are.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_label(text, text, jsonb, bigint, text) IS 'An error that names the values there are unless figures of a metric can have this label';
+
+CREATE FUNCTION mlops_catalog.check_labels(metric text, labels jsonb, model_id bigint, model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	of_outcomes boolean := metric = ANY (mlops_catalog.monitor_metric_names('performance'));
+	keys text[] := CASE WHEN metric = 'drift' THEN '{feature,test}' WHEN metric = 'drifted_share' THEN '{}'
+		WHEN of_outcomes THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
+		ELSE '{variant,shadow}' END;
+	bad text := (SELECT k FROM jsonb_object_keys(labels) AS k WHERE k <> ALL (keys) ORDER BY k LIMIT 1);
+BEGIN
+	IF bad IS NOT NULL THEN
+		RAISE EXCEPTION 'no figure "%" of model "%" has a label "%"', metric, model_name, bad
+			USING ERRCODE = 'invalid_parameter_value',
+				DETAIL = CASE WHEN keys = '{}' THEN 'It has none.' ELSE format('Its labels are: %s.', array_to_string(keys, ', ')) END,
+				HINT = CASE WHEN of_outcomes THEN 'Columns become labels by mlops.monitor(..., segments => ...).'
+					ELSE 'View mlops.monitor_metrics shows the figures there are.' END;
+	ELSIF of_outcomes AND (SELECT count(*) FROM jsonb_object_keys(labels)) > 1 THEN
+		RAISE EXCEPTION 'no figure "%" of model "%" has the labels %', metric, model_name,
+				(SELECT string_agg(format('"%s"', k), ', ' ORDER BY k) FROM jsonb_object_keys(labels) AS k)
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Each is of the values of one column.', HINT = 'Set a rule for each column.';
+	END IF;
+	PERFORM mlops_catalog.check_label(metric, l.key, l.value, model_id, model_name) FROM jsonb_each(labels) AS l ORDER BY l.key;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_labels(text, jsonb, bigint, text) IS 'An error that names the label unless figures of a metric can have these';
+
+CREATE FUNCTION mlops.alert_rule(
+	model text,
+	name text,
+	metric text,
+	min float8 DEFAULT NULL,
+	max float8 DEFAULT NULL,
+	windows int DEFAULT 1,
+	min_decisions bigint DEFAULT 30,
+	labels jsonb DEFAULT '{}',
+	severity text DEFAULT 'warning')
+	RETURNS SETOF mlops.alert_rules
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.alert_rule(text, text, text, float8, float8, int, bigint, jsonb, text) IS
+	'Sets, or replaces, a bound for a figure of a model''s monitor; broken in so many windows in a row it fires an alert, which resolves by itself. NOTIFY mlops_alert says the alert_id of each that fires or resolves';
+CREATE FUNCTION mlops_catalog.alert_rule(caller regrole, model text, name text, metric text, min float8, max float8, windows int, min_decisions bigint,
+	labels jsonb, severity text) RETURNS SETOF mlops.alert_rules
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	former jsonb := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until,judged_until}'::text[] FROM mlops_catalog.alert_rule AS r
+		WHERE r.model_id = id AND r.name = $3);
+	found jsonb;
+BEGIN
+	PERFORM mlops_catalog.check_name('an alert rule', $3);
+	PERFORM mlops_catalog.check_choice('metric', $4, mlops_catalog.monitor_metric_names());
+	PERFORM mlops_catalog.check_choice('severity', $10, '{info,warning,critical}');
+	IF $5 IS NULL AND $6 IS NULL OR $5 > $6 THEN
+		RAISE EXCEPTION 'an alert rule needs "min" or "max", and "min" at most "max"' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF coalesce($5, 0) IN ('NaN', 'Infinity', '-Infinity') OR coalesce($6, 0) IN ('NaN', 'Infinity', '-Infinity') THEN
+		RAISE EXCEPTION '"min" and "max" of an alert rule must be finite' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Leave out the bound that does not matter.';
+	ELSIF $7 IS NULL OR $7 NOT BETWEEN 1 AND 100 THEN
+		RAISE EXCEPTION '"windows" must be between 1 and 100' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $8 IS NULL OR $8 < 0 THEN
+		RAISE EXCEPTION '"min_decisions" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF jsonb_typeof($9) IS DISTINCT FROM 'object' THEN
+		RAISE EXCEPTION '"labels" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	PERFORM mlops_catalog.check_figure_bounds('alert rule', $4, $5, $6);
+	PERFORM mlops_catalog.check_labels($4, $9, id, $2);
+	INSERT INTO mlops_catalog.alert_rule AS r (model_id, name, metric, min, max, windows, min_decisions, labels, severity, set_by)
+		VALUES (id, $3, $4, $5, $6, $7, $8, $9, $10, caller)
+		ON CONFLICT ON CONSTRAINT alert_rule_pkey DO UPDATE SET metric = excluded.metric, min = excluded.min, max = excluded.max,
+			windows = excluded.windows, min_decisions = excluded.min_decisions, labels = excluded.labels, severity = excluded.severity,
+			set_by = excluded.set_by, set_at = clock_timestamp(),
+			judged_until = CASE WHEN (r.metric, r.labels) = (excluded.metric, excluded.labels) THEN r.judged_until END;
+	found := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until,judged_until}'::text[] FROM mlops_catalog.alert_rule AS r
+		WHERE r.model_id = id AND r.name = $3);
+	IF former IS DISTINCT FROM found THEN
+		PERFORM mlops_catalog.audit(caller, 'alert_rule', $2, NULL, jsonb_strip_nulls(jsonb_build_object('from', former, 'to', found)));
+	END IF;
+	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
+END
+$$;
+
+CREATE FUNCTION mlops_catalog.require_rule(model_id bigint, model text, name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = $1 AND r.name = $3) THEN
+		RAISE EXCEPTION 'model "%" has no alert rule "%"', $2, $3
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.alert_rules lists the rules there are.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.require_rule(bigint, text, text) IS 'An error unless a model has an alert rule of this name';
+
+CREATE FUNCTION mlops.drop_alert_rule(model text, name text) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.drop_alert_rule(text, text) IS 'Removes an alert rule; its alerts stay, resolved';
+CREATE FUNCTION mlops_catalog.drop_alert_rule(caller regrole, model text, name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+BEGIN
+	PERFORM mlops_catalog.require_rule(id, $2, $3);
+	DELETE FROM mlops_catalog.alert_rule AS r WHERE r.model_id = id AND r.name = $3;
+	UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.model_id = id AND a.rule = $3 AND a.resolved_at IS NULL;
+	PERFORM mlops_catalog.audit(caller, 'drop_alert_rule', $2, NULL, jsonb_build_object('name', $3));
+END
+$$;
+
+CREATE FUNCTION mlops.silence(model text, name text, until timestamptz DEFAULT NULL, lasting interval DEFAULT NULL) RETURNS SETOF mlops.alert_rules
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.silence(text, text, timestamptz, interval) IS
+	'Keeps an alert rule from firing until a time, or for as long as lasting says; with neither it ends a silence';
+CREATE FUNCTION mlops_catalog.silence(caller regrole, model text, name text, until timestamptz, lasting interval) RETURNS SETOF mlops.alert_rules
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
+	ends timestamptz := coalesce($4, clock_timestamp() + $5);
+BEGIN
+	IF $4 IS NOT NULL AND $5 IS NOT NULL THEN
+		RAISE EXCEPTION 'only one of "until" and "lasting" may be given' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF $5 <= interval '0' THEN
+		RAISE EXCEPTION '"lasting" must be a length of time above 0' USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was %s.', $5);
+	END IF;
+	PERFORM mlops_catalog.require_rule(id, $2, $3);
+	UPDATE mlops_catalog.alert_rule AS r SET silenced_until = ends WHERE r.model_id = id AND r.name = $3;
+	PERFORM mlops_catalog.audit(caller, 'silence', $2, NULL, jsonb_build_object('name', $3, 'until', mlops_catalog.utc_text(ends)));
+	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
+END
+$$;
+
+CREATE FUNCTION mlops.acknowledge_alert(alert_id bigint, note text DEFAULT NULL) RETURNS SETOF mlops.alerts
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.acknowledge_alert(bigint, text) IS 'Takes note of an alert, for all to see and in the audit log';
+CREATE FUNCTION mlops_catalog.acknowledge_alert(caller regrole, alert_id bigint, note text) RETURNS SETOF mlops.alerts
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	a record;
+BEGIN
+	SELECT m.name AS model, t.rule, t.version INTO a FROM mlops_catalog.alert AS t JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE t.alert_id = $2 AND mlops_catalog.may(caller, m.name, 'inspect');
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'alert % does not exist', coalesce($2::text, 'NULL')
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.alerts lists the alerts there are.';
+	END IF;
+	PERFORM mlops_catalog.lock_model(caller, a.model, 'deploy');
+	UPDATE mlops_catalog.alert AS t SET acknowledged_by = caller, acknowledged_at = clock_timestamp(), note = $3 WHERE t.alert_id = $2;
+	PERFORM mlops_catalog.audit(caller, 'acknowledge_alert', a.model, a.version, jsonb_build_object('alert_id', $2, 'rule', a.rule, 'note', $3));
+	RETURN QUERY SELECT * FROM mlops.alerts AS v WHERE v.alert_id = $2;
+END
+$$;
+
+-- ---- checking
+
+-- The last windows of a rule's figure that can be judged, newest first: for each
+-- the value farthest out of bounds.
+CREATE FUNCTION mlops_catalog.rule_windows(caller regrole, model text, r mlops_catalog.alert_rule, m mlops_catalog.monitor)
+	RETURNS TABLE (window_end timestamptz, version int, labels jsonb, value float8, broken boolean)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH figure AS (
+		SELECT x.window_start, x.window_end, x.version, x.labels, x.value, coalesce(x.value < r.min, false) OR coalesce(x.value > r.max, false) AS broken,
+			greatest(r.min - x.value, x.value - r.max) AS excess
+		FROM mlops.monitor_metrics AS x JOIN mlops_catalog.monitor_metrics() AS k USING (metric)
+		WHERE x.model = $2 AND x.metric = r.metric AND x.labels @> r.labels AND mlops_catalog.answers(r.model_id, x.version)
+			-- as far back as it can matter, quiet windows between them included
+			AND x.window_end > now() - m.label_delay - (3 * r.windows + 10) * m.every
+			-- all decisions unless a segment is asked for, shadows only if they are
+			AND (x.labels = '{}' OR r.labels <> '{}' OR x.labels ?| '{variant,feature}') AND (NOT x.labels ? 'shadow' OR r.labels ? 'shadow')
+			AND (k."of" <> 'performance' OR x.window_end + m.label_delay <= now())
+			AND (k.counted_by IS NULL OR r.min_decisions <= (SELECT sum(d.value)
+				FROM mlops.monitor_metrics AS d WHERE d.model = $2 AND d.metric = ANY (k.counted_by) AND d.window_end = x.window_end
+					AND d.window_start = x.window_start AND d.version IS NOT DISTINCT FROM x.version AND d.labels = x.labels)))
+	SELECT * FROM (
+		SELECT DISTINCT ON (f.window_end) f.window_end, f.version, f.labels, f.value, f.broken FROM figure AS f
+		ORDER BY f.window_end DESC, f.broken DESC, f.excess DESC NULLS LAST) AS w
+	ORDER BY w.window_end DESC LIMIT r.windows
+$$;
+COMMENT ON FUNCTION mlops_catalog.rule_windows(regrole, text, mlops_catalog.alert_rule, mlops_catalog.monitor) IS 'Windows that decide whether an alert rule is broken';
+
+CREATE FUNCTION mlops_catalog.check_alerts(caller regrole, model_name text, id bigint, m mlops_catalog.monitor) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	r mlops_catalog.alert_rule;
+	last record;
+	firing bigint;
+	replaced boolean;
+	bound text;
+	fired bigint := 0;
+BEGIN
+	FOR r IN SELECT t.* FROM mlops_catalog.alert_rule AS t WHERE t.model_id = id ORDER BY t.name LOOP
+		WITH w AS MATERIALIZED (SELECT * FROM mlops_catalog.rule_windows(caller, model_name, r, m))
+		SELECT t.enough, t.all_broken, w.* INTO last
+			FROM (SELECT count(*) >= r.windows AS enough, bool_and(w.broken) AS all_broken, max(w.window_end) AS newest FROM w) AS t
+			LEFT JOIN w ON w.window_end = t.newest;
+		-- a rule that is just being changed is not waited for: who changes it may wait for us
+		UPDATE mlops_catalog.alert_rule AS t SET judged_until = last.window_end FROM (SELECT u.name FROM mlops_catalog.alert_rule AS u
+			WHERE u.model_id = id AND u.name = r.name AND coalesce(u.judged_until < last.window_end, last.window_end IS NOT NULL) FOR NO KEY UPDATE SKIP LOCKED) AS free
+			WHERE t.model_id = id AND t.name = free.name;
+		firing := (SELECT a.alert_id FROM mlops_catalog.alert AS a WHERE a.model_id = id AND a.rule = r.name AND a.resolved_at IS NULL);
+		-- what fires for a version that answers no more waits for windows of the one that does
+		replaced := firing IS NOT NULL AND NOT (SELECT mlops_catalog.answers(id, a.version) FROM mlops_catalog.alert AS a WHERE a.alert_id = firing);
+		IF firing IS NOT NULL AND (NOT coalesce(last.broken, true) OR replaced AND last.enough) THEN
+			UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.alert_id = firing;
+			PERFORM pg_notify('mlops_alert', firing::text);
+			firing := NULL;
+		END IF;
+		IF firing IS NULL AND last.enough AND last.all_broken AND coalesce(r.silenced_until <= now(), true) THEN
+			bound := concat_ws(' and ', 'at least ' || r.min::text, 'at most ' || r.max::text);
+			INSERT INTO mlops_catalog.alert (model_id, rule, severity, metric, labels, version, value, required, window_end)
+				VALUES (id, r.name, r.severity, r.metric, last.labels, last.version, last.value, bound, last.window_end)
+				RETURNING alert_id INTO firing;
+			PERFORM mlops_catalog.audit(caller, 'alert', model_name, last.version, jsonb_build_object('alert_id', firing, 'rule', r.name,
+				'metric', r.metric, 'labels', last.labels, 'value', last.value, 'required', bound));
+			PERFORM pg_notify('mlops_alert', firing::text);	-- whoever may see the alert looks it up
+			fired := fired + 1;
+		END IF;
+	END LOOP;
+	RETURN fired;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_alerts(regrole, text, bigint, mlops_catalog.monitor) IS 'Fires and resolves the alerts of a model; returns how many fired';
