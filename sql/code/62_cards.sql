@@ -199,6 +199,10 @@ $$;
 CREATE FUNCTION mlops.why(prediction_id uuid) RETURNS jsonb
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
+	SET TimeZone = 'UTC'
+	SET DateStyle = 'ISO'
+	SET IntervalStyle = 'postgres'
+	SET extra_float_digits = 1
 AS $$
 #variable_conflict use_column
 DECLARE

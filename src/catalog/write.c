@@ -20,9 +20,11 @@
 /* Order of day and month in the caller's own literals is left as it is. */
 static const char *const settings[][2] = {
 	{"search_path", "pg_catalog, pg_temp"},
+	{"TimeZone", "UTC"},
 	{"DateStyle", "ISO"},
 	{"IntervalStyle", "postgres"},
 	{"extra_float_digits", "1"},
+	{"bytea_output", "hex"},
 	{"default_table_access_method", "heap"},
 	{"default_tablespace", ""},
 	{"standard_conforming_strings", "on"},
