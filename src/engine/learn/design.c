@@ -2,7 +2,8 @@
  * design.c
  *	  The columns of a linear model: standardised numbers with an indicator for
  *	  missing ones, and a column for each level of a category, an hour or a
- *	  weekday but the most frequent.
+ *	  weekday.  Without an L2 penalty coefficients of all levels would not be
+ *	  unique, so the most frequent one has none.
  *
  * The whole matrix is never held: tiles are made anew in each iteration, from
  * the data set (numbers) and the binned matrix (levels).
@@ -30,7 +31,7 @@ design_count_terms(const MlSignature *signature)
 	return n;
 }
 
-/* The level left out: the most frequent, of equals the first. */
+/* The level that others are compared with: the most frequent, of equals the first. */
 static uint32_t
 reference_level(const MlFeature *feature)
 {
@@ -59,7 +60,7 @@ add_term(Design *design, uint32_t feature, MlTermKind kind, uint32_t code)
 }
 
 void
-design_plan(Design *design, const MlTask *task, MlTerm *terms)
+design_plan(Design *design, const MlTask *task, bool all_levels, MlTerm *terms)
 {
 	design->task = task;
 	design->terms = terms;
@@ -67,7 +68,7 @@ design_plan(Design *design, const MlTask *task, MlTerm *terms)
 	for (uint32_t f = 0; f < task->signature->n_features; f++)
 	{
 		const MlFeature *feature = &task->signature->features[f];
-		uint32_t	reference;
+		uint32_t	left_out = UINT32_MAX;
 
 		if (!has_levels(feature))
 		{
@@ -77,10 +78,11 @@ design_plan(Design *design, const MlTask *task, MlTerm *terms)
 				add_term(design, f, ML_TERM_MISSING, 0);
 			continue;
 		}
-		reference = reference_level(feature);
+		if (!all_levels)
+			left_out = reference_level(feature);
 		for (uint32_t code = 0; code <= feature->n_bins; code++)
 		{
-			if (code != reference && feature->code_counts[code] > 0)
+			if (code != left_out && feature->code_counts[code] > 0)
 				add_term(design, f, ML_TERM_LEVEL, code);
 		}
 	}

@@ -21,8 +21,11 @@ typedef struct Design
 /* How many terms the signature's features make at the most. */
 extern size_t design_count_terms(const MlSignature *signature);
 
-/* Fills terms [design_count_terms]; sets n_terms. */
-extern void design_plan(Design *design, const MlTask *task, MlTerm *terms);
+/*
+ * Fills terms [design_count_terms]; sets n_terms.  all_levels: the most frequent
+ * level of a category has a term too.
+ */
+extern void design_plan(Design *design, const MlTask *task, bool all_levels, MlTerm *terms);
 
 /*
  * Writes rows first .. first + n - 1 of the training rows as a column-major

@@ -24,7 +24,7 @@ static const char *const solvers[] = {"auto", "newton", "lbfgs", "coordinate_des
 
 static const MlParamSpec params[] = {
 	{"penalty", ML_PARAM_CHOICE, PARAM(penalty), ML_PENALTY_L2, 0, 0, false, penalties,
-	"What keeps coefficients small"},
+	"What keeps coefficients small; with a share of L2 every level of a category has one, else all but the most frequent"},
 	{"C", ML_PARAM_FLOAT, PARAM(C), 1, 0, 1e12, true, NULL,
 	"Inverse strength of the penalty: C * sum of losses + penalty is minimised"},
 	{"l1_ratio", ML_PARAM_FLOAT, PARAM(l1_ratio), 0.5, 0, 1, false, NULL,
@@ -197,7 +197,7 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 	if (l1_share(p) > 0 && (p->solver == ML_SOLVER_NEWTON || p->solver == ML_SOLVER_LBFGS))
 		return ml_fail(ctx, ML_INVALID_ARGUMENT, "solver \"%s\" cannot minimise an L1 penalty",
 					   solvers[p->solver]);
-	design_plan(&o.design, task, terms);
+	design_plan(&o.design, task, o.l2 > 0, terms);
 	o.n = o.design.n_terms + 1;
 	status = starting_intercept(ctx, task, &w[o.n - 1]);
 	if (status != ML_OK)
