@@ -1,0 +1,85 @@
+#!/bin/sh
+# update.sh - ALTER EXTENSION mlops UPDATE: a catalog that was made by an earlier
+# version, with rows in its tables, becomes what a fresh installation has, and
+# nothing is lost.  TAP.
+#
+# Earlier are the versions that test/upgrade holds the install scripts of, and
+# "before": this version as if it were an earlier one.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/lib/server.sh"
+
+# A copy of the server's programs, in which scripts can be laid beside each other.
+copy=$(mktemp -d)
+trap 'private_server remove; rm -rf "$copy"' EXIT
+for kind in bindir pkglibdir sharedir; do
+	folder=$("$bin/pg_config" --$kind)
+	mkdir -p "$copy$folder"
+	cp -r "$folder/." "$copy$folder"
+done
+PG_CONFIG=$copy$bin/pg_config
+export PG_CONFIG
+scripts=$("$PG_CONFIG" --sharedir)/extension
+current=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$root/mlops.control")
+cp "$scripts/mlops--$current.sql" "$scripts/mlops--before.sql"
+for script in "$root"/test/upgrade/mlops--*.sql; do
+	[ ! -e "$script" ] || cp "$script" "$scripts"
+done
+mkdir "$copy/tree"
+cp -r "$root/Makefile" "$root/mlops.control" "$root/sql" "$copy/tree"
+mkdir -p "$copy/tree/sql/updates"
+: >"$copy/tree/sql/updates/before.sql"
+rm -f "$copy"/tree/sql/mlops--*
+for change in "$copy"/tree/sql/updates/*.sql; do
+	from=$(basename "$change" .sql)
+	make -s -C "$copy/tree" "sql/mlops--$from--$current.sql" >/dev/null
+	sed "s,MODULE_PATHNAME,\$libdir/mlops,g" "$copy/tree/sql/mlops--$from--$current.sql" >"$scripts/mlops--$from--$current.sql"
+done
+chmod -R a+rX "$copy"
+
+private_server start "shared_preload_libraries = 'mlops'" "mlops.maintenance_interval = 0" "fsync = off"
+
+# Tables that only workers, pg_cron, GitOps or the end of a day fill.
+unfilled='prediction_default|prediction_[0-9]+|stated_route|schedule|decision_seal|decision_seal_block|audit_waiting|upkeep'
+
+# installation DATABASE: its catalog as text
+installation()
+{
+	query -d "$1" -f "$root/test/lib/catalog.sql"
+}
+
+# rows DATABASE: how many rows each table of the catalog has, and what they hold
+rows()
+{
+	query -d "$1" -c "SELECT format('SELECT %L, count(*), md5(string_agg(md5(t::text), '''' ORDER BY t::text COLLATE \"C\")) FROM %s AS t;', c.oid::regclass, c.oid::regclass)
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname ~ '^mlops_' AND c.relkind = 'r' ORDER BY 1" | query -d "$1" -f -
+}
+
+query -c "CREATE DATABASE fresh" -c "CREATE ROLE analyst"
+query -d fresh -c "CREATE EXTENSION mlops"
+installation fresh >"$copy/fresh"
+
+for change in "$copy"/tree/sql/updates/*.sql; do
+	from=$(basename "$change" .sql)
+	query -c "CREATE DATABASE \"$from\""
+	query -d "$from" -c "CREATE EXTENSION mlops VERSION '$from'"
+	query -d "$from" -o /dev/null -f "$root/test/lib/fill_catalog.sql"
+	query -d "$from" -o /dev/null -c "CREATE VIEW mine AS SELECT model, version FROM mlops.versions" \
+		-c "GRANT SELECT ON mlops.versions TO analyst" -c "GRANT EXECUTE ON FUNCTION mlops.maintain(int) TO analyst" \
+		-c "CREATE TABLE kept AS SELECT id, mlops.score('fraud', t) AS score FROM t"
+	is "from $from: each table has rows" "$(rows "$from" | grep '|0|' | cut -d '|' -f 1 | grep -vE "^mlops_catalog.($unfilled)$")" ""
+	rows "$from" >"$copy/rows"
+	query -d "$from" -c "ALTER EXTENSION mlops UPDATE"
+	is "from $from: the version is the present one" "$(query -d "$from" -c "SELECT extversion FROM pg_extension WHERE extname = 'mlops'")" "$current"
+	is "from $from: what was granted stays" "$(query -d "$from" -c "SELECT has_table_privilege('analyst', 'mlops.versions', 'SELECT'), (SELECT relacl::text ~ 'analyst' FROM pg_class WHERE oid = 'mlops.versions'::regclass),
+		has_function_privilege('analyst', 'mlops.maintain(int)', 'EXECUTE')")" "t|t|t"
+	query -d "$from" -c "REVOKE SELECT ON mlops.versions FROM analyst" -c "REVOKE EXECUTE ON FUNCTION mlops.maintain(int) FROM analyst"
+	installation "$from" | diff - "$copy/fresh" >"$copy/difference" || :
+	is "from $from: the catalog is that of a fresh installation" "$(head -n 10 "$copy/difference")" ""
+	rows "$from" | diff - "$copy/rows" >"$copy/difference" || :
+	is "from $from: no row is lost or changed" "$(head -n 10 "$copy/difference")" ""
+	is "from $from: models score as before" "$(query -d "$from" -c "SELECT count(*) FROM kept JOIN t USING (id) WHERE kept.score IS DISTINCT FROM mlops.score('fraud', t)")" 0
+	is "from $from: views of people are there" "$(query -d "$from" -c "SELECT count(*) > 0 FROM mine")" t
+	is "from $from: nothing is wrong" "$(query -d "$from" -c "SELECT * FROM mlops.check_catalog()" -c "SELECT intact FROM mlops.verify_audit()")" t
+done
+echo "1..$n"
