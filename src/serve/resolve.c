@@ -12,6 +12,7 @@
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/inval.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -24,9 +25,20 @@ MLOPS_FUNCTION(mlops_forget_routes);
 
 uint64		mlserve_generation = 1;
 
-/* Tables whose changes matter: those with the trigger forget_routes. */
-static const char *const watched_tables[] = {
-	"alias", "deployment_route", "model", "model_grant", "model_version"
+/*
+ * Tables whose changes matter: those with the trigger forget_routes.
+ *
+ * score_version is IMMUTABLE, so plans may hold what it returned for constants.
+ * With a table that says what a number stands for, and to whom it answers, plans
+ * go too: after a commit in all sessions, after a rollback in the one that could
+ * see what is no more.
+ */
+static const struct
+{
+	const char *name;
+	bool		plans_depend;
+}			watched_tables[] = {
+	{"alias", false}, {"deployment_route", false}, {"model", true}, {"model_grant", true}, {"model_version", true}
 };
 
 static Oid	watched[lengthof(watched_tables)];	/* InvalidOid until first looked up */
@@ -35,11 +47,19 @@ static void
 relation_changed(Datum arg, Oid relation)
 {
 	bool		matters = !OidIsValid(relation);
+	bool		plans_depend = false;	/* of all relations, PostgreSQL forgets plans itself */
 
-	for (size_t i = 0; i < lengthof(watched); i++)
-		matters |= relation == watched[i];
+	for (size_t i = 0; i < lengthof(watched) && OidIsValid(relation); i++)
+	{
+		if (relation != watched[i])
+			continue;
+		matters = true;
+		plans_depend = watched_tables[i].plans_depend;
+	}
 	if (matters)
 		mlserve_generation++;
+	if (plans_depend)
+		ResetPlanCache();
 }
 
 static void
@@ -61,7 +81,7 @@ void
 mlserve_watch_catalog(void)
 {
 	for (size_t i = 0; i < lengthof(watched); i++)
-		watched[i] = mlcat_relation(watched_tables[i]);
+		watched[i] = mlcat_relation(watched_tables[i].name);
 }
 
 /*
