@@ -349,6 +349,13 @@ extern const MlPositive *mling_positive(Oid type, const char *argument, const ch
 										const char *positive);
 
 /*
+ * It as text that every session reads back as the same value; NULL for NULL.  What
+ * was given may be read otherwise later, as '12:00 IST' is under other time zone
+ * abbreviations, and 'today' tomorrow.
+ */
+extern char *mling_positive_text(const MlPositive *positive);
+
+/*
  * Is a value of the column the positive one?  Text, enums and numbers are compared by
  * their text, other types by their own equality.
  */

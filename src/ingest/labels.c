@@ -165,6 +165,12 @@ mling_positive(Oid type, const char *argument, const char *column, const char *w
 	return positive;
 }
 
+char *
+mling_positive_text(const MlPositive *positive)
+{
+	return positive ? pnstrdup(positive->text, positive->size) : NULL;
+}
+
 static bool
 is_text_of(const MlPositive *positive, const char *bytes, size_t size)
 {

@@ -110,9 +110,9 @@ append_names(StringInfo json, const char *key, ArrayType *names)
 	appendStringInfoChar(json, ']');
 }
 
-/* The arguments as they were given, so that the training can be repeated. */
+/* The arguments as they were given, so that the training can be repeated; positive as the value that it was read as. */
 static char *
-request_json(const MlTrainRequest *q, const char *source)
+request_json(const MlTrainRequest *q, const char *source, const char *positive)
 {
 	StringInfoData json;
 
@@ -127,7 +127,7 @@ request_json(const MlTrainRequest *q, const char *source)
 	append_text(&json, "key", q->key);
 	append_text(&json, "time_column", q->time_column);
 	append_text(&json, "weight", q->weight);
-	append_text(&json, "positive", q->positive);
+	append_text(&json, "positive", positive);
 	appendStringInfo(&json, ", \"params\": %s, \"preprocess\": %s, \"split\": %s",
 					 json_text(q->params), json_text(q->preprocess), json_text(q->split));
 	append_text(&json, "metric", q->metric);
@@ -337,12 +337,12 @@ mltrain_record(Training *t, MlTrainResult *result)
 	r.experiment = q->experiment;
 	r.algorithm = t->learner->name;
 	r.target = q->target;
-	r.positive = q->positive;
+	r.positive = mling_positive_text(t->positive);
 	r.seed = q->seed;
 	r.tags = q->tags;
 	r.started_at = t->started_at;
 	mltrain_describe_data(t, &r);
-	r.request = request_json(q, r.source);
+	r.request = request_json(q, r.source, r.positive);
 	record_params(t, &r);
 	mltrain_add_curve(&t->figures, &t->learned, ml_metrics[t->metric].name);
 	mltrain_add_figure(&t->figures, "iterations", 0, t->learned.iterations);

@@ -268,7 +268,7 @@ identity(const Tuning *tuning)
 												(unsigned long long) tuning->t->full_fingerprint[0],
 												(unsigned long long) tuning->t->full_fingerprint[1]));
 	append_text(&text, "target", r->target);
-	append_text(&text, "positive", r->positive);
+	append_text(&text, "positive", mling_positive_text(tuning->t->positive));
 	append_text(&text, "algorithm", r->algorithm);
 	append_names(&text, "features", r->features);
 	append_names(&text, "exclude", r->exclude);

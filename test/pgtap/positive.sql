@@ -1,6 +1,6 @@
 -- "positive" is a value of the column's type, however it is written and whatever the session's settings.
 \ir setup.psql
-SELECT plan(41);
+SELECT plan(49);
 CREATE TYPE verdict AS ENUM ('ok', 'fraud');
 CREATE DOMAIN hours AS interval;
 -- By type: the value of the positive rows, that of the others, "positive" as it is written.
@@ -48,6 +48,20 @@ SELECT is(p.*::text, format('(%1$s,%1$s,%1$s,%1$s)', t.positives), format('%s of
 SELECT is(mlops_catalog.is_positive(timetz '04:00+01', '03:00+00'), timetz '04:00+01' = '03:00+00', 'as = says');
 SELECT is(mlops_catalog.is_positive(float8 'NaN', '1'), NULL, 'NaN is missing');
 SELECT is(mlops_catalog.is_positive(point '(1,2)', '(1.0,2)'), true, 'a type without equality is compared by its text');
+
+-- ---- what is stored is the value, not how it was written: another session reads it back as the same
+CREATE TABLE due AS SELECT id, a, y, CASE WHEN y THEN timestamptz '2025-01-01 06:30+00' ELSE '2025-01-01 10:00+00' END AS l FROM base;
+SET LOCAL timezone_abbreviations = 'India';	-- there IST is 5:30 ahead of UTC, by default 2:00
+SELECT version FROM mlops.train('z', 'due', target => 'l', exclude => '{y}', key => 'id', positive => '2025-01-01 12:00 IST', params => '{"n_estimators": 2}');
+SELECT version FROM mlops.train('z', query => 'SELECT id, a, CASE WHEN y THEN current_date ELSE ''2025-01-01'' END AS l FROM base', target => 'l', key => 'id', positive => 'today', params => '{"n_estimators": 2}');
+SELECT version FROM mlops.train('z', query => 'SELECT id, a, CASE WHEN y THEN 1.50 ELSE 2 END AS l FROM base', target => 'l', key => 'id', positive => '15e-1', params => '{"n_estimators": 2}');
+SELECT is(v.positive, w.text, format('version %s: the value in UTC', v.version)) FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
+	JOIN (VALUES (1, '2025-01-01 06:30:00+00'), (2, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')), (3, '1.5')) AS w(version, text) USING (version) WHERE m.name = 'z' ORDER BY version;
+SELECT is(r.request ->> 'positive', v.positive, format('version %s: also to repeat the training', v.version)) FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id)
+	WHERE r.model = 'z' ORDER BY v.version;
+SET LOCAL timezone_abbreviations = 'Default';
+SELECT is((SELECT (e).positives FROM mlops.evaluate('z/1', 'due') AS e), (SELECT positives FROM truth), 'a session with other abbreviations evaluates by it');
+SELECT results_eq('SELECT identical, differs FROM mlops.reproduce(''z'', 1)', $$VALUES (true, '{}'::text[])$$, 'and repeats the training');
 
 -- ---- no value of the type
 SELECT throws_ok(format($$SELECT * FROM mlops.add_labels('m', query => 'SELECT id, NULL::%s AS l FROM base', key => 'id', label => 'l', positive => %L)$$, k.type, k.written), '22023',
