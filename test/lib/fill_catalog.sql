@@ -1,4 +1,5 @@
 -- fill_catalog.sql - rows in every table of the catalog that a session can fill.
+SET client_min_messages = warning;
 CREATE TABLE t AS SELECT i AS id, timestamptz '2025-01-01 00:00+00' + i * interval '1 minute' AS at, i % 7 AS a, (i * 7919 % 1000)::float8 AS amount,
 	i % 5 = 0 AND i % 7 < 4 AS fraud FROM generate_series(1, 2000) AS i;
 SELECT version FROM mlops.train('fraud', 't', target => 'fraud', key => 'id', time_column => 'at', params => '{"n_estimators": 5}');
