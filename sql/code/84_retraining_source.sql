@@ -38,6 +38,27 @@ CREATE FUNCTION mlops_catalog.is_positive(value "any", positive text) RETURNS bo
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_is_positive';
 COMMENT ON FUNCTION mlops_catalog.is_positive("any", text) IS 'Is a value of a target the one that counts as positive, as training compares them? NULL for NaN, which is missing';
 
+-- What a model learns from in a column; NaN is missing, as NULL is.
+CREATE FUNCTION mlops_catalog.present_value(source text, name text, family text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	-- by its text: an integer cannot be compared with NaN
+	SELECT CASE WHEN family = 'number' THEN format('CASE WHEN %1$I.%2$I::pg_catalog.text OPERATOR(pg_catalog.<>) ''NaN'' THEN %1$I.%2$I END', source, name)
+		ELSE format('%I.%I', source, name) END
+$$;
+COMMENT ON FUNCTION mlops_catalog.present_value(text, text, text) IS 'SQL for the value of a source''s column of a family of types, NULL where it is missing: NULL or NaN';
+
+-- Rows that can be learned from or judged on: labelled ones.
+CREATE FUNCTION mlops_catalog.labelled(source text, inputs jsonb, request jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT mlops_catalog.present_value(source, request ->> 'target',
+		(SELECT i ->> 'family' FROM jsonb_array_elements(inputs) AS i WHERE i ->> 'role' = 'target')) || ' IS NOT NULL'
+$$;
+COMMENT ON FUNCTION mlops_catalog.labelled(text, jsonb, jsonb) IS 'SQL for: a row of a source has a target';
+
 -- SQL for five figures of the next query; NULL where there are none of them.
 CREATE FUNCTION mlops_catalog.class_figures(inputs jsonb, request jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -68,7 +89,7 @@ CREATE FUNCTION mlops_catalog.source_figures_query(read_by text, inputs jsonb, r
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, %s%s] AS figures FROM %s AS mlops_source WHERE mlops_source.%I IS NOT NULL%s',
+	SELECT format('SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, %s%s] AS figures FROM %s AS mlops_source WHERE %s%s',
 		mlops_catalog.class_figures(inputs, request),
 		(SELECT string_agg(format(', pg_catalog.count(%1$s)::pg_catalog.text, %2$s, %3$s', c.value, c.extremes, c.outside), '' ORDER BY c.place)
 			FROM (SELECT i.place, v.value,
@@ -87,10 +108,10 @@ AS $$
 						v.value, ARRAY(SELECT jsonb_array_elements_text(i.input -> 'levels'))::text)
 					ELSE '''0''' END AS outside
 				FROM jsonb_array_elements(inputs) WITH ORDINALITY AS i(input, place)
-				CROSS JOIN LATERAL (SELECT format('mlops_source.%I', i.input ->> 'name') AS value) AS v) AS c),
-		mlops_catalog.subquery(read_by), request ->> 'target',
-		CASE WHEN recent IS NOT NULL THEN format(' AND mlops_source.%1$I OPERATOR(pg_catalog.>=) ((SELECT pg_catalog.max(mlops_newest.%1$I) FROM %2$s AS mlops_newest WHERE mlops_newest.%3$I IS NOT NULL) OPERATOR(pg_catalog.-) %4$L::pg_catalog.interval)',
-			request ->> 'time_column', mlops_catalog.subquery(read_by), request ->> 'target', recent) ELSE '' END)
+				CROSS JOIN LATERAL (SELECT mlops_catalog.present_value('mlops_source', i.input ->> 'name', i.input ->> 'family') AS value) AS v) AS c),
+		mlops_catalog.subquery(read_by), mlops_catalog.labelled('mlops_source', inputs, request),
+		CASE WHEN recent IS NOT NULL THEN format(' AND mlops_source.%1$I OPERATOR(pg_catalog.>=) ((SELECT pg_catalog.max(mlops_newest.%1$I) FROM %2$s AS mlops_newest WHERE %3$s) OPERATOR(pg_catalog.-) %4$L::pg_catalog.interval)',
+			request ->> 'time_column', mlops_catalog.subquery(read_by), mlops_catalog.labelled('mlops_newest', inputs, request), recent) ELSE '' END)
 $$;
 COMMENT ON FUNCTION mlops_catalog.source_figures_query(text, jsonb, jsonb, text) IS
 	'Query that looks once at the rows of a source: classes and weights, how many values each input has, and how many of them a version never learned from';
@@ -192,6 +213,7 @@ DECLARE
 	present float8;
 	missing float8;
 	unknown float8;
+	missing_is text;
 BEGIN
 	figures := (SELECT r -> 'figures' FROM mlops_catalog.as_role(reader, settings, mlops_catalog.source_figures_query(read_by, inputs,
 		request, CASE WHEN NOT few THEN request -> 'split' ->> 'window' END), '{}', embeds => true) AS r);
@@ -203,14 +225,15 @@ BEGIN
 	FOR i IN SELECT e.f, (4 * (e.place - 1) + 6)::int AS at FROM jsonb_array_elements(inputs) WITH ORDINALITY AS e(f, place) LOOP
 		present := (figures ->> i.at)::float8;
 		missing := 1 - present / rows;
+		missing_is := CASE WHEN i.f ->> 'type' IN ('real', 'double precision', 'numeric') THEN 'NULL or NaN' ELSE 'NULL' END;
 		unknown := (figures ->> (i.at + 3))::float8 / nullif(present, 0) - coalesce((i.f ->> 'others')::float8, 0);
 		IF present = 0 THEN
-			RETURN NEXT format('column "%s" is NULL in every row', i.f ->> 'name');
+			RETURN NEXT format('column "%s" is %s in every row', i.f ->> 'name', missing_is);
 		ELSIF i.f ->> 'role' IS DISTINCT FROM 'target' AND figures ->> (i.at + 1) = figures ->> (i.at + 2) AND NOT coalesce((i.f ->> 'constant')::boolean, false)
 				AND (NOT few OR coalesce(least(present, 1e6) * ln(nullif((i.f ->> 'top')::float8, 0)) < ln(1e-6::float8), true)) THEN
 			RETURN NEXT format('column "%s" has the same value in every row: %s', i.f ->> 'name', left(figures ->> (i.at + 1), 100));
 		ELSIF abs(missing - (i.f ->> 'missing')::float8) > 0.2 THEN
-			RETURN NEXT format('column "%s" is NULL in %s %% of the rows, when learned from in %s %%', i.f ->> 'name',
+			RETURN NEXT format('column "%s" is %s in %s %% of the rows, when learned from in %s %%', i.f ->> 'name', missing_is,
 				round((100 * missing)::numeric, 1), round((100 * (i.f ->> 'missing')::float8)::numeric, 1));
 		ELSIF unknown > 0.5 THEN
 			RETURN NEXT format('column "%s" has in %s %% of the rows values that were not learned from: %s', i.f ->> 'name', round((100 * unknown)::numeric, 1),
@@ -235,7 +258,7 @@ AS $$
 DECLARE
 	at text := (SELECT i ->> 'name' FROM jsonb_array_elements(inputs) AS i
 		WHERE i ->> 'name' = request ->> 'time_column' AND i ->> 'family' ~ '^(date|timestamp)' LIMIT 1);
-	source text := format('(SELECT * FROM %s AS mlops_source WHERE mlops_source.%I IS NOT NULL)', mlops_catalog.subquery(read_by), request ->> 'target');
+	source text := format('(SELECT * FROM %s AS mlops_source WHERE %s)', mlops_catalog.subquery(read_by), mlops_catalog.labelled('mlops_source', inputs, request));
 	found record;
 BEGIN
 	SELECT (r ->> 'rows')::float8 AS rows, (r ->> 'late')::float8 AS late, r ->> 'newest' AS newest INTO found

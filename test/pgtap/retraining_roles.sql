@@ -69,7 +69,7 @@ SELECT is(found('SELECT', model => 'folds'), 'deployed', 'what has not changed i
 SELECT is(found('UPDATE s SET outcome = ''CHARGEBACK'' WHERE outcome = ''chargeback''', model => 'folds'), 'refused: target "outcome" has only one class: 0 positives among 5000 rows', 'another word for it');
 SELECT is(found('UPDATE s SET fold = ''train''', model => 'folds'), 'refused: column "fold" has the same value in every row: train', 'one fold');
 SELECT is(found('UPDATE s SET fold = ''hold'' WHERE fold = ''test''', model => 'folds'), 'refused: fold column "fold" has value "hold"', 'a fold that is none');
-SELECT is(found('UPDATE s SET balance = NULL', model => 'folds'), 'refused: column "balance" is NULL in every row', 'costs that are gone');
+SELECT is(found('UPDATE s SET balance = NULL', model => 'folds'), 'refused: column "balance" is NULL or NaN in every row', 'costs that are gone');
 SELECT is(found('ALTER TABLE s DROP balance', model => 'folds'), 'refused: column "balance" is missing', 'and their column');
 CREATE VIEW v AS SELECT id, ts, amount / (100 - w) AS a, is_fraud FROM s;
 SELECT mlops.train('view', 'v', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 30}') \g /dev/null

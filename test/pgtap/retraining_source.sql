@@ -34,13 +34,13 @@ SELECT is(found('ALTER TABLE s DROP balance, DROP online, ALTER amount TYPE text
 	E'refused: column "balance" is missing\ncolumn "online" is missing\ncolumn "amount" has type pg_catalog.text, not double precision', 'all that is wrong');
 SELECT is(found('ALTER TABLE s DROP is_fraud, DROP ts'), E'refused: column "is_fraud" is missing\ncolumn "ts" is missing', 'the columns with a part to play too');
 SELECT is(found('ALTER TABLE s ALTER amount TYPE numeric'), 'deployed', 'a number may be another type of number');
-SELECT is(found('UPDATE s SET amount = NULL'), 'refused: column "amount" is NULL in every row', 'all NULL');
+SELECT is(found('UPDATE s SET amount = NULL'), 'refused: column "amount" is NULL or NaN in every row', 'all NULL');
 SELECT is(found('UPDATE s SET country = ''DE'''), 'refused: column "country" has the same value in every row: DE', 'one country');
 SELECT is(found('UPDATE s SET online = true'), 'refused: column "online" has the same value in every row: true', 'one truth');
 SELECT is(found('UPDATE s SET amount = -amount'), 'refused: column "amount" has in 75.1 % of the rows values that were not learned from: -100.06 to -0.05, far from 0.06 to 100.06', 'negative amounts');
 SELECT is(found('UPDATE s SET amount = 100 * amount'), 'refused: column "amount" has in 98.8 % of the rows values that were not learned from: 5 to 10006, far from 0.06 to 100.06', 'another unit');
 SELECT is(found('UPDATE s SET country = lower(country)'), 'refused: column "country" has in 100.0 % of the rows values that were not learned from: between de and us', 'other codes');
-SELECT is(found('UPDATE s SET amount = NULL WHERE id % 3 = 0'), 'refused: column "amount" is NULL in 33.3 % of the rows, when learned from in 0.0 %', 'many more NULLs');
+SELECT is(found('UPDATE s SET amount = NULL WHERE id % 3 = 0'), 'refused: column "amount" is NULL or NaN in 33.3 % of the rows, when learned from in 0.0 %', 'many more NULLs');
 SELECT is(found('UPDATE s SET amount = NULL WHERE id % 6 = 0'), 'deployed', 'some more');
 SELECT is(found('UPDATE s SET balance = 7 WHERE balance IS NULL'), 'deployed', 'or fewer');
 SELECT is(found('DELETE FROM s'), 'refused: there are no rows with a target', 'no rows at all');
@@ -52,7 +52,7 @@ SELECT is((SELECT detail ->> 'outcome' FROM mlops_catalog.audit_waiting WHERE ev
 UPDATE s SET amount = double / 2;
 
 -- ---- production is compared on rows that pass the same checks
-SELECT is(found('UPDATE s SET amount = NULL WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" is NULL in every row\nit flags none of its 1000 test rows', 'test rows that are broken');
+SELECT is(found('UPDATE s SET amount = NULL WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" is NULL or NaN in every row\nit flags none of its 1000 test rows', 'test rows that are broken');
 SELECT is(found('UPDATE s SET amount = -amount WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" has in 75.1 % of the rows values that were not learned from: -100.03 to -0.05, far from 0.06 to 100.06\nit flags none of its 1000 test rows', 'or far away');
 
 -- ---- splits that move with the data
