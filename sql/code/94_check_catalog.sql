@@ -1,0 +1,280 @@
+-- What must be true of the catalog, a function a subject: each returns what is wrong,
+-- no rows if nothing is.  mlops.check_catalog() asks all of them and shows what the
+-- caller may see: rows of models he may inspect, and those of no model.
+
+CREATE FUNCTION mlops_catalog.version_problems(caller regrole) RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.name, format('version %s', v.version), CASE
+			WHEN v.dropped_at IS NOT NULL THEN 'was dropped, but has bytes'
+			WHEN coalesce(a.size, 0) <> v.size OR a.parts <> a.last + 1 THEN 'its bytes are not complete'
+			ELSE 'its bytes do not have the recorded SHA-256' END
+	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
+	LEFT JOIN LATERAL (SELECT sum(octet_length(p.data)) AS size, count(*) AS parts, max(p.part) AS last
+		FROM mlops_catalog.model_artifact AS p WHERE p.version_id = v.version_id) AS a ON true
+	WHERE v.dropped_at IS NOT NULL AND a.parts > 0
+		OR v.dropped_at IS NULL AND (coalesce(a.size, 0) <> v.size OR a.parts <> a.last + 1
+			OR v.size < 1000000000 AND sha256(mlops_catalog.version_bytes(caller, v.version_id)) <> v.sha256)
+	UNION ALL
+	SELECT NULL, format('artifact %s', a.version_id), 'belongs to no version'
+	FROM (SELECT DISTINCT p.version_id FROM mlops_catalog.model_artifact AS p) AS a
+	WHERE NOT EXISTS (SELECT FROM mlops_catalog.model_version AS v WHERE v.version_id = a.version_id)
+$$;
+COMMENT ON FUNCTION mlops_catalog.version_problems(regrole) IS 'Bytes of versions that are incomplete, changed or left over';
+
+CREATE FUNCTION mlops_catalog.route_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.name, format('route %s', d.variant), CASE WHEN v.model_id <> d.model_id THEN 'leads to another model''s version'
+			WHEN v.dropped_at IS NOT NULL THEN 'leads to a version that was dropped' ELSE 'was made by another model''s deployment' END
+	FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model AS m USING (model_id)
+	JOIN mlops_catalog.model_version AS v USING (version_id) JOIN mlops_catalog.deployment AS p ON p.deployment_id = d.deployment_id
+	WHERE v.model_id <> d.model_id OR v.dropped_at IS NOT NULL OR p.model_id <> d.model_id
+	UNION ALL
+	SELECT m.name, 'routes', CASE WHEN NOT r.has_primary THEN 'have no primary variant' ELSE format('add up to %s %%', r.percent) END
+	FROM (SELECT d.model_id, bool_or(d.variant = 'primary') AS has_primary, sum(d.percent) FILTER (WHERE d.kind = 'share') AS percent
+		FROM mlops_catalog.deployment_route AS d GROUP BY 1) AS r JOIN mlops_catalog.model AS m USING (model_id)
+	WHERE NOT r.has_primary OR abs(r.percent - 100) > 1e-6
+	UNION ALL
+	SELECT m.name, format('route %s', r.variant), format('goes by column "%s", which no version was trained on data with', c.name)
+	FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model AS m USING (model_id)
+	CROSS JOIN LATERAL (SELECT r.key::text WHERE r.kind = 'share' AND r.percent < 100 UNION ALL SELECT k FROM jsonb_object_keys(r.rule) AS k) AS c(name)
+	WHERE (SELECT t.is_unknown FROM mlops_catalog.trained_column(r.model_id, c.name) AS t)
+	UNION ALL
+	SELECT m.name, 'release', 'goes on without a share beside the primary one'
+	FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id)
+	WHERE r.strategy <> 'direct' AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS d
+		WHERE d.model_id = r.model_id AND (d.kind = 'share' AND d.variant <> 'primary' OR d.variant = 'challenger'))
+	UNION ALL
+	SELECT m.name, format('alias %s', a.alias), CASE WHEN v.model_id <> a.model_id THEN 'stands for another model''s version'
+			ELSE 'stands for a version that was dropped' END
+	FROM mlops_catalog.alias AS a JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.model_version AS v USING (version_id)
+	WHERE v.model_id <> a.model_id OR v.dropped_at IS NOT NULL
+$$;
+COMMENT ON FUNCTION mlops_catalog.route_problems() IS 'Routes, releases and aliases that lead astray';
+
+CREATE FUNCTION mlops_catalog.role_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.name, 'owner', format('role %s does not exist; mlops.set_owner(%L, ...) by a superuser gives it another owner', m.owner::oid, m.name)
+	FROM mlops_catalog.model AS m WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = m.owner)
+	UNION ALL
+	SELECT m.name, format('privilege %s', g.privilege), format('role %s does not exist', g.role::oid)
+	FROM mlops_catalog.model_grant AS g JOIN mlops_catalog.model AS m USING (model_id)
+	WHERE g.role <> 0 AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = g.role)
+	UNION ALL
+	SELECT m.name, p.what, format('runs as role %s, which does not exist; %s takes it over', p.owner::oid, p.again)
+	FROM (SELECT w.model_id, 'monitor' AS what, w.owner, 'mlops.monitor()' AS again FROM mlops_catalog.monitor AS w
+		UNION ALL SELECT t.model_id, 'retraining policy', t.owner, 'mlops.retraining_policy()' FROM mlops_catalog.policy AS t
+		) AS p(model_id, what, owner, again)
+	JOIN mlops_catalog.model AS m USING (model_id) WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = p.owner)
+	UNION ALL
+	SELECT s.model, format('schedule %s', s.name), format('runs as role %s, which does not exist; mlops.schedule() by another role takes it over', s.owner::oid)
+	FROM mlops_catalog.schedule AS s WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = s.owner)
+	UNION ALL
+	SELECT NULL, 'trust', format('role %s does not exist', CASE WHEN EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.role) THEN t.trusted ELSE t.role END::oid)
+	FROM mlops_catalog.trust AS t WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.role) OR NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.trusted)
+$$;
+COMMENT ON FUNCTION mlops_catalog.role_problems() IS 'What belongs to roles that do not exist';
+
+CREATE FUNCTION mlops_catalog.run_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.model, format('run %s', r.run_id), 'has ended without a time, or has a time without having ended'
+	FROM mlops_catalog.run AS r WHERE (r.status = 'running') <> (r.ended_at IS NULL)
+	UNION ALL
+	SELECT r.model, format('run %s', r.run_id), format('is part of run %s, which does not exist', r.parent_run_id)
+	FROM mlops_catalog.run AS r WHERE r.parent_run_id IS NOT NULL
+		AND NOT EXISTS (SELECT FROM mlops_catalog.run AS p WHERE p.run_id = r.parent_run_id)
+	UNION ALL
+	SELECT m.name, format('version %s', v.version), 'was produced by a run of another version'
+	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
+	WHERE (r.model, r.version) IS DISTINCT FROM (m.name, v.version)
+$$;
+COMMENT ON FUNCTION mlops_catalog.run_problems() IS 'Runs that are not what they say';
+
+CREATE FUNCTION mlops_catalog.snapshot_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT NULL, format('snapshot %s', n.name), 'its table is missing'
+	FROM mlops_catalog.snapshot AS n WHERE n.kind = 'copy' AND to_regclass(format('mlops_snapshot.%I', n.name)) IS NULL
+	UNION ALL
+	SELECT NULL, format('snapshot %s', n.name), 'the trigger refuse_change of its table is missing or disabled'
+	FROM mlops_catalog.snapshot AS n JOIN pg_class AS c ON c.oid = to_regclass(format('mlops_snapshot.%I', n.name))
+	WHERE n.kind = 'copy' AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'refuse_change' AND g.tgenabled = 'A')
+$$;
+COMMENT ON FUNCTION mlops_catalog.snapshot_problems() IS 'Snapshots whose table or trigger is missing';
+
+CREATE FUNCTION mlops_catalog.decision_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT NULL, format('table %s', c.relname), format('has the bounds %s, not %s: its decisions cannot be found by time',
+		mlops_catalog.recorded_bounds(c.oid::regclass), mlops_catalog.partition_bounds(to_date(right(c.relname, 8), 'YYYYMMDD')))
+	FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+	WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$'
+		AND mlops_catalog.recorded_bounds(c.oid::regclass) IS DISTINCT FROM mlops_catalog.partition_bounds(to_date(right(c.relname, 8), 'YYYYMMDD'))
+$$;
+COMMENT ON FUNCTION mlops_catalog.decision_problems() IS 'Partitions of decisions that are not what their names say';
+
+CREATE FUNCTION mlops_catalog.catalog_trigger_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT NULL, format('table %s', t.relation), format('its trigger %s is missing or disabled', t.name)
+	FROM (VALUES ('model', 'forget_routes'), ('model_version', 'forget_routes'), ('deployment_route', 'forget_routes'),
+		('alias', 'forget_routes'), ('alias', 'follow_alias'), ('model_grant', 'forget_routes'), ('audit_waiting', 'append_audit'),
+		('audit_waiting', 'refuse_change'), ('audit_log', 'refuse_change')) AS t(relation, name)
+	WHERE NOT EXISTS (SELECT FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
+		WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relname = t.relation AND g.tgname = t.name AND g.tgenabled = 'A')
+$$;
+COMMENT ON FUNCTION mlops_catalog.catalog_trigger_problems() IS 'Triggers of the catalog that are missing or disabled';
+
+CREATE FUNCTION mlops_catalog.audit_problems(caller regrole) RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT NULL, 'audit log', a.problem FROM mlops_catalog.verify_audit(caller, NULL, NULL) AS a WHERE NOT a.intact
+	UNION ALL
+	SELECT w.model, 'audit log', format('event %s of %s still waits to be chained', w.event, w.logged_at)
+	FROM mlops_catalog.audit_entry AS w WHERE w.seq IS NULL AND w.logged_at < clock_timestamp() - interval '10 minutes'
+	UNION ALL
+	SELECT m.name, format('version %s', v.version), 'has no entry in the audit log'
+	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
+	WHERE NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event IN ('train', 'import')
+			AND a.detail -> 'run_id' = to_jsonb(v.run_id))
+		AND NOT EXISTS (SELECT FROM mlops_catalog.audit_waiting AS a WHERE a.event IN ('train', 'import')
+			AND a.detail -> 'run_id' = to_jsonb(v.run_id))
+	UNION ALL
+	SELECT m.name, format('deployment %s', d.deployment_id), 'has no entry in the audit log'
+	FROM mlops_catalog.deployment AS d JOIN mlops_catalog.model AS m USING (model_id)
+	WHERE NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event = d.action
+			AND a.detail -> 'deployment_id' = to_jsonb(d.deployment_id))
+		AND NOT EXISTS (SELECT FROM mlops_catalog.audit_waiting AS a WHERE a.event = d.action
+			AND a.detail -> 'deployment_id' = to_jsonb(d.deployment_id))
+$$;
+COMMENT ON FUNCTION mlops_catalog.audit_problems(regrole) IS 'Gaps in the audit log';
+
+-- Whoever owns one of our schemas, or may create in it, could put functions there
+-- that others call with their own rights.
+CREATE FUNCTION mlops_catalog.schema_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH ours AS (SELECT e.oid, e.extowner FROM pg_extension AS e WHERE e.extname = 'mlops'),
+	trusted AS (SELECT r.oid FROM pg_roles AS r WHERE r.rolsuper UNION SELECT o.extowner FROM ours AS o),
+	space AS (SELECT n.* FROM pg_namespace AS n WHERE n.nspname IN ('mlops', 'mlops_catalog', 'mlops_snapshot')),
+	kind AS (SELECT t.oid FROM pg_type AS t WHERE t.typnamespace IN ('mlops'::regnamespace, 'mlops_catalog'::regnamespace)),
+	found AS (
+		SELECT 'pg_proc'::regclass AS class, p.oid FROM pg_proc AS p WHERE p.pronamespace IN ('mlops'::regnamespace, 'mlops_catalog'::regnamespace)
+		UNION ALL
+		SELECT 'pg_operator'::regclass, o.oid FROM pg_operator AS o WHERE o.oprnamespace IN ('mlops'::regnamespace, 'mlops_catalog'::regnamespace)
+		UNION ALL
+		SELECT 'pg_cast'::regclass, c.oid FROM pg_cast AS c WHERE c.castsource IN (SELECT k.oid FROM kind AS k) OR c.casttarget IN (SELECT k.oid FROM kind AS k)
+		UNION ALL	-- not those that come with a table, or with another type
+		SELECT 'pg_type'::regclass, t.oid FROM kind AS k JOIN pg_type AS t USING (oid) LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+		WHERE coalesce(c.relkind = 'c', true) AND NOT EXISTS (SELECT FROM pg_type AS e WHERE e.typarray = t.oid))
+	SELECT NULL, format('schema %s', s.nspname), format('belongs to role %s, which is neither a superuser nor the extension''s owner; ALTER SCHEMA %s OWNER TO %s',
+		s.nspowner::regrole, s.nspname, o.extowner::regrole)
+	FROM space AS s CROSS JOIN ours AS o WHERE s.nspowner NOT IN (SELECT t.oid FROM trusted AS t)
+	UNION ALL
+	SELECT NULL, format('schema %s', s.nspname), format('%s may create objects in it; REVOKE CREATE ON SCHEMA %s FROM %s',
+		CASE a.grantee WHEN 0 THEN 'everybody' ELSE format('role %s', a.grantee::regrole) END, s.nspname,
+		CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+	FROM space AS s CROSS JOIN LATERAL aclexplode(s.nspacl) AS a
+	WHERE a.privilege_type = 'CREATE' AND a.grantee <> s.nspowner AND a.grantee NOT IN (SELECT t.oid FROM trusted AS t)
+	UNION ALL
+	SELECT NULL, pg_describe_object(f.class, f.oid, 0), 'is not the extension''s: look at who made it, and drop it or move it elsewhere'
+	FROM found AS f WHERE NOT EXISTS (SELECT FROM pg_depend AS d JOIN ours AS o ON o.oid = d.refobjid
+		WHERE d.classid = f.class AND d.objid = f.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e')
+$$;
+COMMENT ON FUNCTION mlops_catalog.schema_problems() IS 'Who else owns or may create in the schemas of mlops, and what is in them that is not the extension''s';
+
+
+CREATE FUNCTION mlops_catalog.upkeep_problems(everything boolean) RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT NULL, 'activation', 'was restored or copied from another database, or its server was upgraded: monitors, retrainings, guards and schedules wait for mlops.activate()'
+	FROM mlops.activation AS a WHERE NOT a.active
+	UNION ALL
+	SELECT m.name, u.task, CASE WHEN u.suspended_at IS NOT NULL THEN format('is suspended since %s: %s', u.suspended_at, u.reason)
+		ELSE format('has failed: %s', u.error) END
+	FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m USING (model_id)
+	WHERE (u.suspended_at IS NOT NULL AND u.suspended_by IS NULL OR u.error IS NOT NULL) AND u.task <> 'activation'
+		AND (u.model_id IS NOT NULL OR everything)
+$$;
+COMMENT ON FUNCTION mlops_catalog.upkeep_problems(boolean) IS 'What should run by itself and does not; steps of maintenance only where everything is to be shown';
+
+CREATE FUNCTION mlops_catalog.schedule_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT s.model, format('schedule %s', s.name), format('does not run: %s', coalesce(r.problem, r.last_error))
+	FROM mlops_catalog.schedule AS s CROSS JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.name, s.owner) AS r
+	WHERE coalesce(r.problem, r.last_error) IS NOT NULL
+$$;
+COMMENT ON FUNCTION mlops_catalog.schedule_problems() IS 'Schedules that pg_cron does not start';
+
+CREATE FUNCTION mlops_catalog.sequence_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	s record;
+	largest bigint;
+BEGIN
+	FOR s IN
+		SELECT c.oid::regclass AS relation, a.attname, pg_get_serial_sequence(c.oid::regclass::text, a.attname) AS sequence
+		FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+		WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind = 'r' AND a.attidentity <> ''
+	LOOP
+		EXECUTE format('SELECT max(%I) FROM %s', s.attname, s.relation) INTO largest;
+		IF largest > coalesce(pg_sequence_last_value(s.sequence::regclass), 0) THEN
+			RETURN QUERY SELECT NULL::text, format('sequence %s', s.sequence), format('is behind %s of %s', largest, s.relation);
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.sequence_problems() IS 'Sequences that would give once more what was given, as after a restore in parts';
+
+CREATE FUNCTION mlops.check_catalog() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.check_catalog() IS
+	'Checks that the catalog is consistent: bytes, routes, aliases, roles, sequences, triggers, snapshots, the audit log, what runs by itself. Returns what is wrong: no rows if nothing is';
+CREATE FUNCTION mlops_catalog.check_catalog(caller regrole) RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	everything boolean := pg_has_role(caller, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'mlops_catalog.model'::regclass), 'USAGE');
+BEGIN
+	RETURN QUERY SELECT c.* FROM (
+		SELECT * FROM mlops_catalog.version_problems(caller)
+		UNION ALL SELECT * FROM mlops_catalog.route_problems()
+		UNION ALL SELECT * FROM mlops_catalog.role_problems()
+		UNION ALL SELECT * FROM mlops_catalog.run_problems()
+		UNION ALL SELECT * FROM mlops_catalog.snapshot_problems()
+		UNION ALL SELECT * FROM mlops_catalog.decision_problems()
+		UNION ALL SELECT * FROM mlops_catalog.catalog_trigger_problems()
+		UNION ALL SELECT * FROM mlops_catalog.schema_problems()
+		UNION ALL SELECT * FROM mlops_catalog.upkeep_problems(everything)
+		UNION ALL SELECT * FROM mlops_catalog.audit_problems(caller)
+		UNION ALL SELECT * FROM mlops_catalog.sequence_problems()) AS c
+	WHERE everything OR c.model IS NULL OR coalesce(mlops_catalog.may(caller, c.model, 'inspect'), false);
+	-- triggers on people's tables, which may name a model that does not exist
+	RETURN QUERY SELECT t.* FROM mlops_catalog.trigger_problems() AS t
+		WHERE everything OR coalesce(mlops_catalog.may(caller, t.model, 'inspect'), false);
+	IF everything THEN
+		RETURN QUERY SELECT l.model, format('version %s', l.version), 'is known to the audit log, but not to the catalog: the restore was not complete'
+			FROM mlops_catalog.lost_versions() AS l;
+		RETURN QUERY SELECT * FROM mlops_catalog.schedule_problems();
+	END IF;
+END
+$$;
