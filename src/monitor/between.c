@@ -28,6 +28,7 @@ typedef struct Pair
 	int			current;
 	bool		boolean;
 	bool		has_hours;		/* times: not a date */
+	const MlConverter *as_reference;	/* of the current values; NULL: as their type is */
 } Pair;
 
 typedef struct Selection
@@ -58,6 +59,25 @@ can_compare(const MlSource *source, int position, const char *zone, MlConverter 
 	return mling_converter(TupleDescAttr(source->desc, position)->atttypid, zone, converter);
 }
 
+/*
+ * Where one side is real and the other is not, equal digits are equal numbers, as
+ * they are when such rows are scored: 0.1 is not 0.10000000149.
+ */
+static const MlConverter *
+converter_as(const MlConverter *reference, const MlConverter *current, const char *column)
+{
+	MlRecordedType *type;
+	MlConverter *converter;
+
+	if ((reference->from == ML_FROM_FLOAT4) == (current->from == ML_FROM_FLOAT4))
+		return NULL;
+	type = palloc(sizeof(MlRecordedType));
+	converter = palloc(sizeof(MlConverter));
+	*converter = *current;
+	mling_recorded_type(column, reference->from == ML_FROM_FLOAT4 ? "real" : "double precision", ML_COLUMN_NUMBER, "UTC", type);
+	return mling_adapt_converter(converter, type) ? converter : NULL;
+}
+
 /* The types of both sides must become the same. */
 static void
 check_kinds(const MlSource *reference, const MlSource *current, const char *zone, Pair *pair)
@@ -80,6 +100,7 @@ check_kinds(const MlSource *reference, const MlSource *current, const char *zone
 				 errhint("Cast it in a view.")));
 	pair->boolean = r.from == ML_FROM_BOOL && c.from == ML_FROM_BOOL;
 	pair->has_hours = r.from != ML_FROM_DATE || c.from != ML_FROM_DATE;
+	pair->as_reference = converter_as(&r, &c, pair->name);
 }
 
 /* All of the reference's columns that could be features, or the ones named. */
@@ -137,6 +158,7 @@ read_side(MlContext *ctx, MlSource *source, const Selection *selection, bool is_
 	{
 		columns[i].position = is_reference ? selection->pairs[i].reference : selection->pairs[i].current;
 		columns[i].infinite_is_missing = true;
+		columns[i].converter = is_reference ? NULL : selection->pairs[i].as_reference;
 	}
 	mlbase_progress(is_reference ? "read reference" : "read current", 0, 0, NAN);
 	return mling_read(ctx, source, selection->n, columns, zone);

@@ -114,7 +114,7 @@ compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
 {
 	MlDriftTests tests = comparing->tests ? comparing->tests
 		: ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING);
-	size_t		n_edges = ml_quantile_borders(sides->reference, ML_NUMBER_BINS, sides->edges);
+	size_t		n_edges = ml_quantile_borders(sides->reference, sides->current, ML_NUMBER_BINS, ML_LEAST_SHARE, sides->edges);
 	MlHistograms h = {n_edges + 2, sides->reference_counts, sides->current_counts};
 	bool		part_of_cycle = feature->part != ML_FEATURE_VALUE && !spans_cycle(comparing, feature, sides->reference);
 

@@ -11,6 +11,8 @@ import numpy as np
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
+import number_bins
+
 print("/* Made by test/golden/drift.py. */")
 
 
@@ -114,7 +116,7 @@ for a, b in [((500, 1, 7, 0), (400, 1.1, 5, 1)), ((5000, 1, 7, 0), (3000, 1.1, 5
     p, q = np.histogram(r, doane)[0], np.histogram(c, doane)[0]
     js = jensenshannon(np.append(p, 0), np.append(q, len(c) - q.sum()), base=2)
     pf, qf = filled(np.histogram(r, sturges)[0]), filled(np.histogram(c, sturges)[0])
-    borders = np.quantile(r, np.arange(1, 10) / 10) if len(np.unique(r)) > 10 else np.unique(r)
+    borders = number_bins.borders(r, c)
     d, e = (np.bincount(np.searchsorted(borders, x, "left"), minlength=len(borders) + 1) for x in (r, c))
     some = d + e > 0
     ds, es = (np.where(x[some] == 0, .5, x[some]) / x.sum() for x in (d, e))

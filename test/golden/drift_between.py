@@ -16,6 +16,8 @@ import pandas as pd
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
+import number_bins
+
 warnings.filterwarnings("ignore")
 try:
     from evidently.legacy.calculations.stattests.registry import get_stattest
@@ -97,9 +99,7 @@ def numbers(pair, r, c):
                     ("wasserstein", lambda x: stats.wasserstein_distance(r, x))]:
         put(pair, "nannyml", name, f(c), threshold=chunked(r, f))
 
-    borders = np.unique(np.quantile(r, np.arange(1, 10) / 10))
-    if len(np.unique(r)) <= 10:
-        borders = np.unique(r)
+    borders = number_bins.borders(r, c)
     p, q = (np.bincount(np.searchsorted(borders, x, "left"), minlength=len(borders) + 1) for x in (r, c))
     for outside, bin in [(np.sum(c < r.min()), 0), (np.sum(c > r.max()), len(q) - 1)]:
         # bins of their own unless chance makes the most extreme of both sides current ones
@@ -111,6 +111,7 @@ def numbers(pair, r, c):
     ps, qs = (np.where(x[some] == 0, .5, x[some]) / x.sum() for x in (p, q))
     put(pair, "mlops", "psi", np.sum((ps - qs) * np.log(ps / qs)), chi2[1], .2)
     put(pair, "mlops", "jensen_shannon", jensenshannon(p, q, base=2), chi2[1], .1)
+    put(pair, "mlops", "total_variation", np.abs(p / p.sum() - q / q.sum()).sum() / 2, chi2[1], .1)
     put(pair, "mlops", "ks", ks.statistic, ks.pvalue, .1)
     put(pair, "mlops", "wasserstein", w / np.std(r) if w > 0 else 0, ks.pvalue, .1)
 
@@ -164,6 +165,13 @@ j = np.arange(1, 801)
 numbers("small", wave(500, 1, 7, 0), wave(400, 1.1, 5, 1))
 numbers("large", wave(5000, 1, 7, 0), wave(3000, 1.1, 5, 1))
 numbers("shifted", wave(3000, 1, 7, 0), wave(12000, 1, 7, 3))
+# spikes that go, that come, and that are two of many values
+g = np.arange(1, 20001)
+h = np.arange(1, 5001)
+numbers("gone", np.where(g % 10 < 9, 100, g // 10 % 200).astype(float), np.where(h % 20 == 0, 100 + h // 20 % 100, h // 10 % 100).astype(float))
+numbers("come", np.where(h % 20 == 0, 100 + h // 20 % 100, h // 10 % 100).astype(float), np.where(g % 10 < 9, 77, g // 10 % 200).astype(float))
+numbers("within", wave(5000, 1, 7, 0), np.where(h[:4000] % 8 == 0, 3.25, wave(4000, 1.1, 7, 0)))
+numbers("two_spikes", np.where(g % 5 < 2, 10, np.where(g % 5 == 2, 11, g % 1000 / 40)), np.where(h % 5 < 2, 10.5, np.where(h % 5 == 2, 11, h % 1000 / 40)))
 numbers("few", (i * i % 11).astype(float), (j * j % 13).astype(float))
 categories("category", (i * i % 7).astype(str), ((j * j + (j % 3 == 0)) % 7).astype(str))
 categories("two", np.where(i[:600] ** 2 % 11 < 3, "yes", "no"), np.where(i[:500] ** 2 % 11 < 4, "yes", "no"))

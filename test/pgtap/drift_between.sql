@@ -1,7 +1,7 @@
 -- Drift between two tables: drift_between, its modes, statistics and refusals.
 \ir setup.psql
 \ir golden_drift.psql
-SELECT plan(84);
+SELECT plan(101);
 
 -- ---- golden values of SciPy, Evidently and NannyML
 CREATE TABLE small_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 500) AS i;
@@ -10,6 +10,14 @@ CREATE TABLE large_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 
 CREATE TABLE large_c AS SELECT 10 * sin(1.1 * i) + i % 5 + 1 AS x FROM generate_series(1, 3000) AS i;
 CREATE TABLE shifted_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 3000) AS i;
 CREATE TABLE shifted_c AS SELECT 10 * sin(i) + i % 7 + 3 AS x FROM generate_series(1, 12000) AS i;
+CREATE TABLE gone_r AS SELECT CASE WHEN g % 10 < 9 THEN 100 ELSE g / 10 % 200 END::float8 AS x FROM generate_series(1, 20000) AS g;
+CREATE TABLE gone_c AS SELECT CASE WHEN g % 20 = 0 THEN 100 + g / 20 % 100 ELSE g / 10 % 100 END::float8 AS x FROM generate_series(1, 5000) AS g;
+CREATE TABLE come_r AS SELECT * FROM gone_c;
+CREATE TABLE come_c AS SELECT CASE WHEN g % 10 < 9 THEN 77 ELSE g / 10 % 200 END::float8 AS x FROM generate_series(1, 20000) AS g;
+CREATE TABLE within_r AS SELECT * FROM large_r;
+CREATE TABLE within_c AS SELECT CASE WHEN i % 8 = 0 THEN 3.25 ELSE 10 * sin(1.1 * i) + i % 7 END AS x FROM generate_series(1, 4000) AS i;
+CREATE TABLE two_spikes_r AS SELECT CASE WHEN i % 5 < 2 THEN 10 WHEN i % 5 = 2 THEN 11 ELSE i % 1000 / 40.0::float8 END AS x FROM generate_series(1, 20000) AS i;
+CREATE TABLE two_spikes_c AS SELECT CASE WHEN i % 5 < 2 THEN 10.5 WHEN i % 5 = 2 THEN 11 ELSE i % 1000 / 40.0::float8 END AS x FROM generate_series(1, 5000) AS i;
 CREATE TABLE few_r AS SELECT i * i % 11 AS x FROM generate_series(1, 1000) AS i;
 CREATE TABLE few_c AS SELECT i * i % 13 AS x FROM generate_series(1, 800) AS i;
 CREATE TABLE category_r AS SELECT (i * i % 7)::text AS x FROM generate_series(1, 1000) AS i;
@@ -30,6 +38,30 @@ SELECT is((SELECT count(*) FROM found WHERE drifted <> CASE
 		WHEN mode = 'evidently' THEN statistic >= threshold
 		WHEN mode = 'nannyml' THEN statistic > threshold
 		ELSE statistic >= threshold AND p_value < 0.01 END), 0::bigint, 'verdicts follow from them');
+
+-- ---- a spike that goes is seen by all distances, as by a version trained on these rows
+SELECT ok(bool_and(drifted AND statistic > 0.84), 'nine rows in ten had one value: ' || string_agg(test, ' '))
+	FROM mlops.drift_between('gone_r', 'gone_c', statistics => '{psi,kl,jensen_shannon,hellinger,total_variation,l_infinity,ks}');
+CREATE TABLE gone_seen AS SELECT x, row_number() OVER () % 7 = 0 AS y FROM gone_r;
+SELECT mlops.train('gone', 'gone_seen', target => 'y', params => '{"n_estimators": 2}', split => '{"test": 0, "validation": 0}') \g /dev/null
+SELECT ok(abs(d.statistic - c.statistic) < 0.02, 'psi of check_drift') FROM mlops.drift_between('gone_r', 'gone_c', statistics => '{psi}') AS d,
+	mlops.check_drift('gone', 'gone_c', version => 1, statistics => '{psi}') AS c WHERE c.feature = 'x';
+
+-- ---- equal digits of different types are equal numbers, as in scoring
+CREATE TABLE t_float8 AS SELECT (i % 10) / 10.0::float8 AS x FROM generate_series(1, 2000) AS i;
+CREATE TABLE t_real AS SELECT x::real FROM t_float8;
+CREATE TABLE t_numeric AS SELECT x::numeric FROM t_float8;
+CREATE DOMAIN rate AS real;
+CREATE TABLE t_domain AS SELECT x::rate FROM t_float8;
+CREATE TABLE t_integer AS SELECT i % 10 * 3000001 AS x FROM generate_series(1, 2000) AS i;
+CREATE TABLE t_bigint AS SELECT x::bigint FROM t_integer;
+CREATE TABLE t_whole AS SELECT x::float8 FROM t_integer;
+CREATE TABLE t_whole_real AS SELECT x::real FROM t_integer;
+SELECT is((SELECT count(*) FROM unnest('{t_float8,t_real,t_numeric,t_domain}'::regclass[]) AS r, unnest('{t_float8,t_real,t_numeric,t_domain}'::regclass[]) AS c,
+	mlops.drift_between(r, c, statistics => '{psi,ks,total_variation,wasserstein}') AS d WHERE statistic = 0), 64::bigint, 'tenths of real, double precision and numeric');
+SELECT is((SELECT count(*) FROM unnest('{t_integer,t_bigint,t_whole}'::regclass[]) AS r, unnest('{t_integer,t_bigint,t_whole}'::regclass[]) AS c,
+	mlops.drift_between(r, c, statistics => '{psi,ks}') AS d WHERE statistic = 0), 18::bigint, 'whole numbers');
+SELECT is((SELECT statistic FROM mlops.drift_between('t_whole_real', 't_integer', statistics => '{ks}')), 0::float8, 'that real can only hold rounded');
 
 -- ---- what each mode does by default
 SELECT results_eq($$SELECT pair, test FROM (VALUES ('small'), ('large'), ('few'), ('category'), ('two')) AS p(pair),

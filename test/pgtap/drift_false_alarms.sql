@@ -1,6 +1,6 @@
 -- Windows without any drift: how many are reported, by kind of test, size and span of the window.
 \ir setup.psql
-SELECT plan(25);
+SELECT plan(27);
 
 -- ---- few rows.  New merchants are seen every day, as often as training says.
 CREATE TABLE shops AS SELECT g AS id, 'z' || floor(1 / ((hashint8(g) & 1048575) / 1048576.0 + 0.0005))::int AS shop,
@@ -23,6 +23,28 @@ SELECT is((SELECT round(p_value::numeric, 9) FROM mlops.drift_between('seen', 'o
 SELECT ok(bool_and(drifted), 'of 20 rows, what changed altogether is found') FROM mlops.check_drift('shops', version => 1,
 	query => $$SELECT 'never' || i AS shop, 50 AS amount, NULL AS entry, NULL::bigint AS age FROM generate_series(1, 20) AS i$$)
 	WHERE kind <> 'score' AND (feature, test) NOT IN (('shop', 'missing'), ('amount', 'missing'), ('entry', 'unseen'));
+
+-- ---- numbers with spikes, of few values and continuous ones between tables, 1,000 windows of 400 rows
+CREATE FUNCTION pg_temp.u(g int, k int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT (hashint4extended(g, k) & 1048575) / 1048576.0::float8 $$;
+CREATE TABLE stream AS SELECT g AS id, CASE WHEN pg_temp.u(g, 1) < 0.9 THEN 100 ELSE 200 * pg_temp.u(g, 2) END AS spike,
+	CASE WHEN pg_temp.u(g, 3) < 0.12 THEN 0 WHEN pg_temp.u(g, 3) < 0.3 THEN 50 WHEN pg_temp.u(g, 3) < 0.305 THEN 49.5 ELSE 100 * pg_temp.u(g, 4) END AS spikes,
+	floor(5 * pg_temp.u(g, 5)) AS few, floor(30 * pg_temp.u(g, 6) * pg_temp.u(g, 7)) AS steps, ln(1 + pg_temp.u(g, 8)) AS smooth FROM generate_series(1, 410000) AS g;
+CREATE INDEX ON stream (id);
+ANALYZE stream;
+CREATE VIEW stream_then AS SELECT spike, spikes, few, steps, smooth FROM stream WHERE id <= 10000;
+CREATE VIEW stream_now AS SELECT spike, spikes, few, steps, smooth FROM stream
+	WHERE id > 10000 + 400 * current_setting('test.nr')::int AND id <= 10400 + 400 * current_setting('test.nr')::int;
+CREATE FUNCTION pg_temp.streamed() RETURNS SETOF record LANGUAGE plpgsql AS $$
+BEGIN
+	FOR nr IN 0 .. 999 LOOP
+		PERFORM set_config('test.nr', nr::text, false);
+		RETURN QUERY SELECT d.feature, d.test, d.p_value < 0.01, d.drifted FROM mlops.drift_between('stream_then', 'stream_now', statistics => '{psi,total_variation}') AS d;
+	END LOOP;
+END $$;
+CREATE TABLE streamed AS SELECT * FROM pg_temp.streamed() AS s(feature text, test text, unlikely boolean, drifted boolean);
+SELECT is((SELECT count(*) FILTER (WHERE drifted) || ' of ' || count(*) FROM streamed WHERE test = 'psi'), '0 of 5000', 'psi reports none of 1,000 windows without drift');
+SELECT ok(max(unlikely) <= 10 + 4 * sqrt(10), 'p-values are below 0.01 in a hundredth, at most: ' || max(unlikely))
+	FROM (SELECT count(*) FILTER (WHERE unlikely) AS unlikely FROM streamed GROUP BY feature, test) AS s;
 
 -- ---- windows that are shorter than a day or a week
 CREATE TABLE pay AS SELECT g AS id, timestamp '2025-01-01' + g * interval '1 min' AS ts, (hashint4(g) % 1000)::float8 AS amount,

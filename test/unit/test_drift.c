@@ -206,7 +206,7 @@ test_samples(MlContext *ctx)
 		ml_count_within(c, h.n, edges, current);
 		CHECK_CLOSE(ml_psi(&h, ML_FILL_EVIDENTLY), golden_samples[i].sturges_psi, 1e-10, "their psi %zu", i);
 
-		h.n = ml_quantile_borders(r, 10, edges) + 1;
+		h.n = ml_quantile_borders(r, c, 10, 0.01, edges) + 1;
 		ml_count_up_to(r, h.n - 1, edges, reference);
 		ml_count_up_to(c, h.n - 1, edges, current);
 		CHECK_CLOSE(ml_psi(&h, ML_FILL_HALF_ROW), golden_samples[i].deciles_psi, 1e-10, "psi of the reference's deciles %zu", i);
@@ -240,12 +240,157 @@ test_sorting(MlContext *ctx)
 	ml_sort_numbers(value, spare, 0);
 }
 
+/* ---- bins of numbers with spikes */
+
+#define SPIKY_ROWS 4000
+
+/* Of one of six kinds: continuous, spread out, few values, and with one, two or many spikes. */
+static double
+spiky_value(int kind, uint64_t seed, uint64_t i)
+{
+	double		u = ml_random_uniform(seed, 1, i);
+	double		z = ml_random_normal(seed, 2, i);
+	double		shift = (double) (seed % 5) / 4;
+
+	switch (kind)
+	{
+		case 0:
+			return z + shift;
+		case 1:
+			return exp(2 * z) + shift;
+		case 2:
+			return floor((4 + 4 * shift) * u);
+		case 3:
+			return u < 0.9 * ml_random_uniform(seed, 3, 0) ? floor(3 * shift) : z;
+		case 4:
+			return u < 0.3 ? 0 : u < 0.5 ? 1 - shift : z / 2 + 0.5;
+		default:
+			return u < 0.7 ? floor(40 * u * u) / 2 : 20 * u + z;
+	}
+}
+
+static MlSample
+spiky(MlContext *ctx, int kind, uint64_t seed, int n)
+{
+	double	   *value = ml_arena_alloc_array(ctx->arena, n, sizeof(double));
+	double	   *spare = ml_arena_alloc_array(ctx->arena, n, sizeof(double));
+
+	for (int i = 0; i < n; i++)
+		value[i] = spiky_value(kind, seed, i);
+	ml_sort_numbers(value, spare, n);
+	return (MlSample) {n, value};
+}
+
+/* What moves within a bin of several values cannot be seen; no more of it moves than
+ * both sides have there. */
+static double
+most_hidden(MlSample r, MlSample c, size_t n_edges, const double *edges)
+{
+	double		most = 0;
+	size_t		i = 0;
+	size_t		j = 0;
+
+	for (size_t b = 0; b <= n_edges; b++)
+	{
+		size_t		first_i = i;
+		size_t		first_j = j;
+		double		shares;
+
+		while (i < r.n && (b == n_edges || r.value[i] <= edges[b]))
+			i++;
+		while (j < c.n && (b == n_edges || c.value[j] <= edges[b]))
+			j++;
+		shares = fmin((double) (i - first_i) / (double) r.n, (double) (j - first_j) / (double) c.n);
+		/* a bin of one value hides nothing */
+		if (shares > 0 && fmin(r.value[first_i], c.value[first_j]) < fmax(r.value[i - 1], c.value[j - 1]))
+			most = fmax(most, shares);
+	}
+	return most;
+}
+
+static size_t
+share_of_value(MlSample sample, double value)
+{
+	size_t		n = 0;
+
+	for (size_t i = 0; i < sample.n; i++)
+		n += sample.value[i] == value;
+	return n;
+}
+
+/* Every value that has a tenth of the reference, or has grown to a tenth of the current
+ * rows: how many bins have it and another value? */
+static int
+spikes_not_alone(MlSample r, MlSample c, size_t n_edges, const double *edges)
+{
+	int			found = 0;
+
+	for (int side = 0; side < 2; side++)
+	{
+		MlSample	s = side ? c : r;
+
+		for (size_t i = 0, next; i < s.n; i = next)
+		{
+			double		x = s.value[i];
+			size_t		bin = 0;
+			size_t		others = 0;
+
+			for (next = i; next < s.n && s.value[next] == x; next++)
+				;
+			if ((next - i) * 10 < s.n || x < r.value[0] || x > r.value[r.n - 1] || (side && share_of_value(r, x) * 8 > r.n))
+				continue;
+			while (bin < n_edges && edges[bin] < x)
+				bin++;
+			for (int t = 0; t < 2; t++)
+			{
+				MlSample	o = t ? c : r;
+
+				for (size_t k = 0; k < o.n; k++)
+					others += o.value[k] != x && o.value[k] >= r.value[0] && o.value[k] <= r.value[r.n - 1] &&
+						(bin == 0 || o.value[k] > edges[bin - 1]) && (bin == n_edges || o.value[k] <= edges[bin]);
+			}
+			found += others > 0;
+		}
+	}
+	return found;
+}
+
+static void
+test_spikes(MlContext *ctx)
+{
+	uint64_t	reference[ML_SAMPLE_BINS + 2];
+	uint64_t	current[ML_SAMPLE_BINS + 2];
+	double		edges[ML_SAMPLE_BINS + 1];
+	double		nearest = 1;
+
+	for (uint64_t seed = 1; seed <= 180; seed++)
+	{
+		int			n = seed % 3 == 0 ? 300 : SPIKY_ROWS;
+		MlSample	r = spiky(ctx, (int) (seed % 6), seed, SPIKY_ROWS);
+		MlSample	c = spiky(ctx, (int) (seed / 6 % 6), 1000 + seed * 7, n);
+		MlHistograms h = {0, reference, current};
+		double		variation;
+		double		ks = ml_ks_distance(r, c);
+
+		h.n = ml_quantile_borders(r, c, 10, 0.01, edges) + 1;
+		ml_count_up_to(r, h.n - 1, edges, reference);
+		ml_count_up_to(c, h.n - 1, edges, current);
+		variation = ml_total_variation(&h);
+		CHECK(variation >= ks - most_hidden(r, c, h.n - 1, edges) - 1e-12, "total variation %g sees ks %g, but for what a bin hides, %llu",
+			  variation, ks, (unsigned long long) seed);
+		CHECK(spikes_not_alone(r, c, h.n - 1, edges) == 0, "what a tenth has is alone, %llu", (unsigned long long) seed);
+		nearest = fmin(nearest, variation - ks);
+	}
+	CHECK(nearest > -0.12, "total variation is never far below ks: %g", nearest);
+}
+
 static void
 test_odd_samples(MlContext *ctx)
 {
 	static const double same[] = {4, 4, 4};
 	static const double two[] = {4, 5};
 	static const double far[] = {-1.5e308, 0, 1.5e308};
+	double		steps[400];
 	MlSample	none = {0, NULL};
 	MlSample	constant = {3, same};
 	MlSample	pair = {2, two};
@@ -255,7 +400,7 @@ test_odd_samples(MlContext *ctx)
 	double		p;
 
 	CHECK(isnan(ml_ks_distance(none, pair)) && isnan(ml_wasserstein(pair, none)) && isnan(ml_deviation(none)) &&
-		  ml_doane_edges(none, edges) == 0 && ml_quantile_borders(none, 10, edges) == 0, "no values: nothing is defined");
+		  ml_doane_edges(none, edges) == 0 && ml_quantile_borders(none, pair, 10, 0.01, edges) == 0, "no values: nothing is defined");
 	CHECK(ml_ks_p(ctx, 0, 2, NAN, &p) == ML_OK && isnan(p), "nor a p-value");
 	CHECK(ml_deviation(constant) == 0 && ml_ks_distance(constant, constant) == 0 && ml_wasserstein(constant, constant) == 0,
 		  "a constant");
@@ -263,9 +408,14 @@ test_odd_samples(MlContext *ctx)
 	CHECK(ml_sturges_edges(4, 4, 6, edges) == 1 && edges[0] == 3.5 && edges[1] == 4.5, "by either rule");
 	CHECK(ml_sturges_edges(-1e308, 1e308, 6, edges) == 0 && ml_doane_edges((MlSample) {3, far}, edges) == 0,
 		  "ends that are too far apart");
-	CHECK(ml_quantile_borders((MlSample) {3, far}, 2, edges) == 1 && edges[0] == 0, "have quantiles");
-	CHECK(ml_quantile_borders(pair, 10, edges) == 2 && edges[0] == 4 && edges[1] == 5, "few values are the borders");
-	ml_count_up_to(constant, 2, edges, reference);
+	CHECK(ml_quantile_borders((MlSample) {3, far}, none, 2, 0.01, edges) == 1 && edges[0] == 0, "have quantiles");
+	CHECK(ml_quantile_borders(pair, constant, 10, 0.01, edges) == 2 && edges[0] == 4 && edges[1] == nextafter(5, 0),
+		  "few values are alone");
+	CHECK(ml_quantile_borders(constant, pair, 10, 0.01, edges) == 0, "a constant has nothing but itself");
+	for (int i = 0; i < 400; i++)
+		steps[i] = i / 20;
+	CHECK(ml_quantile_borders((MlSample) {400, steps}, pair, 10, 0.01, edges) == 9, "a value is often there in two rows, by chance");
+	ml_count_up_to(constant, 2, (double[]) {4, 5}, reference);
 	CHECK(reference[0] == 3 && reference[1] == 0 && reference[2] == 0, "a value belongs to the bin that it ends");
 	ml_count_within(pair, 1, (double[]) {4, 5}, reference);
 	CHECK(reference[0] == 2, "the last of the equal bins has its end");
@@ -375,6 +525,7 @@ main(void)
 	test_merging();
 	test_samples(&ctx);
 	test_sorting(&ctx);
+	test_spikes(&ctx);
 	test_odd_samples(&ctx);
 	ml_arena_destroy(ctx.arena);
 	return checks_end();

@@ -147,6 +147,9 @@ extern size_t ml_merge_bins(const MlHistograms *h, size_t n_groups, double least
  */
 extern size_t ml_group_categories(const MlHistograms *h, uint64_t singles, double least_share, uint32_t *group);
 
+/* Of windows without drift, so many get a bin that is chosen by looking at them. */
+#define ML_BY_CHANCE 0.001
+
 /*
  * Do so many of the current values lie beyond the reference's least, or greatest,
  * by more than chance?  Without drift one window in 1,000 has as many.
@@ -214,12 +217,17 @@ extern double ml_wasserstein_in_deviations(MlSample reference, MlSample current,
 #define ML_SAMPLE_BINS 128		/* at most, by any rule below */
 
 /*
- * Borders between bins of about equal counts of the reference: the quantiles
- * 1/n .. (n-1)/n, interpolated, each once; where there are no more than n
- * distinct values, those.  A bin ends with its border: writes edges, rising, to
- * edges [n <= ML_SAMPLE_BINS] and returns their number, one less than bins.
+ * Borders between bins of about equal counts of the reference: its quantiles
+ * 1/n .. (n-1)/n, interpolated, each once.  A bin ends with its border.  A value
+ * with a share of 1/n is in a bin of its own, so that no other hides that it
+ * went: on the reference's side, or on the current one where it grew by more
+ * than chance; and so is every value of a reference that has no more than n.
+ * Quantiles that leave less than least_share of the reference between them and
+ * such a value are left out, and so is what is not below the greatest value.
+ * Writes edges, rising, to edges [5 n <= ML_SAMPLE_BINS] and returns their number,
+ * one less than bins.
  */
-extern size_t ml_quantile_borders(MlSample reference, size_t n, double *edges);
+extern size_t ml_quantile_borders(MlSample reference, MlSample current, size_t n, double least_share, double *edges);
 
 /* Rows with edges[i - 1] < value <= edges[i]: counts [n_edges + 1]. */
 extern void ml_count_up_to(MlSample sample, size_t n_edges, const double *edges, uint64_t *counts);

@@ -11,9 +11,6 @@
 
 #include "mlops/engine/drift.h"
 
-/* Of windows without drift, so many get a level, or a tail, of their own. */
-#define BY_CHANCE 0.001
-
 /* The tail is divided where what is more than chance is worth at least this on
  * the scale of the stability index, and half of what chance itself is worth. */
 #define LEAST_TAIL_INDEX 0.05
@@ -31,7 +28,7 @@ ml_grown_levels(double rows_reference, double rows_current, uint64_t most, doubl
 		double		rows = (double) current[i];
 
 		if (rows > 0 && rows >= least_share * rows_current &&
-			ml_chance_of_more((double) most + rows, rows, q) < BY_CHANCE / (double) n)
+			ml_chance_of_more((double) most + rows, rows, q) < ML_BY_CHANCE / (double) n)
 			grown[found++] = (uint32_t) i;
 	}
 	return found;
@@ -71,7 +68,7 @@ tail_changed(const Tail *t, double rows_reference, double rows_current)
 	if (!(n > 3 && t->levels >= 2 && variance > 0) ||
 		excess * index_of_one * share < LEAST_TAIL_INDEX || excess < LEAST_OF_CHANCE * mean)
 		return false;
-	return ml_chi_square_p(t->statistic * 2 * mean / variance, 2 * mean * mean / variance) < BY_CHANCE;
+	return ml_chi_square_p(t->statistic * 2 * mean / variance, 2 * mean * mean / variance) < ML_BY_CHANCE;
 }
 
 #define IN_TAIL 0				/* marks of the first pass */
@@ -91,7 +88,7 @@ mark_levels(const MlHistograms *h, double least_share, double rows_reference, do
 		double		current = (double) h->current[code];
 		bool		alone = reference >= least_share * rows_reference ||
 			(current >= least_share * rows_current &&
-			 ml_chance_of_more(reference + current, current, q) < BY_CHANCE / levels);
+			 ml_chance_of_more(reference + current, current, q) < ML_BY_CHANCE / levels);
 
 		group[code] = alone ? ALONE : IN_TAIL;
 		if (alone || reference + current == 0)
@@ -130,7 +127,7 @@ unseen_is_likely(const MlHistograms *h, uint64_t singles, double rows_reference,
 	double		unseen = (double) h->current[h->n - 1];
 
 	return singles > 0 && h->reference[h->n - 1] == 0 &&
-		ml_chance_of_more((double) singles + unseen, unseen, rows_current / (rows_reference + rows_current)) >= BY_CHANCE;
+		ml_chance_of_more((double) singles + unseen, unseen, rows_current / (rows_reference + rows_current)) >= ML_BY_CHANCE;
 }
 
 bool
@@ -139,9 +136,9 @@ ml_is_beyond(uint64_t reference, uint64_t current, uint64_t beyond)
 	double		chance = 1;
 
 	/* that the so many most extreme of both are all of the current side */
-	for (uint64_t i = 0; i < beyond && chance >= BY_CHANCE; i++)
+	for (uint64_t i = 0; i < beyond && chance >= ML_BY_CHANCE; i++)
 		chance *= (double) (current - i) / (double) (reference + current - i);
-	return chance < BY_CHANCE;
+	return chance < ML_BY_CHANCE;
 }
 
 size_t

@@ -244,36 +244,6 @@ ml_wasserstein_in_deviations(MlSample reference, MlSample current, double least)
 
 /* ---------------------------------------------------------------- bins */
 
-size_t
-ml_quantile_borders(MlSample reference, size_t n, double *edges)
-{
-	size_t		found = 0;
-	bool		few = ml_distinct(reference, n + 1) <= n;
-
-	if (few)
-	{
-		for (size_t i = 0; i < reference.n; i++)
-		{
-			if (i == 0 || reference.value[i] != reference.value[i - 1])
-				edges[found++] = reference.value[i];
-		}
-		return found;
-	}
-	for (size_t i = 1; i < n; i++)
-	{
-		double		place = (double) (reference.n - 1) * ((double) i / (double) n);
-		size_t		below = (size_t) place;
-		double		low = reference.value[below];
-		double		high = reference.value[below + 1 < reference.n ? below + 1 : below];
-		double		t = place - (double) below;
-		double		edge = low == high ? low : (1 - t) * low + t * high;
-
-		if (found == 0 || edge > edges[found - 1])
-			edges[found++] = edge;
-	}
-	return found;
-}
-
 /* How many values of the sample are < edge, or <= edge, from a place that is not
  * beyond. */
 static size_t
@@ -292,6 +262,120 @@ rank_of(MlSample sample, size_t from, double edge, bool with_equal)
 			high = middle;
 	}
 	return low;
+}
+
+/* Both sides, and which of their values have a bin of their own. */
+typedef struct Spikes
+{
+	MlSample	reference;
+	MlSample	current;
+	size_t		n;				/* bins: a spike has a share of 1 / n */
+	bool		few;			/* every value of the reference is one */
+	double		q;				/* share of the current side in all values */
+	double		distinct;		/* current values among which one may stand out */
+} Spikes;
+
+/* A value that only current rows have often must have grown by more than chance: it
+ * was looked for in them. */
+static bool
+is_spike(const Spikes *s, size_t reference, size_t current)
+{
+	if (reference > 0 && (s->few || reference * s->n >= s->reference.n))
+		return true;
+	return current > 0 && current * s->n >= s->current.n &&
+		ml_chance_of_more((double) (reference + current), (double) current, s->q) < ML_BY_CHANCE / s->distinct;
+}
+
+static size_t
+add_edge(double *edges, size_t n, double edge)
+{
+	if (n == 0 || edge > edges[n - 1])
+		edges[n++] = edge;
+	return n;
+}
+
+/* An edge below and one at each spike, but none at the reference's ends: what is
+ * beyond them is another matter (ml_outside). */
+static size_t
+spike_edges(const Spikes *s, double *edges)
+{
+	double		least = s->reference.value[0];
+	double		greatest = s->reference.value[s->reference.n - 1];
+	size_t		r = 0;
+	size_t		c = rank_of(s->current, 0, least, false);
+	size_t		n = 0;
+
+	while (r < s->reference.n)
+	{
+		double		x = c < s->current.n ? lesser(s->reference.value[r], s->current.value[c]) : s->reference.value[r];
+		size_t		first_r = r;
+		size_t		first_c = c;
+
+		while (r < s->reference.n && s->reference.value[r] == x)
+			r++;
+		while (c < s->current.n && s->current.value[c] == x)
+			c++;
+		if (!is_spike(s, r - first_r, c - first_c))
+			continue;
+		if (x > least)
+			n = add_edge(edges, n, nextafter(x, -INFINITY));
+		if (x < greatest)
+			n = add_edge(edges, n, x);
+	}
+	return n;
+}
+
+static double
+quantile(MlSample sample, double share)
+{
+	double		place = (double) (sample.n - 1) * share;
+	size_t		below = (size_t) place;
+	double		low = sample.value[below];
+	double		high = sample.value[below + 1 < sample.n ? below + 1 : below];
+	double		t = place - (double) below;
+
+	return low == high ? low : (1 - t) * low + t * high;
+}
+
+/* Would a border leave hardly any rows between itself and a spike? */
+static bool
+is_sliver(MlSample sample, double edge, const double *below, const double *above, double least_share)
+{
+	double		least = least_share * (double) sample.n;
+	size_t		rank = rank_of(sample, 0, edge, true);
+
+	return (below && (double) (rank - rank_of(sample, 0, *below, true)) < least) ||
+		(above && (double) (rank_of(sample, rank, *above, true) - rank) < least);
+}
+
+size_t
+ml_quantile_borders(MlSample reference, MlSample current, size_t n, double least_share, double *edges)
+{
+	double		all = (double) reference.n + (double) current.n;
+	Spikes		s = {reference, current, n, ml_distinct(reference, n + 1) <= n, (double) current.n / all,
+	(double) ml_distinct(current, current.n)};
+	double		spike[ML_SAMPLE_BINS];
+	size_t		n_spikes;
+	size_t		passed = 0;
+	size_t		found = 0;
+
+	if (reference.n == 0)
+		return 0;
+	n_spikes = spike_edges(&s, spike);
+	for (size_t i = 1; i < n && !s.few; i++)
+	{
+		double		edge = quantile(reference, (double) i / (double) n);
+
+		while (passed < n_spikes && spike[passed] <= edge)
+			found = add_edge(edges, found, spike[passed++]);
+		if (edge < reference.value[reference.n - 1] &&
+			!is_sliver(reference, edge, passed > 0 ? &spike[passed - 1] : NULL,
+					   passed < n_spikes ? &spike[passed] : NULL, least_share))
+			found = add_edge(edges, found, edge);
+	}
+	while (passed < n_spikes)
+		found = add_edge(edges, found, spike[passed++]);
+	return found;
 }
 
 MlOutside
