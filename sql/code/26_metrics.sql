@@ -289,34 +289,33 @@ CREATE FUNCTION mlops_catalog.smaller_is_better(metric text) RETURNS boolean
 AS $$ SELECT m.smaller_is_better FROM mlops_catalog.metrics() AS m WHERE m.metric = $1 $$;
 COMMENT ON FUNCTION mlops_catalog.smaller_is_better(text) IS 'Is a gain in this metric a decrease?';
 
--- Of the windows of a monitor, what guards watch too.  counted_by: the metrics
--- whose sum says of how many rows it is.
+-- Of the windows of a monitor, what guards watch too.
 CREATE FUNCTION mlops_catalog.monitor_metrics()
-	RETURNS TABLE (metric text, "of" text, counted_by text[], minimum float8, maximum float8)
+	RETURNS TABLE (metric text, "of" text, minimum float8, maximum float8)
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 20
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	VALUES ('decisions', 'traffic', NULL::text[], 0::float8, 'Infinity'::float8),
-		('errors', 'traffic', NULL, 0, 'Infinity'),
-		('error_rate', 'traffic', '{decisions,errors}', 0, 1),
-		('alert_rate', 'traffic', '{decisions}', 0, 1),
-		('mean_score', 'traffic', '{decisions}', 0, 1),
-		('score_psi', 'traffic', '{decisions}', 0, 'Infinity'),
-		('latency_p50', 'traffic', '{decisions}', 0, 'Infinity'),
-		('latency_p95', 'traffic', '{decisions}', 0, 'Infinity'),
-		('latency_p99', 'traffic', '{decisions}', 0, 'Infinity'),
-		('labelled', 'performance', NULL, 0, 'Infinity'),
-		('precision', 'performance', '{labelled}', 0, 1),
-		('recall', 'performance', '{labelled}', 0, 1),
-		('f1', 'performance', '{labelled}', 0, 1),
-		('false_positive_rate', 'performance', '{labelled}', 0, 1),
-		('pr_auc', 'performance', '{labelled}', 0, 1),
-		('roc_auc', 'performance', '{labelled}', 0, 1),
-		('brier', 'performance', '{labelled}', 0, 1),
-		('drift', 'drift', NULL, 0, 'Infinity'),
-		('drifted_share', 'drift', NULL, 0, 1)
+	VALUES ('decisions', 'traffic', 0::float8, 'Infinity'::float8),
+		('errors', 'traffic', 0, 'Infinity'),
+		('error_rate', 'traffic', 0, 1),
+		('alert_rate', 'traffic', 0, 1),
+		('mean_score', 'traffic', 0, 1),
+		('score_psi', 'traffic', 0, 'Infinity'),
+		('latency_p50', 'traffic', 0, 'Infinity'),
+		('latency_p95', 'traffic', 0, 'Infinity'),
+		('latency_p99', 'traffic', 0, 'Infinity'),
+		('labelled', 'performance', 0, 'Infinity'),
+		('precision', 'performance', 0, 1),
+		('recall', 'performance', 0, 1),
+		('f1', 'performance', 0, 1),
+		('false_positive_rate', 'performance', 0, 1),
+		('pr_auc', 'performance', 0, 1),
+		('roc_auc', 'performance', 0, 1),
+		('brier', 'performance', 0, 1),
+		('drift', 'drift', 0, 'Infinity'),
+		('drifted_share', 'drift', 0, 1)
 $$;
-COMMENT ON FUNCTION mlops_catalog.monitor_metrics() IS 'Metrics of monitors: in which view they are, which metrics count their rows, what they can be';
+COMMENT ON FUNCTION mlops_catalog.monitor_metrics() IS 'Metrics of monitors: in which view they are, what they can be';
 
 CREATE FUNCTION mlops_catalog.monitor_metric_names("of" text DEFAULT NULL) RETURNS text[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE

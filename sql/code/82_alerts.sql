@@ -5,26 +5,30 @@
 CREATE VIEW mlops.monitor_metrics WITH (security_barrier) AS
 SELECT t.window_end AS "time", t.model, t.version, x.metric,
 	pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('variant', t.variant, 'shadow', CASE WHEN t.shadow OPERATOR(pg_catalog.<>) false THEN t.shadow END)) AS labels,
-	x.value, t.window_start, t.window_end
+	x.value, t.window_start, t.window_end,
+	CASE WHEN x.metric OPERATOR(pg_catalog.=) 'error_rate' THEN t.decisions OPERATOR(pg_catalog.+) t.errors
+		WHEN x.metric OPERATOR(pg_catalog.<>) ALL ('{decisions,errors}'::pg_catalog.text[]) THEN t.decisions END AS rows,
+	NULL::pg_catalog.float8 AS p_value
 FROM mlops.traffic t
 CROSS JOIN LATERAL (VALUES ('decisions'::pg_catalog.text, t.decisions::pg_catalog.float8), ('errors', CASE WHEN t.decisions OPERATOR(pg_catalog.+) t.errors OPERATOR(pg_catalog.<>) 0 THEN t.errors::pg_catalog.float8 END), ('error_rate', t.error_rate), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
 	('score_psi', t.score_psi), ('latency_p50', t.latency_p50), ('latency_p95', t.latency_p95), ('latency_p99', t.latency_p99)) AS x(metric, value)
 WHERE x.value IS NOT NULL
 UNION ALL
-SELECT p.window_end, p.model, p.version, x.metric, p.segment, x.value, p.window_start, p.window_end
+SELECT p.window_end, p.model, p.version, x.metric, p.segment, x.value, p.window_start, p.window_end,
+	CASE WHEN x.metric OPERATOR(pg_catalog.<>) 'labelled' THEN p.labelled END, NULL
 FROM mlops.performance p
 CROSS JOIN LATERAL (VALUES ('labelled'::pg_catalog.text, p.labelled::pg_catalog.float8), ('precision', p."precision"), ('recall', p.recall), ('f1', p.f1),
 	('false_positive_rate', p.false_positive_rate), ('pr_auc', p.pr_auc), ('roc_auc', p.roc_auc), ('brier', p.brier)) AS x(metric, value)
 WHERE x.value IS NOT NULL
 UNION ALL
 SELECT d.window_end, d.model, d.version, 'drift'::pg_catalog.text, pg_catalog.jsonb_build_object('feature', d.feature, 'test', d.test), d.statistic,
-	d.window_start, d.window_end
+	d.window_start, d.window_end, d.rows, d.p_value
 FROM mlops.drift d
 WHERE d.statistic IS NOT NULL AND d.window_start IS NOT NULL
 UNION ALL
 SELECT d.window_end, d.model, d.version, 'drifted_share'::pg_catalog.text, '{}'::pg_catalog.jsonb,
-	pg_catalog.count(*) FILTER (WHERE d.drifted)::pg_catalog.float8 OPERATOR(pg_catalog./) pg_catalog.count(*)::pg_catalog.float8, d.window_start, d.window_end
-FROM (SELECT e.model, e.version, e.window_start, e.window_end, e.feature, pg_catalog.bool_or(e.drifted) AS drifted FROM mlops.drift e
+	pg_catalog.count(*) FILTER (WHERE d.drifted)::pg_catalog.float8 OPERATOR(pg_catalog./) pg_catalog.count(*)::pg_catalog.float8, d.window_start, d.window_end, pg_catalog.min(d.rows), NULL
+FROM (SELECT e.model, e.version, e.window_start, e.window_end, e.feature, pg_catalog.bool_or(e.drifted) AS drifted, pg_catalog.min(e.rows) AS rows FROM mlops.drift e
 	WHERE e.window_start IS NOT NULL AND e.kind OPERATOR(pg_catalog.<>) 'score' AND e.drifted IS NOT NULL GROUP BY 1, 2, 3, 4, 5) d
 GROUP BY d.model, d.version, d.window_start, d.window_end;
 COMMENT ON VIEW mlops.monitor_metrics IS 'All figures of monitors, one a row: traffic, performance and drift';
@@ -36,6 +40,8 @@ COMMENT ON COLUMN mlops.monitor_metrics.labels IS 'What it is of: variant, segme
 COMMENT ON COLUMN mlops.monitor_metrics.value IS 'Value';
 COMMENT ON COLUMN mlops.monitor_metrics.window_start IS 'Begin of the window, included';
 COMMENT ON COLUMN mlops.monitor_metrics.window_end IS 'End of the window, not included';
+COMMENT ON COLUMN mlops.monitor_metrics.rows IS 'Rows the figure was computed from: decisions (of error_rate: with errors), of performance those with an outcome, of drift those of the source; NULL: it is a count itself';
+COMMENT ON COLUMN mlops.monitor_metrics.p_value IS 'How likely as large a value is by chance; NULL: not known';
 GRANT SELECT ON mlops.monitor_metrics TO PUBLIC;
 
 -- A version that answers no more is not judged any more; where no version is
@@ -54,6 +60,13 @@ AS $$
 	SELECT $2 IS NULL OR coalesce(bool_or(a.version = $2), true) FROM mlops_catalog.answering AS a WHERE a.model_id = $1
 $$;
 COMMENT ON FUNCTION mlops_catalog.answers(bigint, int) IS 'Does a version answer (or is it a shadow) now? True also if the model has none that does';
+
+-- Quiet windows between those that can be judged included.
+CREATE FUNCTION mlops_catalog.rule_reach(windows int, every interval, label_delay interval) RETURNS interval
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT label_delay + (3 * windows + 10) * every $$;
+COMMENT ON FUNCTION mlops_catalog.rule_reach(int, interval, interval) IS 'How far back an alert rule looks for windows to judge';
 
 -- (a view's functions read as whoever looks, its tables as the owner: no answers() here)
 CREATE VIEW mlops.alerts WITH (security_barrier) AS
@@ -81,16 +94,18 @@ COMMENT ON COLUMN mlops.alerts.acknowledged_by IS 'Who took note of it';
 COMMENT ON COLUMN mlops.alerts.note IS 'What they said';
 COMMENT ON COLUMN mlops.alerts.fired_at IS 'When it fired';
 COMMENT ON COLUMN mlops.alerts.acknowledged_at IS 'When it was acknowledged';
-COMMENT ON COLUMN mlops.alerts.resolved_at IS 'When the figure was within bounds again, or the rule removed';
+COMMENT ON COLUMN mlops.alerts.resolved_at IS 'When the figure was within bounds again, or not known for long, or the rule removed';
 GRANT SELECT ON mlops.alerts TO PUBLIC;
 
 CREATE VIEW mlops.alert_rules WITH (security_barrier) AS
 SELECT m.name AS model, r.name, r.metric, r.min, r.max, r.windows, r.min_decisions, r.labels, r.severity,
 	CASE WHEN a.alert_id IS NOT NULL AND NOT (a.version IS NULL OR COALESCE((SELECT pg_catalog.bool_or(w.version OPERATOR(pg_catalog.=) a.version)
 		FROM mlops_catalog.answering AS w WHERE w.model_id OPERATOR(pg_catalog.=) a.model_id), true)) THEN 'waiting'
-		WHEN a.alert_id IS NOT NULL THEN 'firing' WHEN r.silenced_until OPERATOR(pg_catalog.>) pg_catalog.now() THEN 'silenced' WHEN r.judged_until IS NULL THEN 'no data' ELSE 'ok' END AS state,
+		WHEN a.alert_id IS NOT NULL THEN 'firing' WHEN r.silenced_until OPERATOR(pg_catalog.>) pg_catalog.now() THEN 'silenced' 
+		WHEN r.judged_until IS NULL OR r.judged_until OPERATOR(pg_catalog.<=) (pg_catalog.now() OPERATOR(pg_catalog.-) mlops_catalog.rule_reach(r.windows, w.every, w.label_delay)) THEN 'no data' ELSE 'ok' END AS state,
 	a.alert_id, r.silenced_until, mlops_catalog.role_text(r.set_by) AS set_by, r.set_at, r.judged_until
 FROM mlops_catalog.alert_rule r JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
+LEFT JOIN mlops_catalog.monitor w ON w.model_id OPERATOR(pg_catalog.=) r.model_id
 LEFT JOIN mlops_catalog.alert a ON a.model_id OPERATOR(pg_catalog.=) r.model_id AND a.rule OPERATOR(pg_catalog.=) r.name AND a.resolved_at IS NULL
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.alert_rules IS 'Bounds for the figures of monitors, of models you may use';
@@ -100,10 +115,10 @@ COMMENT ON COLUMN mlops.alert_rules.metric IS 'Figure, see mlops.monitor_metrics
 COMMENT ON COLUMN mlops.alert_rules.min IS 'It must not be lower';
 COMMENT ON COLUMN mlops.alert_rules.max IS 'It must not be higher';
 COMMENT ON COLUMN mlops.alert_rules.windows IS 'Fires when so many windows in a row are out of bounds';
-COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged by their rates, means, latencies and scores';
+COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome; of drift: rows of the source) are not judged, but by counts';
 COMMENT ON COLUMN mlops.alert_rules.labels IS 'Only figures that have these labels';
 COMMENT ON COLUMN mlops.alert_rules.severity IS 'info, warning or critical';
-COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing, waiting (for windows of the version that answers now), silenced or no data (there was no window to judge yet)';
+COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing, waiting (for windows of the version that answers now), silenced or no data (there was no window to judge yet, or none of late)';
 COMMENT ON COLUMN mlops.alert_rules.alert_id IS 'Alert that fires';
 COMMENT ON COLUMN mlops.alert_rules.silenced_until IS 'Fires nothing before';
 COMMENT ON COLUMN mlops.alert_rules.set_by IS 'Who set it';
@@ -116,6 +131,10 @@ GRANT SELECT ON mlops.alert_rules TO PUBLIC;
 CREATE FUNCTION mlops_catalog.drift_tests() RETURNS text[]
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_drift_tests';
 COMMENT ON FUNCTION mlops_catalog.drift_tests() IS 'Statistics of mlops.record_drift';
+
+CREATE FUNCTION mlops_catalog.drift_alpha() RETURNS float8
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_drift_alpha';
+COMMENT ON FUNCTION mlops_catalog.drift_alpha() IS 'What the p-value of a statistic of drift must be below';
 
 -- No drift is looked for in seconds: time goes on.
 CREATE FUNCTION mlops_catalog.drift_features(model_id bigint, model_name text) RETURNS text[]
@@ -329,18 +348,17 @@ CREATE FUNCTION mlops_catalog.rule_windows(caller regrole, model text, r mlops_c
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH figure AS (
-		SELECT x.window_start, x.window_end, x.version, x.labels, x.value, coalesce(x.value < r.min, false) OR coalesce(x.value > r.max, false) AS broken,
+		SELECT x.window_end, x.version, x.labels, x.value,
+			-- as mlops.check_drift judges: what chance alone makes as large is no drift
+			coalesce(x.value < r.min, false) OR coalesce(x.value > r.max AND coalesce(x.p_value < mlops_catalog.drift_alpha(), true), false) AS broken,
 			greatest(r.min - x.value, x.value - r.max) AS excess
 		FROM mlops.monitor_metrics AS x JOIN mlops_catalog.monitor_metrics() AS k USING (metric)
 		WHERE x.model = $2 AND x.metric = r.metric AND x.labels @> r.labels AND mlops_catalog.answers(r.model_id, x.version)
-			-- as far back as it can matter, quiet windows between them included
-			AND x.window_end > now() - m.label_delay - (3 * r.windows + 10) * m.every
+			AND x.window_end > now() - mlops_catalog.rule_reach(r.windows, m.every, m.label_delay)
 			-- all decisions unless a segment is asked for, shadows only if they are
 			AND (x.labels = '{}' OR r.labels <> '{}' OR x.labels ?| '{variant,feature}') AND (NOT x.labels ? 'shadow' OR r.labels ? 'shadow')
 			AND (k."of" <> 'performance' OR x.window_end + m.label_delay <= now())
-			AND (k.counted_by IS NULL OR r.min_decisions <= (SELECT sum(d.value)
-				FROM mlops.monitor_metrics AS d WHERE d.model = $2 AND d.metric = ANY (k.counted_by) AND d.window_end = x.window_end
-					AND d.window_start = x.window_start AND d.version IS NOT DISTINCT FROM x.version AND d.labels = x.labels)))
+			AND coalesce(x.rows >= r.min_decisions, true))
 	SELECT * FROM (
 		SELECT DISTINCT ON (f.window_end) f.window_end, f.version, f.labels, f.value, f.broken FROM figure AS f
 		ORDER BY f.window_end DESC, f.broken DESC, f.excess DESC NULLS LAST) AS w
@@ -357,6 +375,7 @@ DECLARE
 	last record;
 	firing bigint;
 	replaced boolean;
+	stale boolean;
 	bound text;
 	fired bigint := 0;
 BEGIN
@@ -372,7 +391,10 @@ BEGIN
 		firing := (SELECT a.alert_id FROM mlops_catalog.alert AS a WHERE a.model_id = id AND a.rule = r.name AND a.resolved_at IS NULL);
 		-- what fires for a version that answers no more waits for windows of the one that does
 		replaced := firing IS NOT NULL AND NOT (SELECT mlops_catalog.answers(id, a.version) FROM mlops_catalog.alert AS a WHERE a.alert_id = firing);
-		IF firing IS NOT NULL AND (NOT coalesce(last.broken, true) OR replaced AND last.enough) THEN
+		-- nothing that can be judged for so long tells nothing that is out of bounds
+		stale := last.window_end IS NULL AND (SELECT coalesce(r.judged_until, a.window_end) <= now() - mlops_catalog.rule_reach(r.windows, m.every, m.label_delay)
+			FROM mlops_catalog.alert AS a WHERE a.alert_id = firing);
+		IF firing IS NOT NULL AND (NOT coalesce(last.broken, true) OR replaced AND last.enough OR stale) THEN
 			UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.alert_id = firing;
 			PERFORM pg_notify('mlops_alert', firing::text);
 			firing := NULL;

@@ -23,7 +23,7 @@ COMMENT ON COLUMN mlops_catalog.alert_rule.metric IS 'Figure, see mlops.monitor_
 COMMENT ON COLUMN mlops_catalog.alert_rule.min IS 'It must not be lower';
 COMMENT ON COLUMN mlops_catalog.alert_rule.max IS 'It must not be higher';
 COMMENT ON COLUMN mlops_catalog.alert_rule.windows IS 'Fires when so many windows in a row are out of bounds';
-COMMENT ON COLUMN mlops_catalog.alert_rule.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome) are not judged by their rates, means, latencies and scores';
+COMMENT ON COLUMN mlops_catalog.alert_rule.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome; of drift: rows of the source) are not judged, but by counts';
 COMMENT ON COLUMN mlops_catalog.alert_rule.labels IS 'Only figures that have these labels';
 COMMENT ON COLUMN mlops_catalog.alert_rule.severity IS 'info, warning or critical';
 COMMENT ON COLUMN mlops_catalog.alert_rule.silenced_until IS 'Fires nothing before';

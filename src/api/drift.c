@@ -24,6 +24,7 @@
 MLOPS_FUNCTION(mlops_check_drift);
 MLOPS_FUNCTION(mlops_record_drift);
 MLOPS_FUNCTION(mlops_drift_between);
+MLOPS_FUNCTION(mlops_drift_alpha);
 MLOPS_FUNCTION(mlops_drift_tests);
 MLOPS_FUNCTION(mlops_score_psi);
 
@@ -245,6 +246,13 @@ mlops_score_psi(PG_FUNCTION_ARGS)
 	if (isnan(psi))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(psi);
+}
+
+/* mlops_catalog.drift_alpha() */
+Datum
+mlops_drift_alpha(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(ML_DRIFT_ALPHA);
 }
 
 /* mlops_catalog.drift_tests() -> names of the statistics of a model's drift */
