@@ -59,6 +59,30 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.labelled(text, jsonb, jsonb) IS 'SQL for: a row of a source has a target';
 
+CREATE FUNCTION mlops_catalog.target_text(value "any") RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_target_text';
+COMMENT ON FUNCTION mlops_catalog.target_text("any") IS 'Text of a value of a target, as training reads it whatever the settings. NULL for NaN, which is missing';
+
+-- SQL for the figures of keys and of values of the target that were not learned
+-- from; a key that was not unique when learned from may have any number of rows.
+CREATE FUNCTION mlops_catalog.identity_figures(inputs jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(', ', CASE WHEN key IS NULL THEN 'NULL' ELSE format('(pg_catalog.count(%1$s) OPERATOR(pg_catalog.-) pg_catalog.count(DISTINCT %1$s))::pg_catalog.text', key) END,
+		CASE WHEN value IS NULL THEN 'NULL, NULL, NULL' ELSE
+			format('pg_catalog.count(*) FILTER (WHERE %1$s)::pg_catalog.text, pg_catalog.min(%2$s) FILTER (WHERE %1$s), pg_catalog.max(%2$s) FILTER (WHERE %1$s)', fresh, value) END)
+	FROM (SELECT max(mlops_catalog.present_value('mlops_source', i ->> 'name', i ->> 'family')
+				|| CASE WHEN i ->> 'family' ~ '^(number|date|timestamp)' THEN '' ELSE '::pg_catalog.text COLLATE pg_catalog."C"' END)
+				FILTER (WHERE i ->> 'role' = 'key' AND (i ->> 'repeated')::float8 < 0.01) AS key,
+			max(v.value) AS value,
+			max(format('%s OPERATOR(pg_catalog.<>) ALL (%L::pg_catalog.text[])', v.value, ARRAY(SELECT jsonb_array_elements_text(i -> 'values'))::text)) FILTER (WHERE v.value IS NOT NULL) AS fresh
+		FROM jsonb_array_elements(inputs) AS i CROSS JOIN LATERAL (SELECT CASE WHEN i ->> 'role' = 'target' AND i ? 'values'
+			THEN format('mlops_catalog.target_text(mlops_source.%I) COLLATE pg_catalog."C"', i ->> 'name') END) AS v(value)) AS e
+$$;
+COMMENT ON FUNCTION mlops_catalog.identity_figures(jsonb) IS
+	'SQL for the number of rows with the key of another row, that of rows with a value of the target that was not learned from, and the least and greatest of these';
+
 -- SQL for five figures of the next query; NULL where there are none of them.
 CREATE FUNCTION mlops_catalog.class_figures(inputs jsonb, request jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -82,15 +106,15 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.class_figures(jsonb, jsonb) IS
 	'SQL for the number of positives, that of values that are no weights, the sums of the weights, of their squares and of the positives'' ones';
 
--- A query for one row with an array of texts: rows, the figures above, then four
+-- A query for one row with an array of texts: rows, the figures above (five and four), then four
 -- values an input: rows with a value, least and greatest value, values outside
 -- of what was learned.
 CREATE FUNCTION mlops_catalog.source_figures_query(read_by text, inputs jsonb, request jsonb, recent text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, %s%s] AS figures FROM %s AS mlops_source WHERE %s%s',
-		mlops_catalog.class_figures(inputs, request),
+	SELECT format('SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, %s, %s%s] AS figures FROM %s AS mlops_source WHERE %s%s',
+		mlops_catalog.class_figures(inputs, request), mlops_catalog.identity_figures(inputs),
 		(SELECT string_agg(format(', pg_catalog.count(%1$s)::pg_catalog.text, %2$s, %3$s', c.value, c.extremes, c.outside), '' ORDER BY c.place)
 			FROM (SELECT i.place, v.value,
 				CASE WHEN i.input ->> 'family' = 'number'
@@ -174,7 +198,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.is_far(float8, float8, float8) IS 'Do the odds of two shares differ by more than a factor of four, and by more than chance?';
 
--- What is wrong with classes and weights; figures as of source_figures_query.
+-- What is wrong with classes, weights and keys; figures as of source_figures_query.
 CREATE FUNCTION mlops_catalog.class_problems(inputs jsonb, figures jsonb) RETURNS SETOF text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -182,6 +206,12 @@ AS $$
 	SELECT CASE
 		WHEN i ->> 'role' = 'target' AND f.positives IN (0, f.rows)
 			THEN format('target "%s" has only one class: %s positives among %s rows', i ->> 'name', f.positives, f.rows)
+		WHEN i ->> 'role' = 'target' AND f.fresh > 0
+			THEN format('target "%s" has in %s rows values that were not learned from, such as %s', i ->> 'name', f.fresh,
+				concat_ws(' and ', left(figures ->> 8, 100), nullif(left(figures ->> 9, 100), left(figures ->> 8, 100))))
+		WHEN i ->> 'role' = 'key' AND (f.repeated > 0 AND (i ->> 'repeated')::float8 = 0 OR mlops_catalog.is_far(f.repeated / f.rows, (i ->> 'repeated')::float8, f.rows))
+			THEN format('key "%s" is not unique: %s of %s rows have the key of another row, when learned from %s %%', i ->> 'name', f.repeated, f.rows,
+				round((100 * (i ->> 'repeated')::float8)::numeric, 2))
 		WHEN i ->> 'role' = 'target' AND mlops_catalog.is_far(f.positives / f.rows, (i ->> 'positives')::float8, f.rows)
 			THEN format('target "%s" is positive in %s %% of the rows, when learned from in %s %%', i ->> 'name',
 				round((100 * f.positives / f.rows)::numeric, 2), round((100 * (i ->> 'positives')::float8)::numeric, 2))
@@ -195,9 +225,9 @@ AS $$
 				round((100 * f.positive_weight)::numeric, 2), round((100 * (i ->> 'positives')::float8)::numeric, 2)) END
 	FROM jsonb_array_elements(inputs) AS i CROSS JOIN (SELECT (figures ->> 0)::float8 AS rows, (figures ->> 1)::float8 AS positives, (figures ->> 2)::float8 AS unsound,
 		(figures ->> 3)::float8 * (figures ->> 3)::float8 / nullif((figures ->> 4)::float8, 0) / nullif((figures ->> 0)::float8, 0) AS effective,
-		(figures ->> 5)::float8 / nullif((figures ->> 3)::float8, 0) AS positive_weight) AS f
+		(figures ->> 5)::float8 / nullif((figures ->> 3)::float8, 0) AS positive_weight, (figures ->> 6)::float8 AS repeated, (figures ->> 7)::float8 AS fresh) AS f
 $$;
-COMMENT ON FUNCTION mlops_catalog.class_problems(jsonb, jsonb) IS 'Classes and weights in the rows of a query that are far from what a version learned from; NULL for what is not';
+COMMENT ON FUNCTION mlops_catalog.class_problems(jsonb, jsonb) IS 'Classes, weights and keys in the rows of a query that are far from what a version learned from; NULL for what is not';
 
 -- What is wrong with rows, a line for each input.  few: these are test rows, in
 -- which a rare value may be missing by chance.
@@ -222,7 +252,7 @@ BEGIN
 		RETURN NEXT 'there are no rows with a target';
 		RETURN;
 	END IF;
-	FOR i IN SELECT e.f, (4 * (e.place - 1) + 6)::int AS at FROM jsonb_array_elements(inputs) WITH ORDINALITY AS e(f, place) LOOP
+	FOR i IN SELECT e.f, (4 * (e.place - 1) + 10)::int AS at FROM jsonb_array_elements(inputs) WITH ORDINALITY AS e(f, place) LOOP
 		present := (figures ->> i.at)::float8;
 		missing := 1 - present / rows;
 		missing_is := CASE WHEN i.f ->> 'type' IN ('real', 'double precision', 'numeric') THEN 'NULL or NaN' ELSE 'NULL' END;
@@ -437,6 +467,9 @@ BEGIN
 	END IF;
 	inputs := (SELECT coalesce(jsonb_agg(f ORDER BY place), '[]') FROM jsonb_array_elements(inputs || roles) WITH ORDINALITY AS e(f, place)
 		WHERE NOT accepted ? (f ->> 'name'));
+	told := told || ARRAY(SELECT CASE f ->> 'role' WHEN 'key' THEN format('version %s does not record whether key "%s" was unique: rows of one key were not looked for', version, f ->> 'name')
+			ELSE format('version %s does not record which values target "%s" had: new ones were not looked for', version, f ->> 'name') END
+		FROM jsonb_array_elements(inputs) AS f WHERE f ->> 'role' = 'key' AND NOT f ? 'repeated' OR f ->> 'role' = 'target' AND recorded ? 'positive' AND NOT f ? 'values');
 	IF problems = '{}' THEN
 		problems := ARRAY(SELECT mlops_catalog.source_problems(caller, reader, settings, read_by, inputs, request, false));
 		problems := problems || ARRAY(SELECT mlops_catalog.row_problems(reader, settings, read_by, inputs, request,

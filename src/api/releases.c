@@ -27,6 +27,7 @@
 
 MLOPS_FUNCTION(mlops_add_labels);
 MLOPS_FUNCTION(mlops_is_positive);
+MLOPS_FUNCTION(mlops_target_text);
 MLOPS_FUNCTION(mlops_proportion_test);
 MLOPS_FUNCTION(mlops_score_baseline);
 MLOPS_FUNCTION(mlops_thompson_shares);
@@ -72,6 +73,26 @@ mlops_is_positive(PG_FUNCTION_ARGS)
 	if (mling_is_nan(&call->converter, PG_GETARG_DATUM(0)))
 		PG_RETURN_NULL();
 	PG_RETURN_BOOL(mling_is_positive(call->positive, PG_GETARG_DATUM(0)));
+}
+
+/* mlops_catalog.target_text(value "any") -> text */
+Datum
+mlops_target_text(PG_FUNCTION_ARGS)
+{
+	MlConverter *converter = fcinfo->flinfo->fn_extra;
+	const char *bytes;
+	size_t		size;
+
+	if (converter == NULL)
+	{
+		converter = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(MlConverter));
+		mling_text_converter(get_fn_expr_argtype(fcinfo->flinfo, 0), converter);
+		fcinfo->flinfo->fn_extra = converter;
+	}
+	if (mling_is_nan(converter, PG_GETARG_DATUM(0)))
+		PG_RETURN_NULL();
+	bytes = mling_bytes(converter, PG_GETARG_DATUM(0), &size);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(bytes, (int) size));
 }
 
 /*

@@ -210,18 +210,21 @@ compare_hashes(const void *a, const void *b)
 	return one < other ? -1 : one > other;
 }
 
-/* Rows whose key another row before them has, whatever the order. */
-static size_t
-repeated_keys(const Training *t)
+size_t
+mltrain_repeated_keys(const Training *t, size_t *missing)
 {
 	size_t		n = t->dataset->n_rows;
 	uint64_t   *hash = palloc_extended(n * sizeof(uint64_t), MCXT_ALLOC_HUGE);
 	size_t		repeated = 0;
 
+	*missing = 0;
 	for (size_t row = 0; row < n; row++)
+	{
 		hash[row] = ml_column_hash(&t->dataset->columns[t->key], row);
+		*missing += hash[row] == 0;
+	}
 	qsort(hash, n, sizeof(uint64_t), compare_hashes);
-	for (size_t row = 1; row < n; row++)
+	for (size_t row = *missing + 1; row < n; row++)
 		repeated += hash[row] == hash[row - 1];
 	pfree(hash);
 	return repeated;
@@ -262,9 +265,12 @@ void
 mltrain_tell_roles(const Training *t)
 {
 	const MlTrainRequest *r = t->request;
-	size_t		repeated = t->key >= 0 ? repeated_keys(t) : 0;
+	size_t		without_key = 0;
+	size_t		repeated = t->key >= 0 ? mltrain_repeated_keys(t, &without_key) : 0;
 	size_t		missing = t->time >= 0 ? rows_without_time(t) : 0;
 
+	if (without_key > 1)		/* nothing tells these apart either */
+		repeated += without_key - 1;
 	if (repeated > 0)
 		ereport(NOTICE,
 				(errmsg("key \"%s\" is not unique: %zu of %zu rows have the key of another row", r->key, repeated, t->dataset->n_rows),

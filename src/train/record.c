@@ -200,6 +200,36 @@ append_weight_figures(StringInfo json, const Training *t)
 	append_number(json, "positives", positives / sum);
 }
 
+/* A target with more of them, or longer ones, has values that come and go. */
+#define MOST_TARGET_VALUES 100
+#define LONGEST_TARGET_VALUE 200
+
+/* The values of a target that is read as text. */
+static void
+append_target_values(StringInfo json, const MlColumn *column)
+{
+	StringInfoData values;
+	uint32_t	n;
+
+	if (column->kind != ML_COLUMN_CATEGORY || column->overflowed)
+		return;
+	n = ml_dictionary_size(column->dictionary);
+	if (n > MOST_TARGET_VALUES)
+		return;
+	initStringInfo(&values);
+	for (uint32_t code = 0; code < n; code++)
+	{
+		size_t		size;
+		const char *bytes = ml_dictionary_bytes(column->dictionary, code, &size);
+
+		if (size > LONGEST_TARGET_VALUE)
+			return;
+		appendStringInfoString(&values, code ? ", " : "");
+		escape_json(&values, pnstrdup(bytes, size));
+	}
+	appendStringInfo(json, ", \"values\": [%s]", values.data);
+}
+
 /*
  * What the labelled rows have in a column that is read for another purpose than
  * to be an input: a retraining refuses a source that has something else there.
@@ -211,6 +241,7 @@ role_figures(const Training *t, int c)
 	size_t		rows = 0;
 	size_t		present = 0;
 	size_t		first = 0;
+	size_t		without_key;
 	bool		constant = true;
 	double		least = INFINITY;
 	double		greatest = -INFINITY;
@@ -242,7 +273,12 @@ role_figures(const Training *t, int c)
 		append_number(&json, "maximum", greatest);
 	}
 	if (c == t->target)
+	{
 		append_number(&json, "positives", (double) t->counts.positives / (double) Max(rows, 1));
+		append_target_values(&json, column);
+	}
+	if (c == t->key)
+		append_number(&json, "repeated", (double) mltrain_repeated_keys(t, &without_key) / (double) t->dataset->n_rows);
 	if (c == t->weight)
 		append_weight_figures(&json, t);
 	return json.data;

@@ -126,6 +126,10 @@ extern void mltrain_ingest(Training *t);
 /* Labels and sample weights, canonical order (data.c). */
 extern void mltrain_label(Training *t);
 
+/* Rows whose key another row before them has, whatever the order; and those without
+ * a key, which are not among them (data.c). */
+extern size_t mltrain_repeated_keys(const Training *t, size_t *missing);
+
 /* Notices of a key that is not unique, and of a time column without times (data.c). */
 extern void mltrain_tell_roles(const Training *t);
 

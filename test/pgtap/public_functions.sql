@@ -28,6 +28,7 @@ INSERT INTO explained VALUES
 	('query_settings', 'shows settings of the session'),
 	('utc_text', 'reads its argument only'),
 	('is_positive', 'reads its arguments only'),
+	('target_text', 'reads its argument only'),
 	('require_preload', 'shows that mlops is preloaded'),
 	('cron_run', 'shows what pg_cron shows to the caller'),
 	('cron_job', 'shows what pg_cron shows to the caller'),

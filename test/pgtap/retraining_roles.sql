@@ -1,7 +1,7 @@
 -- What a retraining checks of the columns that are no inputs, and versions that
 -- must not be deployed by themselves.
 \ir setup.psql
-SELECT plan(59);
+SELECT plan(75);
 CREATE TABLE s AS SELECT *, 1 + id % 3 AS w, CASE WHEN is_fraud THEN 'chargeback' ELSE 'fine' END AS outcome,
 	(ARRAY['train', 'train', 'train', 'validation', 'test'])[1 + hashint4(id * 7) % 5 + CASE WHEN hashint4(id * 7) % 5 < 0 THEN 4 ELSE 0 END] AS fold FROM tx;
 SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key => 'id', weight => 'w', exclude => '{outcome,fold}', params => '{"n_estimators": 30}') \g /dev/null
@@ -14,13 +14,19 @@ SELECT is(found('SELECT'), 'deployed', 'what has not changed is deployed');
 -- ---- what was learned from is known
 SELECT is((SELECT jsonb_object_agg(c ->> 'name', c - '{name,type,kind}'::text[]) FROM mlops_catalog.dataset, jsonb_array_elements(columns) AS c WHERE c ? 'missing'),
 	(SELECT jsonb_build_object('is_fraud', jsonb_build_object('missing', 0, 'constant', false, 'minimum', 0, 'maximum', 1, 'positives', avg(is_fraud::int)::float8),
-		'id', '{"missing": 0, "constant": false}'::jsonb, 'ts', '{"missing": 0, "constant": false}'::jsonb,
+		'id', '{"missing": 0, "constant": false, "repeated": 0}'::jsonb, 'ts', '{"missing": 0, "constant": false}'::jsonb,
 		'w', jsonb_build_object('missing', 0, 'constant', false, 'minimum', 1, 'maximum', 3, 'effective', sum(w)::float8 * sum(w) / sum(w * w) / count(*),
 			'positives', sum(w) FILTER (WHERE is_fraud)::float8 / sum(w))) FROM s), 'figures of target, key, time and weight');
 
 -- ---- key, time
 SELECT is(found('UPDATE s SET id = NULL'), 'refused: column "id" is NULL in every row', 'a key that is empty');
-SELECT is(found('UPDATE s SET id = 7'), 'refused: column "id" has the same value in every row: 7', 'a key that is one');
+SELECT is(found('UPDATE s SET id = 7'), E'refused: column "id" has the same value in every row: 7\nkey "id" is not unique: 4999 of 5000 rows have the key of another row, when learned from 0.00 %', 'a key that is one');
+SELECT is(found('INSERT INTO s SELECT s.* FROM s, generate_series(1, 2) WHERE is_fraud'), format('refused: key "id" is not unique: %s of %s rows have the key of another row, when learned from 0.00 %%', 2 * f, 5000 + 2 * f),
+	'a join that fans out') FROM (SELECT count(*) AS f FROM s WHERE is_fraud) AS n;
+SELECT is(found('INSERT INTO s SELECT * FROM s WHERE id = 5'), 'refused: key "id" is not unique: 1 of 5001 rows have the key of another row, when learned from 0.00 %', 'even for one row');
+SELECT is(found('INSERT INTO s SELECT * FROM s WHERE id = 5', '{"accept": ["id"]}'), 'deployed', 'what is consented to');
+SELECT is(found('UPDATE s SET id = NULL WHERE id % 100 = 0'), 'deployed', 'rows without a key have none of another row');
+SELECT is(found('INSERT INTO s SELECT id, ts, amount, balance, country, online, NULL, w, outcome, fold FROM s'), 'deployed', 'rows without a label do not count');
 SELECT is(found('UPDATE s SET id = NULL WHERE id % 4 = 0'), 'refused: column "id" is NULL in 25.0 % of the rows, when learned from in 0.0 %', 'a key that is often empty');
 SELECT is(found('ALTER TABLE s ALTER id TYPE text'), 'refused: column "id" has type pg_catalog.text, not integer', 'a key of another type');
 SELECT is(found('ALTER TABLE s ALTER id TYPE bigint'), 'deployed', 'of another type of number');
@@ -71,6 +77,34 @@ SELECT is(found('UPDATE s SET fold = ''train''', model => 'folds'), 'refused: co
 SELECT is(found('UPDATE s SET fold = ''hold'' WHERE fold = ''test''', model => 'folds'), 'refused: fold column "fold" has value "hold"', 'a fold that is none');
 SELECT is(found('UPDATE s SET balance = NULL', model => 'folds'), 'refused: column "balance" is NULL or NaN in every row', 'costs that are gone');
 SELECT is(found('ALTER TABLE s DROP balance', model => 'folds'), 'refused: column "balance" is missing', 'and their column');
+-- values of the target
+SELECT is((SELECT (SELECT jsonb_agg(v ORDER BY v) FROM jsonb_array_elements(c -> 'values') AS v) FROM mlops_catalog.dataset, jsonb_array_elements(columns) AS c WHERE c ->> 'name' = 'outcome'),
+	'["chargeback", "fine"]', 'are recorded where it is read as text');
+SELECT is(found('UPDATE s SET outcome = ''CHARGEBACK'' WHERE outcome = ''chargeback'' AND id % 2 = 0', model => 'folds'),
+	format('refused: target "outcome" has in %s rows values that were not learned from, such as CHARGEBACK', count(*)), 'another spelling of the positive, in some rows') FROM s WHERE is_fraud AND id % 2 = 0;
+SELECT is(found('UPDATE s SET outcome = CASE id WHEN 1 THEN ''pending'' ELSE ''lost'' END WHERE id < 4', model => 'folds'),
+	'refused: target "outcome" has in 3 rows values that were not learned from, such as lost and pending', 'further values, however few');
+SELECT is(found('UPDATE s SET outcome = ''pending'' WHERE id = 1', '{"accept": ["outcome"]}', model => 'folds'), 'deployed', 'what is consented to');
+SELECT is(found('UPDATE s SET outcome = NULL WHERE id < 100', model => 'folds'), 'deployed', 'no outcome is no value');
+CREATE TABLE levels AS SELECT *, (CASE WHEN is_fraud THEN 1.0 WHEN id % 3 = 0 THEN 'NaN' ELSE 2.50 END)::numeric AS level FROM s;
+SELECT mlops.train('levels', 'levels', target => 'level', positive => '1', features => '{amount,country,online}', key => 'outcome', params => '{"n_estimators": 30}') \g /dev/null
+SELECT mlops.deploy('levels', 1) \g /dev/null
+SELECT is(found('UPDATE levels SET level = level * 1.000', model => 'levels'), 'deployed', 'a number is the same with more digits; a key that never was unique need not be');
+SELECT is(found('UPDATE levels SET level = 3 WHERE id = 10', model => 'levels'), 'refused: target "level" has in 1 rows values that were not learned from, such as 3', 'another number');
+CREATE TABLE many AS SELECT *, CASE WHEN is_fraud THEN '0' ELSE (id % 150 + 1)::text END AS kind FROM s;
+SELECT mlops.train('many', 'many', target => 'kind', positive => '0', features => '{amount,country,online}', params => '{"n_estimators": 30}') \g /dev/null
+SELECT mlops.deploy('many', 1) \g /dev/null
+SELECT is(found('UPDATE many SET kind = ''new'' WHERE id = 10', model => 'many'), 'deployed: version 1 does not record which values target "kind" had: new ones were not looked for', 'more than a hundred values are not recorded');
+-- nearly unique
+CREATE TABLE almost AS SELECT * FROM s UNION ALL SELECT * FROM s WHERE id % 1000 = 0;
+SELECT mlops.train('almost', 'almost', target => 'is_fraud', key => 'id', features => '{amount,country,online}', params => '{"n_estimators": 30}') \g /dev/null
+SELECT mlops.deploy('almost', 1) \g /dev/null
+SELECT is(found('INSERT INTO almost SELECT * FROM s WHERE id % 999 = 0', model => 'almost'), 'deployed', 'a few keys of two rows, as before');
+SELECT is(found('INSERT INTO almost SELECT * FROM s WHERE is_fraud', model => 'almost'), format('refused: key "id" is not unique: %s of %s rows have the key of another row, when learned from 0.10 %%', f + 5, f + 5005), 'many more of them')
+	FROM (SELECT count(*) AS f FROM s WHERE is_fraud) AS n;
+-- versions that were trained before this was recorded
+SELECT is(found($$UPDATE mlops_catalog.dataset SET columns = (SELECT jsonb_agg(c - '{values,repeated}'::text[]) FROM jsonb_array_elements(columns) AS c)$$, model => 'folds'),
+	'deployed: version 1 does not record which values target "outcome" had: new ones were not looked for', 'what was not recorded is not compared, and told');
 CREATE VIEW v AS SELECT id, ts, amount / (100 - w) AS a, is_fraud FROM s;
 SELECT mlops.train('view', 'v', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 30}') \g /dev/null
 SELECT is(found('UPDATE s SET w = 100 WHERE id = 3', action => 'register', model => 'view'), 'refused: division by zero', 'a source that fails');
