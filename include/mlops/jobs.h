@@ -67,8 +67,11 @@ extern bool mljobs_cancel(int64 job_id);
 extern void mljobs_record_schedule(const char *name, const char *cron,
 								   const MlJobRequest *request, int64 cron_job_id);
 
-/* Forgets it; false if there is none. */
-extern bool mljobs_forget_schedule(const char *name);
+/* Forgets one of a role's; false if there is none, or if the current user does not have the role's rights. */
+extern bool mljobs_forget_schedule(const char *name, Oid owner);
+
+/* Submits what is scheduled for the current user under a name, as mljobs_submit; 42704 if nothing is. */
+extern int64 mljobs_submit_schedule(const char *name);
 
 /*
  * Runs one statement in a background worker of its own connected to another

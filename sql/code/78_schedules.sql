@@ -37,10 +37,18 @@ CREATE FUNCTION mlops_catalog.record_schedule(name text, cron text, command text
 	AS 'MODULE_PATHNAME', 'mlops_record_schedule';
 COMMENT ON FUNCTION mlops_catalog.record_schedule(text, text, text, interval, int, int, text, bigint) IS 'Notes a schedule of yours; see mlops.schedule';
 
-CREATE FUNCTION mlops_catalog.forget_schedule(name text) RETURNS boolean
+CREATE FUNCTION mlops_catalog.forget_schedule(name text, owner regrole) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mlops_forget_schedule';
-COMMENT ON FUNCTION mlops_catalog.forget_schedule(text) IS 'Forgets a schedule of yours; see mlops.unschedule';
+COMMENT ON FUNCTION mlops_catalog.forget_schedule(text, regrole) IS 'Forgets a schedule of a role whose rights you have; see mlops.unschedule';
+
+-- pg_cron keeps a role's name, which may be another role's by the time; what is
+-- submitted is recorded under the role itself.
+CREATE FUNCTION mlops_catalog.submit_schedule(name text) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mlops_submit_schedule';
+COMMENT ON FUNCTION mlops_catalog.submit_schedule(text) IS
+	'Submits the job of a schedule of yours, as pg_cron does when it is due; an error if you have none of this name, NULL if it was skipped';
 
 CREATE FUNCTION mlops_catalog.cron_name(name text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -91,12 +99,12 @@ CREATE FUNCTION mlops_catalog.not_our_cron_job(job jsonb, cron_job_id bigint, na
 AS $$
 	SELECT CASE WHEN job IS NULL THEN format('pg_cron has no job %s', cron_job_id)
 		WHEN job ->> 'database' <> current_database() THEN format('pg_cron starts it in database "%s"', job ->> 'database')
-		WHEN job ->> 'username' <> pg_get_userbyid(owner) THEN format('pg_cron starts it as role "%s"', job ->> 'username')
+		WHEN job ->> 'username' <> (SELECT r.rolname FROM pg_roles AS r WHERE r.oid = owner) THEN format('pg_cron starts it as role "%s"', job ->> 'username')
 		WHEN job ->> 'jobname' IS DISTINCT FROM mlops_catalog.cron_name(name)
 			THEN format('job %s of pg_cron is another one, named %s', cron_job_id, coalesce(format('"%s"', job ->> 'jobname'), 'nothing')) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.not_our_cron_job(jsonb, bigint, text, regrole) IS
-	'Why what pg_cron has under a number is not the job of a schedule of this database; NULL if it is';
+	'Why what pg_cron has under a number is not the job of a schedule of this database; NULL if it is, also that of a role that is gone';
 
 CREATE FUNCTION mlops_catalog.cron_job(cron_job_id bigint) RETURNS jsonb
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -206,8 +214,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	cron_name text := mlops_catalog.cron_name($1);
-	submission text := format('SELECT mlops.submit(%L, timeout => %L, max_retries => %s, priority => %s, key => %L, '
-		'on_conflict => ''skip'', model => %L, unattended => true) FROM mlops.activation WHERE active', $3, $4, $5, $6, 'schedule ' || $1, $7);
+	submission text := format('SELECT mlops_catalog.submit_schedule(%L) FROM mlops.activation WHERE active', $1);
 	id bigint;
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.schedule()');
@@ -231,20 +238,27 @@ $$;
 COMMENT ON FUNCTION mlops.schedule(text, text, text, interval, int, int, text) IS
 	'Has pg_cron submit a statement as a job whenever a cron expression is due; skipped (and counted) while the job before has not ended. Replaces a schedule of that name';
 
-CREATE FUNCTION mlops.unschedule(name text) RETURNS boolean
+CREATE FUNCTION mlops.unschedule(name text, owner regrole DEFAULT NULL) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := (SELECT s.cron_job_id FROM mlops.schedules AS s WHERE s.name = $1 AND s.owner = quote_ident(current_user)::regrole);
+	me regrole := quote_ident(current_user)::regrole;
+	of_role regrole := coalesce($2, me);
+	id bigint := (SELECT s.cron_job_id FROM mlops.schedules AS s WHERE s.name = $1 AND s.owner = of_role);
 	problem text;
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.unschedule()');
-	IF id IS NULL THEN
+	IF of_role <> me AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = me) THEN
+		RAISE EXCEPTION 'permission denied to end schedules of role "%"', mlops_catalog.role_text(of_role)
+			USING ERRCODE = 'insufficient_privilege', HINT = 'A member of that role does so after SET ROLE; for others a superuser may.';
+	ELSIF id IS NULL THEN
 		RETURN false;
 	END IF;
-	problem := mlops_catalog.not_our_cron_job(mlops_catalog.cron_job(id), id, $1, quote_ident(current_user)::regrole);
+	problem := coalesce(mlops_catalog.not_our_cron_job(mlops_catalog.cron_job(id), id, $1, of_role),
+		(SELECT format('job %s of pg_cron is that of role "%s" now', id, mlops_catalog.role_text(s.owner)) FROM mlops.schedules AS s
+			WHERE s.cron_job_id = id AND s.owner <> of_role LIMIT 1));
 	IF problem IS NULL THEN
 		PERFORM mlops_catalog.ask_cron(
 			format('SELECT cron.unschedule(j.jobid)::int FROM cron.job AS j WHERE j.jobid = %s', id),
@@ -252,7 +266,8 @@ BEGIN
 	ELSE
 		RAISE NOTICE 'only the record of schedule "%" is removed: %', $1, problem;
 	END IF;
-	RETURN mlops_catalog.forget_schedule($1);
+	RETURN mlops_catalog.forget_schedule($1, of_role);
 END
 $$;
-COMMENT ON FUNCTION mlops.unschedule(text) IS 'Ends a schedule of yours; false if there is none. A job of it that runs is not cancelled';
+COMMENT ON FUNCTION mlops.unschedule(text, regrole) IS
+	'Ends a schedule of yours, or as a superuser one of another role, a dropped one too (owner: its number in quotes); false if there is none. A job of it that runs is not cancelled';

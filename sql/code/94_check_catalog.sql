@@ -72,7 +72,8 @@ AS $$
 		) AS p(model_id, what, owner, again)
 	JOIN mlops_catalog.model AS m USING (model_id) WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = p.owner)
 	UNION ALL
-	SELECT s.model, format('schedule %s', s.name), format('runs as role %s, which does not exist; mlops.schedule() by another role takes it over', s.owner::oid)
+	SELECT s.model, format('schedule %s', s.name), format('runs as role %s, which does not exist: pg_cron tries in vain; SELECT mlops.unschedule(%L, %L) by a superuser ends it, mlops.schedule() by another role makes it anew',
+				s.owner::oid, s.name, s.owner::oid)
 	FROM mlops_catalog.schedule AS s WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = s.owner)
 	UNION ALL
 	SELECT NULL, 'trust', format('role %s does not exist', CASE WHEN EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.role) THEN t.trusted ELSE t.role END::oid)

@@ -27,6 +27,7 @@ MLOPS_FUNCTION(mlops_cron_unschedule_elsewhere);
 MLOPS_FUNCTION(mlops_cron_run_elsewhere);
 MLOPS_FUNCTION(mlops_record_schedule);
 MLOPS_FUNCTION(mlops_forget_schedule);
+MLOPS_FUNCTION(mlops_submit_schedule);
 
 static char *
 optional_text(FunctionCallInfo fcinfo, int i)
@@ -229,10 +230,21 @@ mlops_record_schedule(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* mlops_catalog.forget_schedule(name) -> was there one? */
+/* mlops_catalog.forget_schedule(name, owner) -> was there one? */
 Datum
 mlops_forget_schedule(PG_FUNCTION_ARGS)
 {
 	PreventCommandIfReadOnly("mlops.unschedule()");
-	PG_RETURN_BOOL(mljobs_forget_schedule(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+	PG_RETURN_BOOL(mljobs_forget_schedule(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1)));
+}
+
+/* mlops_catalog.submit_schedule(name) -> job, NULL if it was skipped */
+Datum
+mlops_submit_schedule(PG_FUNCTION_ARGS)
+{
+	int64		job_id = mljobs_submit_schedule(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	if (job_id == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(job_id);
 }

@@ -21,6 +21,7 @@
 #include "pgtime.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -424,16 +425,60 @@ mljobs_record_schedule(const char *name, const char *cron, const MlJobRequest *r
 }
 
 bool
-mljobs_forget_schedule(const char *name)
+mljobs_forget_schedule(const char *name, Oid owner)
 {
 	Oid			types[] = {OIDOID, TEXTOID};
-	Datum		values[] = {ObjectIdGetDatum(GetUserId()), CStringGetTextDatum(name)};
+	Datum		values[] = {ObjectIdGetDatum(owner), CStringGetTextDatum(name)};
 	MlCatalogScope scope;
 	uint64		n;
 
+	if (!has_privs_of_role(GetUserId(), owner))
+		return false;
 	mlcat_begin(&scope);
 	n = mlcat_execute("DELETE FROM mlops_catalog.schedule WHERE owner OPERATOR(pg_catalog.=) $1 "
 					  "AND name OPERATOR(pg_catalog.=) $2", 2, types, values, NULL);
 	mlcat_end(&scope);
 	return n > 0;
+}
+
+/* A request as it is recorded for the current role, and in the caller's memory. */
+static void
+read_schedule(const char *name, MlJobRequest *request)
+{
+	Oid			role = GetUserId();
+	Oid			types[] = {OIDOID, TEXTOID};
+	Datum		values[] = {ObjectIdGetDatum(role), CStringGetTextDatum(name)};
+	MemoryContext caller = CurrentMemoryContext;
+	MlCatalogScope scope;
+	bool		nulls[5];
+	Datum		found[5];
+
+	mlcat_begin(&scope);
+	if (mlcat_execute("SELECT command, timeout, max_retries, priority, model FROM mlops_catalog.schedule "
+					  "WHERE owner OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2",
+					  2, types, values, NULL) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role \"%s\" has no schedule \"%s\"", GetUserNameFromId(role, false), mlbase_excerpt(name)),
+				 errdetail("pg_cron keeps the name of a role. If the role that made the schedule was renamed or dropped, "
+						   "another one may have its name, but its schedules run for that role only."),
+				 errhint("A superuser ends such a job in pg_cron's database: SELECT cron.unschedule(jobid) FROM cron.job WHERE ...")));
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, found, nulls);
+	MemoryContextSwitchTo(caller);
+	request->command = TextDatumGetCString(found[0]);
+	request->timeout = nulls[1] ? NULL : DatumGetIntervalP(datumCopy(found[1], false, sizeof(Interval)));
+	request->max_retries = DatumGetInt32(found[2]);
+	request->priority = DatumGetInt32(found[3]);
+	request->model = nulls[4] ? NULL : TextDatumGetCString(found[4]);
+	mlcat_end(&scope);
+}
+
+int64
+mljobs_submit_schedule(const char *name)
+{
+	MlJobRequest request = {.key = psprintf("schedule %s", name), .skip = true,.unattended = true};
+
+	refuse_on_standby("mlops.schedule()");
+	read_schedule(name, &request);
+	return mljobs_submit(&request);
 }

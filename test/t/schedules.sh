@@ -114,6 +114,42 @@ is "pg_cron's own job may be gone when it ends" "$(query -c "SELECT cron.unsched
 t
 0"
 
+# ---- the role that made it, not who has its name by now
+query -d app -c "CREATE ROLE carl LOGIN"
+for database in postgres app; do
+	query -d postgres <<-SQL >/dev/null
+		CREATE ROLE dan LOGIN;
+		GRANT USAGE ON SCHEMA cron TO dan;
+		GRANT EXECUTE ON FUNCTION cron.schedule_in_database TO dan;
+	SQL
+	query -d $database -U dan -c "SELECT mlops.schedule('up', '* * * * *', 'ALTER ROLE carl SUPERUSER')" >/dev/null
+	submission=$(query -c "SELECT command FROM cron.job WHERE jobname LIKE '% up'")
+	is "what pg_cron has names no statement ($database)" "$submission" "SELECT mlops_catalog.submit_schedule('up') FROM mlops.activation WHERE active"
+	is "its role submits it ($database)" "$(query -d $database -U dan -c "$submission" | grep -c '[0-9]')" 1
+	until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL" 20 -d $database
+	query -c "ALTER ROLE dan RENAME TO dan_before" -c "CREATE ROLE dan LOGIN SUPERUSER"
+	is "the role renamed, another one of its name does not ($database)" "$(error_of -d $database -U dan -c "$submission" | head -n 1)" '42704: role "dan" has no schedule "up"'
+	is "and that is told ($database)" "$(query -d $database -c "SELECT problem FROM mlops.check_catalog() WHERE object = 'schedule up'")" 'does not run: pg_cron starts it as role "dan"'
+	query <<-SQL
+		DROP ROLE dan;
+		ALTER ROLE dan_before RENAME TO dan;
+		REVOKE USAGE ON SCHEMA cron FROM dan;
+		REVOKE EXECUTE ON FUNCTION cron.schedule_in_database FROM dan;
+		DROP ROLE dan;
+		CREATE ROLE dan LOGIN SUPERUSER;
+	SQL
+	is "nor if the role was dropped ($database)" "$(error_of -d $database -U dan -c "$submission" | head -n 1)" '42704: role "dan" has no schedule "up"'
+	is "carl is as he was ($database)" "$(query -c "SELECT rolsuper FROM pg_roles WHERE rolname = 'carl'")" f
+	is "check_catalog says how it is ended ($database)" "$(query -d $database -c "SELECT regexp_replace(problem, '[0-9]+', 'N', 'g') FROM mlops.check_catalog() WHERE object = 'schedule up' ORDER BY 1")" \
+		"does not run: role N does not exist
+runs as role N, which does not exist: pg_cron tries in vain; SELECT mlops.unschedule('up', 'N') by a superuser ends it, mlops.schedule() by another role makes it anew"
+	is "no other role does ($database)" "$(error_of -d $database -U carl -c "SELECT mlops.unschedule('up', owner) FROM (SELECT 'dan'::regrole AS owner) AS x" | head -n 1)" '42501: permission denied to end schedules of role "dan"'
+	is "that ends it, at pg_cron too ($database)" "$(query -d $database -c "SELECT substring(problem FROM 'SELECT [^)]*[)]') FROM mlops.check_catalog() WHERE problem LIKE 'runs as%'" > "$server/statement"; query -d $database -c "$(cat "$server/statement")"; query -d $database -c "SELECT count(*) FROM mlops.schedules WHERE name = 'up'"; query -c "SELECT count(*) FROM cron.job WHERE jobname LIKE '% up'")" "t
+0
+0"
+	query -c "DROP ROLE dan"
+done
+
 # ---- refused
 is "no cron expression" "$(error_of -c "SELECT mlops.schedule('n', 'every day', 'SELECT 1')" | head -n 1)" '22023: invalid cron expression "every day"'
 is "no statement" "$(error_of -c "SELECT mlops.schedule('n', '@daily', 'SELEC')")" '42601: syntax error at or near "SELEC"'
