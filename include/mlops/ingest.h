@@ -374,6 +374,11 @@ extern bool mling_target_as_text(Oid type, const char *argument, const char *col
 extern float *mling_labels(MlContext *ctx, const MlDataset *dataset, int column,
 						   const MlPositive *positive, MlLabelCounts *counts);
 
+/* A target or label that is read as text and has more values, or longer ones, has
+ * values that come and go: a new one means nothing. */
+#define ML_TARGET_VALUES 100
+#define ML_TARGET_VALUE_BYTES 200
+
 /* The different values of a column for a message: as many as are quoted, and whether there are more. */
 #define ML_VALUES_SHOWN 10
 

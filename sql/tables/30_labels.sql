@@ -18,3 +18,13 @@ COMMENT ON COLUMN mlops_catalog.label.recorded_by IS 'Who recorded it';
 COMMENT ON COLUMN mlops_catalog.label.recorded_at IS 'When it was recorded';
 CREATE INDEX label_recorded_at_idx ON mlops_catalog.label (model_id, recorded_at);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.label', '');
+
+CREATE TABLE mlops_catalog.label_value (
+	model_id bigint NOT NULL CONSTRAINT label_value_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
+	value text NOT NULL,
+	CONSTRAINT label_value_pkey PRIMARY KEY (model_id, value)
+);
+COMMENT ON TABLE mlops_catalog.label_value IS 'Values that outcomes had where "positive" said which of them is a fraud, so that a new one is told';
+COMMENT ON COLUMN mlops_catalog.label_value.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.label_value.value IS 'Text of the value';
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.label_value', '');

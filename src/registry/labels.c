@@ -53,6 +53,9 @@ typedef struct LabelReader
 	const MlPositive *positive; /* NULL: boolean or 0/1 */
 	bool		has_positive;	/* any row so far */
 	MlValuesSeen *others;		/* the other values, until one has */
+	int			n_values;		/* of a label that is read as text; -1: too many of them */
+	char	   *value[ML_TARGET_VALUES];
+	int64		value_rows[ML_TARGET_VALUES];
 	Oid			time_type;
 	const char *time_name;
 	TimestampTz now;
@@ -125,6 +128,28 @@ write_batch(LabelReader *reader)
 	MemoryContextReset(reader->context);
 }
 
+static void
+count_value(LabelReader *reader, const char *bytes, size_t size)
+{
+	MemoryContext context = GetMemoryChunkContext(reader);
+
+	for (int i = 0; i < reader->n_values; i++)
+	{
+		if (strlen(reader->value[i]) == size && memcmp(reader->value[i], bytes, size) == 0)
+		{
+			reader->value_rows[i]++;
+			return;
+		}
+	}
+	if (reader->n_values == ML_TARGET_VALUES || size > ML_TARGET_VALUE_BYTES)
+		reader->n_values = -1;
+	if (reader->n_values < 0)
+		return;
+	reader->value[reader->n_values] = MemoryContextAllocZero(context, size + 1);
+	memcpy(reader->value[reader->n_values], bytes, size);
+	reader->value_rows[reader->n_values++] = 1;
+}
+
 static bool
 label_of(LabelReader *reader, Datum value)
 {
@@ -134,14 +159,13 @@ label_of(LabelReader *reader, Datum value)
 	{
 		bool		is_positive = mling_is_positive(reader->positive, value);
 
-		reader->has_positive = reader->has_positive || is_positive;
-		if (!reader->has_positive && !reader->others->more)
-		{
-			size_t		size;
-			const char *bytes = mling_bytes(&reader->label, value, &size);
+		size_t		size;
+		const char *bytes = mling_bytes(&reader->label, value, &size);
 
+		reader->has_positive = reader->has_positive || is_positive;
+		if (!reader->has_positive)
 			mling_note_value(reader->others, bytes, size);
-		}
+		count_value(reader, bytes, size);
 		return is_positive;
 	}
 	number = mling_number(&reader->label, value);
@@ -387,6 +411,73 @@ tell_without_positive(const LabelReader *reader, const char *positive)
 			 errhint("If one of them is the positive one, roll back, or add the outcomes again with that as \"positive\".")));
 }
 
+/* Values that were there neither in a training nor in earlier outcomes, if these had any;
+ * from now on they were.  0 and 1 mean what they say. */
+static ArrayType *
+new_values(const LabelReader *reader, Datum seen)
+{
+	Oid			types[] = {INT8OID, TEXTARRAYOID};
+	Datum		values[] = {Int64GetDatum(reader->model_id), seen};
+	bool		isnull;
+	Datum		found;
+
+	found = mlcat_execute_value("WITH earlier AS (SELECT l.value FROM mlops_catalog.label_value AS l WHERE l.model_id OPERATOR(pg_catalog.=) $1), "
+								"known AS (SELECT e.value FROM earlier AS e UNION ALL "
+								"SELECT pg_catalog.jsonb_array_elements_text(c OPERATOR(pg_catalog.->) 'values') FROM mlops_catalog.model_version AS v "
+								"JOIN mlops_catalog.run AS r ON r.run_id OPERATOR(pg_catalog.=) v.run_id "
+								"JOIN mlops_catalog.dataset AS d ON d.dataset_id OPERATOR(pg_catalog.=) r.dataset_id "
+								"CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(d.columns) AS c WHERE v.model_id OPERATOR(pg_catalog.=) $1), "
+								"noted AS (INSERT INTO mlops_catalog.label_value (model_id, value) SELECT $1, s.value FROM pg_catalog.unnest($2) AS s(value) "
+								"WHERE NOT EXISTS (SELECT FROM earlier AS e WHERE e.value OPERATOR(pg_catalog.=) s.value) ORDER BY s.value "
+								"ON CONFLICT DO NOTHING) "
+								"SELECT pg_catalog.array_agg(s.value) FROM pg_catalog.unnest($2) AS s(value) WHERE EXISTS (SELECT FROM known) "
+								"AND s.value OPERATOR(pg_catalog.<>) ALL ('{0,1}') "
+								"AND NOT EXISTS (SELECT FROM known AS k WHERE k.value OPERATOR(pg_catalog.=) s.value)",
+								2, types, values, NULL, &isnull);
+	return isnull ? NULL : DatumGetArrayTypeP(found);
+}
+
+/* Another spelling of the positive, or a third class: all of them count as negative. */
+static void
+tell_new_values(const LabelReader *reader, const char *positive)
+{
+	MlCatalogScope scope;
+	Datum		texts[ML_TARGET_VALUES];
+	MlValuesSeen *fresh = palloc0(sizeof(MlValuesSeen));
+	ArrayType  *found;
+	int64		rows = 0;
+
+	if (reader->n_values <= 0 || reader->label.type == BOOLOID)
+		return;
+	for (int i = 0; i < reader->n_values; i++)
+		texts[i] = CStringGetTextDatum(reader->value[i]);
+	mlcat_begin(&scope);
+	found = new_values(reader, array_of(texts, reader->n_values, TEXTOID, -1, false, TYPALIGN_INT));
+	if (found)
+	{
+		ArrayIterator iterator = array_create_iterator(found, 0, NULL);
+		Datum		value;
+		bool		isnull;
+
+		while (array_iterate(iterator, &value, &isnull))
+		{
+			char	   *written = TextDatumGetCString(value);
+
+			mling_note_value(fresh, written, strlen(written));
+			for (int i = 0; i < reader->n_values; i++)
+				rows += strcmp(reader->value[i], written) == 0 ? reader->value_rows[i] : 0;
+		}
+		ereport(WARNING,
+				(errmsg_plural("%lld row has a value in label \"%s\" that neither training nor earlier outcomes had",
+							   "%lld rows have values in label \"%s\" that neither training nor earlier outcomes had",
+							   (unsigned long) rows, (long long) rows, reader->label_name),
+				 errdetail("The new values are: %s", mling_values_text(fresh)),
+				 errhint("What is not \"%s\" was recorded as negative. If one of them is the positive one, roll back, or add the outcomes again with it written as that.",
+						 mlbase_excerpt(positive))));
+	}
+	mlcat_end(&scope);
+}
+
 static void
 prepare_columns(LabelReader *reader, const MlSource *source, const char *key, const char *label,
 				const char *labelled_at, const char *positive)
@@ -450,6 +541,7 @@ mlreg_add_labels(const char *model, MlSource *source, const char *key, const cha
 	MemoryContextDelete(reader->context);
 	tell_untimed(reader);
 	tell_without_positive(reader, positive);
+	tell_new_values(reader, positive);
 	tell_unknown_keys(reader, model);
 	mlreg_audit(reader->user, "add_labels", model, 0,
 				psprintf("{\"rows\": %lld, \"added\": %lld, \"changed\": %lld, \"ignored\": %lld}",

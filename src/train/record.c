@@ -200,10 +200,6 @@ append_weight_figures(StringInfo json, const Training *t)
 	append_number(json, "positives", positives / sum);
 }
 
-/* A target with more of them, or longer ones, has values that come and go. */
-#define MOST_TARGET_VALUES 100
-#define LONGEST_TARGET_VALUE 200
-
 /* The values of a target that is read as text. */
 static void
 append_target_values(StringInfo json, const MlColumn *column)
@@ -214,7 +210,7 @@ append_target_values(StringInfo json, const MlColumn *column)
 	if (column->kind != ML_COLUMN_CATEGORY || column->overflowed)
 		return;
 	n = ml_dictionary_size(column->dictionary);
-	if (n > MOST_TARGET_VALUES)
+	if (n > ML_TARGET_VALUES)
 		return;
 	initStringInfo(&values);
 	for (uint32_t code = 0; code < n; code++)
@@ -222,7 +218,7 @@ append_target_values(StringInfo json, const MlColumn *column)
 		size_t		size;
 		const char *bytes = ml_dictionary_bytes(column->dictionary, code, &size);
 
-		if (size > LONGEST_TARGET_VALUE)
+		if (size > ML_TARGET_VALUE_BYTES)
 			return;
 		appendStringInfoString(&values, code ? ", " : "");
 		escape_json(&values, pnstrdup(bytes, size));

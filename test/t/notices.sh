@@ -48,6 +48,30 @@ is "booleans without a fraud" "$(positive false true)" ""
 is "and 0" "$(positive 0 1)" ""
 is "but not other numbers" "$(positive "transaction_id % 2 + 2" 1 | grep -c '^WARNING')" 1
 
+# ---- values that a label never had
+outcomes()
+{
+	said "SELECT mlops.add_labels('$1', query => 'SELECT transaction_id AS k, $2 AS l FROM tx WHERE transaction_id < 9', key => 'k', label => 'l', positive => '$3')" |
+		grep -v 'none of the keys\|keys were looked for\|No decision of the model'
+}
+spelling="CASE WHEN transaction_id % 4 = 0 THEN ''FRAUD'' WHEN transaction_id % 2 = 0 THEN ''fraud'' ELSE ''ok'' END"
+is "nothing to compare with" "$(outcomes fraud "CASE WHEN transaction_id % 2 = 0 THEN ''fraud'' ELSE ''ok'' END" fraud)" ""
+is "another spelling than earlier outcomes had" "$(outcomes fraud "$spelling" fraud)" \
+	"WARNING: $(query -c "SELECT count(*) FROM tx WHERE transaction_id < 9 AND transaction_id % 4 = 0") rows have values in label \"l\" that neither training nor earlier outcomes had
+DETAIL: The new values are: \"FRAUD\".
+HINT: What is not \"fraud\" was recorded as negative. If one of them is the positive one, roll back, or add the outcomes again with it written as that."
+is "which is an earlier one from then on" "$(outcomes fraud "$spelling" fraud)" ""
+query -c "SELECT mlops.train('spelt', query => 'SELECT *, CASE WHEN tx_fraud THEN ''fraud'' ELSE ''ok'' END AS l FROM tx', target => 'l', positive => 'fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}')" >/dev/null 2>&1
+is "what training had" "$(outcomes spelt "CASE WHEN transaction_id % 2 = 0 THEN ''fraud'' ELSE ''ok'' END" fraud)" ""
+is "and what it had not" "$(outcomes spelt "CASE transaction_id WHEN 4 THEN ''pending'' WHEN 5 THEN ''lost'' WHEN 6 THEN ''fraud'' END" fraud | head -n 2)" \
+	'WARNING: 2 rows have values in label "l" that neither training nor earlier outcomes had
+DETAIL: The new values are: "pending", "lost".'
+is "booleans are no news" "$(outcomes spelt "transaction_id % 2 = 0" true)" ""
+is "nor are 0 and 1" "$(outcomes spelt "transaction_id % 2" 1)" ""
+is "of more than a hundred values none is new" "$(said "SELECT mlops.add_labels('spelt', query => 'SELECT transaction_id AS k, transaction_id::text AS l FROM tx ORDER BY 1 LIMIT 200', key => 'k', label => 'l', positive => '7')" | grep -c 'neither training')" 0
+query -c "SELECT mlops.drop_model('spelt')" >/dev/null
+is "they go with the model" "$(query -c "SELECT string_agg(l.value, ' ' ORDER BY value COLLATE \"C\") FROM mlops_catalog.label_value AS l")" "FRAUD fraud ok"
+
 # ---- roles of columns
 train="SELECT mlops.train('roles', query => 'SELECT t.*, transaction_id / 2 AS half, CASE WHEN transaction_id > 9 THEN tx_datetime END AS late, extract(epoch FROM tx_datetime)::float8 AS since FROM tx AS t', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}'"
 is "columns that do as a key and a time" "$(said "$train, key => 'transaction_id', time_column => 'tx_datetime')")" ""
