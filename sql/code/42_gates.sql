@@ -206,142 +206,176 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.evaluate_on(regrole, text, text, jsonb, text) IS
 	'mlops.evaluate as a role: a row for all (segment NULL) and one for each value of the column by';
 
-CREATE FUNCTION mlops_catalog.gate_checks(caller regrole, model text, version int, more jsonb DEFAULT '{}')
-	RETURNS TABLE (condition text, required text, figure float8, passed boolean, detail jsonb)
+CREATE FUNCTION mlops_catalog.gate_subject(model text, version int) RETURNS mlops_catalog.gate_subject
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $1, $2, v.version_id, v.metrics, v.owner, v.person, r.request IS NULL, g.gate,
+		-- what answers now, else what is in stage production
+		coalesce(
+			(SELECT p.version FROM mlops_catalog.deployment_route AS a JOIN mlops_catalog.model_version AS p USING (version_id)
+				WHERE a.model_id = m.model_id AND a.variant = 'primary'),
+			(SELECT p.version FROM mlops_catalog.model_version AS p WHERE p.model_id = m.model_id AND p.stage = 'production')),
+		w.query, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by),
+		CASE WHEN r.request IS NULL THEN 'the version was imported: the rows that it was judged on are not known here'
+			ELSE coalesce(mlops_catalog.without_test_rows(v.metrics), CASE WHEN w.query IS NULL
+				THEN 'the test rows were drawn at random; train with a time_column or a fold column' END) END
+	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
+	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
+	LEFT JOIN mlops_catalog.gate AS g USING (model_id) CROSS JOIN LATERAL mlops_catalog.test_window(v.version_id) AS w(query)
+	WHERE m.name = $1 AND v.version = $2
+$$;
+COMMENT ON FUNCTION mlops_catalog.gate_subject(text, int) IS 'What the conditions of a gate are measured on';
+
+CREATE FUNCTION mlops_catalog.check_approvals(subject mlops_catalog.gate_subject, wanted jsonb) RETURNS mlops_catalog.gate_measurement
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	f jsonb := CASE jsonb_typeof(wanted) WHEN 'number' THEN jsonb_build_object('count', wanted) ELSE wanted END;
+	m mlops_catalog.gate_measurement;
+	count int;
+BEGIN
+	m.condition := 'approvals';
+	m.required := format('%s approvals%s%s', coalesce(f ->> 'count', '1'),
+		' by ' || (SELECT string_agg(r, ', ') FROM jsonb_array_elements_text(f -> 'roles') AS r),
+		CASE WHEN (f ->> 'four_eyes')::boolean THEN ', not by who trained it' ELSE '' END);
+	WITH counted AS (
+		SELECT a.role, a.person FROM mlops_catalog.approval AS a
+		WHERE a.version_id = subject.version_id
+			AND NOT (coalesce((f ->> 'four_eyes')::boolean, false) AND (a.role = subject.owner OR a.person = subject.person))
+			AND CASE WHEN f ? 'roles'
+				THEN EXISTS (SELECT FROM jsonb_array_elements_text(f -> 'roles') AS r
+					WHERE pg_has_role(a.role, mlops_catalog.role_named(r::name), 'MEMBER'))
+				ELSE mlops_catalog.may(a.role, subject.model, 'deploy') END)
+	-- a person who takes several roles is still one
+	SELECT (SELECT least(count(*), count(DISTINCT k.person)) FROM counted AS k), jsonb_strip_nulls(jsonb_build_object(
+			'counted', (SELECT jsonb_agg(mlops_catalog.role_text(k.role) ORDER BY 1) FROM counted AS k),
+			'missing_roles', (SELECT jsonb_agg(r ORDER BY r) FROM jsonb_array_elements_text(f -> 'roles') AS r
+				WHERE NOT EXISTS (SELECT FROM counted AS k WHERE pg_has_role(k.role, mlops_catalog.role_named(r::name), 'MEMBER')))))
+		INTO count, m.detail;
+	m.figure := count;
+	m.passed := count >= coalesce((f ->> 'count')::int, 1) AND NOT m.detail ? 'missing_roles';
+	RETURN m;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_approvals(mlops_catalog.gate_subject, jsonb) IS 'Approvals of a version that count for its gate';
+
+CREATE FUNCTION mlops_catalog.check_fairness(caller regrole, subject mlops_catalog.gate_subject, f jsonb) RETURNS mlops_catalog.gate_measurement
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	m mlops_catalog.gate_measurement;
+	found jsonb;
+BEGIN
+	m := ('fairness', format('gap of %s by %s at most %s', f ->> 'metric', f ->> 'by', f ->> 'max_gap'), NULL, false, '{}');
+	IF subject.unread IS NOT NULL THEN
+		m.detail := jsonb_build_object('reason', subject.unread);
+		RETURN m;
+	END IF;
+	BEGIN
+		SELECT jsonb_object_agg(e.segment, e.figures -> (f ->> 'metric')) INTO found
+		FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, subject.version), subject.test_rows, subject.settings, f ->> 'by') AS e
+		WHERE e.segment IS NOT NULL AND (e.figures ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
+			AND e.figures ->> (f ->> 'metric') IS NOT NULL;
+		-- where the metric is not defined there is nothing to compare, and a gap takes two
+		m.figure := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s HAVING count(*) > 1);
+		m.detail := coalesce(found, '{}') || CASE WHEN m.figure IS NOT NULL THEN '{}'
+			ELSE jsonb_build_object('reason', format('undefined: %s is known of %s, a gap takes two', f ->> 'metric',
+				CASE WHEN found IS NULL THEN 'no segment with enough rows' ELSE 'one segment with enough rows' END)) END;
+	EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch OR data_exception THEN
+		m.detail := jsonb_build_object('reason', SQLERRM);
+	END;
+	m.passed := coalesce(m.figure <= (f ->> 'max_gap')::float8, false);
+	RETURN m;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_fairness(regrole, mlops_catalog.gate_subject, jsonb) IS 'Gap of a metric between segments of the test rows';
+
+CREATE FUNCTION mlops_catalog.check_gain(caller regrole, subject mlops_catalog.gate_subject, condition text, min_gain float8) RETURNS mlops_catalog.gate_measurement
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	metric text := left(condition, -length('_vs_production'));
+	m mlops_catalog.gate_measurement;
+	low jsonb;
+	high jsonb;
+BEGIN
+	m := (condition, format('gain in %s over production of at least %s', metric, min_gain), NULL, true, '{}');
+	IF subject.production IS NULL THEN
+		m.detail := '{"reason": "nothing is in production"}';
+		RETURN m;
+	ELSIF subject.production = subject.version THEN
+		m.detail := '{"reason": "it is in production"}';
+		RETURN m;
+	ELSIF subject.unread IS NOT NULL THEN
+		m.passed := false;
+		m.detail := jsonb_build_object('reason', subject.unread);
+		RETURN m;
+	END IF;
+	BEGIN
+		SELECT e.figures INTO low FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, subject.production), subject.test_rows, subject.settings, NULL) AS e;
+		SELECT e.figures INTO high FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, subject.version), subject.test_rows, subject.settings, NULL) AS e;
+		m.figure := (high ->> metric)::float8 - (low ->> metric)::float8;
+		IF mlops_catalog.smaller_is_better(metric) THEN
+			m.figure := -m.figure;
+		END IF;
+		m.detail := jsonb_build_object('production_version', subject.production, 'production', low -> metric,
+			'candidate', high -> metric, 'rows', high -> 'rows', 'positives', high -> 'positives')
+			|| CASE WHEN m.figure IS NOT NULL THEN '{}' ELSE jsonb_build_object('reason', format('undefined: the test rows give no %s of %s', metric,
+				CASE WHEN low ->> metric IS NULL THEN 'production' ELSE 'the candidate' END)) END;
+	EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch OR data_exception THEN
+		m.detail := jsonb_build_object('reason', SQLERRM, 'production_version', subject.production);
+	END;
+	m.passed := coalesce(m.figure >= min_gain, false);
+	RETURN m;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_gain(regrole, mlops_catalog.gate_subject, text, float8) IS 'Gain of a version over production, both on the version''s test rows';
+
+CREATE FUNCTION mlops_catalog.check_metric(subject mlops_catalog.gate_subject, metric text, bounds jsonb) RETURNS mlops_catalog.gate_measurement
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	figure float8 := mlops_catalog.number_of(subject.metrics, metric);
+	-- figures of an imported version are what its file says
+	unjudged text := CASE WHEN subject.imported THEN 'the version was imported: its figures were not measured here'
+		ELSE mlops_catalog.without_test_rows(subject.metrics) END;
+	reason text := coalesce(unjudged, CASE WHEN figure IS NULL THEN format('undefined: the rows that the version was judged on give no %s', metric) END);
+BEGIN
+	RETURN (metric, concat_ws(' and ', 'at least ' || (bounds ->> 'min'), 'at most ' || (bounds ->> 'max')), figure,
+		unjudged IS NULL AND coalesce(figure >= coalesce((bounds ->> 'min')::float8, '-infinity')
+			AND figure <= coalesce((bounds ->> 'max')::float8, 'infinity'), false),
+		jsonb_build_object('judged_on', subject.metrics -> 'judged_on', 'rows', subject.metrics -> 'rows')
+			|| CASE WHEN reason IS NULL THEN '{}' ELSE jsonb_build_object('reason', reason) END)::mlops_catalog.gate_measurement;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_metric(mlops_catalog.gate_subject, text, jsonb) IS 'A recorded figure of a version against bounds';
+
+CREATE FUNCTION mlops_catalog.gate_checks(caller regrole, model text, version int, more jsonb DEFAULT '{}') RETURNS SETOF mlops_catalog.gate_measurement
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
-	candidate record;
-	production int;
+	subject mlops_catalog.gate_subject := mlops_catalog.gate_subject(model, version);
 	c record;
 	f jsonb;
-	found jsonb;
-	low record;
-	high record;
-	window_query text;
-	unread text;		-- why the test rows cannot be read again
-	metric text;
-	least float8;
-	count int;
 BEGIN
-	SELECT v.version_id, v.metrics, v.owner, v.person, m.model_id, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by) AS settings, g.gate, r.request IS NULL AS imported INTO candidate
-	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
-	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
-	LEFT JOIN mlops_catalog.gate AS g USING (model_id)
-	WHERE m.name = $2 AND v.version = $3;
-	window_query := mlops_catalog.test_window(candidate.version_id);
-	unread := CASE WHEN candidate.imported THEN 'the version was imported: the rows that it was judged on are not known here'
-		ELSE coalesce(mlops_catalog.without_test_rows(candidate.metrics), CASE WHEN window_query IS NULL
-			THEN 'the test rows were drawn at random; train with a time_column or a fold column' END) END;
-	-- what answers now, else what is in stage production
-	production := coalesce(
-		(SELECT v.version FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model_version AS v USING (version_id)
-			WHERE d.model_id = candidate.model_id AND d.variant = 'primary'),
-		(SELECT v.version FROM mlops_catalog.model_version AS v
-			WHERE v.model_id = candidate.model_id AND v.stage = 'production'));
-	FOR c IN SELECT e.key, e.value FROM jsonb_each(coalesce(candidate.gate, '{}') || more) AS e ORDER BY e.key LOOP
-		condition := c.key;
-		figure := NULL;
-		detail := '{}';
-		IF c.key = 'aliases' THEN
-			CONTINUE;
-		ELSIF c.key = 'approvals' THEN
-			f := CASE jsonb_typeof(c.value) WHEN 'number' THEN jsonb_build_object('count', c.value) ELSE c.value END;
-			required := format('%s approvals%s%s', coalesce(f ->> 'count', '1'),
-				' by ' || (SELECT string_agg(r, ', ') FROM jsonb_array_elements_text(f -> 'roles') AS r),
-				CASE WHEN (f ->> 'four_eyes')::boolean THEN ', not by who trained it' ELSE '' END);
-			WITH counted AS (
-				SELECT a.role, a.person FROM mlops_catalog.approval AS a
-				WHERE a.version_id = candidate.version_id
-					AND NOT (coalesce((f ->> 'four_eyes')::boolean, false) AND (a.role = candidate.owner OR a.person = candidate.person))
-					AND CASE WHEN f ? 'roles'
-						THEN EXISTS (SELECT FROM jsonb_array_elements_text(f -> 'roles') AS r
-							WHERE pg_has_role(a.role, mlops_catalog.role_named(r::name), 'MEMBER'))
-						ELSE mlops_catalog.may(a.role, $2, 'deploy') END)
-			-- a person who takes several roles is still one
-			SELECT (SELECT least(count(*), count(DISTINCT k.person)) FROM counted AS k), jsonb_strip_nulls(jsonb_build_object(
-					'counted', (SELECT jsonb_agg(mlops_catalog.role_text(k.role) ORDER BY 1) FROM counted AS k),
-					'missing_roles', (SELECT jsonb_agg(r ORDER BY r) FROM jsonb_array_elements_text(f -> 'roles') AS r
-						WHERE NOT EXISTS (SELECT FROM counted AS k WHERE pg_has_role(k.role, mlops_catalog.role_named(r::name), 'MEMBER')))))
-				INTO count, detail;
-			figure := count;
-			passed := count >= coalesce((f ->> 'count')::int, 1) AND NOT detail ? 'missing_roles';
+	FOR c IN SELECT e.key, e.value FROM jsonb_each(coalesce(subject.gate, '{}') || more) AS e WHERE e.key <> 'aliases' ORDER BY e.key LOOP
+		IF c.key = 'approvals' THEN
+			RETURN NEXT mlops_catalog.check_approvals(subject, c.value);
 		ELSIF c.key = 'fairness' THEN
 			FOR f IN SELECT * FROM jsonb_array_elements(CASE jsonb_typeof(c.value) WHEN 'array' THEN c.value ELSE jsonb_build_array(c.value) END) LOOP
-				required := format('gap of %s by %s at most %s', f ->> 'metric', f ->> 'by', f ->> 'max_gap');
-				detail := '{}';
-				figure := NULL;
-				IF unread IS NOT NULL THEN
-					detail := jsonb_build_object('reason', unread);
-				ELSE
-					BEGIN
-						SELECT jsonb_object_agg(e.segment, e.figures -> (f ->> 'metric')) INTO found
-						FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, $3), window_query, candidate.settings, f ->> 'by') AS e
-						WHERE e.segment IS NOT NULL AND (e.figures ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
-							AND e.figures ->> (f ->> 'metric') IS NOT NULL;
-						-- where the metric is not defined there is nothing to compare, and a gap takes two
-						figure := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s HAVING count(*) > 1);
-						detail := coalesce(found, '{}') || CASE WHEN figure IS NOT NULL THEN '{}'
-							ELSE jsonb_build_object('reason', format('undefined: %s is known of %s, a gap takes two', f ->> 'metric',
-								CASE WHEN found IS NULL THEN 'no segment with enough rows' ELSE 'one segment with enough rows' END)) END;
-					EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
-							OR data_exception THEN
-						detail := jsonb_build_object('reason', SQLERRM);
-					END;
-				END IF;
-				passed := coalesce(figure <= (f ->> 'max_gap')::float8, false);
-				RETURN NEXT;
+				RETURN NEXT mlops_catalog.check_fairness(caller, subject, f);
 			END LOOP;
-			CONTINUE;
 		ELSIF c.key LIKE '%\_vs\_production' THEN
-			metric := left(c.key, -length('_vs_production'));
-			least := coalesce((c.value ->> 'min_gain')::float8, 0);
-			required := format('gain in %s over production of at least %s', metric, least);
-			IF production IS NULL THEN
-				detail := '{"reason": "nothing is in production"}';
-				passed := true;
-			ELSIF production = $3 THEN
-				detail := '{"reason": "it is in production"}';
-				passed := true;
-			ELSIF unread IS NOT NULL THEN
-				detail := jsonb_build_object('reason', unread);
-				passed := false;
-			ELSE
-				BEGIN
-					SELECT e.figures INTO low FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, production), window_query, candidate.settings, NULL) AS e;
-					SELECT e.figures INTO high FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, $3), window_query, candidate.settings, NULL) AS e;
-					figure := (high.figures ->> metric)::float8 - (low.figures ->> metric)::float8;
-					IF mlops_catalog.smaller_is_better(metric) THEN
-						figure := -figure;
-					END IF;
-					detail := jsonb_build_object('production_version', production, 'production', low.figures -> metric,
-						'candidate', high.figures -> metric, 'rows', high.figures -> 'rows', 'positives', high.figures -> 'positives')
-						|| CASE WHEN figure IS NOT NULL THEN '{}' ELSE jsonb_build_object('reason', format('undefined: the test rows give no %s of %s', metric,
-							CASE WHEN low.figures ->> metric IS NULL THEN 'production' ELSE 'the candidate' END)) END;
-				EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
-						OR data_exception THEN
-					detail := jsonb_build_object('reason', SQLERRM, 'production_version', production);
-				END;
-				passed := coalesce(figure >= least, false);
-			END IF;
+			RETURN NEXT mlops_catalog.check_gain(caller, subject, c.key, coalesce((c.value ->> 'min_gain')::float8, 0));
 		ELSE
-			-- figures of an imported version are what its file says
-			required := concat_ws(' and ', 'at least ' || (c.value ->> 'min'), 'at most ' || (c.value ->> 'max'));
-			figure := mlops_catalog.number_of(candidate.metrics, c.key);
-			detail := jsonb_build_object('judged_on', candidate.metrics -> 'judged_on', 'rows', candidate.metrics -> 'rows');
-			passed := NOT candidate.imported AND mlops_catalog.without_test_rows(candidate.metrics) IS NULL AND coalesce(figure >= coalesce((c.value ->> 'min')::float8, '-infinity')
-				AND figure <= coalesce((c.value ->> 'max')::float8, 'infinity'), false);
-			IF candidate.imported THEN
-				detail := detail || '{"reason": "the version was imported: its figures were not measured here"}';
-			ELSIF mlops_catalog.without_test_rows(candidate.metrics) IS NOT NULL THEN
-				detail := detail || jsonb_build_object('reason', mlops_catalog.without_test_rows(candidate.metrics));
-			ELSIF figure IS NULL THEN
-				detail := detail || jsonb_build_object('reason', format('undefined: the rows that the version was judged on give no %s', c.key));
-			END IF;
+			RETURN NEXT mlops_catalog.check_metric(subject, c.key, c.value);
 		END IF;
-		RETURN NEXT;
 	END LOOP;
 END
 $$;

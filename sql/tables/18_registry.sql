@@ -73,3 +73,29 @@ COMMENT ON COLUMN mlops_catalog.approval.note IS 'Why';
 COMMENT ON COLUMN mlops_catalog.approval.approved_at IS 'When';
 COMMENT ON COLUMN mlops_catalog.approval.person IS 'Role that the session was opened as: who is behind role';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.approval', '');
+
+CREATE TYPE mlops_catalog.gate_subject AS (
+	model text,
+	version int,
+	version_id bigint,
+	metrics jsonb,
+	owner regrole,
+	person regrole,
+	imported boolean,
+	gate jsonb,
+	production int,
+	test_rows text,
+	settings jsonb,
+	unread text
+);
+COMMENT ON TYPE mlops_catalog.gate_subject IS
+	'A version that a gate judges: "production" is the version that answers now, "test_rows" the query of the rows it was judged on, "unread" why they cannot be read again';
+
+CREATE TYPE mlops_catalog.gate_measurement AS (
+	condition text,
+	required text,
+	figure float8,
+	passed boolean,
+	detail jsonb
+);
+COMMENT ON TYPE mlops_catalog.gate_measurement IS 'One condition of a gate: what it asks for and what was found';
