@@ -17,6 +17,11 @@ with open(path, encoding="utf8") as file:
 # libpg_query knows no composite types: their fields could not be assigned to.
 script = sub(r"^(\t+)([a-z_]+) mlops(?:_catalog)?\.[a-z_]+((?: :=.*)?);", r"\1\2 record\3;", script, flags=MULTILINE)
 
+# Nor does pgspot know bodies of the standard's form, whose names are resolved when the
+# function is made, under the script's search_path.
+script = sub(r"(CREATE FUNCTION [^$;]*)\nBEGIN ATOMIC([^;]*);\nEND;", r"\1 SET search_path = pg_catalog, pg_temp AS $$ \2 $$;", script)
+script = sub(r"(CREATE FUNCTION [^$;]*)\n\tRETURN ([^;]*);", r"\1 SET search_path = pg_catalog, pg_temp AS $$ SELECT \2 $$;", script)
+
 arguments = Namespace(files=[path], append=False, proc_without_search_path=[], summary_only=False, plpgsql=True,
                       ignore=[], ignore_lang=[], sql_fn=[], explain=None)
 state = State(Counter(arguments))
