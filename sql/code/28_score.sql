@@ -75,9 +75,21 @@ CREATE FUNCTION mlops_catalog.triggers() RETURNS TABLE (relation regclass, trigg
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT t.tgrelid::regclass, t.oid, t.tgname FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-	WHERE p.pronamespace = 'mlops'::regnamespace AND p.proname IN ('score_trigger', 'decide_trigger') AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+	WHERE p.pronamespace = 'mlops'::regnamespace AND p.proname IN ('score_trigger', 'decide_trigger') AND NOT t.tgisinternal
 $$;
 COMMENT ON FUNCTION mlops_catalog.triggers() IS 'Triggers that score, in all tables';
+
+-- A restore with --disable-triggers that was broken off leaves them so, and rows
+-- are stored without a score and without a word.
+CREATE FUNCTION mlops_catalog.disabled_trigger(relation regclass, trigger oid) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('%s: rows are stored without a score, and nothing is logged; ALTER TABLE %s ENABLE TRIGGER %I, or drop it if it is not wanted any more',
+		CASE t.tgenabled WHEN 'D' THEN 'is disabled' ELSE 'is enabled only for what is replicated' END, relation, t.tgname)
+	FROM pg_trigger AS t WHERE t.oid = trigger AND t.tgenabled IN ('D', 'R')
+$$;
+COMMENT ON FUNCTION mlops_catalog.disabled_trigger(regclass, oid) IS 'That a trigger does not fire, and how to change that; NULL if it fires';
 
 CREATE FUNCTION mlops_catalog.trigger_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -89,7 +101,7 @@ BEGIN
 	FOR t IN SELECT m.*, split_part(encode(g.tgargs, 'escape'), '\000', 1) AS first FROM mlops_catalog.triggers() AS m
 			JOIN pg_trigger AS g ON g.oid = m.trigger ORDER BY m.relation::text, m.name LOOP
 		BEGIN
-			problem := mlops_catalog.check_trigger(t.relation, t.trigger);
+			problem := coalesce(mlops_catalog.disabled_trigger(t.relation, t.trigger), mlops_catalog.check_trigger(t.relation, t.trigger));
 		EXCEPTION WHEN OTHERS THEN
 			problem := SQLERRM;
 		END;

@@ -1,7 +1,7 @@
 -- score_trigger and decide_trigger: what they fill and log, what CREATE TRIGGER
 -- refuses, what check_catalog tells.
 \ir setup.psql
-SELECT plan(46);
+SELECT plan(49);
 SET LOCAL client_min_messages = error;
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country,online}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount}', algorithm => 'logistic_regression') \g /dev/null
@@ -85,8 +85,16 @@ SELECT FROM mlops.undeploy('fraud') \g /dev/null
 SELECT is((SELECT array_agg(problem) FROM mlops.check_catalog() WHERE object LIKE 'trigger%'), '{"no version of model \"fraud\" is deployed"}', 'a model out of service');
 SELECT FROM mlops.rollback('fraud') \g /dev/null
 ALTER TABLE live DISABLE TRIGGER x;
+SELECT results_eq($$SELECT * FROM mlops.check_catalog() WHERE object LIKE 'trigger%'$$,
+	$$VALUES ('fraud', 'trigger x of table public.live', 'is disabled: rows are stored without a score, and nothing is logged; ALTER TABLE public.live ENABLE TRIGGER x, or drop it if it is not wanted any more')$$,
+	'a trigger that is disabled');
+ALTER TABLE live ENABLE REPLICA TRIGGER x;
+SELECT matches((SELECT problem FROM mlops.check_catalog() WHERE object LIKE 'trigger%'), '^is enabled only for what is replicated: rows are stored without a score', 'or fires for replicated rows only');
+ALTER TABLE live ENABLE ALWAYS TRIGGER x;
+SELECT is_empty($$SELECT * FROM mlops.check_catalog() WHERE object LIKE 'trigger%'$$, 'one that always fires is well');
+ALTER TABLE live DISABLE TRIGGER ALL;
+SELECT is((SELECT count(*) FROM mlops.check_catalog() WHERE object LIKE 'trigger%'), 1::bigint, 'all that are disabled at once');
 SELECT FROM mlops.undeploy('fraud') \g /dev/null
-SELECT is_empty($$SELECT * FROM mlops.check_catalog() WHERE object LIKE 'trigger%'$$, 'a trigger that is disabled does not matter');
 SELECT is(made($$CREATE TABLE other (amount float8, s float8 NOT NULL); CREATE TRIGGER o BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('nobody', 's')$$), 'made', 'a model may come later than its trigger');
 SELECT matches((SELECT problem FROM mlops.check_catalog() WHERE object = 'trigger o of table public.other'), 'is NOT NULL, but on_error is null', 'a column that cannot be left empty');
 ALTER TABLE other ALTER COLUMN s DROP NOT NULL;
