@@ -213,7 +213,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.upkeep_problems(boolean) IS 'What should run by itself and does not; steps of maintenance only where everything is to be shown';
 
 CREATE FUNCTION mlops_catalog.schedule_problems() RETURNS TABLE (model text, object text, problem text)
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT s.model, format('schedule %s', s.name), format('does not run: %s', coalesce(r.problem, r.last_error))
