@@ -71,6 +71,19 @@ SELECT round(extract(epoch FROM clock_timestamp() - :'started') * 1000, 1);
 SQL
 }
 
+# latency STATEMENT: average microseconds of a prepared statement about the row :id,
+# a transaction each: pgbench, one client, over a Unix socket, four seconds (from
+# the rate, which pgbench prints with more digits).
+latency()
+{
+	latency_script=$(mktemp)
+	printf '\\set id random(1, 1000000)\n%s;\n' "$1" >"$latency_script"
+	# shellcheck disable=SC2046	# a list of options on purpose
+	"$("${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}" --bindir)/pgbench" $(private_server address) -n -M prepared -T 4 -f "$latency_script" postgres 2>&1 |
+		awk '/^tps/ { printf "%.1f\n", 1e6 / $3 }'
+	rm -f "$latency_script"
+}
+
 # Wall clock milliseconds of a command, whatever it prints thrown away.
 wall_milliseconds()
 {
