@@ -83,6 +83,12 @@ extern Oid	mlbase_person(void);
 extern void mlbase_act_for(Oid person);
 
 /*
+ * For a background worker that has just connected: it goes on as the role it
+ * connected as, and outlives an error, whatever is set for the database or role.
+ */
+extern void mlbase_keep_own_role(void);
+
+/*
  * From here to mlbase_end_harmless(what this returned) nothing is called that
  * may change something, if reach is checked at all.  mlbase_begin_reading: the
  * same where what is read is a recorded query.  An error ends it too.

@@ -22,18 +22,38 @@ COMMENT ON COLUMN mlops.activation.activated_at IS 'Since when';
 COMMENT ON COLUMN mlops.activation.activated_by IS 'Who said so, NULL: it was made here';
 GRANT SELECT ON mlops.activation TO PUBLIC;
 
+-- A round may wait up to ten intervals, and for what other databases do.
+CREATE VIEW mlops_catalog.standstill AS
+SELECT s.since, pg_catalog.format('nothing has run by itself since %s, though mlops.maintenance_interval is %s s: the server''s log says why',
+		mlops_catalog.utc_text(s.since), s.seconds) AS problem
+FROM (SELECT i.setting::pg_catalog.int4 AS seconds, GREATEST(pg_catalog.pg_postmaster_start_time(),
+		(SELECT pg_catalog.max(h.activated_at) FROM mlops_catalog.home AS h),
+		(SELECT pg_catalog.max(GREATEST(u.began_at, u.ended_at)) FROM mlops_catalog.upkeep AS u WHERE u.model_id IS NULL)) AS since
+	FROM pg_catalog.pg_settings AS i JOIN pg_catalog.pg_settings AS p ON p.name OPERATOR(pg_catalog.=) 'shared_preload_libraries'
+	WHERE i.name OPERATOR(pg_catalog.=) 'mlops.maintenance_interval' AND p.setting OPERATOR(pg_catalog.~) '(^|[/", ])mlops($|[", ])') AS s
+WHERE s.seconds OPERATOR(pg_catalog.>) 0 AND NOT pg_catalog.pg_is_in_recovery()
+	AND s.since OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) GREATEST(interval '15 minutes', 20::pg_catalog.float8 OPERATOR(pg_catalog.*) pg_catalog.make_interval(secs => s.seconds)));
+COMMENT ON VIEW mlops_catalog.standstill IS 'Since when maintenance, which is due, has not run; no row: it does run, or need not';
+COMMENT ON COLUMN mlops_catalog.standstill.since IS 'When it ran last, or could have begun to';
+COMMENT ON COLUMN mlops_catalog.standstill.problem IS 'The same in words';
+
 CREATE VIEW mlops.upkeep WITH (security_barrier) AS
 SELECT m.name AS model, u.task,
 	CASE WHEN u.suspended_at IS NOT NULL THEN 'suspended' WHEN u.began_at IS NOT NULL THEN 'running'
 		WHEN u.error IS NOT NULL THEN 'failed' ELSE 'ok' END AS state,
-	u.error, u.failures, u.failed_at, u.reason, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.suspended_at, u.began_at, u.crashes
+	u.error, u.failures, u.failed_at, u.reason, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.suspended_at, u.began_at, u.crashes, u.ended_at
 FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m ON m.model_id OPERATOR(pg_catalog.=) u.model_id
 WHERE CASE WHEN u.model_id IS NOT NULL THEN mlops_catalog.may_use(m.owner, m.model_id)
 	ELSE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
-		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE') END;
+		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE') END
+UNION ALL
+SELECT NULL, 'maintenance', 'failed', s.problem, NULL, NULL, NULL, NULL, NULL, NULL, NULL, s.since
+FROM mlops_catalog.standstill AS s
+WHERE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
+	WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE');
 COMMENT ON VIEW mlops.upkeep IS 'What runs by itself for models you may use (and, to the extension''s owner, steps of maintenance): errors, and what is suspended and why';
 COMMENT ON COLUMN mlops.upkeep.model IS 'Model, NULL: a step of maintenance of the whole database';
-COMMENT ON COLUMN mlops.upkeep.task IS 'monitor, retraining or guard; or the step';
+COMMENT ON COLUMN mlops.upkeep.task IS 'monitor, retraining or guard; or the step, "maintenance" if none of it runs though it is due';
 COMMENT ON COLUMN mlops.upkeep.state IS 'ok, running, failed (tried again) or suspended (until somebody resumes it)';
 COMMENT ON COLUMN mlops.upkeep.error IS 'The last error, NULL: it has worked since';
 COMMENT ON COLUMN mlops.upkeep.failures IS 'How often in a row it ended with an error';
@@ -43,6 +63,7 @@ COMMENT ON COLUMN mlops.upkeep.suspended_by IS 'Who suspended it, NULL: it was s
 COMMENT ON COLUMN mlops.upkeep.suspended_at IS 'Since when it does not run';
 COMMENT ON COLUMN mlops.upkeep.began_at IS 'Since when it is under way';
 COMMENT ON COLUMN mlops.upkeep.crashes IS 'How often in a row its end was not seen';
+COMMENT ON COLUMN mlops.upkeep.ended_at IS 'When it was seen to end last, well or not';
 GRANT SELECT ON mlops.upkeep TO PUBLIC;
 
 -- ---- suspending and resuming
@@ -181,7 +202,8 @@ BEGIN
 	IF name IS NOT NULL AND id IS NULL THEN
 		RETURN;
 	ELSIF error_found IS NULL THEN
-		UPDATE mlops_catalog.upkeep AS u SET began_at = NULL, crashes = 0, failures = 0, error = NULL, failed_at = NULL, told_at = NULL
+		UPDATE mlops_catalog.upkeep AS u SET began_at = NULL, crashes = 0, failures = 0, error = NULL, failed_at = NULL, told_at = NULL,
+				ended_at = CASE WHEN u.began_at IS NOT NULL THEN clock_timestamp() ELSE u.ended_at END
 			WHERE coalesce(u.model_id, 0) = coalesce(id, 0) AND u.task = what AND (u.began_at IS NOT NULL OR u.error IS NOT NULL);
 		RETURN;
 	END IF;
@@ -193,7 +215,8 @@ BEGIN
 	END IF;
 	INSERT INTO mlops_catalog.upkeep AS u (model_id, task, failures, error, failed_at, told_at) VALUES (id, what, 1, error_found, clock_timestamp(), found_one.told_at)
 		ON CONFLICT (coalesce(model_id, 0), task) DO UPDATE SET began_at = NULL, crashes = 0, failures = u.failures + 1,
-			error = excluded.error, failed_at = excluded.failed_at, told_at = excluded.told_at;
+			error = excluded.error, failed_at = excluded.failed_at, told_at = excluded.told_at,
+			ended_at = CASE WHEN u.began_at IS NOT NULL THEN clock_timestamp() ELSE u.ended_at END;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.end_upkeep(regrole, text, text, text) IS

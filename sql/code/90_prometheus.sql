@@ -58,6 +58,10 @@ AS $$
 			UNION ALL SELECT w.model, 'monitor', 0 FROM mlops.monitors AS w) AS t(model, task, suspended)
 		GROUP BY t.model, t.task
 		UNION ALL
+		SELECT 'mlops_task_ended_seconds', jsonb_build_object('model', u.model, 'task', u.task), extract(epoch FROM u.ended_at)::float8,
+			'when a monitor, retraining, guard or step of maintenance was seen to end last, in seconds since 1970-01-01 00:00 UTC'
+		FROM mlops.upkeep AS u WHERE u.ended_at IS NOT NULL
+		UNION ALL
 		SELECT 'mlops_jobs', jsonb_build_object('state', j.state), count(*), 'jobs by state' FROM mlops.jobs AS j GROUP BY j.state)
 	SELECT coalesce(string_agg(format(E'# HELP %1$s %2$s\n# TYPE %1$s gauge\n%3$s', m.name, m.help, m.samples), '' ORDER BY m.name), '')
 	FROM (SELECT s.name, min(s.help) AS help,

@@ -204,6 +204,8 @@ AS $$
 	SELECT NULL, 'activation', 'was restored or copied from another database, or its server was upgraded: monitors, retrainings, guards and schedules wait for mlops.activate()'
 	FROM mlops.activation AS a WHERE NOT a.active
 	UNION ALL
+	SELECT NULL, 'maintenance', t.problem FROM mlops_catalog.standstill AS t
+	UNION ALL
 	SELECT m.name, u.task, CASE WHEN u.suspended_at IS NOT NULL THEN format('is suspended since %s: %s', u.suspended_at, u.reason)
 		ELSE format('has failed: %s', u.error) END
 	FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m USING (model_id)

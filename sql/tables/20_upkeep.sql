@@ -30,7 +30,8 @@ CREATE TABLE mlops_catalog.upkeep (
 	suspended_at timestamptz,
 	suspended_by regrole,
 	reason text,
-	resumed_at timestamptz
+	resumed_at timestamptz,
+	ended_at timestamptz
 );
 COMMENT ON TABLE mlops_catalog.upkeep IS 'How what runs by itself went, and what is suspended; no row: nothing is to be said';
 COMMENT ON COLUMN mlops_catalog.upkeep.upkeep_id IS 'Identity';
@@ -46,6 +47,7 @@ COMMENT ON COLUMN mlops_catalog.upkeep.suspended_at IS 'Since when it does not r
 COMMENT ON COLUMN mlops_catalog.upkeep.suspended_by IS 'Who suspended it, NULL: it was suspended by itself';
 COMMENT ON COLUMN mlops_catalog.upkeep.reason IS 'Why it is suspended';
 COMMENT ON COLUMN mlops_catalog.upkeep.resumed_at IS 'When it was resumed last';
+COMMENT ON COLUMN mlops_catalog.upkeep.ended_at IS 'When it was seen to end last, well or not';
 CREATE UNIQUE INDEX upkeep_task_idx ON mlops_catalog.upkeep ((COALESCE(model_id, 0)), task);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.upkeep', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.upkeep_upkeep_id_seq', '');

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "optimizer/paths.h"
 #include "postmaster/bgworker_internals.h"
@@ -225,6 +226,20 @@ void
 mlbase_act_for(Oid person)
 {
 	acts_for = person;
+}
+
+void
+mlbase_keep_own_role(void)
+{
+	if (GetSessionUserId() != GetAuthenticatedUserId())
+	{
+		StartTransactionCommand();	/* a role is looked up */
+		SetConfigOption("session_authorization", GetUserNameFromId(GetAuthenticatedUserId(), false),
+						PGC_SUSET, PGC_S_OVERRIDE);
+		CommitTransactionCommand();
+	}
+	SetConfigOption("role", "none", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("exit_on_error", "off", PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 int

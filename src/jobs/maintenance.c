@@ -199,6 +199,7 @@ mlops_maintenance_main(Datum arg)
 	Answer		models;
 
 	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid, 0);
+	mlbase_keep_own_role();
 	slot->connected = true;
 	pqsignal(SIGTERM, stop);
 	mljobs_settle_settings();

@@ -23,6 +23,7 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "mlops/base.h"
 #include "mlops/jobs.h"
 #include "jobs/execute.h"
 
@@ -84,6 +85,7 @@ mlops_remote_main(Datum arg)
 	previous_log_hook = emit_log_hook;
 	emit_log_hook = keep_error;
 	BackgroundWorkerInitializeConnectionByOid(remote_call->database, remote_call->role, 0);
+	mlbase_keep_own_role();
 	if (!OidIsValid(remote_call->role))
 	{
 		/* ours, not what somebody set for the database */

@@ -84,6 +84,7 @@ mlops_job_scanner_main(Datum arg)
 
 	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid,
 											  BGWORKER_BYPASS_ALLOWCONN);
+	mlbase_keep_own_role();
 	slot->connected = true;
 	mljobs_settle_settings();
 

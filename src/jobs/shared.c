@@ -326,6 +326,13 @@ mljobs_settle_settings(void)
 		{"session_replication_role", "origin"},
 		{"statement_timeout", "0"},
 		{"idle_in_transaction_session_timeout", "0"},
+		{"transaction_timeout", "0"},	/* from 17 on */
+		{"restrict_nonsystem_relation_kind", ""},
+		{"standard_conforming_strings", "on"},
+		{"quote_all_identifiers", "off"},
+		{"array_nulls", "on"},
+		{"transform_null_equals", "off"},
+		{"plpgsql.extra_errors", "none"},
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)

@@ -313,6 +313,7 @@ mlops_job_worker_main(Datum arg)
 	if (mlops_guc_worker_nice > 0 && setpriority(PRIO_PROCESS, 0, mlops_guc_worker_nice) != 0)
 		elog(LOG, "could not set the nice level: %m");
 	BackgroundWorkerInitializeConnectionByOid(database, role, 0);
+	mlbase_keep_own_role();
 	slot->connected = true;
 	HOLD_CANCEL_INTERRUPTS();	/* see run_statement */
 	keep_own_transactions_writable();

@@ -193,7 +193,11 @@ static void
 connect_as_leader(const TeamShared *shared)
 {
 	BackgroundWorkerInitializeConnectionByOid(shared->database, shared->authenticated_user, 0);
+	mlbase_keep_own_role();
 	mlbase_act_for(shared->person);
+	/* a trial is recorded, whatever is set for the database; the leader's session could write */
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("statement_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
 	pgstat_report_appname(MyBgworkerEntry->bgw_type);
