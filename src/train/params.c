@@ -144,14 +144,17 @@ mltrain_parse_params(const MlLearner *learner, const char *argument, Jsonb *json
 char *
 mltrain_number_text(double number)
 {
-	for (int digits = 1; digits < 17; digits++)
+	char	   *shortest = psprintf("%.17g", number);
+
+	/* of fewest digits is not of fewest characters: 1e+01 */
+	for (int digits = 16; digits >= 1; digits--)
 	{
 		char	   *text = psprintf("%.*g", digits, number);
 
-		if (strtod(text, NULL) == number)
-			return text;
+		if (strtod(text, NULL) == number && strlen(text) <= strlen(shortest))
+			shortest = text;
 	}
-	return psprintf("%.17g", number);
+	return shortest;
 }
 
 char *

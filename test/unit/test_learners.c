@@ -111,11 +111,17 @@ best_number(const SplitRules *rules, const Node *node, int monotone)
 	return best;
 }
 
-/* Of categories in the order of gradient / (hessian + 10), every prefix; 10 more
- * of lambda for the children. */
+/*
+ * Of categories in the order of gradient / (hessian + cat_smooth), every prefix that has
+ * min_data_per_group of the rows on either side, and as many more than the last one;
+ * cat_l2 more of lambda for the children.
+ */
 static double
-best_categories(const SplitRules *rules, const Node *node)
+best_categories(const SplitRules *rules, const Node *node, size_t n_rows)
 {
+	double		all = 0;
+	double		left = 0;
+	double		tried = 0;
 	int			order[MOST_CODES];
 	int			n = 0;
 	uint64_t	codes = 0;
@@ -133,17 +139,25 @@ best_categories(const SplitRules *rules, const Node *node)
 			int			a = order[i];
 			int			b = order[j];
 
-			if (node->gradient[b] / (node->hessian[b] + 10) < node->gradient[a] / (node->hessian[a] + 10))
+			if (node->gradient[b] / (node->hessian[b] + rules->cat_smooth) < node->gradient[a] / (node->hessian[a] + rules->cat_smooth))
 			{
 				order[i] = b;
 				order[j] = a;
 			}
 		}
 	}
+	for (int c = 0; c < node->n_codes; c++)
+		all += node->hessian[c];
 	for (int i = 0; i + 1 < n; i++)
 	{
 		codes |= UINT64_C(1) << order[i];
-		best = fmax(best, gain_of(rules, node, codes, 10, 0));
+		left += node->hessian[order[i]];
+		if (rules->min_data_per_group > 0 &&
+			((left - tried) / all * (double) n_rows < rules->min_data_per_group ||
+			 (all - left) / all * (double) n_rows < rules->min_data_per_group))
+			continue;
+		tried = left;
+		best = fmax(best, gain_of(rules, node, codes, rules->cat_l2, 0));
 	}
 	return best;
 }
@@ -175,12 +189,15 @@ make_node(uint64_t trial, bool missing, Node *node, GradientSum *sums, GradientS
 static SplitRules
 make_rules(uint64_t trial, const int8_t *monotone)
 {
-	SplitRules	rules = {0.01, 0.01, 0, 0, 0, 0, monotone};
+	SplitRules	rules = {.gradient_unit = 0.01, .hessian_unit = 0.01, .monotone = monotone};
 
 	rules.reg_lambda = uniform(trial, 1) < 0.3 ? 0 : 5 * uniform(trial, 2);
 	rules.reg_alpha = uniform(trial, 3) < 0.3 ? 0 : 4 * uniform(trial, 4);
 	rules.min_child_weight = uniform(trial, 5) < 0.3 ? 0 : 20 * uniform(trial, 6);
 	rules.min_split_gain = uniform(trial, 7) < 0.5 ? 0 : 5 * uniform(trial, 8);
+	rules.cat_smooth = uniform(trial, 100) < 0.3 ? 0 : 20 * uniform(trial, 101);
+	rules.cat_l2 = uniform(trial, 102) < 0.3 ? 0 : 20 * uniform(trial, 103);
+	rules.min_data_per_group = uniform(trial, 104) < 0.3 ? 0 : 300 * uniform(trial, 105);
 	return rules;
 }
 
@@ -222,6 +239,21 @@ check_split(const SplitRules *rules, const Node *node, const Split *split, doubl
 		wrong->side_of_missing += split->missing_left != (left.hessian > right.hessian);
 }
 
+#define N_NODE_ROWS 1000
+
+/* Is the split another one without a rule of categories? */
+static bool
+differs_without(int rule, const SplitRules *rules, const MlFeature *feature, const GradientSum *sums, GradientSum total,
+				const Split *split)
+{
+	SplitRules	others = *rules;
+	Split		other;
+
+	*(rule == 0 ? &others.cat_smooth : rule == 1 ? &others.cat_l2 : &others.min_data_per_group) = 0;
+	find_split(&others, feature, 0, sums, total, N_NODE_ROWS, (Bounds) {-INFINITY, INFINITY}, &other);
+	return other.gain != split->gain || memcmp(other.set, split->set, sizeof(other.set)) != 0;
+}
+
 static void
 test_splits(bool categorical, bool missing, int sign)
 {
@@ -229,6 +261,7 @@ test_splits(bool categorical, bool missing, int sign)
 	Wrong		wrong = {0};
 	int			found = 0;
 	int			none = 0;
+	int			other[3] = {0, 0, 0};
 	const char *what = categorical ? "categories" : sign ? "monotone numbers" : "numbers";
 
 	for (uint64_t trial = 0; trial < 3000; trial++)
@@ -243,13 +276,17 @@ test_splits(bool categorical, bool missing, int sign)
 
 		make_node(trial, missing, &node, sums, &total, &rules);
 		feature.n_bins = (uint32_t) node.n_codes - 1;
-		find_split(&rules, &feature, 0, sums, total, (Bounds) {-INFINITY, INFINITY}, &split);
-		best = categorical ? best_categories(&rules, &node) : best_number(&rules, &node, sign);
+		find_split(&rules, &feature, 0, sums, total, N_NODE_ROWS, (Bounds) {-INFINITY, INFINITY}, &split);
+		best = categorical ? best_categories(&rules, &node, N_NODE_ROWS) : best_number(&rules, &node, sign);
 		found += split.gain > 0;
 		none += !(split.gain > 0);
-		check_split(&rules, &node, &split, best, categorical ? 10 : 0, sign, &wrong);
+		check_split(&rules, &node, &split, best, categorical ? rules.cat_l2 : 0, sign, &wrong);
+		for (int rule = 0; rule < 3; rule++)
+			other[rule] += differs_without(rule, &rules, &feature, sums, total, &split);
 	}
 	CHECK(found > 500 && none > 50, "%s%s: splits are found (%d), and none (%d)", what, missing ? ", some missing" : "", found, none);
+	for (int rule = 0; rule < 3; rule++)
+		CHECK((other[rule] > 50) == categorical, "%s: rule %d of categories decides (%d)", what, rule, other[rule]);
 	CHECK(wrong.gain == 0, "%s: the greatest gain of all splits (%d are not)", what, wrong.gain);
 	CHECK(wrong.partition == 0, "%s: of the split that is returned (%d are not)", what, wrong.partition);
 	CHECK(wrong.value == 0, "%s: values of leaves (%d are wrong)", what, wrong.value);
@@ -260,7 +297,7 @@ test_splits(bool categorical, bool missing, int sign)
 static void
 test_leaf_values(void)
 {
-	SplitRules	rules = {0.5, 0.25, 3, 2, 0, 0, NULL};
+	SplitRules	rules = {.gradient_unit = 0.5, .hessian_unit = 0.25, .reg_lambda = 3, .reg_alpha = 2};
 	Bounds		none = {-INFINITY, INFINITY};
 
 	CHECK_CLOSE(leaf_value(&rules, (GradientSum) {20, 40}, 0, none), -(10.0 - 2) / (10 + 3), 1e-15, "a leaf: - (G - alpha) / (H + lambda)");
@@ -458,7 +495,7 @@ leaf_of_row(const Fitted *f, size_t tree, size_t row)
 	return i;
 }
 
-/* Largest relative difference of the first tree's leaves from - rate * T(G) / (H + lambda), the sums by row. */
+/* Largest difference of the first tree's leaves from - rate * T(G) / (H + lambda), the sums by row; lambda is more below a category. */
 static double
 leaves_differ(const Fitted *f, const MlGradientBoostingParams *p)
 {
@@ -467,8 +504,14 @@ leaves_differ(const Fitted *f, const MlGradientBoostingParams *p)
 	double		base = 1 / (1 + exp(-forest_of(f)->base_margin));
 	double	   *g = calloc(n, sizeof(double));
 	double	   *h = calloc(n, sizeof(double));
+	double	   *extra = calloc(n, sizeof(double));
 	double		greatest = 0;
 
+	for (size_t i = 0; i < n; i++)
+	{
+		if (nodes[i].feature >= 0 && nodes[i].categorical)
+			extra[nodes[i].left] = extra[nodes[i].right] = p->cat_l2;
+	}
 	for (size_t row = 0; row < N_TRAIN; row++)
 	{
 		uint32_t	leaf = leaf_of_row(f, 0, row);
@@ -480,10 +523,11 @@ leaves_differ(const Fitted *f, const MlGradientBoostingParams *p)
 	for (size_t i = 0; i < n; i++)
 	{
 		if (nodes[i].feature < 0)
-			greatest = fmax(greatest, fabs(nodes[i].value + p->learning_rate * shrunk(g[i], p->reg_alpha) / (h[i] + p->reg_lambda)));
+			greatest = fmax(greatest, fabs(nodes[i].value + p->learning_rate * shrunk(g[i], p->reg_alpha) / (h[i] + p->reg_lambda + extra[i])));
 	}
 	free(g);
 	free(h);
+	free(extra);
 	return greatest;
 }
 
@@ -505,7 +549,6 @@ test_leaves(void)
 	p.max_depth = 3;
 	f = boost(&p);
 	CHECK(f.status == ML_OK && leaves_of(&f) > 4, "a tree grows (%d leaves)", leaves_of(&f));
-	/* categorical splits add 10 to lambda in their children's values: numbers only */
 	ml_params_init(&ml_gradient_boosting, &p);
 	p.n_estimators = 1;
 	p.max_depth = 0;
@@ -673,6 +716,67 @@ test_parameters(void)
 	for (size_t i = 0; i < f.signature->n_features; i++)
 		right = right && f.signature->features[i].n_bins <= 8;
 	CHECK(right && forest_of(&f)->n_trees == 13, "max_bins and n_estimators");
+}
+
+/* Splits of a category in the first tree, and the fewest rows on a side of one. */
+static int
+category_splits(const Fitted *f, uint64_t *fewest)
+{
+	size_t		n;
+	const MlTreeNode *nodes = tree_of(f, 0, &n);
+	int			found = 0;
+
+	*fewest = UINT64_MAX;
+	for (size_t i = 0; i < n; i++)
+	{
+		if (nodes[i].feature < 0 || !nodes[i].categorical)
+			continue;
+		found++;
+		for (int side = 0; side < 2; side++)
+		{
+			uint64_t	rows = nodes[nodes[i].left + side].count;
+
+			*fewest = rows < *fewest ? rows : *fewest;
+		}
+	}
+	return found;
+}
+
+static void
+test_category_parameters(void)
+{
+	static const double penalties[] = {0, 4, 10};
+	MlGradientBoostingParams p = boosting();
+	Fitted		f;
+	Fitted		other;
+	uint64_t	fewest;
+	uint64_t	fewest_of_other;
+	int			found;
+
+	p.min_data_per_group = 0;
+	p.max_depth = 6;
+	for (int i = 0; i < 3; i++)
+	{
+		p.cat_l2 = penalties[i];
+		f = boost(&p);
+		found = category_splits(&f, &fewest);
+		CHECK(found > 0 && leaves_differ(&f, &p) < 1e-4, "cat_l2 %g: %d splits of a category, values by the formula (off by %g)",
+			  p.cat_l2, found, leaves_differ(&f, &p));
+	}
+	p.cat_l2 = p.cat_smooth = 0;
+	p.n_estimators = 30;
+	other = boost(&p);
+	p.cat_smooth = 1e6;
+	f = boost(&p);
+	CHECK(!same_forest(forest_of(&f), forest_of(&other)), "cat_smooth changes the tree");
+	found = category_splits(&other, &fewest);
+	p.min_data_per_group = 200;
+	f = boost(&p);
+	CHECK(category_splits(&f, &fewest_of_other) > 0 && fewest_of_other >= 199 && fewest < 199,
+		  "min_data_per_group: no side of a split of a category has less (%d, without it %d)", (int) fewest_of_other, (int) fewest);
+	p.min_data_per_group = N_TRAIN;
+	f = boost(&p);
+	CHECK(found > 0 && category_splits(&f, &fewest) == 0 && leaves_of(&f) > 1, "as many as there are rows: only numbers are split");
 }
 
 static void
@@ -950,6 +1054,7 @@ main(void)
 	test_splits(true, false, 0);
 	test_leaves();
 	test_parameters();
+	test_category_parameters();
 	test_monotone();
 	test_early_stopping();
 	test_weights();

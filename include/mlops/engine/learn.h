@@ -174,6 +174,9 @@ typedef struct MlGradientBoostingParams
 	double		subsample;
 	double		colsample_bytree;
 	int			max_bins;
+	double		cat_smooth;
+	double		cat_l2;
+	int			min_data_per_group;
 	double		scale_pos_weight;
 	MlConstraints monotone_constraints;
 	int			early_stopping_rounds;	/* 0: off */

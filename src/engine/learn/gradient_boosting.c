@@ -52,6 +52,12 @@ static const MlParamSpec params[] = {
 	"Share of features each tree may use"},
 	{"max_bins", ML_PARAM_INT, PARAM(max_bins), 255, 2, ML_MAX_BINS, false, NULL,
 	"Most bins a feature's present values are put in; missing ones have a bin of their own"},
+	{"cat_smooth", ML_PARAM_FLOAT, PARAM(cat_smooth), 10, 0, 1e12, false, NULL,
+	"Added to the sum of hessians of a level where levels of a category are sorted by gradient: rare ones come to the middle"},
+	{"cat_l2", ML_PARAM_FLOAT, PARAM(cat_l2), 10, 0, 1e12, false, NULL,
+	"L2 penalty on values of leaves below a split of a category, beside reg_lambda"},
+	{"min_data_per_group", ML_PARAM_INT, PARAM(min_data_per_group), 50, 0, 1000000000, false, NULL,
+	"Least rows on either side of a split of a category, and by which splits that are compared differ; counted by their share of the hessians; 0: no least number"},
 	{"scale_pos_weight", ML_PARAM_FLOAT, PARAM(scale_pos_weight), 1, 0, 1e6, true, NULL,
 	"Factor on the weight of positive rows; scores are corrected back to the base rate of the training and validation rows"},
 	{"monotone_constraints", ML_PARAM_CONSTRAINTS, PARAM(monotone_constraints), 0, -1, 1, false, NULL,
@@ -101,7 +107,8 @@ allocate(Boosting *b, Workspace *workspace, size_t n_train, size_t n_validation,
 {
 	TreeParams	tree = {p->max_depth, p->max_leaves, (MlGrowPolicy) p->grow_policy, p->colsample_bytree,
 		{.reg_lambda = p->reg_lambda, .reg_alpha = p->reg_alpha, .min_child_weight = p->min_child_weight,
-		.min_split_gain = p->min_split_gain}};
+		.min_split_gain = p->min_split_gain, .cat_smooth = p->cat_smooth, .cat_l2 = p->cat_l2,
+		.min_data_per_group = p->min_data_per_group}};
 
 	grower_allocate(&b->grower, workspace, n_train, signature, &tree, n_threads);
 	logistic_loss_allocate(&b->loss, workspace, n_train);

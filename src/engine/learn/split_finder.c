@@ -6,8 +6,10 @@
  * scalable tree boosting system", KDD 2016, equations 5 and 7), with its way of
  * bounding leaf values for monotone constraints.  Categories are sorted by
  * gradient over hessian, where the best subset is a prefix (Fisher: "On
- * grouping for maximum homogeneity", JASA 1958); smoothing and extra
- * regularisation keep rare categories from fitting noise, as in LightGBM.
+ * grouping for maximum homogeneity", JASA 1958); smoothing, extra
+ * regularisation and groups of enough rows keep rare categories from fitting
+ * noise, as in LightGBM.  Histograms do not count rows: as there, a group has the
+ * share of the node's rows that it has of its hessians.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -16,8 +18,6 @@
 #include "engine/learn/split_finder.h"
 
 #define LEAST_GAIN 1e-6
-#define CATEGORY_SMOOTH 10.0	/* added to a category's hessian for sorting */
-#define CATEGORY_LAMBDA 10.0	/* added to reg_lambda for categorical splits */
 #define CATEGORY_HESSIAN 1e-3	/* categories with less are not told apart */
 
 static double
@@ -55,6 +55,7 @@ typedef struct Scan
 {
 	const SplitRules *rules;
 	GradientSum total;
+	size_t		n_rows;
 	Bounds		bounds;
 	double		extra_lambda;
 	int			monotone;
@@ -127,6 +128,29 @@ scan_number(const Scan *scan, const MlFeature *feature, const GradientSum *sums,
 		best->missing_left = best->left.hessian > best->right.hessian;
 }
 
+/* Every prefix of the sorted categories that is far enough from the last one. */
+static void
+try_prefixes(const Scan *scan, const GradientSum *sums, const uint8_t *code, int n, Split *candidate,
+			 Split *best)
+{
+	double		least = scan->rules->min_data_per_group;
+	double		rows_of_quantum = (double) scan->n_rows / (double) scan->total.hessian;
+	GradientSum left = {0, 0};
+	int64_t		last_tried = 0; /* hessian of the left side */
+
+	for (int i = 0; i + 1 < n; i++)
+	{
+		left = gradient_sum_add(left, sums[code[i]]);
+		candidate->set[code[i] >> 6] |= UINT64_C(1) << (code[i] & 63);
+		if (least > 0 && (double) (scan->total.hessian - left.hessian) * rows_of_quantum < least)
+			break;
+		if (least > 0 && (double) (left.hessian - last_tried) * rows_of_quantum < least)
+			continue;
+		last_tried = left.hessian;
+		keep_if_better(scan, left, candidate, best);
+	}
+}
+
 static void
 scan_categories(const Scan *scan, const MlFeature *feature, const GradientSum *sums,
 				Split *candidate, Split *best)
@@ -134,7 +158,6 @@ scan_categories(const Scan *scan, const MlFeature *feature, const GradientSum *s
 	uint8_t		code[256];
 	double		ratio[256];
 	int			n = 0;
-	GradientSum left = {0, 0};
 	bool		left_heavier;
 
 	/* insertion sort by ratio; codes keep their order among equals */
@@ -146,7 +169,7 @@ scan_categories(const Scan *scan, const MlFeature *feature, const GradientSum *s
 
 		if (hessian < CATEGORY_HESSIAN)
 			continue;
-		own = (double) sums[c].gradient * scan->rules->gradient_unit / (hessian + CATEGORY_SMOOTH);
+		own = (double) sums[c].gradient * scan->rules->gradient_unit / (hessian + scan->rules->cat_smooth);
 		for (; at > 0 && ratio[at - 1] > own; at--)
 		{
 			ratio[at] = ratio[at - 1];
@@ -157,12 +180,7 @@ scan_categories(const Scan *scan, const MlFeature *feature, const GradientSum *s
 		n++;
 	}
 	candidate->categorical = true;
-	for (int i = 0; i + 1 < n; i++)
-	{
-		left = gradient_sum_add(left, sums[code[i]]);
-		candidate->set[code[i] >> 6] |= UINT64_C(1) << (code[i] & 63);
-		keep_if_better(scan, left, candidate, best);
-	}
+	try_prefixes(scan, sums, code, n, candidate, best);
 	if (!(best->gain > 0))
 		return;
 
@@ -179,9 +197,9 @@ scan_categories(const Scan *scan, const MlFeature *feature, const GradientSum *s
 
 void
 find_split(const SplitRules *rules, const MlFeature *feature, int32_t index,
-		   const GradientSum *sums, GradientSum total, Bounds bounds, Split *split)
+		   const GradientSum *sums, GradientSum total, size_t n_rows, Bounds bounds, Split *split)
 {
-	Scan		scan = {rules, total, bounds, feature->categorical ? CATEGORY_LAMBDA : 0,
+	Scan		scan = {rules, total, n_rows, bounds, feature->categorical ? rules->cat_l2 : 0,
 	rules->monotone[index], 0};
 	Split		candidate;
 

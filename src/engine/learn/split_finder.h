@@ -25,6 +25,10 @@ typedef struct SplitRules
 	double		reg_alpha;
 	double		min_child_weight;
 	double		min_split_gain;
+	/* categories only: */
+	double		cat_smooth;		/* added to a category's hessian where they are sorted */
+	double		cat_l2;			/* added to reg_lambda for the children */
+	double		min_data_per_group; /* rows on either side, and between splits compared */
 	const int8_t *monotone;		/* [n_features] -1, 0, 1 */
 } SplitRules;
 
@@ -47,11 +51,12 @@ extern double leaf_value(const SplitRules *rules, GradientSum sum, double extra_
 						 Bounds bounds);
 
 /*
- * Best split of one feature of a node whose sums are total.  sums holds the
- * codes 0 .. n_bins.
+ * Best split of one feature of a node of n_rows rows whose sums are total.  sums
+ * holds the codes 0 .. n_bins.
  */
 extern void find_split(const SplitRules *rules, const MlFeature *feature, int32_t index,
-					   const GradientSum *sums, GradientSum total, Bounds bounds, Split *split);
+					   const GradientSum *sums, GradientSum total, size_t n_rows, Bounds bounds,
+					   Split *split);
 
 /* Does a row with this code go left? */
 static inline bool

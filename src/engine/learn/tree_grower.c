@@ -184,7 +184,7 @@ search_feature(void *arg, size_t task, int thread)
 	split->gain = 0;
 	if (g->feature_used[f])
 		find_split(&g->params.rules, &g->signature->features[f], (int32_t) f,
-				   histogram_of_feature(&g->pool, node->slot, f), node->sum, node->bounds, split);
+				   histogram_of_feature(&g->pool, node->slot, f), node->sum, node->n, node->bounds, split);
 }
 
 /* Best splits of nodes that have histograms; the first feature wins a tie. */
