@@ -19,15 +19,27 @@ CREATE FUNCTION mlops_catalog.partition_of(day date) RETURNS regclass
 AS $$ SELECT format('mlops_catalog.%I', mlops_catalog.partition_name(day))::regclass $$;
 COMMENT ON FUNCTION mlops_catalog.partition_of(date) IS 'Table with a day''s decisions; an error if there is none';
 
+-- A day that was removed is over for good: decisions that are in it all the same
+-- were not logged, but put there.
+CREATE FUNCTION mlops_catalog.was_removed(day date) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce((SELECT a.event = 'remove_decisions' FROM mlops_catalog.audit_entry AS a
+		WHERE a.event IN ('seal_decisions', 'remove_decisions') AND a.detail ->> 'day' = to_char($1, 'YYYY-MM-DD')
+		ORDER BY a.seq DESC, a.waiting_id DESC LIMIT 1), false)
+$$;
+COMMENT ON FUNCTION mlops_catalog.was_removed(date) IS 'Is the removal of a day''s decisions the last word of the audit log on it?';
+
 CREATE FUNCTION mlops_catalog.unsealed_days(today date) RETURNS TABLE (day date)
 	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT d.day FROM (SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 		WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$') AS d
-	WHERE d.day < today AND NOT EXISTS (SELECT FROM mlops_catalog.decision_seal AS s WHERE s.day = d.day)
+	WHERE d.day < today AND NOT EXISTS (SELECT FROM mlops_catalog.decision_seal AS s WHERE s.day = d.day) AND NOT mlops_catalog.was_removed(d.day)
 $$;
-COMMENT ON FUNCTION mlops_catalog.unsealed_days(date) IS 'Days before today that have a partition and no seal';
+COMMENT ON FUNCTION mlops_catalog.unsealed_days(date) IS 'Days before today that have a partition and no seal, and were not removed before';
 
 CREATE FUNCTION mlops_catalog.may_still_log(day date) RETURNS boolean
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -155,7 +167,8 @@ BEGIN
 			FULL JOIN noted AS n ON n.day = to_char(coalesce(p.day, s.day), 'YYYY-MM-DD')
 		WHERE ($2 IS NULL OR coalesce(p.day, s.day, n.day::date) = $2)
 			AND coalesce(p.day, s.day, n.day::date) < (clock_timestamp() AT TIME ZONE 'UTC')::date
-			AND NOT (p.day IS NULL AND s.day IS NULL AND n.event = 'remove_decisions')
+			AND NOT (s.day IS NULL AND coalesce(n.event = 'remove_decisions', false) AND NOT EXISTS (SELECT FROM mlops_catalog.prediction AS x
+				WHERE x.created_at >= mlops_catalog.day_begin(n.day::date) AND x.created_at < mlops_catalog.day_begin(n.day::date + 1)))
 		ORDER BY 1
 	LOOP
 		of_day := d.day;
@@ -163,7 +176,8 @@ BEGIN
 		prediction_id := NULL;
 		intact := false;
 		problem := CASE
-			WHEN NOT d.sealed AND coalesce(d.event, 'remove_decisions') = 'remove_decisions' THEN 'the day is not sealed yet'
+			WHEN NOT d.sealed AND d.event IS NULL THEN 'the day is not sealed yet'
+			WHEN NOT d.sealed AND d.event = 'remove_decisions' THEN 'the day was removed, and has decisions again'
 			WHEN NOT d.sealed THEN 'the seal of the day is missing'
 			WHEN d.event IS DISTINCT FROM 'seal_decisions' OR (d.detail -> 'rows') IS DISTINCT FROM to_jsonb(d.rows)
 				OR (d.detail ->> 'digest') IS DISTINCT FROM encode(d.digest, 'hex') OR (d.detail -> 'columns') IS DISTINCT FROM to_jsonb(d.columns)
@@ -171,7 +185,7 @@ BEGIN
 			WHEN NOT d.there THEN 'the table of the day is missing'
 			WHEN d.format <> 1 THEN format('the seal has format %s, which this version of mlops does not know', d.format) END;
 		IF problem IS NOT NULL THEN
-			IF NOT d.sealed AND coalesce(d.event, 'remove_decisions') = 'remove_decisions' THEN
+			IF NOT d.sealed AND d.event IS NULL THEN
 				intact := NULL;
 			END IF;
 			RETURN NEXT;

@@ -1,7 +1,7 @@
 -- Logged decisions are sealed when their day is over: who changes, removes or adds
 -- one afterwards is found out, superuser or not.
 \ir setup.psql
-SELECT plan(51);
+SELECT plan(55);
 CREATE ROLE regress_mlops_other;
 GRANT USAGE ON SCHEMA mlops TO regress_mlops_other;
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 5}') \g /dev/null
@@ -136,5 +136,13 @@ SELECT is((SELECT detail - 'digest' FROM mlops.audit_log WHERE event = 'remove_d
 SELECT is((SELECT detail ->> 'digest' FROM mlops.audit_log WHERE event = 'remove_decisions'),
 	(SELECT detail ->> 'digest' FROM mlops.audit_log WHERE event = 'seal_decisions' AND detail ->> 'day' = to_char(days_ago(5), 'YYYY-MM-DD')), 'with the digest of its seal');
 SELECT is((SELECT count(*) FROM mlops.verify_decisions()), 1::bigint, 'what was removed so is not missed');
+SET LOCAL mlops.retention = 0;
+SELECT mlops_catalog.make_partition('postgres'::regrole, days_ago(5)) \g /dev/null
+SELECT is((SELECT count(*) FROM mlops.verify_decisions()), 1::bigint, 'nor is an empty table of that day anything');
+INSERT INTO mlops_catalog.prediction SELECT (jsonb_populate_record(p, jsonb_build_object('created_at', p.created_at - interval '4 days'))).*
+	FROM mlops_catalog.prediction AS p WHERE p.created_at < now() - interval '12 hours' ORDER BY p.prediction_id LIMIT 1;
+SELECT is((SELECT concat_ws(' ', intact, problem) FROM mlops.verify_decisions(days_ago(5))), 'f the day was removed, and has decisions again', 'decisions put there are told');
+SELECT is((SELECT count(*) FROM mlops.maintain(0) WHERE action = 'sealed'), 0::bigint, 'maintenance does not seal them as if they were new');
+SELECT is((SELECT intact FROM mlops.verify_decisions(days_ago(5))), false, 'so they stay told');
 SELECT * FROM finish();
 ROLLBACK;
