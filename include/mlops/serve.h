@@ -135,6 +135,9 @@ extern MlModel *mlserve_open_bytes(const uint8 *bytes, size_t size);
  */
 extern double mlserve_score_datum(MlScorer *scorer, Oid type, Datum features);
 
+/* The features that a function was given, and their type: text is JSON, and becomes jsonb. */
+extern Datum mlserve_features_argument(FunctionCallInfo fcinfo, int argument, Oid *type);
+
 /*
  * The row of a BEFORE trigger as its table will store it: with its generated
  * columns, which the executor computes only after the triggers.  *state is the

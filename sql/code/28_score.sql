@@ -23,20 +23,20 @@ COMMENT ON FUNCTION mlops.score_version(text, int, anyelement) IS
 	'Score of a row by a version given by number, whatever is deployed';
 
 -- Text is JSON.  A literal without a type is taken for text, so that '{"amount": 5}'
--- needs no cast; the planner puts the function with the cast in place of these.
+-- needs no cast.
 CREATE FUNCTION mlops.score(model text, features text) RETURNS float8
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 500
-	RETURN mlops.score($1, $2::pg_catalog.jsonb);
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 500
+	AS 'MODULE_PATHNAME', 'mlops_score';
 COMMENT ON FUNCTION mlops.score(text, text) IS 'mlops.score of an object in JSON that is given as text';
 
 CREATE FUNCTION mlops.predict(model text, features text) RETURNS mlops.prediction
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 600
-	RETURN mlops.predict($1, $2::pg_catalog.jsonb);
+	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 600
+	AS 'MODULE_PATHNAME', 'mlops_predict';
 COMMENT ON FUNCTION mlops.predict(text, text) IS 'mlops.predict of an object in JSON that is given as text';
 
 CREATE FUNCTION mlops.score_version(model text, version int, features text) RETURNS float8
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 500
-	RETURN mlops.score_version($1, $2, $3::pg_catalog.jsonb);
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 500
+	AS 'MODULE_PATHNAME', 'mlops_score_version';
 COMMENT ON FUNCTION mlops.score_version(text, int, text) IS 'mlops.score_version of an object in JSON that is given as text';
 
 CREATE FUNCTION mlops.score_table(

@@ -53,21 +53,18 @@ COMMENT ON FUNCTION mlops.explain_text(text, anyelement, int) IS
 
 CREATE FUNCTION mlops.explain(model text, features text, top int DEFAULT 5)
 	RETURNS TABLE (rank int, feature text, value text, contribution float8)
-	LANGUAGE sql STABLE PARALLEL SAFE COST 20000 ROWS 5
-BEGIN ATOMIC
-	SELECT e.rank, e.feature, e.value, e.contribution FROM mlops.explain($1, $2::pg_catalog.jsonb, $3) AS e;
-END;
+	LANGUAGE c STABLE PARALLEL SAFE COST 20000 ROWS 5
+	AS 'MODULE_PATHNAME', 'mlops_explain';
 COMMENT ON FUNCTION mlops.explain(text, text, int) IS 'mlops.explain of an object in JSON that is given as text';
 
 CREATE FUNCTION mlops.explain_version(model text, version int, features text, top int DEFAULT 5)
 	RETURNS TABLE (rank int, feature text, value text, contribution float8)
-	LANGUAGE sql STABLE PARALLEL SAFE COST 20000 ROWS 5
-BEGIN ATOMIC
-	SELECT e.rank, e.feature, e.value, e.contribution FROM mlops.explain_version($1, $2, $3::pg_catalog.jsonb, $4) AS e;
-END;
+	LANGUAGE c STABLE PARALLEL SAFE COST 20000 ROWS 5
+	AS 'MODULE_PATHNAME', 'mlops_explain_version';
 COMMENT ON FUNCTION mlops.explain_version(text, int, text, int) IS 'mlops.explain_version of an object in JSON that is given as text';
 
 CREATE FUNCTION mlops.explain_text(model text, features text, top int DEFAULT 8) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE COST 50000
-	RETURN mlops.explain_text($1, $2::pg_catalog.jsonb, $3);
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT mlops.explain_text($1, $2::jsonb, $3) $$;
 COMMENT ON FUNCTION mlops.explain_text(text, text, int) IS 'mlops.explain_text of an object in JSON that is given as text';

@@ -129,8 +129,8 @@ static void
 explain(FunctionCallInfo fcinfo, Tuplestorestate *rows, text *reference, int version, int argument)
 {
 	ExplainSite *site = site_of(fcinfo);
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, argument);
-	Datum		features = PG_GETARG_DATUM(argument);
+	Oid			type;
+	Datum		features = mlserve_features_argument(fcinfo, argument, &type);
 	int			top = top_argument(fcinfo, argument + 1);
 	MlScorer   *scorer = mlserve_scorer(&site->scorer, reference, version, type);
 	MlExplanation why;

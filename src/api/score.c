@@ -31,10 +31,11 @@ MLOPS_FUNCTION(mlops_score_table);
 Datum
 mlops_score(PG_FUNCTION_ARGS)
 {
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	Oid			type;
+	Datum		features = mlserve_features_argument(fcinfo, 1, &type);
 	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, type);
 
-	PG_RETURN_FLOAT8(mlserve_score_datum(scorer, type, PG_GETARG_DATUM(1)));
+	PG_RETURN_FLOAT8(mlserve_score_datum(scorer, type, features));
 }
 
 /* mlops.score_version(model text, version int, features anyelement) -> float8 */
@@ -43,31 +44,34 @@ mlops_score_version(PG_FUNCTION_ARGS)
 {
 	int			version = PG_GETARG_INT32(1);
 	text	   *model = PG_GETARG_TEXT_PP(0);
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 2);
+	Oid			type;
+	Datum		features = mlserve_features_argument(fcinfo, 2, &type);
 
 	if (version < 1)
 		mlreg_no_such_version(text_to_cstring(model), version);
 	PG_RETURN_FLOAT8(mlserve_score_datum(mlserve_scorer(fcinfo->flinfo, model, version, type),
-										 type, PG_GETARG_DATUM(2)));
+										 type, features));
 }
 
 /* mlops.score_bytes(model bytea, features anyelement) -> float8 */
 Datum
 mlops_score_bytes(PG_FUNCTION_ARGS)
 {
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	Oid			type;
+	Datum		features = mlserve_features_argument(fcinfo, 1, &type);
 	MlScorer   *scorer = mlserve_bytes_scorer(fcinfo->flinfo, PG_GETARG_DATUM(0));
 
-	PG_RETURN_FLOAT8(mlserve_score_datum(scorer, type, PG_GETARG_DATUM(1)));
+	PG_RETURN_FLOAT8(mlserve_score_datum(scorer, type, features));
 }
 
 /* mlops.predict(model text, features anyelement) -> mlops.prediction */
 Datum
 mlops_predict(PG_FUNCTION_ARGS)
 {
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	Oid			type;
+	Datum		features = mlserve_features_argument(fcinfo, 1, &type);
 	MlScorer   *scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, type);
-	double		score = mlserve_score_datum(scorer, type, PG_GETARG_DATUM(1));
+	double		score = mlserve_score_datum(scorer, type, features);
 	const MlResolved *resolved = mlserve_scorer_resolved(scorer);
 	TupleDesc	desc;
 	Datum		values[5];

@@ -467,6 +467,18 @@ score_any(MlScorer *scorer, Oid type, Datum features)
 	return score_filled(scorer, scorer->datums, scorer->nulls);
 }
 
+Datum
+mlserve_features_argument(FunctionCallInfo fcinfo, int argument, Oid *type)
+{
+	Datum		features = PG_GETARG_DATUM(argument);
+
+	*type = get_fn_expr_argtype(fcinfo->flinfo, argument);
+	if (likely(*type != TEXTOID))
+		return features;
+	*type = JSONBOID;
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(features)));
+}
+
 double
 mlserve_score_datum(MlScorer *scorer, Oid type, Datum features)
 {

@@ -1,7 +1,7 @@
 -- JSON that is given as text, as in a literal without a cast, is read as jsonb is;
 -- calls with rows and jsonb mean what they meant.
 \ir setup.psql
-SELECT plan(22);
+SELECT plan(21);
 SELECT mlops.train('m', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.deploy('m', 1) \g /dev/null
 CREATE TEMP TABLE wanted AS SELECT mlops.score('m', '{"amount": 95.5, "balance": 3, "country": "DE", "online": true}'::jsonb) AS score;
@@ -32,11 +32,9 @@ SELECT is(mlops.explain_text('m', t, 3), mlops.explain_text('m', to_jsonb(t) - '
 SELECT is(mlops.score('m', NULL), NULL, 'NULL without a type');
 SELECT is(mlops.score('m', NULL::tx), NULL, 'a NULL row');
 
--- what is wrong, and what it costs
+-- what is wrong
 SELECT throws_ok($$SELECT mlops.score('m', '{"amount": 95.5')$$, '22P02', NULL, 'no JSON');
 SELECT throws_ok($$SELECT mlops.score('m', 5)$$, '42804', NULL, 'a number is neither a row nor JSON');
 SELECT is((SELECT count(*) FROM mlops.explain('m', NULL)), (SELECT count(*) FROM mlops.explain('m', NULL::jsonb)), 'explain of NULL');
-CREATE FUNCTION pg_temp.plan(statement text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE line text; plan text := ''; BEGIN FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || statement LOOP plan := plan || line; END LOOP; RETURN plan; END $$;
-SELECT alike(pg_temp.plan($$SELECT mlops.score('m', j) FROM (SELECT country || '' AS j FROM tx) AS x$$), '%::jsonb%', 'the planner puts the cast in place of the call');
 SELECT finish();
 ROLLBACK;
