@@ -91,6 +91,12 @@ extern char *mljobs_run_in_database(Oid database, const char *statement);
 extern char *mljobs_run_as_superuser(const char *statement);
 
 /*
+ * What keeps this server from rounds of maintenance, and what to do about it;
+ * NULL: nothing that is known.
+ */
+extern char *mljobs_upkeep_hindrance(void);
+
+/*
  * The first time after a given one that a cron expression, in pg_cron's syntax,
  * is due in a time zone (of an interval of seconds: after + so many).
  * DT_NOBEGIN: not a cron expression; DT_NOEND: it is never due.

@@ -11,7 +11,8 @@ SELECT NOT EXISTS (SELECT FROM mlops_catalog.home AS h WHERE (h.system_identifie
 		OPERATOR(pg_catalog.<>) (c.system_identifier, d.oid)) AS active,
 	c.system_identifier, d.oid AS database,
 	(SELECT pg_catalog.max(h.activated_at) FROM mlops_catalog.home AS h) AS activated_at,
-	(SELECT mlops_catalog.role_text(h.activated_by) FROM mlops_catalog.home AS h ORDER BY h.activated_at DESC LIMIT 1) AS activated_by
+	(SELECT mlops_catalog.role_text(h.activated_by) FROM mlops_catalog.home AS h ORDER BY h.activated_at DESC LIMIT 1) AS activated_by,
+	(SELECT pg_catalog.max(u.ended_at) FROM mlops_catalog.upkeep AS u WHERE u.model_id IS NULL) AS maintained_at
 FROM pg_catalog.pg_control_system() AS c, pg_catalog.pg_database AS d
 WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();
 COMMENT ON VIEW mlops.activation IS 'Does this database work by itself? A restored copy does not until mlops.activate() is called';
@@ -20,6 +21,7 @@ COMMENT ON COLUMN mlops.activation.system_identifier IS 'Of this server';
 COMMENT ON COLUMN mlops.activation.database IS 'OID of this database';
 COMMENT ON COLUMN mlops.activation.activated_at IS 'Since when';
 COMMENT ON COLUMN mlops.activation.activated_by IS 'Who said so, NULL: it was made here';
+COMMENT ON COLUMN mlops.activation.maintained_at IS 'When a round of maintenance last came through, NULL: never';
 GRANT SELECT ON mlops.activation TO PUBLIC;
 
 -- A round may wait up to ten intervals, and for what other databases do.
@@ -221,6 +223,79 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.end_upkeep(regrole, text, text, text) IS
 	'Takes the mark of a task away and keeps its error, NULL for none; the log is told of one only once an hour';
+
+-- Those that are looked for by check_catalog note that they were done, whoever
+-- called them: where nothing runs by itself people may call them.
+CREATE FUNCTION mlops_catalog.note_upkeep(caller regrole, id bigint, what text) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO mlops_catalog.upkeep AS u (model_id, task, ended_at) VALUES (id, what, clock_timestamp())
+		ON CONFLICT (coalesce(model_id, 0), task) DO UPDATE SET ended_at = excluded.ended_at
+$$;
+COMMENT ON FUNCTION mlops_catalog.note_upkeep(regrole, bigint, text) IS 'Notes that a task was done';
+
+-- ---- when nothing runs
+
+CREATE FUNCTION mlops_catalog.upkeep_hindrance() RETURNS text
+	LANGUAGE c VOLATILE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'mlops_upkeep_hindrance';
+COMMENT ON FUNCTION mlops_catalog.upkeep_hindrance() IS
+	'What keeps this server from rounds of maintenance, and what to do about it; NULL: nothing that is known';
+
+CREATE FUNCTION mlops_catalog.warn_of_hindrance(caller regrole, what text, name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	hindrance text := coalesce(mlops_catalog.upkeep_hindrance(),
+		(SELECT 'this database was copied or restored; call mlops.activate() if it is the one in production' FROM mlops.activation AS a WHERE NOT a.active));
+BEGIN
+	IF hindrance IS NOT NULL THEN
+		RAISE WARNING 'the % of model "%" will not run by itself: %', what, name, hindrance;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.warn_of_hindrance(regrole, text, text) IS 'A warning if nothing will run what is being set up for a model';
+
+-- What waits for maintenance, and since when it has not come.
+CREATE FUNCTION mlops_catalog.waiting_for_upkeep() RETURNS TABLE (model_id bigint, object text, done_at timestamptz, since timestamptz, patience interval)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH waiting(model_id, object, task_of, task, since, patience) AS (
+		SELECT e.model_id, 'guard', e.model_id, 'guard', d.deployed_at, interval '0' FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment AS d USING (deployment_id)
+			WHERE d.guard <> '{}' OR d.ramp <> '[]' OR d.strategy = 'bandit'
+		UNION ALL
+		SELECT r.model_id, 'guard', r.model_id, 'guard', d.deployed_at, '0' FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.deployment AS d USING (deployment_id)
+			WHERE r.kind = 'shadow' AND NOT r.paused AND d.guard <> '{}'
+		UNION ALL
+		SELECT w.model_id, 'monitor', NULL, 'submit_due', w.created_at, '0' FROM mlops_catalog.monitor AS w
+		UNION ALL
+		SELECT p.model_id, 'retraining policy', NULL, 'submit_due', p.created_at, '0' FROM mlops_catalog.policy AS p
+		UNION ALL	-- called by somebody it may run once a day
+		SELECT NULL, 'retention', NULL, 'maintain remove', p.created_at, '2 days' FROM (SELECT q.created_at FROM mlops_catalog.prediction AS q
+			WHERE q.created_at < clock_timestamp() - interval '2 days' LIMIT 1) AS p)
+	SELECT w.model_id, w.object, max(u.ended_at), greatest(max(u.ended_at), min(w.since), max(a.activated_at)), max(w.patience)
+	FROM waiting AS w CROSS JOIN mlops.activation AS a
+	LEFT JOIN mlops_catalog.upkeep AS u ON coalesce(u.model_id, 0) = coalesce(w.task_of, 0) AND u.task = w.task
+	WHERE a.active
+	GROUP BY w.model_id, w.object
+	HAVING bool_and(u.error IS NULL AND u.suspended_at IS NULL)	-- else that is what is to be known
+$$;
+COMMENT ON FUNCTION mlops_catalog.waiting_for_upkeep() IS 'Guards, monitors, policies and old decisions, and since when what they wait for was not done';
+
+-- Five minutes, for somebody may call what does not run by itself.
+CREATE FUNCTION mlops_catalog.hindered_upkeep() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.name, w.object, format('maintenance has not run %s, although the %s %s waits for it: %s',
+		coalesce('since ' || mlops_catalog.utc_text(w.done_at), 'so far'), w.object, CASE WHEN w.model_id IS NULL THEN 'of logged decisions' ELSE 'of this model' END, h.hindrance)
+	FROM mlops_catalog.upkeep_hindrance() AS h(hindrance), mlops_catalog.waiting_for_upkeep() AS w LEFT JOIN mlops_catalog.model AS m USING (model_id)
+	WHERE h.hindrance IS NOT NULL AND NOT pg_is_in_recovery() AND w.since < clock_timestamp() - interval '5 minutes' - w.patience
+$$;
+COMMENT ON FUNCTION mlops_catalog.hindered_upkeep() IS 'What waits for maintenance that this server is kept from, and what keeps it';
 
 -- ---- this is the production database
 

@@ -530,6 +530,9 @@ BEGIN
 			variants, coalesce(variant, CASE strategy WHEN 'canary' THEN 'canary' ELSE 'challenger' END))
 	END;
 	PERFORM mlops_catalog.end_deployment(caller, made);
+	IF asked.guard <> '{}' OR asked.ramp <> '[]' OR strategy = 'bandit' THEN
+		PERFORM mlops_catalog.warn_of_hindrance(caller, CASE WHEN asked.guard <> '{}' THEN 'guard' WHEN asked.ramp <> '[]' THEN 'ramp' ELSE 'bandit' END, model_name);
+	END IF;
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
 END
 $$;

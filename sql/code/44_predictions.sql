@@ -338,6 +338,9 @@ BEGIN
 			END IF;
 		END LOOP;
 	END LOOP;
+	IF 'remove' = ANY (phases) THEN
+		PERFORM mlops_catalog.note_upkeep(caller, NULL, 'maintain remove');
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.maintain_phases(regrole, int, text[]) IS 'Phases of mlops.maintain, one after the other; by itself each runs in a transaction of its own';

@@ -554,5 +554,6 @@ BEGIN
 	IF FOUND THEN
 		RETURN QUERY SELECT * FROM mlops_catalog.check_release(caller, model_name, e);
 	END IF;
+	PERFORM mlops_catalog.note_upkeep(caller, id, 'guard');
 END
 $$;

@@ -51,6 +51,11 @@ CREATE FUNCTION mlops_catalog.require_preload(what text) RETURNS void
 	AS 'MODULE_PATHNAME', 'mlops_require_preload';
 COMMENT ON FUNCTION mlops_catalog.require_preload(text) IS 'An error unless mlops is in shared_preload_libraries';
 
+CREATE FUNCTION mlops_catalog.is_preloaded() RETURNS boolean
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_is_preloaded';
+COMMENT ON FUNCTION mlops_catalog.is_preloaded() IS 'Is mlops in shared_preload_libraries?';
+
 CREATE FUNCTION mlops.submit(
 	command text,
 	timeout interval DEFAULT NULL,

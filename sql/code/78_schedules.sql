@@ -140,6 +140,9 @@ BEGIN
 	IF mlops_catalog.cron_setting('database_name') IS NULL THEN
 		problem := 'pg_cron is not preloaded';
 		RETURN;
+	ELSIF NOT mlops_catalog.is_preloaded() THEN
+		problem := 'mlops is not preloaded: pg_cron cannot submit it';
+		RETURN;
 	ELSIF owner <> quote_ident(current_user)::regrole AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
 		RETURN;		-- pg_cron shows a job to its role only
 	ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = owner) THEN

@@ -209,6 +209,7 @@ BEGIN
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'monitor', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
+	PERFORM mlops_catalog.warn_of_hindrance(caller, 'monitor', $2);
 	RETURN QUERY SELECT * FROM mlops.monitors AS w WHERE w.model = $2;
 END
 $$;

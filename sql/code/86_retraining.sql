@@ -332,6 +332,7 @@ BEGIN
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'retraining_policy', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
+	PERFORM mlops_catalog.warn_of_hindrance(caller, 'retraining policy', $2);
 	RETURN QUERY SELECT * FROM mlops.retraining_policies AS p WHERE p.model = $2;
 END
 $$;
@@ -517,5 +518,6 @@ BEGIN
 			RETURN NEXT;
 		END IF;
 	END LOOP;
+	PERFORM mlops_catalog.note_upkeep(caller, NULL, 'submit_due');
 END
 $$;

@@ -211,6 +211,8 @@ AS $$
 	FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m USING (model_id)
 	WHERE (u.suspended_at IS NOT NULL AND u.suspended_by IS NULL OR u.error IS NOT NULL) AND u.task <> 'activation'
 		AND (u.model_id IS NOT NULL OR everything)
+	UNION ALL
+	SELECT w.model, w.object, w.problem FROM mlops_catalog.hindered_upkeep() AS w
 $$;
 COMMENT ON FUNCTION mlops_catalog.upkeep_problems(boolean) IS 'What should run by itself and does not; steps of maintenance only where everything is to be shown';
 

@@ -20,6 +20,8 @@ MLOPS_FUNCTION(mlops_submit);
 MLOPS_FUNCTION(mlops_cancel);
 MLOPS_FUNCTION(mlops_mark_upkeep);
 MLOPS_FUNCTION(mlops_require_preload);
+MLOPS_FUNCTION(mlops_is_preloaded);
+MLOPS_FUNCTION(mlops_upkeep_hindrance);
 MLOPS_FUNCTION(mlops_next_cron_run);
 MLOPS_FUNCTION(mlops_cron_setting);
 MLOPS_FUNCTION(mlops_cron_schedule_elsewhere);
@@ -100,6 +102,24 @@ mlops_require_preload(PG_FUNCTION_ARGS)
 {
 	mlbase_require_preload(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
+}
+
+/* mlops_catalog.is_preloaded() */
+Datum
+mlops_is_preloaded(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(mlbase_preloaded());
+}
+
+/* mlops_catalog.upkeep_hindrance() -> NULL if this server is not known to be kept from maintenance */
+Datum
+mlops_upkeep_hindrance(PG_FUNCTION_ARGS)
+{
+	char	   *hindrance = mljobs_upkeep_hindrance();
+
+	if (hindrance == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(hindrance));
 }
 
 /* mlops_catalog.next_cron_run(cron, after, zone) -> NULL if it is never due */

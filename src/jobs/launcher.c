@@ -40,6 +40,7 @@
 #define MAX_BACKOFF_MS 60000
 #define MAINTENANCE_SHARE 10	/* a round takes at most one part in so many of the time ... */
 #define MAX_INTERVALS 10		/* ... but no round waits longer */
+#define TELL_SECONDS 3600		/* the log hears so often of what goes on */
 
 extern PGDLLEXPORT void mlops_launcher_main(Datum arg);
 
@@ -50,6 +51,8 @@ static TimestampTz round_began; /* of maintenance; 0: none is under way */
 static TimestampTz next_round;
 static TimestampTz scan_after;	/* not before */
 static TimestampTz start_after;
+static TimestampTz starving_told;	/* when the log heard last that no slot is free, 0: never */
+static bool starving_known;		/* to who reads the log */
 
 void
 mljobs_register(void)
@@ -72,6 +75,38 @@ mljobs_register(void)
 /* ---------------------------------------------------------------- starting */
 
 /*
+ * A process did or did not find a background worker slot.  The log is told
+ * once, then once an hour, and when it is over.
+ */
+static void
+note_starving(const char *type, bool upkeep, bool starves)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	MLJOBS_LOCK(LW_EXCLUSIVE);
+	if (upkeep)
+		mljobs_shared->upkeep_starves = starves;
+	if (!starves)
+		mljobs_shared->starving_since = 0;
+	else if (mljobs_shared->starving_since == 0)
+		mljobs_shared->starving_since = now;
+	MLJOBS_UNLOCK();
+	if (starves && (starving_told == 0 || TimestampDifferenceExceeds(starving_told, now, TELL_SECONDS * 1000)))
+	{
+		starving_told = now;
+		starving_known = true;
+		ereport(LOG,
+				(errmsg("could not start an %s: no background worker slot is free", type),
+				 errhint("You might need to increase max_worker_processes. Until one is free, jobs, monitors, retrainings and guards wait.")));
+	}
+	else if (!starves && starving_known)
+	{
+		starving_known = false;
+		ereport(LOG, (errmsg("could start an %s again: a background worker slot is free", type)));
+	}
+}
+
+/*
  * Asks the postmaster for a process on a slot that was just allocated; gives
  * the slot back if there is no room.
  */
@@ -80,6 +115,7 @@ start_process(int index, const char *type, const char *function)
 {
 	MlWorkerSlot *slot = &mljobs_shared->slots[index];
 	BackgroundWorker worker = {0};
+	bool		started;
 
 	snprintf(worker.bgw_name, BGW_MAXLEN, "%s for database %u", type, slot->database);
 	strlcpy(worker.bgw_type, type, BGW_MAXLEN);
@@ -93,16 +129,15 @@ start_process(int index, const char *type, const char *function)
 	if (handles[index])
 		pfree(handles[index]);	/* its process has left the slot */
 	handles[index] = NULL;
-	if (RegisterDynamicBackgroundWorker(&worker, &handles[index]))
+	started = RegisterDynamicBackgroundWorker(&worker, &handles[index]);
+	note_starving(type, index >= MLJOBS_MAX_WORKERS || slot->upkeep, !started);
+	if (started)
 		return true;
 
 	MLJOBS_LOCK(LW_EXCLUSIVE);
 	slot->state = ML_SLOT_FREE;
 	MLJOBS_UNLOCK();
 	start_after = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_MS);
-	ereport(LOG,
-			(errmsg("could not start an %s: no background worker slot is free", type),
-			 errhint("You might need to increase max_worker_processes.")));
 	return false;
 }
 
@@ -447,11 +482,17 @@ start_maintainer(TimestampTz now)
 	if (to_maintain == NIL)
 		return;
 	database = linitial_oid(to_maintain);
-	to_maintain = list_delete_first(to_maintain);
 	MLJOBS_LOCK(LW_EXCLUSIVE);
 	allocate(slot, database, InvalidOid);
 	MLJOBS_UNLOCK();
-	start_process(MLJOBS_MAINTAINER, "mlops maintenance worker", "mlops_maintenance_main");
+	if (start_process(MLJOBS_MAINTAINER, "mlops maintenance worker", "mlops_maintenance_main"))
+		to_maintain = list_delete_first(to_maintain);
+	else
+	{
+		MLJOBS_LOCK(LW_EXCLUSIVE);
+		release_idle();
+		MLJOBS_UNLOCK();
+	}
 }
 
 /* ---------------------------------------------------------------- main */
@@ -524,10 +565,11 @@ mlops_launcher_main(Datum arg)
 		}
 		see_to_ended(now);
 		start_scanner(now);
+		/* where slots are few, what runs by itself comes before people's jobs */
+		start_maintainer(now);
+		start_upkeep_worker(now);
 		while (start_worker(now))
 			;
-		start_upkeep_worker(now);
-		start_maintainer(now);
 		sleep = time_to_sleep(now);
 		WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (sleep >= 0 ? WL_TIMEOUT : 0),
 				  sleep, PG_WAIT_EXTENSION);

@@ -28,8 +28,10 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/jobs.h"
 #include "mlops/registry.h"
 #include "jobs/shared.h"
 
@@ -230,4 +232,27 @@ mlops_maintenance_main(Datum arg)
 				 "SELECT pg_catalog.format('mlops maintenance: model \"%s\"%s: %s', model, "
 				 "', variant ' OPERATOR(pg_catalog.||) variant, action) FROM mlops.check_guards($1) "
 				 "WHERE figure IS NULL AND action IS NOT NULL");
+}
+
+char *
+mljobs_upkeep_hindrance(void)
+{
+	TimestampTz starving_since;
+	bool		launched;
+
+	if (!mlbase_preloaded())
+		return pstrdup("mlops is not preloaded; add it to shared_preload_libraries and restart the server");
+	if (mlops_guc_maintenance_interval == 0)
+		return pstrdup("mlops.maintenance_interval is 0; set it, to 60 say, and reload");
+	MLJOBS_LOCK(LW_SHARED);
+	launched = mljobs_shared->launcher_pgprocno >= 0;
+	starving_since = mljobs_shared->upkeep_starves ? mljobs_shared->starving_since : 0;
+	MLJOBS_UNLOCK();
+	if (!launched)
+		return psprintf("the mlops launcher does not run; see the server's log, and raise max_worker_processes (%d) if it is too small for all that is preloaded",
+						max_worker_processes);
+	if (starving_since != 0)
+		return psprintf("no background worker slot has been free since %s; raise max_worker_processes (%d) and restart the server",
+						timestamptz_to_str(starving_since), max_worker_processes);
+	return NULL;
 }

@@ -479,9 +479,10 @@ bool
 mljobs_others_wait(Oid database, Oid role)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	bool		wait = false;
+	bool		wait;
 
 	MLJOBS_LOCK(LW_SHARED);
+	wait = mljobs_shared->upkeep_starves;
 	if (mljobs_count_workers(InvalidOid, InvalidOid) >= mlops_guc_max_workers)
 	{
 		for (int i = 0; i < mljobs_shared->n_notes && !wait; i++)

@@ -73,6 +73,8 @@ typedef struct MlJobsShared
 	LWLock		lock;
 	int			launcher_pgprocno;	/* -1: none runs */
 	bool		scan_all;		/* every database is to be scanned */
+	bool		upkeep_starves; /* what runs by itself found no background worker slot, and tries again */
+	TimestampTz starving_since; /* no process has found one since, 0: the last one did */
 	uint64		generation;
 	int			n_notes;		/* the first so many may be in use */
 	MlWorkerSlot slots[MLJOBS_SLOTS];

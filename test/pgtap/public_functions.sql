@@ -38,6 +38,8 @@ INSERT INTO explained VALUES
 	('settled_until', 'shows when the oldest transaction began, as pg_stat_activity does'),
 	('person', 'shows the session''s role'),
 	('is_applying_changes', 'shows what the session is'),
+	('is_preloaded', 'shows what the server is'),
+	('upkeep_hindrance', 'shows what the server is'),
 	('require_seen', 'asks for a privilege: that is what it is for'),
 	('may_use', 'answers about the caller'),
 	('may_see', 'answers about the caller'),
