@@ -121,7 +121,8 @@ DECLARE
 	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, $2);
 BEGIN
 	SELECT c.rows, c.content_hash INTO rows_now, content_hash_now FROM mlops_catalog.read_snapshot(caller,
-		mlops_catalog.snapshot_settings(s.search_path, s.settings, s.owner),
+		-- the query of a copy is ours
+		mlops_catalog.snapshot_settings(s.search_path, s.settings, CASE s.kind WHEN 'copy' THEN caller ELSE s.owner END),
 		CASE s.kind WHEN 'copy' THEN format('SELECT * FROM mlops_snapshot.%I', s.name) ELSE s.query END, NULL) AS c;
 	RETURN QUERY SELECT s.name, content_hash_now = s.content_hash, s.rows, rows_now, s.content_hash, content_hash_now;
 END
@@ -151,6 +152,35 @@ BEGIN
 	END IF;
 	DELETE FROM mlops_catalog.snapshot AS t WHERE t.name = $2;
 	PERFORM mlops_catalog.audit(caller, 'drop_snapshot', NULL, NULL, jsonb_build_object('name', $2, 'content_hash', s.content_hash));
+END
+$$;
+
+-- ---- queries of roles that are gone
+
+CREATE FUNCTION mlops.adopt_query(model text, version int) RETURNS text
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.adopt_query(text, int) IS
+	'Takes over, as yours, the query that a version was trained on, whose author was dropped: until then it is not read again. Returns the query, which is worth reading first';
+CREATE FUNCTION mlops_catalog.adopt_query(caller regrole, model text, version int) RETURNS text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	d mlops_catalog.dataset;
+BEGIN
+	PERFORM mlops_catalog.lock_model(caller, $2, 'manage');
+	SELECT t.* INTO d FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS t USING (dataset_id)
+		WHERE v.version_id = mlops_catalog.version_named(caller, $2, $3);
+	IF d.recorded_by IS NULL THEN
+		RAISE EXCEPTION 'no query of version % of model "%" is recorded here', $3, $2 USING ERRCODE = 'object_not_in_prerequisite_state';
+	ELSIF EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = d.recorded_by) THEN
+		RAISE EXCEPTION 'the query of version % of model "%" is that of role "%"', $3, $2, mlops_catalog.role_text(d.recorded_by)
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Only the query of a role that no longer exists can be taken over.';
+	END IF;
+	UPDATE mlops_catalog.dataset AS t SET recorded_by = caller WHERE t.dataset_id = d.dataset_id;
+	PERFORM mlops_catalog.audit(caller, 'adopt_query', $2, $3, jsonb_build_object('query', d.query));
+	RETURN d.query;
 END
 $$;
 

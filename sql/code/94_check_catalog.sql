@@ -72,6 +72,13 @@ AS $$
 		) AS p(model_id, what, owner, again)
 	JOIN mlops_catalog.model AS m USING (model_id) WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = p.owner)
 	UNION ALL
+	SELECT m.name, 'queries', format('those of versions %s were recorded by a role that does not exist, and are not read again; mlops.adopt_query(%L, ...) takes them over',
+		string_agg(v.version::text, ', ' ORDER BY v.version), m.name)
+	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
+	JOIN mlops_catalog.dataset AS d USING (dataset_id)
+	WHERE v.dropped_at IS NULL AND r.request IS NOT NULL AND d.recorded_by IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles AS o WHERE o.oid = d.recorded_by)
+	GROUP BY m.name
+	UNION ALL
 	SELECT s.model, format('schedule %s', s.name), format('runs as role %s, which does not exist: pg_cron tries in vain; SELECT mlops.unschedule(%L, %L) by a superuser ends it, mlops.schedule() by another role makes it anew',
 				s.owner::oid, s.name, s.owner::oid)
 	FROM mlops_catalog.schedule AS s WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = s.owner)

@@ -1,7 +1,7 @@
 -- No code of one role runs with another's rights: what a recorded query, and
 -- what runs by itself, may reach, and whom one trusts.
 \ir setup.psql
-SELECT plan(78);
+SELECT plan(94);
 CREATE ROLE regress_mlops_victim;
 CREATE ROLE regress_mlops_attacker;
 CREATE ROLE regress_mlops_reader;
@@ -205,7 +205,9 @@ GRANT regress_mlops_leaver TO CURRENT_USER;
 GRANT SELECT ON tx TO regress_mlops_leaver;
 SET LOCAL ROLE regress_mlops_leaver;
 SELECT lives_ok($$SELECT mlops.train('left', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 3}');
-	SELECT mlops.monitor('left', source => 'tx', time_column => 'ts'); SELECT mlops.retraining_policy('left', '@daily'); SELECT mlops.trust('regress_mlops_reader')$$, 'a role sets up a model''s life');
+	SELECT mlops.monitor('left', source => 'tx', time_column => 'ts'); SELECT mlops.retraining_policy('left', '@daily'); SELECT mlops.trust('regress_mlops_reader');
+	SELECT mlops.set_gate('left', '{"fairness": {"by": "country", "metric": "alert_rate", "max_gap": 1, "min_rows": 1}}');
+	SELECT mlops.snapshot('tx', 'left_reference', kind => 'reference'); SELECT mlops.snapshot('tx', 'left_copy')$$, 'a role sets up a model''s life');
 RESET ROLE;
 SELECT lives_ok($$SELECT mlops.set_owner('left', 'regress_mlops_victim')$$, 'gives the model away');
 DROP OWNED BY regress_mlops_leaver;
@@ -213,9 +215,30 @@ SELECT mlops.distrust('regress_mlops_attacker') \g /dev/null
 DROP ROLE regress_mlops_leaver;
 SELECT is((SELECT array_agg(object || ' ' || regexp_replace(problem, 'role [0-9]+', 'role N') ORDER BY object) FROM mlops.check_catalog() WHERE problem ~ 'role [0-9]+'),
 	'{"monitor runs as role N, which does not exist; mlops.monitor() takes it over","retraining policy runs as role N, which does not exist; mlops.retraining_policy() takes it over","trust role N does not exist"}', 'and is gone: check_catalog says what stands still, and what to do');
+SELECT is((SELECT problem FROM mlops.check_catalog() WHERE object = 'queries'), 'those of versions 1 were recorded by a role that does not exist, and are not read again; mlops.adopt_query(''left'', ...) takes them over', 'nor are its queries read');
+SELECT throws_ok(statement, '42501', 'the query was recorded by a role that no longer exists', statement || ', to a superuser neither')
+FROM unnest(ARRAY['SELECT * FROM mlops.reproduce(''left'', 1)', 'SELECT * FROM mlops.verify_snapshot(''left_reference'')']) AS statement;
+SELECT ok((SELECT intact FROM mlops.verify_snapshot('left_copy')), 'but a copy needs no author');
 SET LOCAL ROLE regress_mlops_victim;
-SELECT lives_ok($$SELECT * FROM mlops.reproduce('left', 1)$$, 'what a person asks for needs nothing of it');
-SELECT lives_ok($$SELECT * FROM mlops.retrain('left')$$, 'neither does a retraining');
+SELECT throws_ok(statement, '42501', 'the query was recorded by a role that no longer exists', statement)
+FROM unnest(ARRAY['SELECT * FROM mlops.reproduce(''left'', 1)', 'SELECT * FROM mlops.retrain(''left'')', 'SELECT mlops.model_card(''left'', 1, by => ''{country}'')',
+	'SELECT * FROM mlops.check_gate(''left'', 1)', 'SELECT mlops.deploy(''left'', 1)']) AS statement;
+SELECT alike(mlops.model_card('left', 1), '%Contributions could not be computed: the query was recorded by a role that no longer exists.%', 'the card does without');
+RESET ROLE;
+SELECT mlops.grant('left', 'regress_mlops_reader', 'deploy') \g /dev/null
+SET LOCAL ROLE regress_mlops_reader;
+SELECT throws_ok($$SELECT mlops.adopt_query('left', 1)$$, '42501', 'permission denied to manage model "left"', 'it takes manage to take it over');
+RESET ROLE;
+SET LOCAL ROLE regress_mlops_victim;
+SELECT throws_ok($$SELECT mlops.adopt_query('left', 2)$$, '42704', NULL, 'and a version');
+SELECT alike(mlops.adopt_query('left', 1), 'SELECT%tx%', 'who does learns what it says');
+RESET ROLE;
+SELECT is((SELECT role FROM mlops_catalog.audit_waiting WHERE event = 'adopt_query' AND model = 'left' AND version = 1), 'regress_mlops_victim', 'it is audited');
+SET LOCAL ROLE regress_mlops_victim;
+SELECT throws_ok($$SELECT mlops.adopt_query('left', 1)$$, '55000', 'the query of version 1 of model "left" is that of role "regress_mlops_victim"', 'nobody takes it from him');
+SELECT lives_ok($$SELECT * FROM mlops.reproduce('left', 1)$$, 'now it is read');
+SELECT lives_ok($$SELECT * FROM mlops.retrain('left')$$, 'and trained on again');
+SELECT lives_ok($$SELECT mlops.deploy('left', 1)$$, 'and the gate measures');
 SELECT alike((SELECT max(error) FROM mlops.run_monitor('left')), 'role % as which this must run, no longer exists', 'the monitor does, and says so');
 SELECT lives_ok($$SELECT mlops.monitor('left', source => 'tx', time_column => 'ts'); SELECT mlops.retraining_policy('left', '@daily')$$, 'set up again, they are taken over');
 SELECT is((SELECT array_agg(DISTINCT error) FROM mlops.run_monitor('left')), ARRAY[NULL]::text[], 'and run');
