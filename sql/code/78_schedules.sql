@@ -31,6 +31,12 @@ CREATE FUNCTION mlops_catalog.cron_run_elsewhere(cron_job_id bigint) RETURNS tex
 COMMENT ON FUNCTION mlops_catalog.cron_run_elsewhere(bigint) IS
 	'What pg_cron has of one of its jobs and of its last run, read as you in pg_cron''s database';
 
+CREATE FUNCTION mlops_catalog.cron_jobs_elsewhere() RETURNS text
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000
+	AS 'MODULE_PATHNAME', 'mlops_cron_jobs_elsewhere';
+COMMENT ON FUNCTION mlops_catalog.cron_jobs_elsewhere() IS 'Jobs that pg_cron, in its database, has for this one, as far as you may see them: a JSON array of jobid and jobname';
+REVOKE ALL ON FUNCTION mlops_catalog.cron_jobs_elsewhere() FROM PUBLIC;
+
 CREATE FUNCTION mlops_catalog.record_schedule(name text, cron text, command text, timeout interval, max_retries int, priority int,
 	model text, cron_job_id bigint) RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -80,6 +86,13 @@ BEGIN
 			END IF;				-- it is not installed there: below
 		END;
 	END IF;
+	IF EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+		RAISE EXCEPTION 'pg_cron is installed, but not preloaded'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = E'Put these lines into postgresql.conf and restart:\n'
+					'shared_preload_libraries = ''pg_cron,mlops''\n'
+					'cron.use_background_workers = on';
+	END IF;
 	RAISE EXCEPTION 'pg_cron is not installed'
 		USING ERRCODE = 'object_not_in_prerequisite_state',
 			HINT = format(E'Put the first two lines into postgresql.conf and restart; run the third one in database %s:\n'
@@ -126,6 +139,24 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.cron_job(bigint) IS
 	'What pg_cron has under a number, as far as you may see it: database, role, name and last run; NULL if nothing';
+
+CREATE FUNCTION mlops_catalog.cron_jobs() RETURNS TABLE (jobid bigint, jobname text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_cron') THEN
+		RETURN QUERY EXECUTE 'SELECT j.jobid, j.jobname::text FROM cron.job AS j WHERE j.database = current_database()';
+	ELSE
+		RETURN QUERY SELECT j.jobid, j.jobname FROM jsonb_to_recordset(mlops_catalog.cron_jobs_elsewhere()::jsonb) AS j(jobid bigint, jobname text);
+	END IF;
+EXCEPTION WHEN invalid_schema_name OR undefined_table OR invalid_catalog_name THEN
+	RETURN;		-- pg_cron is not installed there
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.cron_jobs() IS 'Jobs that pg_cron starts in this database, as far as you may see them';
+REVOKE ALL ON FUNCTION mlops_catalog.cron_jobs() FROM PUBLIC;
 
 -- What became of a schedule at pg_cron, as far as the caller may see it; problem:
 -- why it will not run at all.
@@ -251,13 +282,25 @@ DECLARE
 	of_role regrole := coalesce($2, me);
 	id bigint := (SELECT s.cron_job_id FROM mlops.schedules AS s WHERE s.name = $1 AND s.owner = of_role);
 	problem text;
+	others text;
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.unschedule()');
 	IF of_role <> me AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = me) THEN
 		RAISE EXCEPTION 'permission denied to end schedules of role "%"', mlops_catalog.role_text(of_role)
 			USING ERRCODE = 'insufficient_privilege', HINT = 'A member of that role does so after SET ROLE; for others a superuser may.';
 	ELSIF id IS NULL THEN
+		others := (SELECT string_agg(format('SELECT mlops.unschedule(%L, %L);', s.name, s.owner::text), ' ' ORDER BY s.owner) FROM mlops.schedules AS s WHERE s.name = $1);
+		IF others IS NOT NULL THEN
+			RAISE NOTICE 'no schedule "%" is of role "%", but other roles have one', $1, mlops_catalog.role_text(of_role)
+				USING HINT = format('A superuser ends it by: %s', others);
+		END IF;
 		RETURN false;
+	END IF;
+	-- what is only forgotten here would go on once pg_cron is preloaded again
+	IF mlops_catalog.cron_setting('database_name') IS NULL THEN
+		RAISE EXCEPTION 'pg_cron cannot be asked to end schedule "%": it is not preloaded', $1
+			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('Once it is, its job %s goes on.', id),
+				HINT = format('Preload it and restart. If it never will be, have only the record forgotten: SELECT mlops_catalog.forget_schedule(%L, %L);', $1, of_role::text);
 	END IF;
 	problem := coalesce(mlops_catalog.not_our_cron_job(mlops_catalog.cron_job(id), id, $1, of_role),
 		(SELECT format('job %s of pg_cron is that of role "%s" now', id, mlops_catalog.role_text(s.owner)) FROM mlops.schedules AS s

@@ -224,14 +224,29 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.upkeep_problems(boolean) IS 'What should run by itself and does not; steps of maintenance only where everything is to be shown';
 
 CREATE FUNCTION mlops_catalog.schedule_problems() RETURNS TABLE (model text, object text, problem text)
-	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT s.model, format('schedule %s', s.name), format('does not run: %s', coalesce(r.problem, r.last_error))
-	FROM mlops_catalog.schedule AS s CROSS JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.name, s.owner) AS r
-	WHERE coalesce(r.problem, r.last_error) IS NOT NULL
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY SELECT s.model, format('schedule %s', s.name), format('does not run: %s', coalesce(r.problem, r.last_error))
+		FROM mlops_catalog.schedule AS s CROSS JOIN LATERAL mlops_catalog.cron_run(s.cron_job_id, s.name, s.owner) AS r
+		WHERE coalesce(r.problem, r.last_error) IS NOT NULL;
+	BEGIN
+		RETURN QUERY SELECT NULL::text, format('job %s of pg_cron', j.jobid),
+				format('is named "%s" as a schedule''s is, but there is no such schedule: SELECT cron.unschedule(%s) in pg_cron''s database ends it', j.jobname, j.jobid)
+			FROM mlops_catalog.cron_jobs() AS j
+			WHERE starts_with(j.jobname, mlops_catalog.cron_name('')) AND NOT EXISTS (SELECT FROM mlops_catalog.schedule AS s
+				WHERE s.cron_job_id = j.jobid AND mlops_catalog.cron_name(s.name) = j.jobname);
+	EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+		RAISE;
+	WHEN OTHERS THEN
+		RETURN QUERY SELECT NULL::text, 'pg_cron', format('could not be asked for its jobs: %s', SQLERRM);
+	END;
+END
 $$;
-COMMENT ON FUNCTION mlops_catalog.schedule_problems() IS 'Schedules that pg_cron does not start';
+COMMENT ON FUNCTION mlops_catalog.schedule_problems() IS 'Schedules that pg_cron does not start, and jobs of pg_cron that are of no schedule';
+REVOKE ALL ON FUNCTION mlops_catalog.schedule_problems() FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.sequence_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1

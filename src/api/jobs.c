@@ -27,6 +27,7 @@ MLOPS_FUNCTION(mlops_cron_setting);
 MLOPS_FUNCTION(mlops_cron_schedule_elsewhere);
 MLOPS_FUNCTION(mlops_cron_unschedule_elsewhere);
 MLOPS_FUNCTION(mlops_cron_run_elsewhere);
+MLOPS_FUNCTION(mlops_cron_jobs_elsewhere);
 MLOPS_FUNCTION(mlops_record_schedule);
 MLOPS_FUNCTION(mlops_forget_schedule);
 MLOPS_FUNCTION(mlops_submit_schedule);
@@ -201,6 +202,19 @@ mlops_cron_run_elsewhere(PG_FUNCTION_ARGS)
 				 "FROM cron.job_run_details AS d WHERE d.jobid OPERATOR(pg_catalog.=) j.jobid "
 				 "ORDER BY d.runid DESC LIMIT 1) AS r ON true WHERE j.jobid OPERATOR(pg_catalog.=) %lld",
 				 (long long) PG_GETARG_INT64(0)))));
+}
+
+/* mlops_catalog.cron_jobs_elsewhere() -> a JSON array of those that pg_cron starts in this database */
+Datum
+mlops_cron_jobs_elsewhere(PG_FUNCTION_ARGS)
+{
+	const char *database = GetConfigOption("cron.database_name", true, false);
+
+	if (database == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(mljobs_run_in_database(get_database_oid(database, false),
+		psprintf("SELECT j.jobid, j.jobname FROM cron.job AS j WHERE j.database OPERATOR(pg_catalog.=) %s",
+				 quote_literal_cstr(get_database_name(MyDatabaseId))))));
 }
 
 /* mlops_catalog.cron_schedule_elsewhere(name, cron, command) -> pg_cron's number */

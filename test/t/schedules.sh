@@ -150,6 +150,39 @@ runs as role N, which does not exist: pg_cron tries in vain; SELECT mlops.unsche
 	query -c "DROP ROLE dan"
 done
 
+# ---- what is at pg_cron and is no schedule
+query -d app -c "SELECT mlops.schedule('left', '0 0 1 1 *', 'SELECT 1')" >/dev/null
+query -d app -c "DELETE FROM mlops_catalog.schedule"
+query -d postgres -c "SELECT cron.schedule('mlops postgres left too', '0 0 1 1 *', 'SELECT 1'), cron.schedule('backup', '0 0 1 1 *', 'SELECT 1')" >/dev/null
+is "a job of pg_cron without a schedule, elsewhere" "$(query -d app -c "SELECT regexp_replace(object || ' ' || problem, '[0-9]+', 'N', 'g') FROM mlops.check_catalog()")" \
+	"job N of pg_cron is named \"mlops app left\" as a schedule's is, but there is no such schedule: SELECT cron.unschedule(N) in pg_cron's database ends it"
+is "and here" "$(query -d postgres -c "SELECT regexp_replace(object || ' ' || problem, '[0-9]+', 'N', 'g') FROM mlops.check_catalog()")" \
+	"job N of pg_cron is named \"mlops postgres left too\" as a schedule's is, but there is no such schedule: SELECT cron.unschedule(N) in pg_cron's database ends it"
+query -d postgres -c "SELECT cron.unschedule(jobid) FROM cron.job" >/dev/null
+is "what it names ends it" "$(query -d app -c "SELECT count(*) FROM mlops.check_catalog()"; query -d postgres -c "SELECT count(*) FROM mlops.check_catalog()")" "0
+0"
+
+# ---- of another role
+query -d postgres -U ann -c "SELECT mlops.schedule('yearly', '0 0 1 1 *', 'SELECT 1')" >/dev/null
+is "a superuser is told whose it is" "$(query -d postgres -c "SELECT mlops.unschedule('yearly')" 2>&1)" "NOTICE:  no schedule \"yearly\" is of role \"postgres\", but other roles have one
+HINT:  A superuser ends it by: SELECT mlops.unschedule('yearly', 'ann');
+f"
+
+# ---- pg_cron that is not preloaded any more
+private_server start "shared_preload_libraries = 'mlops'" "fsync = off"
+is "its job is not forgotten" "$(error_of -d postgres -c "SELECT mlops.unschedule('yearly', 'ann')" | head -n 1)" '55000: pg_cron cannot be asked to end schedule "yearly": it is not preloaded'
+is "the schedule stays" "$(query -d postgres -c "SELECT count(*), min(last_error) FROM mlops.schedules")" "1|pg_cron is not preloaded"
+is "what lacks is said" "$(query -d postgres -v VERBOSITY=verbose -c "SELECT mlops.schedule('n', '* * * * *', 'SELECT 1')" 2>&1 | sed -n 's/^.*ERROR: *//p; /postgresql.conf/,/background/p')" \
+	"55000: pg_cron is installed, but not preloaded
+HINT:  Put these lines into postgresql.conf and restart:
+shared_preload_libraries = 'pg_cron,mlops'
+cron.use_background_workers = on"
+private_server start "shared_preload_libraries = 'pg_cron,mlops'" "cron.use_background_workers = on" "fsync = off" \
+	"max_worker_processes = 20"
+is "preloaded again, it is ended" "$(query -d postgres -c "SELECT mlops.unschedule('yearly', 'ann')" -c "SELECT count(*) FROM mlops.schedules" -c "SELECT count(*) FROM cron.job")" "t
+0
+0"
+
 # ---- refused
 is "no cron expression" "$(error_of -c "SELECT mlops.schedule('n', 'every day', 'SELECT 1')" | head -n 1)" '22023: invalid cron expression "every day"'
 is "no statement" "$(error_of -c "SELECT mlops.schedule('n', '@daily', 'SELEC')")" '42601: syntax error at or near "SELEC"'
