@@ -53,60 +53,67 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.settled_until() IS
 	'Until when all decisions there will ever be are visible to a snapshot taken now; NULL if that cannot be told';
 
+-- The query of the decisions that a guard judges: $1 is the model, $2 and $3 the
+-- span of time, $4 the shadow.  A text, because a query that is planned for one
+-- span opens one day's partition, and the join is only where there is a shadow.
+CREATE FUNCTION mlops_catalog.judged_decisions(shadow text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'SELECT p.variant, p.version, p.key, p.score, p.flagged, p.latency, p.error IS NOT NULL AS failed FROM mlops_catalog.prediction AS p
+		WHERE p.model_id = $1 AND p.created_at >= $2 AND p.created_at < $3 AND p.variant IS NOT NULL
+			AND CASE WHEN p.error IS NOT NULL THEN true ELSE NOT p.shadow AND ($4 = '''' OR p.variant = ''primary'') END'
+		|| CASE WHEN shadow = '' THEN '' ELSE ' UNION ALL
+		SELECT s.variant, s.version, s.key, s.score, s.flagged, s.latency, false FROM mlops_catalog.prediction AS s JOIN mlops_catalog.prediction AS p USING (prediction_id)
+		WHERE s.model_id = $1 AND s.created_at >= $2 AND s.created_at < $3 AND s.shadow AND s.error IS NULL AND s.variant = $4
+			AND p.model_id = $1 AND p.created_at >= $2 AND p.created_at < $3 AND NOT p.shadow AND p.error IS NULL AND p.variant = ''primary''' END
+$$;
+COMMENT ON FUNCTION mlops_catalog.judged_decisions(text) IS
+	'Query of the decisions that a guard judges: of the variants that share the traffic, or of a shadow and of primary beside it';
+
 -- Counts of the decisions of a span of time, by variant.
 CREATE FUNCTION mlops_catalog.count_decisions(caller regrole, model_id bigint, since timestamptz, until timestamptz, shadow text)
 	RETURNS TABLE (variant text, version int, decisions bigint, flagged bigint, errors bigint, scores jsonb, latencies jsonb)
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 4
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 4
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off	-- nobody has analyzed the decisions of today ...
 	SET enable_seqscan = off	-- ... of which an index leads to the new ones ...
 	SET jit = off				-- ... and the price of what is off must not call for it
 	SET max_parallel_workers_per_gather = 0	-- to start workers takes longer than to count what is new
 AS $$
-	WITH decision AS NOT MATERIALIZED (
-		SELECT p.variant, p.version, p.score, p.flagged, p.latency, p.error IS NOT NULL AS failed
-		FROM mlops_catalog.prediction AS p
-		WHERE p.model_id = $2 AND p.created_at >= $3 AND p.created_at < $4 AND p.variant IS NOT NULL
-			AND CASE WHEN p.error IS NOT NULL THEN true ELSE NOT p.shadow AND ($5 = '' OR p.variant = 'primary') END
-		UNION ALL
-		SELECT s.variant, s.version, s.score, s.flagged, s.latency, false
-		FROM mlops_catalog.prediction AS s JOIN mlops_catalog.prediction AS p USING (prediction_id)
-		WHERE $5 <> '' AND s.model_id = $2 AND s.created_at >= $3 AND s.created_at < $4 AND s.shadow AND s.error IS NULL AND s.variant = $5
-			AND p.model_id = $2 AND p.created_at >= $3 AND p.created_at < $4 AND NOT p.shadow AND p.error IS NULL AND p.variant = 'primary'),
-	counted AS MATERIALIZED (
+BEGIN
+	RETURN QUERY EXECUTE format($query$
+	WITH counted AS MATERIALIZED (
 		SELECT d.variant, d.version, least(floor(d.score * 64)::int, 63) AS bin, ceil(ln(greatest(d.latency, 0.001)::float8) / ln(1.01::float8) - 1e-9)::int AS step, d.failed,
 			count(*) AS n, count(*) FILTER (WHERE d.flagged) AS flagged
-		FROM decision AS d GROUP BY 1, 2, 3, 4, 5)
+		FROM (%s) AS d GROUP BY 1, 2, 3, 4, 5)
 	SELECT c.variant, c.version, coalesce(sum(c.n) FILTER (WHERE NOT c.failed), 0)::bigint, coalesce(sum(c.flagged) FILTER (WHERE NOT c.failed), 0)::bigint,
 		coalesce(sum(c.n) FILTER (WHERE c.failed), 0)::bigint,
 		(SELECT coalesce(jsonb_object_agg(b.bin, b.n), '{}') FROM (SELECT x.bin, sum(x.n) AS n FROM counted AS x
 			WHERE x.variant = c.variant AND x.version = c.version AND NOT x.failed GROUP BY x.bin) AS b),
 		(SELECT coalesce(jsonb_object_agg(b.step, b.n), '{}') FROM (SELECT x.step, sum(x.n) AS n FROM counted AS x
 			WHERE x.variant = c.variant AND x.version = c.version AND NOT x.failed GROUP BY x.step) AS b)
-	FROM counted AS c WHERE c.version IS NOT NULL GROUP BY c.variant, c.version
+	FROM counted AS c WHERE c.version IS NOT NULL GROUP BY c.variant, c.version $query$, mlops_catalog.judged_decisions(shadow))
+		USING model_id, since, until, shadow;
+END
 $$;
 COMMENT ON FUNCTION mlops_catalog.count_decisions(regrole, bigint, timestamptz, timestamptz, text) IS
-	'What guards count of the decisions of a span of time: of the variants that share the traffic, or of a shadow and of primary beside it';
+	'What guards count of the decisions of a span of time, by variant and version';
 
 -- Flagged decisions of a span of time by key, with what is known of them.
 CREATE FUNCTION mlops_catalog.count_alerts(caller regrole, model_id bigint, since timestamptz, until timestamptz, shadow text)
 	RETURNS TABLE (variant text, version int, key text, n bigint)
-	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1000
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1000
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
 	SET enable_seqscan = off
 	SET jit = off
 	SET max_parallel_workers_per_gather = 0
 AS $$
-	SELECT d.variant, d.version, d.key, count(*) FROM (
-		SELECT p.variant, p.version, p.key FROM mlops_catalog.prediction AS p
-		WHERE p.model_id = $2 AND p.created_at >= $3 AND p.created_at < $4 AND NOT p.shadow AND p.error IS NULL AND p.variant IS NOT NULL
-			AND p.flagged AND ($5 = '' OR p.variant = 'primary')
-		UNION ALL
-		SELECT s.variant, s.version, s.key FROM mlops_catalog.prediction AS s JOIN mlops_catalog.prediction AS p USING (prediction_id)
-		WHERE $5 <> '' AND s.model_id = $2 AND s.created_at >= $3 AND s.created_at < $4 AND s.shadow AND s.error IS NULL AND s.variant = $5 AND s.flagged
-			AND p.model_id = $2 AND p.created_at >= $3 AND p.created_at < $4 AND NOT p.shadow AND p.error IS NULL AND p.variant = 'primary') AS d
-	WHERE d.key IS NOT NULL GROUP BY 1, 2, 3
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT d.variant, d.version, d.key, count(*) FROM (%s) AS d WHERE NOT d.failed AND d.flagged AND d.key IS NOT NULL GROUP BY 1, 2, 3',
+		mlops_catalog.judged_decisions(shadow)) USING model_id, since, until, shadow;
+END
 $$;
 COMMENT ON FUNCTION mlops_catalog.count_alerts(regrole, bigint, timestamptz, timestamptz, text) IS 'Flagged decisions of a span of time, by variant and key';
 
