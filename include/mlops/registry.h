@@ -72,6 +72,9 @@ extern void mlreg_check_right(Oid user, const char *name, const MlCatalogModel *
  */
 extern MlCatalogModel mlreg_require(Oid user, const char *name, MlAction action);
 
+/* An error (42501) if the role that recorded a query no longer exists. */
+extern void mlreg_require_author(Oid recorder);
+
 /* ---------------------------------------------------------------- reach */
 
 /*

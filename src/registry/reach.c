@@ -795,22 +795,6 @@ is_checked(void)
 	return (mlops_guc_checked_reach & ML_REACH_LEVEL) != ML_REACH_ANYTHING;
 }
 
-/*
- * Of a role that is gone nobody can tell what it might read, and what it left
- * has other owners, who may have made its names lead elsewhere.
- */
-static void
-require_author(Oid recorder)
-{
-	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(recorder)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the query was recorded by a role that no longer exists"),
-				 errdetail("Nobody answers for what it reads by now."),
-				 errhint("Whoever manages the model takes the query of a version over as his own: "
-						 "SELECT mlops.adopt_query(model, version). A snapshot is to be taken anew.")));
-}
-
 static void
 begin_check(Reach *reach)
 {
@@ -826,7 +810,7 @@ begin_check(Reach *reach)
 		reach->trusted = mlcat_trusted(reach->user);
 	}
 	if (reach->harmless)
-		require_author(recorder);
+		mlreg_require_author(recorder);
 	if (reach->harmless && !is_trusted(reach, recorder))
 	{
 		reach->recorder = recorder;

@@ -13,6 +13,7 @@
 
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/syscache.h"
 
 #include "mlops/registry.h"
 
@@ -88,4 +89,20 @@ mlreg_require(Oid user, const char *name, MlAction action)
 		mlreg_no_such_model(name);
 	mlreg_check_right(user, name, &model, action);
 	return model;
+}
+
+/*
+ * Of a role that is gone nobody can tell what it might read, and what it left
+ * has other owners, who may have made its names lead elsewhere.
+ */
+void
+mlreg_require_author(Oid recorder)
+{
+	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(recorder)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the query was recorded by a role that no longer exists"),
+				 errdetail("Nobody answers for what it reads by now."),
+				 errhint("Whoever manages the model takes the query of a version over as his own: "
+						 "SELECT mlops.adopt_query(model, version). A snapshot is to be taken anew.")));
 }
