@@ -7,7 +7,7 @@
 -- down.  After the second time in a row it is suspended.
 
 CREATE VIEW mlops.activation WITH (security_barrier) AS
-SELECT NOT EXISTS (SELECT FROM mlops_catalog.home AS h WHERE (h.system_identifier, h.database::pg_catalog.oid)
+SELECT EXISTS (SELECT FROM mlops_catalog.home) AND NOT EXISTS (SELECT FROM mlops_catalog.home AS h WHERE (h.system_identifier, h.database::pg_catalog.oid)
 		OPERATOR(pg_catalog.<>) (c.system_identifier, d.oid)) AS active,
 	c.system_identifier, d.oid AS database,
 	(SELECT pg_catalog.max(h.activated_at) FROM mlops_catalog.home AS h) AS activated_at,

@@ -127,8 +127,18 @@ AS $$
 	FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 	WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND c.relname ~ '^prediction_[0-9]{8}$'
 		AND mlops_catalog.recorded_bounds(c.oid::regclass) IS DISTINCT FROM mlops_catalog.partition_bounds(to_date(right(c.relname, 8), 'YYYYMMDD'))
+	UNION ALL
+	SELECT NULL, format('table %s', c.relname), format('is not a partition of mlops_catalog.prediction: its decisions are in no view, and new ones of that day go to prediction_default; '
+		'ALTER TABLE mlops_catalog.prediction ATTACH PARTITION mlops_catalog.%I %s, or move it to another schema', c.relname, mlops_catalog.partition_bounds(to_date(right(c.relname, 8), 'YYYYMMDD')))
+	FROM pg_class AS c WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^prediction_[0-9]{8}$' AND NOT c.relispartition
+	UNION ALL
+	SELECT NULL, format('table %s', c.relname), format('has no index by time, so monitors and views read all of it: CREATE INDEX %I ON mlops_catalog.%I USING brin (created_at) WITH (pages_per_range = 32)',
+		c.relname || '_time_idx', c.relname)
+	FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+	WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND NOT EXISTS (SELECT FROM pg_index AS x JOIN pg_class AS t ON t.oid = x.indexrelid
+		WHERE x.indrelid = c.oid AND t.relname = c.relname || '_time_idx' AND x.indisvalid)
 $$;
-COMMENT ON FUNCTION mlops_catalog.decision_problems() IS 'Partitions of decisions that are not what their names say';
+COMMENT ON FUNCTION mlops_catalog.decision_problems() IS 'Partitions of decisions that are not what their names say, are detached or lack their index';
 
 CREATE FUNCTION mlops_catalog.catalog_trigger_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
@@ -203,12 +213,47 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.schema_problems() IS 'Who else owns or may create in the schemas of mlops, and what is in them that is not the extension''s';
 
+-- Whoever owns a function of ours can put code there that others call.
+CREATE FUNCTION mlops_catalog.owner_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH ours AS MATERIALIZED (SELECT e.oid, e.extowner FROM pg_extension AS e WHERE e.extname = 'mlops')
+	SELECT NULL, pg_describe_object(f.class, f.oid, 0), format('belongs to role %s, not to the extension''s owner; ALTER %s OWNER TO %s', f.owner::regrole, f.kind, o.extowner::regrole)
+	FROM ours AS o CROSS JOIN LATERAL (
+		SELECT 'pg_proc'::regclass AS class, p.oid, p.proowner AS owner, 'ROUTINE ' || p.oid::regprocedure AS kind
+		FROM pg_depend AS d JOIN pg_proc AS p ON p.oid = d.objid
+		WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = o.oid AND d.deptype = 'e'
+		UNION ALL
+		SELECT 'pg_class'::regclass, c.oid, c.relowner, CASE c.relkind WHEN 'v' THEN 'VIEW ' WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END || c.oid::regclass
+		FROM pg_class AS c WHERE c.relnamespace IN ('mlops'::regnamespace, 'mlops_catalog'::regnamespace) AND c.relkind IN ('r', 'p', 'v', 'S')
+		) AS f
+	WHERE f.owner <> o.extowner
+	UNION ALL
+	SELECT NULL, format('table %s', c.relname), format('%s may %s; REVOKE ALL ON mlops_catalog.%I FROM %s', CASE a.grantee WHEN 0 THEN 'everybody' ELSE format('role %s', a.grantee::regrole) END,
+		string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type), c.relname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
+	FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+	WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner AND a.privilege_type <> 'SELECT'
+	GROUP BY c.relname, a.grantee
+$$;
+COMMENT ON FUNCTION mlops_catalog.owner_problems() IS 'What of the extension belongs to others than its owner, and tables of the catalog that others may write';
+
+CREATE FUNCTION mlops_catalog.alert_rule_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.name, format('alert rule %s', r.name), CASE WHEN r.metric = ANY (mlops_catalog.monitor_metric_names()) THEN 'has no bound'
+			ELSE format('is of figure "%s", which there is not', r.metric) END || ', so it judges nothing; set it anew by mlops.alert_rule()'
+	FROM mlops_catalog.alert_rule AS r JOIN mlops_catalog.model AS m USING (model_id)
+	WHERE r.metric <> ALL (mlops_catalog.monitor_metric_names()) OR r.min IS NULL AND r.max IS NULL
+$$;
+COMMENT ON FUNCTION mlops_catalog.alert_rule_problems() IS 'Alert rules that can never judge';
 
 CREATE FUNCTION mlops_catalog.upkeep_problems(everything boolean) RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT NULL, 'activation', 'was restored or copied from another database, or its server was upgraded: monitors, retrainings, guards and schedules wait for mlops.activate()'
+	SELECT NULL, 'activation', 'was restored or copied from another database, or its server was upgraded, or the row in mlops_catalog.home is gone: monitors, retrainings, guards and schedules wait for mlops.activate()'
 	FROM mlops.activation AS a WHERE NOT a.active
 	UNION ALL
 	SELECT NULL, 'maintenance', t.problem FROM mlops_catalog.standstill AS t
@@ -291,6 +336,8 @@ BEGIN
 		UNION ALL SELECT * FROM mlops_catalog.decision_problems()
 		UNION ALL SELECT * FROM mlops_catalog.catalog_trigger_problems()
 		UNION ALL SELECT * FROM mlops_catalog.schema_problems()
+		UNION ALL SELECT * FROM mlops_catalog.owner_problems()
+		UNION ALL SELECT * FROM mlops_catalog.alert_rule_problems()
 		UNION ALL SELECT * FROM mlops_catalog.upkeep_problems(everything)
 		UNION ALL SELECT * FROM mlops_catalog.audit_problems(caller)
 		UNION ALL SELECT * FROM mlops_catalog.sequence_problems()) AS c
