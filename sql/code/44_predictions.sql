@@ -185,6 +185,53 @@ REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 -- What a phase of maintenance has to do; rows: what a day to be removed holds,
 -- counted before anything is locked for it.
+-- Of a role that is gone a table has the number.  A dump would carry it to a server
+-- where it is somebody else's: there the stranger would own what the role owned, and
+-- be the author of its queries.  So maintenance puts 0, which is nobody's anywhere.
+-- Grants, trust and schedules of such roles are left out of a dump; labels and
+-- figures only say who recorded them.
+CREATE FUNCTION mlops_catalog.role_columns() RETURNS TABLE (relation name, attribute name)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 30
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+	WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind = 'r' AND a.atttypid = 'regrole'::regtype AND NOT a.attisdropped
+		AND c.relname <> ALL ('{model_grant,trust,schedule,label,drift_window,job_event}')
+$$;
+COMMENT ON FUNCTION mlops_catalog.role_columns() IS 'Columns that say whose something is';
+
+CREATE FUNCTION mlops_catalog.has_gone_role(relation name, attribute name) RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM mlops_catalog.%1$I AS t WHERE t.%2$I <> 0 AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.%2$I))', relation, attribute)
+		INTO found;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.has_gone_role(name, name) IS 'Does a column have a role that does not exist any more?';
+
+CREATE FUNCTION mlops_catalog.disown(caller regrole, role_column text) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	part text[] := parse_ident(role_column);
+	gone regrole[];
+	n bigint;
+BEGIN
+	EXECUTE format('WITH changed AS (UPDATE mlops_catalog.%1$I AS t SET %2$I = 0 FROM mlops_catalog.%1$I AS was
+			WHERE was.ctid = t.ctid AND t.%2$I <> 0 AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.%2$I) RETURNING was.%2$I AS role)
+		SELECT array_agg(DISTINCT c.role), count(*) FROM changed AS c', part[1], part[2]) INTO gone, n;
+	PERFORM mlops_catalog.audit(caller, 'disown', NULL, NULL, jsonb_build_object('column', role_column, 'roles', gone::oid[]::text[], 'rows', n));
+	RETURN n;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.disown(regrole, text) IS 'Makes nobody''s what belongs to roles that do not exist any more; returns the number of rows';
+
 CREATE FUNCTION mlops_catalog.maintenance_steps(phase text, days_ahead int) RETURNS TABLE (action text, object text, day date, rows bigint)
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -218,6 +265,8 @@ AS $$
 		SELECT 'figures', 'removed', 'job', NULL FROM setting AS s WHERE s.job_retention > 0
 		UNION ALL
 		SELECT 'figures', 'removed', 'guard_state', NULL
+		UNION ALL
+		SELECT 'figures', 'disowned', format('%I.%I', g.relation, g.attribute), NULL FROM mlops_catalog.role_columns() AS g WHERE mlops_catalog.has_gone_role(g.relation, g.attribute)
 		UNION ALL
 		SELECT 'audit', 'chained', 'audit_log', NULL WHERE EXISTS (SELECT FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL)
 		UNION ALL
@@ -281,6 +330,8 @@ BEGIN
 	ELSIF action = 'chained' THEN
 		rows := mlops_catalog.append_waiting(caller);
 		done := rows IS NOT NULL;
+	ELSIF action = 'disowned' THEN
+		rows := mlops_catalog.disown(caller, object);
 	ELSIF phase = 'figures' THEN
 		rows := mlops_catalog.remove_figures(caller, object);
 	ELSE
