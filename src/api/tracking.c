@@ -84,7 +84,8 @@ bins_json(const MlModel *model, const MlFeatureBaseline *baseline)
 		if (baseline->categorical)
 		{
 			size_t		size;
-			const char *bytes = ml_model_category_bytes(model, baseline->input, code, &size);
+			const char *bytes = code == baseline->n_bins ? NULL
+				: ml_model_category_bytes(model, baseline->input, code, &size);
 
 			appendStringInfoString(&json, "\"value\": ");
 			if (bytes)

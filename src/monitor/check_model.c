@@ -42,8 +42,9 @@ typedef struct Counter
 	double	   *least;			/* [n_inputs] value of a number or time */
 	double	   *greatest;
 
-	uint64	  **others;			/* [n_inputs][ml_model_n_others] rows with a value that
-								 * training knew, but the model has no code for */
+	uint32_t   *n_coded;		/* [n_inputs] categories with a code of their own */
+	uint32_t   *n_others;		/* [n_inputs] those that training knew beside */
+	uint64	  **others;			/* [n_inputs][n_others] rows with one of these */
 
 	size_t		block_rows;
 	size_t		n;				/* rows in the block */
@@ -105,10 +106,12 @@ count_task(void *arg, size_t task, int thread)
 		const MlValue *value = counter->values + begin * counter->n_inputs + feature->input;
 		uint64	   *counts = counter->counts[thread] + counter->first[f];
 
+		if (feature->part == ML_FEATURE_STATISTIC)
+			continue;			/* its category is counted */
 		for (size_t row = begin; row < end; row++, value += counter->n_inputs)
 		{
 			if (feature->categorical)
-				counts[value->code]++;
+				counts[Min(value->code, feature->n_bins)]++;
 			else
 				counts[code_of_number(feature, ml_feature_number(feature->part, value->number))]++;
 		}
@@ -139,6 +142,26 @@ see_time(Counter *counter, const MlFeatureBaseline *feature, const MlValue *valu
 		counter->greatest[feature->input] = time;
 }
 
+/* Counts a category that training knew, but that has no code of its own. */
+static void
+see_other(Counter *counter, size_t input, uint32_t code, TupleTableSlot *slot)
+{
+	size_t		size;
+	const char *bytes;
+	uint32_t	place;
+
+	if (counter->n_others[input] == 0 || code <= counter->n_coded[input])
+		return;
+	if (code <= ml_model_n_categories(counter->model, input))
+		counter->others[input][code - counter->n_coded[input] - 1]++;
+	else if (ml_model_n_others(counter->model, input) > 0)
+	{
+		bytes = mling_bytes(&counter->map->converter[input], slot->tts_values[counter->map->attribute[input]], &size);
+		if (ml_model_other(counter->model, input, bytes, size, &place))
+			counter->others[input][place]++;
+	}
+}
+
 static void
 take_row(TupleTableSlot *slot, void *arg)
 {
@@ -158,18 +181,7 @@ take_row(TupleTableSlot *slot, void *arg)
 	for (size_t f = 0; f < counter->n_features; f++)
 		see_time(counter, &counter->features[f], values);
 	for (size_t i = 0; i < counter->n_inputs; i++)
-	{
-		size_t		size;
-		const char *bytes;
-		uint32_t	place;
-
-		if (ml_model_n_others(counter->model, i) == 0 ||
-			ml_model_category_bytes(counter->model, i, values[i].code, &size) || values[i].code == ML_CODE_MISSING)
-			continue;
-		bytes = mling_bytes(&counter->map->converter[i], slot->tts_values[counter->map->attribute[i]], &size);
-		if (ml_model_other(counter->model, i, bytes, size, &place))
-			counter->others[i][place]++;
-	}
+		see_other(counter, i, values[i].code, slot);
 	MemoryContextSwitchTo(caller);
 	counter->rows++;
 	if (++counter->n == counter->block_rows)
@@ -186,6 +198,27 @@ allocate(MlContext *ctx, size_t n, size_t size)
 	if (memory == NULL)
 		mlbase_check(ctx, ml_fail_memory(ctx));
 	return memory;
+}
+
+/* Either have bytes in the model, after those with codes, or hashes. */
+static void
+prepare_others(Counter *counter)
+{
+	counter->n_coded = allocate(counter->ctx, counter->n_inputs, sizeof(uint32_t));
+	counter->n_others = allocate(counter->ctx, counter->n_inputs, sizeof(uint32_t));
+	counter->others = allocate(counter->ctx, counter->n_inputs, sizeof(uint64 *));
+	for (size_t f = 0; f < counter->n_features; f++)
+	{
+		const MlFeatureBaseline *feature = &counter->features[f];
+		uint32_t	input = feature->input;
+
+		if (!feature->categorical)
+			continue;
+		counter->n_coded[input] = feature->n_bins - 1;
+		counter->n_others[input] = ml_model_n_categories(counter->model, input) - counter->n_coded[input] +
+			ml_model_n_others(counter->model, input);
+		counter->others[input] = allocate(counter->ctx, counter->n_others[input], sizeof(uint64));
+	}
 }
 
 static void
@@ -212,9 +245,7 @@ prepare(Counter *counter, MlContext *ctx, const MlModel *model)
 		counter->least[i] = INFINITY;
 		counter->greatest[i] = -INFINITY;
 	}
-	counter->others = allocate(ctx, counter->n_inputs, sizeof(uint64 *));
-	for (size_t i = 0; i < counter->n_inputs; i++)
-		counter->others[i] = allocate(ctx, ml_model_n_others(model, i), sizeof(uint64));
+	prepare_others(counter);
 	counter->block_rows = Max(BLOCK_VALUES / counter->n_inputs, TASK_ROWS) / TASK_ROWS * TASK_ROWS;
 	counter->values = allocate(ctx, counter->block_rows * counter->n_inputs, sizeof(MlValue));
 	counter->counts = allocate(ctx, n_threads, sizeof(uint64 *));
@@ -477,15 +508,16 @@ compare_all(const Counter *counter, MlDriftTests tests)
 
 		if (feature->part == ML_FEATURE_SECONDS)
 			continue;			/* time goes on: that is no drift */
+		if (feature->part == ML_FEATURE_STATISTIC)
+			continue;			/* its category is compared */
 		comparison.feature = ml_model_feature_name(counter->model, f);
 		comparison.ordered = !feature->categorical;
 		comparison.singles = feature->singles;
 		comparison.part_of_cycle = is_part_of_cycle(feature) && !spans_cycle(counter, feature);
 		if (!feature->categorical)
 			codes = number_codes(feature, codes.current);
-		else if (ml_model_n_others(counter->model, feature->input) > 0)
-			codes = tell_others_apart(&codes, ml_model_n_others(counter->model, feature->input),
-									  counter->others[feature->input]);
+		else if (counter->n_others[feature->input] > 0)
+			codes = tell_others_apart(&codes, counter->n_others[feature->input], counter->others[feature->input]);
 		/* where the bytes do not say which values had no code, no more of the current
 		 * ones are unseen than their share has grown */
 		comparison.known_reference = codes.reference[codes.n - 1];

@@ -115,7 +115,7 @@ mltrain_make_view(Training *t, int max_bins)
 
 	mlbase_check(ctx, ml_signature_fit(ctx, t->dataset, t->rows[ML_PART_TRAIN], t->label,
 									   t->n_features, t->features, max_bins,
-									   (uint64_t) t->request->seed, &signature,
+									   (uint64_t) t->request->seed, t->time >= 0, &signature,
 									   &t->left_out, &t->n_left_out));
 	signature->time_zone = t->zone;
 	t->signature = signature;
@@ -123,13 +123,13 @@ mltrain_make_view(Training *t, int max_bins)
 		report_left_out(t);
 	t->told_left_out = true;
 	check_memory(t);
-	mlbase_check(ctx, ml_binned_create(ctx, t->dataset, signature, t->rows[ML_PART_TRAIN], &binned));
+	mlbase_check(ctx, ml_binned_create(ctx, t->dataset, signature, t->rows[ML_PART_TRAIN], true, &binned));
 	t->binned_train = binned;
 	t->binned_validation = NULL;
 	if (t->rows[ML_PART_VALIDATION].n > 0)
 	{
 		mlbase_check(ctx, ml_binned_create(ctx, t->dataset, signature,
-										   t->rows[ML_PART_VALIDATION], &binned));
+										   t->rows[ML_PART_VALIDATION], false, &binned));
 		t->binned_validation = binned;
 	}
 }

@@ -174,7 +174,7 @@ test_signature(void)
 	for (uint32_t i = 0; i < ROWS; i++)
 		all[i] = i;
 	rest = (MlRows) {all, ROWS};
-	if (ml_signature_fit(&ctx, dataset, rows, label, 5, columns, 101, 1, &s, &left_out, &n_left_out) != ML_OK)
+	if (ml_signature_fit(&ctx, dataset, rows, label, 5, columns, 101, 1, false, &s, &left_out, &n_left_out) != ML_OK)
 		exit(1);
 	CHECK(n_left_out == 1 && left_out[0].column == 5 && left_out[0].reason == ML_LEFT_OUT_IDENTIFIER && left_out[0].distinct == 900,
 		  "a text of which every row has another is an identifier");
@@ -183,7 +183,7 @@ test_signature(void)
 	f = feature_named(s, "amount");
 	CHECK(f && f->mean == 3 && f->std == 2 && f->minimum == 1 && f->maximum == 5, "mean, deviation and range of the training rows");
 	f = feature_named(s, "kind");
-	CHECK(f && f->n_bins == 101 && s->inputs[f->input].n_categories == 100, "as many categories as there are bins, less one");
+	CHECK(f && f->n_bins == 101 && s->inputs[f->input].n_categories == 200, "as many codes as there are bins, less one; all levels are known");
 	kind = &s->inputs[f->input];
 	/* k000 and k001: 3 + 150 rows; then, 3 rows each, k002, k003 ... by bytes */
 	CHECK(memcmp(kind->category[0], "k000", 4) == 0 && memcmp(kind->category[1], "k001", 4) == 0 && memcmp(kind->category[2], "k002", 4) == 0 &&
@@ -191,10 +191,132 @@ test_signature(void)
 	CHECK(f->code_counts[1] == 153 && f->code_counts[3] == 3 && f->code_counts[100] == 3 && f->code_counts[101] == 300,
 		  "those without a code of their own are counted together");
 	kind_feature = (size_t) (f - s->features);
-	ml_binned_create(&ctx, dataset, s, rest, &binned);
+	ml_binned_create(&ctx, dataset, s, rest, false, &binned);
 	CHECK(ml_binned_code(binned, 199, kind_feature) == 1 && ml_binned_code(binned, 100, kind_feature) == 100 &&
 		  ml_binned_code(binned, 99, kind_feature) == 101 && ml_binned_code(binned, 950, kind_feature) == 101,
 		  "rare and unseen categories share the last code");
+}
+
+/* Log odds of a level with so many rows, and the prior as some more. */
+static double
+drawn(double positives, double n, double prior, double weight)
+{
+	double		share = (positives + weight * prior) / (n + weight);
+
+	return log(share / (1 - share));
+}
+
+/* Statistics by counting over and over what came before each row. */
+static void
+test_statistic(void)
+{
+	static const uint32_t columns[] = {4};
+	enum
+	{
+		N = 900, LEVELS = 200
+	};
+	uint32_t	row[N];
+	MlRows		rows = {row, N};
+	MlSignature *s;
+	MlLeftOut  *left_out;
+	size_t		n_left_out;
+	const MlFeature *f;
+	const MlColumn *column = &dataset->columns[4];
+	double		n[LEVELS + 100] = {0};
+	double		positives[LEVELS + 100] = {0};
+	double		prior = 0;
+	double		squares = 0;
+	double		between = 0;
+	double		within = 0;
+	double		weight;
+	int			levels = 0;
+	int			wrong = 0;
+	int			same = 0;
+	MlBinned   *binned;
+
+	for (uint32_t i = 0; i < N; i++)
+	{
+		uint32_t	code = ml_column_code(column, i);
+
+		row[i] = i;
+		prior += (double) (label[i] == 1) / N;
+		n[code]++;
+		positives[code] += label[i] == 1;
+	}
+	for (int l = 0; l < LEVELS + 100; l++)
+	{
+		if (n[l] == 0)
+			continue;
+		levels++;
+		squares += n[l] * n[l];
+		between += n[l] * (positives[l] / n[l] - prior) * (positives[l] / n[l] - prior);
+		within += positives[l] * (1 - positives[l] / n[l]);
+	}
+	between /= levels - 1;
+	within /= N - levels;
+	weight = between > within ? within * (N - squares / N) / (levels - 1) / (between - within) : N;
+	weight = fmin(fmax(weight, 1), N);
+	if (ml_signature_fit(&ctx, dataset, rows, label, 1, columns, 101, 1, true, &s, &left_out, &n_left_out) != ML_OK)
+		exit(1);
+	f = feature_named(s, "kind.target");
+	CHECK(levels == LEVELS && f && s->n_features == 2 && !ml_feature_is_learned(s, 0) && ml_feature_is_learned(s, 1),
+		  "a category of many levels has a statistic to learn from");
+	for (uint32_t i = 0; i < N; i++)
+	{
+		double		before = 0;
+		double		before_positive = 0;
+
+		for (uint32_t j = 0; j < i; j++)
+		{
+			before += ml_column_code(column, j) == ml_column_code(column, i);
+			before_positive += ml_column_code(column, j) == ml_column_code(column, i) && label[j] == 1;
+		}
+		wrong += !close_to(f->training_value[i], drawn(before_positive, before, prior, weight), 1e-9);
+	}
+	CHECK(wrong == 0, "in the order of time, each row's is of the rows before it (%d are not; the prior counts for %g rows)", wrong, weight);
+	for (uint32_t c = 0; c < LEVELS; c++)
+	{
+		uint32_t	code;
+
+		ml_column_find(column, s->inputs[0].category[c], s->inputs[0].category_size[c], &code);
+		wrong += !close_to(s->inputs[0].statistic[c], drawn(positives[code], n[code], prior, weight), 1e-9);
+	}
+	CHECK(wrong == 0 && close_to(s->prior, log(prior / (1 - prior)), 1e-12), "a level's is of all its rows (%d are not)", wrong);
+	ml_binned_create(&ctx, dataset, s, rows, true, &binned);
+	for (uint32_t i = 0; i < N; i++)
+		wrong += ml_binned_code(binned, i, 1) != ml_bin_number(f->edges, f->n_bins - 1, f->training_value[i]);
+	ml_binned_create(&ctx, dataset, s, rows, false, &binned);
+	for (uint32_t i = 0; i < N; i++)
+	{
+		uint32_t	code = ml_column_code(column, i);
+
+		wrong += ml_binned_code(binned, i, 1) != ml_bin_number(f->edges, f->n_bins - 1, drawn(positives[code], n[code], prior, weight));
+	}
+	CHECK(wrong == 0, "training rows are binned by their own, others by their level's (%d are not)", wrong);
+
+	/* shuffled: n values a level, of 0 to n - 1 rows; the place in the table says nothing */
+	{
+		const double *in_order = f->training_value;
+
+		if (ml_signature_fit(&ctx, dataset, rows, label, 1, columns, 101, 1, false, &s, &left_out, &n_left_out) != ML_OK)
+			exit(1);
+		f = feature_named(s, "kind.target");
+		for (uint32_t i = 0; i < N; i++)
+		{
+			same += f->training_value[i] == in_order[i];
+			wrong += n[ml_column_code(column, i)] == 1 && !close_to(f->training_value[i], s->prior, 1e-12);
+		}
+		for (uint32_t code = 0; code < LEVELS; code++)
+		{
+			int			unknown = 0;
+
+			/* one row of each level was the first one */
+			for (uint32_t i = 0; i < N; i++)
+				unknown += ml_column_code(column, i) == code && close_to(f->training_value[i], s->prior, 1e-12);
+			wrong += n[code] > 0 && unknown < 1;
+		}
+	}
+	CHECK(wrong == 0 && same < N - 100, "without time rows are shuffled, and each level begins at the prior (%d do not, %d are the same)", wrong, same);
 }
 
 int
@@ -207,6 +329,7 @@ main(void)
 	test_splits();
 	test_blocks();
 	test_signature();
+	test_statistic();
 	ml_arena_destroy(ctx.arena);
 	return checks_end();
 }

@@ -196,12 +196,12 @@ train(const MlLearner *learner, int threads, bool reversed, void (*set) (void *p
 	if (set)
 		set(t->params);
 	try(t, ml_signature_fit(ctx, t->dataset, t->rows[ML_PART_TRAIN], t->label, 5, columns,
-							learner->max_bins(t->params), 42, &t->signature, &left_out, &n_left_out));
+							learner->max_bins(t->params), 42, false, &t->signature, &left_out, &n_left_out));
 	CHECK(n_left_out == 1 && left_out[0].column == 4 && left_out[0].reason == ML_LEFT_OUT_CONSTANT,
 		  "%s, %d threads: the constant column is left out", learner->name, threads);
 	t->signature->time_zone = "UTC";
-	try(t, ml_binned_create(ctx, t->dataset, t->signature, t->rows[ML_PART_TRAIN], &binned[0]));
-	try(t, ml_binned_create(ctx, t->dataset, t->signature, t->rows[ML_PART_VALIDATION], &binned[1]));
+	try(t, ml_binned_create(ctx, t->dataset, t->signature, t->rows[ML_PART_TRAIN], true, &binned[0]));
+	try(t, ml_binned_create(ctx, t->dataset, t->signature, t->rows[ML_PART_VALIDATION], false, &binned[1]));
 	t->task = (MlTask) {t->dataset, t->signature, t->rows[ML_PART_TRAIN], t->rows[ML_PART_VALIDATION],
 	binned[0], binned[1], t->label, NULL, ML_METRIC_PR_AUC, t->params, 42};
 	{
@@ -288,7 +288,7 @@ check_scores(Trained *t)
 
 	CHECK(ml_model_open(t->bytes, t->size, model, ctx->message) == ML_OK, "bytes open (%s)", ctx->message);
 	CHECK(ml_model_score_rows(ctx, model, t->dataset, test, score) == ML_OK, "rows score");
-	ml_binned_create(ctx, t->dataset, t->signature, test, &codes);
+	ml_binned_create(ctx, t->dataset, t->signature, test, false, &codes);
 	for (size_t i = 0; i < test.n; i++)
 	{
 		label[i] = t->label[test.row[i]];
@@ -485,7 +485,7 @@ check_unfitted(const Trained *t, MlContext *ctx, const MlFrozen *frozen)
 
 	CHECK(frozen->views[1].signature == NULL && frozen->views[1].judged.n == t->rows[ML_PART_TEST].n,
 		  "a view may be rows alone, and have rows of its own");
-	CHECK(ml_signature_fit(ctx, frozen->dataset, frozen->views[1].train, frozen->label, 5, columns, 255, 42,
+	CHECK(ml_signature_fit(ctx, frozen->dataset, frozen->views[1].train, frozen->label, 5, columns, 255, 42, false,
 						   &now, &left_out, &n_left_out) == ML_OK && n_left_out == 1 &&
 		  now->n_features == was->n_features, "a signature can be fitted to it");
 	same = now->n_features == was->n_features;

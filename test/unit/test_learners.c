@@ -385,10 +385,10 @@ fit_with(const MlLearner *learner, const void *params, const float *weight, bool
 	size_t		n_left_out;
 	MlBinned   *binned[2] = {NULL, NULL};
 
-	if (ml_signature_fit(&ctx, dataset, train_rows, label, N_COLUMNS, columns, learner->max_bins(params), 7,
+	if (ml_signature_fit(&ctx, dataset, train_rows, label, N_COLUMNS, columns, learner->max_bins(params), 7, false,
 						 &f.signature, &left_out, &n_left_out) != ML_OK ||
-		ml_binned_create(&ctx, dataset, f.signature, train_rows, &binned[0]) != ML_OK ||
-		(validate && ml_binned_create(&ctx, dataset, f.signature, validation_rows, &binned[1]) != ML_OK))
+		ml_binned_create(&ctx, dataset, f.signature, train_rows, true, &binned[0]) != ML_OK ||
+		(validate && ml_binned_create(&ctx, dataset, f.signature, validation_rows, false, &binned[1]) != ML_OK))
 		abort();
 	f.task = (MlTask) {dataset, f.signature, train_rows, validation_rows, binned[0], binned[1], label, weight,
 	ML_METRIC_LOG_LOSS, params, 7};

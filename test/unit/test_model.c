@@ -98,18 +98,18 @@ static const Fault faults[] = {
 	{"a section elsewhere", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, offset, 0)}},
 	{"a section past the end", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, FORMER_SECTIONS - 1, length, 64)}, .format = 1},
 	{"a section past the end", TREES, "a section is not where it should be",
-	{WHOLE(TABLE, SectionRecord, SECTION_COUNT + TREES_DETAILS, length, 4096)}, .format = 2},
+	{WHOLE(TABLE, SectionRecord, SECTION_ALWAYS + TREES_DETAILS, length, 4096)}, .format = 2},
 	{"a section of all memory", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, length, UINT64_MAX)}},
 	{"a section's kind", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, kind, 2)}, .format = 1},
 	{"a section's component", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, component, 1)}, .format = 1},
 	{"a kind that comes twice", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, kind, 1)}, .format = 2},
 	{"a component between others", TREES, "a section is not where it should be", {WHOLE(TABLE, SectionRecord, 2, component, 1)}, .format = 2},
 	{"no section of a kind of the container", TREES, "a section is missing",
-	{WHOLE(TABLE, SectionRecord, SECTION_COUNTS, kind, SECTION_COUNT)}, .format = 2},
+	{WHOLE(TABLE, SectionRecord, SECTION_COUNTS, kind, SECTION_ALWAYS)}, .format = 2},
 	{"no section of a kind of the family", LINEAR, "a section is missing",
-	{WHOLE(TABLE, SectionRecord, SECTION_COUNT + LINEAR_LEVELS, kind, LINEAR_LEVELS + 1)}, .format = 2},
+	{WHOLE(TABLE, SectionRecord, SECTION_ALWAYS + LINEAR_LEVELS, kind, LINEAR_LEVELS + 1)}, .format = 2},
 	{"a family's section of another component", LINEAR, "a section is missing",
-	{WHOLE(TABLE, SectionRecord, SECTION_COUNT + LINEAR_LEVELS, component, 2)}, .format = 2},
+	{WHOLE(TABLE, SectionRecord, SECTION_ALWAYS + LINEAR_LEVELS, component, 2)}, .format = 2},
 	{"a section's old checksum", TREES, "the checksum of a section is wrong", {NUMBER(SECTION_EDGES, 0, 0.5)}, .stale_sections = true},
 	{"something between sections", TREES, "the space between sections is not zero", {BYTE(SECTION_EDGES, 4 * sizeof(double), 1)}},
 	{"something behind all sections", LINEAR, "the space after its last section is not zero", {BYTE(OWN(LINEAR_LEVELS), 48, 1)}},
@@ -186,7 +186,7 @@ static const Fault faults[] = {
 	{"a table of 2048", TREES, "the categories of an input are wrong", {WHOLE(SECTION_INPUTS, InputRecord, 1, n_hash, 2048)}},
 	{"a table of twelve", TREES, "the categories of an input are wrong",
 	{WHOLE(SECTION_INPUTS, InputRecord, 1, n_hash, 12), WHOLE(SECTION_INPUTS, InputRecord, 1, n_others, 6)}},
-	{"a table that is full", TREES, "a category table is wrong",	/* a look-up of an unseen one would never end */
+	{"a table that is full", TREES, "the categories of an input are wrong",	/* a look-up of an unseen one would never end */
 		{WHOLE(SECTION_INPUTS, InputRecord, 1, n_hash, 4), WORD(SECTION_HASH, 0, 1 | UINT64_C(2) << 32),
 		WORD(SECTION_HASH, 1, 3 | UINT64_C(4) << 32), WORD(SECTION_HASH, 2, 7 | UINT64_C(9) << 32)},
 	.resized = SECTION_HASH, .by = -48},
@@ -200,7 +200,10 @@ static const Fault faults[] = {
 
 	/* features */
 	{"a feature without an input", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, input, 3)}},
-	{"a fifth part of a time", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 2, part, ML_FEATURE_SECONDS + 1)}},
+	{"a fifth part of a time", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 2, part, ML_FEATURE_STATISTIC + 1)}},
+	{"a statistic of a time", TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 2, part, ML_FEATURE_STATISTIC)}},
+	{"a statistic that is nowhere", TREES, "a feature does not fit its input",
+	{WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, part, ML_FEATURE_STATISTIC), WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, categorical, 0)}},
 	{"half a category", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, categorical, 2)}},
 	{"no bins", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, n_bins, 0)}},
 	{"256 bins", TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, n_bins, 256)}},
@@ -329,7 +332,7 @@ place_of(Bytes b, Kind kind, int section)
 	if (section < OWN(0))
 		return section;
 	if (header_of(b)->format != FORMER_FORMAT)
-		return SECTION_COUNT + section - OWN(0);
+		return SECTION_ALWAYS + section - OWN(0);
 	return family->sections[section - OWN(0)].former == ML_FORMER_BASE ? -1 : (int) family->sections[section - OWN(0)].former;
 }
 
@@ -496,7 +499,7 @@ check_lengths(Bytes good, Kind kind)
 	for (int place = SECTION_META + 1; place < (int) header_of(good)->n_sections; place++)
 	{
 		Bytes		grown = copy_resized(good, place, 8, 0);
-		bool		other = format == FORMER_FORMAT && place >= SECTION_COUNT && (kind == TREES) == (place >= 15);
+		bool		other = format == FORMER_FORMAT && place >= SECTION_ALWAYS && (kind == TREES) == (place >= 15);
 		char		what[64];
 
 		snprintf(what, sizeof(what), "section %d, eight bytes longer", place);
@@ -561,13 +564,13 @@ check_more_sections(Bytes good)
 		uint16_t	kind;
 		const char *message;
 	}			more[] = {
-		{"one more of the container", SECTION_COUNT, 0, SECTION_COUNT, "it has a section of a kind that is not known"},
-		{"an optional one of the container", SECTION_COUNT, 0, SECTION_OPTIONAL, NULL},
-		{"one more of the family", SECTION_COUNT + TREES_SECTIONS, 1, TREES_SECTIONS, "it has a section of a kind that is not known"},
-		{"an optional one of the family", SECTION_COUNT + TREES_SECTIONS, 1, SECTION_OPTIONAL | TREES_NODES, NULL},
-		{"one of another component", SECTION_COUNT + TREES_SECTIONS, 2, 0, "it has a section of a kind that is not known"},
-		{"an optional one of another component", SECTION_COUNT + TREES_SECTIONS, 2, SECTION_OPTIONAL, "it has a section of a kind that is not known"},
-		{"an optional one out of order", SECTION_COUNT - 1, 0, SECTION_OPTIONAL, "a section is not where it should be"},
+		{"one more of the container", SECTION_ALWAYS, 0, SECTION_COUNT, "it has a section of a kind that is not known"},
+		{"an optional one of the container", SECTION_ALWAYS, 0, SECTION_OPTIONAL, NULL},
+		{"one more of the family", SECTION_ALWAYS + TREES_SECTIONS, 1, TREES_SECTIONS, "it has a section of a kind that is not known"},
+		{"an optional one of the family", SECTION_ALWAYS + TREES_SECTIONS, 1, SECTION_OPTIONAL | TREES_NODES, NULL},
+		{"one of another component", SECTION_ALWAYS + TREES_SECTIONS, 2, 0, "it has a section of a kind that is not known"},
+		{"an optional one of another component", SECTION_ALWAYS + TREES_SECTIONS, 2, SECTION_OPTIONAL, "it has a section of a kind that is not known"},
+		{"an optional one out of order", SECTION_ALWAYS - 1, 0, SECTION_OPTIONAL, "a section is not where it should be"},
 	};
 
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
@@ -652,6 +655,124 @@ check_scores(Kind kind, Bytes b)
 	CHECK(ml_model_category(&model, 1, "de", 2) == 2 && ml_model_category(&model, 1, "xx", 2) == UNKNOWN, "codes of nations");
 }
 
+/*
+ * A category of four levels, two of which have a code, and its statistic: a split of it
+ * at 0.  Then with faults.
+ */
+static void
+check_statistics(MlContext *ctx)
+{
+	static const double edges[] = {0};
+	static const double statistic[] = {-1, 2, 0.5, -3};
+	static const uint64_t coded[] = {1, 4, 3, 2};
+	static const uint64_t values[] = {1, 5, 4};
+	static const MlTreeNode split[] = {
+		{.feature = 1, .left = 1, .right = 2, .bin = 1, .missing_left = true, .gain = 1, .cover = 2, .count = 10},
+		{.feature = -1, .value = -0.5, .cover = 1, .count = 6}, {.feature = -1, .value = 0.75, .cover = 1, .count = 4},
+	};
+	static const uint32_t first[] = {0, 3};
+	static const double expected[] = {-0.5, -0.5, 0.75, 0.75, -0.5, 0.75};	/* missing, the four, unknown */
+	static const struct
+	{
+		const char *what;
+		const char *message;
+		Edit		edit;
+		int			by;
+	}			wrong[] = {
+		{"an infinite statistic", "a statistic is not finite", NUMBER(SECTION_STATISTICS, 4, INFINITY), 0},
+		{"a prior that is no number", "a statistic is not finite", NUMBER(SECTION_STATISTICS, 0, NAN), 0},
+		{"a statistic less", "a section has the wrong length", {0}, -8},
+		{"a statistic more", "a section has the wrong length", {0}, 8},
+		{"a statistic of a number's kind", "a feature does not fit its input", WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, categorical, 1), 0},
+		{"more codes than levels", "a feature does not fit its input", WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, n_bins, 6), 0},
+		{"a split of the codes", "a split is on a category without codes of its own", WHOLE(OWN(TREES_SLOTS), SlotRecord, 0, feature, 0), 0},
+	};
+	MlInput		input = {.name = "nation", .type_name = "text", .kind = ML_COLUMN_CATEGORY, .n_categories = 4, .category = countries,
+		.category_size = country_sizes, .statistic = statistic};
+	MlFeature	both[] = {
+		{.name = "nation", .categorical = true, .n_bins = 3, .code_counts = coded},
+		{.name = "nation.target", .part = ML_FEATURE_STATISTIC, .n_bins = 2, .edges = edges, .code_counts = values},
+	};
+	MlSignature signature = {.n_inputs = 1, .inputs = &input, .n_features = 2, .features = both, .time_zone = "UTC", .prior = 1.5};
+	MlForest	one = {.n_trees = 1, .first_node = first, .nodes = split};
+	MlModelParts parts = {"gradient_boosting", &signature, ml_fitted_trees(&one), 1, 0, 0.5, NULL};
+	Bytes		good = {0};
+	MlModel		model;
+	char		message[ML_MESSAGE_SIZE];
+	uint64_t	scratch[8];
+
+	if (ml_model_encode(ctx, &parts, &good.bytes, &good.size) != ML_OK || ml_model_open(good.bytes, good.size, &model, message) != ML_OK)
+		abort();
+	for (uint32_t code = 0; code < 6; code++)
+	{
+		MlValue		value = {.code = code};
+
+		CHECK_CLOSE(ml_model_score(&model, &value, scratch), 1 / (1 + exp(-expected[code])), 1e-15, "code %u goes by its statistic", code);
+	}
+	CHECK(isnan(ml_model_statistic(&model, 0, 0)) && ml_model_statistic(&model, 0, 2) == 2 && ml_model_statistic(&model, 0, 5) == 1.5,
+		  "statistics: of none, of a level, of an unknown one the prior");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+	{
+		Bytes		b = copy_resized(good, wrong[i].by ? SECTION_STATISTICS : -1, wrong[i].by, 0);
+		Edit		edit = wrong[i].edit;
+
+		if (edit.section >= OWN(0))
+			edit.section = SECTION_COUNT + edit.section - OWN(0);	/* one more stands before them */
+		if (edit.width > 0)
+			write_edit(b, TREES, &edit);
+		put_checksums_right(b, false, false);
+		check_opening(b, wrong[i].message, ML_MODEL_FORMAT, wrong[i].what);
+		free(b.bytes);
+	}
+}
+
+static bool
+same_text(void *arg, MlModelText text, const char **bytes, size_t *size)
+{
+	return true;
+}
+
+/* Categories known by a hash go along where texts are spelled otherwise, of every input. */
+static void
+check_recoded_others(MlContext *ctx)
+{
+	const uint32_t other[] = {ml_category_hash("xx", 2)};
+	MlInput		two[] = {
+		{.name = "nation", .type_name = "text", .kind = ML_COLUMN_CATEGORY, .n_categories = 4, .category = countries,
+		.category_size = country_sizes, .n_others = 1, .others = other},
+		{.name = "origin", .type_name = "text", .kind = ML_COLUMN_CATEGORY, .n_categories = 4, .category = countries,
+		.category_size = country_sizes, .n_others = 1, .others = other},
+	};
+	MlFeature	both[] = {
+		{.name = "nation", .categorical = true, .n_bins = 5, .code_counts = nation_counts},
+		{.name = "origin", .input = 1, .categorical = true, .n_bins = 5, .code_counts = nation_counts},
+	};
+	static const MlTreeNode leaf[] = {{.feature = -1, .value = 0.5}};
+	static const uint32_t first[] = {0, 1};
+	MlSignature signature = {.n_inputs = 2, .inputs = two, .n_features = 2, .features = both, .time_zone = "UTC"};
+	MlForest	one = {.n_trees = 1, .first_node = first, .nodes = leaf};
+	MlModelParts parts = {"gradient_boosting", &signature, ml_fitted_trees(&one), 1, 0, 0.5, NULL};
+	Bytes		good = {0};
+	MlModel		model;
+	MlModel		recoded;
+	char		message[ML_MESSAGE_SIZE];
+	void	   *block;
+
+	if (ml_model_encode(ctx, &parts, &good.bytes, &good.size) != ML_OK || ml_model_open(good.bytes, good.size, &model, message) != ML_OK)
+		abort();
+	block = malloc(ml_model_recoded_size(&model, same_text, NULL));
+	ml_model_recode(&model, same_text, NULL, block, &recoded);
+	for (size_t i = 0; i < 2; i++)
+	{
+		uint32_t	place = 9;
+
+		CHECK(ml_model_other(&recoded, i, "xx", 2, &place) && place == 0 && !ml_model_other(&recoded, i, "yy", 2, &place) &&
+			  ml_model_category(&recoded, i, "de", 2) == 2 && ml_model_category(&recoded, i, "xx", 2) == 5,
+			  "input %zu, recoded: its categories and the others", i);
+	}
+	free(block);
+}
+
 int
 main(void)
 {
@@ -672,6 +793,8 @@ main(void)
 	check_names(&ctx, TREES);
 	check_names(&ctx, LINEAR);
 	check_more_sections(good[1][TREES]);
+	check_statistics(&ctx);
+	check_recoded_others(&ctx);
 	free(good[0][TREES].bytes);
 	free(good[0][LINEAR].bytes);
 	ml_arena_destroy(ctx.arena);

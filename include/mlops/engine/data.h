@@ -264,12 +264,15 @@ typedef struct MlInput
 	const char *name;
 	const char *type_name;		/* SQL type at training */
 	MlColumnKind kind;			/* NUMBER, CATEGORY or TIME */
-	uint32_t	n_categories;	/* known categories, at most 254 */
+	uint32_t	n_categories;	/* known categories; at most 254 without statistic */
 	const char *const *category;	/* [n_categories] bytes, by falling count, ties
 									 * by bytes: code 1 is the most frequent */
 	const uint32_t *category_size;	/* [n_categories] */
+	const double *statistic;	/* [n_categories] see ML_FEATURE_STATISTIC; NULL: few
+								 * enough have a code each */
 	uint32_t	n_others;		/* further categories of the training rows, */
-	const uint32_t *others;		/* [n_others] by ml_category_hash, rising */
+	const uint32_t *others;		/* [n_others] by ml_category_hash, rising; none where
+								 * there is a statistic */
 } MlInput;
 
 /* What stands for a category that has no code of its own. */
@@ -284,7 +287,10 @@ typedef enum MlFeaturePart
 	ML_FEATURE_VALUE,			/* the number or category itself */
 	ML_FEATURE_HOUR,			/* of a time: 0 .. 23 */
 	ML_FEATURE_WEEKDAY,			/* of a time: 0 = Sunday .. 6 */
-	ML_FEATURE_SECONDS			/* of a time: seconds since 1970, as stored */
+	ML_FEATURE_SECONDS,			/* of a time: seconds since 1970, as stored */
+	ML_FEATURE_STATISTIC		/* of a category: log odds of the target among the
+								 * training rows of its level, drawn to the prior; of an
+								 * unknown level the prior */
 } MlFeaturePart;
 
 /*
@@ -292,8 +298,8 @@ typedef enum MlFeaturePart
  *	 0 for missing;
  *	 numbers: 1 + the number of edges < value, so that "code <= b" is
  *	   "value <= edges[b - 1]";
- *	 categories: 1 + the position in the input's categories, or
- *	   n_categories + 1 for one that is not among them (rare or unseen).
+ *	 categories: 1 + the position in the input's categories, but
+ *	   n_bins for one that comes later or is not among them (rare or unseen).
  * n_bins is the highest code that can occur (at most ML_MAX_BINS).
  */
 typedef struct MlFeature
@@ -312,6 +318,8 @@ typedef struct MlFeature
 	/* training baseline: how many training rows have each code, [n_bins + 1] */
 	const uint64_t *code_counts;
 	uint64_t	singles;		/* categories only: rows whose category no other row has */
+	const double *training_value;	/* statistics only, by training row: what it was
+									 * before this row was counted; not part of the model */
 } MlFeature;
 
 typedef struct MlSignature
@@ -323,7 +331,20 @@ typedef struct MlSignature
 	const uint32_t *input_column;	/* [n_inputs] column of the data set it was
 									 * fitted on; not part of the model */
 	const char *time_zone;
+	double		prior;			/* log odds of the target in the training rows */
 } MlSignature;
+
+/*
+ * Is it a feature to learn from?  Of a category with a statistic it is the statistic;
+ * the codes are there for the baseline.
+ */
+static inline bool
+ml_feature_is_learned(const MlSignature *signature, size_t feature)
+{
+	const MlFeature *f = &signature->features[feature];
+
+	return !f->categorical || signature->inputs[f->input].statistic == NULL;
+}
 
 /* Why a column was not made an input. */
 typedef enum MlLeftOutReason
@@ -348,14 +369,16 @@ typedef struct MlLeftOut
  * of some 200,000), means and deviations, baseline counts.  label, by data set row, is 1 for the positive class: a rare
  * one weighs more in the choice of edges, so that bins are fine where it lives.
  * columns lists the
- * candidate columns of the data set.  Features whose parts are constant (e.g.
+ * candidate columns of the data set.  A category of more than max_bins - 1 levels (254
+ * at the most) gets a statistic: its training rows' are of the rows before them, in
+ * rows' order where that is the order of time, else in one drawn by seed.  Features whose parts are constant (e.g.
  * the hour of a date) are dropped one by one; a column without any is left
  * out and reported.  Errors: ML_BAD_DATA if nothing is left ("all features
  * are constant"), ML_OUT_OF_MEMORY, ML_ABORTED.
  */
 extern MlStatus ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows,
 								 const float *label, size_t n_columns, const uint32_t *columns,
-								 int max_bins, uint64_t seed,
+								 int max_bins, uint64_t seed, bool in_time_order,
 								 MlSignature **signature,
 								 MlLeftOut **left_out, size_t *n_left_out);
 
@@ -431,11 +454,12 @@ ml_binned_code(const MlBinned *binned, size_t row, size_t feature)
 extern size_t ml_binned_size(size_t n_rows, size_t n_features);
 
 /*
- * Bins rows (position i of the matrix is rows.row[i]).  Parallel.
+ * Bins rows (position i of the matrix is rows.row[i]).  fitted: they are those that
+ * the signature was fitted to, whose statistics are their own.  Parallel.
  * Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
  */
 extern MlStatus ml_binned_create(MlContext *ctx, const MlDataset *dataset,
-								 const MlSignature *signature, MlRows rows,
+								 const MlSignature *signature, MlRows rows, bool fitted,
 								 MlBinned **binned);
 
 /* ---------------------------------------------------------------- frozen data */

@@ -98,6 +98,7 @@ struct MlModel
 	const MlFeatureRecord *features;
 	const double *edges;
 	const uint64_t *counts;
+	const double *statistics;	/* the prior, then one for each category; NULL: none */
 	bool		has_singles;	/* after the counts of categories; not in format 1 */
 	const uint64_t *score_counts;
 	double		margin_scale;
@@ -106,6 +107,18 @@ struct MlModel
 	const MlFamily *family;
 	uint64_t	state[ML_FAMILY_STATE / sizeof(uint64_t)];
 };
+
+/* Statistic of a category by its code; NaN for a missing one. */
+extern double ml_model_statistic(const MlModel *model, uint32_t input, uint32_t code);
+
+/* The number that a feature is in a row. */
+static inline double
+ml_model_number(const MlModel *model, const MlFeatureRecord *feature, const MlValue *values)
+{
+	if (feature->part == ML_FEATURE_STATISTIC)
+		return ml_model_statistic(model, feature->input, values[feature->input].code);
+	return ml_feature_number((MlFeaturePart) feature->part, values[feature->input].number);
+}
 
 /* ---------------------------------------------------------------- the table */
 

@@ -152,6 +152,9 @@ extern void ml_model_feature_baseline(const MlModel *model, size_t feature,
 extern const char *ml_model_category_bytes(const MlModel *model, size_t input, uint32_t code,
 										   size_t *size);
 
+/* Categories that the model knows by their bytes. */
+extern uint32_t ml_model_n_categories(const MlModel *model, size_t input);
+
 /* Code of a category's bytes: 1 .. n, or n + 1 for one that is not known. */
 extern uint32_t ml_model_category(const MlModel *model, size_t input,
 								  const void *bytes, size_t size);

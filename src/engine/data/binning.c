@@ -14,8 +14,9 @@ typedef struct Binning
 	const MlDataset *dataset;
 	const MlSignature *signature;
 	MlRows		rows;
+	bool		fitted;			/* the rows are those of the signature */
 	MlBinned   *binned;
-	const uint8_t **code_of;	/* [n_inputs][dictionary codes], categories only */
+	const uint8_t **code_of;	/* [n_features][dictionary codes], of categories only */
 } Binning;
 
 size_t
@@ -27,10 +28,11 @@ ml_binned_size(size_t n_rows, size_t n_features)
 }
 
 static void
-bin_category(const Binning *b, const MlFeature *feature, size_t first, size_t n, uint8_t *out)
+bin_category(const Binning *b, size_t f, size_t first, size_t n, uint8_t *out)
 {
+	const MlFeature *feature = &b->signature->features[f];
 	const MlColumn *column = &b->dataset->columns[b->signature->input_column[feature->input]];
-	const uint8_t *code_of = b->code_of[feature->input];
+	const uint8_t *code_of = b->code_of[f];
 
 	for (size_t i = 0; i < n; i++)
 	{
@@ -54,6 +56,14 @@ bin_number(const Binning *b, const MlFeature *feature, size_t first, size_t n, u
 	}
 }
 
+static void
+bin_training_value(const MlFeature *feature, size_t first, size_t n, uint8_t *out)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i * ML_GROUP_FEATURES] = ml_bin_number(feature->edges, feature->n_bins - 1,
+												   feature->training_value[first + i]);
+}
+
 /* One block of rows of one group: all its features, one after the other. */
 static void
 bin_block(void *arg, size_t task, int thread)
@@ -74,40 +84,56 @@ bin_block(void *arg, size_t task, int thread)
 			for (size_t r = 0; r < n; r++)
 				out[r * ML_GROUP_FEATURES + i] = 0;
 		}
-		else if (b->signature->features[f].categorical)
-			bin_category(b, &b->signature->features[f], first, n, out + i);
+		else if (b->fitted && b->signature->features[f].training_value)
+			bin_training_value(&b->signature->features[f], first, n, out + i);
+		else if (b->code_of[f])
+			bin_category(b, f, first, n, out + i);
 		else
 			bin_number(b, &b->signature->features[f], first, n, out + i);
 	}
 }
 
-/* Model codes of a column's dictionary codes: one look-up a known category. */
-static const uint8_t *
-map_codes(MlContext *ctx, const MlInput *input, const MlDictionary *dictionary)
+/* Code of a category in a feature: of itself, or of its statistic. */
+static uint8_t
+code_of_category(const MlSignature *signature, const MlFeature *feature, uint32_t category)
 {
+	const MlInput *input = &signature->inputs[feature->input];
+	bool		known = category < input->n_categories;
+
+	if (feature->categorical)
+		return (uint8_t) (category + 1 < feature->n_bins ? category + 1 : feature->n_bins);
+	return ml_bin_number(feature->edges, feature->n_bins - 1,
+						 known ? input->statistic[category] : signature->prior);
+}
+
+/* Codes in a feature of a column's dictionary codes: one look-up a known category. */
+static const uint8_t *
+map_codes(MlContext *ctx, const MlSignature *signature, const MlFeature *feature, const MlDictionary *dictionary)
+{
+	const MlInput *input = &signature->inputs[feature->input];
 	uint32_t	n = ml_dictionary_size(dictionary);
 	uint8_t    *code_of = ml_arena_alloc_array(ctx->arena, n, 1);
 
 	if (code_of == NULL)
 		return NULL;
-	memset(code_of, (int) input->n_categories + 1, n);
+	memset(code_of, code_of_category(signature, feature, input->n_categories), n);
 	for (uint32_t c = 0; c < input->n_categories; c++)
 	{
 		uint32_t	code;
 
 		if (ml_dictionary_find(dictionary, input->category[c], input->category_size[c], &code))
-			code_of[code] = (uint8_t) (c + 1);
+			code_of[code] = code_of_category(signature, feature, c);
 	}
 	return code_of;
 }
 
 MlStatus
 ml_binned_create(MlContext *ctx, const MlDataset *dataset, const MlSignature *signature,
-				 MlRows rows, MlBinned **result)
+				 MlRows rows, bool fitted, MlBinned **result)
 {
 	MlBinned   *binned = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(MlBinned));
 	size_t		n_blocks = (rows.n + BLOCK_ROWS - 1) / BLOCK_ROWS;
-	Binning		b = {dataset, signature, rows, binned};
+	Binning		b = {dataset, signature, rows, fitted, binned};
 	MlArenaMark mark;
 	MlStatus	status;
 
@@ -127,16 +153,18 @@ ml_binned_create(MlContext *ctx, const MlDataset *dataset, const MlSignature *si
 	}
 
 	mark = ml_arena_mark(ctx->arena);
-	b.code_of = ml_arena_alloc_zeroed(ctx->arena, signature->n_inputs, sizeof(uint8_t *));
+	b.code_of = ml_arena_alloc_zeroed(ctx->arena, signature->n_features, sizeof(uint8_t *));
 	if (b.code_of == NULL)
 		return ml_fail_memory(ctx);
-	for (size_t i = 0; i < signature->n_inputs; i++)
+	for (size_t f = 0; f < signature->n_features; f++)
 	{
-		if (signature->inputs[i].kind != ML_COLUMN_CATEGORY)
+		uint32_t	input = signature->features[f].input;
+
+		if (signature->inputs[input].kind != ML_COLUMN_CATEGORY)
 			continue;
-		b.code_of[i] = map_codes(ctx, &signature->inputs[i],
-								 dataset->columns[signature->input_column[i]].dictionary);
-		if (b.code_of[i] == NULL)
+		b.code_of[f] = map_codes(ctx, signature, &signature->features[f],
+								 dataset->columns[signature->input_column[input]].dictionary);
+		if (b.code_of[f] == NULL)
 			return ml_fail_memory(ctx);
 	}
 	status = ml_parallel_for(ctx, binned->n_groups * n_blocks, bin_block, &b);

@@ -57,6 +57,7 @@ typedef struct FrozenView
 	FrozenRows	judged;
 	bool		fitted;			/* the rest is there */
 	size_t		time_zone;
+	double		prior;
 	size_t		n_inputs;
 	size_t		inputs;			/* FrozenInput[n_inputs] */
 	size_t		input_column;
@@ -74,6 +75,7 @@ typedef struct FrozenInput
 	uint32_t	n_categories;
 	size_t		category_size;	/* uint32_t[n_categories] */
 	size_t		categories;
+	size_t		statistic;		/* double[n_categories], 0: none */
 } FrozenInput;
 
 typedef struct FrozenFeature
@@ -81,6 +83,7 @@ typedef struct FrozenFeature
 	size_t		name;
 	size_t		edges;
 	size_t		code_counts;
+	size_t		training_value; /* double[training rows], 0: none */
 } FrozenFeature;
 
 /* ---------------------------------------------------------------- writing */
@@ -358,6 +361,8 @@ put_input(Cursor *c, const MlInput *input)
 	to.name = put_string(c, input->name);
 	to.type_name = put_string(c, input->type_name);
 	to.category_size = put(c, input->category_size, input->n_categories * sizeof(uint32_t));
+	if (input->statistic)
+		to.statistic = put(c, input->statistic, input->n_categories * sizeof(double));
 	for (uint32_t i = 0; i < input->n_categories; i++)
 		total += input->category_size[i];
 	bytes = reserve(c, total, &to.categories);
@@ -370,7 +375,7 @@ put_input(Cursor *c, const MlInput *input)
 }
 
 static void
-put_signature(Cursor *c, const MlSignature *s, FrozenView *to)
+put_signature(Cursor *c, const MlSignature *s, size_t n_train, FrozenView *to)
 {
 	FrozenInput *inputs = reserve(c, s->n_inputs * sizeof(FrozenInput), &to->inputs);
 	FrozenFeature *references = reserve(c, s->n_features * sizeof(FrozenFeature), &to->references);
@@ -378,6 +383,7 @@ put_signature(Cursor *c, const MlSignature *s, FrozenView *to)
 	to->n_inputs = s->n_inputs;
 	to->n_features = s->n_features;
 	to->time_zone = put_string(c, s->time_zone);
+	to->prior = s->prior;
 	to->input_column = put(c, s->input_column, s->n_inputs * sizeof(uint32_t));
 	to->features = put(c, s->features, s->n_features * sizeof(MlFeature));
 	for (size_t i = 0; i < s->n_inputs; i++)
@@ -396,6 +402,8 @@ put_signature(Cursor *c, const MlSignature *s, FrozenView *to)
 		if (feature->edges)
 			reference.edges = put(c, feature->edges, (feature->n_bins - 1) * sizeof(double));
 		reference.code_counts = put(c, feature->code_counts, (feature->n_bins + 1) * sizeof(uint64_t));
+		if (feature->training_value)
+			reference.training_value = put(c, feature->training_value, n_train * sizeof(double));
 		if (references)
 			references[i] = reference;
 	}
@@ -411,7 +419,7 @@ put_view(Cursor *c, const MlView *view, const Renumbering *r)
 	to.judged = put_rows(c, view->judged, r);
 	if (!to.fitted)
 		return to;
-	put_signature(c, view->signature, &to);
+	put_signature(c, view->signature, view->train.n, &to);
 	to.binned[0] = put_binned(c, view->binned_train);
 	to.binned[1] = put_binned(c, view->binned_validation);
 	return to;
@@ -583,6 +591,7 @@ open_input(Opening *o, const FrozenInput *from, MlInput *input)
 	input->kind = from->kind;
 	input->n_categories = from->n_categories;
 	input->category = category;
+	input->statistic = at(o, from->statistic);
 	input->n_others = 0;		/* what trials learn is not kept */
 	input->others = NULL;
 	input->category_size = at(o, from->category_size);
@@ -618,6 +627,7 @@ open_signature(Opening *o, const FrozenView *from)
 		features[i].name = at(o, references[i].name);
 		features[i].edges = at(o, references[i].edges);
 		features[i].code_counts = at(o, references[i].code_counts);
+		features[i].training_value = at(o, references[i].training_value);
 	}
 	s->n_inputs = from->n_inputs;
 	s->inputs = inputs;
@@ -625,6 +635,7 @@ open_signature(Opening *o, const FrozenView *from)
 	s->features = features;
 	s->input_column = at(o, from->input_column);
 	s->time_zone = at(o, from->time_zone);
+	s->prior = from->prior;
 	return s;
 }
 

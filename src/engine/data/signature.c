@@ -3,7 +3,8 @@
  *	  What training learns about turning columns into features.
  *
  * Categories are counted on the calling thread (their dictionaries grow with
- * the data); numbers are fitted in parallel, one task a feature.  Everything is
+ * the data), and those of many levels get a statistic; numbers, statistics among
+ * them, are fitted in parallel, one task a feature.  Everything is
  * computed over the training rows in canonical order, so the result depends
  * neither on the physical order of the table nor on the number of threads.
  *-------------------------------------------------------------------------
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "quantiles.h"
+#include "statistic.h"
 
 #define MAX_CATEGORIES 254
 #define IDENTIFIER_SHARE 0.9
@@ -24,8 +26,25 @@ typedef struct Candidate
 	MlFeature	feature;		/* feature.input is set when it is kept */
 	double	   *edges;
 	uint64_t   *counts;
+	const double *value;		/* by training row; NULL: the column's */
 	bool		constant;
 } Candidate;
+
+/* A category that was counted. */
+typedef enum CategoryOutcome
+{
+	CATEGORY_KEPT,
+	CATEGORY_CONSTANT,
+	CATEGORY_IDENTIFIER
+} CategoryOutcome;
+
+typedef struct Category
+{
+	MlInput		input;
+	MlFeature	feature;		/* its codes */
+	CategoryOutcome outcome;
+	uint64_t	n_distinct;
+} Category;
 
 typedef struct Fit
 {
@@ -35,9 +54,11 @@ typedef struct Fit
 	bool	   *positive;		/* [rows] */
 	uint32_t	max_bins;
 	uint64_t	seed;
+	MlStatisticRows statistics;
+	Category   *categories;		/* [n_columns] of those that are categories */
 	Candidate  *candidates;
+	size_t	   *first;			/* [n_columns + 1] a column's candidates */
 	size_t		n_candidates;
-	size_t	   *numeric;		/* candidates that are numbers */
 	double	  **values;			/* [threads][rows] */
 	MlQuantileSpace *space;		/* [threads] */
 } Fit;
@@ -118,13 +139,15 @@ static void
 fit_number(void *arg, size_t task, int thread)
 {
 	Fit		   *fit = (Fit *) arg;
-	Candidate  *candidate = &fit->candidates[fit->numeric[task]];
+	Candidate  *candidate = &fit->candidates[task];
 	MlFeature  *feature = &candidate->feature;
 	const MlColumn *column = &fit->dataset->columns[candidate->column];
 	double	   *values = fit->values[thread];
 	size_t		n = fit->rows.n;
 
-	for (size_t i = 0; i < n; i++)
+	if (candidate->value)
+		memcpy(values, candidate->value, n * sizeof(double));
+	for (size_t i = 0; i < n && candidate->value == NULL; i++)
 		values[i] = ml_feature_number(feature->part, ml_column_number(column, fit->rows.row[i]));
 	if (ml_should_stop(fit->ctx, thread))
 		return;
@@ -137,7 +160,7 @@ fit_number(void *arg, size_t task, int thread)
 		candidate->counts[ml_bin_number(candidate->edges, feature->n_bins - 1, values[i])]++;
 	feature->edges = candidate->edges;
 	feature->code_counts = candidate->counts;
-	candidate->constant = feature->minimum == feature->maximum &&
+	candidate->constant = candidate->value == NULL && feature->minimum == feature->maximum &&
 		(candidate->counts[ML_CODE_MISSING] == 0 || candidate->counts[ML_CODE_MISSING] == n);
 }
 
@@ -166,47 +189,43 @@ compare_categories(const void *a, const void *b)
 	return x->size < y->size ? -1 : x->size > y->size;
 }
 
-static int
-compare_hashes(const void *a, const void *b)
-{
-	uint32_t	x = *(const uint32_t *) a;
-	uint32_t	y = *(const uint32_t *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Sorts hashes and leaves one of equal ones; *left receives how many are left. */
+/* Counts of the categories that occur in the training rows, sorted; n and missing are 0 before. */
 static MlStatus
-distinct_rising(MlContext *ctx, uint32_t *hash, size_t n, uint32_t *left)
+count_categories(MlContext *ctx, const Fit *fit, const MlColumn *column, CategoryCount **result, size_t *n, uint64_t *missing)
 {
-	uint32_t	kept = 0;
-	MlStatus	status = ml_sort(ctx, hash, n, sizeof(uint32_t), compare_hashes);
+	uint32_t	n_codes = ml_dictionary_size(column->dictionary);
+	CategoryCount *counted = ml_arena_alloc_zeroed(ctx->arena, n_codes, sizeof(CategoryCount));
 
-	if (status != ML_OK)
-		return status;
-	for (size_t i = 0; i < n; i++)
+	if (counted == NULL)
+		return ml_fail_memory(ctx);
+	for (size_t i = 0; i < fit->rows.n; i++)
 	{
-		if (kept == 0 || hash[kept - 1] != hash[i])
-			hash[kept++] = hash[i];
-	}
-	*left = kept;
-	return ML_OK;
-}
+		uint32_t	code = ml_column_code(column, fit->rows.row[i]);
 
-typedef enum CategoryOutcome
-{
-	CATEGORY_KEPT,
-	CATEGORY_CONSTANT,
-	CATEGORY_IDENTIFIER
-} CategoryOutcome;
+		if (code == ML_MISSING_CODE)
+			(*missing)++;
+		else
+			counted[code].count++;
+	}
+	for (uint32_t code = 0; code < n_codes; code++)
+	{
+		if (counted[code].count == 0)
+			continue;
+		counted[*n].count = counted[code].count;
+		counted[*n].bytes = ml_dictionary_bytes(column->dictionary, code, &counted[*n].size);
+		(*n)++;
+	}
+	*result = counted;
+	return ml_sort(ctx, counted, *n, sizeof(CategoryCount), compare_categories);
+}
 
 /*
  * Counts a column's categories in the training rows and, if it is to be an
- * input, fills input and feature.  *n_distinct receives how many there are.
+ * input, fills in what is known of them.  Sets *many where they are more than
+ * there are codes.
  */
 static MlStatus
-fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, MlInput *input,
-			 MlFeature *feature, CategoryOutcome *outcome, uint64_t *n_distinct)
+fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, Category *category, bool *many)
 {
 	uint32_t	n_codes = ml_dictionary_size(column->dictionary);
 	uint32_t	cap = fit->max_bins - 1 < MAX_CATEGORIES ? fit->max_bins - 1 : MAX_CATEGORIES;
@@ -214,80 +233,47 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, MlInput *in
 	uint64_t	present;
 	size_t		n = 0;
 	size_t		kept;
-	CategoryCount *counted;
-	uint64_t   *counts;
-	const char **bytes;
-	uint32_t   *sizes;
-	uint32_t   *others;
-	MlArenaMark mark;
+	CategoryCount *counted = NULL;
+	MlArenaMark before = ml_arena_mark(ctx->arena);
+	/* results before working memory, so that the latter can be given back */
+	const char **bytes = ml_arena_alloc_array(ctx->arena, n_codes, sizeof(char *));
+	uint32_t   *sizes = ml_arena_alloc_array(ctx->arena, n_codes, sizeof(uint32_t));
+	uint64_t   *counts = ml_arena_alloc_zeroed(ctx->arena, ML_MAX_BINS + 1, sizeof(uint64_t));
+	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	MlStatus	status;
 
-	/* results before working memory, so that the latter can be given back */
-	bytes = ml_arena_alloc_array(ctx->arena, MAX_CATEGORIES, sizeof(char *));
-	sizes = ml_arena_alloc_array(ctx->arena, MAX_CATEGORIES, sizeof(uint32_t));
-	counts = ml_arena_alloc_zeroed(ctx->arena, ML_MAX_BINS + 1, sizeof(uint64_t));
-	others = ml_arena_alloc_array(ctx->arena, n_codes > cap ? n_codes - cap : 0, sizeof(uint32_t));
-	mark = ml_arena_mark(ctx->arena);
-	counted = ml_arena_alloc_zeroed(ctx->arena, n_codes, sizeof(CategoryCount));
-	if (bytes == NULL || sizes == NULL || counts == NULL || others == NULL || counted == NULL)
+	if (bytes == NULL || sizes == NULL || counts == NULL)
 		return ml_fail_memory(ctx);
-
-	for (size_t i = 0; i < fit->rows.n; i++)
-	{
-		uint32_t	code = ml_column_code(column, fit->rows.row[i]);
-
-		if (code == ML_MISSING_CODE)
-			missing++;
-		else
-			counted[code].count++;
-	}
-	present = fit->rows.n - missing;
-	for (uint32_t code = 0; code < n_codes; code++)
-	{
-		if (counted[code].count == 0)
-			continue;
-		counted[n].count = counted[code].count;
-		counted[n].bytes = ml_dictionary_bytes(column->dictionary, code, &counted[n].size);
-		n++;
-	}
-	status = ml_sort(ctx, counted, n, sizeof(CategoryCount), compare_categories);
+	status = count_categories(ctx, fit, column, &counted, &n, &missing);
 	if (status != ML_OK)
 		return status;
-
-	*n_distinct = n;
-	if (column->overflowed ||
-		(present >= IDENTIFIER_VALUES && (double) n > IDENTIFIER_SHARE * (double) present))
-		*outcome = CATEGORY_IDENTIFIER;
-	else if (n + (missing > 0) <= 1)
-		*outcome = CATEGORY_CONSTANT;
-	else
+	present = fit->rows.n - missing;
+	category->n_distinct = n;
+	category->outcome = column->overflowed ||
+		(present >= IDENTIFIER_VALUES && (double) n > IDENTIFIER_SHARE * (double) present) ? CATEGORY_IDENTIFIER
+		: n + (missing > 0) <= 1 ? CATEGORY_CONSTANT : CATEGORY_KEPT;
+	*many = category->outcome == CATEGORY_KEPT && n > cap;
+	if (category->outcome != CATEGORY_KEPT)
 	{
-		*outcome = CATEGORY_KEPT;
-		kept = n < cap ? n : cap;
-		counts[ML_CODE_MISSING] = missing;
-		for (size_t i = 0; i < n; i++)
-		{
-			if (i < kept)
-			{
-				bytes[i] = counted[i].bytes;
-				sizes[i] = (uint32_t) counted[i].size;
-			}
-			counts[i < kept ? i + 1 : kept + 1] += counted[i].count;
-			feature->singles += counted[i].count == 1;
-		}
-		for (size_t i = kept; i < n; i++)
-			others[i - kept] = ml_category_hash(counted[i].bytes, counted[i].size);
-		status = distinct_rising(ctx, others, n - kept, &input->n_others);
-		if (status != ML_OK)
-			return status;
-		input->others = others;
-		input->n_categories = (uint32_t) kept;
-		input->category = bytes;
-		input->category_size = sizes;
-		feature->categorical = true;
-		feature->n_bins = (uint32_t) kept + 1;
-		feature->code_counts = counts;
+		ml_arena_release(ctx->arena, before);
+		return ML_OK;
 	}
+	kept = n < cap ? n : cap;
+	counts[ML_CODE_MISSING] = missing;
+	for (size_t i = 0; i < n; i++)
+	{
+		bytes[i] = counted[i].bytes;
+		sizes[i] = (uint32_t) counted[i].size;
+		counts[i < kept ? i + 1 : kept + 1] += counted[i].count;
+		category->feature.singles += counted[i].count == 1;
+	}
+	category->input.n_categories = (uint32_t) n;
+	category->input.category = bytes;
+	category->input.category_size = sizes;
+	category->feature.name = column->name;
+	category->feature.categorical = true;
+	category->feature.n_bins = (uint32_t) kept + 1;
+	category->feature.code_counts = counts;
 	ml_arena_release(ctx->arena, mark);
 	return ML_OK;
 }
@@ -297,7 +283,7 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, MlInput *in
 static const char *
 feature_name(MlContext *ctx, const char *column, MlFeaturePart part)
 {
-	static const char *const suffix[] = {"", ".hour", ".weekday", ".seconds"};
+	static const char *const suffix[] = {"", ".hour", ".weekday", ".seconds", ".target"};
 	size_t		length = strlen(column);
 	char	   *name;
 
@@ -314,7 +300,7 @@ feature_name(MlContext *ctx, const char *column, MlFeaturePart part)
 
 /* Adds a numeric candidate with room for its edges and counts. */
 static MlStatus
-add_number(MlContext *ctx, Fit *fit, uint32_t column, MlFeaturePart part, size_t *n_numeric)
+add_number(MlContext *ctx, Fit *fit, uint32_t column, MlFeaturePart part)
 {
 	Candidate  *candidate = &fit->candidates[fit->n_candidates];
 
@@ -326,13 +312,62 @@ add_number(MlContext *ctx, Fit *fit, uint32_t column, MlFeaturePart part, size_t
 	candidate->counts = ml_arena_alloc_zeroed(ctx->arena, ML_MAX_BINS + 1, sizeof(uint64_t));
 	if (candidate->feature.name == NULL || candidate->edges == NULL || candidate->counts == NULL)
 		return ml_fail_memory(ctx);
-	fit->numeric[(*n_numeric)++] = fit->n_candidates++;
+	fit->n_candidates++;
 	return ML_OK;
+}
+
+/* Counts a column's categories; many of them make a statistic. */
+static MlStatus
+add_category(MlContext *ctx, Fit *fit, uint32_t column, Category *category)
+{
+	const MlColumn *from = &fit->dataset->columns[column];
+	double	   *statistic;
+	double	   *value;
+	Candidate  *candidate;
+	bool		many = false;
+	MlStatus	status = fit_category(ctx, fit, from, category, &many);
+
+	if (status != ML_OK || !many)
+		return status;
+	statistic = ml_arena_alloc_array(ctx->arena, category->input.n_categories, sizeof(double));
+	value = ml_arena_alloc_array(ctx->arena, fit->rows.n, sizeof(double));
+	if (statistic == NULL || value == NULL)
+		return ml_fail_memory(ctx);
+	status = ml_statistic_fit(ctx, &fit->statistics, from, &category->input, statistic, value);
+	if (status != ML_OK)
+		return status;
+	category->input.statistic = statistic;
+	candidate = &fit->candidates[fit->n_candidates];
+	status = add_number(ctx, fit, column, ML_FEATURE_STATISTIC);
+	candidate->value = candidate->feature.training_value = value;
+	return status;
+}
+
+/* What a column may become. */
+static MlStatus
+add_column(MlContext *ctx, Fit *fit, uint32_t column, Category *category)
+{
+	MlStatus	status = ML_OK;
+
+	switch (fit->dataset->columns[column].kind)
+	{
+		case ML_COLUMN_NUMBER:
+			return add_number(ctx, fit, column, ML_FEATURE_VALUE);
+		case ML_COLUMN_TIME:
+			for (int part = ML_FEATURE_HOUR; status == ML_OK && part <= ML_FEATURE_SECONDS; part++)
+				status = add_number(ctx, fit, column, (MlFeaturePart) part);
+			return status;
+		case ML_COLUMN_CATEGORY:
+			status = add_category(ctx, fit, column, category);
+			return status == ML_OK ? ml_check_abort(ctx) : status;
+		default:
+			return ML_OK;
+	}
 }
 
 /* Fits all numeric candidates in parallel. */
 static MlStatus
-fit_numbers(MlContext *ctx, Fit *fit, const float *label, size_t n_numeric)
+fit_numbers(MlContext *ctx, Fit *fit)
 {
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	int			n_threads = ml_pool_size(ctx->pool);
@@ -344,7 +379,7 @@ fit_numbers(MlContext *ctx, Fit *fit, const float *label, size_t n_numeric)
 	if (fit->values == NULL || fit->space == NULL || fit->positive == NULL)
 		return ml_fail_memory(ctx);
 	for (size_t i = 0; i < fit->rows.n; i++)
-		fit->positive[i] = label[fit->rows.row[i]] == 1;
+		fit->positive[i] = fit->statistics.label[fit->rows.row[i]] == 1;
 	for (int t = 0; t < n_threads; t++)
 	{
 		fit->values[t] = ml_arena_alloc_array(ctx->arena, fit->rows.n, sizeof(double));
@@ -352,115 +387,108 @@ fit_numbers(MlContext *ctx, Fit *fit, const float *label, size_t n_numeric)
 			!ml_quantile_space(ctx->arena, fit->rows.n, &fit->space[t]))
 			return ml_fail_memory(ctx);
 	}
-	status = ml_parallel_for(ctx, n_numeric, fit_number, fit);
+	status = ml_parallel_for(ctx, fit->n_candidates, fit_number, fit);
 	ml_arena_release(ctx->arena, mark);
 	return status;
 }
 
-/* Appends the kept features of one input to the signature. */
+/* Appends what a column became to the signature, if anything. */
 static void
-keep_features(const Fit *fit, size_t first, size_t end, MlSignature *signature)
+keep_column(const Fit *fit, size_t which, uint32_t column, MlSignature *signature)
 {
-	bool		any = false;
+	const MlColumn *from = &fit->dataset->columns[column];
+	const Category *category = &fit->categories[which];
+	MlInput    *input = &signature->inputs[signature->n_inputs];
+	size_t		n_features = signature->n_features;
+	bool		is_category = from->kind == ML_COLUMN_CATEGORY;
 
-	for (size_t i = first; i < end; i++)
+	*input = (MlInput) {0};
+	if (is_category && category->outcome == CATEGORY_KEPT)
 	{
-		MlFeature  *feature = &signature->features[signature->n_features];
-
-		if (fit->candidates[i].constant)
-			continue;
-		*feature = fit->candidates[i].feature;
-		feature->input = (uint32_t) signature->n_inputs;
-		signature->n_features++;
-		any = true;
+		*input = category->input;
+		signature->features[signature->n_features++] = category->feature;
 	}
-	if (any)
-		signature->n_inputs++;
+	input->name = from->name;
+	input->type_name = from->type_name;
+	input->kind = from->kind;
+	for (size_t i = fit->first[which]; i < fit->first[which + 1]; i++)
+	{
+		if (!fit->candidates[i].constant)
+			signature->features[signature->n_features++] = fit->candidates[i].feature;
+	}
+	for (size_t f = n_features; f < signature->n_features; f++)
+		signature->features[f].input = (uint32_t) signature->n_inputs;
+	signature->n_inputs += signature->n_features > n_features;
 }
 
-MlStatus
-ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows, const float *label,
-				 size_t n_columns, const uint32_t *columns, int max_bins, uint64_t seed,
-				 MlSignature **result, MlLeftOut **left_out_result, size_t *n_left_out)
+/* Everything whose size is known before a column is looked at. */
+static MlStatus
+allocate(MlContext *ctx, Fit *fit, size_t n_columns, MlSignature **result, uint32_t **input_column, MlLeftOut **left_out)
 {
 	MlSignature *signature = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(MlSignature));
-	MlLeftOut  *left_out = ml_arena_alloc_zeroed(ctx->arena, n_columns, sizeof(MlLeftOut));
-	uint32_t   *input_column = ml_arena_alloc_array(ctx->arena, n_columns, sizeof(uint32_t));
-	size_t	   *first = ml_arena_alloc_array(ctx->arena, n_columns + 1, sizeof(size_t));
-	Fit			fit = {.ctx = ctx, .dataset = dataset, .rows = rows, .max_bins = (uint32_t) max_bins, .seed = seed};
-	size_t		n_numeric = 0;
-	MlStatus	status = ML_OK;
 
-	*n_left_out = 0;
-	fit.candidates = ml_arena_alloc_zeroed(ctx->arena, 3 * n_columns, sizeof(Candidate));
-	fit.numeric = ml_arena_alloc_array(ctx->arena, 3 * n_columns, sizeof(size_t));
+	*left_out = ml_arena_alloc_zeroed(ctx->arena, n_columns, sizeof(MlLeftOut));
+	*input_column = ml_arena_alloc_array(ctx->arena, n_columns, sizeof(uint32_t));
+	fit->first = ml_arena_alloc_array(ctx->arena, n_columns + 1, sizeof(size_t));
+	fit->categories = ml_arena_alloc_zeroed(ctx->arena, n_columns, sizeof(Category));
+	fit->candidates = ml_arena_alloc_zeroed(ctx->arena, 3 * n_columns, sizeof(Candidate));
 	if (signature)
 	{
 		signature->inputs = ml_arena_alloc_zeroed(ctx->arena, n_columns, sizeof(MlInput));
 		signature->features = ml_arena_alloc_zeroed(ctx->arena, 3 * n_columns, sizeof(MlFeature));
 	}
-	if (signature == NULL || left_out == NULL || input_column == NULL || first == NULL ||
-		fit.candidates == NULL || fit.numeric == NULL ||
-		signature->inputs == NULL || signature->features == NULL)
+	*result = signature;
+	if (signature == NULL || *left_out == NULL || *input_column == NULL || fit->first == NULL ||
+		fit->categories == NULL || fit->candidates == NULL || signature->inputs == NULL || signature->features == NULL)
 		return ml_fail_memory(ctx);
+	return ML_OK;
+}
 
-	/* numbers and parts of times, all in parallel */
-	for (size_t i = 0; status == ML_OK && i < n_columns; i++)
-	{
-		first[i] = fit.n_candidates;
-		if (dataset->columns[columns[i]].kind == ML_COLUMN_NUMBER)
-			status = add_number(ctx, &fit, columns[i], ML_FEATURE_VALUE, &n_numeric);
-		for (int part = ML_FEATURE_HOUR;
-			 status == ML_OK && part <= ML_FEATURE_SECONDS &&
-			 dataset->columns[columns[i]].kind == ML_COLUMN_TIME; part++)
-			status = add_number(ctx, &fit, columns[i], (MlFeaturePart) part, &n_numeric);
-	}
-	first[n_columns] = fit.n_candidates;
-	if (status == ML_OK)
-		status = fit_numbers(ctx, &fit, label, n_numeric);
+MlStatus
+ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows, const float *label,
+				 size_t n_columns, const uint32_t *columns, int max_bins, uint64_t seed, bool in_time_order,
+				 MlSignature **result, MlLeftOut **left_out_result, size_t *n_left_out)
+{
+	Fit			fit = {.ctx = ctx, .dataset = dataset, .rows = rows, .max_bins = (uint32_t) max_bins, .seed = seed,
+		.statistics = {dataset, rows, label, in_time_order, seed, 0.5}};
+	MlSignature *signature;
+	MlLeftOut  *left_out;
+	uint32_t   *input_column;
+	MlStatus	status = allocate(ctx, &fit, n_columns, &signature, &input_column, &left_out);
 
-	/* inputs in the order of columns */
-	for (size_t i = 0; status == ML_OK && i < n_columns; i++)
-	{
-		const MlColumn *column = &dataset->columns[columns[i]];
-		size_t		input = signature->n_inputs;
-		CategoryOutcome outcome = CATEGORY_KEPT;
-		uint64_t	n_distinct = 1;
-
-		signature->inputs[input] = (MlInput) {column->name, column->type_name, column->kind};
-		if (column->kind == ML_COLUMN_CATEGORY)
-		{
-			MlFeature  *feature = &signature->features[signature->n_features];
-
-			status = fit_category(ctx, &fit, column, &signature->inputs[input], feature,
-								  &outcome, &n_distinct);
-			if (status == ML_OK && outcome == CATEGORY_KEPT)
-			{
-				feature->name = column->name;
-				feature->input = (uint32_t) input;
-				signature->n_features++;
-				signature->n_inputs++;
-			}
-			if (status == ML_OK)
-				status = ml_check_abort(ctx);
-		}
-		else
-			keep_features(&fit, first[i], first[i + 1], signature);
-		if (signature->n_inputs > input)
-			input_column[input] = columns[i];
-		else if (status == ML_OK)
-			left_out[(*n_left_out)++] = (MlLeftOut) {
-				columns[i],
-				outcome == CATEGORY_IDENTIFIER ? ML_LEFT_OUT_IDENTIFIER : ML_LEFT_OUT_CONSTANT,
-				n_distinct
-			};
-	}
+	*n_left_out = 0;
 	if (status != ML_OK)
 		return status;
+	if (rows.n > 0)
+		ml_statistic_prior(&fit.statistics);
+	for (size_t i = 0; status == ML_OK && i < n_columns; i++)
+	{
+		fit.first[i] = fit.n_candidates;
+		status = add_column(ctx, &fit, columns[i], &fit.categories[i]);
+	}
+	fit.first[n_columns] = fit.n_candidates;
+	if (status == ML_OK)
+		status = fit_numbers(ctx, &fit);
+	if (status != ML_OK)
+		return status;
+	for (size_t i = 0; i < n_columns; i++)
+	{
+		const Category *category = &fit.categories[i];
+		size_t		input = signature->n_inputs;
+
+		keep_column(&fit, i, columns[i], signature);
+		if (signature->n_inputs > input)
+			input_column[input] = columns[i];
+		else
+			left_out[(*n_left_out)++] = (MlLeftOut) {columns[i],
+				category->outcome == CATEGORY_IDENTIFIER ? ML_LEFT_OUT_IDENTIFIER : ML_LEFT_OUT_CONSTANT,
+				dataset->columns[columns[i]].kind == ML_COLUMN_CATEGORY ? category->n_distinct : 1};
+	}
 	if (signature->n_features == 0)
 		return ml_fail(ctx, ML_BAD_DATA, "all features are constant in the %zu training rows", rows.n);
 	signature->input_column = input_column;
 	signature->time_zone = dataset->time_zone;
+	signature->prior = ml_log_odds(fit.statistics.prior);
 	*result = signature;
 	*left_out_result = left_out;
 	return ML_OK;

@@ -70,6 +70,8 @@ design_plan(Design *design, const MlTask *task, bool all_levels, MlTerm *terms)
 		const MlFeature *feature = &task->signature->features[f];
 		uint32_t	left_out = UINT32_MAX;
 
+		if (!ml_feature_is_learned(task->signature, f))
+			continue;
 		if (!has_levels(feature))
 		{
 			if (feature->std > 0)
@@ -96,8 +98,8 @@ fill_value(const MlTask *task, const MlTerm *term, size_t first, size_t n, doubl
 
 	for (size_t i = 0; i < n; i++)
 	{
-		double		value = ml_feature_number(feature->part,
-											  ml_column_number(column, task->train.row[first + i]));
+		double		value = feature->training_value ? feature->training_value[first + i]
+			: ml_feature_number(feature->part, ml_column_number(column, task->train.row[first + i]));
 
 		/* the difference of two huge numbers may be beyond double precision */
 		out[i] = value != value ? 0

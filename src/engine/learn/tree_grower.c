@@ -77,13 +77,18 @@ void
 grower_sample_features(TreeGrower *g, uint64_t seed, uint64_t stream)
 {
 	size_t		n = g->signature->n_features;
-	size_t		wanted = (size_t) floor(g->params.colsample * (double) n + 0.5);
+	size_t		n_learned = 0;
+	size_t		wanted;
 	bool	   *used = g->feature_used;
 
-	memset(used, wanted >= n, n);
+	for (size_t f = 0; f < n; f++)
+		n_learned += ml_feature_is_learned(g->signature, f);
+	wanted = (size_t) floor(g->params.colsample * (double) n_learned + 0.5);
 	if (wanted == 0)
 		wanted = 1;
-	for (size_t taken = 0; taken < wanted && wanted < n; taken++)
+	for (size_t f = 0; f < n; f++)
+		used[f] = wanted >= n_learned && ml_feature_is_learned(g->signature, f);
+	for (size_t taken = 0; taken < wanted && wanted < n_learned; taken++)
 	{
 		size_t		best = n;
 		uint64_t	least = 0;
@@ -92,7 +97,7 @@ grower_sample_features(TreeGrower *g, uint64_t seed, uint64_t stream)
 		{
 			uint64_t	key = ml_random_u64(seed, stream, f);
 
-			if (!used[f] && (best == n || key < least))
+			if (!used[f] && ml_feature_is_learned(g->signature, f) && (best == n || key < least))
 			{
 				best = f;
 				least = key;

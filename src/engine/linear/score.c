@@ -25,7 +25,7 @@ linear_part(const MlModel *m, const Linear *l, uint32_t f, const MlValue *values
 
 	if (feature->categorical)
 		return linear_level(l, linear, values[feature->input].code);
-	value = ml_feature_number((MlFeaturePart) feature->part, values[feature->input].number);
+	value = ml_model_number(m, feature, values);
 	if (linear->n_levels > 0)
 		return linear_level(l, linear, ml_bin_number(m->edges + feature->first_edge,
 													 feature->n_bins - 1, value));
@@ -48,8 +48,7 @@ add_up_scaled(const MlModel *m, const Linear *l, const MlValue *values)
 		double		part = linear_part(m, l, f, values);
 
 		if (isinf(part))
-			scaled += linear->slope * 0x1p-600 *
-				ml_feature_number((MlFeaturePart) feature->part, values[feature->input].number);
+			scaled += linear->slope * 0x1p-600 * ml_model_number(m, feature, values);
 		else
 			scaled += part * 0x1p-600;
 	}

@@ -3,6 +3,7 @@
  *	  What a verified model says about itself.
  *-------------------------------------------------------------------------
  */
+#include <math.h>
 #include <string.h>
 
 #include "format.h"
@@ -83,6 +84,22 @@ ml_model_category(const MlModel *m, size_t input, const void *bytes, size_t size
 		slot = (slot + 1) & (record->n_hash - 1);
 	}
 	return record->n_categories + 1;
+}
+
+uint32_t
+ml_model_n_categories(const MlModel *m, size_t input)
+{
+	return m->inputs[input].n_categories;
+}
+
+double
+ml_model_statistic(const MlModel *m, uint32_t input, uint32_t code)
+{
+	const InputRecord *record = &m->inputs[input];
+
+	if (code == ML_CODE_MISSING)
+		return NAN;
+	return code > record->n_categories ? m->statistics[0] : m->statistics[record->first_category + code];
 }
 
 uint32_t

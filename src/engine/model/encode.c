@@ -31,6 +31,19 @@ n_sections(const Encoder *e)
 	return SECTION_COUNT + (int) e->family->n_sections;
 }
 
+/* All are there, be they empty, but for statistics. */
+static bool
+is_written(const Encoder *e, int s)
+{
+	return s < SECTION_ALWAYS || s >= SECTION_COUNT || e->n[s] > 0;
+}
+
+static int
+n_written(const Encoder *e)
+{
+	return n_sections(e) - !is_written(e, SECTION_STATISTICS);
+}
+
 static uint64_t
 section_length(const Encoder *e, int s)
 {
@@ -39,14 +52,15 @@ section_length(const Encoder *e, int s)
 
 /* ---------------------------------------------------------------- counting */
 
-static uint32_t
-hash_size(uint32_t n_categories)
+static bool
+has_statistics(const MlSignature *s)
 {
-	uint32_t	size = 4;
-
-	while (size < 2 * n_categories + 2)
-		size *= 2;
-	return size;
+	for (size_t i = 0; i < s->n_inputs; i++)
+	{
+		if (s->inputs[i].statistic)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -65,7 +79,7 @@ count_signature(Encoder *e)
 		for (uint32_t c = 0; c < input->n_categories; c++)
 			strings += (uint64_t) input->category_size[c] + 1;
 		e->n[SECTION_CATEGORIES] += input->n_categories;
-		e->n[SECTION_HASH] += hash_size(input->n_categories) + (uint64_t) input->n_others;
+		e->n[SECTION_HASH] += category_table_size(input->n_categories) + (uint64_t) input->n_others;
 	}
 	for (size_t f = 0; f < s->n_features; f++)
 	{
@@ -76,6 +90,8 @@ count_signature(Encoder *e)
 			e->n[SECTION_EDGES] += feature->n_bins - 1;
 		e->n[SECTION_COUNTS] += feature->n_bins + 1 + feature->categorical;
 	}
+	if (has_statistics(s))
+		e->n[SECTION_STATISTICS] = 1 + e->n[SECTION_CATEGORIES];
 	e->n[SECTION_META] = sizeof(MetaRecord) / sizeof(ComponentRecord) + 1;
 	e->n[SECTION_STRINGS] = strings;
 	e->n[SECTION_INPUTS] = s->n_inputs;
@@ -133,7 +149,7 @@ write_inputs(Encoder *e)
 		if (input->kind != ML_COLUMN_CATEGORY)
 			continue;
 		record->n_categories = input->n_categories;
-		record->n_hash = hash_size(input->n_categories);
+		record->n_hash = category_table_size(input->n_categories);
 		for (uint32_t c = 0; c < input->n_categories; c++)
 		{
 			uint32_t	slot = category_slot(input->category[c], input->category_size[c],
@@ -149,6 +165,24 @@ write_inputs(Encoder *e)
 			memcpy(hash + n_hash + record->n_hash, input->others, input->n_others * sizeof(*input->others));
 		n_categories += input->n_categories;
 		n_hash += record->n_hash + record->n_others;
+	}
+}
+
+static void
+write_statistics(Encoder *e)
+{
+	double	   *statistic = (double *) e->at[SECTION_STATISTICS];
+
+	if (e->n[SECTION_STATISTICS] == 0)
+		return;
+	*statistic++ = e->signature->prior;
+	for (size_t i = 0; i < e->signature->n_inputs; i++)
+	{
+		const MlInput *input = &e->signature->inputs[i];
+
+		if (input->statistic)
+			memcpy(statistic, input->statistic, input->n_categories * sizeof(double));
+		statistic += input->n_categories;
 	}
 }
 
@@ -194,18 +228,19 @@ write_header(Encoder *e, uint8_t *bytes, uint64_t size)
 {
 	HeaderRecord *header = (HeaderRecord *) bytes;
 	SectionRecord *table = (SectionRecord *) (header + 1);
-	int			n = n_sections(e);
+	int			n = 0;
 
 	memcpy(header->magic, MODEL_MAGIC, sizeof(header->magic));
 	header->format = ML_MODEL_FORMAT;
-	header->n_sections = (uint32_t) n;
+	header->n_sections = (uint32_t) n_written(e);
 	header->size = size;
-	for (int s = 0; s < n; s++)
+	for (int s = 0; s < n_sections(e); s++)
 	{
 		uint64_t	length = section_length(e, s);
 		bool		own = s >= SECTION_COUNT;
 
-		table[s] = (SectionRecord) {(uint64_t) ((uint8_t *) e->at[s] - bytes), length, ml_crc32c(0, e->at[s], length),
+		if (is_written(e, s))
+			table[n++] = (SectionRecord) {(uint64_t) ((uint8_t *) e->at[s] - bytes), length, ml_crc32c(0, e->at[s], length),
 			(uint16_t) (own ? s - SECTION_COUNT : s), own};
 	}
 	header->crc = ml_crc32c(0, bytes, sizeof(HeaderRecord) + n * sizeof(SectionRecord));
@@ -216,7 +251,7 @@ ml_model_encode(MlContext *ctx, const MlModelParts *parts, uint8_t **result, siz
 {
 	Encoder		e = {.ctx = ctx, .parts = parts, .signature = parts->signature, .family = parts->fitted.family};
 	int			n = n_sections(&e);
-	uint64_t	size = sizeof(HeaderRecord) + n * sizeof(SectionRecord);
+	uint64_t	size;
 	uint64_t	offset[ALL_SECTIONS];
 	uint8_t    *bytes;
 	MlStatus	status;
@@ -225,6 +260,7 @@ ml_model_encode(MlContext *ctx, const MlModelParts *parts, uint8_t **result, siz
 	status = e.family->plan(ctx, e.signature, parts->fitted.body, e.n + SECTION_COUNT, &e.plan);
 	if (status != ML_OK)
 		return status;
+	size = sizeof(HeaderRecord) + n_written(&e) * sizeof(SectionRecord);
 	for (int s = 0; s < n; s++)
 	{
 		offset[s] = section_aligned(size);
@@ -241,6 +277,7 @@ ml_model_encode(MlContext *ctx, const MlModelParts *parts, uint8_t **result, siz
 		e.at[s] = bytes + offset[s];
 	write_meta(&e);
 	write_inputs(&e);
+	write_statistics(&e);
 	write_features(&e);
 	e.family->write(e.signature, parts->fitted.body, e.plan, e.at + SECTION_COUNT);
 	write_header(&e, bytes, size);

@@ -38,8 +38,12 @@ typedef enum Section
 	SECTION_EDGES,				/* double[], the features' one after the other */
 	SECTION_COUNTS,				/* uint64[], n_bins + 1 for each feature; after those of a
 								 * category how many rows are alone in theirs (not in format 1) */
+	SECTION_STATISTICS,			/* double[]: the prior, then one for each category, 0 for those of
+								 * inputs without statistic; not there if no input has one */
 	SECTION_COUNT
 } Section;
+
+#define SECTION_ALWAYS SECTION_STATISTICS	/* the first ones are there in all models */
 
 /* A kind with this bit may be skipped by who does not know it. */
 #define SECTION_OPTIONAL 0x8000
@@ -109,7 +113,7 @@ typedef struct MlInputRecord
 	uint32_t	n_categories;
 	uint32_t	first_category; /* in SECTION_CATEGORIES */
 	uint32_t	first_hash;		/* in SECTION_HASH */
-	uint32_t	n_hash;			/* a power of two, 0 for other kinds */
+	uint32_t	n_hash;			/* a power of two above twice the categories, 0 for other kinds */
 	uint32_t	n_others;		/* after the table: categories of the training rows
 								 * that have no code, by hash, rising */
 } InputRecord;
@@ -173,6 +177,17 @@ static inline uint64_t
 section_aligned(uint64_t size)
 {
 	return (size + SECTION_ALIGNMENT - 1) / SECTION_ALIGNMENT * SECTION_ALIGNMENT;
+}
+
+/* Slots of a table of so many categories: it is at most half full. */
+static inline uint32_t
+category_table_size(uint32_t n_categories)
+{
+	uint32_t	size = 4;
+
+	while (size < 2 * n_categories + 2)
+		size *= 2;
+	return size;
 }
 
 /* Hash slot where the look-up of a category begins. */

@@ -7,8 +7,6 @@
  */
 #include "format.h"
 
-#define FORMER_CONTAINER SECTION_COUNT	/* places of the container's own sections */
-
 /* Where the head says how many elements a section has; 0: it does not. */
 static const size_t recorded[FORMER_SECTIONS] = {
 	[SECTION_INPUTS] = offsetof(FormerMeta, n_inputs),
@@ -56,7 +54,7 @@ find_family(MlCheck *check, const uint8_t *bytes, const FormerMeta *meta, const 
 		if (!find_section(check, bytes, (int) spec->former, spec->unit, meta, &sections[kind]))
 			return false;
 	}
-	for (int place = FORMER_CONTAINER; place < FORMER_SECTIONS; place++)
+	for (int place = SECTION_ALWAYS; place < FORMER_SECTIONS; place++)
 	{
 		const SectionRecord *section = (const SectionRecord *) (bytes + sizeof(HeaderRecord)) + place;
 
@@ -80,11 +78,12 @@ former_find(MlCheck *check, const uint8_t *bytes, Sections *sections, MlModel *m
 	meta = section[SECTION_META].at;
 	if (!ml_expect(check, meta->family <= 1, "its family is not known"))
 		return false;
-	for (int place = SECTION_STRINGS; place < FORMER_CONTAINER; place++)
+	for (int place = SECTION_STRINGS; place < SECTION_ALWAYS; place++)
 	{
 		if (!find_section(check, bytes, place, container_unit[place], meta, &section[place]))
 			return false;
 	}
+	section[SECTION_STATISTICS] = (MlSection) {NULL, 0};
 	model->has_singles = false;
 	model->family = family_by_id(meta->family);
 	model->algorithm = meta->algorithm;

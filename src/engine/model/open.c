@@ -13,6 +13,7 @@
 
 #define MAX_NAME 1024			/* bytes of a name or type; a feature's is an input's and a suffix */
 #define MAX_INPUTS 4096			/* more than a table can have columns */
+#define MAX_PROBES(n) (16 * (uint64_t) (n) + 65536)	/* of look-ups of n categories */
 
 /* A verification in progress. */
 typedef struct Check
@@ -155,6 +156,7 @@ check_categories(Check *c, const InputRecord *input)
 	const MlModel *m = c->model;
 	const uint32_t *hash = m->hash + input->first_hash;
 	uint32_t	n_used = 0;
+	uint64_t	n_probes = 0;
 
 	for (uint32_t i = 0; i < input->n_hash; i++)
 	{
@@ -181,7 +183,9 @@ check_categories(Check *c, const InputRecord *input)
 		{
 			MlStringRef	other = m->categories[input->first_category + hash[slot] - 1];
 
-			if (!expect(c, other.size != ref.size ||
+			/* the hash spreads them, unless somebody chose them so that it does not */
+			if (!expect(c, ++n_probes <= MAX_PROBES(input->n_categories), "a category table is wrong") ||
+				!expect(c, other.size != ref.size ||
 						memcmp(m->strings + other.offset, m->strings + ref.offset, ref.size) != 0,
 						"a category occurs twice"))
 				return false;
@@ -218,6 +222,41 @@ is_new_name(const MlModel *m, uint32_t input)
 	return true;
 }
 
+/* The prior, and one for each category of all inputs. */
+static bool
+check_statistics(Check *c, uint64_t n_categories)
+{
+	const double *statistic = c->model->statistics;
+
+	if (statistic == NULL)
+		return true;
+	if (!has_length(c, SECTION_STATISTICS, 1 + n_categories))
+		return false;
+	for (uint64_t i = 0; i <= n_categories; i++)
+	{
+		if (!expect(c, isfinite(statistic[i]), "a statistic is not finite"))
+			return false;
+	}
+	return true;
+}
+
+/* A category has codes, and where they are too many a statistic; times have parts. */
+static bool
+check_part(Check *c, const MlFeatureRecord *feature)
+{
+	const MlModel *m = c->model;
+	const InputRecord *input = &m->inputs[feature->input];
+	bool		statistic = feature->part == ML_FEATURE_STATISTIC;
+
+	return expect(c, (input->kind == ML_COLUMN_CATEGORY) == (feature->categorical == 1 || statistic) &&
+				  (feature->categorical == 0 || !statistic) && (m->statistics != NULL || !statistic) &&
+				  (feature->categorical == 0 || feature->n_bins == input->n_categories + 1 ||
+				   (m->statistics != NULL && feature->n_bins <= input->n_categories)),
+				  "a feature does not fit its input") &&
+		expect(c, input->kind == ML_COLUMN_TIME || feature->part == ML_FEATURE_VALUE || statistic,
+			   "a feature is a part of what is no time");
+}
+
 static bool
 check_inputs(Check *c)
 {
@@ -236,9 +275,8 @@ check_inputs(Check *c)
 			!expect(c, is_new_name(m, i), "two inputs have the same name") ||
 			!expect(c, input->kind <= ML_COLUMN_TIME && (category || input->n_others == 0), "the kind of an input is wrong") ||
 			!expect(c, input->first_category == n_categories && input->first_hash == n_hash &&
-					input->n_categories <= ML_MAX_BINS - 1, "the categories of an input are out of bounds") ||
-			!expect(c, category ? input->n_hash >= 4 && input->n_hash <= 1024 &&
-					(input->n_hash & (input->n_hash - 1)) == 0
+					input->n_categories <= (m->statistics ? ML_MAX_DISTINCT : ML_MAX_BINS - 1), "the categories of an input are out of bounds") ||
+			!expect(c, category ? input->n_hash == category_table_size(input->n_categories)
 					: input->n_hash == 0 && input->n_categories == 0, "the categories of an input are wrong"))
 			return false;
 		n_categories += input->n_categories;
@@ -249,7 +287,7 @@ check_inputs(Check *c)
 			return false;
 	}
 	return has_length(c, SECTION_CATEGORIES, n_categories) &&
-		has_length(c, SECTION_HASH, n_hash);
+		has_length(c, SECTION_HASH, n_hash) && check_statistics(c, n_categories);
 }
 
 bool
@@ -280,15 +318,10 @@ check_features(Check *c)
 		uint32_t	own_edges;
 
 		if (!check_name(c, feature->name) ||
-			!expect(c, feature->input < m->n_inputs && feature->part <= ML_FEATURE_SECONDS &&
+			!expect(c, feature->input < m->n_inputs && feature->part <= ML_FEATURE_STATISTIC &&
 					feature->categorical <= 1 && feature->n_bins >= 1 && feature->n_bins <= ML_MAX_BINS,
 					"a feature is wrong") ||
-			!expect(c, (m->inputs[feature->input].kind == ML_COLUMN_CATEGORY) == (feature->categorical == 1) &&
-					(feature->categorical == 0 ||
-					 feature->n_bins == m->inputs[feature->input].n_categories + 1),
-					"a feature does not fit its input") ||
-			!expect(c, m->inputs[feature->input].kind == ML_COLUMN_TIME || feature->part == ML_FEATURE_VALUE,
-					"a feature is a part of what is no time") ||
+			!check_part(c, feature) ||
 			!expect(c, isfinite(feature->mean) && isfinite(feature->std) && isfinite(feature->minimum) &&
 					isfinite(feature->maximum), "a feature's figures are not finite") ||
 			!expect(c, feature->std >= 0 && feature->minimum <= feature->maximum, "a feature's range is wrong") ||
@@ -356,6 +389,7 @@ check_model(Check *c, const uint8_t *bytes, size_t size, MlModel *model)
 	model->n_features = (uint32_t) section[SECTION_FEATURES].n;
 	model->edges = section[SECTION_EDGES].at;
 	model->counts = section[SECTION_COUNTS].at;
+	model->statistics = section[SECTION_STATISTICS].n > 0 ? section[SECTION_STATISTICS].at : NULL;
 	memset(model->state, 0, sizeof(model->state));
 	model->family->open(c->sections.family, model->state);
 	return check_head(c) && check_inputs(c) && check_features(c) &&

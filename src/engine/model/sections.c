@@ -14,6 +14,7 @@ const uint32_t container_unit[SECTION_COUNT] = {
 	[SECTION_FEATURES] = sizeof(MlFeatureRecord),
 	[SECTION_EDGES] = sizeof(double),
 	[SECTION_COUNTS] = sizeof(uint64_t),
+	[SECTION_STATISTICS] = sizeof(double),
 };
 
 const MlFamily *
@@ -101,6 +102,9 @@ container_find(MlCheck *check, const uint8_t *bytes, Sections *sections, MlModel
 
 	for (uint32_t kind = 0; kind < SECTION_COUNT; kind++)
 	{
+		sections->container[kind] = (MlSection) {NULL, 0};
+		if (kind >= SECTION_ALWAYS && !(is_next(&e, 0) && e.next->kind == kind))
+			continue;
 		if (!take(check, bytes, &e, 0, kind, container_unit[kind], &sections->container[kind]))
 			return false;
 	}

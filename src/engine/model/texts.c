@@ -99,7 +99,7 @@ sizes_of(const MlModel *m)
 	for (uint32_t i = 0; i < m->n_inputs; i++)
 	{
 		s.categories += m->inputs[i].n_categories;
-		s.n_hash += m->inputs[i].n_hash;
+		s.n_hash += (uint64_t) m->inputs[i].n_hash + m->inputs[i].n_others;
 	}
 	s.categories = padded(s.categories * sizeof(MlStringRef));
 	s.hash = padded(s.n_hash * sizeof(uint32_t));
@@ -125,10 +125,14 @@ ml_model_recoded_size(const MlModel *m, MlRecoder recode, void *arg)
 	return s.inputs + s.categories + s.hash + s.features + r.used;
 }
 
-/* The look-up finds what can be spelled; the rest no row can have. */
+/*
+ * The look-up finds what can be spelled; the rest no row can have.  Hashes of other
+ * categories stand after it as they are.
+ */
 static void
 recode_categories(Recoding *r, const MlModel *m, const InputRecord *input, MlStringRef *categories, uint32_t *hash)
 {
+	memcpy(hash + input->n_hash, m->hash + input->first_hash + input->n_hash, input->n_others * sizeof(uint32_t));
 	for (uint32_t c = 0; c < input->n_categories; c++)
 	{
 		MlStringRef  *ref = &categories[input->first_category + c];

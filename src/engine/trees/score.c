@@ -27,8 +27,7 @@ fill_codes(const MlModel *m, const Trees *t, const MlValue *values, uint8_t *cod
 			codes[s] = (uint8_t) values[feature->input].code;
 		else
 			codes[s] = ml_bin_number(t->slot_edges + slot->first_edge, slot->n_edges,
-									 ml_feature_number((MlFeaturePart) feature->part,
-													   values[feature->input].number));
+									 ml_model_number(m, feature, values));
 	}
 }
 

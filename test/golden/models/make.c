@@ -142,9 +142,9 @@ train(const char *name, const MlLearner *learner, const void *params, const uint
 
 	for (int b = 0; b < ML_SCORE_BINS; b++)
 		scores[b] = (uint64_t) (b * b % 17);
-	must(ml_signature_fit(&ctx, dataset, rows, label, n_columns, columns, most_bins, 7, &signature, &left_out, &n_left_out));
+	must(ml_signature_fit(&ctx, dataset, rows, label, n_columns, columns, most_bins, 7, false, &signature, &left_out, &n_left_out));
 	signature->time_zone = "Europe/Vienna";
-	must(ml_binned_create(&ctx, dataset, signature, rows, &binned));
+	must(ml_binned_create(&ctx, dataset, signature, rows, true, &binned));
 	task = (MlTask) {dataset, signature, rows, {0}, binned, NULL, label, NULL, ML_METRIC_PR_AUC, params, 7};
 	must(learner->fit(&ctx, &task, &learned));
 	parts.signature = signature;
