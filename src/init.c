@@ -26,6 +26,7 @@ _PG_init(void)
 	mlbase_define_settings();
 	mlbase_share_progress();
 	mljobs_register();
+	mlserve_share_lost();
 	mlserve_register_invalidation();
 	mlserve_watch_statements();
 	mlreg_check_statements();

@@ -31,6 +31,14 @@
 /* Called once, when the library is loaded. */
 extern void mlserve_register_invalidation(void);
 
+/* While the library is being preloaded: the counter of decisions that were answered
+ * and could not be logged.  Counts n of them; and how many there were in all
+ * databases since the server started, the last when (0: none was): false if the
+ * library was not preloaded. */
+extern void mlserve_share_lost(void);
+extern void mlserve_count_lost(int n);
+extern bool mlserve_lost(int64 *n, TimestampTz *last_at);
+
 /* Rises whenever anything this session knows of models may have changed. */
 extern uint64 mlserve_generation;
 

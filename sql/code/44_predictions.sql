@@ -185,6 +185,11 @@ REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 -- What a phase of maintenance has to do; rows: what a day to be removed holds,
 -- counted before anything is locked for it.
+CREATE FUNCTION mlops_catalog.lost_decisions(OUT decisions bigint, OUT last_at timestamptz) RETURNS record
+	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_lost_decisions';
+COMMENT ON FUNCTION mlops_catalog.lost_decisions() IS
+	'Decisions of all databases that were answered and could not be logged since the server started, and the last one''s time; NULL where mlops is not preloaded';
+
 -- Of a role that is gone a table has the number.  A dump would carry it to a server
 -- where it is somebody else's: there the stranger would own what the role owned, and
 -- be the author of its queries.  So maintenance puts 0, which is nobody's anywhere.

@@ -62,6 +62,9 @@ AS $$
 			'when a monitor, retraining, guard or step of maintenance was seen to end last, in seconds since 1970-01-01 00:00 UTC'
 		FROM mlops.upkeep AS u WHERE u.ended_at IS NOT NULL
 		UNION ALL
+		SELECT 'mlops_decisions_lost', '{}', l.decisions, 'decisions of all databases that were answered and could not be logged since the server started'
+		FROM mlops_catalog.lost_decisions() AS l WHERE l.decisions IS NOT NULL
+		UNION ALL
 		SELECT 'mlops_jobs', jsonb_build_object('state', j.state), count(*), 'jobs by state' FROM mlops.jobs AS j GROUP BY j.state)
 	SELECT coalesce(string_agg(format(E'# HELP %1$s %2$s\n# TYPE %1$s gauge\n%3$s', m.name, m.help, m.samples), '' ORDER BY m.name), '')
 	FROM (SELECT s.name, min(s.help) AS help,

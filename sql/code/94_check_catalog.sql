@@ -137,8 +137,12 @@ AS $$
 	FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 	WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND NOT EXISTS (SELECT FROM pg_index AS x JOIN pg_class AS t ON t.oid = x.indexrelid
 		WHERE x.indrelid = c.oid AND t.relname = c.relname || '_time_idx' AND x.indisvalid)
+	UNION ALL
+	SELECT NULL, 'decisions', format('%s were answered and could not be logged since the server started, in all its databases, the last at %s; its log says why',
+		l.decisions, mlops_catalog.utc_text(l.last_at))
+	FROM mlops_catalog.lost_decisions() AS l WHERE l.last_at > clock_timestamp() - interval '1 day'
 $$;
-COMMENT ON FUNCTION mlops_catalog.decision_problems() IS 'Partitions of decisions that are not what their names say, are detached or lack their index';
+COMMENT ON FUNCTION mlops_catalog.decision_problems() IS 'Partitions of decisions that are not what their names say, are detached or lack their index; decisions that were lost in the last day';
 
 CREATE FUNCTION mlops_catalog.catalog_trigger_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1

@@ -19,6 +19,7 @@
 MLOPS_FUNCTION(mlops_decide);
 MLOPS_FUNCTION(mlops_prediction_time);
 MLOPS_FUNCTION(mlops_bounded);
+MLOPS_FUNCTION(mlops_lost_decisions);
 
 /* A call site of decide. */
 typedef struct DecideSite
@@ -141,4 +142,25 @@ Datum
 mlops_bounded(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(mling_bounded(PG_GETARG_TEXT_PP(0)));
+}
+
+Datum
+mlops_lost_decisions(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[2] = {0};
+	bool		nulls[2] = {true, true};
+	int64		n;
+	TimestampTz last_at;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "lost_decisions returns a row");
+	if (mlserve_lost(&n, &last_at))
+	{
+		values[0] = Int64GetDatum(n);
+		values[1] = TimestampTzGetDatum(last_at);
+		nulls[0] = false;
+		nulls[1] = last_at == 0;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -355,12 +355,15 @@ write_or_lose(const MlPrediction *rows, int n, CommandId command, bool may_fail)
 	if (may_fail)
 		write_step(&writing);
 	else if (!mlserve_attempt(write_step, &writing, false, &fault))
+	{
+		mlserve_count_lost(n);
 		ereport(WARNING,
 				(errcode(fault.error->sqlerrcode),
 				 errmsg_plural("%d decision could not be logged: %s",
 							   "%d decisions could not be logged: %s", n, n, fault.error->message),
 				 errdetail("The statement goes on; nothing is left of them but the answers given."),
 				 errhint("\"on_error\" => raise makes this an error.")));
+	}
 }
 
 /* ---------------------------------------------------------------- waiting */

@@ -94,6 +94,9 @@ is "a payment is stored though its partition is gone and the default one cannot 
 is "what failed is told with its SQLSTATE" "$(query -v VERBOSITY=verbose -c "$payment" 2>&1 >/dev/null | head -n 1 | cut -c1-60)" "WARNING:  53100: 1 decision could not be logged: disk_full"
 query -c "DROP TABLE mlops_catalog.prediction_default" 2>/dev/null || query -c "ALTER TABLE mlops_catalog.prediction DETACH PARTITION mlops_catalog.prediction_default"
 is "or is gone too" "$(outcome -c "$payment")" t
+is "what was lost is counted" "$(query -c "SELECT decisions > 2 AND last_at > now() - interval '1 minute' FROM mlops_catalog.lost_decisions()")" t
+is "check_catalog says so" "$(query -c "SELECT count(*) FROM mlops.check_catalog() WHERE object = 'decisions' AND problem ~ 'could not be logged'")" 1
+is "so does Prometheus" "$(query -c "SELECT mlops.prometheus_metrics()" | grep -c '^mlops_decisions_lost [1-9]')" 1
 query -c "ALTER TABLE mlops_catalog.prediction ATTACH PARTITION mlops_catalog.prediction_default DEFAULT" 2>/dev/null || :
 query -c "DROP INDEX mlops_catalog.broken"
 
