@@ -216,6 +216,7 @@ typedef struct MlSource
 	char	   *query;			/* text of the query, or what reads the table */
 	TupleDesc	desc;			/* its columns; dropped ones are left out */
 	MlOrigin   *origins;		/* of each */
+	bool		temporary;		/* of a query: reads what ends with the session */
 	List	   *relations;		/* once it was read: OIDs of all tables and views behind it */
 } MlSource;
 

@@ -137,10 +137,15 @@ CREATE FUNCTION mlops_catalog.check_window_column(caller regrole, settings jsonb
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	columns jsonb := (SELECT jsonb_object_agg(c.name, c.type) FROM mlops_catalog.source_columns(caller, $2, NULL, $3) AS c);
-	times text := (SELECT string_agg(c.key, ', ' ORDER BY c.key) FROM jsonb_each_text(columns) AS c WHERE c.value ~ '^(pg_catalog\.)?(timestamp|date)');
-	hint text := CASE WHEN times IS NULL THEN 'The source has no column of a date or time.' ELSE format('Columns of a date or time are: %s.', times) END;
+	columns jsonb;
+	temporary boolean;
+	times text;
+	hint text;
 BEGIN
+	SELECT jsonb_object_agg(c.name, c.type), bool_or(c.temporary) INTO columns, temporary FROM mlops_catalog.source_columns(caller, $2, NULL, $3) AS c;
+	PERFORM mlops_catalog.refuse_temporary('the source of drift', temporary);
+	times := (SELECT string_agg(c.key, ', ' ORDER BY c.key) FROM jsonb_each_text(columns) AS c WHERE c.value ~ '^(pg_catalog\.)?(timestamp|date)');
+	hint := CASE WHEN times IS NULL THEN 'The source has no column of a date or time.' ELSE format('Columns of a date or time are: %s.', times) END;
 	IF NOT columns ? time_column THEN
 		RAISE EXCEPTION '"time_column" names column "%", which does not exist in the source', time_column
 			USING ERRCODE = 'undefined_column', HINT = hint;
@@ -407,6 +412,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.windows_to_judge_again(regrole, bigint) IS 'Windows of a monitor whose performance is not what it was';
 
+-- Between windows nothing is measured: the last one tells whether it can be.
+CREATE FUNCTION mlops_catalog.drift_problem(model_id bigint) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'drift: ' || w.drift_error FROM mlops_catalog.monitor AS m JOIN mlops_catalog.monitor_window AS w USING (model_id)
+	WHERE m.model_id = $1 AND m.query IS NOT NULL AND w.window_end > m.created_at - m.every ORDER BY w.window_end DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.drift_problem(bigint) IS 'Why the drift of the last window of a monitor could not be measured, NULL: it could, or is not watched';
+
 CREATE FUNCTION mlops.run_monitor(model text) RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.run_monitor(text) IS
@@ -448,7 +463,7 @@ BEGIN
 				rows := 0;
 				error := SQLERRM;
 			END;
-			IF step = 'drift' THEN
+			IF step = 'drift' THEN	-- told at the end, as long as it goes on
 				drift_error := error;
 			ELSE
 				failed := coalesce(error, failed);
@@ -493,6 +508,6 @@ BEGIN
 	IF failed IS NULL THEN	-- what was recorded before need not be looked at again
 		UPDATE mlops_catalog.monitor AS w SET labels_until = coalesce(settled - interval '1 minute', w.labels_until) WHERE w.model_id = id;
 	END IF;
-	PERFORM mlops_catalog.end_upkeep(caller, model_name, 'monitor', failed);
+	PERFORM mlops_catalog.end_upkeep(caller, model_name, 'monitor', coalesce(failed, mlops_catalog.drift_problem(id)));
 END
 $$;

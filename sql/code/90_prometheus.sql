@@ -45,6 +45,10 @@ AS $$
 			'end of the last window that the monitor has looked at, in seconds since 1970-01-01 00:00 UTC'
 		FROM mlops.monitors AS w WHERE w.checked_until IS NOT NULL
 		UNION ALL
+		SELECT 'mlops_drift_window_end_seconds', jsonb_build_object('model', d.model), extract(epoch FROM max(d.window_end))::float8,
+			'end of the last window whose drift was measured, in seconds since 1970-01-01 00:00 UTC'
+		FROM mlops.drift AS d WHERE d.window_end IS NOT NULL GROUP BY d.model
+		UNION ALL
 		SELECT 'mlops_alert_firing', jsonb_build_object('model', r.model, 'rule', r.name, 'severity', r.severity), (r.state = 'firing')::int,
 			'1 while the rule is broken'
 		FROM mlops.alert_rules AS r

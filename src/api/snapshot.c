@@ -129,7 +129,8 @@ kept_type_text(Form_pg_attribute attribute)
 
 /*
  * mlops_catalog.source_columns(caller, settings, source, query, recorded)
- *	  -> rows (name, type, kept as, query): the columns, and the query that reads them
+ *	  -> rows (name, type, kept as, query, temporary): the columns, the query that
+ *	  reads them, and whether that reads what ends with the session
  */
 Datum
 mlops_source_columns(PG_FUNCTION_ARGS)
@@ -145,14 +146,15 @@ mlops_source_columns(PG_FUNCTION_ARGS)
 	for (int i = 0; i < source->desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(source->desc, i);
-		Datum		values[4];
-		bool		nulls[4] = {false};
+		Datum		values[5];
+		bool		nulls[5] = {false};
 
 		mling_find_column(source, NameStr(attribute->attname)); /* refuses an ambiguous name */
 		values[0] = CStringGetTextDatum(NameStr(attribute->attname));
 		values[1] = CStringGetTextDatum(type_text(attribute->atttypid, attribute->atttypmod));
 		values[2] = CStringGetTextDatum(kept_type_text(attribute));
 		values[3] = CStringGetTextDatum(source->query);
+		values[4] = BoolGetDatum(source->temporary);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	mlapi_leave_role(&scope);

@@ -16,6 +16,7 @@
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
+#include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "rewrite/rewriteHandler.h"
 #include "tcop/dest.h"
@@ -143,10 +144,11 @@ describe_relation(Oid oid, MlSource *source)
 static void
 describe_select(const char *text, MlSource *source)
 {
-	const Query *query = analyze_select(text);
+	Query	   *query = analyze_select(text);
 	int			n = 0;
 	ListCell   *lc;
 
+	source->temporary = isQueryUsingTempRelation(query);
 	source->desc = ExecCleanTypeFromTL(query->targetList);
 	source->origins = palloc(Max(source->desc->natts, 1) * sizeof(MlOrigin));
 	foreach(lc, query->targetList)

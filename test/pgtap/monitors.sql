@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, outcomes that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(75);
+SELECT plan(89);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -15,6 +15,11 @@ SELECT throws_ok($$SELECT mlops.monitor('fraud', label_delay => '170000000 years
 SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx')$$, '22023', NULL, 'drift needs a time');
 SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx', query => 'SELECT 1', time_column => 'at')$$, '22023', 'give either "source" or "query"', 'one source');
 SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx', time_column => 'nothing')$$, '42703', NULL, 'a time column that is not there');
+CREATE TEMP TABLE passing AS SELECT *, now() AS at FROM tx;
+CREATE TEMP VIEW passing_view AS SELECT *, now() AS at FROM tx;
+SELECT throws_ok(format('SELECT mlops.monitor(''fraud'', %s, time_column => ''at'')', source), '42P16', 'the source of drift reads a temporary table or view', source)
+	FROM (VALUES ('source => ''passing'''), ('source => ''passing_view'''), ('query => ''SELECT t.*, (SELECT max(p.at) FROM passing AS p) AS at FROM tx AS t''')) AS v(source);
+SELECT is_empty('SELECT FROM mlops_catalog.monitor', 'nothing was set up');
 SELECT throws_ok($$SELECT mlops.run_monitor('fraud')$$, '42704', 'model "fraud" has no monitor', 'nothing to run');
 SELECT is(mlops.unmonitor('fraud'), false, 'nothing to stop');
 
@@ -158,10 +163,31 @@ SELECT is((SELECT count(*) FROM drifted WHERE error IS NOT NULL), 0::bigint, 'ro
 SELECT is((SELECT bool_or(drifted) FROM mlops.drift WHERE feature = 'amount' AND window_start = date_trunc('hour', now()) - interval '30 minutes'), true, 'what moved has drifted');
 SELECT is((SELECT bool_or(drifted) FROM mlops.drift WHERE feature = 'country' AND window_start = date_trunc('hour', now()) - interval '30 minutes'), false, 'what stayed has not');
 SELECT is((SELECT count(*) FROM mlops.alerts WHERE rule = 'drift'), 1::bigint, 'and fires');
-DROP TABLE coming;
-DELETE FROM mlops_catalog.monitor_window;
-SELECT is((SELECT bool_and(error LIKE '%does not exist') FROM mlops.run_monitor('fraud') WHERE step = 'drift'), true, 'a table that is gone is told, the rest goes on');
+CREATE FUNCTION measured_until() RETURNS text LANGUAGE sql AS $$
+	SELECT l FROM regexp_split_to_table(mlops.prometheus_metrics(), E'\n') AS l WHERE l LIKE 'mlops_drift_window_end_seconds{%'
+$$;
+CREATE TEMP TABLE measured AS SELECT measured_until() AS l;
+SELECT is((SELECT l FROM measured), format('mlops_drift_window_end_seconds{model="fraud"} %s', extract(epoch FROM date_bin('30 minutes', now(), '2000-01-03 00:00:00+00'))::float8), 'when drift was measured last, for Prometheus');
+CREATE FUNCTION runs_with(change text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE change;
+	DELETE FROM mlops_catalog.monitor_window;
+	RETURN (SELECT concat_ws('; ', string_agg(DISTINCT step, ',') FILTER (WHERE error IS NULL), max(error)) FROM mlops.run_monitor('fraud'));
+END
+$$;
+CREATE FUNCTION task() RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(': ', u.state, u.error) FROM mlops.upkeep AS u WHERE u.model = 'fraud' AND u.task = 'monitor' $$;
+SELECT alike(runs_with('ALTER TABLE coming ALTER amount TYPE text USING ''EUR '' || amount'), 'alerts,performance,traffic; %amount%', 'a column that became text is told, the rest goes on');
+SELECT alike(task(), 'failed: drift: %amount%', 'as a task that failed');
+SELECT is(runs_with('ALTER TABLE coming ALTER amount TYPE float8 USING substr(amount, 5)::float8'), 'alerts,drift,performance,traffic', 'until it can be measured');
+SELECT is((SELECT count(*) FROM mlops.upkeep WHERE state <> 'ok'), 0::bigint, 'when nothing has failed');
+SELECT alike(runs_with('ALTER TABLE coming RENAME amount TO euros'), 'alerts,performance,traffic; %amount%', 'a column of another name is told');
+SELECT mlops.run_monitor('fraud') \g /dev/null
+SELECT alike(task(), 'failed: drift: %amount%', 'also when no window has ended since');
+SELECT is((SELECT count(*) FROM mlops.check_catalog() WHERE model = 'fraud' AND problem LIKE '%drift: %amount%'), 1::bigint, 'where problems are looked for');
+SELECT isnt((SELECT labels_until FROM mlops_catalog.monitor AS w JOIN mlops_catalog.model USING (model_id) WHERE name = 'fraud'), NULL, 'outcomes are looked at once all the same');
+SELECT alike(runs_with('DROP TABLE coming'), 'alerts,performance,traffic; %does not exist', 'a table that is gone is told, the rest goes on');
 SELECT isnt((SELECT drift_error FROM mlops.monitors), NULL, 'for all to see');
+SELECT is(measured_until(), (SELECT l FROM measured), 'Prometheus keeps when it was measured last');
 
 -- ---- rights
 CREATE ROLE stranger;
