@@ -111,6 +111,17 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.check_retraining_options(jsonb, text, jsonb) IS 'An error that says what is wrong unless a retraining can go by these';
 
 -- The version whose training is repeated: what answers, else the newest one.
+CREATE FUNCTION mlops_catalog.repeated_version(model_id bigint) RETURNS bigint
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT v.version_id FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id)
+	LEFT JOIN mlops_catalog.deployment_route AS t ON t.version_id = v.version_id AND t.variant = 'primary'
+	WHERE v.model_id = $1 AND v.dropped_at IS NULL AND r.request IS NOT NULL
+	ORDER BY t.version_id IS NULL, v.version DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.repeated_version(bigint) IS 'The version whose training a retraining repeats; NULL: there is none';
+
 CREATE FUNCTION mlops_catalog.retraining_base(caller regrole, model text, model_id bigint)
 	RETURNS TABLE (version int, owner regrole, request jsonb, settings jsonb)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
@@ -123,9 +134,7 @@ BEGIN
 		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by)
 	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	JOIN mlops_catalog.experiment AS e USING (experiment_id)
-	LEFT JOIN mlops_catalog.deployment_route AS t ON t.version_id = v.version_id AND t.variant = 'primary'
-	WHERE v.model_id = $3 AND v.dropped_at IS NULL AND r.request IS NOT NULL
-	ORDER BY t.version_id IS NULL, v.version DESC LIMIT 1;
+	WHERE v.version_id = mlops_catalog.repeated_version($3);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'model "%" has no version whose training is recorded here', $2
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Train it once with mlops.train.';
@@ -144,8 +153,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.train_again(regrole, text, jsonb, jsonb, text) IS 'Trains by recorded arguments, as a role; returns the version';
 
--- Prepares and trains.  Rows that cannot be learned from, whatever was not looked
--- for before, refuse the retraining like those that were.
+-- Prepares and trains.  A source that is gone, and rows that cannot be learned from,
+-- whatever was not looked for before, refuse the retraining like those that were.
+-- A lack of rights stays an error: it is of who asks, not of the source.
 CREATE FUNCTION mlops_catalog.repeat_training(caller regrole, model text, version int, settings jsonb, recorded jsonb, options jsonb, reason text,
 	OUT made int, OUT prepared jsonb, OUT problems text[], OUT told text[])
 	RETURNS record
@@ -164,7 +174,7 @@ BEGIN
 	END IF;
 EXCEPTION WHEN invalid_parameter_value THEN	-- the options are wrong, not the rows
 	RAISE;
-WHEN data_exception OR datatype_mismatch THEN
+WHEN data_exception OR datatype_mismatch OR invalid_schema_name OR undefined_table OR undefined_column OR undefined_function THEN
 	GET STACKED DIAGNOSTICS explained = PG_EXCEPTION_DETAIL;
 	problems := ARRAY[concat_ws(': ', SQLERRM, nullif(explained, ''))];
 END

@@ -272,6 +272,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.upkeep_problems(boolean) IS 'What should run by itself and does not; steps of maintenance only where everything is to be shown';
 
+-- By name, as they are recorded; a query is read by its job alone, as its owner.
+CREATE FUNCTION mlops_catalog.gone_sources() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.name, r.object, format('reads %s, which does not exist: %s', r.source, r.again)
+	FROM (SELECT p.model_id, 'retraining policy', n.request ->> 'source', 'it refuses to retrain; mlops.train() from another source, and deploy that version'
+		FROM mlops_catalog.policy AS p JOIN mlops_catalog.model_version AS v ON v.version_id = mlops_catalog.repeated_version(p.model_id)
+		JOIN mlops_catalog.run AS n USING (run_id)
+		UNION ALL	-- as mlops.monitor() writes the query that reads a source
+		SELECT w.model_id, 'monitor', substring(w.query, '^SELECT \* FROM ((?:[a-z_][a-z0-9_]*|"(?:[^"]|"")+")\.(?:[a-z_][a-z0-9_]*|"(?:[^"]|"")+"))$'),
+			'drift is not computed; mlops.monitor() gives it another source'
+		FROM mlops_catalog.monitor AS w) AS r(model_id, object, source, again)
+	JOIN mlops_catalog.model AS m USING (model_id)
+	WHERE r.source IS NOT NULL AND to_regclass(r.source) IS NULL
+$$;
+COMMENT ON FUNCTION mlops_catalog.gone_sources() IS 'Monitors and retraining policies whose table or view is gone';
+
 CREATE FUNCTION mlops_catalog.schedule_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -343,6 +361,7 @@ BEGIN
 		UNION ALL SELECT * FROM mlops_catalog.owner_problems()
 		UNION ALL SELECT * FROM mlops_catalog.alert_rule_problems()
 		UNION ALL SELECT * FROM mlops_catalog.upkeep_problems(everything)
+		UNION ALL SELECT * FROM mlops_catalog.gone_sources()
 		UNION ALL SELECT * FROM mlops_catalog.audit_problems(caller)
 		UNION ALL SELECT * FROM mlops_catalog.sequence_problems()) AS c
 	WHERE everything OR c.model IS NULL OR coalesce(mlops_catalog.may(caller, c.model, 'inspect'), false);

@@ -1,7 +1,7 @@
 -- What a retraining reads: the inputs of the version it repeats, sources that are
 -- not what they were, splits that move with the data, versions that flag nothing.
 \ir setup.psql
-SELECT plan(50);
+SELECT plan(57);
 CREATE TABLE s AS SELECT *, amount * 2 AS double, NULL::float8 AS later FROM tx;
 SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key => 'id', exclude => '{double}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
@@ -101,5 +101,36 @@ CREATE TABLE halved AS SELECT id, (id % 2)::float8 AS a, id % 2 = 0 AND id % 10 
 SELECT mlops.train('halved', 'halved', target => 'is_fraud', time_column => 'id') \g /dev/null
 UPDATE halved SET a = 0 WHERE id > 6400;
 SELECT alike((SELECT outcome || ': ' || detail FROM mlops.retrain('halved')), 'rejected: %column "a" has the same value in every row: 0%', 'a column that is constant in many test rows');
+-- ---- a source that is gone
+CREATE FUNCTION gone_sources(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	problems text;
+BEGIN
+	EXECUTE change;
+	SELECT string_agg(concat_ws(' ', c.model, c.object, c.problem), E'\n' ORDER BY c.object) INTO problems FROM mlops.check_catalog() AS c;
+	RAISE 'undo' USING ERRCODE = 'ZZZZZ';
+EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
+	RETURN problems;
+END
+$$;
+SELECT is(found('DROP TABLE s'), 'refused: relation "public.s" does not exist', 'a table that is gone');
+SELECT is(found('ALTER TABLE s RENAME TO other'), 'refused: relation "public.s" does not exist', 'or has another name');
+CREATE SCHEMA "Old ""data""";
+CREATE TABLE "Old ""data"""."Pay" AS SELECT * FROM s;
+SELECT mlops.train('quoted', query => 'SELECT id, amount, is_fraud FROM "Old ""data"""."Pay"', target => 'is_fraud', key => 'id', params => '{"n_estimators": 3}') \g /dev/null
+SELECT is(found('DROP SCHEMA "Old ""data""" CASCADE', model => 'quoted', action => 'register'), 'refused: relation "Old "data".Pay" does not exist', 'a table of a query');
+SELECT is(found('ALTER TABLE "Old ""data"""."Pay" DROP amount', model => 'quoted', action => 'register'), 'refused: column "amount" does not exist', 'a column of a query');
+SELECT mlops.retraining_policy('fraud', schedule => '0 3 * * *'), mlops.monitor('fraud', every => '1 day', source => '"Old ""data"""."Pay"', time_column => 'ts') \g /dev/null
+SELECT is(gone_sources('SELECT'), NULL, 'check_catalog is content with sources that are there');
+SELECT is(gone_sources('DROP TABLE s, "Old ""data"""."Pay"'),
+	E'fraud monitor reads "Old ""data"""."Pay", which does not exist: drift is not computed; mlops.monitor() gives it another source\n'
+	'fraud retraining policy reads public.s, which does not exist: it refuses to retrain; mlops.train() from another source, and deploy that version',
+	'and names the monitor and the policy whose source is gone');
+CREATE ROLE regress_source_trainer;
+GRANT SELECT ON tx TO regress_source_trainer;
+SELECT mlops.grant('quoted', 'regress_source_trainer', 'train') \g /dev/null
+SET ROLE regress_source_trainer;
+SELECT throws_ok($$SELECT mlops.retrain('quoted')$$, '42501', 'permission denied for schema Old "data"', 'one that may not be read is an error of who asks');
+RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;
