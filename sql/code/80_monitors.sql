@@ -199,6 +199,8 @@ BEGIN
 			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
 			settings = excluded.settings, owner = excluded.owner, person = excluded.person;
 	PERFORM mlops_catalog.resume_task(caller, id, 'monitor');
+	-- what could not be measured as it was set up before is no failure of what it is now
+	UPDATE mlops_catalog.monitor_window AS w SET drift_error = NULL WHERE w.model_id = id AND w.drift_error IS NOT NULL;
 	unseen := mlops_catalog.unseen_segments(id, $5);
 	IF unseen <> '{}' THEN
 		RAISE NOTICE 'decisions of model "%" are logged without the features of "segments": %', $2, array_to_string(unseen, ', ')

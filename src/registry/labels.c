@@ -186,15 +186,8 @@ time_of(const LabelReader *reader, Datum value)
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("column \"%s\" contains an infinite time", reader->time_name),
 				 errhint("Give the time when the outcome became known, or NULL for now.")));
-	switch (reader->time_type)
-	{
-		case TIMESTAMPOID:
-			return DirectFunctionCall1(timestamp_timestamptz, value);
-		case DATEOID:
-			return DirectFunctionCall1(date_timestamptz, value);
-		default:
-			return value;
-	}
+	/* without a zone it is in UTC, whatever the session's is: the same bits */
+	return reader->time_type == DATEOID ? DirectFunctionCall1(date_timestamp, value) : value;
 }
 
 /*

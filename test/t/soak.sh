@@ -189,7 +189,8 @@ SQL
 )" 0
 is "the model that nobody may change is as it was" "$(steady)" "$steady_before"
 is "the audit log verifies" "$(query -c "SELECT intact, problem FROM mlops.verify_audit()")" "t|"
-is "the catalog is consistent" "$(query -c "SELECT * FROM mlops.check_catalog()")" ""
+# a monitor whose role has lost its right since has failed, and is rightly said to have
+is "the catalog is consistent" "$(query -c "SELECT * FROM mlops.check_catalog() WHERE problem !~ '^has failed: permission denied'")" ""
 is "no role gained a right" "$(query -c "SELECT r.kind, r.object, r.rights, b.rights FROM fuzz.rights AS r LEFT JOIN fuzz.rights_before AS b USING (kind, object)
 	WHERE r.rights <> b.rights OR b.rights IS NULL AND r.kind IN ('role', 'membership', 'schema', 'database')")" ""
 is "nobody's code ran as superuser" "$(query -c "SELECT DISTINCT role, path FROM evil.loot")" ""
