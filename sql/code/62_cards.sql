@@ -85,6 +85,101 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.importance_section(text, int, regrole, text, boolean, jsonb, bigint) IS 'Section of a model card: what columns contribute on average, and the gain of features';
 
+CREATE FUNCTION mlops_catalog.data_section(dataset_id bigint, note text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT E'\n## Data\n\n' || coalesce((SELECT
+		E'| | |\n|---|---|\n' || (SELECT string_agg(format(E'| %s | %s |\n', i.name, mlops_catalog.cell(i.value)), '' ORDER BY i.place)
+			FROM (VALUES (1, 'source', coalesce(d.source, d.query)),
+				(2, 'tables', (SELECT string_agg(format('%s (%s)', t ->> 'table', t ->> 'kind'), ', ') FROM jsonb_array_elements(d.tables) AS t)),
+				(3, 'rows', format('%s, of which %s positive (%s %%)', d.rows, d.positives, mlops_catalog.figure(100.0 * d.positives / nullif(d.rows - d.unlabelled, 0)))),
+				(4, 'unlabelled rows, left out', nullif(d.unlabelled, 0)::text),
+				(5, 'training, validation, test', format('%s, %s, %s', d.train_rows, d.validation_rows, d.test_rows)),
+				(6, 'time', format('%s to %s (%s)', d.time_from, d.time_to, d.time_zone)),
+				(7, 'content hash', d.content_hash)) AS i(place, name, value)
+			WHERE i.value IS NOT NULL AND NOT (i.place = 6 AND d.time_from IS NULL))
+		FROM mlops_catalog.dataset AS d WHERE d.dataset_id = $1), format(E'%s.\n', coalesce(mlops_catalog.prose($2), 'Not recorded')))
+$$;
+COMMENT ON FUNCTION mlops_catalog.data_section(bigint, text) IS 'Section of a model card: what a version learned from';
+
+CREATE FUNCTION mlops_catalog.segment_sections(caller regrole, model text, version int, test_rows text, settings jsonb, by name[]) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+	sections text := '';
+	part text;
+	column_name name;
+BEGIN
+	FOREACH column_name IN ARRAY coalesce(by, '{}') LOOP
+		IF test_rows IS NULL THEN
+			RAISE EXCEPTION 'version % of model "%" cannot be judged by segment', version, model
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					DETAIL = 'Its test rows were drawn at random, without a time or fold column.';
+		END IF;
+		SELECT string_agg(format(E'| %s | %s | %s | %s | %s | %s | %s | %s |\n', mlops_catalog.cell(e.segment), mlops_catalog.cell(e.figures ->> 'rows'), mlops_catalog.cell(e.figures ->> 'positives'),
+				mlops_catalog.figure((e.figures ->> 'pr_auc')::float8), mlops_catalog.figure((e.figures ->> 'precision')::float8),
+				mlops_catalog.figure((e.figures ->> 'recall')::float8), mlops_catalog.figure((e.figures ->> 'false_positive_rate')::float8),
+				mlops_catalog.figure((e.figures ->> 'alert_rate')::float8)), '' ORDER BY (e.figures ->> 'rows')::bigint DESC, e.segment)
+			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', model, version), test_rows, settings, column_name) AS e WHERE e.segment IS NOT NULL;
+		sections := sections || format(E'\n### By %s\n\n| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
+			mlops_catalog.cell(column_name), mlops_catalog.cell(column_name), part);
+	END LOOP;
+	RETURN sections;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.segment_sections(regrole, text, int, text, jsonb, name[]) IS 'Sections of a model card: figures by the segments of columns';
+
+CREATE FUNCTION mlops_catalog.learned_sections(model text, version int, run_id bigint) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	sections text := '';
+	part text;
+BEGIN
+	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(concat_ws(' = ', c.feature, c.level)), mlops_catalog.figure(c.coefficient),
+			mlops_catalog.figure(c.standard_error), mlops_catalog.figure(c.p_value)), '' ORDER BY c.term)
+		INTO part FROM mlops_catalog.coefficients(model, version) AS c WHERE c.term <= 40;
+	sections := sections || coalesce(E'\n## Coefficients\n\nOf standardised values.\n\n| term | coefficient | standard error | p |\n|---|---|---|---|\n' || part, '');
+
+	SELECT string_agg(format(E'| %s | %s | %s | %s | %s |\n', mlops_catalog.cell(b.feature), b.kind, mlops_catalog.figure(100.0 * b.missing / nullif(b.rows, 0)),
+			mlops_catalog.figure(b.mean), mlops_catalog.figure(b.std)), '' ORDER BY b.feature)
+		INTO part FROM mlops_catalog.baseline(model, version) AS b;
+	sections := sections || coalesce(E'\n## Features\n\n| feature | kind | missing, % | mean | deviation |\n|---|---|---|---|---|\n' || part, '');
+
+	SELECT string_agg(format(E'| %s | %s |\n', mlops_catalog.cell(p.name), mlops_catalog.cell(p.value)), '' ORDER BY p.name)
+		INTO part FROM mlops_catalog.run_param AS p WHERE p.run_id = learned_sections.run_id;
+	sections := sections || coalesce(E'\n## Parameters\n\n| parameter | value |\n|---|---|\n' || part, '');
+	RETURN sections;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.learned_sections(text, int, bigint) IS 'Sections of a model card: coefficients, features and parameters';
+
+CREATE FUNCTION mlops_catalog.approval_sections(model text, version int) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	sections text := '';
+	part text;
+BEGIN
+	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(c.condition), mlops_catalog.cell(c.required), mlops_catalog.figure(c.figure),
+			CASE WHEN c.passed THEN 'passed' ELSE 'not passed' END), '' ORDER BY c.condition)
+		INTO part FROM (SELECT DISTINCT ON (g.condition, g.required) g.* FROM mlops.gate_checks AS g WHERE g.model = approval_sections.model AND g.version = approval_sections.version
+			ORDER BY g.condition, g.required, g.gate_check_id DESC) AS c;
+	sections := sections || E'\n## Checks\n\n' || coalesce(E'| condition | required | found | verdict |\n|---|---|---|---|\n' || part, E'None was made.\n');
+	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(a.role), to_char(a.approved_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+			mlops_catalog.cell(a.note)), '' ORDER BY a.approved_at)
+		INTO part FROM mlops.approvals AS a WHERE a.model = approval_sections.model AND a.version = approval_sections.version;
+	sections := sections || coalesce(E'\n## Approvals\n\n| who | when | note |\n|---|---|---|\n' || part, '');
+	RETURN sections;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.approval_sections(text, int) IS 'Sections of a model card: what its gate found, and who approved';
+
 CREATE FUNCTION mlops.model_card(model text, version int DEFAULT NULL, by name[] DEFAULT NULL) RETURNS text
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 100000 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.model_card(text, int, name[]) IS
@@ -100,9 +195,9 @@ DECLARE
 	v record;
 	r record;
 	d record;
+	recorded jsonb;
 	window_query text;
 	part text;
-	column_name name;
 	card text;
 BEGIN
 	PERFORM mlops_catalog.require(caller, $2, 'inspect');
@@ -115,6 +210,7 @@ BEGIN
 	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = $2 AND x.version = nr;
 	SELECT t.*, e.name AS experiment INTO r FROM mlops_catalog.run AS t JOIN mlops_catalog.experiment AS e USING (experiment_id) WHERE t.run_id = v.run_id;
 	SELECT t.* INTO d FROM mlops_catalog.dataset AS t WHERE t.dataset_id = r.dataset_id;
+	recorded := mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by);
 
 	card := format(E'# Model card: %s, version %s\n\n', mlops_catalog.cell($2), nr)
 		|| E'| | |\n|---|---|\n'
@@ -127,66 +223,21 @@ BEGIN
 		|| coalesce(E'\n' || mlops_catalog.prose(v.description) || E'\n', '')
 		|| format(E'\n## Limits\n\n%s\n', coalesce(mlops_catalog.prose(m.limits), 'Not described.'));
 
-	card := card || E'\n## Data\n\n' || CASE WHEN d.dataset_id IS NULL THEN format(E'%s.\n', coalesce(mlops_catalog.prose(r.note), 'Not recorded')) ELSE
-		E'| | |\n|---|---|\n' || (SELECT string_agg(format(E'| %s | %s |\n', i.name, mlops_catalog.cell(i.value)), '' ORDER BY i.place)
-			FROM (VALUES (1, 'source', coalesce(d.source, d.query)),
-				(2, 'tables', (SELECT string_agg(format('%s (%s)', t ->> 'table', t ->> 'kind'), ', ') FROM jsonb_array_elements(d.tables) AS t)),
-				(3, 'rows', format('%s, of which %s positive (%s %%)', d.rows, d.positives, mlops_catalog.figure(100.0 * d.positives / nullif(d.rows - d.unlabelled, 0)))),
-				(4, 'unlabelled rows, left out', nullif(d.unlabelled, 0)::text),
-				(5, 'training, validation, test', format('%s, %s, %s', d.train_rows, d.validation_rows, d.test_rows)),
-				(6, 'time', format('%s to %s (%s)', d.time_from, d.time_to, d.time_zone)),
-				(7, 'content hash', d.content_hash)) AS i(place, name, value)
-			WHERE i.value IS NOT NULL AND NOT (i.place = 6 AND d.time_from IS NULL)) END;
-
+	card := card || mlops_catalog.data_section(r.dataset_id, r.note);
 	card := card || format(E'\n## Metrics\n\nOn %s %s rows%s.\n\n| metric | value |\n|---|---|\n', mlops_catalog.cell(v.metrics ->> 'rows'), mlops_catalog.cell(v.metrics ->> 'judged_on'),
 			CASE WHEN r.request IS NULL THEN ', as the file it was imported from says' ELSE '' END)
 		|| (SELECT string_agg(format(E'| %s | %s |\n', k.name, mlops_catalog.figure(mlops_catalog.number_of(v.metrics, k.name))), '' ORDER BY k.place)
 			FROM unnest(mlops_catalog.metric_names()) WITH ORDINALITY AS k(name, place) WHERE mlops_catalog.number_of(v.metrics, k.name) IS NOT NULL);
-	FOREACH column_name IN ARRAY coalesce($4, '{}') LOOP
-		IF window_query IS NULL THEN
-			RAISE EXCEPTION 'version % of model "%" cannot be judged by segment', nr, $2
-				USING ERRCODE = 'object_not_in_prerequisite_state',
-					DETAIL = 'Its test rows were drawn at random, without a time or fold column.';
-		END IF;
-		SELECT string_agg(format(E'| %s | %s | %s | %s | %s | %s | %s | %s |\n', mlops_catalog.cell(e.segment), mlops_catalog.cell(e.figures ->> 'rows'), mlops_catalog.cell(e.figures ->> 'positives'),
-				mlops_catalog.figure((e.figures ->> 'pr_auc')::float8), mlops_catalog.figure((e.figures ->> 'precision')::float8),
-				mlops_catalog.figure((e.figures ->> 'recall')::float8), mlops_catalog.figure((e.figures ->> 'false_positive_rate')::float8),
-				mlops_catalog.figure((e.figures ->> 'alert_rate')::float8)), '' ORDER BY (e.figures ->> 'rows')::bigint DESC, e.segment)
-			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', $2, nr), window_query, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by), column_name) AS e WHERE e.segment IS NOT NULL;
-		card := card || format(E'\n### By %s\n\n| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
-			mlops_catalog.cell(column_name), mlops_catalog.cell(column_name), part);
-	END LOOP;
+	card := card || mlops_catalog.segment_sections(caller, $2, nr, window_query, recorded, $4);
 
 	card := card || format(E'\n## Threshold\n\nScores of %s and more are flagged%s.%s\n', v.threshold,
 		coalesce(', chosen by ' || mlops_catalog.code(r.request ->> 'threshold'), ''),
 		coalesce(E' As deployed: ' || (SELECT string_agg(format('%s (%s)', p.threshold, mlops_catalog.cell(p.variant)), ', ' ORDER BY p.variant)
 			FROM mlops.deployments AS p WHERE p.model = $2 AND p.version = nr) || '.', ''));
 
-	card := card || mlops_catalog.importance_section($2, nr, caller, coalesce(window_query, d.query), window_query IS NOT NULL, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by), d.rows);
-	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(concat_ws(' = ', c.feature, c.level)), mlops_catalog.figure(c.coefficient),
-			mlops_catalog.figure(c.standard_error), mlops_catalog.figure(c.p_value)), '' ORDER BY c.term)
-		INTO part FROM mlops_catalog.coefficients($2, nr) AS c WHERE c.term <= 40;
-	card := card || coalesce(E'\n## Coefficients\n\nOf standardised values.\n\n| term | coefficient | standard error | p |\n|---|---|---|---|\n' || part, '');
-
-	SELECT string_agg(format(E'| %s | %s | %s | %s | %s |\n', mlops_catalog.cell(b.feature), b.kind, mlops_catalog.figure(100.0 * b.missing / nullif(b.rows, 0)),
-			mlops_catalog.figure(b.mean), mlops_catalog.figure(b.std)), '' ORDER BY b.feature)
-		INTO part FROM mlops_catalog.baseline($2, nr) AS b;
-	card := card || coalesce(E'\n## Features\n\n| feature | kind | missing, % | mean | deviation |\n|---|---|---|---|---|\n' || part, '');
-
-	SELECT string_agg(format(E'| %s | %s |\n', mlops_catalog.cell(p.name), mlops_catalog.cell(p.value)), '' ORDER BY p.name)
-		INTO part FROM mlops_catalog.run_param AS p WHERE p.run_id = v.run_id;
-	card := card || coalesce(E'\n## Parameters\n\n| parameter | value |\n|---|---|\n' || part, '');
-
-	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(c.condition), mlops_catalog.cell(c.required), mlops_catalog.figure(c.figure),
-			CASE WHEN c.passed THEN 'passed' ELSE 'not passed' END), '' ORDER BY c.condition)
-		INTO part FROM (SELECT DISTINCT ON (g.condition, g.required) g.* FROM mlops.gate_checks AS g WHERE g.model = $2 AND g.version = nr
-			ORDER BY g.condition, g.required, g.gate_check_id DESC) AS c;
-	card := card || E'\n## Checks\n\n' || coalesce(E'| condition | required | found | verdict |\n|---|---|---|---|\n' || part, E'None was made.\n');
-	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(a.role), to_char(a.approved_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
-			mlops_catalog.cell(a.note)), '' ORDER BY a.approved_at)
-		INTO part FROM mlops.approvals AS a WHERE a.model = $2 AND a.version = nr;
-	card := card || coalesce(E'\n## Approvals\n\n| who | when | note |\n|---|---|---|\n' || part, '');
-
+	card := card || mlops_catalog.importance_section($2, nr, caller, coalesce(window_query, d.query), window_query IS NOT NULL, recorded, d.rows);
+	card := card || mlops_catalog.learned_sections($2, nr, v.run_id);
+	card := card || mlops_catalog.approval_sections($2, nr);
 	card := card || format(E'\n## Lineage\n\nRun %s of experiment %s, mlops %s%s.%s\n', v.run_id, mlops_catalog.cell(r.experiment), mlops_catalog.cell(r.library_version), coalesce(', seed ' || r.seed, ''),
 		CASE WHEN r.request IS NULL THEN '' ELSE format(' %s repeats it.', mlops_catalog.code(format('SELECT * FROM mlops.reproduce(%L, %s)', $2, nr))) END);
 	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', to_char(a.logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), a.event, mlops_catalog.cell(a.role),
