@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/test/lib/server.sh"
 
 private_server start "shared_preload_libraries = 'pg_cron,mlops'" "cron.use_background_workers = on" "fsync = off" \
-	"max_worker_processes = 24" "mlops.maintenance_interval = 0"
+	"max_worker_processes = 24" "mlops.maintenance_interval = 3600"
 query -c 'CREATE EXTENSION pg_cron'
 page=$server/page.sql
 mark='--- the end of a block ---'
