@@ -137,7 +137,8 @@ AS $$
 		WHERE g.label IS DISTINCT FROM w.label),
 	changed AS (
 		-- by their place, which nobody changes: guard_state's row is locked
-		UPDATE mlops_catalog.guard_alert AS g SET label = w.label FROM was AS w WHERE g.ctid = w.tid)
+		UPDATE mlops_catalog.guard_alert AS g SET label = w.label FROM was AS w
+		WHERE g.ctid = ANY (ARRAY(SELECT x.tid FROM was AS x)) AND g.ctid = w.tid)
 	UPDATE mlops_catalog.guard_count AS c SET labelled_alerts = c.labelled_alerts + d.labelled, true_alerts = c.true_alerts + d.positives
 	FROM (SELECT w.variant, w.version, coalesce(sum(w.n) FILTER (WHERE w.known IS NULL), 0) AS labelled,
 			sum(w.n * (coalesce(w.label, false)::int - coalesce(w.known, false)::int)) AS positives

@@ -24,6 +24,7 @@ SELECT name FROM mlops.alert_rule('fraud', 'silence', 'decisions', min => 100000
 SELECT model FROM mlops.retraining_policy('fraud', '@monthly');
 SELECT count(mlops.decide('fraud', t)) FROM t;
 SELECT mlops.add_labels('fraud', query => 'SELECT id, fraud FROM t', key => 'id', label => 'fraud');
+SELECT mlops.add_labels('fraud', query => 'SELECT id, CASE WHEN fraud THEN ''yes'' ELSE ''no'' END AS outcome FROM t LIMIT 5', key => 'id', label => 'outcome', positive => 'yes');
 SELECT * FROM mlops.maintain();
 SELECT count(*) FROM mlops.check_guards('fraud');
 UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 days';
