@@ -123,6 +123,9 @@ COMMENT ON FUNCTION mlops_catalog.count_alerts(regrole, bigint, timestamptz, tim
 CREATE FUNCTION mlops_catalog.settle_outcomes(caller regrole, s mlops_catalog.guard_state) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
+	SET enable_seqscan = off	-- a plan may be kept that was made when the tables were empty ...
+	SET enable_hashjoin = off	-- ... and one row's place is looked up, not searched for
+	SET enable_mergejoin = off
 AS $$
 	WITH news AS MATERIALIZED (
 		SELECT k.key, o.label
@@ -137,8 +140,7 @@ AS $$
 		WHERE g.label IS DISTINCT FROM w.label),
 	changed AS (
 		-- by their place, which nobody changes: guard_state's row is locked
-		UPDATE mlops_catalog.guard_alert AS g SET label = w.label FROM was AS w
-		WHERE g.ctid = ANY (ARRAY(SELECT x.tid FROM was AS x)) AND g.ctid = w.tid)
+		UPDATE mlops_catalog.guard_alert AS g SET label = w.label FROM was AS w WHERE g.ctid = w.tid)
 	UPDATE mlops_catalog.guard_count AS c SET labelled_alerts = c.labelled_alerts + d.labelled, true_alerts = c.true_alerts + d.positives
 	FROM (SELECT w.variant, w.version, coalesce(sum(w.n) FILTER (WHERE w.known IS NULL), 0) AS labelled,
 			sum(w.n * (coalesce(w.label, false)::int - coalesce(w.known, false)::int)) AS positives
