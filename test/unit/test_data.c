@@ -319,6 +319,36 @@ test_statistic(void)
 	CHECK(wrong == 0 && same < N - 100, "without time rows are shuffled, and each level begins at the prior (%d do not, %d are the same)", wrong, same);
 }
 
+/* Rows 0 to 599 have 200 categories, rows 900 to 999 others. */
+static void
+test_unknown_category(void)
+{
+	static const uint32_t columns[] = {4};
+	uint32_t	known[600];
+	uint32_t	unknown[100];
+	MlRows		rows = {known, 600};
+	MlRows		others = {unknown, 100};
+	MlSignature *s;
+	MlLeftOut  *left_out;
+	size_t		n_left_out;
+	MlBinned   *binned;
+	const MlFeature *f;
+	int			wrong = 0;
+
+	for (uint32_t i = 0; i < 600; i++)
+		known[i] = i;
+	for (uint32_t i = 0; i < 100; i++)
+		unknown[i] = 900 + i;
+	if (ml_signature_fit(&ctx, dataset, rows, label, 1, columns, 255, 1, true, &s, &left_out, &n_left_out) != ML_OK)
+		exit(1);
+	f = feature_named(s, "kind");
+	ml_binned_create(&ctx, dataset, s, others, false, &binned);
+	for (uint32_t i = 0; i < 100; i++)
+		wrong += ml_binned_code(binned, i, 0) != f->n_bins;
+	CHECK(f->categorical && s->inputs[0].n_categories == 200 && f->n_bins == 201 && wrong == 0,
+		  "a category that training lacked has the last code, which no other has (%d have not)", wrong);
+}
+
 int
 main(void)
 {
@@ -330,6 +360,7 @@ main(void)
 	test_blocks();
 	test_signature();
 	test_statistic();
+	test_unknown_category();
 	ml_arena_destroy(ctx.arena);
 	return checks_end();
 }
