@@ -13,12 +13,18 @@
 #include <stdlib.h>
 
 #include "mlops/engine/explain.h"
+#include "mlops/engine/family.h"
 
 #define GOLDEN_ROWS 48
 
-/* Files of test/golden/models: NAME.FORMAT.bin, and what both say in NAME.txt. */
-static const char *const golden_names[] = {
-	"boosted", "numbers", "regression", "levels", "huge", "constant", "empty", "flat", "trees", "linear",
+/* Files of test/golden/models: NAME.FORMAT.bin, and what all say in NAME.txt. */
+static const struct
+{
+	const char *name;
+	int			first_format;	/* that has such a model */
+}			golden[] = {
+	{"boosted", 1}, {"numbers", 1}, {"regression", 1}, {"levels", 1}, {"huge", 1}, {"constant", 1}, {"empty", 1}, {"flat", 1},
+	{"trees", 1}, {"linear", 1}, {"boosted_statistic", 2}, {"regression_statistic", 2}, {"trees_statistic", 2}, {"linear_statistic", 2},
 };
 
 /* To the last bit; what is no number has no sign. */
@@ -51,6 +57,24 @@ tell_texts(FILE *out, const MlModel *model)
 				ml_model_input_type(model, i), (int) ml_model_input_kind(model, i), ml_model_n_others(model, i));
 		for (uint32_t code = 1; (category = ml_model_category_bytes(model, i, code, &size)) != NULL; code++)
 			fprintf(out, " %.*s=%" PRIu32, (int) size, category, ml_model_category(model, i, category, size));
+		fprintf(out, "\n");
+	}
+}
+
+/* Of all codes: missing, each level, one that is not known. */
+static void
+tell_statistics(FILE *out, const MlModel *model)
+{
+	for (size_t f = 0; f < ml_model_n_features(model); f++)
+	{
+		MlFeatureBaseline b;
+
+		ml_model_feature_baseline(model, f, &b);
+		if (b.part != ML_FEATURE_STATISTIC)
+			continue;
+		fprintf(out, "statistic of %s", ml_model_input_name(model, b.input));
+		for (uint32_t code = 0; code <= ml_model_n_categories(model, b.input) + 1; code++)
+			fprintf(out, " %s", exact(ml_model_statistic(model, b.input, code)));
 		fprintf(out, "\n");
 	}
 }
@@ -183,6 +207,7 @@ static inline void
 tell_model(FILE *out, const MlModel *model, MlContext *ctx)
 {
 	tell_texts(out, model);
+	tell_statistics(out, model);
 	tell_features(out, model);
 	tell_rows(out, model, ctx);
 }

@@ -1,10 +1,13 @@
 /*
  * test_model.c
- *	  Two small models by hand, one of trees and one linear.  Their scores are
+ *	  Small models by hand, of trees and linear.  Their scores are
  *	  those of a calculation on paper; and for each thing that ml_model_open asks,
  *	  one fault in their bytes, checksums right again, is refused with the sentence
- *	  meant for it.  Both formats are tried, with the same faults.
+ *	  meant for it.  Both formats are tried, with the same faults; a statistic is in
+ *	  the later one alone.
  */
+#include <inttypes.h>
+
 #include "check.h"
 
 #include "engine/linear/layout.h"
@@ -15,8 +18,23 @@
 typedef enum Kind
 {
 	TREES,
-	LINEAR
+	LINEAR,
+	MIXED_TREES,				/* with a statistic */
+	MIXED_LINEAR,
+	N_KINDS
 } Kind;
+
+static bool
+is_trees(Kind kind)
+{
+	return kind == TREES || kind == MIXED_TREES;
+}
+
+static bool
+has_statistic(Kind kind)
+{
+	return kind >= MIXED_TREES;
+}
 
 /* ---------------------------------------------------------------- faults */
 
@@ -301,6 +319,33 @@ static const Fault faults[] = {
 		WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 2, first_level, 0), REAL(OWN(LINEAR_FEATURES), LinearRecord, 1, slope, 1)}, OWN(LINEAR_LEVELS), -48},
 	{"a level too few", LINEAR, "a feature's levels are out of bounds", .resized = OWN(LINEAR_LEVELS), .by = -8},
 	{"a level too many", LINEAR, "a section has the wrong length", .resized = OWN(LINEAR_LEVELS), .by = 8},
+
+	/* statistics: the prior, four nations, two places that have none */
+	{"nothing", MIXED_TREES, NULL},
+	{"nothing", MIXED_LINEAR, NULL},
+	{"a prior that is no number", MIXED_TREES, "a statistic is not finite", {NUMBER(SECTION_STATISTICS, 0, NAN)}},
+	{"an infinite statistic", MIXED_LINEAR, "a statistic is not finite", {NUMBER(SECTION_STATISTICS, 4, INFINITY)}},
+	{"an infinite one where there is none", MIXED_TREES, "a statistic is not finite", {NUMBER(SECTION_STATISTICS, 6, -INFINITY)}},
+	{"a statistic less", MIXED_TREES, "a section has the wrong length", .resized = SECTION_STATISTICS, .by = -8},
+	{"a statistic more", MIXED_LINEAR, "a section has the wrong length", .resized = SECTION_STATISTICS, .by = 8},
+	{"half a statistic more", MIXED_TREES, "a section has the wrong length", .resized = SECTION_STATISTICS, .by = 4},
+	{"no statistic in their section", MIXED_TREES, "a section has the wrong length", .resized = SECTION_STATISTICS, .by = -56},
+	{"statistics that are to be skipped", MIXED_TREES, "a feature does not fit its input",
+	{WHOLE(TABLE, SectionRecord, SECTION_STATISTICS, kind, SECTION_OPTIONAL)}},
+	{"statistics of a kind that is not known", MIXED_TREES, "it has a section of a kind that is not known",
+	{WHOLE(TABLE, SectionRecord, SECTION_STATISTICS, kind, SECTION_COUNT)}},
+	{"a statistic that is a code too", MIXED_TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, categorical, 1)}},
+	{"a statistic that is the number of a category", MIXED_TREES, "a feature does not fit its input",
+	{WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, part, ML_FEATURE_VALUE)}},
+	{"an hour of a category", MIXED_TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, part, ML_FEATURE_HOUR)}},
+	{"a statistic of a number", MIXED_LINEAR, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 3, part, ML_FEATURE_STATISTIC)}},
+	{"a statistic of another's number", MIXED_LINEAR, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, input, 2)}},
+	{"a part after statistics", MIXED_TREES, "a feature is wrong", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, part, ML_FEATURE_STATISTIC + 1)}},
+	{"more codes than levels and one", MIXED_TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, n_bins, 6)}},
+	{"edges of a statistic that repeat", MIXED_LINEAR, "edges do not rise", {NUMBER(SECTION_EDGES, 1, 0)}},
+	{"a split of codes that levels share", MIXED_TREES, "a split is on a category without codes of its own", {WHOLE(OWN(TREES_SLOTS), SlotRecord, 1, feature, 0)}},
+	{"a million levels in a table of 16", MIXED_TREES, "the categories of an input are wrong", {WHOLE(SECTION_INPUTS, InputRecord, 0, n_categories, ML_MAX_DISTINCT)}},
+	{"a level more than a million", MIXED_TREES, "the categories of an input are out of bounds", {WHOLE(SECTION_INPUTS, InputRecord, 0, n_categories, ML_MAX_DISTINCT + 1)}},
 };
 
 /* ---------------------------------------------------------------- bytes with a fault */
@@ -327,12 +372,12 @@ table_of(Bytes b)
 static int
 place_of(Bytes b, Kind kind, int section)
 {
-	const MlFamily *family = kind == TREES ? &ml_family_trees : &ml_family_linear;
+	const MlFamily *family = is_trees(kind) ? &ml_family_trees : &ml_family_linear;
 
 	if (section < OWN(0))
 		return section;
 	if (header_of(b)->format != FORMER_FORMAT)
-		return SECTION_ALWAYS + section - OWN(0);
+		return (has_statistic(kind) ? SECTION_COUNT : SECTION_ALWAYS) + section - OWN(0);
 	return family->sections[section - OWN(0)].former == ML_FORMER_BASE ? -1 : (int) family->sections[section - OWN(0)].former;
 }
 
@@ -340,8 +385,10 @@ static Bytes
 encode(Kind kind, MlContext *ctx)
 {
 	const MlSignature signature = {.n_inputs = 3, .inputs = inputs, .n_features = 3, .features = features, .time_zone = "UTC"};
-	MlModelParts parts = {.algorithm = "algo", .signature = &signature, .margin_scale = 1, .threshold = 0.5,
-		.fitted = kind == TREES ? ml_fitted_trees(&forest) : ml_fitted_linear(&linear)};
+	const MlForest *trees = has_statistic(kind) ? &mixed_forest : &forest;
+	const MlLinear *terms_of = has_statistic(kind) ? &mixed_linear : &linear;
+	MlModelParts parts = {.algorithm = "algo", .signature = has_statistic(kind) ? &mixed : &signature, .margin_scale = 1, .threshold = 0.5,
+		.fitted = is_trees(kind) ? ml_fitted_trees(trees) : ml_fitted_linear(terms_of)};
 	Bytes		b = {0};
 
 	if (ml_model_encode(ctx, &parts, &b.bytes, &b.size) != ML_OK)
@@ -655,81 +702,108 @@ check_scores(Kind kind, Bytes b)
 	CHECK(ml_model_category(&model, 1, "de", 2) == 2 && ml_model_category(&model, 1, "xx", 2) == UNKNOWN, "codes of nations");
 }
 
-/*
- * A category of four levels, two of which have a code, and its statistic: a split of it
- * at 0.  Then with faults.
- */
-static void
-check_statistics(MlContext *ctx)
+/* Trees: nation.target <= 0 (or missing) and place shop, amount <= 2, nation.target <= 1. */
+static const struct
 {
-	static const double edges[] = {0};
-	static const double statistic[] = {-1, 2, 0.5, -3};
-	static const uint64_t coded[] = {1, 4, 3, 2};
-	static const uint64_t values[] = {1, 5, 4};
-	static const MlTreeNode split[] = {
-		{.feature = 1, .left = 1, .right = 2, .bin = 1, .missing_left = true, .gain = 1, .cover = 2, .count = 10},
-		{.feature = -1, .value = -0.5, .cover = 1, .count = 6}, {.feature = -1, .value = 0.75, .cover = 1, .count = 4},
-	};
-	static const uint32_t first[] = {0, 3};
-	static const double expected[] = {-0.5, -0.5, 0.75, 0.75, -0.5, 0.75};	/* missing, the four, unknown */
-	static const struct
-	{
-		const char *what;
-		const char *message;
-		Edit		edit;
-		int			by;
-	}			wrong[] = {
-		{"an infinite statistic", "a statistic is not finite", NUMBER(SECTION_STATISTICS, 4, INFINITY), 0},
-		{"a prior that is no number", "a statistic is not finite", NUMBER(SECTION_STATISTICS, 0, NAN), 0},
-		{"a statistic less", "a section has the wrong length", {0}, -8},
-		{"a statistic more", "a section has the wrong length", {0}, 8},
-		{"a statistic of a number's kind", "a feature does not fit its input", WHOLE(SECTION_FEATURES, MlFeatureRecord, 1, categorical, 1), 0},
-		{"more codes than levels", "a feature does not fit its input", WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, n_bins, 6), 0},
-		{"a split of the codes", "a split is on a category without codes of its own", WHOLE(OWN(TREES_SLOTS), SlotRecord, 0, feature, 0), 0},
-	};
-	MlInput		input = {.name = "nation", .type_name = "text", .kind = ML_COLUMN_CATEGORY, .n_categories = 4, .category = countries,
-		.category_size = country_sizes, .statistic = statistic};
-	MlFeature	both[] = {
-		{.name = "nation", .categorical = true, .n_bins = 3, .code_counts = coded},
-		{.name = "nation.target", .part = ML_FEATURE_STATISTIC, .n_bins = 2, .edges = edges, .code_counts = values},
-	};
-	MlSignature signature = {.n_inputs = 1, .inputs = &input, .n_features = 2, .features = both, .time_zone = "UTC", .prior = 1.5};
-	MlForest	one = {.n_trees = 1, .first_node = first, .nodes = split};
-	MlModelParts parts = {"gradient_boosting", &signature, ml_fitted_trees(&one), 1, 0, 0.5, NULL};
-	Bytes		good = {0};
-	MlModel		model;
-	char		message[ML_MESSAGE_SIZE];
-	uint64_t	scratch[8];
-
-	if (ml_model_encode(ctx, &parts, &good.bytes, &good.size) != ML_OK || ml_model_open(good.bytes, good.size, &model, message) != ML_OK)
-		abort();
-	for (uint32_t code = 0; code < 6; code++)
-	{
-		MlValue		value = {.code = code};
-
-		CHECK_CLOSE(ml_model_score(&model, &value, scratch), 1 / (1 + exp(-expected[code])), 1e-15, "code %u goes by its statistic", code);
-	}
-	CHECK(isnan(ml_model_statistic(&model, 0, 0)) && ml_model_statistic(&model, 0, 2) == 2 && ml_model_statistic(&model, 0, 5) == 1.5,
-		  "statistics: of none, of a level, of an unknown one the prior");
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-	{
-		Bytes		b = copy_resized(good, wrong[i].by ? SECTION_STATISTICS : -1, wrong[i].by, 0);
-		Edit		edit = wrong[i].edit;
-
-		if (edit.section >= OWN(0))
-			edit.section = SECTION_COUNT + edit.section - OWN(0);	/* one more stands before them */
-		if (edit.width > 0)
-			write_edit(b, TREES, &edit);
-		put_checksums_right(b, false, false);
-		check_opening(b, wrong[i].message, ML_MODEL_FORMAT, wrong[i].what);
-		free(b.bytes);
-	}
-}
+	const char *what;
+	uint32_t	nation;
+	uint32_t	place;
+	double		amount;
+	double		trees;			/* margins */
+	double		linear;
+}			mixed_rows[] = {
+	{"a coded level", 1, 1, 1, -1 - 0.5 + 0.125, -1 + 0.75 * -0.25 - 0.5 - 0.5},
+	{"the other", 2, 2, 3, -1 + 0.5 + 0.75, -1 + 0.75 * 1.25 + 0.5 + 0.5},
+	{"a level without a code", 3, 2, 3, -1 + 0.5 - 0.125, -1 + 0.75 * 0.5 + 0.5 + 0.5},
+	{"the rarest", 4, 2, 2, -1 + 0.25 + 0.125, -1 + 0.75 * -1.25 + 0.5 + 0},
+	{"a level that training has not seen", 5, 3, 3, -1 + 0.5 - 0.125, -1 + 0.75 * 0.375 + 0 + 0.5},
+	{"none", ML_CODE_MISSING, ML_CODE_MISSING, 3, -1 + 0.25 + 0.75, -1 + 0.25 + 0 + 0.5},
+};
 
 static bool
 same_text(void *arg, MlModelText text, const char **bytes, size_t *size)
 {
 	return true;
+}
+
+/* Scores go by the statistic; from bytes that are put in other words too. */
+static void
+check_statistics(Kind kind, Bytes good)
+{
+	MlModel		model;
+	MlModel		recoded;
+	char		message[ML_MESSAGE_SIZE];
+	uint64_t	scratch[8];
+	void	   *block;
+
+	if (ml_model_open(good.bytes, good.size, &model, message) != ML_OK)
+		abort();
+	block = malloc(ml_model_recoded_size(&model, same_text, NULL));
+	ml_model_recode(&model, same_text, NULL, block, &recoded);
+	for (size_t i = 0; i < sizeof(mixed_rows) / sizeof(mixed_rows[0]); i++)
+	{
+		const MlValue values[] = {{.code = mixed_rows[i].nation}, {.code = mixed_rows[i].place}, {.number = mixed_rows[i].amount}};
+		double		margin = is_trees(kind) ? mixed_rows[i].trees : mixed_rows[i].linear;
+		double		score = ml_model_score(&model, values, scratch);
+
+		CHECK_CLOSE(score, 1 / (1 + exp(-margin)), 1e-15, "%s with a statistic, %s", is_trees(kind) ? "trees" : "linear", mixed_rows[i].what);
+		CHECK(ml_model_score(&recoded, values, scratch) == score, "%s: the same in other words", mixed_rows[i].what);
+	}
+	CHECK(isnan(ml_model_statistic(&model, 0, 0)) && ml_model_statistic(&model, 0, 2) == 2 && ml_model_statistic(&model, 0, 5) == 0.25,
+		  "statistics: of none, of a level, of an unknown one the prior");
+	free(block);
+}
+
+/* The n-th text that the look-up among n_hash slots begins to search at slot 0, from a number on. */
+static uint64_t
+next_crowding(uint64_t from, uint32_t n_hash, char *text)
+{
+	do
+		sprintf(text, "%" PRIu64, from++);
+	while (category_slot(text, strlen(text), n_hash) != 0);
+	return from;
+}
+
+#define CROWD 378				/* 378 * 377 / 2 steps are at most 16 * 378 + 65536, 379 * 378 / 2 are more */
+
+/* Levels that were chosen to lie in each other's way do not hold up who opens them. */
+static void
+check_crowded_table(MlContext *ctx)
+{
+	static char text[CROWD + 1][24];
+	static const char *level[CROWD + 1];
+	static uint32_t size[CROWD + 1];
+	static const double statistic[CROWD + 1];
+	static const uint64_t counts[] = {0, 1, 999};
+	static const double edges[] = {0};
+	static const uint32_t first[] = {0, 1};
+	static const MlTreeNode leaf = {.feature = -1, .value = 0.25};
+	static const MlForest one = {.n_trees = 1, .first_node = first, .nodes = &leaf};
+	uint64_t	from = 0;
+
+	for (uint32_t i = 0; i <= CROWD; i++)
+	{
+		from = next_crowding(from, category_table_size(CROWD), text[i]);
+		level[i] = text[i];
+		size[i] = (uint32_t) strlen(text[i]);
+	}
+	for (uint32_t n = CROWD; n <= CROWD + 1; n++)
+	{
+		MlInput		input = {.name = "nation", .type_name = "text", .kind = ML_COLUMN_CATEGORY, .n_categories = n, .category = level,
+			.category_size = size, .statistic = statistic};
+		MlFeature	both[] = {
+			{.name = "nation", .categorical = true, .n_bins = 2, .code_counts = counts},
+			{.name = "nation.target", .part = ML_FEATURE_STATISTIC, .n_bins = 2, .edges = edges, .code_counts = counts},
+		};
+		MlSignature signature = {.n_inputs = 1, .inputs = &input, .n_features = 2, .features = both, .time_zone = "UTC"};
+		MlModelParts parts = {"algo", &signature, ml_fitted_trees(&one), 1, 0, 0.5, NULL};
+		Bytes		b = {0};
+
+		if (ml_model_encode(ctx, &parts, &b.bytes, &b.size) != ML_OK)
+			abort();
+		check_opening(b, n == CROWD ? NULL : "a category table is wrong", ML_MODEL_FORMAT,
+					  n == CROWD ? "levels in each other's way" : "one more of them");
+	}
 }
 
 /* Categories known by a hash go along where texts are spelled otherwise, of every input. */
@@ -777,13 +851,18 @@ int
 main(void)
 {
 	MlContext	ctx = {.arena = ml_arena_create((size_t) 16 << 20)};
-	Bytes		good[2][2] = {{read_former(TREES), read_former(LINEAR)}, {encode(TREES, &ctx), encode(LINEAR, &ctx)}};
+	Bytes		good[2][N_KINDS] = {{read_former(TREES), read_former(LINEAR)}};
 
+	for (int kind = TREES; kind < N_KINDS; kind++)
+		good[1][kind] = encode(kind, &ctx);
 	check_families();
 	for (int format = 0; format < 2; format++)
 	{
 		for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-			check_fault(&faults[i], good[format][faults[i].kind]);
+		{
+			if (good[format][faults[i].kind].bytes)
+				check_fault(&faults[i], good[format][faults[i].kind]);
+		}
 		for (int kind = TREES; kind <= LINEAR; kind++)
 		{
 			check_scores(kind, good[format][kind]);
@@ -793,7 +872,12 @@ main(void)
 	check_names(&ctx, TREES);
 	check_names(&ctx, LINEAR);
 	check_more_sections(good[1][TREES]);
-	check_statistics(&ctx);
+	for (int kind = MIXED_TREES; kind <= MIXED_LINEAR; kind++)
+	{
+		check_statistics(kind, good[1][kind]);
+		check_lengths(good[1][kind], kind);
+	}
+	check_crowded_table(&ctx);
 	check_recoded_others(&ctx);
 	free(good[0][TREES].bytes);
 	free(good[0][LINEAR].bytes);

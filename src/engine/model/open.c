@@ -389,7 +389,7 @@ check_model(Check *c, const uint8_t *bytes, size_t size, MlModel *model)
 	model->n_features = (uint32_t) section[SECTION_FEATURES].n;
 	model->edges = section[SECTION_EDGES].at;
 	model->counts = section[SECTION_COUNTS].at;
-	model->statistics = section[SECTION_STATISTICS].n > 0 ? section[SECTION_STATISTICS].at : NULL;
+	model->statistics = section[SECTION_STATISTICS].at;
 	memset(model->state, 0, sizeof(model->state));
 	model->family->open(c->sections.family, model->state);
 	return check_head(c) && check_inputs(c) && check_features(c) &&
