@@ -60,6 +60,18 @@ extern void mljobs_mark_upkeep(Oid role, int64 job_id, Oid person);
 extern bool mljobs_cancel(int64 job_id);
 
 /*
+ * Has no worker of this server a job that is said to be starting or running,
+ * and is none that ended with it still to be seen to?
+ */
+extern bool mljobs_is_lost(int64 job_id);
+
+/*
+ * Such a job has crashed, and is tried again if it may be and has retries left;
+ * false if it has not, or if its row is locked.
+ */
+extern bool mljobs_end_lost(int64 job_id, bool may_retry);
+
+/*
  * Notes that a request (but for its key) is scheduled, with pg_cron's number of
  * it, for the current user; replaces a schedule of that name.  Errors as
  * mljobs_submit's.

@@ -180,7 +180,7 @@ REVOKE ALL ON FUNCTION mlops_catalog.count_partition(text) FROM PUBLIC;
 CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.maintain(int) IS
-	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
+	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days; ends jobs that are said to run and that no process has. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
 REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 -- What a phase of maintenance has to do; rows: what a day to be removed holds,
@@ -273,6 +273,8 @@ AS $$
 		UNION ALL
 		SELECT 'figures', 'disowned', format('%I.%I', g.relation, g.attribute), NULL FROM mlops_catalog.role_columns() AS g WHERE mlops_catalog.has_gone_role(g.relation, g.attribute)
 		UNION ALL
+		SELECT 'jobs', 'ended', format('job %s', l.job_id), NULL FROM mlops_catalog.lost_jobs() AS l WHERE $1 = 'jobs'
+		UNION ALL
 		SELECT 'audit', 'chained', 'audit_log', NULL WHERE EXISTS (SELECT FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL)
 		UNION ALL
 		SELECT 'figures', 'summed up', p.name, p.day FROM part AS p, setting AS s WHERE p.by_time AND p.day BETWEEN s.today - 1 AND s.today
@@ -281,7 +283,7 @@ AS $$
 	SELECT s.action, s.object, s.day, CASE WHEN s.phase = 'remove' THEN mlops_catalog.count_partition(s.object) END
 	FROM step AS s WHERE s.phase = $1 ORDER BY s.object, s.action
 $$;
-COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, figures, audit or remove) has to do now';
+COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, figures, jobs, audit or remove) has to do now';
 REVOKE ALL ON FUNCTION mlops_catalog.maintenance_steps(text, int) FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.remove_figures(caller regrole, object text) RETURNS bigint
@@ -337,6 +339,8 @@ BEGIN
 		done := rows IS NOT NULL;
 	ELSIF action = 'disowned' THEN
 		rows := mlops_catalog.disown(caller, object);
+	ELSIF action = 'ended' THEN		-- a copy of a database stays quiet
+		done := mlops_catalog.end_lost_job(caller, substr(object, 5)::bigint, (SELECT a.active FROM mlops.activation AS a));
 	ELSIF phase = 'figures' THEN
 		rows := mlops_catalog.remove_figures(caller, object);
 	ELSE
@@ -407,5 +411,5 @@ CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS T
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{audit,past,figures,create,made,remove}')
+	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{audit,jobs,past,figures,create,made,remove}')
 $$;

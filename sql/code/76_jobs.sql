@@ -76,6 +76,36 @@ CREATE FUNCTION mlops_catalog.mark_upkeep(caller regrole, role regrole, job_id b
 COMMENT ON FUNCTION mlops_catalog.mark_upkeep(regrole, regrole, bigint, regrole) IS
 	'Says that a job of a role, submitted by this transaction, is a monitor or a retraining that a person set up';
 
+CREATE FUNCTION mlops_catalog.job_is_lost(job_id bigint) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'mlops_job_is_lost';
+COMMENT ON FUNCTION mlops_catalog.job_is_lost(bigint) IS
+	'Has no worker of this server a job that is said to be starting or running, nor has one just ended with it?';
+REVOKE ALL ON FUNCTION mlops_catalog.job_is_lost(bigint) FROM PUBLIC;
+
+-- A worker commits what becomes of a job, then lets go of it: whether one that no
+-- worker had still is said to run is looked up after that.
+CREATE FUNCTION mlops_catalog.lost_jobs() RETURNS TABLE (job_id bigint, model text, key text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	lost bigint[] := ARRAY(SELECT j.job_id FROM mlops_catalog.job AS j WHERE j.state IN ('starting', 'running') AND mlops_catalog.job_is_lost(j.job_id));
+BEGIN
+	RETURN QUERY SELECT j.job_id, j.model, j.key FROM mlops_catalog.job AS j
+		WHERE j.job_id = ANY (lost) AND j.state IN ('starting', 'running') AND mlops_catalog.job_is_lost(j.job_id);
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.lost_jobs() IS 'Jobs that are said to be starting or running, and that no process has';
+REVOKE ALL ON FUNCTION mlops_catalog.lost_jobs() FROM PUBLIC;
+
+CREATE FUNCTION mlops_catalog.end_lost_job(caller regrole, job_id bigint, may_retry boolean) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'mlops_end_lost_job';
+COMMENT ON FUNCTION mlops_catalog.end_lost_job(regrole, bigint, boolean) IS
+	'A job that is said to run and that no process has: it has crashed, and is tried again if it may be; false if it has not, or is locked';
+
 CREATE FUNCTION mlops.cancel(job_id bigint) RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100
 	AS 'MODULE_PATHNAME', 'mlops_cancel';

@@ -315,6 +315,20 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.schedule_problems() IS 'Schedules that pg_cron does not start, and jobs of pg_cron that are of no schedule';
 REVOKE ALL ON FUNCTION mlops_catalog.schedule_problems() FROM PUBLIC;
 
+-- After a crash the launcher has them looked for at once.
+CREATE FUNCTION mlops_catalog.job_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT j.model, format('job %s', j.job_id), 'is said to run, and no process has it' || coalesce(format(': others with the key "%s" wait for it', j.key), '')
+		|| '; maintenance, or mlops.maintain(), ends it, or tries it again if it has retries left'
+	FROM mlops_catalog.lost_jobs() AS j
+	WHERE NOT pg_is_in_recovery() AND NOT EXISTS (SELECT FROM pg_stat_activity AS a
+		WHERE a.backend_type = 'mlops launcher' AND a.backend_start > clock_timestamp() - interval '1 minute')
+$$;
+COMMENT ON FUNCTION mlops_catalog.job_problems() IS 'Jobs that are said to run, and that no process has';
+REVOKE ALL ON FUNCTION mlops_catalog.job_problems() FROM PUBLIC;
+
 CREATE FUNCTION mlops_catalog.sequence_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -372,6 +386,7 @@ BEGIN
 		RETURN QUERY SELECT l.model, format('version %s', l.version), 'is known to the audit log, but not to the catalog: the restore was not complete'
 			FROM mlops_catalog.lost_versions() AS l;
 		RETURN QUERY SELECT * FROM mlops_catalog.schedule_problems();
+		RETURN QUERY SELECT * FROM mlops_catalog.job_problems();
 	END IF;
 END
 $$;

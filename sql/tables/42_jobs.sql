@@ -54,6 +54,7 @@ COMMENT ON COLUMN mlops_catalog.job.unattended IS 'Does it run by itself, and th
 CREATE INDEX job_queued_idx ON mlops_catalog.job (owner, priority DESC, job_id) WHERE state OPERATOR(pg_catalog.=) 'queued';
 CREATE INDEX job_queued_key_idx ON mlops_catalog.job (owner, key, priority DESC, job_id)
 	WHERE state OPERATOR(pg_catalog.=) 'queued' AND key IS NOT NULL;
+CREATE INDEX job_running_idx ON mlops_catalog.job (job_id) WHERE state OPERATOR(pg_catalog.=) ANY ('{starting,running}'::pg_catalog.text[]);
 CREATE INDEX job_ended_at_idx ON mlops_catalog.job (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX job_unfinished_idx ON mlops_catalog.job (owner, key, state) WHERE ended_at IS NULL;
 -- a dump restored somewhere else must not begin to work there

@@ -19,6 +19,8 @@
 MLOPS_FUNCTION(mlops_submit);
 MLOPS_FUNCTION(mlops_cancel);
 MLOPS_FUNCTION(mlops_mark_upkeep);
+MLOPS_FUNCTION(mlops_job_is_lost);
+MLOPS_FUNCTION(mlops_end_lost_job);
 MLOPS_FUNCTION(mlops_require_preload);
 MLOPS_FUNCTION(mlops_is_preloaded);
 MLOPS_FUNCTION(mlops_upkeep_hindrance);
@@ -95,6 +97,20 @@ mlops_cancel(PG_FUNCTION_ARGS)
 {
 	mlbase_refuse_null(fcinfo, 0, "job_id");
 	PG_RETURN_BOOL(mljobs_cancel(PG_GETARG_INT64(0)));
+}
+
+/* mlops_catalog.job_is_lost(job_id) */
+Datum
+mlops_job_is_lost(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(mljobs_is_lost(PG_GETARG_INT64(0)));
+}
+
+/* mlops_catalog.end_lost_job(caller, job_id, may_retry) -> was it lost? */
+Datum
+mlops_end_lost_job(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(mljobs_end_lost(PG_GETARG_INT64(1), PG_GETARG_BOOL(2)));
 }
 
 /* mlops_catalog.require_preload(what): an error unless mlops is preloaded. */

@@ -189,9 +189,9 @@ extension_exists(void)
 	"SELECT pg_catalog.format('mlops maintenance: %s %s%s', action, object, " \
 	"' (' OPERATOR(pg_catalog.||) rows OPERATOR(pg_catalog.||) ' rows)') " \
 	"FROM mlops_catalog.maintain_phases(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, 7, '{" name "}') " \
-	"WHERE action OPERATOR(pg_catalog.=) 'removed'"}
+	"WHERE action OPERATOR(pg_catalog.=) ANY ('{removed,ended}')"}
 
-static const char *const phases[][2] = {PHASE("audit"), PHASE("create"), PHASE("past"), PHASE("figures"), PHASE("remove")};
+static const char *const phases[][2] = {PHASE("audit"), PHASE("jobs"), PHASE("create"), PHASE("past"), PHASE("figures"), PHASE("remove")};
 
 void
 mlops_maintenance_main(Datum arg)

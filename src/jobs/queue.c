@@ -344,38 +344,45 @@ mljobq_set_ended(const MlJob *job, const char *state, const MlJobError *error,
 static MlJobError
 crash_error(int64 job_id)
 {
-	MlJobError	error = {unpack_sql_state(ERRCODE_CRASH_SHUTDOWN),
-	"the server, or the job's worker, ended while the job ran"};
+	MlJobError	error = {0};
+	char		message[sizeof(mljobs_shared->slots[0].message)] = "the server, or the job's worker, ended while the job ran";
+	int			sqlerrcode = ERRCODE_CRASH_SHUTDOWN;
 
-	MLJOBS_LOCK(LW_SHARED);
-	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	if (mlbase_preloaded())
 	{
-		const MlWorkerSlot *slot = &mljobs_shared->slots[i];
-
-		if (slot->state == ML_SLOT_EXITED && slot->database == MyDatabaseId &&
-			slot->job_id == job_id && slot->sqlerrcode != 0)
+		MLJOBS_LOCK(LW_SHARED);
+		for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
 		{
-			error.sqlstate = unpack_sql_state(slot->sqlerrcode);
-			error.message = slot->message;	/* nobody but us frees the slot */
+			const MlWorkerSlot *slot = &mljobs_shared->slots[i];
+
+			if (slot->state == ML_SLOT_EXITED && slot->database == MyDatabaseId &&
+				slot->job_id == job_id && slot->sqlerrcode != 0)
+			{
+				sqlerrcode = slot->sqlerrcode;
+				strlcpy(message, slot->message, sizeof(message));
+			}
 		}
+		MLJOBS_UNLOCK();
 	}
-	MLJOBS_UNLOCK();
-	error.sqlstate = pstrdup(error.sqlstate);
-	error.message = pstrdup(error.message);
+	error.sqlstate = pstrdup(unpack_sql_state(sqlerrcode));
+	error.message = pstrdup(message);
 	return error;
 }
 
 /*
- * The rows are locked first: a worker that is just finishing has committed
- * once we have the lock, and one that still runs holds its job in its slot.
+ * The jobs said to be starting or running that a condition names have crashed,
+ * if no living worker has them.  The rows are locked first: a worker that is
+ * just finishing has committed once we have the lock, and one that still runs
+ * holds its job in its slot.  The owner of the last one that has, 0: none has.
  */
-void
-mljobq_reap(void)
+static Oid
+reap(const char *condition, Parameters *p, bool may_retry)
 {
-	uint64		n = mlcat_execute("SELECT job_id, attempts, max_retries FROM mlops_catalog.job "
-								  "WHERE state OPERATOR(pg_catalog.=) ANY ('{starting,running}') "
-								  "ORDER BY job_id FOR UPDATE", 0, NULL, NULL, NULL);
+	uint64		n = run(psprintf("SELECT job_id, attempts, max_retries, owner::oid FROM mlops_catalog.job "
+								 "WHERE state OPERATOR(pg_catalog.=) ANY ('{starting,running}') %s",
+								 condition), p);
 	SPITupleTable *table = SPI_tuptable;
+	Oid			owner = InvalidOid;
 
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -388,8 +395,27 @@ mljobq_reap(void)
 		if (mljobs_is_held(MyDatabaseId, job_id))
 			continue;
 		error = crash_error(job_id);
-		set_ended(job_id, attempts <= max_retries, "crashed", &error, NULL);
+		set_ended(job_id, may_retry && attempts <= max_retries, "crashed", &error, NULL);
+		owner = DatumGetObjectId(SPI_getbinval(table->vals[i], table->tupdesc, 4, &isnull));
 	}
+	return owner;
+}
+
+void
+mljobq_reap(void)
+{
+	Parameters	none = {0};
+
+	(void) reap("ORDER BY job_id FOR UPDATE", &none, true);
+}
+
+Oid
+mljobq_reap_one(int64 job_id, bool may_retry)
+{
+	Parameters	p = {0};
+
+	add(&p, INT8OID, Int64GetDatum(job_id), false);
+	return reap("AND job_id OPERATOR(pg_catalog.=) $1 FOR UPDATE SKIP LOCKED", &p, may_retry);
 }
 
 static void

@@ -90,6 +90,12 @@ extern void mljobq_add_event(int64 job_id, const char *event, Oid role);
 /* Jobs said to be starting or running that no living worker has have crashed. */
 extern void mljobq_reap(void);
 
+/*
+ * The same for one job, unless its row is locked; its owner, 0: it has not
+ * crashed.  Tried again only if it may be.
+ */
+extern Oid	mljobq_reap_one(int64 job_id, bool may_retry);
+
 /* All queued jobs of a role fail: no worker can run as it. */
 extern void mljobq_refuse_role(Oid role, const MlJobError *error);
 

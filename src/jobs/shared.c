@@ -20,6 +20,7 @@
 
 #include "mlops/base.h"
 #include "mlops/compat.h"
+#include "mlops/jobs.h"
 #include "jobs/shared.h"
 
 MlJobsShared *mljobs_shared;
@@ -432,13 +433,13 @@ mljobs_cancel_requested(void)
 
 /* With the lock held. */
 static MlWorkerSlot *
-holder(Oid database, int64 job_id)
+holder(Oid database, int64 job_id, MlSlotState state)
 {
 	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
 	{
 		MlWorkerSlot *slot = &mljobs_shared->slots[i];
 
-		if (slot->state == ML_SLOT_BUSY && slot->database == database && slot->job_id == job_id)
+		if (slot->state == state && slot->database == database && slot->job_id == job_id)
 			return slot;
 	}
 	return NULL;
@@ -449,10 +450,25 @@ mljobs_is_held(Oid database, int64 job_id)
 {
 	bool		held;
 
+	if (!mlbase_preloaded())
+		return false;
 	MLJOBS_LOCK(LW_SHARED);
-	held = holder(database, job_id) != NULL;
+	held = holder(database, job_id, ML_SLOT_BUSY) != NULL;
 	MLJOBS_UNLOCK();
 	return held;
+}
+
+bool
+mljobs_is_lost(int64 job_id)
+{
+	bool		lost;
+
+	if (!mlbase_preloaded())
+		return true;
+	MLJOBS_LOCK(LW_SHARED);
+	lost = holder(MyDatabaseId, job_id, ML_SLOT_BUSY) == NULL && holder(MyDatabaseId, job_id, ML_SLOT_EXITED) == NULL;
+	MLJOBS_UNLOCK();
+	return lost;
 }
 
 /*
@@ -465,7 +481,7 @@ mljobs_signal_cancel(Oid database, int64 job_id)
 	MlWorkerSlot *slot;
 
 	MLJOBS_LOCK(LW_EXCLUSIVE);
-	slot = holder(database, job_id);
+	slot = holder(database, job_id, ML_SLOT_BUSY);
 	if (slot)
 	{
 		slot->cancel = true;

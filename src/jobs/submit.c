@@ -65,7 +65,7 @@ leave_notes(XactEvent event, void *arg)
 		PendingNote *note = (PendingNote *) lfirst(lc);
 		int			n = event == XACT_EVENT_COMMIT ? note->submitted : 0;
 
-		if (n > 0 || note->touched)
+		if ((n > 0 || note->touched) && mlbase_preloaded())
 			mljobs_note(MyDatabaseId, note->role, Max(n, 1), n > 0 ? note->upkeep : 0);
 	}
 	pending_notes = NIL;		/* its memory goes with the transaction */
@@ -392,6 +392,21 @@ mljobs_cancel(int64 job_id)
 	}
 	mlcat_end(&scope);
 	return cancelled;
+}
+
+bool
+mljobs_end_lost(int64 job_id, bool may_retry)
+{
+	MlCatalogScope scope;
+	Oid			owner;
+
+	mlcat_begin(&scope);
+	owner = mljobq_reap_one(job_id, may_retry);
+	mlcat_end(&scope);
+	/* for the job, if it is tried again, and for those that it kept waiting */
+	if (OidIsValid(owner))
+		pending_note(owner)->touched = true;
+	return OidIsValid(owner);
 }
 
 /* ---------------------------------------------------------------- schedules */
