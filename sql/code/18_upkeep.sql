@@ -265,7 +265,8 @@ CREATE FUNCTION mlops_catalog.waiting_for_upkeep() RETURNS TABLE (model_id bigin
 AS $$
 	WITH waiting(model_id, object, task_of, task, since, patience) AS (
 		SELECT e.model_id, 'guard', e.model_id, 'guard', d.deployed_at, interval '0' FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment AS d USING (deployment_id)
-			WHERE d.guard <> '{}' OR d.ramp <> '[]' OR d.strategy = 'bandit'
+				JOIN mlops_catalog.strategies() AS s ON s.name = d.strategy
+			WHERE d.guard <> '{}' OR d.ramp <> '[]' OR s.follows_outcomes
 		UNION ALL
 		SELECT r.model_id, 'guard', r.model_id, 'guard', d.deployed_at, '0' FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.deployment AS d USING (deployment_id)
 			WHERE r.kind = 'shadow' AND NOT r.paused AND d.guard <> '{}'

@@ -53,7 +53,7 @@ COMMENT ON FUNCTION mlops_catalog.guard_figures() IS 'Figures of a variant that 
 
 -- What a guard may bound.  max and min are in the figure's own unit, max_ratio
 -- and min_ratio in that of the champion's figure of the same time.
-CREATE FUNCTION mlops_catalog.check_guard(guard jsonb, strategy text) RETURNS void
+CREATE FUNCTION mlops_catalog.check_guard(guard jsonb, alone boolean) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -85,7 +85,7 @@ BEGIN
 		END IF;
 		FOR bound IN SELECT jsonb_object_keys(guard -> figure) LOOP
 			PERFORM mlops_catalog.number_in('guard.' || figure, guard -> figure, bound, 0, 1e12);
-			IF strategy = 'direct' AND bound LIKE '%ratio' THEN
+			IF alone AND bound LIKE '%ratio' THEN
 				RAISE EXCEPTION 'a direct deployment has no champion beside it to compare with'
 					USING ERRCODE = 'invalid_parameter_value', HINT = 'Use max and min in its guard.';
 			END IF;
@@ -93,7 +93,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_guard(jsonb, text) IS 'An error unless a guard is well-formed';
+COMMENT ON FUNCTION mlops_catalog.check_guard(jsonb, boolean) IS 'An error unless a guard is well-formed; alone, it has no champion to compare with';
 
 CREATE FUNCTION mlops_catalog.check_ramp(ramp jsonb) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -130,7 +130,7 @@ BEGIN
 				USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
 		END IF;
 		IF step ? 'guard' THEN
-			PERFORM mlops_catalog.check_guard(step -> 'guard', 'canary');
+			PERFORM mlops_catalog.check_guard(step -> 'guard', false);
 		END IF;
 	END LOOP;
 END
@@ -286,62 +286,75 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_threshold(float8) IS 'An error unless a threshold is a probability or NULL';
 
+-- Arguments of mlops.deploy that were given, that is, are not what they are by default.
+CREATE FUNCTION mlops_catalog.given_arguments(asked mlops_catalog.deployment, version int, percent float8, variants jsonb, rule jsonb, variant text)
+	RETURNS text[]
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(a.name ORDER BY a.place) FROM (VALUES
+		(1, 'version', version IS NOT NULL),
+		(2, 'threshold', asked.threshold IS NOT NULL),
+		(3, 'guard', asked.guard <> '{}'),
+		(4, 'variant', variant IS NOT NULL),
+		(5, 'percent', percent IS DISTINCT FROM 100),
+		(6, 'ramp', asked.ramp <> '[]'),
+		(7, 'variants', variants IS NOT NULL),
+		(8, 'rule', rule IS NOT NULL),
+		(9, 'min_percent', asked.min_percent IS NOT NULL)) AS a(place, name, given)
+	WHERE a.given
+$$;
+COMMENT ON FUNCTION mlops_catalog.given_arguments(mlops_catalog.deployment, int, float8, jsonb, jsonb, text) IS
+	'Names of the arguments of mlops.deploy that were given and that not every strategy takes';
+
 CREATE FUNCTION mlops_catalog.check_deployment(asked mlops_catalog.deployment, model_name text, version int, percent float8, variants jsonb,
 	rule jsonb, variant text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	strategies constant text[] := '{direct,canary,ab,shadow,champion_challenger,segment,bandit}';
-	strategy constant text := asked.strategy;
-	-- a challenger without a share stands beside the champion as a shadow
-	splits constant boolean := strategy IN ('canary', 'ab', 'bandit') OR strategy = 'champion_challenger' AND percent IS DISTINCT FROM 100;
-	problem text;
-	hint text := 'The table of strategies in docs/releases.md says what goes with which.';
+	s record;
+	given constant text[] := coalesce(mlops_catalog.given_arguments(asked, version, percent, variants, rule, variant), '{}');
+	share constant float8 := coalesce((asked.ramp -> 0 ->> 'percent')::float8, percent, 100);
+	missing text[];
+	unfit text;
 BEGIN
-	IF strategy IS NULL OR strategy <> ALL (strategies) THEN
-		RAISE EXCEPTION 'unrecognized deployment strategy "%"', strategy
-			USING ERRCODE = 'invalid_parameter_value', HINT = format('Valid strategies are: %s.', array_to_string(strategies, ', '));
+	SELECT * INTO s FROM mlops_catalog.strategies() AS t WHERE t.name = asked.strategy;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'unrecognized deployment strategy "%"', asked.strategy
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Valid strategies are: %s.', (SELECT string_agg(t.name, ', ') FROM mlops_catalog.strategies() AS t));
 	END IF;
 	PERFORM mlops_catalog.check_threshold(asked.threshold);
-	PERFORM mlops_catalog.check_guard(asked.guard, strategy);
+	PERFORM mlops_catalog.check_guard(asked.guard, s.lays = 'primary');
 	PERFORM mlops_catalog.check_choice('metric', asked.metric, '{precision,recall,accuracy,false_positive_rate,alert_rate}');
 	PERFORM mlops_catalog.check_ramp(asked.ramp);
 	PERFORM mlops_catalog.check_variant(variant);
 	IF percent NOT BETWEEN 0 AND 100 THEN
-		problem := format('value %s of "percent" is out of range', percent);
-		hint := 'It must be between 0 and 100.';
-	ELSIF strategy = 'direct' AND percent IS DISTINCT FROM 100 THEN
-		problem := 'a direct deployment takes all traffic at once';
-		hint := 'Leave "percent" out, or use strategy "canary".';
-	ELSIF NOT splits AND (percent IS DISTINCT FROM 100 OR variants IS NOT NULL) THEN
-		problem := format('"percent" and "variants" do not apply to strategy "%s"', strategy);
-	ELSIF strategy <> 'canary' AND asked.ramp <> '[]' THEN
-		problem := 'a ramp belongs to a canary';
-	ELSIF strategy <> 'bandit' AND asked.min_percent IS NOT NULL THEN
-		problem := '"min_percent" belongs to a bandit';
-	ELSIF asked.ramp <> '[]' AND percent IS DISTINCT FROM 100 THEN
-		problem := 'give either "percent" or "ramp"';
-	ELSIF (strategy = 'segment') <> (rule IS NOT NULL) THEN
-		problem := 'a rule belongs to a segment, and a segment needs one';
-		hint := 'Write it as rule => ''{"country": "DE"}''.';
-	ELSIF strategy = 'segment' AND asked.guard <> '{}' THEN
-		problem := 'a guard belongs to a version that answers for everybody, a share or a shadow';
-	ELSIF strategy IN ('canary', 'ab', 'bandit') AND variants IS NULL AND coalesce((asked.ramp -> 0 ->> 'percent')::float8, percent, 100) IN (0, 100) THEN
-		problem := format('strategy "%s" needs %s', strategy, CASE strategy WHEN 'canary' THEN '"percent" or "ramp"' ELSE '"percent" or "variants"' END);
-		hint := 'Write percent => 5, above 0 and below 100: the rest stays with what is deployed.';
-	ELSIF splits AND asked.key IS NULL THEN
-		problem := format('strategy "%s" needs a key', strategy);
-		hint := 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.';
-	ELSIF strategy = 'champion_challenger' AND (version IS NOT NULL OR variants IS NOT NULL OR asked.threshold IS NOT NULL OR variant IS NOT NULL) THEN
-		problem := 'champion and challenger are versions that the aliases of these names stand for';
-		hint := format('Run SELECT * FROM mlops.set_alias(%L, ''challenger'', version), and give NULL as version here.', model_name);
-	ELSIF strategy = 'canary' AND variants IS NOT NULL THEN
-		problem := 'a canary has one variant';
-		hint := 'Use strategy "ab" for several.';
+		RAISE EXCEPTION 'value % of "percent" is out of range', percent USING ERRCODE = 'invalid_parameter_value', HINT = 'It must be between 0 and 100.';
 	END IF;
-	IF problem IS NOT NULL THEN
-		RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value', HINT = hint;
+	unfit := (SELECT g FROM unnest(given) WITH ORDINALITY AS g(g, place) WHERE g <> ALL (s.takes) ORDER BY place LIMIT 1);
+	IF unfit IS NOT NULL AND s.lays = 'aliases' AND unfit <> 'rule' THEN
+		RAISE EXCEPTION 'champion and challenger are versions that the aliases of these names stand for: "%" does not apply', unfit
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Run SELECT * FROM mlops.set_alias(%L, ''challenger'', version), and give NULL as version here.', model_name);
+	ELSIF unfit IS NOT NULL THEN
+		RAISE EXCEPTION '"%" does not apply to strategy "%"', unfit, s.name
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Strategies that take it: %s.', (SELECT string_agg(t.name, ', ') FROM mlops_catalog.strategies() AS t WHERE unfit = ANY (t.takes)));
+	ELSIF given @> '{percent,ramp}' THEN
+		RAISE EXCEPTION 'give either "percent" or "ramp"' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	missing := ARRAY(
+		SELECT (SELECT string_agg(format('"%s"', n), ' or ') FROM unnest(s.needs) AS n)
+			WHERE s.needs <> '{}' AND NOT (s.needs && array_remove(array_remove(given, 'percent'), 'ramp') OR s.needs && '{percent}' AND share > 0 AND share < 100)
+		UNION ALL
+		SELECT 'a key' WHERE asked.key IS NULL AND (s.needs && '{percent}' OR given && '{percent}'));
+	IF missing <> '{}' THEN
+		RAISE EXCEPTION 'strategy "%" needs %', s.name, array_to_string(missing, ', and ')
+			USING ERRCODE = 'invalid_parameter_value', HINT = array_to_string(ARRAY[
+				CASE WHEN missing[1] LIKE '"percent"%' THEN 'Write percent => 5, above 0 and below 100: the rest stays with what is deployed.' END,
+				CASE WHEN missing[1] LIKE '"rule"%' THEN 'Write it as rule => ''{"country": "DE"}''.' END,
+				CASE WHEN 'a key' = ANY (missing) THEN 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.' END], ' ');
 	END IF;
 END
 $$;

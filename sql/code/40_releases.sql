@@ -218,7 +218,7 @@ CREATE FUNCTION mlops_catalog.refuse_second_release(caller regrole, model bigint
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = model AND e.strategy <> 'direct') THEN
+	IF EXISTS (SELECT FROM mlops_catalog.release AS e JOIN mlops_catalog.strategies() AS s ON s.name = e.strategy WHERE e.model_id = model AND s.lays <> 'primary') THEN
 		RAISE EXCEPTION 'a release of model "%" is under way', model_name
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				HINT = format('Run SELECT * FROM mlops.promote(%L) or mlops.abort(%L) first.', model_name, model_name);
@@ -268,19 +268,21 @@ AS $$
 DECLARE
 	model_name text := (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = NEW.model_id);
 	variant_name text := CASE NEW.alias WHEN 'champion' THEN 'primary' ELSE 'challenger' END;
+	strategy text;
 	made bigint;
 BEGIN
 	IF mlops_catalog.is_applying_changes() THEN	-- the route comes from the publisher too
 		RETURN NULL;
 	END IF;
-	PERFORM FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment_route AS r USING (model_id)
-		WHERE e.model_id = NEW.model_id AND e.strategy = 'champion_challenger' AND r.variant = variant_name AND r.version_id <> NEW.version_id;
+	SELECT e.strategy INTO strategy FROM mlops_catalog.release AS e JOIN mlops_catalog.strategies() AS s ON s.name = e.strategy
+		JOIN mlops_catalog.deployment_route AS r USING (model_id)
+		WHERE e.model_id = NEW.model_id AND s.lays = 'aliases' AND r.variant = variant_name AND r.version_id <> NEW.version_id;
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
 	made := mlops_catalog.begin_deployment(NEW.set_by, NEW.model_id,
 		mlops_catalog.version_of_alias(NEW.set_by, NEW.model_id, model_name, NEW.alias),
-		CASE NEW.alias WHEN 'champion' THEN 'deploy' ELSE 'allocate' END, 'champion_challenger', NULL, format('alias "%s" was moved', NEW.alias),
+		CASE NEW.alias WHEN 'champion' THEN 'deploy' ELSE 'allocate' END, strategy, NULL, format('alias "%s" was moved', NEW.alias),
 		guard => (SELECT d.guard FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment AS d USING (deployment_id) WHERE e.model_id = NEW.model_id));
 	UPDATE mlops_catalog.deployment_route AS r SET version_id = NEW.version_id, threshold = NULL, deployment_id = made, paused = false
 		WHERE r.model_id = NEW.model_id AND r.variant = variant_name;
@@ -296,7 +298,10 @@ REVOKE ALL ON FUNCTION mlops_catalog.follow_alias() FROM PUBLIC;
 CREATE FUNCTION mlops_catalog.made_primary(action text, strategy text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT action = 'deploy' AND strategy IN ('direct', 'champion_challenger') OR action IN ('promote', 'rollback') $$;
+AS $$
+	SELECT $1 IN ('promote', 'rollback') OR $1 = 'deploy' AND EXISTS (
+		SELECT FROM mlops_catalog.strategies() AS s WHERE s.name = $2 AND s.lays IN ('primary', 'aliases'))
+$$;
 COMMENT ON FUNCTION mlops_catalog.made_primary(text, text) IS 'Did a change of this kind make its version primary?';
 
 -- ---- deploy
@@ -363,8 +368,8 @@ CREATE FUNCTION mlops.deploy(
 COMMENT ON FUNCTION mlops.deploy(text, int, text, float8, name, float8, jsonb, text, jsonb, jsonb, jsonb, text, text, float8) IS
 	'Makes a version answer for its model, for all rows (direct), a share of keys (canary, ab, bandit), rows that fit a rule (segment) or beside it (shadow), from this transaction''s commit on, in every session and on every standby';
 
--- The strategies.  Each gets what was asked for as the row to be recorded, and
--- returns the deployment it made.
+-- What strategies lay (lays of mlops_catalog.strategies()).  Each function gets what was
+-- asked for as the row to be recorded, and returns the deployment it made.
 CREATE FUNCTION mlops_catalog.begin_requested(caller regrole, asked mlops_catalog.deployment, version_id bigint) RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -374,7 +379,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.begin_requested(regrole, mlops_catalog.deployment, bigint) IS 'Records a deployment that was asked for';
 
-CREATE FUNCTION mlops_catalog.deploy_direct(caller regrole, model_name text, asked mlops_catalog.deployment, version int) RETURNS bigint
+CREATE FUNCTION mlops_catalog.deploy_primary(caller regrole, model_name text, asked mlops_catalog.deployment, version int) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -389,9 +394,9 @@ BEGIN
 	RETURN made;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.deploy_direct(regrole, text, mlops_catalog.deployment, int) IS 'Strategy direct';
+COMMENT ON FUNCTION mlops_catalog.deploy_primary(regrole, text, mlops_catalog.deployment, int) IS 'Lays a version that answers everything';
 
-CREATE FUNCTION mlops_catalog.deploy_challenger(caller regrole, model_name text, asked mlops_catalog.deployment, percent float8) RETURNS bigint
+CREATE FUNCTION mlops_catalog.deploy_aliases(caller regrole, model_name text, asked mlops_catalog.deployment, percent float8) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -410,8 +415,8 @@ BEGIN
 	RETURN made;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.deploy_challenger(regrole, text, mlops_catalog.deployment, float8) IS
-	'Strategy champion_challenger; a challenger without a share is a shadow';
+COMMENT ON FUNCTION mlops_catalog.deploy_aliases(regrole, text, mlops_catalog.deployment, float8) IS
+	'Lays the versions that aliases champion and challenger stand for; a challenger without a share is a shadow';
 
 CREATE FUNCTION mlops_catalog.deploy_shares(caller regrole, model_name text, asked mlops_catalog.deployment, version int, percent float8,
 	variants jsonb, variant text) RETURNS bigint
@@ -447,18 +452,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.deploy_shares(regrole, text, mlops_catalog.deployment, int, float8, jsonb, text) IS
-	'Strategies canary, ab and bandit';
+	'Lays shares beside what answers';
 
-CREATE FUNCTION mlops_catalog.deploy_beside(caller regrole, model_name text, asked mlops_catalog.deployment, version int, rule jsonb,
-	variant_name text) RETURNS bigint
+CREATE FUNCTION mlops_catalog.deploy_beside(caller regrole, model_name text, asked mlops_catalog.deployment, kind text, version int,
+	rule jsonb, variant_name text) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	id bigint := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, version, asked.strategy <> 'shadow');
+	id bigint := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, version, deploy_beside.kind <> 'shadow');
 	made bigint;
 	place int := (SELECT coalesce(max(r.position), 0) + 1 FROM mlops_catalog.deployment_route AS r
-		WHERE r.model_id = asked.model_id AND r.kind = asked.strategy);
+		WHERE r.model_id = asked.model_id AND r.kind = deploy_beside.kind);
 BEGIN
 	IF rule IS NOT NULL THEN
 		PERFORM mlops_catalog.check_rule(rule);
@@ -471,19 +476,19 @@ BEGIN
 		RAISE EXCEPTION 'the release of model "%" that is under way has another key', model_name
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'A model has one key at a time; leave it out here.';
 	END IF;
-	variant_name := coalesce(variant_name, CASE asked.strategy WHEN 'shadow' THEN 'shadow_' || version ELSE 'segment_' || place END);
+	variant_name := coalesce(variant_name, deploy_beside.kind || '_' || CASE deploy_beside.kind WHEN 'shadow' THEN version ELSE place END);
 	DELETE FROM mlops_catalog.deployment_route AS r
-		WHERE r.model_id = asked.model_id AND r.variant = variant_name AND r.kind = asked.strategy;
+		WHERE r.model_id = asked.model_id AND r.variant = variant_name AND r.kind = deploy_beside.kind;
 	PERFORM mlops_catalog.refuse_taken_variant(caller, asked.model_id, model_name, variant_name);
 	made := mlops_catalog.begin_requested(caller, asked, id);
 	INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, rule)
-		VALUES (asked.model_id, variant_name, id, 0, asked.threshold, made, asked.strategy, place, rule);
+		VALUES (asked.model_id, variant_name, id, 0, asked.threshold, made, deploy_beside.kind, place, rule);
 	PERFORM mlops_catalog.give_rest_to_primary(caller, asked.model_id, asked.key);
 	RETURN made;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.deploy_beside(regrole, text, mlops_catalog.deployment, int, jsonb, text) IS
-	'Strategies segment and shadow; one of the same name is replaced';
+COMMENT ON FUNCTION mlops_catalog.deploy_beside(regrole, text, mlops_catalog.deployment, text, int, jsonb, text) IS
+	'Lays a segment or a shadow; one of the same name is replaced';
 
 CREATE FUNCTION mlops_catalog.deploy(caller regrole, model_name text, version int, strategy text, percent float8, key name,
 	threshold float8, guard jsonb, note text, ramp jsonb, variants jsonb, rule jsonb, variant text, metric text,
@@ -495,6 +500,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
 	asked mlops_catalog.deployment;
+	s record;
 	share float8 := CASE WHEN percent IS DISTINCT FROM 100 THEN percent ELSE (ramp -> 0 -> 'percent')::float8 END;
 	made bigint;
 BEGIN
@@ -508,30 +514,31 @@ BEGIN
 	asked.metric := metric;
 	asked.min_percent := min_percent;
 	PERFORM mlops_catalog.check_deployment(asked, model_name, version, percent, variants, rule, variant);
+	SELECT * INTO s FROM mlops_catalog.strategies() AS t WHERE t.name = asked.strategy;
 
 	IF key IS NOT NULL THEN
 		PERFORM mlops_catalog.check_key(caller, asked.model_id, model_name, key);
 	END IF;
-	IF strategy IN ('canary', 'ab', 'bandit', 'champion_challenger') THEN
+	IF s.lays IN ('shares', 'aliases') THEN
 		PERFORM mlops_catalog.refuse_second_release(caller, asked.model_id, model_name);
 	END IF;
-	IF strategy NOT IN ('direct', 'champion_challenger') THEN
+	IF s.lays IN ('shares', 'beside') THEN
 		PERFORM FROM mlops_catalog.deployment_route AS r WHERE r.model_id = asked.model_id AND r.variant = 'primary';
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'no version of model "%" is deployed', model_name
 				USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Deploy one directly first.';
 		END IF;
 	END IF;
-	made := CASE
-		WHEN strategy = 'direct' THEN mlops_catalog.deploy_direct(caller, model_name, asked, version)
-		WHEN strategy = 'champion_challenger' THEN mlops_catalog.deploy_challenger(caller, model_name, asked, share)
-		WHEN strategy IN ('segment', 'shadow') THEN mlops_catalog.deploy_beside(caller, model_name, asked, version, rule, variant)
+	made := CASE s.lays
+		WHEN 'primary' THEN mlops_catalog.deploy_primary(caller, model_name, asked, version)
+		WHEN 'aliases' THEN mlops_catalog.deploy_aliases(caller, model_name, asked, share)
+		WHEN 'beside' THEN mlops_catalog.deploy_beside(caller, model_name, asked, s.kind, version, rule, variant)
 		ELSE mlops_catalog.deploy_shares(caller, model_name, asked, version, coalesce(share, CASE WHEN variants IS NULL THEN percent END),
-			variants, coalesce(variant, CASE strategy WHEN 'canary' THEN 'canary' ELSE 'challenger' END))
+			variants, coalesce(variant, s.variant))
 	END;
 	PERFORM mlops_catalog.end_deployment(caller, made);
-	IF asked.guard <> '{}' OR asked.ramp <> '[]' OR strategy = 'bandit' THEN
-		PERFORM mlops_catalog.warn_of_hindrance(caller, CASE WHEN asked.guard <> '{}' THEN 'guard' WHEN asked.ramp <> '[]' THEN 'ramp' ELSE 'bandit' END, model_name);
+	IF asked.guard <> '{}' OR asked.ramp <> '[]' OR s.follows_outcomes THEN
+		PERFORM mlops_catalog.warn_of_hindrance(caller, CASE WHEN asked.guard <> '{}' THEN 'guard' WHEN asked.ramp <> '[]' THEN 'ramp' ELSE strategy END, model_name);
 	END IF;
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
 END
@@ -554,12 +561,11 @@ DECLARE
 	model bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
 	candidates text[];
 	winner mlops_catalog.deployment_route;
-	by_alias boolean := EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.model_id = model AND e.strategy = 'champion_challenger');
+	released mlops_catalog.release_route;	-- empty for a shadow or a segment, which no release has laid
 	made bigint;
 BEGIN
 	IF variant_name IS NULL THEN
-		SELECT array_agg(r.variant ORDER BY r.position) INTO candidates FROM mlops_catalog.deployment_route AS r
-			WHERE r.model_id = model AND r.variant <> 'primary' AND (r.kind = 'share' OR r.variant = 'challenger' AND by_alias);
+		SELECT array_agg(r.variant ORDER BY r.position) INTO candidates FROM mlops_catalog.release_route AS r WHERE r.model_id = model;
 		IF candidates IS NULL THEN
 			PERFORM mlops_catalog.release_under_way(caller, model_name);
 			RAISE EXCEPTION 'the version of model "%" under release already answers everything', model_name
@@ -580,14 +586,14 @@ BEGIN
 		PERFORM mlops_catalog.enforce_gate(caller, model_name,
 			(SELECT v.version FROM mlops_catalog.model_version AS v WHERE v.version_id = winner.version_id), 'promote');
 	END IF;
+	SELECT * INTO released FROM mlops_catalog.release_route AS r WHERE r.model_id = model AND r.variant = variant_name;
 	made := mlops_catalog.begin_deployment(caller, model, winner.version_id, 'promote',
-		coalesce((SELECT e.strategy FROM mlops_catalog.release AS e WHERE e.model_id = model AND (winner.kind = 'share' OR variant_name = 'challenger' AND by_alias)),
-			(SELECT d.strategy FROM mlops_catalog.deployment AS d WHERE d.deployment_id = winner.deployment_id)),
+		coalesce(released.strategy, (SELECT d.strategy FROM mlops_catalog.deployment AS d WHERE d.deployment_id = winner.deployment_id)),
 		winner.threshold, note, winner.key);
 	DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name;
 	PERFORM mlops_catalog.make_primary(caller, model, winner.version_id, winner.threshold, made, winner.key, true);
 	PERFORM mlops_catalog.end_deployment(caller, made);
-	IF by_alias AND variant_name = 'challenger' THEN
+	IF released.lays = 'aliases' THEN
 		PERFORM FROM mlops_catalog.set_alias(caller, model_name, 'champion',
 			(SELECT v.version FROM mlops_catalog.model_version AS v WHERE v.version_id = winner.version_id));
 	END IF;
@@ -709,8 +715,8 @@ BEGIN
 		e := mlops_catalog.release_under_way(caller, model_name);
 		made := mlops_catalog.begin_deployment(caller, model,
 			(SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), 'abort', e.strategy, NULL, note);
-		DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant <> 'primary'
-			AND (r.kind = 'share' OR r.variant = 'challenger' AND e.strategy = 'champion_challenger');
+		DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model
+			AND r.variant IN (SELECT o.variant FROM mlops_catalog.release_route AS o WHERE o.model_id = model);
 	ELSE
 		SELECT * INTO gone FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name;
 		IF NOT FOUND OR variant_name = 'primary' THEN
@@ -722,9 +728,9 @@ BEGIN
 		DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name;
 	END IF;
 	PERFORM mlops_catalog.give_rest_to_primary(caller, model, NULL);
-	DELETE FROM mlops_catalog.release AS r WHERE r.model_id = model AND (variant_name IS NULL OR r.strategy <> 'direct' AND NOT EXISTS (
-		SELECT FROM mlops_catalog.deployment_route AS o WHERE o.model_id = model AND o.variant <> 'primary'
-			AND (o.kind = 'share' OR o.variant = 'challenger' AND r.strategy = 'champion_challenger')));
+	DELETE FROM mlops_catalog.release AS r USING mlops_catalog.strategies() AS s
+		WHERE r.model_id = model AND s.name = r.strategy AND (variant_name IS NULL OR s.lays <> 'primary'
+			AND NOT EXISTS (SELECT FROM mlops_catalog.release_route AS o WHERE o.model_id = model));
 	PERFORM mlops_catalog.end_deployment(caller, made);
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.model = model_name ORDER BY d.variant = 'primary' DESC, d.variant;
 END

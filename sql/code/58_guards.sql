@@ -460,6 +460,7 @@ CREATE FUNCTION mlops_catalog.check_release(caller regrole, model_name text, e m
 AS $$
 DECLARE
 	d mlops_catalog.deployment;
+	s record;
 	ramp_step jsonb;
 	guard jsonb;
 	checks mlops_catalog.guard_check[];
@@ -468,17 +469,18 @@ DECLARE
 	done mlops_catalog.guard_check;
 BEGIN
 	SELECT t.* INTO d FROM mlops_catalog.deployment AS t WHERE t.deployment_id = e.deployment_id;
+	SELECT t.* INTO s FROM mlops_catalog.strategies() AS t WHERE t.name = e.strategy;
 	ramp_step := d.ramp -> (e.step - 1);
 	guard := coalesce(ramp_step -> 'guard', d.guard);
 	IF guard - '{min_decisions,min_labels,on_failure}'::text[] <> '{}' THEN
 		PERFORM mlops_catalog.settle_guard(caller, e.model_id, e.step_started_at, '');
 	END IF;
-	checks := ARRAY(SELECT c FROM mlops_catalog.evaluate_guard(caller, model_name, e.model_id, e.step_started_at, guard, e.strategy = 'direct') AS c);
+	checks := ARRAY(SELECT c FROM mlops_catalog.evaluate_guard(caller, model_name, e.model_id, e.step_started_at, guard, s.lays = 'primary') AS c);
 	RETURN QUERY SELECT * FROM unnest(checks);
 	failed := ARRAY(SELECT DISTINCT c.variant FROM unnest(checks) AS c WHERE NOT c.passed ORDER BY 1);
 	step_is_over := d.ramp -> e.step IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(checks) AS c WHERE c.passed IS NULL)
 		AND clock_timestamp() >= e.step_started_at + (ramp_step ->> 'wait')::interval;
-	IF failed = '{}' AND (e.paused OR NOT (step_is_over OR e.strategy = 'bandit')) THEN
+	IF failed = '{}' AND (e.paused OR NOT (step_is_over OR s.follows_outcomes)) THEN
 		RETURN;
 	END IF;
 	PERFORM mlops_catalog.lock_model(caller, model_name, 'deploy');
@@ -495,7 +497,7 @@ BEGIN
 		RETURN NEXT done;
 	END LOOP;
 	IF failed = '{}' THEN
-		done.action := CASE WHEN e.strategy = 'bandit' THEN mlops_catalog.reallocate(caller, model_name, e, d)
+		done.action := CASE WHEN s.follows_outcomes THEN mlops_catalog.reallocate(caller, model_name, e, d)
 			ELSE mlops_catalog.advance_ramp(caller, model_name, e, d.ramp) END;
 		IF done.action IS NOT NULL THEN
 			RETURN NEXT done;

@@ -36,19 +36,19 @@ CREATE FUNCTION mlops_catalog.current_release(caller regrole, model_id bigint) R
 AS $$
 	SELECT mlops_catalog.without_nulls(jsonb_build_object('strategy', e.strategy,
 			'guard', nullif(d.guard, '{}'), 'ramp', nullif(d.ramp, '[]'), 'metric', nullif(d.metric, 'precision'), 'min_percent', d.min_percent)
-		|| CASE e.strategy
-			WHEN 'canary' THEN (SELECT v.document || jsonb_build_object('variant', nullif(v.name, 'canary'),
+		|| CASE
+			WHEN 'version' = ANY (s.document) THEN (SELECT v.document || jsonb_build_object('variant', nullif(v.name, s.variant),
 					'percent', CASE WHEN d.ramp = '[]' THEN v.document -> 'percent' END) FROM jsonb_each(planned.variants) AS v(name, document))
-			WHEN 'champion_challenger' THEN jsonb_build_object('percent', planned.variants -> 'challenger' -> 'percent')
-			ELSE jsonb_build_object('variants', planned.variants) END)
-	FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment AS d USING (deployment_id),
+			WHEN 'variants' = ANY (s.document) THEN jsonb_build_object('variants', planned.variants)
+			ELSE jsonb_build_object('percent', planned.variants -> s.variant -> 'percent') END)
+	FROM mlops_catalog.release AS e JOIN mlops_catalog.strategies() AS s ON s.name = e.strategy JOIN mlops_catalog.deployment AS d USING (deployment_id),
 	LATERAL (SELECT coalesce(jsonb_object_agg(p ->> 'variant', mlops_catalog.without_nulls(jsonb_build_object(
 				'version', p -> 'version', 'percent', p -> 'percent',
 				'threshold', nullif((p ->> 'threshold')::float8, mlops_catalog.own_threshold(caller, $2, (p ->> 'version')::int))))), '{}')
 		FROM jsonb_array_elements(d.routes) AS p
 		WHERE p ->> 'kind' = 'share' AND p ->> 'variant' <> 'primary' AND EXISTS (
 			SELECT FROM mlops_catalog.deployment_route AS r WHERE r.model_id = $2 AND r.variant = p ->> 'variant')) AS planned(variants)
-	WHERE e.model_id = $2 AND e.strategy <> 'direct'
+	WHERE e.model_id = $2 AND s.lays <> 'primary'
 $$;
 COMMENT ON FUNCTION mlops_catalog.current_release(regrole, bigint) IS 'The release of shares under way as a document; NULL if there is none';
 
@@ -62,15 +62,15 @@ AS $$
 		WHERE r.model_id = $2)
 	SELECT mlops_catalog.without_nulls(jsonb_build_object('version', p.version, 'threshold', p.stated_threshold, 'key', p.key,
 		'guard', (SELECT nullif(d.guard, '{}') FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment AS d USING (deployment_id)
-			WHERE e.model_id = $2 AND e.strategy = 'direct'),
+			WHERE e.model_id = $2 AND (SELECT s.lays = 'primary' FROM mlops_catalog.strategies() AS s WHERE s.name = e.strategy)),
 		'release', mlops_catalog.current_release(caller, $2),
 		'segments', (SELECT jsonb_agg(mlops_catalog.without_nulls(jsonb_build_object('variant', s.variant, 'version', s.version,
 				'threshold', s.stated_threshold, 'rule', s.rule)) ORDER BY s.position)
 			FROM route AS s WHERE s.kind = 'segment'),
 		'shadows', (SELECT jsonb_object_agg(s.variant, mlops_catalog.without_nulls(jsonb_build_object('version', s.version,
 				'threshold', s.stated_threshold, 'guard', nullif(d.guard, '{}'))))
-			FROM route AS s JOIN mlops_catalog.deployment AS d USING (deployment_id) WHERE s.kind = 'shadow' AND NOT (s.variant = 'challenger' AND EXISTS (
-				SELECT FROM mlops_catalog.release AS e WHERE e.model_id = $2 AND e.strategy = 'champion_challenger')))))
+			FROM route AS s JOIN mlops_catalog.deployment AS d USING (deployment_id) WHERE s.kind = 'shadow' AND NOT EXISTS (
+				SELECT FROM mlops_catalog.release_route AS o WHERE o.model_id = $2 AND o.variant = s.variant))))
 	FROM route AS p WHERE p.variant = 'primary'
 $$;
 COMMENT ON FUNCTION mlops_catalog.current_route(regrole, bigint) IS 'What answers for a model, as a document; NULL if nothing does';
@@ -112,23 +112,22 @@ CREATE FUNCTION mlops_catalog.check_release_document(caller regrole, model_id bi
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	common constant jsonb := '{"strategy": "string", "guard": "object", "metric": "string"}';
-	strategy text := document ->> 'strategy';
+	types constant jsonb := '{"strategy": "string", "guard": "object", "metric": "string", "version": "number", "variant": "string", "threshold": "number",
+		"percent": "number", "ramp": "array", "variants": "object", "min_percent": "number"}';
+	s record;
 	variants jsonb := '{}';
 	v record;
 BEGIN
-	IF strategy IS NULL OR strategy <> ALL ('{canary,ab,bandit,champion_challenger}') THEN
+	SELECT t.* INTO s FROM mlops_catalog.strategies() AS t WHERE t.name = $4 ->> 'strategy' AND t.document IS NOT NULL;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION '"%" must have a key strategy', path
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Valid values are: canary, ab, bandit, champion_challenger.';
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Valid values are: %s.',
+				(SELECT string_agg(t.name, ', ') FROM mlops_catalog.strategies() AS t WHERE t.document IS NOT NULL));
 	END IF;
-	PERFORM mlops_catalog.check_object(path, document, common || CASE strategy
-		WHEN 'canary' THEN '{"version": "number", "variant": "string", "threshold": "number", "percent": "number", "ramp": "array"}'::jsonb
-		WHEN 'champion_challenger' THEN '{"percent": "number"}'
-		WHEN 'bandit' THEN '{"variants": "object", "min_percent": "number"}'
-		ELSE '{"variants": "object"}' END);
-	IF strategy = 'canary' THEN
+	PERFORM mlops_catalog.check_object(path, document, (SELECT jsonb_object_agg(k, types -> k) FROM unnest('{strategy,guard,metric}' || s.document) AS k));
+	IF 'version' = ANY (s.document) THEN
 		document := mlops_catalog.check_variant_document(caller, model_id, path, document);
-	ELSIF strategy = 'champion_challenger' THEN
+	ELSIF 'variants' <> ALL (s.document) THEN
 		document := mlops_catalog.without_nulls(document || jsonb_build_object('percent', mlops_catalog.number_in(path, document, 'percent', 0, 100)));
 	ELSE
 		FOR v IN SELECT * FROM jsonb_each(document -> 'variants') LOOP
@@ -141,7 +140,7 @@ BEGIN
 	-- defaults are left out
 	RETURN mlops_catalog.without_nulls(document || jsonb_build_object('guard', nullif(document -> 'guard', '{}'),
 		'ramp', nullif(document -> 'ramp', '[]'), 'metric', nullif(document -> 'metric', '"precision"'),
-		'variant', nullif(document -> 'variant', '"canary"')));
+		'variant', nullif(document -> 'variant', to_jsonb(s.variant))));
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_release_document(regrole, bigint, text, jsonb) IS
@@ -170,7 +169,7 @@ BEGIN
 			RAISE EXCEPTION '"%" has a guard beside a release', path
 				USING ERRCODE = 'invalid_parameter_value',
 					HINT = 'A guard of its own is for a version that answers alone; put this one into the release.';
-		ELSIF route ? 'threshold' AND route -> 'release' ->> 'strategy' = 'champion_challenger' THEN
+		ELSIF route ? 'threshold' AND mlops_catalog.follows_aliases(route -> 'release' ->> 'strategy') THEN
 			RAISE EXCEPTION '"%" has a threshold, but a champion has its own', path USING ERRCODE = 'invalid_parameter_value';
 		END IF;
 	END IF;
@@ -255,7 +254,7 @@ DECLARE
 	other_key constant boolean := now ->> 'key' IS DISTINCT FROM wanted ->> 'key';
 	other_version constant boolean := now -> 'version' IS DISTINCT FROM wanted -> 'version'
 		OR now -> 'threshold' IS DISTINCT FROM wanted -> 'threshold';
-	by_alias constant boolean := coalesce(release ->> 'strategy' = 'champion_challenger', false);
+	by_alias constant boolean := mlops_catalog.follows_aliases(release ->> 'strategy');
 	other_release constant boolean := other_version OR other_key OR now -> 'release' IS DISTINCT FROM release;
 	e record;
 BEGIN
@@ -318,7 +317,7 @@ BEGIN
 		asked := asked || jsonb_build_object('key', found -> 'key');
 	END IF;
 	IF asked <> found THEN
-		IF asked -> 'release' ->> 'strategy' = 'champion_challenger' AND NOT EXISTS (SELECT FROM mlops_catalog.alias AS a
+		IF mlops_catalog.follows_aliases(asked -> 'release' ->> 'strategy') AND NOT EXISTS (SELECT FROM mlops_catalog.alias AS a
 				JOIN mlops_catalog.model_version AS v USING (version_id)
 				WHERE a.model_id = id AND a.alias = 'champion' AND v.version = (asked ->> 'version')::int) THEN
 			RAISE EXCEPTION 'version % of model "%" is not the one that alias "champion" stands for', asked ->> 'version', model_name

@@ -154,7 +154,7 @@ AS $$
 DECLARE
 	now jsonb := mlops.export_spec($1) -> 'models' -> $1;
 	-- promoting a challenger made it champion: see set_route
-	promoted boolean := CASE WHEN wanted -> 'deploy' -> 'release' ->> 'strategy' = 'champion_challenger'
+	promoted boolean := CASE WHEN mlops_catalog.follows_aliases(wanted -> 'deploy' -> 'release' ->> 'strategy')
 		AND wanted -> 'aliases' -> 'champion' = wanted -> 'deploy' -> 'version' THEN mlops_catalog.has_moved_on($1, wanted -> 'deploy') ELSE false END;
 BEGIN
 	RETURN QUERY

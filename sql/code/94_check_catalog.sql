@@ -44,9 +44,8 @@ AS $$
 	WHERE (SELECT t.is_unknown FROM mlops_catalog.trained_column(r.model_id, c.name) AS t)
 	UNION ALL
 	SELECT m.name, 'release', 'goes on without a share beside the primary one'
-	FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id)
-	WHERE r.strategy <> 'direct' AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS d
-		WHERE d.model_id = r.model_id AND (d.kind = 'share' AND d.variant <> 'primary' OR d.variant = 'challenger'))
+	FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.strategies() AS s ON s.name = r.strategy
+	WHERE s.lays <> 'primary' AND NOT EXISTS (SELECT FROM mlops_catalog.release_route AS o WHERE o.model_id = r.model_id)
 	UNION ALL
 	SELECT m.name, format('alias %s', a.alias), CASE WHEN v.model_id <> a.model_id THEN 'stands for another model''s version'
 			ELSE 'stands for a version that was dropped' END

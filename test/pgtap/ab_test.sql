@@ -80,7 +80,7 @@ $$;
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', min_percent => 51)$$, '22023', '"min_percent" 51 is out of range', 'no more than an equal share');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', min_percent => -1)$$, '22023', NULL, 'nor less than nothing');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', min_percent => 'NaN')$$, '22023', NULL, 'a number');
-SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'ab', percent => 50, key => 'id', min_percent => 5)$$, '22023', '"min_percent" belongs to a bandit', 'of bandits');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'ab', percent => 50, key => 'id', min_percent => 5)$$, '22023', '"min_percent" does not apply to strategy "ab"', 'of bandits');
 SELECT mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', threshold => 0, min_percent => 20), outcomes() \g /dev/null
 SELECT is(shares(), 'challenger 20, primary 80', 'a variant gets no less than that');
 SELECT is((SELECT min_percent FROM mlops.deployment_history WHERE model = 'fraud' AND strategy = 'bandit' AND action = 'deploy'), 20::float8, 'the history says so');

@@ -10,7 +10,7 @@ INSERT INTO refusal (action, options, code, message) VALUES
 	('canary', '{"key": "amount", "percent": 20}', '42804', 'column "amount" of type double precision cannot be the key of model "m"'),
 	('canary', '{"percent": 20}', '22023', 'strategy "canary" needs a key'),
 	('canary', '{"key": "id"}', '22023', 'strategy "canary" needs "percent" or "ramp"'),
-	('canary', '{}', '22023', 'strategy "canary" needs "percent" or "ramp"'),
+	('canary', '{}', '22023', 'strategy "canary" needs "percent" or "ramp", and a key'),
 	('canary', '{"key": "id", "percent": 100}', '22023', 'strategy "canary" needs "percent" or "ramp"'),
 	('canary', '{"key": "id", "percent": 0}', '22023', 'strategy "canary" needs "percent" or "ramp"'),
 	('canary', '{"key": "id", "percent": 150}', '22023', 'value 150 of "percent" is out of range'),

@@ -1,0 +1,70 @@
+-- Strategies as data: each takes the arguments that its row says, and refuses
+-- every other one by name; what it needs is asked for at once.
+\ir setup.psql
+SELECT plan(70);
+
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 3}') FROM generate_series(1, 2) \g /dev/null
+SELECT mlops.deploy('fraud', 1) \g /dev/null
+SELECT mlops.set_alias('fraud', 'champion', 1), mlops.set_alias('fraud', 'challenger', 2) \g /dev/null
+
+SELECT is(
+	(SELECT array_agg(s.name ORDER BY s.name) FROM mlops_catalog.strategies() AS s),
+	(SELECT array_agg(v[1] ORDER BY v[1]) FROM pg_constraint AS c CROSS JOIN regexp_matches(pg_get_constraintdef(c.oid), '''([a-z_]+)''', 'g') AS v
+		WHERE c.conname = 'deployment_strategy_check' AND c.conrelid = 'mlops_catalog.deployment'::regclass),
+	'a deployment may have these strategies and no other');
+
+-- Values of the arguments, and what else has to be there for each strategy.
+CREATE TEMP TABLE argument (name text, value text);
+INSERT INTO argument VALUES ('version', '2'), ('threshold', '0.3'), ('guard', '{"alert_rate": {"max": 0.5}}'), ('variant', 'mine'), ('percent', '20'),
+	('ramp', '[{"percent": 5, "wait": "1 day"}, {"percent": 100}]'), ('variants', '{"b": {"version": 2, "percent": 20}}'), ('rule', '{"country": "DE"}'),
+	('min_percent', '5');
+CREATE TEMP TABLE needed (strategy text, others text[]);
+INSERT INTO needed VALUES ('direct', '{version}'), ('canary', '{version,percent}'), ('ab', '{version,percent}'), ('bandit', '{version,percent}'),
+	('champion_challenger', '{}'), ('segment', '{version,rule}'), ('shadow', '{version}');
+
+-- What comes of an argument beside those that a strategy needs; nothing stays.
+CREATE FUNCTION outcome(strategy text, argument text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	given text[] := (SELECT n.others FROM needed AS n WHERE n.strategy = outcome.strategy);
+	call text;
+BEGIN
+	given := array_remove(given, CASE argument WHEN 'ramp' THEN 'percent' WHEN 'variants' THEN 'percent' END);
+	given := array_remove(given, CASE argument WHEN 'variants' THEN 'version' END);
+	given := (SELECT array_agg(DISTINCT g) FROM unnest(given || outcome.argument) AS g);
+	call := format('SELECT mlops.deploy(''fraud'', strategy => %L, key => ''id'', %s)', strategy,
+		(SELECT string_agg(format('%s => %L', a.name, a.value), ', ') FROM argument AS a WHERE a.name = ANY (given)));
+	IF NOT 'version' = ANY (given) THEN
+		call := replace(call, '''fraud'',', '''fraud'', version => NULL,');
+	END IF;
+	EXECUTE call;
+	RAISE EXCEPTION USING ERRCODE = 'ZZ001', MESSAGE = 'taken';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLERRM;
+END
+$$;
+SELECT CASE WHEN a.name = ANY (s.takes) THEN is(outcome(s.name, a.name), 'taken', format('%s takes %s', s.name, a.name))
+	ELSE alike(outcome(s.name, a.name), format('%%"%s" does not apply%%', a.name), format('%s refuses %s', s.name, a.name)) END
+FROM mlops_catalog.strategies() AS s CROSS JOIN argument AS a;
+SELECT is(version, 1, 'nothing of this is left') FROM mlops.deployments WHERE model = 'fraud';
+
+-- ---- what is needed
+CREATE FUNCTION refusal(arguments text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	hint text;
+BEGIN
+	EXECUTE format('SELECT mlops.deploy(''fraud'', %s)', arguments);
+	RETURN 'taken';
+EXCEPTION WHEN invalid_parameter_value THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN SQLERRM || '; ' || hint;
+END
+$$;
+SELECT is(refusal(q.arguments), q.message, q.arguments) FROM (VALUES
+	('2, ''canary''', 'strategy "canary" needs "percent" or "ramp", and a key; Write percent => 5, above 0 and below 100: the rest stays with what is deployed. Name the column whose value decides which variant a row sees, as in key => ''card_id''.'),
+	('2, ''segment''', 'strategy "segment" needs "rule"; Write it as rule => ''{"country": "DE"}''.'),
+	('NULL, ''champion_challenger'', percent => 5', 'strategy "champion_challenger" needs a key; Name the column whose value decides which variant a row sees, as in key => ''card_id''.'),
+	('2, ''direct'', percent => 5', '"percent" does not apply to strategy "direct"; Strategies that take it: canary, ab, bandit, champion_challenger.'),
+	('2, ''champion_challenger''', 'champion and challenger are versions that the aliases of these names stand for: "version" does not apply; Run SELECT * FROM mlops.set_alias(''fraud'', ''challenger'', version), and give NULL as version here.'))
+	AS q(arguments, message);
+
+SELECT * FROM finish();
