@@ -233,6 +233,7 @@ DECLARE
 BEGIN
 	DELETE FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
 	IF FOUND THEN
+		DELETE FROM mlops_catalog.upkeep AS u WHERE u.model_id = id AND u.task = 'monitor';
 		PERFORM mlops_catalog.audit(caller, 'unmonitor', $2, NULL, NULL);
 	END IF;
 	RETURN FOUND;

@@ -359,6 +359,7 @@ DECLARE
 BEGIN
 	DELETE FROM mlops_catalog.policy AS p WHERE p.model_id = id;
 	IF FOUND THEN
+		DELETE FROM mlops_catalog.upkeep AS u WHERE u.model_id = id AND u.task = 'retraining';
 		PERFORM mlops_catalog.audit(caller, 'drop_retraining_policy', $2, NULL, NULL);
 	END IF;
 	RETURN FOUND;
@@ -418,14 +419,50 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.submit_as(regrole, regrole, text, text, text) IS
 	'Submits a job as a role, unless the one before has not ended; says what became of it';
 
+CREATE FUNCTION mlops_catalog.task_job_key(task text, model text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE task WHEN 'retraining' THEN 'retrain ' ELSE 'monitor ' END || model $$;
+COMMENT ON FUNCTION mlops_catalog.task_job_key(text, text) IS 'Key of the jobs of a model''s monitor or retraining';
+
+-- A monitor says itself how it went, drift included, if it came that far.  What a
+-- person, or a shutdown, has stopped has neither failed nor worked.  A job must end
+-- whatever becomes of the note.
+CREATE FUNCTION mlops_catalog.note_task_job(caller regrole, job_id bigint) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	ended record;
+BEGIN
+	SELECT j.model, j.state, t.task, coalesce(j.error ->> 'message', j.state) AS error, j.error ->> 'sqlstate' AS sqlstate INTO ended
+		FROM mlops_catalog.job AS j JOIN mlops_catalog.model AS m ON m.name = j.model
+		JOIN (SELECT w.model_id, 'monitor' FROM mlops_catalog.monitor AS w UNION ALL SELECT p.model_id, 'retraining' FROM mlops_catalog.policy AS p) AS t(model_id, task)
+			ON t.model_id = m.model_id AND j.key = mlops_catalog.task_job_key(t.task, m.name)
+		WHERE j.job_id = note_task_job.job_id AND j.upkeep;
+	IF ended.state = 'succeeded' AND ended.task = 'retraining' THEN
+		PERFORM mlops_catalog.end_upkeep(caller, ended.model, ended.task, NULL);
+	ELSIF ended.state IN ('failed', 'timed_out', 'crashed') AND ended.sqlstate IS DISTINCT FROM '57P01' THEN
+		PERFORM mlops_catalog.end_upkeep(caller, ended.model, ended.task, ended.error);
+	END IF;
+EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+	RAISE;
+WHEN OTHERS THEN
+	RAISE LOG 'mlops: how job % ended could not be noted: %', job_id, SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.note_task_job(regrole, bigint) IS
+	'Keeps the error that the job of a monitor or retraining ended with, and takes the one of a retraining away when it has succeeded';
+
 -- A job that took its worker down twice in a row is not submitted again.  A
--- termination, as by a shutdown of the server, is no crash.
+-- termination, as by a shutdown of the server, is no crash.  That a job was handed
+-- over takes no error away: it has not run.
 CREATE FUNCTION mlops_catalog.submit_task(caller regrole, id bigint, role regrole, person regrole, command text, task text, model text) RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	job_key text := CASE task WHEN 'retraining' THEN 'retrain ' ELSE 'monitor ' END || model;
+	job_key text := mlops_catalog.task_job_key(task, model);
 	crashes bigint := (SELECT count(*) FROM (SELECT j.state, j.error FROM mlops_catalog.job AS j
 			WHERE j.owner = role AND j.key = job_key AND j.ended_at IS NOT NULL AND j.submitted_at > coalesce((SELECT u.resumed_at FROM mlops_catalog.upkeep AS u
 				WHERE u.model_id = id AND u.task = submit_task.task), '-infinity') ORDER BY j.job_id DESC LIMIT 2) AS l
@@ -440,7 +477,9 @@ BEGIN
 	IF result ~ '^job [0-9]+$' THEN
 		PERFORM mlops_catalog.mark_upkeep(caller, role, substr(result, 5)::bigint, person);
 	END IF;
-	PERFORM mlops_catalog.end_upkeep(caller, model, task, CASE WHEN result !~ '^(job [0-9]+|the one before has not ended)$' THEN result END);
+	IF result !~ '^(job [0-9]+|the one before has not ended)$' THEN
+		PERFORM mlops_catalog.end_upkeep(caller, model, task, result);
+	END IF;
 	RETURN result;
 END
 $$;

@@ -62,6 +62,12 @@ AS $$
 			UNION ALL SELECT w.model, 'monitor', 0 FROM mlops.monitors AS w) AS t(model, task, suspended)
 		GROUP BY t.model, t.task
 		UNION ALL
+		SELECT 'mlops_task_failed', jsonb_build_object('model', t.model, 'task', t.task), max(t.failed), '1 while a monitor, retraining, guard or step of maintenance has failed and not worked since'
+		FROM (SELECT u.model, u.task, (u.error IS NOT NULL)::int FROM mlops.upkeep AS u
+			UNION ALL SELECT p.model, 'retraining', 0 FROM mlops.retraining_policies AS p
+			UNION ALL SELECT w.model, 'monitor', 0 FROM mlops.monitors AS w) AS t(model, task, failed)
+		GROUP BY t.model, t.task
+		UNION ALL
 		SELECT 'mlops_task_ended_seconds', jsonb_build_object('model', u.model, 'task', u.task), extract(epoch FROM u.ended_at)::float8,
 			'when a monitor, retraining, guard or step of maintenance was seen to end last, in seconds since 1970-01-01 00:00 UTC'
 		FROM mlops.upkeep AS u WHERE u.ended_at IS NOT NULL

@@ -250,6 +250,17 @@ mljobq_next_due(TimestampTz looked_at)
 
 /* ---------------------------------------------------------------- transitions */
 
+/* Of a job that has ended, in the scope that ended it: what runs by itself keeps its error. */
+static void
+note_task(int64 job_id)
+{
+	Parameters	p = {0};
+
+	add(&p, INT8OID, Int64GetDatum(job_id), false);
+	run("SELECT mlops_catalog.note_task_job(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, job_id) "
+		"FROM mlops_catalog.job WHERE job_id OPERATOR(pg_catalog.=) $1 AND upkeep AND ended_at IS NOT NULL", &p);
+}
+
 void
 mljobq_set_running(const MlJob *job)
 {
@@ -287,6 +298,8 @@ mljobq_set_succeeded(const MlJob *job, const MlJobOutcome *outcome)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("job %lld does not exist any more", (long long) job->job_id)));
+	if (job->upkeep)
+		note_task(job->job_id);
 	mlcat_end(&scope);
 }
 
@@ -321,6 +334,7 @@ set_ended(int64 job_id, bool retry, const char *state, const MlJobError *error,
 		"INSERT INTO mlops_catalog.job_event (job_id, event, attempt, error) "
 		"SELECT c.job_id, e.event, c.attempts, CASE WHEN e.event OPERATOR(pg_catalog.<>) 'queued' THEN c.error END "
 		"FROM changed AS c, (SELECT $2 AS event, 1 AS n UNION ALL SELECT 'queued', 2 WHERE $8) AS e ORDER BY e.n", &p);
+	note_task(job_id);
 }
 
 void

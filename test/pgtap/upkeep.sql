@@ -1,7 +1,7 @@
 -- What runs by itself: policies that a rollback suspends, tasks whose end was not
 -- seen, errors that take nothing else along, copies that stay quiet.
 \ir setup.psql
-SELECT plan(54);
+SELECT plan(65);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 4}') \g /dev/null
 CREATE FUNCTION due() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM mlops.submit_due() WHERE command LIKE '%retrain(%' $$;
@@ -93,6 +93,39 @@ SELECT is(suspended(), 't its last two jobs ended with the worker, or the server
 SELECT is((SELECT count(*) FROM mlops.check_catalog() WHERE object = 'retraining'), 1::bigint, 'also in check_catalog');
 SELECT mlops.resume_retraining('fraud'), job('failed') \g /dev/null
 SELECT is((SELECT result ~ '^job' FROM mlops.submit_due() WHERE command LIKE '%retrain(%'), true, 'resumed, the old crashes do not count');
+
+-- ---- an error stays until it works
+CREATE FUNCTION of_retraining() RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(': ', state, error) FROM mlops.upkeep WHERE task = 'retraining' $$;
+CREATE FUNCTION told() RETURNS text LANGUAGE sql AS $$ SELECT (regexp_match(mlops.prometheus_metrics(), 'mlops_task_failed\{model="fraud",task="retraining"\} ([01])'))[1] $$;
+CREATE FUNCTION handed_over() RETURNS bigint LANGUAGE sql AS $$
+	DELETE FROM mlops_catalog.job;
+	UPDATE mlops_catalog.policy SET submitted_at = now() - interval '1 day';
+	SELECT result FROM mlops.submit_due() WHERE command LIKE '%retrain(%';
+	SELECT job_id FROM mlops_catalog.job WHERE upkeep; $$;
+CREATE FUNCTION ends(job bigint, ended_as text, error text DEFAULT NULL, code text DEFAULT 'XX000') RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE mlops_catalog.job AS j SET state = ended_as, ended_at = now(), error = CASE WHEN ends.error IS NOT NULL THEN jsonb_build_object('message', ends.error, 'sqlstate', code) END WHERE job_id = job;
+	PERFORM mlops_catalog.note_task_job(current_user::regrole, job);
+	RETURN of_retraining();
+END $$;
+SELECT is(of_retraining() || ' ' || told(), 'ok 0', 'before it fails');
+SELECT ending('fraud', 'retraining', 'no role') \g /dev/null
+SELECT handed_over() AS job \gset
+SELECT is(of_retraining() || ' ' || told(), 'failed: no role 1', 'a job that is handed over takes no error away');
+SELECT is(ends(:job, 'cancelled'), 'failed: no role', 'nor does one that a person stops');
+SELECT is(ends(:job, 'crashed', 'terminated', '57P01'), 'failed: no role', 'or a shutdown');
+SELECT is(ends(:job, 'failed', 'no rights'), 'failed: no rights', 'a job that fails leaves its error');
+SELECT is(ends(:job, 'timed_out', 'too long'), 'failed: too long', 'so does one that takes too long');
+SELECT is((SELECT problem FROM mlops.check_catalog() WHERE object = 'retraining'), 'has failed: too long', 'check_catalog has it');
+SELECT is(ends(:job, 'succeeded'), 'ok', 'until one has succeeded');
+SELECT is(told(), '0', 'Prometheus, too');
+SELECT mlops.submit('SELECT 1', key => 'retrain fraud', model => 'fraud') AS job \gset
+SELECT is(ends(:job, 'failed', 'not ours'), 'ok', 'not one that somebody has submitted with its key');
+SELECT ends(handed_over(), 'failed', 'no rights'), mlops.drop_retraining_policy('fraud') \g /dev/null
+SELECT is(of_retraining(), NULL, 'with the policy its error goes');
+SELECT mlops.retraining_policy('fraud', '* * * * *') \g /dev/null
+UPDATE mlops_catalog.policy SET created_at = now() - interval '1 day';
+INSERT INTO mlops_catalog.job (command, owner, state, key, priority, max_retries) VALUES ('x', current_user::regrole, 'failed', 'retrain fraud', 0, 0);
 
 -- ---- one step that fails does not take the others along
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;

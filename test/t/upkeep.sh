@@ -95,6 +95,27 @@ query -c "SELECT mlops.cancel(job_id) FROM mlops.jobs WHERE ended_at IS NULL" -c
 until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL" 20
 query -c "DELETE FROM mlops_catalog.job"
 
+# ---- a job of a monitor that ends before it has said how it went
+start
+query -q -c "ALTER FUNCTION mlops_catalog.run_monitor(regrole, text) RENAME TO run_monitor_well" -c "SELECT mlops.monitor('fraud', every => '1 minute')" >/dev/null
+of_monitor="SELECT state FROM mlops.upkeep WHERE model = 'fraud' AND task = 'monitor'"
+until_true "SELECT ($of_monitor) = 'failed'" 30
+is "has failed" "$(query -c "SELECT error ~ 'run_monitor' FROM mlops.upkeep WHERE model = 'fraud' AND task = 'monitor'" -c "SELECT count(*) FROM mlops.check_catalog() WHERE object = 'monitor' AND problem ~ 'has failed'")" "t
+1"
+query -c "ALTER FUNCTION mlops_catalog.run_monitor_well(regrole, text) RENAME TO run_monitor" -c "UPDATE mlops_catalog.monitor SET submitted_at = NULL"
+until_true "SELECT ($of_monitor) = 'ok'" 30
+is "until it works" "$(query -c "$of_monitor")" ok
+query -q -c "ALTER FUNCTION mlops_catalog.retrain(regrole, text, text, jsonb, text, jsonb) RENAME TO retrain_well" -c "SELECT mlops.retraining_policy('fraud', '* * * * *')" -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 hour'" >/dev/null
+of_retraining="SELECT state FROM mlops.upkeep WHERE model = 'fraud' AND task = 'retraining'"
+until_true "SELECT ($of_retraining) = 'failed'" 30
+is "so has a retraining's" "$(query -c "$of_retraining")" failed
+query -c "ALTER FUNCTION mlops_catalog.retrain_well(regrole, text, text, jsonb, text, jsonb) RENAME TO retrain" -c "UPDATE mlops_catalog.policy SET submitted_at = submitted_at - interval '1 hour'"
+until_true "SELECT ($of_retraining) = 'ok'" 60
+is "until one has succeeded" "$(query -c "$of_retraining")" ok
+query -q -c "SELECT mlops.unmonitor('fraud'), mlops.drop_retraining_policy('fraud')" >/dev/null
+until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL" 30
+query -c "DELETE FROM mlops_catalog.job"
+
 # ---- settings and features of the server
 start "default_transaction_read_only = on" "default_transaction_isolation = serializable" "force_parallel_mode = on" \
 	"default_table_access_method = 'strange'" "row_security = off" "shared_preload_libraries = 'mlops,auto_explain'" "auto_explain.log_min_duration = 0" \
