@@ -218,6 +218,7 @@ typedef struct MlSource
 	MlOrigin   *origins;		/* of each */
 	bool		temporary;		/* of a query: reads what ends with the session */
 	List	   *relations;		/* once it was read: OIDs of all tables and views behind it */
+	double		expected_rows;	/* by the planner, from when it is being read */
 } MlSource;
 
 /*

@@ -147,7 +147,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.recorded_settings(text, text, jsonb, regrole) IS
 	'Settings to read a recorded query under: those it was recorded with, not the session''s';
 
-CREATE FUNCTION mlops_catalog.check_settings(settings jsonb) RETURNS void
+CREATE FUNCTION mlops_catalog.check_settings(settings jsonb, also text[] DEFAULT '{}') RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -158,15 +158,15 @@ BEGIN
 		RAISE EXCEPTION '"settings" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	SELECT s.key INTO bad FROM jsonb_each(settings) AS s
-		WHERE NOT mlops_catalog.query_settings() ? s.key OR jsonb_typeof(s.value) <> 'string' ORDER BY s.key LIMIT 1;
+		WHERE NOT (mlops_catalog.query_settings() ? s.key OR s.key = ANY (also)) OR jsonb_typeof(s.value) <> 'string' ORDER BY s.key LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION '"%" in "settings" is not a setting that can be recorded with a query, or its value is not a text', bad
 			USING ERRCODE = 'invalid_parameter_value',
-				HINT = (SELECT format('Valid settings are: %s.', string_agg(k, ', ' ORDER BY k)) FROM jsonb_object_keys(mlops_catalog.query_settings()) AS k);
+				HINT = (SELECT format('Valid settings are: %s.', string_agg(k, ', ' ORDER BY k)) FROM (SELECT jsonb_object_keys(mlops_catalog.query_settings()) UNION SELECT unnest(also)) AS e(k));
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_settings(jsonb) IS 'An error that names the key unless these settings can be recorded with a query';
+COMMENT ON FUNCTION mlops_catalog.check_settings(jsonb, text[]) IS 'An error that names the key unless these settings, or also others that are named, can be recorded with a query';
 
 CREATE FUNCTION mlops_catalog.row_as_json("row" anyelement) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE

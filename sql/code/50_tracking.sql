@@ -177,16 +177,17 @@ END
 $$;
 
 CREATE FUNCTION mlops.log_param(run_id bigint, key text, value text) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.log_param(bigint, text, text) IS 'Records a parameter of a running run';
+CREATE FUNCTION mlops_catalog.log_param(caller regrole, run_id bigint, key text, value text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM mlops_catalog.check_key('key', key);
-	PERFORM mlops_catalog.refuse_large(value => value);
-	PERFORM mlops.log_params(run_id, jsonb_build_object(key, value));
+	PERFORM mlops_catalog.log_params(caller, run_id, jsonb_build_object(key, value));
 END
 $$;
-COMMENT ON FUNCTION mlops.log_param(bigint, text, text) IS 'Records a parameter of a running run';
 
 CREATE FUNCTION mlops.log_metrics(run_id bigint, metrics jsonb, step int DEFAULT 0, recorded_at timestamptz DEFAULT NULL) RETURNS int
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -220,16 +221,18 @@ END
 $$;
 
 CREATE FUNCTION mlops.log_metric(run_id bigint, key text, value float8, step int DEFAULT 0, recorded_at timestamptz DEFAULT NULL) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.log_metric(bigint, text, float8, int, timestamptz) IS
+	'Records a figure of a running run, at a step of a learning curve if it is one';
+CREATE FUNCTION mlops_catalog.log_metric(caller regrole, run_id bigint, key text, value float8, step int, recorded_at timestamptz) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM mlops_catalog.check_key('key', key);
-	PERFORM mlops.log_metrics(run_id, jsonb_build_object(key, value), step, recorded_at);
+	PERFORM mlops_catalog.log_metrics(caller, run_id, jsonb_build_object(key, value), step, recorded_at);
 END
 $$;
-COMMENT ON FUNCTION mlops.log_metric(bigint, text, float8, int, timestamptz) IS
-	'Records a figure of a running run, at a step of a learning curve if it is one';
 
 CREATE FUNCTION mlops.set_tag(run_id bigint, key text, value text) RETURNS jsonb
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -514,6 +517,11 @@ COMMENT ON FUNCTION mlops.compare_runs(bigint[]) IS
 
 CREATE FUNCTION mlops.compare(model text, versions int[] DEFAULT NULL)
 	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.compare(text, int[]) IS
+	'Versions of a model side by side (all of them if versions is not given), first what they differ in; values by version';
+CREATE FUNCTION mlops_catalog.compare(model text, versions int[])
+	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -538,5 +546,3 @@ BEGIN
 	FROM mlops.compare_runs((SELECT array_agg(k.run_id) FROM compared AS k)) WITH ORDINALITY AS c ORDER BY c.ordinality;
 END
 $$;
-COMMENT ON FUNCTION mlops.compare(text, int[]) IS
-	'Versions of a model side by side (all of them if versions is not given), first what they differ in; values by version';

@@ -68,13 +68,18 @@ CREATE FUNCTION mlops_catalog.snapshot(caller regrole, source regclass, name tex
 AS $$
 #variable_conflict use_column
 DECLARE
-	read_under jsonb := mlops_catalog.snapshot_settings($7, $8, caller);
+	read_under jsonb;
 	described record;
 	contents record;
 BEGIN
 	PERFORM mlops_catalog.check_name('a snapshot', $3);
 	PERFORM mlops_catalog.check_choice('kind', $5, '{copy,reference}');
-	PERFORM mlops_catalog.check_settings($8 - 'TimeZone');
+	IF $7 IS NULL THEN
+		RAISE EXCEPTION '"search_path" must not be null' USING ERRCODE = 'null_value_not_allowed',
+			HINT = 'Leave it out for that of the session.';
+	END IF;
+	PERFORM mlops_catalog.check_settings($8, '{TimeZone}');
+	read_under := mlops_catalog.snapshot_settings($7, $8, caller);
 	PERFORM mlops_catalog.lock_name('snapshot_pkey', $3, format('take snapshot "%s"', $3));
 	IF EXISTS (SELECT FROM mlops_catalog.snapshot AS s WHERE s.name = $3) THEN
 		RAISE EXCEPTION 'snapshot "%" already exists', $3

@@ -248,6 +248,10 @@ END
 $$;
 
 CREATE FUNCTION mlops.why(prediction_id uuid) RETURNS jsonb
+	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.why(uuid) IS
+	'Everything about a logged decision: version, threshold, route, features as logged, their score again and what each contributed to it (in log odds), what shadows said, run, data set, approvals, checks and history until then';
+CREATE FUNCTION mlops_catalog.why(prediction_id uuid) RETURNS jsonb
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	SET TimeZone = 'UTC'
@@ -315,5 +319,3 @@ BEGIN
 				AND a.logged_at >= (SELECT r.started_at FROM mlops.runs AS r WHERE r.run_id = v.run_id)));
 END
 $$;
-COMMENT ON FUNCTION mlops.why(uuid) IS
-	'Everything about a logged decision: version, threshold, route, features as logged, their score again and what each contributed to it (in log odds), what shadows said, run, data set, approvals, checks and history until then';

@@ -323,6 +323,11 @@ COMMENT ON FUNCTION mlops_catalog.refuse_large_spec(jsonb) IS 'An error if a doc
 
 CREATE FUNCTION mlops.apply(spec jsonb, dry_run boolean DEFAULT false)
 	RETURNS TABLE (model text, setting text, item text, former text, new text)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20 AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.apply(jsonb, boolean) IS
+	'Makes settings of models equal to a document, in one transaction and with the caller''s rights, and returns the changes; with dry_run it returns what it would change. Applied again it changes nothing';
+CREATE FUNCTION mlops_catalog.apply(spec jsonb, dry_run boolean)
+	RETURNS TABLE (model text, setting text, item text, former text, new text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 20
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -355,5 +360,3 @@ BEGIN
 		FROM jsonb_to_recordset(changes) AS c(model text, setting text, item text, former text, new text);
 END
 $$;
-COMMENT ON FUNCTION mlops.apply(jsonb, boolean) IS
-	'Makes settings of models equal to a document, in one transaction and with the caller''s rights, and returns the changes; with dry_run it returns what it would change. Applied again it changes nothing';

@@ -177,6 +177,10 @@ COMMENT ON PROCEDURE mlops.wait(bigint, interval, text) IS
 	'Waits until a job has ended, or for as long as timeout says, and returns its state; tells how far it is about once a second and commits between looks';
 
 CREATE FUNCTION mlops.result(job_id bigint) RETURNS jsonb
+	LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.result(bigint) IS
+	'Rows that a job returned, as an array of objects (NULL for a statement without rows); its error is raised anew';
+CREATE FUNCTION mlops_catalog.result(job_id bigint) RETURNS jsonb
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -197,5 +201,3 @@ BEGIN
 			HINT = coalesce(job.error ->> 'hint', format('mlops.jobs and mlops.job_events show more of job %s.', job_id));
 END
 $$;
-COMMENT ON FUNCTION mlops.result(bigint) IS
-	'Rows that a job returned, as an array of objects (NULL for a statement without rows); its error is raised anew';

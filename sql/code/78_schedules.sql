@@ -242,6 +242,11 @@ CREATE FUNCTION mlops.schedule(
 	priority int DEFAULT 0,
 	model text DEFAULT NULL)
 	RETURNS SETOF mlops.schedules
+	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.schedule(text, text, text, interval, int, int, text) IS
+	'Has pg_cron submit a statement as a job whenever a cron expression is due; skipped (and counted) while the job before has not ended. Replaces a schedule of that name';
+CREATE FUNCTION mlops_catalog.schedule(name text, cron text, command text, timeout interval, max_retries int, priority int, model text)
+	RETURNS SETOF mlops.schedules
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -269,10 +274,12 @@ BEGIN
 	RETURN QUERY SELECT * FROM mlops.schedules AS s WHERE s.cron_job_id = id AND s.name = $1;
 END
 $$;
-COMMENT ON FUNCTION mlops.schedule(text, text, text, interval, int, int, text) IS
-	'Has pg_cron submit a statement as a job whenever a cron expression is due; skipped (and counted) while the job before has not ended. Replaces a schedule of that name';
 
 CREATE FUNCTION mlops.unschedule(name text, owner regrole DEFAULT NULL) RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.unschedule(text, regrole) IS
+	'Ends a schedule of yours, or as a superuser one of another role, a dropped one too (owner: its number in quotes); false if there is none. A job of it that runs is not cancelled';
+CREATE FUNCTION mlops_catalog.unschedule(name text, owner regrole) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -315,5 +322,3 @@ BEGIN
 	RETURN mlops_catalog.forget_schedule($1, of_role);
 END
 $$;
-COMMENT ON FUNCTION mlops.unschedule(text, regrole) IS
-	'Ends a schedule of yours, or as a superuser one of another role, a dropped one too (owner: its number in quotes); false if there is none. A job of it that runs is not cancelled';

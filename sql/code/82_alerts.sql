@@ -227,6 +227,11 @@ DECLARE
 	found jsonb;
 BEGIN
 	PERFORM mlops_catalog.check_name('an alert rule', $3);
+	IF $4 = ANY (mlops_catalog.drift_tests()) THEN
+		RAISE EXCEPTION '"%" is a test of drift, not a metric', $4
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Write metric => ''drift'', labels => ''{"test": "%s"}'', with "feature" for one column.%s', $4,
+				CASE WHEN $4 = 'psi' THEN ' That of the scores is metric => ''score_psi''.' ELSE '' END);
+	END IF;
 	PERFORM mlops_catalog.check_choice('metric', $4, mlops_catalog.monitor_metric_names());
 	PERFORM mlops_catalog.check_choice('severity', $10, '{info,warning,critical}');
 	IF $5 IS NULL AND $6 IS NULL OR $5 > $6 THEN

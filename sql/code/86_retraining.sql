@@ -104,6 +104,9 @@ BEGIN
 		IF NOT positive THEN
 			RAISE EXCEPTION '"window" in "options" must be a length of time, not "%"', options ->> 'window'
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'Write {"window": "90 days"}.';
+		ELSIF mlops_catalog.length_of_time('options', 'window', options ->> 'window') > interval '1000 years' THEN
+			RAISE EXCEPTION 'value % of "window" in "options" is out of range', options ->> 'window'
+				USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 1000 years.';
 		END IF;
 	END IF;
 END

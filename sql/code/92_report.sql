@@ -90,6 +90,10 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.monitor_chart(text, text, text[]) IS 'Figures of a monitor over time, as a drawing';
 
 CREATE FUNCTION mlops.report(model text) RETURNS text
+	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.report(text) IS
+	'A model''s report as one page of HTML, with drawings: what answers, versions, learning curve, importance, traffic, performance, drift, alerts, retrainings, history';
+CREATE FUNCTION mlops_catalog.report(model text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -160,5 +164,3 @@ BEGIN
 		'</body></html>');
 END
 $$;
-COMMENT ON FUNCTION mlops.report(text) IS
-	'A model''s report as one page of HTML, with drawings: what answers, versions, learning curve, importance, traffic, performance, drift, alerts, retrainings, history';

@@ -20,18 +20,24 @@ BEGIN
 END
 $$;
 
--- Public functions in SQL write times, intervals and numbers in the same way in
--- every session, with all digits, as what runs as the owner of the catalog does.
+-- Public functions in SQL, and what is behind those of mlops_as_caller, write times,
+-- intervals and numbers in the same way in every session, with all digits, as what
+-- runs as the owner of the catalog does.
 DO $$
 DECLARE
 	f record;
 BEGIN
 	FOR f IN
-		SELECT p.oid::pg_catalog.regprocedure AS signature
+		SELECT p.oid::pg_catalog.regprocedure AS signature, b.name IS NOT NULL AS is_behind, p.proname
 		FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_language AS l ON l.oid OPERATOR(pg_catalog.=) p.prolang
-		WHERE p.pronamespace OPERATOR(pg_catalog.=) 'mlops'::pg_catalog.regnamespace AND l.lanname OPERATOR(pg_catalog.=) ANY ('{plpgsql,sql}'::pg_catalog.name[])
-			AND p.proconfig IS NOT NULL
+		LEFT JOIN (SELECT c.proname AS name FROM pg_catalog.pg_proc AS c WHERE c.prosrc OPERATOR(pg_catalog.=) 'mlops_as_caller') AS b
+			ON b.name OPERATOR(pg_catalog.=) p.proname AND p.pronamespace OPERATOR(pg_catalog.=) 'mlops_catalog'::pg_catalog.regnamespace
+		WHERE (p.pronamespace OPERATOR(pg_catalog.=) 'mlops'::pg_catalog.regnamespace OR b.name IS NOT NULL)
+			AND l.lanname OPERATOR(pg_catalog.=) ANY ('{plpgsql,sql}'::pg_catalog.name[]) AND p.proconfig IS NOT NULL
 	LOOP
+		IF f.is_behind THEN
+			EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', f.signature, pg_catalog.format('What mlops.%s does', f.proname));
+		END IF;
 		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET DateStyle = ISO', f.signature);
 		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET IntervalStyle = postgres', f.signature);
 		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET extra_float_digits = 1', f.signature);

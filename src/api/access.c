@@ -34,6 +34,7 @@
 #include "api/as_role.h"
 
 MLOPS_FUNCTION(mlops_as_owner);
+MLOPS_FUNCTION(mlops_as_caller);
 MLOPS_FUNCTION(mlops_require);
 MLOPS_FUNCTION(mlops_may);
 MLOPS_FUNCTION(mlops_require_seen);
@@ -221,11 +222,11 @@ mlops_cut(PG_FUNCTION_ARGS)
  * Where an error comes from is told by lines of context, the innermost first.
  * Those between a public function and what it runs as a role are ours.  They begin
  * with as_role's own statement, or else with a line that mlapi_enter_role puts
- * there, end with one of mlops_as_owner, and are taken out when the error passes.
+ * there, end with one of run_call, and are taken out when the error passes.
  */
 #define ROLE_STATEMENT "SELECT mlops_catalog.row_as_json(mlops_row) FROM ("
 #define OUR_FIRST_LINE "run by mlops as a role"
-#define OUR_LAST_LINE "run by mlops as the owner of the catalog"
+#define OUR_LAST_LINE "run by mlops for a function of schema mlops"
 
 static void
 mark(void *line)
@@ -262,7 +263,10 @@ find_first(char *text, const char *last)
 	return first;
 }
 
-/* In PG_CATCH: throws the error on without our lines.  Of an internal one we want them. */
+/*
+ * In PG_CATCH: throws the error on without our lines.  Of an internal one we want
+ * them; that bytes are not those of a model (XX001) is told by the message.
+ */
 static void
 throw_without_our_lines(MemoryContext memory)
 {
@@ -270,7 +274,7 @@ throw_without_our_lines(MemoryContext memory)
 	char	   *first;
 	char	   *last;
 
-	if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_INTERNAL_ERROR)
+	if (geterrcode() == ERRCODE_INTERNAL_ERROR)
 		PG_RE_THROW();
 	MemoryContextSwitchTo(memory);
 	error = CopyErrorData();
@@ -290,7 +294,7 @@ throw_without_our_lines(MemoryContext memory)
 	ReThrowError(error);
 }
 
-/* ---------------------------------------------------------------- as the owner */
+/* ---------------------------------------------------------------- as the owner, or as the caller */
 
 /* The call of the private function behind a public one. */
 typedef struct PrivateCall
@@ -305,7 +309,19 @@ typedef struct PrivateCall
 } PrivateCall;
 
 static void
-prepare_call(FunctionCallInfo fcinfo, bool returns_rows, PrivateCall *call)
+add_argument(PrivateCall *call, StringInfo sql, Oid type, NullableDatum argument)
+{
+	if (call->n == FUNC_MAX_ARGS)
+		elog(ERROR, "function \"%s\" has too many arguments", call->name);
+	call->types[call->n] = type;
+	call->values[call->n] = argument.value;
+	call->nulls[call->n] = argument.isnull ? 'n' : ' ';
+	appendStringInfo(sql, "%s$%d", call->n > 0 ? ", " : "", call->n + 1);
+	call->n++;
+}
+
+static void
+prepare_call(FunctionCallInfo fcinfo, bool with_caller, PrivateCall *call)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
 	Form_pg_proc proc;
@@ -316,22 +332,14 @@ prepare_call(FunctionCallInfo fcinfo, bool returns_rows, PrivateCall *call)
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
 	call->name = pstrdup(NameStr(proc->proname));
 	call->writes = proc->provolatile == PROVOLATILE_VOLATILE;
-	call->n = proc->pronargs + 1;
-	if (call->n > FUNC_MAX_ARGS)
-		elog(ERROR, "function \"%s\" has too many arguments", call->name);
-	call->types[0] = REGROLEOID;
-	call->values[0] = ObjectIdGetDatum(GetUserId());
-	call->nulls[0] = ' ';
+	call->n = 0;
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s mlops_catalog.%s($1", returns_rows ? "* FROM" : "",
+	appendStringInfo(&sql, "SELECT %s mlops_catalog.%s(", fcinfo->flinfo->fn_retset ? "* FROM" : "",
 					 quote_identifier(call->name));
+	if (with_caller)
+		add_argument(call, &sql, REGROLEOID, (NullableDatum) {ObjectIdGetDatum(GetUserId()), false});
 	for (int i = 0; i < proc->pronargs; i++)
-	{
-		appendStringInfo(&sql, ", $%d", i + 2);
-		call->types[i + 1] = proc->proargtypes.values[i];
-		call->values[i + 1] = fcinfo->args[i].value;
-		call->nulls[i + 1] = PG_ARGISNULL(i) ? 'n' : ' ';
-	}
+		add_argument(call, &sql, proc->proargtypes.values[i], fcinfo->args[i]);
 	appendStringInfoChar(&sql, ')');
 	call->sql = sql.data;
 	ReleaseSysCache(tuple);
@@ -404,6 +412,17 @@ ignore_storage_settings(void)
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* Connected to SPI: the rows go to the tuplestore, a value is returned. */
+static Datum
+call_behind(FunctionCallInfo fcinfo, const PrivateCall *call)
+{
+	run_call(call);
+	if (!fcinfo->flinfo->fn_retset)
+		return single_value(fcinfo);
+	put_rows((ReturnSetInfo *) fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
 /*
  * Body of every public function whose work is done by the function of the same
  * name in mlops_catalog.
@@ -411,29 +430,41 @@ ignore_storage_settings(void)
 Datum
 mlops_as_owner(PG_FUNCTION_ARGS)
 {
-	bool		returns_rows = fcinfo->flinfo->fn_retset;
 	PrivateCall call;
 	MlCatalogScope scope;
-	Datum		value = (Datum) 0;
+	Datum		value;
 
-	prepare_call(fcinfo, returns_rows, &call);
+	prepare_call(fcinfo, true, &call);
 	if (call.writes)
 	{
 		mlbase_refuse_large(fcinfo);
 		PreventCommandIfReadOnly(psprintf("mlops.%s()", call.name));
 		PreventCommandIfParallelMode(psprintf("mlops.%s()", call.name));
 	}
-	if (returns_rows)
+	if (fcinfo->flinfo->fn_retset)
 		InitMaterializedSRF(fcinfo, 0);
 	mlcat_begin(&scope);
 	if (call.writes)
 		ignore_storage_settings();
-	run_call(&call);
-	if (returns_rows)
-		put_rows((ReturnSetInfo *) fcinfo->resultinfo);
-	else
-		value = single_value(fcinfo);
+	value = call_behind(fcinfo, &call);
 	mlcat_end(&scope);
+	return value;
+}
+
+/* The same for what is done with the caller's rights. */
+Datum
+mlops_as_caller(PG_FUNCTION_ARGS)
+{
+	PrivateCall call;
+	Datum		value;
+
+	prepare_call(fcinfo, false, &call);
+	if (fcinfo->flinfo->fn_retset)
+		InitMaterializedSRF(fcinfo, 0);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	value = call_behind(fcinfo, &call);
+	SPI_finish();
 	return value;
 }
 

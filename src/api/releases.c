@@ -108,12 +108,12 @@ mlops_add_labels(PG_FUNCTION_ARGS)
 	bool		nulls[4] = {false};
 
 	mlbase_refuse_null(fcinfo, 0, "model");
-	mlbase_refuse_null(fcinfo, 3, "key");
-	mlbase_refuse_null(fcinfo, 4, "label");
 	mlbase_refuse_large(fcinfo);
 	PreventCommandIfReadOnly("mlops.add_labels()");
 	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
 							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	mlbase_refuse_null(fcinfo, 3, "key");	/* not before: they may stand in the place of a query */
+	mlbase_refuse_null(fcinfo, 4, "label");
 	if (OidIsValid(source->relation))	/* its slots have dropped columns too */
 		source = mling_describe(InvalidOid, source->query);
 	mlreg_add_labels(text_to_cstring(PG_GETARG_TEXT_PP(0)), source,

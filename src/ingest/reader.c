@@ -40,6 +40,7 @@ typedef struct DatasetReceiver
 {
 	DestReceiver pub;
 	MlContext  *ctx;
+	const MlSource *source;
 	MlDataset  *dataset;
 	int			n_columns;
 	ColumnReader *columns;
@@ -91,6 +92,28 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 		receiver->all_fixed = receiver->all_fixed && receiver->columns[c].offset >= 0;
 }
 
+/* An error unless a status is ML_OK: of memory that does not suffice, what all rows would need. */
+static void
+check_read(const DatasetReceiver *receiver, MlStatus status)
+{
+	const MlArena *arena = receiver->ctx->arena;
+	double		n_rows = (double) receiver->dataset->n_rows;
+	double		expected = receiver->source->expected_rows;
+
+	if (status == ML_OUT_OF_MEMORY && ml_arena_budget(arena) > 0 && n_rows > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("the rows need more memory than the %zu MB that mlops.max_training_memory allows",
+						ml_arena_budget(arena) >> 20),
+				 expected > n_rows
+				 ? errdetail("%.0f of about %.0f rows were read. All take about %.0f MB, and learning from them takes more.",
+							 n_rows, expected, ceil(expected / n_rows * (double) (ml_arena_used(arena) >> 20)))
+				 : errdetail("%.0f rows were read, at about %.0f bytes each, and there are more; learning from them takes more.",
+							 n_rows, ceil((double) ml_arena_used(arena) / n_rows)),
+				 errhint("Raise mlops.max_training_memory, or read fewer rows or columns.")));
+	mlbase_check(receiver->ctx, status);
+}
+
 /* Stores one value (not NULL) at a row of the open chunk. */
 static void
 store_value(DatasetReceiver *receiver, ColumnReader *reader, size_t row, Datum value)
@@ -106,9 +129,7 @@ store_value(DatasetReceiver *receiver, ColumnReader *reader, size_t row, Datum v
 		size_t		size;
 		const char *bytes = mling_bytes(&reader->converter, value, &size);
 
-		mlbase_check(receiver->ctx,
-					 ml_column_intern(receiver->ctx, column, bytes, size,
-									  &column->open.code[row]));
+		check_read(receiver, ml_column_intern(receiver->ctx, column, bytes, size, &column->open.code[row]));
 	}
 	else
 		column->open.number[row] = mling_number(&reader->converter, value);
@@ -201,7 +222,7 @@ seal_chunk(DatasetReceiver *receiver)
 			column->open.number[row] = NAN;
 		}
 	}
-	mlbase_check(receiver->ctx, ml_dataset_seal(receiver->ctx, dataset));
+	check_read(receiver, ml_dataset_seal(receiver->ctx, dataset));
 	MemoryContextReset(receiver->row_context);
 }
 
@@ -314,6 +335,7 @@ mling_read(MlContext *ctx, MlSource *source, int n_columns,
 	int		   *mapping = palloc0(Max(source->desc->natts, 1) * sizeof(int));
 
 	receiver.ctx = ctx;
+	receiver.source = source;
 	receiver.n_columns = n_columns;
 	receiver.columns = palloc0(Max(n_columns, 1) * sizeof(ColumnReader));
 	receiver.wanted = columns;

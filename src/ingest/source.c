@@ -160,6 +160,13 @@ describe_select(const char *text, MlSource *source)
 	}
 }
 
+/* Not a query but the value of another argument, which was given without its name. */
+static bool
+is_word(const char *query)
+{
+	return query && query[0] != '\0' && strlen(query) < NAMEDATALEN && strpbrk(query, " \t\r\n();'") == NULL;
+}
+
 MlSource *
 mling_describe(Oid relation, const char *query)
 {
@@ -170,8 +177,11 @@ mling_describe(Oid relation, const char *query)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("exactly one of \"source\" and \"query\" must be given"),
-				 errhint("Name a table or view with source => 'transactions', "
-						 "or give a SELECT with query => $$SELECT ...$$.")));
+				 is_word(query)
+				 ? errhint("\"%s\" stands in the place of \"query\". Write the name of the argument that it is meant for, "
+						   "such as target => '%s' or key => '%s'.", query, query, query)
+				 : errhint("Name a table or view with source => 'transactions', "
+						   "or give a SELECT with query => $$SELECT ...$$.")));
 	source->relation = relation;
 	if (query)
 	{
@@ -303,7 +313,8 @@ mling_run_source(MlSource *source, const bool *needed, int *mapping, bool parall
 	PushActiveSnapshot(GetTransactionSnapshot());
 	desc = CreateQueryDesc(plan, text, GetActiveSnapshot(), InvalidSnapshot,
 						   receiver, NULL, NULL, 0);
-	mlbase_progress_total(plan->planTree->plan_rows);
+	source->expected_rows = plan->planTree->plan_rows;
+	mlbase_progress_total(source->expected_rows);
 	ExecutorStart(desc, 0);
 	mlcompat_executor_run(desc);
 	ExecutorFinish(desc);

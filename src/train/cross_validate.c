@@ -34,7 +34,7 @@ typedef struct Validation
 	const MlCrossValidateRequest *request;
 	Training   *t;
 	Folds		folds;
-	List	   *said;			/* messages that the user has seen */
+	char	  **told;			/* what was said of each fold */
 	MlFoldResult *results;
 } Validation;
 
@@ -74,7 +74,7 @@ train_folds(Validation *v)
 		folds_cut(&v->folds, t, f);
 		folds_train(t, &v->results[f]);
 		mltrain_scope_end(t, &scope);
-		mltrain_repeat(told.data, &v->said);
+		v->told[f] = pstrdup(told.data);
 		resetStringInfo(&told);
 	}
 	t->told = NULL;
@@ -119,7 +119,6 @@ static void
 hand_out_folds(Validation *v, Team *team)
 {
 	const char *text = describe_learner(v->t);
-	char	  **told = palloc0(v->folds.n * sizeof(char *));
 	int			given = 0;
 	int			done = 0;
 
@@ -135,11 +134,9 @@ hand_out_folds(Validation *v, Team *team)
 		if (answer == NULL)
 			continue;
 		v->results[answer->number] = answer->fold;
-		told[answer->number] = pstrdup(answer->text);
+		v->told[answer->number] = pstrdup(answer->text);
 		done++;
 	}
-	for (int f = 0; f < v->folds.n; f++)
-		mltrain_repeat(told[f], &v->said);
 }
 
 /* Does this process have memory for the rows of all folds at once? */
@@ -332,8 +329,10 @@ mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id)
 	mltrain_load(t, mlbase_engine_threads(), t->learner->needs_blas);
 	mltrain_label(t);
 	folds_make(&v->folds, t, t->label, t->split.validation);
+	v->told = palloc0(v->folds.n * sizeof(char *));
 	if (!train_folds_in_team(v))
 		train_folds(v);
+	mltrain_repeat(v->told, v->folds.n);
 	mltrain_begin_phase(t, "register");
 	*run_id = record_validation(v);
 

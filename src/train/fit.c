@@ -29,36 +29,57 @@ mltrain_tell(Training *t, int level, const char *message, const char *detail)
 		appendStringInfo(t->told, "%d %s%c%s%c", level, message, FIELD, detail ? detail : "", END);
 }
 
+/* Is a message, with its level but whatever its detail, among those that were kept? */
 static bool
-was_said(const List *said, const char *message)
+was_told(const char *told, const char *message)
 {
-	ListCell   *lc;
+	size_t		length = strlen(message);
 
-	foreach(lc, said)
+	for (const char *end; (end = strchr(told, END)) != NULL; told = end + 1)
 	{
-		if (strcmp((char *) lfirst(lc), message) == 0)
+		if (strncmp(told, message, length) == 0 && told[length] == FIELD)
 			return true;
 	}
 	return false;
 }
 
-void
-mltrain_repeat(const char *told, List **said)
+/* "in fold 2: ", "in folds 1, 3: ", or nothing for what is told of all. */
+static const char *
+which_folds(char *const *told, int n_folds, const char *message)
 {
-	const char *end;
+	StringInfoData numbers;
+	int			n = 0;
 
-	for (; (end = strchr(told, END)) != NULL; told = end + 1)
+	initStringInfo(&numbers);
+	for (int f = 0; f < n_folds; f++)
 	{
-		char	   *line = pnstrdup(told, end - told);
-		char	   *detail = strchr(line, FIELD);
-		char	   *message;
-		int			level = (int) strtol(line, &message, 10);
+		if (was_told(told[f], message))
+			appendStringInfo(&numbers, "%s%d", n++ > 0 ? ", " : "", f + 1);
+	}
+	return n == n_folds ? "" : psprintf("in fold%s %s: ", n > 1 ? "s" : "", numbers.data);
+}
 
-		if (was_said(*said, line))
-			continue;
-		*said = lappend(*said, pstrdup(line));
-		*detail++ = '\0';
-		say(level, message + 1, detail);
+void
+mltrain_repeat(char *const *told, int n_folds)
+{
+	for (int f = 0; f < n_folds; f++)
+	{
+		const char *end;
+
+		for (const char *at = told[f]; (end = strchr(at, END)) != NULL; at = end + 1)
+		{
+			char	   *message = pnstrdup(at, end - at);
+			char	   *detail = strchr(message, FIELD);
+			char	   *text;
+			int			level = (int) strtol(message, &text, 10);
+			bool		before = false;
+
+			*detail++ = '\0';
+			for (int other = 0; other < f; other++)
+				before = before || was_told(told[other], message);
+			if (!before)
+				say(level, psprintf("%s%s", which_folds(told, n_folds, message), text + 1), detail);
+		}
 	}
 }
 

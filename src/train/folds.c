@@ -208,6 +208,12 @@ refuse_one_class(const Folds *folds, const Training *t, int fold, MlPart part)
 		positives += folds->label[rows.row[i]] == 1;
 	if (rows.n > 0 ? positives > 0 && positives < rows.n : part == ML_PART_VALIDATION)
 		return;
+	if (rows.n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("fold %d has no %s rows", fold + 1, names[part]),
+				 folds->border ? errdetail("The rows are cut into blocks of time; rows of one time stay together, and training rows end \"label_delay\" before the test rows.") : 0,
+				 errhint("Make fewer folds, or choose another kind of folds.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("the %s rows of fold %d have only one class", names[part], fold + 1),

@@ -126,6 +126,9 @@ parse_instant(MlOptions *options, const char *key, const char *zone, double *sec
 	return parse_value(options, key, "timestamp without time zone", ML_COLUMN_TIME, zone, seconds);
 }
 
+/* Seconds of 1000 years: subtracted from any time of data, still a timestamp. */
+#define LONGEST (1000 * 365.25 * SECS_PER_DAY)
+
 /* A length of time, in seconds; false if the key is not there. */
 static bool
 parse_length(MlOptions *options, const char *key, const char *zone, bool positive, double *seconds)
@@ -142,6 +145,11 @@ parse_length(MlOptions *options, const char *key, const char *zone, bool positiv
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 positive ? errmsg("\"%s\" in \"split\" must be a length of time above 0, not \"%s\"", key, text)
 				 : errmsg("\"%s\" in \"split\" must not be negative", key)));
+	if (*seconds > LONGEST)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value %s of \"%s\" in \"split\" is out of range", text, key),
+				 errdetail("It must be at most 1000 years.")));
 	return true;
 }
 

@@ -162,10 +162,11 @@ extern void mltrain_judge(Training *t);
 
 /*
  * Says something to the user at once, or keeps it in t->told; detail may be
- * NULL.  mltrain_repeat says what was kept elsewhere, each message once (fit.c).
+ * NULL.  mltrain_repeat says what was kept of each fold, each message once and
+ * with the folds that it is of (fit.c).
  */
 extern void mltrain_tell(Training *t, int level, const char *message, const char *detail);
-extern void mltrain_repeat(const char *told, List **said);
+extern void mltrain_repeat(char *const *told, int n_folds);
 
 /* Fills in what is known of the data set (record.c). */
 extern void mltrain_describe_data(const Training *t, MlRegistration *r);

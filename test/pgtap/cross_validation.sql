@@ -1,6 +1,6 @@
 -- Cross-validation: folds, what is returned and recorded, errors.
 \ir setup.psql
-SELECT plan(32);
+SELECT plan(33);
 
 CREATE TABLE result AS SELECT * FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}',
 	folds => 4, params => '{"n_estimators": 20}', tags => '{"team": "risk"}');
@@ -73,5 +73,7 @@ SELECT refused($$kind => 'stratified', group_by => 'country'$$, 'folds of kind "
 SELECT refused($$label_delay => '1 day'$$, 'folds of kind "stratified" take no "label_delay"', 'a delay without time');
 SELECT refused($$time_column => 'ts', label_delay => '-1 day'$$, '"label_delay" must not be negative', 'a negative delay');
 SELECT refused($$split => '{"test": 0.2}'$$, 'unrecognized key "test" in "split"', 'a split beside the folds');
+SELECT throws_ok($$SELECT * FROM mlops.cross_validate('cv', query => 'SELECT *, extract(year FROM ts) AS year FROM tx', target => 'is_fraud', folds => 3, time_column => 'year')$$,
+	'22000', 'fold 1 has no training rows', 'a fold without rows does not have one class');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,18 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(62);
+SELECT plan(71);
 
+CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', SQLERRM, nullif(detail, ''), nullif(hint, ''));
+END $$;
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', algorithm => 'gradient_bosting')$$,
 	'22023', 'unrecognized algorithm "gradient_bosting"', 'unknown algorithm');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '{"n_trees": 5}')$$,
@@ -62,6 +73,8 @@ SELECT throws_ok($$SELECT mlops.train('m', 'tx', query => 'SELECT 1', target => 
 	'22023', 'exactly one of "source" and "query" must be given', 'both source and query');
 SELECT throws_ok($$SELECT mlops.train('m', target => 'is_fraud')$$,
 	'22023', 'exactly one of "source" and "query" must be given', 'neither source nor query');
+SELECT matches(explained(call), 'exactly one of "source" and "query" must be given \| "is_fraud" stands in the place of "query"\. Write the name .* target => ''is_fraud''', call)
+FROM unnest(ARRAY[$$SELECT mlops.train('m', 'tx', 'is_fraud')$$, $$SELECT mlops.tune('m', 'tx', 'is_fraud')$$, $$SELECT mlops.cross_validate('m', 'tx', 'is_fraud')$$]) AS call;
 SELECT throws_ok($$SELECT mlops.train('m', query => 'DELETE FROM tx RETURNING *', target => 'is_fraud')$$,
 	'22023', '"query" must be a SELECT', 'query that is not a SELECT');
 SELECT throws_ok($$SELECT mlops.train('m', query => 'WITH d AS (DELETE FROM tx RETURNING *) SELECT * FROM d', target => 'is_fraud')$$,
@@ -81,6 +94,10 @@ SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', split => 
 SET LOCAL mlops.max_training_memory = '16MB';
 SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT t.*, random() AS a, random() AS b, random() AS c, random() AS d, random() AS e, random() AS f FROM tx t, generate_series(1, 100)', target => 'is_fraud')$$,
 	'53200', NULL, 'more memory than allowed');
+CREATE TABLE large AS SELECT t.*, random() AS a, random() AS b, random() AS c, random() AS d, random() AS e FROM tx AS t, generate_series(1, 100);
+ANALYZE large;
+SELECT matches(explained($$SELECT mlops.train('m', 'large', target => 'is_fraud')$$),
+	'^the rows need more memory than the 16 MB that mlops.max_training_memory allows \| \d+ of about 500000 rows were read\. All take about (2[0-9]|[3-9][0-9]) MB, and learning from them takes more\.', 'what all rows need');
 RESET mlops.max_training_memory;
 SELECT throws_ok($$SELECT mlops.train('m', 4294967295::oid::regclass, target => 'is_fraud')$$,
 	'42P01', 'relation with OID 4294967295 does not exist', 'source that was dropped');
@@ -112,6 +129,16 @@ SELECT throws_ok($$SELECT mlops.score('fraud/1', 5)$$,
 	'42804', 'features must be a row or jsonb, not integer', 'features that are no row');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 1, strategy => 'blue')$$,
 	'22023', 'unrecognized deployment strategy "blue"', 'unknown strategy');
+SELECT is(explained($$SELECT mlops.add_labels('fraud', 'tx', 'id', 'is_fraud')$$),
+	'exactly one of "source" and "query" must be given | "id" stands in the place of "query". Write the name of the argument that it is meant for, such as target => ''id'' or key => ''id''.', 'a key without its name');
+SELECT is(explained($$SELECT mlops.deploy('fraud', 1, 'canary')$$),
+	'strategy "canary" needs "percent" or "ramp", and a key | Write percent => 5, above 0 and below 100: the rest stays with what is deployed. Name the column whose value decides which variant a row sees, as in key => ''card_id''.', 'all that a canary lacks');
+SELECT is(explained($$SELECT mlops.retrain('fraud', options => '{"window": "90000000 days"}')$$),
+	'value 90000000 days of "window" in "options" is out of range | It must be at most 1000 years.', 'a window beyond all times');
+SELECT is(explained($$SELECT mlops.train('m', 'tx', target => 'is_fraud', time_column => 'ts', split => '{"window": "90000000 days"}')$$),
+	'value 90000000 days of "window" in "split" is out of range | It must be at most 1000 years.', 'of a training');
+SELECT is(explained($$SELECT mlops.alert_rule('fraud', 'p', 'psi', max => 0.2)$$),
+	'"psi" is a test of drift, not a metric | Write metric => ''drift'', labels => ''{"test": "psi"}'', with "feature" for one column. That of the scores is metric => ''score_psi''.', 'a test as a metric');
 SELECT throws_ok($$SELECT mlops.rollback('fraud')$$,
 	'55000', 'model "fraud" has no earlier deployment to go back to', 'rollback without history');
 

@@ -17,6 +17,9 @@ INSERT INTO explained VALUES
 	('cron_unschedule_elsewhere', 'asks pg_cron as the caller'),
 	('cron_run_elsewhere', 'asks pg_cron as the caller'),
 	('apply_model', 'calls functions of mlops as the caller'),
+	('apply', 'calls functions of mlops as the caller'),
+	('schedule', 'calls record_schedule as the caller'),
+	('unschedule', 'calls forget_schedule as the caller'),
 	('check_schedule', 'calls record_schedule as the caller'),
 	('ask_cron', 'runs what it is given as the caller'),
 	-- show

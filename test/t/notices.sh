@@ -81,6 +81,14 @@ is "a time that is a fraction" "$(said "$train, time_column => 'since')" | head 
 is "a time that is rounded" "$(said "SELECT mlops.train('roles', query => 'SELECT *, (extract(epoch FROM tx_datetime) * 1000000000)::bigint AS ns FROM tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}', time_column => 'ns')" | head -n 1)" 'NOTICE: time column "ns" has numbers beyond 2^53, which are rounded'
 is "the columns that a monitor could go by" "$(said "SELECT mlops.monitor('fraud', '1 hour', source => 'tx', time_column => 'tz')" | sed -n 2p)" "HINT: Columns of a date or time are: cbk, tx_datetime."
 
+# ---- folds
+folds="SELECT FROM mlops.cross_validate('folds', query => 'SELECT transaction_id, tx_datetime, tx_amount, tx_amount > 100 AS large, 1 AS one, greatest(row_number() OVER (ORDER BY transaction_id) - 500, 0) / 10 AS late FROM tx ORDER BY transaction_id LIMIT 1000', target => 'large', key => 'transaction_id', folds => 2, kind => 'stratified', params => '{\"n_estimators\": 2}'"
+for parallel in 1 2; do
+	is "what is so in all folds, $parallel at a time" "$(said "$folds, exclude => '{tx_datetime}', parallel => $parallel)" | grep constant)" 'NOTICE: column "one" is constant and is left out'
+done
+is "what is so in one fold" "$(said "$(echo "$folds" | sed "s/stratified/time/"), time_column => 'tx_datetime')" | grep 'constant')" 'NOTICE: column "one" is constant and is left out
+NOTICE: in fold 1: column "late" is constant and is left out'
+
 # ---- columns that a trigger fills with the model's answer
 query <<'SQL'
 CREATE TABLE live (LIKE tx, score float8, flagged boolean);

@@ -3,6 +3,7 @@
  *	  Messages, abort and progress of an engine context.
  *-------------------------------------------------------------------------
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "mlops/engine/base.h"
@@ -22,15 +23,15 @@ ml_fail(MlContext *ctx, MlStatus status, const char *format,...)
 MlStatus
 ml_fail_memory(MlContext *ctx)
 {
-	double		megabyte = 1024.0 * 1024.0;
+	double		kilobyte = 1024.0;
 
 	if (ml_arena_budget(ctx->arena) == 0)
 		return ml_fail(ctx, ML_OUT_OF_MEMORY, "out of memory");
 	ml_fail(ctx, ML_OUT_OF_MEMORY, "more memory is needed than the %.0f MB allowed",
-			(double) ml_arena_budget(ctx->arena) / megabyte);
-	snprintf(ctx->detail, sizeof(ctx->detail), "%.1f MB are in use and %.1f MB more were asked for.",
-			 (double) ml_arena_used(ctx->arena) / megabyte,
-			 (double) ml_arena_refused(ctx->arena) / megabyte);
+			(double) ml_arena_budget(ctx->arena) / kilobyte / kilobyte);
+	snprintf(ctx->detail, sizeof(ctx->detail), "%.1f MB are in use and %.0f kB more were asked for.",
+			 (double) ml_arena_used(ctx->arena) / kilobyte / kilobyte,
+			 ceil((double) ml_arena_refused(ctx->arena) / kilobyte));
 	return ML_OUT_OF_MEMORY;
 }
 
