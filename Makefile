@@ -22,12 +22,12 @@ SQL_UPDATES    = $(wildcard sql/updates/*.sql)
 
 OBJS = $(ENGINE_SOURCES:.c=.o) $(SERVER_SOURCES:.c=.o)
 DATA_built = sql/mlops--$(EXTVERSION).sql $(SQL_UPDATES:sql/updates/%.sql=sql/mlops--%--$(EXTVERSION).sql)
-EXTRA_CLEAN = build src/blas/*.o mlops_blas.so
+EXTRA_CLEAN = build src/blas/*.o mlops_blas.so src/*.d src/*/*.d src/engine/*/*.d
 
 # PostgreSQL 15 leaves PGDLLEXPORT empty, which would hide everything under
 # -fvisibility=hidden; 16 and later define it this way themselves.
 PG_CPPFLAGS = -Iinclude -Isrc '-DPGDLLEXPORT=__attribute__((visibility("default")))'
-PG_CFLAGS   = -std=gnu11 -O3 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+PG_CFLAGS   = -std=gnu11 -O3 -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
               -fvisibility=hidden -ffp-contract=off
 SHLIB_LINK  = -lpthread -lm
@@ -47,9 +47,8 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# ---- header dependencies: any header change rebuilds everything (it is small)
-HEADERS_ALL = $(wildcard include/mlops/*.h include/mlops/engine/*.h src/*/*.h src/engine/*/*.h)
-$(OBJS) src/blas/provider.o: $(HEADERS_ALL)
+# ---- a changed header rebuilds what includes it: the compiler writes down what does
+-include $(wildcard src/*.d src/*/*.d src/engine/*/*.d)
 
 # ---- the BLAS provider, a library of its own
 all: mlops_blas.so
@@ -78,20 +77,22 @@ sql/mlops--%--$(EXTVERSION).sql: sql/header.sql sql/updates/%.sql $(SQL_CODE)
 UNIT_DIR     = build/unit$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 comma       := ,
 UNIT_CC      = $(CC)
-UNIT_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+UNIT_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -O2 -g -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
                -Wno-missing-field-initializers -ffp-contract=off -Iinclude -Isrc -Itest/unit \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 UNIT_TESTS   = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/test_*.c)))
 UNIT_ENGINE  = $(patsubst src/%.c,$(UNIT_DIR)/%.o,$(ENGINE_SOURCES)) $(UNIT_DIR)/blas/reference.o
 
-$(UNIT_DIR)/blas/reference.o: src/blas/provider.c $(HEADERS_ALL)
+$(UNIT_DIR)/blas/reference.o: src/blas/provider.c
 	@$(MKDIR_P) $(@D)
 	$(UNIT_CC) $(UNIT_CFLAGS) -DMLOPS_NO_SERVER -c $< -o $@
-$(UNIT_DIR)/%.o: src/%.c $(HEADERS_ALL)
+$(UNIT_DIR)/%.o: src/%.c
 	@$(MKDIR_P) $(@D)
 	$(UNIT_CC) $(UNIT_CFLAGS) -c $< -o $@
 $(UNIT_DIR)/test_%: test/unit/test_%.c $(wildcard test/unit/*.h) $(UNIT_ENGINE)
 	$(UNIT_CC) $(UNIT_CFLAGS) $< $(UNIT_ENGINE) -o $@ -lopenblas -lpthread -lm
+
+-include $(wildcard $(UNIT_DIR)/*.d $(UNIT_DIR)/*/*.d $(UNIT_DIR)/*/*/*.d)
 
 unit-build: $(UNIT_TESTS)
 unit: unit-build
