@@ -33,13 +33,13 @@ report "a role's name is quoted before it is read as a role" "$(
 	# current_user::regrole takes "Ann" for ann, and fails at a name with a space
 	grep -nEi '(current_user|session_user|current_role|rolname)(::|[^a-z)]+AS )(pg_catalog\.)?regrole' $sql_sources src/*.c src/*/*.c)"
 report "no text is unfinished" "$(
-	grep -rInE 'TODO|FIXME|XXX' src include sql demo docs bench tools test README.md CHANGELOG.md |
+	grep -rInE 'TODO|FIXME|XXX' src include sql demo docs bench tools test README.md CONTRIBUTING.md CHANGELOG.md |
 		grep -vE '\.XXXXXX|test/lint/source\.sh')"
 report "no path of somebody's machine" "$(
-	grep -rInE '/(work|home|root|Users)/' src include sql demo docs bench tools test README.md CHANGELOG.md Makefile |
+	grep -rInE '/(work|home|root|Users)/' src include sql demo docs bench tools test README.md CONTRIBUTING.md CHANGELOG.md Makefile |
 		grep -v 'test/lint/source\.sh')"
 report "every link of the documentation leads to a file" "$(
-	for page in README.md CHANGELOG.md docs/*.md; do
+	for page in README.md CONTRIBUTING.md CHANGELOG.md docs/*.md; do
 		grep -oE '\]\([^)#: ]+' "$page" | sed 's/^](//' | while read -r target; do
 			[ -e "$(dirname "$page")/$target" ] || echo "$page: $target"
 		done
