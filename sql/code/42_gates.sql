@@ -136,6 +136,7 @@ BEGIN
 	IF former IS DISTINCT FROM nullif($3, '{}') THEN
 		PERFORM mlops_catalog.audit(caller, 'set_gate', $2, NULL, jsonb_build_object('from', former, 'to', nullif($3, '{}')));
 	END IF;
+	PERFORM mlops_catalog.tell_of_approvals(caller, id, $2);
 	RETURN QUERY SELECT * FROM mlops.gates AS g WHERE g.model = $2;
 END
 $$;
@@ -260,6 +261,31 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_approvals(mlops_catalog.gate_subject, jsonb) IS 'Approvals of a version that count for its gate';
+
+-- What is retrained by itself is new, and nobody has approved it yet.
+CREATE FUNCTION mlops_catalog.asks_for_approval(gate jsonb) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE jsonb_typeof(gate -> 'approvals') WHEN 'number' THEN (gate ->> 'approvals')::numeric > 0
+		WHEN 'object' THEN coalesce((gate -> 'approvals' ->> 'count')::numeric, 1) > 0 OR coalesce(gate -> 'approvals' -> 'roles', '[]') <> '[]' ELSE false END
+$$;
+COMMENT ON FUNCTION mlops_catalog.asks_for_approval(jsonb) IS 'Can no version pass a gate before somebody has approved it?';
+
+CREATE FUNCTION mlops_catalog.tell_of_approvals(caller regrole, model_id bigint, model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF EXISTS (SELECT FROM mlops_catalog.policy AS p LEFT JOIN mlops_catalog.gate AS g ON g.model_id = p.model_id
+			WHERE p.model_id = $2 AND p.action <> 'register' AND mlops_catalog.asks_for_approval(coalesce(g.gate, '{}') || p.gate)) THEN
+		RAISE NOTICE 'versions of model "%" that are retrained will wait for approval', model_name
+			USING DETAIL = 'Its gate asks for approvals, and nobody has approved a version that is new: none is deployed by itself.',
+				HINT = format('mlops.retraining_policies shows which one waits. Then: SELECT * FROM mlops.approve(%1$L, version); and, when it has all approvals, SELECT * FROM mlops.deploy(%1$L, version);', model_name);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_approvals(regrole, bigint, text) IS 'A notice if what a retraining policy deploys is held back by a gate until it is approved';
 
 CREATE FUNCTION mlops_catalog.check_fairness(caller regrole, subject mlops_catalog.gate_subject, f jsonb) RETURNS mlops_catalog.gate_measurement
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -12,7 +12,7 @@ COMMENT ON COLUMN mlops.retrainings.model IS 'Model';
 COMMENT ON COLUMN mlops.retrainings.base_version IS 'Version whose training was repeated';
 COMMENT ON COLUMN mlops.retrainings.version IS 'Version that came of it, NULL if it was refused';
 COMMENT ON COLUMN mlops.retrainings.reason IS 'What called for it';
-COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), canary or deployed';
+COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
 COMMENT ON COLUMN mlops.retrainings.detail IS 'What is wrong with the source, what fell short, and what else should be known';
 COMMENT ON COLUMN mlops.retrainings.role IS 'Who retrained';
 COMMENT ON COLUMN mlops.retrainings.started_at IS 'When it began';
@@ -22,8 +22,16 @@ GRANT SELECT ON mlops.retrainings TO PUBLIC;
 CREATE VIEW mlops.retraining_policies WITH (security_barrier) AS
 SELECT m.name AS model, p.schedule, p.triggers, p.gate, p.action, p.options, p.cooldown, mlops_catalog.role_text(p.owner) AS owner,
 	(SELECT pg_catalog.max(r.ended_at) FROM mlops_catalog.retraining r WHERE r.model_id OPERATOR(pg_catalog.=) p.model_id) AS last_retraining,
-	p.submitted_at, p.created_at, u.suspended_at, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.reason AS suspended_because
+	p.submitted_at, p.created_at, u.suspended_at, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.reason AS suspended_because,
+	CASE WHEN w.version IS NOT NULL THEN pg_catalog.format('version %s waits for approval', w.version)
+		WHEN p.action OPERATOR(pg_catalog.<>) 'register' AND mlops_catalog.asks_for_approval(coalesce(g.gate, '{}') OPERATOR(pg_catalog.||) p.gate)
+		THEN 'a new version waits for approval' END AS held_back
 FROM mlops_catalog.policy p JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
+LEFT JOIN mlops_catalog.gate g ON g.model_id OPERATOR(pg_catalog.=) p.model_id
+LEFT JOIN LATERAL (SELECT r.version, r.outcome FROM mlops_catalog.retraining r WHERE r.model_id OPERATOR(pg_catalog.=) p.model_id
+	ORDER BY r.retraining_id DESC LIMIT 1) l ON true
+LEFT JOIN mlops_catalog.model_version w ON w.model_id OPERATOR(pg_catalog.=) p.model_id AND w.version OPERATOR(pg_catalog.=) l.version AND l.outcome OPERATOR(pg_catalog.=) 'waiting'
+	AND w.dropped_at IS NULL AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route t WHERE t.version_id OPERATOR(pg_catalog.=) w.version_id)
 LEFT JOIN mlops_catalog.upkeep u ON u.model_id OPERATOR(pg_catalog.=) p.model_id AND u.task OPERATOR(pg_catalog.=) 'retraining'
 	AND u.suspended_at IS NOT NULL
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
@@ -42,6 +50,7 @@ COMMENT ON COLUMN mlops.retraining_policies.created_at IS 'When it was set first
 COMMENT ON COLUMN mlops.retraining_policies.suspended_at IS 'Since when it retrains nothing, NULL: it does; mlops.resume_retraining ends that';
 COMMENT ON COLUMN mlops.retraining_policies.suspended_by IS 'Who rolled back (or took a version away), NULL: it was suspended by itself';
 COMMENT ON COLUMN mlops.retraining_policies.suspended_because IS 'Why';
+COMMENT ON COLUMN mlops.retraining_policies.held_back IS 'Says that a new version, or which one, waits for approval and is not deployed by itself; NULL: none does';
 GRANT SELECT ON mlops.retraining_policies TO PUBLIC;
 
 -- ---- one retraining
@@ -259,7 +268,8 @@ BEGIN
 		shorts := mlops_catalog.shortfalls(caller, $2, id, made, base.version, base.settings, training.prepared, coalesce($4, '{}'), $5, ($6 ->> 'threshold')::float8);
 	END IF;
 	IF outcome = 'registered' AND shorts <> '{}' THEN
-		outcome := 'rejected';
+		-- lines of check_text begin with the condition
+		outcome := CASE WHEN (SELECT bool_and(t LIKE 'approvals: %') FROM unnest(shorts) AS t) THEN 'waiting' ELSE 'rejected' END;
 	ELSIF outcome = 'registered' AND $5 <> 'register' THEN
 		BEGIN
 			PERFORM FROM mlops_catalog.as_role(caller, '{}',
@@ -346,6 +356,7 @@ BEGIN
 		PERFORM mlops_catalog.audit(caller, 'retraining_policy', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'retraining policy', $2);
+	PERFORM mlops_catalog.tell_of_approvals(caller, id, $2);
 	RETURN QUERY SELECT * FROM mlops.retraining_policies AS p WHERE p.model = $2;
 END
 $$;

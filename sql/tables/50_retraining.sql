@@ -33,7 +33,7 @@ CREATE TABLE mlops_catalog.retraining (
 	base_version int NOT NULL,
 	version int,
 	reason text,
-	outcome text NOT NULL CONSTRAINT retraining_outcome_check CHECK (outcome OPERATOR(pg_catalog.=) ANY ('{registered,refused,rejected,canary,deployed}'::pg_catalog.text[])),
+	outcome text NOT NULL CONSTRAINT retraining_outcome_check CHECK (outcome OPERATOR(pg_catalog.=) ANY ('{registered,refused,rejected,waiting,canary,deployed}'::pg_catalog.text[])),
 	detail text,
 	role regrole NOT NULL,
 	started_at timestamptz NOT NULL,
@@ -45,7 +45,7 @@ COMMENT ON COLUMN mlops_catalog.retraining.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.retraining.base_version IS 'Version whose training was repeated';
 COMMENT ON COLUMN mlops_catalog.retraining.version IS 'Version that came of it, NULL if it was refused';
 COMMENT ON COLUMN mlops_catalog.retraining.reason IS 'What called for it';
-COMMENT ON COLUMN mlops_catalog.retraining.outcome IS 'registered, refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), canary or deployed';
+COMMENT ON COLUMN mlops_catalog.retraining.outcome IS 'registered, refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
 COMMENT ON COLUMN mlops_catalog.retraining.detail IS 'What is wrong with the source, what fell short, and what else should be known';
 COMMENT ON COLUMN mlops_catalog.retraining.role IS 'Who retrained';
 COMMENT ON COLUMN mlops_catalog.retraining.started_at IS 'When it began';

@@ -26,7 +26,7 @@ accepted()
 	# everything with its schema.
 	grep -vF 'PS005: Function without explicit search_path: mlops.wait(' |
 		# A result column "values" loses its quotes in pgspot's own copy.
-		grep -v '^UNPARSED mlops compare |' |
+		grep -v '^UNPARSED mlops_catalog compare |' |
 		# libpg_query takes the expression of RETURN NEXT for a statement.
 		grep -vE '^UNPARSED .*\| syntax error at or near ".*", at index [01]$'
 }

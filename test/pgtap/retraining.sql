@@ -1,7 +1,7 @@
 -- Retraining: the training that is repeated, gates, what follows; policies and
 -- what calls for a retraining.
 \ir setup.psql
-SELECT plan(43);
+SELECT plan(52);
 CREATE VIEW now_known AS SELECT * FROM tx WHERE id <= 4000;
 SELECT throws_ok($$SELECT mlops.retrain('fraud')$$, '42704', NULL, 'a model that does not exist');
 SELECT mlops.train('fraud', 'now_known', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 5}', tags => '{"team": "risk"}') \g /dev/null
@@ -35,6 +35,23 @@ SELECT mlops.abort('fraud') \g /dev/null
 SELECT mlops.set_gate('fraud', '{"log_loss": {"max": 0}}') \g /dev/null
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'deploy')), 'rejected', 'the model''s own gate counts too');
 SELECT mlops.set_gate('fraud', NULL) \g /dev/null
+
+-- ---- what waits for approval
+SELECT is(mlops_catalog.asks_for_approval(gate::jsonb), asks, gate) FROM (VALUES ('{}', false), ('{"approvals": 0}', false), ('{"approvals": {"count": 0}}', false),
+	('{"approvals": 2}', true), ('{"approvals": {"four_eyes": true}}', true)) AS e(gate, asks);
+SELECT mlops.set_gate('fraud', '{"approvals": 1, "pr_auc": {"min": 0.01}}') \g /dev/null
+CREATE FUNCTION held_back() RETURNS text LANGUAGE sql AS $$ SELECT coalesce(held_back, 'nothing') FROM mlops.retraining_policies WHERE model = 'fraud' $$;
+SELECT is((SELECT held_back FROM mlops.retraining_policy('fraud', '0 3 * * *', action => 'deploy')), 'a new version waits for approval', 'the policy says what will come of it');
+CREATE TABLE held AS SELECT * FROM mlops.retrain('fraud', action => 'deploy');
+SELECT is((SELECT concat_ws(' ', outcome, detail, held_back() = format('version %s waits for approval', version)) FROM held), 'waiting approvals: 1 approvals, found 0 t',
+	'what passes all else waits');
+SELECT mlops.approve('fraud', version) FROM held \g /dev/null
+SELECT mlops.deploy('fraud', version) FROM held \g /dev/null
+SELECT is(held_back(), 'a new version waits for approval', 'until it is deployed');
+SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"log_loss": {"max": 0}}', action => 'deploy')) || ' ' || held_back(), 'rejected a new version waits for approval', 'what falls short of more waits for nothing');
+SELECT mlops.set_gate('fraud', NULL) \g /dev/null
+SELECT mlops.drop_retraining_policy('fraud') \g /dev/null
+SELECT mlops.rollback('fraud') \g /dev/null
 
 -- ---- what is refused
 SELECT throws_ok($$SELECT mlops.retrain('fraud', action => 'delete')$$, '22023', 'unrecognized action "delete"', 'an action that is none');
@@ -80,7 +97,7 @@ UPDATE mlops_catalog.label SET recorded_at = now() - interval '2 days';
 SELECT is(reason(), '150 new labels', 'as those do that came later');
 SELECT is(mlops.drop_retraining_policy('fraud'), true, 'a policy ends');
 SELECT is((SELECT array_agg(event ORDER BY waiting_id) FROM mlops_catalog.audit_waiting WHERE event LIKE '%retraining_policy'),
-	'{retraining_policy,retraining_policy,drop_retraining_policy}', 'all that is in the audit log');
+	'{retraining_policy,drop_retraining_policy,retraining_policy,retraining_policy,drop_retraining_policy}', 'all that is in the audit log');
 CREATE ROLE stranger;
 SET ROLE stranger;
 SELECT throws_ok($$SELECT mlops.retrain('fraud')$$, '42501', NULL, 'a stranger cannot retrain');

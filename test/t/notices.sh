@@ -89,6 +89,18 @@ done
 is "what is so in one fold" "$(said "$(echo "$folds" | sed "s/stratified/time/"), time_column => 'tx_datetime')" | grep 'constant')" 'NOTICE: column "one" is constant and is left out
 NOTICE: in fold 1: column "late" is constant and is left out'
 
+# ---- a gate that a policy cannot pass by itself
+gate='{"approvals": {"count": 1}}'
+policy="SELECT FROM mlops.retraining_policy('fraud', '0 3 * * *', action => 'deploy'"
+query -c "SELECT mlops.set_gate('fraud', '$gate')" >/dev/null
+waits='NOTICE: versions of model "fraud" that are retrained will wait for approval'
+is "a policy under a gate with approvals" "$(said "$policy)" | grep '^N')" "$waits"
+is "whose own gate asks for none" "$(said "$policy, gate => '{\"approvals\": 0}')" | grep '^N')" ""
+is "or that deploys nothing" "$(said "SELECT FROM mlops.retraining_policy('fraud', '0 3 * * *')" | grep '^N')" ""
+query -c "SELECT mlops.set_gate('fraud', '{}')" -c "$policy)" >/dev/null 2>&1
+is "such a gate beside a policy" "$(said "SELECT mlops.set_gate('fraud', '$gate')" | grep '^N')" "$waits"
+query -c "SELECT mlops.set_gate('fraud', '{}')" -c "SELECT mlops.drop_retraining_policy('fraud')" >/dev/null
+
 # ---- columns that a trigger fills with the model's answer
 query <<'SQL'
 CREATE TABLE live (LIKE tx, score float8, flagged boolean);
