@@ -41,6 +41,23 @@ INSERT INTO samples VALUES
 	('seen_again', '{"2025-02-01 03:04:05.123456+00","2025-10-26 00:30+00"}'),
 	('small', '{0.1,-0.3,16777217}');
 
+-- 300 values of those that are categories: a model has a statistic of them, and has not seen the last five
+CREATE TABLE many (type text PRIMARY KEY, written text[]);
+INSERT INTO many SELECT type, special || ARRAY(SELECT format(regular, to_hex(i + 4096)) FROM generate_series(cardinality(special) + 1, 300) AS i) FROM (VALUES
+	('text', ARRAY['', ' ', 'Shop', 'shop', 'shop  ', U&'caf\00E9', U&'cafe\0301', repeat('x', 20000), repeat('x', 20000) || 'y', 'null', E'tab\t"\\'], 'm%s'),
+	('varchar', '{"",Shop,shop,"shop ",1,1.0,Ä}', 'm%s'),
+	('bpchar', '{"",VISA,visa,"visa b",Ä}', 'm%s'),
+	('char(8)', '{"",VISA,visa,MC,Ä}', 'm%s'),
+	('name', ARRAY['Shop', 'shop', 'b  c', U&'caf\00E9', U&'cafe\0301'], 'm%s'),
+	('uuid', '{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11,00000000-0000-0000-0000-000000000000}', '00000000-0000-4000-8000-00000000%s'),
+	('inet', '{10.0.0.1,10.0.0.0/8,::1}', '2001:db8::%s'),
+	('cidr', '{10.0.0.0/8,192.168.1.0/24}', '2001:db8:%s::/48'),
+	('moods', '{Sad,sad,"sad "}', 'm%s'),
+	('account', '{VISA,MC}', 'm%s')
+) AS v(type, special, regular);
+CREATE DOMAIN account AS char(12);
+SELECT format('CREATE TYPE moods AS ENUM (%s)', string_agg(quote_literal(w), ', ')) FROM many, unnest(written) AS w WHERE type = 'moods' \gexec
+
 -- settings under which the same must come out
 CREATE TABLE sessions (session int, name text, value text);
 INSERT INTO sessions VALUES
@@ -67,6 +84,7 @@ DECLARE
 	found text[] := '{}';
 	s int;
 	digits boolean;
+	n int := cardinality(written);
 	is_float boolean := type IN ('real', 'double precision', 'small');
 BEGIN
 	PERFORM set_config(name, value, true) FROM (VALUES ('TimeZone', 'Europe/Berlin'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'),
@@ -74,9 +92,9 @@ BEGIN
 	EXECUTE format('CREATE TABLE t AS SELECT (g * (n + 1) + k)::int AS nr, CASE WHEN k > 0 THEN w::%s END AS c, g %% 5 < k %% 4 AS y
 		FROM generate_series(0, 79) AS g, cardinality($1) AS n, unnest(array_prepend(NULL, $1)) WITH ORDINALITY AS u(w, o), LATERAL (SELECT o - 1 AS k) AS x', type)
 		USING written;
-	PERFORM mlops.train('v', 't', target => 'y', key => 'nr', features => '{c}', algorithm => $3);
+	PERFORM mlops.train('v', query => format('SELECT * FROM t WHERE nr %% %s <= %s', n + 1, CASE WHEN n > 254 THEN n - 5 ELSE n END), target => 'y', key => 'nr', features => '{c}', algorithm => $3);
 	PERFORM mlops.deploy('v', (SELECT max(version) FROM mlops.versions WHERE model = 'v'));
-	CREATE TABLE right_scores AS SELECT nr, c, c::text AS shown, float8send(mlops.score('v', t)) AS score FROM t WHERE nr <= cardinality(written);
+	CREATE TABLE right_scores AS SELECT nr, c, c::text AS shown, float8send(mlops.score('v', t)) AS score FROM t WHERE nr <= n AND (nr < 12 OR nr > n - 8);
 	IF type <> 'boolean' AND (SELECT count(DISTINCT score) FROM right_scores) < 2 THEN
 		found := found || 'all score the same'::text;
 	END IF;
@@ -94,7 +112,7 @@ BEGIN
 			WHERE float8send(x.score) IS DISTINCT FROM r.score);
 		-- the squared error of one row tells its score
 		found := found || ARRAY(SELECT format('%s: evaluate %s', s, shown) FROM right_scores AS r JOIN t USING (nr)
-			JOIN mlops.evaluate('v', query => 'SELECT * FROM t WHERE nr <= 20', by => '{nr}') AS e ON e.segment ->> 'nr' = r.nr::text
+			JOIN mlops.evaluate('v', query => 'SELECT t.* FROM t JOIN right_scores USING (nr)', by => '{nr}') AS e ON e.segment ->> 'nr' = r.nr::text
 			WHERE abs(e.brier - (mlops.score('v', t) - y::int) ^ 2) > 1e-15);
 		CREATE TABLE live (LIKE t, score float8);
 		CREATE TRIGGER s BEFORE INSERT ON live FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('v', 'score');
@@ -114,14 +132,16 @@ END
 $$;
 
 SET mlops.log_features = on;
-SELECT plan(3 + 2 * (SELECT count(*)::int FROM samples));
+SELECT plan(4 + 2 * (SELECT count(*)::int FROM samples) + 2 * (SELECT count(*)::int FROM many));
 SELECT is(ARRAY(SELECT format_type(oid, NULL) FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype = 'b' AND typcategory <> 'A'
 	AND oid NOT IN (SELECT to_regtype(split_part(type, '(', 1)) FROM samples UNION SELECT type::regtype FROM samples) AND pg_temp.accepted(format_type(oid, -1))), '{}', 'every type that can be a feature is here');
 SELECT is(ARRAY(SELECT type FROM samples WHERE NOT pg_temp.accepted(type)), '{}', 'and can be one');
 SELECT is(pg_temp.differences(type, written, 'logistic_regression'), '{}', 'a linear model of ' || type) FROM samples ORDER BY type;
 SELECT is(pg_temp.differences(type, written, 'gradient_boosting'), '{}', 'trees of ' || type) FROM samples ORDER BY type;
+SELECT is(pg_temp.differences(type, written, algorithm), '{}', format('300 values of %s, %s', type, algorithm)) FROM many, unnest('{logistic_regression,gradient_boosting}'::text[]) AS algorithm ORDER BY type, algorithm;
 RESET search_path;
-SELECT is(count(*), (SELECT 28 * 2::bigint), 'models were made of all types') FROM mlops.versions WHERE model = 'v';
+SELECT is((SELECT count(*) FROM mlops.feature_statistics WHERE model = 'v' AND feature = 'c.target'), 2 * (SELECT count(*) FROM many), 'those have a statistic');
+SELECT is(count(*), (SELECT 28 * 2::bigint + 2 * (SELECT count(*) FROM many)), 'models were made of all types') FROM mlops.versions WHERE model = 'v';
 
 SELECT * FROM finish();
 ROLLBACK;
