@@ -216,7 +216,7 @@ typedef struct MlSource
 	char	   *query;			/* text of the query, or what reads the table */
 	TupleDesc	desc;			/* its columns; dropped ones are left out */
 	MlOrigin   *origins;		/* of each */
-	bool		temporary;		/* of a query: reads what ends with the session */
+	const char *temporary;		/* a relation that it reads and that ends with the session, NULL: none */
 	List	   *relations;		/* once it was read: OIDs of all tables and views behind it */
 	double		expected_rows;	/* by the planner, from when it is being read */
 } MlSource;

@@ -20,23 +20,23 @@ COMMENT ON COLUMN mlops.snapshots.created_at IS 'When';
 GRANT SELECT ON mlops.snapshots TO PUBLIC;
 
 CREATE FUNCTION mlops_catalog.source_columns(caller regrole, settings jsonb, source regclass, query text, recorded boolean DEFAULT false)
-	RETURNS TABLE (name text, type text, kept_as text, read_by text, temporary boolean)
+	RETURNS TABLE (name text, type text, kept_as text, read_by text, temporary text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 50 AS 'MODULE_PATHNAME', 'mlops_source_columns';
-COMMENT ON FUNCTION mlops_catalog.source_columns(regrole, jsonb, regclass, text, boolean) IS 'Columns of a source as a role sees them, the types a copy keeps them in, the query that reads them, and whether that reads what ends with the session';
+COMMENT ON FUNCTION mlops_catalog.source_columns(regrole, jsonb, regclass, text, boolean) IS 'Columns of a source as a role sees them, the types a copy keeps them in, the query that reads them, and the name of what it reads that ends with the session';
 
-CREATE FUNCTION mlops_catalog.refuse_temporary(what text, temporary boolean) RETURNS void
+CREATE FUNCTION mlops_catalog.refuse_temporary(what text, relation text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF temporary THEN
-		RAISE EXCEPTION '% reads a temporary table or view', what USING ERRCODE = 'invalid_table_definition',
+	IF relation IS NOT NULL THEN
+		RAISE EXCEPTION '% reads the temporary table or view "%"', what, relation USING ERRCODE = 'invalid_table_definition',
 			DETAIL = 'It is read again by itself, when this session, and all that is temporary in it, has ended.',
 			HINT = 'Read a permanent table or view.';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.refuse_temporary(text, boolean) IS 'An error if a source that is to be read again by itself ends with the session';
+COMMENT ON FUNCTION mlops_catalog.refuse_temporary(text, text) IS 'An error if a source that is to be read again by itself ends with the session';
 
 CREATE FUNCTION mlops_catalog.read_snapshot(caller regrole, settings jsonb, query text, target regclass, recorded boolean DEFAULT true, OUT rows bigint, OUT content_hash text)
 	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 AS 'MODULE_PATHNAME', 'mlops_read_snapshot';

@@ -138,11 +138,11 @@ CREATE FUNCTION mlops_catalog.check_window_column(caller regrole, settings jsonb
 AS $$
 DECLARE
 	columns jsonb;
-	temporary boolean;
+	temporary text;
 	times text;
 	hint text;
 BEGIN
-	SELECT jsonb_object_agg(c.name, c.type), bool_or(c.temporary) INTO columns, temporary FROM mlops_catalog.source_columns(caller, $2, NULL, $3) AS c;
+	SELECT jsonb_object_agg(c.name, c.type), min(c.temporary) INTO columns, temporary FROM mlops_catalog.source_columns(caller, $2, NULL, $3) AS c;
 	PERFORM mlops_catalog.refuse_temporary('the source of drift', temporary);
 	times := (SELECT string_agg(c.key, ', ' ORDER BY c.key) FROM jsonb_each_text(columns) AS c WHERE c.value ~ '^(pg_catalog\.)?(timestamp|date)');
 	hint := CASE WHEN times IS NULL THEN 'The source has no column of a date or time.' ELSE format('Columns of a date or time are: %s.', times) END;

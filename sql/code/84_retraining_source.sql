@@ -319,14 +319,14 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.learned_rows(text, int) IS 'Rows that a version learned from or was judged on';
 
 -- The source of a recorded training as it is now, read as a role.
-CREATE FUNCTION mlops_catalog.source_now(caller regrole, settings jsonb, recorded jsonb, OUT read_by text, OUT columns jsonb) RETURNS record
+CREATE FUNCTION mlops_catalog.source_now(caller regrole, settings jsonb, recorded jsonb, OUT read_by text, OUT columns jsonb, OUT temporary text) RETURNS record
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT min(c.read_by), jsonb_object_agg(c.name, c.type) FROM mlops_catalog.source_columns(caller, settings, (recorded ->> 'source')::regclass,
+	SELECT min(c.read_by), jsonb_object_agg(c.name, c.type), min(c.temporary) FROM mlops_catalog.source_columns(caller, settings, (recorded ->> 'source')::regclass,
 		CASE WHEN recorded ->> 'source' IS NULL THEN recorded ->> 'query' END, recorded => true) AS c
 $$;
-COMMENT ON FUNCTION mlops_catalog.source_now(regrole, jsonb, jsonb) IS 'The query that reads the source of a training, and its columns with their types';
+COMMENT ON FUNCTION mlops_catalog.source_now(regrole, jsonb, jsonb) IS 'The query that reads the source of a training, its columns with their types, and the name of what it reads that ends with the session';
 
 CREATE FUNCTION mlops_catalog.check_named(option text, named jsonb, known jsonb) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -370,11 +370,10 @@ CREATE FUNCTION mlops_catalog.check_policy_source(caller regrole, model text, ve
 AS $$
 DECLARE
 	columns jsonb;
+	temporary text;
 BEGIN
-	IF NOT options ?| '{window,accept,new_columns}' THEN
-		RETURN;
-	END IF;
-	columns := (SELECT s.columns FROM mlops_catalog.source_now(caller, settings, recorded) AS s);
+	SELECT s.columns, s.temporary INTO columns, temporary FROM mlops_catalog.source_now(caller, settings, recorded) AS s;
+	PERFORM mlops_catalog.refuse_temporary(format('the training of version %s of model "%s", which the policy repeats,', version, model), temporary);
 	PERFORM mlops_catalog.check_options_of_source(options, recorded,
 		coalesce(mlops_catalog.learned_inputs(model, version), '[]') || mlops_catalog.learned_roles(model, version), columns);
 	IF jsonb_typeof(options -> 'new_columns') = 'array' THEN
@@ -383,7 +382,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_policy_source(regrole, text, int, jsonb, jsonb, jsonb) IS
-	'An error unless the source of a version has what the options of a policy name, read as who sets it up';
+	'An error unless the source of a version outlives the session and has what the options of a policy name, read as who sets it up';
 
 -- The request of a retraining: the recorded one, with the inputs of the version
 -- it repeats, and what was consented to.  problems: why it must not be learned

@@ -130,7 +130,7 @@ kept_type_text(Form_pg_attribute attribute)
 /*
  * mlops_catalog.source_columns(caller, settings, source, query, recorded)
  *	  -> rows (name, type, kept as, query, temporary): the columns, the query that
- *	  reads them, and whether that reads what ends with the session
+ *	  reads them, and a relation that it reads and that ends with the session
  */
 Datum
 mlops_source_columns(PG_FUNCTION_ARGS)
@@ -154,7 +154,8 @@ mlops_source_columns(PG_FUNCTION_ARGS)
 		values[1] = CStringGetTextDatum(type_text(attribute->atttypid, attribute->atttypmod));
 		values[2] = CStringGetTextDatum(kept_type_text(attribute));
 		values[3] = CStringGetTextDatum(source->query);
-		values[4] = BoolGetDatum(source->temporary);
+		values[4] = source->temporary ? CStringGetTextDatum(source->temporary) : (Datum) 0;
+		nulls[4] = source->temporary == NULL;
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	mlapi_leave_role(&scope);

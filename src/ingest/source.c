@@ -14,6 +14,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
 #include "parser/parse_relation.h"
@@ -136,8 +137,34 @@ describe_relation(Oid oid, MlSource *source)
 		source->origins[n] = (MlOrigin) {oid, i + 1};
 		TupleDescCopyEntry(source->desc, ++n, all, i + 1);
 	}
+	if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		source->temporary = pstrdup(RelationGetRelationName(relation));
 	source->query = psprintf("SELECT * FROM %s", mling_relation_name(oid));
 	relation_close(relation, NoLock);
+}
+
+/* The first relation that a query names and that ends with the session, by name. */
+static bool
+find_temporary(Node *node, const char **name)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		ListCell   *lc;
+
+		foreach(lc, castNode(Query, node)->rtable)
+		{
+			const RangeTblEntry *entry = lfirst_node(RangeTblEntry, lc);
+
+			if (entry->rtekind != RTE_RELATION || get_rel_persistence(entry->relid) != RELPERSISTENCE_TEMP)
+				continue;
+			*name = get_rel_name(entry->relid);
+			return true;
+		}
+		return query_tree_walker(castNode(Query, node), find_temporary, name, 0);
+	}
+	return expression_tree_walker(node, find_temporary, name);
 }
 
 /* Columns of a query, into source. */
@@ -148,7 +175,7 @@ describe_select(const char *text, MlSource *source)
 	int			n = 0;
 	ListCell   *lc;
 
-	source->temporary = isQueryUsingTempRelation(query);
+	(void) find_temporary((Node *) query, &source->temporary);
 	source->desc = ExecCleanTypeFromTL(query->targetList);
 	source->origins = palloc(Max(source->desc->natts, 1) * sizeof(MlOrigin));
 	foreach(lc, query->targetList)

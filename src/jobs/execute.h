@@ -28,6 +28,13 @@ typedef struct MlResult
 extern RawStmt *mljobs_parse(const char *command);
 
 /*
+ * The name of a relation that a statement reads or writes and that is temporary
+ * in this session; NULL: none is seen.  Errors: what the parser says of queries
+ * in it.
+ */
+extern const char *mljobs_temporary_relation(const RawStmt *statement);
+
+/*
  * Runs a statement as at top level: in the open transaction, which it may end
  * and begin anew (VACUUM, CALL).  The result is allocated in the current memory
  * context, which must outlive transactions.

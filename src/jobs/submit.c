@@ -146,10 +146,14 @@ check_model(const char *name)
 static void
 check_request(const MlJobRequest *request)
 {
-	RawStmt    *statement;
+	const char *temporary = mljobs_temporary_relation(mljobs_parse(request->command));
 
-	statement = mljobs_parse(request->command);
-	(void) statement;
+	if (temporary)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg("the job reads or writes the temporary table or view \"%s\"", temporary),
+				 errdetail("It runs in a session of its own, in which there is none."),
+				 errhint("Use a permanent table or view.")));
 	if (request->max_retries < 0 || request->max_retries > 100)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

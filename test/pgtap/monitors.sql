@@ -17,8 +17,8 @@ SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx', query => 'SELEC
 SELECT throws_ok($$SELECT mlops.monitor('fraud', source => 'tx', time_column => 'nothing')$$, '42703', NULL, 'a time column that is not there');
 CREATE TEMP TABLE passing AS SELECT *, now() AS at FROM tx;
 CREATE TEMP VIEW passing_view AS SELECT *, now() AS at FROM tx;
-SELECT throws_ok(format('SELECT mlops.monitor(''fraud'', %s, time_column => ''at'')', source), '42P16', 'the source of drift reads a temporary table or view', source)
-	FROM (VALUES ('source => ''passing'''), ('source => ''passing_view'''), ('query => ''SELECT t.*, (SELECT max(p.at) FROM passing AS p) AS at FROM tx AS t''')) AS v(source);
+SELECT throws_ok(format('SELECT mlops.monitor(''fraud'', %s, time_column => ''at'')', source), '42P16', format('the source of drift reads the temporary table or view "%s"', relation), source)
+	FROM (VALUES ('source => ''passing''', 'passing'), ('source => ''passing_view''', 'passing_view'), ('query => ''SELECT t.*, (SELECT max(p.at) FROM passing AS p) AS at FROM tx AS t''', 'passing')) AS v(source, relation);
 SELECT is_empty('SELECT FROM mlops_catalog.monitor', 'nothing was set up');
 SELECT throws_ok($$SELECT mlops.run_monitor('fraud')$$, '42704', 'model "fraud" has no monitor', 'nothing to run');
 SELECT is(mlops.unmonitor('fraud'), false, 'nothing to stop');

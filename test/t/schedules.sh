@@ -42,6 +42,8 @@ is "it is replaced by name" "$(query -d postgres -U ann -c "SELECT cron FROM mlo
 1|*/5 * * * *"
 is "another role does not see it" "$(query -c 'CREATE ROLE bob LOGIN'; query -d postgres -U bob -c 'SELECT count(*) FROM mlops.schedules')" 0
 is "nor ends it" "$(query -d postgres -U bob -c "SELECT mlops.unschedule('every minute')")" f
+is "what reads a temporary table is refused" "$(error_of -d postgres -U ann -c "CREATE TEMP TABLE passing (i int)" -c "SELECT mlops.schedule('passes', '* * * * *', 'SELECT * FROM passing')" | head -n 1)" \
+	'42P16: the job reads or writes the temporary table or view "passing"'
 is "rolled back, it is not there" "$(query -d postgres -U ann -c "BEGIN; SELECT count(*) FROM mlops.schedule('ghost', '* * * * *', 'SELECT 1'); ROLLBACK" -c "SELECT count(*) FROM mlops.schedules"; query -c 'SELECT count(*) FROM cron.job')" "1
 1
 1"
