@@ -140,6 +140,9 @@ mlbase_free_detoasted(void *detoasted, Datum value)
 		pfree(detoasted);
 }
 
+/* The shortest text that reads back as the same number: 1.0000000001 is not 1. */
+extern char *mlbase_number_text(double number);
+
 /* Error (22004) that names the argument if it is NULL. */
 extern void mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name);
 

@@ -148,9 +148,6 @@ extern bool mltrain_get_int(const MlLearner *learner, const void *params, const 
 /* Sets it if the learner has it. */
 extern void mltrain_set_int(const MlLearner *learner, void *params, const char *name, int value);
 
-/* The shortest text that reads back as the same number. */
-extern char *mltrain_number_text(double number);
-
 /* A parameter's value as text. */
 extern char *mltrain_param_text(const MlParamSpec *spec, const void *params);
 

@@ -65,6 +65,9 @@ BEGIN
 	IF $7 > 1000000 THEN
 		section := format(E'\n%s tells what columns contribute on average; the data set is too large to read for a card.\n',
 			mlops_catalog.code(format('SELECT * FROM mlops.explain_table(%L, ...)', format('%s/%s', $1, $2))));
+	ELSIF $4 IS NOT NULL AND NOT mlops_catalog.may($3, $1, 'score') THEN
+		section := format(E'\nWhat columns contribute on average is left out: it takes the privilege `score` too, which role %s does not have (%s).\n',
+			mlops_catalog.cell(mlops_catalog.role_text($3)), mlops_catalog.code(format('SELECT * FROM mlops.grant(%L, %L, ''score'')', $1, mlops_catalog.role_text($3))));
 	ELSIF $4 IS NOT NULL THEN
 		BEGIN
 			SELECT format(E'\nMean size of what a column contributed to the log odds (mean |SHAP value|), on %s of %s.\n\n| column | contribution | share, %% |\n|---|---|---|\n%s',
@@ -317,5 +320,36 @@ BEGIN
 		'history', (SELECT coalesce(jsonb_agg(jsonb_build_object('seq', a.seq, 'event', a.event, 'role', a.role, 'at', a.logged_at) ORDER BY a.seq, a.logged_at), '[]')
 			FROM mlops.audit_log AS a WHERE a.model = p.model AND a.version = p.version AND a.logged_at <= p.created_at
 				AND a.logged_at >= (SELECT r.started_at FROM mlops.runs AS r WHERE r.run_id = v.run_id)));
+END
+$$;
+
+-- A payment is known by its key; its decisions are told apart by their identities.
+CREATE FUNCTION mlops.why(model text, key text) RETURNS jsonb
+	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.why(text, text) IS
+	'The same about the latest decision that was logged with a key; "of_key" has how many there are, and the identity, time, score and flag of up to 100 others, the latest first';
+CREATE FUNCTION mlops_catalog.why(model text, key text) RETURNS jsonb
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET TimeZone = 'UTC'
+AS $$
+DECLARE
+	latest uuid;
+	others jsonb;
+	n bigint;
+BEGIN
+	PERFORM mlops_catalog.require_seen($1, 'see');
+	WITH decided AS (SELECT p.prediction_id, p.created_at, p.score, p.flagged FROM mlops.predictions AS p
+		WHERE p.model = $1 AND p.key = mlops_catalog.bounded($2) AND NOT p.shadow),
+	numbered AS (SELECT d.*, row_number() OVER (ORDER BY d.created_at DESC, d.prediction_id DESC) AS place, count(*) OVER () AS decisions FROM decided AS d)
+	SELECT (array_agg(d.prediction_id) FILTER (WHERE d.place = 1))[1], min(d.decisions),
+		coalesce(jsonb_agg(jsonb_build_object('prediction_id', d.prediction_id, 'made_at', d.created_at, 'score', d.score, 'flagged', d.flagged) ORDER BY d.place)
+			FILTER (WHERE d.place > 1), '[]')
+		INTO latest, n, others FROM numbered AS d WHERE d.place <= 101;
+	IF latest IS NULL THEN
+		RAISE EXCEPTION 'no decision of model "%" is logged with key "%"', $1, mlops_catalog.bounded($2)
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.predictions lists the decisions there are; mlops.retention says how long they are kept.';
+	END IF;
+	RETURN mlops_catalog.why(latest) || jsonb_build_object('of_key', jsonb_build_object('decisions', n, 'others', others));
 END
 $$;

@@ -146,7 +146,7 @@ given_threshold(double threshold)
 	if (!isfinite(threshold) || threshold < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("threshold %g is out of range", threshold),
+				 errmsg("threshold %s is out of range", mlbase_number_text(threshold)),
 				 errdetail("Scores are between 0 and 1; a threshold above 1 flags nothing.")));
 	return threshold;
 }

@@ -189,7 +189,7 @@ mlops_loss_accumulate(PG_FUNCTION_ARGS)
 	if (score < 0 || score > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("score %g is not a probability", score),
+				 errmsg("score %s is not a probability", mlbase_number_text(score)),
 				 errdetail("It must be between 0 and 1.")));
 	state = writable_loss_state(fcinfo);
 	error = score - label;

@@ -156,7 +156,7 @@ mlops_proportion_test(PG_FUNCTION_ARGS)
 	if (!(effect > 0 && effect <= 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("effect %g is out of range", effect),
+				 errmsg("effect %s is out of range", mlbase_number_text(effect)),
 				 errdetail("It must be above 0 and at most 1.")));
 	ml_two_proportions(a, b, &test);
 	figures[0] = test.difference;

@@ -60,6 +60,23 @@ mlbase_require_unit(const char *argument, const char *key, const char *value)
 			 errhint("Write \"%.*s days\", or with another unit.", (int) (end - begin), begin)));
 }
 
+/* The shortest text that reads back as the same number. */
+char *
+mlbase_number_text(double number)
+{
+	char	   *shortest = psprintf("%.17g", number);
+
+	/* of fewest digits is not of fewest characters: 1e+01 */
+	for (int digits = 16; digits >= 1; digits--)
+	{
+		char	   *text = psprintf("%.*g", digits, number);
+
+		if (strtod(text, NULL) == number && strlen(text) <= strlen(shortest))
+			shortest = text;
+	}
+	return shortest;
+}
+
 /* ---------------------------------------------------------------- sizes */
 
 void

@@ -102,8 +102,8 @@ mljson_number(MlOptions *options, const char *key, double minimum, double maximu
 	if (!(number >= minimum && number <= maximum))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("value %g of \"%s\" in \"%s\" is out of range",
-						number, key, options->argument),
+				 errmsg("value %s of \"%s\" in \"%s\" is out of range",
+						mlbase_number_text(number), key, options->argument),
 				 errdetail("It must be between %g and %g.", minimum, maximum)));
 	*value = number;
 	return true;
@@ -119,8 +119,8 @@ mljson_integer(MlOptions *options, const char *key, int minimum, int maximum, in
 	if (number != floor(number))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("value %g of \"%s\" in \"%s\" must be an integer",
-						number, key, options->argument)));
+				 errmsg("value %s of \"%s\" in \"%s\" must be an integer",
+						mlbase_number_text(number), key, options->argument)));
 	*value = (int) number;
 	return true;
 }

@@ -314,8 +314,8 @@ mling_labels(MlContext *ctx, const MlDataset *dataset, int column_index,
 			if (value != 0 && value != 1)
 				ereport(ERROR,
 						(errcode(ERRCODE_DATA_EXCEPTION),
-						 errmsg("target \"%s\" has value %g, which is neither 0 nor 1",
-								column->name, value),
+						 errmsg("target \"%s\" has value %s, which is neither 0 nor 1",
+								column->name, mlbase_number_text(value)),
 						 errhint("Say which of its values is the positive class with positive => 'value'.")));
 			label[row] = (float) value;
 		}

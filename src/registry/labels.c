@@ -172,7 +172,7 @@ label_of(LabelReader *reader, Datum value)
 	if (number != 0 && number != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("label column \"%s\" holds %g", reader->label_name, number),
+				 errmsg("label column \"%s\" holds %s", reader->label_name, mlbase_number_text(number)),
 				 errhint("Labels are boolean, 0 or 1, or the text given as \"positive\" and others.")));
 	return number == 1;
 }

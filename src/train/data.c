@@ -193,8 +193,8 @@ read_weights(Training *t)
 		else if (weight > LARGEST_WEIGHT || weight < SMALLEST_WEIGHT)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("weight column \"%s\" has a value that is too %s: %g", column->name,
-							weight > LARGEST_WEIGHT ? "large" : "small", weight),
+					 errmsg("weight column \"%s\" has a value that is too %s: %s", column->name,
+							weight > LARGEST_WEIGHT ? "large" : "small", mlbase_number_text(weight)),
 					 errdetail("Weights are between %g and %g.", SMALLEST_WEIGHT, LARGEST_WEIGHT),
 					 errhint("Only their proportions count: divide them all by one number.")));
 		t->row_weight[row] = (float) weight;

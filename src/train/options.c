@@ -185,8 +185,8 @@ mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 	if (request->validation + request->test > 0.95)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"validation\" %g and \"test\" %g in \"split\" leave too little to learn from",
-						request->validation, request->test),
+				 errmsg("\"validation\" %s and \"test\" %s in \"split\" leave too little to learn from",
+						mlbase_number_text(request->validation), mlbase_number_text(request->test)),
 				 errdetail("Together they must be at most 0.95.")));
 	if ((request->fold != NULL) + fractions + request->at_times + request->at_last > 1)
 		ereport(ERROR,

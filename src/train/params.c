@@ -10,6 +10,7 @@
 
 #include "lib/stringinfo.h"
 
+#include "mlops/base.h"
 #include "mlops/train.h"
 
 const MlLearner *
@@ -52,8 +53,8 @@ parse_number(MlOptions *options, const MlParamSpec *spec, void *params)
 	if (spec->minimum_excluded && number == spec->minimum)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("value %g of \"%s\" in \"%s\" is out of range",
-						number, spec->name, options->argument),
+				 errmsg("value %s of \"%s\" in \"%s\" is out of range",
+						mlbase_number_text(number), spec->name, options->argument),
 				 errdetail("It must be greater than %g and at most %g.",
 						   spec->minimum, spec->maximum)));
 	*(double *) field(spec, params) = number;
@@ -140,23 +141,6 @@ mltrain_parse_params(const MlLearner *learner, const char *argument, Jsonb *json
 	return params;
 }
 
-/* The shortest text that reads back as the same number. */
-char *
-mltrain_number_text(double number)
-{
-	char	   *shortest = psprintf("%.17g", number);
-
-	/* of fewest digits is not of fewest characters: 1e+01 */
-	for (int digits = 16; digits >= 1; digits--)
-	{
-		char	   *text = psprintf("%.*g", digits, number);
-
-		if (strtod(text, NULL) == number && strlen(text) <= strlen(shortest))
-			shortest = text;
-	}
-	return shortest;
-}
-
 char *
 mltrain_param_text(const MlParamSpec *spec, const void *params)
 {
@@ -167,7 +151,7 @@ mltrain_param_text(const MlParamSpec *spec, const void *params)
 		case ML_PARAM_INT:
 			return psprintf("%d", *(const int *) value);
 		case ML_PARAM_FLOAT:
-			return mltrain_number_text(*(const double *) value);
+			return mlbase_number_text(*(const double *) value);
 		case ML_PARAM_BOOL:
 			return pstrdup(*(const bool *) value ? "true" : "false");
 		case ML_PARAM_CHOICE:
@@ -196,7 +180,7 @@ mltrain_param_default(const MlParamSpec *spec)
 		case ML_PARAM_INT:
 			return psprintf("%d", (int) spec->default_value);
 		case ML_PARAM_FLOAT:
-			return mltrain_number_text(spec->default_value);
+			return mlbase_number_text(spec->default_value);
 		case ML_PARAM_BOOL:
 			return pstrdup(spec->default_value != 0 ? "true" : "false");
 		case ML_PARAM_CHOICE:

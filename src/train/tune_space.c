@@ -12,6 +12,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
+#include "mlops/base.h"
 #include "train/tune_space.h"
 
 #define MOST_DIMENSIONS 200
@@ -150,12 +151,12 @@ read_range(const MlLearner *learner, MlDimension *d, const MlParamSpec *spec, Ml
 	mljson_bool(range, "log", &d->log);
 	mljson_integer(range, "steps", 2, 1000, &d->levels);
 	for (int i = 0; i < 2; i++)
-		check_value(learner, d->name, mltrain_number_text(ends[i]));
+		check_value(learner, d->name, mlbase_number_text(ends[i]));
 	if (ends[0] > ends[1])
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("range of \"%s\" in \"space\" has its \"min\" %g above its \"max\" %g",
-						d->name, ends[0], ends[1])));
+				 errmsg("range of \"%s\" in \"space\" has its \"min\" %s above its \"max\" %s",
+						d->name, mlbase_number_text(ends[0]), mlbase_number_text(ends[1]))));
 	if (d->log && ends[0] <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -445,7 +446,7 @@ append_point(const TuneSpace *ts, const double *point, bool root, StringInfo tex
 			continue;
 		append_key(text, psprintf("%s: %s", quoted(d->name),
 								  d->kind == ML_DIMENSION_CHOICE ? ts->params[i].choice[(int) point[i]]
-								  : mltrain_number_text(point[i])));
+								  : mlbase_number_text(point[i])));
 	}
 }
 

@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(71);
+SELECT plan(75);
 
 CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -139,6 +139,14 @@ SELECT is(explained($$SELECT mlops.train('m', 'tx', target => 'is_fraud', time_c
 	'value 90000000 days of "window" in "split" is out of range | It must be at most 1000 years.', 'of a training');
 SELECT is(explained($$SELECT mlops.alert_rule('fraud', 'p', 'psi', max => 0.2)$$),
 	'"psi" is a test of drift, not a metric | Write metric => ''drift'', labels => ''{"test": "psi"}'', with "feature" for one column. That of the scores is metric => ''score_psi''.', 'a test as a metric');
+-- a number that is refused is shown with the digits that it is refused for
+SELECT throws_ok('SELECT mlops.log_loss(true, 1.0000000001)', '22003', 'score 1.0000000001 is not a probability', 'just above 1');
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT *, CASE WHEN is_fraud THEN 1.0000000001::float8 ELSE 0 END AS y FROM tx', target => 'y')$$,
+	'22000', 'target "y" has value 1.0000000001, which is neither 0 nor 1', 'a target that is almost 1');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '{"subsample": 1.00000000000001}')$$,
+	'22023', 'value 1.00000000000001 of "subsample" in "params" is out of range', 'a parameter');
+SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '{"max_depth": 5.000000001}')$$,
+	'22023', 'value 5.000000001 of "max_depth" in "params" must be an integer', 'almost an integer');
 SELECT throws_ok($$SELECT mlops.rollback('fraud')$$,
 	'55000', 'model "fraud" has no earlier deployment to go back to', 'rollback without history');
 

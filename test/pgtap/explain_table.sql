@@ -1,7 +1,7 @@
 -- What columns matter on average: the mean of what mlops.explain says of rows
 -- taken evenly; and the same on the card.
 \ir setup.psql
-SELECT plan(31);
+SELECT plan(33);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -54,6 +54,12 @@ SELECT throws_ok('SELECT mlops.explain_table(''fraud'', ''tx'')', '42501', NULL,
 SET LOCAL ROLE regress_mlops_owner;
 
 -- the card
+SELECT mlops.grant('fraud', 'regress_mlops_other', 'view') \g /dev/null
+SET LOCAL ROLE regress_mlops_other;
+SELECT alike(mlops.model_card('fraud', 1), E'%\n## Importance\n\nWhat columns contribute on average is left out: it takes the privilege `score` too, which role regress\\_mlops\\_other does not have (`SELECT * FROM mlops.grant(''fraud'', ''regress_mlops_other'', ''score'')`).\n%Share of the loss%',
+	'what the card lacks for who may only view, and why');
+SELECT unalike(mlops.model_card('fraud', 1), '%could not be computed%', 'is no failure');
+SET LOCAL ROLE regress_mlops_owner;
 CREATE TEMP TABLE card AS SELECT v, mlops.model_card('fraud', v) AS text FROM unnest('{1,2}'::int[]) AS v;
 SELECT alike(text, E'%\n## Importance\n\nMean size of what a column contributed to the log odds (mean |SHAP value|), on ' || s.rows || E' of the test rows.\n%'
 	|| format('| amount | %s | %s |', mlops_catalog.figure(s.importance), mlops_catalog.figure(100 * s.share)) || '%Share of the loss%| amount | %', 'contributions on the test rows, and gain')

@@ -1,7 +1,7 @@
 -- mlops.why explains what was logged, by the version that decided, with the
 -- rights of whoever asks.
 \ir setup.psql
-SELECT plan(18);
+SELECT plan(25);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_reader;
 GRANT ALL ON tx TO PUBLIC;
@@ -46,5 +46,23 @@ SELECT is(w ->> 'explanation_note', 'you may not score with model "fraud"', 'but
 SET LOCAL ROLE regress_mlops_owner;
 SELECT mlops.drop_version('fraud', 1) \g /dev/null
 SELECT is(w ->> 'explanation_note', 'the version was dropped', 'the version that decided was dropped') FROM (SELECT mlops.why((d).prediction_id) AS w FROM decided WHERE what = 'row') AS x;
+
+-- ---- by key
+SET LOCAL TimeZone = 'Asia/Kolkata';
+CREATE TEMP TABLE by_key AS SELECT n, mlops.decide('fraud/2', t, '58') AS d FROM tx AS t, generate_series(1, 3) AS n WHERE id = 10 * n;
+SELECT mlops.decide('fraud/2', t, '7') FROM tx AS t WHERE id = 7 \g /dev/null
+SELECT is(mlops.why('fraud', '58') - 'of_key', mlops.why((d).prediction_id), 'the latest decision of a key') FROM by_key WHERE n = 3;
+SELECT is(mlops.why('fraud', '58') -> 'of_key', (SELECT jsonb_build_object('decisions', 3, 'others',
+	jsonb_agg(jsonb_build_object('prediction_id', (d).prediction_id, 'made_at', w -> 'decision' -> 'made_at', 'score', (d).score, 'flagged', (d).flagged) ORDER BY n DESC)) FROM (SELECT *, mlops.why((d).prediction_id) AS w FROM by_key WHERE n < 3) AS x),
+	'and all others, the latest first');
+SELECT is(mlops.why('fraud', '7') -> 'of_key', '{"decisions": 1, "others": []}', 'the only one');
+SELECT throws_ok($$SELECT mlops.why('fraud', '59')$$, '42704', 'no decision of model "fraud" is logged with key "59"', 'a key without decisions');
+SELECT throws_ok($$SELECT mlops.why('fraud', NULL)$$, '42704', NULL, 'no key');
+SELECT throws_ok($$SELECT mlops.why('nosuch', '58')$$, '42704', 'model "nosuch" does not exist', 'no model');
+RESET ROLE;
+CREATE ROLE regress_mlops_stranger;
+SET LOCAL ROLE regress_mlops_stranger;
+SELECT throws_ok($$SELECT mlops.why('fraud', '58')$$, '42501', NULL, 'who may not see the model');
+RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;
