@@ -21,7 +21,7 @@ CREATE TABLE sets.german (checking_status text, duration_months int, credit_hist
 :copy
 
 -- Accused persons and whether they were accused again within two years, as ProPublica
--- published them; 437 charges.
+-- published them; 438 charges.
 \set there `test -r :'data'/compas-scores-two-years.csv && echo true || echo false`
 \if :there
 CREATE TEMP TABLE compas (id int, name text, first text, last text, screened text, sex text, dob text, age int, age_cat text, race text, juv_fel_count int, decile_score int,

@@ -146,19 +146,20 @@ see_time(Counter *counter, const MlFeatureBaseline *feature, const MlValue *valu
 static void
 see_other(Counter *counter, size_t input, uint32_t code, TupleTableSlot *slot)
 {
+	uint32_t	n_categories = ml_model_n_categories(counter->model, input);
 	size_t		size;
 	const char *bytes;
 	uint32_t	place;
 
 	if (counter->n_others[input] == 0 || code <= counter->n_coded[input])
 		return;
-	if (code <= ml_model_n_categories(counter->model, input))
+	if (code <= n_categories)
 		counter->others[input][code - counter->n_coded[input] - 1]++;
 	else if (ml_model_n_others(counter->model, input) > 0)
 	{
 		bytes = mling_bytes(&counter->map->converter[input], slot->tts_values[counter->map->attribute[input]], &size);
 		if (ml_model_other(counter->model, input, bytes, size, &place))
-			counter->others[input][place]++;
+			counter->others[input][n_categories - counter->n_coded[input] + place]++;
 	}
 }
 
@@ -200,7 +201,7 @@ allocate(MlContext *ctx, size_t n, size_t size)
 	return memory;
 }
 
-/* Either have bytes in the model, after those with codes, or hashes. */
+/* They have bytes in the model, after those with codes, or hashes. */
 static void
 prepare_others(Counter *counter)
 {

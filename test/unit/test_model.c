@@ -754,56 +754,120 @@ check_statistics(Kind kind, Bytes good)
 	free(block);
 }
 
-/* The n-th text that the look-up among n_hash slots begins to search at slot 0, from a number on. */
-static uint64_t
-next_crowding(uint64_t from, uint32_t n_hash, char *text)
+/* ---------------------------------------------------------------- levels in each other's way */
+
+#define CROWD 600
+#define OTHERS 40				/* that were not chosen */
+#define CROWD_SLOTS 2048		/* of all of them */
+#define TEXT_SIZE 8
+#define MOST_CROWDED 257		/* one where its look-up begins, 256 behind it */
+
+typedef struct Crowd
 {
-	do
-		sprintf(text, "%" PRIu64, from++);
-	while (category_slot(text, strlen(text), n_hash) != 0);
-	return from;
+	char		text[CROWD + OTHERS][24];
+	const char *level[CROWD + OTHERS];
+	uint32_t	size[CROWD + OTHERS];
+	double		statistic[CROWD + OTHERS];
+} Crowd;
+
+/* Texts of eight digits whose look-up begins at one slot, whatever the table's size up to CROWD_SLOTS; then others. */
+static void
+fill_crowd(Crowd *crowd)
+{
+	uint32_t	number = 10000000;
+
+	for (uint32_t i = 0; i < CROWD + OTHERS; i++)
+	{
+		do
+			sprintf(crowd->text[i], "%" PRIu32, number++);
+		while (category_slot(crowd->text[i], TEXT_SIZE, CROWD_SLOTS) != 0 && i < CROWD);
+		crowd->level[i] = crowd->text[i];
+		crowd->size[i] = TEXT_SIZE;
+		crowd->statistic[i] = i;
+	}
 }
 
-#define CROWD 378				/* 378 * 377 / 2 steps are at most 16 * 378 + 65536, 379 * 378 / 2 are more */
-
-/* Levels that were chosen to lie in each other's way do not hold up who opens them. */
-static void
-check_crowded_table(MlContext *ctx)
+/* A model that knows n levels, from one on. */
+static Bytes
+encode_crowd(MlContext *ctx, const Crowd *crowd, uint32_t from, uint32_t n)
 {
-	static char text[CROWD + 1][24];
-	static const char *level[CROWD + 1];
-	static uint32_t size[CROWD + 1];
-	static const double statistic[CROWD + 1];
 	static const uint64_t counts[] = {0, 1, 999};
 	static const double edges[] = {0};
 	static const uint32_t first[] = {0, 1};
 	static const MlTreeNode leaf = {.feature = -1, .value = 0.25};
 	static const MlForest one = {.n_trees = 1, .first_node = first, .nodes = &leaf};
-	uint64_t	from = 0;
+	MlInput		input = {.name = "nation", .type_name = "text", .kind = ML_COLUMN_CATEGORY, .n_categories = n, .category = crowd->level + from,
+		.category_size = crowd->size + from, .statistic = crowd->statistic + from};
+	MlFeature	both[] = {
+		{.name = "nation", .categorical = true, .n_bins = 2, .code_counts = counts},
+		{.name = "nation.target", .part = ML_FEATURE_STATISTIC, .n_bins = 2, .edges = edges, .code_counts = counts},
+	};
+	MlSignature signature = {.n_inputs = 1, .inputs = &input, .n_features = 2, .features = both, .time_zone = "UTC", .prior = -7};
+	MlModelParts parts = {"algo", &signature, ml_fitted_trees(&one), 1, 0, 0.5, NULL};
+	Bytes		b = {0};
 
-	for (uint32_t i = 0; i <= CROWD; i++)
-	{
-		from = next_crowding(from, category_table_size(CROWD), text[i]);
-		level[i] = text[i];
-		size[i] = (uint32_t) strlen(text[i]);
-	}
-	for (uint32_t n = CROWD; n <= CROWD + 1; n++)
-	{
-		MlInput		input = {.name = "nation", .type_name = "text", .kind = ML_COLUMN_CATEGORY, .n_categories = n, .category = level,
-			.category_size = size, .statistic = statistic};
-		MlFeature	both[] = {
-			{.name = "nation", .categorical = true, .n_bins = 2, .code_counts = counts},
-			{.name = "nation.target", .part = ML_FEATURE_STATISTIC, .n_bins = 2, .edges = edges, .code_counts = counts},
-		};
-		MlSignature signature = {.n_inputs = 1, .inputs = &input, .n_features = 2, .features = both, .time_zone = "UTC"};
-		MlModelParts parts = {"algo", &signature, ml_fitted_trees(&one), 1, 0, 0.5, NULL};
-		Bytes		b = {0};
+	if (ml_model_encode(ctx, &parts, &b.bytes, &b.size) != ML_OK)
+		abort();
+	return b;
+}
 
-		if (ml_model_encode(ctx, &parts, &b.bytes, &b.size) != ML_OK)
-			abort();
-		check_opening(b, n == CROWD ? NULL : "a category table is wrong", ML_MODEL_FORMAT,
-					  n == CROWD ? "levels in each other's way" : "one more of them");
-	}
+static double
+statistic_of(const MlModel *model, const char *level)
+{
+	return ml_model_statistic(model, 0, ml_model_category(model, 0, level, strlen(level)));
+}
+
+/* Levels that were chosen so that look-ups take long are left out where they would, and no others. */
+static void
+check_left_out(MlContext *ctx, const Crowd *crowd)
+{
+	MlModel		model;
+	char		message[ML_MESSAGE_SIZE];
+	bool		as_is = true;
+	bool		by_hash = true;
+	uint32_t	place;
+	Bytes		b = encode_crowd(ctx, crowd, 0, CROWD + OTHERS);
+
+	CHECK(ml_model_open(b.bytes, b.size, &model, message) == ML_OK, "a model of levels in each other's way opens (%s)", message);
+	CHECK(ml_model_n_categories(&model, 0) == MOST_CROWDED + OTHERS, "as many as may stand behind each other, and all others");
+	for (uint32_t i = 0; i < CROWD + OTHERS; i++)
+		as_is = as_is && statistic_of(&model, crowd->level[i]) == (i < MOST_CROWDED || i >= CROWD ? i : -7.0);
+	CHECK(as_is, "have their statistics; the rest is unknown");
+	for (uint32_t i = MOST_CROWDED; i < CROWD; i++)
+		by_hash = by_hash && ml_model_other(&model, 0, crowd->level[i], TEXT_SIZE, &place);
+	CHECK(by_hash && !ml_model_other(&model, 0, "nobody", 6, &place), "but for its hash");
+}
+
+/* Bytes of so many levels in a row of slots: as encoded, but the last level is put where it takes steps to find. */
+static Bytes
+crowded_bytes(MlContext *ctx, const Crowd *crowd, uint32_t n)
+{
+	Crowd		tame = *crowd;
+	Bytes		b;
+	uint32_t   *hash;
+	uint32_t	slot = 0;
+
+	tame.level[n - 1] = crowd->text[CROWD];
+	b = encode_crowd(ctx, &tame, 0, n);
+	hash = (uint32_t *) (b.bytes + table_of(b)[SECTION_HASH].offset);
+	while (hash[slot] != n)
+		slot++;
+	hash[slot] = 0;
+	hash[n - 1] = n;
+	memcpy(find_text(b, crowd->text[CROWD]), crowd->text[n - 1], TEXT_SIZE);
+	put_checksums_right(b, false, false);
+	return b;
+}
+
+static void
+check_crowded_tables(MlContext *ctx)
+{
+	static Crowd crowd;
+
+	fill_crowd(&crowd);
+	check_left_out(ctx, &crowd);
+	check_opening(crowded_bytes(ctx, &crowd, MOST_CROWDED), NULL, ML_MODEL_FORMAT, "levels in each other's way");
+	check_opening(crowded_bytes(ctx, &crowd, MOST_CROWDED + 1), "a category table is wrong", ML_MODEL_FORMAT, "one more of them");
 }
 
 /* Categories known by a hash go along where texts are spelled otherwise, of every input. */
@@ -877,7 +941,7 @@ main(void)
 		check_statistics(kind, good[1][kind]);
 		check_lengths(good[1][kind], kind);
 	}
-	check_crowded_table(&ctx);
+	check_crowded_tables(&ctx);
 	check_recoded_others(&ctx);
 	free(good[0][TREES].bytes);
 	free(good[0][LINEAR].bytes);

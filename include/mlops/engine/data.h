@@ -271,8 +271,8 @@ typedef struct MlInput
 	const double *statistic;	/* [n_categories] see ML_FEATURE_STATISTIC; NULL: few
 								 * enough have a code each */
 	uint32_t	n_others;		/* further categories of the training rows, */
-	const uint32_t *others;		/* [n_others] by ml_category_hash, rising; none where
-								 * there is a statistic */
+	const uint32_t *others;		/* [n_others] by ml_category_hash, rising; where there is a
+								 * statistic, only those that encoding leaves out */
 } MlInput;
 
 /* What stands for a category that has no code of its own. */

@@ -75,7 +75,7 @@ ml_model_category(const MlModel *m, size_t input, const void *bytes, size_t size
 	const uint32_t *hash = m->hash + record->first_hash;
 	uint32_t	slot = category_slot(bytes, size, record->n_hash);
 
-	while (hash[slot] != 0)
+	for (int step = 0; hash[slot] != 0 && step <= CATEGORY_MOST_STEPS; step++)
 	{
 		MlStringRef	ref = m->categories[record->first_category + hash[slot] - 1];
 

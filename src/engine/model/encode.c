@@ -17,7 +17,7 @@ typedef struct Encoder
 {
 	MlContext  *ctx;
 	const MlModelParts *parts;
-	const MlSignature *signature;
+	const MlSignature *signature;	/* without what its tables have no room for */
 	const MlFamily *family;
 	void	   *plan;			/* the family's */
 	uint64_t	n[ALL_SECTIONS];	/* elements; after the container's sections the family's */
@@ -48,6 +48,119 @@ static uint64_t
 section_length(const Encoder *e, int s)
 {
 	return e->n[s] * (s < SECTION_COUNT ? container_unit[s] : e->family->sections[s - SECTION_COUNT].unit);
+}
+
+/* ---------------------------------------------------------------- crowded tables */
+
+/* Marks the categories for which a table of n_hash has room; how many they are. */
+static uint32_t
+mark_kept(const MlInput *input, uint32_t n_hash, uint32_t *hash, bool *kept)
+{
+	uint32_t	n = 0;
+
+	memset(hash, 0, n_hash * sizeof(uint32_t));
+	for (uint32_t c = 0; c < input->n_categories; c++)
+	{
+		uint32_t	slot = category_slot(input->category[c], input->category_size[c], n_hash);
+
+		/* half of the slots stay free */
+		kept[c] = 2 * n + 2 < n_hash && category_insert(hash, n_hash, slot, n + 1);
+		n += kept[c];
+	}
+	return n;
+}
+
+static int
+compare_hashes(const void *a, const void *b)
+{
+	uint32_t	x = *(const uint32_t *) a;
+	uint32_t	y = *(const uint32_t *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Only the marked categories of an input, which knows the others by their hashes. */
+static MlStatus
+leave_out(MlContext *ctx, MlInput *input, const bool *kept, uint32_t n_kept)
+{
+	uint32_t	n_left = input->n_categories - n_kept;
+	const char **category = ml_arena_alloc_array(ctx->arena, n_kept, sizeof(char *));
+	uint32_t   *size = ml_arena_alloc_array(ctx->arena, n_kept, sizeof(uint32_t));
+	double	   *statistic = ml_arena_alloc_array(ctx->arena, n_kept, sizeof(double));
+	uint32_t   *left = ml_arena_alloc_array(ctx->arena, n_left, sizeof(uint32_t));
+	uint32_t	n = 0;
+	MlStatus	status;
+
+	if (category == NULL || size == NULL || statistic == NULL || left == NULL)
+		return ml_fail_memory(ctx);
+	for (uint32_t c = 0; c < input->n_categories; c++)
+	{
+		if (!kept[c])
+		{
+			left[c - n] = ml_category_hash(input->category[c], input->category_size[c]);
+			continue;
+		}
+		category[n] = input->category[c];
+		size[n] = input->category_size[c];
+		statistic[n++] = input->statistic[c];
+	}
+	status = ml_sort(ctx, left, n_left, sizeof(uint32_t), compare_hashes);
+	input->n_others = 0;
+	for (uint32_t i = 0; i < n_left; i++)
+	{
+		if (i == 0 || left[i] > left[i - 1])
+			left[input->n_others++] = left[i];
+	}
+	input->others = left;
+	input->n_categories = n_kept;
+	input->category = category;
+	input->category_size = size;
+	input->statistic = statistic;
+	return status;
+}
+
+/*
+ * Leaves out categories that would stand too far from where their look-up begins, so that
+ * they are scored as unknown ones.  Those with a code are too few to be among them.
+ */
+static MlStatus
+fit_table(MlContext *ctx, MlInput *input)
+{
+	uint32_t	n_hash = category_table_size(input->n_categories);
+	uint32_t   *hash = ml_arena_alloc_array(ctx->arena, n_hash, sizeof(uint32_t));
+	bool	   *kept = ml_arena_alloc_array(ctx->arena, input->n_categories, sizeof(bool));
+	uint32_t	n_kept = input->n_categories;
+
+	if (hash == NULL || kept == NULL)
+		return ml_fail_memory(ctx);
+	/* fewer may have a smaller table, where they stand elsewhere */
+	do
+	{
+		n_hash = category_table_size(n_kept);
+		n_kept = mark_kept(input, n_hash, hash, kept);
+	} while (category_table_size(n_kept) < n_hash);
+	return n_kept < input->n_categories ? leave_out(ctx, input, kept, n_kept) : ML_OK;
+}
+
+static MlStatus
+fit_tables(Encoder *e)
+{
+	MlSignature *s = ml_arena_alloc_array(e->ctx->arena, 1, sizeof(MlSignature));
+	MlInput    *inputs = ml_arena_alloc_array(e->ctx->arena, e->signature->n_inputs, sizeof(MlInput));
+	MlStatus	status = ML_OK;
+
+	if (s == NULL || inputs == NULL)
+		return ml_fail_memory(e->ctx);
+	*s = *e->signature;
+	memcpy(inputs, s->inputs, s->n_inputs * sizeof(MlInput));
+	s->inputs = inputs;
+	for (size_t i = 0; status == ML_OK && i < s->n_inputs; i++)
+	{
+		if (inputs[i].statistic)
+			status = fit_table(e->ctx, &inputs[i]);
+	}
+	e->signature = s;
+	return status;
 }
 
 /* ---------------------------------------------------------------- counting */
@@ -156,9 +269,7 @@ write_inputs(Encoder *e)
 											 record->n_hash);
 
 			category[n_categories + c] = write_string(e, input->category[c], input->category_size[c]);
-			while (hash[n_hash + slot] != 0)
-				slot = (slot + 1) & (record->n_hash - 1);
-			hash[n_hash + slot] = c + 1;
+			category_insert(hash + n_hash, record->n_hash, slot, c + 1);
 		}
 		record->n_others = input->n_others;
 		if (input->n_others)
@@ -256,6 +367,9 @@ ml_model_encode(MlContext *ctx, const MlModelParts *parts, uint8_t **result, siz
 	uint8_t    *bytes;
 	MlStatus	status;
 
+	status = fit_tables(&e);
+	if (status != ML_OK)
+		return status;
 	count_signature(&e);
 	status = e.family->plan(ctx, e.signature, parts->fitted.body, e.n + SECTION_COUNT, &e.plan);
 	if (status != ML_OK)

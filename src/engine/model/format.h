@@ -197,4 +197,25 @@ category_slot(const void *bytes, size_t size, uint32_t n_hash)
 	return (uint32_t) ml_hash_bytes(bytes, size, 0) & (n_hash - 1);
 }
 
+/*
+ * No category stands further from the slot where its look-up begins.  A hash that spreads
+ * a million of them comes nowhere near; who chooses names so that it does not can hold up
+ * neither who opens a model nor who scores a row.  254 categories cannot reach it.
+ */
+#define CATEGORY_MOST_STEPS 256
+
+/* Puts a category, by its number, into a table; false if it would stand too far. */
+static inline bool
+category_insert(uint32_t *hash, uint32_t n_hash, uint32_t slot, uint32_t category)
+{
+	for (int step = 0; step <= CATEGORY_MOST_STEPS; step++, slot = (slot + 1) & (n_hash - 1))
+	{
+		if (hash[slot] != 0)
+			continue;
+		hash[slot] = category;
+		return true;
+	}
+	return false;
+}
+
 #endif							/* MLOPS_ENGINE_MODEL_FORMAT_H */

@@ -13,7 +13,6 @@
 
 #define MAX_NAME 1024			/* bytes of a name or type; a feature's is an input's and a suffix */
 #define MAX_INPUTS 4096			/* more than a table can have columns */
-#define MAX_PROBES(n) (16 * (uint64_t) (n) + 65536)	/* of look-ups of n categories */
 
 /* A verification in progress. */
 typedef struct Check
@@ -156,7 +155,6 @@ check_categories(Check *c, const InputRecord *input)
 	const MlModel *m = c->model;
 	const uint32_t *hash = m->hash + input->first_hash;
 	uint32_t	n_used = 0;
-	uint64_t	n_probes = 0;
 
 	for (uint32_t i = 0; i < input->n_hash; i++)
 	{
@@ -178,13 +176,13 @@ check_categories(Check *c, const InputRecord *input)
 	{
 		MlStringRef	ref = m->categories[input->first_category + i];
 		uint32_t	slot = category_slot(m->strings + ref.offset, ref.size, input->n_hash);
+		int			n_steps = 0;
 
 		while (hash[slot] != 0 && hash[slot] != i + 1)
 		{
 			MlStringRef	other = m->categories[input->first_category + hash[slot] - 1];
 
-			/* the hash spreads them, unless somebody chose them so that it does not */
-			if (!expect(c, ++n_probes <= MAX_PROBES(input->n_categories), "a category table is wrong") ||
+			if (!expect(c, ++n_steps <= CATEGORY_MOST_STEPS, "a category table is wrong") ||
 				!expect(c, other.size != ref.size ||
 						memcmp(m->strings + other.offset, m->strings + ref.offset, ref.size) != 0,
 						"a category occurs twice"))

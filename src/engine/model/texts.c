@@ -126,8 +126,8 @@ ml_model_recoded_size(const MlModel *m, MlRecoder recode, void *arg)
 }
 
 /*
- * The look-up finds what can be spelled; the rest no row can have.  Hashes of other
- * categories stand after it as they are.
+ * The look-up finds what can be spelled, as far as there is room; the rest is unknown.
+ * Hashes of other categories stand after it as they are.
  */
 static void
 recode_categories(Recoding *r, const MlModel *m, const InputRecord *input, MlStringRef *categories, uint32_t *hash)
@@ -138,14 +138,9 @@ recode_categories(Recoding *r, const MlModel *m, const InputRecord *input, MlStr
 		MlStringRef  *ref = &categories[input->first_category + c];
 		bool		known = add_text(r, text_at(m, ML_TEXT_LEVEL, m->categories[input->first_category + c],
 											m->strings + input->name.offset), ref);
-		uint32_t	slot;
 
-		if (!known)
-			continue;
-		slot = category_slot(r->strings + ref->offset, ref->size, input->n_hash);
-		while (hash[slot] != 0)
-			slot = (slot + 1) & (input->n_hash - 1);
-		hash[slot] = c + 1;
+		if (known)
+			category_insert(hash, input->n_hash, category_slot(r->strings + ref->offset, ref->size, input->n_hash), c + 1);
 	}
 }
 
