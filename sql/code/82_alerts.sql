@@ -148,6 +148,70 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.drift_features(bigint, text) IS 'Features of a model''s versions whose drift is recorded, (score) last';
 
+-- A label of performance is a value of a column.  Decisions are logged with numbers,
+-- booleans and texts of fixed forms: people may write them in another one.  Texts of
+-- money depend on settings.
+CREATE FUNCTION mlops_catalog.logged_value(value jsonb, kind text, type text) RETURNS jsonb
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	written text := value #>> '{}';
+	family text := mlops_catalog.type_family(type);
+BEGIN
+	IF jsonb_typeof(value) IN ('object', 'array') OR type = 'money' AND jsonb_typeof(value) NOT IN ('number', 'null') THEN
+		RETURN NULL;
+	ELSIF kind = 'category' THEN
+		written := mlops_catalog.bounded(CASE WHEN type ~ '^character(\(|$)' THEN rtrim(written, ' ') ELSE written END);
+	ELSIF type IN ('smallint', 'integer', 'bigint') AND written <> 'NaN' THEN
+		RETURN CASE WHEN written::numeric = trunc(written::numeric) THEN to_jsonb(trunc(written::numeric)) END;
+	ELSIF family IN ('number', 'money') AND written <> 'NaN' THEN
+		RETURN CASE WHEN written::numeric NOT IN ('Infinity', '-Infinity') THEN to_jsonb(trim_scale(written::numeric)) END;
+	ELSIF family = 'boolean' AND written IS NOT NULL THEN
+		RETURN to_jsonb(written::boolean);
+	ELSIF family = 'timestamp with time zone' THEN
+		written := mlops_catalog.utc_text(written::timestamptz);
+	ELSIF family IN ('date', 'timestamp without time zone', 'time without time zone', 'time with time zone', 'interval') THEN
+		EXECUTE format('SELECT to_jsonb($1::%s) #>> ''{}''', family) INTO written USING written;
+	END IF;
+	RETURN coalesce(to_jsonb(written), 'null');
+EXCEPTION WHEN data_exception THEN
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.logged_value(jsonb, text, text) IS
+	'A value of a column of a kind and type as decisions are logged with it; NULL: no value of that type is written so';
+
+-- Who decides by JSON may send a number or boolean as text, or the other way round.
+CREATE FUNCTION mlops_catalog.have_labels(labels jsonb, wanted jsonb) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(bool_and(labels ? w.key AND CASE WHEN labels ->> w.key ~ n.pattern AND w.value ~ n.pattern
+		THEN (labels ->> w.key)::numeric = w.value::numeric ELSE labels ->> w.key IS NOT DISTINCT FROM w.value END), true)
+	FROM jsonb_each_text(wanted) AS w CROSS JOIN (SELECT '^-?[0-9]{1,30}([.][0-9]{1,30})?$') AS n(pattern)
+$$;
+COMMENT ON FUNCTION mlops_catalog.have_labels(jsonb, jsonb) IS 'Do labels have the values of others, be they written as numbers, booleans or texts?';
+
+CREATE FUNCTION mlops_catalog.column_read(model_id bigint, name text) RETURNS TABLE (kind text, type text)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT s ->> 'kind', s ->> 'type' FROM mlops_catalog.model_version AS v CROSS JOIN jsonb_array_elements(v.signature) AS s
+	WHERE v.model_id = $1 AND v.dropped_at IS NULL AND s ->> 'name' = $2 ORDER BY v.version DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.column_read(bigint, text) IS 'Kind and type of a column for the newest version of a model that reads it';
+
+CREATE FUNCTION mlops_catalog.logged_labels(metric text, labels jsonb, model_id bigint) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN $1 <> ALL (mlops_catalog.monitor_metric_names('performance')) THEN $2 ELSE
+		coalesce((SELECT jsonb_object_agg(l.key, coalesce(mlops_catalog.logged_value(l.value, c.kind, c.type), l.value))
+			FROM jsonb_each($2) AS l LEFT JOIN LATERAL mlops_catalog.column_read($3, l.key) AS c ON true), '{}') END
+$$;
+COMMENT ON FUNCTION mlops_catalog.logged_labels(text, jsonb, bigint) IS 'Labels of a figure with the values of columns as decisions are logged with them';
+
 -- Figures of traffic are told apart by variant, those of drift by feature and test,
 -- those of performance by segment: a column that is watched.
 CREATE FUNCTION mlops_catalog.check_label(metric text, label text, value jsonb, model_id bigint, model_name text) RETURNS void
@@ -157,15 +221,20 @@ AS $$
 DECLARE
 	valid text[] := CASE WHEN metric = 'drift' AND label = 'feature' THEN mlops_catalog.drift_features(model_id, model_name)
 		WHEN metric = 'drift' THEN mlops_catalog.drift_tests() END;
-	fits boolean := CASE WHEN metric = 'drift' THEN jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY (valid)
-		WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN jsonb_typeof(value) NOT IN ('object', 'array')
-		WHEN label = 'shadow' THEN value = 'true' ELSE jsonb_typeof(value) = 'string' END;
+	read record;
+	fits boolean;
 BEGIN
+	SELECT c.* INTO read FROM mlops_catalog.column_read($4, label) AS c;
+	fits := CASE WHEN metric = 'drift' THEN jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY (valid)
+		WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN mlops_catalog.logged_value(value, read.kind, read.type) IS NOT NULL
+		WHEN label = 'shadow' THEN value = 'true' ELSE jsonb_typeof(value) = 'string' END;
 	IF NOT fits THEN
 		RAISE EXCEPTION 'label "%" of figure "%" of model "%" is never %', label, metric, model_name, left(value::text, 100)
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = CASE WHEN valid IS NOT NULL THEN format('It is one of: %s.', left(array_to_string(valid, ', '), 1000))
-					WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN 'It is a value of the column, as decisions are logged with it.'
+					WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN format('It is a value of type %s, %s, or null.', read.type,
+						CASE WHEN read.kind = 'category' THEN 'a string' WHEN read.type = 'boolean' THEN 'true or false' WHEN read.type IN ('smallint', 'integer', 'bigint') THEN 'a whole number'
+							WHEN mlops_catalog.type_family(read.type) IN ('number', 'money') THEN 'a number' ELSE 'a string that is one' END)
 					WHEN label = 'shadow' THEN 'It is true for shadows; other figures do not have it.' ELSE 'It is the name of a variant, a string.' END,
 				HINT = 'View mlops.monitor_metrics shows the figures there are.';
 	END IF;
@@ -225,6 +294,7 @@ DECLARE
 	former jsonb := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until,judged_until}'::text[] FROM mlops_catalog.alert_rule AS r
 		WHERE r.model_id = id AND r.name = $3);
 	found jsonb;
+	wanted jsonb;
 BEGIN
 	PERFORM mlops_catalog.check_name('an alert rule', $3);
 	IF $4 = ANY (mlops_catalog.drift_tests()) THEN
@@ -248,8 +318,9 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.check_figure_bounds('alert rule', $4, $5, $6);
 	PERFORM mlops_catalog.check_labels($4, $9, id, $2);
+	wanted := mlops_catalog.logged_labels($4, $9, id);
 	INSERT INTO mlops_catalog.alert_rule AS r (model_id, name, metric, min, max, windows, min_decisions, labels, severity, set_by)
-		VALUES (id, $3, $4, $5, $6, $7, $8, $9, $10, caller)
+		VALUES (id, $3, $4, $5, $6, $7, $8, wanted, $10, caller)
 		ON CONFLICT ON CONSTRAINT alert_rule_pkey DO UPDATE SET metric = excluded.metric, min = excluded.min, max = excluded.max,
 			windows = excluded.windows, min_decisions = excluded.min_decisions, labels = excluded.labels, severity = excluded.severity,
 			set_by = excluded.set_by, set_at = clock_timestamp(),
@@ -358,7 +429,7 @@ AS $$
 			coalesce(x.value < r.min, false) OR coalesce(x.value > r.max AND coalesce(x.p_value < mlops_catalog.drift_alpha(), true), false) AS broken,
 			greatest(r.min - x.value, x.value - r.max) AS excess
 		FROM mlops.monitor_metrics AS x JOIN mlops_catalog.monitor_metrics() AS k USING (metric)
-		WHERE x.model = $2 AND x.metric = r.metric AND x.labels @> r.labels AND mlops_catalog.answers(r.model_id, x.version)
+		WHERE x.model = $2 AND x.metric = r.metric AND (x.labels @> r.labels OR k."of" = 'performance' AND mlops_catalog.have_labels(x.labels, r.labels)) AND mlops_catalog.answers(r.model_id, x.version)
 			AND x.window_end > now() - mlops_catalog.rule_reach(r.windows, m.every, m.label_delay)
 			-- all decisions unless a segment is asked for, shadows only if they are
 			AND (x.labels = '{}' OR r.labels <> '{}' OR x.labels ?| '{variant,feature}') AND (NOT x.labels ? 'shadow' OR r.labels ? 'shadow')

@@ -23,14 +23,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.full_monitor(jsonb) IS 'A document''s monitor with its defaults';
 
-CREATE FUNCTION mlops_catalog.full_alerts(document jsonb) RETURNS jsonb
+-- Labels that say the same as those there are are no difference.
+CREATE FUNCTION mlops_catalog.full_alerts(document jsonb, now jsonb DEFAULT '{}') RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(jsonb_object_agg(a.key, '{"windows": 1, "min_decisions": 30, "labels": {}, "severity": "warning"}' || a.value), '{}')
-	FROM jsonb_each(document) AS a
+	SELECT coalesce(jsonb_object_agg(a.key, '{"windows": 1, "min_decisions": 30, "labels": {}, "severity": "warning"}' || a.value
+		|| CASE WHEN l.now IS NOT NULL AND mlops_catalog.have_labels(l.now, l.wanted) AND mlops_catalog.have_labels(l.wanted, l.now) THEN jsonb_build_object('labels', l.now) ELSE '{}' END), '{}')
+	FROM jsonb_each(document) AS a CROSS JOIN LATERAL (SELECT coalesce(a.value -> 'labels', '{}'), now -> a.key -> 'labels') AS l(wanted, now)
 $$;
-COMMENT ON FUNCTION mlops_catalog.full_alerts(jsonb) IS 'A document''s alert rules with their defaults';
+COMMENT ON FUNCTION mlops_catalog.full_alerts(jsonb, jsonb) IS 'A document''s alert rules with their defaults, and with the labels of the rules there are where they say the same';
 
 CREATE FUNCTION mlops_catalog.full_retraining(document jsonb) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -105,14 +107,14 @@ BEGIN
 	RETURN QUERY SELECT 'alerts', d.item, d.former, d.new, format('SELECT mlops.alert_rule(%L, %L, %L, %L, %L, %L, %L, %L, %L)', $1, d.item,
 			d.new::jsonb ->> 'metric', d.new::jsonb ->> 'min', d.new::jsonb ->> 'max', d.new::jsonb ->> 'windows', d.new::jsonb ->> 'min_decisions',
 			d.new::jsonb -> 'labels', d.new::jsonb ->> 'severity')
-		FROM mlops_catalog.differences(now -> 'alerts', mlops_catalog.full_alerts(wanted -> 'alerts')) AS d
+		FROM mlops_catalog.differences(now -> 'alerts', mlops_catalog.full_alerts(wanted -> 'alerts', now -> 'alerts')) AS d
 		WHERE wanted ? 'alerts' AND d.new IS NOT NULL ORDER BY d.item;
 	RETURN QUERY SELECT 'retraining', NULL::text, now ->> 'retraining', p::text, CASE WHEN p = '{}' THEN format('SELECT mlops.drop_retraining_policy(%L)', $1)
 		ELSE format('SELECT mlops.retraining_policy(%L, %L, %L, %L, %L, %L, %L)', $1, p ->> 'schedule', p -> 'triggers', p -> 'gate', p ->> 'action',
 			p -> 'options', p ->> 'cooldown') END
 		WHERE wanted ? 'retraining' AND now -> 'retraining' IS DISTINCT FROM p;
 	RETURN QUERY SELECT 'alerts', d.item, d.former, NULL::text, format('SELECT mlops.drop_alert_rule(%L, %L)', $1, d.item)
-		FROM mlops_catalog.differences(now -> 'alerts', mlops_catalog.full_alerts(wanted -> 'alerts')) AS d
+		FROM mlops_catalog.differences(now -> 'alerts', mlops_catalog.full_alerts(wanted -> 'alerts', now -> 'alerts')) AS d
 		WHERE wanted ? 'alerts' AND d.new IS NULL ORDER BY d.item;
 END
 $$;
