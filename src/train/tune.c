@@ -62,7 +62,9 @@ typedef struct Tuning
 	int64		study_id;
 	int			n_failed;
 	char	   *first_error;
+	const char *stopped;		/* why it ends before all trials, NULL: it does not */
 	TimestampTz started_at;
+	TimestampTz told_at;		/* how far it is */
 } Tuning;
 
 static Jsonb *
@@ -179,6 +181,10 @@ check_request(Tuning *tuning)
 	tuning->space = tune_space_parse(r->space, r->train.algorithm, r->train.params);
 	tuning->max_bins = tune_space_max_bins(tuning->space);
 	read_pruner(tuning);
+	if (tuning->space->left_out)
+		ereport(NOTICE,
+				(errmsg("what \"params\" gives is fixed and not searched: %s", mltrain_names_text(tuning->space->left_out)),
+				 errhint("Give a \"space\" to search it.")));
 }
 
 /* Validation rows decide: there must be some of both classes. */
@@ -194,7 +200,9 @@ check_validation(const Training *t)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("tuning needs validation rows, and the split leaves none"),
-				 errhint("Give \"split\" a \"validation\" share or time, or a number of \"folds\".")));
+				 t->fold >= 0
+				 ? errhint("Mark rows as validation in column \"%s\", or give a number of \"folds\".", t->split.fold)
+				 : errhint("Give \"split\" a \"validation\" share or time, or a number of \"folds\".")));
 	if (positives == 0 || positives == rows.n)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -559,27 +567,71 @@ trials_since_best(const MlStudy *study)
 }
 
 static bool
-may_begin_another(const Tuning *tuning)
+may_begin_another(Tuning *tuning)
 {
 	const MlTuneRequest *r = tuning->request;
 
 	if (r->max_seconds > 0 &&
 		TimestampDifferenceExceeds(tuning->started_at, GetCurrentTimestamp(),
 								   (int) Min((int64) r->max_seconds * 1000, INT_MAX)))
-		return false;
-	return r->patience == 0 || trials_since_best(tuning->study) < r->patience;
+		tuning->stopped = psprintf("\"max_seconds\" (%d) are over", r->max_seconds);
+	else if (r->patience > 0 && trials_since_best(tuning->study) >= r->patience)
+		tuning->stopped = psprintf("the last %d trials were no better than the best one (\"patience\")", trials_since_best(tuning->study));
+	return tuning->stopped == NULL;
 }
 
-static void
-report_trials(const Tuning *tuning)
+static int
+n_ended(const MlStudy *study)
+{
+	int			n = 0;
+
+	for (size_t i = 0; i < study->capacity; i++)
+		n += study->trials[i].state > ML_TRIAL_RUNNING;
+	return n;
+}
+
+/* " The best pr_auc is 0.87, of trial 3.", nothing without a trial that finished. */
+static const char *
+best_so_far(const Tuning *tuning)
 {
 	size_t		best = ml_study_best(tuning->study);
-	int			ended = 0;
 
-	for (size_t i = 0; i < tuning->study->capacity; i++)
-		ended += tuning->study->trials[i].state > ML_TRIAL_RUNNING;
+	return best == SIZE_MAX ? "" : psprintf(" The best %s is %.4g, of trial %zu.", ml_metrics[tuning->t->metric].name,
+											tuning->study->trials[best].value, best);
+}
+
+#define TELL_EVERY 5000			/* milliseconds */
+
+/* In shared memory for who looks; to a person who waits in a session also by itself. */
+static void
+report_trials(Tuning *tuning)
+{
+	size_t		best = ml_study_best(tuning->study);
+	int			ended = n_ended(tuning->study);
+
 	mlbase_progress("trials", ended, tuning->request->trials,
 					best == SIZE_MAX ? NAN : tuning->study->trials[best].value);
+	if (IsBackgroundWorker || !TimestampDifferenceExceeds(tuning->told_at, GetCurrentTimestamp(), TELL_EVERY))
+		return;
+	tuning->told_at = GetCurrentTimestamp();
+	ereport(NOTICE,
+			(errmsg("%d of %d trials have ended.%s", ended, tuning->request->trials, best_so_far(tuning))));
+}
+
+/* Why there are fewer trials than were asked for. */
+static void
+tell_end(const Tuning *tuning)
+{
+	const MlStudy *study = tuning->study;
+
+	if (study->exhausted)
+		ereport(NOTICE,
+				(errmsg("the search ended early: all %zu points of the space have been tried", study->n_points),
+				 errdetail("Training is deterministic: another trial of a point would give the same value.")));
+	else if (n_ended(study) < tuning->request->trials)
+		ereport(NOTICE,
+				(errmsg("the search ended after %d of %d trials: %s", n_ended(study), tuning->request->trials,
+						tuning->stopped ? tuning->stopped : "all points of the grid have been tried")));
 }
 
 /* Keeps all workers busy until there is nothing left to try. */
@@ -631,10 +683,7 @@ run_trials(Tuning *tuning)
 			tuning->n_failed++;
 		}
 	}
-	if (tuning->study->exhausted)
-		ereport(NOTICE,
-				(errmsg("the search ended early: all %zu points of the space have been tried", tuning->study->n_points),
-				 errdetail("Training is deterministic: another trial of a point would give the same value.")));
+	tell_end(tuning);
 	team_dismiss(tuning->team);
 }
 
@@ -737,7 +786,7 @@ mltrain_tune(const MlTuneRequest *request, MlTrainResult *result)
 	t->request = &request->train;
 	t->group_by = request->folds.group_by;
 	t->phase = "check";
-	t->started_at = tuning->started_at = GetCurrentTimestamp();
+	t->started_at = tuning->started_at = tuning->told_at = GetCurrentTimestamp();
 	error_context_stack = &error_context;
 	MemoryContextSwitchTo(context);
 	mlbase_progress_begin("tune", request->train.model);

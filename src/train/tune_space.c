@@ -337,7 +337,8 @@ fix_params(TuneSpace *ts, Jsonb *params)
 		if (find_dimension(ts, 0, name) >= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("\"%s\" is both in \"params\" and in \"space\"", name)));
+					 errmsg("\"%s\" is both in \"params\" and in \"space\"", name),
+					 errhint("Leave it out of \"space\" to keep it fixed, or out of \"params\" to have it searched.")));
 		if (value == NULL)
 			continue;
 		ts->algorithms[0].fixed = lappend(ts->algorithms[0].fixed,
@@ -379,6 +380,38 @@ read_algorithms(TuneSpace *ts, MlOptions *options)
 	}
 }
 
+/* The algorithm's own space, without what params fix; their names go into ts. */
+static Jsonb *
+default_space(TuneSpace *ts, const MlLearner *learner, Jsonb *params)
+{
+	Jsonb	   *space;
+	MlOptions  *options = mljson_options("params", params);
+	MlOptions  *searched;
+	ListCell   *lc;
+
+	if (learner->search_space == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"space\" must be given for algorithm \"%s\"", learner->name)));
+	space = jsonb_of_text(learner->search_space);
+	searched = mljson_options("space", space);
+	foreach(lc, mljson_keys(options))
+	{
+		char	   *name = (char *) lfirst(lc);
+
+		if (!mljson_has(searched, name) || mljson_value(options, name) == NULL)
+			continue;
+		ts->left_out = lappend(ts->left_out, name);
+		space = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(space), CStringGetTextDatum(name)));
+	}
+	if (list_length(ts->left_out) == list_length(mljson_keys(searched)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"params\" fixes all that is searched by default"),
+				 errhint("Train with these parameters, or give a \"space\" of others.")));
+	return space;
+}
+
 TuneSpace *
 tune_space_parse(Jsonb *space, const char *algorithm, Jsonb *params)
 {
@@ -388,12 +421,8 @@ tune_space_parse(Jsonb *space, const char *algorithm, Jsonb *params)
 	ts->root = -1;
 	ts->space.dimension = palloc0(MOST_DIMENSIONS * sizeof(MlDimension));
 	ts->params = palloc0(MOST_DIMENSIONS * sizeof(TuneParam));
-	if (space == NULL && mltrain_learner(algorithm)->search_space)
-		space = jsonb_of_text(mltrain_learner(algorithm)->search_space);
 	if (space == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"space\" must be given for algorithm \"%s\"", mltrain_learner(algorithm)->name)));
+		space = default_space(ts, mltrain_learner(algorithm), params);
 	ts->json = space;
 	options = mljson_options("space", space);
 	if (mljson_has(options, "algorithm"))

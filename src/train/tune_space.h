@@ -40,11 +40,12 @@ typedef struct TuneSpace
 	int			n_algorithms;
 	TuneAlgorithm *algorithms;
 	int			root;			/* dimension that chooses the algorithm, -1: one only */
+	List	   *left_out;		/* names of the default space that params fix */
 } TuneSpace;
 
 /*
- * Reads a space; space NULL is the algorithm's default space, params are fixed
- * parameters of a single algorithm.  Everything that does not fit is an error
+ * Reads a space; space NULL is the algorithm's default space without what params
+ * fix, params are fixed parameters of a single algorithm.  Everything that does not fit is an error
  * (22023) that names the key and what is allowed.
  */
 extern TuneSpace *tune_space_parse(Jsonb *space, const char *algorithm, Jsonb *params);

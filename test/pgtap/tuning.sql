@@ -1,8 +1,18 @@
 -- Arguments, errors and views of tuning.  What runs trials is in t/tuning.sh:
 -- here nothing is committed, so no worker could see it.
 \ir setup.psql
-SELECT plan(52);
+SELECT plan(53);
 
+CREATE FUNCTION pg_temp.hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN hint;
+END $$;
 CREATE FUNCTION refused(arguments text, code text, message text, description text) RETURNS text LANGUAGE sql AS $$
 	SELECT throws_ok(format('SELECT mlops.tune(''m'', ''tx'', target => ''is_fraud'', key => ''id'', %s)', arguments),
 		code::char(5), message, description)
@@ -15,6 +25,8 @@ SELECT refused($$pruner => '{"name": "median", "reduction_factor": 3}'$$, '22023
 SELECT refused($$pruner => '{"name": "asha", "reduction_factor": 1}'$$, '22023', 'value 1 of "reduction_factor" in "pruner" is out of range', 'no reduction');
 SELECT refused($$pruner => '{"name": "asha", "min_rounds": 501}'$$, '22023', 'value 501 of "min_rounds" in "pruner" is out of range', 'more rounds than there are');
 SELECT refused($$pruner => '{"name": "asha", "min_rounds": 2}', folds => 5$$, '22023', 'unrecognized key "min_rounds" in "pruner"', 'rounds where folds are compared');
+SELECT is(hint, 'Mark rows as validation in column "part", or give a number of "folds".', 'a fold column without validation rows') FROM (SELECT * FROM pg_temp.hint_of(
+	$$SELECT mlops.tune('m', query => 'SELECT *, CASE WHEN id % 3 = 0 THEN ''test'' ELSE ''train'' END AS part FROM tx', target => 'is_fraud', key => 'id', split => '{"fold": "part"}')$$) AS hint) AS h;
 SELECT refused($$folds => 1$$, '22023', 'value 1 of "folds" is out of range', 'one fold');
 SELECT refused($$folds => 0$$, '22023', 'value 0 of "folds" is out of range', 'no fold');
 SELECT refused($$kind => 'stratified'$$, '22023', '"kind" needs "folds"', 'a kind of no folds');

@@ -244,6 +244,30 @@ query -c "SELECT count(*) FROM (SELECT mlops.delete_run(run_id) FROM mlops.trial
 	-c "SELECT version FROM $(tune again tx "space => '$small', trials => 15, parallel => 1")" >/dev/null 2>&1
 is "trials whose runs were deleted are tried again" "$(query -c "$values 'again'")" "$(query -c "$values 'one'")"
 
+# What is given leaves the default space; how far it is, and why it ended, is said.
+notices()
+{
+	query -c "SET client_min_messages = notice" -c "SELECT FROM $1" 2>&1 | sed -n 's/^.*NOTICE: *//p'
+}
+is "what is given is not searched by default" "$(notices "$(tune given tx "params => '{\"n_estimators\": 10, \"max_bins\": 63}', trials => 2, method => 'random'")")" \
+	'what "params" gives is fixed and not searched: n_estimators'
+is "but fixed, and all else searched" "$(query <<'SQL'
+SELECT bool_and(NOT t.params ? 'n_estimators' AND t.params ?& '{learning_rate,max_depth,subsample}' AND n.value = '10' AND b.value = '63'), count(*)
+FROM mlops.trials t JOIN mlops.run_params n ON n.run_id = t.run_id AND n.name = 'n_estimators'
+JOIN mlops.run_params b ON b.run_id = t.run_id AND b.name = 'max_bins' WHERE t.model = 'given'
+SQL
+)" "t|2"
+is "a search of nothing is refused" "$(query -c "SELECT FROM $(tune given tx "algorithm => 'logistic_regression', params => '{\"penalty\": \"l2\", \"C\": 1}'")" 2>&1 | sed -n 's/^.*ERROR: *//p')" \
+	'"params" fixes all that is searched by default'
+is "it ends by patience and says so" "$(notices "$(tune patient2 tx "space => '$small', trials => 200, patience => 2, parallel => 1, method => 'random'")" | sed 's/after [0-9]* of/after N of/')" \
+	'the search ended after N of 200 trials: the last 2 trials were no better than the best one ("patience")'
+is "or by seconds, and tells every five of them how far it is" "$(notices "$(tune brief2 tx "space => '$slow', trials => 500, max_seconds => 6, parallel => 1")" |
+	sed 's/after [0-9]* of/after N of/; s/^[0-9]* of/N of/; s/ended[.].*/ended./' | uniq)" \
+	'N of 500 trials have ended.
+the search ended after N of 500 trials: "max_seconds" (6) are over'
+is "a grid ends with its points" "$(notices "$(tune grid2 tx "space => '{\"max_depth\": [2, 3], \"n_estimators\": 5}', trials => 9, method => 'grid'")")" \
+	'the search ended after 2 of 9 trials: all points of the grid have been tried'
+
 # A space of two points: each is tried once, whatever was asked for.
 for method in tpe random gp
 do

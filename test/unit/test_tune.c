@@ -496,6 +496,33 @@ test_exhaustion(MlContext *c, MlSampler sampler)
 	CHECK(asked == 6 && again->exhausted, "%s: what is known from before is not asked for again", ml_sampler_names[sampler]);
 }
 
+/* A range under one of three choices: the other choices are one point each, and the best. */
+static void
+test_repetition(MlContext *c, MlSampler sampler)
+{
+	const MlDimension dimensions[] = {
+		{"choice", ML_DIMENSION_CHOICE, .n_choices = 3, .parent = -1},
+		{"range", ML_DIMENSION_FLOAT, .minimum = 0, .maximum = 1, .parent = 0, .parent_choices = 2},
+	};
+	MlSpace		space = {2, dimensions};
+	MlStudy    *study;
+	size_t		number;
+	size_t		asked = 0;
+	size_t		twice = 0;
+
+	if (ml_study_create(c, &space, sampler, 3, true, 40, &study) != ML_OK)
+		abort();
+	while (ml_study_ask(c, study, &number) == ML_OK && number != SIZE_MAX)
+	{
+		for (size_t i = 0; i < number; i++)
+			twice += same_point(&space, study->trials[i].point, study->trials[number].point);
+		ml_study_tell(study, number, ML_TRIAL_FINISHED, study->trials[number].point[0] != 1, 1);
+		asked++;
+	}
+	CHECK(asked == 40 && twice == 0 && !study->exhausted, "%s: no point twice where there is no end of points (%zu, %zu)",
+		  ml_sampler_names[sampler], asked, twice);
+}
+
 int
 main(void)
 {
@@ -509,6 +536,8 @@ main(void)
 		test_sampler(&ctx, (MlSampler) s);
 	for (int s = ML_SAMPLER_RANDOM; s < ML_SAMPLER_COUNT; s++)
 		test_exhaustion(&ctx, (MlSampler) s);
+	for (int s = ML_SAMPLER_RANDOM; s < ML_SAMPLER_COUNT; s++)
+		test_repetition(&ctx, (MlSampler) s);
 	test_search(&ctx);
 	test_edges(&ctx);
 	test_pruners();

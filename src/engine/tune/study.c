@@ -176,7 +176,8 @@ ml_study_ask(MlContext *ctx, MlStudy *study, size_t *number)
 	ml_arena_release(ctx->arena, mark);
 	if (status != ML_OK)
 		return status;
-	if (study->n_points != SIZE_MAX && was_asked(study, next, point) && !find_other_point(study, next, point))
+	/* a grid has each point once; another sampler may insist on one, also where they have no end */
+	if (study->sampler != ML_SAMPLER_GRID && was_asked(study, next, point) && !find_other_point(study, next, point))
 	{
 		study->exhausted = true;
 		return ML_OK;
