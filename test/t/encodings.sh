@@ -72,6 +72,34 @@ is "and the same figures" "$(query -d latin1 -c "SELECT metrics FROM mlops.versi
 	"$(query -d utf8 -c "SELECT metrics FROM mlops.versions WHERE model = 'n' ORDER BY version")"
 is "it can be reproduced there" "$(query -d latin1 -c "SELECT identical FROM mlops.reproduce('n', 1)")" t
 
+# ---- a category of many levels, which has a statistic
+shops()
+{
+	query -d "$1" -c "CREATE TABLE shops AS SELECT i AS id, 'Geschäft ' || (hashint4(i) & 511) || CASE WHEN i % 2 = 0 THEN 'é' ELSE 'É' END AS \"geschäft\",
+		hashint4(i) & 7 = 3 AND i % 5 < 4 AS fraud FROM generate_series(1, 6000) AS i" \
+		-c "$(echo "$train" | sed "s/'m', 'tx'/'shops', 'shops'/g")" >/dev/null
+}
+# scores of all of them, of one that is not known and of none
+scores_of_shops()
+{
+	query -d "$1" -c "SELECT sha256 FROM mlops.versions WHERE model = '$2' ORDER BY version" -c "SELECT s, v, score, score = mlops.score('$2/' || v, to_jsonb(r))
+		FROM (SELECT DISTINCT \"geschäft\" FROM shops UNION VALUES ('Geschäft'), (NULL)) AS s (s), generate_series(1, 2) AS v, LATERAL (SELECT s AS \"geschäft\") AS r,
+		LATERAL mlops.score('$2/' || v, r) AS score ORDER BY s COLLATE \"C\", v"
+}
+for database in utf8 latin1 ascii; do
+	shops $database
+done
+wanted=$(scores_of_shops utf8 shops)
+is "many levels: a row and its JSON score the same" "$(echo "$wanted" | grep -vc '|t$')" 2	# the two hashes
+is "and they are told apart" "$(echo "$wanted" | cut -d'|' -f3 | sort -u | awk 'END { print (NR > 20) }')" 1
+is "learned in LATIN1, they give the same bytes and scores" "$(scores_of_shops latin1 shops)" "$wanted"
+for database in latin1 ascii; do
+	for version in 1 2; do
+		query -d $database -c "SELECT mlops.import_model(decode('$(query -d utf8 -c "SELECT encode(mlops.export_model('shops', $version), 'hex')")', 'hex'), 'taken')" >/dev/null
+	done
+	is "imported into $database, they score rows and JSON as they did" "$(scores_of_shops $database taken)" "$wanted"
+done
+
 # ---- what cannot be
 query -d utf8 -c "SELECT mlops.describe('m', '東京', version => 1)" >/dev/null
 exported=$(export_as_hex utf8 1)

@@ -82,6 +82,26 @@ query -c "SELECT version FROM $(tune r1 tx "space => '$small', trials => 10, met
 query -c "SELECT version FROM $(tune r3 tx "space => '$small', trials => 10, method => 'random', parallel => 3")" >/dev/null
 is "three workers find the random trials that one finds" "$(query -c "$values 'r3'")" "$(query -c "$values 'r1'")"
 
+# A category of many levels, whose statistic is fitted once and shared.
+query <<SQL
+CREATE TABLE shops AS SELECT i AS id, 'shop ' || (hashint4(i) & 511) AS shop, i % 97 AS a, (hashint4(i) & 7) = 3 AND i % 5 < 4 OR i % 11 = 0 AS label FROM generate_series(1, 8000) AS i;
+SQL
+for model in shops1 shops3; do
+	query -c "SELECT version FROM mlops.tune('$model', 'shops', target => 'label', key => 'id', space => '{\"max_depth\": [2, 3, 4, 5]}', params => '{\"n_estimators\": 10}',
+		method => 'grid', parallel => ${model#shops})" >/dev/null
+	query -c "SELECT version FROM mlops.tune('$model', 'shops', target => 'label', key => 'id', space => '{\"max_depth\": [2, 3, 4, 5]}', params => '{\"n_estimators\": 10}',
+		method => 'grid', folds => 3, parallel => ${model#shops})" >/dev/null
+done
+is "many levels: three workers find what one finds, by validation and by folds" "$(query -c "$values 'shops3'") $(query -c "SELECT count(DISTINCT sha256) FROM mlops.versions WHERE model IN ('shops1', 'shops3') GROUP BY version")" \
+	"$(query -c "$values 'shops1'") 1
+1"
+query -o /dev/null <<SQL
+SELECT format('SELECT * FROM mlops.train(''shops'', ''shops'', target => ''label'', key => ''id'', params => %L)', params || '{"n_estimators": 10}')
+FROM mlops.trials AS t JOIN mlops.studies AS s USING (study_id) WHERE t.model = 'shops1' AND t.trial = s.best_trial ORDER BY study_id LIMIT 1 \gexec
+SQL
+is "and what train makes of it" "$(query -c "SELECT count(DISTINCT sha256), count(DISTINCT f.feature) FROM mlops.versions AS v JOIN mlops.feature_statistics AS f USING (model, version)
+	WHERE model IN ('shops', 'shops1') AND version = 1 AND f.feature = 'shop.target'")" "1|1"
+
 # Cancelled at several points: within a second, nothing is left, trials stay.
 segments()
 {
