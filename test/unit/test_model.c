@@ -344,6 +344,11 @@ static const Fault faults[] = {
 	{"more codes than levels and one", MIXED_TREES, "a feature does not fit its input", {WHOLE(SECTION_FEATURES, MlFeatureRecord, 0, n_bins, 6)}},
 	{"edges of a statistic that repeat", MIXED_LINEAR, "edges do not rise", {NUMBER(SECTION_EDGES, 1, 0)}},
 	{"a split of codes that levels share", MIXED_TREES, "a split is on a category without codes of its own", {WHOLE(OWN(TREES_SLOTS), SlotRecord, 1, feature, 0)}},
+	{"a term of codes that levels share", MIXED_LINEAR, "a term is of a category without codes of its own", {WHOLE(OWN(LINEAR_TERMS), TermRecord, 2, feature, 0)}},
+	{"figures of codes that levels share", MIXED_LINEAR, "a term is of a category without codes of its own",
+		{WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 0, n_levels, 4), WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 1, first_level, 4),
+		WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 2, first_level, 4), WHOLE(OWN(LINEAR_FEATURES), LinearRecord, 3, first_level, 8)},
+	OWN(LINEAR_LEVELS), 32},
 	{"a million levels in a table of 16", MIXED_TREES, "the categories of an input are wrong", {WHOLE(SECTION_INPUTS, InputRecord, 0, n_categories, ML_MAX_DISTINCT)}},
 	{"a level more than a million", MIXED_TREES, "the categories of an input are out of bounds", {WHOLE(SECTION_INPUTS, InputRecord, 0, n_categories, ML_MAX_DISTINCT + 1)}},
 };

@@ -111,6 +111,14 @@ struct MlModel
 /* Statistic of a category by its code; NaN for a missing one. */
 extern double ml_model_statistic(const MlModel *model, uint32_t input, uint32_t code);
 
+/* Has each category of a feature a code of its own?  Else it is there for the baseline alone. */
+static inline bool
+ml_model_has_own_codes(const MlModel *model, uint32_t feature)
+{
+	return model->features[feature].categorical == 0 ||
+		ml_model_n_categories(model, model->features[feature].input) < model->features[feature].n_bins;
+}
+
 /* The number that a feature is in a row. */
 static inline double
 ml_model_number(const MlModel *model, const MlFeatureRecord *feature, const MlValue *values)

@@ -31,6 +31,7 @@ check_terms(MlCheck *c, const MlModel *m, const Linear *l)
 		if (!ml_expect(c, term->feature < m->n_features && term->kind <= ML_TERM_MISSING &&
 					   term->zero == 0 && isfinite(term->coefficient) &&
 					   term->code <= m->features[term->feature].n_bins, "a term is wrong") ||
+			!ml_expect(c, ml_model_has_own_codes(m, term->feature), "a term is of a category without codes of its own") ||
 			!ml_expect(c, isfinite(term->mean) && isfinite(term->scale) && term->scale >= 0 &&
 					   (term->scale > 0 || term->kind != ML_TERM_VALUE) &&
 					   !(term->standard_error < 0), "a term's figures are wrong"))
@@ -53,7 +54,8 @@ check_features(MlCheck *c, const MlModel *m, const Linear *l, uint64_t all_level
 			!ml_expect(c, linear->first_level == n_levels &&
 					   (linear->n_levels == 0 || linear->n_levels == m->features[f].n_bins + 1) &&
 					   (linear->n_levels > 0 || linear->slope == 0 || !m->features[f].categorical),
-					   "a feature's levels are out of bounds"))
+					   "a feature's levels are out of bounds") ||
+			!ml_expect(c, linear->n_levels == 0 || ml_model_has_own_codes(m, f), "a term is of a category without codes of its own"))
 			return false;
 		n_levels += linear->n_levels;
 		if (!ml_expect(c, n_levels <= all_levels, "a feature's levels are out of bounds"))

@@ -41,9 +41,7 @@ check_slots(MlCheck *c, const MlModel *m, const Trees *t, uint64_t all_edges)
 		if (!ml_expect(c, slot->feature < m->n_features && slot->zero == 0 &&
 					   slot->first_edge == n_edges && slot->n_edges <= ML_MAX_BINS - 1,
 					   "a scoring feature is out of bounds") ||
-			!ml_expect(c, m->features[slot->feature].categorical == 0 ||
-					   ml_model_n_categories(m, m->features[slot->feature].input) < m->features[slot->feature].n_bins,
-					   "a split is on a category without codes of its own") ||
+			!ml_expect(c, ml_model_has_own_codes(m, slot->feature), "a split is on a category without codes of its own") ||
 			!ml_expect(c, m->features[slot->feature].categorical == 0 || slot->n_edges == 0,
 					   "a category has edges"))
 			return false;
