@@ -22,6 +22,46 @@ CREATE FUNCTION mlops_catalog.last_version(model_id bigint) RETURNS int
 AS $$ SELECT coalesce(max(v.version), 0) FROM mlops_catalog.model_version AS v WHERE v.model_id = $1 $$;
 COMMENT ON FUNCTION mlops_catalog.last_version(bigint) IS 'Highest number of a model''s versions, dropped ones too; 0 if there is none';
 
+-- Tables of the catalog are written by their owner and superusers, whatever was
+-- granted to others, by pg_write_all_data say (src/api/catalog_guard.c).
+CREATE FUNCTION mlops_catalog.refuse_others() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_refuse_others';
+COMMENT ON FUNCTION mlops_catalog.refuse_others() IS 'Trigger: refuses to let others than owner and superusers write';
+REVOKE ALL ON FUNCTION mlops_catalog.refuse_others() FROM PUBLIC;
+
+-- What is made has the privileges that ALTER DEFAULT PRIVILEGES gives of whoever
+-- makes it, here the owner of the catalog.  They were meant for his own tables.
+CREATE FUNCTION mlops_catalog.close_table(relation regclass) RETURNS void
+	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	who record;
+BEGIN
+	FOR who IN SELECT DISTINCT a.grantee FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+			WHERE c.oid = relation AND a.grantee <> c.relowner LOOP
+		EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', relation, CASE who.grantee WHEN 0 THEN 'PUBLIC' ELSE who.grantee::regrole::text END);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.close_table(regclass) IS 'Takes all privileges on a table, view or sequence from others than its owner';
+REVOKE ALL ON FUNCTION mlops_catalog.close_table(regclass) FROM PUBLIC;
+
+-- A table of the catalog, as it has just been made.
+CREATE FUNCTION mlops_catalog.guard_table(relation regclass) RETURNS void
+	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.close_table(relation);
+	EXECUTE format('CREATE OR REPLACE TRIGGER refuse_others BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
+		'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_others()', relation);
+	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER refuse_others', relation);
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.guard_table(regclass) IS 'Keeps others than its owner and superusers from reading or writing a table of the catalog';
+REVOKE ALL ON FUNCTION mlops_catalog.guard_table(regclass) FROM PUBLIC;
+
 -- Any change to these tables, by our functions or by hand, drops what sessions
 -- remember of them; the message commits with the change and reaches standbys.
 -- Triggers that audit, forget or refuse fire whatever session_replication_role

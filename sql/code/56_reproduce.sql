@@ -90,6 +90,7 @@ BEGIN
 		INTO described FROM mlops_catalog.source_columns(caller, read_under, $2, $4) AS c;
 	IF $5 = 'copy' THEN
 		EXECUTE format('CREATE TABLE mlops_snapshot.%I (%s)', $3, described.columns);
+		PERFORM mlops_catalog.close_table(format('mlops_snapshot.%I', $3)::regclass);
 	END IF;
 	SELECT * INTO contents FROM mlops_catalog.read_snapshot(caller, read_under, described.query,
 		CASE WHEN $5 = 'copy' THEN format('mlops_snapshot.%I', $3)::regclass END, false);

@@ -153,6 +153,10 @@ AS $$
 		('audit_waiting', 'refuse_change'), ('audit_log', 'refuse_change')) AS t(relation, name)
 	WHERE NOT EXISTS (SELECT FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
 		WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relname = t.relation AND g.tgname = t.name AND g.tgenabled = 'A')
+	UNION ALL
+	SELECT NULL, format('table %s', c.relname), format('its trigger refuse_others is missing or disabled; SELECT mlops_catalog.guard_table(%L)', c.oid::regclass)
+	FROM pg_class AS c WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind IN ('r', 'p')
+		AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'refuse_others' AND g.tgenabled = 'A')
 $$;
 COMMENT ON FUNCTION mlops_catalog.catalog_trigger_problems() IS 'Triggers of the catalog that are missing or disabled';
 
@@ -232,14 +236,35 @@ AS $$
 		FROM pg_class AS c WHERE c.relnamespace IN ('mlops'::regnamespace, 'mlops_catalog'::regnamespace) AND c.relkind IN ('r', 'p', 'v', 'S')
 		) AS f
 	WHERE f.owner <> o.extowner
-	UNION ALL
-	SELECT NULL, format('table %s', c.relname), format('%s may %s; REVOKE ALL ON mlops_catalog.%I FROM %s', CASE a.grantee WHEN 0 THEN 'everybody' ELSE format('role %s', a.grantee::regrole) END,
-		string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type), c.relname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END)
-	FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
-	WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner AND a.privilege_type <> 'SELECT'
-	GROUP BY c.relname, a.grantee
 $$;
-COMMENT ON FUNCTION mlops_catalog.owner_problems() IS 'What of the extension belongs to others than its owner, and tables of the catalog that others may write';
+COMMENT ON FUNCTION mlops_catalog.owner_problems() IS 'What of the extension belongs to others than its owner';
+
+-- A snapshot's owner gives it to others; everybody has what PUBLIC has of a function.
+CREATE FUNCTION mlops_catalog.reach_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH opened AS (
+		SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, c.relname AS name,
+			CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END || c.oid::regclass AS object, a.grantee, a.privilege_type
+		FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+		LEFT JOIN mlops_catalog.snapshot AS s ON c.relnamespace = 'mlops_snapshot'::regnamespace AND s.name = c.relname
+		WHERE c.relkind IN ('r', 'p', 'v', 'S') AND a.grantee <> c.relowner AND (c.relnamespace = 'mlops_catalog'::regnamespace
+			OR c.relnamespace = 'mlops_snapshot'::regnamespace AND NOT (a.privilege_type = 'SELECT' AND (a.grantee = s.owner OR a.grantor <> c.relowner)))
+		UNION ALL
+		SELECT 'column', c.relname || '.' || b.attname, c.oid::regclass::text, a.grantee, a.privilege_type
+		FROM pg_class AS c JOIN pg_attribute AS b ON b.attrelid = c.oid CROSS JOIN LATERAL aclexplode(b.attacl) AS a
+		WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND a.grantee <> c.relowner
+		UNION ALL
+		SELECT 'function', p.proname, 'ROUTINE ' || p.oid::regprocedure, a.grantee, a.privilege_type
+		FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS a
+		WHERE p.pronamespace = 'mlops_catalog'::regnamespace AND a.grantee <> p.proowner
+			AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) AS e WHERE e.grantee = 0))
+	SELECT NULL, format('%s %s', o.kind, o.name), format('%s may %s; REVOKE ALL ON %s FROM %s', CASE o.grantee WHEN 0 THEN 'everybody' ELSE format('role %s', o.grantee::regrole) END,
+		string_agg(DISTINCT o.privilege_type, ', ' ORDER BY o.privilege_type), o.object, CASE o.grantee WHEN 0 THEN 'PUBLIC' ELSE o.grantee::regrole::text END)
+	FROM opened AS o GROUP BY o.kind, o.name, o.object, o.grantee
+$$;
+COMMENT ON FUNCTION mlops_catalog.reach_problems() IS 'What of the catalog others than its owner may read, write or call, and of snapshots who did not get it from their owner';
 
 CREATE FUNCTION mlops_catalog.alert_rule_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
@@ -372,6 +397,7 @@ BEGIN
 		UNION ALL SELECT * FROM mlops_catalog.catalog_trigger_problems()
 		UNION ALL SELECT * FROM mlops_catalog.schema_problems()
 		UNION ALL SELECT * FROM mlops_catalog.owner_problems()
+		UNION ALL SELECT * FROM mlops_catalog.reach_problems()
 		UNION ALL SELECT * FROM mlops_catalog.alert_rule_problems()
 		UNION ALL SELECT * FROM mlops_catalog.upkeep_problems(everything)
 		UNION ALL SELECT * FROM mlops_catalog.gone_sources()
