@@ -59,6 +59,9 @@ extern void mljobs_mark_upkeep(Oid role, int64 job_id, Oid person);
  */
 extern bool mljobs_cancel(int64 job_id);
 
+/* An error unless a text is one statement that a job could be, as far as it is written. */
+extern void mljobs_check_statement(const char *statement);
+
 /*
  * Has no worker of this server a job that is said to be starting or running,
  * and is none that ended with it still to be seen to?

@@ -132,6 +132,19 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.move_stages(regrole, mlops_catalog.deployment, text) IS
 	'Archives versions in production that a change left without traffic; after a rollback the version that answers again is in production';
 
+CREATE FUNCTION mlops_catalog.routes_now(model_id bigint) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_agg(mlops_catalog.without_nulls(jsonb_build_object('variant', r.variant, 'version', v.version, 'kind', r.kind,
+			'percent', CASE WHEN r.kind = 'share' THEN r.percent END,
+			'threshold', coalesce(r.threshold, v.threshold), 'rule', r.rule))
+		ORDER BY array_position('{segment,share,shadow}', r.kind), r.position, r.variant), '[]')
+	FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
+	WHERE r.model_id = $1
+$$;
+COMMENT ON FUNCTION mlops_catalog.routes_now(bigint) IS 'What answers for a model now: variant, version, kind, percent, threshold and rule of each route';
+
 CREATE FUNCTION mlops_catalog.end_deployment(caller regrole, made bigint) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -141,13 +154,7 @@ DECLARE
 	version int;
 	model text;
 BEGIN
-	UPDATE mlops_catalog.deployment AS t SET routes = coalesce((
-		SELECT jsonb_agg(mlops_catalog.without_nulls(jsonb_build_object('variant', r.variant, 'version', v.version, 'kind', r.kind,
-				'percent', CASE WHEN r.kind = 'share' THEN r.percent END,
-				'threshold', coalesce(r.threshold, v.threshold), 'rule', r.rule))
-			ORDER BY array_position('{segment,share,shadow}', r.kind), r.position, r.variant)
-		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
-		WHERE r.model_id = t.model_id), '[]')
+	UPDATE mlops_catalog.deployment AS t SET routes = mlops_catalog.routes_now(t.model_id)
 	WHERE t.deployment_id = made RETURNING t.* INTO d;
 	SELECT m.name, v.version INTO model, version FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
 		WHERE v.version_id = d.version_id;

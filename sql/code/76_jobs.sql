@@ -76,6 +76,11 @@ CREATE FUNCTION mlops_catalog.mark_upkeep(caller regrole, role regrole, job_id b
 COMMENT ON FUNCTION mlops_catalog.mark_upkeep(regrole, regrole, bigint, regrole) IS
 	'Says that a job of a role, submitted by this transaction, is a monitor or a retraining that a person set up';
 
+CREATE FUNCTION mlops_catalog.check_statement(statement text) RETURNS void
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_check_statement';
+COMMENT ON FUNCTION mlops_catalog.check_statement(text) IS 'An error unless a text is one statement that a job could be, as far as it is written';
+
 CREATE FUNCTION mlops_catalog.job_is_lost(job_id bigint) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'mlops_job_is_lost';

@@ -298,6 +298,29 @@ $$;
 
 -- ---- policies
 
+CREATE FUNCTION mlops_catalog.check_policy_triggers(model_id bigint, model text, schedule text, triggers jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.check_object('triggers', triggers, '{"alerts": "array|boolean", "new_labels": "number"}');
+	IF schedule IS NOT NULL THEN
+		PERFORM mlops_catalog.next_cron_run(schedule, now(), 'GMT');
+	ELSIF triggers = '{}' THEN
+		RAISE EXCEPTION 'a retraining policy needs a "schedule" or "triggers"' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF jsonb_typeof(triggers -> 'alerts') = 'array' THEN
+		PERFORM mlops_catalog.require_rule(model_id, model, r) FROM jsonb_array_elements_text(triggers -> 'alerts') AS r;
+	ELSIF triggers -> 'alerts' = 'false' THEN
+		RAISE EXCEPTION '"alerts" in "triggers" must be a list of alert rules, or true for all' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF (triggers ->> 'new_labels')::numeric < 1 OR (triggers ->> 'new_labels')::numeric <> trunc((triggers ->> 'new_labels')::numeric) THEN
+		RAISE EXCEPTION '"new_labels" in "triggers" must be a whole number above 0' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_policy_triggers(bigint, text, text, jsonb) IS 'An error that says what is wrong unless a policy can retrain a model by a schedule or triggers';
+
 CREATE FUNCTION mlops.retraining_policy(
 	model text,
 	schedule text DEFAULT NULL,
@@ -322,23 +345,11 @@ DECLARE
 	found jsonb;
 	base record;
 BEGIN
-	PERFORM mlops_catalog.check_object('triggers', $4, '{"alerts": "array|boolean", "new_labels": "number"}');
+	PERFORM mlops_catalog.check_policy_triggers(id, $2, $3, $4);
 	PERFORM mlops_catalog.check_retraining_options($5, $6, $7);
 	PERFORM mlops_catalog.check_gate_columns(caller, $5, id, $2);
 	PERFORM mlops_catalog.check_retraining_deployment(caller, id, $2, $6, $7);
-	IF $3 IS NOT NULL THEN
-		PERFORM mlops_catalog.next_cron_run($3, now(), 'GMT');
-	ELSIF $4 = '{}' THEN
-		RAISE EXCEPTION 'a retraining policy needs a "schedule" or "triggers"' USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF jsonb_typeof($4 -> 'alerts') = 'array' THEN
-		PERFORM mlops_catalog.require_rule(id, $2, r) FROM jsonb_array_elements_text($4 -> 'alerts') AS r;
-	ELSIF $4 -> 'alerts' = 'false' THEN
-		RAISE EXCEPTION '"alerts" in "triggers" must be a list of alert rules, or true for all' USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF ($4 ->> 'new_labels')::numeric < 1 OR ($4 ->> 'new_labels')::numeric <> trunc(($4 ->> 'new_labels')::numeric) THEN
-		RAISE EXCEPTION '"new_labels" in "triggers" must be a whole number above 0' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF $8 IS NULL OR $8 < interval '0' THEN
+	IF $8 IS NULL OR $8 < interval '0' THEN
 		RAISE EXCEPTION '"cooldown" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
 	ELSIF $8 > interval '100 years' THEN
 		RAISE EXCEPTION 'value % of "cooldown" is out of range', $8

@@ -2,26 +2,51 @@
 -- no rows if nothing is.  mlops.check_catalog() asks all of them and shows what the
 -- caller may see: rows of models he may inspect, and those of no model.
 
+-- What the catalog copies from a version's bytes, for views and reports; scores come
+-- from the bytes alone.
+CREATE FUNCTION mlops_catalog.bytes_problem(caller regrole, v mlops_catalog.model_version) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	bytes bytea := mlops_catalog.version_bytes(caller, v.version_id);
+	found jsonb;
+BEGIN
+	IF sha256(bytes) <> v.sha256 THEN
+		RETURN 'its bytes do not have the recorded SHA-256';
+	END IF;
+	found := mlops_catalog.inspect_bytes(bytes);
+	RETURN 'its bytes have ' || (SELECT string_agg(format('%s %s, not the recorded %s', c.what, left(c.has::text, 200), left(c.recorded::text, 200)), ', ' ORDER BY c.place)
+		FROM (VALUES (1, 'algorithm', found -> 'algorithm', to_jsonb(v.algorithm)), (2, 'threshold', found -> 'threshold', to_jsonb(v.threshold)),
+			(3, 'columns', found -> 'signature', v.signature)) AS c(place, what, has, recorded)
+		WHERE c.has IS DISTINCT FROM c.recorded);
+EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+	RAISE;
+WHEN OTHERS THEN
+	RETURN 'its bytes cannot be read: ' || SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.bytes_problem(regrole, mlops_catalog.model_version) IS
+	'How the complete bytes of a version differ from what is recorded of them; NULL: they do not';
+
 CREATE FUNCTION mlops_catalog.version_problems(caller regrole) RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT m.name, format('version %s', v.version), CASE
-			WHEN v.dropped_at IS NOT NULL THEN 'was dropped, but has bytes'
+	SELECT * FROM (SELECT m.name, format('version %s', v.version), CASE
+			WHEN v.dropped_at IS NOT NULL THEN CASE WHEN a.parts > 0 THEN 'was dropped, but has bytes' END
 			WHEN coalesce(a.size, 0) <> v.size OR a.parts <> a.last + 1 THEN 'its bytes are not complete'
-			ELSE 'its bytes do not have the recorded SHA-256' END
-	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
-	LEFT JOIN LATERAL (SELECT sum(octet_length(p.data)) AS size, count(*) AS parts, max(p.part) AS last
-		FROM mlops_catalog.model_artifact AS p WHERE p.version_id = v.version_id) AS a ON true
-	WHERE v.dropped_at IS NOT NULL AND a.parts > 0
-		OR v.dropped_at IS NULL AND (coalesce(a.size, 0) <> v.size OR a.parts <> a.last + 1
-			OR v.size < 1000000000 AND sha256(mlops_catalog.version_bytes(caller, v.version_id)) <> v.sha256)
+			WHEN v.size < 1000000000 THEN mlops_catalog.bytes_problem(caller, v) END
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
+		LEFT JOIN LATERAL (SELECT sum(octet_length(p.data)) AS size, count(*) AS parts, max(p.part) AS last
+			FROM mlops_catalog.model_artifact AS p WHERE p.version_id = v.version_id) AS a ON true) AS b(model, object, problem)
+	WHERE b.problem IS NOT NULL
 	UNION ALL
 	SELECT NULL, format('artifact %s', a.version_id), 'belongs to no version'
 	FROM (SELECT DISTINCT p.version_id FROM mlops_catalog.model_artifact AS p) AS a
 	WHERE NOT EXISTS (SELECT FROM mlops_catalog.model_version AS v WHERE v.version_id = a.version_id)
 $$;
-COMMENT ON FUNCTION mlops_catalog.version_problems(regrole) IS 'Bytes of versions that are incomplete, changed or left over';
+COMMENT ON FUNCTION mlops_catalog.version_problems(regrole) IS 'Bytes of versions that are incomplete, changed, left over or not what is recorded of them';
 
 CREATE FUNCTION mlops_catalog.route_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
@@ -46,6 +71,15 @@ AS $$
 	SELECT m.name, 'release', 'goes on without a share beside the primary one'
 	FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.strategies() AS s ON s.name = r.strategy
 	WHERE s.lays <> 'primary' AND NOT EXISTS (SELECT FROM mlops_catalog.release_route AS o WHERE o.model_id = r.model_id)
+	UNION ALL
+	SELECT m.name, 'routes', format('are not what deployment %s left: %s, not %s; deploy anew', d.deployment_id, left(n.routes::text, 500), left(d.routes::text, 500))
+	FROM mlops_catalog.model AS m CROSS JOIN LATERAL (SELECT t.deployment_id, t.routes FROM mlops_catalog.deployment AS t
+		WHERE t.model_id = m.model_id ORDER BY t.deployment_id DESC LIMIT 1) AS d
+	CROSS JOIN LATERAL mlops_catalog.routes_now(m.model_id) AS n(routes) WHERE d.routes <> n.routes
+	UNION ALL
+	SELECT m.name, 'routes', 'were made by no deployment'
+	FROM mlops_catalog.model AS m WHERE EXISTS (SELECT FROM mlops_catalog.deployment_route AS r WHERE r.model_id = m.model_id)
+		AND NOT EXISTS (SELECT FROM mlops_catalog.deployment AS t WHERE t.model_id = m.model_id)
 	UNION ALL
 	SELECT m.name, format('alias %s', a.alias), CASE WHEN v.model_id <> a.model_id THEN 'stands for another model''s version'
 			ELSE 'stands for a version that was dropped' END
@@ -137,11 +171,16 @@ AS $$
 	WHERE i.inhparent = 'mlops_catalog.prediction'::regclass AND NOT EXISTS (SELECT FROM pg_index AS x JOIN pg_class AS t ON t.oid = x.indexrelid
 		WHERE x.indrelid = c.oid AND t.relname = c.relname || '_time_idx' AND x.indisvalid)
 	UNION ALL
+	SELECT NULL, 'table prediction_default', format('holds decisions of a day that has no table, as of %s: maintenance does not make the tables of days, or is late; SELECT * FROM mlops.maintain() moves them',
+		mlops_catalog.utc_text(p.created_at))
+	FROM (SELECT q.created_at FROM mlops_catalog.prediction_default AS q
+		WHERE q.created_at < clock_timestamp() - interval '2 days' OR q.created_at > clock_timestamp() + interval '1 day' LIMIT 1) AS p
+	UNION ALL
 	SELECT NULL, 'decisions', format('%s were answered and could not be logged since the server started, in all its databases, the last at %s; its log says why',
 		l.decisions, mlops_catalog.utc_text(l.last_at))
 	FROM mlops_catalog.lost_decisions() AS l WHERE l.last_at > clock_timestamp() - interval '1 day'
 $$;
-COMMENT ON FUNCTION mlops_catalog.decision_problems() IS 'Partitions of decisions that are not what their names say, are detached or lack their index; decisions that were lost in the last day';
+COMMENT ON FUNCTION mlops_catalog.decision_problems() IS 'Partitions of decisions that are not what their names say, are detached or lack their index; decisions of days without one, and those that were lost in the last day';
 
 CREATE FUNCTION mlops_catalog.catalog_trigger_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
@@ -314,6 +353,52 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.gone_sources() IS 'Monitors and retraining policies whose table or view is gone';
 
+-- Whatever refuses a text where it is set tells what is wrong with one that was edited.
+CREATE FUNCTION mlops_catalog.refusal(what text, of_model bigint, texts jsonb) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+	CASE what
+		WHEN 'gate' THEN
+			PERFORM mlops_catalog.check_gate_syntax(texts -> 'gate');
+		WHEN 'monitor' THEN
+			PERFORM mlops_catalog.check_statement(texts ->> 'query') WHERE texts ->> 'query' IS NOT NULL;
+			PERFORM mlops_catalog.check_settings(texts -> 'settings') WHERE texts -> 'settings' <> 'null';
+			PERFORM clock_timestamp() AT TIME ZONE (texts ->> 'time_zone');
+		WHEN 'retraining policy' THEN
+			PERFORM mlops_catalog.check_policy_triggers(of_model, (SELECT m.name FROM mlops_catalog.model AS m WHERE m.model_id = of_model), texts ->> 'schedule', texts -> 'triggers');
+			PERFORM mlops_catalog.check_retraining_options(texts -> 'gate', texts ->> 'action', texts -> 'options');
+		ELSE
+			PERFORM mlops_catalog.check_statement(texts ->> 'command');
+			PERFORM mlops_catalog.next_cron_run(texts ->> 'cron', clock_timestamp(), 'GMT');
+	END CASE;
+	RETURN NULL;
+EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+	RAISE;
+WHEN OTHERS THEN
+	RETURN SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refusal(text, bigint, jsonb) IS 'Why a gate, monitor, retraining policy or schedule would be refused if it was set now; NULL: it would not';
+
+-- Syntax alone: what runs them tells how that went.
+CREATE FUNCTION mlops_catalog.text_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.name, t.what, format('is not what could be set: %s; set it anew', t.refusal)
+	FROM (SELECT g.model_id, 'gate', mlops_catalog.refusal('gate', g.model_id, to_jsonb(g)) FROM mlops_catalog.gate AS g
+		UNION ALL SELECT w.model_id, 'monitor', mlops_catalog.refusal('monitor', w.model_id, to_jsonb(w)) FROM mlops_catalog.monitor AS w
+		UNION ALL SELECT p.model_id, 'retraining policy', mlops_catalog.refusal('retraining policy', p.model_id, to_jsonb(p)) FROM mlops_catalog.policy AS p) AS t(model_id, what, refusal)
+	JOIN mlops_catalog.model AS m USING (model_id) WHERE t.refusal IS NOT NULL
+	UNION ALL
+	SELECT s.model, format('schedule %s', s.name), format('is not what could be set: %s; set it anew', s.refusal)
+	FROM (SELECT c.model, c.name, mlops_catalog.refusal('schedule', NULL, to_jsonb(c)) FROM mlops_catalog.schedule AS c) AS s(model, name, refusal) WHERE s.refusal IS NOT NULL
+$$;
+COMMENT ON FUNCTION mlops_catalog.text_problems() IS 'Gates, monitors, retraining policies and schedules whose texts would be refused';
+
 CREATE FUNCTION mlops_catalog.schedule_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -378,7 +463,7 @@ COMMENT ON FUNCTION mlops_catalog.sequence_problems() IS 'Sequences that would g
 CREATE FUNCTION mlops.check_catalog() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.check_catalog() IS
-	'Checks that the catalog is consistent: bytes, routes, aliases, roles, sequences, triggers, snapshots, the audit log, what runs by itself. Returns what is wrong: no rows if nothing is';
+	'Checks that the catalog is consistent: bytes and what is recorded of them, routes, aliases, roles, sequences, triggers, snapshots, gates and other texts, the audit log, what runs by itself. Returns what is wrong: no rows if nothing is';
 CREATE FUNCTION mlops_catalog.check_catalog(caller regrole) RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -399,6 +484,7 @@ BEGIN
 		UNION ALL SELECT * FROM mlops_catalog.owner_problems()
 		UNION ALL SELECT * FROM mlops_catalog.reach_problems()
 		UNION ALL SELECT * FROM mlops_catalog.alert_rule_problems()
+		UNION ALL SELECT * FROM mlops_catalog.text_problems()
 		UNION ALL SELECT * FROM mlops_catalog.upkeep_problems(everything)
 		UNION ALL SELECT * FROM mlops_catalog.gone_sources()
 		UNION ALL SELECT * FROM mlops_catalog.audit_problems(caller)

@@ -19,6 +19,7 @@
 MLOPS_FUNCTION(mlops_submit);
 MLOPS_FUNCTION(mlops_cancel);
 MLOPS_FUNCTION(mlops_mark_upkeep);
+MLOPS_FUNCTION(mlops_check_statement);
 MLOPS_FUNCTION(mlops_job_is_lost);
 MLOPS_FUNCTION(mlops_end_lost_job);
 MLOPS_FUNCTION(mlops_require_preload);
@@ -97,6 +98,15 @@ mlops_cancel(PG_FUNCTION_ARGS)
 {
 	mlbase_refuse_null(fcinfo, 0, "job_id");
 	PG_RETURN_BOOL(mljobs_cancel(PG_GETARG_INT64(0)));
+}
+
+/* mlops_catalog.check_statement(statement) */
+Datum
+mlops_check_statement(PG_FUNCTION_ARGS)
+{
+	mlbase_refuse_null(fcinfo, 0, "statement");
+	mljobs_check_statement(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
 }
 
 /* mlops_catalog.job_is_lost(job_id) */

@@ -143,6 +143,12 @@ check_model(const char *name)
 		mlreg_check_right(GetUserId(), name, &model, ML_TO_INSPECT);
 }
 
+void
+mljobs_check_statement(const char *statement)
+{
+	(void) mljobs_parse(statement);
+}
+
 static void
 check_request(const MlJobRequest *request)
 {
