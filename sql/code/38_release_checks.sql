@@ -343,6 +343,9 @@ BEGIN
 				HINT = format('Strategies that take it: %s.', (SELECT string_agg(t.name, ', ') FROM mlops_catalog.strategies() AS t WHERE unfit = ANY (t.takes)));
 	ELSIF given @> '{percent,ramp}' THEN
 		RAISE EXCEPTION 'give either "percent" or "ramp"' USING ERRCODE = 'invalid_parameter_value';
+	ELSIF given @> '{variants}' AND given && '{version,threshold,variant,percent}' THEN
+		RAISE EXCEPTION '"variants" says everything of each variant: leave "%" out', (SELECT g FROM unnest(given) AS g WHERE g IN ('version', 'threshold', 'variant', 'percent') LIMIT 1)
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write variants => ''{"b": {"version": 2, "percent": 30, "threshold": 0.4}}''.';
 	END IF;
 	missing := ARRAY(
 		SELECT (SELECT string_agg(format('"%s"', n), ' or ') FROM unnest(s.needs) AS n)

@@ -410,9 +410,13 @@ AS $$
 DECLARE
 	champion bigint := mlops_catalog.version_of_alias(caller, asked.model_id, model_name, 'champion');
 	challenger bigint := mlops_catalog.version_of_alias(caller, asked.model_id, model_name, 'challenger');
-	made bigint := mlops_catalog.begin_requested(caller, asked, champion);
+	made bigint;
 BEGIN
-	PERFORM mlops_catalog.make_primary(caller, asked.model_id, champion, NULL, made, asked.key, true);
+	-- a champion that answers already goes on with the threshold that it answers with
+	asked.threshold := (SELECT r.threshold FROM mlops_catalog.deployment_route AS r
+		WHERE r.model_id = asked.model_id AND r.variant = 'primary' AND r.version_id = champion);
+	made := mlops_catalog.begin_requested(caller, asked, champion);
+	PERFORM mlops_catalog.make_primary(caller, asked.model_id, champion, asked.threshold, made, asked.key, true);
 	PERFORM mlops_catalog.refuse_taken_variant(caller, asked.model_id, model_name, 'challenger');
 	INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, deployment_id, kind, position, key)
 		VALUES (asked.model_id, 'challenger', challenger, coalesce(percent, 0), made,

@@ -352,7 +352,7 @@ DECLARE
 BEGIN
 	SELECT array_agg(c.variant ORDER BY c.variant), array_agg(c.trials ORDER BY c.variant), array_agg(c.successes ORDER BY c.variant)
 		INTO names, trials, successes FROM mlops_catalog.variant_counts(caller, e.model_id, d.deployed_at, d.metric, false) AS c;
-	shares := mlops_catalog.thompson_shares(trials, successes, d.metric <> 'false_positive_rate',
+	shares := mlops_catalog.thompson_shares(trials, successes, NOT mlops_catalog.smaller_is_better(d.metric),
 		coalesce(d.min_percent / 100, least(0.05, 0.5 / cardinality(names))), 10000, e.deployment_id);
 	PERFORM FROM mlops_catalog.deployment_route AS r JOIN unnest(names, shares) AS s(variant, share) USING (variant)
 		WHERE r.model_id = e.model_id AND r.kind = 'share' AND abs(r.percent - 100 * s.share) >= 1;

@@ -1,98 +1,264 @@
--- A model's report: one page of HTML that needs nothing else, with pictures.
+-- A model's report: one page that is sent to the head of fraud.  At the top what
+-- is deployed, how it does, what has changed and what to do, in words; below the
+-- figures and drawings.  All times are in UTC.
 
-CREATE FUNCTION mlops_catalog.html(value text) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION mlops_catalog.page_time(value timestamptz) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$
-	-- control characters have no place in a page, not even escaped
-	SELECT replace(replace(replace(replace(regexp_replace(value, '[\x01-\x08\x0B\x0C\x0E-\x1F]', '?', 'g'), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;')
-$$;
-COMMENT ON FUNCTION mlops_catalog.html(text) IS 'Text as it is written in a page of HTML';
+AS $$ SELECT to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') $$;
+COMMENT ON FUNCTION mlops_catalog.page_time(timestamptz) IS 'A time as a page shows it, in UTC';
 
-CREATE FUNCTION mlops_catalog.html_table(columns text[], rows jsonb) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT CASE WHEN jsonb_array_length(coalesce(rows, '[]')) = 0 THEN '<p class="none">None.</p>'
-		ELSE '<table><thead><tr>' || (SELECT string_agg('<th>' || mlops_catalog.html(replace(c, '_', ' ')) || '</th>', '' ORDER BY n)
-				FROM unnest(columns) WITH ORDINALITY AS u(c, n)) || '</tr></thead><tbody>'
-			|| (SELECT string_agg('<tr>' || (SELECT string_agg(format('<td%s>%s</td>', CASE jsonb_typeof(r.value -> c) WHEN 'number' THEN ' class="n"' ELSE '' END,
-					coalesce(mlops_catalog.html(CASE WHEN jsonb_typeof(r.value -> c) = 'number' AND r.value ->> c ~ '\.\d{5,}'
-						THEN round((r.value ->> c)::numeric, 4)::text ELSE r.value ->> c END), '')), '' ORDER BY n)
-					FROM unnest(columns) WITH ORDINALITY AS u(c, n)) || '</tr>', E'\n' ORDER BY r.place)
-				FROM jsonb_array_elements(rows) WITH ORDINALITY AS r(value, place)) || '</tbody></table>' END
-$$;
-COMMENT ON FUNCTION mlops_catalog.html_table(text[], jsonb) IS 'A list of objects as a table of HTML with these columns';
+-- ---- drawings
 
--- points: rows {"series": text, "x": number, "y": number}, x rising.
-CREATE FUNCTION mlops_catalog.svg_lines(title text, points jsonb, x_from text, x_to text) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	WITH point AS (
-		SELECT p ->> 'series' AS series, (p ->> 'x')::float8 AS x, (p ->> 'y')::float8 AS y
-		FROM jsonb_array_elements(points) AS p WHERE p ->> 'y' IS NOT NULL),
-	box AS (
-		SELECT min(x) AS x0, max(x) AS x1, least(min(y), 0) AS y0, max(y) AS y1 FROM point),
-	placed AS (
-		SELECT p.series, 50 + 420 * CASE WHEN b.x1 > b.x0 THEN (p.x - b.x0) / (b.x1 - b.x0) ELSE 0.5 END AS x,
-			150 - 120 * CASE WHEN b.y1 > b.y0 THEN (p.y - b.y0) / (b.y1 - b.y0) ELSE 0 END AS y, p.x AS place
-		FROM point AS p CROSS JOIN box AS b),
-	line AS (
-		SELECT p.series, row_number() OVER (ORDER BY p.series) AS n,
-			string_agg(format('%s,%s', round(p.x::numeric, 1), round(p.y::numeric, 1)), ' ' ORDER BY p.place) AS points,
-			string_agg(format('<circle cx="%s" cy="%s" r="2"/>', round(p.x::numeric, 1), round(p.y::numeric, 1)), '' ORDER BY p.place) AS dots
-		FROM placed AS p GROUP BY p.series)
-	SELECT format('<figure><figcaption>%s</figcaption><svg viewBox="0 0 490 200" role="img"><path d="M50 30V150H470" fill="none" stroke="#b7c2cc"/>'
-			'<g font-size="11" font-family="system-ui,sans-serif" fill="#5b6b7a"><text x="46" y="36" text-anchor="end">%s</text>'
-			'<text x="46" y="153" text-anchor="end">%s</text><text x="50" y="166">%s</text><text x="470" y="166" text-anchor="end">%s</text>%s</g></svg></figure>',
-		mlops_catalog.html(title), (SELECT to_char(b.y1, 'FM999999990.0999') FROM box AS b), (SELECT to_char(b.y0, 'FM999999990.0999') FROM box AS b),
-		mlops_catalog.html(x_from), mlops_catalog.html(x_to),
-		(SELECT string_agg(format('<g fill="%1$s"><polyline points="%2$s" fill="none" stroke="%1$s" stroke-width="1.6"/>%3$s<text x="%4$s" y="188">%5$s</text></g>',
-			('{#2563a8,#c2570c,#1c7a4f,#b02a37}'::text[])[l.n], l.points,
-			CASE WHEN length(l.points) < 1000 THEN l.dots ELSE '' END, 50 + ((l.n - 1) % 4) * 110, mlops_catalog.html(l.series)), '' ORDER BY l.n)
-			FROM line AS l WHERE l.n <= 4))
-	WHERE EXISTS (SELECT FROM point)
-$$;
-COMMENT ON FUNCTION mlops_catalog.svg_lines(text, jsonb, text, text) IS 'Up to four series of points as a drawing of lines; NULL without points';
-
--- rows {"name": text, "value": number, "mark": boolean}
-CREATE FUNCTION mlops_catalog.svg_bars(title text, bars jsonb) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	WITH bar AS (
-		SELECT b.value ->> 'name' AS name, (b.value ->> 'value')::float8 AS value, coalesce((b.value ->> 'mark')::boolean, false) AS mark, b.place
-		FROM jsonb_array_elements(bars) WITH ORDINALITY AS b(value, place) WHERE b.value ->> 'value' IS NOT NULL)
-	SELECT format('<figure><figcaption>%s</figcaption><svg viewBox="0 0 490 %s" role="img"><g font-size="11" '
-			'font-family="system-ui,sans-serif">%s</g></svg></figure>', mlops_catalog.html(title),
-		12 + 18 * count(*), string_agg(format('<g fill="%s"><text x="166" y="%s" text-anchor="end">%s</text><rect x="170" y="%s" width="%s" height="12"/>'
-			'<text x="%s" y="%s">%s</text></g>', CASE WHEN b.mark THEN '#b02a37' ELSE '#2563a8' END, 14 + 18 * (b.place - 1), mlops_catalog.html(left(b.name, 28)),
-			4 + 18 * (b.place - 1), round(w.width::numeric, 1), 174 + round(w.width::numeric, 1), 14 + 18 * (b.place - 1), to_char(b.value, 'FM999999990.0999')), '' ORDER BY b.place))
-	FROM (SELECT b.*, max(greatest(b.value, 0)) OVER () AS top FROM bar AS b) AS b
-	CROSS JOIN LATERAL (SELECT CASE WHEN b.top > 0 THEN 250 * greatest(b.value, 0) / b.top ELSE 0 END AS width) AS w
-	HAVING count(*) > 0
-$$;
-COMMENT ON FUNCTION mlops_catalog.svg_bars(text, jsonb) IS 'Names and values as a drawing of bars; NULL without any';
-
-CREATE FUNCTION mlops_catalog.monitor_chart(model text, title text, metrics text[]) RETURNS text
+-- One series a version, variant and metric: all traffic is in it.
+CREATE FUNCTION mlops_catalog.monitor_chart(model text, title text, metrics text[], unit text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT mlops_catalog.svg_lines(title, jsonb_agg(jsonb_build_object('series', replace(x.metric, '_', ' '), 'x', extract(epoch FROM x.time), 'y', x.value) ORDER BY x.time),
-		to_char(min(x.time), 'YYYY-MM-DD HH24:MI'), to_char(max(x.time), 'YYYY-MM-DD HH24:MI'))
-	FROM (
-		-- of several versions and variants the one with the most decisions, as a rule
-		SELECT DISTINCT ON (m.metric, m.time) m.metric, m.time, m.value FROM mlops.monitor_metrics AS m
-		WHERE m.model = $1 AND m.metric = ANY ($3) AND (m.labels = '{}' OR m.labels = '{"variant": "primary"}')
-		ORDER BY m.metric, m.time DESC, m.version DESC) AS x
+	WITH figure AS (
+		SELECT m.metric, m.time, m.value, concat_ws(' ', CASE WHEN cardinality($3) > 1 THEN replace(m.metric, '_', ' ') END,
+			'version ' || m.version, nullif(m.labels ->> 'variant', 'primary'), CASE WHEN m.labels ? 'shadow' THEN '(shadow)' END) AS series
+		FROM mlops.monitor_metrics AS m
+		WHERE m.model = $1 AND m.metric = ANY ($3) AND (m.labels = '{}' OR m.labels ?| '{variant,shadow}')),
+	span AS (
+		SELECT min(f.time) AS first, max(f.time) AS last FROM figure AS f)
+	SELECT mlops_catalog.svg_lines(title, (SELECT jsonb_agg(jsonb_build_object('series', f.series, 'x', extract(epoch FROM f.time), 'y', f.value)) FROM figure AS f),
+		'time', unit,
+		(SELECT coalesce(jsonb_agg(k.mark), '[]') FROM (
+			SELECT jsonb_build_object('x', extract(epoch FROM d.deployed_at), 'label', 'v' || d.version, 'kind', 'deployment') AS mark
+			FROM mlops.deployment_history AS d WHERE d.model = $1 AND d.action IN ('deploy', 'promote', 'rollback') AND d.deployed_at BETWEEN s.first AND s.last
+			UNION ALL
+			SELECT jsonb_build_object('x', extract(epoch FROM a.window_end), 'label', format('alert "%s"', a.rule), 'kind', 'alert')
+			FROM mlops.alerts AS a WHERE a.model = $1 AND a.metric = ANY ($3)) AS k),
+		(SELECT coalesce(jsonb_agg(b.bound), '[]') FROM (
+			SELECT jsonb_build_object('y', v.value, 'label', format('rule "%s": %s', r.name, v.kind)) AS bound
+			FROM mlops.alert_rules AS r CROSS JOIN LATERAL (VALUES ('at least', r.min), ('at most', r.max)) AS v(kind, value)
+			WHERE r.model = $1 AND r.metric = ANY ($3) AND v.value IS NOT NULL) AS b))
+	FROM span AS s
 $$;
-COMMENT ON FUNCTION mlops_catalog.monitor_chart(text, text, text[]) IS 'Figures of a monitor over time, as a drawing';
+COMMENT ON FUNCTION mlops_catalog.monitor_chart(text, text, text[], text) IS 'Metrics of a monitor over time as a drawing, with the rules and alerts of those metrics';
+
+-- Scores and outcomes of the latest decisions of which the outcome is known.  Of
+-- tables that were filled just now nothing is known: no nested loop over both.
+CREATE FUNCTION mlops_catalog.judged_decisions(model text, version int, most int) RETURNS TABLE (score float8, label boolean)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1000
+	SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off
+AS $$
+	WITH outcome AS MATERIALIZED (
+		SELECT l.key, l.label FROM mlops.labels AS l WHERE l.model = $1),
+	decision AS MATERIALIZED (
+		SELECT p.key, p.score, p.created_at FROM mlops.predictions AS p WHERE p.model = $1 AND p.version = $2 AND p.sqlstate IS NULL)
+	SELECT d.score, o.label FROM decision AS d JOIN outcome AS o USING (key) ORDER BY d.created_at DESC LIMIT $3
+$$;
+COMMENT ON FUNCTION mlops_catalog.judged_decisions(text, int, int) IS 'Scores and outcomes of a version''s latest decisions';
+
+-- Precision against recall, and how often what scores so is a fraud: of the same
+-- decisions.  Points lie where the number flagged doubles, so that rare frauds are
+-- seen; bins of the calibration hold as many positives each.
+CREATE FUNCTION mlops_catalog.judgement_charts(model text, version int) RETURNS text
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH decision AS MATERIALIZED (
+		SELECT * FROM mlops_catalog.judged_decisions($1, $2, 100000)),
+	level AS (
+		SELECT d.score, count(*) AS n, count(*) FILTER (WHERE d.label) AS positives FROM decision AS d GROUP BY 1),
+	ranked AS (
+		SELECT l.score, sum(l.n) OVER w AS flagged, sum(l.positives) OVER w AS found, sum(l.positives) OVER () AS positives, sum(l.n) OVER () AS n,
+			sum(l.n) OVER (ORDER BY l.score DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+		FROM level AS l WINDOW w AS (ORDER BY l.score DESC)),
+	point AS (	-- sixteen a doubling
+		SELECT r.found / r.positives AS recall, r.found / r.flagged AS "precision" FROM ranked AS r
+		WHERE r.positives > 0 AND (r.flagged = r.n OR floor(16 * log(2, r.flagged::numeric)) <> floor(16 * log(2, greatest(coalesce(r.before, 0.5), 0.5)::numeric)))),
+	bin AS (
+		SELECT l.*, floor(10 * (sum(l.positives) OVER (ORDER BY l.score) - l.positives) / greatest(sum(l.positives) OVER (), 1)) AS place FROM level AS l),
+	calibration AS (
+		SELECT sum(b.score * b.n) / sum(b.n) AS score, sum(b.positives) / sum(b.n) AS share FROM bin AS b GROUP BY b.place)
+	SELECT concat_ws(E'\n',
+		mlops_catalog.svg_lines(format('Precision by recall, version %s, %s decisions with an outcome', $2, (SELECT count(*) FROM decision)),
+			(SELECT jsonb_agg(jsonb_build_object('series', 'precision', 'x', p.recall, 'y', p."precision")) FROM point AS p), 'share', 'share'),
+		mlops_catalog.svg_lines(format('Share of frauds by score, version %s', $2),
+			(SELECT jsonb_agg(jsonb_build_object('series', s.series, 'x', c.score, 'y', s.y)) FROM calibration AS c
+				CROSS JOIN LATERAL (VALUES ('frauds', c.share::float8), ('if scores were exact', c.score)) AS s(series, y)), 'share', 'share'))
+	WHERE EXISTS (SELECT FROM decision AS d WHERE d.label)
+$$;
+COMMENT ON FUNCTION mlops_catalog.judgement_charts(text, int) IS 'How right a version''s logged decisions were, as drawings; NULL without a positive outcome';
+
+CREATE FUNCTION mlops_catalog.learning_charts(model text, version int) RETURNS text
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(E'\n',
+		(SELECT mlops_catalog.svg_lines(format('How version %s learned, by round', $2),
+				jsonb_agg(jsonb_build_object('series', replace(r.name, '_', ' '), 'x', r.step, 'y', r.value)), NULL, NULL)
+			FROM mlops.run_metrics AS r JOIN mlops.versions AS v USING (run_id)
+			WHERE v.model = $1 AND v.version = $2 AND r.step > 0 AND r.name LIKE 'validation\_%'),
+		(SELECT mlops_catalog.svg_bars(format('What version %s looks at, share of the gain', $2),
+				jsonb_agg(jsonb_build_object('name', f.feature, 'value', f.share) ORDER BY f.share DESC, f.feature), 'share')
+			FROM (SELECT * FROM mlops.feature_importance AS i WHERE i.model = $1 AND i.version = $2 ORDER BY i.share DESC NULLS LAST, i.feature LIMIT 12) AS f))
+$$;
+COMMENT ON FUNCTION mlops_catalog.learning_charts(text, int) IS 'How a version learned and what it looks at, as drawings';
+
+CREATE FUNCTION mlops_catalog.drift_chart(model text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT mlops_catalog.svg_bars('Drift in the last window (PSI)', jsonb_agg(jsonb_build_object('name', d.feature, 'value', d.statistic, 'mark', d.drifted)
+		ORDER BY d.statistic DESC NULLS LAST, d.feature), NULL)
+	FROM (SELECT * FROM mlops.drift AS e WHERE e.model = $1 AND e.test = 'psi'
+		AND e.recorded_at = (SELECT max(l.recorded_at) FROM mlops.drift AS l WHERE l.model = $1 AND l.statistic IS NOT NULL)
+		ORDER BY e.statistic DESC NULLS LAST, e.feature LIMIT 15) AS d
+$$;
+COMMENT ON FUNCTION mlops_catalog.drift_chart(text) IS 'Features whose values have moved most, as a drawing';
+
+-- ---- words
+
+CREATE FUNCTION mlops_catalog.summary_of_deployment(model text) RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 3
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN d.variant = 'primary' THEN format('Version %s (%s) answers %s since %s.', d.version, replace(v.algorithm, '_', ' '),
+			CASE WHEN d.percent < 100 THEN mlops_catalog.figure_text(d.percent / 100, 'share') || ' of payments' ELSE 'all payments' END, mlops_catalog.page_time(d.deployed_at))
+		WHEN d.kind = 'shadow' THEN format('Version %s is scored beside it as shadow "%s".', d.version, d.variant)
+		WHEN d.kind = 'segment' THEN format('Version %s answers rows that fit %s.', d.version, d.rule)
+		ELSE format('Version %s answers %s as "%s" (%s%s).', d.version, mlops_catalog.figure_text(d.percent / 100, 'share'), d.variant, replace(d.strategy, '_', ' '),
+			CASE WHEN d.release = 'paused' THEN ', paused' ELSE '' END) END
+	FROM mlops.deployments AS d JOIN mlops.versions AS v USING (model, version) WHERE d.model = $1 ORDER BY d.variant = 'primary' DESC, d.variant
+$$;
+COMMENT ON FUNCTION mlops_catalog.summary_of_deployment(text) IS 'What answers for a model, in sentences';
+
+-- The last window that is complete, against the one before it.
+CREATE FUNCTION mlops_catalog.summary_of_windows(model text) RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 2
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('From %s to %s: %s decisions, %s of them flagged%s%s.', mlops_catalog.page_time(w.window_start), mlops_catalog.page_time(w.window_end), w.decisions,
+			mlops_catalog.figure_text(w.rate, 'share'), CASE WHEN w.former IS NOT NULL THEN format(' (%s in the window before)', mlops_catalog.figure_text(w.former, 'share')) ELSE '' END,
+			CASE WHEN w.errors > 0 THEN format('; %s payments could not be scored', w.errors) ELSE '' END)
+	FROM (SELECT t.window_start, t.window_end, sum(t.decisions) AS decisions, sum(t.errors) AS errors, sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8 AS rate,
+			lag(sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8) OVER (ORDER BY t.window_end) AS former
+		FROM mlops.traffic AS t WHERE t.model = $1 AND NOT t.shadow GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
+	UNION ALL
+	SELECT format('Of %s decisions with an outcome, to %s: version %s found %s of %s frauds (%s), and %s of what it flagged was one.', p.labelled, mlops_catalog.page_time(p.window_end), p.version,
+			p.true_positives, p.positives, mlops_catalog.figure_text(p.recall, 'share'), coalesce(mlops_catalog.figure_text(p."precision", 'share'), 'none'))
+	FROM (SELECT * FROM mlops.performance AS f WHERE f.model = $1 AND f.segment = '{}' AND f.positives > 0 ORDER BY f.window_end DESC, f.decisions DESC LIMIT 1) AS p
+$$;
+COMMENT ON FUNCTION mlops_catalog.summary_of_windows(text) IS 'How a model did in its last window, in sentences';
+
+CREATE FUNCTION mlops_catalog.summary_of_changes(model text) RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 3
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('Alert "%s" fires: %s is %s, it must be %s.', a.rule, replace(a.metric, '_', ' '), mlops_catalog.figure_text(a.value, NULL), a.required)
+	FROM mlops.alerts AS a WHERE a.model = $1 AND a.state IN ('firing', 'acknowledged')
+	UNION ALL
+	SELECT format('%s of %s features have drifted in the last window: %s.', count(*) FILTER (WHERE f.drifted), count(*), string_agg(f.feature, ', ' ORDER BY f.feature) FILTER (WHERE f.drifted))
+	FROM (SELECT d.feature, bool_or(d.drifted) AS drifted FROM mlops.drift AS d WHERE d.model = $1 AND d.kind <> 'score'
+		AND d.recorded_at = (SELECT max(l.recorded_at) FROM mlops.drift AS l WHERE l.model = $1) GROUP BY 1) AS f HAVING bool_or(f.drifted)
+	UNION ALL
+	(SELECT format('The last retraining, of %s, was %s%s.', mlops_catalog.page_time(r.ended_at), r.outcome, CASE WHEN r.version IS NOT NULL THEN format(' (version %s)', r.version) ELSE '' END)
+	FROM mlops.retrainings AS r WHERE r.model = $1 ORDER BY r.retraining_id DESC LIMIT 1)
+$$;
+COMMENT ON FUNCTION mlops_catalog.summary_of_changes(text) IS 'What has changed about a model, in sentences';
+
+CREATE FUNCTION mlops_catalog.things_to_do(model text) RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 3
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('Nothing is deployed. SELECT * FROM mlops.deploy(%L, VERSION);', $1)
+	WHERE NOT EXISTS (SELECT FROM mlops.deployments AS d WHERE d.model = $1)
+	UNION ALL
+	SELECT format('Not watched. SELECT * FROM mlops.monitor(%L);', $1) WHERE NOT EXISTS (SELECT FROM mlops.monitors AS m WHERE m.model = $1)
+	UNION ALL
+	SELECT format('Nothing is known of outcomes. SELECT * FROM mlops.add_labels(%L, ...);', $1) WHERE NOT EXISTS (SELECT FROM mlops.labels AS l WHERE l.model = $1)
+		AND EXISTS (SELECT FROM mlops.predictions AS p WHERE p.model = $1)
+	UNION ALL
+	SELECT format('Drift cannot be measured: %s', m.drift_error) FROM mlops.monitors AS m WHERE m.model = $1 AND m.drift_error IS NOT NULL
+	UNION ALL
+	SELECT format('Look into alert "%s", then SELECT * FROM mlops.acknowledge_alert(%s, NOTE);', a.rule, a.alert_id) FROM mlops.alerts AS a WHERE a.model = $1 AND a.state = 'firing'
+	UNION ALL
+	SELECT format('Retraining stands still: %s. SELECT * FROM mlops.resume_retraining(%L);', coalesce(p.suspended_because, 'suspended'), $1)
+	FROM mlops.retraining_policies AS p WHERE p.model = $1 AND p.suspended_at IS NOT NULL
+$$;
+COMMENT ON FUNCTION mlops_catalog.things_to_do(text) IS 'What a model waits for, in sentences';
+
+CREATE FUNCTION mlops_catalog.html_list(class text, items text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('<ul class="%s">', class) || string_agg('<li>' || mlops_catalog.html(i) || '</li>', '' ORDER BY n) || '</ul>' FROM unnest(items) WITH ORDINALITY AS u(i, n)
+$$;
+COMMENT ON FUNCTION mlops_catalog.html_list(text, text[]) IS 'Texts as a list of HTML; NULL without any';
+
+-- ---- the page
+
+CREATE FUNCTION mlops_catalog.page_style() RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $css$:root{color-scheme:light dark;--page:#fff;--ink:#1b2733;--quiet:#526170;--rule:#d5dce3;--bad:#b02a37;--c1:#2563a8;--c2:#c2570c;--c3:#1c7a4f;--c4:#8a3ea8;--c5:#8a6d00;--c6:#0e7c86}
+@media (prefers-color-scheme:dark){:root{--page:#14191f;--ink:#e4eaf0;--quiet:#9fb0c0;--rule:#35414d;--bad:#ff8a8a;--c1:#79b4f2;--c2:#f0a35e;--c3:#6fcf97;--c4:#d29be8;--c5:#e0c65a;--c6:#6fd3dc}}
+body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:72rem;padding:0 1rem;color:var(--ink);background:var(--page);overflow-wrap:anywhere}
+h1{margin:0}h2{margin-top:2rem;border-bottom:1px solid var(--rule)}.none,.sub{color:var(--quiet)}.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:13px}th,td{padding:.25rem .8rem .25rem 0;text-align:left;vertical-align:top;overflow-wrap:normal}td{max-width:28rem}th{color:var(--quiet);font-weight:600}
+td.n{text-align:right;font-variant-numeric:tabular-nums}ul.todo li::marker{color:var(--bad)}
+.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:1.2rem}figure{margin:0}figcaption{font-weight:600;font-size:13px}
+svg{width:100%;height:auto;font:10px system-ui,sans-serif}svg .axis{fill:var(--quiet)}svg .name{fill:var(--ink)}.grid{stroke:var(--rule);stroke-width:.7}
+path.bound{stroke:var(--bad);stroke-dasharray:5 3}.deployment{stroke:var(--quiet);stroke-dasharray:2 3}.alert{stroke:var(--bad)}polyline{fill:none;stroke-width:1.6}
+.legend{list-style:none;display:flex;flex-wrap:wrap;gap:.1rem .9rem;margin:.2rem 0 0;padding:0;font-size:12px}.legend li::before{content:"";display:inline-block;width:.9rem;height:.2rem;margin-right:.35rem;vertical-align:middle;background:currentColor}
+.legend li.none::before{display:none}.bound,.bad{color:var(--bad);fill:var(--bad)}
+.s1{color:var(--c1);fill:var(--c1)}.s2{color:var(--c2);fill:var(--c2)}.s3{color:var(--c3);fill:var(--c3)}.s4{color:var(--c4);fill:var(--c4)}.s5{color:var(--c5);fill:var(--c5)}.s6{color:var(--c6);fill:var(--c6)}
+.s1 polyline,.s2 polyline,.s3 polyline,.s4 polyline,.s5 polyline,.s6 polyline{stroke:currentColor}@media print{figure{break-inside:avoid}}$css$
+$$;
+COMMENT ON FUNCTION mlops_catalog.page_style() IS 'Style of a page: light and dark, wide and narrow';
+
+CREATE FUNCTION mlops_catalog.report_tables(model text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(E'\n',
+		'<h2>Alerts</h2>',
+		mlops_catalog.html_table('{rule,severity,state,metric,version,value,required,fired_at,resolved_at,note}',
+			(SELECT jsonb_agg(to_jsonb(a) || jsonb_build_object('fired_at', mlops_catalog.page_time(a.fired_at), 'resolved_at', mlops_catalog.page_time(a.resolved_at)) ORDER BY a.alert_id DESC)
+			FROM (SELECT * FROM mlops.alerts AS b WHERE b.model = $1 ORDER BY b.alert_id DESC LIMIT 20) AS a)),
+		'<h2>Retrainings</h2>',
+		mlops_catalog.html_table('{version,base_version,reason,outcome,detail,ended_at}',
+			(SELECT jsonb_agg(to_jsonb(r) || jsonb_build_object('ended_at', mlops_catalog.page_time(r.ended_at)) ORDER BY r.retraining_id DESC)
+			FROM (SELECT * FROM mlops.retrainings AS s WHERE s.model = $1 ORDER BY s.retraining_id DESC LIMIT 20) AS r)),
+		'<h2>History</h2>',
+		mlops_catalog.html_table('{seq,event,version,role,logged_at}',
+			(SELECT jsonb_agg(to_jsonb(l) || jsonb_build_object('logged_at', mlops_catalog.page_time(l.logged_at)) ORDER BY l.seq DESC, l.logged_at DESC)
+			FROM (SELECT * FROM mlops.audit_log AS a WHERE a.model = $1 ORDER BY a.seq DESC, a.logged_at DESC LIMIT 30) AS l)))
+$$;
+COMMENT ON FUNCTION mlops_catalog.report_tables(text) IS 'Alerts, retrainings and history of a model as tables of HTML';
+
+CREATE FUNCTION mlops_catalog.report_charts(model text, version int) RETURNS text
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(E'\n',
+		'<h2>Traffic and performance</h2><div class="charts">',
+		mlops_catalog.monitor_chart($1, 'Decisions a window', '{decisions}', 'count'), mlops_catalog.monitor_chart($1, 'Share flagged', '{alert_rate}', 'share'),
+		mlops_catalog.monitor_chart($1, 'Precision and recall', '{precision,recall}', 'share'), mlops_catalog.monitor_chart($1, 'Average precision', '{pr_auc}', NULL),
+		mlops_catalog.judgement_charts($1, $2),
+		mlops_catalog.monitor_chart($1, 'Time to score (95th percentile)', '{latency_p95}', 'microseconds'),
+		mlops_catalog.monitor_chart($1, 'Payments that could not be scored', '{error_rate}', 'share'),
+		mlops_catalog.monitor_chart($1, 'Scores against those of the test rows (PSI)', '{score_psi}', NULL),
+		mlops_catalog.monitor_chart($1, 'Features that drifted', '{drifted_share}', 'share'), mlops_catalog.drift_chart($1),
+		'</div><h2>By segment</h2>',
+		mlops_catalog.html_table('{segment,version,decisions,labelled,positives,recall,precision,pr_auc}', (SELECT jsonb_agg(to_jsonb(p)
+				|| jsonb_build_object('recall', mlops_catalog.figure_text(p.recall, 'share'), 'precision', mlops_catalog.figure_text(p."precision", 'share')) ORDER BY p.segment::text, p.version)
+			FROM (SELECT * FROM mlops.performance AS f WHERE f.model = $1 AND f.segment <> '{}'
+				AND f.window_end = (SELECT max(l.window_end) FROM mlops.performance AS l WHERE l.model = $1 AND l.segment <> '{}' AND l.labelled > 0) LIMIT 50) AS p)),
+		'<h2>How it learned</h2><div class="charts">', mlops_catalog.learning_charts($1, $2), '</div>')
+$$;
+COMMENT ON FUNCTION mlops_catalog.report_charts(text, int) IS 'Drawings of a report';
 
 CREATE FUNCTION mlops.report(model text) RETURNS text
 	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.report(text) IS
-	'A model''s report as one page of HTML, with drawings: what answers, versions, learning curve, importance, traffic, performance, drift, alerts, retrainings, history';
+	'A model''s report as one page of HTML, light or dark: a summary in words, what answers, versions, traffic, performance, calibration, segments, drift, learning curve, importance, alerts, retrainings, history';
 CREATE FUNCTION mlops_catalog.report(model text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -102,65 +268,27 @@ DECLARE
 	id bigint := mlops_catalog.require_seen($1);
 	about record;
 	main int;
-	main_run bigint;
-	learned text;
 BEGIN
 	SELECT m.* INTO about FROM mlops.models AS m WHERE m.model = $1;
 	main := coalesce((SELECT d.version FROM mlops.deployments AS d WHERE d.model = $1 AND d.variant = 'primary'),
 		(SELECT max(v.version) FROM mlops.versions AS v WHERE v.model = $1));
-	main_run := (SELECT v.run_id FROM mlops.versions AS v WHERE v.model = $1 AND v.version = main);
-	learned := (SELECT mlops_catalog.svg_lines(format('How version %s learned: %s by round', main, replace(min(r.name), '_', ' ')),
-			jsonb_agg(jsonb_build_object('series', replace(r.name, '_', ' '), 'x', r.step, 'y', r.value) ORDER BY r.step), '1', max(r.step)::text)
-		FROM mlops.run_metrics AS r WHERE r.run_id = main_run AND r.step > 0 AND r.name LIKE 'validation\_%');
 	RETURN concat_ws(E'\n',
 		'<!DOCTYPE html>',
 		'<html lang="en"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width"/><title>' || mlops_catalog.html($1) || '</title><style>',
-		'body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:66rem;padding:0 1rem;color:#1b2733;background:#fff}',
-		'h1{margin-bottom:0}h2{margin-top:2.2rem;border-bottom:1px solid #d5dce3}table{border-collapse:collapse;font-size:13px}',
-		'th,td{padding:.25rem .7rem .25rem 0;text-align:left;vertical-align:top}th{color:#5b6b7a;font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}',
-		'.none,.sub{color:#5b6b7a}.charts{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 26rem}figcaption{font-weight:600;font-size:13px}',
-		'svg{width:100%;height:auto}',
-		'</style></head><body>',
-		format('<h1>%s</h1><p class="sub">%s</p>', mlops_catalog.html($1),
-			mlops_catalog.html(concat_ws(' · ', about.description, 'owner ' || about.owner, to_char(now(), 'YYYY-MM-DD HH24:MI TZ')))),
+		mlops_catalog.page_style(), '</style></head><body>',
+		format('<h1>%s</h1><p class="sub">%s</p>', mlops_catalog.html($1), mlops_catalog.html(concat_ws(' | ', about.description, 'owner ' || about.owner, mlops_catalog.page_time(now()) || ' UTC'))),
+		mlops_catalog.html_list('summary', ARRAY(SELECT mlops_catalog.summary_of_deployment($1)) || ARRAY(SELECT mlops_catalog.summary_of_windows($1)) || ARRAY(SELECT mlops_catalog.summary_of_changes($1))),
+		'<h3>To do</h3>' || mlops_catalog.html_list('todo', ARRAY(SELECT mlops_catalog.things_to_do($1))),
 		'<h2>What answers</h2>',
 		mlops_catalog.html_table('{variant,version,strategy,percent,threshold,release,deployed_by,deployed_at}',
-			(SELECT jsonb_agg(to_jsonb(d) || jsonb_build_object('deployed_at', to_char(d.deployed_at, 'YYYY-MM-DD HH24:MI')) ORDER BY d.variant = 'primary' DESC, d.variant)
+			(SELECT jsonb_agg(to_jsonb(d) || jsonb_build_object('deployed_at', mlops_catalog.page_time(d.deployed_at)) ORDER BY d.variant = 'primary' DESC, d.variant)
 			FROM mlops.deployments AS d WHERE d.model = $1)),
+		mlops_catalog.report_charts($1, main),
 		'<h2>Versions</h2>',
 		mlops_catalog.html_table('{version,algorithm,stage,pr_auc,roc_auc,threshold,train_rows,positives,created_at}',
-			(SELECT jsonb_agg(to_jsonb(v) || jsonb_build_object('created_at', to_char(v.created_at, 'YYYY-MM-DD HH24:MI')) ORDER BY v.version DESC)
+			(SELECT jsonb_agg(to_jsonb(v) || jsonb_build_object('created_at', mlops_catalog.page_time(v.created_at)) ORDER BY v.version DESC)
 			FROM (SELECT * FROM mlops.versions AS w WHERE w.model = $1 ORDER BY w.version DESC LIMIT 20) AS v)),
-		'<div class="charts">', learned,
-		(SELECT mlops_catalog.svg_bars(format('What version %s looks at: share of the gain', main),
-				jsonb_agg(jsonb_build_object('name', f.feature, 'value', f.share) ORDER BY f.share DESC, f.feature))
-			FROM (SELECT * FROM mlops.feature_importance AS i WHERE i.model = $1 AND i.version = main ORDER BY i.share DESC NULLS LAST, i.feature LIMIT 12) AS f), '</div>',
-		'<h2>Traffic and performance</h2>',
-		CASE WHEN NOT EXISTS (SELECT FROM mlops.monitors AS m WHERE m.model = $1)
-			THEN format('<p class="none">Not watched. SELECT * FROM mlops.monitor(%s);</p>', mlops_catalog.html(quote_literal($1))) END,
-		'<div class="charts">', mlops_catalog.monitor_chart($1, 'Decisions', '{decisions}'), mlops_catalog.monitor_chart($1, 'Alert rate', '{alert_rate}'),
-		mlops_catalog.monitor_chart($1, 'Precision, recall', '{precision,recall}'), mlops_catalog.monitor_chart($1, 'Average precision, ROC AUC', '{pr_auc,roc_auc}'),
-		mlops_catalog.monitor_chart($1, 'Latency, microseconds', '{latency_p50,latency_p95,latency_p99}'),
-		mlops_catalog.monitor_chart($1, 'Scores against those of the test rows (PSI)', '{score_psi}'),
-		mlops_catalog.monitor_chart($1, 'Share of features that drifted', '{drifted_share}'),
-		(SELECT mlops_catalog.svg_bars('Drift in the last window (PSI)', jsonb_agg(jsonb_build_object('name', d.feature, 'value', d.statistic, 'mark', d.drifted)
-				ORDER BY d.statistic DESC NULLS LAST, d.feature))
-			FROM (SELECT * FROM mlops.drift AS e WHERE e.model = $1 AND e.test = 'psi'
-				AND e.recorded_at = (SELECT max(l.recorded_at) FROM mlops.drift AS l WHERE l.model = $1 AND l.statistic IS NOT NULL)
-				ORDER BY e.statistic DESC NULLS LAST, e.feature LIMIT 15) AS d), '</div>',
-		'<h2>Alerts</h2>',
-		mlops_catalog.html_table('{rule,severity,state,metric,value,required,fired_at,resolved_at,note}',
-			(SELECT jsonb_agg(to_jsonb(a) || jsonb_build_object('fired_at', to_char(a.fired_at, 'YYYY-MM-DD HH24:MI'), 'resolved_at', to_char(a.resolved_at, 'YYYY-MM-DD HH24:MI'))
-				ORDER BY a.alert_id DESC)
-			FROM (SELECT * FROM mlops.alerts AS b WHERE b.model = $1 ORDER BY b.alert_id DESC LIMIT 20) AS a)),
-		'<h2>Retrainings</h2>',
-		mlops_catalog.html_table('{version,base_version,reason,outcome,detail,ended_at}',
-			(SELECT jsonb_agg(to_jsonb(r) || jsonb_build_object('ended_at', to_char(r.ended_at, 'YYYY-MM-DD HH24:MI')) ORDER BY r.retraining_id DESC)
-			FROM (SELECT * FROM mlops.retrainings AS s WHERE s.model = $1 ORDER BY s.retraining_id DESC LIMIT 20) AS r)),
-		'<h2>History</h2>',
-		mlops_catalog.html_table('{seq,event,version,role,logged_at}',
-			(SELECT jsonb_agg(to_jsonb(l) || jsonb_build_object('logged_at', to_char(l.logged_at, 'YYYY-MM-DD HH24:MI')) ORDER BY l.seq DESC, l.logged_at DESC)
-			FROM (SELECT * FROM mlops.audit_log AS a WHERE a.model = $1 ORDER BY a.seq DESC, a.logged_at DESC LIMIT 30) AS l)),
+		mlops_catalog.report_tables($1),
 		'</body></html>');
 END
 $$;

@@ -3,16 +3,17 @@
 CREATE FUNCTION reads_xml() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN xmlparse(document '<a/>') IS NOT NULL; EXCEPTION WHEN feature_not_supported THEN RETURN false; END $$;
 SELECT reads_xml() \gset
 \if :reads_xml
-SELECT plan(14);
+SELECT plan(20);
 CREATE FUNCTION page() RETURNS xml LANGUAGE sql AS $$ SELECT xmlparse(document replace(mlops.report('fraud'), '<!DOCTYPE html>', '')) $$;
 CREATE FUNCTION count_of(path text) RETURNS int LANGUAGE sql AS $$ SELECT cardinality(xpath(path, page())) $$;
 SELECT throws_ok($$SELECT mlops.report('fraud')$$, '42704', NULL, 'a model that does not exist');
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 30, "early_stopping_rounds": 10}') \g /dev/null
 SELECT lives_ok($$SELECT page()$$, 'a model that nothing was done with yet');
-SELECT is(count_of('//h2'), 6, 'has all sections');
+SELECT is(count_of('//h2'), 8, 'has all sections');
+SELECT is((xpath('string(//ul[@class="todo"]/li[1])', page()))[1]::text, 'Nothing is deployed. SELECT * FROM mlops.deploy(''fraud'', VERSION);', 'says what to do first');
 SELECT is(count_of('//polyline'), 1, 'the learning curve');
 SELECT is(count_of('//rect') > 2, true, 'and importance');
-SELECT is((xpath('string(//p[contains(., "Not watched")])', page()))[1]::text, 'Not watched. SELECT * FROM mlops.monitor(''fraud'');', 'and what is not watched');
+SELECT is((xpath('string(//li[contains(., "Not watched")])', page()))[1]::text, 'Not watched. SELECT * FROM mlops.monitor(''fraud'');', 'and what is not watched');
 SELECT mlops.describe('fraud', E'<script>alert("x")</script> & \x01 more') \g /dev/null
 SELECT is((xpath('string(//p[@class="sub"])', page()))[1]::text LIKE '&lt;script&gt;alert("x")&lt;/script&gt; &amp; ? more%', true, 'what people wrote is text');
 SELECT is(count_of('//script'), 0, 'and never markup');
@@ -25,9 +26,22 @@ SELECT mlops.add_labels('fraud', 'tx', key => 'id', label => 'is_fraud') \g /dev
 SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 1) \g /dev/null
 SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 SELECT mlops.retrain('fraud', 'new "month"') \g /dev/null
-SELECT is(count_of('//figcaption[.="Precision, recall"]'), 1, 'performance over time');
-SELECT is(count_of('//figure[figcaption="Precision, recall"]//polyline'), 2, 'with a line for each');
-SELECT is((xpath('string(//figure[figcaption="Decisions"]//polyline/@points)', page()))[1]::text ~ '^50.0,\S+ 260.0,\S+ 470.0,\S+$', true, 'from end to end');
+SELECT is(count_of('//figcaption[.="Precision and recall"]'), 1, 'performance over time');
+SELECT is(count_of('//figure[figcaption="Precision and recall"]//polyline'), 2, 'with a line for each');
+SELECT is(count_of('//figure[figcaption="Precision and recall"]//path[@class="bound"]'), 1, 'one for the rule');
+SELECT is(count_of('//figure[figcaption="Precision and recall"]//path[@class="alert"]'), 1, 'and a mark for its alert');
+SELECT is((xpath('string(//figure[figcaption="Decisions a window"]//polyline/@points)', page()))[1]::text ~ '^48.0,\S+ \S+ 348.0,\S+$', true, 'from end to end');
+SELECT is((xpath('string(//ul[@class="summary"]/li[1])', page()))[1]::text LIKE 'Version 1 (gradient boosting) answers all payments since %', true, 'a summary in words');
+-- the figures of the summary against the tables themselves
+SELECT is((xpath('string(//ul[@class="summary"]/li[contains(., "with an outcome")])', page()))[1]::text,
+	format('Of %s decisions with an outcome, to %s: version 1 found %s of %s frauds (%s), and %s of what it flagged was one.', w.n, to_char(w.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
+		w.found, w.frauds, mlops_catalog.figure_text(w.found / w.frauds::float8, 'share'), mlops_catalog.figure_text(w.found / w.flagged::float8, 'share')), 'with the last window''s figures')
+FROM (SELECT date_trunc('hour', p.created_at) + interval '1 hour' AS until, count(*) AS n, count(*) FILTER (WHERE t.is_fraud) AS frauds, count(*) FILTER (WHERE p.flagged) AS flagged,
+		count(*) FILTER (WHERE p.flagged AND t.is_fraud) AS found
+	FROM mlops_catalog.prediction AS p JOIN tx AS t ON t.id = p.key::int GROUP BY 1 ORDER BY 1 DESC LIMIT 1) AS w;
+-- precision by recall against the curve of the same rows: its last point flags all
+SELECT is(split_part((xpath('string(//figure[starts-with(figcaption, "Precision by recall")]//polyline/@points)', page()))[1]::text, ' ', -1),
+	format('348.0,%s', round((150 - 140 * (SELECT avg(label::int)::float8 FROM mlops.labels))::numeric, 1)), 'precision by recall ends where all is flagged');
 SELECT is((xpath('string(//table[thead/tr/th="rule"]/tbody/tr/td[1])', page()))[1]::text, 'low', 'alerts');
 SELECT is((xpath('string(//table[thead/tr/th="reason"]/tbody/tr/td[3])', page()))[1]::text, 'new "month"', 'retrainings');
 CREATE ROLE stranger;

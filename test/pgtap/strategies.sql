@@ -1,7 +1,7 @@
 -- Strategies as data: each takes the arguments that its row says, and refuses
 -- every other one by name; what it needs is asked for at once.
 \ir setup.psql
-SELECT plan(70);
+SELECT plan(76);
 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 3}') FROM generate_series(1, 2) \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
@@ -66,5 +66,21 @@ SELECT is(refusal(q.arguments), q.message, q.arguments) FROM (VALUES
 	('2, ''direct'', percent => 5', '"percent" does not apply to strategy "direct"; Strategies that take it: canary, ab, bandit, champion_challenger.'),
 	('2, ''champion_challenger''', 'champion and challenger are versions that the aliases of these names stand for: "version" does not apply; Run SELECT * FROM mlops.set_alias(''fraud'', ''challenger'', version), and give NULL as version here.'))
 	AS q(arguments, message);
+
+-- ---- what says everything takes nothing beside it
+SELECT throws_ok(format($$SELECT mlops.deploy('fraud', %s, 'ab', key => 'id', variants => '{"b": {"version": 2, "percent": 20}}' %s)$$, q.version, q.more), '22023',
+	format('"variants" says everything of each variant: leave "%s" out', q.name), format('variants beside %s', q.name))
+FROM (VALUES ('2', '', 'version'), ('NULL', ', threshold => 0.9', 'threshold'), ('NULL', ', percent => 20', 'percent')) AS q(version, more, name);
+
+-- ---- a champion that answers keeps the threshold that it answers with
+SELECT mlops.deploy('fraud', 1, threshold => 0.9) \g /dev/null
+SELECT mlops.deploy('fraud', NULL, 'champion_challenger') \g /dev/null
+SELECT is(threshold, 0.9::float8, 'beside a challenger') FROM mlops.deployments WHERE model = 'fraud' AND variant = 'primary';
+SELECT mlops.abort('fraud') \g /dev/null
+SELECT is(threshold, 0.9::float8, 'and after it') FROM mlops.deployments WHERE model = 'fraud' AND variant = 'primary';
+SELECT mlops.set_alias('fraud', 'champion', 2), mlops.set_alias('fraud', 'challenger', 1) \g /dev/null
+SELECT mlops.deploy('fraud', NULL, 'champion_challenger') \g /dev/null
+SELECT is(d.threshold, v.threshold, 'another champion has its own') FROM mlops.deployments AS d JOIN mlops.versions AS v USING (model, version)
+	WHERE d.model = 'fraud' AND d.variant = 'primary';
 
 SELECT * FROM finish();
