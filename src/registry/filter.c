@@ -354,6 +354,13 @@ metric_operand(int name)
 					"ORDER BY m.name = $1 ->> %d DESC, m.step DESC LIMIT 1)", name, name, name);
 }
 
+/* A figure of NaN is logged, but is no number: it is as little above one as below. */
+static char *
+comparable(const Operand *operand)
+{
+	return operand->entity == METRIC ? psprintf("nullif(%s, 'NaN')", operand->sql) : operand->sql;
+}
+
 /* The identifier looked at. */
 static Operand
 parse_operand(Parser *p)
@@ -439,7 +446,7 @@ parse_in(Parser *p, const Operand *operand)
 {
 	if (!accept_operator(p, "("))
 		syntax_error(p, "(");
-	emit(p, "%s IN (", operand->sql);
+	emit(p, "%s IN (", comparable(operand));
 	do
 	{
 		emit(p, "%s", parse_value(p, operand));
@@ -492,7 +499,7 @@ parse_comparison(Parser *p)
 		if (operand.type == TEXT && (operator[0] == '>' || (operator[0] == '<' && operator[1] != '>')))
 			syntax_error(p, "=, !=, LIKE, ILIKE or IN, which texts have,");
 		next(p);
-		emit(p, "%s %s %s", operand.sql, strcmp(operator, "==") == 0 ? "=" : operator,
+		emit(p, "%s %s %s", comparable(&operand), strcmp(operator, "==") == 0 ? "=" : operator,
 			 parse_value(p, &operand));
 	}
 	emit(p, ", false)");
@@ -593,7 +600,7 @@ mlreg_compile_order(const char *text, MlFilter *filter)
 
 	begin(&p, "order_by", text, filter);
 	operand = parse_operand(&p);
-	emit(&p, "%s", operand.sql);
+	emit(&p, "%s", comparable(&operand));
 	if (accept_keyword(&p, "desc"))
 		emit(&p, " DESC NULLS LAST");
 	else

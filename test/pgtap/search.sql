@@ -1,7 +1,7 @@
 -- search_runs finds what MLflow's own search finds (test/golden/search.py).
 \ir setup.psql
 \ir golden_search.psql
-SELECT plan(14);
+SELECT plan(20);
 CREATE TEMP TABLE logged (n int, run_id bigint);
 DO $$
 DECLARE
@@ -28,6 +28,18 @@ SELECT mlops.log_metrics(:trained, '{"test_pr_auc": 0.7}'), mlops.log_metrics(:o
 SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short'' AND metrics.pr_auc > 0.6')$$, $$VALUES ('trained')$$, 'a figure without its part is the test rows''');
 SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short'' AND metrics.pr_auc < 0.6')$$, $$VALUES ('own')$$, 'unless there is one of just that name');
 SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short''', order_by => '{metrics.pr_auc}')$$, $$VALUES ('own'), ('trained')$$, 'also in an order');
+
+-- A figure of NaN is no number: it is neither above nor below one, and never the best.
+SELECT mlops.start_run('diverged', name => n) AS run_id, n, auc INTO TEMP figures FROM (VALUES ('good', 0.9::float8), ('broken', 'NaN'), ('bad', 0.2), ('none', NULL)) v(n, auc);
+SELECT mlops.log_metric(run_id, 'auc', auc) FROM figures WHERE auc IS NOT NULL \g /dev/null
+CREATE FUNCTION diverged(filter text, ordering text[] DEFAULT '{name}') RETURNS text LANGUAGE sql AS
+	$$ SELECT string_agg(s.name, ' ' ORDER BY s.ordinality) FROM mlops.search_runs(filter, ordering, '{diverged}') WITH ORDINALITY AS s $$;
+SELECT is((SELECT array_agg(diverged('metrics.auc ' || c)) FROM unnest('{> 0.5,>= -1e300,= 0.9,IN (0.9)}'::text[]) c), '{good,"bad good",good,good}', 'NaN is not above a number');
+SELECT is((SELECT array_agg(diverged('metrics.auc ' || c)) FROM unnest('{< 0.5,<= 1e300,!= 0.9}'::text[]) c), '{bad,"bad good",bad}', 'nor below it, nor another one');
+SELECT is(diverged('metrics.auc IS NOT NULL AND NOT metrics.auc <= 1e300'), 'broken', 'but it was logged, and can be found');
+SELECT is(split_part(diverged('', '{metrics.auc DESC}'), ' ', 1), 'good', 'the best is a number');
+SELECT is(split_part(diverged('', '{metrics.auc ASC}'), ' ', 1), 'bad', 'so is the worst');
+SELECT is((SELECT array_agg(diverged('metrics.auc IS NOT NULL', ARRAY[o])) FROM unnest('{metrics.auc DESC,metrics.auc}'::text[]) o), '{"good bad broken","bad good broken"}', 'NaN comes last in both directions');
 
 -- A search is planned in bounded time: what only a program would write is refused.
 CREATE FUNCTION many(n bigint, comparison text, between_ text) RETURNS text LANGUAGE sql AS $$ SELECT string_agg(format(comparison, g), between_) FROM generate_series(1, n) g $$;
