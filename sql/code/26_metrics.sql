@@ -289,6 +289,12 @@ CREATE FUNCTION mlops_catalog.smaller_is_better(metric text) RETURNS boolean
 AS $$ SELECT m.smaller_is_better FROM mlops_catalog.metrics() AS m WHERE m.metric = $1 $$;
 COMMENT ON FUNCTION mlops_catalog.smaller_is_better(text) IS 'Is a gain in this metric a decrease?';
 
+CREATE FUNCTION mlops_catalog.is_at_threshold(metric text) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT NOT m.followed FROM mlops_catalog.metrics() AS m WHERE m.metric = $1 $$;	-- nothing is flagged while a training goes on
+COMMENT ON FUNCTION mlops_catalog.is_at_threshold(text) IS 'Does this metric depend on the threshold?';
+
 -- Of the windows of a monitor, what guards watch too.
 CREATE FUNCTION mlops_catalog.monitor_metrics()
 	RETURNS TABLE (metric text, "of" text, minimum float8, maximum float8)

@@ -138,7 +138,8 @@ BEGIN
 					FROM mlops_catalog.stage_transitions() AS t WHERE t.from_stage = set_stage.from_stage));
 	END IF;
 	IF $4 = 'production' THEN
-		PERFORM mlops_catalog.enforce_gate(caller, $2, $3, 'production');
+		PERFORM mlops_catalog.enforce_gate(caller, $2, $3, 'production', (SELECT r.threshold FROM mlops_catalog.deployment_route AS r
+			WHERE r.model_id = id AND r.version_id = target_id AND r.kind <> 'shadow' ORDER BY r.variant = 'primary' DESC, r.percent DESC LIMIT 1));
 	END IF;
 	FOR change IN
 		SELECT v.version_id, v.version, v.stage AS former, 'archived' AS new FROM mlops_catalog.model_version AS v

@@ -64,7 +64,8 @@ GRANT SELECT ON mlops.deployment_history TO PUBLIC;
 
 -- ---- steps that all changes are made of
 
-CREATE FUNCTION mlops_catalog.version_to_deploy(caller regrole, model_id bigint, model_name text, version int, gated boolean) RETURNS bigint
+CREATE FUNCTION mlops_catalog.version_to_deploy(caller regrole, model_id bigint, model_name text, version int, gated boolean,
+	threshold float8 DEFAULT NULL) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -72,13 +73,13 @@ DECLARE
 	id bigint := mlops_catalog.version_named(caller, model_name, version);
 BEGIN
 	IF gated THEN
-		PERFORM mlops_catalog.enforce_gate(caller, model_name, version, 'deploy');
+		PERFORM mlops_catalog.enforce_gate(caller, model_name, version, 'deploy', threshold);
 	END IF;
 	RETURN id;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.version_to_deploy(regrole, bigint, text, int, boolean) IS
-	'Identity of a version that may be deployed; gated: an error if it does not pass the model''s gate';
+COMMENT ON FUNCTION mlops_catalog.version_to_deploy(regrole, bigint, text, int, boolean, float8) IS
+	'Identity of a version that may be deployed; gated: an error if it does not pass the model''s gate with this threshold';
 
 CREATE FUNCTION mlops_catalog.begin_deployment(caller regrole, model_id bigint, version_id bigint, action text, strategy text,
 	threshold float8, note text, key name DEFAULT NULL, guard jsonb DEFAULT '{}', ramp jsonb DEFAULT '[]', metric text DEFAULT 'precision',
@@ -391,7 +392,7 @@ CREATE FUNCTION mlops_catalog.deploy_primary(caller regrole, model_name text, as
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	id bigint := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, version, true);
+	id bigint := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, version, true, asked.threshold);
 	made bigint := mlops_catalog.begin_requested(caller, asked, id);
 BEGIN
 	PERFORM mlops_catalog.make_primary(caller, asked.model_id, id, asked.threshold, made, asked.key, false);
@@ -447,7 +448,7 @@ BEGIN
 				DETAIL = format('With %s variants it must be between 0 and %s.', n, 100.0::float8 / n);
 	END IF;
 	FOR test IN SELECT * FROM mlops_catalog.test_variants(caller, variants, version, percent, asked.threshold, variant) LOOP
-		id := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, test.version, true);
+		id := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, test.version, true, test.threshold);
 		asked.threshold := test.threshold;
 		made := coalesce(made, mlops_catalog.begin_requested(caller, asked, id));
 		place := place + 1;
@@ -471,7 +472,7 @@ CREATE FUNCTION mlops_catalog.deploy_beside(caller regrole, model_name text, ask
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	id bigint := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, version, deploy_beside.kind <> 'shadow');
+	id bigint := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, version, deploy_beside.kind <> 'shadow', asked.threshold);
 	made bigint;
 	place int := (SELECT coalesce(max(r.position), 0) + 1 FROM mlops_catalog.deployment_route AS r
 		WHERE r.model_id = asked.model_id AND r.kind = deploy_beside.kind);
@@ -595,7 +596,7 @@ BEGIN
 	END IF;
 	IF winner.kind = 'shadow' THEN	-- other variants passed the gate when they were deployed
 		PERFORM mlops_catalog.enforce_gate(caller, model_name,
-			(SELECT v.version FROM mlops_catalog.model_version AS v WHERE v.version_id = winner.version_id), 'promote');
+			(SELECT v.version FROM mlops_catalog.model_version AS v WHERE v.version_id = winner.version_id), 'promote', winner.threshold);
 	END IF;
 	SELECT * INTO released FROM mlops_catalog.release_route AS r WHERE r.model_id = model AND r.variant = variant_name;
 	made := mlops_catalog.begin_deployment(caller, model, winner.version_id, 'promote',
@@ -748,26 +749,31 @@ END
 $$;
 
 -- What went live and was not undone, as a stack: a rollback takes away what lies
--- above the version it goes back to.
+-- above the version and threshold that it goes back to.
 CREATE FUNCTION mlops_catalog.former_primaries(caller regrole, model bigint) RETURNS bigint[]
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	d record;
-	stack bigint[] := '{}';		-- deployments
-	versions bigint[] := '{}';	-- and their versions
+	stack bigint[] := '{}';			-- deployments ...
+	versions bigint[] := '{}';		-- ... their versions ...
+	thresholds float8[] := '{}';	-- ... and what these flagged from
 	place int;
 BEGIN
-	FOR d IN SELECT t.deployment_id, t.version_id, t.action FROM mlops_catalog.deployment AS t
+	FOR d IN SELECT t.deployment_id, t.version_id, t.action, coalesce(t.threshold, v.threshold) AS threshold
+			FROM mlops_catalog.deployment AS t JOIN mlops_catalog.model_version AS v USING (version_id)
 			WHERE t.model_id = model AND mlops_catalog.made_primary(t.action, t.strategy) ORDER BY t.deployment_id LOOP
-		place := CASE WHEN d.action = 'rollback' THEN (array_positions(versions, d.version_id))[cardinality(array_positions(versions, d.version_id))] END;
+		place := CASE WHEN d.action = 'rollback' THEN (SELECT max(i) FROM generate_subscripts(stack, 1) AS i
+			WHERE versions[i] = d.version_id AND thresholds[i] IS NOT DISTINCT FROM d.threshold) END;
 		IF place IS NULL THEN
 			stack := stack || d.deployment_id;
 			versions := versions || d.version_id;
+			thresholds := thresholds || d.threshold;
 		ELSE
 			stack := stack[1:place];
 			versions := versions[1:place];
+			thresholds := thresholds[1:place];
 		END IF;
 	END LOOP;
 	RETURN stack;
@@ -776,10 +782,28 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.former_primaries(regrole, bigint) IS
 	'Deployments that made versions of a model primary and were not undone, oldest first';
 
+-- Threshold and key with which a version answered last: as primary, or, if it never
+-- was, as another variant; no row if it never answered.
+CREATE FUNCTION mlops_catalog.last_answer(caller regrole, model_id bigint, version_id bigint)
+	RETURNS TABLE (threshold float8, key name)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT a.threshold, a.key FROM (
+		SELECT true AS was_primary, d.deployment_id, d.threshold, d.key FROM mlops_catalog.deployment AS d
+			WHERE d.model_id = $2 AND d.version_id = $3 AND mlops_catalog.made_primary(d.action, d.strategy)
+		UNION ALL
+		SELECT false, d.deployment_id, nullif((r ->> 'threshold')::float8, v.threshold), NULL
+			FROM mlops_catalog.model_version AS v JOIN mlops_catalog.deployment AS d USING (model_id) CROSS JOIN LATERAL jsonb_array_elements(d.routes) AS r
+			WHERE v.version_id = $3 AND (r ->> 'version')::int = v.version AND r ->> 'kind' <> 'shadow') AS a
+	ORDER BY a.was_primary DESC, a.deployment_id DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.last_answer(regrole, bigint, bigint) IS 'Threshold and key with which a version answered last; no row if it never did';
+
 CREATE FUNCTION mlops.rollback(model text, to_version int DEFAULT NULL, reason text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.rollback(text, int, text) IS
-	'Undoes the last release: gives the shares of a release under way back to primary, or else makes the previous distinct version primary again, after mlops.undeploy the one that answered last; with to_version, makes that one primary';
+	'Undoes the last release: gives the shares of a release under way back to primary, or else makes primary again what answered before, another version or the same with another threshold, after mlops.undeploy the one that answered last; with to_version, makes that one primary, with the threshold that it had';
 
 CREATE FUNCTION mlops_catalog.rollback(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -791,41 +815,57 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION mlops_catalog.roll_back(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+CREATE FUNCTION mlops_catalog.rollback_target(caller regrole, model_id bigint, model_name text, to_version int,
+	OUT version_id bigint, OUT threshold float8, OUT key name)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
 DECLARE
-	model bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
-	live mlops_catalog.deployment_route;
-	target record;
-	made bigint;
+	live record;
 BEGIN
-	SELECT * INTO live FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = 'primary';
+	SELECT r.version_id, r.threshold, r.key, coalesce(r.threshold, v.threshold) AS flags_from INTO live
+		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
+		WHERE r.model_id = $2 AND r.variant = 'primary';
 	IF to_version IS NOT NULL THEN
+		version_id := mlops_catalog.version_named(caller, model_name, to_version);
+		SELECT a.threshold, a.key INTO threshold, key FROM mlops_catalog.last_answer(caller, $2, rollback_target.version_id) AS a;
 		-- what has answered before may do so again at any time
-		SELECT mlops_catalog.version_to_deploy(caller, model, model_name, to_version, NOT EXISTS (
-				SELECT FROM mlops_catalog.deployment AS d JOIN mlops_catalog.model_version AS v USING (version_id)
-				WHERE d.model_id = model AND v.version = to_version AND d.strategy <> 'shadow')) AS version_id,
-			NULL::float8 AS threshold, NULL::name AS key INTO target;
+		PERFORM mlops_catalog.version_to_deploy(caller, $2, model_name, to_version, NOT FOUND);
 	ELSIF EXISTS (SELECT FROM mlops_catalog.deployment_route AS r
-			WHERE r.model_id = model AND r.kind = 'share' AND r.variant <> 'primary') THEN
-		SELECT live.version_id, live.threshold, live.key INTO target;
+			WHERE r.model_id = $2 AND r.kind = 'share' AND r.variant <> 'primary') THEN
+		version_id := live.version_id;
+		threshold := live.threshold;
 	ELSE
-		SELECT d.version_id, d.threshold, d.key INTO target
-			FROM unnest(mlops_catalog.former_primaries(caller, model)) WITH ORDINALITY AS f(deployment_id, place)
+		SELECT d.version_id, d.threshold, d.key INTO version_id, threshold, key
+			FROM unnest(mlops_catalog.former_primaries(caller, $2)) WITH ORDINALITY AS f(deployment_id, place)
 			JOIN mlops_catalog.deployment AS d USING (deployment_id)
 			JOIN mlops_catalog.model_version AS v ON v.version_id = d.version_id AND v.dropped_at IS NULL
-			WHERE d.version_id IS DISTINCT FROM live.version_id ORDER BY f.place DESC LIMIT 1;
+			WHERE d.version_id IS DISTINCT FROM live.version_id OR coalesce(d.threshold, v.threshold) IS DISTINCT FROM live.flags_from
+			ORDER BY f.place DESC LIMIT 1;
 		IF NOT FOUND THEN
 			RAISE EXCEPTION 'model "%" has no earlier deployment to go back to', model_name
 				USING ERRCODE = 'object_not_in_prerequisite_state',
 					HINT = 'View mlops.deployment_history lists its deployments.';
 		END IF;
 	END IF;
-	made := mlops_catalog.begin_deployment(caller, model, target.version_id, 'rollback', 'direct', target.threshold, reason,
-		coalesce(live.key, target.key));
-	PERFORM mlops_catalog.make_primary(caller, model, target.version_id, target.threshold, made, coalesce(live.key, target.key), true);
+	key := coalesce(live.key, rollback_target.key);
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.rollback_target(regrole, bigint, text, int) IS 'What a rollback makes primary again: a version and the threshold that it had';
+
+CREATE FUNCTION mlops_catalog.roll_back(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	model bigint := mlops_catalog.lock_model(caller, model_name, 'deploy');
+	target record;
+	made bigint;
+BEGIN
+	SELECT * INTO target FROM mlops_catalog.rollback_target(caller, model, model_name, to_version);
+	made := mlops_catalog.begin_deployment(caller, model, target.version_id, 'rollback', 'direct', target.threshold, reason, target.key);
+	PERFORM mlops_catalog.make_primary(caller, model, target.version_id, target.threshold, made, target.key, true);
 	PERFORM mlops_catalog.end_deployment(caller, made);
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
 END

@@ -193,7 +193,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.test_window(bigint) IS
 	'Query for the rows a version was judged on; NULL if they were drawn at random, without a time or fold column';
 
-CREATE FUNCTION mlops_catalog.evaluate_on(caller regrole, reference text, query text, settings jsonb, by text)
+CREATE FUNCTION mlops_catalog.evaluate_on(caller regrole, reference text, query text, settings jsonb, by text, threshold float8 DEFAULT NULL)
 	RETURNS TABLE (segment text, figures jsonb)
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -201,22 +201,18 @@ AS $$
 	SELECT CASE WHEN r -> 'segment' IS NULL OR r -> 'segment' = 'null' OR r -> 'segment' = '{}' THEN NULL
 			ELSE coalesce(r -> 'segment' ->> by, 'NULL') END, r
 	FROM mlops_catalog.as_role(caller, settings,
-		'SELECT * FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''reference'', query => $1 OPERATOR(pg_catalog.->>) ''query'', by => CASE WHEN $1 OPERATOR(pg_catalog.->>) ''by'' IS NULL THEN NULL ELSE ARRAY[($1 OPERATOR(pg_catalog.->>) ''by'')::pg_catalog.name] END)',
-		jsonb_build_object('reference', reference, 'query', query, 'by', by)) AS r
+		'SELECT * FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''reference'', query => $1 OPERATOR(pg_catalog.->>) ''query'', threshold => ($1 OPERATOR(pg_catalog.->>) ''threshold'')::pg_catalog.float8, by => CASE WHEN $1 OPERATOR(pg_catalog.->>) ''by'' IS NULL THEN NULL ELSE ARRAY[($1 OPERATOR(pg_catalog.->>) ''by'')::pg_catalog.name] END)',
+		jsonb_build_object('reference', reference, 'query', query, 'by', by, 'threshold', threshold)) AS r
 $$;
-COMMENT ON FUNCTION mlops_catalog.evaluate_on(regrole, text, text, jsonb, text) IS
-	'mlops.evaluate as a role: a row for all (segment NULL) and one for each value of the column by';
+COMMENT ON FUNCTION mlops_catalog.evaluate_on(regrole, text, text, jsonb, text, float8) IS
+	'mlops.evaluate as a role: a row for all (segment NULL) and one for each value of the column by; without a threshold at that of the reference';
 
-CREATE FUNCTION mlops_catalog.gate_subject(model text, version int) RETURNS mlops_catalog.gate_subject
+CREATE FUNCTION mlops_catalog.gate_subject(model text, version int, threshold float8) RETURNS mlops_catalog.gate_subject
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT $1, $2, v.version_id, v.metrics, v.owner, v.person, r.request IS NULL, g.gate,
-		-- what answers now, else what is in stage production
-		coalesce(
-			(SELECT p.version FROM mlops_catalog.deployment_route AS a JOIN mlops_catalog.model_version AS p USING (version_id)
-				WHERE a.model_id = m.model_id AND a.variant = 'primary'),
-			(SELECT p.version FROM mlops_catalog.model_version AS p WHERE p.model_id = m.model_id AND p.stage = 'production')),
+		nullif($3, v.threshold), r.request -> 'threshold' -> 'cost', p.version, p.threshold,
 		w.query, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by),
 		CASE WHEN r.request IS NULL THEN 'the version was imported: the rows that it was judged on are not known here'
 			ELSE coalesce(mlops_catalog.without_test_rows(v.metrics), CASE WHEN w.query IS NULL
@@ -224,9 +220,46 @@ AS $$
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
 	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	LEFT JOIN mlops_catalog.gate AS g USING (model_id) CROSS JOIN LATERAL mlops_catalog.test_window(v.version_id) AS w(query)
+	-- what answers now, else what is in stage production
+	LEFT JOIN LATERAL (SELECT o.version, nullif(a.threshold, o.threshold) AS threshold
+		FROM mlops_catalog.model_version AS o LEFT JOIN mlops_catalog.deployment_route AS a ON a.version_id = o.version_id AND a.variant = 'primary'
+		WHERE o.model_id = m.model_id AND (a.variant = 'primary' OR o.stage = 'production') ORDER BY a.variant LIMIT 1) AS p ON true
 	WHERE m.name = $1 AND v.version = $2
 $$;
-COMMENT ON FUNCTION mlops_catalog.gate_subject(text, int) IS 'What the conditions of a gate are measured on';
+COMMENT ON FUNCTION mlops_catalog.gate_subject(text, int, float8) IS 'What the conditions of a gate are measured on, for a version that would flag from a threshold';
+
+-- evaluate knows no costs.  Those that are columns differ by row.
+CREATE FUNCTION mlops_catalog.cost_of(figures jsonb, costs jsonb) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object('expected_cost', (a.wrong * (coalesce(costs ->> 'false_positive', '1'))::float8
+		+ a.missed * (coalesce(costs ->> 'false_negative', '1'))::float8) / nullif(a.n, 0))
+	FROM (SELECT n, (n - positives) * coalesce((figures ->> 'false_positive_rate')::float8, 0) AS wrong,
+			positives * (1 - coalesce((figures ->> 'recall')::float8, 0)) AS missed
+		FROM (SELECT (figures ->> 'rows')::float8 AS n, (figures ->> 'positives')::float8 AS positives) AS f) AS a
+	WHERE costs IS NOT NULL AND jsonb_typeof(costs -> 'false_positive') IS DISTINCT FROM 'string' AND jsonb_typeof(costs -> 'false_negative') IS DISTINCT FROM 'string'
+$$;
+COMMENT ON FUNCTION mlops_catalog.cost_of(jsonb, jsonb) IS 'Expected cost of a row, as an object, from the other figures and a training''s costs; NULL if it had none or they are columns';
+
+-- What somebody may not read is an error; what cannot be measured is a reason.
+CREATE FUNCTION mlops_catalog.measure(caller regrole, subject mlops_catalog.gate_subject, version int, threshold float8, OUT figures jsonb, OUT reason text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	reason := subject.unread;
+	IF reason IS NOT NULL THEN
+		RETURN;
+	END IF;
+	SELECT e.figures || coalesce(mlops_catalog.cost_of(e.figures, subject.costs), '{}') INTO figures
+		FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, version), subject.test_rows, subject.settings, NULL, threshold) AS e;
+EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch OR data_exception THEN
+	reason := SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.measure(regrole, mlops_catalog.gate_subject, int, float8) IS
+	'Figures of a version on the test rows of the one that a gate judges, at a threshold; or why there are none';
 
 CREATE FUNCTION mlops_catalog.check_approvals(subject mlops_catalog.gate_subject, wanted jsonb) RETURNS mlops_catalog.gate_measurement
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -302,7 +335,7 @@ BEGIN
 	END IF;
 	BEGIN
 		SELECT jsonb_object_agg(e.segment, e.figures -> (f ->> 'metric')) INTO found
-		FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, subject.version), subject.test_rows, subject.settings, f ->> 'by') AS e
+		FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, subject.version), subject.test_rows, subject.settings, f ->> 'by', subject.threshold) AS e
 		WHERE e.segment IS NOT NULL AND (e.figures ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
 			AND e.figures ->> (f ->> 'metric') IS NOT NULL;
 		-- where the metric is not defined there is nothing to compare, and a gap takes two
@@ -326,67 +359,72 @@ AS $$
 DECLARE
 	metric text := left(condition, -length('_vs_production'));
 	m mlops_catalog.gate_measurement;
-	low jsonb;
-	high jsonb;
+	low record;
+	high record;
 BEGIN
 	m := (condition, format('gain in %s over production of at least %s', metric, min_gain), NULL, true, '{}');
 	IF subject.production IS NULL THEN
 		m.detail := '{"reason": "nothing is in production"}';
 		RETURN m;
-	ELSIF subject.production = subject.version THEN
+	ELSIF subject.production = subject.version AND (NOT mlops_catalog.is_at_threshold(metric)
+			OR subject.threshold IS NOT DISTINCT FROM subject.production_threshold) THEN
 		m.detail := '{"reason": "it is in production"}';
 		RETURN m;
-	ELSIF subject.unread IS NOT NULL THEN
-		m.passed := false;
-		m.detail := jsonb_build_object('reason', subject.unread);
-		RETURN m;
 	END IF;
-	BEGIN
-		SELECT e.figures INTO low FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, subject.production), subject.test_rows, subject.settings, NULL) AS e;
-		SELECT e.figures INTO high FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, subject.version), subject.test_rows, subject.settings, NULL) AS e;
-		m.figure := (high ->> metric)::float8 - (low ->> metric)::float8;
-		IF mlops_catalog.smaller_is_better(metric) THEN
-			m.figure := -m.figure;
-		END IF;
-		m.detail := jsonb_build_object('production_version', subject.production, 'production', low -> metric,
-			'candidate', high -> metric, 'rows', high -> 'rows', 'positives', high -> 'positives')
-			|| CASE WHEN m.figure IS NOT NULL THEN '{}' ELSE jsonb_build_object('reason', format('undefined: the test rows give no %s of %s', metric,
-				CASE WHEN low ->> metric IS NULL THEN 'production' ELSE 'the candidate' END)) END;
-	EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch OR data_exception THEN
-		m.detail := jsonb_build_object('reason', SQLERRM, 'production_version', subject.production);
-	END;
+	SELECT * INTO low FROM mlops_catalog.measure(caller, subject, subject.production, subject.production_threshold);
+	SELECT * INTO high FROM mlops_catalog.measure(caller, subject, subject.version, subject.threshold);
+	m.figure := (high.figures ->> metric)::float8 - (low.figures ->> metric)::float8;
+	IF mlops_catalog.smaller_is_better(metric) THEN
+		m.figure := -m.figure;
+	END IF;
 	m.passed := coalesce(m.figure >= min_gain, false);
+	m.detail := mlops_catalog.without_nulls(jsonb_build_object('production_version', subject.production, 'production', low.figures -> metric,
+		'candidate', high.figures -> metric, 'rows', high.figures -> 'rows', 'positives', high.figures -> 'positives',
+		'production_threshold', CASE WHEN mlops_catalog.is_at_threshold(metric) THEN subject.production_threshold END,
+		'threshold', CASE WHEN mlops_catalog.is_at_threshold(metric) THEN subject.threshold END,
+		'reason', CASE WHEN m.figure IS NULL THEN coalesce(low.reason, high.reason, format('undefined: the test rows give no %s of %s', metric,
+			CASE WHEN low.figures ->> metric IS NULL THEN 'production' ELSE 'the candidate' END)) END));
 	RETURN m;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_gain(regrole, mlops_catalog.gate_subject, text, float8) IS 'Gain of a version over production, both on the version''s test rows';
 
-CREATE FUNCTION mlops_catalog.check_metric(subject mlops_catalog.gate_subject, metric text, bounds jsonb) RETURNS mlops_catalog.gate_measurement
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+CREATE FUNCTION mlops_catalog.check_metric(caller regrole, subject mlops_catalog.gate_subject, metric text, bounds jsonb) RETURNS mlops_catalog.gate_measurement
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	figure float8 := mlops_catalog.number_of(subject.metrics, metric);
+	-- what was recorded is of the version's own threshold
+	again boolean := subject.threshold IS NOT NULL AND mlops_catalog.is_at_threshold(metric);
 	-- figures of an imported version are what its file says
-	unjudged text := CASE WHEN subject.imported THEN 'the version was imported: its figures were not measured here'
+	reason text := CASE WHEN subject.imported THEN 'the version was imported: its figures were not measured here'
 		ELSE mlops_catalog.without_test_rows(subject.metrics) END;
-	reason text := coalesce(unjudged, CASE WHEN figure IS NULL THEN format('undefined: the rows that the version was judged on give no %s', metric) END);
+	figures jsonb := CASE WHEN NOT again THEN subject.metrics END;
+	figure float8;
 BEGIN
+	IF again AND reason IS NULL THEN
+		SELECT m.figures, format('at threshold %s nothing can be measured: ', subject.threshold) || m.reason INTO figures, reason
+			FROM mlops_catalog.measure(caller, subject, subject.version, subject.threshold) AS m;
+	END IF;
+	figure := mlops_catalog.number_of(figures, metric);
+	reason := coalesce(reason, CASE WHEN figure IS NULL THEN format('undefined: the rows that the version was judged on give no %s', metric) END);
 	RETURN (metric, concat_ws(' and ', 'at least ' || (bounds ->> 'min'), 'at most ' || (bounds ->> 'max')), figure,
-		unjudged IS NULL AND coalesce(figure >= coalesce((bounds ->> 'min')::float8, '-infinity')
+		reason IS NULL AND coalesce(figure >= coalesce((bounds ->> 'min')::float8, '-infinity')
 			AND figure <= coalesce((bounds ->> 'max')::float8, 'infinity'), false),
-		jsonb_build_object('judged_on', subject.metrics -> 'judged_on', 'rows', subject.metrics -> 'rows')
-			|| CASE WHEN reason IS NULL THEN '{}' ELSE jsonb_build_object('reason', reason) END)::mlops_catalog.gate_measurement;
+		mlops_catalog.without_nulls(jsonb_build_object('judged_on', subject.metrics -> 'judged_on', 'rows', subject.metrics -> 'rows',
+			'threshold', CASE WHEN again THEN subject.threshold END, 'reason', reason)))::mlops_catalog.gate_measurement;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_metric(mlops_catalog.gate_subject, text, jsonb) IS 'A recorded figure of a version against bounds';
+COMMENT ON FUNCTION mlops_catalog.check_metric(regrole, mlops_catalog.gate_subject, text, jsonb) IS
+	'A figure of a version against bounds: as recorded, or measured again if it would flag from another threshold';
 
-CREATE FUNCTION mlops_catalog.gate_checks(caller regrole, model text, version int, more jsonb DEFAULT '{}') RETURNS SETOF mlops_catalog.gate_measurement
+CREATE FUNCTION mlops_catalog.gate_checks(caller regrole, model text, version int, more jsonb DEFAULT '{}', threshold float8 DEFAULT NULL)
+	RETURNS SETOF mlops_catalog.gate_measurement
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	subject mlops_catalog.gate_subject := mlops_catalog.gate_subject(model, version);
+	subject mlops_catalog.gate_subject := mlops_catalog.gate_subject(model, version, threshold);
 	c record;
 	f jsonb;
 BEGIN
@@ -400,20 +438,22 @@ BEGIN
 		ELSIF c.key LIKE '%\_vs\_production' THEN
 			RETURN NEXT mlops_catalog.check_gain(caller, subject, c.key, coalesce((c.value ->> 'min_gain')::float8, 0));
 		ELSE
-			RETURN NEXT mlops_catalog.check_metric(subject, c.key, c.value);
+			RETURN NEXT mlops_catalog.check_metric(caller, subject, c.key, c.value);
 		END IF;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.gate_checks(regrole, text, int, jsonb) IS 'The conditions of a model''s gate, and more, measured for a version';
+COMMENT ON FUNCTION mlops_catalog.gate_checks(regrole, text, int, jsonb, float8) IS
+	'The conditions of a model''s gate, and more, measured for a version that would flag from a threshold; NULL: its own';
 
-CREATE FUNCTION mlops_catalog.record_gate_checks(caller regrole, model text, version int, purpose text, more jsonb DEFAULT '{}') RETURNS SETOF mlops.gate_checks
+CREATE FUNCTION mlops_catalog.record_gate_checks(caller regrole, model text, version int, purpose text, more jsonb DEFAULT '{}',
+	threshold float8 DEFAULT NULL) RETURNS SETOF mlops.gate_checks
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	measured jsonb := (SELECT jsonb_agg(c) FROM mlops_catalog.gate_checks(caller, $2, $3, $5) AS c);
+	measured jsonb := (SELECT jsonb_agg(c) FROM mlops_catalog.gate_checks(caller, $2, $3, $5, $6) AS c);
 BEGIN
 	PERFORM mlops_catalog.keep_model(caller, $2, 'see');	-- not before: measuring takes its time
 	RETURN QUERY WITH made AS (
@@ -426,7 +466,7 @@ BEGIN
 	FROM made AS m ORDER BY m.gate_check_id;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.record_gate_checks(regrole, text, int, text, jsonb) IS 'Measures a version by its model''s gate and records the checks';
+COMMENT ON FUNCTION mlops_catalog.record_gate_checks(regrole, text, int, text, jsonb, float8) IS 'Measures a version by its model''s gate and records the checks';
 
 CREATE FUNCTION mlops_catalog.check_text(c mlops.gate_checks) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -488,7 +528,7 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.refuse_by_gate(regrole, jsonb, text) IS 'Records a refusal and raises its error, with what fell short';
 
-CREATE FUNCTION mlops_catalog.enforce_gate(caller regrole, model text, version int, purpose text) RETURNS void
+CREATE FUNCTION mlops_catalog.enforce_gate(caller regrole, model text, version int, purpose text, threshold float8 DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -504,7 +544,7 @@ BEGIN
 		jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'figure', c.figure, 'passed', c.passed, 'detail', c.detail)
 			ORDER BY c.gate_check_id) AS list
 		INTO checks
-	FROM mlops_catalog.record_gate_checks(caller, enforce_gate.model, enforce_gate.version, purpose) AS c;
+	FROM mlops_catalog.record_gate_checks(caller, enforce_gate.model, enforce_gate.version, purpose, threshold => enforce_gate.threshold) AS c;
 	IF NOT checks.passed THEN
 		PERFORM mlops_catalog.refuse_by_gate(caller, jsonb_build_object('model', model, 'version', version, 'purpose', purpose,
 			'session_role', pg_get_userbyid(mlops_catalog.person()), 'checks', checks.list), checks.short);
@@ -512,8 +552,8 @@ BEGIN
 	PERFORM mlops_catalog.audit(caller, 'gate', model, version, jsonb_build_object('purpose', purpose, 'figures', checks.figures));
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.enforce_gate(regrole, text, int, text) IS
-	'Checks a version by its model''s gate; an error that lists what falls short';
+COMMENT ON FUNCTION mlops_catalog.enforce_gate(regrole, text, int, text, float8) IS
+	'Checks a version by its model''s gate, at the threshold that it will have; an error that lists what falls short';
 
 CREATE FUNCTION mlops.check_gate(model text, version int) RETURNS SETOF mlops.gate_checks
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';

@@ -217,7 +217,7 @@ BEGIN
 			CASE WHEN threshold IS NOT NULL THEN mlops_catalog.flagged_share(caller, settings, $2, $4, rows_read, threshold) END), NULL);
 	END IF;
 	RETURN shorts || ARRAY(SELECT mlops_catalog.check_text(c)
-		FROM mlops_catalog.record_gate_checks(caller, $2, $4, 'retrain', gate) AS c WHERE NOT c.passed ORDER BY c.gate_check_id);
+		FROM mlops_catalog.record_gate_checks(caller, $2, $4, 'retrain', gate, CASE WHEN action <> 'register' THEN threshold END) AS c WHERE NOT c.passed ORDER BY c.gate_check_id);
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.shortfalls(regrole, text, bigint, int, int, jsonb, jsonb, jsonb, text, float8) IS

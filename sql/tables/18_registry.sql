@@ -83,13 +83,16 @@ CREATE TYPE mlops_catalog.gate_subject AS (
 	person regrole,
 	imported boolean,
 	gate jsonb,
+	threshold float8,
+	costs jsonb,
 	production int,
+	production_threshold float8,
 	test_rows text,
 	settings jsonb,
 	unread text
 );
 COMMENT ON TYPE mlops_catalog.gate_subject IS
-	'A version that a gate judges: "production" is the version that answers now, "test_rows" the query of the rows it was judged on, "unread" why they cannot be read again';
+	'A version that a gate judges: "threshold" is what it would flag from, NULL: its own; "production" is the version that answers now, "test_rows" the query of the rows it was judged on, "unread" why they cannot be read again';
 
 CREATE TYPE mlops_catalog.gate_measurement AS (
 	condition text,

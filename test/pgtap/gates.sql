@@ -1,6 +1,6 @@
 -- Gates: each condition measured, recorded, enforced; approvals.
 \ir setup.psql
-SELECT plan(63);
+SELECT plan(94);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_risk;
 CREATE ROLE regress_mlops_legal;
@@ -130,5 +130,49 @@ SELECT throws_ok($$SELECT mlops.approve('fraud', 3)$$, '42501', NULL, 'who is no
 SET LOCAL ROLE regress_mlops_owner;
 SELECT is((SELECT passed FROM mlops.check_gate('fraud', 2)), false, 'and counts no more');
 SELECT is_empty($$SELECT * FROM mlops.set_gate('fraud', NULL)$$, 'NULL removes the gate');
+-- ---- at the threshold that will answer
+CREATE FUNCTION learn(seeds int[], options jsonb DEFAULT '{}', time_column name DEFAULT 'ts') RETURNS void LANGUAGE sql AS $$
+	SELECT FROM unnest(seeds) n, mlops.train('g', 'tx', target => 'is_fraud', key => 'id', time_column => learn.time_column, exclude => '{ts}', params => jsonb_build_object('n_estimators', n), threshold => options) $$;
+SELECT learn('{3,40}', '{"cost": {"false_positive": 2, "false_negative": 5}}') \g /dev/null
+CREATE TEMP TABLE judged AS SELECT t.is_fraud, mlops.score_version('g', 1, t) AS s1, mlops.score_version('g', 2, t) AS s2
+	FROM (SELECT * FROM tx ORDER BY ts DESC LIMIT (SELECT test_rows FROM mlops.versions WHERE model = 'g' AND version = 1)) t;
+CREATE FUNCTION found(condition text, OUT figure float8, OUT passed boolean, OUT detail jsonb) LANGUAGE sql AS $$
+	SELECT c.figure, c.passed, c.detail FROM mlops.gate_checks c WHERE c.model = 'g' AND c.condition = $1 ORDER BY c.gate_check_id DESC LIMIT 1 $$;
+SELECT lives_ok($$SELECT mlops.set_gate('g', '{"recall": {"min": 0.2}, "alert_rate": {"max": 0.6}, "expected_cost": {"max": 1}, "pr_auc": {"min": 0.1}}'); SELECT mlops.deploy('g', 1); SELECT mlops.deploy('g', 2)$$, 'a gate that both versions pass');
+SELECT throws_ok($$SELECT mlops.deploy('g', 2, threshold => 0)$$, '55000', NULL, 'but not when all is flagged');
+SELECT is(detail($$SELECT mlops.deploy('g', 2, threshold => 0)$$), format(E'alert_rate: at most 0.6, found 1\nexpected_cost: at most 1, found %s', (SELECT (2 * count(*) FILTER (WHERE NOT is_fraud))::float8 / count(*) FROM judged)), 'which is said');
+SELECT is(detail($$SELECT mlops.deploy('g', 2, threshold => 0.9999)$$), format('recall: at least 0.2, found %s', (SELECT sum((s2 >= 0.9999)::int)::float8 / count(*) FROM judged WHERE is_fraud)), 'nor when hardly anything is');
+SELECT lives_ok($$SELECT mlops.deploy('g', 2, threshold => 0.3)$$, 'with a threshold between it passes');
+SELECT is((SELECT round(figure::numeric, 12) FROM found('recall')), (SELECT round(avg((s2 >= 0.3)::int), 12) FROM judged WHERE is_fraud), 'the figure is that at the threshold');
+SELECT is((SELECT (detail ->> 'threshold')::float8 FROM found('recall')), 0.3::float8, 'and says so');
+SELECT is((SELECT round(figure::numeric, 12) FROM found('alert_rate')), (SELECT round(avg((s2 >= 0.3)::int), 12) FROM judged), 'so is the alert rate');
+SELECT is((SELECT round(figure::numeric, 12) FROM found('expected_cost')), (SELECT round(avg(CASE WHEN is_fraud THEN 5 * (s2 < 0.3)::int ELSE 2 * (s2 >= 0.3)::int END), 12) FROM judged), 'and the cost');
+SELECT is((SELECT figure FROM found('pr_auc')), (SELECT pr_auc FROM mlops.versions WHERE model = 'g' AND version = 2), 'others are as recorded');
+SELECT is(detail(format($$SELECT FROM mlops.deploy('g', 1, %s)$$, a)) LIKE '%alert_rate: at most 0.6, found 1%', true, a) FROM (VALUES
+	($$'canary', percent => 10, key => 'id', threshold => 0$$),
+	($$'segment', rule => '{"country": "DE"}', threshold => 0$$)) v(a);
+SELECT is(detail($$SELECT mlops.deploy('g', NULL, 'ab', key => 'id', variants => '{"b": {"version": 1, "percent": 10, "threshold": 0}}')$$), detail($$SELECT mlops.deploy('g', 1, threshold => 0)$$), 'variants have theirs');
+SELECT lives_ok($$SELECT mlops.deploy('g', 1, 'shadow', threshold => 0)$$, 'a shadow answers nothing');
+SELECT is(detail($$SELECT mlops.promote('g', variant => 'shadow_1')$$), detail($$SELECT mlops.deploy('g', 1, threshold => 0)$$), 'before it is promoted');
+SELECT lives_ok($$SELECT mlops.abort('g', variant => 'shadow_1')$$, 'it goes');
+
+SELECT lives_ok($$SELECT mlops.set_gate('g', NULL); SELECT mlops.deploy('g', 1, threshold => 0.9999); SELECT mlops.set_gate('g', '{"recall_vs_production": {"min_gain": 0.1}, "pr_auc_vs_production": {"min_gain": -1}}')$$, 'production flags little');
+SELECT is((SELECT round(figure::numeric, 12) FROM mlops.check_gate('g', 2) WHERE condition LIKE 'recall%'), (SELECT round(avg((s2 >= v.threshold)::int) - avg((s1 >= 0.9999)::int), 12)
+	FROM judged, mlops.versions v WHERE v.model = 'g' AND v.version = 2 AND is_fraud), 'a gain is over what answers with its threshold');
+SELECT throws_ok($$SELECT mlops.deploy('g', 2, threshold => 0.9999)$$, '55000', NULL, 'none is seen where there is none');
+SELECT lives_ok($$SELECT mlops.deploy('g', 1, threshold => 0.2)$$, 'the version that answers may gain by its threshold alone');
+SELECT is((SELECT round(figure::numeric, 12) FROM found('recall_vs_production')), (SELECT round(avg((s1 >= 0.2)::int) - avg((s1 >= 0.9999)::int), 12) FROM judged WHERE is_fraud), 'which is measured');
+SELECT throws_ok($$SELECT mlops.deploy('g', 1, threshold => 0.9999)$$, '55000', NULL, 'or lose by it');
+SELECT is((SELECT detail ->> 'reason' FROM found('pr_auc_vs_production')), 'it is in production', 'other figures cannot');
+SELECT lives_ok($$SELECT mlops.set_gate('g', '{"fairness": {"by": "online", "metric": "alert_rate", "max_gap": 0.001}}'); SELECT mlops.deploy('g', 1, threshold => 0)$$, 'where all is flagged there is no gap');
+SELECT lives_ok($$SELECT mlops.set_gate('g', '{"alert_rate": {"max": 0.6}}'); SELECT mlops.set_stage('g', 1, 'staging')$$, 'what answers like that');
+SELECT throws_ok($$SELECT mlops.set_stage('g', 1, 'production')$$, '55000', NULL, 'is not fit for stage production');
+
+SELECT learn('{5}', '{}', NULL), learn('{5}', '{"cost": {"false_negative": "amount"}}') \g /dev/null
+SELECT lives_ok($$SELECT mlops.deploy('g', 3)$$, 'rows that were drawn at random were measured at the version''s threshold');
+SELECT is(detail($$SELECT mlops.deploy('g', 3, threshold => 0.5)$$), 'alert_rate: at most 0.6, found nothing (at threshold 0.5 nothing can be measured: the test rows were drawn at random; train with a time_column or a fold column)', 'and cannot be at another');
+SELECT lives_ok($$SELECT mlops.deploy('g', 3, threshold => (SELECT threshold FROM mlops.versions WHERE model = 'g' AND version = 3)); SELECT mlops.set_gate('g', '{"expected_cost": {"max": 1000}}')$$, 'the same one is no other');
+SELECT is(detail($$SELECT mlops.deploy('g', 4, threshold => 0.5)$$), 'expected_cost: at most 1000, found nothing (undefined: the rows that the version was judged on give no expected_cost)', 'costs by row are known of training only');
+SELECT lives_ok($$SELECT mlops.deploy('g', 4)$$, 'where they were measured');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- Corners of releases, gates and guards: going back more than once, bounds that
 -- are met exactly, approvals and labels that changed their mind.
 \ir setup.psql
-SELECT plan(75);
+SELECT plan(87);
 SET LOCAL client_min_messages = error;
 CREATE TABLE small AS SELECT id, ts, amount, country, is_fraud FROM tx WHERE id <= 1000;
 CREATE FUNCTION learn(model text) RETURNS int LANGUAGE sql AS $$
@@ -41,6 +41,35 @@ SELECT throws_ok($$SELECT mlops.rollback('d', 4)$$, '42704', NULL, 'nor can one 
 SELECT FROM mlops.drop_version('d', 1) \g /dev/null
 SELECT throws_ok($$SELECT mlops.rollback('d')$$, '55000', NULL, 'when all before are dropped there is nothing to go back to');
 SELECT is(answers('d'), 'primary 2 0.200', 'and nothing changed');
+
+-- ---- back to a version by its number, and to the same version with another threshold
+SELECT learn('t') FROM generate_series(1, 2) \g /dev/null
+SELECT deployed('t', 1, 0.45), deployed('t', 2, 0.6) \g /dev/null
+SELECT is((SELECT round(threshold::numeric, 3) FROM mlops.rollback('t', 1)), 0.45, 'a version named has the threshold it had when it answered');
+SELECT is((SELECT round(threshold::numeric, 3) FROM mlops.rollback('t', 1)), 0.45, 'so has the one that answers now');
+SELECT is((SELECT round(threshold::numeric, 3) FROM mlops.rollback('t', 2)), 0.6, 'and one that was rolled back');
+SELECT FROM mlops.deploy('t', 1) \g /dev/null
+SELECT deployed('t', 2, 0.6) \g /dev/null
+SELECT is((SELECT threshold FROM mlops.rollback('t', 1)), (SELECT threshold FROM mlops.versions WHERE model = 't' AND version = 1), 'which is its own if it answered with that');
+SELECT learn('t') \g /dev/null
+SELECT FROM mlops.deploy('t', 3, 'canary', percent => 10, key => 'id', threshold => 0.55) \g /dev/null
+SELECT FROM mlops.abort('t') \g /dev/null
+SELECT is((SELECT round(threshold::numeric, 3) FROM mlops.rollback('t', 3)), 0.55, 'or that of its canary if it was never more');
+SELECT learn('t') \g /dev/null
+SELECT is((SELECT threshold FROM mlops.rollback('t', 4)), (SELECT threshold FROM mlops.versions WHERE model = 't' AND version = 4), 'one that never answered has its own');
+
+SELECT learn('r') \g /dev/null
+SELECT deployed('r', 1, t) FROM unnest('{0.3,0.4,0.4,0.5}'::float8[]) AS t \g /dev/null
+SELECT is((SELECT round(threshold::numeric, 3) FROM mlops.rollback('r')), 0.4, 'back to the same version with the threshold before');
+SELECT is((SELECT round(threshold::numeric, 3) FROM mlops.rollback('r')), 0.3, 'and to the one before that, not forward again');
+SELECT throws_ok($$SELECT mlops.rollback('r')$$, '55000', 'model "r" has no earlier deployment to go back to', 'then there is nothing');
+SELECT FROM mlops.deploy('r', 1, 'ab', percent => 10, key => 'id', threshold => 0.2) \g /dev/null
+SELECT FROM mlops.promote('r') \g /dev/null
+SELECT is((SELECT round(threshold::numeric, 3) FROM mlops.rollback('r')), 0.3, 'a variant that was promoted goes, though it was of the same version');
+SELECT FROM mlops.deploy('r', 1, threshold => 0, guard => '{"alert_rate": {"max": 0.5}, "min_decisions": 10}') \g /dev/null
+SELECT count(mlops.decide('r', s, id::text)) FROM small s WHERE id <= 20 \g /dev/null
+SELECT is((SELECT array_agg(action) FROM mlops.check_guards('r') WHERE figure IS NULL), '{"rolled back"}', 'so does a guard');
+SELECT is(answers('r'), 'primary 1 0.300', 'to the threshold before');
 
 -- ---- out of service
 SELECT learn('u') FROM generate_series(1, 3) \g /dev/null
