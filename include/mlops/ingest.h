@@ -358,6 +358,22 @@ extern const MlPositive *mling_positive(Oid type, const char *argument, const ch
 extern char *mling_positive_text(const MlPositive *positive);
 
 /*
+ * The positive value of a training as it is written for a column of that type that
+ * means the same: 1 of a number for true.  NULL: the type cannot have it, or
+ * trained is NULL.
+ */
+extern const char *mling_positive_as(Oid type, const char *trained);
+
+/*
+ * The same for a column that means something else: true, false, 0 and 1 speak of
+ * their own column alone.
+ */
+extern const char *mling_positive_of_other(Oid type, const char *trained);
+
+/* Is this what a boolean or a column of 0 and 1 says by itself? */
+extern bool mling_positive_is_plain(Oid type, const char *positive);
+
+/*
  * Is a value of the column the positive one?  Text, enums and numbers are compared by
  * their text, other types by their own equality.
  */

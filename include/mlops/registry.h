@@ -210,8 +210,8 @@ typedef struct MlLabelsAdded
  * labelled_at (NULL: now), as the current user, and records them.  A warning
  * counts rows with a label and NULL as their time, which are known now, and a
  * notice tells if no decision has one of the keys.  positive is
- * the value that counts as positive, NULL for booleans and 0/1; a warning tells
- * if no row has it, unless the labels are booleans or 0/1 all the same.  Errors: no
+ * the value that counts as positive, NULL for the model's own, which a notice
+ * tells, or true and 1 where it has none; a warning tells if no row has it, unless the labels are booleans or 0/1 all the same.  Errors: no
  * right to train the model, columns that are missing or of a wrong type, two
  * labels of one key and time that differ, a time in the future.
  */

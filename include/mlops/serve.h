@@ -377,11 +377,12 @@ typedef struct MlScoredRows
 } MlScoredRows;
 
 /*
- * Reads the source (target NULL: the one recorded at training), scores every
+ * Reads the source (target NULL: the one recorded at training; positive NULL: that
+ * of the training, of another target what a notice tells), scores every
  * labelled row.  by columns are read as text.  Everything is in ctx's arena.
  */
 extern void mlserve_score_source(MlContext *ctx, const MlResolved *resolved,
-								 MlSource *source, const char *target,
+								 MlSource *source, const char *target, const char *positive,
 								 List *by, MlScoredRows *out);
 
 #endif							/* MLOPS_SERVE_H */

@@ -34,14 +34,15 @@ CREATE FUNCTION mlops.evaluate(
 	query text DEFAULT NULL,
 	target name DEFAULT NULL,
 	threshold float8 DEFAULT NULL,
-	by name[] DEFAULT NULL)
+	by name[] DEFAULT NULL,
+	positive text DEFAULT NULL)
 	RETURNS TABLE (segment jsonb, rows bigint, positives bigint, roc_auc float8, pr_auc float8,
 		log_loss float8, brier float8, ks float8, accuracy float8, "precision" float8, recall float8,
 		f1 float8, mcc float8, false_positive_rate float8, alert_rate float8, expected_cost float8)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10
 	AS 'MODULE_PATHNAME', 'mlops_evaluate';
-COMMENT ON FUNCTION mlops.evaluate(text, regclass, text, name, float8, name[]) IS
-	'Judges a model on labelled rows: a row for all of them, then one for each segment of the columns in by';
+COMMENT ON FUNCTION mlops.evaluate(text, regclass, text, name, float8, name[], text) IS
+	'Judges a model on labelled rows: a row for all of them, then one for each segment of the columns in by; positive is which value of the target is the positive class, by default that of the training';
 
 CREATE FUNCTION mlops.curve(
 	model text,

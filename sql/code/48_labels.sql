@@ -42,4 +42,4 @@ CREATE FUNCTION mlops.add_labels(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mlops_add_labels';
 COMMENT ON FUNCTION mlops.add_labels(text, regclass, text, name, name, name, text) IS
-	'Records outcomes of decisions by the key they were logged with, from columns of a table, view or query; adding the same ones again changes nothing, of several for a key the latest counts, and two of the same time that differ are an error. An outcome without a time is known now; rows without key or label are ignored';
+	'Records outcomes of decisions by the key they were logged with, from columns of a table, view or query; adding the same ones again changes nothing, of several for a key the latest counts, and two of the same time that differ are an error. An outcome without a time is known now; rows without key or label are ignored. Positive is what was positive in the model''s training, unless positive says another value';

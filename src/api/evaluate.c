@@ -29,7 +29,7 @@ MLOPS_FUNCTION(mlops_subquery);
 
 /* The model, the source and its scored rows, from the common arguments. */
 static MlContext *
-score_arguments(FunctionCallInfo fcinfo, const char *target, List *by,
+score_arguments(FunctionCallInfo fcinfo, const char *target, const char *positive, List *by,
 				MlResolved *resolved, MlScoredRows *scored)
 {
 	MlContext  *ctx;
@@ -45,7 +45,7 @@ score_arguments(FunctionCallInfo fcinfo, const char *target, List *by,
 	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
 	progress = mlbase_progress_begin("evaluate", model);
 	mlbase_progress("read and score", 0, 0, NAN);
-	mlserve_score_source(ctx, resolved, source, target, by, scored);
+	mlserve_score_source(ctx, resolved, source, target, positive, by, scored);
 	mlbase_progress_end(progress);
 	return ctx;
 }
@@ -153,7 +153,7 @@ given_threshold(double threshold)
 
 /*
  * mlops.evaluate(model text, source regclass, query text, target name,
- *				  threshold float8, by name[]) -> a row for all, then a segment each
+ *				  threshold float8, by name[], positive text) -> a row for all, then a segment each
  */
 Datum
 mlops_evaluate(PG_FUNCTION_ARGS)
@@ -173,7 +173,8 @@ mlops_evaluate(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "mlops evaluation", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);
-	ctx = score_arguments(fcinfo, PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3)), by,
+	ctx = score_arguments(fcinfo, PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3)),
+						  PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6)), by,
 						  &resolved, &scored);
 	threshold = PG_ARGISNULL(4) ? resolved.threshold : given_threshold(PG_GETARG_FLOAT8(4));
 
@@ -272,7 +273,7 @@ mlops_curve(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "mlops curve", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);
-	ctx = score_arguments(fcinfo, NULL, NIL, &resolved, &scored);
+	ctx = score_arguments(fcinfo, NULL, NULL, NIL, &resolved, &scored);
 	mlbase_check(ctx, ml_ranking_create(ctx, scored.n, scored.score, scored.label, NULL, &ranking));
 	mlbase_check(ctx, ml_curve(ctx, &ranking, (MlCurveKind) kind, points, &curve, &n));
 	for (size_t i = 0; i < n; i++)

@@ -165,6 +165,53 @@ mling_positive(Oid type, const char *argument, const char *column, const char *w
 	return positive;
 }
 
+static bool
+is_number(Oid base)
+{
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(base, &category, &preferred);
+	return category == TYPCATEGORY_NUMERIC;
+}
+
+const char *
+mling_positive_as(Oid type, const char *trained)
+{
+	Oid			base = getBaseType(type);
+	bool		truth;
+
+	if (trained == NULL)
+		return NULL;
+	if (base == BOOLOID)
+		return parse_bool(trained, &truth) ? trained : NULL;
+	if (!parse_bool(trained, &truth))
+		return is_number(base) && !mling_is_decimal(trained) ? NULL : trained;
+	return is_number(base) ? truth ? "1" : "0" : NULL;	/* how a text spells it is not known */
+}
+
+const char *
+mling_positive_of_other(Oid type, const char *trained)
+{
+	Oid			base = getBaseType(type);
+	bool		truth;
+
+	if (trained == NULL || base == BOOLOID)
+		return NULL;
+	if (is_number(base) && (parse_bool(trained, &truth) || !mling_is_decimal(trained)))
+		return NULL;
+	return trained;
+}
+
+bool
+mling_positive_is_plain(Oid type, const char *positive)
+{
+	Oid			base = getBaseType(type);
+	bool		truth;
+
+	return positive == NULL || ((base == BOOLOID || is_number(base)) && parse_bool(positive, &truth) && truth);
+}
+
 char *
 mling_positive_text(const MlPositive *positive)
 {

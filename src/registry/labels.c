@@ -471,9 +471,45 @@ tell_new_values(const LabelReader *reader, const char *positive)
 	mlcat_end(&scope);
 }
 
+/*
+ * What the model's training took for positive, that of the version deployed or of
+ * the last one: the outcomes are compared with its scores.
+ */
+static const char *
+positive_of_model(const LabelReader *reader, const char *model, Oid type)
+{
+	MlCatalogScope scope;
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(reader->model_id)};
+	MemoryContext caller = CurrentMemoryContext;
+	const char *positive = NULL;
+	int32		version = 0;
+	bool		isnull;
+
+	mlcat_begin(&scope);
+	mlcat_execute("SELECT v.positive, v.version FROM mlops_catalog.model_version AS v LEFT JOIN mlops_catalog.deployment_route AS r "
+				  "ON r.version_id OPERATOR(pg_catalog.=) v.version_id AND r.variant OPERATOR(pg_catalog.=) 'primary' "
+				  "WHERE v.model_id OPERATOR(pg_catalog.=) $1 AND v.dropped_at IS NULL "
+				  "ORDER BY r.variant, v.version DESC LIMIT 1", 1, types, values, NULL);
+	if (SPI_processed > 0)
+	{
+		char	   *trained = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+
+		version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+		positive = mling_positive_as(type, trained ? MemoryContextStrdup(caller, trained) : NULL);
+	}
+	mlcat_end(&scope);
+	if (!mling_positive_is_plain(type, positive))
+		ereport(NOTICE,
+				(errmsg("an outcome is positive where \"%s\" is \"%s\", as in the training of model \"%s\", version %d",
+						reader->label_name, mlbase_excerpt(positive), model, version),
+				 errhint("If another value is the positive one, give it as \"positive\".")));
+	return positive;
+}
+
 static void
-prepare_columns(LabelReader *reader, const MlSource *source, const char *key, const char *label,
-				const char *labelled_at, const char *positive)
+prepare_columns(LabelReader *reader, const char *model, const MlSource *source, const char *key, const char *label,
+				const char *labelled_at, const char **positive)
 {
 	Oid			type;
 
@@ -488,7 +524,9 @@ prepare_columns(LabelReader *reader, const MlSource *source, const char *key, co
 	reader->label_column = mling_column(source, label, "label");
 	reader->label_name = label;
 	type = TupleDescAttr(source->desc, reader->label_column)->atttypid;
-	reader->positive = mling_positive(type, "label", label, positive);
+	if (*positive == NULL)
+		*positive = positive_of_model(reader, model, type);
+	reader->positive = mling_positive(type, "label", label, *positive);
 	reader->others = palloc0(sizeof(MlValuesSeen));
 	if (mling_target_as_text(type, "label", label, reader->positive))
 		mling_text_converter(type, &reader->label);
@@ -525,7 +563,7 @@ mlreg_add_labels(const char *model, MlSource *source, const char *key, const cha
 	reader->step = 1;
 	reader->added = added;
 	reader->context = AllocSetContextCreate(CurrentMemoryContext, "mlops labels", ALLOCSET_DEFAULT_SIZES);
-	prepare_columns(reader, source, key, label, labelled_at, positive);
+	prepare_columns(reader, model, source, key, label, labelled_at, &positive);
 	begin_sort(reader);
 	mling_each_row(source, take_row, reader);
 	write_sorted(reader);

@@ -7,6 +7,9 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
+#include "utils/lsyscache.h"
+
 #include "mlops/base.h"
 #include "mlops/serve.h"
 
@@ -22,9 +25,27 @@ plan_inputs(const MlModel *model, const MlSource *source, MlReadColumn *columns)
 	return (int) map->n_inputs;
 }
 
+/* What counts as positive in a target that nobody has given a value for. */
+static const char *
+positive_of(const MlCatalogVersion *version, const char *target, Oid type)
+{
+	const char *positive;
+
+	if (strcmp(target, version->target) == 0)
+		return version->positive;
+	positive = mling_positive_of_other(type, version->positive);
+	if (version->positive && !(mling_positive_is_plain(type, version->positive) && mling_positive_is_plain(type, positive)))
+		ereport(NOTICE,
+				(errmsg("a row is positive where target \"%s\" is \"%s\"", target,
+						mlbase_excerpt(positive ? positive : getBaseType(type) == BOOLOID ? "true" : "1")),
+				 errdetail("The model was trained with \"%s\" of target \"%s\".", mlbase_excerpt(version->positive), version->target),
+				 errhint("If another value is the positive one, give it as \"positive\".")));
+	return positive;
+}
+
 void
 mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *source,
-					 const char *target, List *by, MlScoredRows *out)
+					 const char *target, const char *positive_text, List *by, MlScoredRows *out)
 {
 	const MlModel *model = resolved->served->model;
 	const MlCatalogVersion *version = &resolved->served->version;
@@ -46,7 +67,7 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 		target = version->target;
 	position = mling_column(source, target, "target");
 	type = TupleDescAttr(source->desc, position)->atttypid;
-	positive = mling_positive(type, "target", target, version->positive);
+	positive = mling_positive(type, "target", target, positive_text ? positive_text : positive_of(version, target, type));
 	as_text = mling_target_as_text(type, "target", target, positive);
 	columns[n++] = (MlReadColumn) {position, ML_COLUMN_CATEGORY, as_text,.is_label = true};
 	out->first_by = n;

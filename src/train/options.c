@@ -153,6 +153,15 @@ parse_length(MlOptions *options, const char *key, const char *zone, bool positiv
 	return true;
 }
 
+static void
+require_partner(bool given, const char *key, bool partner_given, const char *partner)
+{
+	if (given && !partner_given)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" in \"split\" needs \"%s\"", key, partner)));
+}
+
 void
 mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 					MlSplitRequest *request)
@@ -161,6 +170,7 @@ mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 	bool		fractions;
 	bool		has_validation_from;
 	bool		has_validation_last;
+	bool		has_test_to;
 	bool		has_delay;
 	bool		has_window;
 
@@ -175,7 +185,7 @@ mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 	mljson_bool(options, "refit", &request->refit);
 	has_validation_from = parse_instant(options, "validation_from", zone, &request->validation_from);
 	request->at_times = parse_instant(options, "test_from", zone, &request->test_from);
-	parse_instant(options, "test_to", zone, &request->test_to);
+	has_test_to = parse_instant(options, "test_to", zone, &request->test_to);
 	has_delay = parse_length(options, "label_delay", zone, false, &request->label_delay);
 	request->at_last = parse_length(options, "test_last", zone, true, &request->test_last);
 	has_validation_last = parse_length(options, "validation_last", zone, true, &request->validation_last);
@@ -195,14 +205,9 @@ mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 				 errhint("Give either \"validation\" and \"test\" shares, or \"validation_last\" and "
 						 "\"test_last\" lengths of time, or \"validation_from\", \"test_from\" and "
 						 "\"test_to\" times, or a \"fold\" column.")));
-	if (has_validation_from && !request->at_times)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"validation_from\" in \"split\" needs \"test_from\"")));
-	if (has_validation_last && !request->at_last)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"validation_last\" in \"split\" needs \"test_last\"")));
+	require_partner(has_validation_from, "validation_from", request->at_times, "test_from");
+	require_partner(has_test_to, "test_to", request->at_times, "test_from");
+	require_partner(has_validation_last, "validation_last", request->at_last, "test_last");
 	if (!has_validation_from)
 		request->validation_from = request->test_from - request->label_delay;
 	if ((request->at_times || request->at_last || has_delay || has_window) && time_column == NULL)

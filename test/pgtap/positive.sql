@@ -1,6 +1,6 @@
 -- "positive" is a value of the column's type, however it is written and whatever the session's settings.
 \ir setup.psql
-SELECT plan(49);
+SELECT plan(79);
 CREATE TYPE verdict AS ENUM ('ok', 'fraud');
 CREATE DOMAIN hours AS interval;
 -- By type: the value of the positive rows, that of the others, "positive" as it is written.
@@ -71,5 +71,33 @@ SELECT throws_ok($$SELECT * FROM mlops.train('m2', query => 'SELECT id, a, inter
 	'"positive" is "tomorrow", which is not a value of target "l" of type interval', 'nor to train');
 SELECT throws_ok($$SELECT * FROM mlops.train('m2', query => 'SELECT id, a, interval ''1 day'' AS l FROM base', target => 'l', key => 'id', positive => '1 hour')$$, '22000',
 	'no row has "1 hour" in target "l"', 'a value that no row has');
+
+-- ---- outcomes mean what was positive in the training
+CREATE TABLE fair AS SELECT id, a, y, NOT y AS legit, (NOT y)::int AS legit_number, CASE WHEN y THEN 2 ELSE 7 END AS class, CASE WHEN y THEN 'bad' ELSE 'good' END AS verdict, y::int AS number FROM base;
+SELECT mlops.train(m, 'fair', target => t, positive => p, key => 'id', features => '{a}', params => '{"n_estimators": 2}')
+	FROM (VALUES ('legit', 'legit', 'false'), ('number', 'legit_number', '0'), ('class', 'class', '2'), ('text', 'verdict', 'bad')) AS v(m, t, p) \g /dev/null
+SELECT mlops.deploy(m, 1) FROM unnest('{legit,number,class,text}'::text[]) AS m \g /dev/null
+CREATE FUNCTION outcomes(model text, label text, positive text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM mlops_catalog.label;
+	PERFORM FROM mlops.add_labels(model, 'fair', key => 'id', label => label, positive => positive);
+	RETURN (SELECT count(*) FROM mlops.labels AS l JOIN fair ON fair.id = l.key::int WHERE l.label AND y) - (SELECT count(*) FROM mlops.labels AS l JOIN fair ON fair.id = l.key::int WHERE l.label AND NOT y);
+END $$;
+SELECT is(outcomes(m, l), t.positives, format('outcomes of %s by %s', m, l)) FROM truth AS t, (VALUES ('legit', 'legit'), ('legit', 'legit_number'), ('number', 'legit_number'), ('number', 'legit'), ('class', 'class'), ('class', 'y'),
+	('text', 'verdict'), ('text', 'y'), ('text', 'number'), ('m', 'y'), ('m', 'number')) AS v(m, l);
+SELECT is(outcomes('legit', 'y', 'true'), positives, 'unless another is given') FROM truth;
+SELECT throws_ok($$SELECT outcomes('legit', 'verdict')$$, '42804', 'label "verdict" of type text is neither boolean nor 0/1', 'how a text spells a boolean is not guessed');
+SELECT mlops.train('legit', 'fair', target => 'legit', key => 'id', features => '{a}', params => '{"n_estimators": 2}') \g /dev/null
+SELECT is(outcomes('legit', 'legit'), positives, 'the version that answers says') FROM truth;
+SELECT mlops.deploy('legit', 2) \g /dev/null
+SELECT is(outcomes('legit', 'legit'), -(SELECT count(*) FROM base WHERE NOT y), 'which may change');
+
+-- ---- another target
+CREATE FUNCTION evaluated(model text, target name, positive text DEFAULT NULL) RETURNS bigint LANGUAGE sql AS $$ SELECT positives FROM mlops.evaluate(model, 'fair', target => target, positive => positive) $$;
+SELECT is(evaluated(m, l), t.positives, format('%s evaluated by %s', m, l)) FROM truth AS t, (VALUES ('legit/1', NULL), ('legit/1', 'y'), ('legit/1', 'number'), ('number', NULL), ('number', 'y'), ('number', 'number'),
+	('class', NULL), ('class', 'y'), ('text', NULL), ('text', 'y'), ('text', 'number'), ('m', 'number')) AS v(m, l);
+SELECT is(evaluated('legit/1', 'verdict', 'bad'), positives, 'or by what is given') FROM truth;
+SELECT is(evaluated('legit/1', NULL, 'true'), (SELECT count(*) FROM base WHERE NOT y), 'also for the target of the training');
+SELECT throws_ok($$SELECT evaluated('m', 'verdict')$$, '42804', 'target "verdict" of type text is neither boolean nor 0/1', 'text needs it');
 SELECT finish();
 ROLLBACK;

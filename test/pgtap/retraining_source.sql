@@ -1,7 +1,7 @@
 -- What a retraining reads: the inputs of the version it repeats, sources that are
 -- not what they were, splits that move with the data, versions that flag nothing.
 \ir setup.psql
-SELECT plan(57);
+SELECT plan(82);
 CREATE TABLE s AS SELECT *, amount * 2 AS double, NULL::float8 AS later FROM tx;
 SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key => 'id', exclude => '{double}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
@@ -68,6 +68,13 @@ SELECT is((SELECT train_rows FROM mlops.versions WHERE model = 'rel' AND version
 SELECT mlops.train('fixed', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}', split => '{"test_from": "2026-01-20"}') \g /dev/null
 SELECT is((SELECT detail FROM mlops.retrain('fixed')), 'the dates of its split are fixed, rows after them are never learned from: test_from 2026-01-20', 'dates are told');
 SELECT is((SELECT r.request -> 'split' FROM mlops_catalog.run r ORDER BY run_id DESC LIMIT 1), '{"refit": true, "test_from": "2026-01-20"}', 'the validation rows are learned from in the end');
+SELECT throws_ok(format($$SELECT mlops.%s('x', 'tx', target => 'is_fraud', %s split => %L)$$, f, t, s), '22023', m, format('%s (%s) with %s', f, t, s))
+	FROM (VALUES ('train'), ('tune')) AS c(f), (VALUES ('time_column => ''ts'','), ('')) AS r(t), (VALUES
+		('{"test_to": "2026-01-20"}', '"test_to" in "split" needs "test_from"'), ('{"test": 0.3, "test_to": "1999-01-01"}', '"test_to" in "split" needs "test_from"'),
+		('{"test": 0, "test_to": "2026-01-20"}', '"test_to" in "split" needs "test_from"'), ('{"test_last": "1 day", "test_to": "2026-01-20"}', '"test_to" in "split" needs "test_from"'),
+		('{"fold": "country", "test_to": "2026-01-20"}', '"test_to" in "split" needs "test_from"'),
+		('{"validation": 0.2, "validation_from": "2026-01-20"}', '"validation_from" in "split" needs "test_from"')) AS w(s, m);
+SELECT throws_ok($$SELECT mlops.cross_validate('tx', target => 'is_fraud', time_column => 'ts', split => '{"test_from": "2026-01-20", "test_to": "2026-01-21"}')$$, '22023', 'unrecognized key "test_to" in "split"', 'folds take none of them');
 SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', time_column => 'ts', split => '{"validation_last": "1 day"}')$$, '22023', '"validation_last" in "split" needs "test_last"', 'validation without a test');
 SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', time_column => 'ts', split => '{"test_last": "0 days"}')$$, '22023', '"test_last" in "split" must be a length of time above 0, not "0 days"', 'a length that is none');
 SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', split => '{"window": "9 days"}')$$, '22023', 'a split by time needs "time_column"', 'a window without times');

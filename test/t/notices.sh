@@ -126,4 +126,14 @@ is "a column that is not" "$(said "SELECT mlops.train('m', 'tx', target => 'tz')
 is "a model that is near" "$(said "SELECT mlops.score('fruad', t) FROM tx AS t")" 'ERROR: model "fruad" does not exist
 HINT: Perhaps you meant "fraud".'
 is "a model that is not" "$(said "SELECT mlops.score('bank', t) FROM tx AS t" | grep HINT)" 'HINT: View mlops.models lists the models there are.'
+# ---- another positive than true
+query -c "CREATE TABLE legit AS SELECT *, NOT tx_fraud AS legit FROM tx; SELECT count(mlops.train('legit', 'legit', target => 'legit', positive => 'false', key => 'transaction_id', features => '{tx_amount}', params => '{\"n_estimators\": 2}'))" >/dev/null
+is "outcomes by the positive of the training" "$(said "SELECT mlops.add_labels('legit', 'legit', key => 'transaction_id', label => 'legit')" | head -n 2)" 'NOTICE: an outcome is positive where "legit" is "f", as in the training of model "legit", version 1
+HINT: If another value is the positive one, give it as "positive".'
+is "one that is given" "$(said "SELECT mlops.add_labels('legit', 'legit', key => 'transaction_id', label => 'tx_fraud', positive => 'true')" | grep -c 'is positive where')" 0
+is "evaluation of another target" "$(said "SELECT mlops.evaluate('legit/1', 'legit', target => 'tx_fraud')")" 'NOTICE: a row is positive where target "tx_fraud" is "true"
+DETAIL: The model was trained with "f" of target "legit".
+HINT: If another value is the positive one, give it as "positive".'
+is "of its own" "$(said "SELECT mlops.evaluate('legit/1', 'legit')")" ""
+is "of a text" "$(said "SELECT mlops.evaluate('fraud/1', query => 'SELECT *, tx_fraud::text AS t FROM tx', target => 't')" | grep HINT)" "HINT: Say which of its values is the positive class with positive => 'value'."
 echo "1..$n"
