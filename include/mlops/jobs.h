@@ -112,6 +112,16 @@ extern char *mljobs_run_as_superuser(const char *statement);
 extern char *mljobs_upkeep_hindrance(void);
 
 /*
+ * Why nothing may run here with the rights of others than who asks for it:
+ * somebody who is no superuser can change what would run, or as whom.  NULL: he
+ * cannot.  In a transaction with an active snapshot; runs nothing of the catalog.
+ */
+extern char *mljobs_distrust(void);
+
+/* An error (55000) then; what begins its message. */
+extern void mljobs_require_trusted(const char *what);
+
+/*
  * The first time after a given one that a cron expression, in pg_cron's syntax,
  * is due in a time zone (of an interval of seconds: after + so many).
  * DT_NOBEGIN: not a cron expression; DT_NOEND: it is never due.

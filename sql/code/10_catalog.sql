@@ -47,15 +47,17 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.close_table(regclass) IS 'Takes all privileges on a table, view or sequence from others than its owner';
 REVOKE ALL ON FUNCTION mlops_catalog.close_table(regclass) FROM PUBLIC;
 
--- A table of the catalog, as it has just been made.
+-- A table of the catalog that has just been made, or whose guard was disabled.
 CREATE FUNCTION mlops_catalog.guard_table(relation regclass) RETURNS void
 	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM mlops_catalog.close_table(relation);
-	EXECUTE format('CREATE OR REPLACE TRIGGER refuse_others BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
-		'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_others()', relation);
+	IF NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = relation AND g.tgname = 'refuse_others') THEN
+		EXECUTE format('CREATE TRIGGER refuse_others BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
+			'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_others()', relation);
+	END IF;
 	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER refuse_others', relation);
 END
 $$;

@@ -243,12 +243,18 @@ CREATE FUNCTION mlops_catalog.upkeep_hindrance() RETURNS text
 COMMENT ON FUNCTION mlops_catalog.upkeep_hindrance() IS
 	'What keeps this server from rounds of maintenance, and what to do about it; NULL: nothing that is known';
 
+CREATE FUNCTION mlops_catalog.distrust() RETURNS text
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'mlops_distrust';
+COMMENT ON FUNCTION mlops_catalog.distrust() IS
+	'Why nothing runs by itself, nor as a job: somebody who is no superuser owns, or could put something beside, what would run; NULL: nobody';
+
 CREATE FUNCTION mlops_catalog.warn_of_hindrance(caller regrole, what text, name text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	hindrance text := coalesce(mlops_catalog.upkeep_hindrance(),
+	hindrance text := coalesce(mlops_catalog.distrust(), mlops_catalog.upkeep_hindrance(),
 		(SELECT 'this database was copied or restored; call mlops.activate() if it is the one in production' FROM mlops.activation AS a WHERE NOT a.active));
 BEGIN
 	IF hindrance IS NOT NULL THEN
@@ -293,7 +299,7 @@ CREATE FUNCTION mlops_catalog.hindered_upkeep() RETURNS TABLE (model text, objec
 AS $$
 	SELECT m.name, w.object, format('maintenance has not run %s, although the %s %s waits for it: %s',
 		coalesce('since ' || mlops_catalog.utc_text(w.done_at), 'so far'), w.object, CASE WHEN w.model_id IS NULL THEN 'of logged decisions' ELSE 'of this model' END, h.hindrance)
-	FROM mlops_catalog.upkeep_hindrance() AS h(hindrance), mlops_catalog.waiting_for_upkeep() AS w LEFT JOIN mlops_catalog.model AS m USING (model_id)
+	FROM coalesce(mlops_catalog.distrust(), mlops_catalog.upkeep_hindrance()) AS h(hindrance), mlops_catalog.waiting_for_upkeep() AS w LEFT JOIN mlops_catalog.model AS m USING (model_id)
 	WHERE h.hindrance IS NOT NULL AND NOT pg_is_in_recovery() AND w.since < clock_timestamp() - interval '5 minutes' - w.patience
 $$;
 COMMENT ON FUNCTION mlops_catalog.hindered_upkeep() IS 'What waits for maintenance that this server is kept from, and what keeps it';

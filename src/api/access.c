@@ -509,6 +509,22 @@ apply_settings(Jsonb *settings)
 	}
 }
 
+/*
+ * The catalog's owner acts for roles that he has the rights of, as superusers do, and
+ * for whoever has called him; he may have ceased to be one.
+ */
+static void
+refuse_to_become(Oid role, Oid user)
+{
+	if (has_privs_of_role(user, role) || role == GetOuterUserId() || role == GetSessionUserId())
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to act for role \"%s\"", GetUserNameFromId(role, false)),
+			 errdetail("The catalog of mlops belongs to role \"%s\", who is no superuser.", GetUserNameFromId(user, false)),
+			 errhint("mlops.check_catalog() says what to do.")));
+}
+
 void
 mlapi_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 {
@@ -519,6 +535,7 @@ mlapi_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 				 errhint("Whoever manages the model takes over what ran by itself by setting it up again: "
 						 "SELECT * FROM mlops.retraining_policy(...), mlops.monitor(...).")));
 	GetUserIdAndSecContext(&scope->user, &scope->security_context);
+	refuse_to_become(role, scope->user);
 	SetUserIdAndSecContext(role, scope->security_context |
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	scope->nest_level = NewGUCNestLevel();

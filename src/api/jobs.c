@@ -25,6 +25,7 @@ MLOPS_FUNCTION(mlops_end_lost_job);
 MLOPS_FUNCTION(mlops_require_preload);
 MLOPS_FUNCTION(mlops_is_preloaded);
 MLOPS_FUNCTION(mlops_upkeep_hindrance);
+MLOPS_FUNCTION(mlops_distrust);
 MLOPS_FUNCTION(mlops_next_cron_run);
 MLOPS_FUNCTION(mlops_cron_setting);
 MLOPS_FUNCTION(mlops_cron_schedule_elsewhere);
@@ -147,6 +148,17 @@ mlops_upkeep_hindrance(PG_FUNCTION_ARGS)
 	if (hindrance == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(hindrance));
+}
+
+/* mlops_catalog.distrust() -> NULL if the catalog is superusers' alone */
+Datum
+mlops_distrust(PG_FUNCTION_ARGS)
+{
+	char	   *reason = mljobs_distrust();
+
+	if (reason == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(reason));
 }
 
 /* mlops_catalog.next_cron_run(cron, after, zone) -> NULL if it is never due */

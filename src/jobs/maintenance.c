@@ -6,7 +6,8 @@
  *	  release under way (mlops.check_guards), which also takes ramps and
  *	  bandits on.
  *
- * Connected as superuser.  Each task is a transaction of its own: one that
+ * Connected as superuser, so it runs only what is superusers' alone (trusted.c).
+ * Each task is a transaction of its own: one that
  * fails leaves its error in mlops.upkeep, and the others go on.  A mark that a
  * task is under way is committed before, and taken away after it: one that
  * takes the worker down twice is suspended (sql/code/18_upkeep.sql).
@@ -172,16 +173,26 @@ stop(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
+/* Is the extension there, and nobody else's than superusers'? */
 static bool
-extension_exists(void)
+may_run(void)
 {
-	bool		exists;
+	bool		may = false;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	exists = OidIsValid(get_extension_oid("mlops", true));
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (OidIsValid(get_extension_oid("mlops", true)))
+	{
+		char	   *reason = mljobs_distrust();
+
+		may = reason == NULL;
+		if (reason)
+			ereport(LOG, (errmsg("mlops maintenance: %s", reason)));
+	}
+	PopActiveSnapshot();
 	CommitTransactionCommand();
-	return exists;
+	return may;
 }
 
 /* Each in a transaction of its own, so that none holds its locks while another works. */
@@ -212,7 +223,7 @@ mlops_maintenance_main(Datum arg)
 	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
 	pgstat_report_appname("mlops maintenance worker");
 	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "mlops maintenance", ALLOCSET_DEFAULT_SIZES));
-	if (!extension_exists())
+	if (!may_run())
 		return;
 
 	for (int i = 0; i < (int) lengthof(phases); i++)

@@ -101,6 +101,12 @@ mlops_remote_main(Datum arg)
 	pgstat_report_activity(STATE_RUNNING, statement);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	if (!OidIsValid(remote_call->role))
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		mljobs_require_trusted("what records a refusal");
+		PopActiveSnapshot();
+	}
 	MemoryContextSwitchTo(TopMemoryContext);
 	mljobs_execute(statement, &result);
 	if (result.json && strlen(result.json) >= MAX_RESULT)

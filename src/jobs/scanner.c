@@ -17,6 +17,7 @@
 
 #include "mlops/base.h"
 #include "mlops/catalog.h"
+#include "mlops/jobs.h"
 #include "jobs/queue.h"
 #include "jobs/shared.h"
 
@@ -92,7 +93,7 @@ mlops_job_scanner_main(Datum arg)
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, "looking after jobs");
-	if (OidIsValid(get_extension_oid("mlops", true)))
+	if (OidIsValid(get_extension_oid("mlops", true)) && mljobs_distrust() == NULL)
 		scan(seen_to);
 	else
 	{

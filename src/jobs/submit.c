@@ -281,6 +281,7 @@ mljobs_submit(const MlJobRequest *request)
 	check_role(role);
 	settings = mljobs_session_settings();
 
+	mljobs_require_trusted("mlops.submit()");
 	mlcat_begin(&scope);
 	if (request->key && request->skip)
 	{

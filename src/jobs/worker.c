@@ -34,6 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/jobs.h"
 #include "mlops/progress.h"
 #include "mlops/registry.h"
 #include "jobs/execute.h"
@@ -273,14 +274,17 @@ run_job(const MlJob *job)
 
 /* ---------------------------------------------------------------- main */
 
-/* Is the extension still there?  Else nothing waits for its jobs. */
+/*
+ * Is the extension still there, and does nobody say as whom jobs run who is no
+ * superuser?  Else nothing waits for its jobs.
+ */
 static bool
-extension_exists(void)
+jobs_may_run(void)
 {
 	bool		exists;
 
 	begin_own();
-	exists = OidIsValid(get_extension_oid("mlops", true));
+	exists = OidIsValid(get_extension_oid("mlops", true)) && mljobs_distrust() == NULL;
 	commit_own();
 	return exists;
 }
@@ -335,7 +339,7 @@ mlops_job_worker_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 		MemoryContextReset(job_context);
-		if (!extension_exists())
+		if (!jobs_may_run())
 		{
 			mljobs_forget(database, InvalidOid);
 			break;
