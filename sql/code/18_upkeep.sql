@@ -24,10 +24,22 @@ COMMENT ON COLUMN mlops.activation.activated_by IS 'Who said so, NULL: it was ma
 COMMENT ON COLUMN mlops.activation.maintained_at IS 'When a round of maintenance last came through, NULL: never';
 GRANT SELECT ON mlops.activation TO PUBLIC;
 
+CREATE FUNCTION mlops_catalog.upkeep_hindrance() RETURNS text
+	LANGUAGE c VOLATILE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'mlops_upkeep_hindrance';
+COMMENT ON FUNCTION mlops_catalog.upkeep_hindrance() IS
+	'What keeps this server from rounds of maintenance, and what to do about it; NULL: nothing that is known';
+
+CREATE FUNCTION mlops_catalog.distrust() RETURNS text
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'mlops_distrust';
+COMMENT ON FUNCTION mlops_catalog.distrust() IS
+	'Why nothing runs by itself, nor as a job: somebody who is no superuser owns, or could put something beside, what would run; NULL: nobody';
+
 -- A round may wait up to ten intervals, and for what other databases do.
 CREATE VIEW mlops_catalog.standstill AS
-SELECT s.since, pg_catalog.format('nothing has run by itself since %s, though mlops.maintenance_interval is %s s: the server''s log says why',
-		mlops_catalog.utc_text(s.since), s.seconds) AS problem
+SELECT s.since, pg_catalog.format('nothing has run by itself since %s, though mlops.maintenance_interval is %s s: %s',
+		mlops_catalog.utc_text(s.since), s.seconds, COALESCE(mlops_catalog.distrust(), mlops_catalog.upkeep_hindrance(), 'the server''s log says why')) AS problem
 FROM (SELECT i.setting::pg_catalog.int4 AS seconds, GREATEST(pg_catalog.pg_postmaster_start_time(),
 		(SELECT pg_catalog.max(h.activated_at) FROM mlops_catalog.home AS h),
 		(SELECT pg_catalog.max(GREATEST(u.began_at, u.ended_at)) FROM mlops_catalog.upkeep AS u WHERE u.model_id IS NULL)) AS since
@@ -37,7 +49,7 @@ WHERE s.seconds OPERATOR(pg_catalog.>) 0 AND NOT pg_catalog.pg_is_in_recovery()
 	AND s.since OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) GREATEST(interval '15 minutes', 20::pg_catalog.float8 OPERATOR(pg_catalog.*) pg_catalog.make_interval(secs => s.seconds)));
 COMMENT ON VIEW mlops_catalog.standstill IS 'Since when maintenance, which is due, has not run; no row: it does run, or need not';
 COMMENT ON COLUMN mlops_catalog.standstill.since IS 'When it ran last, or could have begun to';
-COMMENT ON COLUMN mlops_catalog.standstill.problem IS 'The same in words';
+COMMENT ON COLUMN mlops_catalog.standstill.problem IS 'The same in words, with the reason if it is known';
 
 CREATE VIEW mlops.upkeep WITH (security_barrier) AS
 SELECT m.name AS model, u.task,
@@ -237,18 +249,6 @@ COMMENT ON FUNCTION mlops_catalog.note_upkeep(regrole, bigint, text) IS 'Notes t
 
 -- ---- when nothing runs
 
-CREATE FUNCTION mlops_catalog.upkeep_hindrance() RETURNS text
-	LANGUAGE c VOLATILE PARALLEL RESTRICTED
-	AS 'MODULE_PATHNAME', 'mlops_upkeep_hindrance';
-COMMENT ON FUNCTION mlops_catalog.upkeep_hindrance() IS
-	'What keeps this server from rounds of maintenance, and what to do about it; NULL: nothing that is known';
-
-CREATE FUNCTION mlops_catalog.distrust() RETURNS text
-	LANGUAGE c STABLE PARALLEL RESTRICTED
-	AS 'MODULE_PATHNAME', 'mlops_distrust';
-COMMENT ON FUNCTION mlops_catalog.distrust() IS
-	'Why nothing runs by itself, nor as a job: somebody who is no superuser owns, or could put something beside, what would run; NULL: nobody';
-
 CREATE FUNCTION mlops_catalog.warn_of_hindrance(caller regrole, what text, name text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -292,7 +292,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.waiting_for_upkeep() IS 'Guards, monitors, policies and old decisions, and since when what they wait for was not done';
 
--- Five minutes, for somebody may call what does not run by itself.
+-- Five minutes, for somebody may call what does not run by itself.  Where all stands
+-- still that is one problem, whatever waits.
 CREATE FUNCTION mlops_catalog.hindered_upkeep() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -300,7 +301,7 @@ AS $$
 	SELECT m.name, w.object, format('maintenance has not run %s, although the %s %s waits for it: %s',
 		coalesce('since ' || mlops_catalog.utc_text(w.done_at), 'so far'), w.object, CASE WHEN w.model_id IS NULL THEN 'of logged decisions' ELSE 'of this model' END, h.hindrance)
 	FROM coalesce(mlops_catalog.distrust(), mlops_catalog.upkeep_hindrance()) AS h(hindrance), mlops_catalog.waiting_for_upkeep() AS w LEFT JOIN mlops_catalog.model AS m USING (model_id)
-	WHERE h.hindrance IS NOT NULL AND NOT pg_is_in_recovery() AND w.since < clock_timestamp() - interval '5 minutes' - w.patience
+	WHERE h.hindrance IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.standstill) AND NOT pg_is_in_recovery() AND w.since < clock_timestamp() - interval '5 minutes' - w.patience
 $$;
 COMMENT ON FUNCTION mlops_catalog.hindered_upkeep() IS 'What waits for maintenance that this server is kept from, and what keeps it';
 

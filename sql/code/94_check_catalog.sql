@@ -325,7 +325,7 @@ AS $$
 	UNION ALL
 	SELECT NULL, 'maintenance', t.problem FROM mlops_catalog.standstill AS t
 	UNION ALL
-	SELECT NULL, 'maintenance', d.reason FROM mlops_catalog.distrust() AS d(reason) WHERE d.reason IS NOT NULL
+	SELECT NULL, 'maintenance', d.reason FROM mlops_catalog.distrust() AS d(reason) WHERE d.reason IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.standstill)
 	UNION ALL
 	SELECT m.name, u.task, CASE WHEN u.suspended_at IS NOT NULL THEN format('is suspended since %s: %s', u.suspended_at, u.reason)
 		ELSE format('has failed: %s', u.error) END

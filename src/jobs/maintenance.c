@@ -264,6 +264,6 @@ mljobs_upkeep_hindrance(void)
 						max_worker_processes);
 	if (starving_since != 0)
 		return psprintf("no background worker slot has been free since %s; raise max_worker_processes (%d) and restart the server",
-						timestamptz_to_str(starving_since), max_worker_processes);
+						mlbase_utc_text(starving_since), max_worker_processes);
 	return NULL;
 }

@@ -84,6 +84,20 @@ age
 sleep 3
 is "without a free slot" "$(problems)" \
 	"$(for what in guard monitor "retraining policy"; do echo "fraud|$what|maintenance has not run since T, although the $what of this model waits for it: no background worker slot has been free since T; raise max_worker_processes (2) and restart the server"; done)"
+stands_still()
+{
+	query <<SQL
+DO \$\$ BEGIN
+	EXECUTE 'CREATE OR REPLACE VIEW mlops_catalog.standstill AS ' || replace(pg_get_viewdef('mlops_catalog.standstill'::regclass), '$1', '$2');
+END \$\$;
+SQL
+}
+is "times are UTC, whatever the session's zone" "$(query -c "SET TimeZone = 'Asia/Kathmandu'" -c "SET DateStyle = 'German'" -c "SELECT abs(extract(epoch FROM now() - (regexp_match(mlops_catalog.upkeep_hindrance(), ' since ([-0-9T:.]+[+]00:00);'))[1]::timestamptz)) < 120")" t
+# as if the server had started a day ago
+stands_still "pg_postmaster_start_time()" "(pg_postmaster_start_time() - ''1 day''::interval)"
+is "where all stands still that is one problem, with its cause" "$(problems)" \
+	"|maintenance|nothing has run by itself since T, though mlops.maintenance_interval is 1 s: no background worker slot has been free since T; raise max_worker_processes (2) and restart the server"
+stands_still "(pg_postmaster_start_time() - ''1 day''::interval)" "pg_postmaster_start_time()"
 is "the log says so, once" "$(grep -c 'no background worker slot is free' "$server/log")" 1
 
 # ---- one slot: jobs for ten seconds, of which each lasts half of one
