@@ -92,6 +92,7 @@ BEGIN
 	EXECUTE format('CREATE TABLE t AS SELECT (g * (n + 1) + k)::int AS nr, CASE WHEN k > 0 THEN w::%s END AS c, g %% 5 < k %% 4 AS y
 		FROM generate_series(0, 79) AS g, cardinality($1) AS n, unnest(array_prepend(NULL, $1)) WITH ORDINALITY AS u(w, o), LATERAL (SELECT o - 1 AS k) AS x', type)
 		USING written;
+	CREATE UNIQUE INDEX ON t (nr);
 	PERFORM mlops.train('v', query => format('SELECT * FROM t WHERE nr %% %s <= %s', n + 1, CASE WHEN n > 254 THEN n - 5 ELSE n END), target => 'y', key => 'nr', features => '{c}', algorithm => $3);
 	PERFORM mlops.deploy('v', (SELECT max(version) FROM mlops.versions WHERE model = 'v'));
 	CREATE TABLE right_scores AS SELECT nr, c, c::text AS shown, float8send(mlops.score('v', t)) AS score FROM t WHERE nr <= n AND (nr < 12 OR nr > n - 8);
