@@ -350,12 +350,23 @@ CREATE FUNCTION mlops_catalog.check_options_of_source(options jsonb, recorded js
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	taken record;
 BEGIN
 	IF options ? 'window' AND NOT recorded ? 'time_column' THEN
 		RAISE EXCEPTION '"window" in "options" needs a version that was trained with "time_column"' USING ERRCODE = 'invalid_parameter_value';
 	ELSIF options ? 'window' AND EXISTS (SELECT FROM jsonb_array_elements(learned) AS c
 			WHERE c ->> 'name' = recorded ->> 'time_column' AND c ->> 'family' = 'number') THEN
 		RAISE EXCEPTION '"window" in "options" needs times, but "time_column" "%" has numbers', recorded ->> 'time_column' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT n AS name, coalesce('is its ' || replace(r.role, '_', ' '), 'is excluded') AS reason INTO taken
+		FROM jsonb_array_elements_text(CASE jsonb_typeof(options -> 'new_columns') WHEN 'array' THEN options -> 'new_columns' ELSE '[]' END) AS n
+		LEFT JOIN mlops_catalog.roles_of(recorded) AS r ON r.name = n AND r.role <> 'cost'
+		WHERE (r.role IS NOT NULL OR coalesce(recorded -> 'exclude', '[]') ? n)
+			AND NOT EXISTS (SELECT FROM jsonb_array_elements(learned) AS c WHERE c ->> 'name' = n AND NOT c ? 'role') LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION '"new_columns" in "options" names "%", which the training that is repeated does not learn from: it %', taken.name, taken.reason
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name columns that the version does not know, or train again.';
 	END IF;
 	PERFORM mlops_catalog.check_named('accept', coalesce(options -> 'accept', '[]'), columns || '{"(rows)": ""}'
 		|| (SELECT coalesce(jsonb_object_agg(c ->> 'name', ''), '{}') FROM jsonb_array_elements(learned) AS c));

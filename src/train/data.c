@@ -196,7 +196,7 @@ read_weights(Training *t)
 					 errmsg("weight column \"%s\" has a value that is too %s: %s", column->name,
 							weight > LARGEST_WEIGHT ? "large" : "small", mlbase_number_text(weight)),
 					 errdetail("Weights are between %g and %g.", SMALLEST_WEIGHT, LARGEST_WEIGHT),
-					 errhint("Only their proportions count: divide them all by one number.")));
+					 errhint("Divide them all by one number, so that they are near 1: parameters such as min_child_weight and C are meant for such weights.")));
 		t->row_weight[row] = (float) weight;
 	}
 }

@@ -389,6 +389,18 @@ tell_constant(Training *t, const Judged *judged)
 						  judged->n > 0 ? judged->score[0] : NAN, judged->n));
 }
 
+/* What was asked for, and cannot be: the rounds are as many as there may be. */
+static void
+tell_without_stopping(Training *t)
+{
+	int			stopping = 0;
+
+	if (t->rows[ML_PART_VALIDATION].n == 0 && mltrain_get_int(t->learner, t->params, "early_stopping_rounds", &stopping) && stopping > 0)
+		mltrain_tell(t, NOTICE, "nothing stops early without validation rows",
+					 psprintf("\"early_stopping_rounds\" is %d, but the split leaves no validation rows to tell when: there are %d rounds.",
+							  stopping, t->learned.iterations));
+}
+
 /*
  * Test rows that were asked for, but are not there: the figures look like proof
  * and are none.  A split that asks for none is taken at its word.
@@ -442,6 +454,7 @@ mltrain_judge(Training *t)
 	score_part(t, chosen_on, &judged[chosen_on]);
 	match_base_rate(t, chosen_on, &judged[chosen_on]);
 	tell_constant(t, &judged[chosen_on]);
+	tell_without_stopping(t);
 	policy.costs = judged[chosen_on].costs;
 	mlbase_check(t->ctx, ml_choose_threshold(t->ctx, &policy, judged[chosen_on].n,
 											 judged[chosen_on].score, judged[chosen_on].label, NULL,

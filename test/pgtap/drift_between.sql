@@ -1,7 +1,7 @@
 -- Drift between two tables: drift_between, its modes, statistics and refusals.
 \ir setup.psql
 \ir golden_drift.psql
-SELECT plan(101);
+SELECT plan(104);
 
 -- ---- golden values of SciPy, Evidently and NannyML
 CREATE TABLE small_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 500) AS i;
@@ -125,10 +125,17 @@ CREATE TABLE rate_r AS SELECT (g * 7919 % 1000)::float8 AS x FROM generate_serie
 CREATE TABLE rate_c AS SELECT x + 500 AS x FROM rate_r;
 CREATE VIEW micro_r AS SELECT x * 1e-7 AS x FROM rate_r;
 CREATE VIEW micro_c AS SELECT x * 1e-7 AS x FROM rate_c;
+CREATE VIEW denormal_r AS SELECT x * 5e-324 AS x FROM rate_r;
+CREATE VIEW denormal_c AS SELECT x * 5e-324 AS x FROM rate_c;
 CREATE VIEW tiny_r AS SELECT x * 1e-250 AS x FROM rate_r;
 CREATE VIEW tiny_c AS SELECT x * 1e-250 AS x FROM rate_c;
 SELECT ok((SELECT drifted AND abs(statistic - 500 / sqrt((1000 ^ 2 - 1) / 12)) < 1e-9 FROM mlops.drift_between(unit || '_r', unit || '_c', '{x}', '{wasserstein}')), format('a distance of numbers that are %s', unit))
-	FROM unnest('{rate,micro,tiny}'::text[]) AS unit;
+	FROM unnest('{rate,micro,tiny,denormal}'::text[]) AS unit;
+-- numbers that differ in their last bits only: the same steps from another origin
+CREATE FUNCTION far(origin float8, step float8, shift int) RETURNS text LANGUAGE sql AS $$ SELECT format('SELECT %s::float8 + (g %% 85 + %s) * %s::float8 AS x FROM generate_series(1, 4250) AS g', origin, shift, step) $$;
+DO $$ BEGIN EXECUTE 'CREATE VIEW near_r AS ' || far(1e9, 2 ^ -23, 0); EXECUTE 'CREATE VIEW near_c AS ' || far(1e9, 2 ^ -23, 8);
+	EXECUTE 'CREATE VIEW nano_r AS ' || far(1.7e18, 256, 0); EXECUTE 'CREATE VIEW nano_c AS ' || far(1.7e18, 256, 8); END $$;
+SELECT ok((SELECT abs(statistic - 8 / sqrt((85 ^ 2 - 1) / 12)) < 1e-9 FROM mlops.drift_between(v || '_r', v || '_c', '{x}', '{wasserstein}')), format('a distance of numbers that are %s to each other', v)) FROM unnest('{near,nano}'::text[]) AS v;
 SELECT ok((SELECT NOT drifted AND abs(statistic - 0.05) < 1e-9 FROM mlops.drift_between('micro_r', 'micro_c', '{x}', '{wasserstein}', 'evidently')), 'Evidently takes small deviations for 0.001');
 
 SELECT results_eq($$SELECT DISTINCT statistic, p_value, drifted FROM mlops.drift_between('one', 'one', statistics => '{psi,jensen_shannon,cramers_v,l_infinity}')$$,

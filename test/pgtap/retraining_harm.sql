@@ -1,6 +1,6 @@
 -- Sources that would make a harmful version, none of which is deployed by itself.
 \ir setup.psql
-SELECT plan(36);
+SELECT plan(39);
 CREATE TABLE good AS SELECT g AS id, timestamp '2025-01-01' + g * interval '5 min' AS ts, (100 * abs(sin(g * 1.7)))::float8 AS amt, 'm' || (g * 7919 % 37) AS mer,
 	g % 24 AS hr, hashint4(g) & 1 AS flag, 1.0::float8 AS w, (abs(sin(g * 1.7)) > 0.8 AND g % 3 <> 0) OR g % 97 = 0 AS y FROM generate_series(1, 4000) AS g;
 CREATE TABLE src AS TABLE good;
@@ -56,6 +56,9 @@ SELECT is(told(model, options), result, format('%s with %s', model, options)) FR
 	('r', '{"new_columns": ["(rows)"]}', '22023 "new_columns" in "options" names "(rows)", which is no column of the source'),
 	('r', '{"accept": ["amt", "y", "ts", "w", "device", "(rows)"], "new_columns": ["device"], "window": "9 days"}', 'set up'),
 	('r', '{"new_columns": true}', 'set up'),
+	('r', '{"new_columns": ["device", "y"]}', '22023 "new_columns" in "options" names "y", which the training that is repeated does not learn from: it is its target'),
+	('numbered', '{"new_columns": ["id"]}', '22023 "new_columns" in "options" names "id", which the training that is repeated does not learn from: it is its time column'),
+	('timeless', '{"new_columns": ["id"]}', '22023 "new_columns" in "options" names "id", which the training that is repeated does not learn from: it is excluded'),
 	('timeless', '{"window": "9 days"}', '22023 "window" in "options" needs a version that was trained with "time_column"'),
 	('numbered', '{"window": "9 days"}', '22023 "window" in "options" needs times, but "time_column" "id" has numbers')) AS c(model, options, result);
 ALTER TABLE src DROP COLUMN mer;

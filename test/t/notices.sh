@@ -136,4 +136,10 @@ DETAIL: The model was trained with "f" of target "legit".
 HINT: If another value is the positive one, give it as "positive".'
 is "of its own" "$(said "SELECT mlops.evaluate('legit/1', 'legit')")" ""
 is "of a text" "$(said "SELECT mlops.evaluate('fraud/1', query => 'SELECT *, tx_fraud::text AS t FROM tx', target => 't')" | grep HINT)" "HINT: Say which of its values is the positive class with positive => 'value'."
+
+# ---- what was asked for, and cannot be
+is "no rows to stop by" "$(said "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 7, \"early_stopping_rounds\": 2}', split => '{\"validation\": 0}')")" 'NOTICE: nothing stops early without validation rows
+DETAIL: "early_stopping_rounds" is 2, but the split leaves no validation rows to tell when: there are 7 rounds.'
+is "some" "$(said "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 7, \"early_stopping_rounds\": 2}')")" ""
+is "weights far from 1" "$(said "SELECT mlops.train('w', query => 'SELECT *, 1e-300 AS w FROM tx', target => 'tx_fraud', features => '{tx_amount}', weight => 'w')" | grep HINT)" 'HINT: Divide them all by one number, so that they are near 1: parameters such as min_child_weight and C are meant for such weights.'
 echo "1..$n"

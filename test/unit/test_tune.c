@@ -95,6 +95,8 @@ test_space(MlContext *ctx)
 	CHECK(ml_space_check(ctx, &log_space, false) == ML_INVALID_ARGUMENT, "half numbers are no integers");
 	one[0] = (MlDimension) {"x", ML_DIMENSION_FLOAT, .minimum = 0, .maximum = 3, .parent = -1};
 	CHECK(ml_space_check(ctx, &log_space, true) == ML_INVALID_ARGUMENT, "a range without levels has no grid");
+	one[0].maximum = 0;
+	CHECK(ml_space_check(ctx, &log_space, true) == ML_OK && ml_space_grid_size(&log_space) == 1, "unless it is of one value");
 	one[0].parent = 0;
 	CHECK(ml_space_check(ctx, &log_space, false) == ML_INVALID_ARGUMENT, "a dimension is not its own parent");
 	one[0] = (MlDimension) {"x", ML_DIMENSION_CHOICE, 0, .parent = -1};

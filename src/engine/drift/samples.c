@@ -90,8 +90,9 @@ ml_distinct(MlSample sample, size_t limit)
 	return n;
 }
 
-/* Values below 2^LARGE_EXPONENT can be squared and added up; larger ones are
- * multiplied by a power of two before, the unit, which is exact. */
+/* Values below 2^LARGE_EXPONENT can be squared and added up, and those that are not
+ * all below its inverse be multiplied with shares; others are multiplied by a power
+ * of two before, the unit, which is exact. */
 #define LARGE_EXPONENT 400
 
 static double
@@ -106,28 +107,28 @@ unit_of(MlSample a, MlSample b)
 	int			exponent;
 
 	frexp(fmax(greatest_of(a), greatest_of(b)), &exponent);
-	return exponent > LARGE_EXPONENT ? ldexp(1, LARGE_EXPONENT - exponent) : 1;
+	if (exponent > LARGE_EXPONENT)
+		return ldexp(1, LARGE_EXPONENT - exponent);
+	return exponent < -LARGE_EXPONENT ? ldexp(1, -LARGE_EXPONENT - exponent) : 1;
 }
 
+/*
+ * Mean of ((value - mean) * unit / scale)^power.  The values count from the least of
+ * them: the sum of large numbers that are near each other would lose what they differ by.
+ */
 static double
-mean_of(MlSample sample, double unit)
+moment(MlSample sample, double unit, double scale, int power)
 {
+	double		origin = sample.value[0] * unit;
+	double		mean = 0;
 	double		sum = 0;
 
 	for (size_t i = 0; i < sample.n; i++)
-		sum += sample.value[i] * unit;
-	return sum / (double) sample.n;
-}
-
-/* Mean of ((value * unit - mean) / scale)^power. */
-static double
-moment(MlSample sample, double unit, double mean, double scale, int power)
-{
-	double		sum = 0;
-
+		mean += (sample.value[i] * unit - origin) / scale;
+	mean /= (double) sample.n;
 	for (size_t i = 0; i < sample.n; i++)
 	{
-		double		x = (sample.value[i] * unit - mean) / scale;
+		double		x = (sample.value[i] * unit - origin) / scale - mean;
 
 		sum += power == 2 ? x * x : x * x * x;
 	}
@@ -146,7 +147,7 @@ deviation_of(MlSample sample, double unit)
 		return 0;
 	/* in ranges, as squares of small numbers are 0 */
 	range = sample.value[sample.n - 1] * unit - sample.value[0] * unit;
-	return range * sqrt(moment(sample, unit, mean_of(sample, unit), range, 2));
+	return range * sqrt(moment(sample, unit, range, 2));
 }
 
 double
@@ -455,7 +456,7 @@ ml_doane_edges(MlSample sample, double *edges)
 		return 0;
 	if (sample.n > 2 && deviation > 0)
 	{
-		double		skewness = moment(sample, unit, mean_of(sample, unit), deviation, 3);
+		double		skewness = moment(sample, unit, deviation, 3);
 		double		usual = sqrt(6 * (n - 2) / ((n + 1) * (n + 3)));
 
 		width = (sample.value[sample.n - 1] - sample.value[0]) /

@@ -101,7 +101,7 @@ ml_space_check(MlContext *ctx, const MlSpace *space, bool grid)
 			status = check_range(ctx, d);
 		if (status == ML_OK)
 			status = check_parent(ctx, space, i);
-		if (status == ML_OK && grid && d->kind == ML_DIMENSION_FLOAT && d->levels < 1)
+		if (status == ML_OK && grid && d->kind == ML_DIMENSION_FLOAT && d->levels < 1 && d->minimum < d->maximum)
 			status = ml_fail(ctx, ML_INVALID_ARGUMENT, "a grid cannot try every value of range \"%s\"", d->name);
 		if (status != ML_OK)
 			return status;
