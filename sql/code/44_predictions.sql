@@ -206,19 +206,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.role_columns() IS 'Columns that say whose something is';
 
-CREATE FUNCTION mlops_catalog.has_gone_role(relation name, attribute name) RETURNS boolean
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+CREATE FUNCTION mlops_catalog.is_nobody(role regrole) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = role) $$;
+COMMENT ON FUNCTION mlops_catalog.is_nobody(regrole) IS 'Does a role not exist, any more or because it is 0?';
+
+CREATE FUNCTION mlops_catalog.gone_roles(relation name, attribute name) RETURNS SETOF regrole
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	found boolean;
 BEGIN
-	EXECUTE format('SELECT EXISTS (SELECT FROM mlops_catalog.%1$I AS t WHERE t.%2$I <> 0 AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.%2$I))', relation, attribute)
-		INTO found;
-	RETURN found;
+	RETURN QUERY EXECUTE format('SELECT g.role FROM (SELECT DISTINCT t.%2$I FROM mlops_catalog.%1$I AS t WHERE t.%2$I <> 0) AS g(role) WHERE mlops_catalog.is_nobody(g.role)', relation, attribute);
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.has_gone_role(name, name) IS 'Does a column have a role that does not exist any more?';
+COMMENT ON FUNCTION mlops_catalog.gone_roles(name, name) IS 'Roles of a column that do not exist any more';
 
 CREATE FUNCTION mlops_catalog.disown(caller regrole, role_column text) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -226,12 +228,11 @@ CREATE FUNCTION mlops_catalog.disown(caller regrole, role_column text) RETURNS b
 AS $$
 DECLARE
 	part text[] := parse_ident(role_column);
-	gone regrole[];
+	gone regrole[] := ARRAY(SELECT mlops_catalog.gone_roles(part[1]::name, part[2]::name));
 	n bigint;
 BEGIN
-	EXECUTE format('WITH changed AS (UPDATE mlops_catalog.%1$I AS t SET %2$I = 0 FROM mlops_catalog.%1$I AS was
-			WHERE was.ctid = t.ctid AND t.%2$I <> 0 AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.%2$I) RETURNING was.%2$I AS role)
-		SELECT array_agg(DISTINCT c.role), count(*) FROM changed AS c', part[1], part[2]) INTO gone, n;
+	EXECUTE format('UPDATE mlops_catalog.%1$I AS t SET %2$I = 0 WHERE t.%2$I = ANY ($1)', part[1], part[2]) USING gone;
+	GET DIAGNOSTICS n = ROW_COUNT;
 	PERFORM mlops_catalog.audit(caller, 'disown', NULL, NULL, jsonb_build_object('column', role_column, 'roles', gone::oid[]::text[], 'rows', n));
 	RETURN n;
 END
@@ -272,7 +273,7 @@ AS $$
 		UNION ALL
 		SELECT 'figures', 'removed', 'guard_state', NULL
 		UNION ALL
-		SELECT 'figures', 'disowned', format('%I.%I', g.relation, g.attribute), NULL FROM mlops_catalog.role_columns() AS g WHERE mlops_catalog.has_gone_role(g.relation, g.attribute)
+		SELECT 'figures', 'disowned', format('%I.%I', g.relation, g.attribute), NULL FROM mlops_catalog.role_columns() AS g WHERE EXISTS (SELECT FROM mlops_catalog.gone_roles(g.relation, g.attribute))
 		UNION ALL
 		SELECT 'jobs', 'ended', format('job %s', l.job_id), NULL FROM mlops_catalog.lost_jobs() AS l WHERE $1 = 'jobs'
 		UNION ALL

@@ -93,31 +93,31 @@ CREATE FUNCTION mlops_catalog.role_problems() RETURNS TABLE (model text, object 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT m.name, 'owner', format('role %s does not exist; mlops.set_owner(%L, ...) by a superuser gives it another owner', m.owner::oid, m.name)
-	FROM mlops_catalog.model AS m WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = m.owner)
+	FROM mlops_catalog.model AS m WHERE mlops_catalog.is_nobody(m.owner)
 	UNION ALL
 	SELECT m.name, format('privilege %s', g.privilege), format('role %s does not exist', g.role::oid)
 	FROM mlops_catalog.model_grant AS g JOIN mlops_catalog.model AS m USING (model_id)
-	WHERE g.role <> 0 AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = g.role)
+	WHERE g.role <> 0 AND mlops_catalog.is_nobody(g.role)
 	UNION ALL
 	SELECT m.name, p.what, format('runs as role %s, which does not exist; %s takes it over', p.owner::oid, p.again)
 	FROM (SELECT w.model_id, 'monitor' AS what, w.owner, 'mlops.monitor()' AS again FROM mlops_catalog.monitor AS w
 		UNION ALL SELECT t.model_id, 'retraining policy', t.owner, 'mlops.retraining_policy()' FROM mlops_catalog.policy AS t
 		) AS p(model_id, what, owner, again)
-	JOIN mlops_catalog.model AS m USING (model_id) WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = p.owner)
+	JOIN mlops_catalog.model AS m USING (model_id) WHERE mlops_catalog.is_nobody(p.owner)
 	UNION ALL
 	SELECT m.name, 'queries', format('those of versions %s were recorded by a role that does not exist, and are not read again; mlops.adopt_query(%L, ...) takes them over',
 		string_agg(v.version::text, ', ' ORDER BY v.version), m.name)
 	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
 	JOIN mlops_catalog.dataset AS d USING (dataset_id)
-	WHERE v.dropped_at IS NULL AND r.request IS NOT NULL AND d.recorded_by IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles AS o WHERE o.oid = d.recorded_by)
+	WHERE v.dropped_at IS NULL AND r.request IS NOT NULL AND d.recorded_by IS NOT NULL AND mlops_catalog.is_nobody(d.recorded_by)
 	GROUP BY m.name
 	UNION ALL
 	SELECT s.model, format('schedule %s', s.name), format('runs as role %s, which does not exist: pg_cron tries in vain; SELECT mlops.unschedule(%L, %L) by a superuser ends it, mlops.schedule() by another role makes it anew',
 				s.owner::oid, s.name, s.owner::oid)
-	FROM mlops_catalog.schedule AS s WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = s.owner)
+	FROM mlops_catalog.schedule AS s WHERE mlops_catalog.is_nobody(s.owner)
 	UNION ALL
-	SELECT NULL, 'trust', format('role %s does not exist', CASE WHEN EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.role) THEN t.trusted ELSE t.role END::oid)
-	FROM mlops_catalog.trust AS t WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.role) OR NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = t.trusted)
+	SELECT NULL, 'trust', format('role %s does not exist', CASE WHEN mlops_catalog.is_nobody(t.role) THEN t.role ELSE t.trusted END::oid)
+	FROM mlops_catalog.trust AS t WHERE mlops_catalog.is_nobody(t.role) OR mlops_catalog.is_nobody(t.trusted)
 $$;
 COMMENT ON FUNCTION mlops_catalog.role_problems() IS 'What belongs to roles that do not exist';
 

@@ -2,7 +2,7 @@
 -- number to a server where it is somebody else's.
 \ir setup.psql
 SET client_min_messages = error;
-SELECT plan(14);
+SELECT plan(16);
 CREATE ROLE leaver;
 GRANT CREATE ON SCHEMA public TO leaver;
 GRANT ALL ON tx TO leaver;
@@ -40,6 +40,8 @@ SELECT set_has('SELECT action, object FROM mlops.maintain()', $$VALUES ('disowne
 SELECT is_empty(format('SELECT has(%s)', :leaver), 'no column has the number any more');
 SELECT is((SELECT owner::oid FROM mlops_catalog.model WHERE name = 'theirs'), 0::oid, 'it is nobody''s');
 SELECT is((SELECT detail -> 'roles' FROM mlops_catalog.audit_waiting WHERE event = 'disown' AND detail ->> 'column' = 'model.owner'), jsonb_build_array((:leaver)::text), 'the audit log says whose it was');
+SELECT is((SELECT (detail ->> 'rows')::int FROM mlops_catalog.audit_waiting WHERE event = 'disown' AND detail ->> 'column' = 'model.owner'), 1, 'and how many rows');
+SELECT is_empty('SELECT g.* FROM mlops_catalog.role_columns() AS c CROSS JOIN LATERAL mlops_catalog.gone_roles(c.relation, c.attribute) AS g', 'no column has such a role any more');
 SELECT is_empty($$SELECT * FROM mlops.maintain() WHERE action = 'disowned'$$, 'once');
 CREATE ROLE stranger;
 SET ROLE stranger;
