@@ -143,6 +143,15 @@ mlbase_free_detoasted(void *detoasted, Datum value)
 /* The shortest text that reads back as the same number: 1.0000000001 is not 1. */
 extern char *mlbase_number_text(double number);
 
+/*
+ * Error (25000) in a parallel operation: what calls us there was marked as safe for
+ * it, though what writes or starts subtransactions is not.
+ */
+extern void mlbase_refuse_parallel(const char *what);
+
+/* The same, and an error (25006) where nothing may be written. */
+extern void mlbase_require_writable(const char *what);
+
 /* Error (22004) that names the argument if it is NULL. */
 extern void mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name);
 

@@ -59,6 +59,26 @@ typedef struct MlCatalogRoute
 	Jsonb	   *rule;			/* ML_ROUTE_SEGMENT */
 } MlCatalogRoute;
 
+/*
+ * A worker serves the extension that it was started for.  One that was dropped and
+ * created anew has the same names, and numbers from 1 on, but is another one.
+ *
+ * Serves the one there is now (InvalidOid), or one that is known by its OID.  False
+ * if there is none, or not this one.  Then, at the beginning of each transaction
+ * that reads or writes the catalog: is it still there?  If so it stays until the
+ * transaction ends.
+ */
+extern bool mlcat_serve(Oid extension);
+extern bool mlcat_keep_served(void);
+extern void mlcat_require_served(void);	/* an error if not */
+extern Oid	mlcat_served(void);
+
+/* Whoever learns for long keeps the extension until the transaction ends; its OID. */
+extern Oid	mlcat_keep(void);
+
+/* In a worker of theirs, who must not wait for whom its leader holds up: an error unless it is still there. */
+extern void mlcat_serve_at_once(Oid extension);
+
 /* OID of a catalog table; an error with a hint if the extension is not there. */
 extern Oid	mlcat_relation(const char *table);
 

@@ -113,9 +113,12 @@ CREATE FUNCTION mlops_catalog.source_figures_query(read_by text, inputs jsonb, r
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, %s, %s%s] AS figures FROM %s AS mlops_source WHERE %s%s',
+	SELECT format('WITH mlops_rows AS (SELECT * FROM %4$s AS mlops_source WHERE %5$s%6$s)
+		SELECT (SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, %1$s, %2$s] FROM mlops_rows AS mlops_source)%3$s AS figures',
 		mlops_catalog.class_figures(inputs, request), mlops_catalog.identity_figures(inputs),
-		(SELECT string_agg(format(', pg_catalog.count(%1$s)::pg_catalog.text, %2$s, %3$s', c.value, c.extremes, c.outside), '' ORDER BY c.place)
+		-- the planner compares each aggregate with each: no more than some hundreds at once
+		(SELECT string_agg(format(' OPERATOR(pg_catalog.||) (SELECT ARRAY[%s] FROM mlops_rows AS mlops_source)', g.figures), '' ORDER BY g.part) FROM (
+			SELECT (c.place - 1) / 100 AS part, string_agg(format('pg_catalog.count(%1$s)::pg_catalog.text, %2$s, %3$s', c.value, c.extremes, c.outside), ', ' ORDER BY c.place) AS figures
 			FROM (SELECT i.place, v.value,
 				CASE WHEN i.input ->> 'family' = 'number'
 					THEN format('pg_catalog.min(%1$s)::pg_catalog.text, pg_catalog.max(%1$s)::pg_catalog.text', v.value)
@@ -132,7 +135,8 @@ AS $$
 						v.value, ARRAY(SELECT jsonb_array_elements_text(i.input -> 'levels'))::text)
 					ELSE '''0''' END AS outside
 				FROM jsonb_array_elements(inputs) WITH ORDINALITY AS i(input, place)
-				CROSS JOIN LATERAL (SELECT mlops_catalog.present_value('mlops_source', i.input ->> 'name', i.input ->> 'family') AS value) AS v) AS c),
+				CROSS JOIN LATERAL (SELECT mlops_catalog.present_value('mlops_source', i.input ->> 'name', i.input ->> 'family') AS value) AS v) AS c
+			GROUP BY 1) AS g),
 		mlops_catalog.subquery(read_by), mlops_catalog.labelled('mlops_source', inputs, request),
 		CASE WHEN recent IS NOT NULL THEN format(' AND mlops_source.%1$I OPERATOR(pg_catalog.>=) ((SELECT pg_catalog.max(mlops_newest.%1$I) FROM %2$s AS mlops_newest WHERE %3$s) OPERATOR(pg_catalog.-) %4$L::pg_catalog.interval)',
 			request ->> 'time_column', mlops_catalog.subquery(read_by), mlops_catalog.labelled('mlops_newest', inputs, request), recent) ELSE '' END)
@@ -160,11 +164,11 @@ AS $$
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
 	CROSS JOIN LATERAL (SELECT f ->> 'name' AS name, f ->> 'type' AS type, place
 		FROM jsonb_array_elements(v.signature) WITH ORDINALITY AS e(f, place)) AS s
-	LEFT JOIN LATERAL (SELECT c.feature, c.kind, c.rows, c.missing, c.minimum, c.maximum,
+	LEFT JOIN (SELECT DISTINCT ON (c.input) c.input, c.feature, c.kind, c.rows, c.missing, c.minimum, c.maximum,
 			(SELECT max((x ->> 'rows')::float8) FROM jsonb_array_elements(c.bins) AS x) AS top,
 			CASE WHEN c.kind = 'category' THEN (SELECT jsonb_agg(x -> 'value') FROM jsonb_array_elements(c.bins) AS x WHERE x ->> 'value' IS NOT NULL) END AS levels,
 			CASE WHEN c.kind = 'category' THEN (SELECT sum((x ->> 'rows')::float8) FROM jsonb_array_elements(c.bins) AS x WHERE x ->> 'value' IS NULL) END AS others
-		FROM mlops_catalog.baseline($1, $2) AS c WHERE c.input = s.name ORDER BY c.feature = s.name DESC LIMIT 1) AS b ON true
+		FROM mlops_catalog.baseline($1, $2) AS c ORDER BY c.input, c.feature = c.input DESC) AS b ON b.input = s.name
 	WHERE m.name = $1 AND v.version = $2
 $$;
 COMMENT ON FUNCTION mlops_catalog.learned_inputs(text, int) IS 'Columns that a version reads, with what its training rows had in them';

@@ -438,8 +438,7 @@ mlops_as_owner(PG_FUNCTION_ARGS)
 	if (call.writes)
 	{
 		mlbase_refuse_large(fcinfo);
-		PreventCommandIfReadOnly(psprintf("mlops.%s()", call.name));
-		PreventCommandIfParallelMode(psprintf("mlops.%s()", call.name));
+		mlbase_require_writable(psprintf("mlops.%s()", call.name));
 	}
 	if (fcinfo->flinfo->fn_retset)
 		InitMaterializedSRF(fcinfo, 0);

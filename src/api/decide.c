@@ -106,6 +106,7 @@ mlops_decide(PG_FUNCTION_ARGS)
 		mlserve_read_error_choice(VARDATA_ANY(on_error), VARSIZE_ANY_EXHDR(on_error), &choice);
 	}
 	refuse_read_only();
+	mlbase_refuse_parallel("mlops.decide()");
 	site = site_of(fcinfo);
 	key = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
 	if (unlikely(PG_ARGISNULL(0) || PG_ARGISNULL(1)))

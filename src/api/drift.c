@@ -132,7 +132,7 @@ mlops_record_drift(PG_FUNCTION_ARGS)
 	MemoryContext work;
 	MemoryContext caller;
 
-	PreventCommandIfReadOnly("mlops.record_drift()");
+	mlbase_require_writable("mlops.record_drift()");
 	mlbase_refuse_large(fcinfo);
 	tests = mlmon_tests(PG_ARGISNULL(6) ? NULL : PG_GETARG_ARRAYTYPE_P(6), ML_MODEL_TESTS);
 	if (start > end)

@@ -285,7 +285,7 @@ mlops_record_schedule(PG_FUNCTION_ARGS)
 {
 	MlJobRequest request = {0};
 
-	PreventCommandIfReadOnly("mlops.schedule()");
+	mlbase_require_writable("mlops.schedule()");
 	mlbase_refuse_null(fcinfo, 0, "name");
 	mlbase_refuse_null(fcinfo, 1, "cron");
 	mlbase_refuse_null(fcinfo, 2, "command");
@@ -306,7 +306,7 @@ mlops_record_schedule(PG_FUNCTION_ARGS)
 Datum
 mlops_forget_schedule(PG_FUNCTION_ARGS)
 {
-	PreventCommandIfReadOnly("mlops.unschedule()");
+	mlbase_require_writable("mlops.unschedule()");
 	PG_RETURN_BOOL(mljobs_forget_schedule(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1)));
 }
 

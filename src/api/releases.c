@@ -109,7 +109,7 @@ mlops_add_labels(PG_FUNCTION_ARGS)
 
 	mlbase_refuse_null(fcinfo, 0, "model");
 	mlbase_refuse_large(fcinfo);
-	PreventCommandIfReadOnly("mlops.add_labels()");
+	mlbase_require_writable("mlops.add_labels()");
 	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
 							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	mlbase_refuse_null(fcinfo, 3, "key");	/* not before: they may stand in the place of a query */

@@ -12,10 +12,12 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -27,6 +29,23 @@
 
 #define MOST_QUOTED 200			/* bytes of a value that a message names */
 #define MOST_MISTYPED 3			/* letters in which a suggestion may differ */
+
+void
+mlbase_refuse_parallel(const char *what)
+{
+	if (IsInParallelMode())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 errmsg("cannot execute %s during a parallel operation", what),
+				 errhint("Mark the function that calls it, and those that call that one, PARALLEL UNSAFE.")));
+}
+
+void
+mlbase_require_writable(const char *what)
+{
+	PreventCommandIfReadOnly(what);
+	mlbase_refuse_parallel(what);
+}
 
 void
 mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name)

@@ -17,12 +17,12 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -32,6 +32,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/catalog.h"
 #include "mlops/jobs.h"
 #include "mlops/registry.h"
 #include "jobs/shared.h"
@@ -64,9 +65,11 @@ ask(const char *query, int n, const char *const *arguments)
 	Assert(n <= lengthof(types));
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, query);
 	enable_timeout_after(STATEMENT_TIMEOUT, TASK_TIMEOUT_MS);
+	if (!mlcat_keep_served())
+		proc_exit(0);			/* the next round is for the one there may be now */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	for (int i = 0; i < n; i++)
 	{
@@ -181,16 +184,17 @@ may_run(void)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	if (OidIsValid(get_extension_oid("mlops", true)))
+	if (mlcat_serve(InvalidOid))
 	{
-		char	   *reason = mljobs_distrust();
+		char	   *reason;
 
+		PushActiveSnapshot(GetTransactionSnapshot());
+		reason = mljobs_distrust();
 		may = reason == NULL;
 		if (reason)
 			ereport(LOG, (errmsg("mlops maintenance: %s", reason)));
+		PopActiveSnapshot();
 	}
-	PopActiveSnapshot();
 	CommitTransactionCommand();
 	return may;
 }

@@ -11,6 +11,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -364,13 +365,15 @@ crash_error(int64 job_id)
 
 	if (mlbase_preloaded())
 	{
+		Oid			extension = get_extension_oid("mlops", true);
+
 		MLJOBS_LOCK(LW_SHARED);
 		for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
 		{
 			const MlWorkerSlot *slot = &mljobs_shared->slots[i];
 
 			if (slot->state == ML_SLOT_EXITED && slot->database == MyDatabaseId &&
-				slot->job_id == job_id && slot->sqlerrcode != 0)
+				slot->extension == extension && slot->job_id == job_id && slot->sqlerrcode != 0)
 			{
 				sqlerrcode = slot->sqlerrcode;
 				strlcpy(message, slot->message, sizeof(message));
@@ -406,7 +409,7 @@ reap(const char *condition, Parameters *p, bool may_retry)
 		int			max_retries = DatumGetInt32(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
 		MlJobError	error;
 
-		if (mljobs_is_held(MyDatabaseId, job_id))
+		if (mljobs_is_held(job_id))
 			continue;
 		error = crash_error(job_id);
 		set_ended(job_id, may_retry && attempts <= max_retries, "crashed", &error, NULL);

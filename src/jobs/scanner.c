@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -82,6 +81,7 @@ mlops_job_scanner_main(Datum arg)
 {
 	MlWorkerSlot *slot = mljobs_enter(arg);
 	bool		seen_to[MLJOBS_MAX_WORKERS] = {false};
+	bool		served;
 
 	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid,
 											  BGWORKER_BYPASS_ALLOWCONN);
@@ -91,9 +91,10 @@ mlops_job_scanner_main(Datum arg)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, "looking after jobs");
-	if (OidIsValid(get_extension_oid("mlops", true)) && mljobs_distrust() == NULL)
+	served = mlcat_serve(InvalidOid);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (served && mljobs_distrust() == NULL)
 		scan(seen_to);
 	else
 	{

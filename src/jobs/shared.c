@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -19,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/catalog.h"
 #include "mlops/compat.h"
 #include "mlops/jobs.h"
 #include "jobs/shared.h"
@@ -350,6 +352,7 @@ mljobs_hold(int64 job_id, bool upkeep)
 
 	MLJOBS_LOCK(LW_EXCLUSIVE);
 	slot->job_id = job_id;
+	slot->extension = mlcat_served();
 	slot->cancel = false;
 	slot->state = job_id != 0 ? ML_SLOT_BUSY : ML_SLOT_LOOKING;
 	if (job_id != 0)
@@ -431,29 +434,31 @@ mljobs_cancel_requested(void)
 	return cancel;
 }
 
-/* With the lock held. */
+/* With the lock held; extension: the one there is now in the database. */
 static MlWorkerSlot *
-holder(Oid database, int64 job_id, MlSlotState state)
+holder(Oid database, Oid extension, int64 job_id, MlSlotState state)
 {
 	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
 	{
 		MlWorkerSlot *slot = &mljobs_shared->slots[i];
 
-		if (slot->state == state && slot->database == database && slot->job_id == job_id)
+		if (slot->state == state && slot->database == database && slot->extension == extension &&
+			slot->job_id == job_id)
 			return slot;
 	}
 	return NULL;
 }
 
 bool
-mljobs_is_held(Oid database, int64 job_id)
+mljobs_is_held(int64 job_id)
 {
+	Oid			extension = get_extension_oid("mlops", true);
 	bool		held;
 
 	if (!mlbase_preloaded())
 		return false;
 	MLJOBS_LOCK(LW_SHARED);
-	held = holder(database, job_id, ML_SLOT_BUSY) != NULL;
+	held = holder(MyDatabaseId, extension, job_id, ML_SLOT_BUSY) != NULL;
 	MLJOBS_UNLOCK();
 	return held;
 }
@@ -461,12 +466,14 @@ mljobs_is_held(Oid database, int64 job_id)
 bool
 mljobs_is_lost(int64 job_id)
 {
+	Oid			extension = get_extension_oid("mlops", true);
 	bool		lost;
 
 	if (!mlbase_preloaded())
 		return true;
 	MLJOBS_LOCK(LW_SHARED);
-	lost = holder(MyDatabaseId, job_id, ML_SLOT_BUSY) == NULL && holder(MyDatabaseId, job_id, ML_SLOT_EXITED) == NULL;
+	lost = holder(MyDatabaseId, extension, job_id, ML_SLOT_BUSY) == NULL &&
+		holder(MyDatabaseId, extension, job_id, ML_SLOT_EXITED) == NULL;
 	MLJOBS_UNLOCK();
 	return lost;
 }
@@ -476,12 +483,13 @@ mljobs_is_lost(int64 job_id)
  * job.
  */
 bool
-mljobs_signal_cancel(Oid database, int64 job_id)
+mljobs_signal_cancel(int64 job_id)
 {
+	Oid			extension = get_extension_oid("mlops", true);
 	MlWorkerSlot *slot;
 
 	MLJOBS_LOCK(LW_EXCLUSIVE);
-	slot = holder(database, job_id, ML_SLOT_BUSY);
+	slot = holder(MyDatabaseId, extension, job_id, ML_SLOT_BUSY);
 	if (slot)
 	{
 		slot->cancel = true;

@@ -47,6 +47,7 @@ typedef struct MlWorkerSlot
 	bool		release;		/* idle: end now, somebody else needs the place */
 	bool		upkeep;			/* in the place that is kept for what runs by itself */
 	int64		job_id;			/* job in its hands, 0: none */
+	Oid			extension;		/* whose job it is: another one's has the same number */
 	bool		cancel;			/* of that job, by mlops.cancel */
 
 	bool		connected;
@@ -172,11 +173,11 @@ extern int	mljobs_limit_of_role(void);
  */
 extern bool mljobs_linger(void);
 
-/* Does a living worker have the job? */
-extern bool mljobs_is_held(Oid database, int64 job_id);
+/* Does a living worker have the job, of the extension of this database? */
+extern bool mljobs_is_held(int64 job_id);
 
 /* Sends a cancel to the worker that has the job; false if none has it. */
-extern bool mljobs_signal_cancel(Oid database, int64 job_id);
+extern bool mljobs_signal_cancel(int64 job_id);
 
 /* Should this worker end after its job, because others wait for a place? */
 extern bool mljobs_others_wait(Oid database, Oid role);

@@ -109,8 +109,7 @@ refuse_on_standby(const char *what)
 				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
 				 errmsg("cannot execute %s during recovery", what),
 				 errhint("Connect to the primary server; jobs run there.")));
-	PreventCommandIfReadOnly(what);
-	PreventCommandIfParallelMode(what);
+	mlbase_require_writable(what);
 }
 
 static void
@@ -389,10 +388,10 @@ mljobs_cancel(int64 job_id)
 		}
 		else if (strcmp(state, "starting") == 0 || strcmp(state, "running") == 0)
 		{
-			if (mljobs_is_held(MyDatabaseId, job_id))
+			if (mljobs_is_held(job_id))
 			{
 				mljobq_add_event(job_id, "cancel requested", user);
-				cancelled = mljobs_signal_cancel(MyDatabaseId, job_id);
+				cancelled = mljobs_signal_cancel(job_id);
 			}
 			else
 				pg_usleep(5000);	/* it is just ending, or crashed a moment ago */

@@ -26,6 +26,7 @@
 #include "portability/instr_time.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -34,6 +35,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/catalog.h"
 #include "mlops/jobs.h"
 #include "mlops/progress.h"
 #include "mlops/registry.h"
@@ -51,12 +53,35 @@ static MemoryContext job_context;	/* of one job */
 
 /* ---------------------------------------------------------------- book-keeping */
 
-/* Transactions of our own. */
+/*
+ * The extension was dropped.  The job in our hands, if there is one, went with it,
+ * and what it had not committed; whoever created another one is served by others.
+ */
+static void
+end_with_extension(void)
+{
+	MlWorkerSlot *slot = mljobs_my_slot;
+
+	if (slot->job_id != 0)
+		ereport(LOG,
+				(errmsg("job %lld has no end on record: extension \"mlops\" was dropped while it ran",
+						(long long) slot->job_id)));
+	mljobs_hold(0, false);
+	if (OidIsValid(get_extension_oid("mlops", true)))
+		mljobs_note(slot->database, slot->role, 1, slot->upkeep ? 1 : 0);
+	else
+		mljobs_forget(slot->database, InvalidOid);
+	proc_exit(0);
+}
+
+/* Transactions of our own.  Does not return if what we serve is there no more. */
 static void
 begin_own(void)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	if (!mlcat_keep_served())
+		end_with_extension();
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
@@ -182,6 +207,7 @@ run_statement(const MlJob *job, instr_time began, MlJobOutcome *outcome)
 	}
 	else
 	{
+		mlcat_require_served();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		mljobq_set_succeeded(job, outcome);
 		PopActiveSnapshot();
@@ -274,19 +300,26 @@ run_job(const MlJob *job)
 
 /* ---------------------------------------------------------------- main */
 
-/*
- * Is the extension still there, and does nobody say as whom jobs run who is no
- * superuser?  Else nothing waits for its jobs.
- */
+/* Serves the extension there is, if there is one. */
+static void
+serve_extension(void)
+{
+	StartTransactionCommand();
+	(void) mlcat_serve(InvalidOid);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(job_context);
+}
+
+/* Does nobody say as whom jobs run who is no superuser?  Else nothing waits for them. */
 static bool
 jobs_may_run(void)
 {
-	bool		exists;
+	bool		may;
 
 	begin_own();
-	exists = OidIsValid(get_extension_oid("mlops", true)) && mljobs_distrust() == NULL;
+	may = mljobs_distrust() == NULL;
 	commit_own();
-	return exists;
+	return may;
 }
 
 /*
@@ -323,7 +356,7 @@ mlops_job_worker_main(Datum arg)
 	keep_own_transactions_writable();
 	pgstat_report_appname("mlops job worker");
 	job_context = AllocSetContextCreate(TopMemoryContext, "mlops job", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(job_context);
+	serve_extension();
 
 	while (more)
 	{

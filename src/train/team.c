@@ -88,6 +88,7 @@ describe(const Training *t, const TeamPlan *plan, TeamShared *shared)
 	shared->database = MyDatabaseId;
 	shared->authenticated_user = GetAuthenticatedUserId();
 	shared->person = mlbase_person();
+	shared->extension = mlcat_keep();
 	GetUserIdAndSecContext(&shared->current_user, &shared->security_context);
 	shared->job_id = mlbase_progress_current_job();
 	shared->threads = Max(1, mlbase_engine_threads() / plan->n_workers);

@@ -37,6 +37,7 @@ void
 worker_begin(const TeamWorker *worker, const char *activity)
 {
 	StartTransactionCommand();
+	mlcat_serve_at_once(worker->shared->extension);
 	SetUserIdAndSecContext(worker->shared->current_user, worker->shared->security_context);
 	pgstat_report_activity(STATE_RUNNING, activity);
 }

@@ -111,7 +111,8 @@ mltrain_check(Training *t, const char *command)
 				 errmsg("\"%s\" must have 1 to %d characters", "experiment", MAX_EXPERIMENT_NAME)));
 	if (!r->rehearsal)
 		PreventCommandIfReadOnly(command);
-	PreventCommandIfParallelMode(command);
+	mlbase_refuse_parallel(command);
+	(void) mlcat_keep();
 	if (!r->rehearsal && mlcat_model_by_name(r->model, &model))
 		mlreg_check_right(GetUserId(), r->model, &model, ML_TO_TRAIN);
 
