@@ -171,6 +171,7 @@ typedef struct MlRegistration
 	double		test_from;		/* earliest and latest time of the test rows, */
 	double		test_to;		/* as the engine has them */
 	const char *request;		/* arguments of the training, JSON text */
+	const char *findings;		/* what people ought to know of the columns, JSON text */
 
 	int			n_params;
 	const MlNamedText *params;

@@ -65,7 +65,7 @@ SELECT r.run_id, e.name AS experiment, r.name, r.model, r.version, r.algorithm, 
 	(SELECT m.value FROM mlops_catalog.run_metric m WHERE m.run_id OPERATOR(pg_catalog.=) r.run_id
 		AND m.name OPERATOR(pg_catalog.=) 'fit_ms' AND m.step OPERATOR(pg_catalog.=) 0) AS fit_ms,
 	pg_catalog.round(EXTRACT(epoch FROM r.ended_at OPERATOR(pg_catalog.-) r.started_at) OPERATOR(pg_catalog.*) 1000, 1) AS train_ms,
-	r.started_at, r.ended_at
+	r.started_at, r.ended_at, r.findings
 FROM mlops_catalog.run r JOIN mlops_catalog.experiment e ON e.experiment_id OPERATOR(pg_catalog.=) r.experiment_id
 WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
 COMMENT ON VIEW mlops.runs IS 'Trainings, and runs that people log themselves: what was asked, on what data, by whom, how long it took';
@@ -88,6 +88,7 @@ COMMENT ON COLUMN mlops.runs.fit_ms IS 'Milliseconds the learner took';
 COMMENT ON COLUMN mlops.runs.train_ms IS 'Milliseconds from start to registration';
 COMMENT ON COLUMN mlops.runs.started_at IS 'When it began';
 COMMENT ON COLUMN mlops.runs.ended_at IS 'When it ended';
+COMMENT ON COLUMN mlops.runs.findings IS 'What to know of its columns: left out (identifier, constant, type: it cannot be a feature, filled: by a trigger that scores), lumped, or suspected to give the target away; objects of column, finding and detail';
 GRANT SELECT ON mlops.runs TO PUBLIC;
 
 CREATE VIEW mlops.run_params WITH (security_barrier) AS

@@ -212,11 +212,12 @@ insert_run(const MlRegistration *r, int64 experiment_id, int64 dataset_id, int v
 	add_value(&a, OIDOID, ObjectIdGetDatum(user));
 	add_value(&a, TIMESTAMPTZOID, TimestampTzGetDatum(r->started_at));
 	add_text(&a, r->request);
+	add_text(&a, r->findings);
 	return DatumGetInt64(execute_value(
 									   "INSERT INTO mlops_catalog.run (experiment_id, model, version, algorithm, status, "
-									   "dataset_id, seed, target, tags, library_version, owner, started_at, ended_at, request) VALUES "
+									   "dataset_id, seed, target, tags, library_version, owner, started_at, ended_at, request, findings) VALUES "
 									   "($1, $2, $3, $4, 'finished', $5, $6, $7, $8, $9, $10::pg_catalog.regrole, $11, "
-									   "pg_catalog.clock_timestamp(), $12::pg_catalog.jsonb) RETURNING run_id", &a));
+									   "pg_catalog.clock_timestamp(), $12::pg_catalog.jsonb, $13::pg_catalog.jsonb) RETURNING run_id", &a));
 }
 
 /* Parameters and figures go in as arrays: two statements however many. */

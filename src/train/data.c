@@ -299,6 +299,7 @@ mltrain_label(Training *t)
 	if (t->weight >= 0)
 		read_weights(t);
 	mlbase_check(t->ctx, ml_order_rows(t->ctx, t->dataset, t->time, t->key, &t->order));
+	mltrain_leave_out_identifiers(t);
 }
 
 /* For people: what keeps all rows out of the training part, if there are none. */

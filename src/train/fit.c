@@ -120,10 +120,17 @@ report_left_out(Training *t)
 		const char *name = t->dataset->columns[out->column].name;
 
 		if (out->reason == ML_LEFT_OUT_IDENTIFIER)
-			mltrain_tell(t, NOTICE, psprintf("column \"%s\" looks like an identifier and is left out", name),
-						 psprintf("It has %llu distinct values.", (unsigned long long) out->distinct));
+		{
+			char	   *detail = psprintf("It has %llu distinct values.", (unsigned long long) out->distinct);
+
+			mltrain_tell(t, NOTICE, psprintf("column \"%s\" looks like an identifier and is left out", name), detail);
+			mltrain_note(t, name, "identifier", detail);
+		}
 		else
+		{
 			mltrain_tell(t, NOTICE, psprintf("column \"%s\" is constant and is left out", name), NULL);
+			mltrain_note(t, name, "constant", "It has one value in the training rows.");
+		}
 	}
 }
 
@@ -142,10 +149,15 @@ mltrain_make_view(Training *t, int max_bins)
 	t->signature = signature;
 	if (!t->told_left_out)
 		report_left_out(t);
-	t->told_left_out = true;
 	check_memory(t);
 	mlbase_check(ctx, ml_binned_create(ctx, t->dataset, signature, t->rows[ML_PART_TRAIN], true, &binned));
 	t->binned_train = binned;
+	if (!t->told_left_out)
+	{
+		mltrain_suspect(t);
+		mltrain_note_lumped(t);
+	}
+	t->told_left_out = true;
 	t->binned_validation = NULL;
 	if (t->rows[ML_PART_VALIDATION].n > 0)
 	{

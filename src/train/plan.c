@@ -89,8 +89,28 @@ is_filled(Training *t, int position, bool named)
 		mltrain_tell(t, WARNING, psprintf("feature \"%s\" is filled by trigger \"%s\"", name, trigger),
 					 "A row has nothing in it yet when that trigger scores it, so what is learned from it does not hold there.");
 	else
-		mltrain_tell(t, NOTICE, psprintf("column \"%s\" is filled by trigger \"%s\" and is left out", name, trigger),
-					 "A row has nothing in it yet when that trigger scores it.");
+	{
+		const char *detail = "A row has nothing in it yet when that trigger scores it.";
+
+		mltrain_tell(t, NOTICE, psprintf("column \"%s\" is filled by trigger \"%s\" and is left out", name, trigger), detail);
+		mltrain_note(t, name, "filled", detail);
+	}
+	return true;
+}
+
+/* A column that nobody named and that no model can read, such as JSON or an array; says so. */
+static bool
+is_unreadable(Training *t, int position)
+{
+	Form_pg_attribute attribute = TupleDescAttr(t->source->desc, position);
+	const char *type = format_type_be(attribute->atttypid);
+	MlConverter converter;
+
+	if (mling_converter(attribute->atttypid, t->zone, &converter))
+		return false;
+	mltrain_tell(t, NOTICE, psprintf("column \"%s\" of type %s cannot be a feature and is left out", NameStr(attribute->attname), type),
+				 "Turn it into numbers or text in a query to learn from it.");
+	mltrain_note(t, NameStr(attribute->attname), "type", psprintf("Type %s cannot be a feature.", type));
 	return true;
 }
 
@@ -148,7 +168,7 @@ plan_features(Training *t)
 			is_name(name, t->group_by) || is_one_of(name, excluded))
 			continue;
 		mling_find_column(t->source, name); /* refuses an ambiguous name */
-		if (is_filled(t, i, false))
+		if (is_filled(t, i, false) || is_unreadable(t, i))
 			continue;
 		t->features[t->n_features++] = read_column(t, i, ML_COLUMN_NUMBER, false);
 	}

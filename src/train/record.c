@@ -375,6 +375,7 @@ mltrain_record(Training *t, MlTrainResult *result)
 	r.started_at = t->started_at;
 	mltrain_describe_data(t, &r);
 	r.request = request_json(q, r.source, r.positive);
+	r.findings = psprintf("[%s]", t->findings.len > 0 ? t->findings.data : "");
 	record_params(t, &r);
 	mltrain_add_curve(&t->figures, &t->learned, ml_metrics[t->metric].name);
 	mltrain_add_figure(&t->figures, "iterations", 0, t->learned.iterations);

@@ -72,6 +72,7 @@ typedef struct Training
 	bool		told_left_out;
 	StringInfo	told;			/* where messages to the user are kept, NULL: they go
 								 * to the user */
+	StringInfoData findings;	/* members of a JSON array, see mltrain_note */
 	MlLearned	learned;
 	MlModelParts parts;
 	double		margin_shift;	/* of the log odds, to the base rate of the rows judged */
@@ -159,6 +160,22 @@ extern double mltrain_metric_on(Training *t, MlPart part);
 
 /* Encodes the model, chooses the threshold, judges (judge.c). */
 extern void mltrain_judge(Training *t);
+
+/*
+ * Keeps what people ought to know of a column for the run, as view mlops.runs
+ * shows it: finding is "identifier", "constant", "type", "filled", "lumped" or
+ * "suspected" (findings.c).
+ */
+extern void mltrain_note(Training *t, const char *column, const char *finding, const char *detail);
+
+/* Leaves out whole numbers that are almost all distinct, unless features were named;
+ * says so (findings.c). */
+extern void mltrain_leave_out_identifiers(Training *t);
+
+/* Warns of columns that alone tell the target in the training rows; notes categories
+ * whose rare values are one (findings.c). */
+extern void mltrain_suspect(Training *t);
+extern void mltrain_note_lumped(Training *t);
 
 /*
  * Says something to the user at once, or keeps it in t->told; detail may be

@@ -67,7 +67,7 @@ SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT *, CASE WHEN id = 7 
 	'22000', 'column "x" contains an infinite value', 'infinite value');
 SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT *, CASE WHEN id = 7 THEN ''-infinity''::timestamp ELSE ts END AS x FROM tx', target => 'is_fraud')$$,
 	'22000', 'column "x" contains an infinite value', 'infinite timestamp');
-SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT *, ARRAY[id] AS x FROM tx', target => 'is_fraud')$$,
+SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT *, ARRAY[id] AS x FROM tx', target => 'is_fraud', features => '{amount,x}')$$,
 	'42804', 'column "x" of type integer[] cannot be a feature', 'array column');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', query => 'SELECT 1', target => 'is_fraud')$$,
 	'22023', 'exactly one of "source" and "query" must be given', 'both source and query');

@@ -1,0 +1,264 @@
+/*-------------------------------------------------------------------------
+ * findings.c
+ *	  What people ought to know of the columns: left out, lumped or suspected.
+ *	  It is said at once and kept with the run.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/json.h"
+
+#include "mlops/base.h"
+#include "train/training.h"
+
+/*
+ * A whole number per row that no other row has is a number of the row, while
+ * measurements in whole units, such as cents, meet again.
+ */
+#define IDENTIFIER_SHARE 0.99
+#define IDENTIFIER_VALUES 50	/* fewer tell nothing */
+#define SAMPLE 4096				/* rows that tell at once that a column is none */
+#define SAMPLE_SHARE 0.98
+
+/* A column that alone orders the training rows as well as this is likely to be known only afterwards. */
+#define SUSPECT_ROC_AUC 0.97
+#define SUSPECT_ROWS 10			/* of either class, fewer tell nothing */
+
+void
+mltrain_note(Training *t, const char *column, const char *finding, const char *detail)
+{
+	if (t->findings.data == NULL)
+		initStringInfo(&t->findings);
+	appendStringInfoString(&t->findings, t->findings.len > 0 ? ", {\"column\": " : "{\"column\": ");
+	escape_json(&t->findings, column);
+	appendStringInfoString(&t->findings, ", \"finding\": ");
+	escape_json(&t->findings, finding);
+	appendStringInfoString(&t->findings, ", \"detail\": ");
+	escape_json(&t->findings, detail);
+	appendStringInfoChar(&t->findings, '}');
+}
+
+/* ---------------------------------------------------------------- identifiers */
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	double		one = *(const double *) a;
+	double		other = *(const double *) b;
+
+	return one < other ? -1 : one > other;
+}
+
+/* Distinct values of every step-th labelled row in canonical order; *present: rows that have one. */
+static size_t
+count_distinct(const Training *t, const MlColumn *column, size_t step, size_t *present)
+{
+	MlArenaMark mark = ml_arena_mark(t->ctx->arena);
+	double	   *value = ml_arena_alloc_array(t->ctx->arena, t->dataset->n_rows / step + 1, sizeof(double));
+	size_t		n = 0;
+	size_t		distinct = 0;
+
+	if (value == NULL)
+		mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+	for (size_t i = 0; i < t->dataset->n_rows; i += step)
+	{
+		size_t		row = t->order ? t->order[i] : i;
+
+		if (!isnan(t->label[row]) && !ml_column_is_missing(column, row))
+			value[n++] = ml_column_number(column, row);
+	}
+	mlbase_check(t->ctx, ml_sort(t->ctx, value, n, sizeof(double), compare_numbers));
+	for (size_t i = 0; i < n; i++)
+		distinct += i == 0 || value[i] != value[i - 1];
+	ml_arena_release(t->ctx->arena, mark);
+	*present = n;
+	return distinct;
+}
+
+static bool
+is_whole(const MlColumn *column)
+{
+	return column->kind == ML_COLUMN_NUMBER && (strcmp(column->type_name, "integer") == 0 ||
+												strcmp(column->type_name, "bigint") == 0 || strcmp(column->type_name, "smallint") == 0);
+}
+
+static bool
+is_identifier(const Training *t, const MlColumn *column, size_t *distinct)
+{
+	size_t		present;
+
+	if (!is_whole(column))
+		return false;
+	if (t->dataset->n_rows > 2 * SAMPLE)
+	{
+		*distinct = count_distinct(t, column, t->dataset->n_rows / SAMPLE, &present);
+		if ((double) *distinct < SAMPLE_SHARE * (double) present)
+			return false;
+	}
+	*distinct = count_distinct(t, column, 1, &present);
+	return present >= IDENTIFIER_VALUES && (double) *distinct > IDENTIFIER_SHARE * (double) present;
+}
+
+void
+mltrain_leave_out_identifiers(Training *t)
+{
+	size_t	   *distinct = palloc0(t->n_features * sizeof(size_t));
+	int			n = 0;
+
+	if (t->request->features)	/* who names a column means it */
+		return;
+	for (int i = 0; i < t->n_features; i++)
+		n += is_identifier(t, &t->dataset->columns[t->features[i]], &distinct[i]) ? 1 : (distinct[i] = 0);
+	if (n == t->n_features)		/* else nothing is left to learn from */
+		return;
+	n = 0;
+	for (int i = 0; i < t->n_features; i++)
+	{
+		const char *name = t->dataset->columns[t->features[i]].name;
+		char	   *detail = psprintf("It has %zu distinct values. Name it in \"features\" to learn from it.", distinct[i]);
+
+		if (distinct[i] == 0)
+		{
+			t->features[n++] = t->features[i];
+			continue;
+		}
+		mltrain_tell(t, NOTICE, psprintf("column \"%s\" looks like an identifier and is left out", name), detail);
+		mltrain_note(t, name, "identifier", detail);
+	}
+	t->n_features = n;
+}
+
+/* ---------------------------------------------------------------- suspects */
+
+/* ROC AUC of classes that are counted by codes in rising order; codes [0, n). */
+static double
+roc_auc_of_counts(const uint64_t *positives, const uint64_t *all, const uint32_t *order, size_t n)
+{
+	double		below = 0;		/* negatives */
+	double		pairs = 0;
+	double		n_positives = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		p = (double) positives[order[i]];
+		double		negatives = (double) all[order[i]] - p;
+
+		pairs += p * (below + negatives / 2);
+		below += negatives;
+		n_positives += p;
+	}
+	return pairs / n_positives / below;
+}
+
+/* By falling share of positives: few codes against the positives, so that chance makes no order. */
+static void
+order_by_share(const uint64_t *positives, const uint64_t *all, uint32_t *order, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+	{
+		uint32_t	code = order[i];
+		double		share = (double) positives[code] / (double) Max(all[code], 1);
+		size_t		at = i;
+
+		for (; at > 0 && (double) positives[order[at - 1]] / (double) Max(all[order[at - 1]], 1) > share; at--)
+			order[at] = order[at - 1];
+		order[at] = code;
+	}
+}
+
+/* How well a feature alone orders the training rows: 0.5 to 1; with missing values below or above all others. */
+static double
+roc_auc_alone(const MlFeature *feature, const uint64_t *positives, size_t n_positives)
+{
+	size_t		n = feature->n_bins + 1;
+	uint32_t	order[ML_MAX_BINS + 1];
+	double		auc;
+
+	for (size_t i = 0; i < n; i++)
+		order[i] = (uint32_t) i;
+	if (feature->categorical)
+	{
+		if (n > 2 + n_positives / 10)
+			return 0.5;
+		order_by_share(positives, feature->code_counts, order, n);
+		return roc_auc_of_counts(positives, feature->code_counts, order, n);
+	}
+	auc = roc_auc_of_counts(positives, feature->code_counts, order, n);
+	auc = Max(auc, 1 - auc);
+	for (size_t i = 0; i < n; i++)
+		order[i] = (uint32_t) ((i + 1) % n);
+	return Max(auc, fabs(roc_auc_of_counts(positives, feature->code_counts, order, n) - 0.5) + 0.5);
+}
+
+/* Positives by feature and code. */
+static uint64_t *
+count_positives(const Training *t, size_t *n_positives)
+{
+	MlRows		rows = t->rows[ML_PART_TRAIN];
+	size_t		n_features = t->signature->n_features;
+	uint64_t   *positives = palloc0(n_features * (ML_MAX_BINS + 1) * sizeof(uint64_t));
+
+	*n_positives = 0;
+	for (size_t i = 0; i < rows.n; i++)
+	{
+		if ((i & 0xFFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (t->label[rows.row[i]] != 1)
+			continue;
+		(*n_positives)++;
+		for (size_t f = 0; f < n_features; f++)
+			positives[f * (ML_MAX_BINS + 1) + ml_binned_code(t->binned_train, i, f)]++;
+	}
+	return positives;
+}
+
+void
+mltrain_suspect(Training *t)
+{
+	const MlSignature *s = t->signature;
+	size_t		n_positives;
+	uint64_t   *positives = count_positives(t, &n_positives);
+	double	   *alone = palloc0(s->n_inputs * sizeof(double));
+
+	if (n_positives < SUSPECT_ROWS || t->rows[ML_PART_TRAIN].n - n_positives < SUSPECT_ROWS)
+		return;
+	for (size_t f = 0; f < s->n_features; f++)
+	{
+		double		auc = ml_feature_is_learned(s, f)
+			? roc_auc_alone(&s->features[f], positives + f * (ML_MAX_BINS + 1), n_positives) : 0;
+
+		alone[s->features[f].input] = Max(alone[s->features[f].input], auc);
+	}
+	for (size_t i = 0; i < s->n_inputs; i++)
+	{
+		char	   *detail = psprintf("It alone has ROC AUC %.4f on the training rows.", alone[i]);
+
+		if (alone[i] < SUSPECT_ROC_AUC)
+			continue;
+		mltrain_tell(t, WARNING, psprintf("column \"%s\" almost gives target \"%s\" away", s->inputs[i].name, t->request->target),
+					 psprintf("%s If it is known only after the outcome, leave it out with \"exclude\".", detail));
+		mltrain_note(t, s->inputs[i].name, "suspected", detail);
+	}
+	pfree(positives);
+}
+
+/* ---------------------------------------------------------------- lumped */
+
+void
+mltrain_note_lumped(Training *t)
+{
+	const MlSignature *s = t->signature;
+
+	for (size_t f = 0; f < s->n_features; f++)
+	{
+		const MlInput *input = &s->inputs[s->features[f].input];
+
+		if (s->features[f].categorical && input->n_categories >= s->features[f].n_bins)
+			mltrain_note(t, input->name, "lumped",
+						 psprintf("Of its %u values the %u most frequent ones are told apart%s.", input->n_categories,
+								  s->features[f].n_bins - 1, input->statistic ? ", the others by how often the target was positive" : ""));
+	}
+}
