@@ -365,24 +365,26 @@ extern void mlserve_watch_statements(void);
 
 /* ---------------------------------------------------------------- evaluation */
 
-/* A source's rows with labels and scores of a model, for evaluate and curve. */
+/* A source's rows with labels and scores of a model, for evaluate, curve and thresholds. */
 typedef struct MlScoredRows
 {
 	size_t		n;				/* labelled rows */
 	double	   *score;
 	float	   *label;
-	const MlDataset *dataset;	/* columns of `by` are the last n_by ones */
+	const MlDataset *dataset;	/* columns of `by`, then of costs, are its last ones */
 	MlRows		rows;			/* data set row of each */
 	int			first_by;
+	int			first_cost;
 } MlScoredRows;
 
 /*
  * Reads the source (target NULL: the one recorded at training; positive NULL: that
  * of the training, of another target what a notice tells), scores every
- * labelled row.  by columns are read as text.  Everything is in ctx's arena.
+ * labelled row.  by columns are read as text, costs as numbers.  Everything is in
+ * ctx's arena.
  */
 extern void mlserve_score_source(MlContext *ctx, const MlResolved *resolved,
 								 MlSource *source, const char *target, const char *positive,
-								 List *by, MlScoredRows *out);
+								 List *by, List *costs, MlScoredRows *out);
 
 #endif							/* MLOPS_SERVE_H */

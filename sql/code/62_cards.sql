@@ -327,7 +327,7 @@ $$;
 CREATE FUNCTION mlops.why(model text, key text) RETURNS jsonb
 	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.why(text, text) IS
-	'The same about the latest decision that was logged with a key; "of_key" has how many there are, and the identity, time, score and flag of up to 100 others, the latest first';
+	'Everything about the latest decision that was logged with a key, as why(prediction_id) tells it; "of_key" has how many there are, and the identity, time, score and flag of up to 100 others, the latest first';
 CREATE FUNCTION mlops_catalog.why(model text, key text) RETURNS jsonb
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp

@@ -33,4 +33,7 @@ typedef struct MlRoleScope
 extern void mlapi_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope);
 extern void mlapi_leave_role(const MlRoleScope *scope);
 
+/* What access.c says: the function of the same name in mlops_catalog, as the owner of the catalog. */
+extern Datum mlops_as_owner(PG_FUNCTION_ARGS);
+
 #endif							/* MLOPS_API_AS_ROLE_H */

@@ -45,7 +45,7 @@ score_arguments(FunctionCallInfo fcinfo, const char *target, const char *positiv
 	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
 	progress = mlbase_progress_begin("evaluate", model);
 	mlbase_progress("read and score", 0, 0, NAN);
-	mlserve_score_source(ctx, resolved, source, target, positive, by, scored);
+	mlserve_score_source(ctx, resolved, source, target, positive, by, NIL, scored);
 	mlbase_progress_end(progress);
 	return ctx;
 }

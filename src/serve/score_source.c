@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * score_source.c
- *	  A source's labelled rows with a model's scores, for evaluate and curve.
+ *	  A source's labelled rows with a model's scores, for evaluate, curve and thresholds.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -45,13 +45,13 @@ positive_of(const MlCatalogVersion *version, const char *target, Oid type)
 
 void
 mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *source,
-					 const char *target, const char *positive_text, List *by, MlScoredRows *out)
+					 const char *target, const char *positive_text, List *by, List *costs, MlScoredRows *out)
 {
 	const MlModel *model = resolved->served->model;
 	const MlCatalogVersion *version = &resolved->served->version;
 	const MlPositive *positive;
 	Oid			type;
-	MlReadColumn *columns = palloc((ml_model_n_inputs(model) + 1 + list_length(by)) *
+	MlReadColumn *columns = palloc((ml_model_n_inputs(model) + 1 + list_length(by) + list_length(costs)) *
 								   sizeof(MlReadColumn));
 	int			n = plan_inputs(model, source, columns);
 	int			label_column = n;
@@ -74,8 +74,19 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 	foreach(lc, by)
 		columns[n++] = (MlReadColumn) {mling_column(source, (char *) lfirst(lc), "by"),
 		ML_COLUMN_CATEGORY, true};
+	out->first_cost = n;
+	foreach(lc, costs)
+		columns[n++] = (MlReadColumn) {mling_column(source, (char *) lfirst(lc), "cost"), ML_COLUMN_NUMBER};
 
 	dataset = mling_read(ctx, source, n, columns, ml_model_time_zone(model));
+	for (int c = out->first_cost; c < n; c++)
+	{
+		if (dataset->columns[c].kind != ML_COLUMN_NUMBER)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of \"cost\" has type %s", dataset->columns[c].name, dataset->columns[c].type_name),
+					 errdetail("It must be a number.")));
+	}
 	if (dataset->n_rows == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),

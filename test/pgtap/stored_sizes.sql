@@ -21,6 +21,7 @@ INSERT INTO explained VALUES
 	('evaluate', NULL, 'stores nothing'),
 	('explain_table', NULL, 'stores nothing'),
 	('score_table', NULL, 'stores nothing'),
+	('thresholds', NULL, 'stores nothing'),
 	('unschedule', 'name', 'stores nothing'),
 	('log_artifact', 'text', 'a file: of up to 16 MB, see below'),
 	('log_metric', 'key', 'a name of up to 250 characters'),

@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ * thresholds.c
+ *	  mlops.thresholds: what policies would choose for a version, and what would
+ *	  come of it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "mlops/base.h"
+#include "mlops/engine/eval.h"
+#include "mlops/serve.h"
+#include "mlops/train.h"
+#include "api/as_role.h"
+
+#define MOST_POLICIES 100
+
+MLOPS_FUNCTION(mlops_thresholds);
+
+typedef struct Policies
+{
+	int			n;
+	Jsonb	   *json[MOST_POLICIES];
+	MlThresholdRequest request[MOST_POLICIES];
+	List	   *costs;			/* names of columns, each once */
+} Policies;
+
+static void
+add_cost(Policies *policies, const char *name)
+{
+	ListCell   *lc;
+
+	if (name == NULL)
+		return;
+	foreach(lc, policies->costs)
+	{
+		if (strcmp((char *) lfirst(lc), name) == 0)
+			return;
+	}
+	policies->costs = lappend(policies->costs, pstrdup(name));
+}
+
+/* A list of policies, or one. */
+static void
+read_policies(Jsonb *json, Policies *policies)
+{
+	bool		list = JB_ROOT_IS_ARRAY(json) && !JB_ROOT_IS_SCALAR(json);
+
+	policies->n = list ? JB_ROOT_COUNT(json) : 1;
+	if (policies->n < 1 || policies->n > MOST_POLICIES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"policies\" has %d policies", policies->n),
+				 errdetail("It must have between 1 and %d.", MOST_POLICIES),
+				 errhint("Write it as '[{\"max\": \"f1\"}, {\"alert_rate\": 0.01}]'.")));
+	for (int i = 0; i < policies->n; i++)
+	{
+		policies->json[i] = list ? JsonbValueToJsonb(getIthJsonbValueFromContainer(&json->root, i)) : json;
+		mltrain_parse_threshold(policies->json[i], &policies->request[i]);
+		add_cost(policies, policies->request[i].false_positive_column);
+		add_cost(policies, policies->request[i].false_negative_column);
+	}
+}
+
+/* Costs of the scored rows; a missing one counts as nothing. */
+static double *
+cost_by_row(MlContext *ctx, const Policies *policies, const MlScoredRows *scored, const char *name)
+{
+	int			c = scored->first_cost;
+	double	   *cost;
+
+	if (name == NULL)
+		return NULL;
+	while (strcmp((char *) list_nth(policies->costs, c - scored->first_cost), name) != 0)
+		c++;
+	cost = ml_arena_alloc_array(ctx->arena, Max(scored->n, 1), sizeof(double));
+	if (cost == NULL)
+		mlbase_check(ctx, ml_fail_memory(ctx));
+	for (size_t i = 0; i < scored->n; i++)
+	{
+		cost[i] = ml_column_number(&scored->dataset->columns[c], scored->rows.row[i]);
+		if (isnan(cost[i]))
+			cost[i] = 0;
+	}
+	return cost;
+}
+
+static void
+put_policy(MlContext *ctx, const Policies *policies, int i, const MlScoredRows *scored, ReturnSetInfo *result)
+{
+	const MlThresholdRequest *request = &policies->request[i];
+	MlThresholdPolicy policy = request->policy;
+	bool		costed = policy.kind == ML_THRESHOLD_COST;
+	MlEvaluation e;
+	double		threshold;
+	bool		reached;
+	Datum		values[9];
+	bool		nulls[9] = {false};
+
+	policy.costs.false_positive_by_row = cost_by_row(ctx, policies, scored, request->false_positive_column);
+	policy.costs.false_negative_by_row = cost_by_row(ctx, policies, scored, request->false_negative_column);
+	mlbase_check(ctx, ml_choose_threshold(ctx, &policy, scored->n, scored->score, scored->label, NULL, &threshold, &reached));
+	mlbase_check(ctx, ml_evaluate(ctx, scored->n, scored->score, scored->label, NULL, costed ? &policy.costs : NULL, threshold, &e));
+	values[0] = JsonbPGetDatum(policies->json[i]);
+	values[1] = BoolGetDatum(reached);
+	values[2] = Float8GetDatum(threshold);
+	values[3] = Int64GetDatum((int64) e.rows);
+	values[4] = Int64GetDatum((int64) (e.confusion.true_positives + e.confusion.false_positives));
+	values[5] = Float8GetDatum(e.precision);
+	values[6] = Float8GetDatum(e.recall);
+	values[7] = Float8GetDatum(e.false_positive_rate);
+	values[8] = Float8GetDatum(e.expected_cost);
+	nulls[5] = isnan(e.precision);
+	nulls[6] = isnan(e.recall);
+	nulls[7] = isnan(e.false_positive_rate);
+	nulls[8] = !costed || isnan(e.expected_cost);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/*
+ * mlops.thresholds(model text, version int, policies jsonb, source regclass, query text)
+ *	  -> TABLE (policy, reached, threshold, rows, flagged, precision, recall, false_positive_rate, expected_cost)
+ */
+Datum
+mlops_thresholds(PG_FUNCTION_ARGS)
+{
+	Policies   *policies;
+	MlSource   *source;
+	MlResolved	resolved;
+	MlScoredRows scored = {0};
+	MlContext  *ctx;
+	MemoryContext caller;
+	MemoryContext work;
+
+	mlbase_refuse_null(fcinfo, 0, "model");
+	mlbase_refuse_null(fcinfo, 1, "version");
+	mlbase_refuse_null(fcinfo, 2, "policies");
+	work = AllocSetContextCreate(CurrentMemoryContext, "mlops thresholds", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(work);
+	policies = palloc0(sizeof(Policies));
+	read_policies(PG_GETARG_JSONB_P(2), policies);
+	mlserve_resolve(psprintf("%s/%d", text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1)), ML_TO_EVALUATE, &resolved);
+	if (PG_ARGISNULL(3) && PG_ARGISNULL(4))
+	{
+		/* on its own test rows: the catalog knows which, and has them read as who asks */
+		MemoryContextSwitchTo(caller);
+		MemoryContextDelete(work);
+		return mlops_as_owner(fcinfo);
+	}
+	source = mling_describe(PG_ARGISNULL(3) ? InvalidOid : PG_GETARG_OID(3),
+							PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4)));
+	InitMaterializedSRF(fcinfo, 0);
+	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
+	mlserve_score_source(ctx, &resolved, source, NULL, NULL, NIL, policies->costs, &scored);
+	for (int i = 0; i < policies->n; i++)
+		put_policy(ctx, policies, i, &scored, (ReturnSetInfo *) fcinfo->resultinfo);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(work);
+	return (Datum) 0;
+}
