@@ -20,7 +20,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	id bigint := mlops_catalog.require(caller, $2, 'evaluate');
-	subject mlops_catalog.gate_subject := mlops_catalog.gate_subject($2, $3);
+	subject mlops_catalog.gate_subject := mlops_catalog.gate_subject($2, $3, NULL);
 BEGIN
 	IF subject.unread IS NOT NULL THEN
 		RAISE EXCEPTION 'version % of model "%" has no test rows that can be read again', $3, $2

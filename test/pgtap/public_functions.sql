@@ -45,6 +45,7 @@ INSERT INTO explained VALUES
 	('is_applying_changes', 'shows what the session is'),
 	('is_preloaded', 'shows what the server is'),
 	('upkeep_hindrance', 'shows what the server is'),
+	('distrust', 'shows who owns what runs by itself, as PostgreSQL does'),
 	('require_seen', 'asks for a privilege: that is what it is for'),
 	('may_use', 'answers about the caller'),
 	('may_see', 'answers about the caller'),
