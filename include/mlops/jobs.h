@@ -63,6 +63,12 @@ extern bool mljobs_cancel(int64 job_id);
 extern void mljobs_check_statement(const char *statement);
 
 /*
+ * What a SELECT, as it is written, reads that it names with a schema: quoted
+ * names as char *.  NIL for another statement; an error if it is not one.
+ */
+extern List *mljobs_named_relations(const char *statement);
+
+/*
  * Has no worker of this server a job that is said to be starting or running,
  * and is none that ended with it still to be seen to?
  */

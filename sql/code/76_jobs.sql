@@ -81,6 +81,11 @@ CREATE FUNCTION mlops_catalog.check_statement(statement text) RETURNS void
 	AS 'MODULE_PATHNAME', 'mlops_check_statement';
 COMMENT ON FUNCTION mlops_catalog.check_statement(text) IS 'An error unless a text is one statement that a job could be, as far as it is written';
 
+CREATE FUNCTION mlops_catalog.parsed_relations(statement text) RETURNS text[]
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_parsed_relations';
+COMMENT ON FUNCTION mlops_catalog.parsed_relations(text) IS 'Tables and views that a SELECT names with their schemas, as far as it is written; an error if it is not one statement';
+
 CREATE FUNCTION mlops_catalog.job_is_lost(job_id bigint) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'mlops_job_is_lost';

@@ -7,7 +7,7 @@ CREATE VIEW mlops.monitors WITH (security_barrier) AS
 SELECT m.name AS model, w.every, w.label_delay, w.segments, w.query, w.time_column, mlops_catalog.role_text(w.owner) AS owner,
 	(SELECT pg_catalog.max(x.window_end) FROM mlops_catalog.monitor_window x WHERE x.model_id OPERATOR(pg_catalog.=) w.model_id) AS checked_until,
 	(SELECT x.drift_error FROM mlops_catalog.monitor_window x WHERE x.model_id OPERATOR(pg_catalog.=) w.model_id
-		ORDER BY x.window_end DESC LIMIT 1) AS drift_error,
+		AND x.checked_at OPERATOR(pg_catalog.>=) w.set_at ORDER BY x.window_end DESC LIMIT 1) AS drift_error,
 	w.created_at
 FROM mlops_catalog.monitor w JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) w.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
@@ -20,7 +20,7 @@ COMMENT ON COLUMN mlops.monitors.query IS 'Rows whose drift is watched, NULL: no
 COMMENT ON COLUMN mlops.monitors.time_column IS 'Column that tells to which window a row belongs';
 COMMENT ON COLUMN mlops.monitors.owner IS 'Who set it up, and as whom it reads';
 COMMENT ON COLUMN mlops.monitors.checked_until IS 'End of the last window that was looked at';
-COMMENT ON COLUMN mlops.monitors.drift_error IS 'Why drift of the last window could not be checked';
+COMMENT ON COLUMN mlops.monitors.drift_error IS 'Why drift of the last window could not be checked, as it is set up now';
 COMMENT ON COLUMN mlops.monitors.created_at IS 'When it was set up first';
 GRANT SELECT ON mlops.monitors TO PUBLIC;
 
@@ -169,7 +169,7 @@ DECLARE
 	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
 	read text := CASE WHEN $6 IS NOT NULL THEN (SELECT format('SELECT * FROM %I.%I', n.nspname, c.relname)
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $6) ELSE $7 END;
-	former jsonb := (SELECT to_jsonb(w) - '{owner,person,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	former jsonb := (SELECT to_jsonb(w) - '{owner,person,created_at,set_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	found jsonb;
 	unseen text[];
 BEGIN
@@ -197,10 +197,8 @@ BEGIN
 		VALUES (id, $3, $4, $5, read, $8, $9, $10, $11, caller)
 		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,
 			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
-			settings = excluded.settings, owner = excluded.owner, person = excluded.person;
+			settings = excluded.settings, owner = excluded.owner, person = excluded.person, set_at = excluded.set_at;
 	PERFORM mlops_catalog.resume_task(caller, id, 'monitor');
-	-- what could not be measured as it was set up before is no failure of what it is now
-	UPDATE mlops_catalog.monitor_window AS w SET drift_error = NULL WHERE w.model_id = id AND w.drift_error IS NOT NULL;
 	unseen := mlops_catalog.unseen_segments(id, $5);
 	IF unseen <> '{}' THEN
 		RAISE NOTICE 'decisions of model "%" are logged without the features of "segments": %', $2, array_to_string(unseen, ', ')
@@ -212,7 +210,7 @@ BEGIN
 		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings($9, $10, $11, NULL),
 			mlops_catalog.window_query(read, $8, now(), now()), '{}', embeds => true);
 	END IF;
-	found := (SELECT to_jsonb(w) - '{owner,person,created_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
+	found := (SELECT to_jsonb(w) - '{owner,person,created_at,set_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'monitor', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
@@ -415,13 +413,14 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.windows_to_judge_again(regrole, bigint) IS 'Windows of a monitor whose performance is not what it was';
 
--- Between windows nothing is measured: the last one tells whether it can be.
+-- Between windows nothing is measured: the last one tells whether it can be.  What could
+-- not be measured as it was set up before is no failure of what it is now.
 CREATE FUNCTION mlops_catalog.drift_problem(model_id bigint) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 'drift: ' || w.drift_error FROM mlops_catalog.monitor AS m JOIN mlops_catalog.monitor_window AS w USING (model_id)
-	WHERE m.model_id = $1 AND m.query IS NOT NULL AND w.window_end > m.created_at - m.every ORDER BY w.window_end DESC LIMIT 1
+	WHERE m.model_id = $1 AND m.query IS NOT NULL AND w.window_end > m.created_at - m.every AND w.checked_at >= m.set_at ORDER BY w.window_end DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.drift_problem(bigint) IS 'Why the drift of the last window of a monitor could not be measured, NULL: it could, or is not watched';
 

@@ -337,19 +337,31 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.upkeep_problems(boolean) IS 'What should run by itself and does not; steps of maintenance only where everything is to be shown';
 
--- By name, as they are recorded; a query is read by its job alone, as its owner.
+-- By name, as they are recorded; a query is read by its job alone, as its owner.  Names
+-- without a schema depend on its search_path.
+CREATE FUNCTION mlops_catalog.named_relations(query text) RETURNS text[]
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN CASE WHEN query IS NOT NULL THEN mlops_catalog.parsed_relations(query) ELSE '{}' END;
+EXCEPTION WHEN syntax_error OR feature_not_supported OR statement_too_complex OR invalid_parameter_value THEN
+	RETURN '{}';	-- which is told as such
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.named_relations(text) IS 'Tables and views that a query names with their schemas; none if it is no query';
+
 CREATE FUNCTION mlops_catalog.gone_sources() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT m.name, r.object, format('reads %s, which does not exist: %s', r.source, r.again)
-	FROM (SELECT p.model_id, 'retraining policy', n.request ->> 'source', 'it refuses to retrain; mlops.train() from another source, and deploy that version'
+	FROM (SELECT p.model_id, 'retraining policy', s.name, 'it refuses to retrain; mlops.train() from another source, and deploy that version'
 		FROM mlops_catalog.policy AS p JOIN mlops_catalog.model_version AS v ON v.version_id = mlops_catalog.repeated_version(p.model_id)
 		JOIN mlops_catalog.run AS n USING (run_id)
-		UNION ALL	-- as mlops.monitor() writes the query that reads a source
-		SELECT w.model_id, 'monitor', substring(w.query, '^SELECT \* FROM ((?:[a-z_][a-z0-9_]*|"(?:[^"]|"")+")\.(?:[a-z_][a-z0-9_]*|"(?:[^"]|"")+"))$'),
-			'drift is not computed; mlops.monitor() gives it another source'
-		FROM mlops_catalog.monitor AS w) AS r(model_id, object, source, again)
+		CROSS JOIN LATERAL unnest(coalesce(nullif(ARRAY[n.request ->> 'source'], ARRAY[NULL::text]), mlops_catalog.named_relations(n.request ->> 'query'))) AS s(name)
+		UNION ALL SELECT w.model_id, 'monitor', n.name, 'drift is not computed; mlops.monitor() gives it another source'
+		FROM mlops_catalog.monitor AS w CROSS JOIN LATERAL unnest(mlops_catalog.named_relations(w.query)) AS n(name)) AS r(model_id, object, source, again)
 	JOIN mlops_catalog.model AS m USING (model_id)
 	WHERE r.source IS NOT NULL AND to_regclass(r.source) IS NULL
 $$;

@@ -14,7 +14,8 @@ CREATE TABLE mlops_catalog.monitor (
 	submitted_at timestamptz,
 	labels_until timestamptz,
 	settings jsonb,
-	person regrole NOT NULL DEFAULT mlops_catalog.person()
+	person regrole NOT NULL DEFAULT mlops_catalog.person(),
+	set_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 COMMENT ON TABLE mlops_catalog.monitor IS 'What is watched about models';
 COMMENT ON COLUMN mlops_catalog.monitor.model_id IS 'Model';
@@ -28,6 +29,7 @@ COMMENT ON COLUMN mlops_catalog.monitor.time_zone IS 'TimeZone that the query wa
 COMMENT ON COLUMN mlops_catalog.monitor.owner IS 'Who set it up, and as whom it reads';
 COMMENT ON COLUMN mlops_catalog.monitor.person IS 'Who is behind owner: role that the session was opened as';
 COMMENT ON COLUMN mlops_catalog.monitor.created_at IS 'When it was set up first';
+COMMENT ON COLUMN mlops_catalog.monitor.set_at IS 'When it was set up as it is: what its windows had before is history';
 COMMENT ON COLUMN mlops_catalog.monitor.submitted_at IS 'When a job for it was submitted last';
 COMMENT ON COLUMN mlops_catalog.monitor.labels_until IS 'Outcomes recorded before have been looked at, NULL: none has been';
 COMMENT ON COLUMN mlops_catalog.monitor.settings IS 'Other settings that give the query its meaning, NULL: not recorded';

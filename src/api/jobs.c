@@ -19,6 +19,7 @@
 MLOPS_FUNCTION(mlops_submit);
 MLOPS_FUNCTION(mlops_cancel);
 MLOPS_FUNCTION(mlops_mark_upkeep);
+MLOPS_FUNCTION(mlops_parsed_relations);
 MLOPS_FUNCTION(mlops_check_statement);
 MLOPS_FUNCTION(mlops_job_is_lost);
 MLOPS_FUNCTION(mlops_end_lost_job);
@@ -108,6 +109,19 @@ mlops_check_statement(PG_FUNCTION_ARGS)
 	mlbase_refuse_null(fcinfo, 0, "statement");
 	mljobs_check_statement(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
+}
+
+/* mlops_catalog.parsed_relations(statement) -> text[] */
+Datum
+mlops_parsed_relations(PG_FUNCTION_ARGS)
+{
+	List	   *names = mljobs_named_relations(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	ArrayBuildState *array = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+	ListCell   *lc;
+
+	foreach(lc, names)
+		array = accumArrayResult(array, CStringGetTextDatum(lfirst(lc)), false, TEXTOID, CurrentMemoryContext);
+	PG_RETURN_DATUM(makeArrayResult(array, CurrentMemoryContext));
 }
 
 /* mlops_catalog.job_is_lost(job_id) */

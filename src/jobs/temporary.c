@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * temporary.c
- *	  Statements that are to run in another session, and read or write what is
- *	  temporary in this one.
+ *	  Statements that are to run in another session: what they name, and whether it
+ *	  is temporary in this one.
  *
  * They are looked at as they are written: to analyze them would lock, and wait
  * for, what they name.  Tables are named as such, by casts to regclass, and, in
@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "mlops/jobs.h"
 #include "jobs/execute.h"
 
 #define MOST_NESTED 10			/* queries in queries */
@@ -243,4 +244,31 @@ mljobs_temporary_relation(const RawStmt *statement)
 	Search		search = {0};
 
 	return look_at_statement(statement->stmt, &search) ? search.found : NULL;
+}
+
+/* ---------------------------------------------------------------- names */
+
+static bool
+collect_names(Node *node, List **names)
+{
+	const RangeVar *relation = (const RangeVar *) node;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, RangeVar))
+		return raw_expression_tree_walker(node, collect_names, names);
+	if (relation->schemaname && relation->catalogname == NULL)
+		*names = lappend(*names, quote_qualified_identifier(relation->schemaname, relation->relname));
+	return false;
+}
+
+List *
+mljobs_named_relations(const char *statement)
+{
+	Node	   *parsed = mljobs_parse(statement)->stmt;
+	List	   *names = NIL;
+
+	if (IsA(parsed, SelectStmt))
+		(void) collect_names(parsed, &names);
+	return names;
 }

@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, outcomes that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(89);
+SELECT plan(93);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -188,6 +188,13 @@ SELECT isnt((SELECT labels_until FROM mlops_catalog.monitor AS w JOIN mlops_cata
 SELECT alike(runs_with('DROP TABLE coming'), 'alerts,performance,traffic; %does not exist', 'a table that is gone is told, the rest goes on');
 SELECT isnt((SELECT drift_error FROM mlops.monitors), NULL, 'for all to see');
 SELECT is(measured_until(), (SELECT l FROM measured), 'Prometheus keeps when it was measured last');
+CREATE TEMP TABLE failed_window AS SELECT * FROM mlops_catalog.monitor_window WHERE drift_error IS NOT NULL;
+SELECT mlops.monitor('fraud', every => '30 minutes', source => 'tx', time_column => 'ts') \g /dev/null
+SELECT is((SELECT drift_error FROM mlops.monitors), NULL, 'set up anew, what could not be measured before is no failure of it');
+SELECT mlops.run_monitor('fraud') \g /dev/null
+SELECT is(task(), 'ok', 'nor of its task');
+SELECT isnt_empty('SELECT FROM failed_window', 'windows have failed');
+SELECT set_has('SELECT * FROM mlops_catalog.monitor_window', 'SELECT * FROM failed_window', 'and what they had stays known');
 
 -- ---- rights
 CREATE ROLE stranger;

@@ -35,6 +35,7 @@ INSERT INTO explained VALUES
 	('target_text', 'reads its argument only'),
 	('lost_decisions', 'shows how many the server lost, not whose'),
 	('check_statement', 'reads its argument only'),
+	('parsed_relations', 'reads its argument only'),
 	('require_preload', 'shows that mlops is preloaded'),
 	('cron_run', 'shows what pg_cron shows to the caller'),
 	('cron_job', 'shows what pg_cron shows to the caller'),

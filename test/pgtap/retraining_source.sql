@@ -1,7 +1,7 @@
 -- What a retraining reads: the inputs of the version it repeats, sources that are
 -- not what they were, splits that move with the data, versions that flag nothing.
 \ir setup.psql
-SELECT plan(82);
+SELECT plan(83);
 CREATE TABLE s AS SELECT *, amount * 2 AS double, NULL::float8 AS later FROM tx;
 SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key => 'id', exclude => '{double}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
@@ -133,6 +133,13 @@ SELECT is(gone_sources('DROP TABLE s, "Old ""data"""."Pay"'),
 	E'fraud monitor reads "Old ""data"""."Pay", which does not exist: drift is not computed; mlops.monitor() gives it another source\n'
 	'fraud retraining policy reads public.s, which does not exist: it refuses to retrain; mlops.train() from another source, and deploy that version',
 	'and names the monitor and the policy whose source is gone');
+SELECT mlops.retraining_policy('quoted', schedule => '0 3 * * *') \g /dev/null
+SELECT mlops.monitor('quoted', query => 'SELECT p.*, p.ts AS at FROM "Old ""data"""."Pay" AS p JOIN public.s USING (id) WHERE EXISTS (SELECT FROM public.tx)', time_column => 'at') \g /dev/null
+SELECT is(gone_sources('DROP TABLE "Old ""data"""."Pay"; SELECT mlops.unmonitor(''fraud'')'),
+	E'quoted monitor reads "Old ""data"""."Pay", which does not exist: drift is not computed; mlops.monitor() gives it another source\n'
+	'quoted retraining policy reads "Old ""data"""."Pay", which does not exist: it refuses to retrain; mlops.train() from another source, and deploy that version',
+	'also where a query names it among others');
+SELECT mlops.unmonitor('quoted'), mlops.drop_retraining_policy('quoted') \g /dev/null
 CREATE ROLE regress_source_trainer;
 GRANT SELECT ON tx TO regress_source_trainer;
 SELECT mlops.grant('quoted', 'regress_source_trainer', 'train') \g /dev/null
