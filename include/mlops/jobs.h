@@ -21,6 +21,8 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 #include "pgtime.h"
 #include "utils/timestamp.h"
 
