@@ -33,14 +33,35 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.audit(regrole, text, text, int, jsonb) IS
 	'Notes an event that the commit will append to the audit log';
 
+-- SQL_ASCII takes bytes as they are, and so do its hashes.
+CREATE FUNCTION mlops_catalog.hashed_bytes(value text) RETURNS bytea
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT convert_to(value, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)
+$$;
+COMMENT ON FUNCTION mlops_catalog.hashed_bytes(text) IS 'A text in UTF-8; in SQL_ASCII its bytes as they are';
+
+CREATE FUNCTION mlops_catalog.in_utf8(what text, value text) RETURNS bytea
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN convert_to(value, 'UTF8');
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+	RAISE EXCEPTION '% is not UTF-8', what USING ERRCODE = SQLSTATE, DETAIL = SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.in_utf8(text, text) IS 'A text in UTF-8; an error that names what it is where it cannot be';
+
 CREATE FUNCTION mlops_catalog.audit_hash(previous bytea, seq bigint, logged_at timestamptz, role text, session_role text,
 	event text, model text, version int, detail jsonb) RETURNS bytea
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT sha256(previous || convert_to(string_agg(
-			CASE WHEN f.value IS NULL THEN '-,' ELSE octet_length(convert_to(f.value, 'UTF8')) || ':' || f.value || ',' END,
-			'' ORDER BY f.place), 'UTF8'))
+	SELECT sha256(previous || mlops_catalog.hashed_bytes(string_agg(
+			CASE WHEN f.value IS NULL THEN '-,' ELSE octet_length(mlops_catalog.hashed_bytes(f.value)) || ':' || f.value || ',' END,
+			'' ORDER BY f.place)))
 	FROM unnest(ARRAY[seq::text, to_char(logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
 		role, session_role, event, model, version::text, detail::text]) WITH ORDINALITY AS f(value, place)
 $$;

@@ -264,6 +264,29 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.warn_of_hindrance(regrole, text, text) IS 'A warning if nothing will run what is being set up for a model';
 
+CREATE FUNCTION mlops_catalog.cannot_log_in(role regrole) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('role "%s", as which it runs, is not permitted to log in', r.rolname) FROM pg_roles AS r WHERE r.oid = role AND NOT r.rolcanlogin
+$$;
+COMMENT ON FUNCTION mlops_catalog.cannot_log_in(regrole) IS 'Why nothing runs as a role: a worker cannot connect as it; NULL if it can';
+
+CREATE FUNCTION mlops_catalog.warn_of_role(caller regrole, what text, name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	problem text := mlops_catalog.cannot_log_in(caller);
+BEGIN
+	IF problem IS NOT NULL THEN
+		RAISE WARNING 'the % of model "%" will not run by itself: %', what, name, problem
+			USING HINT = 'Set it up as a role with LOGIN, for example after RESET ROLE, or give this one LOGIN.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.warn_of_role(regrole, text, text) IS 'A warning if what is being set up for a model cannot run as who sets it up';
+
 -- What waits for maintenance, and since when it has not come.
 CREATE FUNCTION mlops_catalog.waiting_for_upkeep() RETURNS TABLE (model_id bigint, object text, done_at timestamptz, since timestamptz, patience interval)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10

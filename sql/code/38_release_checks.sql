@@ -148,6 +148,11 @@ BEGIN
 		RAISE EXCEPTION 'a segment needs a rule'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as rule => ''{"country": "DE"}''.';
 	END IF;
+	-- each is compared with the value of each row
+	IF (SELECT sum(CASE WHEN jsonb_typeof(c.value) = 'array' THEN jsonb_array_length(c.value) ELSE 1 END) FROM jsonb_each(rule) AS c) > 10000 THEN
+		RAISE EXCEPTION 'a rule may have at most 10000 values' USING ERRCODE = 'program_limit_exceeded',
+			HINT = 'Give the rows a column that says which segment they belong to, and name that in the rule.';
+	END IF;
 	SELECT c.key INTO bad FROM jsonb_each(rule) AS c
 		CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(c.value) = 'array' THEN c.value ELSE jsonb_build_array(c.value) END) AS v
 		WHERE jsonb_typeof(v) IN ('object', 'array') LIMIT 1;

@@ -333,6 +333,9 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'Write variants => ''{"b": {"version": 2, "percent": 30}, "c": {"version": 3, "percent": 30}}''; the rest stays with what is deployed.';
 	END IF;
+	IF jsonb_typeof($2) = 'object' AND (SELECT count(*) FROM jsonb_object_keys($2)) > 100 THEN
+		RAISE EXCEPTION 'a test may have at most 100 variants' USING ERRCODE = 'program_limit_exceeded';
+	END IF;
 	FOR spec IN SELECT v.key, v.value FROM jsonb_each($2) AS v LOOP
 		PERFORM mlops_catalog.check_variant(spec.key);
 		PERFORM mlops_catalog.check_keys('variants.' || spec.key, spec.value, '{version,percent,threshold}');

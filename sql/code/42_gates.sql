@@ -589,6 +589,7 @@ BEGIN
 			USING ERRCODE = 'insufficient_privilege',
 				HINT = 'It takes the privilege to deploy, or membership in a role that the gate names.';
 	END IF;
+	PERFORM mlops_catalog.require_person('mlops.approve()');
 	INSERT INTO mlops_catalog.approval (version_id, role, note) VALUES (target_id, caller, $4)
 		ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE SET note = excluded.note, approved_at = clock_timestamp(), person = excluded.person;
 	PERFORM mlops_catalog.audit(caller, 'approve', $2, $3, jsonb_build_object('note', $4));

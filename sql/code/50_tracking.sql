@@ -281,7 +281,7 @@ CREATE FUNCTION mlops_catalog.log_artifact(caller regrole, run_id bigint, path t
 AS $$
 #variable_conflict use_column
 DECLARE
-	content bytea := coalesce($5, convert_to($4, 'UTF8'));
+	content bytea := coalesce($5, mlops_catalog.in_utf8('"text"', $4));
 BEGIN
 	PERFORM mlops_catalog.own_run(caller, $2, false);
 	PERFORM mlops_catalog.check_key('path', $3);

@@ -29,11 +29,11 @@ DECLARE
 BEGIN
 	PERFORM mlops_catalog.require(caller, $2, 'manage');
 	id := mlops_catalog.version_named(caller, $2, $3);
-	SELECT convert_to(jsonb_build_object('model', m.name, 'version', v.version, 'algorithm', v.algorithm, 'target', v.target,
+	SELECT mlops_catalog.in_utf8(format('what is recorded of version %s of model "%s"', $3, $2), jsonb_build_object('model', m.name, 'version', v.version, 'algorithm', v.algorithm, 'target', v.target,
 			'positive', v.positive, 'metrics', v.metrics, 'description', v.description, 'tags', v.tags, 'created_at', mlops_catalog.utc_text(v.created_at),
 			'library_version', r.library_version, 'seed', r.seed,
 			'params', (SELECT coalesce(jsonb_object_agg(p.name, p.value), '{}') FROM mlops_catalog.run_param AS p WHERE p.run_id = v.run_id),
-			'dataset', (SELECT to_jsonb(d) - '{dataset_id,search_path,settings}'::text[] FROM mlops_catalog.dataset AS d WHERE d.dataset_id = r.dataset_id))::text, 'UTF8'),
+			'dataset', (SELECT to_jsonb(d) - '{dataset_id,search_path,settings}'::text[] FROM mlops_catalog.dataset AS d WHERE d.dataset_id = r.dataset_id))::text),
 			'MLOPSEXP'::bytea || int4send(1)
 		INTO manifest, content
 		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)

@@ -215,6 +215,7 @@ BEGIN
 		PERFORM mlops_catalog.audit(caller, 'monitor', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'monitor', $2);
+	PERFORM mlops_catalog.warn_of_role(caller, 'monitor', $2);
 	RETURN QUERY SELECT * FROM mlops.monitors AS w WHERE w.model = $2;
 END
 $$;

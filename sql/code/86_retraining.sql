@@ -367,6 +367,7 @@ BEGIN
 		PERFORM mlops_catalog.audit(caller, 'retraining_policy', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'retraining policy', $2);
+	PERFORM mlops_catalog.warn_of_role(caller, 'retraining policy', $2);
 	PERFORM mlops_catalog.tell_of_approvals(caller, id, $2);
 	RETURN QUERY SELECT * FROM mlops.retraining_policies AS p WHERE p.model = $2;
 END

@@ -334,6 +334,12 @@ AS $$
 		AND (u.model_id IS NOT NULL OR everything)
 	UNION ALL
 	SELECT w.model, w.object, w.problem FROM mlops_catalog.hindered_upkeep() AS w
+	UNION ALL
+	SELECT coalesce(m.name, o.model), o.object, 'does not run: ' || mlops_catalog.cannot_log_in(o.owner) FROM (
+		SELECT w.model_id, NULL AS model, 'monitor' AS object, w.owner FROM mlops_catalog.monitor AS w
+		UNION ALL SELECT p.model_id, NULL, 'retraining policy', p.owner FROM mlops_catalog.policy AS p
+		UNION ALL SELECT NULL, s.model, format('schedule %s', s.name), s.owner FROM mlops_catalog.schedule AS s) AS o
+	LEFT JOIN mlops_catalog.model AS m USING (model_id) WHERE mlops_catalog.cannot_log_in(o.owner) IS NOT NULL
 $$;
 COMMENT ON FUNCTION mlops_catalog.upkeep_problems(boolean) IS 'What should run by itself and does not; steps of maintenance only where everything is to be shown';
 

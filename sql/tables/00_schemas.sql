@@ -1,5 +1,19 @@
 -- Schemas.
 
+-- A model's bytes, and what the audit log's hashes are of, are UTF-8.
+DO $$
+BEGIN
+	IF pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.<>) ALL ('{UTF8,SQL_ASCII}'::pg_catalog.name[]) AND (
+			SELECT pg_catalog.count(*) FROM pg_catalog.pg_conversion AS c WHERE c.condefault
+				AND ARRAY[c.conforencoding, c.contoencoding] OPERATOR(pg_catalog.@>) ARRAY[e.encoding, pg_catalog.pg_char_to_encoding('UTF8')])
+			OPERATOR(pg_catalog.<) 2 FROM pg_catalog.pg_database AS e WHERE e.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() THEN
+		RAISE EXCEPTION 'extension "mlops" does not work in a database with encoding "%"', pg_catalog.getdatabaseencoding()
+			USING ERRCODE = 'feature_not_supported', DETAIL = 'Models keep their texts in UTF8, and there is no conversion between the two.',
+				HINT = 'Create it in a database of another encoding, best UTF8.';
+	END IF;
+END
+$$;
+
 -- CREATE EXTENSION goes into a schema mlops that is there already.  Whoever owns
 -- it or may create in it could put functions beside ours that others then call
 -- with their own rights, or drop the schema with all that hangs on it.

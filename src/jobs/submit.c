@@ -213,6 +213,25 @@ unfinished_job(Oid role, const char *key)
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
+/* The person behind this session, InvalidOid if nobody knows. */
+static Oid
+person_behind_session(void)
+{
+	return mljobs_person_is_known() ? mlbase_person() : InvalidOid;
+}
+
+void
+mljobs_require_person(const char *what)
+{
+	if (!mljobs_person_is_known())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot execute %s: who is behind this session is not known", what),
+				 errdetail("A background worker, pg_cron's for example, opened it as role \"%s\". "
+						   "Whoever may take that role can have scheduled it.", GetUserNameFromId(GetSessionUserId(), true)),
+				 errhint("Call it in a session that a person opened, or have mlops.schedule() do it, which records who that is.")));
+}
+
 /*
  * The person behind a job.  pg_cron opens a session as the role of a schedule: what
  * that submits, word for word, is whoever's who scheduled it.
@@ -229,7 +248,7 @@ person_behind(const MlJobRequest *request, Oid role)
 		mlcat_execute("SELECT person::oid FROM mlops_catalog.schedule WHERE owner OPERATOR(pg_catalog.=) $1 "
 					  "AND command OPERATOR(pg_catalog.=) $2 AND ('schedule ' OPERATOR(pg_catalog.||) name) OPERATOR(pg_catalog.=) $3",
 					  3, types, values, NULL) == 0)
-		return mlbase_person();
+		return person_behind_session();
 	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
@@ -433,6 +452,7 @@ mljobs_record_schedule(const char *name, const char *cron, const MlJobRequest *r
 	char		nulls[] = {' ', ' ', ' ', ' ', ' ', request->timeout ? ' ' : 'n', ' ', ' ', request->model ? ' ' : 'n'};
 	MlCatalogScope scope;
 
+	mljobs_require_person("mlops.schedule()");
 	check_request(request);
 	(void) time_limit(request->timeout);
 	if (mljobs_next_cron_run(cron, GetCurrentTimestamp(), pg_tzset("GMT")) == DT_NOBEGIN)

@@ -37,6 +37,7 @@ INSERT INTO explained VALUES
 	('check_statement', 'reads its argument only'),
 	('parsed_relations', 'reads its argument only'),
 	('require_preload', 'shows that mlops is preloaded'),
+	('require_person', 'shows whether it is known who is behind the session'),
 	('cron_run', 'shows what pg_cron shows to the caller'),
 	('cron_job', 'shows what pg_cron shows to the caller'),
 	('cron_setting', 'shows two settings that anybody may see'),

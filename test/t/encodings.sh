@@ -127,4 +127,21 @@ dump 2>/dev/null | query -d restored >/dev/null 2>"$server/errors" || :
 is "a dump goes into another encoding" "$(grep -c ERROR "$server/errors" || :)" 0
 is "and scores as it did" "$(scores restored m)" "$wanted"
 is "its catalog is consistent, but that it is a copy" "$(query -d restored -c "SELECT object FROM mlops.check_catalog()")" activation
+
+# ---- where texts cannot be UTF-8
+query -c "CREATE DATABASE mule TEMPLATE template0 ENCODING 'MULE_INTERNAL' LC_COLLATE 'C' LC_CTYPE 'C'"
+is "an encoding without a conversion is refused" "$(PGCLIENTENCODING=MULE_INTERNAL error_of -d mule -c 'CREATE EXTENSION mlops')" \
+	'0A000: extension "mlops" does not work in a database with encoding "MULE_INTERNAL"
+hint: Create it in a database of another encoding, best UTF8.'
+export PGCLIENTENCODING=SQL_ASCII
+note="E'b\\xfcro'"
+query -d ascii -c "CREATE TABLE plain AS SELECT i AS id, i % 7 AS a, i % 5 = 0 AND i % 7 < 4 AS fraud FROM generate_series(1, 500) AS i" \
+	-c "SELECT mlops.train('plain', 'plain', target => 'fraud', key => 'id', params => '{\"n_estimators\": 2}')" \
+	-c "SELECT mlops.deploy('plain', 1, note => $note)" -c "SELECT mlops.describe('plain', $note)" -c "SELECT mlops.set_model_tag('plain', 'k', $note)" >/dev/null
+is "SQL_ASCII takes bytes as they are in notes, descriptions and tags, and so does its audit log" \
+	"$(query -d ascii -c "SELECT intact FROM mlops.verify_audit()" -c "SELECT count(*) FROM mlops.audit_log WHERE detail->>'note' = $note")" "t
+1"
+query -d ascii -c "SELECT mlops.set_model_tag('plain', 'k', $note, 1)" >/dev/null
+is "what is not UTF-8 is not exported, and named" "$(error_of -d ascii -c "SELECT mlops.export_model('plain', 1)")" \
+	'22021: what is recorded of version 1 of model "plain" is not UTF-8'
 echo "1..$n"

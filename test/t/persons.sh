@@ -44,4 +44,25 @@ is "another person approves by a job" "$(query -c "SELECT person::text FROM mlop
 query -d postgres -U alice -c "SET ROLE r1" -c "SELECT mlops.retraining_policy('fraud', '* * * * *')" >/dev/null
 query -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 hour'" -c "SELECT mlops.submit_due()" >/dev/null
 is "a policy's job is whoever's who set it up" "$(query -c "SELECT owner::text, person::text FROM mlops_catalog.job WHERE upkeep")" "r1|alice"
+
+# ---- sessions that pg_cron opens
+private_server start "shared_preload_libraries = 'pg_cron,mlops'" "cron.use_background_workers = on" "fsync = off" "mlops.maintenance_interval = 0"
+query <<'SQL'
+CREATE EXTENSION pg_cron;
+GRANT USAGE ON SCHEMA cron TO r1, r2;
+DELETE FROM mlops_catalog.approval;
+SQL
+query -d postgres -U alice -c "SET ROLE r2" -c "SELECT cron.schedule('directly', '* * * * *', 'SELECT mlops.approve(''fraud'', 1)')" \
+	-c "SELECT cron.schedule('by a job', '* * * * *', \$c\$SELECT mlops.submit('SELECT mlops.approve(''fraud'', 1)')\$c\$)" \
+	-c "SELECT cron.schedule('by a schedule', '* * * * *', \$c\$SELECT mlops.schedule('s', '* * * * *', 'SELECT mlops.approve(''fraud'', 1)')\$c\$)" >/dev/null
+until_true "SELECT count(DISTINCT jobid) = 3 FROM cron.job_run_details WHERE status IN ('failed', 'succeeded')" 130
+until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL"
+unknown="who is behind this session is not known"
+is "nobody is known to be behind what pg_cron calls" "$(query -c "SELECT DISTINCT j.jobname, d.return_message ~ '$unknown' FROM cron.job AS j JOIN cron.job_run_details AS d USING (jobid) WHERE d.end_time IS NOT NULL ORDER BY 1")" \
+	"by a job|f
+by a schedule|t
+directly|t"
+is "nor behind a job that it submits" "$(query -c "SELECT DISTINCT state, error->>'sqlstate', substring(error->>'message', '$unknown|.*') FROM mlops.jobs WHERE command ~ 'approve' AND owner::text = 'r2' AND job_id = (SELECT max(job_id) FROM mlops.jobs)")" "failed|42501|$unknown"
+is "so no approval counts" "$(query -c "$approved" -c "SELECT count(*) FROM mlops_catalog.approval")" "0|f
+0"
 echo "1..$n"
