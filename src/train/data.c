@@ -8,6 +8,9 @@
 #include <float.h>
 #include <math.h>
 
+#include "pgtime.h"
+#include "utils/timestamp.h"
+
 #include "mlops/base.h"
 #include "train/training.h"
 
@@ -127,6 +130,51 @@ split_at_last(const Training *t, const float *label, uint8_t *part)
 										   test_from, INFINITY, part));
 }
 
+/* Does the clock of the zone show this time twice, once before it is set back?  In
+ * seconds since 1970. */
+static bool
+is_shown_twice(const char *zone, double clock)
+{
+	pg_time_t	at = (pg_time_t) clock - 2 * SECS_PER_DAY;
+	pg_time_t	boundary;
+	long		before;
+	long		after;
+	int			summer;
+
+	while (pg_next_dst_boundary(&at, &before, &summer, &boundary, &after, &summer, pg_tzset(zone)) == 1 &&
+		   boundary < clock + 2 * SECS_PER_DAY)
+	{
+		if (clock >= boundary + after && clock < boundary + before)
+			return true;
+		at = boundary + 1;
+	}
+	return false;
+}
+
+/* Rows are told apart by the clock, which says the same of two instants then. */
+static void
+tell_repeated_hour(const Training *t)
+{
+	const MlColumn *time = t->time >= 0 && t->fold < 0 ? &t->dataset->columns[t->time] : NULL;
+
+	if (time == NULL || strcmp(time->type_name, "timestamp with time zone") != 0)
+		return;
+	for (int p = ML_PART_VALIDATION; p <= ML_PART_TEST; p++)
+	{
+		double		first = INFINITY;
+
+		for (size_t i = 0; i < t->rows[p].n; i++)
+			first = fmin(first, ml_column_number(time, t->rows[p].row[i]));
+		if (!isfinite(first) || !is_shown_twice(t->zone, first))
+			continue;
+		ereport(NOTICE,
+				(errmsg("the split is in an hour that the clock of \"%s\" shows twice", t->zone),
+				 errdetail("Rows are split by \"%s\" on that clock: those of both hours count as of one.", t->request->time_column),
+				 errhint("SET timezone = 'UTC' for the training to split by instants.")));
+		return;
+	}
+}
+
 void
 mltrain_split(Training *t)
 {
@@ -159,6 +207,7 @@ mltrain_split(Training *t)
 	}
 	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
 		mlbase_check(ctx, ml_rows_of_part(ctx, t->dataset, t->order, part, (MlPart) p, &t->rows[p]));
+	tell_repeated_hour(t);
 }
 
 /* Weights are kept as float. */

@@ -142,4 +142,18 @@ is "no rows to stop by" "$(said "SELECT mlops.train('fraud', 'tx', target => 'tx
 DETAIL: "early_stopping_rounds" is 2, but the split leaves no validation rows to tell when: there are 7 rounds.'
 is "some" "$(said "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 7, \"early_stopping_rounds\": 2}')")" ""
 is "weights far from 1" "$(said "SELECT mlops.train('w', query => 'SELECT *, 1e-300 AS w FROM tx', target => 'tx_fraud', features => '{tx_amount}', weight => 'w')" | grep HINT)" 'HINT: Divide them all by one number, so that they are near 1: parameters such as min_child_weight and C are meant for such weights.'
+
+# ---- the hour in which a clock is set back; 2025-10-26 01:00 UTC in Berlin
+query -c "CREATE TABLE night AS SELECT g AS id, timestamptz '2025-10-25 22:00+00' + g * interval '2 s' AS at, g % 7 AS a, g % 7 = 3 OR g % 11 = 0 AS y FROM generate_series(1, 7200) AS g" >/dev/null
+# night ZONE TEST_FROM: what is said of a split at that time
+night()
+{
+	said "SET timezone = '$1'; SELECT mlops.train('night', 'night', target => 'y', time_column => 'at', features => '{a}', params => '{\"n_estimators\": 1}', split => '{\"test_from\": \"$2\"}')"
+}
+is "a split in it" "$(night Europe/Berlin 2025-10-26T00:30:00+00:00)" "NOTICE: the split is in an hour that the clock of \"Europe/Berlin\" shows twice
+DETAIL: Rows are split by \"at\" on that clock: those of both hours count as of one.
+HINT: SET timezone = 'UTC' for the training to split by instants."
+is "before and after it" "$(night Europe/Berlin 2025-10-25T23:59:58+00:00)$(night Europe/Berlin 2025-10-26T02:00:00+00:00 2>&1 | grep -c NOTICE)" "0"
+is "where the clock goes on" "$(night UTC 2025-10-26T00:30:00+00:00)" ""
+is "then it is by instants" "$(query -c "SELECT test_rows = (SELECT count(*) FROM night WHERE at >= '2025-10-26 00:30+00') FROM mlops.versions WHERE model = 'night' ORDER BY version DESC LIMIT 1")" t
 echo "1..$n"
