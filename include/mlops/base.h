@@ -171,6 +171,20 @@ extern void mlbase_refuse_large(FunctionCallInfo fcinfo);
 /* A text that nobody gave, such as an error's message, as it is stored: cut if it is longer. */
 extern const char *mlbase_cut(const char *text);
 
+/*
+ * Texts that do not come in as values of SQL, and so were not verified: settings,
+ * names of roles, messages of the operating system, answers of other databases.
+ * mlbase_readable: the text, with "?" for what is not valid in the database's
+ * encoding.  The others are errors (22021), the first naming what has the text.
+ */
+extern bool mlbase_is_readable(const char *text, Size size);
+extern const char *mlbase_readable(const char *text);
+extern void mlbase_refuse_unreadable(const char *what, const char *text, Size size);
+extern void mlbase_refuse_unreadable_role(Oid role);
+
+/* Value of a setting, to be stored. */
+extern char *mlbase_setting(const char *name);
+
 /* An instant as text that every session reads back as the same: ISO, in UTC. */
 extern char *mlbase_utc_text(TimestampTz at);
 

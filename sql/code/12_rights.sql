@@ -221,10 +221,14 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.role_named(name) IS 'The role of a name, 0 for public; an error if there is none';
 
+CREATE FUNCTION mlops_catalog.readable(value text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_readable';
+COMMENT ON FUNCTION mlops_catalog.readable(text) IS 'A text that was not verified, such as a role''s name, with "?" for what is not valid in the database''s encoding';
+
 CREATE FUNCTION mlops_catalog.role_text(role regrole) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT CASE WHEN role = 0 THEN 'public' ELSE pg_get_userbyid(role)::text END $$;
+AS $$ SELECT CASE WHEN role = 0 THEN 'public' ELSE mlops_catalog.readable(pg_get_userbyid(role)::text) END $$;
 COMMENT ON FUNCTION mlops_catalog.role_text(regrole) IS 'Name of a role as it is, without quotes; public for 0';
 
 CREATE VIEW mlops.grants WITH (security_barrier) AS

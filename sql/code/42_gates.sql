@@ -493,7 +493,7 @@ BEGIN
 	WHERE m.name = refusal ->> 'model' AND v.version = (refusal ->> 'version')::int;
 	GET DIAGNOSTICS recorded = ROW_COUNT;
 	INSERT INTO mlops_catalog.audit_waiting (role, session_role, event, model, version, detail)
-	VALUES (pg_get_userbyid(caller), refusal ->> 'session_role', 'gate_refused', refusal ->> 'model', (refusal ->> 'version')::int,
+	VALUES (mlops_catalog.role_text(caller), refusal ->> 'session_role', 'gate_refused', refusal ->> 'model', (refusal ->> 'version')::int,
 		jsonb_build_object('purpose', refusal -> 'purpose', 'checks', (SELECT jsonb_agg(c - 'detail') FROM jsonb_array_elements(refusal -> 'checks') AS c)));
 	RETURN recorded;
 END

@@ -305,6 +305,37 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.reach_problems() IS 'What of the catalog others than its owner may read, write or call, and of snapshots who did not get it from their owner';
 
+-- What does not come in as a value of SQL: settings, names of roles.
+CREATE FUNCTION mlops_catalog.encoding_problems() RETURNS TABLE (model text, object text, problem text)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	c record;
+	bad bigint;
+BEGIN
+	FOR c IN
+		SELECT k.oid::regclass AS relation, a.attname, a.atttypid::regtype AS type
+		FROM pg_class AS k JOIN pg_attribute AS a ON a.attrelid = k.oid
+		WHERE k.relnamespace = 'mlops_catalog'::regnamespace AND k.relkind = 'r' AND NOT a.attisdropped AND (a.atttypid = 'regrole'::regtype
+			OR a.attname IN ('search_path', 'settings', 'time_zone', 'role', 'session_role') AND a.atttypid IN ('text'::regtype, 'jsonb'::regtype))
+	LOOP
+		IF c.type = 'regrole'::regtype THEN
+			RETURN QUERY EXECUTE format($q$SELECT NULL::text, format('role %%s', r.oid), format('its name "%%s", in %s.%I, is not valid in this database''s encoding, so no dump of it can be restored: ALTER ROLE ... RENAME it in a database of the encoding it was made in', mlops_catalog.role_text(r.oid))
+				FROM pg_roles AS r WHERE mlops_catalog.readable(r.rolname::text) <> r.rolname::text AND EXISTS (SELECT FROM %s AS t WHERE t.%I = r.oid)$q$,
+				c.relation, c.attname, c.relation, c.attname);
+			CONTINUE;
+		END IF;
+		EXECUTE format('SELECT count(*) FROM %s AS t WHERE mlops_catalog.readable(t.%2$I::text) <> t.%2$I::text', c.relation, c.attname) INTO bad;
+		IF bad > 0 THEN
+			RETURN QUERY SELECT NULL::text, format('table %s', c.relation), format('%s of its rows have bytes in column "%s" that are not valid in this database''s encoding, so no dump of it can be restored; UPDATE %s SET %I = mlops_catalog.readable(%I::text)%s by a superuser',
+				bad, c.attname, c.relation, c.attname, c.attname, CASE c.type WHEN 'jsonb'::regtype THEN '::jsonb' ELSE '' END);
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.encoding_problems() IS 'Stored settings and names of roles that are not valid in the database''s encoding';
+
 CREATE FUNCTION mlops_catalog.alert_rule_problems() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -503,6 +534,7 @@ BEGIN
 		UNION ALL SELECT * FROM mlops_catalog.schema_problems()
 		UNION ALL SELECT * FROM mlops_catalog.owner_problems()
 		UNION ALL SELECT * FROM mlops_catalog.reach_problems()
+		UNION ALL SELECT * FROM mlops_catalog.encoding_problems()
 		UNION ALL SELECT * FROM mlops_catalog.alert_rule_problems()
 		UNION ALL SELECT * FROM mlops_catalog.text_problems()
 		UNION ALL SELECT * FROM mlops_catalog.upkeep_problems(everything)

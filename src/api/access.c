@@ -52,6 +52,7 @@ MLOPS_FUNCTION(mlops_lock_name);
 MLOPS_FUNCTION(mlops_take_number);
 MLOPS_FUNCTION(mlops_refuse_large);
 MLOPS_FUNCTION(mlops_cut);
+MLOPS_FUNCTION(mlops_readable);
 
 /* ---------------------------------------------------------------- rights */
 
@@ -207,6 +208,13 @@ mlops_refuse_large(PG_FUNCTION_ARGS)
 {
 	mlbase_refuse_large(fcinfo);
 	PG_RETURN_VOID();
+}
+
+/* mlops_catalog.readable(value) -> text */
+Datum
+mlops_readable(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(mlbase_readable(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 }
 
 /* mlops_catalog.cut(value) -> text */

@@ -19,7 +19,9 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/json.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 #include "utils/syscache.h"
@@ -122,6 +124,26 @@ most_bytes(Oid type, const char *argument)
 	return MLBASE_MOST_TEXT;
 }
 
+/* By default some are settings of the session. */
+static void
+refuse_unreadable_argument(Oid type, const char *argument, Datum value)
+{
+	char	   *written;
+	Jsonb	   *json;
+
+	if (type == TEXTOID)
+		written = TextDatumGetCString(value);
+	else if (type == JSONBOID)
+	{
+		json = DatumGetJsonbP(value);
+		written = JsonbToCString(NULL, &json->root, VARSIZE(json));
+	}
+	else
+		return;
+	mlbase_refuse_unreadable(argument, written, strlen(written));
+	pfree(written);
+}
+
 void
 mlbase_refuse_large(FunctionCallInfo fcinfo)
 {
@@ -139,7 +161,10 @@ mlbase_refuse_large(FunctionCallInfo fcinfo)
 		int			most = names ? most_bytes(types[i], names[i]) : 0;
 
 		if (most > 0 && !PG_ARGISNULL(i))
+		{
 			mlbase_refuse_size(names[i], toast_raw_datum_size(PG_GETARG_DATUM(i)) - VARHDRSZ, most);
+			refuse_unreadable_argument(types[i], names[i], PG_GETARG_DATUM(i));
+		}
 	}
 }
 
@@ -148,6 +173,7 @@ mlbase_cut(const char *text)
 {
 	size_t		length = strlen(text);
 
+	text = mlbase_readable(text);
 	if (length <= MLBASE_MOST_TEXT)
 		return text;
 	length = MLBASE_MOST_TEXT - strlen("...");

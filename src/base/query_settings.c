@@ -33,7 +33,7 @@ mlbase_query_settings(void)
 	for (size_t i = 0; i < lengthof(names); i++)
 	{
 		appendStringInfo(&json, ", \"%s\": ", names[i]);
-		escape_json(&json, GetConfigOptionByName(names[i], NULL, false));
+		escape_json(&json, mlbase_setting(names[i]));
 	}
 	appendStringInfoChar(&json, '}');
 	return json.data;

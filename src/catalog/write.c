@@ -15,6 +15,7 @@
 #include "storage/lock.h"
 #include "utils/guc.h"
 
+#include "mlops/base.h"
 #include "mlops/catalog.h"
 
 /* Order of day and month in the caller's own literals is left as it is. */
@@ -35,6 +36,8 @@ void
 mlcat_begin(MlCatalogScope *scope)
 {
 	GetUserIdAndSecContext(&scope->user, &scope->security_context);
+	mlbase_refuse_unreadable_role(scope->user);
+	mlbase_refuse_unreadable_role(mlbase_person());
 	/*
 	 * Where another role's query is being read (see api/as_role.h) operations
 	 * are restricted, so that nothing of that role's is left to run later as

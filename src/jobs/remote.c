@@ -161,10 +161,10 @@ run_apart(Oid database, Oid role, const char *statement)
 	if (!call->succeeded)
 		ereport(ERROR,
 				(errcode(call->sqlerrcode ? call->sqlerrcode : ERRCODE_CONNECTION_FAILURE),
-				 errmsg("%s", call->message[0] ? pstrdup(call->message)
+				 errmsg("%s", call->message[0] ? mlbase_readable(pstrdup(call->message))
 						: "the worker could not be started"),
-				 call->hint[0] ? errhint("%s", pstrdup(call->hint)) : 0));
-	result = pstrdup(call->text);
+				 call->hint[0] ? errhint("%s", mlbase_readable(pstrdup(call->hint))) : 0));
+	result = pstrdup(mlbase_readable(call->text));	/* in the encoding of that database */
 	dsm_detach(segment);
 	return result;
 }

@@ -59,7 +59,8 @@ mljobs_session_settings(void)
 		if ((setting->source != PGC_S_SESSION && setting->source != PGC_S_CLIENT) ||
 			stays_behind(setting))
 			continue;
-		value = GetConfigOptionByName(setting->name, NULL, false);
+		mlbase_refuse_unreadable("settings", setting->name, strlen(setting->name));
+		value = mlbase_setting(setting->name);
 		mlbase_refuse_size(setting->name, strlen(value), MLBASE_MOST_TEXT);
 		appendStringInfoString(&json, json.len ? ", " : "{");
 		escape_json(&json, setting->name);

@@ -304,7 +304,7 @@ mltrain_describe_data(const Training *t, MlRegistration *r)
 	r->query = t->source->query;
 	r->recorded_by = mlbase_recorder();
 	mlbase_refuse_size("search_path", strlen(namespace_search_path), MLBASE_MOST_TEXT);
-	r->search_path = namespace_search_path;
+	r->search_path = mlbase_setting("search_path");
 	r->settings = mlbase_query_settings();
 	r->relations = t->source->relations;
 	snprintf(r->content_hash, sizeof(r->content_hash), "%016llx%016llx",
