@@ -71,7 +71,7 @@ SELECT mlops.train('again', query => 'SELECT row_number, seven, price, fraud, pa
 SELECT ok((SELECT identical FROM mlops.reproduce('again', 1)), 'and a training that left one out can be repeated');
 
 -- ---- elsewhere
-SELECT is((SELECT count(DISTINCT run_id) FROM mlops.cross_validate('cv', query => 'SELECT row_number, seven, fraud FROM pay', target => 'fraud', folds => 2, params => '{"n_estimators": 2}')), 1::bigint, 'folds leave it out too');
+SELECT is((SELECT count(DISTINCT run_id) FROM mlops.cross_validate('cv', query => 'SELECT row_number, seven, fraud FROM pay', target => 'fraud', folds => 2, parallel => 1, params => '{"n_estimators": 2}')), 1::bigint, 'folds leave it out too');
 SELECT is((SELECT findings FROM mlops.runs WHERE model = 'cv'), NULL, 'a run without a version has no list');
 SELECT * FROM finish();
 ROLLBACK;
