@@ -296,6 +296,7 @@ BEGIN
 	DELETE FROM mlops_catalog.model_version AS v WHERE v.model_id = id;
 	DELETE FROM mlops_catalog.model AS m WHERE m.model_id = id;
 	UPDATE mlops_catalog.run AS r SET deleted_at = clock_timestamp() WHERE r.model = $2 AND r.deleted_at IS NULL;
+	UPDATE mlops_catalog.study AS s SET model_dropped = true WHERE s.model = $2 AND NOT s.model_dropped;
 	RETURN NEXT;
 END
 $$;

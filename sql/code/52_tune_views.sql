@@ -16,7 +16,7 @@ CROSS JOIN LATERAL (
 			FILTER (WHERE t.state OPERATOR(pg_catalog.=) 'finished'))[1] AS best_trial,
 		pg_catalog.max(t.ended_at) AS ended_at
 	FROM mlops_catalog.counted_trial t WHERE t.study_id OPERATOR(pg_catalog.=) s.study_id) t
-WHERE mlops_catalog.may_use_named(s.owner, s.model);
+WHERE mlops_catalog.may_use_named(s.owner, CASE WHEN NOT s.model_dropped THEN s.model END);
 COMMENT ON VIEW mlops.studies IS 'Tunings: what was searched, how, and the best that was found';
 COMMENT ON COLUMN mlops.studies.study_id IS 'Identity';
 COMMENT ON COLUMN mlops.studies.model IS 'Model';
@@ -47,7 +47,7 @@ SELECT s.model, s.study_id, t.number AS trial, t.state, s.metric, t.value,
 	pg_catalog.round(EXTRACT(epoch FROM t.ended_at OPERATOR(pg_catalog.-) t.started_at) OPERATOR(pg_catalog.*) 1000, 1) AS trial_ms,
 	t.started_at, t.ended_at
 FROM mlops_catalog.counted_trial t JOIN mlops_catalog.study s ON s.study_id OPERATOR(pg_catalog.=) t.study_id
-WHERE mlops_catalog.may_use_named(s.owner, s.model)
+WHERE mlops_catalog.may_use_named(s.owner, CASE WHEN NOT s.model_dropped THEN s.model END)
 WINDOW so_far AS (PARTITION BY t.study_id ORDER BY t.number);
 COMMENT ON VIEW mlops.trials IS 'Trials of tunings; their curves are in mlops.run_metrics';
 COMMENT ON COLUMN mlops.trials.model IS 'Model';
@@ -123,7 +123,7 @@ FROM analysis a
 JOIN mlops_catalog.study s ON s.study_id OPERATOR(pg_catalog.=) a.study_id
 CROSS JOIN LATERAL (SELECT (a.total OPERATOR(pg_catalog.-) a.explained)
 	OPERATOR(pg_catalog./) CASE WHEN a.n OPERATOR(pg_catalog.<>) a.k THEN a.n OPERATOR(pg_catalog.-) a.k END AS within) w
-WHERE mlops_catalog.may_use_named(s.owner, s.model);
+WHERE mlops_catalog.may_use_named(s.owner, CASE WHEN NOT s.model_dropped THEN s.model END);
 COMMENT ON VIEW mlops.tuning_importance IS 'How much of the differences between a study''s trials each parameter explains alone (omega squared of a one-way analysis of variance)';
 COMMENT ON COLUMN mlops.tuning_importance.model IS 'Model';
 COMMENT ON COLUMN mlops.tuning_importance.study_id IS 'Study, see mlops.studies';

@@ -1,4 +1,6 @@
 -- Jobs: statements that run in background workers; see src/jobs.
+--
+-- A job that is older than the model of its name was another model's of that name.
 
 CREATE VIEW mlops.jobs WITH (security_barrier) AS
 SELECT j.job_id, j.command, j.owner, j.state, j.model, j.key, j.priority, j.attempts, j.max_retries, j.timeout,
@@ -6,7 +8,7 @@ SELECT j.job_id, j.command, j.owner, j.state, j.model, j.key, j.priority, j.atte
 FROM mlops_catalog.job AS j
 WHERE pg_catalog.pg_has_role(j.owner, 'USAGE')
 	OR EXISTS (SELECT FROM mlops_catalog.model AS m
-		WHERE m.name OPERATOR(pg_catalog.=) j.model AND pg_catalog.pg_has_role(m.owner, 'USAGE'));
+		WHERE m.name OPERATOR(pg_catalog.=) j.model AND m.created_at OPERATOR(pg_catalog.<=) j.submitted_at AND pg_catalog.pg_has_role(m.owner, 'USAGE'));
 COMMENT ON VIEW mlops.jobs IS 'Jobs of roles you are a member of, and those for models of such roles';
 COMMENT ON COLUMN mlops.jobs.job_id IS 'Identity, rising in the order of submission';
 COMMENT ON COLUMN mlops.jobs.command IS 'Statement';

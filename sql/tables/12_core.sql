@@ -73,7 +73,7 @@ CREATE TABLE mlops_catalog.model (
 	name text NOT NULL CONSTRAINT model_name_key UNIQUE
 		CONSTRAINT model_name_check CHECK (name OPERATOR(pg_catalog.~) '^[a-z0-9_][a-z0-9_.-]{0,62}$'),
 	owner regrole NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	description text,
 	limits text,
 	tags jsonb NOT NULL DEFAULT '{}'

@@ -16,7 +16,8 @@ CREATE TABLE mlops_catalog.study (
 	target name NOT NULL,
 	tags jsonb NOT NULL,
 	owner regrole NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	model_dropped boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE mlops_catalog.study IS 'A search for parameters: what was searched, on what data, by which method';
 COMMENT ON COLUMN mlops_catalog.study.study_id IS 'Identity';
@@ -34,6 +35,7 @@ COMMENT ON COLUMN mlops_catalog.study.seed IS 'Seed of all random numbers';
 COMMENT ON COLUMN mlops_catalog.study.target IS 'Column that is learned';
 COMMENT ON COLUMN mlops_catalog.study.tags IS 'Free keys and values';
 COMMENT ON COLUMN mlops_catalog.study.owner IS 'Role that ran it';
+COMMENT ON COLUMN mlops_catalog.study.model_dropped IS 'Was that model dropped? Another one may have its name';
 COMMENT ON COLUMN mlops_catalog.study.created_at IS 'When its first trial began';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.study', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.study_study_id_seq', '');

@@ -348,6 +348,7 @@ state_for_cancel(int64 job_id, Oid user, Oid *owner)
 
 	if (mlcat_execute("SELECT j.owner::oid, j.state, m.owner::oid FROM mlops_catalog.job AS j "
 					  "LEFT JOIN mlops_catalog.model AS m ON m.name OPERATOR(pg_catalog.=) j.model "
+					  "AND m.created_at OPERATOR(pg_catalog.<=) j.submitted_at "
 					  "WHERE j.job_id OPERATOR(pg_catalog.=) $1", 1, types, values, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

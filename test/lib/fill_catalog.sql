@@ -29,6 +29,7 @@ SELECT * FROM mlops.maintain();
 SELECT count(*) FROM mlops.check_guards('fraud');
 UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 days';
 UPDATE mlops_catalog.prediction SET created_at = created_at - interval '2 days';
+SELECT * FROM mlops.maintain();	-- a table for that day
 SELECT count(*) FROM mlops.run_monitor('fraud');
 SELECT outcome FROM mlops.retrain('fraud', 'by hand');
 SELECT mlops.submit('SELECT 1') AS job \gset
