@@ -73,10 +73,16 @@ extern bool mlcat_keep_served(void);
 extern void mlcat_require_served(void);	/* an error if not */
 extern Oid	mlcat_served(void);
 
-/* Whoever learns for long keeps the extension until the transaction ends; its OID. */
+/*
+ * Whoever learns for long keeps the extension until the transaction ends; its OID,
+ * InvalidOid if this transaction created it: then nobody else sees it, to drop it.
+ */
 extern Oid	mlcat_keep(void);
 
-/* In a worker of theirs, who must not wait for whom its leader holds up: an error unless it is still there. */
+/*
+ * In a worker of theirs, who must not wait for whom its leader holds up: an error
+ * unless it is still there (InvalidOid: not looked at).
+ */
 extern void mlcat_serve_at_once(Oid extension);
 
 /* OID of a catalog table; an error with a hint if the extension is not there. */

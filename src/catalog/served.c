@@ -8,12 +8,18 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
+#include "utils/rel.h"
 
 #include "mlops/catalog.h"
 
@@ -68,6 +74,25 @@ mlcat_served(void)
 	return served;
 }
 
+/* Was the extension created, or altered, by this transaction? */
+static bool
+is_of_this_transaction(Oid extension)
+{
+	Relation	relation = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+	bool		is_ours;
+
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+	scan = systable_beginscan(relation, ExtensionOidIndexId, true, NULL, 1, &key);
+	row = systable_getnext(scan);
+	is_ours = HeapTupleIsValid(row) && TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(row->t_data));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return is_ours;
+}
+
 Oid
 mlcat_keep(void)
 {
@@ -75,7 +100,7 @@ mlcat_keep(void)
 
 	if (!keep(extension))
 		refuse();
-	return extension;
+	return is_of_this_transaction(extension) ? InvalidOid : extension;
 }
 
 void
@@ -84,6 +109,8 @@ mlcat_serve_at_once(Oid extension)
 	LOCKTAG		tag;
 
 	served = extension;
+	if (!OidIsValid(extension))
+		return;
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension, 0);
 	if (LockAcquire(&tag, AccessShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
 		refuse();

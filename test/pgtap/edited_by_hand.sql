@@ -25,7 +25,8 @@ SELECT is(after(format('ALTER TABLE mlops_catalog.prediction DETACH PARTITION ml
 SELECT matches(after(format('DROP INDEX mlops_catalog.%I', :'today' || '_time_idx')), '^table ' || :'today' || ' has no index by time', 'an index by time');
 SELECT matches(after('DROP INDEX mlops_catalog.prediction_default_time_idx'), '^table prediction_default has no index by time', 'also of the table for all other days');
 SELECT is(after('ALTER FUNCTION mlops.score(text, anyelement) OWNER TO regress_mlops_app'), 'function mlops.score(text,anyelement) belongs to role regress_mlops_app, not to the extension''s owner; ALTER ROUTINE mlops.score(text,anyelement) OWNER TO '
-	|| quote_ident(current_user), 'a function of another owner');
+	|| quote_ident(current_user) || '; maintenance function mlops.score(text,anyelement) belongs to role "regress_mlops_app", who is no superuser: nothing runs by itself, nor as a job, for it would run with others'' rights; see mlops.check_catalog()',
+	'a function of another owner, which also stops what runs by itself');
 SELECT matches(after('ALTER TABLE mlops_catalog.label OWNER TO regress_mlops_app'), 'table mlops_catalog.label belongs to role regress_mlops_app', 'a table');
 SELECT matches(after('ALTER VIEW mlops.traffic OWNER TO regress_mlops_app'), 'view mlops.traffic belongs to role regress_mlops_app', 'a view');
 SELECT is(after('GRANT INSERT, UPDATE ON mlops_catalog.label TO regress_mlops_app'), 'table label role regress_mlops_app may INSERT, UPDATE; REVOKE ALL ON mlops_catalog.label FROM regress_mlops_app', 'who may write to the catalog');
