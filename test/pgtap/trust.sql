@@ -151,6 +151,7 @@ SELECT is(reach('regress_mlops_victim', 'SELECT ''x''::checked', false), 'functi
 
 -- what runs by itself leaves no job behind that reaches further
 ALTER ROLE regress_mlops_victim LOGIN;
+REVOKE CREATE ON SCHEMA mlops FROM regress_mlops_victim;
 CREATE TABLE submitted AS SELECT by_itself, (SELECT (r ->> 'id')::bigint FROM mlops_catalog.as_role('regress_mlops_victim', '{}', 'SELECT mlops.submit(''SELECT 1'') AS id', '{}', by_itself) AS r) AS job_id
 	FROM unnest('{true,false}'::boolean[]) AS by_itself;
 SELECT is((SELECT array_agg((s.by_itself, j.unattended)::text ORDER BY s.by_itself) FROM submitted AS s JOIN mlops.jobs AS j USING (job_id)), '{"(f,f)","(t,t)"}', 'a job of what runs by itself runs by itself, one of a person does not');
