@@ -51,7 +51,7 @@ SELECT mlops.deploy('nothing', 1) \g /dev/null
 SELECT mlops.train('nothing', 'payment', target => 'fraud', key => 'id', time_column => 'at', features => '{x}', params => '{"n_estimators": 2}', threshold => '{"value": 0}') \g /dev/null
 SELECT mlops.set_gate('nothing', '{"precision_vs_production": {"min_gain": 0}}') \g /dev/null
 SELECT results_eq($$SELECT passed, figure, detail ->> 'reason', detail -> 'production' FROM mlops.check_gate('nothing', 2)$$,
-	$$VALUES (false, NULL::float8, 'undefined: the test rows give no precision of production', 'null'::jsonb)$$, 'a gain over what is not defined is none');
+	$$VALUES (false, NULL::float8, 'undefined: the test rows give no precision of production', NULL::jsonb)$$, 'a gain over what is not defined is none');
 SELECT ok(mlops.model_card('nothing', 1) ~ E'\n\\| recall \\| 0\\.?0* \\|' AND mlops.model_card('nothing', 1) !~ E'\n\\| (precision|mcc) \\| [0-9]', 'the card leaves it out');
 
 -- ---- folds: the mean of those that have a figure
