@@ -90,9 +90,9 @@ $(UNIT_DIR)/%.o: src/%.c
 	@$(MKDIR_P) $(@D)
 	$(UNIT_CC) $(UNIT_CFLAGS) -c $< -o $@
 $(UNIT_DIR)/test_%: test/unit/test_%.c $(wildcard test/unit/*.h) $(UNIT_ENGINE)
-	$(UNIT_CC) $(UNIT_CFLAGS) $< $(UNIT_ENGINE) -o $@ -lopenblas -lpthread -lm
+	$(UNIT_CC) $(UNIT_CFLAGS) -MF $(@D)/.$(@F).d $< $(UNIT_ENGINE) -o $@ -lopenblas -lpthread -lm
 
--include $(wildcard $(UNIT_DIR)/*.d $(UNIT_DIR)/*/*.d $(UNIT_DIR)/*/*/*.d)
+-include $(wildcard $(UNIT_DIR)/.*.d $(UNIT_DIR)/*/*.d $(UNIT_DIR)/*/*/*.d)
 
 unit-build: $(UNIT_TESTS)
 unit: unit-build
