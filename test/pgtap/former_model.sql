@@ -1,7 +1,7 @@
 -- Who takes the name of a model that was dropped has nothing of that model's: jobs,
 -- entries of the audit log, runs and studies belong to a model, not to its name.
 \ir setup.psql
-SELECT plan(9);
+SELECT plan(8);
 CREATE ROLE regress_mlops_alice LOGIN;
 CREATE ROLE regress_mlops_carol LOGIN;
 CREATE ROLE regress_mlops_lead;
@@ -47,7 +47,6 @@ SELECT is(jobs, 0::bigint, 'no job of the former model') FROM seen();
 SELECT is(of_alice, 0::bigint, 'no entry of the audit log') FROM seen();
 SELECT is(studies, 1::bigint, 'no study, but one''s own') FROM seen();
 SELECT is((SELECT count(DISTINCT owner) FROM mlops.runs), 1::bigint, 'no run');
-SELECT is(entries, 2::bigint, 'all that is the new one''s') FROM seen();
 RESET ROLE;
 SET LOCAL ROLE regress_mlops_alice;
 SELECT ok(jobs = 2 AND of_alice = 1 AND studies = 1, 'who did it sees it still') FROM seen();

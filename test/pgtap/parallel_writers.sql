@@ -13,7 +13,7 @@ DECLARE
 BEGIN
 	EXECUTE format('CREATE OR REPLACE FUNCTION w.call() RETURNS text LANGUAGE plpgsql PARALLEL SAFE AS %L',
 		format('BEGIN PERFORM %s; RETURN ''done''; END', expression));
-	SET LOCAL force_parallel_mode = on;
+	PERFORM set_config(g.name, 'on', true) FROM pg_settings AS g WHERE g.name IN ('force_parallel_mode', 'debug_parallel_query');	-- its name until 15, and since 16
 	EXECUTE 'SELECT w.call()' INTO STRICT hint;
 	RETURN hint;
 EXCEPTION WHEN OTHERS THEN
