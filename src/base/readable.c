@@ -74,7 +74,7 @@ mlbase_refuse_unreadable_role(Oid role)
 	char	   *name = GetUserNameFromId(role, true);
 
 	/* what runs by itself needs none */
-	if (name == NULL || (role == BOOTSTRAP_SUPERUSERID && IsBackgroundWorker))
+	if (name == NULL || (role == BOOTSTRAP_SUPERUSERID && MyBackendType == B_BG_WORKER))
 		return;
 	if (!mlbase_is_readable(name, strlen(name)))
 		ereport(ERROR,

@@ -611,7 +611,7 @@ report_trials(Tuning *tuning)
 
 	mlbase_progress("trials", ended, tuning->request->trials,
 					best == SIZE_MAX ? NAN : tuning->study->trials[best].value);
-	if (IsBackgroundWorker || !TimestampDifferenceExceeds(tuning->told_at, GetCurrentTimestamp(), TELL_EVERY))
+	if (MyBackendType == B_BG_WORKER || !TimestampDifferenceExceeds(tuning->told_at, GetCurrentTimestamp(), TELL_EVERY))
 		return;
 	tuning->told_at = GetCurrentTimestamp();
 	ereport(NOTICE,
