@@ -52,6 +52,7 @@ SELECT 'explain_text', mlops.explain_text('m/1', :'json'::jsonb) LIKE '%' || :'n
 
 -- ---- judged
 SELECT 'evaluate', count(*) = 5 FROM mlops.evaluate('m/1', :'source', target => :'label', by => :'by');
+SELECT 'thresholds', count(*) = 2 FROM mlops.thresholds('m', 1, '[{"max": "f1"}, {"alert_rate": 0.1}]', query => :'remarked');
 SELECT 'evaluate by level', rows = 150 FROM mlops.evaluate('m/1', query => :'remarked', by => :'by') WHERE segment = jsonb_build_object(:'cat', :'level');
 SELECT 'curve', count(*) > 2 FROM mlops.curve('m/1', :'source', points => 10);
 SELECT 'set_gate', count(*) = 1 FROM mlops.set_gate('m', :'gate');
