@@ -147,7 +147,7 @@ COMMENT ON FUNCTION mlops_catalog.check_manifest(jsonb, jsonb) IS
 
 -- The manifest as JSON in the database's encoding.
 CREATE FUNCTION mlops_catalog.read_manifest(bytes bytea) RETURNS jsonb
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -318,7 +318,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.apply_model(text, jsonb, boolean) IS 'Makes the settings of one model equal to a document, with the caller''s rights; errors name the place in it';
 
 CREATE FUNCTION mlops_catalog.refuse_large_spec(spec jsonb) RETURNS void
-	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_refuse_large';
+	LANGUAGE c IMMUTABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_refuse_large';
 COMMENT ON FUNCTION mlops_catalog.refuse_large_spec(jsonb) IS 'An error if a document is larger than may be given';
 
 CREATE FUNCTION mlops.apply(spec jsonb, dry_run boolean DEFAULT false)

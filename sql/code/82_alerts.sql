@@ -152,7 +152,7 @@ COMMENT ON FUNCTION mlops_catalog.drift_features(bigint, text) IS 'Features of a
 -- booleans and texts of fixed forms: people may write them in another one.  Texts of
 -- money depend on settings.
 CREATE FUNCTION mlops_catalog.logged_value(value jsonb, kind text, type text) RETURNS jsonb
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

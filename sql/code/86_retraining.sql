@@ -87,7 +87,7 @@ COMMENT ON FUNCTION mlops_catalog.check_retraining_deployment(regrole, bigint, t
 	'An error that says what is wrong unless a version can be deployed by the options of a retraining';
 
 CREATE FUNCTION mlops_catalog.check_retraining_options(gate jsonb, action text, options jsonb) RETURNS void
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

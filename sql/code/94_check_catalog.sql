@@ -5,7 +5,7 @@
 -- What the catalog copies from a version's bytes, for views and reports; scores come
 -- from the bytes alone.
 CREATE FUNCTION mlops_catalog.bytes_problem(caller regrole, v mlops_catalog.model_version) RETURNS text
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -377,7 +377,7 @@ COMMENT ON FUNCTION mlops_catalog.upkeep_problems(boolean) IS 'What should run b
 -- By name, as they are recorded; a query is read by its job alone, as its owner.  Names
 -- without a schema depend on its search_path.
 CREATE FUNCTION mlops_catalog.named_relations(query text) RETURNS text[]
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
