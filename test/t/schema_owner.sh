@@ -83,6 +83,7 @@ cast from text to mlops.pair|$stranger
 function mlops.score(text,jsonb)|$stranger
 function mlops_catalog.as_pair(text)|$stranger
 function mlops_catalog.same(text,text)|$stranger
+maintenance|schema \"mlops\" belongs to role \"intruder\", who is no superuser: nothing runs by itself, nor as a job, for it would run with others' rights; see mlops.check_catalog()
 operator mlops.===(text,text)|$stranger
 schema mlops|belongs to role intruder, which is neither a superuser nor the extension's owner; ALTER SCHEMA mlops OWNER TO $me
 schema mlops_catalog|role intruder may create objects in it; REVOKE CREATE ON SCHEMA mlops_catalog FROM intruder
