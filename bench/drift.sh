@@ -9,21 +9,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
-venv=${MLOPS_BENCH_VENV:-/var/tmp/mlops-bench-venv-$(id -u)}-evidently
 
-python_with_evidently()
-{
-	for python in python3 "$venv/bin/python"; do
-		if "$python" -c 'import evidently.legacy.core, pandas' 2>/dev/null; then
-			echo "$python"
-			return
-		fi
-	done
-	python3 -m venv "$venv" >&2 && "$venv/bin/pip" -q install 'evidently==0.7.21' 'pandas<3' >&2 &&
-		echo "$venv/bin/python"
-}
-
-python=$(python_with_evidently) || python=
+python=$(python_with -evidently 'import evidently.legacy.core, pandas' 'evidently==0.7.21' 'pandas<3') || python=
 open_server
 need_model
 work=$(mktemp -d)

@@ -123,19 +123,24 @@ figure()
 	fi
 }
 
-# Prints the name of a python that has XGBoost 1.7.6, installing it if need be:
-# python3, or one in MLOPS_BENCH_VENV (default /var/tmp/mlops-bench-venv-UID).
-python_with_xgboost()
+# python_with SUFFIX WANTED PACKAGE...: the name of a python in which the statements
+# WANTED run: python3, or one in MLOPS_BENCH_VENV (default /var/tmp/mlops-bench-venv-UID)
+# followed by SUFFIX, into which the packages are installed if need be.
+python_with()
 {
-	wanted='import pandas, xgboost; assert xgboost.__version__ == "1.7.6"'
-	venv=${MLOPS_BENCH_VENV:-/var/tmp/mlops-bench-venv-$(id -u)}
+	venv=${MLOPS_BENCH_VENV:-/var/tmp/mlops-bench-venv-$(id -u)}$1
+	wanted=$2
+	shift 2
 	for python in python3 "$venv/bin/python"; do
 		if "$python" -c "$wanted" 2>/dev/null; then
 			echo "$python"
 			return
 		fi
 	done
-	python3 -m venv "$venv" >&2 &&
-		"$venv/bin/pip" -q install 'xgboost==1.7.6' 'numpy<2' 'pandas<2.3' >&2 &&
-		echo "$venv/bin/python"
+	python3 -m venv "$venv" >&2 && "$venv/bin/pip" -q install "$@" >&2 && echo "$venv/bin/python"
+}
+
+python_with_xgboost()
+{
+	python_with '' 'import pandas, xgboost; assert xgboost.__version__ == "1.7.6"' 'xgboost==1.7.6' 'numpy<2' 'pandas<2.3'
 }

@@ -7,26 +7,13 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
-venv=${MLOPS_BENCH_VENV:-/var/tmp/mlops-bench-venv-$(id -u)}-lightgbm
 MLOPS_DATA=$(cd "${MLOPS_DATA:-$here/../../shared/data}" 2>/dev/null && pwd) || {
 	echo "quality_categories: skipped, the data sets are not there (MLOPS_DATA)" >&2
 	exit 0
 }
 export MLOPS_DATA
 
-python_with_lightgbm()
-{
-	for python in python3 "$venv/bin/python"; do
-		if "$python" -c 'import lightgbm, pandas' 2>/dev/null; then
-			echo "$python"
-			return
-		fi
-	done
-	python3 -m venv "$venv" >&2 && "$venv/bin/pip" -q install 'lightgbm==4.6.0' 'numpy<2.3' 'pandas<3' >&2 &&
-		echo "$venv/bin/python"
-}
-
-python=$(python_with_lightgbm) || {
+python=$(python_with -lightgbm 'import lightgbm, pandas' 'lightgbm==4.6.0' 'numpy<2.3' 'pandas<3') || {
 	echo "quality_categories: skipped, python3 with LightGBM cannot be had here" >&2
 	exit 0
 }

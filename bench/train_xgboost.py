@@ -12,21 +12,7 @@ import numpy
 import pandas
 import xgboost
 
-
-def roc_auc(label, score):
-    """Share of pairs in the right order, ties counted half."""
-    rank = pandas.Series(score).rank().to_numpy()
-    positives = label.sum()
-    negatives = len(label) - positives
-    return (rank[label == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives)
-
-
-def average_precision(label, score):
-    """Sum of precision times gain in recall (scores hardly tie here)."""
-    sorted_label = label[numpy.argsort(-score, kind="stable")]
-    precision = numpy.cumsum(sorted_label) / numpy.arange(1, len(label) + 1)
-    return precision[sorted_label == 1].mean()
-
+from ranking import average_precision, roc_auc
 
 table = pandas.read_csv(sys.argv[1])
 n_train = int(sys.argv[2])

@@ -297,7 +297,7 @@ CREATE FUNCTION mlops_catalog.given_arguments(asked mlops_catalog.deployment, ve
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT array_agg(a.name ORDER BY a.place) FROM (VALUES
+	SELECT ARRAY(SELECT a.name FROM (VALUES
 		(1, 'version', version IS NOT NULL),
 		(2, 'threshold', asked.threshold IS NOT NULL),
 		(3, 'guard', asked.guard <> '{}'),
@@ -307,7 +307,7 @@ AS $$
 		(7, 'variants', variants IS NOT NULL),
 		(8, 'rule', rule IS NOT NULL),
 		(9, 'min_percent', asked.min_percent IS NOT NULL)) AS a(place, name, given)
-	WHERE a.given
+		WHERE a.given ORDER BY a.place)
 $$;
 COMMENT ON FUNCTION mlops_catalog.given_arguments(mlops_catalog.deployment, int, float8, jsonb, jsonb, text) IS
 	'Names of the arguments of mlops.deploy that were given and that not every strategy takes';
@@ -319,7 +319,7 @@ CREATE FUNCTION mlops_catalog.check_deployment(asked mlops_catalog.deployment, m
 AS $$
 DECLARE
 	s record;
-	given constant text[] := coalesce(mlops_catalog.given_arguments(asked, version, percent, variants, rule, variant), '{}');
+	given constant text[] := mlops_catalog.given_arguments(asked, version, percent, variants, rule, variant);
 	share constant float8 := coalesce((asked.ramp -> 0 ->> 'percent')::float8, percent, 100);
 	missing text[];
 	unfit text;
