@@ -131,10 +131,11 @@ extern void mlmon_check_model(MlContext *ctx, const MlResolved *resolved, MlSour
 							  MlDriftTests tests, MlDriftReport *report);
 
 /*
- * The stability index of scores, of rows in bins of equal width: the bins are
- * merged and compared as mlmon_check_model does, wherever scores are compared.
+ * The stability index of scores, of rows in bins of equal width, and its p-value:
+ * the bins are merged and compared as mlmon_check_model does, wherever scores are
+ * compared.
  */
-extern double mlmon_score_psi(const MlHistograms *h);
+extern MlDriftTest mlmon_score_test(const MlHistograms *h);
 
 /*
  * Records a report of a version for a window of time (either end may be

@@ -27,8 +27,8 @@ CREATE FUNCTION mlops_catalog.audit(caller regrole, event text, model text, vers
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO mlops_catalog.audit_waiting (role, event, model, version, detail)
-	VALUES (mlops_catalog.role_text(caller), event, model, version, coalesce(mlops_catalog.cut(detail), '{}'))
+	INSERT INTO mlops_catalog.audit_waiting (role, session_role, event, model, version, detail)
+	VALUES (mlops_catalog.role_text(caller), mlops_catalog.role_text(mlops_catalog.person()), event, model, version, coalesce(mlops_catalog.cut(detail), '{}'))
 $$;
 COMMENT ON FUNCTION mlops_catalog.audit(regrole, text, text, int, jsonb) IS
 	'Notes an event that the commit will append to the audit log';

@@ -547,7 +547,7 @@ BEGIN
 	FROM mlops_catalog.record_gate_checks(caller, enforce_gate.model, enforce_gate.version, purpose, threshold => enforce_gate.threshold) AS c;
 	IF NOT checks.passed THEN
 		PERFORM mlops_catalog.refuse_by_gate(caller, jsonb_build_object('model', model, 'version', version, 'purpose', purpose,
-			'session_role', pg_get_userbyid(mlops_catalog.person()), 'checks', checks.list), checks.short);
+			'session_role', mlops_catalog.role_text(mlops_catalog.person()), 'checks', checks.list), checks.short);
 	END IF;
 	PERFORM mlops_catalog.audit(caller, 'gate', model, version, jsonb_build_object('purpose', purpose, 'figures', checks.figures));
 END

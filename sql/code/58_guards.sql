@@ -15,6 +15,12 @@ CREATE FUNCTION mlops_catalog.histogram_psi(expected bigint[], actual bigint[]) 
 COMMENT ON FUNCTION mlops_catalog.histogram_psi(bigint[], bigint[]) IS
 	'Population stability index between two histograms of scores, merged into about 20 bins of equal counts of the first; NULL if one is empty';
 
+CREATE FUNCTION mlops_catalog.histogram_p_value(expected bigint[], actual bigint[]) RETURNS float8
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'mlops_score_psi_p_value';
+COMMENT ON FUNCTION mlops_catalog.histogram_p_value(bigint[], bigint[]) IS
+	'How likely as large an index is by chance; NULL if a histogram is empty';
+
 -- Counts with the same keys added up.
 CREATE FUNCTION mlops_catalog.add_counts(a jsonb, b jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -207,8 +213,8 @@ COMMENT ON FUNCTION mlops_catalog.settle_guard(regrole, bigint, timestamptz, tex
 -- Of the variants that share the traffic; or of one shadow and of primary, then
 -- on the decisions that primary answered, which both have scored.
 CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, since timestamptz, shadow text)
-	RETURNS TABLE (variant text, version int, decisions bigint, labelled_alerts bigint, latency_p95 float8, psi float8, alert_rate float8, "precision" float8,
-		errors bigint, error_rate float8)
+	RETURNS TABLE (variant text, version int, decisions bigint, labelled_alerts bigint, latency_p95 float8, psi float8, psi_p_value float8,
+		alert_rate float8, "precision" float8, errors bigint, error_rate float8)
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 4
 	SET search_path = pg_catalog, pg_temp
 	SET jit = off
@@ -238,7 +244,7 @@ AS $$
 	alerts AS (
 		SELECT a.variant, a.version, sum(a.n)::bigint AS n, sum(a.positives)::float8 AS positives FROM alert AS a GROUP BY 1, 2)
 	SELECT r.variant, v.version, coalesce(f.decisions, 0), coalesce(a.n, 0), mlops_catalog.latency_quantile(b.latencies, 0.95),
-		CASE WHEN f.decisions > 0 THEN mlops_catalog.histogram_psi(mlops_catalog.score_baseline(m.name, v.version), b.n) END,
+		mlops_catalog.histogram_psi(s.baseline, b.n), mlops_catalog.histogram_p_value(s.baseline, b.n),
 		f.flagged::float8 / nullif(f.decisions, 0), CASE WHEN a.n > 0 THEN coalesce(a.positives, 0) / a.n END,
 		coalesce(f.errors, 0), coalesce(f.errors, 0)::float8 / nullif(coalesce(f.errors, 0) + coalesce(f.decisions, 0), 0)
 	FROM mlops_catalog.deployment_route AS r
@@ -247,6 +253,7 @@ AS $$
 	LEFT JOIN figures AS f ON f.variant = r.variant AND f.version = v.version
 	LEFT JOIN bins AS b ON b.variant = r.variant AND b.version = v.version
 	LEFT JOIN alerts AS a ON a.variant = r.variant AND a.version = v.version
+	LEFT JOIN LATERAL (SELECT mlops_catalog.score_baseline(m.name, v.version) AS baseline WHERE f.decisions > 0) AS s ON true
 	WHERE r.model_id = $2 AND CASE WHEN $4 IS NULL THEN r.kind = 'share' ELSE r.variant IN ('primary', $4) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.variant_figures(regrole, bigint, timestamptz, text) IS
@@ -298,7 +305,8 @@ BEGIN
 						coalesce(round(base::numeric, 6)::text, 'none')) ELSE '' END),
 				NULL, NULL);
 			IF enough AND result.value IS NOT NULL AND allowed IS NOT NULL THEN
-				result.passed := CASE WHEN bound.kind LIKE 'max%' THEN result.value <= allowed ELSE result.value >= allowed END;
+				result.passed := CASE WHEN bound.kind LIKE 'max%' THEN result.value <= allowed ELSE result.value >= allowed END
+					OR bound.figure = 'psi' AND bound.kind LIKE 'max%' AND coalesce(subject.psi_p_value >= mlops_catalog.drift_alpha(), false);
 			ELSE
 				result.action := 'waits for data';
 			END IF;

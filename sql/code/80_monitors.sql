@@ -28,7 +28,8 @@ CREATE VIEW mlops.traffic WITH (security_barrier) AS
 SELECT m.name AS model, CASE WHEN t.version OPERATOR(pg_catalog.<>) 0 THEN t.version END AS version, CASE WHEN t.variant OPERATOR(pg_catalog.<>) '' THEN t.variant END AS variant, t.shadow, t.decisions, t.alerts,
 	t.alerts::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN t.decisions OPERATOR(pg_catalog.<>) 0 THEN t.decisions END::pg_catalog.float8 AS alert_rate, t.mean_score, t.score_psi,
 	t.latency_p50, t.latency_p95, t.latency_p99, t.window_start, t.window_end, t.errors,
-	t.errors::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (t.decisions OPERATOR(pg_catalog.+) t.errors) OPERATOR(pg_catalog.<>) 0 THEN t.decisions OPERATOR(pg_catalog.+) t.errors END::pg_catalog.float8 AS error_rate
+	t.errors::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (t.decisions OPERATOR(pg_catalog.+) t.errors) OPERATOR(pg_catalog.<>) 0 THEN t.decisions OPERATOR(pg_catalog.+) t.errors END::pg_catalog.float8 AS error_rate,
+	t.score_psi_p_value
 FROM mlops_catalog.traffic_window t JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) t.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.traffic IS 'Logged decisions by window, version and variant; a version that was deployed and decided nothing has a row with 0';
@@ -48,6 +49,7 @@ COMMENT ON COLUMN mlops.traffic.window_start IS 'Begin, included';
 COMMENT ON COLUMN mlops.traffic.window_end IS 'End, not included';
 COMMENT ON COLUMN mlops.traffic.errors IS 'Rows that could not be scored; those in whose place primary answered too';
 COMMENT ON COLUMN mlops.traffic.error_rate IS 'Their share of all that were to be scored';
+COMMENT ON COLUMN mlops.traffic.score_psi_p_value IS 'How likely as large a score_psi is by chance';
 GRANT SELECT ON mlops.traffic TO PUBLIC;
 
 CREATE VIEW mlops.performance WITH (security_barrier) AS
@@ -302,14 +304,14 @@ BEGIN
 		FROM figures AS f CROSS JOIN generate_series(0, 63) AS i
 		LEFT JOIN counted AS c ON c.version = f.version AND c.variant = f.variant AND c.shadow = f.shadow AND c.bin = i
 		GROUP BY 1, 2, 3)
-	INSERT INTO mlops_catalog.traffic_window AS t (model_id, window_start, window_end, version, variant, shadow, decisions, alerts, mean_score, score_psi,
+	INSERT INTO mlops_catalog.traffic_window AS t (model_id, window_start, window_end, version, variant, shadow, decisions, alerts, mean_score, score_psi, score_psi_p_value,
 		latency_p50, latency_p95, latency_p99, errors)
 	SELECT $3, $4, $5, f.version, f.variant, f.shadow, f.decisions, f.alerts, f.mean_score,
-		CASE WHEN v.dropped_at IS NULL AND v.version IS NOT NULL
-			THEN mlops_catalog.histogram_psi(mlops_catalog.score_baseline($2, f.version), b.n) END,
+		mlops_catalog.histogram_psi(s.baseline, b.n), mlops_catalog.histogram_p_value(s.baseline, b.n),
 		f.latency[1], f.latency[2], f.latency[3], f.errors
 	FROM figures AS f JOIN bins AS b USING (version, variant, shadow)
 	LEFT JOIN mlops_catalog.model_version AS v ON v.model_id = $3 AND v.version = f.version
+	LEFT JOIN LATERAL (SELECT mlops_catalog.score_baseline($2, v.version) AS baseline WHERE v.dropped_at IS NULL AND v.version IS NOT NULL) AS s ON true
 	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
 	GET DIAGNOSTICS made = ROW_COUNT;
 	INSERT INTO mlops_catalog.traffic_window (model_id, window_start, window_end, version, variant, shadow, decisions, alerts)

@@ -8,7 +8,7 @@ SELECT t.window_end AS "time", t.model, t.version, x.metric,
 	x.value, t.window_start, t.window_end,
 	CASE WHEN x.metric OPERATOR(pg_catalog.=) 'error_rate' THEN t.decisions OPERATOR(pg_catalog.+) t.errors
 		WHEN x.metric OPERATOR(pg_catalog.<>) ALL ('{decisions,errors}'::pg_catalog.text[]) THEN t.decisions END AS rows,
-	NULL::pg_catalog.float8 AS p_value
+	CASE WHEN x.metric OPERATOR(pg_catalog.=) 'score_psi' THEN t.score_psi_p_value END AS p_value
 FROM mlops.traffic t
 CROSS JOIN LATERAL (VALUES ('decisions'::pg_catalog.text, t.decisions::pg_catalog.float8), ('errors', CASE WHEN t.decisions OPERATOR(pg_catalog.+) t.errors OPERATOR(pg_catalog.<>) 0 THEN t.errors::pg_catalog.float8 END), ('error_rate', t.error_rate), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
 	('score_psi', t.score_psi), ('latency_p50', t.latency_p50), ('latency_p95', t.latency_p95), ('latency_p99', t.latency_p99)) AS x(metric, value)

@@ -194,6 +194,23 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.repeat_training(regrole, text, int, jsonb, jsonb, jsonb, text) IS
 	'Trains again if nothing is wrong with the source; the version, what it was made of, what is wrong, and what people should know';
 
+-- A column that a process fills in after the outcome looks like progress.
+CREATE FUNCTION mlops_catalog.new_suspects(model_id bigint, version int, base int, accepted jsonb) RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH suspect AS (
+		SELECT v.version, f ->> 'column' AS name, f ->> 'detail' AS detail
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) CROSS JOIN jsonb_array_elements(r.findings) AS f
+		WHERE v.model_id = new_suspects.model_id AND v.version IN (new_suspects.version, base) AND f ->> 'finding' = 'suspected')
+	SELECT format('column "%s" almost gives the target away, as it did not in version %s: %s', n.name, base, n.detail)
+	FROM suspect AS n WHERE n.version = new_suspects.version AND NOT accepted ? n.name
+		AND NOT EXISTS (SELECT FROM suspect AS b WHERE b.version = base AND b.name = n.name)
+	ORDER BY n.name COLLATE "C"
+$$;
+COMMENT ON FUNCTION mlops_catalog.new_suspects(bigint, int, int, jsonb) IS
+	'Columns that seem to give the target away in a version and did not in the one that it repeats, a line each';
+
 -- What keeps a new version from being used: its test rows, on which production is
 -- compared with it, its threshold, and gates.
 CREATE FUNCTION mlops_catalog.shortfalls(caller regrole, model text, model_id bigint, version int, base int, settings jsonb, prepared jsonb, gate jsonb, action text, threshold float8)
@@ -265,7 +282,8 @@ BEGIN
 		UPDATE mlops_catalog.run AS r SET request = r.request || jsonb_build_object('repeats', base.version)
 			FROM mlops_catalog.model_version AS v
 			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND training.prepared -> 'request' ? 'repeats';
-		shorts := mlops_catalog.shortfalls(caller, $2, id, made, base.version, base.settings, training.prepared, coalesce($4, '{}'), $5, ($6 ->> 'threshold')::float8);
+		shorts := mlops_catalog.shortfalls(caller, $2, id, made, base.version, base.settings, training.prepared, coalesce($4, '{}'), $5, ($6 ->> 'threshold')::float8)
+			|| ARRAY(SELECT mlops_catalog.new_suspects(id, made, base.version, coalesce($6 -> 'accept', '[]')));
 	END IF;
 	IF outcome = 'registered' AND shorts <> '{}' THEN
 		-- lines of check_text begin with the condition

@@ -41,7 +41,7 @@ CREATE TABLE mlops_catalog.audit_waiting (
 	waiting_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT audit_waiting_pkey PRIMARY KEY,
 	logged_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	role text NOT NULL,
-	session_role text NOT NULL DEFAULT pg_catalog.pg_get_userbyid(mlops_catalog.person()),
+	session_role text NOT NULL,
 	event text NOT NULL,
 	model text,
 	version int,

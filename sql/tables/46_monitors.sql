@@ -64,6 +64,7 @@ CREATE TABLE mlops_catalog.traffic_window (
 	alerts bigint NOT NULL,
 	mean_score float8,
 	score_psi float8,
+	score_psi_p_value float8,
 	latency_p50 float8,
 	latency_p95 float8,
 	latency_p99 float8,
@@ -81,6 +82,7 @@ COMMENT ON COLUMN mlops_catalog.traffic_window.decisions IS 'Decisions, without 
 COMMENT ON COLUMN mlops_catalog.traffic_window.alerts IS 'Decisions that were flagged';
 COMMENT ON COLUMN mlops_catalog.traffic_window.mean_score IS 'Mean score';
 COMMENT ON COLUMN mlops_catalog.traffic_window.score_psi IS 'Population stability index of the scores against those the version was judged on';
+COMMENT ON COLUMN mlops_catalog.traffic_window.score_psi_p_value IS 'How likely as large an index is by chance';
 COMMENT ON COLUMN mlops_catalog.traffic_window.latency_p50 IS 'Microseconds that scoring took, median';
 COMMENT ON COLUMN mlops_catalog.traffic_window.latency_p95 IS 'The same, 95th percentile';
 COMMENT ON COLUMN mlops_catalog.traffic_window.latency_p99 IS 'The same, 99th percentile';

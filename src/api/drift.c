@@ -27,6 +27,7 @@ MLOPS_FUNCTION(mlops_drift_between);
 MLOPS_FUNCTION(mlops_drift_alpha);
 MLOPS_FUNCTION(mlops_drift_tests);
 MLOPS_FUNCTION(mlops_score_psi);
+MLOPS_FUNCTION(mlops_score_psi_p_value);
 
 static void
 put_tests(ReturnSetInfo *result, List *tests)
@@ -227,13 +228,12 @@ counts_of_array(ArrayType *array, int *n)
 	return counts;
 }
 
-/* mlops_catalog.histogram_psi(expected bigint[], actual bigint[]) */
-Datum
-mlops_score_psi(PG_FUNCTION_ARGS)
+/* The index of scores between histograms of arguments 0 and 1, and its p-value. */
+static MlDriftTest
+compare_scores(FunctionCallInfo fcinfo)
 {
 	int			n[2];
 	MlHistograms h;
-	double		psi;
 
 	h.reference = counts_of_array(PG_GETARG_ARRAYTYPE_P(0), &n[0]);
 	h.current = counts_of_array(PG_GETARG_ARRAYTYPE_P(1), &n[1]);
@@ -242,10 +242,29 @@ mlops_score_psi(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("histograms have %d and %d bins: they must have the same", n[0], n[1])));
 	h.n = (size_t) n[0];
-	psi = mlmon_score_psi(&h);
-	if (isnan(psi))
+	return mlmon_score_test(&h);
+}
+
+static Datum
+float8_or_null(FunctionCallInfo fcinfo, double value)
+{
+	if (isnan(value))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(psi);
+	PG_RETURN_FLOAT8(value);
+}
+
+/* mlops_catalog.histogram_psi(expected, actual) */
+Datum
+mlops_score_psi(PG_FUNCTION_ARGS)
+{
+	return float8_or_null(fcinfo, compare_scores(fcinfo).statistic);
+}
+
+/* mlops_catalog.histogram_p_value(expected, actual) */
+Datum
+mlops_score_psi_p_value(PG_FUNCTION_ARGS)
+{
+	return float8_or_null(fcinfo, compare_scores(fcinfo).p_value);
 }
 
 /* mlops_catalog.drift_alpha() */

@@ -346,8 +346,8 @@ group_scores(const MlHistograms *h, uint32_t *group)
 	return ml_merge_bins(h, SCORE_GROUPS, ML_LEAST_SHARE, group);
 }
 
-double
-mlmon_score_psi(const MlHistograms *h)
+MlDriftTest
+mlmon_score_test(const MlHistograms *h)
 {
 	uint32_t   *group = palloc(Max(h->n, 1) * sizeof(uint32_t));
 	size_t		n = group_scores(h, group);
@@ -355,7 +355,7 @@ mlmon_score_psi(const MlHistograms *h)
 	uint64_t   *current = palloc(Max(n, 1) * sizeof(uint64_t));
 
 	ml_add_groups(h, group, n, reference, current);
-	return mlmon_histogram_test(ML_TEST_PSI, &(MlHistograms) {n, reference, current}).statistic;
+	return mlmon_histogram_test(ML_TEST_PSI, &(MlHistograms) {n, reference, current});
 }
 
 /* P-value of what can be seen of the Kolmogorov-Smirnov statistic in bins. */

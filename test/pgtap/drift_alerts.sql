@@ -1,7 +1,7 @@
 -- Alerts on drift: of how many rows of the source it was computed, whether it is
 -- more than chance, and what becomes of them where the source stays empty.
 \ir setup.psql
-SELECT plan(21);
+SELECT plan(24);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount}', params => '{"n_estimators": 2}'), mlops.deploy('fraud', 1) FROM tx LIMIT 1 \g /dev/null
 CREATE FUNCTION hour(ago int) RETURNS timestamptz LANGUAGE sql AS $$ SELECT date_bin('1 hour', now(), '2000-01-03 00:00:00+00') - ago * interval '1 hour' $$;
 CREATE FUNCTION states() RETURNS text LANGUAGE sql AS $$ SELECT string_agg(name || ':' || state, ' ' ORDER BY name) FROM mlops.alert_rules $$;
@@ -76,5 +76,21 @@ SELECT is(later(1), 'amount:no data like:no data share:no data', 'and no longer'
 SELECT is((SELECT count(*) FROM mlops.alerts WHERE state <> 'resolved'), 0::bigint, 'it is resolved');
 SELECT is(looked_at('SELECT * FROM tx ORDER BY amount DESC LIMIT 30', 1), 'amount:firing like:ok share:firing', 'what comes again fires again');
 SELECT is((SELECT count(*) FROM mlops.alerts WHERE rule = 'amount'), 3::bigint, 'as an alert of its own');
+
+-- ---- the scores of few decisions are never quite like those of the test rows
+DELETE FROM mlops_catalog.traffic_window;
+DELETE FROM mlops_catalog.prediction;
+SELECT mlops.alert_rule('fraud', 'scores', 'score_psi', max => 0.2) \g /dev/null
+SELECT count(mlops.decide('fraud', t)) FROM (SELECT * FROM tx ORDER BY id LIMIT 30) AS t \g /dev/null
+UPDATE mlops_catalog.prediction SET created_at = hour(1) + interval '1 minute';
+SELECT looked_at('SELECT * FROM tx WHERE id <= 0', 1) \g /dev/null
+UPDATE mlops_catalog.traffic_window SET score_psi = 0.3;
+SELECT is((SELECT score_psi_p_value = p_value AND p_value BETWEEN mlops_catalog.drift_alpha() AND 1 FROM mlops.traffic AS t JOIN mlops.monitor_metrics AS m USING (window_end) WHERE m.metric = 'score_psi'), true,
+	'30 of them, as they come: how likely that is by chance');
+SELECT later(0) \g /dev/null
+SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'scores'), 'ok', 'which does not fire');
+UPDATE mlops_catalog.traffic_window SET score_psi_p_value = mlops_catalog.drift_alpha() / 2;
+SELECT later(0) \g /dev/null
+SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'scores'), 'firing', 'what it hardly ever makes does');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Drift of categories with any number of levels; the one stability index, and how often chance reaches it.
 \ir setup.psql
-SELECT plan(32);
+SELECT plan(34);
 
 -- ---- golden values over all levels apart: test/golden/categories.py
 CREATE TABLE n AS SELECT g FROM generate_series(1, 20000) AS g;
@@ -108,5 +108,11 @@ CREATE TEMP TABLE chance AS SELECT w, mlops_catalog.histogram_psi((SELECT n FROM
 	LEFT JOIN (SELECT i % 1000 + 1 AS v, floor(random() ^ 4 * 64) AS score FROM generate_series(1, 1000000) AS i) AS s ON v = w AND score = bin GROUP BY 1, 2) AS x GROUP BY w;
 SELECT results_eq($$SELECT count(*), count(*) FILTER (WHERE psi >= 0.2), count(*) FILTER (WHERE psi >= 0.1), avg(psi) < 0.03 FROM chance$$, $$VALUES (1000::bigint, 0::bigint, 0::bigint, true)$$,
 	'none of 1,000 windows reaches 0.1 by chance');
+-- of 30, the least that an alert rule judges by
+CREATE TEMP TABLE few AS SELECT w, mlops_catalog.histogram_psi(f.n, x.n) AS psi, mlops_catalog.histogram_p_value(f.n, x.n) AS p FROM flat AS f, (
+	SELECT w, array_agg(count ORDER BY bin) AS n FROM (SELECT w, bin, count(score) FROM generate_series(1, 1000) AS w CROSS JOIN generate_series(0, 63) AS bin
+		LEFT JOIN (SELECT i % 1000 + 1 AS v, floor(random() ^ 4 * 64) AS score FROM generate_series(1, 30000) AS i) AS s ON v = w AND score = bin GROUP BY 1, 2) AS c GROUP BY w) AS x;
+SELECT cmp_ok((SELECT count(*) FROM few WHERE psi > 0.2), '>', 500::bigint, 'most windows of 30 decisions pass 0.2 by chance');
+SELECT cmp_ok((SELECT count(*) FROM few WHERE psi > 0.2 AND p < mlops_catalog.drift_alpha()), '<=', 20::bigint, 'two in 100 of them are taken for more');
 SELECT finish();
 ROLLBACK;

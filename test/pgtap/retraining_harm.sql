@@ -1,6 +1,6 @@
 -- Sources that would make a harmful version, none of which is deployed by itself.
 \ir setup.psql
-SELECT plan(39);
+SELECT plan(42);
 CREATE TABLE good AS SELECT g AS id, timestamp '2025-01-01' + g * interval '5 min' AS ts, (100 * abs(sin(g * 1.7)))::float8 AS amt, 'm' || (g * 7919 % 37) AS mer,
 	g % 24 AS hr, hashint4(g) & 1 AS flag, 1.0::float8 AS w, (abs(sin(g * 1.7)) > 0.8 AND g % 3 <> 0) OR g % 97 = 0 AS y FROM generate_series(1, 4000) AS g;
 CREATE TABLE src AS TABLE good;
@@ -18,7 +18,7 @@ SELECT matches(found('UPDATE src SET y = hashint4(id * 7) % 4 = 0'), '^rejected:
 SELECT matches(found('UPDATE src SET y = hashint4(id * 7) % 4 = 0', '{"threshold": 0.3}'), '^rejected: roc_auc is 0.[45]\d* on its test rows, up to 0.5\d* is no more than chance', 'with another threshold, too');
 SELECT matches(found('UPDATE src SET y = NOT y'), '^refused: target "y" is positive in', 'the target inverted');
 SELECT matches(found('UPDATE src SET y = abs(sin(id * 1.7)) < 0.2'), '^rejected: test rows: version 1 has roc_auc 0.[0-4][0-9]* on them, the target means the opposite', 'inverted, with its base rate');
-SELECT matches(found('UPDATE src SET y = abs(sin(id * 1.7)) < 0.2', '{"accept": ["y"]}'), '^deployed', 'unless that is meant');
+SELECT matches(found('UPDATE src SET y = abs(sin(id * 1.7)) < 0.2', '{"accept": ["y", "amt"]}'), '^deployed', 'unless that is meant, and what gives it away');
 SELECT matches(found('UPDATE src SET y = false WHERE id > 3150'), 'rejected: its 800 test rows have 0 positives, at least 10 rows of each class are needed', 'no positive in the test rows');
 SELECT matches(found('INSERT INTO src SELECT s.* FROM src AS s, generate_series(1, 20) WHERE y'), '^refused: target "y" is positive in', 'positives twenty times');
 
@@ -33,6 +33,11 @@ SELECT matches(found('UPDATE src SET amt = 0 WHERE id % 10 < 6'), '^rejected: te
 SELECT matches(found('UPDATE src SET amt = 0 WHERE id > 3200 AND id % 10 < 9'), '^rejected: test rows: column "amt" is far from what version 1 learned from: total_variation 0.9', 'in what is recent');
 SELECT matches(found('UPDATE src SET amt = 0 WHERE id > 3200 AND id % 10 < 9', '{"accept": ["amt"]}', 'register'), '^registered', 'unless that is meant');
 SELECT matches(found('UPDATE src SET flag = flag * 1000'), 'column "flag" (has in 50.0|is far)', 'exactly half of the values out of range');
+
+\set filled 'UPDATE src SET hr = CASE WHEN y THEN hr % 12 ELSE 12 + hr % 12 END'
+SELECT is(found(:'filled'), 'rejected: column "hr" almost gives the target away, as it did not in version 1: It alone has ROC AUC 1.0000 on the training rows.', 'a column that is filled in after the outcome');
+SELECT is(found(:'filled', '{"accept": ["hr"]}'), 'deployed', 'unless that is meant');
+SELECT matches(found(:'filled', '{}', 'register'), '^rejected: column "hr" almost', 'of what is only registered, too');
 
 SELECT is(found('UPDATE src SET ts = ''2099-01-01'' WHERE id = 77'), 'refused: column "ts" has in 1 of 4000 rows a time far from all the others, up to 2099-01-01 00:00:00.000000', 'a stray date');
 SELECT matches(found('UPDATE src SET ts = ts + interval ''1 year'' WHERE id IN (7, 77, 777, 3777)'), '^refused: column "ts" has in 4 of 4000 rows', 'some of them');

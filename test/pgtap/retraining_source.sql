@@ -1,7 +1,7 @@
 -- What a retraining reads: the inputs of the version it repeats, sources that are
 -- not what they were, splits that move with the data, versions that flag nothing.
 \ir setup.psql
-SELECT plan(83);
+SELECT plan(84);
 CREATE TABLE s AS SELECT *, amount * 2 AS double, NULL::float8 AS later FROM tx;
 SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key => 'id', exclude => '{double}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
@@ -18,10 +18,11 @@ SELECT is((SELECT outcome || ': ' || detail FROM mlops.retrain('fraud', gate => 
 SELECT is(inputs(2), inputs(1), 'the inputs are those of the version that is repeated');
 SELECT is((SELECT sum(train_rows) FROM mlops.versions WHERE model = 'fraud' AND version = 2), 3500::numeric, 'of all rows');
 SELECT matches((SELECT detail FROM mlops.retrain('fraud')), 'version 2 does not read were not read: later, refunded_at$', 'and the next time');
-SELECT is((SELECT detail FROM mlops.retrain('fraud', options => '{"new_columns": ["later"]}')),
+SELECT is((SELECT detail FROM mlops.retrain('fraud', options => '{"new_columns": ["later"], "accept": ["later"]}')),
 	E'new columns were read, as asked for: later\ncolumns that version 2 does not read were not read: refunded_at', 'one that is asked for');
+SELECT matches(found('SELECT', '{"new_columns": ["refunded_at"]}'), '^rejected: column "refunded_at" almost gives the target away', 'what is filled in after the outcome');
 SELECT is(inputs(4), 'amount,balance,country,later,online', 'is an input');
-SELECT is((SELECT detail FROM mlops.retrain('fraud', options => '{"new_columns": true}')), 'new columns were read, as asked for: later, refunded_at', 'or all');
+SELECT is((SELECT detail FROM mlops.retrain('fraud', options => '{"new_columns": true, "accept": ["later", "refunded_at"]}')), 'new columns were read, as asked for: later, refunded_at', 'or all');
 SELECT is(inputs(5), 'amount,balance,country,later,online,refunded_at', 'but what was excluded');
 SELECT is(found('SELECT', '{"new_columns": ["gone"]}'), E'refused: column "gone", asked for as a new one, is missing\ncolumns that version 2 does not read were not read: later, refunded_at', 'a new one that is not there');
 SELECT mlops.drop_version('fraud', 5), mlops.drop_version('fraud', 4) \g /dev/null

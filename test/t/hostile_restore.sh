@@ -74,6 +74,8 @@ RESET ROLE;
 DROP ROLE gone;
 SQL
 is "the traps work: code of the role has run as that role" "$(query -c "SELECT DISTINCT role FROM evil.loot")" hostile
+# the policy is due, whatever the clock says
+query -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 hour'" >/dev/null
 trust="SELECT role, trusts FROM mlops.trusted_roles ORDER BY 1, 2"
 is "who trusts whom" "$(query -c "$trust" | sed 's/unknown.*/nobody/')" "victim|friend
 victim|nobody"
@@ -115,7 +117,10 @@ query -U hostile -d postgres -c "SELECT * FROM mlops.run_monitor('viewed')" >/de
 query -c "SELECT * FROM mlops.submit_due()" >/dev/null
 until_true "SELECT NOT EXISTS (SELECT FROM mlops.jobs WHERE state IN ('queued', 'running') AND coalesce(run_after, now()) <= now())" 60
 is "by itself it runs as the role" "$(query -c "SELECT count(*) > 0 FROM mlops.jobs WHERE state = 'succeeded' OR state = 'failed'" -c "$loot")" t
-is "of all that the catalog knows nothing is wrong" "$(query -c "SELECT object, problem FROM mlops.check_catalog()" -c "SELECT intact FROM mlops.verify_audit()")" t
+is "of all that the catalog knows nothing is wrong but that the policy's retraining was refused" \
+	"$(query -c "SELECT model, object, problem FROM mlops.check_catalog()" -c "SELECT intact FROM mlops.verify_audit()")" \
+	"viewed|retraining|has failed: function strike(text) is VOLATILE, and a recorded query calls only functions that change nothing
+t"
 query -c "SELECT sum(a) FROM evil.tx" >/dev/null
 is "the trap would have told: a superuser who reads the view runs it" "$(query -c "$loot")" "postgres|view"
 echo "1..$n"

@@ -51,7 +51,9 @@ hint: In a database of the encoding that the role was made in: ALTER ROLE ... RE
 for call in "mlops.start_run('notes')" "mlops.train('j', 't', target => 'fraud', key => 'id')" "mlops.submit('SELECT 1')" "mlops.snapshot('t', 'j')" "mlops.trust('joe')"; do
 	is "a role whose name is not valid: $call" "$(error_of -d utf8 -U "j${bad}rgen" -c "SELECT $call")" "$named"
 done
-is "he reads views" "$(query -d utf8 -U "j${bad}rgen" -c "SELECT count(*) FROM mlops.models")" 0
+query -d latin1 -c "SET client_encoding = UTF8" -c 'GRANT joe TO "jürgen"'
+is "not as another role either" "$(error_of -d utf8 -U "j${bad}rgen" -c "SET ROLE joe" -c "SELECT mlops.deploy('fraud', 1)")" "$named"
+is "he reads views" "$(query -d utf8 -U "j${bad}rgen" -c "SELECT count(*) FROM mlops.models")" 1
 is "nothing wrong was stored" "$(query -d utf8 -c "SELECT object, problem FROM mlops.check_catalog()")" ""
 
 # ---- the dump
