@@ -88,6 +88,9 @@ extern void mlserve_resolve_version(const char *model, int version, MlAction act
 /* What a model reference stands for: its variants and how one is chosen. */
 typedef struct MlRoute MlRoute;
 
+/* How a segment's rule reads a column of a type; false if it cannot be compared. */
+extern bool mlserve_rule_converter(Oid type, MlConverter *converter);
+
 /* ---------------------------------------------------------------- rows */
 
 /* Where each input of a model is in a row type. */
@@ -203,6 +206,9 @@ extern CommandId mlserve_command(void);
 /* Called at the end of a transaction. */
 extern void mlserve_forget_commands(void);
 
+/* A fault that nothing threw, in the current memory context; the message is not copied. */
+extern MlFault *mlserve_make_fault(int sqlerrcode, char *message);
+
 /* A copy of what is told of a fault, in a context that lives longer. */
 extern MlFault *mlserve_keep_fault(const MlFault *fault, MemoryContext context);
 
@@ -215,6 +221,8 @@ typedef struct MlAnswer
 	const MlResolved *resolved; /* NULL: none could be chosen */
 	double		score;			/* unless there is a fault */
 	MlFault		fault;
+	const MlResolved *passed_over;	/* a segment whose rule could not be compared, NULL: none */
+	MlFault		passed_fault;	/* why */
 } MlAnswer;
 
 /*

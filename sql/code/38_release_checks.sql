@@ -204,19 +204,52 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.check_known_column(regrole, text, text, bigint, text, text) IS
 	'An error that names a column in an argument if no version of a model was trained on data with it';
 
--- Rows without the column of a rule cannot be scored at all.
+-- Rows without the column of a rule do not fit it.
 CREATE FUNCTION mlops_catalog.check_rule_columns(caller regrole, rule jsonb, model_id bigint, model_name text) RETURNS void
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT mlops_catalog.check_known_column(caller, 'rule', k, $3, model_name,
-		'Rows without it could not be scored. Train a version on data that has it, or rule by another column.')
+		'Rows without it would fit no such segment. Train a version on data that has it, or rule by another column.')
 	FROM jsonb_object_keys(rule) AS k ORDER BY k
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_rule_columns(regrole, jsonb, bigint, text) IS 'An error if nothing is known of a column in a segment''s rule';
 
--- Columns that the version reads are known, and so whether a rule fits them;
--- others are looked for when a row is scored.
+CREATE FUNCTION mlops_catalog.rule_values(type oid) RETURNS text[]
+	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_rule_values';
+COMMENT ON FUNCTION mlops_catalog.rule_values(oid) IS 'Kinds of JSON values that a segment''s rule compares with a column of a type; none: it cannot be used';
+
+-- Types are recorded as format_type() spells them, some with a modifier, those of
+-- users also without a schema: several of a name may be known by what they share.
+CREATE FUNCTION mlops_catalog.rule_values_of(type text, kind text) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(CASE WHEN count(DISTINCT mlops_catalog.rule_values(t.oid)) = 1 THEN min(mlops_catalog.rule_values(t.oid)) END,
+		CASE $2 WHEN 'number' THEN '{number,boolean}'::text[] WHEN 'category' THEN '{string}' WHEN 'time' THEN '{}' END)
+	FROM pg_type AS t WHERE format_type(t.oid, NULL) = regexp_replace($1, '\([0-9,-]+\)', '') OR quote_ident(t.typname) = $1
+$$;
+COMMENT ON FUNCTION mlops_catalog.rule_values_of(text, text) IS
+	'Kinds of JSON values that a segment''s rule compares with a column of a recorded type; NULL: nothing is known of that';
+
+-- What the version reads is as its signature says, else as it was trained last.
+CREATE FUNCTION mlops_catalog.unfit_conditions(rule jsonb, version_id bigint) RETURNS TABLE (name text, type text, given text)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT c.key, r.type, jsonb_typeof(v)
+	FROM mlops_catalog.model_version AS mv
+	CROSS JOIN LATERAL jsonb_each(rule) AS c
+	CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(c.value) = 'array' THEN c.value ELSE jsonb_build_array(c.value) END) AS v
+	LEFT JOIN LATERAL (SELECT s ->> 'type' AS type, s ->> 'kind' AS kind
+		FROM jsonb_path_query(mv.signature, '$[*]', silent => true) AS s WHERE s ->> 'name' = c.key LIMIT 1) AS input ON true
+	CROSS JOIN LATERAL (SELECT coalesce(input.type, (SELECT t.type FROM mlops_catalog.trained_column(mv.model_id, c.key) AS t)) AS type) AS r
+	WHERE mv.version_id = $2 AND jsonb_typeof(v) <> 'null' AND jsonb_typeof(v) <> ALL (mlops_catalog.rule_values_of(r.type, input.kind))
+$$;
+COMMENT ON FUNCTION mlops_catalog.unfit_conditions(jsonb, bigint) IS
+	'Columns of a segment''s rule that cannot be compared with what it holds, as far as a version and its model were trained on data with them';
+
+-- Others are passed over when a row is scored.
 CREATE FUNCTION mlops_catalog.check_rule_types(caller regrole, rule jsonb, version_id bigint) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -224,22 +257,15 @@ AS $$
 DECLARE
 	bad record;
 BEGIN
-	SELECT c.key, s ->> 'type' AS type, jsonb_typeof(v) AS given INTO bad
-	FROM mlops_catalog.model_version AS mv
-	CROSS JOIN LATERAL jsonb_array_elements(mv.signature) AS s
-	JOIN jsonb_each(rule) AS c ON c.key = s ->> 'name'
-	CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(c.value) = 'array' THEN c.value ELSE jsonb_build_array(c.value) END) AS v
-	WHERE mv.version_id = $3 AND jsonb_typeof(v) <> 'null' AND jsonb_typeof(v) <> ALL (CASE s ->> 'kind'
-		WHEN 'number' THEN '{number,boolean}'::text[] WHEN 'category' THEN '{string}' ELSE '{}' END)
-	LIMIT 1;
+	SELECT u.* INTO bad FROM mlops_catalog.unfit_conditions(rule, version_id) AS u ORDER BY u.name, u.given LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'the rule compares column "%" of type % with a %', bad.key, bad.type, bad.given
+		RAISE EXCEPTION 'the rule compares column "%" of type % with a %', bad.name, bad.type, bad.given
 			USING ERRCODE = 'datatype_mismatch',
-				HINT = 'Numbers and booleans are compared with numeric and boolean columns, strings with text; times cannot be used.';
+				HINT = 'Numbers and booleans are compared with numeric and boolean columns, strings with text; times and JSON cannot be used.';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_rule_types(regrole, jsonb, bigint) IS 'An error if a segment''s rule cannot fit the columns that the version reads';
+COMMENT ON FUNCTION mlops_catalog.check_rule_types(regrole, jsonb, bigint) IS 'An error if a segment''s rule cannot be compared with columns of known types';
 
 -- A key is a column of the rows to score.  What those will be is not known here,
 -- but what the versions were trained on is: also columns that no version reads.

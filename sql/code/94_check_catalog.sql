@@ -68,6 +68,10 @@ AS $$
 	CROSS JOIN LATERAL (SELECT r.key::text WHERE r.kind = 'share' AND r.percent < 100 UNION ALL SELECT k FROM jsonb_object_keys(r.rule) AS k) AS c(name)
 	WHERE (SELECT t.is_unknown FROM mlops_catalog.trained_column(r.model_id, c.name) AS t)
 	UNION ALL
+	SELECT DISTINCT m.name, format('route %s', r.variant), format('compares column "%s" of type %s with a %s, so no row fits it', u.name, u.type, u.given)
+	FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model AS m USING (model_id)
+	CROSS JOIN LATERAL mlops_catalog.unfit_conditions(r.rule, r.version_id) AS u
+	UNION ALL
 	SELECT m.name, 'release', 'goes on without a share beside the primary one'
 	FROM mlops_catalog.release AS r JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.strategies() AS s ON s.name = r.strategy
 	WHERE s.lays <> 'primary' AND NOT EXISTS (SELECT FROM mlops_catalog.release_route AS o WHERE o.model_id = r.model_id)

@@ -32,6 +32,7 @@ MLOPS_FUNCTION(mlops_proportion_test);
 MLOPS_FUNCTION(mlops_score_baseline);
 MLOPS_FUNCTION(mlops_thompson_shares);
 MLOPS_FUNCTION(mlops_record_refusal_apart);
+MLOPS_FUNCTION(mlops_rule_values);
 
 static Datum
 row_of(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
@@ -255,4 +256,22 @@ mlops_record_refusal_apart(PG_FUNCTION_ARGS)
 														"%s::pg_catalog.jsonb) AS checks", PG_GETARG_OID(0), literal));
 
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(rows));
+}
+
+/* mlops_catalog.rule_values(type oid) -> text[] */
+Datum
+mlops_rule_values(PG_FUNCTION_ARGS)
+{
+	static const char *const numbers[] = {"number", "boolean"};
+	static const char *const texts[] = {"string"};
+	MlConverter converter;
+	bool		fits = mlserve_rule_converter(PG_GETARG_OID(0), &converter);
+	bool		number = fits && converter.kind == ML_COLUMN_NUMBER;
+	const char *const *values = number ? numbers : texts;
+	int			n = !fits ? 0 : number ? lengthof(numbers) : lengthof(texts);
+	Datum		elements[lengthof(numbers)];
+
+	for (int i = 0; i < n; i++)
+		elements[i] = CStringGetTextDatum(values[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
 }

@@ -139,6 +139,19 @@ mlserve_attempt(void (*step) (void *), void *arg, bool quiet, MlFault *fault)
 }
 
 MlFault *
+mlserve_make_fault(int sqlerrcode, char *message)
+{
+	MlFault    *fault = palloc(sizeof(MlFault));
+
+	fault->error = palloc0(sizeof(ErrorData));
+	fault->error->elevel = ERROR;
+	fault->error->sqlerrcode = sqlerrcode;
+	fault->error->message = message;
+	fault->error->assoc_context = CurrentMemoryContext;
+	return fault;
+}
+
+MlFault *
 mlserve_keep_fault(const MlFault *fault, MemoryContext context)
 {
 	MlFault    *kept = MemoryContextAlloc(context, sizeof(MlFault));

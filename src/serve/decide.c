@@ -293,31 +293,73 @@ mlserve_decide_failed(MlDecideSite *site, text *reference, text *key, const MlEr
 	decide_failed(site, &beside, choice, fault, decision);
 }
 
+/* Variants that should have answered a row and did not, as shadows of its decision. */
+typedef struct Failures
+{
+	int			n;
+	MlPrediction rows[2];		/* a segment that was passed over, a variant that failed */
+} Failures;
+
+static void
+note_failure(MlDecideSite *site, text *reference, const MlResolved *resolved, const MlFault *fault,
+			 instr_time began, const char *consequence, Failures *failures)
+{
+	MlPrediction *row = &failures->rows[failures->n++];
+
+	memset(row, 0, sizeof(*row));
+	set_variant(row, resolved);
+	set_fault(row, fault);
+	row->latency = microseconds_since(began);
+	mlserve_warn(site, fault, text_to_cstring(reference), psprintf(consequence, resolved->variant));
+}
+
+static void
+log_failures(MlDecideSite *site, Failures *failures, bool may_fail, MlPrediction *decision)
+{
+	if (failures->n > 0 && decision->created_at == 0)
+	{
+		decision->created_at = GetCurrentTimestamp();
+		mlserve_identify_prediction(decision);
+	}
+	for (int i = 0; i < failures->n; i++)
+	{
+		MlPrediction *row = &failures->rows[i];
+
+		row->id = decision->id;
+		row->created_at = decision->created_at;
+		row->key = decision->key;
+		row->route_key = decision->route_key;
+		row->shadow = true;
+		mlserve_log_prediction(row, &site->log, may_fail);
+	}
+}
+
 void
 mlserve_decide(MlDecideSite *site, text *reference, Oid type, Datum features, text *key,
 			   const MlErrorChoice *choice, bool only_failures, MlPrediction *decision)
 {
 	bool		may_fail = choice->choice == ML_ON_ERROR_RAISE;
 	Beside		beside = {.reference = reference,.type = type,.features = features,.row = decision};
-	MlPrediction replaced = {0};	/* what a variant in whose place primary answered did */
+	Failures	failures;
 	MlAnswer	answer;
 	MlFault		fault;
 	instr_time	began;
 
 	INSTR_TIME_SET_CURRENT(began);
 	memset(decision, 0, sizeof(*decision));
+	failures.n = 0;
 	if (!may_fail && is_locked(site))
 		answer = (MlAnswer) {.fault = *site->locked};
 	else
 		beside.scorer = mlserve_try(&site->scorer, reference, type, features, key, may_fail, &answer);
+	if (unlikely(answer.passed_over != NULL))
+		note_failure(site, reference, answer.passed_over, &answer.passed_fault, began,
+					 "Segment \"%s\" was passed over; the answer is as without it.", &failures);
 	if (unlikely(answer.fault.error && answer.resolved &&
 				 !mlserve_is_primary(beside.scorer, answer.resolved)))
 	{
-		fill(&replaced, &answer);
-		replaced.latency = microseconds_since(began);
-		mlserve_warn(site, &answer.fault, text_to_cstring(reference),
-					 psprintf("Variant \"%s\" failed; primary answered in its place.",
-							  answer.resolved->variant));
+		note_failure(site, reference, answer.resolved, &answer.fault, began,
+					 "Variant \"%s\" failed; primary answered in its place.", &failures);
 		mlserve_try_primary(beside.scorer, type, features, &answer);
 	}
 	decision->latency = microseconds_since(began);
@@ -347,20 +389,7 @@ mlserve_decide(MlDecideSite *site, text *reference, Oid type, Datum features, te
 	}
 	if (!may_log())
 		return;
-	if (unlikely(replaced.error != NULL))
-	{
-		if (decision->created_at == 0)
-		{
-			decision->created_at = GetCurrentTimestamp();
-			mlserve_identify_prediction(decision);
-		}
-		replaced.id = decision->id;
-		replaced.created_at = decision->created_at;
-		replaced.key = decision->key;
-		replaced.route_key = decision->route_key;
-		replaced.shadow = true;
-		mlserve_log_prediction(&replaced, &site->log, may_fail);
-	}
+	log_failures(site, &failures, may_fail, decision);
 	if (!only_failures && answer.resolved)
 		log_shadows(site, &beside, may_fail, decision);
 }

@@ -64,6 +64,23 @@ fill_match(const JsonbValue *value, MlMatch *match)
 	}
 }
 
+static MlComparison
+compared(const MlCondition *condition)
+{
+	MlComparison all = ML_COMPARES_NULLS;
+
+	for (int i = 0; i < condition->n; i++)
+	{
+		const MlMatch *match = &condition->matches[i];
+		MlComparison one = match->is_null ? all : match->is_number ? ML_COMPARES_NUMBERS : ML_COMPARES_TEXTS;
+
+		if (all != ML_COMPARES_NULLS && one != all)
+			return ML_COMPARES_BOTH;
+		all = one;
+	}
+	return all;
+}
+
 /* {"country": "DE", "channel": ["web", "app"]} */
 static void
 read_rule(Jsonb *rule, MlArm *arm)
@@ -90,6 +107,8 @@ read_rule(Jsonb *rule, MlArm *arm)
 			fill_match(&value, &condition->matches[condition->n++]);
 		}
 	}
+	for (int c = 0; c < arm->n_conditions; c++)
+		arm->conditions[c].compares = compared(&arm->conditions[c]);
 }
 
 /* Does a variant still lead to the version? */
@@ -224,39 +243,51 @@ mlserve_version_route(const char *name, const MlCatalogVersion *version)
 
 /* ---------------------------------------------------------------- mapping */
 
-static void
-map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc,
-			  int *attribute, MlConverter *converter)
+bool
+mlserve_rule_converter(Oid type, MlConverter *converter)
 {
-	Oid			type;
-
-	*attribute = mling_find_attribute(desc, condition->column);
-	if (*attribute < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("the row to score lacks column \"%s\", by which model \"%s\" is segmented",
-						condition->column, route->name)));
-	type = TupleDescAttr(desc, *attribute)->atttypid;
 	if (!mling_converter(type, "UTC", converter) || converter->kind == ML_COLUMN_TIME ||
 		converter->from == ML_FROM_INTERVAL || converter->from == ML_FROM_TIME ||
 		converter->from == ML_FROM_TIMETZ)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of type %s cannot be used in a segment's rule",
-						condition->column, format_type_be(type))));
+		return false;
 	if (converter->from == ML_FROM_FLOAT4)
 		converter->from = ML_FROM_FLOAT4_DIGITS;	/* 0.1 in a rule is 0.1 in the column */
-	for (int i = 0; i < condition->n; i++)
-	{
-		const MlMatch *match = &condition->matches[i];
+	return true;
+}
 
-		if (!match->is_null && match->is_number != (converter->kind == ML_COLUMN_NUMBER))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("a segment's rule of model \"%s\" compares column \"%s\" of type %s with %s",
-							route->name, condition->column, format_type_be(type),
-							match->is_number ? "a number" : "text")));
+/* Of what a condition compares, for a message. */
+static const char *
+compared_values(const MlCondition *condition)
+{
+	return condition->compares == ML_COMPARES_NUMBERS ? "a number"
+		: condition->compares == ML_COMPARES_TEXTS ? "text" : "numbers and text";
+}
+
+static void
+map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc, MlRuleColumn *column)
+{
+	Oid			type;
+
+	column->attribute = mling_find_attribute(desc, condition->column);
+	if (column->attribute < 0)
+	{
+		column->unfit = mlserve_make_fault(ERRCODE_UNDEFINED_COLUMN,
+										   psprintf("the row to score lacks column \"%s\", by which model \"%s\" is segmented",
+													condition->column, route->name));
+		return;
 	}
+	if (condition->compares == ML_COMPARES_NULLS)
+		return;					/* whatever its type */
+	type = TupleDescAttr(desc, column->attribute)->atttypid;
+	if (!mlserve_rule_converter(type, &column->converter))
+		column->unfit = mlserve_make_fault(ERRCODE_DATATYPE_MISMATCH,
+										   psprintf("column \"%s\" of type %s cannot be used in a segment's rule",
+													condition->column, format_type_be(type)));
+	else if (condition->compares != (column->converter.kind == ML_COLUMN_NUMBER ? ML_COMPARES_NUMBERS : ML_COMPARES_TEXTS))
+		column->unfit = mlserve_make_fault(ERRCODE_DATATYPE_MISMATCH,
+										   psprintf("a segment's rule of model \"%s\" compares column \"%s\" of type %s with %s",
+													route->name, condition->column, format_type_be(type),
+													compared_values(condition)));
 }
 
 MlRouteMap *
@@ -279,13 +310,11 @@ mlserve_map_route(const MlRoute *route, TupleDesc desc)
 	}
 	for (int i = 0; i < route->n_segments; i++)
 		map->n_columns += route->arms[i].n_conditions;
-	map->attribute = palloc(Max(map->n_columns, 1) * sizeof(int));
-	map->converter = palloc(Max(map->n_columns, 1) * sizeof(MlConverter));
+	map->columns = palloc0(Max(map->n_columns, 1) * sizeof(MlRuleColumn));
 	for (int i = 0; i < route->n_segments; i++)
 	{
 		for (int c = 0; c < route->arms[i].n_conditions; c++, n++)
-			map_condition(route, &route->arms[i].conditions[c], desc,
-						  &map->attribute[n], &map->converter[n]);
+			map_condition(route, &route->arms[i].conditions[c], desc, &map->columns[n]);
 	}
 	return map;
 }
@@ -327,19 +356,30 @@ same_bytes(const MlMatch *match, const char *bytes, size_t size)
 		memcmp(match->bytes, bytes, size) == 0;
 }
 
+/* False, with the fault, where the two cannot be compared. */
 static bool
-condition_holds(const MlCondition *condition, const MlConverter *converter,
-				Datum value, bool isnull)
+condition_holds(const MlCondition *condition, const MlRuleColumn *column,
+				const Datum *datums, const bool *nulls, MlFault *fault)
 {
+	const MlConverter *converter = &column->converter;
 	const char *bytes = NULL;
 	size_t		size = 0;
 	double		number = 0;
+	bool		isnull;
 
+	if (unlikely(column->unfit != NULL))
+	{
+		*fault = *column->unfit;
+		return false;
+	}
+	isnull = nulls[column->attribute];
+	if (condition->compares == ML_COMPARES_NULLS)
+		return isnull;
 	if (!isnull && converter->kind == ML_COLUMN_NUMBER)
-		number = mling_number(converter, value);
+		number = mling_number(converter, datums[column->attribute]);
 	else if (!isnull)
 	{
-		bytes = mling_bytes(converter, value, &size);
+		bytes = mling_bytes(converter, datums[column->attribute], &size);
 		size = bpchartruelen(unconstify(char *, bytes), (int) size);
 	}
 	for (int i = 0; i < condition->n; i++)
@@ -354,25 +394,35 @@ condition_holds(const MlCondition *condition, const MlConverter *converter,
 	return false;
 }
 
+/* Keeps the fault for which a segment is passed over: a row's first. */
+static void
+pass_over(int segment, const MlFault *fault, MlPassedOver *passed)
+{
+	if (likely(fault->error == NULL) || passed->fault.error != NULL)
+		return;
+	passed->segment = segment;
+	passed->fault = *fault;
+}
+
 static int
-fitting_segment(const MlRoute *route, const MlRouteMap *map, const Datum *datums, const bool *nulls)
+fitting_segment(const MlRoute *route, const MlRouteMap *map, const Datum *datums, const bool *nulls,
+				MlPassedOver *passed)
 {
 	int			n = 0;
 
+	passed->fault.error = NULL;
 	for (int i = 0; i < route->n_segments; i++)
 	{
 		const MlArm *arm = &route->arms[i];
+		MlFault		fault = {0};
 		bool		fits = true;
 
 		for (int c = 0; c < arm->n_conditions; c++)
-		{
-			int			attribute = map->attribute[n + c];
-
-			fits = fits && condition_holds(&arm->conditions[c], &map->converter[n + c],
-										   datums[attribute], nulls[attribute]);
-		}
+			fits = fits && condition_holds(&arm->conditions[c], &map->columns[n + c],
+										   datums, nulls, &fault);
 		if (fits)
 			return i;
+		pass_over(i, &fault, passed);
 		n += arm->n_conditions;
 	}
 	return -1;
@@ -380,9 +430,9 @@ fitting_segment(const MlRoute *route, const MlRouteMap *map, const Datum *datums
 
 int
 mlserve_choose_for_row(const MlRoute *route, MlRouteMap *map, const Datum *datums,
-					   const bool *nulls, const text *key)
+					   const bool *nulls, const text *key, MlPassedOver *passed)
 {
-	int			segment = fitting_segment(route, map, datums, nulls);
+	int			segment = fitting_segment(route, map, datums, nulls, passed);
 	const char *bytes;
 	size_t		size;
 
@@ -406,55 +456,78 @@ json_value(Jsonb *json, const char *key)
 	return getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL);
 }
 
-/* Does a rule compare with numbers?  It does with those, or with text. */
-static bool
-compares_numbers(const MlCondition *condition)
+/* A string in JSON as the number that a rule's column would hold. */
+typedef struct NumberInText
 {
-	for (int i = 0; i < condition->n; i++)
-	{
-		if (!condition->matches[i].is_null)
-			return condition->matches[i].is_number;
-	}
-	return false;
+	MlRecordedType type;
+	const JsonbValue *value;
+	double		number;
+} NumberInText;
+
+static void
+read_number(void *arg)
+{
+	NumberInText *read = (NumberInText *) arg;
+
+	read->number = mling_number_from_json(&read->type, read->value);
 }
 
-/* A value in JSON as what the column of such a rule would hold. */
-static void
-fill_found(const MlCondition *condition, const JsonbValue *value, MlMatch *found)
+/* A value in JSON as what the column of such a rule would hold; false, with the fault, if it could not. */
+static bool
+fill_found(const MlCondition *condition, const JsonbValue *value, MlMatch *found, MlFault *fault)
 {
-	bool		numbers = compares_numbers(condition);
+	bool		numbers = condition->compares == ML_COMPARES_NUMBERS;
 
 	fill_match(value, found);
 	if (value->type == jbvString && numbers)
 	{
-		MlRecordedType number;
+		NumberInText read = {.value = value};
 
-		mling_recorded_type(condition->column, "money", ML_COLUMN_NUMBER, "UTC", &number);
-		number.name = "numeric";
+		mling_recorded_type(condition->column, "money", ML_COLUMN_NUMBER, "UTC", &read.type);
+		read.type.name = "numeric";
+		if (!mlserve_attempt(read_number, &read, true, fault))
+			return false;
 		memset(found, 0, sizeof(*found));
 		found->is_number = true;
-		found->number = mling_number_from_json(&number, value);
+		found->number = read.number;
 	}
 	else if (found->is_number && !numbers)
 		set_text(found, value->type == jbvBool ? pstrdup(value->val.boolean ? "true" : "false")
 				 : DatumGetCString(DirectFunctionCall1(numeric_out,
 													   NumericGetDatum(value->val.numeric))));
+	return true;
 }
 
+static MlFault
+json_fault(const MlRoute *route, const MlCondition *condition, const JsonbValue *value)
+{
+	if (value == NULL)
+		return *mlserve_make_fault(ERRCODE_UNDEFINED_COLUMN,
+								   psprintf("the object to score lacks key \"%s\", by which model \"%s\" is segmented",
+											condition->column, route->name));
+	return *mlserve_make_fault(ERRCODE_DATATYPE_MISMATCH,
+							   psprintf("a segment's rule of model \"%s\" compares key \"%s\", which holds %s, with %s",
+										route->name, condition->column,
+										value->type == jbvBinary ? "an array or object" : "one value",
+										compared_values(condition)));
+}
+
+/* False, with the fault, where the two cannot be compared. */
 static bool
-json_condition_holds(const MlRoute *route, const MlCondition *condition, Jsonb *json)
+json_condition_holds(const MlRoute *route, const MlCondition *condition, Jsonb *json, MlFault *fault)
 {
 	JsonbValue *value = json_value(json, condition->column);
 	MlMatch		found;
 
-	if (value == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("the object to score lacks key \"%s\", by which model \"%s\" is segmented",
-						condition->column, route->name)));
-	if (value->type == jbvBinary)
+	if (value && condition->compares == ML_COMPARES_NULLS)
+		return value->type == jbvNull;
+	if (value == NULL || value->type == jbvBinary || condition->compares == ML_COMPARES_BOTH)
+	{
+		*fault = json_fault(route, condition, value);
 		return false;
-	fill_found(condition, value, &found);
+	}
+	if (!fill_found(condition, value, &found, fault))
+		return false;
 	for (int i = 0; i < condition->n; i++)
 	{
 		const MlMatch *match = &condition->matches[i];
@@ -488,19 +561,22 @@ mlserve_json_key(const MlRoute *route, Jsonb *json)
 }
 
 int
-mlserve_choose_for_json(const MlRoute *route, Jsonb *json, const text *key)
+mlserve_choose_for_json(const MlRoute *route, Jsonb *json, const text *key, MlPassedOver *passed)
 {
 	const JsonbValue *own;
 
+	passed->fault.error = NULL;
 	for (int i = 0; i < route->n_segments; i++)
 	{
 		const MlArm *arm = &route->arms[i];
+		MlFault		fault = {0};
 		bool		fits = true;
 
 		for (int c = 0; c < arm->n_conditions; c++)
-			fits = fits && json_condition_holds(route, &arm->conditions[c], json);
+			fits = fits && json_condition_holds(route, &arm->conditions[c], json, &fault);
 		if (fits)
 			return i;
+		pass_over(i, &fault, passed);
 	}
 	if (route->n_shares == 1)
 		return route->n_segments;

@@ -20,10 +20,20 @@ typedef struct MlMatch
 	size_t		size;
 } MlMatch;
 
+/* What a condition's values are, NULL aside. */
+typedef enum MlComparison
+{
+	ML_COMPARES_NULLS,			/* there is no other */
+	ML_COMPARES_NUMBERS,
+	ML_COMPARES_TEXTS,
+	ML_COMPARES_BOTH			/* which no column can be compared with */
+} MlComparison;
+
 /* "column is one of these"; a rule is a list of conditions that all hold. */
 typedef struct MlCondition
 {
 	const char *column;
+	MlComparison compares;
 	int			n;
 	MlMatch    *matches;
 } MlCondition;
@@ -52,15 +62,32 @@ struct MlRoute
 /* Is there anything to choose from? */
 #define ML_ROUTE_CHOOSES(route) ((route)->n_segments + (route)->n_shares > 1)
 
+/* A condition's column in a row type. */
+typedef struct MlRuleColumn
+{
+	int			attribute;		/* from 0; -1: the row has no such column */
+	MlConverter converter;		/* unset for a condition that only asks for NULL */
+	MlFault    *unfit;			/* why the column cannot be compared, NULL: it can */
+} MlRuleColumn;
+
 /* Where key and rules find their columns in a row type. */
 typedef struct MlRouteMap
 {
 	int			key_attribute;	/* from 0; -1: the row has no such column */
 	MlKeyReader key;
 	int			n_columns;		/* of all conditions, in order */
-	int		   *attribute;
-	MlConverter *converter;
+	MlRuleColumn *columns;
 } MlRouteMap;
+
+/*
+ * The first segment whose rule could not be compared with a row, and why.  Such
+ * a segment is passed over: no rule makes a payment fail.
+ */
+typedef struct MlPassedOver
+{
+	int			segment;		/* index of its arm */
+	MlFault		fault;			/* none: no segment was passed over */
+} MlPassedOver;
 
 /*
  * The route of a model from its rows in the catalog.  No model is loaded: one
@@ -81,9 +108,8 @@ extern MlRoute *mlserve_single_route(const char *name, MlServedModel *served);
 extern MlRoute *mlserve_version_route(const char *name, const MlCatalogVersion *version);
 
 /*
- * Maps key and rules to a row type.  Errors: a rule's column is missing or of
- * another kind, a key of a type that cannot be one.  Allocated in the current
- * memory context.
+ * Maps key and rules to a row type.  Error: a key of a type that cannot be one.
+ * Allocated in the current memory context.
  */
 extern MlRouteMap *mlserve_map_route(const MlRoute *route, TupleDesc desc);
 
@@ -92,8 +118,9 @@ extern MlRouteMap *mlserve_map_route(const MlRoute *route, TupleDesc desc);
  * column; without one and with more than one share it is an error.
  */
 extern int	mlserve_choose_for_row(const MlRoute *route, MlRouteMap *map, const Datum *datums,
-								   const bool *nulls, const text *key);
-extern int	mlserve_choose_for_json(const MlRoute *route, Jsonb *json, const text *key);
+								   const bool *nulls, const text *key, MlPassedOver *passed);
+extern int	mlserve_choose_for_json(const MlRoute *route, Jsonb *json, const text *key,
+									MlPassedOver *passed);
 
 /* Bytes of a JSON object's key as a new text, NULL if it has none. */
 extern text *mlserve_json_key(const MlRoute *route, Jsonb *json);

@@ -329,12 +329,45 @@ score_arm(MlScorer *scorer, ArmScorer *arm, const Datum *datums, const bool *nul
 	return ml_model_score(model, arm->values, arm->scratch);
 }
 
+/* Variant of a row given as values and nulls. */
+static ArmScorer *
+choose_for_row(MlScorer *scorer, const Datum *datums, const bool *nulls)
+{
+	return &scorer->arms[mlserve_choose_for_row(scorer->route, scorer->route_map, datums, nulls,
+												scorer->given_key, &scorer->passed)];
+}
+
+static ArmScorer *
+choose_for_json(MlScorer *scorer, Jsonb *json)
+{
+	return &scorer->arms[mlserve_choose_for_json(scorer->route, json, scorer->given_key,
+												 &scorer->passed)];
+}
+
+/* Where no decision is logged, a statement is told once that a segment was passed over. */
+static void
+warn_of_passed(MlScorer *scorer)
+{
+	const ErrorData *error = scorer->passed.fault.error;
+	TimestampTz statement = GetCurrentStatementStartTimestamp();
+
+	if (likely(error == NULL) || scorer->warned == statement)
+		return;
+	scorer->warned = statement;
+	ereport(WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("segment \"%s\" of model \"%s\" was passed over: %s",
+					scorer->arms[scorer->passed.segment].resolved->variant, scorer->route->name, error->message)));
+}
+
 static double
 score_filled(MlScorer *scorer, const Datum *datums, const bool *nulls)
 {
 	if (unlikely(scorer->chooses))
-		scorer->chosen = &scorer->arms[mlserve_choose_for_row(scorer->route, scorer->route_map,
-															  datums, nulls, scorer->given_key)];
+	{
+		scorer->chosen = choose_for_row(scorer, datums, nulls);
+		warn_of_passed(scorer);
+	}
 	return score_arm(scorer, scorer->chosen, datums, nulls);
 }
 
@@ -457,8 +490,10 @@ score_any(MlScorer *scorer, Oid type, Datum features)
 		Jsonb	   *json = mlserve_features_object(features);
 
 		if (scorer->chooses)
-			scorer->chosen = &scorer->arms[mlserve_choose_for_json(scorer->route, json,
-																   scorer->given_key)];
+		{
+			scorer->chosen = choose_for_json(scorer, json);
+			warn_of_passed(scorer);
+		}
 		return score_jsonb(scorer, scorer->chosen, json);
 	}
 	if (!type_is_rowtype(type))
@@ -502,6 +537,8 @@ typedef struct Try
 	bool		prepared;		/* has the variant what it needs? */
 	bool		scored;
 	double		score;
+	const MlResolved *passed_over;	/* as in MlAnswer */
+	MlFault		passed_fault;
 } Try;
 
 /* Scores by the variant chosen; left undone if that takes more than memory. */
@@ -529,17 +566,17 @@ choose_and_score(void *arg)
 {
 	Try		   *try = (Try *) arg;
 	MlScorer   *scorer = mlserve_scorer(try->flinfo, try->reference, 0, try->type);
-	const MlRoute *route = scorer->route;
-	int			chosen = ML_MAIN_ARM(route);
 
 	try->scorer = scorer;
 	scorer->given_key = try->key;
+	scorer->passed.fault.error = NULL;
+	try->arm = NULL;
 	if (try->type == JSONBOID)
 	{
 		Jsonb	   *json = mlserve_features_object(try->features);
 
 		if (scorer->chooses)
-			chosen = mlserve_choose_for_json(route, json, try->key);
+			try->arm = choose_for_json(scorer, json);
 	}
 	else
 	{
@@ -547,10 +584,15 @@ choose_and_score(void *arg)
 			refuse_features(try->type);
 		deform_composite(scorer, try->features);
 		if (scorer->chooses)
-			chosen = mlserve_choose_for_row(route, scorer->route_map, scorer->datums,
-											scorer->nulls, try->key);
+			try->arm = choose_for_row(scorer, scorer->datums, scorer->nulls);
 	}
-	try->arm = &scorer->arms[chosen];
+	if (try->arm == NULL)
+		try->arm = &scorer->arms[ML_MAIN_ARM(scorer->route)];
+	if (unlikely(scorer->passed.fault.error != NULL))
+	{
+		try->passed_over = scorer->arms[scorer->passed.segment].resolved;
+		try->passed_fault = scorer->passed.fault;
+	}
 	score_chosen(try);
 }
 
@@ -611,6 +653,8 @@ report_try(const Try *try, bool ok, const MlFault *fault, MlAnswer *answer)
 	answer->resolved = try->arm ? try->arm->resolved : NULL;
 	answer->score = try->score;
 	answer->fault = ok ? (MlFault) {0} : *fault;
+	answer->passed_over = try->passed_over;
+	answer->passed_fault = try->passed_fault;
 }
 
 MlScorer *

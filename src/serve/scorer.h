@@ -44,6 +44,8 @@ struct MlScorer
 	bool		chooses;		/* is there more than one that may answer? */
 	ArmScorer  *chosen;			/* the one that scored the last row */
 	const text *given_key;		/* decide's, while it scores a row */
+	MlPassedOver passed;		/* when the last row's variant was chosen */
+	TimestampTz warned;			/* start of the statement that was told of one passed over last */
 
 	/* the row type mapped last */
 	bool		mapped;

@@ -31,6 +31,7 @@ INSERT INTO explained VALUES
 	('progress_line', 'reads progress'),
 	('query_settings', 'shows settings of the session'),
 	('utc_text', 'reads its argument only'),
+	('rule_values', 'reads its argument only'),
 	('is_positive', 'reads its arguments only'),
 	('target_text', 'reads its argument only'),
 	('lost_decisions', 'shows how many the server lost, not whose'),
