@@ -45,7 +45,7 @@ ALTER TABLE mlops_catalog.alias ENABLE REPLICA TRIGGER forget_replicated;
 CREATE EVENT TRIGGER mlops_check_new_trigger ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER')
 	EXECUTE FUNCTION mlops_catalog.check_new_trigger();
 ALTER EVENT TRIGGER mlops_check_new_trigger ENABLE ALWAYS;
-COMMENT ON EVENT TRIGGER mlops_check_new_trigger IS 'Refuses triggers of mlops with wrong arguments when they are created';
+COMMENT ON EVENT TRIGGER mlops_check_new_trigger IS 'Refuses triggers on tables of the catalog, and warns of triggers of mlops with wrong arguments, when they are created';
 CREATE TRIGGER follow_alias AFTER INSERT OR UPDATE ON mlops_catalog.alias
 	FOR EACH ROW WHEN (NEW.alias OPERATOR(pg_catalog.=) 'champion' OR NEW.alias OPERATOR(pg_catalog.=) 'challenger')
 	EXECUTE FUNCTION mlops_catalog.follow_alias();

@@ -59,6 +59,12 @@ BEGIN
 			'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_others()', relation);
 	END IF;
 	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER refuse_others', relation);
+	-- rows that replication applies fire no statement triggers
+	IF NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = relation AND g.tgname = 'refuse_replicated') THEN
+		EXECUTE format('CREATE TRIGGER refuse_replicated BEFORE INSERT OR UPDATE OR DELETE ON %s '
+			'FOR EACH ROW EXECUTE FUNCTION mlops_catalog.refuse_others()', relation);
+	END IF;
+	EXECUTE format('ALTER TABLE %s ENABLE REPLICA TRIGGER refuse_replicated', relation);
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.guard_table(regclass) IS 'Keeps others than its owner and superusers from reading or writing a table of the catalog';

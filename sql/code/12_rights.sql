@@ -94,6 +94,26 @@ COMMENT ON FUNCTION mlops_catalog.take_number(bigint, int) IS
 	'Reserves a number for a version until the transaction ends; false if there is this version, or another session may be about to register it';
 REVOKE ALL ON FUNCTION mlops_catalog.take_number(bigint, int) FROM PUBLIC;
 
+-- Decisions stay when their model is dropped, and go by its number.  Members of
+-- pg_write_all_data may set a sequence back: it is not relied on.
+CREATE FUNCTION mlops_catalog.new_model_id() RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint;
+BEGIN
+	LOOP
+		id := nextval('mlops_catalog.model_model_id_seq');
+		EXIT WHEN NOT EXISTS (SELECT FROM mlops_catalog.model AS m WHERE m.model_id = id)
+			AND NOT EXISTS (SELECT FROM mlops_catalog.prediction AS p WHERE p.model_id = id);
+	END LOOP;
+	RETURN id;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.new_model_id() IS 'A number that no model has, and no decision of a dropped one';
+REVOKE ALL ON FUNCTION mlops_catalog.new_model_id() FROM PUBLIC;
+
 CREATE FUNCTION mlops_catalog.next_version(caller regrole, model text, OUT model_id bigint, OUT version int)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -106,7 +126,8 @@ BEGIN
 			EXIT;
 		EXCEPTION WHEN undefined_object THEN
 			PERFORM mlops_catalog.lock_name('model_name_key', model, format('make model "%s"', model));
-			INSERT INTO mlops_catalog.model (name, owner) VALUES (model, caller) ON CONFLICT (name) DO NOTHING;
+			INSERT INTO mlops_catalog.model (model_id, name, owner) OVERRIDING SYSTEM VALUE
+				VALUES (mlops_catalog.new_model_id(), model, caller) ON CONFLICT (name) DO NOTHING;
 		END;
 	END LOOP;
 	version := mlops_catalog.last_version(model_id);

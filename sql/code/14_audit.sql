@@ -93,13 +93,14 @@ CREATE VIEW mlops.audit_log WITH (security_barrier) AS
 SELECT a.seq, a.event, a.model, a.version, a.role, a.session_role, a.detail,
 	pg_catalog.encode(a.hash, 'hex') AS hash, pg_catalog.encode(a.previous_hash, 'hex') AS previous_hash, a.logged_at
 FROM mlops_catalog.audit_entry AS a
-WHERE a.role OPERATOR(pg_catalog.=) CURRENT_USER::pg_catalog.text
+-- names of roles are given again: what somebody of this name did to models is not told
+WHERE a.model IS NULL AND a.role OPERATOR(pg_catalog.=) CURRENT_USER::pg_catalog.text
 	OR pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c
 		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.audit_log'::pg_catalog.regclass), 'USAGE')
 	-- what is older than the model of its name was another model of that name
 	OR EXISTS (SELECT FROM mlops_catalog.model m WHERE m.name OPERATOR(pg_catalog.=) a.model AND m.created_at OPERATOR(pg_catalog.<=) a.logged_at
 		AND mlops_catalog.may_use(m.owner, m.model_id));
-COMMENT ON VIEW mlops.audit_log IS 'What happened to models you may use, and what you did; the catalog''s owner sees everything';
+COMMENT ON VIEW mlops.audit_log IS 'What happened to models you may use, and what your role did besides; the catalog''s owner sees everything';
 COMMENT ON COLUMN mlops.audit_log.seq IS 'Number, from 1 without gaps, in the order in which entries were chained; NULL: it is committed and waits to be chained';
 COMMENT ON COLUMN mlops.audit_log.event IS 'What was done: train, deploy, rollback, grant, ...';
 COMMENT ON COLUMN mlops.audit_log.model IS 'Model, NULL if it was not about one';

@@ -118,6 +118,27 @@ REVOKE ALL ON FUNCTION mlops_catalog.trigger_problems() FROM PUBLIC;	-- check_ca
 
 -- A trigger with wrong arguments is refused by CREATE TRIGGER.  That its model
 -- cannot score yet is no error: it may be trained later, as in a restored dump.
+-- Functions of mlops write the catalog as its owner, and so would its triggers run,
+-- of whoever was granted TRIGGER on all tables.
+CREATE FUNCTION mlops_catalog.refuse_trigger(t pg_trigger) RETURNS void
+	LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	hindrance text := (SELECT CASE
+			WHEN NOT pg_has_role(current_user, c.relowner, 'USAGE') THEN format('Only its owner "%s" and superusers make one, whatever was granted to others.', pg_get_userbyid(c.relowner))
+			WHEN NOT r.rolsuper THEN format('Its function %s belongs to role "%s", who is no superuser.', f.oid::regprocedure, r.rolname) END
+		FROM pg_class AS c, pg_proc AS f JOIN pg_roles AS r ON r.oid = f.proowner
+		WHERE c.oid = t.tgrelid AND f.oid = t.tgfoid AND c.relnamespace::regnamespace::text IN ('mlops', 'mlops_catalog', 'mlops_snapshot'));
+BEGIN
+	IF hindrance IS NOT NULL THEN
+		RAISE EXCEPTION 'permission denied to create trigger "%" on %', t.tgname, t.tgrelid::regclass
+			USING ERRCODE = 'insufficient_privilege', DETAIL = hindrance || ' It would run with the rights of the owner of the catalog.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refuse_trigger(pg_trigger) IS 'An error if this trigger of somebody else is on a table of the catalog';
+
 CREATE FUNCTION mlops_catalog.check_new_trigger() RETURNS event_trigger
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
@@ -126,6 +147,8 @@ DECLARE
 	t record;
 	problem text;
 BEGIN
+	PERFORM mlops_catalog.refuse_trigger(g) FROM pg_event_trigger_ddl_commands() AS c JOIN pg_trigger AS g ON g.oid = c.objid
+		WHERE c.classid = 'pg_trigger'::regclass;
 	FOR t IN SELECT m.* FROM pg_event_trigger_ddl_commands() AS c JOIN mlops_catalog.triggers() AS m ON m.trigger = c.objid
 			WHERE c.classid = 'pg_trigger'::regclass LOOP
 		problem := mlops_catalog.check_trigger(t.relation, t.trigger);
@@ -136,4 +159,4 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_new_trigger() IS 'Refuses triggers of mlops with wrong arguments when they are created';
+COMMENT ON FUNCTION mlops_catalog.check_new_trigger() IS 'Refuses triggers on tables of the catalog, and warns of triggers of mlops with wrong arguments, when they are created';

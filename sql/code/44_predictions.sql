@@ -109,8 +109,8 @@ BEGIN
 	EXECUTE format('WITH moved AS (DELETE FROM mlops_catalog.prediction_default WHERE created_at >= $1 AND created_at < $2 RETURNING *)
 		INSERT INTO mlops_catalog.%I SELECT * FROM moved', name) USING since, until;
 	EXECUTE format('ALTER TABLE mlops_catalog.%I REPLICA IDENTITY FULL', name);
-	PERFORM mlops_catalog.guard_table(format('mlops_catalog.%I', name)::regclass);
 	EXECUTE format('ALTER TABLE mlops_catalog.prediction ATTACH PARTITION mlops_catalog.%I %s', name, mlops_catalog.partition_bounds(day));
+	PERFORM mlops_catalog.guard_table(format('mlops_catalog.%I', name)::regclass);
 	RETURN true;
 EXCEPTION WHEN lock_not_available THEN
 	RETURN false;

@@ -426,8 +426,9 @@ BEGIN
 	ELSIF coalesce(greatest(p.submitted_at, last) + p.cooldown > now(), false) THEN
 		RETURN NULL;
 	END IF;
+	-- errors of no version are made by who calls, perhaps without a right on the model
 	rule := (SELECT a.rule FROM mlops_catalog.alert AS a
-		WHERE a.model_id = p.model_id AND a.resolved_at IS NULL AND mlops_catalog.answers(a.model_id, a.version) AND (p.triggers -> 'alerts' = 'true' OR p.triggers -> 'alerts' ? a.rule)
+		WHERE a.model_id = p.model_id AND a.resolved_at IS NULL AND a.version IS NOT NULL AND mlops_catalog.answers(a.model_id, a.version) AND (p.triggers -> 'alerts' = 'true' OR p.triggers -> 'alerts' ? a.rule)
 		ORDER BY a.fired_at LIMIT 1);
 	IF rule IS NOT NULL THEN
 		RETURN format('alert %s', rule);

@@ -200,6 +200,10 @@ AS $$
 	SELECT NULL, format('table %s', c.relname), format('its trigger refuse_others is missing or disabled; SELECT mlops_catalog.guard_table(%L)', c.oid::regclass)
 	FROM pg_class AS c WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind IN ('r', 'p')
 		AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'refuse_others' AND g.tgenabled = 'A')
+	UNION ALL
+	SELECT NULL, format('table %s', c.relname), format('its trigger refuse_replicated is missing or disabled; SELECT mlops_catalog.guard_table(%L)', c.oid::regclass)
+	FROM pg_class AS c WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind IN ('r', 'p')
+		AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'refuse_replicated' AND g.tgenabled IN ('R', 'A'))
 $$;
 COMMENT ON FUNCTION mlops_catalog.catalog_trigger_problems() IS 'Triggers of the catalog that are missing or disabled';
 
@@ -509,11 +513,14 @@ BEGIN
 		EXECUTE format('SELECT max(%I) FROM %s', s.attname, s.relation) INTO largest;
 		IF largest > coalesce(pg_sequence_last_value(s.sequence::regclass), 0) THEN
 			RETURN QUERY SELECT NULL::text, format('sequence %s', s.sequence), format('is behind %s of %s', largest, s.relation);
+		ELSIF pg_sequence_last_value(s.sequence::regclass) > (1::bigint << 62) THEN
+			RETURN QUERY SELECT NULL::text, format('sequence %s', s.sequence),
+				format('is near its end, and then nothing can be added to %s; SELECT setval(%L, %s)', s.relation, s.sequence, coalesce(largest, 1));
 		END IF;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.sequence_problems() IS 'Sequences that would give once more what was given, as after a restore in parts';
+COMMENT ON FUNCTION mlops_catalog.sequence_problems() IS 'Sequences that would give once more what was given, as after a restore in parts, or soon nothing';
 
 CREATE FUNCTION mlops.check_catalog() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';

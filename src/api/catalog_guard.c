@@ -11,7 +11,6 @@
 
 #include "commands/trigger.h"
 #include "miscadmin.h"
-#include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 
@@ -20,20 +19,19 @@
 MLOPS_FUNCTION(mlops_refuse_others);
 
 /*
- * Statement trigger.  Logical replication writes as who subscribed, who is a
- * superuser or may become the table's owner.
+ * Trigger of statements, and of rows where replication applies them.  A subscription
+ * outlives its owner's being a superuser.
  */
 Datum
 mlops_refuse_others(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = (TriggerData *) fcinfo->context;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) ||
-		!TRIGGER_FIRED_FOR_STATEMENT(data->tg_event))
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"refuse_others\" was not called as a statement trigger before a change")));
-	if (!IsLogicalWorker() && !has_privs_of_role(GetUserId(), data->tg_relation->rd_rel->relowner))
+				 errmsg("function \"refuse_others\" was not called as a trigger before a change")));
+	if (!has_privs_of_role(GetUserId(), data->tg_relation->rd_rel->relowner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to write table \"%s\" of the catalog of mlops",
@@ -41,5 +39,7 @@ mlops_refuse_others(PG_FUNCTION_ARGS)
 				 errdetail("Its rows say who may do what. Only its owner \"%s\" and superusers write it, whatever was granted to others.",
 						   GetUserNameFromId(data->tg_relation->rd_rel->relowner, false)),
 				 errhint("Use the functions of schema mlops.")));
-	return PointerGetDatum(NULL);
+	if (!TRIGGER_FIRED_FOR_ROW(data->tg_event))
+		return PointerGetDatum(NULL);
+	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple);
 }

@@ -26,7 +26,7 @@ SELECT throws_ok($$DELETE FROM mlops_catalog.audit_log$$, '42501', 'rows of "aud
 SELECT throws_ok($$UPDATE mlops_snapshot.kept SET amount = 0$$, '42501', 'rows of "kept" are never changed or removed', 'as in a copy');
 SET LOCAL session_replication_role = origin;
 SELECT is_empty($$SELECT tgrelid::regclass, tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace::regnamespace::text IN ('mlops_catalog', 'mlops_snapshot')
-	AND NOT tgisinternal AND tgenabled <> 'A' AND NOT (tgname = 'forget_replicated' AND tgenabled = 'R')$$, 'no trigger of ours depends on it');
+	AND NOT tgisinternal AND tgenabled <> 'A' AND NOT (tgname IN ('forget_replicated', 'refuse_replicated') AND tgenabled = 'R')$$, 'no trigger of ours depends on it');
 SELECT is((SELECT array_agg(object || ': ' || problem) FROM (SELECT set_config('regress.x', 'y', true)) x, LATERAL (SELECT * FROM mlops.check_catalog()) c), NULL, 'check_catalog is content');
 SELECT * FROM finish();
 ROLLBACK;

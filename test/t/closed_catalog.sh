@@ -110,5 +110,42 @@ is "check_catalog() misses a trigger that was disabled" "$(query -d opened -c "$
 query -d opened -c "SELECT mlops_catalog.guard_table('mlops_catalog.trust')"
 is "and says how to bring it back" "$(query -d opened -c "$problems")" ""
 
+# ---- triggers, which would run as the owner of the catalog
+query -d opened <<'SQL'
+CREATE ROLE dev LOGIN;
+CREATE SCHEMA dev AUTHORIZATION dev;
+GRANT CREATE ON DATABASE opened TO dev;
+GRANT ALL ON ALL TABLES IN SCHEMA mlops, mlops_catalog, mlops_snapshot TO dev;
+GRANT ALL ON ALL SEQUENCES IN SCHEMA mlops_catalog TO dev;
+SET ROLE dev;
+CREATE FUNCTION dev.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+SQL
+for try in "CREATE TRIGGER a BEFORE INSERT ON mlops_catalog.run FOR EACH ROW EXECUTE FUNCTION dev.f()|a|mlops_catalog.run" \
+	"CREATE CONSTRAINT TRIGGER a AFTER INSERT ON mlops_catalog.job FOR EACH ROW EXECUTE FUNCTION dev.f()|a|mlops_catalog.job" \
+	"CREATE TRIGGER a BEFORE UPDATE ON mlops_catalog.model FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()|a|mlops_catalog.model" \
+	"CREATE TRIGGER a BEFORE INSERT ON mlops_catalog.prediction FOR EACH ROW EXECUTE FUNCTION dev.f()|a|mlops_catalog.prediction" \
+	"CREATE TRIGGER a INSTEAD OF INSERT ON mlops.models FOR EACH ROW EXECUTE FUNCTION dev.f()|a|mlops.models" \
+	"CREATE TRIGGER a BEFORE DELETE ON mlops_snapshot.kept FOR EACH ROW EXECUTE FUNCTION dev.f()|a|mlops_snapshot.kept"; do
+	IFS='|' read -r statement name table <<-END
+		$try
+	END
+	is "$statement" "$(error_of -d opened -U dev -c "$statement" | head -n 1)" "42501: permission denied to create trigger \"$name\" on $table"
+done
+is "not of a function of his by a superuser" "$(error_of -d opened -c "CREATE TRIGGER a BEFORE INSERT ON mlops_catalog.run FOR EACH ROW EXECUTE FUNCTION dev.f()" | head -n 1)" \
+	'42501: permission denied to create trigger "a" on mlops_catalog.run'
+is "no trigger is there" "$(query -d opened -c "SELECT count(*) FROM pg_trigger WHERE tgname = 'a'")" 0
+
+# ---- sequences, which no trigger guards
+query -d opened -U kim -c "SELECT mlops.train('gone', 'pay', target => 'fraud', key => 'id', params => '{\"n_estimators\": 2}')" -c "SELECT mlops.deploy('gone', 1)" \
+	-c "SELECT mlops.decide('gone', p) FROM pay AS p WHERE id < 10" -c "SELECT mlops.drop_model('gone', true)" >/dev/null
+query -d opened -U etl -c "SELECT setval('mlops_catalog.model_model_id_seq', 1, false)" >/dev/null
+query -d opened -c "GRANT SELECT ON pay TO etl"
+query -d opened -U etl -c "SELECT mlops.train('mine', 'pay', target => 'fraud', key => 'id', params => '{\"n_estimators\": 2}')" >/dev/null
+is "who sets a sequence back does not get the number, and decisions, of a dropped model" "$(query -d opened -U etl -c "SELECT model FROM mlops.models" -c "SELECT count(*) FROM mlops.predictions")" "mine
+0"
+query -d opened -U etl -c "SELECT setval('mlops_catalog.audit_waiting_waiting_id_seq', 9223372036854775807)" >/dev/null
+is "check_catalog() tells of a sequence that is used up" "$(query -d opened -c "SELECT problem FROM mlops.check_catalog() WHERE object ~ 'waiting_id_seq'" | grep -o 'is near its end, and then nothing can be added to .*')" \
+	"is near its end, and then nothing can be added to mlops_catalog.audit_waiting; SELECT setval('mlops_catalog.audit_waiting_waiting_id_seq', 1)"
+
 private_server remove >/dev/null
 echo "1..$n"

@@ -171,6 +171,18 @@ versions="SELECT model, version, sha256, encode(sha256(mlops.export_model(model,
 is "with the same bytes" "$(query -d mirror -c "$versions")" "$(query -c "$versions")"
 query -d mirror -c "ALTER SUBSCRIPTION registry DISABLE" -c "ALTER SUBSCRIPTION registry SET (slot_name = NONE)" -c "DROP SUBSCRIPTION registry"
 
+# ---- who owns a subscription and ceases to be superuser: from PostgreSQL 16 on such a worker
+# takes the role of the table's owner, which he may not
+query -c "CREATE DATABASE forge" -c "CREATE ROLE rep LOGIN SUPERUSER" -c "GRANT pg_write_all_data, pg_read_all_data TO rep"
+query -d forge -c "CREATE SCHEMA mlops_catalog" -c "CREATE TABLE mlops_catalog.job (job_id bigint PRIMARY KEY, command text, owner regrole, priority int, max_retries int)" \
+	-c "CREATE TABLE mlops_catalog.trust (role regrole, trusted regrole, PRIMARY KEY (role, trusted))" -c "CREATE PUBLICATION forge FOR ALL TABLES"
+query -d forge -c "SELECT pg_create_logical_replication_slot('forge', 'pgoutput')" >/dev/null
+query -d mirror -c "SET SESSION AUTHORIZATION rep" -c "CREATE SUBSCRIPTION forge CONNECTION 'host=$server/socket port=5432 user=postgres dbname=forge' PUBLICATION forge WITH (create_slot = false, slot_name = 'forge', copy_data = false)" \
+	-c "RESET SESSION AUTHORIZATION" -c "ALTER ROLE rep NOSUPERUSER" 2>/dev/null
+query -d forge -c "INSERT INTO mlops_catalog.job VALUES (1000, 'ALTER ROLE rep SUPERUSER', 10, 0, 0)" -c "INSERT INTO mlops_catalog.trust SELECT 10, 'rep'::regrole"
+until_true "SELECT apply_error_count > 0 FROM pg_stat_subscription_stats WHERE subname = 'forge'" 30 -d mirror
+is "applies nothing to the catalog" "$(query -d mirror -c "SELECT count(*) FROM mlops.jobs" -c "SELECT count(*) FROM mlops.trusted_roles" | tr '\n' ' ')$(grep -c 'permission denied to write table "job"' "$server/log" | sed 's/^[1-9].*/told/')" "0 0 told"
+query -d mirror -c "ALTER ROLE rep SUPERUSER" -c "ALTER SUBSCRIPTION forge DISABLE" -c "ALTER SUBSCRIPTION forge SET (slot_name = NONE)" -c "DROP SUBSCRIPTION forge" 2>/dev/null
 on_subscriber -c "ALTER SUBSCRIPTION payments DISABLE" -c "ALTER SUBSCRIPTION payments SET (slot_name = NONE)" -c "DROP SUBSCRIPTION payments"
 query -d store -c "ALTER SUBSCRIPTION decisions DISABLE" -c "ALTER SUBSCRIPTION decisions SET (slot_name = NONE)" -c "DROP SUBSCRIPTION decisions"
 echo "1..$n"
