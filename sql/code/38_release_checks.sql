@@ -41,6 +41,22 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.number_in(text, jsonb, text, float8, float8) IS 'The number of a key, NULL if it is not given; an error if it is none or out of range';
 
+CREATE FUNCTION mlops_catalog.whole_number_in(argument text, object jsonb, key text, minimum float8, maximum float8) RETURNS bigint
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	value float8 := mlops_catalog.number_in(argument, object, key, minimum, maximum);
+BEGIN
+	IF value <> trunc(value) THEN
+		RAISE EXCEPTION '"%" in "%" must be a whole number, not %', key, argument, object -> key USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN value;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.whole_number_in(text, jsonb, text, float8, float8) IS
+	'The whole number of a key, NULL if it is not given; an error if it is none or out of range';
+
 CREATE FUNCTION mlops_catalog.length_of_time(argument text, key text, value text) RETURNS interval
 	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_length_of_time';
 COMMENT ON FUNCTION mlops_catalog.length_of_time(text, text, text) IS 'A length of time given as text; an error if it has no unit';
@@ -63,8 +79,8 @@ DECLARE
 BEGIN
 	PERFORM mlops_catalog.check_keys('guard', guard,
 		mlops_catalog.guard_figures() || '{min_decisions,min_labels,on_failure}');
-	PERFORM mlops_catalog.number_in('guard', guard, 'min_decisions', 1, 1e9);
-	PERFORM mlops_catalog.number_in('guard', guard, 'min_labels', 1, 1e9);
+	PERFORM mlops_catalog.whole_number_in('guard', guard, 'min_decisions', 1, 1e9);
+	PERFORM mlops_catalog.whole_number_in('guard', guard, 'min_labels', 1, 1e9);
 	IF guard ? 'on_failure' THEN
 		PERFORM mlops_catalog.check_choice('on_failure', guard ->> 'on_failure', '{rollback,pause}');
 	END IF;

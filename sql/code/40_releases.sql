@@ -340,7 +340,7 @@ BEGIN
 		PERFORM mlops_catalog.check_variant(spec.key);
 		PERFORM mlops_catalog.check_keys('variants.' || spec.key, spec.value, '{version,percent,threshold}');
 		variant := spec.key;
-		version := mlops_catalog.number_in('variants.' || spec.key, spec.value, 'version', 1, 2147483647);
+		version := mlops_catalog.whole_number_in('variants.' || spec.key, spec.value, 'version', 1, 2147483647);
 		percent := mlops_catalog.number_in('variants.' || spec.key, spec.value, 'percent', 0, 100);
 		threshold := mlops_catalog.number_in('variants.' || spec.key, spec.value, 'threshold', 0, 1);
 		IF version IS NULL OR percent IS NULL THEN

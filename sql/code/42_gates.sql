@@ -29,16 +29,19 @@ BEGIN
 			RAISE EXCEPTION 'unrecognized key "%" in "%"', k, argument
 				USING ERRCODE = 'invalid_parameter_value',
 					HINT = format('Valid keys are: %s.', (SELECT string_agg(v, ', ' ORDER BY v) FROM jsonb_object_keys(types) AS v));
-		ELSIF NOT jsonb_typeof(object -> k) = ANY (string_to_array(types ->> k, '|')) THEN
+		ELSIF NOT jsonb_typeof(object -> k) = ANY (string_to_array(replace(types ->> k, 'whole ', ''), '|')) THEN
 			RAISE EXCEPTION '"%" in "%" must be a JSON %, not %', k, argument,
-				replace(types ->> k, '|', ' or '), jsonb_typeof(object -> k)
+				replace(replace(types ->> k, 'whole ', ''), '|', ' or '), jsonb_typeof(object -> k)
+				USING ERRCODE = 'invalid_parameter_value';
+		ELSIF jsonb_typeof(object -> k) = 'number' AND types ->> k ~ 'whole number' AND (object ->> k)::numeric % 1 <> 0 THEN
+			RAISE EXCEPTION '"%" in "%" must be a whole number, not %', k, argument, object -> k
 				USING ERRCODE = 'invalid_parameter_value';
 		END IF;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_object(text, jsonb, jsonb) IS
-	'An error unless object has only the keys of types, each of a JSON type listed there (alternatives divided by |)';
+	'An error unless object has only the keys of types, each of a JSON type, or a whole number, listed there (alternatives divided by |)';
 
 CREATE FUNCTION mlops_catalog.check_gate_syntax(gate jsonb) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -72,7 +75,7 @@ BEGIN
 			END IF;
 		ELSIF c.key = 'fairness' THEN
 			FOR f IN SELECT * FROM jsonb_array_elements(CASE jsonb_typeof(c.value) WHEN 'array' THEN c.value ELSE jsonb_build_array(c.value) END) LOOP
-				PERFORM mlops_catalog.check_object(place, f, '{"by": "string", "metric": "string", "max_gap": "number", "min_rows": "number"}');
+				PERFORM mlops_catalog.check_object(place, f, '{"by": "string", "metric": "string", "max_gap": "number", "min_rows": "whole number"}');
 				IF NOT f ?& '{by,metric,max_gap}' THEN
 					RAISE EXCEPTION '"%" must have the keys by, metric and max_gap', place USING ERRCODE = 'invalid_parameter_value';
 				END IF;

@@ -18,7 +18,7 @@ CREATE FUNCTION mlops_catalog.prose(value text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT regexp_replace(regexp_replace(regexp_replace(mlops_catalog.plain(translate(value, E'\r\v\f', E'\n\n\n')),
+	SELECT regexp_replace(regexp_replace(regexp_replace(mlops_catalog.plain(translate(value, E'\r\x0b\f', E'\n\n\n')),
 		'^[ \t]+', '', 'gn'), '^([-#>+=|:_])', '\\\1', 'gn'), '^(\d+)([.)])', '\1\\\2', 'gn')
 $$;
 COMMENT ON FUNCTION mlops_catalog.prose(text) IS 'Text for paragraphs of Markdown, as plain has it';

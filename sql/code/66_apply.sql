@@ -98,7 +98,7 @@ BEGIN
 		"monitor": "object", "alerts": "object", "retraining": "object", "schedules": "object"}');
 	PERFORM mlops_catalog.check_monitoring_document(path, document);
 	PERFORM mlops_catalog.check_values(path || '.tags', document -> 'tags', tags);
-	PERFORM mlops_catalog.check_values(path || '.aliases', document -> 'aliases', 'number');
+	PERFORM mlops_catalog.check_values(path || '.aliases', document -> 'aliases', 'whole number');
 	PERFORM mlops_catalog.check_values(path || '.grants', document -> 'grants', 'array');
 	PERFORM mlops_catalog.check_values(path || '.stages', document -> 'stages', 'string');
 	PERFORM mlops_catalog.check_values(path || '.versions', document -> 'versions', 'object');

@@ -76,8 +76,8 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.check_values(path || '.alerts', document -> 'alerts', 'object');
 	FOR e IN SELECT path || '.alerts.' || a.key AS place, a.value FROM jsonb_each(document -> 'alerts') AS a LOOP
-		PERFORM mlops_catalog.check_object(e.place, e.value, '{"metric": "string", "min": "number", "max": "number", "windows": "number",
-			"min_decisions": "number", "labels": "object", "severity": "string"}');
+		PERFORM mlops_catalog.check_object(e.place, e.value, '{"metric": "string", "min": "number", "max": "number", "windows": "whole number",
+			"min_decisions": "whole number", "labels": "object", "severity": "string"}');
 	END LOOP;
 	IF document ? 'retraining' THEN
 		PERFORM mlops_catalog.check_object(path || '.retraining', document -> 'retraining', '{"schedule": "string", "triggers": "object",

@@ -371,12 +371,38 @@ visit_cast_to_json(Reach *reach, Oid type)
 }
 
 /* Whatever reading or writing a value of the type may run. */
+/* Names of its values are found, and written, by search_path, whichever function does it. */
+static bool
+is_looked_up(Oid type)
+{
+	Oid			element = type < FirstNormalObjectId ? get_element_type(type) : InvalidOid;
+
+	switch (OidIsValid(element) ? element : type)
+	{
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGTYPEOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 static void
 visit_type(Reach *reach, Oid type)
 {
 	HeapTuple	tuple;
 	FormData_pg_type form;
 
+	if (is_text_of_other(reach) && is_looked_up(type))
+		refuse_text(reach, psprintf(_("It has values of type %s, whose names depend on the schemas that the role that asks may use."),
+									format_type_be(type)));
 	if (type < FirstNormalObjectId || list_member_oid(reach->seen_types, type))
 		return;
 	reach->seen_types = lappend_oid(reach->seen_types, type);
@@ -750,6 +776,10 @@ visit_value_function(const Reach *reach, const SQLValueFunction *call)
 			if (is_text_of_other(reach) && !may_ask_who(reach))
 				refuse_text(reach, _("It asks for the name of the role that asks."));
 			break;
+		case SVFOP_CURRENT_SCHEMA:
+			if (is_text_of_other(reach))
+				refuse_text(reach, _("It asks which schemas the role that asks may use."));
+			break;
 		default:
 			break;
 	}
@@ -784,8 +814,8 @@ walk(Node *node, Reach *reach)
 		visit_types(reach, ((RangeTblFunction *) node)->funccoltypes);
 	else if (IsA(node, TableFunc))
 		visit_types(reach, ((TableFunc *) node)->coltypes);
-	visit_node_type(reach, node);
 	check_functions_in_node(node, visit_function_of_node, reach);
+	visit_node_type(reach, node);
 	return expression_tree_walker(node, walk, reach);
 }
 

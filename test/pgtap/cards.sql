@@ -1,6 +1,6 @@
 -- Model cards, and why a decision was made.
 \ir setup.psql
-SELECT plan(44);
+SELECT plan(46);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -64,6 +64,11 @@ SET LOCAL ROLE regress_mlops_owner;
 SELECT mlops.describe('fraud', 'purpose', 'limits'); SELECT mlops.describe('fraud', 'about', version => 1) \g /dev/null
 SELECT mlops.set_model_tag('fraud', 'tag', 'value', 1) \g /dev/null
 SELECT mlops.approve('fraud', 1, 'noted') \g /dev/null
+SELECT mlops.describe('fraud', chars, limits => E'over\x0blive\rreview\fnow') FROM (SELECT 'a ' || string_agg(chr(i), '' ORDER BY i) AS chars FROM generate_series(48, 122) AS i WHERE chr(i) ~ '[A-Za-z0-9]') AS c \g /dev/null
+SELECT ok(strpos(card, E'\na 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz\n') > 0, 'every letter is there')
+FROM mlops.model_card('fraud', 1) AS card;
+SELECT ok(strpos(card, E'\nover\nlive\nreview\nnow\n') > 0, 'whatever ends a line does') FROM mlops.model_card('fraud', 1) AS card;
+SELECT mlops.describe('fraud', 'purpose', 'limits') \g /dev/null
 CREATE TEMP TABLE plain_card AS SELECT mlops.model_card('fraud', 1) AS text;
 CREATE TEMP TABLE hostile AS SELECT E'<script>x</script> `<b>` ![i](http://x) [a](http://x) \\\n\n## Checks\n\nforged\n===\n---\n\n    code\n\n> quoted\n- item\n1. item\n| a | b |\n|---|---|\n```\nfenced\r# Checks &lt;b>' AS t;
 SELECT mlops.describe('fraud', t, t), mlops.describe('fraud', t, version => 1), mlops.set_model_tag('fraud', 'tag', t, 1), mlops.approve('fraud', 1, t) FROM hostile \g /dev/null

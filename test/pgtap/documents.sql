@@ -2,7 +2,7 @@
 -- the same document again changes nothing, what moved on by itself is no
 -- difference, another model with the same versions becomes the same.
 \ir setup.psql
-SELECT plan(109);
+SELECT plan(114);
 CREATE ROLE regress_mlops_app;
 CREATE FUNCTION three_versions(m text) RETURNS void LANGUAGE sql AS $$
 	SELECT mlops.train(m, 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 5}');
@@ -179,6 +179,11 @@ SELECT is(refusal(d), e, e) FROM (VALUES
 	('{"deploy": {}}', '"models.fraud.deploy" must have a key version'),
 	('{"deploy": {"version": 9}}', 'models.fraud.deploy: version 9 of model "fraud" does not exist; View mlops.versions lists the versions there are.'),
 	('{"deploy": {"version": "1"}}', '"version" in "models.fraud.deploy" must be a JSON number, not string'),
+	('{"deploy": {"version": 1.5}}', '"version" in "models.fraud.deploy" must be a whole number, not 1.5'),
+	('{"deploy": {"version": 1, "shadows": {"a": {"version": 1.6}}}}', '"version" in "models.fraud.deploy.shadows.a" must be a whole number, not 1.6'),
+	('{"deploy": {"version": 1, "segments": [{"variant": "a", "version": 1.5, "rule": {"country": "DE"}}]}}', '"version" in "models.fraud.deploy.segments.0" must be a whole number, not 1.5'),
+	('{"deploy": {"version": 1, "release": {"strategy": "canary", "version": 1.5, "percent": 5}}}', '"version" in "models.fraud.deploy.release" must be a whole number, not 1.5'),
+	('{"aliases": {"champion": 1.6}}', '"champion" in "models.fraud.aliases" must be a whole number, not 1.6'),
 	('{"deploy": {"version": 1, "release": {"strategy": "direct"}}}', '"models.fraud.deploy.release" must have a key strategy; Valid values are: canary, ab, bandit, champion_challenger.'),
 	('{"deploy": {"version": 1, "release": {"strategy": "ab", "percent": 5}}}', 'unrecognized key "percent" in "models.fraud.deploy.release"; Valid keys are: guard, metric, strategy, variants.'),
 	('{"deploy": {"version": 1, "release": {"strategy": "ab", "variants": {"b": {"version": 2, "share": 5}}}}}', 'unrecognized key "share" in "models.fraud.deploy.release.variants.b"; Valid keys are: percent, threshold, version.'),

@@ -2,7 +2,7 @@
 -- somebody else, it uses his rights for nothing: not to read a table, not to
 -- learn what he may see, unless he trusts its owner.
 \ir setup.psql
-SELECT plan(79);
+SELECT plan(87);
 CREATE ROLE regress_mlops_mallory;
 CREATE ROLE regress_mlops_reader;
 DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
@@ -81,10 +81,14 @@ INSERT INTO ways (what, definition, object, why) VALUES
 	('all settings', 'VIEW bait AS SELECT * FROM pg_settings', 'view bait', 'calls function pg_show_all_settings'),
 	('statements of others', 'VIEW bait AS SELECT query FROM pg_stat_activity', 'view bait', 'calls function pg_stat_get_activity'),
 	('options of foreign servers', 'VIEW bait AS SELECT umoptions FROM pg_user_mappings', 'view bait', '(calls function pg_has_role|asks for the name)'),
-	('the information schema', 'VIEW bait AS SELECT * FROM information_schema.tables', 'view bait', 'calls function (pg_my_temp_schema|pg_has_role)'),
+	('the information schema', 'VIEW bait AS SELECT * FROM information_schema.tables', 'view bait', '(calls function (pg_my_temp_schema|pg_has_role)|has values of type regproc)'),
 	('decisions', 'VIEW bait AS SELECT * FROM mlops.predictions', 'view bait', '(calls function (mlops_catalog|pg_has_role)|asks for the name)'),
 	('the audit log', 'VIEW bait AS SELECT * FROM mlops.audit_log', 'view bait', '(calls function (mlops_catalog|pg_has_role|pg_current_xact_id_if_assigned)|asks for the name)'),
 	('who asks', 'VIEW bait AS SELECT 1 WHERE current_user <> ''regress_mlops_mallory''', 'view bait', 'asks for the name'),
+	('which schemas he may use', 'VIEW bait AS SELECT current_schema', 'view bait', 'asks which schemas'),
+	('a name in an array', 'VIEW bait AS SELECT (''{secret}''::text::regclass[])[1]::oid AS found', 'view bait', 'has values of type regclass'),
+	('a name in JSON', 'VIEW bait AS SELECT x.a::oid FROM jsonb_to_record(''{"a": "secret"}'') AS x(a regclass)', 'view bait', 'has values of type regclass'),
+	('a name that is written', 'VIEW bait AS SELECT concat(c.oid::regtype) FROM pg_type AS c', 'view bait', 'has values of type regtype'),
 	('a STABLE function of others', 'VIEW bait AS SELECT stable_one()', 'view bait', 'calls function stable_one'),
 	('an IMMUTABLE one', 'VIEW bait AS SELECT immutable_one(), now(), to_char(now(), ''YYYY'')', NULL, NULL),
 	('a text that is run', 'VIEW bait AS SELECT * FROM crosstab(''SELECT 1, 1, rolpassword FROM pg_authid'') AS t(a int, b text)', 'view bait', 'calls function crosstab'),

@@ -1,7 +1,7 @@
 -- Strategies as data: each takes the arguments that its row says, and refuses
 -- every other one by name; what it needs is asked for at once.
 \ir setup.psql
-SELECT plan(76);
+SELECT plan(78);
 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 3}') FROM generate_series(1, 2) \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
@@ -83,4 +83,7 @@ SELECT mlops.deploy('fraud', NULL, 'champion_challenger') \g /dev/null
 SELECT is(d.threshold, v.threshold, 'another champion has its own') FROM mlops.deployments AS d JOIN mlops.versions AS v USING (model, version)
 	WHERE d.model = 'fraud' AND d.variant = 'primary';
 
+SELECT mlops.abort('fraud') \g /dev/null
+SELECT throws_ok($$SELECT mlops.deploy('fraud', NULL, 'ab', key => 'id', variants => '{"a": {"version": 1.5, "percent": 10}}')$$, '22023', '"version" in "variants.a" must be a whole number, not 1.5', 'half a version');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 1, guard => '{"psi": {"max": 1}, "min_decisions": 1.5}')$$, '22023', '"min_decisions" in "guard" must be a whole number, not 1.5', 'half a decision');
 SELECT * FROM finish();
