@@ -218,6 +218,7 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'monitor', $2);
 	PERFORM mlops_catalog.warn_of_role(caller, 'monitor', $2);
+	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id);
 	RETURN QUERY SELECT * FROM mlops.monitors AS w WHERE w.model = $2;
 END
 $$;
@@ -236,6 +237,7 @@ BEGIN
 	IF FOUND THEN
 		DELETE FROM mlops_catalog.upkeep AS u WHERE u.model_id = id AND u.task = 'monitor';
 		PERFORM mlops_catalog.audit(caller, 'unmonitor', $2, NULL, NULL);
+		PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id);
 	END IF;
 	RETURN FOUND;
 END

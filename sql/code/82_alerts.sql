@@ -269,6 +269,40 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_labels(text, jsonb, bigint, text) IS 'An error that names the label unless figures of a metric can have these';
 
+-- Rules are judged by a monitor, and those on drift by what it finds in its source, or
+-- by windows that were recorded by hand.  Without these a rule is silent for ever.
+CREATE FUNCTION mlops_catalog.unjudged_rules() RETURNS TABLE (model_id bigint, model text, rule text, cause text, remedy text)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.model_id, m.name, r.name, l.cause, format(l.remedy, m.name)
+	FROM mlops_catalog.alert_rule AS r JOIN mlops_catalog.model AS m USING (model_id) LEFT JOIN mlops_catalog.monitor AS w USING (model_id)
+	CROSS JOIN LATERAL (
+		SELECT 'the model has no monitor', 'SELECT * FROM mlops.monitor(%L, every => ''1 hour'')' WHERE w.model_id IS NULL
+		UNION ALL
+		SELECT 'the model''s monitor has no source to compute drift of', 'SELECT * FROM mlops.monitor(%L, source => ..., time_column => ...)'
+		WHERE w.model_id IS NOT NULL AND w.query IS NULL AND r.metric = ANY (mlops_catalog.monitor_metric_names('drift'))
+			AND NOT EXISTS (SELECT FROM mlops_catalog.drift_window AS d WHERE d.model_id = m.model_id AND d.window_start IS NOT NULL)
+		) AS l(cause, remedy)
+$$;
+COMMENT ON FUNCTION mlops_catalog.unjudged_rules() IS 'Alert rules that nothing judges, why, and what to do about it';
+
+CREATE FUNCTION mlops_catalog.tell_of_unjudged_rules(caller regrole, model_id bigint, rules text[] DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	told record;
+BEGIN
+	FOR told IN SELECT u.model, u.cause, u.remedy, string_agg(format('"%s"', u.rule), ', ' ORDER BY u.rule) AS names
+			FROM mlops_catalog.unjudged_rules() AS u WHERE u.model_id = $2 AND ($3 IS NULL OR u.rule = ANY ($3)) GROUP BY 1, 2, 3 LOOP
+		RAISE NOTICE 'nothing judges these alert rules of model "%": %', told.model, told.names
+			USING DETAIL = format('They never fire: %s.', told.cause), HINT = format('Set one up: %s;', told.remedy);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_unjudged_rules(regrole, bigint, text[]) IS 'A notice of alert rules that nothing judges: of all of a model, or of those named';
+
 CREATE FUNCTION mlops.alert_rule(
 	model text,
 	name text,
@@ -330,6 +364,7 @@ BEGIN
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'alert_rule', $2, NULL, jsonb_strip_nulls(jsonb_build_object('from', former, 'to', found)));
 	END IF;
+	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id, ARRAY[$3]);
 	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
 END
 $$;
@@ -362,6 +397,7 @@ BEGIN
 	DELETE FROM mlops_catalog.alert_rule AS r WHERE r.model_id = id AND r.name = $3;
 	UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.model_id = id AND a.rule = $3 AND a.resolved_at IS NULL;
 	PERFORM mlops_catalog.audit(caller, 'drop_alert_rule', $2, NULL, jsonb_build_object('name', $3));
+	PERFORM mlops_catalog.tell_of_missing_rules(caller, id);
 END
 $$;
 

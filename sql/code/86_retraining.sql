@@ -339,6 +339,35 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_policy_triggers(bigint, text, text, jsonb) IS 'An error that says what is wrong unless a policy can retrain a model by a schedule or triggers';
 
+CREATE FUNCTION mlops_catalog.missing_rules() RETURNS TABLE (model_id bigint, model text, problem text)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.model_id, m.name, CASE jsonb_typeof(t.alerts) WHEN 'boolean' THEN 'waits for alerts, but the model has no alert rule'
+		ELSE format('waits for alert rules that do not exist: %s', (SELECT string_agg(format('"%s"', a), ', ' ORDER BY a) FROM jsonb_array_elements_text(t.alerts) AS a
+			WHERE NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = m.model_id AND r.name = a))) END
+	FROM mlops_catalog.policy AS p JOIN mlops_catalog.model AS m USING (model_id) CROSS JOIN LATERAL (SELECT p.triggers -> 'alerts') AS t(alerts)
+	WHERE CASE jsonb_typeof(t.alerts) WHEN 'boolean' THEN NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = m.model_id)
+		WHEN 'array' THEN EXISTS (SELECT FROM jsonb_array_elements_text(t.alerts) AS a
+			WHERE NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = m.model_id AND r.name = a)) END
+$$;
+COMMENT ON FUNCTION mlops_catalog.missing_rules() IS 'Retraining policies that wait for alerts of rules that there are not';
+
+CREATE FUNCTION mlops_catalog.tell_of_missing_rules(caller regrole, model_id bigint) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	told record;
+BEGIN
+	FOR told IN SELECT r.model, r.problem FROM mlops_catalog.missing_rules() AS r WHERE r.model_id = $2 LOOP
+		RAISE NOTICE 'the retraining policy of model "%" %', told.model, told.problem
+			USING HINT = format('Set them by mlops.alert_rule(%L, ...).', told.model);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_missing_rules(regrole, bigint) IS 'A notice if the retraining policy of a model waits for alerts of rules that there are not';
+
 CREATE FUNCTION mlops.retraining_policy(
 	model text,
 	schedule text DEFAULT NULL,
@@ -387,6 +416,9 @@ BEGIN
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'retraining policy', $2);
 	PERFORM mlops_catalog.warn_of_role(caller, 'retraining policy', $2);
 	PERFORM mlops_catalog.tell_of_approvals(caller, id, $2);
+	PERFORM mlops_catalog.tell_of_missing_rules(caller, id);
+	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id, CASE jsonb_typeof($4 -> 'alerts') WHEN 'array'
+		THEN ARRAY(SELECT jsonb_array_elements_text($4 -> 'alerts')) END) WHERE $4 ? 'alerts';
 	RETURN QUERY SELECT * FROM mlops.retraining_policies AS p WHERE p.model = $2;
 END
 $$;

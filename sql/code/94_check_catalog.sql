@@ -352,8 +352,14 @@ AS $$
 			ELSE format('is of figure "%s", which there is not', r.metric) END || ', so it judges nothing; set it anew by mlops.alert_rule()'
 	FROM mlops_catalog.alert_rule AS r JOIN mlops_catalog.model AS m USING (model_id)
 	WHERE r.metric <> ALL (mlops_catalog.monitor_metric_names()) OR r.min IS NULL AND r.max IS NULL
+	UNION ALL
+	SELECT u.model, format('alert rule %s', u.rule), format('is judged by nothing, so it never fires: %s; %s', u.cause, u.remedy)
+	FROM mlops_catalog.unjudged_rules() AS u
+	UNION ALL
+	SELECT r.model, 'retraining policy', r.problem || '; mlops.alert_rule() sets one'	-- those it names are told of as a text that could not be set
+	FROM mlops_catalog.missing_rules() AS r JOIN mlops_catalog.policy AS p USING (model_id) WHERE p.triggers -> 'alerts' = 'true'
 $$;
-COMMENT ON FUNCTION mlops_catalog.alert_rule_problems() IS 'Alert rules that can never judge';
+COMMENT ON FUNCTION mlops_catalog.alert_rule_problems() IS 'Alert rules that can never judge, or that there are not';
 
 CREATE FUNCTION mlops_catalog.upkeep_problems(everything boolean) RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
