@@ -85,7 +85,8 @@ sum_of(const uint64_t *counts, size_t first, size_t end)
 static void
 compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, MlDriftTests tests)
 {
-	MlHistograms fine = {codes->n_known + 2, new_counts(codes->n_known + 2), new_counts(codes->n_known + 2)};
+	/* what is missing, what is known, no rest, what is new */
+	MlHistograms fine = {codes->n_known + 3, new_counts(codes->n_known + 3), new_counts(codes->n_known + 3)};
 	uint64_t   *reference = (uint64_t *) fine.reference;
 	uint64_t   *current = (uint64_t *) fine.current;
 	uint32_t   *group = MemoryContextAllocExtended(CurrentMemoryContext, fine.n * sizeof(uint32_t), MCXT_ALLOC_HUGE);

@@ -384,9 +384,7 @@ typedef struct Comparison
 	const char *kind;
 	bool		ordered;		/* are neighbouring bins neighbours? */
 	bool		has_codes;		/* is bin 0 what is missing? */
-	uint64		known_reference;	/* of the last bin: what training knew, where its
-									 * rows were counted together with what it did not */
-	uint64		known_current;
+	uint64		unseen;			/* current rows with a category that training did not know */
 	uint64		singles;		/* rows of the reference whose category no other has */
 	bool		part_of_cycle;	/* the window does not span: only what is missing can be told */
 	MlDriftTests tests;
@@ -401,7 +399,6 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 	MlHistograms coarse = {n_groups, reference, current};
 	uint64		reference_rows = 0;
 	uint64		current_rows = 0;
-	size_t		last = fine->n - 1;
 
 	ml_add_groups(fine, group, n_groups, reference, current);
 	for (size_t g = 0; g < n_groups; g++)
@@ -435,7 +432,7 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 				if (comparison->ordered)
 					continue;
 				result = mlmon_growth_test(reference_rows, comparison->singles,
-										   current_rows, fine->current[last] - comparison->known_current);
+										   current_rows, comparison->unseen);
 				break;
 			default:
 				result = mlmon_histogram_test((MlDriftTestKind) t, &coarse);
@@ -449,44 +446,124 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 
 #define MOST_GROWN 100			/* levels may have a hundredth of the rows: ML_LEAST_SHARE */
 
+/* Levels of a category that are counted together, while they are collected. */
+typedef struct Rest
+{
+	uint64_t	reference;		/* rows */
+	uint64_t	current;
+	uint64_t	most;			/* of the reference's, that any of them has */
+	size_t		n_levels;		/* whose current rows are known */
+	uint64	   *rows;			/* [n_levels] these */
+} Rest;
+
 /*
- * Codes of a category, the last of which the values without a code share, made
- * longer: what grew among the values that training knew apart, the rest of
- * those, and, last, what training did not know.  None of them has more rows of
- * the reference than the rarest one that has a code, so that is what one that
- * grew is taken to have had, if there are as many: it grew at least as much.
+ * Codes that cannot be told by their rows from levels without one join those:
+ * that they have a code is chance, and their counts are too large for it.
+ */
+static void
+move_to_rest(MlHistograms *codes, double n_levels, Rest *rest)
+{
+	uint64_t   *reference = (uint64_t *) codes->reference;
+	uint64_t   *current = (uint64_t *) codes->current;
+	double		rows = (double) (sum_of(reference + 1, codes->n - 1) + rest->reference);
+	uint64_t	rarest = rest->reference;
+	size_t		n = 1;
+
+	for (size_t code = 1; code < codes->n; code++)
+		rarest = Min(rarest, reference[code]);
+	rest->most = rarest;
+	for (size_t code = 1; code < codes->n; code++)
+	{
+		if (ml_is_above_chosen(rows, reference[code], rarest, n_levels))
+		{
+			reference[n] = reference[code];
+			current[n++] = current[code];
+			continue;
+		}
+		rest->most = Max(rest->most, reference[code]);
+		rest->reference += reference[code];
+		rest->current += current[code];
+		rest->rows[rest->n_levels++] = current[code];
+	}
+	codes->n = n;
+}
+
+/*
+ * Levels of the rest that grew get codes again.  How many rows of the reference
+ * each had is not known, so it is taken to have had as many as any, if there are
+ * so many: it grew at least as much.
+ */
+static void
+take_grown(MlHistograms *codes, uint64 unseen, Rest *rest)
+{
+	uint64_t   *reference = (uint64_t *) codes->reference;
+	uint64_t   *current = (uint64_t *) codes->current;
+	double		rows_reference = (double) (sum_of(reference + 1, codes->n - 1) + rest->reference);
+	double		rows_current = (double) (sum_of(current + 1, codes->n - 1) + rest->current + unseen);
+	uint32_t	grown[MOST_GROWN];
+	size_t		n = ml_grown_levels(rows_reference, rows_current, rest->most, ML_LEAST_SHARE,
+									rest->n_levels, rest->rows, grown);
+	uint64_t	had = n > 0 ? Min(rest->most, rest->reference / n) : 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		reference[codes->n] = had;
+		current[codes->n++] = rest->rows[grown[i]];
+		rest->reference -= had;
+		rest->current -= rest->rows[grown[i]];
+	}
+}
+
+/*
+ * Codes of a category as ml_group_categories() has them: of what was counted, the
+ * last are the rows of values without a code, others [n_others] those of each that
+ * training knew.  Where the bytes do not say which it knew (n_others 0), all of
+ * them are the rest if training had any.
  */
 static MlHistograms
-tell_others_apart(const MlHistograms *codes, size_t n_others, const uint64 *others)
+category_codes(const MlHistograms *counted, size_t n_others, const uint64 *others)
 {
-	size_t		last = codes->n - 1;
-	uint64_t   *reference = palloc0((codes->n + MOST_GROWN + 1) * sizeof(uint64_t));
-	uint64_t   *current = palloc0((codes->n + MOST_GROWN + 1) * sizeof(uint64_t));
-	uint64_t	most = codes->reference[last];
-	uint64_t	left = codes->reference[last];
-	uint64_t	rest = sum_of(others, n_others);
-	uint64_t	unseen = codes->current[last] - rest;
-	uint32_t	grown[MOST_GROWN];
-	size_t		n_grown;
-	size_t		n = last;
+	size_t		last = counted->n - 1;
+	uint64_t   *reference = palloc0((counted->n + MOST_GROWN + 1) * sizeof(uint64_t));
+	uint64_t   *current = palloc0((counted->n + MOST_GROWN + 1) * sizeof(uint64_t));
+	MlHistograms codes = {last, reference, current};
+	uint64		without_code = counted->current[last];
+	uint64		unseen;
+	Rest		rest = {.reference = counted->reference[last],.n_levels = n_others};
 
-	memcpy(reference, codes->reference, last * sizeof(uint64_t));
-	memcpy(current, codes->current, last * sizeof(uint64_t));
-	for (size_t code = 1; code < last; code++)
-		most = Min(most, codes->reference[code]);
-	n_grown = ml_grown_levels((double) sum_of(codes->reference + 1, last), (double) sum_of(codes->current + 1, last), most,
-							  ML_LEAST_SHARE, n_others, others, grown);
-	for (size_t i = 0; i < n_grown; i++, n++)
+	rest.current = n_others > 0 ? sum_of(others, n_others) : rest.reference > 0 ? without_code : 0;
+	memcpy(reference, counted->reference, last * sizeof(uint64_t));
+	memcpy(current, counted->current, last * sizeof(uint64_t));
+	unseen = without_code - rest.current;
+	if (rest.reference > 0)
 	{
-		reference[n] = Min(most, codes->reference[last] / n_grown);
-		current[n] = others[grown[i]];
-		left -= reference[n];
-		rest -= current[n];
+		rest.rows = palloc((last + n_others) * sizeof(uint64));
+		memcpy(rest.rows, others, n_others * sizeof(uint64));
+		move_to_rest(&codes, (double) (last + (n_others > 0 ? n_others : rest.reference)), &rest);
+		take_grown(&codes, unseen, &rest);
 	}
-	reference[n] = left;
-	current[n++] = rest;
-	current[n++] = unseen;
-	return (MlHistograms) {n, reference, current};
+	reference[codes.n] = rest.reference;
+	current[codes.n++] = rest.current;
+	reference[codes.n] = 0;
+	current[codes.n++] = unseen;
+	return codes;
+}
+
+/*
+ * Current rows with a category that training did not know.  Where the bytes do not
+ * say which it knew, no more of those without a code than their share has grown.
+ */
+static uint64
+unseen_rows(const MlHistograms *counted, const MlHistograms *codes, size_t n_others)
+{
+	size_t		last = counted->n - 1;
+	double		expected;
+
+	if (n_others > 0 || counted->reference[last] == 0)
+		return codes->current[codes->n - 1];
+	expected = rint((double) counted->reference[last] * (double) sum_of(counted->current, counted->n) /
+					(double) sum_of(counted->reference, counted->n));
+	return counted->current[last] - (uint64) Min((double) counted->current[last], expected);
 }
 
 static List *
@@ -504,8 +581,10 @@ compare_all(const Counter *counter, MlDriftTests tests)
 	for (size_t f = 0; f < counter->n_features; f++)
 	{
 		const MlFeatureBaseline *feature = &counter->features[f];
-		MlHistograms codes = {feature->n_bins + 1, feature->counts,
+		size_t		n_others = counter->n_others[feature->input];
+		MlHistograms counted = {feature->n_bins + 1, feature->counts,
 		counter->counts[0] + counter->first[f]};
+		MlHistograms codes;
 
 		if (feature->part == ML_FEATURE_SECONDS)
 			continue;			/* time goes on: that is no drift */
@@ -515,16 +594,9 @@ compare_all(const Counter *counter, MlDriftTests tests)
 		comparison.ordered = !feature->categorical;
 		comparison.singles = feature->singles;
 		comparison.part_of_cycle = is_part_of_cycle(feature) && !spans_cycle(counter, feature);
-		if (!feature->categorical)
-			codes = number_codes(feature, codes.current);
-		else if (counter->n_others[feature->input] > 0)
-			codes = tell_others_apart(&codes, counter->n_others[feature->input], counter->others[feature->input]);
-		/* where the bytes do not say which values had no code, no more of the current
-		 * ones are unseen than their share has grown */
-		comparison.known_reference = codes.reference[codes.n - 1];
-		comparison.known_current = (uint64) Min((double) codes.current[codes.n - 1],
-												rint((double) comparison.known_reference * (double) sum_of(codes.current, codes.n) /
-													 (double) Max(sum_of(codes.reference, codes.n), 1)));
+		codes = feature->categorical ? category_codes(&counted, n_others, counter->others[feature->input])
+			: number_codes(feature, counted.current);
+		comparison.unseen = feature->categorical ? unseen_rows(&counted, &codes, n_others) : 0;
 		comparison.kind = feature->categorical ? "category"
 			: feature->part == ML_FEATURE_VALUE ? "number" : "time";
 		compare(&comparison, &codes, feature->categorical ? ml_group_categories(&codes, feature->singles, ML_LEAST_SHARE, group)

@@ -134,16 +134,17 @@ extern size_t ml_merge_bins(const MlHistograms *h, size_t n_groups, double least
 							uint32_t *group);
 
 /*
- * Codes of a category (0 missing, the last one what the reference does not
- * know) in groups: those two, each level that the reference has for at least
- * least_share of its rows or that grew to as much by more than chance, and the
- * rest, the tail, in one group; in four, by how much they grew or shrank, where
- * it changed among itself by more than chance.  What the reference does not know
- * is part of the tail, too, while there is no more of it than singles, the rows of
- * the reference whose level none of its other rows has, make likely (the estimate
- * of Good and Turing).  Without drift one window in 500 has other groups than the
- * reference alone would give.  Returns the number of
- * groups, at most h->n; group [h->n].
+ * Codes of a category (0 missing, the last but one the rest, levels that the
+ * reference has counted together, the last one what it does not know; at least
+ * these) in groups: what is missing, what is not known, each level that has at
+ * least least_share of the rows of both sides, or of one where it changed by more than
+ * chance, and all others, the tail, in one group; in four, by how much they grew
+ * or shrank, where it changed among itself by more than chance.  What the
+ * reference does not know is part of the tail, too, while there is no more of it
+ * than singles, the rows of the reference whose level none of its other rows has,
+ * make likely (the estimate of Good and Turing).  Without drift one window in 250
+ * has other groups than the rows of both sides together would give.  Returns the
+ * number of groups, at most h->n; group [h->n].
  */
 extern size_t ml_group_categories(const MlHistograms *h, uint64_t singles, double least_share, uint32_t *group);
 
@@ -155,6 +156,15 @@ extern size_t ml_group_categories(const MlHistograms *h, uint64_t singles, doubl
  * by more than chance?  Without drift one window in 1,000 has as many.
  */
 extern bool ml_is_beyond(uint64_t reference, uint64_t current, uint64_t beyond);
+
+/*
+ * Is a level that the reference has so often told apart by more than chance from
+ * one that it has `most` times, of n_levels in all?  Of levels that were chosen
+ * because the reference has them more often than `most`, the counts of those that
+ * are not are larger than their shares by the choice itself (Efron, "Tweedie's
+ * formula and selection bias", JASA 106(496), 2011).
+ */
+extern bool ml_is_above_chosen(double rows_reference, uint64_t reference, uint64_t most, double n_levels);
 
 /*
  * Levels that the reference, of so many rows, has counted together, none of
