@@ -77,7 +77,7 @@ sql/mlops--%--$(EXTVERSION).sql: sql/header.sql sql/updates/%.sql $(SQL_CODE)
 UNIT_DIR     = build/unit$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 comma       := ,
 UNIT_CC      = $(CC)
-UNIT_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -O2 -g -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+UNIT_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -O$(if $(SANITIZE),1,2) -g -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
                -Wno-missing-field-initializers -ffp-contract=off -Iinclude -Isrc -Itest/unit \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 UNIT_TESTS   = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/test_*.c)))

@@ -4,7 +4,10 @@
 # PostgreSQL 15 there.  The servers come with packages of PyPI, kept in
 # /var/tmp; what cannot be had is skipped.  TAP.
 #
-#	sh test/majors.sh [MAJOR...]
+#	sh test/majors.sh [MAJOR...]	all pgTAP tests on all of 16 and 18, or on these
+#	sh test/majors.sh --in-turn	each pgTAP test on one of them, the next commit's
+#					run on the other: two commits try all on both
+#					(where git does not count them, two days)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/test/lib/server.sh"
@@ -60,6 +63,26 @@ facts()
 		-c "SELECT count(*) FROM mlops.check_catalog()"
 }
 
+# Of how many commits this is the last; of a copy without all of them, of how many days.
+count_commits()
+{
+	if [ "$(git -C "$root" rev-parse --is-shallow-repository 2>/dev/null)" = false ]; then
+		git -C "$root" rev-list --count HEAD
+	else
+		echo $(($(date +%s) / 86400))
+	fi
+}
+
+# files_for MAJOR: the pgTAP tests to run there.  Whose turn it is hangs on a file's
+# name, so that a new file changes nothing for the others.
+files_for()
+{
+	for file in "$root"/test/pgtap/*.sql; do
+		name_sum=$(basename "$file" | cksum | cut -d ' ' -f 1)
+		[ -n "$turn" ] && [ $(((name_sum + turn + $1 / 2) % 2)) -ne 0 ] || echo "$file"
+	done
+}
+
 # on MAJOR|debian: whose servers private_server starts from now on, and where
 on()
 {
@@ -87,7 +110,7 @@ pgtap()
 	cp "$debian_share"/extension/pgtap* "$("$bin/pg_config" --sharedir)/extension"
 	private_server start "shared_preload_libraries = 'mlops'" "fsync = off" "jit = off" "max_worker_processes = 20" \
 		"mlops.maintenance_interval = 0"
-	for file in "$root"/test/pgtap/*.sql; do
+	for file in $(files_for "$1"); do
 		name=$(basename "$file" .sql)
 		needed=$(sed -n 's/^CREATE EXTENSION \([a-z_]*\);.*/\1/p' "$file")
 		if [ -n "$needed" ] && [ ! -f "$("$bin/pg_config" --sharedir)/extension/$needed.control" ]; then
@@ -157,6 +180,11 @@ clean_up()
 }
 trap clean_up EXIT
 
+turn=
+if [ "${1-}" = --in-turn ]; then
+	shift
+	turn=$(count_commits)
+fi
 for major in ${*:-16 18}; do
 	set -- $(package_of "$major")
 	if ! download "$1" "$cache/$major"; then

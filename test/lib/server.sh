@@ -15,9 +15,10 @@ private_server()
 	sh "$root/tools/private_server.sh" "$action" "$server" "$@"
 }
 
+# Without private_server, whose start takes as long as a query does.
 query()
 {
-	private_server psql -q -A -t -v ON_ERROR_STOP=1 "$@"
+	"$bin/psql" -X -h "$server/socket" -p 5432 -U postgres -q -A -t -v ON_ERROR_STOP=1 "$@"
 }
 
 # Runs a program as the server's user, from a directory it may be in.
@@ -48,10 +49,12 @@ error_of()
 	query -v VERBOSITY=verbose "$@" 2>&1 >/dev/null | sed -n 's/^.*ERROR: *//p; s/^HINT: */hint: /p'
 }
 
-# until_true QUERY [SECONDS] [PSQL ARGUMENT...]: waits until it answers t.
+# until_true QUERY [SECONDS] [PSQL ARGUMENT...]: waits until it answers t, for
+# that long at least.  Each query takes time from what is waited for: they follow
+# quickly at first, then slowly.
 until_true()
 {
-	until_query=$1 until_left=$((${2:-20} * 20))
+	until_query=$1 until_left=$((${2:-20} * 10)) until_pause=0.05
 	[ $# -lt 2 ] && shift || shift 2
 	until [ "$(query "$@" -c "$until_query" 2>/dev/null)" = t ]; do
 		until_left=$((until_left - 1))
@@ -59,7 +62,8 @@ until_true()
 			echo "# still not true: $until_query"
 			return 0
 		fi
-		sleep 0.05
+		sleep $until_pause
+		[ $((until_left % 5)) -ne 0 ] || until_pause=0.2
 	done
 }
 

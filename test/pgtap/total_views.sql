@@ -37,14 +37,20 @@ END $$;
 CREATE FUNCTION after(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	found text;
+	changed bigint;
 BEGIN
 	BEGIN
 		SET LOCAL session_replication_role = replica;
 		ALTER TABLE mlops_catalog.audit_log DISABLE TRIGGER USER;
 		ALTER TABLE mlops_catalog.audit_waiting DISABLE TRIGGER refuse_change;
 		EXECUTE statement;
+		GET DIAGNOSTICS changed = ROW_COUNT;
 		SET LOCAL session_replication_role = origin;
-		found := failing();
+		IF changed > 0 THEN	-- else all is as it was
+			found := failing();
+		ELSE
+			found := '';
+		END IF;
 		RAISE EXCEPTION 'undo' USING ERRCODE = 'ZZZZZ';
 	EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
 		RETURN found;

@@ -90,7 +90,7 @@ BEGIN
 	PERFORM set_config(name, value, true) FROM (VALUES ('TimeZone', 'Europe/Berlin'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'),
 		('extra_float_digits', '1'), ('search_path', 'public'), ('standard_conforming_strings', 'on')) AS v(name, value);
 	EXECUTE format('CREATE TABLE t AS SELECT (g * (n + 1) + k)::int AS nr, CASE WHEN k > 0 THEN w::%s END AS c, g %% 5 < k %% 4 AS y
-		FROM generate_series(0, 79) AS g, cardinality($1) AS n, unnest(array_prepend(NULL, $1)) WITH ORDINALITY AS u(w, o), LATERAL (SELECT o - 1 AS k) AS x', type)
+		FROM cardinality($1) AS n, generate_series(0, CASE WHEN n > 254 THEN 19 ELSE 79 END) AS g, unnest(array_prepend(NULL, $1)) WITH ORDINALITY AS u(w, o), LATERAL (SELECT o - 1 AS k) AS x', type)
 		USING written;
 	CREATE UNIQUE INDEX ON t (nr);
 	PERFORM mlops.train('v', query => format('SELECT * FROM t WHERE nr %% %s <= %s', n + 1, CASE WHEN n > 254 THEN n - 5 ELSE n END), target => 'y', key => 'nr', features => '{c}', algorithm => $3);

@@ -50,7 +50,6 @@ WHERE transaction_id IN (SELECT transaction_id FROM published);
 
 -- what happened at some terminals, cut off at the end of a day of July, with the
 -- labels that were not known by then turned around
-CREATE TABLE everything AS TABLE transactions;
 CREATE TABLE some_full AS SELECT * FROM transaction_features WHERE false;
 DELETE FROM transactions WHERE terminal_id % 20 <> 0;
 INSERT INTO some_full SELECT * FROM transaction_features;

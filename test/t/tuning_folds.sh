@@ -200,7 +200,7 @@ is "after none of these is anything recorded" "$(query -c "SELECT count(*) FROM 
 
 # A worker killed in a trial of folds: the trials that had ended stay, the same
 # call ends as if nothing had happened.
-folded="$(tune killed tx "space => '{\"max_depth\": {\"min\": 3, \"max\": 8}, \"learning_rate\": {\"min\": 0.02, \"max\": 0.5, \"log\": true}, \"n_estimators\": 150}', trials => 14, parallel => 1, folds => 4")"
+folded="$(tune killed tx "space => '{\"max_depth\": {\"min\": 3, \"max\": 8}, \"learning_rate\": {\"min\": 0.02, \"max\": 0.5, \"log\": true}, \"n_estimators\": 60}', trials => 14, parallel => 1, folds => 4")"
 query -c "SELECT version FROM $folded" >/dev/null 2>"$server/error" &
 tuning=$!
 until_true "SELECT count(*) >= 8 FROM mlops.trials WHERE model = 'killed'" 60
