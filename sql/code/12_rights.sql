@@ -140,6 +140,22 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.next_version(regrole, text) IS
 	'The model that a version is to be registered for, made if there is none, and the version''s number; an error unless the caller may train it';
 
+CREATE FUNCTION mlops_catalog.tell_of_same_bytes(model_id bigint, sha256 bytea) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	same record;
+BEGIN
+	SELECT m.name, v.version INTO same FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
+		WHERE v.model_id = $1 AND v.sha256 = $2 AND v.dropped_at IS NULL ORDER BY v.version DESC LIMIT 1;
+	IF FOUND THEN
+		RAISE NOTICE 'model "%" has the same bytes already, as version %', same.name, same.version;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_same_bytes(bigint, bytea) IS 'A notice if a model has a version with these bytes';
+
 CREATE FUNCTION mlops_catalog.may(caller regrole, model text, action text) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_may';
 COMMENT ON FUNCTION mlops_catalog.may(regrole, text, text) IS 'May a role do this with a model? False if there is none';

@@ -221,6 +221,7 @@ BEGIN
 		FROM mlops_catalog.experiment AS e WHERE e.name = registered_as RETURNING run_id INTO made_run;
 	INSERT INTO mlops_catalog.run_param (run_id, name, value)
 		SELECT made_run, p.key, p.value FROM jsonb_each_text(manifest -> 'params') AS p WHERE p.value IS NOT NULL;
+	PERFORM mlops_catalog.tell_of_same_bytes(id, sha256(bytes));
 	INSERT INTO mlops_catalog.model_version (model_id, version, threshold, size, sha256, algorithm, run_id, target, positive, signature,
 			metrics, owner, description, tags)
 		VALUES (id, version, (found ->> 'threshold')::float8, octet_length(bytes), sha256(bytes), found ->> 'algorithm', made_run,

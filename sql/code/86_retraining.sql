@@ -10,9 +10,9 @@ COMMENT ON VIEW mlops.retrainings IS 'Retrainings of models you may use; a job t
 COMMENT ON COLUMN mlops.retrainings.retraining_id IS 'Identity';
 COMMENT ON COLUMN mlops.retrainings.model IS 'Model';
 COMMENT ON COLUMN mlops.retrainings.base_version IS 'Version whose training was repeated';
-COMMENT ON COLUMN mlops.retrainings.version IS 'Version that came of it, NULL if it was refused';
+COMMENT ON COLUMN mlops.retrainings.version IS 'Version that came of it, NULL if it was refused or is unchanged';
 COMMENT ON COLUMN mlops.retrainings.reason IS 'What called for it';
-COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
+COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, unchanged (its bytes are those of base_version: nothing was registered or deployed), refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
 COMMENT ON COLUMN mlops.retrainings.detail IS 'What is wrong with the source, what fell short, and what else should be known';
 COMMENT ON COLUMN mlops.retrainings.role IS 'Who retrained';
 COMMENT ON COLUMN mlops.retrainings.started_at IS 'When it began';
@@ -165,7 +165,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.train_again(regrole, text, jsonb, jsonb, text) IS 'Trains by recorded arguments, as a role; returns the version';
 
--- Prepares and trains.  A source that is gone, and rows that cannot be learned from,
+-- Prepares and trains.  The same bytes as those of the version that is repeated are
+-- nothing new: what was registered is undone, and nothing is wrong.  A source that is gone, and rows that cannot be learned from,
 -- whatever was not looked for before, refuse the retraining like those that were.
 -- A lack of rights stays an error: it is of who asks, not of the source.
 CREATE FUNCTION mlops_catalog.repeat_training(caller regrole, model text, version int, settings jsonb, recorded jsonb, options jsonb, reason text,
@@ -183,8 +184,15 @@ BEGIN
 		FROM mlops_catalog.prepare_retraining(caller, caller, $2, $3, settings, recorded, options) AS p;
 	IF problems = '{}' THEN
 		made := mlops_catalog.train_again(caller, $2, prepared -> 'request', settings, reason);
+		IF (SELECT count(DISTINCT v.sha256) = 1 FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
+				WHERE m.name = $2 AND v.version IN (made, $3)) THEN
+			RAISE EXCEPTION USING ERRCODE = 'ML0SB', MESSAGE = 'the same bytes';
+		END IF;
 	END IF;
-EXCEPTION WHEN invalid_parameter_value THEN	-- the options are wrong, not the rows
+EXCEPTION WHEN SQLSTATE 'ML0SB' THEN
+	made := NULL;
+	told := format('what was learned has the same bytes as version %s: nothing was registered or deployed', $3) || told;
+WHEN invalid_parameter_value THEN	-- the options are wrong, not the rows
 	RAISE;
 WHEN data_exception OR datatype_mismatch OR invalid_schema_name OR undefined_table OR undefined_column OR undefined_function THEN
 	GET STACKED DIAGNOSTICS explained = PG_EXCEPTION_DETAIL;
@@ -192,7 +200,7 @@ WHEN data_exception OR datatype_mismatch OR invalid_schema_name OR undefined_tab
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.repeat_training(regrole, text, int, jsonb, jsonb, jsonb, text) IS
-	'Trains again if nothing is wrong with the source; the version, what it was made of, what is wrong, and what people should know';
+	'Trains again if nothing is wrong with the source; the version, NULL: none, or the one repeated once more; what it was made of, what is wrong, and what people should know';
 
 -- A column that a process fills in after the outcome looks like progress.
 CREATE FUNCTION mlops_catalog.new_suspects(model_id bigint, version int, base int, accepted jsonb) RETURNS SETOF text
@@ -249,7 +257,7 @@ CREATE FUNCTION mlops.retrain(
 	RETURNS SETOF mlops.retrainings
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.retrain(text, text, jsonb, text, jsonb) IS
-	'Repeats the training of the version that answers (else of the newest), as you and from the same columns, on what its source holds now, registers the result, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
+	'Repeats the training of the version that answers (else of the newest), as you and from the same columns, on what its source holds now, registers the result unless its bytes are the same, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
 CREATE FUNCTION mlops_catalog.retrain(caller regrole, model text, reason text, gate jsonb, action text, options jsonb) RETURNS SETOF mlops.retrainings
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -276,7 +284,7 @@ BEGIN
 	SELECT * INTO training FROM mlops_catalog.repeat_training(caller, $2, base.version, base.settings, base.request, coalesce($6, '{}'), $3);
 	made := training.made;
 	IF made IS NULL THEN
-		outcome := 'refused';
+		outcome := CASE WHEN training.problems = '{}' THEN 'unchanged' ELSE 'refused' END;
 		shorts := training.problems;
 	ELSE
 		UPDATE mlops_catalog.run AS r SET request = r.request || jsonb_build_object('repeats', base.version)

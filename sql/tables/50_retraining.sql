@@ -33,7 +33,7 @@ CREATE TABLE mlops_catalog.retraining (
 	base_version int NOT NULL,
 	version int,
 	reason text,
-	outcome text NOT NULL CONSTRAINT retraining_outcome_check CHECK (outcome OPERATOR(pg_catalog.=) ANY ('{registered,refused,rejected,waiting,canary,deployed}'::pg_catalog.text[])),
+	outcome text NOT NULL CONSTRAINT retraining_outcome_check CHECK (outcome OPERATOR(pg_catalog.=) ANY ('{registered,unchanged,refused,rejected,waiting,canary,deployed}'::pg_catalog.text[])),
 	detail text,
 	role regrole NOT NULL,
 	started_at timestamptz NOT NULL,
@@ -43,9 +43,9 @@ COMMENT ON TABLE mlops_catalog.retraining IS 'Retrainings that were finished';
 COMMENT ON COLUMN mlops_catalog.retraining.retraining_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.retraining.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.retraining.base_version IS 'Version whose training was repeated';
-COMMENT ON COLUMN mlops_catalog.retraining.version IS 'Version that came of it, NULL if it was refused';
+COMMENT ON COLUMN mlops_catalog.retraining.version IS 'Version that came of it, NULL if it was refused or is unchanged';
 COMMENT ON COLUMN mlops_catalog.retraining.reason IS 'What called for it';
-COMMENT ON COLUMN mlops_catalog.retraining.outcome IS 'registered, refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
+COMMENT ON COLUMN mlops_catalog.retraining.outcome IS 'registered, unchanged (its bytes are those of base_version: nothing was registered or deployed), refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
 COMMENT ON COLUMN mlops_catalog.retraining.detail IS 'What is wrong with the source, what fell short, and what else should be known';
 COMMENT ON COLUMN mlops_catalog.retraining.role IS 'Who retrained';
 COMMENT ON COLUMN mlops_catalog.retraining.started_at IS 'When it began';

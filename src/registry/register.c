@@ -78,6 +78,16 @@ add_oids(Arguments *arguments, List *oids)
 			  PointerGetDatum(construct_array(elements, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
 }
 
+static void
+add_sha256(Arguments *arguments, const uint8 sha256[32])
+{
+	bytea	   *hash = palloc(VARHDRSZ + 32);
+
+	SET_VARSIZE(hash, VARHDRSZ + 32);
+	memcpy(VARDATA(hash), sha256, 32);
+	add_value(arguments, BYTEAOID, PointerGetDatum(hash));
+}
+
 static Datum
 execute_value(const char *sql, Arguments *arguments)
 {
@@ -268,20 +278,28 @@ insert_details(const MlRegistration *r, int64 run_id)
 				  figures.n, figures.types, figures.values, figures.nulls);
 }
 
+/* A notice if the model has a version with these bytes. */
+static void
+tell_of_same_bytes(int64 model_id, const uint8 sha256[32])
+{
+	Arguments	a = {0};
+
+	add_int64(&a, model_id);
+	add_sha256(&a, sha256);
+	mlcat_execute("SELECT mlops_catalog.tell_of_same_bytes($1, $2)", a.n, a.types, a.values, a.nulls);
+}
+
 static int64
 insert_version(const MlRegistration *r, int64 model_id, int version, int64 run_id,
 			   const uint8 *sha256, Oid user)
 {
 	Arguments	a = {0};
-	bytea	   *hash = palloc(VARHDRSZ + 32);
 
-	SET_VARSIZE(hash, VARHDRSZ + 32);
-	memcpy(VARDATA(hash), sha256, 32);
 	add_int64(&a, model_id);
 	add_value(&a, INT4OID, Int32GetDatum(version));
 	add_value(&a, FLOAT8OID, Float8GetDatum(r->threshold));
 	add_int64(&a, (int64) r->size);
-	add_value(&a, BYTEAOID, PointerGetDatum(hash));
+	add_sha256(&a, sha256);
 	add_text(&a, r->algorithm);
 	add_int64(&a, run_id);
 	add_value(&a, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(r->target)));
@@ -337,6 +355,7 @@ mlreg_register(const MlRegistration *r, int *version, int64 *run_id, uint8 sha25
 	dataset_id = insert_dataset(r);
 	*run_id = insert_run(r, experiment_id, dataset_id, *version, user);
 	insert_details(r, *run_id);
+	tell_of_same_bytes(model_id, sha256);
 	version_id = insert_version(r, model_id, *version, *run_id, sha256, user);
 	insert_artifact(r, version_id);
 	mlcat_end(&scope);

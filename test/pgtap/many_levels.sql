@@ -153,9 +153,7 @@ SELECT is_empty($$SELECT FROM segment AS s LEFT JOIN by_level AS l ON s.level IS
 	'with its rows and its figures');
 
 -- ---- retraining
-CREATE TABLE repeated AS SELECT version, base_version FROM mlops.retrain('of_1000', options => '{"refit": false}');
-SELECT is(v.sha256, b.sha256, 'the same rows make the same model again') FROM repeated AS r, mlops.versions AS v, mlops.versions AS b
-WHERE v.model = 'of_1000' AND b.model = 'of_1000' AND v.version = r.version AND b.version = r.base_version;
+SELECT is((SELECT outcome FROM mlops.retrain('of_1000', options => '{"refit": false}')), 'unchanged', 'the same rows make the same model again');
 INSERT INTO of_1000 SELECT 6000 + i, 'opened later', noise(i, 4), i % 4 > 0 FROM generate_series(1, 80) AS i;
 CREATE TABLE retrained AS SELECT version, base_version FROM mlops.retrain('of_1000', options => '{"refit": false}');
 SELECT ok(mlops.score_version('of_1000', r.version, x) > 1.5 * mlops.score_version('of_1000', r.base_version, x), 'a level that came later is learned')

@@ -69,7 +69,7 @@ BEGIN
 	END IF;
 	step := 'retrain';
 	SELECT concat_ws(' ', r.outcome, r.version) INTO got FROM mlops.retrain(model, options => '{"refit": false}') AS r;
-	IF got IS DISTINCT FROM 'registered 3' THEN
+	IF got IS DISTINCT FROM 'unchanged' THEN
 		found := found || format('retrain: %s', got);
 	END IF;
 	RETURN found;

@@ -143,6 +143,14 @@ DETAIL: "early_stopping_rounds" is 2, but the split leaves no validation rows to
 is "some" "$(said "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 7, \"early_stopping_rounds\": 2}')")" ""
 is "weights far from 1" "$(said "SELECT mlops.train('w', query => 'SELECT *, 1e-300 AS w FROM tx', target => 'tx_fraud', features => '{tx_amount}', weight => 'w')" | grep HINT)" 'HINT: Divide them all by one number, so that they are near 1: parameters such as min_child_weight and C are meant for such weights.'
 
+# ---- what is there already
+same="SELECT mlops.train('same', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}')"
+is "a first version" "$(said "$same")" ""
+is "the same again" "$(said "$same")" 'NOTICE: model "same" has the same bytes already, as version 1'
+query -c "SELECT mlops.drop_version('same', 2)" >/dev/null
+is "a version that was dropped does not count" "$(said "SELECT mlops.import_model(mlops.export_model('same', 1))")" 'NOTICE: model "same" has the same bytes already, as version 1'
+is "nor does another model" "$(said "SELECT mlops.import_model(mlops.export_model('same', 1), 'other')")" ""
+
 # ---- the hour in which a clock is set back; 2025-10-26 01:00 UTC in Berlin
 query -c "CREATE TABLE night AS SELECT g AS id, timestamptz '2025-10-25 22:00+00' + g * interval '2 s' AS at, g % 7 AS a, g % 7 = 3 OR g % 11 = 0 AS y FROM generate_series(1, 7200) AS g" >/dev/null
 # night ZONE TEST_FROM: what is said of a split at that time
