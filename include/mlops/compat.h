@@ -140,6 +140,16 @@ mlcompat_sorted_datum(Tuplesortstate *sort, Datum *value)
 }
 
 static inline bool
+mlcompat_may_use_schema(Oid schema, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK;
+#else
+	return pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+static inline bool
 mlcompat_may_execute(Oid function, Oid role)
 {
 #if PG_VERSION_NUM >= 160000

@@ -106,7 +106,34 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.data_section(bigint, text) IS 'Section of a model card: what a version learned from';
 
-CREATE FUNCTION mlops_catalog.segment_sections(caller regrole, model text, version int, test_rows text, settings jsonb, by name[]) RETURNS text
+-- What was recorded is of the version's own threshold; what answers may have another.
+CREATE FUNCTION mlops_catalog.metrics_section(caller regrole, model text, version int, metrics jsonb, deployed_threshold float8, imported boolean) RETURNS text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	subject mlops_catalog.gate_subject := mlops_catalog.gate_subject(model, version, deployed_threshold);
+	deployed jsonb;	-- figures
+	hindrance text;
+	lines text;
+BEGIN
+	IF subject.threshold IS NOT NULL THEN	-- another than its own
+		SELECT d.figures, d.reason INTO deployed, hindrance FROM mlops_catalog.measure(caller, subject, version, deployed_threshold) AS d;
+	END IF;
+	SELECT string_agg(format(E'| %s | %s |%s\n', k.name, mlops_catalog.figure(mlops_catalog.number_of(metrics, k.name)),
+			CASE WHEN deployed IS NOT NULL THEN format(' %s |', mlops_catalog.figure(mlops_catalog.number_of(deployed, k.name))) END), '' ORDER BY k.place)
+		INTO lines FROM unnest(mlops_catalog.metric_names()) WITH ORDINALITY AS k(name, place) WHERE mlops_catalog.number_of(metrics, k.name) IS NOT NULL;
+	RETURN format(E'\n## Metrics\n\nOn %s %s rows%s.%s\n\n', mlops_catalog.cell(metrics ->> 'rows'), mlops_catalog.cell(metrics ->> 'judged_on'),
+			CASE WHEN imported THEN ', as the file it was imported from says' ELSE '' END,
+			format(E' They are not of threshold %s, which answers: %s.', deployed_threshold, mlops_catalog.cell(hindrance)))
+		|| CASE WHEN deployed IS NULL THEN E'| metric | value |\n|---|---|\n'
+			ELSE format(E'| metric | at its own threshold | as deployed, at %s |\n|---|---|---|\n', deployed_threshold) END || lines;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.metrics_section(regrole, text, int, jsonb, float8, boolean) IS
+	'Section of a model card: figures on the test rows, also at the threshold that answers';
+
+CREATE FUNCTION mlops_catalog.segment_sections(caller regrole, model text, version int, test_rows text, settings jsonb, by name[], threshold float8) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -126,14 +153,15 @@ BEGIN
 				mlops_catalog.figure((e.figures ->> 'pr_auc')::float8), mlops_catalog.figure((e.figures ->> 'precision')::float8),
 				mlops_catalog.figure((e.figures ->> 'recall')::float8), mlops_catalog.figure((e.figures ->> 'false_positive_rate')::float8),
 				mlops_catalog.figure((e.figures ->> 'alert_rate')::float8)), '' ORDER BY (e.figures ->> 'rows')::bigint DESC, e.segment)
-			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', model, version), test_rows, settings, column_name) AS e WHERE e.segment IS NOT NULL;
-		sections := sections || format(E'\n### By %s\n\n| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
-			mlops_catalog.cell(column_name), mlops_catalog.cell(column_name), part);
+			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', model, version), test_rows, settings, column_name, threshold) AS e WHERE e.segment IS NOT NULL;
+		sections := sections || format(E'\n### By %s\n\n%s| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
+			mlops_catalog.cell(column_name), coalesce(format(E'At threshold %s, as deployed.\n\n', threshold), ''), mlops_catalog.cell(column_name), part);
 	END LOOP;
 	RETURN sections;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.segment_sections(regrole, text, int, text, jsonb, name[]) IS 'Sections of a model card: figures by the segments of columns';
+COMMENT ON FUNCTION mlops_catalog.segment_sections(regrole, text, int, text, jsonb, name[], float8) IS
+	'Sections of a model card: figures by the segments of columns, at a threshold if it is not the version''s own';
 
 CREATE FUNCTION mlops_catalog.learned_sections(model text, version int, run_id bigint) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -200,6 +228,7 @@ DECLARE
 	d record;
 	recorded jsonb;
 	window_query text;
+	threshold float8;	-- that answers; NULL: its own, or it does not
 	part text;
 	card text;
 BEGIN
@@ -213,6 +242,7 @@ BEGIN
 	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = $2 AND x.version = nr;
 	SELECT t.*, e.name AS experiment INTO r FROM mlops_catalog.run AS t JOIN mlops_catalog.experiment AS e USING (experiment_id) WHERE t.run_id = v.run_id;
 	SELECT t.* INTO d FROM mlops_catalog.dataset AS t WHERE t.dataset_id = r.dataset_id;
+	threshold := (SELECT nullif(p.threshold, v.threshold) FROM mlops.deployments AS p WHERE p.model = $2 AND p.version = nr ORDER BY p.variant = 'primary' DESC, p.variant LIMIT 1);
 	recorded := mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by);
 
 	card := format(E'# Model card: %s, version %s\n\n', mlops_catalog.cell($2), nr)
@@ -227,11 +257,8 @@ BEGIN
 		|| format(E'\n## Limits\n\n%s\n', coalesce(mlops_catalog.prose(m.limits), 'Not described.'));
 
 	card := card || mlops_catalog.data_section(r.dataset_id, r.note);
-	card := card || format(E'\n## Metrics\n\nOn %s %s rows%s.\n\n| metric | value |\n|---|---|\n', mlops_catalog.cell(v.metrics ->> 'rows'), mlops_catalog.cell(v.metrics ->> 'judged_on'),
-			CASE WHEN r.request IS NULL THEN ', as the file it was imported from says' ELSE '' END)
-		|| (SELECT string_agg(format(E'| %s | %s |\n', k.name, mlops_catalog.figure(mlops_catalog.number_of(v.metrics, k.name))), '' ORDER BY k.place)
-			FROM unnest(mlops_catalog.metric_names()) WITH ORDINALITY AS k(name, place) WHERE mlops_catalog.number_of(v.metrics, k.name) IS NOT NULL);
-	card := card || mlops_catalog.segment_sections(caller, $2, nr, window_query, recorded, $4);
+	card := card || mlops_catalog.metrics_section(caller, $2, nr, v.metrics, threshold, r.request IS NULL);
+	card := card || mlops_catalog.segment_sections(caller, $2, nr, window_query, recorded, $4, threshold);
 
 	card := card || format(E'\n## Threshold\n\nScores of %s and more are flagged%s.%s\n', v.threshold,
 		coalesce(', chosen by ' || mlops_catalog.code(r.request ->> 'threshold'), ''),

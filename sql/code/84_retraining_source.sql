@@ -372,7 +372,7 @@ BEGIN
 		RAISE EXCEPTION '"new_columns" in "options" names "%", which the training that is repeated does not learn from: it %', taken.name, taken.reason
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name columns that the version does not know, or train again.';
 	END IF;
-	PERFORM mlops_catalog.check_named('accept', coalesce(options -> 'accept', '[]'), columns || '{"(rows)": ""}'
+	PERFORM mlops_catalog.check_named('accept', coalesce(options -> 'accept', '[]'), columns || '{"(rows)": "", "(threshold)": "", "(segments)": ""}'
 		|| (SELECT coalesce(jsonb_object_agg(c ->> 'name', ''), '{}') FROM jsonb_array_elements(learned) AS c));
 END
 $$;

@@ -248,6 +248,44 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.shortfalls(regrole, text, bigint, int, int, jsonb, jsonb, jsonb, text, float8) IS
 	'What keeps the version of a retraining from being used, a line each';
 
+-- What somebody has set on the routes is not undone by itself.
+CREATE FUNCTION mlops_catalog.route_shortfalls(model_id bigint, action text, options jsonb) RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH route AS (
+		SELECT r.variant, r.kind, r.position, r.threshold, v.version, v.threshold AS own
+		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id) WHERE r.model_id = $1),
+	accepted(names) AS (SELECT coalesce(options -> 'accept', '[]'))
+	SELECT format('version %s answers with threshold %s, not with its own of %s: give "threshold" in "options", or the new version''s own by "accept": ["(threshold)"]',
+		r.version, r.threshold, r.own)
+	FROM route AS r, accepted AS a WHERE action <> 'register' AND r.variant = 'primary' AND r.threshold <> r.own
+		AND NOT options ? 'threshold' AND NOT a.names ? '(threshold)'
+	UNION ALL
+	SELECT format('a deployment ends segments: %s; let it by "accept": ["(segments)"] in "options"', string_agg(r.variant, ', ' ORDER BY r.position))
+	FROM route AS r, accepted AS a WHERE action = 'deploy' AND r.kind = 'segment' AND NOT a.names ? '(segments)' HAVING count(*) > 0
+	UNION ALL
+	SELECT format('a deployment ends the release under way (%s); promote or abort it first', e.strategy)
+	FROM mlops_catalog.release AS e JOIN mlops_catalog.strategies() AS s ON s.name = e.strategy
+	WHERE action = 'deploy' AND e.model_id = $1 AND s.lays <> 'primary'
+$$;
+COMMENT ON FUNCTION mlops_catalog.route_shortfalls(bigint, text, jsonb) IS
+	'What of a model''s routes a retraining''s deployment would undo, a line each';
+
+CREATE FUNCTION mlops_catalog.tell_of_routes(model_id bigint, model text, action text, options jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lines text := (SELECT string_agg(l, E'\n') FROM mlops_catalog.route_shortfalls(model_id, action, options) AS l);
+BEGIN
+	IF lines IS NOT NULL THEN
+		RAISE NOTICE 'as things are, no retraining of model "%" is deployed by itself', model USING DETAIL = lines;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_routes(bigint, text, text, jsonb) IS 'A notice of what of a model''s routes holds a retraining back';
+
 CREATE FUNCTION mlops.retrain(
 	model text,
 	reason text DEFAULT NULL,
@@ -291,7 +329,8 @@ BEGIN
 			FROM mlops_catalog.model_version AS v
 			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND training.prepared -> 'request' ? 'repeats';
 		shorts := mlops_catalog.shortfalls(caller, $2, id, made, base.version, base.settings, training.prepared, coalesce($4, '{}'), $5, ($6 ->> 'threshold')::float8)
-			|| ARRAY(SELECT mlops_catalog.new_suspects(id, made, base.version, coalesce($6 -> 'accept', '[]')));
+			|| ARRAY(SELECT mlops_catalog.new_suspects(id, made, base.version, coalesce($6 -> 'accept', '[]')))
+			|| ARRAY(SELECT mlops_catalog.route_shortfalls(id, $5, coalesce($6, '{}')));
 	END IF;
 	IF outcome = 'registered' AND shorts <> '{}' THEN
 		-- lines of check_text begin with the condition
@@ -427,6 +466,7 @@ BEGIN
 	PERFORM mlops_catalog.tell_of_missing_rules(caller, id);
 	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id, CASE jsonb_typeof($4 -> 'alerts') WHEN 'array'
 		THEN ARRAY(SELECT jsonb_array_elements_text($4 -> 'alerts')) END) WHERE $4 ? 'alerts';
+	PERFORM mlops_catalog.tell_of_routes(id, $2, $6, $7);
 	RETURN QUERY SELECT * FROM mlops.retraining_policies AS p WHERE p.model = $2;
 END
 $$;
@@ -468,7 +508,7 @@ BEGIN
 	END IF;
 	-- errors of no version are made by who calls, perhaps without a right on the model
 	rule := (SELECT a.rule FROM mlops_catalog.alert AS a
-		WHERE a.model_id = p.model_id AND a.resolved_at IS NULL AND a.version IS NOT NULL AND mlops_catalog.answers(a.model_id, a.version) AND (p.triggers -> 'alerts' = 'true' OR p.triggers -> 'alerts' ? a.rule)
+		WHERE a.model_id = p.model_id AND a.resolved_at IS NULL AND NOT (a.version IS NULL AND a.metric IN ('errors', 'error_rate')) AND mlops_catalog.answers(a.model_id, a.version) AND (p.triggers -> 'alerts' = 'true' OR p.triggers -> 'alerts' ? a.rule)
 		ORDER BY a.fired_at LIMIT 1);
 	IF rule IS NOT NULL THEN
 		RETURN format('alert %s', rule);

@@ -7,7 +7,9 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -181,4 +183,33 @@ mlreg_asks_who(Oid function)
 	return strcmp(name, "current_user") == 0 || strcmp(name, "session_user") == 0 ||
 		strcmp(name, "getpgusername") == 0 || strcmp(name, "pg_has_role") == 0 ||
 		strcmp(name, "system_user") == 0 || strcmp(name, "current_setting") == 0;
+}
+
+bool
+mlreg_is_looked_up(Oid type)
+{
+	Oid			element = type < FirstNormalObjectId ? get_element_type(type) : InvalidOid;
+
+	switch (OidIsValid(element) ? element : type)
+	{
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGTYPEOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+bool
+mlreg_is_our_wrapper(Oid function)
+{
+	return strcmp(get_func_name(function), "row_as_json") == 0 &&
+		get_func_namespace(function) == get_namespace_oid("mlops_catalog", true);
 }

@@ -18,4 +18,10 @@ extern void mlreg_refuse_call_for_any_type(Oid function);
 extern bool mlreg_answers_alike(Oid function);
 extern bool mlreg_asks_who(Oid function);
 
+/* Is a function what mlapi_enter_role's statements put around a recorded text? */
+extern bool mlreg_is_our_wrapper(Oid function);
+
+/* Are names of a type's values found, and written, by search_path, whichever function does it? */
+extern bool mlreg_is_looked_up(Oid type);
+
 #endif							/* MLOPS_REGISTRY_FUNCTIONS_H */

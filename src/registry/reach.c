@@ -39,12 +39,10 @@
 #include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "fmgr.h"
 #include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
-#include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -71,6 +69,7 @@ typedef struct Reach
 	Oid			text_of;		/* view, or table with policies, of a role that user does not trust,
 								 * whose text this is part of; InvalidOid: none */
 	Oid			recorder;		/* role that user does not trust, whose text the recorded query is; InvalidOid: none */
+	bool		in_rule;		/* in a view or policy, whose names were looked up when it was made */
 	List	   *authors;		/* recorder, and owners that user does not trust of the views and policies this is in */
 	List	   *trusted;		/* roles that user trusts */
 	List	   *seen_types;
@@ -168,19 +167,11 @@ may_ask_who(const Reach *reach)
 		(!OidIsValid(reach->recorder) || reach->recorder == owner_of_relation(reach->text_of));
 }
 
-/* What mlapi_enter_role's statements put around a recorded text. */
-static bool
-is_our_wrapper(Oid function)
-{
-	return strcmp(get_func_name(function), "row_as_json") == 0 &&
-		get_func_namespace(function) == get_namespace_oid("mlops_catalog", true);
-}
-
 static bool
 answers_by_asker(const Reach *reach, Oid function)
 {
 	if (function >= FirstNormalObjectId)
-		return func_volatile(function) != PROVOLATILE_IMMUTABLE && !is_our_wrapper(function);
+		return func_volatile(function) != PROVOLATILE_IMMUTABLE && !mlreg_is_our_wrapper(function);
 	return !mlreg_answers_alike(function) && !(mlreg_asks_who(function) && may_ask_who(reach));
 }
 
@@ -240,15 +231,20 @@ visit_function(Reach *reach, Oid function)
 
 /*
  * PostgreSQL asks for EXECUTE who runs a view or text, not who wrote it.  So
- * each author must have it too, or somebody else would call it for him.
+ * each author must have it too, or somebody else would call it for him; so with
+ * USAGE on the schema, which search_path may lead into only when somebody else asks.
  */
 static void
 require_execute(const Reach *reach, Oid function)
 {
+	Oid			schema = get_func_namespace(function);
 	ListCell   *lc;
 
 	foreach(lc, reach->authors)
 	{
+		if (!reach->in_rule && !mlcompat_may_use_schema(schema, lfirst_oid(lc)))
+			refuse_text(reach, psprintf(_("It calls function %s of schema \"%s\", which role \"%s\" may not use."),
+										get_func_name(function), get_namespace_name(schema), GetUserNameFromId(lfirst_oid(lc), false)));
 		if (!mlcompat_may_execute(function, lfirst_oid(lc)))
 			refuse_text(reach, psprintf(_("It calls function %s, which role \"%s\" may not execute."),
 										format_procedure(function), GetUserNameFromId(lfirst_oid(lc), false)));
@@ -371,36 +367,13 @@ visit_cast_to_json(Reach *reach, Oid type)
 }
 
 /* Whatever reading or writing a value of the type may run. */
-/* Names of its values are found, and written, by search_path, whichever function does it. */
-static bool
-is_looked_up(Oid type)
-{
-	Oid			element = type < FirstNormalObjectId ? get_element_type(type) : InvalidOid;
-
-	switch (OidIsValid(element) ? element : type)
-	{
-		case REGCLASSOID:
-		case REGCOLLATIONOID:
-		case REGCONFIGOID:
-		case REGDICTIONARYOID:
-		case REGOPEROID:
-		case REGOPERATOROID:
-		case REGPROCOID:
-		case REGPROCEDUREOID:
-		case REGTYPEOID:
-			return true;
-		default:
-			return false;
-	}
-}
-
 static void
 visit_type(Reach *reach, Oid type)
 {
 	HeapTuple	tuple;
 	FormData_pg_type form;
 
-	if (is_text_of_other(reach) && is_looked_up(type))
+	if (is_text_of_other(reach) && mlreg_is_looked_up(type))
 		refuse_text(reach, psprintf(_("It has values of type %s, whose names depend on the schemas that the role that asks may use."),
 									format_type_be(type)));
 	if (type < FirstNormalObjectId || list_member_oid(reach->seen_types, type))
@@ -580,7 +553,11 @@ static void
 require_recorder_reads_all(const Reach *reach, const RangeTblEntry *entry, const MlRelationAccess *access)
 {
 	char	   *columns;
+	Oid			schema = get_rel_namespace(entry->relid);
 
+	if (!reach->in_rule && !mlcompat_may_use_schema(schema, reach->recorder))
+		refuse_text(reach, psprintf(_("It reads table \"%s\" of schema \"%s\", which that role may not use."),
+									get_rel_name(entry->relid), get_namespace_name(schema)));
 	if (!may_read(entry->relid, access, reach->recorder, &columns))
 		refuse_text(reach, psprintf(_("It reads table \"%s\", which that role may not read itself."), get_rel_name(entry->relid)));
 	if (check_enable_rls(entry->relid, reach->recorder, true) == RLS_ENABLED)
@@ -676,18 +653,23 @@ walk_entry(Reach *reach, const Query *query, RangeTblEntry *entry)
 	Oid			text_of = reach->text_of;
 	List	   *authors = reach->authors;
 	List	   *seen_types = reach->seen_types;
+	bool		in_rule = reach->in_rule;
 
 	/* a view as a relation is that whose query this is: its place was looked at */
 	if (view || (entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_VIEW))
 	{
 		require_owners_rights(reach, query, relation);
 		if (view || entry->securityQuals)
+		{
 			begin_text_of(reach, relation->relid);
+			reach->in_rule = true;
+		}
 	}
 	range_table_entry_walker(entry, walk, reach, QTW_EXAMINE_SORTGROUP);
 	reach->text_of = text_of;
 	reach->authors = authors;
 	reach->seen_types = seen_types;
+	reach->in_rule = in_rule;
 }
 
 static bool

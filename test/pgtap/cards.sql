@@ -1,6 +1,6 @@
 -- Model cards, and why a decision was made.
 \ir setup.psql
-SELECT plan(46);
+SELECT plan(49);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -80,5 +80,13 @@ SELECT is((SELECT count(*) FROM regexp_matches(h.text, '(<|(^|[^\\])\]\()', 'g')
 SELECT is((SELECT count(*) FROM regexp_matches(h.text, '(^|[^\\])`', 'g')), (SELECT count(*) FROM regexp_matches(p.text, '(^|[^\\])`', 'g')), 'no code') FROM hostile_card AS h, plain_card AS p;
 SELECT is((SELECT array_agg(DISTINCT (SELECT count(*) FROM regexp_matches(l, '(^|[^\\])(\\\\)*[|]', 'g'))) FROM unnest(pg_temp.lines(text, '^[|] (tags|[^|]* [|] [0-9-]{10} [0-9:]{5} UTC) [|]')) AS l), '{3,4}', 'cells end where the card ends them') FROM hostile_card;
 SELECT is(strpos(text, line) > 0, true, 'what they wrote is to be read: ' || line) FROM hostile_card, unnest(ARRAY['&lt;script>x&lt;/script> \`&lt;b>\` !\[i\](http://x)', E'\\\\\n\n\\## Checks\n\nforged\n', '&amp;lt;b>']) AS line;
+-- ---- what answers may do so at another threshold than was judged
+RESET ROLE;
+SELECT mlops.deploy('fraud', 1, threshold => 0.9) \g /dev/null
+CREATE TEMP TABLE deployed_card AS SELECT mlops.model_card('fraud', by => '{country}') AS text;
+SELECT ok(text LIKE '%| metric | at its own threshold | as deployed, at 0.9 |%', 'both are shown') FROM deployed_card;
+SELECT is(substring(c.text FROM '\| recall \| [0-9.]+ \| ([0-9.]+) \|'), mlops_catalog.figure(e.recall), 'recall as deployed')
+FROM deployed_card AS c, mlops.evaluate('fraud/1', query => mlops_catalog.test_window((SELECT version_id FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) WHERE m.name = 'fraud' AND v.version = 1)), threshold => 0.9) AS e;
+SELECT ok(text LIKE E'%### By country\n\nAt threshold 0.9, as deployed.\n%', 'segments, too') FROM deployed_card;
 SELECT * FROM finish();
 ROLLBACK;

@@ -2,7 +2,7 @@
 -- somebody else, it uses his rights for nothing: not to read a table, not to
 -- learn what he may see, unless he trusts its owner.
 \ir setup.psql
-SELECT plan(87);
+SELECT plan(92);
 CREATE ROLE regress_mlops_mallory;
 CREATE ROLE regress_mlops_reader;
 DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
@@ -128,5 +128,37 @@ FROM found AS f JOIN ways AS w USING (place) ORDER BY w.place, f.role = current_
 SELECT matches(reach(current_user, 'SELECT * FROM pg_stats'), '^ran$', 'without her text between, one may ask all that');
 SELECT matches(reach(who, format('SELECT %s_to_xml(%L, true, true, %L)', what, named, '')), format('^function %s_to_xml.* may not be called here, since it can be told to read any table', what), format('nor name a %s in a text, %s', what, who = current_user))
 FROM (VALUES ('table', 'secret'), ('schema', 'public')) AS t(what, named), unnest(ARRAY[current_user, 'regress_mlops_reader']) AS who;
+
+-- ---- a schema that its author may not use, and whoever asks may
+CREATE SCHEMA vault;
+CREATE TABLE vault.pay AS SELECT 'hush' AS word;
+GRANT SELECT ON vault.pay TO PUBLIC;
+CREATE FUNCTION vault.tell() RETURNS text LANGUAGE sql IMMUTABLE RETURN 'hush';
+CREATE SCHEMA mallory AUTHORIZATION regress_mlops_mallory;
+SELECT current_setting('search_path') AS path \gset
+SET LOCAL ROLE regress_mlops_mallory;
+CREATE TABLE mallory.pay AS SELECT 'hers' AS word;
+CREATE FUNCTION mallory.tell() RETURNS text LANGUAGE sql IMMUTABLE RETURN 'hers';
+GRANT USAGE ON SCHEMA mallory TO PUBLIC;
+GRANT SELECT ON mallory.pay TO PUBLIC;
+SELECT set_config('search_path', 'vault, mallory, ' || :'path', true) \g /dev/null
+SELECT is((SELECT string_agg(s.name || s.rows, ' ') FROM (VALUES ('a_table', 'SELECT * FROM pay'), ('a_call', 'SELECT tell() AS word'), ('her_view', 'SELECT * FROM hers_rows')) AS v(name, query),
+	mlops.snapshot(query => v.query, name => v.name, kind => 'reference') AS s), 'a_table1 a_call1 her_view5000', 'queries that find something else for who may use more schemas');
+SELECT set_config('search_path', :'path', true) \g /dev/null
+RESET ROLE;
+CREATE FUNCTION verified(name text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+BEGIN
+	RETURN (SELECT intact::text FROM mlops.verify_snapshot(name) AS v);
+EXCEPTION WHEN insufficient_privilege THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN split_part(detail, '. If', 1);
+END $$;
+SELECT is(verified('a_table'), 'It reads table "pay" of schema "vault", which that role may not use.', 'such a table');
+SELECT is(verified('a_call'), 'It calls function tell of schema "vault", which role "regress_mlops_mallory" may not use.', 'such a function');
+SELECT is(verified('her_view'), 'true', 'what is found alike is read');
+GRANT USAGE ON SCHEMA vault TO regress_mlops_mallory;
+SELECT is(verified('a_table'), 'false', 'a schema that she may use, too');
 SELECT * FROM finish();
 ROLLBACK;

@@ -36,9 +36,9 @@ SELECT is((SELECT count(*) FROM mlops.gate_checks WHERE purpose = 'retrain' AND 
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"pr_auc": {"min": 0.01}}', action => 'deploy', options => '{"threshold": 0.25}')), 'deployed', 'what passes is');
 SELECT is((SELECT concat_ws(' ', version, threshold, note) FROM mlops.deployments WHERE model = 'fraud'), '6 0.25 retrained', 'it answers');
 CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx WHERE id > 50;
-SELECT is((SELECT outcome FROM mlops.retrain('fraud', 'drift', action => 'canary', options => '{"percent": 10, "key": "id"}')), 'canary', 'or a canary begins');
+SELECT is((SELECT outcome FROM mlops.retrain('fraud', 'drift', action => 'canary', options => '{"percent": 10, "key": "id", "threshold": 0.25}')), 'canary', 'or a canary begins');
 SELECT is((SELECT array_agg(version ORDER BY version) FROM mlops.deployments WHERE model = 'fraud'), '{6,7}', 'beside what answers');
-SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'canary', options => '{"percent": 10, "key": "id"}')), 'rejected', 'not while another one is under way');
+SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'canary', options => '{"percent": 10, "key": "id", "threshold": 0.25}')), 'rejected', 'not while another one is under way');
 SELECT is((SELECT count(*) FROM mlops.versions WHERE version = 8), 1::bigint, 'the version stays');
 SELECT mlops.abort('fraud') \g /dev/null
 SELECT mlops.set_gate('fraud', '{"log_loss": {"max": 0}}') \g /dev/null
@@ -51,7 +51,7 @@ SELECT is(mlops_catalog.asks_for_approval(gate::jsonb), asks, gate) FROM (VALUES
 SELECT mlops.set_gate('fraud', '{"approvals": 1, "pr_auc": {"min": 0.01}}') \g /dev/null
 CREATE FUNCTION held_back() RETURNS text LANGUAGE sql AS $$ SELECT coalesce(held_back, 'nothing') FROM mlops.retraining_policies WHERE model = 'fraud' $$;
 SELECT is((SELECT held_back FROM mlops.retraining_policy('fraud', '0 3 * * *', action => 'deploy')), 'a new version waits for approval', 'the policy says what will come of it');
-CREATE TABLE held AS SELECT * FROM mlops.retrain('fraud', action => 'deploy');
+CREATE TABLE held AS SELECT * FROM mlops.retrain('fraud', action => 'deploy', options => '{"threshold": 0.25}');
 SELECT is((SELECT concat_ws(' ', outcome, detail, held_back() = format('version %s waits for approval', version)) FROM held), 'waiting approvals: 1 approvals, found 0 t',
 	'what passes all else waits');
 SELECT mlops.approve('fraud', version) FROM held \g /dev/null

@@ -1,6 +1,6 @@
 -- Sources that would make a harmful version, none of which is deployed by itself.
 \ir setup.psql
-SELECT plan(42);
+SELECT plan(49);
 CREATE TABLE good AS SELECT g AS id, timestamp '2025-01-01' + g * interval '5 min' AS ts, (100 * abs(sin(g * 1.7)))::float8 AS amt, 'm' || (g * 7919 % 37) AS mer,
 	g % 24 AS hr, hashint4(g) & 1 AS flag, 1.0::float8 AS w, (abs(sin(g * 1.7)) > 0.8 AND g % 3 <> 0) OR g % 97 = 0 AS y FROM generate_series(1, 4000) AS g;
 CREATE TABLE src AS TABLE good;
@@ -38,6 +38,18 @@ SELECT matches(found('UPDATE src SET flag = flag * 1000'), 'column "flag" (has i
 SELECT is(found(:'filled'), 'rejected: column "hr" almost gives the target away, as it did not in version 1: It alone has ROC AUC 1.0000 on the training rows.', 'a column that is filled in after the outcome');
 SELECT is(found(:'filled', '{"accept": ["hr"]}'), 'deployed', 'unless that is meant');
 SELECT matches(found(:'filled', '{}', 'register'), '^rejected: column "hr" almost', 'of what is only registered, too');
+
+-- ---- what a person has set on the routes
+\set by_person 'UPDATE src SET amt = amt * 1.05; SELECT mlops.deploy(''r'', 1, threshold => 0.4)'
+SELECT matches(found(:'by_person'), '^rejected: version 1 answers with threshold 0.4, not with its own of [0-9.]+: give "threshold" in "options"', 'a threshold');
+SELECT is(found(:'by_person', '{"threshold": 0.4}'), 'deployed', 'unless it is given');
+SELECT is(found(:'by_person', '{"accept": ["(threshold)"]}'), 'deployed', 'or the new one is meant');
+SELECT is(found(:'by_person', '{}', 'register'), 'registered', 'or nothing is deployed');
+\set by_person 'UPDATE src SET amt = amt * 1.05; SELECT mlops.deploy(''r'', 1, ''segment'', rule => ''{"mer": "m1"}'', variant => ''first'')'
+SELECT is(found(:'by_person'), 'rejected: a deployment ends segments: first; let it by "accept": ["(segments)"] in "options"', 'segments');
+SELECT is(found(:'by_person', '{"accept": ["(segments)"]}'), 'deployed', 'unless they are to end');
+SELECT is(found(:'by_person' || '; SELECT mlops.train(''r'', ''src'', target => ''y'', key => ''id'', time_column => ''ts'', weight => ''w'', params => ''{"n_estimators": 3}''); SELECT mlops.deploy(''r'', 2, ''canary'', percent => 5, key => ''id'')', '{"accept": ["(segments)"]}'),
+	'rejected: a deployment ends the release under way (canary); promote or abort it first', 'a canary');
 
 SELECT is(found('UPDATE src SET ts = ''2099-01-01'' WHERE id = 77'), 'refused: column "ts" has in 1 of 4000 rows a time far from all the others, up to 2099-01-01 00:00:00.000000', 'a stray date');
 SELECT matches(found('UPDATE src SET ts = ts + interval ''1 year'' WHERE id IN (7, 77, 777, 3777)'), '^refused: column "ts" has in 4 of 4000 rows', 'some of them');
