@@ -321,6 +321,9 @@ extern const MlTriggerKind *mling_trigger_kind(Oid function);
  */
 extern char *mling_trigger_arguments(const MlTriggerKind *kind, const Trigger *trigger, const char **given);
 
+/* Does a trigger with these arguments fill a column? */
+extern bool mling_trigger_fills(const char *const *given, const char *column);
+
 /*
  * Name of the trigger that fills the column of a table which a column of the source
  * comes straight from, through views or not; NULL if there is none.

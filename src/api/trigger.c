@@ -383,6 +383,40 @@ find_trigger(Relation relation, Oid trigger)
 					trigger, RelationGetRelationName(relation))));
 }
 
+/* Two triggers with conditions may share the rows between them. */
+static bool
+fire_together(const Trigger *one, const Trigger *other)
+{
+	return (one->tgtype & other->tgtype & (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE)) != 0 &&
+		(other->tgenabled == TRIGGER_FIRES_ON_ORIGIN || other->tgenabled == TRIGGER_FIRES_ALWAYS) &&
+		!(one->tgqual && other->tgqual);
+}
+
+/* Another trigger of the table that fills one of the columns too; NULL: there is none. */
+static char *
+filled_twice(const Bound *bound)
+{
+	const TriggerDesc *triggers = bound->relation->trigdesc;
+
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *other = &triggers->triggers[i];
+		const MlTriggerKind *kind = mling_trigger_kind(other->tgfoid);
+		const char *given[ML_TRIGGER_ARGUMENTS];
+
+		if (kind == NULL || other->tgoid == bound->trigger->tgoid || !fire_together(bound->trigger, other))
+			continue;
+		(void) mling_trigger_arguments(kind, other, given);
+		for (int a = ML_TRIGGER_SCORE; a <= ML_TRIGGER_FLAG; a++)
+		{
+			if (bound->argument[a] && mling_trigger_fills(given, bound->argument[a]))
+				return psprintf("column \"%s\" is filled by trigger \"%s\" of this table too: each row is scored by both, "
+								"and the one whose name comes last overwrites the other", bound->argument[a], other->tgname);
+		}
+	}
+	return NULL;
+}
+
 /* What check_inputs looks at and finds. */
 typedef struct InputCheck
 {
@@ -441,7 +475,7 @@ mlops_check_trigger(PG_FUNCTION_ARGS)
 		problem = psprintf("column \"%s\" is NOT NULL, but on_error is null: a row that cannot be scored cannot be stored",
 						   bound.argument[ML_TRIGGER_SCORE]);
 	else if (mlserve_attempt(check_inputs, &inputs, false, &fault))
-		problem = inputs.problem;
+		problem = inputs.problem ? inputs.problem : filled_twice(&bound);
 	else
 	{
 		if (fault.error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)

@@ -122,6 +122,13 @@ origin_in_view(Relation view, AttrNumber attribute)
 	return origin;
 }
 
+bool
+mling_trigger_fills(const char *const *given, const char *column)
+{
+	return (given[ML_TRIGGER_SCORE] && strcmp(given[ML_TRIGGER_SCORE], column) == 0) ||
+		(given[ML_TRIGGER_FLAG] && strcmp(given[ML_TRIGGER_FLAG], column) == 0);
+}
+
 /* The trigger that fills a column of a relation, NULL if none does. */
 static char *
 filling_trigger(Relation relation, AttrNumber attribute)
@@ -138,8 +145,7 @@ filling_trigger(Relation relation, AttrNumber attribute)
 		if (kind == NULL)
 			continue;
 		(void) mling_trigger_arguments(kind, trigger, given);
-		if ((given[ML_TRIGGER_SCORE] && strcmp(given[ML_TRIGGER_SCORE], name) == 0) ||
-			(given[ML_TRIGGER_FLAG] && strcmp(given[ML_TRIGGER_FLAG], name) == 0))
+		if (mling_trigger_fills(given, name))
 			return pstrdup(trigger->tgname);
 	}
 	return NULL;

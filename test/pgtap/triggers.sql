@@ -123,7 +123,8 @@ SELECT mlops.train('answered', 'answered', target => 'is_fraud', features => '{a
 SELECT is(inputs_of(4), '{amount,score}', 'unless it is named');
 CREATE TRIGGER z BEFORE INSERT ON answered FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('answered/4', 'score');
 SELECT results_eq($$SELECT object, problem FROM mlops.check_catalog() WHERE object LIKE 'trigger % of table public.answered'$$,
-	$$VALUES ('trigger z of table public.answered', 'version 4 of the model reads column "score", which this trigger fills: it is not filled yet when the row is scored')$$,
+	$$VALUES ('trigger y of table public.answered', 'column "score" is filled by trigger "z" of this table too: each row is scored by both, and the one whose name comes last overwrites the other'),
+		('trigger z of table public.answered', 'version 4 of the model reads column "score", which this trigger fills: it is not filled yet when the row is scored')$$,
 	'check_catalog tells of a model that reads what its trigger fills, and of no other');
 CREATE OR REPLACE VIEW seen AS SELECT amount, is_fraud, bad, computed FROM seen_again;
 SELECT throws_ok($$SELECT mlops.train('answered', 'seen', target => 'is_fraud')$$, '42P17', NULL, 'views that read each other');
