@@ -94,6 +94,76 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.begin_deployment(regrole, bigint, bigint, text, text, float8, text, name, jsonb, jsonb, text, float8) IS
 	'Records a change of routes that is about to be made';
 
+CREATE FUNCTION mlops_catalog.former_routes(d mlops_catalog.deployment) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT p.routes FROM mlops_catalog.deployment AS p
+	WHERE p.model_id = d.model_id AND p.deployment_id < d.deployment_id ORDER BY p.deployment_id DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.former_routes(mlops_catalog.deployment) IS 'What answered before a change';
+
+-- Versions of a model answer one question, as its thresholds, outcomes and monitors do.
+-- A mistyped target answers another one with scores that look like any other's.
+CREATE FUNCTION mlops_catalog.question(target name, positive text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('"%s"', target) || CASE WHEN positive NOT IN ('true', 't', '1') THEN format(' = "%s"', positive) ELSE '' END
+$$;
+COMMENT ON FUNCTION mlops_catalog.question(name, text) IS 'What a version predicts: its target, and what counts as positive unless it is true or 1';
+
+CREATE FUNCTION mlops_catalog.warn_of_other_question(caller regrole, d mlops_catalog.deployment, model text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	other record;
+BEGIN
+	FOR other IN
+		SELECT DISTINCT v.version, mlops_catalog.question(v.target, v.positive) AS predicts,
+			f.version AS former, mlops_catalog.question(f.target, f.positive) AS predicted
+		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
+		CROSS JOIN LATERAL jsonb_array_elements(mlops_catalog.former_routes(d)) AS b
+		JOIN mlops_catalog.model_version AS f ON f.model_id = d.model_id AND f.version = (b ->> 'version')::int
+		WHERE r.deployment_id = d.deployment_id AND b ->> 'variant' = 'primary' ORDER BY v.version
+	LOOP
+		CONTINUE WHEN other.predicts = other.predicted;
+		RAISE WARNING 'version % of model "%" predicts %, but version %, which has answered so far, predicts %',
+				other.version, model, left(other.predicts, 200), other.former, left(other.predicted, 200)
+			USING DETAIL = 'Scores, thresholds, outcomes and figures of the two are about different things.',
+				HINT = format('If that was a slip, mlops.rollback(%1$L) or mlops.abort(%1$L) undoes it. A model of its own answers another question.', model);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.warn_of_other_question(regrole, mlops_catalog.deployment, text) IS
+	'A warning if a change makes versions answer that predict something else than what answered before';
+
+CREATE FUNCTION mlops_catalog.tell_of_other_question(caller regrole, version_id bigint) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	made record;
+	others text[];
+BEGIN
+	SELECT m.name, v.model_id, v.version, mlops_catalog.question(v.target, v.positive) AS predicts INTO made
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) WHERE v.version_id = $2;
+	-- what answers tells, else all there are
+	others := ARRAY(SELECT DISTINCT mlops_catalog.question(o.target, o.positive) FROM mlops_catalog.model_version AS o
+		LEFT JOIN mlops_catalog.deployment_route AS r ON r.version_id = o.version_id AND r.variant = 'primary'
+		WHERE o.model_id = made.model_id AND o.version_id <> $2 AND o.dropped_at IS NULL AND (r.version_id IS NOT NULL
+			OR NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS p WHERE p.model_id = made.model_id AND p.variant = 'primary')) ORDER BY 1);
+	IF others <> '{}' AND made.predicts <> ALL (others) THEN
+		RAISE NOTICE 'versions of model "%" so far predict %; version % predicts %', made.name, left(array_to_string(others, ' or '), 200),
+				made.version, left(made.predicts, 200)
+			USING HINT = 'Thresholds, outcomes and monitors of a model are about one question; a model of its own answers another one.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_other_question(regrole, bigint) IS
+	'A notice if a new version predicts something else than what answers, or, if nothing does, than all versions so far';
+
 -- A version that answered until now and does so no longer leaves stage
 -- production; a rollback gives the stage back with the traffic.
 CREATE FUNCTION mlops_catalog.move_stages(caller regrole, d mlops_catalog.deployment, model text) RETURNS void
@@ -107,8 +177,7 @@ BEGIN
 	FOR change IN
 		WITH before AS (
 			SELECT DISTINCT (r ->> 'version')::int AS version
-			FROM jsonb_array_elements((SELECT p.routes FROM mlops_catalog.deployment AS p
-				WHERE p.model_id = d.model_id AND p.deployment_id < d.deployment_id ORDER BY p.deployment_id DESC LIMIT 1)) AS r
+			FROM jsonb_array_elements(mlops_catalog.former_routes(d)) AS r
 			WHERE r ->> 'kind' <> 'shadow')
 		SELECT v.version_id, v.version FROM mlops_catalog.model_version AS v JOIN before AS b USING (version)
 		WHERE v.model_id = d.model_id AND v.stage = 'production' AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS r
@@ -163,6 +232,7 @@ BEGIN
 		'deployment_id', d.deployment_id, 'strategy', d.strategy, 'threshold', d.threshold, 'note', d.note,
 		'key', d.key, 'guard', d.guard, 'ramp', d.ramp, 'routes', d.routes));
 	PERFORM mlops_catalog.move_stages(caller, d, model);
+	PERFORM mlops_catalog.warn_of_other_question(caller, d, model);
 	IF d.action IN ('deploy', 'undeploy') THEN		-- what else changes routes is a release that moves on
 		PERFORM mlops_catalog.state_route(caller, d.model_id, coalesce(mlops_catalog.current_route(caller, d.model_id), '{}'));
 	END IF;

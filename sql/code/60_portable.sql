@@ -233,6 +233,7 @@ BEGIN
 	sha256 := encode(sha256(bytes), 'hex');
 	PERFORM mlops_catalog.audit(caller, 'import', registered_as, version, jsonb_build_object('run_id', made_run, 'sha256', sha256,
 		'from', format('%s/%s', manifest ->> 'model', manifest ->> 'version')));
+	PERFORM mlops_catalog.tell_of_other_question(caller, made);
 	RETURN NEXT;
 END
 $$;

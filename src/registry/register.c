@@ -337,6 +337,17 @@ insert_artifact(const MlRegistration *r, int64 version_id)
 	}
 }
 
+static void
+tell_of_other_question(int64 version_id, Oid user)
+{
+	Arguments	a = {0};
+
+	add_value(&a, OIDOID, ObjectIdGetDatum(user));
+	add_int64(&a, version_id);
+	mlcat_execute("SELECT mlops_catalog.tell_of_other_question($1::pg_catalog.regrole, $2)",
+				  a.n, a.types, a.values, a.nulls);
+}
+
 void
 mlreg_register(const MlRegistration *r, int *version, int64 *run_id, uint8 sha256[32])
 {
@@ -358,6 +369,7 @@ mlreg_register(const MlRegistration *r, int *version, int64 *run_id, uint8 sha25
 	tell_of_same_bytes(model_id, sha256);
 	version_id = insert_version(r, model_id, *version, *run_id, sha256, user);
 	insert_artifact(r, version_id);
+	tell_of_other_question(version_id, user);
 	mlcat_end(&scope);
 	mlreg_audit(user, "train", r->model, *version,
 				psprintf("{\"run_id\": %lld, \"algorithm\": \"%s\", \"sha256\": \"%s\"}",

@@ -61,4 +61,59 @@ is "is wrong in the catalog" "$(wrong | grep 'retraining policy|is')" 'fraud|ret
 query -c "SELECT mlops.drop_retraining_policy('fraud'), mlops.drop_alert_rule('fraud', 'many'), mlops.drop_alert_rule('fraud', 'moved')" >/dev/null 2>&1
 is "without rules nothing is wrong" "$(wrong)" ""
 
+# ---- versions that answer another question
+train()
+{
+	said "SELECT mlops.train('$1', 'tx', target => '$2', time_column => 'at', key => 'id', features => '{amount}', params => '{\"n_estimators\": 2}'${3-})"
+}
+warning='predicts "online", but version 1, which has answered so far, predicts "fraud"'
+detail='DETAIL: Scores, thresholds, outcomes and figures of the two are about different things.
+HINT: If that was a slip, mlops.rollback('"'fraud') or mlops.abort('fraud'"') undoes it. A model of its own answers another question.'
+is "another target" "$(train fraud online)" 'NOTICE: versions of model "fraud" so far predict "fraud"; version 2 predicts "online"
+HINT: Thresholds, outcomes and monitors of a model are about one question; a model of its own answers another one.'
+is "the one that answers" "$(train fraud fraud)" ""
+is "the same, said at length" "$(train fraud fraud ", positive => 'true'")" ""
+query -c "SELECT mlops.set_gate('fraud', '{\"pr_auc\": {\"min\": 0.001}}'), mlops.set_alias('fraud', 'champion', 1), mlops.set_alias('fraud', 'challenger', 2)" >/dev/null
+settings="$(query -c "SELECT mlops.export_spec('fraud') -> 'models' -> 'fraud' #- '{deploy}'")"
+for call in "deploy('fraud', 2)" "deploy('fraud', 2, 'canary', percent => 5, key => 'id')" "deploy('fraud', 2, 'shadow')" "deploy('fraud', 2, 'segment', rule => '{\"online\": true}')" \
+	"deploy('fraud', NULL, 'champion_challenger')" "apply('{\"models\": {\"fraud\": {\"deploy\": {\"version\": 2}}}}')" \
+	"deploy('fraud', NULL, 'ab', key => 'id', variants => '{\"b\": {\"version\": 2, \"percent\": 30}}')"; do
+	is "$call" "$(said "BEGIN; SELECT mlops.$call; ROLLBACK" | grep -v '^WARNING: the .* will not run by itself' | grep -A 2 'predicts')" "WARNING: version 2 of model \"fraud\" $warning
+$detail"
+done
+is "promotion" "$(said "BEGIN; SET client_min_messages = error; SELECT mlops.deploy('fraud', 2, 'shadow'); SET client_min_messages = notice; SELECT mlops.promote('fraud', variant => 'shadow_2'); ROLLBACK")" \
+	"WARNING: version 2 of model \"fraud\" $warning
+$detail"
+is "another version that answers the same" "$(said "BEGIN; SELECT mlops.deploy('fraud', 3); SELECT mlops.rollback('fraud'); ROLLBACK")" ""
+said "SELECT mlops.deploy('fraud', 2); SELECT mlops.rollback('fraud')" >/dev/null
+is "the other settings stay" "$(query -c "SELECT mlops.export_spec('fraud') -> 'models' -> 'fraud' #- '{deploy}'")" "$settings"
+is "a value of the target" "$(train m channel ", positive => 'web'")$(train m channel ", positive => 'shop'" | head -n 1)" \
+	'NOTICE: versions of model "m" so far predict "channel" = "web"; version 2 predicts "channel" = "shop"'
+is "one of several, where none answers" "$(train m channel ", positive => 'web'")" ""
+is "a file" "$(said "SELECT mlops.import_model(mlops.export_model('fraud', 2), 'm')" | head -n 1)" \
+	'NOTICE: versions of model "m" so far predict "channel" = "shop" or "channel" = "web"; version 4 predicts "online"'
+is "the first one of a model" "$(said "SELECT mlops.import_model(mlops.export_model('fraud', 2), 'n')")" ""
+
+# ---- triggers that overwrite each other
+trigger()
+{
+	said "$2CREATE TRIGGER $1 BEFORE INSERT ON live FOR EACH ROW ${4-} EXECUTE FUNCTION mlops.$3"
+}
+twice()
+{
+	printf 'column "%s" is filled by trigger "%s" of this table too: each row is scored by both, and the one whose name comes last overwrites the other' "$1" "$2"
+}
+query -c "CREATE TABLE live (LIKE tx, score float8, flagged boolean, other float8)"
+is "one trigger" "$(trigger d '' "decide_trigger('fraud', 'score', 'flagged', 'id')")" ""
+is "another of the same column" "$(trigger e '' "decide_trigger('fraud/3', 'score')")" "WARNING: trigger \"e\": $(twice score d)
+HINT: Until that is mended, rows get a wrong score, or what its argument on_error says."
+is "are wrong in the catalog" "$(wrong)" "fraud/3|trigger e of table public.live|$(twice score d)
+fraud|trigger d of table public.live|$(twice score e)"
+is "the flag alone, by name" "$(trigger f 'DROP TRIGGER e ON live; ' "score_trigger('fraud', 'other', 'flag=flagged')" | head -n 1)" "WARNING: trigger \"f\": $(twice flagged d)"
+is "another column" "$(trigger f 'DROP TRIGGER f ON live; ' "score_trigger('fraud', 'other')")" ""
+is "one that is disabled" "$(trigger g 'ALTER TABLE live DISABLE TRIGGER f; ' "score_trigger('fraud', 'other')")" ""
+is "another event" "$(said "DROP TRIGGER f ON live; CREATE TRIGGER u BEFORE UPDATE ON live FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'other')")" ""
+is "rows of their own" "$(trigger h 'DROP TRIGGER g ON live; ' "score_trigger('fraud', 'other')" 'WHEN (NEW.online)')$(trigger i '' "score_trigger('fraud', 'other')" 'WHEN (NOT NEW.online)')" ""
+is "without which nothing is wrong" "$(wrong)" ""
+
 echo "1..$n"
