@@ -57,6 +57,7 @@ typedef struct MlCatalogRoute
 	int32		position;		/* order within its kind */
 	char	   *key;			/* column whose hash chooses the share, NULL: none */
 	Jsonb	   *rule;			/* ML_ROUTE_SEGMENT */
+	Jsonb	   *rule_types;		/* of its columns, as recorded; NULL: not known */
 } MlCatalogRoute;
 
 /*

@@ -97,6 +97,9 @@ extern Datum mling_settled_value(FmgrInfo *input, Oid io_parameter, const char *
 /* A number or time; NaN stays NaN, infinities stay infinite (refuse them). */
 extern double mling_number(const MlConverter *converter, Datum value);
 
+/* The same, not rounded; of floating point its shortest digits.  Not for times. */
+extern Numeric mling_exact_number(const MlConverter *converter, Datum value);
+
 /* A number as a column of float4 would hold it. */
 extern float mling_float4(double number);
 

@@ -248,6 +248,18 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.rule_values_of(text, text) IS
 	'Kinds of JSON values that a segment''s rule compares with a column of a recorded type; NULL: nothing is known of that';
 
+CREATE FUNCTION mlops_catalog.rule_types(rule jsonb, version_id bigint) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_object_agg(k, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL))
+	FROM mlops_catalog.model_version AS mv CROSS JOIN LATERAL jsonb_object_keys(rule) AS k
+	CROSS JOIN LATERAL mlops_catalog.trained_column(mv.model_id, k) AS c
+	JOIN pg_type AS t ON format_type(t.oid, NULL) = regexp_replace(c.type, '\([0-9,-]+\)', '')
+	WHERE mv.version_id = $2
+$$;
+COMMENT ON FUNCTION mlops_catalog.rule_types(jsonb, bigint) IS 'Types, as recorded, of the columns that a segment''s rule compares; NULL if none is known';
+
 -- What the version reads is as its signature says, else as it was trained last.
 CREATE FUNCTION mlops_catalog.unfit_conditions(rule jsonb, version_id bigint) RETURNS TABLE (name text, type text, given text)
 	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1

@@ -566,8 +566,8 @@ BEGIN
 		WHERE r.model_id = asked.model_id AND r.variant = variant_name AND r.kind = deploy_beside.kind;
 	PERFORM mlops_catalog.refuse_taken_variant(caller, asked.model_id, model_name, variant_name);
 	made := mlops_catalog.begin_requested(caller, asked, id);
-	INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, rule)
-		VALUES (asked.model_id, variant_name, id, 0, asked.threshold, made, deploy_beside.kind, place, rule);
+	INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, rule, rule_types)
+		VALUES (asked.model_id, variant_name, id, 0, asked.threshold, made, deploy_beside.kind, place, rule, mlops_catalog.rule_types(rule, id));
 	PERFORM mlops_catalog.give_rest_to_primary(caller, asked.model_id, asked.key);
 	RETURN made;
 END

@@ -285,6 +285,7 @@ CREATE TABLE mlops_catalog.deployment_route (
 	key name,
 	rule jsonb,
 	paused boolean NOT NULL DEFAULT false,
+	rule_types jsonb,
 	CONSTRAINT deployment_route_pkey PRIMARY KEY (model_id, variant),
 	CONSTRAINT deployment_route_rule_check CHECK ((kind OPERATOR(pg_catalog.=) 'segment') OPERATOR(pg_catalog.=) (rule IS NOT NULL))
 );
@@ -300,4 +301,5 @@ COMMENT ON COLUMN mlops_catalog.deployment_route.position IS 'Order in which rul
 COMMENT ON COLUMN mlops_catalog.deployment_route.key IS 'Column whose hash chooses the share, and that decisions are logged with';
 COMMENT ON COLUMN mlops_catalog.deployment_route.paused IS 'Is it a shadow that is not scored until it is resumed?';
 COMMENT ON COLUMN mlops_catalog.deployment_route.rule IS 'Columns and the value, or list of values, that each must have';
+COMMENT ON COLUMN mlops_catalog.deployment_route.rule_types IS 'Types of those columns, as far as they were recorded; values in JSON are read by them';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.deployment_route', '');

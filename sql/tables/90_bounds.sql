@@ -47,6 +47,7 @@ BEGIN
 			('deployment', 'guard', 'object'),
 			('deployment', 'ramp,routes', 'array'),
 			('deployment_route', 'rule', 'object'),
+			('deployment_route', 'rule_types', 'object'),
 			('audit_log', 'detail', 'object'),
 			('audit_waiting', 'detail', 'object'),
 			('gate', 'gate', 'object'),

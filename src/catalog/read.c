@@ -57,6 +57,7 @@
 #define ROUTE_KEY 9
 #define ROUTE_RULE 10
 #define ROUTE_PAUSED 11
+#define ROUTE_RULE_TYPES 12
 
 /* mlops_catalog.model_grant */
 #define GRANT_MODEL_ID 1
@@ -247,6 +248,8 @@ copy_route(Lookup *lookup, HeapTuple tuple)
 	route->key = isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
 	value = column_value(lookup, tuple, ROUTE_RULE, &isnull);
 	route->rule = isnull ? NULL : DatumGetJsonbPCopy(value);
+	value = column_value(lookup, tuple, ROUTE_RULE_TYPES, &isnull);
+	route->rule_types = isnull ? NULL : DatumGetJsonbPCopy(value);
 	return route;
 }
 

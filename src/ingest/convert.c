@@ -250,6 +250,32 @@ number_from_digits(float value)
 	return strtod(digits, NULL);
 }
 
+static Numeric
+numeric_from_digits(double value)
+{
+	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	double_to_shortest_decimal_buf(value, digits);
+	return DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(digits),
+											   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+Numeric
+mling_exact_number(const MlConverter *converter, Datum value)
+{
+	switch (converter->from)
+	{
+		case ML_FROM_INT8:
+			return int64_to_numeric(DatumGetInt64(value));
+		case ML_FROM_NUMERIC:
+			return DatumGetNumeric(value);
+		case ML_FROM_MONEY:
+			return int64_div_fast_to_numeric(DatumGetCash(value), 2);
+		default:
+			return numeric_from_digits(mling_number(converter, value));
+	}
+}
+
 /*
  * A number as a column of float4 would hold it.  Its digits are rounded once:
  * rounding the double goes wrong where that lies in the middle of two float4,

@@ -27,13 +27,20 @@
 
 /* ---------------------------------------------------------------- making */
 
-/* Blanks at the end of text do not tell segments apart: JSON of char(n) has them, its column not. */
 static void
 set_text(MlMatch *match, char *text)
 {
 	match->is_number = false;
 	match->bytes = text;
-	match->size = bpchartruelen(text, (int) strlen(text));
+	match->size = strlen(text);
+}
+
+static void
+set_number(MlMatch *match, Numeric number)
+{
+	match->is_number = true;
+	match->exact = number;
+	match->number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(number)));
 }
 
 static void
@@ -46,13 +53,10 @@ fill_match(const JsonbValue *value, MlMatch *match)
 			match->is_null = true;
 			return;
 		case jbvNumeric:
-			match->is_number = true;
-			match->number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-															   NumericGetDatum(value->val.numeric)));
+			set_number(match, value->val.numeric);
 			return;
 		case jbvBool:
-			match->is_number = true;
-			match->number = value->val.boolean;
+			set_number(match, int64_to_numeric(value->val.boolean));
 			return;
 		case jbvString:
 			set_text(match, pnstrdup(value->val.string.val, value->val.string.len));
@@ -62,6 +66,48 @@ fill_match(const JsonbValue *value, MlMatch *match)
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("a segment's rule holds a nested value")));
 	}
+}
+
+static JsonbValue *
+json_value(Jsonb *json, const char *key)
+{
+	return getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL);
+}
+
+/* A text that a rule compares, as a column of a type would write it. */
+typedef struct CanonicalText
+{
+	const MlRecordedType *type;
+	const char *bytes;
+	size_t		size;
+} CanonicalText;
+
+static void
+write_canonically(void *arg)
+{
+	CanonicalText *text = (CanonicalText *) arg;
+
+	text->bytes = mling_canonical_bytes(text->type, text->bytes, &text->size);
+}
+
+/* The values of a condition for a column of a type; what that cannot read fits no row. */
+static const MlMatch *
+canonical_matches(const MlCondition *condition, const MlRecordedType *type)
+{
+	MlMatch    *matches = palloc(Max(condition->n, 1) * sizeof(MlMatch));
+
+	memcpy(matches, condition->matches, condition->n * sizeof(MlMatch));
+	for (int i = 0; i < condition->n; i++)
+	{
+		CanonicalText text = {type, matches[i].bytes, matches[i].size};
+		MlFault		fault;
+
+		if (matches[i].bytes == NULL || !mlserve_attempt(write_canonically, &text, true, &fault))
+			continue;
+		matches[i].bytes = text.bytes;
+		matches[i].size = text.size;
+	}
+	return matches;
 }
 
 static MlComparison
@@ -81,9 +127,22 @@ compared(const MlCondition *condition)
 	return all;
 }
 
+/* {"shop": "uuid"}: what a rule's columns were when it was made, for values in JSON. */
+static void
+read_type(Jsonb *types, MlCondition *condition)
+{
+	JsonbValue *type = types && JB_ROOT_IS_OBJECT(types) ? json_value(types, condition->column) : NULL;
+
+	if (condition->compares != ML_COMPARES_TEXTS || type == NULL || type->type != jbvString)
+		return;
+	mling_recorded_type(condition->column, pnstrdup(type->val.string.val, type->val.string.len),
+						ML_COLUMN_CATEGORY, "UTC", &condition->recorded);
+	condition->matches = unconstify(MlMatch *, canonical_matches(condition, &condition->recorded));
+}
+
 /* {"country": "DE", "channel": ["web", "app"]} */
 static void
-read_rule(Jsonb *rule, MlArm *arm)
+read_rule(Jsonb *rule, Jsonb *types, MlArm *arm)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&rule->root);
 	JsonbIteratorToken token;
@@ -108,7 +167,10 @@ read_rule(Jsonb *rule, MlArm *arm)
 		}
 	}
 	for (int c = 0; c < arm->n_conditions; c++)
+	{
 		arm->conditions[c].compares = compared(&arm->conditions[c]);
+		read_type(types, &arm->conditions[c]);
+	}
 }
 
 /* Does a variant still lead to the version? */
@@ -147,7 +209,7 @@ describe_arm(const char *name, int64 model_id, const MlCatalogRoute *from, MlArm
 	arm->resolved.variant = from->variant;
 	arm->resolved.deployment_id = from->deployment_id;
 	if (from->rule)
-		read_rule(from->rule, arm);
+		read_rule(from->rule, from->rule_types, arm);
 	return true;
 }
 
@@ -267,7 +329,9 @@ static void
 map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc, MlRuleColumn *column)
 {
 	Oid			type;
+	MlRecordedType own;
 
+	column->matches = condition->matches;
 	column->attribute = mling_find_attribute(desc, condition->column);
 	if (column->attribute < 0)
 	{
@@ -288,6 +352,11 @@ map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc
 										   psprintf("a segment's rule of model \"%s\" compares column \"%s\" of type %s with %s",
 													route->name, condition->column, format_type_be(type),
 													compared_values(condition)));
+	else if (condition->compares == ML_COMPARES_TEXTS)
+	{
+		mling_recorded_type(condition->column, mling_type_name(type), ML_COLUMN_CATEGORY, "UTC", &own);
+		column->matches = canonical_matches(condition, &own);
+	}
 }
 
 MlRouteMap *
@@ -356,6 +425,12 @@ same_bytes(const MlMatch *match, const char *bytes, size_t size)
 		memcmp(match->bytes, bytes, size) == 0;
 }
 
+static bool
+same_number(const MlMatch *match, Numeric number)
+{
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(match->exact), NumericGetDatum(number)));
+}
+
 /* False, with the fault, where the two cannot be compared. */
 static bool
 condition_holds(const MlCondition *condition, const MlRuleColumn *column,
@@ -378,17 +453,15 @@ condition_holds(const MlCondition *condition, const MlRuleColumn *column,
 	if (!isnull && converter->kind == ML_COLUMN_NUMBER)
 		number = mling_number(converter, datums[column->attribute]);
 	else if (!isnull)
-	{
 		bytes = mling_bytes(converter, datums[column->attribute], &size);
-		size = bpchartruelen(unconstify(char *, bytes), (int) size);
-	}
 	for (int i = 0; i < condition->n; i++)
 	{
-		const MlMatch *match = &condition->matches[i];
+		const MlMatch *match = &column->matches[i];
 
 		if (isnull ? match->is_null
 			: bytes ? same_bytes(match, bytes, size)
-			: match->is_number && match->number == number)
+			: match->is_number && match->number == number &&
+			same_number(match, mling_exact_number(converter, datums[column->attribute])))
 			return true;
 	}
 	return false;
@@ -450,18 +523,12 @@ mlserve_choose_for_row(const MlRoute *route, MlRouteMap *map, const Datum *datum
 
 /* ---- JSON objects */
 
-static JsonbValue *
-json_value(Jsonb *json, const char *key)
-{
-	return getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL);
-}
-
 /* A string in JSON as the number that a rule's column would hold. */
 typedef struct NumberInText
 {
 	MlRecordedType type;
 	const JsonbValue *value;
-	double		number;
+	Numeric		number;
 } NumberInText;
 
 static void
@@ -469,7 +536,14 @@ read_number(void *arg)
 {
 	NumberInText *read = (NumberInText *) arg;
 
-	read->number = mling_number_from_json(&read->type, read->value);
+	char	   *text = pnstrdup(read->value->val.string.val, read->value->val.string.len);
+	MlConverter converter = {.from = ML_FROM_FLOAT8};
+	double		number = mling_number_from_json(&read->type, read->value);
+
+	/* an amount as money writes it is no decimal number */
+	read->number = mling_is_decimal(text)
+		? DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)))
+		: mling_exact_number(&converter, Float8GetDatum(number));
 }
 
 /* A value in JSON as what the column of such a rule would hold; false, with the fault, if it could not. */
@@ -488,8 +562,16 @@ fill_found(const MlCondition *condition, const JsonbValue *value, MlMatch *found
 		if (!mlserve_attempt(read_number, &read, true, fault))
 			return false;
 		memset(found, 0, sizeof(*found));
-		found->is_number = true;
-		found->number = read.number;
+		set_number(found, read.number);
+	}
+	else if (value->type == jbvString && condition->recorded.name)
+	{
+		CanonicalText text = {&condition->recorded, found->bytes, found->size};
+
+		if (!mlserve_attempt(write_canonically, &text, true, fault))
+			return false;
+		found->bytes = text.bytes;
+		found->size = text.size;
 	}
 	else if (found->is_number && !numbers)
 		set_text(found, value->type == jbvBool ? pstrdup(value->val.boolean ? "true" : "false")
@@ -533,7 +615,7 @@ json_condition_holds(const MlRoute *route, const MlCondition *condition, Jsonb *
 		const MlMatch *match = &condition->matches[i];
 
 		if (found.is_null ? match->is_null
-			: found.is_number ? match->is_number && match->number == found.number
+			: found.is_number ? match->is_number && match->number == found.number && same_number(match, found.exact)
 			: same_bytes(match, found.bytes, found.size))
 			return true;
 	}

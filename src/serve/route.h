@@ -8,6 +8,8 @@
 #ifndef MLOPS_SERVE_ROUTE_H
 #define MLOPS_SERVE_ROUTE_H
 
+#include "utils/numeric.h"
+
 #include "mlops/serve.h"
 
 /* A value that a column may have: a number, bytes, or NULL. */
@@ -15,7 +17,8 @@ typedef struct MlMatch
 {
 	bool		is_null;
 	bool		is_number;
-	double		number;
+	double		number;			/* by which most are told apart at once */
+	Numeric		exact;			/* the same number, not rounded */
 	const char *bytes;
 	size_t		size;
 } MlMatch;
@@ -36,6 +39,7 @@ typedef struct MlCondition
 	MlComparison compares;
 	int			n;
 	MlMatch    *matches;
+	MlRecordedType recorded;	/* of the column when the rule was made; name NULL: not known */
 } MlCondition;
 
 /* A variant. */
@@ -67,6 +71,7 @@ typedef struct MlRuleColumn
 {
 	int			attribute;		/* from 0; -1: the row has no such column */
 	MlConverter converter;		/* unset for a condition that only asks for NULL */
+	const MlMatch *matches;		/* the condition's, as the column's type writes them */
 	MlFault    *unfit;			/* why the column cannot be compared, NULL: it can */
 } MlRuleColumn;
 

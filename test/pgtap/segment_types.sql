@@ -2,7 +2,7 @@
 -- compared, also in columns that no version reads; what a rule meets later is
 -- passed over, said and logged, and no payment fails for it.
 \ir setup.psql
-SELECT plan(87);
+SELECT plan(116);
 
 CREATE TYPE mood AS ENUM ('calm', 'hasty');
 CREATE DOMAIN shop AS text;
@@ -97,5 +97,28 @@ SELECT results_eq($$SELECT object, problem FROM mlops.check_catalog() WHERE prob
 	$$VALUES ('route none', 'compares column "due" of type date with a string, so no row fits it')$$, 'a rule that cannot be compared is named');
 UPDATE mlops_catalog.deployment_route SET rule = '{"a": [1, "x"]}' WHERE variant = 'none';
 SELECT is(answered('SELECT a, country, rate, due FROM t WHERE id = 3', f), 'primary', 'numbers and text in one list fit nothing: ' || f) FROM unnest('{r,to_jsonb(r)}'::text[]) AS f;
+
+-- ---- values are the same as their types have it, neither rounded nor cut
+CREATE TABLE s AS SELECT g AS id, 748512345678901200 + g % 6 AS account, (748512345678901200 + g % 6)::numeric AS wide, (g % 6 / 10.0)::float8 AS share, (g % 6 / 10.0)::real AS part, (g % 6 * 0.01)::numeric::money AS fee,
+	md5((g % 6)::text)::uuid AS shop, ('10.0.0.' || g % 6)::inet AS ip, (ARRAY['DE', 'DE ', 'FR', 'FR ', 'X', ''])[1 + g % 6] AS country, (ARRAY['DE', 'DE ', 'FR', 'FR ', 'X', ''])[1 + g % 6]::char(5) AS code, g % 100 AS a, g % 100 < 30 AND g % 3 <> 0 AS fraud
+	FROM generate_series(1, 900) AS g;
+SELECT mlops.train('s', 's', target => 'fraud', key => 'id', features => '{a}', params => '{"n_estimators": 3}') \g /dev/null
+SELECT mlops.deploy('s', 1) \g /dev/null
+CREATE FUNCTION fits(rule jsonb, features text) RETURNS int[] LANGUAGE plpgsql AS $$
+DECLARE
+	found int[];
+BEGIN
+	PERFORM mlops.deploy('s', 1, 'segment', rule => rule, variant => 'one');
+	EXECUTE format('SELECT array_agg(id ORDER BY id) FROM s AS r WHERE id <= 6 AND (mlops.predict(''s'', %s)).variant = ''one''', features) INTO found;
+	RETURN found;
+END
+$$;
+SELECT is(fits(v.rule::jsonb, f), v.ids::int[], format('rule %s fits %s of %s', v.rule, v.ids, f)) FROM (VALUES
+	('{"account": 748512345678901203}', '{3}'), ('{"wide": [748512345678901201, 748512345678901202.0]}', '{1,2}'), ('{"share": [0.1, 0.30]}', '{1,3}'), ('{"part": 0.1}', '{1}'), ('{"fee": 0.02}', '{2}'),
+	('{"shop": "C4CA4238-A0B9-2382-0DCC-509A6F75849B"}', '{1}'), ('{"ip": "10.0.0.1/32"}', '{1}'), ('{"country": "DE"}', '{6}'), ('{"country": ["DE ", "FR"]}', '{1,2}'),
+	('{"code": "DE"}', '{1,6}'), ('{"code": "FR  "}', '{2,3}'), ('{"country": ""}', '{5}'), ('{"shop": "no uuid"}', NULL)) AS v(rule, ids), (VALUES ('r'), ('to_jsonb(r)')) AS g(f);
+SELECT is(fits('{"shop": "c4ca4238a0b923820dcc509a6f75849b", "ip": "10.0.0.1"}', 'to_jsonb(r) || ''{"shop": "{C4CA4238-A0B9-2382-0DCC-509A6F75849B}", "ip": "10.0.0.1/32"}'''), '{1,2,3,4,5,6}', 'JSON is read by the recorded type');
+SELECT is(fits('{"account": 748512345678901203}', 'to_jsonb(r) || ''{"account": "748512345678901203"}'''), '{1,2,3,4,5,6}', 'so is a number in a string');
+SELECT is(fits('{"account": 748512345678901203}', 'to_jsonb(r) || ''{"account": "748512345678901204"}'''), NULL, 'not rounded');
 SELECT * FROM finish();
 ROLLBACK;
