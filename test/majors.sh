@@ -11,6 +11,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/test/lib/server.sh"
+. "$root/test/lib/pgtap_database.sh"
 chmod 755 "$server"
 base=$server
 cache=/var/tmp/mlops-postgresql-$(id -u)
@@ -110,6 +111,7 @@ pgtap()
 	cp "$debian_share"/extension/pgtap* "$("$bin/pg_config" --sharedir)/extension"
 	private_server start "shared_preload_libraries = 'mlops'" "fsync = off" "jit = off" "max_worker_processes = 20" \
 		"mlops.maintenance_interval = 0"
+	template_database query
 	for file in $(files_for "$1"); do
 		name=$(basename "$file" .sql)
 		needed=$(sed -n 's/^CREATE EXTENSION \([a-z_]*\);.*/\1/p' "$file")
@@ -118,7 +120,7 @@ pgtap()
 			echo "ok $n - PostgreSQL $1: pgTAP $name # SKIP no extension $needed there"
 			continue
 		fi
-		query -c "CREATE DATABASE $name"
+		pgtap_database "$name" query
 		# shellcheck disable=SC2046	# a list of options on purpose
 		if pg_prove $(private_server address) -d "$name" "$file" >"$base/prove.log" 2>&1; then
 			ok "PostgreSQL $1: pgTAP $name"

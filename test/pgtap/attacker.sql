@@ -1,6 +1,9 @@
 -- Every function that reads a source, or a query that was recorded, against a
 -- source of an attacker: his code runs with the rights of who names the source,
 -- or not at all, never with those of the catalog's owner or of who trained.
+-- An extension of this transaction: where another one sees it, too, tune waits for
+-- the locks of this one.
+DROP EXTENSION IF EXISTS mlops;
 \ir setup.psql
 SELECT plan(14);
 CREATE ROLE regress_mlops_attacker;
