@@ -180,7 +180,11 @@ feature_attribute(const Training *t, int i)
 	return TupleDescAttr(t->source->desc, t->columns[t->features[i]].position);
 }
 
-/* A feature that has the name of a time's part, or of a line in reports, could not be told from it. */
+/*
+ * A feature that has the name of a time's part, of a category's target statistic, or
+ * of a line in reports, could not be told from it.  Whether a category has a
+ * statistic is up to the rows, of this training or the next.
+ */
 static void
 refuse_taken_names(const Training *t)
 {
@@ -192,9 +196,11 @@ refuse_taken_names(const Training *t)
 		Form_pg_attribute attribute = feature_attribute(t, i);
 		MlConverter converter;
 
-		if (!mling_converter(attribute->atttypid, t->zone, &converter) || converter.kind != ML_COLUMN_TIME)
+		if (!mling_converter(attribute->atttypid, t->zone, &converter))
 			continue;
-		for (int part = 0; part < lengthof(parts); part++)
+		if (converter.kind == ML_COLUMN_CATEGORY)
+			taken = lappend(taken, psprintf("%s.target", NameStr(attribute->attname)));
+		for (int part = 0; converter.kind == ML_COLUMN_TIME && part < lengthof(parts); part++)
 			taken = lappend(taken, psprintf("%s.%s", NameStr(attribute->attname), parts[part]));
 	}
 	for (int i = 0; i < t->n_features; i++)
@@ -205,7 +211,7 @@ refuse_taken_names(const Training *t)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_COLUMN),
 					 errmsg("feature \"%s\" has a name that another one has in reports", name),
-					 errdetail("Taken are \"(score)\", \"(base)\", and the hour, weekday and seconds of each time."),
+					 errdetail("Taken are \"(score)\", \"(base)\", the hour, weekday and seconds of each time, and the target of each category."),
 					 errhint("Rename the column in a query, or leave it out with \"exclude\".")));
 	}
 }

@@ -1,7 +1,7 @@
 -- Categories of many levels, from the first that has a statistic to 20,000: all ways of scoring say
 -- the same bits, contributions add up, and what else is done with a model can be done with these.
 \ir setup.psql
-SELECT plan(64);
+SELECT plan(67);
 
 -- ---- levels that are easily taken for each other, and how many there are
 CREATE FUNCTION level(n int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -167,6 +167,13 @@ SELECT is((SELECT pr_auc FROM by_time WHERE fold = '2'), (SELECT (metrics ->> 'p
 	split => '{"fold": "part"}', params => '{"n_estimators": 10}')), 'a fold is a training on its rows');
 SELECT results_eq($$SELECT fold, pr_auc, roc_auc, log_loss FROM mlops.cross_validate('cv', 'of_1000', target => 'fraud', key => 'id', time_column => 'id', folds => 3, parallel => 2,
 	split => '{"validation": 0}', params => '{"n_estimators": 10}')$$, 'SELECT fold, pr_auc, roc_auc, log_loss FROM by_time', 'in workers too');
+
+-- ---- a column called like the statistic of another
+CREATE TABLE named AS SELECT id, level, amount AS "level.target", amount AS "amount.target", amount, fraud FROM of_1000;
+SELECT throws_ok($$SELECT mlops.train('named', 'named', target => 'fraud', key => 'id', exclude => '{amount.target}', params => '{"monotone_constraints": {"level.target": -1}}')$$, '42701',
+	'feature "level.target" has a name that another one has in reports', 'could not be told from it');
+SELECT lives_ok($$SELECT mlops.train('named', 'named', target => 'fraud', key => 'id', exclude => '{level}', params => '{"n_estimators": 2}')$$, 'without the category it can, and a number has no statistic');
+SELECT is_empty($$SELECT feature FROM mlops.feature_importance WHERE model = 'named' GROUP BY version, feature HAVING count(*) > 1$$, 'no name stands twice in reports');
 
 SELECT * FROM finish();
 ROLLBACK;
