@@ -180,6 +180,7 @@ SELECT 'verify_audit', intact, problem FROM mlops.verify_audit();
 SELECT 'verify_decisions', count(*) FILTER (WHERE NOT intact) = 0 FROM mlops.verify_decisions();
 SELECT 'unschedule', mlops.unschedule(:'cat');
 SELECT 'drop_alert_rule', mlops.drop_alert_rule('m', 'moved')::text = '';
+SELECT 'drop_alert_rule of the other', mlops.drop_alert_rule('m', 'decided')::text = '';
 SELECT 'drop_retraining_policy', mlops.drop_retraining_policy('m');
 SELECT 'unmonitor', mlops.unmonitor('m');
 SELECT 'drop_alias', count(*) = 1 FROM mlops.drop_alias('m', 'champion');
