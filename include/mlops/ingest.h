@@ -226,13 +226,14 @@ typedef struct MlSource
 
 /*
  * Describes exactly one of relation and query.  Errors: both or none (22023),
- * not a readable relation (42809), not a single SELECT (42601 or 22023).
+ * not a readable relation (42809), not a single SELECT (42601 or 22023).  next: the
+ * argument that follows them, whose value may stand in their place; NULL: none.
  */
-extern MlSource *mling_describe(Oid relation, const char *query);
+extern MlSource *mling_describe(Oid relation, const char *query, const char *next);
 
 /* The same as a query in any case, whose rows come without the dropped columns
  * that a table's slots have. */
-extern MlSource *mling_describe_query(Oid relation, const char *query);
+extern MlSource *mling_describe_query(Oid relation, const char *query, const char *next);
 
 /* schema.name of a relation for a query, whatever the session's settings. */
 extern char *mling_relation_name(Oid relation);

@@ -49,7 +49,7 @@ extern bool mljson_text(MlOptions *options, const char *key, char **value);
 extern JsonbValue *mljson_value(MlOptions *options, const char *key);
 
 /* The nested object of a key as options of its own; NULL if it was not given. */
-extern MlOptions *mljson_object(MlOptions *options, const char *key);
+extern MlOptions *mljson_object(MlOptions *options, const char *key, const char *example);
 
 /* Keys of the object in jsonb's order: a List of char *. */
 extern List *mljson_keys(MlOptions *options);

@@ -154,7 +154,7 @@ BEGIN
 		problem := mlops_catalog.check_trigger(t.relation, t.trigger);
 		IF problem IS NOT NULL THEN
 			RAISE WARNING 'trigger "%": %', t.name, problem
-				USING HINT = 'Until that is mended, rows get a wrong score, or what its argument on_error says.';
+				USING HINT = 'Until that is mended, rows get what its argument on_error says (no score, unless it is given), or a score that is wrong.';
 		END IF;
 	END LOOP;
 END

@@ -1,5 +1,43 @@
 -- Arguments of mlops.deploy: what is well-formed, and what goes together.
 
+-- What stands at a place of gates, guards, triggers and variants, for hints.
+CREATE FUNCTION mlops_catalog.example_of(place text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT e.example FROM (VALUES
+		('^gate$', '{"pr_auc": {"min": 0.9}}'),
+		('^gate\.(log_loss|brier)$', '{"max": 0.1}'),
+		('^gate\..*_vs_production$', '{"min_gain": 0}'),
+		('^gate\.fairness$', '{"by": "country", "metric": "recall", "max_gap": 0.1}'),
+		('^gate\.approvals$', '1'),
+		('^gate\.aliases$', '["champion"]'),
+		('^gate\.', '{"min": 0.9}'),
+		('^guard$', '{"alert_rate": {"max": 0.1}}'),
+		('^guard\.precision$', '{"min": 0.5}'),
+		('^guard\.', '{"max": 0.1}'),
+		('^triggers$', '{"alerts": true, "new_labels": 1000}'),
+		('^triggers\.alerts$', 'true'),
+		('^triggers\.new_labels$', '1000'),
+		('^variants$', '{"b": {"version": 2, "percent": 30}}'),
+		('^variants\.', '{"version": 2, "percent": 30}')) AS e(place, example)
+	WHERE $1 ~ e.place LIMIT 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.example_of(text) IS 'What may stand at a place of an argument in JSON, such as gate.pr_auc; NULL where no example is known';
+
+CREATE FUNCTION mlops_catalog.require_object(argument text, object jsonb) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
+		RAISE EXCEPTION '"%" must be a JSON object', argument
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Write it as %s.', coalesce(mlops_catalog.example_of(argument), '{"key": value}'));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.require_object(text, jsonb) IS 'An error with an example unless an argument is a JSON object';
+
 CREATE FUNCTION mlops_catalog.check_keys(argument text, object jsonb, valid text[]) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -7,9 +45,7 @@ AS $$
 DECLARE
 	unknown text;
 BEGIN
-	IF object IS NULL OR jsonb_typeof(object) <> 'object' THEN
-		RAISE EXCEPTION '"%" must be a JSON object', argument USING ERRCODE = 'invalid_parameter_value';
-	END IF;
+	PERFORM mlops_catalog.require_object(argument, object);
 	SELECT k INTO unknown FROM jsonb_object_keys(object) AS k WHERE k <> ALL (valid) LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'unrecognized key "%" in "%"', unknown, argument
@@ -60,6 +96,20 @@ COMMENT ON FUNCTION mlops_catalog.whole_number_in(text, jsonb, text, float8, flo
 CREATE FUNCTION mlops_catalog.length_of_time(argument text, key text, value text) RETURNS interval
 	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_length_of_time';
 COMMENT ON FUNCTION mlops_catalog.length_of_time(text, text, text) IS 'A length of time given as text; an error if it has no unit';
+
+-- An argument of type interval has lost its text, and "7" is seconds.
+CREATE FUNCTION mlops_catalog.tell_of_seconds(argument text, length interval) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF length > interval '0' AND length < interval '1 minute' THEN
+		RAISE NOTICE '"%" is % seconds', argument, extract(epoch FROM length)::float8
+			USING HINT = 'A number without a unit is seconds. Write ''7 days''.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_seconds(text, interval) IS 'A notice if a length of time is so short that its unit seems to be missing';
 
 CREATE FUNCTION mlops_catalog.guard_figures() RETURNS text[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -127,6 +177,10 @@ BEGIN
 				HINT = 'Write it as ramp => ''[{"percent": 5, "wait": "1 hour"}, {"percent": 100}]''.';
 	END IF;
 	FOR step IN SELECT e FROM jsonb_array_elements(ramp) AS e LOOP
+		IF jsonb_typeof(step) <> 'object' THEN
+			RAISE EXCEPTION 'step % of "ramp" must be a JSON object', step
+				USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as {"percent": 5, "wait": "1 hour"}.';
+		END IF;
 		PERFORM mlops_catalog.check_keys('ramp', step, '{percent,wait,guard}');
 		percent := mlops_catalog.number_in('ramp', step, 'percent', 0, 100);
 		IF percent IS NULL OR percent <= previous THEN

@@ -403,7 +403,8 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'Write variants => ''{"b": {"version": 2, "percent": 30}, "c": {"version": 3, "percent": 30}}''; the rest stays with what is deployed.';
 	END IF;
-	IF jsonb_typeof($2) = 'object' AND (SELECT count(*) FROM jsonb_object_keys($2)) > 100 THEN
+	PERFORM mlops_catalog.require_object('variants', $2);
+	IF (SELECT count(*) FROM jsonb_object_keys($2)) > 100 THEN
 		RAISE EXCEPTION 'a test may have at most 100 variants' USING ERRCODE = 'program_limit_exceeded';
 	END IF;
 	FOR spec IN SELECT v.key, v.value FROM jsonb_each($2) AS v LOOP

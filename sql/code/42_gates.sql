@@ -21,9 +21,7 @@ AS $$
 DECLARE
 	k text;
 BEGIN
-	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
-		RAISE EXCEPTION '"%" must be a JSON object', argument USING ERRCODE = 'invalid_parameter_value';
-	END IF;
+	PERFORM mlops_catalog.require_object(argument, object);
 	FOR k IN SELECT jsonb_object_keys(object) LOOP
 		IF NOT types ? k THEN
 			RAISE EXCEPTION 'unrecognized key "%" in "%"', k, argument
@@ -32,7 +30,8 @@ BEGIN
 		ELSIF NOT jsonb_typeof(object -> k) = ANY (string_to_array(replace(types ->> k, 'whole ', ''), '|')) THEN
 			RAISE EXCEPTION '"%" in "%" must be a JSON %, not %', k, argument,
 				replace(replace(types ->> k, 'whole ', ''), '|', ' or '), jsonb_typeof(object -> k)
-				USING ERRCODE = 'invalid_parameter_value';
+				USING ERRCODE = 'invalid_parameter_value', HINT = format('Write it as {"%s": %s}.', k, coalesce(mlops_catalog.example_of(argument || '.' || k),
+					jsonb '{"object": "{...}", "array": "[...]", "string": "\"text\"", "boolean": "true"}' ->> split_part(types ->> k, '|', 1), '1'));
 		ELSIF jsonb_typeof(object -> k) = 'number' AND types ->> k ~ 'whole number' AND (object ->> k)::numeric % 1 <> 0 THEN
 			RAISE EXCEPTION '"%" in "%" must be a whole number, not %', k, argument, object -> k
 				USING ERRCODE = 'invalid_parameter_value';

@@ -449,6 +449,7 @@ BEGIN
 		RAISE EXCEPTION 'value % of "cooldown" is out of range', $8
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
 	END IF;
+	PERFORM mlops_catalog.tell_of_seconds('cooldown', $8);
 	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
 	PERFORM mlops_catalog.check_policy_source(caller, $2, base.version, base.settings, base.request, $7);
 	INSERT INTO mlops_catalog.policy (model_id, schedule, triggers, gate, action, options, cooldown, owner)

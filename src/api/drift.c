@@ -75,7 +75,7 @@ check(FunctionCallInfo fcinfo, const char *command, const MlResolved *resolved, 
 	  MlDriftReport *report)
 {
 	MlSource   *source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
-										PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+										PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), NULL);
 	MlContext  *ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
 	MlProgressScope *progress = mlbase_progress_begin(command, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
@@ -196,7 +196,7 @@ mlops_drift_between(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 		columns = column_names(PG_GETARG_ARRAYTYPE_P(2));
 	for (int i = 0; i < 2; i++)
-		side[i] = mling_describe(PG_GETARG_OID(i), NULL);
+		side[i] = mling_describe(PG_GETARG_OID(i), NULL, NULL);
 	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
 	progress = mlbase_progress_begin("drift_between", get_rel_name(PG_GETARG_OID(1)));
 	rows = mlmon_compare(ctx, side[0], side[1], columns, tests, mode);

@@ -27,9 +27,9 @@ MLOPS_FUNCTION(mlops_metrics);
 MLOPS_FUNCTION(mlops_curve);
 MLOPS_FUNCTION(mlops_subquery);
 
-/* The model, the source and its scored rows, from the common arguments. */
+/* The model, the source and its scored rows, from the common arguments, which are followed by next. */
 static MlContext *
-score_arguments(FunctionCallInfo fcinfo, const char *target, const char *positive, List *by,
+score_arguments(FunctionCallInfo fcinfo, const char *next, const char *target, const char *positive, List *by,
 				MlResolved *resolved, MlScoredRows *scored)
 {
 	MlContext  *ctx;
@@ -41,7 +41,7 @@ score_arguments(FunctionCallInfo fcinfo, const char *target, const char *positiv
 	model = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	mlserve_resolve(model, ML_TO_EVALUATE, resolved);
 	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
-							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), next);
 	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
 	progress = mlbase_progress_begin("evaluate", model);
 	mlbase_progress("read and score", 0, 0, NAN);
@@ -173,7 +173,7 @@ mlops_evaluate(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "mlops evaluation", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);
-	ctx = score_arguments(fcinfo, PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3)),
+	ctx = score_arguments(fcinfo, "target", PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3)),
 						  PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6)), by,
 						  &resolved, &scored);
 	threshold = PG_ARGISNULL(4) ? resolved.threshold : given_threshold(PG_GETARG_FLOAT8(4));
@@ -273,7 +273,7 @@ mlops_curve(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "mlops curve", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);
-	ctx = score_arguments(fcinfo, NULL, NULL, NIL, &resolved, &scored);
+	ctx = score_arguments(fcinfo, "kind", NULL, NULL, NIL, &resolved, &scored);
 	mlbase_check(ctx, ml_ranking_create(ctx, scored.n, scored.score, scored.label, NULL, &ranking));
 	mlbase_check(ctx, ml_curve(ctx, &ranking, (MlCurveKind) kind, points, &curve, &n));
 	for (size_t i = 0; i < n; i++)

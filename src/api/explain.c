@@ -322,7 +322,7 @@ mlops_explain_table(PG_FUNCTION_ARGS)
 	table->step = 1;
 	table->scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, InvalidOid);
 	source = mling_describe_query(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
-								  PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+								  PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), NULL);
 	table->desc = source->desc;
 	table->row_context = AllocSetContextCreate(CurrentMemoryContext, "mlops explain rows",
 											   ALLOCSET_DEFAULT_SIZES);

@@ -112,11 +112,11 @@ mlops_add_labels(PG_FUNCTION_ARGS)
 	mlbase_refuse_large(fcinfo);
 	mlbase_require_writable("mlops.add_labels()");
 	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
-							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), "key");
 	mlbase_refuse_null(fcinfo, 3, "key");	/* not before: they may stand in the place of a query */
 	mlbase_refuse_null(fcinfo, 4, "label");
 	if (OidIsValid(source->relation))	/* its slots have dropped columns too */
-		source = mling_describe(InvalidOid, source->query);
+		source = mling_describe(InvalidOid, source->query, NULL);
 	mlreg_add_labels(text_to_cstring(PG_GETARG_TEXT_PP(0)), source,
 					 NameStr(*PG_GETARG_NAME(3)), NameStr(*PG_GETARG_NAME(4)),
 					 PG_ARGISNULL(5) ? NULL : NameStr(*PG_GETARG_NAME(5)),

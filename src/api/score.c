@@ -143,7 +143,7 @@ mlops_score_table(PG_FUNCTION_ARGS)
 	table.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	table.scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, InvalidOid);
 	source = mling_describe_query(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
-								  PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)));
+								  PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), "key");
 	table.desc = source->desc;
 	table.key = -1;
 	if (!PG_ARGISNULL(3))

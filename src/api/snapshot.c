@@ -68,9 +68,9 @@ describe(FunctionCallInfo fcinfo, int source_argument, int query_argument)
 	MlSource   *source = mling_describe(PG_ARGISNULL(source_argument) ? InvalidOid
 										: PG_GETARG_OID(source_argument),
 										PG_ARGISNULL(query_argument) ? NULL
-										: text_to_cstring(PG_GETARG_TEXT_PP(query_argument)));
+										: text_to_cstring(PG_GETARG_TEXT_PP(query_argument)), NULL);
 
-	source = mling_describe(InvalidOid, source->query);
+	source = mling_describe(InvalidOid, source->query, NULL);
 	if (source->desc->natts == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -304,7 +304,7 @@ mlops_read_snapshot(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	mlbase_refuse_null(fcinfo, 2, "query");
 	enter_role(fcinfo, PG_ARGISNULL(4) || PG_GETARG_BOOL(4), &scope);
-	source = mling_describe(InvalidOid, text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	source = mling_describe(InvalidOid, text_to_cstring(PG_GETARG_TEXT_PP(2)), NULL);
 	reading.natts = source->desc->natts;
 	reading.output = palloc(Max(reading.natts, 1) * sizeof(FmgrInfo));
 	reading.as_text = palloc(Max(reading.natts, 1) * sizeof(bool));

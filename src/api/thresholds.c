@@ -155,7 +155,7 @@ mlops_thresholds(PG_FUNCTION_ARGS)
 		return mlops_as_owner(fcinfo);
 	}
 	source = mling_describe(PG_ARGISNULL(3) ? InvalidOid : PG_GETARG_OID(3),
-							PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4)));
+							PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4)), NULL);
 	InitMaterializedSRF(fcinfo, 0);
 	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
 	mlserve_score_source(ctx, &resolved, source, NULL, NULL, NIL, policies->costs, &scored);

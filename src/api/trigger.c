@@ -424,6 +424,13 @@ typedef struct InputCheck
 	char	   *problem;
 } InputCheck;
 
+/* Says a hint what to write? */
+static bool
+suggests(const ErrorData *error)
+{
+	return error->hint && strncmp(error->hint, "Perhaps", strlen("Perhaps")) == 0;
+}
+
 /* Does primary find in the table's rows what it reads, before the trigger fills them? */
 static void
 check_inputs(void *arg)
@@ -480,7 +487,8 @@ mlops_check_trigger(PG_FUNCTION_ARGS)
 	{
 		if (fault.error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
 			mlserve_throw(&fault);
-		problem = pstrdup(fault.error->message);
+		problem = suggests(fault.error) ? psprintf("%s. %s", fault.error->message, fault.error->hint)
+			: pstrdup(fault.error->message);
 	}
 	table_close(relation, NoLock);
 	if (problem == NULL)

@@ -152,14 +152,17 @@ mljson_text(MlOptions *options, const char *key, char **value)
 }
 
 MlOptions *
-mljson_object(MlOptions *options, const char *key)
+mljson_object(MlOptions *options, const char *key, const char *example)
 {
 	JsonbValue *json = mljson_value(options, key);
 
 	if (json == NULL)
 		return NULL;
 	if (json->type != jbvBinary || !JsonContainerIsObject(json->val.binary.data))
-		wrong_type(options, key, json, "an object");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" in \"%s\" must be an object, not %s", key, options->argument, type_of(json)),
+				 errhint("Write it as {\"%s\": %s}.", key, example)));
 	return mljson_options(psprintf("%s.%s", options->argument, key), JsonbValueToJsonb(json));
 }
 

@@ -195,7 +195,7 @@ is_word(const char *query)
 }
 
 MlSource *
-mling_describe(Oid relation, const char *query)
+mling_describe(Oid relation, const char *query, const char *next)
 {
 	MlSource   *source = palloc0(sizeof(MlSource));
 	int			scope;
@@ -205,8 +205,8 @@ mling_describe(Oid relation, const char *query)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("exactly one of \"source\" and \"query\" must be given"),
 				 is_word(query)
-				 ? errhint("\"%s\" stands in the place of \"query\". Write the name of the argument that it is meant for, "
-						   "such as target => '%s' or key => '%s'.", query, query, query)
+				 ? errhint("\"%s\" stands in the place of \"query\". Write the name of the argument that it is meant for%s.",
+						   query, next ? psprintf(", such as %s => '%s'", next, query) : "")
 				 : errhint("Name a table or view with source => 'transactions', "
 						   "or give a SELECT with query => $$SELECT ...$$.")));
 	source->relation = relation;
@@ -229,11 +229,11 @@ mling_describe(Oid relation, const char *query)
 }
 
 MlSource *
-mling_describe_query(Oid relation, const char *query)
+mling_describe_query(Oid relation, const char *query, const char *next)
 {
-	MlSource   *source = mling_describe(relation, query);
+	MlSource   *source = mling_describe(relation, query, next);
 
-	return OidIsValid(relation) ? mling_describe(InvalidOid, source->query) : source;
+	return OidIsValid(relation) ? mling_describe(InvalidOid, source->query, NULL) : source;
 }
 
 int

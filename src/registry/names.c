@@ -32,11 +32,16 @@ valid_name(const char *name, size_t length)
 void
 mlreg_check_name(const char *name)
 {
+	size_t		length = strcspn(name, "@/");
+
 	if (!valid_name(name, strlen(name)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid model name \"%s\"", mlbase_excerpt(name)),
-				 errhint("A name has 1 to %d of the characters a-z, 0-9, \"_\", \".\" and \"-\", "
+				 name[length] && valid_name(name, length)
+				 ? errhint("Here the model's name stands alone: '%s'. What takes a version has an argument for its number.",
+						   pnstrdup(name, length))
+				 : errhint("A name has 1 to %d of the characters a-z, 0-9, \"_\", \".\" and \"-\", "
 						 "and begins with a letter, digit or \"_\".", MAX_NAME_LENGTH)));
 }
 

@@ -64,7 +64,7 @@ mlreg_may(Oid user, const MlCatalogModel *model, MlAction action)
 void
 mlreg_check_right(Oid user, const char *name, const MlCatalogModel *model, MlAction action)
 {
-	const char *privilege = actions[action].privilege ? actions[action].privilege : "score";
+	const char *privilege = actions[action].privilege ? actions[action].privilege : "view";
 	char	   *owner;
 
 	if (mlreg_may(user, model, action))

@@ -25,6 +25,7 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "mlops/base.h"
 #include "serve/model_cache.h"
 #include "serve/scorer.h"
 
@@ -429,6 +430,46 @@ value_from_json(const MlModel *model, size_t input, const MlRecordedType *record
 		value->number = mling_number_from_json(recorded, json);
 }
 
+static bool
+is_input(const MlModel *model, const char *name, int length)
+{
+	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
+	{
+		const char *input = ml_model_input_name(model, i);
+
+		if ((int) strlen(input) == length && memcmp(input, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of the first input that the object lacks and has a key like: what to say of it. */
+static const char *
+nearest_key(Jsonb *json, const MlModel *model)
+{
+	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
+	{
+		const char *name = ml_model_input_name(model, i);
+		JsonbIterator *it = JsonbIteratorInit(&json->root);
+		JsonbValue	key;
+		JsonbIteratorToken token;
+		MlNearest	nearest;
+
+		if (getKeyJsonValueFromContainer(&json->root, name, strlen(name), NULL))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		mlbase_nearest_begin(&nearest, name);
+		while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+		{
+			if (token == WJB_KEY && !is_input(model, key.val.string.val, key.val.string.len))
+				mlbase_nearest_of(&nearest, pnstrdup(key.val.string.val, key.val.string.len));
+		}
+		if (nearest.name[0])
+			return psprintf("Perhaps key \"%s\" is meant to be \"%s\". ", nearest.name, name);
+	}
+	return "";
+}
+
 static double
 score_jsonb(MlScorer *scorer, ArmScorer *arm, Jsonb *json)
 {
@@ -456,7 +497,8 @@ score_jsonb(MlScorer *scorer, ArmScorer *arm, Jsonb *json)
 	if (missing.len > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("the object to score lacks keys that the model reads: %s", missing.data)));
+				 errmsg("the object to score lacks keys that the model reads: %s", missing.data),
+				 errhint("%sA value that is not known is given as null.", nearest_key(json, model))));
 	return ml_model_score(model, arm->values, arm->scratch);
 }
 

@@ -74,7 +74,7 @@ mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request)
 		policy->kind = ML_THRESHOLD_ALERT_RATE;
 		given++;
 	}
-	cost = mljson_object(options, "cost");
+	cost = mljson_object(options, "cost", "{\"false_positive\": 5, \"false_negative\": 100}");
 	if (cost)
 	{
 		policy->kind = ML_THRESHOLD_COST;
@@ -254,7 +254,7 @@ mltrain_parse_preprocess(Jsonb *json, MlPreprocessRequest *request)
 	}
 	else if (value)
 	{
-		MlOptions  *weights = mljson_object(options, "class_weight");
+		MlOptions  *weights = mljson_object(options, "class_weight", "{\"positive\": 5}");
 
 		mljson_number(weights, "negative", 1e-6, 1e6, &request->weight[0]);
 		mljson_number(weights, "positive", 1e-6, 1e6, &request->weight[1]);

@@ -88,7 +88,7 @@ parse_choice(MlOptions *options, const MlParamSpec *spec, void *params)
 static void
 parse_constraints(MlOptions *options, const MlParamSpec *spec, void *params)
 {
-	MlOptions  *object = mljson_object(options, spec->name);
+	MlOptions  *object = mljson_object(options, spec->name, "{\"column\": 1}");
 	MlConstraints *constraints = field(spec, params);
 	MlConstraint *list;
 	List	   *names;

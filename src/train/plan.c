@@ -233,7 +233,7 @@ mltrain_plan(Training *t)
 	int			natts;
 	Oid			target_type;
 
-	t->source = mling_describe(r->source, r->query);
+	t->source = mling_describe(r->source, r->query, "target");
 	natts = t->source->desc->natts;
 	t->columns = palloc0((2 * natts + 8) * sizeof(MlReadColumn));
 	t->features = palloc0((natts + list_length(mlbase_names(r->features, "features")) + 1) * sizeof(uint32_t));

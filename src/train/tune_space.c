@@ -256,7 +256,7 @@ read_condition(Entry *entry)
 {
 	List	   *keys;
 
-	entry->when = mljson_object(entry->range, "when");
+	entry->when = mljson_object(entry->range, "when", "{\"parameter\": \"value\"}");
 	if (entry->when == NULL)
 		return;
 	keys = mljson_keys(entry->when);
@@ -289,7 +289,7 @@ read_algorithm(TuneSpace *ts, int algorithm, MlOptions *options)
 					 errmsg("\"%s\" in \"space\" must be a list, a range or a value, not null", e->name)));
 		if (e->value->type == jbvBinary && JsonContainerIsObject(e->value->val.binary.data))
 		{
-			e->range = mljson_object(options, e->name);
+			e->range = mljson_object(options, e->name, "{\"min\": 2, \"max\": 9}");
 			read_condition(e);
 		}
 	}
@@ -353,7 +353,7 @@ fix_params(TuneSpace *ts, Jsonb *params)
 static void
 read_algorithms(TuneSpace *ts, MlOptions *options)
 {
-	MlOptions  *by_name = mljson_object(options, "algorithm");
+	MlOptions  *by_name = mljson_object(options, "algorithm", "{\"gradient_boosting\": {\"max_depth\": [4, 6, 8]}}");
 	List	   *names = mljson_keys(by_name);
 	MlDimension *root;
 	char	  **choice = palloc(Max(list_length(names), 1) * sizeof(char *));
@@ -376,7 +376,7 @@ read_algorithms(TuneSpace *ts, MlOptions *options)
 
 		choice[i] = quoted(name);
 		ts->algorithms[i].learner = mltrain_learner(name);
-		read_algorithm(ts, i, mljson_object(by_name, name));
+		read_algorithm(ts, i, mljson_object(by_name, name, "{\"max_depth\": [4, 6, 8]}"));
 	}
 }
 

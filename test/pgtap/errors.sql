@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(75);
+SELECT plan(99);
 
 CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -130,7 +130,38 @@ SELECT throws_ok($$SELECT mlops.score('fraud/1', 5)$$,
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 1, strategy => 'blue')$$,
 	'22023', 'unrecognized deployment strategy "blue"', 'unknown strategy');
 SELECT is(explained($$SELECT mlops.add_labels('fraud', 'tx', 'id', 'is_fraud')$$),
-	'exactly one of "source" and "query" must be given | "id" stands in the place of "query". Write the name of the argument that it is meant for, such as target => ''id'' or key => ''id''.', 'a key without its name');
+	'exactly one of "source" and "query" must be given | "id" stands in the place of "query". Write the name of the argument that it is meant for, such as key => ''id''.', 'a key without its name');
+SELECT is(explained(format('SELECT * FROM mlops.%s(''fraud/1'', ''tx'', ''x'')', f)), 'exactly one of "source" and "query" must be given | "x" stands in the place of "query". Write the name of the argument that it is meant for'
+	|| coalesce(', such as ' || argument || ' => ''x''', '') || '.', 'an argument that ' || f || ' has')
+FROM (VALUES ('score_table', 'key'), ('evaluate', 'target'), ('curve', 'kind'), ('explain_table', NULL), ('check_drift', NULL)) AS v(f, argument);
+-- what is written first, and how it is meant
+SELECT is(explained(call), message, call) FROM (VALUES
+	($$SELECT mlops.deploy('fraud', 1, 'canary', key => 'id', ramp => '[5, 100]')$$, 'step 5 of "ramp" must be a JSON object | Write it as {"percent": 5, "wait": "1 hour"}.'),
+	($$SELECT mlops.deploy('fraud', 1); SELECT mlops.deploy('fraud', NULL, 'ab', key => 'id', variants => '[{"version": 1, "percent": 50}]')$$, '"variants" must be a JSON object | Write it as {"b": {"version": 2, "percent": 30}}.'),
+	($$SELECT mlops.deploy('fraud', 1, guard => '{"alert_rate": 0.1}')$$, '"guard.alert_rate" must be a JSON object | Write it as {"max": 0.1}.'),
+	($$SELECT mlops.deploy('fraud', 1, guard => '[]')$$, '"guard" must be a JSON object | Write it as {"alert_rate": {"max": 0.1}}.'),
+	($$SELECT mlops.set_gate('fraud', '{"pr_auc": 0.9}')$$, '"pr_auc" in "gate" must be a JSON object, not number | Write it as {"pr_auc": {"min": 0.9}}.'),
+	($$SELECT mlops.set_gate('fraud', '{"log_loss": 0.9}')$$, '"log_loss" in "gate" must be a JSON object, not number | Write it as {"log_loss": {"max": 0.1}}.'),
+	($$SELECT mlops.set_gate('fraud', '{"pr_auc_vs_production": 0}')$$, '"pr_auc_vs_production" in "gate" must be a JSON object, not number | Write it as {"pr_auc_vs_production": {"min_gain": 0}}.'),
+	($$SELECT mlops.set_gate('fraud', '{"fairness": "country"}')$$, '"fairness" in "gate" must be a JSON object or array, not string | Write it as {"fairness": {"by": "country", "metric": "recall", "max_gap": 0.1}}.'),
+	($$SELECT mlops.set_gate('fraud', '{"approvals": "two"}')$$, '"approvals" in "gate" must be a JSON number or object, not string | Write it as {"approvals": 1}.'),
+	($$SELECT mlops.set_gate('fraud', '["pr_auc"]')$$, '"gate" must be a JSON object | Write it as {"pr_auc": {"min": 0.9}}.'),
+	($$SELECT mlops.retraining_policy('fraud', triggers => '["alerts"]')$$, '"triggers" must be a JSON object | Write it as {"alerts": true, "new_labels": 1000}.'),
+	($$SELECT mlops.retraining_policy('fraud', triggers => '{"alerts": "x"}')$$, '"alerts" in "triggers" must be a JSON array or boolean, not string | Write it as {"alerts": true}.'),
+	($$SELECT mlops.train('m', 'tx', target => 'is_fraud', threshold => '{"cost": 10}')$$,
+		'"cost" in "threshold" must be an object, not a number | Write it as {"cost": {"false_positive": 5, "false_negative": 100}}.'),
+	($$SELECT mlops.train('m', 'tx', target => 'is_fraud', preprocess => '{"class_weight": 10}')$$,
+		'"class_weight" in "preprocess" must be an object, not a number | Write it as {"class_weight": {"positive": 5}}.'),
+	($$SELECT mlops.score('fraud/1', '{"Amount": 5, "balance": 1, "online": true, "country": null}')$$,
+		'the object to score lacks keys that the model reads: "amount" | Perhaps key "Amount" is meant to be "amount". A value that is not known is given as null.'),
+	($$SELECT mlops.score('fraud/1', '{"amount": 5, "balance": 1, "online": true}')$$,
+		'the object to score lacks keys that the model reads: "country" | A value that is not known is given as null.'),
+	($$SELECT mlops.model_card('fraud/1')$$, 'invalid model name "fraud/1" | Here the model''s name stands alone: ''fraud''. What takes a version has an argument for its number.'),
+	($$SELECT mlops.deploy('fraud@champion', 1)$$, 'invalid model name "fraud@champion" | Here the model''s name stands alone: ''fraud''. What takes a version has an argument for its number.')) AS e(call, message);
+CREATE ROLE regress_errors_none;
+SET LOCAL ROLE regress_errors_none;
+SELECT matches(explained($$SELECT mlops.approve('fraud', 1)$$), '^permission denied to see model "fraud" \| That takes the privilege "view"\..*grant\(''fraud'', ''regress_errors_none'', ''view''\)\.$', 'what an approver needs');
+RESET ROLE;
 SELECT is(explained($$SELECT mlops.deploy('fraud', 1, 'canary')$$),
 	'strategy "canary" needs "percent" or "ramp", and a key | Write percent => 5, above 0 and below 100: the rest stays with what is deployed. Name the column whose value decides which variant a row sees, as in key => ''card_id''.', 'all that a canary lacks');
 SELECT is(explained($$SELECT mlops.retrain('fraud', options => '{"window": "90000000 days"}')$$),

@@ -143,6 +143,19 @@ DETAIL: "early_stopping_rounds" is 2, but the split leaves no validation rows to
 is "some" "$(said "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 7, \"early_stopping_rounds\": 2}')")" ""
 is "weights far from 1" "$(said "SELECT mlops.train('w', query => 'SELECT *, 1e-300 AS w FROM tx', target => 'tx_fraud', features => '{tx_amount}', weight => 'w')" | grep HINT)" 'HINT: Divide them all by one number, so that they are near 1: parameters such as min_child_weight and C are meant for such weights.'
 
+# ---- what is misspelt, or lacks its unit
+query -c "CREATE TABLE paid (LIKE tx, score float8)" >/dev/null
+is "a trigger of a misspelt model" "$(said "CREATE TRIGGER t BEFORE INSERT ON paid FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fruad', 'score')")" \
+	'WARNING: trigger "t": model "fruad" does not exist. Perhaps you meant "fraud".
+HINT: Until that is mended, rows get what its argument on_error says (no score, unless it is given), or a score that is wrong.'
+seconds='is 7 seconds
+HINT: A number without a unit is seconds. Write '"'7 days'."
+for call in "label_delay mlops.monitor('fraud', every => '1 day', label_delay => '7')" "cooldown mlops.retraining_policy('fraud', '0 3 * * *', cooldown => '7')" \
+	"label_delay mlops.cross_validate('cv', 'tx', target => 'tx_fraud', time_column => 'tx_datetime', folds => 2, features => '{tx_amount}', params => '{\"n_estimators\": 1}', label_delay => '7')"; do
+	is "${call#* }" "$(said "SELECT ${call#* }" | grep -A 1 'is 7 seconds')" "NOTICE: \"${call%% *}\" $seconds"
+done
+query -c "SELECT mlops.drop_retraining_policy('fraud'), mlops.unmonitor('fraud')" >/dev/null
+
 # ---- what is there already
 same="SELECT mlops.train('same', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}')"
 is "a first version" "$(said "$same")" ""
