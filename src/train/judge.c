@@ -389,6 +389,26 @@ tell_constant(Training *t, const Judged *judged)
 						  judged->n > 0 ? judged->score[0] : NAN, judged->n));
 }
 
+/*
+ * A row that was learned from is part of its level's statistic: it is judged by its
+ * own outcome, and so is a threshold that such rows choose.
+ */
+static void
+tell_own_outcomes(Training *t, MlPart part)
+{
+	for (size_t i = 0; part == ML_PART_TRAIN && i < t->signature->n_inputs; i++)
+	{
+		const MlInput *input = &t->signature->inputs[i];
+
+		if (input->statistic == NULL)
+			continue;
+		mltrain_tell(t, WARNING, psprintf("the training rows chose the threshold, and \"%s\" tells their own outcomes", input->name),
+					 "It has so many levels that each is a number made of the outcomes of its rows. Figures and threshold of "
+					 "these rows do not hold for new ones; have the split leave validation rows.");
+		return;
+	}
+}
+
 /* What was asked for, and cannot be: the rounds are as many as there may be. */
 static void
 tell_without_stopping(Training *t)
@@ -454,6 +474,7 @@ mltrain_judge(Training *t)
 	score_part(t, chosen_on, &judged[chosen_on]);
 	match_base_rate(t, chosen_on, &judged[chosen_on]);
 	tell_constant(t, &judged[chosen_on]);
+	tell_own_outcomes(t, chosen_on);
 	tell_without_stopping(t);
 	policy.costs = judged[chosen_on].costs;
 	mlbase_check(t->ctx, ml_choose_threshold(t->ctx, &policy, judged[chosen_on].n,
