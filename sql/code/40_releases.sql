@@ -50,7 +50,7 @@ COMMENT ON COLUMN mlops.deployment_history.deployment_id IS 'Identity, rising in
 COMMENT ON COLUMN mlops.deployment_history.version IS 'Version it was about';
 COMMENT ON COLUMN mlops.deployment_history.action IS 'deploy, ramp, allocate, promote, pause, resume, abort, rollback or undeploy';
 COMMENT ON COLUMN mlops.deployment_history.strategy IS 'How traffic was moved';
-COMMENT ON COLUMN mlops.deployment_history.threshold IS 'Threshold of the version from then on';
+COMMENT ON COLUMN mlops.deployment_history.threshold IS 'Threshold of the version from then on, or until then where it was taken away';
 COMMENT ON COLUMN mlops.deployment_history.key IS 'Column whose hash chooses the variant';
 COMMENT ON COLUMN mlops.deployment_history.guard IS 'What had to hold';
 COMMENT ON COLUMN mlops.deployment_history.ramp IS 'Steps of its traffic';
@@ -800,7 +800,8 @@ BEGIN
 	IF variant_name IS NULL THEN
 		e := mlops_catalog.release_under_way(caller, model_name);
 		made := mlops_catalog.begin_deployment(caller, model,
-			(SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), 'abort', e.strategy, NULL, note);
+			(SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), 'abort', e.strategy,
+			(SELECT d.threshold FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), note);
 		DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model
 			AND r.variant IN (SELECT o.variant FROM mlops_catalog.release_route AS o WHERE o.model_id = model);
 	ELSE
@@ -810,7 +811,7 @@ BEGIN
 				USING ERRCODE = 'undefined_object', HINT = 'View mlops.deployments lists its variants.';
 		END IF;
 		made := mlops_catalog.begin_deployment(caller, model, gone.version_id, 'abort',
-			(SELECT d.strategy FROM mlops_catalog.deployment AS d WHERE d.deployment_id = gone.deployment_id), NULL, note);
+			(SELECT d.strategy FROM mlops_catalog.deployment AS d WHERE d.deployment_id = gone.deployment_id), gone.threshold, note);
 		DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name;
 	END IF;
 	PERFORM mlops_catalog.give_rest_to_primary(caller, model, NULL);
@@ -972,7 +973,7 @@ BEGIN
 		WHERE r.model_id = id ORDER BY r.variant = 'primary' DESC, r.variant;
 	DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = id;
 	DELETE FROM mlops_catalog.release AS e WHERE e.model_id = id;
-	PERFORM mlops_catalog.end_deployment(caller, mlops_catalog.begin_deployment(caller, id, live.version_id, 'undeploy', 'direct', NULL, note));
+	PERFORM mlops_catalog.end_deployment(caller, mlops_catalog.begin_deployment(caller, id, live.version_id, 'undeploy', 'direct', live.threshold, note));
 	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'undeploy', note);
 END
 $$;

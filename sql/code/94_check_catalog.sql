@@ -309,7 +309,7 @@ AS $$
 			AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) AS e WHERE e.grantee = 0))
 	SELECT NULL, format('%s %s', o.kind, o.name), format('%s may %s; REVOKE ALL ON %s FROM %s', CASE o.grantee WHEN 0 THEN 'everybody' ELSE format('role %s', o.grantee::regrole) END,
 		string_agg(DISTINCT o.privilege_type, ', ' ORDER BY o.privilege_type), o.object, CASE o.grantee WHEN 0 THEN 'PUBLIC' ELSE o.grantee::regrole::text END)
-	FROM opened AS o GROUP BY o.kind, o.name, o.object, o.grantee
+	FROM opened AS o LEFT JOIN pg_roles AS r ON r.oid = o.grantee WHERE r.rolsuper IS NOT true GROUP BY o.kind, o.name, o.object, o.grantee
 $$;
 COMMENT ON FUNCTION mlops_catalog.reach_problems() IS 'What of the catalog others than its owner may read, write or call, and of snapshots who did not get it from their owner';
 

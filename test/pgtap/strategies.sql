@@ -1,7 +1,7 @@
 -- Strategies as data: each takes the arguments that its row says, and refuses
 -- every other one by name; what it needs is asked for at once.
 \ir setup.psql
-SELECT plan(78);
+SELECT plan(79);
 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 3}') FROM generate_series(1, 2) \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
@@ -85,5 +85,9 @@ SELECT is(d.threshold, v.threshold, 'another champion has its own') FROM mlops.d
 
 SELECT mlops.abort('fraud') \g /dev/null
 SELECT throws_ok($$SELECT mlops.deploy('fraud', NULL, 'ab', key => 'id', variants => '{"a": {"version": 1.5, "percent": 10}}')$$, '22023', '"version" in "variants.a" must be a whole number, not 1.5', 'half a version');
+SELECT mlops.deploy('fraud', 1, 'canary', percent => 10, key => 'id', threshold => 0.77), mlops.deploy('fraud', 1, 'shadow', threshold => 0.66, variant => 'dark') \g /dev/null
+SELECT mlops.abort('fraud'), mlops.abort('fraud', variant => 'dark'), mlops.deploy('fraud', 1, threshold => 0.55), mlops.undeploy('fraud') \g /dev/null
+SELECT results_eq($$SELECT action, threshold FROM mlops.deployment_history WHERE model = 'fraud' AND action IN ('abort', 'undeploy') ORDER BY deployment_id DESC LIMIT 3$$,
+	$$VALUES ('undeploy', 0.55::float8), ('abort', 0.66), ('abort', 0.77)$$, 'history has the threshold of what was taken away');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 1, guard => '{"psi": {"max": 1}, "min_decisions": 1.5}')$$, '22023', '"min_decisions" in "guard" must be a whole number, not 1.5', 'half a decision');
 SELECT * FROM finish();
