@@ -68,7 +68,7 @@ SELECT mlops.abort('fraud', variant => 's') \g /dev/null
 
 -- ---- a challenger that is a shadow
 SELECT mlops.set_alias('fraud', 'champion', 1), mlops.set_alias('fraud', 'challenger', 2) \g /dev/null
-SELECT mlops.deploy('fraud', NULL, 'champion_challenger', guard => '{"psi": {"max": 0.000001}, "min_decisions": 100}') \g /dev/null
+SELECT mlops.deploy('fraud', NULL, 'champion_challenger', guard => '{"latency_p95": {"max": 0.000001}, "min_decisions": 100}') \g /dev/null
 SELECT mlops.deploy('fraud', 2, 'shadow', variant => 's') \g /dev/null
 SELECT mlops.abort('fraud', variant => 's') \g /dev/null
 SELECT is(state(), 'challenger 2 shadow, primary 1 share running', 'a shadow that goes leaves a release by alias alone');
@@ -84,11 +84,11 @@ SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'segment', rule => '{"country
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'shadow', guard => '{"psi": {"min": 1}}')$$, '22023', NULL, 'a guard that is none');
 CREATE FUNCTION shadow(guard text) RETURNS jsonb LANGUAGE sql AS $$ SELECT format('{"models": {"fraud": {"deploy": {"version": 1, "shadows": {"s": {"version": 2%s}}}}}}', guard)::jsonb $$;
 SELECT mlops.apply(shadow('')) \g /dev/null
-SELECT is((SELECT item FROM mlops.apply(shadow(', "guard": {"psi": {"max": 0.000001}, "min_decisions": 100}'))), 'shadows', 'a document gives a shadow a guard');
-SELECT is_empty($$SELECT * FROM mlops.apply(shadow(', "guard": {"psi": {"max": 0.000001}, "min_decisions": 100}'))$$, 'once');
-SELECT is(mlops.export_spec('fraud') #> '{models,fraud,deploy,shadows,s,guard}', '{"psi": {"max": 0.000001}, "min_decisions": 100}', 'it is exported');
+SELECT is((SELECT item FROM mlops.apply(shadow(', "guard": {"latency_p95": {"max": 0.000001}, "min_decisions": 100}'))), 'shadows', 'a document gives a shadow a guard');
+SELECT is_empty($$SELECT * FROM mlops.apply(shadow(', "guard": {"latency_p95": {"max": 0.000001}, "min_decisions": 100}'))$$, 'once');
+SELECT is(mlops.export_spec('fraud') #> '{models,fraud,deploy,shadows,s,guard}', '{"latency_p95": {"max": 0.000001}, "min_decisions": 100}', 'it is exported');
 SELECT decide_all() \g /dev/null
 SELECT is((SELECT array_agg(DISTINCT model) FROM mlops.check_guards() WHERE action = 'dropped'), '{fraud}', 'all models');
-SELECT is_empty($$SELECT * FROM mlops.apply(shadow(', "guard": {"psi": {"max": 0.000001}, "min_decisions": 100}'))$$, 'what a guard dropped does not come back by the same document');
+SELECT is_empty($$SELECT * FROM mlops.apply(shadow(', "guard": {"latency_p95": {"max": 0.000001}, "min_decisions": 100}'))$$, 'what a guard dropped does not come back by the same document');
 SELECT * FROM finish();
 ROLLBACK;
