@@ -257,8 +257,9 @@ mltrain_note_lumped(Training *t)
 		const MlInput *input = &s->inputs[s->features[f].input];
 
 		if (s->features[f].categorical && input->n_categories >= s->features[f].n_bins)
-			mltrain_note(t, input->name, "lumped",
-						 psprintf("Of its %u values the %u most frequent ones are told apart%s.", input->n_categories,
-								  s->features[f].n_bins - 1, input->statistic ? ", the others by how often the target was positive" : ""));
+			mltrain_note(t, input->name, "lumped", input->statistic
+						 ? psprintf("Of its %u values each is learned from by how often the target was positive.", input->n_categories)
+						 : psprintf("Of its %u values the %u most frequent ones are told apart.", input->n_categories,
+									s->features[f].n_bins - 1));
 	}
 }
