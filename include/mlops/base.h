@@ -217,7 +217,7 @@ typedef struct MlNearest
 	char		name[NAMEDATALEN];	/* empty: none is near */
 } MlNearest;
 
-/* Near is what differs in at most a third of the letters. */
+/* Near is what differs in at most a third of the letters; in case alone is nearest. */
 extern void mlbase_nearest_begin(MlNearest *nearest, const char *wanted);
 extern void mlbase_nearest_of(MlNearest *nearest, const char *candidate);
 

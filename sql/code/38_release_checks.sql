@@ -240,25 +240,47 @@ COMMENT ON FUNCTION mlops_catalog.check_rule(jsonb) IS 'An error unless a segmen
 -- What versions of a model were trained on: a column's type, NULL if none has it.
 -- A query may have columns that were not read: it is asked whether it names them.
 -- Whatever is stored, there is an answer.
+CREATE FUNCTION mlops_catalog.trained_columns(model_id bigint) RETURNS TABLE (version int, name text, type text, place int)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH trained AS (
+		SELECT v.version, v.signature, d.columns, d.tables
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
+		WHERE v.model_id = $1 AND v.dropped_at IS NULL)
+	SELECT t.version, c ->> 'name', c ->> 'type', 1 FROM trained AS t, jsonb_path_query(t.columns, '$[*]', silent => true) AS c
+	UNION ALL SELECT t.version, c ->> 'name', c ->> 'type', 2 FROM trained AS t, jsonb_path_query(t.signature, '$[*]', silent => true) AS c
+	UNION ALL SELECT t.version, c ->> 'key', c ->> 'value', 3
+		FROM trained AS t, jsonb_path_query(t.tables, '$[*].columns.keyvalue()', silent => true) AS c
+$$;
+COMMENT ON FUNCTION mlops_catalog.trained_columns(bigint) IS 'Columns that versions of a model were trained on data with; place: where that is recorded';
+
 CREATE FUNCTION mlops_catalog.trained_column(model_id bigint, name text, OUT type text, OUT is_unknown boolean)
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH trained AS (
-		SELECT v.version, v.signature, d.columns, d.tables, strpos(d.query, $2) > 0 AS named
+		SELECT d.columns, strpos(d.query, $2) > 0 AS named
 		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 		WHERE v.model_id = $1 AND v.dropped_at IS NULL),
-	col AS (
-		SELECT t.version, c ->> 'name' AS name, c ->> 'type' AS type, 1 AS place FROM trained AS t, jsonb_path_query(t.columns, '$[*]', silent => true) AS c
-		UNION ALL SELECT t.version, c ->> 'name', c ->> 'type', 2 FROM trained AS t, jsonb_path_query(t.signature, '$[*]', silent => true) AS c
-		UNION ALL SELECT t.version, c ->> 'key', c ->> 'value', 3
-			FROM trained AS t, jsonb_path_query(t.tables, '$[*].columns.keyvalue()', silent => true) AS c),
-	found AS (SELECT (SELECT c.type FROM col AS c WHERE c.name = $2 ORDER BY c.version DESC, c.place LIMIT 1) AS type)
+	found AS (SELECT (SELECT c.type FROM mlops_catalog.trained_columns($1) AS c WHERE c.name = $2 ORDER BY c.version DESC, c.place LIMIT 1) AS type)
 	SELECT f.type, f.type IS NULL AND NOT EXISTS (SELECT FROM trained AS t WHERE t.named) AND EXISTS (SELECT FROM trained AS t WHERE t.columns IS NOT NULL)
 	FROM found AS f
 $$;
 COMMENT ON FUNCTION mlops_catalog.trained_column(bigint, text) IS
 	'Type of a column in what a model was trained on; unknown: none of its versions was trained on data with it';
+
+CREATE FUNCTION mlops_catalog.nearest(wanted text, candidates text[], letters int DEFAULT NULL) RETURNS text
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_nearest';
+COMMENT ON FUNCTION mlops_catalog.nearest(text, text[], int) IS
+	'The nearest to a name that does not exist, of those that do, if no more letters differ (0: in case alone); NULL: none is near';
+
+CREATE FUNCTION mlops_catalog.meant_column(model_id bigint, name text, letters int DEFAULT NULL) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT mlops_catalog.nearest($2, ARRAY(SELECT DISTINCT c.name FROM mlops_catalog.trained_columns($1) AS c ORDER BY 1), $3) $$;
+COMMENT ON FUNCTION mlops_catalog.meant_column(bigint, text, int) IS
+	'The column of a model''s training data that a name may be a slip for, if no more letters differ; NULL: there is none';
 
 CREATE FUNCTION mlops_catalog.check_known_column(caller regrole, argument text, name text, model_id bigint, model_name text, hint text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -267,7 +289,7 @@ AS $$
 BEGIN
 	IF (SELECT t.is_unknown FROM mlops_catalog.trained_column($4, $3) AS t) THEN
 		RAISE EXCEPTION 'column "%" in "%" is not known: model "%" was never trained on data with it', name, argument, model_name
-			USING ERRCODE = 'undefined_column', HINT = hint;
+			USING ERRCODE = 'undefined_column', HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.meant_column($4, $3)), '') || hint;
 	END IF;
 END
 $$;
@@ -349,9 +371,56 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_rule_types(regrole, jsonb, bigint) IS 'An error if a segment''s rule cannot be compared with columns of known types';
 
+-- What is scored by the route and has no key of its own is routed by a column.
+CREATE FUNCTION mlops_catalog.routed_tables(model_name text) RETURNS TABLE (relation regclass, trigger name)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.relation, m.name
+	FROM mlops_catalog.triggers() AS m JOIN pg_trigger AS t ON t.oid = m.trigger JOIN pg_proc AS p ON p.oid = t.tgfoid
+	CROSS JOIN LATERAL (SELECT string_to_array(encode(t.tgargs, 'escape'), E'\\000')) AS a(given)
+	WHERE t.tgenabled IN ('O', 'A') AND a.given[1] IN (model_name, 'model=' || model_name)
+		AND NOT (p.proname = 'decide_trigger' AND (a.given[4] <> '' AND a.given[4] !~ '^(model|score|flag|key|on_error)='
+			OR EXISTS (SELECT FROM unnest(a.given) AS g WHERE g LIKE 'key=_%')))
+$$;
+COMMENT ON FUNCTION mlops_catalog.routed_tables(text) IS 'Tables whose triggers ask a model by its name and give it no key: rows are routed by a column of theirs';
+
+CREATE FUNCTION mlops_catalog.has_column(relation regclass, name name) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = $1 AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped) $$;
+COMMENT ON FUNCTION mlops_catalog.has_column(regclass, name) IS 'Does a table have this column?';
+
+-- A share whose key rows lack scores no row at all, be they in the share or not.
+CREATE FUNCTION mlops_catalog.refuse_lost_key(caller regrole, model_id bigint, model_name text, key name, shares boolean) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lacking record;
+	-- short names differ by a letter without being meant for each other
+	slip text := mlops_catalog.meant_column($2, key, CASE WHEN length(key) < 4 THEN 0 ELSE 1 END);
+	found boolean := EXISTS (SELECT FROM mlops_catalog.routed_tables(model_name) AS t WHERE mlops_catalog.has_column(t.relation, key));
+BEGIN
+	SELECT t.* INTO lacking FROM mlops_catalog.routed_tables(model_name) AS t
+		WHERE shares AND NOT mlops_catalog.has_column(t.relation, key) ORDER BY t.relation::text, t.trigger LIMIT 1;
+	IF lacking.trigger IS NOT NULL THEN
+		RAISE EXCEPTION 'column "%" in "key" does not exist in table %, whose trigger "%" asks model "%"', key, lacking.relation, lacking.trigger, model_name
+			USING ERRCODE = 'undefined_column', HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.nearest(key, ARRAY(SELECT a.attname::text
+				FROM pg_attribute AS a WHERE a.attrelid = lacking.relation AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum))), '')
+				|| 'Without it none of the table''s rows could be scored. Name a column that all such tables have, or disable the trigger.';
+	ELSIF slip IS NOT NULL AND NOT found AND (SELECT t.is_unknown FROM mlops_catalog.trained_column($2, key) AS t) THEN
+		RAISE EXCEPTION 'column "%" in "key" is not known: model "%" was never trained on data with it', key, model_name
+			USING ERRCODE = 'undefined_column', HINT = format('Perhaps you meant "%s". If rows to score do have "%s", train a version on data with it first.', slip, key);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refuse_lost_key(regrole, bigint, text, name, boolean) IS
+	'An error if a key is a slip for a known column, or, of shares, if a table whose trigger asks the model lacks it';
+
 -- A key is a column of the rows to score.  What those will be is not known here,
 -- but what the versions were trained on is: also columns that no version reads.
-CREATE FUNCTION mlops_catalog.check_key(caller regrole, model_id bigint, model_name text, key name) RETURNS void
+CREATE FUNCTION mlops_catalog.check_key(caller regrole, model_id bigint, model_name text, key name, shares boolean) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -363,14 +432,16 @@ BEGIN
 		RAISE EXCEPTION 'column "%" of type % cannot be the key of model "%"', key, known.type, model_name
 			USING ERRCODE = 'datatype_mismatch',
 				HINT = 'A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.';
-	ELSIF known.is_unknown THEN
+	END IF;
+	PERFORM mlops_catalog.refuse_lost_key(caller, model_id, model_name, key, shares);
+	IF known.is_unknown THEN
 		RAISE WARNING 'model "%" was never trained on data with a column "%"', model_name, key
-			USING HINT = 'Rows to score must have this column, or mlops.decide() must be given a key; without either scoring fails.';
+			USING HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.meant_column($2, key)), '') || 'Rows to score must have this column, or mlops.decide() must be given a key; without either scoring fails.';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_key(regrole, bigint, text, name) IS
-	'An error if a column cannot be a key, a warning if nothing is known of it';
+COMMENT ON FUNCTION mlops_catalog.check_key(regrole, bigint, text, name, boolean) IS
+	'An error if a column cannot be a key, of shares or else, or is a slip; a warning if nothing is known of it';
 
 CREATE FUNCTION mlops_catalog.check_variant(variant text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -603,7 +603,7 @@ BEGIN
 	SELECT * INTO s FROM mlops_catalog.strategies() AS t WHERE t.name = asked.strategy;
 
 	IF key IS NOT NULL THEN
-		PERFORM mlops_catalog.check_key(caller, asked.model_id, model_name, key);
+		PERFORM mlops_catalog.check_key(caller, asked.model_id, model_name, key, s.lays IN ('shares', 'aliases'));
 	END IF;
 	IF s.lays IN ('shares', 'aliases') THEN
 		PERFORM mlops_catalog.refuse_second_release(caller, asked.model_id, model_name);

@@ -79,7 +79,7 @@ BEGIN
 	IF asked.key IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS r WHERE r.model_id = check_retraining_deployment.model_id AND r.key = asked.key) THEN
 		PERFORM mlops_catalog.check_known_column(caller, 'options.key', asked.key, model_id, model_name,
 			'Rows without it could not be scored. Name a column of the rows to score, as in mlops.deploy(..., key => ...).');
-		PERFORM mlops_catalog.check_key(caller, model_id, model_name, asked.key);
+		PERFORM mlops_catalog.check_key(caller, model_id, model_name, asked.key, true);
 	END IF;
 END
 $$;

@@ -251,8 +251,9 @@ mlbase_nearest_begin(MlNearest *nearest, const char *wanted)
 void
 mlbase_nearest_of(MlNearest *nearest, const char *candidate)
 {
-	int			distance = varstr_levenshtein_less_equal(nearest->wanted, strlen(nearest->wanted), candidate,
-														 strlen(candidate), 1, 1, 1, nearest->distance, true);
+	int			distance = pg_strcasecmp(nearest->wanted, candidate) == 0 ? 0
+		: varstr_levenshtein_less_equal(nearest->wanted, strlen(nearest->wanted), candidate,
+										strlen(candidate), 1, 1, 1, nearest->distance, true);
 
 	if (distance >= nearest->distance)
 		return;
