@@ -38,8 +38,8 @@ SELECT is((SELECT count(*) FROM mlops_catalog.prediction_default), 0::bigint, 'n
 
 -- bounds that are wrong
 CREATE TABLE mlops_catalog.prediction_20260301 (LIKE mlops_catalog.prediction INCLUDING ALL);
-SELECT mlops_catalog.guard_table('mlops_catalog.prediction_20260301') \g /dev/null
 ALTER TABLE mlops_catalog.prediction ATTACH PARTITION mlops_catalog.prediction_20260301 FOR VALUES FROM ('2026-03-01 05:30:00+00') TO ('2026-03-02 05:30:00+00');
+SELECT mlops_catalog.guard_table('mlops_catalog.prediction_20260301') \g /dev/null
 SELECT results_eq($$SELECT object, problem FROM mlops.check_catalog() WHERE problem !~ 'no index by time'$$,
 	$$VALUES ('table prediction_20260301', 'has the bounds FOR VALUES FROM (''2026-03-01 05:30:00+00'') TO (''2026-03-02 05:30:00+00''), not FOR VALUES FROM (''2026-03-01 00:00:00+00'') TO (''2026-03-02 00:00:00+00''): its decisions cannot be found by time')$$,
 	'wrong bounds are told');

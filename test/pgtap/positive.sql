@@ -53,7 +53,7 @@ SELECT is(mlops_catalog.is_positive(point '(1,2)', '(1.0,2)'), true, 'a type wit
 CREATE TABLE due AS SELECT id, a, y, CASE WHEN y THEN timestamptz '2025-01-01 06:30+00' ELSE '2025-01-01 10:00+00' END AS l FROM base;
 SET LOCAL timezone_abbreviations = 'India';	-- there IST is 5:30 ahead of UTC, by default 2:00
 SELECT version FROM mlops.train('z', 'due', target => 'l', exclude => '{y}', key => 'id', positive => '2025-01-01 12:00 IST', params => '{"n_estimators": 2}');
-SELECT version FROM mlops.train('z', query => 'SELECT id, a, CASE WHEN y THEN current_date ELSE ''2025-01-01'' END AS l FROM base', target => 'l', key => 'id', positive => 'today', params => '{"n_estimators": 2}');
+SELECT version FROM mlops.train('z', query => 'SELECT id, a, CASE WHEN y THEN (now() AT TIME ZONE ''UTC'')::date ELSE ''2025-01-01'' END AS l FROM base', target => 'l', key => 'id', positive => 'today', params => '{"n_estimators": 2}');
 SELECT version FROM mlops.train('z', query => 'SELECT id, a, CASE WHEN y THEN 1.50 ELSE 2 END AS l FROM base', target => 'l', key => 'id', positive => '15e-1', params => '{"n_estimators": 2}');
 SELECT is(v.positive, w.text, format('version %s: the value in UTC', v.version)) FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
 	JOIN (VALUES (1, '2025-01-01 06:30:00+00'), (2, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')), (3, '1.5')) AS w(version, text) USING (version) WHERE m.name = 'z' ORDER BY version;
