@@ -105,8 +105,7 @@ twice()
 }
 query -c "CREATE TABLE live (LIKE tx, score float8, flagged boolean, other float8)"
 is "one trigger" "$(trigger d '' "decide_trigger('fraud', 'score', 'flagged', 'id')")" ""
-is "another of the same column" "$(trigger e '' "decide_trigger('fraud/3', 'score')")" "WARNING: trigger \"e\": $(twice score d)
-HINT: Until that is mended, rows get a wrong score, or what its argument on_error says."
+is "another of the same column" "$(trigger e '' "decide_trigger('fraud/3', 'score')" | head -n 1)" "WARNING: trigger \"e\": $(twice score d)"
 is "are wrong in the catalog" "$(wrong)" "fraud/3|trigger e of table public.live|$(twice score d)
 fraud|trigger d of table public.live|$(twice score e)"
 is "the flag alone, by name" "$(trigger f 'DROP TRIGGER e ON live; ' "score_trigger('fraud', 'other', 'flag=flagged')" | head -n 1)" "WARNING: trigger \"f\": $(twice flagged d)"
