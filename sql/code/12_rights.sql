@@ -130,7 +130,9 @@ BEGIN
 				VALUES (mlops_catalog.new_model_id(), model, caller) ON CONFLICT (name) DO NOTHING;
 		END;
 	END LOOP;
-	version := mlops_catalog.last_version(model_id);
+	-- an index over score_version of a dropped model must never mean another one:
+	-- its runs stay, and keep the numbers that were given
+	version := greatest(mlops_catalog.last_version(model_id), (SELECT max(r.version) FROM mlops_catalog.run AS r WHERE r.model = next_version.model));
 	LOOP
 		version := version + 1;
 		EXIT WHEN mlops_catalog.take_number(model_id, version);

@@ -212,6 +212,40 @@ $$;
 
 -- ---- deletion
 
+-- What computes with a version by its number, told by the text of its expression:
+-- dependencies know the function alone.
+CREATE FUNCTION mlops_catalog.version_callers() RETURNS TABLE (object text, model text, version int)
+	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT e.object, c.call[1], c.call[2]::int
+	FROM (SELECT DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid) AS object, CASE d.classid WHEN 'pg_class'::regclass THEN pg_get_indexdef(d.objid)
+			WHEN 'pg_constraint'::regclass THEN pg_get_constraintdef(d.objid)
+			ELSE (SELECT pg_get_expr(a.adbin, a.adrelid) FROM pg_attrdef AS a WHERE a.oid = d.objid) END AS definition
+		FROM pg_depend AS d JOIN pg_proc AS p ON p.oid = d.refobjid
+		WHERE d.refclassid = 'pg_proc'::regclass AND p.pronamespace = 'mlops'::regnamespace AND p.proname = 'score_version'
+			AND (d.classid IN ('pg_constraint'::regclass, 'pg_attrdef'::regclass)
+				OR d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_index AS i WHERE i.indexrelid = d.objid))) AS e
+	CROSS JOIN LATERAL regexp_matches(e.definition, 'score_version\(''([a-z0-9_.-]+)''::text, ([0-9]{1,9}),', 'g') AS c(call)
+$$;
+COMMENT ON FUNCTION mlops_catalog.version_callers() IS 'Indexes, constraints, defaults and generated columns that call mlops.score_version, with the model and version that they name';
+
+CREATE FUNCTION mlops_catalog.warn_of_callers(model text, version int) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	callers text := (SELECT string_agg(DISTINCT c.object, ', ' ORDER BY c.object) FROM mlops_catalog.version_callers() AS c
+		WHERE c.model = $1 AND c.version = coalesce($2, c.version));
+BEGIN
+	IF callers IS NOT NULL THEN
+		RAISE WARNING 'what is dropped is called by mlops.score_version: %', callers
+			USING DETAIL = 'Rows that it is computed for are refused from now on.', HINT = 'Roll back, or drop these too.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.warn_of_callers(text, int) IS 'A warning that names what calls a version, or any of a model, that is being dropped';
+
 CREATE FUNCTION mlops.drop_version(model text, version int, note text DEFAULT NULL)
 	RETURNS TABLE (model text, version int, sha256 text, freed_bytes bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -237,6 +271,7 @@ BEGIN
 		RAISE EXCEPTION 'version % of model "%" is in use', $3, $2
 			USING ERRCODE = 'object_in_use', DETAIL = reasons || '.';
 	END IF;
+	PERFORM mlops_catalog.warn_of_callers($2, $3);
 	DELETE FROM mlops_catalog.model_artifact AS a WHERE a.version_id = target_id;
 	RETURN QUERY UPDATE mlops_catalog.model_version AS v SET dropped_at = clock_timestamp(), stage = 'archived'
 		WHERE v.version_id = target_id RETURNING $2, v.version, encode(v.sha256, 'hex'), v.size;
@@ -285,6 +320,7 @@ BEGIN
 			USING ERRCODE = 'object_in_use', DETAIL = format('Deployed: %s.', routes),
 				HINT = 'force => true deletes it all the same.';
 	END IF;
+	PERFORM mlops_catalog.warn_of_callers($2, NULL);
 	SELECT $2, count(*)::int, coalesce(sum(v.size), 0)::bigint INTO dropped_model, versions, freed_bytes
 		FROM mlops_catalog.model_version AS v WHERE v.model_id = id AND v.dropped_at IS NULL;
 	PERFORM mlops_catalog.audit(caller, 'drop_model', $2, NULL, jsonb_build_object('note', $4, 'versions', versions, 'deployed', routes));

@@ -562,6 +562,12 @@ BEGIN
 	-- triggers on people's tables, which may name a model that does not exist
 	RETURN QUERY SELECT t.* FROM mlops_catalog.trigger_problems() AS t
 		WHERE everything OR coalesce(mlops_catalog.may(caller, t.model, 'inspect'), false);
+	RETURN QUERY SELECT c.model, c.object, format('calls mlops.score_version with version %s, which does not exist: rows that it is computed for are refused; drop it', c.version)
+		FROM mlops_catalog.version_callers() AS c
+		WHERE (everything OR coalesce(mlops_catalog.may(caller, c.model, 'inspect'), false))
+			AND NOT EXISTS (SELECT FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
+				WHERE m.name = c.model AND v.version = c.version AND v.dropped_at IS NULL)
+		ORDER BY c.model, c.object;
 	IF everything THEN
 		RETURN QUERY SELECT l.model, format('version %s', l.version), 'is known to the audit log, but not to the catalog: the restore was not complete'
 			FROM mlops_catalog.lost_versions() AS l;

@@ -9,8 +9,8 @@ DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema())
 GRANT SELECT ON tx TO PUBLIC;
 CREATE FUNCTION made(note text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM mlops.train('secret', 'tx', target => 'is_fraud', features => '{amount,balance}', params => '{"n_estimators": 2}');
-	PERFORM mlops.deploy('secret', 1, note => note);
+	PERFORM mlops.deploy('secret', t.version, note => note)
+		FROM mlops.train('secret', 'tx', target => 'is_fraud', features => '{amount,balance}', params => '{"n_estimators": 2}') AS t;
 END $$;
 SET LOCAL ROLE regress_mlops_alice;
 SELECT made('of alice') \g /dev/null

@@ -3,7 +3,7 @@
 -- same when a transaction is rolled back or a model is made anew, and a
 -- privilege may be taken away: then it is computed again.
 \ir setup.psql
-SELECT plan(15);
+SELECT plan(16);
 CREATE ROLE regress_mlops_scorer;
 CREATE TABLE big AS SELECT g AS id, abs(hashint4(g)) % 1000 AS a, abs(hashint4(g * 3)) % 10 = 0 AS y, abs(hashint4(g)) % 1000 > 500 AS z FROM generate_series(1, 5000) AS g;
 GRANT SELECT ON big TO PUBLIC;
@@ -35,11 +35,12 @@ SELECT results_eq('EXECUTE p', 'VALUES (false)', 'and stands for the other one')
 SELECT ok(NOT high(), 'in a function, too');
 
 SELECT lives_ok($$SELECT mlops.drop_model('c', force => true); SELECT train_on('y'); SELECT train_on('z')$$, 'the name is given again');
-SELECT results_eq('EXECUTE p', 'VALUES (true)', 'and stands for another model');
+SELECT throws_ok('EXECUTE p', '42704', 'version 2 of model "c" does not exist', 'but its numbers go on: what knows an old one meets no other model');
+SELECT is((SELECT array_agg(version ORDER BY version) FROM mlops.versions WHERE model = 'c'), '{3,4}', 'after the last that was given');
 
 SELECT lives_ok($$SELECT mlops.grant('c', 'regress_mlops_scorer', 'score')$$, 'another role may score');
 SET LOCAL ROLE regress_mlops_scorer;
-PREPARE his AS SELECT mlops.score_version('c', 2, '{"a": 701}'::jsonb) > 0.9;
+PREPARE his AS SELECT mlops.score_version('c', 4, '{"a": 701}'::jsonb) > 0.9;
 EXECUTE his \g /dev/null
 RESET ROLE;
 SELECT FROM mlops.revoke('c', 'regress_mlops_scorer', 'score');

@@ -1,6 +1,6 @@
 -- The registry: aliases, stages, descriptions, tags, deletion.
 \ir setup.psql
-SELECT plan(58);
+SELECT plan(65);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -90,5 +90,24 @@ RESET ROLE;
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT is((SELECT string_agg(DISTINCT event, ' ' ORDER BY event) FROM mlops.audit_log), 'deploy describe drop_alias drop_model drop_version set_alias set_stage set_tag train', 'all of it is in the audit log');
 SELECT ok((SELECT intact FROM mlops.verify_audit()), 'which verifies');
+
+-- what computes with a version by its number
+CREATE FUNCTION make(seed int) RETURNS int LANGUAGE sql AS $$
+	SELECT version FROM mlops.train('kept', 'tx', target => 'is_fraud', key => 'id', params => '{"n_estimators": 2}', seed => seed) $$;
+SELECT is(make(1) + make(2), 3, 'two versions');
+CREATE TABLE paid (id int, amount float8, balance float8, country text, online boolean, ts timestamp);
+INSERT INTO paid SELECT id, amount, balance, country, online, ts FROM tx WHERE id < 50;
+CREATE INDEX by_score ON paid (mlops.score_version('kept', 2, paid));
+ALTER TABLE paid ADD CONSTRAINT low CHECK (mlops.score_version('kept', 1, paid) < 2);
+ALTER TABLE paid ADD doubtful float8 DEFAULT mlops.score_version('kept', 1, '{"amount": 1, "balance": 1, "country": null, "online": true, "ts": null}'::jsonb);
+SELECT is((SELECT array_agg(concat_ws(' ', object, version) ORDER BY object) FROM mlops_catalog.version_callers() WHERE model = 'kept'),
+	'{"constraint low on table public.paid 1","default value for column doubtful of table public.paid 1","index public.by_score 2"}', 'index, CHECK and default are found');
+SELECT is_empty($$SELECT * FROM mlops.check_catalog() WHERE problem LIKE '%score_version%'$$, 'and nothing is wrong with them');
+SELECT mlops.drop_version('kept', 2) \g /dev/null
+SELECT is((SELECT array_agg(object) FROM mlops.check_catalog() WHERE problem LIKE '%score_version with version 2, which does not exist%'), '{"index public.by_score"}', 'a version that was dropped');
+SELECT mlops.drop_model('kept') \g /dev/null
+SELECT is((SELECT count(*) FROM mlops.check_catalog() WHERE model = 'kept' AND problem LIKE '%score_version%'), 3::bigint, 'all of a model');
+SELECT is(make(3), 3, 'numbers go on under the old name');
+SELECT throws_ok($$INSERT INTO paid SELECT * FROM paid LIMIT 1$$, '42704', 'version 1 of model "kept" does not exist', 'no other model answers for the dropped one');
 SELECT * FROM finish();
 ROLLBACK;

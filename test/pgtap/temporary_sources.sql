@@ -34,8 +34,8 @@ BEGIN
 	PERFORM trained(source);
 	RETURN refused(format('SELECT mlops.retraining_policy(''m'', ''0 3 * * *'', options => %L)', options));
 END $$;
-SELECT is(policy_on(written, options),
-		format('42P16 the training of version 1 of model "m", which the policy repeats, reads the temporary table or view "%s" Read a permanent table or view.', relation),
+SELECT is(regexp_replace(policy_on(written, options), 'version [0-9]+ of', 'version N of'),
+		format('42P16 the training of version N of model "m", which the policy repeats, reads the temporary table or view "%s" Read a permanent table or view.', relation),
 		format('a policy, trained with %s, options %s', written, options))
 	FROM source, (VALUES ('{}'), ('{"window": "9 days"}')) AS o(options);
 SELECT is(refused(format('SELECT mlops.monitor(''m'', %s, time_column => ''ts'')', written)),

@@ -156,6 +156,16 @@ for call in "label_delay mlops.monitor('fraud', every => '1 day', label_delay =>
 done
 query -c "SELECT mlops.drop_retraining_policy('fraud'), mlops.unmonitor('fraud')" >/dev/null
 
+# ---- what calls a version that is dropped
+query -c "SELECT mlops.train('called', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 1}')" -c "CREATE INDEX called ON tx (mlops.score_version('called', 1, tx))" >/dev/null
+for call in "drop_version('called', 1)" "drop_model('called')"; do
+	is "$call" "$(said "BEGIN; SELECT mlops.$call; ROLLBACK")" 'WARNING: what is dropped is called by mlops.score_version: index public.called
+DETAIL: Rows that it is computed for are refused from now on.
+HINT: Roll back, or drop these too.'
+done
+query -c "DROP INDEX called" >/dev/null
+is "without it" "$(said "SELECT mlops.drop_model('called')")" ""
+
 # ---- what is there already
 same="SELECT mlops.train('same', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}')"
 is "a first version" "$(said "$same")" ""
