@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 
@@ -265,7 +266,8 @@ mlops_rule_values(PG_FUNCTION_ARGS)
 	static const char *const numbers[] = {"number", "boolean"};
 	static const char *const texts[] = {"string"};
 	MlConverter converter;
-	bool		fits = mlserve_rule_converter(PG_GETARG_OID(0), &converter);
+	Oid			type = PG_GETARG_OID(0);
+	bool		fits = SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)) && mlserve_rule_converter(type, &converter);
 	bool		number = fits && converter.kind == ML_COLUMN_NUMBER;
 	const char *const *values = number ? numbers : texts;
 	int			n = !fits ? 0 : number ? lengthof(numbers) : lengthof(texts);

@@ -49,7 +49,7 @@ SELECT is(studies, 1::bigint, 'no study, but one''s own') FROM seen();
 SELECT is((SELECT count(DISTINCT owner) FROM mlops.runs), 1::bigint, 'no run');
 RESET ROLE;
 SET LOCAL ROLE regress_mlops_alice;
-SELECT ok(jobs = 2 AND of_alice = 1 AND studies = 1, 'who did it sees it still') FROM seen();
+SELECT ok(jobs = 2 AND of_alice = 0 AND studies = 1, 'who did it sees her jobs and studies still, not the log of a model that is not hers') FROM seen();
 RESET ROLE;
 SELECT is((SELECT intact FROM mlops.verify_audit()), true, 'the audit log is intact');
 SELECT * FROM finish();
