@@ -351,7 +351,7 @@ test_golden(void)
 	static double no_edges[GOLDEN_FEATURES][GOLDEN_EDGES];
 	MlInput		golden_inputs[GOLDEN_FEATURES];
 	MlFeature	golden_features[GOLDEN_FEATURES];
-	static char names[GOLDEN_FEATURES][8];
+	static char names[GOLDEN_FEATURES][16];
 	MlSignature golden_signature = {GOLDEN_FEATURES, golden_inputs, GOLDEN_FEATURES, golden_features, NULL, "UTC"};
 	static MlTreeNode nodes[sizeof(golden_nodes) / sizeof(golden_nodes[0])];
 	MlForest	forest = {GOLDEN_BASE, GOLDEN_TREES, golden_first, nodes, 0, NULL};
@@ -411,7 +411,7 @@ test_path(void)
 	};
 	static MlInput many_inputs[LENGTH];
 	static MlFeature many_features[LENGTH];
-	static char names[LENGTH][8];
+	static char names[LENGTH][16];
 	static MlTreeNode nodes[2 * LENGTH + 1];
 	static const uint32_t first[] = {0, 2 * LENGTH + 1};
 	MlSignature many = {LENGTH, many_inputs, LENGTH, many_features, NULL, "UTC"};
