@@ -33,6 +33,7 @@ END $$;
 -- routing hashes the model's name: both lives are of one model
 CREATE TABLE plain AS SELECT * FROM life('m');
 SELECT FROM mlops.drop_model('m', force => true);
+DELETE FROM mlops_catalog.run;	-- numbers begin anew
 SET LOCAL debug_discard_caches = 1;
 CREATE TABLE forgetful AS SELECT * FROM life('m');
 SET LOCAL debug_discard_caches = 0;

@@ -86,7 +86,8 @@ CREATE FUNCTION fuzz.sensible(function name, argument name, type regtype) RETURN
 			format('overlay(mlops.export_model(%s, 1) PLACING ''\xff'' FROM %s)', fuzz.model(), 1 + floor(random() * 3000)))
 		WHEN type = 'uuid'::regtype THEN '(SELECT prediction_id FROM mlops.predictions LIMIT 1)'
 		WHEN argument = 'model' THEN fuzz.model()
-		WHEN argument IN ('version', 'to_version') THEN fuzz.pick('1', '1', '2', '3', '4')
+		WHEN argument IN ('version', 'to_version') THEN fuzz.pick('1', '2', '3', '(SELECT min(v.version) FROM mlops.versions AS v)',
+			'(SELECT (array_agg(v.version ORDER BY random()))[1] FROM mlops.versions AS v)')
 		WHEN argument = 'versions' THEN '''{1,2}'''
 		WHEN argument = 'query' THEN fuzz.pick('''SELECT * FROM fuzz.tx''', '''SELECT * FROM fuzz.tx -- all of it''', '''SELECT * FROM evil.tx''',
 			'''SELECT id, a, c, label FROM fuzz.tx WHERE id < 200''')

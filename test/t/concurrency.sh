@@ -22,7 +22,9 @@ CREATE TABLE outcome (action text, state text, message text);
 CREATE FUNCTION act() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	m text := 'm' || (random() * 4)::int;
-	v int := 1 + (random() * 12)::int;
+	-- of the last ones: numbers go on where a model is dropped and made anew
+	before int := greatest(coalesce((SELECT max(r.version) FROM mlops_catalog.run AS r WHERE r.model = m), 0) - 10, 0);
+	v int := before + 1 + (random() * 12)::int;
 	what int := (random() * 1000)::int;
 	action text;
 	statement text;
@@ -35,7 +37,7 @@ BEGIN
 		(330, 'canary', format($q$SELECT mlops.deploy(%L, %s, 'canary', 10, key => 'id')$q$, m, v)),
 		(350, 'promote', format('SELECT mlops.promote(%L)', m)),
 		(370, 'abort', format('SELECT mlops.abort(%L)', m)),
-		(390, 'document', format($q$SELECT count(*) FROM mlops.apply('{"models": {"%s": {"deploy": {"version": %s, "key": "id", "release": {"strategy": "ab", "variants": {"b": {"version": %s, "percent": 20}}}}}}}', random() < 0.3)$q$, m, v, 1 + v % 5)),
+		(390, 'document', format($q$SELECT count(*) FROM mlops.apply('{"models": {"%s": {"deploy": {"version": %s, "key": "id", "release": {"strategy": "ab", "variants": {"b": {"version": %s, "percent": 20}}}}}}}', random() < 0.3)$q$, m, v, before + 1 + v % 5)),
 		(400, 'guards', 'SELECT count(*) FROM mlops.check_guards()'),
 		(420, 'decide', format('SELECT count(mlops.decide(%L, t)) FROM tx t WHERE id < 40', m)),
 		(560, 'score', format('SELECT sum(mlops.score(%L, t)) FROM tx t WHERE id < 40', m)),
