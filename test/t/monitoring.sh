@@ -22,7 +22,7 @@ SELECT mlops.train('fraud', 'known', target => 'fraud', key => 'id', time_column
 SELECT mlops.deploy('fraud', 1, threshold => 0.5) \g /dev/null
 SELECT mlops.monitor('fraud', every => '1 hour') \g /dev/null
 SELECT mlops.alert_rule('fraud', 'low_recall', 'recall', min => 0.8) \g /dev/null
-SELECT mlops.retraining_policy('fraud', triggers => '{"alerts": ["low_recall"]}', gate => '{"pr_auc_vs_production": {"min_gain": 0.1}}', action => 'deploy') \g /dev/null
+SELECT mlops.retraining_policy('fraud', triggers => '{"alerts": ["low_recall"]}', gate => '{"pr_auc_vs_production": {"min_gain": 0.1}}', action => 'deploy', options => '{"threshold": 0.5}') \g /dev/null
 SQL
 # an hour of decisions passes
 hour_of()
