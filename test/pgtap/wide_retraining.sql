@@ -7,13 +7,13 @@ FROM unnest('{150,600}'::int[]) AS n \gexec
 SELECT format('SELECT FROM mlops.train(%1$L, %1$L, target => ''fraud'', key => ''id'', algorithm => ''logistic_regression'', params => ''{"max_iter": 1}'')', 'wide_' || n)
 FROM unnest('{150,600}'::int[]) AS n \gexec
 
--- seconds(statement): the least of three
+-- seconds(statement): the least of five, as others share the machine
 CREATE FUNCTION pg_temp.seconds(statement text) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
 	began timestamptz;
 	least_time float8;
 BEGIN
-	FOR i IN 1..3 LOOP
+	FOR i IN 1..5 LOOP
 		began := clock_timestamp();
 		EXECUTE statement;
 		least_time := least(least_time, extract(epoch FROM clock_timestamp() - began)::float8);
@@ -23,9 +23,9 @@ END $$;
 CREATE FUNCTION pg_temp.growth(statement text) RETURNS float8 LANGUAGE sql AS $$
 	SELECT pg_temp.seconds(replace(statement, 'wide', 'wide_600')) / pg_temp.seconds(replace(statement, 'wide', 'wide_150'))
 $$;
-SELECT cmp_ok(pg_temp.growth($$SELECT mlops_catalog.learned_inputs('wide', 1)$$), '<', 9::float8, 'four times the columns do not take sixteen times as long: what was learned');
+SELECT cmp_ok(pg_temp.growth($$SELECT mlops_catalog.learned_inputs('wide', 1)$$), '<', 11::float8, 'four times the columns do not take sixteen times as long: what was learned');
 CREATE FUNCTION pg_temp.plan(query text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'EXPLAIN ' || query; END $$;
 SELECT cmp_ok(pg_temp.growth($$SELECT pg_temp.plan(mlops_catalog.source_figures_query('SELECT * FROM wide', mlops_catalog.learned_inputs('wide', 1), '{"target": "fraud"}', NULL))$$),
-	'<', 9::float8, 'and the query for what there is now');
+	'<', 11::float8, 'and the query for what there is now');
 SELECT * FROM finish();
 ROLLBACK;
