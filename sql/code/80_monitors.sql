@@ -193,6 +193,7 @@ BEGIN
 		RAISE EXCEPTION 'drift is watched window by window: "time_column" belongs to "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM mlops_catalog.tell_of_seconds('label_delay', $4);
+	PERFORM now() AT TIME ZONE $10;	-- an error unless there is this zone
 	PERFORM mlops_catalog.check_settings($11);
 	PERFORM mlops_catalog.check_window_column(caller, mlops_catalog.recorded_settings($9, $10, $11, NULL), read, $8) WHERE read IS NOT NULL;
 	PERFORM mlops_catalog.check_input('segments', id, $2, s) FROM unnest($5) AS s;

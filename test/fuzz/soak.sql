@@ -83,7 +83,7 @@ CREATE FUNCTION fuzz.sensible(function name, argument name, type regtype) RETURN
 		WHEN type = 'mlops.loss_state'::regtype THEN '(SELECT mlops.brier_state(label, a / 1009) FROM fuzz.tx)'
 		WHEN type = 'mlops.histogram_state'::regtype THEN '(SELECT mlops.psi_state(a, id > 150, ''{0,200,500,800}'') FROM fuzz.tx)'
 		WHEN type = 'bytea'::regtype THEN fuzz.pick(format('mlops.export_model(%s, 1)', fuzz.model()),
-			format('overlay(mlops.export_model(%s, 1) PLACING ''\xff'' FROM %s)', fuzz.model(), 1 + floor(random() * 3000)))
+			format('overlay(mlops.export_model(%s, 1) PLACING decode(''ff'', ''hex'') FROM %s)', fuzz.model(), 1 + floor(random() * 3000)))
 		WHEN type = 'uuid'::regtype THEN '(SELECT prediction_id FROM mlops.predictions LIMIT 1)'
 		WHEN argument = 'model' THEN fuzz.model()
 		WHEN argument IN ('version', 'to_version') THEN fuzz.pick('1', '2', '3', '(SELECT min(v.version) FROM mlops.versions AS v)',
@@ -180,7 +180,7 @@ CREATE FUNCTION fuzz.hostile(type regtype) RETURNS text LANGUAGE sql VOLATILE AS
 $$;
 
 CREATE FUNCTION fuzz.argument(function name, argument name, type regtype) RETURNS text LANGUAGE sql VOLATILE AS $$
-	SELECT CASE WHEN random() < 0.7 THEN coalesce(fuzz.sensible(function, argument, type), fuzz.hostile(type)) ELSE fuzz.hostile(type) END
+	SELECT CASE WHEN random() < 0.85 THEN coalesce(fuzz.sensible(function, argument, type), fuzz.hostile(type)) ELSE fuzz.hostile(type) END
 $$;
 
 CREATE FUNCTION fuzz.call() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
@@ -196,7 +196,7 @@ BEGIN
 		ORDER BY random() * CASE WHEN f.proname IN ('train', 'deploy', 'decide', 'score', 'predict') THEN 0.3 ELSE 1 END LIMIT 1;
 	required := p.pronargs - p.pronargdefaults;
 	FOR i IN 1 .. p.pronargs LOOP
-		CONTINUE WHEN i > required AND random() < 0.6
+		CONTINUE WHEN i > required AND random() < 0.75
 			AND NOT (p.proargnames[i] IN ('source', 'target', 'params') AND p.proname IN ('train', 'tune', 'cross_validate'));
 		arguments := arguments || CASE WHEN arguments = '' THEN '' ELSE ', ' END
 			|| CASE WHEN i > required OR p.prokind = 'p' THEN format('%I => ', p.proargnames[i]) ELSE '' END

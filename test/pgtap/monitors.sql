@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, outcomes that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(93);
+SELECT plan(94);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -207,5 +207,6 @@ SELECT is((SELECT count(*) FROM mlops.maintain() WHERE object LIKE '%window'), 0
 UPDATE mlops_catalog.traffic_window SET window_end = window_end - interval '731 days';
 CREATE TEMP TABLE before AS SELECT count(*) AS n FROM mlops.traffic;
 SELECT is((SELECT rows FROM mlops.maintain() WHERE object = 'traffic_window' AND action = 'removed'), (SELECT n FROM before WHERE n > 0), 'for two years');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', time_zone => 'Nowhere/At all')$$, '22023', 'time zone "Nowhere/At all" not recognized', 'a zone that there is not');
 SELECT * FROM finish();
 ROLLBACK;

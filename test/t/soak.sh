@@ -166,6 +166,8 @@ functions=$(query -c "SELECT count(DISTINCT proname) FROM pg_proc WHERE pronames
 errors=$(grep -oE '(ERROR|FATAL|PANIC):  [0-9A-Z]{5}' "$log" | sort | uniq -c | sort -rn | sed 's/^ *//; s/:  / /')
 printf '%s\n' "$errors" | sed 's/^/# /'
 echo "# $kills processes killed, $(grep -c '^called' "$server/said") calls succeeded, of $called of $functions functions; $decided decisions answered, $(query -c "SELECT count(*) FROM mlops.predictions") logged, $(query -c "SELECT count(*) FROM mlops.audit_log") audit entries"
+echo "# not once: $(query -c "SELECT string_agg(proname, ' ' ORDER BY proname) FROM (SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'mlops'::regnamespace
+	AND prorettype <> 'trigger'::regtype) AS f WHERE proname <> ALL (string_to_array('$(sed -n 's/^called \([^|]*\).*/\1/p' "$server/said" | sort -u | tr '\n' ' ')', ' '))")"
 is "the model that nobody spoils has answered" "$([ "$decided" -gt $sessions ] && echo yes)" yes
 is "two of three functions did what they were asked" "$([ $((3 * called)) -ge $((2 * functions)) ] && echo yes)" yes
 is "processes were killed" "$([ "$kills" -gt 0 ] && echo yes)" yes
@@ -189,8 +191,9 @@ SQL
 )" 0
 is "the model that nobody may change is as it was" "$(steady)" "$steady_before"
 is "the audit log verifies" "$(query -c "SELECT intact, problem FROM mlops.verify_audit()")" "t|"
-# a monitor whose role has lost its right since has failed, and is rightly said to have
-is "the catalog is consistent" "$(query -c "SELECT * FROM mlops.check_catalog() WHERE problem !~ '^has failed: permission denied'")" ""
+# a monitor whose role has lost its right since has failed, a rule whose monitor has
+# gone is not judged: both are rightly said
+is "the catalog is consistent" "$(query -c "SELECT * FROM mlops.check_catalog() WHERE problem !~ '^(has failed: permission denied|is judged by nothing)'")" ""
 is "no role gained a right" "$(query -c "SELECT r.kind, r.object, r.rights, b.rights FROM fuzz.rights AS r LEFT JOIN fuzz.rights_before AS b USING (kind, object)
 	WHERE r.rights <> b.rights OR b.rights IS NULL AND r.kind IN ('role', 'membership', 'schema', 'database')")" ""
 is "nobody's code ran as superuser" "$(query -c "SELECT DISTINCT role, path FROM evil.loot")" ""
