@@ -197,13 +197,10 @@ AS $$
 	WHERE NOT EXISTS (SELECT FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
 		WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relname = t.relation AND g.tgname = t.name AND g.tgenabled = 'A')
 	UNION ALL
-	SELECT NULL, format('table %s', c.relname), format('its trigger refuse_others is missing or disabled; SELECT mlops_catalog.guard_table(%L)', c.oid::regclass)
-	FROM pg_class AS c WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind IN ('r', 'p')
-		AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'refuse_others' AND g.tgenabled = 'A')
-	UNION ALL
-	SELECT NULL, format('table %s', c.relname), format('its trigger refuse_replicated is missing or disabled; SELECT mlops_catalog.guard_table(%L)', c.oid::regclass)
-	FROM pg_class AS c WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind IN ('r', 'p')
-		AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'refuse_replicated' AND g.tgenabled IN ('R', 'A'))
+	SELECT NULL, format('table %s', c.relname), format('its trigger %s is missing or disabled; SELECT mlops_catalog.guard_table(%L)', t.name, c.oid::regclass)
+	FROM pg_class AS c CROSS JOIN (VALUES ('refuse_others', '{A}'::"char"[]), ('refuse_replicated', '{R,A}')) AS t(name, enabled)
+	WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind IN ('r', 'p')
+		AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = t.name AND g.tgenabled = ANY (t.enabled))
 $$;
 COMMENT ON FUNCTION mlops_catalog.catalog_trigger_problems() IS 'Triggers of the catalog that are missing or disabled';
 
