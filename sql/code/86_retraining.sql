@@ -391,12 +391,13 @@ CREATE FUNCTION mlops_catalog.missing_rules() RETURNS TABLE (model_id bigint, mo
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT m.model_id, m.name, CASE jsonb_typeof(t.alerts) WHEN 'boolean' THEN 'waits for alerts, but the model has no alert rule'
-		ELSE format('waits for alert rules that do not exist: %s', (SELECT string_agg(format('"%s"', a), ', ' ORDER BY a) FROM jsonb_array_elements_text(t.alerts) AS a
-			WHERE NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = m.model_id AND r.name = a))) END
+		ELSE format('waits for alert rules that do not exist: %s', missing.names) END
 	FROM mlops_catalog.policy AS p JOIN mlops_catalog.model AS m USING (model_id) CROSS JOIN LATERAL (SELECT p.triggers -> 'alerts') AS t(alerts)
+	CROSS JOIN LATERAL (SELECT string_agg(format('"%s"', a), ', ' ORDER BY a)
+		FROM jsonb_array_elements_text(CASE jsonb_typeof(t.alerts) WHEN 'array' THEN t.alerts ELSE '[]' END) AS a
+		WHERE NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = m.model_id AND r.name = a)) AS missing(names)
 	WHERE CASE jsonb_typeof(t.alerts) WHEN 'boolean' THEN NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = m.model_id)
-		WHEN 'array' THEN EXISTS (SELECT FROM jsonb_array_elements_text(t.alerts) AS a
-			WHERE NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = m.model_id AND r.name = a)) END
+		ELSE missing.names IS NOT NULL END
 $$;
 COMMENT ON FUNCTION mlops_catalog.missing_rules() IS 'Retraining policies that wait for alerts of rules that there are not';
 
