@@ -23,7 +23,10 @@ CREATE OR REPLACE FUNCTION mlops_catalog.record_refusal(caller regrole, refusal 
 INSERT INTO mlops_catalog.job (command, owner, priority, max_retries) VALUES ('ALTER ROLE su2 SUPERUSER', '$me', 9, 0), ('SELECT 1', 'joe', 9, 0), ('SELECT 2', 'su2', 9, 0);
 UPDATE mlops_catalog.job SET state = 'running' WHERE owner = 'su2'::regrole;
 CREATE FUNCTION public.trap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN ALTER ROLE su2 SUPERUSER; RETURN NULL; END';
+-- the event trigger that refuses it is his too
+ALTER EVENT TRIGGER mlops_check_new_trigger DISABLE;
 CREATE CONSTRAINT TRIGGER trap AFTER UPDATE ON mlops_catalog.job DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.trap();
+ALTER EVENT TRIGGER mlops_check_new_trigger ENABLE ALWAYS;
 SQL
 start "mlops.maintenance_interval = 1"		# has all databases scanned, too
 reason='extension "mlops" belongs to role "su2", who is no superuser: nothing runs by itself, nor as a job, for it would run with others'"' rights; make it a superuser again, or have a superuser run REASSIGN OWNED BY su2 TO his own role"
