@@ -201,6 +201,9 @@ AS $$
 	FROM pg_class AS c CROSS JOIN (VALUES ('refuse_others', '{A}'::"char"[]), ('refuse_replicated', '{R,A}')) AS t(name, enabled)
 	WHERE c.relnamespace = 'mlops_catalog'::regnamespace AND c.relkind IN ('r', 'p')
 		AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = t.name AND g.tgenabled = ANY (t.enabled))
+	UNION ALL
+	SELECT NULL, 'event trigger mlops_check_new_trigger', 'is missing or disabled; ALTER EVENT TRIGGER mlops_check_new_trigger ENABLE ALWAYS'
+	WHERE NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'mlops_check_new_trigger' AND evtenabled = 'A')
 $$;
 COMMENT ON FUNCTION mlops_catalog.catalog_trigger_problems() IS 'Triggers of the catalog that are missing or disabled';
 

@@ -1,6 +1,6 @@
 -- A version as one value, and the invariants of the catalog.
 \ir setup.psql
-SELECT plan(54);
+SELECT plan(55);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -88,6 +88,7 @@ SELECT is(broken($$UPDATE mlops_catalog.model SET owner = 4711::oid::regrole WHE
 SELECT is(broken($$INSERT INTO mlops_catalog.model_grant SELECT model_id, 4711::oid::regrole, 'score', owner FROM mlops_catalog.model WHERE name = 'copy'$$), 'copy privilege score role 4711 does not exist', 'a grantee that is gone');
 SELECT is(broken($$UPDATE mlops_catalog.run SET version = 7 WHERE model = 'copy'$$), 'copy version 1 was produced by a run of another version', 'a run of another version');
 SELECT is(broken($$ALTER TABLE mlops_catalog.alias DISABLE TRIGGER forget_routes$$), 'table alias its trigger forget_routes is missing or disabled', 'a trigger that is off');
+SELECT is(broken($$ALTER EVENT TRIGGER mlops_check_new_trigger DISABLE$$), 'event trigger mlops_check_new_trigger is missing or disabled; ALTER EVENT TRIGGER mlops_check_new_trigger ENABLE ALWAYS', 'the event trigger that is off');
 SELECT is(broken($$UPDATE mlops_catalog.audit_log SET event = 'x' WHERE seq = 2$$), 'fraud version 2 has no entry in the audit log; audit log entry 2 was edited or moved', 'the audit log');
 SELECT is(broken($$DELETE FROM mlops_catalog.audit_log; DELETE FROM mlops_catalog.audit_head$$), 'copy deployment 1 has no entry in the audit log; copy version 1 has no entry in the audit log; fraud version 1 has no entry in the audit log; fraud version 2 has no entry in the audit log; fraud version 3 has no entry in the audit log', 'a log that is gone');
 SELECT is(broken($$SET CONSTRAINTS ALL DEFERRED; INSERT INTO mlops_catalog.audit_waiting (logged_at, role, session_role, event, detail, transaction_id) VALUES ('2026-01-01 00:00+00', 'x', 'x', 'deploy', '{}', '3')$$), format('audit log event deploy of %s still waits to be chained', timestamptz '2026-01-01 00:00+00'), 'an event that was not chained for long');
