@@ -42,6 +42,14 @@ report "no text is unfinished" "$(
 report "no path of somebody's machine" "$(
 	grep -rInE '/(work|home|root|Users)/' src include sql demo docs bench tools test README.md CONTRIBUTING.md CHANGELOG.md Makefile |
 		grep -v 'test/lint/source\.sh')"
+report "every file that a comment or page names is there" "$(
+	# VERSION, NAME and x stand for what somebody puts there
+	grep -rInoE '(^|[^A-Za-z0-9_/.$}*-])(src|include|sql|test|docs|tools|bench|demo|api|base|catalog|engine|ingest|jobs|monitor|registry|serve|train)/[A-Za-z0-9_/.-]*\.(c|h|sql|sh|md|py|psql)\b' \
+		--include='*.[ch]' --include='*.sql' --include='*.sh' --include='*.py' --include='*.md' src include sql/tables sql/code sql/triggers.sql test bench demo tools docs README.md CONTRIBUTING.md |
+		sed -E 's/^([^:]*:[0-9]+):[^a-z]?/\1 /' | grep -vE '/(VERSION|NAME|x)\.| catalog/[a-z_]*\.h$' |
+		while read -r place path; do
+			[ -e "$path" ] || [ -e "src/$path" ] || [ -e "include/mlops/$path" ] || [ -e "$(dirname "${place%%:*}")/$path" ] || echo "$place: $path"
+		done)"
 report "every link of the documentation leads to a file" "$(
 	for page in README.md CONTRIBUTING.md CHANGELOG.md docs/*.md; do
 		grep -oE '\]\([^)#: ]+' "$page" | sed 's/^](//' | while read -r target; do
