@@ -66,4 +66,9 @@ tab=$(printf '\t')
 for module in $(ls -d src/engine/*/ src/*/ | sed 's,^src/,,; s,/$,,' | grep -vx engine) init; do
 	report "$module includes lower layers only" "$(echo "$violations" | sed -n "s,^$module$tab,,p")"
 done
+report "statements in C reach of the catalog what test/lint/catalog_calls.txt lists" "$(
+	listed=$(mktemp)
+	grep -v '^#' test/lint/catalog_calls.txt >"$listed"
+	python3 test/lint/catalog_calls.py $(find src -name '*.c') | diff "$listed" - | sed -n 's/^</not there any more:/p; s/^>/not listed:/p'
+	rm "$listed")"
 report_end
