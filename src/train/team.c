@@ -98,6 +98,7 @@ describe(const Training *t, const TeamPlan *plan, TeamShared *shared)
 	shared->metric = t->metric;
 	shared->preprocess = t->preprocess;
 	shared->policy = t->threshold.policy;
+	shared->time = t->time;
 	shared->cost_false_positive = t->cost_false_positive;
 	shared->cost_false_negative = t->cost_false_negative;
 	shared->n_features = t->n_features;

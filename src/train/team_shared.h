@@ -49,7 +49,8 @@ typedef struct TeamShared
 	MlMetric	metric;
 	MlPreprocessRequest preprocess;
 	MlThresholdPolicy policy;
-	int			cost_false_positive;	/* columns of the data set, -1: none */
+	int			time;			/* columns of the data set, -1: none */
+	int			cost_false_positive;
 	int			cost_false_negative;
 	int			n_features;		/* columns that may become inputs */
 	char		model[NAMEDATALEN];

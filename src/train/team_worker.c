@@ -86,6 +86,7 @@ worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Training *t
 	t->zone = shared->zone;
 	t->n_features = shared->n_features;
 	t->features = team_at(worker->shared, shared->features);
+	t->time = shared->time;
 	t->cost_false_positive = shared->cost_false_positive;
 	t->cost_false_negative = shared->cost_false_negative;
 	t->ctx = worker->ctx;

@@ -1,6 +1,6 @@
 -- Cross-validation: folds, what is returned and recorded, errors.
 \ir setup.psql
-SELECT plan(33);
+SELECT plan(34);
 
 CREATE TABLE result AS SELECT * FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}',
 	folds => 4, params => '{"n_estimators": 20}', tags => '{"team": "risk"}');
@@ -25,6 +25,11 @@ SELECT results_eq($$SELECT pr_auc, threshold_chosen, f1 FROM mlops.cross_validat
 	'SELECT pr_auc, threshold_chosen, f1 FROM result', 'and one after the other in this process');
 SELECT results_eq($$SELECT pr_auc, threshold_chosen, f1 FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}', folds => 4, parallel => 3, params => '{"n_estimators": 20}')$$,
 	'SELECT pr_auc, threshold_chosen, f1 FROM result', 'and with more workers than cores');
+
+-- without times, a category of many levels has its statistic in an order drawn by the seed, in workers too
+SELECT results_eq($$SELECT pr_auc, log_loss FROM mlops.cross_validate('cv', query => $$ || quote_literal(q) || $$, target => 'is_fraud', key => 'id', folds => 3, parallel => 2, params => '{"n_estimators": 5}')$$,
+	$$SELECT pr_auc, log_loss FROM mlops.cross_validate('cv', query => $$ || quote_literal(q) || $$, target => 'is_fraud', key => 'id', folds => 3, parallel => 1, params => '{"n_estimators": 5}')$$,
+	'categories of many levels are learned from alike, with workers and without') FROM (SELECT 'SELECT id, ''m'' || id * 7919 % 400 AS level, is_fraud FROM tx' AS q) AS q;
 
 -- by time: what a training on the same rows gives, with and without a delay
 CREATE TABLE by_time AS SELECT * FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', folds => 4,
