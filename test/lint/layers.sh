@@ -66,6 +66,29 @@ tab=$(printf '\t')
 for module in $(ls -d src/engine/*/ src/*/ | sed 's,^src/,,; s,/$,,' | grep -vx engine) init; do
 	report "$module includes lower layers only" "$(echo "$violations" | sed -n "s,^$module$tab,,p")"
 done
+# Within these modules files have an order too: each includes private headers of files before
+# it only, and a private header declares what the file of its name defines.
+order_violations() {	# MODULE FILE...: the files in their order
+	module=$1
+	shift
+	for file in src/"$module"/*.[ch]; do
+		name=$(basename "$file")
+		name=${name%.[ch]}
+		case " $* " in *" $name "*) ;; *) echo "$file: has no place in the order" ;; esac
+		for header in $(sed -nE "s,^#include \"($module/)?([a-z_]+)\\.h\".*,\\2,p" "$file"); do
+			[ -e "src/$module/$header.h" ] || continue
+			[ "$header" = "$name" ] || case " $* " in *" $header "*" $name "*) ;; *) echo "$file: includes $header.h, which is not before it" ;; esac
+		done
+	done
+	for header in src/"$module"/*.h; do
+		for name in $(sed -nE 's/^extern .*[ *]([a-z_0-9]+)\(.*/\1/p' "$header"); do
+			grep -qsE "^$name\(" "${header%h}c" || echo "$header: $name is not defined in the file of this name"
+		done
+	done
+}
+report "engine/tune: data flows one way, from spaces to studies" "$(
+	order_violations engine/tune space trials parzen gp_model tpe gp pruner study)"
+
 report "statements in C reach of the catalog what test/lint/catalog_calls.txt lists" "$(
 	listed=$(mktemp)
 	grep -v '^#' test/lint/catalog_calls.txt >"$listed"

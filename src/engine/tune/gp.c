@@ -13,7 +13,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "gp.h"
 #include "gp_model.h"
+#include "space.h"
+#include "trials.h"
 
 #define MOST_TRIALS 300			/* the best and the newest of them */
 #define BLOCK 64				/* candidates at a time */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "gp_model.h"
+#include "space.h"
 
 #define STEPS 60
 #define JITTER 1e-9

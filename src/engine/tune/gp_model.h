@@ -5,7 +5,7 @@
 #ifndef MLOPS_ENGINE_TUNE_GP_MODEL_H
 #define MLOPS_ENGINE_TUNE_GP_MODEL_H
 
-#include "samplers.h"
+#include "mlops/engine/tune.h"
 
 typedef struct GpModel
 {

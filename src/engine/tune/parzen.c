@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "parzen.h"
+#include "space.h"
 
 #define PRIOR_WEIGHT 1.0
 #define FULL_WEIGHT_TRIALS 25	/* older trials weigh less */

@@ -6,7 +6,7 @@
 #ifndef MLOPS_ENGINE_TUNE_PARZEN_H
 #define MLOPS_ENGINE_TUNE_PARZEN_H
 
-#include "samplers.h"
+#include "mlops/engine/tune.h"
 
 /* A mixture of products of kernels over the dimensions of a group. */
 typedef struct ParzenDensity

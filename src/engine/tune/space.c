@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "samplers.h"
+#include "space.h"
 
 #define LARGEST_GRID ((size_t) 1000000)
 

@@ -5,7 +5,12 @@
  */
 #include <string.h>
 
-#include "samplers.h"
+#include "gp.h"
+#include "space.h"
+#include "tpe.h"
+#include "trials.h"
+
+#define STARTUP_TRIALS 10		/* at random before a model of them is made */
 
 const char *const ml_sampler_names[ML_SAMPLER_COUNT] = {"grid", "random", "tpe", "gp"};
 
@@ -37,55 +42,6 @@ ml_study_create(MlContext *ctx, const MlSpace *space, MlSampler sampler, uint64_
 		trials[i].point = points + i * space->n;
 	*study = (MlStudy) {space, sampler, seed, maximise, capacity, trials, ml_space_size(space), false};
 	*result = study;
-	return ML_OK;
-}
-
-static bool
-has_value(const MlTrial *trial)
-{
-	return trial->state == ML_TRIAL_FINISHED || trial->state == ML_TRIAL_PRUNED;
-}
-
-size_t
-study_ended(const MlStudy *study)
-{
-	size_t		n = 0;
-
-	for (size_t i = 0; i < study->capacity; i++)
-		n += has_value(&study->trials[i]);
-	return n;
-}
-
-/* Does trial a come before b? */
-static bool
-ranks_before(const MlStudy *study, const MlTrial *a, const MlTrial *b)
-{
-	if (a->state != b->state)
-		return a->state == ML_TRIAL_FINISHED;
-	if (a->state == ML_TRIAL_PRUNED && a->steps != b->steps)
-		return a->steps > b->steps;
-	return ml_study_better(study, a->value, b->value);
-}
-
-MlStatus
-study_ranked(MlContext *ctx, const MlStudy *study, size_t **result, size_t *n)
-{
-	size_t	   *ranked = ml_arena_alloc_array(ctx->arena, study_ended(study), sizeof(size_t));
-
-	if (ranked == NULL)
-		return ml_fail_memory(ctx);
-	*n = 0;
-	for (size_t i = 0; i < study->capacity; i++)
-	{
-		size_t		at;
-
-		if (!has_value(&study->trials[i]))
-			continue;
-		for (at = (*n)++; at > 0 && ranks_before(study, &study->trials[i], &study->trials[ranked[at - 1]]); at--)
-			ranked[at] = ranked[at - 1];
-		ranked[at] = i;
-	}
-	*result = ranked;
 	return ML_OK;
 }
 
@@ -203,18 +159,4 @@ ml_study_add(MlStudy *study, size_t number, const double *point, MlTrialState st
 {
 	memcpy(study->trials[number].point, point, study->space->n * sizeof(double));
 	ml_study_tell(study, number, state, value, steps);
-}
-
-size_t
-ml_study_best(const MlStudy *study)
-{
-	size_t		best = SIZE_MAX;
-
-	for (size_t i = 0; i < study->capacity; i++)
-	{
-		if (study->trials[i].state == ML_TRIAL_FINISHED &&
-			(best == SIZE_MAX || ml_study_better(study, study->trials[i].value, study->trials[best].value)))
-			best = i;
-	}
-	return best;
 }

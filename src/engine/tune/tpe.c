@@ -18,6 +18,8 @@
 #include <string.h>
 
 #include "parzen.h"
+#include "tpe.h"
+#include "trials.h"
 
 #define MOST_GOOD 25			/* trials in the better density */
 #define GOOD_SHARE 0.1

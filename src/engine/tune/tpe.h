@@ -1,0 +1,16 @@
+/*
+ * tpe.h
+ *	  The multivariate tree-structured Parzen estimator (private to tune).
+ */
+#ifndef MLOPS_ENGINE_TUNE_TPE_H
+#define MLOPS_ENGINE_TUNE_TPE_H
+
+#include "mlops/engine/tune.h"
+
+/*
+ * The next point of trial number, by a model of the trials so far.  Uses
+ * ctx->arena.  Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
+ */
+extern MlStatus tpe_sample(MlContext *ctx, const MlStudy *study, size_t number, double *point);
+
+#endif							/* MLOPS_ENGINE_TUNE_TPE_H */
