@@ -26,9 +26,9 @@ decide=$(median <"$work/decide") predict=$(median <"$work/predict") insert=$(med
 rm -rf "$work"
 
 table_header "Deciding about 1,000,000 rows, each decision logged"
-figure "INSERT ... SELECT of the same columns" "$insert" ms
-figure "mlops.predict" "$predict" ms
-figure "mlops.decide" "$decide" ms
-figure "logging (the difference) / INSERT ... SELECT" "$(compute "($decide - $predict) / $insert")" times '<=' 2.5
-figure "mlops.decide, scoring included / INSERT ... SELECT" "$(compute "$decide / $insert")" times
+result "INSERT ... SELECT of the same columns" "$insert" ms
+result "mlops.predict" "$predict" ms
+result "mlops.decide" "$decide" ms
+result "logging (the difference) / INSERT ... SELECT" "$(compute "($decide - $predict) / $insert")" times '<=' 2.5
+result "mlops.decide, scoring included / INSERT ... SELECT" "$(compute "$decide / $insert")" times
 exit $missed

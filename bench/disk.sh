@@ -62,6 +62,6 @@ echo "| the catalog beside them | bytes |"
 echo "|---|---|"
 query -c "SELECT '| ' || v.what || ' | ' || v.bytes || ' |' FROM (
 	SELECT 'an entry of the audit log', sum(pg_column_size(a.*)) / count(*) FROM mlops_catalog.audit_log AS a
-	UNION ALL SELECT 'a run, with its parameters and figures', (SELECT sum(pg_column_size(r.*)) FROM mlops_catalog.run AS r) / count(*)
+	UNION ALL SELECT 'a run, with its parameters and metrics', (SELECT sum(pg_column_size(r.*)) FROM mlops_catalog.run AS r) / count(*)
 		+ (SELECT sum(pg_column_size(p.*)) FROM mlops_catalog.run_param AS p) / count(*) + (SELECT sum(pg_column_size(m.*)) FROM mlops_catalog.run_metric AS m) / count(*)
 		FROM mlops_catalog.run) AS v(what, bytes)"

@@ -32,17 +32,17 @@ greatest=$(query -c "SELECT max(statistic) FROM mlops.drift_between('drift_befor
 score=$(median <"$work/score") check=$(median <"$work/check") psi=$(median <"$work/psi") here_ms=$(median <"$work/here")
 
 table_header "Drift of 1,000,000 rows of 30 columns"
-figure "mlops.check_drift, all features and the score" "$check" ms
-figure "avg(mlops.score()) of the same rows, in one process" "$score" ms
-figure "check_drift / score" "$(compute "$check / $score")" times '<=' 1.5
-figure "mlops.drift_between, 500,000 and 500,000 rows, PSI and missing values" "$psi" ms
-figure "mlops.drift_between, mode evidently" "$here_ms" ms
+result "mlops.check_drift, all features and the score" "$check" ms
+result "avg(mlops.score()) of the same rows, in one process" "$score" ms
+result "check_drift / score" "$(compute "$check / $score")" times '<=' 1.5
+result "mlops.drift_between, 500,000 and 500,000 rows, PSI and missing values" "$psi" ms
+result "mlops.drift_between, mode evidently" "$here_ms" ms
 if [ -n "$python" ]; then
 	reading=$(compute "$(cut -f 1 "$work/there" | median) * 1000" 1) there=$(compute "$(cut -f 2 "$work/there" | median) * 1000" 1)
-	figure "Evidently's tests of rows in memory" "$there" ms
-	figure "pandas.read_csv of the rows" "$reading" ms
-	figure "Evidently's tests / drift_between" "$(compute "$there / $here_ms")" times '>' 1
-	figure "the greatest statistic differs by" "$(compute "$greatest - $(cut -f 3 "$work/there" | tail -n 1)" 15)" '' '<' 1e-9
+	result "Evidently's tests of rows in memory" "$there" ms
+	result "pandas.read_csv of the rows" "$reading" ms
+	result "Evidently's tests / drift_between" "$(compute "$there / $here_ms")" times '>' 1
+	result "the greatest statistic differs by" "$(compute "$greatest - $(cut -f 3 "$work/there" | tail -n 1)" 15)" '' '<' 1e-9
 else
 	echo "drift: Evidently cannot be had here, its side is left out" >&2
 fi

@@ -39,13 +39,13 @@ all=$(a_row "$(median <"$work/all")") top=$(a_row "$(median <"$work/top")")
 there=$(cut -f 1 "$work/there" | median)
 
 table_header "Explaining $explained rows in one process, 100 trees of depth 6, 30 columns"
-figure "mlops.explain, all columns" "$all" "µs a row"
-figure "mlops.explain, the top 5" "$top" "µs a row"
-figure "XGBoost 1.7.6, pred_contribs, 1 thread" "$(compute "$there")" "µs a row"
-figure "XGBoost / mlops.explain, all columns" "$(compute "$there / $all")" times '>' 1
-figure "splits of the model, mlops" "$splits" ''
-figure "splits of the model, XGBoost" "$splits_there" ''
-figure "contributions together and log odds of the score differ by at most, mlops" "$gap" ''
-figure "contributions together and margin differ by at most, XGBoost (float32)" "$(cut -f 2 "$work/there" | sort -g | tail -n 1)" ''
+result "mlops.explain, all columns" "$all" "µs a row"
+result "mlops.explain, the top 5" "$top" "µs a row"
+result "XGBoost 1.7.6, pred_contribs, 1 thread" "$(compute "$there")" "µs a row"
+result "XGBoost / mlops.explain, all columns" "$(compute "$there / $all")" times '>' 1
+result "splits of the model, mlops" "$splits" ''
+result "splits of the model, XGBoost" "$splits_there" ''
+result "contributions together and log odds of the score differ by at most, mlops" "$gap" ''
+result "contributions together and margin differ by at most, XGBoost (float32)" "$(cut -f 2 "$work/there" | sort -g | tail -n 1)" ''
 rm -rf "$work"
 exit $missed

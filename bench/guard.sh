@@ -37,7 +37,7 @@ for round in $(seq "$rounds"); do
 	milliseconds "SELECT * FROM mlops.check_guards('m')" >>"$work/guard"
 	milliseconds "SELECT * FROM mlops.run_monitor('m')" >>"$work/monitor"
 done
-counted=$(query -c "SELECT sum(f.decisions) FROM mlops_catalog.release AS e, mlops_catalog.variant_figures('postgres', e.model_id, e.step_started_at, NULL) AS f")
+counted=$(query -c "SELECT sum(f.decisions) FROM mlops_catalog.release AS e, mlops_catalog.variant_metrics('postgres', e.model_id, e.step_started_at, NULL) AS f")
 wanted=$((decisions + rounds * 1000))
 [ "$counted" = "$wanted" ] || { echo "the guard has counted $counted decisions, not $wanted" >&2; exit 1; }
 query -o /dev/null -c "SELECT * FROM mlops.promote('m')" -c "SELECT * FROM mlops.unmonitor('m')" -c "TRUNCATE mlops_catalog.prediction"
@@ -45,8 +45,8 @@ guard=$(median <"$work/guard") monitor=$(median <"$work/monitor")
 rm -rf "$work"
 
 table_header "Looking at $decisions decisions of today"
-figure "the first check of a guard, which counts them" "$first" ms
-figure "each check after it" "$guard" ms '<=' 100
-figure "the first run of a monitor" "$first_run" ms
-figure "each run after it" "$monitor" ms '<=' 100
+result "the first check of a guard, which counts them" "$first" ms
+result "each check after it" "$guard" ms '<=' 100
+result "the first run of a monitor" "$first_run" ms
+result "each run after it" "$monitor" ms '<=' 100
 exit $missed

@@ -45,10 +45,10 @@ median_of()
 fetched=$(median_of fetched) apart=$(median_of apart) engine=$(median_of engine) first=$(median_of first)
 
 table_header "Reading 1,000,000 rows of 30 float8 columns into the engine"
-figure "heap scan in C, tuples fetched" "$(compute "$fetched" 0)" ms
-figure "heap scan in C, tuples fetched and taken apart" "$(compute "$apart" 0)" ms
-figure "read into the engine" "$(compute "$engine" 0)" ms
-figure "engine / scan that takes apart" "$(compute "$engine / $apart")" times '<=' 2
-figure "engine / scan that only fetches" "$(compute "$engine / $fetched")" times
-figure "read into the engine by a session's first training" "$(compute "$first" 0)" ms
+result "heap scan in C, tuples fetched" "$(compute "$fetched" 0)" ms
+result "heap scan in C, tuples fetched and taken apart" "$(compute "$apart" 0)" ms
+result "read into the engine" "$(compute "$engine" 0)" ms
+result "engine / scan that takes apart" "$(compute "$engine / $apart")" times '<=' 2
+result "engine / scan that only fetches" "$(compute "$engine / $fetched")" times
+result "read into the engine by a session's first training" "$(compute "$first" 0)" ms
 exit $missed

@@ -71,12 +71,12 @@ unsuccessful=$(query -c "SELECT count(*) FROM mlops.jobs WHERE state <> 'succeed
 left=$(query -c "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'mlops job%'")
 
 table_header "Jobs"
-figure "No-op jobs through 2 workers" "$rate" "jobs/s" '>=' 200
-figure "Submit to running, worker at hand, median" "$(latency 0)" ms '<=' 100
-figure "Submit to running, worker to be started, median" "$(latency 0.4)" ms '<=' 100
-figure "Launcher's memory over 10,000 jobs" "$((memory_after - memory_before))" kB '<=' 256
-figure "Jobs that were lost or ran twice" "$unsuccessful" "" '<=' 0
-figure "Workers left" "$left" "" '<=' 0
+result "No-op jobs through 2 workers" "$rate" "jobs/s" '>=' 200
+result "Submit to running, worker at hand, median" "$(latency 0)" ms '<=' 100
+result "Submit to running, worker to be started, median" "$(latency 0.4)" ms '<=' 100
+result "Launcher's memory over 10,000 jobs" "$((memory_after - memory_before))" kB '<=' 256
+result "Jobs that were lost or ran twice" "$unsuccessful" "" '<=' 0
+result "Workers left" "$left" "" '<=' 0
 
 # ---- a training beside pgbench: one worker, one thread, a low priority
 restart "mlops.max_workers = 1" "mlops.threads = 1" "mlops.worker_nice = 19"
@@ -119,10 +119,10 @@ loss()
 }
 
 table_header "pgbench on one core beside a training on the other (mlops.max_workers = 1, threads = 1, worker_nice = 19)"
-figure "Select only, alone" "$(median <"$server/alone-S")" "tps"
-figure "Select only, beside a training" "$(median <"$server/beside-S")" "tps"
-figure "Select only, lost in the median of turns" "$(loss -S)" "%" '<=' 10
-figure "Simple update, alone" "$(median <"$server/alone-N")" "tps"
-figure "Simple update, beside a training" "$(median <"$server/beside-N")" "tps"
-figure "Simple update, lost in the median of turns" "$(loss -N)" "%" '<=' 10
+result "Select only, alone" "$(median <"$server/alone-S")" "tps"
+result "Select only, beside a training" "$(median <"$server/beside-S")" "tps"
+result "Select only, lost in the median of turns" "$(loss -S)" "%" '<=' 10
+result "Simple update, alone" "$(median <"$server/alone-N")" "tps"
+result "Simple update, beside a training" "$(median <"$server/beside-N")" "tps"
+result "Simple update, lost in the median of turns" "$(loss -N)" "%" '<=' 10
 exit $missed

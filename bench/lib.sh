@@ -106,12 +106,12 @@ compute()
 
 table_header()
 {
-	printf '\n### %s\n\n| what | figure | must be | |\n|---|---:|---|---|\n' "$1"
+	printf '\n### %s\n\n| what | value | must be | |\n|---|---:|---|---|\n' "$1"
 }
 
-# figure WHAT VALUE UNIT [COMPARISON LIMIT]: a line of the table; a limit that
+# result WHAT VALUE UNIT [COMPARISON LIMIT]: a line of the table; a limit that
 # is not kept makes the script fail in the end.
-figure()
+result()
 {
 	if [ $# -lt 5 ]; then
 		echo "| $1 | $2 $3 | | |"

@@ -18,9 +18,9 @@ row=$(median <"$work/row") score=$(median <"$work/score") both=$(median <"$work/
 rm -rf "$work"
 
 table_header "One row by primary key, prepared, Unix socket"
-figure "SELECT *" "$row" µs
-figure "SELECT mlops.score('m', t)" "$score" µs
-figure "SELECT *, mlops.score('m', t)" "$both" µs
-figure "score / row" "$(compute "$score / $row")" times '<=' 1.15
-figure "row and score / row" "$(compute "$both / $row")" times
+result "SELECT *" "$row" µs
+result "SELECT mlops.score('m', t)" "$score" µs
+result "SELECT *, mlops.score('m', t)" "$both" µs
+result "score / row" "$(compute "$score / $row")" times '<=' 1.15
+result "row and score / row" "$(compute "$both / $row")" times
 exit $missed

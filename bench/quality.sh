@@ -1,6 +1,6 @@
 #!/bin/sh
 # quality.sh - what the learners reach on public data sets with their default
-# parameters, beside the figures others have published or measured.
+# parameters, beside the numbers others have published or measured.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"

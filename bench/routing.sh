@@ -33,8 +33,8 @@ rm -rf "$work"
 
 # 1,000,000 rows: a millisecond is a nanosecond a row
 table_header "Choosing a variant, 1,000,000 rows in one process, a model of 2 small trees"
-figure "one version, by its number" "$(compute "$version / 1000" 3)" "µs a row"
-figure "the only version of a route, difference" "$(compute "($direct - $version) / 1000" 3)" "µs a row" '<=' 0.05
-figure "10 % canary by an integer key, difference" "$(compute "($id - $direct) / 1000" 3)" "µs a row" '<=' 0.15
-figure "10 % canary by a text key, difference" "$(compute "($card - $direct) / 1000" 3)" "µs a row" '<=' 0.15
+result "one version, by its number" "$(compute "$version / 1000" 3)" "µs a row"
+result "the only version of a route, difference" "$(compute "($direct - $version) / 1000" 3)" "µs a row" '<=' 0.05
+result "10 % canary by an integer key, difference" "$(compute "($id - $direct) / 1000" 3)" "µs a row" '<=' 0.15
+result "10 % canary by a text key, difference" "$(compute "($card - $direct) / 1000" 3)" "µs a row" '<=' 0.15
 exit $missed

@@ -33,10 +33,10 @@ decide=$(median <"$work/decide") predict=$(median <"$work/predict") seal=$(media
 rm -rf "$work"
 
 table_header "Sealing a day of 1,000,000 decisions"
-figure "logging them (mlops.decide less mlops.predict)" "$(compute "$decide - $predict" 1)" ms
-figure "sealing them" "$seal" ms
-figure "sealing / logging, all in one statement" "$(compute "$seal / ($decide - $predict)")" times
-figure "logging one, a transaction each as payments are (decide less predict)" "$(compute "$one_decided - $one_predicted" 1)" µs
-figure "sealing one" "$(compute "$seal / 1000" 2)" µs
-figure "sealing / logging, a transaction each" "$(compute "$seal / 1000 / ($one_decided - $one_predicted)")" times '<=' 0.1
+result "logging them (mlops.decide less mlops.predict)" "$(compute "$decide - $predict" 1)" ms
+result "sealing them" "$seal" ms
+result "sealing / logging, all in one statement" "$(compute "$seal / ($decide - $predict)")" times
+result "logging one, a transaction each as payments are (decide less predict)" "$(compute "$one_decided - $one_predicted" 1)" µs
+result "sealing one" "$(compute "$seal / 1000" 2)" µs
+result "sealing / logging, a transaction each" "$(compute "$seal / 1000 / ($one_decided - $one_predicted)")" times '<=' 0.1
 exit $missed

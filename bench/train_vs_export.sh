@@ -47,13 +47,13 @@ rm -rf "$work"
 # shellcheck disable=SC2086	# lists of numbers on purpose
 {
 	table_header "From a table of 1,000,000 rows to a registered model: 100 trees of depth 6, 800,000 rows to learn from"
-	figure "mlops.train" "$(compute "$ours / 1000" 1)" s
-	figure "COPY out, XGBoost 1.7.6 hist with 2 threads" "$(compute "$theirs / 1000" 1)" s
-	figure "export and XGBoost / mlops.train" "$(compute "$theirs / $ours")" times '>' 1
-	figure "fitting alone, mlops" "$(compute "$fit_ours / 1000" 1)" s
-	figure "fitting alone, XGBoost" "$(compute "$fit_theirs / 1000" 1)" s
+	result "mlops.train" "$(compute "$ours / 1000" 1)" s
+	result "COPY out, XGBoost 1.7.6 hist with 2 threads" "$(compute "$theirs / 1000" 1)" s
+	result "export and XGBoost / mlops.train" "$(compute "$theirs / $ours")" times '>' 1
+	result "fitting alone, mlops" "$(compute "$fit_ours / 1000" 1)" s
+	result "fitting alone, XGBoost" "$(compute "$fit_theirs / 1000" 1)" s
 	set -- $judged_ours $judged_theirs
-	figure "ROC AUC and average precision, mlops" "$(compute "$1" 4), $(compute "$2" 4)" ''
-	figure "ROC AUC and average precision, XGBoost" "$(compute "$3" 4), $(compute "$4" 4)" ''
+	result "ROC AUC and average precision, mlops" "$(compute "$1" 4), $(compute "$2" 4)" ''
+	result "ROC AUC and average precision, XGBoost" "$(compute "$3" 4), $(compute "$4" 4)" ''
 }
 exit $missed

@@ -1,7 +1,7 @@
 #!/bin/sh
 # tune.sh - what tuning reaches on public data sets, and what parallel trials gain.
 #
-#	MLOPS_BENCH_SEEDS	seeds of each comparison (default 10, and half of it, 5, for test figures)
+#	MLOPS_BENCH_SEEDS	seeds of each comparison (default 10, and half of it, 5, for test results)
 #	MLOPS_BENCH_PARTS	which: search throughput folds handbook card (default all)
 #
 # What is chosen is chosen without test rows: on the Handbook's last two days of
@@ -24,7 +24,7 @@ tuning()
 tuning -c 'CREATE EXTENSION mlops'
 tuning -v "data=$data" -f - <"$here/tune.sql" >/dev/null
 
-# The space of the search for test figures is the default one of mlops.tune.
+# The space of the search for test results is the default one of mlops.tune.
 wide='{"n_estimators": 100, "learning_rate": {"min": 0.005, "max": 0.5, "log": true}, "max_depth": {"min": 1, "max": 10},
 	"min_child_weight": {"min": 0.1, "max": 100, "log": true}, "reg_lambda": {"min": 0.01, "max": 100, "log": true},
 	"subsample": {"min": 0.3, "max": 1}, "colsample_bytree": {"min": 0.2, "max": 1}}'
@@ -47,9 +47,9 @@ SQL
 		tuning -c "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY best_value) FROM mlops.studies WHERE model = '$1'"
 	}
 	random=$(best random) tpe=$(best tpe)
-	figure "random" "$(compute "$random" 4)" ""
-	figure "tpe" "$(compute "$tpe" 4)" "" '>' "$(compute "$random" 4)"
-	figure "seeds where tpe is ahead" "$(tuning -c "SELECT count(*) FROM mlops.studies t JOIN mlops.studies r USING (seed)
+	result "random" "$(compute "$random" 4)" ""
+	result "tpe" "$(compute "$tpe" 4)" "" '>' "$(compute "$random" 4)"
+	result "seeds where tpe is ahead" "$(tuning -c "SELECT count(*) FROM mlops.studies t JOIN mlops.studies r USING (seed)
 		WHERE t.model = 'tpe' AND r.model = 'random' AND t.best_value > r.best_value")" ""
 }
 
@@ -72,9 +72,9 @@ SQL
 		tuning -c "SELECT extract(epoch FROM max(ended_at) - min(started_at)) FROM mlops.trials WHERE model = '$1' GROUP BY study_id" | median
 	}
 	one=$(seconds p1) two=$(seconds p2)
-	figure "one at a time" "$(compute "$one")" s
-	figure "two at a time" "$(compute "$two")" s
-	figure "throughput of two / of one" "$(compute "$one / $two")" "" '>=' 1.7
+	result "one at a time" "$(compute "$one")" s
+	result "two at a time" "$(compute "$two")" s
+	result "throughput of two / of one" "$(compute "$one / $two")" "" '>=' 1.7
 }
 
 # Seconds of a cross-validation, its folds in turn on all threads or side by side.
@@ -90,31 +90,31 @@ folds()
 		done
 	done
 	one=$(median <"$server/folds_1") two=$(median <"$server/folds_2")
-	figure "one after the other, with all threads" "$one" ms
-	figure "two side by side" "$two" ms
-	figure "one after the other / side by side" "$(compute "$one / $two")" ""
+	result "one after the other, with all threads" "$one" ms
+	result "two side by side" "$two" ms
+	result "one after the other / side by side" "$(compute "$one / $two")" ""
 }
 
-# test_figures NAME ARGUMENTS LEAST: one trial after the other, so that they can
+# test_results NAME ARGUMENTS LEAST: one trial after the other, so that they can
 # be repeated.
-test_figures()
+test_results()
 {
 	half=$(((seeds + 1) / 2))
 	reached=$(tuning -c "SET client_min_messages = warning" -c "SELECT round((t.metrics ->> 'pr_auc')::numeric, 4)
 		FROM generate_series(1, $half) AS s, LATERAL mlops.tune('$1', $2, trials => 60, seed => s, parallel => 1) AS t")
 	table_header "$1, default space, 60 trials of tpe, refitted: test AP, median of $half seeds"
-	figure "by seed: $(echo $reached)" "$(echo "$reached" | median)" "" '>=' "$3"
+	result "by seed: $(echo $reached)" "$(echo "$reached" | median)" "" '>=' "$3"
 }
 
 handbook()
 {
-	test_figures handbook "$handbook_split" 0.644
+	test_results handbook "$handbook_split" 0.644
 }
 
 # 53 frauds in the validation part would decide little.
 card()
 {
-	test_figures card "$card_split, folds => 5" 0.872
+	test_results card "$card_split, folds => 5" 0.872
 }
 
 for part in ${MLOPS_BENCH_PARTS:-search throughput folds handbook card}; do

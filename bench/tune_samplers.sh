@@ -29,13 +29,13 @@ table_header "Samplers: median regret after 50 trials"
 for function in branin hartmann6 rosenbrock table; do
 	ours=$("$work/samplers" "$function" tpe 50 "$seeds" bench/tune/handbook_grid.tsv | median)
 	theirs=$("$python" bench/tune/samplers_optuna.py "$function" 50 $((seeds / 2)) bench/tune/handbook_grid.tsv | median)
-	figure "$function: tpe" "$ours" ""
-	figure "$function: tpe of Optuna" "$theirs" ""
-	figure "$function: ours / theirs" "$(compute "($theirs > 0 ? $ours / $theirs : $ours > 0 ? 99 : 1)")" "" '<=' 1.05
+	result "$function: tpe" "$ours" ""
+	result "$function: tpe of Optuna" "$theirs" ""
+	result "$function: ours / theirs" "$(compute "($theirs > 0 ? $ours / $theirs : $ours > 0 ? 99 : 1)")" "" '<=' 1.05
 	for sampler in random gp; do
 		count=$seeds
 		[ $sampler != gp ] || count=21
-		figure "$function: $sampler" \
+		result "$function: $sampler" \
 			"$("$work/samplers" "$function" $sampler 50 "$count" bench/tune/handbook_grid.tsv | median)" ""
 	done
 done

@@ -56,7 +56,7 @@ typedef enum MlAction
 	ML_TO_DEPLOY,
 	ML_TO_MANAGE,				/* settings, aliases, stages, gates, grants, deletion */
 	ML_TO_INSPECT,				/* read what is recorded about it */
-	ML_TO_SEE					/* its name, versions and what answers, without figures */
+	ML_TO_SEE					/* its name, versions and what answers, without metrics */
 } MlAction;
 
 /* May the user do this?  An index scan on the grants: not for every row. */
@@ -129,12 +129,12 @@ typedef struct MlNamedText
 	const char *value;
 } MlNamedText;
 
-typedef struct MlNamedFigure
+typedef struct MlNamedMetric
 {
 	const char *name;
 	int			step;
 	double		value;			/* NaN is stored as NULL */
-} MlNamedFigure;
+} MlNamedMetric;
 
 /* Everything that a finished training leaves in the catalog. */
 typedef struct MlRegistration
@@ -175,8 +175,8 @@ typedef struct MlRegistration
 
 	int			n_params;
 	const MlNamedText *params;
-	int			n_figures;
-	const MlNamedFigure *figures;
+	int			n_run_metrics;
+	const MlNamedMetric *run_metrics;
 
 	/* version */
 	const char *signature;		/* JSON text */
@@ -207,7 +207,7 @@ typedef struct MlLabelsAdded
 } MlLabelsAdded;
 
 /*
- * Reads outcomes of decisions from the source's columns key, label and
+ * Reads labels of decisions from the source's columns key, label and
  * labelled_at (NULL: now), as the current user, and records them.  A warning
  * counts rows with a label and NULL as their time, which are known now, and a
  * notice tells if no decision has one of the keys.  positive is

@@ -113,16 +113,16 @@ typedef struct MlFoldResult
 extern MlFoldResult *mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id);
 
 /*
- * The number of a figure of folds by the name of mlops.cross_validate's column:
- * a metric, or threshold_chosen.  XX000 for another.
+ * The number of a metric of folds by the name of mlops.cross_validate's column:
+ * one of ml_metrics, or threshold_chosen.  XX000 for another.
  */
-extern int	mltrain_figure_by_name(const char *name);
+extern int	mltrain_metric_by_name(const char *name);
 
 /* What a fold has of it. */
-extern double mltrain_fold_figure_of(const MlFoldResult *result, int figure);
+extern double mltrain_fold_metric_of(const MlFoldResult *result, int metric);
 
 /* Its mean over folds, or its sample standard deviation. */
-extern double mltrain_fold_figure(const MlFoldResult *results, int n, int figure, bool deviation);
+extern double mltrain_fold_metric(const MlFoldResult *results, int n, int metric, bool deviation);
 
 /* ---------------------------------------------------------------- options */
 

@@ -235,7 +235,7 @@ COMMENT ON FUNCTION mlops_catalog.may_use(regrole, bigint) IS
 CREATE FUNCTION mlops_catalog.may_see(owner regrole, model_id bigint) RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'mlops_may_see';
 COMMENT ON FUNCTION mlops_catalog.may_see(regrole, bigint) IS
-	'Is the current user a member of the owner, or has it any privilege on the model? What views show that hold no figures';
+	'Is the current user a member of the owner, or has it any privilege on the model? What views show that hold no metrics';
 
 CREATE FUNCTION mlops_catalog.may_use_named(owner regrole, model text) RETURNS boolean
 	LANGUAGE c STABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'mlops_may_use_named';

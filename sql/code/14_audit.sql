@@ -85,7 +85,7 @@ COMMENT ON COLUMN mlops_catalog.audit_entry.session_role IS 'Role that the sessi
 COMMENT ON COLUMN mlops_catalog.audit_entry.event IS 'What was done';
 COMMENT ON COLUMN mlops_catalog.audit_entry.model IS 'Model';
 COMMENT ON COLUMN mlops_catalog.audit_entry.version IS 'Version';
-COMMENT ON COLUMN mlops_catalog.audit_entry.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops_catalog.audit_entry.detail IS 'Details of the event';
 COMMENT ON COLUMN mlops_catalog.audit_entry.previous_hash IS 'Hash of the entry before, NULL while it waits';
 COMMENT ON COLUMN mlops_catalog.audit_entry.hash IS 'Hash of the entry, NULL while it waits';
 
@@ -107,7 +107,7 @@ COMMENT ON COLUMN mlops.audit_log.model IS 'Model, NULL if it was not about one'
 COMMENT ON COLUMN mlops.audit_log.version IS 'Version, NULL if it was not about one';
 COMMENT ON COLUMN mlops.audit_log.role IS 'Role that did it';
 COMMENT ON COLUMN mlops.audit_log.session_role IS 'Role that the session was opened as; of a job, the session that submitted it';
-COMMENT ON COLUMN mlops.audit_log.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops.audit_log.detail IS 'Details of the event';
 COMMENT ON COLUMN mlops.audit_log.hash IS 'SHA-256 of the row and of the row before; NULL while it waits';
 COMMENT ON COLUMN mlops.audit_log.previous_hash IS 'Hash of the row before, empty for the first; NULL while it waits';
 COMMENT ON COLUMN mlops.audit_log.logged_at IS 'When it happened';

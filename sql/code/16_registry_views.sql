@@ -1,4 +1,4 @@
--- Names for versions, what must be shown before production, and who approved.
+-- Names for versions, what must be shown before a deployment, and who approved.
 
 CREATE VIEW mlops.aliases WITH (security_barrier) AS
 SELECT m.name AS model, a.alias, v.version, mlops_catalog.role_text(a.set_by) AS set_by, a.set_at
@@ -19,7 +19,7 @@ SELECT m.name AS model, g.gate, mlops_catalog.role_text(g.set_by) AS set_by, g.s
 FROM mlops_catalog.gate g
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) g.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.gates IS 'What a version must show before it may reach production';
+COMMENT ON VIEW mlops.gates IS 'What a version must show before it may be deployed or reach stage production';
 COMMENT ON COLUMN mlops.gates.model IS 'Model';
 COMMENT ON COLUMN mlops.gates.gate IS 'Conditions, see mlops.set_gate';
 COMMENT ON COLUMN mlops.gates.set_by IS 'Who set it last';
@@ -27,7 +27,7 @@ COMMENT ON COLUMN mlops.gates.set_at IS 'When';
 GRANT SELECT ON mlops.gates TO PUBLIC;
 
 CREATE VIEW mlops.gate_checks WITH (security_barrier) AS
-SELECT m.name AS model, v.version, c.gate_check_id, c.purpose, c.condition, c.required, c.figure, c.passed, c.detail,
+SELECT m.name AS model, v.version, c.gate_check_id, c.purpose, c.condition, c.required, c.value, c.passed, c.detail,
 	mlops_catalog.role_text(c.checked_by) AS checked_by, c.checked_at
 FROM mlops_catalog.gate_check c
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) c.version_id
@@ -40,9 +40,9 @@ COMMENT ON COLUMN mlops.gate_checks.gate_check_id IS 'Identity, rising in time';
 COMMENT ON COLUMN mlops.gate_checks.purpose IS 'What it was checked for: check, deploy, production, alias';
 COMMENT ON COLUMN mlops.gate_checks.condition IS 'Key of the gate';
 COMMENT ON COLUMN mlops.gate_checks.required IS 'What it requires';
-COMMENT ON COLUMN mlops.gate_checks.figure IS 'What was found; NULL if it could not be measured';
+COMMENT ON COLUMN mlops.gate_checks.value IS 'What was found; NULL if it could not be measured';
 COMMENT ON COLUMN mlops.gate_checks.passed IS 'Verdict';
-COMMENT ON COLUMN mlops.gate_checks.detail IS 'How the figure came about';
+COMMENT ON COLUMN mlops.gate_checks.detail IS 'How the value came about';
 COMMENT ON COLUMN mlops.gate_checks.checked_by IS 'Who asked';
 COMMENT ON COLUMN mlops.gate_checks.checked_at IS 'When';
 GRANT SELECT ON mlops.gate_checks TO PUBLIC;
@@ -54,7 +54,7 @@ FROM mlops_catalog.approval a
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) a.version_id
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.approvals IS 'Who approved which version for production';
+COMMENT ON VIEW mlops.approvals IS 'Who approved which version';
 COMMENT ON COLUMN mlops.approvals.model IS 'Model';
 COMMENT ON COLUMN mlops.approvals.version IS 'Version';
 COMMENT ON COLUMN mlops.approvals.role IS 'Who approved it';

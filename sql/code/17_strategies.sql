@@ -11,11 +11,11 @@
 -- takes: arguments of mlops.deploy that mean something; key, note and metric
 --	go with all
 -- needs: arguments of which one must be given
--- follows_outcomes: do shares move by what labels say?
+-- follows_labels: do shares move by what labels say?
 -- document: keys of a release in a document of mlops.apply, besides strategy,
 --	guard and metric; NULL: it is no release of shares
 CREATE FUNCTION mlops_catalog.strategies()
-	RETURNS TABLE (name text, lays text, kind text, variant text, takes text[], needs text[], follows_outcomes boolean, document text[])
+	RETURNS TABLE (name text, lays text, kind text, variant text, takes text[], needs text[], follows_labels boolean, document text[])
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 7
 	SET search_path = pg_catalog, pg_temp
 AS $$

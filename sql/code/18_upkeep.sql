@@ -295,7 +295,7 @@ AS $$
 	WITH waiting(model_id, object, task_of, task, since, patience) AS (
 		SELECT e.model_id, 'guard', e.model_id, 'guard', d.deployed_at, interval '0' FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment AS d USING (deployment_id)
 				JOIN mlops_catalog.strategies() AS s ON s.name = d.strategy
-			WHERE d.guard <> '{}' OR d.ramp <> '[]' OR s.follows_outcomes
+			WHERE d.guard <> '{}' OR d.ramp <> '[]' OR s.follows_labels
 		UNION ALL
 		SELECT r.model_id, 'guard', r.model_id, 'guard', d.deployed_at, '0' FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.deployment AS d USING (deployment_id)
 			WHERE r.kind = 'shadow' AND NOT r.paused AND d.guard <> '{}'

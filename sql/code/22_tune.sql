@@ -82,7 +82,7 @@ BEGIN
 	INSERT INTO mlops_catalog.run_param (run_id, name, value)
 		SELECT new_run, key, value FROM jsonb_each_text(details -> 'all_params');
 	INSERT INTO mlops_catalog.run_metric (run_id, name, step, value)
-		SELECT new_run, f ->> 0, (f ->> 1)::int, (f ->> 2)::float8 FROM jsonb_array_elements(details -> 'figures') AS f;
+		SELECT new_run, f ->> 0, (f ->> 1)::int, (f ->> 2)::float8 FROM jsonb_array_elements(details -> 'metrics') AS f;
 	INSERT INTO mlops_catalog.trial (study_id, number, run_id, state, value, steps, algorithm, params, point, rungs, error,
 			started_at, ended_at)
 		VALUES (of_study, (details ->> 'number')::int, new_run, details ->> 'state', (details ->> 'value')::float8,

@@ -17,7 +17,7 @@ BEGIN
 	INSERT INTO mlops_catalog.run_param (run_id, name, value)
 		SELECT new_run, key, value FROM jsonb_each_text(details -> 'params');
 	INSERT INTO mlops_catalog.run_metric (run_id, name, step, value)
-		SELECT new_run, f ->> 0, (f ->> 1)::int, (f ->> 2)::float8 FROM jsonb_array_elements(details -> 'figures') AS f;
+		SELECT new_run, f ->> 0, (f ->> 1)::int, (f ->> 2)::float8 FROM jsonb_array_elements(details -> 'metrics') AS f;
 	RETURN new_run;
 END
 $$;

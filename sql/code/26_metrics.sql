@@ -331,7 +331,7 @@ COMMENT ON FUNCTION mlops_catalog.monitor_metric_names(text) IS 'Names of the me
 
 -- Where gates, guards and alert rules set bounds: a bound that no metric can
 -- reach, such as 50 for a share, is a slip.
-CREATE FUNCTION mlops_catalog.figure_ranges() RETURNS TABLE (figure text, minimum float8, maximum float8)
+CREATE FUNCTION mlops_catalog.metric_ranges() RETURNS TABLE (metric text, minimum float8, maximum float8)
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 32
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -339,7 +339,7 @@ AS $$
 	UNION SELECT m.metric, m.minimum, m.maximum FROM mlops_catalog.monitor_metrics() AS m
 	UNION SELECT 'psi', 0, 'Infinity'	-- a guard's score_psi
 $$;
-COMMENT ON FUNCTION mlops_catalog.figure_ranges() IS 'Least and greatest value that each metric can have';
+COMMENT ON FUNCTION mlops_catalog.metric_ranges() IS 'Least and greatest value that each metric can have';
 
 CREATE FUNCTION mlops_catalog.check_bound(argument text, bound text, value float8, minimum float8, maximum float8, what text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -356,7 +356,7 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_bound(text, text, float8, float8, float8, text) IS 'An error that names a bound, and says what is possible, unless it is in a range';
 
-CREATE FUNCTION mlops_catalog.check_figure_bounds(argument text, figure text, min float8, max float8) RETURNS void
+CREATE FUNCTION mlops_catalog.check_metric_bounds(argument text, metric text, min float8, max float8) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -364,14 +364,14 @@ AS $$
 DECLARE
 	possible record;
 BEGIN
-	SELECT r.minimum, r.maximum INTO STRICT possible FROM mlops_catalog.figure_ranges() AS r WHERE r.figure = $2;
+	SELECT r.minimum, r.maximum INTO STRICT possible FROM mlops_catalog.metric_ranges() AS r WHERE r.metric = $2;
 	PERFORM mlops_catalog.check_bound(argument, 'min', $3, possible.minimum, possible.maximum, $2);
 	PERFORM mlops_catalog.check_bound(argument, 'max', $4, possible.minimum, possible.maximum, $2);
 	IF $3 > $4 THEN
 		RAISE EXCEPTION '"min" % in "%" is above "max" %', $3, argument, $4
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'No figure is within these bounds.';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'No value is within these bounds.';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_figure_bounds(text, text, float8, float8) IS
-	'An error that names what is wrong unless a figure can be within, and beyond, these bounds; NULL is no bound';
+COMMENT ON FUNCTION mlops_catalog.check_metric_bounds(text, text, float8, float8) IS
+	'An error that names what is wrong unless a metric can be within, and beyond, these bounds; NULL is no bound';

@@ -36,13 +36,13 @@ AS $$
 		SELECT 2147483647, '(others)', '', sum(contribution) FROM every
 		WHERE rank > 0 AND feature NOT IN (SELECT feature FROM shown) HAVING bool_or(contribution <> 0)),
 	bar AS (
-		SELECT rank, feature, value, to_char(contribution, 'FMSG9999990.00') AS figure, CASE WHEN contribution < 0 THEN '-' ELSE '+' END AS cell,
+		SELECT rank, feature, value, to_char(contribution, 'FMSG9999990.00') AS number, CASE WHEN contribution < 0 THEN '-' ELSE '+' END AS cell,
 			round(24 * abs(contribution) / max(abs(contribution)) OVER ())::int AS cells,
 			max(length(feature)) OVER () AS feature_width, max(length(value)) OVER () AS value_width
 		FROM line)
 	SELECT format('score %s, from a base of %s; in log odds:', trim_scale(round((1 / (1 + exp(-greatest(-700, least(700, sum(contribution))))))::numeric, 6)),
 			trim_scale(round((1 / (1 + exp(-greatest(-700, least(700, max(contribution) FILTER (WHERE rank = 0))))))::numeric, 6)))
-		|| coalesce((SELECT string_agg(rtrim(format(E'\n%s  %s  %s %s', rpad(feature, feature_width), rpad(value, value_width), lpad(figure, 7), repeat(cell, cells))),
+		|| coalesce((SELECT string_agg(rtrim(format(E'\n%s  %s  %s %s', rpad(feature, feature_width), rpad(value, value_width), lpad(number, 7), repeat(cell, cells))),
 			'' ORDER BY rank) FROM bar), '')
 	FROM every HAVING count(*) > 0
 $$;

@@ -107,12 +107,12 @@ CREATE VIEW mlops.run_metrics WITH (security_barrier) AS
 SELECT m.run_id, r.model, r.version, m.name, m.step, m.value, m.recorded_at
 FROM mlops_catalog.run_metric m JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) m.run_id
 WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
-COMMENT ON VIEW mlops.run_metrics IS 'Figures of runs: metrics on validation and test, timings of phases, learning curves';
+COMMENT ON VIEW mlops.run_metrics IS 'Metrics of runs: on validation and test, timings of phases, learning curves';
 COMMENT ON COLUMN mlops.run_metrics.run_id IS 'Run';
 COMMENT ON COLUMN mlops.run_metrics.model IS 'Model';
 COMMENT ON COLUMN mlops.run_metrics.version IS 'Version it produced';
-COMMENT ON COLUMN mlops.run_metrics.name IS 'Figure, e.g. test_pr_auc, fit_ms or validation_pr_auc';
-COMMENT ON COLUMN mlops.run_metrics.step IS 'Round of a learning curve, 0 for single figures';
+COMMENT ON COLUMN mlops.run_metrics.name IS 'Metric, e.g. test_pr_auc, fit_ms or validation_pr_auc';
+COMMENT ON COLUMN mlops.run_metrics.step IS 'Round of a learning curve, 0 for single values';
 COMMENT ON COLUMN mlops.run_metrics.value IS 'Value; NULL where it is not defined';
 COMMENT ON COLUMN mlops.run_metrics.recorded_at IS 'When it was recorded';
 GRANT SELECT ON mlops.run_metrics TO PUBLIC;
@@ -156,7 +156,7 @@ JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) v.run_id
 CROSS JOIN LATERAL (SELECT CASE WHEN mlops_catalog.may_use(m.owner, m.model_id) THEN v.metrics END AS metrics) AS shown
 LEFT JOIN mlops_catalog.dataset ds ON ds.dataset_id OPERATOR(pg_catalog.=) r.dataset_id AND shown.metrics IS NOT NULL
 WHERE v.dropped_at IS NULL AND mlops_catalog.may_see(m.owner, m.model_id);
-COMMENT ON VIEW mlops.versions IS 'Versions of models you may use; figures of their training take the privilege to view the model';
+COMMENT ON VIEW mlops.versions IS 'Versions of models you may use; metrics of their training take the privilege to view the model';
 COMMENT ON COLUMN mlops.versions.model IS 'Model';
 COMMENT ON COLUMN mlops.versions.version IS 'Number within the model';
 COMMENT ON COLUMN mlops.versions.algorithm IS 'Learner';

@@ -250,7 +250,7 @@ CREATE FUNCTION mlops.drop_version(model text, version int, note text DEFAULT NU
 	RETURNS TABLE (model text, version int, sha256 text, freed_bytes bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.drop_version(text, int, text) IS
-	'Deletes a version''s bytes; refused while it is deployed, in production or has an alias. Its run, figures and history stay';
+	'Deletes a version''s bytes; refused while it is deployed, in stage production or has an alias. Its run, metrics and history stay';
 CREATE FUNCTION mlops_catalog.drop_version(caller regrole, model text, version int, note text)
 	RETURNS TABLE (dropped_model text, dropped_version int, sha256 text, freed_bytes bigint)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1

@@ -8,7 +8,7 @@ AS $$
 	SELECT e.example FROM (VALUES
 		('^gate$', '{"pr_auc": {"min": 0.9}}'),
 		('^gate\.(log_loss|brier)$', '{"max": 0.1}'),
-		('^gate\..*_vs_production$', '{"min_gain": 0}'),
+		('^gate\..*_vs_deployed$', '{"min_gain": 0}'),
 		('^gate\.fairness$', '{"by": "country", "metric": "recall", "max_gap": 0.1}'),
 		('^gate\.approvals$', '1'),
 		('^gate\.aliases$', '["champion"]'),
@@ -111,55 +111,55 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.tell_of_seconds(text, interval) IS 'A notice if a length of time is so short that its unit seems to be missing';
 
-CREATE FUNCTION mlops_catalog.guard_figures() RETURNS text[]
+CREATE FUNCTION mlops_catalog.guard_metrics() RETURNS text[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '{latency_p95,psi,alert_rate,precision,errors,error_rate}'::text[] $$;
-COMMENT ON FUNCTION mlops_catalog.guard_figures() IS 'Figures of a variant that a guard may bound';
+COMMENT ON FUNCTION mlops_catalog.guard_metrics() IS 'Metrics of a variant that a guard may bound';
 
--- What a guard may bound.  max and min are in the figure's own unit, max_ratio
--- and min_ratio in that of the champion's figure of the same time.
+-- What a guard may bound.  max and min are in the metric's own unit, max_ratio
+-- and min_ratio in that of the deployed version's value of the same time.
 CREATE FUNCTION mlops_catalog.check_guard(guard jsonb, alone boolean) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	figure text;
+	metric text;
 	bound text;
 BEGIN
 	PERFORM mlops_catalog.check_keys('guard', guard,
-		mlops_catalog.guard_figures() || '{min_decisions,min_labels,on_failure}');
+		mlops_catalog.guard_metrics() || '{min_decisions,min_labels,on_failure}');
 	PERFORM mlops_catalog.whole_number_in('guard', guard, 'min_decisions', 1, 1e9);
 	PERFORM mlops_catalog.whole_number_in('guard', guard, 'min_labels', 1, 1e9);
 	IF guard ? 'on_failure' THEN
 		PERFORM mlops_catalog.check_choice('on_failure', guard ->> 'on_failure', '{rollback,pause}');
 	END IF;
-	FOREACH figure IN ARRAY mlops_catalog.guard_figures() LOOP
-		CONTINUE WHEN NOT guard ? figure;
-		PERFORM mlops_catalog.check_keys('guard.' || figure, guard -> figure,
-			CASE WHEN figure IN ('psi', 'errors', 'error_rate') THEN '{max}'::text[] ELSE '{min,max,min_ratio,max_ratio}' END);
-		IF guard -> figure = '{}' THEN
-			RAISE EXCEPTION '"%" in "guard" bounds nothing', figure
+	FOREACH metric IN ARRAY mlops_catalog.guard_metrics() LOOP
+		CONTINUE WHEN NOT guard ? metric;
+		PERFORM mlops_catalog.check_keys('guard.' || metric, guard -> metric,
+			CASE WHEN metric IN ('psi', 'errors', 'error_rate') THEN '{max}'::text[] ELSE '{min,max,min_ratio,max_ratio}' END);
+		IF guard -> metric = '{}' THEN
+			RAISE EXCEPTION '"%" in "guard" bounds nothing', metric
 				USING ERRCODE = 'invalid_parameter_value',
 					HINT = 'Write it as {"max": 0.2}; valid keys are max, min, max_ratio and min_ratio.';
 		END IF;
-		PERFORM mlops_catalog.check_figure_bounds('guard.' || figure, figure,
-			mlops_catalog.number_in('guard.' || figure, guard -> figure, 'min'), mlops_catalog.number_in('guard.' || figure, guard -> figure, 'max'));
-		IF (guard -> figure ->> 'min_ratio')::float8 > (guard -> figure ->> 'max_ratio')::float8 THEN
-			RAISE EXCEPTION '"min_ratio" % in "guard.%" is above "max_ratio" %', guard -> figure ->> 'min_ratio', figure, guard -> figure ->> 'max_ratio'
-				USING ERRCODE = 'invalid_parameter_value', HINT = 'No figure is within these bounds.';
+		PERFORM mlops_catalog.check_metric_bounds('guard.' || metric, metric,
+			mlops_catalog.number_in('guard.' || metric, guard -> metric, 'min'), mlops_catalog.number_in('guard.' || metric, guard -> metric, 'max'));
+		IF (guard -> metric ->> 'min_ratio')::float8 > (guard -> metric ->> 'max_ratio')::float8 THEN
+			RAISE EXCEPTION '"min_ratio" % in "guard.%" is above "max_ratio" %', guard -> metric ->> 'min_ratio', metric, guard -> metric ->> 'max_ratio'
+				USING ERRCODE = 'invalid_parameter_value', HINT = 'No value is within these bounds.';
 		END IF;
-		FOR bound IN SELECT jsonb_object_keys(guard -> figure) LOOP
-			PERFORM mlops_catalog.number_in('guard.' || figure, guard -> figure, bound, 0, 1e12);
+		FOR bound IN SELECT jsonb_object_keys(guard -> metric) LOOP
+			PERFORM mlops_catalog.number_in('guard.' || metric, guard -> metric, bound, 0, 1e12);
 			IF alone AND bound LIKE '%ratio' THEN
-				RAISE EXCEPTION 'a direct deployment has no champion beside it to compare with'
+				RAISE EXCEPTION 'a direct deployment has no deployed version beside it to compare with'
 					USING ERRCODE = 'invalid_parameter_value', HINT = 'Use max and min in its guard.';
 			END IF;
 		END LOOP;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_guard(jsonb, boolean) IS 'An error unless a guard is well-formed; alone, it has no champion to compare with';
+COMMENT ON FUNCTION mlops_catalog.check_guard(jsonb, boolean) IS 'An error unless a guard is well-formed; alone, it has no deployed version to compare with';
 
 CREATE FUNCTION mlops_catalog.check_ramp(ramp jsonb) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -103,7 +103,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.former_routes(mlops_catalog.deployment) IS 'What answered before a change';
 
--- Versions of a model answer one question, as its thresholds, outcomes and monitors do.
+-- Versions of a model answer one question, as its thresholds, labels and monitors do.
 -- A mistyped target answers another one with scores that look like any other's.
 CREATE FUNCTION mlops_catalog.question(target name, positive text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -131,7 +131,7 @@ BEGIN
 		CONTINUE WHEN other.predicts = other.predicted;
 		RAISE WARNING 'version % of model "%" predicts %, but version %, which has answered so far, predicts %',
 				other.version, model, left(other.predicts, 200), other.former, left(other.predicted, 200)
-			USING DETAIL = 'Scores, thresholds, outcomes and figures of the two are about different things.',
+			USING DETAIL = 'Scores, thresholds, labels and metrics of the two are about different things.',
 				HINT = format('If that was a slip, mlops.rollback(%1$L) or mlops.abort(%1$L) undoes it. A model of its own answers another question.', model);
 	END LOOP;
 END
@@ -157,7 +157,7 @@ BEGIN
 	IF others <> '{}' AND made.predicts <> ALL (others) THEN
 		RAISE NOTICE 'versions of model "%" so far predict %; version % predicts %', made.name, left(array_to_string(others, ' or '), 200),
 				made.version, left(made.predicts, 200)
-			USING HINT = 'Thresholds, outcomes and monitors of a model are about one question; a model of its own answers another one.';
+			USING HINT = 'Thresholds, labels and monitors of a model are about one question; a model of its own answers another one.';
 	END IF;
 END
 $$;
@@ -623,7 +623,7 @@ BEGIN
 			variants, coalesce(variant, s.variant))
 	END;
 	PERFORM mlops_catalog.end_deployment(caller, made);
-	IF asked.guard <> '{}' OR asked.ramp <> '[]' OR s.follows_outcomes THEN
+	IF asked.guard <> '{}' OR asked.ramp <> '[]' OR s.follows_labels THEN
 		PERFORM mlops_catalog.warn_of_hindrance(caller, CASE WHEN asked.guard <> '{}' THEN 'guard' WHEN asked.ramp <> '[]' THEN 'ramp' ELSE strategy END, model_name);
 	END IF;
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;
@@ -875,18 +875,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.last_answer(regrole, bigint, bigint) IS 'Threshold and key with which a version answered last; no row if it never did';
 
-CREATE FUNCTION mlops.rollback(model text, to_version int DEFAULT NULL, reason text DEFAULT NULL) RETURNS SETOF mlops.deployments
+CREATE FUNCTION mlops.rollback(model text, to_version int DEFAULT NULL, note text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.rollback(text, int, text) IS
 	'Undoes the last release: gives the shares of a release under way back to primary, or else makes primary again what answered before, another version or the same with another threshold, after mlops.undeploy the one that answered last; with to_version, makes that one primary, with the threshold that it had';
 
-CREATE FUNCTION mlops_catalog.rollback(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
+CREATE FUNCTION mlops_catalog.rollback(caller regrole, model_name text, to_version int, note text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY SELECT * FROM mlops_catalog.roll_back(caller, model_name, to_version, reason);
-	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'rollback', reason);
+	RETURN QUERY SELECT * FROM mlops_catalog.roll_back(caller, model_name, to_version, note);
+	PERFORM mlops_catalog.suspend_retraining(caller, model_name, 'rollback', note);
 END
 $$;
 
@@ -929,7 +929,7 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.rollback_target(regrole, bigint, text, int) IS 'What a rollback makes primary again: a version and the threshold that it had';
 
-CREATE FUNCTION mlops_catalog.roll_back(caller regrole, model_name text, to_version int, reason text) RETURNS SETOF mlops.deployments
+CREATE FUNCTION mlops_catalog.roll_back(caller regrole, model_name text, to_version int, note text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -939,7 +939,7 @@ DECLARE
 	made bigint;
 BEGIN
 	SELECT * INTO target FROM mlops_catalog.rollback_target(caller, model, model_name, to_version);
-	made := mlops_catalog.begin_deployment(caller, model, target.version_id, 'rollback', 'direct', target.threshold, reason, target.key);
+	made := mlops_catalog.begin_deployment(caller, model, target.version_id, 'rollback', 'direct', target.threshold, note, target.key);
 	PERFORM mlops_catalog.make_primary(caller, model, target.version_id, target.threshold, made, target.key, true);
 	PERFORM mlops_catalog.end_deployment(caller, made);
 	RETURN QUERY SELECT * FROM mlops.deployments AS d WHERE d.deployment_id = made;

@@ -1,8 +1,8 @@
--- Gates: what a version must show before it may reach production.
+-- Gates: what a version must show before it may be deployed or reach stage production.
 --
 -- A gate is an object of conditions:
---   "<metric>": {"min": x, "max": y}            figures of the version's own test
---   "<metric>_vs_production": {"min_gain": x, "on": "same test window"}
+--   "<metric>": {"min": x, "max": y}            metrics of the version's own test
+--   "<metric>_vs_deployed": {"min_gain": x, "on": "same test window"}
 --                                               both versions on the candidate's test rows
 --   "fairness": {"by": column, "metric": m, "max_gap": x, "min_rows": n}, or a list of them
 --   "approvals": n, or {"count": n, "roles": [...], "four_eyes": true}
@@ -11,8 +11,8 @@
 CREATE FUNCTION mlops_catalog.widest_gap(metric text) RETURNS float8
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT r.maximum - r.minimum FROM mlops_catalog.figure_ranges() AS r WHERE r.figure = metric $$;
-COMMENT ON FUNCTION mlops_catalog.widest_gap(text) IS 'How far two figures of a metric can be apart';
+AS $$ SELECT r.maximum - r.minimum FROM mlops_catalog.metric_ranges() AS r WHERE r.metric = widest_gap.metric $$;
+COMMENT ON FUNCTION mlops_catalog.widest_gap(text) IS 'How far two values of a metric can be apart';
 
 CREATE FUNCTION mlops_catalog.check_object(argument text, object jsonb, types jsonb) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -52,8 +52,15 @@ DECLARE
 	place text;
 	metric text;
 BEGIN
+	PERFORM mlops_catalog.require_object('gate', gate);
+	-- what compares with the deployed version is named by it, not by a stage
+	SELECT m INTO metric FROM unnest(mlops_catalog.metric_names()) AS m WHERE gate ? (m || '_vs_production');
+	IF FOUND THEN
+		RAISE EXCEPTION 'unrecognized key "%" in "gate"', metric || '_vs_production'
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Write it as "%s".', metric || '_vs_deployed');
+	END IF;
 	PERFORM mlops_catalog.check_object('gate', gate,
-		(SELECT jsonb_object_agg(m, 'object') || jsonb_object_agg(m || '_vs_production', 'object') FROM unnest(mlops_catalog.metric_names()) AS m)
+		(SELECT jsonb_object_agg(m, 'object') || jsonb_object_agg(m || '_vs_deployed', 'object') FROM unnest(mlops_catalog.metric_names()) AS m)
 		|| '{"fairness": "object|array", "approvals": "number|object", "aliases": "array"}');
 	FOR c IN SELECT key, value FROM jsonb_each(gate) LOOP
 		place := 'gate.' || c.key;
@@ -83,10 +90,10 @@ BEGIN
 					'a gap of ' || (f ->> 'metric'));
 				PERFORM mlops_catalog.check_bound(place, 'min_rows', (f ->> 'min_rows')::float8, 1, 'Infinity', 'a number of rows that tell something');
 			END LOOP;
-		ELSIF c.key LIKE '%\_vs\_production' THEN
+		ELSIF c.key LIKE '%\_vs\_deployed' THEN
 			PERFORM mlops_catalog.check_object(place, c.value, '{"min_gain": "number", "on": "string"}');
 			PERFORM mlops_catalog.check_choice('value of "on"', coalesce(c.value ->> 'on', 'same test window'), '{same test window}');
-			metric := left(c.key, -length('_vs_production'));
+			metric := left(c.key, -length('_vs_deployed'));
 			PERFORM mlops_catalog.check_bound(place, 'min_gain', (c.value ->> 'min_gain')::float8, -mlops_catalog.widest_gap(metric),
 				mlops_catalog.widest_gap(metric), 'a gain in ' || metric);
 		ELSE
@@ -94,7 +101,7 @@ BEGIN
 			IF c.value = '{}' THEN
 				RAISE EXCEPTION '"%" must have a key min or max', place USING ERRCODE = 'invalid_parameter_value';
 			END IF;
-			PERFORM mlops_catalog.check_figure_bounds(place, c.key, (c.value ->> 'min')::float8, (c.value ->> 'max')::float8);
+			PERFORM mlops_catalog.check_metric_bounds(place, c.key, (c.value ->> 'min')::float8, (c.value ->> 'max')::float8);
 		END IF;
 	END LOOP;
 END
@@ -196,7 +203,7 @@ COMMENT ON FUNCTION mlops_catalog.test_window(bigint) IS
 	'Query for the rows a version was judged on; NULL if they were drawn at random, without a time or fold column';
 
 CREATE FUNCTION mlops_catalog.evaluate_on(caller regrole, reference text, query text, settings jsonb, by text, threshold float8 DEFAULT NULL)
-	RETURNS TABLE (segment text, figures jsonb)
+	RETURNS TABLE (segment text, metrics jsonb)
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -222,7 +229,7 @@ AS $$
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
 	JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	LEFT JOIN mlops_catalog.gate AS g USING (model_id) CROSS JOIN LATERAL mlops_catalog.test_window(v.version_id) AS w(query)
-	-- what answers now, else what is in stage production
+	-- what is deployed, else what is in stage production
 	LEFT JOIN LATERAL (SELECT o.version, nullif(a.threshold, o.threshold) AS threshold
 		FROM mlops_catalog.model_version AS o LEFT JOIN mlops_catalog.deployment_route AS a ON a.version_id = o.version_id AND a.variant = 'primary'
 		WHERE o.model_id = m.model_id AND (a.variant = 'primary' OR o.stage = 'production') ORDER BY a.variant LIMIT 1) AS p ON true
@@ -231,21 +238,21 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.gate_subject(text, int, float8) IS 'What the conditions of a gate are measured on, for a version that would flag from a threshold';
 
 -- evaluate knows no costs.  Those that are columns differ by row.
-CREATE FUNCTION mlops_catalog.cost_of(figures jsonb, costs jsonb) RETURNS jsonb
+CREATE FUNCTION mlops_catalog.cost_of(metrics jsonb, costs jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT jsonb_build_object('expected_cost', (a.wrong * (coalesce(costs ->> 'false_positive', '1'))::float8
 		+ a.missed * (coalesce(costs ->> 'false_negative', '1'))::float8) / nullif(a.n, 0))
-	FROM (SELECT n, (n - positives) * coalesce((figures ->> 'false_positive_rate')::float8, 0) AS wrong,
-			positives * (1 - coalesce((figures ->> 'recall')::float8, 0)) AS missed
-		FROM (SELECT (figures ->> 'rows')::float8 AS n, (figures ->> 'positives')::float8 AS positives) AS f) AS a
+	FROM (SELECT n, (n - positives) * coalesce((metrics ->> 'false_positive_rate')::float8, 0) AS wrong,
+			positives * (1 - coalesce((metrics ->> 'recall')::float8, 0)) AS missed
+		FROM (SELECT (metrics ->> 'rows')::float8 AS n, (metrics ->> 'positives')::float8 AS positives) AS f) AS a
 	WHERE costs IS NOT NULL AND jsonb_typeof(costs -> 'false_positive') IS DISTINCT FROM 'string' AND jsonb_typeof(costs -> 'false_negative') IS DISTINCT FROM 'string'
 $$;
-COMMENT ON FUNCTION mlops_catalog.cost_of(jsonb, jsonb) IS 'Expected cost of a row, as an object, from the other figures and a training''s costs; NULL if it had none or they are columns';
+COMMENT ON FUNCTION mlops_catalog.cost_of(jsonb, jsonb) IS 'Expected cost of a row, as an object, from the other metrics and a training''s costs; NULL if it had none or they are columns';
 
 -- What somebody may not read is an error; what cannot be measured is a reason.
-CREATE FUNCTION mlops_catalog.measure(caller regrole, subject mlops_catalog.gate_subject, version int, threshold float8, OUT figures jsonb, OUT reason text)
+CREATE FUNCTION mlops_catalog.measure(caller regrole, subject mlops_catalog.gate_subject, version int, threshold float8, OUT metrics jsonb, OUT reason text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -254,14 +261,14 @@ BEGIN
 	IF reason IS NOT NULL THEN
 		RETURN;
 	END IF;
-	SELECT e.figures || coalesce(mlops_catalog.cost_of(e.figures, subject.costs), '{}') INTO figures
+	SELECT e.metrics || coalesce(mlops_catalog.cost_of(e.metrics, subject.costs), '{}') INTO metrics
 		FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, version), subject.test_rows, subject.settings, NULL, threshold) AS e;
 EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch OR data_exception THEN
 	reason := SQLERRM;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.measure(regrole, mlops_catalog.gate_subject, int, float8) IS
-	'Figures of a version on the test rows of the one that a gate judges, at a threshold; or why there are none';
+	'Metrics of a version on the test rows of the one that a gate judges, at a threshold; or why there are none';
 
 CREATE FUNCTION mlops_catalog.check_approvals(subject mlops_catalog.gate_subject, wanted jsonb) RETURNS mlops_catalog.gate_measurement
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -290,7 +297,7 @@ BEGIN
 			'missing_roles', (SELECT jsonb_agg(r ORDER BY r) FROM jsonb_array_elements_text(f -> 'roles') AS r
 				WHERE NOT EXISTS (SELECT FROM counted AS k WHERE pg_has_role(k.role, mlops_catalog.role_named(r::name), 'MEMBER')))))
 		INTO count, m.detail;
-	m.figure := count;
+	m.value := count;
 	m.passed := count >= coalesce((f ->> 'count')::int, 1) AND NOT m.detail ? 'missing_roles';
 	RETURN m;
 END
@@ -336,19 +343,19 @@ BEGIN
 		RETURN m;
 	END IF;
 	BEGIN
-		SELECT jsonb_object_agg(e.segment, e.figures -> (f ->> 'metric')) INTO found
+		SELECT jsonb_object_agg(e.segment, e.metrics -> (f ->> 'metric')) INTO found
 		FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, subject.version), subject.test_rows, subject.settings, f ->> 'by', subject.threshold) AS e
-		WHERE e.segment IS NOT NULL AND (e.figures ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
-			AND e.figures ->> (f ->> 'metric') IS NOT NULL;
+		WHERE e.segment IS NOT NULL AND (e.metrics ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
+			AND e.metrics ->> (f ->> 'metric') IS NOT NULL;
 		-- where the metric is not defined there is nothing to compare, and a gap takes two
-		m.figure := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s HAVING count(*) > 1);
-		m.detail := coalesce(found, '{}') || CASE WHEN m.figure IS NOT NULL THEN '{}'
+		m.value := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s HAVING count(*) > 1);
+		m.detail := coalesce(found, '{}') || CASE WHEN m.value IS NOT NULL THEN '{}'
 			ELSE jsonb_build_object('reason', format('undefined: %s is known of %s, a gap takes two', f ->> 'metric',
 				CASE WHEN found IS NULL THEN 'no segment with enough rows' ELSE 'one segment with enough rows' END)) END;
 	EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch OR data_exception THEN
 		m.detail := jsonb_build_object('reason', SQLERRM);
 	END;
-	m.passed := coalesce(m.figure <= (f ->> 'max_gap')::float8, false);
+	m.passed := coalesce(m.value <= (f ->> 'max_gap')::float8, false);
 	RETURN m;
 END
 $$;
@@ -359,37 +366,37 @@ CREATE FUNCTION mlops_catalog.check_gain(caller regrole, subject mlops_catalog.g
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	metric text := left(condition, -length('_vs_production'));
+	metric text := left(condition, -length('_vs_deployed'));
 	m mlops_catalog.gate_measurement;
 	low record;
 	high record;
 BEGIN
-	m := (condition, format('gain in %s over production of at least %s', metric, min_gain), NULL, true, '{}');
-	IF subject.production IS NULL THEN
-		m.detail := '{"reason": "nothing is in production"}';
+	m := (condition, format('gain in %s over the deployed version of at least %s', metric, min_gain), NULL, true, '{}');
+	IF subject.deployed IS NULL THEN
+		m.detail := '{"reason": "nothing is deployed"}';
 		RETURN m;
-	ELSIF subject.production = subject.version AND (NOT mlops_catalog.is_at_threshold(metric)
-			OR subject.threshold IS NOT DISTINCT FROM subject.production_threshold) THEN
-		m.detail := '{"reason": "it is in production"}';
+	ELSIF subject.deployed = subject.version AND (NOT mlops_catalog.is_at_threshold(metric)
+			OR subject.threshold IS NOT DISTINCT FROM subject.deployed_threshold) THEN
+		m.detail := '{"reason": "it would be compared with itself"}';
 		RETURN m;
 	END IF;
-	SELECT * INTO low FROM mlops_catalog.measure(caller, subject, subject.production, subject.production_threshold);
+	SELECT * INTO low FROM mlops_catalog.measure(caller, subject, subject.deployed, subject.deployed_threshold);
 	SELECT * INTO high FROM mlops_catalog.measure(caller, subject, subject.version, subject.threshold);
-	m.figure := (high.figures ->> metric)::float8 - (low.figures ->> metric)::float8;
+	m.value := (high.metrics ->> metric)::float8 - (low.metrics ->> metric)::float8;
 	IF mlops_catalog.smaller_is_better(metric) THEN
-		m.figure := -m.figure;
+		m.value := -m.value;
 	END IF;
-	m.passed := coalesce(m.figure >= min_gain, false);
-	m.detail := mlops_catalog.without_nulls(jsonb_build_object('production_version', subject.production, 'production', low.figures -> metric,
-		'candidate', high.figures -> metric, 'rows', high.figures -> 'rows', 'positives', high.figures -> 'positives',
-		'production_threshold', CASE WHEN mlops_catalog.is_at_threshold(metric) THEN subject.production_threshold END,
+	m.passed := coalesce(m.value >= min_gain, false);
+	m.detail := mlops_catalog.without_nulls(jsonb_build_object('deployed_version', subject.deployed, 'deployed', low.metrics -> metric,
+		'candidate', high.metrics -> metric, 'rows', high.metrics -> 'rows', 'positives', high.metrics -> 'positives',
+		'deployed_threshold', CASE WHEN mlops_catalog.is_at_threshold(metric) THEN subject.deployed_threshold END,
 		'threshold', CASE WHEN mlops_catalog.is_at_threshold(metric) THEN subject.threshold END,
-		'reason', CASE WHEN m.figure IS NULL THEN coalesce(low.reason, high.reason, format('undefined: the test rows give no %s of %s', metric,
-			CASE WHEN low.figures ->> metric IS NULL THEN 'production' ELSE 'the candidate' END)) END));
+		'reason', CASE WHEN m.value IS NULL THEN coalesce(low.reason, high.reason, format('undefined: the test rows give no %s of %s', metric,
+			CASE WHEN low.metrics ->> metric IS NULL THEN 'the deployed version' ELSE 'the candidate' END)) END));
 	RETURN m;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_gain(regrole, mlops_catalog.gate_subject, text, float8) IS 'Gain of a version over production, both on the version''s test rows';
+COMMENT ON FUNCTION mlops_catalog.check_gain(regrole, mlops_catalog.gate_subject, text, float8) IS 'Gain of a version over the deployed one, both on the version''s test rows';
 
 CREATE FUNCTION mlops_catalog.check_metric(caller regrole, subject mlops_catalog.gate_subject, metric text, bounds jsonb) RETURNS mlops_catalog.gate_measurement
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -398,27 +405,27 @@ AS $$
 DECLARE
 	-- what was recorded is of the version's own threshold
 	again boolean := subject.threshold IS NOT NULL AND mlops_catalog.is_at_threshold(metric);
-	-- figures of an imported version are what its file says
-	reason text := CASE WHEN subject.imported THEN 'the version was imported: its figures were not measured here'
+	-- metrics of an imported version are what its file says
+	reason text := CASE WHEN subject.imported THEN 'the version was imported: its metrics were not measured here'
 		ELSE mlops_catalog.without_test_rows(subject.metrics) END;
-	figures jsonb := CASE WHEN NOT again THEN subject.metrics END;
-	figure float8;
+	metrics jsonb := CASE WHEN NOT again THEN subject.metrics END;
+	value float8;
 BEGIN
 	IF again AND reason IS NULL THEN
-		SELECT m.figures, format('at threshold %s nothing can be measured: ', subject.threshold) || m.reason INTO figures, reason
+		SELECT m.metrics, format('at threshold %s nothing can be measured: ', subject.threshold) || m.reason INTO metrics, reason
 			FROM mlops_catalog.measure(caller, subject, subject.version, subject.threshold) AS m;
 	END IF;
-	figure := mlops_catalog.number_of(figures, metric);
-	reason := coalesce(reason, CASE WHEN figure IS NULL THEN format('undefined: the rows that the version was judged on give no %s', metric) END);
-	RETURN (metric, concat_ws(' and ', 'at least ' || (bounds ->> 'min'), 'at most ' || (bounds ->> 'max')), figure,
-		reason IS NULL AND coalesce(figure >= coalesce((bounds ->> 'min')::float8, '-infinity')
-			AND figure <= coalesce((bounds ->> 'max')::float8, 'infinity'), false),
+	value := mlops_catalog.number_of(metrics, metric);
+	reason := coalesce(reason, CASE WHEN value IS NULL THEN format('undefined: the rows that the version was judged on give no %s', metric) END);
+	RETURN (metric, concat_ws(' and ', 'at least ' || (bounds ->> 'min'), 'at most ' || (bounds ->> 'max')), value,
+		reason IS NULL AND coalesce(value >= coalesce((bounds ->> 'min')::float8, '-infinity')
+			AND value <= coalesce((bounds ->> 'max')::float8, 'infinity'), false),
 		mlops_catalog.without_nulls(jsonb_build_object('judged_on', subject.metrics -> 'judged_on', 'rows', subject.metrics -> 'rows',
 			'threshold', CASE WHEN again THEN subject.threshold END, 'reason', reason)))::mlops_catalog.gate_measurement;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_metric(regrole, mlops_catalog.gate_subject, text, jsonb) IS
-	'A figure of a version against bounds: as recorded, or measured again if it would flag from another threshold';
+	'A metric of a version against bounds: as recorded, or measured again if it would flag from another threshold';
 
 CREATE FUNCTION mlops_catalog.gate_checks(caller regrole, model text, version int, more jsonb DEFAULT '{}', threshold float8 DEFAULT NULL)
 	RETURNS SETOF mlops_catalog.gate_measurement
@@ -437,7 +444,7 @@ BEGIN
 			FOR f IN SELECT * FROM jsonb_array_elements(CASE jsonb_typeof(c.value) WHEN 'array' THEN c.value ELSE jsonb_build_array(c.value) END) LOOP
 				RETURN NEXT mlops_catalog.check_fairness(caller, subject, f);
 			END LOOP;
-		ELSIF c.key LIKE '%\_vs\_production' THEN
+		ELSIF c.key LIKE '%\_vs\_deployed' THEN
 			RETURN NEXT mlops_catalog.check_gain(caller, subject, c.key, coalesce((c.value ->> 'min_gain')::float8, 0));
 		ELSE
 			RETURN NEXT mlops_catalog.check_metric(caller, subject, c.key, c.value);
@@ -459,11 +466,11 @@ DECLARE
 BEGIN
 	PERFORM mlops_catalog.keep_model(caller, $2, 'see');	-- not before: measuring takes its time
 	RETURN QUERY WITH made AS (
-		INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, figure, passed, detail, checked_by)
-		SELECT mlops_catalog.version_named(caller, $2, $3), $4, c.condition, c.required, c.figure, c.passed, mlops_catalog.cut(c.detail), caller
-		FROM jsonb_to_recordset(measured) AS c(condition text, required text, figure float8, passed boolean, detail jsonb)
+		INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, value, passed, detail, checked_by)
+		SELECT mlops_catalog.version_named(caller, $2, $3), $4, c.condition, c.required, c.value, c.passed, mlops_catalog.cut(c.detail), caller
+		FROM jsonb_to_recordset(measured) AS c(condition text, required text, value float8, passed boolean, detail jsonb)
 		RETURNING *)
-	SELECT $2, $3, m.gate_check_id, m.purpose, m.condition, m.required, m.figure, m.passed, m.detail,
+	SELECT $2, $3, m.gate_check_id, m.purpose, m.condition, m.required, m.value, m.passed, m.detail,
 		mlops_catalog.role_text(m.checked_by), m.checked_at
 	FROM made AS m ORDER BY m.gate_check_id;
 END
@@ -474,7 +481,7 @@ CREATE FUNCTION mlops_catalog.check_text(c mlops.gate_checks) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('%s: %s, found %s%s', c.condition, c.required, coalesce(c.figure::text, 'nothing'),
+	SELECT format('%s: %s, found %s%s', c.condition, c.required, coalesce(c.value::text, 'nothing'),
 		coalesce(' (' || (c.detail ->> 'reason') || ')', ''))
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_text(mlops.gate_checks) IS 'What a gate required and what was found, in a line';
@@ -488,10 +495,10 @@ AS $$
 DECLARE
 	recorded bigint;
 BEGIN
-	INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, figure, passed, detail, checked_by)
-	SELECT v.version_id, refusal ->> 'purpose', c.condition, c.required, c.figure, c.passed, mlops_catalog.cut(c.detail), caller
+	INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, value, passed, detail, checked_by)
+	SELECT v.version_id, refusal ->> 'purpose', c.condition, c.required, c.value, c.passed, mlops_catalog.cut(c.detail), caller
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
-	CROSS JOIN jsonb_to_recordset(refusal -> 'checks') AS c(condition text, required text, figure float8, passed boolean, detail jsonb)
+	CROSS JOIN jsonb_to_recordset(refusal -> 'checks') AS c(condition text, required text, value float8, passed boolean, detail jsonb)
 	WHERE m.name = refusal ->> 'model' AND v.version = (refusal ->> 'version')::int;
 	GET DIAGNOSTICS recorded = ROW_COUNT;
 	INSERT INTO mlops_catalog.audit_waiting (role, session_role, event, model, version, detail)
@@ -542,8 +549,8 @@ BEGIN
 	END IF;
 	SELECT coalesce(bool_and(c.passed), true) AS passed,
 		string_agg(mlops_catalog.check_text(c), E'\n' ORDER BY c.gate_check_id) FILTER (WHERE NOT c.passed) AS short,
-		jsonb_object_agg(c.condition, c.figure) FILTER (WHERE c.condition IS NOT NULL) AS figures,
-		jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'figure', c.figure, 'passed', c.passed, 'detail', c.detail)
+		jsonb_object_agg(c.condition, c.value) FILTER (WHERE c.condition IS NOT NULL) AS found,
+		jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'value', c.value, 'passed', c.passed, 'detail', c.detail)
 			ORDER BY c.gate_check_id) AS list
 		INTO checks
 	FROM mlops_catalog.record_gate_checks(caller, enforce_gate.model, enforce_gate.version, purpose, threshold => enforce_gate.threshold) AS c;
@@ -551,7 +558,7 @@ BEGIN
 		PERFORM mlops_catalog.refuse_by_gate(caller, jsonb_build_object('model', model, 'version', version, 'purpose', purpose,
 			'session_role', mlops_catalog.role_text(mlops_catalog.person()), 'checks', checks.list), checks.short);
 	END IF;
-	PERFORM mlops_catalog.audit(caller, 'gate', model, version, jsonb_build_object('purpose', purpose, 'figures', checks.figures));
+	PERFORM mlops_catalog.audit(caller, 'gate', model, version, jsonb_build_object('purpose', purpose, 'values', checks.found));
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.enforce_gate(regrole, text, int, text, float8) IS
@@ -560,7 +567,7 @@ COMMENT ON FUNCTION mlops_catalog.enforce_gate(regrole, text, int, text, float8)
 CREATE FUNCTION mlops.check_gate(model text, version int) RETURNS SETOF mlops.gate_checks
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.check_gate(text, int) IS
-	'Measures a version by its model''s gate, records every check with figure and verdict, and returns them';
+	'Measures a version by its model''s gate, records every check with value and verdict, and returns them';
 CREATE FUNCTION mlops_catalog.check_gate(caller regrole, model text, version int) RETURNS SETOF mlops.gate_checks
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -574,7 +581,7 @@ $$;
 CREATE FUNCTION mlops.approve(model text, version int, note text DEFAULT NULL) RETURNS SETOF mlops.approvals
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.approve(text, int, text) IS
-	'Approves a version for production, as the current role; the gate says how many approvals it takes, and whose. A person, the role of the session, counts once, whatever roles were taken';
+	'Approves a version, as the current role; the gate says how many approvals it takes, and whose. A person, the role of the session, counts once, whatever roles were taken';
 CREATE FUNCTION mlops_catalog.approve(caller regrole, model text, version int, note text) RETURNS SETOF mlops.approvals
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp

@@ -36,7 +36,7 @@ CREATE FUNCTION mlops.decide(model text, features anyelement, key text DEFAULT N
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 2000
 	AS 'MODULE_PATHNAME', 'mlops_decide';
 COMMENT ON FUNCTION mlops.decide(text, anyelement, text, text) IS
-	'Scores a row like mlops.predict and logs the decision in this transaction, with the key that its outcome will be known by; scores and logs shadows too. on_error says what becomes of a row that cannot be scored: raise an error, or give null or a score, with a warning, and log it as failed';
+	'Scores a row like mlops.predict and logs the decision in this transaction, with the key that its label will be known by; scores and logs shadows too. on_error says what becomes of a row that cannot be scored: raise an error, or give null or a score, with a warning, and log it as failed';
 
 CREATE FUNCTION mlops.prediction_time(prediction_id uuid) RETURNS timestamptz
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -181,7 +181,7 @@ REVOKE ALL ON FUNCTION mlops_catalog.count_partition(text) FROM PUBLIC;
 CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.maintain(int) IS
-	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and figures of monitors older than mlops.monitor_retention days; ends jobs that are said to run and that no process has. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
+	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and metrics of monitors older than mlops.monitor_retention days; ends jobs that are said to run and that no process has. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
 REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 -- What a phase of maintenance has to do; rows: what a day to be removed holds,
@@ -195,7 +195,7 @@ COMMENT ON FUNCTION mlops_catalog.lost_decisions() IS
 -- where it is somebody else's: there the stranger would own what the role owned, and
 -- be the author of its queries.  So maintenance puts 0, which is nobody's anywhere.
 -- Grants, trust and schedules of such roles are left out of a dump; labels and
--- figures only say who recorded them.
+-- metrics only say who recorded them.
 CREATE FUNCTION mlops_catalog.role_columns() RETURNS TABLE (relation name, attribute name)
 	LANGUAGE sql STABLE PARALLEL SAFE ROWS 30
 	SET search_path = pg_catalog, pg_temp
@@ -264,31 +264,31 @@ AS $$
 		SELECT 'past', 'sealed', mlops_catalog.partition_name(u.day), u.day FROM setting AS s, mlops_catalog.unsealed_days(s.today) AS u
 			WHERE coalesce(u.day >= s.today - s.retention, true)
 		UNION ALL
-		SELECT 'figures', 'removed', 'prediction_default', NULL FROM setting AS s WHERE s.retention IS NOT NULL
+		SELECT 'rows', 'removed', 'prediction_default', NULL FROM setting AS s WHERE s.retention IS NOT NULL
 		UNION ALL
-		SELECT 'figures', 'removed', f.name, NULL FROM setting AS s, unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name)
+		SELECT 'rows', 'removed', f.name, NULL FROM setting AS s, unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name)
 			WHERE s.monitor_retention > 0
 		UNION ALL
-		SELECT 'figures', 'removed', 'job', NULL FROM setting AS s WHERE s.job_retention > 0
+		SELECT 'rows', 'removed', 'job', NULL FROM setting AS s WHERE s.job_retention > 0
 		UNION ALL
-		SELECT 'figures', 'removed', 'guard_state', NULL
+		SELECT 'rows', 'removed', 'guard_state', NULL
 		UNION ALL
-		SELECT 'figures', 'disowned', format('%I.%I', g.relation, g.attribute), NULL FROM mlops_catalog.role_columns() AS g WHERE EXISTS (SELECT FROM mlops_catalog.gone_roles(g.relation, g.attribute))
+		SELECT 'rows', 'disowned', format('%I.%I', g.relation, g.attribute), NULL FROM mlops_catalog.role_columns() AS g WHERE EXISTS (SELECT FROM mlops_catalog.gone_roles(g.relation, g.attribute))
 		UNION ALL
 		SELECT 'jobs', 'ended', format('job %s', l.job_id), NULL FROM mlops_catalog.lost_jobs() AS l WHERE $1 = 'jobs'
 		UNION ALL
 		SELECT 'audit', 'chained', 'audit_log', NULL WHERE EXISTS (SELECT FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL)
 		UNION ALL
-		SELECT 'figures', 'summed up', p.name, p.day FROM part AS p, setting AS s WHERE p.by_time AND p.day BETWEEN s.today - 1 AND s.today
+		SELECT 'rows', 'summed up', p.name, p.day FROM part AS p, setting AS s WHERE p.by_time AND p.day BETWEEN s.today - 1 AND s.today
 		UNION ALL
 		SELECT 'remove', 'removed', p.name, p.day FROM part AS p, setting AS s WHERE p.day < s.today - s.retention)
 	SELECT s.action, s.object, s.day, CASE WHEN s.phase = 'remove' THEN mlops_catalog.count_partition(s.object) END
 	FROM step AS s WHERE s.phase = $1 ORDER BY s.object, s.action
 $$;
-COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, figures, jobs, audit or remove) has to do now';
+COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, rows, jobs, audit or remove) has to do now';
 REVOKE ALL ON FUNCTION mlops_catalog.maintenance_steps(text, int) FROM PUBLIC;
 
-CREATE FUNCTION mlops_catalog.remove_figures(caller regrole, object text) RETURNS bigint
+CREATE FUNCTION mlops_catalog.remove_rows(caller regrole, object text) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -317,7 +317,7 @@ BEGIN
 	RETURN n;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.remove_figures(regrole, text) IS 'Removes what a table holds beyond its retention; returns the number of rows';
+COMMENT ON FUNCTION mlops_catalog.remove_rows(regrole, text) IS 'Removes what a table holds beyond its retention; returns the number of rows';
 
 -- One step; busy: it could not be taken now.
 CREATE FUNCTION mlops_catalog.take_step(caller regrole, phase text, INOUT action text, object text, day date, INOUT rows bigint)
@@ -343,8 +343,8 @@ BEGIN
 		rows := mlops_catalog.disown(caller, object);
 	ELSIF action = 'ended' THEN		-- a copy of a database stays quiet
 		done := mlops_catalog.end_lost_job(caller, substr(object, 5)::bigint, (SELECT a.active FROM mlops.activation AS a));
-	ELSIF phase = 'figures' THEN
-		rows := mlops_catalog.remove_figures(caller, object);
+	ELSIF phase = 'rows' THEN
+		rows := mlops_catalog.remove_rows(caller, object);
 	ELSE
 		done := mlops_catalog.drop_partition(caller, object);
 		IF done THEN
@@ -395,7 +395,7 @@ BEGIN
 				error := SQLERRM;
 			END;
 			PERFORM mlops_catalog.end_upkeep(caller, NULL, CASE step.action WHEN 'sealed' THEN 'seal ' ELSE 'maintain ' END || object, error);
-			IF phase <> 'figures' OR rows > 0 OR error IS NOT NULL THEN
+			IF phase <> 'rows' OR rows > 0 OR error IS NOT NULL THEN
 				RETURN NEXT;
 			END IF;
 		END LOOP;
@@ -413,5 +413,5 @@ CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS T
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{audit,jobs,past,figures,create,made,remove}')
+	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{audit,jobs,past,rows,create,made,remove}')
 $$;

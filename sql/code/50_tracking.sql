@@ -1,6 +1,6 @@
 -- Tracking: runs that people log themselves, search, comparison, lineage.
 --
--- Parameters and figures are written while a run is running; what a training or
+-- Parameters and metrics are written while a run is running; what a training or
 -- an ended run recorded stays as it was.  Tags, notes and artifacts may be added
 -- at any time.
 
@@ -72,7 +72,7 @@ BEGIN
 	ELSIF only_running AND (r.status <> 'running' OR r.deleted_at IS NOT NULL) THEN
 		RAISE EXCEPTION 'run % is not running', own_run.run_id
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				DETAIL = format('It is %s: its parameters and figures stay as they are.',
+				DETAIL = format('It is %s: its parameters and metrics stay as they are.',
 					CASE WHEN r.deleted_at IS NULL THEN r.status ELSE 'deleted' END),
 				HINT = 'Tags, notes and artifacts can still be added.';
 	END IF;
@@ -192,7 +192,7 @@ $$;
 CREATE FUNCTION mlops.log_metrics(run_id bigint, metrics jsonb, step int DEFAULT 0, recorded_at timestamptz DEFAULT NULL) RETURNS int
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.log_metrics(bigint, jsonb, int, timestamptz) IS
-	'Records figures of a running run, given as an object of numbers (or null), at a step of a curve; a figure given again for its step takes the new value. Returns their number';
+	'Records metrics of a running run, given as an object of numbers (or null), at a step of a curve; a metric given again for its step takes the new value. Returns their number';
 CREATE FUNCTION mlops_catalog.log_metrics(caller regrole, run_id bigint, metrics jsonb, step int, recorded_at timestamptz) RETURNS int
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -223,7 +223,7 @@ $$;
 CREATE FUNCTION mlops.log_metric(run_id bigint, key text, value float8, step int DEFAULT 0, recorded_at timestamptz DEFAULT NULL) RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.log_metric(bigint, text, float8, int, timestamptz) IS
-	'Records a figure of a running run, at a step of a learning curve if it is one';
+	'Records a metric of a running run, at a step of a learning curve if it is one';
 CREATE FUNCTION mlops_catalog.log_metric(caller regrole, run_id bigint, key text, value float8, step int, recorded_at timestamptz) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -306,7 +306,7 @@ $$;
 
 CREATE FUNCTION mlops.end_run(run_id bigint, status text DEFAULT 'finished') RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.end_run(bigint, text) IS 'Ends a running run as finished or failed; from then on its parameters and figures stay as they are';
+COMMENT ON FUNCTION mlops.end_run(bigint, text) IS 'Ends a running run as finished or failed; from then on its parameters and metrics stay as they are';
 CREATE FUNCTION mlops_catalog.end_run(caller regrole, run_id bigint, status text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -484,7 +484,7 @@ CREATE FUNCTION mlops.compare_runs(run_ids bigint[])
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 100
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH item(kind, rank, name, run_id, value, figure) AS (
+	WITH item(kind, rank, name, run_id, value, number) AS (
 		SELECT 'run', 1, a.key, r.run_id, a.value, NULL::float8
 		FROM mlops.runs AS r CROSS JOIN LATERAL jsonb_each_text(jsonb_build_object('algorithm', r.algorithm, 'target', r.target,
 			'seed', r.seed, 'experiment', r.experiment, 'library_version', r.library_version, 'owner', r.owner::text, 'status', r.status)) AS a
@@ -504,7 +504,7 @@ AS $$
 		UNION ALL
 		SELECT 'tag', 5, t.key, r.run_id, t.value, NULL
 		FROM mlops.runs AS r CROSS JOIN LATERAL jsonb_each_text(r.tags) AS t WHERE r.run_id = ANY (run_ids))
-	SELECT i.kind, i.name, d.differs, jsonb_object_agg(i.run_id, i.value ORDER BY i.run_id), max(i.figure) - min(i.figure)
+	SELECT i.kind, i.name, d.differs, jsonb_object_agg(i.run_id, i.value ORDER BY i.run_id), max(i.number) - min(i.number)
 	FROM item AS i
 	JOIN (SELECT kind, name, count(DISTINCT coalesce(value, '')) > 1
 			OR count(*) < (SELECT count(*) FROM mlops.runs AS r WHERE r.run_id = ANY (run_ids)) AS differs
@@ -513,7 +513,7 @@ AS $$
 	ORDER BY d.differs DESC, i.rank, i.name
 $$;
 COMMENT ON FUNCTION mlops.compare_runs(bigint[]) IS
-	'Runs side by side: attributes, data set, parameters, figures and tags, first those in which they differ; values by run';
+	'Runs side by side: attributes, data set, parameters, metrics and tags, first those in which they differ; values by run';
 
 CREATE FUNCTION mlops.compare(model text, versions int[] DEFAULT NULL)
 	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)

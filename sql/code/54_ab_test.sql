@@ -1,4 +1,4 @@
--- Tests between variants, on decisions and their outcomes.
+-- Tests between variants, on decisions and their labels.
 
 CREATE FUNCTION mlops.proportion_test(trials_a bigint, successes_a bigint, trials_b bigint, successes_b bigint, effect float8 DEFAULT 0.01,
 	OUT difference float8, OUT lower float8, OUT upper float8, OUT z float8, OUT p_value float8, OUT sequential_p_value float8)
@@ -25,13 +25,13 @@ CREATE FUNCTION mlops_catalog.variant_counts(caller regrole, model_id bigint, si
 	SET jit = off				-- ... and the price of what is off must not call for it
 AS $$
 	-- each used by one of two branches, of which only one is run
-	WITH outcome AS NOT MATERIALIZED (
+	WITH labelled AS NOT MATERIALIZED (
 		SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2
 		ORDER BY l.key, l.labelled_at DESC),
 	decision AS NOT MATERIALIZED (
 		SELECT p.variant, p.version, p.flagged, o.label, p.created_at, p.prediction_id,
 			CASE WHEN $5 THEN coalesce(p.route_key, p.key, p.prediction_id::text) END AS unit
-		FROM mlops_catalog.prediction AS p LEFT JOIN outcome AS o ON o.key = p.key
+		FROM mlops_catalog.prediction AS p LEFT JOIN labelled AS o ON o.key = p.key
 		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.error IS NULL AND p.variant IS NOT NULL),
 	judged AS NOT MATERIALIZED (
 		SELECT d.*, CASE $4

@@ -1,4 +1,4 @@
--- Guards of releases: figures of the variants since their step began, against
+-- Guards of releases: metrics of the variants since their step began, against
 -- bounds; what fails is paused or rolled back, what holds goes on.
 
 CREATE FUNCTION mlops_catalog.score_baseline(model text, version int) RETURNS bigint[]
@@ -123,10 +123,10 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.count_alerts(regrole, bigint, timestamptz, timestamptz, text) IS 'Flagged decisions of a span of time, by variant and key';
 
--- Outcomes that have arrived, or were revised, since the last look; one is recorded
--- after its transaction began.  Found by the outcomes, so that no look goes over
+-- Labels that have arrived, or were revised, since the last look; one is recorded
+-- after its transaction began.  Found by the labels, so that no look goes over
 -- all that was flagged before.
-CREATE FUNCTION mlops_catalog.settle_outcomes(caller regrole, s mlops_catalog.guard_state) RETURNS void
+CREATE FUNCTION mlops_catalog.settle_labels(caller regrole, s mlops_catalog.guard_state) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	SET enable_seqscan = off	-- a plan may be kept that was made when the tables were empty ...
@@ -153,10 +153,10 @@ AS $$
 		FROM was AS w GROUP BY 1, 2) AS d
 	WHERE c.model_id = s.model_id AND c.since = s.since AND c.shadow = s.shadow AND c.variant = d.variant AND c.version = d.version
 $$;
-COMMENT ON FUNCTION mlops_catalog.settle_outcomes(regrole, mlops_catalog.guard_state) IS 'Adds to a guard''s counts the outcomes that its last look did not know';
+COMMENT ON FUNCTION mlops_catalog.settle_labels(regrole, mlops_catalog.guard_state) IS 'Adds to a guard''s counts the labels that its last look did not know';
 
--- Flagged decisions up to a time.  A key that is there keeps the outcome that
--- settle_outcomes gave it.
+-- Flagged decisions up to a time.  A key that is there keeps the label that
+-- settle_labels gave it.
 CREATE FUNCTION mlops_catalog.settle_alerts(caller regrole, s mlops_catalog.guard_state, horizon timestamptz) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -201,18 +201,18 @@ BEGIN
 		ON CONFLICT ON CONSTRAINT guard_count_pkey DO UPDATE SET decisions = g.decisions + excluded.decisions, flagged = g.flagged + excluded.flagged,
 			errors = g.errors + excluded.errors, scores = mlops_catalog.add_counts(g.scores, excluded.scores),
 			latencies = mlops_catalog.add_counts(g.latencies, excluded.latencies);
-	PERFORM mlops_catalog.settle_outcomes(caller, s);
+	PERFORM mlops_catalog.settle_labels(caller, s);
 	PERFORM mlops_catalog.settle_alerts(caller, s, horizon);
 	UPDATE mlops_catalog.guard_state AS t SET until = horizon, labels_until = horizon WHERE t.model_id = model AND t.since = began AND t.shadow = shadow_name;
 	RETURN true;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.settle_guard(regrole, bigint, timestamptz, text) IS
-	'Adds to a guard''s counts the decisions, and the outcomes, to which none can be added any more';
+	'Adds to a guard''s counts the decisions, and the labels, to which none can be added any more';
 
 -- Of the variants that share the traffic; or of one shadow and of primary, then
 -- on the decisions that primary answered, which both have scored.
-CREATE FUNCTION mlops_catalog.variant_figures(caller regrole, model_id bigint, since timestamptz, shadow text)
+CREATE FUNCTION mlops_catalog.variant_metrics(caller regrole, model_id bigint, since timestamptz, shadow text)
 	RETURNS TABLE (variant text, version int, decisions bigint, labelled_alerts bigint, latency_p95 float8, psi float8, psi_p_value float8,
 		alert_rate float8, "precision" float8, errors bigint, error_rate float8)
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 4
@@ -226,7 +226,7 @@ AS $$
 		WHERE g.model_id = $2 AND g.since = $3 AND g.shadow = coalesce($4, '')
 		UNION ALL
 		SELECT c.* FROM state AS s CROSS JOIN LATERAL mlops_catalog.count_decisions($1, $2, s.until, 'infinity', coalesce($4, '')) AS c),
-	figures AS (
+	measured AS (
 		SELECT c.variant, c.version, sum(c.decisions)::bigint AS decisions, sum(c.flagged)::bigint AS flagged, sum(c.errors)::bigint AS errors
 		FROM counted AS c GROUP BY 1, 2),
 	bins AS (
@@ -234,7 +234,7 @@ AS $$
 			LEFT JOIN counted AS c ON c.variant = f.variant AND c.version = f.version GROUP BY i ORDER BY i) AS n,
 			(SELECT jsonb_object_agg(x.key, x.n) FROM (SELECT l.key, sum(l.value::bigint) AS n FROM counted AS c CROSS JOIN LATERAL jsonb_each_text(c.latencies) AS l
 				WHERE c.variant = f.variant AND c.version = f.version GROUP BY l.key) AS x) AS latencies
-		FROM figures AS f),
+		FROM measured AS f),
 	alert AS (
 		SELECT g.variant, g.version, g.labelled_alerts AS n, g.true_alerts AS positives FROM mlops_catalog.guard_count AS g
 		WHERE g.model_id = $2 AND g.since = $3 AND g.shadow = coalesce($4, '')
@@ -250,13 +250,13 @@ AS $$
 	FROM mlops_catalog.deployment_route AS r
 	JOIN mlops_catalog.model_version AS v USING (version_id)
 	JOIN mlops_catalog.model AS m ON m.model_id = r.model_id
-	LEFT JOIN figures AS f ON f.variant = r.variant AND f.version = v.version
+	LEFT JOIN measured AS f ON f.variant = r.variant AND f.version = v.version
 	LEFT JOIN bins AS b ON b.variant = r.variant AND b.version = v.version
 	LEFT JOIN alerts AS a ON a.variant = r.variant AND a.version = v.version
 	LEFT JOIN LATERAL (SELECT mlops_catalog.score_baseline(m.name, v.version) AS baseline WHERE f.decisions > 0) AS s ON true
 	WHERE r.model_id = $2 AND CASE WHEN $4 IS NULL THEN r.kind = 'share' ELSE r.variant IN ('primary', $4) END
 $$;
-COMMENT ON FUNCTION mlops_catalog.variant_figures(regrole, bigint, timestamptz, text) IS
+COMMENT ON FUNCTION mlops_catalog.variant_metrics(regrole, bigint, timestamptz, text) IS
 	'What guards bound, of the variants that share a model''s traffic, or of a shadow and of primary beside it';
 
 CREATE FUNCTION mlops_catalog.evaluate_guard(caller regrole, model_name text, model_id bigint, since timestamptz, guard jsonb, direct boolean,
@@ -266,9 +266,9 @@ CREATE FUNCTION mlops_catalog.evaluate_guard(caller regrole, model_name text, mo
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	champion jsonb;
+	deployed jsonb;
 	subject record;
-	figures jsonb;
+	metrics jsonb;
 	bound record;
 	result mlops_catalog.guard_check;
 	allowed float8;
@@ -279,34 +279,34 @@ BEGIN
 	IF guard - '{min_decisions,min_labels,on_failure}'::text[] = '{}' THEN
 		RETURN;
 	END IF;
-	FOR subject IN SELECT f.*, to_jsonb(f) AS as_json FROM mlops_catalog.variant_figures(caller, model_id, since, shadow) AS f
+	FOR subject IN SELECT f.*, to_jsonb(f) AS as_json FROM mlops_catalog.variant_metrics(caller, model_id, since, shadow) AS f
 			ORDER BY f.variant = 'primary' DESC, f.variant LOOP
-		figures := subject.as_json;
+		metrics := subject.as_json;
 		IF subject.variant = 'primary' AND NOT direct THEN
-			champion := figures;
+			deployed := metrics;
 			CONTINUE;
 		END IF;
-		FOR bound IN SELECT g.key AS figure, b.key AS kind, (b.value)::float8 AS bound
+		FOR bound IN SELECT g.key AS metric, b.key AS kind, (b.value)::float8 AS bound
 				FROM jsonb_each(guard) AS g CROSS JOIN LATERAL jsonb_each(g.value) AS b
-				WHERE g.key = ANY (mlops_catalog.guard_figures()) ORDER BY 1, 2 LOOP
-			base := CASE WHEN bound.kind LIKE '%ratio' THEN (champion ->> bound.figure)::float8 ELSE 1 END;
+				WHERE g.key = ANY (mlops_catalog.guard_metrics()) ORDER BY 1, 2 LOOP
+			base := CASE WHEN bound.kind LIKE '%ratio' THEN (deployed ->> bound.metric)::float8 ELSE 1 END;
 			allowed := bound.bound * base;
 			-- errors are counted, not estimated: one too many is one too many
-			needed := CASE WHEN bound.figure = 'errors' THEN 0 WHEN bound.figure = 'precision' THEN coalesce((guard ->> 'min_labels')::float8, 30)
+			needed := CASE WHEN bound.metric = 'errors' THEN 0 WHEN bound.metric = 'precision' THEN coalesce((guard ->> 'min_labels')::float8, 30)
 				ELSE coalesce((guard ->> 'min_decisions')::float8, 1000) END;
-			enough := CASE bound.figure WHEN 'precision' THEN subject.labelled_alerts WHEN 'error_rate' THEN subject.decisions + subject.errors
+			enough := CASE bound.metric WHEN 'precision' THEN subject.labelled_alerts WHEN 'error_rate' THEN subject.decisions + subject.errors
 					ELSE subject.decisions END >= needed
-				AND (bound.kind NOT LIKE '%ratio' OR CASE WHEN bound.figure = 'precision' THEN (champion ->> 'labelled_alerts')::bigint
-					ELSE (champion ->> 'decisions')::bigint END >= needed);
-			result := (model_name, subject.variant, bound.figure, (figures ->> bound.figure)::float8,
+				AND (bound.kind NOT LIKE '%ratio' OR CASE WHEN bound.metric = 'precision' THEN (deployed ->> 'labelled_alerts')::bigint
+					ELSE (deployed ->> 'decisions')::bigint END >= needed);
+			result := (model_name, subject.variant, bound.metric, (metrics ->> bound.metric)::float8,
 				format('%s %s%s', CASE WHEN bound.kind LIKE 'max%' THEN 'at most' ELSE 'at least' END,
 					coalesce(round(allowed::numeric, 6)::text, '?'),
-					CASE WHEN bound.kind LIKE '%ratio' THEN format(' (%s of the champion''s %s)', bound.bound,
+					CASE WHEN bound.kind LIKE '%ratio' THEN format(' (%s of the deployed version''s %s)', bound.bound,
 						coalesce(round(base::numeric, 6)::text, 'none')) ELSE '' END),
 				NULL, NULL);
 			IF enough AND result.value IS NOT NULL AND allowed IS NOT NULL THEN
 				result.passed := CASE WHEN bound.kind LIKE 'max%' THEN result.value <= allowed ELSE result.value >= allowed END
-					OR bound.figure = 'psi' AND bound.kind LIKE 'max%' AND coalesce(subject.psi_p_value >= mlops_catalog.drift_alpha(), false);
+					OR bound.metric = 'psi' AND bound.kind LIKE 'max%' AND coalesce(subject.psi_p_value >= mlops_catalog.drift_alpha(), false);
 			ELSE
 				result.action := 'waits for data';
 			END IF;
@@ -413,7 +413,7 @@ CREATE FUNCTION mlops_catalog.guard_failure(checks mlops_catalog.guard_check[], 
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT 'guard failed: ' || string_agg(format('%s is %s, must be %s', c.figure, round(c.value::numeric, 6), c.required), '; ')
+	SELECT 'guard failed: ' || string_agg(format('%s is %s, must be %s', c.metric, round(c.value::numeric, 6), c.required), '; ')
 	FROM unnest(checks) AS c WHERE c.variant = guard_failure.variant AND NOT c.passed
 $$;
 COMMENT ON FUNCTION mlops_catalog.guard_failure(mlops_catalog.guard_check[], text) IS 'Which bounds a variant failed; NULL if none';
@@ -488,7 +488,7 @@ BEGIN
 	failed := ARRAY(SELECT DISTINCT c.variant FROM unnest(checks) AS c WHERE NOT c.passed ORDER BY 1);
 	step_is_over := d.ramp -> e.step IS NOT NULL AND NOT EXISTS (SELECT FROM unnest(checks) AS c WHERE c.passed IS NULL)
 		AND clock_timestamp() >= e.step_started_at + (ramp_step ->> 'wait')::interval;
-	IF failed = '{}' AND (e.paused OR NOT (step_is_over OR s.follows_outcomes)) THEN
+	IF failed = '{}' AND (e.paused OR NOT (step_is_over OR s.follows_labels)) THEN
 		RETURN;
 	END IF;
 	PERFORM mlops_catalog.lock_model(caller, model_name, 'deploy');
@@ -505,7 +505,7 @@ BEGIN
 		RETURN NEXT done;
 	END LOOP;
 	IF failed = '{}' THEN
-		done.action := CASE WHEN s.follows_outcomes THEN mlops_catalog.reallocate(caller, model_name, e, d)
+		done.action := CASE WHEN s.follows_labels THEN mlops_catalog.reallocate(caller, model_name, e, d)
 			ELSE mlops_catalog.advance_ramp(caller, model_name, e, d.ramp) END;
 		IF done.action IS NOT NULL THEN
 			RETURN NEXT done;
@@ -536,7 +536,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.models_to_check(regrole) IS 'Models with a release under way or a shadow under guard';
 
 CREATE FUNCTION mlops.check_guards(model text DEFAULT NULL)
-	RETURNS TABLE (model text, variant text, figure text, value float8, required text, passed boolean, action text)
+	RETURNS TABLE (model text, variant text, metric text, value float8, required text, passed boolean, action text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.check_guards(text) IS
 	'Checks the guards of shadows and of the release under way, of one model or of all you may deploy: pauses, drops or rolls back what fails, else takes a ramp whose wait is over to its next step and gives a bandit its new shares. Runs by itself where mlops is preloaded';

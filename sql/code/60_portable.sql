@@ -63,12 +63,12 @@ CREATE FUNCTION mlops_catalog.shown(value text) RETURNS text
 AS $$ SELECT '"' || CASE WHEN length(value) > 60 THEN left(value, 57) || '...' ELSE value END || '"' $$;
 COMMENT ON FUNCTION mlops_catalog.shown(text) IS 'Text from elsewhere as an error shows it: the beginning of it';
 
--- A version's figures, as training records them.
+-- A version's metrics, as training records them.
 CREATE FUNCTION mlops_catalog.recorded_metrics() RETURNS text[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '{rows,positives,threshold}'::text[] || mlops_catalog.metric_names() $$;
-COMMENT ON FUNCTION mlops_catalog.recorded_metrics() IS 'Figures that a version''s metrics may have, beside judged_on';
+COMMENT ON FUNCTION mlops_catalog.recorded_metrics() IS 'Names that a version''s metrics may have, beside judged_on';
 
 CREATE FUNCTION mlops_catalog.metrics_problem(metrics jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -88,7 +88,7 @@ AS $$
 					THEN format('Its metric "%s" is no count.', m.key) END
 				WHEN m.key = 'threshold' THEN CASE WHEN (m.value)::float8 NOT BETWEEN 0 AND 1.0000000000000002::float8 THEN 'Its metric "threshold" is not between 0 and 1.' END
 				ELSE (SELECT format('Its metric "%s" is not %s.', m.key, CASE WHEN r.maximum = 'Infinity' THEN 'at least ' || r.minimum ELSE format('between %s and %s', r.minimum, r.maximum) END)
-					FROM mlops_catalog.figure_ranges() AS r WHERE r.figure = m.key AND (m.value)::float8 NOT BETWEEN r.minimum AND r.maximum)
+					FROM mlops_catalog.metric_ranges() AS r WHERE r.metric = m.key AND (m.value)::float8 NOT BETWEEN r.minimum AND r.maximum)
 			END AS problem
 		FROM jsonb_each(metrics) AS m ORDER BY problem NULLS LAST LIMIT 1) END
 $$;

@@ -31,12 +31,12 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.code(text) IS 'Text as a piece of code in Markdown, unless it could end that';
 
-CREATE FUNCTION mlops_catalog.figure(value float8) RETURNS text
+CREATE FUNCTION mlops_catalog.number_text(value float8) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$ SELECT CASE WHEN value IS NULL THEN '' WHEN value IN ('NaN', 'Infinity', '-Infinity') THEN value::text
 	ELSE trim_scale(round(value::numeric, greatest(0, 4 - CASE WHEN value = 0 THEN 0 ELSE floor(log(abs(value::numeric)))::int END)))::text END $$;
-COMMENT ON FUNCTION mlops_catalog.figure(float8) IS 'A figure with five significant digits';
+COMMENT ON FUNCTION mlops_catalog.number_text(float8) IS 'A number with five significant digits';
 
 -- mlops.explain_table as a role.
 CREATE FUNCTION mlops_catalog.explain_on(caller regrole, reference text, query text, settings jsonb)
@@ -71,8 +71,8 @@ BEGIN
 	ELSIF $4 IS NOT NULL THEN
 		BEGIN
 			SELECT format(E'\nMean size of what a column contributed to the log odds (mean |SHAP value|), on %s of %s.\n\n| column | contribution | share, %% |\n|---|---|---|\n%s',
-					min(e.rows), on_rows, string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(e.feature), mlops_catalog.figure(e.importance),
-						mlops_catalog.figure(100 * e.share)), '' ORDER BY e.rank))
+					min(e.rows), on_rows, string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(e.feature), mlops_catalog.number_text(e.importance),
+						mlops_catalog.number_text(100 * e.share)), '' ORDER BY e.rank))
 				INTO part FROM mlops_catalog.explain_on($3, format('%s/%s', $1, $2), $4, $6) AS e WHERE e.rank <= 20 HAVING count(*) > 0;
 			section := coalesce(part, '');
 		EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
@@ -80,7 +80,7 @@ BEGIN
 			section := format(E'\nContributions could not be computed: %s.\n', mlops_catalog.cell(SQLERRM));
 		END;
 	END IF;
-	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(f.feature), mlops_catalog.figure(100 * f.share), f.splits), '' ORDER BY f.gain DESC, f.feature)
+	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(f.feature), mlops_catalog.number_text(100 * f.share), f.splits), '' ORDER BY f.gain DESC, f.feature)
 		INTO part FROM (SELECT i.*, i.gain / nullif(sum(i.gain) OVER (), 0) AS share FROM mlops_catalog.feature_importance($1, $2) AS i ORDER BY i.gain DESC, i.feature LIMIT 20) AS f;
 	section := section || coalesce(E'\nShare of the loss that the splits on a feature took away in training (gain).\n\n| feature | share of gain, % | splits |\n|---|---|---|\n' || part, '');
 	RETURN CASE WHEN section = '' THEN '' ELSE E'\n## Importance\n' || section END;
@@ -96,7 +96,7 @@ AS $$
 		E'| | |\n|---|---|\n' || (SELECT string_agg(format(E'| %s | %s |\n', i.name, mlops_catalog.cell(i.value)), '' ORDER BY i.place)
 			FROM (VALUES (1, 'source', coalesce(d.source, d.query)),
 				(2, 'tables', (SELECT string_agg(format('%s (%s)', t ->> 'table', t ->> 'kind'), ', ') FROM jsonb_array_elements(d.tables) AS t)),
-				(3, 'rows', format('%s, of which %s positive (%s %%)', d.rows, d.positives, mlops_catalog.figure(100.0 * d.positives / nullif(d.rows - d.unlabelled, 0)))),
+				(3, 'rows', format('%s, of which %s positive (%s %%)', d.rows, d.positives, mlops_catalog.number_text(100.0 * d.positives / nullif(d.rows - d.unlabelled, 0)))),
 				(4, 'unlabelled rows, left out', nullif(d.unlabelled, 0)::text),
 				(5, 'training, validation, test', format('%s, %s, %s', d.train_rows, d.validation_rows, d.test_rows)),
 				(6, 'time', format('%s to %s (%s)', d.time_from, d.time_to, d.time_zone)),
@@ -113,15 +113,15 @@ CREATE FUNCTION mlops_catalog.metrics_section(caller regrole, model text, versio
 AS $$
 DECLARE
 	subject mlops_catalog.gate_subject := mlops_catalog.gate_subject(model, version, deployed_threshold);
-	deployed jsonb;	-- figures
+	deployed jsonb;	-- metrics
 	hindrance text;
 	lines text;
 BEGIN
 	IF subject.threshold IS NOT NULL THEN	-- another than its own
-		SELECT d.figures, d.reason INTO deployed, hindrance FROM mlops_catalog.measure(caller, subject, version, deployed_threshold) AS d;
+		SELECT d.metrics, d.reason INTO deployed, hindrance FROM mlops_catalog.measure(caller, subject, version, deployed_threshold) AS d;
 	END IF;
-	SELECT string_agg(format(E'| %s | %s |%s\n', k.name, mlops_catalog.figure(mlops_catalog.number_of(metrics, k.name)),
-			CASE WHEN deployed IS NOT NULL THEN format(' %s |', mlops_catalog.figure(mlops_catalog.number_of(deployed, k.name))) END), '' ORDER BY k.place)
+	SELECT string_agg(format(E'| %s | %s |%s\n', k.name, mlops_catalog.number_text(mlops_catalog.number_of(metrics, k.name)),
+			CASE WHEN deployed IS NOT NULL THEN format(' %s |', mlops_catalog.number_text(mlops_catalog.number_of(deployed, k.name))) END), '' ORDER BY k.place)
 		INTO lines FROM unnest(mlops_catalog.metric_names()) WITH ORDINALITY AS k(name, place) WHERE mlops_catalog.number_of(metrics, k.name) IS NOT NULL;
 	RETURN format(E'\n## Metrics\n\nOn %s %s rows%s.%s\n\n', mlops_catalog.cell(metrics ->> 'rows'), mlops_catalog.cell(metrics ->> 'judged_on'),
 			CASE WHEN imported THEN ', as the file it was imported from says' ELSE '' END,
@@ -131,7 +131,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.metrics_section(regrole, text, int, jsonb, float8, boolean) IS
-	'Section of a model card: figures on the test rows, also at the threshold that answers';
+	'Section of a model card: metrics on the test rows, also at the threshold that answers';
 
 CREATE FUNCTION mlops_catalog.segment_sections(caller regrole, model text, version int, test_rows text, settings jsonb, by name[], threshold float8) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -149,10 +149,10 @@ BEGIN
 				USING ERRCODE = 'object_not_in_prerequisite_state',
 					DETAIL = 'Its test rows were drawn at random, without a time or fold column.';
 		END IF;
-		SELECT string_agg(format(E'| %s | %s | %s | %s | %s | %s | %s | %s |\n', mlops_catalog.cell(e.segment), mlops_catalog.cell(e.figures ->> 'rows'), mlops_catalog.cell(e.figures ->> 'positives'),
-				mlops_catalog.figure((e.figures ->> 'pr_auc')::float8), mlops_catalog.figure((e.figures ->> 'precision')::float8),
-				mlops_catalog.figure((e.figures ->> 'recall')::float8), mlops_catalog.figure((e.figures ->> 'false_positive_rate')::float8),
-				mlops_catalog.figure((e.figures ->> 'alert_rate')::float8)), '' ORDER BY (e.figures ->> 'rows')::bigint DESC, e.segment)
+		SELECT string_agg(format(E'| %s | %s | %s | %s | %s | %s | %s | %s |\n', mlops_catalog.cell(e.segment), mlops_catalog.cell(e.metrics ->> 'rows'), mlops_catalog.cell(e.metrics ->> 'positives'),
+				mlops_catalog.number_text((e.metrics ->> 'pr_auc')::float8), mlops_catalog.number_text((e.metrics ->> 'precision')::float8),
+				mlops_catalog.number_text((e.metrics ->> 'recall')::float8), mlops_catalog.number_text((e.metrics ->> 'false_positive_rate')::float8),
+				mlops_catalog.number_text((e.metrics ->> 'alert_rate')::float8)), '' ORDER BY (e.metrics ->> 'rows')::bigint DESC, e.segment)
 			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', model, version), test_rows, settings, column_name, threshold) AS e WHERE e.segment IS NOT NULL;
 		sections := sections || format(E'\n### By %s\n\n%s| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
 			mlops_catalog.cell(column_name), coalesce(format(E'At threshold %s, as deployed.\n\n', threshold), ''), mlops_catalog.cell(column_name), part);
@@ -161,7 +161,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.segment_sections(regrole, text, int, text, jsonb, name[], float8) IS
-	'Sections of a model card: figures by the segments of columns, at a threshold if it is not the version''s own';
+	'Sections of a model card: metrics by the segments of columns, at a threshold if it is not the version''s own';
 
 CREATE FUNCTION mlops_catalog.learned_sections(model text, version int, run_id bigint) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -171,13 +171,13 @@ DECLARE
 	sections text := '';
 	part text;
 BEGIN
-	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(concat_ws(' = ', c.feature, c.level)), mlops_catalog.figure(c.coefficient),
-			mlops_catalog.figure(c.standard_error), mlops_catalog.figure(c.p_value)), '' ORDER BY c.term)
+	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(concat_ws(' = ', c.feature, c.level)), mlops_catalog.number_text(c.coefficient),
+			mlops_catalog.number_text(c.standard_error), mlops_catalog.number_text(c.p_value)), '' ORDER BY c.term)
 		INTO part FROM mlops_catalog.coefficients(model, version) AS c WHERE c.term <= 40;
 	sections := sections || coalesce(E'\n## Coefficients\n\nOf standardised values.\n\n| term | coefficient | standard error | p |\n|---|---|---|---|\n' || part, '');
 
-	SELECT string_agg(format(E'| %s | %s | %s | %s | %s |\n', mlops_catalog.cell(b.feature), b.kind, mlops_catalog.figure(100.0 * b.missing / nullif(b.rows, 0)),
-			mlops_catalog.figure(b.mean), mlops_catalog.figure(b.std)), '' ORDER BY b.feature)
+	SELECT string_agg(format(E'| %s | %s | %s | %s | %s |\n', mlops_catalog.cell(b.feature), b.kind, mlops_catalog.number_text(100.0 * b.missing / nullif(b.rows, 0)),
+			mlops_catalog.number_text(b.mean), mlops_catalog.number_text(b.std)), '' ORDER BY b.feature)
 		INTO part FROM mlops_catalog.baseline(model, version) AS b;
 	sections := sections || coalesce(E'\n## Features\n\n| feature | kind | missing, % | mean | deviation |\n|---|---|---|---|---|\n' || part, '');
 
@@ -197,7 +197,7 @@ DECLARE
 	sections text := '';
 	part text;
 BEGIN
-	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(c.condition), mlops_catalog.cell(c.required), mlops_catalog.figure(c.figure),
+	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', mlops_catalog.cell(c.condition), mlops_catalog.cell(c.required), mlops_catalog.number_text(c.value),
 			CASE WHEN c.passed THEN 'passed' ELSE 'not passed' END), '' ORDER BY c.condition)
 		INTO part FROM (SELECT DISTINCT ON (g.condition, g.required) g.* FROM mlops.gate_checks AS g WHERE g.model = approval_sections.model AND g.version = approval_sections.version
 			ORDER BY g.condition, g.required, g.gate_check_id DESC) AS c;
@@ -341,7 +341,7 @@ BEGIN
 		'dataset', (SELECT to_jsonb(d) - 'columns' FROM mlops.datasets AS d JOIN mlops.runs AS r USING (dataset_id) WHERE r.run_id = v.run_id),
 		'approvals', (SELECT coalesce(jsonb_agg(jsonb_build_object('role', a.role, 'note', a.note, 'at', a.approved_at) ORDER BY a.approved_at), '[]')
 			FROM mlops.approvals AS a WHERE a.model = p.model AND a.version = p.version AND a.approved_at <= p.created_at),
-		'checks', (SELECT coalesce(jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'figure', c.figure, 'passed', c.passed,
+		'checks', (SELECT coalesce(jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'value', c.value, 'passed', c.passed,
 				'at', c.checked_at) ORDER BY c.gate_check_id), '[]')
 			FROM mlops.gate_checks AS c WHERE c.model = p.model AND c.version = p.version AND c.checked_at <= p.created_at AND c.purpose <> 'check'),
 		'history', (SELECT coalesce(jsonb_agg(jsonb_build_object('seq', a.seq, 'event', a.event, 'role', a.role, 'at', a.logged_at) ORDER BY a.seq, a.logged_at), '[]')

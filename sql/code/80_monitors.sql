@@ -1,5 +1,5 @@
 -- Monitors: what a model answered and how right it was, window by window, out of
--- the log of decisions and the outcomes that have arrived; drift of a source.
+-- the log of decisions and the labels that have arrived; drift of a source.
 
 -- ---- views
 
@@ -14,7 +14,7 @@ WHERE mlops_catalog.may_use(m.owner, m.model_id);
 COMMENT ON VIEW mlops.monitors IS 'What is watched about the models you may use';
 COMMENT ON COLUMN mlops.monitors.model IS 'Model';
 COMMENT ON COLUMN mlops.monitors.every IS 'Length of a window';
-COMMENT ON COLUMN mlops.monitors.label_delay IS 'How long after its end a window''s outcomes are taken to be complete';
+COMMENT ON COLUMN mlops.monitors.label_delay IS 'How long after its end a window''s labels are taken to be complete';
 COMMENT ON COLUMN mlops.monitors.segments IS 'Logged features by whose values performance is shown too';
 COMMENT ON COLUMN mlops.monitors.query IS 'Rows whose drift is watched, NULL: none';
 COMMENT ON COLUMN mlops.monitors.time_column IS 'Column that tells to which window a row belongs';
@@ -65,12 +65,12 @@ FROM mlops_catalog.performance_window p JOIN mlops_catalog.model m ON m.model_id
 CROSS JOIN LATERAL (SELECT p.true_positives OPERATOR(pg_catalog.+) p.false_negatives AS positives,
 	p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives OPERATOR(pg_catalog.+) p.true_negatives AS labelled) l
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.performance IS 'Decisions against the outcomes that have arrived, by window, version and segment';
+COMMENT ON VIEW mlops.performance IS 'Decisions against the labels that have arrived, by window, version and segment';
 COMMENT ON COLUMN mlops.performance.model IS 'Model';
 COMMENT ON COLUMN mlops.performance.version IS 'Version that decided';
 COMMENT ON COLUMN mlops.performance.segment IS 'Value of a logged feature, {} for all decisions';
-COMMENT ON COLUMN mlops.performance.decisions IS 'Decisions, with an outcome or not';
-COMMENT ON COLUMN mlops.performance.labelled IS 'Decisions with an outcome';
+COMMENT ON COLUMN mlops.performance.decisions IS 'Decisions, with a label or not';
+COMMENT ON COLUMN mlops.performance.labelled IS 'Decisions with a label';
 COMMENT ON COLUMN mlops.performance.positives IS 'Of these the positive ones';
 COMMENT ON COLUMN mlops.performance.true_positives IS 'Flagged and positive';
 COMMENT ON COLUMN mlops.performance.false_positives IS 'Flagged and negative';
@@ -296,7 +296,7 @@ BEGIN
 			p.shadow AND NOT (p.error IS NOT NULL AND mlops_catalog.variant_answers(p.deployment_id, p.variant)) AS shadow,
 			p.score, p.flagged, p.latency, least(floor(p.score * 64)::int, 63) AS bin, p.error IS NOT NULL AS failed
 		FROM mlops_catalog.prediction AS p WHERE p.model_id = $3 AND p.created_at >= $4 AND p.created_at < $5),
-	figures AS (
+	measured AS (
 		SELECT d.version, d.variant, d.shadow, count(*) FILTER (WHERE NOT d.failed) AS decisions, count(*) FILTER (WHERE d.flagged AND NOT d.failed) AS alerts,
 			avg(d.score) FILTER (WHERE NOT d.failed) AS mean_score, count(*) FILTER (WHERE d.failed) AS errors,
 			percentile_cont('{0.5,0.95,0.99}'::float8[]) WITHIN GROUP (ORDER BY d.latency::float8) FILTER (WHERE NOT d.failed) AS latency
@@ -305,7 +305,7 @@ BEGIN
 		SELECT d.version, d.variant, d.shadow, d.bin, count(*) AS n FROM decision AS d WHERE NOT d.failed GROUP BY 1, 2, 3, 4),
 	bins AS (
 		SELECT f.version, f.variant, f.shadow, array_agg(coalesce(c.n, 0) ORDER BY i) AS n
-		FROM figures AS f CROSS JOIN generate_series(0, 63) AS i
+		FROM measured AS f CROSS JOIN generate_series(0, 63) AS i
 		LEFT JOIN counted AS c ON c.version = f.version AND c.variant = f.variant AND c.shadow = f.shadow AND c.bin = i
 		GROUP BY 1, 2, 3)
 	INSERT INTO mlops_catalog.traffic_window AS t (model_id, window_start, window_end, version, variant, shadow, decisions, alerts, mean_score, score_psi, score_psi_p_value,
@@ -313,7 +313,7 @@ BEGIN
 	SELECT $3, $4, $5, f.version, f.variant, f.shadow, f.decisions, f.alerts, f.mean_score,
 		mlops_catalog.histogram_psi(s.baseline, b.n), mlops_catalog.histogram_p_value(s.baseline, b.n),
 		f.latency[1], f.latency[2], f.latency[3], f.errors
-	FROM figures AS f JOIN bins AS b USING (version, variant, shadow)
+	FROM measured AS f JOIN bins AS b USING (version, variant, shadow)
 	LEFT JOIN mlops_catalog.model_version AS v ON v.model_id = $3 AND v.version = f.version
 	LEFT JOIN LATERAL (SELECT mlops_catalog.score_baseline($2, v.version) AS baseline WHERE v.dropped_at IS NULL AND v.version IS NOT NULL) AS s ON true
 	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
@@ -360,7 +360,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.record_performance(regrole, bigint, name[], timestamptz, timestamptz) IS
-	'Compares the decisions of a window with the outcomes known now; returns rows recorded';
+	'Compares the decisions of a window with the labels known now; returns rows recorded';
 
 -- As the monitor's owner, whose query it is.
 CREATE FUNCTION mlops_catalog.record_window_drift(caller regrole, model text, m mlops_catalog.monitor, since timestamptz, until timestamptz)
@@ -394,8 +394,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.windows_to_check(regrole, bigint) IS 'Windows of a monitor that are over and that it has not looked at';
 
--- Windows of which outcomes have arrived since they were judged.  Decisions of
--- older ones may have been removed; outcomes are visible a little later than
+-- Windows of which labels have arrived since they were judged.  Decisions of
+-- older ones may have been removed; labels are visible a little later than
 -- they say.
 CREATE FUNCTION mlops_catalog.windows_to_judge_again(caller regrole, model_id bigint)
 	RETURNS TABLE (window_start timestamptz, window_end timestamptz)
@@ -434,7 +434,7 @@ COMMENT ON FUNCTION mlops_catalog.drift_problem(bigint) IS 'Why the drift of the
 CREATE FUNCTION mlops.run_monitor(model text) RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.run_monitor(text) IS
-	'Looks at the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; at earlier ones again if outcomes have arrived. Runs by itself, as a job of the monitor''s owner, where mlops is preloaded';
+	'Looks at the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; at earlier ones again if labels have arrived. Runs by itself, as a job of the monitor''s owner, where mlops is preloaded';
 CREATE FUNCTION mlops_catalog.run_monitor(caller regrole, model_name text)
 	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10

@@ -1,4 +1,4 @@
--- Alerts: rules over the figures of monitors; what breaks one fires, and
+-- Alerts: rules over the metrics of monitors; what breaks one fires, and
 -- resolves by itself.
 
 -- One long table of everything a monitor finds, as dashboards like it.
@@ -31,16 +31,16 @@ SELECT d.window_end, d.model, d.version, 'drifted_share'::pg_catalog.text, '{}':
 FROM (SELECT e.model, e.version, e.window_start, e.window_end, e.feature, pg_catalog.bool_or(e.drifted) AS drifted, pg_catalog.min(e.rows) AS rows FROM mlops.drift e
 	WHERE e.window_start IS NOT NULL AND e.kind OPERATOR(pg_catalog.<>) 'score' AND e.drifted IS NOT NULL GROUP BY 1, 2, 3, 4, 5) d
 GROUP BY d.model, d.version, d.window_start, d.window_end;
-COMMENT ON VIEW mlops.monitor_metrics IS 'All figures of monitors, one a row: traffic, performance and drift';
+COMMENT ON VIEW mlops.monitor_metrics IS 'All metrics of monitors, one a row: traffic, performance and drift';
 COMMENT ON COLUMN mlops.monitor_metrics."time" IS 'End of the window';
 COMMENT ON COLUMN mlops.monitor_metrics.model IS 'Model';
 COMMENT ON COLUMN mlops.monitor_metrics.version IS 'Version';
-COMMENT ON COLUMN mlops.monitor_metrics.metric IS 'Figure: decisions, errors, error_rate, alert_rate, mean_score, score_psi, latency_p50, latency_p95, latency_p99, labelled, precision, recall, f1, false_positive_rate, pr_auc, roc_auc, brier, drift (a feature''s statistic), drifted_share (of the features)';
+COMMENT ON COLUMN mlops.monitor_metrics.metric IS 'Metric: decisions, errors, error_rate, alert_rate, mean_score, score_psi, latency_p50, latency_p95, latency_p99, labelled, precision, recall, f1, false_positive_rate, pr_auc, roc_auc, brier, drift (a feature''s statistic), drifted_share (of the features)';
 COMMENT ON COLUMN mlops.monitor_metrics.labels IS 'What it is of: variant, segment or feature';
 COMMENT ON COLUMN mlops.monitor_metrics.value IS 'Value';
 COMMENT ON COLUMN mlops.monitor_metrics.window_start IS 'Begin of the window, included';
 COMMENT ON COLUMN mlops.monitor_metrics.window_end IS 'End of the window, not included';
-COMMENT ON COLUMN mlops.monitor_metrics.rows IS 'Rows the figure was computed from: decisions (of error_rate: with errors), of performance those with an outcome, of drift those of the source; NULL: it is a count itself';
+COMMENT ON COLUMN mlops.monitor_metrics.rows IS 'Rows the value was computed from: decisions (of error_rate: with errors), of performance those with a label, of drift those of the source; NULL: it is a count itself';
 COMMENT ON COLUMN mlops.monitor_metrics.p_value IS 'How likely as large a value is by chance; NULL: not known';
 GRANT SELECT ON mlops.monitor_metrics TO PUBLIC;
 
@@ -84,9 +84,9 @@ COMMENT ON COLUMN mlops.alerts.model IS 'Model';
 COMMENT ON COLUMN mlops.alerts.rule IS 'Rule that was broken';
 COMMENT ON COLUMN mlops.alerts.severity IS 'info, warning or critical';
 COMMENT ON COLUMN mlops.alerts.state IS 'firing, acknowledged (and firing), waiting (its version has been replaced, and there are no windows of the new one yet) or resolved';
-COMMENT ON COLUMN mlops.alerts.metric IS 'Figure';
-COMMENT ON COLUMN mlops.alerts.labels IS 'What the figure is of';
-COMMENT ON COLUMN mlops.alerts.version IS 'Version the figure is of';
+COMMENT ON COLUMN mlops.alerts.metric IS 'Metric';
+COMMENT ON COLUMN mlops.alerts.labels IS 'What the metric is of';
+COMMENT ON COLUMN mlops.alerts.version IS 'Version the metric is of';
 COMMENT ON COLUMN mlops.alerts.value IS 'Value in the last window when it fired';
 COMMENT ON COLUMN mlops.alerts.required IS 'Bound it broke';
 COMMENT ON COLUMN mlops.alerts.window_end IS 'End of that window';
@@ -94,7 +94,7 @@ COMMENT ON COLUMN mlops.alerts.acknowledged_by IS 'Who took note of it';
 COMMENT ON COLUMN mlops.alerts.note IS 'What they said';
 COMMENT ON COLUMN mlops.alerts.fired_at IS 'When it fired';
 COMMENT ON COLUMN mlops.alerts.acknowledged_at IS 'When it was acknowledged';
-COMMENT ON COLUMN mlops.alerts.resolved_at IS 'When the figure was within bounds again, or not known for long, or the rule removed';
+COMMENT ON COLUMN mlops.alerts.resolved_at IS 'When the value was within bounds again, or not known for long, or the rule removed';
 GRANT SELECT ON mlops.alerts TO PUBLIC;
 
 CREATE VIEW mlops.alert_rules WITH (security_barrier) AS
@@ -108,15 +108,15 @@ FROM mlops_catalog.alert_rule r JOIN mlops_catalog.model m ON m.model_id OPERATO
 LEFT JOIN mlops_catalog.monitor w ON w.model_id OPERATOR(pg_catalog.=) r.model_id
 LEFT JOIN mlops_catalog.alert a ON a.model_id OPERATOR(pg_catalog.=) r.model_id AND a.rule OPERATOR(pg_catalog.=) r.name AND a.resolved_at IS NULL
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.alert_rules IS 'Bounds for the figures of monitors, of models you may use';
+COMMENT ON VIEW mlops.alert_rules IS 'Bounds for the metrics of monitors, of models you may use';
 COMMENT ON COLUMN mlops.alert_rules.model IS 'Model';
 COMMENT ON COLUMN mlops.alert_rules.name IS 'Name, unique for the model';
-COMMENT ON COLUMN mlops.alert_rules.metric IS 'Figure, see mlops.monitor_metrics';
+COMMENT ON COLUMN mlops.alert_rules.metric IS 'Metric, see mlops.monitor_metrics';
 COMMENT ON COLUMN mlops.alert_rules.min IS 'It must not be lower';
 COMMENT ON COLUMN mlops.alert_rules.max IS 'It must not be higher';
 COMMENT ON COLUMN mlops.alert_rules.windows IS 'Fires when so many windows in a row are out of bounds';
-COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome; of drift: rows of the source) are not judged, but by counts';
-COMMENT ON COLUMN mlops.alert_rules.labels IS 'Only figures that have these labels';
+COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with a label; of drift: rows of the source) are not judged, but by counts';
+COMMENT ON COLUMN mlops.alert_rules.labels IS 'Only metrics that have these labels';
 COMMENT ON COLUMN mlops.alert_rules.severity IS 'info, warning or critical';
 COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing, waiting (for windows of the version that answers now), silenced or no data (there was no window to judge yet, or none of late)';
 COMMENT ON COLUMN mlops.alert_rules.alert_id IS 'Alert that fires';
@@ -210,9 +210,9 @@ AS $$
 		coalesce((SELECT jsonb_object_agg(l.key, coalesce(mlops_catalog.logged_value(l.value, c.kind, c.type), l.value))
 			FROM jsonb_each($2) AS l LEFT JOIN LATERAL mlops_catalog.column_read($3, l.key) AS c ON true), '{}') END
 $$;
-COMMENT ON FUNCTION mlops_catalog.logged_labels(text, jsonb, bigint) IS 'Labels of a figure with the values of columns as decisions are logged with them';
+COMMENT ON FUNCTION mlops_catalog.logged_labels(text, jsonb, bigint) IS 'Labels of a metric with the values of columns as decisions are logged with them';
 
--- Figures of traffic are told apart by variant, those of drift by feature and test,
+-- Metrics of traffic are told apart by variant, those of drift by feature and test,
 -- those of performance by segment: a column that is watched.
 CREATE FUNCTION mlops_catalog.check_label(metric text, label text, value jsonb, model_id bigint, model_name text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -229,45 +229,45 @@ BEGIN
 		WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN mlops_catalog.logged_value(value, read.kind, read.type) IS NOT NULL
 		WHEN label = 'shadow' THEN value = 'true' ELSE jsonb_typeof(value) = 'string' END;
 	IF NOT fits THEN
-		RAISE EXCEPTION 'label "%" of figure "%" of model "%" is never %', label, metric, model_name, left(value::text, 100)
+		RAISE EXCEPTION 'label "%" of metric "%" of model "%" is never %', label, metric, model_name, left(value::text, 100)
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = CASE WHEN valid IS NOT NULL THEN format('It is one of: %s.', left(array_to_string(valid, ', '), 1000))
 					WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN format('It is a value of type %s, %s, or null.', read.type,
 						CASE WHEN read.kind = 'category' THEN 'a string' WHEN read.type = 'boolean' THEN 'true or false' WHEN read.type IN ('smallint', 'integer', 'bigint') THEN 'a whole number'
 							WHEN mlops_catalog.type_family(read.type) IN ('number', 'money') THEN 'a number' ELSE 'a string that is one' END)
-					WHEN label = 'shadow' THEN 'It is true for shadows; other figures do not have it.' ELSE 'It is the name of a variant, a string.' END,
-				HINT = 'View mlops.monitor_metrics shows the figures there are.';
+					WHEN label = 'shadow' THEN 'It is true for shadows; other metrics do not have it.' ELSE 'It is the name of a variant, a string.' END,
+				HINT = 'View mlops.monitor_metrics shows the metrics there are.';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_label(text, text, jsonb, bigint, text) IS 'An error that names the values there are unless figures of a metric can have this label';
+COMMENT ON FUNCTION mlops_catalog.check_label(text, text, jsonb, bigint, text) IS 'An error that names the values there are unless a metric can have this label';
 
 CREATE FUNCTION mlops_catalog.check_labels(metric text, labels jsonb, model_id bigint, model_name text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	of_outcomes boolean := metric = ANY (mlops_catalog.monitor_metric_names('performance'));
+	of_labels boolean := metric = ANY (mlops_catalog.monitor_metric_names('performance'));
 	keys text[] := CASE WHEN metric = 'drift' THEN '{feature,test}' WHEN metric = 'drifted_share' THEN '{}'
-		WHEN of_outcomes THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
+		WHEN of_labels THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
 		ELSE '{variant,shadow}' END;
 	bad text := (SELECT k FROM jsonb_object_keys(labels) AS k WHERE k <> ALL (keys) ORDER BY k LIMIT 1);
 BEGIN
 	IF bad IS NOT NULL THEN
-		RAISE EXCEPTION 'no figure "%" of model "%" has a label "%"', metric, model_name, bad
+		RAISE EXCEPTION 'no metric "%" of model "%" has a label "%"', metric, model_name, bad
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = CASE WHEN keys = '{}' THEN 'It has none.' ELSE format('Its labels are: %s.', array_to_string(keys, ', ')) END,
-				HINT = CASE WHEN of_outcomes THEN 'Columns become labels by mlops.monitor(..., segments => ...).'
-					ELSE 'View mlops.monitor_metrics shows the figures there are.' END;
-	ELSIF of_outcomes AND (SELECT count(*) FROM jsonb_object_keys(labels)) > 1 THEN
-		RAISE EXCEPTION 'no figure "%" of model "%" has the labels %', metric, model_name,
+				HINT = CASE WHEN of_labels THEN 'Columns become labels by mlops.monitor(..., segments => ...).'
+					ELSE 'View mlops.monitor_metrics shows the metrics there are.' END;
+	ELSIF of_labels AND (SELECT count(*) FROM jsonb_object_keys(labels)) > 1 THEN
+		RAISE EXCEPTION 'no metric "%" of model "%" has the labels %', metric, model_name,
 				(SELECT string_agg(format('"%s"', k), ', ' ORDER BY k) FROM jsonb_object_keys(labels) AS k)
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Each is of the values of one column.', HINT = 'Set a rule for each column.';
 	END IF;
 	PERFORM mlops_catalog.check_label(metric, l.key, l.value, model_id, model_name) FROM jsonb_each(labels) AS l ORDER BY l.key;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_labels(text, jsonb, bigint, text) IS 'An error that names the label unless figures of a metric can have these';
+COMMENT ON FUNCTION mlops_catalog.check_labels(text, jsonb, bigint, text) IS 'An error that names the label unless a metric can have these';
 
 -- Rules are judged by a monitor, and those on drift by what it finds in its source, or
 -- by windows that were recorded by hand.  Without these a rule is silent for ever.
@@ -303,7 +303,7 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.tell_of_unjudged_rules(regrole, bigint, text[]) IS 'A notice of alert rules that nothing judges: of all of a model, or of those named';
 
-CREATE FUNCTION mlops.alert_rule(
+CREATE FUNCTION mlops.set_alert_rule(
 	model text,
 	name text,
 	metric text,
@@ -315,9 +315,9 @@ CREATE FUNCTION mlops.alert_rule(
 	severity text DEFAULT 'warning')
 	RETURNS SETOF mlops.alert_rules
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.alert_rule(text, text, text, float8, float8, int, bigint, jsonb, text) IS
-	'Sets, or replaces, a bound for a figure of a model''s monitor; broken in so many windows in a row it fires an alert, which resolves by itself. NOTIFY mlops_alert says the alert_id of each that fires or resolves';
-CREATE FUNCTION mlops_catalog.alert_rule(caller regrole, model text, name text, metric text, min float8, max float8, windows int, min_decisions bigint,
+COMMENT ON FUNCTION mlops.set_alert_rule(text, text, text, float8, float8, int, bigint, jsonb, text) IS
+	'Sets, or replaces, a bound for a metric of a model''s monitor; broken in so many windows in a row it fires an alert, which resolves by itself. NOTIFY mlops_alert says the alert_id of each that fires or resolves';
+CREATE FUNCTION mlops_catalog.set_alert_rule(caller regrole, model text, name text, metric text, min float8, max float8, windows int, min_decisions bigint,
 	labels jsonb, severity text) RETURNS SETOF mlops.alert_rules
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -350,7 +350,7 @@ BEGIN
 	ELSIF jsonb_typeof($9) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION '"labels" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM mlops_catalog.check_figure_bounds('alert rule', $4, $5, $6);
+	PERFORM mlops_catalog.check_metric_bounds('alert rule', $4, $5, $6);
 	PERFORM mlops_catalog.check_labels($4, $9, id, $2);
 	wanted := mlops_catalog.logged_labels($4, $9, id);
 	INSERT INTO mlops_catalog.alert_rule AS r (model_id, name, metric, min, max, windows, min_decisions, labels, severity, set_by)
@@ -362,7 +362,7 @@ BEGIN
 	found := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until,judged_until}'::text[] FROM mlops_catalog.alert_rule AS r
 		WHERE r.model_id = id AND r.name = $3);
 	IF former IS DISTINCT FROM found THEN
-		PERFORM mlops_catalog.audit(caller, 'alert_rule', $2, NULL, jsonb_strip_nulls(jsonb_build_object('from', former, 'to', found)));
+		PERFORM mlops_catalog.audit(caller, 'set_alert_rule', $2, NULL, jsonb_strip_nulls(jsonb_build_object('from', former, 'to', found)));
 	END IF;
 	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id, ARRAY[$3]);
 	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
@@ -452,14 +452,14 @@ $$;
 
 -- ---- checking
 
--- The last windows of a rule's figure that can be judged, newest first: for each
+-- The last windows of a rule's metric that can be judged, newest first: for each
 -- the value farthest out of bounds.
 CREATE FUNCTION mlops_catalog.rule_windows(caller regrole, model text, r mlops_catalog.alert_rule, m mlops_catalog.monitor)
 	RETURNS TABLE (window_end timestamptz, version int, labels jsonb, value float8, broken boolean)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH figure AS (
+	WITH found AS (
 		SELECT x.window_end, x.version, x.labels, x.value,
 			-- as mlops.check_drift judges: what chance alone makes as large is no drift
 			coalesce(x.value < r.min, false) OR coalesce(x.value > r.max AND coalesce(x.p_value < mlops_catalog.drift_alpha(), true), false) AS broken,
@@ -472,7 +472,7 @@ AS $$
 			AND (k."of" <> 'performance' OR x.window_end + m.label_delay <= now())
 			AND coalesce(x.rows >= r.min_decisions, true))
 	SELECT * FROM (
-		SELECT DISTINCT ON (f.window_end) f.window_end, f.version, f.labels, f.value, f.broken FROM figure AS f
+		SELECT DISTINCT ON (f.window_end) f.window_end, f.version, f.labels, f.value, f.broken FROM found AS f
 		ORDER BY f.window_end DESC, f.broken DESC, f.excess DESC NULLS LAST) AS w
 	ORDER BY w.window_end DESC LIMIT r.windows
 $$;

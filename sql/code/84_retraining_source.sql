@@ -63,9 +63,9 @@ CREATE FUNCTION mlops_catalog.target_text(value "any") RETURNS text
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_target_text';
 COMMENT ON FUNCTION mlops_catalog.target_text("any") IS 'Text of a value of a target, as training reads it whatever the settings. NULL for NaN, which is missing';
 
--- SQL for the figures of keys and of values of the target that were not learned
+-- SQL for the statistics of keys and of values of the target that were not learned
 -- from; a key that was not unique when learned from may have any number of rows.
-CREATE FUNCTION mlops_catalog.identity_figures(inputs jsonb) RETURNS text
+CREATE FUNCTION mlops_catalog.identity_statistics(inputs jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -80,11 +80,11 @@ AS $$
 		FROM jsonb_array_elements(inputs) AS i CROSS JOIN LATERAL (SELECT CASE WHEN i ->> 'role' = 'target' AND i ? 'values'
 			THEN format('mlops_catalog.target_text(mlops_source.%I) COLLATE pg_catalog."C"', i ->> 'name') END) AS v(value)) AS e
 $$;
-COMMENT ON FUNCTION mlops_catalog.identity_figures(jsonb) IS
+COMMENT ON FUNCTION mlops_catalog.identity_statistics(jsonb) IS
 	'SQL for the number of rows with the key of another row, that of rows with a value of the target that was not learned from, and the least and greatest of these';
 
--- SQL for five figures of the next query; NULL where there are none of them.
-CREATE FUNCTION mlops_catalog.class_figures(inputs jsonb, request jsonb) RETURNS text
+-- SQL for five numbers of the next query; NULL where there are none of them.
+CREATE FUNCTION mlops_catalog.class_statistics(inputs jsonb, request jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -103,22 +103,22 @@ AS $$
 				FILTER (WHERE i ->> 'role' = 'weight' AND i ->> 'family' = 'number') AS sound
 		FROM jsonb_array_elements(inputs) AS i) AS e
 $$;
-COMMENT ON FUNCTION mlops_catalog.class_figures(jsonb, jsonb) IS
+COMMENT ON FUNCTION mlops_catalog.class_statistics(jsonb, jsonb) IS
 	'SQL for the number of positives, that of values that are no weights, the sums of the weights, of their squares and of the positives'' ones';
 
--- A query for one row with an array of texts: rows, the figures above (five and four), then four
+-- A query for one row with an array of texts: rows, the numbers above (five and four), then four
 -- values an input: rows with a value, least and greatest value, values outside
 -- of what was learned.
-CREATE FUNCTION mlops_catalog.source_figures_query(read_by text, inputs jsonb, request jsonb, recent text) RETURNS text
+CREATE FUNCTION mlops_catalog.source_statistics_query(read_by text, inputs jsonb, request jsonb, recent text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('WITH mlops_rows AS (SELECT * FROM %4$s AS mlops_source WHERE %5$s%6$s)
-		SELECT (SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, %1$s, %2$s] FROM mlops_rows AS mlops_source)%3$s AS figures',
-		mlops_catalog.class_figures(inputs, request), mlops_catalog.identity_figures(inputs),
+		SELECT (SELECT ARRAY[pg_catalog.count(*)::pg_catalog.text, %1$s, %2$s] FROM mlops_rows AS mlops_source)%3$s AS statistics',
+		mlops_catalog.class_statistics(inputs, request), mlops_catalog.identity_statistics(inputs),
 		-- the planner compares each aggregate with each: no more than some hundreds at once
-		(SELECT string_agg(format(' OPERATOR(pg_catalog.||) (SELECT ARRAY[%s] FROM mlops_rows AS mlops_source)', g.figures), '' ORDER BY g.part) FROM (
-			SELECT (c.place - 1) / 100 AS part, string_agg(format('pg_catalog.count(%1$s)::pg_catalog.text, %2$s, %3$s', c.value, c.extremes, c.outside), ', ' ORDER BY c.place) AS figures
+		(SELECT string_agg(format(' OPERATOR(pg_catalog.||) (SELECT ARRAY[%s] FROM mlops_rows AS mlops_source)', g.statistics), '' ORDER BY g.part) FROM (
+			SELECT (c.place - 1) / 100 AS part, string_agg(format('pg_catalog.count(%1$s)::pg_catalog.text, %2$s, %3$s', c.value, c.extremes, c.outside), ', ' ORDER BY c.place) AS statistics
 			FROM (SELECT i.place, v.value,
 				CASE WHEN i.input ->> 'family' = 'number'
 					THEN format('pg_catalog.min(%1$s)::pg_catalog.text, pg_catalog.max(%1$s)::pg_catalog.text', v.value)
@@ -141,7 +141,7 @@ AS $$
 		CASE WHEN recent IS NOT NULL THEN format(' AND mlops_source.%1$I OPERATOR(pg_catalog.>=) ((SELECT pg_catalog.max(mlops_newest.%1$I) FROM %2$s AS mlops_newest WHERE %3$s) OPERATOR(pg_catalog.-) %4$L::pg_catalog.interval)',
 			request ->> 'time_column', mlops_catalog.subquery(read_by), mlops_catalog.labelled('mlops_newest', inputs, request), recent) ELSE '' END)
 $$;
-COMMENT ON FUNCTION mlops_catalog.source_figures_query(text, jsonb, jsonb, text) IS
+COMMENT ON FUNCTION mlops_catalog.source_statistics_query(text, jsonb, jsonb, text) IS
 	'Query that looks once at the rows of a source: classes and weights, how many values each input has, and how many of them a version never learned from';
 
 -- Inputs of a version with what its training rows had: share of NULL, least and
@@ -202,8 +202,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.is_far(float8, float8, float8) IS 'Do the odds of two shares differ by more than a factor of four, and by more than chance?';
 
--- What is wrong with classes, weights and keys; figures as of source_figures_query.
-CREATE FUNCTION mlops_catalog.class_problems(inputs jsonb, figures jsonb) RETURNS SETOF text
+-- What is wrong with classes, weights and keys; statistics as of source_statistics_query.
+CREATE FUNCTION mlops_catalog.class_problems(inputs jsonb, statistics jsonb) RETURNS SETOF text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -212,7 +212,7 @@ AS $$
 			THEN format('target "%s" has only one class: %s positives among %s rows', i ->> 'name', f.positives, f.rows)
 		WHEN i ->> 'role' = 'target' AND f.fresh > 0
 			THEN format('target "%s" has in %s rows values that were not learned from, such as %s', i ->> 'name', f.fresh,
-				concat_ws(' and ', left(figures ->> 8, 100), nullif(left(figures ->> 9, 100), left(figures ->> 8, 100))))
+				concat_ws(' and ', left(statistics ->> 8, 100), nullif(left(statistics ->> 9, 100), left(statistics ->> 8, 100))))
 		WHEN i ->> 'role' = 'key' AND (f.repeated > 0 AND (i ->> 'repeated')::float8 = 0 OR mlops_catalog.is_far(f.repeated / f.rows, (i ->> 'repeated')::float8, f.rows))
 			THEN format('key "%s" is not unique: %s of %s rows have the key of another row, when learned from %s %%', i ->> 'name', f.repeated, f.rows,
 				round((100 * (i ->> 'repeated')::float8)::numeric, 2))
@@ -227,9 +227,9 @@ AS $$
 		WHEN i ->> 'role' = 'weight' AND f.positives NOT IN (0, f.rows) AND mlops_catalog.is_far(f.positive_weight, (i ->> 'positives')::float8, f.effective * f.rows)
 			THEN format('weight column "%s" puts %s %% of the weight on positives, when learned from %s %%', i ->> 'name',
 				round((100 * f.positive_weight)::numeric, 2), round((100 * (i ->> 'positives')::float8)::numeric, 2)) END
-	FROM jsonb_array_elements(inputs) AS i CROSS JOIN (SELECT (figures ->> 0)::float8 AS rows, (figures ->> 1)::float8 AS positives, (figures ->> 2)::float8 AS unsound,
-		(figures ->> 3)::float8 * (figures ->> 3)::float8 / nullif((figures ->> 4)::float8, 0) / nullif((figures ->> 0)::float8, 0) AS effective,
-		(figures ->> 5)::float8 / nullif((figures ->> 3)::float8, 0) AS positive_weight, (figures ->> 6)::float8 AS repeated, (figures ->> 7)::float8 AS fresh) AS f
+	FROM jsonb_array_elements(inputs) AS i CROSS JOIN (SELECT (statistics ->> 0)::float8 AS rows, (statistics ->> 1)::float8 AS positives, (statistics ->> 2)::float8 AS unsound,
+		(statistics ->> 3)::float8 * (statistics ->> 3)::float8 / nullif((statistics ->> 4)::float8, 0) / nullif((statistics ->> 0)::float8, 0) AS effective,
+		(statistics ->> 5)::float8 / nullif((statistics ->> 3)::float8, 0) AS positive_weight, (statistics ->> 6)::float8 AS repeated, (statistics ->> 7)::float8 AS fresh) AS f
 $$;
 COMMENT ON FUNCTION mlops_catalog.class_problems(jsonb, jsonb) IS 'Classes, weights and keys in the rows of a query that are far from what a version learned from; NULL for what is not';
 
@@ -241,7 +241,7 @@ CREATE FUNCTION mlops_catalog.source_problems(caller regrole, reader regrole, se
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	figures jsonb;
+	statistics jsonb;
 	rows float8;
 	i record;
 	present float8;
@@ -249,33 +249,33 @@ DECLARE
 	unknown float8;
 	missing_is text;
 BEGIN
-	figures := (SELECT r -> 'figures' FROM mlops_catalog.as_role(reader, settings, mlops_catalog.source_figures_query(read_by, inputs,
+	statistics := (SELECT r -> 'statistics' FROM mlops_catalog.as_role(reader, settings, mlops_catalog.source_statistics_query(read_by, inputs,
 		request, CASE WHEN NOT few THEN request -> 'split' ->> 'window' END), '{}', embeds => true) AS r);
-	rows := (figures ->> 0)::float8;
+	rows := (statistics ->> 0)::float8;
 	IF rows = 0 THEN
 		RETURN NEXT 'there are no rows with a target';
 		RETURN;
 	END IF;
 	FOR i IN SELECT e.f, (4 * (e.place - 1) + 10)::int AS at FROM jsonb_array_elements(inputs) WITH ORDINALITY AS e(f, place) LOOP
-		present := (figures ->> i.at)::float8;
+		present := (statistics ->> i.at)::float8;
 		missing := 1 - present / rows;
 		missing_is := CASE WHEN i.f ->> 'type' IN ('real', 'double precision', 'numeric') THEN 'NULL or NaN' ELSE 'NULL' END;
-		unknown := (figures ->> (i.at + 3))::float8 / nullif(present, 0) - coalesce((i.f ->> 'others')::float8, 0);
+		unknown := (statistics ->> (i.at + 3))::float8 / nullif(present, 0) - coalesce((i.f ->> 'others')::float8, 0);
 		IF present = 0 THEN
 			RETURN NEXT format('column "%s" is %s in every row', i.f ->> 'name', missing_is);
-		ELSIF i.f ->> 'role' IS DISTINCT FROM 'target' AND figures ->> (i.at + 1) = figures ->> (i.at + 2) AND NOT coalesce((i.f ->> 'constant')::boolean, false)
+		ELSIF i.f ->> 'role' IS DISTINCT FROM 'target' AND statistics ->> (i.at + 1) = statistics ->> (i.at + 2) AND NOT coalesce((i.f ->> 'constant')::boolean, false)
 				AND (NOT few OR coalesce(least(present, 1e6) * ln(nullif((i.f ->> 'top')::float8, 0)) < ln(1e-6::float8), true)) THEN
-			RETURN NEXT format('column "%s" has the same value in every row: %s', i.f ->> 'name', left(figures ->> (i.at + 1), 100));
+			RETURN NEXT format('column "%s" has the same value in every row: %s', i.f ->> 'name', left(statistics ->> (i.at + 1), 100));
 		ELSIF abs(missing - (i.f ->> 'missing')::float8) > 0.2 THEN
 			RETURN NEXT format('column "%s" is %s in %s %% of the rows, when learned from in %s %%', i.f ->> 'name', missing_is,
 				round((100 * missing)::numeric, 1), round((100 * (i.f ->> 'missing')::float8)::numeric, 1));
 		ELSIF unknown > 0.5 THEN
 			RETURN NEXT format('column "%s" has in %s %% of the rows values that were not learned from: %s', i.f ->> 'name', round((100 * unknown)::numeric, 1),
-				CASE WHEN i.f ? 'levels' THEN format('between %s and %s', left(figures ->> (i.at + 1), 40), left(figures ->> (i.at + 2), 40))
-					ELSE format('%s to %s, far from %s to %s', figures ->> (i.at + 1), figures ->> (i.at + 2), i.f ->> 'minimum', i.f ->> 'maximum') END);
+				CASE WHEN i.f ? 'levels' THEN format('between %s and %s', left(statistics ->> (i.at + 1), 40), left(statistics ->> (i.at + 2), 40))
+					ELSE format('%s to %s, far from %s to %s', statistics ->> (i.at + 1), statistics ->> (i.at + 2), i.f ->> 'minimum', i.f ->> 'maximum') END);
 		END IF;
 	END LOOP;
-	RETURN QUERY SELECT c FROM mlops_catalog.class_problems(inputs, figures) AS c WHERE c IS NOT NULL;
+	RETURN QUERY SELECT c FROM mlops_catalog.class_problems(inputs, statistics) AS c WHERE c IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.source_problems(regrole, regrole, jsonb, text, jsonb, jsonb, boolean) IS
@@ -514,7 +514,7 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.flagged_share(regrole, jsonb, text, int, text, float8) IS 'Share of its test rows that a version flags with a threshold, read as a role';
 
--- With so few rows of a class no figure of the test rows means much.
+-- With so few rows of a class no metric of the test rows means much.
 CREATE FUNCTION mlops_catalog.fewest_test_rows() RETURNS float8
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -530,7 +530,7 @@ AS $$ SELECT 3 * sqrt((rows + 1) / (12 * nullif(positives * (rows - positives), 
 COMMENT ON FUNCTION mlops_catalog.auc_chance(float8, float8) IS 'How far from 0.5 a ROC AUC is by chance among so many rows';
 
 -- The test rows by the version that the new one repeats: values that are not
--- where it learned from, and outcomes that are the opposite of what it says.
+-- where it learned from, and labels that are the opposite of what it says.
 CREATE FUNCTION mlops_catalog.against_base(caller regrole, settings jsonb, model text, version int, inputs jsonb, rows_read text) RETURNS SETOF text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp

@@ -2,7 +2,7 @@
 -- source holds now; by policies, on a schedule or when something calls for it.
 
 CREATE VIEW mlops.retrainings WITH (security_barrier) AS
-SELECT r.retraining_id, m.name AS model, r.base_version, r.version, r.reason, r.outcome, r.detail, mlops_catalog.role_text(r.role) AS role,
+SELECT r.retraining_id, m.name AS model, r.base_version, r.version, r.note, r.outcome, r.detail, mlops_catalog.role_text(r.role) AS role,
 	r.started_at, r.ended_at
 FROM mlops_catalog.retraining r JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
@@ -11,7 +11,7 @@ COMMENT ON COLUMN mlops.retrainings.retraining_id IS 'Identity';
 COMMENT ON COLUMN mlops.retrainings.model IS 'Model';
 COMMENT ON COLUMN mlops.retrainings.base_version IS 'Version whose training was repeated';
 COMMENT ON COLUMN mlops.retrainings.version IS 'Version that came of it, NULL if it was refused or is unchanged';
-COMMENT ON COLUMN mlops.retrainings.reason IS 'What called for it';
+COMMENT ON COLUMN mlops.retrainings.note IS 'What it was called for: a person''s words, or what a policy acted on';
 COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, unchanged (its bytes are those of base_version: nothing was registered or deployed), refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
 COMMENT ON COLUMN mlops.retrainings.detail IS 'What is wrong with the source, what fell short, and what else should be known';
 COMMENT ON COLUMN mlops.retrainings.role IS 'Who retrained';
@@ -155,13 +155,13 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.retraining_base(regrole, text, bigint) IS 'The training that a retraining repeats';
 
-CREATE FUNCTION mlops_catalog.train_again(caller regrole, model text, request jsonb, settings jsonb, reason text) RETURNS int
+CREATE FUNCTION mlops_catalog.train_again(caller regrole, model text, request jsonb, settings jsonb, note text) RETURNS int
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT (r ->> 'version')::int FROM mlops_catalog.as_role(caller, settings,
 		mlops_catalog.training_call('mlops.train'),
-		request || jsonb_build_object('model', model, 'tags', request -> 'tags' || jsonb_build_object('retraining', coalesce(reason, 'by hand')))) AS r
+		request || jsonb_build_object('model', model, 'tags', request -> 'tags' || jsonb_build_object('retraining', coalesce(note, 'by hand')))) AS r
 $$;
 COMMENT ON FUNCTION mlops_catalog.train_again(regrole, text, jsonb, jsonb, text) IS 'Trains by recorded arguments, as a role; returns the version';
 
@@ -169,7 +169,7 @@ COMMENT ON FUNCTION mlops_catalog.train_again(regrole, text, jsonb, jsonb, text)
 -- nothing new: what was registered is undone, and nothing is wrong.  A source that is gone, and rows that cannot be learned from,
 -- whatever was not looked for before, refuse the retraining like those that were.
 -- A lack of rights stays an error: it is of who asks, not of the source.
-CREATE FUNCTION mlops_catalog.repeat_training(caller regrole, model text, version int, settings jsonb, recorded jsonb, options jsonb, reason text,
+CREATE FUNCTION mlops_catalog.repeat_training(caller regrole, model text, version int, settings jsonb, recorded jsonb, options jsonb, note text,
 	OUT made int, OUT prepared jsonb, OUT problems text[], OUT told text[])
 	RETURNS record
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -183,7 +183,7 @@ BEGIN
 	SELECT jsonb_build_object('request', p.request, 'inputs', p.inputs), p.problems, p.told INTO prepared, problems, told
 		FROM mlops_catalog.prepare_retraining(caller, caller, $2, $3, settings, recorded, options) AS p;
 	IF problems = '{}' THEN
-		made := mlops_catalog.train_again(caller, $2, prepared -> 'request', settings, reason);
+		made := mlops_catalog.train_again(caller, $2, prepared -> 'request', settings, note);
 		IF (SELECT count(DISTINCT v.sha256) = 1 FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
 				WHERE m.name = $2 AND v.version IN (made, $3)) THEN
 			RAISE EXCEPTION USING ERRCODE = 'ML0SB', MESSAGE = 'the same bytes';
@@ -202,7 +202,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.repeat_training(regrole, text, int, jsonb, jsonb, jsonb, text) IS
 	'Trains again if nothing is wrong with the source; the version, NULL: none, or the one repeated once more; what it was made of, what is wrong, and what people should know';
 
--- A column that a process fills in after the outcome looks like progress.
+-- A column that a process fills in after the label looks like progress.
 CREATE FUNCTION mlops_catalog.new_suspects(model_id bigint, version int, base int, accepted jsonb) RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -219,7 +219,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.new_suspects(bigint, int, int, jsonb) IS
 	'Columns that seem to give the target away in a version and did not in the one that it repeats, a line each';
 
--- What keeps a new version from being used: its test rows, on which production is
+-- What keeps a new version from being used: its test rows, on which the deployed version is
 -- compared with it, its threshold, and gates.
 CREATE FUNCTION mlops_catalog.shortfalls(caller regrole, model text, model_id bigint, version int, base int, settings jsonb, prepared jsonb, gate jsonb, action text, threshold float8)
 	RETURNS text[]
@@ -288,7 +288,7 @@ COMMENT ON FUNCTION mlops_catalog.tell_of_routes(bigint, text, text, jsonb) IS '
 
 CREATE FUNCTION mlops.retrain(
 	model text,
-	reason text DEFAULT NULL,
+	note text DEFAULT NULL,
 	gate jsonb DEFAULT '{}',
 	action text DEFAULT 'register',
 	options jsonb DEFAULT '{}')
@@ -296,7 +296,7 @@ CREATE FUNCTION mlops.retrain(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.retrain(text, text, jsonb, text, jsonb) IS
 	'Repeats the training of the version that answers (else of the newest), as you and from the same columns, on what its source holds now, registers the result unless its bytes are the same, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
-CREATE FUNCTION mlops_catalog.retrain(caller regrole, model text, reason text, gate jsonb, action text, options jsonb) RETURNS SETOF mlops.retrainings
+CREATE FUNCTION mlops_catalog.retrain(caller regrole, model text, note text, gate jsonb, action text, options jsonb) RETURNS SETOF mlops.retrainings
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -353,10 +353,10 @@ BEGIN
 			shorts := shorts || SQLERRM;
 		END;
 	END IF;
-	INSERT INTO mlops_catalog.retraining (model_id, base_version, version, reason, outcome, detail, role, started_at)
+	INSERT INTO mlops_catalog.retraining (model_id, base_version, version, note, outcome, detail, role, started_at)
 		VALUES (id, base.version, made, $3, outcome, mlops_catalog.cut(nullif(array_to_string(shorts || training.told, E'\n'), '')), caller, began) RETURNING retraining_id INTO retraining;
 	PERFORM mlops_catalog.audit(caller, 'retrain', $2, made, jsonb_strip_nulls(jsonb_build_object('retraining_id', retraining,
-		'base_version', base.version, 'reason', $3, 'outcome', outcome, 'detail', nullif(array_to_string(shorts || training.told, E'\n'), ''))));
+		'base_version', base.version, 'note', $3, 'outcome', outcome, 'detail', nullif(array_to_string(shorts || training.told, E'\n'), ''))));
 	RETURN QUERY SELECT * FROM mlops.retrainings AS r WHERE r.retraining_id = retraining;
 END
 $$;
@@ -410,13 +410,13 @@ DECLARE
 BEGIN
 	FOR told IN SELECT r.model, r.problem FROM mlops_catalog.missing_rules() AS r WHERE r.model_id = $2 LOOP
 		RAISE NOTICE 'the retraining policy of model "%" %', told.model, told.problem
-			USING HINT = format('Set them by mlops.alert_rule(%L, ...).', told.model);
+			USING HINT = format('Set them by mlops.set_alert_rule(%L, ...).', told.model);
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.tell_of_missing_rules(regrole, bigint) IS 'A notice if the retraining policy of a model waits for alerts of rules that there are not';
 
-CREATE FUNCTION mlops.retraining_policy(
+CREATE FUNCTION mlops.set_retraining_policy(
 	model text,
 	schedule text DEFAULT NULL,
 	triggers jsonb DEFAULT '{}',
@@ -426,9 +426,9 @@ CREATE FUNCTION mlops.retraining_policy(
 	cooldown interval DEFAULT '1 day')
 	RETURNS SETOF mlops.retraining_policies
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.retraining_policy(text, text, jsonb, jsonb, text, jsonb, interval) IS
-	'Has a model retrained, as you and by a job, on a schedule (cron), when alert rules fire, or when so many outcomes have arrived; replaces its policy';
-CREATE FUNCTION mlops_catalog.retraining_policy(caller regrole, model text, schedule text, triggers jsonb, gate jsonb, action text, options jsonb,
+COMMENT ON FUNCTION mlops.set_retraining_policy(text, text, jsonb, jsonb, text, jsonb, interval) IS
+	'Has a model retrained, as you and by a job, on a schedule (cron), when alert rules fire, or when so many labels have arrived; replaces its policy';
+CREATE FUNCTION mlops_catalog.set_retraining_policy(caller regrole, model text, schedule text, triggers jsonb, gate jsonb, action text, options jsonb,
 	cooldown interval) RETURNS SETOF mlops.retraining_policies
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -460,7 +460,7 @@ BEGIN
 	PERFORM mlops_catalog.resume_task(caller, id, 'retraining');
 	found := (SELECT to_jsonb(p) - '{owner,person,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
 	IF former IS DISTINCT FROM found THEN
-		PERFORM mlops_catalog.audit(caller, 'retraining_policy', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
+		PERFORM mlops_catalog.audit(caller, 'set_retraining_policy', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'retraining policy', $2);
 	PERFORM mlops_catalog.warn_of_role(caller, 'retraining policy', $2);

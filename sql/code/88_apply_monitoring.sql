@@ -104,13 +104,13 @@ BEGIN
 			coalesce(m ->> 'search_path', ''), coalesce(m ->> 'time_zone', 'UTC'), coalesce(m -> 'settings', '{}')) END
 		WHERE wanted ? 'monitor' AND now -> 'monitor' IS DISTINCT FROM m;
 	-- rules that a policy needs come before it, those that go after it
-	RETURN QUERY SELECT 'alerts', d.item, d.former, d.new, format('SELECT mlops.alert_rule(%L, %L, %L, %L, %L, %L, %L, %L, %L)', $1, d.item,
+	RETURN QUERY SELECT 'alerts', d.item, d.former, d.new, format('SELECT mlops.set_alert_rule(%L, %L, %L, %L, %L, %L, %L, %L, %L)', $1, d.item,
 			d.new::jsonb ->> 'metric', d.new::jsonb ->> 'min', d.new::jsonb ->> 'max', d.new::jsonb ->> 'windows', d.new::jsonb ->> 'min_decisions',
 			d.new::jsonb -> 'labels', d.new::jsonb ->> 'severity')
 		FROM mlops_catalog.differences(now -> 'alerts', mlops_catalog.full_alerts(wanted -> 'alerts', now -> 'alerts')) AS d
 		WHERE wanted ? 'alerts' AND d.new IS NOT NULL ORDER BY d.item;
 	RETURN QUERY SELECT 'retraining', NULL::text, now ->> 'retraining', p::text, CASE WHEN p = '{}' THEN format('SELECT mlops.drop_retraining_policy(%L)', $1)
-		ELSE format('SELECT mlops.retraining_policy(%L, %L, %L, %L, %L, %L, %L)', $1, p ->> 'schedule', p -> 'triggers', p -> 'gate', p ->> 'action',
+		ELSE format('SELECT mlops.set_retraining_policy(%L, %L, %L, %L, %L, %L, %L)', $1, p ->> 'schedule', p -> 'triggers', p -> 'gate', p ->> 'action',
 			p -> 'options', p ->> 'cooldown') END
 		WHERE wanted ? 'retraining' AND now -> 'retraining' IS DISTINCT FROM p;
 	RETURN QUERY SELECT 'alerts', d.item, d.former, NULL::text, format('SELECT mlops.drop_alert_rule(%L, %L)', $1, d.item)

@@ -1,4 +1,4 @@
--- Figures for Prometheus, in its text format (prometheus.io, "Exposition
+-- Metrics for Prometheus, in its text format (prometheus.io, "Exposition
 -- formats"): to be read by an exporter's query or written to a file that the
 -- node exporter collects.
 
@@ -82,4 +82,4 @@ AS $$
 		FROM sample AS s GROUP BY s.name) AS m
 $$;
 COMMENT ON FUNCTION mlops.prometheus_metrics() IS
-	'Last figures of the monitors, alerts, deployments, jobs and suspended tasks you may see, in the text format of Prometheus';
+	'Last metrics of the monitors, alerts, deployments, jobs and suspended tasks you may see, in the text format of Prometheus';

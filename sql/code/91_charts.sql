@@ -12,23 +12,23 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.html(text) IS 'Text as it is written in a page of HTML';
 
 -- unit: share (as per cent), count, microseconds, or NULL for a plain number.
-CREATE FUNCTION mlops_catalog.figure_text(value float8, unit text) RETURNS text
+CREATE FUNCTION mlops_catalog.value_text(value float8, unit text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE
 		WHEN value IS NULL THEN ''
 		WHEN value IN ('Infinity', '-Infinity', 'NaN') THEN value::text
-		WHEN unit = 'share' THEN mlops_catalog.figure_text(100 * value, NULL) || ' %'
-		WHEN unit = 'microseconds' THEN mlops_catalog.figure_text(value, NULL) || ' us'
+		WHEN unit = 'share' THEN mlops_catalog.value_text(100 * value, NULL) || ' %'
+		WHEN unit = 'microseconds' THEN mlops_catalog.value_text(value, NULL) || ' us'
 		WHEN abs(value) >= 1e15 THEN to_char(value, '9.9EEEE')
-		WHEN abs(value) >= 1e6 THEN mlops_catalog.figure_text(value / 1e6, NULL) || ' M'
-		WHEN abs(value) >= 1e4 THEN mlops_catalog.figure_text(value / 1e3, NULL) || ' k'
+		WHEN abs(value) >= 1e6 THEN mlops_catalog.value_text(value / 1e6, NULL) || ' M'
+		WHEN abs(value) >= 1e4 THEN mlops_catalog.value_text(value / 1e3, NULL) || ' k'
 		WHEN value = 0 THEN '0'
 		-- three significant digits
 		ELSE trim_scale(round(value::numeric, greatest(0, 2 - floor(log(abs(value)::numeric))::int)))::text END
 $$;
-COMMENT ON FUNCTION mlops_catalog.figure_text(float8, text) IS 'A figure with its unit as people read it, three digits of it';
+COMMENT ON FUNCTION mlops_catalog.value_text(float8, text) IS 'A value with its unit as people read it, three digits of it';
 
 CREATE FUNCTION mlops_catalog.html_table(columns text[], rows jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -74,7 +74,7 @@ COMMENT ON FUNCTION mlops_catalog.time_ticks(float8, float8) IS 'Round times of 
 -- points: objects {"series": text, "x": number, "y": number}.
 -- marks: {"x": number, "label": text, "kind": "deployment" or "alert"}; a line upright.
 -- bounds: {"y": number, "label": text}; a line across.
--- x_unit: time (seconds since 1970, UTC) or what figure_text takes.
+-- x_unit: time (seconds since 1970, UTC) or what value_text takes.
 CREATE FUNCTION mlops_catalog.svg_lines(title text, points jsonb, x_unit text, y_unit text, marks jsonb DEFAULT '[]', bounds jsonb DEFAULT '[]',
 	most int DEFAULT 6) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -104,14 +104,14 @@ AS $$
 	x_tick AS (
 		SELECT t.x, t.label FROM box AS b CROSS JOIN LATERAL mlops_catalog.time_ticks(b.x0, b.x0 + CASE WHEN b.spans THEN b.width ELSE 0 END) AS t WHERE x_unit = 'time'
 		UNION ALL
-		SELECT t, mlops_catalog.figure_text(t, x_unit) FROM box AS b CROSS JOIN LATERAL unnest(mlops_catalog.number_ticks(b.x0, b.x0 + b.width)) AS t
+		SELECT t, mlops_catalog.value_text(t, x_unit) FROM box AS b CROSS JOIN LATERAL unnest(mlops_catalog.number_ticks(b.x0, b.x0 + b.width)) AS t
 			WHERE x_unit IS DISTINCT FROM 'time' AND t BETWEEN b.x0 AND b.x0 + b.width
 		UNION ALL	-- a span too short for a round time
 		SELECT b.x0, to_char(to_timestamp(b.x0) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM box AS b
 			WHERE x_unit = 'time' AND NOT EXISTS (SELECT FROM mlops_catalog.time_ticks(b.x0, b.x0 + CASE WHEN b.spans THEN b.width ELSE 0 END)))
 	SELECT format('<figure><figcaption>%s</figcaption><svg viewBox="0 0 360 180" role="img" aria-label="%s">', mlops_catalog.html(title), mlops_catalog.html(title))
 		|| (SELECT string_agg(format('<path class="grid" d="M48 %1$sH348"/><text class="axis" x="43" y="%2$s" text-anchor="end">%3$s</text>', y.place, y.place + 3.5,
-				mlops_catalog.figure_text(t, y_unit)), '' ORDER BY t)
+				mlops_catalog.value_text(t, y_unit)), '' ORDER BY t)
 			FROM unnest(b.ticks) AS t CROSS JOIN LATERAL (SELECT round((150 - 140 * (t - b.y0) / CASE WHEN b.height > 0 THEN b.height ELSE 1 END)::numeric, 1) AS place) AS y)
 		|| coalesce((SELECT string_agg(format('<path class="grid" d="M%1$s 150v4"/><text class="axis" x="%1$s" y="166" text-anchor="%2$s">%3$s</text>', x.place,
 				CASE WHEN x.place < 78 THEN 'start' WHEN x.place > 318 THEN 'end' ELSE 'middle' END, mlops_catalog.html(t.label)), '' ORDER BY t.x)
@@ -127,7 +127,7 @@ AS $$
 		|| '</svg><ul class="legend">'
 		|| (SELECT string_agg(format('<li class="s%s">%s</li>', s.n, mlops_catalog.html(s.series)), '' ORDER BY s.n)
 			|| CASE WHEN max(s.of) > most THEN format('<li class="none">%s more are not drawn</li>', max(s.of) - most) ELSE '' END FROM series AS s WHERE s.n <= most)
-		|| coalesce((SELECT string_agg(format('<li class="bound">%s</li>', mlops_catalog.html(o.label || ' ' || mlops_catalog.figure_text(o.y, y_unit))), '' ORDER BY o.y) FROM bound AS o), '')
+		|| coalesce((SELECT string_agg(format('<li class="bound">%s</li>', mlops_catalog.html(o.label || ' ' || mlops_catalog.value_text(o.y, y_unit))), '' ORDER BY o.y) FROM bound AS o), '')
 		|| '</ul></figure>'
 	FROM box AS b
 $$;
@@ -146,7 +146,7 @@ AS $$
 		8 + 16 * count(*), mlops_catalog.html(title), string_agg(format('<g class="%s"><text class="name" x="120" y="%s" text-anchor="end">%s<title>%s</title></text><rect x="125" y="%s" width="%s" height="11"/>'
 			'<text class="name" x="%s" y="%s">%s</text></g>', CASE WHEN b.mark THEN 'bad' ELSE 's1' END, 13 + 16 * (b.place - 1),
 			mlops_catalog.html(CASE WHEN length(b.name) > 20 THEN left(b.name, 19) || '..' ELSE b.name END), mlops_catalog.html(b.name),
-			4 + 16 * (b.place - 1), round(w.width::numeric, 1), 129 + round(w.width::numeric, 1), 13 + 16 * (b.place - 1), mlops_catalog.figure_text(b.value, unit)), '' ORDER BY b.place))
+			4 + 16 * (b.place - 1), round(w.width::numeric, 1), 129 + round(w.width::numeric, 1), 13 + 16 * (b.place - 1), mlops_catalog.value_text(b.value, unit)), '' ORDER BY b.place))
 	FROM (SELECT b.*, max(greatest(b.value, 0)) OVER () AS top FROM bar AS b) AS b
 	CROSS JOIN LATERAL (SELECT CASE WHEN b.top = 'Infinity' THEN CASE b.value WHEN 'Infinity' THEN 180 ELSE 0 END WHEN b.top > 0 THEN 180 * greatest(b.value, 0) / b.top ELSE 0 END AS width) AS w
 	HAVING count(*) > 0

@@ -1,6 +1,6 @@
 -- A model's report: one page that is sent to the head of fraud.  At the top what
 -- is deployed, how it does, what has changed and what to do, in words; below the
--- figures and drawings.  All times are in UTC.
+-- numbers and drawings.  All times are in UTC.
 
 CREATE FUNCTION mlops_catalog.page_time(value timestamptz) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -15,14 +15,14 @@ CREATE FUNCTION mlops_catalog.monitor_chart(model text, title text, metrics text
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH figure AS (
+	WITH point AS (
 		SELECT m.metric, m.time, m.value, concat_ws(' ', CASE WHEN cardinality($3) > 1 THEN replace(m.metric, '_', ' ') END,
 			'version ' || m.version, nullif(m.labels ->> 'variant', 'primary'), CASE WHEN m.labels ? 'shadow' THEN '(shadow)' END) AS series
 		FROM mlops.monitor_metrics AS m
 		WHERE m.model = $1 AND m.metric = ANY ($3) AND (m.labels = '{}' OR m.labels ?| '{variant,shadow}')),
 	span AS (
-		SELECT min(f.time) AS first, max(f.time) AS last FROM figure AS f)
-	SELECT mlops_catalog.svg_lines(title, (SELECT jsonb_agg(jsonb_build_object('series', f.series, 'x', extract(epoch FROM f.time), 'y', f.value)) FROM figure AS f),
+		SELECT min(f.time) AS first, max(f.time) AS last FROM point AS f)
+	SELECT mlops_catalog.svg_lines(title, (SELECT jsonb_agg(jsonb_build_object('series', f.series, 'x', extract(epoch FROM f.time), 'y', f.value)) FROM point AS f),
 		'time', unit,
 		(SELECT coalesce(jsonb_agg(k.mark), '[]') FROM (
 			SELECT jsonb_build_object('x', extract(epoch FROM d.deployed_at), 'label', 'v' || d.version, 'kind', 'deployment') AS mark
@@ -38,20 +38,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.monitor_chart(text, text, text[], text) IS 'Metrics of a monitor over time as a drawing, with the rules and alerts of those metrics';
 
--- Scores and outcomes of the latest decisions of which the outcome is known.  Of
+-- Scores and labels of the latest decisions of which the label is known.  Of
 -- tables that were filled just now nothing is known: no nested loop over both.
 CREATE FUNCTION mlops_catalog.judged_decisions(model text, version int, most int) RETURNS TABLE (score float8, label boolean)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1000
 	SET search_path = pg_catalog, pg_temp
 	SET enable_nestloop = off
 AS $$
-	WITH outcome AS MATERIALIZED (
+	WITH labelled AS MATERIALIZED (
 		SELECT l.key, l.label FROM mlops.labels AS l WHERE l.model = $1),
 	decision AS MATERIALIZED (
 		SELECT p.key, p.score, p.created_at FROM mlops.predictions AS p WHERE p.model = $1 AND p.version = $2 AND p.sqlstate IS NULL)
-	SELECT d.score, o.label FROM decision AS d JOIN outcome AS o USING (key) ORDER BY d.created_at DESC LIMIT $3
+	SELECT d.score, o.label FROM decision AS d JOIN labelled AS o USING (key) ORDER BY d.created_at DESC LIMIT $3
 $$;
-COMMENT ON FUNCTION mlops_catalog.judged_decisions(text, int, int) IS 'Scores and outcomes of a version''s latest decisions';
+COMMENT ON FUNCTION mlops_catalog.judged_decisions(text, int, int) IS 'Scores and labels of a version''s latest decisions';
 
 -- Precision against recall, and how often what scores so is a fraud: of the same
 -- decisions.  Points lie where the number flagged doubles, so that rare frauds are
@@ -76,14 +76,14 @@ AS $$
 	calibration AS (
 		SELECT sum(b.score * b.n) / sum(b.n) AS score, sum(b.positives) / sum(b.n) AS share FROM bin AS b GROUP BY b.place)
 	SELECT concat_ws(E'\n',
-		mlops_catalog.svg_lines(format('Precision by recall, version %s, %s decisions with an outcome', $2, (SELECT count(*) FROM decision)),
+		mlops_catalog.svg_lines(format('Precision by recall, version %s, %s decisions with a label', $2, (SELECT count(*) FROM decision)),
 			(SELECT jsonb_agg(jsonb_build_object('series', 'precision', 'x', p.recall, 'y', p."precision")) FROM point AS p), 'share', 'share'),
 		mlops_catalog.svg_lines(format('Share of frauds by score, version %s', $2),
 			(SELECT jsonb_agg(jsonb_build_object('series', s.series, 'x', c.score, 'y', s.y)) FROM calibration AS c
 				CROSS JOIN LATERAL (VALUES ('frauds', c.share::float8), ('if scores were exact', c.score)) AS s(series, y)), 'share', 'share'))
 	WHERE EXISTS (SELECT FROM decision AS d WHERE d.label)
 $$;
-COMMENT ON FUNCTION mlops_catalog.judgement_charts(text, int) IS 'How right a version''s logged decisions were, as drawings; NULL without a positive outcome';
+COMMENT ON FUNCTION mlops_catalog.judgement_charts(text, int) IS 'How right a version''s logged decisions were, as drawings; NULL without a positive label';
 
 CREATE FUNCTION mlops_catalog.learning_charts(model text, version int) RETURNS text
 	LANGUAGE sql STABLE PARALLEL UNSAFE
@@ -119,10 +119,10 @@ CREATE FUNCTION mlops_catalog.summary_of_deployment(model text) RETURNS SETOF te
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN d.variant = 'primary' THEN format('Version %s (%s) answers %s since %s.', d.version, replace(v.algorithm, '_', ' '),
-			CASE WHEN d.percent < 100 THEN mlops_catalog.figure_text(d.percent / 100, 'share') || ' of payments' ELSE 'all payments' END, mlops_catalog.page_time(d.deployed_at))
+			CASE WHEN d.percent < 100 THEN mlops_catalog.value_text(d.percent / 100, 'share') || ' of payments' ELSE 'all payments' END, mlops_catalog.page_time(d.deployed_at))
 		WHEN d.kind = 'shadow' THEN format('Version %s is scored beside it as shadow "%s".', d.version, d.variant)
 		WHEN d.kind = 'segment' THEN format('Version %s answers rows that fit %s.', d.version, d.rule)
-		ELSE format('Version %s answers %s as "%s" (%s%s).', d.version, mlops_catalog.figure_text(d.percent / 100, 'share'), d.variant, replace(d.strategy, '_', ' '),
+		ELSE format('Version %s answers %s as "%s" (%s%s).', d.version, mlops_catalog.value_text(d.percent / 100, 'share'), d.variant, replace(d.strategy, '_', ' '),
 			CASE WHEN d.release = 'paused' THEN ', paused' ELSE '' END) END
 	FROM mlops.deployments AS d JOIN mlops.versions AS v USING (model, version) WHERE d.model = $1 ORDER BY d.variant = 'primary' DESC, d.variant
 $$;
@@ -134,14 +134,14 @@ CREATE FUNCTION mlops_catalog.summary_of_windows(model text) RETURNS SETOF text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('From %s to %s: %s decisions, %s of them flagged%s%s.', mlops_catalog.page_time(w.window_start), mlops_catalog.page_time(w.window_end), w.decisions,
-			mlops_catalog.figure_text(w.rate, 'share'), CASE WHEN w.former IS NOT NULL THEN format(' (%s in the window before)', mlops_catalog.figure_text(w.former, 'share')) ELSE '' END,
+			mlops_catalog.value_text(w.rate, 'share'), CASE WHEN w.former IS NOT NULL THEN format(' (%s in the window before)', mlops_catalog.value_text(w.former, 'share')) ELSE '' END,
 			CASE WHEN w.errors > 0 THEN format('; %s payments could not be scored', w.errors) ELSE '' END)
 	FROM (SELECT t.window_start, t.window_end, sum(t.decisions) AS decisions, sum(t.errors) AS errors, sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8 AS rate,
 			lag(sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8) OVER (ORDER BY t.window_end) AS former
 		FROM mlops.traffic AS t WHERE t.model = $1 AND NOT t.shadow GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
 	UNION ALL
-	SELECT format('Of %s decisions with an outcome, to %s: version %s found %s of %s frauds (%s), and %s of what it flagged was one.', p.labelled, mlops_catalog.page_time(p.window_end), p.version,
-			p.true_positives, p.positives, mlops_catalog.figure_text(p.recall, 'share'), coalesce(mlops_catalog.figure_text(p."precision", 'share'), 'none'))
+	SELECT format('Of %s decisions with a label, to %s: version %s found %s of %s frauds (%s), and %s of what it flagged was one.', p.labelled, mlops_catalog.page_time(p.window_end), p.version,
+			p.true_positives, p.positives, mlops_catalog.value_text(p.recall, 'share'), coalesce(mlops_catalog.value_text(p."precision", 'share'), 'none'))
 	FROM (SELECT * FROM mlops.performance AS f WHERE f.model = $1 AND f.segment = '{}' AND f.positives > 0 ORDER BY f.window_end DESC, f.decisions DESC LIMIT 1) AS p
 $$;
 COMMENT ON FUNCTION mlops_catalog.summary_of_windows(text) IS 'How a model did in its last window, in sentences';
@@ -150,7 +150,7 @@ CREATE FUNCTION mlops_catalog.summary_of_changes(model text) RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 3
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('Alert "%s" fires: %s is %s, it must be %s.', a.rule, replace(a.metric, '_', ' '), mlops_catalog.figure_text(a.value, NULL), a.required)
+	SELECT format('Alert "%s" fires: %s is %s, it must be %s.', a.rule, replace(a.metric, '_', ' '), mlops_catalog.value_text(a.value, NULL), a.required)
 	FROM mlops.alerts AS a WHERE a.model = $1 AND a.state IN ('firing', 'acknowledged')
 	UNION ALL
 	SELECT format('%s of %s features have drifted in the last window: %s.', count(*) FILTER (WHERE f.drifted), count(*), string_agg(f.feature, ', ' ORDER BY f.feature) FILTER (WHERE f.drifted))
@@ -171,7 +171,7 @@ AS $$
 	UNION ALL
 	SELECT format('Not watched. SELECT * FROM mlops.monitor(%L);', $1) WHERE NOT EXISTS (SELECT FROM mlops.monitors AS m WHERE m.model = $1)
 	UNION ALL
-	SELECT format('Nothing is known of outcomes. SELECT * FROM mlops.add_labels(%L, ...);', $1) WHERE NOT EXISTS (SELECT FROM mlops.labels AS l WHERE l.model = $1)
+	SELECT format('There are no labels. SELECT * FROM mlops.add_labels(%L, ...);', $1) WHERE NOT EXISTS (SELECT FROM mlops.labels AS l WHERE l.model = $1)
 		AND EXISTS (SELECT FROM mlops.predictions AS p WHERE p.model = $1)
 	UNION ALL
 	SELECT format('Drift cannot be measured: %s', m.drift_error) FROM mlops.monitors AS m WHERE m.model = $1 AND m.drift_error IS NOT NULL
@@ -223,7 +223,7 @@ AS $$
 			(SELECT jsonb_agg(to_jsonb(a) || jsonb_build_object('fired_at', mlops_catalog.page_time(a.fired_at), 'resolved_at', mlops_catalog.page_time(a.resolved_at)) ORDER BY a.alert_id DESC)
 			FROM (SELECT * FROM mlops.alerts AS b WHERE b.model = $1 ORDER BY b.alert_id DESC LIMIT 20) AS a)),
 		'<h2>Retrainings</h2>',
-		mlops_catalog.html_table('{version,base_version,reason,outcome,detail,ended_at}',
+		mlops_catalog.html_table('{version,base_version,note,outcome,detail,ended_at}',
 			(SELECT jsonb_agg(to_jsonb(r) || jsonb_build_object('ended_at', mlops_catalog.page_time(r.ended_at)) ORDER BY r.retraining_id DESC)
 			FROM (SELECT * FROM mlops.retrainings AS s WHERE s.model = $1 ORDER BY s.retraining_id DESC LIMIT 20) AS r)),
 		'<h2>History</h2>',
@@ -248,7 +248,7 @@ AS $$
 		mlops_catalog.monitor_chart($1, 'Features that drifted', '{drifted_share}', 'share'), mlops_catalog.drift_chart($1),
 		'</div><h2>By segment</h2>',
 		mlops_catalog.html_table('{segment,version,decisions,labelled,positives,recall,precision,pr_auc}', (SELECT jsonb_agg(to_jsonb(p)
-				|| jsonb_build_object('recall', mlops_catalog.figure_text(p.recall, 'share'), 'precision', mlops_catalog.figure_text(p."precision", 'share')) ORDER BY p.segment::text, p.version)
+				|| jsonb_build_object('recall', mlops_catalog.value_text(p.recall, 'share'), 'precision', mlops_catalog.value_text(p."precision", 'share')) ORDER BY p.segment::text, p.version)
 			FROM (SELECT * FROM mlops.performance AS f WHERE f.model = $1 AND f.segment <> '{}'
 				AND f.window_end = (SELECT max(l.window_end) FROM mlops.performance AS l WHERE l.model = $1 AND l.segment <> '{}' AND l.labelled > 0) LIMIT 50) AS p)),
 		'<h2>How it learned</h2><div class="charts">', mlops_catalog.learning_charts($1, $2), '</div>')

@@ -105,7 +105,7 @@ AS $$
 	UNION ALL
 	SELECT m.name, p.what, format('runs as role %s, which does not exist; %s takes it over', p.owner::oid, p.again)
 	FROM (SELECT w.model_id, 'monitor' AS what, w.owner, 'mlops.monitor()' AS again FROM mlops_catalog.monitor AS w
-		UNION ALL SELECT t.model_id, 'retraining policy', t.owner, 'mlops.retraining_policy()' FROM mlops_catalog.policy AS t
+		UNION ALL SELECT t.model_id, 'retraining policy', t.owner, 'mlops.set_retraining_policy()' FROM mlops_catalog.policy AS t
 		) AS p(model_id, what, owner, again)
 	JOIN mlops_catalog.model AS m USING (model_id) WHERE mlops_catalog.is_nobody(p.owner)
 	UNION ALL
@@ -349,14 +349,14 @@ CREATE FUNCTION mlops_catalog.alert_rule_problems() RETURNS TABLE (model text, o
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT m.name, format('alert rule %s', r.name), CASE WHEN r.metric = ANY (mlops_catalog.monitor_metric_names()) THEN 'has no bound'
-			ELSE format('is of figure "%s", which there is not', r.metric) END || ', so it judges nothing; set it anew by mlops.alert_rule()'
+			ELSE format('is of metric "%s", which there is not', r.metric) END || ', so it judges nothing; set it anew by mlops.set_alert_rule()'
 	FROM mlops_catalog.alert_rule AS r JOIN mlops_catalog.model AS m USING (model_id)
 	WHERE r.metric <> ALL (mlops_catalog.monitor_metric_names()) OR r.min IS NULL AND r.max IS NULL
 	UNION ALL
 	SELECT u.model, format('alert rule %s', u.rule), format('is judged by nothing, so it never fires: %s; %s', u.cause, u.remedy)
 	FROM mlops_catalog.unjudged_rules() AS u
 	UNION ALL
-	SELECT r.model, 'retraining policy', r.problem || '; mlops.alert_rule() sets one'	-- those it names are told of as a text that could not be set
+	SELECT r.model, 'retraining policy', r.problem || '; mlops.set_alert_rule() sets one'	-- those it names are told of as a text that could not be set
 	FROM mlops_catalog.missing_rules() AS r JOIN mlops_catalog.policy AS p USING (model_id) WHERE p.triggers -> 'alerts' = 'true'
 $$;
 COMMENT ON FUNCTION mlops_catalog.alert_rule_problems() IS 'Alert rules that can never judge, or that there are not';

@@ -158,10 +158,10 @@ CREATE TABLE mlops_catalog.run_metric (
 	recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	CONSTRAINT run_metric_pkey PRIMARY KEY (run_id, name, step)
 );
-COMMENT ON TABLE mlops_catalog.run_metric IS 'Figures of runs: metrics on validation and test, timings, learning curves';
+COMMENT ON TABLE mlops_catalog.run_metric IS 'Metrics of runs: on validation and test, timings, learning curves';
 COMMENT ON COLUMN mlops_catalog.run_metric.run_id IS 'Run';
-COMMENT ON COLUMN mlops_catalog.run_metric.name IS 'Figure, e.g. test_pr_auc or fit_ms';
-COMMENT ON COLUMN mlops_catalog.run_metric.step IS 'Round of a learning curve, 0 for single figures';
+COMMENT ON COLUMN mlops_catalog.run_metric.name IS 'Metric, e.g. test_pr_auc or fit_ms';
+COMMENT ON COLUMN mlops_catalog.run_metric.step IS 'Round of a learning curve, 0 for single values';
 COMMENT ON COLUMN mlops_catalog.run_metric.value IS 'Value; NULL where it is not defined';
 COMMENT ON COLUMN mlops_catalog.run_metric.recorded_at IS 'When it was recorded';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.run_metric', '');

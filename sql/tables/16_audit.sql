@@ -20,7 +20,7 @@ COMMENT ON COLUMN mlops_catalog.audit_log.session_role IS 'Role that the session
 COMMENT ON COLUMN mlops_catalog.audit_log.event IS 'What was done: train, deploy, rollback, grant, ...';
 COMMENT ON COLUMN mlops_catalog.audit_log.model IS 'Model, NULL if it was not about one';
 COMMENT ON COLUMN mlops_catalog.audit_log.version IS 'Version, NULL if it was not about one';
-COMMENT ON COLUMN mlops_catalog.audit_log.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops_catalog.audit_log.detail IS 'Details of the event';
 COMMENT ON COLUMN mlops_catalog.audit_log.previous_hash IS 'Hash of the row before, empty for the first';
 COMMENT ON COLUMN mlops_catalog.audit_log.hash IS 'SHA-256 of previous_hash and this row''s other columns';
 CREATE INDEX audit_log_model_idx ON mlops_catalog.audit_log (model, version);
@@ -56,7 +56,7 @@ COMMENT ON COLUMN mlops_catalog.audit_waiting.session_role IS 'Role that the ses
 COMMENT ON COLUMN mlops_catalog.audit_waiting.event IS 'What was done';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.model IS 'Model';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.version IS 'Version';
-COMMENT ON COLUMN mlops_catalog.audit_waiting.detail IS 'Figures of the event';
+COMMENT ON COLUMN mlops_catalog.audit_waiting.detail IS 'Details of the event';
 COMMENT ON COLUMN mlops_catalog.audit_waiting.transaction_id IS 'Transaction that noted it';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_waiting', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.audit_waiting_waiting_id_seq', '');

@@ -1,4 +1,4 @@
--- Names for versions, what must be shown before production, and who approved.
+-- Names for versions, what must be shown before a deployment, and who approved.
 
 CREATE TABLE mlops_catalog.alias (
 	model_id bigint NOT NULL CONSTRAINT alias_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
@@ -24,7 +24,7 @@ CREATE TABLE mlops_catalog.gate (
 	set_by regrole NOT NULL,
 	set_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
-COMMENT ON TABLE mlops_catalog.gate IS 'What a version must show before it may reach production';
+COMMENT ON TABLE mlops_catalog.gate IS 'What a version must show before it may be deployed or reach stage production';
 COMMENT ON COLUMN mlops_catalog.gate.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.gate.gate IS 'Conditions, see mlops.set_gate';
 COMMENT ON COLUMN mlops_catalog.gate.set_by IS 'Who set it last';
@@ -37,7 +37,7 @@ CREATE TABLE mlops_catalog.gate_check (
 	purpose text NOT NULL,
 	condition text NOT NULL,
 	required text NOT NULL,
-	figure float8,
+	value float8,
 	passed boolean NOT NULL,
 	detail jsonb NOT NULL DEFAULT '{}',
 	checked_by regrole NOT NULL,
@@ -49,9 +49,9 @@ COMMENT ON COLUMN mlops_catalog.gate_check.version_id IS 'Version that was check
 COMMENT ON COLUMN mlops_catalog.gate_check.purpose IS 'What it was checked for: check, deploy, production, alias';
 COMMENT ON COLUMN mlops_catalog.gate_check.condition IS 'Key of the gate';
 COMMENT ON COLUMN mlops_catalog.gate_check.required IS 'What it requires';
-COMMENT ON COLUMN mlops_catalog.gate_check.figure IS 'What was found; NULL if it could not be measured';
+COMMENT ON COLUMN mlops_catalog.gate_check.value IS 'What was found; NULL if it could not be measured';
 COMMENT ON COLUMN mlops_catalog.gate_check.passed IS 'Verdict';
-COMMENT ON COLUMN mlops_catalog.gate_check.detail IS 'How the figure came about';
+COMMENT ON COLUMN mlops_catalog.gate_check.detail IS 'How the value came about';
 COMMENT ON COLUMN mlops_catalog.gate_check.checked_by IS 'Who asked';
 COMMENT ON COLUMN mlops_catalog.gate_check.checked_at IS 'When';
 CREATE INDEX gate_check_version_id_idx ON mlops_catalog.gate_check (version_id, gate_check_id);
@@ -66,7 +66,7 @@ CREATE TABLE mlops_catalog.approval (
 	person regrole NOT NULL DEFAULT mlops_catalog.person(),
 	CONSTRAINT approval_pkey PRIMARY KEY (version_id, role)
 );
-COMMENT ON TABLE mlops_catalog.approval IS 'Who approved a version for production';
+COMMENT ON TABLE mlops_catalog.approval IS 'Who approved a version';
 COMMENT ON COLUMN mlops_catalog.approval.version_id IS 'Version';
 COMMENT ON COLUMN mlops_catalog.approval.role IS 'Who approved it';
 COMMENT ON COLUMN mlops_catalog.approval.note IS 'Why';
@@ -85,19 +85,19 @@ CREATE TYPE mlops_catalog.gate_subject AS (
 	gate jsonb,
 	threshold float8,
 	costs jsonb,
-	production int,
-	production_threshold float8,
+	deployed int,
+	deployed_threshold float8,
 	test_rows text,
 	settings jsonb,
 	unread text
 );
 COMMENT ON TYPE mlops_catalog.gate_subject IS
-	'A version that a gate judges: "threshold" is what it would flag from, NULL: its own; "production" is the version that answers now, "test_rows" the query of the rows it was judged on, "unread" why they cannot be read again';
+	'A version that a gate judges: "threshold" is what it would flag from, NULL: its own; "deployed" is the version that answers now, where none does the one in stage production, "test_rows" the query of the rows it was judged on, "unread" why they cannot be read again';
 
 CREATE TYPE mlops_catalog.gate_measurement AS (
 	condition text,
 	required text,
-	figure float8,
+	value float8,
 	passed boolean,
 	detail jsonb
 );

@@ -59,7 +59,7 @@ CREATE TABLE mlops_catalog.trial (
 COMMENT ON TABLE mlops_catalog.trial IS 'Ended trials of studies';
 COMMENT ON COLUMN mlops_catalog.trial.study_id IS 'Study';
 COMMENT ON COLUMN mlops_catalog.trial.number IS 'Number in the study, from 0';
-COMMENT ON COLUMN mlops_catalog.trial.run_id IS 'Run that records its parameters, figures and curve';
+COMMENT ON COLUMN mlops_catalog.trial.run_id IS 'Run that records its parameters, metrics and curve';
 COMMENT ON COLUMN mlops_catalog.trial.state IS 'finished, pruned or failed';
 COMMENT ON COLUMN mlops_catalog.trial.value IS 'Metric on the validation rows, or its mean over the folds; of a pruned trial where it was stopped';
 COMMENT ON COLUMN mlops_catalog.trial.steps IS 'Rounds or iterations it went, or folds';

@@ -1,4 +1,4 @@
--- Outcomes of decisions.
+-- Labels of decisions.
 
 CREATE TABLE mlops_catalog.label (
 	model_id bigint NOT NULL CONSTRAINT label_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
@@ -9,10 +9,10 @@ CREATE TABLE mlops_catalog.label (
 	recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	CONSTRAINT label_pkey PRIMARY KEY (model_id, key, labelled_at)
 );
-COMMENT ON TABLE mlops_catalog.label IS 'Outcomes of decisions by key; the latest of a key counts';
+COMMENT ON TABLE mlops_catalog.label IS 'Labels of decisions by key; the latest of a key counts';
 COMMENT ON COLUMN mlops_catalog.label.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.label.key IS 'Key that the decision was logged with';
-COMMENT ON COLUMN mlops_catalog.label.labelled_at IS 'When the outcome became known';
+COMMENT ON COLUMN mlops_catalog.label.labelled_at IS 'When the label became known';
 COMMENT ON COLUMN mlops_catalog.label.label IS 'Was it positive?';
 COMMENT ON COLUMN mlops_catalog.label.recorded_by IS 'Who recorded it';
 COMMENT ON COLUMN mlops_catalog.label.recorded_at IS 'When it was recorded';
@@ -24,7 +24,7 @@ CREATE TABLE mlops_catalog.label_value (
 	value text NOT NULL,
 	CONSTRAINT label_value_pkey PRIMARY KEY (model_id, value)
 );
-COMMENT ON TABLE mlops_catalog.label_value IS 'Values that outcomes had where "positive" said which of them is a fraud, so that a new one is told';
+COMMENT ON TABLE mlops_catalog.label_value IS 'Values that labels had where "positive" said which of them is a fraud, so that a new one is told';
 COMMENT ON COLUMN mlops_catalog.label_value.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.label_value.value IS 'Text of the value';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.label_value', '');

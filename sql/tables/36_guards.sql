@@ -15,7 +15,7 @@ COMMENT ON COLUMN mlops_catalog.guard_state.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.guard_state.since IS 'When the release, its step or the shadow began';
 COMMENT ON COLUMN mlops_catalog.guard_state.shadow IS 'Shadow, empty for the variants that share the traffic';
 COMMENT ON COLUMN mlops_catalog.guard_state.until IS 'Decisions made before are counted';
-COMMENT ON COLUMN mlops_catalog.guard_state.labels_until IS 'Outcomes recorded before are known to the counts';
+COMMENT ON COLUMN mlops_catalog.guard_state.labels_until IS 'Labels recorded before are known to the counts';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.guard_state', 'WHERE false');	-- counted anew where a dump is restored
 
 CREATE TABLE mlops_catalog.guard_count (
@@ -45,7 +45,7 @@ COMMENT ON COLUMN mlops_catalog.guard_count.flagged IS 'Of these, flagged';
 COMMENT ON COLUMN mlops_catalog.guard_count.errors IS 'Rows it could not score';
 COMMENT ON COLUMN mlops_catalog.guard_count.scores IS 'Decisions by 64th of the score';
 COMMENT ON COLUMN mlops_catalog.guard_count.latencies IS 'Decisions by latency, in steps of 1 %';
-COMMENT ON COLUMN mlops_catalog.guard_count.labelled_alerts IS 'Flagged decisions whose outcome is known, the sum over guard_alert';
+COMMENT ON COLUMN mlops_catalog.guard_count.labelled_alerts IS 'Flagged decisions whose label is known, the sum over guard_alert';
 COMMENT ON COLUMN mlops_catalog.guard_count.true_alerts IS 'Of these, rightly flagged';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.guard_count', 'WHERE false');	-- counted anew where a dump is restored
 
@@ -61,7 +61,7 @@ CREATE TABLE mlops_catalog.guard_alert (
 	CONSTRAINT guard_alert_pkey PRIMARY KEY (model_id, since, shadow, key, variant, version),
 	CONSTRAINT guard_alert_guard_state_fkey FOREIGN KEY (model_id, since, shadow) REFERENCES mlops_catalog.guard_state ON DELETE CASCADE
 );
-COMMENT ON TABLE mlops_catalog.guard_alert IS 'Flagged decisions that a guard of precision has counted, by key, with the outcome that is known';
+COMMENT ON TABLE mlops_catalog.guard_alert IS 'Flagged decisions that a guard of precision has counted, by key, with the label that is known';
 COMMENT ON COLUMN mlops_catalog.guard_alert.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.guard_alert.since IS 'Since when it counts';
 COMMENT ON COLUMN mlops_catalog.guard_alert.shadow IS 'Shadow, empty for the variants that share the traffic';
@@ -69,13 +69,13 @@ COMMENT ON COLUMN mlops_catalog.guard_alert.variant IS 'Variant that flagged';
 COMMENT ON COLUMN mlops_catalog.guard_alert.version IS 'Its version';
 COMMENT ON COLUMN mlops_catalog.guard_alert.key IS 'Key of the decisions';
 COMMENT ON COLUMN mlops_catalog.guard_alert.n IS 'How many there are';
-COMMENT ON COLUMN mlops_catalog.guard_alert.label IS 'Outcome, NULL: not known yet';
+COMMENT ON COLUMN mlops_catalog.guard_alert.label IS 'Label, NULL: not known yet';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.guard_alert', 'WHERE false');	-- counted anew where a dump is restored
 
 CREATE TYPE mlops_catalog.guard_check AS (
 	model text,
 	variant text,
-	figure text,
+	metric text,
 	value float8,
 	required text,
 	passed boolean,

@@ -1,4 +1,4 @@
--- Monitors, and the figures of their windows.
+-- Monitors, and the metrics of their windows.
 
 CREATE TABLE mlops_catalog.monitor (
 	model_id bigint CONSTRAINT monitor_pkey PRIMARY KEY CONSTRAINT monitor_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
@@ -20,7 +20,7 @@ CREATE TABLE mlops_catalog.monitor (
 COMMENT ON TABLE mlops_catalog.monitor IS 'What is watched about models';
 COMMENT ON COLUMN mlops_catalog.monitor.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.monitor.every IS 'Length of a window';
-COMMENT ON COLUMN mlops_catalog.monitor.label_delay IS 'How long after its end a window''s outcomes are taken to be complete';
+COMMENT ON COLUMN mlops_catalog.monitor.label_delay IS 'How long after its end a window''s labels are taken to be complete';
 COMMENT ON COLUMN mlops_catalog.monitor.segments IS 'Logged features by whose values performance is shown too';
 COMMENT ON COLUMN mlops_catalog.monitor.query IS 'Rows whose drift is watched, NULL: none';
 COMMENT ON COLUMN mlops_catalog.monitor.time_column IS 'Column that tells to which window a row belongs';
@@ -31,7 +31,7 @@ COMMENT ON COLUMN mlops_catalog.monitor.person IS 'Who is behind owner: role tha
 COMMENT ON COLUMN mlops_catalog.monitor.created_at IS 'When it was set up first';
 COMMENT ON COLUMN mlops_catalog.monitor.set_at IS 'When it was set up as it is: what its windows had before is history';
 COMMENT ON COLUMN mlops_catalog.monitor.submitted_at IS 'When a job for it was submitted last';
-COMMENT ON COLUMN mlops_catalog.monitor.labels_until IS 'Outcomes recorded before have been looked at, NULL: none has been';
+COMMENT ON COLUMN mlops_catalog.monitor.labels_until IS 'Labels recorded before have been looked at, NULL: none has been';
 COMMENT ON COLUMN mlops_catalog.monitor.settings IS 'Other settings that give the query its meaning, NULL: not recorded';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.monitor', '');
 
@@ -50,7 +50,7 @@ COMMENT ON COLUMN mlops_catalog.monitor_window.window_start IS 'Begin, included'
 COMMENT ON COLUMN mlops_catalog.monitor_window.window_end IS 'End, not included';
 COMMENT ON COLUMN mlops_catalog.monitor_window.drift_error IS 'Why drift could not be checked, NULL: it could, or was not asked for';
 COMMENT ON COLUMN mlops_catalog.monitor_window.checked_at IS 'When it was looked at';
-COMMENT ON COLUMN mlops_catalog.monitor_window.judged_at IS 'When performance was computed last: again whenever outcomes have arrived since';
+COMMENT ON COLUMN mlops_catalog.monitor_window.judged_at IS 'When performance was computed last: again whenever labels have arrived since';
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.monitor_window', '');
 
 CREATE TABLE mlops_catalog.traffic_window (
@@ -105,13 +105,13 @@ CREATE TABLE mlops_catalog.performance_window (
 	brier float8,
 	CONSTRAINT performance_window_pkey PRIMARY KEY (model_id, window_start, window_end, version, segment)
 );
-COMMENT ON TABLE mlops_catalog.performance_window IS 'Decisions against the outcomes that have arrived, by window, version and segment';
+COMMENT ON TABLE mlops_catalog.performance_window IS 'Decisions against the labels that have arrived, by window, version and segment';
 COMMENT ON COLUMN mlops_catalog.performance_window.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.performance_window.window_start IS 'Begin of the decisions, included';
 COMMENT ON COLUMN mlops_catalog.performance_window.window_end IS 'End of the decisions, not included';
 COMMENT ON COLUMN mlops_catalog.performance_window.version IS 'Version that decided';
 COMMENT ON COLUMN mlops_catalog.performance_window.segment IS 'Value of a logged feature, {} for all decisions';
-COMMENT ON COLUMN mlops_catalog.performance_window.decisions IS 'Decisions, with an outcome or not';
+COMMENT ON COLUMN mlops_catalog.performance_window.decisions IS 'Decisions, with a label or not';
 COMMENT ON COLUMN mlops_catalog.performance_window.true_positives IS 'Flagged and positive';
 COMMENT ON COLUMN mlops_catalog.performance_window.false_positives IS 'Flagged and negative';
 COMMENT ON COLUMN mlops_catalog.performance_window.false_negatives IS 'Not flagged and positive';

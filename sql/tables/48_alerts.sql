@@ -1,4 +1,4 @@
--- Rules over the figures of monitors, and what broke one.
+-- Rules over the metrics of monitors, and what broke one.
 
 CREATE TABLE mlops_catalog.alert_rule (
 	model_id bigint NOT NULL CONSTRAINT alert_rule_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,
@@ -16,15 +16,15 @@ CREATE TABLE mlops_catalog.alert_rule (
 	judged_until timestamptz,
 	CONSTRAINT alert_rule_pkey PRIMARY KEY (model_id, name)
 );
-COMMENT ON TABLE mlops_catalog.alert_rule IS 'Bounds for the figures of monitors';
+COMMENT ON TABLE mlops_catalog.alert_rule IS 'Bounds for the metrics of monitors';
 COMMENT ON COLUMN mlops_catalog.alert_rule.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.alert_rule.name IS 'Name, unique for the model';
-COMMENT ON COLUMN mlops_catalog.alert_rule.metric IS 'Figure, see mlops.monitor_metrics';
+COMMENT ON COLUMN mlops_catalog.alert_rule.metric IS 'Metric, see mlops.monitor_metrics';
 COMMENT ON COLUMN mlops_catalog.alert_rule.min IS 'It must not be lower';
 COMMENT ON COLUMN mlops_catalog.alert_rule.max IS 'It must not be higher';
 COMMENT ON COLUMN mlops_catalog.alert_rule.windows IS 'Fires when so many windows in a row are out of bounds';
-COMMENT ON COLUMN mlops_catalog.alert_rule.min_decisions IS 'Windows with fewer decisions (of performance: with an outcome; of drift: rows of the source) are not judged, but by counts';
-COMMENT ON COLUMN mlops_catalog.alert_rule.labels IS 'Only figures that have these labels';
+COMMENT ON COLUMN mlops_catalog.alert_rule.min_decisions IS 'Windows with fewer decisions (of performance: with a label; of drift: rows of the source) are not judged, but by counts';
+COMMENT ON COLUMN mlops_catalog.alert_rule.labels IS 'Only metrics that have these labels';
 COMMENT ON COLUMN mlops_catalog.alert_rule.severity IS 'info, warning or critical';
 COMMENT ON COLUMN mlops_catalog.alert_rule.silenced_until IS 'Fires nothing before';
 COMMENT ON COLUMN mlops_catalog.alert_rule.set_by IS 'Who set it';
@@ -54,14 +54,14 @@ COMMENT ON COLUMN mlops_catalog.alert.alert_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.alert.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.alert.rule IS 'Rule that was broken';
 COMMENT ON COLUMN mlops_catalog.alert.severity IS 'info, warning or critical';
-COMMENT ON COLUMN mlops_catalog.alert.metric IS 'Figure';
-COMMENT ON COLUMN mlops_catalog.alert.labels IS 'What the figure is of';
-COMMENT ON COLUMN mlops_catalog.alert.version IS 'Version the figure is of';
+COMMENT ON COLUMN mlops_catalog.alert.metric IS 'Metric';
+COMMENT ON COLUMN mlops_catalog.alert.labels IS 'What the metric is of';
+COMMENT ON COLUMN mlops_catalog.alert.version IS 'Version the metric is of';
 COMMENT ON COLUMN mlops_catalog.alert.value IS 'Value in the last window when it fired';
 COMMENT ON COLUMN mlops_catalog.alert.required IS 'Bound it broke';
 COMMENT ON COLUMN mlops_catalog.alert.window_end IS 'End of that window';
 COMMENT ON COLUMN mlops_catalog.alert.fired_at IS 'When it fired';
-COMMENT ON COLUMN mlops_catalog.alert.resolved_at IS 'When the figure was within bounds again, or the rule removed; NULL: it still fires';
+COMMENT ON COLUMN mlops_catalog.alert.resolved_at IS 'When the value was within bounds again, or the rule removed; NULL: it still fires';
 COMMENT ON COLUMN mlops_catalog.alert.acknowledged_by IS 'Who took note of it';
 COMMENT ON COLUMN mlops_catalog.alert.acknowledged_at IS 'When';
 COMMENT ON COLUMN mlops_catalog.alert.note IS 'What they said';

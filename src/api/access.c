@@ -120,7 +120,7 @@ mlops_may_use(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(mlreg_may(GetUserId(), &model, ML_TO_INSPECT));
 }
 
-/* mlops_catalog.may_see(owner, model_id): what those show that hold no figures. */
+/* mlops_catalog.may_see(owner, model_id): what those show that hold no metrics. */
 Datum
 mlops_may_see(PG_FUNCTION_ARGS)
 {
@@ -540,7 +540,7 @@ mlapi_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("role %u, as which this must run, no longer exists", role),
 				 errhint("Whoever manages the model takes over what ran by itself by setting it up again: "
-						 "SELECT * FROM mlops.retraining_policy(...), mlops.monitor(...).")));
+						 "SELECT * FROM mlops.set_retraining_policy(...), mlops.monitor(...).")));
 	GetUserIdAndSecContext(&scope->user, &scope->security_context);
 	refuse_to_become(role, scope->user);
 	SetUserIdAndSecContext(role, scope->security_context |

@@ -278,14 +278,14 @@ mlops_curve(PG_FUNCTION_ARGS)
 	mlbase_check(ctx, ml_curve(ctx, &ranking, (MlCurveKind) kind, points, &curve, &n));
 	for (size_t i = 0; i < n; i++)
 	{
-		const double figures[] = {curve[i].threshold, curve[i].x, curve[i].y};
+		const double numbers[] = {curve[i].threshold, curve[i].x, curve[i].y};
 		Datum		values[4];
 		bool		nulls[4] = {false};
 
 		for (int c = 0; c < 3; c++)
 		{
-			values[c] = Float8GetDatum(figures[c]);
-			nulls[c] = isnan(figures[c]);
+			values[c] = Float8GetDatum(numbers[c]);
+			nulls[c] = isnan(numbers[c]);
 		}
 		values[3] = Int64GetDatum((int64) curve[i].flagged);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

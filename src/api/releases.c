@@ -151,7 +151,7 @@ mlops_proportion_test(PG_FUNCTION_ARGS)
 	MlProportion b = proportion(PG_GETARG_INT64(2), PG_GETARG_INT64(3));
 	double		effect = PG_GETARG_FLOAT8(4);
 	MlProportionTest test;
-	double		figures[6];
+	double		numbers[6];
 	Datum		values[6];
 	bool		nulls[6];
 
@@ -161,16 +161,16 @@ mlops_proportion_test(PG_FUNCTION_ARGS)
 				 errmsg("effect %s is out of range", mlbase_number_text(effect)),
 				 errdetail("It must be above 0 and at most 1.")));
 	ml_two_proportions(a, b, &test);
-	figures[0] = test.difference;
-	figures[1] = test.lower;
-	figures[2] = test.upper;
-	figures[3] = test.z;
-	figures[4] = test.p_value;
-	figures[5] = ml_sequential_p_value(a, b, effect);
+	numbers[0] = test.difference;
+	numbers[1] = test.lower;
+	numbers[2] = test.upper;
+	numbers[3] = test.z;
+	numbers[4] = test.p_value;
+	numbers[5] = ml_sequential_p_value(a, b, effect);
 	for (int i = 0; i < 6; i++)
 	{
-		values[i] = Float8GetDatum(figures[i]);
-		nulls[i] = isnan(figures[i]);
+		values[i] = Float8GetDatum(numbers[i]);
+		nulls[i] = isnan(numbers[i]);
 	}
 	return row_of(fcinfo, values, nulls);
 }

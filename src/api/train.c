@@ -233,8 +233,8 @@ put_fold(ReturnSetInfo *result, const char *name, const MlFoldResult *folds, int
 		nulls[i] = fold == NULL;
 	for (int i = 5; i < 19; i++)
 	{
-		int			figure = mltrain_figure_by_name(NameStr(TupleDescAttr(result->setDesc, i)->attname));
-		double		value = fold ? mltrain_fold_figure_of(fold, figure) : mltrain_fold_figure(folds, n, figure, deviation);
+		int			metric = mltrain_metric_by_name(NameStr(TupleDescAttr(result->setDesc, i)->attname));
+		double		value = fold ? mltrain_fold_metric_of(fold, metric) : mltrain_fold_metric(folds, n, metric, deviation);
 
 		values[i] = Float8GetDatum(value);
 		nulls[i] = isnan(value);

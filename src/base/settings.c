@@ -151,7 +151,7 @@ mlbase_define_settings(void)
 
 	/* superuser: decides how long records are kept */
 	DefineCustomIntVariable("mlops.monitor_retention",
-							"Days that the figures of monitors are kept.",
+							"Days that the metrics of monitors are kept.",
 							"mlops.maintain() removes older ones.  0 keeps them for ever.",
 							&mlops_guc_monitor_retention, 730, 0, 36500,
 							PGC_SUSET, 0, NULL, NULL, NULL);

@@ -206,7 +206,7 @@ may_run(void)
 	"FROM mlops_catalog.maintain_phases(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, 7, '{" name "}') " \
 	"WHERE action OPERATOR(pg_catalog.=) ANY ('{removed,ended}')"}
 
-static const char *const phases[][2] = {PHASE("audit"), PHASE("jobs"), PHASE("create"), PHASE("past"), PHASE("figures"), PHASE("remove")};
+static const char *const phases[][2] = {PHASE("audit"), PHASE("jobs"), PHASE("create"), PHASE("past"), PHASE("rows"), PHASE("remove")};
 
 void
 mlops_maintenance_main(Datum arg)
@@ -246,7 +246,7 @@ mlops_maintenance_main(Datum arg)
 		run_task(models.lines[i], "guard",
 				 "SELECT pg_catalog.format('mlops maintenance: model \"%s\"%s: %s', model, "
 				 "', variant ' OPERATOR(pg_catalog.||) variant, action) FROM mlops.check_guards($1) "
-				 "WHERE figure IS NULL AND action IS NOT NULL");
+				 "WHERE metric IS NULL AND action IS NOT NULL");
 }
 
 char *

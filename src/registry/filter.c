@@ -343,7 +343,7 @@ dataset_operand(Parser *p, Operand *operand)
 }
 
 /*
- * A training's figures say which rows they are of: pr_auc is the test rows' if
+ * A training's metrics say which rows they are of: pr_auc is the test rows' if
  * nothing has just that name.
  */
 static char *
@@ -354,7 +354,7 @@ metric_operand(int name)
 					"ORDER BY m.name = $1 ->> %d DESC, m.step DESC LIMIT 1)", name, name, name);
 }
 
-/* A figure of NaN is logged, but is no number: it is as little above one as below. */
+/* A metric of NaN is logged, but is no number: it is as little above one as below. */
 static char *
 comparable(const Operand *operand)
 {

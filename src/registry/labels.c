@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * labels.c
- *	  Outcomes of decisions, which arrive late: from a source, read as the user,
+ *	  Labels of decisions, which arrive late: from a source, read as the user,
  *	  to mlops_catalog.label, written as the owner of the catalog.
  *-------------------------------------------------------------------------
  */
@@ -185,13 +185,13 @@ time_of(const LabelReader *reader, Datum value)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("column \"%s\" contains an infinite time", reader->time_name),
-				 errhint("Give the time when the outcome became known, or NULL for now.")));
+				 errhint("Give the time when the label became known, or NULL for now.")));
 	/* without a zone it is in UTC, whatever the session's is: the same bits */
 	return reader->time_type == DATEOID ? DirectFunctionCall1(date_timestamp, value) : value;
 }
 
 /*
- * Of several outcomes of a key the latest counts: one of the future would stand
+ * Of several labels of a key the latest counts: one of the future would stand
  * against every correction until then.  The clock is read again where a time is
  * later than this began: reading may take long, and times be of that long.
  */
@@ -202,10 +202,10 @@ refuse_future(const LabelReader *reader, const char *key, size_t size, Timestamp
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-			 errmsg("the outcome of key \"%s\" has a time in the future", mlbase_excerpt(pnstrdup(key, size))),
-			 errdetail("Column \"%s\" says %s. No outcome was recorded.", reader->time_name, timestamptz_to_str(at)),
-			 errhint("Give the time when the outcome became known, or NULL for now, and leave out what is not known yet: "
-					 "the latest outcome of a key counts, so that this one could not be corrected until then.")));
+			 errmsg("the label of key \"%s\" has a time in the future", mlbase_excerpt(pnstrdup(key, size))),
+			 errdetail("Column \"%s\" says %s. No label was recorded.", reader->time_name, timestamptz_to_str(at)),
+			 errhint("Give the time when the label became known, or NULL for now, and leave out what is not known yet: "
+					 "the latest label of a key counts, so that this one could not be corrected until then.")));
 }
 
 static void
@@ -278,7 +278,7 @@ sample_key(LabelReader *reader, text *key)
 }
 
 /*
- * Outcomes may come before the decisions do.  But keys of which none has a
+ * Labels may come before the decisions do.  But keys of which none has a
  * decision are mostly written in another way than those of the decisions.
  */
 static void
@@ -320,14 +320,14 @@ tell_untimed(const LabelReader *reader)
 	if (reader->untimed == 0)
 		return;
 	ereport(WARNING,
-			(errmsg_plural("%lld row has a label, but NULL in \"%s\": its outcome is known now",
-						   "%lld rows have a label, but NULL in \"%s\": their outcomes are known now",
+			(errmsg_plural("%lld row has a label, but NULL in \"%s\": its label is known now",
+						   "%lld rows have a label, but NULL in \"%s\": their labels are known now",
 						   (unsigned long) reader->untimed, (long long) reader->untimed, reader->time_name),
-			 errhint("An outcome that became known before now does not replace it. Give the time when no more was to be expected, for example the end of the time for complaints.")));
+			 errhint("A label that became known before now does not replace it. Give the time when no more was to be expected, for example the end of the time for complaints.")));
 }
 
 /*
- * Writes what was read.  The same outcome twice is one; two that contradict each
+ * Writes what was read.  The same label twice is one; two that contradict each
  * other at one time are refused, as the order of the source's rows would choose.
  */
 static void
@@ -398,13 +398,13 @@ tell_without_positive(const LabelReader *reader, const char *positive)
 	if (positive == NULL || reader->has_positive || reader->others->n == 0 || says_no(reader, positive))
 		return;
 	ereport(WARNING,
-			(errmsg("no row has \"%s\" in label \"%s\": every outcome was recorded as negative", mlbase_excerpt(positive),
+			(errmsg("no row has \"%s\" in label \"%s\": every label was recorded as negative", mlbase_excerpt(positive),
 					reader->label_name),
 			 errdetail("Its values are: %s", mling_values_text(reader->others)),
-			 errhint("If one of them is the positive one, roll back, or add the outcomes again with that as \"positive\".")));
+			 errhint("If one of them is the positive one, roll back, or add the labels again with that as \"positive\".")));
 }
 
-/* Values that were there neither in a training nor in earlier outcomes, if these had any;
+/* Values that were there neither in a training nor in earlier labels, if these had any;
  * from now on they were.  0 and 1 mean what they say. */
 static ArrayType *
 new_values(const LabelReader *reader, Datum seen)
@@ -461,11 +461,11 @@ tell_new_values(const LabelReader *reader, const char *positive)
 				rows += strcmp(reader->value[i], written) == 0 ? reader->value_rows[i] : 0;
 		}
 		ereport(WARNING,
-				(errmsg_plural("%lld row has a value in label \"%s\" that neither training nor earlier outcomes had",
-							   "%lld rows have values in label \"%s\" that neither training nor earlier outcomes had",
+				(errmsg_plural("%lld row has a value in label \"%s\" that neither training nor earlier labels had",
+							   "%lld rows have values in label \"%s\" that neither training nor earlier labels had",
 							   (unsigned long) rows, (long long) rows, reader->label_name),
 				 errdetail("The new values are: %s", mling_values_text(fresh)),
-				 errhint("What is not \"%s\" was recorded as negative. If one of them is the positive one, roll back, or add the outcomes again with it written as that.",
+				 errhint("What is not \"%s\" was recorded as negative. If one of them is the positive one, roll back, or add the labels again with it written as that.",
 						 mlbase_excerpt(positive))));
 	}
 	mlcat_end(&scope);
@@ -473,7 +473,7 @@ tell_new_values(const LabelReader *reader, const char *positive)
 
 /*
  * What the model's training took for positive, that of the version deployed or of
- * the last one: the outcomes are compared with its scores.
+ * the last one: the labels are compared with its scores.
  */
 static const char *
 positive_of_model(const LabelReader *reader, const char *model, Oid type)
@@ -501,7 +501,7 @@ positive_of_model(const LabelReader *reader, const char *model, Oid type)
 	mlcat_end(&scope);
 	if (!mling_positive_is_plain(type, positive))
 		ereport(NOTICE,
-				(errmsg("an outcome is positive where \"%s\" is \"%s\", as in the training of model \"%s\", version %d",
+				(errmsg("a label is positive where \"%s\" is \"%s\", as in the training of model \"%s\", version %d",
 						reader->label_name, mlbase_excerpt(positive), model, version),
 				 errhint("If another value is the positive one, give it as \"positive\".")));
 	return positive;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * register.c
  *	  What a finished training leaves in the catalog: run, parameters,
- *	  figures, data set, version and bytes, all in the caller's transaction.
+ *	  metrics, data set, version and bytes, all in the caller's transaction.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -230,16 +230,16 @@ insert_run(const MlRegistration *r, int64 experiment_id, int64 dataset_id, int v
 									   "pg_catalog.clock_timestamp(), $12::pg_catalog.jsonb, $13::pg_catalog.jsonb) RETURNING run_id", &a));
 }
 
-/* Parameters and figures go in as arrays: two statements however many. */
+/* Parameters and metrics go in as arrays: two statements however many. */
 static void
 insert_details(const MlRegistration *r, int64 run_id)
 {
 	Arguments	params = {0};
-	Arguments	figures = {0};
-	Datum	   *names = palloc(Max(r->n_params, r->n_figures) * sizeof(Datum) + 1);
-	Datum	   *values = palloc(Max(r->n_params, r->n_figures) * sizeof(Datum) + 1);
-	Datum	   *steps = palloc(r->n_figures * sizeof(Datum) + 1);
-	bool	   *nulls = palloc(r->n_figures * sizeof(bool) + 1);
+	Arguments	metrics = {0};
+	Datum	   *names = palloc(Max(r->n_params, r->n_run_metrics) * sizeof(Datum) + 1);
+	Datum	   *values = palloc(Max(r->n_params, r->n_run_metrics) * sizeof(Datum) + 1);
+	Datum	   *steps = palloc(r->n_run_metrics * sizeof(Datum) + 1);
+	bool	   *nulls = palloc(r->n_run_metrics * sizeof(bool) + 1);
 	int			dims[1];
 	int			lower[1] = {1};
 
@@ -257,25 +257,25 @@ insert_details(const MlRegistration *r, int64 run_id)
 				  "SELECT $1, n, v FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS p(n, v)",
 				  params.n, params.types, params.values, params.nulls);
 
-	for (int i = 0; i < r->n_figures; i++)
+	for (int i = 0; i < r->n_run_metrics; i++)
 	{
-		names[i] = CStringGetTextDatum(r->figures[i].name);
-		steps[i] = Int32GetDatum(r->figures[i].step);
-		values[i] = Float8GetDatum(r->figures[i].value);
-		nulls[i] = isnan(r->figures[i].value);
+		names[i] = CStringGetTextDatum(r->run_metrics[i].name);
+		steps[i] = Int32GetDatum(r->run_metrics[i].step);
+		values[i] = Float8GetDatum(r->run_metrics[i].value);
+		nulls[i] = isnan(r->run_metrics[i].value);
 	}
-	dims[0] = r->n_figures;
-	add_int64(&figures, run_id);
-	add_value(&figures, TEXTARRAYOID,
-			  PointerGetDatum(construct_array(names, r->n_figures, TEXTOID, -1, false, TYPALIGN_INT)));
-	add_value(&figures, INT4ARRAYOID,
-			  PointerGetDatum(construct_array(steps, r->n_figures, INT4OID, 4, true, TYPALIGN_INT)));
-	add_value(&figures, FLOAT8ARRAYOID,
+	dims[0] = r->n_run_metrics;
+	add_int64(&metrics, run_id);
+	add_value(&metrics, TEXTARRAYOID,
+			  PointerGetDatum(construct_array(names, r->n_run_metrics, TEXTOID, -1, false, TYPALIGN_INT)));
+	add_value(&metrics, INT4ARRAYOID,
+			  PointerGetDatum(construct_array(steps, r->n_run_metrics, INT4OID, 4, true, TYPALIGN_INT)));
+	add_value(&metrics, FLOAT8ARRAYOID,
 			  PointerGetDatum(construct_md_array(values, nulls, 1, dims, lower, FLOAT8OID, 8,
 												 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
 	mlcat_execute("INSERT INTO mlops_catalog.run_metric (run_id, name, step, value) "
 				  "SELECT $1, n, s, v FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) AS f(n, s, v)",
-				  figures.n, figures.types, figures.values, figures.nulls);
+				  metrics.n, metrics.types, metrics.values, metrics.nulls);
 }
 
 /* A notice if the model has a version with these bytes. */

@@ -33,7 +33,7 @@ static const struct
 };
 
 /*
- * manage includes everything.  Who trains or deploys decides by the figures of
+ * manage includes everything.  Who trains or deploys decides by the metrics of
  * the training, so these include view; who scores needs none of them.
  */
 static bool

@@ -22,33 +22,33 @@
 
 /* Working memory; a model of the same version always needs the same. */
 static void
-prepare_arm(MlScorer *scorer, ArmScorer *arm, const MlExplainer *explainer)
+prepare_variant(MlScorer *scorer, VariantScorer *variant, const MlExplainer *explainer)
 {
-	arm->contribution = MemoryContextAlloc(scorer->context,
-										   ml_model_n_inputs(arm->resolved->served->model) * sizeof(double));
-	arm->explain_scratch = MemoryContextAllocHuge(scorer->context,
-												  Max(ml_explainer_scratch_size(explainer), 1));
+	variant->contribution = MemoryContextAlloc(scorer->context,
+											   ml_model_n_inputs(variant->resolved->served->model) * sizeof(double));
+	variant->explain_scratch = MemoryContextAllocHuge(scorer->context,
+													  Max(ml_explainer_scratch_size(explainer), 1));
 }
 
 /* Explains the row whose values the variant that answered still has. */
 static void
 explain_last(MlScorer *scorer, MlExplanation *explanation)
 {
-	ArmScorer  *arm = scorer->chosen;
+	VariantScorer *variant = scorer->chosen;
 	const MlExplainer *explainer;
 	MlContext  *ctx;
 
 	/* asked for each time: a scorer may outlive the model it was made for */
-	explainer = mlserve_model_explainer(arm->resolved->served);
-	if (unlikely(arm->explain_scratch == NULL))
-		prepare_arm(scorer, arm, explainer);
-	ctx = arm->resolved->served->explaining;
-	mlbase_check(ctx, ml_explain(ctx, explainer, arm->values, arm->explain_scratch,
-								 arm->contribution));
-	explanation->model = arm->resolved->served->model;
+	explainer = mlserve_model_explainer(variant->resolved->served);
+	if (unlikely(variant->explain_scratch == NULL))
+		prepare_variant(scorer, variant, explainer);
+	ctx = variant->resolved->served->explaining;
+	mlbase_check(ctx, ml_explain(ctx, explainer, variant->values, variant->explain_scratch,
+								 variant->contribution));
+	explanation->model = variant->resolved->served->model;
 	explanation->base = ml_explainer_base(explainer);
 	explanation->n = ml_model_n_inputs(explanation->model);
-	explanation->contribution = arm->contribution;
+	explanation->contribution = variant->contribution;
 }
 
 void
@@ -87,36 +87,36 @@ json_value_text(Jsonb *json, const char *key)
 
 /* Output functions of the columns that the model reads. */
 static void
-look_up_outputs(MlScorer *scorer, ArmScorer *arm)
+look_up_outputs(MlScorer *scorer, VariantScorer *variant)
 {
 	FmgrInfo   *output = MemoryContextAllocZero(scorer->context,
-												arm->map->n_inputs * sizeof(FmgrInfo));
+												variant->map->n_inputs * sizeof(FmgrInfo));
 
-	for (size_t i = 0; i < arm->map->n_inputs; i++)
+	for (size_t i = 0; i < variant->map->n_inputs; i++)
 	{
 		Oid			function;
 		bool		varlena;
 
-		getTypeOutputInfo(TupleDescAttr(scorer->desc, arm->map->attribute[i])->atttypid,
+		getTypeOutputInfo(TupleDescAttr(scorer->desc, variant->map->attribute[i])->atttypid,
 						  &function, &varlena);
 		fmgr_info_cxt(function, &output[i], scorer->context);
 	}
-	arm->output = output;
+	variant->output = output;
 }
 
 text *
 mlserve_explained_value(MlScorer *scorer, Oid type, Datum features, size_t input)
 {
-	ArmScorer  *arm = scorer->chosen;
+	VariantScorer *variant = scorer->chosen;
 	int			attribute;
 
 	if (type == JSONBOID)
 		return json_value_text(mlserve_features_object(features),
-							   ml_model_input_name(arm->resolved->served->model, input));
-	attribute = arm->map->attribute[input];
+							   ml_model_input_name(variant->resolved->served->model, input));
+	attribute = variant->map->attribute[input];
 	if (scorer->nulls[attribute])
 		return NULL;
-	if (unlikely(arm->output == NULL))
-		look_up_outputs(scorer, arm);
-	return cstring_to_text(OutputFunctionCall(&arm->output[input], scorer->datums[attribute]));
+	if (unlikely(variant->output == NULL))
+		look_up_outputs(scorer, variant);
+	return cstring_to_text(OutputFunctionCall(&variant->output[input], scorer->datums[attribute]));
 }

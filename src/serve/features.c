@@ -163,19 +163,19 @@ put_value(JsonbValue *json, const MlConverter *converter, Datum value, bool isnu
 
 /* An input's value, wherever the features came from. */
 static void
-find_value(MlScorer *scorer, const ArmScorer *arm, Jsonb *object, size_t input, JsonbValue *json)
+find_value(MlScorer *scorer, const VariantScorer *variant, Jsonb *object, size_t input, JsonbValue *json)
 {
 	if (object)
 	{
-		const char *name = ml_model_input_name(arm->resolved->served->model, input);
+		const char *name = ml_model_input_name(variant->resolved->served->model, input);
 
 		getKeyJsonValueFromContainer(&object->root, name, strlen(name), json);
 	}
 	else
 	{
-		int			attribute = arm->map->attribute[input];
+		int			attribute = variant->map->attribute[input];
 
-		put_value(json, &arm->map->converter[input], scorer->datums[attribute],
+		put_value(json, &variant->map->converter[input], scorer->datums[attribute],
 				  scorer->nulls[attribute]);
 	}
 }
@@ -217,14 +217,14 @@ Jsonb *
 mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Datum features)
 {
 	const MlModel *model = resolved->served->model;
-	const ArmScorer *arm = scorer->arms;
+	const VariantScorer *variant = scorer->variants;
 	Jsonb	   *object = type == JSONBOID ? mlserve_features_object(features) : NULL;
 	JsonbParseState *state = NULL;
 	JsonbValue	key;
 	JsonbValue	value;
 
-	while (arm->resolved != resolved)
-		arm++;
+	while (variant->resolved != resolved)
+		variant++;
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
 	{
@@ -232,7 +232,7 @@ mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Da
 
 		put_string(&key, name, strlen(name));
 		pushJsonbValue(&state, WJB_KEY, &key);
-		find_value(scorer, arm, object, i, &value);
+		find_value(scorer, variant, object, i, &value);
 		if (unlikely(value.type == jbvString && value.val.string.len > MLBASE_MOST_TEXT))
 			shorten(model, i, &value);
 		pushJsonbValue(&state, WJB_VALUE, &value);

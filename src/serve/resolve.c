@@ -147,34 +147,34 @@ mlserve_find(const char *reference, int version, MlAction action)
 
 /* The variant that takes what no other one does, loaded and pinned. */
 static void
-take_main_arm(MlRoute *route, MlResolved *resolved)
+take_main_variant(MlRoute *route, MlResolved *resolved)
 {
-	MlArm	   *arm = &route->arms[ML_MAIN_ARM(route)];
+	MlVariant  *variant = &route->variants[ML_MAIN_VARIANT(route)];
 
-	mlserve_pin(mlserve_load_arm(route, arm), CurrentMemoryContext);
-	*resolved = arm->resolved;
+	mlserve_pin(mlserve_load_variant(route, variant), CurrentMemoryContext);
+	*resolved = variant->resolved;
 }
 
 bool
 mlserve_resolve_sound_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {
 	MlRoute    *route = find_version(name, number, action);
-	MlArm	   *arm = &route->arms[ML_MAIN_ARM(route)];
+	MlVariant  *variant = &route->variants[ML_MAIN_VARIANT(route)];
 
-	if (mlserve_cached_model(route->name, &arm->version, WARNING) == NULL)
+	if (mlserve_cached_model(route->name, &variant->version, WARNING) == NULL)
 		return false;
-	take_main_arm(route, resolved);
+	take_main_variant(route, resolved);
 	return true;
 }
 
 void
 mlserve_resolve_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {
-	take_main_arm(find_version(name, number, action), resolved);
+	take_main_variant(find_version(name, number, action), resolved);
 }
 
 void
 mlserve_resolve(const char *reference, MlAction action, MlResolved *resolved)
 {
-	take_main_arm(find_reference(reference, action), resolved);
+	take_main_variant(find_reference(reference, action), resolved);
 }

@@ -142,19 +142,19 @@ read_type(Jsonb *types, MlCondition *condition)
 
 /* {"country": "DE", "channel": ["web", "app"]} */
 static void
-read_rule(Jsonb *rule, Jsonb *types, MlArm *arm)
+read_rule(Jsonb *rule, Jsonb *types, MlVariant *variant)
 {
 	JsonbIterator *iterator = JsonbIteratorInit(&rule->root);
 	JsonbIteratorToken token;
 	JsonbValue	value;
 	MlCondition *condition = NULL;
 
-	arm->conditions = palloc0(Max(JB_ROOT_COUNT(rule), 1) * sizeof(MlCondition));
+	variant->conditions = palloc0(Max(JB_ROOT_COUNT(rule), 1) * sizeof(MlCondition));
 	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
 		{
-			condition = &arm->conditions[arm->n_conditions++];
+			condition = &variant->conditions[variant->n_conditions++];
 			condition->column = pnstrdup(value.val.string.val, value.val.string.len);
 		}
 		else if (token == WJB_BEGIN_ARRAY)
@@ -166,10 +166,10 @@ read_rule(Jsonb *rule, Jsonb *types, MlArm *arm)
 			fill_match(&value, &condition->matches[condition->n++]);
 		}
 	}
-	for (int c = 0; c < arm->n_conditions; c++)
+	for (int c = 0; c < variant->n_conditions; c++)
 	{
-		arm->conditions[c].compares = compared(&arm->conditions[c]);
-		read_type(types, &arm->conditions[c]);
+		variant->conditions[c].compares = compared(&variant->conditions[c]);
+		read_type(types, &variant->conditions[c]);
 	}
 }
 
@@ -192,9 +192,9 @@ still_routed(int64 model_id, int64 version_id)
  * the two are read one after the other.
  */
 static bool
-describe_arm(const char *name, int64 model_id, const MlCatalogRoute *from, MlArm *arm)
+describe_variant(const char *name, int64 model_id, const MlCatalogRoute *from, MlVariant *variant)
 {
-	if (!mlcat_version_by_id(from->version_id, &arm->version))
+	if (!mlcat_version_by_id(from->version_id, &variant->version))
 	{
 		if (still_routed(model_id, from->version_id))
 			ereport(ERROR,
@@ -202,23 +202,23 @@ describe_arm(const char *name, int64 model_id, const MlCatalogRoute *from, MlArm
 					 errmsg("the deployed version of model \"%s\" is missing", name)));
 		return false;
 	}
-	arm->resolved.version_id = arm->version.version_id;
-	arm->resolved.model_id = model_id;
-	arm->resolved.version = arm->version.version;
-	arm->resolved.threshold = from->has_threshold ? from->threshold : arm->version.threshold;
-	arm->resolved.variant = from->variant;
-	arm->resolved.deployment_id = from->deployment_id;
+	variant->resolved.version_id = variant->version.version_id;
+	variant->resolved.model_id = model_id;
+	variant->resolved.version = variant->version.version;
+	variant->resolved.threshold = from->has_threshold ? from->threshold : variant->version.threshold;
+	variant->resolved.variant = from->variant;
+	variant->resolved.deployment_id = from->deployment_id;
 	if (from->rule)
-		read_rule(from->rule, from->rule_types, arm);
+		read_rule(from->rule, from->rule_types, variant);
 	return true;
 }
 
 MlServedModel *
-mlserve_load_arm(const MlRoute *route, MlArm *arm)
+mlserve_load_variant(const MlRoute *route, MlVariant *variant)
 {
-	if (arm->resolved.served == NULL)
-		arm->resolved.served = mlserve_cached_model(route->name, &arm->version, ERROR);
-	return arm->resolved.served;
+	if (variant->resolved.served == NULL)
+		variant->resolved.served = mlserve_cached_model(route->name, &variant->version, ERROR);
+	return variant->resolved.served;
 }
 
 /* Where a share ends in the range of hashes. */
@@ -240,13 +240,13 @@ mlserve_make_route(const char *name, int64 model_id)
 
 	route->name = pstrdup(name);
 	route->seed = ml_hash_bytes(name, strlen(name), ROUTE_SEED);
-	route->arms = palloc0(Max(list_length(rows), 1) * sizeof(MlArm));
+	route->variants = palloc0(Max(list_length(rows), 1) * sizeof(MlVariant));
 	foreach(lc, rows)
 	{
 		MlCatalogRoute *row = (MlCatalogRoute *) lfirst(lc);
-		MlArm	   *arm = &route->arms[foreach_current_index(lc)];
+		MlVariant  *variant = &route->variants[foreach_current_index(lc)];
 
-		if (!describe_arm(name, model_id, row, arm))
+		if (!describe_variant(name, model_id, row, variant))
 		{
 			CHECK_FOR_INTERRUPTS();
 			return mlserve_make_route(name, model_id);	/* as it is now */
@@ -260,7 +260,7 @@ mlserve_make_route(const char *name, int64 model_id)
 				break;
 			case ML_ROUTE_SHARE:
 				percent += row->percent;
-				arm->upto = end_of_share(percent);
+				variant->upto = end_of_share(percent);
 				route->n_shares++;
 				break;
 			case ML_ROUTE_SHADOW:
@@ -284,8 +284,8 @@ mlserve_single_route(const char *name, MlServedModel *served)
 
 	route->name = pstrdup(name);
 	route->n_shares = 1;
-	route->arms = palloc0(sizeof(MlArm));
-	route->arms[0].resolved.served = served;
+	route->variants = palloc0(sizeof(MlVariant));
+	route->variants[0].resolved.served = served;
 	return route;
 }
 
@@ -293,13 +293,13 @@ MlRoute *
 mlserve_version_route(const char *name, const MlCatalogVersion *version)
 {
 	MlRoute    *route = mlserve_single_route(name, NULL);
-	MlArm	   *arm = &route->arms[0];
+	MlVariant  *variant = &route->variants[0];
 
-	arm->version = *version;
-	arm->resolved.version_id = version->version_id;
-	arm->resolved.model_id = version->model_id;
-	arm->resolved.version = version->version;
-	arm->resolved.threshold = version->threshold;
+	variant->version = *version;
+	variant->resolved.version_id = version->version_id;
+	variant->resolved.model_id = version->model_id;
+	variant->resolved.version = version->version;
+	variant->resolved.threshold = version->threshold;
 	return route;
 }
 
@@ -378,12 +378,12 @@ mlserve_map_route(const MlRoute *route, TupleDesc desc)
 					 errhint("A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.")));
 	}
 	for (int i = 0; i < route->n_segments; i++)
-		map->n_columns += route->arms[i].n_conditions;
+		map->n_columns += route->variants[i].n_conditions;
 	map->columns = palloc0(Max(map->n_columns, 1) * sizeof(MlRuleColumn));
 	for (int i = 0; i < route->n_segments; i++)
 	{
-		for (int c = 0; c < route->arms[i].n_conditions; c++, n++)
-			map_condition(route, &route->arms[i].conditions[c], desc, &map->columns[n]);
+		for (int c = 0; c < route->variants[i].n_conditions; c++, n++)
+			map_condition(route, &route->variants[i].conditions[c], desc, &map->columns[n]);
 	}
 	return map;
 }
@@ -398,7 +398,7 @@ choose_share(const MlRoute *route, const char *bytes, size_t size)
 
 	for (int i = route->n_segments; i < last; i++)
 	{
-		if (hash < route->arms[i].upto)
+		if (hash < route->variants[i].upto)
 			return i;
 	}
 	return last;
@@ -486,17 +486,17 @@ fitting_segment(const MlRoute *route, const MlRouteMap *map, const Datum *datums
 	passed->fault.error = NULL;
 	for (int i = 0; i < route->n_segments; i++)
 	{
-		const MlArm *arm = &route->arms[i];
+		const MlVariant *variant = &route->variants[i];
 		MlFault		fault = {0};
 		bool		fits = true;
 
-		for (int c = 0; c < arm->n_conditions; c++)
-			fits = fits && condition_holds(&arm->conditions[c], &map->columns[n + c],
+		for (int c = 0; c < variant->n_conditions; c++)
+			fits = fits && condition_holds(&variant->conditions[c], &map->columns[n + c],
 										   datums, nulls, &fault);
 		if (fits)
 			return i;
 		pass_over(i, &fault, passed);
-		n += arm->n_conditions;
+		n += variant->n_conditions;
 	}
 	return -1;
 }
@@ -650,12 +650,12 @@ mlserve_choose_for_json(const MlRoute *route, Jsonb *json, const text *key, MlPa
 	passed->fault.error = NULL;
 	for (int i = 0; i < route->n_segments; i++)
 	{
-		const MlArm *arm = &route->arms[i];
+		const MlVariant *variant = &route->variants[i];
 		MlFault		fault = {0};
 		bool		fits = true;
 
-		for (int c = 0; c < arm->n_conditions; c++)
-			fits = fits && json_condition_holds(route, &arm->conditions[c], json, &fault);
+		for (int c = 0; c < variant->n_conditions; c++)
+			fits = fits && json_condition_holds(route, &variant->conditions[c], json, &fault);
 		if (fits)
 			return i;
 		pass_over(i, &fault, passed);

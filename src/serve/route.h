@@ -43,14 +43,14 @@ typedef struct MlCondition
 } MlCondition;
 
 /* A variant. */
-typedef struct MlArm
+typedef struct MlVariant
 {
 	MlResolved	resolved;
 	MlCatalogVersion version;	/* of the catalog, to load resolved.served by */
 	int			n_conditions;	/* segments */
 	MlCondition *conditions;
-	uint64		upto;			/* shares: hashes below it that no earlier arm took */
-} MlArm;
+	uint64		upto;			/* shares: hashes below it that no earlier variant took */
+} MlVariant;
 
 struct MlRoute
 {
@@ -60,7 +60,7 @@ struct MlRoute
 	int			n_segments;
 	int			n_shares;		/* at least 1; the last one takes what is left */
 	int			n_shadows;
-	MlArm	   *arms;			/* segments, shares, shadows */
+	MlVariant  *variants;		/* segments, shares, shadows */
 };
 
 /* Is there anything to choose from? */
@@ -90,7 +90,7 @@ typedef struct MlRouteMap
  */
 typedef struct MlPassedOver
 {
-	int			segment;		/* index of its arm */
+	int			segment;		/* index of its variant */
 	MlFault		fault;			/* none: no segment was passed over */
 } MlPassedOver;
 
@@ -101,10 +101,10 @@ typedef struct MlPassedOver
 extern MlRoute *mlserve_make_route(const char *name, int64 model_id);
 
 /* Loads a variant's model, if it is not yet.  Errors: corrupt, dropped meanwhile. */
-extern MlServedModel *mlserve_load_arm(const MlRoute *route, MlArm *arm);
+extern MlServedModel *mlserve_load_variant(const MlRoute *route, MlVariant *variant);
 
 /* The variant that takes what no other one does. */
-#define ML_MAIN_ARM(route) ((route)->n_segments + (route)->n_shares - 1)
+#define ML_MAIN_VARIANT(route) ((route)->n_segments + (route)->n_shares - 1)
 
 /* The route that has one model and no key. */
 extern MlRoute *mlserve_single_route(const char *name, MlServedModel *served);
@@ -119,7 +119,7 @@ extern MlRoute *mlserve_version_route(const char *name, const MlCatalogVersion *
 extern MlRouteMap *mlserve_map_route(const MlRoute *route, TupleDesc desc);
 
 /*
- * Index of the arm that answers a row.  key is taken when the row has no key
+ * Index of the variant that answers a row.  key is taken when the row has no key
  * column; without one and with more than one share it is an error.
  */
 extern int	mlserve_choose_for_row(const MlRoute *route, MlRouteMap *map, const Datum *datums,

@@ -64,24 +64,24 @@ typedef struct SessionScorer
 static HTAB *session_scorers;
 
 static void
-list_arms(MlScorer *scorer)
+list_variants(MlScorer *scorer)
 {
 	const MlRoute *route = scorer->route;
 
-	scorer->n_arms = route->n_segments + route->n_shares + route->n_shadows;
-	scorer->arms = palloc0(scorer->n_arms * sizeof(ArmScorer));
-	for (int i = 0; i < scorer->n_arms; i++)
-		scorer->arms[i].resolved = &route->arms[i].resolved;
+	scorer->n_variants = route->n_segments + route->n_shares + route->n_shadows;
+	scorer->variants = palloc0(scorer->n_variants * sizeof(VariantScorer));
+	for (int i = 0; i < scorer->n_variants; i++)
+		scorer->variants[i].resolved = &route->variants[i].resolved;
 	scorer->chooses = ML_ROUTE_CHOOSES(route);
-	scorer->chosen = &scorer->arms[ML_MAIN_ARM(route)];
+	scorer->chosen = &scorer->variants[ML_MAIN_VARIANT(route)];
 }
 
 /* Model and working memory of a variant, when it is first asked. */
 static void
-load_arm(MlScorer *scorer, ArmScorer *arm)
+load_variant(MlScorer *scorer, VariantScorer *variant)
 {
-	MlServedModel *served = mlserve_load_arm(scorer->route,
-											 &scorer->route->arms[arm - scorer->arms]);
+	MlServedModel *served = mlserve_load_variant(scorer->route,
+												 &scorer->route->variants[variant - scorer->variants]);
 	MlValue    *values;
 
 	if (scorer->pinned_in)
@@ -89,9 +89,9 @@ load_arm(MlScorer *scorer, ArmScorer *arm)
 	scorer->loads++;
 	values = MemoryContextAlloc(scorer->context,
 								Max(ml_model_n_inputs(served->model), 1) * sizeof(MlValue));
-	arm->scratch = MemoryContextAlloc(scorer->context,
-									  Max(ml_model_scratch_size(served->model), 1));
-	arm->values = values;
+	variant->scratch = MemoryContextAlloc(scorer->context,
+										  Max(ml_model_scratch_size(served->model), 1));
+	variant->values = values;
 }
 
 static void
@@ -111,7 +111,7 @@ resolve(MlScorer *scorer, text *reference, int version)
 	scorer->route = mlserve_find(name, version, ML_TO_SCORE);
 	scorer->user = GetUserId();
 	scorer->version = version;
-	list_arms(scorer);
+	list_variants(scorer);
 	scorer->reference = (text *) palloc(VARSIZE_ANY(reference));
 	memcpy(scorer->reference, reference, VARSIZE_ANY(reference));
 	MemoryContextSwitchTo(caller);
@@ -125,7 +125,7 @@ mlserve_open_scorer(MlScorer *scorer, MlServedModel *served, MemoryContext conte
 	memset(scorer, 0, sizeof(*scorer));
 	scorer->context = context;
 	scorer->route = mlserve_single_route("", served);
-	list_arms(scorer);
+	list_variants(scorer);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -186,11 +186,11 @@ typedef struct CallSite
 static bool
 pin_models(MlScorer *scorer)
 {
-	for (int i = 0; i < scorer->n_arms; i++)
+	for (int i = 0; i < scorer->n_variants; i++)
 	{
-		const MlResolved *resolved = scorer->arms[i].resolved;
+		const MlResolved *resolved = scorer->variants[i].resolved;
 
-		if (scorer->arms[i].values == NULL)
+		if (scorer->variants[i].values == NULL)
 			continue;
 		if (!mlserve_is_cached(resolved->served, resolved->version_id))
 			return false;
@@ -264,7 +264,7 @@ mlserve_scorer_resolved(const MlScorer *scorer)
 	return scorer->chosen->resolved;
 }
 
-/* Remembers a row type; which of its columns are read is found by map_arm. */
+/* Remembers a row type; which of its columns are read is found by prepare_variant. */
 static void
 map_row_type(MlScorer *scorer, TupleDesc desc)
 {
@@ -275,11 +275,11 @@ map_row_type(MlScorer *scorer, TupleDesc desc)
 	scorer->datums = palloc(Max(desc->natts, 1) * sizeof(Datum));
 	scorer->nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
 	scorer->route_map = mlserve_map_route(scorer->route, scorer->desc);
-	for (int i = 0; i < scorer->n_arms; i++)
+	for (int i = 0; i < scorer->n_variants; i++)
 	{
-		scorer->arms[i].map = NULL;
-		scorer->arms[i].broken = NULL;
-		scorer->arms[i].output = NULL;
+		scorer->variants[i].map = NULL;
+		scorer->variants[i].broken = NULL;
+		scorer->variants[i].output = NULL;
 	}
 	MemoryContextSwitchTo(caller);
 	scorer->mapped = true;
@@ -305,44 +305,44 @@ map_composite(MlScorer *scorer, Oid type, int32 typmod)
 
 /* Loads a variant, and maps its inputs to the row type, when it first answers. */
 static void
-prepare_arm(MlScorer *scorer, ArmScorer *arm, bool json)
+prepare_variant(MlScorer *scorer, VariantScorer *variant, bool json)
 {
 	MemoryContext caller;
 
-	if (arm->values == NULL)
-		load_arm(scorer, arm);
-	if (json || arm->map)
+	if (variant->values == NULL)
+		load_variant(scorer, variant);
+	if (json || variant->map)
 		return;
 	caller = MemoryContextSwitchTo(scorer->context);
-	arm->map = mlserve_map_row(arm->resolved->served->model, scorer->desc);
+	variant->map = mlserve_map_row(variant->resolved->served->model, scorer->desc);
 	MemoryContextSwitchTo(caller);
 }
 
 static double
-score_arm(MlScorer *scorer, ArmScorer *arm, const Datum *datums, const bool *nulls)
+score_variant(MlScorer *scorer, VariantScorer *variant, const Datum *datums, const bool *nulls)
 {
 	const MlModel *model;
 
-	if (unlikely(arm->map == NULL))
-		prepare_arm(scorer, arm, false);
-	model = arm->resolved->served->model;
-	mlserve_fill_values(model, arm->map, datums, nulls, arm->values);
-	return ml_model_score(model, arm->values, arm->scratch);
+	if (unlikely(variant->map == NULL))
+		prepare_variant(scorer, variant, false);
+	model = variant->resolved->served->model;
+	mlserve_fill_values(model, variant->map, datums, nulls, variant->values);
+	return ml_model_score(model, variant->values, variant->scratch);
 }
 
 /* Variant of a row given as values and nulls. */
-static ArmScorer *
+static VariantScorer *
 choose_for_row(MlScorer *scorer, const Datum *datums, const bool *nulls)
 {
-	return &scorer->arms[mlserve_choose_for_row(scorer->route, scorer->route_map, datums, nulls,
-												scorer->given_key, &scorer->passed)];
+	return &scorer->variants[mlserve_choose_for_row(scorer->route, scorer->route_map, datums, nulls,
+													scorer->given_key, &scorer->passed)];
 }
 
-static ArmScorer *
+static VariantScorer *
 choose_for_json(MlScorer *scorer, Jsonb *json)
 {
-	return &scorer->arms[mlserve_choose_for_json(scorer->route, json, scorer->given_key,
-												 &scorer->passed)];
+	return &scorer->variants[mlserve_choose_for_json(scorer->route, json, scorer->given_key,
+													 &scorer->passed)];
 }
 
 /* Where no decision is logged, a statement is told once that a segment was passed over. */
@@ -358,7 +358,7 @@ warn_of_passed(MlScorer *scorer)
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
 			 errmsg("segment \"%s\" of model \"%s\" was passed over: %s",
-					scorer->arms[scorer->passed.segment].resolved->variant, scorer->route->name, error->message)));
+					scorer->variants[scorer->passed.segment].resolved->variant, scorer->route->name, error->message)));
 }
 
 static double
@@ -369,7 +369,7 @@ score_filled(MlScorer *scorer, const Datum *datums, const bool *nulls)
 		scorer->chosen = choose_for_row(scorer, datums, nulls);
 		warn_of_passed(scorer);
 	}
-	return score_arm(scorer, scorer->chosen, datums, nulls);
+	return score_variant(scorer, scorer->chosen, datums, nulls);
 }
 
 /* Is the row type of a composite value the one that is mapped? */
@@ -403,16 +403,16 @@ deform_composite(MlScorer *scorer, Datum features)
 /* ---- jsonb */
 
 static const MlRecordedType *
-recorded_types(MlScorer *scorer, ArmScorer *arm)
+recorded_types(MlScorer *scorer, VariantScorer *variant)
 {
-	if (unlikely(arm->recorded == NULL))
+	if (unlikely(variant->recorded == NULL))
 	{
 		MemoryContext caller = MemoryContextSwitchTo(scorer->context);
 
-		arm->recorded = mlserve_recorded_types(arm->resolved->served->model);
+		variant->recorded = mlserve_recorded_types(variant->resolved->served->model);
 		MemoryContextSwitchTo(caller);
 	}
-	return arm->recorded;
+	return variant->recorded;
 }
 
 static void
@@ -471,17 +471,17 @@ nearest_key(Jsonb *json, const MlModel *model)
 }
 
 static double
-score_jsonb(MlScorer *scorer, ArmScorer *arm, Jsonb *json)
+score_jsonb(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
 {
 	const MlModel *model;
 	const MlRecordedType *recorded;
 	size_t		n;
 	StringInfoData missing;
 
-	if (unlikely(arm->values == NULL))
-		load_arm(scorer, arm);
-	model = arm->resolved->served->model;
-	recorded = recorded_types(scorer, arm);
+	if (unlikely(variant->values == NULL))
+		load_variant(scorer, variant);
+	model = variant->resolved->served->model;
+	recorded = recorded_types(scorer, variant);
 	n = ml_model_n_inputs(model);
 	initStringInfo(&missing);
 	for (size_t i = 0; i < n; i++)
@@ -490,7 +490,7 @@ score_jsonb(MlScorer *scorer, ArmScorer *arm, Jsonb *json)
 		JsonbValue *value = getKeyJsonValueFromContainer(&json->root, name, strlen(name), NULL);
 
 		if (value)
-			value_from_json(model, i, &recorded[i], value, &arm->values[i]);
+			value_from_json(model, i, &recorded[i], value, &variant->values[i]);
 		else
 			appendStringInfo(&missing, "%s\"%s\"", missing.len ? ", " : "", name);
 	}
@@ -499,7 +499,7 @@ score_jsonb(MlScorer *scorer, ArmScorer *arm, Jsonb *json)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("the object to score lacks keys that the model reads: %s", missing.data),
 				 errhint("%sA value that is not known is given as null.", nearest_key(json, model))));
-	return ml_model_score(model, arm->values, arm->scratch);
+	return ml_model_score(model, variant->values, variant->scratch);
 }
 
 Jsonb *
@@ -575,7 +575,7 @@ typedef struct Try
 	const text *key;
 	bool		quiet;			/* nothing but memory may be read */
 	MlScorer   *scorer;			/* NULL: the reference stands for nothing that can be asked */
-	ArmScorer  *arm;			/* NULL: none was chosen */
+	VariantScorer *variant;		/* NULL: none was chosen */
 	bool		prepared;		/* has the variant what it needs? */
 	bool		scored;
 	double		score;
@@ -590,16 +590,16 @@ score_chosen(Try *try)
 	MlScorer   *scorer = try->scorer;
 	bool		json = try->type == JSONBOID;
 
-	scorer->chosen = try->arm;
-	if (unlikely(!ML_ARM_READY(try->arm, json)))
+	scorer->chosen = try->variant;
+	if (unlikely(!ML_VARIANT_READY(try->variant, json)))
 	{
-		if (try->quiet || try->arm->broken)
+		if (try->quiet || try->variant->broken)
 			return;
-		prepare_arm(scorer, try->arm, json);
+		prepare_variant(scorer, try->variant, json);
 	}
 	try->prepared = true;
-	try->score = json ? score_jsonb(scorer, try->arm, mlserve_features_object(try->features))
-		: score_arm(scorer, try->arm, scorer->datums, scorer->nulls);
+	try->score = json ? score_jsonb(scorer, try->variant, mlserve_features_object(try->features))
+		: score_variant(scorer, try->variant, scorer->datums, scorer->nulls);
 	try->scored = true;
 }
 
@@ -612,13 +612,13 @@ choose_and_score(void *arg)
 	try->scorer = scorer;
 	scorer->given_key = try->key;
 	scorer->passed.fault.error = NULL;
-	try->arm = NULL;
+	try->variant = NULL;
 	if (try->type == JSONBOID)
 	{
 		Jsonb	   *json = mlserve_features_object(try->features);
 
 		if (scorer->chooses)
-			try->arm = choose_for_json(scorer, json);
+			try->variant = choose_for_json(scorer, json);
 	}
 	else
 	{
@@ -626,13 +626,13 @@ choose_and_score(void *arg)
 			refuse_features(try->type);
 		deform_composite(scorer, try->features);
 		if (scorer->chooses)
-			try->arm = choose_for_row(scorer, scorer->datums, scorer->nulls);
+			try->variant = choose_for_row(scorer, scorer->datums, scorer->nulls);
 	}
-	if (try->arm == NULL)
-		try->arm = &scorer->arms[ML_MAIN_ARM(scorer->route)];
+	if (try->variant == NULL)
+		try->variant = &scorer->variants[ML_MAIN_VARIANT(scorer->route)];
 	if (unlikely(scorer->passed.fault.error != NULL))
 	{
-		try->passed_over = scorer->arms[scorer->passed.segment].resolved;
+		try->passed_over = scorer->variants[scorer->passed.segment].resolved;
 		try->passed_fault = scorer->passed.fault;
 	}
 	score_chosen(try);
@@ -660,9 +660,9 @@ is_warm(const Try *try)
 
 /* Remembers why a variant cannot be asked, so that not every row finds out again. */
 static void
-mark_broken(MlScorer *scorer, ArmScorer *arm, const MlFault *fault)
+mark_broken(MlScorer *scorer, VariantScorer *variant, const MlFault *fault)
 {
-	arm->broken = mlserve_keep_fault(fault, scorer->context);
+	variant->broken = mlserve_keep_fault(fault, scorer->context);
 }
 
 /*
@@ -674,16 +674,16 @@ try_step(Try *try, void (*step) (void *), MlFault *fault)
 {
 	bool		ok = mlserve_attempt(step, try, try->quiet, fault);
 
-	if (ok && !try->scored && try->quiet && !try->arm->broken)
+	if (ok && !try->scored && try->quiet && !try->variant->broken)
 	{
 		try->quiet = false;
 		ok = mlserve_attempt(step, try, false, fault);
 	}
-	if (!ok && try->arm && !try->prepared)
-		mark_broken(try->scorer, try->arm, fault);
+	if (!ok && try->variant && !try->prepared)
+		mark_broken(try->scorer, try->variant, fault);
 	if (ok && !try->scored)
 	{
-		*fault = *try->arm->broken;
+		*fault = *try->variant->broken;
 		ok = false;
 	}
 	return ok;
@@ -692,7 +692,7 @@ try_step(Try *try, void (*step) (void *), MlFault *fault)
 static void
 report_try(const Try *try, bool ok, const MlFault *fault, MlAnswer *answer)
 {
-	answer->resolved = try->arm ? try->arm->resolved : NULL;
+	answer->resolved = try->variant ? try->variant->resolved : NULL;
 	answer->score = try->score;
 	answer->fault = ok ? (MlFault) {0} : *fault;
 	answer->passed_over = try->passed_over;
@@ -712,7 +712,7 @@ mlserve_try(FmgrInfo *flinfo, text *reference, Oid type, Datum features, const t
 	{
 		choose_and_score(&try);	/* nobody else could answer: an error is the caller's */
 		if (!try.scored)
-			mlserve_throw(try.arm->broken);
+			mlserve_throw(try.variant->broken);
 	}
 	else
 	{
@@ -726,19 +726,19 @@ mlserve_try(FmgrInfo *flinfo, text *reference, Oid type, Datum features, const t
 bool
 mlserve_is_primary(const MlScorer *scorer, const MlResolved *resolved)
 {
-	return resolved == scorer->arms[ML_MAIN_ARM(scorer->route)].resolved;
+	return resolved == scorer->variants[ML_MAIN_VARIANT(scorer->route)].resolved;
 }
 
 /* Scores the row that was tried last by another variant. */
 static void
-try_other(MlScorer *scorer, int arm, Oid type, Datum features, MlAnswer *answer)
+try_other(MlScorer *scorer, int variant, Oid type, Datum features, MlAnswer *answer)
 {
-	ArmScorer  *chosen = scorer->chosen;
-	Try			try = {.type = type,.features = features,.scorer = scorer,.arm = &scorer->arms[arm]};
+	VariantScorer *chosen = scorer->chosen;
+	Try			try = {.type = type,.features = features,.scorer = scorer,.variant = &scorer->variants[variant]};
 	MlFault		fault = {0};
 	bool		ok;
 
-	try.quiet = ML_ARM_READY(try.arm, type == JSONBOID) &&
+	try.quiet = ML_VARIANT_READY(try.variant, type == JSONBOID) &&
 		!VARATT_IS_EXTERNAL(DatumGetPointer(features));
 	ok = try_step(&try, score_given, &fault);
 	scorer->chosen = chosen;
@@ -748,7 +748,7 @@ try_other(MlScorer *scorer, int arm, Oid type, Datum features, MlAnswer *answer)
 void
 mlserve_try_primary(MlScorer *scorer, Oid type, Datum features, MlAnswer *answer)
 {
-	try_other(scorer, ML_MAIN_ARM(scorer->route), type, features, answer);
+	try_other(scorer, ML_MAIN_VARIANT(scorer->route), type, features, answer);
 }
 
 int
@@ -760,7 +760,7 @@ mlserve_n_shadows(const MlScorer *scorer)
 void
 mlserve_try_shadow(MlScorer *scorer, int shadow, Oid type, Datum features, MlAnswer *answer)
 {
-	try_other(scorer, scorer->n_arms - scorer->route->n_shadows + shadow, type, features, answer);
+	try_other(scorer, scorer->n_variants - scorer->route->n_shadows + shadow, type, features, answer);
 }
 
 text *

@@ -12,7 +12,7 @@
 #include "serve/route.h"
 
 /* What one variant needs to score rows. */
-typedef struct ArmScorer
+typedef struct VariantScorer
 {
 	const MlResolved *resolved;
 	MlRowMap   *map;			/* NULL: not mapped to the scorer's row type yet */
@@ -25,7 +25,7 @@ typedef struct ArmScorer
 	void	   *explain_scratch;
 	double	   *contribution;	/* [n_inputs] */
 	FmgrInfo   *output;			/* [n_inputs] text of the mapped columns' values */
-} ArmScorer;
+} VariantScorer;
 
 struct MlScorer
 {
@@ -39,10 +39,10 @@ struct MlScorer
 	uint64		generation;
 	Oid			user;
 	MlRoute    *route;
-	int			n_arms;
-	ArmScorer  *arms;			/* one for each arm of the route */
+	int			n_variants;
+	VariantScorer *variants;	/* one for each variant of the route */
 	bool		chooses;		/* is there more than one that may answer? */
-	ArmScorer  *chosen;			/* the one that scored the last row */
+	VariantScorer *chosen;		/* the one that scored the last row */
 	const text *given_key;		/* decide's, while it scores a row */
 	MlPassedOver passed;		/* when the last row's variant was chosen */
 	TimestampTz warned;			/* start of the statement that was told of one passed over last */
@@ -60,7 +60,7 @@ struct MlScorer
 };
 
 /* Does a variant have its model and, for rows that are not JSON, the map of their type? */
-#define ML_ARM_READY(arm, json) ((arm)->values != NULL && ((json) || (arm)->map != NULL))
+#define ML_VARIANT_READY(variant, json) ((variant)->values != NULL && ((json) || (variant)->map != NULL))
 
 /*
  * Makes a scorer that asks one model, whatever the catalog says; all it needs

@@ -5,7 +5,7 @@
  * The data is read once.  Folds are learned side by side by background workers
  * that share it, or one after the other in this process when there are no
  * workers to be had or only one is asked for.  Either way a fold is one call of
- * folds_train, whose result does not depend on threads: the figures are the
+ * folds_train, whose result does not depend on threads: the metrics are the
  * same.  Nothing of a fold is kept, so memory is that of one training a process.
  *-------------------------------------------------------------------------
  */
@@ -170,7 +170,7 @@ train_folds_in_team(Validation *v)
 /* ---------------------------------------------------------------- the record */
 
 static void
-append_figure(StringInfo text, const char *name, int step, double value)
+append_metric(StringInfo text, const char *name, int step, double value)
 {
 	appendStringInfo(text, "%s[\"%s\", %d, ", text->data[text->len - 1] == '[' ? "" : ", ", name, step);
 	if (isnan(value) || isinf(value))
@@ -180,11 +180,11 @@ append_figure(StringInfo text, const char *name, int step, double value)
 }
 
 /*
- * Mean, or sample standard deviation, over the folds in which the figure is
+ * Mean, or sample standard deviation, over the folds in which the metric is
  * defined (as SQL's avg and stddev do); NaN if there are none, or one.
  */
 double
-mltrain_fold_figure(const MlFoldResult *results, int n, int figure, bool deviation)
+mltrain_fold_metric(const MlFoldResult *results, int n, int metric, bool deviation)
 {
 	double		sum = 0;
 	double		squares = 0;
@@ -192,7 +192,7 @@ mltrain_fold_figure(const MlFoldResult *results, int n, int figure, bool deviati
 
 	for (int i = 0; i < n; i++)
 	{
-		double		value = mltrain_fold_figure_of(&results[i], figure);
+		double		value = mltrain_fold_metric_of(&results[i], metric);
 
 		if (isnan(value))
 			continue;
@@ -203,7 +203,7 @@ mltrain_fold_figure(const MlFoldResult *results, int n, int figure, bool deviati
 		return defined > 0 ? sum / defined : NAN;
 	for (int i = 0; i < n; i++)
 	{
-		double		value = mltrain_fold_figure_of(&results[i], figure);
+		double		value = mltrain_fold_metric_of(&results[i], metric);
 
 		if (!isnan(value))
 			squares += pow(value - sum / defined, 2);
@@ -212,7 +212,7 @@ mltrain_fold_figure(const MlFoldResult *results, int n, int figure, bool deviati
 }
 
 int
-mltrain_figure_by_name(const char *name)
+mltrain_metric_by_name(const char *name)
 {
 	int			metric = ml_metric_by_name(name);
 
@@ -224,12 +224,12 @@ mltrain_figure_by_name(const char *name)
 }
 
 double
-mltrain_fold_figure_of(const MlFoldResult *result, int figure)
+mltrain_fold_metric_of(const MlFoldResult *result, int metric)
 {
-	MlNamedFigure metrics[MLTRAIN_N_METRICS];
+	MlNamedMetric metrics[MLTRAIN_N_METRICS];
 
 	mltrain_named_metrics(&result->test, metrics);
-	return metrics[figure].value;
+	return metrics[metric].value;
 }
 
 /* A run with each fold's metrics by step, their means and deviations. */
@@ -239,7 +239,7 @@ record_validation(Validation *v)
 	Training   *t = v->t;
 	int			folds = v->folds.n;
 	const MlTrainRequest *q = t->request;
-	MlNamedFigure metrics[MLTRAIN_N_METRICS];
+	MlNamedMetric metrics[MLTRAIN_N_METRICS];
 	Oid			types[3] = {OIDOID, TEXTOID, JSONBOID};
 	Datum		values[3];
 	MlRegistration data = {0};
@@ -267,19 +267,19 @@ record_validation(Validation *v)
 		appendStringInfo(&text, ", \"%s\": ", t->learner->params[i].name);
 		escape_json(&text, mltrain_param_text(&t->learner->params[i], t->params));
 	}
-	appendStringInfoString(&text, "}, \"figures\": [");
+	appendStringInfoString(&text, "}, \"metrics\": [");
 	for (int m = 0; m < MLTRAIN_N_METRICS; m++)
 	{
 		for (int f = 0; f < folds; f++)
-			append_figure(&text, psprintf("fold_%s", metrics[m].name), f + 1,
-						  mltrain_fold_figure_of(&v->results[f], m));
-		append_figure(&text, psprintf("mean_%s", metrics[m].name), 0,
-					  mltrain_fold_figure(v->results, folds, m, false));
-		append_figure(&text, psprintf("std_%s", metrics[m].name), 0,
-					  mltrain_fold_figure(v->results, folds, m, true));
+			append_metric(&text, psprintf("fold_%s", metrics[m].name), f + 1,
+						  mltrain_fold_metric_of(&v->results[f], m));
+		append_metric(&text, psprintf("mean_%s", metrics[m].name), 0,
+					  mltrain_fold_metric(v->results, folds, m, false));
+		append_metric(&text, psprintf("std_%s", metrics[m].name), 0,
+					  mltrain_fold_metric(v->results, folds, m, true));
 	}
 	for (int f = 0; f < folds; f++)
-		append_figure(&text, "fold_iterations", f + 1, v->results[f].iterations);
+		append_metric(&text, "fold_iterations", f + 1, v->results[f].iterations);
 	appendStringInfoString(&text, "]}");
 
 	values[0] = ObjectIdGetDatum(GetUserId());

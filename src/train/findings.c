@@ -239,7 +239,7 @@ mltrain_suspect(Training *t)
 		if (alone[i] < SUSPECT_ROC_AUC)
 			continue;
 		mltrain_tell(t, WARNING, psprintf("column \"%s\" almost gives target \"%s\" away", s->inputs[i].name, t->request->target),
-					 psprintf("%s If it is known only after the outcome, leave it out with \"exclude\".", detail));
+					 psprintf("%s If it is known only after the label, leave it out with \"exclude\".", detail));
 		mltrain_note(t, s->inputs[i].name, "suspected", detail);
 	}
 	pfree(positives);

@@ -248,7 +248,7 @@ folds_train(Training *t, MlFoldResult *result)
 	TimestampTz began = GetCurrentTimestamp();
 
 	mltrain_weigh(t);
-	t->figures.n = 0;
+	t->run_metrics.n = 0;
 	t->learned = (MlLearned) {0};
 	t->told_left_out = false;
 	mltrain_preprocess(t);

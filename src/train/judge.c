@@ -53,7 +53,7 @@ encode_learned(Training *t)
 }
 
 /*
- * A part's rows, scored by the flat model.  Figures and thresholds are of the rows
+ * A part's rows, scored by the flat model.  Metrics and thresholds are of the rows
  * as they are, as those of mlops.evaluate: weights say what to learn from, not what
  * will be decided on.
  */
@@ -323,9 +323,9 @@ learn_everything(Training *t)
 	mltrain_begin_phase(t, "test");
 }
 
-/* What a policy asks for: its figure's name and value here; NULL: no figure. */
+/* What a policy asks for: its metric's name and value here; NULL: no metric. */
 static const char *
-target_figure(const MlThresholdPolicy *policy, const MlEvaluation *e, double *value)
+target_metric(const MlThresholdPolicy *policy, const MlEvaluation *e, double *value)
 {
 	switch (policy->kind)
 	{
@@ -353,17 +353,17 @@ tell_shortfall(Training *t, MlPart part, bool reached)
 {
 	const char *rows = part == ML_PART_VALIDATION ? "validation" : "training";
 	double		best;
-	const char *figure = target_figure(&t->threshold.policy, &t->validation, &best);
+	const char *metric = target_metric(&t->threshold.policy, &t->validation, &best);
 	char	   *detail;
 
-	if (figure)
+	if (metric)
 	{
-		mltrain_add_figure(&t->figures, "threshold_target", 0, t->threshold.policy.value);
-		mltrain_add_figure(&t->figures, "threshold_target_reached", 0, best);
+		mltrain_add_metric(&t->run_metrics, "threshold_target", 0, t->threshold.policy.value);
+		mltrain_add_metric(&t->run_metrics, "threshold_target_reached", 0, best);
 	}
-	if (!reached && figure)
+	if (!reached && metric)
 		detail = psprintf("\"%s\" %g was asked for; the best that can be had is %.4g, with threshold %g, which is used.",
-						  figure, t->threshold.policy.value, best, t->parts.threshold);
+						  metric, t->threshold.policy.value, best, t->parts.threshold);
 	else if (!reached)
 		detail = psprintf("The nearest one, %g, is used.", t->parts.threshold);
 	else if (t->validation.alert_rate == 0 && t->threshold.policy.kind != ML_THRESHOLD_VALUE)
@@ -391,10 +391,10 @@ tell_constant(Training *t, const Judged *judged)
 
 /*
  * A row that was learned from is part of its level's statistic: it is judged by its
- * own outcome, and so is a threshold that such rows choose.
+ * own label, and so is a threshold that such rows choose.
  */
 static void
-tell_own_outcomes(Training *t, MlPart part)
+tell_own_labels(Training *t, MlPart part)
 {
 	for (size_t i = 0; part == ML_PART_TRAIN && i < t->signature->n_inputs; i++)
 	{
@@ -402,8 +402,8 @@ tell_own_outcomes(Training *t, MlPart part)
 
 		if (input->statistic == NULL)
 			continue;
-		mltrain_tell(t, WARNING, psprintf("the training rows chose the threshold, and \"%s\" tells their own outcomes", input->name),
-					 "It has so many levels that each is a number made of the outcomes of its rows. Figures and threshold of "
+		mltrain_tell(t, WARNING, psprintf("the training rows chose the threshold, and \"%s\" tells their own labels", input->name),
+					 "It has so many levels that each is a number made of the labels of its rows. Metrics and threshold of "
 					 "these rows do not hold for new ones; have the split leave validation rows.");
 		return;
 	}
@@ -422,7 +422,7 @@ tell_without_stopping(Training *t)
 }
 
 /*
- * Test rows that were asked for, but are not there: the figures look like proof
+ * Test rows that were asked for, but are not there: the metrics look like proof
  * and are none.  A split that asks for none is taken at its word.
  */
 static void
@@ -434,7 +434,7 @@ tell_without_test(Training *t)
 	if (t->judged_on == ML_PART_TEST || !asked)
 		return;
 	mltrain_tell(t, WARNING, "the split leaves no test rows",
-				 psprintf("The figures and the threshold rest on the %s rows. They do not tell how the version does on "
+				 psprintf("The metrics and the threshold rest on the %s rows. They do not tell how the version does on "
 						  "new rows, and no gate is passed by them.", rows));
 }
 
@@ -449,7 +449,7 @@ tell_one_class(Training *t, const Judged *test)
 	if (positives > 0 && positives < test->n)
 		return;
 	mltrain_tell(t, WARNING, "the test rows have one class only",
-				 psprintf("The target is %s in all of them: %zu. Figures that compare classes, as pr_auc, are not defined.",
+				 psprintf("The target is %s in all of them: %zu. Metrics that compare classes, as pr_auc, are not defined.",
 						  positives > 0 ? "positive" : "negative", test->n));
 }
 
@@ -474,7 +474,7 @@ mltrain_judge(Training *t)
 	score_part(t, chosen_on, &judged[chosen_on]);
 	match_base_rate(t, chosen_on, &judged[chosen_on]);
 	tell_constant(t, &judged[chosen_on]);
-	tell_own_outcomes(t, chosen_on);
+	tell_own_labels(t, chosen_on);
 	tell_without_stopping(t);
 	policy.costs = judged[chosen_on].costs;
 	mlbase_check(t->ctx, ml_choose_threshold(t->ctx, &policy, judged[chosen_on].n,
@@ -482,7 +482,7 @@ mltrain_judge(Training *t)
 											 &t->parts.threshold, &reached));
 	evaluate_part(t, &judged[chosen_on], &t->validation);
 	tell_shortfall(t, chosen_on, reached);
-	mltrain_add_evaluation(&t->figures, chosen_on == ML_PART_VALIDATION ? "validation" : "train",
+	mltrain_add_evaluation(&t->run_metrics, chosen_on == ML_PART_VALIDATION ? "validation" : "train",
 						   &t->validation);
 	t->judged_on = chosen_on;
 	if (t->split.refit && t->rows[ML_PART_VALIDATION].n > 0)
@@ -491,7 +491,7 @@ mltrain_judge(Training *t)
 	{
 		score_part(t, ML_PART_TEST, &judged[ML_PART_TEST]);
 		evaluate_part(t, &judged[ML_PART_TEST], &t->test);
-		mltrain_add_evaluation(&t->figures, "test", &t->test);
+		mltrain_add_evaluation(&t->run_metrics, "test", &t->test);
 		t->judged_on = ML_PART_TEST;
 		tell_one_class(t, &judged[ML_PART_TEST]);
 	}

@@ -181,7 +181,7 @@ append_number(StringInfo json, const char *name, double value)
 /* How many rows of one weight would tell as much (Kish), as a share of the rows;
  * and the positives' share of the weight. */
 static void
-append_weight_figures(StringInfo json, const Training *t)
+append_weight_statistics(StringInfo json, const Training *t)
 {
 	double		sum = 0;
 	double		squares = 0;
@@ -231,7 +231,7 @@ append_target_values(StringInfo json, const MlColumn *column)
  * to be an input: a retraining refuses a source that has something else there.
  */
 static char *
-role_figures(const Training *t, int c)
+role_statistics(const Training *t, int c)
 {
 	const MlColumn *column = &t->dataset->columns[c];
 	size_t		rows = 0;
@@ -276,7 +276,7 @@ role_figures(const Training *t, int c)
 	if (c == t->key)
 		append_number(&json, "repeated", (double) mltrain_repeated_keys(t, &without_key) / (double) t->dataset->n_rows);
 	if (c == t->weight)
-		append_weight_figures(&json, t);
+		append_weight_statistics(&json, t);
 	return json.data;
 }
 
@@ -284,14 +284,14 @@ static char *
 columns_json(const Training *t)
 {
 	const int	roles[] = {t->target, t->key, t->time, t->weight, t->fold, t->cost_false_positive, t->cost_false_negative};
-	char	  **figures = palloc0(Max(t->dataset->n_columns, 1) * sizeof(char *));
+	char	  **statistics = palloc0(Max(t->dataset->n_columns, 1) * sizeof(char *));
 
 	for (size_t i = 0; i < lengthof(roles); i++)
 	{
-		if (roles[i] >= 0 && figures[roles[i]] == NULL)
-			figures[roles[i]] = role_figures(t, roles[i]);
+		if (roles[i] >= 0 && statistics[roles[i]] == NULL)
+			statistics[roles[i]] = role_statistics(t, roles[i]);
 	}
-	return mltrain_columns_json(t->dataset, figures);
+	return mltrain_columns_json(t->dataset, statistics);
 }
 
 void
@@ -377,12 +377,12 @@ mltrain_record(Training *t, MlTrainResult *result)
 	r.request = request_json(q, r.source, r.positive);
 	r.findings = psprintf("[%s]", t->findings.len > 0 ? t->findings.data : "");
 	record_params(t, &r);
-	mltrain_add_curve(&t->figures, &t->learned, ml_metrics[t->metric].name);
-	mltrain_add_figure(&t->figures, "iterations", 0, t->learned.iterations);
-	mltrain_add_figure(&t->figures, "peak_memory_bytes", 0,
+	mltrain_add_curve(&t->run_metrics, &t->learned, ml_metrics[t->metric].name);
+	mltrain_add_metric(&t->run_metrics, "iterations", 0, t->learned.iterations);
+	mltrain_add_metric(&t->run_metrics, "peak_memory_bytes", 0,
 					   (double) ml_arena_peak(t->ctx->arena));
-	r.n_figures = t->figures.n;
-	r.figures = t->figures.figures;
+	r.n_run_metrics = t->run_metrics.n;
+	r.run_metrics = t->run_metrics.metric;
 	r.signature = mltrain_signature_json(t->signature);
 	metrics = mltrain_metrics_json(evaluation, part_name(t->judged_on), t->shortfall);
 	r.metrics = metrics;

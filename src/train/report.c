@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * report.c
- *	  What a training says about itself: figures for run_metric, and the JSON
+ *	  What a training says about itself: metrics for run_metric, and the JSON
  *	  of metrics, signature and columns.
  *-------------------------------------------------------------------------
  */
@@ -15,40 +15,40 @@
 #include "train/report.h"
 
 void
-mltrain_add_figure(MlFigures *figures, const char *name, int step, double value)
+mltrain_add_metric(MlRunMetrics *run_metrics, const char *name, int step, double value)
 {
-	if (figures->n == figures->capacity)
+	if (run_metrics->n == run_metrics->capacity)
 	{
-		figures->capacity = Max(64, figures->capacity * 2);
-		figures->figures = figures->figures
-			? repalloc(figures->figures, figures->capacity * sizeof(MlNamedFigure))
-			: palloc(figures->capacity * sizeof(MlNamedFigure));
+		run_metrics->capacity = Max(64, run_metrics->capacity * 2);
+		run_metrics->metric = run_metrics->metric
+			? repalloc(run_metrics->metric, run_metrics->capacity * sizeof(MlNamedMetric))
+			: palloc(run_metrics->capacity * sizeof(MlNamedMetric));
 	}
-	figures->figures[figures->n++] = (MlNamedFigure) {name, step, value};
+	run_metrics->metric[run_metrics->n++] = (MlNamedMetric) {name, step, value};
 }
 
 void
-mltrain_named_metrics(const MlEvaluation *e, MlNamedFigure *out)
+mltrain_named_metrics(const MlEvaluation *e, MlNamedMetric *out)
 {
-	out[0] = (MlNamedFigure) {"rows", 0, e->rows};
-	out[1] = (MlNamedFigure) {"positives", 0, e->positives};
-	out[MLTRAIN_THRESHOLD] = (MlNamedFigure) {"threshold", 0, e->threshold};
+	out[0] = (MlNamedMetric) {"rows", 0, e->rows};
+	out[1] = (MlNamedMetric) {"positives", 0, e->positives};
+	out[MLTRAIN_THRESHOLD] = (MlNamedMetric) {"threshold", 0, e->threshold};
 	for (int i = 0; i < ML_N_METRICS; i++)
-		out[MLTRAIN_FIRST_METRIC + i] = (MlNamedFigure) {ml_metrics[i].name, 0, ml_metric_of(e, i)};
+		out[MLTRAIN_FIRST_METRIC + i] = (MlNamedMetric) {ml_metrics[i].name, 0, ml_metric_of(e, i)};
 }
 
 void
-mltrain_add_evaluation(MlFigures *figures, const char *prefix, const MlEvaluation *evaluation)
+mltrain_add_evaluation(MlRunMetrics *run_metrics, const char *prefix, const MlEvaluation *evaluation)
 {
-	MlNamedFigure metrics[MLTRAIN_N_METRICS];
+	MlNamedMetric metrics[MLTRAIN_N_METRICS];
 
 	mltrain_named_metrics(evaluation, metrics);
 	for (int i = 0; i < MLTRAIN_N_METRICS; i++)
-		mltrain_add_figure(figures, psprintf("%s_%s", prefix, metrics[i].name), 0, metrics[i].value);
+		mltrain_add_metric(run_metrics, psprintf("%s_%s", prefix, metrics[i].name), 0, metrics[i].value);
 }
 
 void
-mltrain_add_curve(MlFigures *figures, const MlLearned *learned, const char *metric)
+mltrain_add_curve(MlRunMetrics *run_metrics, const MlLearned *learned, const char *metric)
 {
 	char	   *validation = psprintf("validation_%s", metric);
 
@@ -57,9 +57,9 @@ mltrain_add_curve(MlFigures *figures, const MlLearned *learned, const char *metr
 		const MlCurveStep *step = &learned->curve[i];
 
 		if (!isnan(step->train_loss))
-			mltrain_add_figure(figures, "train_loss", step->step, step->train_loss);
+			mltrain_add_metric(run_metrics, "train_loss", step->step, step->train_loss);
 		if (!isnan(step->validation))
-			mltrain_add_figure(figures, validation, step->step, step->validation);
+			mltrain_add_metric(run_metrics, validation, step->step, step->validation);
 	}
 }
 
@@ -67,7 +67,7 @@ char *
 mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *shortfall)
 {
 	StringInfoData json;
-	MlNamedFigure metrics[MLTRAIN_N_METRICS];
+	MlNamedMetric metrics[MLTRAIN_N_METRICS];
 
 	mltrain_named_metrics(evaluation, metrics);
 	initStringInfo(&json);
@@ -107,13 +107,13 @@ kind_name(MlColumnKind kind)
 }
 
 static void
-append_column(StringInfo json, const char *name, const char *type, MlColumnKind kind, const char *figures)
+append_column(StringInfo json, const char *name, const char *type, MlColumnKind kind, const char *statistics)
 {
 	appendStringInfoString(json, json->len > 1 ? ", {\"name\": " : "{\"name\": ");
 	escape_json(json, name);
 	appendStringInfoString(json, ", \"type\": ");
 	escape_json(json, type);
-	appendStringInfo(json, ", \"kind\": \"%s\"%s}", kind_name(kind), figures ? figures : "");
+	appendStringInfo(json, ", \"kind\": \"%s\"%s}", kind_name(kind), statistics ? statistics : "");
 }
 
 char *
@@ -131,7 +131,7 @@ mltrain_signature_json(const MlSignature *signature)
 }
 
 char *
-mltrain_columns_json(const MlDataset *dataset, char *const *figures)
+mltrain_columns_json(const MlDataset *dataset, char *const *statistics)
 {
 	StringInfoData json;
 
@@ -139,7 +139,7 @@ mltrain_columns_json(const MlDataset *dataset, char *const *figures)
 	appendStringInfoChar(&json, '[');
 	for (size_t i = 0; i < dataset->n_columns; i++)
 		append_column(&json, dataset->columns[i].name, dataset->columns[i].type_name,
-					  dataset->columns[i].kind, figures[i]);
+					  dataset->columns[i].kind, statistics[i]);
 	appendStringInfoChar(&json, ']');
 	return json.data;
 }

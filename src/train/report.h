@@ -1,6 +1,6 @@
 /*
  * report.h
- *	  Figures and JSON of one training's record (private to train).
+ *	  Metrics and JSON of one training's record (private to train).
  */
 #ifndef MLOPS_TRAIN_REPORT_H
 #define MLOPS_TRAIN_REPORT_H
@@ -13,38 +13,38 @@
 #include "mlops/engine/learn.h"
 #include "mlops/registry.h"
 
-/* A growing list of figures. */
-typedef struct MlFigures
+/* A growing list of metrics. */
+typedef struct MlRunMetrics
 {
 	int			n;
 	int			capacity;
-	MlNamedFigure *figures;
-} MlFigures;
+	MlNamedMetric *metric;
+} MlRunMetrics;
 
-extern void mltrain_add_figure(MlFigures *figures, const char *name, int step, double value);
+extern void mltrain_add_metric(MlRunMetrics *run_metrics, const char *name, int step, double value);
 
 /*
- * The figures of an evaluation under their names: rows, positives, the
+ * The numbers of an evaluation under their names: rows, positives, the
  * threshold, and the metrics as ml_metrics has them.  out has room for
  * MLTRAIN_N_METRICS.
  */
 #define MLTRAIN_THRESHOLD 2
 #define MLTRAIN_FIRST_METRIC 3
 #define MLTRAIN_N_METRICS (MLTRAIN_FIRST_METRIC + ML_N_METRICS)
-extern void mltrain_named_metrics(const MlEvaluation *evaluation, MlNamedFigure *out);
+extern void mltrain_named_metrics(const MlEvaluation *evaluation, MlNamedMetric *out);
 
 /* All metrics of an evaluation as <prefix>_<metric>. */
-extern void mltrain_add_evaluation(MlFigures *figures, const char *prefix,
+extern void mltrain_add_evaluation(MlRunMetrics *run_metrics, const char *prefix,
 								   const MlEvaluation *evaluation);
 
 /* The learning curve as train_loss and validation_<metric> by step. */
-extern void mltrain_add_curve(MlFigures *figures, const MlLearned *learned, const char *metric);
+extern void mltrain_add_curve(MlRunMetrics *run_metrics, const MlLearned *learned, const char *metric);
 
 /* JSON texts in the current memory context. */
 extern char *mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *shortfall);
 extern char *mltrain_signature_json(const MlSignature *signature);
-/* figures[i]: more members of column i's object, or NULL */
-extern char *mltrain_columns_json(const MlDataset *dataset, char *const *figures);
+/* statistics[i]: more members of column i's object, or NULL */
+extern char *mltrain_columns_json(const MlDataset *dataset, char *const *statistics);
 
 /* "a, b, c" */
 extern char *mltrain_names_text(List *names);

@@ -61,7 +61,7 @@ mltrain_end_phase(Training *t)
 
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, t->phase_started);
-	mltrain_add_figure(&t->figures, psprintf("%s_ms", t->phase), 0, INSTR_TIME_GET_MILLISEC(now));
+	mltrain_add_metric(&t->run_metrics, psprintf("%s_ms", t->phase), 0, INSTR_TIME_GET_MILLISEC(now));
 }
 
 /* ---------------------------------------------------------------- memory */

@@ -85,7 +85,7 @@ typedef struct Training
 
 	TimestampTz started_at;
 	instr_time	phase_started;
-	MlFigures	figures;
+	MlRunMetrics run_metrics;
 } Training;
 
 /*

@@ -59,7 +59,7 @@ append_number(StringInfo text, double value)
 }
 
 static void
-append_figure(StringInfo text, const char *name, int step, double value)
+append_metric(StringInfo text, const char *name, int step, double value)
 {
 	appendStringInfoString(text, text->data[text->len - 1] == '[' ? "[" : ", [");
 	escape_json(text, name);
@@ -86,13 +86,13 @@ append_curve(StringInfo text, const char *metric, const MlLearned *learned)
 		if (isnan(step->validation))
 			continue;
 		if (seen++ % every == 0 || seen == judged)
-			append_figure(text, metric, step->step, step->validation);
+			append_metric(text, metric, step->step, step->validation);
 	}
 }
 
 /* Mean over the folds so far, or sample standard deviation (NaN for one fold). */
 static double
-fold_figure(const Trial *trial, bool deviation)
+fold_metric(const Trial *trial, bool deviation)
 {
 	double		sum = 0;
 	double		squares = 0;
@@ -112,31 +112,31 @@ append_folds(StringInfo text, const Trial *trial, const char *metric)
 {
 	for (int f = 0; f < trial->n_folds; f++)
 	{
-		append_figure(text, psprintf("fold_%s", metric), f + 1, trial->fold_value[f]);
-		append_figure(text, "fold_iterations", f + 1, trial->fold_iterations[f]);
+		append_metric(text, psprintf("fold_%s", metric), f + 1, trial->fold_value[f]);
+		append_metric(text, "fold_iterations", f + 1, trial->fold_iterations[f]);
 	}
 	if (trial->n_folds == 0)
 		return;
-	append_figure(text, psprintf("mean_%s", metric), 0, fold_figure(trial, false));
-	append_figure(text, psprintf("std_%s", metric), 0, fold_figure(trial, true));
+	append_metric(text, psprintf("mean_%s", metric), 0, fold_metric(trial, false));
+	append_metric(text, psprintf("std_%s", metric), 0, fold_metric(trial, true));
 }
 
-/* Figures: value, rounds and the curve, or those of the folds; time. */
+/* Metrics: value, rounds and the curve, or those of the folds; time. */
 static void
-append_figures(StringInfo text, const Trial *trial)
+append_metrics(StringInfo text, const Trial *trial)
 {
 	const char *metric = ml_metrics[trial->worker->shared->metric].name;
 	char	   *validation = psprintf("validation_%s", metric);
 
-	appendStringInfoString(text, ", \"figures\": [");
-	append_figure(text, "fit_ms", 0,
+	appendStringInfoString(text, ", \"metrics\": [");
+	append_metric(text, "fit_ms", 0,
 				  (double) (GetCurrentTimestamp() - trial->started_at) / 1000);
 	if (trial->worker->shared->n_folds > 0)
 		append_folds(text, trial, metric);
 	else
 	{
-		append_figure(text, validation, 0, trial->value);
-		append_figure(text, "iterations", 0, trial->steps);
+		append_metric(text, validation, 0, trial->value);
+		append_metric(text, "iterations", 0, trial->steps);
 		if (trial->state != ML_TRIAL_FAILED)
 			append_curve(text, validation, &trial->training.learned);
 	}
@@ -199,7 +199,7 @@ record_trial(Trial *trial)
 	}
 	append_params(&text, &trial->training);
 	append_rungs(&text, trial);
-	append_figures(&text, trial);
+	append_metrics(&text, trial);
 	appendStringInfoChar(&text, '}');
 
 	values[0] = ObjectIdGetDatum(GetUserId());
@@ -314,7 +314,7 @@ run_folds(Trial *trial)
 		trial->fold_iterations[f] = t->learned.iterations;
 		mltrain_scope_end(t, &scope);
 		trial->steps = ++trial->n_folds;
-		trial->value = fold_figure(trial, false);
+		trial->value = fold_metric(trial, false);
 		if (isnan(trial->value))
 			fail(trial, psprintf("the metric is not defined on fold %d", f + 1));
 		else if (trial->n_folds < n && should_prune(trial, trial->n_folds, trial->value))

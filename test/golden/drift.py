@@ -91,12 +91,12 @@ for r, c in pairs:
         assert np.allclose(stats.chisquare(c[some], r[some] * c.sum() / r.sum()), (goodness, goodness_p))
     plain = stats.chi2_contingency(np.array([r[some], c[some]]), correction=False)
     yates = stats.chi2_contingency(np.array([r[some], c[some]]), correction=True)
-    figures = (np.sum((pf - qf) * np.log(pf / qf)), stats.entropy(pf, qf), jensenshannon(p, q), jensenshannon(p, q, base=2),
+    numbers = (np.sum((pf - qf) * np.log(pf / qf)), stats.entropy(pf, qf), jensenshannon(p, q), jensenshannon(p, q, base=2),
                np.sqrt(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2) / 2), np.abs(p - q).sum() / 2, np.abs(p - q).max(),
                goodness, goodness_p, plain[0], plain[1], yates[0], yates[1], cramers_v(r, c),
                np.abs(np.cumsum(p) - np.cumsum(q)).max())
     print("\t{%d, {%s}, {%s}, %s}," % (len(r), ", ".join(map(str, r)), ", ".join(map(str, c)),
-                                     ", ".join("INFINITY" if np.isinf(v) else repr(float(v)) for v in figures)))
+                                     ", ".join("INFINITY" if np.isinf(v) else repr(float(v)) for v in numbers)))
 print("};")
 
 

@@ -2,7 +2,7 @@
 """Which keys of 1 .. 100,000 a 10 % canary takes, by an implementation of its own.
 
 Prints, for the models "fraud" and "other", their number and the MD5 of their
-list; test/pgtap/routing.sql holds the figures.  They must never change.
+list; test/pgtap/routing.sql holds the numbers.  They must never change.
 """
 import hashlib
 import struct

@@ -50,6 +50,12 @@ report "every file that a comment or page names is there" "$(
 		while read -r place path; do
 			[ -e "$path" ] || [ -e "src/$path" ] || [ -e "include/mlops/$path" ] || [ -e "$(dirname "${place%%:*}")/$path" ] || echo "$place: $path"
 		done)"
+report "one thing has one word" "$(
+	# variant, not arm; metric or value, not figure (which HTML has); the deployed version, not production; set_ for what
+	# sets.  A gate names the old word of its condition to say the new one.
+	grep -rInE '(^|[^A-Za-z])([Aa]rm|ARM|[Ff]igure|FIGURE)s?([^A-Za-z]|$)|(^|[^A-Z])(Arm|Figure)(s?[^a-z]|$)|_vs_production|mlops(_catalog)?\.(alert_rule|retraining_policy)\(' \
+		src include sql/header.sql sql/triggers.sql sql/tables sql/code demo docs bench tools test README.md CONTRIBUTING.md |
+		grep -vE '</?figure>|//figure\[|figure\{|^test/lint/source\.sh|^sql/code/42_gates\.sql:.*\|\| .?_vs_production|^test/pgtap/errors\.sql:.*Write it as .recall_vs_deployed')"
 report "every link of the documentation leads to a file" "$(
 	for page in README.md CONTRIBUTING.md CHANGELOG.md docs/*.md; do
 		grep -oE '\]\([^)#: ]+' "$page" | sed 's/^](//' | while read -r target; do

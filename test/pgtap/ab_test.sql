@@ -23,12 +23,12 @@ SELECT is((SELECT sum(trials) FROM mlops.ab_test('fraud')), 140::numeric, 'by de
 SELECT results_eq($$SELECT variant, trials, successes FROM mlops.ab_test('fraud', unit => 'key') ORDER BY 1$$,
 	$$SELECT variant, count(*), count(*) FILTER (WHERE flagged) FROM (SELECT DISTINCT ON (route_key) * FROM mlops.predictions ORDER BY route_key, created_at) p GROUP BY 1 ORDER BY 1$$, 'by key the first one of each');
 SELECT is((SELECT sum(decisions) FROM mlops.ab_test('fraud', unit => 'key')), 140::numeric, 'of all decisions');
--- outcomes of every third transaction: the first that has one counts
+-- labels of every third transaction: the first that has one counts
 SELECT mlops.add_labels('fraud', query => 'SELECT id, id % 2 = 0 AS outcome FROM tx WHERE id % 3 = 0 AND id <= 140', key => 'id', label => 'outcome') \g /dev/null
 SELECT results_eq($$SELECT variant, trials, successes FROM mlops.ab_test('fraud', 'accuracy', unit => 'key') ORDER BY 1$$,
 	$$SELECT variant, count(*), count(*) FILTER (WHERE flagged = (key::int % 2 = 0)) FROM (SELECT DISTINCT ON (route_key) * FROM mlops.predictions WHERE key::int % 3 = 0 ORDER BY route_key, created_at) p GROUP BY 1 ORDER BY 1$$,
-	'the first with an outcome, where it takes one');
-SELECT is((SELECT sum(trials) FROM mlops.ab_test('fraud', 'recall', unit => 'key')), 7::numeric, 'or with the outcome that the metric is about');
+	'the first with a label, where it takes one');
+SELECT is((SELECT sum(trials) FROM mlops.ab_test('fraud', 'recall', unit => 'key')), 7::numeric, 'or with the label that the metric is about');
 UPDATE mlops_catalog.prediction SET variant = 'primary', version = 1 WHERE key IN (SELECT key FROM mlops_catalog.prediction WHERE variant = 'challenger' ORDER BY created_at LIMIT 1) \g /dev/null
 SELECT is((SELECT sum(trials) FROM mlops.ab_test('fraud', unit => 'key')), 7::numeric, 'a key that was moved counts once, where it was first');
 UPDATE mlops_catalog.prediction SET key = NULL, route_key = NULL WHERE route_key = '3' \g /dev/null
@@ -71,7 +71,7 @@ SELECT mlops.abort('fraud') \g /dev/null
 
 -- ---- the least share of a bandit's variants
 CREATE FUNCTION shares() RETURNS text LANGUAGE sql AS $$ SELECT string_agg(variant || ' ' || round(percent), ', ' ORDER BY variant) FROM mlops.deployments WHERE model = 'fraud' $$;
-CREATE FUNCTION outcomes() RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION labels() RETURNS void LANGUAGE sql AS $$
 	TRUNCATE mlops_catalog.prediction, mlops_catalog.label;
 	SELECT count(mlops.decide('fraud', t, t.id::text)) FROM tx t;
 	SELECT mlops.add_labels('fraud', 'tx', key => 'id', label => 'is_fraud');
@@ -81,14 +81,14 @@ SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'bandit', percent => 50, key 
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', min_percent => -1)$$, '22023', NULL, 'nor less than nothing');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', min_percent => 'NaN')$$, '22023', NULL, 'a number');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'ab', percent => 50, key => 'id', min_percent => 5)$$, '22023', '"min_percent" does not apply to strategy "ab"', 'of bandits');
-SELECT mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', threshold => 0, min_percent => 20), outcomes() \g /dev/null
+SELECT mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', threshold => 0, min_percent => 20), labels() \g /dev/null
 SELECT is(shares(), 'challenger 20, primary 80', 'a variant gets no less than that');
 SELECT is((SELECT min_percent FROM mlops.deployment_history WHERE model = 'fraud' AND strategy = 'bandit' AND action = 'deploy'), 20::float8, 'the history says so');
 SELECT is(mlops.export_spec('fraud') #> '{models,fraud,deploy,release}', '{"strategy": "bandit", "min_percent": 20, "variants": {"challenger": {"version": 2, "percent": 50, "threshold": 0}}}', 'and the document');
 SELECT is_empty($$SELECT * FROM mlops.apply(mlops.export_spec('fraud'))$$, 'which is what there is');
-SELECT mlops.abort('fraud'), mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', threshold => 0, min_percent => 0), outcomes() \g /dev/null
+SELECT mlops.abort('fraud'), mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', threshold => 0, min_percent => 0), labels() \g /dev/null
 SELECT is(shares(), 'challenger 0, primary 100', 'none at all if that is allowed');
-SELECT mlops.abort('fraud'), mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', threshold => 0, min_percent => 50), outcomes() \g /dev/null
+SELECT mlops.abort('fraud'), mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', threshold => 0, min_percent => 50), labels() \g /dev/null
 SELECT is(shares(), 'challenger 50, primary 50', 'equal shares if nothing else is');
 SELECT throws_ok($$SELECT mlops.apply('{"models": {"fraud": {"deploy": {"version": 1, "release": {"strategy": "ab", "min_percent": 1, "variants": {}}}}}}')$$, '22023', NULL, 'in documents too it belongs to a bandit');
 SELECT * FROM finish();

@@ -1,4 +1,4 @@
--- A label that an alert rule asks for is one that figures can have: it is written as
+-- A label that an alert rule asks for is one that metrics can have: it is written as
 -- decisions are logged with it, or refused with what it may be.
 \ir setup.psql
 SET client_min_messages = error;
@@ -19,7 +19,7 @@ CREATE FUNCTION ruled(labels text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	detail text;
 BEGIN
-	RETURN (SELECT r.labels FROM mlops.alert_rule('m', 'r', 'recall', min => 1, min_decisions => 1, labels => ruled.labels::jsonb) AS r);
+	RETURN (SELECT r.labels FROM mlops.set_alert_rule('m', 'r', 'recall', min => 1, min_decisions => 1, labels => ruled.labels::jsonb) AS r);
 EXCEPTION WHEN invalid_parameter_value THEN
 	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
 	RETURN SQLERRM || ' | ' || detail;
@@ -30,11 +30,11 @@ INSERT INTO label VALUES ('{"whole": 1}', '{"whole": 1}'), ('{"whole": "1"}', '{
 	('{"span": "60 minutes"}', '{"span": "01:00:00"}'), ('{"day": "2026-01-02"}', '{"day": "2026-01-02"}'), ('{"day": "2 Jan 2026"}', '{"day": "2026-01-02"}'), ('{"at": "2026-01-02 01:00+01"}', '{"at": "2026-01-02T00:00:00+00:00"}'),
 	('{"code": "c1  "}', '{"code": "c1"}'), ('{"digits": 1}', '{"digits": "1"}'), ('{"digits": null}', '{"digits": null}'), ('{"nan": "NaN"}', '{"nan": "NaN"}');
 SELECT is(ruled(asked), kept, asked) FROM label;
-SELECT mlops.alert_rule('m', name, 'recall', min => 1.0, min_decisions => 1, labels => asked::jsonb) FROM label \g /dev/null
+SELECT mlops.set_alert_rule('m', name, 'recall', min => 1.0, min_decisions => 1, labels => asked::jsonb) FROM label \g /dev/null
 SELECT mlops.drop_alert_rule('m', 'r') \g /dev/null
 SELECT is((SELECT max(error) FROM mlops.run_monitor('m')), NULL, 'the monitor runs');
 SELECT is_empty($$SELECT name FROM label EXCEPT SELECT name FROM mlops.alert_rules WHERE judged_until IS NOT NULL$$, 'each has windows to judge');
-SELECT is(ruled(asked), format('label "%s" of figure "recall" of model "m" is never %s | It is a value of type %s, %s, or null.', (SELECT jsonb_object_keys(asked::jsonb)), (SELECT value FROM jsonb_each(asked::jsonb)), type, may_be), asked)
+SELECT is(ruled(asked), format('label "%s" of metric "recall" of model "m" is never %s | It is a value of type %s, %s, or null.', (SELECT jsonb_object_keys(asked::jsonb)), (SELECT value FROM jsonb_each(asked::jsonb)), type, may_be), asked)
 	FROM (VALUES ('{"whole": "one"}', 'integer', 'a whole number'), ('{"whole": 0.5}', 'integer', 'a whole number'), ('{"whole": true}', 'integer', 'a whole number'), ('{"part": "half"}', 'numeric', 'a number'), ('{"part": "Infinity"}', 'numeric', 'a number'),
 		('{"yes": "perhaps"}', 'boolean', 'true or false'), ('{"yes": 0.5}', 'boolean', 'true or false'), ('{"price": "$1.00"}', 'money', 'a number'), ('{"span": "long"}', 'interval', 'a string that is one'), ('{"day": "2026-02-30"}', 'date', 'a string that is one'),
 		('{"at": 1}', 'timestamp with time zone', 'a string that is one'), ('{"code": ["c1"]}', 'character', 'a string')) AS v(asked, type, may_be);

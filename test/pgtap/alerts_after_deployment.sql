@@ -5,8 +5,8 @@ SELECT plan(17);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 4}') \g /dev/null
 SELECT mlops.deploy('fraud', 1), mlops.monitor('fraud', every => '1 hour'),
-	mlops.alert_rule('fraud', 'low', 'precision', min => 0.8, min_decisions => 10),
-	mlops.retraining_policy('fraud', triggers => '{"alerts": true, "new_labels": 100}', cooldown => '1 day') \g /dev/null
+	mlops.set_alert_rule('fraud', 'low', 'precision', min => 0.8, min_decisions => 10),
+	mlops.set_retraining_policy('fraud', triggers => '{"alerts": true, "new_labels": 100}', cooldown => '1 day') \g /dev/null
 -- a window that ended so many hours ago, with this precision in percent
 CREATE FUNCTION window_of(hours int, version int, percent int) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions, true_positives, false_positives, false_negatives, true_negatives)
@@ -39,7 +39,7 @@ SELECT is(check_now(), '1:resolved 2:firing', 'a bad one fires for the new one')
 SELECT mlops.deploy('fraud', 1) \g /dev/null
 SELECT is(check_now(), '1:resolved 2:resolved 1:firing', 'once the old one answers again its own windows count, and the alert is its own');
 
--- ---- new outcomes count from the last retraining on
+-- ---- new labels count from the last retraining on
 UPDATE mlops_catalog.alert SET resolved_at = now();
 UPDATE mlops_catalog.policy SET created_at = now() - interval '9 days', submitted_at = NULL;
 SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx WHERE id <= 120', key => 'id', label => 'is_fraud') \g /dev/null

@@ -39,7 +39,7 @@ BEGIN
 	PERFORM mlops.train(model, 'later', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 3}');
 	PERFORM mlops.train(model, 'later', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 2}');
 	PERFORM mlops.deploy(model, 1);
-	PERFORM mlops.set_gate(model, '{"pr_auc_vs_production": {"min_gain": -1}, "fairness": {"by": "country", "metric": "alert_rate", "max_gap": 1}, "aliases": ["champion"]}');
+	PERFORM mlops.set_gate(model, '{"pr_auc_vs_deployed": {"min_gain": -1}, "fairness": {"by": "country", "metric": "alert_rate", "max_gap": 1}, "aliases": ["champion"]}');
 	PERFORM mlops.monitor(model, query => 'SELECT * FROM later', time_column => 'ts');
 	PERFORM mlops.snapshot(query => 'SELECT * FROM later', name => model, kind => 'reference');
 	PERFORM mlops.grant(model, 'regress_mlops_attacker', 'manage');
@@ -87,7 +87,7 @@ INSERT INTO reading VALUES
 	('recorded', 'check_guards', $$SELECT * FROM mlops.check_guards()$$),
 	('recorded', 'check_catalog', $$SELECT * FROM mlops.check_catalog()$$),
 	('recorded', 'report', $$SELECT mlops.report('%1$s')$$),
-	('recorded', 'retraining_policy', $$SELECT mlops.retraining_policy('%1$s', '@daily')$$);
+	('recorded', 'set_retraining_policy', $$SELECT mlops.set_retraining_policy('%1$s', '@daily')$$);
 SELECT is_empty($$SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'mlops'::regnamespace AND p.proargnames && '{source,query}' AND p.proname NOT IN (SELECT name FROM reading)$$,
 	'every function that takes a source is here');
 SELECT is_empty($$SELECT name FROM reading WHERE name NOT IN (SELECT proname FROM pg_proc WHERE pronamespace = 'mlops'::regnamespace)$$, 'and there are no others');

@@ -12,7 +12,7 @@ SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclud
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 4}');
 SELECT mlops.deploy('fraud', 1, note => 'first "go", naïve');
 SELECT mlops.deploy('fraud', 2, threshold => 0.25);
-SELECT mlops.rollback('fraud', reason => 'alerts');
+SELECT mlops.rollback('fraud', note => 'alerts');
 SELECT mlops.grant('fraud', 'regress_mlops_other', 'score')$$, 'a life');
 SAVEPOINT s;
 SELECT lives_ok($$SELECT mlops.deploy('fraud', 2)$$, 'what is rolled back');

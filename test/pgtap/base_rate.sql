@@ -19,7 +19,7 @@ SELECT ok((SELECT abs(avg(score) / avg(fraud::int) - 1) < 0.02 FROM scored AS x 
 SELECT mlops.train('none', query => 'SELECT id, a, b, c, fraud FROM rare', target => 'fraud', key => 'id', features => '{a,b,c}', params => '{"scale_pos_weight": 24, "max_depth": 3}', split => '{"validation": 0, "test": 0}') \g /dev/null
 SELECT ok((SELECT abs(avg(mlops.score_version('none', 1, r)) / avg(fraud::int) - 1) < 0.001 FROM rare AS r), 'without validation rows the training rows tell the base rate');
 -- a shift of the log odds changes no order
-SELECT is((SELECT round((metrics ->> 'roc_auc')::numeric, 12) FROM mlops.versions WHERE model = 'spw24'), (SELECT round(mlops.roc_auc(fraud, score)::numeric, 12) FROM scored WHERE name = 'spw24' AND part = 'test'), 'the version''s figures are those of its scores');
+SELECT is((SELECT round((metrics ->> 'roc_auc')::numeric, 12) FROM mlops.versions WHERE model = 'spw24'), (SELECT round(mlops.roc_auc(fraud, score)::numeric, 12) FROM scored WHERE name = 'spw24' AND part = 'test'), 'the version''s metrics are those of its scores');
 -- ---- weights that no sum bears, in every learner and solver
 CREATE TABLE heavy AS SELECT *, CASE WHEN id = 3 THEN 4e38 ELSE 1 END::float8 AS w, CASE WHEN id = 3 THEN 1e-50 ELSE 1 END::float8 AS v FROM rare WHERE id <= 3000;
 SELECT throws_ok(format('SELECT mlops.train(''heavy'', ''heavy'', target => ''fraud'', key => ''id'', features => ''{a,b}'', weight => ''w'', algorithm => %L, params => %L)', algorithm, params),

@@ -5,8 +5,8 @@ SELECT plan(29);
 SELECT mlops.train(m, 'tx', target => 'is_fraud', key => 'id', params => '{"n_estimators": 2}') FROM unnest('{bad,good}'::text[]) AS m;
 SELECT mlops.deploy(m, 1) FROM unnest('{bad,good}'::text[]) AS m;
 SELECT mlops.monitor(m, every => '1 hour') FROM unnest('{bad,good}'::text[]) AS m;
-SELECT mlops.alert_rule('bad', 'rate', 'alert_rate', max => 0.5);
-SELECT mlops.retraining_policy('bad', '0 3 * * *');
+SELECT mlops.set_alert_rule('bad', 'rate', 'alert_rate', max => 0.5);
+SELECT mlops.set_retraining_policy('bad', '0 3 * * *');
 INSERT INTO mlops_catalog.traffic_window (model_id, window_start, window_end, version, variant, shadow, decisions, alerts)
 	SELECT m.model_id, '2026-01-01 00:00+00', '2026-01-01 01:00+00', 1, 'primary', false, 10, 1 FROM mlops_catalog.model AS m WHERE m.name = 'bad';
 INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions, true_positives, false_positives, false_negatives, true_negatives)

@@ -32,7 +32,7 @@ CREATE TEMP TABLE test_rows AS SELECT * FROM tx ORDER BY ts DESC LIMIT (SELECT t
 SELECT alike(mlops.model_card('fraud', by => '{country}'), '%| DE | ' || (SELECT format('%s | %s | %s |', rows, positives, trim_scale(round(pr_auc::numeric, 5))) FROM mlops.evaluate('fraud/1', 'test_rows', by => '{country}') WHERE segment = '{"country": "DE"}') || '%', 'on the test rows');
 SELECT throws_ok($$SELECT mlops.model_card('fraud', 2, by => '{country}')$$, '55000', NULL, 'random test rows have no segments');
 SELECT alike(mlops.model_card('fraud', 2), E'%\n## Coefficients\n%| (intercept) |%', 'coefficients of a linear model');
-SELECT is(mlops_catalog.figure(f), t, 'figure ' || t) FROM (VALUES (0.0000123456::float8, '0.000012346'), (123456.7, '123457'), (-1.5, '-1.5'), (0, '0'), ('NaN', 'NaN'), (99999.96, '100000')) AS x(f, t);
+SELECT is(mlops_catalog.number_text(f), t, 'number ' || t) FROM (VALUES (0.0000123456::float8, '0.000012346'), (123456.7, '123457'), (-1.5, '-1.5'), (0, '0'), ('NaN', 'NaN'), (99999.96, '100000')) AS x(f, t);
 SELECT throws_ok($$SELECT mlops.model_card('fraud', 9)$$, '42704', NULL, 'a version that does not exist');
 SET LOCAL ROLE regress_mlops_other;
 SELECT throws_ok($$SELECT mlops.model_card('fraud', 1)$$, '42501', NULL, 'others get no card');
@@ -85,7 +85,7 @@ RESET ROLE;
 SELECT mlops.deploy('fraud', 1, threshold => 0.9) \g /dev/null
 CREATE TEMP TABLE deployed_card AS SELECT mlops.model_card('fraud', by => '{country}') AS text;
 SELECT ok(text LIKE '%| metric | at its own threshold | as deployed, at 0.9 |%', 'both are shown') FROM deployed_card;
-SELECT is(substring(c.text FROM '\| recall \| [0-9.]+ \| ([0-9.]+) \|'), mlops_catalog.figure(e.recall), 'recall as deployed')
+SELECT is(substring(c.text FROM '\| recall \| [0-9.]+ \| ([0-9.]+) \|'), mlops_catalog.number_text(e.recall), 'recall as deployed')
 FROM deployed_card AS c, mlops.evaluate('fraud/1', query => mlops_catalog.test_window((SELECT version_id FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) WHERE m.name = 'fraud' AND v.version = 1)), threshold => 0.9) AS e;
 SELECT ok(text LIKE E'%### By country\n\nAt threshold 0.9, as deployed.\n%', 'segments, too') FROM deployed_card;
 SELECT * FROM finish();

@@ -14,7 +14,7 @@ SELECT ok(pr_auc > 0.5, 'something was learned') FROM result WHERE fold = 'mean'
 SELECT is(status || ' ' || (tags ->> 'cross_validation') || ' ' || (tags ->> 'team'), 'finished stratified risk', 'it is a run')
 FROM mlops.runs WHERE run_id = (SELECT min(result.run_id) FROM result);
 SELECT results_eq($$SELECT step, value FROM mlops.run_metrics WHERE model = 'cv' AND name = 'fold_pr_auc' ORDER BY step$$,
-	$$SELECT fold::int, pr_auc FROM result WHERE train_rows IS NOT NULL$$, 'with the figures of each fold');
+	$$SELECT fold::int, pr_auc FROM result WHERE train_rows IS NOT NULL$$, 'with the metrics of each fold');
 SELECT is((SELECT value FROM mlops.run_params WHERE model = 'cv' AND name = 'n_estimators'), '20', 'and the parameters');
 SELECT is((SELECT count(*) FROM mlops.versions), 0::bigint, 'nothing is registered');
 SET LOCAL mlops.threads = 1;

@@ -118,14 +118,14 @@ SELECT is(route(ramp()), 'deploy primary, deploy release', 'whereupon the old pl
 SELECT mlops.abort('fraud', 'too many alerts') \g /dev/null
 SELECT is(route(ramp()), 'nothing', 'what was aborted does not come back by itself');
 SELECT is(route(ramp(', "guard": {"psi": {"max": 5}}')), 'deploy release', 'another plan is carried out');
-SELECT route('{"version": 3}'), mlops.rollback('fraud', reason => 'chargebacks') \g /dev/null
+SELECT route('{"version": 3}'), mlops.rollback('fraud', note => 'chargebacks') \g /dev/null
 SELECT is(state(), 'primary 1 share 100 id', 'a rollback');
 SELECT is(route('{"version": 3}'), 'nothing', 'stays');
 SELECT is(route('{"version": 1}'), 'nothing', 'until the document says what answers');
 SELECT is(route('{"version": 3}'), 'deploy primary', 'and then something else');
 SELECT mlops.deploy('fraud', 2) \g /dev/null
 SELECT is(route('{"version": 3}'), 'deploy primary', 'a deployment by hand is a difference');
-SELECT route('{"version": 1}'), mlops.retrain('fraud', 'new outcomes', action => 'deploy') \g /dev/null
+SELECT route('{"version": 1}'), mlops.retrain('fraud', 'new labels', action => 'deploy') \g /dev/null
 SELECT is(state(), 'primary 4 share 100 id', 'a retraining deploys what it made');
 SELECT is(route('{"version": 1}'), 'nothing', 'which is no difference');
 SELECT is(route('{"version": 4}') || ', ' || route('{"version": 3}'), 'nothing, deploy primary', 'but may be stated');

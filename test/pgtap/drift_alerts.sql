@@ -7,8 +7,8 @@ CREATE FUNCTION hour(ago int) RETURNS timestamptz LANGUAGE sql AS $$ SELECT date
 CREATE FUNCTION states() RETURNS text LANGUAGE sql AS $$ SELECT string_agg(name || ':' || state, ' ' ORDER BY name) FROM mlops.alert_rules $$;
 CREATE TABLE coming AS SELECT t.*, now() AS at FROM tx t LIMIT 0;
 SELECT mlops.monitor('fraud', every => '1 hour', source => 'coming', time_column => 'at') \g /dev/null
-SELECT mlops.alert_rule('fraud', 'amount', 'drift', max => 0.2, labels => '{"feature": "amount", "test": "psi"}'),
-	mlops.alert_rule('fraud', 'share', 'drifted_share', max => 0.1), mlops.alert_rule('fraud', 'like', 'drift', min => 0.0001, labels => '{"feature": "amount", "test": "psi"}') \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'amount', 'drift', max => 0.2, labels => '{"feature": "amount", "test": "psi"}'),
+	mlops.set_alert_rule('fraud', 'share', 'drifted_share', max => 0.1), mlops.set_alert_rule('fraud', 'like', 'drift', min => 0.0001, labels => '{"feature": "amount", "test": "psi"}') \g /dev/null
 -- the rows are of the hour so many hours ago, and all hours are looked at anew
 CREATE FUNCTION looked_at(rows text, ago int) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -40,13 +40,13 @@ SELECT is(looked_at('SELECT * FROM tx WHERE id <= 0', 1), 'amount:no data like:n
 SELECT is((SELECT decisions FROM mlops.traffic WHERE window_end = hour(0)), 200::bigint, 'though there are decisions enough');
 SELECT is(looked_at('SELECT * FROM tx WHERE amount = (SELECT max(amount) FROM tx) LIMIT 1', 1), 'amount:no data like:no data share:no data', 'one row is too few');
 SELECT results_eq($$SELECT rows, value > 0.2 FROM mlops.monitor_metrics WHERE metric = 'drift' AND labels @> '{"feature": "amount", "test": "psi"}'$$, 'SELECT 1::bigint, true',
-	'though its figure is far out of bounds');
+	'though its value is far out of bounds');
 SELECT is(looked_at('SELECT * FROM tx ORDER BY amount DESC LIMIT 29', 1), 'amount:no data like:no data share:no data', '29 are too few');
 SELECT results_eq($$SELECT rows FROM mlops.monitor_metrics WHERE metric = 'drifted_share' AND rows > 0$$, 'SELECT 29::bigint', 'also for the share of the features');
 SELECT is(looked_at('SELECT * FROM tx ORDER BY amount DESC LIMIT 30', 1), 'amount:firing like:ok share:firing', '30 are enough');
 DELETE FROM mlops_catalog.alert;
 UPDATE mlops_catalog.alert_rule SET min_decisions = 0;
-SELECT is(looked_at('SELECT * FROM tx WHERE id <= 0', 1), 'amount:ok like:ok share:ok', 'an empty window has no figure');
+SELECT is(looked_at('SELECT * FROM tx WHERE id <= 0', 1), 'amount:ok like:ok share:ok', 'an empty window has no value');
 SELECT results_eq('SELECT DISTINCT rows FROM mlops.drift', 'SELECT 0::bigint', 'that it is empty is recorded');
 
 -- ---- more than chance
@@ -80,7 +80,7 @@ SELECT is((SELECT count(*) FROM mlops.alerts WHERE rule = 'amount'), 3::bigint, 
 -- ---- the scores of few decisions are never quite like those of the test rows
 DELETE FROM mlops_catalog.traffic_window;
 DELETE FROM mlops_catalog.prediction;
-SELECT mlops.alert_rule('fraud', 'scores', 'score_psi', max => 0.2) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'scores', 'score_psi', max => 0.2) \g /dev/null
 SELECT count(mlops.decide('fraud', t)) FROM (SELECT * FROM tx ORDER BY id LIMIT 30) AS t \g /dev/null
 UPDATE mlops_catalog.prediction SET created_at = hour(1) + interval '1 minute';
 SELECT looked_at('SELECT * FROM tx WHERE id <= 0', 1) \g /dev/null

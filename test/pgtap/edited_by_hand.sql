@@ -5,7 +5,7 @@ CREATE ROLE regress_mlops_app;
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount}', params => '{"n_estimators": 2}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 0.01}}') \g /dev/null
-SELECT mlops.deploy('fraud', 1), mlops.monitor('fraud', source => 'tx', time_column => 'ts'), mlops.retraining_policy('fraud', '0 3 * * *'), mlops.alert_rule('fraud', 'rate', 'alert_rate', max => 0.5) FROM tx LIMIT 1 \g /dev/null
+SELECT mlops.deploy('fraud', 1), mlops.monitor('fraud', source => 'tx', time_column => 'ts'), mlops.set_retraining_policy('fraud', '0 3 * * *'), mlops.set_alert_rule('fraud', 'rate', 'alert_rate', max => 0.5) FROM tx LIMIT 1 \g /dev/null
 SELECT mlops.maintain() \g /dev/null
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT is_empty('SELECT * FROM mlops.check_catalog()', 'all is well');
@@ -30,8 +30,8 @@ SELECT is(after('ALTER FUNCTION mlops.score(text, anyelement) OWNER TO regress_m
 SELECT matches(after('ALTER TABLE mlops_catalog.label OWNER TO regress_mlops_app'), 'table mlops_catalog.label belongs to role regress_mlops_app', 'a table');
 SELECT matches(after('ALTER VIEW mlops.traffic OWNER TO regress_mlops_app'), 'view mlops.traffic belongs to role regress_mlops_app', 'a view');
 SELECT is(after('GRANT INSERT, UPDATE ON mlops_catalog.label TO regress_mlops_app'), 'table label role regress_mlops_app may INSERT, UPDATE; REVOKE ALL ON mlops_catalog.label FROM regress_mlops_app', 'who may write to the catalog');
-SELECT is(after('UPDATE mlops_catalog.alert_rule SET metric = ''nope'''), 'fraud alert rule rate is of figure "nope", which there is not, so it judges nothing; set it anew by mlops.alert_rule()', 'a rule of no figure');
-SELECT is(after('UPDATE mlops_catalog.alert_rule SET max = NULL'), 'fraud alert rule rate has no bound, so it judges nothing; set it anew by mlops.alert_rule()', 'a rule without a bound');
+SELECT is(after('UPDATE mlops_catalog.alert_rule SET metric = ''nope'''), 'fraud alert rule rate is of metric "nope", which there is not, so it judges nothing; set it anew by mlops.set_alert_rule()', 'a rule of no metric');
+SELECT is(after('UPDATE mlops_catalog.alert_rule SET max = NULL'), 'fraud alert rule rate has no bound, so it judges nothing; set it anew by mlops.set_alert_rule()', 'a rule without a bound');
 -- ---- what answers, and what is recorded of it
 SELECT matches(after('UPDATE mlops_catalog.deployment_route SET version_id = (SELECT version_id FROM mlops_catalog.model_version WHERE version = 2)'),
 	'^fraud routes are not what deployment [0-9]+ left: .*"version": 2.*, not .*"version": 1.*; deploy anew$', 'a route to another version');

@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(99);
+SELECT plan(100);
 
 CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -142,12 +142,13 @@ SELECT is(explained(call), message, call) FROM (VALUES
 	($$SELECT mlops.deploy('fraud', 1, guard => '[]')$$, '"guard" must be a JSON object | Write it as {"alert_rate": {"max": 0.1}}.'),
 	($$SELECT mlops.set_gate('fraud', '{"pr_auc": 0.9}')$$, '"pr_auc" in "gate" must be a JSON object, not number | Write it as {"pr_auc": {"min": 0.9}}.'),
 	($$SELECT mlops.set_gate('fraud', '{"log_loss": 0.9}')$$, '"log_loss" in "gate" must be a JSON object, not number | Write it as {"log_loss": {"max": 0.1}}.'),
-	($$SELECT mlops.set_gate('fraud', '{"pr_auc_vs_production": 0}')$$, '"pr_auc_vs_production" in "gate" must be a JSON object, not number | Write it as {"pr_auc_vs_production": {"min_gain": 0}}.'),
+	($$SELECT mlops.set_gate('fraud', '{"pr_auc_vs_deployed": 0}')$$, '"pr_auc_vs_deployed" in "gate" must be a JSON object, not number | Write it as {"pr_auc_vs_deployed": {"min_gain": 0}}.'),
+	($$SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 0.9}, "recall_vs_production": {"min_gain": 0}}')$$, 'unrecognized key "recall_vs_production" in "gate" | Write it as "recall_vs_deployed".'),
 	($$SELECT mlops.set_gate('fraud', '{"fairness": "country"}')$$, '"fairness" in "gate" must be a JSON object or array, not string | Write it as {"fairness": {"by": "country", "metric": "recall", "max_gap": 0.1}}.'),
 	($$SELECT mlops.set_gate('fraud', '{"approvals": "two"}')$$, '"approvals" in "gate" must be a JSON number or object, not string | Write it as {"approvals": 1}.'),
 	($$SELECT mlops.set_gate('fraud', '["pr_auc"]')$$, '"gate" must be a JSON object | Write it as {"pr_auc": {"min": 0.9}}.'),
-	($$SELECT mlops.retraining_policy('fraud', triggers => '["alerts"]')$$, '"triggers" must be a JSON object | Write it as {"alerts": true, "new_labels": 1000}.'),
-	($$SELECT mlops.retraining_policy('fraud', triggers => '{"alerts": "x"}')$$, '"alerts" in "triggers" must be a JSON array or boolean, not string | Write it as {"alerts": true}.'),
+	($$SELECT mlops.set_retraining_policy('fraud', triggers => '["alerts"]')$$, '"triggers" must be a JSON object | Write it as {"alerts": true, "new_labels": 1000}.'),
+	($$SELECT mlops.set_retraining_policy('fraud', triggers => '{"alerts": "x"}')$$, '"alerts" in "triggers" must be a JSON array or boolean, not string | Write it as {"alerts": true}.'),
 	($$SELECT mlops.train('m', 'tx', target => 'is_fraud', threshold => '{"cost": 10}')$$,
 		'"cost" in "threshold" must be an object, not a number | Write it as {"cost": {"false_positive": 5, "false_negative": 100}}.'),
 	($$SELECT mlops.train('m', 'tx', target => 'is_fraud', preprocess => '{"class_weight": 10}')$$,
@@ -168,7 +169,7 @@ SELECT is(explained($$SELECT mlops.retrain('fraud', options => '{"window": "9000
 	'value 90000000 days of "window" in "options" is out of range | It must be at most 1000 years.', 'a window beyond all times');
 SELECT is(explained($$SELECT mlops.train('m', 'tx', target => 'is_fraud', time_column => 'ts', split => '{"window": "90000000 days"}')$$),
 	'value 90000000 days of "window" in "split" is out of range | It must be at most 1000 years.', 'of a training');
-SELECT is(explained($$SELECT mlops.alert_rule('fraud', 'p', 'psi', max => 0.2)$$),
+SELECT is(explained($$SELECT mlops.set_alert_rule('fraud', 'p', 'psi', max => 0.2)$$),
 	'"psi" is a test of drift, not a metric | Write metric => ''drift'', labels => ''{"test": "psi"}'', with "feature" for one column. That of the scores is metric => ''score_psi''.', 'a test as a metric');
 -- a number that is refused is shown with the digits that it is refused for
 SELECT throws_ok('SELECT mlops.log_loss(true, 1.0000000001)', '22003', 'score 1.0000000001 is not a probability', 'just above 1');

@@ -62,7 +62,7 @@ SELECT unalike(mlops.model_card('fraud', 1), '%could not be computed%', 'is no f
 SET LOCAL ROLE regress_mlops_owner;
 CREATE TEMP TABLE card AS SELECT v, mlops.model_card('fraud', v) AS text FROM unnest('{1,2}'::int[]) AS v;
 SELECT alike(text, E'%\n## Importance\n\nMean size of what a column contributed to the log odds (mean |SHAP value|), on ' || s.rows || E' of the test rows.\n%'
-	|| format('| amount | %s | %s |', mlops_catalog.figure(s.importance), mlops_catalog.figure(100 * s.share)) || '%Share of the loss%| amount | %', 'contributions on the test rows, and gain')
+	|| format('| amount | %s | %s |', mlops_catalog.number_text(s.importance), mlops_catalog.number_text(100 * s.share)) || '%Share of the loss%| amount | %', 'contributions on the test rows, and gain')
 FROM card, (SELECT * FROM mlops.explain_table('fraud/1', query => 'SELECT * FROM tx ORDER BY ts OFFSET 4000')) AS s WHERE v = 1 AND s.feature = 'amount';
 SELECT alike(text, E'%\n## Importance\n\nMean size % of the rows of the data set.\n%| amount | %', 'of all rows where the test rows were drawn at random') FROM card WHERE v = 2;
 SELECT unalike(text, '%Share of the loss%', 'no gain for a linear model') FROM card WHERE v = 2;

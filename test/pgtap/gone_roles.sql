@@ -11,7 +11,7 @@ SELECT mlops.train('theirs', 'tx', target => 'is_fraud', time_column => 'ts', ke
 SELECT mlops.deploy('theirs', 1) \g /dev/null
 SELECT mlops.snapshot('tx', 'kept') \g /dev/null
 SELECT mlops.monitor('theirs', every => '1 minute') \g /dev/null
-SELECT mlops.retraining_policy('theirs', '* * * * *') \g /dev/null
+SELECT mlops.set_retraining_policy('theirs', '* * * * *') \g /dev/null
 SELECT mlops.start_run('by hand') \g /dev/null
 RESET ROLE;
 SELECT 'leaver'::regrole::oid AS leaver \gset

@@ -68,7 +68,7 @@ SELECT FROM mlops.promote('r') \g /dev/null
 SELECT is((SELECT round(threshold::numeric, 3) FROM mlops.rollback('r')), 0.3, 'a variant that was promoted goes, though it was of the same version');
 SELECT FROM mlops.deploy('r', 1, threshold => 0, guard => '{"alert_rate": {"max": 0.5}, "min_decisions": 10}') \g /dev/null
 SELECT count(mlops.decide('r', s, id::text)) FROM small s WHERE id <= 20 \g /dev/null
-SELECT is((SELECT array_agg(action) FROM mlops.check_guards('r') WHERE figure IS NULL), '{"rolled back"}', 'so does a guard');
+SELECT is((SELECT array_agg(action) FROM mlops.check_guards('r') WHERE metric IS NULL), '{"rolled back"}', 'so does a guard');
 SELECT is(answers('r'), 'primary 1 0.300', 'to the threshold before');
 
 -- ---- out of service
@@ -77,7 +77,7 @@ SELECT throws_ok($$SELECT mlops.undeploy('u')$$, '55000', 'no version of model "
 SELECT FROM mlops.deploy('u', 1, key => 'id', threshold => 0.3) \g /dev/null
 SELECT FROM mlops.deploy('u', 2, 'canary', percent => 20, key => 'id') \g /dev/null
 SELECT FROM mlops.deploy('u', 3, 'shadow') \g /dev/null
-SELECT mlops.retraining_policy('u', '0 3 * * *') \g /dev/null
+SELECT mlops.set_retraining_policy('u', '0 3 * * *') \g /dev/null
 UPDATE mlops_catalog.policy SET created_at = created_at - interval '2 days';
 SELECT results_eq($$SELECT version, variant, kind FROM mlops.undeploy('u', 'a leak in its training')$$,
 	$$VALUES (1, 'primary', 'share'), (2, 'canary', 'share'), (3, 'shadow_3', 'shadow')$$, 'undeploy takes everything away');
@@ -147,7 +147,7 @@ SELECT lives_ok($$SELECT mlops.deploy('g', 3, 'shadow')$$, 'a shadow asks none')
 -- what nobody can measure: a version that flags nothing has no precision
 SELECT mlops.train('n', 'small', target => 'is_fraud', key => 'id', features => '{amount}', algorithm => 'logistic_regression', threshold => '{"value": 1}') \g /dev/null
 SELECT FROM mlops.set_gate('n', '{"precision": {"min": 0}}') \g /dev/null
-SELECT is((SELECT (figure, passed)::text FROM mlops.check_gate('n', 1)), '(,f)', 'a figure that is undefined does not pass');
+SELECT is((SELECT (value, passed)::text FROM mlops.check_gate('n', 1)), '(,f)', 'a metric that is undefined does not pass');
 
 -- segments below min_rows are left out
 CREATE TABLE split AS SELECT id, ts, amount, is_fraud, CASE WHEN id > 900 AND id % 20 = 0 THEN 'few' WHEN id % 2 = 0 THEN 'a' ELSE 'b' END AS market FROM small;
@@ -162,8 +162,8 @@ END $$;
 SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(of_market((SELECT count(*)::int FROM last_rows WHERE market = 'few'))) k), '{a,b,few}', 'a segment of just min_rows counts');
 SELECT is((SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(of_market((SELECT count(*)::int + 1 FROM last_rows WHERE market = 'few'))) k), '{a,b}', 'a smaller one does not');
 SELECT of_market(1) \g /dev/null
-SELECT FROM mlops.set_gate('f', (SELECT jsonb_build_object('fairness', jsonb_build_object('by', 'market', 'metric', 'accuracy', 'min_rows', 1, 'max_gap', figure)) FROM mlops.check_gate('f', 1))) \g /dev/null
-SELECT is((SELECT (figure > 0, passed)::text FROM mlops.check_gate('f', 1)), '(t,t)', 'a gap exactly at its bound passes');
+SELECT FROM mlops.set_gate('f', (SELECT jsonb_build_object('fairness', jsonb_build_object('by', 'market', 'metric', 'accuracy', 'min_rows', 1, 'max_gap', value)) FROM mlops.check_gate('f', 1))) \g /dev/null
+SELECT is((SELECT (value > 0, passed)::text FROM mlops.check_gate('f', 1)), '(t,t)', 'a gap exactly at its bound passes');
 
 -- four eyes, though who trained it is in the role that approves
 CREATE ROLE gov_risk;
@@ -185,9 +185,9 @@ CREATE ROLE gov_legal;
 CREATE ROLE gov_stranger;
 SET LOCAL ROLE gov_owner;
 SELECT FROM mlops.set_gate('e', '{"approvals": {"count": 1, "roles": ["gov_risk", "gov_legal"]}}') \g /dev/null
-SELECT is((SELECT (figure, passed, detail -> 'missing_roles')::text FROM mlops.check_gate('e', 1)), '(1,f,"[""gov_legal""]")', 'one role does not stand in for another');
+SELECT is((SELECT (value, passed, detail -> 'missing_roles')::text FROM mlops.check_gate('e', 1)), '(1,f,"[""gov_legal""]")', 'one role does not stand in for another');
 SELECT FROM mlops.grant('e', 'gov_stranger', 'score'), mlops.set_gate('e', '{"approvals": {"count": 1, "roles": ["gov_legal"]}}') \g /dev/null
-SELECT is((SELECT figure FROM mlops.check_gate('e', 1)), 0::float8, 'whose giver is in none of the roles has no voice');
+SELECT is((SELECT value FROM mlops.check_gate('e', 1)), 0::float8, 'whose giver is in none of the roles has no voice');
 SET LOCAL ROLE gov_stranger;
 SELECT throws_ok($$SELECT mlops.approve('e', 1)$$, '42501', 'permission denied to approve versions of model "e"', 'who sees a model approves nothing');
 SET LOCAL ROLE gov_owner;
@@ -200,10 +200,10 @@ RESET SESSION AUTHORIZATION;
 SET LOCAL ROLE gov_owner;
 SELECT is((SELECT passed FROM mlops.check_gate('e', 1)), true, 'two who may deploy approve');
 SELECT FROM mlops.revoke('e', 'gov_other', 'deploy') \g /dev/null
-SELECT is((SELECT figure FROM mlops.check_gate('e', 1)), 1::float8, 'who may deploy no more has no voice');
+SELECT is((SELECT value FROM mlops.check_gate('e', 1)), 1::float8, 'who may deploy no more has no voice');
 RESET ROLE;
 
--- ---- guards: exact bounds, few decisions of the champion, revised labels
+-- ---- guards: exact bounds, few decisions of the deployed version, revised labels
 SELECT learn('w') FROM generate_series(1, 2) \g /dev/null
 SELECT deployed('w', 1) \g /dev/null
 CREATE FUNCTION judged(guard text) RETURNS text LANGUAGE plpgsql AS $$
@@ -213,7 +213,7 @@ BEGIN
 	SELECT gen_random_uuid(), clock_timestamp(), m.model_id, 1, v.version, v.variant, false, v.variant || g, 0.5, g <= v.flagged, 0.5, 100
 	FROM mlops_catalog.model m, (VALUES ('primary', 1, 50, 10), ('canary', 2, 200, 50)) AS v(variant, version, n, flagged), LATERAL generate_series(1, v.n) g
 	WHERE m.name = 'w';
-	RETURN (SELECT string_agg(concat_ws(' ', figure, value, coalesce(passed::text, action)), ', ' ORDER BY figure) FROM mlops.check_guards('w') WHERE figure IS NOT NULL);
+	RETURN (SELECT string_agg(concat_ws(' ', metric, value, coalesce(passed::text, action)), ', ' ORDER BY metric) FROM mlops.check_guards('w') WHERE metric IS NOT NULL);
 END $$;
 CREATE FUNCTION clean() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -229,7 +229,7 @@ SELECT is(judged('{"alert_rate": {"min": 0.25}, "min_decisions": 201}'), 'alert_
 SELECT clean() \g /dev/null
 SELECT is(judged('{"alert_rate": {"min": 0.25}, "min_decisions": 10}'), 'alert_rate 0.25 true', 'a minimum met exactly holds');
 SELECT clean() \g /dev/null
-SELECT is(judged('{"alert_rate": {"max_ratio": 1}, "min_decisions": 100}'), 'alert_rate 0.25 waits for data', 'a ratio waits for the champion''s decisions too');
+SELECT is(judged('{"alert_rate": {"max_ratio": 1}, "min_decisions": 100}'), 'alert_rate 0.25 waits for data', 'a ratio waits for the deployed version''s decisions too');
 SELECT clean() \g /dev/null
 SELECT is(judged('{"alert_rate": {"max_ratio": 1}, "min_decisions": 50}'), 'alert_rate 0.25 false', 'with enough of both it is judged');
 SELECT clean() \g /dev/null

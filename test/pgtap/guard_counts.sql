@@ -1,4 +1,4 @@
--- A guard counts what is new and keeps the rest: the figures are those of
+-- A guard counts what is new and keeps the rest: the metrics are those of
 -- counting everything, whatever has been kept by then.
 \ir setup.psql
 SELECT plan(19);
@@ -13,15 +13,15 @@ UPDATE mlops_catalog.prediction SET created_at = now() - interval '10 hours' + (
 UPDATE mlops_catalog.prediction SET key = (2500 + key::int % 100)::text WHERE key::int > 2500;
 CREATE TABLE horizon AS SELECT now() - interval '10 hours' AS at;
 CREATE OR REPLACE FUNCTION mlops_catalog.settled_until() RETURNS timestamptz LANGUAGE sql AS 'SELECT at FROM public.horizon';
-CREATE FUNCTION figures() RETURNS SETOF text LANGUAGE sql VOLATILE AS $$
-	SELECT f::text FROM mlops_catalog.release e, mlops_catalog.variant_figures(current_user::regrole, e.model_id, e.step_started_at, NULL) f ORDER BY 1 $$;
+CREATE FUNCTION measured() RETURNS SETOF text LANGUAGE sql VOLATILE AS $$
+	SELECT f::text FROM mlops_catalog.release e, mlops_catalog.variant_metrics(current_user::regrole, e.model_id, e.step_started_at, NULL) f ORDER BY 1 $$;
 CREATE FUNCTION all_of_it() RETURNS SETOF text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	answer text[];
 BEGIN
 	BEGIN
 		DELETE FROM mlops_catalog.guard_state;
-		answer := ARRAY(SELECT figures());
+		answer := ARRAY(SELECT measured());
 		RAISE 'undo' USING ERRCODE = 'ZZZZZ';
 	EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
 		RETURN QUERY SELECT unnest(answer);
@@ -30,10 +30,10 @@ END $$;
 CREATE FUNCTION at_hour(h float8) RETURNS void LANGUAGE sql AS $$
 	UPDATE horizon SET at = now() - (10 - h) * interval '1 hour';
 	SELECT mlops_catalog.settle_guard(current_user::regrole, e.model_id, e.step_started_at, '') FROM mlops_catalog.release e $$;
-SELECT is((SELECT count(*) FROM figures() f WHERE f ~ 'canary'), 1::bigint, 'nothing is kept at first');
+SELECT is((SELECT count(*) FROM measured() f WHERE f ~ 'canary'), 1::bigint, 'nothing is kept at first');
 SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx WHERE id <= 2000', key => 'id', label => 'is_fraud') \g /dev/null
 SELECT at_hour(3) \g /dev/null
-SELECT results_eq('SELECT figures()', 'SELECT all_of_it()', 'after a part');
+SELECT results_eq('SELECT measured()', 'SELECT all_of_it()', 'after a part');
 SELECT is((SELECT sum(decisions) FROM mlops_catalog.guard_count), (SELECT count(*) FROM mlops_catalog.prediction p, horizon WHERE p.created_at < at)::numeric, 'which is kept');
 SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx WHERE id <= 4000', key => 'id', label => 'is_fraud') \g /dev/null
 SELECT at_hour(3) \g /dev/null
@@ -41,21 +41,21 @@ SELECT at_hour(5) \g /dev/null
 SELECT is((SELECT count(*) FROM mlops_catalog.guard_state), 1::bigint, 'one state');
 DELETE FROM mlops_catalog.guard_state;
 SELECT at_hour(3), at_hour(5) \g /dev/null
-SELECT results_eq('SELECT figures()', 'SELECT all_of_it()', 'after two parts');
+SELECT results_eq('SELECT measured()', 'SELECT all_of_it()', 'after two parts');
 UPDATE mlops_catalog.label SET label = NOT label, labelled_at = labelled_at + interval '1 day', recorded_at = clock_timestamp() WHERE key::int % 5 = 0;
 SELECT mlops.add_labels('fraud', query => 'SELECT id, NOT is_fraud AS is_fraud, now() + interval ''1 second'' AS known FROM tx WHERE id % 7 = 3 AND id <= 2600',
 	key => 'id', label => 'is_fraud', labelled_at => 'known') \g /dev/null
 SELECT at_hour(5) \g /dev/null
 SELECT at_hour(5.001) \g /dev/null
-SELECT results_eq('SELECT figures()', 'SELECT all_of_it()', 'outcomes that were revised count');
+SELECT results_eq('SELECT measured()', 'SELECT all_of_it()', 'labels that were revised count');
 SELECT at_hour(9.5) \g /dev/null
-SELECT results_eq('SELECT figures()', 'SELECT all_of_it()', 'after nearly all');
+SELECT results_eq('SELECT measured()', 'SELECT all_of_it()', 'after nearly all');
 SELECT at_hour(20) \g /dev/null
-SELECT results_eq('SELECT figures()', 'SELECT all_of_it()', 'after all');
+SELECT results_eq('SELECT measured()', 'SELECT all_of_it()', 'after all');
 SELECT is((SELECT sum(decisions) FROM mlops_catalog.guard_count), 5000::numeric, 'each decision was counted once');
 SELECT is((SELECT sum(n) FROM mlops_catalog.guard_alert), (SELECT count(*) FROM mlops_catalog.prediction WHERE flagged)::numeric, 'and each flagged one');
 SELECT results_eq('SELECT variant, labelled_alerts, true_alerts FROM mlops_catalog.guard_count ORDER BY 1',
-	'SELECT variant, sum(n) FILTER (WHERE label IS NOT NULL)::bigint, sum(n) FILTER (WHERE label)::bigint FROM mlops_catalog.guard_alert GROUP BY 1 ORDER BY 1', 'and each outcome');
+	'SELECT variant, sum(n) FILTER (WHERE label IS NOT NULL)::bigint, sum(n) FILTER (WHERE label)::bigint FROM mlops_catalog.guard_alert GROUP BY 1 ORDER BY 1', 'and each label');
 SELECT ok(min(labelled_alerts) > 0 AND min(true_alerts) > 0, 'of which there are some') FROM mlops_catalog.guard_count;
 SELECT at_hour(20) \g /dev/null
 SELECT is((SELECT sum(decisions) FROM mlops_catalog.guard_count), 5000::numeric, 'also when nothing is new');
@@ -69,7 +69,7 @@ SELECT mlops.add_labels('fraud', query => format('SELECT %L AS key, false AS is_
 UPDATE mlops_catalog.label SET recorded_at = (SELECT at FROM horizon) WHERE key = :'key' AND NOT label;	-- after the last look, whose time the test sets
 SELECT alerts_read() AS read \gset
 SELECT at_hour(21) \g /dev/null
-SELECT cmp_ok(alerts_read() - :read, '<', 100::bigint, 'one revised outcome is not looked for among all that was flagged');
+SELECT cmp_ok(alerts_read() - :read, '<', 100::bigint, 'one revised label is not looked for among all that was flagged');
 SELECT ok(NOT bool_or(label), 'and is known') FROM mlops_catalog.guard_alert WHERE key = :'key';
 SELECT is(mlops_catalog.latency_quantile('{"0": 94, "100": 5, "200": 1}', 0.95), 1.01::float8 ^ 100, 'a quantile of counts');
 SELECT is(mlops_catalog.latency_quantile('{}', 0.95), NULL, 'of none');

@@ -87,7 +87,7 @@ SELECT is(said(metric(change)), 'XX001 ' || detail, 'metrics ' || change::text) 
 	('{"evil": 1}', 'Its "metrics" have an unrecognized key "evil".')) AS c(change, detail);
 -- what may be
 SELECT is(said(changed('{"positive": null, "description": null, "seed": null, "tags": {"a": [1, {"b": null}]}, "dataset": null}')), 'imported', 'NULL where it may be');
-SELECT is(said(metric('{"pr_auc": null, "expected_cost": -5, "mcc": -1}')), 'imported', 'undefined figures');
+SELECT is(said(metric('{"pr_auc": null, "expected_cost": -5, "mcc": -1}')), 'imported', 'undefined metrics');
 SELECT is(said(changed('{"description": "<script>alert(1)</script>\n| a | b |", "tags": {"x''); DROP TABLE tx; --": "y"}}')), 'imported', 'text is text');
 -- everybody may look at them
 SELECT mlops.grant('copy', 'public', 'manage') \g /dev/null

@@ -12,7 +12,7 @@ INSERT INTO outcome SELECT id, is_fraud, CASE WHEN is_fraud THEN 'bad' ELSE 'goo
 
 -- ---- adding
 SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud', labelled_at => 'known_at')$$,
-	$$VALUES (5000::bigint, 5000::bigint, 0::bigint, 0::bigint)$$, 'outcomes are added');
+	$$VALUES (5000::bigint, 5000::bigint, 0::bigint, 0::bigint)$$, 'labels are added');
 SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', 'outcome', key => 'tx_id', label => 'fraud', labelled_at => 'known_at')$$,
 	$$VALUES (5000::bigint, 0::bigint, 0::bigint, 0::bigint)$$, 'the same again change nothing');
 SELECT results_eq($$SELECT * FROM mlops.add_labels('fraud', query => 'SELECT tx_id::text AS k, fraud_text AS l, known_at AS t FROM outcome', key => 'k', label => 'l', labelled_at => 't', positive => 'bad')$$,
@@ -78,9 +78,9 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN concat_ws(' ', sqlstate, sqlerrm, detail);
 END $$;
 SELECT is(refused($$SELECT 'f' || i AS k, true AS l, CASE WHEN i >= 7000 THEN timestamptz '3026-01-01 00:00+00' + i * interval '1 day' END AS t FROM generate_series(1, 12001) i$$),
-	'22008 the outcome of key "f7000" has a time in the future Column "t" says 3045-03-02 00:00:00+00. No outcome was recorded.', 'the first of many is named');
+	'22008 the label of key "f7000" has a time in the future Column "t" says 3045-03-02 00:00:00+00. No label was recorded.', 'the first of many is named');
 SELECT is((SELECT count(*) FROM mlops.labels WHERE key LIKE 'f%'), 0::bigint, 'and none recorded');
-SELECT matches(refused(format($$SELECT 'f' AS k, true AS l, clock_timestamp()::%s + interval '62 seconds' AS t$$, t)), '^22008 the outcome of key "f" has a time in the future', t)
+SELECT matches(refused(format($$SELECT 'f' AS k, true AS l, clock_timestamp()::%s + interval '62 seconds' AS t$$, t)), '^22008 the label of key "f" has a time in the future', t)
 	FROM unnest('{timestamptz,timestamp}'::text[]) AS t;
 SELECT is((SELECT added FROM mlops.add_labels('skewed', query => 'SELECT 1 AS k, true AS l, clock_timestamp() + interval ''30 seconds'' AS t', key => 'k', label => 'l', labelled_at => 't')), 1::bigint, 'another clock may be ahead by a minute');
 
@@ -88,7 +88,7 @@ SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'add_l
 
 -- ---- the tests
 SELECT is((SELECT array_agg(round(x::numeric, 12)) FROM mlops.proportion_test(1000, 100, 1000, 130, 0.02) t, unnest(ARRAY[t.difference, t.z, t.p_value, t.sequential_p_value]) x),
-	'{0.030000000000,2.102740605622,0.035488450466,0.397837431628}', 'statsmodels'' figures, and the mixture test''s');
+	'{0.030000000000,2.102740605622,0.035488450466,0.397837431628}', 'statsmodels'' numbers, and the mixture test''s');
 SELECT is((SELECT t::text FROM mlops.proportion_test(0, 0, 10, 1) t), '(,,,,,1)', 'nothing to compare');
 SELECT throws_ok($$SELECT mlops.proportion_test(10, 11, 10, 1)$$, '22023', '11 successes of 10 trials are none', 'more successes than trials');
 SELECT throws_ok($$SELECT mlops.proportion_test(10, 1, 10, 1, 0)$$, '22023', 'effect 0 is out of range', 'no effect');

@@ -28,8 +28,8 @@ SELECT matches(split_by(('{"test_last": "3 days", "validation_last": "3 days", "
 	format('^"%s" in "split" is "5", a length of time without a unit', k), format('"%s" of a split', k)) FROM unnest('{test_last,validation_last,label_delay,window}'::text[]) AS k;
 SELECT is(split_by('{"test_last": "3 days"}'), 'taken', 'with a unit it is taken');
 SELECT mlops.deploy('fraud', 1, key => 'id') \g /dev/null
-SELECT matches(refused($$SELECT mlops.retraining_policy('fraud', '0 3 * * 0', options => '{"window": "90"}')$$), '^"window" in "options" is "90".*90 days', 'the window of a policy');
-SELECT is(refused($$SELECT mlops.retraining_policy('fraud', '0 3 * * 0', options => '{"window": "soon"}')$$), '"window" in "options" must be a length of time, not "soon" | Write {"window": "90 days"}.', 'what is none');
+SELECT matches(refused($$SELECT mlops.set_retraining_policy('fraud', '0 3 * * 0', options => '{"window": "90"}')$$), '^"window" in "options" is "90".*90 days', 'the window of a policy');
+SELECT is(refused($$SELECT mlops.set_retraining_policy('fraud', '0 3 * * 0', options => '{"window": "soon"}')$$), '"window" in "options" must be a length of time, not "soon" | Write {"window": "90 days"}.', 'what is none');
 SELECT matches(refused($$SELECT mlops.retrain('fraud', options => '{"window": "90"}')$$), '^"window" in "options" is "90"', 'that of a retraining');
 SELECT matches(refused($$SELECT mlops.deploy('fraud', 1, 'canary', key => 'id', ramp => '[{"percent": 5, "wait": "2"}, {"percent": 100}]')$$), '^"wait" in "ramp" is "2"', 'a wait');
 SELECT matches(refused($$SELECT mlops.deploy('fraud', 1, 'canary', key => 'id', ramp => '[{"percent": 5, "wait": 2}, {"percent": 100}]')$$), '^"wait" in "ramp" is "2"', 'as a number too');

@@ -123,7 +123,7 @@ BEGIN
 	RETURN share;
 END $$;
 SELECT is((SELECT string_agg(DISTINCT feature, ', ' ORDER BY feature) FROM mlops.check_drift('of_1000', 'of_1000')), '(score), amount, level', 'drift is of columns');
-SELECT ok(bool_and(statistic >= 0 AND statistic < 'Infinity'), 'all figures are finite and not negative') FROM drifted WHERE NOT (what = 'none' AND test = 'unseen');
+SELECT ok(bool_and(statistic >= 0 AND statistic < 'Infinity'), 'all numbers are finite and not negative') FROM drifted WHERE NOT (what = 'none' AND test = 'unseen');
 SELECT ok(bool_and(statistic = 0 AND NOT drifted), format('%s: the training rows have not drifted', test)) FROM drifted WHERE what = 'same' AND test IN ('unseen', 'missing') GROUP BY test ORDER BY test;
 SELECT ok(bool_and(statistic < 0.1 AND NOT drifted), format('%s: nor have they', test)) FROM drifted WHERE what = 'same' AND test IN ('psi', 'total_variation') GROUP BY test ORDER BY test;
 SELECT ok(bool_and(NOT drifted), 'nor has a half of them') FROM drifted WHERE what = 'half';
@@ -138,7 +138,7 @@ FROM drifted WHERE what = 'one' AND test IN ('psi', 'unseen', 'total_variation')
 -- ---- a monitor of such a column
 CREATE TABLE coming AS SELECT CASE WHEN id % 10 = 0 THEN 'new ' || id % 30 ELSE level END AS level, amount, date_trunc('hour', now()) - interval '30 minutes' AS at FROM of_1000 WHERE level IS NOT NULL;
 SELECT mlops.monitor('of_1000', every => '30 minutes', source => 'coming', time_column => 'at') \g /dev/null
-SELECT mlops.alert_rule('of_1000', 'new_levels', 'drift', max => 0.05, labels => '{"feature": "level", "test": "unseen"}') \g /dev/null
+SELECT mlops.set_alert_rule('of_1000', 'new_levels', 'drift', max => 0.05, labels => '{"feature": "level", "test": "unseen"}') \g /dev/null
 UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 hours';
 SELECT is_empty($$SELECT FROM mlops.run_monitor('of_1000') WHERE error IS NOT NULL$$, 'a monitor runs');
 SELECT ok(abs(statistic - share_of(1000, 'id % 10 = 0', 'level IS NOT NULL')) < 1e-12 AND drifted, 'and tells of new levels')
@@ -150,7 +150,7 @@ CREATE TABLE segment AS SELECT e.segment ->> 'level' AS level, e.rows, e.positiv
 CREATE TABLE by_level AS SELECT level, count(*) AS rows, count(*) FILTER (WHERE fraud) AS positives, avg((mlops.score('of_1000', t) - fraud::int) ^ 2) AS brier FROM of_1000 AS t GROUP BY level;
 SELECT is((SELECT count(*) FROM segment), (SELECT count(*) FROM by_level), 'a segment of each level, and one of none');
 SELECT is_empty($$SELECT FROM segment AS s LEFT JOIN by_level AS l ON s.level IS NOT DISTINCT FROM l.level WHERE (s.rows, s.positives) IS DISTINCT FROM (l.rows, l.positives) OR (abs(s.brier - l.brier) < 1e-12) IS NOT TRUE$$,
-	'with its rows and its figures');
+	'with its rows and its numbers');
 
 -- ---- retraining
 SELECT is((SELECT outcome FROM mlops.retrain('of_1000', options => '{"refit": false}')), 'unchanged', 'the same rows make the same model again');

@@ -1,4 +1,4 @@
--- Monitors: windows of traffic and performance, outcomes that arrive late,
+-- Monitors: windows of traffic and performance, labels that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
 SELECT plan(94);
@@ -31,7 +31,7 @@ SELECT mlops.monitor('fraud', every => '1 hour', label_delay => '2 hours', segme
 SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'monitor'), 1::bigint, 'the same again is no change');
 SET mlops.log_features = on;
 SELECT count(mlops.decide('fraud', t)) FROM tx t \g /dev/null
--- everything happened in the last window whose outcomes are complete
+-- everything happened in the last window whose labels are complete
 CREATE FUNCTION long_ago() RETURNS void LANGUAGE sql AS $$
 	UPDATE mlops_catalog.prediction SET created_at = date_trunc('hour', now()) - interval '2 hours 30 minutes';
 	UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 hours';
@@ -61,7 +61,7 @@ SELECT is((SELECT alert_rate FROM mlops.traffic), (SELECT avg(flagged::int)::flo
 SELECT is((SELECT latency_p99 FROM mlops.traffic), (SELECT percentile_cont(0.99) WITHIN GROUP (ORDER BY latency::float8) FROM mlops.predictions), 'latency');
 SELECT cmp_ok((SELECT score_psi FROM mlops.traffic), '<', 0.5::float8, 'scores are like those of the test rows');
 SELECT is((SELECT array_agg(DISTINCT variant) FROM mlops.traffic), '{primary}', 'by variant');
-SELECT is((SELECT labelled FROM mlops.performance WHERE segment = '{}'), 0::bigint, 'no outcome has arrived');
+SELECT is((SELECT labelled FROM mlops.performance WHERE segment = '{}'), 0::bigint, 'no label has arrived');
 SELECT is((SELECT pr_auc FROM mlops.performance WHERE segment = '{}'), NULL, 'so there is no average precision');
 
 INSERT INTO mlops_catalog.prediction SELECT (jsonb_populate_record(p, '{"version": 2, "variant": "s", "shadow": true}')).* FROM mlops_catalog.prediction AS p LIMIT 100;
@@ -70,16 +70,16 @@ SELECT results_eq('SELECT version, decisions FROM mlops.performance WHERE segmen
 DELETE FROM mlops_catalog.prediction WHERE shadow;
 SELECT looked_at_anew() \g /dev/null
 
--- ---- late outcomes
+-- ---- late labels
 SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx', key => 'id', label => 'is_fraud') \g /dev/null
-SELECT is((SELECT count(*) FROM mlops.predictions WHERE key IS NULL) > 0, true, 'decisions without a key have no outcome');
+SELECT is((SELECT count(*) FROM mlops.predictions WHERE key IS NULL) > 0, true, 'decisions without a key have no label');
 SELECT count(mlops.decide('fraud', t, id::text)) FROM tx t \g /dev/null
 SELECT long_ago() \g /dev/null
 DELETE FROM mlops_catalog.monitor_window;
 DELETE FROM mlops_catalog.traffic_window;
 UPDATE mlops_catalog.label SET recorded_at = recorded_at - interval '1 day';
 SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
-SELECT is((SELECT labelled FROM mlops.performance WHERE segment = '{}'), (SELECT count(*) FROM tx), 'outcomes are joined by key');
+SELECT is((SELECT labelled FROM mlops.performance WHERE segment = '{}'), (SELECT count(*) FROM tx), 'labels are joined by key');
 SELECT is((SELECT p."precision" FROM mlops.performance p WHERE segment = '{}'),
 	(SELECT avg(is_fraud::int)::float8 FROM mlops.predictions JOIN tx ON id::text = key WHERE flagged), 'precision');
 SELECT is((SELECT recall FROM mlops.performance WHERE segment = '{}'),
@@ -89,7 +89,7 @@ SELECT is((SELECT pr_auc FROM mlops.performance WHERE segment = '{}'),
 SELECT is((SELECT sum(labelled) FROM mlops.performance WHERE segment ? 'country'), (SELECT count(*) FROM tx)::numeric, 'segments add up');
 UPDATE mlops_catalog.monitor_window SET checked_at = checked_at - interval '1 hour';
 UPDATE mlops_catalog.label SET label = NOT label, recorded_at = now();
-SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud') WHERE step = 'performance'), 1::bigint, 'a window is judged again when outcomes arrive');
+SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud') WHERE step = 'performance'), 1::bigint, 'a window is judged again when labels arrive');
 SELECT is((SELECT p."precision" FROM mlops.performance p WHERE segment = '{}'),
 	(SELECT avg((NOT is_fraud)::int)::float8 FROM mlops.predictions JOIN tx ON id::text = key WHERE flagged), 'by what is known now');
 UPDATE mlops_catalog.label SET label = NOT label, recorded_at = now();
@@ -97,15 +97,15 @@ SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 UPDATE mlops_catalog.label SET recorded_at = recorded_at - interval '1 day';
 
 -- ---- alerts
-SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low precision', 'precision', min => 0.8)$$, '22023', NULL, 'a name with a space');
-SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precison', min => 0.8)$$, '22023', 'unrecognized metric "precison"', 'a metric that is none');
-SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precision')$$, '22023', NULL, 'without a bound');
-SELECT throws_ok($$SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 0.8, severity => 'bad')$$, '22023', NULL, 'a severity that is none');
-SELECT is((SELECT state FROM mlops.alert_rule('fraud', 'low_precision', 'precision', max => 0, severity => 'critical')), 'no data', 'a rule that has judged nothing yet');
-SELECT mlops.alert_rule('fraud', 'fine', 'alert_rate', min => 0, max => 1) \g /dev/null
-SELECT mlops.alert_rule('fraud', 'twice', 'precision', max => 0, windows => 2) \g /dev/null
-SELECT mlops.alert_rule('fraud', 'many', 'precision', max => 0, min_decisions => 1000000) \g /dev/null
-SELECT mlops.alert_rule('fraud', 'germans', 'recall', min => 1, labels => '{"country": "DE"}', min_decisions => 1) \g /dev/null
+SELECT throws_ok($$SELECT mlops.set_alert_rule('fraud', 'low precision', 'precision', min => 0.8)$$, '22023', NULL, 'a name with a space');
+SELECT throws_ok($$SELECT mlops.set_alert_rule('fraud', 'low', 'precison', min => 0.8)$$, '22023', 'unrecognized metric "precison"', 'a metric that is none');
+SELECT throws_ok($$SELECT mlops.set_alert_rule('fraud', 'low', 'precision')$$, '22023', NULL, 'without a bound');
+SELECT throws_ok($$SELECT mlops.set_alert_rule('fraud', 'low', 'precision', min => 0.8, severity => 'bad')$$, '22023', NULL, 'a severity that is none');
+SELECT is((SELECT state FROM mlops.set_alert_rule('fraud', 'low_precision', 'precision', max => 0, severity => 'critical')), 'no data', 'a rule that has judged nothing yet');
+SELECT mlops.set_alert_rule('fraud', 'fine', 'alert_rate', min => 0, max => 1) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'twice', 'precision', max => 0, windows => 2) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'many', 'precision', max => 0, min_decisions => 1000000) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'germans', 'recall', min => 1, labels => '{"country": "DE"}', min_decisions => 1) \g /dev/null
 SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 2::bigint, 'what is broken fires');
 SELECT results_eq($$SELECT rule, state, severity, metric, labels, required FROM mlops.alerts ORDER BY rule$$,
 	$$VALUES ('germans', 'firing', 'warning', 'recall', '{"country": "DE"}'::jsonb, 'at least 1'), ('low_precision', 'firing', 'critical', 'precision', '{}', 'at most 0')$$,
@@ -116,11 +116,11 @@ SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'low_precision'), 'f
 SELECT is((SELECT state || ' ' || note FROM mlops.acknowledge_alert((SELECT alert_id FROM mlops.alerts WHERE rule = 'low_precision'), 'seen')), 'acknowledged seen', 'somebody takes note');
 SELECT is((SELECT detail ->> 'rule' FROM mlops_catalog.audit_waiting WHERE event = 'acknowledge_alert'), 'low_precision', 'which is in the audit log');
 SELECT throws_ok($$SELECT mlops.acknowledge_alert(0)$$, '42704', 'alert 0 does not exist', 'an alert that is none');
-SELECT mlops.alert_rule('fraud', 'low_precision', 'precision', min => 0) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'low_precision', 'precision', min => 0) \g /dev/null
 SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 SELECT is((SELECT state FROM mlops.alerts WHERE rule = 'low_precision'), 'resolved', 'within bounds again it resolves');
 SELECT mlops.silence('fraud', 'low_precision', 'infinity') \g /dev/null
-SELECT mlops.alert_rule('fraud', 'low_precision', 'precision', max => 0) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'low_precision', 'precision', max => 0) \g /dev/null
 SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 0::bigint, 'a silenced rule fires nothing');
 SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'low_precision'), 'silenced', 'and says so');
 SELECT mlops.silence('fraud', 'low_precision', NULL) \g /dev/null
@@ -128,7 +128,7 @@ SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 1
 SELECT mlops.drop_alert_rule('fraud', 'low_precision') \g /dev/null
 SELECT is((SELECT count(*) FROM mlops.alerts WHERE rule = 'low_precision' AND state = 'resolved'), 2::bigint, 'alerts of a rule that is gone are resolved');
 SELECT throws_ok($$SELECT mlops.drop_alert_rule('fraud', 'low_precision')$$, '42704', 'model "fraud" has no alert rule "low_precision"', 'it is gone');
-SELECT cmp_ok((SELECT count(DISTINCT metric) FROM mlops.monitor_metrics), '>=', 15::bigint, 'one table has all figures');
+SELECT cmp_ok((SELECT count(DISTINCT metric) FROM mlops.monitor_metrics), '>=', 15::bigint, 'one table has all metrics');
 
 -- ---- segments that could never be seen
 SELECT is(mlops_catalog.unseen_segments((SELECT model_id FROM mlops_catalog.model WHERE name = 'fraud'), '{country,colour,amount}'), '{colour}', 'logged decisions have no such feature');
@@ -147,7 +147,7 @@ SELECT is(unseen(), '{}', 'and with them');
 -- ---- Prometheus
 CREATE TEMP TABLE line AS SELECT l FROM regexp_split_to_table(mlops.prometheus_metrics(), E'\n') AS l;
 SELECT is_empty($$SELECT l FROM line WHERE l !~ '^(# (HELP [a-z0-9_]+ .+|TYPE [a-z0-9_]+ gauge)|[a-z0-9_]+(\{([a-z_]+="([^"\\]|\\["\\n])*"(,|(?=\})))+\})? -?([0-9.]+(e[-+]?[0-9]+)?|Infinity|NaN)|)$'$$, 'every line is one that Prometheus reads');
-SELECT is((SELECT count(*) FROM line WHERE l ~ '^mlops_precision\{model="fraud",version="1"\} [01]'), 1::bigint, 'a figure');
+SELECT is((SELECT count(*) FROM line WHERE l ~ '^mlops_precision\{model="fraud",version="1"\} [01]'), 1::bigint, 'a metric');
 SELECT is((SELECT l FROM line WHERE l ~ '^mlops_alert_firing.*germans'), 'mlops_alert_firing{model="fraud",rule="germans",severity="warning"} 1', 'an alert');
 SELECT is((SELECT count(*) FROM line WHERE l = 'mlops_task_suspended{model="fraud",task="monitor"} 0'), 1::bigint, 'a monitor that is not suspended');
 SELECT is(mlops_catalog.prometheus_labels(jsonb_build_object('a-b', E'x"\\\ny')), E'{a_b="x\\"\\\\\\ny"}', 'labels are escaped');
@@ -157,7 +157,7 @@ CREATE TABLE coming AS SELECT t.*, date_trunc('hour', now()) - interval '30 minu
 UPDATE coming SET amount = amount + 500;
 SELECT mlops.monitor('fraud', every => '30 minutes', source => 'coming', time_column => 'at') \g /dev/null
 UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 hours';
-SELECT mlops.alert_rule('fraud', 'drift', 'drifted_share', max => 0.1) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'drift', 'drifted_share', max => 0.1) \g /dev/null
 CREATE TEMP TABLE drifted AS SELECT * FROM mlops.run_monitor('fraud');
 SELECT is((SELECT count(*) FROM drifted WHERE error IS NOT NULL), 0::bigint, 'rows of a table are watched');
 SELECT is((SELECT bool_or(drifted) FROM mlops.drift WHERE feature = 'amount' AND window_start = date_trunc('hour', now()) - interval '30 minutes'), true, 'what moved has drifted');
@@ -184,7 +184,7 @@ SELECT alike(runs_with('ALTER TABLE coming RENAME amount TO euros'), 'alerts,per
 SELECT mlops.run_monitor('fraud') \g /dev/null
 SELECT alike(task(), 'failed: drift: %amount%', 'also when no window has ended since');
 SELECT is((SELECT count(*) FROM mlops.check_catalog() WHERE model = 'fraud' AND problem LIKE '%drift: %amount%'), 1::bigint, 'where problems are looked for');
-SELECT isnt((SELECT labels_until FROM mlops_catalog.monitor AS w JOIN mlops_catalog.model USING (model_id) WHERE name = 'fraud'), NULL, 'outcomes are looked at once all the same');
+SELECT isnt((SELECT labels_until FROM mlops_catalog.monitor AS w JOIN mlops_catalog.model USING (model_id) WHERE name = 'fraud'), NULL, 'labels are looked at once all the same');
 SELECT alike(runs_with('DROP TABLE coming'), 'alerts,performance,traffic; %does not exist', 'a table that is gone is told, the rest goes on');
 SELECT isnt((SELECT drift_error FROM mlops.monitors), NULL, 'for all to see');
 SELECT is(measured_until(), (SELECT l FROM measured), 'Prometheus keeps when it was measured last');

@@ -16,7 +16,7 @@ SELECT is((SELECT count(DISTINCT bytes) FROM (SELECT mlops.score_version('halves
 SELECT is((SELECT string_agg(DISTINCT concat_ws(' ', e.rows, e.positives), ', ') FROM generate_series(1, 7) AS v, LATERAL mlops.evaluate('halves/' || v, 'halves') AS e),
 	(SELECT concat_ws(' ', count(y), sum(y)) FROM halves_null), 'and are judged on the same rows');
 SELECT is((SELECT concat_ws(' ', rows, added, ignored) FROM mlops.add_labels('halves', query => query, key => 'id', label => 'y', positive => positive)),
-	(SELECT concat_ws(' ', count(*), CASE WHEN place = 1 THEN count(y) ELSE 0 END, count(*) - count(y)) FROM halves_null), 'outcomes of ' || type || ' that are NaN are ignored')
+	(SELECT concat_ws(' ', count(*), CASE WHEN place = 1 THEN count(y) ELSE 0 END, count(*) - count(y)) FROM halves_null), 'labels of ' || type || ' that are NaN are ignored')
 	FROM (SELECT *, row_number() OVER (ORDER BY type, positive) AS place FROM halves_of, (VALUES (NULL), ('1')) AS p(positive)) AS q;
 SELECT throws_like($$SELECT mlops.train('halves', 'halves', target => 'y', features => '{a}', positive => 'nan')$$, '"positive" is "nan", which is not a value of%', 'NaN is no class');
 SELECT is((SELECT array_agg(segment ORDER BY segment) FROM mlops.evaluate('halves/1', query => 'SELECT id, a, y, CASE WHEN id % 2 = 0 THEN ''NaN''::numeric WHEN id % 3 = 0 THEN NULL ELSE 7 END AS shop FROM halves_null', by => '{shop}')),

@@ -9,7 +9,7 @@ SET ROLE no_login_group;
 SELECT FROM mlops.train('grouped', 'tx', target => 'is_fraud', key => 'id', params => '{"n_estimators": 2}');
 SELECT FROM mlops.deploy('grouped', 1);
 SELECT FROM mlops.monitor('grouped', '1 hour');
-SELECT FROM mlops.retraining_policy('grouped', '0 3 * * *');
+SELECT FROM mlops.set_retraining_policy('grouped', '0 3 * * *');
 RESET ROLE;
 SELECT results_eq($$SELECT object, problem FROM mlops.check_catalog() WHERE model = 'grouped' AND problem ~ 'log in' ORDER BY 1$$,
 	$$VALUES ('monitor', 'does not run: role "no_login_group", as which it runs, is not permitted to log in'),

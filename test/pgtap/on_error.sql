@@ -204,18 +204,18 @@ SELECT is((SELECT count(*) FROM said JOIN n USING (id) WHERE (d).score = mlops.s
 SELECT is((SELECT count(*) FROM mlops.predictions WHERE NOT shadow), 100::bigint, 'one decision a row');
 SELECT ok((SELECT count(*) BETWEEN 30 AND 70 AND count(*) = count(DISTINCT prediction_id) FROM mlops.predictions WHERE variant = 'canary' AND sqlstate = '42703' AND shadow), 'and a failure for each row of the canary''s');
 CREATE TABLE guarded AS SELECT * FROM mlops.check_guards('s');
-SELECT results_eq($$SELECT figure, value, passed, action FROM guarded WHERE figure = 'error_rate' OR action IS NOT NULL ORDER BY figure NULLS LAST$$,
+SELECT results_eq($$SELECT metric, value, passed, action FROM guarded WHERE metric = 'error_rate' OR action IS NOT NULL ORDER BY metric NULLS LAST$$,
 	$$VALUES ('error_rate', 1::float8, false, NULL), (NULL, NULL, NULL, 'rolled back')$$, 'its guard rolls it back');
-SELECT is((SELECT value FROM guarded WHERE figure = 'errors'), (SELECT count(*)::float8 FROM mlops.predictions WHERE variant = 'canary'), 'by the errors there were');
+SELECT is((SELECT value FROM guarded WHERE metric = 'errors'), (SELECT count(*)::float8 FROM mlops.predictions WHERE variant = 'canary'), 'by the errors there were');
 SELECT is((SELECT array_agg(variant) FROM mlops.deployments WHERE model = 's'), '{primary}', 'and primary is left');
 -- with values that the canary can score, or not, the rate is a share
 SELECT FROM mlops.deploy('s', 2, 'canary', percent => 50, key => 'id', guard => '{"error_rate": {"max": 0.1}, "errors": {"max": 5}, "min_decisions": 1000}') \g /dev/null
 TRUNCATE mlops_catalog.prediction;
 SELECT count(mlops.decide('s', r, id::text)) FROM (SELECT id, amount, CASE WHEN id % 10 = 0 THEN 'infinity'::float8 ELSE b END AS b FROM n WHERE id <= 500) r \g /dev/null
 CREATE TABLE guarded2 AS SELECT * FROM mlops.check_guards('s');
-SELECT results_eq($$SELECT figure, passed, action FROM guarded2 WHERE variant = 'canary' ORDER BY figure NULLS LAST$$,
+SELECT results_eq($$SELECT metric, passed, action FROM guarded2 WHERE variant = 'canary' ORDER BY metric NULLS LAST$$,
 	$$VALUES ('error_rate', NULL::boolean, 'waits for data'), ('errors', false, NULL), (NULL, NULL, 'rolled back')$$, 'a number of errors needs no wait, a rate does');
-SELECT is((SELECT round(value::numeric, 9) FROM guarded2 WHERE figure = 'error_rate'),
+SELECT is((SELECT round(value::numeric, 9) FROM guarded2 WHERE metric = 'error_rate'),
 	(SELECT round((count(error)::float8 / count(*))::numeric, 9) FROM mlops.predictions WHERE variant = 'canary'), 'of all that it was asked');
 SELECT is((SELECT count(*) FROM mlops.predictions p JOIN n ON n.id::text = p.key WHERE p.shadow IS FALSE AND p.error IS NULL AND p.score <> mlops.score_version('s', p.version, n)), 0::bigint, 'and every answer is its version''s');
 -- by a trigger without a log of its own
@@ -241,8 +241,8 @@ SELECT mlops_catalog.record_traffic(0::regrole, 's', m.model_id, now() - interva
 SELECT results_eq($$SELECT variant, version, shadow, decisions, errors, error_rate FROM mlops.traffic WHERE model = 's' ORDER BY variant NULLS LAST$$,
 	$$SELECT variant, version, shadow AND variant = 'dark', count(*) - count(error), count(error), count(error)::float8 / count(*) FROM seen GROUP BY 1, 2, 3 ORDER BY variant NULLS LAST$$, 'traffic counts what failed, by variant');
 SELECT is((SELECT (decisions, errors, mean_score, latency_p95, alert_rate, version)::text FROM mlops.traffic WHERE model = 's' AND variant IS NULL), '(0,7,,,,)', 'also where none could be chosen');
-SELECT ok((SELECT bool_and(value BETWEEN 0 AND 1) AND count(*) = 4 FROM mlops.monitor_metrics WHERE model = 's' AND metric = 'error_rate'), 'the share is a figure');
-SELECT lives_ok($$SELECT mlops.alert_rule('s', 'unscored', 'error_rate', max => 0.01, min_decisions => 5)$$, 'that a rule can watch');
+SELECT ok((SELECT bool_and(value BETWEEN 0 AND 1) AND count(*) = 4 FROM mlops.monitor_metrics WHERE model = 's' AND metric = 'error_rate'), 'the share is a metric');
+SELECT lives_ok($$SELECT mlops.set_alert_rule('s', 'unscored', 'error_rate', max => 0.01, min_decisions => 5)$$, 'that a rule can watch');
 SELECT results_eq($$SELECT (w).broken, (w).value FROM (SELECT mlops_catalog.rule_windows(0::regrole, 's', r, m) AS w FROM mlops_catalog.alert_rule r JOIN mlops_catalog.monitor m USING (model_id) JOIN mlops_catalog.model USING (model_id) WHERE model.name = 's') w$$,
 	$$VALUES (true, 1::float8)$$, 'and finds broken');
 SELECT ok(mlops.prometheus_metrics() ~ 'mlops_error_rate\{.*model="s"', 'Prometheus has it too');

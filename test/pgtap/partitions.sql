@@ -54,7 +54,7 @@ SET LOCAL extra_float_digits = -15;
 SELECT mlops.monitor('fraud', every => '1 day 02:03', label_delay => '3 days') \g /dev/null
 SELECT mlops.deploy('fraud', 1, 'direct', threshold => 0.12345678901234567) \g /dev/null
 SET CONSTRAINTS ALL IMMEDIATE;
-SELECT is((SELECT detail ->> 'threshold' FROM mlops.audit_log WHERE event = 'deploy' ORDER BY seq DESC LIMIT 1), '0.12345678901234566', 'figures of the audit log have all digits');
+SELECT is((SELECT detail ->> 'threshold' FROM mlops.audit_log WHERE event = 'deploy' ORDER BY seq DESC LIMIT 1), '0.12345678901234566', 'numbers of the audit log have all digits');
 SELECT ok((SELECT intact FROM mlops.verify_audit()), 'the log verifies under these settings');
 RESET DateStyle; RESET TimeZone; RESET IntervalStyle; RESET extra_float_digits;
 SELECT ok((SELECT intact FROM mlops.verify_audit()), 'and under others');

@@ -22,7 +22,7 @@ SELECT is((SELECT pr_auc FROM mlops.evaluate('copy/1', 'tx')), (SELECT pr_auc FR
 SELECT lives_ok($$SELECT mlops.deploy('copy', 1)$$, 'it can be deployed');
 SELECT is(substring(mlops.export_model('copy', 1) FROM 1 FOR 8), 'MLOPSEXP'::bytea, 'and exported again');
 SELECT lives_ok($$SELECT mlops.set_gate('copy', '{"pr_auc": {"min": 0}}')$$, 'a gate');
-SELECT is((SELECT detail ->> 'reason' FROM mlops.check_gate('copy', 1) WHERE NOT passed), 'the version was imported: its figures were not measured here', 'is not passed by what a file says');
+SELECT is((SELECT detail ->> 'reason' FROM mlops.check_gate('copy', 1) WHERE NOT passed), 'the version was imported: its metrics were not measured here', 'is not passed by what a file says');
 SELECT mlops.set_gate('copy', '{"fairness": {"by": "country", "metric": "recall", "max_gap": 1}}') \g /dev/null
 SELECT is((SELECT detail ->> 'reason' FROM mlops.check_gate('copy', 1)), 'the version was imported: the rows that it was judged on are not known here', 'nor are segments measured');
 SELECT mlops.set_gate('copy', '{"pr_auc": {"min": 0}}') \g /dev/null

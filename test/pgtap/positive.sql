@@ -42,7 +42,7 @@ SET LOCAL IntervalStyle = 'sql_standard';
 SET LOCAL TimeZone = 'Asia/Tokyo';
 SET LOCAL bytea_output = 'escape';
 SET LOCAL extra_float_digits = -15;
-SELECT is(p.*::text, format('(%1$s,%1$s,%1$s,%1$s)', t.positives), format('%s of %s for %s: outcomes, training, evaluation, check of a source', k.written, k.type, k.yes))
+SELECT is(p.*::text, format('(%1$s,%1$s,%1$s,%1$s)', t.positives), format('%s of %s for %s: labels, training, evaluation, check of a source', k.written, k.type, k.yes))
 	FROM kind AS k, truth AS t, LATERAL positives_of(k) AS p;
 -- its own equality: another zone is another time of day to PostgreSQL too
 SELECT is(mlops_catalog.is_positive(timetz '04:00+01', '03:00+00'), timetz '04:00+01' = '03:00+00', 'as = says');
@@ -72,25 +72,25 @@ SELECT throws_ok($$SELECT * FROM mlops.train('m2', query => 'SELECT id, a, inter
 SELECT throws_ok($$SELECT * FROM mlops.train('m2', query => 'SELECT id, a, interval ''1 day'' AS l FROM base', target => 'l', key => 'id', positive => '1 hour')$$, '22000',
 	'no row has "1 hour" in target "l"', 'a value that no row has');
 
--- ---- outcomes mean what was positive in the training
+-- ---- labels mean what was positive in the training
 CREATE TABLE fair AS SELECT id, a, y, NOT y AS legit, (NOT y)::int AS legit_number, CASE WHEN y THEN 2 ELSE 7 END AS class, CASE WHEN y THEN 'bad' ELSE 'good' END AS verdict, y::int AS number FROM base;
 SELECT mlops.train(m, 'fair', target => t, positive => p, key => 'id', features => '{a}', params => '{"n_estimators": 2}')
 	FROM (VALUES ('legit', 'legit', 'false'), ('number', 'legit_number', '0'), ('class', 'class', '2'), ('text', 'verdict', 'bad')) AS v(m, t, p) \g /dev/null
 SELECT mlops.deploy(m, 1) FROM unnest('{legit,number,class,text}'::text[]) AS m \g /dev/null
-CREATE FUNCTION outcomes(model text, label text, positive text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION labels(model text, label text, positive text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
 	DELETE FROM mlops_catalog.label;
 	PERFORM FROM mlops.add_labels(model, 'fair', key => 'id', label => label, positive => positive);
 	RETURN (SELECT count(*) FROM mlops.labels AS l JOIN fair ON fair.id = l.key::int WHERE l.label AND y) - (SELECT count(*) FROM mlops.labels AS l JOIN fair ON fair.id = l.key::int WHERE l.label AND NOT y);
 END $$;
-SELECT is(outcomes(m, l), t.positives, format('outcomes of %s by %s', m, l)) FROM truth AS t, (VALUES ('legit', 'legit'), ('legit', 'legit_number'), ('number', 'legit_number'), ('number', 'legit'), ('class', 'class'), ('class', 'y'),
+SELECT is(labels(m, l), t.positives, format('labels of %s by %s', m, l)) FROM truth AS t, (VALUES ('legit', 'legit'), ('legit', 'legit_number'), ('number', 'legit_number'), ('number', 'legit'), ('class', 'class'), ('class', 'y'),
 	('text', 'verdict'), ('text', 'y'), ('text', 'number'), ('m', 'y'), ('m', 'number')) AS v(m, l);
-SELECT is(outcomes('legit', 'y', 'true'), positives, 'unless another is given') FROM truth;
-SELECT throws_ok($$SELECT outcomes('legit', 'verdict')$$, '42804', 'label "verdict" of type text is neither boolean nor 0/1', 'how a text spells a boolean is not guessed');
+SELECT is(labels('legit', 'y', 'true'), positives, 'unless another is given') FROM truth;
+SELECT throws_ok($$SELECT labels('legit', 'verdict')$$, '42804', 'label "verdict" of type text is neither boolean nor 0/1', 'how a text spells a boolean is not guessed');
 SELECT mlops.train('legit', 'fair', target => 'legit', key => 'id', features => '{a}', params => '{"n_estimators": 2}') \g /dev/null
-SELECT is(outcomes('legit', 'legit'), positives, 'the version that answers says') FROM truth;
+SELECT is(labels('legit', 'legit'), positives, 'the version that answers says') FROM truth;
 SELECT mlops.deploy('legit', 2) \g /dev/null
-SELECT is(outcomes('legit', 'legit'), -(SELECT count(*) FROM base WHERE NOT y), 'which may change');
+SELECT is(labels('legit', 'legit'), -(SELECT count(*) FROM base WHERE NOT y), 'which may change');
 
 -- ---- another target
 CREATE FUNCTION evaluated(model text, target name, positive text DEFAULT NULL) RETURNS bigint LANGUAGE sql AS $$ SELECT positives FROM mlops.evaluate(model, 'fair', target => target, positive => positive) $$;

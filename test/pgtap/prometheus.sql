@@ -16,7 +16,7 @@ $$;
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, key => 'id'), mlops.deploy('fraud', 2, 'canary', key => 'id', percent => 10) \g /dev/null
-SELECT mlops.monitor('fraud', every => '1 hour', segments => '{country}'), mlops.alert_rule('fraud', 'low', 'precision', min => 0.5) \g /dev/null
+SELECT mlops.monitor('fraud', every => '1 hour', segments => '{country}'), mlops.set_alert_rule('fraud', 'low', 'precision', min => 0.5) \g /dev/null
 CREATE TABLE segment (s jsonb);
 INSERT INTO segment VALUES ('{}'), ('{"country": null}'), ('{"country": ""}'), ('{"country": "NULL"}'), ('{"country": "null"}'), ('{"country": "true"}'), ('{"country": true}'), ('{"country": 1}'), ('{"country": "1"}'),
 	('{"country": "D\"E"}'), ('{"country": "D\\E"}'), ('{"country": "D\nE"}'), ('{"country": "D\\nE"}'), ('{"country": "D\\\"E"}'), ('{"country": "a,b=\"c\"}"}'),
@@ -34,7 +34,7 @@ SELECT is_empty($$SELECT line FROM samples() WHERE line !~ '^[a-zA-Z_:][a-zA-Z0-
 SELECT is_empty('SELECT line FROM samples() AS s WHERE s.names <> (SELECT count(DISTINCT m[1]) FROM regexp_matches(substring(s.line FROM ''\{(.*)\}''), ''([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"'', ''g'') AS m)', 'no label is named twice');
 SELECT is_empty($$SELECT line FROM samples() WHERE labels ->> 'model' <> 'fraud'$$, 'no segment is taken for a model');
 SELECT is((SELECT count(*) FROM samples() WHERE name = 'mlops_precision' AND labels ->> 'version' = '1'), (SELECT count(*) FROM segment), 'nor for a version');
-SELECT is((SELECT count(*) FROM samples() WHERE name = 'mlops_precision' AND NOT labels ?| '{segment,value,is_null}'), 2::bigint, 'the figures of all are without a segment');
+SELECT is((SELECT count(*) FROM samples() WHERE name = 'mlops_precision' AND NOT labels ?| '{segment,value,is_null}'), 2::bigint, 'the metrics of all are without a segment');
 SELECT set_eq($$SELECT labels - 'model' FROM samples() WHERE name = 'mlops_recall' AND labels ->> 'version' = '1' AND labels ->> 'segment' = 'country'$$,
 	$$VALUES ('{"version": "1", "segment": "country", "is_null": "true"}'::jsonb), ('{"version": "1", "segment": "country"}')$$
 	|| $$, ('{"version": "1", "segment": "country", "value": "NULL"}'), ('{"version": "1", "segment": "country", "value": "null"}'), ('{"version": "1", "segment": "country", "value": "true"}')$$

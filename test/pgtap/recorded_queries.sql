@@ -43,8 +43,8 @@ BEGIN
 	-- the other one does not find the table by its own path
 	PERFORM pg_temp.become(reading, 'pg_catalog');
 	step := 'gate';
-	PERFORM mlops.set_gate(model, '{"pr_auc_vs_production": {"min_gain": -1}, "fairness": {"by": "country", "metric": "alert_rate", "max_gap": 1, "min_rows": 1}}');
-	SELECT c.detail ->> 'rows' INTO got FROM mlops.check_gate(model, 2) AS c WHERE c.condition = 'pr_auc_vs_production';
+	PERFORM mlops.set_gate(model, '{"pr_auc_vs_deployed": {"min_gain": -1}, "fairness": {"by": "country", "metric": "alert_rate", "max_gap": 1, "min_rows": 1}}');
+	SELECT c.detail ->> 'rows' INTO got FROM mlops.check_gate(model, 2) AS c WHERE c.condition = 'pr_auc_vs_deployed';
 	SELECT v.metrics ->> 'rows' INTO wanted FROM mlops.versions AS v WHERE v.model = format('m_%s_%s', $1, $2) AND v.version = 2;
 	IF got IS DISTINCT FROM wanted OR wanted IS NULL THEN
 		found := found || format('the gate read %s rows, %s are test rows', got, wanted);
@@ -104,13 +104,13 @@ CREATE TABLE micro AS SELECT (1.7e15 + id * 1000)::bigint AS at, amount, is_frau
 SELECT mlops.train('micro', query => 'SELECT * FROM micro; -- numbers', target => 'is_fraud', time_column => 'at', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.deploy('micro', 1) \g /dev/null
 SELECT mlops.train('micro', query => 'SELECT * FROM micro; -- numbers', target => 'is_fraud', time_column => 'at', params => '{"n_estimators": 4}') \g /dev/null
-SELECT mlops.set_gate('micro', '{"pr_auc_vs_production": {"min_gain": -1}}') \g /dev/null
+SELECT mlops.set_gate('micro', '{"pr_auc_vs_deployed": {"min_gain": -1}}') \g /dev/null
 SELECT is((SELECT c.detail ->> 'rows' FROM mlops.check_gate('micro', 2) AS c), (SELECT metrics ->> 'rows' FROM mlops.versions WHERE model = 'micro' AND version = 2), 'the gate reads all test rows');
 CREATE TABLE fine AS SELECT id * 1e-8 AS at, amount, is_fraud FROM tx;
 SELECT mlops.train('fine', 'fine', target => 'is_fraud', time_column => 'at', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.deploy('fine', 1) \g /dev/null
 SELECT mlops.train('fine', 'fine', target => 'is_fraud', time_column => 'at', params => '{"n_estimators": 4}') \g /dev/null
-SELECT mlops.set_gate('fine', '{"pr_auc_vs_production": {"min_gain": -1}}') \g /dev/null
+SELECT mlops.set_gate('fine', '{"pr_auc_vs_deployed": {"min_gain": -1}}') \g /dev/null
 SELECT is((SELECT c.detail ->> 'rows' FROM mlops.check_gate('fine', 2) AS c), (SELECT metrics ->> 'rows' FROM mlops.versions WHERE model = 'fine' AND version = 2), 'and no others');
 SELECT * FROM finish();
 ROLLBACK;

@@ -58,7 +58,7 @@ SELECT mlops.train('m', query => pg_temp.query(), target => 'is_fraud', key => '
 SELECT mlops.monitor('m', every => '1 day', query => pg_temp.query(), time_column => 'ts') \g /dev/null
 SELECT mlops.snapshot(query => pg_temp.query(), name => 'kept') \g /dev/null
 SELECT mlops.snapshot(query => pg_temp.query(), name => 'known', kind => 'reference') \g /dev/null
-CREATE TEMP TABLE judged AS SELECT to_jsonb(e) AS figures FROM mlops.evaluate('m/2', query => pg_temp.query()) AS e;
+CREATE TEMP TABLE judged AS SELECT to_jsonb(e) AS metrics FROM mlops.evaluate('m/2', query => pg_temp.query()) AS e;
 
 SELECT pg_temp.become(2) \g /dev/null
 SELECT is(ARRAY(SELECT s FROM names, first_sight, unnest(names.setting, first_sight.seen, pg_temp.seen()) AS u(s, a, b) WHERE a = b), '{xmloption}', 'each column depends on its setting');
@@ -69,8 +69,8 @@ SELECT results_eq('SELECT outcome, detail FROM mlops.retrain(''m'', options => '
 SELECT mlops.retrain('m') \g /dev/null
 SELECT is((SELECT content_hash FROM mlops.datasets ORDER BY dataset_id DESC LIMIT 1), (SELECT content_hash FROM mlops.datasets ORDER BY dataset_id LIMIT 1), 'reads the same');
 SELECT is((SELECT settings FROM mlops.datasets ORDER BY dataset_id DESC LIMIT 1), (SELECT settings FROM mlops.datasets ORDER BY dataset_id LIMIT 1), 'and records the same');
-SELECT mlops.set_gate('m', '{"pr_auc_vs_production": {"min_gain": -1}}') \g /dev/null
-SELECT is((SELECT c.figure FROM mlops.check_gate('m', 2) AS c), (SELECT (v2.metrics ->> 'pr_auc')::float8 - (v1.metrics ->> 'pr_auc')::float8 FROM mlops.versions AS v1, mlops.versions AS v2
+SELECT mlops.set_gate('m', '{"pr_auc_vs_deployed": {"min_gain": -1}}') \g /dev/null
+SELECT is((SELECT c.value FROM mlops.check_gate('m', 2) AS c), (SELECT (v2.metrics ->> 'pr_auc')::float8 - (v1.metrics ->> 'pr_auc')::float8 FROM mlops.versions AS v1, mlops.versions AS v2
 	WHERE (v1.model, v1.version, v2.model, v2.version) = ('m', 1, 'm', 2)), 'a gate, with all digits');
 SELECT results_eq('SELECT name, intact FROM (VALUES (1, ''kept''), (2, ''known'')) AS v(o, n), mlops.verify_snapshot(n) ORDER BY o', $$VALUES ('kept', true), ('known', true)$$, 'snapshots are intact');
 SELECT is((SELECT content_hash FROM mlops.snapshots WHERE name = 'kept'), (SELECT content_hash FROM mlops.snapshots WHERE name = 'known'), 'and of one content');

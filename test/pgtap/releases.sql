@@ -83,7 +83,7 @@ SELECT mlops.deploy('fraud', 2, 'canary', percent => 10, key => 'id') \g /dev/nu
 SELECT is((SELECT count(*) FROM seen s JOIN tx t USING (id) WHERE (mlops.predict('fraud', t)).variant <> s.variant), 0::bigint, 'the next canary takes the same keys');
 SELECT is((SELECT (version, percent, action)::text FROM mlops.promote('fraud', 'better')), '(2,100,promote)', 'promoted');
 SELECT results_eq($$SELECT version, n FROM answers()$$, $$VALUES (2, 5000::bigint)$$, 'it answers everything');
-SELECT is((SELECT version FROM mlops.rollback('fraud', reason => 'alerts')), 1, 'a promotion can be rolled back');
+SELECT is((SELECT version FROM mlops.rollback('fraud', note => 'alerts')), 1, 'a promotion can be rolled back');
 SELECT is((SELECT version FROM mlops.rollback('fraud', to_version => 3)), 3, 'to a named version');
 SELECT mlops.deploy('fraud', 1) \g /dev/null
 SELECT mlops.deploy('fraud', 2, 'canary', percent => 50, key => 'id') \g /dev/null

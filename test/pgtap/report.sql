@@ -23,7 +23,7 @@ UPDATE mlops_catalog.monitor SET created_at = created_at - interval '5 hours';
 SELECT count(mlops.decide('fraud', t, id::text)) FROM tx t \g /dev/null
 UPDATE mlops_catalog.prediction SET created_at = date_trunc('hour', now()) - (1 + key::int % 3) * interval '1 hour' + interval '5 minutes';
 SELECT mlops.add_labels('fraud', 'tx', key => 'id', label => 'is_fraud') \g /dev/null
-SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 1) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'low', 'precision', min => 1) \g /dev/null
 SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 SELECT mlops.retrain('fraud', 'new "month"') \g /dev/null
 SELECT is(count_of('//figcaption[.="Precision and recall"]'), 1, 'performance over time');
@@ -32,10 +32,10 @@ SELECT is(count_of('//figure[figcaption="Precision and recall"]//path[@class="bo
 SELECT is(count_of('//figure[figcaption="Precision and recall"]//path[@class="alert"]'), 1, 'and a mark for its alert');
 SELECT is((xpath('string(//figure[figcaption="Decisions a window"]//polyline/@points)', page()))[1]::text ~ '^48.0,\S+ \S+ 348.0,\S+$', true, 'from end to end');
 SELECT is((xpath('string(//ul[@class="summary"]/li[1])', page()))[1]::text LIKE 'Version 1 (gradient boosting) answers all payments since %', true, 'a summary in words');
--- the figures of the summary against the tables themselves
-SELECT is((xpath('string(//ul[@class="summary"]/li[contains(., "with an outcome")])', page()))[1]::text,
-	format('Of %s decisions with an outcome, to %s: version 1 found %s of %s frauds (%s), and %s of what it flagged was one.', w.n, to_char(w.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
-		w.found, w.frauds, mlops_catalog.figure_text(w.found / w.frauds::float8, 'share'), mlops_catalog.figure_text(w.found / w.flagged::float8, 'share')), 'with the last window''s figures')
+-- the numbers of the summary against the tables themselves
+SELECT is((xpath('string(//ul[@class="summary"]/li[contains(., "with a label")])', page()))[1]::text,
+	format('Of %s decisions with a label, to %s: version 1 found %s of %s frauds (%s), and %s of what it flagged was one.', w.n, to_char(w.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
+		w.found, w.frauds, mlops_catalog.value_text(w.found / w.frauds::float8, 'share'), mlops_catalog.value_text(w.found / w.flagged::float8, 'share')), 'with the last window''s values')
 FROM (SELECT date_trunc('hour', p.created_at) + interval '1 hour' AS until, count(*) AS n, count(*) FILTER (WHERE t.is_fraud) AS frauds, count(*) FILTER (WHERE p.flagged) AS flagged,
 		count(*) FILTER (WHERE p.flagged AND t.is_fraud) AS found
 	FROM mlops_catalog.prediction AS p JOIN tx AS t ON t.id = p.key::int GROUP BY 1 ORDER BY 1 DESC LIMIT 1) AS w;
@@ -43,7 +43,7 @@ FROM (SELECT date_trunc('hour', p.created_at) + interval '1 hour' AS until, coun
 SELECT is(split_part((xpath('string(//figure[starts-with(figcaption, "Precision by recall")]//polyline/@points)', page()))[1]::text, ' ', -1),
 	format('348.0,%s', round((150 - 140 * (SELECT avg(label::int)::float8 FROM mlops.labels))::numeric, 1)), 'precision by recall ends where all is flagged');
 SELECT is((xpath('string(//table[thead/tr/th="rule"]/tbody/tr/td[1])', page()))[1]::text, 'low', 'alerts');
-SELECT is((xpath('string(//table[thead/tr/th="reason"]/tbody/tr/td[3])', page()))[1]::text, 'new "month"', 'retrainings');
+SELECT is((xpath('string(//table[thead/tr/th="base_version"]/tbody/tr/td[3])', page()))[1]::text, 'new "month"', 'retrainings');
 CREATE ROLE stranger;
 SET ROLE stranger;
 SELECT throws_ok($$SELECT mlops.report('fraud')$$, '42501', NULL, 'not for strangers');

@@ -25,7 +25,7 @@ SELECT mlops.retrain('fraud') \g /dev/null
 SELECT isnt((SELECT sha256 FROM mlops.versions WHERE version = 4), (SELECT sha256 FROM mlops.versions WHERE version = 1), 'other data another one');
 SELECT is((SELECT train_rows + validation_rows + test_rows FROM mlops.versions WHERE version = 4), 4999::bigint, 'of all rows there are now');
 SELECT is((SELECT tags FROM mlops.runs WHERE run_id = (SELECT run_id FROM mlops.versions WHERE version = 3)), '{"team": "risk", "retraining": "why not"}', 'its run is marked, and keeps its tags');
-SELECT is((SELECT detail ->> 'reason' FROM mlops_catalog.audit_waiting WHERE event = 'retrain' AND version = 3), 'why not', 'the audit log has it');
+SELECT is((SELECT detail ->> 'note' FROM mlops_catalog.audit_waiting WHERE event = 'retrain' AND version = 3), 'why not', 'the audit log has it');
 SELECT is((SELECT version FROM mlops.deployments WHERE model = 'fraud'), 1, 'nothing was deployed');
 
 -- ---- gates
@@ -50,7 +50,7 @@ SELECT is(mlops_catalog.asks_for_approval(gate::jsonb), asks, gate) FROM (VALUES
 	('{"approvals": 2}', true), ('{"approvals": {"four_eyes": true}}', true)) AS e(gate, asks);
 SELECT mlops.set_gate('fraud', '{"approvals": 1, "pr_auc": {"min": 0.01}}') \g /dev/null
 CREATE FUNCTION held_back() RETURNS text LANGUAGE sql AS $$ SELECT coalesce(held_back, 'nothing') FROM mlops.retraining_policies WHERE model = 'fraud' $$;
-SELECT is((SELECT held_back FROM mlops.retraining_policy('fraud', '0 3 * * *', action => 'deploy')), 'a new version waits for approval', 'the policy says what will come of it');
+SELECT is((SELECT held_back FROM mlops.set_retraining_policy('fraud', '0 3 * * *', action => 'deploy')), 'a new version waits for approval', 'the policy says what will come of it');
 CREATE TABLE held AS SELECT * FROM mlops.retrain('fraud', action => 'deploy', options => '{"threshold": 0.25}');
 SELECT is((SELECT concat_ws(' ', outcome, detail, held_back() = format('version %s waits for approval', version)) FROM held), 'waiting approvals: 1 approvals, found 0 t',
 	'what passes all else waits');
@@ -67,11 +67,11 @@ SELECT mlops.rollback('fraud') \g /dev/null
 SELECT throws_ok($$SELECT mlops.retrain('fraud', action => 'delete')$$, '22023', 'unrecognized action "delete"', 'an action that is none');
 SELECT throws_ok($$SELECT mlops.retrain('fraud', options => '{"percent": 5}')$$, '22023', 'unrecognized key "percent" in "options"', 'options that are for another action');
 SELECT throws_ok($$SELECT mlops.retrain('fraud', gate => '{"pr_auk": {"min": 0.5}}')$$, '22023', NULL, 'a gate that is none');
-SELECT throws_ok($$SELECT mlops.retraining_policy('fraud')$$, '22023', 'a retraining policy needs a "schedule" or "triggers"', 'a policy without a cause');
-SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', 'now and then')$$, '22023', NULL, 'a schedule that is none');
-SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', triggers => '{"new_labels": 1}', cooldown => '170000000 years')$$, '22023', 'value 170000000 years of "cooldown" is out of range', 'a wait past the end of time');
-SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', triggers => '{"new_labels": 0}')$$, '22023', NULL, 'a trigger out of range');
-SELECT throws_ok($$SELECT mlops.retraining_policy('fraud', triggers => '{"alerts": ["nothing"]}')$$, '42704', 'model "fraud" has no alert rule "nothing"', 'a rule that is not there');
+SELECT throws_ok($$SELECT mlops.set_retraining_policy('fraud')$$, '22023', 'a retraining policy needs a "schedule" or "triggers"', 'a policy without a cause');
+SELECT throws_ok($$SELECT mlops.set_retraining_policy('fraud', 'now and then')$$, '22023', NULL, 'a schedule that is none');
+SELECT throws_ok($$SELECT mlops.set_retraining_policy('fraud', triggers => '{"new_labels": 1}', cooldown => '170000000 years')$$, '22023', 'value 170000000 years of "cooldown" is out of range', 'a wait past the end of time');
+SELECT throws_ok($$SELECT mlops.set_retraining_policy('fraud', triggers => '{"new_labels": 0}')$$, '22023', NULL, 'a trigger out of range');
+SELECT throws_ok($$SELECT mlops.set_retraining_policy('fraud', triggers => '{"alerts": ["nothing"]}')$$, '42704', 'model "fraud" has no alert rule "nothing"', 'a rule that is not there');
 
 -- ---- policies
 CREATE FUNCTION reason() RETURNS text LANGUAGE sql AS $$ SELECT mlops_catalog.retraining_reason(current_user::regrole, p) FROM mlops_catalog.policy p $$;
@@ -79,17 +79,17 @@ CREATE FUNCTION days_pass(n int) RETURNS void LANGUAGE sql AS $$
 	UPDATE mlops_catalog.policy SET created_at = created_at - n * interval '1 day', submitted_at = submitted_at - n * interval '1 day';
 	UPDATE mlops_catalog.retraining SET started_at = started_at - n * interval '1 day';
 $$;
-SELECT is((SELECT concat_ws(' ', model, schedule, action) FROM mlops.retraining_policy('fraud', '0 3 * * *')), 'fraud 0 3 * * * register', 'a policy');
+SELECT is((SELECT concat_ws(' ', model, schedule, action) FROM mlops.set_retraining_policy('fraud', '0 3 * * *')), 'fraud 0 3 * * * register', 'a policy');
 SELECT is(reason(), NULL, 'before its time nothing happens');
 SELECT days_pass(2) \g /dev/null
 SELECT is(reason(), 'schedule 0 3 * * *', 'then it does');
-SELECT mlops.alert_rule('fraud', 'low_precision', 'precision', min => 0.8) \g /dev/null
-SELECT is((SELECT triggers FROM mlops.retraining_policy('fraud', triggers => '{"alerts": ["low_precision"], "new_labels": 100}')), '{"alerts": ["low_precision"], "new_labels": 100}', 'triggers');
+SELECT mlops.set_alert_rule('fraud', 'low_precision', 'precision', min => 0.8) \g /dev/null
+SELECT is((SELECT triggers FROM mlops.set_retraining_policy('fraud', triggers => '{"alerts": ["low_precision"], "new_labels": 100}')), '{"alerts": ["low_precision"], "new_labels": 100}', 'triggers');
 SELECT is(reason(), NULL, 'nothing has happened');
 SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx WHERE id <= 99', key => 'id', label => 'is_fraud') \g /dev/null
-SELECT is(reason(), NULL, 'too few outcomes');
+SELECT is(reason(), NULL, 'too few labels');
 SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx WHERE id <= 150', key => 'id', label => 'is_fraud') \g /dev/null
-SELECT is(reason(), '150 new labels', 'enough outcomes');
+SELECT is(reason(), '150 new labels', 'enough labels');
 INSERT INTO mlops_catalog.alert (model_id, rule, severity, metric, labels, value, required, window_end)
 	SELECT model_id, 'low_precision', 'warning', 'precision', '{}', 0.5, 'at least 0.8', now() FROM mlops_catalog.model;
 SELECT is(reason(), 'alert low_precision', 'an alert comes first');
@@ -102,12 +102,12 @@ SELECT is(reason(), '150 new labels', 'an alert that is over calls for nothing')
 UPDATE mlops_catalog.policy SET created_at = now() - interval '10 days', submitted_at = NULL;
 UPDATE mlops_catalog.label SET recorded_at = now() - interval '5 days';
 UPDATE mlops_catalog.retraining SET started_at = now() - interval '3 days';
-SELECT is(reason(), NULL, 'nor do outcomes that the last retraining knew');
+SELECT is(reason(), NULL, 'nor do labels that the last retraining knew');
 UPDATE mlops_catalog.label SET recorded_at = now() - interval '2 days';
 SELECT is(reason(), '150 new labels', 'as those do that came later');
 SELECT is(mlops.drop_retraining_policy('fraud'), true, 'a policy ends');
 SELECT is((SELECT array_agg(event ORDER BY waiting_id) FROM mlops_catalog.audit_waiting WHERE event LIKE '%retraining_policy'),
-	'{retraining_policy,drop_retraining_policy,retraining_policy,retraining_policy,drop_retraining_policy}', 'all that is in the audit log');
+	'{set_retraining_policy,drop_retraining_policy,set_retraining_policy,set_retraining_policy,drop_retraining_policy}', 'all that is in the audit log');
 CREATE ROLE stranger;
 SET ROLE stranger;
 SELECT throws_ok($$SELECT mlops.retrain('fraud')$$, '42501', NULL, 'a stranger cannot retrain');

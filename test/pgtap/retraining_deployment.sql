@@ -20,18 +20,18 @@ INSERT INTO refusal (action, options, code, message) VALUES
 	('canary', '{"key": "id", "percent": 5, "threshold": 1.5}', '22023', 'threshold 1.5 is out of range'),
 	('deploy', '{"threshold": -1}', '22023', 'threshold -1 is out of range'),
 	('deploy', '{"guard": {"alert_rate": {"max": 5}}}', '22023', 'value 5 of "max" in "guard.alert_rate" is out of range'),
-	('deploy', '{"guard": {"alert_rate": {"max_ratio": 2}}}', '22023', 'a direct deployment has no champion beside it to compare with');
+	('deploy', '{"guard": {"alert_rate": {"max_ratio": 2}}}', '22023', 'a direct deployment has no deployed version beside it to compare with');
 SELECT plan(2 * (SELECT count(*)::int FROM refusal) + 11);
-SELECT throws_ok(format('SELECT mlops.retraining_policy(%L, %L, action => %L, options => %L)', 'm', '0 3 * * *', action, options), code, message, 'policy: ' || action || ' ' || options)
+SELECT throws_ok(format('SELECT mlops.set_retraining_policy(%L, %L, action => %L, options => %L)', 'm', '0 3 * * *', action, options), code, message, 'policy: ' || action || ' ' || options)
 FROM refusal ORDER BY place;
 SELECT throws_ok(format('SELECT mlops.retrain(%L, action => %L, options => %L)', 'm', action, options), code, message, 'retrain: ' || action || ' ' || options)
 FROM refusal ORDER BY place;
 SELECT is((SELECT count(*) FROM mlops.versions), 1::bigint, 'nothing was learned for them');
 
 -- ---- what works
-SELECT is((SELECT options FROM mlops.retraining_policy('m', '0 3 * * *', action => 'canary', options => '{"key": "id", "percent": 20}')), '{"key": "id", "percent": 20}'::jsonb, 'a share of keys');
-SELECT is((SELECT action FROM mlops.retraining_policy('m', '0 3 * * *', action => 'canary', options => '{"key": "balance", "ramp": [{"percent": 5, "wait": "1 hour"}, {"percent": 100}]}')), 'canary', 'a ramp, by a column of the table that was not read');
-SELECT is((SELECT action FROM mlops.retraining_policy('m', '0 3 * * *', action => 'deploy')), 'deploy', 'all at once');
+SELECT is((SELECT options FROM mlops.set_retraining_policy('m', '0 3 * * *', action => 'canary', options => '{"key": "id", "percent": 20}')), '{"key": "id", "percent": 20}'::jsonb, 'a share of keys');
+SELECT is((SELECT action FROM mlops.set_retraining_policy('m', '0 3 * * *', action => 'canary', options => '{"key": "balance", "ramp": [{"percent": 5, "wait": "1 hour"}, {"percent": 100}]}')), 'canary', 'a ramp, by a column of the table that was not read');
+SELECT is((SELECT action FROM mlops.set_retraining_policy('m', '0 3 * * *', action => 'deploy')), 'deploy', 'all at once');
 
 -- ---- a key that only mlops.decide is given
 SELECT is((SELECT array_agg(object || ' ' || problem) FROM mlops.check_catalog()), NULL, 'nothing is wrong');
@@ -42,7 +42,7 @@ SELECT ok((SELECT mlops.decide('m', t, 'a card') IS NOT NULL FROM tx AS t WHERE 
 SELECT throws_ok($$SELECT mlops.score('m', t) FROM tx AS t WHERE id = 1$$, '42703', NULL, 'score cannot');
 SELECT is((SELECT array_agg(concat_ws(' ', model, object, problem) ORDER BY object) FROM mlops.check_catalog()),
 	'{"m route canary goes by column \"crad\", which no version was trained on data with","m route primary goes by column \"crad\", which no version was trained on data with"}', 'check_catalog names the routes');
-SELECT is((SELECT options ->> 'key' FROM mlops.retraining_policy('m', '0 3 * * *', action => 'canary', options => '{"key": "crad", "percent": 20}')), 'crad', 'a policy may go on with the key that answers');
+SELECT is((SELECT options ->> 'key' FROM mlops.set_retraining_policy('m', '0 3 * * *', action => 'canary', options => '{"key": "crad", "percent": 20}')), 'crad', 'a policy may go on with the key that answers');
 SELECT mlops.abort('m') \g /dev/null
 UPDATE mlops_catalog.deployment_route SET key = NULL;
 INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, deployment_id, kind, position, rule)

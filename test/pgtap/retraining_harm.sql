@@ -35,7 +35,7 @@ SELECT matches(found('UPDATE src SET amt = 0 WHERE id > 3200 AND id % 10 < 9', '
 SELECT matches(found('UPDATE src SET flag = flag * 1000'), 'column "flag" (has in 50.0|is far)', 'exactly half of the values out of range');
 
 \set filled 'UPDATE src SET hr = CASE WHEN y THEN hr % 12 ELSE 12 + hr % 12 END'
-SELECT is(found(:'filled'), 'rejected: column "hr" almost gives the target away, as it did not in version 1: It alone has ROC AUC 1.0000 on the training rows.', 'a column that is filled in after the outcome');
+SELECT is(found(:'filled'), 'rejected: column "hr" almost gives the target away, as it did not in version 1: It alone has ROC AUC 1.0000 on the training rows.', 'a column that is filled in after the label');
 SELECT is(found(:'filled', '{"accept": ["hr"]}'), 'deployed', 'unless that is meant');
 SELECT matches(found(:'filled', '{}', 'register'), '^rejected: column "hr" almost', 'of what is only registered, too');
 
@@ -59,7 +59,7 @@ SELECT throws_ok($$SELECT found('SELECT', '{"accept": ["nosuch"]}')$$, '22023', 
 -- ---- the same when a policy is set up, by whoever is there to be told
 CREATE FUNCTION told(model text, options jsonb) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM mlops.retraining_policy(model, schedule => '0 3 * * *', options => options);
+	PERFORM mlops.set_retraining_policy(model, schedule => '0 3 * * *', options => options);
 	RETURN 'set up';
 EXCEPTION WHEN OTHERS THEN
 	RETURN concat_ws(' ', sqlstate, sqlerrm);

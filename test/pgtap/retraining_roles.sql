@@ -16,7 +16,7 @@ SELECT is((SELECT jsonb_object_agg(c ->> 'name', c - '{name,type,kind}'::text[])
 	(SELECT jsonb_build_object('is_fraud', jsonb_build_object('missing', 0, 'constant', false, 'minimum', 0, 'maximum', 1, 'positives', avg(is_fraud::int)::float8),
 		'id', '{"missing": 0, "constant": false, "repeated": 0}'::jsonb, 'ts', '{"missing": 0, "constant": false}'::jsonb,
 		'w', jsonb_build_object('missing', 0, 'constant', false, 'minimum', 1, 'maximum', 3, 'effective', sum(w)::float8 * sum(w) / sum(w * w) / count(*),
-			'positives', sum(w) FILTER (WHERE is_fraud)::float8 / sum(w))) FROM s), 'figures of target, key, time and weight');
+			'positives', sum(w) FILTER (WHERE is_fraud)::float8 / sum(w))) FROM s), 'statistics of target, key, time and weight');
 
 -- ---- key, time
 SELECT is(found('UPDATE s SET id = NULL'), 'refused: column "id" is NULL in every row', 'a key that is empty');
@@ -44,7 +44,7 @@ SELECT is(found('UPDATE s SET id = NULL', '{"accept": ["id"]}', 'register'), 're
 -- ---- target
 SELECT is(found('UPDATE s SET is_fraud = false'), 'refused: target "is_fraud" has only one class: 0 positives among 5000 rows', 'no positives');
 SELECT is(found('UPDATE s SET is_fraud = true'), 'refused: target "is_fraud" has only one class: 5000 positives among 5000 rows', 'positives only');
-SELECT is(found('UPDATE s SET is_fraud = NULL'), 'refused: there are no rows with a target', 'no outcomes');
+SELECT is(found('UPDATE s SET is_fraud = NULL'), 'refused: there are no rows with a target', 'no labels');
 SELECT is(found('UPDATE s SET is_fraud = NOT is_fraud'), E'refused: target "is_fraud" is positive in 93.86 % of the rows, when learned from in 6.14 %\nweight column "w" puts 93.98 % of the weight on positives, when learned from 6.02 %', 'the other way round');
 SELECT is(found('UPDATE s SET is_fraud = is_fraud AND id % 3 = 0', '{"accept": ["w"]}'), 'deployed', 'a third of the positives');
 SELECT is(found('UPDATE s SET is_fraud = id % 100 = 0'), E'refused: target "is_fraud" is positive in 1.00 % of the rows, when learned from in 6.14 %\nweight column "w" puts 1.01 % of the weight on positives, when learned from 6.02 %', 'a sixth of them');

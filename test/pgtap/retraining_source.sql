@@ -13,14 +13,14 @@ CREATE FUNCTION inputs(version int) RETURNS text LANGUAGE sql AS $$
 -- ---- columns
 ALTER TABLE s ADD refunded_at timestamp;
 UPDATE s SET refunded_at = ts + interval '9 days', later = 1 WHERE is_fraud;
-SELECT is((SELECT outcome || ': ' || detail FROM mlops.retrain('fraud', gate => '{"pr_auc_vs_production": {"min_gain": -1}}', action => 'deploy')),
+SELECT is((SELECT outcome || ': ' || detail FROM mlops.retrain('fraud', gate => '{"pr_auc_vs_deployed": {"min_gain": -1}}', action => 'deploy')),
 	'deployed: columns that version 1 does not read were not read: later, refunded_at', 'columns that were added, or empty when learned from, are not read, and told');
 SELECT is(inputs(2), inputs(1), 'the inputs are those of the version that is repeated');
 SELECT is((SELECT sum(train_rows) FROM mlops.versions WHERE model = 'fraud' AND version = 2), 3500::numeric, 'of all rows');
 SELECT matches((SELECT detail FROM mlops.retrain('fraud')), 'version 2 does not read were not read: later, refunded_at$', 'and the next time');
 SELECT is((SELECT detail FROM mlops.retrain('fraud', options => '{"new_columns": ["later"], "accept": ["later"]}')),
 	E'new columns were read, as asked for: later\ncolumns that version 2 does not read were not read: refunded_at', 'one that is asked for');
-SELECT matches(found('SELECT', '{"new_columns": ["refunded_at"]}'), '^rejected: column "refunded_at" almost gives the target away', 'what is filled in after the outcome');
+SELECT matches(found('SELECT', '{"new_columns": ["refunded_at"]}'), '^rejected: column "refunded_at" almost gives the target away', 'what is filled in after the label');
 SELECT is(inputs(3), 'amount,balance,country,later,online', 'is an input');
 SELECT is((SELECT detail FROM mlops.retrain('fraud', options => '{"new_columns": true, "accept": ["later", "refunded_at"]}')), 'new columns were read, as asked for: later, refunded_at', 'or all');
 SELECT is(inputs(4), 'amount,balance,country,later,online,refunded_at', 'but what was excluded');
@@ -53,7 +53,7 @@ SELECT is((SELECT concat_ws(' ', base_version, coalesce(version::text, 'none'), 
 SELECT is((SELECT detail ->> 'outcome' FROM mlops_catalog.audit_waiting WHERE event = 'retrain' ORDER BY waiting_id DESC LIMIT 1), 'refused', 'and in the audit log');
 UPDATE s SET amount = double / 2;
 
--- ---- production is compared on rows that pass the same checks
+-- ---- the deployed version is compared on rows that pass the same checks
 SELECT is(found('UPDATE s SET amount = NULL WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" is NULL or NaN in every row\nit flags none of its 1000 test rows', 'test rows that are broken');
 SELECT is(found('UPDATE s SET amount = -amount WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" has in 75.1 % of the rows values that were not learned from: -100.03 to -0.05, far from 0.06 to 100.06\nit flags none of its 1000 test rows', 'or far away');
 
@@ -130,13 +130,13 @@ CREATE TABLE "Old ""data"""."Pay" AS SELECT * FROM s;
 SELECT mlops.train('quoted', query => 'SELECT id, amount, is_fraud FROM "Old ""data"""."Pay"', target => 'is_fraud', key => 'id', params => '{"n_estimators": 3}') \g /dev/null
 SELECT is(found('DROP SCHEMA "Old ""data""" CASCADE', model => 'quoted', action => 'register'), 'refused: relation "Old "data".Pay" does not exist', 'a table of a query');
 SELECT is(found('ALTER TABLE "Old ""data"""."Pay" DROP amount', model => 'quoted', action => 'register'), 'refused: column "amount" does not exist', 'a column of a query');
-SELECT mlops.retraining_policy('fraud', schedule => '0 3 * * *'), mlops.monitor('fraud', every => '1 day', source => '"Old ""data"""."Pay"', time_column => 'ts') \g /dev/null
+SELECT mlops.set_retraining_policy('fraud', schedule => '0 3 * * *'), mlops.monitor('fraud', every => '1 day', source => '"Old ""data"""."Pay"', time_column => 'ts') \g /dev/null
 SELECT is(gone_sources('SELECT'), NULL, 'check_catalog is content with sources that are there');
 SELECT is(gone_sources('DROP TABLE s, "Old ""data"""."Pay"'),
 	E'fraud monitor reads "Old ""data"""."Pay", which does not exist: drift is not computed; mlops.monitor() gives it another source\n'
 	'fraud retraining policy reads public.s, which does not exist: it refuses to retrain; mlops.train() from another source, and deploy that version',
 	'and names the monitor and the policy whose source is gone');
-SELECT mlops.retraining_policy('quoted', schedule => '0 3 * * *') \g /dev/null
+SELECT mlops.set_retraining_policy('quoted', schedule => '0 3 * * *') \g /dev/null
 SELECT mlops.monitor('quoted', query => 'SELECT p.*, p.ts AS at FROM "Old ""data"""."Pay" AS p JOIN public.s USING (id) WHERE EXISTS (SELECT FROM public.tx)', time_column => 'at') \g /dev/null
 SELECT is(gone_sources('DROP TABLE "Old ""data"""."Pay"; SELECT mlops.unmonitor(''fraud'')'),
 	E'quoted monitor reads "Old ""data"""."Pay", which does not exist: drift is not computed; mlops.monitor() gives it another source\n'

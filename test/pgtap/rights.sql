@@ -29,7 +29,7 @@ SELECT throws_ok($$SELECT mlops.grant('fraud', 'regress_mlops_score', NULL)$$, '
 SELECT throws_ok($$SELECT mlops.grant(NULL, 'regress_mlops_score', 'score')$$, '22004', NULL, 'a model that is NULL');
 SELECT throws_ok($$SELECT mlops.grant('fruad', 'regress_mlops_score', 'score')$$, '42704', 'model "fruad" does not exist', 'a model that does not exist');
 
-SELECT lives_ok($$SELECT mlops.decide('fraud', t, 'k') FROM tx t WHERE id = 1; SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l', key => 'k', label => 'l')$$, 'decisions and outcomes too');
+SELECT lives_ok($$SELECT mlops.decide('fraud', t, 'k') FROM tx t WHERE id = 1; SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l', key => 'k', label => 'l')$$, 'decisions and labels too');
 -- privilege x function.  An action is the privilege it takes; see: any of them;
 -- inspect: view, or what includes it.
 CREATE TABLE attempt (privilege text, action text, statement text);
@@ -99,13 +99,13 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,view,train,deploy,manage,
 	('manage', $$SELECT mlops.run_monitor('fraud')$$),
 	('manage', $$SELECT mlops.monitor('fraud')$$),
 	('manage', $$SELECT mlops.unmonitor('fraud'); SELECT mlops.monitor('fraud')$$),
-	('manage', $$SELECT mlops.alert_rule('fraud', 'low', 'precision', min => 0.5); SELECT mlops.drop_alert_rule('fraud', 'low')$$),
-	('manage', $$SELECT mlops.drop_alert_rule('fraud', 'watched'); SELECT mlops.alert_rule('fraud', 'watched', 'precision', min => 0.5)$$),
+	('manage', $$SELECT mlops.set_alert_rule('fraud', 'low', 'precision', min => 0.5); SELECT mlops.drop_alert_rule('fraud', 'low')$$),
+	('manage', $$SELECT mlops.drop_alert_rule('fraud', 'watched'); SELECT mlops.set_alert_rule('fraud', 'watched', 'precision', min => 0.5)$$),
 	('deploy', $$SELECT mlops.silence('fraud', 'watched', now())$$),
 	('deploy', $$SELECT 1 / count(*) FROM mlops.alerts WHERE model = 'fraud'; SELECT mlops.acknowledge_alert(max(alert_id)) FROM mlops.alerts WHERE model = 'fraud'$$),
 	('train', $$SELECT mlops.retrain('fraud')$$),
 	('manage', $$SELECT mlops.retrain('fraud', action => 'deploy')$$),
-	('manage', $$SELECT mlops.retraining_policy('fraud', '@daily'); SELECT mlops.drop_retraining_policy('fraud')$$),
+	('manage', $$SELECT mlops.set_retraining_policy('fraud', '@daily'); SELECT mlops.drop_retraining_policy('fraud')$$),
 	('manage', $$SELECT mlops.drop_retraining_policy('fraud')$$),
 	('manage', $$SELECT mlops.resume_retraining('fraud')$$),
 	('manage', $$SELECT mlops.resume_upkeep('fraud', 'guard')$$),
@@ -164,7 +164,7 @@ BEGIN
 	END LOOP;
 	SELECT count(metrics) + count(pr_auc) + count(train_rows) + count(positives) INTO n FROM mlops.versions WHERE model = 'fraud';
 	IF (n > 0) <> (p NOT IN ('nobody', 'score')) THEN
-		RETURN NEXT format('%s sees %s figures of versions', p, n);
+		RETURN NEXT format('%s sees %s metrics of versions', p, n);
 	END IF;
 END $f$;
 GRANT ALL ON shown TO PUBLIC;
@@ -172,7 +172,7 @@ CREATE TABLE exported AS SELECT mlops.export_model('fraud', 1) AS data;
 GRANT ALL ON exported TO PUBLIC;
 SELECT lives_ok($$SELECT mlops.set_alias('fraud', 'tested', 1)$$, 'an alias');
 SELECT mlops.monitor('fraud') \g /dev/null
-SELECT mlops.alert_rule('fraud', 'watched', 'precision', min => 0.5) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'watched', 'precision', min => 0.5) \g /dev/null
 RESET ROLE;
 INSERT INTO mlops_catalog.alert (model_id, rule, severity, metric, labels, value, required, window_end)
 	SELECT model_id, 'watched', 'warning', 'precision', '{}', 0.1, 'at least 0.5', now() FROM mlops_catalog.model WHERE name = 'fraud';
@@ -220,7 +220,7 @@ END $$;
 GRANT ALL ON attempt TO PUBLIC;
 SET LOCAL ROLE regress_mlops_score;
 SELECT is_empty($$SELECT check_privilege('score')$$, 'score allows to score, and nothing else');
-SELECT is_empty($$SELECT check_views('score')$$, 'and shows no figures');
+SELECT is_empty($$SELECT check_views('score')$$, 'and shows no metrics');
 SET LOCAL ROLE regress_mlops_view;
 SELECT is_empty($$SELECT check_privilege('view')$$, 'view allows to inspect, and nothing else');
 SELECT is_empty($$SELECT check_views('view')$$, 'and shows all');

@@ -1,5 +1,5 @@
 -- The share of a canary: as large as it says, the same for a key for ever, and
--- independent between models.  test/golden/routing.py made the figures.
+-- independent between models.  test/golden/routing.py made the numbers.
 \ir setup.psql
 SELECT plan(12);
 CREATE TABLE k AS SELECT i AS id, i / 1000.0::float8 AS amount, NULL::text AS fraud, NULL::text AS other FROM generate_series(1, 100000) AS i;

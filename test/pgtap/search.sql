@@ -25,13 +25,13 @@ SELECT is((SELECT array_agg(format('%s: %s, MLflow finds %s', filter, got, found
 SELECT ok((SELECT count(*) FROM answer WHERE found <> '{}') > 200, 'of which there are some');
 SELECT mlops.start_run('short', name => 'trained') AS trained, mlops.start_run('short', name => 'own') AS own \gset
 SELECT mlops.log_metrics(:trained, '{"test_pr_auc": 0.7}'), mlops.log_metrics(:own, '{"test_pr_auc": 0.7, "pr_auc": 0.2}') \g /dev/null
-SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short'' AND metrics.pr_auc > 0.6')$$, $$VALUES ('trained')$$, 'a figure without its part is the test rows''');
+SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short'' AND metrics.pr_auc > 0.6')$$, $$VALUES ('trained')$$, 'a metric without its part is the test rows''');
 SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short'' AND metrics.pr_auc < 0.6')$$, $$VALUES ('own')$$, 'unless there is one of just that name');
 SELECT results_eq($$SELECT name FROM mlops.search_runs('experiment = ''short''', order_by => '{metrics.pr_auc}')$$, $$VALUES ('own'), ('trained')$$, 'also in an order');
 
--- A figure of NaN is no number: it is neither above nor below one, and never the best.
-SELECT mlops.start_run('diverged', name => n) AS run_id, n, auc INTO TEMP figures FROM (VALUES ('good', 0.9::float8), ('broken', 'NaN'), ('bad', 0.2), ('none', NULL)) v(n, auc);
-SELECT mlops.log_metric(run_id, 'auc', auc) FROM figures WHERE auc IS NOT NULL \g /dev/null
+-- A metric of NaN is no number: it is neither above nor below one, and never the best.
+SELECT mlops.start_run('diverged', name => n) AS run_id, n, auc INTO TEMP metrics FROM (VALUES ('good', 0.9::float8), ('broken', 'NaN'), ('bad', 0.2), ('none', NULL)) v(n, auc);
+SELECT mlops.log_metric(run_id, 'auc', auc) FROM metrics WHERE auc IS NOT NULL \g /dev/null
 CREATE FUNCTION diverged(filter text, ordering text[] DEFAULT '{name}') RETURNS text LANGUAGE sql AS
 	$$ SELECT string_agg(s.name, ' ' ORDER BY s.ordinality) FROM mlops.search_runs(filter, ordering, '{diverged}') WITH ORDINALITY AS s $$;
 SELECT is((SELECT array_agg(diverged('metrics.auc ' || c)) FROM unnest('{> 0.5,>= -1e300,= 0.9,IN (0.9)}'::text[]) c), '{good,"bad good",good,good}', 'NaN is not above a number');

@@ -80,7 +80,7 @@ SELECT is(trapped(s), 'done', s) FROM (VALUES
 	(5, $$SELECT mlops.rollback('fraud')$$),
 	(6, $$SELECT mlops.grant('fraud', 'public', 'score')$$),
 	(7, $$SELECT mlops.set_alias('fraud', 'champion', 1)$$),
-	(8, $$SELECT mlops.set_gate('fraud', '{"pr_auc_vs_production": {"min_gain": -1}, "fairness": {"by": "country", "metric": "alert_rate", "max_gap": 1}, "approvals": 1}')$$),
+	(8, $$SELECT mlops.set_gate('fraud', '{"pr_auc_vs_deployed": {"min_gain": -1}, "fairness": {"by": "country", "metric": "alert_rate", "max_gap": 1}, "approvals": 1}')$$),
 	(9, $$SELECT mlops.approve('fraud', 1)$$),
 	(10, $$SELECT mlops.check_gate('fraud', 1)$$),
 	(11, $$SELECT mlops.set_stage('fraud', 1, 'staging')$$),

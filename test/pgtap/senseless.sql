@@ -23,40 +23,40 @@ INSERT INTO refusals (statement, code, message) VALUES
 	($$SELECT mlops.set_gate('m', '{"pr_auc": {"min": 0.9, "max": 0.2}}')$$, '22023', '"min" 0.9 in "gate.pr_auc" is above "max" 0.2'),
 	($$SELECT mlops.retrain('m', gate => '{"recall": {"min": 1, "max": 0}}')$$, '22023', '"min" 1 in "gate.recall" is above "max" 0'),
 	($$SELECT mlops.monitor('m', segments => '{country,country}')$$, '42701', '"segments" names a column twice'),
-	($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 'Infinity')$$, '22023', '"min" and "max" of an alert rule must be finite'),
-	($$SELECT mlops.alert_rule('m', 'r', 'recall', max => 'NaN')$$, '22023', '"min" and "max" of an alert rule must be finite'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'recall', min => 'Infinity')$$, '22023', '"min" and "max" of an alert rule must be finite'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'recall', max => 'NaN')$$, '22023', '"min" and "max" of an alert rule must be finite'),
 	($$SELECT mlops.monitor('m', segments => '{country,nation}')$$, '42703', 'column "nation" in "segments" is read by no version of model "m"'),
 	($$SELECT mlops.deploy('m', 1, 'segment', rule => '{"country": "DE", "chanel": "web"}')$$, '42703', 'column "chanel" in "rule" is not known: model "m" was never trained on data with it'),
-	($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE"}')$$, '22023', 'no figure "recall" of model "m" has a label "country"'),
-	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"featur": "amount"}')$$, '22023', 'no figure "drift" of model "m" has a label "featur"'),
-	($$SELECT mlops.alert_rule('m', 'r', 'drifted_share', max => 0.5, labels => '{"feature": "amount"}')$$, '22023', 'no figure "drifted_share" of model "m" has a label "feature"'),
-	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"feature": "amont", "test": "psi"}')$$, '22023', 'label "feature" of figure "drift" of model "m" is never "amont"'),
-	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"feature": "ts"}')$$, '22023', 'label "feature" of figure "drift" of model "m" is never "ts"'),
-	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"feature": ["amount"]}')$$, '22023', 'label "feature" of figure "drift" of model "m" is never ["amount"]'),
-	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"test": "psy"}')$$, '22023', 'label "test" of figure "drift" of model "m" is never "psy"'),
-	($$SELECT mlops.alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"test": null}')$$, '22023', 'label "test" of figure "drift" of model "m" is never null'),
-	($$SELECT mlops.alert_rule('m', 'r', 'decisions', min => 5, labels => '{"shadow": false}')$$, '22023', 'label "shadow" of figure "decisions" of model "m" is never false'),
-	($$SELECT mlops.alert_rule('m', 'r', 'decisions', min => 5, labels => '{"variant": 1}')$$, '22023', 'label "variant" of figure "decisions" of model "m" is never 1'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE"}')$$, '22023', 'no metric "recall" of model "m" has a label "country"'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"featur": "amount"}')$$, '22023', 'no metric "drift" of model "m" has a label "featur"'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'drifted_share', max => 0.5, labels => '{"feature": "amount"}')$$, '22023', 'no metric "drifted_share" of model "m" has a label "feature"'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"feature": "amont", "test": "psi"}')$$, '22023', 'label "feature" of metric "drift" of model "m" is never "amont"'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"feature": "ts"}')$$, '22023', 'label "feature" of metric "drift" of model "m" is never "ts"'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"feature": ["amount"]}')$$, '22023', 'label "feature" of metric "drift" of model "m" is never ["amount"]'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"test": "psy"}')$$, '22023', 'label "test" of metric "drift" of model "m" is never "psy"'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'drift', max => 0.5, labels => '{"test": null}')$$, '22023', 'label "test" of metric "drift" of model "m" is never null'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'decisions', min => 5, labels => '{"shadow": false}')$$, '22023', 'label "shadow" of metric "decisions" of model "m" is never false'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'decisions', min => 5, labels => '{"variant": 1}')$$, '22023', 'label "variant" of metric "decisions" of model "m" is never 1'),
 	($$SELECT mlops.silence('m', 's', now(), '1 hour')$$, '22023', 'only one of "until" and "lasting" may be given'),
 	($$SELECT mlops.silence('m', 's', lasting => '-1 hour')$$, '22023', '"lasting" must be a length of time above 0'),
-	($$SELECT mlops.alert_rule('m', 'r', 'latency_p95', max => 5, labels => '{"country": "DE"}')$$, '22023', 'no figure "latency_p95" of model "m" has a label "country"'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'latency_p95', max => 5, labels => '{"country": "DE"}')$$, '22023', 'no metric "latency_p95" of model "m" has a label "country"'),
 	($$SELECT mlops.set_gate('m', '{"pr_auc": {"min": 2}}')$$, '22023', 'value 2 of "min" in "gate.pr_auc" is out of range'),
 	($$SELECT mlops.set_gate('m', '{"precision": {"min": 50}}')$$, '22023', 'value 50 of "min" in "gate.precision" is out of range'),
 	($$SELECT mlops.set_gate('m', '{"mcc": {"min": -1.5}}')$$, '22023', 'value -1.5 of "min" in "gate.mcc" is out of range'),
 	($$SELECT mlops.set_gate('m', '{"log_loss": {"max": -0.1}}')$$, '22023', 'value -0.1 of "max" in "gate.log_loss" is out of range'),
-	($$SELECT mlops.set_gate('m', '{"recall_vs_production": {"min_gain": 5}}')$$, '22023', 'value 5 of "min_gain" in "gate.recall_vs_production" is out of range'),
+	($$SELECT mlops.set_gate('m', '{"recall_vs_deployed": {"min_gain": 5}}')$$, '22023', 'value 5 of "min_gain" in "gate.recall_vs_deployed" is out of range'),
 	($$SELECT mlops.set_gate('m', '{"fairness": {"by": "country", "metric": "recall", "max_gap": -0.1}}')$$, '22023', 'value -0.1 of "max_gap" in "gate.fairness" is out of range'),
 	($$SELECT mlops.set_gate('m', '{"fairness": {"by": "country", "metric": "recall", "max_gap": 10}}')$$, '22023', 'value 10 of "max_gap" in "gate.fairness" is out of range'),
 	($$SELECT mlops.set_gate('m', '{"fairness": {"by": "country", "metric": "recall", "max_gap": 0.1, "min_rows": 0}}')$$, '22023', 'value 0 of "min_rows" in "gate.fairness" is out of range'),
 	($$SELECT mlops.set_gate('m', '{"fairness": [{"by": "country", "metric": "recall", "max_gap": 0.1}, {"by": "contry", "metric": "recall", "max_gap": 0.1}]}')$$, '42703', 'column "contry" in "gate.fairness" is not known: model "m" was never trained on data with it'),
 	($$SELECT mlops.retrain('m', gate => '{"fairness": {"by": "contry", "metric": "recall", "max_gap": 0.1}}')$$, '42703', 'column "contry" in "gate.fairness" is not known: model "m" was never trained on data with it'),
-	($$SELECT mlops.retraining_policy('m', '0 3 * * *', gate => '{"fairness": {"by": "contry", "metric": "recall", "max_gap": 0.1}}')$$, '42703', 'column "contry" in "gate.fairness" is not known: model "m" was never trained on data with it'),
+	($$SELECT mlops.set_retraining_policy('m', '0 3 * * *', gate => '{"fairness": {"by": "contry", "metric": "recall", "max_gap": 0.1}}')$$, '42703', 'column "contry" in "gate.fairness" is not known: model "m" was never trained on data with it'),
 	($$SELECT mlops.deploy('m', 1, guard => '{"alert_rate": {"max": 5}}')$$, '22023', 'value 5 of "max" in "guard.alert_rate" is out of range'),
 	($$SELECT mlops.deploy('m', 1, guard => '{"precision": {"min": 0.9, "max": 0.2}}')$$, '22023', '"min" 0.9 in "guard.precision" is above "max" 0.2'),
 	($$SELECT mlops.deploy('m', 1, 'canary', key => 'id', ramp => '[{"percent": 5, "wait": "1 hour", "guard": {"error_rate": {"max": 3}}}]')$$, '22023', 'value 3 of "max" in "guard.error_rate" is out of range'),
 	($$SELECT mlops.deploy('m', 1, 'canary', key => 'id', percent => 5, guard => '{"alert_rate": {"min_ratio": 2, "max_ratio": 1}}')$$, '22023', '"min_ratio" 2 in "guard.alert_rate" is above "max_ratio" 1'),
-	($$SELECT mlops.alert_rule('m', 'r', 'precision', min => 90)$$, '22023', 'value 90 of "min" in "alert rule" is out of range'),
-	($$SELECT mlops.alert_rule('m', 'r', 'drifted_share', max => -1)$$, '22023', 'value -1 of "max" in "alert rule" is out of range'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'precision', min => 90)$$, '22023', 'value 90 of "min" in "alert rule" is out of range'),
+	($$SELECT mlops.set_alert_rule('m', 'r', 'drifted_share', max => -1)$$, '22023', 'value -1 of "max" in "alert rule" is out of range'),
 	($$SELECT mlops.cross_validate('x', 'four', target => 'is_fraud', group_by => 'customer', exclude => '{customer}', folds => 5)$$, '22000', 'column "customer" of "group_by" has 4 values, fewer than 5 folds'),
 	($$SELECT mlops.cross_validate('x', 'four', target => 'is_fraud', group_by => 'online', folds => 3)$$, '22000', 'column "online" of "group_by" has 2 values, fewer than 3 folds');
 SELECT plan((SELECT count(*)::int FROM refusals) + 22);
@@ -71,19 +71,19 @@ SELECT lives_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', features =
 SELECT is((SELECT e.alert_rate FROM mlops.evaluate('m', 'tx', threshold => 0) AS e), 1::float8, 'threshold 0 flags all');
 SELECT is((SELECT e.alert_rate FROM mlops.evaluate('m', 'tx', threshold => 1.1) AS e), 0::float8, 'one above 1 flags none');
 SELECT lives_ok($$SELECT mlops.set_gate('m', '{"pr_auc": {"min": 0.2, "max": 0.2}}')$$, 'bounds that meet');
-SELECT lives_ok($$SELECT mlops.set_gate('m', '{"mcc": {"min": -1, "max": 1}, "log_loss": {"max": 40}, "expected_cost": {"max": -2}, "pr_auc": {"min": 0, "max": 1}, "fairness": {"by": "balance", "metric": "mcc", "max_gap": 2, "min_rows": 1}}')$$, 'bounds that figures can just reach, a column that was not read');
+SELECT lives_ok($$SELECT mlops.set_gate('m', '{"mcc": {"min": -1, "max": 1}, "log_loss": {"max": 40}, "expected_cost": {"max": -2}, "pr_auc": {"min": 0, "max": 1}, "fairness": {"by": "balance", "metric": "mcc", "max_gap": 2, "min_rows": 1}}')$$, 'bounds that metrics can just reach, a column that was not read');
 SELECT mlops.set_gate('m', '{}') \g /dev/null
-SELECT lives_ok($$SELECT mlops.alert_rule('m', 'w', 'precision', min => 0, max => 1)$$, 'of alert rules too');
-SELECT is_empty($$SELECT unnest(mlops_catalog.metric_names() || mlops_catalog.guard_figures() || mlops_catalog.monitor_metric_names()) EXCEPT SELECT figure FROM mlops_catalog.figure_ranges()$$, 'the range of every figure is known');
-SELECT is_empty($$SELECT e.key, e.value FROM mlops.evaluate('m', 'tx') AS v, jsonb_each_text(to_jsonb(v)) AS e JOIN mlops_catalog.figure_ranges() AS r ON r.figure = e.key WHERE e.value::float8 NOT BETWEEN r.minimum AND r.maximum$$, 'figures are in it');
+SELECT lives_ok($$SELECT mlops.set_alert_rule('m', 'w', 'precision', min => 0, max => 1)$$, 'of alert rules too');
+SELECT is_empty($$SELECT unnest(mlops_catalog.metric_names() || mlops_catalog.guard_metrics() || mlops_catalog.monitor_metric_names()) EXCEPT SELECT metric FROM mlops_catalog.metric_ranges()$$, 'the range of every metric is known');
+SELECT is_empty($$SELECT e.key, e.value FROM mlops.evaluate('m', 'tx') AS v, jsonb_each_text(to_jsonb(v)) AS e JOIN mlops_catalog.metric_ranges() AS r ON r.metric = e.key WHERE e.value::float8 NOT BETWEEN r.minimum AND r.maximum$$, 'metrics are in it');
 SELECT lives_ok($$SELECT mlops.monitor('m', segments => '{country}')$$, 'a column that versions read');
-SELECT lives_ok($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE"}')$$, 'which is a label from then on');
-SELECT lives_ok($$SELECT mlops.alert_rule('m', 'd', 'drift', max => 0.5, labels => '{"feature": "amount", "test": "psi"}')$$, 'labels of drift');
-SELECT lives_ok($$SELECT mlops.alert_rule('m', 'd', 'drift', max => 0.5, labels => jsonb_build_object('feature', f)) FROM unnest(mlops_catalog.drift_features((SELECT model_id FROM mlops_catalog.model WHERE name = 'm'), 'm')) AS f$$, 'of any feature');
+SELECT lives_ok($$SELECT mlops.set_alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE"}')$$, 'which is a label from then on');
+SELECT lives_ok($$SELECT mlops.set_alert_rule('m', 'd', 'drift', max => 0.5, labels => '{"feature": "amount", "test": "psi"}')$$, 'labels of drift');
+SELECT lives_ok($$SELECT mlops.set_alert_rule('m', 'd', 'drift', max => 0.5, labels => jsonb_build_object('feature', f)) FROM unnest(mlops_catalog.drift_features((SELECT model_id FROM mlops_catalog.model WHERE name = 'm'), 'm')) AS f$$, 'of any feature');
 SELECT set_eq($$SELECT unnest(mlops_catalog.drift_features((SELECT model_id FROM mlops_catalog.model WHERE name = 'm'), 'm'))$$, $$SELECT feature FROM mlops.check_drift('m', 'tx', version => 1) UNION SELECT feature FROM mlops.check_drift('m', 'tx', version => 2)$$, 'of which drift is looked for');
-SELECT throws_ok($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": {"a": 1}}')$$, '22023', 'label "country" of figure "recall" of model "m" is never {"a": 1}', 'a value that no column has');
+SELECT throws_ok($$SELECT mlops.set_alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": {"a": 1}}')$$, '22023', 'label "country" of metric "recall" of model "m" is never {"a": 1}', 'a value that no column has');
 SELECT lives_ok($$SELECT mlops.monitor('m', segments => '{country,online}')$$, 'two columns');
-SELECT throws_ok($$SELECT mlops.alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE", "online": true}')$$, '22023', 'no figure "recall" of model "m" has the labels "country", "online"', 'each has figures of its own');
+SELECT throws_ok($$SELECT mlops.set_alert_rule('m', 'r', 'recall', min => 0.5, labels => '{"country": "DE", "online": true}')$$, '22023', 'no metric "recall" of model "m" has the labels "country", "online"', 'each has metrics of its own');
 SELECT is((SELECT silenced_until - now() BETWEEN interval '1 hour' AND interval '2 hours' FROM mlops.silence('m', 'd', lasting => '1 hour')), true, 'silent for a length of time');
 SELECT is((SELECT silenced_until FROM mlops.silence('m', 'd')), NULL, 'no more');
 SELECT lives_ok($$SELECT mlops.deploy('m', 1, 'segment', rule => '{"balance": null}')$$, 'a rule by a column of the table that was not read');

@@ -37,7 +37,7 @@ SELECT is((SELECT s FROM gen), (SELECT s FROM scored WHERE id = 5), 'score_versi
 SELECT is((SELECT d.version FROM mlops.deploy('fraud', 2) d), 2, 'deploy the second');
 SELECT is((SELECT (mlops.predict('fraud', t)).version FROM tx t LIMIT 1), 2, 'takes effect in this transaction');
 SAVEPOINT s;
-SELECT is((SELECT d.version FROM mlops.rollback('fraud', reason => 'test') d), 1, 'rollback goes to the previous version');
+SELECT is((SELECT d.version FROM mlops.rollback('fraud', note => 'test') d), 1, 'rollback goes to the previous version');
 SELECT is((SELECT (mlops.predict('fraud', t)).version FROM tx t LIMIT 1), 1, 'and takes effect');
 ROLLBACK TO s;
 SELECT is((SELECT (mlops.predict('fraud', t)).version FROM tx t LIMIT 1), 2, 'a rolled back rollback leaves nothing');

@@ -9,33 +9,33 @@ CREATE FUNCTION state() RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(concat_ws(' ', variant, version, kind, release), ', ' ORDER BY kind, variant) FROM mlops.deployments WHERE model = 'fraud'
 $$;
 CREATE FUNCTION decide_all() RETURNS bigint LANGUAGE sql AS $$ SELECT count(mlops.decide('fraud', t)) FROM tx t $$;
-CREATE FUNCTION actions() RETURNS text LANGUAGE sql AS $$ SELECT string_agg(concat_ws(' ', variant, action), ', ') FROM mlops.check_guards('fraud') WHERE figure IS NULL $$;
+CREATE FUNCTION actions() RETURNS text LANGUAGE sql AS $$ SELECT string_agg(concat_ws(' ', variant, action), ', ') FROM mlops.check_guards('fraud') WHERE metric IS NULL $$;
 
--- ---- figures
+-- ---- metrics
 SELECT mlops.deploy('fraud', 2, 'segment', rule => '{"country": "DE"}', variant => 'de', threshold => 0) \g /dev/null
 SELECT mlops.deploy('fraud', 2, 'shadow', variant => 's', threshold => 0.3, guard => '{"latency_p95": {"max": 1e6}, "psi": {"max": 1000},
 	"alert_rate": {"max_ratio": 100, "max": 1}, "precision": {"min_ratio": 0.001}, "min_decisions": 100, "min_labels": 5}') \g /dev/null
 SELECT is((SELECT string_agg(DISTINCT action, ', ') FROM mlops.check_guards('fraud')), 'waits for data', 'without decisions a shadow is not judged');
 SELECT decide_all() \g /dev/null
-SELECT results_eq($$SELECT figure, bool_and(passed) FROM mlops.check_guards('fraud') GROUP BY 1 ORDER BY 1$$,
+SELECT results_eq($$SELECT metric, bool_and(passed) FROM mlops.check_guards('fraud') GROUP BY 1 ORDER BY 1$$,
 	$$VALUES ('alert_rate', true), ('latency_p95', true), ('precision', NULL::boolean), ('psi', true)$$, 'with decisions it is, but for what takes labels');
 SELECT mlops.add_labels('fraud', 'tx', key => 'id', label => 'is_fraud') \g /dev/null
 CREATE TEMP TABLE checked AS SELECT * FROM mlops.check_guards('fraud');
 SELECT is((SELECT bool_and(passed) FROM checked), true, 'and with labels everything');
 SELECT is((SELECT array_agg(DISTINCT variant) FROM checked), '{s}', 'it is about the shadow');
-CREATE TEMP TABLE both_scored AS SELECT s.*, p.flagged AS champion_flagged, is_fraud FROM mlops.predictions s JOIN mlops.predictions p USING (prediction_id) JOIN tx ON id::text = s.key
+CREATE TEMP TABLE both_scored AS SELECT s.*, p.flagged AS deployed_flagged, is_fraud FROM mlops.predictions s JOIN mlops.predictions p USING (prediction_id) JOIN tx ON id::text = s.key
 	WHERE s.variant = 's' AND p.variant = 'primary';
 SELECT is((SELECT count(*) FROM both_scored), (SELECT count(*) FROM tx WHERE country <> 'DE'), 'on what primary answered');
 SELECT is((SELECT count(*) FROM mlops.predictions WHERE variant = 's'), (SELECT count(*) FROM tx), 'not on all it scored');
 SELECT is((SELECT array_agg(c.variant ORDER BY c.variant) FROM mlops_catalog.model AS m, mlops_catalog.count_decisions(current_user::regrole, m.model_id, '-infinity', 'infinity', '') AS c),
 	'{de,primary}', 'guards of those that share the traffic do not count it');
-SELECT is((SELECT round(value::numeric, 12) FROM checked WHERE figure = 'alert_rate' LIMIT 1), (SELECT round(avg(flagged::int)::numeric, 12) FROM both_scored), 'alert_rate is what was logged');
-SELECT ok((SELECT c.value BETWEEN p.latency AND p.latency * 1.0101 FROM checked c, (SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY latency) AS latency FROM both_scored) p WHERE c.figure = 'latency_p95'), 'latency_p95, within the 1 % that it is counted by');
-SELECT is((SELECT round(value::numeric, 12) FROM checked WHERE figure = 'precision'), (SELECT round(avg(is_fraud::int)::numeric, 12) FROM both_scored WHERE flagged), 'precision');
-SELECT is((SELECT value FROM checked WHERE figure = 'psi'), (SELECT statistic FROM mlops.check_drift('fraud', query => 'SELECT t.* FROM tx AS t JOIN both_scored AS p ON p.key = t.id::text', version => 2)
+SELECT is((SELECT round(value::numeric, 12) FROM checked WHERE metric = 'alert_rate' LIMIT 1), (SELECT round(avg(flagged::int)::numeric, 12) FROM both_scored), 'alert_rate is what was logged');
+SELECT ok((SELECT c.value BETWEEN p.latency AND p.latency * 1.0101 FROM checked c, (SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY latency) AS latency FROM both_scored) p WHERE c.metric = 'latency_p95'), 'latency_p95, within the 1 % that it is counted by');
+SELECT is((SELECT round(value::numeric, 12) FROM checked WHERE metric = 'precision'), (SELECT round(avg(is_fraud::int)::numeric, 12) FROM both_scored WHERE flagged), 'precision');
+SELECT is((SELECT value FROM checked WHERE metric = 'psi'), (SELECT statistic FROM mlops.check_drift('fraud', query => 'SELECT t.* FROM tx AS t JOIN both_scored AS p ON p.key = t.id::text', version => 2)
 	WHERE feature = '(score)' AND test = 'psi'), 'psi of scores is that of check_drift');
-SELECT is((SELECT required FROM checked WHERE required ~ 'champion' AND figure = 'alert_rate'), (SELECT format('at most %s (100 of the champion''s %s)',
-	round((100 * avg(champion_flagged::int))::numeric, 6), round(avg(champion_flagged::int)::numeric, 6)) FROM both_scored), 'beside the champion on the same decisions');
+SELECT is((SELECT required FROM checked WHERE required ~ 'deployed version' AND metric = 'alert_rate'), (SELECT format('at most %s (100 of the deployed version''s %s)',
+	round((100 * avg(deployed_flagged::int))::numeric, 6), round(avg(deployed_flagged::int)::numeric, 6)) FROM both_scored), 'beside the deployed version on the same decisions');
 SELECT is(state(), 'de 2 segment, s 2 shadow, primary 1 share', 'what holds stays');
 SELECT mlops.abort('fraud', variant => 's'), mlops.abort('fraud', variant => 'de') \g /dev/null
 

@@ -5,9 +5,9 @@ SELECT plan(28);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount}', params => '{"n_estimators": 2}') FROM generate_series(1, 3) \g /dev/null
 SELECT mlops.deploy('fraud', 1, key => 'id'), mlops.deploy('fraud', 2, 'canary', key => 'id', percent => 10) \g /dev/null
 SELECT mlops.monitor('fraud', every => '1 hour') \g /dev/null
-SELECT mlops.alert_rule('fraud', 'quiet', 'decisions', min => 10, min_decisions => 1000000, labels => '{"variant": "primary"}'),
-	mlops.alert_rule('fraud', 'rate', 'alert_rate', max => 0.9, min_decisions => 0), mlops.alert_rule('fraud', 'failed', 'errors', max => 5),
-	mlops.alert_rule('fraud', 'late', 'precision', min => 0.1) \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'quiet', 'decisions', min => 10, min_decisions => 1000000, labels => '{"variant": "primary"}'),
+	mlops.set_alert_rule('fraud', 'rate', 'alert_rate', max => 0.9, min_decisions => 0), mlops.set_alert_rule('fraud', 'failed', 'errors', max => 5),
+	mlops.set_alert_rule('fraud', 'late', 'precision', min => 0.1) \g /dev/null
 -- the hour so many hours ago, of those that are over
 CREATE FUNCTION hour(ago int) RETURNS timestamptz LANGUAGE sql AS $$ SELECT date_bin('1 hour', now(), '2000-01-03 00:00:00+00') - ago * interval '1 hour' $$;
 CREATE FUNCTION states() RETURNS text LANGUAGE sql AS $$ SELECT string_agg(name || ':' || state, ' ' ORDER BY name) FROM mlops.alert_rules $$;
@@ -44,7 +44,7 @@ SELECT run_after($$UPDATE mlops_catalog.prediction SET created_at = hour(2) + in
 SELECT results_eq($$SELECT variant, version, shadow, decisions, alerts, errors FROM mlops.traffic WHERE window_end = hour(0) ORDER BY 1$$,
 	$$VALUES ('canary', 2, false, 0::bigint, 0::bigint, 0::bigint), ('primary', 1, false, 0, 0, 0)$$, 'an hour of silence');
 SELECT is((SELECT count(*) FROM mlops.traffic WHERE window_end = hour(0) AND num_nonnulls(alert_rate, mean_score, score_psi, latency_p50, latency_p95, latency_p99, error_rate) > 0),
-	0::bigint, 'has no other figure');
+	0::bigint, 'has no other metric');
 SELECT set_eq($$SELECT metric, value FROM mlops.monitor_metrics WHERE window_end = hour(0)$$, $$VALUES ('decisions', 0::float8)$$, 'also as a list');
 SELECT is(states(), 'failed:ok late:no data quiet:firing rate:ok', 'a rule on decisions fires, however few it was to take for others');
 SELECT results_eq($$SELECT rule, value, version FROM mlops.alerts$$, $$VALUES ('quiet', 0::float8, 1)$$, 'for the version that is silent');
@@ -78,16 +78,16 @@ SELECT run_after('') \g /dev/null
 SELECT is((SELECT count(*) FROM mlops.traffic WHERE window_end = hour(0)), 0::bigint, 'where nothing answers nothing is silent');
 
 -- ---- a rule that is set again
-SELECT mlops.alert_rule('fraud', 'rate', 'alert_rate', max => 0.8) \g /dev/null
-SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'rate'), 'ok', 'other bounds of a figure that was judged');
-SELECT is((SELECT state FROM mlops.alert_rule('fraud', 'rate', 'mean_score', max => 0.8)), 'no data', 'another figure is judged anew');
+SELECT mlops.set_alert_rule('fraud', 'rate', 'alert_rate', max => 0.8) \g /dev/null
+SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'rate'), 'ok', 'other bounds of a metric that was judged');
+SELECT is((SELECT state FROM mlops.set_alert_rule('fraud', 'rate', 'mean_score', max => 0.8)), 'no data', 'another metric is judged anew');
 
 -- ---- the query of docs/operations.md
 \set watch `sed -n "/^SELECT 'catalog' AS what/,/;$/p" docs/operations.md`
-SELECT mlops.retraining_policy('fraud', '0 3 * * 0'), mlops.deploy('fraud', 1) \g /dev/null
+SELECT mlops.set_retraining_policy('fraud', '0 3 * * 0'), mlops.deploy('fraud', 1) \g /dev/null
 UPDATE mlops_catalog.upkeep SET suspended_at = now(), reason = 'by hand' WHERE task = 'retraining';
 INSERT INTO mlops_catalog.upkeep (model_id, task, suspended_at, reason) SELECT model_id, 'retraining', now(), 'by hand' FROM mlops_catalog.model ON CONFLICT DO NOTHING;
-INSERT INTO mlops_catalog.retraining (model_id, base_version, reason, outcome, detail, role, started_at, ended_at)
+INSERT INTO mlops_catalog.retraining (model_id, base_version, note, outcome, detail, role, started_at, ended_at)
 	SELECT model_id, 1, 'schedule', 'refused', 'no rows', current_user::regrole, now(), now() FROM mlops_catalog.model;
 UPDATE mlops_catalog.deployment SET deployed_at = hour(1) WHERE deployed_at > hour(0);
 SELECT run_after('') \g /dev/null

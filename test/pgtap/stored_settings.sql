@@ -41,12 +41,12 @@ BEGIN
 	PERFORM mlops.monitor('m', every => '1 day 02:03', label_delay => '3 days 04:05:06', segments => '{country}', source => 'payment', time_column => 'at', time_zone => 'UTC', settings => '{}');
 	PERFORM mlops.monitor('m', every => '1 day', label_delay => '3 days', segments => '{country}', source => 'payment', time_column => 'at', time_zone => 'UTC', settings => '{}');
 	UPDATE mlops_catalog.monitor SET created_at = '2026-03-07 12:00+00';	-- days before and after summer time begins
-	PERFORM mlops.alert_rule('m', 'few', 'decisions', min => 1e9 / 3, min_decisions => 0);
-	PERFORM mlops.alert_rule('m', 'few', 'decisions', min => 1e10 / 3, min_decisions => 0), mlops.silence('m', 'few', until => timestamptz '2126-01-01 00:00+00');
+	PERFORM mlops.set_alert_rule('m', 'few', 'decisions', min => 1e9 / 3, min_decisions => 0);
+	PERFORM mlops.set_alert_rule('m', 'few', 'decisions', min => 1e10 / 3, min_decisions => 0), mlops.silence('m', 'few', until => timestamptz '2126-01-01 00:00+00');
 	PERFORM mlops.run_monitor('m');
 	PERFORM mlops.record_drift('m', version => 1, query => 'SELECT * FROM payment WHERE id > 1000');
-	PERFORM mlops.retraining_policy('m', '0 3 * * 0', triggers => '{"new_labels": 1000}', options => '{"window": "30 days"}', cooldown => '3 days 04:05:06.7');
-	PERFORM mlops.retraining_policy('m', '0 3 * * 0', triggers => '{"new_labels": 1000}', cooldown => '400 days 04:05:06.7');
+	PERFORM mlops.set_retraining_policy('m', '0 3 * * 0', triggers => '{"new_labels": 1000}', options => '{"window": "30 days"}', cooldown => '3 days 04:05:06.7');
+	PERFORM mlops.set_retraining_policy('m', '0 3 * * 0', triggers => '{"new_labels": 1000}', cooldown => '400 days 04:05:06.7');
 	PERFORM mlops.check_guards('m');
 	PERFORM mlops.snapshot('payment', 'kept', settings => '{"TimeZone": "UTC"}');
 	PERFORM mlops.retrain('m', options => '{"window": "10 days 02:03"}'), mlops.submit('SELECT 1', timeout => '1 day 02:03:04');
@@ -55,7 +55,7 @@ BEGIN
 	decision := (SELECT prediction_id FROM mlops.predictions WHERE model = 'm' AND key = '7' AND NOT shadow);
 	answers := jsonb_build_object('why', mlops.why(decision), 'document', mlops.export_spec('m'), 'card', mlops.model_card('m', 2),
 		'changes', (SELECT jsonb_agg(a) FROM mlops.apply('{"models": {"m": {"monitor": {"every": "2 days 03:04"}, "retraining": {"schedule": "0 4 * * 0", "cooldown": "2 days 03:04"}}}}') AS a),
-		'figures', (SELECT string_agg(l, E'\n') FROM regexp_split_to_table(mlops.prometheus_metrics(), '\n') AS l
+		'metrics', (SELECT string_agg(l, E'\n') FROM regexp_split_to_table(mlops.prometheus_metrics(), '\n') AS l
 			WHERE l !~ '^mlops_task_ended_seconds'));	-- which is when the calls themselves ended
 	halfway := pg_temp.left_in_catalog();	-- before what is undone is gone
 	PERFORM mlops.promote('m', 'it is better');

@@ -32,7 +32,7 @@ INSERT INTO source VALUES ('source => ''passing''', 'passing'), ('source => ''se
 CREATE FUNCTION policy_on(source text, options text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM trained(source);
-	RETURN refused(format('SELECT mlops.retraining_policy(''m'', ''0 3 * * *'', options => %L)', options));
+	RETURN refused(format('SELECT mlops.set_retraining_policy(''m'', ''0 3 * * *'', options => %L)', options));
 END $$;
 SELECT is(regexp_replace(policy_on(written, options), 'version [0-9]+ of', 'version N of'),
 		format('42P16 the training of version N of model "m", which the policy repeats, reads the temporary table or view "%s" Read a permanent table or view.', relation),
@@ -43,7 +43,7 @@ SELECT is(refused(format('SELECT mlops.monitor(''m'', %s, time_column => ''ts'')
 SELECT is((SELECT count(*) FROM mlops.retraining_policies) + (SELECT count(*) FROM mlops.monitors), 0::bigint, 'none was set up');
 SELECT lives_ok($$SELECT mlops.retrain('m')$$, 'who is in the session may retrain');
 SELECT trained('source => ''tx''') \g /dev/null
-SELECT is(refused($$SELECT mlops.retraining_policy('m', '0 3 * * *'), mlops.monitor('m', source => 'tx', time_column => 'ts')$$), 'accepted', 'permanent ones are accepted');
+SELECT is(refused($$SELECT mlops.set_retraining_policy('m', '0 3 * * *'), mlops.monitor('m', source => 'tx', time_column => 'ts')$$), 'accepted', 'permanent ones are accepted');
 
 -- ---- statements
 CREATE FUNCTION job(statement text) RETURNS text LANGUAGE sql AS $$ SELECT refused(format('SELECT mlops.submit(%L)', statement)) $$;

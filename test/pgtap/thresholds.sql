@@ -8,13 +8,13 @@ CREATE TABLE policy AS SELECT p FROM jsonb_array_elements('[{"max": "f1"}, {"max
 CREATE TABLE own AS SELECT t.* FROM mlops.thresholds('m', 1, (SELECT jsonb_agg(p) FROM policy)) AS t;
 SELECT results_eq('SELECT policy FROM own', 'SELECT p FROM policy', 'a row for each policy, as it was given');
 
--- the test rows, scored, and all figures counted
+-- the test rows, scored, and all metrics counted
 CREATE TABLE scored AS SELECT mlops.score('m/1', p) AS score, is_fraud, loss FROM (SELECT * FROM paid ORDER BY ts DESC LIMIT 1000) AS p;
 CREATE FUNCTION counted(t float8) RETURNS text LANGUAGE sql AS $$
 	SELECT concat_ws(' ', count(*), count(*) FILTER (WHERE score >= t), round((count(*) FILTER (WHERE score >= t AND is_fraud))::numeric / nullif(count(*) FILTER (WHERE score >= t), 0), 12),
 		round((count(*) FILTER (WHERE score >= t AND is_fraud))::numeric / count(*) FILTER (WHERE is_fraud), 12),
 		round((count(*) FILTER (WHERE score >= t AND NOT is_fraud))::numeric / count(*) FILTER (WHERE NOT is_fraud), 12)) FROM scored $$;
-SELECT is(concat_ws(' ', rows, flagged, round("precision"::numeric, 12), round(recall::numeric, 12), round(false_positive_rate::numeric, 12)), counted(threshold), 'figures of its test rows: ' || policy::text) FROM own;
+SELECT is(concat_ws(' ', rows, flagged, round("precision"::numeric, 12), round(recall::numeric, 12), round(false_positive_rate::numeric, 12)), counted(threshold), 'metrics of its test rows: ' || policy::text) FROM own;
 CREATE FUNCTION cost_at(t float8, fp float8, fn float8) RETURNS float8 LANGUAGE sql AS $$
 	SELECT (sum(fp) FILTER (WHERE score >= t AND NOT is_fraud) + coalesce(sum(coalesce(fn, loss)) FILTER (WHERE score < t AND is_fraud), 0)) / (SELECT count(*) FROM scored) FROM scored $$;
 SELECT ok(abs(o.expected_cost - cost_at(o.threshold, 10, NULL)) < 1e-9 AND o.expected_cost <= (SELECT min(coalesce(cost_at(s.score, 10, NULL), 'Infinity')) FROM (SELECT DISTINCT score FROM scored) AS s) + 1e-9,

@@ -41,16 +41,16 @@ SELECT throws_ok($$SELECT mlops.log_param(id('a'), '', '7')$$, '22023', NULL, 'a
 SELECT throws_ok($$SELECT mlops.log_param(id('a'), NULL, '7')$$, '22004', '"key" must not be null', 'a key that is NULL');
 SELECT throws_ok($$SELECT mlops.log_params(id('a'), '[1]')$$, '22023', NULL, 'no object');
 
--- figures
+-- metrics
 SELECT lives_ok($$SELECT mlops.log_metric(id('a'), 'loss', 1.0 / s, s, timestamptz '2026-01-01' + s * interval '1 minute') FROM generate_series(1, 5) s$$, 'a learning curve');
 SELECT is((SELECT array_agg(value ORDER BY step) FROM mlops.run_metrics WHERE run_id = id('a') AND name = 'loss'), '{1,0.5,0.3333333333333333,0.25,0.2}'::float8[], 'its points');
 SELECT is((SELECT recorded_at FROM mlops.run_metrics WHERE run_id = id('a') AND name = 'loss' AND step = 3), '2026-01-01 00:03', 'with their times');
 SELECT is(mlops.log_metrics(id('a'), '{"pr_auc": 0.7, "cost": 12, "nothing": null}'), 3, 'log_metrics');
-SELECT lives_ok($$SELECT mlops.log_metric(id('a'), 'pr_auc', 0.71)$$, 'a figure again');
+SELECT lives_ok($$SELECT mlops.log_metric(id('a'), 'pr_auc', 0.71)$$, 'a metric again');
 SELECT is((SELECT value FROM mlops.run_metrics WHERE run_id = id('a') AND name = 'pr_auc'), 0.71::float8, 'takes its place');
 SELECT lives_ok($$SELECT mlops.log_metric(id('a'), 'odd', 'NaN'), mlops.log_metric(id('a'), 'big', 'Infinity')$$, 'NaN and infinity');
 SELECT is((SELECT value FROM mlops.run_metrics WHERE run_id = id('a') AND name = 'odd'), 'NaN'::float8, 'are kept');
-SELECT throws_ok($$SELECT mlops.log_metrics(id('a'), '{"x": "high"}')$$, '22023', 'metric "x" must be a number, not "high"', 'a figure that is text');
+SELECT throws_ok($$SELECT mlops.log_metrics(id('a'), '{"x": "high"}')$$, '22023', 'metric "x" must be a number, not "high"', 'a metric that is text');
 
 -- tags, notes, artifacts
 SELECT is(mlops.set_tag(id('a'), 'stage', 'draft'), '{"team": "risk", "stage": "draft"}', 'set_tag');
@@ -71,7 +71,7 @@ SELECT throws_ok($$SELECT mlops.end_run(id('a'), 'done')$$, '22023', 'unrecogniz
 SELECT lives_ok($$SELECT mlops.end_run(id('a'))$$, 'end_run');
 SELECT is((SELECT status FROM mlops.runs WHERE run_id = id('a') AND ended_at > started_at), 'finished', 'ends it');
 SELECT throws_ok($$SELECT mlops.log_param(id('a'), 'x', '1')$$, '55000', format('run %s is not running', id('a')), 'then no parameters');
-SELECT throws_ok($$SELECT mlops.log_metric(id('a'), 'x', 1)$$, '55000', NULL, 'no figures');
+SELECT throws_ok($$SELECT mlops.log_metric(id('a'), 'x', 1)$$, '55000', NULL, 'no metrics');
 SELECT throws_ok($$SELECT mlops.end_run(id('a'))$$, '55000', NULL, 'no second end');
 SELECT lives_ok($$SELECT mlops.set_tag(id('a'), 'late', 'yes')$$, 'but tags');
 
@@ -84,7 +84,7 @@ SET LOCAL ROLE regress_mlops_owner;
 -- a training is a run
 SELECT lives_ok($$SELECT mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', experiment => 'study', params => '{"n_estimators": 5}', tags => '{"team": "risk"}')$$, 'train');
 INSERT INTO ids SELECT 't', run_id FROM mlops.versions;
-SELECT throws_ok($$SELECT mlops.log_metric(id('t'), 'test_pr_auc', 1)$$, '55000', NULL, 'its figures cannot be improved');
+SELECT throws_ok($$SELECT mlops.log_metric(id('t'), 'test_pr_auc', 1)$$, '55000', NULL, 'its metrics cannot be improved');
 SELECT throws_ok($$SELECT mlops.delete_run(id('t'))$$, '55006', NULL, 'nor can it be deleted while its version is there');
 SELECT lives_ok($$SELECT mlops.log_artifact(id('t'), 'report', 'fine')$$, 'but it can have artifacts');
 SELECT is((SELECT tables FROM mlops.datasets), (SELECT jsonb_build_array(jsonb_build_object('table', quote_ident(current_schema()) || '.tx', 'kind', 'table', 'columns',
@@ -102,7 +102,7 @@ SELECT is((SELECT string_agg(t ->> 'kind', ',' ORDER BY t ->> 'kind') FROM mlops
 
 -- search
 INSERT INTO ids SELECT 'u', max(run_id) FROM mlops.runs;
-SELECT lives_ok($$SELECT mlops.log_metrics(id('b'), '{"pr_auc": 0.5, "a b`c": 1}'), mlops.log_param(id('b'), 'max_depth', '7')$$, 'another run''s figures');
+SELECT lives_ok($$SELECT mlops.log_metrics(id('b'), '{"pr_auc": 0.5, "a b`c": 1}'), mlops.log_param(id('b'), 'max_depth', '7')$$, 'another run''s metrics');
 CREATE FUNCTION found(filter text, ordering text[] DEFAULT '{run_id}') RETURNS text LANGUAGE sql AS $$
 	SELECT coalesce(string_agg(i.name, '' ORDER BY s.ordinality), '') FROM mlops.search_runs(filter, ordering) WITH ORDINALITY AS s JOIN ids i ON i.id = s.run_id
 $$;
@@ -134,12 +134,12 @@ SELECT is(found(f), wanted, f) FROM (VALUES
 	('datasets.digest = ''nothing''', ''),
 	('tags.team = ''risk''''; DROP TABLE tx; --''', ''),
 	('params.`x'' OR true --` = ''1''', '')) AS t(f, wanted);
-SELECT is(found('metrics.pr_auc > 0', '{"metrics.pr_auc DESC"}'), 'tabu', 'order by a figure, of trainings that of the test rows');
+SELECT is(found('metrics.pr_auc > 0', '{"metrics.pr_auc DESC"}'), 'tabu', 'order by a metric, of trainings that of the test rows');
 SELECT is(found('metrics.pr_auc > 0', '{"metrics.pr_auc ASC"}'), 'ubat', 'rising');
 SELECT is(found('experiment = ''study''', '{"tags.lang", "attributes.start_time"}'), 'bat', 'by a tag, then by time; what has none last');
 SELECT is((SELECT count(*) FROM mlops.search_runs(experiments => '{study,none}')), 3::bigint, 'in experiments');
 SELECT is((SELECT array_agg(run_id) FROM mlops.search_runs(order_by => '{run_id}', max_results => 2, first_result => 1)), ARRAY[id('b'), id('c')], 'page by page');
-SELECT is((SELECT (params ->> 'max_depth') || (metrics ->> 'loss') || (tags ->> 'team') FROM mlops.search_runs('run_id = ' || id('a'))), '60.2risk', 'results carry parameters, latest figures and tags');
+SELECT is((SELECT (params ->> 'max_depth') || (metrics ->> 'loss') || (tags ->> 'team') FROM mlops.search_runs('run_id = ' || id('a'))), '60.2risk', 'results carry parameters, latest metrics and tags');
 SELECT throws_ok(format('SELECT mlops.search_runs(%L)', f), code, message, f) FROM (VALUES
 	('metrics.pr_auc >', '42601', '"filter" ends at position 17 where a number is expected'),
 	('metrics.pr_auc > ''x''', '42601', 'syntax error in "filter" at position 18: a number is expected'),
@@ -165,7 +165,7 @@ SELECT throws_ok($$SELECT mlops.search_runs(show => 'some')$$, '22023', NULL, 'r
 SELECT lives_ok($$SELECT mlops.delete_run(id('b'))$$, 'delete_run');
 SELECT is(found(''), 'actu', 'hides it');
 SELECT is((SELECT array_agg(run_id) FROM mlops.search_runs(show => 'deleted')), ARRAY[id('b')], 'unless asked for');
-SELECT throws_ok($$SELECT mlops.log_metric(id('b'), 'x', 1)$$, '55000', NULL, 'it takes no figures');
+SELECT throws_ok($$SELECT mlops.log_metric(id('b'), 'x', 1)$$, '55000', NULL, 'it takes no metrics');
 SELECT lives_ok($$SELECT mlops.restore_run(id('b'))$$, 'restore_run');
 SELECT is(found(''), 'abctu', 'brings it back');
 
@@ -183,7 +183,7 @@ CREATE TEMP TABLE compared AS SELECT * FROM mlops.compare('fraud') WITH ORDINALI
 SELECT is((SELECT "values" FROM compared WHERE kind = 'param' AND name = 'n_estimators'), '{"1": "5", "2": "3"}', 'values by version');
 SELECT ok((SELECT max(ordinality) FILTER (WHERE differs) < min(ordinality) FILTER (WHERE NOT differs) FROM compared), 'differences first');
 SELECT is((SELECT differs FROM compared WHERE kind = 'param' AND name = 'max_depth'), false, 'what is equal is last');
-SELECT ok((SELECT abs(spread - (SELECT max(roc_auc) - min(roc_auc) FROM mlops.versions)) < 1e-12 FROM compared WHERE kind = 'metric' AND name = 'test_roc_auc'), 'spread of figures');
+SELECT ok((SELECT abs(spread - (SELECT max(roc_auc) - min(roc_auc) FROM mlops.versions)) < 1e-12 FROM compared WHERE kind = 'metric' AND name = 'test_roc_auc'), 'spread of metrics');
 SELECT is((SELECT count(DISTINCT k) FROM mlops.compare('fraud', '{2}'), jsonb_object_keys("values") k), 1::bigint, 'of chosen versions');
 SELECT throws_ok($$SELECT * FROM mlops.compare('fraud', '{1,9}')$$, '42704', 'version 9 of model "fraud" does not exist', 'a version that does not exist');
 SELECT is((SELECT "values" -> id('b')::text FROM mlops.compare_runs(ARRAY[id('a'), id('b')]) WHERE kind = 'param' AND name = 'max_depth'), '"7"', 'compare_runs');

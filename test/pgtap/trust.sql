@@ -26,7 +26,7 @@ RESET ROLE;
 SELECT lives_ok($$SELECT mlops.train('m', 'bait', target => 'is_fraud', key => 'id', time_column => 'ts', exclude => '{iban}', params => '{"n_estimators": 3}')$$, 'a superuser trains on another role''s table');
 SELECT lives_ok($$SELECT mlops.train('m', 'bait', target => 'is_fraud', key => 'id', time_column => 'ts', exclude => '{iban}', params => '{"n_estimators": 2}')$$, 'twice');
 SELECT lives_ok($$SELECT mlops.deploy('m', 2)$$, 'and deploys');
-SELECT lives_ok($$SELECT mlops.set_gate('m', '{"pr_auc_vs_production": {"min_gain": -1}}')$$, 'with a gate');
+SELECT lives_ok($$SELECT mlops.set_gate('m', '{"pr_auc_vs_deployed": {"min_gain": -1}}')$$, 'with a gate');
 SELECT lives_ok($$SELECT mlops.grant('m', 'regress_mlops_attacker', 'manage')$$, 'the role may manage the model');
 SELECT lives_ok($$SELECT mlops.monitor('m', query => 'SELECT * FROM bait', time_column => 'ts')$$, 'a monitor of the superuser');
 SET LOCAL ROLE regress_mlops_attacker;
@@ -206,7 +206,7 @@ GRANT regress_mlops_leaver TO CURRENT_USER;
 GRANT SELECT ON tx TO regress_mlops_leaver;
 SET LOCAL ROLE regress_mlops_leaver;
 SELECT lives_ok($$SELECT mlops.train('left', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 3}');
-	SELECT mlops.monitor('left', source => 'tx', time_column => 'ts'); SELECT mlops.retraining_policy('left', '@daily'); SELECT mlops.trust('regress_mlops_reader');
+	SELECT mlops.monitor('left', source => 'tx', time_column => 'ts'); SELECT mlops.set_retraining_policy('left', '@daily'); SELECT mlops.trust('regress_mlops_reader');
 	SELECT mlops.set_gate('left', '{"fairness": {"by": "country", "metric": "alert_rate", "max_gap": 1, "min_rows": 1}}');
 	SELECT mlops.snapshot('tx', 'left_reference', kind => 'reference'); SELECT mlops.snapshot('tx', 'left_copy')$$, 'a role sets up a model''s life');
 RESET ROLE;
@@ -215,7 +215,7 @@ DROP OWNED BY regress_mlops_leaver;
 SELECT mlops.distrust('regress_mlops_attacker') \g /dev/null
 DROP ROLE regress_mlops_leaver;
 SELECT is((SELECT array_agg(object || ' ' || regexp_replace(problem, 'role [0-9]+', 'role N') ORDER BY object) FROM mlops.check_catalog() WHERE problem ~ 'role [0-9]+'),
-	'{"monitor runs as role N, which does not exist; mlops.monitor() takes it over","retraining policy runs as role N, which does not exist; mlops.retraining_policy() takes it over","trust role N does not exist"}', 'and is gone: check_catalog says what stands still, and what to do');
+	'{"monitor runs as role N, which does not exist; mlops.monitor() takes it over","retraining policy runs as role N, which does not exist; mlops.set_retraining_policy() takes it over","trust role N does not exist"}', 'and is gone: check_catalog says what stands still, and what to do');
 SELECT is((SELECT problem FROM mlops.check_catalog() WHERE object = 'queries'), 'those of versions 1 were recorded by a role that does not exist, and are not read again; mlops.adopt_query(''left'', ...) takes them over', 'nor are its queries read');
 SELECT throws_ok(statement, '42501', 'the query was recorded by a role that no longer exists', statement || ', to a superuser neither')
 FROM unnest(ARRAY['SELECT * FROM mlops.reproduce(''left'', 1)', 'SELECT * FROM mlops.verify_snapshot(''left_reference'')']) AS statement;
@@ -241,7 +241,7 @@ SELECT lives_ok($$SELECT * FROM mlops.reproduce('left', 1)$$, 'now it is read');
 SELECT lives_ok($$SELECT * FROM mlops.retrain('left')$$, 'and trained on again');
 SELECT lives_ok($$SELECT mlops.deploy('left', 1)$$, 'and the gate measures');
 SELECT alike((SELECT max(error) FROM mlops.run_monitor('left')), 'role % as which this must run, no longer exists', 'the monitor does, and says so');
-SELECT lives_ok($$SELECT mlops.monitor('left', source => 'tx', time_column => 'ts'); SELECT mlops.retraining_policy('left', '@daily')$$, 'set up again, they are taken over');
+SELECT lives_ok($$SELECT mlops.monitor('left', source => 'tx', time_column => 'ts'); SELECT mlops.set_retraining_policy('left', '@daily')$$, 'set up again, they are taken over');
 SELECT is((SELECT array_agg(DISTINCT error) FROM mlops.run_monitor('left')), ARRAY[NULL]::text[], 'and run');
 SELECT is_empty($$SELECT * FROM mlops.check_catalog() WHERE model = 'left'$$, 'check_catalog is content');
 SELECT * FROM finish();

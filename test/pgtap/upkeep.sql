@@ -9,14 +9,14 @@ CREATE FUNCTION suspended() RETURNS text LANGUAGE sql AS $$ SELECT concat_ws(' '
 
 -- ---- a person takes back what answers
 SELECT mlops.deploy('fraud', 1), mlops.deploy('fraud', 2) \g /dev/null
-SELECT mlops.rollback('fraud', reason => 'no policy yet'), mlops.deploy('fraud', 2) \g /dev/null
+SELECT mlops.rollback('fraud', note => 'no policy yet'), mlops.deploy('fraud', 2) \g /dev/null
 SELECT is((SELECT count(*) FROM mlops.upkeep), 0::bigint, 'without a policy there is nothing to suspend');
-SELECT mlops.retraining_policy('fraud', triggers => '{"new_labels": 10}', cooldown => '0') \g /dev/null
+SELECT mlops.set_retraining_policy('fraud', triggers => '{"new_labels": 10}', cooldown => '0') \g /dev/null
 UPDATE mlops_catalog.policy SET created_at = now() - interval '1 day';
 SELECT mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx WHERE id <= 20', key => 'id', label => 'is_fraud') \g /dev/null
 SELECT is(due(), 1::bigint, 'a policy whose trigger is pulled submits a job');
 UPDATE mlops_catalog.policy SET submitted_at = NULL;
-SELECT mlops.rollback('fraud', reason => 'chargebacks') \g /dev/null
+SELECT mlops.rollback('fraud', note => 'chargebacks') \g /dev/null
 SELECT is(suspended(), 't ' || current_user || ' rollback: chargebacks', 'a rollback by a person suspends it, with name and reason');
 SELECT is(due(), 0::bigint, 'it submits nothing');
 SELECT is((SELECT detail FROM mlops_catalog.audit_waiting WHERE event = 'suspend'), '{"task": "retraining", "reason": "rollback: chargebacks"}', 'the audit log has it');
@@ -30,7 +30,7 @@ SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'resum
 SELECT mlops.deploy('fraud', 2, 'canary', percent => 10, key => 'id') \g /dev/null
 SELECT mlops.abort('fraud') \g /dev/null
 SELECT is(suspended(), 't ' || current_user || ' abort', 'so does an abort');
-SELECT mlops.retraining_policy('fraud', triggers => '{"new_labels": 11}', cooldown => '0') \g /dev/null
+SELECT mlops.set_retraining_policy('fraud', triggers => '{"new_labels": 11}', cooldown => '0') \g /dev/null
 SELECT is(suspended(), 'f', 'setting the policy again resumes it');
 SELECT mlops.deploy('fraud', 2, 'canary', percent => 50, key => 'id', guard => '{"alert_rate": {"max": 0}, "min_decisions": 100}') \g /dev/null
 SELECT count(mlops.decide('fraud', t)) FROM tx t \g /dev/null
@@ -79,7 +79,7 @@ CREATE FUNCTION job(ended_as text, state text DEFAULT '57P02') RETURNS void LANG
 	INSERT INTO mlops_catalog.job (command, owner, state, key, priority, max_retries, error, ended_at)
 		VALUES ('x', current_user::regrole, ended_as, 'retrain fraud', 0, 0, jsonb_build_object('sqlstate', state), now());
 	UPDATE mlops_catalog.policy SET submitted_at = now() - interval '1 day'; $$;
-SELECT mlops.retraining_policy('fraud', '* * * * *') \g /dev/null
+SELECT mlops.set_retraining_policy('fraud', '* * * * *') \g /dev/null
 DELETE FROM mlops_catalog.job;
 SELECT job('crashed') \g /dev/null
 SELECT is((SELECT result ~ '^job' FROM mlops.submit_due() WHERE command LIKE '%retrain(%'), true, 'after one crash it is tried again');
@@ -123,7 +123,7 @@ SELECT mlops.submit('SELECT 1', key => 'retrain fraud', model => 'fraud') AS job
 SELECT is(ends(:job, 'failed', 'not ours'), 'ok', 'not one that somebody has submitted with its key');
 SELECT ends(handed_over(), 'failed', 'no rights'), mlops.drop_retraining_policy('fraud') \g /dev/null
 SELECT is(of_retraining(), NULL, 'with the policy its error goes');
-SELECT mlops.retraining_policy('fraud', '* * * * *') \g /dev/null
+SELECT mlops.set_retraining_policy('fraud', '* * * * *') \g /dev/null
 UPDATE mlops_catalog.policy SET created_at = now() - interval '1 day';
 INSERT INTO mlops_catalog.job (command, owner, state, key, priority, max_retries) VALUES ('x', current_user::regrole, 'failed', 'retrain fraud', 0, 0);
 

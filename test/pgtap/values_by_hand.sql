@@ -1,4 +1,4 @@
--- What a value of each type becomes, as figures computed by hand; infinite values
+-- What a value of each type becomes, as numbers computed by hand; infinite values
 -- in every way in; keys that are NULL or end in zeros.
 \ir setup.psql
 CREATE TYPE mood AS ENUM ('sad', 'Happy day');
@@ -141,16 +141,16 @@ SELECT is((SELECT count(DISTINCT (mlops.predict('k', r)).variant) FROM keys AS r
 -- ---- integers of any width are one key: the same rows are set aside
 CREATE FUNCTION pg_temp.keyed_by(type text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-	figures jsonb;
+	metrics jsonb;
 BEGIN
 	EXECUTE format('CREATE TABLE keyed AS SELECT (id - 2500)::%s AS key, amount, country, is_fraud FROM tx', type);
-	figures := (SELECT t.metrics FROM mlops.train('keyed', 'keyed', target => 'is_fraud', key => 'key', params => '{"n_estimators": 3}') AS t);
+	metrics := (SELECT t.metrics FROM mlops.train('keyed', 'keyed', target => 'is_fraud', key => 'key', params => '{"n_estimators": 3}') AS t);
 	DROP TABLE keyed;
-	RETURN figures;
+	RETURN metrics;
 END
 $$;
-SELECT pg_temp.keyed_by('bigint') AS figures \gset
-SELECT is(pg_temp.keyed_by(type), :'figures', 'rows with a key of ' || type || ' are divided as those with bigint') FROM unnest('{smallint,integer}'::text[]) AS type;
-SELECT isnt(pg_temp.keyed_by('text'), :'figures', 'with text they are divided otherwise');
+SELECT pg_temp.keyed_by('bigint') AS metrics \gset
+SELECT is(pg_temp.keyed_by(type), :'metrics', 'rows with a key of ' || type || ' are divided as those with bigint') FROM unnest('{smallint,integer}'::text[]) AS type;
+SELECT isnt(pg_temp.keyed_by('text'), :'metrics', 'with text they are divided otherwise');
 SELECT * FROM finish();
 ROLLBACK;

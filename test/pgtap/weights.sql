@@ -1,4 +1,4 @@
--- Weights say what to learn from.  Figures and thresholds are of the rows as they
+-- Weights say what to learn from.  Metrics and thresholds are of the rows as they
 -- are, the same that mlops.evaluate finds.
 \ir setup.psql
 SELECT plan(9);
@@ -12,7 +12,7 @@ SELECT ok(abs((v.metrics ->> 'brier')::float8 - avg((mlops.score('w', w) - is_fr
 	FROM w, mlops.versions AS v WHERE fold = 'test' AND v.model = 'w' AND v.version = 1 GROUP BY v.metrics;
 SELECT is((SELECT jsonb_build_array(e.pr_auc, e.log_loss, e.brier, e."precision", e.recall, e.f1, e.alert_rate) FROM mlops.evaluate('w', query => 'SELECT * FROM w WHERE fold = ''test''') AS e),
 	(SELECT jsonb_build_array(metrics -> 'pr_auc', metrics -> 'log_loss', metrics -> 'brier', metrics -> 'precision', metrics -> 'recall', metrics -> 'f1', metrics -> 'alert_rate')
-		FROM mlops.versions WHERE model = 'w' AND version = 1), 'figures of a version are those that evaluate finds');
+		FROM mlops.versions WHERE model = 'w' AND version = 1), 'metrics of a version are those that evaluate finds');
 SELECT ok(abs((SELECT max(e.f1) FROM (SELECT DISTINCT mlops.score('w', w) AS s FROM w WHERE fold = 'validation') AS c,
 			LATERAL (SELECT 2.0 * count(*) FILTER (WHERE is_fraud AND x >= s) / (count(*) FILTER (WHERE is_fraud) + count(*) FILTER (WHERE x >= s)) AS f1
 				FROM (SELECT is_fraud, mlops.score('w', w) AS x FROM w WHERE fold = 'validation') AS v) AS e)

@@ -25,7 +25,7 @@ CREATE FUNCTION pg_temp.growth(statement text) RETURNS float8 LANGUAGE sql AS $$
 $$;
 SELECT cmp_ok(pg_temp.growth($$SELECT mlops_catalog.learned_inputs('wide', 1)$$), '<', 9::float8, 'four times the columns do not take sixteen times as long: what was learned');
 CREATE FUNCTION pg_temp.plan(query text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'EXPLAIN ' || query; END $$;
-SELECT cmp_ok(pg_temp.growth($$SELECT pg_temp.plan(mlops_catalog.source_figures_query('SELECT * FROM wide', mlops_catalog.learned_inputs('wide', 1), '{"target": "fraud"}', NULL))$$),
+SELECT cmp_ok(pg_temp.growth($$SELECT pg_temp.plan(mlops_catalog.source_statistics_query('SELECT * FROM wide', mlops_catalog.learned_inputs('wide', 1), '{"target": "fraud"}', NULL))$$),
 	'<', 9::float8, 'and the query for what there is now');
 SELECT * FROM finish();
 ROLLBACK;

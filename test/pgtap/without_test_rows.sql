@@ -1,4 +1,4 @@
--- A version without test rows proves nothing: no gate is passed by the figures of
+-- A version without test rows proves nothing: no gate is passed by the metrics of
 -- rows that it learned from or that its threshold was chosen on.
 \ir setup.psql
 SELECT plan(13);
@@ -34,13 +34,13 @@ SELECT is(reasons('folded', 1), 'pr_auc false: there are no test rows, it was ju
 SELECT ok((SELECT passed AND detail ->> 'judged_on' = 'test' FROM mlops.check_gate('tested', 1)), 'test rows do');
 SELECT matches(shortfall($$SELECT mlops.deploy('none', 1)$$), '^pr_auc: at least 0.1, found [0-9.]+ \(there are no test rows, it was judged on its train rows\)$', 'deploy refuses and says why');
 
--- against production, and between segments
+-- against the deployed version, and between segments
 SELECT mlops.set_gate(m, NULL) FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
 SELECT mlops.deploy(m, 1) FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
 SELECT is(judged('none', '{"test": 0, "validation": 0}'), 'train', 'another one');
 SELECT mlops.train('folded', 'folds', target => 'is_fraud', key => 'id', split => '{"fold": "fold"}') \g /dev/null
-SELECT mlops.set_gate(m, '{"pr_auc_vs_production": {"min_gain": -1}, "fairness": {"by": "country", "metric": "recall", "max_gap": 1}}') FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
-SELECT is(reasons('none', 2), E'fairness false: there are no test rows, it was judged on its train rows\npr_auc_vs_production false: there are no test rows, it was judged on its train rows', 'the reason is not that they were drawn at random');
-SELECT is(reasons('folded', 2), E'fairness false: there are no test rows, it was judged on its validation rows\npr_auc_vs_production false: there are no test rows, it was judged on its validation rows', 'nor what an empty fold says');
+SELECT mlops.set_gate(m, '{"pr_auc_vs_deployed": {"min_gain": -1}, "fairness": {"by": "country", "metric": "recall", "max_gap": 1}}') FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
+SELECT is(reasons('none', 2), E'fairness false: there are no test rows, it was judged on its train rows\npr_auc_vs_deployed false: there are no test rows, it was judged on its train rows', 'the reason is not that they were drawn at random');
+SELECT is(reasons('folded', 2), E'fairness false: there are no test rows, it was judged on its validation rows\npr_auc_vs_deployed false: there are no test rows, it was judged on its validation rows', 'nor what an empty fold says');
 SELECT * FROM finish();
 ROLLBACK;

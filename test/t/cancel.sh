@@ -80,7 +80,7 @@ ends "parameters of a run" "SELECT mlops.log_params(mlops.start_run('h'), object
 ends "a description of models" "SELECT mlops.apply(jsonb_build_object('models', models)) FROM a"
 ends "variants" "SELECT mlops.deploy('m', 1, 'ab', key => 'id', variants => a.variants) FROM a"
 ends "a guard" "SELECT mlops.deploy('m', 1, 'canary', percent => 10, guard => object) FROM a"
-ends "options of a policy" "SELECT mlops.retraining_policy('m', options => object) FROM a"
+ends "options of a policy" "SELECT mlops.set_retraining_policy('m', options => object) FROM a"
 ends "a long alias" "SELECT mlops.score('m@' || a.long, tx) FROM tx, a LIMIT 1"
 ends "a filter of comparisons" "SELECT count(*) FROM mlops.search_runs((SELECT string_agg(format('metrics.m%s > 0', g), ' OR ') FROM generate_series(1, 20000) g))"
 ends "a filter of blanks" "SELECT count(*) FROM a, mlops.search_runs(repeat(' ', 50000000))"

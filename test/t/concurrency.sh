@@ -48,7 +48,7 @@ BEGIN
 		(850, 'drop version', format('SELECT mlops.drop_version(%L, %s)', m, v)),
 		(880, 'grant', format($q$SELECT mlops.grant(%L, 'app', 'score')$q$, m)),
 		(910, 'revoke', format($q$SELECT mlops.revoke(%L, 'app', 'score')$q$, m)),
-		(930, 'gate', format($q$SELECT mlops.set_gate(%L, '{"roc_auc": {"min": %s}, "roc_auc_vs_production": {"min_gain": -1}}')$q$, m, CASE WHEN random() < 0.3 THEN 1 ELSE 0.2 END)),
+		(930, 'gate', format($q$SELECT mlops.set_gate(%L, '{"roc_auc": {"min": %s}, "roc_auc_vs_deployed": {"min_gain": -1}}')$q$, m, CASE WHEN random() < 0.3 THEN 1 ELSE 0.2 END)),
 		(950, 'verify', 'SELECT 1 / intact::int FROM mlops.verify_audit()'),
 		(985, 'views', 'SELECT count(*) FROM mlops.versions, mlops.models, mlops.deployments'),
 		(1000, 'drop model', format('SELECT mlops.drop_model(%L, force => true)', m))) AS a(up_to, action, statement)

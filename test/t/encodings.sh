@@ -68,7 +68,7 @@ query -d utf8 -c "CREATE TABLE narrow AS SELECT id, amount, CASE \"länd\" WHEN 
 query -d latin1 -c "$(echo "$train" | sed "s/'m', 'tx'/'n', 'tx'/g")" >/dev/null
 is "it gives the same bytes" "$(query -d latin1 -c "SELECT sha256 FROM mlops.versions WHERE model = 'n' ORDER BY version")" \
 	"$(query -d utf8 -c "SELECT sha256 FROM mlops.versions WHERE model = 'n' ORDER BY version")"
-is "and the same figures" "$(query -d latin1 -c "SELECT metrics FROM mlops.versions WHERE model = 'n' ORDER BY version")" \
+is "and the same metrics" "$(query -d latin1 -c "SELECT metrics FROM mlops.versions WHERE model = 'n' ORDER BY version")" \
 	"$(query -d utf8 -c "SELECT metrics FROM mlops.versions WHERE model = 'n' ORDER BY version")"
 is "it can be reproduced there" "$(query -d latin1 -c "SELECT identical FROM mlops.reproduce('n', 1)")" t
 

@@ -91,7 +91,7 @@ SELECT 'a segment', rule = jsonb_build_object(:'cat', :'level') FROM mlops.deplo
 	WHERE variant = 'part';
 SELECT 'has its rows', bool_and((d.version = 3) = (t.:"cat" = :'level')) AND bool_or(d.version = 3) FROM :"schema".:"table" AS t, LATERAL mlops.decide('m', t) AS d;
 SELECT 'promote', count(*) > 0 FROM mlops.promote('m', :'cat', variant => 'part');
-SELECT 'rollback', count(*) > 0 FROM mlops.rollback('m', reason => :'cat');
+SELECT 'rollback', count(*) > 0 FROM mlops.rollback('m', note => :'cat');
 SELECT 'undeploy', count(*) > 0 FROM mlops.undeploy('m', :'cat');
 SELECT 'deployed again', count(*) = 1 FROM mlops.deploy('m', 1, key => :'key', threshold => 0.001);
 SELECT 'why', position(to_json(:'cat'::text)::text IN mlops.why(prediction_id)::text) > 0 FROM mlops.predictions WHERE model = 'm' LIMIT 1;
@@ -108,8 +108,8 @@ SELECT 'score_trigger', count(*) = 20 FROM :"schema".:"cat" JOIN :"schema".:"at"
 -- ---- watched
 SELECT 'add_labels', added = 600 FROM mlops.add_labels('m', :'source', key => :'key', label => :'label', labelled_at => :'at');
 SELECT 'monitor', segments = :'by' FROM mlops.monitor('m', every => '1 hour', segments => :'by', source => :'source', time_column => :'at');
-SELECT 'alert_rule', count(*) = 1 FROM mlops.alert_rule('m', 'decided', 'alert_rate', max => 0.0001, min_decisions => 1);
-SELECT 'a rule of a column', count(*) = 1 FROM mlops.alert_rule('m', 'moved', 'drift', max => 100, labels => jsonb_build_object('feature', :'cat', 'test', 'psi'));
+SELECT 'set_alert_rule', count(*) = 1 FROM mlops.set_alert_rule('m', 'decided', 'alert_rate', max => 0.0001, min_decisions => 1);
+SELECT 'a rule of a column', count(*) = 1 FROM mlops.set_alert_rule('m', 'moved', 'drift', max => 100, labels => jsonb_build_object('feature', :'cat', 'test', 'psi'));
 -- as if it had been in the last hour that is over
 RESET client_min_messages;
 \c - postgres
@@ -127,7 +127,7 @@ SELECT 'report', r LIKE '%</html>%' AND position(:'role' IN r) = 0 AND position(
 
 -- ---- learned again
 SELECT 'retrain', outcome = 'registered' AND version = 5, detail FROM mlops.retrain('m', :'cat', gate => :'gate');
-SELECT 'retraining_policy', count(*) = 1 FROM mlops.retraining_policy('m', triggers => '{"new_labels": 100000}', gate => :'gate', action => 'canary',
+SELECT 'set_retraining_policy', count(*) = 1 FROM mlops.set_retraining_policy('m', triggers => '{"new_labels": 100000}', gate => :'gate', action => 'canary',
 	options => jsonb_build_object('key', :'key', 'percent', 5, 'accept', jsonb_build_array(:'cat')));
 SELECT 'resume_retraining', mlops.resume_retraining('m') IS NOT NULL;
 SELECT 'resume_upkeep', mlops.resume_upkeep('m', 'monitor') IS NOT NULL;

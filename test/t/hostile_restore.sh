@@ -52,10 +52,10 @@ SELECT mlops.train('viewed', 'evil.tx', target => 'label', key => 'id', time_col
 SELECT mlops.train('secured', 'evil.secured', target => 'label', key => 'id', time_column => 'ts', algorithm => 'logistic_regression');
 SELECT mlops.deploy('viewed', 1), mlops.deploy('secured', 1);
 SELECT mlops.deploy('viewed', 2, 'segment', rule => '{"c": "x"}'), mlops.deploy('viewed', 2, 'shadow', variant => 's', guard => '{"alert_rate": {"max": 0.5}}');
-SELECT mlops.set_gate('viewed', '{"pr_auc_vs_production": {"min_gain": -1}, "fairness": {"by": "c", "metric": "accuracy", "max_gap": 1}}');
+SELECT mlops.set_gate('viewed', '{"pr_auc_vs_deployed": {"min_gain": -1}, "fairness": {"by": "c", "metric": "accuracy", "max_gap": 1}}');
 SELECT mlops.monitor('viewed', every => '1 minute', source => 'evil.tx', time_column => 'ts');
-SELECT mlops.alert_rule('viewed', 'drift', 'drifted_share', max => 0);
-SELECT mlops.retraining_policy('viewed', '* * * * *', action => 'deploy');
+SELECT mlops.set_alert_rule('viewed', 'drift', 'drifted_share', max => 0);
+SELECT mlops.set_retraining_policy('viewed', '* * * * *', action => 'deploy');
 SELECT mlops.snapshot('evil.secured', 'laid');
 SELECT mlops.submit($$SELECT evil.strike('job')$$);
 SELECT mlops.decide('viewed', t) FROM public.tx AS t WHERE id < 20;

@@ -55,7 +55,7 @@ is "a release, labels, a monitor, a gate, a run, a copy" "$(outcome -c "SELECT m
 	-c "SELECT mlops.deploy('fraud', 2, 'canary', percent => 10, key => 'id')" -c "SELECT mlops.promote('fraud')" -c "SELECT mlops.set_alias('fraud', 'champion', 2)" \
 	-c "SELECT mlops.set_alias('fraud', 'champion', 1)" -c "SELECT mlops.drop_alias('fraud', 'champion')" -c "SELECT mlops.set_model_tag('fraud', 'team', 'x')" \
 	-c "SELECT * FROM mlops.add_labels('fraud', query => 'SELECT id, is_fraud FROM tx', key => 'id', label => 'is_fraud')" \
-	-c "SELECT mlops.monitor('fraud', every => '1 minute')" -c "SELECT mlops.alert_rule('fraud', 'rule', 'decisions', min => 1)" \
+	-c "SELECT mlops.monitor('fraud', every => '1 minute')" -c "SELECT mlops.set_alert_rule('fraud', 'rule', 'decisions', min => 1)" \
 	-c "SELECT mlops.drop_alert_rule('fraud', 'rule')" -c "SELECT mlops.run_monitor('fraud')" -c "SELECT mlops.check_guards()" -c "SELECT mlops.unmonitor('fraud')" -c "SELECT mlops.snapshot('tx', 'kept')" -c "SELECT mlops.drop_snapshot('kept')" \
 	-c "SELECT * FROM mlops.maintain()" -c "SELECT mlops.drop_version('fraud', 1)")" ""
 job=$(query -c "SELECT mlops.submit('SELECT 1')")

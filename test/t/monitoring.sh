@@ -21,8 +21,8 @@ CREATE VIEW known AS SELECT * FROM payments WHERE id <= 3000;
 SELECT mlops.train('fraud', 'known', target => 'fraud', key => 'id', time_column => 'at', params => '{"n_estimators": 20}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.5) \g /dev/null
 SELECT mlops.monitor('fraud', every => '1 hour') \g /dev/null
-SELECT mlops.alert_rule('fraud', 'low_recall', 'recall', min => 0.8) \g /dev/null
-SELECT mlops.retraining_policy('fraud', triggers => '{"alerts": ["low_recall"]}', gate => '{"pr_auc_vs_production": {"min_gain": 0.1}}', action => 'deploy', options => '{"threshold": 0.5}') \g /dev/null
+SELECT mlops.set_alert_rule('fraud', 'low_recall', 'recall', min => 0.8) \g /dev/null
+SELECT mlops.set_retraining_policy('fraud', triggers => '{"alerts": ["low_recall"]}', gate => '{"pr_auc_vs_deployed": {"min_gain": 0.1}}', action => 'deploy', options => '{"threshold": 0.5}') \g /dev/null
 SQL
 # an hour of decisions passes
 hour_of()
@@ -45,7 +45,7 @@ query -c "DELETE FROM mlops_catalog.performance_window" -c "DELETE FROM mlops_ca
 query -d postgres -U ann -c "CREATE OR REPLACE VIEW known AS SELECT * FROM payments WHERE id > 3000"
 hour_of "id BETWEEN 3001 AND 4000"
 until_true "SELECT count(*) > 0 FROM mlops.retrainings" 30
-is "recall falls, an alert fires, a model is trained and answers" "$(query -c "SELECT base_version, version, reason, outcome, role FROM mlops.retrainings")" \
+is "recall falls, an alert fires, a model is trained and answers" "$(query -c "SELECT base_version, version, note, outcome, role FROM mlops.retrainings")" \
 	"1|2|alert low_recall|deployed|ann"
 is "nobody did anything" "$(query -c "SELECT event, role FROM mlops.audit_log WHERE event IN ('alert', 'retrain', 'deploy') ORDER BY seq" | tail -n 3)" "alert|ann
 deploy|ann
@@ -68,7 +68,7 @@ SELECT mlops.monitor('bobs', every => '1 hour') \g /dev/null
 SQL
 until_true "SELECT pg_read_file('$server/log') LIKE '%role \"bob\" is not permitted to log in%'"
 is "a role without a login is told in the log" "$(grep -c 'mlops: monitor of model "bobs" has failed: role "bob" is not permitted to log in' "$server/log")" 1
-query -d postgres -U ann -c "SELECT mlops.retraining_policy('fraud', triggers => '{\"new_labels\": 10}')" -c "DROP TABLE payments CASCADE" >/dev/null
+query -d postgres -U ann -c "SELECT mlops.set_retraining_policy('fraud', triggers => '{\"new_labels\": 10}')" -c "DROP TABLE payments CASCADE" >/dev/null
 query -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 year', submitted_at = NULL" -c "DELETE FROM mlops_catalog.retraining"
 until_true "SELECT count(*) > 0 FROM mlops_catalog.retraining"
 is "a retraining whose table is gone is refused" "$(query -c "SELECT outcome, detail FROM mlops_catalog.retraining LIMIT 1")" 'refused|relation "public.known" does not exist'

@@ -19,7 +19,7 @@ said()
 }
 labels="SELECT mlops.add_labels('fraud', 'tx', key => 'transaction_id', label => 'tx_fraud')"
 
-# ---- outcomes
+# ---- labels
 is "keys of a model without decisions" "$(said "$labels" | cut -d, -f1)" 'NOTICE: none of the keys is that of a decision of model "fraud" so far
 DETAIL: '"$(query -c "SELECT (count(*) + step - 1) / step FROM (SELECT transaction_id, (2 ^ greatest(0, ceil(log(2, count(*) OVER () / 1000.0))))::bigint AS step FROM tx) AS t GROUP BY step") of $(query -c "SELECT count(*) FROM tx")"' keys were looked for
 HINT: No decision of the model was logged with a key: give one to mlops.decide'
@@ -29,7 +29,7 @@ query -c "SELECT mlops.decide('fraud', t, transaction_id::text) FROM tx AS t" >/
 is "keys that are known" "$(said "$labels")" ""
 is "one of a few" "$(said "SELECT mlops.add_labels('fraud', query => 'SELECT k, true AS l FROM (VALUES (''x''), (''T7'')) AS v (k)', key => 'k', label => 'l')")" ""
 is "a time for frauds only" "$(said "SELECT mlops.add_labels('fraud', 'tx', key => 'transaction_id', label => 'tx_fraud', labelled_at => 'cbk')" | head -n 1)" \
-	"WARNING: $(query -c "SELECT count(*) FROM tx WHERE NOT tx_fraud") rows have a label, but NULL in \"cbk\": their outcomes are known now"
+	"WARNING: $(query -c "SELECT count(*) FROM tx WHERE NOT tx_fraud") rows have a label, but NULL in \"cbk\": their labels are known now"
 is "negatives count" "$(query -c "SELECT count(*) - (SELECT count(*) FROM tx) FROM mlops.labels WHERE key !~ '[xT]'")" 0
 
 # positive LABEL POSITIVE: what is said of labels of two decisions, kept back
@@ -37,9 +37,9 @@ positive()
 {
 	said "BEGIN; SELECT mlops.add_labels('fraud', query => 'SELECT transaction_id AS k, $1 AS l FROM tx WHERE transaction_id < 9 ORDER BY 1', key => 'k', label => 'l', positive => '$2'); ROLLBACK"
 }
-is "a misspelt positive" "$(positive "transaction_id % 2 || ''fraud''" 1fruad)" 'WARNING: no row has "1fruad" in label "l": every outcome was recorded as negative
+is "a misspelt positive" "$(positive "transaction_id % 2 || ''fraud''" 1fruad)" 'WARNING: no row has "1fruad" in label "l": every label was recorded as negative
 DETAIL: Its values are: "0fraud", "1fraud".
-HINT: If one of them is the positive one, roll back, or add the outcomes again with that as "positive".'
+HINT: If one of them is the positive one, roll back, or add the labels again with that as "positive".'
 is "one that rows have" "$(positive "transaction_id % 2 || ''fraud''" 1fraud)" ""
 is "another length of time" "$(positive "interval ''1 day'' * transaction_id" '00:00:01' | grep -c '^WARNING')" 1
 is "no more than a few values" "$(said "BEGIN; SELECT mlops.add_labels('fraud', query => 'SELECT transaction_id AS k, transaction_id::text AS l FROM tx ORDER BY 1', key => 'k', label => 'l', positive => 'x'); ROLLBACK" | grep DETAIL)" \
@@ -49,25 +49,25 @@ is "and 0" "$(positive 0 1)" ""
 is "but not other numbers" "$(positive "transaction_id % 2 + 2" 1 | grep -c '^WARNING')" 1
 
 # ---- values that a label never had
-outcomes()
+labels()
 {
 	said "SELECT mlops.add_labels('$1', query => 'SELECT transaction_id AS k, $2 AS l FROM tx WHERE transaction_id < 9', key => 'k', label => 'l', positive => '$3')" |
 		grep -v 'none of the keys\|keys were looked for\|No decision of the model'
 }
 spelling="CASE WHEN transaction_id % 4 = 0 THEN ''FRAUD'' WHEN transaction_id % 2 = 0 THEN ''fraud'' ELSE ''ok'' END"
-is "nothing to compare with" "$(outcomes fraud "CASE WHEN transaction_id % 2 = 0 THEN ''fraud'' ELSE ''ok'' END" fraud)" ""
-is "another spelling than earlier outcomes had" "$(outcomes fraud "$spelling" fraud)" \
-	"WARNING: $(query -c "SELECT count(*) FROM tx WHERE transaction_id < 9 AND transaction_id % 4 = 0") rows have values in label \"l\" that neither training nor earlier outcomes had
+is "nothing to compare with" "$(labels fraud "CASE WHEN transaction_id % 2 = 0 THEN ''fraud'' ELSE ''ok'' END" fraud)" ""
+is "another spelling than earlier labels had" "$(labels fraud "$spelling" fraud)" \
+	"WARNING: $(query -c "SELECT count(*) FROM tx WHERE transaction_id < 9 AND transaction_id % 4 = 0") rows have values in label \"l\" that neither training nor earlier labels had
 DETAIL: The new values are: \"FRAUD\".
-HINT: What is not \"fraud\" was recorded as negative. If one of them is the positive one, roll back, or add the outcomes again with it written as that."
-is "which is an earlier one from then on" "$(outcomes fraud "$spelling" fraud)" ""
+HINT: What is not \"fraud\" was recorded as negative. If one of them is the positive one, roll back, or add the labels again with it written as that."
+is "which is an earlier one from then on" "$(labels fraud "$spelling" fraud)" ""
 query -c "SELECT mlops.train('spelt', query => 'SELECT *, CASE WHEN tx_fraud THEN ''fraud'' ELSE ''ok'' END AS l FROM tx', target => 'l', positive => 'fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}')" >/dev/null 2>&1
-is "what training had" "$(outcomes spelt "CASE WHEN transaction_id % 2 = 0 THEN ''fraud'' ELSE ''ok'' END" fraud)" ""
-is "and what it had not" "$(outcomes spelt "CASE transaction_id WHEN 4 THEN ''pending'' WHEN 5 THEN ''lost'' WHEN 6 THEN ''fraud'' END" fraud | head -n 2)" \
-	'WARNING: 2 rows have values in label "l" that neither training nor earlier outcomes had
+is "what training had" "$(labels spelt "CASE WHEN transaction_id % 2 = 0 THEN ''fraud'' ELSE ''ok'' END" fraud)" ""
+is "and what it had not" "$(labels spelt "CASE transaction_id WHEN 4 THEN ''pending'' WHEN 5 THEN ''lost'' WHEN 6 THEN ''fraud'' END" fraud | head -n 2)" \
+	'WARNING: 2 rows have values in label "l" that neither training nor earlier labels had
 DETAIL: The new values are: "pending", "lost".'
-is "booleans are no news" "$(outcomes spelt "transaction_id % 2 = 0" true)" ""
-is "nor are 0 and 1" "$(outcomes spelt "transaction_id % 2" 1)" ""
+is "booleans are no news" "$(labels spelt "transaction_id % 2 = 0" true)" ""
+is "nor are 0 and 1" "$(labels spelt "transaction_id % 2" 1)" ""
 is "of more than a hundred values none is new" "$(said "SELECT mlops.add_labels('spelt', query => 'SELECT transaction_id AS k, transaction_id::text AS l FROM tx ORDER BY 1 LIMIT 200', key => 'k', label => 'l', positive => '7')" | grep -c 'neither training')" 0
 query -c "SELECT mlops.drop_model('spelt')" >/dev/null
 is "they go with the model" "$(query -c "SELECT string_agg(l.value, ' ' ORDER BY value COLLATE \"C\") FROM mlops_catalog.label_value AS l")" "FRAUD fraud ok"
@@ -91,12 +91,12 @@ NOTICE: in fold 1: column "late" is constant and is left out'
 
 # ---- a gate that a policy cannot pass by itself
 gate='{"approvals": {"count": 1}}'
-policy="SELECT FROM mlops.retraining_policy('fraud', '0 3 * * *', action => 'deploy'"
+policy="SELECT FROM mlops.set_retraining_policy('fraud', '0 3 * * *', action => 'deploy'"
 query -c "SELECT mlops.set_gate('fraud', '$gate')" >/dev/null
 waits='NOTICE: versions of model "fraud" that are retrained will wait for approval'
 is "a policy under a gate with approvals" "$(said "$policy)" | grep '^N')" "$waits"
 is "whose own gate asks for none" "$(said "$policy, gate => '{\"approvals\": 0}')" | grep '^N')" ""
-is "or that deploys nothing" "$(said "SELECT FROM mlops.retraining_policy('fraud', '0 3 * * *')" | grep '^N')" ""
+is "or that deploys nothing" "$(said "SELECT FROM mlops.set_retraining_policy('fraud', '0 3 * * *')" | grep '^N')" ""
 query -c "SELECT mlops.set_gate('fraud', '{}')" -c "$policy)" >/dev/null 2>&1
 is "such a gate beside a policy" "$(said "SELECT mlops.set_gate('fraud', '$gate')" | grep '^N')" "$waits"
 query -c "SELECT mlops.set_gate('fraud', '{}')" -c "SELECT mlops.drop_retraining_policy('fraud')" >/dev/null
@@ -128,7 +128,7 @@ HINT: Perhaps you meant "fraud".'
 is "a model that is not" "$(said "SELECT mlops.score('bank', t) FROM tx AS t" | grep HINT)" 'HINT: View mlops.models lists the models there are.'
 # ---- another positive than true
 query -c "CREATE TABLE legit AS SELECT *, NOT tx_fraud AS legit FROM tx; SELECT count(mlops.train('legit', 'legit', target => 'legit', positive => 'false', key => 'transaction_id', features => '{tx_amount}', params => '{\"n_estimators\": 2}'))" >/dev/null
-is "outcomes by the positive of the training" "$(said "SELECT mlops.add_labels('legit', 'legit', key => 'transaction_id', label => 'legit')" | head -n 2)" 'NOTICE: an outcome is positive where "legit" is "f", as in the training of model "legit", version 1
+is "labels by the positive of the training" "$(said "SELECT mlops.add_labels('legit', 'legit', key => 'transaction_id', label => 'legit')" | head -n 2)" 'NOTICE: a label is positive where "legit" is "f", as in the training of model "legit", version 1
 HINT: If another value is the positive one, give it as "positive".'
 is "one that is given" "$(said "SELECT mlops.add_labels('legit', 'legit', key => 'transaction_id', label => 'tx_fraud', positive => 'true')" | grep -c 'is positive where')" 0
 is "evaluation of another target" "$(said "SELECT mlops.evaluate('legit/1', 'legit', target => 'tx_fraud')")" 'NOTICE: a row is positive where target "tx_fraud" is "true"
@@ -150,7 +150,7 @@ is "a trigger of a misspelt model" "$(said "CREATE TRIGGER t BEFORE INSERT ON pa
 HINT: Until that is mended, rows get what its argument on_error says (no score, unless it is given), or a score that is wrong.'
 seconds='is 7 seconds
 HINT: A number without a unit is seconds. Write '"'7 days'."
-for call in "label_delay mlops.monitor('fraud', every => '1 day', label_delay => '7')" "cooldown mlops.retraining_policy('fraud', '0 3 * * *', cooldown => '7')" \
+for call in "label_delay mlops.monitor('fraud', every => '1 day', label_delay => '7')" "cooldown mlops.set_retraining_policy('fraud', '0 3 * * *', cooldown => '7')" \
 	"label_delay mlops.cross_validate('cv', 'tx', target => 'tx_fraud', time_column => 'tx_datetime', folds => 2, features => '{tx_amount}', params => '{\"n_estimators\": 1}', label_delay => '7')"; do
 	is "${call#* }" "$(said "SELECT ${call#* }" | grep -A 1 'is 7 seconds')" "NOTICE: \"${call%% *}\" $seconds"
 done

@@ -107,14 +107,14 @@ INSERT INTO mlops_catalog.prediction SELECT gen_random_uuid(), now() - d * inter
 	FROM mlops_catalog.deployment_route, generate_series(1, 2000) AS g, (VALUES (1), (2), (100)) AS past (d);
 SQL
 # each phase as the worker runs it, held open after its end
-for phase in create past figures; do
+for phase in create past rows; do
 	hold "SELECT * FROM mlops_catalog.maintain_phases('postgres', 7, '{$phase}')"
 	is "a payment is scored and logged while maintenance ($phase) has not committed" "$(query -c "SET lock_timeout = 1" -c "$payment" 2>&1 | tr '\n' ' ')" "t "
 	release COMMIT
 done
 is "what is past is indexed and sealed then" "$(query -c "SELECT count(*) FROM mlops_catalog.decision_seal")" 2
 locks="SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock' AND relation = 'mlops_catalog.prediction'::regclass"
-is "only the last phase keeps everybody out" "$(query -c "SET mlops.retention = 1" -c "BEGIN" -c "SELECT count(*) FROM mlops_catalog.maintain_phases('postgres', 7, '{past,figures,create,made}')" \
+is "only the last phase keeps everybody out" "$(query -c "SET mlops.retention = 1" -c "BEGIN" -c "SELECT count(*) FROM mlops_catalog.maintain_phases('postgres', 7, '{past,rows,create,made}')" \
 	-c "$locks" -c "SELECT action, count(*) FROM mlops_catalog.maintain_phases('postgres', 7, '{remove}') GROUP BY 1" -c "$locks" -c "ROLLBACK" | tail -n +2 | tr '\n' ' ')" "0 removed|1 1 "
 is "and maintain() has it last" "$(query -c "SET mlops.retention = 1" -c "SELECT min(n) FILTER (WHERE action = 'removed') > max(n) FILTER (WHERE action = 'created')
 	FROM mlops.maintain(8) WITH ORDINALITY AS m(action, object, rows, n) WHERE object LIKE 'prediction_2%'")" t

@@ -25,7 +25,7 @@ GRANT SELECT ON t TO r1;
 SQL
 as_alice r1 "SELECT mlops.train('fraud', 't', target => 'fraud', key => 'id', params => '{\"n_estimators\": 2}')"
 query -c "SELECT mlops.grant('fraud', 'r2', 'manage')" -c "SELECT mlops.set_gate('fraud', '{\"approvals\": {\"count\": 1, \"roles\": [\"r2\"], \"four_eyes\": true}}')" >/dev/null
-approved="SELECT figure, passed FROM mlops.check_gate('fraud', 1) WHERE condition = 'approvals'"
+approved="SELECT value, passed FROM mlops.check_gate('fraud', 1) WHERE condition = 'approvals'"
 is "who trained by a job is the one behind it" "$(query -c "SELECT owner::text, person::text FROM mlops_catalog.model_version")" "r1|alice"
 query -d postgres -U alice -c "SET ROLE r2" -c "SELECT mlops.approve('fraud', 1)" >/dev/null
 is "she does not approve it in another role" "$(query -c "$approved")" "0|f"
@@ -41,7 +41,7 @@ query -d postgres -U r2 -c "SELECT mlops.submit('SELECT mlops.approve(''fraud'',
 until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL"
 is "another person approves by a job" "$(query -c "SELECT person::text FROM mlops_catalog.approval" -c "$approved")" "r2
 1|t"
-query -d postgres -U alice -c "SET ROLE r1" -c "SELECT mlops.retraining_policy('fraud', '* * * * *')" >/dev/null
+query -d postgres -U alice -c "SET ROLE r1" -c "SELECT mlops.set_retraining_policy('fraud', '* * * * *')" >/dev/null
 query -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 hour'" -c "SELECT mlops.submit_due()" >/dev/null
 is "a policy's job is whoever's who set it up" "$(query -c "SELECT owner::text, person::text FROM mlops_catalog.job WHERE upkeep")" "r1|alice"
 

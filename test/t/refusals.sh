@@ -44,7 +44,7 @@ is "a refusal says where its checks are" "$(as_ann "SELECT mlops.set_stage('frau
 is "production is refused, and on record" "$(query -c "SELECT stage FROM mlops.versions WHERE version = 2"; checks 0)" "staging
 2|production|pr_auc|f|ann
 2|production|roc_auc|t|ann"
-is "with the figures" "$(query -c "SELECT c.figure = v.pr_auc FROM mlops.gate_checks AS c JOIN mlops.versions AS v USING (version) WHERE condition = 'pr_auc'")" t
+is "with the metrics" "$(query -c "SELECT c.value = v.pr_auc FROM mlops.gate_checks AS c JOIN mlops.versions AS v USING (version) WHERE condition = 'pr_auc'")" t
 is "and in the audit log, for whoever asked" "$(query -c "SELECT event, version, role, session_role, detail ->> 'purpose', detail #>> '{checks,0,passed}' FROM mlops.audit_log ORDER BY seq DESC LIMIT 1")" \
 	"gate_refused|2|ann|bob|production|false"
 last=$(last_check)

@@ -27,7 +27,7 @@ SELECT count(mlops.decide('fraud', t, transaction_id::text)) FROM tx AS t;
 UPDATE mlops_catalog.monitor SET created_at = now() - interval '14 days';
 UPDATE mlops_catalog.prediction SET created_at = now() - (1 + abs(hashtext(key)) % 12) * interval '1 day';
 SELECT mlops.add_labels('fraud', 'tx', key => 'transaction_id', label => 'tx_fraud');
-SELECT mlops.alert_rule('fraud', 'recall', 'recall', min => 0.99);
+SELECT mlops.set_alert_rule('fraud', 'recall', 'recall', min => 0.99);
 SELECT count(*) FROM mlops.run_monitor('fraud');
 SELECT mlops.retrain('fraud', repeat('because of this and that ', 20));
 SQL

@@ -31,31 +31,31 @@ HINT: Set one up: SELECT * FROM mlops.monitor('"'fraud'"', every => '"'1 hour'"'
 without_source='NOTICE: nothing judges these alert rules of model "fraud": "moved", "share"
 DETAIL: They never fire: the model'"'"'s monitor has no source to compute drift of.
 HINT: Set one up: SELECT * FROM mlops.monitor('"'fraud'"', source => ..., time_column => ...);'
-many="SELECT mlops.alert_rule('fraud', 'many', 'alert_rate', max => 0.001)"
-is "alerts that are no rule's" "$(said "SELECT mlops.retraining_policy('fraud', triggers => '{\"alerts\": true}')" | grep 'alert')" \
+many="SELECT mlops.set_alert_rule('fraud', 'many', 'alert_rate', max => 0.001)"
+is "alerts that are no rule's" "$(said "SELECT mlops.set_retraining_policy('fraud', triggers => '{\"alerts\": true}')" | grep 'alert')" \
 	'NOTICE: the retraining policy of model "fraud" waits for alerts, but the model has no alert rule
-HINT: Set them by mlops.alert_rule('"'fraud'"', ...).'
-is "are wrong in the catalog" "$(wrong | grep -v 'maintenance')" 'fraud|retraining policy|waits for alerts, but the model has no alert rule; mlops.alert_rule() sets one'
+HINT: Set them by mlops.set_alert_rule('"'fraud'"', ...).'
+is "are wrong in the catalog" "$(wrong | grep -v 'maintenance')" 'fraud|retraining policy|waits for alerts, but the model has no alert rule; mlops.set_alert_rule() sets one'
 query -c "SELECT mlops.drop_retraining_policy('fraud')" >/dev/null
 is "a rule without a monitor" "$(said "$many")" "$unwatched"
 is "is wrong in the catalog" "$(wrong)" "fraud|alert rule many|is judged by nothing, so it never fires: the model has no monitor; SELECT * FROM mlops.monitor('fraud', every => '1 hour')"
-is "a policy by that rule" "$(said "SELECT mlops.retraining_policy('fraud', triggers => '{\"alerts\": [\"many\"]}')" | grep -v '^WARNING.*will not run by itself' | grep -A 2 'alert')" "$unwatched"
-is "a policy by all rules" "$(said "SELECT mlops.retraining_policy('fraud', triggers => '{\"alerts\": true}')" | grep -A 2 'alert rule')" "$unwatched"
-is "a policy by other means" "$(said "SELECT mlops.retraining_policy('fraud', triggers => '{\"new_labels\": 5}')" | grep 'alert')" ""
+is "a policy by that rule" "$(said "SELECT mlops.set_retraining_policy('fraud', triggers => '{\"alerts\": [\"many\"]}')" | grep -v '^WARNING.*will not run by itself' | grep -A 2 'alert')" "$unwatched"
+is "a policy by all rules" "$(said "SELECT mlops.set_retraining_policy('fraud', triggers => '{\"alerts\": true}')" | grep -A 2 'alert rule')" "$unwatched"
+is "a policy by other means" "$(said "SELECT mlops.set_retraining_policy('fraud', triggers => '{\"new_labels\": 5}')" | grep 'alert')" ""
 is "a document with such a rule" "$(said "SELECT mlops.apply('{\"models\": {\"fraud\": {\"alerts\": {\"many\": {\"metric\": \"alert_rate\", \"max\": 0.002}}}}}')")" "$unwatched"
 is "not one with a monitor" "$(said "SELECT mlops.apply('{\"models\": {\"fraud\": {\"monitor\": {\"every\": \"1 hour\"}, \"alerts\": {\"many\": {\"metric\": \"alert_rate\", \"max\": 0.003}}}}}')" | grep 'judges')" ""
 is "a rule with a monitor" "$(said "$many")" ""
 is "is right" "$(wrong | grep 'alert rule')" ""
-query -c "SELECT mlops.alert_rule('fraud', 'share', 'drifted_share', max => 0.1)" >/dev/null 2>&1
-is "rules on drift without a source" "$(said "SELECT mlops.alert_rule('fraud', 'moved', 'drift', max => 0.2)" | head -n 1)" 'NOTICE: nothing judges these alert rules of model "fraud": "moved"'
+query -c "SELECT mlops.set_alert_rule('fraud', 'share', 'drifted_share', max => 0.1)" >/dev/null 2>&1
+is "rules on drift without a source" "$(said "SELECT mlops.set_alert_rule('fraud', 'moved', 'drift', max => 0.2)" | head -n 1)" 'NOTICE: nothing judges these alert rules of model "fraud": "moved"'
 is "are wrong in the catalog" "$(wrong | grep 'alert rule')" "fraud|alert rule moved|is judged by nothing, so it never fires: the model's monitor has no source to compute drift of; SELECT * FROM mlops.monitor('fraud', source => ..., time_column => ...)
 fraud|alert rule share|is judged by nothing, so it never fires: the model's monitor has no source to compute drift of; SELECT * FROM mlops.monitor('fraud', source => ..., time_column => ...)"
 is "a monitor that leaves them so" "$(said "SELECT mlops.monitor('fraud', every => '2 hours')" | grep -v '^WARNING\|^HINT: Load')" "$without_source"
 is "windows of drift by hand" "$(said "BEGIN; SELECT mlops.record_drift('fraud', 'tx', window_start => now() - interval '1 day', window_end => now());
-	SELECT mlops.alert_rule('fraud', 'moved', 'drift', max => 0.3); ROLLBACK" | grep 'judges')" ""
+	SELECT mlops.set_alert_rule('fraud', 'moved', 'drift', max => 0.3); ROLLBACK" | grep 'judges')" ""
 is "a source" "$(said "SELECT mlops.monitor('fraud', source => 'tx', time_column => 'at')" | grep 'judges')" ""
 is "no monitor any more" "$(said "SELECT mlops.unmonitor('fraud')" | head -n 1)" 'NOTICE: nothing judges these alert rules of model "fraud": "many", "moved", "share"'
-query -c "SELECT mlops.retraining_policy('fraud', triggers => '{\"alerts\": [\"many\", \"share\"]}')" >/dev/null 2>&1
+query -c "SELECT mlops.set_retraining_policy('fraud', triggers => '{\"alerts\": [\"many\", \"share\"]}')" >/dev/null 2>&1
 is "a rule that a policy waits for" "$(said "SELECT mlops.drop_alert_rule('fraud', 'share')" | head -n 1)" 'NOTICE: the retraining policy of model "fraud" waits for alert rules that do not exist: "share"'
 is "is wrong in the catalog" "$(wrong | grep 'retraining policy|is')" 'fraud|retraining policy|is not what could be set: model "fraud" has no alert rule "share"; set it anew'
 query -c "SELECT mlops.drop_retraining_policy('fraud'), mlops.drop_alert_rule('fraud', 'many'), mlops.drop_alert_rule('fraud', 'moved')" >/dev/null 2>&1
@@ -67,10 +67,10 @@ train()
 	said "SELECT mlops.train('$1', 'tx', target => '$2', time_column => 'at', key => 'id', features => '{amount}', params => '{\"n_estimators\": 2}'${3-})" | grep -v 'the same bytes'
 }
 warning='predicts "online", but version 1, which has answered so far, predicts "fraud"'
-detail='DETAIL: Scores, thresholds, outcomes and figures of the two are about different things.
+detail='DETAIL: Scores, thresholds, labels and metrics of the two are about different things.
 HINT: If that was a slip, mlops.rollback('"'fraud') or mlops.abort('fraud'"') undoes it. A model of its own answers another question.'
 is "another target" "$(train fraud online)" 'NOTICE: versions of model "fraud" so far predict "fraud"; version 2 predicts "online"
-HINT: Thresholds, outcomes and monitors of a model are about one question; a model of its own answers another one.'
+HINT: Thresholds, labels and monitors of a model are about one question; a model of its own answers another one.'
 is "the one that answers" "$(train fraud fraud)" ""
 is "the same, said at length" "$(train fraud fraud ", positive => 'true'")" ""
 query -c "SELECT mlops.set_gate('fraud', '{\"pr_auc\": {\"min\": 0.001}}'), mlops.set_alias('fraud', 'champion', 1), mlops.set_alias('fraud', 'challenger', 2)" >/dev/null

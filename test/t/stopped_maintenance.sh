@@ -45,7 +45,7 @@ until_true "SELECT ended_at IS NOT NULL FROM mlops.upkeep WHERE task = 'submit_d
 is "when maintenance last came through is known" "$(query -c "SELECT maintained_at <= now() FROM mlops.activation" -c "SELECT count(*) FROM mlops.upkeep WHERE ended_at IS NOT NULL AND task IN ('submit_due', 'maintain remove')")" "t
 2"
 is "to Prometheus, too" "$(query -c "SELECT abs((regexp_match(mlops.prometheus_metrics(), 'mlops_task_ended_seconds.task=.maintain remove.. ([0-9.e+]+)'))[1]::float8 - extract(epoch FROM now())::float8) < 30")" t
-is "nothing is said of what will run" "$(said "SELECT mlops.monitor('fraud', every => '1 day')")$(said "SELECT mlops.retraining_policy('fraud', '0 3 * * *')")" ""
+is "nothing is said of what will run" "$(said "SELECT mlops.monitor('fraud', every => '1 day')")$(said "SELECT mlops.set_retraining_policy('fraud', '0 3 * * *')")" ""
 until_true "SELECT ended_at > now() - interval '1 minute' FROM mlops.upkeep WHERE task = 'submit_due'" 30
 is "or runs" "$(problems)$(query -c "SELECT last_error FROM mlops.schedules")" ""
 
@@ -55,7 +55,7 @@ is "a guard that nothing looks at is told of" "$(said "$canary")" \
 	'the guard of model "fraud" will not run by itself: mlops.maintenance_interval is 0; set it, to 60 say, and reload'
 is "a monitor, too" "$(said "SELECT mlops.monitor('fraud', every => '1 hour')")" \
 	'the monitor of model "fraud" will not run by itself: mlops.maintenance_interval is 0; set it, to 60 say, and reload'
-is "a policy, too" "$(said "SELECT mlops.retraining_policy('fraud', '0 4 * * *')")" \
+is "a policy, too" "$(said "SELECT mlops.set_retraining_policy('fraud', '0 4 * * *')")" \
 	'the retraining policy of model "fraud" will not run by itself: mlops.maintenance_interval is 0; set it, to 60 say, and reload'
 is "a release without conditions waits for nothing" "$(said "BEGIN; SELECT mlops.abort('fraud'); SELECT mlops.deploy('fraud', 2, 'canary', percent => 50, key => 'id'); ROLLBACK")" ""
 is "not at once: somebody may call it" "$(problems)" ""

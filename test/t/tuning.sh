@@ -67,7 +67,7 @@ SQL
 )" t
 
 # Test rows decide nothing: with all their labels turned round, the trials and
-# the winner's bytes are the same, and the figures on the test rows are not.
+# the winner's bytes are the same, and the metrics on the test rows are not.
 query -c "SELECT version FROM $(tune flipped flipped "space => '$small', trials => 15, parallel => 1")" >/dev/null
 is "turned test labels change no trial" "$(query -c "$values 'flipped'")" "$(query -c "$values 'one'")"
 is "nor the winner's trees and threshold, but what it is judged to be" "$(query <<SQL

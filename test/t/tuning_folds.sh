@@ -133,7 +133,7 @@ is "a trial that cannot be run is recorded as failed" "$(query -c "SELECT versio
 failed|t|0|t
 finished|f|3|f"
 
-# Folds of a cross-validation in workers: the same figures, the same messages.
+# Folds of a cross-validation in workers: the same metrics, the same messages.
 folds="target => 'label', key => 'id', exclude => '{part}', folds => 5"
 query -c "ALTER TABLE tx ADD same int DEFAULT 1, ADD name text, ADD cost float8" -c "UPDATE tx SET name = 'n' || id, cost = id % 7 + 1" \
 	-c "CREATE TABLE result (how text, n int, line jsonb)"
@@ -154,7 +154,7 @@ for case in "plain|seed => 1" "stops|params => '{\"early_stopping_rounds\": 3}',
 	done
 	echo "# $said" | head -n 3
 done
-is "and find the same figures" "$(query -c "SELECT count(*), count(DISTINCT line || jsonb_build_object('how', how)) FROM result")" "147|49"
+is "and find the same metrics" "$(query -c "SELECT count(*), count(DISTINCT line || jsonb_build_object('how', how)) FROM result")" "147|49"
 
 wrong="SELECT fold FROM mlops.cross_validate('cv', 'tx', $folds, params => '{\"monotone_constraints\": {\"nothing\": 1}}', parallel"
 is "an error is the same too" "$(error_of -c "$wrong => 3)")" "$(error_of -c "$wrong => 1)")"

@@ -105,7 +105,7 @@ is "has failed" "$(query -c "SELECT error ~ 'run_monitor' FROM mlops.upkeep WHER
 query -c "ALTER FUNCTION mlops_catalog.run_monitor_well(regrole, text) RENAME TO run_monitor" -c "UPDATE mlops_catalog.monitor SET submitted_at = NULL"
 until_true "SELECT ($of_monitor) = 'ok'" 30
 is "until it works" "$(query -c "$of_monitor")" ok
-query -q -c "ALTER FUNCTION mlops_catalog.retrain(regrole, text, text, jsonb, text, jsonb) RENAME TO retrain_well" -c "SELECT mlops.retraining_policy('fraud', '* * * * *')" -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 hour'" >/dev/null
+query -q -c "ALTER FUNCTION mlops_catalog.retrain(regrole, text, text, jsonb, text, jsonb) RENAME TO retrain_well" -c "SELECT mlops.set_retraining_policy('fraud', '* * * * *')" -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 hour'" >/dev/null
 of_retraining="SELECT state FROM mlops.upkeep WHERE model = 'fraud' AND task = 'retraining'"
 until_true "SELECT ($of_retraining) = 'failed'" 30
 is "so has a retraining's" "$(query -c "$of_retraining")" failed
@@ -141,7 +141,7 @@ query -c "SET default_transaction_read_only = off" -c "DROP EVENT TRIGGER forbid
 # ---- copies
 start
 query <<SQL
-SELECT mlops.retraining_policy('fraud', '* * * * *') \g /dev/null
+SELECT mlops.set_retraining_policy('fraud', '* * * * *') \g /dev/null
 SELECT mlops.monitor('fraud', every => '1 minute') \g /dev/null
 CREATE DATABASE copy;
 SQL

@@ -17,12 +17,12 @@ told()
 		features => '{tx_amount,terminal_id}', params => '{\"n_estimators\": 2}', split => '$1')" 2>&1 >/dev/null | sed -n 's/^.*\(WARNING\|DETAIL\): *//p'
 }
 is "dates past the last row" "$(told '{"test_from": "2040-01-01"}')" "01000: the split leaves no test rows
-The figures and the threshold rest on the training rows. They do not tell how the version does on new rows, and no gate is passed by them."
+The metrics and the threshold rest on the training rows. They do not tell how the version does on new rows, and no gate is passed by them."
 is "with validation rows" "$(told '{"validation_from": "2025-01-25", "test_from": "2040-01-01"}')" "01000: the split leaves no test rows
-The figures and the threshold rest on the validation rows. They do not tell how the version does on new rows, and no gate is passed by them."
+The metrics and the threshold rest on the validation rows. They do not tell how the version does on new rows, and no gate is passed by them."
 is "with test rows" "$(told '{"test_last": "5 days"}')" ""
 is "test rows of one class" "$(told '{"test_last": "30 minutes"}')" "01000: the test rows have one class only
-The target is negative in all of them: $(query -c "SELECT count(*) FROM tx WHERE tx_datetime >= (SELECT max(tx_datetime) FROM tx) - interval '30 minutes'"). Figures that compare classes, as pr_auc, are not defined."
+The target is negative in all of them: $(query -c "SELECT count(*) FROM tx WHERE tx_datetime >= (SELECT max(tx_datetime) FROM tx) - interval '30 minutes'"). Metrics that compare classes, as pr_auc, are not defined."
 is "no test rows asked for" "$(told '{"test": 0, "validation": 0}')" ""
 # told_of_levels SPLIT: the same of a category that says nothing of the target, with many levels
 told_of_levels()
@@ -30,9 +30,9 @@ told_of_levels()
 	query -v VERBOSITY=verbose -c "SELECT mlops.train('rare', 'rare', target => 'y', key => 'id', params => '{\"n_estimators\": 2}', split => '$1')" 2>&1 >/dev/null |
 		sed -n 's/^.*WARNING: *//p'
 }
-is "levels that are made of the rows' own outcomes" "$(told_of_levels '{"test": 0, "validation": 0}')" \
-	"01000: the training rows chose the threshold, and \"m\" tells their own outcomes"
+is "levels that are made of the rows' own labels" "$(told_of_levels '{"test": 0, "validation": 0}')" \
+	"01000: the training rows chose the threshold, and \"m\" tells their own labels"
 is "so where there are test rows alone" "$(told_of_levels '{"validation": 0}')" \
-	"01000: the training rows chose the threshold, and \"m\" tells their own outcomes"
+	"01000: the training rows chose the threshold, and \"m\" tells their own labels"
 is "not where validation rows choose" "$(told_of_levels '{}')" ""
 echo "1..$n"

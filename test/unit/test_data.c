@@ -1,6 +1,6 @@
 /*
  * test_data.c
- *	  What training starts from, by figures worked out by hand: random numbers
+ *	  What training starts from, by numbers worked out by hand: random numbers
  *	  against the published ones, the order of rows, splits, and what a
  *	  signature says of columns.
  */
@@ -99,7 +99,7 @@ test_splits(void)
 	ml_split_by_time(&ctx, dataset, 0, order, label, 0.1, 0.203, part);
 	count(part, n);
 	/* 950 labelled rows: 193 for test and 95 for validation, less what an instant has over */
-	CHECK(n[ML_PART_NONE] == 50, "by time: rows without an outcome are in no part");
+	CHECK(n[ML_PART_NONE] == 50, "by time: rows without a label are in no part");
 	CHECK(n[ML_PART_TEST] > 180 && n[ML_PART_TEST] < 193, "by time: the last fifth is for test (%zu)", n[ML_PART_TEST]);
 	CHECK(n[ML_PART_VALIDATION] >= 90 && n[ML_PART_VALIDATION] <= 105, "by time: the tenth before for validation (%zu)", n[ML_PART_VALIDATION]);
 	CHECK(part[ROWS - 2] == ML_PART_TEST && part[10] == ML_PART_TRAIN, "by time: the newest rows are for test, the oldest for training");
@@ -111,7 +111,7 @@ test_splits(void)
 	CHECK(part[498] == ML_PART_TRAIN && part[500] == ML_PART_VALIDATION && part[598] == ML_PART_VALIDATION &&
 		  part[600] == ML_PART_NONE && part[698] == ML_PART_NONE && part[700] == ML_PART_TEST && part[798] == ML_PART_TEST &&
 		  part[800] == ML_PART_NONE, "at times: each border belongs to what begins there");
-	CHECK(part[19] == ML_PART_NONE, "at times: rows without an outcome are in no part");
+	CHECK(part[19] == ML_PART_NONE, "at times: rows without a label are in no part");
 
 	ml_split_stratified(&ctx, dataset, order, label, 0.1, 0.2, 7, part);
 	count(part, n);

@@ -162,7 +162,7 @@ test_one_class(void)
 
 /* Every threshold by brute force. */
 static double
-best_by_force(const GoldenCase *g, double (*figure) (const MlConfusion *))
+best_by_force(const GoldenCase *g, double (*metric) (const MlConfusion *))
 {
 	double		best = -1;
 
@@ -179,13 +179,13 @@ best_by_force(const GoldenCase *g, double (*figure) (const MlConfusion *))
 			else
 				*(flagged ? &c.false_positives : &c.true_negatives) += 1;
 		}
-		best = fmax(best, figure(&c));
+		best = fmax(best, metric(&c));
 	}
 	return best;
 }
 
 static double
-figure_at(const GoldenCase *g, double threshold, double (*figure) (const MlConfusion *))
+metric_at(const GoldenCase *g, double threshold, double (*metric) (const MlConfusion *))
 {
 	MlRanking	ranking;
 	MlConfusion c;
@@ -193,7 +193,7 @@ figure_at(const GoldenCase *g, double threshold, double (*figure) (const MlConfu
 	if (ml_ranking_create(&ctx, g->n, g->score, g->label, NULL, &ranking) != ML_OK)
 		return NAN;
 	c = ml_confusion_at(&ranking, threshold);
-	return figure(&c);
+	return metric(&c);
 }
 
 static void
@@ -205,14 +205,14 @@ test_thresholds(void)
 	bool		reached;
 
 	ml_choose_threshold(&ctx, &policy, g->n, g->score, g->label, NULL, &threshold, &reached);
-	CHECK_CLOSE(figure_at(g, threshold, ml_f1), best_by_force(g, ml_f1), 1e-15, "max f1 is the best there is");
+	CHECK_CLOSE(metric_at(g, threshold, ml_f1), best_by_force(g, ml_f1), 1e-15, "max f1 is the best there is");
 	policy.objective = ML_OBJECTIVE_MCC;
 	ml_choose_threshold(&ctx, &policy, g->n, g->score, g->label, NULL, &threshold, &reached);
-	CHECK_CLOSE(figure_at(g, threshold, ml_mcc), best_by_force(g, ml_mcc), 1e-15, "max mcc is the best there is");
+	CHECK_CLOSE(metric_at(g, threshold, ml_mcc), best_by_force(g, ml_mcc), 1e-15, "max mcc is the best there is");
 
 	policy = (MlThresholdPolicy) {.kind = ML_THRESHOLD_MIN_PRECISION, .value = 0.5};
 	ml_choose_threshold(&ctx, &policy, g->n, g->score, g->label, NULL, &threshold, &reached);
-	CHECK(reached && figure_at(g, threshold, ml_precision) >= 0.5, "min_precision is kept");
+	CHECK(reached && metric_at(g, threshold, ml_precision) >= 0.5, "min_precision is kept");
 	policy.value = 1;
 	ml_choose_threshold(&ctx, &policy, 2, (double[]) {1, 1}, (float[]) {0, 1}, NULL, &threshold, &reached);
 	CHECK(!reached && threshold == 1, "a precision out of reach gives the nearest threshold");
@@ -221,10 +221,10 @@ test_thresholds(void)
 	CHECK(reached && threshold == 0.5, "who flags nothing has no precision, not even one of 0");
 	policy = (MlThresholdPolicy) {.kind = ML_THRESHOLD_ALERT_RATE, .value = 0.1};
 	ml_choose_threshold(&ctx, &policy, g->n, g->score, g->label, NULL, &threshold, &reached);
-	CHECK(reached && figure_at(g, threshold, ml_alert_rate) <= 0.1, "alert_rate is kept");
+	CHECK(reached && metric_at(g, threshold, ml_alert_rate) <= 0.1, "alert_rate is kept");
 	policy.value = 0;
 	ml_choose_threshold(&ctx, &policy, g->n, g->score, g->label, NULL, &threshold, &reached);
-	CHECK(reached && figure_at(g, threshold, ml_alert_rate) == 0 && isfinite(threshold), "an alert rate of 0 flags nothing");
+	CHECK(reached && metric_at(g, threshold, ml_alert_rate) == 0 && isfinite(threshold), "an alert rate of 0 flags nothing");
 
 	policy = (MlThresholdPolicy) {.kind = ML_THRESHOLD_COST,
 	.costs = {.false_positive = 1, .false_negative = 10}};

@@ -1,7 +1,7 @@
 /*
  * test_simulate.c
  *	  The transaction simulator: it finds terminals as a look at all of them
- *	  would, its figures are those of the Handbook, and its rows depend on
+ *	  would, its numbers are those of the Handbook, and its rows depend on
  *	  nothing but the options.
  */
 #include "check.h"

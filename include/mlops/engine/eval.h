@@ -5,7 +5,7 @@
  * Definitions, ties and edge cases are scikit-learn's
  * (https://scikit-learn.org/stable/modules/model_evaluation.html); where
  * scikit-learn raises or warns because a class is empty, the value is NaN, and
- * NULL in SQL: a figure that is not defined is never a number.
+ * NULL in SQL: a metric that is not defined is never a number.
  * Labels are 0 or 1, scores any number but NaN (finite for curves of
  * calibration), weights not negative or NULL (= 1); as in scikit-learn, rows
  * of weight 0 do not count.

@@ -21,7 +21,7 @@
 
 /* Where format 1 had a section: its place in the table, or */
 #define ML_FORMER_NONE 0		/* nowhere, or */
-#define ML_FORMER_BASE 255		/* the two figures that stood in its head: base, base's error */
+#define ML_FORMER_BASE 255		/* the two numbers that stood in its head: base, base's error */
 
 /* A section of a family; its kind in the bytes is its place in MlFamily.sections. */
 typedef struct MlSectionSpec
@@ -152,7 +152,7 @@ struct MlFamily
 
 	/*
 	 * Opening.  open only looks where the sections are; verify then trusts
-	 * nothing in them: every length, index, offset and figure.  What the
+	 * nothing in them: every length, index, offset and number.  What the
 	 * container holds is verified by then.
 	 */
 	void		(*open) (const MlSection *section, void *state);

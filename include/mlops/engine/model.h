@@ -168,7 +168,7 @@ extern uint32_t ml_model_n_others(const MlModel *model, size_t input);
 extern bool ml_model_other(const MlModel *model, size_t input, const void *bytes, size_t size,
 						   uint32_t *place);
 
-/* Total gain and number of splits of each feature; false if the model has no such figures. */
+/* Total gain and number of splits of each feature; false if the model does not record them. */
 extern bool ml_model_importance(const MlModel *model, double *gain, uint64_t *splits);
 
 typedef enum MlTermKind

@@ -18,7 +18,7 @@
 /* ---------------------------------------------------------------- rankings */
 
 /* Area under the ROC curve: trapezoids, so ties count half. */
-/* Rounding must not carry a figure past its bounds; NaN stays. */
+/* Rounding must not carry a metric past its bounds; NaN stays. */
 static double
 within(double low, double value, double high)
 {

@@ -3,7 +3,7 @@
  *	  Choosing the threshold that a policy asks for.
  *
  * A walk down the ranking: each distinct score is a candidate, and one above
- * all of them that flags nothing.  Figures that differ by less than rounding
+ * all of them that flags nothing.  Values that differ by less than rounding
  * does are ties, and ties go to the higher threshold.
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,7 @@
 /* Steps between two questions whether to abort: a few milliseconds. */
 #define STEPS_PER_POLL 65536
 
-/* Equal figures computed from different counts differ by a few 2^-53. */
+/* Equal values computed from different counts differ by a few 2^-53. */
 #define ROUNDING 1e-14
 
 /*
@@ -31,11 +31,11 @@ typedef struct Verdict
 	double		nearness;
 } Verdict;
 
-/* A figure that is not defined is no reason to choose a threshold: it ranks as 0. */
+/* A metric that is not defined is no reason to choose a threshold: it ranks as 0. */
 static double
-or_nothing(double figure)
+or_nothing(double metric)
 {
-	return isnan(figure) ? 0 : figure;
+	return isnan(metric) ? 0 : metric;
 }
 
 static double

@@ -34,7 +34,7 @@ check_terms(MlCheck *c, const MlModel *m, const Linear *l)
 			!ml_expect(c, ml_model_has_own_codes(m, term->feature), "a term is of a category without codes of its own") ||
 			!ml_expect(c, isfinite(term->mean) && isfinite(term->scale) && term->scale >= 0 &&
 					   (term->scale > 0 || term->kind != ML_TERM_VALUE) &&
-					   !(term->standard_error < 0), "a term's figures are wrong"))
+					   !(term->standard_error < 0), "a term's numbers are wrong"))
 			return false;
 	}
 	return true;

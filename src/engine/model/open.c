@@ -321,7 +321,7 @@ check_features(Check *c)
 					"a feature is wrong") ||
 			!check_part(c, feature) ||
 			!expect(c, isfinite(feature->mean) && isfinite(feature->std) && isfinite(feature->minimum) &&
-					isfinite(feature->maximum), "a feature's figures are not finite") ||
+					isfinite(feature->maximum), "a feature's numbers are not finite") ||
 			!expect(c, feature->std >= 0 && feature->minimum <= feature->maximum, "a feature's range is wrong") ||
 			!expect(c, feature->first_edge == n_edges && feature->first_count == n_counts,
 					"a feature's edges are out of bounds"))
@@ -356,7 +356,7 @@ check_head(Check *c)
 	return expect(c, m->n_inputs >= 1 && m->n_inputs <= MAX_INPUTS &&
 				  m->n_features >= 1 && m->n_features <= 4 * MAX_INPUTS, "its head is wrong") &&
 		expect(c, isfinite(m->margin_scale) && isfinite(m->margin_offset) &&
-			   isfinite(m->threshold), "its figures are not finite") &&
+			   isfinite(m->threshold), "its numbers are not finite") &&
 		expect(c, m->threshold >= 0 && m->threshold <= ML_MOST_THRESHOLD, "its threshold is not between 0 and 1") &&
 		check_counts(c, m->score_counts, ML_SCORE_BINS, &scored, "its counts of scores are too large") &&
 		check_name(c, m->algorithm) && check_name(c, m->time_zone);
