@@ -364,18 +364,23 @@ extern const MlPositive *mling_positive(Oid type, const char *argument, const ch
  */
 extern char *mling_positive_text(const MlPositive *positive);
 
-/*
- * The positive value of a training as it is written for a column of that type that
- * means the same: 1 of a number for true.  NULL: the type cannot have it, or
- * trained is NULL.
- */
-extern const char *mling_positive_as(Oid type, const char *trained);
+/* What a training took for positive. */
+typedef struct MlTrainedPositive
+{
+	const char *text;			/* mling_positive_text; NULL: what booleans and 0/1 say by themselves */
+	const char *type;			/* mling_type_name of the target; NULL: not recorded */
+} MlTrainedPositive;
 
 /*
- * The same for a column that means something else: true, false, 0 and 1 speak of
- * their own column alone.
+ * What is positive in a column of that type, as it is written there.  NULL: what the
+ * column says by itself, true or 1; a text must be told.
+ *
+ * A value of the target is looked for in columns of the same kind: 'f' of a text is
+ * no boolean.  Booleans and numbers that are 0 or 1 say one thing in two ways: false
+ * of a target is 0 of a number that means the same.  Where the column means something
+ * else they speak of their target alone, and say nothing of it.
  */
-extern const char *mling_positive_of_other(Oid type, const char *trained);
+extern const char *mling_positive_meant(Oid type, const MlTrainedPositive *trained, bool means_the_same);
 
 /* Is this what a boolean or a column of 0 and 1 says by itself? */
 extern bool mling_positive_is_plain(Oid type, const char *positive);

@@ -206,6 +206,9 @@ typedef struct MlLabelsAdded
 	int64		ignored;		/* without key or label */
 } MlLabelsAdded;
 
+/* Type of the target that a version was trained on, as mling_type_name gives it; NULL if it was not recorded. */
+extern char *mlreg_target_type(int64 version_id);
+
 /*
  * Reads labels of decisions from the source's columns key, label and
  * labelled_at (NULL: now), as the current user, and records them.  A warning

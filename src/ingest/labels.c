@@ -64,6 +64,13 @@ refuse_positive(const char *positive, const char *argument, const char *column, 
 			 valid ? errhint("Valid values are: %s.", valid) : 0));
 }
 
+static bool
+is_number(Oid base)
+{
+	return base == INT2OID || base == INT4OID || base == INT8OID || base == NUMERICOID || base == CASHOID ||
+		base == FLOAT4OID || base == FLOAT8OID;
+}
+
 /* Numbers are compared as numbers: '1.0' is the 1 of an integer column. */
 static Datum
 number_of(Oid *base, const char *written, const char *argument, const char *column, Oid type)
@@ -127,6 +134,17 @@ mling_positive(Oid type, const char *argument, const char *column, const char *w
 	positive = palloc0(sizeof(MlPositive));
 	positive->written = written;
 	mling_text_converter(base, &positive->converter);
+	if (is_number(base))
+	{
+		MlConverter number;
+
+		value = number_of(&base, written, argument, column, type);
+		mling_text_converter(base, &number);
+		if (mling_is_nan(&number, value))
+			refuse_positive(written, argument, column, type, "numbers; a label that is NaN is missing", NULL);
+		positive->text = mling_bytes(&number, value, &positive->size);
+		return positive;
+	}
 	switch (base)
 	{
 		case BOOLOID:
@@ -134,23 +152,6 @@ mling_positive(Oid type, const char *argument, const char *column, const char *w
 				refuse_positive(written, argument, column, type, "true, false", NULL);
 			value = BoolGetDatum(truth);
 			break;
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case NUMERICOID:
-		case CASHOID:
-		case FLOAT4OID:
-		case FLOAT8OID:
-			{
-				MlConverter number;
-
-				value = number_of(&base, written, argument, column, type);
-				mling_text_converter(base, &number);
-				if (mling_is_nan(&number, value))
-					refuse_positive(written, argument, column, type, "numbers; a label that is NaN is missing", NULL);
-				positive->text = mling_bytes(&number, value, &positive->size);
-				return positive;
-			}
 		case CHAROID:
 		case NAMEOID:			/* what is too long would be cut */
 			positive->text = written;
@@ -165,42 +166,66 @@ mling_positive(Oid type, const char *argument, const char *column, const char *w
 	return positive;
 }
 
+/* What a value of a type can say. */
+typedef enum
+{
+	SAYS_TRUTH,
+	SAYS_NUMBER,
+	SAYS_NAME					/* everything else */
+} Kind;
+
+static Kind
+kind_of(Oid type)
+{
+	Oid			base = getBaseType(type);
+
+	return base == BOOLOID ? SAYS_TRUTH : is_number(base) ? SAYS_NUMBER : SAYS_NAME;
+}
+
 static bool
-is_number(Oid base)
+is_zero_or_one(const char *text)
 {
-	char		category;
-	bool		preferred;
+	return strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
+}
 
-	get_type_category_preferred(base, &category, &preferred);
-	return category == TYPCATEGORY_NUMERIC;
+/* Of a target whose type was not recorded it is what its value looks like. */
+static Kind
+kind_trained(const MlTrainedPositive *trained)
+{
+	static const char *const numbers[] = {"smallint", "integer", "bigint", "numeric", "money", "real", "double precision"};
+	bool		truth;
+
+	if (trained->type == NULL)
+		return mling_is_decimal(trained->text) ? SAYS_NUMBER : parse_bool(trained->text, &truth) ? SAYS_TRUTH : SAYS_NAME;
+	if (strcmp(trained->type, "boolean") == 0)
+		return SAYS_TRUTH;
+	for (size_t i = 0; i < lengthof(numbers); i++)
+	{
+		if (strcmp(trained->type, numbers[i]) == 0)
+			return SAYS_NUMBER;
+	}
+	return SAYS_NAME;
 }
 
 const char *
-mling_positive_as(Oid type, const char *trained)
+mling_positive_meant(Oid type, const MlTrainedPositive *trained, bool means_the_same)
 {
-	Oid			base = getBaseType(type);
+	Kind		kind = kind_of(type);
+	Kind		was;
 	bool		truth;
 
-	if (trained == NULL)
+	if (trained->text == NULL)
 		return NULL;
-	if (base == BOOLOID)
-		return parse_bool(trained, &truth) ? trained : NULL;
-	if (!parse_bool(trained, &truth))
-		return is_number(base) && !mling_is_decimal(trained) ? NULL : trained;
-	return is_number(base) ? truth ? "1" : "0" : NULL;	/* how a text spells it is not known */
-}
-
-const char *
-mling_positive_of_other(Oid type, const char *trained)
-{
-	Oid			base = getBaseType(type);
-	bool		truth;
-
-	if (trained == NULL || base == BOOLOID)
-		return NULL;
-	if (is_number(base) && (parse_bool(trained, &truth) || !mling_is_decimal(trained)))
-		return NULL;
-	return trained;
+	was = kind_trained(trained);
+	if (was == SAYS_NAME && kind == SAYS_NAME)
+		return trained->text;
+	if (was == SAYS_NAME || (was == SAYS_NUMBER && !is_zero_or_one(trained->text)))
+		return kind == SAYS_TRUTH || !mling_is_decimal(trained->text) || is_zero_or_one(trained->text) ? NULL : trained->text;
+	if (!means_the_same || kind == SAYS_NAME)
+		return NULL;			/* how a text spells it is not known */
+	if (kind == was || !parse_bool(trained->text, &truth))
+		return trained->text;
+	return kind == SAYS_NUMBER ? truth ? "1" : "0" : truth ? "true" : "false";
 }
 
 bool

@@ -471,6 +471,30 @@ tell_new_values(const LabelReader *reader, const char *positive)
 	mlcat_end(&scope);
 }
 
+char *
+mlreg_target_type(int64 version_id)
+{
+	MlCatalogScope scope;
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(version_id)};
+	MemoryContext caller = CurrentMemoryContext;
+	char	   *type = NULL;
+	bool		isnull;
+	Datum		found;
+
+	mlcat_begin(&scope);
+	found = mlcat_execute_value("SELECT (SELECT c OPERATOR(pg_catalog.->>) 'type' FROM mlops_catalog.model_version AS v "
+								"JOIN mlops_catalog.run AS r ON r.run_id OPERATOR(pg_catalog.=) v.run_id "
+								"JOIN mlops_catalog.dataset AS d ON d.dataset_id OPERATOR(pg_catalog.=) r.dataset_id "
+								"CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(d.columns) AS c WHERE v.version_id OPERATOR(pg_catalog.=) $1 "
+								"AND (c OPERATOR(pg_catalog.->>) 'name') OPERATOR(pg_catalog.=) v.target::pg_catalog.text LIMIT 1)",
+								1, types, values, NULL, &isnull);
+	if (!isnull)
+		type = MemoryContextStrdup(caller, TextDatumGetCString(found));
+	mlcat_end(&scope);
+	return type;
+}
+
 /*
  * What the model's training took for positive, that of the version deployed or of
  * the last one: the labels are compared with its scores.
@@ -482,23 +506,28 @@ positive_of_model(const LabelReader *reader, const char *model, Oid type)
 	Oid			types[] = {INT8OID};
 	Datum		values[] = {Int64GetDatum(reader->model_id)};
 	MemoryContext caller = CurrentMemoryContext;
-	const char *positive = NULL;
+	MlTrainedPositive trained = {NULL, NULL};
+	const char *positive;
+	int64		version_id = 0;
 	int32		version = 0;
 	bool		isnull;
 
 	mlcat_begin(&scope);
-	mlcat_execute("SELECT v.positive, v.version FROM mlops_catalog.model_version AS v LEFT JOIN mlops_catalog.deployment_route AS r "
+	mlcat_execute("SELECT v.positive, v.version, v.version_id FROM mlops_catalog.model_version AS v LEFT JOIN mlops_catalog.deployment_route AS r "
 				  "ON r.version_id OPERATOR(pg_catalog.=) v.version_id AND r.variant OPERATOR(pg_catalog.=) 'primary' "
 				  "WHERE v.model_id OPERATOR(pg_catalog.=) $1 AND v.dropped_at IS NULL "
 				  "ORDER BY r.variant, v.version DESC LIMIT 1", 1, types, values, NULL);
 	if (SPI_processed > 0)
 	{
-		char	   *trained = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		char	   *text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 
+		trained.text = text ? MemoryContextStrdup(caller, text) : NULL;
 		version = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-		positive = mling_positive_as(type, trained ? MemoryContextStrdup(caller, trained) : NULL);
+		version_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
 	}
 	mlcat_end(&scope);
+	trained.type = trained.text ? mlreg_target_type(version_id) : NULL;
+	positive = mling_positive_meant(type, &trained, true);
 	if (!mling_positive_is_plain(type, positive))
 		ereport(NOTICE,
 				(errmsg("a label is positive where \"%s\" is \"%s\", as in the training of model \"%s\", version %d",

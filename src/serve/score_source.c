@@ -11,6 +11,7 @@
 #include "utils/lsyscache.h"
 
 #include "mlops/base.h"
+#include "mlops/registry.h"
 #include "mlops/serve.h"
 
 /* Reads the model's inputs of the source; errors name all that are missing. */
@@ -29,11 +30,12 @@ plan_inputs(const MlModel *model, const MlSource *source, MlReadColumn *columns)
 static const char *
 positive_of(const MlCatalogVersion *version, const char *target, Oid type)
 {
-	const char *positive;
+	MlTrainedPositive trained = {version->positive, mlreg_target_type(version->version_id)};
+	bool		is_trained = strcmp(target, version->target) == 0;
+	const char *positive = mling_positive_meant(type, &trained, is_trained);
 
-	if (strcmp(target, version->target) == 0)
-		return version->positive;
-	positive = mling_positive_of_other(type, version->positive);
+	if (is_trained && positive == version->positive)
+		return positive;
 	if (version->positive && !(mling_positive_is_plain(type, version->positive) && mling_positive_is_plain(type, positive)))
 		ereport(NOTICE,
 				(errmsg("a row is positive where target \"%s\" is \"%s\"", target,

@@ -1,6 +1,6 @@
 -- "positive" is a value of the column's type, however it is written and whatever the session's settings.
 \ir setup.psql
-SELECT plan(79);
+SELECT plan(102);
 CREATE TYPE verdict AS ENUM ('ok', 'fraud');
 CREATE DOMAIN hours AS interval;
 -- By type: the value of the positive rows, that of the others, "positive" as it is written.
@@ -99,5 +99,35 @@ SELECT is(evaluated(m, l), t.positives, format('%s evaluated by %s', m, l)) FROM
 SELECT is(evaluated('legit/1', 'verdict', 'bad'), positives, 'or by what is given') FROM truth;
 SELECT is(evaluated('legit/1', NULL, 'true'), (SELECT count(*) FROM base WHERE NOT y), 'also for the target of the training');
 SELECT throws_ok($$SELECT evaluated('m', 'verdict')$$, '42804', 'target "verdict" of type text is neither boolean nor 0/1', 'text needs it');
+
+-- ---- a text that reads as a boolean or a number is a text all the same
+CREATE TABLE spelt AS SELECT b.id, b.a, b.y, b.y::int AS number, p.yes, v.type,
+	CASE WHEN b.y THEN p.yes WHEN lower(p.yes) = 'l' THEN 'm' ELSE 'l' END AS l
+	FROM base AS b, unnest('{f,t,F,no,yes,n,y,1,0,true,on,off,tr,False}'::text[]) AS p(yes), unnest('{text,varchar,char(5),"\"char\"",name}'::text[]) AS v(type)
+	WHERE v.type = 'text' OR p.yes = 'f' OR p.yes = 'False' AND v.type <> '"char"';
+CREATE FUNCTION as_spelt(spelling text, type text, OUT own bigint, OUT truth bigint, OUT number bigint, OUT evaluated bigint, OUT evaluated_truth bigint, OUT evaluated_number bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	m text := concat('s', md5(spelling || type));
+	q text := format('SELECT id, a, y, number, l::%s AS l FROM spelt WHERE yes = %L AND type = %L', type, spelling, type);
+BEGIN
+	DELETE FROM mlops_catalog.label;
+	PERFORM mlops.train(m, query => q, target => 'l', positive => spelling, key => 'id', features => '{a}', params => '{"n_estimators": 2}');
+	PERFORM mlops.add_labels(m, query => q, key => 'id', label => 'l');
+	own := (SELECT count(*) FROM mlops.labels AS l JOIN base ON base.id = l.key::int WHERE l.label = y);
+	DELETE FROM mlops_catalog.label;
+	PERFORM mlops.add_labels(m, query => q, key => 'id', label => 'y');
+	truth := (SELECT count(*) FROM mlops.labels AS l JOIN base ON base.id = l.key::int WHERE l.label = y);
+	DELETE FROM mlops_catalog.label;
+	PERFORM mlops.add_labels(m, query => q, key => 'id', label => 'number');
+	number := (SELECT count(*) FROM mlops.labels AS l JOIN base ON base.id = l.key::int WHERE l.label = y);
+	evaluated := (SELECT positives FROM mlops.evaluate(m || '/1', query => q));
+	evaluated_truth := (SELECT positives FROM mlops.evaluate(m || '/1', query => q, target => 'y'));
+	evaluated_number := (SELECT positives FROM mlops.evaluate(m || '/1', query => q, target => 'number'));
+END
+$$;
+SELECT is(s.*::text, format('(400,400,400,%1$s,%1$s,%1$s)', t.positives), format('%s of %s: its own column, a boolean and 0/1 as labels, evaluated', k.yes, k.type))
+	FROM (SELECT DISTINCT yes, type FROM spelt) AS k, truth AS t, LATERAL as_spelt(k.yes, k.type) AS s;
+SELECT is(evaluated(m, 'verdict'), positives, 'a text for another text') FROM truth, unnest('{text}'::text[]) AS m;
+SELECT is(e.positives, t.positives, 'the target itself as a number') FROM truth AS t, mlops.evaluate('legit/1', query => 'SELECT id, a, legit_number AS legit FROM fair', positive => NULL) AS e;
 SELECT finish();
 ROLLBACK;
