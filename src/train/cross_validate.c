@@ -5,7 +5,7 @@
  * The data is read once.  Folds are learned side by side by background workers
  * that share it, or one after the other in this process when there are no
  * workers to be had or only one is asked for.  Either way a fold is one call of
- * folds_train, whose result does not depend on threads: the metrics are the
+ * train_fold, whose result does not depend on threads: the metrics are the
  * same.  Nothing of a fold is kept, so memory is that of one training a process.
  *-------------------------------------------------------------------------
  */
@@ -25,14 +25,18 @@
 #include "mlops/base.h"
 #include "mlops/progress.h"
 #include "mlops/registry.h"
+#include "train/describe.h"
 #include "train/folds.h"
 #include "train/team.h"
-#include "train/training.h"
+#include "train/train_fold.h"
 
 typedef struct Validation
 {
-	const MlCrossValidateRequest *request;
-	Training   *t;
+	int			parallel;
+	Journal		journal;
+	Request		request;
+	ReadPlan	plan;
+	Data		data;
 	Folds		folds;
 	char	  **told;			/* what was said of each fold */
 	MlFoldResult *results;
@@ -40,9 +44,9 @@ typedef struct Validation
 
 /* The split may say how much is held back, and nothing else. */
 static void
-check_split(const Training *t)
+check_split(const MlTrainRequest *given)
 {
-	MlOptions  *options = mljson_options("split", t->request->split);
+	MlOptions  *options = mljson_options("split", given->split);
 	double		share;
 
 	(void) mljson_number(options, "validation", 0, 0.9, &share);
@@ -60,35 +64,35 @@ report_folds(const Validation *v, int done)
 static void
 train_folds(Validation *v)
 {
-	Training   *t = v->t;
+	MlArena    *arena = v->data.ctx->arena;
 	StringInfoData told;
 
 	initStringInfo(&told);
-	t->told = &told;
+	v->journal.told = &told;
 	for (int f = 0; f < v->folds.n; f++)
 	{
-		TrainingScope scope;
+		MlArenaMark mark = ml_arena_mark(arena);
+		Parts		parts;
 
 		report_folds(v, f);
-		mltrain_scope_begin(t, &scope);
-		folds_cut(&v->folds, t, f);
-		folds_train(t, &v->results[f]);
-		mltrain_scope_end(t, &scope);
+		folds_cut(&v->folds, &v->request, &v->data, f, &parts);
+		train_fold(&v->journal, &v->request, &v->data, &parts, &v->results[f]);
+		ml_arena_release(arena, mark);
 		v->told[f] = pstrdup(told.data);
 		resetStringInfo(&told);
 	}
-	t->told = NULL;
+	v->journal.told = NULL;
 }
 
 /* ---------------------------------------------------------------- in workers */
 
 /* The learner and its parameters, as an assignment's text. */
 static char *
-describe_learner(const Training *t)
+describe_learner(const Request *request)
 {
-	Jsonb	   *params = t->request->params;
+	Jsonb	   *params = request->given->params;
 
-	return psprintf("{\"algorithm\": \"%s\", \"given\": %s}", t->learner->name,
+	return psprintf("{\"algorithm\": \"%s\", \"given\": %s}", request->learner->name,
 					JsonbToCString(NULL, &params->root, VARSIZE(params)));
 }
 
@@ -96,29 +100,30 @@ describe_learner(const Training *t)
 static Team *
 gather_team(Validation *v, int n_workers)
 {
-	Training   *t = v->t;
+	MlArena    *arena = v->data.ctx->arena;
+	MlArenaMark mark = ml_arena_mark(arena);
 	MlView	   *views = palloc0(v->folds.n * sizeof(MlView));
 	TeamPlan	plan = {.task = "cross-validation", .n_workers = n_workers, .n_views = v->folds.n, .views = views};
-	TrainingScope scope;
 	Team	   *team;
 
-	mltrain_scope_begin(t, &scope);
 	for (int f = 0; f < v->folds.n; f++)
 	{
-		folds_cut(&v->folds, t, f);
-		views[f].train = t->rows[ML_PART_TRAIN];
-		views[f].validation = t->rows[ML_PART_VALIDATION];
-		views[f].judged = t->rows[ML_PART_TEST];
+		Parts		parts;
+
+		folds_cut(&v->folds, &v->request, &v->data, f, &parts);
+		views[f].train = parts.rows[ML_PART_TRAIN];
+		views[f].validation = parts.rows[ML_PART_VALIDATION];
+		views[f].judged = parts.rows[ML_PART_TEST];
 	}
-	team = team_create(t, &plan);
-	mltrain_scope_end(t, &scope);
+	team = team_create(&v->request, &v->data, &plan);
+	ml_arena_release(arena, mark);
 	return team;
 }
 
 static void
 hand_out_folds(Validation *v, Team *team)
 {
-	const char *text = describe_learner(v->t);
+	const char *text = describe_learner(&v->request);
 	int			given = 0;
 	int			done = 0;
 
@@ -143,8 +148,8 @@ hand_out_folds(Validation *v, Team *team)
 static bool
 has_room(const Validation *v)
 {
-	MlArena    *arena = v->t->ctx->arena;
-	size_t		needed = v->t->dataset->n_rows * (sizeof(uint32_t) + 1) * v->folds.n;
+	MlArena    *arena = v->data.ctx->arena;
+	size_t		needed = v->data.dataset->n_rows * (sizeof(uint32_t) + 1) * v->folds.n;
 
 	return ml_arena_budget(arena) == 0 || ml_arena_used(arena) + needed < ml_arena_budget(arena);
 }
@@ -153,7 +158,7 @@ has_room(const Validation *v)
 static bool
 train_folds_in_team(Validation *v)
 {
-	int			n_workers = team_size(v->request->parallel, v->folds.n);
+	int			n_workers = team_size(v->parallel, v->folds.n);
 	Team	   *team;
 	bool		started;
 
@@ -236,9 +241,10 @@ mltrain_fold_metric_of(const MlFoldResult *result, int metric)
 static int64
 record_validation(Validation *v)
 {
-	Training   *t = v->t;
+	const MlLearner *learner = v->request.learner;
 	int			folds = v->folds.n;
-	const MlTrainRequest *q = t->request;
+	const MlTrainRequest *q = v->request.given;
+	const Parts not_split = {0};
 	MlNamedMetric metrics[MLTRAIN_N_METRICS];
 	Oid			types[3] = {OIDOID, TEXTOID, JSONBOID};
 	Datum		values[3];
@@ -249,12 +255,12 @@ record_validation(Validation *v)
 	bool		isnull;
 
 	mltrain_named_metrics(&v->results[0].test, metrics);
-	mltrain_describe_data(t, &data);
-	data.train_rows = t->counts.positives + t->counts.negatives;	/* folds in turn */
+	mltrain_describe_data(&v->request, &v->plan, &v->data, &not_split, &data);
+	data.train_rows = v->data.counts.positives + v->data.counts.negatives;	/* folds in turn */
 	initStringInfo(&text);
 	appendStringInfo(&text, "{\"seed\": %lld, \"library_version\": \"%s\", \"algorithm\": \"%s\", "
 					 "\"started_at\": \"%s\", \"dataset\": %s, \"model\": ",
-					 (long long) q->seed, MLOPS_VERSION, t->learner->name, mlbase_utc_text(t->started_at),
+					 (long long) q->seed, MLOPS_VERSION, learner->name, mlbase_utc_text(v->journal.started_at),
 					 mltrain_data_json(&data));
 	escape_json(&text, q->model);
 	appendStringInfoString(&text, ", \"experiment\": ");
@@ -262,10 +268,10 @@ record_validation(Validation *v)
 	appendStringInfoString(&text, ", \"target\": ");
 	escape_json(&text, q->target);
 	appendStringInfo(&text, ", \"params\": {\"folds\": \"%d\", \"folds_kind\": \"%s\"", folds, fold_kind_names[v->folds.kind]);
-	for (size_t i = 0; i < t->learner->n_params; i++)
+	for (size_t i = 0; i < learner->n_params; i++)
 	{
-		appendStringInfo(&text, ", \"%s\": ", t->learner->params[i].name);
-		escape_json(&text, mltrain_param_text(&t->learner->params[i], t->params));
+		appendStringInfo(&text, ", \"%s\": ", learner->params[i].name);
+		escape_json(&text, mltrain_param_text(&learner->params[i], v->request.params));
 	}
 	appendStringInfoString(&text, "}, \"metrics\": [");
 	for (int m = 0; m < MLTRAIN_N_METRICS; m++)
@@ -298,9 +304,9 @@ record_validation(Validation *v)
 static void
 validation_context(void *arg)
 {
-	Training   *t = ((Validation *) arg)->t;
+	Validation *v = (Validation *) arg;
 
-	errcontext("cross-validating model \"%s\", phase %s", mlbase_excerpt(t->request->model), t->phase);
+	errcontext("cross-validating model \"%s\", phase %s", mlbase_excerpt(v->request.given->model), v->journal.phase);
 }
 
 MlFoldResult *
@@ -309,31 +315,28 @@ mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "mlops cross-validation", ALLOCSET_DEFAULT_SIZES);
 	Validation *v = MemoryContextAllocZero(context, sizeof(Validation));
-	Training   *t = v->t = MemoryContextAllocZero(context, sizeof(Training));
 	MlFoldResult *results = palloc0(ML_MAX_FOLDS * sizeof(MlFoldResult));
 	ErrorContextCallback error_context = {error_context_stack, validation_context, v};
 
-	v->request = request;
+	v->parallel = request->parallel;
 	v->results = results;
-	t->request = &request->train;
-	t->group_by = request->folds.group_by;
-	t->phase = "check";
-	t->started_at = GetCurrentTimestamp();
+	v->request.given = &request->train;
+	mltrain_open_journal(&v->journal);
 	error_context_stack = &error_context;
 	MemoryContextSwitchTo(context);
 	mlbase_progress_begin("cross_validate", request->train.model);
 
-	mltrain_check(t, "mlops.cross_validate()");
+	mltrain_check(&request->train, request->folds.group_by, "mlops.cross_validate()", &v->request);
 	folds_check(&v->folds, &request->folds, request->train.time_column);
-	check_split(t);
-	mltrain_load(t, mlbase_engine_threads(), t->learner->needs_blas);
-	mltrain_label(t);
-	folds_make(&v->folds, t, t->label, t->split.validation);
+	check_split(&request->train);
+	mltrain_load(&v->journal, &v->request, mlbase_engine_threads(), v->request.learner->needs_blas, &v->plan, &v->data);
+	mltrain_label_rows(&v->journal, &v->request, &v->plan, &v->data);
+	folds_make(&v->folds, &v->request, &v->data, v->data.label, v->request.split.validation);
 	v->told = palloc0(v->folds.n * sizeof(char *));
 	if (!train_folds_in_team(v))
 		train_folds(v);
 	mltrain_repeat(v->told, v->folds.n);
-	mltrain_begin_phase(t, "register");
+	mltrain_begin_phase(&v->journal, "register");
 	*run_id = record_validation(v);
 
 	MemoryContextSwitchTo(caller);

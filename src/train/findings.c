@@ -9,10 +9,9 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "utils/json.h"
 
 #include "mlops/base.h"
-#include "train/training.h"
+#include "train/findings.h"
 
 /*
  * A whole number per row that no other row has is a number of the row, while
@@ -27,20 +26,6 @@
 #define SUSPECT_ROC_AUC 0.999
 #define SUSPECT_ROWS 10			/* of either class, fewer tell nothing */
 
-void
-mltrain_note(Training *t, const char *column, const char *finding, const char *detail)
-{
-	if (t->findings.data == NULL)
-		initStringInfo(&t->findings);
-	appendStringInfoString(&t->findings, t->findings.len > 0 ? ", {\"column\": " : "{\"column\": ");
-	escape_json(&t->findings, column);
-	appendStringInfoString(&t->findings, ", \"finding\": ");
-	escape_json(&t->findings, finding);
-	appendStringInfoString(&t->findings, ", \"detail\": ");
-	escape_json(&t->findings, detail);
-	appendStringInfoChar(&t->findings, '}');
-}
-
 /* ---------------------------------------------------------------- identifiers */
 
 static int
@@ -54,26 +39,26 @@ compare_numbers(const void *a, const void *b)
 
 /* Distinct values of every step-th labelled row in canonical order; *present: rows that have one. */
 static size_t
-count_distinct(const Training *t, const MlColumn *column, size_t step, size_t *present)
+count_distinct(const Data *data, const MlColumn *column, size_t step, size_t *present)
 {
-	MlArenaMark mark = ml_arena_mark(t->ctx->arena);
-	double	   *value = ml_arena_alloc_array(t->ctx->arena, t->dataset->n_rows / step + 1, sizeof(double));
+	MlArenaMark mark = ml_arena_mark(data->ctx->arena);
+	double	   *value = ml_arena_alloc_array(data->ctx->arena, data->dataset->n_rows / step + 1, sizeof(double));
 	size_t		n = 0;
 	size_t		distinct = 0;
 
 	if (value == NULL)
-		mlbase_check(t->ctx, ml_fail_memory(t->ctx));
-	for (size_t i = 0; i < t->dataset->n_rows; i += step)
+		mlbase_check(data->ctx, ml_fail_memory(data->ctx));
+	for (size_t i = 0; i < data->dataset->n_rows; i += step)
 	{
-		size_t		row = t->order ? t->order[i] : i;
+		size_t		row = data->order ? data->order[i] : i;
 
-		if (!isnan(t->label[row]) && !ml_column_is_missing(column, row))
+		if (!isnan(data->label[row]) && !ml_column_is_missing(column, row))
 			value[n++] = ml_column_number(column, row);
 	}
-	mlbase_check(t->ctx, ml_sort(t->ctx, value, n, sizeof(double), compare_numbers));
+	mlbase_check(data->ctx, ml_sort(data->ctx, value, n, sizeof(double), compare_numbers));
 	for (size_t i = 0; i < n; i++)
 		distinct += i == 0 || value[i] != value[i - 1];
-	ml_arena_release(t->ctx->arena, mark);
+	ml_arena_release(data->ctx->arena, mark);
 	*present = n;
 	return distinct;
 }
@@ -86,49 +71,72 @@ is_whole(const MlColumn *column)
 }
 
 static bool
-is_identifier(const Training *t, const MlColumn *column, size_t *distinct)
+is_identifier(const Data *data, const MlColumn *column, size_t *distinct)
 {
 	size_t		present;
 
 	if (!is_whole(column))
 		return false;
-	if (t->dataset->n_rows > 2 * SAMPLE)
+	if (data->dataset->n_rows > 2 * SAMPLE)
 	{
-		*distinct = count_distinct(t, column, t->dataset->n_rows / SAMPLE, &present);
+		*distinct = count_distinct(data, column, data->dataset->n_rows / SAMPLE, &present);
 		if ((double) *distinct < SAMPLE_SHARE * (double) present)
 			return false;
 	}
-	*distinct = count_distinct(t, column, 1, &present);
+	*distinct = count_distinct(data, column, 1, &present);
 	return present >= IDENTIFIER_VALUES && (double) *distinct > IDENTIFIER_SHARE * (double) present;
 }
 
 void
-mltrain_leave_out_identifiers(Training *t)
+mltrain_leave_out_identifiers(Journal *journal, const Request *request, Data *data)
 {
-	size_t	   *distinct = palloc0(t->n_features * sizeof(size_t));
+	size_t	   *distinct = palloc0(data->n_features * sizeof(size_t));
 	int			n = 0;
 
-	if (t->request->features)	/* who names a column means it */
+	if (request->given->features)	/* who names a column means it */
 		return;
-	for (int i = 0; i < t->n_features; i++)
-		n += is_identifier(t, &t->dataset->columns[t->features[i]], &distinct[i]) ? 1 : (distinct[i] = 0);
-	if (n == t->n_features)		/* else nothing is left to learn from */
+	for (int i = 0; i < data->n_features; i++)
+		n += is_identifier(data, &data->dataset->columns[data->features[i]], &distinct[i]) ? 1 : (distinct[i] = 0);
+	if (n == data->n_features)		/* else nothing is left to learn from */
 		return;
 	n = 0;
-	for (int i = 0; i < t->n_features; i++)
+	for (int i = 0; i < data->n_features; i++)
 	{
-		const char *name = t->dataset->columns[t->features[i]].name;
+		const char *name = data->dataset->columns[data->features[i]].name;
 		char	   *detail = psprintf("It has %zu distinct values. Name it in \"features\" to learn from it.", distinct[i]);
 
 		if (distinct[i] == 0)
 		{
-			t->features[n++] = t->features[i];
+			data->features[n++] = data->features[i];
 			continue;
 		}
-		mltrain_tell(t, NOTICE, psprintf("column \"%s\" looks like an identifier and is left out", name), detail);
-		mltrain_note(t, name, "identifier", detail);
+		mltrain_tell(journal, NOTICE, psprintf("column \"%s\" looks like an identifier and is left out", name), detail);
+		mltrain_note(journal, name, "identifier", detail);
 	}
-	t->n_features = n;
+	data->n_features = n;
+}
+
+void
+mltrain_report_left_out(Journal *journal, const Data *data, const MlLeftOut *left_out, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		const MlLeftOut *out = &left_out[i];
+		const char *name = data->dataset->columns[out->column].name;
+
+		if (out->reason == ML_LEFT_OUT_IDENTIFIER)
+		{
+			char	   *detail = psprintf("It has %llu distinct values.", (unsigned long long) out->distinct);
+
+			mltrain_tell(journal, NOTICE, psprintf("column \"%s\" looks like an identifier and is left out", name), detail);
+			mltrain_note(journal, name, "identifier", detail);
+		}
+		else
+		{
+			mltrain_tell(journal, NOTICE, psprintf("column \"%s\" is constant and is left out", name), NULL);
+			mltrain_note(journal, name, "constant", "It has one value in the training rows.");
+		}
+	}
 }
 
 /* ---------------------------------------------------------------- suspects */
@@ -195,10 +203,10 @@ roc_auc_alone(const MlFeature *feature, const uint64_t *positives, size_t n_posi
 
 /* Positives by feature and code. */
 static uint64_t *
-count_positives(const Training *t, size_t *n_positives)
+count_positives(const Data *data, MlRows rows, const MlSignature *signature, const MlBinned *binned,
+				size_t *n_positives)
 {
-	MlRows		rows = t->rows[ML_PART_TRAIN];
-	size_t		n_features = t->signature->n_features;
+	size_t		n_features = signature->n_features;
 	uint64_t   *positives = palloc0(n_features * (ML_MAX_BINS + 1) * sizeof(uint64_t));
 
 	*n_positives = 0;
@@ -206,24 +214,24 @@ count_positives(const Training *t, size_t *n_positives)
 	{
 		if ((i & 0xFFFF) == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (t->label[rows.row[i]] != 1)
+		if (data->label[rows.row[i]] != 1)
 			continue;
 		(*n_positives)++;
 		for (size_t f = 0; f < n_features; f++)
-			positives[f * (ML_MAX_BINS + 1) + ml_binned_code(t->binned_train, i, f)]++;
+			positives[f * (ML_MAX_BINS + 1) + ml_binned_code(binned, i, f)]++;
 	}
 	return positives;
 }
 
 void
-mltrain_suspect(Training *t)
+mltrain_suspect(Journal *journal, const Request *request, const Data *data, MlRows train,
+				const MlSignature *s, const MlBinned *binned)
 {
-	const MlSignature *s = t->signature;
 	size_t		n_positives;
-	uint64_t   *positives = count_positives(t, &n_positives);
+	uint64_t   *positives = count_positives(data, train, s, binned, &n_positives);
 	double	   *alone = palloc0(s->n_inputs * sizeof(double));
 
-	if (n_positives < SUSPECT_ROWS || t->rows[ML_PART_TRAIN].n - n_positives < SUSPECT_ROWS)
+	if (n_positives < SUSPECT_ROWS || train.n - n_positives < SUSPECT_ROWS)
 		return;
 	for (size_t f = 0; f < s->n_features; f++)
 	{
@@ -238,9 +246,9 @@ mltrain_suspect(Training *t)
 
 		if (alone[i] < SUSPECT_ROC_AUC)
 			continue;
-		mltrain_tell(t, WARNING, psprintf("column \"%s\" almost gives target \"%s\" away", s->inputs[i].name, t->request->target),
+		mltrain_tell(journal, WARNING, psprintf("column \"%s\" almost gives target \"%s\" away", s->inputs[i].name, request->given->target),
 					 psprintf("%s If it is known only after the label, leave it out with \"exclude\".", detail));
-		mltrain_note(t, s->inputs[i].name, "suspected", detail);
+		mltrain_note(journal, s->inputs[i].name, "suspected", detail);
 	}
 	pfree(positives);
 }
@@ -248,16 +256,14 @@ mltrain_suspect(Training *t)
 /* ---------------------------------------------------------------- lumped */
 
 void
-mltrain_note_lumped(Training *t)
+mltrain_note_lumped(Journal *journal, const MlSignature *s)
 {
-	const MlSignature *s = t->signature;
-
 	for (size_t f = 0; f < s->n_features; f++)
 	{
 		const MlInput *input = &s->inputs[s->features[f].input];
 
 		if (s->features[f].categorical && input->n_categories >= s->features[f].n_bins)
-			mltrain_note(t, input->name, "lumped", input->statistic
+			mltrain_note(journal, input->name, "lumped", input->statistic
 						 ? psprintf("Of its %u values each is learned from by how often the target was positive.", input->n_categories)
 						 : psprintf("Of its %u values the %u most frequent ones are told apart.", input->n_categories,
 									s->features[f].n_bins - 1));

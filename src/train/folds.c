@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * folds.c
- *	  Cutting rows into folds, and one training of a fold.
+ *	  Cutting rows into folds.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -74,23 +74,23 @@ folds_check(Folds *folds, const MlFoldsRequest *r, const char *time_column)
 /* ---------------------------------------------------------------- cutting */
 
 static void *
-arena_bytes(Training *t, size_t n, size_t size)
+arena_bytes(const Data *data, size_t n, size_t size)
 {
-	void	   *array = ml_arena_alloc_zeroed(t->ctx->arena, n, size);
+	void	   *array = ml_arena_alloc_zeroed(data->ctx->arena, n, size);
 
 	if (array == NULL)
-		mlbase_check(t->ctx, ml_fail_memory(t->ctx));
+		mlbase_check(data->ctx, ml_fail_memory(data->ctx));
 	return array;
 }
 
 /* Groups are dealt to empty folds first, so folds stay empty only where groups lack. */
 static void
-refuse_few_groups(const Folds *folds, const Training *t)
+refuse_few_groups(const Folds *folds, const Data *data)
 {
 	bool		used[ML_MAX_FOLDS] = {false};
 	int			n_groups = 0;
 
-	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	for (size_t row = 0; row < data->dataset->n_rows; row++)
 	{
 		uint8_t		fold = folds->fold[row];
 
@@ -109,33 +109,33 @@ refuse_few_groups(const Folds *folds, const Training *t)
 }
 
 void
-folds_make(Folds *folds, Training *t, const float *label, double held_back)
+folds_make(Folds *folds, const Request *request, const Data *data, const float *label, double held_back)
 {
-	MlContext  *ctx = t->ctx;
-	uint64_t	seed = (uint64_t) t->request->seed;
+	MlContext  *ctx = data->ctx;
+	uint64_t	seed = (uint64_t) request->given->seed;
 
 	folds->label = label;
 	folds->held_back = held_back;
 	if (folds->kind == FOLDS_TIME || folds->kind == FOLDS_PREQUENTIAL)
 	{
 		folds->border = palloc((folds->n + 2) * sizeof(double));
-		mlbase_check(ctx, ml_time_blocks(ctx, t->dataset, t->time, t->order, label, folds->n + 1,
+		mlbase_check(ctx, ml_time_blocks(ctx, data->dataset, data->roles.time, data->order, label, folds->n + 1,
 										 folds->border));
 		return;
 	}
-	folds->fold = arena_bytes(t, t->dataset->n_rows, 1);
+	folds->fold = arena_bytes(data, data->dataset->n_rows, 1);
 	if (folds->kind == FOLDS_STRATIFIED)
-		mlbase_check(ctx, ml_folds_stratified(ctx, t->dataset, t->order, label, folds->n, seed, folds->fold));
+		mlbase_check(ctx, ml_folds_stratified(ctx, data->dataset, data->order, label, folds->n, seed, folds->fold));
 	else
 	{
-		mlbase_check(ctx, ml_folds_grouped(ctx, t->dataset, t->group, label, folds->n, seed, folds->fold));
-		refuse_few_groups(folds, t);
+		mlbase_check(ctx, ml_folds_grouped(ctx, data->dataset, data->roles.group, label, folds->n, seed, folds->fold));
+		refuse_few_groups(folds, data);
 	}
 }
 
 /* Each row's part: train, test or none. */
 static void
-cut(const Folds *folds, const Training *t, int fold, uint8_t *part)
+cut(const Folds *folds, const Data *data, int fold, uint8_t *part)
 {
 	double		test_from = folds->border ? folds->border[fold + 1] : 0;
 	double		test_to = folds->border ? folds->border[fold + 2] : 0;
@@ -143,13 +143,13 @@ cut(const Folds *folds, const Training *t, int fold, uint8_t *part)
 	double		train_from = folds->kind == FOLDS_PREQUENTIAL ? train_to - (folds->border[1] - folds->border[0])
 		: -INFINITY;
 
-	for (size_t row = 0; row < t->dataset->n_rows; row++)
+	for (size_t row = 0; row < data->dataset->n_rows; row++)
 	{
 		bool		labelled = !isnan(folds->label[row]);
 
 		if (folds->border)
 		{
-			double		at = ml_column_number(&t->dataset->columns[t->time], row);
+			double		at = ml_column_number(&data->dataset->columns[data->roles.time], row);
 
 			if (labelled && at >= test_from && at < test_to)
 				part[row] = ML_PART_TEST;
@@ -166,28 +166,28 @@ cut(const Folds *folds, const Training *t, int fold, uint8_t *part)
  * stratified sample, as the folds are made.
  */
 static void
-hold_back(const Folds *folds, Training *t, int fold, uint8_t *part)
+hold_back(const Folds *folds, const Request *request, const Data *data, int fold, uint8_t *part)
 {
-	MlContext  *ctx = t->ctx;
-	size_t		n = t->dataset->n_rows;
+	MlContext  *ctx = data->ctx;
+	size_t		n = data->dataset->n_rows;
 	double		share = folds->held_back;
-	uint64_t	seed = ml_mix64((uint64_t) t->request->seed + fold + 1);
+	uint64_t	seed = ml_mix64((uint64_t) request->given->seed + fold + 1);
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
-	uint8_t    *inner = arena_bytes(t, n, 1);
-	float	   *masked = arena_bytes(t, n, sizeof(float));
+	uint8_t    *inner = arena_bytes(data, n, 1);
+	float	   *masked = arena_bytes(data, n, sizeof(float));
 
 	for (size_t row = 0; row < n; row++)
 		masked[row] = part[row] == ML_PART_TRAIN ? folds->label[row] : NAN;
 	if (folds->border)
-		mlbase_check(ctx, ml_split_by_time(ctx, t->dataset, t->time, t->order, masked, share, 0, inner));
+		mlbase_check(ctx, ml_split_by_time(ctx, data->dataset, data->roles.time, data->order, masked, share, 0, inner));
 	else if (folds->kind == FOLDS_STRATIFIED)
-		mlbase_check(ctx, ml_split_stratified(ctx, t->dataset, t->order, masked, share, 0, seed, inner));
+		mlbase_check(ctx, ml_split_stratified(ctx, data->dataset, data->order, masked, share, 0, seed, inner));
 	else
 	{
 		/* as many folds as make one of them the share */
 		int			n_folds = Max(2, Min(ML_MAX_FOLDS, (int) rint(1 / share)));
 
-		mlbase_check(ctx, ml_folds_grouped(ctx, t->dataset, t->group, masked, n_folds, seed, inner));
+		mlbase_check(ctx, ml_folds_grouped(ctx, data->dataset, data->roles.group, masked, n_folds, seed, inner));
 		for (size_t row = 0; row < n; row++)
 			inner[row] = inner[row] == 0 ? ML_PART_VALIDATION : ML_PART_TRAIN;
 	}
@@ -200,12 +200,12 @@ hold_back(const Folds *folds, Training *t, int fold, uint8_t *part)
 }
 
 static void
-refuse_one_class(const Folds *folds, const Training *t, int fold, MlPart part)
+refuse_one_class(const Folds *folds, const Parts *parts, int fold, MlPart part)
 {
 	static const char *const names[] = {
 		[ML_PART_TRAIN] = "training",[ML_PART_VALIDATION] = "validation",[ML_PART_TEST] = "test"
 	};
-	MlRows		rows = t->rows[part];
+	MlRows		rows = parts->rows[part];
 	size_t		positives = 0;
 
 	for (size_t i = 0; i < rows.n; i++)
@@ -226,39 +226,17 @@ refuse_one_class(const Folds *folds, const Training *t, int fold, MlPart part)
 }
 
 void
-folds_cut(const Folds *folds, Training *t, int fold)
+folds_cut(const Folds *folds, const Request *request, const Data *data, int fold, Parts *parts)
 {
-	uint8_t    *part = arena_bytes(t, t->dataset->n_rows, 1);
+	uint8_t    *part = arena_bytes(data, data->dataset->n_rows, 1);
 
-	cut(folds, t, fold, part);
+	memset(parts, 0, sizeof(*parts));
+	cut(folds, data, fold, part);
 	if (folds->held_back > 0)
-		hold_back(folds, t, fold, part);
+		hold_back(folds, request, data, fold, part);
 	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
 	{
-		mlbase_check(t->ctx, ml_rows_of_part(t->ctx, t->dataset, t->order, part, (MlPart) p, &t->rows[p]));
-		refuse_one_class(folds, t, fold, (MlPart) p);
+		mlbase_check(data->ctx, ml_rows_of_part(data->ctx, data->dataset, data->order, part, (MlPart) p, &parts->rows[p]));
+		refuse_one_class(folds, parts, fold, (MlPart) p);
 	}
-}
-
-/* ---------------------------------------------------------------- one training */
-
-void
-folds_train(Training *t, MlFoldResult *result)
-{
-	TimestampTz began = GetCurrentTimestamp();
-
-	mltrain_weigh(t);
-	t->run_metrics.n = 0;
-	t->learned = (MlLearned) {0};
-	t->told_left_out = false;
-	mltrain_preprocess(t);
-	mltrain_fit(t);
-	mltrain_begin_phase(t, "judge");
-	mltrain_judge(t);
-	mltrain_end_phase(t);
-	result->train_rows = t->rows[ML_PART_TRAIN].n;
-	result->validation_rows = t->rows[ML_PART_VALIDATION].n;
-	result->iterations = t->learned.iterations;
-	result->test = t->test;
-	result->milliseconds = (double) (GetCurrentTimestamp() - began) / 1000;
 }

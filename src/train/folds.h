@@ -1,6 +1,9 @@
 /*
  * folds.h
- *	  Cutting rows into folds, and one training of a fold (private to train).
+ *	  Cutting rows into folds (private to train).
+ *
+ * Takes data; gives the Parts of each fold, in data's arena.  Raises 22023 for folds
+ * that cannot be asked for, 22000 for ones that cannot be cut.
  *
  * Everything that is learned (dictionaries, bins, weights of classes, trees,
  * threshold) is learned from a fold's own training rows.  A share of them may
@@ -9,7 +12,7 @@
 #ifndef MLOPS_TRAIN_FOLDS_H
 #define MLOPS_TRAIN_FOLDS_H
 
-#include "train/training.h"
+#include "train/split.h"
 
 typedef enum FoldKind
 {
@@ -40,17 +43,14 @@ extern void folds_check(Folds *folds, const MlFoldsRequest *request, const char 
 
 /*
  * Deals out the rows that have a label; label, held_back and the folds live in
- * t's arena or longer.
+ * data's arena or longer.
  */
-extern void folds_make(Folds *folds, Training *t, const float *label, double held_back);
+extern void folds_make(Folds *folds, const Request *request, const Data *data, const float *label, double held_back);
 
 /*
- * Sets t->rows to those of a fold (from 0): train, validation (held back) and
- * test (the fold itself), in t's arena.  A part of one class is an error.
+ * The rows of a fold (from 0): train, validation (held back) and test (the fold
+ * itself); no weights yet.  A part of one class is an error.
  */
-extern void folds_cut(const Folds *folds, Training *t, int fold);
-
-/* Learns from t's train rows and judges on its test rows, by all phases of mlops.train. */
-extern void folds_train(Training *t, MlFoldResult *result);
+extern void folds_cut(const Folds *folds, const Request *request, const Data *data, int fold, Parts *parts);
 
 #endif							/* MLOPS_TRAIN_FOLDS_H */

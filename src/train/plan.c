@@ -9,39 +9,40 @@
 #include "utils/builtins.h"
 
 #include "mlops/base.h"
-#include "train/training.h"
+#include "train/plan.h"
 
 /* Adds a source column to those read, once per way of reading it. */
 static int
-read_column(Training *t, int position, MlColumnKind kind, bool as_text)
+read_column(ReadPlan *plan, int position, MlColumnKind kind, bool as_text)
 {
-	for (int c = 0; c < t->n_columns; c++)
+	for (int c = 0; c < plan->n_columns; c++)
 	{
-		MlReadColumn *column = &t->columns[c];
+		MlReadColumn *column = &plan->columns[c];
 
 		if (column->position == position && column->as_text == as_text &&
 			(column->kind == ML_COLUMN_HASH) == (kind == ML_COLUMN_HASH))
 			return c;
 	}
-	t->columns[t->n_columns] = (MlReadColumn) {position, kind, as_text};
-	return t->n_columns++;
+	plan->columns[plan->n_columns] = (MlReadColumn) {position, kind, as_text};
+	return plan->n_columns++;
 }
 
 /* The column of a role, -1 if the argument was not given. */
 static int
-role_column(Training *t, const char *name, const char *argument, MlColumnKind kind, bool as_text)
+role_column(const Request *request, ReadPlan *plan, const char *name, const char *argument,
+			MlColumnKind kind, bool as_text)
 {
 	int			position;
 
 	if (name == NULL)
 		return -1;
-	position = mling_column(t->source, name, argument);
+	position = mling_column(plan->source, name, argument);
 	if (kind == ML_COLUMN_NUMBER || kind == ML_COLUMN_TIME)
 	{
 		MlConverter converter;
-		Oid			type = TupleDescAttr(t->source->desc, position)->atttypid;
+		Oid			type = TupleDescAttr(plan->source->desc, position)->atttypid;
 
-		if (!mling_converter(type, t->zone, &converter) ||
+		if (!mling_converter(type, request->zone, &converter) ||
 			(kind == ML_COLUMN_NUMBER && converter.kind != ML_COLUMN_NUMBER) ||
 			converter.kind == ML_COLUMN_CATEGORY)
 			ereport(ERROR,
@@ -51,7 +52,7 @@ role_column(Training *t, const char *name, const char *argument, MlColumnKind ki
 					 errdetail(kind == ML_COLUMN_TIME ? "It must be a time or a number."
 							   : "It must be a number.")));
 	}
-	return read_column(t, position, kind, as_text);
+	return read_column(plan, position, kind, as_text);
 }
 
 static bool
@@ -78,47 +79,47 @@ is_name(const char *name, const char *other)
  * not in the row to score: it is no feature, unless it was named as one.
  */
 static bool
-is_filled(Training *t, int position, bool named)
+is_filled(Journal *journal, const ReadPlan *plan, int position, bool named)
 {
-	const char *name = NameStr(TupleDescAttr(t->source->desc, position)->attname);
-	const char *trigger = mling_filling_trigger(t->source, position);
+	const char *name = NameStr(TupleDescAttr(plan->source->desc, position)->attname);
+	const char *trigger = mling_filling_trigger(plan->source, position);
 
 	if (trigger == NULL)
 		return false;
 	if (named)
-		mltrain_tell(t, WARNING, psprintf("feature \"%s\" is filled by trigger \"%s\"", name, trigger),
+		mltrain_tell(journal, WARNING, psprintf("feature \"%s\" is filled by trigger \"%s\"", name, trigger),
 					 "A row has nothing in it yet when that trigger scores it, so what is learned from it does not hold there.");
 	else
 	{
 		const char *detail = "A row has nothing in it yet when that trigger scores it.";
 
-		mltrain_tell(t, NOTICE, psprintf("column \"%s\" is filled by trigger \"%s\" and is left out", name, trigger), detail);
-		mltrain_note(t, name, "filled", detail);
+		mltrain_tell(journal, NOTICE, psprintf("column \"%s\" is filled by trigger \"%s\" and is left out", name, trigger), detail);
+		mltrain_note(journal, name, "filled", detail);
 	}
 	return true;
 }
 
 /* A column that nobody named and that no model can read, such as JSON or an array; says so. */
 static bool
-is_unreadable(Training *t, int position)
+is_unreadable(Journal *journal, const Request *request, const ReadPlan *plan, int position)
 {
-	Form_pg_attribute attribute = TupleDescAttr(t->source->desc, position);
+	Form_pg_attribute attribute = TupleDescAttr(plan->source->desc, position);
 	const char *type = format_type_be(attribute->atttypid);
 	MlConverter converter;
 
-	if (mling_converter(attribute->atttypid, t->zone, &converter))
+	if (mling_converter(attribute->atttypid, request->zone, &converter))
 		return false;
-	mltrain_tell(t, NOTICE, psprintf("column \"%s\" of type %s cannot be a feature and is left out", NameStr(attribute->attname), type),
+	mltrain_tell(journal, NOTICE, psprintf("column \"%s\" of type %s cannot be a feature and is left out", NameStr(attribute->attname), type),
 				 "Turn it into numbers or text in a query to learn from it.");
-	mltrain_note(t, NameStr(attribute->attname), "type", psprintf("Type %s cannot be a feature.", type));
+	mltrain_note(journal, NameStr(attribute->attname), "type", psprintf("Type %s cannot be a feature.", type));
 	return true;
 }
 
 /* The columns asked for: each once, and none that is to be left out as well. */
 static void
-plan_wanted(Training *t, List *wanted, List *excluded)
+plan_wanted(Journal *journal, const Request *request, ReadPlan *plan, List *wanted, List *excluded)
 {
-	const MlTrainRequest *r = t->request;
+	const MlTrainRequest *r = request->given;
 
 	if (wanted == NIL)
 		ereport(ERROR,
@@ -129,7 +130,7 @@ plan_wanted(Training *t, List *wanted, List *excluded)
 	for (int i = 0; i < list_length(wanted); i++)
 	{
 		const char *name = (char *) list_nth(wanted, i);
-		int			position = mling_column(t->source, name, "features");
+		int			position = mling_column(plan->source, name, "features");
 
 		if (is_name(name, r->target))
 			ereport(ERROR,
@@ -139,45 +140,45 @@ plan_wanted(Training *t, List *wanted, List *excluded)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("column \"%s\" is named in \"features\" and in \"exclude\"", name)));
-		(void) is_filled(t, position, true);
-		t->features[t->n_features++] = read_column(t, position, ML_COLUMN_NUMBER, false);
+		(void) is_filled(journal, plan, position, true);
+		plan->features[plan->n_features++] = read_column(plan, position, ML_COLUMN_NUMBER, false);
 	}
 }
 
 /* Columns that may become inputs: those asked for, or all that have no role. */
 static void
-plan_features(Training *t)
+plan_features(Journal *journal, const Request *request, ReadPlan *plan)
 {
-	const MlTrainRequest *r = t->request;
+	const MlTrainRequest *r = request->given;
 	List	   *excluded = mlbase_names(r->exclude, "exclude");
 	ListCell   *lc;
 
 	foreach(lc, excluded)
-		mling_column(t->source, (char *) lfirst(lc), "exclude");
+		mling_column(plan->source, (char *) lfirst(lc), "exclude");
 	if (r->features)
 	{
-		plan_wanted(t, mlbase_names(r->features, "features"), excluded);
+		plan_wanted(journal, request, plan, mlbase_names(r->features, "features"), excluded);
 		return;
 	}
-	for (int i = 0; i < t->source->desc->natts; i++)
+	for (int i = 0; i < plan->source->desc->natts; i++)
 	{
-		const char *name = NameStr(TupleDescAttr(t->source->desc, i)->attname);
+		const char *name = NameStr(TupleDescAttr(plan->source->desc, i)->attname);
 
 		if (is_name(name, r->target) || is_name(name, r->key) || is_name(name, r->time_column) ||
-			is_name(name, r->weight) || is_name(name, t->split.fold) ||
-			is_name(name, t->group_by) || is_one_of(name, excluded))
+			is_name(name, r->weight) || is_name(name, request->split.fold) ||
+			is_name(name, request->group_by) || is_one_of(name, excluded))
 			continue;
-		mling_find_column(t->source, name); /* refuses an ambiguous name */
-		if (is_filled(t, i, false) || is_unreadable(t, i))
+		mling_find_column(plan->source, name); /* refuses an ambiguous name */
+		if (is_filled(journal, plan, i, false) || is_unreadable(journal, request, plan, i))
 			continue;
-		t->features[t->n_features++] = read_column(t, i, ML_COLUMN_NUMBER, false);
+		plan->features[plan->n_features++] = read_column(plan, i, ML_COLUMN_NUMBER, false);
 	}
 }
 
 static Form_pg_attribute
-feature_attribute(const Training *t, int i)
+feature_attribute(const ReadPlan *plan, int i)
 {
-	return TupleDescAttr(t->source->desc, t->columns[t->features[i]].position);
+	return TupleDescAttr(plan->source->desc, plan->columns[plan->features[i]].position);
 }
 
 /*
@@ -186,26 +187,26 @@ feature_attribute(const Training *t, int i)
  * statistic is up to the rows, of this training or the next.
  */
 static void
-refuse_taken_names(const Training *t)
+refuse_taken_names(const Request *request, const ReadPlan *plan)
 {
 	static const char *const parts[] = {"hour", "weekday", "seconds"};
 	List	   *taken = list_make2("(score)", "(base)");
 
-	for (int i = 0; i < t->n_features; i++)
+	for (int i = 0; i < plan->n_features; i++)
 	{
-		Form_pg_attribute attribute = feature_attribute(t, i);
+		Form_pg_attribute attribute = feature_attribute(plan, i);
 		MlConverter converter;
 
-		if (!mling_converter(attribute->atttypid, t->zone, &converter))
+		if (!mling_converter(attribute->atttypid, request->zone, &converter))
 			continue;
 		if (converter.kind == ML_COLUMN_CATEGORY)
 			taken = lappend(taken, psprintf("%s.target", NameStr(attribute->attname)));
 		for (int part = 0; converter.kind == ML_COLUMN_TIME && part < lengthof(parts); part++)
 			taken = lappend(taken, psprintf("%s.%s", NameStr(attribute->attname), parts[part]));
 	}
-	for (int i = 0; i < t->n_features; i++)
+	for (int i = 0; i < plan->n_features; i++)
 	{
-		const char *name = NameStr(feature_attribute(t, i)->attname);
+		const char *name = NameStr(feature_attribute(plan, i)->attname);
 
 		if (is_one_of(name, taken))
 			ereport(ERROR,
@@ -218,57 +219,59 @@ refuse_taken_names(const Training *t)
 
 /* What is to be learned is not known when a decision is made: it orders, weighs and costs nothing. */
 static void
-refuse_target_as(const Training *t, const char *name, const char *argument)
+refuse_target_as(const MlTrainRequest *r, const char *name, const char *argument)
 {
-	if (is_name(t->request->target, name))
+	if (is_name(r->target, name))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("target \"%s\" cannot be the column of \"%s\" too", name, argument)));
 }
 
 void
-mltrain_plan(Training *t)
+mltrain_plan(Journal *journal, const Request *request, ReadPlan *plan)
 {
-	const MlTrainRequest *r = t->request;
+	const MlTrainRequest *r = request->given;
 	int			natts;
 	Oid			target_type;
 
-	t->source = mling_describe(r->source, r->query, "target");
-	natts = t->source->desc->natts;
-	t->columns = palloc0((2 * natts + 8) * sizeof(MlReadColumn));
-	t->features = palloc0((natts + list_length(mlbase_names(r->features, "features")) + 1) * sizeof(uint32_t));
+	mltrain_begin_phase(journal, "plan");
+	memset(plan, 0, sizeof(*plan));
+	plan->source = mling_describe(r->source, r->query, "target");
+	natts = plan->source->desc->natts;
+	plan->columns = palloc0((2 * natts + 8) * sizeof(MlReadColumn));
+	plan->features = palloc0((natts + list_length(mlbase_names(r->features, "features")) + 1) * sizeof(uint32_t));
 
 	if (r->target == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"target\" must be given"),
 				 errhint("Name the column to predict, for example target => 'is_fraud'.")));
-	plan_features(t);
-	if (t->n_features == 0)
+	plan_features(journal, request, plan);
+	if (plan->n_features == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no column is left to be a feature")));
-	refuse_taken_names(t);
+	refuse_taken_names(request, plan);
 
-	target_type = TupleDescAttr(t->source->desc, mling_column(t->source, r->target, "target"))->atttypid;
-	t->positive = mling_positive(target_type, "target", r->target, r->positive);
-	t->target = role_column(t, r->target, "target", ML_COLUMN_CATEGORY,
-							mling_target_as_text(target_type, "target", r->target, t->positive));
-	t->columns[t->target].is_label = true;
-	refuse_target_as(t, r->key, "key");
-	refuse_target_as(t, r->time_column, "time_column");
-	refuse_target_as(t, r->weight, "weight");
-	refuse_target_as(t, t->split.fold, "fold");
-	refuse_target_as(t, t->group_by, "group_by");
-	refuse_target_as(t, t->threshold.false_positive_column, "false_positive");
-	refuse_target_as(t, t->threshold.false_negative_column, "false_negative");
-	t->key = role_column(t, r->key, "key", ML_COLUMN_HASH, false);
-	t->time = role_column(t, r->time_column, "time_column", ML_COLUMN_TIME, false);
-	t->weight = role_column(t, r->weight, "weight", ML_COLUMN_NUMBER, false);
-	t->fold = role_column(t, t->split.fold, "fold", ML_COLUMN_CATEGORY, true);
-	t->group = role_column(t, t->group_by, "group_by", ML_COLUMN_HASH, false);
-	t->cost_false_positive = role_column(t, t->threshold.false_positive_column, "false_positive",
-										 ML_COLUMN_NUMBER, false);
-	t->cost_false_negative = role_column(t, t->threshold.false_negative_column, "false_negative",
-										 ML_COLUMN_NUMBER, false);
+	target_type = TupleDescAttr(plan->source->desc, mling_column(plan->source, r->target, "target"))->atttypid;
+	plan->positive = mling_positive(target_type, "target", r->target, r->positive);
+	plan->roles.target = role_column(request, plan, r->target, "target", ML_COLUMN_CATEGORY,
+									 mling_target_as_text(target_type, "target", r->target, plan->positive));
+	plan->columns[plan->roles.target].is_label = true;
+	refuse_target_as(r, r->key, "key");
+	refuse_target_as(r, r->time_column, "time_column");
+	refuse_target_as(r, r->weight, "weight");
+	refuse_target_as(r, request->split.fold, "fold");
+	refuse_target_as(r, request->group_by, "group_by");
+	refuse_target_as(r, request->threshold.false_positive_column, "false_positive");
+	refuse_target_as(r, request->threshold.false_negative_column, "false_negative");
+	plan->roles.key = role_column(request, plan, r->key, "key", ML_COLUMN_HASH, false);
+	plan->roles.time = role_column(request, plan, r->time_column, "time_column", ML_COLUMN_TIME, false);
+	plan->roles.weight = role_column(request, plan, r->weight, "weight", ML_COLUMN_NUMBER, false);
+	plan->roles.fold = role_column(request, plan, request->split.fold, "fold", ML_COLUMN_CATEGORY, true);
+	plan->roles.group = role_column(request, plan, request->group_by, "group_by", ML_COLUMN_HASH, false);
+	plan->roles.cost_false_positive = role_column(request, plan, request->threshold.false_positive_column, "false_positive",
+												  ML_COLUMN_NUMBER, false);
+	plan->roles.cost_false_negative = role_column(request, plan, request->threshold.false_negative_column, "false_negative",
+												  ML_COLUMN_NUMBER, false);
 }

@@ -10,6 +10,7 @@
 
 #include "lib/stringinfo.h"
 #include "common/shortest_dec.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
 #include "train/report.h"
@@ -154,4 +155,19 @@ mltrain_names_text(List *names)
 	foreach(lc, names)
 		appendStringInfo(&text, "%s%s", text.len ? ", " : "", (char *) lfirst(lc));
 	return text.data;
+}
+
+void
+mltrain_append_text(StringInfo json, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	appendStringInfo(json, "%s\"%s\": ", json->len > 1 ? ", " : "", key);
+	escape_json(json, value);
+}
+
+Jsonb *
+mltrain_jsonb_of(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }

@@ -7,7 +7,9 @@
 
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
+#include "utils/jsonb.h"
 
 #include "mlops/engine/eval.h"
 #include "mlops/engine/learn.h"
@@ -45,6 +47,12 @@ extern char *mltrain_metrics_json(const MlEvaluation *evaluation, const char *ju
 extern char *mltrain_signature_json(const MlSignature *signature);
 /* statistics[i]: more members of column i's object, or NULL */
 extern char *mltrain_columns_json(const MlDataset *dataset, char *const *statistics);
+
+/* JSON text as a value. */
+extern Jsonb *mltrain_jsonb_of(const char *text);
+
+/* A member of a JSON object; none for NULL. */
+extern void mltrain_append_text(StringInfo json, const char *key, const char *value);
 
 /* "a, b, c" */
 extern char *mltrain_names_text(List *names);

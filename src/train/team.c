@@ -80,9 +80,9 @@ lay_out(Size *end, Size size)
 	return offset;
 }
 
-/* What workers must know of the leader and its training. */
+/* What workers must know of the leader, its request and its data. */
 static void
-describe(const Training *t, const TeamPlan *plan, TeamShared *shared)
+describe(const Request *request, const Data *data, const TeamPlan *plan, TeamShared *shared)
 {
 	strlcpy(shared->task, plan->task, sizeof(shared->task));
 	shared->database = MyDatabaseId;
@@ -93,18 +93,16 @@ describe(const Training *t, const TeamPlan *plan, TeamShared *shared)
 	shared->job_id = mlbase_progress_current_job();
 	shared->threads = Max(1, mlbase_engine_threads() / plan->n_workers);
 	shared->memory_kb = mlops_guc_max_training_memory;
-	shared->with_blas = t->ctx->blas != NULL;
-	shared->seed = (uint64) t->request->seed;
-	shared->metric = t->metric;
-	shared->preprocess = t->preprocess;
-	shared->policy = t->threshold.policy;
-	shared->time = t->time;
-	shared->cost_false_positive = t->cost_false_positive;
-	shared->cost_false_negative = t->cost_false_negative;
-	shared->n_features = t->n_features;
-	strlcpy(shared->model, t->request->model, sizeof(shared->model));
-	strlcpy(shared->target, t->request->target, sizeof(shared->target));
-	strlcpy(shared->zone, t->zone, sizeof(shared->zone));
+	shared->with_blas = data->ctx->blas != NULL;
+	shared->seed = (uint64) request->given->seed;
+	shared->metric = request->metric;
+	shared->preprocess = request->preprocess;
+	shared->policy = request->threshold.policy;
+	shared->roles = data->roles;
+	shared->n_features = data->n_features;
+	strlcpy(shared->model, request->given->model, sizeof(shared->model));
+	strlcpy(shared->target, request->given->target, sizeof(shared->target));
+	strlcpy(shared->zone, request->zone, sizeof(shared->zone));
 	shared->n_folds = plan->n_folds;
 	shared->pruner = plan->pruner;
 	shared->n_trials = plan->n_trials;
@@ -115,17 +113,17 @@ describe(const Training *t, const TeamPlan *plan, TeamShared *shared)
  * if they fit themselves, and costs.
  */
 static void
-list_columns(const Training *t, MlFrozen *frozen)
+list_columns(const Data *data, MlFrozen *frozen)
 {
-	uint32_t   *columns = palloc((t->n_features + 2) * sizeof(uint32_t));
+	uint32_t   *columns = palloc((data->n_features + 2) * sizeof(uint32_t));
 
 	frozen->columns = columns;
-	for (int i = 0; frozen->views[0].signature == NULL && i < t->n_features; i++)
-		columns[frozen->n_columns++] = t->features[i];
-	if (t->cost_false_positive >= 0)
-		columns[frozen->n_columns++] = t->cost_false_positive;
-	if (t->cost_false_negative >= 0)
-		columns[frozen->n_columns++] = t->cost_false_negative;
+	for (int i = 0; frozen->views[0].signature == NULL && i < data->n_features; i++)
+		columns[frozen->n_columns++] = data->features[i];
+	if (data->roles.cost_false_positive >= 0)
+		columns[frozen->n_columns++] = data->roles.cost_false_positive;
+	if (data->roles.cost_false_negative >= 0)
+		columns[frozen->n_columns++] = data->roles.cost_false_negative;
 }
 
 static void
@@ -163,11 +161,11 @@ make_queues(Team *team)
 }
 
 Team *
-team_create(Training *t, const TeamPlan *plan)
+team_create(const Request *request, const Data *data, const TeamPlan *plan)
 {
 	Team	   *team = palloc0(sizeof(Team));
 	const char *details = plan->details ? plan->details : "";
-	MlFrozen	frozen = {.dataset = t->dataset, .label = t->label, .row_weight = t->row_weight,
+	MlFrozen	frozen = {.dataset = data->dataset, .label = data->label, .row_weight = data->row_weight,
 	.n_views = plan->n_views, .views = plan->views};
 	TeamShared	shared = {.magic = TEAM_MAGIC};
 	size_t		n_cells = mul_size(plan->n_trials, plan->pruner.n_rungs);
@@ -176,12 +174,12 @@ team_create(Training *t, const TeamPlan *plan)
 
 	team->n = plan->n_workers;
 	team->members = palloc0(team->n * sizeof(Member));
-	describe(t, plan, &shared);
-	list_columns(t, &frozen);
-	mlbase_check(t->ctx, ml_frozen_size(t->ctx, &frozen, &frozen_size));
+	describe(request, data, plan, &shared);
+	list_columns(data, &frozen);
+	mlbase_check(data->ctx, ml_frozen_size(data->ctx, &frozen, &frozen_size));
 	(void) lay_out(&end, sizeof(TeamShared));
 	shared.frozen = lay_out(&end, frozen_size);
-	shared.features = lay_out(&end, mul_size(t->n_features, sizeof(uint32_t)));
+	shared.features = lay_out(&end, mul_size(data->n_features, sizeof(uint32_t)));
 	shared.details = lay_out(&end, strlen(details) + 1);
 	shared.board = lay_out(&end, mul_size(n_cells, sizeof(double)));
 	shared.queues = lay_out(&end, mul_size(2 * team->n, TEAM_QUEUE_SIZE));
@@ -189,8 +187,8 @@ team_create(Training *t, const TeamPlan *plan)
 
 	make_segment(team, shared.size);
 	memcpy(team->shared, &shared, sizeof(TeamShared));
-	mlbase_check(t->ctx, ml_frozen_write(t->ctx, &frozen, team_at(team->shared, shared.frozen)));
-	memcpy(team_at(team->shared, shared.features), t->features, t->n_features * sizeof(uint32_t));
+	mlbase_check(data->ctx, ml_frozen_write(data->ctx, &frozen, team_at(team->shared, shared.frozen)));
+	memcpy(team_at(team->shared, shared.features), data->features, data->n_features * sizeof(uint32_t));
 	strcpy(team_at(team->shared, shared.details), details);
 	for (size_t i = 0; i < n_cells; i++)
 		((double *) team_at(team->shared, shared.board))[i] = NAN;

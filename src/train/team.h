@@ -2,16 +2,20 @@
  * team.h
  *	  Background workers of a tuning or a cross-validation, seen from their
  *	  leader (private to train).
+ *
+ * Takes the request, the data and views of it.  Gives workers that learn, and their
+ * answers.  Owns the segment, see team_shared.h.  Raises errors of the workers, and
+ * 55000 where one has ended.
  */
 #ifndef MLOPS_TRAIN_TEAM_H
 #define MLOPS_TRAIN_TEAM_H
 
 #include "train/team_shared.h"
-#include "train/training.h"
+#include "train/data.h"
 
 typedef struct Team Team;
 
-/* What a team is to work on, beside what the leader's training says. */
+/* What a team is to work on, beside the request and the data. */
 typedef struct TeamPlan
 {
 	const char *task;			/* "tuning": for names and messages */
@@ -29,11 +33,11 @@ typedef struct TeamPlan
 extern int	team_size(int parallel, int n_assignments);
 
 /*
- * Makes a segment with t's data in the plan's views, an empty board and empty
+ * Makes a segment with the data in the plan's views, an empty board and empty
  * queues.  It ends with the current resource owner, which also terminates the
- * workers.  t's data is not needed any more by the team then.
+ * workers.  The data is not needed any more by the team then.
  */
-extern Team *team_create(Training *t, const TeamPlan *plan);
+extern Team *team_create(const Request *request, const Data *data, const TeamPlan *plan);
 
 /* The header in the segment. */
 extern TeamShared *team_shared(Team *team);

@@ -3,6 +3,8 @@
  *	  What the leader of a tuning or a cross-validation and its workers share
  *	  (private to train).
  *
+ * It takes nothing and gives the layout only; who owns what is said here.
+ *
  * One dynamic shared memory segment holds everything: this header, the frozen
  * data, a tuning's description and its pruner's board, and two queues for each
  * worker.  The segment belongs to the leader's resource owner: when the leader
@@ -24,6 +26,7 @@
 #include "mlops/engine/eval.h"
 #include "mlops/engine/tune.h"
 #include "mlops/train.h"
+#include "train/plan.h"
 
 #define TEAM_QUEUE_SIZE 65536
 #define TEAM_MAGIC (0x7465616d ^ (uint32) sizeof(TeamShared))
@@ -49,9 +52,7 @@ typedef struct TeamShared
 	MlMetric	metric;
 	MlPreprocessRequest preprocess;
 	MlThresholdPolicy policy;
-	int			time;			/* columns of the data set, -1: none */
-	int			cost_false_positive;
-	int			cost_false_negative;
+	Roles		roles;
 	int			n_features;		/* columns that may become inputs */
 	char		model[NAMEDATALEN];
 	char		target[NAMEDATALEN];

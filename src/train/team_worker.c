@@ -23,8 +23,9 @@
 
 #include "mlops/base.h"
 #include "mlops/progress.h"
-#include "train/folds.h"
-#include "train/team_worker.h"
+#include "train/train_fold.h"
+#include "train/trial.h"
+#include "train/worker.h"
 
 /* What waits for another transaction's uncommitted experiment gives up. */
 #define LOCK_TIMEOUT "5s"
@@ -33,87 +34,15 @@ extern PGDLLEXPORT void mlops_team_worker(Datum main_arg);
 
 /* ---------------------------------------------------------------- assignments */
 
-void
-worker_begin(const TeamWorker *worker, const char *activity)
-{
-	StartTransactionCommand();
-	mlcat_serve_at_once(worker->shared->extension);
-	SetUserIdAndSecContext(worker->shared->current_user, worker->shared->security_context);
-	pgstat_report_activity(STATE_RUNNING, activity);
-}
-
-static void
-send_answer(TeamWorker *worker, const TeamAnswer *answer, const char *text)
-{
-	shm_mq_iovec parts[2];
-
-	parts[0].data = (char *) answer;
-	parts[0].len = offsetof(TeamAnswer, text);
-	parts[1].data = text;
-	parts[1].len = strlen(text) + 1;
-	if (shm_mq_sendv(worker->out, parts, 2, false, true) != SHM_MQ_SUCCESS)
-		proc_exit(0);			/* the leader is gone */
-}
-
-void
-worker_end(TeamWorker *worker, const TeamAnswer *answer, const char *text)
-{
-	char	   *kept = MemoryContextStrdup(TopMemoryContext, text);
-
-	CommitTransactionCommand();
-	pgstat_report_activity(STATE_IDLE, NULL);
-	send_answer(worker, answer, kept);
-	pfree(kept);
-}
-
-void
-worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Training *t)
-{
-	const TeamShared *shared = worker->shared;
-	Jsonb	   *assigned = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(assignment->text)));
-	MlOptions  *options = mljson_options("assignment", assigned);
-	JsonbValue *params = mljson_value(options, "given");
-	char	   *algorithm;
-
-	if (!mljson_text(options, "algorithm", &algorithm) || params == NULL)
-		elog(ERROR, "incomplete assignment of a training");
-	t->request = &worker->request;
-	t->learner = mltrain_learner(algorithm);
-	t->params = mltrain_parse_params(t->learner, "params", JsonbValueToJsonb(params));
-	t->metric = shared->metric;
-	t->preprocess = shared->preprocess;
-	t->threshold.policy = shared->policy;
-	t->zone = shared->zone;
-	t->n_features = shared->n_features;
-	t->features = team_at(worker->shared, shared->features);
-	t->time = shared->time;
-	t->cost_false_positive = shared->cost_false_positive;
-	t->cost_false_negative = shared->cost_false_negative;
-	t->ctx = worker->ctx;
-	t->dataset = (MlDataset *) worker->frozen.dataset;
-	t->label = (float *) worker->frozen.label;
-	t->row_weight = (float *) worker->frozen.row_weight;
-}
-
-void
-worker_show(TeamWorker *worker, int view, Training *t)
-{
-	const MlView *v = &worker->frozen.views[view];
-
-	t->rows[ML_PART_TRAIN] = v->train;
-	t->rows[ML_PART_VALIDATION] = v->validation;
-	t->rows[ML_PART_TEST] = v->judged;
-	t->signature = v->signature;
-	t->binned_train = v->binned_train;
-	t->binned_validation = v->binned_validation;
-}
-
-/* One fold of a cross-validation, by all phases of a training. */
+/* One fold of a cross-validation, by all steps of a training but the record. */
 static void
 run_fold(TeamWorker *worker, const TeamAssignment *assignment)
 {
 	StringInfoData told;
-	Training	training = {.told = &told};
+	Journal		journal;
+	Request		request;
+	Data		data;
+	Prepared	prepared;
 	TeamAnswer	answer = {.number = assignment->number};
 	MlArenaMark mark = ml_arena_mark(worker->ctx->arena);
 
@@ -121,9 +50,11 @@ run_fold(TeamWorker *worker, const TeamAssignment *assignment)
 								  worker->shared->model));
 	(void) mlbase_progress_begin("fold", worker->shared->model);
 	initStringInfo(&told);
-	worker_prepare(worker, assignment, &training);
-	worker_show(worker, assignment->view, &training);
-	folds_train(&training, &answer.fold);
+	mltrain_open_journal(&journal);
+	journal.told = &told;
+	worker_prepare(worker, assignment, &request, &data);
+	worker_show(worker, assignment->view, &data, &prepared);
+	train_fold(&journal, &request, &data, &prepared.parts, &answer.fold);
 	ml_arena_release(worker->ctx->arena, mark);
 	worker_end(worker, &answer, told.data);
 }
@@ -162,7 +93,7 @@ report_error(TeamWorker *worker, MemoryContext context)
 	if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		error->message = "could not record a trial, because a transaction that has not ended, perhaps this one, "
 			"holds a lock on its experiment";
-	send_answer(worker, &answer, psprintf("%s%c%s%c%s%c", error->message ? error->message : "unknown error", TEAM_FIELD,
+	worker_answer(worker, &answer, psprintf("%s%c%s%c%s%c", error->message ? error->message : "unknown error", TEAM_FIELD,
 										  error->detail ? error->detail : "", TEAM_FIELD,
 										  error->hint ? error->hint : "", TEAM_FIELD));
 }
@@ -215,9 +146,9 @@ work(TeamWorker *worker, MemoryContext context)
 	Size		size;
 	void	   *message;
 
-	worker->request.model = shared->model;
-	worker->request.target = shared->target;
-	worker->request.seed = (int64) shared->seed;
+	worker->given.model = shared->model;
+	worker->given.target = shared->target;
+	worker->given.seed = (int64) shared->seed;
 	worker->ctx = mlbase_engine_context(shared->threads, shared->memory_kb, shared->with_blas);
 	mlbase_check(worker->ctx, ml_frozen_open(worker->ctx, team_at(shared, shared->frozen), &worker->frozen));
 	while (shm_mq_receive(worker->in, &size, &message, false) == SHM_MQ_SUCCESS)

@@ -26,7 +26,8 @@
 
 #include "mlops/base.h"
 #include "mlops/progress.h"
-#include "train/team_worker.h"
+#include "train/scored.h"
+#include "train/trial.h"
 
 #define MOST_CURVE_POINTS 64
 
@@ -35,7 +36,9 @@ typedef struct Trial
 {
 	TeamWorker *worker;
 	const TeamAssignment *assignment;
-	Training	training;
+	Request		request;
+	Data		data;
+	Fitted		fitted;
 	MlTrialState state;
 	double		value;
 	double		last_metric;	/* reported last */
@@ -138,7 +141,7 @@ append_metrics(StringInfo text, const Trial *trial)
 		append_metric(text, validation, 0, trial->value);
 		append_metric(text, "iterations", 0, trial->steps);
 		if (trial->state != ML_TRIAL_FAILED)
-			append_curve(text, validation, &trial->training.learned);
+			append_curve(text, validation, &trial->fitted.learned);
 	}
 	appendStringInfoChar(text, ']');
 }
@@ -160,15 +163,15 @@ append_rungs(StringInfo text, const Trial *trial)
 
 /* All parameters, defaults filled in, as texts. */
 static void
-append_params(StringInfo text, const Training *t)
+append_params(StringInfo text, const Request *request)
 {
 	appendStringInfoString(text, ", \"all_params\": {");
-	for (size_t i = 0; i < t->learner->n_params; i++)
+	for (size_t i = 0; i < request->learner->n_params; i++)
 	{
 		appendStringInfoString(text, i ? ", " : "");
-		escape_json(text, t->learner->params[i].name);
+		escape_json(text, request->learner->params[i].name);
 		appendStringInfoString(text, ": ");
-		escape_json(text, mltrain_param_text(&t->learner->params[i], t->params));
+		escape_json(text, mltrain_param_text(&request->learner->params[i], request->params));
 	}
 	appendStringInfoChar(text, '}');
 }
@@ -197,7 +200,7 @@ record_trial(Trial *trial)
 		appendStringInfoString(&text, ", \"error\": ");
 		escape_json(&text, trial->error);
 	}
-	append_params(&text, &trial->training);
+	append_params(&text, &trial->request);
 	append_rungs(&text, trial);
 	append_metrics(&text, trial);
 	appendStringInfoChar(&text, '}');
@@ -241,29 +244,32 @@ fail(Trial *trial, const char *error)
 	trial->error = pstrdup(mlbase_cut(error));
 }
 
-/* Learns; what the parameters are to blame for fails the trial: false. */
+/* Learns from a view; what the parameters are to blame for fails the trial: false. */
 static bool
-learn(Trial *trial, bool may_prune)
+learn(Trial *trial, int view, bool may_prune, Prepared *prepared)
 {
-	Training   *t = &trial->training;
+	MlContext  *ctx = trial->data.ctx;
+	const Request *request = &trial->request;
 	MlStatus	status;
 	MlTask		task;
 
-	mltrain_weigh(t);
-	task = mltrain_task(t);
+	worker_show(trial->worker, view, &trial->data, prepared);
+	mltrain_weigh(request, &trial->data, &prepared->parts);
+	task = mltrain_task(request, prepared);
 	if (may_prune)
 	{
 		task.should_prune = should_prune;
 		task.prune_arg = trial;
 		task.prune_every = trial->worker->shared->pruner.every;
 	}
-	status = t->learner->fit(t->ctx, &task, &t->learned);
+	trial->fitted.params = request->params;
+	status = request->learner->fit(ctx, &task, &trial->fitted.learned);
 	if (status == ML_INVALID_ARGUMENT || status == ML_BAD_DATA || status == ML_OUT_OF_MEMORY)
 	{
-		fail(trial, t->ctx->message);
+		fail(trial, ctx->message);
 		return false;
 	}
-	mlbase_check(t->ctx, status);
+	mlbase_check(ctx, status);
 	return true;
 }
 
@@ -271,22 +277,22 @@ learn(Trial *trial, bool may_prune)
 static void
 run_once(Trial *trial)
 {
-	Training   *t = &trial->training;
+	const MlLearned *learned = &trial->fitted.learned;
+	Prepared	prepared;
 
-	worker_show(trial->worker, trial->assignment->view, t);
-	if (!learn(trial, true))
+	if (!learn(trial, trial->assignment->view, true, &prepared))
 		return;
-	if (t->learned.pruned)
+	if (learned->pruned)
 	{
 		trial->state = ML_TRIAL_PRUNED;
 		trial->value = trial->last_metric;
-		trial->steps = (int) t->learned.n_curve;
+		trial->steps = (int) learned->n_curve;
 	}
 	else
 	{
 		trial->state = ML_TRIAL_FINISHED;
-		trial->value = mltrain_metric_on(t, ML_PART_TEST);
-		trial->steps = t->learned.iterations;
+		trial->value = mltrain_metric_on(&trial->request, &prepared, &trial->fitted, ML_PART_TEST);
+		trial->steps = learned->iterations;
 	}
 	if (isnan(trial->value))
 		fail(trial, "the metric is not defined on the validation rows");
@@ -296,23 +302,21 @@ run_once(Trial *trial)
 static void
 run_folds(Trial *trial)
 {
-	TeamWorker *worker = trial->worker;
-	Training   *t = &trial->training;
-	int			n = worker->shared->n_folds;
+	MlArena    *arena = trial->data.ctx->arena;
+	int			n = trial->worker->shared->n_folds;
 
 	trial->state = ML_TRIAL_FINISHED;
 	while (trial->n_folds < n && trial->state == ML_TRIAL_FINISHED)
 	{
 		int			f = trial->n_folds;
-		TrainingScope scope;
+		MlArenaMark mark = ml_arena_mark(arena);
+		Prepared	prepared;
 
-		mltrain_scope_begin(t, &scope);
-		worker_show(worker, trial->assignment->view + f, t);
-		if (!learn(trial, false))
+		if (!learn(trial, trial->assignment->view + f, false, &prepared))
 			return;
-		trial->fold_value[f] = mltrain_metric_on(t, ML_PART_TEST);
-		trial->fold_iterations[f] = t->learned.iterations;
-		mltrain_scope_end(t, &scope);
+		trial->fold_value[f] = mltrain_metric_on(&trial->request, &prepared, &trial->fitted, ML_PART_TEST);
+		trial->fold_iterations[f] = trial->fitted.learned.iterations;
+		ml_arena_release(arena, mark);
 		trial->steps = ++trial->n_folds;
 		trial->value = fold_metric(trial, false);
 		if (isnan(trial->value))
@@ -332,7 +336,7 @@ trial_run(TeamWorker *worker, const TeamAssignment *assignment)
 	worker_begin(worker, psprintf("trial %d of tuning model \"%s\"", assignment->number, worker->shared->model));
 	trial.started_at = GetCurrentTimestamp();
 	(void) mlbase_progress_begin("trial", worker->shared->model);
-	worker_prepare(worker, assignment, &trial.training);
+	worker_prepare(worker, assignment, &trial.request, &trial.data);
 	if (worker->shared->n_folds > 0)
 		run_folds(&trial);
 	else

@@ -13,6 +13,7 @@
 #include "utils/json.h"
 
 #include "mlops/base.h"
+#include "train/report.h"
 #include "train/tune_space.h"
 
 #define MOST_DIMENSIONS 200
@@ -29,12 +30,6 @@ typedef struct Entry
 	char	   *parent;			/* parameter named by the condition */
 	bool		placed;
 } Entry;
-
-static Jsonb *
-jsonb_of_text(const char *text)
-{
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-}
 
 /* A scalar as JSON text. */
 static char *
@@ -63,7 +58,7 @@ quoted(const char *name)
 static void
 check_value(const MlLearner *learner, const char *name, const char *json)
 {
-	(void) mltrain_parse_params(learner, "space", jsonb_of_text(psprintf("{%s: %s}", quoted(name), json)));
+	(void) mltrain_parse_params(learner, "space", mltrain_jsonb_of(psprintf("{%s: %s}", quoted(name), json)));
 }
 
 /* ---------------------------------------------------------------- dimensions */
@@ -393,7 +388,7 @@ default_space(TuneSpace *ts, const MlLearner *learner, Jsonb *params)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"space\" must be given for algorithm \"%s\"", learner->name)));
-	space = jsonb_of_text(learner->search_space);
+	space = mltrain_jsonb_of(learner->search_space);
 	searched = mljson_options("space", space);
 	foreach(lc, mljson_keys(options))
 	{
@@ -520,7 +515,7 @@ fixed_params(const TuneAlgorithm *a)
 	foreach(lc, a->fixed)
 		append_key(&text, (char *) lfirst(lc));
 	appendStringInfoChar(&text, '}');
-	return mltrain_parse_params(a->learner, "params", jsonb_of_text(text.data));
+	return mltrain_parse_params(a->learner, "params", mltrain_jsonb_of(text.data));
 }
 
 /* The greatest value that a whole number of an algorithm may have, 0 if it has none of the name. */

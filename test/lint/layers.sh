@@ -66,28 +66,41 @@ tab=$(printf '\t')
 for module in $(ls -d src/engine/*/ src/*/ | sed 's,^src/,,; s,/$,,' | grep -vx engine) init; do
 	report "$module includes lower layers only" "$(echo "$violations" | sed -n "s,^$module$tab,,p")"
 done
-# Within these modules files have an order too: each includes private headers of files before
-# it only, and a private header declares what the file of its name defines.
+# Within these modules files have an order too: a file includes private headers and calls functions
+# of files before it only, and a private header declares what the file of its name defines.
 order_violations() {	# MODULE FILE...: the files in their order
 	module=$1
 	shift
+	order=$(printf ' %s ' "$@")
 	for file in src/"$module"/*.[ch]; do
-		name=$(basename "$file")
-		name=${name%.[ch]}
-		case " $* " in *" $name "*) ;; *) echo "$file: has no place in the order" ;; esac
+		name=$(basename "${file%.[ch]}")
+		case "$order" in *" $name "*) ;; *) echo "$file: has no place in the order" ;; esac
 		for header in $(sed -nE "s,^#include \"($module/)?([a-z_]+)\\.h\".*,\\2,p" "$file"); do
-			[ -e "src/$module/$header.h" ] || continue
-			[ "$header" = "$name" ] || case " $* " in *" $header "*" $name "*) ;; *) echo "$file: includes $header.h, which is not before it" ;; esac
+			[ ! -e "src/$module/$header.h" ] || [ "$header" = "$name" ] ||
+				case "$order" in *" $header "*" $name "*) ;; *) echo "$file: includes $header.h, which is not before it" ;; esac
 		done
 	done
+	functions='s/^extern .*[ *]([a-z_0-9]+)\(.*/\1/p'
 	for header in src/"$module"/*.h; do
-		for name in $(sed -nE 's/^extern .*[ *]([a-z_0-9]+)\(.*/\1/p' "$header"); do
-			grep -qsE "^$name\(" "${header%h}c" || echo "$header: $name is not defined in the file of this name"
+		for function in $(sed -nE "$functions" "$header"); do
+			grep -qsE "^$function\(" "${header%h}c" || echo "$header: $function is not defined in the file of this name"
+		done
+	done
+	for function in $(sed -nE "$functions" "include/mlops/$module.h"); do
+		home=$(basename "$(grep -lE "^$function\(" src/"$module"/*.c)" .c)
+		for user in $(grep -lwE "$function" src/"$module"/*.c); do
+			user=$(basename "$user" .c)
+			[ "$user" = "$home" ] ||
+				case "$order" in *" $home "*" $user "*) ;; *) echo "src/$module/$user.c: calls $function of $home.c, which is not before it" ;; esac
 		done
 	done
 }
 report "engine/tune: data flows one way, from spaces to studies" "$(
 	order_violations engine/tune space trials parzen gp_model tpe gp pruner study)"
+
+report "train: data flows one way, from the request to the record" "$(
+	order_violations train report journal params options request plan data findings split prepare fit encode scored base_rate caveats judge \
+		describe record train folds train_fold team_shared team worker trial team_worker tune_space tune_request study tune cross_validate)"
 
 report "statements in C reach of the catalog what test/lint/catalog_calls.txt lists" "$(
 	listed=$(mktemp)

@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ * encode.c
+ *	  What was learned as the bytes of a model.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "mlops/base.h"
+#include "mlops/ingest.h"
+#include "train/encode.h"
+
+double
+mltrain_emphasis(const Request *request, const Prepared *prepared, const Fitted *fitted)
+{
+	const MlLearner *learner = request->learner;
+	double		emphasis = prepared->parts.class_weight[1] / prepared->parts.class_weight[0];
+
+	for (size_t i = 0; i < learner->n_params; i++)
+	{
+		const MlParamSpec *spec = &learner->params[i];
+
+		if (strcmp(spec->name, "scale_pos_weight") == 0)
+			emphasis *= *(const double *) ((const char *) fitted->params + spec->offset);
+	}
+	return emphasis;
+}
+
+void
+mltrain_encode_again(const Data *data, Encoded *encoded)
+{
+	MlModelParts parts = encoded->parts;
+
+	parts.signature = mling_signature_in_utf8(parts.signature);
+	mlbase_check(data->ctx, ml_model_encode(data->ctx, &parts, &encoded->bytes, &encoded->size));
+}
+
+void
+mltrain_encode(const Request *request, const Prepared *prepared, const Fitted *fitted,
+			   double margin_shift, Encoded *encoded)
+{
+	encoded->parts.algorithm = request->learner->name;
+	encoded->parts.signature = prepared->signature;
+	encoded->parts.fitted = fitted->learned.fitted;
+	encoded->parts.margin_scale = 1;
+	encoded->parts.margin_offset = -log(mltrain_emphasis(request, prepared, fitted)) + margin_shift;
+	mltrain_encode_again(prepared->data, encoded);
+}
