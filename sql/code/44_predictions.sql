@@ -87,8 +87,11 @@ CREATE FUNCTION mlops_catalog.recorded_bounds(part regclass) RETURNS text
 AS $$ SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_class AS c WHERE c.oid = part $$;
 COMMENT ON FUNCTION mlops_catalog.recorded_bounds(regclass) IS 'Bounds that a partition has, as partition_bounds writes them';
 
--- A day's partition, with the rows that the default partition holds for it.
--- False if the default partition is busy.
+-- A day's partition, with the rows that the default partition holds for it.  Who
+-- reads decisions looks up the partitions first and waits for each then: one who
+-- waited for the default partition alone would look for moved rows where they were.
+-- So readers are kept out of the partitioned table while rows move.
+-- False if what it locks is busy.
 CREATE FUNCTION mlops_catalog.make_partition(caller regrole, day date) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -98,11 +101,19 @@ DECLARE
 	name text := mlops_catalog.partition_name(day);
 	since timestamptz := mlops_catalog.day_begin(day);
 	until timestamptz := mlops_catalog.day_begin(day + 1);
+	moves boolean;
 BEGIN
-	LOCK TABLE ONLY mlops_catalog.prediction IN SHARE UPDATE EXCLUSIVE MODE;
+	moves := EXISTS (SELECT FROM mlops_catalog.prediction_default AS p WHERE p.created_at >= since AND p.created_at < until);
+	IF moves THEN
+		LOCK TABLE ONLY mlops_catalog.prediction IN ACCESS EXCLUSIVE MODE;
+	ELSE
+		LOCK TABLE ONLY mlops_catalog.prediction IN SHARE UPDATE EXCLUSIVE MODE;
+	END IF;
 	LOCK TABLE mlops_catalog.prediction_default IN ACCESS EXCLUSIVE MODE;
 	IF to_regclass(format('mlops_catalog.%I', name)) IS NOT NULL THEN
 		RETURN true;
+	ELSIF NOT moves AND EXISTS (SELECT FROM mlops_catalog.prediction_default AS p WHERE p.created_at >= since AND p.created_at < until) THEN
+		RETURN false;	-- the day's first decision has come since
 	END IF;
 	EXECUTE format('CREATE TABLE mlops_catalog.%I (LIKE mlops_catalog.prediction INCLUDING ALL)', name);
 	EXECUTE format('CREATE INDEX %I ON mlops_catalog.%I USING brin (created_at) WITH (pages_per_range = 32)', name || '_time_idx', name);
@@ -116,7 +127,7 @@ EXCEPTION WHEN lock_not_available THEN
 	RETURN false;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.make_partition(regrole, date) IS 'Makes a day''s partition; false if the default partition is busy';
+COMMENT ON FUNCTION mlops_catalog.make_partition(regrole, date) IS 'Makes a day''s partition; false if what it locks is busy';
 
 -- A past day's indexes: what a decision is looked for by.
 CREATE FUNCTION mlops_catalog.index_partition(caller regrole, name text) RETURNS boolean
@@ -360,7 +371,7 @@ COMMENT ON FUNCTION mlops_catalog.take_step(regrole, text, text, text, date, big
 
 -- The locks of a phase are held until the transaction ends.  "past" keeps nobody
 -- out who decides today, and takes longest; "create" keeps out who decides on a
--- day without a partition, "remove" everybody.  "made" is "past" for what this call
+-- day without a partition and, if there are any, who reads decisions; "remove" these.  "made" is "past" for what this call
 -- has created.
 CREATE FUNCTION mlops_catalog.maintain_phases(caller regrole, days_ahead int, phases text[]) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10

@@ -138,7 +138,11 @@ partition_of_day(Oid schema, int32 day)
 	return OidIsValid(partition) && get_rel_relispartition(partition) ? partition : InvalidOid;
 }
 
-/* The partition for a day, locked for insertion until the transaction ends. */
+/*
+ * The partition for a day, locked for insertion until the transaction ends.  The
+ * partitioned table is not: maintenance keeps readers out of it while it moves or
+ * drops days, and who logs into another day has nothing to wait for.
+ */
 static Relation
 open_partition(int32 day)
 {
@@ -310,7 +314,6 @@ write_to_partition(Relation partition, const MlPrediction *rows, int n, CommandI
 static void
 write_rows(const MlPrediction *rows, int n, CommandId command)
 {
-	Relation	parent = table_open(mlcat_relation("prediction"), RowExclusiveLock);
 	bool		need_snapshot = !ActiveSnapshotSet();
 
 	if (need_snapshot)
@@ -327,7 +330,6 @@ write_rows(const MlPrediction *rows, int n, CommandId command)
 	}
 	if (need_snapshot)
 		PopActiveSnapshot();
-	table_close(parent, NoLock);
 }
 
 typedef struct Writing

@@ -57,7 +57,7 @@ many="WITH i AS (INSERT INTO payment SELECT id, amount FROM tx RETURNING 1) SELE
 
 is "a payment is scored and logged" "$(outcome -c "$payment")|$(query -c "SELECT count(*) FROM mlops.predictions")" "t|1"
 for table in "$today" mlops_catalog.prediction; do
-	hold "LOCK TABLE ONLY $table IN ACCESS EXCLUSIVE MODE"
+	hold "LOCK TABLE $table IN ACCESS EXCLUSIVE MODE"
 	is "a payment is stored with its score while $table is held" "$(outcome -c "$payment")" t
 	is "also with a prompt lock_timeout" "$(outcome -c "SET lock_timeout = 1" -c "$payment")" t
 	is "also many in a statement" "$(outcome -c "$many")" 2000
@@ -67,6 +67,10 @@ for table in "$today" mlops_catalog.prediction; do
 	is "a cancel is the session's own" "$(outcome -c "SET statement_timeout = 200" -c "SET mlops.lock_timeout = 0" -c "$payment")" "ERROR:  canceling statement due to statement timeout"
 	release
 done
+hold "LOCK TABLE ONLY mlops_catalog.prediction IN ACCESS EXCLUSIVE MODE"
+is "only readers are kept out of the partitioned table alone" "$(query -c "SET lock_timeout = 1" -c "$payment" -c "SELECT count(*) FROM mlops.predictions" 2>&1 | tr '\n' ' ' | cut -c1-50)" \
+	"t ERROR:  canceling statement due to lock timeout "
+release
 for table in deployment_route model model_version model_artifact model_grant; do
 	hold "LOCK TABLE mlops_catalog.$table IN ACCESS EXCLUSIVE MODE"
 	is "a payment is stored while $table is held" "$(outcome -c "$payment" | grep -c '^[tf]$')" 1
@@ -106,6 +110,27 @@ query <<'SQL'
 INSERT INTO mlops_catalog.prediction SELECT gen_random_uuid(), now() - d * interval '1 day', model_id, deployment_id, 1, 'primary', false, 'k' || g, 0.5, false, 0.5, 1
 	FROM mlops_catalog.deployment_route, generate_series(1, 2000) AS g, (VALUES (1), (2), (100)) AS past (d);
 SQL
+# a reader that has looked up the partitions before some days have one
+all=$(query -c "SELECT count(*) FROM mlops.predictions")
+hold "SELECT * FROM mlops_catalog.maintain_phases('postgres', 7, '{create}')"
+query -c "SELECT count(*) FROM mlops.predictions" >"$server/counted" 2>&1 &
+reader=$!
+until_true "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND mode = 'AccessShareLock'"
+is "a payment is scored and logged while decisions move and readers wait" "$(query -c "SET lock_timeout = 1" -c "$payment" 2>&1 | tr '\n' ' ')" "t "
+release COMMIT
+wait "$reader" || :
+is "the reader sees what moved while it waited" "$(cat "$server/counted")" "$((all + 1))"
+is "and it did move" "$(query -c "SELECT DISTINCT created_at < now() - interval '90 days' FROM mlops_catalog.prediction_default")" t
+query -c "SET mlops.retention = 0" -c "SELECT * FROM mlops_catalog.maintain_phases('postgres', 7, '{create}')" >/dev/null
+hold "SET LOCAL mlops.retention = 90; SELECT * FROM mlops_catalog.maintain_phases('postgres', 7, '{remove}')"
+query -c "SELECT count(*) FROM mlops.predictions" >"$server/counted" 2>&1 &
+reader=$!
+until_true "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND mode = 'AccessShareLock'"
+is "also while a day is dropped" "$(query -c "SET lock_timeout = 1" -c "$payment" 2>&1 | tr '\n' ' ')" "t "
+release COMMIT
+wait "$reader" || :
+is "and a reader sees the others" "$(cat "$server/counted")" "$((all + 2 - 2000))"
+
 # each phase as the worker runs it, held open after its end
 for phase in create past rows; do
 	hold "SELECT * FROM mlops_catalog.maintain_phases('postgres', 7, '{$phase}')"
@@ -114,7 +139,7 @@ for phase in create past rows; do
 done
 is "what is past is indexed and sealed then" "$(query -c "SELECT count(*) FROM mlops_catalog.decision_seal")" 2
 locks="SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND mode = 'AccessExclusiveLock' AND relation = 'mlops_catalog.prediction'::regclass"
-is "only the last phase keeps everybody out" "$(query -c "SET mlops.retention = 1" -c "BEGIN" -c "SELECT count(*) FROM mlops_catalog.maintain_phases('postgres', 7, '{past,rows,create,made}')" \
+is "only the last phase keeps readers out, where nothing moves" "$(query -c "SET mlops.retention = 1" -c "BEGIN" -c "SELECT count(*) FROM mlops_catalog.maintain_phases('postgres', 7, '{past,rows,create,made}')" \
 	-c "$locks" -c "SELECT action, count(*) FROM mlops_catalog.maintain_phases('postgres', 7, '{remove}') GROUP BY 1" -c "$locks" -c "ROLLBACK" | tail -n +2 | tr '\n' ' ')" "0 removed|1 1 "
 is "and maintain() has it last" "$(query -c "SET mlops.retention = 1" -c "SELECT min(n) FILTER (WHERE action = 'removed') > max(n) FILTER (WHERE action = 'created')
 	FROM mlops.maintain(8) WITH ORDINALITY AS m(action, object, rows, n) WHERE object LIKE 'prediction_2%'")" t
