@@ -26,20 +26,20 @@
 
 /* ---------------------------------------------------------------- settings */
 
-extern int	mlops_guc_threads;			/* mlops.threads, 0 = number of cores */
+extern int	mlops_guc_threads;	/* mlops.threads, 0 = number of cores */
 extern int	mlops_guc_max_training_memory;	/* mlops.max_training_memory, kB */
-extern int	mlops_guc_cache_size;		/* mlops.cache_size, kB */
-extern int	mlops_guc_blas_threads;		/* mlops.blas_threads */
+extern int	mlops_guc_cache_size;	/* mlops.cache_size, kB */
+extern int	mlops_guc_blas_threads; /* mlops.blas_threads */
 extern int	mlops_guc_job_retention;	/* mlops.job_retention, days, 0 = for ever */
 extern int	mlops_guc_job_retry_delay;	/* mlops.job_retry_delay, ms */
-extern int	mlops_guc_job_timeout;		/* mlops.job_timeout, ms, 0 = none */
-extern int	mlops_guc_lock_timeout;		/* mlops.lock_timeout, ms, 0 = as lock_timeout says */
+extern int	mlops_guc_job_timeout;	/* mlops.job_timeout, ms, 0 = none */
+extern int	mlops_guc_lock_timeout; /* mlops.lock_timeout, ms, 0 = as lock_timeout says */
 extern int	mlops_guc_maintenance_interval; /* mlops.maintenance_interval, s, 0 = never */
-extern int	mlops_guc_max_workers;		/* mlops.max_workers */
+extern int	mlops_guc_max_workers;	/* mlops.max_workers */
 extern int	mlops_guc_monitor_retention;	/* mlops.monitor_retention, days, 0 = for ever */
 extern int	mlops_guc_max_workers_per_role; /* mlops.max_workers_per_role, 0 = no limit, -1 = all but one */
-extern int	mlops_guc_worker_nice;		/* mlops.worker_nice */
-extern int	mlops_guc_retention;		/* mlops.retention, days */
+extern int	mlops_guc_worker_nice;	/* mlops.worker_nice */
+extern int	mlops_guc_retention;	/* mlops.retention, days */
 extern bool mlops_guc_log_features; /* mlops.log_features */
 extern int	mlops_guc_checked_reach;	/* mlops.checked_reach, MlReach of registry.h */
 extern int	mlops_guc_recorded_by;	/* mlops.recorded_by, an Oid; see mlbase_recorder */
@@ -55,8 +55,8 @@ extern void mlbase_define_settings(void);
 typedef enum MlReach
 {
 	ML_REACH_ANYTHING = 0,		/* a person's own statement */
-	ML_REACH_OWN_CODE = 1,		/* functions, operators, casts and types are of the current user,
-								 * superusers, or roles that he trusts */
+	ML_REACH_OWN_CODE = 1,		/* functions, operators, casts and types are of the current user, superusers,
+								 * or roles that he trusts */
 	ML_REACH_TRUSTED = 2,		/* by itself: tables and views too */
 	ML_REACH_LEVEL = 3,			/* mask of the above */
 	ML_REACH_RECORDED = 4,		/* sources are recorded queries, read HARMLESS */

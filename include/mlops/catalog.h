@@ -71,7 +71,7 @@ typedef struct MlCatalogRoute
  */
 extern bool mlcat_serve(Oid extension);
 extern bool mlcat_keep_served(void);
-extern void mlcat_require_served(void);	/* an error if not */
+extern void mlcat_require_served(void); /* an error if not */
 extern Oid	mlcat_served(void);
 
 /*

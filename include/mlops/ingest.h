@@ -74,7 +74,7 @@ typedef struct MlConverter
 	pg_tz	   *zone;			/* ML_FROM_TIMESTAMPTZ */
 	Oid			output;			/* ML_FROM_OUTPUT */
 	MlConversion foreign;		/* ML_FROM_ANY_...: the values' own conversion */
-	const MlRecordedType *recorded;	/* ML_FROM_ANY_AS_OUTPUT, ML_FROM_ANY_IN_RANGE */
+	const MlRecordedType *recorded; /* ML_FROM_ANY_AS_OUTPUT, ML_FROM_ANY_IN_RANGE */
 } MlConverter;
 
 /*
@@ -263,8 +263,8 @@ typedef struct MlReadColumn
 	bool		as_text;		/* a category of the value's text, whatever the type */
 	bool		infinite_is_missing;	/* else infinite values are errors */
 	const MlConverter *converter;	/* how to convert; NULL: as the column's type is */
-	bool		is_label;		/* where it is NULL, nothing is learned from the row: its
-								 * infinite values are missing ones */
+	bool		is_label;		/* where it is NULL, nothing is learned from the row: its infinite values are
+								 * missing ones */
 } MlReadColumn;
 
 /*
@@ -369,7 +369,7 @@ typedef struct MlTrainedPositive
 {
 	const char *text;			/* mling_positive_text; NULL: what booleans and 0/1 say by themselves */
 	const char *type;			/* mling_type_name of the target; NULL: not recorded */
-} MlTrainedPositive;
+}			MlTrainedPositive;
 
 /*
  * What is positive in a column of that type, as it is written there.  NULL: what the
@@ -380,7 +380,7 @@ typedef struct MlTrainedPositive
  * of a target is 0 of a number that means the same.  Where the column means something
  * else they speak of their target alone, and say nothing of it.
  */
-extern const char *mling_positive_meant(Oid type, const MlTrainedPositive *trained, bool means_the_same);
+extern const char *mling_positive_meant(Oid type, const MlTrainedPositive * trained, bool means_the_same);
 
 /* Is this what a boolean or a column of 0 and 1 says by itself? */
 extern bool mling_positive_is_plain(Oid type, const char *positive);
@@ -421,6 +421,7 @@ typedef struct MlValuesSeen
 
 /* Takes note of one, in the context that seen is in. */
 extern void mling_note_value(MlValuesSeen *seen, const char *bytes, size_t size);
+
 /* "a", "b", ... or with a full stop. */
 extern char *mling_values_text(const MlValuesSeen *seen);
 

@@ -61,11 +61,9 @@ extern void mltrain_train(const MlTrainRequest *request, MlTrainResult *result);
 typedef struct MlFoldsRequest
 {
 	int			folds;
-	char	   *kind;			/* stratified, grouped, time, prequential; NULL: by what
-								 * else is given */
+	char	   *kind;			/* stratified, grouped, time, prequential; NULL: by what else is given */
 	char	   *group_by;		/* grouped: column whose values are in one fold each */
-	double		label_delay;	/* time, prequential: seconds before a fold whose labels
-								 * are not known yet */
+	double		label_delay;	/* time, prequential: seconds before a fold whose labels are not known yet */
 } MlFoldsRequest;
 
 /* The further arguments of mlops.tune. */
@@ -79,8 +77,7 @@ typedef struct MlTuneRequest
 	int			max_seconds;	/* no trial starts later; 0: no limit */
 	int			parallel;		/* workers; 0: as many as engine threads */
 	int			patience;		/* trials without a better one; 0: no limit */
-	char	   *pruner;			/* none, median, asha, hyperband, or JSON with its
-								 * "name" and settings */
+	char	   *pruner;			/* none, median, asha, hyperband, or JSON with its "name" and settings */
 } MlTuneRequest;
 
 /*
@@ -177,10 +174,9 @@ typedef struct MlSplitRequest
 	bool		at_last;		/* the test rows are the last ones, before the newest labelled one: */
 	double		test_last;		/* seconds */
 	double		validation_last;	/* seconds before those, 0: none */
-	double		window;			/* seconds before the newest labelled row that are
-								 * looked at, 0: all */
-	bool		refit;			/* learn again from train and validation rows, once
-								 * they have chosen the rounds and the threshold */
+	double		window;			/* seconds before the newest labelled row that are looked at, 0: all */
+	bool		refit;			/* learn again from train and validation rows, once they have chosen the
+								 * rounds and the threshold */
 } MlSplitRequest;
 
 extern void mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,

@@ -40,7 +40,7 @@ typedef struct Bound
 	const MlTriggerKind *kind;
 	Relation	relation;
 	const Trigger *trigger;
-	const char *argument[ML_TRIGGER_ARGUMENTS];	/* NULL: not given */
+	const char *argument[ML_TRIGGER_ARGUMENTS]; /* NULL: not given */
 	MlErrorChoice choice;
 	int			score;			/* columns, from 1; 0: none */
 	int			flag;
@@ -188,7 +188,7 @@ tell_once_of_inputs(Bound *bound)
 
 	if (looked == NULL)
 	{
-		HASHCTL		control = {.keysize = sizeof(Oid),.entrysize = sizeof(Looked)};
+		HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(Looked)};
 
 		looked = hash_create("mlops triggers", 16, &control, HASH_ELEM | HASH_BLOBS);
 	}

@@ -72,7 +72,7 @@ refuse(const LOCKTAG *tag, const char *purpose)
 	Oid			types[] = {OIDOID, OIDOID, INT2OID};
 	Datum		values[] = {ObjectIdGetDatum(tag->locktag_field2), ObjectIdGetDatum(tag->locktag_field3),
 	Int16GetDatum((int16) tag->locktag_field4)};
-	char	   *holder = "another session";	/* which has ended just now */
+	char	   *holder = "another session"; /* which has ended just now */
 	char	   *remedy = "Try again.";
 
 	mlcat_begin(&scope);

@@ -522,7 +522,7 @@ read_schedule(const char *name, MlJobRequest *request)
 int64
 mljobs_submit_schedule(const char *name)
 {
-	MlJobRequest request = {.key = psprintf("schedule %s", name), .skip = true,.unattended = true};
+	MlJobRequest request = {.key = psprintf("schedule %s", name), .skip = true, .unattended = true};
 
 	refuse_on_standby("mlops.schedule()");
 	read_schedule(name, &request);

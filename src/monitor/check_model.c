@@ -529,7 +529,7 @@ category_codes(const MlHistograms *counted, size_t n_others, const uint64 *other
 	MlHistograms codes = {last, reference, current};
 	uint64		without_code = counted->current[last];
 	uint64		unseen;
-	Rest		rest = {.reference = counted->reference[last],.n_levels = n_others};
+	Rest		rest = {.reference = counted->reference[last], .n_levels = n_others};
 
 	rest.current = n_others > 0 ? sum_of(others, n_others) : rest.reference > 0 ? without_code : 0;
 	memcpy(reference, counted->reference, last * sizeof(uint64_t));

@@ -66,11 +66,11 @@ typedef struct Reach
 	Oid			catalog_owner;	/* InvalidOid: mlops is not installed (any more) */
 	bool		relations;		/* whose tables and types they are counts as well */
 	bool		harmless;		/* functions that may change something are refused */
-	Oid			text_of;		/* view, or table with policies, of a role that user does not trust,
-								 * whose text this is part of; InvalidOid: none */
-	Oid			recorder;		/* role that user does not trust, whose text the recorded query is; InvalidOid: none */
+	Oid			text_of;		/* view, or table with policies, of a role that user does not trust, whose
+								 * text this is part of; InvalidOid: none */
+	Oid			recorder;		/* untrusted role whose text the recorded query is; InvalidOid: none */
 	bool		in_rule;		/* in a view or policy, whose names were looked up when it was made */
-	List	   *authors;		/* recorder, and owners that user does not trust of the views and policies this is in */
+	List	   *authors;		/* recorder, and untrusted owners of the views and policies this is in */
 	List	   *trusted;		/* roles that user trusts */
 	List	   *seen_types;
 	List	   *seen_relations;

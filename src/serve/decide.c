@@ -132,7 +132,7 @@ typedef struct Beside
 	text	   *reference;
 	text	   *key;			/* found */
 	Jsonb	   *json;			/* found */
-	const MlResolved *resolved;	/* whose features are to be found */
+	const MlResolved *resolved; /* whose features are to be found */
 	MlPrediction *row;
 } Beside;
 
@@ -286,7 +286,7 @@ void
 mlserve_decide_failed(MlDecideSite *site, text *reference, text *key, const MlErrorChoice *choice,
 					  const MlFault *fault, MlPrediction *decision)
 {
-	Beside		beside = {.reference = reference,.row = decision};
+	Beside		beside = {.reference = reference, .row = decision};
 
 	memset(decision, 0, sizeof(*decision));
 	decision->key = key;
@@ -339,7 +339,7 @@ mlserve_decide(MlDecideSite *site, text *reference, Oid type, Datum features, te
 			   const MlErrorChoice *choice, bool only_failures, MlPrediction *decision)
 {
 	bool		may_fail = choice->choice == ML_ON_ERROR_RAISE;
-	Beside		beside = {.reference = reference,.type = type,.features = features,.row = decision};
+	Beside		beside = {.reference = reference, .type = type, .features = features, .row = decision};
 	Failures	failures;
 	MlAnswer	answer;
 	MlFault		fault;

@@ -351,7 +351,7 @@ write_step(void *arg)
 static void
 write_or_lose(const MlPrediction *rows, int n, CommandId command, bool may_fail)
 {
-	Writing		writing = {.rows = rows,.n = n,.command = command};
+	Writing		writing = {.rows = rows, .n = n, .command = command};
 	MlFault		fault;
 
 	if (may_fail)

@@ -71,7 +71,7 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 	type = TupleDescAttr(source->desc, position)->atttypid;
 	positive = mling_positive(type, "target", target, positive_text ? positive_text : positive_of(version, target, type));
 	as_text = mling_target_as_text(type, "target", target, positive);
-	columns[n++] = (MlReadColumn) {position, ML_COLUMN_CATEGORY, as_text,.is_label = true};
+	columns[n++] = (MlReadColumn) {position, ML_COLUMN_CATEGORY, as_text, .is_label = true};
 	out->first_by = n;
 	foreach(lc, by)
 		columns[n++] = (MlReadColumn) {mling_column(source, (char *) lfirst(lc), "by"),

@@ -703,14 +703,14 @@ MlScorer *
 mlserve_try(FmgrInfo *flinfo, text *reference, Oid type, Datum features, const text *key,
 			bool may_fail, MlAnswer *answer)
 {
-	Try			try = {.flinfo = flinfo,.reference = reference,.type = type,
-	.features = features,.key = key};
+	Try			try = {.flinfo = flinfo, .reference = reference, .type = type,
+	.features = features, .key = key};
 	MlFault		fault = {0};
 	bool		ok = true;
 
 	if (may_fail && !mlserve_scorer(flinfo, reference, 0, type)->chooses)
 	{
-		choose_and_score(&try);	/* nobody else could answer: an error is the caller's */
+		choose_and_score(&try); /* nobody else could answer: an error is the caller's */
 		if (!try.scored)
 			mlserve_throw(try.variant->broken);
 	}
@@ -734,7 +734,7 @@ static void
 try_other(MlScorer *scorer, int variant, Oid type, Datum features, MlAnswer *answer)
 {
 	VariantScorer *chosen = scorer->chosen;
-	Try			try = {.type = type,.features = features,.scorer = scorer,.variant = &scorer->variants[variant]};
+	Try			try = {.type = type, .features = features, .scorer = scorer, .variant = &scorer->variants[variant]};
 	MlFault		fault = {0};
 	bool		ok;
 

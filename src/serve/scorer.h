@@ -43,7 +43,7 @@ struct MlScorer
 	VariantScorer *variants;	/* one for each variant of the route */
 	bool		chooses;		/* is there more than one that may answer? */
 	VariantScorer *chosen;		/* the one that scored the last row */
-	const text *given_key;		/* decide's, while it scores a row */
+	const text *given_key;	/* decide's, while it scores a row */
 	MlPassedOver passed;		/* when the last row's variant was chosen */
 	TimestampTz warned;			/* start of the statement that was told of one passed over last */
 

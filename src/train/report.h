@@ -45,6 +45,7 @@ extern void mltrain_add_curve(MlRunMetrics *run_metrics, const MlLearned *learne
 /* JSON texts in the current memory context. */
 extern char *mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *shortfall);
 extern char *mltrain_signature_json(const MlSignature *signature);
+
 /* statistics[i]: more members of column i's object, or NULL */
 extern char *mltrain_columns_json(const MlDataset *dataset, char *const *statistics);
 

@@ -73,7 +73,7 @@ folds_json(const Folds *folds)
 
 /* SHA-256 of everything that decides what the trials are and how they end. */
 static char *
-identity(const TuneRequest *tune, const Request *request, const ReadPlan *plan, const Data *data,
+identity(const TuneRequest * tune, const Request * request, const ReadPlan * plan, const Data * data,
 		 const Folds *folds)
 {
 	const MlTuneRequest *q = tune->given;
@@ -102,7 +102,7 @@ identity(const TuneRequest *tune, const Request *request, const ReadPlan *plan, 
 	append_text(&text, "weight", r->weight);
 	append_json(&text, "params", r->params);
 	append_json(&text, "preprocess", r->preprocess);
-	append_json(&text, "split",	/* a refit comes after the trials */
+	append_json(&text, "split", /* a refit comes after the trials */
 				DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(r->split),
 												   CStringGetTextDatum("refit"))));
 	append_text(&text, "metric", r->metric);
@@ -130,7 +130,7 @@ lock_study(const char *id)
 
 /* What mlops_catalog.open_study needs. */
 char *
-study_describe(const TuneRequest *tune, const Request *request, const ReadPlan *plan, const Prepared *prepared,
+study_describe(const TuneRequest * tune, const Request * request, const ReadPlan * plan, const Prepared * prepared,
 			   const Folds *folds)
 {
 	const MlTrainRequest *r = request->given;

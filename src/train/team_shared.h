@@ -103,8 +103,8 @@ typedef struct TeamAssignment
 	TeamOrder	order;
 	int			number;			/* of the trial, or the fold */
 	int			view;			/* the first one */
-	/* JSON text: {"algorithm": "...", "given": {parameters}}, for a trial also
-	 * "params": {varied ones}, "point": [...] */
+	/* JSON text: {"algorithm": "...", "given": {parameters}}, for a trial also "params": {varied
+	 * ones}, "point": [...] */
 	char		text[FLEXIBLE_ARRAY_MEMBER];
 } TeamAssignment;
 
@@ -119,8 +119,8 @@ typedef struct TeamAnswer
 	int			steps;
 	int64		study_id;		/* TEAM_OPEN_STUDY */
 	MlFoldResult fold;			/* TEAM_RUN_FOLD */
-	/* a trial's error; what a fold tells the user; to raise: message, detail
-	 * and hint, each ended by TEAM_FIELD */
+	/* a trial's error; what a fold tells the user; to raise: message, detail and hint, each ended
+	 * by TEAM_FIELD */
 	char		text[FLEXIBLE_ARRAY_MEMBER];
 } TeamAnswer;
 

@@ -33,7 +33,7 @@
 #include "train/train.h"
 
 void
-mltrain_finish(Journal *journal, const Request *request, const ReadPlan *plan, Prepared *prepared,
+mltrain_finish(Journal * journal, const Request * request, const ReadPlan * plan, Prepared * prepared,
 			   MlTrainResult *result)
 {
 	Fitted		fitted;
@@ -93,7 +93,7 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 	mltrain_open_journal(&t->journal);
 	error_context_stack = &error_context;
 	MemoryContextSwitchTo(context);
-	mlbase_progress_begin("train", request->model);	/* ends with the context */
+	mlbase_progress_begin("train", request->model); /* ends with the context */
 
 	mltrain_check(request, NULL, "mlops.train()", &t->request);
 	mltrain_prepare(&t->journal, &t->request, mlbase_engine_threads(), t->request.learner->needs_blas,

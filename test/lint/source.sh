@@ -29,6 +29,7 @@ report "functions in SQL fix their search_path" "$(
 	awk '/^CREATE/ { commits = /^CREATE PROCEDURE/ }
 		!commits && /LANGUAGE (plpgsql|sql)|SECURITY DEFINER/ { seen = NR; line = $0 } /SET search_path|^\tRETURN |^BEGIN ATOMIC/ { seen = 0 }
 		(/^AS / || /;$/) && seen { print FILENAME ":" seen ": " line; seen = 0 }' $sql_sources)"
+report "functions in SQL call their parameters by name" "$(python3 test/lint/numbered_parameters.py $sql_sources)"
 report "what catches errors is not parallel safe" "$(
 	# a subtransaction cannot begin in a parallel operation, in its leader neither
 	awk '/^CREATE FUNCTION/ { start = FILENAME ":" FNR; safe = 0 } /PARALLEL SAFE/ { safe = 1 }
@@ -80,6 +81,12 @@ report "every isolation test has its expected output, and the other way round" "
 		[ -f "test/isolation/specs/$(basename "$file" .out).spec" ] || echo "$file"
 	done
 	find test/isolation -name '*.spec' | grep -v '^test/isolation/specs/')"
+report "C is laid out as tools/format.py lays it out" "$(
+	if command -v pg_bsd_indent >/dev/null; then
+		find src include test/unit test/fuzz -name '*.[ch]' ! -name 'golden_*' | sort | xargs -n 12 -P 2 python3 tools/format.py --check 2>&1
+	else
+		echo "pg_bsd_indent is missing (package pg-bsd-indent)"
+	fi)"
 report "mlops.so exports only SQL-callable functions" "$(
 	nm -D --defined-only mlops.so 2>&1 | awk '{ print $3 }' |
 		grep -vE '^(mlops_[a-z_0-9]+|pg_finfo_mlops_[a-z_0-9]+|Pg_magic_func|_PG_init)$')"

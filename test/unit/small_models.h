@@ -19,9 +19,18 @@ static const uint32_t other_countries[] = {7, 9};
 
 static const double amount_edges[] = {1, 2, 3};
 static const double hour_edges[] = {12};
-static const uint64_t amount_counts[N_COUNTS(4)] = {1, 2, 3, 2, 2};
-static const uint64_t nation_counts[N_COUNTS(5)] = {0, 4, 3, 2, 1, 0};
-static const uint64_t hour_counts[N_COUNTS(2)] = {0, 5, 5};
+static const uint64_t amount_counts[N_COUNTS(4)] =
+{
+	1, 2, 3, 2, 2
+};
+static const uint64_t nation_counts[N_COUNTS(5)] =
+{
+	0, 4, 3, 2, 1, 0
+};
+static const uint64_t hour_counts[N_COUNTS(2)] =
+{
+	0, 5, 5
+};
 
 /* inputs: a number, a category, a time; names of one length, so that one can take another's */
 static MlInput inputs[] = {
@@ -73,9 +82,18 @@ static const double nation_statistic[] = {-1, 2, 0.5, -3};
 static const char *const places[] = {"shop", "web"};
 static const uint32_t place_sizes[] = {4, 3};
 static const double statistic_edges[] = {0, 1};
-static const uint64_t coded_counts[N_COUNTS(3)] = {1, 4, 3, 2};
-static const uint64_t statistic_counts[N_COUNTS(3)] = {1, 6, 0, 3};
-static const uint64_t place_counts[N_COUNTS(3)] = {2, 5, 3, 0};
+static const uint64_t coded_counts[N_COUNTS(3)] =
+{
+	1, 4, 3, 2
+};
+static const uint64_t statistic_counts[N_COUNTS(3)] =
+{
+	1, 6, 0, 3
+};
+static const uint64_t place_counts[N_COUNTS(3)] =
+{
+	2, 5, 3, 0
+};
 
 static MlInput mixed_inputs[] = {
 	{.name = "nation", .type_name = "text", .kind = ML_COLUMN_CATEGORY, .n_categories = 4, .category = countries,

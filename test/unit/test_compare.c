@@ -121,8 +121,10 @@ binomial_probability(uint64_t n, double p, uint64_t k)
 static double
 exact_error(double p, uint64_t n, uint64_t m)
 {
-	double		mean_a = n * p, reach_a = 9 * sqrt(n * p * (1 - p));
-	double		mean_b = m * p, reach_b = 9 * sqrt(m * p * (1 - p));
+	double		mean_a = n * p,
+				reach_a = 9 * sqrt(n * p * (1 - p));
+	double		mean_b = m * p,
+				reach_b = 9 * sqrt(m * p * (1 - p));
 	double		error = 0;
 
 	for (uint64_t x = fmax(0, mean_a - reach_a); x <= n && x <= mean_a + reach_a; x++)
@@ -264,7 +266,7 @@ test_beta(void)
 				below[k] += x <= golden_beta[i].quantile[k];
 		}
 		CHECK(inside, "draws of Beta(%g, %g) lie in [0, 1]", golden_beta[i].alpha, golden_beta[i].beta);
-		for (int k = 0; k < 9; k++)		/* four standard deviations of a share of 0.5 */
+		for (int k = 0; k < 9; k++) /* four standard deviations of a share of 0.5 */
 			CHECK_CLOSE(below[k] / (double) DRAWS, (k + 1) / 10.0, 0.0065,
 						"Beta(%g, %g): %d0 %% lie below SciPy's quantile", golden_beta[i].alpha, golden_beta[i].beta, k + 1);
 	}

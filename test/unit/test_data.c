@@ -16,7 +16,7 @@ static const MlColumnSpec specs[COLUMNS] = {
 	{"at", "timestamp", ML_COLUMN_TIME},
 	{"key", "integer", ML_COLUMN_HASH},
 	{"amount", "double precision", ML_COLUMN_NUMBER},
-	{"flag", "double precision", ML_COLUMN_NUMBER},	/* 1 or missing */
+	{"flag", "double precision", ML_COLUMN_NUMBER}, /* 1 or missing */
 	{"kind", "text", ML_COLUMN_CATEGORY},
 	{"name", "text", ML_COLUMN_CATEGORY},	/* one a row */
 };

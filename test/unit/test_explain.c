@@ -26,6 +26,7 @@ static const char *const countries[] = {"DE", "FR", "IT"};
 static const uint32_t country_sizes[] = {2, 2, 2};
 static const char *const flags[] = {"yes"};
 static const uint32_t flag_sizes[] = {3};
+
 /* training rows by code; 47 of them, whatever they are counted by */
 static const uint64_t counts_5[] = {3, 10, 20, 5, 2, 7};
 static const uint64_t counts_4[] = {3, 10, 20, 5, 9};
@@ -122,7 +123,7 @@ draw_row(MlValue *values)
 {
 	values[0].number = draw() < 0.2 ? NAN : 6 * draw() - 3;
 	values[1].number = draw() < 0.2 ? NAN : draw_below(2);
-	values[2].code = draw_below(5);	/* 0 missing, 4 unseen */
+	values[2].code = draw_below(5); /* 0 missing, 4 unseen */
 	values[3].number = draw() < 0.2 ? NAN : 8e8 + 1.2e9 * draw();
 	values[4].code = draw_below(3);
 }

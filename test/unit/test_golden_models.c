@@ -67,7 +67,7 @@ input_of(MlContext *ctx, const MlModel *m, uint32_t i)
 
 	for (uint32_t c = 0; c < from->n_categories; c++)
 	{
-		MlStringRef	ref = m->categories[from->first_category + c];
+		MlStringRef ref = m->categories[from->first_category + c];
 
 		category[c] = m->strings + ref.offset;
 		sizes[c] = ref.size;

@@ -204,7 +204,8 @@ static const Fault faults[] = {
 	{"a table of 2048", TREES, "the categories of an input are wrong", {WHOLE(SECTION_INPUTS, InputRecord, 1, n_hash, 2048)}},
 	{"a table of twelve", TREES, "the categories of an input are wrong",
 	{WHOLE(SECTION_INPUTS, InputRecord, 1, n_hash, 12), WHOLE(SECTION_INPUTS, InputRecord, 1, n_others, 6)}},
-	{"a table that is full", TREES, "the categories of an input are wrong",	/* a look-up of an unseen one would never end */
+	{"a table that is full", TREES, "the categories of an input are wrong", /* a look-up of an unseen one
+																			 * would never end */
 		{WHOLE(SECTION_INPUTS, InputRecord, 1, n_hash, 4), WORD(SECTION_HASH, 0, 1 | UINT64_C(2) << 32),
 		WORD(SECTION_HASH, 1, 3 | UINT64_C(4) << 32), WORD(SECTION_HASH, 2, 7 | UINT64_C(9) << 32)},
 	.resized = SECTION_HASH, .by = -48},

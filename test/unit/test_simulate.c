@@ -36,9 +36,9 @@ book_options(uint32_t customers, uint32_t terminals, uint32_t days)
 
 	return (MlSimulationOptions)
 	{
-		.n_customers = customers,.n_terminals = terminals,.n_days = days,
-			.seed = 42,.radius = 5,
-			.pattern = pattern,.drift_day = UINT32_MAX,.drifted = pattern
+		.n_customers = customers, .n_terminals = terminals, .n_days = days,
+			.seed = 42, .radius = 5,
+			.pattern = pattern, .drift_day = UINT32_MAX, .drifted = pattern
 	};
 }
 
@@ -47,7 +47,7 @@ static Summary
 summarise(const MlSimulationOptions *options, uint32_t first_day)
 {
 	MlContext	ctx = {.arena = ml_arena_create(0)};
-	Summary		sum = {.sorted = true,.in_range = true,.large_are_fraud = true};
+	Summary		sum = {.sorted = true, .in_range = true, .large_are_fraud = true};
 	MlSimulator *simulator;
 	const MlTransaction *rows;
 	size_t		n;
@@ -314,7 +314,7 @@ test_failures(void)
 {
 	MlSimulationOptions options = book_options(100000, 100000, 1);
 	MlContext	small = {.arena = ml_arena_create(1024 * 1024)};
-	MlContext	aborted = {.arena = ml_arena_create(0),.should_abort = abort_now};
+	MlContext	aborted = {.arena = ml_arena_create(0), .should_abort = abort_now};
 	MlSimulator *simulator;
 
 	CHECK(ml_simulator_create(&small, &options, &simulator) == ML_OUT_OF_MEMORY,

@@ -315,7 +315,7 @@ test_pruners(void)
 	board[6] = 0.6;
 	CHECK(!ml_pruner_should_stop(&p, board, 9, 2, 0), "asha: a better one goes on");
 	for (int i = 3; i < 9; i++)
-		board[3 * i] = 0.1 * i;	/* 0.3 .. 0.8 */
+		board[3 * i] = 0.1 * i; /* 0.3 .. 0.8 */
 	CHECK(!ml_pruner_should_stop(&p, board, 9, 6, 0), "asha: third of nine goes on");	/* 0.6, tie */
 	CHECK(ml_pruner_should_stop(&p, board, 9, 5, 0), "asha: fourth of nine stops");
 	board[3] = NAN;

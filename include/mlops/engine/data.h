@@ -65,8 +65,8 @@ typedef struct MlColumn
 	MlColumnKind kind;
 	MlChunk    *chunks;			/* n_rows / ML_CHUNK_ROWS, rounded up */
 	MlDictionary *dictionary;	/* ML_COLUMN_CATEGORY only */
-	bool		overflowed;		/* category: too many distinct values, codes past
-								 * that point are missing; an identifier */
+	bool		overflowed;		/* category: too many distinct values, codes past that point are missing; an
+								 * identifier */
 	union
 	{
 		double	   *number;		/* NUMBER, TIME: the open chunk, ML_CHUNK_ROWS values */
@@ -81,7 +81,7 @@ typedef struct MlDataset
 	MlColumn   *columns;
 	size_t		n_rows;			/* sealed rows + rows in the open chunk */
 	size_t		n_sealed;		/* rows in sealed chunks */
-	size_t		chunk_capacity;	/* chunk pointers allocated a column */
+	size_t		chunk_capacity; /* chunk pointers allocated a column */
 	const char *time_zone;		/* the zone TIME columns were taken in, or "" */
 } MlDataset;
 
@@ -265,14 +265,13 @@ typedef struct MlInput
 	const char *type_name;		/* SQL type at training */
 	MlColumnKind kind;			/* NUMBER, CATEGORY or TIME */
 	uint32_t	n_categories;	/* known categories; at most 254 without statistic */
-	const char *const *category;	/* [n_categories] bytes, by falling count, ties
-									 * by bytes: code 1 is the most frequent */
+	const char *const *category;	/* [n_categories] bytes, by falling count, ties by bytes: code 1 is the
+									 * most frequent */
 	const uint32_t *category_size;	/* [n_categories] */
-	const double *statistic;	/* [n_categories] see ML_FEATURE_STATISTIC; NULL: few
-								 * enough have a code each */
+	const double *statistic;	/* [n_categories] see ML_FEATURE_STATISTIC; NULL: few enough have a code each */
 	uint32_t	n_others;		/* further categories of the training rows, */
-	const uint32_t *others;		/* [n_others] by ml_category_hash, rising; where there is a
-								 * statistic, only those that encoding leaves out */
+	const uint32_t *others;		/* [n_others] by ml_category_hash, rising; where there is a statistic, only
+								 * those that encoding leaves out */
 } MlInput;
 
 /* What stands for a category that has no code of its own. */
@@ -288,9 +287,8 @@ typedef enum MlFeaturePart
 	ML_FEATURE_HOUR,			/* of a time: 0 .. 23 */
 	ML_FEATURE_WEEKDAY,			/* of a time: 0 = Sunday .. 6 */
 	ML_FEATURE_SECONDS,			/* of a time: seconds since 1970, as stored */
-	ML_FEATURE_STATISTIC		/* of a category: log odds of the target among the
-								 * training rows of its level, drawn to the prior; of an
-								 * unknown level the prior */
+	ML_FEATURE_STATISTIC		/* of a category: log odds of the target among the training rows of its
+								 * level, drawn to the prior; of an unknown level the prior */
 } MlFeaturePart;
 
 /*
@@ -318,8 +316,8 @@ typedef struct MlFeature
 	/* training baseline: how many training rows have each code, [n_bins + 1] */
 	const uint64_t *code_counts;
 	uint64_t	singles;		/* categories only: rows whose category no other row has */
-	const double *training_value;	/* statistics only, by training row: what it was
-									 * before this row was counted; not part of the model */
+	const double *training_value;	/* statistics only, by training row: what it was before this row was
+									 * counted; not part of the model */
 } MlFeature;
 
 typedef struct MlSignature
@@ -328,8 +326,8 @@ typedef struct MlSignature
 	MlInput    *inputs;
 	size_t		n_features;
 	MlFeature  *features;
-	const uint32_t *input_column;	/* [n_inputs] column of the data set it was
-									 * fitted on; not part of the model */
+	const uint32_t *input_column;	/* [n_inputs] column of the data set it was fitted on; not part of the
+									 * model */
 	const char *time_zone;
 	double		prior;			/* log odds of the target in the training rows */
 } MlSignature;
@@ -350,8 +348,8 @@ ml_feature_is_learned(const MlSignature *signature, size_t feature)
 typedef enum MlLeftOutReason
 {
 	ML_LEFT_OUT_CONSTANT,		/* one value or only NULL in the training rows */
-	ML_LEFT_OUT_IDENTIFIER		/* a category whose values are almost all distinct:
-								 * over 90 % of at least 50 values */
+	ML_LEFT_OUT_IDENTIFIER		/* a category whose values are almost all distinct: over 90 % of at least 50
+								 * values */
 } MlLeftOutReason;
 
 typedef struct MlLeftOut
@@ -414,8 +412,8 @@ ml_bin_number(const double *edges, uint32_t n_edges, double value)
 	{
 		uint32_t	half = length / 2;
 
-		/* a product, because compilers make a conditional a branch, and on
-		 * real data every other one is mispredicted */
+		/* a product, because compilers make a conditional a branch, and on real data every other
+		 * one is mispredicted */
 		base += (base[half - 1] < value) * half;
 		length -= half;
 	}
@@ -439,8 +437,7 @@ typedef struct MlBinned
 	size_t		n_rows;
 	size_t		n_features;
 	size_t		n_groups;		/* n_features / 16, rounded up */
-	uint8_t   **group;			/* [n_groups][n_rows * ML_GROUP_FEATURES]; features
-								 * beyond n_features are 0 */
+	uint8_t   **group;			/* [n_groups][n_rows * ML_GROUP_FEATURES]; features beyond n_features are 0 */
 } MlBinned;
 
 static inline uint8_t

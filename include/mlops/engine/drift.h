@@ -73,8 +73,8 @@ typedef struct MlHistograms
 typedef enum MlZeroFill
 {
 	ML_FILL_HALF_ROW,			/* half a row */
-	ML_FILL_EVIDENTLY			/* 0.0001, or a millionth of the side's smallest share
-								 * that is not 0 where that is no more than 0.0001 */
+	ML_FILL_EVIDENTLY			/* 0.0001, or a millionth of the side's smallest share that is not 0 where
+								 * that is no more than 0.0001 */
 } MlZeroFill;
 
 /* Population stability index, sum of (r - c) ln(r / c) over the shares. */

@@ -224,10 +224,13 @@ typedef struct MlMetricInfo
 
 /* The only list of metrics; SQL reads it as mlops_catalog.metrics(). */
 extern const MlMetricInfo ml_metrics[ML_N_METRICS];
+
 /* Its place in ml_metrics, -1 if there is none of this name */
 extern int	ml_metric_by_name(const char *name);
+
 /* The value that an evaluation has of metric i; NaN where undefined */
 extern double ml_metric_of(const MlEvaluation *evaluation, int i);
+
 /* A metric that a training can follow, without the others; NaN where undefined.
  * Errors: as ml_ranking_create. */
 extern MlStatus ml_metric_value(MlContext *ctx, MlMetric metric, size_t n,
@@ -251,8 +254,7 @@ typedef struct MlCurvePoint
 	double		threshold;
 	double		x;
 	double		y;
-	double		flagged;		/* rows (weight) at or above the threshold; in the bin
-								 * for calibration */
+	double		flagged;		/* rows (weight) at or above the threshold; in the bin for calibration */
 } MlCurvePoint;
 
 /*

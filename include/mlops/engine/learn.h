@@ -68,8 +68,7 @@ typedef struct MlLearned
 	bool		pruned;			/* should_prune stopped it: a model of the rounds so far */
 	size_t		n_curve;
 	const MlCurveStep *curve;
-	char		warning[ML_WARNING_SIZE];	/* "" or one for the user, e.g. classes
-											 * are separable */
+	char		warning[ML_WARNING_SIZE];	/* "" or one for the user, e.g. classes are separable */
 } MlLearned;
 
 /* ---------------------------------------------------------------- interface */
@@ -107,8 +106,7 @@ typedef struct MlLearner
 	size_t		n_params;
 	size_t		params_size;
 	bool		needs_blas;
-	const char *search_space;	/* JSON: what tuning searches when no space is given;
-								 * NULL: one must be given */
+	const char *search_space;	/* JSON: what tuning searches when no space is given; NULL: one must be given */
 
 	/* max_bins the signature must be fitted with for these parameters */
 	int			(*max_bins) (const void *params);
@@ -192,8 +190,8 @@ typedef enum MlPenalty
 
 typedef enum MlSolver
 {
-	ML_SOLVER_AUTO,				/* newton up to 512 columns, else lbfgs; coordinate
-								 * descent for l1 and elasticnet */
+	ML_SOLVER_AUTO,				/* newton up to 512 columns, else lbfgs; coordinate descent for l1 and
+								 * elasticnet */
 	ML_SOLVER_NEWTON,
 	ML_SOLVER_LBFGS,
 	ML_SOLVER_COORDINATE_DESCENT
@@ -202,8 +200,8 @@ typedef enum MlSolver
 typedef struct MlLogisticRegressionParams
 {
 	int			penalty;		/* MlPenalty */
-	double		C;				/* inverse regularisation strength, as scikit-learn:
-								 * minimises C * sum(loss) + penalty(w) */
+	double		C;				/* inverse regularisation strength, as scikit-learn: minimises C * sum(loss)
+								 * + penalty(w) */
 	double		l1_ratio;		/* elasticnet: 0 = l2 .. 1 = l1 */
 	int			solver;			/* MlSolver */
 	int			max_iter;

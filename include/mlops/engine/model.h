@@ -39,8 +39,8 @@ typedef struct MlModelParts
 	const char *algorithm;
 	const MlSignature *signature;
 	MlFitted	fitted;
-	/* score = 1 / (1 + exp(-(margin_scale * margin + margin_offset))):
-	 * calibration and correction to the population's base rate; 1 and 0: none */
+	/* score = 1 / (1 + exp(-(margin_scale * margin + margin_offset))): calibration and correction
+	 * to the population's base rate; 1 and 0: none */
 	double		margin_scale;
 	double		margin_offset;
 	double		threshold;		/* flagged means score >= threshold */
@@ -118,6 +118,7 @@ typedef union MlValue
 /* ---- what the model says about itself */
 extern const char *ml_model_algorithm(const MlModel *model);
 extern double ml_model_threshold(const MlModel *model);
+
 /* Rows of the baseline in each bin of score: [ML_SCORE_BINS], all 0 if none. */
 extern const uint64_t *ml_model_score_counts(const MlModel *model);
 extern const char *ml_model_time_zone(const MlModel *model);
@@ -141,8 +142,8 @@ typedef struct MlFeatureBaseline
 	double		std;
 	double		minimum;
 	double		maximum;
-	uint64_t	singles;		/* categories only: rows whose category no other row has; 0
-								 * where the model does not know */
+	uint64_t	singles;		/* categories only: rows whose category no other row has; 0 where the model
+								 * does not know */
 } MlFeatureBaseline;
 extern void ml_model_feature_baseline(const MlModel *model, size_t feature,
 									  MlFeatureBaseline *out);
@@ -191,6 +192,7 @@ typedef struct MlModelTerm
 	double		standard_error;
 } MlModelTerm;
 extern size_t ml_model_n_terms(const MlModel *model);
+
 /* term == n_terms gives the intercept, with feature "(intercept)", where there are terms */
 extern void ml_model_term(const MlModel *model, size_t term, MlModelTerm *out);
 

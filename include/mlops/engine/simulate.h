@@ -41,8 +41,8 @@ typedef struct MlSimulationOptions
 	uint32_t	n_terminals;	/* >= 1 */
 	uint32_t	n_days;
 	uint64_t	seed;
-	double		radius;			/* how far customers go, > 0; who has no terminal
-								 * within it goes twice as far, and so on */
+	double		radius;			/* how far customers go, > 0; who has no terminal within it goes twice as
+								 * far, and so on */
 	MlSpendingPattern pattern;	/* before drift_day */
 	uint32_t	drift_day;		/* counted from 0; n_days or more: no drift */
 	MlSpendingPattern drifted;	/* from drift_day on */

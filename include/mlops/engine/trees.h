@@ -24,8 +24,8 @@ typedef struct MlTreeNode
 	uint8_t		bin;			/* numbers: the last code that goes left */
 	bool		missing_left;
 	bool		categorical;
-	double		value;			/* log odds added here (learning rate applied);
-								 * inner nodes: what a leaf here would add */
+	double		value;			/* log odds added here (learning rate applied); inner nodes: what a leaf here
+								 * would add */
 	double		gain;			/* loss reduction of the split, 0 for leaves */
 	double		cover;			/* sum of hessians of the training rows here */
 	uint64_t	count;			/* training rows here */

@@ -39,8 +39,8 @@ typedef struct MlDimension
 	double		minimum;		/* FLOAT, INTEGER: inclusive; log needs > 0 */
 	double		maximum;
 	bool		log;			/* FLOAT, INTEGER: even in the logarithm */
-	int			levels;			/* values a grid tries, evenly spread; 0: every whole
-								 * number (INTEGER), not possible (FLOAT) */
+	int			levels;			/* values a grid tries, evenly spread; 0: every whole number (INTEGER), not
+								 * possible (FLOAT) */
 	int			parent;			/* an earlier CHOICE dimension, -1: always there */
 	uint64_t	parent_choices; /* bit c: it is there when the parent has choice c */
 } MlDimension;
@@ -177,8 +177,8 @@ typedef struct MlPruner
 	MlPrunerKind kind;
 	int			eta;			/* ASHA, HYPERBAND: 1 / eta go on */
 	int			startup;		/* MEDIAN: others needed at a rung to decide */
-	bool		latest;			/* MEDIAN: a trial's own value is what it reported
-								 * last, not the best so far; set it after init */
+	bool		latest;			/* MEDIAN: a trial's own value is what it reported last, not the best so far;
+								 * set it after init */
 	bool		maximise;
 	uint64_t	seed;			/* HYPERBAND: which trial is in which bracket */
 	int			every;			/* rungs are multiples of it; at least 1 */

@@ -75,7 +75,7 @@ map_block(size_t size)
 	if (block == MAP_FAILED)
 		return NULL;
 	if (size >= 2 * HUGE_PAGE)
-		(void) madvise(block, size, MADV_HUGEPAGE);	/* a hint: failing is fine */
+		(void) madvise(block, size, MADV_HUGEPAGE); /* a hint: failing is fine */
 	block->below = NULL;
 	block->size = size;
 	block->used = round_up(sizeof(Block), ALIGNMENT);

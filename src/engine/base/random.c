@@ -65,7 +65,7 @@ ml_random_normal(uint64_t seed, uint64_t stream, uint64_t counter)
 	double		v;
 
 	philox(seed, stream, counter, out);
-	u = ((double) (out[0] >> 11) + 1.0) * 0x1p-53;	/* in (0, 1] */
+	u = ((double) (out[0] >> 11) + 1.0) * 0x1p-53; /* in (0, 1] */
 	v = (double) (out[1] >> 11) * 0x1p-53;
 	return sqrt(-2.0 * log(u)) * cos(2.0 * 3.14159265358979323846 * v);
 }

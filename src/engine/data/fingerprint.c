@@ -16,7 +16,7 @@ typedef struct Fingerprint
 	const MlDataset *dataset;
 	uint64_t   *column_hash;	/* [n_columns] of name and kind */
 	uint64_t  **code_hash;		/* [n_columns][codes], categories only */
-	uint64_t  (*chunk_sums)[2]; /* [n_chunks] */
+	uint64_t	(*chunk_sums)[2];	/* [n_chunks] */
 } Fingerprint;
 
 static inline uint64_t

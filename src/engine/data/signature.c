@@ -235,6 +235,7 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, Category *c
 	size_t		kept;
 	CategoryCount *counted = NULL;
 	MlArenaMark before = ml_arena_mark(ctx->arena);
+
 	/* results before working memory, so that the latter can be given back */
 	const char **bytes = ml_arena_alloc_array(ctx->arena, n_codes, sizeof(char *));
 	uint32_t   *sizes = ml_arena_alloc_array(ctx->arena, n_codes, sizeof(uint32_t));

@@ -185,7 +185,7 @@ size_t
 ml_group_categories(const MlHistograms *h, uint64_t singles, double least_share, uint32_t *group)
 {
 	size_t		rest = h->n - 2;
-	Sides		sides = {.least_share = least_share,.chance = ML_BY_CHANCE / (double) rest};
+	Sides		sides = {.least_share = least_share, .chance = ML_BY_CHANCE / (double) rest};
 	Tail		tail = {0};
 	bool		divided;
 	bool		likely;

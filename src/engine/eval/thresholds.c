@@ -137,6 +137,7 @@ choose(MlContext *ctx, const MlThresholdPolicy *policy, const MlRanking *ranking
 	double		best_goodness = 0;
 	double		best_nearness = 0;
 	double		nearest = ranking->score[0];
+
 	/* shares are at most 1, costs are of the size of what missing all costs */
 	double		tie = ROUNDING * (change ? fabs(ml_sum_value(cost)) : 1);
 	bool		is_first = true;

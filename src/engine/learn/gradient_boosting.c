@@ -89,7 +89,7 @@ typedef struct Boosting
 	MlTreeNode *nodes;
 	size_t		n_nodes;
 	size_t		node_capacity;
-	uint64_t  (*sets)[4];
+	uint64_t	(*sets)[4];
 	size_t		n_sets;
 	size_t		set_capacity;
 } Boosting;

@@ -206,7 +206,7 @@ MlStatus
 histogram_build(MlContext *ctx, HistogramPool *pool,
 				const HistogramRequest *requests, size_t n, const bool *group_used)
 {
-	BuildJob	job = {.pool = pool,.requests = requests,.group_used = group_used};
+	BuildJob	job = {.pool = pool, .requests = requests, .group_used = group_used};
 	size_t		n_groups = pool->binned->n_groups;
 	size_t		n_blocks = 0;
 
@@ -222,7 +222,7 @@ histogram_build(MlContext *ctx, HistogramPool *pool,
 
 			pool->blocks[n_blocks++] = (HistogramBlock)
 			{
-				.request = (uint32_t) i,.begin = begin,.end = end
+				.request = (uint32_t) i, .begin = begin, .end = end
 			};
 			begin = end;
 		} while (begin < requests[i].rows.n);

@@ -42,7 +42,7 @@ gradient_unpack(uint64_t packed)
 {
 	return (GradientSum)
 	{
-		.gradient = (int32_t) (packed >> 32),.hessian = (uint32_t) packed
+		.gradient = (int32_t) (packed >> 32), .hessian = (uint32_t) packed
 	};
 }
 
@@ -51,7 +51,7 @@ gradient_sum_add(GradientSum a, GradientSum b)
 {
 	return (GradientSum)
 	{
-		.gradient = a.gradient + b.gradient,.hessian = a.hessian + b.hessian
+		.gradient = a.gradient + b.gradient, .hessian = a.hessian + b.hessian
 	};
 }
 
@@ -60,7 +60,7 @@ gradient_sum_subtract(GradientSum a, GradientSum b)
 {
 	return (GradientSum)
 	{
-		.gradient = a.gradient - b.gradient,.hessian = a.hessian - b.hessian
+		.gradient = a.gradient - b.gradient, .hessian = a.hessian - b.hessian
 	};
 }
 

@@ -53,8 +53,8 @@ logistic_loss_start(MlContext *ctx, LogisticLoss *loss, const MlTask *task,
 
 	if (status != ML_OK)
 		return status;
-	/* float has no room for the extremes: only what a weight is worth beside the
-	 * largest counts, and a power of two changes no digit of it */
+	/* float has no room for the extremes: only what a weight is worth beside the largest counts,
+	 * and a power of two changes no digit of it */
 	scale = weights.largest < LEAST_WEIGHT || weights.largest > MOST_WEIGHT
 		? ldexp(1, -ilogb(weights.largest)) : 1;
 	for (size_t i = 0; i < loss->n; i++)
@@ -237,7 +237,7 @@ logistic_loss_advance(MlContext *ctx, LogisticLoss *loss,
 {
 	size_t		n_blocks = (loss->n + BLOCK_ROWS - 1) / BLOCK_ROWS;
 	AdvanceJob	job = {
-		.loss = loss,.leaf = leaf,.leaf_value = leaf_value,.gradient = gradient,
+		.loss = loss, .leaf = leaf, .leaf_value = leaf_value, .gradient = gradient,
 		.want_loss = mean_loss != NULL,
 		.scales = {
 			.gradient = (float) ((1 << GRADIENT_SHIFT) / (loss->gradient_unit * loss->weight_scale)),

@@ -184,8 +184,8 @@ scan_categories(const Scan *scan, const MlFeature *feature, const GradientSum *s
 	if (!(best->gain > 0))
 		return;
 
-	/* codes without rows here, unseen ones among them, go with the heavier child;
-	 * codes with too few to be told apart stay where the sums put them: right */
+	/* codes without rows here, unseen ones among them, go with the heavier child; codes with too
+	 * few to be told apart stay where the sums put them: right */
 	left_heavier = best->left.hessian > best->right.hessian;
 	for (uint32_t c = 0; left_heavier && c < 256; c++)
 	{

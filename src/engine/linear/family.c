@@ -35,8 +35,8 @@ level_text(const MlModel *m, uint32_t f, uint32_t code, size_t *size)
 	}
 	if (!feature->categorical)
 	{
-		/* bins of hours and weekdays hold one whole number each: the one at or
-		 * below the bin's upper edge, the last one the feature's maximum */
+		/* bins of hours and weekdays hold one whole number each: the one at or below the bin's
+		 * upper edge, the last one the feature's maximum */
 		double		edge = code < feature->n_bins ? m->edges[feature->first_edge + code - 1] : feature->maximum;
 		uint32_t	number = edge > 24 ? 24 : edge > 0 ? (uint32_t) edge : 0;
 

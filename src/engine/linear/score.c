@@ -103,7 +103,7 @@ add_up_means(const MlModel *m, const Linear *l, double *mean)
 		for (uint32_t code = 0; code <= feature->n_bins; code++)
 		{
 			double		part = by_code ? linear_level(l, linear, code)
-				: code == ML_CODE_MISSING ? linear->missing : present;
+			: code == ML_CODE_MISSING ? linear->missing : present;
 
 			sum += (double) counts[code] * part;
 			rows += (double) counts[code];

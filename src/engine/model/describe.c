@@ -77,7 +77,7 @@ ml_model_category(const MlModel *m, size_t input, const void *bytes, size_t size
 
 	for (int step = 0; hash[slot] != 0 && step <= CATEGORY_MOST_STEPS; step++)
 	{
-		MlStringRef	ref = m->categories[record->first_category + hash[slot] - 1];
+		MlStringRef ref = m->categories[record->first_category + hash[slot] - 1];
 
 		if (ref.size == size && memcmp(m->strings + ref.offset, bytes, size) == 0)
 			return hash[slot];
@@ -180,7 +180,7 @@ const char *
 ml_model_category_bytes(const MlModel *m, size_t input, uint32_t code, size_t *size)
 {
 	const InputRecord *record = &m->inputs[input];
-	MlStringRef	ref;
+	MlStringRef ref;
 
 	if (code < 1 || code > record->n_categories)
 		return NULL;

@@ -216,7 +216,7 @@ count_signature(Encoder *e)
 static MlStringRef
 write_string(Encoder *e, const char *bytes, size_t size)
 {
-	MlStringRef	ref = {e->strings_used, (uint32_t) size};
+	MlStringRef ref = {e->strings_used, (uint32_t) size};
 
 	memcpy((char *) e->at[SECTION_STRINGS] + e->strings_used, bytes, size);
 	e->strings_used += (uint32_t) size + 1; /* the buffer is zeroed */
@@ -245,7 +245,7 @@ static void
 write_inputs(Encoder *e)
 {
 	InputRecord *record = (InputRecord *) e->at[SECTION_INPUTS];
-	MlStringRef  *category = (MlStringRef *) e->at[SECTION_CATEGORIES];
+	MlStringRef *category = (MlStringRef *) e->at[SECTION_CATEGORIES];
 	uint32_t   *hash = (uint32_t *) e->at[SECTION_HASH];
 	uint32_t	n_categories = 0;
 	uint32_t	n_hash = 0;

@@ -27,19 +27,18 @@
 /* Kinds of the container's sections; in format 1 the places of the first ones. */
 typedef enum Section
 {
-	SECTION_META,				/* MetaRecord and ComponentRecord[n_components], in format 1
-								 * FormerMeta */
+	SECTION_META,				/* MetaRecord and ComponentRecord[n_components], in format 1 FormerMeta */
 	SECTION_STRINGS,			/* bytes, each string followed by a zero */
 	SECTION_INPUTS,				/* InputRecord[n_inputs] */
 	SECTION_CATEGORIES,			/* MlStringRef[], the inputs' one after the other */
-	SECTION_HASH,				/* uint32[], the inputs' tables one after the other,
-								 * each followed by the hashes of its other categories */
+	SECTION_HASH,				/* uint32[], the inputs' tables one after the other, each followed by the
+								 * hashes of its other categories */
 	SECTION_FEATURES,			/* MlFeatureRecord[n_features] */
 	SECTION_EDGES,				/* double[], the features' one after the other */
-	SECTION_COUNTS,				/* uint64[], n_bins + 1 for each feature; after those of a
-								 * category how many rows are alone in theirs (not in format 1) */
-	SECTION_STATISTICS,			/* double[]: the prior, then one for each category, 0 for those of
-								 * inputs without statistic; not there if no input has one */
+	SECTION_COUNTS,				/* uint64[], n_bins + 1 for each feature; after those of a category how many
+								 * rows are alone in theirs (not in format 1) */
+	SECTION_STATISTICS,			/* double[]: the prior, then one for each category, 0 for those of inputs
+								 * without statistic; not there if no input has one */
 	SECTION_COUNT
 } Section;
 
@@ -114,8 +113,8 @@ typedef struct MlInputRecord
 	uint32_t	first_category; /* in SECTION_CATEGORIES */
 	uint32_t	first_hash;		/* in SECTION_HASH */
 	uint32_t	n_hash;			/* a power of two above twice the categories, 0 for other kinds */
-	uint32_t	n_others;		/* after the table: categories of the training rows
-								 * that have no code, by hash, rising */
+	uint32_t	n_others;		/* after the table: categories of the training rows that have no code, by
+								 * hash, rising */
 } InputRecord;
 
 /* The head of format 1, whose families were the numbers 0 and 1. */

@@ -167,20 +167,20 @@ check_categories(Check *c, const InputRecord *input)
 		return false;
 	for (uint32_t i = 0; i < input->n_categories; i++)
 	{
-		MlStringRef	ref = m->categories[input->first_category + i];
+		MlStringRef ref = m->categories[input->first_category + i];
 
 		if (!check_string(c, ref))
 			return false;
 	}
 	for (uint32_t i = 0; i < input->n_categories; i++)
 	{
-		MlStringRef	ref = m->categories[input->first_category + i];
+		MlStringRef ref = m->categories[input->first_category + i];
 		uint32_t	slot = category_slot(m->strings + ref.offset, ref.size, input->n_hash);
 		int			n_steps = 0;
 
 		while (hash[slot] != 0 && hash[slot] != i + 1)
 		{
-			MlStringRef	other = m->categories[input->first_category + hash[slot] - 1];
+			MlStringRef other = m->categories[input->first_category + hash[slot] - 1];
 
 			if (!expect(c, ++n_steps <= CATEGORY_MOST_STEPS, "a category table is wrong") ||
 				!expect(c, other.size != ref.size ||

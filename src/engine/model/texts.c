@@ -109,7 +109,7 @@ sizes_of(const MlModel *m)
 static bool
 count_text(void *arg, MlModelText text)
 {
-	MlStringRef	ref;
+	MlStringRef ref;
 
 	add_text((Recoding *) arg, text, &ref);
 	return true;
@@ -135,7 +135,7 @@ recode_categories(Recoding *r, const MlModel *m, const InputRecord *input, MlStr
 	memcpy(hash + input->n_hash, m->hash + input->first_hash + input->n_hash, input->n_others * sizeof(uint32_t));
 	for (uint32_t c = 0; c < input->n_categories; c++)
 	{
-		MlStringRef  *ref = &categories[input->first_category + c];
+		MlStringRef *ref = &categories[input->first_category + c];
 		bool		known = add_text(r, text_at(m, ML_TEXT_LEVEL, m->categories[input->first_category + c],
 											m->strings + input->name.offset), ref);
 
@@ -150,7 +150,7 @@ ml_model_recode(const MlModel *m, MlRecoder recode, void *arg, void *block, MlMo
 	Sizes		s = sizes_of(m);
 	char	   *at = block;
 	InputRecord *inputs = (InputRecord *) at;
-	MlStringRef  *categories = (MlStringRef *) (at += s.inputs);
+	MlStringRef *categories = (MlStringRef *) (at += s.inputs);
 	uint32_t   *hash = (uint32_t *) (at += s.categories);
 	MlFeatureRecord *features = (MlFeatureRecord *) (at += s.hash);
 	Recoding	r = {recode, arg, at + s.features, 0};

@@ -101,7 +101,7 @@ grid_build(TerminalGrid *grid, MlArena *arena, uint32_t n,
 Reach
 grid_reach(const TerminalGrid *grid, double x, double y, double radius)
 {
-	Reach		reach = {.x = x,.y = y,.radius = radius};
+	Reach		reach = {.x = x, .y = y, .radius = radius};
 
 	for (;; reach.radius *= 2)
 	{

@@ -14,7 +14,7 @@ typedef struct Plan
 	size_t		n_slots;
 	size_t		n_edges;		/* of all slots */
 	uint32_t   *slot_of_feature;	/* [n_features] UINT32_MAX: not used */
-	uint8_t   (*new_bin)[ML_MAX_BINS + 1];	/* [n_features] bin among used edges */
+	uint8_t		(*new_bin)[ML_MAX_BINS + 1];	/* [n_features] bin among used edges */
 	uint32_t   *n_slot_edges;	/* [n_features] */
 	uint32_t   *order;			/* [n_nodes] working memory */
 } Plan;
@@ -69,7 +69,7 @@ trees_plan(MlContext *ctx, const MlSignature *signature, const void *body, uint6
 	const MlForest *forest = (const MlForest *) body;
 	size_t		n_features = signature->n_features;
 	Plan	   *p = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(Plan));
-	uint8_t   (*used)[ML_MAX_BINS + 1] = ml_arena_alloc_zeroed(ctx->arena, n_features, sizeof(*used));
+	uint8_t		(*used)[ML_MAX_BINS + 1] = ml_arena_alloc_zeroed(ctx->arena, n_features, sizeof(*used));
 
 	if (p == NULL || used == NULL)
 		return ml_fail_memory(ctx);

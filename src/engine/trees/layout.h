@@ -20,8 +20,8 @@ typedef enum TreesSection
 	TREES_EDGES,				/* double[], the slots' one after the other */
 	TREES_TREES,				/* TreeRecord[n_trees] */
 	TREES_NODES,				/* uint64[n_nodes], see node_pack */
-	TREES_VALUES,				/* double[n_nodes]: leaf values; a categorical node's
-								 * place holds the number of its set (uint64) */
+	TREES_VALUES,				/* double[n_nodes]: leaf values; a categorical node's place holds the number
+								 * of its set (uint64) */
 	TREES_SETS,					/* uint64[4][n_sets] */
 	TREES_DETAILS,				/* DetailRecord[n_nodes] */
 	TREES_SECTIONS

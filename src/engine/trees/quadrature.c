@@ -10,8 +10,8 @@ trees_gauss_legendre(uint32_t n, double *point, double *weight)
 {
 	for (uint32_t i = 0; i < n; i++)
 	{
-		/* Newton's method on the Legendre polynomial, from a guess that leads to
-		 * the i-th root from above */
+		/* Newton's method on the Legendre polynomial, from a guess that leads to the i-th root
+		 * from above */
 		double		x = cos(M_PI * (i + 0.75) / (n + 0.5));
 		double		slope = 1;
 

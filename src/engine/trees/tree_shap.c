@@ -41,10 +41,10 @@ typedef struct Split
 	uint32_t	node;
 	uint32_t	left;			/* its left child; the right one follows it */
 	uint32_t	input;			/* whose contribution it is */
-	uint32_t	same;			/* nearest node above or at this one whose parent splits
-								 * on the same feature, or NO_NODE */
-	double		above;			/* product of share on the way to same, over splits on
-								 * this feature; 1 without one */
+	uint32_t	same;			/* nearest node above or at this one whose parent splits on the same feature,
+								 * or NO_NODE */
+	double		above;			/* product of share on the way to same, over splits on this feature; 1
+								 * without one */
 	double		share[2];		/* of the training weight here that goes to a side */
 	double		weight[2];		/* value of a child that is a leaf, else 1 */
 } Split;
@@ -233,13 +233,13 @@ trees_prepare(MlContext *ctx, const MlModel *m, const void *state, double *base,
 /* Working memory, n_points numbers a node or input. */
 typedef struct Work
 {
-	double	   *product;		/* by node: of all f on the path, times the leaf's value;
-								 * going up, of the leaves below together */
+	double	   *product;		/* by node: of all f on the path, times the leaf's value; going up, of the
+								 * leaves below together */
 	double	   *inverse;		/* by node: 1 / f of the split on its way, if warm */
 	double	   *sum;			/* by input: contribution at each point */
 	uint8_t    *way;			/* by node */
-	uint8_t    *warm;			/* by node: did the row go this way at all splits of its
-								 * parent's feature on the path? */
+	uint8_t    *warm;			/* by node: did the row go this way at all splits of its parent's feature on
+								 * the path? */
 	uint8_t    *codes;
 } Work;
 

@@ -112,7 +112,7 @@ ml_pruner_should_stop(const MlPruner *pruner, const double *board, size_t n_tria
 	const volatile double *shared = board;
 	bool		median = pruner->kind == ML_PRUNER_MEDIAN;
 	double		own = median && !pruner->latest ? best_so_far(pruner, board + trial * pruner->n_rungs, rung)
-		: board[trial * pruner->n_rungs + rung];
+	: board[trial * pruner->n_rungs + rung];
 	size_t		others = 0;
 	size_t		better = 0;
 

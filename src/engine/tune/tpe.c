@@ -65,7 +65,7 @@ sample_group(Tpe *tpe, const size_t *dimension, size_t n_dimensions, double *poi
 {
 	const MlSpace *space = tpe->study->space;
 	const double **points[2];
-	ParzenDensity density[2];		/* of the good ones, of the others */
+	ParzenDensity density[2];	/* of the good ones, of the others */
 	double	   *candidate = ml_arena_alloc_array(tpe->ctx->arena, space->n, sizeof(double));
 	double		best = -INFINITY;
 
