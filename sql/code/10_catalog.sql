@@ -19,7 +19,7 @@ COMMENT ON FUNCTION mlops_catalog.describe_tables(oid[]) IS 'Names, kinds, colum
 CREATE FUNCTION mlops_catalog.last_version(model_id bigint) RETURNS int
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce(max(v.version), 0) FROM mlops_catalog.model_version AS v WHERE v.model_id = $1 $$;
+AS $$ SELECT coalesce(max(v.version), 0) FROM mlops_catalog.model_version AS v WHERE v.model_id = last_version.model_id $$;
 COMMENT ON FUNCTION mlops_catalog.last_version(bigint) IS 'Highest number of a model''s versions, dropped ones too; 0 if there is none';
 
 -- Tables of the catalog are written by their owner and superusers, whatever was

@@ -48,7 +48,7 @@ AS $$
 	LEFT JOIN pg_locks AS x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.virtualtransaction = l.virtualtransaction
 	LEFT JOIN pg_prepared_xacts AS p ON p.transaction = x.transactionid
 	WHERE l.locktype = 'object' AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-		AND l.classid = $1 AND l.objid = $2 AND l.objsubid = $3 AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() LIMIT 1
+		AND l.classid = lock_holder.relation AND l.objid = lock_holder.id AND l.objsubid = lock_holder.id_above AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() LIMIT 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.lock_holder(oid, oid, smallint) IS
 	'Who has a lock of lock() or lock_name(), by the fields of its tag, and what to do about it';
@@ -150,7 +150,7 @@ DECLARE
 	same record;
 BEGIN
 	SELECT m.name, v.version INTO same FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
-		WHERE v.model_id = $1 AND v.sha256 = $2 AND v.dropped_at IS NULL ORDER BY v.version DESC LIMIT 1;
+		WHERE v.model_id = tell_of_same_bytes.model_id AND v.sha256 = tell_of_same_bytes.sha256 AND v.dropped_at IS NULL ORDER BY v.version DESC LIMIT 1;
 	IF FOUND THEN
 		RAISE NOTICE 'model "%" has the same bytes already, as version %', same.name, same.version;
 	END IF;
@@ -179,9 +179,9 @@ CREATE FUNCTION mlops_catalog.recorded_settings(search_path text, time_zone text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce((SELECT jsonb_object_agg(s.key, s.value) FROM jsonb_each($3) AS s WHERE mlops_catalog.query_settings() ? s.key), '{}')
-		|| jsonb_build_object('search_path', coalesce($1, ''), 'TimeZone', coalesce($2, 'UTC'))
-		|| CASE WHEN $4 IS NULL THEN '{}' ELSE jsonb_build_object('mlops.recorded_by', $4::oid::text) END
+	SELECT coalesce((SELECT jsonb_object_agg(s.key, s.value) FROM jsonb_each(recorded_settings.settings) AS s WHERE mlops_catalog.query_settings() ? s.key), '{}')
+		|| jsonb_build_object('search_path', coalesce(recorded_settings.search_path, ''), 'TimeZone', coalesce(recorded_settings.time_zone, 'UTC'))
+		|| CASE WHEN recorded_settings.recorded_by IS NULL THEN '{}' ELSE jsonb_build_object('mlops.recorded_by', recorded_settings.recorded_by::oid::text) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.recorded_settings(text, text, jsonb, regrole) IS
 	'Settings to read a recorded query under: those it was recorded with, not the session''s';
@@ -211,7 +211,7 @@ CREATE FUNCTION mlops_catalog.row_as_json("row" anyelement) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	SET extra_float_digits = 1
-AS $$ SELECT to_jsonb($1) $$;
+AS $$ SELECT to_jsonb(row_as_json."row") $$;
 COMMENT ON FUNCTION mlops_catalog.row_as_json(anyelement) IS 'A row as JSON with all digits of its numbers, whatever the settings';
 
 CREATE FUNCTION mlops_catalog.as_role(caller regrole, settings jsonb, statement text, argument jsonb, by_itself boolean DEFAULT false, embeds boolean DEFAULT false) RETURNS SETOF jsonb
@@ -373,20 +373,20 @@ CREATE FUNCTION mlops_catalog.grant(caller regrole, model text, role name, privi
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, "grant".model, 'manage');
 	grantee regrole;
 BEGIN
-	IF $3 IS NULL THEN
+	IF "grant".role IS NULL THEN
 		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM mlops_catalog.check_choice('privilege', $4, '{score,view,train,deploy,manage}');
-	grantee := mlops_catalog.role_named($3);
+	PERFORM mlops_catalog.check_choice('privilege', "grant".privilege, '{score,view,train,deploy,manage}');
+	grantee := mlops_catalog.role_named("grant".role);
 	INSERT INTO mlops_catalog.model_grant (model_id, role, privilege, granted_by)
-		VALUES (id, grantee, $4, caller) ON CONFLICT DO NOTHING;
+		VALUES (id, grantee, "grant".privilege, caller) ON CONFLICT DO NOTHING;
 	IF FOUND THEN
-		PERFORM mlops_catalog.audit(caller, 'grant', $2, NULL, jsonb_build_object('role', $3, 'privilege', $4));
+		PERFORM mlops_catalog.audit(caller, 'grant', "grant".model, NULL, jsonb_build_object('role', "grant".role, 'privilege', "grant".privilege));
 	END IF;
-	RETURN QUERY SELECT * FROM mlops.grants AS g WHERE g.model = $2 AND g.role = $3 AND g.privilege = $4;
+	RETURN QUERY SELECT * FROM mlops.grants AS g WHERE g.model = "grant".model AND g.role = "grant".role AND g.privilege = "grant".privilege;
 END
 $$;
 
@@ -400,17 +400,17 @@ CREATE FUNCTION mlops_catalog.revoke(caller regrole, model text, role name, priv
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, revoke.model, 'manage');
 BEGIN
-	IF $3 IS NULL THEN
+	IF revoke.role IS NULL THEN
 		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM mlops_catalog.check_choice('privilege', $4, '{score,view,train,deploy,manage}');
+	PERFORM mlops_catalog.check_choice('privilege', revoke.privilege, '{score,view,train,deploy,manage}');
 	RETURN QUERY DELETE FROM mlops_catalog.model_grant AS g
-		WHERE g.model_id = id AND mlops_catalog.role_text(g.role) = $3 AND g.privilege = $4
-		RETURNING $2, mlops_catalog.role_text(g.role), g.privilege, mlops_catalog.role_text(g.granted_by), g.granted_at;
+		WHERE g.model_id = id AND mlops_catalog.role_text(g.role) = revoke.role AND g.privilege = revoke.privilege
+		RETURNING revoke.model, mlops_catalog.role_text(g.role), g.privilege, mlops_catalog.role_text(g.granted_by), g.granted_at;
 	IF FOUND THEN
-		PERFORM mlops_catalog.audit(caller, 'revoke', $2, NULL, jsonb_build_object('role', $3, 'privilege', $4));
+		PERFORM mlops_catalog.audit(caller, 'revoke', revoke.model, NULL, jsonb_build_object('role', revoke.role, 'privilege', revoke.privilege));
 	END IF;
 END
 $$;
@@ -437,19 +437,19 @@ AS $$
 DECLARE
 	trusted_role regrole;
 BEGIN
-	IF $2 IS NULL THEN
+	IF trust.role IS NULL THEN
 		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
-	ELSIF $2 = 'public' THEN
+	ELSIF trust.role = 'public' THEN
 		RAISE EXCEPTION '"role" must be a role, not public'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Trusting everybody would let everybody act with your rights.';
 	END IF;
-	trusted_role := mlops_catalog.role_named($2);
+	trusted_role := mlops_catalog.role_named(trust.role);
 	INSERT INTO mlops_catalog.trust (role, trusted) VALUES (caller, trusted_role) ON CONFLICT DO NOTHING;
 	IF FOUND THEN
-		PERFORM mlops_catalog.audit(caller, 'trust', NULL, NULL, jsonb_build_object('role', $2));
+		PERFORM mlops_catalog.audit(caller, 'trust', NULL, NULL, jsonb_build_object('role', trust.role));
 	END IF;
 	RETURN QUERY SELECT t.role, t.trusts, t.trusted_at FROM mlops.trusted_roles AS t
-		WHERE t.role = mlops_catalog.role_text(caller) AND t.trusts = $2;
+		WHERE t.role = mlops_catalog.role_text(caller) AND t.trusts = trust.role;
 END
 $$;
 
@@ -462,13 +462,13 @@ CREATE FUNCTION mlops_catalog.distrust(caller regrole, role name) RETURNS SETOF 
 AS $$
 #variable_conflict use_column
 BEGIN
-	IF $2 IS NULL THEN
+	IF distrust.role IS NULL THEN
 		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	RETURN QUERY DELETE FROM mlops_catalog.trust AS t WHERE t.role = caller AND mlops_catalog.role_text(t.trusted) = $2
+	RETURN QUERY DELETE FROM mlops_catalog.trust AS t WHERE t.role = caller AND mlops_catalog.role_text(t.trusted) = distrust.role
 		RETURNING mlops_catalog.role_text(t.role), mlops_catalog.role_text(t.trusted), t.trusted_at;
 	IF FOUND THEN
-		PERFORM mlops_catalog.audit(caller, 'distrust', NULL, NULL, jsonb_build_object('role', $2));
+		PERFORM mlops_catalog.audit(caller, 'distrust', NULL, NULL, jsonb_build_object('role', distrust.role));
 	END IF;
 END
 $$;
@@ -483,24 +483,24 @@ CREATE FUNCTION mlops_catalog.set_owner(caller regrole, model text, new_owner na
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, set_owner.model, 'manage');
 	new_role regrole;
 	former regrole;
 BEGIN
-	IF $3 IS NULL OR $3 = 'public' THEN
+	IF set_owner.new_owner IS NULL OR set_owner.new_owner = 'public' THEN
 		RAISE EXCEPTION '"new_owner" must be a role' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	new_role := mlops_catalog.role_named($3);
+	new_role := mlops_catalog.role_named(set_owner.new_owner);
 	SELECT m.owner INTO former FROM mlops_catalog.model AS m WHERE m.model_id = id;
 	-- NULL: the owner was dropped, then only a superuser gets this far
 	IF NOT coalesce(pg_has_role(caller, former, 'USAGE'), true) OR NOT pg_has_role(caller, new_role, 'MEMBER') THEN
-		RAISE EXCEPTION 'permission denied to give model "%" to role "%"', $2, $3
+		RAISE EXCEPTION 'permission denied to give model "%" to role "%"', set_owner.model, set_owner.new_owner
 			USING ERRCODE = 'insufficient_privilege',
 				HINT = 'It takes membership in its owner and in the new owner.';
 	END IF;
 	UPDATE mlops_catalog.model AS m SET owner = new_role WHERE m.model_id = id;
-	PERFORM mlops_catalog.audit(caller, 'set_owner', $2, NULL,
-		jsonb_build_object('from', mlops_catalog.role_text(former), 'to', $3));
+	PERFORM mlops_catalog.audit(caller, 'set_owner', set_owner.model, NULL,
+		jsonb_build_object('from', mlops_catalog.role_text(former), 'to', set_owner.new_owner));
 	RETURN mlops_catalog.role_text(former);
 END
 $$;

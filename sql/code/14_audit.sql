@@ -129,11 +129,11 @@ DECLARE
 	last record;
 	waiting bigint := (SELECT count(*) FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL);
 BEGIN
-	IF $3 IS NOT NULL AND $3 !~* '^[0-9a-f]{64}$' THEN
-		RAISE EXCEPTION '"hash" is not a hash of the audit log: "%"', $3
+	IF verify_audit.hash IS NOT NULL AND verify_audit.hash !~* '^[0-9a-f]{64}$' THEN
+		RAISE EXCEPTION '"hash" is not a hash of the audit log: "%"', verify_audit.hash
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'It has 64 hexadecimal digits, as mlops.verify_audit returns it in last_hash.';
-	ELSIF $2 IS NOT NULL AND $3 IS NULL THEN
-		RAISE EXCEPTION 'entry % can only be checked against a hash', $2
+	ELSIF verify_audit.seq IS NOT NULL AND verify_audit.hash IS NULL THEN
+		RAISE EXCEPTION 'entry % can only be checked against a hash', verify_audit.seq
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give "hash" as well, as mlops.verify_audit returned it in last_hash.';
 	END IF;
 	SELECT a.seq, a.hash INTO last FROM mlops_catalog.audit_log AS a ORDER BY a.seq DESC LIMIT 1;
@@ -164,11 +164,11 @@ BEGIN
 	ELSIF head.hash <> last.hash THEN
 		bad_seq := last.seq;
 		problem := format('entry %s was replaced', last.seq);
-	ELSIF $3 IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a
-			WHERE ($2 IS NULL OR a.seq = $2) AND a.hash = decode($3, 'hex')) THEN
-		bad_seq := $2;
-		problem := CASE WHEN $2 IS NULL THEN 'no entry has the given hash: the log was rewritten'
-			ELSE format('entry %s does not have the given hash: the log was rewritten', $2) END;
+	ELSIF verify_audit.hash IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a
+			WHERE (verify_audit.seq IS NULL OR a.seq = verify_audit.seq) AND a.hash = decode(verify_audit.hash, 'hex')) THEN
+		bad_seq := verify_audit.seq;
+		problem := CASE WHEN verify_audit.seq IS NULL THEN 'no entry has the given hash: the log was rewritten'
+			ELSE format('entry %s does not have the given hash: the log was rewritten', verify_audit.seq) END;
 	END IF;
 	intact := problem IS NULL;
 	IF waiting > 0 THEN

@@ -48,5 +48,5 @@ COMMENT ON COLUMN mlops_catalog.release_route.lays IS 'What the strategy lays, s
 CREATE FUNCTION mlops_catalog.follows_aliases(strategy text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT EXISTS (SELECT FROM mlops_catalog.strategies() AS s WHERE s.name = $1 AND s.lays = 'aliases') $$;
+AS $$ SELECT EXISTS (SELECT FROM mlops_catalog.strategies() AS s WHERE s.name = follows_aliases.strategy AND s.lays = 'aliases') $$;
 COMMENT ON FUNCTION mlops_catalog.follows_aliases(text) IS 'Does a strategy release what aliases stand for?';

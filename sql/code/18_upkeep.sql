@@ -152,15 +152,15 @@ CREATE FUNCTION mlops_catalog.resume_upkeep(caller regrole, model text, task tex
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF $2 IS NULL THEN
+	IF resume_upkeep.model IS NULL THEN
 		IF NOT pg_has_role(caller, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'mlops_catalog.upkeep'::regclass), 'USAGE') THEN
 			RAISE EXCEPTION 'permission denied to resume a step of maintenance' USING ERRCODE = 'insufficient_privilege',
 				DETAIL = 'It belongs to the owner of the extension.';
 		END IF;
-		RETURN mlops_catalog.resume_task(caller, NULL, $3);
+		RETURN mlops_catalog.resume_task(caller, NULL, resume_upkeep.task);
 	END IF;
-	PERFORM mlops_catalog.check_choice('task', $3, '{monitor,retraining,guard}');
-	RETURN mlops_catalog.resume_task(caller, mlops_catalog.lock_model(caller, $2, 'manage'), $3);
+	PERFORM mlops_catalog.check_choice('task', resume_upkeep.task, '{monitor,retraining,guard}');
+	RETURN mlops_catalog.resume_task(caller, mlops_catalog.lock_model(caller, resume_upkeep.model, 'manage'), resume_upkeep.task);
 END
 $$;
 

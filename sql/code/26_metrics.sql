@@ -286,13 +286,13 @@ COMMENT ON FUNCTION mlops_catalog.metric_names() IS 'Names of the metrics';
 CREATE FUNCTION mlops_catalog.smaller_is_better(metric text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT m.smaller_is_better FROM mlops_catalog.metrics() AS m WHERE m.metric = $1 $$;
+AS $$ SELECT m.smaller_is_better FROM mlops_catalog.metrics() AS m WHERE m.metric = smaller_is_better.metric $$;
 COMMENT ON FUNCTION mlops_catalog.smaller_is_better(text) IS 'Is a gain in this metric a decrease?';
 
 CREATE FUNCTION mlops_catalog.is_at_threshold(metric text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT NOT m.followed FROM mlops_catalog.metrics() AS m WHERE m.metric = $1 $$;	-- nothing is flagged while a training goes on
+AS $$ SELECT NOT m.followed FROM mlops_catalog.metrics() AS m WHERE m.metric = is_at_threshold.metric $$;	-- nothing is flagged while a training goes on
 COMMENT ON FUNCTION mlops_catalog.is_at_threshold(text) IS 'Does this metric depend on the threshold?';
 
 -- Of the windows of a monitor, what guards watch too.
@@ -326,7 +326,7 @@ COMMENT ON FUNCTION mlops_catalog.monitor_metrics() IS 'Metrics of monitors: in 
 CREATE FUNCTION mlops_catalog.monitor_metric_names("of" text DEFAULT NULL) RETURNS text[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT array_agg(m.metric) FROM mlops_catalog.monitor_metrics() AS m WHERE $1 IS NULL OR m."of" = $1 $$;
+AS $$ SELECT array_agg(m.metric) FROM mlops_catalog.monitor_metrics() AS m WHERE monitor_metric_names."of" IS NULL OR m."of" = monitor_metric_names."of" $$;
 COMMENT ON FUNCTION mlops_catalog.monitor_metric_names(text) IS 'Names of the metrics of monitors, of one view''s if it is given: traffic, performance or drift';
 
 -- Where gates, guards and alert rules set bounds: a bound that no metric can
@@ -364,11 +364,11 @@ AS $$
 DECLARE
 	possible record;
 BEGIN
-	SELECT r.minimum, r.maximum INTO STRICT possible FROM mlops_catalog.metric_ranges() AS r WHERE r.metric = $2;
-	PERFORM mlops_catalog.check_bound(argument, 'min', $3, possible.minimum, possible.maximum, $2);
-	PERFORM mlops_catalog.check_bound(argument, 'max', $4, possible.minimum, possible.maximum, $2);
-	IF $3 > $4 THEN
-		RAISE EXCEPTION '"min" % in "%" is above "max" %', $3, argument, $4
+	SELECT r.minimum, r.maximum INTO STRICT possible FROM mlops_catalog.metric_ranges() AS r WHERE r.metric = check_metric_bounds.metric;
+	PERFORM mlops_catalog.check_bound(argument, 'min', check_metric_bounds.min, possible.minimum, possible.maximum, check_metric_bounds.metric);
+	PERFORM mlops_catalog.check_bound(argument, 'max', check_metric_bounds.max, possible.minimum, possible.maximum, check_metric_bounds.metric);
+	IF check_metric_bounds.min > check_metric_bounds.max THEN
+		RAISE EXCEPTION '"min" % in "%" is above "max" %', check_metric_bounds.min, argument, check_metric_bounds.max
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'No value is within these bounds.';
 	END IF;
 END

@@ -28,8 +28,8 @@ CREATE FUNCTION mlops.explain_text(model text, features anyelement, top int DEFA
 	LANGUAGE sql STABLE PARALLEL SAFE COST 50000
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH every AS (SELECT * FROM mlops.explain($1, $2, NULL)),
-	shown AS (SELECT rank, feature, coalesce(value, 'NULL') AS value, contribution FROM mlops.explain($1, $2, $3) WHERE rank > 0),
+	WITH every AS (SELECT * FROM mlops.explain(explain_text.model, explain_text.features, NULL)),
+	shown AS (SELECT rank, feature, coalesce(value, 'NULL') AS value, contribution FROM mlops.explain(explain_text.model, explain_text.features, explain_text.top) WHERE rank > 0),
 	line AS (
 		SELECT rank, feature, CASE WHEN length(value) > 30 THEN left(value, 27) || '...' ELSE value END AS value, contribution FROM shown
 		UNION ALL
@@ -66,5 +66,5 @@ COMMENT ON FUNCTION mlops.explain_version(text, int, text, int) IS 'mlops.explai
 CREATE FUNCTION mlops.explain_text(model text, features text, top int DEFAULT 8) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE COST 50000
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT mlops.explain_text($1, $2::jsonb, $3) $$;
+AS $$ SELECT mlops.explain_text(explain_text.model, explain_text.features::jsonb, explain_text.top) $$;
 COMMENT ON FUNCTION mlops.explain_text(text, text, int) IS 'mlops.explain_text of an object in JSON that is given as text';

@@ -49,27 +49,27 @@ CREATE FUNCTION mlops_catalog.set_alias(caller regrole, model text, alias text, 
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
-	new_version bigint := mlops_catalog.version_named(caller, $2, $4);
+	id bigint := mlops_catalog.lock_model(caller, set_alias.model, 'deploy');
+	new_version bigint := mlops_catalog.version_named(caller, set_alias.model, set_alias.version);
 	former int;
 BEGIN
-	IF $3 IS NULL OR $3 !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
-		RAISE EXCEPTION 'invalid alias "%"', coalesce($3, 'NULL')
+	IF set_alias.alias IS NULL OR set_alias.alias !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
+		RAISE EXCEPTION 'invalid alias "%"', coalesce(set_alias.alias, 'NULL')
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
 	END IF;
 	SELECT v.version INTO former FROM mlops_catalog.alias AS a JOIN mlops_catalog.model_version AS v USING (version_id)
-		WHERE a.model_id = id AND a.alias = $3;
-	IF former IS DISTINCT FROM $4 THEN
-		IF EXISTS (SELECT FROM mlops_catalog.gate AS g WHERE g.model_id = id AND g.gate -> 'aliases' ? $3) THEN
-			PERFORM mlops_catalog.enforce_gate(caller, $2, $4, 'alias');
+		WHERE a.model_id = id AND a.alias = set_alias.alias;
+	IF former IS DISTINCT FROM set_alias.version THEN
+		IF EXISTS (SELECT FROM mlops_catalog.gate AS g WHERE g.model_id = id AND g.gate -> 'aliases' ? set_alias.alias) THEN
+			PERFORM mlops_catalog.enforce_gate(caller, set_alias.model, set_alias.version, 'alias');
 		END IF;
-		INSERT INTO mlops_catalog.alias (model_id, alias, version_id, set_by) VALUES (id, $3, new_version, caller)
+		INSERT INTO mlops_catalog.alias (model_id, alias, version_id, set_by) VALUES (id, set_alias.alias, new_version, caller)
 			ON CONFLICT ON CONSTRAINT alias_pkey
 			DO UPDATE SET version_id = excluded.version_id, set_by = excluded.set_by, set_at = clock_timestamp();
-		PERFORM mlops_catalog.audit(caller, 'set_alias', $2, $4, jsonb_build_object('alias', $3, 'former_version', former));
+		PERFORM mlops_catalog.audit(caller, 'set_alias', set_alias.model, set_alias.version, jsonb_build_object('alias', set_alias.alias, 'former_version', former));
 	END IF;
-	RETURN QUERY SELECT * FROM mlops.aliases AS a WHERE a.model = $2 AND a.alias = $3;
+	RETURN QUERY SELECT * FROM mlops.aliases AS a WHERE a.model = set_alias.model AND a.alias = set_alias.alias;
 END
 $$;
 
@@ -82,16 +82,16 @@ CREATE FUNCTION mlops_catalog.drop_alias(caller regrole, model text, alias text)
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
+	id bigint := mlops_catalog.lock_model(caller, drop_alias.model, 'deploy');
 	former mlops.aliases;
 BEGIN
-	SELECT * INTO former FROM mlops.aliases AS a WHERE a.model = $2 AND a.alias = $3;
+	SELECT * INTO former FROM mlops.aliases AS a WHERE a.model = drop_alias.model AND a.alias = drop_alias.alias;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'alias "%" of model "%" does not exist', $3, $2
+		RAISE EXCEPTION 'alias "%" of model "%" does not exist', drop_alias.alias, drop_alias.model
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.aliases lists the aliases there are.';
 	END IF;
-	DELETE FROM mlops_catalog.alias AS a WHERE a.model_id = id AND a.alias = $3;
-	PERFORM mlops_catalog.audit(caller, 'drop_alias', $2, former.version, jsonb_build_object('alias', $3));
+	DELETE FROM mlops_catalog.alias AS a WHERE a.model_id = id AND a.alias = drop_alias.alias;
+	PERFORM mlops_catalog.audit(caller, 'drop_alias', drop_alias.model, former.version, jsonb_build_object('alias', drop_alias.alias));
 	RETURN NEXT former;
 END
 $$;
@@ -122,34 +122,34 @@ CREATE FUNCTION mlops_catalog.set_stage(caller regrole, model text, version int,
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
-	target_id bigint := mlops_catalog.version_named(caller, $2, $3);
+	id bigint := mlops_catalog.lock_model(caller, set_stage.model, 'deploy');
+	target_id bigint := mlops_catalog.version_named(caller, set_stage.model, set_stage.version);
 	change record;
 BEGIN
-	PERFORM mlops_catalog.check_choice('stage', $4, '{none,staging,production,archived}');
+	PERFORM mlops_catalog.check_choice('stage', set_stage.stage, '{none,staging,production,archived}');
 	SELECT v.stage INTO from_stage FROM mlops_catalog.model_version AS v WHERE v.version_id = target_id;
-	IF from_stage = $4 THEN
+	IF from_stage = set_stage.stage THEN
 		RETURN;
 	END IF;
-	IF NOT EXISTS (SELECT FROM mlops_catalog.stage_transitions() AS t WHERE t.from_stage = set_stage.from_stage AND t.to_stage = $4) THEN
-		RAISE EXCEPTION 'version % of model "%" cannot go from stage "%" to "%"', $3, $2, from_stage, $4
+	IF NOT EXISTS (SELECT FROM mlops_catalog.stage_transitions() AS t WHERE t.from_stage = set_stage.from_stage AND t.to_stage = set_stage.stage) THEN
+		RAISE EXCEPTION 'version % of model "%" cannot go from stage "%" to "%"', set_stage.version, set_stage.model, from_stage, set_stage.stage
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				HINT = format('From "%s" it may go to: %s.', from_stage, (SELECT string_agg(t.to_stage, ', ' ORDER BY t.to_stage)
 					FROM mlops_catalog.stage_transitions() AS t WHERE t.from_stage = set_stage.from_stage));
 	END IF;
-	IF $4 = 'production' THEN
-		PERFORM mlops_catalog.enforce_gate(caller, $2, $3, 'production', (SELECT r.threshold FROM mlops_catalog.deployment_route AS r
+	IF set_stage.stage = 'production' THEN
+		PERFORM mlops_catalog.enforce_gate(caller, set_stage.model, set_stage.version, 'production', (SELECT r.threshold FROM mlops_catalog.deployment_route AS r
 			WHERE r.model_id = id AND r.version_id = target_id AND r.kind <> 'shadow' ORDER BY r.variant = 'primary' DESC, r.percent DESC LIMIT 1));
 	END IF;
 	FOR change IN
 		SELECT v.version_id, v.version, v.stage AS former, 'archived' AS new FROM mlops_catalog.model_version AS v
-			WHERE v.model_id = id AND v.stage = 'production' AND $4 = 'production'
-		UNION ALL SELECT target_id, $3, from_stage, $4
+			WHERE v.model_id = id AND v.stage = 'production' AND set_stage.stage = 'production'
+		UNION ALL SELECT target_id, set_stage.version, from_stage, set_stage.stage
 	LOOP
 		UPDATE mlops_catalog.model_version AS v SET stage = change.new WHERE v.version_id = change.version_id;
-		PERFORM mlops_catalog.audit(caller, 'set_stage', $2, change.version,
-			jsonb_build_object('from', change.former, 'to', change.new, 'note', $5));
-		RETURN QUERY SELECT $2, change.version, change.former, change.new;
+		PERFORM mlops_catalog.audit(caller, 'set_stage', set_stage.model, change.version,
+			jsonb_build_object('from', change.former, 'to', change.new, 'note', set_stage.note));
+		RETURN QUERY SELECT set_stage.model, change.version, change.former, change.new;
 	END LOOP;
 END
 $$;
@@ -168,20 +168,20 @@ CREATE FUNCTION mlops_catalog.describe(caller regrole, model text, description t
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, describe.model, 'manage');
 BEGIN
-	IF $5 IS NOT NULL THEN
-		IF $4 IS NOT NULL THEN
+	IF describe.version IS NOT NULL THEN
+		IF describe.limits IS NOT NULL THEN
 			RAISE EXCEPTION '"limits" belongs to a model, not to a version' USING ERRCODE = 'invalid_parameter_value';
 		END IF;
-		RETURN QUERY UPDATE mlops_catalog.model_version AS v SET description = nullif(coalesce($3, v.description), '')
-			WHERE v.version_id = mlops_catalog.version_named(caller, $2, $5) RETURNING $2, v.version, v.description, NULL::text;
+		RETURN QUERY UPDATE mlops_catalog.model_version AS v SET description = nullif(coalesce(describe.description, v.description), '')
+			WHERE v.version_id = mlops_catalog.version_named(caller, describe.model, describe.version) RETURNING describe.model, v.version, v.description, NULL::text;
 	ELSE
-		RETURN QUERY UPDATE mlops_catalog.model AS m SET description = nullif(coalesce($3, m.description), ''),
-			limits = nullif(coalesce($4, m.limits), '')
-			WHERE m.model_id = id RETURNING $2, NULL::int, m.description, m.limits;
+		RETURN QUERY UPDATE mlops_catalog.model AS m SET description = nullif(coalesce(describe.description, m.description), ''),
+			limits = nullif(coalesce(describe.limits, m.limits), '')
+			WHERE m.model_id = id RETURNING describe.model, NULL::int, m.description, m.limits;
 	END IF;
-	PERFORM mlops_catalog.audit(caller, 'describe', $2, $5, jsonb_strip_nulls(jsonb_build_object('description', $3, 'limits', $4)));
+	PERFORM mlops_catalog.audit(caller, 'describe', describe.model, describe.version, jsonb_strip_nulls(jsonb_build_object('description', describe.description, 'limits', describe.limits)));
 END
 $$;
 
@@ -195,17 +195,17 @@ CREATE FUNCTION mlops_catalog.set_model_tag(caller regrole, model text, key text
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, set_model_tag.model, 'manage');
 	now jsonb;
 BEGIN
-	IF $5 IS NOT NULL THEN
-		UPDATE mlops_catalog.model_version AS v SET tags = mlops_catalog.with_tag(v.tags, $3, $4)
-			WHERE v.version_id = mlops_catalog.version_named(caller, $2, $5) RETURNING v.tags INTO now;
+	IF set_model_tag.version IS NOT NULL THEN
+		UPDATE mlops_catalog.model_version AS v SET tags = mlops_catalog.with_tag(v.tags, set_model_tag.key, set_model_tag.value)
+			WHERE v.version_id = mlops_catalog.version_named(caller, set_model_tag.model, set_model_tag.version) RETURNING v.tags INTO now;
 	ELSE
-		UPDATE mlops_catalog.model AS m SET tags = mlops_catalog.with_tag(m.tags, $3, $4)
+		UPDATE mlops_catalog.model AS m SET tags = mlops_catalog.with_tag(m.tags, set_model_tag.key, set_model_tag.value)
 			WHERE m.model_id = id RETURNING m.tags INTO now;
 	END IF;
-	PERFORM mlops_catalog.audit(caller, 'set_tag', $2, $5, jsonb_build_object('key', $3, 'value', $4));
+	PERFORM mlops_catalog.audit(caller, 'set_tag', set_model_tag.model, set_model_tag.version, jsonb_build_object('key', set_model_tag.key, 'value', set_model_tag.value));
 	RETURN now;
 END
 $$;
@@ -236,7 +236,7 @@ CREATE FUNCTION mlops_catalog.warn_of_callers(model text, version int) RETURNS v
 AS $$
 DECLARE
 	callers text := (SELECT string_agg(DISTINCT c.object, ', ' ORDER BY c.object) FROM mlops_catalog.version_callers() AS c
-		WHERE c.model = $1 AND c.version = coalesce($2, c.version));
+		WHERE c.model = warn_of_callers.model AND c.version = coalesce(warn_of_callers.version, c.version));
 BEGIN
 	IF callers IS NOT NULL THEN
 		RAISE WARNING 'what is dropped is called by mlops.score_version: %', callers
@@ -258,8 +258,8 @@ CREATE FUNCTION mlops_catalog.drop_version(caller regrole, model text, version i
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
-	target_id bigint := mlops_catalog.version_named(caller, $2, $3);
+	id bigint := mlops_catalog.lock_model(caller, drop_version.model, 'manage');
+	target_id bigint := mlops_catalog.version_named(caller, drop_version.model, drop_version.version);
 	reasons text;
 BEGIN
 	SELECT string_agg(r.reason, '; ') INTO reasons FROM (
@@ -268,14 +268,14 @@ BEGIN
 		UNION ALL SELECT 'it is in stage "production"' FROM mlops_catalog.model_version AS v
 			WHERE v.version_id = target_id AND v.stage = 'production') AS r(reason);
 	IF reasons IS NOT NULL THEN
-		RAISE EXCEPTION 'version % of model "%" is in use', $3, $2
+		RAISE EXCEPTION 'version % of model "%" is in use', drop_version.version, drop_version.model
 			USING ERRCODE = 'object_in_use', DETAIL = reasons || '.';
 	END IF;
-	PERFORM mlops_catalog.warn_of_callers($2, $3);
+	PERFORM mlops_catalog.warn_of_callers(drop_version.model, drop_version.version);
 	DELETE FROM mlops_catalog.model_artifact AS a WHERE a.version_id = target_id;
 	RETURN QUERY UPDATE mlops_catalog.model_version AS v SET dropped_at = clock_timestamp(), stage = 'archived'
-		WHERE v.version_id = target_id RETURNING $2, v.version, encode(v.sha256, 'hex'), v.size;
-	PERFORM mlops_catalog.audit(caller, 'drop_version', $2, $3, jsonb_build_object('note', $4,
+		WHERE v.version_id = target_id RETURNING drop_version.model, v.version, encode(v.sha256, 'hex'), v.size;
+	PERFORM mlops_catalog.audit(caller, 'drop_version', drop_version.model, drop_version.version, jsonb_build_object('note', drop_version.note,
 		'sha256', (SELECT encode(v.sha256, 'hex') FROM mlops_catalog.model_version AS v WHERE v.version_id = target_id)));
 END
 $$;
@@ -311,19 +311,19 @@ CREATE FUNCTION mlops_catalog.drop_model(caller regrole, model text, force boole
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_to_drop(caller, $2);
+	id bigint := mlops_catalog.lock_to_drop(caller, drop_model.model);
 	routes text := (SELECT string_agg(format('version %s as variant "%s"', v.version, d.variant), ', ' ORDER BY d.variant)
 		FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model_version AS v USING (version_id) WHERE d.model_id = id);
 BEGIN
-	IF routes IS NOT NULL AND $3 IS NOT TRUE THEN
-		RAISE EXCEPTION 'model "%" is deployed', $2
+	IF routes IS NOT NULL AND drop_model.force IS NOT TRUE THEN
+		RAISE EXCEPTION 'model "%" is deployed', drop_model.model
 			USING ERRCODE = 'object_in_use', DETAIL = format('Deployed: %s.', routes),
 				HINT = 'force => true deletes it all the same.';
 	END IF;
-	PERFORM mlops_catalog.warn_of_callers($2, NULL);
-	SELECT $2, count(*)::int, coalesce(sum(v.size), 0)::bigint INTO dropped_model, versions, freed_bytes
+	PERFORM mlops_catalog.warn_of_callers(drop_model.model, NULL);
+	SELECT drop_model.model, count(*)::int, coalesce(sum(v.size), 0)::bigint INTO dropped_model, versions, freed_bytes
 		FROM mlops_catalog.model_version AS v WHERE v.model_id = id AND v.dropped_at IS NULL;
-	PERFORM mlops_catalog.audit(caller, 'drop_model', $2, NULL, jsonb_build_object('note', $4, 'versions', versions, 'deployed', routes));
+	PERFORM mlops_catalog.audit(caller, 'drop_model', drop_model.model, NULL, jsonb_build_object('note', drop_model.note, 'versions', versions, 'deployed', routes));
 	DELETE FROM mlops_catalog.deployment_route AS d WHERE d.model_id = id;
 	DELETE FROM mlops_catalog.deployment AS d WHERE d.model_id = id;
 	DELETE FROM mlops_catalog.alias AS a WHERE a.model_id = id;
@@ -331,8 +331,8 @@ BEGIN
 		WHERE v.model_id = id AND a.version_id = v.version_id;
 	DELETE FROM mlops_catalog.model_version AS v WHERE v.model_id = id;
 	DELETE FROM mlops_catalog.model AS m WHERE m.model_id = id;
-	UPDATE mlops_catalog.run AS r SET deleted_at = clock_timestamp() WHERE r.model = $2 AND r.deleted_at IS NULL;
-	UPDATE mlops_catalog.study AS s SET model_dropped = true WHERE s.model = $2 AND NOT s.model_dropped;
+	UPDATE mlops_catalog.run AS r SET deleted_at = clock_timestamp() WHERE r.model = drop_model.model AND r.deleted_at IS NULL;
+	UPDATE mlops_catalog.study AS s SET model_dropped = true WHERE s.model = drop_model.model AND NOT s.model_dropped;
 	RETURN NEXT;
 END
 $$;

@@ -21,7 +21,7 @@ AS $$
 		('^triggers\.new_labels$', '1000'),
 		('^variants$', '{"b": {"version": 2, "percent": 30}}'),
 		('^variants\.', '{"version": 2, "percent": 30}')) AS e(place, example)
-	WHERE $1 ~ e.place LIMIT 1
+	WHERE example_of.place ~ e.place LIMIT 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.example_of(text) IS 'What may stand at a place of an argument in JSON, such as gate.pr_auc; NULL where no example is known';
 
@@ -247,7 +247,7 @@ AS $$
 	WITH trained AS (
 		SELECT v.version, v.signature, d.columns, d.tables
 		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
-		WHERE v.model_id = $1 AND v.dropped_at IS NULL)
+		WHERE v.model_id = trained_columns.model_id AND v.dropped_at IS NULL)
 	SELECT t.version, c ->> 'name', c ->> 'type', 1 FROM trained AS t, jsonb_path_query(t.columns, '$[*]', silent => true) AS c
 	UNION ALL SELECT t.version, c ->> 'name', c ->> 'type', 2 FROM trained AS t, jsonb_path_query(t.signature, '$[*]', silent => true) AS c
 	UNION ALL SELECT t.version, c ->> 'key', c ->> 'value', 3
@@ -260,10 +260,10 @@ CREATE FUNCTION mlops_catalog.trained_column(model_id bigint, name text, OUT typ
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH trained AS (
-		SELECT d.columns, strpos(d.query, $2) > 0 AS named
+		SELECT d.columns, strpos(d.query, trained_column.name) > 0 AS named
 		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
-		WHERE v.model_id = $1 AND v.dropped_at IS NULL),
-	found AS (SELECT (SELECT c.type FROM mlops_catalog.trained_columns($1) AS c WHERE c.name = $2 ORDER BY c.version DESC, c.place LIMIT 1) AS type)
+		WHERE v.model_id = trained_column.model_id AND v.dropped_at IS NULL),
+	found AS (SELECT (SELECT c.type FROM mlops_catalog.trained_columns(trained_column.model_id) AS c WHERE c.name = trained_column.name ORDER BY c.version DESC, c.place LIMIT 1) AS type)
 	SELECT f.type, f.type IS NULL AND NOT EXISTS (SELECT FROM trained AS t WHERE t.named) AND EXISTS (SELECT FROM trained AS t WHERE t.columns IS NOT NULL)
 	FROM found AS f
 $$;
@@ -278,7 +278,7 @@ COMMENT ON FUNCTION mlops_catalog.nearest(text, text[], int) IS
 CREATE FUNCTION mlops_catalog.meant_column(model_id bigint, name text, letters int DEFAULT NULL) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT mlops_catalog.nearest($2, ARRAY(SELECT DISTINCT c.name FROM mlops_catalog.trained_columns($1) AS c ORDER BY 1), $3) $$;
+AS $$ SELECT mlops_catalog.nearest(meant_column.name, ARRAY(SELECT DISTINCT c.name FROM mlops_catalog.trained_columns(meant_column.model_id) AS c ORDER BY 1), meant_column.letters) $$;
 COMMENT ON FUNCTION mlops_catalog.meant_column(bigint, text, int) IS
 	'The column of a model''s training data that a name may be a slip for, if no more letters differ; NULL: there is none';
 
@@ -287,9 +287,9 @@ CREATE FUNCTION mlops_catalog.check_known_column(caller regrole, argument text, 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF (SELECT t.is_unknown FROM mlops_catalog.trained_column($4, $3) AS t) THEN
+	IF (SELECT t.is_unknown FROM mlops_catalog.trained_column(check_known_column.model_id, check_known_column.name) AS t) THEN
 		RAISE EXCEPTION 'column "%" in "%" is not known: model "%" was never trained on data with it', name, argument, model_name
-			USING ERRCODE = 'undefined_column', HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.meant_column($4, $3)), '') || hint;
+			USING ERRCODE = 'undefined_column', HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.meant_column(check_known_column.model_id, check_known_column.name)), '') || hint;
 	END IF;
 END
 $$;
@@ -301,7 +301,7 @@ CREATE FUNCTION mlops_catalog.check_rule_columns(caller regrole, rule jsonb, mod
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT mlops_catalog.check_known_column(caller, 'rule', k, $3, model_name,
+	SELECT mlops_catalog.check_known_column(caller, 'rule', k, check_rule_columns.model_id, model_name,
 		'Rows without it would fit no such segment. Train a version on data that has it, or rule by another column.')
 	FROM jsonb_object_keys(rule) AS k ORDER BY k
 $$;
@@ -318,8 +318,8 @@ CREATE FUNCTION mlops_catalog.rule_values_of(type text, kind text) RETURNS text[
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(CASE WHEN count(DISTINCT mlops_catalog.rule_values(t.oid)) = 1 THEN min(mlops_catalog.rule_values(t.oid)) END,
-		CASE $2 WHEN 'number' THEN '{number,boolean}'::text[] WHEN 'category' THEN '{string}' WHEN 'time' THEN '{}' END)
-	FROM pg_type AS t WHERE format_type(t.oid, NULL) = regexp_replace($1, '\([0-9,-]+\)', '') OR quote_ident(t.typname) = $1
+		CASE rule_values_of.kind WHEN 'number' THEN '{number,boolean}'::text[] WHEN 'category' THEN '{string}' WHEN 'time' THEN '{}' END)
+	FROM pg_type AS t WHERE format_type(t.oid, NULL) = regexp_replace(rule_values_of.type, '\([0-9,-]+\)', '') OR quote_ident(t.typname) = rule_values_of.type
 $$;
 COMMENT ON FUNCTION mlops_catalog.rule_values_of(text, text) IS
 	'Kinds of JSON values that a segment''s rule compares with a column of a recorded type; NULL: nothing is known of that';
@@ -332,7 +332,7 @@ AS $$
 	FROM mlops_catalog.model_version AS mv CROSS JOIN LATERAL jsonb_object_keys(rule) AS k
 	CROSS JOIN LATERAL mlops_catalog.trained_column(mv.model_id, k) AS c
 	JOIN pg_type AS t ON format_type(t.oid, NULL) = regexp_replace(c.type, '\([0-9,-]+\)', '')
-	WHERE mv.version_id = $2
+	WHERE mv.version_id = rule_types.version_id
 $$;
 COMMENT ON FUNCTION mlops_catalog.rule_types(jsonb, bigint) IS 'Types, as recorded, of the columns that a segment''s rule compares; NULL if none is known';
 
@@ -348,7 +348,7 @@ AS $$
 	LEFT JOIN LATERAL (SELECT s ->> 'type' AS type, s ->> 'kind' AS kind
 		FROM jsonb_path_query(mv.signature, '$[*]', silent => true) AS s WHERE s ->> 'name' = c.key LIMIT 1) AS input ON true
 	CROSS JOIN LATERAL (SELECT coalesce(input.type, (SELECT t.type FROM mlops_catalog.trained_column(mv.model_id, c.key) AS t)) AS type) AS r
-	WHERE mv.version_id = $2 AND jsonb_typeof(v) <> 'null' AND jsonb_typeof(v) <> ALL (mlops_catalog.rule_values_of(r.type, input.kind))
+	WHERE mv.version_id = unfit_conditions.version_id AND jsonb_typeof(v) <> 'null' AND jsonb_typeof(v) <> ALL (mlops_catalog.rule_values_of(r.type, input.kind))
 $$;
 COMMENT ON FUNCTION mlops_catalog.unfit_conditions(jsonb, bigint) IS
 	'Columns of a segment''s rule that cannot be compared with what it holds, as far as a version and its model were trained on data with them';
@@ -388,7 +388,7 @@ COMMENT ON FUNCTION mlops_catalog.routed_tables(text) IS 'Tables whose triggers 
 CREATE FUNCTION mlops_catalog.has_column(relation regclass, name name) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = $1 AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped) $$;
+AS $$ SELECT EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = has_column.relation AND a.attname = has_column.name AND a.attnum > 0 AND NOT a.attisdropped) $$;
 COMMENT ON FUNCTION mlops_catalog.has_column(regclass, name) IS 'Does a table have this column?';
 
 -- A share whose key rows lack scores no row at all, be they in the share or not.
@@ -399,7 +399,7 @@ AS $$
 DECLARE
 	lacking record;
 	-- short names differ by a letter without being meant for each other
-	slip text := mlops_catalog.meant_column($2, key, CASE WHEN length(key) < 4 THEN 0 ELSE 1 END);
+	slip text := mlops_catalog.meant_column(refuse_lost_key.model_id, key, CASE WHEN length(key) < 4 THEN 0 ELSE 1 END);
 	found boolean := EXISTS (SELECT FROM mlops_catalog.routed_tables(model_name) AS t WHERE mlops_catalog.has_column(t.relation, key));
 BEGIN
 	SELECT t.* INTO lacking FROM mlops_catalog.routed_tables(model_name) AS t
@@ -409,7 +409,7 @@ BEGIN
 			USING ERRCODE = 'undefined_column', HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.nearest(key, ARRAY(SELECT a.attname::text
 				FROM pg_attribute AS a WHERE a.attrelid = lacking.relation AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum))), '')
 				|| 'Without it none of the table''s rows could be scored. Name a column that all such tables have, or disable the trigger.';
-	ELSIF slip IS NOT NULL AND NOT found AND (SELECT t.is_unknown FROM mlops_catalog.trained_column($2, key) AS t) THEN
+	ELSIF slip IS NOT NULL AND NOT found AND (SELECT t.is_unknown FROM mlops_catalog.trained_column(refuse_lost_key.model_id, key) AS t) THEN
 		RAISE EXCEPTION 'column "%" in "key" is not known: model "%" was never trained on data with it', key, model_name
 			USING ERRCODE = 'undefined_column', HINT = format('Perhaps you meant "%s". If rows to score do have "%s", train a version on data with it first.', slip, key);
 	END IF;
@@ -427,7 +427,7 @@ AS $$
 DECLARE
 	known record;
 BEGIN
-	SELECT t.* INTO known FROM mlops_catalog.trained_column($2, $4) AS t;
+	SELECT t.* INTO known FROM mlops_catalog.trained_column(check_key.model_id, check_key.key) AS t;
 	IF known.type ~ '^(boolean|real|double precision|date|timestamp|time)' THEN
 		RAISE EXCEPTION 'column "%" of type % cannot be the key of model "%"', key, known.type, model_name
 			USING ERRCODE = 'datatype_mismatch',
@@ -436,7 +436,7 @@ BEGIN
 	PERFORM mlops_catalog.refuse_lost_key(caller, model_id, model_name, key, shares);
 	IF known.is_unknown THEN
 		RAISE WARNING 'model "%" was never trained on data with a column "%"', model_name, key
-			USING HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.meant_column($2, key)), '') || 'Rows to score must have this column, or mlops.decide() must be given a key; without either scoring fails.';
+			USING HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.meant_column(check_key.model_id, key)), '') || 'Rows to score must have this column, or mlops.decide() must be given a key; without either scoring fails.';
 	END IF;
 END
 $$;

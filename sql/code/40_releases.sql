@@ -89,7 +89,7 @@ CREATE FUNCTION mlops_catalog.begin_deployment(caller regrole, model_id bigint, 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	INSERT INTO mlops_catalog.deployment (model_id, version_id, action, strategy, threshold, note, deployed_by, key, guard, ramp, metric, min_percent)
-	VALUES ($2, $3, $4, $5, $6, $7, caller, $8, $9, $10, $11, $12) RETURNING deployment_id
+	VALUES (begin_deployment.model_id, begin_deployment.version_id, begin_deployment.action, begin_deployment.strategy, begin_deployment.threshold, begin_deployment.note, caller, begin_deployment.key, begin_deployment.guard, begin_deployment.ramp, begin_deployment.metric, begin_deployment.min_percent) RETURNING deployment_id
 $$;
 COMMENT ON FUNCTION mlops_catalog.begin_deployment(regrole, bigint, bigint, text, text, float8, text, name, jsonb, jsonb, text, float8) IS
 	'Records a change of routes that is about to be made';
@@ -148,11 +148,11 @@ DECLARE
 	others text[];
 BEGIN
 	SELECT m.name, v.model_id, v.version, mlops_catalog.question(v.target, v.positive) AS predicts INTO made
-		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) WHERE v.version_id = $2;
+		FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) WHERE v.version_id = tell_of_other_question.version_id;
 	-- what answers tells, else all there are
 	others := ARRAY(SELECT DISTINCT mlops_catalog.question(o.target, o.positive) FROM mlops_catalog.model_version AS o
 		LEFT JOIN mlops_catalog.deployment_route AS r ON r.version_id = o.version_id AND r.variant = 'primary'
-		WHERE o.model_id = made.model_id AND o.version_id <> $2 AND o.dropped_at IS NULL AND (r.version_id IS NOT NULL
+		WHERE o.model_id = made.model_id AND o.version_id <> tell_of_other_question.version_id AND o.dropped_at IS NULL AND (r.version_id IS NOT NULL
 			OR NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS p WHERE p.model_id = made.model_id AND p.variant = 'primary')) ORDER BY 1);
 	IF others <> '{}' AND made.predicts <> ALL (others) THEN
 		RAISE NOTICE 'versions of model "%" so far predict %; version % predicts %', made.name, left(array_to_string(others, ' or '), 200),
@@ -211,7 +211,7 @@ AS $$
 			'threshold', coalesce(r.threshold, v.threshold), 'rule', r.rule))
 		ORDER BY array_position('{segment,share,shadow}', r.kind), r.position, r.variant), '[]')
 	FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
-	WHERE r.model_id = $1
+	WHERE r.model_id = routes_now.model_id
 $$;
 COMMENT ON FUNCTION mlops_catalog.routes_now(bigint) IS 'What answers for a model now: variant, version, kind, percent, threshold and rule of each route';
 
@@ -246,10 +246,10 @@ CREATE FUNCTION mlops_catalog.give_rest_to_primary(caller regrole, model_id bigi
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	UPDATE mlops_catalog.deployment_route AS r SET key = coalesce($3, r.key),
+	UPDATE mlops_catalog.deployment_route AS r SET key = coalesce(give_rest_to_primary.key, r.key),
 		percent = greatest(0, 100 - coalesce((SELECT sum(o.percent) FROM mlops_catalog.deployment_route AS o
-			WHERE o.model_id = $2 AND o.kind = 'share' AND o.variant <> 'primary'), 0))
-	WHERE r.model_id = $2 AND r.variant = 'primary'
+			WHERE o.model_id = give_rest_to_primary.model_id AND o.kind = 'share' AND o.variant <> 'primary'), 0))
+	WHERE r.model_id = give_rest_to_primary.model_id AND r.variant = 'primary'
 $$;
 COMMENT ON FUNCTION mlops_catalog.give_rest_to_primary(regrole, bigint, name) IS 'Gives primary the traffic that other shares leave';
 
@@ -261,13 +261,13 @@ CREATE FUNCTION mlops_catalog.make_primary(caller regrole, model_id bigint, vers
 AS $$
 #variable_conflict use_column
 DECLARE
-	former_key name := (SELECT r.key FROM mlops_catalog.deployment_route AS r WHERE r.model_id = $2 AND r.variant = 'primary');
+	former_key name := (SELECT r.key FROM mlops_catalog.deployment_route AS r WHERE r.model_id = make_primary.model_id AND r.variant = 'primary');
 BEGIN
-	DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = $2
-		AND (r.kind = 'share' OR r.kind = 'segment' AND NOT $7 OR r.kind = 'shadow' AND r.version_id = $3);
+	DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = make_primary.model_id
+		AND (r.kind = 'share' OR r.kind = 'segment' AND NOT make_primary.keep_segments OR r.kind = 'shadow' AND r.version_id = make_primary.version_id);
 	INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, threshold, deployment_id, kind, position, key)
-		VALUES ($2, 'primary', $3, 100, $4, $5, 'share', 1000000, coalesce($6, former_key));
-	DELETE FROM mlops_catalog.release AS e WHERE e.model_id = $2;
+		VALUES (make_primary.model_id, 'primary', make_primary.version_id, 100, make_primary.threshold, make_primary.deployment_id, 'share', 1000000, coalesce(make_primary.key, former_key));
+	DELETE FROM mlops_catalog.release AS e WHERE e.model_id = make_primary.model_id;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.make_primary(regrole, bigint, bigint, float8, bigint, name, boolean) IS
@@ -377,8 +377,8 @@ CREATE FUNCTION mlops_catalog.made_primary(action text, strategy text) RETURNS b
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT $1 IN ('promote', 'rollback') OR $1 = 'deploy' AND EXISTS (
-		SELECT FROM mlops_catalog.strategies() AS s WHERE s.name = $2 AND s.lays IN ('primary', 'aliases'))
+	SELECT made_primary.action IN ('promote', 'rollback') OR made_primary.action = 'deploy' AND EXISTS (
+		SELECT FROM mlops_catalog.strategies() AS s WHERE s.name = made_primary.strategy AND s.lays IN ('primary', 'aliases'))
 $$;
 COMMENT ON FUNCTION mlops_catalog.made_primary(text, text) IS 'Did a change of this kind make its version primary?';
 
@@ -395,19 +395,19 @@ DECLARE
 	spec record;
 	total float8 := 0;
 BEGIN
-	IF $2 IS NULL AND $3 IS NOT NULL THEN	-- check_deployment has looked at it
-		RETURN QUERY SELECT $6, $3, $4, $5;
+	IF test_variants.variants IS NULL AND test_variants.only_version IS NOT NULL THEN	-- check_deployment has looked at it
+		RETURN QUERY SELECT test_variants.only_name, test_variants.only_version, test_variants.only_percent, test_variants.only_threshold;
 		RETURN;
-	ELSIF ($2 IS NULL) = ($3 IS NULL) THEN
+	ELSIF (test_variants.variants IS NULL) = (test_variants.only_version IS NULL) THEN
 		RAISE EXCEPTION 'a test takes either "version" and "percent" or "variants"'
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'Write variants => ''{"b": {"version": 2, "percent": 30}, "c": {"version": 3, "percent": 30}}''; the rest stays with what is deployed.';
 	END IF;
-	PERFORM mlops_catalog.require_object('variants', $2);
-	IF (SELECT count(*) FROM jsonb_object_keys($2)) > 100 THEN
+	PERFORM mlops_catalog.require_object('variants', test_variants.variants);
+	IF (SELECT count(*) FROM jsonb_object_keys(test_variants.variants)) > 100 THEN
 		RAISE EXCEPTION 'a test may have at most 100 variants' USING ERRCODE = 'program_limit_exceeded';
 	END IF;
-	FOR spec IN SELECT v.key, v.value FROM jsonb_each($2) AS v LOOP
+	FOR spec IN SELECT v.key, v.value FROM jsonb_each(test_variants.variants) AS v LOOP
 		PERFORM mlops_catalog.check_variant(spec.key);
 		PERFORM mlops_catalog.check_keys('variants.' || spec.key, spec.value, '{version,percent,threshold}');
 		variant := spec.key;
@@ -456,7 +456,7 @@ CREATE FUNCTION mlops_catalog.begin_requested(caller regrole, asked mlops_catalo
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT mlops_catalog.begin_deployment(caller, asked.model_id, $3, 'deploy', asked.strategy, asked.threshold, asked.note,
+	SELECT mlops_catalog.begin_deployment(caller, asked.model_id, begin_requested.version_id, 'deploy', asked.strategy, asked.threshold, asked.note,
 		asked.key, asked.guard, asked.ramp, asked.metric, asked.min_percent)
 $$;
 COMMENT ON FUNCTION mlops_catalog.begin_requested(regrole, mlops_catalog.deployment, bigint) IS 'Records a deployment that was asked for';
@@ -866,11 +866,11 @@ CREATE FUNCTION mlops_catalog.last_answer(caller regrole, model_id bigint, versi
 AS $$
 	SELECT a.threshold, a.key FROM (
 		SELECT true AS was_primary, d.deployment_id, d.threshold, d.key FROM mlops_catalog.deployment AS d
-			WHERE d.model_id = $2 AND d.version_id = $3 AND mlops_catalog.made_primary(d.action, d.strategy)
+			WHERE d.model_id = last_answer.model_id AND d.version_id = last_answer.version_id AND mlops_catalog.made_primary(d.action, d.strategy)
 		UNION ALL
 		SELECT false, d.deployment_id, nullif((r ->> 'threshold')::float8, v.threshold), NULL
 			FROM mlops_catalog.model_version AS v JOIN mlops_catalog.deployment AS d USING (model_id) CROSS JOIN LATERAL jsonb_array_elements(d.routes) AS r
-			WHERE v.version_id = $3 AND (r ->> 'version')::int = v.version AND r ->> 'kind' <> 'shadow') AS a
+			WHERE v.version_id = last_answer.version_id AND (r ->> 'version')::int = v.version AND r ->> 'kind' <> 'shadow') AS a
 	ORDER BY a.was_primary DESC, a.deployment_id DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.last_answer(regrole, bigint, bigint) IS 'Threshold and key with which a version answered last; no row if it never did';
@@ -901,19 +901,19 @@ DECLARE
 BEGIN
 	SELECT r.version_id, r.threshold, r.key, coalesce(r.threshold, v.threshold) AS flags_from INTO live
 		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
-		WHERE r.model_id = $2 AND r.variant = 'primary';
+		WHERE r.model_id = rollback_target.model_id AND r.variant = 'primary';
 	IF to_version IS NOT NULL THEN
 		version_id := mlops_catalog.version_named(caller, model_name, to_version);
-		SELECT a.threshold, a.key INTO threshold, key FROM mlops_catalog.last_answer(caller, $2, rollback_target.version_id) AS a;
+		SELECT a.threshold, a.key INTO threshold, key FROM mlops_catalog.last_answer(caller, rollback_target.model_id, rollback_target.version_id) AS a;
 		-- what has answered before may do so again at any time
-		PERFORM mlops_catalog.version_to_deploy(caller, $2, model_name, to_version, NOT FOUND);
+		PERFORM mlops_catalog.version_to_deploy(caller, rollback_target.model_id, model_name, to_version, NOT FOUND);
 	ELSIF EXISTS (SELECT FROM mlops_catalog.deployment_route AS r
-			WHERE r.model_id = $2 AND r.kind = 'share' AND r.variant <> 'primary') THEN
+			WHERE r.model_id = rollback_target.model_id AND r.kind = 'share' AND r.variant <> 'primary') THEN
 		version_id := live.version_id;
 		threshold := live.threshold;
 	ELSE
 		SELECT d.version_id, d.threshold, d.key INTO version_id, threshold, key
-			FROM unnest(mlops_catalog.former_primaries(caller, $2)) WITH ORDINALITY AS f(deployment_id, place)
+			FROM unnest(mlops_catalog.former_primaries(caller, rollback_target.model_id)) WITH ORDINALITY AS f(deployment_id, place)
 			JOIN mlops_catalog.deployment AS d USING (deployment_id)
 			JOIN mlops_catalog.model_version AS v ON v.version_id = d.version_id AND v.dropped_at IS NULL
 			WHERE d.version_id IS DISTINCT FROM live.version_id OR coalesce(d.threshold, v.threshold) IS DISTINCT FROM live.flags_from

@@ -113,7 +113,7 @@ CREATE FUNCTION mlops_catalog.check_gate_columns(caller regrole, gate jsonb, mod
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT mlops_catalog.check_known_column(caller, 'gate.fairness', f ->> 'by', $3, model_name,
+	SELECT mlops_catalog.check_known_column(caller, 'gate.fairness', f ->> 'by', check_gate_columns.model_id, model_name,
 		'No version could pass. Name a column of the rows that versions are trained on.')
 	FROM jsonb_array_elements(CASE jsonb_typeof(gate -> 'fairness') WHEN 'array' THEN gate -> 'fairness' ELSE jsonb_build_array(gate -> 'fairness') END) AS f
 	WHERE f ? 'by'
@@ -130,23 +130,23 @@ CREATE FUNCTION mlops_catalog.set_gate(caller regrole, model text, gate jsonb) R
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, set_gate.model, 'manage');
 	former jsonb := (SELECT g.gate FROM mlops_catalog.gate AS g WHERE g.model_id = id);
 BEGIN
-	IF coalesce($3, '{}') = '{}' THEN
+	IF coalesce(set_gate.gate, '{}') = '{}' THEN
 		DELETE FROM mlops_catalog.gate AS g WHERE g.model_id = id;
 	ELSE
-		PERFORM mlops_catalog.check_gate_syntax($3);
-		PERFORM mlops_catalog.check_gate_columns(caller, $3, id, $2);
-		INSERT INTO mlops_catalog.gate (model_id, gate, set_by) VALUES (id, $3, caller)
+		PERFORM mlops_catalog.check_gate_syntax(set_gate.gate);
+		PERFORM mlops_catalog.check_gate_columns(caller, set_gate.gate, id, set_gate.model);
+		INSERT INTO mlops_catalog.gate (model_id, gate, set_by) VALUES (id, set_gate.gate, caller)
 			ON CONFLICT ON CONSTRAINT gate_pkey DO UPDATE
 			SET gate = excluded.gate, set_by = excluded.set_by, set_at = clock_timestamp();
 	END IF;
-	IF former IS DISTINCT FROM nullif($3, '{}') THEN
-		PERFORM mlops_catalog.audit(caller, 'set_gate', $2, NULL, jsonb_build_object('from', former, 'to', nullif($3, '{}')));
+	IF former IS DISTINCT FROM nullif(set_gate.gate, '{}') THEN
+		PERFORM mlops_catalog.audit(caller, 'set_gate', set_gate.model, NULL, jsonb_build_object('from', former, 'to', nullif(set_gate.gate, '{}')));
 	END IF;
-	PERFORM mlops_catalog.tell_of_approvals(caller, id, $2);
-	RETURN QUERY SELECT * FROM mlops.gates AS g WHERE g.model = $2;
+	PERFORM mlops_catalog.tell_of_approvals(caller, id, set_gate.model);
+	RETURN QUERY SELECT * FROM mlops.gates AS g WHERE g.model = set_gate.model;
 END
 $$;
 
@@ -220,8 +220,8 @@ CREATE FUNCTION mlops_catalog.gate_subject(model text, version int, threshold fl
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT $1, $2, v.version_id, v.metrics, v.owner, v.person, r.request IS NULL, g.gate,
-		nullif($3, v.threshold), r.request -> 'threshold' -> 'cost', p.version, p.threshold,
+	SELECT gate_subject.model, gate_subject.version, v.version_id, v.metrics, v.owner, v.person, r.request IS NULL, g.gate,
+		nullif(gate_subject.threshold, v.threshold), r.request -> 'threshold' -> 'cost', p.version, p.threshold,
 		w.query, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by),
 		CASE WHEN r.request IS NULL THEN 'the version was imported: the rows that it was judged on are not known here'
 			ELSE coalesce(mlops_catalog.without_test_rows(v.metrics), CASE WHEN w.query IS NULL
@@ -233,7 +233,7 @@ AS $$
 	LEFT JOIN LATERAL (SELECT o.version, nullif(a.threshold, o.threshold) AS threshold
 		FROM mlops_catalog.model_version AS o LEFT JOIN mlops_catalog.deployment_route AS a ON a.version_id = o.version_id AND a.variant = 'primary'
 		WHERE o.model_id = m.model_id AND (a.variant = 'primary' OR o.stage = 'production') ORDER BY a.variant LIMIT 1) AS p ON true
-	WHERE m.name = $1 AND v.version = $2
+	WHERE m.name = gate_subject.model AND v.version = gate_subject.version
 $$;
 COMMENT ON FUNCTION mlops_catalog.gate_subject(text, int, float8) IS 'What the conditions of a gate are measured on, for a version that would flag from a threshold';
 
@@ -320,7 +320,7 @@ CREATE FUNCTION mlops_catalog.tell_of_approvals(caller regrole, model_id bigint,
 AS $$
 BEGIN
 	IF EXISTS (SELECT FROM mlops_catalog.policy AS p LEFT JOIN mlops_catalog.gate AS g ON g.model_id = p.model_id
-			WHERE p.model_id = $2 AND p.action <> 'register' AND mlops_catalog.asks_for_approval(coalesce(g.gate, '{}') || p.gate)) THEN
+			WHERE p.model_id = tell_of_approvals.model_id AND p.action <> 'register' AND mlops_catalog.asks_for_approval(coalesce(g.gate, '{}') || p.gate)) THEN
 		RAISE NOTICE 'versions of model "%" that are retrained will wait for approval', model_name
 			USING DETAIL = 'Its gate asks for approvals, and nobody has approved a version that is new: none is deployed by itself.',
 				HINT = format('mlops.retraining_policies shows which one waits. Then: SELECT * FROM mlops.approve(%1$L, version); and, when it has all approvals, SELECT * FROM mlops.deploy(%1$L, version);', model_name);
@@ -462,15 +462,15 @@ CREATE FUNCTION mlops_catalog.record_gate_checks(caller regrole, model text, ver
 AS $$
 #variable_conflict use_column
 DECLARE
-	measured jsonb := (SELECT jsonb_agg(c) FROM mlops_catalog.gate_checks(caller, $2, $3, $5, $6) AS c);
+	measured jsonb := (SELECT jsonb_agg(c) FROM mlops_catalog.gate_checks(caller, record_gate_checks.model, record_gate_checks.version, record_gate_checks.more, record_gate_checks.threshold) AS c);
 BEGIN
-	PERFORM mlops_catalog.keep_model(caller, $2, 'see');	-- not before: measuring takes its time
+	PERFORM mlops_catalog.keep_model(caller, record_gate_checks.model, 'see');	-- not before: measuring takes its time
 	RETURN QUERY WITH made AS (
 		INSERT INTO mlops_catalog.gate_check (version_id, purpose, condition, required, value, passed, detail, checked_by)
-		SELECT mlops_catalog.version_named(caller, $2, $3), $4, c.condition, c.required, c.value, c.passed, mlops_catalog.cut(c.detail), caller
+		SELECT mlops_catalog.version_named(caller, record_gate_checks.model, record_gate_checks.version), record_gate_checks.purpose, c.condition, c.required, c.value, c.passed, mlops_catalog.cut(c.detail), caller
 		FROM jsonb_to_recordset(measured) AS c(condition text, required text, value float8, passed boolean, detail jsonb)
 		RETURNING *)
-	SELECT $2, $3, m.gate_check_id, m.purpose, m.condition, m.required, m.value, m.passed, m.detail,
+	SELECT record_gate_checks.model, record_gate_checks.version, m.gate_check_id, m.purpose, m.condition, m.required, m.value, m.passed, m.detail,
 		mlops_catalog.role_text(m.checked_by), m.checked_at
 	FROM made AS m ORDER BY m.gate_check_id;
 END
@@ -573,8 +573,8 @@ CREATE FUNCTION mlops_catalog.check_gate(caller regrole, model text, version int
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM mlops_catalog.require(caller, $2, 'inspect');
-	RETURN QUERY SELECT * FROM mlops_catalog.record_gate_checks(caller, $2, $3, 'check');
+	PERFORM mlops_catalog.require(caller, check_gate.model, 'inspect');
+	RETURN QUERY SELECT * FROM mlops_catalog.record_gate_checks(caller, check_gate.model, check_gate.version, 'check');
 END
 $$;
 
@@ -588,20 +588,20 @@ CREATE FUNCTION mlops_catalog.approve(caller regrole, model text, version int, n
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.keep_model(caller, $2, 'see');
-	target_id bigint := mlops_catalog.version_named(caller, $2, $3);
+	id bigint := mlops_catalog.keep_model(caller, approve.model, 'see');
+	target_id bigint := mlops_catalog.version_named(caller, approve.model, approve.version);
 	roles jsonb := (SELECT g.gate -> 'approvals' -> 'roles' FROM mlops_catalog.gate AS g WHERE g.model_id = id);
 BEGIN
-	IF NOT mlops_catalog.may(caller, $2, 'deploy') AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(roles) AS r
+	IF NOT mlops_catalog.may(caller, approve.model, 'deploy') AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(roles) AS r
 			WHERE pg_has_role(caller, mlops_catalog.role_named(r::name), 'MEMBER')) THEN
-		RAISE EXCEPTION 'permission denied to approve versions of model "%"', $2
+		RAISE EXCEPTION 'permission denied to approve versions of model "%"', approve.model
 			USING ERRCODE = 'insufficient_privilege',
 				HINT = 'It takes the privilege to deploy, or membership in a role that the gate names.';
 	END IF;
 	PERFORM mlops_catalog.require_person('mlops.approve()');
-	INSERT INTO mlops_catalog.approval (version_id, role, note) VALUES (target_id, caller, $4)
+	INSERT INTO mlops_catalog.approval (version_id, role, note) VALUES (target_id, caller, approve.note)
 		ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE SET note = excluded.note, approved_at = clock_timestamp(), person = excluded.person;
-	PERFORM mlops_catalog.audit(caller, 'approve', $2, $3, jsonb_build_object('note', $4));
-	RETURN QUERY SELECT * FROM mlops.approvals AS a WHERE a.model = $2 AND a.version = $3 AND a.role = mlops_catalog.role_text(caller);
+	PERFORM mlops_catalog.audit(caller, 'approve', approve.model, approve.version, jsonb_build_object('note', approve.note));
+	RETURN QUERY SELECT * FROM mlops.approvals AS a WHERE a.model = approve.model AND a.version = approve.version AND a.role = mlops_catalog.role_text(caller);
 END
 $$;

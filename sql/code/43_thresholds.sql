@@ -19,11 +19,11 @@ CREATE FUNCTION mlops_catalog.thresholds(caller regrole, model text, version int
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.require(caller, $2, 'evaluate');
-	subject mlops_catalog.gate_subject := mlops_catalog.gate_subject($2, $3, NULL);
+	id bigint := mlops_catalog.require(caller, thresholds.model, 'evaluate');
+	subject mlops_catalog.gate_subject := mlops_catalog.gate_subject(thresholds.model, thresholds.version, NULL);
 BEGIN
 	IF subject.unread IS NOT NULL THEN
-		RAISE EXCEPTION 'version % of model "%" has no test rows that can be read again', $3, $2
+		RAISE EXCEPTION 'version % of model "%" has no test rows that can be read again', thresholds.version, thresholds.model
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = subject.unread || '.',
 				HINT = 'Give labelled rows that it did not learn from: source => ..., or query => ....';
 	END IF;
@@ -31,6 +31,6 @@ BEGIN
 		(r ->> 'precision')::float8, (r ->> 'recall')::float8, (r ->> 'false_positive_rate')::float8, (r ->> 'expected_cost')::float8
 	FROM mlops_catalog.as_role(caller, subject.settings,
 		'SELECT * FROM mlops.thresholds($1 OPERATOR(pg_catalog.->>) ''model'', ($1 OPERATOR(pg_catalog.->>) ''version'')::pg_catalog.int4, $1 OPERATOR(pg_catalog.->) ''policies'', query => $1 OPERATOR(pg_catalog.->>) ''query'')',
-		jsonb_build_object('model', $2, 'version', $3, 'policies', $4, 'query', subject.test_rows)) AS r;
+		jsonb_build_object('model', thresholds.model, 'version', thresholds.version, 'policies', thresholds.policies, 'query', subject.test_rows)) AS r;
 END
 $$;

@@ -266,8 +266,8 @@ AS $$
 	step AS (
 		SELECT 'create' AS phase, 'created' AS action, mlops_catalog.partition_name(d.day) AS object, d.day
 			FROM (SELECT (p.created_at AT TIME ZONE 'UTC')::date AS day FROM mlops_catalog.prediction_default AS p
-				UNION SELECT s.today + i FROM setting AS s, generate_series(0, $2) AS i) AS d, setting AS s
-			WHERE $1 = 'create' AND coalesce(d.day >= s.today - s.retention, true) AND to_regclass('mlops_catalog.' || mlops_catalog.partition_name(d.day)) IS NULL
+				UNION SELECT s.today + i FROM setting AS s, generate_series(0, maintenance_steps.days_ahead) AS i) AS d, setting AS s
+			WHERE maintenance_steps.phase = 'create' AND coalesce(d.day >= s.today - s.retention, true) AND to_regclass('mlops_catalog.' || mlops_catalog.partition_name(d.day)) IS NULL
 		UNION ALL
 		SELECT 'past', 'indexed', p.name, p.day FROM part AS p, setting AS s
 			WHERE p.day < s.today AND NOT p.indexed AND coalesce(p.day >= s.today - s.retention, true)
@@ -286,7 +286,7 @@ AS $$
 		UNION ALL
 		SELECT 'rows', 'disowned', format('%I.%I', g.relation, g.attribute), NULL FROM mlops_catalog.role_columns() AS g WHERE EXISTS (SELECT FROM mlops_catalog.gone_roles(g.relation, g.attribute))
 		UNION ALL
-		SELECT 'jobs', 'ended', format('job %s', l.job_id), NULL FROM mlops_catalog.lost_jobs() AS l WHERE $1 = 'jobs'
+		SELECT 'jobs', 'ended', format('job %s', l.job_id), NULL FROM mlops_catalog.lost_jobs() AS l WHERE maintenance_steps.phase = 'jobs'
 		UNION ALL
 		SELECT 'audit', 'chained', 'audit_log', NULL WHERE EXISTS (SELECT FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL)
 		UNION ALL
@@ -294,7 +294,7 @@ AS $$
 		UNION ALL
 		SELECT 'remove', 'removed', p.name, p.day FROM part AS p, setting AS s WHERE p.day < s.today - s.retention)
 	SELECT s.action, s.object, s.day, CASE WHEN s.phase = 'remove' THEN mlops_catalog.count_partition(s.object) END
-	FROM step AS s WHERE s.phase = $1 ORDER BY s.object, s.action
+	FROM step AS s WHERE s.phase = maintenance_steps.phase ORDER BY s.object, s.action
 $$;
 COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, rows, jobs, audit or remove) has to do now';
 REVOKE ALL ON FUNCTION mlops_catalog.maintenance_steps(text, int) FROM PUBLIC;
@@ -384,11 +384,11 @@ DECLARE
 	step record;
 	error text;
 BEGIN
-	IF $2 IS NULL OR $2 NOT BETWEEN 0 AND 366 THEN
+	IF maintain_phases.days_ahead IS NULL OR maintain_phases.days_ahead NOT BETWEEN 0 AND 366 THEN
 		RAISE EXCEPTION '"days_ahead" must be between 0 and 366' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	FOREACH phase IN ARRAY phases LOOP
-		FOR step IN SELECT s.* FROM mlops_catalog.maintenance_steps(CASE phase WHEN 'made' THEN 'past' ELSE phase END, $2) AS s
+		FOR step IN SELECT s.* FROM mlops_catalog.maintenance_steps(CASE phase WHEN 'made' THEN 'past' ELSE phase END, maintain_phases.days_ahead) AS s
 				WHERE phase <> 'made' OR s.object = ANY (made) LOOP
 			-- each step is on its own: one that fails does not take the others along
 			BEGIN

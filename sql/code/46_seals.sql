@@ -26,7 +26,7 @@ CREATE FUNCTION mlops_catalog.was_removed(day date) RETURNS boolean
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce((SELECT a.event = 'remove_decisions' FROM mlops_catalog.audit_entry AS a
-		WHERE a.event IN ('seal_decisions', 'remove_decisions') AND a.detail ->> 'day' = to_char($1, 'YYYY-MM-DD')
+		WHERE a.event IN ('seal_decisions', 'remove_decisions') AND a.detail ->> 'day' = to_char(was_removed.day, 'YYYY-MM-DD')
 		ORDER BY a.seq DESC, a.waiting_id DESC LIMIT 1), false)
 $$;
 COMMENT ON FUNCTION mlops_catalog.was_removed(date) IS 'Is the removal of a day''s decisions the last word of the audit log on it?';
@@ -165,7 +165,7 @@ BEGIN
 		SELECT coalesce(p.day, s.day, n.day::date) AS day, p.day IS NOT NULL AS there, s.columns, s.rows, s.digest, s.format, s.day IS NOT NULL AS sealed, n.event, n.detail
 		FROM part AS p FULL JOIN mlops_catalog.decision_seal AS s ON s.day = p.day
 			FULL JOIN noted AS n ON n.day = to_char(coalesce(p.day, s.day), 'YYYY-MM-DD')
-		WHERE ($2 IS NULL OR coalesce(p.day, s.day, n.day::date) = $2)
+		WHERE (verify_decisions.day IS NULL OR coalesce(p.day, s.day, n.day::date) = verify_decisions.day)
 			AND coalesce(p.day, s.day, n.day::date) < (clock_timestamp() AT TIME ZONE 'UTC')::date
 			AND NOT (s.day IS NULL AND coalesce(n.event = 'remove_decisions', false) AND NOT EXISTS (SELECT FROM mlops_catalog.prediction AS x
 				WHERE x.created_at >= mlops_catalog.day_begin(n.day::date) AND x.created_at < mlops_catalog.day_begin(n.day::date + 1)))

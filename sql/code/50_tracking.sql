@@ -121,24 +121,24 @@ AS $$
 DECLARE
 	made bigint;
 BEGIN
-	PERFORM mlops_catalog.check_key('experiment', $2);
-	IF $4 IS NOT NULL THEN
-		PERFORM mlops_catalog.require(caller, $4, 'train');
+	PERFORM mlops_catalog.check_key('experiment', start_run.experiment);
+	IF start_run.model IS NOT NULL THEN
+		PERFORM mlops_catalog.require(caller, start_run.model, 'train');
 	END IF;
-	IF $5 IS NOT NULL THEN
-		PERFORM mlops_catalog.own_run(caller, $5, false);
+	IF start_run.parent_run_id IS NOT NULL THEN
+		PERFORM mlops_catalog.own_run(caller, start_run.parent_run_id, false);
 	END IF;
-	IF jsonb_typeof(coalesce($6, '{}')) <> 'object' THEN
+	IF jsonb_typeof(coalesce(start_run.tags, '{}')) <> 'object' THEN
 		RAISE EXCEPTION '"tags" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	IF $3 <> '' THEN
-		PERFORM mlops_catalog.check_key('name', $3);
+	IF start_run.name <> '' THEN
+		PERFORM mlops_catalog.check_key('name', start_run.name);
 	END IF;
-	PERFORM mlops_catalog.check_key('tags', k) FROM jsonb_object_keys($6) AS k;
-	PERFORM mlops_catalog.open_experiment(caller, $2);
+	PERFORM mlops_catalog.check_key('tags', k) FROM jsonb_object_keys(start_run.tags) AS k;
+	PERFORM mlops_catalog.open_experiment(caller, start_run.experiment);
 	INSERT INTO mlops_catalog.run (experiment_id, name, model, status, parent_run_id, tags, note, library_version, owner, started_at)
-		SELECT e.experiment_id, $3, $4, 'running', $5, coalesce($6, '{}'), $7, current_setting('mlops.library_version'), caller, clock_timestamp()
-		FROM mlops_catalog.experiment AS e WHERE e.name = $2
+		SELECT e.experiment_id, start_run.name, start_run.model, 'running', start_run.parent_run_id, coalesce(start_run.tags, '{}'), start_run.note, current_setting('mlops.library_version'), caller, clock_timestamp()
+		FROM mlops_catalog.experiment AS e WHERE e.name = start_run.experiment
 		RETURNING run_id INTO made;
 	RETURN made;
 END
@@ -158,16 +158,16 @@ DECLARE
 	recorded text;
 	n int := 0;
 BEGIN
-	PERFORM mlops_catalog.own_run(caller, $2, true);
-	IF jsonb_typeof($3) IS DISTINCT FROM 'object' THEN
+	PERFORM mlops_catalog.own_run(caller, log_params.run_id, true);
+	IF jsonb_typeof(log_params.params) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION '"params" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	FOR p IN SELECT e.key, coalesce(e.value, 'null') AS value FROM jsonb_each_text($3) AS e LOOP
+	FOR p IN SELECT e.key, coalesce(e.value, 'null') AS value FROM jsonb_each_text(log_params.params) AS e LOOP
 		PERFORM mlops_catalog.check_key('key', p.key);
-		INSERT INTO mlops_catalog.run_param (run_id, name, value) VALUES ($2, p.key, p.value) ON CONFLICT DO NOTHING;
-		SELECT t.value INTO recorded FROM mlops_catalog.run_param AS t WHERE t.run_id = $2 AND t.name = p.key;
+		INSERT INTO mlops_catalog.run_param (run_id, name, value) VALUES (log_params.run_id, p.key, p.value) ON CONFLICT DO NOTHING;
+		SELECT t.value INTO recorded FROM mlops_catalog.run_param AS t WHERE t.run_id = log_params.run_id AND t.name = p.key;
 		IF recorded <> p.value THEN
-			RAISE EXCEPTION 'parameter "%" of run % is recorded already', p.key, $2
+			RAISE EXCEPTION 'parameter "%" of run % is recorded already', p.key, log_params.run_id
 				USING ERRCODE = 'unique_violation', DETAIL = format('Its value is "%s", which cannot become "%s".', recorded, p.value);
 		END IF;
 		n := n + 1;
@@ -202,18 +202,18 @@ DECLARE
 	bad text;
 	n int;
 BEGIN
-	PERFORM mlops_catalog.own_run(caller, $2, true);
-	IF jsonb_typeof($3) IS DISTINCT FROM 'object' THEN
+	PERFORM mlops_catalog.own_run(caller, log_metrics.run_id, true);
+	IF jsonb_typeof(log_metrics.metrics) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION '"metrics" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	SELECT e.key INTO bad FROM jsonb_each($3) AS e WHERE jsonb_typeof(e.value) NOT IN ('number', 'null')
+	SELECT e.key INTO bad FROM jsonb_each(log_metrics.metrics) AS e WHERE jsonb_typeof(e.value) NOT IN ('number', 'null')
 		AND e.value NOT IN ('"NaN"', '"Infinity"', '"-Infinity"') LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'metric "%" must be a number, not %', bad, $3 -> bad USING ERRCODE = 'invalid_parameter_value';
+		RAISE EXCEPTION 'metric "%" must be a number, not %', bad, log_metrics.metrics -> bad USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM mlops_catalog.check_key('key', e) FROM jsonb_object_keys($3) AS e;
+	PERFORM mlops_catalog.check_key('key', e) FROM jsonb_object_keys(log_metrics.metrics) AS e;
 	INSERT INTO mlops_catalog.run_metric (run_id, name, step, value, recorded_at)
-		SELECT $2, e.key, coalesce($4, 0), e.value::float8, coalesce($5, clock_timestamp()) FROM jsonb_each_text($3) AS e
+		SELECT log_metrics.run_id, e.key, coalesce(log_metrics.step, 0), e.value::float8, coalesce(log_metrics.recorded_at, clock_timestamp()) FROM jsonb_each_text(log_metrics.metrics) AS e
 		ON CONFLICT ON CONSTRAINT run_metric_pkey DO UPDATE SET value = excluded.value, recorded_at = excluded.recorded_at;
 	GET DIAGNOSTICS n = ROW_COUNT;
 	RETURN n;
@@ -245,9 +245,9 @@ AS $$
 DECLARE
 	now jsonb;
 BEGIN
-	PERFORM mlops_catalog.own_run(caller, $2, false);
-	UPDATE mlops_catalog.run AS r SET tags = mlops_catalog.with_tag(r.tags, $3, $4)
-		WHERE r.run_id = $2 RETURNING r.tags INTO now;
+	PERFORM mlops_catalog.own_run(caller, set_tag.run_id, false);
+	UPDATE mlops_catalog.run AS r SET tags = mlops_catalog.with_tag(r.tags, set_tag.key, set_tag.value)
+		WHERE r.run_id = set_tag.run_id RETURNING r.tags INTO now;
 	RETURN now;
 END
 $$;
@@ -261,12 +261,12 @@ CREATE FUNCTION mlops_catalog.set_note(caller regrole, run_id bigint, note text,
 AS $$
 #variable_conflict use_column
 BEGIN
-	PERFORM mlops_catalog.own_run(caller, $2, false);
-	IF $4 <> '' THEN
-		PERFORM mlops_catalog.check_key('name', $4);
+	PERFORM mlops_catalog.own_run(caller, set_note.run_id, false);
+	IF set_note.name <> '' THEN
+		PERFORM mlops_catalog.check_key('name', set_note.name);
 	END IF;
-	UPDATE mlops_catalog.run AS r SET note = nullif(coalesce($3, r.note), ''), name = nullif(coalesce($4, r.name), '')
-		WHERE r.run_id = $2;
+	UPDATE mlops_catalog.run AS r SET note = nullif(coalesce(set_note.note, r.note), ''), name = nullif(coalesce(set_note.name, r.name), '')
+		WHERE r.run_id = set_note.run_id;
 END
 $$;
 
@@ -281,23 +281,23 @@ CREATE FUNCTION mlops_catalog.log_artifact(caller regrole, run_id bigint, path t
 AS $$
 #variable_conflict use_column
 DECLARE
-	content bytea := coalesce($5, mlops_catalog.in_utf8('"text"', $4));
+	content bytea := coalesce(log_artifact.data, mlops_catalog.in_utf8('"text"', log_artifact."text"));
 BEGIN
-	PERFORM mlops_catalog.own_run(caller, $2, false);
-	PERFORM mlops_catalog.check_key('path', $3);
-	IF $6 IS NOT NULL THEN
-		PERFORM mlops_catalog.check_key('content_type', $6);
+	PERFORM mlops_catalog.own_run(caller, log_artifact.run_id, false);
+	PERFORM mlops_catalog.check_key('path', log_artifact.path);
+	IF log_artifact.content_type IS NOT NULL THEN
+		PERFORM mlops_catalog.check_key('content_type', log_artifact.content_type);
 	END IF;
-	IF ($4 IS NULL) = ($5 IS NULL) THEN
+	IF (log_artifact."text" IS NULL) = (log_artifact.data IS NULL) THEN
 		RAISE EXCEPTION 'exactly one of "text" and "data" must be given' USING ERRCODE = 'invalid_parameter_value';
 	ELSIF octet_length(content) > 16777216 THEN
 		RAISE EXCEPTION 'an artifact of % bytes is too large', octet_length(content)
 			USING ERRCODE = 'program_limit_exceeded', DETAIL = 'At most 16777216 bytes are kept.';
-	ELSIF $5 IS NOT NULL AND ($6 LIKE 'text/%' OR $6 IN ('application/json', 'image/svg+xml')) THEN
-		PERFORM convert_from($5, 'UTF8');	-- an error now, not in the view
+	ELSIF log_artifact.data IS NOT NULL AND (log_artifact.content_type LIKE 'text/%' OR log_artifact.content_type IN ('application/json', 'image/svg+xml')) THEN
+		PERFORM convert_from(log_artifact.data, 'UTF8');	-- an error now, not in the view
 	END IF;
 	INSERT INTO mlops_catalog.run_artifact (run_id, path, content_type, data)
-		VALUES ($2, $3, coalesce($6, CASE WHEN $4 IS NULL THEN 'application/octet-stream' ELSE 'text/plain' END), content)
+		VALUES (log_artifact.run_id, log_artifact.path, coalesce(log_artifact.content_type, CASE WHEN log_artifact."text" IS NULL THEN 'application/octet-stream' ELSE 'text/plain' END), content)
 		ON CONFLICT ON CONSTRAINT run_artifact_pkey
 		DO UPDATE SET content_type = excluded.content_type, data = excluded.data, logged_at = clock_timestamp();
 	RETURN octet_length(content);
@@ -313,9 +313,9 @@ CREATE FUNCTION mlops_catalog.end_run(caller regrole, run_id bigint, status text
 AS $$
 #variable_conflict use_column
 BEGIN
-	PERFORM mlops_catalog.own_run(caller, $2, true);
-	PERFORM mlops_catalog.check_choice('status', $3, '{finished,failed}');
-	UPDATE mlops_catalog.run AS r SET status = $3, ended_at = clock_timestamp() WHERE r.run_id = $2;
+	PERFORM mlops_catalog.own_run(caller, end_run.run_id, true);
+	PERFORM mlops_catalog.check_choice('status', end_run.status, '{finished,failed}');
+	UPDATE mlops_catalog.run AS r SET status = end_run.status, ended_at = clock_timestamp() WHERE r.run_id = end_run.run_id;
 END
 $$;
 
@@ -329,15 +329,15 @@ CREATE FUNCTION mlops_catalog.delete_run(caller regrole, run_id bigint) RETURNS 
 AS $$
 #variable_conflict use_column
 BEGIN
-	PERFORM mlops_catalog.own_run(caller, $2, false);
-	IF EXISTS (SELECT FROM mlops_catalog.model_version AS v WHERE v.run_id = $2 AND v.dropped_at IS NULL) THEN
-		RAISE EXCEPTION 'run % produced a version that exists', $2
+	PERFORM mlops_catalog.own_run(caller, delete_run.run_id, false);
+	IF EXISTS (SELECT FROM mlops_catalog.model_version AS v WHERE v.run_id = delete_run.run_id AND v.dropped_at IS NULL) THEN
+		RAISE EXCEPTION 'run % produced a version that exists', delete_run.run_id
 			USING ERRCODE = 'object_in_use', DETAIL = (SELECT format('It is version %s of model "%s".', r.version, r.model)
-				FROM mlops_catalog.run AS r WHERE r.run_id = $2);
+				FROM mlops_catalog.run AS r WHERE r.run_id = delete_run.run_id);
 	END IF;
-	UPDATE mlops_catalog.run AS r SET deleted_at = coalesce(r.deleted_at, clock_timestamp()) WHERE r.run_id = $2;
-	PERFORM mlops_catalog.audit(caller, 'delete_run', r.model, r.version, jsonb_build_object('run_id', $2))
-		FROM mlops_catalog.run AS r WHERE r.run_id = $2;
+	UPDATE mlops_catalog.run AS r SET deleted_at = coalesce(r.deleted_at, clock_timestamp()) WHERE r.run_id = delete_run.run_id;
+	PERFORM mlops_catalog.audit(caller, 'delete_run', r.model, r.version, jsonb_build_object('run_id', delete_run.run_id))
+		FROM mlops_catalog.run AS r WHERE r.run_id = delete_run.run_id;
 END
 $$;
 
@@ -350,10 +350,10 @@ CREATE FUNCTION mlops_catalog.restore_run(caller regrole, run_id bigint) RETURNS
 AS $$
 #variable_conflict use_column
 BEGIN
-	PERFORM mlops_catalog.own_run(caller, $2, false);
-	UPDATE mlops_catalog.run AS r SET deleted_at = NULL WHERE r.run_id = $2;
-	PERFORM mlops_catalog.audit(caller, 'restore_run', r.model, r.version, jsonb_build_object('run_id', $2))
-		FROM mlops_catalog.run AS r WHERE r.run_id = $2;
+	PERFORM mlops_catalog.own_run(caller, restore_run.run_id, false);
+	UPDATE mlops_catalog.run AS r SET deleted_at = NULL WHERE r.run_id = restore_run.run_id;
+	PERFORM mlops_catalog.audit(caller, 'restore_run', r.model, r.version, jsonb_build_object('run_id', restore_run.run_id))
+		FROM mlops_catalog.run AS r WHERE r.run_id = restore_run.run_id;
 END
 $$;
 
@@ -529,17 +529,17 @@ AS $$
 DECLARE
 	missing int;
 BEGIN
-	PERFORM mlops_catalog.require_seen($1);
-	IF cardinality($2) > (SELECT count(DISTINCT v) FROM unnest($2) AS v) AND array_position($2, NULL) IS NULL THEN
+	PERFORM mlops_catalog.require_seen(compare.model);
+	IF cardinality(compare.versions) > (SELECT count(DISTINCT v) FROM unnest(compare.versions) AS v) AND array_position(compare.versions, NULL) IS NULL THEN
 		RAISE EXCEPTION '"versions" names a version twice' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	SELECT v INTO missing FROM unnest($2) AS v WHERE NOT EXISTS (SELECT FROM mlops.versions AS x WHERE x.model = $1 AND x.version = v) LIMIT 1;
+	SELECT v INTO missing FROM unnest(compare.versions) AS v WHERE NOT EXISTS (SELECT FROM mlops.versions AS x WHERE x.model = compare.model AND x.version = v) LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'version % of model "%" does not exist', coalesce(missing::text, 'NULL'), $1
+		RAISE EXCEPTION 'version % of model "%" does not exist', coalesce(missing::text, 'NULL'), compare.model
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.versions lists the versions there are.';
 	END IF;
 	RETURN QUERY
-	WITH compared AS (SELECT x.version, x.run_id FROM mlops.versions AS x WHERE x.model = $1 AND ($2 IS NULL OR x.version = ANY ($2)))
+	WITH compared AS (SELECT x.version, x.run_id FROM mlops.versions AS x WHERE x.model = compare.model AND (compare.versions IS NULL OR x.version = ANY (compare.versions)))
 	SELECT c.kind, c.name, c.differs,
 		(SELECT jsonb_object_agg(k.version, c."values" -> k.run_id::text ORDER BY k.version) FROM compared AS k WHERE c."values" ? k.run_id::text),
 		c.spread

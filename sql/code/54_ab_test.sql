@@ -26,21 +26,21 @@ CREATE FUNCTION mlops_catalog.variant_counts(caller regrole, model_id bigint, si
 AS $$
 	-- each used by one of two branches, of which only one is run
 	WITH labelled AS NOT MATERIALIZED (
-		SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2
+		SELECT DISTINCT ON (l.key) l.key, l.label FROM mlops_catalog.label AS l WHERE l.model_id = variant_counts.model_id
 		ORDER BY l.key, l.labelled_at DESC),
 	decision AS NOT MATERIALIZED (
 		SELECT p.variant, p.version, p.flagged, o.label, p.created_at, p.prediction_id,
-			CASE WHEN $5 THEN coalesce(p.route_key, p.key, p.prediction_id::text) END AS unit
+			CASE WHEN variant_counts.by_key THEN coalesce(p.route_key, p.key, p.prediction_id::text) END AS unit
 		FROM mlops_catalog.prediction AS p LEFT JOIN labelled AS o ON o.key = p.key
-		WHERE p.model_id = $2 AND p.created_at >= $3 AND NOT p.shadow AND p.error IS NULL AND p.variant IS NOT NULL),
+		WHERE p.model_id = variant_counts.model_id AND p.created_at >= variant_counts.since AND NOT p.shadow AND p.error IS NULL AND p.variant IS NOT NULL),
 	judged AS NOT MATERIALIZED (
-		SELECT d.*, CASE $4
+		SELECT d.*, CASE variant_counts.metric
 				WHEN 'precision' THEN d.flagged AND d.label IS NOT NULL
 				WHEN 'recall' THEN d.label
 				WHEN 'false_positive_rate' THEN NOT d.label
 				WHEN 'accuracy' THEN d.label IS NOT NULL
 				WHEN 'alert_rate' THEN true END AS trial,
-			CASE $4
+			CASE variant_counts.metric
 				WHEN 'precision' THEN d.label
 				WHEN 'accuracy' THEN d.flagged = d.label
 				ELSE d.flagged END AS success
@@ -48,17 +48,17 @@ AS $$
 	counted AS (
 		SELECT j.variant, j.version, count(*) AS decisions, count(*) FILTER (WHERE j.trial) AS trials,
 			count(*) FILTER (WHERE j.trial AND j.success) AS successes
-		FROM judged AS j WHERE NOT $5 GROUP BY 1, 2
+		FROM judged AS j WHERE NOT variant_counts.by_key GROUP BY 1, 2
 		UNION ALL
 		SELECT j.variant, j.version, count(*), count(*) FILTER (WHERE j.trial AND j.place = 1),
 			count(*) FILTER (WHERE j.trial AND j.place = 1 AND j.success)
 		FROM (SELECT j.*, row_number() OVER (PARTITION BY j.unit, j.trial ORDER BY j.created_at, j.prediction_id) AS place
-			FROM judged AS j WHERE $5) AS j GROUP BY 1, 2)
+			FROM judged AS j WHERE variant_counts.by_key) AS j GROUP BY 1, 2)
 	SELECT r.variant, v.version, coalesce(c.decisions, 0), coalesce(c.trials, 0), coalesce(c.successes, 0)
 	FROM mlops_catalog.deployment_route AS r
 	JOIN mlops_catalog.model_version AS v USING (version_id)
 	LEFT JOIN counted AS c ON c.variant = r.variant AND c.version = v.version
-	WHERE r.model_id = $2 AND r.kind = 'share'
+	WHERE r.model_id = variant_counts.model_id AND r.kind = 'share'
 	ORDER BY r.variant = 'primary' DESC, r.position
 $$;
 COMMENT ON FUNCTION mlops_catalog.variant_counts(regrole, bigint, timestamptz, text, boolean) IS
@@ -87,18 +87,18 @@ DECLARE
 	hoped float8;
 BEGIN
 	SELECT r.* INTO e FROM mlops_catalog.release AS r WHERE r.model_id = id;
-	IF NOT FOUND AND $5 IS NULL THEN
+	IF NOT FOUND AND ab_test.since IS NULL THEN
 		e := mlops_catalog.release_under_way(caller, model_name);
 	END IF;
 	metric := coalesce(metric_name, (SELECT d.metric FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), 'precision');
 	PERFORM mlops_catalog.check_choice('metric', metric, '{precision,recall,accuracy,false_positive_rate,alert_rate}');
-	PERFORM mlops_catalog.check_choice('unit', $6, '{decision,key}');
-	IF $4 IS NOT NULL AND NOT ($4 > 0 AND $4 <= 1) THEN
-		RAISE EXCEPTION 'effect % is out of range', $4
+	PERFORM mlops_catalog.check_choice('unit', ab_test.unit, '{decision,key}');
+	IF ab_test.effect IS NOT NULL AND NOT (ab_test.effect > 0 AND ab_test.effect <= 1) THEN
+		RAISE EXCEPTION 'effect % is out of range', ab_test.effect
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be above 0 and at most 1.';
 	END IF;
 	FOR test IN SELECT * FROM mlops_catalog.variant_counts(caller, id,
-			coalesce($5, (SELECT d.deployed_at FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id)), metric, $6 = 'key') LOOP
+			coalesce(ab_test.since, (SELECT d.deployed_at FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id)), metric, ab_test.unit = 'key') LOOP
 		variant := test.variant;
 		version := test.version;
 		decisions := test.decisions;
@@ -109,7 +109,7 @@ BEGIN
 			control := test;
 		ELSE
 			-- a tenth of the common rate unless something else is hoped for
-			hoped := coalesce($4, nullif(0.1 * (control.successes + successes)::float8 / nullif(control.trials + trials, 0), 0), 0.01);
+			hoped := coalesce(ab_test.effect, nullif(0.1 * (control.successes + successes)::float8 / nullif(control.trials + trials, 0), 0), 0.01);
 			SELECT t.* INTO difference, lower, upper, z, p_value, sequential_p_value
 				FROM mlops.proportion_test(control.trials, control.successes, trials, successes, hoped) AS t;
 		END IF;

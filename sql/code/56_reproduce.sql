@@ -48,7 +48,7 @@ CREATE FUNCTION mlops_catalog.snapshot_settings(search_path text, settings jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT mlops_catalog.recorded_settings($1, $2 ->> 'TimeZone', coalesce($2, '{"DateStyle": "ISO, YMD"}'), $3)
+	SELECT mlops_catalog.recorded_settings(snapshot_settings.search_path, snapshot_settings.settings ->> 'TimeZone', coalesce(snapshot_settings.settings, '{"DateStyle": "ISO, YMD"}'), snapshot_settings.recorded_by)
 		|| '{"lc_monetary": "C", "xmlbinary": "base64"}'
 $$;
 COMMENT ON FUNCTION mlops_catalog.snapshot_settings(text, jsonb, regrole) IS 'Settings to read the query of a snapshot under';
@@ -72,41 +72,41 @@ DECLARE
 	described record;
 	contents record;
 BEGIN
-	PERFORM mlops_catalog.check_name('a snapshot', $3);
-	PERFORM mlops_catalog.check_choice('kind', $5, '{copy,reference}');
-	IF $7 IS NULL THEN
+	PERFORM mlops_catalog.check_name('a snapshot', snapshot.name);
+	PERFORM mlops_catalog.check_choice('kind', snapshot.kind, '{copy,reference}');
+	IF snapshot.search_path IS NULL THEN
 		RAISE EXCEPTION '"search_path" must not be null' USING ERRCODE = 'null_value_not_allowed',
 			HINT = 'Leave it out for that of the session.';
 	END IF;
-	PERFORM mlops_catalog.check_settings($8, '{TimeZone}');
-	read_under := mlops_catalog.snapshot_settings($7, $8, caller);
-	PERFORM mlops_catalog.lock_name('snapshot_pkey', $3, format('take snapshot "%s"', $3));
-	IF EXISTS (SELECT FROM mlops_catalog.snapshot AS s WHERE s.name = $3) THEN
-		RAISE EXCEPTION 'snapshot "%" already exists', $3
+	PERFORM mlops_catalog.check_settings(snapshot.settings, '{TimeZone}');
+	read_under := mlops_catalog.snapshot_settings(snapshot.search_path, snapshot.settings, caller);
+	PERFORM mlops_catalog.lock_name('snapshot_pkey', snapshot.name, format('take snapshot "%s"', snapshot.name));
+	IF EXISTS (SELECT FROM mlops_catalog.snapshot AS s WHERE s.name = snapshot.name) THEN
+		RAISE EXCEPTION 'snapshot "%" already exists', snapshot.name
 			USING ERRCODE = 'duplicate_object', HINT = 'A snapshot never changes; choose another name.';
 	END IF;
 	SELECT string_agg(format('%I %s', c.name, c.kept_as), ', ') AS columns, min(c.read_by) AS query,
 		jsonb_agg(jsonb_build_object('name', c.name, 'type', c.type) || CASE WHEN c.kept_as <> c.type THEN jsonb_build_object('kept_as', c.kept_as) ELSE '{}' END) AS list
-		INTO described FROM mlops_catalog.source_columns(caller, read_under, $2, $4) AS c;
-	IF $5 = 'copy' THEN
-		EXECUTE format('CREATE TABLE mlops_snapshot.%I (%s)', $3, described.columns);
-		PERFORM mlops_catalog.close_table(format('mlops_snapshot.%I', $3)::regclass);
+		INTO described FROM mlops_catalog.source_columns(caller, read_under, snapshot.source, snapshot.query) AS c;
+	IF snapshot.kind = 'copy' THEN
+		EXECUTE format('CREATE TABLE mlops_snapshot.%I (%s)', snapshot.name, described.columns);
+		PERFORM mlops_catalog.close_table(format('mlops_snapshot.%I', snapshot.name)::regclass);
 	END IF;
 	SELECT * INTO contents FROM mlops_catalog.read_snapshot(caller, read_under, described.query,
-		CASE WHEN $5 = 'copy' THEN format('mlops_snapshot.%I', $3)::regclass END, false);
-	IF $5 = 'copy' THEN
+		CASE WHEN snapshot.kind = 'copy' THEN format('mlops_snapshot.%I', snapshot.name)::regclass END, false);
+	IF snapshot.kind = 'copy' THEN
 		EXECUTE format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON mlops_snapshot.%I '
-			'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change()', $3);
-		EXECUTE format('ALTER TABLE mlops_snapshot.%I ENABLE ALWAYS TRIGGER refuse_change', $3);
-		EXECUTE format('GRANT SELECT ON mlops_snapshot.%I TO %s WITH GRANT OPTION', $3, caller);
-		EXECUTE format('COMMENT ON TABLE mlops_snapshot.%I IS %L', $3, format('Snapshot of %s', coalesce($2::text, 'a query')));
+			'FOR EACH STATEMENT EXECUTE FUNCTION mlops_catalog.refuse_change()', snapshot.name);
+		EXECUTE format('ALTER TABLE mlops_snapshot.%I ENABLE ALWAYS TRIGGER refuse_change', snapshot.name);
+		EXECUTE format('GRANT SELECT ON mlops_snapshot.%I TO %s WITH GRANT OPTION', snapshot.name, caller);
+		EXECUTE format('COMMENT ON TABLE mlops_snapshot.%I IS %L', snapshot.name, format('Snapshot of %s', coalesce(snapshot.source::text, 'a query')));
 	END IF;
 	INSERT INTO mlops_catalog.snapshot (name, kind, source, query, search_path, columns, rows, content_hash, note, owner, settings)
-		VALUES ($3, $5, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $2),
-			described.query, $7, described.list, contents.rows, contents.content_hash, $6, caller, $8);
-	PERFORM mlops_catalog.audit(caller, 'snapshot', NULL, NULL, jsonb_build_object('name', $3, 'kind', $5,
+		VALUES (snapshot.name, snapshot.kind, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = snapshot.source),
+			described.query, snapshot.search_path, described.list, contents.rows, contents.content_hash, snapshot.note, caller, snapshot.settings);
+	PERFORM mlops_catalog.audit(caller, 'snapshot', NULL, NULL, jsonb_build_object('name', snapshot.name, 'kind', snapshot.kind,
 		'rows', contents.rows, 'content_hash', contents.content_hash));
-	RETURN QUERY SELECT * FROM mlops.snapshots AS s WHERE s.name = $3;
+	RETURN QUERY SELECT * FROM mlops.snapshots AS s WHERE s.name = snapshot.name;
 END
 $$;
 
@@ -138,7 +138,7 @@ CREATE FUNCTION mlops_catalog.verify_snapshot(caller regrole, snapshot_name text
 AS $$
 #variable_conflict use_column
 DECLARE
-	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, $2);
+	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, verify_snapshot.snapshot_name);
 BEGIN
 	SELECT c.rows, c.content_hash INTO rows_now, content_hash_now FROM mlops_catalog.read_snapshot(caller,
 		-- the query of a copy is ours
@@ -157,21 +157,21 @@ CREATE FUNCTION mlops_catalog.drop_snapshot(caller regrole, name text) RETURNS v
 AS $$
 #variable_conflict use_column
 DECLARE
-	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, $2);
+	s mlops_catalog.snapshot := mlops_catalog.own_snapshot(caller, drop_snapshot.name);
 	used text := (SELECT mlops_catalog.versions_text(caller, array_agg(v.version_id))
 		FROM mlops_catalog.dataset AS d JOIN mlops_catalog.run AS r USING (dataset_id)
 		JOIN mlops_catalog.model_version AS v USING (run_id)
-		WHERE v.dropped_at IS NULL AND d.tables @> jsonb_build_array(jsonb_build_object('table', format('mlops_snapshot.%I', $2))));
+		WHERE v.dropped_at IS NULL AND d.tables @> jsonb_build_array(jsonb_build_object('table', format('mlops_snapshot.%I', drop_snapshot.name))));
 BEGIN
 	IF used IS NOT NULL THEN
-		RAISE EXCEPTION 'versions were trained on snapshot "%"', $2 USING ERRCODE = 'object_in_use', DETAIL = format('They are: %s.', used);
+		RAISE EXCEPTION 'versions were trained on snapshot "%"', drop_snapshot.name USING ERRCODE = 'object_in_use', DETAIL = format('They are: %s.', used);
 	END IF;
-	PERFORM mlops_catalog.lock_name('snapshot_pkey', $2, format('drop snapshot "%s"', $2));
+	PERFORM mlops_catalog.lock_name('snapshot_pkey', drop_snapshot.name, format('drop snapshot "%s"', drop_snapshot.name));
 	IF s.kind = 'copy' THEN
-		EXECUTE format('DROP TABLE mlops_snapshot.%I', $2);
+		EXECUTE format('DROP TABLE mlops_snapshot.%I', drop_snapshot.name);
 	END IF;
-	DELETE FROM mlops_catalog.snapshot AS t WHERE t.name = $2;
-	PERFORM mlops_catalog.audit(caller, 'drop_snapshot', NULL, NULL, jsonb_build_object('name', $2, 'content_hash', s.content_hash));
+	DELETE FROM mlops_catalog.snapshot AS t WHERE t.name = drop_snapshot.name;
+	PERFORM mlops_catalog.audit(caller, 'drop_snapshot', NULL, NULL, jsonb_build_object('name', drop_snapshot.name, 'content_hash', s.content_hash));
 END
 $$;
 
@@ -189,17 +189,17 @@ AS $$
 DECLARE
 	d mlops_catalog.dataset;
 BEGIN
-	PERFORM mlops_catalog.lock_model(caller, $2, 'manage');
+	PERFORM mlops_catalog.lock_model(caller, adopt_query.model, 'manage');
 	SELECT t.* INTO d FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS t USING (dataset_id)
-		WHERE v.version_id = mlops_catalog.version_named(caller, $2, $3);
+		WHERE v.version_id = mlops_catalog.version_named(caller, adopt_query.model, adopt_query.version);
 	IF d.recorded_by IS NULL THEN
-		RAISE EXCEPTION 'no query of version % of model "%" is recorded here', $3, $2 USING ERRCODE = 'object_not_in_prerequisite_state';
+		RAISE EXCEPTION 'no query of version % of model "%" is recorded here', adopt_query.version, adopt_query.model USING ERRCODE = 'object_not_in_prerequisite_state';
 	ELSIF EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = d.recorded_by) THEN
-		RAISE EXCEPTION 'the query of version % of model "%" is that of role "%"', $3, $2, mlops_catalog.role_text(d.recorded_by)
+		RAISE EXCEPTION 'the query of version % of model "%" is that of role "%"', adopt_query.version, adopt_query.model, mlops_catalog.role_text(d.recorded_by)
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Only the query of a role that no longer exists can be taken over.';
 	END IF;
 	UPDATE mlops_catalog.dataset AS t SET recorded_by = caller WHERE t.dataset_id = d.dataset_id;
-	PERFORM mlops_catalog.audit(caller, 'adopt_query', $2, $3, jsonb_build_object('query', d.query));
+	PERFORM mlops_catalog.audit(caller, 'adopt_query', adopt_query.model, adopt_query.version, jsonb_build_object('query', d.query));
 	RETURN d.query;
 END
 $$;
@@ -234,7 +234,7 @@ CREATE FUNCTION mlops_catalog.retyped_columns(before jsonb, now jsonb) RETURNS t
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(array_agg(format('type of column "%s": %s, now %s', b ->> 'name', b ->> 'type', n ->> 'type') ORDER BY b ->> 'name'), '{}')
-	FROM jsonb_array_elements($1) AS b JOIN jsonb_array_elements($2) AS n ON n ->> 'name' = b ->> 'name' AND n ->> 'type' <> b ->> 'type'
+	FROM jsonb_array_elements(retyped_columns.before) AS b JOIN jsonb_array_elements(retyped_columns.now) AS n ON n ->> 'name' = b ->> 'name' AND n ->> 'type' <> b ->> 'type'
 $$;
 COMMENT ON FUNCTION mlops_catalog.retyped_columns(jsonb, jsonb) IS 'Which columns of a data set have another type than they had, for people to read';
 
@@ -255,18 +255,18 @@ DECLARE
 	asked record;
 	now jsonb;
 BEGIN
-	PERFORM mlops_catalog.require(caller, $2, 'train');
+	PERFORM mlops_catalog.require(caller, reproduce.model, 'train');
 	SELECT v.sha256, v.owner, r.request, r.library_version, r.run_id, d.content_hash, d.columns,
 		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by) AS settings INTO asked
 	FROM mlops_catalog.model_version AS v LEFT JOIN mlops_catalog.run AS r USING (run_id) LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id)
-	WHERE v.version_id = mlops_catalog.version_named(caller, $2, $3);
+	WHERE v.version_id = mlops_catalog.version_named(caller, reproduce.model, reproduce.version);
 	IF asked.request IS NULL THEN
-		RAISE EXCEPTION 'the training of version % of model "%" is not recorded here', $3, $2
+		RAISE EXCEPTION 'the training of version % of model "%" is not recorded here', reproduce.version, reproduce.model
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'It was imported.';
 	END IF;
 	SELECT r INTO now FROM mlops_catalog.as_role(caller, asked.settings,
 		mlops_catalog.training_call('mlops_catalog.rehearse_training'),
-		asked.request || jsonb_build_object('model', $2, 'experiment', NULL, 'tags', '{}'::jsonb)) AS r;
+		asked.request || jsonb_build_object('model', reproduce.model, 'experiment', NULL, 'tags', '{}'::jsonb)) AS r;
 	sha256 := encode(asked.sha256, 'hex');
 	sha256_now := now ->> 'sha256';
 	content_hash := asked.content_hash;

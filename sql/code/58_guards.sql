@@ -220,12 +220,12 @@ CREATE FUNCTION mlops_catalog.variant_metrics(caller regrole, model_id bigint, s
 	SET jit = off
 AS $$
 	WITH state AS (
-		SELECT greatest(max(t.until), $3) AS until FROM mlops_catalog.guard_state AS t WHERE t.model_id = $2 AND t.since = $3 AND t.shadow = coalesce($4, '')),
+		SELECT greatest(max(t.until), variant_metrics.since) AS until FROM mlops_catalog.guard_state AS t WHERE t.model_id = variant_metrics.model_id AND t.since = variant_metrics.since AND t.shadow = coalesce(variant_metrics.shadow, '')),
 	counted AS (
 		SELECT g.variant, g.version, g.decisions, g.flagged, g.errors, g.scores, g.latencies FROM mlops_catalog.guard_count AS g
-		WHERE g.model_id = $2 AND g.since = $3 AND g.shadow = coalesce($4, '')
+		WHERE g.model_id = variant_metrics.model_id AND g.since = variant_metrics.since AND g.shadow = coalesce(variant_metrics.shadow, '')
 		UNION ALL
-		SELECT c.* FROM state AS s CROSS JOIN LATERAL mlops_catalog.count_decisions($1, $2, s.until, 'infinity', coalesce($4, '')) AS c),
+		SELECT c.* FROM state AS s CROSS JOIN LATERAL mlops_catalog.count_decisions(variant_metrics.caller, variant_metrics.model_id, s.until, 'infinity', coalesce(variant_metrics.shadow, '')) AS c),
 	measured AS (
 		SELECT c.variant, c.version, sum(c.decisions)::bigint AS decisions, sum(c.flagged)::bigint AS flagged, sum(c.errors)::bigint AS errors
 		FROM counted AS c GROUP BY 1, 2),
@@ -237,10 +237,10 @@ AS $$
 		FROM measured AS f),
 	alert AS (
 		SELECT g.variant, g.version, g.labelled_alerts AS n, g.true_alerts AS positives FROM mlops_catalog.guard_count AS g
-		WHERE g.model_id = $2 AND g.since = $3 AND g.shadow = coalesce($4, '')
+		WHERE g.model_id = variant_metrics.model_id AND g.since = variant_metrics.since AND g.shadow = coalesce(variant_metrics.shadow, '')
 		UNION ALL
-		SELECT c.variant, c.version, c.n, c.n * o.label::int FROM state AS s CROSS JOIN LATERAL mlops_catalog.count_alerts($1, $2, s.until, 'infinity', coalesce($4, '')) AS c
-		CROSS JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2 AND l.key = c.key ORDER BY l.labelled_at DESC LIMIT 1) AS o),
+		SELECT c.variant, c.version, c.n, c.n * o.label::int FROM state AS s CROSS JOIN LATERAL mlops_catalog.count_alerts(variant_metrics.caller, variant_metrics.model_id, s.until, 'infinity', coalesce(variant_metrics.shadow, '')) AS c
+		CROSS JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = variant_metrics.model_id AND l.key = c.key ORDER BY l.labelled_at DESC LIMIT 1) AS o),
 	alerts AS (
 		SELECT a.variant, a.version, sum(a.n)::bigint AS n, sum(a.positives)::float8 AS positives FROM alert AS a GROUP BY 1, 2)
 	SELECT r.variant, v.version, coalesce(f.decisions, 0), coalesce(a.n, 0), mlops_catalog.latency_quantile(b.latencies, 0.95),
@@ -254,7 +254,7 @@ AS $$
 	LEFT JOIN bins AS b ON b.variant = r.variant AND b.version = v.version
 	LEFT JOIN alerts AS a ON a.variant = r.variant AND a.version = v.version
 	LEFT JOIN LATERAL (SELECT mlops_catalog.score_baseline(m.name, v.version) AS baseline WHERE f.decisions > 0) AS s ON true
-	WHERE r.model_id = $2 AND CASE WHEN $4 IS NULL THEN r.kind = 'share' ELSE r.variant IN ('primary', $4) END
+	WHERE r.model_id = variant_metrics.model_id AND CASE WHEN variant_metrics.shadow IS NULL THEN r.kind = 'share' ELSE r.variant IN ('primary', variant_metrics.shadow) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.variant_metrics(regrole, bigint, timestamptz, text) IS
 	'What guards bound, of the variants that share a model''s traffic, or of a shadow and of primary beside it';

@@ -27,9 +27,9 @@ DECLARE
 	content bytea;
 	id bigint;
 BEGIN
-	PERFORM mlops_catalog.require(caller, $2, 'manage');
-	id := mlops_catalog.version_named(caller, $2, $3);
-	SELECT mlops_catalog.in_utf8(format('what is recorded of version %s of model "%s"', $3, $2), jsonb_build_object('model', m.name, 'version', v.version, 'algorithm', v.algorithm, 'target', v.target,
+	PERFORM mlops_catalog.require(caller, export_model.model, 'manage');
+	id := mlops_catalog.version_named(caller, export_model.model, export_model.version);
+	SELECT mlops_catalog.in_utf8(format('what is recorded of version %s of model "%s"', export_model.version, export_model.model), jsonb_build_object('model', m.name, 'version', v.version, 'algorithm', v.algorithm, 'target', v.target,
 			'positive', v.positive, 'metrics', v.metrics, 'description', v.description, 'tags', v.tags, 'created_at', mlops_catalog.utc_text(v.created_at),
 			'library_version', r.library_version, 'seed', r.seed,
 			'params', (SELECT coalesce(jsonb_object_agg(p.name, p.value), '{}') FROM mlops_catalog.run_param AS p WHERE p.run_id = v.run_id),
@@ -182,7 +182,7 @@ CREATE FUNCTION mlops_catalog.import_model(caller regrole, data bytea, model tex
 AS $$
 #variable_conflict use_column
 DECLARE
-	size int := octet_length($2);
+	size int := octet_length(import_model.data);
 	length int;
 	manifest jsonb;
 	bytes bytea;
@@ -191,25 +191,25 @@ DECLARE
 	made_run bigint;
 	made bigint;
 BEGIN
-	IF $2 IS NULL OR size < 48 OR substring($2 FROM 1 FOR 8) <> 'MLOPSEXP'::bytea THEN
+	IF import_model.data IS NULL OR size < 48 OR substring(import_model.data FROM 1 FOR 8) <> 'MLOPSEXP'::bytea THEN
 		RAISE EXCEPTION 'the data is not an exported model' USING ERRCODE = 'data_corrupted',
 			HINT = 'It must be what mlops.export_model returned.';
-	ELSIF substring($2 FROM 9 FOR 4) <> int4send(1) THEN
+	ELSIF substring(import_model.data FROM 9 FOR 4) <> int4send(1) THEN
 		RAISE EXCEPTION 'the data was exported in a format that this version of mlops does not know' USING ERRCODE = 'feature_not_supported';
-	ELSIF sha256(substring($2 FROM 1 FOR size - 32)) <> substring($2 FROM size - 31) THEN
+	ELSIF sha256(substring(import_model.data FROM 1 FOR size - 32)) <> substring(import_model.data FROM size - 31) THEN
 		RAISE EXCEPTION 'the exported model was damaged' USING ERRCODE = 'data_corrupted', DETAIL = 'Its SHA-256 is not the one at its end.';
 	END IF;
-	length := ('x' || encode(substring($2 FROM 13 FOR 4), 'hex'))::bit(32)::int;
+	length := ('x' || encode(substring(import_model.data FROM 13 FOR 4), 'hex'))::bit(32)::int;
 	IF length > 16777216 THEN
 		PERFORM mlops_catalog.refuse_export('Its manifest has more than 16 MB.');
 	ELSIF length NOT BETWEEN 2 AND size - 48 THEN
 		RAISE EXCEPTION 'the exported model was damaged' USING ERRCODE = 'data_corrupted', DETAIL = 'Its manifest does not fit.';
 	END IF;
-	manifest := mlops_catalog.read_manifest(substring($2 FROM 17 FOR length));
-	bytes := substring($2 FROM 17 + length FOR size - 48 - length);
+	manifest := mlops_catalog.read_manifest(substring(import_model.data FROM 17 FOR length));
+	bytes := substring(import_model.data FROM 17 + length FOR size - 48 - length);
 	found := mlops_catalog.inspect_bytes(bytes);
 	PERFORM mlops_catalog.check_manifest(manifest, found);
-	registered_as := coalesce($3, manifest ->> 'model');
+	registered_as := coalesce(import_model.model, manifest ->> 'model');
 	PERFORM mlops_catalog.check_name('a model', registered_as);
 	SELECT n.model_id, n.version INTO id, version FROM mlops_catalog.next_version(caller, registered_as) AS n;
 	PERFORM mlops_catalog.open_experiment(caller, registered_as);

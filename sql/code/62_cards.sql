@@ -58,22 +58,22 @@ CREATE FUNCTION mlops_catalog.importance_section(model text, version int, reader
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	on_rows text := CASE WHEN $5 THEN 'the test rows' ELSE 'the rows of the data set' END;
+	on_rows text := CASE WHEN importance_section.judged THEN 'the test rows' ELSE 'the rows of the data set' END;
 	part text;
 	section text := '';
 BEGIN
-	IF $7 > 1000000 THEN
+	IF importance_section.rows > 1000000 THEN
 		section := format(E'\n%s tells what columns contribute on average; the data set is too large to read for a card.\n',
-			mlops_catalog.code(format('SELECT * FROM mlops.explain_table(%L, ...)', format('%s/%s', $1, $2))));
-	ELSIF $4 IS NOT NULL AND NOT mlops_catalog.may($3, $1, 'score') THEN
+			mlops_catalog.code(format('SELECT * FROM mlops.explain_table(%L, ...)', format('%s/%s', importance_section.model, importance_section.version))));
+	ELSIF importance_section.query IS NOT NULL AND NOT mlops_catalog.may(importance_section.reader, importance_section.model, 'score') THEN
 		section := format(E'\nWhat columns contribute on average is left out: it takes the privilege `score` too, which role %s does not have (%s).\n',
-			mlops_catalog.cell(mlops_catalog.role_text($3)), mlops_catalog.code(format('SELECT * FROM mlops.grant(%L, %L, ''score'')', $1, mlops_catalog.role_text($3))));
-	ELSIF $4 IS NOT NULL THEN
+			mlops_catalog.cell(mlops_catalog.role_text(importance_section.reader)), mlops_catalog.code(format('SELECT * FROM mlops.grant(%L, %L, ''score'')', importance_section.model, mlops_catalog.role_text(importance_section.reader))));
+	ELSIF importance_section.query IS NOT NULL THEN
 		BEGIN
 			SELECT format(E'\nMean size of what a column contributed to the log odds (mean |SHAP value|), on %s of %s.\n\n| column | contribution | share, %% |\n|---|---|---|\n%s',
 					min(e.rows), on_rows, string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(e.feature), mlops_catalog.number_text(e.importance),
 						mlops_catalog.number_text(100 * e.share)), '' ORDER BY e.rank))
-				INTO part FROM mlops_catalog.explain_on($3, format('%s/%s', $1, $2), $4, $6) AS e WHERE e.rank <= 20 HAVING count(*) > 0;
+				INTO part FROM mlops_catalog.explain_on(importance_section.reader, format('%s/%s', importance_section.model, importance_section.version), importance_section.query, importance_section.settings) AS e WHERE e.rank <= 20 HAVING count(*) > 0;
 			section := coalesce(part, '');
 		EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch
 				OR data_exception OR insufficient_privilege THEN
@@ -81,7 +81,7 @@ BEGIN
 		END;
 	END IF;
 	SELECT string_agg(format(E'| %s | %s | %s |\n', mlops_catalog.cell(f.feature), mlops_catalog.number_text(100 * f.share), f.splits), '' ORDER BY f.gain DESC, f.feature)
-		INTO part FROM (SELECT i.*, i.gain / nullif(sum(i.gain) OVER (), 0) AS share FROM mlops_catalog.feature_importance($1, $2) AS i ORDER BY i.gain DESC, i.feature LIMIT 20) AS f;
+		INTO part FROM (SELECT i.*, i.gain / nullif(sum(i.gain) OVER (), 0) AS share FROM mlops_catalog.feature_importance(importance_section.model, importance_section.version) AS i ORDER BY i.gain DESC, i.feature LIMIT 20) AS f;
 	section := section || coalesce(E'\nShare of the loss that the splits on a feature took away in training (gain).\n\n| feature | share of gain, % | splits |\n|---|---|---|\n' || part, '');
 	RETURN CASE WHEN section = '' THEN '' ELSE E'\n## Importance\n' || section END;
 END
@@ -102,7 +102,7 @@ AS $$
 				(6, 'time', format('%s to %s (%s)', d.time_from, d.time_to, d.time_zone)),
 				(7, 'content hash', d.content_hash)) AS i(place, name, value)
 			WHERE i.value IS NOT NULL AND NOT (i.place = 6 AND d.time_from IS NULL))
-		FROM mlops_catalog.dataset AS d WHERE d.dataset_id = $1), format(E'%s.\n', coalesce(mlops_catalog.prose($2), 'Not recorded')))
+		FROM mlops_catalog.dataset AS d WHERE d.dataset_id = data_section.dataset_id), format(E'%s.\n', coalesce(mlops_catalog.prose(data_section.note), 'Not recorded')))
 $$;
 COMMENT ON FUNCTION mlops_catalog.data_section(bigint, text) IS 'Section of a model card: what a version learned from';
 
@@ -221,7 +221,7 @@ CREATE FUNCTION mlops_catalog.model_card(caller regrole, model text, version int
 AS $$
 #variable_conflict use_column
 DECLARE
-	nr int := coalesce($3, (SELECT m.deployed_version FROM mlops.models AS m WHERE m.model = $2));
+	nr int := coalesce(model_card.version, (SELECT m.deployed_version FROM mlops.models AS m WHERE m.model = model_card.model));
 	m record;
 	v record;
 	r record;
@@ -232,20 +232,20 @@ DECLARE
 	part text;
 	card text;
 BEGIN
-	PERFORM mlops_catalog.require(caller, $2, 'inspect');
+	PERFORM mlops_catalog.require(caller, model_card.model, 'inspect');
 	IF nr IS NULL THEN
-		RAISE EXCEPTION 'no version of model "%" is deployed', $2
+		RAISE EXCEPTION 'no version of model "%" is deployed', model_card.model
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Say which version the card is to be about.';
 	END IF;
-	window_query := mlops_catalog.test_window(mlops_catalog.version_named(caller, $2, nr));
-	SELECT * INTO m FROM mlops.models AS x WHERE x.model = $2;
-	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = $2 AND x.version = nr;
+	window_query := mlops_catalog.test_window(mlops_catalog.version_named(caller, model_card.model, nr));
+	SELECT * INTO m FROM mlops.models AS x WHERE x.model = model_card.model;
+	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = model_card.model AND x.version = nr;
 	SELECT t.*, e.name AS experiment INTO r FROM mlops_catalog.run AS t JOIN mlops_catalog.experiment AS e USING (experiment_id) WHERE t.run_id = v.run_id;
 	SELECT t.* INTO d FROM mlops_catalog.dataset AS t WHERE t.dataset_id = r.dataset_id;
-	threshold := (SELECT nullif(p.threshold, v.threshold) FROM mlops.deployments AS p WHERE p.model = $2 AND p.version = nr ORDER BY p.variant = 'primary' DESC, p.variant LIMIT 1);
+	threshold := (SELECT nullif(p.threshold, v.threshold) FROM mlops.deployments AS p WHERE p.model = model_card.model AND p.version = nr ORDER BY p.variant = 'primary' DESC, p.variant LIMIT 1);
 	recorded := mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by);
 
-	card := format(E'# Model card: %s, version %s\n\n', mlops_catalog.cell($2), nr)
+	card := format(E'# Model card: %s, version %s\n\n', mlops_catalog.cell(model_card.model), nr)
 		|| E'| | |\n|---|---|\n'
 		|| (SELECT string_agg(format(E'| %s | %s |\n', i.name, mlops_catalog.cell(i.value)), '' ORDER BY i.place)
 			FROM (VALUES (1, 'algorithm', v.algorithm), (2, 'predicts', format('%s%s', v.target, ' = ' || v.positive)), (3, 'stage', v.stage),
@@ -257,22 +257,22 @@ BEGIN
 		|| format(E'\n## Limits\n\n%s\n', coalesce(mlops_catalog.prose(m.limits), 'Not described.'));
 
 	card := card || mlops_catalog.data_section(r.dataset_id, r.note);
-	card := card || mlops_catalog.metrics_section(caller, $2, nr, v.metrics, threshold, r.request IS NULL);
-	card := card || mlops_catalog.segment_sections(caller, $2, nr, window_query, recorded, $4, threshold);
+	card := card || mlops_catalog.metrics_section(caller, model_card.model, nr, v.metrics, threshold, r.request IS NULL);
+	card := card || mlops_catalog.segment_sections(caller, model_card.model, nr, window_query, recorded, model_card.by, threshold);
 
 	card := card || format(E'\n## Threshold\n\nScores of %s and more are flagged%s.%s\n', v.threshold,
 		coalesce(', chosen by ' || mlops_catalog.code(r.request ->> 'threshold'), ''),
 		coalesce(E' As deployed: ' || (SELECT string_agg(format('%s (%s)', p.threshold, mlops_catalog.cell(p.variant)), ', ' ORDER BY p.variant)
-			FROM mlops.deployments AS p WHERE p.model = $2 AND p.version = nr) || '.', ''));
+			FROM mlops.deployments AS p WHERE p.model = model_card.model AND p.version = nr) || '.', ''));
 
-	card := card || mlops_catalog.importance_section($2, nr, caller, coalesce(window_query, d.query), window_query IS NOT NULL, recorded, d.rows);
-	card := card || mlops_catalog.learned_sections($2, nr, v.run_id);
-	card := card || mlops_catalog.approval_sections($2, nr);
+	card := card || mlops_catalog.importance_section(model_card.model, nr, caller, coalesce(window_query, d.query), window_query IS NOT NULL, recorded, d.rows);
+	card := card || mlops_catalog.learned_sections(model_card.model, nr, v.run_id);
+	card := card || mlops_catalog.approval_sections(model_card.model, nr);
 	card := card || format(E'\n## Lineage\n\nRun %s of experiment %s, mlops %s%s.%s\n', v.run_id, mlops_catalog.cell(r.experiment), mlops_catalog.cell(r.library_version), coalesce(', seed ' || r.seed, ''),
-		CASE WHEN r.request IS NULL THEN '' ELSE format(' %s repeats it.', mlops_catalog.code(format('SELECT * FROM mlops.reproduce(%L, %s)', $2, nr))) END);
+		CASE WHEN r.request IS NULL THEN '' ELSE format(' %s repeats it.', mlops_catalog.code(format('SELECT * FROM mlops.reproduce(%L, %s)', model_card.model, nr))) END);
 	SELECT string_agg(format(E'| %s | %s | %s | %s |\n', to_char(a.logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), a.event, mlops_catalog.cell(a.role),
 			mlops_catalog.cell(concat_ws(' ', a.detail ->> 'alias', a.detail ->> 'to', a.detail ->> 'strategy', a.detail ->> 'note'))), '' ORDER BY a.seq, a.waiting_id)
-		INTO part FROM mlops_catalog.audit_entry AS a WHERE a.model = $2 AND a.version = nr AND a.logged_at >= r.started_at;
+		INTO part FROM mlops_catalog.audit_entry AS a WHERE a.model = model_card.model AND a.version = nr AND a.logged_at >= r.started_at;
 	RETURN card || coalesce(E'\n## History\n\n| when | what | who | |\n|---|---|---|---|\n' || part, '');
 END
 $$;
@@ -297,9 +297,9 @@ DECLARE
 	explanation jsonb;
 	note text;
 BEGIN
-	SELECT * INTO p FROM mlops.predictions AS x WHERE x.prediction_id = $1 AND x.created_at = mlops.prediction_time($1) AND NOT x.shadow;
+	SELECT * INTO p FROM mlops.predictions AS x WHERE x.prediction_id = why.prediction_id AND x.created_at = mlops.prediction_time(why.prediction_id) AND NOT x.shadow;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'decision % is not logged', $1
+		RAISE EXCEPTION 'decision % is not logged', why.prediction_id
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.predictions lists the decisions there are; mlops.retention says how long they are kept.';
 	END IF;
 	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = p.model AND x.version = p.version;
@@ -333,7 +333,7 @@ BEGIN
 		'explanation', explanation, 'explanation_note', note,
 		'beside', (SELECT jsonb_agg(jsonb_build_object('variant', s.variant, 'version', s.version, 'score', s.score, 'flagged', s.flagged)
 				|| CASE WHEN s.error IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('error', s.error) END ORDER BY s.variant)
-			FROM mlops.predictions AS s WHERE s.prediction_id = $1 AND s.created_at = p.created_at AND s.shadow),
+			FROM mlops.predictions AS s WHERE s.prediction_id = why.prediction_id AND s.created_at = p.created_at AND s.shadow),
 		'route', (SELECT to_jsonb(h) - 'model' FROM mlops.deployment_history AS h WHERE h.model = p.model AND h.deployment_id = p.deployment_id),
 		'training', (SELECT jsonb_build_object('run_id', r.run_id, 'algorithm', r.algorithm, 'by', r.owner::text, 'at', r.ended_at, 'seed', r.seed,
 				'library_version', r.library_version, 'sha256', v.sha256, 'metrics', v.metrics)
@@ -365,16 +365,16 @@ DECLARE
 	others jsonb;
 	n bigint;
 BEGIN
-	PERFORM mlops_catalog.require_seen($1, 'see');
+	PERFORM mlops_catalog.require_seen(why.model, 'see');
 	WITH decided AS (SELECT p.prediction_id, p.created_at, p.score, p.flagged FROM mlops.predictions AS p
-		WHERE p.model = $1 AND p.key = mlops_catalog.bounded($2) AND NOT p.shadow),
+		WHERE p.model = why.model AND p.key = mlops_catalog.bounded(why.key) AND NOT p.shadow),
 	numbered AS (SELECT d.*, row_number() OVER (ORDER BY d.created_at DESC, d.prediction_id DESC) AS place, count(*) OVER () AS decisions FROM decided AS d)
 	SELECT (array_agg(d.prediction_id) FILTER (WHERE d.place = 1))[1], min(d.decisions),
 		coalesce(jsonb_agg(jsonb_build_object('prediction_id', d.prediction_id, 'made_at', d.created_at, 'score', d.score, 'flagged', d.flagged) ORDER BY d.place)
 			FILTER (WHERE d.place > 1), '[]')
 		INTO latest, n, others FROM numbered AS d WHERE d.place <= 101;
 	IF latest IS NULL THEN
-		RAISE EXCEPTION 'no decision of model "%" is logged with key "%"', $1, mlops_catalog.bounded($2)
+		RAISE EXCEPTION 'no decision of model "%" is logged with key "%"', why.model, mlops_catalog.bounded(why.key)
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.predictions lists the decisions there are; mlops.retention says how long they are kept.';
 	END IF;
 	RETURN mlops_catalog.why(latest) || jsonb_build_object('of_key', jsonb_build_object('decisions', n, 'others', others));

@@ -25,7 +25,7 @@ COMMENT ON FUNCTION mlops_catalog.without_nulls(jsonb) IS 'An object without its
 CREATE FUNCTION mlops_catalog.own_threshold(caller regrole, model_id bigint, version int) RETURNS float8
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT v.threshold FROM mlops_catalog.model_version AS v WHERE v.model_id = $2 AND v.version = $3 $$;
+AS $$ SELECT v.threshold FROM mlops_catalog.model_version AS v WHERE v.model_id = own_threshold.model_id AND v.version = own_threshold.version $$;
 COMMENT ON FUNCTION mlops_catalog.own_threshold(regrole, bigint, int) IS 'Threshold that a version was trained with';
 
 -- The plan of a release: its variants as they were deployed, whatever step it
@@ -44,11 +44,11 @@ AS $$
 	FROM mlops_catalog.release AS e JOIN mlops_catalog.strategies() AS s ON s.name = e.strategy JOIN mlops_catalog.deployment AS d USING (deployment_id),
 	LATERAL (SELECT coalesce(jsonb_object_agg(p ->> 'variant', mlops_catalog.without_nulls(jsonb_build_object(
 				'version', p -> 'version', 'percent', p -> 'percent',
-				'threshold', nullif((p ->> 'threshold')::float8, mlops_catalog.own_threshold(caller, $2, (p ->> 'version')::int))))), '{}')
+				'threshold', nullif((p ->> 'threshold')::float8, mlops_catalog.own_threshold(caller, current_release.model_id, (p ->> 'version')::int))))), '{}')
 		FROM jsonb_array_elements(d.routes) AS p
 		WHERE p ->> 'kind' = 'share' AND p ->> 'variant' <> 'primary' AND EXISTS (
-			SELECT FROM mlops_catalog.deployment_route AS r WHERE r.model_id = $2 AND r.variant = p ->> 'variant')) AS planned(variants)
-	WHERE e.model_id = $2 AND s.lays <> 'primary'
+			SELECT FROM mlops_catalog.deployment_route AS r WHERE r.model_id = current_release.model_id AND r.variant = p ->> 'variant')) AS planned(variants)
+	WHERE e.model_id = current_release.model_id AND s.lays <> 'primary'
 $$;
 COMMENT ON FUNCTION mlops_catalog.current_release(regrole, bigint) IS 'The release of shares under way as a document; NULL if there is none';
 
@@ -59,18 +59,18 @@ AS $$
 	WITH route AS (
 		SELECT r.*, v.version, nullif(r.threshold, v.threshold) AS stated_threshold
 		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
-		WHERE r.model_id = $2)
+		WHERE r.model_id = current_route.model_id)
 	SELECT mlops_catalog.without_nulls(jsonb_build_object('version', p.version, 'threshold', p.stated_threshold, 'key', p.key,
 		'guard', (SELECT nullif(d.guard, '{}') FROM mlops_catalog.release AS e JOIN mlops_catalog.deployment AS d USING (deployment_id)
-			WHERE e.model_id = $2 AND (SELECT s.lays = 'primary' FROM mlops_catalog.strategies() AS s WHERE s.name = e.strategy)),
-		'release', mlops_catalog.current_release(caller, $2),
+			WHERE e.model_id = current_route.model_id AND (SELECT s.lays = 'primary' FROM mlops_catalog.strategies() AS s WHERE s.name = e.strategy)),
+		'release', mlops_catalog.current_release(caller, current_route.model_id),
 		'segments', (SELECT jsonb_agg(mlops_catalog.without_nulls(jsonb_build_object('variant', s.variant, 'version', s.version,
 				'threshold', s.stated_threshold, 'rule', s.rule)) ORDER BY s.position)
 			FROM route AS s WHERE s.kind = 'segment'),
 		'shadows', (SELECT jsonb_object_agg(s.variant, mlops_catalog.without_nulls(jsonb_build_object('version', s.version,
 				'threshold', s.stated_threshold, 'guard', nullif(d.guard, '{}'))))
 			FROM route AS s JOIN mlops_catalog.deployment AS d USING (deployment_id) WHERE s.kind = 'shadow' AND NOT EXISTS (
-				SELECT FROM mlops_catalog.release_route AS o WHERE o.model_id = $2 AND o.variant = s.variant))))
+				SELECT FROM mlops_catalog.release_route AS o WHERE o.model_id = current_route.model_id AND o.variant = s.variant))))
 	FROM route AS p WHERE p.variant = 'primary'
 $$;
 COMMENT ON FUNCTION mlops_catalog.current_route(regrole, bigint) IS 'What answers for a model, as a document; NULL if nothing does';
@@ -79,7 +79,7 @@ CREATE FUNCTION mlops_catalog.state_route(caller regrole, model_id bigint, route
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO mlops_catalog.stated_route AS s (model_id, route) VALUES ($2, $3)
+	INSERT INTO mlops_catalog.stated_route AS s (model_id, route) VALUES (state_route.model_id, state_route.route)
 	ON CONFLICT ON CONSTRAINT stated_route_pkey DO UPDATE SET route = excluded.route WHERE s.route <> excluded.route
 $$;
 COMMENT ON FUNCTION mlops_catalog.state_route(regrole, bigint, jsonb) IS 'Remembers what was asked to answer for a model';
@@ -118,7 +118,7 @@ DECLARE
 	variants jsonb := '{}';
 	v record;
 BEGIN
-	SELECT t.* INTO s FROM mlops_catalog.strategies() AS t WHERE t.name = $4 ->> 'strategy' AND t.document IS NOT NULL;
+	SELECT t.* INTO s FROM mlops_catalog.strategies() AS t WHERE t.name = check_release_document.document ->> 'strategy' AND t.document IS NOT NULL;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION '"%" must have a key strategy', path
 			USING ERRCODE = 'invalid_parameter_value', HINT = format('Valid values are: %s.',

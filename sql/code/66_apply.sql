@@ -26,8 +26,8 @@ CREATE FUNCTION mlops_catalog.export_spec(caller regrole, model text) RETURNS js
 AS $$
 #variable_conflict use_column
 BEGIN
-	IF $2 IS NOT NULL THEN
-		PERFORM mlops_catalog.require(caller, $2, 'inspect');
+	IF export_spec.model IS NOT NULL THEN
+		PERFORM mlops_catalog.require(caller, export_spec.model, 'inspect');
 	END IF;
 	RETURN jsonb_build_object('models', (SELECT coalesce(jsonb_object_agg(m.name, mlops_catalog.without_nulls(jsonb_build_object(
 			'description', m.description, 'limits', m.limits, 'owner', mlops_catalog.role_text(m.owner), 'tags', m.tags,
@@ -52,7 +52,7 @@ BEGIN
 			|| CASE WHEN mlops_catalog.current_route(caller, m.model_id) IS NULL	-- taken out of service
 					AND EXISTS (SELECT FROM mlops_catalog.deployment AS d WHERE d.model_id = m.model_id) THEN '{"deploy": null}'::jsonb ELSE '{}' END
 			|| mlops_catalog.monitoring_spec(caller, m.model_id)), '{}')
-		FROM mlops_catalog.model AS m WHERE ($2 IS NULL OR m.name = $2) AND mlops_catalog.may(caller, m.name, 'inspect')));
+		FROM mlops_catalog.model AS m WHERE (export_spec.model IS NULL OR m.name = export_spec.model) AND mlops_catalog.may(caller, m.name, 'inspect')));
 END
 $$;
 
@@ -152,46 +152,46 @@ CREATE FUNCTION mlops_catalog.plan_settings(model text, wanted jsonb) RETURNS SE
 AS $$
 #variable_conflict use_column
 DECLARE
-	now jsonb := mlops.export_spec($1) -> 'models' -> $1;
+	now jsonb := mlops.export_spec(plan_settings.model) -> 'models' -> plan_settings.model;
 	-- promoting a challenger made it champion: see set_route
 	promoted boolean := CASE WHEN mlops_catalog.follows_aliases(wanted -> 'deploy' -> 'release' ->> 'strategy')
-		AND wanted -> 'aliases' -> 'champion' = wanted -> 'deploy' -> 'version' THEN mlops_catalog.has_moved_on($1, wanted -> 'deploy') ELSE false END;
+		AND wanted -> 'aliases' -> 'champion' = wanted -> 'deploy' -> 'version' THEN mlops_catalog.has_moved_on(plan_settings.model, wanted -> 'deploy') ELSE false END;
 BEGIN
 	RETURN QUERY
-	SELECT k, NULL::text, now ->> k, wanted ->> k, format('SELECT mlops.describe(%L, %s => %L)', $1, k, wanted ->> k)
+	SELECT k, NULL::text, now ->> k, wanted ->> k, format('SELECT mlops.describe(%L, %s => %L)', plan_settings.model, k, wanted ->> k)
 		FROM unnest('{description,limits}'::text[]) AS k WHERE wanted ? k AND coalesce(now ->> k, '') <> wanted ->> k;
 	RETURN QUERY
-	SELECT 'tags', d.item, d.former, d.new, format('SELECT mlops.set_model_tag(%L, %L, %L)', $1, d.item, d.new)
+	SELECT 'tags', d.item, d.former, d.new, format('SELECT mlops.set_model_tag(%L, %L, %L)', plan_settings.model, d.item, d.new)
 		FROM mlops_catalog.differences(now -> 'tags', wanted -> 'tags') AS d WHERE wanted ? 'tags' ORDER BY 2;
 	RETURN QUERY
 	SELECT 'versions', v.key, now #>> ARRAY['versions', v.key, 'description'], v.value ->> 'description',
-			format('SELECT mlops.describe(%L, %L, version => %s)', $1, v.value ->> 'description', v.key)
+			format('SELECT mlops.describe(%L, %L, version => %s)', plan_settings.model, v.value ->> 'description', v.key)
 		FROM jsonb_each(wanted -> 'versions') AS v
 		WHERE v.value ? 'description' AND coalesce(now #>> ARRAY['versions', v.key, 'description'], '') <> v.value ->> 'description'
 	UNION ALL
-	SELECT 'versions', v.key || '.' || d.item, d.former, d.new, format('SELECT mlops.set_model_tag(%L, %L, %L, %s)', $1, d.item, d.new, v.key)
+	SELECT 'versions', v.key || '.' || d.item, d.former, d.new, format('SELECT mlops.set_model_tag(%L, %L, %L, %s)', plan_settings.model, d.item, d.new, v.key)
 		FROM jsonb_each(wanted -> 'versions') AS v,
 			LATERAL mlops_catalog.differences(now #> ARRAY['versions', v.key, 'tags'], v.value -> 'tags') AS d
 		WHERE v.value ? 'tags' ORDER BY 2;
 	RETURN QUERY
 	SELECT 'grants', d.item::jsonb ->> 0, d.former, d.new, format('SELECT mlops.%s(%L, %L, %L)',
-			CASE WHEN d.new IS NULL THEN 'revoke' ELSE 'grant' END, $1, d.item::jsonb ->> 0, d.item::jsonb ->> 1)
+			CASE WHEN d.new IS NULL THEN 'revoke' ELSE 'grant' END, plan_settings.model, d.item::jsonb ->> 0, d.item::jsonb ->> 1)
 		FROM mlops_catalog.differences(mlops_catalog.pairs(now -> 'grants'), mlops_catalog.pairs(wanted -> 'grants')) AS d
 		WHERE wanted ? 'grants' ORDER BY 2, 3, 4;
 	RETURN QUERY
-	SELECT 'gate', NULL, now ->> 'gate', wanted ->> 'gate', format('SELECT mlops.set_gate(%L, %L)', $1, wanted -> 'gate')
+	SELECT 'gate', NULL, now ->> 'gate', wanted ->> 'gate', format('SELECT mlops.set_gate(%L, %L)', plan_settings.model, wanted -> 'gate')
 		WHERE wanted ? 'gate' AND now -> 'gate' <> wanted -> 'gate';
 	-- what a stage may not follow directly is reached by staging; production last, it archives the one before
 	RETURN QUERY
 	SELECT 'stages', s.key, f.stage, s.value, concat_ws('; ',
 			CASE WHEN NOT EXISTS (SELECT FROM mlops_catalog.stage_transitions() AS t WHERE t.from_stage = f.stage AND t.to_stage = s.value)
-				AND s.value = ANY ('{none,staging,production,archived}') THEN format('SELECT mlops.set_stage(%L, %L, ''staging'')', $1, s.key) END,
-			format('SELECT mlops.set_stage(%L, %L, %L)', $1, s.key, s.value))
+				AND s.value = ANY ('{none,staging,production,archived}') THEN format('SELECT mlops.set_stage(%L, %L, ''staging'')', plan_settings.model, s.key) END,
+			format('SELECT mlops.set_stage(%L, %L, %L)', plan_settings.model, s.key, s.value))
 		FROM jsonb_each_text(wanted -> 'stages') AS s, LATERAL (SELECT coalesce(now -> 'stages' ->> s.key, 'none') AS stage) AS f
 		WHERE f.stage <> s.value ORDER BY s.value = 'production', s.key::int;
 	RETURN QUERY
-	SELECT 'aliases', d.item, d.former, d.new, CASE WHEN d.new IS NULL THEN format('SELECT mlops.drop_alias(%L, %L)', $1, d.item)
-			ELSE format('SELECT mlops.set_alias(%L, %L, %L)', $1, d.item, d.new) END
+	SELECT 'aliases', d.item, d.former, d.new, CASE WHEN d.new IS NULL THEN format('SELECT mlops.drop_alias(%L, %L)', plan_settings.model, d.item)
+			ELSE format('SELECT mlops.set_alias(%L, %L, %L)', plan_settings.model, d.item, d.new) END
 		FROM mlops_catalog.differences(now -> 'aliases', wanted -> 'aliases') AS d
 		WHERE wanted ? 'aliases' AND NOT (promoted AND d.item = 'champion') ORDER BY 2;
 END
@@ -202,8 +202,8 @@ CREATE FUNCTION mlops_catalog.plan_owner(model text, wanted jsonb) RETURNS SETOF
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT 'owner', NULL, pg_get_userbyid(m.owner::oid)::text, wanted ->> 'owner', format('SELECT mlops.set_owner(%L, %L)', $1, wanted ->> 'owner')
-	FROM mlops.models AS m WHERE m.model = $1 AND pg_get_userbyid(m.owner::oid) <> wanted ->> 'owner'
+	SELECT 'owner', NULL, pg_get_userbyid(m.owner::oid)::text, wanted ->> 'owner', format('SELECT mlops.set_owner(%L, %L)', plan_owner.model, wanted ->> 'owner')
+	FROM mlops.models AS m WHERE m.model = plan_owner.model AND pg_get_userbyid(m.owner::oid) <> wanted ->> 'owner'
 $$;
 COMMENT ON FUNCTION mlops_catalog.plan_owner(text, jsonb) IS 'The change of owner, if a document has another one';
 
@@ -219,8 +219,8 @@ AS $$
 	SELECT 'schedules', d.item, d.former, d.new, CASE
 		WHEN d.new IS NULL THEN format('SELECT mlops.unschedule(%L)', d.item)
 		ELSE format('SELECT mlops.schedule(%L, %L, %L, %L, %L, %L, %L)', d.item, a.value ->> 'cron', a.value ->> 'command', a.value ->> 'timeout',
-			coalesce(a.value ->> 'max_retries', '0'), coalesce(a.value ->> 'priority', '0'), $1) END
-	FROM mlops_catalog.differences(mlops.export_spec($1) -> 'models' -> $1 -> 'schedules',
+			coalesce(a.value ->> 'max_retries', '0'), coalesce(a.value ->> 'priority', '0'), plan_schedules.model) END
+	FROM mlops_catalog.differences(mlops.export_spec(plan_schedules.model) -> 'models' -> plan_schedules.model -> 'schedules',
 		(SELECT jsonb_object_agg(a.name, a.document) FROM asked AS a)) AS d
 	LEFT JOIN asked AS a ON a.name = d.item
 	WHERE wanted ? 'schedules' ORDER BY d.item
@@ -340,11 +340,11 @@ BEGIN
 	IF current_setting('transaction_read_only')::boolean THEN
 		RAISE EXCEPTION 'cannot execute mlops.apply() in a read-only transaction' USING ERRCODE = 'read_only_sql_transaction';
 	END IF;
-	PERFORM mlops_catalog.refuse_large_spec($1);
-	PERFORM mlops_catalog.check_object('spec', $1, '{"models": "object"}');
+	PERFORM mlops_catalog.refuse_large_spec(apply.spec);
+	PERFORM mlops_catalog.check_object('spec', apply.spec, '{"models": "object"}');
 	BEGIN
-		FOR m IN SELECT e.key, e.value FROM jsonb_each($1 -> 'models') AS e ORDER BY e.key LOOP
-			FOR c IN SELECT a.* FROM mlops_catalog.apply_model(m.key, m.value, coalesce($2, false)) AS a LOOP
+		FOR m IN SELECT e.key, e.value FROM jsonb_each(apply.spec -> 'models') AS e ORDER BY e.key LOOP
+			FOR c IN SELECT a.* FROM mlops_catalog.apply_model(m.key, m.value, coalesce(apply.dry_run, false)) AS a LOOP
 				changes := changes || jsonb_build_object('model', m.key, 'setting', c.setting, 'item', c.item,
 					'former', c.former, 'new', c.new);
 			END LOOP;

@@ -150,7 +150,7 @@ AS $$
 		nullif(p.phase, 'running'), CASE WHEN p.done IS NOT NULL THEN concat_ws('/', p.done::bigint, p.total::bigint) END,
 		'metric ' || round(p.metric::numeric, 4),
 		'about ' || ceil(extract(epoch FROM p.remaining))::int || ' s left')
-	FROM mlops.job_progress AS p WHERE p.job_id = $1 ORDER BY p.started_at, p.pid LIMIT 1
+	FROM mlops.job_progress AS p WHERE p.job_id = progress_line.job_id ORDER BY p.started_at, p.pid LIMIT 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.progress_line(bigint) IS 'How far a job is, in a line; NULL if it does not run';
 

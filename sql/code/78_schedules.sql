@@ -252,26 +252,26 @@ CREATE FUNCTION mlops_catalog.schedule(name text, cron text, command text, timeo
 AS $$
 #variable_conflict use_column
 DECLARE
-	cron_name text := mlops_catalog.cron_name($1);
-	submission text := format('SELECT mlops_catalog.submit_schedule(%L) FROM mlops.activation WHERE active', $1);
+	cron_name text := mlops_catalog.cron_name(schedule.name);
+	submission text := format('SELECT mlops_catalog.submit_schedule(%L) FROM mlops.activation WHERE active', schedule.name);
 	id bigint;
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.schedule()');
-	IF $1 IS NULL OR $2 IS NULL OR $3 IS NULL OR $5 IS NULL OR $6 IS NULL THEN
+	IF schedule.name IS NULL OR schedule.cron IS NULL OR schedule.command IS NULL OR schedule.max_retries IS NULL OR schedule.priority IS NULL THEN
 		RAISE EXCEPTION '"name", "cron", "command", "max_retries" and "priority" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF $1 COLLATE "C" !~ '^[^[:cntrl:]]{1,100}$' THEN
-		RAISE EXCEPTION 'invalid schedule name "%"', left($1, 100)
+	IF schedule.name COLLATE "C" !~ '^[^[:cntrl:]]{1,100}$' THEN
+		RAISE EXCEPTION 'invalid schedule name "%"', left(schedule.name, 100)
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'A name has 1 to 100 characters, none of them a control character.';
 	END IF;
-	PERFORM mlops_catalog.next_cron_run($2, now(), 'GMT');
+	PERFORM mlops_catalog.next_cron_run(schedule.cron, now(), 'GMT');
 	-- refuses what cannot be a job before pg_cron knows of it
-	PERFORM mlops_catalog.record_schedule($1, $2, $3, $4, $5, $6, $7, 0);
+	PERFORM mlops_catalog.record_schedule(schedule.name, schedule.cron, schedule.command, schedule.timeout, schedule.max_retries, schedule.priority, schedule.model, 0);
 	id := mlops_catalog.ask_cron(
-		format('SELECT cron.schedule(%L, %L, %L)', cron_name, $2, submission),
-		format('SELECT mlops_catalog.cron_schedule_elsewhere(%L, %L, %L)', cron_name, $2, submission));
-	PERFORM mlops_catalog.record_schedule($1, $2, $3, $4, $5, $6, $7, id);
-	RETURN QUERY SELECT * FROM mlops.schedules AS s WHERE s.cron_job_id = id AND s.name = $1;
+		format('SELECT cron.schedule(%L, %L, %L)', cron_name, schedule.cron, submission),
+		format('SELECT mlops_catalog.cron_schedule_elsewhere(%L, %L, %L)', cron_name, schedule.cron, submission));
+	PERFORM mlops_catalog.record_schedule(schedule.name, schedule.cron, schedule.command, schedule.timeout, schedule.max_retries, schedule.priority, schedule.model, id);
+	RETURN QUERY SELECT * FROM mlops.schedules AS s WHERE s.cron_job_id = id AND s.name = schedule.name;
 END
 $$;
 
@@ -286,8 +286,8 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	me regrole := quote_ident(current_user)::regrole;
-	of_role regrole := coalesce($2, me);
-	id bigint := (SELECT s.cron_job_id FROM mlops.schedules AS s WHERE s.name = $1 AND s.owner = of_role);
+	of_role regrole := coalesce(unschedule.owner, me);
+	id bigint := (SELECT s.cron_job_id FROM mlops.schedules AS s WHERE s.name = unschedule.name AND s.owner = of_role);
 	problem text;
 	others text;
 BEGIN
@@ -296,20 +296,20 @@ BEGIN
 		RAISE EXCEPTION 'permission denied to end schedules of role "%"', mlops_catalog.role_text(of_role)
 			USING ERRCODE = 'insufficient_privilege', HINT = 'A member of that role does so after SET ROLE; for others a superuser may.';
 	ELSIF id IS NULL THEN
-		others := (SELECT string_agg(format('SELECT mlops.unschedule(%L, %L);', s.name, s.owner::text), ' ' ORDER BY s.owner) FROM mlops.schedules AS s WHERE s.name = $1);
+		others := (SELECT string_agg(format('SELECT mlops.unschedule(%L, %L);', s.name, s.owner::text), ' ' ORDER BY s.owner) FROM mlops.schedules AS s WHERE s.name = unschedule.name);
 		IF others IS NOT NULL THEN
-			RAISE NOTICE 'no schedule "%" is of role "%", but other roles have one', $1, mlops_catalog.role_text(of_role)
+			RAISE NOTICE 'no schedule "%" is of role "%", but other roles have one', unschedule.name, mlops_catalog.role_text(of_role)
 				USING HINT = format('A superuser ends it by: %s', others);
 		END IF;
 		RETURN false;
 	END IF;
 	-- what is only forgotten here would go on once pg_cron is preloaded again
 	IF mlops_catalog.cron_setting('database_name') IS NULL THEN
-		RAISE EXCEPTION 'pg_cron cannot be asked to end schedule "%": it is not preloaded', $1
+		RAISE EXCEPTION 'pg_cron cannot be asked to end schedule "%": it is not preloaded', unschedule.name
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('Once it is, its job %s goes on.', id),
-				HINT = format('Preload it and restart. If it never will be, have only the record forgotten: SELECT mlops_catalog.forget_schedule(%L, %L);', $1, of_role::text);
+				HINT = format('Preload it and restart. If it never will be, have only the record forgotten: SELECT mlops_catalog.forget_schedule(%L, %L);', unschedule.name, of_role::text);
 	END IF;
-	problem := coalesce(mlops_catalog.not_our_cron_job(mlops_catalog.cron_job(id), id, $1, of_role),
+	problem := coalesce(mlops_catalog.not_our_cron_job(mlops_catalog.cron_job(id), id, unschedule.name, of_role),
 		(SELECT format('job %s of pg_cron is that of role "%s" now', id, mlops_catalog.role_text(s.owner)) FROM mlops.schedules AS s
 			WHERE s.cron_job_id = id AND s.owner <> of_role LIMIT 1));
 	IF problem IS NULL THEN
@@ -317,8 +317,8 @@ BEGIN
 			format('SELECT cron.unschedule(j.jobid)::int FROM cron.job AS j WHERE j.jobid = %s', id),
 			format('SELECT mlops_catalog.cron_unschedule_elsewhere(%s)', id));
 	ELSE
-		RAISE NOTICE 'only the record of schedule "%" is removed: %', $1, problem;
+		RAISE NOTICE 'only the record of schedule "%" is removed: %', unschedule.name, problem;
 	END IF;
-	RETURN mlops_catalog.forget_schedule($1, of_role);
+	RETURN mlops_catalog.forget_schedule(unschedule.name, of_role);
 END
 $$;

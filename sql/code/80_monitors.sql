@@ -96,7 +96,7 @@ CREATE FUNCTION mlops_catalog.check_input(argument text, model_id bigint, model_
 AS $$
 DECLARE
 	inputs text[] := ARRAY(SELECT DISTINCT s ->> 'name' FROM mlops_catalog.model_version AS v, jsonb_array_elements(v.signature) AS s
-		WHERE v.model_id = $2 AND v.dropped_at IS NULL ORDER BY 1);
+		WHERE v.model_id = check_input.model_id AND v.dropped_at IS NULL ORDER BY 1);
 BEGIN
 	IF name <> ALL (inputs) THEN
 		RAISE EXCEPTION 'column "%" in "%" is read by no version of model "%"', name, argument, model_name
@@ -114,7 +114,7 @@ CREATE FUNCTION mlops_catalog.unseen_segments(model_id bigint, segments name[]) 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH latest AS MATERIALIZED (
-		SELECT p.features FROM mlops_catalog.prediction AS p WHERE p.model_id = $1 AND NOT p.shadow ORDER BY p.created_at DESC LIMIT 100)
+		SELECT p.features FROM mlops_catalog.prediction AS p WHERE p.model_id = unseen_segments.model_id AND NOT p.shadow ORDER BY p.created_at DESC LIMIT 100)
 	SELECT ARRAY(SELECT s::text FROM unnest(segments) AS s
 		WHERE CASE WHEN EXISTS (SELECT FROM latest) THEN NOT EXISTS (SELECT FROM latest AS l WHERE l.features ? s::text)
 			ELSE NOT current_setting('mlops.log_features')::boolean END)
@@ -144,7 +144,7 @@ DECLARE
 	times text;
 	hint text;
 BEGIN
-	SELECT jsonb_object_agg(c.name, c.type), min(c.temporary) INTO columns, temporary FROM mlops_catalog.source_columns(caller, $2, NULL, $3) AS c;
+	SELECT jsonb_object_agg(c.name, c.type), min(c.temporary) INTO columns, temporary FROM mlops_catalog.source_columns(caller, check_window_column.settings, NULL, check_window_column.query) AS c;
 	PERFORM mlops_catalog.refuse_temporary('the source of drift', temporary);
 	times := (SELECT string_agg(c.key, ', ' ORDER BY c.key) FROM jsonb_each_text(columns) AS c WHERE c.value ~ '^(pg_catalog\.)?(timestamp|date)');
 	hint := CASE WHEN times IS NULL THEN 'The source has no column of a date or time.' ELSE format('Columns of a date or time are: %s.', times) END;
@@ -168,60 +168,60 @@ CREATE FUNCTION mlops_catalog.monitor(caller regrole, model text, every interval
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
-	read text := CASE WHEN $6 IS NOT NULL THEN (SELECT format('SELECT * FROM %I.%I', n.nspname, c.relname)
-		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $6) ELSE $7 END;
+	id bigint := mlops_catalog.lock_model(caller, monitor.model, 'manage');
+	read text := CASE WHEN monitor.source IS NOT NULL THEN (SELECT format('SELECT * FROM %I.%I', n.nspname, c.relname)
+		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = monitor.source) ELSE monitor.query END;
 	former jsonb := (SELECT to_jsonb(w) - '{owner,person,created_at,set_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	found jsonb;
 	unseen text[];
 BEGIN
-	IF $3 IS NULL OR $3 < interval '1 minute' OR $3 > interval '366 days' OR extract(month FROM $3) <> 0 OR extract(year FROM $3) <> 0 THEN
-		RAISE EXCEPTION 'value % of "every" is out of range', coalesce($3::text, 'NULL')
+	IF monitor.every IS NULL OR monitor.every < interval '1 minute' OR monitor.every > interval '366 days' OR extract(month FROM monitor.every) <> 0 OR extract(year FROM monitor.every) <> 0 THEN
+		RAISE EXCEPTION 'value % of "every" is out of range', coalesce(monitor.every::text, 'NULL')
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be between 1 minute and 366 days, without months.';
-	ELSIF $4 IS NULL OR $4 < interval '0' THEN
+	ELSIF monitor.label_delay IS NULL OR monitor.label_delay < interval '0' THEN
 		RAISE EXCEPTION '"label_delay" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF $4 > interval '100 years' THEN
-		RAISE EXCEPTION 'value % of "label_delay" is out of range', $4
+	ELSIF monitor.label_delay > interval '100 years' THEN
+		RAISE EXCEPTION 'value % of "label_delay" is out of range', monitor.label_delay
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
-	ELSIF $5 IS NULL OR array_position($5, NULL) IS NOT NULL THEN
+	ELSIF monitor.segments IS NULL OR array_position(monitor.segments, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION '"segments" must not be null' USING ERRCODE = 'null_value_not_allowed';
-	ELSIF cardinality($5) > (SELECT count(DISTINCT s) FROM unnest($5) AS s) THEN
+	ELSIF cardinality(monitor.segments) > (SELECT count(DISTINCT s) FROM unnest(monitor.segments) AS s) THEN
 		RAISE EXCEPTION '"segments" names a column twice' USING ERRCODE = 'duplicate_column';
-	ELSIF $6 IS NOT NULL AND $7 IS NOT NULL THEN
+	ELSIF monitor.source IS NOT NULL AND monitor.query IS NOT NULL THEN
 		RAISE EXCEPTION 'give either "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF (read IS NULL) <> ($8 IS NULL) THEN
+	ELSIF (read IS NULL) <> (monitor.time_column IS NULL) THEN
 		RAISE EXCEPTION 'drift is watched window by window: "time_column" belongs to "source" or "query"' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM mlops_catalog.tell_of_seconds('label_delay', $4);
-	PERFORM now() AT TIME ZONE $10;	-- an error unless there is this zone
-	PERFORM mlops_catalog.check_settings($11);
-	PERFORM mlops_catalog.check_window_column(caller, mlops_catalog.recorded_settings($9, $10, $11, NULL), read, $8) WHERE read IS NOT NULL;
-	PERFORM mlops_catalog.check_input('segments', id, $2, s) FROM unnest($5) AS s;
+	PERFORM mlops_catalog.tell_of_seconds('label_delay', monitor.label_delay);
+	PERFORM now() AT TIME ZONE monitor.time_zone;	-- an error unless there is this zone
+	PERFORM mlops_catalog.check_settings(monitor.settings);
+	PERFORM mlops_catalog.check_window_column(caller, mlops_catalog.recorded_settings(monitor.search_path, monitor.time_zone, monitor.settings, NULL), read, monitor.time_column) WHERE read IS NOT NULL;
+	PERFORM mlops_catalog.check_input('segments', id, monitor.model, s) FROM unnest(monitor.segments) AS s;
 	INSERT INTO mlops_catalog.monitor (model_id, every, label_delay, segments, query, time_column, search_path, time_zone, settings, owner)
-		VALUES (id, $3, $4, $5, read, $8, $9, $10, $11, caller)
+		VALUES (id, monitor.every, monitor.label_delay, monitor.segments, read, monitor.time_column, monitor.search_path, monitor.time_zone, monitor.settings, caller)
 		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,
 			query = excluded.query, time_column = excluded.time_column, search_path = excluded.search_path, time_zone = excluded.time_zone,
 			settings = excluded.settings, owner = excluded.owner, person = excluded.person, set_at = excluded.set_at;
 	PERFORM mlops_catalog.resume_task(caller, id, 'monitor');
-	unseen := mlops_catalog.unseen_segments(id, $5);
+	unseen := mlops_catalog.unseen_segments(id, monitor.segments);
 	IF unseen <> '{}' THEN
-		RAISE NOTICE 'decisions of model "%" are logged without the features of "segments": %', $2, array_to_string(unseen, ', ')
+		RAISE NOTICE 'decisions of model "%" are logged without the features of "segments": %', monitor.model, array_to_string(unseen, ', ')
 			USING DETAIL = 'Its performance is not shown by them until they are.',
 				HINT = 'Set mlops.log_features to on for the roles or the database that decide, and choose columns that the model reads.';
 	END IF;
 	-- the query is tried on no row at all
 	IF read IS NOT NULL THEN
-		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings($9, $10, $11, NULL),
-			mlops_catalog.window_query(read, $8, now(), now()), '{}', embeds => true);
+		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings(monitor.search_path, monitor.time_zone, monitor.settings, NULL),
+			mlops_catalog.window_query(read, monitor.time_column, now(), now()), '{}', embeds => true);
 	END IF;
 	found := (SELECT to_jsonb(w) - '{owner,person,created_at,set_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
 	IF former IS DISTINCT FROM found THEN
-		PERFORM mlops_catalog.audit(caller, 'monitor', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
+		PERFORM mlops_catalog.audit(caller, 'monitor', monitor.model, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
-	PERFORM mlops_catalog.warn_of_hindrance(caller, 'monitor', $2);
-	PERFORM mlops_catalog.warn_of_role(caller, 'monitor', $2);
+	PERFORM mlops_catalog.warn_of_hindrance(caller, 'monitor', monitor.model);
+	PERFORM mlops_catalog.warn_of_role(caller, 'monitor', monitor.model);
 	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id);
-	RETURN QUERY SELECT * FROM mlops.monitors AS w WHERE w.model = $2;
+	RETURN QUERY SELECT * FROM mlops.monitors AS w WHERE w.model = monitor.model;
 END
 $$;
 
@@ -233,12 +233,12 @@ CREATE FUNCTION mlops_catalog.unmonitor(caller regrole, model text) RETURNS bool
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, unmonitor.model, 'manage');
 BEGIN
 	DELETE FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
 	IF FOUND THEN
 		DELETE FROM mlops_catalog.upkeep AS u WHERE u.model_id = id AND u.task = 'monitor';
-		PERFORM mlops_catalog.audit(caller, 'unmonitor', $2, NULL, NULL);
+		PERFORM mlops_catalog.audit(caller, 'unmonitor', unmonitor.model, NULL, NULL);
 		PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id);
 	END IF;
 	RETURN FOUND;
@@ -262,7 +262,7 @@ CREATE FUNCTION mlops_catalog.variant_answers(deployment_id bigint, variant text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT EXISTS (SELECT FROM mlops_catalog.deployment AS d CROSS JOIN jsonb_array_elements(d.routes) AS r
-		WHERE d.deployment_id = $1 AND r ->> 'variant' = $2 AND r ->> 'kind' <> 'shadow')
+		WHERE d.deployment_id = variant_answers.deployment_id AND r ->> 'variant' = variant_answers.variant AND r ->> 'kind' <> 'shadow')
 $$;
 COMMENT ON FUNCTION mlops_catalog.variant_answers(bigint, text) IS 'Was a variant one that answers, not a shadow, from a deployment on?';
 
@@ -274,10 +274,10 @@ CREATE FUNCTION mlops_catalog.deployed_throughout(model_id bigint, since timesta
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT r.version, r.variant, r.kind = 'shadow'
-	FROM (SELECT d.routes FROM mlops_catalog.deployment AS d WHERE d.model_id = $1 AND d.deployed_at <= $2 ORDER BY d.deployment_id DESC LIMIT 1) AS former
+	FROM (SELECT d.routes FROM mlops_catalog.deployment AS d WHERE d.model_id = deployed_throughout.model_id AND d.deployed_at <= deployed_throughout.since ORDER BY d.deployment_id DESC LIMIT 1) AS former
 	CROSS JOIN LATERAL jsonb_to_recordset(former.routes) AS r(version int, variant text, kind text, percent float8)
 	WHERE r.percent IS DISTINCT FROM 0 AND NOT EXISTS (SELECT FROM mlops_catalog.deployment AS d
-		WHERE d.model_id = $1 AND d.deployed_at > $2 AND d.deployed_at < $3
+		WHERE d.model_id = deployed_throughout.model_id AND d.deployed_at > deployed_throughout.since AND d.deployed_at < deployed_throughout.until
 			AND NOT d.routes @> jsonb_build_array(jsonb_build_object('version', r.version, 'variant', r.variant, 'kind', r.kind)))
 $$;
 COMMENT ON FUNCTION mlops_catalog.deployed_throughout(bigint, timestamptz, timestamptz) IS 'Versions that were deployed from the begin of a span of time to its end';
@@ -295,7 +295,7 @@ BEGIN
 		SELECT coalesce(p.version, 0) AS version, coalesce(p.variant, '') AS variant,
 			p.shadow AND NOT (p.error IS NOT NULL AND mlops_catalog.variant_answers(p.deployment_id, p.variant)) AS shadow,
 			p.score, p.flagged, p.latency, least(floor(p.score * 64)::int, 63) AS bin, p.error IS NOT NULL AS failed
-		FROM mlops_catalog.prediction AS p WHERE p.model_id = $3 AND p.created_at >= $4 AND p.created_at < $5),
+		FROM mlops_catalog.prediction AS p WHERE p.model_id = record_traffic.model_id AND p.created_at >= record_traffic.since AND p.created_at < record_traffic.until),
 	measured AS (
 		SELECT d.version, d.variant, d.shadow, count(*) FILTER (WHERE NOT d.failed) AS decisions, count(*) FILTER (WHERE d.flagged AND NOT d.failed) AS alerts,
 			avg(d.score) FILTER (WHERE NOT d.failed) AS mean_score, count(*) FILTER (WHERE d.failed) AS errors,
@@ -310,16 +310,16 @@ BEGIN
 		GROUP BY 1, 2, 3)
 	INSERT INTO mlops_catalog.traffic_window AS t (model_id, window_start, window_end, version, variant, shadow, decisions, alerts, mean_score, score_psi, score_psi_p_value,
 		latency_p50, latency_p95, latency_p99, errors)
-	SELECT $3, $4, $5, f.version, f.variant, f.shadow, f.decisions, f.alerts, f.mean_score,
+	SELECT record_traffic.model_id, record_traffic.since, record_traffic.until, f.version, f.variant, f.shadow, f.decisions, f.alerts, f.mean_score,
 		mlops_catalog.histogram_psi(s.baseline, b.n), mlops_catalog.histogram_p_value(s.baseline, b.n),
 		f.latency[1], f.latency[2], f.latency[3], f.errors
 	FROM measured AS f JOIN bins AS b USING (version, variant, shadow)
-	LEFT JOIN mlops_catalog.model_version AS v ON v.model_id = $3 AND v.version = f.version
-	LEFT JOIN LATERAL (SELECT mlops_catalog.score_baseline($2, v.version) AS baseline WHERE v.dropped_at IS NULL AND v.version IS NOT NULL) AS s ON true
+	LEFT JOIN mlops_catalog.model_version AS v ON v.model_id = record_traffic.model_id AND v.version = f.version
+	LEFT JOIN LATERAL (SELECT mlops_catalog.score_baseline(record_traffic.model, v.version) AS baseline WHERE v.dropped_at IS NULL AND v.version IS NOT NULL) AS s ON true
 	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
 	GET DIAGNOSTICS made = ROW_COUNT;
 	INSERT INTO mlops_catalog.traffic_window (model_id, window_start, window_end, version, variant, shadow, decisions, alerts)
-	SELECT $3, $4, $5, d.version, d.variant, d.shadow, 0, 0 FROM mlops_catalog.deployed_throughout($3, $4, $5) AS d
+	SELECT record_traffic.model_id, record_traffic.since, record_traffic.until, d.version, d.variant, d.shadow, 0, 0 FROM mlops_catalog.deployed_throughout(record_traffic.model_id, record_traffic.since, record_traffic.until) AS d
 	ON CONFLICT ON CONSTRAINT traffic_window_pkey DO NOTHING;
 	GET DIAGNOSTICS silent = ROW_COUNT;
 	RETURN made + silent;
@@ -335,20 +335,20 @@ AS $$
 DECLARE
 	made bigint;
 BEGIN
-	DELETE FROM mlops_catalog.performance_window AS p WHERE p.model_id = $2 AND p.window_start = $4 AND p.window_end = $5;
+	DELETE FROM mlops_catalog.performance_window AS p WHERE p.model_id = record_performance.model_id AND p.window_start = record_performance.since AND p.window_end = record_performance.until;
 	WITH decision AS MATERIALIZED (
 		SELECT p.version, p.score, p.flagged, p.features, o.label
 		FROM mlops_catalog.prediction AS p
-		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = $2 AND l.key = p.key
+		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = record_performance.model_id AND l.key = p.key
 			ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
-		WHERE p.model_id = $2 AND p.created_at >= $4 AND p.created_at < $5 AND NOT p.shadow AND p.error IS NULL),
+		WHERE p.model_id = record_performance.model_id AND p.created_at >= record_performance.since AND p.created_at < record_performance.until AND NOT p.shadow AND p.error IS NULL),
 	in_segment AS (
 		SELECT d.*, '{}'::jsonb AS segment FROM decision AS d
 		UNION ALL
-		SELECT d.*, jsonb_build_object(s, mlops_catalog.bounded(d.features -> s)) FROM decision AS d CROSS JOIN unnest($3) AS s WHERE d.features ? s)
+		SELECT d.*, jsonb_build_object(s, mlops_catalog.bounded(d.features -> s)) FROM decision AS d CROSS JOIN unnest(record_performance.segments) AS s WHERE d.features ? s)
 	INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions,
 		true_positives, false_positives, false_negatives, true_negatives, pr_auc, roc_auc, brier)
-	SELECT $2, $4, $5, d.version, d.segment, count(*),
+	SELECT record_performance.model_id, record_performance.since, record_performance.until, d.version, d.segment, count(*),
 		count(*) FILTER (WHERE d.flagged AND d.label), count(*) FILTER (WHERE d.flagged AND NOT d.label),
 		count(*) FILTER (WHERE NOT d.flagged AND d.label), count(*) FILTER (WHERE NOT d.flagged AND NOT d.label),
 		mlops.pr_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL),
@@ -388,8 +388,8 @@ AS $$
 	FROM mlops_catalog.monitor AS m
 	CROSS JOIN LATERAL (SELECT date_bin(m.every, now(), '2000-01-03 00:00:00+00') AS ends) AS last
 	CROSS JOIN LATERAL (SELECT last.ends - n * m.every AS since FROM generate_series(1, 100) AS n) AS w
-	WHERE m.model_id = $2 AND w.since + m.every > m.created_at - m.every
-		AND NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS d WHERE d.model_id = $2 AND d.window_start = w.since AND d.window_end = w.since + m.every)
+	WHERE m.model_id = windows_to_check.model_id AND w.since + m.every > m.created_at - m.every
+		AND NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS d WHERE d.model_id = windows_to_check.model_id AND d.window_start = w.since AND d.window_end = w.since + m.every)
 	ORDER BY 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.windows_to_check(regrole, bigint) IS 'Windows of a monitor that are over and that it has not looked at';
@@ -404,15 +404,15 @@ CREATE FUNCTION mlops_catalog.windows_to_judge_again(caller regrole, model_id bi
 AS $$
 	WITH judged AS (
 		SELECT w.* FROM mlops_catalog.monitor_window AS w
-		WHERE w.model_id = $2 AND w.checked_at < now() AND (current_setting('mlops.retention')::int = 0
+		WHERE w.model_id = windows_to_judge_again.model_id AND w.checked_at < now() AND (current_setting('mlops.retention')::int = 0
 			OR w.window_start > now() - make_interval(days => current_setting('mlops.retention')::int - 1))),
 	recent AS MATERIALIZED (
 		SELECT l.key, max(l.recorded_at) AS recorded_at FROM mlops_catalog.label AS l
-		WHERE l.model_id = $2 AND l.recorded_at > greatest((SELECT min(j.judged_at) FROM judged AS j) - interval '1 minute',
-			(SELECT m.labels_until FROM mlops_catalog.monitor AS m WHERE m.model_id = $2)) GROUP BY l.key),
+		WHERE l.model_id = windows_to_judge_again.model_id AND l.recorded_at > greatest((SELECT min(j.judged_at) FROM judged AS j) - interval '1 minute',
+			(SELECT m.labels_until FROM mlops_catalog.monitor AS m WHERE m.model_id = windows_to_judge_again.model_id)) GROUP BY l.key),
 	touched AS MATERIALIZED (
 		SELECT p.created_at, r.recorded_at FROM mlops_catalog.prediction AS p JOIN recent AS r USING (key)
-		WHERE p.model_id = $2 AND p.created_at >= (SELECT min(j.window_start) FROM judged AS j))
+		WHERE p.model_id = windows_to_judge_again.model_id AND p.created_at >= (SELECT min(j.window_start) FROM judged AS j))
 	SELECT j.window_start, j.window_end FROM judged AS j
 	WHERE EXISTS (SELECT FROM touched AS t WHERE t.created_at >= j.window_start AND t.created_at < j.window_end
 		AND t.recorded_at > j.judged_at - interval '1 minute')
@@ -427,7 +427,7 @@ CREATE FUNCTION mlops_catalog.drift_problem(model_id bigint) RETURNS text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 'drift: ' || w.drift_error FROM mlops_catalog.monitor AS m JOIN mlops_catalog.monitor_window AS w USING (model_id)
-	WHERE m.model_id = $1 AND m.query IS NOT NULL AND w.window_end > m.created_at - m.every AND w.checked_at >= m.set_at ORDER BY w.window_end DESC LIMIT 1
+	WHERE m.model_id = drift_problem.model_id AND m.query IS NOT NULL AND w.window_end > m.created_at - m.every AND w.checked_at >= m.set_at ORDER BY w.window_end DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.drift_problem(bigint) IS 'Why the drift of the last window of a monitor could not be measured, NULL: it could, or is not watched';
 

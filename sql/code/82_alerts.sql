@@ -57,7 +57,7 @@ CREATE FUNCTION mlops_catalog.answers(model_id bigint, version int) RETURNS bool
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT $2 IS NULL OR coalesce(bool_or(a.version = $2), true) FROM mlops_catalog.answering AS a WHERE a.model_id = $1
+	SELECT answers.version IS NULL OR coalesce(bool_or(a.version = answers.version), true) FROM mlops_catalog.answering AS a WHERE a.model_id = answers.model_id
 $$;
 COMMENT ON FUNCTION mlops_catalog.answers(bigint, int) IS 'Does a version answer (or is it a shadow) now? True also if the model has none that does';
 
@@ -142,8 +142,8 @@ CREATE FUNCTION mlops_catalog.drift_features(model_id bigint, model_name text) R
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT array_agg(f.feature ORDER BY f.feature = '(score)', f.feature) FROM (
-		SELECT b.feature FROM mlops_catalog.model_version AS v, mlops_catalog.baseline($2, v.version) AS b
-			WHERE v.model_id = $1 AND v.dropped_at IS NULL AND b.feature <> b.input || '.seconds'
+		SELECT b.feature FROM mlops_catalog.model_version AS v, mlops_catalog.baseline(drift_features.model_name, v.version) AS b
+			WHERE v.model_id = drift_features.model_id AND v.dropped_at IS NULL AND b.feature <> b.input || '.seconds'
 		UNION SELECT '(score)') AS f
 $$;
 COMMENT ON FUNCTION mlops_catalog.drift_features(bigint, text) IS 'Features of a model''s versions whose drift is recorded, (score) last';
@@ -198,7 +198,7 @@ CREATE FUNCTION mlops_catalog.column_read(model_id bigint, name text) RETURNS TA
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT s ->> 'kind', s ->> 'type' FROM mlops_catalog.model_version AS v CROSS JOIN jsonb_array_elements(v.signature) AS s
-	WHERE v.model_id = $1 AND v.dropped_at IS NULL AND s ->> 'name' = $2 ORDER BY v.version DESC LIMIT 1
+	WHERE v.model_id = column_read.model_id AND v.dropped_at IS NULL AND s ->> 'name' = column_read.name ORDER BY v.version DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.column_read(bigint, text) IS 'Kind and type of a column for the newest version of a model that reads it';
 
@@ -206,9 +206,9 @@ CREATE FUNCTION mlops_catalog.logged_labels(metric text, labels jsonb, model_id 
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE WHEN $1 <> ALL (mlops_catalog.monitor_metric_names('performance')) THEN $2 ELSE
+	SELECT CASE WHEN logged_labels.metric <> ALL (mlops_catalog.monitor_metric_names('performance')) THEN logged_labels.labels ELSE
 		coalesce((SELECT jsonb_object_agg(l.key, coalesce(mlops_catalog.logged_value(l.value, c.kind, c.type), l.value))
-			FROM jsonb_each($2) AS l LEFT JOIN LATERAL mlops_catalog.column_read($3, l.key) AS c ON true), '{}') END
+			FROM jsonb_each(logged_labels.labels) AS l LEFT JOIN LATERAL mlops_catalog.column_read(logged_labels.model_id, l.key) AS c ON true), '{}') END
 $$;
 COMMENT ON FUNCTION mlops_catalog.logged_labels(text, jsonb, bigint) IS 'Labels of a metric with the values of columns as decisions are logged with them';
 
@@ -224,7 +224,7 @@ DECLARE
 	read record;
 	fits boolean;
 BEGIN
-	SELECT c.* INTO read FROM mlops_catalog.column_read($4, label) AS c;
+	SELECT c.* INTO read FROM mlops_catalog.column_read(check_label.model_id, label) AS c;
 	fits := CASE WHEN metric = 'drift' THEN jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY (valid)
 		WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN mlops_catalog.logged_value(value, read.kind, read.type) IS NOT NULL
 		WHEN label = 'shadow' THEN value = 'true' ELSE jsonb_typeof(value) = 'string' END;
@@ -249,7 +249,7 @@ AS $$
 DECLARE
 	of_labels boolean := metric = ANY (mlops_catalog.monitor_metric_names('performance'));
 	keys text[] := CASE WHEN metric = 'drift' THEN '{feature,test}' WHEN metric = 'drifted_share' THEN '{}'
-		WHEN of_labels THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = $3)
+		WHEN of_labels THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = check_labels.model_id)
 		ELSE '{variant,shadow}' END;
 	bad text := (SELECT k FROM jsonb_object_keys(labels) AS k WHERE k <> ALL (keys) ORDER BY k LIMIT 1);
 BEGIN
@@ -295,7 +295,7 @@ DECLARE
 	told record;
 BEGIN
 	FOR told IN SELECT u.model, u.cause, u.remedy, string_agg(format('"%s"', u.rule), ', ' ORDER BY u.rule) AS names
-			FROM mlops_catalog.unjudged_rules() AS u WHERE u.model_id = $2 AND ($3 IS NULL OR u.rule = ANY ($3)) GROUP BY 1, 2, 3 LOOP
+			FROM mlops_catalog.unjudged_rules() AS u WHERE u.model_id = tell_of_unjudged_rules.model_id AND (tell_of_unjudged_rules.rules IS NULL OR u.rule = ANY (tell_of_unjudged_rules.rules)) GROUP BY 1, 2, 3 LOOP
 		RAISE NOTICE 'nothing judges these alert rules of model "%": %', told.model, told.names
 			USING DETAIL = format('They never fire: %s.', told.cause), HINT = format('Set one up: %s;', told.remedy);
 	END LOOP;
@@ -324,48 +324,48 @@ CREATE FUNCTION mlops_catalog.set_alert_rule(caller regrole, model text, name te
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, set_alert_rule.model, 'manage');
 	former jsonb := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until,judged_until}'::text[] FROM mlops_catalog.alert_rule AS r
-		WHERE r.model_id = id AND r.name = $3);
+		WHERE r.model_id = id AND r.name = set_alert_rule.name);
 	found jsonb;
 	wanted jsonb;
 BEGIN
-	PERFORM mlops_catalog.check_name('an alert rule', $3);
-	IF $4 = ANY (mlops_catalog.drift_tests()) THEN
-		RAISE EXCEPTION '"%" is a test of drift, not a metric', $4
-			USING ERRCODE = 'invalid_parameter_value', HINT = format('Write metric => ''drift'', labels => ''{"test": "%s"}'', with "feature" for one column.%s', $4,
-				CASE WHEN $4 = 'psi' THEN ' That of the scores is metric => ''score_psi''.' ELSE '' END);
+	PERFORM mlops_catalog.check_name('an alert rule', set_alert_rule.name);
+	IF set_alert_rule.metric = ANY (mlops_catalog.drift_tests()) THEN
+		RAISE EXCEPTION '"%" is a test of drift, not a metric', set_alert_rule.metric
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Write metric => ''drift'', labels => ''{"test": "%s"}'', with "feature" for one column.%s', set_alert_rule.metric,
+				CASE WHEN set_alert_rule.metric = 'psi' THEN ' That of the scores is metric => ''score_psi''.' ELSE '' END);
 	END IF;
-	PERFORM mlops_catalog.check_choice('metric', $4, mlops_catalog.monitor_metric_names());
-	PERFORM mlops_catalog.check_choice('severity', $10, '{info,warning,critical}');
-	IF $5 IS NULL AND $6 IS NULL OR $5 > $6 THEN
+	PERFORM mlops_catalog.check_choice('metric', set_alert_rule.metric, mlops_catalog.monitor_metric_names());
+	PERFORM mlops_catalog.check_choice('severity', set_alert_rule.severity, '{info,warning,critical}');
+	IF set_alert_rule.min IS NULL AND set_alert_rule.max IS NULL OR set_alert_rule.min > set_alert_rule.max THEN
 		RAISE EXCEPTION 'an alert rule needs "min" or "max", and "min" at most "max"' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF coalesce($5, 0) IN ('NaN', 'Infinity', '-Infinity') OR coalesce($6, 0) IN ('NaN', 'Infinity', '-Infinity') THEN
+	ELSIF coalesce(set_alert_rule.min, 0) IN ('NaN', 'Infinity', '-Infinity') OR coalesce(set_alert_rule.max, 0) IN ('NaN', 'Infinity', '-Infinity') THEN
 		RAISE EXCEPTION '"min" and "max" of an alert rule must be finite' USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Leave out the bound that does not matter.';
-	ELSIF $7 IS NULL OR $7 NOT BETWEEN 1 AND 100 THEN
+	ELSIF set_alert_rule.windows IS NULL OR set_alert_rule.windows NOT BETWEEN 1 AND 100 THEN
 		RAISE EXCEPTION '"windows" must be between 1 and 100' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF $8 IS NULL OR $8 < 0 THEN
+	ELSIF set_alert_rule.min_decisions IS NULL OR set_alert_rule.min_decisions < 0 THEN
 		RAISE EXCEPTION '"min_decisions" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF jsonb_typeof($9) IS DISTINCT FROM 'object' THEN
+	ELSIF jsonb_typeof(set_alert_rule.labels) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION '"labels" must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM mlops_catalog.check_metric_bounds('alert rule', $4, $5, $6);
-	PERFORM mlops_catalog.check_labels($4, $9, id, $2);
-	wanted := mlops_catalog.logged_labels($4, $9, id);
+	PERFORM mlops_catalog.check_metric_bounds('alert rule', set_alert_rule.metric, set_alert_rule.min, set_alert_rule.max);
+	PERFORM mlops_catalog.check_labels(set_alert_rule.metric, set_alert_rule.labels, id, set_alert_rule.model);
+	wanted := mlops_catalog.logged_labels(set_alert_rule.metric, set_alert_rule.labels, id);
 	INSERT INTO mlops_catalog.alert_rule AS r (model_id, name, metric, min, max, windows, min_decisions, labels, severity, set_by)
-		VALUES (id, $3, $4, $5, $6, $7, $8, wanted, $10, caller)
+		VALUES (id, set_alert_rule.name, set_alert_rule.metric, set_alert_rule.min, set_alert_rule.max, set_alert_rule.windows, set_alert_rule.min_decisions, wanted, set_alert_rule.severity, caller)
 		ON CONFLICT ON CONSTRAINT alert_rule_pkey DO UPDATE SET metric = excluded.metric, min = excluded.min, max = excluded.max,
 			windows = excluded.windows, min_decisions = excluded.min_decisions, labels = excluded.labels, severity = excluded.severity,
 			set_by = excluded.set_by, set_at = clock_timestamp(),
 			judged_until = CASE WHEN (r.metric, r.labels) = (excluded.metric, excluded.labels) THEN r.judged_until END;
 	found := (SELECT to_jsonb(r) - '{model_id,set_by,set_at,silenced_until,judged_until}'::text[] FROM mlops_catalog.alert_rule AS r
-		WHERE r.model_id = id AND r.name = $3);
+		WHERE r.model_id = id AND r.name = set_alert_rule.name);
 	IF former IS DISTINCT FROM found THEN
-		PERFORM mlops_catalog.audit(caller, 'set_alert_rule', $2, NULL, jsonb_strip_nulls(jsonb_build_object('from', former, 'to', found)));
+		PERFORM mlops_catalog.audit(caller, 'set_alert_rule', set_alert_rule.model, NULL, jsonb_strip_nulls(jsonb_build_object('from', former, 'to', found)));
 	END IF;
-	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id, ARRAY[$3]);
-	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
+	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id, ARRAY[set_alert_rule.name]);
+	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = set_alert_rule.model AND r.name = set_alert_rule.name;
 END
 $$;
 
@@ -374,8 +374,8 @@ CREATE FUNCTION mlops_catalog.require_rule(model_id bigint, model text, name tex
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = $1 AND r.name = $3) THEN
-		RAISE EXCEPTION 'model "%" has no alert rule "%"', $2, $3
+	IF NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = require_rule.model_id AND r.name = require_rule.name) THEN
+		RAISE EXCEPTION 'model "%" has no alert rule "%"', require_rule.model, require_rule.name
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.alert_rules lists the rules there are.';
 	END IF;
 END
@@ -391,12 +391,12 @@ CREATE FUNCTION mlops_catalog.drop_alert_rule(caller regrole, model text, name t
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, drop_alert_rule.model, 'manage');
 BEGIN
-	PERFORM mlops_catalog.require_rule(id, $2, $3);
-	DELETE FROM mlops_catalog.alert_rule AS r WHERE r.model_id = id AND r.name = $3;
-	UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.model_id = id AND a.rule = $3 AND a.resolved_at IS NULL;
-	PERFORM mlops_catalog.audit(caller, 'drop_alert_rule', $2, NULL, jsonb_build_object('name', $3));
+	PERFORM mlops_catalog.require_rule(id, drop_alert_rule.model, drop_alert_rule.name);
+	DELETE FROM mlops_catalog.alert_rule AS r WHERE r.model_id = id AND r.name = drop_alert_rule.name;
+	UPDATE mlops_catalog.alert AS a SET resolved_at = clock_timestamp() WHERE a.model_id = id AND a.rule = drop_alert_rule.name AND a.resolved_at IS NULL;
+	PERFORM mlops_catalog.audit(caller, 'drop_alert_rule', drop_alert_rule.model, NULL, jsonb_build_object('name', drop_alert_rule.name));
 	PERFORM mlops_catalog.tell_of_missing_rules(caller, id);
 END
 $$;
@@ -411,18 +411,18 @@ CREATE FUNCTION mlops_catalog.silence(caller regrole, model text, name text, unt
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'deploy');
-	ends timestamptz := coalesce($4, clock_timestamp() + $5);
+	id bigint := mlops_catalog.lock_model(caller, silence.model, 'deploy');
+	ends timestamptz := coalesce(silence.until, clock_timestamp() + silence.lasting);
 BEGIN
-	IF $4 IS NOT NULL AND $5 IS NOT NULL THEN
+	IF silence.until IS NOT NULL AND silence.lasting IS NOT NULL THEN
 		RAISE EXCEPTION 'only one of "until" and "lasting" may be given' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF $5 <= interval '0' THEN
-		RAISE EXCEPTION '"lasting" must be a length of time above 0' USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was %s.', $5);
+	ELSIF silence.lasting <= interval '0' THEN
+		RAISE EXCEPTION '"lasting" must be a length of time above 0' USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was %s.', silence.lasting);
 	END IF;
-	PERFORM mlops_catalog.require_rule(id, $2, $3);
-	UPDATE mlops_catalog.alert_rule AS r SET silenced_until = ends WHERE r.model_id = id AND r.name = $3;
-	PERFORM mlops_catalog.audit(caller, 'silence', $2, NULL, jsonb_build_object('name', $3, 'until', mlops_catalog.utc_text(ends)));
-	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = $2 AND r.name = $3;
+	PERFORM mlops_catalog.require_rule(id, silence.model, silence.name);
+	UPDATE mlops_catalog.alert_rule AS r SET silenced_until = ends WHERE r.model_id = id AND r.name = silence.name;
+	PERFORM mlops_catalog.audit(caller, 'silence', silence.model, NULL, jsonb_build_object('name', silence.name, 'until', mlops_catalog.utc_text(ends)));
+	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = silence.model AND r.name = silence.name;
 END
 $$;
 
@@ -438,15 +438,15 @@ DECLARE
 	a record;
 BEGIN
 	SELECT m.name AS model, t.rule, t.version INTO a FROM mlops_catalog.alert AS t JOIN mlops_catalog.model AS m USING (model_id)
-		WHERE t.alert_id = $2 AND mlops_catalog.may(caller, m.name, 'inspect');
+		WHERE t.alert_id = acknowledge_alert.alert_id AND mlops_catalog.may(caller, m.name, 'inspect');
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'alert % does not exist', coalesce($2::text, 'NULL')
+		RAISE EXCEPTION 'alert % does not exist', coalesce(acknowledge_alert.alert_id::text, 'NULL')
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.alerts lists the alerts there are.';
 	END IF;
 	PERFORM mlops_catalog.lock_model(caller, a.model, 'deploy');
-	UPDATE mlops_catalog.alert AS t SET acknowledged_by = caller, acknowledged_at = clock_timestamp(), note = $3 WHERE t.alert_id = $2;
-	PERFORM mlops_catalog.audit(caller, 'acknowledge_alert', a.model, a.version, jsonb_build_object('alert_id', $2, 'rule', a.rule, 'note', $3));
-	RETURN QUERY SELECT * FROM mlops.alerts AS v WHERE v.alert_id = $2;
+	UPDATE mlops_catalog.alert AS t SET acknowledged_by = caller, acknowledged_at = clock_timestamp(), note = acknowledge_alert.note WHERE t.alert_id = acknowledge_alert.alert_id;
+	PERFORM mlops_catalog.audit(caller, 'acknowledge_alert', a.model, a.version, jsonb_build_object('alert_id', acknowledge_alert.alert_id, 'rule', a.rule, 'note', acknowledge_alert.note));
+	RETURN QUERY SELECT * FROM mlops.alerts AS v WHERE v.alert_id = acknowledge_alert.alert_id;
 END
 $$;
 
@@ -465,7 +465,7 @@ AS $$
 			coalesce(x.value < r.min, false) OR coalesce(x.value > r.max AND coalesce(x.p_value < mlops_catalog.drift_alpha(), true), false) AS broken,
 			greatest(r.min - x.value, x.value - r.max) AS excess
 		FROM mlops.monitor_metrics AS x JOIN mlops_catalog.monitor_metrics() AS k USING (metric)
-		WHERE x.model = $2 AND x.metric = r.metric AND (x.labels @> r.labels OR k."of" = 'performance' AND mlops_catalog.have_labels(x.labels, r.labels)) AND mlops_catalog.answers(r.model_id, x.version)
+		WHERE x.model = rule_windows.model AND x.metric = r.metric AND (x.labels @> r.labels OR k."of" = 'performance' AND mlops_catalog.have_labels(x.labels, r.labels)) AND mlops_catalog.answers(r.model_id, x.version)
 			AND x.window_end > now() - mlops_catalog.rule_reach(r.windows, m.every, m.label_delay)
 			-- all decisions unless a segment is asked for, shadows only if they are
 			AND (x.labels = '{}' OR r.labels <> '{}' OR x.labels ?| '{variant,feature}') AND (NOT x.labels ? 'shadow' OR r.labels ? 'shadow')

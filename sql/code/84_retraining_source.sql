@@ -168,8 +168,8 @@ AS $$
 			(SELECT max((x ->> 'rows')::float8) FROM jsonb_array_elements(c.bins) AS x) AS top,
 			CASE WHEN c.kind = 'category' THEN (SELECT jsonb_agg(x -> 'value') FROM jsonb_array_elements(c.bins) AS x WHERE x ->> 'value' IS NOT NULL) END AS levels,
 			CASE WHEN c.kind = 'category' THEN (SELECT sum((x ->> 'rows')::float8) FROM jsonb_array_elements(c.bins) AS x WHERE x ->> 'value' IS NULL) END AS others
-		FROM mlops_catalog.baseline($1, $2) AS c ORDER BY c.input, c.feature = c.input DESC) AS b ON b.input = s.name
-	WHERE m.name = $1 AND v.version = $2
+		FROM mlops_catalog.baseline(learned_inputs.model, learned_inputs.version) AS c ORDER BY c.input, c.feature = c.input DESC) AS b ON b.input = s.name
+	WHERE m.name = learned_inputs.model AND v.version = learned_inputs.version
 $$;
 COMMENT ON FUNCTION mlops_catalog.learned_inputs(text, int) IS 'Columns that a version reads, with what its training rows had in them';
 
@@ -186,7 +186,7 @@ AS $$
 		FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
 		JOIN mlops_catalog.dataset AS d USING (dataset_id) CROSS JOIN LATERAL jsonb_array_elements(d.columns) WITH ORDINALITY AS e(f, place)
 		JOIN LATERAL mlops_catalog.roles_of(r.request) AS o ON o.name = e.f ->> 'name'
-		WHERE m.name = $1 AND v.version = $2) AS c
+		WHERE m.name = learned_roles.model AND v.version = learned_roles.version) AS c
 	WHERE c.nr = 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.learned_roles(text, int) IS 'Columns that a training read for another purpose than to be inputs, with what its rows had in them';
@@ -318,7 +318,7 @@ CREATE FUNCTION mlops_catalog.learned_rows(model text, version int) RETURNS bigi
 AS $$
 	SELECT d.train_rows + d.validation_rows + d.test_rows
 	FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
-	JOIN mlops_catalog.dataset AS d USING (dataset_id) WHERE m.name = $1 AND v.version = $2
+	JOIN mlops_catalog.dataset AS d USING (dataset_id) WHERE m.name = learned_rows.model AND v.version = learned_rows.version
 $$;
 COMMENT ON FUNCTION mlops_catalog.learned_rows(text, int) IS 'Rows that a version learned from or was judged on';
 
@@ -568,11 +568,11 @@ AS $$
 		WHEN f.positives < f.fewest OR f.rows - f.positives < f.fewest
 			THEN format('its %s test rows have %s positives, at least %s rows of each class are needed', f.rows, f.positives, f.fewest)
 		WHEN f.roc_auc IS NULL OR f.alert_rate IS NULL THEN 'its roc_auc or alert_rate on the test rows is not defined'
-		WHEN coalesce($3, f.alert_rate) = 0 THEN format('it flags none of its %s test rows', f.rows)
-		WHEN coalesce($3, f.alert_rate) = 1 THEN format('it flags all of its %s test rows', f.rows)
-		WHEN $3 IS NULL AND NOT coalesce(f.policy ?| '{alert_rate,min_recall,cost,value}', false) AND f.alert_rate > 0.5 AND mlops_catalog.is_far(f.alert_rate, f.positives / f.rows, f.rows)
+		WHEN coalesce(deployment_shortfall.flagged, f.alert_rate) = 0 THEN format('it flags none of its %s test rows', f.rows)
+		WHEN coalesce(deployment_shortfall.flagged, f.alert_rate) = 1 THEN format('it flags all of its %s test rows', f.rows)
+		WHEN deployment_shortfall.flagged IS NULL AND NOT coalesce(f.policy ?| '{alert_rate,min_recall,cost,value}', false) AND f.alert_rate > 0.5 AND mlops_catalog.is_far(f.alert_rate, f.positives / f.rows, f.rows)
 			THEN format('it flags %s %% of its test rows, %s %% are positive', round((100 * f.alert_rate)::numeric, 1), round((100 * f.positives / f.rows)::numeric, 1))
-		WHEN $3 IS NULL AND f.false_alarms > 0.9 THEN format('it flags %s %% of its negative test rows', round((100 * f.false_alarms)::numeric, 1))
+		WHEN deployment_shortfall.flagged IS NULL AND f.false_alarms > 0.9 THEN format('it flags %s %% of its negative test rows', round((100 * f.false_alarms)::numeric, 1))
 		WHEN f.policy ? 'alert_rate' AND (f.alert_rate > 2 * f.asked AND f.alert_rate - f.asked > f.error
 				OR f.alert_rate < f.asked / 4 AND f.asked - f.alert_rate > f.error)
 			THEN format('alert_rate is %s on its test rows, %s was asked for', round(f.alert_rate::numeric, 4), f.asked)
@@ -585,7 +585,7 @@ AS $$
 		WHEN f.roc_auc < 0.5 + f.chance
 			THEN format('roc_auc is %s on its test rows, up to %s is no more than chance', round(f.roc_auc::numeric, 4), round((0.5 + f.chance)::numeric, 4)) END
 		|| coalesce(' (' || f.shortfall || ')', '')
-	FROM (SELECT CASE WHEN $3 IS NULL THEN r.request -> 'threshold' END AS policy, mlops_catalog.without_test_rows(v.metrics) AS no_test, mlops_catalog.number_of(v.metrics, 'rows') AS rows,
+	FROM (SELECT CASE WHEN deployment_shortfall.flagged IS NULL THEN r.request -> 'threshold' END AS policy, mlops_catalog.without_test_rows(v.metrics) AS no_test, mlops_catalog.number_of(v.metrics, 'rows') AS rows,
 			mlops_catalog.number_of(v.metrics, 'positives') AS positives, mlops_catalog.number_of(v.metrics, 'alert_rate') AS alert_rate,
 			mlops_catalog.number_of(v.metrics, 'precision') AS "precision", mlops_catalog.number_of(v.metrics, 'recall') AS recall,
 			mlops_catalog.number_of(v.metrics, 'false_positive_rate') AS false_alarms, mlops_catalog.number_of(v.metrics, 'roc_auc') AS roc_auc,
@@ -596,7 +596,7 @@ AS $$
 		FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
 		CROSS JOIN LATERAL (SELECT coalesce(r.request -> 'threshold' ->> 'alert_rate', r.request -> 'threshold' ->> 'min_precision',
 			r.request -> 'threshold' ->> 'min_recall')::float8 AS asked) AS a
-		WHERE m.name = $1 AND v.version = $2) AS f
+		WHERE m.name = deployment_shortfall.model AND v.version = deployment_shortfall.version) AS f
 $$;
 COMMENT ON FUNCTION mlops_catalog.deployment_shortfall(text, int, float8) IS
 	'Why a version must not be deployed by itself: its test rows are too few, or, of them, it flags nothing, everything or what is far from what its threshold was chosen for; NULL if it may. The share flagged, if not with its own threshold';

@@ -129,7 +129,7 @@ CREATE FUNCTION mlops_catalog.repeated_version(model_id bigint) RETURNS bigint
 AS $$
 	SELECT v.version_id FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id)
 	LEFT JOIN mlops_catalog.deployment_route AS t ON t.version_id = v.version_id AND t.variant = 'primary'
-	WHERE v.model_id = $1 AND v.dropped_at IS NULL AND r.request IS NOT NULL
+	WHERE v.model_id = repeated_version.model_id AND v.dropped_at IS NULL AND r.request IS NOT NULL
 	ORDER BY t.version_id IS NULL, v.version DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.repeated_version(bigint) IS 'The version whose training a retraining repeats; NULL: there is none';
@@ -146,9 +146,9 @@ BEGIN
 		mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by)
 	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS d USING (dataset_id)
 	JOIN mlops_catalog.experiment AS e USING (experiment_id)
-	WHERE v.version_id = mlops_catalog.repeated_version($3);
+	WHERE v.version_id = mlops_catalog.repeated_version(retraining_base.model_id);
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'model "%" has no version whose training is recorded here', $2
+		RAISE EXCEPTION 'model "%" has no version whose training is recorded here', retraining_base.model
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Train it once with mlops.train.';
 	END IF;
 END
@@ -181,17 +181,17 @@ BEGIN
 	told := '{}';
 	-- as who asks, or as who set the policy: never with anybody else's rights
 	SELECT jsonb_build_object('request', p.request, 'inputs', p.inputs), p.problems, p.told INTO prepared, problems, told
-		FROM mlops_catalog.prepare_retraining(caller, caller, $2, $3, settings, recorded, options) AS p;
+		FROM mlops_catalog.prepare_retraining(caller, caller, repeat_training.model, repeat_training.version, settings, recorded, options) AS p;
 	IF problems = '{}' THEN
-		made := mlops_catalog.train_again(caller, $2, prepared -> 'request', settings, note);
+		made := mlops_catalog.train_again(caller, repeat_training.model, prepared -> 'request', settings, note);
 		IF (SELECT count(DISTINCT v.sha256) = 1 FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
-				WHERE m.name = $2 AND v.version IN (made, $3)) THEN
+				WHERE m.name = repeat_training.model AND v.version IN (made, repeat_training.version)) THEN
 			RAISE EXCEPTION USING ERRCODE = 'ML0SB', MESSAGE = 'the same bytes';
 		END IF;
 	END IF;
 EXCEPTION WHEN SQLSTATE 'ML0SB' THEN
 	made := NULL;
-	told := format('what was learned has the same bytes as version %s: nothing was registered or deployed', $3) || told;
+	told := format('what was learned has the same bytes as version %s: nothing was registered or deployed', repeat_training.version) || told;
 WHEN invalid_parameter_value THEN	-- the options are wrong, not the rows
 	RAISE;
 WHEN data_exception OR datatype_mismatch OR invalid_schema_name OR undefined_table OR undefined_column OR undefined_function THEN
@@ -227,22 +227,22 @@ CREATE FUNCTION mlops_catalog.shortfalls(caller regrole, model text, model_id bi
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	rows_read text := mlops_catalog.test_window((SELECT v.version_id FROM mlops_catalog.model_version AS v WHERE v.model_id = $3 AND v.version = $4));
+	rows_read text := mlops_catalog.test_window((SELECT v.version_id FROM mlops_catalog.model_version AS v WHERE v.model_id = shortfalls.model_id AND v.version = shortfalls.version));
 	shorts text[] := '{}';
 BEGIN
 	IF rows_read IS NOT NULL THEN
 		shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, caller, settings, rows_read,
 			(SELECT coalesce(jsonb_agg(f), '[]') FROM jsonb_array_elements(prepared -> 'inputs') AS f WHERE NOT f ? 'role'), prepared -> 'request', true) AS p);
 		IF shorts = '{}' THEN
-			shorts := ARRAY(SELECT mlops_catalog.against_base(caller, settings, $2, base, prepared -> 'inputs', rows_read));
+			shorts := ARRAY(SELECT mlops_catalog.against_base(caller, settings, shortfalls.model, base, prepared -> 'inputs', rows_read));
 		END IF;
 	END IF;
 	IF action <> 'register' THEN
-		shorts := array_remove(shorts || mlops_catalog.deployment_shortfall($2, $4,
-			CASE WHEN threshold IS NOT NULL THEN mlops_catalog.flagged_share(caller, settings, $2, $4, rows_read, threshold) END), NULL);
+		shorts := array_remove(shorts || mlops_catalog.deployment_shortfall(shortfalls.model, shortfalls.version,
+			CASE WHEN threshold IS NOT NULL THEN mlops_catalog.flagged_share(caller, settings, shortfalls.model, shortfalls.version, rows_read, threshold) END), NULL);
 	END IF;
 	RETURN shorts || ARRAY(SELECT mlops_catalog.check_text(c)
-		FROM mlops_catalog.record_gate_checks(caller, $2, $4, 'retrain', gate, CASE WHEN action <> 'register' THEN threshold END) AS c WHERE NOT c.passed ORDER BY c.gate_check_id);
+		FROM mlops_catalog.record_gate_checks(caller, shortfalls.model, shortfalls.version, 'retrain', gate, CASE WHEN action <> 'register' THEN threshold END) AS c WHERE NOT c.passed ORDER BY c.gate_check_id);
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.shortfalls(regrole, text, bigint, int, int, jsonb, jsonb, jsonb, text, float8) IS
@@ -255,7 +255,7 @@ CREATE FUNCTION mlops_catalog.route_shortfalls(model_id bigint, action text, opt
 AS $$
 	WITH route AS (
 		SELECT r.variant, r.kind, r.position, r.threshold, v.version, v.threshold AS own
-		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id) WHERE r.model_id = $1),
+		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id) WHERE r.model_id = route_shortfalls.model_id),
 	accepted(names) AS (SELECT coalesce(options -> 'accept', '[]'))
 	SELECT format('version %s answers with threshold %s, not with its own of %s: give "threshold" in "options", or the new version''s own by "accept": ["(threshold)"]',
 		r.version, r.threshold, r.own)
@@ -267,7 +267,7 @@ AS $$
 	UNION ALL
 	SELECT format('a deployment ends the release under way (%s); promote or abort it first', e.strategy)
 	FROM mlops_catalog.release AS e JOIN mlops_catalog.strategies() AS s ON s.name = e.strategy
-	WHERE action = 'deploy' AND e.model_id = $1 AND s.lays <> 'primary'
+	WHERE action = 'deploy' AND e.model_id = route_shortfalls.model_id AND s.lays <> 'primary'
 $$;
 COMMENT ON FUNCTION mlops_catalog.route_shortfalls(bigint, text, jsonb) IS
 	'What of a model''s routes a retraining''s deployment would undo, a line each';
@@ -302,7 +302,7 @@ CREATE FUNCTION mlops_catalog.retrain(caller regrole, model text, note text, gat
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.require(caller, $2, 'train');
+	id bigint := mlops_catalog.require(caller, retrain.model, 'train');
 	began timestamptz := clock_timestamp();
 	base record;
 	made int;
@@ -312,14 +312,14 @@ DECLARE
 	retraining bigint;
 	stated jsonb := (SELECT s.route FROM mlops_catalog.stated_route AS s WHERE s.model_id = id);
 BEGIN
-	PERFORM mlops_catalog.check_retraining_options(coalesce($4, '{}'), $5, coalesce($6, '{}'));
-	PERFORM mlops_catalog.check_gate_columns(caller, coalesce($4, '{}'), id, $2);
-	PERFORM mlops_catalog.check_retraining_deployment(caller, id, $2, $5, coalesce($6, '{}'));
-	IF $5 <> 'register' THEN
-		PERFORM mlops_catalog.require(caller, $2, 'deploy');
+	PERFORM mlops_catalog.check_retraining_options(coalesce(retrain.gate, '{}'), retrain.action, coalesce(retrain.options, '{}'));
+	PERFORM mlops_catalog.check_gate_columns(caller, coalesce(retrain.gate, '{}'), id, retrain.model);
+	PERFORM mlops_catalog.check_retraining_deployment(caller, id, retrain.model, retrain.action, coalesce(retrain.options, '{}'));
+	IF retrain.action <> 'register' THEN
+		PERFORM mlops_catalog.require(caller, retrain.model, 'deploy');
 	END IF;
-	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
-	SELECT * INTO training FROM mlops_catalog.repeat_training(caller, $2, base.version, base.settings, base.request, coalesce($6, '{}'), $3);
+	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, retrain.model, id) AS b;
+	SELECT * INTO training FROM mlops_catalog.repeat_training(caller, retrain.model, base.version, base.settings, base.request, coalesce(retrain.options, '{}'), retrain.note);
 	made := training.made;
 	IF made IS NULL THEN
 		outcome := CASE WHEN training.problems = '{}' THEN 'unchanged' ELSE 'refused' END;
@@ -328,23 +328,23 @@ BEGIN
 		UPDATE mlops_catalog.run AS r SET request = r.request || jsonb_build_object('repeats', base.version)
 			FROM mlops_catalog.model_version AS v
 			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND training.prepared -> 'request' ? 'repeats';
-		shorts := mlops_catalog.shortfalls(caller, $2, id, made, base.version, base.settings, training.prepared, coalesce($4, '{}'), $5, ($6 ->> 'threshold')::float8)
-			|| ARRAY(SELECT mlops_catalog.new_suspects(id, made, base.version, coalesce($6 -> 'accept', '[]')))
-			|| ARRAY(SELECT mlops_catalog.route_shortfalls(id, $5, coalesce($6, '{}')));
+		shorts := mlops_catalog.shortfalls(caller, retrain.model, id, made, base.version, base.settings, training.prepared, coalesce(retrain.gate, '{}'), retrain.action, (retrain.options ->> 'threshold')::float8)
+			|| ARRAY(SELECT mlops_catalog.new_suspects(id, made, base.version, coalesce(retrain.options -> 'accept', '[]')))
+			|| ARRAY(SELECT mlops_catalog.route_shortfalls(id, retrain.action, coalesce(retrain.options, '{}')));
 	END IF;
 	IF outcome = 'registered' AND shorts <> '{}' THEN
 		-- lines of check_text begin with the condition
 		outcome := CASE WHEN (SELECT bool_and(t LIKE 'approvals: %') FROM unnest(shorts) AS t) THEN 'waiting' ELSE 'rejected' END;
-	ELSIF outcome = 'registered' AND $5 <> 'register' THEN
+	ELSIF outcome = 'registered' AND retrain.action <> 'register' THEN
 		BEGIN
 			PERFORM FROM mlops_catalog.as_role(caller, '{}',
 				$deploy$SELECT d.variant FROM mlops.deploy($1 OPERATOR(pg_catalog.->>) 'model', ($1 OPERATOR(pg_catalog.->>) 'version')::pg_catalog.int4, $1 OPERATOR(pg_catalog.->>) 'strategy',
 					percent => coalesce(($1 OPERATOR(pg_catalog.->>) 'percent')::pg_catalog.float8, 100), key => ($1 OPERATOR(pg_catalog.->>) 'key')::pg_catalog.name,
 					threshold => ($1 OPERATOR(pg_catalog.->>) 'threshold')::pg_catalog.float8, guard => coalesce($1 OPERATOR(pg_catalog.->) 'guard', '{}'),
 					ramp => coalesce($1 OPERATOR(pg_catalog.->) 'ramp', '[]'), note => $1 OPERATOR(pg_catalog.->>) 'note') AS d$deploy$,
-				coalesce($6, '{}') || jsonb_build_object('model', $2, 'version', made, 'strategy', CASE $5 WHEN 'deploy' THEN 'direct' ELSE 'canary' END,
-					'note', concat_ws(': ', 'retrained', $3)));
-			outcome := CASE $5 WHEN 'deploy' THEN 'deployed' ELSE 'canary' END;
+				coalesce(retrain.options, '{}') || jsonb_build_object('model', retrain.model, 'version', made, 'strategy', CASE retrain.action WHEN 'deploy' THEN 'direct' ELSE 'canary' END,
+					'note', concat_ws(': ', 'retrained', retrain.note)));
+			outcome := CASE retrain.action WHEN 'deploy' THEN 'deployed' ELSE 'canary' END;
 			IF stated IS NOT NULL THEN	-- to documents of settings this is a route that moves on, see 66_routes.sql
 				PERFORM mlops_catalog.state_route(caller, id, stated);
 			END IF;
@@ -354,9 +354,9 @@ BEGIN
 		END;
 	END IF;
 	INSERT INTO mlops_catalog.retraining (model_id, base_version, version, note, outcome, detail, role, started_at)
-		VALUES (id, base.version, made, $3, outcome, mlops_catalog.cut(nullif(array_to_string(shorts || training.told, E'\n'), '')), caller, began) RETURNING retraining_id INTO retraining;
-	PERFORM mlops_catalog.audit(caller, 'retrain', $2, made, jsonb_strip_nulls(jsonb_build_object('retraining_id', retraining,
-		'base_version', base.version, 'note', $3, 'outcome', outcome, 'detail', nullif(array_to_string(shorts || training.told, E'\n'), ''))));
+		VALUES (id, base.version, made, retrain.note, outcome, mlops_catalog.cut(nullif(array_to_string(shorts || training.told, E'\n'), '')), caller, began) RETURNING retraining_id INTO retraining;
+	PERFORM mlops_catalog.audit(caller, 'retrain', retrain.model, made, jsonb_strip_nulls(jsonb_build_object('retraining_id', retraining,
+		'base_version', base.version, 'note', retrain.note, 'outcome', outcome, 'detail', nullif(array_to_string(shorts || training.told, E'\n'), ''))));
 	RETURN QUERY SELECT * FROM mlops.retrainings AS r WHERE r.retraining_id = retraining;
 END
 $$;
@@ -408,7 +408,7 @@ AS $$
 DECLARE
 	told record;
 BEGIN
-	FOR told IN SELECT r.model, r.problem FROM mlops_catalog.missing_rules() AS r WHERE r.model_id = $2 LOOP
+	FOR told IN SELECT r.model, r.problem FROM mlops_catalog.missing_rules() AS r WHERE r.model_id = tell_of_missing_rules.model_id LOOP
 		RAISE NOTICE 'the retraining policy of model "%" %', told.model, told.problem
 			USING HINT = format('Set them by mlops.set_alert_rule(%L, ...).', told.model);
 	END LOOP;
@@ -435,41 +435,41 @@ CREATE FUNCTION mlops_catalog.set_retraining_policy(caller regrole, model text, 
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, set_retraining_policy.model, 'manage');
 	former jsonb := (SELECT to_jsonb(p) - '{owner,person,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
 	found jsonb;
 	base record;
 BEGIN
-	PERFORM mlops_catalog.check_policy_triggers(id, $2, $3, $4);
-	PERFORM mlops_catalog.check_retraining_options($5, $6, $7);
-	PERFORM mlops_catalog.check_gate_columns(caller, $5, id, $2);
-	PERFORM mlops_catalog.check_retraining_deployment(caller, id, $2, $6, $7);
-	IF $8 IS NULL OR $8 < interval '0' THEN
+	PERFORM mlops_catalog.check_policy_triggers(id, set_retraining_policy.model, set_retraining_policy.schedule, set_retraining_policy.triggers);
+	PERFORM mlops_catalog.check_retraining_options(set_retraining_policy.gate, set_retraining_policy.action, set_retraining_policy.options);
+	PERFORM mlops_catalog.check_gate_columns(caller, set_retraining_policy.gate, id, set_retraining_policy.model);
+	PERFORM mlops_catalog.check_retraining_deployment(caller, id, set_retraining_policy.model, set_retraining_policy.action, set_retraining_policy.options);
+	IF set_retraining_policy.cooldown IS NULL OR set_retraining_policy.cooldown < interval '0' THEN
 		RAISE EXCEPTION '"cooldown" must not be negative or null' USING ERRCODE = 'invalid_parameter_value';
-	ELSIF $8 > interval '100 years' THEN
-		RAISE EXCEPTION 'value % of "cooldown" is out of range', $8
+	ELSIF set_retraining_policy.cooldown > interval '100 years' THEN
+		RAISE EXCEPTION 'value % of "cooldown" is out of range', set_retraining_policy.cooldown
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
 	END IF;
-	PERFORM mlops_catalog.tell_of_seconds('cooldown', $8);
-	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, $2, id) AS b;
-	PERFORM mlops_catalog.check_policy_source(caller, $2, base.version, base.settings, base.request, $7);
+	PERFORM mlops_catalog.tell_of_seconds('cooldown', set_retraining_policy.cooldown);
+	SELECT b.* INTO base FROM mlops_catalog.retraining_base(caller, set_retraining_policy.model, id) AS b;
+	PERFORM mlops_catalog.check_policy_source(caller, set_retraining_policy.model, base.version, base.settings, base.request, set_retraining_policy.options);
 	INSERT INTO mlops_catalog.policy (model_id, schedule, triggers, gate, action, options, cooldown, owner)
-		VALUES (id, $3, $4, $5, $6, $7, $8, caller)
+		VALUES (id, set_retraining_policy.schedule, set_retraining_policy.triggers, set_retraining_policy.gate, set_retraining_policy.action, set_retraining_policy.options, set_retraining_policy.cooldown, caller)
 		ON CONFLICT ON CONSTRAINT policy_pkey DO UPDATE SET schedule = excluded.schedule, triggers = excluded.triggers, gate = excluded.gate,
 			action = excluded.action, options = excluded.options, cooldown = excluded.cooldown, owner = excluded.owner, person = excluded.person;
 	PERFORM mlops_catalog.resume_task(caller, id, 'retraining');
 	found := (SELECT to_jsonb(p) - '{owner,person,created_at,submitted_at}'::text[] FROM mlops_catalog.policy AS p WHERE p.model_id = id);
 	IF former IS DISTINCT FROM found THEN
-		PERFORM mlops_catalog.audit(caller, 'set_retraining_policy', $2, NULL, jsonb_strip_nulls(found - 'model_id'));
+		PERFORM mlops_catalog.audit(caller, 'set_retraining_policy', set_retraining_policy.model, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
-	PERFORM mlops_catalog.warn_of_hindrance(caller, 'retraining policy', $2);
-	PERFORM mlops_catalog.warn_of_role(caller, 'retraining policy', $2);
-	PERFORM mlops_catalog.tell_of_approvals(caller, id, $2);
+	PERFORM mlops_catalog.warn_of_hindrance(caller, 'retraining policy', set_retraining_policy.model);
+	PERFORM mlops_catalog.warn_of_role(caller, 'retraining policy', set_retraining_policy.model);
+	PERFORM mlops_catalog.tell_of_approvals(caller, id, set_retraining_policy.model);
 	PERFORM mlops_catalog.tell_of_missing_rules(caller, id);
-	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id, CASE jsonb_typeof($4 -> 'alerts') WHEN 'array'
-		THEN ARRAY(SELECT jsonb_array_elements_text($4 -> 'alerts')) END) WHERE $4 ? 'alerts';
-	PERFORM mlops_catalog.tell_of_routes(id, $2, $6, $7);
-	RETURN QUERY SELECT * FROM mlops.retraining_policies AS p WHERE p.model = $2;
+	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id, CASE jsonb_typeof(set_retraining_policy.triggers -> 'alerts') WHEN 'array'
+		THEN ARRAY(SELECT jsonb_array_elements_text(set_retraining_policy.triggers -> 'alerts')) END) WHERE set_retraining_policy.triggers ? 'alerts';
+	PERFORM mlops_catalog.tell_of_routes(id, set_retraining_policy.model, set_retraining_policy.action, set_retraining_policy.options);
+	RETURN QUERY SELECT * FROM mlops.retraining_policies AS p WHERE p.model = set_retraining_policy.model;
 END
 $$;
 
@@ -481,12 +481,12 @@ CREATE FUNCTION mlops_catalog.drop_retraining_policy(caller regrole, model text)
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	id bigint := mlops_catalog.lock_model(caller, $2, 'manage');
+	id bigint := mlops_catalog.lock_model(caller, drop_retraining_policy.model, 'manage');
 BEGIN
 	DELETE FROM mlops_catalog.policy AS p WHERE p.model_id = id;
 	IF FOUND THEN
 		DELETE FROM mlops_catalog.upkeep AS u WHERE u.model_id = id AND u.task = 'retraining';
-		PERFORM mlops_catalog.audit(caller, 'drop_retraining_policy', $2, NULL, NULL);
+		PERFORM mlops_catalog.audit(caller, 'drop_retraining_policy', drop_retraining_policy.model, NULL, NULL);
 	END IF;
 	RETURN FOUND;
 END

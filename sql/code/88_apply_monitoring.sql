@@ -53,13 +53,13 @@ AS $$
 		'monitor', coalesce((SELECT mlops_catalog.full_monitor(mlops_catalog.without_nulls(jsonb_build_object('every', w.every::text,
 				'label_delay', w.label_delay::text, 'segments', w.segments, 'query', w.query, 'time_column', w.time_column,
 				'search_path', w.search_path, 'time_zone', w.time_zone, 'settings', w.settings)))
-			FROM mlops_catalog.monitor AS w WHERE w.model_id = $2), '{}'),
+			FROM mlops_catalog.monitor AS w WHERE w.model_id = monitoring_spec.model_id), '{}'),
 		'alerts', (SELECT coalesce(jsonb_object_agg(r.name, mlops_catalog.without_nulls(jsonb_build_object('metric', r.metric, 'min', r.min, 'max', r.max,
 				'windows', r.windows, 'min_decisions', r.min_decisions, 'labels', r.labels, 'severity', r.severity))), '{}')
-			FROM mlops_catalog.alert_rule AS r WHERE r.model_id = $2),
+			FROM mlops_catalog.alert_rule AS r WHERE r.model_id = monitoring_spec.model_id),
 		'retraining', coalesce((SELECT mlops_catalog.without_nulls(jsonb_build_object('schedule', p.schedule, 'triggers', p.triggers, 'gate', p.gate,
 				'action', p.action, 'options', p.options, 'cooldown', p.cooldown::text))
-			FROM mlops_catalog.policy AS p WHERE p.model_id = $2), '{}'))
+			FROM mlops_catalog.policy AS p WHERE p.model_id = monitoring_spec.model_id), '{}'))
 $$;
 COMMENT ON FUNCTION mlops_catalog.monitoring_spec(regrole, bigint) IS 'Monitor, alert rules and retraining policy of a model as a document has them';
 
@@ -94,26 +94,26 @@ CREATE FUNCTION mlops_catalog.plan_monitoring(model text, wanted jsonb) RETURNS 
 AS $$
 #variable_conflict use_column
 DECLARE
-	now jsonb := mlops.export_spec($1) -> 'models' -> $1;
+	now jsonb := mlops.export_spec(plan_monitoring.model) -> 'models' -> plan_monitoring.model;
 	m jsonb := mlops_catalog.full_monitor(wanted -> 'monitor');
 	p jsonb := mlops_catalog.full_retraining(wanted -> 'retraining');
 BEGIN
-	RETURN QUERY SELECT 'monitor', NULL::text, now ->> 'monitor', m::text, CASE WHEN m = '{}' THEN format('SELECT mlops.unmonitor(%L)', $1)
-		ELSE format('SELECT mlops.monitor(%L, %L, %L, %L, NULL, %L, %L, %L, %L, %L)', $1, m ->> 'every', m ->> 'label_delay',
+	RETURN QUERY SELECT 'monitor', NULL::text, now ->> 'monitor', m::text, CASE WHEN m = '{}' THEN format('SELECT mlops.unmonitor(%L)', plan_monitoring.model)
+		ELSE format('SELECT mlops.monitor(%L, %L, %L, %L, NULL, %L, %L, %L, %L, %L)', plan_monitoring.model, m ->> 'every', m ->> 'label_delay',
 			(SELECT coalesce(array_agg(s), '{}') FROM jsonb_array_elements_text(m -> 'segments') AS s), m ->> 'query', m ->> 'time_column',
 			coalesce(m ->> 'search_path', ''), coalesce(m ->> 'time_zone', 'UTC'), coalesce(m -> 'settings', '{}')) END
 		WHERE wanted ? 'monitor' AND now -> 'monitor' IS DISTINCT FROM m;
 	-- rules that a policy needs come before it, those that go after it
-	RETURN QUERY SELECT 'alerts', d.item, d.former, d.new, format('SELECT mlops.set_alert_rule(%L, %L, %L, %L, %L, %L, %L, %L, %L)', $1, d.item,
+	RETURN QUERY SELECT 'alerts', d.item, d.former, d.new, format('SELECT mlops.set_alert_rule(%L, %L, %L, %L, %L, %L, %L, %L, %L)', plan_monitoring.model, d.item,
 			d.new::jsonb ->> 'metric', d.new::jsonb ->> 'min', d.new::jsonb ->> 'max', d.new::jsonb ->> 'windows', d.new::jsonb ->> 'min_decisions',
 			d.new::jsonb -> 'labels', d.new::jsonb ->> 'severity')
 		FROM mlops_catalog.differences(now -> 'alerts', mlops_catalog.full_alerts(wanted -> 'alerts', now -> 'alerts')) AS d
 		WHERE wanted ? 'alerts' AND d.new IS NOT NULL ORDER BY d.item;
-	RETURN QUERY SELECT 'retraining', NULL::text, now ->> 'retraining', p::text, CASE WHEN p = '{}' THEN format('SELECT mlops.drop_retraining_policy(%L)', $1)
-		ELSE format('SELECT mlops.set_retraining_policy(%L, %L, %L, %L, %L, %L, %L)', $1, p ->> 'schedule', p -> 'triggers', p -> 'gate', p ->> 'action',
+	RETURN QUERY SELECT 'retraining', NULL::text, now ->> 'retraining', p::text, CASE WHEN p = '{}' THEN format('SELECT mlops.drop_retraining_policy(%L)', plan_monitoring.model)
+		ELSE format('SELECT mlops.set_retraining_policy(%L, %L, %L, %L, %L, %L, %L)', plan_monitoring.model, p ->> 'schedule', p -> 'triggers', p -> 'gate', p ->> 'action',
 			p -> 'options', p ->> 'cooldown') END
 		WHERE wanted ? 'retraining' AND now -> 'retraining' IS DISTINCT FROM p;
-	RETURN QUERY SELECT 'alerts', d.item, d.former, NULL::text, format('SELECT mlops.drop_alert_rule(%L, %L)', $1, d.item)
+	RETURN QUERY SELECT 'alerts', d.item, d.former, NULL::text, format('SELECT mlops.drop_alert_rule(%L, %L)', plan_monitoring.model, d.item)
 		FROM mlops_catalog.differences(now -> 'alerts', mlops_catalog.full_alerts(wanted -> 'alerts', now -> 'alerts')) AS d
 		WHERE wanted ? 'alerts' AND d.new IS NULL ORDER BY d.item;
 END

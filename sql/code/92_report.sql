@@ -16,24 +16,24 @@ CREATE FUNCTION mlops_catalog.monitor_chart(model text, title text, metrics text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH point AS (
-		SELECT m.metric, m.time, m.value, concat_ws(' ', CASE WHEN cardinality($3) > 1 THEN replace(m.metric, '_', ' ') END,
+		SELECT m.metric, m.time, m.value, concat_ws(' ', CASE WHEN cardinality(monitor_chart.metrics) > 1 THEN replace(m.metric, '_', ' ') END,
 			'version ' || m.version, nullif(m.labels ->> 'variant', 'primary'), CASE WHEN m.labels ? 'shadow' THEN '(shadow)' END) AS series
 		FROM mlops.monitor_metrics AS m
-		WHERE m.model = $1 AND m.metric = ANY ($3) AND (m.labels = '{}' OR m.labels ?| '{variant,shadow}')),
+		WHERE m.model = monitor_chart.model AND m.metric = ANY (monitor_chart.metrics) AND (m.labels = '{}' OR m.labels ?| '{variant,shadow}')),
 	span AS (
 		SELECT min(f.time) AS first, max(f.time) AS last FROM point AS f)
 	SELECT mlops_catalog.svg_lines(title, (SELECT jsonb_agg(jsonb_build_object('series', f.series, 'x', extract(epoch FROM f.time), 'y', f.value)) FROM point AS f),
 		'time', unit,
 		(SELECT coalesce(jsonb_agg(k.mark), '[]') FROM (
 			SELECT jsonb_build_object('x', extract(epoch FROM d.deployed_at), 'label', 'v' || d.version, 'kind', 'deployment') AS mark
-			FROM mlops.deployment_history AS d WHERE d.model = $1 AND d.action IN ('deploy', 'promote', 'rollback') AND d.deployed_at BETWEEN s.first AND s.last
+			FROM mlops.deployment_history AS d WHERE d.model = monitor_chart.model AND d.action IN ('deploy', 'promote', 'rollback') AND d.deployed_at BETWEEN s.first AND s.last
 			UNION ALL
 			SELECT jsonb_build_object('x', extract(epoch FROM a.window_end), 'label', format('alert "%s"', a.rule), 'kind', 'alert')
-			FROM mlops.alerts AS a WHERE a.model = $1 AND a.metric = ANY ($3)) AS k),
+			FROM mlops.alerts AS a WHERE a.model = monitor_chart.model AND a.metric = ANY (monitor_chart.metrics)) AS k),
 		(SELECT coalesce(jsonb_agg(b.bound), '[]') FROM (
 			SELECT jsonb_build_object('y', v.value, 'label', format('rule "%s": %s', r.name, v.kind)) AS bound
 			FROM mlops.alert_rules AS r CROSS JOIN LATERAL (VALUES ('at least', r.min), ('at most', r.max)) AS v(kind, value)
-			WHERE r.model = $1 AND r.metric = ANY ($3) AND v.value IS NOT NULL) AS b))
+			WHERE r.model = monitor_chart.model AND r.metric = ANY (monitor_chart.metrics) AND v.value IS NOT NULL) AS b))
 	FROM span AS s
 $$;
 COMMENT ON FUNCTION mlops_catalog.monitor_chart(text, text, text[], text) IS 'Metrics of a monitor over time as a drawing, with the rules and alerts of those metrics';
@@ -46,10 +46,10 @@ CREATE FUNCTION mlops_catalog.judged_decisions(model text, version int, most int
 	SET enable_nestloop = off
 AS $$
 	WITH labelled AS MATERIALIZED (
-		SELECT l.key, l.label FROM mlops.labels AS l WHERE l.model = $1),
+		SELECT l.key, l.label FROM mlops.labels AS l WHERE l.model = judged_decisions.model),
 	decision AS MATERIALIZED (
-		SELECT p.key, p.score, p.created_at FROM mlops.predictions AS p WHERE p.model = $1 AND p.version = $2 AND p.sqlstate IS NULL)
-	SELECT d.score, o.label FROM decision AS d JOIN labelled AS o USING (key) ORDER BY d.created_at DESC LIMIT $3
+		SELECT p.key, p.score, p.created_at FROM mlops.predictions AS p WHERE p.model = judged_decisions.model AND p.version = judged_decisions.version AND p.sqlstate IS NULL)
+	SELECT d.score, o.label FROM decision AS d JOIN labelled AS o USING (key) ORDER BY d.created_at DESC LIMIT judged_decisions.most
 $$;
 COMMENT ON FUNCTION mlops_catalog.judged_decisions(text, int, int) IS 'Scores and labels of a version''s latest decisions';
 
@@ -61,7 +61,7 @@ CREATE FUNCTION mlops_catalog.judgement_charts(model text, version int) RETURNS 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH decision AS MATERIALIZED (
-		SELECT * FROM mlops_catalog.judged_decisions($1, $2, 100000)),
+		SELECT * FROM mlops_catalog.judged_decisions(judgement_charts.model, judgement_charts.version, 100000)),
 	level AS (
 		SELECT d.score, count(*) AS n, count(*) FILTER (WHERE d.label) AS positives FROM decision AS d GROUP BY 1),
 	ranked AS (
@@ -76,9 +76,9 @@ AS $$
 	calibration AS (
 		SELECT sum(b.score * b.n) / sum(b.n) AS score, sum(b.positives) / sum(b.n) AS share FROM bin AS b GROUP BY b.place)
 	SELECT concat_ws(E'\n',
-		mlops_catalog.svg_lines(format('Precision by recall, version %s, %s decisions with a label', $2, (SELECT count(*) FROM decision)),
+		mlops_catalog.svg_lines(format('Precision by recall, version %s, %s decisions with a label', judgement_charts.version, (SELECT count(*) FROM decision)),
 			(SELECT jsonb_agg(jsonb_build_object('series', 'precision', 'x', p.recall, 'y', p."precision")) FROM point AS p), 'share', 'share'),
-		mlops_catalog.svg_lines(format('Share of frauds by score, version %s', $2),
+		mlops_catalog.svg_lines(format('Share of frauds by score, version %s', judgement_charts.version),
 			(SELECT jsonb_agg(jsonb_build_object('series', s.series, 'x', c.score, 'y', s.y)) FROM calibration AS c
 				CROSS JOIN LATERAL (VALUES ('frauds', c.share::float8), ('if scores were exact', c.score)) AS s(series, y)), 'share', 'share'))
 	WHERE EXISTS (SELECT FROM decision AS d WHERE d.label)
@@ -90,13 +90,13 @@ CREATE FUNCTION mlops_catalog.learning_charts(model text, version int) RETURNS t
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT concat_ws(E'\n',
-		(SELECT mlops_catalog.svg_lines(format('How version %s learned, by round', $2),
+		(SELECT mlops_catalog.svg_lines(format('How version %s learned, by round', learning_charts.version),
 				jsonb_agg(jsonb_build_object('series', replace(r.name, '_', ' '), 'x', r.step, 'y', r.value)), NULL, NULL)
 			FROM mlops.run_metrics AS r JOIN mlops.versions AS v USING (run_id)
-			WHERE v.model = $1 AND v.version = $2 AND r.step > 0 AND r.name LIKE 'validation\_%'),
-		(SELECT mlops_catalog.svg_bars(format('What version %s looks at, share of the gain', $2),
+			WHERE v.model = learning_charts.model AND v.version = learning_charts.version AND r.step > 0 AND r.name LIKE 'validation\_%'),
+		(SELECT mlops_catalog.svg_bars(format('What version %s looks at, share of the gain', learning_charts.version),
 				jsonb_agg(jsonb_build_object('name', f.feature, 'value', f.share) ORDER BY f.share DESC, f.feature), 'share')
-			FROM (SELECT * FROM mlops.feature_importance AS i WHERE i.model = $1 AND i.version = $2 ORDER BY i.share DESC NULLS LAST, i.feature LIMIT 12) AS f))
+			FROM (SELECT * FROM mlops.feature_importance AS i WHERE i.model = learning_charts.model AND i.version = learning_charts.version ORDER BY i.share DESC NULLS LAST, i.feature LIMIT 12) AS f))
 $$;
 COMMENT ON FUNCTION mlops_catalog.learning_charts(text, int) IS 'How a version learned and what it looks at, as drawings';
 
@@ -106,8 +106,8 @@ CREATE FUNCTION mlops_catalog.drift_chart(model text) RETURNS text
 AS $$
 	SELECT mlops_catalog.svg_bars('Drift in the last window (PSI)', jsonb_agg(jsonb_build_object('name', d.feature, 'value', d.statistic, 'mark', d.drifted)
 		ORDER BY d.statistic DESC NULLS LAST, d.feature), NULL)
-	FROM (SELECT * FROM mlops.drift AS e WHERE e.model = $1 AND e.test = 'psi'
-		AND e.recorded_at = (SELECT max(l.recorded_at) FROM mlops.drift AS l WHERE l.model = $1 AND l.statistic IS NOT NULL)
+	FROM (SELECT * FROM mlops.drift AS e WHERE e.model = drift_chart.model AND e.test = 'psi'
+		AND e.recorded_at = (SELECT max(l.recorded_at) FROM mlops.drift AS l WHERE l.model = drift_chart.model AND l.statistic IS NOT NULL)
 		ORDER BY e.statistic DESC NULLS LAST, e.feature LIMIT 15) AS d
 $$;
 COMMENT ON FUNCTION mlops_catalog.drift_chart(text) IS 'Features whose values have moved most, as a drawing';
@@ -124,7 +124,7 @@ AS $$
 		WHEN d.kind = 'segment' THEN format('Version %s answers rows that fit %s.', d.version, d.rule)
 		ELSE format('Version %s answers %s as "%s" (%s%s).', d.version, mlops_catalog.value_text(d.percent / 100, 'share'), d.variant, replace(d.strategy, '_', ' '),
 			CASE WHEN d.release = 'paused' THEN ', paused' ELSE '' END) END
-	FROM mlops.deployments AS d JOIN mlops.versions AS v USING (model, version) WHERE d.model = $1 ORDER BY d.variant = 'primary' DESC, d.variant
+	FROM mlops.deployments AS d JOIN mlops.versions AS v USING (model, version) WHERE d.model = summary_of_deployment.model ORDER BY d.variant = 'primary' DESC, d.variant
 $$;
 COMMENT ON FUNCTION mlops_catalog.summary_of_deployment(text) IS 'What answers for a model, in sentences';
 
@@ -138,11 +138,11 @@ AS $$
 			CASE WHEN w.errors > 0 THEN format('; %s payments could not be scored', w.errors) ELSE '' END)
 	FROM (SELECT t.window_start, t.window_end, sum(t.decisions) AS decisions, sum(t.errors) AS errors, sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8 AS rate,
 			lag(sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8) OVER (ORDER BY t.window_end) AS former
-		FROM mlops.traffic AS t WHERE t.model = $1 AND NOT t.shadow GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
+		FROM mlops.traffic AS t WHERE t.model = summary_of_windows.model AND NOT t.shadow GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
 	UNION ALL
 	SELECT format('Of %s decisions with a label, to %s: version %s found %s of %s frauds (%s), and %s of what it flagged was one.', p.labelled, mlops_catalog.page_time(p.window_end), p.version,
 			p.true_positives, p.positives, mlops_catalog.value_text(p.recall, 'share'), coalesce(mlops_catalog.value_text(p."precision", 'share'), 'none'))
-	FROM (SELECT * FROM mlops.performance AS f WHERE f.model = $1 AND f.segment = '{}' AND f.positives > 0 ORDER BY f.window_end DESC, f.decisions DESC LIMIT 1) AS p
+	FROM (SELECT * FROM mlops.performance AS f WHERE f.model = summary_of_windows.model AND f.segment = '{}' AND f.positives > 0 ORDER BY f.window_end DESC, f.decisions DESC LIMIT 1) AS p
 $$;
 COMMENT ON FUNCTION mlops_catalog.summary_of_windows(text) IS 'How a model did in its last window, in sentences';
 
@@ -151,14 +151,14 @@ CREATE FUNCTION mlops_catalog.summary_of_changes(model text) RETURNS SETOF text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format('Alert "%s" fires: %s is %s, it must be %s.', a.rule, replace(a.metric, '_', ' '), mlops_catalog.value_text(a.value, NULL), a.required)
-	FROM mlops.alerts AS a WHERE a.model = $1 AND a.state IN ('firing', 'acknowledged')
+	FROM mlops.alerts AS a WHERE a.model = summary_of_changes.model AND a.state IN ('firing', 'acknowledged')
 	UNION ALL
 	SELECT format('%s of %s features have drifted in the last window: %s.', count(*) FILTER (WHERE f.drifted), count(*), string_agg(f.feature, ', ' ORDER BY f.feature) FILTER (WHERE f.drifted))
-	FROM (SELECT d.feature, bool_or(d.drifted) AS drifted FROM mlops.drift AS d WHERE d.model = $1 AND d.kind <> 'score'
-		AND d.recorded_at = (SELECT max(l.recorded_at) FROM mlops.drift AS l WHERE l.model = $1) GROUP BY 1) AS f HAVING bool_or(f.drifted)
+	FROM (SELECT d.feature, bool_or(d.drifted) AS drifted FROM mlops.drift AS d WHERE d.model = summary_of_changes.model AND d.kind <> 'score'
+		AND d.recorded_at = (SELECT max(l.recorded_at) FROM mlops.drift AS l WHERE l.model = summary_of_changes.model) GROUP BY 1) AS f HAVING bool_or(f.drifted)
 	UNION ALL
 	(SELECT format('The last retraining, of %s, was %s%s.', mlops_catalog.page_time(r.ended_at), r.outcome, CASE WHEN r.version IS NOT NULL THEN format(' (version %s)', r.version) ELSE '' END)
-	FROM mlops.retrainings AS r WHERE r.model = $1 ORDER BY r.retraining_id DESC LIMIT 1)
+	FROM mlops.retrainings AS r WHERE r.model = summary_of_changes.model ORDER BY r.retraining_id DESC LIMIT 1)
 $$;
 COMMENT ON FUNCTION mlops_catalog.summary_of_changes(text) IS 'What has changed about a model, in sentences';
 
@@ -166,20 +166,20 @@ CREATE FUNCTION mlops_catalog.things_to_do(model text) RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 3
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('Nothing is deployed. SELECT * FROM mlops.deploy(%L, VERSION);', $1)
-	WHERE NOT EXISTS (SELECT FROM mlops.deployments AS d WHERE d.model = $1)
+	SELECT format('Nothing is deployed. SELECT * FROM mlops.deploy(%L, VERSION);', things_to_do.model)
+	WHERE NOT EXISTS (SELECT FROM mlops.deployments AS d WHERE d.model = things_to_do.model)
 	UNION ALL
-	SELECT format('Not watched. SELECT * FROM mlops.monitor(%L);', $1) WHERE NOT EXISTS (SELECT FROM mlops.monitors AS m WHERE m.model = $1)
+	SELECT format('Not watched. SELECT * FROM mlops.monitor(%L);', things_to_do.model) WHERE NOT EXISTS (SELECT FROM mlops.monitors AS m WHERE m.model = things_to_do.model)
 	UNION ALL
-	SELECT format('There are no labels. SELECT * FROM mlops.add_labels(%L, ...);', $1) WHERE NOT EXISTS (SELECT FROM mlops.labels AS l WHERE l.model = $1)
-		AND EXISTS (SELECT FROM mlops.predictions AS p WHERE p.model = $1)
+	SELECT format('There are no labels. SELECT * FROM mlops.add_labels(%L, ...);', things_to_do.model) WHERE NOT EXISTS (SELECT FROM mlops.labels AS l WHERE l.model = things_to_do.model)
+		AND EXISTS (SELECT FROM mlops.predictions AS p WHERE p.model = things_to_do.model)
 	UNION ALL
-	SELECT format('Drift cannot be measured: %s', m.drift_error) FROM mlops.monitors AS m WHERE m.model = $1 AND m.drift_error IS NOT NULL
+	SELECT format('Drift cannot be measured: %s', m.drift_error) FROM mlops.monitors AS m WHERE m.model = things_to_do.model AND m.drift_error IS NOT NULL
 	UNION ALL
-	SELECT format('Look into alert "%s", then SELECT * FROM mlops.acknowledge_alert(%s, NOTE);', a.rule, a.alert_id) FROM mlops.alerts AS a WHERE a.model = $1 AND a.state = 'firing'
+	SELECT format('Look into alert "%s", then SELECT * FROM mlops.acknowledge_alert(%s, NOTE);', a.rule, a.alert_id) FROM mlops.alerts AS a WHERE a.model = things_to_do.model AND a.state = 'firing'
 	UNION ALL
-	SELECT format('Retraining stands still: %s. SELECT * FROM mlops.resume_retraining(%L);', coalesce(p.suspended_because, 'suspended'), $1)
-	FROM mlops.retraining_policies AS p WHERE p.model = $1 AND p.suspended_at IS NOT NULL
+	SELECT format('Retraining stands still: %s. SELECT * FROM mlops.resume_retraining(%L);', coalesce(p.suspended_because, 'suspended'), things_to_do.model)
+	FROM mlops.retraining_policies AS p WHERE p.model = things_to_do.model AND p.suspended_at IS NOT NULL
 $$;
 COMMENT ON FUNCTION mlops_catalog.things_to_do(text) IS 'What a model waits for, in sentences';
 
@@ -221,15 +221,15 @@ AS $$
 		'<h2>Alerts</h2>',
 		mlops_catalog.html_table('{rule,severity,state,metric,version,value,required,fired_at,resolved_at,note}',
 			(SELECT jsonb_agg(to_jsonb(a) || jsonb_build_object('fired_at', mlops_catalog.page_time(a.fired_at), 'resolved_at', mlops_catalog.page_time(a.resolved_at)) ORDER BY a.alert_id DESC)
-			FROM (SELECT * FROM mlops.alerts AS b WHERE b.model = $1 ORDER BY b.alert_id DESC LIMIT 20) AS a)),
+			FROM (SELECT * FROM mlops.alerts AS b WHERE b.model = report_tables.model ORDER BY b.alert_id DESC LIMIT 20) AS a)),
 		'<h2>Retrainings</h2>',
 		mlops_catalog.html_table('{version,base_version,note,outcome,detail,ended_at}',
 			(SELECT jsonb_agg(to_jsonb(r) || jsonb_build_object('ended_at', mlops_catalog.page_time(r.ended_at)) ORDER BY r.retraining_id DESC)
-			FROM (SELECT * FROM mlops.retrainings AS s WHERE s.model = $1 ORDER BY s.retraining_id DESC LIMIT 20) AS r)),
+			FROM (SELECT * FROM mlops.retrainings AS s WHERE s.model = report_tables.model ORDER BY s.retraining_id DESC LIMIT 20) AS r)),
 		'<h2>History</h2>',
 		mlops_catalog.html_table('{seq,event,version,role,logged_at}',
 			(SELECT jsonb_agg(to_jsonb(l) || jsonb_build_object('logged_at', mlops_catalog.page_time(l.logged_at)) ORDER BY l.seq DESC, l.logged_at DESC)
-			FROM (SELECT * FROM mlops.audit_log AS a WHERE a.model = $1 ORDER BY a.seq DESC, a.logged_at DESC LIMIT 30) AS l)))
+			FROM (SELECT * FROM mlops.audit_log AS a WHERE a.model = report_tables.model ORDER BY a.seq DESC, a.logged_at DESC LIMIT 30) AS l)))
 $$;
 COMMENT ON FUNCTION mlops_catalog.report_tables(text) IS 'Alerts, retrainings and history of a model as tables of HTML';
 
@@ -239,19 +239,19 @@ CREATE FUNCTION mlops_catalog.report_charts(model text, version int) RETURNS tex
 AS $$
 	SELECT concat_ws(E'\n',
 		'<h2>Traffic and performance</h2><div class="charts">',
-		mlops_catalog.monitor_chart($1, 'Decisions a window', '{decisions}', 'count'), mlops_catalog.monitor_chart($1, 'Share flagged', '{alert_rate}', 'share'),
-		mlops_catalog.monitor_chart($1, 'Precision and recall', '{precision,recall}', 'share'), mlops_catalog.monitor_chart($1, 'Average precision', '{pr_auc}', NULL),
-		mlops_catalog.judgement_charts($1, $2),
-		mlops_catalog.monitor_chart($1, 'Time to score (95th percentile)', '{latency_p95}', 'microseconds'),
-		mlops_catalog.monitor_chart($1, 'Payments that could not be scored', '{error_rate}', 'share'),
-		mlops_catalog.monitor_chart($1, 'Scores against those of the test rows (PSI)', '{score_psi}', NULL),
-		mlops_catalog.monitor_chart($1, 'Features that drifted', '{drifted_share}', 'share'), mlops_catalog.drift_chart($1),
+		mlops_catalog.monitor_chart(report_charts.model, 'Decisions a window', '{decisions}', 'count'), mlops_catalog.monitor_chart(report_charts.model, 'Share flagged', '{alert_rate}', 'share'),
+		mlops_catalog.monitor_chart(report_charts.model, 'Precision and recall', '{precision,recall}', 'share'), mlops_catalog.monitor_chart(report_charts.model, 'Average precision', '{pr_auc}', NULL),
+		mlops_catalog.judgement_charts(report_charts.model, report_charts.version),
+		mlops_catalog.monitor_chart(report_charts.model, 'Time to score (95th percentile)', '{latency_p95}', 'microseconds'),
+		mlops_catalog.monitor_chart(report_charts.model, 'Payments that could not be scored', '{error_rate}', 'share'),
+		mlops_catalog.monitor_chart(report_charts.model, 'Scores against those of the test rows (PSI)', '{score_psi}', NULL),
+		mlops_catalog.monitor_chart(report_charts.model, 'Features that drifted', '{drifted_share}', 'share'), mlops_catalog.drift_chart(report_charts.model),
 		'</div><h2>By segment</h2>',
 		mlops_catalog.html_table('{segment,version,decisions,labelled,positives,recall,precision,pr_auc}', (SELECT jsonb_agg(to_jsonb(p)
 				|| jsonb_build_object('recall', mlops_catalog.value_text(p.recall, 'share'), 'precision', mlops_catalog.value_text(p."precision", 'share')) ORDER BY p.segment::text, p.version)
-			FROM (SELECT * FROM mlops.performance AS f WHERE f.model = $1 AND f.segment <> '{}'
-				AND f.window_end = (SELECT max(l.window_end) FROM mlops.performance AS l WHERE l.model = $1 AND l.segment <> '{}' AND l.labelled > 0) LIMIT 50) AS p)),
-		'<h2>How it learned</h2><div class="charts">', mlops_catalog.learning_charts($1, $2), '</div>')
+			FROM (SELECT * FROM mlops.performance AS f WHERE f.model = report_charts.model AND f.segment <> '{}'
+				AND f.window_end = (SELECT max(l.window_end) FROM mlops.performance AS l WHERE l.model = report_charts.model AND l.segment <> '{}' AND l.labelled > 0) LIMIT 50) AS p)),
+		'<h2>How it learned</h2><div class="charts">', mlops_catalog.learning_charts(report_charts.model, report_charts.version), '</div>')
 $$;
 COMMENT ON FUNCTION mlops_catalog.report_charts(text, int) IS 'Drawings of a report';
 
@@ -265,30 +265,30 @@ CREATE FUNCTION mlops_catalog.report(model text) RETURNS text
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.require_seen($1);
+	id bigint := mlops_catalog.require_seen(report.model);
 	about record;
 	main int;
 BEGIN
-	SELECT m.* INTO about FROM mlops.models AS m WHERE m.model = $1;
-	main := coalesce((SELECT d.version FROM mlops.deployments AS d WHERE d.model = $1 AND d.variant = 'primary'),
-		(SELECT max(v.version) FROM mlops.versions AS v WHERE v.model = $1));
+	SELECT m.* INTO about FROM mlops.models AS m WHERE m.model = report.model;
+	main := coalesce((SELECT d.version FROM mlops.deployments AS d WHERE d.model = report.model AND d.variant = 'primary'),
+		(SELECT max(v.version) FROM mlops.versions AS v WHERE v.model = report.model));
 	RETURN concat_ws(E'\n',
 		'<!DOCTYPE html>',
-		'<html lang="en"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width"/><title>' || mlops_catalog.html($1) || '</title><style>',
+		'<html lang="en"><head><meta charset="utf-8"/><meta name="viewport" content="width=device-width"/><title>' || mlops_catalog.html(report.model) || '</title><style>',
 		mlops_catalog.page_style(), '</style></head><body>',
-		format('<h1>%s</h1><p class="sub">%s</p>', mlops_catalog.html($1), mlops_catalog.html(concat_ws(' | ', about.description, 'owner ' || about.owner, mlops_catalog.page_time(now()) || ' UTC'))),
-		mlops_catalog.html_list('summary', ARRAY(SELECT mlops_catalog.summary_of_deployment($1)) || ARRAY(SELECT mlops_catalog.summary_of_windows($1)) || ARRAY(SELECT mlops_catalog.summary_of_changes($1))),
-		'<h3>To do</h3>' || mlops_catalog.html_list('todo', ARRAY(SELECT mlops_catalog.things_to_do($1))),
+		format('<h1>%s</h1><p class="sub">%s</p>', mlops_catalog.html(report.model), mlops_catalog.html(concat_ws(' | ', about.description, 'owner ' || about.owner, mlops_catalog.page_time(now()) || ' UTC'))),
+		mlops_catalog.html_list('summary', ARRAY(SELECT mlops_catalog.summary_of_deployment(report.model)) || ARRAY(SELECT mlops_catalog.summary_of_windows(report.model)) || ARRAY(SELECT mlops_catalog.summary_of_changes(report.model))),
+		'<h3>To do</h3>' || mlops_catalog.html_list('todo', ARRAY(SELECT mlops_catalog.things_to_do(report.model))),
 		'<h2>What answers</h2>',
 		mlops_catalog.html_table('{variant,version,strategy,percent,threshold,release,deployed_by,deployed_at}',
 			(SELECT jsonb_agg(to_jsonb(d) || jsonb_build_object('deployed_at', mlops_catalog.page_time(d.deployed_at)) ORDER BY d.variant = 'primary' DESC, d.variant)
-			FROM mlops.deployments AS d WHERE d.model = $1)),
-		mlops_catalog.report_charts($1, main),
+			FROM mlops.deployments AS d WHERE d.model = report.model)),
+		mlops_catalog.report_charts(report.model, main),
 		'<h2>Versions</h2>',
 		mlops_catalog.html_table('{version,algorithm,stage,pr_auc,roc_auc,threshold,train_rows,positives,created_at}',
 			(SELECT jsonb_agg(to_jsonb(v) || jsonb_build_object('created_at', mlops_catalog.page_time(v.created_at)) ORDER BY v.version DESC)
-			FROM (SELECT * FROM mlops.versions AS w WHERE w.model = $1 ORDER BY w.version DESC LIMIT 20) AS v)),
-		mlops_catalog.report_tables($1),
+			FROM (SELECT * FROM mlops.versions AS w WHERE w.model = report.model ORDER BY w.version DESC LIMIT 20) AS v)),
+		mlops_catalog.report_tables(report.model),
 		'</body></html>');
 END
 $$;
