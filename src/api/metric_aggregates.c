@@ -4,8 +4,8 @@
  *	  ks_statistic, precision_at, log_loss and brier, each also as a state that
  *	  can be stored, sent and merged.
  *
- * Metrics of rankings share the type mlops.ranking_state (ranking_state.c),
- * metrics of probabilities mlops.loss_state (here).  Both are base types that
+ * Metrics of rankings share the type mlops.ranking_state, metrics of
+ * probabilities mlops.loss_state (src/states).  Both are base types that
  * the executor can hand from worker to leader as they are.  Text is "\x" and
  * the bytes in hexadecimal digits, as for bytea; the binary form is the bytes.
  * Whatever comes from outside is verified before it becomes a value.
@@ -23,10 +23,9 @@
 #include "utils/memutils.h"
 
 #include "api/aggregate.h"
-#include "api/ranking_state.h"
 #include "mlops/compat.h"
 #include "mlops/base.h"
-#include "mlops/engine/eval.h"
+#include "mlops/states.h"
 
 MLOPS_FUNCTION(mlops_ranking_state_in);
 MLOPS_FUNCTION(mlops_ranking_state_recv);
@@ -51,107 +50,13 @@ MLOPS_FUNCTION(mlops_loss_brier);
 
 /* ---------------------------------------------------------------- losses */
 
-#define LOSS_MAGIC 0x534C4C4D	/* "MLLS" on a little-endian machine */
-#define LOSS_VERSION 1
-
-/* No row's log loss is above -log(2^-52). */
-#define MOST_LOG_LOSS 36.05
-
-typedef struct LossState
-{
-	int32		vl_len_;
-	uint32		magic;
-	uint16		version;
-	uint16		reserved[3];	/* 0 */
-	int64		rows;
-	MlSum		log_loss;
-	MlSum		brier;
-} LossState;
-
-StaticAssertDecl(sizeof(LossState) == 56, "the layout is stored in tables");
-
-/* What is wrong with a state, or NULL. */
-static const char *
-loss_state_problem(const LossState *state)
-{
-	double		log_loss;
-	double		brier;
-
-	if (VARSIZE(state) != sizeof(LossState))
-		return "it is not of the length of a loss state";
-	if (state->magic != LOSS_MAGIC)
-		return "it does not begin with the mark of a loss state";
-	if (state->version != LOSS_VERSION)
-		return "it is of an unknown version";
-	if (state->reserved[0] != 0 || state->reserved[1] != 0 || state->reserved[2] != 0)
-		return "its reserved bytes are not zero";
-	if (state->rows < 1 || state->rows > (INT64CONST(1) << 53))
-		return "its number of rows is out of range";
-	log_loss = ml_sum_value(state->log_loss);
-	brier = ml_sum_value(state->brier);
-	/* written so that NaN fails too */
-	if (!(log_loss >= 0 && log_loss <= MOST_LOG_LOSS * (double) state->rows))
-		return "its log loss is out of range";
-	if (!(brier >= 0 && brier <= (1 + 1e-9) * (double) state->rows))
-		return "its sum of squares is out of range";
-	return NULL;
-}
-
-static Datum
-loss_state_from_bytes(const char *payload, Size size, int sqlstate)
-{
-	LossState  *state = palloc(VARHDRSZ + size);
-	const char *problem;
-
-	SET_VARSIZE(state, VARHDRSZ + size);
-	memcpy(VARDATA(state), payload, size);
-	problem = loss_state_problem(state);
-	if (problem)
-		ereport(ERROR,
-				(errcode(sqlstate),
-				 errmsg("invalid value of type mlops.loss_state"),
-				 errdetail("Of the %zu bytes: %s.", size, problem)));
-	return PointerGetDatum(state);
-}
-
-/* A stored state, not to be changed. */
-static const LossState *
-read_loss_state(Datum datum)
-{
-	LossState  *state = (LossState *) PG_DETOAST_DATUM(datum);
-	const char *problem = loss_state_problem(state);
-
-	if (problem)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("a stored value of type mlops.loss_state is damaged"),
-				 errdetail("Of the %zu bytes: %s.", (Size) VARSIZE(state) - VARHDRSZ, problem)));
-	return state;
-}
-
-/*
- * The state in argument 0, to be changed in place; NULL becomes a new one.
- * The executor keeps it in the aggregate's context, where we made it.
- */
-static LossState *
-writable_loss_state(FunctionCallInfo fcinfo)
+/* The state in argument 0, to be changed in place; NULL becomes a new one. */
+static MlLossState *
+writable_loss(FunctionCallInfo fcinfo)
 {
 	MemoryContext context = mlapi_aggregate_context(fcinfo);
-	LossState  *state;
 
-	if (!PG_ARGISNULL(0))
-	{
-		state = (LossState *) PG_GETARG_POINTER(0);
-		if (VARATT_IS_4B_U(state))
-			return state;
-	}
-	state = MemoryContextAllocZero(context, sizeof(LossState));
-	if (!PG_ARGISNULL(0))
-		memcpy(state, read_loss_state(PG_GETARG_DATUM(0)), sizeof(LossState));
-	SET_VARSIZE(state, sizeof(LossState));
-	state->magic = LOSS_MAGIC;
-	state->version = LOSS_VERSION;
-	return state;
+	return PG_ARGISNULL(0) ? mlstate_loss_create(context) : mlstate_loss_writable(PG_GETARG_DATUM(0), context);
 }
 
 /* What a transition function returns for a row that does not count. */
@@ -176,14 +81,11 @@ check_nan(double score)
 Datum
 mlops_loss_accumulate(PG_FUNCTION_ARGS)
 {
-	LossState  *state;
-	bool		label;
+	MlLossState *state;
 	double		score;
-	double		error;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		RETURN_STATE_AS_IT_IS();
-	label = PG_GETARG_BOOL(1);
 	score = PG_GETARG_FLOAT8(2);
 	check_nan(score);
 	if (score < 0 || score > 1)
@@ -191,11 +93,8 @@ mlops_loss_accumulate(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("score %s is not a probability", mlbase_number_text(score)),
 				 errdetail("It must be between 0 and 1.")));
-	state = writable_loss_state(fcinfo);
-	error = score - label;
-	state->rows++;
-	ml_sum_add(&state->log_loss, ml_log_loss_of(score, label));
-	ml_sum_add(&state->brier, error * error);
+	state = writable_loss(fcinfo);
+	mlstate_loss_add(state, PG_GETARG_BOOL(1), score);
 	PG_RETURN_POINTER(state);
 }
 
@@ -203,48 +102,38 @@ mlops_loss_accumulate(PG_FUNCTION_ARGS)
 Datum
 mlops_loss_merge(PG_FUNCTION_ARGS)
 {
-	LossState  *state;
-	const LossState *other;
+	MlLossState *state;
+	const MlLossState *other;
 
 	if (PG_ARGISNULL(1))
 		RETURN_STATE_AS_IT_IS();
-	other = read_loss_state(PG_GETARG_DATUM(1));
-	state = writable_loss_state(fcinfo);
-	state->rows += other->rows;
-	if (state->rows > (INT64CONST(1) << 53))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many rows in one loss state")));
-	ml_sum_merge(&state->log_loss, other->log_loss);
-	ml_sum_merge(&state->brier, other->brier);
+	other = mlstate_loss_read(PG_GETARG_DATUM(1));
+	state = writable_loss(fcinfo);
+	mlstate_loss_merge(state, other);
 	PG_RETURN_POINTER(state);
 }
 
 Datum
 mlops_loss_log_loss(PG_FUNCTION_ARGS)
 {
-	const LossState *state = read_loss_state(PG_GETARG_DATUM(0));
-
-	PG_RETURN_FLOAT8(ml_sum_value(state->log_loss) / (double) state->rows);
+	PG_RETURN_FLOAT8(mlstate_loss_log_loss(mlstate_loss_read(PG_GETARG_DATUM(0))));
 }
 
 Datum
 mlops_loss_brier(PG_FUNCTION_ARGS)
 {
-	const LossState *state = read_loss_state(PG_GETARG_DATUM(0));
-
-	PG_RETURN_FLOAT8(ml_sum_value(state->brier) / (double) state->rows);
+	PG_RETURN_FLOAT8(mlstate_loss_brier(mlstate_loss_read(PG_GETARG_DATUM(0))));
 }
 
 /* ---------------------------------------------------------------- rankings */
 
-static RankingState *
+static MlRankingState *
 writable_ranking(FunctionCallInfo fcinfo)
 {
 	MemoryContext context = mlapi_aggregate_context(fcinfo);
 
-	return PG_ARGISNULL(0) ? ranking_state_create(context)
-		: ranking_state_writable(PG_GETARG_DATUM(0), context);
+	return PG_ARGISNULL(0) ? mlstate_ranking_create(context)
+		: mlstate_ranking_writable(PG_GETARG_DATUM(0), context);
 }
 
 static int64
@@ -259,15 +148,15 @@ k_argument(FunctionCallInfo fcinfo, int argument)
 	return PG_GETARG_INT64(argument);
 }
 
-static RankingState *
+static MlRankingState *
 accumulate(FunctionCallInfo fcinfo)
 {
-	RankingState *state;
+	MlRankingState *state;
 	double		score = PG_GETARG_FLOAT8(2);
 
 	check_nan(score);
 	state = writable_ranking(fcinfo);
-	ranking_state_add(state, PG_GETARG_BOOL(1), score);
+	mlstate_ranking_add(state, PG_GETARG_BOOL(1), score);
 	return state;
 }
 
@@ -277,7 +166,7 @@ mlops_ranking_accumulate(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		RETURN_STATE_AS_IT_IS();
-	PG_RETURN_DATUM(ranking_state_datum(accumulate(fcinfo)));
+	PG_RETURN_DATUM(mlstate_ranking_datum(accumulate(fcinfo)));
 }
 
 /* (mlops.ranking_state, label boolean, score float8, k bigint) */
@@ -285,26 +174,26 @@ Datum
 mlops_ranking_accumulate_at(PG_FUNCTION_ARGS)
 {
 	int64		k = k_argument(fcinfo, 3);
-	RankingState *state;
+	MlRankingState *state;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		RETURN_STATE_AS_IT_IS();
 	state = accumulate(fcinfo);
-	ranking_state_set_k(state, k);
-	PG_RETURN_DATUM(ranking_state_datum(state));
+	mlstate_ranking_set_k(state, k);
+	PG_RETURN_DATUM(mlstate_ranking_datum(state));
 }
 
 /* (mlops.ranking_state, mlops.ranking_state): transition of merges, and combine */
 Datum
 mlops_ranking_merge(PG_FUNCTION_ARGS)
 {
-	RankingState *state;
+	MlRankingState *state;
 
 	if (PG_ARGISNULL(1))
 		RETURN_STATE_AS_IT_IS();
 	state = writable_ranking(fcinfo);
-	ranking_state_merge(state, PG_GETARG_DATUM(1));
-	PG_RETURN_DATUM(ranking_state_datum(state));
+	mlstate_ranking_merge(state, PG_GETARG_DATUM(1));
+	PG_RETURN_DATUM(mlstate_ranking_datum(state));
 }
 
 /* (mlops.ranking_state, mlops.ranking_state, k bigint) */
@@ -312,20 +201,20 @@ Datum
 mlops_ranking_merge_at(PG_FUNCTION_ARGS)
 {
 	int64		k = k_argument(fcinfo, 2);
-	RankingState *state;
+	MlRankingState *state;
 
 	if (PG_ARGISNULL(1))
 		RETURN_STATE_AS_IT_IS();
 	state = writable_ranking(fcinfo);
-	ranking_state_merge(state, PG_GETARG_DATUM(1));
-	ranking_state_set_k(state, k);
-	PG_RETURN_DATUM(ranking_state_datum(state));
+	mlstate_ranking_merge(state, PG_GETARG_DATUM(1));
+	mlstate_ranking_set_k(state, k);
+	PG_RETURN_DATUM(mlstate_ranking_datum(state));
 }
 
-static RankingState *
+static MlRankingState *
 finished_ranking(FunctionCallInfo fcinfo)
 {
-	return ranking_state_readable(PG_GETARG_DATUM(0), CurrentMemoryContext);
+	return mlstate_ranking_readable(PG_GETARG_DATUM(0), CurrentMemoryContext);
 }
 
 #define RETURN_METRIC(value) \
@@ -339,27 +228,27 @@ finished_ranking(FunctionCallInfo fcinfo)
 Datum
 mlops_ranking_roc_auc(PG_FUNCTION_ARGS)
 {
-	RETURN_METRIC(ml_roc_auc(ranking_state_ranking(finished_ranking(fcinfo))));
+	RETURN_METRIC(ml_roc_auc(mlstate_ranking_all(finished_ranking(fcinfo))));
 }
 
 Datum
 mlops_ranking_pr_auc(PG_FUNCTION_ARGS)
 {
-	RETURN_METRIC(ml_average_precision(ranking_state_ranking(finished_ranking(fcinfo))));
+	RETURN_METRIC(ml_average_precision(mlstate_ranking_all(finished_ranking(fcinfo))));
 }
 
 Datum
 mlops_ranking_ks_statistic(PG_FUNCTION_ARGS)
 {
-	RETURN_METRIC(ml_ks_statistic(ranking_state_ranking(finished_ranking(fcinfo))));
+	RETURN_METRIC(ml_ks_statistic(mlstate_ranking_all(finished_ranking(fcinfo))));
 }
 
 Datum
 mlops_ranking_precision_at(PG_FUNCTION_ARGS)
 {
-	RankingState *state = finished_ranking(fcinfo);
+	MlRankingState *state = finished_ranking(fcinfo);
 
-	RETURN_METRIC(ml_precision_at(ranking_state_ranking(state), (double) ranking_state_k(state)));
+	RETURN_METRIC(ml_precision_at(mlstate_ranking_all(state), (double) mlstate_ranking_k(state)));
 }
 
 /* ---------------------------------------------------------------- text and binary */
@@ -388,7 +277,7 @@ mlops_ranking_state_in(PG_FUNCTION_ARGS)
 	Size		size;
 	char	   *bytes = bytes_of_text(PG_GETARG_CSTRING(0), "mlops.ranking_state", &size);
 
-	PG_RETURN_DATUM(ranking_state_from_bytes(bytes, size, ERRCODE_INVALID_TEXT_REPRESENTATION));
+	PG_RETURN_DATUM(mlstate_ranking_from_bytes(bytes, size, ERRCODE_INVALID_TEXT_REPRESENTATION));
 }
 
 Datum
@@ -397,7 +286,7 @@ mlops_loss_state_in(PG_FUNCTION_ARGS)
 	Size		size;
 	char	   *bytes = bytes_of_text(PG_GETARG_CSTRING(0), "mlops.loss_state", &size);
 
-	PG_RETURN_DATUM(loss_state_from_bytes(bytes, size, ERRCODE_INVALID_TEXT_REPRESENTATION));
+	PG_RETURN_DATUM(mlstate_loss_from_bytes(bytes, size, ERRCODE_INVALID_TEXT_REPRESENTATION));
 }
 
 /* Of either type. */
@@ -432,7 +321,7 @@ mlops_ranking_state_recv(PG_FUNCTION_ARGS)
 	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
 	int			size = message->len - message->cursor;
 
-	PG_RETURN_DATUM(ranking_state_from_bytes(pq_getmsgbytes(message, size), size,
+	PG_RETURN_DATUM(mlstate_ranking_from_bytes(pq_getmsgbytes(message, size), size,
 											 ERRCODE_INVALID_BINARY_REPRESENTATION));
 }
 
@@ -442,6 +331,6 @@ mlops_loss_state_recv(PG_FUNCTION_ARGS)
 	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
 	int			size = message->len - message->cursor;
 
-	PG_RETURN_DATUM(loss_state_from_bytes(pq_getmsgbytes(message, size), size,
+	PG_RETURN_DATUM(mlstate_loss_from_bytes(pq_getmsgbytes(message, size), size,
 										  ERRCODE_INVALID_BINARY_REPRESENTATION));
 }

@@ -1,5 +1,5 @@
 /*-------------------------------------------------------------------------
- * ranking_state.c
+ * ranking.c
  *	  The state of the ranking aggregates, as it grows and as it is stored.
  *
  * Growing, it is an expanded object that nodeAgg adopts: rows are appended as
@@ -24,7 +24,7 @@
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
-#include "api/ranking_state.h"
+#include "mlops/states.h"
 
 /* Bytes that the runs of a state may take; while two are merged, twice that. */
 #ifndef RANKING_STATE_LIMIT
@@ -54,7 +54,7 @@ typedef struct KeyBuffer
 	Size		capacity;
 } KeyBuffer;
 
-struct RankingState
+struct MlRankingState
 {
 	ExpandedObjectHeader header;
 	uint32		magic;
@@ -108,7 +108,7 @@ end_long_work(MlContext *ctx, MlStatus status)
 }
 
 static MlRanking
-allocate_run(RankingState *state, Size capacity)
+allocate_run(MlRankingState *state, Size capacity)
 {
 	double	   *memory = MemoryContextAllocHuge(state->header.eoh_context, capacity * BYTES_PER_SCORE);
 
@@ -117,7 +117,7 @@ allocate_run(RankingState *state, Size capacity)
 
 /* Moves a run with many ties to memory of its size. */
 static void
-shrink_run(RankingState *state, MlRanking *run, Size capacity)
+shrink_run(MlRankingState *state, MlRanking *run, Size capacity)
 {
 	MlRanking	fitting;
 
@@ -134,7 +134,7 @@ shrink_run(RankingState *state, MlRanking *run, Size capacity)
 }
 
 static void
-merge_last_two(RankingState *state)
+merge_last_two(MlRankingState *state)
 {
 	MlRanking  *a = &state->runs[state->n_runs - 2];
 	MlRanking  *b = &state->runs[state->n_runs - 1];
@@ -151,7 +151,7 @@ merge_last_two(RankingState *state)
 }
 
 static Size
-scores_in_runs(const RankingState *state)
+scores_in_runs(const MlRankingState *state)
 {
 	Size		n = 0;
 
@@ -161,7 +161,7 @@ scores_in_runs(const RankingState *state)
 }
 
 static double
-rows_in_runs(const RankingState *state)
+rows_in_runs(const MlRankingState *state)
 {
 	double		rows = 0;
 
@@ -171,7 +171,7 @@ rows_in_runs(const RankingState *state)
 }
 
 static void
-check_limits(RankingState *state)
+check_limits(MlRankingState *state)
 {
 	Size		most = RANKING_STATE_LIMIT / BYTES_PER_SCORE;
 
@@ -198,7 +198,7 @@ check_limits(RankingState *state)
 
 /* The run's memory must be a chunk in the state's context. */
 static void
-push_run(RankingState *state, MlRanking run)
+push_run(MlRankingState *state, MlRanking run)
 {
 	if (state->n_runs == state->runs_capacity)
 	{
@@ -218,7 +218,7 @@ push_run(RankingState *state, MlRanking run)
 
 /* Sorts the buffered keys into a run and empties the buffers. */
 static void
-flush_buffers(RankingState *state)
+flush_buffers(MlRankingState *state)
 {
 	KeyBuffer  *negatives = &state->buffers[0];
 	KeyBuffer  *positives = &state->buffers[1];
@@ -341,7 +341,7 @@ flat_header_problem(const FlatRanking *flat)
 
 /* The ranking of a flat state whose header has been checked. */
 static MlRanking
-read_flat(RankingState *state, const FlatRanking *flat)
+read_flat(MlRankingState *state, const FlatRanking *flat)
 {
 	MlRanking	run = allocate_run(state, flat->n);
 	const char *counts = (const char *) (flat->score + flat->n);
@@ -358,7 +358,7 @@ read_flat(RankingState *state, const FlatRanking *flat)
 static const char *
 flat_content_problem(const FlatRanking *flat)
 {
-	RankingState *scratch = ranking_state_create(CurrentMemoryContext);
+	MlRankingState *scratch = mlstate_ranking_create(CurrentMemoryContext);
 	MlRanking	run = read_flat(scratch, flat);
 	const char *problem = NULL;
 	double		greatest = 0;
@@ -390,7 +390,7 @@ flat_content_problem(const FlatRanking *flat)
 }
 
 Datum
-ranking_state_from_bytes(const char *payload, Size size, int sqlstate)
+mlstate_ranking_from_bytes(const char *payload, Size size, int sqlstate)
 {
 	FlatRanking *flat = palloc(VARHDRSZ + size);
 	const char *problem;
@@ -411,8 +411,8 @@ ranking_state_from_bytes(const char *payload, Size size, int sqlstate)
 static Size
 get_flat_size(ExpandedObjectHeader *header)
 {
-	RankingState *state = (RankingState *) header;
-	const MlRanking *ranking = ranking_state_ranking(state);
+	MlRankingState *state = (MlRankingState *) header;
+	const MlRanking *ranking = mlstate_ranking_all(state);
 	double		greatest = 0;
 	Size		size;
 
@@ -432,8 +432,8 @@ get_flat_size(ExpandedObjectHeader *header)
 static void
 flatten_into(ExpandedObjectHeader *header, void *result, Size allocated_size)
 {
-	RankingState *state = (RankingState *) header;
-	const MlRanking *ranking = ranking_state_ranking(state);
+	MlRankingState *state = (MlRankingState *) header;
+	const MlRanking *ranking = mlstate_ranking_all(state);
 	FlatRanking *flat = (FlatRanking *) result;
 	char	   *counts = (char *) (flat->score + ranking->n);
 
@@ -453,61 +453,61 @@ flatten_into(ExpandedObjectHeader *header, void *result, Size allocated_size)
 
 /* ---------------------------------------------------------------- states */
 
-RankingState *
-ranking_state_create(MemoryContext parent)
+MlRankingState *
+mlstate_ranking_create(MemoryContext parent)
 {
 	/* small at first: GROUP BY may make a million of them */
 	MemoryContext context = AllocSetContextCreate(parent, "mlops ranking",
 												  ALLOCSET_START_SMALL_SIZES);
-	RankingState *state = MemoryContextAllocZero(context, sizeof(RankingState));
+	MlRankingState *state = MemoryContextAllocZero(context, sizeof(MlRankingState));
 
 	EOH_init_header(&state->header, &ranking_state_methods, context);
 	state->magic = STATE_MAGIC;
 	return state;
 }
 
-static RankingState *
+static MlRankingState *
 expanded_state(Datum datum)
 {
-	RankingState *state = (RankingState *) DatumGetEOHP(datum);
+	MlRankingState *state = (MlRankingState *) DatumGetEOHP(datum);
 
 	if (state->magic != STATE_MAGIC)
 		elog(ERROR, "an expanded object is not a ranking state");
 	return state;
 }
 
-RankingState *
-ranking_state_readable(Datum datum, MemoryContext parent)
+MlRankingState *
+mlstate_ranking_readable(Datum datum, MemoryContext parent)
 {
-	RankingState *state;
+	MlRankingState *state;
 
 	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(datum)))
 		return expanded_state(datum);
-	state = ranking_state_create(parent);
-	ranking_state_merge(state, datum);
+	state = mlstate_ranking_create(parent);
+	mlstate_ranking_merge(state, datum);
 	return state;
 }
 
-RankingState *
-ranking_state_writable(Datum datum, MemoryContext parent)
+MlRankingState *
+mlstate_ranking_writable(Datum datum, MemoryContext parent)
 {
-	RankingState *state;
+	MlRankingState *state;
 
 	if (VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum)))
 		return expanded_state(datum);
-	state = ranking_state_create(parent);
-	ranking_state_merge(state, datum);
+	state = mlstate_ranking_create(parent);
+	mlstate_ranking_merge(state, datum);
 	return state;
 }
 
 Datum
-ranking_state_datum(RankingState *state)
+mlstate_ranking_datum(MlRankingState *state)
 {
 	return EOHPGetRWDatum(&state->header);
 }
 
 void
-ranking_state_add(RankingState *state, bool label, double score)
+mlstate_ranking_add(MlRankingState *state, bool label, double score)
 {
 	KeyBuffer  *buffer = &state->buffers[label ? 1 : 0];
 
@@ -526,7 +526,7 @@ ranking_state_add(RankingState *state, bool label, double score)
 }
 
 void
-ranking_state_set_k(RankingState *state, int64 k)
+mlstate_ranking_set_k(MlRankingState *state, int64 k)
 {
 	if (state->k != 0 && k != 0 && state->k != k)
 		ereport(ERROR,
@@ -538,18 +538,18 @@ ranking_state_set_k(RankingState *state, int64 k)
 }
 
 int64
-ranking_state_k(const RankingState *state)
+mlstate_ranking_k(const MlRankingState *state)
 {
 	return state->k;
 }
 
 void
-ranking_state_merge(RankingState *state, Datum other)
+mlstate_ranking_merge(MlRankingState *state, Datum other)
 {
 	if (VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(other)))
 	{
-		RankingState *source = expanded_state(other);
-		const MlRanking *ranking = ranking_state_ranking(source);
+		MlRankingState *source = expanded_state(other);
+		const MlRanking *ranking = mlstate_ranking_all(source);
 		MlRanking	run = allocate_run(state, ranking->n);
 
 		run.n = ranking->n;
@@ -558,7 +558,7 @@ ranking_state_merge(RankingState *state, Datum other)
 		memcpy(run.score, ranking->score, run.n * sizeof(double));
 		memcpy(run.positives, ranking->positives, run.n * sizeof(double));
 		memcpy(run.negatives, ranking->negatives, run.n * sizeof(double));
-		ranking_state_set_k(state, source->k);
+		mlstate_ranking_set_k(state, source->k);
 		push_run(state, run);
 	}
 	else
@@ -571,14 +571,14 @@ ranking_state_merge(RankingState *state, Datum other)
 					(errcode(ERRCODE_DATA_CORRUPTED),
 					 errmsg("a stored value of type mlops.ranking_state is damaged"),
 					 errdetail("Of the %zu bytes: %s.", (Size) VARSIZE(flat) - VARHDRSZ, problem)));
-		ranking_state_set_k(state, flat->k);
+		mlstate_ranking_set_k(state, flat->k);
 		push_run(state, read_flat(state, flat));
 		mlbase_free_detoasted(flat, other);
 	}
 }
 
 const MlRanking *
-ranking_state_ranking(RankingState *state)
+mlstate_ranking_all(MlRankingState *state)
 {
 	static const MlRanking empty;
 

@@ -1,0 +1,146 @@
+/*-------------------------------------------------------------------------
+ * loss.c
+ *	  The state of the aggregates over probabilities, mlops.loss_state.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mlops/base.h"
+#include "mlops/states.h"
+
+#define LOSS_MAGIC 0x534C4C4D	/* "MLLS" on a little-endian machine */
+#define LOSS_VERSION 1
+
+/* No row's log loss is above -log(2^-52). */
+#define MOST_LOG_LOSS 36.05
+
+#define MOST_ROWS (INT64CONST(1) << 53)
+
+struct MlLossState
+{
+	int32		vl_len_;
+	uint32		magic;
+	uint16		version;
+	uint16		reserved[3];	/* 0 */
+	int64		rows;
+	MlSum		log_loss;
+	MlSum		brier;
+};
+
+StaticAssertDecl(sizeof(MlLossState) == 56, "the layout is stored in tables");
+
+/* What is wrong with a state, or NULL. */
+static const char *
+state_problem(const MlLossState *state)
+{
+	double		log_loss;
+	double		brier;
+
+	if (VARSIZE(state) != sizeof(MlLossState))
+		return "it is not of the length of a loss state";
+	if (state->magic != LOSS_MAGIC)
+		return "it does not begin with the mark of a loss state";
+	if (state->version != LOSS_VERSION)
+		return "it is of an unknown version";
+	if (state->reserved[0] != 0 || state->reserved[1] != 0 || state->reserved[2] != 0)
+		return "its reserved bytes are not zero";
+	if (state->rows < 1 || state->rows > MOST_ROWS)
+		return "its number of rows is out of range";
+	log_loss = ml_sum_value(state->log_loss);
+	brier = ml_sum_value(state->brier);
+	/* written so that NaN fails too */
+	if (!(log_loss >= 0 && log_loss <= MOST_LOG_LOSS * (double) state->rows))
+		return "its log loss is out of range";
+	if (!(brier >= 0 && brier <= (1 + 1e-9) * (double) state->rows))
+		return "its sum of squares is out of range";
+	return NULL;
+}
+
+Datum
+mlstate_loss_from_bytes(const char *payload, Size size, int sqlstate)
+{
+	MlLossState  *state = palloc(VARHDRSZ + size);
+	const char *problem;
+
+	SET_VARSIZE(state, VARHDRSZ + size);
+	memcpy(VARDATA(state), payload, size);
+	problem = state_problem(state);
+	if (problem)
+		ereport(ERROR,
+				(errcode(sqlstate),
+				 errmsg("invalid value of type mlops.loss_state"),
+				 errdetail("Of the %zu bytes: %s.", size, problem)));
+	return PointerGetDatum(state);
+}
+
+const MlLossState *
+mlstate_loss_read(Datum datum)
+{
+	MlLossState  *state = (MlLossState *) PG_DETOAST_DATUM(datum);
+	const char *problem = state_problem(state);
+
+	if (problem)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("a stored value of type mlops.loss_state is damaged"),
+				 errdetail("Of the %zu bytes: %s.", (Size) VARSIZE(state) - VARHDRSZ, problem)));
+	return state;
+}
+
+MlLossState *
+mlstate_loss_create(MemoryContext context)
+{
+	MlLossState *state = MemoryContextAllocZero(context, sizeof(MlLossState));
+
+	SET_VARSIZE(state, sizeof(MlLossState));
+	state->magic = LOSS_MAGIC;
+	state->version = LOSS_VERSION;
+	return state;
+}
+
+/* The executor keeps a state in the aggregate's context, where we made it. */
+MlLossState *
+mlstate_loss_writable(Datum datum, MemoryContext context)
+{
+	MlLossState *state = (MlLossState *) DatumGetPointer(datum);
+
+	if (VARATT_IS_4B_U(state))
+		return state;
+	state = MemoryContextAlloc(context, sizeof(MlLossState));
+	memcpy(state, mlstate_loss_read(datum), sizeof(MlLossState));
+	return state;
+}
+
+void
+mlstate_loss_add(MlLossState *state, bool label, double score)
+{
+	double		error = score - label;
+
+	state->rows++;
+	ml_sum_add(&state->log_loss, ml_log_loss_of(score, label));
+	ml_sum_add(&state->brier, error * error);
+}
+
+void
+mlstate_loss_merge(MlLossState *state, const MlLossState *other)
+{
+	state->rows += other->rows;
+	if (state->rows > MOST_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows in one loss state")));
+	ml_sum_merge(&state->log_loss, other->log_loss);
+	ml_sum_merge(&state->brier, other->brier);
+}
+
+double
+mlstate_loss_log_loss(const MlLossState *state)
+{
+	return ml_sum_value(state->log_loss) / (double) state->rows;
+}
+
+double
+mlstate_loss_brier(const MlLossState *state)
+{
+	return ml_sum_value(state->brier) / (double) state->rows;
+}
