@@ -369,7 +369,7 @@ typedef struct MlTrainedPositive
 {
 	const char *text;			/* mling_positive_text; NULL: what booleans and 0/1 say by themselves */
 	const char *type;			/* mling_type_name of the target; NULL: not recorded */
-}			MlTrainedPositive;
+} MlTrainedPositive;
 
 /*
  * What is positive in a column of that type, as it is written there.  NULL: what the
@@ -380,7 +380,7 @@ typedef struct MlTrainedPositive
  * of a target is 0 of a number that means the same.  Where the column means something
  * else they speak of their target alone, and say nothing of it.
  */
-extern const char *mling_positive_meant(Oid type, const MlTrainedPositive * trained, bool means_the_same);
+extern const char *mling_positive_meant(Oid type, const MlTrainedPositive *trained, bool means_the_same);
 
 /* Is this what a boolean or a column of 0 and 1 says by itself? */
 extern bool mling_positive_is_plain(Oid type, const char *positive);

@@ -190,7 +190,7 @@ is_zero_or_one(const char *text)
 
 /* Of a target whose type was not recorded it is what its value looks like. */
 static Kind
-kind_trained(const MlTrainedPositive * trained)
+kind_trained(const MlTrainedPositive *trained)
 {
 	static const char *const numbers[] = {"smallint", "integer", "bigint", "numeric", "money", "real", "double precision"};
 	bool		truth;
@@ -208,7 +208,7 @@ kind_trained(const MlTrainedPositive * trained)
 }
 
 const char *
-mling_positive_meant(Oid type, const MlTrainedPositive * trained, bool means_the_same)
+mling_positive_meant(Oid type, const MlTrainedPositive *trained, bool means_the_same)
 {
 	Kind		kind = kind_of(type);
 	Kind		was;

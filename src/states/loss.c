@@ -59,7 +59,7 @@ state_problem(const MlLossState *state)
 Datum
 mlstate_loss_from_bytes(const char *payload, Size size, int sqlstate)
 {
-	MlLossState  *state = palloc(VARHDRSZ + size);
+	MlLossState *state = palloc(VARHDRSZ + size);
 	const char *problem;
 
 	SET_VARSIZE(state, VARHDRSZ + size);
@@ -76,7 +76,7 @@ mlstate_loss_from_bytes(const char *payload, Size size, int sqlstate)
 const MlLossState *
 mlstate_loss_read(Datum datum)
 {
-	MlLossState  *state = (MlLossState *) PG_DETOAST_DATUM(datum);
+	MlLossState *state = (MlLossState *) PG_DETOAST_DATUM(datum);
 	const char *problem = state_problem(state);
 
 	if (problem)

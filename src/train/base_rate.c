@@ -18,7 +18,7 @@
 
 /* Adds the weights of rows, and of their scores with the log odds shifted. */
 static void
-add_shifted(const Scored * scored, double shift, MlSum *scores, MlSum *weights)
+add_shifted(const Scored *scored, double shift, MlSum *scores, MlSum *weights)
 {
 	for (size_t i = 0; i < scored->n; i++)
 	{
@@ -31,7 +31,7 @@ add_shifted(const Scored * scored, double shift, MlSum *scores, MlSum *weights)
 }
 
 static double
-mean_shifted(const Scored * parts, int n, double shift)
+mean_shifted(const Scored *parts, int n, double shift)
 {
 	MlSum		scores = {0};
 	MlSum		weights = {0};
@@ -42,7 +42,7 @@ mean_shifted(const Scored * parts, int n, double shift)
 }
 
 static double
-share_of_positives(const Scored * parts, int n)
+share_of_positives(const Scored *parts, int n)
 {
 	MlSum		positives = {0};
 	MlSum		weights = {0};
@@ -69,8 +69,8 @@ share_of_positives(const Scored * parts, int n)
  * ranking.  scored: the part's rows, scored anew.
  */
 double
-mltrain_match_base_rate(const Request * request, const Prepared * prepared, const Fitted *fitted,
-						MlPart part, Encoded * encoded, Scored * scored)
+mltrain_match_base_rate(const Request *request, const Prepared *prepared, const Fitted *fitted,
+						MlPart part, Encoded *encoded, Scored *scored)
 {
 	MlArena    *arena = prepared->data->ctx->arena;
 	MlArenaMark mark = ml_arena_mark(arena);

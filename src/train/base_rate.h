@@ -17,7 +17,7 @@
  * Shifts the model to the base rate of the rows that it was made from, and scores
  * the part anew.  Returns the shift of the log odds.
  */
-extern double mltrain_match_base_rate(const Request * request, const Prepared * prepared, const Fitted *fitted,
-									  MlPart part, Encoded * encoded, Scored * scored);
+extern double mltrain_match_base_rate(const Request *request, const Prepared *prepared, const Fitted *fitted,
+									  MlPart part, Encoded *encoded, Scored *scored);
 
 #endif							/* MLOPS_TRAIN_BASE_RATE_H */

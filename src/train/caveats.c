@@ -11,7 +11,7 @@
 
 /* A model that tells no row from another, as where nothing can be gained. */
 void
-mltrain_tell_constant(Journal * journal, const Scored * chosen_by)
+mltrain_tell_constant(Journal *journal, const Scored *chosen_by)
 {
 	for (size_t i = 1; i < chosen_by->n; i++)
 	{
@@ -28,7 +28,7 @@ mltrain_tell_constant(Journal * journal, const Scored * chosen_by)
  * own label, and so is a threshold that such rows choose.
  */
 void
-mltrain_tell_own_labels(Journal * journal, const Prepared * prepared, MlPart chosen_on)
+mltrain_tell_own_labels(Journal *journal, const Prepared *prepared, MlPart chosen_on)
 {
 	for (size_t i = 0; chosen_on == ML_PART_TRAIN && i < prepared->signature->n_inputs; i++)
 	{
@@ -45,7 +45,7 @@ mltrain_tell_own_labels(Journal * journal, const Prepared * prepared, MlPart cho
 
 /* What was asked for, and cannot be: the rounds are as many as there may be. */
 void
-mltrain_tell_without_stopping(Journal * journal, const Request * request, const Prepared * prepared,
+mltrain_tell_without_stopping(Journal *journal, const Request *request, const Prepared *prepared,
 							  const Fitted *fitted)
 {
 	int			stopping = 0;
@@ -61,7 +61,7 @@ mltrain_tell_without_stopping(Journal * journal, const Request * request, const 
  * and are none.  A split that asks for none is taken at its word.
  */
 void
-mltrain_tell_without_test(Journal * journal, const Request * request, const Prepared * prepared, MlPart judged_on)
+mltrain_tell_without_test(Journal *journal, const Request *request, const Prepared *prepared, MlPart judged_on)
 {
 	const char *rows = judged_on == ML_PART_VALIDATION ? "validation" : "training";
 	bool		asked = prepared->data->roles.fold >= 0 || request->split.at_times || request->split.at_last || request->split.test > 0;
@@ -75,7 +75,7 @@ mltrain_tell_without_test(Journal * journal, const Request * request, const Prep
 
 /* Test rows by which nothing can be told apart, as one of a day where days were meant. */
 void
-mltrain_tell_one_class(Journal * journal, const Scored * test)
+mltrain_tell_one_class(Journal *journal, const Scored *test)
 {
 	size_t		positives = 0;
 

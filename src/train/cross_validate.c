@@ -88,7 +88,7 @@ train_folds(Validation *v)
 
 /* The learner and its parameters, as an assignment's text. */
 static char *
-describe_learner(const Request * request)
+describe_learner(const Request *request)
 {
 	Jsonb	   *params = request->given->params;
 
@@ -244,7 +244,7 @@ record_validation(Validation *v)
 	const MlLearner *learner = v->request.learner;
 	int			folds = v->folds.n;
 	const MlTrainRequest *q = v->request.given;
-	const		Parts not_split = {0};
+	const Parts not_split = {0};
 	MlNamedMetric metrics[MLTRAIN_N_METRICS];
 	Oid			types[3] = {OIDOID, TEXTOID, JSONBOID};
 	Datum		values[3];

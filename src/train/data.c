@@ -12,7 +12,7 @@
 #include "train/data.h"
 
 void *
-mltrain_array(const Data * data, size_t n, size_t size)
+mltrain_array(const Data *data, size_t n, size_t size)
 {
 	void	   *array = ml_arena_alloc_array(data->ctx->arena, Max(n, 1), size);
 
@@ -28,7 +28,7 @@ mltrain_array(const Data * data, size_t n, size_t size)
  * what a training reads.
  */
 static void
-take_fingerprint(Data * data)
+take_fingerprint(Data *data)
 {
 	MlDataset	read = *data->dataset;
 
@@ -45,8 +45,8 @@ take_fingerprint(Data * data)
 }
 
 void
-mltrain_read(Journal * journal, const Request * request, const ReadPlan * plan, int n_threads, bool with_blas,
-			 Data * data)
+mltrain_read(Journal *journal, const Request *request, const ReadPlan *plan, int n_threads, bool with_blas,
+			 Data *data)
 {
 	memset(data, 0, sizeof(*data));
 	data->ctx = mlbase_engine_context(n_threads, mlops_guc_max_training_memory, with_blas);
@@ -92,7 +92,7 @@ mltrain_refuse_one_class(const char *where, const char *target, const char *reas
 
 /* Sample weights from the weight column. */
 static void
-read_weights(Data * data)
+read_weights(Data *data)
 {
 	const MlColumn *column = &data->dataset->columns[data->roles.weight];
 	size_t		n = data->dataset->n_rows;
@@ -126,7 +126,7 @@ read_weights(Data * data)
 }
 
 void
-mltrain_label(const Request * request, const ReadPlan * plan, Data * data)
+mltrain_label(const Request *request, const ReadPlan *plan, Data *data)
 {
 	uint32_t   *order;
 
@@ -152,7 +152,7 @@ compare_hashes(const void *a, const void *b)
 }
 
 size_t
-mltrain_repeated_keys(const Data * data, size_t *missing)
+mltrain_repeated_keys(const Data *data, size_t *missing)
 {
 	size_t		n = data->dataset->n_rows;
 	uint64_t   *hash = palloc_extended(n * sizeof(uint64_t), MCXT_ALLOC_HUGE);
@@ -172,7 +172,7 @@ mltrain_repeated_keys(const Data * data, size_t *missing)
 }
 
 static size_t
-rows_without_time(const Data * data)
+rows_without_time(const Data *data)
 {
 	const MlColumn *time = &data->dataset->columns[data->roles.time];
 	size_t		missing = 0;
@@ -192,7 +192,7 @@ is_fractional(const MlColumn *column)
 #define GREATEST_EXACT 9007199254740992.0
 
 static bool
-is_rounded(const Data * data)
+is_rounded(const Data *data)
 {
 	const MlColumn *time = &data->dataset->columns[data->roles.time];
 	bool		rounded = false;
@@ -203,7 +203,7 @@ is_rounded(const Data * data)
 }
 
 void
-mltrain_tell_roles(const Request * request, const Data * data)
+mltrain_tell_roles(const Request *request, const Data *data)
 {
 	const MlTrainRequest *r = request->given;
 	size_t		without_key = 0;

@@ -18,7 +18,7 @@
 
 /* Earliest and latest time of rows, of the whole data set for NULL. */
 static void
-time_range(const Data * data, const MlRows *rows, double *from, double *to)
+time_range(const Data *data, const MlRows *rows, double *from, double *to)
 {
 	const MlColumn *column = &data->dataset->columns[data->roles.time];
 	size_t		n = rows ? rows->n : data->dataset->n_rows;
@@ -67,7 +67,7 @@ append_number(StringInfo json, const char *name, double value)
 /* How many rows of one weight would tell as much (Kish), as a share of the rows;
  * and the positives' share of the weight. */
 static void
-append_weight_statistics(StringInfo json, const Data * data)
+append_weight_statistics(StringInfo json, const Data *data)
 {
 	double		sum = 0;
 	double		squares = 0;
@@ -117,7 +117,7 @@ append_target_values(StringInfo json, const MlColumn *column)
  * to be an input: a retraining refuses a source that has something else there.
  */
 static char *
-role_statistics(const Data * data, int c)
+role_statistics(const Data *data, int c)
 {
 	const MlColumn *column = &data->dataset->columns[c];
 	size_t		rows = 0;
@@ -167,9 +167,9 @@ role_statistics(const Data * data, int c)
 }
 
 static char *
-columns_json(const Data * data)
+columns_json(const Data *data)
 {
-	const		Roles *r = &data->roles;
+	const Roles *r = &data->roles;
 	const int	roles[] = {r->target, r->key, r->time, r->weight, r->fold, r->cost_false_positive, r->cost_false_negative};
 	char	  **statistics = palloc0(Max(data->dataset->n_columns, 1) * sizeof(char *));
 
@@ -182,8 +182,8 @@ columns_json(const Data * data)
 }
 
 void
-mltrain_describe_data(const Request * request, const ReadPlan * plan, const Data * data,
-					  const Parts * parts, MlRegistration *r)
+mltrain_describe_data(const Request *request, const ReadPlan *plan, const Data *data,
+					  const Parts *parts, MlRegistration *r)
 {
 	const MlTrainRequest *q = request->given;
 

@@ -15,8 +15,8 @@
 #include "train/split.h"
 
 /* parts without rows: nothing was split. */
-extern void mltrain_describe_data(const Request * request, const ReadPlan * plan, const Data * data,
-								  const Parts * parts, MlRegistration *r);
+extern void mltrain_describe_data(const Request *request, const ReadPlan *plan, const Data *data,
+								  const Parts *parts, MlRegistration *r);
 
 /* That as JSON text, for mlops_catalog.insert_dataset. */
 extern char *mltrain_data_json(const MlRegistration *r);

@@ -12,7 +12,7 @@
 #include "train/encode.h"
 
 double
-mltrain_emphasis(const Request * request, const Prepared * prepared, const Fitted *fitted)
+mltrain_emphasis(const Request *request, const Prepared *prepared, const Fitted *fitted)
 {
 	const MlLearner *learner = request->learner;
 	double		emphasis = prepared->parts.class_weight[1] / prepared->parts.class_weight[0];
@@ -28,7 +28,7 @@ mltrain_emphasis(const Request * request, const Prepared * prepared, const Fitte
 }
 
 void
-mltrain_encode_again(const Data * data, Encoded * encoded)
+mltrain_encode_again(const Data *data, Encoded *encoded)
 {
 	MlModelParts parts = encoded->parts;
 
@@ -37,8 +37,8 @@ mltrain_encode_again(const Data * data, Encoded * encoded)
 }
 
 void
-mltrain_encode(const Request * request, const Prepared * prepared, const Fitted *fitted,
-			   double margin_shift, Encoded * encoded)
+mltrain_encode(const Request *request, const Prepared *prepared, const Fitted *fitted,
+			   double margin_shift, Encoded *encoded)
 {
 	encoded->parts.algorithm = request->learner->name;
 	encoded->parts.signature = prepared->signature;

@@ -39,7 +39,7 @@ compare_numbers(const void *a, const void *b)
 
 /* Distinct values of every step-th labelled row in canonical order; *present: rows that have one. */
 static size_t
-count_distinct(const Data * data, const MlColumn *column, size_t step, size_t *present)
+count_distinct(const Data *data, const MlColumn *column, size_t step, size_t *present)
 {
 	MlArenaMark mark = ml_arena_mark(data->ctx->arena);
 	double	   *value = ml_arena_alloc_array(data->ctx->arena, data->dataset->n_rows / step + 1, sizeof(double));
@@ -71,7 +71,7 @@ is_whole(const MlColumn *column)
 }
 
 static bool
-is_identifier(const Data * data, const MlColumn *column, size_t *distinct)
+is_identifier(const Data *data, const MlColumn *column, size_t *distinct)
 {
 	size_t		present;
 
@@ -88,7 +88,7 @@ is_identifier(const Data * data, const MlColumn *column, size_t *distinct)
 }
 
 void
-mltrain_leave_out_identifiers(Journal * journal, const Request * request, Data * data)
+mltrain_leave_out_identifiers(Journal *journal, const Request *request, Data *data)
 {
 	size_t	   *distinct = palloc0(data->n_features * sizeof(size_t));
 	int			n = 0;
@@ -117,7 +117,7 @@ mltrain_leave_out_identifiers(Journal * journal, const Request * request, Data *
 }
 
 void
-mltrain_report_left_out(Journal * journal, const Data * data, const MlLeftOut *left_out, size_t n)
+mltrain_report_left_out(Journal *journal, const Data *data, const MlLeftOut *left_out, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 	{
@@ -203,7 +203,7 @@ roc_auc_alone(const MlFeature *feature, const uint64_t *positives, size_t n_posi
 
 /* Positives by feature and code. */
 static uint64_t *
-count_positives(const Data * data, MlRows rows, const MlSignature *signature, const MlBinned *binned,
+count_positives(const Data *data, MlRows rows, const MlSignature *signature, const MlBinned *binned,
 				size_t *n_positives)
 {
 	size_t		n_features = signature->n_features;
@@ -224,7 +224,7 @@ count_positives(const Data * data, MlRows rows, const MlSignature *signature, co
 }
 
 void
-mltrain_suspect(Journal * journal, const Request * request, const Data * data, MlRows train,
+mltrain_suspect(Journal *journal, const Request *request, const Data *data, MlRows train,
 				const MlSignature *s, const MlBinned *binned)
 {
 	size_t		n_positives;
@@ -256,7 +256,7 @@ mltrain_suspect(Journal * journal, const Request * request, const Data * data, M
 /* ---------------------------------------------------------------- lumped */
 
 void
-mltrain_note_lumped(Journal * journal, const MlSignature *s)
+mltrain_note_lumped(Journal *journal, const MlSignature *s)
 {
 	for (size_t f = 0; f < s->n_features; f++)
 	{

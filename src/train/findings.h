@@ -15,17 +15,17 @@
 #include "train/data.h"
 
 /* Leaves out whole numbers that are almost all distinct, unless features were named. */
-extern void mltrain_leave_out_identifiers(Journal * journal, const Request * request, Data * data);
+extern void mltrain_leave_out_identifiers(Journal *journal, const Request *request, Data *data);
 
 /* Says which columns the signature has left out. */
-extern void mltrain_report_left_out(Journal * journal, const Data * data, const MlLeftOut *left_out, size_t n);
+extern void mltrain_report_left_out(Journal *journal, const Data *data, const MlLeftOut *left_out, size_t n);
 
 /*
  * Warns of columns that alone tell the target in the training rows; notes categories
  * whose rare values are one.
  */
-extern void mltrain_suspect(Journal * journal, const Request * request, const Data * data, MlRows train,
+extern void mltrain_suspect(Journal *journal, const Request *request, const Data *data, MlRows train,
 							const MlSignature *signature, const MlBinned *binned);
-extern void mltrain_note_lumped(Journal * journal, const MlSignature *signature);
+extern void mltrain_note_lumped(Journal *journal, const MlSignature *signature);
 
 #endif							/* MLOPS_TRAIN_FINDINGS_H */

@@ -9,7 +9,7 @@
 #include "train/fit.h"
 
 MlTask
-mltrain_task(const Request * request, const Prepared * prepared)
+mltrain_task(const Request *request, const Prepared *prepared)
 {
 	MlTask		task = {0};
 
@@ -28,7 +28,7 @@ mltrain_task(const Request * request, const Prepared * prepared)
 }
 
 void
-mltrain_fit(Journal * journal, const Request * request, const Prepared * prepared, Fitted *fitted)
+mltrain_fit(Journal *journal, const Request *request, const Prepared *prepared, Fitted *fitted)
 {
 	MlTask		task = mltrain_task(request, prepared);
 
@@ -56,11 +56,11 @@ without_stopping(const MlLearner *learner, const Fitted *before)
 }
 
 void
-mltrain_fit_everything(Journal * journal, const Request * request, const Prepared * prepared,
-					   const Fitted *before, Prepared * everything, Fitted *fitted)
+mltrain_fit_everything(Journal *journal, const Request *request, const Prepared *prepared,
+					   const Fitted *before, Prepared *everything, Fitted *fitted)
 {
 	const MlLearner *learner = request->learner;
-	const		Data *data = prepared->data;
+	const Data *data = prepared->data;
 	MlRows		train = prepared->parts.rows[ML_PART_TRAIN];
 	MlRows		validation = prepared->parts.rows[ML_PART_VALIDATION];
 	uint32_t   *row = mltrain_array(data, train.n + validation.n, sizeof(uint32_t));

@@ -20,17 +20,17 @@ typedef struct Fitted
 } Fitted;
 
 /* What the learner is given. */
-extern MlTask mltrain_task(const Request * request, const Prepared * prepared);
+extern MlTask mltrain_task(const Request *request, const Prepared *prepared);
 
 /* Learns from the training rows, as a phase. */
-extern void mltrain_fit(Journal * journal, const Request * request, const Prepared * prepared, Fitted *fitted);
+extern void mltrain_fit(Journal *journal, const Request *request, const Prepared *prepared, Fitted *fitted);
 
 /*
  * Learns again with the same parameters, for as many rounds, from the training
  * and the validation rows together; the curve stays as the validation rows made
  * it.  everything: prepared anew from all these rows.
  */
-extern void mltrain_fit_everything(Journal * journal, const Request * request, const Prepared * prepared,
-								   const Fitted *before, Prepared * everything, Fitted *fitted);
+extern void mltrain_fit_everything(Journal *journal, const Request *request, const Prepared *prepared,
+								   const Fitted *before, Prepared *everything, Fitted *fitted);
 
 #endif							/* MLOPS_TRAIN_FIT_H */

@@ -74,7 +74,7 @@ folds_check(Folds *folds, const MlFoldsRequest *r, const char *time_column)
 /* ---------------------------------------------------------------- cutting */
 
 static void *
-arena_bytes(const Data * data, size_t n, size_t size)
+arena_bytes(const Data *data, size_t n, size_t size)
 {
 	void	   *array = ml_arena_alloc_zeroed(data->ctx->arena, n, size);
 
@@ -85,7 +85,7 @@ arena_bytes(const Data * data, size_t n, size_t size)
 
 /* Groups are dealt to empty folds first, so folds stay empty only where groups lack. */
 static void
-refuse_few_groups(const Folds *folds, const Data * data)
+refuse_few_groups(const Folds *folds, const Data *data)
 {
 	bool		used[ML_MAX_FOLDS] = {false};
 	int			n_groups = 0;
@@ -109,7 +109,7 @@ refuse_few_groups(const Folds *folds, const Data * data)
 }
 
 void
-folds_make(Folds *folds, const Request * request, const Data * data, const float *label, double held_back)
+folds_make(Folds *folds, const Request *request, const Data *data, const float *label, double held_back)
 {
 	MlContext  *ctx = data->ctx;
 	uint64_t	seed = (uint64_t) request->given->seed;
@@ -135,7 +135,7 @@ folds_make(Folds *folds, const Request * request, const Data * data, const float
 
 /* Each row's part: train, test or none. */
 static void
-cut(const Folds *folds, const Data * data, int fold, uint8_t *part)
+cut(const Folds *folds, const Data *data, int fold, uint8_t *part)
 {
 	double		test_from = folds->border ? folds->border[fold + 1] : 0;
 	double		test_to = folds->border ? folds->border[fold + 2] : 0;
@@ -166,7 +166,7 @@ cut(const Folds *folds, const Data * data, int fold, uint8_t *part)
  * stratified sample, as the folds are made.
  */
 static void
-hold_back(const Folds *folds, const Request * request, const Data * data, int fold, uint8_t *part)
+hold_back(const Folds *folds, const Request *request, const Data *data, int fold, uint8_t *part)
 {
 	MlContext  *ctx = data->ctx;
 	size_t		n = data->dataset->n_rows;
@@ -200,7 +200,7 @@ hold_back(const Folds *folds, const Request * request, const Data * data, int fo
 }
 
 static void
-refuse_one_class(const Folds *folds, const Parts * parts, int fold, MlPart part)
+refuse_one_class(const Folds *folds, const Parts *parts, int fold, MlPart part)
 {
 	static const char *const names[] = {
 		[ML_PART_TRAIN] = "training", [ML_PART_VALIDATION] = "validation", [ML_PART_TEST] = "test"
@@ -226,7 +226,7 @@ refuse_one_class(const Folds *folds, const Parts * parts, int fold, MlPart part)
 }
 
 void
-folds_cut(const Folds *folds, const Request * request, const Data * data, int fold, Parts * parts)
+folds_cut(const Folds *folds, const Request *request, const Data *data, int fold, Parts *parts)
 {
 	uint8_t    *part = arena_bytes(data, data->dataset->n_rows, 1);
 

@@ -45,12 +45,12 @@ extern void folds_check(Folds *folds, const MlFoldsRequest *request, const char 
  * Deals out the rows that have a label; label, held_back and the folds live in
  * data's arena or longer.
  */
-extern void folds_make(Folds *folds, const Request * request, const Data * data, const float *label, double held_back);
+extern void folds_make(Folds *folds, const Request *request, const Data *data, const float *label, double held_back);
 
 /*
  * The rows of a fold (from 0): train, validation (held back) and test (the fold
  * itself); no weights yet.  A part of one class is an error.
  */
-extern void folds_cut(const Folds *folds, const Request * request, const Data * data, int fold, Parts * parts);
+extern void folds_cut(const Folds *folds, const Request *request, const Data *data, int fold, Parts *parts);
 
 #endif							/* MLOPS_TRAIN_FOLDS_H */

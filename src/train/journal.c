@@ -14,7 +14,7 @@
 #include "train/journal.h"
 
 void
-mltrain_open_journal(Journal * journal)
+mltrain_open_journal(Journal *journal)
 {
 	memset(journal, 0, sizeof(*journal));
 	journal->phase = "check";
@@ -24,7 +24,7 @@ mltrain_open_journal(Journal * journal)
 /* ---------------------------------------------------------------- phases */
 
 void
-mltrain_begin_phase(Journal * journal, const char *phase)
+mltrain_begin_phase(Journal *journal, const char *phase)
 {
 	journal->phase = phase;
 	mlbase_progress(phase, 0, 0, NAN);
@@ -34,7 +34,7 @@ mltrain_begin_phase(Journal * journal, const char *phase)
 
 /* Records how long the phase took, as <phase>_ms. */
 void
-mltrain_end_phase(Journal * journal)
+mltrain_end_phase(Journal *journal)
 {
 	instr_time	now;
 
@@ -56,7 +56,7 @@ say(int level, const char *message, const char *detail)
 }
 
 void
-mltrain_tell(Journal * journal, int level, const char *message, const char *detail)
+mltrain_tell(Journal *journal, int level, const char *message, const char *detail)
 {
 	if (journal->told == NULL)
 		say(level, message, detail);
@@ -121,7 +121,7 @@ mltrain_repeat(char *const *told, int n_folds)
 /* ---------------------------------------------------------------- findings */
 
 void
-mltrain_note(Journal * journal, const char *column, const char *finding, const char *detail)
+mltrain_note(Journal *journal, const char *column, const char *finding, const char *detail)
 {
 	if (journal->findings.data == NULL)
 		initStringInfo(&journal->findings);

@@ -28,21 +28,21 @@ typedef struct Journal
 	StringInfoData findings;	/* members of a JSON array, see mltrain_note */
 	bool		told_columns;	/* what there is to say of the inputs has been said: it is said of the first
 								 * view of the data, not of others */
-}			Journal;
+} Journal;
 
 /* Begins now, in phase "check"; messages go to the user. */
-extern void mltrain_open_journal(Journal * journal);
+extern void mltrain_open_journal(Journal *journal);
 
 /* ---- phases: names for the error context and progress, timed as <phase>_ms */
-extern void mltrain_begin_phase(Journal * journal, const char *phase);
-extern void mltrain_end_phase(Journal * journal);
+extern void mltrain_begin_phase(Journal *journal, const char *phase);
+extern void mltrain_end_phase(Journal *journal);
 
 /*
  * Says something to the user at once, or keeps it in journal->told; detail may be
  * NULL.  mltrain_repeat says what was kept of each fold, each message once and
  * with the folds that it is of.
  */
-extern void mltrain_tell(Journal * journal, int level, const char *message, const char *detail);
+extern void mltrain_tell(Journal *journal, int level, const char *message, const char *detail);
 extern void mltrain_repeat(char *const *told, int n_folds);
 
 /*
@@ -50,6 +50,6 @@ extern void mltrain_repeat(char *const *told, int n_folds);
  * shows it: finding is "identifier", "constant", "type", "filled", "lumped" or
  * "suspected".
  */
-extern void mltrain_note(Journal * journal, const char *column, const char *finding, const char *detail);
+extern void mltrain_note(Journal *journal, const char *column, const char *finding, const char *detail);
 
 #endif							/* MLOPS_TRAIN_JOURNAL_H */

@@ -14,7 +14,7 @@
 #include "train/judge.h"
 
 static void
-evaluate_part(const Request * request, const Prepared * prepared, const Encoded * model, const Scored * scored,
+evaluate_part(const Request *request, const Prepared *prepared, const Encoded *model, const Scored *scored,
 			  MlEvaluation *evaluation)
 {
 	bool		costed = request->threshold.policy.kind == ML_THRESHOLD_COST;
@@ -28,7 +28,7 @@ evaluate_part(const Request * request, const Prepared * prepared, const Encoded 
 
 /* The training rows' scores, ascending, in the arena. */
 static MlSample
-training_scores(const Request * request, const Prepared * prepared, const Encoded * model)
+training_scores(const Request *request, const Prepared *prepared, const Encoded *model)
 {
 	Scored		scored;
 
@@ -39,7 +39,7 @@ training_scores(const Request * request, const Prepared * prepared, const Encode
 
 /* How many of the training rows have a score of at least the threshold? */
 static size_t
-flagged_in_training(const Request * request, const Prepared * prepared, const Encoded * model)
+flagged_in_training(const Request *request, const Prepared *prepared, const Encoded *model)
 {
 	MlArena    *arena = prepared->data->ctx->arena;
 	MlArenaMark mark = ml_arena_mark(arena);
@@ -59,7 +59,7 @@ flagged_in_training(const Request * request, const Prepared * prepared, const En
  * none are to be flagged, or all have one score, it stays.
  */
 static double
-threshold_flagging(const Request * request, const Prepared * prepared, const Encoded * model, size_t flagged)
+threshold_flagging(const Request *request, const Prepared *prepared, const Encoded *model, size_t flagged)
 {
 	MlArena    *arena = prepared->data->ctx->arena;
 	MlArenaMark mark = ml_arena_mark(arena);
@@ -91,8 +91,8 @@ threshold_flagging(const Request * request, const Prepared * prepared, const Enc
  * are flagged as before.
  */
 static void
-learn_everything(Journal * journal, const Request * request, const Prepared * prepared, double margin_shift,
-				 Judgement * judgement)
+learn_everything(Journal *journal, const Request *request, const Prepared *prepared, double margin_shift,
+				 Judgement *judgement)
 {
 	Encoded    *model = &judgement->model;
 	Fitted		before = judgement->fitted;
@@ -137,7 +137,7 @@ target_metric(const MlThresholdPolicy *policy, const MlEvaluation *e, double *va
  * says so, with the best that can be had, and keeps that for the result.
  */
 static void
-tell_shortfall(Journal * journal, const MlThresholdPolicy *policy, MlPart part, bool reached, Judgement * judgement)
+tell_shortfall(Journal *journal, const MlThresholdPolicy *policy, MlPart part, bool reached, Judgement *judgement)
 {
 	const char *rows = part == ML_PART_VALIDATION ? "validation" : "training";
 	double		best;
@@ -165,8 +165,8 @@ tell_shortfall(Journal * journal, const MlThresholdPolicy *policy, MlPart part, 
 
 /* Chooses the threshold on a part's rows; gives their scores and the shift of the model's log odds. */
 static double
-choose_threshold(Journal * journal, const Request * request, const Prepared * prepared, MlPart part,
-				 Judgement * judgement, Scored * scored)
+choose_threshold(Journal *journal, const Request *request, const Prepared *prepared, MlPart part,
+				 Judgement *judgement, Scored *scored)
 {
 	MlContext  *ctx = prepared->data->ctx;
 	MlThresholdPolicy policy = request->threshold.policy;
@@ -195,8 +195,8 @@ choose_threshold(Journal * journal, const Request * request, const Prepared * pr
 /* ---------------------------------------------------------------- test */
 
 static void
-judge_test(Journal * journal, const Request * request, const Prepared * prepared, Judgement * judgement,
-		   Scored * scored)
+judge_test(Journal *journal, const Request *request, const Prepared *prepared, Judgement *judgement,
+		   Scored *scored)
 {
 	mltrain_score_part(request, prepared, &judgement->model, ML_PART_TEST, scored);
 	evaluate_part(request, prepared, &judgement->model, scored, &judgement->test);
@@ -207,7 +207,7 @@ judge_test(Journal * journal, const Request * request, const Prepared * prepared
 
 /* How many rows have a score in each of equal bins. */
 static const uint64_t *
-count_scores(const Scored * scored)
+count_scores(const Scored *scored)
 {
 	uint64_t   *counts = palloc0(ML_SCORE_BINS * sizeof(uint64_t));
 
@@ -221,8 +221,8 @@ count_scores(const Scored * scored)
 }
 
 void
-mltrain_judge(Journal * journal, const Request * request, const Prepared * prepared, const Fitted *fitted,
-			  Judgement * judgement)
+mltrain_judge(Journal *journal, const Request *request, const Prepared *prepared, const Fitted *fitted,
+			  Judgement *judgement)
 {
 	const MlRows *rows = prepared->parts.rows;
 	MlPart		chosen_on = rows[ML_PART_VALIDATION].n > 0 ? ML_PART_VALIDATION : ML_PART_TRAIN;

@@ -22,14 +22,14 @@ typedef struct Judgement
 	MlEvaluation test;			/* if there are test rows */
 	MlPart		judged_on;		/* part the reported metrics are of */
 	const char *shortfall;		/* of the threshold's policy, a sentence; NULL: none */
-}			Judgement;
+} Judgement;
 
 /*
  * As phase "judge", or "judge", "refit" and "test": chooses the threshold on the
  * validation rows (on the training rows if there are none), judges validation and
  * test with it, and takes the baseline of scores from the rows judged last.
  */
-extern void mltrain_judge(Journal * journal, const Request * request, const Prepared * prepared,
-						  const Fitted *fitted, Judgement * judgement);
+extern void mltrain_judge(Journal *journal, const Request *request, const Prepared *prepared,
+						  const Fitted *fitted, Judgement *judgement);
 
 #endif							/* MLOPS_TRAIN_JUDGE_H */

@@ -13,7 +13,7 @@
 
 /* Adds a source column to those read, once per way of reading it. */
 static int
-read_column(ReadPlan * plan, int position, MlColumnKind kind, bool as_text)
+read_column(ReadPlan *plan, int position, MlColumnKind kind, bool as_text)
 {
 	for (int c = 0; c < plan->n_columns; c++)
 	{
@@ -29,7 +29,7 @@ read_column(ReadPlan * plan, int position, MlColumnKind kind, bool as_text)
 
 /* The column of a role, -1 if the argument was not given. */
 static int
-role_column(const Request * request, ReadPlan * plan, const char *name, const char *argument,
+role_column(const Request *request, ReadPlan *plan, const char *name, const char *argument,
 			MlColumnKind kind, bool as_text)
 {
 	int			position;
@@ -79,7 +79,7 @@ is_name(const char *name, const char *other)
  * not in the row to score: it is no feature, unless it was named as one.
  */
 static bool
-is_filled(Journal * journal, const ReadPlan * plan, int position, bool named)
+is_filled(Journal *journal, const ReadPlan *plan, int position, bool named)
 {
 	const char *name = NameStr(TupleDescAttr(plan->source->desc, position)->attname);
 	const char *trigger = mling_filling_trigger(plan->source, position);
@@ -101,7 +101,7 @@ is_filled(Journal * journal, const ReadPlan * plan, int position, bool named)
 
 /* A column that nobody named and that no model can read, such as JSON or an array; says so. */
 static bool
-is_unreadable(Journal * journal, const Request * request, const ReadPlan * plan, int position)
+is_unreadable(Journal *journal, const Request *request, const ReadPlan *plan, int position)
 {
 	Form_pg_attribute attribute = TupleDescAttr(plan->source->desc, position);
 	const char *type = format_type_be(attribute->atttypid);
@@ -117,7 +117,7 @@ is_unreadable(Journal * journal, const Request * request, const ReadPlan * plan,
 
 /* The columns asked for: each once, and none that is to be left out as well. */
 static void
-plan_wanted(Journal * journal, const Request * request, ReadPlan * plan, List *wanted, List *excluded)
+plan_wanted(Journal *journal, const Request *request, ReadPlan *plan, List *wanted, List *excluded)
 {
 	const MlTrainRequest *r = request->given;
 
@@ -147,7 +147,7 @@ plan_wanted(Journal * journal, const Request * request, ReadPlan * plan, List *w
 
 /* Columns that may become inputs: those asked for, or all that have no role. */
 static void
-plan_features(Journal * journal, const Request * request, ReadPlan * plan)
+plan_features(Journal *journal, const Request *request, ReadPlan *plan)
 {
 	const MlTrainRequest *r = request->given;
 	List	   *excluded = mlbase_names(r->exclude, "exclude");
@@ -176,7 +176,7 @@ plan_features(Journal * journal, const Request * request, ReadPlan * plan)
 }
 
 static Form_pg_attribute
-feature_attribute(const ReadPlan * plan, int i)
+feature_attribute(const ReadPlan *plan, int i)
 {
 	return TupleDescAttr(plan->source->desc, plan->columns[plan->features[i]].position);
 }
@@ -187,7 +187,7 @@ feature_attribute(const ReadPlan * plan, int i)
  * statistic is up to the rows, of this training or the next.
  */
 static void
-refuse_taken_names(const Request * request, const ReadPlan * plan)
+refuse_taken_names(const Request *request, const ReadPlan *plan)
 {
 	static const char *const parts[] = {"hour", "weekday", "seconds"};
 	List	   *taken = list_make2("(score)", "(base)");
@@ -228,7 +228,7 @@ refuse_target_as(const MlTrainRequest *r, const char *name, const char *argument
 }
 
 void
-mltrain_plan(Journal * journal, const Request * request, ReadPlan * plan)
+mltrain_plan(Journal *journal, const Request *request, ReadPlan *plan)
 {
 	const MlTrainRequest *r = request->given;
 	int			natts;

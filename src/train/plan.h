@@ -28,7 +28,7 @@ typedef struct Roles
 	int			group;
 	int			cost_false_positive;
 	int			cost_false_negative;
-}			Roles;
+} Roles;
 
 #define NO_ROLES ((Roles) {-1, -1, -1, -1, -1, -1, -1, -1})
 
@@ -41,9 +41,9 @@ typedef struct ReadPlan
 	uint32_t   *features;		/* columns that may become inputs */
 	const MlPositive *positive; /* NULL: boolean or 0/1 */
 	Roles		roles;
-}			ReadPlan;
+} ReadPlan;
 
 /* Describes the source and gives every column its roles. */
-extern void mltrain_plan(Journal * journal, const Request * request, ReadPlan * plan);
+extern void mltrain_plan(Journal *journal, const Request *request, ReadPlan *plan);
 
 #endif							/* MLOPS_TRAIN_PLAN_H */

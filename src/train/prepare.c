@@ -12,22 +12,22 @@
 /* ---------------------------------------------------------------- data */
 
 void
-mltrain_load(Journal * journal, const Request * request, int n_threads, bool with_blas, ReadPlan * plan, Data * data)
+mltrain_load(Journal *journal, const Request *request, int n_threads, bool with_blas, ReadPlan *plan, Data *data)
 {
 	mltrain_plan(journal, request, plan);
 	mltrain_read(journal, request, plan, n_threads, with_blas, data);
 }
 
 void
-mltrain_label_rows(Journal * journal, const Request * request, const ReadPlan * plan, Data * data)
+mltrain_label_rows(Journal *journal, const Request *request, const ReadPlan *plan, Data *data)
 {
 	mltrain_label(request, plan, data);
 	mltrain_leave_out_identifiers(journal, request, data);
 }
 
 void
-mltrain_prepare(Journal * journal, const Request * request, int n_threads, bool with_blas,
-				ReadPlan * plan, Data * data, Prepared * prepared)
+mltrain_prepare(Journal *journal, const Request *request, int n_threads, bool with_blas,
+				ReadPlan *plan, Data *data, Prepared *prepared)
 {
 	memset(prepared, 0, sizeof(*prepared));
 	prepared->data = data;
@@ -43,7 +43,7 @@ mltrain_prepare(Journal * journal, const Request * request, int n_threads, bool 
 
 /* Refuses a training that would not fit, before anything big is allocated. */
 static void
-check_memory(const Request * request, const void *params, const Prepared * prepared)
+check_memory(const Request *request, const void *params, const Prepared *prepared)
 {
 	MlContext  *ctx = prepared->data->ctx;
 	const MlRows *rows = prepared->parts.rows;
@@ -70,9 +70,9 @@ check_memory(const Request * request, const void *params, const Prepared * prepa
 }
 
 void
-mltrain_make_view(Journal * journal, const Request * request, const void *params, int max_bins, Prepared * prepared)
+mltrain_make_view(Journal *journal, const Request *request, const void *params, int max_bins, Prepared *prepared)
 {
-	const		Data *data = prepared->data;
+	const Data *data = prepared->data;
 	const MlRows *rows = prepared->parts.rows;
 	MlContext  *ctx = data->ctx;
 	MlLeftOut  *left_out;
@@ -107,7 +107,7 @@ mltrain_make_view(Journal * journal, const Request * request, const void *params
 }
 
 void
-mltrain_preprocess(Journal * journal, const Request * request, Prepared * prepared)
+mltrain_preprocess(Journal *journal, const Request *request, Prepared *prepared)
 {
 	mltrain_begin_phase(journal, "preprocess");
 	mltrain_make_view(journal, request, request->params, request->learner->max_bins(request->params), prepared);

@@ -36,7 +36,7 @@ json_text(Jsonb *json)
 }
 
 static void
-record_params(const Request * request, const Fitted *fitted, MlRegistration *r)
+record_params(const Request *request, const Fitted *fitted, MlRegistration *r)
 {
 	const MlTrainRequest *q = request->given;
 
@@ -117,8 +117,8 @@ params_json(const MlRegistration *r)
 }
 
 void
-mltrain_record(Journal * journal, const Request * request, const ReadPlan * plan, const Prepared * prepared,
-			   const Judgement * judgement, MlTrainResult *result)
+mltrain_record(Journal *journal, const Request *request, const ReadPlan *plan, const Prepared *prepared,
+			   const Judgement *judgement, MlTrainResult *result)
 {
 	const MlTrainRequest *q = request->given;
 	MlRegistration r = {0};

@@ -16,7 +16,7 @@
 #include "train/judge.h"
 
 /* As phase "register". */
-extern void mltrain_record(Journal * journal, const Request * request, const ReadPlan * plan, const Prepared * prepared,
-						   const Judgement * judgement, MlTrainResult *result);
+extern void mltrain_record(Journal *journal, const Request *request, const ReadPlan *plan, const Prepared *prepared,
+						   const Judgement *judgement, MlTrainResult *result);
 
 #endif							/* MLOPS_TRAIN_RECORD_H */

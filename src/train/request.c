@@ -53,7 +53,7 @@ read_metric(const char *name)
 }
 
 void
-mltrain_check(const MlTrainRequest *given, const char *group_by, const char *command, Request * request)
+mltrain_check(const MlTrainRequest *given, const char *group_by, const char *command, Request *request)
 {
 	memset(request, 0, sizeof(*request));
 	request->given = given;

@@ -25,10 +25,10 @@ typedef struct Request
 	MlThresholdRequest threshold;
 	MlPreprocessRequest preprocess;
 	const char *zone;			/* whose clock times are read on */
-}			Request;
+} Request;
 
 /* command is named where it cannot run; group_by may be NULL. */
 extern void mltrain_check(const MlTrainRequest *given, const char *group_by, const char *command,
-						  Request * request);
+						  Request *request);
 
 #endif							/* MLOPS_TRAIN_REQUEST_H */

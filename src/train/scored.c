@@ -13,7 +13,7 @@
 
 /* Costs of a part's rows; a missing cost counts as nothing. */
 static double *
-cost_by_row(const Data * data, MlRows rows, int column)
+cost_by_row(const Data *data, MlRows rows, int column)
 {
 	double	   *cost;
 
@@ -30,10 +30,10 @@ cost_by_row(const Data * data, MlRows rows, int column)
 }
 
 void
-mltrain_score_part(const Request * request, const Prepared * prepared, const Encoded * encoded,
-				   MlPart part, Scored * scored)
+mltrain_score_part(const Request *request, const Prepared *prepared, const Encoded *encoded,
+				   MlPart part, Scored *scored)
 {
-	const		Data *data = prepared->data;
+	const Data *data = prepared->data;
 	MlRows		rows = prepared->parts.rows[part];
 	MlModel    *model = palloc(ml_model_struct_size());
 	char		message[ML_MESSAGE_SIZE];
@@ -57,7 +57,7 @@ mltrain_score_part(const Request * request, const Prepared * prepared, const Enc
 }
 
 double
-mltrain_metric_on(const Request * request, const Prepared * prepared, const Fitted *fitted, MlPart part)
+mltrain_metric_on(const Request *request, const Prepared *prepared, const Fitted *fitted, MlPart part)
 {
 	MlContext  *ctx = prepared->data->ctx;
 	Encoded		encoded = {.parts.threshold = 0.5};

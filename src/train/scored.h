@@ -22,12 +22,12 @@ typedef struct Scored
 	float	   *label;
 	float	   *weight;			/* what it weighed in learning; NULL: all 1 */
 	MlCosts		costs;
-}			Scored;
+} Scored;
 
-extern void mltrain_score_part(const Request * request, const Prepared * prepared, const Encoded * encoded,
-							   MlPart part, Scored * scored);
+extern void mltrain_score_part(const Request *request, const Prepared *prepared, const Encoded *encoded,
+							   MlPart part, Scored *scored);
 
 /* The request's metric on a part's rows. */
-extern double mltrain_metric_on(const Request * request, const Prepared * prepared, const Fitted *fitted, MlPart part);
+extern double mltrain_metric_on(const Request *request, const Prepared *prepared, const Fitted *fitted, MlPart part);
 
 #endif							/* MLOPS_TRAIN_SCORED_H */

@@ -17,7 +17,7 @@
 
 /* train, validation or test for each row, by the text of the fold column. */
 static void
-split_by_fold(const Data * data, uint8_t *part)
+split_by_fold(const Data *data, uint8_t *part)
 {
 	const MlColumn *column = &data->dataset->columns[data->roles.fold];
 	uint32_t	n = ml_dictionary_size(column->dictionary);
@@ -52,7 +52,7 @@ split_by_fold(const Data * data, uint8_t *part)
 
 /* The latest time of a labelled row; an error if the time column has no times. */
 static double
-newest(const Request * request, const Data * data)
+newest(const Request *request, const Data *data)
 {
 	const MlColumn *time = &data->dataset->columns[data->roles.time];
 	double		latest = -INFINITY;
@@ -74,7 +74,7 @@ newest(const Request * request, const Data * data)
 
 /* The labels; those of rows before the window are missing. */
 static const float *
-labels_in_window(const Request * request, const Data * data)
+labels_in_window(const Request *request, const Data *data)
 {
 	size_t		n = data->dataset->n_rows;
 	double		first;
@@ -90,7 +90,7 @@ labels_in_window(const Request * request, const Data * data)
 }
 
 static void
-split_at_last(const Request * request, const Data * data, const float *label, uint8_t *part)
+split_at_last(const Request *request, const Data *data, const float *label, uint8_t *part)
 {
 	double		test_from = newest(request, data) - request->split.test_last;
 	double		validation_to = test_from - request->split.label_delay;
@@ -123,7 +123,7 @@ is_shown_twice(const char *zone, double clock)
 
 /* Rows are told apart by the clock, which says the same of two instants then. */
 static void
-tell_repeated_hour(const Request * request, const Data * data, const Parts * parts)
+tell_repeated_hour(const Request *request, const Data *data, const Parts *parts)
 {
 	const MlColumn *time = data->roles.time >= 0 && data->roles.fold < 0 ? &data->dataset->columns[data->roles.time] : NULL;
 
@@ -146,7 +146,7 @@ tell_repeated_hour(const Request * request, const Data * data, const Parts * par
 }
 
 void
-mltrain_split(const Request * request, const Data * data, Parts * parts)
+mltrain_split(const Request *request, const Data *data, Parts *parts)
 {
 	MlContext  *ctx = data->ctx;
 	const float *label = labels_in_window(request, data);
@@ -185,7 +185,7 @@ mltrain_split(const Request * request, const Data * data, Parts * parts)
 
 /* For people: what keeps all rows out of the training part, if there are none. */
 static const char *
-why_no_training_rows(const Request * request, const Data * data)
+why_no_training_rows(const Request *request, const Data *data)
 {
 	if (data->roles.fold >= 0)
 		return psprintf("No labelled row has the value \"train\" in fold column \"%s\".",
@@ -198,7 +198,7 @@ why_no_training_rows(const Request * request, const Data * data)
 }
 
 static void
-weigh_classes(const Request * request, const Data * data, Parts * parts)
+weigh_classes(const Request *request, const Data *data, Parts *parts)
 {
 	int64		positives = 0;
 
@@ -219,7 +219,7 @@ weigh_classes(const Request * request, const Data * data, Parts * parts)
 }
 
 void
-mltrain_weigh(const Request * request, const Data * data, Parts * parts)
+mltrain_weigh(const Request *request, const Data *data, Parts *parts)
 {
 	size_t		n = data->dataset->n_rows;
 	float	   *weight;

@@ -20,12 +20,12 @@ typedef struct Parts
 	MlRows		rows[4];		/* by MlPart, in canonical order */
 	double		class_weight[2];
 	const float *fit_weight;	/* sample weights times those of classes, by row; NULL: all 1 */
-}			Parts;
+} Parts;
 
 /* Train, validation and test; no weights yet. */
-extern void mltrain_split(const Request * request, const Data * data, Parts * parts);
+extern void mltrain_split(const Request *request, const Data *data, Parts *parts);
 
 /* Weighs the classes by the training rows. */
-extern void mltrain_weigh(const Request * request, const Data * data, Parts * parts);
+extern void mltrain_weigh(const Request *request, const Data *data, Parts *parts);
 
 #endif							/* MLOPS_TRAIN_SPLIT_H */

@@ -73,7 +73,7 @@ folds_json(const Folds *folds)
 
 /* SHA-256 of everything that decides what the trials are and how they end. */
 static char *
-identity(const TuneRequest * tune, const Request * request, const ReadPlan * plan, const Data * data,
+identity(const TuneRequest *tune, const Request *request, const ReadPlan *plan, const Data *data,
 		 const Folds *folds)
 {
 	const MlTuneRequest *q = tune->given;
@@ -130,7 +130,7 @@ lock_study(const char *id)
 
 /* What mlops_catalog.open_study needs. */
 char *
-study_describe(const TuneRequest * tune, const Request * request, const ReadPlan * plan, const Prepared * prepared,
+study_describe(const TuneRequest *tune, const Request *request, const ReadPlan *plan, const Prepared *prepared,
 			   const Folds *folds)
 {
 	const MlTrainRequest *r = request->given;

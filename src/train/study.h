@@ -17,8 +17,8 @@
 #include "train/tune_request.h"
 
 /* What mlops_catalog.open_study needs, as JSON text; folds are dealt out.  Takes the lock. */
-extern char *study_describe(const TuneRequest * tune, const Request * request, const ReadPlan * plan,
-							const Prepared * prepared, const Folds *folds);
+extern char *study_describe(const TuneRequest *tune, const Request *request, const ReadPlan *plan,
+							const Prepared *prepared, const Folds *folds);
 
 /*
  * Takes in what earlier calls have left: into study, and on the pruner's board.

@@ -82,7 +82,7 @@ lay_out(Size *end, Size size)
 
 /* What workers must know of the leader, its request and its data. */
 static void
-describe(const Request * request, const Data * data, const TeamPlan *plan, TeamShared *shared)
+describe(const Request *request, const Data *data, const TeamPlan *plan, TeamShared *shared)
 {
 	strlcpy(shared->task, plan->task, sizeof(shared->task));
 	shared->database = MyDatabaseId;
@@ -113,7 +113,7 @@ describe(const Request * request, const Data * data, const TeamPlan *plan, TeamS
  * if they fit themselves, and costs.
  */
 static void
-list_columns(const Data * data, MlFrozen *frozen)
+list_columns(const Data *data, MlFrozen *frozen)
 {
 	uint32_t   *columns = palloc((data->n_features + 2) * sizeof(uint32_t));
 
@@ -161,7 +161,7 @@ make_queues(Team *team)
 }
 
 Team *
-team_create(const Request * request, const Data * data, const TeamPlan *plan)
+team_create(const Request *request, const Data *data, const TeamPlan *plan)
 {
 	Team	   *team = palloc0(sizeof(Team));
 	const char *details = plan->details ? plan->details : "";

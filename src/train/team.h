@@ -37,7 +37,7 @@ extern int	team_size(int parallel, int n_assignments);
  * queues.  It ends with the current resource owner, which also terminates the
  * workers.  The data is not needed any more by the team then.
  */
-extern Team *team_create(const Request * request, const Data * data, const TeamPlan *plan);
+extern Team *team_create(const Request *request, const Data *data, const TeamPlan *plan);
 
 /* The header in the segment. */
 extern TeamShared *team_shared(Team *team);

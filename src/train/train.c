@@ -33,7 +33,7 @@
 #include "train/train.h"
 
 void
-mltrain_finish(Journal * journal, const Request * request, const ReadPlan * plan, Prepared * prepared,
+mltrain_finish(Journal *journal, const Request *request, const ReadPlan *plan, Prepared *prepared,
 			   MlTrainResult *result)
 {
 	Fitted		fitted;

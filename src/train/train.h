@@ -13,7 +13,7 @@
  * Steps 6 to the last: learns from prepared data that has no view yet, judges and
  * records.  What is in result is in the current memory context.
  */
-extern void mltrain_finish(Journal * journal, const Request * request, const ReadPlan * plan, Prepared * prepared,
+extern void mltrain_finish(Journal *journal, const Request *request, const ReadPlan *plan, Prepared *prepared,
 						   MlTrainResult *result);
 
 /* What is in result, copied to the current memory context. */

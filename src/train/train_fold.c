@@ -9,7 +9,7 @@
 #include "train/train_fold.h"
 
 void
-train_fold(Journal * journal, const Request * request, const Data * data, const Parts * parts, MlFoldResult *result)
+train_fold(Journal *journal, const Request *request, const Data *data, const Parts *parts, MlFoldResult *result)
 {
 	TimestampTz began = GetCurrentTimestamp();
 	Prepared	prepared = {.data = data, .parts = *parts};

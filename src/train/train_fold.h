@@ -18,7 +18,7 @@
  * but the record.  What the journal has of a fold before is forgotten, but for its
  * messages.
  */
-extern void train_fold(Journal * journal, const Request * request, const Data * data, const Parts * parts,
+extern void train_fold(Journal *journal, const Request *request, const Data *data, const Parts *parts,
 					   MlFoldResult *result);
 
 #endif							/* MLOPS_TRAIN_TRAIN_FOLD_H */

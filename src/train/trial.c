@@ -163,7 +163,7 @@ append_rungs(StringInfo text, const Trial *trial)
 
 /* All parameters, defaults filled in, as texts. */
 static void
-append_params(StringInfo text, const Request * request)
+append_params(StringInfo text, const Request *request)
 {
 	appendStringInfoString(text, ", \"all_params\": {");
 	for (size_t i = 0; i < request->learner->n_params; i++)
@@ -246,10 +246,10 @@ fail(Trial *trial, const char *error)
 
 /* Learns from a view; what the parameters are to blame for fails the trial: false. */
 static bool
-learn(Trial *trial, int view, bool may_prune, Prepared * prepared)
+learn(Trial *trial, int view, bool may_prune, Prepared *prepared)
 {
 	MlContext  *ctx = trial->data.ctx;
-	const		Request *request = &trial->request;
+	const Request *request = &trial->request;
 	MlStatus	status;
 	MlTask		task;
 

@@ -50,7 +50,7 @@ typedef struct Tuning
 
 /* Validation rows decide: there must be some of both classes. */
 static void
-check_validation(const Request * request, const Prepared * prepared)
+check_validation(const Request *request, const Prepared *prepared)
 {
 	MlRows		rows = prepared->parts.rows[ML_PART_VALIDATION];
 	size_t		positives = 0;
@@ -75,9 +75,9 @@ check_validation(const Request * request, const Prepared * prepared)
 
 /* Labels of training and validation rows, NaN for all others. */
 static float *
-labels_without_test(const Prepared * prepared)
+labels_without_test(const Prepared *prepared)
 {
-	const		Data *data = prepared->data;
+	const Data *data = prepared->data;
 	const MlRows *rows = prepared->parts.rows;
 	size_t		n = data->dataset->n_rows;
 	float	   *label = mltrain_array(data, n, sizeof(float));
@@ -94,7 +94,7 @@ labels_without_test(const Prepared * prepared)
 
 /* Parts of the rows as binned for a number of bins. */
 static MlView
-make_view(Tuning *tuning, const Parts * parts, int max_bins, MlPart judged)
+make_view(Tuning *tuning, const Parts *parts, int max_bins, MlPart judged)
 {
 	Prepared	view = {.data = &tuning->data, .parts = *parts};
 

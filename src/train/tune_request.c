@@ -46,7 +46,7 @@ check_range(const char *argument, int value, int minimum, int maximum)
  * after rounds, or with folds after each fold.
  */
 static void
-read_pruner(const Request * request, TuneRequest * tune)
+read_pruner(const Request *request, TuneRequest *tune)
 {
 	const MlTuneRequest *r = tune->given;
 	bool		folded = r->folds.folds > 0;
@@ -86,7 +86,7 @@ read_pruner(const Request * request, TuneRequest * tune)
 }
 
 static void
-check_folds(TuneRequest * tune)
+check_folds(TuneRequest *tune)
 {
 	const MlFoldsRequest *r = &tune->given->folds;
 
@@ -100,7 +100,7 @@ check_folds(TuneRequest * tune)
 }
 
 void
-tune_check(const MlTuneRequest *r, Request * request, TuneRequest * tune)
+tune_check(const MlTuneRequest *r, Request *request, TuneRequest *tune)
 {
 	int			sampler = ml_sampler_by_name(r->method);
 

@@ -22,8 +22,8 @@ typedef struct TuneRequest
 	MlSampler	sampler;
 	MlPruner	pruner;
 	Folds		folds;			/* n = 0: none; not dealt out yet */
-}			TuneRequest;
+} TuneRequest;
 
-extern void tune_check(const MlTuneRequest *given, Request * request, TuneRequest * tune);
+extern void tune_check(const MlTuneRequest *given, Request *request, TuneRequest *tune);
 
 #endif							/* MLOPS_TRAIN_TUNE_REQUEST_H */

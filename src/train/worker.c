@@ -49,7 +49,7 @@ worker_end(TeamWorker *worker, const TeamAnswer *answer, const char *text)
 }
 
 void
-worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Request * request, Data * data)
+worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Request *request, Data *data)
 {
 	const TeamShared *shared = worker->shared;
 	Jsonb	   *assigned = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(assignment->text)));
@@ -78,7 +78,7 @@ worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Request * r
 }
 
 void
-worker_show(const TeamWorker *worker, int view, const Data * data, Prepared * prepared)
+worker_show(const TeamWorker *worker, int view, const Data *data, Prepared *prepared)
 {
 	const MlView *v = &worker->frozen.views[view];
 

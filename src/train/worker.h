@@ -33,10 +33,10 @@ typedef struct TeamWorker
 extern void worker_begin(const TeamWorker *worker, const char *activity);
 
 /* An assignment's learner and parameters, and the data; no rows yet. */
-extern void worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Request * request, Data * data);
+extern void worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Request *request, Data *data);
 
 /* The rows of a view, and its signature and binned matrices if it has them. */
-extern void worker_show(const TeamWorker *worker, int view, const Data * data, Prepared * prepared);
+extern void worker_show(const TeamWorker *worker, int view, const Data *data, Prepared *prepared);
 
 /* Tells the leader, which may be gone: then the process ends. */
 extern void worker_answer(TeamWorker *worker, const TeamAnswer *answer, const char *text);

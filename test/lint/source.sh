@@ -81,6 +81,9 @@ report "every isolation test has its expected output, and the other way round" "
 		[ -f "test/isolation/specs/$(basename "$file" .out).spec" ] || echo "$file"
 	done
 	find test/isolation -name '*.spec' | grep -v '^test/isolation/specs/')"
+report "every type that C defines is in tools/typedefs.list" "$(
+	find src include test/unit test/fuzz -name '*.[ch]' | xargs sed -nE 's/^\}[ \t]*([A-Za-z0-9_]+);$/\1/p; s/^typedef (struct|enum|union) [A-Za-z0-9_]+ ([A-Za-z0-9_]+);$/\2/p' |
+		sort -u | grep -vxFf tools/typedefs.list)"
 report "C is laid out as tools/format.py lays it out" "$(
 	if command -v pg_bsd_indent >/dev/null; then
 		find src include test/unit test/fuzz -name '*.[ch]' ! -name 'golden_*' | sort | xargs -n 12 -P 2 python3 tools/format.py --check 2>&1
