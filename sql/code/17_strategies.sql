@@ -8,8 +8,7 @@
 --	segment or a shadow); for each there is a function in 40_releases.sql
 -- kind: of the routes that it lays
 -- variant: name where none is given; segments and shadows get a number behind it
--- takes: arguments of mlops.deploy that mean something; key, note and metric
---	go with all
+-- takes: arguments of mlops.deploy that mean something; key and note go with all
 -- needs: arguments of which one must be given
 -- follows_labels: do shares move by what labels say?
 -- document: keys of a release in a document of mlops.apply, besides strategy,
@@ -21,12 +20,12 @@ CREATE FUNCTION mlops_catalog.strategies()
 AS $$
 	VALUES
 		('direct', 'primary', 'share', 'primary', '{version,threshold,guard}'::text[], '{}'::text[], false, NULL::text[]),
-		('canary', 'shares', 'share', 'canary', '{version,threshold,guard,variant,percent,ramp}', '{percent,ramp}', false,
+		('canary', 'shares', 'share', 'canary', '{version,threshold,guard,variant,percent,ramp,metric}', '{percent,ramp}', false,
 			'{version,variant,threshold,percent,ramp}'),
-		('ab', 'shares', 'share', 'challenger', '{version,threshold,guard,variant,percent,variants}', '{percent,variants}', false, '{variants}'),
-		('bandit', 'shares', 'share', 'challenger', '{version,threshold,guard,variant,percent,variants,min_percent}', '{percent,variants}', true,
+		('ab', 'shares', 'share', 'challenger', '{version,threshold,guard,variant,percent,variants,metric}', '{percent,variants}', false, '{variants}'),
+		('bandit', 'shares', 'share', 'challenger', '{version,threshold,guard,variant,percent,variants,metric,min_percent}', '{percent,variants}', true,
 			'{variants,min_percent}'),
-		('champion_challenger', 'aliases', 'share', 'challenger', '{guard,percent}', '{}', false, '{percent}'),
+		('champion_challenger', 'aliases', 'share', 'challenger', '{guard,percent,metric}', '{}', false, '{percent}'),
 		('segment', 'beside', 'segment', 'segment', '{version,threshold,variant,rule}', '{rule}', false, NULL),
 		('shadow', 'beside', 'shadow', 'shadow', '{version,threshold,guard,variant}', '{}', false, NULL)
 $$;

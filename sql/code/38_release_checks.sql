@@ -11,16 +11,34 @@ AS $$
 		('^gate\..*_vs_deployed$', '{"min_gain": 0}'),
 		('^gate\.fairness$', '{"by": "country", "metric": "recall", "max_gap": 0.1}'),
 		('^gate\.approvals$', '1'),
+		('^gate\.approvals\.count$', '2'),
+		('^gate\.approvals\.roles$', '["reviewers"]'),
 		('^gate\.aliases$', '["champion"]'),
-		('^gate\.', '{"min": 0.9}'),
+		('^gate\.fairness\.by$', '"country"'),
+		('^gate\.fairness\.metric$', '"recall"'),
+		('^gate\.fairness\.max_gap$', '0.1'),
+		('^gate\.fairness\.min_rows$', '100'),
+		('^gate\..*_vs_deployed\.min_gain$', '0'),
+		('^gate\..*_vs_deployed\.on$', '"same test window"'),
+		('^gate\.(log_loss|brier)\.(min|max)$', '0.1'),
+		('^gate\.[^.]*\.(min|max)$', '0.9'),
+		('^gate\.[^.]*$', '{"min": 0.9}'),
 		('^guard$', '{"alert_rate": {"max": 0.1}}'),
 		('^guard\.precision$', '{"min": 0.5}'),
-		('^guard\.', '{"max": 0.1}'),
+		('^guard\.[^.]*$', '{"max": 0.1}'),
 		('^triggers$', '{"alerts": true, "new_labels": 1000}'),
 		('^triggers\.alerts$', 'true'),
 		('^triggers\.new_labels$', '1000'),
 		('^variants$', '{"b": {"version": 2, "percent": 30}}'),
-		('^variants\.', '{"version": 2, "percent": 30}')) AS e(place, example)
+		('^variants\.[^.]*$', '{"version": 2, "percent": 30}'),
+		('^options\.new_columns$', 'true'),
+		('^options\.accept$', '["amount"]'),
+		('^options\.window$', '"90 days"'),
+		('^options\.percent$', '5'),
+		('^options\.key$', '"card_id"'),
+		('^options\.threshold$', '0.5'),
+		('^options\.guard$', '{"alert_rate": {"max": 0.1}}'),
+		('^options\.ramp$', '[{"percent": 5, "wait": "1 hour"}, {"percent": 100}]')) AS e(place, example)
 	WHERE example_of.place ~ e.place LIMIT 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.example_of(text) IS 'What may stand at a place of an argument in JSON, such as gate.pr_auc; NULL where no example is known';
@@ -282,6 +300,12 @@ AS $$ SELECT mlops_catalog.nearest(meant_column.name, ARRAY(SELECT DISTINCT c.na
 COMMENT ON FUNCTION mlops_catalog.meant_column(bigint, text, int) IS
 	'The column of a model''s training data that a name may be a slip for, if no more letters differ; NULL: there is none';
 
+CREATE FUNCTION mlops_catalog.perhaps(meant text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce('Perhaps you meant "' || $1 || '". ', '') $$;
+COMMENT ON FUNCTION mlops_catalog.perhaps(text) IS 'Beginning of a hint that tells of the name that was meant, if one is known';
+
 CREATE FUNCTION mlops_catalog.check_known_column(caller regrole, argument text, name text, model_id bigint, model_name text, hint text) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -289,7 +313,7 @@ AS $$
 BEGIN
 	IF (SELECT t.is_unknown FROM mlops_catalog.trained_column(check_known_column.model_id, check_known_column.name) AS t) THEN
 		RAISE EXCEPTION 'column "%" in "%" is not known: model "%" was never trained on data with it', name, argument, model_name
-			USING ERRCODE = 'undefined_column', HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.meant_column(check_known_column.model_id, check_known_column.name)), '') || hint;
+			USING ERRCODE = 'undefined_column', HINT = mlops_catalog.perhaps(mlops_catalog.meant_column(check_known_column.model_id, check_known_column.name)) || hint;
 	END IF;
 END
 $$;
@@ -398,16 +422,16 @@ CREATE FUNCTION mlops_catalog.refuse_lost_key(caller regrole, model_id bigint, m
 AS $$
 DECLARE
 	lacking record;
-	-- short names differ by a letter without being meant for each other
-	slip text := mlops_catalog.meant_column(refuse_lost_key.model_id, key, CASE WHEN length(key) < 4 THEN 0 ELSE 1 END);
+	-- short names differ by a letter without being meant for each other; any other that is near would have been suggested
+	slip text := mlops_catalog.meant_column(refuse_lost_key.model_id, key, CASE WHEN length(key) < 4 THEN 0 END);
 	found boolean := EXISTS (SELECT FROM mlops_catalog.routed_tables(model_name) AS t WHERE mlops_catalog.has_column(t.relation, key));
 BEGIN
 	SELECT t.* INTO lacking FROM mlops_catalog.routed_tables(model_name) AS t
 		WHERE shares AND NOT mlops_catalog.has_column(t.relation, key) ORDER BY t.relation::text, t.trigger LIMIT 1;
 	IF lacking.trigger IS NOT NULL THEN
 		RAISE EXCEPTION 'column "%" in "key" does not exist in table %, whose trigger "%" asks model "%"', key, lacking.relation, lacking.trigger, model_name
-			USING ERRCODE = 'undefined_column', HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.nearest(key, ARRAY(SELECT a.attname::text
-				FROM pg_attribute AS a WHERE a.attrelid = lacking.relation AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum))), '')
+			USING ERRCODE = 'undefined_column', HINT = mlops_catalog.perhaps(mlops_catalog.nearest(key, ARRAY(SELECT a.attname::text
+				FROM pg_attribute AS a WHERE a.attrelid = lacking.relation AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)))
 				|| 'Without it none of the table''s rows could be scored. Name a column that all such tables have, or disable the trigger.';
 	ELSIF slip IS NOT NULL AND NOT found AND (SELECT t.is_unknown FROM mlops_catalog.trained_column(refuse_lost_key.model_id, key) AS t) THEN
 		RAISE EXCEPTION 'column "%" in "key" is not known: model "%" was never trained on data with it', key, model_name
@@ -436,7 +460,7 @@ BEGIN
 	PERFORM mlops_catalog.refuse_lost_key(caller, model_id, model_name, key, shares);
 	IF known.is_unknown THEN
 		RAISE WARNING 'model "%" was never trained on data with a column "%"', model_name, key
-			USING HINT = coalesce(format('Perhaps you meant "%s". ', mlops_catalog.meant_column(check_key.model_id, key)), '') || 'Rows to score must have this column, or mlops.decide() must be given a key; without either scoring fails.';
+			USING HINT = mlops_catalog.perhaps(mlops_catalog.meant_column(check_key.model_id, key)) || 'Rows to score must have this column, or mlops.decide() must be given a key; without either scoring fails.';
 	END IF;
 END
 $$;
@@ -485,14 +509,15 @@ AS $$
 		(6, 'ramp', asked.ramp <> '[]'),
 		(7, 'variants', variants IS NOT NULL),
 		(8, 'rule', rule IS NOT NULL),
-		(9, 'min_percent', asked.min_percent IS NOT NULL)) AS a(place, name, given)
+		(9, 'min_percent', asked.min_percent IS NOT NULL),
+		(10, 'metric', asked.metric <> 'precision')) AS a(place, name, given)
 		WHERE a.given ORDER BY a.place)
 $$;
 COMMENT ON FUNCTION mlops_catalog.given_arguments(mlops_catalog.deployment, int, float8, jsonb, jsonb, text) IS
 	'Names of the arguments of mlops.deploy that were given and that not every strategy takes';
 
 CREATE FUNCTION mlops_catalog.check_deployment(asked mlops_catalog.deployment, model_name text, version int, percent float8, variants jsonb,
-	rule jsonb, variant text) RETURNS void
+	rule jsonb, variant text, in_options boolean DEFAULT false) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -504,7 +529,10 @@ DECLARE
 	unfit text;
 BEGIN
 	SELECT * INTO s FROM mlops_catalog.strategies() AS t WHERE t.name = asked.strategy;
-	IF NOT FOUND THEN
+	IF asked.strategy IS NULL THEN
+		RAISE EXCEPTION '"strategy" must not be null' USING ERRCODE = 'null_value_not_allowed',
+			HINT = format('Valid strategies are: %s.', (SELECT string_agg(t.name, ', ') FROM mlops_catalog.strategies() AS t));
+	ELSIF NOT FOUND THEN
 		RAISE EXCEPTION 'unrecognized deployment strategy "%"', asked.strategy
 			USING ERRCODE = 'invalid_parameter_value', HINT = format('Valid strategies are: %s.', (SELECT string_agg(t.name, ', ') FROM mlops_catalog.strategies() AS t));
 	END IF;
@@ -538,12 +566,14 @@ BEGIN
 		SELECT 'a key' WHERE asked.key IS NULL AND (s.needs && '{percent}' OR given && '{percent}'));
 	IF missing <> '{}' THEN
 		RAISE EXCEPTION 'strategy "%" needs %', s.name, array_to_string(missing, ', and ')
-			USING ERRCODE = 'invalid_parameter_value', HINT = array_to_string(ARRAY[
+			USING ERRCODE = 'invalid_parameter_value', HINT = CASE WHEN in_options
+				THEN 'Write options => ''{"key": "card_id", "percent": 5}'': the column whose value decides which version a row sees, and a share above 0 and below 100.'
+				ELSE array_to_string(ARRAY[
 				CASE WHEN missing[1] LIKE '"percent"%' THEN 'Write percent => 5, above 0 and below 100: the rest stays with what is deployed.' END,
 				CASE WHEN missing[1] LIKE '"rule"%' THEN 'Write it as rule => ''{"country": "DE"}''.' END,
-				CASE WHEN 'a key' = ANY (missing) THEN 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.' END], ' ');
+				CASE WHEN 'a key' = ANY (missing) THEN 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.' END], ' ') END;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_deployment(mlops_catalog.deployment, text, int, float8, jsonb, jsonb, text) IS
-	'An error unless the arguments of mlops.deploy go together';
+COMMENT ON FUNCTION mlops_catalog.check_deployment(mlops_catalog.deployment, text, int, float8, jsonb, jsonb, text, boolean) IS
+	'An error unless the arguments of mlops.deploy, or options of a retraining, go together';

@@ -385,7 +385,7 @@ COMMENT ON FUNCTION mlops_catalog.made_primary(text, text) IS 'Did a change of t
 -- ---- deploy
 
 -- The variants of a test as rows: those of "variants", or the one of "version".
-CREATE FUNCTION mlops_catalog.test_variants(caller regrole, variants jsonb, only_version int, only_percent float8, only_threshold float8, only_name text)
+CREATE FUNCTION mlops_catalog.test_variants(caller regrole, strategy text, variants jsonb, only_version int, only_percent float8, only_threshold float8, only_name text)
 	RETURNS TABLE (variant text, version int, percent float8, threshold float8)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -398,7 +398,10 @@ BEGIN
 	IF test_variants.variants IS NULL AND test_variants.only_version IS NOT NULL THEN	-- check_deployment has looked at it
 		RETURN QUERY SELECT test_variants.only_name, test_variants.only_version, test_variants.only_percent, test_variants.only_threshold;
 		RETURN;
-	ELSIF (test_variants.variants IS NULL) = (test_variants.only_version IS NULL) THEN
+	ELSIF test_variants.variants IS NULL AND NOT EXISTS (SELECT FROM mlops_catalog.strategies() AS s WHERE s.name = test_variants.strategy AND 'variants' = ANY (s.takes)) THEN
+		RAISE EXCEPTION 'strategy "%" needs "version"', test_variants.strategy
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the version that gets the share; the rest stays with what is deployed.';
+	ELSIF test_variants.variants IS NULL THEN
 		RAISE EXCEPTION 'a test takes either "version" and "percent" or "variants"'
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'Write variants => ''{"b": {"version": 2, "percent": 30}, "c": {"version": 3, "percent": 30}}''; the rest stays with what is deployed.';
@@ -428,7 +431,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.test_variants(regrole, jsonb, int, float8, float8, text) IS 'Variants of a test, checked';
+COMMENT ON FUNCTION mlops_catalog.test_variants(regrole, text, jsonb, int, float8, float8, text) IS 'Variants of a test, checked';
 
 CREATE FUNCTION mlops.deploy(
 	model text,
@@ -514,14 +517,14 @@ DECLARE
 	id bigint;
 	made bigint;
 	place int := 0;
-	n int := (SELECT count(*) + 1 FROM mlops_catalog.test_variants(caller, variants, version, percent, asked.threshold, variant));
+	n int := (SELECT count(*) + 1 FROM mlops_catalog.test_variants(caller, asked.strategy, variants, version, percent, asked.threshold, variant));
 BEGIN
 	IF NOT (asked.min_percent >= 0 AND asked.min_percent * n <= 100) THEN
 		RAISE EXCEPTION '"min_percent" % is out of range', asked.min_percent
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = format('With %s variants it must be between 0 and %s.', n, 100.0::float8 / n);
 	END IF;
-	FOR test IN SELECT * FROM mlops_catalog.test_variants(caller, variants, version, percent, asked.threshold, variant) LOOP
+	FOR test IN SELECT * FROM mlops_catalog.test_variants(caller, asked.strategy, variants, version, percent, asked.threshold, variant) LOOP
 		id := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, test.version, true, test.threshold);
 		asked.threshold := test.threshold;
 		made := coalesce(made, mlops_catalog.begin_requested(caller, asked, id));

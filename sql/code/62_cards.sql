@@ -106,6 +106,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.data_section(bigint, text) IS 'Section of a model card: what a version learned from';
 
+-- The test rows are read again from the source, which may hold others by now.
+CREATE FUNCTION mlops_catalog.other_rows(recorded jsonb, measured jsonb) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('The test rows are not what they were: %s with %s positives when the version was judged, %s with %s now%s.',
+		r.rows, r.positives, m.rows, m.positives, CASE WHEN r.rows = m.rows AND r.positives = m.positives THEN ', with other values' ELSE '' END)
+	FROM (SELECT mlops_catalog.number_of(recorded, 'rows'), mlops_catalog.number_of(recorded, 'positives'), mlops_catalog.number_of(recorded, 'pr_auc')) AS r(rows, positives, pr_auc),
+		(SELECT mlops_catalog.number_of(measured, 'rows'), mlops_catalog.number_of(measured, 'positives'), mlops_catalog.number_of(measured, 'pr_auc')) AS m(rows, positives, pr_auc)
+	-- which no threshold changes
+	WHERE (r.rows, r.positives, r.pr_auc) IS DISTINCT FROM (m.rows, m.positives, m.pr_auc)
+$$;
+COMMENT ON FUNCTION mlops_catalog.other_rows(jsonb, jsonb) IS 'Says that what was recorded of a version and what is measured now are of different test rows; NULL: they are the same';
+
 -- What was recorded is of the version's own threshold; what answers may have another.
 CREATE FUNCTION mlops_catalog.metrics_section(caller regrole, model text, version int, metrics jsonb, deployed_threshold float8, imported boolean) RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -125,15 +139,17 @@ BEGIN
 		INTO lines FROM unnest(mlops_catalog.metric_names()) WITH ORDINALITY AS k(name, place) WHERE mlops_catalog.number_of(metrics, k.name) IS NOT NULL;
 	RETURN format(E'\n## Metrics\n\nOn %s %s rows%s.%s\n\n', mlops_catalog.cell(metrics ->> 'rows'), mlops_catalog.cell(metrics ->> 'judged_on'),
 			CASE WHEN imported THEN ', as the file it was imported from says' ELSE '' END,
-			format(E' They are not of threshold %s, which answers: %s.', deployed_threshold, mlops_catalog.cell(hindrance)))
+			CASE WHEN deployed IS NOT NULL THEN coalesce(' ' || mlops_catalog.other_rows(metrics, deployed), '')
+				WHEN hindrance IS NOT NULL THEN format(E' They are not of threshold %s, which answers: %s.', deployed_threshold, mlops_catalog.cell(hindrance)) ELSE '' END)
 		|| CASE WHEN deployed IS NULL THEN E'| metric | value |\n|---|---|\n'
-			ELSE format(E'| metric | at its own threshold | as deployed, at %s |\n|---|---|---|\n', deployed_threshold) END || lines;
+			ELSE format(E'| metric | at its own threshold | as deployed, at %s |\n|---|---|---|\n| rows | %s | %s |\n', deployed_threshold,
+				mlops_catalog.cell(metrics ->> 'rows'), mlops_catalog.cell(deployed ->> 'rows')) END || lines;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.metrics_section(regrole, text, int, jsonb, float8, boolean) IS
 	'Section of a model card: metrics on the test rows, also at the threshold that answers';
 
-CREATE FUNCTION mlops_catalog.segment_sections(caller regrole, model text, version int, test_rows text, settings jsonb, by name[], threshold float8) RETURNS text
+CREATE FUNCTION mlops_catalog.segment_sections(caller regrole, model text, version int, metrics jsonb, test_rows text, settings jsonb, by name[], threshold float8) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -141,6 +157,7 @@ AS $$
 DECLARE
 	sections text := '';
 	part text;
+	others text;
 	column_name name;
 BEGIN
 	FOREACH column_name IN ARRAY coalesce(by, '{}') LOOP
@@ -152,15 +169,16 @@ BEGIN
 		SELECT string_agg(format(E'| %s | %s | %s | %s | %s | %s | %s | %s |\n', mlops_catalog.cell(e.segment), mlops_catalog.cell(e.metrics ->> 'rows'), mlops_catalog.cell(e.metrics ->> 'positives'),
 				mlops_catalog.number_text((e.metrics ->> 'pr_auc')::float8), mlops_catalog.number_text((e.metrics ->> 'precision')::float8),
 				mlops_catalog.number_text((e.metrics ->> 'recall')::float8), mlops_catalog.number_text((e.metrics ->> 'false_positive_rate')::float8),
-				mlops_catalog.number_text((e.metrics ->> 'alert_rate')::float8)), '' ORDER BY (e.metrics ->> 'rows')::bigint DESC, e.segment)
-			INTO part FROM mlops_catalog.evaluate_on(caller, format('%s/%s', model, version), test_rows, settings, column_name, threshold) AS e WHERE e.segment IS NOT NULL;
-		sections := sections || format(E'\n### By %s\n\n%s| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
-			mlops_catalog.cell(column_name), coalesce(format(E'At threshold %s, as deployed.\n\n', threshold), ''), mlops_catalog.cell(column_name), part);
+				mlops_catalog.number_text((e.metrics ->> 'alert_rate')::float8)), '' ORDER BY (e.metrics ->> 'rows')::bigint DESC, e.segment) FILTER (WHERE e.segment IS NOT NULL),
+				mlops_catalog.other_rows(metrics, jsonb_agg(e.metrics) FILTER (WHERE e.segment IS NULL) -> 0)
+			INTO part, others FROM mlops_catalog.evaluate_on(caller, format('%s/%s', model, version), test_rows, settings, column_name, threshold) AS e;
+		sections := sections || format(E'\n### By %s\n\n%s%s| %s | rows | positives | pr_auc | precision | recall | false_positive_rate | alert_rate |\n|---|---|---|---|---|---|---|---|\n%s',
+			mlops_catalog.cell(column_name), coalesce('At threshold ' || threshold || E', as deployed.\n\n', ''), coalesce(others || E'\n\n', ''), mlops_catalog.cell(column_name), part);
 	END LOOP;
 	RETURN sections;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.segment_sections(regrole, text, int, text, jsonb, name[], float8) IS
+COMMENT ON FUNCTION mlops_catalog.segment_sections(regrole, text, int, jsonb, text, jsonb, name[], float8) IS
 	'Sections of a model card: metrics by the segments of columns, at a threshold if it is not the version''s own';
 
 CREATE FUNCTION mlops_catalog.learned_sections(model text, version int, run_id bigint) RETURNS text
@@ -258,7 +276,7 @@ BEGIN
 
 	card := card || mlops_catalog.data_section(r.dataset_id, r.note);
 	card := card || mlops_catalog.metrics_section(caller, model_card.model, nr, v.metrics, threshold, r.request IS NULL);
-	card := card || mlops_catalog.segment_sections(caller, model_card.model, nr, window_query, recorded, model_card.by, threshold);
+	card := card || mlops_catalog.segment_sections(caller, model_card.model, nr, v.metrics, window_query, recorded, model_card.by, threshold);
 
 	card := card || format(E'\n## Threshold\n\nScores of %s and more are flagged%s.%s\n', v.threshold,
 		coalesce(', chosen by ' || mlops_catalog.code(r.request ->> 'threshold'), ''),

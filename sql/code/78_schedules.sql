@@ -114,7 +114,7 @@ AS $$
 		WHEN job ->> 'database' <> current_database() THEN format('pg_cron starts it in database "%s"', job ->> 'database')
 		WHEN job ->> 'username' <> (SELECT r.rolname FROM pg_roles AS r WHERE r.oid = owner) THEN format('pg_cron starts it as role "%s"', job ->> 'username')
 		WHEN job ->> 'jobname' IS DISTINCT FROM mlops_catalog.cron_name(name)
-			THEN format('job %s of pg_cron is another one, named %s', cron_job_id, coalesce(format('"%s"', job ->> 'jobname'), 'nothing')) END
+			THEN format('job %s of pg_cron is another one, named %s', cron_job_id, coalesce('"' || (job ->> 'jobname') || '"', 'nothing')) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.not_our_cron_job(jsonb, bigint, text, regrole) IS
 	'Why what pg_cron has under a number is not the job of a schedule of this database; NULL if it is, also that of a role that is gone';

@@ -12,7 +12,7 @@ COMMENT ON COLUMN mlops.retrainings.model IS 'Model';
 COMMENT ON COLUMN mlops.retrainings.base_version IS 'Version whose training was repeated';
 COMMENT ON COLUMN mlops.retrainings.version IS 'Version that came of it, NULL if it was refused or is unchanged';
 COMMENT ON COLUMN mlops.retrainings.note IS 'What it was called for: a person''s words, or what a policy acted on';
-COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, unchanged (its bytes are those of base_version: nothing was registered or deployed), refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
+COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, unchanged (its bytes are those of a version that there is, which detail names: nothing was registered or deployed), refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
 COMMENT ON COLUMN mlops.retrainings.detail IS 'What is wrong with the source, what fell short, and what else should be known';
 COMMENT ON COLUMN mlops.retrainings.role IS 'Who retrained';
 COMMENT ON COLUMN mlops.retrainings.started_at IS 'When it began';
@@ -29,7 +29,7 @@ SELECT m.name AS model, p.schedule, p.triggers, p.gate, p.action, p.options, p.c
 FROM mlops_catalog.policy p JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
 LEFT JOIN mlops_catalog.gate g ON g.model_id OPERATOR(pg_catalog.=) p.model_id
 LEFT JOIN LATERAL (SELECT r.version, r.outcome FROM mlops_catalog.retraining r WHERE r.model_id OPERATOR(pg_catalog.=) p.model_id
-	ORDER BY r.retraining_id DESC LIMIT 1) l ON true
+	AND r.outcome OPERATOR(pg_catalog.<>) 'unchanged' ORDER BY r.retraining_id DESC LIMIT 1) l ON true
 LEFT JOIN mlops_catalog.model_version w ON w.model_id OPERATOR(pg_catalog.=) p.model_id AND w.version OPERATOR(pg_catalog.=) l.version AND l.outcome OPERATOR(pg_catalog.=) 'waiting'
 	AND w.dropped_at IS NULL AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route t WHERE t.version_id OPERATOR(pg_catalog.=) w.version_id)
 LEFT JOIN mlops_catalog.upkeep u ON u.model_id OPERATOR(pg_catalog.=) p.model_id AND u.task OPERATOR(pg_catalog.=) 'retraining'
@@ -75,7 +75,7 @@ BEGIN
 	asked.guard := coalesce(options -> 'guard', '{}');
 	asked.ramp := coalesce(options -> 'ramp', '[]');
 	asked.metric := 'precision';
-	PERFORM mlops_catalog.check_deployment(asked, model_name, NULL, coalesce((options ->> 'percent')::float8, 100), NULL, NULL, NULL);
+	PERFORM mlops_catalog.check_deployment(asked, model_name, NULL, coalesce((options ->> 'percent')::float8, 100), NULL, NULL, NULL, in_options => true);
 	IF asked.key IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.deployment_route AS r WHERE r.model_id = check_retraining_deployment.model_id AND r.key = asked.key) THEN
 		PERFORM mlops_catalog.check_known_column(caller, 'options.key', asked.key, model_id, model_name,
 			'Rows without it could not be scored. Name a column of the rows to score, as in mlops.deploy(..., key => ...).');
@@ -165,9 +165,10 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.train_again(regrole, text, jsonb, jsonb, text) IS 'Trains by recorded arguments, as a role; returns the version';
 
--- Prepares and trains.  The same bytes as those of the version that is repeated are
--- nothing new: what was registered is undone, and nothing is wrong.  A source that is gone, and rows that cannot be learned from,
--- whatever was not looked for before, refuse the retraining like those that were.
+-- Prepares and trains.  The same bytes as those of a version that there is, be it
+-- one that nobody uses, are nothing new: what was registered is undone, and nothing
+-- is wrong.  A source that is gone, and rows that cannot be learned from, whatever
+-- was not looked for before, refuse the retraining like those that were.
 -- A lack of rights stays an error: it is of who asks, not of the source.
 CREATE FUNCTION mlops_catalog.repeat_training(caller regrole, model text, version int, settings jsonb, recorded jsonb, options jsonb, note text,
 	OUT made int, OUT prepared jsonb, OUT problems text[], OUT told text[])
@@ -177,6 +178,7 @@ CREATE FUNCTION mlops_catalog.repeat_training(caller regrole, model text, versio
 AS $$
 DECLARE
 	explained text;
+	same int;
 BEGIN
 	told := '{}';
 	-- as who asks, or as who set the policy: never with anybody else's rights
@@ -184,14 +186,16 @@ BEGIN
 		FROM mlops_catalog.prepare_retraining(caller, caller, repeat_training.model, repeat_training.version, settings, recorded, options) AS p;
 	IF problems = '{}' THEN
 		made := mlops_catalog.train_again(caller, repeat_training.model, prepared -> 'request', settings, note);
-		IF (SELECT count(DISTINCT v.sha256) = 1 FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
-				WHERE m.name = repeat_training.model AND v.version IN (made, repeat_training.version)) THEN
+		same := (SELECT o.version FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
+			JOIN mlops_catalog.model_version AS o ON o.model_id = v.model_id AND o.sha256 = v.sha256 AND o.version <> v.version AND o.dropped_at IS NULL
+			WHERE m.name = repeat_training.model AND v.version = made ORDER BY o.version = repeat_training.version DESC, o.version DESC LIMIT 1);
+		IF same IS NOT NULL THEN
 			RAISE EXCEPTION USING ERRCODE = 'ML0SB', MESSAGE = 'the same bytes';
 		END IF;
 	END IF;
 EXCEPTION WHEN SQLSTATE 'ML0SB' THEN
 	made := NULL;
-	told := format('what was learned has the same bytes as version %s: nothing was registered or deployed', repeat_training.version) || told;
+	told := format('what was learned has the same bytes as version %s: nothing was registered or deployed', same) || told;
 WHEN invalid_parameter_value THEN	-- the options are wrong, not the rows
 	RAISE;
 WHEN data_exception OR datatype_mismatch OR invalid_schema_name OR undefined_table OR undefined_column OR undefined_function THEN
@@ -200,7 +204,7 @@ WHEN data_exception OR datatype_mismatch OR invalid_schema_name OR undefined_tab
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.repeat_training(regrole, text, int, jsonb, jsonb, jsonb, text) IS
-	'Trains again if nothing is wrong with the source; the version, NULL: none, or the one repeated once more; what it was made of, what is wrong, and what people should know';
+	'Trains again if nothing is wrong with the source; the version, NULL: none, or one that there is once more; what it was made of, what is wrong, and what people should know';
 
 -- A column that a process fills in after the label looks like progress.
 CREATE FUNCTION mlops_catalog.new_suspects(model_id bigint, version int, base int, accepted jsonb) RETURNS SETOF text
@@ -295,7 +299,7 @@ CREATE FUNCTION mlops.retrain(
 	RETURNS SETOF mlops.retrainings
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.retrain(text, text, jsonb, text, jsonb) IS
-	'Repeats the training of the version that answers (else of the newest), as you and from the same columns, on what its source holds now, registers the result unless its bytes are the same, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
+	'Repeats the training of the version that answers (else of the newest), as you and from the same columns, on what its source holds now, registers the result unless a version has these bytes already, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
 CREATE FUNCTION mlops_catalog.retrain(caller regrole, model text, note text, gate jsonb, action text, options jsonb) RETURNS SETOF mlops.retrainings
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp

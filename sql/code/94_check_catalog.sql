@@ -494,7 +494,7 @@ CREATE FUNCTION mlops_catalog.job_problems() RETURNS TABLE (model text, object t
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT j.model, format('job %s', j.job_id), 'is said to run, and no process has it' || coalesce(format(': others with the key "%s" wait for it', j.key), '')
+	SELECT j.model, format('job %s', j.job_id), 'is said to run, and no process has it' || coalesce(': others with the key "' || j.key || '" wait for it', '')
 		|| '; maintenance, or mlops.maintain(), ends it, or tries it again if it has retries left'
 	FROM mlops_catalog.lost_jobs() AS j
 	WHERE NOT pg_is_in_recovery() AND NOT EXISTS (SELECT FROM pg_stat_activity AS a

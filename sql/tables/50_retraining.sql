@@ -45,7 +45,7 @@ COMMENT ON COLUMN mlops_catalog.retraining.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.retraining.base_version IS 'Version whose training was repeated';
 COMMENT ON COLUMN mlops_catalog.retraining.version IS 'Version that came of it, NULL if it was refused or is unchanged';
 COMMENT ON COLUMN mlops_catalog.retraining.note IS 'What it was called for: a person''s words, or what a policy acted on';
-COMMENT ON COLUMN mlops_catalog.retraining.outcome IS 'registered, unchanged (its bytes are those of base_version: nothing was registered or deployed), refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
+COMMENT ON COLUMN mlops_catalog.retraining.outcome IS 'registered, unchanged (its bytes are those of a version that there is, which detail names: nothing was registered or deployed), refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
 COMMENT ON COLUMN mlops_catalog.retraining.detail IS 'What is wrong with the source, what fell short, and what else should be known';
 COMMENT ON COLUMN mlops_catalog.retraining.role IS 'Who retrained';
 COMMENT ON COLUMN mlops_catalog.retraining.started_at IS 'When it began';

@@ -43,6 +43,29 @@ mljson_refuse_large(const char *argument, const Jsonb *json)
 		mlbase_refuse_size(argument, VARSIZE(json), MLJSON_MOST_BYTES);
 }
 
+/* What an argument in JSON may hold, for hints. */
+static const char *
+example_of(const char *argument)
+{
+	static const struct
+	{
+		const char *argument;
+		const char *example;
+	}			examples[] = {
+		{"threshold", "{\"value\": 0.5}"},
+		{"split", "{\"test\": 0.2, \"validation\": 0.2}"},
+		{"preprocess", "{\"class_weight\": \"balanced\"}"},
+		{"params", "{\"n_estimators\": 100}"},
+		{"space", "{\"max_depth\": {\"min\": 2, \"max\": 8}}"},
+		{"tags", "{\"team\": \"risk\"}"},
+	};
+
+	for (size_t i = 0; i < lengthof(examples); i++)
+		if (strcmp(examples[i].argument, argument) == 0)
+			return examples[i].example;
+	return "{\"key\": value}";
+}
+
 MlOptions *
 mljson_options(const char *argument, Jsonb *json)
 {
@@ -55,7 +78,7 @@ mljson_options(const char *argument, Jsonb *json)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" must be a JSON object", argument),
-				 errhint("Write it as %s => '{\"key\": value}'.", argument)));
+				 errhint("Write it as %s => '%s'.", argument, example_of(argument))));
 	return options;
 }
 

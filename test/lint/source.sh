@@ -34,6 +34,8 @@ report "what catches errors is not parallel safe" "$(
 	# a subtransaction cannot begin in a parallel operation, in its leader neither
 	awk '/^CREATE FUNCTION/ { start = FILENAME ":" FNR; safe = 0 } /PARALLEL SAFE/ { safe = 1 }
 		/EXCEPTION WHEN/ && safe { print start; safe = 0 } /^\$\$;/ { safe = 0 }' sql/code/*.sql)"
+report "no text that is left out where a value is NULL is made by format, which is never NULL" "$(
+	grep -nE "(coalesce|nullif)\(format\(" $sql_sources)"
 report "a role's name is quoted before it is read as a role" "$(
 	# current_user::regrole takes "Ann" for ann, and fails at a name with a space
 	grep -nEi '(current_user|session_user|current_role|rolname)(::|[^a-z)]+AS )(pg_catalog\.)?regrole' $sql_sources src/*.c src/*/*.c)"

@@ -1,6 +1,6 @@
 -- Model cards, and why a decision was made.
 \ir setup.psql
-SELECT plan(49);
+SELECT plan(57);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -28,6 +28,9 @@ SELECT alike(text, '%Scores of ' || (SELECT threshold FROM mlops.versions WHERE 
 SELECT alike(text, '%| regress_mlops_owner | % | reviewed |%', 'approvals') FROM card;
 SELECT alike(text, '%| deploy | regress_mlops_owner | direct first |%', 'history') FROM card;
 SELECT is((SELECT count(*) FROM regexp_matches(mlops.model_card('fraud', by => '{country,online}'), '^### By (country|online)$', 'gn')), 2::bigint, 'metrics by segment');
+SELECT unalike(text, '%which answers%', 'what answers with its own threshold has nothing to be told of another') FROM card;
+SELECT unalike(mlops.model_card('fraud', by => '{country}'), '%At threshold%', 'nor have its segments');
+SELECT unalike(mlops.model_card('fraud', 3), '%which answers%', 'nor a version that does not answer');
 CREATE TEMP TABLE test_rows AS SELECT * FROM tx ORDER BY ts DESC LIMIT (SELECT test_rows FROM mlops.versions WHERE version = 1);
 SELECT alike(mlops.model_card('fraud', by => '{country}'), '%| DE | ' || (SELECT format('%s | %s | %s |', rows, positives, trim_scale(round(pr_auc::numeric, 5))) FROM mlops.evaluate('fraud/1', 'test_rows', by => '{country}') WHERE segment = '{"country": "DE"}') || '%', 'on the test rows');
 SELECT throws_ok($$SELECT mlops.model_card('fraud', 2, by => '{country}')$$, '55000', NULL, 'random test rows have no segments');
@@ -88,5 +91,16 @@ SELECT ok(text LIKE '%| metric | at its own threshold | as deployed, at 0.9 |%',
 SELECT is(substring(c.text FROM '\| recall \| [0-9.]+ \| ([0-9.]+) \|'), mlops_catalog.number_text(e.recall), 'recall as deployed')
 FROM deployed_card AS c, mlops.evaluate('fraud/1', query => mlops_catalog.test_window((SELECT version_id FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) WHERE m.name = 'fraud' AND v.version = 1)), threshold => 0.9) AS e;
 SELECT ok(text LIKE E'%### By country\n\nAt threshold 0.9, as deployed.\n%', 'segments, too') FROM deployed_card;
+SELECT unalike(text, '%not what they were%', 'on the same rows') FROM deployed_card;
+SELECT alike(text, format('%%| rows | %1$s | %1$s |%%', v.metrics ->> 'rows'), 'as each column says') FROM deployed_card, mlops.versions AS v WHERE v.model = 'fraud' AND v.version = 1;
+DELETE FROM tx WHERE id IN (SELECT id FROM test_rows WHERE id % 2 = 0);
+CREATE TEMP TABLE halved AS SELECT mlops.model_card('fraud', by => '{country}') AS text, (SELECT count(*) FROM test_rows WHERE id % 2 = 1) AS n,
+	(SELECT count(*) FROM test_rows WHERE id % 2 = 1 AND is_fraud) AS positives;
+SELECT alike(text, format('%%test rows. The test rows are not what they were: %s with %s positives when the version was judged, %s with %s now.%%| rows | %1$s | %3$s |%%',
+	v.metrics ->> 'rows', v.metrics ->> 'positives', h.n, h.positives), 'rows that are gone are told of') FROM halved AS h, mlops.versions AS v WHERE v.model = 'fraud' AND v.version = 1;
+SELECT is((SELECT count(*) FROM regexp_matches(text, 'The test rows are not what they were', 'g')), 2::bigint, 'by the segments, too') FROM halved;
+UPDATE tx SET amount = amount + id % 7 WHERE ts >= (SELECT min(ts) FROM test_rows);
+INSERT INTO tx SELECT * FROM test_rows WHERE id % 2 = 0;
+SELECT alike(mlops.model_card('fraud'), '%now, with other values.%', 'and values that are others');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(100);
+SELECT plan(119);
 
 CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -146,6 +146,14 @@ SELECT is(explained(call), message, call) FROM (VALUES
 	($$SELECT mlops.set_gate('fraud', '{"pr_auc": {"min": 0.9}, "recall_vs_production": {"min_gain": 0}}')$$, 'unrecognized key "recall_vs_production" in "gate" | Write it as "recall_vs_deployed".'),
 	($$SELECT mlops.set_gate('fraud', '{"fairness": "country"}')$$, '"fairness" in "gate" must be a JSON object or array, not string | Write it as {"fairness": {"by": "country", "metric": "recall", "max_gap": 0.1}}.'),
 	($$SELECT mlops.set_gate('fraud', '{"approvals": "two"}')$$, '"approvals" in "gate" must be a JSON number or object, not string | Write it as {"approvals": 1}.'),
+	($$SELECT mlops.set_gate('fraud', '{"fairness": {"by": "zzzzzzzz", "metric": "recall", "max_gap": 0.1}}')$$, 'column "zzzzzzzz" in "gate.fairness" is not known: model "fraud" was never trained on data with it | No version could pass. Name a column of the rows that versions are trained on.'),
+	($$SELECT mlops.set_gate('fraud', '{"fairness": {"by": "contry", "metric": "recall", "max_gap": 0.1}}')$$, 'column "contry" in "gate.fairness" is not known: model "fraud" was never trained on data with it | Perhaps you meant "country". No version could pass. Name a column of the rows that versions are trained on.'),
+	($$SELECT mlops.deploy('fraud', 1); SELECT mlops.deploy('fraud', NULL, 'canary', key => 'id', percent => 5)$$, 'strategy "canary" needs "version" | Name the version that gets the share; the rest stays with what is deployed.'),
+	($$SELECT mlops.deploy('fraud', 1, metric => 'recall')$$, '"metric" does not apply to strategy "direct" | Strategies that take it: canary, ab, bandit, champion_challenger.'),
+	($$SELECT mlops.deploy('fraud', 1, 'shadow', metric => 'recall')$$, '"metric" does not apply to strategy "shadow" | Strategies that take it: canary, ab, bandit, champion_challenger.'),
+	($$SELECT mlops.retrain('fraud', action => 'canary')$$,
+		'strategy "canary" needs "percent" or "ramp", and a key | Write options => ''{"key": "card_id", "percent": 5}'': the column whose value decides which version a row sees, and a share above 0 and below 100.'),
+	($$SELECT mlops.train('m', 'tx', target => 'is_fraud', threshold => '0.5')$$, '"threshold" must be a JSON object | Write it as threshold => ''{"value": 0.5}''.'),
 	($$SELECT mlops.set_gate('fraud', '["pr_auc"]')$$, '"gate" must be a JSON object | Write it as {"pr_auc": {"min": 0.9}}.'),
 	($$SELECT mlops.set_retraining_policy('fraud', triggers => '["alerts"]')$$, '"triggers" must be a JSON object | Write it as {"alerts": true, "new_labels": 1000}.'),
 	($$SELECT mlops.set_retraining_policy('fraud', triggers => '{"alerts": "x"}')$$, '"alerts" in "triggers" must be a JSON array or boolean, not string | Write it as {"alerts": true}.'),
@@ -159,6 +167,18 @@ SELECT is(explained(call), message, call) FROM (VALUES
 		'the object to score lacks keys that the model reads: "country" | A value that is not known is given as null.'),
 	($$SELECT mlops.model_card('fraud/1')$$, 'invalid model name "fraud/1" | Here the model''s name stands alone: ''fraud''. What takes a version has an argument for its number.'),
 	($$SELECT mlops.deploy('fraud@champion', 1)$$, 'invalid model name "fraud@champion" | Here the model''s name stands alone: ''fraud''. What takes a version has an argument for its number.')) AS e(call, message);
+-- a hint that says how something is written is right: it is taken as it stands
+SELECT lives_ok(format('SELECT mlops.set_gate(''fraud'', %L)', gate #>> '{}'), format('the hint for %s', wrong))
+FROM (VALUES ('{"recall": {"min": "x"}}', '{"recall": %s}'), ('{"brier": {"max": "x"}}', '{"brier": %s}'), ('{"pr_auc_vs_deployed": {"min_gain": "x"}}', '{"pr_auc_vs_deployed": %s}'),
+	('{"pr_auc_vs_deployed": {"on": 1}}', '{"pr_auc_vs_deployed": %s}'),
+	('{"fairness": {"by": 1}}', '{"fairness": {"metric": "recall", "max_gap": 0.1} + %s}'), ('{"fairness": {"metric": 1}}', '{"fairness": {"by": "country", "max_gap": 0.1} + %s}'),
+	('{"fairness": {"max_gap": "x"}}', '{"fairness": {"by": "country", "metric": "recall"} + %s}'),
+	('{"fairness": {"min_rows": "x"}}', '{"fairness": {"by": "country", "metric": "recall", "max_gap": 0.1} + %s}'),
+	('{"approvals": {"count": "x"}}', '{"approvals": %s}'), ('{"approvals": {"four_eyes": "x"}}', '{"approvals": %s}'), ('{"aliases": 1}', '%s'), ('{"approvals": "x"}', '%s')) AS w(wrong, right_place)
+CROSS JOIN LATERAL (SELECT substring(explained(format('SELECT mlops.set_gate(''fraud'', %L)', wrong)) FROM 'Write it as (.*)\.$') AS hint) AS h
+CROSS JOIN LATERAL (SELECT to_jsonb(CASE WHEN right_place ~ '\+' THEN format('{"fairness": %s}', (substring(right_place FROM '^\{"fairness": (.*) \+')::jsonb || hint::jsonb)::text)
+	ELSE format(right_place, hint) END) AS gate) AS g;
+SELECT mlops.set_gate('fraud', '{}') \g /dev/null
 CREATE ROLE regress_errors_none;
 SET LOCAL ROLE regress_errors_none;
 SELECT matches(explained($$SELECT mlops.approve('fraud', 1)$$), '^permission denied to see model "fraud" \| That takes the privilege "view"\..*grant\(''fraud'', ''regress_errors_none'', ''view''\)\.$', 'what an approver needs');

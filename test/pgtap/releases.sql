@@ -31,7 +31,7 @@ SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'canary', percent => 120, key
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 7, 'canary', percent => 5, key => 'id')$$, '42704', 'version 7 of model "fraud" does not exist', 'a version that does not exist');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', NULL)$$, '22004', NULL, 'a version that is NULL');
 SELECT throws_ok($$SELECT mlops.deploy(NULL, 1)$$, '22004', NULL, 'a model that is NULL');
-SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, NULL)$$, '22023', NULL, 'a strategy that is NULL');
+SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, NULL)$$, '22004', '"strategy" must not be null', 'a strategy that is NULL');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'segment')$$, '22023', NULL, 'a segment needs a rule');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'segment', rule => '{"country": {"a": 1}}')$$, '22023', 'column "country" in "rule" must have a value or a list of values', 'a nested rule');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 2, 'segment', rule => '{}')$$, '22023', 'a segment needs a rule', 'an empty rule');

@@ -1,7 +1,7 @@
 -- Retraining: the training that is repeated, gates, what follows; policies and
 -- what calls for a retraining.
 \ir setup.psql
-SELECT plan(57);
+SELECT plan(62);
 CREATE VIEW now_known AS SELECT * FROM tx WHERE id <= 4000;
 SELECT throws_ok($$SELECT mlops.retrain('fraud')$$, '42704', NULL, 'a model that does not exist');
 SELECT mlops.train('fraud', 'now_known', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 5}', tags => '{"team": "risk"}') \g /dev/null
@@ -27,21 +27,31 @@ SELECT is((SELECT train_rows + validation_rows + test_rows FROM mlops.versions W
 SELECT is((SELECT tags FROM mlops.runs WHERE run_id = (SELECT run_id FROM mlops.versions WHERE version = 3)), '{"team": "risk", "retraining": "why not"}', 'its run is marked, and keeps its tags');
 SELECT is((SELECT detail ->> 'note' FROM mlops_catalog.audit_waiting WHERE event = 'retrain' AND version = 3), 'why not', 'the audit log has it');
 SELECT is((SELECT version FROM mlops.deployments WHERE model = 'fraud'), 1, 'nothing was deployed');
+SELECT is((SELECT concat_ws(' ', base_version, version, outcome, detail) FROM mlops.retrain('fraud', action => 'deploy')),
+	'1 unchanged what was learned has the same bytes as version 4: nothing was registered or deployed', 'rows that a version was made of that nobody uses make nothing new');
+SELECT is((SELECT max(version) FROM mlops.versions), 4, 'nothing is registered twice');
 
 -- ---- gates
+CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx WHERE id > 10;
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"log_loss": {"max": 0}}', action => 'deploy')), 'rejected', 'what does not pass is not deployed');
 SELECT matches((SELECT detail FROM mlops.retrainings ORDER BY retraining_id DESC LIMIT 1), '^log_loss: at most 0, found 0.\d+$', 'and what fell short is kept');
 SELECT is((SELECT version FROM mlops.deployments WHERE model = 'fraud'), 1, 'version 1 answers as before');
 SELECT is((SELECT count(*) FROM mlops.gate_checks WHERE purpose = 'retrain' AND NOT passed), 1::bigint, 'the checks are recorded');
+SELECT matches((SELECT outcome || ' ' || detail FROM mlops.retrain('fraud', gate => '{"log_loss": {"max": 0}}', action => 'deploy')),
+	'^unchanged .* as version 5: nothing', 'the next night on the same rows it is not learned again');
+SELECT is((SELECT count(*) FROM mlops.gate_checks WHERE purpose = 'retrain' AND NOT passed), 1::bigint, 'nor judged again');
+CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx WHERE id > 20;
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"pr_auc": {"min": 0.01}}', action => 'deploy', options => '{"threshold": 0.25}')), 'deployed', 'what passes is');
 SELECT is((SELECT concat_ws(' ', version, threshold, note) FROM mlops.deployments WHERE model = 'fraud'), '6 0.25 retrained', 'it answers');
 CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx WHERE id > 50;
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', 'drift', action => 'canary', options => '{"percent": 10, "key": "id", "threshold": 0.25}')), 'canary', 'or a canary begins');
 SELECT is((SELECT array_agg(version ORDER BY version) FROM mlops.deployments WHERE model = 'fraud'), '{6,7}', 'beside what answers');
+CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx WHERE id > 60;
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'canary', options => '{"percent": 10, "key": "id", "threshold": 0.25}')), 'rejected', 'not while another one is under way');
 SELECT is((SELECT count(*) FROM mlops.versions WHERE version = 8), 1::bigint, 'the version stays');
 SELECT mlops.abort('fraud') \g /dev/null
 SELECT mlops.set_gate('fraud', '{"log_loss": {"max": 0}}') \g /dev/null
+CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx WHERE id > 70;
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'deploy')), 'rejected', 'the model''s own gate counts too');
 SELECT mlops.set_gate('fraud', NULL) \g /dev/null
 
@@ -51,9 +61,12 @@ SELECT is(mlops_catalog.asks_for_approval(gate::jsonb), asks, gate) FROM (VALUES
 SELECT mlops.set_gate('fraud', '{"approvals": 1, "pr_auc": {"min": 0.01}}') \g /dev/null
 CREATE FUNCTION held_back() RETURNS text LANGUAGE sql AS $$ SELECT coalesce(held_back, 'nothing') FROM mlops.retraining_policies WHERE model = 'fraud' $$;
 SELECT is((SELECT held_back FROM mlops.set_retraining_policy('fraud', '0 3 * * *', action => 'deploy')), 'a new version waits for approval', 'the policy says what will come of it');
+CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx WHERE id > 80;
 CREATE TABLE held AS SELECT * FROM mlops.retrain('fraud', action => 'deploy', options => '{"threshold": 0.25}');
 SELECT is((SELECT concat_ws(' ', outcome, detail, held_back() = format('version %s waits for approval', version)) FROM held), 'waiting approvals: 1 approvals, found 0 t',
 	'what passes all else waits');
+SELECT is((SELECT concat_ws(' ', r.outcome, held_back() = format('version %s waits for approval', h.version)) FROM held AS h, mlops.retrain('fraud', action => 'deploy', options => '{"threshold": 0.25}') AS r),
+	'unchanged t', 'and goes on waiting when the same rows make it once more');
 SELECT mlops.approve('fraud', version) FROM held \g /dev/null
 SELECT mlops.deploy('fraud', version) FROM held \g /dev/null
 SELECT is(held_back(), 'a new version waits for approval', 'until it is deployed');

@@ -41,8 +41,9 @@ hint()
 is "a letter is missing" "$(said fraud custmer_id)" '42703: column "custmer_id" in "key" is not known: model "fraud" was never trained on data with it'
 is "the nearest column is suggested" "$(hint "deploy('fraud', 1, key => 'custmer_id')")" 'Perhaps you meant "customer_id". If rows to score do have "custmer_id", train a version on data with it first.'
 is "another case" "$(hint "deploy('fraud', 1, 'canary', percent => 5, key => 'CARD ID')" | cut -d. -f1)" 'Perhaps you meant "Card Id"'
-is "two letters are a warning" "$(said fraud cstmer_id)" '01000: model "fraud" was never trained on data with a column "cstmer_id"'
+is "two letters are" "$(said fraud cstmer_id)" '42703: column "cstmer_id" in "key" is not known: model "fraud" was never trained on data with it'
 is "with a suggestion" "$(hint "deploy('fraud', 1, key => 'cstmer_id')" | cut -d. -f1)" 'Perhaps you meant "customer_id"'
+is "two that are swapped" "$(said fraud csutomer_id | cut -d: -f1)" 42703
 is "in a segment's rule" "$(hint "deploy('fraud', 1, 'segment', rule => '{\"TERMINAL_ID\": 1}')" | cut -d. -f1)" 'Perhaps you meant "terminal_id"'
 is "of a query" "$(said query costumer)" '01000: model "query" was never trained on data with a column "costumer"'
 query <<'SQL'
