@@ -102,10 +102,11 @@ typedef struct MlRowMap
 } MlRowMap;
 
 /*
- * Maps a model's inputs to a row type by name.  An anonymous ROW(...) is
- * mapped by position if number and kinds of its columns fit.  Errors: missing
- * columns (42703, all are named), columns of another kind (42804).  Allocated
- * in the current memory context.
+ * Maps a model's inputs to a row type by name.  One without names, as of ROW(...)
+ * and VALUES, is mapped by position if it has as many columns.  Errors: missing
+ * columns (42703, all are named), columns of another kind (42804; by position also
+ * a type with fractions where the model knows integers).  Allocated in the current
+ * memory context.
  */
 extern MlRowMap *mlserve_map_row(const MlModel *model, TupleDesc desc);
 

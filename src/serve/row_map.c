@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * row_map.c
- *	  From a PostgreSQL row to a model's inputs: by name, checked by kind.
+ *	  From a PostgreSQL row to a model's inputs: by name, or, of a row without
+ *	  names, by position; checked by kind.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -10,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "mlops/serve.h"
 
@@ -36,35 +38,83 @@ fits(const MlModel *model, size_t input, Oid type, const MlRecordedType *recorde
 	return mling_adapt_converter(converter, recorded);
 }
 
-static bool
-map_by_position(const MlModel *model, TupleDesc desc, const MlRecordedType *recorded, MlRowMap *map)
-{
-	if (desc->tdtypeid != RECORDOID || (size_t) desc->natts != map->n_inputs)
-		return false;
-	for (size_t i = 0; i < map->n_inputs; i++)
-	{
-		map->attribute[i] = (int) i;
-		if (!fits(model, i, TupleDescAttr(desc, i)->atttypid, &recorded[i], &map->converter[i]))
-			return false;
-	}
-	return true;
-}
-
-static void
-refuse_missing(const MlModel *model, const MlRowMap *map)
+/* Names of the columns that a model reads, in order: all, or those that a row lacks. */
+static char *
+input_names(const MlModel *model, const MlRowMap *map, bool lacking)
 {
 	StringInfoData names;
 
 	initStringInfo(&names);
 	for (size_t i = 0; i < map->n_inputs; i++)
 	{
-		if (map->attribute[i] < 0)
+		if (!lacking || map->attribute[i] < 0)
 			appendStringInfo(&names, "%s\"%s\"", names.len ? ", " : "",
 							 ml_model_input_name(model, i));
 	}
+	return names.data;
+}
+
+/*
+ * Has a row no names of its own?  The columns of ROW(...) are called f1, f2, ...,
+ * those of VALUES column1, column2, ...
+ */
+static bool
+is_unnamed(TupleDesc desc)
+{
+	if (desc->tdtypeid != RECORDOID)
+		return false;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		const char *name = NameStr(TupleDescAttr(desc, i)->attname);
+		char		of_row[NAMEDATALEN];
+		char		of_values[NAMEDATALEN];
+
+		snprintf(of_row, sizeof(of_row), "f%d", i + 1);
+		snprintf(of_values, sizeof(of_values), "column%d", i + 1);
+		if (strcmp(name, of_row) != 0 && strcmp(name, of_values) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* May a value without a name have this type?  Where integers were learned from, one
+ * that may have a fraction stands in the wrong place, though it could be converted. */
+static bool
+fits_by_position(Oid type, const MlRecordedType *recorded)
+{
+	Oid			base = getBaseType(type);
+
+	return !(recorded->from == ML_FROM_INT2 || recorded->from == ML_FROM_INT4 || recorded->from == ML_FROM_INT8) ||
+		(base != FLOAT4OID && base != FLOAT8OID && base != NUMERICOID);
+}
+
+static void
+map_by_position(const MlModel *model, TupleDesc desc, const MlRecordedType *recorded, MlRowMap *map)
+{
+	for (size_t i = 0; i < map->n_inputs; i++)
+	{
+		Oid			type = TupleDescAttr(desc, i)->atttypid;
+
+		map->attribute[i] = (int) i;
+		if (!fits_by_position(type, &recorded[i]) || !fits(model, i, type, &recorded[i], &map->converter[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("value %zu of the row has type %s, but by position it is column \"%s\", which the model was trained on as %s",
+							i + 1, format_type_be(type), ml_model_input_name(model, i), ml_model_input_type(model, i)),
+					 errdetail("A row without names has its values in this order: %s.", input_names(model, map, false)),
+					 errhint("Give it names, as in mlops.score('model', t) ... FROM (SELECT ... AS %s) AS t, or cast the value.",
+							 quote_identifier(ml_model_input_name(model, i)))));
+	}
+}
+
+static void
+refuse_missing(const MlModel *model, const MlRowMap *map, bool unnamed)
+{
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("the row to score lacks columns that the model reads: %s", names.data),
+			 errmsg("the row to score lacks columns that the model reads: %s", input_names(model, map, true)),
+			 unnamed ? errdetail("A row without names is taken by position if it has %zu values: %s.",
+								 map->n_inputs, input_names(model, map, false)) : 0,
 			 errhint("Columns are found by name; pass the table's row, as in "
 					 "mlops.score('model', t) ... FROM tab t.")));
 }
@@ -75,6 +125,7 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 	MlRowMap   *map = palloc(sizeof(MlRowMap));
 	const MlRecordedType *recorded = mlserve_recorded_types(model);
 	size_t		found = 0;
+	bool		unnamed;
 
 	map->n_inputs = ml_model_n_inputs(model);
 	map->attribute = palloc(Max(map->n_inputs, 1) * sizeof(int));
@@ -84,10 +135,14 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 		map->attribute[i] = mling_find_attribute(desc, ml_model_input_name(model, i));
 		found += map->attribute[i] >= 0;
 	}
-	if (found == 0 && map_by_position(model, desc, recorded, map))
+	unnamed = found == 0 && is_unnamed(desc);
+	if (unnamed && (size_t) desc->natts == map->n_inputs)
+	{
+		map_by_position(model, desc, recorded, map);
 		return map;
+	}
 	if (found < map->n_inputs)
-		refuse_missing(model, map);
+		refuse_missing(model, map, unnamed);
 	for (size_t i = 0; i < map->n_inputs; i++)
 	{
 		Oid			type = TupleDescAttr(desc, map->attribute[i])->atttypid;

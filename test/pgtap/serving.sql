@@ -1,6 +1,6 @@
 -- Scoring: one meaning whatever the form of the row, routes, and transactions.
 \ir setup.psql
-SELECT plan(30);
+SELECT plan(42);
 
 SELECT is(version, 1, 'first version is 1') FROM mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id',
 	time_column => 'ts', params => '{"n_estimators": 20}');
@@ -13,6 +13,26 @@ CREATE TEMP TABLE scored AS SELECT id, mlops.score('fraud', t) AS s FROM tx t;
 SELECT ok((SELECT bool_and(s BETWEEN 0 AND 1) AND count(DISTINCT s) > 10 FROM scored), 'scores are probabilities and differ');
 SELECT is((SELECT max(abs(s - mlops.score('fraud', to_jsonb(t)))) FROM scored JOIN tx t USING (id)), 0::float8, 'a jsonb row scores the same');
 SELECT is((SELECT max(abs(s - mlops.score('fraud', r))) FROM scored JOIN (SELECT id, t2 AS r FROM tx t, LATERAL (SELECT t.online, t.country, t.amount, t.balance) t2) x USING (id)), 0::float8, 'a subquery''s row in another order scores the same');
+-- by position: the order of the source's columns, and nothing that only could be converted
+CREATE TABLE placed AS SELECT id, (id % 50)::int AS card, (id % 30)::bigint AS shop, amount, online, is_fraud FROM tx;
+SELECT mlops.train('placed', 'placed', target => 'is_fraud', key => 'id', params => '{"n_estimators": 5}') \g /dev/null
+SELECT mlops.deploy('placed', 1) \g /dev/null
+CREATE FUNCTION refused(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE d text; h text;
+BEGIN EXECUTE call; RETURN 'nothing is wrong';
+EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT; RETURN concat_ws(' | ', SQLSTATE, SQLERRM, nullif(d, ''), h);
+END $$;
+SELECT is((SELECT count(*) FROM placed AS p WHERE mlops.score('placed', p) IS DISTINCT FROM mlops.score('placed', (card, shop, amount, online))), 0::bigint, 'ROW() in the order of the source');
+SELECT is((SELECT count(*) FROM placed AS p, LATERAL (VALUES (card, shop, amount, online)) AS v WHERE mlops.score('placed', p) IS DISTINCT FROM mlops.score('placed', v)), 0::bigint, 'VALUES, too');
+SELECT is(refused(format('SELECT %s FROM placed AS p WHERE id = 7', replace(call, '#', values))), '42804 | value 1 of the row has type double precision, but by position it is column "card", which the model was trained on as integer'
+	' | A row without names has its values in this order: "card", "shop", "amount", "online".'
+	' | Give it names, as in mlops.score(''model'', t) ... FROM (SELECT ... AS card) AS t, or cast the value.', 'another order: ' || call)
+FROM unnest('{"mlops.score(''placed'', #)","mlops.score_version(''placed'', 1, #)","mlops.predict(''placed'', #)","mlops.decide(''placed'', #)","mlops.explain(''placed'', #)","mlops.score_bytes((SELECT mlops.export_model(''placed'', 1)), #)"}'::text[]) AS call,
+	(VALUES ('(amount, card, shop, online)')) AS v(values);
+SELECT matches(refused('SELECT mlops.score(''placed'', (card, 3.0, amount, online)) FROM placed LIMIT 1'), '^42804 \| value 2 of the row has type numeric, but by position it is column "shop", which the model was trained on as bigint', 'a number that could be converted');
+SELECT matches(refused('SELECT mlops.score(''placed'', (card, shop, amount, ''yes''::text)) FROM placed LIMIT 1'), '^42804 \| value 4 of the row has type text, but by position', 'a value of another kind');
+SELECT matches(refused('SELECT mlops.score(''placed'', (card, shop, amount)) FROM placed LIMIT 1'), '^42703 \| the row to score lacks .* \| A row without names is taken by position if it has 4 values: "card", "shop", "amount", "online"\.', 'too few values');
+SELECT matches(refused('SELECT mlops.score(''placed'', s) FROM (SELECT card AS a, shop AS b, amount AS c, online AS d FROM placed) AS s LIMIT 1'), '^42703 \| the row to score lacks columns that the model reads: "card", "shop", "amount", "online" \| Columns are found by name', 'other names are none of the model''s');
 SELECT is((SELECT max(abs(s - mlops.score('fraud', ROW(amount, balance, country, online)))) FROM scored JOIN tx USING (id)), 0::float8, 'an anonymous row is taken by position');
 SELECT is((SELECT max(abs(s - mlops.score('fraud/1', t))) FROM scored JOIN tx t USING (id)), 0::float8, 'name/version scores the same');
 SELECT is((SELECT max(abs(s - mlops.score_version('fraud', 1, t))) FROM scored JOIN tx t USING (id)), 0::float8, 'score_version scores the same');

@@ -15,7 +15,7 @@ SET LOCAL mlops.log_features = on;
 INSERT INTO decided SELECT 'row', mlops.decide('fraud', t) FROM tx t WHERE id = 4242;
 INSERT INTO decided SELECT 'jsonb', mlops.decide('fraud', to_jsonb(t)) FROM tx t WHERE id = 4242;
 INSERT INTO decided SELECT 'position', mlops.decide('fraud', ROW(ts, amount, balance, country, online)) FROM tx WHERE id = 4242;
-INSERT INTO decided SELECT 'renamed', mlops.decide('fraud', s) FROM (SELECT ts AS a, amount AS b, balance AS c, country AS d, online AS e FROM tx WHERE id = 4242) AS s;
+INSERT INTO decided SELECT 'values', mlops.decide('fraud', v) FROM tx, LATERAL (VALUES (ts, amount, balance, country, online)) AS v WHERE id = 4242;
 INSERT INTO decided SELECT 'nulls', mlops.decide('fraud', s) FROM (SELECT ts, NULL::float8 AS amount, 'NaN'::float8 AS balance, 'XX'::text AS country, NULL::boolean AS online FROM tx WHERE id = 4242) AS s;
 GRANT SELECT ON decided TO PUBLIC;
 CREATE TEMP TABLE answer AS SELECT what, mlops.why((d).prediction_id) AS w FROM decided;
@@ -33,8 +33,8 @@ SELECT ok(abs(1 / (1 + exp(-(w -> 'explanation' ->> 'base')::float8 - (SELECT su
 SELECT is(value, country, 'values as they were logged') FROM told, tx WHERE what = 'row' AND feature = 'country' AND id = 4242;
 SELECT is(w -> 'features', (SELECT w -> 'features' FROM answer WHERE what = 'row'), 'an anonymous row is logged under the model''s names') FROM answer WHERE what = 'position';
 SELECT ok(w -> 'explanation_note' = 'null' AND w -> 'features' = (SELECT w -> 'features' FROM answer WHERE what = 'row') AND w -> 'score_again' = w -> 'decision' -> 'score',
-	'so is a row taken by position under other names') FROM answer WHERE what = 'renamed';
-SELECT is((w ->> 'version')::int, 1, 'but all else is told') FROM answer WHERE what = 'renamed';
+	'so is one of VALUES') FROM answer WHERE what = 'values';
+SELECT is((w ->> 'version')::int, 1, 'but all else is told') FROM answer WHERE what = 'values';
 
 SELECT mlops.deploy('fraud', 2) \g /dev/null
 SELECT is(mlops.why((d).prediction_id) -> 'explanation', w -> 'explanation', 'the version that decided explains, whatever is deployed now') FROM decided JOIN answer USING (what) WHERE what = 'row';
