@@ -164,7 +164,7 @@ COMMENT ON COLUMN mlops.versions.stage IS 'none, staging, production or archived
 COMMENT ON COLUMN mlops.versions.aliases IS 'Names that stand for it in model@alias';
 COMMENT ON COLUMN mlops.versions.deployed_as IS 'Variant it answers as, NULL if it is not deployed';
 COMMENT ON COLUMN mlops.versions.sha256 IS 'SHA-256 of its bytes: its identity';
-COMMENT ON COLUMN mlops.versions.metrics IS 'All metrics, on the rows named in judged_on';
+COMMENT ON COLUMN mlops.versions.metrics IS 'All metrics, on the rows named in judged_on; the threshold was chosen on those named in threshold_chosen_on';
 COMMENT ON COLUMN mlops.versions.pr_auc IS 'Average precision';
 COMMENT ON COLUMN mlops.versions.roc_auc IS 'Area under the ROC curve';
 COMMENT ON COLUMN mlops.versions.threshold IS 'Scores at or above it are flagged';

@@ -68,7 +68,7 @@ CREATE FUNCTION mlops_catalog.recorded_metrics() RETURNS text[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$ SELECT '{rows,positives,threshold}'::text[] || mlops_catalog.metric_names() $$;
-COMMENT ON FUNCTION mlops_catalog.recorded_metrics() IS 'Names that a version''s metrics may have, beside judged_on';
+COMMENT ON FUNCTION mlops_catalog.recorded_metrics() IS 'Names that a version''s metrics may have, beside judged_on and threshold_chosen_on';
 
 CREATE FUNCTION mlops_catalog.metrics_problem(metrics jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -78,6 +78,8 @@ AS $$
 		SELECT CASE
 				WHEN m.key = 'judged_on' THEN CASE WHEN m.value #>> '{}' NOT IN ('train', 'validation', 'test') OR jsonb_typeof(m.value) <> 'string'
 					THEN 'Its "judged_on" is none of train, validation and test.' END
+				WHEN m.key = 'threshold_chosen_on' THEN CASE WHEN m.value #>> '{}' NOT IN ('train', 'validation') OR jsonb_typeof(m.value) <> 'string'
+					THEN 'Its "threshold_chosen_on" is none of train and validation.' END
 				WHEN m.key = 'threshold_shortfall' THEN CASE WHEN jsonb_typeof(m.value) NOT IN ('string', 'null') OR length(m.value #>> '{}') > 1000
 					THEN 'Its "threshold_shortfall" is no short text.' END
 				WHEN NOT m.key = ANY (mlops_catalog.recorded_metrics()) THEN format('Its "metrics" have an unrecognized key %s.', mlops_catalog.shown(m.key))

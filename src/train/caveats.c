@@ -27,10 +27,10 @@ mltrain_tell_constant(Journal *journal, const Scored *chosen_by)
  * A row that was learned from is part of its level's statistic: it is judged by its
  * own label, and so is a threshold that such rows choose.
  */
-void
-mltrain_tell_own_labels(Journal *journal, const Prepared *prepared, MlPart chosen_on)
+static bool
+tell_own_labels(Journal *journal, const Prepared *prepared)
 {
-	for (size_t i = 0; chosen_on == ML_PART_TRAIN && i < prepared->signature->n_inputs; i++)
+	for (size_t i = 0; i < prepared->signature->n_inputs; i++)
 	{
 		const MlInput *input = &prepared->signature->inputs[i];
 
@@ -39,8 +39,31 @@ mltrain_tell_own_labels(Journal *journal, const Prepared *prepared, MlPart chose
 		mltrain_tell(journal, WARNING, psprintf("the training rows chose the threshold, and \"%s\" tells their own labels", input->name),
 					 "It has so many levels that each is a number made of the labels of its rows. Metrics and threshold of "
 					 "these rows do not hold for new ones; have the split leave validation rows.");
-		return;
+		return true;
 	}
+	return false;
+}
+
+/*
+ * A threshold that the training rows chose is one of scores that were fitted to them.
+ * A split that asks for no validation rows is taken at its word.
+ */
+void
+mltrain_tell_fitted_threshold(Journal *journal, const Request *request, const Prepared *prepared, MlPart chosen_on)
+{
+	bool		asked = prepared->data->roles.fold >= 0 || request->split.at_times || request->split.at_last || request->split.validation > 0;
+	const char *detail = "There are no validation rows, and the model has fitted its scores to these: new rows may be flagged at another rate.";
+	bool		warned;
+
+	if (chosen_on != ML_PART_TRAIN)
+		return;
+	warned = tell_own_labels(journal, prepared);
+	if (request->threshold.policy.kind == ML_THRESHOLD_VALUE)
+		return;
+	mltrain_note(journal, "(threshold)", "fitted", detail);
+	if (asked && !warned)
+		mltrain_tell(journal, NOTICE, "the threshold was chosen on the training rows",
+					 psprintf("%s Have the split leave validation rows.", detail));
 }
 
 /* What was asked for, and cannot be: the rounds are as many as there may be. */

@@ -15,8 +15,9 @@
 /* A model that tells no row from another, as where nothing can be gained. */
 extern void mltrain_tell_constant(Journal *journal, const Scored *chosen_by);
 
-/* Training rows that choose the threshold, and a statistic of their own labels. */
-extern void mltrain_tell_own_labels(Journal *journal, const Prepared *prepared, MlPart chosen_on);
+/* Training rows that choose the threshold, maybe with a statistic of their own labels; noted, too. */
+extern void mltrain_tell_fitted_threshold(Journal *journal, const Request *request, const Prepared *prepared,
+										  MlPart chosen_on);
 
 /* Early stopping without rows to tell when. */
 extern void mltrain_tell_without_stopping(Journal *journal, const Request *request, const Prepared *prepared,

@@ -179,7 +179,7 @@ choose_threshold(Journal *journal, const Request *request, const Prepared *prepa
 	mltrain_score_part(request, prepared, model, part, scored);
 	margin_shift = mltrain_match_base_rate(request, prepared, &judgement->fitted, part, model, scored);
 	mltrain_tell_constant(journal, scored);
-	mltrain_tell_own_labels(journal, prepared, part);
+	mltrain_tell_fitted_threshold(journal, request, prepared, part);
 	mltrain_tell_without_stopping(journal, request, prepared, &judgement->fitted);
 	policy.costs = scored->costs;
 	mlbase_check(ctx, ml_choose_threshold(ctx, &policy, scored->n, scored->score, scored->label, NULL,
@@ -188,7 +188,7 @@ choose_threshold(Journal *journal, const Request *request, const Prepared *prepa
 	tell_shortfall(journal, &request->threshold.policy, part, reached, judgement);
 	mltrain_add_evaluation(&journal->run_metrics, part == ML_PART_VALIDATION ? "validation" : "train",
 						   &judgement->validation);
-	judgement->judged_on = part;
+	judgement->judged_on = judgement->chosen_on = part;
 	return margin_shift;
 }
 

@@ -21,6 +21,7 @@ typedef struct Judgement
 	MlEvaluation validation;	/* of the rows that chose the threshold */
 	MlEvaluation test;			/* if there are test rows */
 	MlPart		judged_on;		/* part the reported metrics are of */
+	MlPart		chosen_on;		/* part that the threshold was chosen on */
 	const char *shortfall;		/* of the threshold's policy, a sentence; NULL: none */
 } Judgement;
 

@@ -146,7 +146,7 @@ mltrain_record(Journal *journal, const Request *request, const ReadPlan *plan, c
 	r.n_run_metrics = journal->run_metrics.n;
 	r.run_metrics = journal->run_metrics.metric;
 	r.signature = mltrain_signature_json(judgement->model.parts.signature);
-	metrics = mltrain_metrics_json(evaluation, part_name(judgement->judged_on), judgement->shortfall);
+	metrics = mltrain_metrics_json(evaluation, part_name(judgement->judged_on), part_name(judgement->chosen_on), judgement->shortfall);
 	r.metrics = metrics;
 	r.threshold = judgement->model.parts.threshold;
 	r.bytes = judgement->model.bytes;

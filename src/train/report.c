@@ -65,14 +65,14 @@ mltrain_add_curve(MlRunMetrics *run_metrics, const MlLearned *learned, const cha
 }
 
 char *
-mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *shortfall)
+mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *chosen_on, const char *shortfall)
 {
 	StringInfoData json;
 	MlNamedMetric metrics[MLTRAIN_N_METRICS];
 
 	mltrain_named_metrics(evaluation, metrics);
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"judged_on\": \"%s\"", judged_on);
+	appendStringInfo(&json, "{\"judged_on\": \"%s\", \"threshold_chosen_on\": \"%s\"", judged_on, chosen_on);
 	for (int i = 0; i < MLTRAIN_N_METRICS; i++)
 	{
 		if (isnan(metrics[i].value))

@@ -43,7 +43,7 @@ extern void mltrain_add_evaluation(MlRunMetrics *run_metrics, const char *prefix
 extern void mltrain_add_curve(MlRunMetrics *run_metrics, const MlLearned *learned, const char *metric);
 
 /* JSON texts in the current memory context. */
-extern char *mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *shortfall);
+extern char *mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *chosen_on, const char *shortfall);
 extern char *mltrain_signature_json(const MlSignature *signature);
 
 /* statistics[i]: more members of column i's object, or NULL */

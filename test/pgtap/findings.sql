@@ -32,10 +32,10 @@ SELECT is(found('SELECT measured, price, seven, fraud, part FROM pay'), 'nothing
 SELECT is(found('SELECT name, seven, fraud, part FROM pay'), 'name identifier', 'texts as ever');
 SELECT is(found('SELECT row_number, seven, fraud, part FROM pay', $$, features => '{row_number,seven}'$$), 'nothing', 'who names a column means it');
 SELECT is(inputs(), 'row_number seven', 'and gets it');
-SELECT is(found('SELECT row_number, seven, fraud, part FROM pay WHERE row_number <= 49'), 'nothing', 'fewer than 50 values tell nothing');
+SELECT is(found('SELECT row_number, seven, fraud, part FROM pay WHERE row_number <= 49'), '(threshold) fitted', 'fewer than 50 values tell nothing');
 SELECT is(found('SELECT row_number, fraud, part FROM pay'), 'nothing', 'the only column is kept');
 SELECT is(found('SELECT *, 5 AS five FROM (SELECT i AS id, i % 7 AS seven, CASE WHEN i / 10 % 10 < 7 THEN ''train'' ELSE ''test'' END AS part, i % 5 = 0 AS fraud FROM generate_series(1, 30000) AS i) AS s'),
-	'id identifier, five constant', 'of many rows; a constant column');
+	'id identifier, five constant, (threshold) fitted', 'of many rows; a constant column');
 
 -- ---- types that no model reads
 SELECT is(found('SELECT seven, to_jsonb(seven) AS j, ARRAY[seven] AS a, point(1, 2) AS p, daterange(NULL, NULL) AS d, fraud, part FROM pay'), 'j type, a type, p type, d type', 'are left out');

@@ -1,7 +1,7 @@
 -- What import_model reads may have been written by an enemy: nothing of it is
 -- believed, and what it takes breaks no view and no check.
 \ir setup.psql
-SELECT plan(61);
+SELECT plan(62);
 CREATE ROLE regress_mlops_owner;
 GRANT ALL ON tx TO PUBLIC;
 DO $$ BEGIN EXECUTE format('GRANT ALL ON SCHEMA %I TO PUBLIC', current_schema()); END $$;
@@ -84,6 +84,7 @@ SELECT is(said(metric(change)), 'XX001 ' || detail, 'metrics ' || change::text) 
 	('{"positives": 1e20}', 'Its metric "positives" is no count.'),
 	('{"judged_on": 1}', 'Its "judged_on" is none of train, validation and test.'),
 	('{"judged_on": "moon"}', 'Its "judged_on" is none of train, validation and test.'),
+	('{"threshold_chosen_on": "test"}', 'Its "threshold_chosen_on" is none of train and validation.'),
 	('{"evil": 1}', 'Its "metrics" have an unrecognized key "evil".')) AS c(change, detail);
 -- what may be
 SELECT is(said(changed('{"positive": null, "description": null, "seed": null, "tags": {"a": [1, {"b": null}]}, "dataset": null}')), 'imported', 'NULL where it may be');

@@ -119,6 +119,13 @@ SQL
 )" 'WARNING: trigger "d": version 2 of the model reads column "score", which this trigger fills: it is not filled yet when the row is scored'
 is "and by its creation" "$(said "CREATE OR REPLACE TRIGGER d BEFORE INSERT ON live FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score', 'flagged')" | grep -c '^WARNING: trigger "d": version 2 of the model reads column "score"')" 1
 
+# ---- thresholds of rows that were learned from
+query -c "CREATE TABLE parts AS SELECT *, CASE WHEN transaction_id % 4 = 0 THEN 'test' ELSE 'train' END AS part FROM tx" >/dev/null
+parts="SELECT mlops.train('parts', 'parts', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}', split => '{\"fold\": \"part\"}'"
+is "no rows to choose the threshold by" "$(said "$parts)")" 'NOTICE: the threshold was chosen on the training rows
+DETAIL: There are no validation rows, and the model has fitted its scores to these: new rows may be flagged at another rate. Have the split leave validation rows.'
+is "one that is given is chosen by none" "$(said "$parts, threshold => '{\"value\": 0.5}')")" ""
+
 # ---- names that are near
 is "a column that is near" "$(said "SELECT mlops.train('m', 'tx', target => 'tx_frud')")" 'ERROR: "target" names column "tx_frud", which does not exist in the source
 HINT: Perhaps you meant "tx_fraud".'
@@ -179,7 +186,7 @@ query -c "CREATE TABLE night AS SELECT g AS id, timestamptz '2025-10-25 22:00+00
 # night ZONE TEST_FROM: what is said of a split at that time
 night()
 {
-	said "SET timezone = '$1'; SELECT mlops.train('night', 'night', target => 'y', time_column => 'at', features => '{a}', params => '{\"n_estimators\": 1}', split => '{\"test_from\": \"$2\"}')"
+	said "SET timezone = '$1'; SELECT mlops.train('night', 'night', target => 'y', time_column => 'at', features => '{a}', params => '{\"n_estimators\": 1}', threshold => '{\"value\": 0.5}', split => '{\"test_from\": \"$2\"}')"
 }
 is "a split in it" "$(night Europe/Berlin 2025-10-26T00:30:00+00:00)" "NOTICE: the split is in an hour that the clock of \"Europe/Berlin\" shows twice
 DETAIL: Rows are split by \"at\" on that clock: those of both hours count as of one.
