@@ -303,7 +303,7 @@ COMMENT ON FUNCTION mlops_catalog.meant_column(bigint, text, int) IS
 CREATE FUNCTION mlops_catalog.perhaps(meant text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce('Perhaps you meant "' || $1 || '". ', '') $$;
+AS $$ SELECT coalesce('Perhaps you meant "' || meant || '". ', '') $$;
 COMMENT ON FUNCTION mlops_catalog.perhaps(text) IS 'Beginning of a hint that tells of the name that was meant, if one is known';
 
 CREATE FUNCTION mlops_catalog.check_known_column(caller regrole, argument text, name text, model_id bigint, model_name text, hint text) RETURNS void
