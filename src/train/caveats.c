@@ -28,7 +28,7 @@ mltrain_tell_constant(Journal *journal, const Scored *chosen_by)
  * own label, and so is a threshold that such rows choose.
  */
 static bool
-tell_own_labels(Journal * journal, const Prepared * prepared)
+tell_own_labels(Journal *journal, const Prepared *prepared)
 {
 	for (size_t i = 0; i < prepared->signature->n_inputs; i++)
 	{
@@ -49,7 +49,7 @@ tell_own_labels(Journal * journal, const Prepared * prepared)
  * A split that asks for no validation rows is taken at its word.
  */
 void
-mltrain_tell_fitted_threshold(Journal * journal, const Request * request, const Prepared * prepared, MlPart chosen_on)
+mltrain_tell_fitted_threshold(Journal *journal, const Request *request, const Prepared *prepared, MlPart chosen_on)
 {
 	bool		asked = prepared->data->roles.fold >= 0 || request->split.at_times || request->split.at_last || request->split.validation > 0;
 	const char *detail = "There are no validation rows, and the model has fitted its scores to these: new rows may be flagged at another rate.";

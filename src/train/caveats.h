@@ -16,7 +16,7 @@
 extern void mltrain_tell_constant(Journal *journal, const Scored *chosen_by);
 
 /* Training rows that choose the threshold, maybe with a statistic of their own labels; noted, too. */
-extern void mltrain_tell_fitted_threshold(Journal * journal, const Request * request, const Prepared * prepared,
+extern void mltrain_tell_fitted_threshold(Journal *journal, const Request *request, const Prepared *prepared,
 										  MlPart chosen_on);
 
 /* Early stopping without rows to tell when. */
