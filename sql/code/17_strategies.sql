@@ -5,7 +5,7 @@
 --
 -- lays: primary (a version that answers everything), shares (of keys, beside
 --	primary), aliases (what champion and challenger stand for), beside (a
---	segment or a shadow); for each there is a function in 40_releases.sql
+--	segment or a shadow); for each there is a function in 40_deploy.sql
 -- kind: of the routes that it lays
 -- variant: name where none is given; segments and shadows get a number behind it
 -- takes: arguments of mlops.deploy that mean something; key and note go with all
