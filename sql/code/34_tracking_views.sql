@@ -183,10 +183,19 @@ COMMENT ON COLUMN mlops.versions.owner IS 'Role that trained it';
 COMMENT ON COLUMN mlops.versions.created_at IS 'When it was registered';
 GRANT SELECT ON mlops.versions TO PUBLIC;
 
+-- What is beyond the times of PostgreSQL was not recorded by a training.
+CREATE FUNCTION mlops_catalog.timestamp_of(seconds float8) RETURNS timestamp
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT timestamp '1970-01-01' + seconds * interval '1 second' WHERE seconds BETWEEN -2.1e11 AND 9.2e12 $$;
+COMMENT ON FUNCTION mlops_catalog.timestamp_of(float8) IS 'A time as training keeps it, in seconds since 1970, as a timestamp; NULL if it is none';
+
 CREATE VIEW mlops.datasets WITH (security_barrier) AS
 SELECT d.dataset_id, d.source, d.query, d.content_hash, d.rows, d.positives, d.unlabelled, d.train_rows, d.validation_rows,
 	d.test_rows, d.time_column, d.time_from, d.time_to, d.time_zone, d.columns, d.search_path,
-	d.test_from, d.test_to, d.tables, d.created_at, d.settings
+	CASE WHEN d.time_from IS NOT NULL THEN mlops_catalog.timestamp_of(d.test_from) END AS test_from,
+	CASE WHEN d.time_from IS NOT NULL THEN mlops_catalog.timestamp_of(d.test_to) END AS test_to, d.tables, d.created_at, d.settings,
+	CASE WHEN d.time_from IS NULL THEN d.test_from END AS test_number_from, CASE WHEN d.time_from IS NULL THEN d.test_to END AS test_number_to
 FROM mlops_catalog.dataset d
 WHERE EXISTS (SELECT 1 FROM mlops_catalog.run r WHERE r.dataset_id OPERATOR(pg_catalog.=) d.dataset_id
 	AND r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model));
@@ -208,8 +217,10 @@ COMMENT ON COLUMN mlops.datasets.time_zone IS 'Zone that hours and weekdays were
 COMMENT ON COLUMN mlops.datasets.columns IS 'Columns read: name, type and kind; of target, key, time, weight, fold and costs also what the labelled rows had in them';
 COMMENT ON COLUMN mlops.datasets.search_path IS 'search_path that names in the query were resolved by';
 COMMENT ON COLUMN mlops.datasets.settings IS 'Other settings that give the query its meaning, NULL: not recorded';
-COMMENT ON COLUMN mlops.datasets.test_from IS 'Earliest time of the rows judged on: seconds since 1970 in time_zone, or the number in a numeric time column';
-COMMENT ON COLUMN mlops.datasets.test_to IS 'Latest time of the rows judged on';
+COMMENT ON COLUMN mlops.datasets.test_from IS 'Earliest time of the rows judged on, in time_zone';
+COMMENT ON COLUMN mlops.datasets.test_to IS 'Latest time of the rows judged on, in time_zone';
+COMMENT ON COLUMN mlops.datasets.test_number_from IS 'Least number of the rows judged on, where the time column is numeric';
+COMMENT ON COLUMN mlops.datasets.test_number_to IS 'Greatest number of the rows judged on, where the time column is numeric';
 COMMENT ON COLUMN mlops.datasets.tables IS 'Tables and views behind the source, with their columns and types then';
 COMMENT ON COLUMN mlops.datasets.created_at IS 'When it was read';
 GRANT SELECT ON mlops.datasets TO PUBLIC;

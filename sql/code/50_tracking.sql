@@ -479,55 +479,148 @@ $$;
 
 -- ---- comparison
 
-CREATE FUNCTION mlops.compare_runs(run_ids bigint[])
+-- What decides comes first: metrics of test rows, in the order of the list of
+-- metrics, then parameters, the data set and the rest; timings are last, as they
+-- always differ.  A parameter is compared among runs of the learners that have it.
+CREATE FUNCTION mlops_catalog.side_by_side(run_ids bigint[])
 	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 100
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH item(kind, rank, name, run_id, value, number) AS (
-		SELECT 'run', 1, a.key, r.run_id, a.value, NULL::float8
-		FROM mlops.runs AS r CROSS JOIN LATERAL jsonb_each_text(jsonb_build_object('algorithm', r.algorithm, 'target', r.target,
+	WITH compared AS MATERIALIZED (
+		SELECT r.*, count(*) OVER () AS n, count(*) OVER (PARTITION BY r.algorithm) AS of_learner FROM mlops.runs AS r WHERE r.run_id = ANY (run_ids)),
+	item(kind, rank, place, name, run_id, value, number) AS MATERIALIZED (
+		SELECT 'run', CASE a.key WHEN 'algorithm' THEN 2 ELSE 5 END, 0, a.key, r.run_id, a.value, NULL::float8
+		FROM compared AS r CROSS JOIN LATERAL jsonb_each_text(jsonb_build_object('algorithm', r.algorithm, 'target', r.target,
 			'seed', r.seed, 'experiment', r.experiment, 'library_version', r.library_version, 'owner', r.owner::text, 'status', r.status)) AS a
-		WHERE r.run_id = ANY (run_ids)
 		UNION ALL
-		SELECT 'dataset', 2, a.key, r.run_id, a.value, NULL
-		FROM mlops.runs AS r JOIN mlops.datasets AS d USING (dataset_id)
+		SELECT 'dataset', 4, 0, a.key, r.run_id, a.value, NULL
+		FROM compared AS r JOIN mlops.datasets AS d USING (dataset_id)
 		CROSS JOIN LATERAL jsonb_each_text(jsonb_build_object('source', coalesce(d.source, d.query), 'content_hash', d.content_hash,
 			'rows', d.rows, 'positives', d.positives, 'train_rows', d.train_rows, 'validation_rows', d.validation_rows,
-			'test_rows', d.test_rows, 'time_from', d.time_from, 'time_to', d.time_to)) AS a
-		WHERE r.run_id = ANY (run_ids)
+			'test_rows', d.test_rows, 'time_from', d.time_from, 'time_to', d.time_to, 'test_from', coalesce(to_jsonb(d.test_from), to_jsonb(d.test_number_from)),
+			'test_to', coalesce(to_jsonb(d.test_to), to_jsonb(d.test_number_to)))) AS a
 		UNION ALL
-		SELECT 'param', 3, p.name, p.run_id, p.value, NULL FROM mlops.run_params AS p WHERE p.run_id = ANY (run_ids)
+		SELECT 'param', 3, 0, p.name, p.run_id, p.value, NULL FROM mlops.run_params AS p WHERE p.run_id = ANY (run_ids)
 		UNION ALL
-		SELECT * FROM (SELECT DISTINCT ON (m.run_id, m.name) 'metric', 4, m.name, m.run_id, m.value::text, m.value
+		SELECT 'metric', CASE WHEN last.name ~ '_ms$' OR last.name = 'peak_memory_bytes' THEN 8 WHEN last.place IS NOT NULL OR last.name LIKE 'test\_%' THEN 1 ELSE 6 END,
+			coalesce(last.place, 1000), last.name, last.run_id, last.value::text, last.value
+		FROM (SELECT DISTINCT ON (m.run_id, m.name) m.run_id, m.name, m.value,
+				array_position(mlops_catalog.metric_names(), regexp_replace(m.name, '^test_', '')) AS place
 			FROM mlops.run_metrics AS m WHERE m.run_id = ANY (run_ids) ORDER BY m.run_id, m.name, m.step DESC) AS last
 		UNION ALL
-		SELECT 'tag', 5, t.key, r.run_id, t.value, NULL
-		FROM mlops.runs AS r CROSS JOIN LATERAL jsonb_each_text(r.tags) AS t WHERE r.run_id = ANY (run_ids))
+		SELECT 'tag', 7, 0, t.key, r.run_id, t.value, NULL FROM compared AS r CROSS JOIN LATERAL jsonb_each_text(r.tags) AS t),
+	-- how many of the runs could have it
+	concerned AS (
+		SELECT l.name, sum(l.of_learner) AS n FROM (SELECT DISTINCT i.name, c.algorithm, c.of_learner
+			FROM item AS i JOIN compared AS c USING (run_id) WHERE i.kind = 'param') AS l GROUP BY l.name)
 	SELECT i.kind, i.name, d.differs, jsonb_object_agg(i.run_id, i.value ORDER BY i.run_id), max(i.number) - min(i.number)
 	FROM item AS i
-	JOIN (SELECT kind, name, count(DISTINCT coalesce(value, '')) > 1
-			OR count(*) < (SELECT count(*) FROM mlops.runs AS r WHERE r.run_id = ANY (run_ids)) AS differs
-		FROM item GROUP BY kind, name) AS d USING (kind, name)
-	GROUP BY i.kind, i.rank, i.name, d.differs
-	ORDER BY d.differs DESC, i.rank, i.name
+	JOIN (SELECT x.kind, x.name, count(DISTINCT coalesce(x.value, '')) > 1
+			OR count(*) < CASE x.kind WHEN 'param' THEN (SELECT c.n FROM concerned AS c WHERE c.name = x.name) ELSE (SELECT c.n FROM compared AS c LIMIT 1) END AS differs
+		FROM item AS x GROUP BY x.kind, x.name) AS d USING (kind, name)
+	GROUP BY i.kind, i.rank, i.place, i.name, d.differs
+	ORDER BY i.rank = 8, NOT d.differs, i.rank, i.place, i.name
 $$;
-COMMENT ON FUNCTION mlops.compare_runs(bigint[]) IS
-	'Runs side by side: attributes, data set, parameters, metrics and tags, first those in which they differ; values by run';
+COMMENT ON FUNCTION mlops_catalog.side_by_side(bigint[]) IS 'What mlops.compare_runs returns';
 
-CREATE FUNCTION mlops.compare(model text, versions int[] DEFAULT NULL)
-	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
-	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'mlops_as_caller';
-COMMENT ON FUNCTION mlops.compare(text, int[]) IS
-	'Versions of a model side by side (all of them if versions is not given), first what they differ in; values by version';
-CREATE FUNCTION mlops_catalog.compare(model text, versions int[])
+-- Rows were the same if the data was and they were chosen in the same way: by
+-- time, or at random by the seed.  The hash is of the columns that were read, so
+-- that of other columns it tells nothing.
+CREATE FUNCTION mlops_catalog.tell_of_test_rows(run_ids bigint[], what text, hint text, paired boolean) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	differing text;
+	same_columns boolean;
+BEGIN
+	WITH judged AS (
+		SELECT d.*, CASE WHEN coalesce(d.test_from::text, d.test_number_from::text) IS NULL THEN r.seed END AS drawn_by
+		FROM mlops.runs AS r JOIN mlops.datasets AS d USING (dataset_id) WHERE r.run_id = ANY (run_ids) AND d.test_rows > 0)
+	SELECT string_agg(v.key, ', ' ORDER BY v.place), (SELECT count(DISTINCT (SELECT array_agg(c ->> 'name' ORDER BY c ->> 'name') FROM jsonb_array_elements(j.columns) AS c)) = 1 FROM judged AS j)
+		INTO differing, same_columns
+	FROM (SELECT v.key, v.place FROM judged AS j, LATERAL (VALUES (1, 'content_hash', j.content_hash), (2, 'rows', j.rows::text), (3, 'positives', j.positives::text),
+			(4, 'test_from', coalesce(j.test_from::text, j.test_number_from::text)), (5, 'test_to', coalesce(j.test_to::text, j.test_number_to::text)),
+			(6, 'test_rows', j.test_rows::text), (7, 'seed', j.drawn_by::text)) AS v(place, key, value)
+		GROUP BY v.key, v.place HAVING count(DISTINCT coalesce(v.value, CASE WHEN v.key <> 'seed' THEN '' END)) > 1) AS v;
+	IF differing IS NULL THEN
+		RETURN;
+	ELSIF paired THEN
+		RAISE NOTICE '% were not judged on the same rows when they were trained', what
+			USING DETAIL = format('They differ in %s: only metrics of kind "metric on the same rows" are comparable.', differing);
+	ELSIF differing = 'content_hash' AND NOT same_columns THEN
+		RAISE NOTICE '% read different columns', what
+			USING DETAIL = 'Nothing tells whether the rows that they were judged on were the same: their number, and the times they are of, are.', HINT = hint;
+	ELSE
+		RAISE WARNING '% were not judged on the same rows', what
+			USING DETAIL = format('They differ in %s: their metrics are not comparable.', differing), HINT = hint;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_test_rows(bigint[], text, text, boolean) IS 'Warns if runs were judged on different rows';
+
+CREATE FUNCTION mlops.compare_runs(run_ids bigint[])
 	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.tell_of_test_rows(compare_runs.run_ids, 'these runs',
+		'mlops.compare(model, versions, query => ...) judges versions of a model on the same rows, mlops.evaluate any version.', false);
+	RETURN QUERY SELECT * FROM mlops_catalog.side_by_side(compare_runs.run_ids);
+END
+$$;
+COMMENT ON FUNCTION mlops.compare_runs(bigint[]) IS
+	'Runs side by side: metrics, parameters, data set, attributes and tags, first those in which they differ, metrics of test rows before all; values by run. Warns if they were judged on different rows';
+
+CREATE FUNCTION mlops.compare(model text, versions int[] DEFAULT NULL, source regclass DEFAULT NULL, query text DEFAULT NULL,
+	search_path text DEFAULT pg_catalog.current_setting('search_path'))
+	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 100 AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.compare(text, int[], regclass, text, text) IS
+	'Versions of a model side by side (all of them if versions is not given), first what they differ in; values by version. With source or query each version is judged on these labelled rows, in kind "metric on the same rows"';
+
+-- As its caller, with the search_path that names in the query are meant by.
+CREATE FUNCTION mlops_catalog.judge_on_same_rows(model text, versions int[], source regclass, query text, search_path text)
+	RETURNS TABLE (version int, metrics jsonb)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 5
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	rows jsonb;
+BEGIN
+	FOREACH version IN ARRAY judge_on_same_rows.versions LOOP
+		PERFORM set_config('search_path', judge_on_same_rows.search_path, true);
+		EXECUTE 'SELECT pg_catalog.to_jsonb(e) OPERATOR(pg_catalog.-) ''segment'' FROM mlops.evaluate($1, source => $2, query => $3) AS e'
+			INTO metrics USING judge_on_same_rows.model OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||) version::pg_catalog.text, judge_on_same_rows.source, judge_on_same_rows.query;
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+		IF rows <> jsonb_build_array(metrics -> 'rows', metrics -> 'positives') THEN
+			RAISE EXCEPTION 'the rows are not the same for all versions'
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					DETAIL = format('Version %s was judged on %s rows with %s positives, version %s on %s with %s.', judge_on_same_rows.versions[1], rows -> 0, rows -> 1,
+						version, metrics -> 'rows', metrics -> 'positives'),
+					HINT = 'Give a query that reads the same rows each time, or a table that nobody writes to, such as one of mlops.snapshot.';
+		END IF;
+		rows := jsonb_build_array(metrics -> 'rows', metrics -> 'positives');
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.judge_on_same_rows(text, int[], regclass, text, text) IS 'Metrics of versions on labelled rows; an error if these differ in number';
+
+CREATE FUNCTION mlops_catalog.compare(model text, versions int[], source regclass, query text, search_path text)
+	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
 	missing int;
+	chosen int[];
+	run_ids bigint[];
+	paired boolean := compare.source IS NOT NULL OR compare.query IS NOT NULL;
 BEGIN
 	PERFORM mlops_catalog.require_seen(compare.model);
 	IF cardinality(compare.versions) > (SELECT count(DISTINCT v) FROM unnest(compare.versions) AS v) AND array_position(compare.versions, NULL) IS NULL THEN
@@ -538,11 +631,23 @@ BEGIN
 		RAISE EXCEPTION 'version % of model "%" does not exist', coalesce(missing::text, 'NULL'), compare.model
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.versions lists the versions there are.';
 	END IF;
+	SELECT array_agg(x.version ORDER BY x.version), array_agg(x.run_id ORDER BY x.version) INTO chosen, run_ids
+		FROM mlops.versions AS x WHERE x.model = compare.model AND (compare.versions IS NULL OR x.version = ANY (compare.versions));
+	PERFORM mlops_catalog.tell_of_test_rows(run_ids, format('these versions of model "%s"', compare.model),
+		format('SELECT * FROM mlops.compare(%L, %L, query => ...) judges them on the same rows.', compare.model, chosen), paired);
+	IF paired THEN
+		RETURN QUERY
+		WITH judged AS MATERIALIZED (
+			SELECT j.version, m.key, m.value FROM mlops_catalog.judge_on_same_rows(compare.model, chosen, compare.source, compare.query, compare.search_path) AS j
+			CROSS JOIN LATERAL jsonb_each(j.metrics) AS m WHERE jsonb_typeof(m.value) IN ('number', 'null'))
+		SELECT 'metric on the same rows', j.key, count(DISTINCT j.value) > 1, jsonb_object_agg(j.version, j.value #>> '{}' ORDER BY j.version),
+			max((j.value #>> '{}')::float8) - min((j.value #>> '{}')::float8)
+		FROM judged AS j GROUP BY j.key ORDER BY count(DISTINCT j.value) = 1, array_position(mlops_catalog.metric_names(), j.key), j.key;
+	END IF;
 	RETURN QUERY
-	WITH compared AS (SELECT x.version, x.run_id FROM mlops.versions AS x WHERE x.model = compare.model AND (compare.versions IS NULL OR x.version = ANY (compare.versions)))
 	SELECT c.kind, c.name, c.differs,
-		(SELECT jsonb_object_agg(k.version, c."values" -> k.run_id::text ORDER BY k.version) FROM compared AS k WHERE c."values" ? k.run_id::text),
+		(SELECT jsonb_object_agg(v, c."values" -> id::text ORDER BY v) FROM unnest(chosen, run_ids) AS k(v, id) WHERE c."values" ? id::text),
 		c.spread
-	FROM mlops.compare_runs((SELECT array_agg(k.run_id) FROM compared AS k)) WITH ORDINALITY AS c ORDER BY c.ordinality;
+	FROM mlops_catalog.side_by_side(run_ids) WITH ORDINALITY AS c ORDER BY c.ordinality;
 END
 $$;

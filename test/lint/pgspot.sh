@@ -26,7 +26,7 @@ accepted()
 	# everything with its schema.
 	grep -vF 'PS005: Function without explicit search_path: mlops.wait(' |
 		# Result columns "values" and "precision" lose their quotes in pgspot's own copy.
-		grep -vE '^UNPARSED mlops_catalog (compare|thresholds) \|' |
+		grep -vE '^UNPARSED mlops(_catalog)? (compare|compare_runs|thresholds) \|' |
 		# libpg_query takes the expression of RETURN NEXT for a statement.
 		grep -vE '^UNPARSED .*\| syntax error at or near ".*", at index [01]$'
 }

@@ -1,6 +1,6 @@
 -- Tracking: runs people log themselves, search, comparison, lineage.
 \ir setup.psql
-SELECT plan(143);
+SELECT plan(145);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -179,9 +179,14 @@ SELECT is(found(''), 'abctu', 'brings them back');
 SELECT throws_ok($$SELECT mlops.delete_experiment('none')$$, '42704', NULL, 'an experiment that does not exist');
 
 -- comparison
+SET client_min_messages = error;	-- of different rows
 CREATE TEMP TABLE compared AS SELECT * FROM mlops.compare('fraud') WITH ORDINALITY;
 SELECT is((SELECT "values" FROM compared WHERE kind = 'param' AND name = 'n_estimators'), '{"1": "5", "2": "3"}', 'values by version');
-SELECT ok((SELECT max(ordinality) FILTER (WHERE differs) < min(ordinality) FILTER (WHERE NOT differs) FROM compared), 'differences first');
+SELECT ok((SELECT max(ordinality) FILTER (WHERE differs) < min(ordinality) FILTER (WHERE NOT differs) FROM compared WHERE name !~ '_ms$|^peak_memory'), 'differences first');
+SELECT ok((SELECT min(ordinality) FILTER (WHERE name ~ '_ms$|^peak_memory') > max(ordinality) FILTER (WHERE name !~ '_ms$|^peak_memory') FROM compared), 'timings last');
+SELECT is((SELECT array_agg(name ORDER BY ordinality) FROM compared WHERE differs AND name = ANY ('{test_pr_auc,test_roc_auc,test_f1,n_estimators,content_hash,validation_pr_auc}')),
+	(SELECT array_agg(name ORDER BY place) FROM unnest('{test_pr_auc,test_roc_auc,test_f1,n_estimators,content_hash,validation_pr_auc}'::text[]) WITH ORDINALITY AS l(name, place)
+		WHERE EXISTS (SELECT FROM compared AS c WHERE c.name = l.name AND c.differs)), 'first what decides: metrics of test rows, then parameters, then the data');
 SELECT is((SELECT differs FROM compared WHERE kind = 'param' AND name = 'max_depth'), false, 'what is equal is last');
 SELECT ok((SELECT abs(spread - (SELECT max(roc_auc) - min(roc_auc) FROM mlops.versions)) < 1e-12 FROM compared WHERE kind = 'metric' AND name = 'test_roc_auc'), 'spread of metrics');
 SELECT is((SELECT count(DISTINCT k) FROM mlops.compare('fraud', '{2}'), jsonb_object_keys("values") k), 1::bigint, 'of chosen versions');

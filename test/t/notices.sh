@@ -181,6 +181,27 @@ query -c "SELECT mlops.drop_version('same', 2)" >/dev/null
 is "a version that was dropped does not count" "$(said "SELECT mlops.import_model(mlops.export_model('same', 1))")" 'NOTICE: model "same" has the same bytes already, as version 1'
 is "nor does another model" "$(said "SELECT mlops.import_model(mlops.export_model('same', 1), 'other')")" ""
 
+# ---- versions that were judged on other rows
+# compared CONDITION TIME_COLUMN SEED FEATURES VERSION: trains that version; what is said when it is compared with the first
+query -c "SELECT mlops.train('compared', 'tx', target => 'tx_fraud', key => 'transaction_id', time_column => 'tx_datetime', features => '{tx_amount,terminal_id}', params => '{\"n_estimators\": 2}')" >/dev/null
+compared()
+{
+	query -c "SELECT mlops.train('compared', query => 'SELECT * FROM tx $1', target => 'tx_fraud', key => 'transaction_id', time_column => $2, seed => $3, features => '$4', params => '{\"n_estimators\": 3}')" >/dev/null 2>&1
+	said "SELECT * FROM mlops.compare('compared', '{1,$5}')"
+}
+is "on the same rows" "$(compared "" "'tx_datetime'" 7 '{tx_amount,terminal_id}' 2)" ""
+is "on others" "$(compared "WHERE transaction_id % 10 > 0" "'tx_datetime'" 7 '{tx_amount,terminal_id}' 3 | sed 's/differ in .*:/differ in ...:/')" "WARNING: these versions of model \"compared\" were not judged on the same rows
+DETAIL: They differ in ...: their metrics are not comparable.
+HINT: SELECT * FROM mlops.compare('compared', '{1,3}', query => ...) judges them on the same rows."
+is "drawn at random" "$(compared "" NULL 7 '{tx_amount,terminal_id}' 4 | head -n 1)" 'WARNING: these versions of model "compared" were not judged on the same rows'
+query -c "SELECT mlops.train('compared', query => 'SELECT * FROM tx', target => 'tx_fraud', key => 'transaction_id', seed => s, features => '{tx_amount,terminal_id}', params => '{\"n_estimators\": 3}') FROM unnest('{7,8}'::int[]) AS s" >/dev/null 2>&1
+is "by one seed" "$(said "SELECT * FROM mlops.compare('compared', '{4,5}')")" ""
+is "by another one" "$(said "SELECT * FROM mlops.compare('compared', '{4,6}')" | sed -n 2p)" "DETAIL: They differ in seed: their metrics are not comparable."
+query -c "SELECT mlops.train('compared', 'tx', target => 'tx_fraud', key => 'transaction_id', time_column => 'tx_datetime', features => '{tx_amount}', params => '{\"n_estimators\": 2}')" >/dev/null
+is "of other columns nothing tells" "$(said "SELECT * FROM mlops.compare('compared', '{1,7}')" | head -n 1)" 'NOTICE: these versions of model "compared" read different columns'
+is "paired" "$(said "SELECT * FROM mlops.compare('compared', '{1,3}', query => 'SELECT * FROM tx WHERE transaction_id % 10 = 0')" | head -n 1)" 'NOTICE: these versions of model "compared" were not judged on the same rows when they were trained'
+is "runs" "$(said "SELECT * FROM mlops.compare_runs(ARRAY(SELECT run_id FROM mlops.versions WHERE model = 'compared' AND version IN (1, 3)))" | head -n 1)" 'WARNING: these runs were not judged on the same rows'
+
 # ---- the hour in which a clock is set back; 2025-10-26 01:00 UTC in Berlin
 query -c "CREATE TABLE night AS SELECT g AS id, timestamptz '2025-10-25 22:00+00' + g * interval '2 s' AS at, g % 7 AS a, g % 7 = 3 OR g % 11 = 0 AS y FROM generate_series(1, 7200) AS g" >/dev/null
 # night ZONE TEST_FROM: what is said of a split at that time
