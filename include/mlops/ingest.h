@@ -75,6 +75,7 @@ typedef struct MlConverter
 	Oid			output;			/* ML_FROM_OUTPUT */
 	MlConversion foreign;		/* ML_FROM_ANY_...: the values' own conversion */
 	const MlRecordedType *recorded; /* ML_FROM_ANY_AS_OUTPUT, ML_FROM_ANY_IN_RANGE */
+	bool		wide;			/* numbers that the recorded type could not hold stay what they are */
 } MlConverter;
 
 /*

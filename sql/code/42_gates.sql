@@ -270,6 +270,29 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.measure(regrole, mlops_catalog.gate_subject, int, float8) IS
 	'Metrics of a version on the test rows of the one that a gate judges, at a threshold; or why there are none';
 
+-- On all test rows, or on those that the deployed version can read; left_out: why
+-- not on all.
+CREATE FUNCTION mlops_catalog.measure_deployed(caller regrole, subject mlops_catalog.gate_subject, OUT metrics jsonb, OUT reason text, OUT test_rows text, OUT left_out text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	readable text := mlops_catalog.readable_rows(subject.model, subject.deployed, subject.test_rows);
+BEGIN
+	FOREACH test_rows IN ARRAY ARRAY[subject.test_rows, readable] LOOP
+		left_out := reason;
+		subject.test_rows := test_rows;
+		SELECT m.metrics, m.reason INTO metrics, reason FROM mlops_catalog.measure(caller, subject, subject.deployed, subject.deployed_threshold) AS m;
+		EXIT WHEN reason IS NULL OR subject.unread IS NOT NULL OR readable IS NULL;
+	END LOOP;
+	IF reason IS NOT NULL THEN
+		left_out := NULL;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.measure_deployed(regrole, mlops_catalog.gate_subject) IS
+	'Metrics of the deployed version on the test rows that it can read of the version that a gate judges, or why there are none; the query for these rows, and why they are not all';
+
 CREATE FUNCTION mlops_catalog.check_approvals(subject mlops_catalog.gate_subject, wanted jsonb) RETURNS mlops_catalog.gate_measurement
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -380,7 +403,8 @@ BEGIN
 		m.detail := '{"reason": "it would be compared with itself"}';
 		RETURN m;
 	END IF;
-	SELECT * INTO low FROM mlops_catalog.measure(caller, subject, subject.deployed, subject.deployed_threshold);
+	SELECT * INTO low FROM mlops_catalog.measure_deployed(caller, subject);
+	subject.test_rows := low.test_rows;
 	SELECT * INTO high FROM mlops_catalog.measure(caller, subject, subject.version, subject.threshold);
 	m.value := (high.metrics ->> metric)::float8 - (low.metrics ->> metric)::float8;
 	IF mlops_catalog.smaller_is_better(metric) THEN
@@ -391,12 +415,13 @@ BEGIN
 		'candidate', high.metrics -> metric, 'rows', high.metrics -> 'rows', 'positives', high.metrics -> 'positives',
 		'deployed_threshold', CASE WHEN mlops_catalog.is_at_threshold(metric) THEN subject.deployed_threshold END,
 		'threshold', CASE WHEN mlops_catalog.is_at_threshold(metric) THEN subject.threshold END,
+		'left_out', low.left_out,
 		'reason', CASE WHEN m.value IS NULL THEN coalesce(low.reason, high.reason, format('undefined: the test rows give no %s of %s', metric,
 			CASE WHEN low.metrics ->> metric IS NULL THEN 'the deployed version' ELSE 'the candidate' END)) END));
 	RETURN m;
 END
 $$;
-COMMENT ON FUNCTION mlops_catalog.check_gain(regrole, mlops_catalog.gate_subject, text, float8) IS 'Gain of a version over the deployed one, both on the version''s test rows';
+COMMENT ON FUNCTION mlops_catalog.check_gain(regrole, mlops_catalog.gate_subject, text, float8) IS 'Gain of a version over the deployed one, both on the version''s test rows that the deployed one can read';
 
 CREATE FUNCTION mlops_catalog.check_metric(caller regrole, subject mlops_catalog.gate_subject, metric text, bounds jsonb) RETURNS mlops_catalog.gate_measurement
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

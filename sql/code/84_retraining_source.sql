@@ -233,6 +233,36 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.class_problems(jsonb, jsonb) IS 'Classes, weights and keys in the rows of a query that are far from what a version learned from; NULL for what is not';
 
+-- A column that was widened holds numbers that a version which was trained before
+-- cannot read (src/ingest/from_json.c).
+CREATE FUNCTION mlops_catalog.type_end(type text) RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE type WHEN 'smallint' THEN 32768 WHEN 'integer' THEN 2147483648 WHEN 'bigint' THEN 9223372036854777856
+	WHEN 'real' THEN 340282356779733661637539395458142568448 END $$;
+COMMENT ON FUNCTION mlops_catalog.type_end(text) IS 'The first number above 0 that a version trained on a type cannot read, NULL: it can read all';
+
+CREATE FUNCTION mlops_catalog.unreadable(type text, low text, high text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT n.value FROM (VALUES (high), (low)) AS n(value)
+	WHERE n.value !~* 'inf' AND (n.value::numeric >= mlops_catalog.type_end(type) OR n.value::numeric < -mlops_catalog.type_end(type)) LIMIT 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.unreadable(text, text, text) IS 'Of the least and the greatest number of a column the one that a version trained on a type cannot read; NULL: it can read both';
+
+CREATE FUNCTION mlops_catalog.readable_rows(model text, version int, query text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('SELECT * FROM %s AS mlops_source WHERE ', mlops_catalog.subquery(query)) || string_agg(
+		format('coalesce(%1$s OPERATOR(pg_catalog.=) ''NaN'' OR %1$s OPERATOR(pg_catalog.>=) %2$L AND %1$s OPERATOR(pg_catalog.<) %3$L, true)',
+			format('mlops_source.%I::pg_catalog.float8', i ->> 'name'), -mlops_catalog.type_end(i ->> 'type'), mlops_catalog.type_end(i ->> 'type')), ' AND ' ORDER BY i ->> 'name')
+	FROM jsonb_array_elements(mlops_catalog.learned_inputs(model, version)) AS i
+	WHERE mlops_catalog.type_end(i ->> 'type') IS NOT NULL
+$$;
+COMMENT ON FUNCTION mlops_catalog.readable_rows(text, int, text) IS 'A query''s rows without those whose numbers a version cannot read; NULL: it can read all numbers';
+
 -- What is wrong with rows, a line for each input.  few: these are test rows, in
 -- which a rare value may be missing by chance.
 CREATE FUNCTION mlops_catalog.source_problems(caller regrole, reader regrole, settings jsonb, read_by text, inputs jsonb, request jsonb, few boolean)
@@ -263,6 +293,9 @@ BEGIN
 		unknown := (statistics ->> (i.at + 3))::float8 / nullif(present, 0) - coalesce((i.f ->> 'others')::float8, 0);
 		IF present = 0 THEN
 			RETURN NEXT format('column "%s" is %s in every row', i.f ->> 'name', missing_is);
+		ELSIF NOT i.f ? 'role' AND i.f ->> 'family' = 'number' AND mlops_catalog.unreadable(i.f ->> 'type', statistics ->> (i.at + 1), statistics ->> (i.at + 2)) IS NOT NULL THEN
+			RETURN NEXT format('column "%s" holds %s, which the version that is repeated cannot read: it was trained on %s', i.f ->> 'name',
+				mlops_catalog.unreadable(i.f ->> 'type', statistics ->> (i.at + 1), statistics ->> (i.at + 2)), i.f ->> 'type');
 		ELSIF i.f ->> 'role' IS DISTINCT FROM 'target' AND statistics ->> (i.at + 1) = statistics ->> (i.at + 2) AND NOT coalesce((i.f ->> 'constant')::boolean, false)
 				AND (NOT few OR coalesce(least(present, 1e6) * ln(nullif((i.f ->> 'top')::float8, 0)) < ln(1e-6::float8), true)) THEN
 			RETURN NEXT format('column "%s" has the same value in every row: %s', i.f ->> 'name', left(statistics ->> (i.at + 1), 100));
@@ -530,32 +563,51 @@ AS $$ SELECT 3 * sqrt((rows + 1) / (12 * nullif(positives * (rows - positives), 
 COMMENT ON FUNCTION mlops_catalog.auc_chance(float8, float8) IS 'How far from 0.5 a ROC AUC is by chance among so many rows';
 
 -- The test rows by the version that the new one repeats: values that are not
--- where it learned from, and labels that are the opposite of what it says.
-CREATE FUNCTION mlops_catalog.against_base(caller regrole, settings jsonb, model text, version int, inputs jsonb, rows_read text) RETURNS SETOF text
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
+-- where it learned from, and labels that are the opposite of what it says.  It
+-- may not be able to read columns whose change was accepted: then it is not asked.
+CREATE FUNCTION mlops_catalog.against_base(caller regrole, settings jsonb, model text, version int, inputs jsonb, rows_read text, OUT shorts text[], OUT told text[])
+	RETURNS record
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	arguments jsonb := jsonb_build_object('model', model, 'version', version, 'query', rows_read, 'named', format('%s/%s', model, version));
+	evaluation text := 'SELECT e.rows, e.positives, e.roc_auc FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''named'', query => $1 OPERATOR(pg_catalog.->>) ''query'') AS e';
 	judged jsonb;
 BEGIN
-	RETURN QUERY SELECT format('test rows: column "%s" is far from what version %s learned from: total_variation %s', r ->> 'feature', version,
+	told := '{}';
+	shorts := ARRAY(SELECT format('test rows: column "%s" is far from what version %s learned from: total_variation %s', r ->> 'feature', version,
 			round((r ->> 'statistic')::numeric, 2))
 		FROM mlops_catalog.as_role(caller, settings,
 			'SELECT d.feature, d.statistic, d.kind, d.drifted FROM mlops.check_drift($1 OPERATOR(pg_catalog.->>) ''model'', query => $1 OPERATOR(pg_catalog.->>) ''query'',
 				version => ($1 OPERATOR(pg_catalog.->>) ''version'')::pg_catalog.int4, statistics => ''{total_variation}'') AS d', arguments) AS r
 		WHERE r ->> 'kind' IN ('number', 'category') AND r -> 'drifted' = 'true' AND (r ->> 'statistic')::float8 >= 0.45
-			AND EXISTS (SELECT FROM jsonb_array_elements(inputs) AS i WHERE NOT i ? 'role' AND i ->> 'name' = r ->> 'feature');
-	IF EXISTS (SELECT FROM jsonb_array_elements(inputs) AS i WHERE i ->> 'role' = 'target') THEN
-		judged := (SELECT r FROM mlops_catalog.as_role(caller, settings,
-			'SELECT e.rows, e.positives, e.roc_auc FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''named'', query => $1 OPERATOR(pg_catalog.->>) ''query'') AS e', arguments) AS r);
-		RETURN QUERY SELECT format('test rows: version %s has roc_auc %s on them, the target means the opposite', version, round((judged ->> 'roc_auc')::numeric, 4))
-			WHERE (judged ->> 'roc_auc')::float8 < 0.5 - mlops_catalog.auc_chance((judged ->> 'positives')::float8, (judged ->> 'rows')::float8);
+			AND EXISTS (SELECT FROM jsonb_array_elements(inputs) AS i WHERE NOT i ? 'role' AND i ->> 'name' = r ->> 'feature'));
+	IF NOT EXISTS (SELECT FROM jsonb_array_elements(inputs) AS i WHERE i ->> 'role' = 'target') THEN
+		RETURN;
+	END IF;
+	BEGIN
+		judged := (SELECT r FROM mlops_catalog.as_role(caller, settings, evaluation, arguments) AS r);
+	EXCEPTION WHEN data_exception THEN
+		IF mlops_catalog.readable_rows(model, version, rows_read) IS NULL THEN
+			RAISE;
+		END IF;
+		judged := (SELECT r FROM mlops_catalog.as_role(caller, settings, evaluation,
+			arguments || jsonb_build_object('query', mlops_catalog.readable_rows(model, version, rows_read))) AS r);
+		told := ARRAY[format('version %s was compared on %s test rows, the others hold numbers that it cannot read: %s', version, judged ->> 'rows', SQLERRM)];
+	END;
+	shorts := shorts || ARRAY(SELECT format('test rows: version %s has roc_auc %s on them, the target means the opposite', version, round((judged ->> 'roc_auc')::numeric, 4))
+		WHERE (judged ->> 'roc_auc')::float8 < 0.5 - mlops_catalog.auc_chance((judged ->> 'positives')::float8, (judged ->> 'rows')::float8));
+EXCEPTION WHEN data_exception OR datatype_mismatch THEN
+	IF mlops_catalog.learned_inputs(model, version) <@ inputs THEN
+		shorts := ARRAY[format('test rows: version %s cannot read them: %s', version, SQLERRM)];
+	ELSE
+		told := ARRAY[format('version %s was not compared on the test rows, which it cannot read: %s', version, SQLERRM)];
 	END IF;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.against_base(regrole, jsonb, text, int, jsonb, text) IS
-	'What is wrong with the test rows of a new version by the one that it repeats, read as a role';
+	'What is wrong with the test rows of a new version by the one that it repeats, read as a role, and what people should know';
 
 -- All by the version that would answer, after it learned from everything (refit),
 -- and by its threshold, which was chosen before.

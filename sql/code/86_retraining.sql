@@ -225,32 +225,34 @@ COMMENT ON FUNCTION mlops_catalog.new_suspects(bigint, int, int, jsonb) IS
 
 -- What keeps a new version from being used: its test rows, on which the deployed version is
 -- compared with it, its threshold, and gates.
-CREATE FUNCTION mlops_catalog.shortfalls(caller regrole, model text, model_id bigint, version int, base int, settings jsonb, prepared jsonb, gate jsonb, action text, threshold float8)
-	RETURNS text[]
+CREATE FUNCTION mlops_catalog.shortfalls(caller regrole, model text, model_id bigint, version int, base int, settings jsonb, prepared jsonb, gate jsonb, action text, threshold float8,
+	OUT shorts text[], OUT told text[])
+	RETURNS record
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	rows_read text := mlops_catalog.test_window((SELECT v.version_id FROM mlops_catalog.model_version AS v WHERE v.model_id = shortfalls.model_id AND v.version = shortfalls.version));
-	shorts text[] := '{}';
 BEGIN
+	shorts := '{}';
+	told := '{}';
 	IF rows_read IS NOT NULL THEN
 		shorts := ARRAY(SELECT 'test rows: ' || p FROM mlops_catalog.source_problems(caller, caller, settings, rows_read,
 			(SELECT coalesce(jsonb_agg(f), '[]') FROM jsonb_array_elements(prepared -> 'inputs') AS f WHERE NOT f ? 'role'), prepared -> 'request', true) AS p);
 		IF shorts = '{}' THEN
-			shorts := ARRAY(SELECT mlops_catalog.against_base(caller, settings, shortfalls.model, base, prepared -> 'inputs', rows_read));
+			SELECT b.shorts, b.told INTO shorts, told FROM mlops_catalog.against_base(caller, settings, shortfalls.model, base, prepared -> 'inputs', rows_read) AS b;
 		END IF;
 	END IF;
 	IF action <> 'register' THEN
 		shorts := array_remove(shorts || mlops_catalog.deployment_shortfall(shortfalls.model, shortfalls.version,
 			CASE WHEN threshold IS NOT NULL THEN mlops_catalog.flagged_share(caller, settings, shortfalls.model, shortfalls.version, rows_read, threshold) END), NULL);
 	END IF;
-	RETURN shorts || ARRAY(SELECT mlops_catalog.check_text(c)
+	shorts := shorts || ARRAY(SELECT mlops_catalog.check_text(c)
 		FROM mlops_catalog.record_gate_checks(caller, shortfalls.model, shortfalls.version, 'retrain', gate, CASE WHEN action <> 'register' THEN threshold END) AS c WHERE NOT c.passed ORDER BY c.gate_check_id);
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.shortfalls(regrole, text, bigint, int, int, jsonb, jsonb, jsonb, text, float8) IS
-	'What keeps the version of a retraining from being used, a line each';
+	'What keeps the version of a retraining from being used, a line each, and what people should know';
 
 -- What somebody has set on the routes is not undone by itself.
 CREATE FUNCTION mlops_catalog.route_shortfalls(model_id bigint, action text, options jsonb) RETURNS SETOF text
@@ -312,6 +314,7 @@ DECLARE
 	made int;
 	outcome text := 'registered';
 	training record;
+	measured record;
 	shorts text[] := '{}';
 	retraining bigint;
 	stated jsonb := (SELECT s.route FROM mlops_catalog.stated_route AS s WHERE s.model_id = id);
@@ -332,8 +335,9 @@ BEGIN
 		UPDATE mlops_catalog.run AS r SET request = r.request || jsonb_build_object('repeats', base.version)
 			FROM mlops_catalog.model_version AS v
 			WHERE v.model_id = id AND v.version = made AND r.run_id = v.run_id AND training.prepared -> 'request' ? 'repeats';
-		shorts := mlops_catalog.shortfalls(caller, retrain.model, id, made, base.version, base.settings, training.prepared, coalesce(retrain.gate, '{}'), retrain.action, (retrain.options ->> 'threshold')::float8)
-			|| ARRAY(SELECT mlops_catalog.new_suspects(id, made, base.version, coalesce(retrain.options -> 'accept', '[]')))
+		SELECT * INTO measured FROM mlops_catalog.shortfalls(caller, retrain.model, id, made, base.version, base.settings, training.prepared, coalesce(retrain.gate, '{}'), retrain.action, (retrain.options ->> 'threshold')::float8);
+		training.told := training.told || measured.told;
+		shorts := measured.shorts || ARRAY(SELECT mlops_catalog.new_suspects(id, made, base.version, coalesce(retrain.options -> 'accept', '[]')))
 			|| ARRAY(SELECT mlops_catalog.route_shortfalls(id, retrain.action, coalesce(retrain.options, '{}')));
 	END IF;
 	IF outcome = 'registered' AND shorts <> '{}' THEN

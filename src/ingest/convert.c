@@ -378,16 +378,22 @@ mling_number(const MlConverter *converter, Datum value)
 		case ML_FROM_ANY_AS_FLOAT4:
 			{
 				MlConverter own = *converter;
+				double		number;
+				float		near;
 
 				own.from = converter->foreign;
-				return mling_float4(mling_number(&own, value));
+				number = mling_number(&own, value);
+				near = mling_float4(number);
+				return converter->wide && isinf(near) ? number : near;
 			}
 		case ML_FROM_ANY_IN_RANGE:
 			{
 				MlConverter own = *converter;
+				double		number;
 
 				own.from = converter->foreign;
-				return mling_in_range(converter->recorded, "column", mling_number(&own, value));
+				number = mling_number(&own, value);
+				return converter->wide ? number : mling_in_range(converter->recorded, "column", number);
 			}
 		default:
 			break;

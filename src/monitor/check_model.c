@@ -617,7 +617,10 @@ mlmon_check_model(MlContext *ctx, const MlResolved *resolved, MlSource *source,
 	counter.map = mlserve_map_row(counter.model, source->desc);
 	counter.mapping = mapping;
 	for (size_t i = 0; i < counter.n_inputs; i++)
+	{
 		needed[counter.map->attribute[i]] = true;
+		counter.map->converter[i].wide = true;	/* what is out of range is counted, not refused */
+	}
 	mling_each_row_of(source, needed, mapping, take_row, &counter);
 	count_block(&counter);
 	add_up(&counter);
