@@ -284,14 +284,25 @@ COMMENT ON COLUMN mlops.grants.granted_by IS 'Who gave it';
 COMMENT ON COLUMN mlops.grants.granted_at IS 'When';
 GRANT SELECT ON mlops.grants TO PUBLIC;
 
-CREATE FUNCTION mlops_catalog.check_choice(argument text, value text, valid text[]) RETURNS void
+CREATE FUNCTION mlops_catalog.refuse_null(argument text, value text) RETURNS void
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF value IS NULL THEN
 		RAISE EXCEPTION '"%" must not be null', argument USING ERRCODE = 'null_value_not_allowed';
-	ELSIF value <> ALL (valid) THEN
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.refuse_null(text, text) IS 'An error unless an argument is given';
+
+CREATE FUNCTION mlops_catalog.check_choice(argument text, value text, valid text[]) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM mlops_catalog.refuse_null(argument, value);
+	IF value <> ALL (valid) THEN
 		RAISE EXCEPTION 'unrecognized % "%"', argument, value
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = format('Valid values are: %s.', array_to_string(valid, ', '));
@@ -323,9 +334,8 @@ CREATE FUNCTION mlops_catalog.check_key(argument text, key text) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF key IS NULL THEN
-		RAISE EXCEPTION '"%" must not be null', argument USING ERRCODE = 'null_value_not_allowed';
-	ELSIF length(key) NOT BETWEEN 1 AND 250 THEN
+	PERFORM mlops_catalog.refuse_null(argument, key);
+	IF length(key) NOT BETWEEN 1 AND 250 THEN
 		RAISE EXCEPTION '"%" must have 1 to 250 characters', argument
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It has %s.', length(key)),
 				HINT = 'Give it a short name; a longer text can be a note, a description or the value of a tag.';
@@ -354,8 +364,9 @@ CREATE FUNCTION mlops_catalog.check_name(what text, name text) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF name IS NULL OR name !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
-		RAISE EXCEPTION 'invalid name "%" of %', coalesce(name, 'NULL'), what
+	PERFORM mlops_catalog.refuse_null('name', name);
+	IF name !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
+		RAISE EXCEPTION 'invalid name "%" of %', name, what
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
 	END IF;

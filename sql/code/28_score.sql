@@ -139,6 +139,17 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.refuse_trigger(pg_trigger) IS 'An error if this trigger of somebody else is on a table of the catalog';
 
+CREATE FUNCTION mlops_catalog.trigger_hint(problem text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN problem ~ 'which this trigger fills' THEN 'Until a version without the column is deployed, rows are scored as they come, mostly as if it were NULL.'
+		WHEN problem ~ 'overwrites the other' THEN 'Let one of the two go, or fill other columns.'
+		WHEN problem ~ 'cannot be stored' THEN 'Give on_error a score, or let the column be NULL.'
+		ELSE 'Until that is mended, rows get what its argument on_error says: no score, unless it is given.' END
+$$;
+COMMENT ON FUNCTION mlops_catalog.trigger_hint(text) IS 'What follows from what check_trigger has found, or what to do about it';
+
 CREATE FUNCTION mlops_catalog.check_new_trigger() RETURNS event_trigger
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
@@ -154,7 +165,7 @@ BEGIN
 		problem := mlops_catalog.check_trigger(t.relation, t.trigger);
 		IF problem IS NOT NULL THEN
 			RAISE WARNING 'trigger "%": %', t.name, problem
-				USING HINT = 'Until that is mended, rows get what its argument on_error says (no score, unless it is given), or a score that is wrong.';
+				USING HINT = mlops_catalog.trigger_hint(problem);
 		END IF;
 	END LOOP;
 END

@@ -53,10 +53,15 @@ DECLARE
 	new_version bigint := mlops_catalog.version_named(caller, set_alias.model, set_alias.version);
 	former int;
 BEGIN
-	IF set_alias.alias IS NULL OR set_alias.alias !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
-		RAISE EXCEPTION 'invalid alias "%"', coalesce(set_alias.alias, 'NULL')
+	PERFORM mlops_catalog.refuse_null('alias', set_alias.alias);
+	IF set_alias.alias !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
+		RAISE EXCEPTION 'invalid alias "%"', set_alias.alias
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-", and begins with a letter, digit or "_".';
+	END IF;
+	IF set_alias.alias ~ '^[0-9]+$' THEN
+		RAISE EXCEPTION 'invalid alias "%": it looks like the number of a version', set_alias.alias
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('%1$s/%2$s is version %2$s. Give the alias a letter, such as v%2$s.', set_alias.model, set_alias.alias);
 	END IF;
 	SELECT v.version INTO former FROM mlops_catalog.alias AS a JOIN mlops_catalog.model_version AS v USING (version_id)
 		WHERE a.model_id = id AND a.alias = set_alias.alias;
@@ -85,6 +90,7 @@ DECLARE
 	id bigint := mlops_catalog.lock_model(caller, drop_alias.model, 'deploy');
 	former mlops.aliases;
 BEGIN
+	PERFORM mlops_catalog.refuse_null('alias', drop_alias.alias);
 	SELECT * INTO former FROM mlops.aliases AS a WHERE a.model = drop_alias.model AND a.alias = drop_alias.alias;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'alias "%" of model "%" does not exist', drop_alias.alias, drop_alias.model
@@ -246,6 +252,26 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.warn_of_callers(text, int) IS 'A warning that names what calls a version, or any of a model, that is being dropped';
 
+-- Whatever else a trigger's first argument names: its version, its alias.
+CREATE FUNCTION mlops_catalog.warn_of_triggers(reference text, all_of_model boolean) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	names text := (SELECT string_agg(format('"%s" of table %s', m.name, m.relation), ', ' ORDER BY m.relation::text, m.name)
+		FROM mlops_catalog.triggers() AS m JOIN pg_trigger AS t ON t.oid = m.trigger
+		CROSS JOIN LATERAL (SELECT regexp_replace(split_part(encode(t.tgargs, 'escape'), '\000', 1), '^model=', '')) AS a(asked)
+		WHERE t.tgenabled IN ('O', 'A') AND CASE WHEN all_of_model THEN regexp_replace(a.asked, '[/@].*', '') ELSE a.asked END = reference);
+BEGIN
+	IF names IS NOT NULL THEN
+		RAISE WARNING 'what is dropped is asked by triggers: %', names
+			USING DETAIL = 'Rows get what their argument on_error says from now on: no score, unless it is given.', HINT = 'Roll back, or drop these too.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.warn_of_triggers(text, boolean) IS
+	'A warning that names the triggers which ask what is being dropped: a version, or a model by whatever reference';
+
 CREATE FUNCTION mlops.drop_version(model text, version int, note text DEFAULT NULL)
 	RETURNS TABLE (model text, version int, sha256 text, freed_bytes bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
@@ -269,9 +295,13 @@ BEGIN
 			WHERE v.version_id = target_id AND v.stage = 'production') AS r(reason);
 	IF reasons IS NOT NULL THEN
 		RAISE EXCEPTION 'version % of model "%" is in use', drop_version.version, drop_version.model
-			USING ERRCODE = 'object_in_use', DETAIL = reasons || '.';
+			USING ERRCODE = 'object_in_use', DETAIL = reasons || '.', HINT = concat_ws(' ',
+				CASE WHEN reasons ~ 'it is deployed' THEN 'Deploy another version, or take it away by mlops.abort or mlops.undeploy.' END,
+				CASE WHEN reasons ~ 'stands for it' THEN 'Let the alias stand for another version by mlops.set_alias, or drop it by mlops.drop_alias.' END,
+				CASE WHEN reasons ~ 'it is in stage' THEN format('SELECT * FROM mlops.set_stage(%L, %s, ''archived'') takes it out of production.', drop_version.model, drop_version.version) END);
 	END IF;
 	PERFORM mlops_catalog.warn_of_callers(drop_version.model, drop_version.version);
+	PERFORM mlops_catalog.warn_of_triggers(format('%s/%s', drop_version.model, drop_version.version), false);
 	DELETE FROM mlops_catalog.model_artifact AS a WHERE a.version_id = target_id;
 	RETURN QUERY UPDATE mlops_catalog.model_version AS v SET dropped_at = clock_timestamp(), stage = 'archived'
 		WHERE v.version_id = target_id RETURNING drop_version.model, v.version, encode(v.sha256, 'hex'), v.size;
@@ -321,6 +351,7 @@ BEGIN
 				HINT = 'force => true deletes it all the same.';
 	END IF;
 	PERFORM mlops_catalog.warn_of_callers(drop_model.model, NULL);
+	PERFORM mlops_catalog.warn_of_triggers(drop_model.model, true);
 	SELECT drop_model.model, count(*)::int, coalesce(sum(v.size), 0)::bigint INTO dropped_model, versions, freed_bytes
 		FROM mlops_catalog.model_version AS v WHERE v.model_id = id AND v.dropped_at IS NULL;
 	PERFORM mlops_catalog.audit(caller, 'drop_model', drop_model.model, NULL, jsonb_build_object('note', drop_model.note, 'versions', versions, 'deployed', routes));

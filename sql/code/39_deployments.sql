@@ -48,7 +48,7 @@ COMMENT ON VIEW mlops.deployment_history IS 'Every change of what answers for a 
 COMMENT ON COLUMN mlops.deployment_history.model IS 'Model';
 COMMENT ON COLUMN mlops.deployment_history.deployment_id IS 'Identity, rising in time';
 COMMENT ON COLUMN mlops.deployment_history.version IS 'Version it was about';
-COMMENT ON COLUMN mlops.deployment_history.action IS 'deploy, ramp, allocate, promote, pause, resume, abort, rollback or undeploy';
+COMMENT ON COLUMN mlops.deployment_history.action IS 'deploy, ramp, allocate, promote, pause, resume, abort, rollback (by mlops.rollback, or by a guard, also of a share or shadow that failed) or undeploy';
 COMMENT ON COLUMN mlops.deployment_history.strategy IS 'How traffic was moved';
 COMMENT ON COLUMN mlops.deployment_history.threshold IS 'Threshold of the version from then on, or until then where it was taken away';
 COMMENT ON COLUMN mlops.deployment_history.key IS 'Column whose hash chooses the variant';
@@ -189,7 +189,7 @@ BEGIN
 			'note', format('answers no longer: %s', d.action), 'deployment_id', d.deployment_id));
 		left_production := true;
 	END LOOP;
-	IF d.action = 'rollback' AND left_production THEN
+	IF d.action = 'rollback' AND mlops_catalog.made_primary(d.action, d.strategy) AND left_production THEN
 		UPDATE mlops_catalog.model_version AS v SET stage = 'production' WHERE v.version_id = d.version_id AND v.stage = 'archived'
 			RETURNING v.version INTO change;
 		IF FOUND THEN

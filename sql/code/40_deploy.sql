@@ -53,12 +53,13 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.follow_alias() IS 'Trigger: routes a champion and challenger release by what its aliases stand for';
 REVOKE ALL ON FUNCTION mlops_catalog.follow_alias() FROM PUBLIC;
 
--- Did a change make its version primary?
+-- Did a change make its version primary?  A rollback by a guard, of a share or a shadow,
+-- has the strategy of what it took away; any other one is direct.
 CREATE FUNCTION mlops_catalog.made_primary(action text, strategy text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT made_primary.action IN ('promote', 'rollback') OR made_primary.action = 'deploy' AND EXISTS (
+	SELECT made_primary.action = 'promote' OR made_primary.action = 'rollback' AND made_primary.strategy = 'direct' OR made_primary.action = 'deploy' AND EXISTS (
 		SELECT FROM mlops_catalog.strategies() AS s WHERE s.name = made_primary.strategy AND s.lays IN ('primary', 'aliases'))
 $$;
 COMMENT ON FUNCTION mlops_catalog.made_primary(text, text) IS 'Did a change of this kind make its version primary?';

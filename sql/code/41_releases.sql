@@ -155,7 +155,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION mlops_catalog.take_away(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
+CREATE FUNCTION mlops_catalog.take_away(caller regrole, model_name text, note text, variant_name text, action text DEFAULT 'abort')
+	RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -168,7 +169,7 @@ BEGIN
 	IF variant_name IS NULL THEN
 		e := mlops_catalog.release_under_way(caller, model_name);
 		made := mlops_catalog.begin_deployment(caller, model,
-			(SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), 'abort', e.strategy,
+			(SELECT d.version_id FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), take_away.action, e.strategy,
 			(SELECT d.threshold FROM mlops_catalog.deployment AS d WHERE d.deployment_id = e.deployment_id), note);
 		DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model
 			AND r.variant IN (SELECT o.variant FROM mlops_catalog.release_route AS o WHERE o.model_id = model);
@@ -178,7 +179,7 @@ BEGIN
 			RAISE EXCEPTION 'model "%" has no variant "%" that could be taken away', model_name, variant_name
 				USING ERRCODE = 'undefined_object', HINT = 'View mlops.deployments lists its variants.';
 		END IF;
-		made := mlops_catalog.begin_deployment(caller, model, gone.version_id, 'abort',
+		made := mlops_catalog.begin_deployment(caller, model, gone.version_id, take_away.action,
 			(SELECT d.strategy FROM mlops_catalog.deployment AS d WHERE d.deployment_id = gone.deployment_id), gone.threshold, note);
 		DELETE FROM mlops_catalog.deployment_route AS r WHERE r.model_id = model AND r.variant = variant_name;
 	END IF;
@@ -246,7 +247,7 @@ COMMENT ON FUNCTION mlops_catalog.last_answer(regrole, bigint, bigint) IS 'Thres
 CREATE FUNCTION mlops.rollback(model text, to_version int DEFAULT NULL, note text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.rollback(text, int, text) IS
-	'Undoes the last release: gives the shares of a release under way back to primary, or else makes primary again what answered before, another version or the same with another threshold, after mlops.undeploy the one that answered last; with to_version, makes that one primary, with the threshold that it had';
+	'Undoes the last release: gives the shares of a release under way back to primary, or else makes primary again what answered before, another version or the same with another threshold, after mlops.undeploy the one that answered last; with to_version, makes that one primary, with the threshold that it had. A to_version that is NULL is none: it cannot be told from one that was not given';
 
 CREATE FUNCTION mlops_catalog.rollback(caller regrole, model_name text, to_version int, note text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -314,7 +315,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.roll_back(regrole, text, int, text) IS 'What mlops.rollback does, also for guards: a retraining policy is not suspended';
-COMMENT ON FUNCTION mlops_catalog.take_away(regrole, text, text, text) IS 'What mlops.abort does, also for guards: a retraining policy is not suspended';
+COMMENT ON FUNCTION mlops_catalog.take_away(regrole, text, text, text, text) IS 'What mlops.abort does, also for guards, which call it a rollback: a retraining policy is not suspended';
 
 CREATE FUNCTION mlops.undeploy(model text, note text DEFAULT NULL)
 	RETURNS TABLE (model text, version int, variant text, kind text)

@@ -123,7 +123,7 @@ COMMENT ON FUNCTION mlops_catalog.check_gate_columns(regrole, jsonb, bigint, tex
 CREATE FUNCTION mlops.set_gate(model text, gate jsonb) RETURNS SETOF mlops.gates
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.set_gate(text, jsonb) IS
-	'Sets what a version must show before it may be deployed or reach stage production; NULL or {} removes the gate';
+	'Sets what a version must show before it may be deployed or reach stage production; {} removes the gate';
 CREATE FUNCTION mlops_catalog.set_gate(caller regrole, model text, gate jsonb) RETURNS SETOF mlops.gates
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -133,7 +133,10 @@ DECLARE
 	id bigint := mlops_catalog.lock_model(caller, set_gate.model, 'manage');
 	former jsonb := (SELECT g.gate FROM mlops_catalog.gate AS g WHERE g.model_id = id);
 BEGIN
-	IF coalesce(set_gate.gate, '{}') = '{}' THEN
+	IF set_gate.gate IS NULL THEN
+		RAISE EXCEPTION '"gate" must not be null' USING ERRCODE = 'null_value_not_allowed',
+			HINT = format('SELECT * FROM mlops.set_gate(%L, ''{}'') removes the gate.', set_gate.model);
+	ELSIF set_gate.gate = '{}' THEN
 		DELETE FROM mlops_catalog.gate AS g WHERE g.model_id = id;
 	ELSE
 		PERFORM mlops_catalog.check_gate_syntax(set_gate.gate);
@@ -603,6 +606,31 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION mlops_catalog.tell_of_own_approval(caller regrole, version_id bigint, model_name text, version int) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	wanted jsonb := (SELECT g.gate -> 'approvals' FROM mlops_catalog.gate AS g JOIN mlops_catalog.model_version AS v USING (model_id)
+		WHERE v.version_id = tell_of_own_approval.version_id);
+	reason text;
+BEGIN
+	IF jsonb_typeof(wanted) IS DISTINCT FROM 'object' THEN
+		RETURN;
+	END IF;
+	SELECT CASE WHEN (wanted ->> 'four_eyes')::boolean AND (a.role = v.owner OR a.person = v.person) THEN 'who trained a version does not count for it (four_eyes)'
+			WHEN NOT EXISTS (SELECT FROM jsonb_array_elements_text(wanted -> 'roles') AS r WHERE pg_has_role(caller, mlops_catalog.role_named(r::name), 'MEMBER'))
+				THEN 'only members of these roles count: ' || (SELECT string_agg(r, ', ') FROM jsonb_array_elements_text(wanted -> 'roles') AS r) END
+		INTO reason FROM mlops_catalog.approval AS a JOIN mlops_catalog.model_version AS v USING (version_id)
+		WHERE a.version_id = tell_of_own_approval.version_id AND a.role = caller;
+	IF reason IS NOT NULL THEN
+		RAISE NOTICE 'this approval of version % of model "%" does not count for its gate', version, model_name
+			USING DETAIL = format('By "approvals" of the gate %s.', reason);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_own_approval(regrole, bigint, text, int) IS 'A notice if the caller''s approval of a version does not count for the model''s gate';
+
 CREATE FUNCTION mlops.approve(model text, version int, note text DEFAULT NULL) RETURNS SETOF mlops.approvals
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.approve(text, int, text) IS
@@ -627,6 +655,7 @@ BEGIN
 	INSERT INTO mlops_catalog.approval (version_id, role, note) VALUES (target_id, caller, approve.note)
 		ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE SET note = excluded.note, approved_at = clock_timestamp(), person = excluded.person;
 	PERFORM mlops_catalog.audit(caller, 'approve', approve.model, approve.version, jsonb_build_object('note', approve.note));
+	PERFORM mlops_catalog.tell_of_own_approval(caller, target_id, approve.model, approve.version);
 	RETURN QUERY SELECT * FROM mlops.approvals AS a WHERE a.model = approve.model AND a.version = approve.version AND a.role = mlops_catalog.role_text(caller);
 END
 $$;

@@ -365,8 +365,9 @@ DECLARE
 	id bigint := (SELECT e.experiment_id FROM mlops_catalog.experiment AS e
 		WHERE e.name = experiment AND pg_has_role(caller, e.owner, 'USAGE'));
 BEGIN
+	PERFORM mlops_catalog.refuse_null('experiment', experiment);
 	IF id IS NULL THEN
-		RAISE EXCEPTION 'experiment "%" does not exist, or belongs to another role', coalesce(experiment, 'NULL')
+		RAISE EXCEPTION 'experiment "%" does not exist, or belongs to another role', experiment
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.experiments lists the experiments there are.';
 	END IF;
 	PERFORM mlops_catalog.lock_name('experiment_name_key', experiment, format('change experiment "%s"', experiment));

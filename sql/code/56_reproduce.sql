@@ -117,6 +117,7 @@ AS $$
 DECLARE
 	s mlops_catalog.snapshot;
 BEGIN
+	PERFORM mlops_catalog.refuse_null('name', name);
 	SELECT t.* INTO s FROM mlops_catalog.snapshot AS t WHERE t.name = own_snapshot.name AND pg_has_role(caller, t.owner, 'USAGE');
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'snapshot "%" does not exist', name

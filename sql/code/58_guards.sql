@@ -395,7 +395,7 @@ BEGIN
 		PERFORM FROM mlops_catalog.pause(caller, model_name, reason, NULL);
 		RETURN 'paused';
 	ELSIF variant_name <> 'primary' THEN
-		PERFORM FROM mlops_catalog.take_away(caller, model_name, reason, variant_name);
+		PERFORM FROM mlops_catalog.take_away(caller, model_name, reason, variant_name, 'rollback');
 		RETURN 'rolled back';
 	END IF;
 	PERFORM FROM mlops_catalog.roll_back(caller, model_name, NULL, reason);
@@ -452,7 +452,7 @@ BEGIN
 		PERFORM FROM mlops_catalog.pause(caller, model_name, reason, shadow.variant);
 		done.action := 'paused';
 	ELSE
-		PERFORM FROM mlops_catalog.take_away(caller, model_name, reason, shadow.variant);
+		PERFORM FROM mlops_catalog.take_away(caller, model_name, reason, shadow.variant, 'rollback');
 		done.action := 'dropped';
 	END IF;
 	RETURN NEXT done;

@@ -315,6 +315,7 @@ DECLARE
 	explanation jsonb;
 	note text;
 BEGIN
+	PERFORM mlops_catalog.refuse_null('prediction_id', why.prediction_id::text);
 	SELECT * INTO p FROM mlops.predictions AS x WHERE x.prediction_id = why.prediction_id AND x.created_at = mlops.prediction_time(why.prediction_id) AND NOT x.shadow;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'decision % is not logged', why.prediction_id
@@ -384,6 +385,7 @@ DECLARE
 	n bigint;
 BEGIN
 	PERFORM mlops_catalog.require_seen(why.model, 'see');
+	PERFORM mlops_catalog.refuse_null('key', why.key);
 	WITH decided AS (SELECT p.prediction_id, p.created_at, p.score, p.flagged FROM mlops.predictions AS p
 		WHERE p.model = why.model AND p.key = mlops_catalog.bounded(why.key) AND NOT p.shadow),
 	numbered AS (SELECT d.*, row_number() OVER (ORDER BY d.created_at DESC, d.prediction_id DESC) AS place, count(*) OVER () AS decisions FROM decided AS d)

@@ -374,6 +374,7 @@ CREATE FUNCTION mlops_catalog.require_rule(model_id bigint, model text, name tex
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	PERFORM mlops_catalog.refuse_null('name', require_rule.name);
 	IF NOT EXISTS (SELECT FROM mlops_catalog.alert_rule AS r WHERE r.model_id = require_rule.model_id AND r.name = require_rule.name) THEN
 		RAISE EXCEPTION 'model "%" has no alert rule "%"', require_rule.model, require_rule.name
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.alert_rules lists the rules there are.';

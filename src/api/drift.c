@@ -85,6 +85,13 @@ check(FunctionCallInfo fcinfo, const char *command, const MlResolved *resolved, 
 	mlbase_engine_free(ctx);
 }
 
+static char *
+mode_argument(FunctionCallInfo fcinfo)
+{
+	mlbase_refuse_null(fcinfo, 4, "mode");
+	return text_to_cstring(PG_GETARG_TEXT_PP(4));
+}
+
 /*
  * mlops.check_drift(model text, source regclass, query text, version int, mode text,
  *					 statistics text[])
@@ -93,7 +100,7 @@ check(FunctionCallInfo fcinfo, const char *command, const MlResolved *resolved, 
 Datum
 mlops_check_drift(PG_FUNCTION_ARGS)
 {
-	char	   *mode = PG_ARGISNULL(4) ? "NULL" : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	char	   *mode = mode_argument(fcinfo);
 	MlDriftTests tests = mlmon_tests(PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5), ML_MODEL_TESTS);
 	MlResolved	resolved;
 	MlDriftReport report;
@@ -178,7 +185,7 @@ column_names(ArrayType *array)
 Datum
 mlops_drift_between(PG_FUNCTION_ARGS)
 {
-	MlDriftMode mode = mlmon_mode(PG_ARGISNULL(4) ? "NULL" : text_to_cstring(PG_GETARG_TEXT_PP(4)));
+	MlDriftMode mode = mlmon_mode(mode_argument(fcinfo));
 	MlDriftTests tests = mlmon_tests(PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3), mlmon_mode_tests(mode));
 	MlSource   *side[2];
 	List	   *columns = NIL;

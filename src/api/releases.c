@@ -97,6 +97,16 @@ mlops_target_text(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(bytes, (int) size));
 }
 
+static void
+require_column(FunctionCallInfo fcinfo, int i, const char *name, const char *meaning, const char *example)
+{
+	if (PG_ARGISNULL(i))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"%s\" must not be null", name),
+				 errhint("Name the column that has %s, for example %s => '%s'.", meaning, name, example)));
+}
+
 /*
  * mlops.add_labels(model text, source regclass, query text, key name, label name,
  *	  labelled_at name, positive text) -> (rows, added, changed, ignored)
@@ -114,8 +124,9 @@ mlops_add_labels(PG_FUNCTION_ARGS)
 	mlbase_require_writable("mlops.add_labels()");
 	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
 							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), "key");
-	mlbase_refuse_null(fcinfo, 3, "key");	/* not before: they may stand in the place of a query */
-	mlbase_refuse_null(fcinfo, 4, "label");
+	/* not before: they may stand in the place of a query */
+	require_column(fcinfo, 3, "key", "the key that decisions were logged with", "transaction_id");
+	require_column(fcinfo, 4, "label", "what was found out", "is_fraud");
 	if (OidIsValid(source->relation))	/* its slots have dropped columns too */
 		source = mling_describe(InvalidOid, source->query, NULL);
 	mlreg_add_labels(text_to_cstring(PG_GETARG_TEXT_PP(0)), source,

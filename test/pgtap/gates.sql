@@ -1,6 +1,6 @@
 -- Gates: each condition measured, recorded, enforced; approvals.
 \ir setup.psql
-SELECT plan(94);
+SELECT plan(95);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_risk;
 CREATE ROLE regress_mlops_legal;
@@ -129,7 +129,8 @@ SET LOCAL ROLE regress_mlops_bert;
 SELECT throws_ok($$SELECT mlops.approve('fraud', 3)$$, '42501', NULL, 'who is no member any more approves nothing');
 SET LOCAL ROLE regress_mlops_owner;
 SELECT is((SELECT passed FROM mlops.check_gate('fraud', 2)), false, 'and counts no more');
-SELECT is_empty($$SELECT * FROM mlops.set_gate('fraud', NULL)$$, 'NULL removes the gate');
+SELECT throws_ok($$SELECT * FROM mlops.set_gate('fraud', NULL)$$, '22004', '"gate" must not be null', 'NULL may be an expression that went wrong');
+SELECT is_empty($$SELECT * FROM mlops.set_gate('fraud', '{}')$$, 'an empty object removes the gate');
 -- ---- at the threshold that will answer
 CREATE FUNCTION learn(seeds int[], options jsonb DEFAULT '{}', time_column name DEFAULT 'ts') RETURNS void LANGUAGE sql AS $$
 	SELECT FROM unnest(seeds) n, mlops.train('g', 'tx', target => 'is_fraud', key => 'id', time_column => learn.time_column, exclude => '{ts}', params => jsonb_build_object('n_estimators', n), threshold => options) $$;
@@ -156,7 +157,7 @@ SELECT lives_ok($$SELECT mlops.deploy('g', 1, 'shadow', threshold => 0)$$, 'a sh
 SELECT is(detail($$SELECT mlops.promote('g', variant => 'shadow_1')$$), detail($$SELECT mlops.deploy('g', 1, threshold => 0)$$), 'before it is promoted');
 SELECT lives_ok($$SELECT mlops.abort('g', variant => 'shadow_1')$$, 'it goes');
 
-SELECT lives_ok($$SELECT mlops.set_gate('g', NULL); SELECT mlops.deploy('g', 1, threshold => 0.9999); SELECT mlops.set_gate('g', '{"recall_vs_deployed": {"min_gain": 0.1}, "pr_auc_vs_deployed": {"min_gain": -1}}')$$, 'the deployed version flags little');
+SELECT lives_ok($$SELECT mlops.set_gate('g', '{}'); SELECT mlops.deploy('g', 1, threshold => 0.9999); SELECT mlops.set_gate('g', '{"recall_vs_deployed": {"min_gain": 0.1}, "pr_auc_vs_deployed": {"min_gain": -1}}')$$, 'the deployed version flags little');
 SELECT is((SELECT round(value::numeric, 12) FROM mlops.check_gate('g', 2) WHERE condition LIKE 'recall%'), (SELECT round(avg((s2 >= v.threshold)::int) - avg((s1 >= 0.9999)::int), 12)
 	FROM judged, mlops.versions v WHERE v.model = 'g' AND v.version = 2 AND is_fraud), 'a gain is over what answers with its threshold');
 SELECT throws_ok($$SELECT mlops.deploy('g', 2, threshold => 0.9999)$$, '55000', NULL, 'none is seen where there is none');

@@ -1,7 +1,7 @@
 -- Guards: what is checked, what is waited for, and what follows; ramps, bandits,
 -- champion and challenger.
 \ir setup.psql
-SELECT plan(58);
+SELECT plan(60);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
@@ -53,7 +53,9 @@ SELECT results_eq($$SELECT variant, metric, passed, action FROM mlops.check_guar
 SELECT results_eq($$SELECT * FROM state()$$, $$VALUES ('primary 1 share 100')$$, 'by itself');
 SELECT matches((SELECT note FROM mlops.deployment_history WHERE model = 'fraud' ORDER BY deployment_id DESC LIMIT 1),
 	'^guard failed: alert_rate is 1.000000, must be at most 0.\d+ \(2 of the deployed version''s 0.\d+\)$', 'the history says why');
-SELECT matches((SELECT detail ->> 'note' FROM mlops_catalog.audit_waiting WHERE event = 'abort' ORDER BY waiting_id DESC LIMIT 1), '^guard failed', 'and the audit log');
+SELECT matches((SELECT detail ->> 'note' FROM mlops_catalog.audit_waiting WHERE event = 'rollback' ORDER BY waiting_id DESC LIMIT 1), '^guard failed', 'and the audit log');
+SELECT results_eq($$SELECT version, action, strategy FROM mlops.deployment_history WHERE model = 'fraud' ORDER BY deployment_id DESC LIMIT 1$$, $$VALUES (2, 'rollback', 'canary')$$, 'a rollback, of the version that failed');
+SELECT throws_ok($$SELECT mlops.rollback('fraud', note => 'further back')$$, '55000', 'model "fraud" has no earlier deployment to go back to', 'which answered nothing that could be gone back to');
 SELECT is_empty($$SELECT * FROM mlops.check_guards('fraud')$$, 'nothing more to check');
 SELECT fresh() \g /dev/null
 SELECT mlops.deploy('fraud', 2, 'canary', percent => 50, key => 'id', threshold => 0, guard => '{"alert_rate": {"max": 0.5}, "min_decisions": 100, "on_failure": "pause"}') \g /dev/null

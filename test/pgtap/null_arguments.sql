@@ -3,7 +3,7 @@
 -- turn, and with nothing but NULLs.  A call may give a result or an error, never an
 -- internal one; that this file goes on is the test that the server does.
 \ir setup.psql
-SELECT plan(16);
+SELECT plan(17);
 
 \ir plausible.psql
 
@@ -43,6 +43,9 @@ SELECT cmp_ok(count(*) FILTER (WHERE sqlstate = 'OK000'), '>', 400::bigint, 'cal
 SELECT is(array_agg(format('%s: %s %s', call, sqlstate, message) ORDER BY call), NULL, 'no internal error, whatever is NULL')
 FROM outcome WHERE sqlstate LIKE 'XX%' AND NOT (sqlstate = 'XX001' AND message ~ '^the (data is not|bytes are not|exported model)') OR sqlstate LIKE '58%' OR message ~ '^cache lookup failed|^unrecognized node|^could not (open|run|connect)';
 
+
+SELECT is(array_agg(format('%s: %s %s', call, sqlstate, message) ORDER BY call), NULL, 'what must not be NULL is named, not shown as a name')
+FROM outcome WHERE call LIKE 'SELECT * FROM mlops.%' AND message ~ '"?<NULL>"?|"NULL"';
 
 -- What everybody may call, with a value that is none in each argument in turn.
 CREATE FUNCTION odd(type regtype) RETURNS text[] LANGUAGE sql STABLE AS $$

@@ -76,7 +76,7 @@ SELECT is(answers(:same), '{ran}', 'what answers all alike may be called');
 
 -- ---- a training that repeats hers
 
-SELECT mlops.set_gate('shared', NULL), mlops.deploy('shared', :plain) \g /dev/null
+SELECT mlops.set_gate('shared', '{}'), mlops.deploy('shared', :plain) \g /dev/null
 SELECT is((SELECT outcome FROM mlops.retrain('shared')), 'registered', 'her version is trained anew by another');
 SELECT is((SELECT d.recorded_by::text FROM mlops_catalog.dataset AS d ORDER BY dataset_id DESC LIMIT 1), 'regress_mlops_eve', 'and keeps her as the author of its query');
 SELECT is((SELECT owner::text FROM mlops_catalog.model_version ORDER BY version_id DESC LIMIT 1), current_user::text, 'though it belongs to who did it');

@@ -1,6 +1,6 @@
 -- The registry: aliases, stages, descriptions, tags, deletion.
 \ir setup.psql
-SELECT plan(65);
+SELECT plan(67);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -21,7 +21,9 @@ SELECT lives_ok($$SELECT mlops.set_alias('fraud', 'champion', 3)$$, 'setting it 
 SELECT is((SELECT aliases FROM mlops.versions WHERE version = 3), '{champion}', 'versions shows it');
 SELECT throws_ok($$SELECT mlops.score('fraud@chalenger', t) FROM tx t LIMIT 1$$, '42704', 'alias "chalenger" of model "fraud" does not exist', 'an alias that does not exist');
 SELECT throws_ok($$SELECT mlops.set_alias('fraud', 'Champion!', 3)$$, '22023', 'invalid alias "Champion!"', 'an invalid one');
-SELECT throws_ok($$SELECT mlops.set_alias('fraud', NULL, 3)$$, '22023', NULL, 'NULL');
+SELECT throws_ok($$SELECT mlops.set_alias('fraud', NULL, 3)$$, '22004', '"alias" must not be null', 'NULL');
+SELECT throws_ok($$SELECT mlops.set_alias('fraud', '2', 1)$$, '22023', 'invalid alias "2": it looks like the number of a version', 'a number, which fraud/2 would be mistaken for');
+SELECT lives_ok($$SELECT mlops.set_alias('fraud', 'v2', 2); SELECT mlops.drop_alias('fraud', 'v2')$$, 'with a letter it is none');
 SELECT throws_ok($$SELECT mlops.set_alias('fraud', 'champion', 9)$$, '42704', 'version 9 of model "fraud" does not exist', 'a version that does not exist');
 SELECT throws_ok($$SELECT mlops.set_alias('fraud', 'champion', NULL)$$, '22004', NULL, 'version NULL');
 SELECT is((SELECT a.version FROM mlops.drop_alias('fraud', 'champion') a), 3, 'drop_alias returns what it was');

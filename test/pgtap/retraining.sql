@@ -53,7 +53,7 @@ SELECT mlops.abort('fraud') \g /dev/null
 SELECT mlops.set_gate('fraud', '{"log_loss": {"max": 0}}') \g /dev/null
 CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx WHERE id > 70;
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', action => 'deploy')), 'rejected', 'the model''s own gate counts too');
-SELECT mlops.set_gate('fraud', NULL) \g /dev/null
+SELECT mlops.set_gate('fraud', '{}') \g /dev/null
 
 -- ---- what waits for approval
 SELECT is(mlops_catalog.asks_for_approval(gate::jsonb), asks, gate) FROM (VALUES ('{}', false), ('{"approvals": 0}', false), ('{"approvals": {"count": 0}}', false),
@@ -72,7 +72,7 @@ SELECT mlops.deploy('fraud', version) FROM held \g /dev/null
 SELECT is(held_back(), 'a new version waits for approval', 'until it is deployed');
 CREATE OR REPLACE VIEW now_known AS SELECT * FROM tx WHERE id > 100;
 SELECT is((SELECT outcome FROM mlops.retrain('fraud', gate => '{"log_loss": {"max": 0}}', action => 'deploy')) || ' ' || held_back(), 'rejected a new version waits for approval', 'what falls short of more waits for nothing');
-SELECT mlops.set_gate('fraud', NULL) \g /dev/null
+SELECT mlops.set_gate('fraud', '{}') \g /dev/null
 SELECT mlops.drop_retraining_policy('fraud') \g /dev/null
 SELECT mlops.rollback('fraud') \g /dev/null
 

@@ -46,7 +46,7 @@ SELECT mlops.set_gate('nothing', '{"precision": {"min": 0}, "alert_rate": {"max"
 SELECT results_eq($$SELECT condition, passed, value, detail ->> 'reason' FROM mlops.check_gate('nothing', 1)$$,
 	$$VALUES ('alert_rate', true, 0::float8, NULL), ('precision', false, NULL, 'undefined: the rows that the version was judged on give no precision')$$, 'a gate on what is not defined is not passed');
 SELECT throws_like($$SELECT mlops.deploy('nothing', 1)$$, 'version 1 of model "nothing" does not pass the gate', 'so it is not deployed');
-SELECT mlops.set_gate('nothing', NULL) \g /dev/null
+SELECT mlops.set_gate('nothing', '{}') \g /dev/null
 SELECT mlops.deploy('nothing', 1) \g /dev/null
 SELECT mlops.train('nothing', 'payment', target => 'fraud', key => 'id', time_column => 'at', features => '{x}', params => '{"n_estimators": 2}', threshold => '{"value": 0}') \g /dev/null
 SELECT mlops.set_gate('nothing', '{"precision_vs_deployed": {"min_gain": 0}}') \g /dev/null
@@ -59,7 +59,7 @@ CREATE TEMP TABLE cv AS SELECT * FROM mlops.cross_validate('cv', 'payment', targ
 SELECT ok((SELECT (SELECT "precision" FROM cv WHERE fold = 'mean') IS NOT DISTINCT FROM avg("precision") FROM cv WHERE fold ~ '^\d+$'), 'as avg() has it');
 
 -- ---- the same in performance of logged decisions: a window in which nothing is flagged, one without frauds
-SELECT mlops.deploy('nothing', 1) FROM mlops.set_gate('nothing', NULL) \g /dev/null
+SELECT mlops.deploy('nothing', 1) FROM mlops.set_gate('nothing', '{}') \g /dev/null
 SELECT mlops.monitor('nothing', every => '1 hour') \g /dev/null
 INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions, true_positives, false_positives, false_negatives, true_negatives)
 	SELECT model_id, timestamptz '2026-01-01' + h * interval '1 hour', timestamptz '2026-01-01' + (h + 1) * interval '1 hour', 1, '{}', 10, 0, 0, n, 10 - n

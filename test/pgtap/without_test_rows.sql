@@ -51,7 +51,7 @@ SELECT mlops.import_model(mlops.export_model('two_parts', 1), 'imported') \g /de
 SELECT is((SELECT metrics ->> 'threshold_chosen_on' FROM mlops.versions WHERE model = 'imported'), 'train', 'an export has it');
 
 -- against production, and between segments
-SELECT mlops.set_gate(m, NULL) FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
+SELECT mlops.set_gate(m, '{}') FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
 SELECT mlops.deploy(m, 1) FROM unnest('{none,folded}'::text[]) AS m \g /dev/null
 SELECT is(judged('none', '{"test": 0, "validation": 0}'), 'train', 'another one');
 SELECT mlops.train('folded', 'folds', target => 'is_fraud', key => 'id', split => '{"fold": "fold"}') \g /dev/null

@@ -47,7 +47,7 @@ until_true "SELECT count(*) = 1 FROM mlops.deployments WHERE model = 'other'" 30
 is "a guard that fails rolls back" "$(query -c "SELECT version, strategy FROM mlops.deployments WHERE model = 'other'")" "1|direct"
 is "the log says so" "$(logged 'model "other", variant canary: rolled back')" 1
 is "so does the audit log, and it verifies" \
-	"$(query -c "SELECT count(*) > 0 FROM mlops.audit_log WHERE model = 'other' AND event = 'abort'" -c "SELECT intact FROM mlops.verify_audit()")" "t
+	"$(query -c "SELECT count(*) > 0 FROM mlops.audit_log WHERE model = 'other' AND event = 'rollback'" -c "SELECT intact FROM mlops.verify_audit()")" "t
 t"
 is "partitions are made ahead" "$(query -c "SELECT count(*) FROM pg_inherits WHERE inhparent = 'mlops_catalog.prediction'::regclass AND inhrelid::regclass::text ~ '[0-9]{8}$'")" 8
 until_true "SELECT count(*) = 0 FROM mlops.jobs" 10

@@ -101,6 +101,20 @@ query -c "SELECT mlops.set_gate('fraud', '{}')" -c "$policy)" >/dev/null 2>&1
 is "such a gate beside a policy" "$(said "SELECT mlops.set_gate('fraud', '$gate')" | grep '^N')" "$waits"
 query -c "SELECT mlops.set_gate('fraud', '{}')" -c "SELECT mlops.drop_retraining_policy('fraud')" >/dev/null
 
+# ---- an approval that does not count
+query -c "CREATE ROLE other; CREATE ROLE risk; GRANT other TO CURRENT_USER; SELECT mlops.grant('fraud', 'other', 'deploy')" >/dev/null
+no_count='NOTICE: this approval of version 1 of model "fraud" does not count for its gate'
+approve="SELECT mlops.approve('fraud', 1)"
+query -c "SELECT mlops.set_gate('fraud', '{\"approvals\": {\"count\": 1, \"four_eyes\": true}}')" >/dev/null 2>&1
+is "of who trained, where four eyes are wanted" "$(said "$approve")" "$no_count
+DETAIL: By \"approvals\" of the gate who trained a version does not count for it (four_eyes)."
+query -c "SELECT mlops.set_gate('fraud', '{\"approvals\": {\"roles\": [\"risk\"]}}')" >/dev/null 2>&1
+is "of a role that is none of those wanted" "$(said "SET ROLE other; $approve")" "$no_count
+DETAIL: By \"approvals\" of the gate only members of these roles count: risk."
+query -c "SELECT mlops.set_gate('fraud', '{\"approvals\": 1}')" >/dev/null 2>&1
+is "one that does" "$(said "$approve")" ""
+query -c "SELECT mlops.set_gate('fraud', '{}')" >/dev/null
+
 # ---- columns that a trigger fills with the model's answer
 query <<'SQL'
 CREATE TABLE live (LIKE tx, score float8, flagged boolean);
@@ -150,11 +164,29 @@ DETAIL: "early_stopping_rounds" is 2, but the split leaves no validation rows to
 is "some" "$(said "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 7, \"early_stopping_rounds\": 2}')")" ""
 is "weights far from 1" "$(said "SELECT mlops.train('w', query => 'SELECT *, 1e-300 AS w FROM tx', target => 'tx_fraud', features => '{tx_amount}', weight => 'w')" | grep HINT)" 'HINT: Divide them all by one number, so that they are near 1: parameters such as min_child_weight and C are meant for such weights.'
 
+# ---- what is dropped, and asked for
+query -c "CREATE TABLE asks (LIKE tx, score float8); CREATE TRIGGER d BEFORE INSERT ON asks FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score');
+	CREATE TRIGGER e BEFORE INSERT ON asks FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('model=fraud/1', 'score');
+	CREATE TRIGGER f BEFORE INSERT ON asks FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud_', 'score')" >/dev/null 2>&1
+is "a model that triggers ask" "$(said "BEGIN; SELECT mlops.drop_model('fraud', force => true); ROLLBACK" | grep -A 2 'triggers')" 'WARNING: what is dropped is asked by triggers: "d" of table public.asks, "e" of table public.asks, "d" of table public.live
+DETAIL: Rows get what their argument on_error says from now on: no score, unless it is given.
+HINT: Roll back, or drop these too.'
+is "a version" "$(said "BEGIN; SELECT mlops.undeploy('fraud'); SELECT mlops.drop_version('fraud', 1); ROLLBACK" | grep 'triggers')" 'WARNING: what is dropped is asked by triggers: "e" of table public.asks'
+is "a version in use" "$(said "BEGIN; SELECT mlops.deploy('fraud', 1); SELECT mlops.set_stage('fraud', 1, 'staging'); SELECT mlops.set_stage('fraud', 1, 'production'); SELECT mlops.set_alias('fraud', 'first', 1); SELECT mlops.drop_version('fraud', 1)" | grep HINT)" \
+	"HINT: Deploy another version, or take it away by mlops.abort or mlops.undeploy. Let the alias stand for another version by mlops.set_alias, or drop it by mlops.drop_alias. SELECT * FROM mlops.set_stage('fraud', 1, 'archived') takes it out of production."
+query -c "DROP TABLE asks" >/dev/null
+is "a trigger that fills what its model reads" "$(query -c "CREATE TABLE fills (LIKE tx, score float8)" >/dev/null; said "CREATE TRIGGER d BEFORE INSERT ON fills FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud/2', 'score')" | grep HINT)" \
+	'HINT: Until a version without the column is deployed, rows are scored as they come, mostly as if it were NULL.'
+is "labels without a key" "$(said "SELECT mlops.add_labels('fraud', 'tx')")" "ERROR: \"key\" must not be null
+HINT: Name the column that has the key that decisions were logged with, for example key => 'transaction_id'."
+is "a gate that is NULL" "$(said "SELECT mlops.set_gate('fraud', NULL)")" "ERROR: \"gate\" must not be null
+HINT: SELECT * FROM mlops.set_gate('fraud', '{}') removes the gate."
+
 # ---- what is misspelt, or lacks its unit
 query -c "CREATE TABLE paid (LIKE tx, score float8)" >/dev/null
 is "a trigger of a misspelt model" "$(said "CREATE TRIGGER t BEFORE INSERT ON paid FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fruad', 'score')")" \
 	'WARNING: trigger "t": model "fruad" does not exist. Perhaps you meant "fraud".
-HINT: Until that is mended, rows get what its argument on_error says (no score, unless it is given), or a score that is wrong.'
+HINT: Until that is mended, rows get what its argument on_error says: no score, unless it is given.'
 seconds='is 7 seconds
 HINT: A number without a unit is seconds. Write '"'7 days'."
 for call in "label_delay mlops.monitor('fraud', every => '1 day', label_delay => '7')" "cooldown mlops.set_retraining_policy('fraud', '0 3 * * *', cooldown => '7')" \

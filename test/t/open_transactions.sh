@@ -68,7 +68,7 @@ SELECT mlops.deploy('fraud', 1, 'shadow', key => 'id'); SELECT mlops.promote('fr
 SELECT mlops.check_guards('fraud')
 SELECT mlops.revoke('fraud', 'mallory', 'view')
 SELECT mlops.grant('fraud', 'carl', 'score')
-SELECT mlops.set_gate('fraud', NULL)
+SELECT mlops.set_gate('fraud', '{}')
 SELECT mlops.set_alias('fraud', 'champion', 1)
 SELECT mlops.set_stage('fraud', 1, 'staging')
 SELECT mlops.drop_version('fraud', 1)

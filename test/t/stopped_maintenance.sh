@@ -106,7 +106,7 @@ query -c "SELECT count(mlops.decide('fraud', t, id::text)) FROM t" >/dev/null
 query -c "SELECT count(mlops.submit('SELECT pg_sleep(0.5)')) FROM generate_series(1, 20)" >/dev/null
 began=$(query -c "SELECT now()")
 until_true "SELECT count(*) = 1 FROM mlops.deployments" 30
-is "guards have their turn though jobs wait" "$(query -c "SELECT action FROM mlops.deployment_history ORDER BY deployment_id DESC LIMIT 1" -c "SELECT count(*) > 0 FROM mlops.jobs WHERE state = 'queued' AND command ~ 'sleep'")" "abort
+is "guards have their turn though jobs wait" "$(query -c "SELECT action FROM mlops.deployment_history ORDER BY deployment_id DESC LIMIT 1" -c "SELECT count(*) > 0 FROM mlops.jobs WHERE state = 'queued' AND command ~ 'sleep'")" "rollback
 t"
 until_true "SELECT count(*) = 0 FROM mlops.jobs WHERE ended_at IS NULL" 60
 is "so have jobs" "$(query -c "SELECT DISTINCT state FROM mlops.jobs WHERE command ~ 'sleep'")" succeeded
