@@ -14,6 +14,7 @@
 #include "utils/jsonb.h"
 
 #include "mlops/compat.h"
+#include "mlops/base.h"
 #include "mlops/catalog.h"
 #include "mlops/ingest.h"
 
@@ -89,6 +90,61 @@ extern void mlreg_check_reach(Node *node);
 
 /* Of what a statement runs that is never planned: the procedure of a CALL. */
 extern void mlreg_check_statement(const Query *query);
+
+/* ---------------------------------------------------------------- for somebody */
+
+/*
+ * The way back from the owner of the catalog to a role whose query must be run.
+ *
+ * A recorded query runs as whoever asks for it, what runs by itself as the role
+ * that set it up; both in a restricted context, and neither reaches what that
+ * role does not trust (see reach).  Settings that it changes are put back before
+ * the owner goes on, or it could bend the owner's search_path.
+ */
+typedef struct MlRoleScope
+{
+	Oid			user;
+	int			security_context;
+	int			nest_level;
+	ErrorContextCallback first_line;	/* of ours among those that tell where an error comes from */
+} MlRoleScope;
+
+/*
+ * Acts as role until mlreg_leave_role (an error does it too), under settings, an
+ * object of texts such as {"search_path": "public"}, and reaching no more than
+ * reach says.  Error (42704) if the role is gone.
+ */
+extern void mlreg_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope);
+extern void mlreg_leave_role(const MlRoleScope *scope);
+
+/*
+ * Runs a SELECT, whose $1 is argument (jsonb): each row comes as an object, in
+ * SPI_tuptable.  The caller is connected to SPI.
+ */
+extern void mlreg_select_json(const char *statement, Datum argument);
+
+/*
+ * Runs a statement of ours, such as the call of a function in mlops_catalog; rows are
+ * in SPI_tuptable.  Its errors do not show that we are between, nor that
+ * mlreg_select_json is, but for internal ones.
+ */
+extern void mlreg_run_ours(const char *sql, int n, Oid *types, Datum *values, const char *nulls, bool read_only);
+
+/* ---------------------------------------------------------------- snapshots */
+
+/* Names of types are told and hashed as they are, whatever a recorded setting says. */
+extern void mlreg_name_types_alike(void);
+
+/* A type in full, and that in which a copy keeps a column. */
+extern char *mlreg_type_text(Oid type, int32 typmod);
+extern char *mlreg_kept_type_text(Form_pg_attribute attribute);
+
+/*
+ * Reads a source, as the current user, and copies its rows into target unless that
+ * is InvalidOid.  Returns their number; *hash is of columns and rows, whatever their
+ * order, in hexadecimal digits.
+ */
+extern int64 mlreg_read_snapshot(MlSource *source, Oid target, char **hash);
 
 /* ---------------------------------------------------------------- audit */
 

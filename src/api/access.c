@@ -31,7 +31,7 @@
 
 #include "mlops/base.h"
 #include "mlops/registry.h"
-#include "api/as_role.h"
+#include "api/as_owner.h"
 
 MLOPS_FUNCTION(mlops_as_owner);
 MLOPS_FUNCTION(mlops_as_caller);
@@ -224,84 +224,6 @@ mlops_cut(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(mlbase_cut(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 }
 
-/* ---------------------------------------------------------------- what errors show */
-
-/*
- * Where an error comes from is told by lines of context, the innermost first.
- * Those between a public function and what it runs as a role are ours.  They begin
- * with as_role's own statement, or else with a line that mlapi_enter_role puts
- * there, end with one of run_call, and are taken out when the error passes.
- */
-#define ROLE_STATEMENT "SELECT mlops_catalog.row_as_json(mlops_row) FROM ("
-#define OUR_FIRST_LINE "run by mlops as a role"
-#define OUR_LAST_LINE "run by mlops for a function of schema mlops"
-
-static void
-mark(void *line)
-{
-	errcontext("%s", (const char *) line);
-}
-
-/* The line of a text, NULL if there is none. */
-static char *
-find_line(char *text, const char *line)
-{
-	size_t		length = strlen(line);
-
-	for (char *at = text; (at = strstr(at, line)) != NULL; at++)
-	{
-		if ((at == text || at[-1] == '\n') && (at[length] == '\n' || at[length] == '\0'))
-			return at;
-	}
-	return NULL;
-}
-
-/* Where our lines begin in a text that has our last one; its beginning if there are no others. */
-static char *
-find_first(char *text, const char *last)
-{
-	char	   *first = strstr(text, ROLE_STATEMENT);
-
-	if (first == NULL || first > last)
-		first = find_line(text, OUR_FIRST_LINE);
-	if (first == NULL || first > last)
-		return text;
-	while (first > text && first[-1] != '\n')
-		first--;
-	return first;
-}
-
-/*
- * In PG_CATCH: throws the error on without our lines.  Of an internal one we want
- * them; that bytes are not those of a model (XX001) is told by the message.
- */
-static void
-throw_without_our_lines(MemoryContext memory)
-{
-	ErrorData  *error;
-	char	   *first;
-	char	   *last;
-
-	if (geterrcode() == ERRCODE_INTERNAL_ERROR)
-		PG_RE_THROW();
-	MemoryContextSwitchTo(memory);
-	error = CopyErrorData();
-	last = error->context ? find_line(error->context, OUR_LAST_LINE) : NULL;
-	if (last == NULL)
-		PG_RE_THROW();
-	FlushErrorState();
-	first = find_first(error->context, last);
-	last += strlen(OUR_LAST_LINE);
-	if (*last == '\n')
-		last++;
-	else if (first > error->context)
-		first--;
-	memmove(first, last, strlen(last) + 1);
-	if (error->context[0] == '\0')
-		error->context = NULL;
-	ReThrowError(error);
-}
-
 /* ---------------------------------------------------------------- as the owner, or as the caller */
 
 /* The call of the private function behind a public one. */
@@ -353,29 +275,6 @@ prepare_call(FunctionCallInfo fcinfo, bool with_caller, PrivateCall *call)
 	ReleaseSysCache(tuple);
 }
 
-static void
-run_call(const PrivateCall *call)
-{
-	ErrorContextCallback above = {error_context_stack, mark, OUR_LAST_LINE};
-	MemoryContext memory = CurrentMemoryContext;
-	volatile int code = 0;
-
-	error_context_stack = &above;
-	PG_TRY();
-	{
-		code = SPI_execute_with_args(call->sql, call->n, (Oid *) call->types,
-									 (Datum *) call->values, call->nulls, !call->writes, 0);
-	}
-	PG_CATCH();
-	{
-		throw_without_our_lines(memory);
-	}
-	PG_END_TRY();
-	error_context_stack = above.previous;
-	if (code != SPI_OK_SELECT)
-		elog(ERROR, "could not run \"%s\": %s", call->sql, SPI_result_code_string(code));
-}
-
 /* The first column of the only row, in the caller's memory. */
 static Datum
 single_value(FunctionCallInfo fcinfo)
@@ -424,7 +323,7 @@ ignore_storage_settings(void)
 static Datum
 call_behind(FunctionCallInfo fcinfo, const PrivateCall *call)
 {
-	run_call(call);
+	mlreg_run_ours(call->sql, call->n, (Oid *) call->types, (Datum *) call->values, call->nulls, !call->writes);
 	if (!fcinfo->flinfo->fn_retset)
 		return single_value(fcinfo);
 	put_rows((ReturnSetInfo *) fcinfo->resultinfo);
@@ -491,82 +390,10 @@ mlops_utc_text(PG_FUNCTION_ARGS)
 	return CStringGetTextDatum(mlbase_utc_text(PG_GETARG_TIMESTAMPTZ(0)));
 }
 
-/* Settings that a query was written under: {"search_path": "...", "TimeZone": "..."}. */
-static void
-apply_settings(Jsonb *settings)
-{
-	JsonbIterator *iterator = JsonbIteratorInit(&settings->root);
-	JsonbIteratorToken token;
-	JsonbValue	value;
-	char	   *name = NULL;
-
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
-	{
-		if (token == WJB_KEY)
-			name = pnstrdup(value.val.string.val, value.val.string.len);
-		else if (token == WJB_VALUE && value.type == jbvString)
-		{
-			char	   *text = pnstrdup(value.val.string.val, value.val.string.len);
-
-			if (strcmp(name, "mlops.recorded_by") == 0)
-				mlbase_read_text_of(text);
-			else
-				(void) set_config_option(name, text, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-		}
-	}
-}
-
-/*
- * The catalog's owner acts for roles that he has the rights of, as superusers do, and
- * for whoever has called him; he may have ceased to be one.
- */
-static void
-refuse_to_become(Oid role, Oid user)
-{
-	if (has_privs_of_role(user, role) || role == GetOuterUserId() || role == GetSessionUserId())
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied to act for role \"%s\"", GetUserNameFromId(role, false)),
-			 errdetail("The catalog of mlops belongs to role \"%s\", who is no superuser.", GetUserNameFromId(user, false)),
-			 errhint("mlops.check_catalog() says what to do.")));
-}
-
-void
-mlapi_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
-{
-	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role %u, as which this must run, no longer exists", role),
-				 errhint("Whoever manages the model takes over what ran by itself by setting it up again: "
-						 "SELECT * FROM mlops.set_retraining_policy(...), mlops.monitor(...).")));
-	GetUserIdAndSecContext(&scope->user, &scope->security_context);
-	refuse_to_become(role, scope->user);
-	SetUserIdAndSecContext(role, scope->security_context |
-						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	scope->nest_level = NewGUCNestLevel();
-	mlbase_check_reach(reach, false);
-	apply_settings(settings);
-	scope->first_line = (ErrorContextCallback)
-	{
-		error_context_stack, mark, OUR_FIRST_LINE
-	};
-	error_context_stack = &scope->first_line;
-}
-
-void
-mlapi_leave_role(const MlRoleScope *scope)
-{
-	error_context_stack = scope->first_line.previous;
-	AtEOXact_GUC(false, scope->nest_level);
-	SetUserIdAndSecContext(scope->user, scope->security_context);
-}
-
 /*
  * mlops_catalog.as_role(caller, settings jsonb, statement, argument jsonb, by_itself, embeds) -> SETOF jsonb
  *
- * Runs a SELECT as a role, see as_role.h.  $1 in the statement is argument;
+ * Runs a SELECT as a role, see registry.h.  $1 in the statement is argument;
  * each row comes as an object.  embeds: the text of a recorded query is part of
  * the statement; else it is ours alone and may call what writes, such as
  * mlops.train, while the sources that this reads are recorded queries.
@@ -575,25 +402,18 @@ Datum
 mlops_as_role(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid			types[] = {JSONBOID};
-	Datum		values[] = {PG_GETARG_DATUM(3)};
-	char	   *sql = psprintf(ROLE_STATEMENT "%s) AS mlops_row",
-							   text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	MlReach		reach = ML_REACH_RECORDED;
 	MlRoleScope scope;
-	int			code;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	reach |= PG_GETARG_BOOL(4) ? ML_REACH_TRUSTED : ML_REACH_OWN_CODE;
 	reach |= PG_GETARG_BOOL(5) ? ML_REACH_HARMLESS : 0;
-	mlapi_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), reach, &scope);
+	mlreg_enter_role(PG_GETARG_OID(0), PG_GETARG_JSONB_P(1), reach, &scope);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	code = SPI_execute_with_args(sql, 1, types, values, NULL, false, 0);
-	if (code != SPI_OK_SELECT)
-		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(code));
+	mlreg_select_json(text_to_cstring(PG_GETARG_TEXT_PP(2)), PG_GETARG_DATUM(3));
 	put_rows(result);
 	SPI_finish();
-	mlapi_leave_role(&scope);
+	mlreg_leave_role(&scope);
 	return (Datum) 0;
 }

@@ -18,7 +18,7 @@
 #include "mlops/engine/eval.h"
 #include "mlops/serve.h"
 #include "mlops/train.h"
-#include "api/as_role.h"
+#include "api/as_owner.h"
 
 #define MOST_POLICIES 100
 

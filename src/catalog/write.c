@@ -39,7 +39,7 @@ mlcat_begin(MlCatalogScope *scope)
 	mlbase_refuse_unreadable_role(scope->user);
 	mlbase_refuse_unreadable_role(mlbase_person());
 	/*
-	 * Where another role's query is being read (see api/as_role.h) operations
+	 * Where another role's query is being read (see registry/as_role.c) operations
 	 * are restricted, so that nothing of that role's is left to run later as
 	 * somebody else.  What runs here is ours alone, and leaves the trigger that
 	 * chains the audit log at commit.

@@ -18,7 +18,7 @@ extern void mlreg_refuse_call_for_any_type(Oid function);
 extern bool mlreg_answers_alike(Oid function);
 extern bool mlreg_asks_who(Oid function);
 
-/* Is a function what mlapi_enter_role's statements put around a recorded text? */
+/* Is a function what mlreg_select_json puts around a recorded text? */
 extern bool mlreg_is_our_wrapper(Oid function);
 
 /* Are names of a type's values found, and written, by search_path, whichever function does it? */
