@@ -64,13 +64,16 @@ typedef struct MlDriftRow
 extern MlDriftTest mlmon_share_test(uint64 reference_rows, uint64 reference, uint64 current_rows,
 									uint64 current);
 
-/* Of what grows only: 0 where the current share is no larger. */
-extern MlDriftTest mlmon_growth_test(uint64 reference_rows, uint64 reference, uint64 current_rows,
-									 uint64 current);
+/* The share of what the reference lacks beyond that of its levels of one row, 0
+ * where it is no larger; p_value: ml_unseen_p(). */
+extern MlDriftTest mlmon_unseen_test(uint64 reference_rows, uint64 singles, uint64 current_rows,
+									 uint64 unseen, double p_value);
 
 /* The statistic of a test of two histograms (not KS, WASSERSTEIN, Z, MISSING,
- * UNSEEN), with the p-value of the chi-square test beside it. */
-extern MlDriftTest mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h);
+ * UNSEEN), with the p-value of their chi-square test beside it; NaN if none of the
+ * tests needs it. */
+extern MlDriftTest mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h, double p_value);
+extern double mlmon_histogram_p(MlDriftTests tests, const MlHistograms *h);
 
 /*
  * A row of mode 'mlops': drifted means that the statistic reaches the test's

@@ -85,14 +85,17 @@ sum_of(const uint64_t *counts, size_t first, size_t end)
 static void
 compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, MlDriftTests tests)
 {
-	/* what is missing, what is known, no rest, what is new */
-	MlHistograms fine = {codes->n_known + 3, new_counts(codes->n_known + 3), new_counts(codes->n_known + 3)};
-	uint64_t   *reference = (uint64_t *) fine.reference;
-	uint64_t   *current = (uint64_t *) fine.current;
-	uint32_t   *group = MemoryContextAllocExtended(CurrentMemoryContext, fine.n * sizeof(uint32_t), MCXT_ALLOC_HUGE);
+	/* what is missing, what is known, no rest, what is new, all of it told apart */
+	size_t		n = codes->n + 3;
+	uint64_t   *reference = new_counts(n);
+	uint64_t   *current = new_counts(n);
+	MlLevels	levels = {{n, reference, current}, codes->n_known};
+	uint32_t   *group = MemoryContextAllocExtended(CurrentMemoryContext, n * sizeof(uint32_t), MCXT_ALLOC_HUGE);
 	MlHistograms coarse;
+	double		unseen_p = ml_unseen_p(&(MlHistograms) {codes->n, codes->reference, codes->current}, 0);
 	uint64		unseen = sum_of(codes->current, codes->n_known, codes->n);
 	uint64		singles = 0;
+	double		p_value;
 
 	for (size_t code = 0; code < codes->n_known; code++)
 		singles += codes->reference[code] == 1;
@@ -100,13 +103,15 @@ compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, 
 	current[0] = codes->missing_current;
 	memcpy(reference + 1, codes->reference, codes->n_known * sizeof(uint64_t));
 	memcpy(current + 1, codes->current, codes->n_known * sizeof(uint64_t));
-	current[fine.n - 1] = unseen;
-	coarse.n = ml_group_categories(&fine, singles, ML_LEAST_SHARE, group);
+	memcpy(current + codes->n_known + 2, codes->current + codes->n_known, (codes->n - codes->n_known) * sizeof(uint64_t));
+	levels.new_are_likely = unseen_p >= ML_BY_CHANCE;
+	coarse.n = ml_group_categories(&levels, ML_LEAST_SHARE, group);
 	reference = new_counts(coarse.n);
 	current = new_counts(coarse.n);
-	ml_add_groups(&fine, group, coarse.n, reference, current);
+	ml_add_groups(&levels.h, group, coarse.n, reference, current);
 	coarse.reference = reference;
 	coarse.current = current;
+	p_value = mlmon_histogram_p(tests, &coarse);
 	for (int t = 0; t < ML_TEST_COUNT; t++)
 	{
 		MlDriftTest result;
@@ -117,9 +122,9 @@ compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, 
 			result = mlmon_share_test(comparing->reference_rows, codes->missing_reference,
 									  comparing->current_rows, codes->missing_current);
 		else if (t == ML_TEST_UNSEEN)
-			result = mlmon_growth_test(comparing->reference_rows, singles, comparing->current_rows, unseen);
+			result = mlmon_unseen_test(comparing->reference_rows, singles, comparing->current_rows, unseen, unseen_p);
 		else
-			result = mlmon_histogram_test((MlDriftTestKind) t, &coarse);
+			result = mlmon_histogram_test((MlDriftTestKind) t, &coarse, p_value);
 		set_outcome(feature, (MlDriftTestKind) t, result, mlmon_threshold((MlDriftTestKind) t), DRIFT_IF_BOTH);
 	}
 }

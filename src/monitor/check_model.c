@@ -45,6 +45,7 @@ typedef struct Counter
 	uint32_t   *n_coded;		/* [n_inputs] categories with a code of their own */
 	uint32_t   *n_others;		/* [n_inputs] those that training knew beside */
 	uint64	  **others;			/* [n_inputs][n_others] rows with one of these */
+	MlNewLevels **news;			/* [n_inputs] and those that it did not; NULL: no category */
 
 	size_t		block_rows;
 	size_t		n;				/* rows in the block */
@@ -142,7 +143,7 @@ see_time(Counter *counter, const MlFeatureBaseline *feature, const MlValue *valu
 		counter->greatest[feature->input] = time;
 }
 
-/* Counts a category that training knew, but that has no code of its own. */
+/* Counts a category that has no code of its own. */
 static void
 see_other(Counter *counter, size_t input, uint32_t code, TupleTableSlot *slot)
 {
@@ -151,16 +152,18 @@ see_other(Counter *counter, size_t input, uint32_t code, TupleTableSlot *slot)
 	const char *bytes;
 	uint32_t	place;
 
-	if (counter->n_others[input] == 0 || code <= counter->n_coded[input])
+	if (counter->news[input] == NULL || code <= counter->n_coded[input])
 		return;
 	if (code <= n_categories)
-		counter->others[input][code - counter->n_coded[input] - 1]++;
-	else if (ml_model_n_others(counter->model, input) > 0)
 	{
-		bytes = mling_bytes(&counter->map->converter[input], slot->tts_values[counter->map->attribute[input]], &size);
-		if (ml_model_other(counter->model, input, bytes, size, &place))
-			counter->others[input][n_categories - counter->n_coded[input] + place]++;
+		counter->others[input][code - counter->n_coded[input] - 1]++;
+		return;
 	}
+	bytes = mling_bytes(&counter->map->converter[input], slot->tts_values[counter->map->attribute[input]], &size);
+	if (ml_model_other(counter->model, input, bytes, size, &place))
+		counter->others[input][n_categories - counter->n_coded[input] + place]++;
+	else
+		mlmon_see_new(counter->news[input], bytes, size);
 }
 
 static void
@@ -208,6 +211,7 @@ prepare_others(Counter *counter)
 	counter->n_coded = allocate(counter->ctx, counter->n_inputs, sizeof(uint32_t));
 	counter->n_others = allocate(counter->ctx, counter->n_inputs, sizeof(uint32_t));
 	counter->others = allocate(counter->ctx, counter->n_inputs, sizeof(uint64 *));
+	counter->news = allocate(counter->ctx, counter->n_inputs, sizeof(MlNewLevels *));
 	for (size_t f = 0; f < counter->n_features; f++)
 	{
 		const MlFeatureBaseline *feature = &counter->features[f];
@@ -219,6 +223,7 @@ prepare_others(Counter *counter)
 		counter->n_others[input] = ml_model_n_categories(counter->model, input) - counter->n_coded[input] +
 			ml_model_n_others(counter->model, input);
 		counter->others[input] = allocate(counter->ctx, counter->n_others[input], sizeof(uint64));
+		counter->news[input] = allocate(counter->ctx, 1, sizeof(MlNewLevels));
 	}
 }
 
@@ -321,13 +326,26 @@ spans_cycle(const Counter *counter, const MlFeatureBaseline *feature)
 	return (double) not_seen <= ML_LEAST_SHARE * (double) rows;
 }
 
+static size_t
+merge_bins(const MlHistograms *h, size_t n_groups, uint32_t *group)
+{
+	uint64_t   *both;
+
+	if (sum_of(h->reference, h->n) >= n_groups * ML_LEAST_ROWS_OF_BIN)
+		return ml_merge_bins(h, n_groups, ML_LEAST_SHARE, group);
+	both = palloc(Max(h->n, 1) * sizeof(uint64_t));
+	for (size_t i = 0; i < h->n; i++)
+		both[i] = h->reference[i] + h->current[i];
+	return ml_merge_bins(&(MlHistograms) {h->n, both, h->current}, n_groups, ML_LEAST_SHARE, group);
+}
+
 /* What is out of range is a group of its own where chance does not explain it. */
 static size_t
 group_numbers(const MlHistograms *h, uint32_t *group)
 {
 	size_t		last = h->n - 1;
 	MlHistograms inside = {h->n - 3, h->reference + 2, h->current + 2};
-	size_t		n = ml_merge_bins(&inside, ML_NUMBER_BINS, ML_LEAST_SHARE, group + 2);
+	size_t		n = merge_bins(&inside, ML_NUMBER_BINS, group + 2);
 	uint64		reference_rows = sum_of(h->reference + 1, last);
 	uint64		current_rows = sum_of(h->current + 1, last);
 
@@ -343,7 +361,7 @@ group_numbers(const MlHistograms *h, uint32_t *group)
 static size_t
 group_scores(const MlHistograms *h, uint32_t *group)
 {
-	return ml_merge_bins(h, SCORE_GROUPS, ML_LEAST_SHARE, group);
+	return merge_bins(h, SCORE_GROUPS, group);
 }
 
 MlDriftTest
@@ -353,9 +371,10 @@ mlmon_score_test(const MlHistograms *h)
 	size_t		n = group_scores(h, group);
 	uint64_t   *reference = palloc(Max(n, 1) * sizeof(uint64_t));
 	uint64_t   *current = palloc(Max(n, 1) * sizeof(uint64_t));
+	MlHistograms coarse = {n, reference, current};
 
 	ml_add_groups(h, group, n, reference, current);
-	return mlmon_histogram_test(ML_TEST_PSI, &(MlHistograms) {n, reference, current});
+	return mlmon_histogram_test(ML_TEST_PSI, &coarse, mlmon_histogram_p(ML_TEST_BIT(ML_TEST_PSI), &coarse));
 }
 
 /* P-value of what can be seen of the Kolmogorov-Smirnov statistic in bins. */
@@ -385,6 +404,7 @@ typedef struct Comparison
 	bool		ordered;		/* are neighbouring bins neighbours? */
 	bool		has_codes;		/* is bin 0 what is missing? */
 	uint64		unseen;			/* current rows with a category that training did not know */
+	double		unseen_p;		/* how likely so many of these are */
 	uint64		singles;		/* rows of the reference whose category no other has */
 	bool		part_of_cycle;	/* the window does not span: only what is missing can be told */
 	MlDriftTests tests;
@@ -399,6 +419,7 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 	MlHistograms coarse = {n_groups, reference, current};
 	uint64		reference_rows = 0;
 	uint64		current_rows = 0;
+	double		p_value;
 
 	ml_add_groups(fine, group, n_groups, reference, current);
 	for (size_t g = 0; g < n_groups; g++)
@@ -406,6 +427,7 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 		reference_rows += reference[g];
 		current_rows += current[g];
 	}
+	p_value = mlmon_histogram_p(comparison->tests, &coarse);
 	for (int t = 0; t < ML_TEST_COUNT; t++)
 	{
 		MlDriftTest result;
@@ -431,11 +453,11 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 			case ML_TEST_UNSEEN:
 				if (comparison->ordered)
 					continue;
-				result = mlmon_growth_test(reference_rows, comparison->singles,
-										   current_rows, comparison->unseen);
+				result = mlmon_unseen_test(reference_rows, comparison->singles,
+										   current_rows, comparison->unseen, comparison->unseen_p);
 				break;
 			default:
-				result = mlmon_histogram_test((MlDriftTestKind) t, &coarse);
+				result = mlmon_histogram_test((MlDriftTestKind) t, &coarse, p_value);
 		}
 		if (comparison->part_of_cycle && t != ML_TEST_MISSING)
 			result = (MlDriftTest) {NAN, NAN};
@@ -444,132 +466,25 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 	}
 }
 
-#define MOST_GROWN 100			/* levels may have a hundredth of the rows: ML_LEAST_SHARE */
-
-/* Levels of a category that are counted together, while they are collected. */
-typedef struct Rest
-{
-	uint64_t	reference;		/* rows */
-	uint64_t	current;
-	uint64_t	most;			/* of the reference's, that any of them has */
-	size_t		n_levels;		/* whose current rows are known */
-	uint64	   *rows;			/* [n_levels] these */
-} Rest;
-
-/*
- * Codes that cannot be told by their rows from levels without one join those:
- * that they have a code is chance, and their counts are too large for it.
- */
 static void
-move_to_rest(MlHistograms *codes, double n_levels, Rest *rest)
+compare_category(Comparison *comparison, const Counter *counter, const MlFeatureBaseline *feature, const MlHistograms *counted)
 {
-	uint64_t   *reference = (uint64_t *) codes->reference;
-	uint64_t   *current = (uint64_t *) codes->current;
-	double		rows = (double) (sum_of(reference + 1, codes->n - 1) + rest->reference);
-	uint64_t	rarest = rest->reference;
-	size_t		n = 1;
+	MlModelLevels found;
+	uint32_t   *group;
 
-	for (size_t code = 1; code < codes->n; code++)
-		rarest = Min(rarest, reference[code]);
-	rest->most = rarest;
-	for (size_t code = 1; code < codes->n; code++)
-	{
-		if (ml_is_above_chosen(rows, reference[code], rarest, n_levels))
-		{
-			reference[n] = reference[code];
-			current[n++] = current[code];
-			continue;
-		}
-		rest->most = Max(rest->most, reference[code]);
-		rest->reference += reference[code];
-		rest->current += current[code];
-		rest->rows[rest->n_levels++] = current[code];
-	}
-	codes->n = n;
-}
-
-/*
- * Levels of the rest that grew get codes again.  How many rows of the reference
- * each had is not known, so it is taken to have had as many as any, if there are
- * so many: it grew at least as much.
- */
-static void
-take_grown(MlHistograms *codes, uint64 unseen, Rest *rest)
-{
-	uint64_t   *reference = (uint64_t *) codes->reference;
-	uint64_t   *current = (uint64_t *) codes->current;
-	double		rows_reference = (double) (sum_of(reference + 1, codes->n - 1) + rest->reference);
-	double		rows_current = (double) (sum_of(current + 1, codes->n - 1) + rest->current + unseen);
-	uint32_t	grown[MOST_GROWN];
-	size_t		n = ml_grown_levels(rows_reference, rows_current, rest->most, ML_LEAST_SHARE,
-									rest->n_levels, rest->rows, grown);
-	uint64_t	had = n > 0 ? Min(rest->most, rest->reference / n) : 0;
-
-	for (size_t i = 0; i < n; i++)
-	{
-		reference[codes->n] = had;
-		current[codes->n++] = rest->rows[grown[i]];
-		rest->reference -= had;
-		rest->current -= rest->rows[grown[i]];
-	}
-}
-
-/*
- * Codes of a category as ml_group_categories() has them: of what was counted, the
- * last are the rows of values without a code, others [n_others] those of each that
- * training knew.  Where the bytes do not say which it knew (n_others 0), all of
- * them are the rest if training had any.
- */
-static MlHistograms
-category_codes(const MlHistograms *counted, size_t n_others, const uint64 *others)
-{
-	size_t		last = counted->n - 1;
-	uint64_t   *reference = palloc0((counted->n + MOST_GROWN + 1) * sizeof(uint64_t));
-	uint64_t   *current = palloc0((counted->n + MOST_GROWN + 1) * sizeof(uint64_t));
-	MlHistograms codes = {last, reference, current};
-	uint64		without_code = counted->current[last];
-	uint64		unseen;
-	Rest		rest = {.reference = counted->reference[last], .n_levels = n_others};
-
-	rest.current = n_others > 0 ? sum_of(others, n_others) : rest.reference > 0 ? without_code : 0;
-	memcpy(reference, counted->reference, last * sizeof(uint64_t));
-	memcpy(current, counted->current, last * sizeof(uint64_t));
-	unseen = without_code - rest.current;
-	if (rest.reference > 0)
-	{
-		rest.rows = palloc((last + n_others) * sizeof(uint64));
-		memcpy(rest.rows, others, n_others * sizeof(uint64));
-		move_to_rest(&codes, (double) (last + (n_others > 0 ? n_others : rest.reference)), &rest);
-		take_grown(&codes, unseen, &rest);
-	}
-	reference[codes.n] = rest.reference;
-	current[codes.n++] = rest.current;
-	reference[codes.n] = 0;
-	current[codes.n++] = unseen;
-	return codes;
-}
-
-/*
- * Current rows with a category that training did not know.  Where the bytes do not
- * say which it knew, no more of those without a code than their share has grown.
- */
-static uint64
-unseen_rows(const MlHistograms *counted, const MlHistograms *codes, size_t n_others)
-{
-	size_t		last = counted->n - 1;
-	double		expected;
-
-	if (n_others > 0 || counted->reference[last] == 0)
-		return codes->current[codes->n - 1];
-	expected = rint((double) counted->reference[last] * (double) sum_of(counted->current, counted->n) /
-					(double) sum_of(counted->reference, counted->n));
-	return counted->current[last] - (uint64) Min((double) counted->current[last], expected);
+	mlmon_model_levels(counted, feature->singles, counter->n_others[feature->input], counter->others[feature->input],
+					   counter->news[feature->input], &found);
+	group = palloc(found.levels.h.n * sizeof(uint32_t));
+	comparison->kind = "category";
+	comparison->unseen = found.unseen;
+	comparison->unseen_p = found.unseen_p;
+	compare(comparison, &found.levels.h, ml_group_categories(&found.levels, ML_LEAST_SHARE, group), group);
 }
 
 static List *
 compare_all(const Counter *counter, MlDriftTests tests)
 {
-	uint32_t	group[Max(ML_MAX_BINS + 3 + MOST_GROWN + 1, ML_SCORE_BINS)];
+	uint32_t	group[Max(ML_MAX_BINS + 3, ML_SCORE_BINS)];
 	MlHistograms score = {ML_SCORE_BINS, ml_model_score_counts(counter->model), counter->scores[0]};
 	Comparison	comparison = {.ctx = counter->ctx, .feature = "(score)", .kind = "score", .ordered = true};
 
@@ -581,7 +496,6 @@ compare_all(const Counter *counter, MlDriftTests tests)
 	for (size_t f = 0; f < counter->n_features; f++)
 	{
 		const MlFeatureBaseline *feature = &counter->features[f];
-		size_t		n_others = counter->n_others[feature->input];
 		MlHistograms counted = {feature->n_bins + 1, feature->counts,
 		counter->counts[0] + counter->first[f]};
 		MlHistograms codes;
@@ -594,13 +508,14 @@ compare_all(const Counter *counter, MlDriftTests tests)
 		comparison.ordered = !feature->categorical;
 		comparison.singles = feature->singles;
 		comparison.part_of_cycle = is_part_of_cycle(feature) && !spans_cycle(counter, feature);
-		codes = feature->categorical ? category_codes(&counted, n_others, counter->others[feature->input])
-			: number_codes(feature, counted.current);
-		comparison.unseen = feature->categorical ? unseen_rows(&counted, &codes, n_others) : 0;
-		comparison.kind = feature->categorical ? "category"
-			: feature->part == ML_FEATURE_VALUE ? "number" : "time";
-		compare(&comparison, &codes, feature->categorical ? ml_group_categories(&codes, feature->singles, ML_LEAST_SHARE, group)
-				: group_numbers(&codes, group), group);
+		if (feature->categorical)
+		{
+			compare_category(&comparison, counter, feature, &counted);
+			continue;
+		}
+		codes = number_codes(feature, counted.current);
+		comparison.kind = feature->part == ML_FEATURE_VALUE ? "number" : "time";
+		compare(&comparison, &codes, group_numbers(&codes, group), group);
 	}
 	return comparison.rows;
 }

@@ -16,6 +16,11 @@
 #define ML_NUMBER_BINS 10
 #define ML_LEAST_SHARE 0.01
 
+/* Bins with fewer rows of the reference each are made of the rows of both sides: the
+ * share of next rows in a bin that holds k of it by choice is k give or take root k,
+ * which makes the chi-square statistic k / (k - 1) times as large. */
+#define ML_LEAST_ROWS_OF_BIN 20
+
 /* When a test says that a feature drifted. */
 typedef enum Rule
 {
@@ -84,6 +89,37 @@ extern void mlmon_compare_numbers(Comparing *comparing);
 
 /* Fills the outcomes of a categorical feature. */
 extern void mlmon_compare_categories(Comparing *comparing, Feature *feature);
+
+/* ---- categories of a model */
+
+/* Rows of each level that training did not know, by its hash, of so many at most:
+ * a source is read in constant memory. */
+#define ML_NEW_SLOTS 4096
+#define ML_MOST_NEW 2048
+
+typedef struct MlNewLevels
+{
+	size_t		n;
+	uint64		uncounted;		/* rows of all others */
+	uint64		hash[ML_NEW_SLOTS];
+	uint64		rows[ML_NEW_SLOTS]; /* 0: a free slot */
+} MlNewLevels;
+
+extern void mlmon_see_new(MlNewLevels *news, const char *bytes, size_t size);
+
+typedef struct MlModelLevels
+{
+	MlLevels	levels;
+	uint64		unseen;			/* current rows with a level that training did not know */
+	double		unseen_p;		/* how likely so many are */
+} MlModelLevels;
+
+/*
+ * Of counted, by the model's codes, the last are the rows of levels without a code;
+ * others [n_others] are those of each that training knew.
+ */
+extern void mlmon_model_levels(const MlHistograms *counted, uint64 singles, size_t n_others, const uint64 *others,
+							   const MlNewLevels *news, MlModelLevels *found);
 
 static inline void
 set_outcome(Feature *feature, MlDriftTestKind test, MlDriftTest result, double threshold, Rule rule)

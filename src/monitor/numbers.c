@@ -24,7 +24,7 @@
 typedef struct Space
 {
 	double	   *value;
-	double	   *spare;			/* sorting; then counts of the reference by value */
+	double	   *spare;			/* sorting; then counts of the reference by value, or both sides' values */
 	uint64_t   *counts;			/* of the current side by value; evidently only */
 } Space;
 
@@ -87,6 +87,40 @@ add_outer_bins(Sides *sides, size_t n)
 	return n + 2;
 }
 
+/* Both sides' values, rising, in spare. */
+static MlSample
+merge(MlSample a, MlSample b, double *spare)
+{
+	size_t		i = 0;
+	size_t		j = 0;
+
+	while (i < a.n || j < b.n)
+	{
+		bool		of_a = j == b.n || (i < a.n && a.value[i] <= b.value[j]);
+
+		spare[i + j] = of_a ? a.value[i] : b.value[j];
+		i += of_a;
+		j += !of_a;
+	}
+	return (MlSample) {a.n + b.n, spare};
+}
+
+/*
+ * Bins of a reference of few rows are those of both sides together: its own
+ * quantiles would hold more or less of the next rows by chance.
+ */
+static size_t
+count_in_bins(Sides *sides, double *spare)
+{
+	bool		few = sides->reference.n < ML_NUMBER_BINS * ML_LEAST_ROWS_OF_BIN && sides->current.n > 0;
+	MlSample	both = few ? merge(sides->reference, sides->current, spare) : sides->reference;
+	size_t		n_edges = ml_quantile_borders(both, few ? both : sides->current, ML_NUMBER_BINS, ML_LEAST_SHARE, sides->edges);
+
+	ml_count_up_to(sides->reference, n_edges, sides->edges, sides->reference_counts + 1);
+	ml_count_up_to(sides->current, n_edges, sides->edges, sides->current_counts + 1);
+	return few || sides->reference.n == 0 ? n_edges + 2 : add_outer_bins(sides, n_edges + 2);
+}
+
 /* Do the current times span the hours, or weekdays, of nearly all of the reference? */
 static bool
 spans_cycle(const Comparing *comparing, const Feature *feature, MlSample reference)
@@ -110,21 +144,18 @@ spans_cycle(const Comparing *comparing, const Feature *feature, MlSample referen
 }
 
 static void
-compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
+compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides, const Space *space)
 {
 	MlDriftTests tests = comparing->tests ? comparing->tests
 		: ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING);
-	size_t		n_edges = ml_quantile_borders(sides->reference, sides->current, ML_NUMBER_BINS, ML_LEAST_SHARE, sides->edges);
-	MlHistograms h = {n_edges + 2, sides->reference_counts, sides->current_counts};
+	MlHistograms h = {count_in_bins(sides, space->spare), sides->reference_counts, sides->current_counts};
+	double		p_value;
 	bool		part_of_cycle = feature->part != ML_FEATURE_VALUE && !spans_cycle(comparing, feature, sides->reference);
 
 	/* what is missing is a bin of its own */
 	sides->reference_counts[0] = comparing->reference_rows - sides->reference.n;
 	sides->current_counts[0] = comparing->current_rows - sides->current.n;
-	ml_count_up_to(sides->reference, n_edges, sides->edges, sides->reference_counts + 1);
-	ml_count_up_to(sides->current, n_edges, sides->edges, sides->current_counts + 1);
-	if (sides->reference.n > 0)
-		h.n = add_outer_bins(sides, h.n);
+	p_value = mlmon_histogram_p(tests, &h);
 	for (int t = 0; t < ML_TEST_COUNT; t++)
 	{
 		MlDriftTest result = {NAN, NAN};
@@ -145,7 +176,7 @@ compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides)
 										  comparing->current_rows, sides->current_counts[0]);
 				break;
 			default:
-				result = mlmon_histogram_test((MlDriftTestKind) t, &h);
+				result = mlmon_histogram_test((MlDriftTestKind) t, &h, p_value);
 		}
 		if (part_of_cycle && t != ML_TEST_MISSING)
 			result = (MlDriftTest) {NAN, NAN};
@@ -338,7 +369,7 @@ compare_task(void *arg, size_t task, int thread)
 			compare_nannyml(comparing, feature, &sides, space);
 			break;
 		default:
-			compare_mlops(comparing, feature, &sides);
+			compare_mlops(comparing, feature, &sides, space);
 	}
 }
 

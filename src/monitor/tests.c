@@ -152,20 +152,14 @@ mlmon_share_test(uint64 reference_rows, uint64 reference, uint64 current_rows, u
 	ml_shares_p(reference_rows, reference, current_rows, current)};
 }
 
-/*
- * The reference's count is an estimate, as uncertain as the current one is by
- * chance: given the sum of both, each is of the current side by its share of rows.
- */
 MlDriftTest
-mlmon_growth_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
+mlmon_unseen_test(uint64 reference_rows, uint64 singles, uint64 current_rows, uint64 unseen, double p_value)
 {
-	double		statistic = difference_of_shares(reference_rows, reference, current_rows, current);
+	double		statistic = difference_of_shares(reference_rows, singles, current_rows, unseen);
 
-	if ((double) current * (double) reference_rows <= (double) reference * (double) current_rows && !isnan(statistic))
+	if ((double) unseen * (double) reference_rows <= (double) singles * (double) current_rows && !isnan(statistic))
 		return (MlDriftTest) {0, 1};
-	return (MlDriftTest) {statistic, isnan(statistic) ? NAN
-	: ml_chance_of_more((double) reference + (double) current, (double) current,
-						(double) current_rows / ((double) reference_rows + (double) current_rows))};
+	return (MlDriftTest) {statistic, isnan(statistic) ? NAN : p_value};
 }
 
 MlDriftTest
@@ -180,13 +174,22 @@ mlmon_z_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint6
 	return (MlDriftTest) {test.z, test.p_value};
 }
 
-MlDriftTest
-mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h)
+double
+mlmon_histogram_p(MlDriftTests tests, const MlHistograms *h)
 {
-	MlDriftTest result = ml_chi_square_contingency(h, false);
+	const MlDriftTests others = ML_TEST_BIT(ML_TEST_KS) | ML_TEST_BIT(ML_TEST_WASSERSTEIN) | ML_TEST_BIT(ML_TEST_Z) |
+		ML_TEST_BIT(ML_TEST_MISSING) | ML_TEST_BIT(ML_TEST_UNSEEN);
 
-	if (!isnan(result.p_value))
-		result.p_value = ml_chi_square_pooled_p(h);
+	if ((tests & ~others) == 0 || isnan(ml_chi_square_contingency(h, false).p_value))
+		return NAN;
+	return ml_chi_square_table_p(h);
+}
+
+MlDriftTest
+mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h, double p_value)
+{
+	MlDriftTest result = {NAN, p_value};
+
 	switch (test)
 	{
 		case ML_TEST_PSI:
@@ -211,6 +214,7 @@ mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h)
 			result.statistic = ml_cramers_v(h);
 			break;
 		case ML_TEST_CHI_SQUARE:
+			result.statistic = ml_chi_square_contingency(h, false).statistic;
 			break;
 		default:
 			elog(ERROR, "test %d is not one of histograms", (int) test);

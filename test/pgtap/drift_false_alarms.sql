@@ -1,6 +1,6 @@
 -- Windows without any drift: how many are reported, by kind of test, size and span of the window.
 \ir setup.psql
-SELECT plan(27);
+SELECT plan(36);
 
 -- ---- few rows.  New merchants are seen every day, as often as training says.
 CREATE TABLE shops AS SELECT g AS id, 'z' || floor(1 / ((hashint8(g) & 1048575) / 1048576.0 + 0.0005))::int AS shop,
@@ -17,12 +17,48 @@ SELECT ok(count(*) FILTER (WHERE drifted) <= 0.01 * count(*) + 3 * sqrt(0.01 * c
 	FROM found GROUP BY rows, test ORDER BY rows, test;
 CREATE VIEW seen AS SELECT shop FROM shops WHERE id <= 30000;
 CREATE VIEW one_new AS SELECT 'never' AS shop UNION ALL SELECT shop FROM (SELECT * FROM shops WHERE id <= 19) AS known;
-SELECT is((SELECT round(p_value::numeric, 9) FROM mlops.drift_between('seen', 'one_new') WHERE test = 'unseen'),
-	(SELECT round((1 - (30000.0 / 30020) ^ (1 + count(*)))::numeric, 9) FROM (SELECT FROM seen GROUP BY shop HAVING count(*) = 1) AS once),
-	'one new merchant of 20: the chance that one or more of all that came once came now');
+CREATE VIEW both_seen AS SELECT shop, count(*) AS rows FROM (SELECT shop FROM seen UNION ALL SELECT shop FROM one_new) AS b GROUP BY 1;
+SELECT ok((SELECT abs(p_value / (1 - exp(sum(ln(1 - (20.0 / 30020) ^ rows)))) - 1) < 0.001 FROM mlops.drift_between('seen', 'one_new'), both_seen WHERE test = 'unseen' GROUP BY p_value),
+	'one new merchant of 20: the chance that all rows of one or more are among these 20');
 SELECT ok(bool_and(drifted), 'of 20 rows, what changed altogether is found') FROM mlops.check_drift('shops', version => 1,
 	query => $$SELECT 'never' || i AS shop, 50 AS amount, NULL AS entry, NULL::bigint AS age FROM generate_series(1, 20) AS i$$)
 	WHERE kind <> 'score' AND (feature, test) NOT IN (('shop', 'missing'), ('amount', 'missing'), ('entry', 'unseen'));
+
+-- ---- a reference of few rows: which levels it lacks is chance, and so is how many of the next rows are between two of its numbers
+CREATE TABLE made (levels int, reference int, current int, windows int);
+INSERT INTO made VALUES (3000, 40, 20, 100), (60, 40, 20, 60), (60, 40, 2000, 30), (30, 40, 400, 60), (30, 50, 50, 100), (15, 25, 1000, 60);
+CREATE FUNCTION pg_temp.v(w int, g int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT (hashint8extended(w * 100000::bigint + g, 5) & 1048575) / 1048576.0::float8 $$;
+CREATE FUNCTION pg_temp.sample(levels int, w int, first int, rows int) RETURNS TABLE (level text, number float8, digit float8) LANGUAGE sql AS $$
+	SELECT 'q' || floor(levels * pg_temp.v(w, g)), pg_temp.v(w + 7919, g), floor(levels * pg_temp.v(w + 15838, g)) FROM generate_series(first, first + rows - 1) AS g $$;
+CREATE FUNCTION pg_temp.of_few() RETURNS SETOF record LANGUAGE plpgsql AS $$
+DECLARE
+	m made;
+BEGIN
+	FOR m IN SELECT * FROM made LOOP
+		FOR w IN 1 .. m.windows LOOP
+			CREATE TEMP TABLE few_then AS SELECT * FROM pg_temp.sample(m.levels, w, 1, m.reference);
+			CREATE TEMP TABLE few_now AS SELECT * FROM pg_temp.sample(m.levels, w, 10001, m.current);
+			RETURN QUERY SELECT m.levels, m.reference, m.current, d.feature, d.test, d.drifted
+				FROM mlops.drift_between('few_then', 'few_now', columns => '{level,number,digit}', statistics => '{psi,unseen}') AS d;
+			DROP TABLE few_then, few_now;
+		END LOOP;
+	END LOOP;
+END $$;
+CREATE TABLE of_few AS SELECT * FROM pg_temp.of_few() AS s(levels int, reference int, current int, feature text, test text, drifted boolean);
+SELECT ok(count(*) FILTER (WHERE drifted) <= 0.01 * count(*) + 3 * sqrt(0.01 * count(*)), format('%s levels, %s and %s rows: %s of %s', levels, reference, current, count(*) FILTER (WHERE drifted), count(*)))
+	FROM of_few GROUP BY levels, reference, current ORDER BY levels, reference, current;
+SELECT mlops.train('few', query => 'SELECT *, pg_temp.v(3, (number * 1e6)::int) < 0.3 AS y FROM pg_temp.sample(60, 9, 1, 100)', target => 'y', params => '{"n_estimators": 2}', split => '{"validation": 0, "test": 0}') \g /dev/null
+SELECT cmp_ok((SELECT count(*) FILTER (WHERE drifted) FROM unnest('{1000,50}'::int[]) AS rows, generate_series(1, 25) AS w,
+	LATERAL mlops.check_drift('few', version => 1, query => format('SELECT * FROM pg_temp.sample(60, 9, %s, %s)', w * 1000, rows)) AS d WHERE kind <> 'score'), '<=', 7::bigint,
+	'a model of 100 rows: of 400 tests about one in a hundred, and three standard deviations more');
+-- what can be told is told
+CREATE TABLE few_a AS SELECT * FROM pg_temp.sample(9, 77, 1, 40);
+CREATE TABLE few_b AS SELECT * FROM (SELECT * FROM pg_temp.sample(9, 77, 1001, 400)) AS s WHERE digit < 3 AND level IN ('q0', 'q1', 'q2') LIMIT 20;
+UPDATE few_b SET number = number / 3;
+CREATE TABLE hundred_a AS SELECT * FROM pg_temp.sample(100, 78, 1, 1000);
+CREATE TABLE hundred_b AS SELECT * FROM pg_temp.sample(100, 78, 5001, 1000) WHERE level ~ '[02468]$' LIMIT 100;
+SELECT is((SELECT string_agg(feature, ' ' ORDER BY feature) FROM mlops.drift_between('few_a', 'few_b') WHERE test = 'psi' AND drifted), 'digit level number', 'a third of the range in 20 of 60 rows');
+SELECT ok(p_value < 0.001 AND drifted, 'half of 100 levels in 100 rows') FROM mlops.drift_between('hundred_a', 'hundred_b', columns => '{level}') WHERE test = 'psi';
 
 -- ---- numbers with spikes, of few values and continuous ones between tables, 1,000 windows of 400 rows
 CREATE FUNCTION pg_temp.u(g int, k int) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT (hashint4extended(g, k) & 1048575) / 1048576.0::float8 $$;

@@ -461,54 +461,152 @@ test_counts(void)
 		for (int current = 0; current <= both; current++)
 		{
 			double		more = 0;
-			double		above = 0;
-			double		below = 0;
-			int			difference = current * 20 - (both - current) * 14;
+			double		found = choose(both, current) * choose(34 - both, 14 - current) / choose(34, 14);
+			double		no_more = 0;
 
 			for (int x = 0; x <= both; x++)
 			{
 				double		hypergeometric = choose(both, x) * choose(34 - both, 14 - x) / choose(34, 14);
 
 				more += x >= current ? choose(both, x) * pow(0.125, x) * pow(0.875, both - x) : 0;
-				above += x >= current ? hypergeometric : 0;
-				below += x <= current ? hypergeometric : 0;
+				no_more += hypergeometric <= found * (1 + 1e-7) ? hypergeometric : 0;
 			}
 			binomial = binomial && fabs(ml_chance_of_more(both, current, 0.125) - (current > both * 0.125 ? more : 1)) < 1e-12;
 			fisher = fisher && fabs(ml_shares_p(20, (uint64_t) (both - current), 14, (uint64_t) current) -
-									(difference == 0 ? 1 : fmin(1, 2 * (difference > 0 ? above : below)))) < 1e-12;
+									no_more) < 1e-12;
 		}
 	}
 	CHECK(binomial, "binomial tails");
-	CHECK(fisher, "Fisher's exact test");
+	CHECK(fisher, "Fisher's exact test, from both sides");
+	CHECK_CLOSE(ml_shares_p(400, 10, 150, 10), 0.036591987707, 1e-9, "as R and SciPy have it");
 	CHECK(isnan(ml_shares_p(0, 0, 5, 1)) && ml_shares_p(10, 0, 5, 0) == 1 && ml_shares_p(10, 10, 5, 5) == 1, "its ends");
 	CHECK_CLOSE(ml_shares_p(1000000000, 500000000, 1000000000, 500050000), 0.025347318677, 1e-4, "of billions of rows, two-sided z = 2.23607");
 }
 
-/* The chi-square test of few rows: what is rare is put together, and compared exactly. */
-static void
-test_pooled(void)
+/* By all tables with these margins, drawn bin after bin: P(statistic >= found). */
+static double
+by_all_tables(const MlHistograms *h, size_t bin, double ways, uint64_t left, uint64_t *current, double found)
 {
-	uint64_t	reference[] = {4000, 3000, 2000, 500, 200, 100, 100, 100};
-	uint64_t	current[] = {8, 6, 4, 0, 1, 0, 0, 1};
-	uint64_t	many[] = {40, 25, 25, 10, 4, 2, 2, 2};
-	uint64_t	rare[] = {9950, 50};
-	uint64_t	turned[] = {0, 12};
-	uint64_t	even[] = {100, 100, 100, 100, 100, 100, 100, 100, 100, 100};
-	uint64_t	few[] = {12, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-	MlHistograms h = {8, reference, current};
-	MlHistograms pooled = {4, (uint64_t[]) {4000, 3000, 2000, 1000}, (uint64_t[]) {8, 6, 4, 2}};
+	uint64_t	reference[4];
+	uint64_t	both;
+	double		sum = 0;
 
-	CHECK_CLOSE(ml_chi_square_pooled_p(&h), ml_chi_square_contingency(&pooled, false).p_value, 1e-12, "rare bins are one");
-	h = (MlHistograms) {8, (uint64_t[]) {400, 300, 200, 50, 30, 30, 30, 30}, many};
-	CHECK_CLOSE(ml_chi_square_pooled_p(&h), ml_chi_square_contingency(&h, false).p_value, 1e-12, "where none is rare, nothing changes");
-	h = (MlHistograms) {2, rare, turned};
-	CHECK_CLOSE(ml_chi_square_pooled_p(&h) / ml_shares_p(10000, 50, 12, 12), 1, 1e-12, "one that is rare is compared exactly");
-	h = (MlHistograms) {10, even, few};
-	CHECK(ml_chi_square_pooled_p(&h) == 1, "where all are rare, nothing can be told");
-	h = (MlHistograms) {3, (uint64_t[]) {500, 499, 1}, (uint64_t[]) {10, 9, 1}};
-	CHECK_CLOSE(ml_chi_square_pooled_p(&h), 2 * ml_shares_p(1000, 1, 20, 1), 1e-12, "the smaller of two p-values counts twice");
-	h = (MlHistograms) {2, rare, (uint64_t[]) {0, 0}};
-	CHECK(isnan(ml_chi_square_pooled_p(&h)), "of no rows");
+	if (bin == h->n)
+	{
+		for (size_t i = 0; i < h->n; i++)
+			reference[i] = h->reference[i] + h->current[i] - current[i];
+		return left > 0 ? 0
+			: ml_chi_square_contingency(&(MlHistograms) {h->n, reference, current}, false).statistic >= found * (1 - 1e-9) ? ways : 0;
+	}
+	both = h->reference[bin] + h->current[bin];
+	for (current[bin] = 0; current[bin] <= both && current[bin] <= left; current[bin]++)
+	{
+		uint64_t	here = current[bin];
+
+		sum += by_all_tables(h, bin + 1, ways * choose((int) both, (int) here), left - here, current, found);
+		current[bin] = here;
+	}
+	return sum;
+}
+
+/* The chi-square test of few rows: a p-value of the statistic itself. */
+static void
+test_few_rows(void)
+{
+	static const uint64_t tables[][2][4] = {
+		{{4, 3, 2, 1}, {0, 0, 2, 3}}, {{3, 3, 3, 3}, {1, 2, 1, 0}}, {{12, 5, 1, 0}, {2, 1, 2, 2}}, {{1, 1, 1, 1}, {9, 2, 3, 8}},
+	{{20, 9, 1, 0}, {2, 1, 1, 1}}, {{6, 0, 0, 0}, {2, 2, 2, 0}}};
+	uint64_t	once[60];
+	uint64_t	never[60];
+	MlHistograms h;
+
+	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
+	{
+		uint64_t	current[4];
+		uint64_t	rows_current = 0;
+		uint64_t	rows = 0;
+		double		exact;
+		double		p;
+
+		h = (MlHistograms) {4, tables[t][0], tables[t][1]};
+		for (int i = 0; i < 4; i++)
+		{
+			rows_current += h.current[i];
+			rows += h.current[i] + h.reference[i];
+		}
+		exact = by_all_tables(&h, 0, 1, rows_current, current, ml_chi_square_contingency(&h, false).statistic) /
+			choose((int) rows, (int) rows_current);
+		p = ml_chi_square_table_p(&h);
+		CHECK(fabs(p - exact) < 4 * sqrt(exact * (1 - exact) / 1999) + exact * 4 / sqrt(40), "table %zu: %g is near %g, of all tables", t, p, exact);
+		CHECK(p == ml_chi_square_table_p(&h), "and the same again");
+	}
+	h = (MlHistograms) {3, (uint64_t[]) {400, 300, 200}, (uint64_t[]) {40, 25, 35}};
+	CHECK_CLOSE(ml_chi_square_table_p(&h), ml_chi_square_contingency(&h, false).p_value, 1e-15, "of many rows it is the usual one");
+	for (size_t i = 0; i < 60; i++)
+	{
+		once[i] = i < 40;
+		never[i] = i >= 40;
+	}
+	h = (MlHistograms) {60, once, never};
+	CHECK(ml_chi_square_table_p(&h) == 1, "where all tables are as far from even, nothing can be told");
+	h = (MlHistograms) {2, (uint64_t[]) {9950, 50}, (uint64_t[]) {0, 12}};
+	CHECK(ml_chi_square_table_p(&h) < 1e-8, "what cannot be drawn is small");
+	h = (MlHistograms) {2, (uint64_t[]) {9950, 50}, (uint64_t[]) {0, 0}};
+	CHECK(isnan(ml_chi_square_table_p(&h)), "of no rows");
+	h = (MlHistograms) {2, (uint64_t[]) {5, 0}, (uint64_t[]) {3, 0}};
+	CHECK(ml_chi_square_table_p(&h) == 1, "of one bin");
+}
+
+/* P(rows of levels that the reference lacks >= found) over all ways to lay the rows. */
+static double
+by_all_ways(const uint64_t *rows, size_t n, uint64_t left, double ways, double unseen, double found)
+{
+	double		sum = 0;
+
+	if (n == 0)
+		return left > 0 || unseen < found ? 0 : ways;
+	for (uint64_t x = 0; x <= rows[0] && x <= left; x++)
+		sum += by_all_ways(rows + 1, n - 1, left - x, ways * choose((int) rows[0], (int) x),
+						   unseen + (x == rows[0] ? (double) x : 0), found);
+	return sum;
+}
+
+/* How many rows of levels that the reference lacks are likely? */
+static void
+test_unseen(void)
+{
+	static const uint64_t levels[][2][6] = {{{1, 1, 1, 5, 6, 0}, {0, 0, 1, 2, 3, 1}}, {{3, 3, 4, 0, 0, 5}, {4, 5, 3, 3, 3, 4}},
+	{{9, 9, 0, 0, 0, 9}, {3, 2, 1, 1, 1, 0}}, {{2, 1, 1, 1, 2, 0}, {9, 3, 4, 5, 8, 7}}};
+	MlHistograms h;
+
+	for (size_t t = 0; t < sizeof(levels) / sizeof(levels[0]); t++)
+	{
+		uint64_t	both[6];
+		int			all = 0;
+		int			current = 0;
+		double		unseen = 0;
+		double		exact;
+
+		h = (MlHistograms) {6, levels[t][0], levels[t][1]};
+		for (int i = 0; i < 6; i++)
+		{
+			both[i] = h.reference[i] + h.current[i];
+			all += (int) both[i];
+			current += (int) h.current[i];
+			unseen += h.reference[i] == 0 ? (double) h.current[i] : 0;
+		}
+		exact = by_all_ways(both, 6, (uint64_t) current, 1, 0, unseen) / choose(all, current);
+		CHECK(ml_unseen_p(&h, 0) > exact / 2 && ml_unseen_p(&h, 0) < (exact > 0.5 ? 1.01 : 2 * exact), "levels %zu: %g of %g", t, ml_unseen_p(&h, 0), exact);
+	}
+	h = (MlHistograms) {3, (uint64_t[]) {1000, 1, 0}, (uint64_t[]) {200, 0, 1}};
+	CHECK_CLOSE(ml_unseen_p(&h, 0), ml_chance_of_more(2, 1, 201.0 / 1202), 1e-9, "of levels of one row: the binomial tail");
+	CHECK_CLOSE(ml_unseen_p(&(MlHistograms) {2, h.reference, h.current}, 1), ml_unseen_p(&h, 0), 1e-9, "told apart or not");
+	h = (MlHistograms) {2, (uint64_t[]) {2000, 0}, (uint64_t[]) {1000, 1000}};
+	CHECK(ml_unseen_p(&h, 0) < 1e-100, "one that would have been seen");
+	h = (MlHistograms) {2, (uint64_t[]) {0, 0}, (uint64_t[]) {10, 5}};
+	CHECK(ml_unseen_p(&h, 0) == 1, "of no reference");
+	h = (MlHistograms) {2, (uint64_t[]) {7, 1}, (uint64_t[]) {10, 5}};
+	CHECK(ml_unseen_p(&h, 0) == 1, "none is new");
 }
 
 int
@@ -520,7 +618,8 @@ main(void)
 	test_tails(&ctx);
 	test_histograms();
 	test_counts();
-	test_pooled();
+	test_few_rows();
+	test_unseen();
 	test_undefined();
 	test_merging();
 	test_samples(&ctx);

@@ -47,8 +47,8 @@ extern MlStatus ml_smirnov_exact_p(MlContext *ctx, uint64_t n, uint64_t m, doubl
 extern double ml_chance_of_more(double both, double current, double q);
 
 /*
- * Fisher's exact test of two shares, from both sides: twice the probability of a
- * difference as large in the direction found, at most 1.  NaN if a side has no rows.
+ * Fisher's exact test of two shares, from both sides: the probability of all that is
+ * no more likely than what was found, as R and SciPy have it.  NaN if a side has no rows.
  */
 extern double ml_shares_p(uint64_t reference_rows, uint64_t reference, uint64_t current_rows, uint64_t current);
 
@@ -106,12 +106,28 @@ extern MlDriftTest ml_chi_square_goodness(const MlHistograms *h);
 extern MlDriftTest ml_chi_square_contingency(const MlHistograms *h, bool yates);
 
 /*
- * P-value of the chi-square test of the 2 x n table, for few rows too: bins that
- * are expected to have less than two rows on the smaller side count as one, and
- * if that still is so small, it is compared with the others by ml_shares_p; then
- * it is twice the smaller of the two p-values.  1 where nothing is left to compare.
+ * P-value of the chi-square statistic of the 2 x n table, for few rows too: that of
+ * the chi-square distribution where each bin is expected to have five rows on the
+ * smaller side, else the share of random tables with the same margins whose
+ * statistic is as large.  Their seed is a constant: one table, one p-value.  1 for
+ * one bin; NaN if a side has no rows.
  */
-extern double ml_chi_square_pooled_p(const MlHistograms *h);
+extern double ml_chi_square_table_p(const MlHistograms *h);
+
+/*
+ * Mean and variance of the chi-square statistic of a 2 x bins table of few rows,
+ * exact given its margins (Dawson, "A simplified expression for the variance of
+ * the chi-square function on a contingency table", Biometrika 41, 1954), from the
+ * rows of each side, the bins that have rows and the sum of 1 / rows over them.
+ * No variance: NaN.  The other one is the tail of the gamma distribution that has these.
+ */
+typedef struct MlChiSquare
+{
+	double		mean;
+	double		variance;
+} MlChiSquare;
+extern MlChiSquare ml_chi_square_given_margins(double reference, double current, double bins, double reciprocals);
+extern double ml_gamma_p(double statistic, MlChiSquare law);
 
 /*
  * Cramer's V, corrected for bias (Bergsma, "A bias-correction for Cramer's V
@@ -134,19 +150,35 @@ extern size_t ml_merge_bins(const MlHistograms *h, size_t n_groups, double least
 							uint32_t *group);
 
 /*
- * Codes of a category (0 missing, the last but one the rest, levels that the
- * reference has counted together, the last one what it does not know; at least
- * these) in groups: what is missing, what is not known, each level that has at
+ * Rows by the codes of a category: 0 missing, 1 .. n_known levels of the reference,
+ * n_known + 1 the rest, levels that the reference has counted together, then each
+ * level that it does not know, and last those of them that were not told apart.
+ */
+typedef struct MlLevels
+{
+	MlHistograms h;
+	size_t		n_known;
+	bool		new_are_likely; /* is there no more of what is new than chance makes? */
+} MlLevels;
+
+/*
+ * Codes of a category in groups: what is missing, each level that has at
  * least least_share of the rows of both sides, or of one where it changed by more than
  * chance, and all others, the tail, in one group; in four, by how much they grew
  * or shrank, where it changed among itself by more than chance.  What the
- * reference does not know is part of the tail, too, while there is no more of it
- * than singles, the rows of the reference whose level none of its other rows has,
- * make likely (the estimate of Good and Turing).  Without drift one window in 250
+ * reference does not know is levels like others, or of the rest where there is one,
+ * while new_are_likely, else one group.  Without drift one window in 250
  * has other groups than the rows of both sides together would give.  Returns the
- * number of groups, at most h->n; group [h->n].
+ * number of groups, at most h.n; group [h.n].
  */
-extern size_t ml_group_categories(const MlHistograms *h, uint64_t singles, double least_share, uint32_t *group);
+extern size_t ml_group_categories(const MlLevels *levels, double least_share, uint32_t *group);
+
+/*
+ * How likely are so many current rows of levels that the reference lacks, if each
+ * row is of either side by chance?  levels has the rows of each level, without what is
+ * missing; uncounted current rows more are of new levels that were not told apart.
+ */
+extern double ml_unseen_p(const MlHistograms *levels, uint64_t uncounted);
 
 /* Of windows without drift, so many get a bin that is chosen by looking at them. */
 #define ML_BY_CHANCE 0.001

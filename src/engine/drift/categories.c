@@ -54,36 +54,28 @@ typedef struct Tail
 	double		statistic;
 } Tail;
 
-/*
- * Did the tail's levels change among themselves?  Most have too few rows for the
- * usual chi-square distribution; the one used has the exact mean and variance
- * of the statistic given the rows of each side and of each level (Dawson, "A
- * simplified expression for the variance of the chi-square function on a
- * contingency table", Biometrika 41, 1954).
- */
+/* Did the tail's levels change among themselves?  Most have few rows. */
 static bool
 tail_changed(const Tail *t, double rows_reference, double rows_current)
 {
 	double		n = t->reference + t->current;
-	double		mean = n * (t->levels - 1) / (n - 1);
-	double		a = (n - 2) / (n - 1);
-	double		b = (t->levels - 1) * (n - t->levels) / (n - 1);
-	double		sigma = (n * (1 / t->reference + 1 / t->current) - 4) / (n - 2);
-	double		tau = (n * t->reciprocals - t->levels * t->levels) / (n - 2);
-	double		variance = 2 * n / (n - 3) * (a - sigma) * (b - tau) + n * n / (n - 1) * sigma * tau;
+	MlChiSquare law = ml_chi_square_given_margins(t->reference, t->current, t->levels, t->reciprocals);
 	double		index_of_one = n / (t->reference * t->current);
 	double		share = (t->reference / rows_reference + t->current / rows_current) / 2;
-	double		excess = t->statistic - mean;
+	double		excess = t->statistic - law.mean;
 	double		index = excess * index_of_one * share;
 
-	if (!(n > 3 && t->levels >= 2 && variance > 0) ||
-		index < LEAST_TAIL_INDEX || (excess < LEAST_OF_CHANCE * mean && index < ENOUGH_TAIL_INDEX))
+	if (!(law.variance > 0) ||
+		index < LEAST_TAIL_INDEX || (excess < LEAST_OF_CHANCE * law.mean && index < ENOUGH_TAIL_INDEX))
 		return false;
-	return ml_chi_square_p(t->statistic * 2 * mean / variance, 2 * mean * mean / variance) < ML_BY_CHANCE;
+	return ml_gamma_p(t->statistic, law) < ML_BY_CHANCE;
 }
 
-#define IN_TAIL 0				/* marks of the first pass */
+/* Marks of the first pass. */
+#define IN_TAIL 0
 #define ALONE 1
+#define OF_REST 2				/* new, for what the reference's rest has and the current side lacks */
+#define UNSEEN 3				/* new, and all of these are more than is likely */
 
 /* Rows of each side but for what is missing, and what a level has to have to be alone. */
 typedef struct Sides
@@ -95,14 +87,20 @@ typedef struct Sides
 } Sides;
 
 static bool
-is_alone(const Sides *sides, double reference, double current)
+has_changed(const Sides *sides, double reference, double current)
 {
 	double		both = reference + current;
 	double		q = sides->current / (sides->reference + sides->current);
 
-	return both >= sides->least_share * (sides->reference + sides->current) ||
-		(current >= sides->least_share * sides->current && ml_chance_of_more(both, current, q) < sides->chance) ||
+	return (current >= sides->least_share * sides->current && ml_chance_of_more(both, current, q) < sides->chance) ||
 		(reference >= sides->least_share * sides->reference && ml_chance_of_more(both, reference, 1 - q) < sides->chance);
+}
+
+static bool
+is_alone(const Sides *sides, double reference, double current)
+{
+	return reference + current >= sides->least_share * (sides->reference + sides->current) ||
+		has_changed(sides, reference, current);
 }
 
 static void
@@ -128,26 +126,55 @@ add_difference(Tail *tail, double reference, double current)
 			(1 / expected + (tail->reference + tail->current) / (both * tail->current));
 }
 
-/* Marks every level, and sums up the tail; the rest is one of its levels. */
-static void
-mark_levels(const MlHistograms *h, const Sides *sides, double rest_current, uint32_t *group, Tail *tail)
+static uint32_t
+mark_of_new(const MlLevels *levels, const Sides *sides, size_t code)
 {
-	size_t		rest = h->n - 2;
+	const MlHistograms *h = &levels->h;
+	bool		has_rest = h->reference[levels->n_known + 1] > 0;
 
-	for (size_t code = 1; code < rest; code++)
-	{
-		group[code] = is_alone(sides, (double) h->reference[code], (double) h->current[code]) ? ALONE : IN_TAIL;
-		if (group[code] == IN_TAIL)
-			add_to_tail(tail, (double) h->reference[code], (double) h->current[code]);
-	}
+	if (!levels->new_are_likely)
+		return UNSEEN;
+	if (code == h->n - 1)		/* not told apart */
+		return has_rest ? OF_REST : IN_TAIL;
+	if (has_rest)
+		return has_changed(sides, 0, (double) h->current[code]) ? ALONE : OF_REST;
+	return is_alone(sides, 0, (double) h->current[code]) ? ALONE : IN_TAIL;
+}
+
+/* Marks every level and returns the current rows of the rest, which is of the tail. */
+static double
+mark_levels(const MlLevels *levels, const Sides *sides, uint32_t *group)
+{
+	const MlHistograms *h = &levels->h;
+	size_t		rest = levels->n_known + 1;
+	double		rest_current = (double) h->current[rest];
+
 	group[rest] = IN_TAIL;
-	add_to_tail(tail, (double) h->reference[rest], rest_current);
 	for (size_t code = 1; code < rest; code++)
+		group[code] = is_alone(sides, (double) h->reference[code], (double) h->current[code]) ? ALONE : IN_TAIL;
+	for (size_t code = rest + 1; code < h->n; code++)
 	{
-		if (group[code] == IN_TAIL)
-			add_difference(tail, (double) h->reference[code], (double) h->current[code]);
+		group[code] = mark_of_new(levels, sides, code);
+		rest_current += group[code] == OF_REST ? (double) h->current[code] : 0;
 	}
-	add_difference(tail, (double) h->reference[rest], rest_current);
+	return rest_current;
+}
+
+static Tail
+tail_of(const MlHistograms *h, size_t rest, double rest_current, const uint32_t *group)
+{
+	Tail		tail = {0};
+
+	for (int pass = 0; pass < 2; pass++)
+	{
+		for (size_t code = 1; code < h->n; code++)
+		{
+			if (group[code] == IN_TAIL)
+				(pass ? add_difference : add_to_tail) (&tail, (double) h->reference[code],
+													   code == rest ? rest_current : (double) h->current[code]);
+		}
+	}
+	return tail;
 }
 
 /* Merging what changed in one direction loses nothing of the total variation,
@@ -158,16 +185,6 @@ static int
 part_of(double reference, double current)
 {
 	return current > 2 * reference ? 3 : current > reference ? 2 : 2 * current >= reference ? 1 : 0;
-}
-
-/* Is what the reference does not know no more than it makes likely? */
-static bool
-unseen_is_likely(const MlHistograms *h, uint64_t singles, const Sides *sides)
-{
-	double		unseen = (double) h->current[h->n - 1];
-
-	return singles > 0 && h->reference[h->n - 1] == 0 &&
-		ml_chance_of_more((double) singles + unseen, unseen, sides->current / (sides->reference + sides->current)) >= ML_BY_CHANCE;
 }
 
 bool
@@ -182,15 +199,16 @@ ml_is_beyond(uint64_t reference, uint64_t current, uint64_t beyond)
 }
 
 size_t
-ml_group_categories(const MlHistograms *h, uint64_t singles, double least_share, uint32_t *group)
+ml_group_categories(const MlLevels *levels, double least_share, uint32_t *group)
 {
-	size_t		rest = h->n - 2;
-	Sides		sides = {.least_share = least_share, .chance = ML_BY_CHANCE / (double) rest};
-	Tail		tail = {0};
+	const MlHistograms *h = &levels->h;
+	size_t		rest = levels->n_known + 1;
+	Sides		sides = {.least_share = least_share, .chance = ML_BY_CHANCE / (double) (h->n - 2)};
+	Tail		tail;
 	bool		divided;
-	bool		likely;
-	double		rest_current;	/* what the reference has as known and the current side as new is of the rest */
+	double		rest_current;
 	uint32_t	part[TAIL_PARTS] = {0}; /* 0: none yet */
+	uint32_t	unseen = 0;
 	uint32_t	n = 1;
 
 	for (size_t code = 1; code < h->n; code++)
@@ -198,27 +216,25 @@ ml_group_categories(const MlHistograms *h, uint64_t singles, double least_share,
 		sides.reference += (double) h->reference[code];
 		sides.current += (double) h->current[code];
 	}
-	likely = unseen_is_likely(h, singles, &sides);
-	rest_current = (double) h->current[rest] +
-		(likely && h->reference[rest] > 0 ? (double) h->current[h->n - 1] : 0);
-	mark_levels(h, &sides, rest_current, group, &tail);
+	rest_current = mark_levels(levels, &sides, group);
+	tail = tail_of(h, rest, rest_current, group);
 	divided = tail.reference > 0 && tail.current > 0 && tail_changed(&tail, sides.reference, sides.current);
-	group[h->n - 1] = likely && tail.reference > 0 ? IN_TAIL : ALONE;
 	group[0] = 0;
 	for (size_t code = 1; code < h->n; code++)
 	{
-		bool		of_rest = code == rest || (code > rest && h->reference[rest] > 0);
+		bool		of_rest = code == rest || group[code] == OF_REST;
 		double		current = of_rest ? rest_current : (double) h->current[code];
 		double		reference = (double) h->reference[of_rest ? rest : code];
-		int			p = divided ? part_of(reference / sides.reference, current / sides.current) : 0;
+		uint32_t   *shared = group[code] == UNSEEN ? &unseen
+			: &part[divided ? part_of(reference / sides.reference, current / sides.current) : 0];
 
 		if (group[code] == ALONE)
 			group[code] = n++;
 		else
 		{
-			if (part[p] == 0)
-				part[p] = n++;
-			group[code] = part[p];
+			if (*shared == 0)
+				*shared = n++;
+			group[code] = *shared;
 		}
 	}
 	return n;

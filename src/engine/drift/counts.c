@@ -17,6 +17,8 @@ ml_chance_of_more(double both, double current, double q)
 
 	if (!(current > both * q))
 		return 1;
+	if (current > both)			/* of counts that stand for others, see ml_unseen_p() */
+		return pow(q, current);
 	term = exp(lgamma(both + 1) - lgamma(current + 1) - lgamma(both - current + 1) +
 			   current * log(q) + (both - current) * log1p(-q));
 	sum = term;
@@ -34,80 +36,134 @@ log_choose(double n, double k)
 	return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
 }
 
-/* P(X >= hits) of the hits among `drawn` of `all` rows, `both` of which are hits. */
-static double
-chance_of_hits(double all, double both, double drawn, double hits)
+/* Of the hits among `drawn` of `all` rows, `both` of which are hits. */
+typedef struct Draw
 {
-	double		term = exp(log_choose(both, hits) + log_choose(all - both, drawn - hits) - log_choose(all, drawn));
-	double		sum = term;
+	double		all;
+	double		both;
+	double		drawn;
+} Draw;
 
-	for (double x = hits; x < fmin(both, drawn) && term > sum * LEAST_TERM; x++)
+static double
+chance_of_hits(Draw d, double hits)
+{
+	return exp(log_choose(d.both, hits) + log_choose(d.all - d.both, d.drawn - hits) - log_choose(d.all, d.drawn));
+}
+
+/* Chance of x + 1 hits by that of x. */
+static double
+next_by_this(Draw d, double x)
+{
+	return (d.both - x) * (d.drawn - x) / ((x + 1) * (d.all - d.both - d.drawn + x + 1));
+}
+
+/* Of two chances that are the same but for rounding, neither is the larger: R's bound. */
+#define SAME_CHANCE (1 + 1e-7)
+
+/* All hits from the end of the range up to the first one more likely than `found`. */
+static double
+unlikely_from(Draw d, double from, double to, double found)
+{
+	double		step = from < to ? 1 : -1;
+	double		low = from;
+	double		high = to;
+	double		term;
+	double		sum = 0;
+
+	if (!(chance_of_hits(d, from) <= found * SAME_CHANCE))
+		return 0;
+	/* chances rise from `from` to `to`: the last one that is no more likely */
+	while (fabs(high - low) > 1)
 	{
-		term *= (both - x) * (drawn - x) / ((x + 1) * (all - both - drawn + x + 1));
-		sum += term;
+		double		middle = floor((low + high) / 2);
+
+		if (chance_of_hits(d, middle) <= found * SAME_CHANCE)
+			low = middle;
+		else
+			high = middle;
 	}
-	return fmin(sum, 1);
+	term = chance_of_hits(d, low);
+	for (double x = low;; x -= step)
+	{
+		sum += term;
+		if (x == from || term <= sum * LEAST_TERM)
+			return sum;
+		term = step > 0 ? term / next_by_this(d, x - 1) : term * next_by_this(d, x);
+	}
 }
 
 double
 ml_shares_p(uint64_t reference_rows, uint64_t reference, uint64_t current_rows, uint64_t current)
 {
-	double		all = (double) reference_rows + (double) current_rows;
-	double		both = (double) reference + (double) current;
-	double		difference = (double) current * (double) reference_rows - (double) reference * (double) current_rows;
+	Draw		d = {(double) reference_rows + (double) current_rows, (double) reference + (double) current,
+	(double) current_rows};
+	double		found;
+	double		least = fmax(0, d.both + d.drawn - d.all);
+	double		greatest = fmin(d.both, d.drawn);
+	double		mode = floor((d.both + 1) * (d.drawn + 1) / (d.all + 2));
 
 	if (reference_rows == 0 || current_rows == 0)
 		return NAN;
-	if (difference == 0)
+	found = chance_of_hits(d, (double) current);
+	mode = fmin(fmax(mode, least), greatest);
+	if (found * SAME_CHANCE >= chance_of_hits(d, mode))
 		return 1;
-	return fmin(1, 2 * (difference > 0 ? chance_of_hits(all, both, (double) current_rows, (double) current)
-						: chance_of_hits(all, both, (double) reference_rows, (double) reference)));
+	return fmin(1, unlikely_from(d, least, mode, found) + unlikely_from(d, greatest, mode, found));
 }
 
-/* The chi-square distribution is taken to hold from so many expected rows a bin. */
-#define LEAST_EXPECTED 2
+/* ---------------------------------------------------------------- what is new */
 
+#define CHANCES 1024			/* of levels of so many rows, worked out once */
+
+/*
+ * A level of m rows is lacking on the reference's side with probability
+ * C(current, m) / C(all, m).  Rows come by levels, so their sum varies as that
+ * of fewer, larger pieces does: a binomial count of such pieces that has its mean
+ * and its variance; where each level has one row, their exact number.
+ */
 double
-ml_chi_square_pooled_p(const MlHistograms *h)
+ml_unseen_p(const MlHistograms *levels, uint64_t uncounted)
 {
-	uint64_t	rows_reference = 0;
-	uint64_t	rows_current = 0;
-	uint64_t	few_reference = 0;
-	uint64_t	few_current = 0;
-	double		fewer;
-	double		sum = 0;
-	double		bins = 0;
-	double		p;
+	double		lacking[CHANCES];
+	double		rows_current = (double) uncounted;
+	double		rows = (double) uncounted;
+	double		q;
+	double		unseen = 0;
+	double		n_new = 0;
+	double		mean = 0;		/* sum of m p over levels */
+	double		within = 0;		/* of m p (1 - p) */
+	double		squares = 0;	/* of m p p */
+	double		variance = 0;	/* of m m p (1 - p) */
 
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; i < levels->n; i++)
 	{
-		rows_reference += h->reference[i];
-		rows_current += h->current[i];
+		rows += (double) levels->reference[i] + (double) levels->current[i];
+		rows_current += (double) levels->current[i];
+		unseen += levels->reference[i] == 0 ? (double) levels->current[i] : 0;
+		n_new += levels->reference[i] == 0 && levels->current[i] > 0;
 	}
-	if (rows_reference == 0 || rows_current == 0)
-		return NAN;
-	fewer = fmin((double) rows_reference, (double) rows_current) / ((double) rows_reference + (double) rows_current);
-	for (size_t i = 0; i <= h->n; i++)
+	if (unseen + (double) uncounted == 0)
+		return 1;
+	q = rows_current / rows;
+	lacking[0] = 1;
+	for (int m = 1; m < CHANCES; m++)
+		lacking[m] = m <= rows_current ? lacking[m - 1] * (rows_current - m + 1) / (rows - m + 1) : 0;
+	for (size_t i = 0; i <= levels->n; i++)
 	{
-		/* after all others, those of few rows together */
-		double		reference = (double) (i < h->n ? h->reference[i] : few_reference);
-		double		current = (double) (i < h->n ? h->current[i] : few_current);
-		double		both = reference + current;
-		double		difference = reference * (double) rows_current - current * (double) rows_reference;
+		/* after all others those that were not told apart, as if of as many rows as these */
+		double		m = i < levels->n ? (double) (levels->reference[i] + levels->current[i]) : n_new > 0 ? unseen / n_new : 1;
+		double		times = i < levels->n ? 1 : (double) uncounted / m;
+		double		p = m == floor(m) && m < CHANCES ? lacking[(int) m] : pow(q, m);
 
-		if (both * fewer >= LEAST_EXPECTED)
-		{
-			bins++;
-			sum += difference * difference / (both * (double) rows_reference * (double) rows_current);
-		}
-		else if (i < h->n)
-		{
-			few_reference += h->reference[i];
-			few_current += h->current[i];
-		}
+		mean += times * m * p;
+		within += times * m * p * (1 - p);
+		squares += times * m * p * p;
+		variance += times * m * m * p * (1 - p);
 	}
-	p = bins >= 2 ? ml_chi_square_p(sum, bins - 1) : 1;
-	if (few_reference + few_current == 0 || ((double) few_reference + (double) few_current) * fewer >= LEAST_EXPECTED)
-		return p;
-	return fmin(1, (bins >= 2 ? 2 : 1) * fmin(p, ml_shares_p(rows_reference, few_reference, rows_current, few_current)));
+	if (mean >= unseen + (double) uncounted)
+		return 1;
+	if (!(squares > 0))
+		return 0;				/* less than any number */
+	/* within > 0: a level with p = 1 is new with all its rows, so the mean would have these */
+	return ml_chance_of_more(mean * within / variance * mean / squares, (unseen + (double) uncounted) * within / variance, squares / mean);
 }
