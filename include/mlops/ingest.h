@@ -169,10 +169,13 @@ typedef struct MlKeyReader
 	char		digits[ML_KEY_DIGITS];	/* an integer's text */
 } MlKeyReader;
 
+/* What to say where a column cannot be a key. */
+#define ML_KEY_HINT "A key is an integer, numeric, text, uuid or enum, which have one text. Cast others to text in a view or query, or in a generated column."
+
 /*
  * Prepares reading keys of a type: integers, numeric, text, enum, uuid and the
- * like.  False for types whose text depends on settings (times, floating point)
- * or that cannot be a feature either.
+ * like.  False for types whose text depends on settings (times, floating point),
+ * that have another one in JSON (inet), or that cannot be a feature either.
  */
 extern bool mling_key_reader(Oid type, MlKeyReader *reader);
 

@@ -452,10 +452,10 @@ DECLARE
 	known record;
 BEGIN
 	SELECT t.* INTO known FROM mlops_catalog.trained_column(check_key.model_id, check_key.key) AS t;
-	IF known.type ~ '^(boolean|real|double precision|date|timestamp|time)' THEN
+	IF known.type ~ '^(boolean|real|double precision|money|date|interval|inet|time(stamp)?(\(\d\))? with(out)? time zone)$' THEN
 		RAISE EXCEPTION 'column "%" of type % cannot be the key of model "%"', key, known.type, model_name
 			USING ERRCODE = 'datatype_mismatch',
-				HINT = 'A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.';
+				HINT = 'A key is an integer, numeric, text, uuid or enum, which have one text. Cast others to text in a view or query, or in a generated column.';
 	END IF;
 	PERFORM mlops_catalog.refuse_lost_key(caller, model_id, model_name, key, shares);
 	IF known.is_unknown THEN

@@ -96,10 +96,25 @@ typedef struct TableScorer
 	MlScorer   *scorer;
 	TupleDesc	desc;			/* the source's */
 	int			key;			/* position of the key column, -1: none */
-	Oid			key_output;
+	bool		has_reader;		/* else its text is that under settled settings */
+	MlKeyReader reader;
+	FmgrInfo	key_output;
 	MemoryContext row_context;
 	uint64		n_rows;
 } TableScorer;
+
+/* The text by which decisions and labels of the column are told, or one that depends on no setting. */
+static text *
+key_text(TableScorer *table, Datum value)
+{
+	size_t		size;
+	const char *bytes;
+
+	if (!table->has_reader)
+		return cstring_to_text(mling_settled_text(&table->key_output, value));
+	bytes = mling_key_bytes(&table->reader, value, &size);
+	return cstring_to_text_with_len(bytes, (int) size);
+}
 
 static void
 score_slot(TupleTableSlot *slot, void *arg)
@@ -114,8 +129,7 @@ score_slot(TupleTableSlot *slot, void *arg)
 	score = mlserve_score_values(table->scorer, table->desc, slot->tts_values, slot->tts_isnull);
 	nulls[0] = table->key < 0 || slot->tts_isnull[table->key];
 	if (!nulls[0])
-		values[0] = CStringGetTextDatum(OidOutputFunctionCall(table->key_output,
-															  slot->tts_values[table->key]));
+		values[0] = PointerGetDatum(key_text(table, slot->tts_values[table->key]));
 	values[1] = Float8GetDatum(score);
 	values[2] = BoolGetDatum(score >= mlserve_scorer_resolved(table->scorer)->threshold);
 	tuplestore_putvalues(table->result->setResult, table->result->setDesc, values, nulls);
@@ -136,6 +150,8 @@ mlops_score_table(PG_FUNCTION_ARGS)
 	TableScorer table = {0};
 	MlSource   *source;
 	MlProgressScope *progress;
+	Oid			type;
+	Oid			output;
 	bool		varlena;
 
 	mlbase_refuse_null(fcinfo, 0, "model");
@@ -149,8 +165,10 @@ mlops_score_table(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(3))
 	{
 		table.key = mling_column(source, NameStr(*PG_GETARG_NAME(3)), "key");
-		getTypeOutputInfo(TupleDescAttr(source->desc, table.key)->atttypid,
-						  &table.key_output, &varlena);
+		type = TupleDescAttr(source->desc, table.key)->atttypid;
+		table.has_reader = mling_key_reader(type, &table.reader);
+		getTypeOutputInfo(type, &output, &varlena);
+		fmgr_info(output, &table.key_output);
 	}
 	table.row_context = AllocSetContextCreate(CurrentMemoryContext, "mlops score rows",
 											  ALLOCSET_DEFAULT_SIZES);

@@ -131,7 +131,7 @@ bind_trigger(void *arg)
 					 errmsg("trigger \"%s\": column \"%s\" of type %s cannot be a key",
 							bound->trigger->tgname, bound->argument[ML_TRIGGER_KEY],
 							format_type_be(type)),
-					 errhint("A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.")));
+					 errhint(ML_KEY_HINT)));
 	}
 }
 

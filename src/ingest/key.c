@@ -2,14 +2,15 @@
  * key.c
  *	  Bytes of a key value: what says whose row it is.
  *
- * A key's bytes are its text, as value::text would give it, for types whose
- * text depends on no setting: 42 in an integer column, '42' in a text column,
+ * A key's bytes are its text, as value::text would give it, for types that have
+ * one text, whatever the settings and in JSON too: 42 in an integer column, '42' in a text column,
  * 42 in a JSON object and the key '42' given by hand are one key.  Hashes of
  * keys choose variants, so these bytes must never change.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "mb/pg_wchar.h"
@@ -46,6 +47,8 @@ mling_key_reader(Oid type, MlKeyReader *reader)
 			fmgr_info(F_NUMERIC_OUT, &reader->output);
 			return true;
 		case ML_FROM_OUTPUT:
+			if (reader->converter.type == INETOID)	/* 10.0.0.1 in JSON, 10.0.0.1/32 cast to text */
+				return false;
 			fmgr_info(reader->converter.output, &reader->output);
 			return true;
 		default:

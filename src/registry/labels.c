@@ -548,7 +548,7 @@ prepare_columns(LabelReader *reader, const char *model, const MlSource *source, 
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of type %s cannot be a key", key, format_type_be(type)),
-				 errhint("A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.")));
+				 errhint(ML_KEY_HINT)));
 
 	reader->label_column = mling_column(source, label, "label");
 	reader->label_name = label;

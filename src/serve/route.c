@@ -375,7 +375,7 @@ mlserve_map_route(const MlRoute *route, TupleDesc desc)
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("column \"%s\" of type %s cannot be the key of model \"%s\"",
 							route->key, format_type_be(type), route->name),
-					 errhint("A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.")));
+					 errhint(ML_KEY_HINT)));
 	}
 	for (int i = 0; i < route->n_segments; i++)
 		map->n_columns += route->variants[i].n_conditions;

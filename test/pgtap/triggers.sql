@@ -36,7 +36,7 @@ INSERT INTO wrong (function, arguments, answer) VALUES
 	('score_trigger', $$'fraud', 'twice'$$, '428C9 | trigger "x": column "twice" is generated, nothing can be written to it'),
 	('decide_trigger', $$'fraud', 'score', 'note'$$, '42804 | trigger "x": column "note" must be of type boolean'),
 	('decide_trigger', $$'fraud', 'score', 'key=nokey'$$, '42703 | trigger "x": column "nokey" does not exist in table "live" | It is the key column of decide_trigger.'),
-	('decide_trigger', $$'fraud', 'score', 'key=amount'$$, '42804 | trigger "x": column "amount" of type double precision cannot be a key | A key is an integer, numeric, text, uuid or enum, whose text depends on no setting.'),
+	('decide_trigger', $$'fraud', 'score', 'key=amount'$$, '42804 | trigger "x": column "amount" of type double precision cannot be a key | A key is an integer, numeric, text, uuid or enum, which have one text. Cast others to text in a view or query, or in a generated column.'),
 	('score_trigger', $$'fraud', 'score', 'on_error=maybe'$$, '22023 | unrecognized value "maybe" of "on_error" | It is raise, null, or the score to give instead, a number from 0 to 1.');
 SELECT is(trigger_with(function, arguments), answer, format('CREATE TRIGGER ... %s(%s)', function, arguments)) FROM wrong ORDER BY place;
 SELECT is(trigger_with('score_trigger', $$'fraud', 'score'$$, 'AFTER INSERT'), '39P01 | trigger "x": score_trigger must be fired BEFORE INSERT OR UPDATE FOR EACH ROW', 'AFTER');
