@@ -145,8 +145,7 @@ DECLARE
 	metric text;
 	bound text;
 BEGIN
-	PERFORM mlops_catalog.check_keys('guard', guard,
-		mlops_catalog.guard_metrics() || '{min_decisions,min_labels,on_failure}');
+	PERFORM mlops_catalog.check_keys('guard', guard, mlops_catalog.keys_of('guard'));
 	PERFORM mlops_catalog.whole_number_in('guard', guard, 'min_decisions', 1, 1e9);
 	PERFORM mlops_catalog.whole_number_in('guard', guard, 'min_labels', 1, 1e9);
 	IF guard ? 'on_failure' THEN
@@ -155,7 +154,7 @@ BEGIN
 	FOREACH metric IN ARRAY mlops_catalog.guard_metrics() LOOP
 		CONTINUE WHEN NOT guard ? metric;
 		PERFORM mlops_catalog.check_keys('guard.' || metric, guard -> metric,
-			CASE WHEN metric IN ('psi', 'errors', 'error_rate') THEN '{max}'::text[] ELSE '{min,max,min_ratio,max_ratio}' END);
+			CASE WHEN metric IN ('psi', 'errors', 'error_rate') THEN '{max}'::text[] ELSE mlops_catalog.keys_of('guard.<metric>') END);
 		IF guard -> metric = '{}' THEN
 			RAISE EXCEPTION '"%" in "guard" bounds nothing', metric
 				USING ERRCODE = 'invalid_parameter_value',
@@ -199,7 +198,7 @@ BEGIN
 			RAISE EXCEPTION 'step % of "ramp" must be a JSON object', step
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'Write it as {"percent": 5, "wait": "1 hour"}.';
 		END IF;
-		PERFORM mlops_catalog.check_keys('ramp', step, '{percent,wait,guard}');
+		PERFORM mlops_catalog.check_keys('ramp', step, mlops_catalog.keys_of('ramp'));
 		percent := mlops_catalog.number_in('ramp', step, 'percent', 0, 100);
 		IF percent IS NULL OR percent <= previous THEN
 			RAISE EXCEPTION 'the steps of "ramp" must rise in "percent"'

@@ -94,7 +94,7 @@ BEGIN
 	END IF;
 	FOR spec IN SELECT v.key, v.value FROM jsonb_each(test_variants.variants) AS v LOOP
 		PERFORM mlops_catalog.check_variant(spec.key);
-		PERFORM mlops_catalog.check_keys('variants.' || spec.key, spec.value, '{version,percent,threshold}');
+		PERFORM mlops_catalog.check_keys('variants.' || spec.key, spec.value, mlops_catalog.keys_of('variants.<variant>'));
 		variant := spec.key;
 		version := mlops_catalog.whole_number_in('variants.' || spec.key, spec.value, 'version', 1, 2147483647);
 		percent := mlops_catalog.number_in('variants.' || spec.key, spec.value, 'percent', 0, 100);

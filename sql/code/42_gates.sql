@@ -59,14 +59,12 @@ BEGIN
 		RAISE EXCEPTION 'unrecognized key "%" in "gate"', metric || '_vs_production'
 			USING ERRCODE = 'invalid_parameter_value', HINT = format('Write it as "%s".', metric || '_vs_deployed');
 	END IF;
-	PERFORM mlops_catalog.check_object('gate', gate,
-		(SELECT jsonb_object_agg(m, 'object') || jsonb_object_agg(m || '_vs_deployed', 'object') FROM unnest(mlops_catalog.metric_names()) AS m)
-		|| '{"fairness": "object|array", "approvals": "number|object", "aliases": "array"}');
+	PERFORM mlops_catalog.check_object('gate', gate, mlops_catalog.key_types('gate'));
 	FOR c IN SELECT key, value FROM jsonb_each(gate) LOOP
 		place := 'gate.' || c.key;
 		IF c.key = 'approvals' THEN
 			IF jsonb_typeof(c.value) = 'object' THEN
-				PERFORM mlops_catalog.check_object(place, c.value, '{"count": "number", "roles": "array", "four_eyes": "boolean"}');
+				PERFORM mlops_catalog.check_object(place, c.value, mlops_catalog.key_types('gate.approvals'));
 			END IF;
 			f := CASE WHEN jsonb_typeof(c.value) = 'object' THEN coalesce(c.value -> 'count', '1') ELSE c.value END;
 			IF f::numeric NOT BETWEEN 0 AND 100 OR f::numeric <> trunc(f::numeric) THEN
@@ -81,7 +79,7 @@ BEGIN
 			END IF;
 		ELSIF c.key = 'fairness' THEN
 			FOR f IN SELECT * FROM jsonb_array_elements(CASE jsonb_typeof(c.value) WHEN 'array' THEN c.value ELSE jsonb_build_array(c.value) END) LOOP
-				PERFORM mlops_catalog.check_object(place, f, '{"by": "string", "metric": "string", "max_gap": "number", "min_rows": "whole number"}');
+				PERFORM mlops_catalog.check_object(place, f, mlops_catalog.key_types('gate.fairness'));
 				IF NOT f ?& '{by,metric,max_gap}' THEN
 					RAISE EXCEPTION '"%" must have the keys by, metric and max_gap', place USING ERRCODE = 'invalid_parameter_value';
 				END IF;
@@ -91,13 +89,13 @@ BEGIN
 				PERFORM mlops_catalog.check_bound(place, 'min_rows', (f ->> 'min_rows')::float8, 1, 'Infinity', 'a number of rows that tell something');
 			END LOOP;
 		ELSIF c.key LIKE '%\_vs\_deployed' THEN
-			PERFORM mlops_catalog.check_object(place, c.value, '{"min_gain": "number", "on": "string"}');
+			PERFORM mlops_catalog.check_object(place, c.value, mlops_catalog.key_types('gate.<metric>_vs_deployed'));
 			PERFORM mlops_catalog.check_choice('value of "on"', coalesce(c.value ->> 'on', 'same test window'), '{same test window}');
 			metric := left(c.key, -length('_vs_deployed'));
 			PERFORM mlops_catalog.check_bound(place, 'min_gain', (c.value ->> 'min_gain')::float8, -mlops_catalog.widest_gap(metric),
 				mlops_catalog.widest_gap(metric), 'a gain in ' || metric);
 		ELSE
-			PERFORM mlops_catalog.check_object(place, c.value, '{"min": "number", "max": "number"}');
+			PERFORM mlops_catalog.check_object(place, c.value, mlops_catalog.key_types('gate.<metric>'));
 			IF c.value = '{}' THEN
 				RAISE EXCEPTION '"%" must have a key min or max', place USING ERRCODE = 'invalid_parameter_value';
 			END IF;

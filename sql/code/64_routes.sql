@@ -112,8 +112,7 @@ CREATE FUNCTION mlops_catalog.check_release_document(caller regrole, model_id bi
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	types constant jsonb := '{"strategy": "string", "guard": "object", "metric": "string", "version": "whole number", "variant": "string", "threshold": "number",
-		"percent": "number", "ramp": "array", "variants": "object", "min_percent": "number"}';
+	types constant jsonb := mlops_catalog.key_types('models.<model>.deploy.release');
 	s record;
 	variants jsonb := '{}';
 	v record;
@@ -131,7 +130,7 @@ BEGIN
 		document := mlops_catalog.without_nulls(document || jsonb_build_object('percent', mlops_catalog.number_in(path, document, 'percent', 0, 100)));
 	ELSE
 		FOR v IN SELECT * FROM jsonb_each(document -> 'variants') LOOP
-			PERFORM mlops_catalog.check_object(path || '.variants.' || v.key, v.value, '{"version": "whole number", "percent": "number", "threshold": "number"}');
+			PERFORM mlops_catalog.check_object(path || '.variants.' || v.key, v.value, mlops_catalog.key_types('variants.<variant>'));
 			variants := variants || jsonb_build_object(v.key,
 				mlops_catalog.check_variant_document(caller, model_id, path || '.variants.' || v.key, v.value));
 		END LOOP;
@@ -159,8 +158,7 @@ BEGIN
 	IF document = 'null' THEN	-- nothing is to answer
 		RETURN '{}';
 	END IF;
-	PERFORM mlops_catalog.check_object(path, document, '{"version": "whole number", "threshold": "number", "key": "string", "guard": "object",
-		"release": "object", "segments": "array", "shadows": "object", "note": "string"}');
+	PERFORM mlops_catalog.check_object(path, document, mlops_catalog.key_types('models.<model>.deploy'));
 	route := mlops_catalog.check_variant_document(caller, model_id, path, document - 'note');
 	IF route ? 'release' THEN
 		route := route || jsonb_build_object('release',
@@ -175,14 +173,14 @@ BEGIN
 	END IF;
 	FOR e IN SELECT s.value, path || '.segments.' || s.place - 1 AS place
 			FROM jsonb_array_elements(document -> 'segments') WITH ORDINALITY AS s(value, place) LOOP
-		PERFORM mlops_catalog.check_object(e.place, e.value, '{"variant": "string", "version": "whole number", "threshold": "number", "rule": "object"}');
+		PERFORM mlops_catalog.check_object(e.place, e.value, mlops_catalog.key_types('models.<model>.deploy.segments'));
 		IF NOT e.value ?& '{variant,rule}' THEN
 			RAISE EXCEPTION '"%" must have the keys variant, version and rule', e.place USING ERRCODE = 'invalid_parameter_value';
 		END IF;
 		segments := segments || mlops_catalog.check_variant_document(caller, model_id, e.place, e.value);
 	END LOOP;
 	FOR e IN SELECT s.key, s.value, path || '.shadows.' || s.key AS place FROM jsonb_each(document -> 'shadows') AS s LOOP
-		PERFORM mlops_catalog.check_object(e.place, e.value, '{"version": "whole number", "threshold": "number", "guard": "object"}');
+		PERFORM mlops_catalog.check_object(e.place, e.value, mlops_catalog.key_types('models.<model>.deploy.shadows.<variant>'));
 		shadows := shadows || jsonb_build_object(e.key, mlops_catalog.check_variant_document(caller, model_id, e.place,
 			mlops_catalog.without_nulls(e.value || jsonb_build_object('guard', nullif(e.value -> 'guard', '{}')))));
 	END LOOP;

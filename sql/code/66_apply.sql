@@ -93,9 +93,7 @@ DECLARE
 	tags constant text := 'string|number|boolean';
 	e record;
 BEGIN
-	PERFORM mlops_catalog.check_object(path, document, '{"description": "string", "limits": "string", "owner": "string", "tags": "object",
-		"versions": "object", "grants": "object", "gate": "object", "stages": "object", "aliases": "object", "deploy": "object|null",
-		"monitor": "object", "alerts": "object", "retraining": "object", "schedules": "object"}');
+	PERFORM mlops_catalog.check_object(path, document, mlops_catalog.key_types('models.<model>'));
 	PERFORM mlops_catalog.check_monitoring_document(path, document);
 	PERFORM mlops_catalog.check_values(path || '.tags', document -> 'tags', tags);
 	PERFORM mlops_catalog.check_values(path || '.aliases', document -> 'aliases', 'whole number');
@@ -111,12 +109,11 @@ BEGIN
 		END IF;
 	END LOOP;
 	FOR e IN SELECT path || '.versions.' || v.key AS place, v.value FROM jsonb_each(document -> 'versions') AS v LOOP
-		PERFORM mlops_catalog.check_object(e.place, e.value, '{"description": "string", "tags": "object"}');
+		PERFORM mlops_catalog.check_object(e.place, e.value, mlops_catalog.key_types('models.<model>.versions.<version>'));
 		PERFORM mlops_catalog.check_values(e.place || '.tags', e.value -> 'tags', tags);
 	END LOOP;
 	FOR e IN SELECT path || '.schedules.' || s.key AS place, s.value FROM jsonb_each(document -> 'schedules') AS s LOOP
-		PERFORM mlops_catalog.check_object(e.place, e.value,
-			'{"cron": "string", "command": "string", "timeout": "string", "max_retries": "number", "priority": "number"}');
+		PERFORM mlops_catalog.check_object(e.place, e.value, mlops_catalog.key_types('models.<model>.schedules.<schedule>'));
 		IF NOT e.value ?& '{cron,command}' THEN
 			RAISE EXCEPTION '"%" must have the keys cron and command', e.place USING ERRCODE = 'invalid_parameter_value';
 		END IF;
@@ -341,7 +338,7 @@ BEGIN
 		RAISE EXCEPTION 'cannot execute mlops.apply() in a read-only transaction' USING ERRCODE = 'read_only_sql_transaction';
 	END IF;
 	PERFORM mlops_catalog.refuse_large_spec(apply.spec);
-	PERFORM mlops_catalog.check_object('spec', apply.spec, '{"models": "object"}');
+	PERFORM mlops_catalog.check_object('spec', apply.spec, mlops_catalog.key_types('spec'));
 	BEGIN
 		FOR m IN SELECT e.key, e.value FROM jsonb_each(apply.spec -> 'models') AS e ORDER BY e.key LOOP
 			FOR c IN SELECT a.* FROM mlops_catalog.apply_model(m.key, m.value, coalesce(apply.dry_run, false)) AS a LOOP

@@ -96,10 +96,8 @@ DECLARE
 BEGIN
 	PERFORM mlops_catalog.check_gate_syntax(gate);
 	PERFORM mlops_catalog.check_choice('action', action, '{register,canary,deploy}');
-	PERFORM mlops_catalog.check_object('options', options, jsonb '{"new_columns": "boolean|array", "accept": "array", "window": "string", "refit": "boolean"}' || CASE action
-		WHEN 'canary' THEN '{"percent": "number", "key": "string", "threshold": "number", "guard": "object", "ramp": "array"}'
-		WHEN 'deploy' THEN '{"threshold": "number", "guard": "object"}'
-		ELSE '{}' END::jsonb);
+	PERFORM mlops_catalog.check_object('options', options, mlops_catalog.key_types('options')
+		|| coalesce(mlops_catalog.key_types(format('options (%s)', action)), '{}'));
 	FOR k IN SELECT o.key FROM jsonb_each(options) AS o CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(o.value) WHEN 'array' THEN o.value ELSE '[]' END) AS c
 			WHERE o.key IN ('new_columns', 'accept') AND jsonb_typeof(c) <> 'string' LOOP
 		RAISE EXCEPTION '"%" in "options" must be a list of columns', k USING ERRCODE = 'invalid_parameter_value';
@@ -376,7 +374,7 @@ CREATE FUNCTION mlops_catalog.check_policy_triggers(model_id bigint, model text,
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM mlops_catalog.check_object('triggers', triggers, '{"alerts": "array|boolean", "new_labels": "number"}');
+	PERFORM mlops_catalog.check_object('triggers', triggers, mlops_catalog.key_types('triggers'));
 	IF schedule IS NOT NULL THEN
 		PERFORM mlops_catalog.next_cron_run(schedule, now(), 'GMT');
 	ELSIF triggers = '{}' THEN

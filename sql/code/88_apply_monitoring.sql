@@ -71,17 +71,14 @@ DECLARE
 	e record;
 BEGIN
 	IF document ? 'monitor' THEN
-		PERFORM mlops_catalog.check_object(path || '.monitor', document -> 'monitor', '{"every": "string", "label_delay": "string",
-			"segments": "array", "query": "string", "time_column": "string", "search_path": "string", "time_zone": "string", "settings": "object"}');
+		PERFORM mlops_catalog.check_object(path || '.monitor', document -> 'monitor', mlops_catalog.key_types('models.<model>.monitor'));
 	END IF;
 	PERFORM mlops_catalog.check_values(path || '.alerts', document -> 'alerts', 'object');
 	FOR e IN SELECT path || '.alerts.' || a.key AS place, a.value FROM jsonb_each(document -> 'alerts') AS a LOOP
-		PERFORM mlops_catalog.check_object(e.place, e.value, '{"metric": "string", "min": "number", "max": "number", "windows": "whole number",
-			"min_decisions": "whole number", "labels": "object", "severity": "string"}');
+		PERFORM mlops_catalog.check_object(e.place, e.value, mlops_catalog.key_types('models.<model>.alerts.<rule>'));
 	END LOOP;
 	IF document ? 'retraining' THEN
-		PERFORM mlops_catalog.check_object(path || '.retraining', document -> 'retraining', '{"schedule": "string", "triggers": "object",
-			"gate": "object", "action": "string", "options": "object", "cooldown": "string"}');
+		PERFORM mlops_catalog.check_object(path || '.retraining', document -> 'retraining', mlops_catalog.key_types('models.<model>.retraining'));
 	END IF;
 END
 $$;

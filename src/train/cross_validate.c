@@ -326,9 +326,9 @@ mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id)
 	MemoryContextSwitchTo(context);
 	mlbase_progress_begin("cross_validate", request->train.model);
 
+	check_split(&request->train);	/* first: it allows less than that of a training */
 	mltrain_check(&request->train, request->folds.group_by, "mlops.cross_validate()", &v->request);
 	folds_check(&v->folds, &request->folds, request->train.time_column);
-	check_split(&request->train);
 	mltrain_load(&v->journal, &v->request, mlbase_engine_threads(), v->request.learner->needs_blas, &v->plan, &v->data);
 	mltrain_label_rows(&v->journal, &v->request, &v->plan, &v->data);
 	folds_make(&v->folds, &v->request, &v->data, v->data.label, v->request.split.validation);
