@@ -19,6 +19,7 @@
 #include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
 #include "utils/uuid.h"
@@ -371,6 +372,18 @@ extern bool mlserve_prediction_time(const pg_uuid_t *id, TimestampTz *at);
 
 /* Called once, when the library is loaded. */
 extern void mlserve_watch_statements(void);
+
+/* ---------------------------------------------------------------- seals */
+
+/* entries and digest are overwritten by the next block. */
+typedef void (*MlSealCallback) (int number, bytea *entries, bytea *digest, void *arg);
+
+/*
+ * What a partition of logged decisions holds now, in these columns (text[]): sorted
+ * and digested in blocks, as seals.c says.  An error (42703) names a column that is
+ * not there.
+ */
+extern void mlserve_each_seal_block(Oid part, ArrayType *columns, MlSealCallback callback, void *arg);
 
 /* ---------------------------------------------------------------- evaluation */
 

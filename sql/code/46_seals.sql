@@ -1,7 +1,7 @@
 -- Seals: what was logged on a day that is over, as one digest in the audit log.
 --
 -- Maintenance seals a day when nothing that could still log into it runs.  Its
--- decisions are written down (src/api/seals.c), sorted and digested in blocks of
+-- decisions are written down (src/serve/seals.c), sorted and digested in blocks of
 -- 4096.  A block also keeps an entry of 20 bytes for each, its identity and a
 -- checksum, so that a row that was changed, removed or added is named.  Format 1:
 -- the day's digest is the SHA-256 of its blocks' SHA-256 of entries and digest, in

@@ -1,6 +1,9 @@
 /*
  * report.h
  *	  Metrics and JSON of one training's record (private to train).
+ *
+ * Takes values and engine results; gives lists and texts in the current memory
+ * context.  Raises nothing.
  */
 #ifndef MLOPS_TRAIN_REPORT_H
 #define MLOPS_TRAIN_REPORT_H

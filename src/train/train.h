@@ -1,6 +1,9 @@
 /*
  * train.h
  *	  The steps of a training in their order (private to train).
+ *
+ * Takes the request, the plan and the prepared data; gives the result.  Owns what the
+ * steps give while they run.  Raises what they raise.
  */
 #ifndef MLOPS_TRAIN_TRAIN_H
 #define MLOPS_TRAIN_TRAIN_H

@@ -9,6 +9,9 @@
  *	 "subsample": 0.8}											fixed
  * or, for several algorithms,
  *	{"algorithm": {"gradient_boosting": {...}, "logistic_regression": {...}}}
+ *
+ * Takes that jsonb; gives a TuneSpace, and parameters of its points, in the current
+ * memory context.  Raises 22023.
  */
 #ifndef MLOPS_TRAIN_TUNE_SPACE_H
 #define MLOPS_TRAIN_TUNE_SPACE_H
