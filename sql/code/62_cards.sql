@@ -295,11 +295,36 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION mlops.why(prediction_id uuid) RETURNS jsonb
+-- Keys keep their order in json, and have none in jsonb.
+CREATE FUNCTION mlops_catalog.sections(names text[], contents jsonb[]) RETURNS json
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT (E'{\n' || string_agg(format('    %s: %s', to_json(s.name), replace(coalesce(jsonb_pretty(s.content), 'null'), E'\n', E'\n    ')), E',\n' ORDER BY s.place) || E'\n}')::json
+	FROM unnest(names, contents) WITH ORDINALITY AS s(name, content, place)
+$$;
+COMMENT ON FUNCTION mlops_catalog.sections(text[], jsonb[]) IS 'An object whose keys are in this order, to be read as it stands';
+
+-- What counts of the labels that were recorded for a decision, also long after it.
+CREATE FUNCTION mlops_catalog.label_of(model text, key text) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object('label', l.label, 'labelled_at', l.labelled_at, 'recorded_at', l.recorded_at, 'recorded_by', l.recorded_by)
+	FROM mlops.label_events AS l WHERE l.model = label_of.model AND l.key = label_of.key ORDER BY l.labelled_at DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION mlops_catalog.label_of(text, text) IS 'The label of a key that counts, if the caller may see it';
+
+CREATE FUNCTION mlops.why(prediction_id uuid) RETURNS json
 	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.why(uuid) IS
-	'Everything about a logged decision: version, threshold, route, features as logged, their score again and what each contributed to it (in log odds), what shadows said, run, data set, approvals, checks and history until then';
-CREATE FUNCTION mlops_catalog.why(prediction_id uuid) RETURNS jsonb
+	'Everything about a logged decision, in this order: score, threshold and flag, its label if one is known, what each column contributed (in log odds) or why that is not known, version, features as logged and their score again, route, what shadows said, approvals, checks and history until then, run, data set and the settings that it was read under';
+CREATE FUNCTION mlops_catalog.why(prediction_id uuid) RETURNS json
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT mlops_catalog.decision_report(why.prediction_id, NULL) $$;
+
+CREATE FUNCTION mlops_catalog.decision_report(prediction_id uuid, of_key jsonb) RETURNS json
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	SET TimeZone = 'UTC'
@@ -312,22 +337,23 @@ DECLARE
 	p record;
 	v record;
 	again float8;
+	d jsonb;
 	explanation jsonb;
 	note text;
 BEGIN
-	PERFORM mlops_catalog.refuse_null('prediction_id', why.prediction_id::text);
-	SELECT * INTO p FROM mlops.predictions AS x WHERE x.prediction_id = why.prediction_id AND x.created_at = mlops.prediction_time(why.prediction_id) AND NOT x.shadow;
+	PERFORM mlops_catalog.refuse_null('prediction_id', decision_report.prediction_id::text);
+	SELECT * INTO p FROM mlops.predictions AS x WHERE x.prediction_id = decision_report.prediction_id AND x.created_at = mlops.prediction_time(decision_report.prediction_id) AND NOT x.shadow;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'decision % is not logged', why.prediction_id
+		RAISE EXCEPTION 'decision % is not logged', decision_report.prediction_id
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.predictions lists the decisions there are; mlops.retention says how long they are kept.';
 	END IF;
 	SELECT * INTO v FROM mlops.versions AS x WHERE x.model = p.model AND x.version = p.version;
 	IF p.error IS NOT NULL THEN
 		note := 'the row could not be scored';
-	ELSIF p.features IS NULL THEN
-		note := 'the features were not logged: mlops.log_features was off';
 	ELSIF v.version IS NULL THEN
 		note := 'the version was dropped';
+	ELSIF p.features IS NULL THEN
+		note := format('the features were not logged: mlops.log_features was off. Of the row as it is now: SELECT * FROM mlops.explain_version(%L, %s, row)', p.model, p.version);
 	ELSE
 		BEGIN
 			again := mlops.score(format('%s/%s', p.model, p.version), p.features);
@@ -342,39 +368,43 @@ BEGIN
 				note := 'the features were logged under other names than the model reads: the row was given without names';
 		END;
 	END IF;
-	RETURN jsonb_build_object(
-		'decision', jsonb_build_object('prediction_id', p.prediction_id, 'made_at', p.created_at, 'key', p.key, 'score', p.score,
-			'threshold', p.threshold, 'flagged', p.flagged, 'latency', p.latency)
-			|| CASE WHEN p.error IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('sqlstate', p.sqlstate, 'error', p.error) END,
-		'model', p.model, 'version', p.version, 'variant', p.variant,
-		'features', p.features,
-		'score_again', again,
-		'explanation', explanation, 'explanation_note', note,
-		'beside', (SELECT jsonb_agg(jsonb_build_object('variant', s.variant, 'version', s.version, 'score', s.score, 'flagged', s.flagged)
-				|| CASE WHEN s.error IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('error', s.error) END ORDER BY s.variant)
-			FROM mlops.predictions AS s WHERE s.prediction_id = why.prediction_id AND s.created_at = p.created_at AND s.shadow),
-		'route', (SELECT to_jsonb(h) - 'model' FROM mlops.deployment_history AS h WHERE h.model = p.model AND h.deployment_id = p.deployment_id),
-		'training', (SELECT jsonb_build_object('run_id', r.run_id, 'algorithm', r.algorithm, 'by', r.owner::text, 'at', r.ended_at, 'seed', r.seed,
-				'library_version', r.library_version, 'sha256', v.sha256, 'metrics', v.metrics)
-			FROM mlops.runs AS r WHERE r.run_id = v.run_id),
-		'dataset', (SELECT to_jsonb(d) - 'columns' FROM mlops.datasets AS d JOIN mlops.runs AS r USING (dataset_id) WHERE r.run_id = v.run_id),
-		'approvals', (SELECT coalesce(jsonb_agg(jsonb_build_object('role', a.role, 'note', a.note, 'at', a.approved_at) ORDER BY a.approved_at), '[]')
-			FROM mlops.approvals AS a WHERE a.model = p.model AND a.version = p.version AND a.approved_at <= p.created_at),
-		'checks', (SELECT coalesce(jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'value', c.value, 'passed', c.passed,
-				'at', c.checked_at) ORDER BY c.gate_check_id), '[]')
-			FROM mlops.gate_checks AS c WHERE c.model = p.model AND c.version = p.version AND c.checked_at <= p.created_at AND c.purpose <> 'check'),
-		'history', (SELECT coalesce(jsonb_agg(jsonb_build_object('seq', a.seq, 'event', a.event, 'role', a.role, 'at', a.logged_at) ORDER BY a.seq, a.logged_at), '[]')
-			FROM mlops.audit_log AS a WHERE a.model = p.model AND a.version = p.version AND a.logged_at <= p.created_at
-				AND a.logged_at >= (SELECT r.started_at FROM mlops.runs AS r WHERE r.run_id = v.run_id)));
+	SELECT to_jsonb(x) - 'columns' INTO d FROM mlops.datasets AS x JOIN mlops.runs AS r USING (dataset_id) WHERE r.run_id = v.run_id;
+	RETURN mlops_catalog.sections(
+		'{decision,label,explanation,explanation_note,model,version,variant,features,score_again,route,beside,approvals,checks,history,training,dataset}'::text[]
+			|| CASE WHEN of_key IS NULL THEN '{}' ELSE '{of_key}'::text[] END || '{settings}'::text[],
+		ARRAY[
+			jsonb_build_object('prediction_id', p.prediction_id, 'made_at', p.created_at, 'key', p.key, 'score', p.score,
+				'threshold', p.threshold, 'flagged', p.flagged, 'latency', p.latency)
+				|| CASE WHEN p.error IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('sqlstate', p.sqlstate, 'error', p.error) END,
+			mlops_catalog.label_of(p.model, p.key),
+			explanation, to_jsonb(note), to_jsonb(p.model), to_jsonb(p.version), to_jsonb(p.variant),
+			p.features, to_jsonb(again),
+			(SELECT to_jsonb(h) - 'model' FROM mlops.deployment_history AS h WHERE h.model = p.model AND h.deployment_id = p.deployment_id),
+			(SELECT jsonb_agg(jsonb_build_object('variant', s.variant, 'version', s.version, 'score', s.score, 'flagged', s.flagged)
+					|| CASE WHEN s.error IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('error', s.error) END ORDER BY s.variant)
+				FROM mlops.predictions AS s WHERE s.prediction_id = decision_report.prediction_id AND s.created_at = p.created_at AND s.shadow),
+			(SELECT coalesce(jsonb_agg(jsonb_build_object('role', a.role, 'note', a.note, 'at', a.approved_at) ORDER BY a.approved_at), '[]')
+				FROM mlops.approvals AS a WHERE a.model = p.model AND a.version = p.version AND a.approved_at <= p.created_at),
+			(SELECT coalesce(jsonb_agg(jsonb_build_object('condition', c.condition, 'required', c.required, 'value', c.value, 'passed', c.passed,
+					'at', c.checked_at) ORDER BY c.gate_check_id), '[]')
+				FROM mlops.gate_checks AS c WHERE c.model = p.model AND c.version = p.version AND c.checked_at <= p.created_at AND c.purpose <> 'check'),
+			(SELECT coalesce(jsonb_agg(jsonb_build_object('seq', a.seq, 'event', a.event, 'role', a.role, 'at', a.logged_at) ORDER BY a.seq, a.logged_at), '[]')
+				FROM mlops.audit_log AS a WHERE a.model = p.model AND a.version = p.version AND a.logged_at <= p.created_at
+					AND a.logged_at >= (SELECT r.started_at FROM mlops.runs AS r WHERE r.run_id = v.run_id)),
+			(SELECT jsonb_build_object('run_id', r.run_id, 'algorithm', r.algorithm, 'by', r.owner::text, 'at', r.ended_at, 'seed', r.seed,
+					'library_version', r.library_version, 'sha256', v.sha256, 'metrics', v.metrics)
+				FROM mlops.runs AS r WHERE r.run_id = v.run_id),
+			d - 'settings'] || CASE WHEN of_key IS NULL THEN '{}' ELSE ARRAY[of_key] END || ARRAY[d -> 'settings']);
 END
 $$;
+COMMENT ON FUNCTION mlops_catalog.decision_report(uuid, jsonb) IS 'What mlops.why tells of a decision, with what there is to say of its key';
 
 -- A payment is known by its key; its decisions are told apart by their identities.
-CREATE FUNCTION mlops.why(model text, key text) RETURNS jsonb
+CREATE FUNCTION mlops.why(model text, key text) RETURNS json
 	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.why(text, text) IS
 	'Everything about the latest decision that was logged with a key, as why(prediction_id) tells it; "of_key" has how many there are, and the identity, time, score and flag of up to 100 others, the latest first';
-CREATE FUNCTION mlops_catalog.why(model text, key text) RETURNS jsonb
+CREATE FUNCTION mlops_catalog.why(model text, key text) RETURNS json
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	SET TimeZone = 'UTC'
@@ -397,6 +427,6 @@ BEGIN
 		RAISE EXCEPTION 'no decision of model "%" is logged with key "%"', why.model, mlops_catalog.bounded(why.key)
 			USING ERRCODE = 'undefined_object', HINT = 'View mlops.predictions lists the decisions there are; mlops.retention says how long they are kept.';
 	END IF;
-	RETURN mlops_catalog.why(latest) || jsonb_build_object('of_key', jsonb_build_object('decisions', n, 'others', others));
+	RETURN mlops_catalog.decision_report(latest, jsonb_build_object('decisions', n, 'others', others));
 END
 $$;

@@ -44,7 +44,7 @@ SET LOCAL ROLE regress_mlops_owner;
 -- why
 SET LOCAL mlops.log_features = on;
 CREATE TEMP TABLE decision AS SELECT (d).* FROM (SELECT mlops.decide('fraud', t) AS d FROM tx t WHERE id = 4242) q;
-CREATE TEMP TABLE why AS SELECT mlops.why(prediction_id) AS w FROM decision;
+CREATE TEMP TABLE why AS SELECT mlops.why(prediction_id)::jsonb AS w FROM decision;
 SELECT is((w -> 'decision' ->> 'score')::float8, score, 'why: the score') FROM why, decision;
 SELECT is((w ->> 'score_again')::float8, score, 'which the version still gives') FROM why, decision;
 SELECT is((w ->> 'version')::int, 1, 'the version') FROM why;
@@ -55,7 +55,7 @@ SELECT is(w -> 'dataset' ->> 'content_hash', (SELECT content_hash FROM mlops.dat
 SELECT is(w -> 'approvals' -> 0 ->> 'role', 'regress_mlops_owner', 'who approved') FROM why;
 SELECT is(w -> 'checks' -> 0 ->> 'condition', 'pr_auc', 'the checks it passed') FROM why;
 SELECT is((SELECT string_agg(h ->> 'event', ' ' ORDER BY n) FROM jsonb_array_elements(w -> 'history') WITH ORDINALITY AS x(h, n)), 'train approve gate deploy set_alias', 'its history') FROM why;
-SELECT throws_ok($$SELECT mlops.why('00000000-0000-0000-0000-000000000000')$$, '42704', NULL, 'a decision that was not made');
+SELECT throws_ok($$SELECT mlops.why('00000000-0000-0000-0000-000000000000')::jsonb$$, '42704', NULL, 'a decision that was not made');
 RESET ROLE;
 GRANT SELECT ON decision TO PUBLIC;
 SET LOCAL ROLE regress_mlops_other;

@@ -53,7 +53,7 @@ BEGIN
 		UNION ALL SELECT 'JSON by bytes', mlops.score_bytes(bytes, to_jsonb(a))
 		UNION ALL SELECT 'trigger', l.score FROM live AS l WHERE l.nr = a.nr
 		UNION ALL SELECT 'decision', d.score FROM decided AS d WHERE d.nr = a.nr
-		UNION ALL SELECT 'decision again', (mlops.why(d.prediction_id) ->> 'score_again')::float8 FROM decided AS d WHERE d.nr = a.nr
+		UNION ALL SELECT 'decision again', (mlops.why(d.prediction_id)::jsonb ->> 'score_again')::float8 FROM decided AS d WHERE d.nr = a.nr
 		) AS x(way, score) WHERE float8send(x.score) IS DISTINCT FROM r.score;
 	found := coalesce(found, '{}') || ARRAY(SELECT format('table: %s', left(r.level, 20)) FROM row_score AS r
 		LEFT JOIN mlops.score_table(v.model, query => format('SELECT * FROM asked WHERE n = %s', of_n), key => 'nr') AS t ON t.key = r.nr::text WHERE float8send(t.score) IS DISTINCT FROM r.score);

@@ -58,7 +58,7 @@ BEGIN
 		EXECUTE statement INTO score USING nr;
 	ELSE
 		EXECUTE statement INTO decision USING nr;
-		score := mlops.score_version(again, 1, mlops.why(decision) -> 'features');
+		score := mlops.score_version(again, 1, mlops.why(decision)::jsonb -> 'features');
 	END IF;
 	RETURN encode(float8send(score), 'hex');
 EXCEPTION

@@ -1,7 +1,7 @@
 -- mlops.why explains what was logged, by the version that decided, with the
 -- rights of whoever asks.
 \ir setup.psql
-SELECT plan(25);
+SELECT plan(31);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_reader;
 GRANT ALL ON tx TO PUBLIC;
@@ -18,10 +18,10 @@ INSERT INTO decided SELECT 'position', mlops.decide('fraud', ROW(ts, amount, bal
 INSERT INTO decided SELECT 'values', mlops.decide('fraud', v) FROM tx, LATERAL (VALUES (ts, amount, balance, country, online)) AS v WHERE id = 4242;
 INSERT INTO decided SELECT 'nulls', mlops.decide('fraud', s) FROM (SELECT ts, NULL::float8 AS amount, 'NaN'::float8 AS balance, 'XX'::text AS country, NULL::boolean AS online FROM tx WHERE id = 4242) AS s;
 GRANT SELECT ON decided TO PUBLIC;
-CREATE TEMP TABLE answer AS SELECT what, mlops.why((d).prediction_id) AS w FROM decided;
+CREATE TEMP TABLE answer AS SELECT what, mlops.why((d).prediction_id)::jsonb AS w FROM decided;
 
 SELECT ok(w ? 'explanation' AND w -> 'explanation' = 'null' AND w -> 'score_again' = 'null', 'features were not logged: nothing to explain') FROM answer WHERE what = 'without';
-SELECT is(w ->> 'explanation_note', 'the features were not logged: mlops.log_features was off', 'and why not') FROM answer WHERE what = 'without';
+SELECT is(w ->> 'explanation_note', 'the features were not logged: mlops.log_features was off. Of the row as it is now: SELECT * FROM mlops.explain_version(''fraud'', 1, row)', 'why not, and what there is instead') FROM answer WHERE what = 'without';
 SELECT is(w ->> 'explanation_note', NULL, 'no note where there is an explanation') FROM answer WHERE what = 'row';
 CREATE TEMP VIEW told AS SELECT a.what, x.n AS rank, x.c ->> 'feature' AS feature, x.c ->> 'value' AS value, (x.c ->> 'contribution')::float8 AS contribution
 	FROM answer AS a, jsonb_array_elements(w -> 'explanation' -> 'contributions') WITH ORDINALITY AS x(c, n);
@@ -37,32 +37,43 @@ SELECT ok(w -> 'explanation_note' = 'null' AND w -> 'features' = (SELECT w -> 'f
 SELECT is((w ->> 'version')::int, 1, 'but all else is told') FROM answer WHERE what = 'values';
 
 SELECT mlops.deploy('fraud', 2) \g /dev/null
-SELECT is(mlops.why((d).prediction_id) -> 'explanation', w -> 'explanation', 'the version that decided explains, whatever is deployed now') FROM decided JOIN answer USING (what) WHERE what = 'row';
+SELECT is(mlops.why((d).prediction_id)::jsonb -> 'explanation', w -> 'explanation', 'the version that decided explains, whatever is deployed now') FROM decided JOIN answer USING (what) WHERE what = 'row';
 SELECT mlops.grant('fraud', 'regress_mlops_reader', 'train') \g /dev/null
 SET LOCAL ROLE regress_mlops_reader;
 SELECT throws_ok('SELECT mlops.score(''fraud/1'', t) FROM tx t LIMIT 1', '42501', NULL, 'who may not score');
-SELECT is(w -> 'explanation', 'null', 'is not told by way of why') FROM (SELECT mlops.why((d).prediction_id) AS w FROM decided WHERE what = 'row') AS x;
-SELECT is(w ->> 'explanation_note', 'you may not score with model "fraud"', 'but told so') FROM (SELECT mlops.why((d).prediction_id) AS w FROM decided WHERE what = 'row') AS x;
+SELECT is(w -> 'explanation', 'null', 'is not told by way of why') FROM (SELECT mlops.why((d).prediction_id)::jsonb AS w FROM decided WHERE what = 'row') AS x;
+SELECT is(w ->> 'explanation_note', 'you may not score with model "fraud"', 'but told so') FROM (SELECT mlops.why((d).prediction_id)::jsonb AS w FROM decided WHERE what = 'row') AS x;
 SET LOCAL ROLE regress_mlops_owner;
 SELECT mlops.drop_version('fraud', 1) \g /dev/null
-SELECT is(w ->> 'explanation_note', 'the version was dropped', 'the version that decided was dropped') FROM (SELECT mlops.why((d).prediction_id) AS w FROM decided WHERE what = 'row') AS x;
+SELECT is(w ->> 'explanation_note', 'the version was dropped', 'the version that decided was dropped') FROM (SELECT mlops.why((d).prediction_id)::jsonb AS w FROM decided WHERE what = 'row') AS x;
 
 -- ---- by key
 SET LOCAL TimeZone = 'Asia/Kolkata';
 CREATE TEMP TABLE by_key AS SELECT n, mlops.decide('fraud/2', t, '58') AS d FROM tx AS t, generate_series(1, 3) AS n WHERE id = 10 * n;
 SELECT mlops.decide('fraud/2', t, '7') FROM tx AS t WHERE id = 7 \g /dev/null
-SELECT is(mlops.why('fraud', '58') - 'of_key', mlops.why((d).prediction_id), 'the latest decision of a key') FROM by_key WHERE n = 3;
-SELECT is(mlops.why('fraud', '58') -> 'of_key', (SELECT jsonb_build_object('decisions', 3, 'others',
-	jsonb_agg(jsonb_build_object('prediction_id', (d).prediction_id, 'made_at', w -> 'decision' -> 'made_at', 'score', (d).score, 'flagged', (d).flagged) ORDER BY n DESC)) FROM (SELECT *, mlops.why((d).prediction_id) AS w FROM by_key WHERE n < 3) AS x),
+SELECT is(mlops.why('fraud', '58')::jsonb - 'of_key', mlops.why((d).prediction_id)::jsonb, 'the latest decision of a key') FROM by_key WHERE n = 3;
+SELECT is(mlops.why('fraud', '58')::jsonb -> 'of_key', (SELECT jsonb_build_object('decisions', 3, 'others',
+	jsonb_agg(jsonb_build_object('prediction_id', (d).prediction_id, 'made_at', w -> 'decision' -> 'made_at', 'score', (d).score, 'flagged', (d).flagged) ORDER BY n DESC)) FROM (SELECT *, mlops.why((d).prediction_id)::jsonb AS w FROM by_key WHERE n < 3) AS x),
 	'and all others, the latest first');
-SELECT is(mlops.why('fraud', '7') -> 'of_key', '{"decisions": 1, "others": []}', 'the only one');
-SELECT throws_ok($$SELECT mlops.why('fraud', '59')$$, '42704', 'no decision of model "fraud" is logged with key "59"', 'a key without decisions');
-SELECT throws_ok($$SELECT mlops.why('fraud', NULL)$$, '42704', NULL, 'no key');
-SELECT throws_ok($$SELECT mlops.why('nosuch', '58')$$, '42704', 'model "nosuch" does not exist', 'no model');
+SELECT is(mlops.why('fraud', '7')::jsonb -> 'of_key', '{"decisions": 1, "others": []}', 'the only one');
+SELECT throws_ok($$SELECT mlops.why('fraud', '59')::jsonb$$, '42704', 'no decision of model "fraud" is logged with key "59"', 'a key without decisions');
+SELECT throws_ok($$SELECT mlops.why('fraud', NULL)::jsonb$$, '22004', '"key" must not be null', 'no key');
+SELECT throws_ok($$SELECT mlops.why('nosuch', '58')::jsonb$$, '42704', 'model "nosuch" does not exist', 'no model');
+-- ---- in the order that it is read in, with the label
+SELECT is((SELECT array_agg(k) FROM json_object_keys(mlops.why('fraud', '58')) AS k),
+	'{decision,label,explanation,explanation_note,model,version,variant,features,score_again,route,beside,approvals,checks,history,training,dataset,of_key,settings}', 'what was decided first, settings last');
+SELECT is((SELECT array_agg(k) FROM json_object_keys(mlops.why((d).prediction_id)) AS k WHERE k = 'of_key'), NULL, 'nothing of a key where none was asked for') FROM by_key WHERE n = 3;
+SELECT is(mlops.why('fraud', '58')::jsonb -> 'label', 'null', 'no label yet');
+SELECT mlops.add_labels('fraud', query => 'SELECT 58 AS id, true AS l, timestamp ''2026-03-01'' AS at UNION ALL SELECT 7, false, ''2026-03-01''', key => 'id', label => 'l', labelled_at => 'at') \g /dev/null
+SELECT mlops.add_labels('fraud', query => 'SELECT 58 AS id, false AS l, timestamp ''2026-03-02'' AS at', key => 'id', label => 'l', labelled_at => 'at') \g /dev/null
+SELECT is(mlops.why('fraud', '58')::jsonb -> 'label' ->> 'label', 'false', 'the latest one that is known');
+SELECT is(w::jsonb -> 'dataset' ->> 'test_from', to_char(d.test_from, 'YYYY-MM-DD"T"HH24:MI:SS'), 'times are times')
+FROM mlops.why('fraud', '58') AS w, mlops.versions AS v JOIN mlops.runs AS r USING (run_id) JOIN mlops.datasets AS d USING (dataset_id) WHERE v.model = 'fraud' AND v.version = 2;
+SELECT ok(w::text LIKE E'{\n    "decision": {\n%', 'a key a line') FROM mlops.why('fraud', '58') AS w;
 RESET ROLE;
 CREATE ROLE regress_mlops_stranger;
 SET LOCAL ROLE regress_mlops_stranger;
-SELECT throws_ok($$SELECT mlops.why('fraud', '58')$$, '42501', NULL, 'who may not see the model');
+SELECT throws_ok($$SELECT mlops.why('fraud', '58')::jsonb$$, '42501', NULL, 'who may not see the model');
 RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;
