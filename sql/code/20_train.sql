@@ -38,11 +38,15 @@ CREATE FUNCTION mlops.evaluate(
 	positive text DEFAULT NULL)
 	RETURNS TABLE (segment jsonb, rows bigint, positives bigint, roc_auc float8, pr_auc float8,
 		log_loss float8, brier float8, ks float8, accuracy float8, "precision" float8, recall float8,
-		f1 float8, mcc float8, false_positive_rate float8, alert_rate float8, expected_cost float8)
+		f1 float8, mcc float8, false_positive_rate float8, alert_rate float8, expected_cost float8,
+		threshold float8, true_positives bigint, false_positives bigint, false_negatives bigint, true_negatives bigint,
+		precision_lower float8, precision_upper float8, recall_lower float8, recall_upper float8,
+		false_positive_rate_lower float8, false_positive_rate_upper float8, roc_auc_lower float8, roc_auc_upper float8,
+		pr_auc_lower float8, pr_auc_upper float8)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10
 	AS 'MODULE_PATHNAME', 'mlops_evaluate';
 COMMENT ON FUNCTION mlops.evaluate(text, regclass, text, name, float8, name[], text) IS
-	'Judges a model on labelled rows: a row for all of them, then one for each segment of the columns in by; positive is which value of the target is the positive class, by default that of the training';
+	'Judges a model on labelled rows: a row for all of them, then one for each segment of the columns in by; positive is which value of the target is the positive class, by default that of the training. _lower and _upper are the ends of 95 % intervals';
 
 CREATE FUNCTION mlops.curve(
 	model text,

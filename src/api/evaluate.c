@@ -117,25 +117,65 @@ segment_json(const MlScoredRows *scored, int n_by, size_t row)
 	return json.data;
 }
 
-/* The metrics are the columns of their names. */
+/* What is said of a segment. */
+typedef struct Verdict
+{
+	MlEvaluation metrics;
+	MlIntervals intervals;
+} Verdict;
+
+#define NUMBER(name, field) {name, offsetof(Verdict, field)}
+#define INTERVAL(name) NUMBER(#name "_lower", intervals.name.lower), NUMBER(#name "_upper", intervals.name.upper)
+
+/* The numbers beside those of ml_metrics, by the names of their columns. */
+static const struct
+{
+	const char *name;
+	size_t		field;			/* offset of its double in Verdict */
+}			numbers[] = {
+
+	NUMBER("rows", metrics.rows),
+	NUMBER("positives", metrics.positives),
+	NUMBER("threshold", metrics.threshold),
+	NUMBER("true_positives", metrics.confusion.true_positives),
+	NUMBER("false_positives", metrics.confusion.false_positives),
+	NUMBER("false_negatives", metrics.confusion.false_negatives),
+	NUMBER("true_negatives", metrics.confusion.true_negatives),
+	INTERVAL(precision), INTERVAL(recall), INTERVAL(false_positive_rate), INTERVAL(roc_auc), INTERVAL(pr_auc),
+};
+
+static double
+number_of(const Verdict *verdict, const char *name)
+{
+	int			metric = ml_metric_by_name(name);
+
+	if (metric >= 0)
+		return ml_metric_of(&verdict->metrics, metric);
+	for (size_t i = 0; i < lengthof(numbers); i++)
+	{
+		if (strcmp(numbers[i].name, name) == 0)
+			return *(const double *) ((const char *) verdict + numbers[i].field);
+	}
+	elog(ERROR, "there is no metric \"%s\"", name);
+}
+
+/* The numbers are the columns of their names; what is not defined is NULL. */
 static void
-put_evaluation(ReturnSetInfo *result, const char *segment, const MlEvaluation *e)
+put_verdict(ReturnSetInfo *result, const char *segment, const Verdict *verdict)
 {
 	TupleDesc	desc = result->setDesc;
 	Datum	   *values = palloc(desc->natts * sizeof(Datum));
 	bool	   *nulls = palloc0(desc->natts * sizeof(bool));
 
 	values[0] = DirectFunctionCall1(jsonb_in, CStringGetDatum(segment));
-	values[1] = Int64GetDatum((int64) e->rows);
-	values[2] = Int64GetDatum((int64) e->positives);
-	for (int i = 3; i < desc->natts; i++)
+	for (int i = 1; i < desc->natts; i++)
 	{
-		int			metric = ml_metric_by_name(NameStr(TupleDescAttr(desc, i)->attname));
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+		double		number = number_of(verdict, NameStr(column->attname));
 
-		if (metric < 0)
-			elog(ERROR, "there is no metric \"%s\"", NameStr(TupleDescAttr(desc, i)->attname));
-		values[i] = Float8GetDatum(ml_metric_of(e, metric));
-		nulls[i] = isnan(ml_metric_of(e, metric));
+		nulls[i] = isnan(number);
+		values[i] = nulls[i] ? (Datum) 0 : column->atttypid == INT8OID ? Int64GetDatum((int64) number)
+			: Float8GetDatum(number);
 	}
 	tuplestore_putvalues(result->setResult, desc, values, nulls);
 }
@@ -164,7 +204,7 @@ mlops_evaluate(PG_FUNCTION_ARGS)
 	MlResolved	resolved;
 	MlScoredRows scored = {0};
 	MlContext  *ctx;
-	MlEvaluation evaluation;
+	Verdict		verdict;
 	double		threshold;
 	MemoryContext caller;
 	MemoryContext work;
@@ -179,8 +219,8 @@ mlops_evaluate(PG_FUNCTION_ARGS)
 	threshold = PG_ARGISNULL(4) ? resolved.threshold : given_threshold(PG_GETARG_FLOAT8(4));
 
 	mlbase_check(ctx, ml_evaluate(ctx, scored.n, scored.score, scored.label, NULL, NULL,
-								  threshold, &evaluation));
-	put_evaluation(result, "{}", &evaluation);
+								  threshold, &verdict.metrics, &verdict.intervals));
+	put_verdict(result, "{}", &verdict);
 
 	if (n_by > 0 && scored.n > 0)
 	{
@@ -219,8 +259,8 @@ mlops_evaluate(PG_FUNCTION_ARGS)
 				end++;
 			}
 			mlbase_check(ctx, ml_evaluate(ctx, end - first, score + first, label + first,
-										  NULL, NULL, threshold, &evaluation));
-			put_evaluation(result, segment, &evaluation);
+										  NULL, NULL, threshold, &verdict.metrics, &verdict.intervals));
+			put_verdict(result, segment, &verdict);
 			first = end;
 			CHECK_FOR_INTERRUPTS();
 		}

@@ -107,7 +107,7 @@ put_policy(MlContext *ctx, const Policies *policies, int i, const MlScoredRows *
 	policy.costs.false_positive_by_row = cost_by_row(ctx, policies, scored, request->false_positive_column);
 	policy.costs.false_negative_by_row = cost_by_row(ctx, policies, scored, request->false_negative_column);
 	mlbase_check(ctx, ml_choose_threshold(ctx, &policy, scored->n, scored->score, scored->label, NULL, &threshold, &reached));
-	mlbase_check(ctx, ml_evaluate(ctx, scored->n, scored->score, scored->label, NULL, costed ? &policy.costs : NULL, threshold, &e));
+	mlbase_check(ctx, ml_evaluate(ctx, scored->n, scored->score, scored->label, NULL, costed ? &policy.costs : NULL, threshold, &e, NULL));
 	values[0] = JsonbPGetDatum(policies->json[i]);
 	values[1] = BoolGetDatum(reached);
 	values[2] = Float8GetDatum(threshold);

@@ -21,7 +21,7 @@ evaluate_part(const Request *request, const Prepared *prepared, const Encoded *m
 
 	mlbase_check(prepared->data->ctx, ml_evaluate(prepared->data->ctx, scored->n, scored->score, scored->label,
 												  NULL, costed ? &scored->costs : NULL,
-												  model->parts.threshold, evaluation));
+												  model->parts.threshold, evaluation, NULL));
 }
 
 /* ---------------------------------------------------------------- learning again */

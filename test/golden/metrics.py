@@ -5,7 +5,7 @@
 
 writes test/unit/golden_metrics.h (for test_eval.c) and test/golden/metrics.sql (for
 test/sql/metrics.sql).  Both are committed: the tests need no Python.  Made with
-scikit-learn 1.9.1, SciPy 1.17.1, NumPy 2.4.6.
+scikit-learn 1.9.1, SciPy 1.17.1, NumPy 2.4.6, statsmodels 0.15.0.
 """
 
 import os
@@ -13,8 +13,9 @@ import warnings
 from fractions import Fraction
 
 import numpy as np
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, norm
 from sklearn import metrics as sk
+from statsmodels.stats.proportion import proportion_confint
 
 warnings.simplefilter("ignore")     # undefined metrics are among the cases
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -113,6 +114,36 @@ def precision_at(y, s, k):
     return float(positives / taken)
 
 
+# ---------------------------------------------------------------- intervals
+
+def wilson(part, whole):
+    return proportion_confint(part, whole, method="wilson") if whole > 0 else (NAN, NAN)
+
+
+def delong(y, s):
+    """The article's formulas as they stand: every positive against every negative."""
+    positives, negatives = s[y == 1], s[y == 0]
+    if min(len(positives), len(negatives)) < 2:
+        return NAN, NAN
+    psi = (positives[:, None] > negatives) + 0.5 * (positives[:, None] == negatives)
+    variance = psi.mean(1).var(ddof=1) / len(positives) + psi.mean(0).var(ddof=1) / len(negatives)
+    half = norm.ppf(0.975) * np.sqrt(variance)
+    return max(psi.mean() - half, 0), min(psi.mean() + half, 1)
+
+
+def bootstrap(y, s, replicates=5000):
+    """Rows drawn with replacement; replicates without a positive are left out."""
+    draws = np.random.default_rng(1).multinomial(len(y), np.full(len(y), 1 / len(y)), replicates)
+    found = [sk.average_precision_score(y, s, sample_weight=d) for d in draws if d[y == 1].sum() > 0]
+    return np.quantile(found, [0.025, 0.975]) if found else (NAN, NAN)
+
+
+def intervals(y, s):
+    """Of precision, recall and false positive rate at 0.5, then of both areas."""
+    tp, fp, tn, fn = confusion(y, s >= 0.5, None)
+    return [*wilson(tp, tp + fp), *wilson(tp, tp + fn), *wilson(fp, fp + tn), *delong(y, s), *bootstrap(y, s)]
+
+
 # ---------------------------------------------------------------- thresholds
 
 POLICIES = ([("MAX", objective, 0) for objective in ("F1", "MCC", "YOUDEN", "ACCURACY")]
@@ -200,6 +231,7 @@ typedef struct GoldenCase
 	size_t		n_choice;
 	const GoldenPrecisionAt *top;
 	size_t		n_top;
+	const MlInterval *intervals;	/* precision, recall, false positive rate, roc_auc, pr_auc; NULL with weights */
 } GoldenCase;
 """
 
@@ -256,17 +288,20 @@ def write_c(cases, path):
             threshold, reached = choose(kind, objective, value, cy, cs, cw)
             choices.append(c_row([f"ML_THRESHOLD_{kind}", f"ML_OBJECTIVE_{objective}", c_number(value),
                                   c_number(threshold), str(bool(reached)).lower()]))
-        top = "NULL, 0"
+        top, ends = "NULL, 0", "NULL"
         if w is None:
             top = array("GoldenPrecisionAt", f"{name}_top",
                         (c_row(map(c_number, (k, precision_at(y, s, k))))
                          for k in (1, 3, len(y) // 3 + 1, len(y), 10 * len(y))))
+            numbers = list(map(c_number, intervals(y, s)))
+            array("MlInterval", f"{name}_intervals", (c_row(pair) for pair in zip(numbers[::2], numbers[1::2])))
+            ends = f"{name}_intervals"
         table.append(f'\t{{"{name}", {len(y)}, {name}_label, {name}_score, {weight},\n\t\t'
                      + ", ".join(map(c_number, values.values())) + ",\n\t\t"
                      + array("GoldenPoint", f"{name}_pr", pr) + ", "
                      + array("GoldenPoint", f"{name}_roc", roc) + ",\n\t\t"
                      + array("GoldenConfusion", f"{name}_at", at) + ", "
-                     + array("GoldenChoice", f"{name}_choice", choices) + ", " + top + "},")
+                     + array("GoldenChoice", f"{name}_choice", choices) + ", " + top + ", " + ends + "},")
     with open(path, "w") as f:
         f.write("/* Made by test/golden/metrics.py with scikit-learn and SciPy; do not edit. */\n"
                 + C_TYPES + "\n" + "\n".join(arrays)

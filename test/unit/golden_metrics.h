@@ -50,6 +50,7 @@ typedef struct GoldenCase
 	size_t		n_choice;
 	const GoldenPrecisionAt *top;
 	size_t		n_top;
+	const MlInterval *intervals;	/* precision, recall, false positive rate, roc_auc, pr_auc; NULL with weights */
 } GoldenCase;
 
 static const float random_label[] = {
@@ -108,6 +109,10 @@ static const double random_score[] = {
 
 static const GoldenPrecisionAt random_top[] = {
 	{1, 1}, {3, 1}, {41, 0x1.1f3831f3831f4p-1}, {120, 0x1.4cccccccccccdp-2}, {1200, 0x1.4cccccccccccdp-2},
+};
+
+static const MlInterval random_intervals[] = {
+	{0x1.94b7f8787d2b0p-2, 0x1.51a6108e62422p-1}, {0x1.1252bbc47981bp-1, 0x1.a0f142de70fb7p-1}, {0x1.a9d1bc5b660acp-3, 0x1.9ccb65bc0a090p-2}, {0x1.72bf385500f59p-1, 0x1.c63914d100d2dp-1}, {0x1.2112297f9b9dfp-1, 0x1.a5d277ae3f482p-1},
 };
 
 static const GoldenPoint random_pr[] = {
@@ -230,6 +235,10 @@ static const double ties_score[] = {
 
 static const GoldenPrecisionAt ties_top[] = {
 	{1, 1}, {3, 1}, {41, 0x1.24136cebe1797p-1}, {120, 0x1.4cccccccccccdp-2}, {1200, 0x1.4cccccccccccdp-2},
+};
+
+static const MlInterval ties_intervals[] = {
+	{0x1.910584ffe2a7dp-2, 0x1.480c3573fb2fdp-1}, {0x1.3bb7e6a31087ap-1, 0x1.bf40e441048e0p-1}, {0x1.014184b514ff8p-2, 0x1.d1013a60d7512p-2}, {0x1.726520b62ce6dp-1, 0x1.c3d1d0f1d1275p-1}, {0x1.07b0af9c55242p-1, 0x1.90ac86441583cp-1},
 };
 
 static const GoldenPoint ties_pr[] = {
@@ -376,7 +385,7 @@ static const GoldenPoint weighted_roc[] = {
 };
 
 static const GoldenConfusion weighted_at[] = {
-	{0x1.01021a272b81fp-7, {0x1.bbcccd4000000p+6, 0x1.120ccd0800000p+8, 0, 0}, {0x1.2719227ab86d2p-2, 0x1.2719227ab86d2p-2, 1, 0x1.ca298d80a3a6ap-2, NAN, 1, 1}}, {0x1.c03aa1a31946dp-2, {0x1.6a6666c000000p+6, 0x1.b23333a000000p+6, 0x1.4b00004000000p+7, 0x1.45999a0000000p+4}, {0x1.549469d60f484p-1, 0x1.d1da142dafd91p-2, 0x1.a2174dda4f178p-1, 0x1.2b2cfdedfc0e1p-1, 0x1.86443164e44b2p-2, 0x1.959a1601c7746p-2, 0x1.08d7f892ec8ebp-1}}, {0x1.0000000000000p-1, {0x1.3a00004000000p+6, 0x1.6700005000000p+6, 0x1.709999e800000p+7, 0x1.03999a0000000p+5}, {0x1.5d7d681a81971p-1, 0x1.ddc3e61d63351p-2, 0x1.6a40d60af3ab6p-1, 0x1.1fe886efcac41p-1, 0x1.63564217b64eap-2, 0x1.4f5ad842ee1aap-2, 0x1.bf8055160e8d7p-2}}, {0x1.898d23eb35188p-1, {0x1.1d33338000000p+5, 0x1.0ccccd0000000p+3, 0x1.09a666a000000p+8, 0x1.2d33338000000p+6}, {0x1.90b09b51f6384p-1, 0x1.9e5d9105efc3ep-1, 0x1.4907099684b10p-2, 0x1.d70a3d75ecd76p-2, 0x1.a77fb8f1706e2p-2, 0x1.f6310abd39eccp-6, 0x1.d4a56f9f85131p-4}}, {2, {0, 0, 0x1.120ccd0800000p+8, 0x1.bbcccd4000000p+6}, {0x1.6c736ec2a3c97p-1, NAN, 0, 0, NAN, 0, 0}},
+	{0x1.01021a272b81fp-7, {0x1.bbcccd4000000p+6, 0x1.120ccd0800000p+8, 0, 0}, {0x1.2719227ab86d2p-2, 0x1.2719227ab86d2p-2, 1, 0x1.ca298d80a3a6ap-2, NAN, 1, 1}}, {0x1.c03aa1a31946dp-2, {0x1.6a6666c000000p+6, 0x1.b23333a000000p+6, 0x1.4b00004000000p+7, 0x1.45999a0000000p+4}, {0x1.549469d60f484p-1, 0x1.d1da142dafd91p-2, 0x1.a2174dda4f178p-1, 0x1.2b2cfdedfc0e1p-1, 0x1.86443164e44b3p-2, 0x1.959a1601c7746p-2, 0x1.08d7f892ec8ebp-1}}, {0x1.0000000000000p-1, {0x1.3a00004000000p+6, 0x1.6700005000000p+6, 0x1.709999e800000p+7, 0x1.03999a0000000p+5}, {0x1.5d7d681a81971p-1, 0x1.ddc3e61d63351p-2, 0x1.6a40d60af3ab6p-1, 0x1.1fe886efcac41p-1, 0x1.63564217b64ecp-2, 0x1.4f5ad842ee1aap-2, 0x1.bf8055160e8d7p-2}}, {0x1.898d23eb35188p-1, {0x1.1d33338000000p+5, 0x1.0ccccd0000000p+3, 0x1.09a666a000000p+8, 0x1.2d33338000000p+6}, {0x1.90b09b51f6384p-1, 0x1.9e5d9105efc3ep-1, 0x1.4907099684b10p-2, 0x1.d70a3d75ecd76p-2, 0x1.a77fb8f1706e3p-2, 0x1.f6310abd39eccp-6, 0x1.d4a56f9f85131p-4}}, {2, {0, 0, 0x1.120ccd0800000p+8, 0x1.bbcccd4000000p+6}, {0x1.6c736ec2a3c97p-1, NAN, 0, 0, NAN, 0, 0}},
 };
 
 static const GoldenChoice weighted_choice[] = {
@@ -477,7 +486,7 @@ static const GoldenPoint weighted_ties_roc[] = {
 };
 
 static const GoldenConfusion weighted_ties_at[] = {
-	{0, {0x1.bbcccd4000000p+6, 0x1.120ccd0800000p+8, 0, 0}, {0x1.2719227ab86d2p-2, 0x1.2719227ab86d2p-2, 1, 0x1.ca298d80a3a6ap-2, NAN, 1, 1}}, {0x1.999999999999ap-2, {0x1.b4cccd4000000p+6, 0x1.ebcccd4000000p+6, 0x1.2e33337000000p+7, 0x1.c000000000000p+0}, {0x1.5a2a4a34889e9p-1, 0x1.e1acbe5c8b883p-2, 0x1.f7ec9e4ac7143p-1, 0x1.45e9c3e05df12p-1, 0x1.fbae5a28bee07p-2, 0x1.cb687bb65abd8p-2, 0x1.34bab6bf6aeedp-1}}, {0x1.0000000000000p-1, {0x1.6a6666c000000p+6, 0x1.b23333a000000p+6, 0x1.4b00004000000p+7, 0x1.45999a0000000p+4}, {0x1.549469d60f484p-1, 0x1.d1da142dafd91p-2, 0x1.a2174dda4f178p-1, 0x1.2b2cfdedfc0e1p-1, 0x1.86443164e44b2p-2, 0x1.959a1601c7746p-2, 0x1.08d7f892ec8ebp-1}}, {0x1.999999999999ap-1, {0x1.4d33338000000p+5, 0x1.0ccccd0000000p+3, 0x1.09a666a000000p+8, 0x1.1533338000000p+6}, {0x1.98ab4986a9a36p-1, 0x1.aa11e6f2bfe4ep-1, 0x1.80675e712f947p-2, 0x1.08e783520f9fcp-1, 0x1.db6cc57987a8bp-2, 0x1.f6310abd39eccp-6, 0x1.0a3d70a290361p-3}}, {2, {0, 0, 0x1.120ccd0800000p+8, 0x1.bbcccd4000000p+6}, {0x1.6c736ec2a3c97p-1, NAN, 0, 0, NAN, 0, 0}},
+	{0, {0x1.bbcccd4000000p+6, 0x1.120ccd0800000p+8, 0, 0}, {0x1.2719227ab86d2p-2, 0x1.2719227ab86d2p-2, 1, 0x1.ca298d80a3a6ap-2, NAN, 1, 1}}, {0x1.999999999999ap-2, {0x1.b4cccd4000000p+6, 0x1.ebcccd4000000p+6, 0x1.2e33337000000p+7, 0x1.c000000000000p+0}, {0x1.5a2a4a34889e9p-1, 0x1.e1acbe5c8b883p-2, 0x1.f7ec9e4ac7143p-1, 0x1.45e9c3e05df12p-1, 0x1.fbae5a28bee09p-2, 0x1.cb687bb65abd8p-2, 0x1.34bab6bf6aeedp-1}}, {0x1.0000000000000p-1, {0x1.6a6666c000000p+6, 0x1.b23333a000000p+6, 0x1.4b00004000000p+7, 0x1.45999a0000000p+4}, {0x1.549469d60f484p-1, 0x1.d1da142dafd91p-2, 0x1.a2174dda4f178p-1, 0x1.2b2cfdedfc0e1p-1, 0x1.86443164e44b3p-2, 0x1.959a1601c7746p-2, 0x1.08d7f892ec8ebp-1}}, {0x1.999999999999ap-1, {0x1.4d33338000000p+5, 0x1.0ccccd0000000p+3, 0x1.09a666a000000p+8, 0x1.1533338000000p+6}, {0x1.98ab4986a9a36p-1, 0x1.aa11e6f2bfe4ep-1, 0x1.80675e712f947p-2, 0x1.08e783520f9fcp-1, 0x1.db6cc57987a8cp-2, 0x1.f6310abd39eccp-6, 0x1.0a3d70a290361p-3}}, {2, {0, 0, 0x1.120ccd0800000p+8, 0x1.bbcccd4000000p+6}, {0x1.6c736ec2a3c97p-1, NAN, 0, 0, NAN, 0, 0}},
 };
 
 static const GoldenChoice weighted_ties_choice[] = {
@@ -694,6 +703,10 @@ static const double rare_score[] = {
 
 static const GoldenPrecisionAt rare_top[] = {
 	{1, 0}, {3, 0}, {167, 0x1.886e5f0abb04ap-7}, {500, 0x1.89374bc6a7efap-8}, {5000, 0x1.89374bc6a7efap-8},
+};
+
+static const MlInterval rare_intervals[] = {
+	{0x1.7b9e238b62dd0p-8, 0x1.2d3988334dddfp-4}, {0x1.a9496fd129640p-3, 0x1.e08420b8eabb0p-1}, {0x1.3e045ff394941p-3, 0x1.ca4460eb343efp-3}, {0x1.b85b139df9065p-2, 1}, {0x1.c730bdf924411p-9, 0x1.9df46d65adf61p-4},
 };
 
 static const GoldenPoint rare_pr[] = {
@@ -926,6 +939,10 @@ static const GoldenPrecisionAt all_equal_top[] = {
 	{1, 0x1.0000000000000p-1}, {3, 0x1.0000000000000p-1}, {4, 0x1.0000000000000p-1}, {10, 0x1.0000000000000p-1}, {100, 0x1.0000000000000p-1},
 };
 
+static const MlInterval all_equal_intervals[] = {
+	{NAN, NAN}, {0, 0x1.bce8f8a3b7824p-2}, {0, 0x1.bce8f8a3b7824p-2}, {0x1.0000000000000p-1, 0x1.0000000000000p-1}, {0x1.999999999999ap-3, 0x1.999999999999ap-1},
+};
+
 static const GoldenPoint all_equal_pr[] = {
 	{0x1.0000000000000p-2, 1, 0x1.0000000000000p-1},
 };
@@ -956,6 +973,10 @@ static const double perfect_score[] = {
 
 static const GoldenPrecisionAt perfect_top[] = {
 	{1, 1}, {3, 1}, {4, 1}, {10, 0x1.0000000000000p-1}, {100, 0x1.0000000000000p-1},
+};
+
+static const MlInterval perfect_intervals[] = {
+	{0x1.218b83ae243efp-1, 1}, {0x1.218b83ae243efp-1, 1}, {0, 0x1.bce8f8a3b7824p-2}, {1, 1}, {1, 1},
 };
 
 static const GoldenPoint perfect_pr[] = {
@@ -990,6 +1011,10 @@ static const GoldenPrecisionAt inverted_top[] = {
 	{1, 0}, {3, 0}, {4, 0}, {10, 0x1.0000000000000p-1}, {100, 0x1.0000000000000p-1},
 };
 
+static const MlInterval inverted_intervals[] = {
+	{0, 0x1.bce8f8a3b7824p-2}, {0, 0x1.bce8f8a3b7824p-2}, {0x1.218b83ae243efp-1, 1}, {0, 0}, {0x1.999999999999ap-3, 0x1.999999999999ap-1},
+};
+
 static const GoldenPoint inverted_pr[] = {
 	{0x1.ccccccccccccdp-1, 0, 0}, {0x1.999999999999ap-4, 1, 0x1.0000000000000p-1},
 };
@@ -1020,6 +1045,10 @@ static const double extreme_score[] = {
 
 static const GoldenPrecisionAt extreme_top[] = {
 	{1, 0}, {3, 0x1.5555555555555p-2}, {4, 0x1.8000000000000p-2}, {10, 0x1.0000000000000p-1}, {100, 0x1.0000000000000p-1},
+};
+
+static const MlInterval extreme_intervals[] = {
+	{0x1.e1c6522a8cfe4p-4, 0x1.89de81cb0d86ep-1}, {0x1.e1c6522a8cfe4p-4, 0x1.89de81cb0d86ep-1}, {0x1.d885f8d3c9e4ap-3, 0x1.c3c735baae604p-1}, {0, 0x1.6fa0dcf7421a2p-1}, {0x1.c480f2b9d6481p-3, 0x1.bf37612cee3cap-1},
 };
 
 static const GoldenPoint extreme_pr[] = {
@@ -1056,6 +1085,10 @@ static const GoldenPrecisionAt margins_top[] = {
 	{1, 0}, {3, 0x1.5555555555555p-2}, {4, 0x1.0000000000000p-1}, {10, 0x1.0000000000000p-1}, {100, 0x1.0000000000000p-1},
 };
 
+static const MlInterval margins_intervals[] = {
+	{0x1.f7bdf471544f8p-5, 0x1.95ada40bb5a70p-1}, {0x1.28bf763ce5b20p-5, 0x1.3fb9eccd4f18dp-1}, {0x1.e1c6522a8cfe4p-4, 0x1.89de81cb0d86ep-1}, {0x1.dbc6607847940p-7, 0x1.a6a5615f668fcp-1}, {0x1.f15f15f15f15fp-3, 0x1.ddddddddddddep-1},
+};
+
 static const GoldenPoint margins_pr[] = {
 	{0x1.e42d130773b76p+1023, 0, 0}, {3, 0x1.999999999999ap-3, 0x1.5555555555555p-2}, {0x1.4f8b588e368f1p-17, 0x1.999999999999ap-2, 0x1.0000000000000p-1}, {0x0.0000000000001p-1022, 0x1.999999999999ap-2, 0x1.999999999999ap-2}, {-0x0.0p+0, 0x1.999999999999ap-1, 0x1.2492492492492p-1},
 	{-0x0.0000000000001p-1022, 0x1.999999999999ap-1, 0x1.0000000000000p-1}, {-0x1.4f8b588e368f1p-17, 0x1.999999999999ap-1, 0x1.c71c71c71c71cp-2}, {-0x1.e42d130773b76p+1023, 1, 0x1.0000000000000p-1},
@@ -1088,6 +1121,10 @@ static const GoldenPrecisionAt only_negatives_top[] = {
 	{1, 0}, {3, 0}, {2, 0}, {4, 0}, {40, 0},
 };
 
+static const MlInterval only_negatives_intervals[] = {
+	{0, 0x1.50b389f01faf8p-1}, {NAN, NAN}, {0x1.3347a43c445d2p-3, 0x1.b32e16f0eee8cp-1}, {NAN, NAN}, {NAN, NAN},
+};
+
 static const GoldenPoint only_negatives_pr[] = {
 	{0x1.6666666666666p-1, NAN, 0}, {0x1.999999999999ap-3, NAN, 0}, {0x1.999999999999ap-4, NAN, 0},
 };
@@ -1116,6 +1153,10 @@ static const double only_positives_score[] = {
 
 static const GoldenPrecisionAt only_positives_top[] = {
 	{1, 1}, {3, 1}, {2, 1}, {4, 1}, {40, 1},
+};
+
+static const MlInterval only_positives_intervals[] = {
+	{0x1.5e98ec1fc0a10p-2, 1}, {0x1.3347a43c445d2p-3, 0x1.b32e16f0eee8cp-1}, {NAN, NAN}, {NAN, NAN}, {1, 1},
 };
 
 static const GoldenPoint only_positives_pr[] = {
@@ -1148,6 +1189,10 @@ static const GoldenPrecisionAt one_row_top[] = {
 	{1, 1}, {3, 1}, {1, 1}, {1, 1}, {10, 1},
 };
 
+static const MlInterval one_row_intervals[] = {
+	{0x1.a70353b21776ep-3, 1}, {0x1.a70353b21776ep-3, 1}, {NAN, NAN}, {NAN, NAN}, {1, 1},
+};
+
 static const GoldenPoint one_row_pr[] = {
 	{0x1.0000000000000p-1, 1, 1},
 };
@@ -1170,53 +1215,53 @@ static const GoldenCase golden[] = {
 	{"random", 120, random_label, random_score, NULL,
 		0x1.9c7c269300e44p-1, 0x1.67a0035371333p-1, 0x1.ea1ea1ea1ea1fp-2, 0x1.0a22abc30f03bp-1, 0x1.661d62998bb75p-3,
 		random_pr, 120, random_roc, 120,
-		random_at, 5, random_choice, 15, random_top, 5},
+		random_at, 5, random_choice, 15, random_top, 5, random_intervals},
 	{"ties", 120, ties_label, ties_score, NULL,
 		0x1.9b1b78d3ff072p-1, 0x1.4fe9b6283a830p-1, 0x1.d0d5f0ed47b81p-2, 0x1.074f8e3bcd6cbp-1, 0x1.6402bb0cf87dap-3,
 		ties_pr, 10, ties_roc, 10,
-		ties_at, 5, ties_choice, 15, ties_top, 5},
+		ties_at, 5, ties_choice, 15, ties_top, 5, ties_intervals},
 	{"weighted", 120, weighted_label, weighted_score, weighted_weight,
 		0x1.a121dc5c699c9p-1, 0x1.4d97ac492fe90p-1, 0x1.19aca8d108b68p-1, 0x1.0ccb13d4f3fbfp-1, 0x1.6bb8101920b13p-3,
 		weighted_pr, 86, weighted_roc, 86,
-		weighted_at, 5, weighted_choice, 15, NULL, 0},
+		weighted_at, 5, weighted_choice, 15, NULL, 0, NULL},
 	{"weighted_ties", 120, weighted_ties_label, weighted_ties_score, weighted_ties_weight,
 		0x1.9f81b637cfbeep-1, 0x1.3f5f0cb85cf15p-1, 0x1.1238606f99b57p-1, 0x1.09ce8245a9eb9p-1, 0x1.68d8d2772ea4cp-3,
 		weighted_ties_pr, 10, weighted_ties_roc, 10,
-		weighted_ties_at, 5, weighted_ties_choice, 15, NULL, 0},
+		weighted_ties_at, 5, weighted_ties_choice, 15, NULL, 0, NULL},
 	{"rare", 500, rare_label, rare_score, NULL,
 		0x1.8460d647151e6p-1, 0x1.d650385aa7521p-6, 0x1.28015fa298cf7p-1, 0x1.d403d15c076f2p-2, 0x1.2afab89d57866p-3,
 		rare_pr, 500, rare_roc, 500,
-		rare_at, 5, rare_choice, 15, rare_top, 5},
+		rare_at, 5, rare_choice, 15, rare_top, 5, rare_intervals},
 	{"all_equal", 10, all_equal_label, all_equal_score, NULL,
 		0x1.0000000000000p-1, 0x1.0000000000000p-1, 0, 0x1.ac89b834770d5p-1, 0x1.4000000000000p-2,
 		all_equal_pr, 1, all_equal_roc, 1,
-		all_equal_at, 3, all_equal_choice, 15, all_equal_top, 5},
+		all_equal_at, 3, all_equal_choice, 15, all_equal_top, 5, all_equal_intervals},
 	{"perfect", 10, perfect_label, perfect_score, NULL,
 		1, 1, 1, 0x1.af8e8210a415dp-4, 0x1.47ae147ae1479p-7,
 		perfect_pr, 2, perfect_roc, 2,
-		perfect_at, 4, perfect_choice, 15, perfect_top, 5},
+		perfect_at, 4, perfect_choice, 15, perfect_top, 5, perfect_intervals},
 	{"inverted", 10, inverted_label, inverted_score, NULL,
 		0, 0x1.0000000000000p-1, 1, 0x1.26bb1bbb55516p+1, 0x1.9eb851eb851edp-1,
 		inverted_pr, 2, inverted_roc, 2,
-		inverted_at, 4, inverted_choice, 15, inverted_top, 5},
+		inverted_at, 4, inverted_choice, 15, inverted_top, 5, inverted_intervals},
 	{"extreme", 10, extreme_label, extreme_score, NULL,
 		0x1.5c28f5c28f5c2p-2, 0x1.dce434a9b1018p-2, 0x1.999999999999ap-2, 0x1.22913a729ac3bp+4, 0x1.199999999999ap-1,
 		extreme_pr, 9, extreme_roc, 9,
-		extreme_at, 5, extreme_choice, 15, extreme_top, 5},
+		extreme_at, 5, extreme_choice, 15, extreme_top, 5, extreme_intervals},
 	{"margins", 10, margins_label, margins_score, NULL,
 		0x1.ae147ae147ae2p-2, 0x1.fb1fb1fb1fb1fp-2, 0x1.999999999999ap-3, NAN, NAN,
 		margins_pr, 8, margins_roc, 8,
-		margins_at, 5, margins_choice, 15, margins_top, 5},
+		margins_at, 5, margins_choice, 15, margins_top, 5, margins_intervals},
 	{"only_negatives", 4, only_negatives_label, only_negatives_score, NULL,
 		NAN, NAN, NAN, 0x1.5e43fba3fa2cdp-1, 0x1.07ae147ae147ap-2,
 		only_negatives_pr, 3, only_negatives_roc, 3,
-		only_negatives_at, 5, only_negatives_choice, 15, only_negatives_top, 5},
+		only_negatives_at, 5, only_negatives_choice, 15, only_negatives_top, 5, only_negatives_intervals},
 	{"only_positives", 4, only_positives_label, only_positives_score, NULL,
 		NAN, 1, NAN, 0x1.28061c07235c1p+0, 0x1.a147ae147ae16p-2,
 		only_positives_pr, 3, only_positives_roc, 3,
-		only_positives_at, 5, only_positives_choice, 15, only_positives_top, 5},
+		only_positives_at, 5, only_positives_choice, 15, only_positives_top, 5, only_positives_intervals},
 	{"one_row", 1, one_row_label, one_row_score, NULL,
 		NAN, 1, NAN, 0x1.62e42fefa39efp-1, 0x1.0000000000000p-2,
 		one_row_pr, 1, one_row_roc, 1,
-		one_row_at, 2, one_row_choice, 15, one_row_top, 5},
+		one_row_at, 2, one_row_choice, 15, one_row_top, 5, one_row_intervals},
 };

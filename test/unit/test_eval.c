@@ -26,7 +26,7 @@ test_golden(void)
 		const GoldenCase *g = &golden[c];
 		MlEvaluation e;
 
-		CHECK(ml_evaluate(&ctx, g->n, g->score, g->label, g->weight, NULL, 0.5, &e) == ML_OK,
+		CHECK(ml_evaluate(&ctx, g->n, g->score, g->label, g->weight, NULL, 0.5, &e, NULL) == ML_OK,
 			  "%s: evaluates", g->name);
 		CHECK_CLOSE(e.roc_auc, g->roc_auc, TOLERANCE, "%s: roc_auc is scikit-learn's", g->name);
 		CHECK_CLOSE(e.pr_auc, g->pr_auc, TOLERANCE, "%s: pr_auc is scikit-learn's", g->name);
@@ -36,6 +36,121 @@ test_golden(void)
 		CHECK_CLOSE(e.log_loss, g->log_loss, TOLERANCE, "%s: log_loss is scikit-learn's", g->name);
 		CHECK_CLOSE(e.brier, g->brier, TOLERANCE, "%s: brier is scikit-learn's", g->name);
 	}
+}
+
+/* ---- intervals */
+
+static bool
+interval_is(MlInterval got, MlInterval want, double tolerance)
+{
+	return close_to(got.lower, want.lower, tolerance) && close_to(got.upper, want.upper, tolerance);
+}
+
+/* Two bootstraps of few replicates differ by chance: by less than a fifth of their width. */
+static bool
+interval_is_near(MlInterval got, MlInterval want)
+{
+	return interval_is(got, want, 0.2 * (want.upper - want.lower) + TOLERANCE);
+}
+
+static void
+test_golden_intervals(void)
+{
+	for (size_t c = 0; c < N_GOLDEN; c++)
+	{
+		const GoldenCase *g = &golden[c];
+		MlEvaluation e;
+		MlIntervals i;
+
+		if (g->intervals == NULL)
+			continue;
+		CHECK(ml_evaluate(&ctx, g->n, g->score, g->label, NULL, NULL, 0.5, &e, &i) == ML_OK, "%s: has intervals", g->name);
+		CHECK(interval_is(i.precision, g->intervals[0], TOLERANCE), "%s: precision's is Wilson's", g->name);
+		CHECK(interval_is(i.recall, g->intervals[1], TOLERANCE), "%s: recall's is Wilson's", g->name);
+		CHECK(interval_is(i.false_positive_rate, g->intervals[2], TOLERANCE), "%s: false_positive_rate's is Wilson's", g->name);
+		CHECK(interval_is(i.roc_auc, g->intervals[3], 1e-9), "%s: roc_auc's is DeLong's", g->name);
+		CHECK(interval_is_near(i.pr_auc, g->intervals[4]), "%s: pr_auc's is a bootstrap's: %g to %g, not %g to %g",
+			  g->name, i.pr_auc.lower, i.pr_auc.upper, g->intervals[4].lower, g->intervals[4].upper);
+	}
+}
+
+static int
+compare_rising(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Row by row, each drawn as often as it comes: whatever the engine merges. */
+static MlInterval
+bootstrap_by_force(size_t n, const double *score, const float *label)
+{
+	enum
+	{
+		REPLICATES = 400
+	};
+	double		found[REPLICATES];
+
+	for (uint64_t b = 0; b < REPLICATES; b++)
+	{
+		MlArenaMark mark = ml_arena_mark(ctx.arena);
+		float	   *weight = ml_arena_alloc_zeroed(ctx.arena, n, sizeof(float));
+
+		for (uint64_t i = 0; i < n; i++)
+			weight[ml_random_u64(11, b, i) % n]++;
+		ml_metric_value(&ctx, ML_METRIC_PR_AUC, n, score, label, weight, &found[b]);
+		ml_arena_release(ctx.arena, mark);
+	}
+	qsort(found, REPLICATES, sizeof(double), compare_rising);
+	return (MlInterval) {found[9], found[389]};
+}
+
+static void
+test_interval_of_many(size_t n, double base_rate, double tie, const char *what)
+{
+	MlArenaMark mark = ml_arena_mark(ctx.arena);
+	double	   *score = ml_arena_alloc_array(ctx.arena, n, sizeof(double));
+	float	   *label = ml_arena_alloc_array(ctx.arena, n, sizeof(float));
+	MlRanking	ranking;
+	MlInterval	got;
+	MlInterval	again;
+	MlInterval	want;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		label[i] = ml_random_uniform(5, 0, i) < base_rate;
+		score[i] = ml_random_normal(5, 1, i) + label[i];
+		if (tie > 0)
+			score[i] = floor(score[i] / tie) * tie;
+	}
+	ml_ranking_create(&ctx, n, score, label, NULL, &ranking);
+	CHECK(ml_average_precision_interval(&ctx, &ranking, &got) == ML_OK &&
+		  ml_average_precision_interval(&ctx, &ranking, &again) == ML_OK && memcmp(&got, &again, sizeof(got)) == 0,
+		  "%s: the interval is always the same", what);
+	want = bootstrap_by_force(n, score, label);
+	CHECK(interval_is_near(got, want), "%s: pr_auc's interval is that of drawing rows: %g to %g, not %g to %g", what,
+		  got.lower, got.upper, want.lower, want.upper);
+	CHECK(got.lower < ml_average_precision(&ranking) && ml_average_precision(&ranking) < got.upper,
+		  "%s: it holds the metric", what);
+	ml_arena_release(ctx.arena, mark);
+}
+
+static void
+test_edges_of_intervals(void)
+{
+	const double score[] = {0.9, 0.8, 0.3, 0.2};
+	const float one[] = {1, 0, 0, 0};
+	MlEvaluation e;
+	MlIntervals i;
+
+	CHECK(ml_evaluate(&ctx, 4, score, one, NULL, NULL, 2, &e, &i) == ML_OK && isnan(i.precision.lower) && isnan(i.precision.upper),
+		  "where nothing is flagged there is no interval of precision");
+	CHECK(isnan(i.roc_auc.lower) && isnan(i.roc_auc.upper), "one positive gives no variance");
+	CHECK(i.recall.lower == 0 && i.recall.upper > 0.5 && i.recall.upper < 1, "none of one is no sure nothing");
+	CHECK(ml_evaluate(&ctx, 0, NULL, NULL, NULL, NULL, 0.5, &e, &i) == ML_OK && isnan(i.pr_auc.lower) && isnan(i.recall.upper),
+		  "no rows, no intervals");
 }
 
 static void
@@ -150,13 +265,13 @@ test_one_class(void)
 	const float ones[] = {1, 1, 1};
 	MlEvaluation e;
 
-	CHECK(ml_evaluate(&ctx, 3, score, zeros, NULL, NULL, 0.5, &e) == ML_OK, "negatives only evaluate");
+	CHECK(ml_evaluate(&ctx, 3, score, zeros, NULL, NULL, 0.5, &e, NULL) == ML_OK, "negatives only evaluate");
 	CHECK(isnan(e.roc_auc) && isnan(e.pr_auc) && isnan(e.ks), "ranking metrics are undefined");
-	CHECK(ml_evaluate(&ctx, 3, score, ones, NULL, NULL, 0.5, &e) == ML_OK, "positives only evaluate");
+	CHECK(ml_evaluate(&ctx, 3, score, ones, NULL, NULL, 0.5, &e, NULL) == ML_OK, "positives only evaluate");
 	CHECK(isnan(e.roc_auc) && e.pr_auc == 1, "average precision of positives only is 1");
-	CHECK(ml_evaluate(&ctx, 0, score, ones, NULL, NULL, 0.5, &e) == ML_OK && isnan(e.log_loss),
+	CHECK(ml_evaluate(&ctx, 0, score, ones, NULL, NULL, 0.5, &e, NULL) == ML_OK && isnan(e.log_loss),
 		  "no rows evaluate to nothing");
-	CHECK(ml_evaluate(&ctx, 1, (double[]) {NAN}, ones, NULL, NULL, 0.5, &e) == ML_BAD_DATA,
+	CHECK(ml_evaluate(&ctx, 1, (double[]) {NAN}, ones, NULL, NULL, 0.5, &e, NULL) == ML_BAD_DATA,
 		  "a NaN score is refused");
 }
 
@@ -337,14 +452,14 @@ test_costs(void)
 	double		threshold;
 	bool		reached;
 
-	CHECK(ml_evaluate(&ctx, 4, score, label, NULL, &policy.costs, 0.85, &e) == ML_OK &&
+	CHECK(ml_evaluate(&ctx, 4, score, label, NULL, &policy.costs, 0.85, &e, NULL) == ML_OK &&
 		  e.expected_cost == 75, "a miss costs its row's amount");
-	CHECK(ml_evaluate(&ctx, 4, score, label, (float[]) {1, 2, 1, 0}, &policy.costs, 0.75, &e) == ML_OK &&
+	CHECK(ml_evaluate(&ctx, 4, score, label, (float[]) {1, 2, 1, 0}, &policy.costs, 0.75, &e, NULL) == ML_OK &&
 		  e.expected_cost == 80, "costs are weighted");
 	CHECK(ml_choose_threshold(&ctx, &policy, 4, score, label, NULL, &threshold, &reached) == ML_OK &&
 		  reached && threshold == 0.7, "the dear miss is worth an alert");
 	policy.costs.false_negative_by_row = bad;
-	CHECK(ml_evaluate(&ctx, 4, score, label, NULL, &policy.costs, 0.5, &e) == ML_BAD_DATA &&
+	CHECK(ml_evaluate(&ctx, 4, score, label, NULL, &policy.costs, 0.5, &e, NULL) == ML_BAD_DATA &&
 		  strstr(ctx.message, "row 3"), "a cost that is NaN is refused: %s", ctx.message);
 	CHECK(ml_choose_threshold(&ctx, &policy, 4, score, label, NULL, &threshold, &reached) == ML_BAD_DATA,
 		  "also when a threshold is chosen");
@@ -492,7 +607,7 @@ test_failures(void)
 		  "ranking is aborted");
 	CHECK(ml_ranking_create(&ctx, g->n, g->score, g->label, golden[2].weight, &ranking) == ML_ABORTED,
 		  "ranking with weights is aborted");
-	CHECK(ml_evaluate(&ctx, g->n, g->score, g->label, NULL, NULL, 0.5, &e) == ML_ABORTED,
+	CHECK(ml_evaluate(&ctx, g->n, g->score, g->label, NULL, NULL, 0.5, &e, NULL) == ML_ABORTED,
 		  "evaluation is aborted");
 	CHECK(ml_choose_threshold(&ctx, &(MlThresholdPolicy) {.kind = ML_THRESHOLD_MAX}, g->n, g->score, g->label,
 							  NULL, &threshold, &reached) == ML_ABORTED, "a choice is aborted");
@@ -527,6 +642,11 @@ main(void)
 
 	ctx.arena = ml_arena_create(0);
 	test_golden();
+	test_golden_intervals();
+	test_interval_of_many(2000, 0.02, 0, "few positives");
+	test_interval_of_many(4000, 0.7, 0, "more positives than are drawn apart");
+	test_interval_of_many(20000, 0.3, 0.25, "large ties");
+	test_edges_of_intervals();
 	test_by_name();
 	test_golden_rankings();
 	test_golden_choices();

@@ -159,6 +159,33 @@ extern double ml_log_loss(size_t n, const double *score, const float *label,
 extern double ml_brier(size_t n, const double *score, const float *label,
 					   const float *weight);
 
+/* ---- intervals that hold a metric with 95 % confidence; NaN where not defined */
+typedef struct MlInterval
+{
+	double		lower;
+	double		upper;
+} MlInterval;
+
+/* Wilson's, of a share of rows. */
+extern MlInterval ml_share_interval(double part, double whole);
+
+/* DeLong's.  The ranking is of rows that weigh 1; it takes two of each class. */
+extern MlInterval ml_roc_auc_interval(const MlRanking *ranking);
+
+/* Percentiles of a bootstrap over rows that weigh 1; always the same for the same
+ * ranking.  Errors: ML_OUT_OF_MEMORY, ML_ABORTED. */
+extern MlStatus ml_average_precision_interval(MlContext *ctx, const MlRanking *ranking,
+											  MlInterval *interval);
+
+typedef struct MlIntervals
+{
+	MlInterval	precision;
+	MlInterval	recall;
+	MlInterval	false_positive_rate;
+	MlInterval	roc_auc;
+	MlInterval	pr_auc;
+} MlIntervals;
+
 /* ---- everything mlops.evaluate reports */
 typedef struct MlEvaluation
 {
@@ -190,12 +217,12 @@ typedef struct MlCosts
 	const double *false_negative_by_row;	/* [n] or NULL: the constant */
 } MlCosts;
 
-/* costs may be NULL.  Errors: as ml_ranking_create; ML_BAD_DATA for a cost
- * that is not finite. */
+/* costs may be NULL.  intervals too: then they are not computed; else weight is
+ * NULL.  Errors: as ml_ranking_create; ML_BAD_DATA for a cost that is not finite. */
 extern MlStatus ml_evaluate(MlContext *ctx, size_t n, const double *score,
 							const float *label, const float *weight,
 							const MlCosts *costs, double threshold,
-							MlEvaluation *evaluation);
+							MlEvaluation *evaluation, MlIntervals *intervals);
 
 /* ---- metrics as data */
 

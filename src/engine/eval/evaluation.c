@@ -57,10 +57,20 @@ judge_rows(MlContext *ctx, size_t n, const double *score, const float *label,
 	return ML_OK;
 }
 
+static MlStatus
+find_intervals(MlContext *ctx, const MlRanking *ranking, const MlConfusion *c, MlIntervals *intervals)
+{
+	intervals->precision = ml_share_interval(c->true_positives, c->true_positives + c->false_positives);
+	intervals->recall = ml_share_interval(c->true_positives, c->true_positives + c->false_negatives);
+	intervals->false_positive_rate = ml_share_interval(c->false_positives, c->false_positives + c->true_negatives);
+	intervals->roc_auc = ml_roc_auc_interval(ranking);
+	return ml_average_precision_interval(ctx, ranking, &intervals->pr_auc);
+}
+
 MlStatus
 ml_evaluate(MlContext *ctx, size_t n, const double *score, const float *label,
 			const float *weight, const MlCosts *costs, double threshold,
-			MlEvaluation *e)
+			MlEvaluation *e, MlIntervals *intervals)
 {
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	MlRanking	ranking;
@@ -84,6 +94,8 @@ ml_evaluate(MlContext *ctx, size_t n, const double *score, const float *label,
 		e->false_positive_rate = ml_false_positive_rate(&e->confusion);
 		e->alert_rate = ml_alert_rate(&e->confusion);
 	}
+	if (status == ML_OK && intervals)
+		status = find_intervals(ctx, &ranking, &e->confusion, intervals);
 	ml_arena_release(ctx->arena, mark);
 	return status;
 }
