@@ -1,7 +1,7 @@
 -- Tests by key instead of by decision, their false positive rate when decisions
 -- of a key go together, and the least share of a bandit's variants.
 \ir setup.psql
-SELECT plan(31);
+SELECT plan(45);
 ALTER TABLE tx ADD customer int;
 UPDATE tx SET customer = id % 7;
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id,customer}', params => '{"n_estimators": 3}') \g /dev/null
@@ -91,5 +91,43 @@ SELECT is(shares(), 'challenger 0, primary 100', 'none at all if that is allowed
 SELECT mlops.abort('fraud'), mlops.deploy('fraud', 2, 'bandit', percent => 50, key => 'id', threshold => 0, min_percent => 50), labels() \g /dev/null
 SELECT is(shares(), 'challenger 50, primary 50', 'equal shares if nothing else is');
 SELECT throws_ok($$SELECT mlops.apply('{"models": {"fraud": {"deploy": {"version": 1, "release": {"strategy": "ab", "min_percent": 1, "variants": {}}}}}}')$$, '22023', NULL, 'in documents too it belongs to a bandit');
+SELECT mlops.abort('fraud') \g /dev/null
+
+-- ---- after the release has ended
+SET LOCAL client_min_messages = error;	-- which release it is says test/t/notices.sh
+TRUNCATE mlops_catalog.prediction, mlops_catalog.label;
+-- what is deployed in one transaction has one time, and decisions that of their call
+CREATE FUNCTION later() RETURNS void LANGUAGE sql AS $$ SELECT pg_sleep(0.002) $$;
+CREATE FUNCTION counted(deployment_id bigint DEFAULT NULL, since timestamptz DEFAULT NULL) RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(concat_ws(' ', variant, version, metric, decisions), ', ' ORDER BY variant) FROM mlops.ab_test('fraud', deployment_id => counted.deployment_id, since => counted.since) $$;
+CREATE FUNCTION decide(low int, high int) RETURNS bigint LANGUAGE sql AS $$ SELECT later(); SELECT count(mlops.decide('fraud', t, t.id::text)) FROM tx AS t WHERE id BETWEEN low AND high $$;
+SELECT decide(1, 10) \g /dev/null
+SELECT mlops.deploy('fraud', 2, 'ab', percent => 50, key => 'id', metric => 'alert_rate') \g /dev/null
+SELECT decide(1, 100) \g /dev/null
+CREATE TEMP TABLE ab AS SELECT counted() AS under_way, max(deployment_id) AS id FROM mlops.deployment_history;
+SELECT matches(under_way, 'challenger 2 alert_rate \d+, primary 1 alert_rate \d+', 'under way') FROM ab;
+SELECT is(counted(id), under_way, 'by its number, too') FROM ab;
+SELECT mlops.deploy('fraud', 1, 'shadow') \g /dev/null
+SELECT later() \g /dev/null
+SELECT mlops.promote('fraud', variant => 'challenger') \g /dev/null
+SELECT decide(101, 300) \g /dev/null
+SELECT is(counted(), under_way, 'after a promotion it is what it was at its end') FROM ab;
+SELECT is(counted(id), under_way, 'by its number') FROM ab;
+SELECT is((SELECT sum(decisions) FROM mlops.ab_test('fraud')), 100::numeric, 'of its decisions alone');
+SELECT is((SELECT count(*) FROM mlops.ab_test('fraud', since => now())), 1::bigint, 'since a time, what answers now');
+SELECT mlops.deploy('fraud', 1, 'canary', percent => 20, key => 'id', variant => 'old') \g /dev/null
+SELECT decide(301, 350) \g /dev/null
+SELECT is((SELECT string_agg(concat_ws(' ', variant, version, metric), ', ' ORDER BY variant) FROM mlops.ab_test('fraud')), 'old 1 precision, primary 2 precision', 'another one under way');
+SELECT is(counted(id), under_way, 'the former by its number') FROM ab;
+SELECT later(), mlops.abort('fraud'), mlops.deploy('fraud', 1, 'canary', percent => 30, key => 'id', variant => 'old') \g /dev/null
+SELECT mlops.rollback('fraud') \g /dev/null
+SELECT is((SELECT count(*) FROM mlops_catalog.releases_with_shares(current_user::regrole, (SELECT model_id FROM mlops_catalog.model WHERE name = 'fraud')) AS r WHERE until < 'infinity'),
+	(SELECT count(*) FROM mlops.deployment_history WHERE strategy IN ('ab', 'canary', 'bandit') AND action = 'deploy'), 'an abort and a rollback end one, too');
+SELECT is((SELECT string_agg(concat_ws(' ', variant, version, decisions), ', ' ORDER BY variant) FROM mlops.ab_test('fraud')), 'old 1 0, primary 2 0', 'the last one, of which nothing was decided');
+SELECT is((SELECT count(*) FROM mlops.ab_test('fraud', deployment_id => (SELECT id FROM ab), since => clock_timestamp()) WHERE decisions > 0), 0::bigint, 'of a part of its time');
+SELECT throws_ok($$SELECT * FROM mlops.ab_test('fraud', deployment_id => -1)$$, '42704', 'deployment -1 of model "fraud" began no release with shares', 'one that had none');
+SELECT mlops.train('whole', 'tx', target => 'is_fraud', exclude => '{id,customer}', params => '{"n_estimators": 3}'), mlops.deploy('whole', 1) \g /dev/null
+SELECT throws_ok($$SELECT * FROM mlops.ab_test('whole')$$, '55000', 'no release of model "whole" is under way', 'a model without any');
+SELECT throws_ok(format('SELECT * FROM mlops.ab_test(''whole'', deployment_id => %s)', id), '42704', NULL, 'nor another model''s') FROM ab;
 SELECT * FROM finish();
 ROLLBACK;

@@ -234,6 +234,14 @@ is "of other columns nothing tells" "$(said "SELECT * FROM mlops.compare('compar
 is "paired" "$(said "SELECT * FROM mlops.compare('compared', '{1,3}', query => 'SELECT * FROM tx WHERE transaction_id % 10 = 0')" | head -n 1)" 'NOTICE: these versions of model "compared" were not judged on the same rows when they were trained'
 is "runs" "$(said "SELECT * FROM mlops.compare_runs(ARRAY(SELECT run_id FROM mlops.versions WHERE model = 'compared' AND version IN (1, 3)))" | head -n 1)" 'WARNING: these runs were not judged on the same rows'
 
+# ---- a release that has ended
+query -c "SELECT mlops.deploy('compared', 1)" -c "SELECT mlops.deploy('compared', 2, 'ab', percent => 50, key => 'transaction_id')" >/dev/null 2>&1
+is "a test under way" "$(said "SELECT * FROM mlops.ab_test('compared')")" ""
+query -c "SELECT mlops.promote('compared')" >/dev/null
+is "and ended" "$(said "SELECT * FROM mlops.ab_test('compared')")" "NOTICE: no release of model \"compared\" is under way: this is the last one that had shares
+DETAIL: $(query -c "SELECT format('Deployment %s, strategy \"ab\", from %s to %s.', min(deployment_id), mlops_catalog.utc_text(min(deployed_at)), mlops_catalog.utc_text(max(deployed_at))) FROM mlops.deployment_history WHERE model = 'compared' AND strategy = 'ab'")"
+is "by its number" "$(said "SELECT * FROM mlops.ab_test('compared', deployment_id => (SELECT min(deployment_id) FROM mlops.deployment_history WHERE model = 'compared' AND strategy = 'ab'))")" ""
+
 # ---- the hour in which a clock is set back; 2025-10-26 01:00 UTC in Berlin
 query -c "CREATE TABLE night AS SELECT g AS id, timestamptz '2025-10-25 22:00+00' + g * interval '2 s' AS at, g % 7 AS a, g % 7 = 3 OR g % 11 = 0 AS y FROM generate_series(1, 7200) AS g" >/dev/null
 # night ZONE TEST_FROM: what is said of a split at that time
