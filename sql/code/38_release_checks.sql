@@ -359,22 +359,70 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.rule_types(jsonb, bigint) IS 'Types, as recorded, of the columns that a segment''s rule compares; NULL if none is known';
 
--- What the version reads is as its signature says, else as it was trained last.
-CREATE FUNCTION mlops_catalog.unfit_conditions(rule jsonb, version_id bigint) RETURNS TABLE (name text, type text, given text)
-	LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+CREATE FUNCTION mlops_catalog.enum_labels(type text) RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT DISTINCT c.key, r.type, jsonb_typeof(v)
+	SELECT array_agg(e.enumlabel::text ORDER BY e.enumtypid, e.enumsortorder)
+	FROM pg_type AS t JOIN pg_enum AS e ON e.enumtypid = t.oid WHERE format_type(t.oid, NULL) = enum_labels.type OR quote_ident(t.typname) = enum_labels.type
+$$;
+COMMENT ON FUNCTION mlops_catalog.enum_labels(text) IS 'Values of the enums of a recorded name; NULL: there is none';
+
+CREATE FUNCTION mlops_catalog.type_end(type text) RETURNS numeric
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE type WHEN 'smallint' THEN 32768 WHEN 'integer' THEN 2147483648 WHEN 'bigint' THEN 9223372036854777856
+	WHEN 'real' THEN 340282356779733661637539395458142568448 END $$;
+COMMENT ON FUNCTION mlops_catalog.type_end(text) IS 'The first number above 0 that a version trained on a type cannot read, NULL: it can read all numbers';
+
+-- Of types with a check of their own (domains) nothing is asked: it would run here.
+CREATE FUNCTION mlops_catalog.may_hold(type text, value jsonb) RETURNS boolean
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	written text := value #>> '{}';
+	number numeric := CASE jsonb_typeof(value) WHEN 'number' THEN written::numeric WHEN 'boolean' THEN written::boolean::int END;
+BEGIN
+	CASE
+		WHEN type = 'boolean' THEN
+			RETURN number IN (0, 1);
+		WHEN type IN ('smallint', 'integer', 'bigint') THEN
+			RETURN number = trunc(number) AND number >= -mlops_catalog.type_end(type) AND number < mlops_catalog.type_end(type);
+		WHEN type = '"char"' THEN
+			RETURN octet_length(written) <= 1;
+		WHEN type = 'uuid' THEN
+			RETURN written::uuid IS NOT NULL;
+		WHEN type = 'inet' THEN
+			RETURN written::inet IS NOT NULL;
+		WHEN type = 'cidr' THEN
+			RETURN written::cidr IS NOT NULL;
+		ELSE
+			RETURN coalesce(written = ANY (mlops_catalog.enum_labels(type)), true);
+	END CASE;
+EXCEPTION WHEN data_exception THEN
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.may_hold(text, jsonb) IS 'Could a column of a recorded type hold a value of a segment''s rule, of the kind that it is compared with?';
+
+-- What the version reads is as its signature says, else as it was trained last.
+CREATE FUNCTION mlops_catalog.unfit_conditions(rule jsonb, version_id bigint) RETURNS TABLE (name text, type text, given text, is_kind boolean)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT c.key, r.type, CASE WHEN k.fits THEN left(v::text, 100) || ', which is no value of it' ELSE 'a ' || jsonb_typeof(v) END, NOT k.fits
 	FROM mlops_catalog.model_version AS mv
 	CROSS JOIN LATERAL jsonb_each(rule) AS c
 	CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(c.value) = 'array' THEN c.value ELSE jsonb_build_array(c.value) END) AS v
 	LEFT JOIN LATERAL (SELECT s ->> 'type' AS type, s ->> 'kind' AS kind
 		FROM jsonb_path_query(mv.signature, '$[*]', silent => true) AS s WHERE s ->> 'name' = c.key LIMIT 1) AS input ON true
 	CROSS JOIN LATERAL (SELECT coalesce(input.type, (SELECT t.type FROM mlops_catalog.trained_column(mv.model_id, c.key) AS t)) AS type) AS r
-	WHERE mv.version_id = unfit_conditions.version_id AND jsonb_typeof(v) <> 'null' AND jsonb_typeof(v) <> ALL (mlops_catalog.rule_values_of(r.type, input.kind))
+	CROSS JOIN LATERAL (SELECT coalesce(jsonb_typeof(v) = ANY (mlops_catalog.rule_values_of(r.type, input.kind)), true) AS fits) AS k
+	WHERE mv.version_id = unfit_conditions.version_id AND jsonb_typeof(v) <> 'null' AND NOT (k.fits AND coalesce(mlops_catalog.may_hold(r.type, v), true))
 $$;
 COMMENT ON FUNCTION mlops_catalog.unfit_conditions(jsonb, bigint) IS
-	'Columns of a segment''s rule that cannot be compared with what it holds, as far as a version and its model were trained on data with them';
+	'Columns of a segment''s rule that cannot be compared with what it holds, or never hold it, as far as a version and its model were trained on data with them; is_kind: nothing of that kind';
 
 -- Others are passed over when a row is scored.
 CREATE FUNCTION mlops_catalog.check_rule_types(caller regrole, rule jsonb, version_id bigint) RETURNS void
@@ -384,12 +432,17 @@ AS $$
 DECLARE
 	bad record;
 BEGIN
-	SELECT u.* INTO bad FROM mlops_catalog.unfit_conditions(rule, version_id) AS u ORDER BY u.name, u.given LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'the rule compares column "%" of type % with a %', bad.name, bad.type, bad.given
+	SELECT u.* INTO bad FROM mlops_catalog.unfit_conditions(rule, version_id) AS u ORDER BY u.is_kind DESC, u.name, u.given LIMIT 1;
+	IF NOT FOUND THEN
+		RETURN;
+	ELSIF bad.is_kind THEN
+		RAISE EXCEPTION 'the rule compares column "%" of type % with %', bad.name, bad.type, bad.given
 			USING ERRCODE = 'datatype_mismatch',
 				HINT = 'Numbers and booleans are compared with numeric and boolean columns, strings with text; times and JSON cannot be used.';
 	END IF;
+	RAISE EXCEPTION 'the rule compares column "%" of type % with %', bad.name, bad.type, bad.given
+		USING ERRCODE = 'invalid_parameter_value', DETAIL = 'No row could fit it.',
+			HINT = coalesce('Its values are: ' || left(array_to_string(mlops_catalog.enum_labels(bad.type), ', '), 1000) || '.', 'Write a value that a column of the type can have.');
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_rule_types(regrole, jsonb, bigint) IS 'An error if a segment''s rule cannot be compared with columns of known types';

@@ -235,13 +235,6 @@ COMMENT ON FUNCTION mlops_catalog.class_problems(jsonb, jsonb) IS 'Classes, weig
 
 -- A column that was widened holds numbers that a version which was trained before
 -- cannot read (src/ingest/from_json.c).
-CREATE FUNCTION mlops_catalog.type_end(type text) RETURNS numeric
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT CASE type WHEN 'smallint' THEN 32768 WHEN 'integer' THEN 2147483648 WHEN 'bigint' THEN 9223372036854777856
-	WHEN 'real' THEN 340282356779733661637539395458142568448 END $$;
-COMMENT ON FUNCTION mlops_catalog.type_end(text) IS 'The first number above 0 that a version trained on a type cannot read, NULL: it can read all';
-
 CREATE FUNCTION mlops_catalog.unreadable(type text, low text, high text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

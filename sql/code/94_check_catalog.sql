@@ -68,7 +68,7 @@ AS $$
 	CROSS JOIN LATERAL (SELECT r.key::text WHERE r.kind = 'share' AND r.percent < 100 UNION ALL SELECT k FROM jsonb_object_keys(r.rule) AS k) AS c(name)
 	WHERE (SELECT t.is_unknown FROM mlops_catalog.trained_column(r.model_id, c.name) AS t)
 	UNION ALL
-	SELECT DISTINCT m.name, format('route %s', r.variant), format('compares column "%s" of type %s with a %s, so no row fits it', u.name, u.type, u.given)
+	SELECT DISTINCT m.name, format('route %s', r.variant), format('compares column "%s" of type %s with %s, so no row fits it', u.name, u.type, u.given)
 	FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model AS m USING (model_id)
 	CROSS JOIN LATERAL mlops_catalog.unfit_conditions(r.rule, r.version_id) AS u
 	UNION ALL

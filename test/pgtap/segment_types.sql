@@ -2,7 +2,7 @@
 -- compared, also in columns that no version reads; what a rule meets later is
 -- passed over, said and logged, and no payment fails for it.
 \ir setup.psql
-SELECT plan(116);
+SELECT plan(132);
 
 CREATE TYPE mood AS ENUM ('calm', 'hasty');
 CREATE DOMAIN shop AS text;
@@ -20,7 +20,7 @@ BEGIN
 	RAISE EXCEPTION USING ERRCODE = 'ZZ001', MESSAGE = 'taken';
 EXCEPTION WHEN SQLSTATE 'ZZ001' THEN
 	RETURN SQLERRM;
-WHEN datatype_mismatch THEN
+WHEN datatype_mismatch OR invalid_parameter_value THEN
 	RETURN SQLERRM;
 END
 $$;
@@ -37,6 +37,14 @@ SELECT mlops.deploy('f', 1) \g /dev/null
 SELECT matches(outcome('f', v.rule::jsonb), '^the rule compares column "' || v.name || '" of type .* with a number$', 'of a feature: rule ' || v.rule)
 	FROM (VALUES ('wait', '{"wait": 5}'), ('mood', '{"mood": 1}'), ('shop', '{"shop": 1}')) AS v(name, rule);
 SELECT is(outcome('f', '{"mood": "calm", "shop": "s"}'), 'taken', 'what fits features of types of one''s own is taken');
+
+-- ---- values that no row can have
+SELECT is(outcome('m', v.rule::jsonb), format('the rule compares column "%s" of type %s with %s, which is no value of it', (SELECT k FROM jsonb_object_keys(v.rule::jsonb) AS k), v.type, v.given), 'rule ' || v.rule)
+FROM (VALUES ('{"mood": "Calm"}', 'public.mood', '"Calm"'), ('{"mood": ["calm", "hsty"]}', 'public.mood', '"hsty"'), ('{"owner": "not a uuid"}', 'uuid', '"not a uuid"'), ('{"ip": "300.1.1.1"}', 'inet', '"300.1.1.1"'),
+	('{"id": 1.5}', 'integer', '1.5'), ('{"id": [7, 2147483648]}', 'integer', '2147483648'), ('{"online": 2}', 'boolean', '2')) AS v(rule, type, given);
+SELECT is(outcome('m', v.rule::jsonb), 'taken', 'rule ' || v.rule)
+FROM (VALUES ('{"mood": ["calm", null]}'), ('{"owner": "{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}"}'), ('{"ip": "10.0.0.1/32"}'), ('{"id": [-2147483648, 2147483647, 1.0, true]}'), ('{"online": [0, 1]}'), ('{"shop": "none"}')) AS v(rule);
+SELECT throws_ok($$SELECT mlops.deploy('m', 2, 'segment', rule => '{"mood": "Calm"}')$$, '22023', NULL, 'with its SQLSTATE');
 
 -- ---- rows that a rule does not know: the same row with columns of other types, without one, and as JSON
 SELECT mlops.deploy('m', 2, 'segment', rule => v.rule::jsonb, variant => v.variant) FROM (VALUES ('{"country": "DE"}', 'text'), ('{"rate": 0.5}', 'number'), ('{"due": null}', 'none')) AS v(rule, variant) \g /dev/null
@@ -116,7 +124,11 @@ $$;
 SELECT is(fits(v.rule::jsonb, f), v.ids::int[], format('rule %s fits %s of %s', v.rule, v.ids, f)) FROM (VALUES
 	('{"account": 748512345678901203}', '{3}'), ('{"wide": [748512345678901201, 748512345678901202.0]}', '{1,2}'), ('{"share": [0.1, 0.30]}', '{1,3}'), ('{"part": 0.1}', '{1}'), ('{"fee": 0.02}', '{2}'),
 	('{"shop": "C4CA4238-A0B9-2382-0DCC-509A6F75849B"}', '{1}'), ('{"ip": "10.0.0.1/32"}', '{1}'), ('{"country": "DE"}', '{6}'), ('{"country": ["DE ", "FR"]}', '{1,2}'),
-	('{"code": "DE"}', '{1,6}'), ('{"code": "FR  "}', '{2,3}'), ('{"country": ""}', '{5}'), ('{"shop": "no uuid"}', NULL)) AS v(rule, ids), (VALUES ('r'), ('to_jsonb(r)')) AS g(f);
+	('{"code": "DE"}', '{1,6}'), ('{"code": "FR  "}', '{2,3}'), ('{"country": ""}', '{5}'), ('{"shop": "00000000-0000-0000-0000-000000000000"}', NULL)) AS v(rule, ids), (VALUES ('r'), ('to_jsonb(r)')) AS g(f);
+-- a rule that was made before its type was looked at
+UPDATE mlops_catalog.deployment_route SET rule = '{"shop": "no uuid"}' WHERE variant = 'one';
+SELECT is((SELECT count(*) FROM s AS r WHERE 'one' IN ((mlops.predict('s', r)).variant, (mlops.predict('s', to_jsonb(r))).variant)), 0::bigint, 'no row fits a value of another type, and none fails');
+SELECT is((SELECT count(*) FROM mlops.check_catalog() AS c WHERE c.object = 'route one' AND c.problem = 'compares column "shop" of type uuid with "no uuid", which is no value of it, so no row fits it'), 1::bigint, 'check_catalog names it');
 SELECT is(fits('{"shop": "c4ca4238a0b923820dcc509a6f75849b", "ip": "10.0.0.1"}', 'to_jsonb(r) || ''{"shop": "{C4CA4238-A0B9-2382-0DCC-509A6F75849B}", "ip": "10.0.0.1/32"}'''), '{1,2,3,4,5,6}', 'JSON is read by the recorded type');
 SELECT is(fits('{"account": 748512345678901203}', 'to_jsonb(r) || ''{"account": "748512345678901203"}'''), '{1,2,3,4,5,6}', 'so is a number in a string');
 SELECT is(fits('{"account": 748512345678901203}', 'to_jsonb(r) || ''{"account": "748512345678901204"}'''), NULL, 'not rounded');
