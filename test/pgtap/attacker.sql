@@ -61,6 +61,7 @@ INSERT INTO reading VALUES
 	('named', 'tune', $$SELECT mlops.tune('%1$s', 'bait', target => 'is_fraud', exclude => '{id}', space => '{"max_depth": [2, 3]}', params => '{"n_estimators": 2}', trials => 2, parallel => 1)$$),
 	('named', 'evaluate', $$SELECT * FROM mlops.evaluate('%1$s/1', 'bait')$$),
 	('named', 'curve', $$SELECT * FROM mlops.curve('%1$s/1', 'bait')$$),
+	('named', 'compare', $$SELECT * FROM mlops.compare('%1$s', source => 'bait')$$),
 	('named', 'thresholds', $$SELECT * FROM mlops.thresholds('%1$s', 1, source => 'bait')$$),
 	('named', 'score_table', $$SELECT * FROM mlops.score_table('%1$s', 'bait', key => 'id')$$),
 	('named', 'explain_table', $$SELECT * FROM mlops.explain_table('%1$s/1', 'bait')$$),

@@ -53,7 +53,7 @@ SELECT count(*) FROM (VALUES (1), (2)) AS c (parallel), LATERAL (SELECT * FROM m
 	target => 'is_fraud', key => 'id', time_column => 'ts', folds => 3, parallel => c.parallel, params => '{"n_estimators": 2}')) AS v \g /dev/null
 SELECT results_eq($$SELECT d.rows, d.train_rows, d.validation_rows, d.test_rows, d.time_from, d.time_to, d.test_from, d.test_to
 	FROM mlops.runs r JOIN mlops.datasets d USING (dataset_id) WHERE r.experiment ~ '^window[12]$'$$,
-	$$SELECT 5000::bigint, 5000::bigint, 0::bigint, 0::bigint, min(ts), max(ts), NULL::float8, NULL::float8 FROM tx, generate_series(1, 2) g GROUP BY g$$,
+	$$SELECT 5000::bigint, 5000::bigint, 0::bigint, 0::bigint, min(ts), max(ts), NULL::timestamp, NULL::timestamp FROM tx, generate_series(1, 2) g GROUP BY g$$,
 	'the recorded times are those of all rows, and none are judged on, with workers and without');
 -- a customer's name says all, if the customer was seen: grouped folds never have
 \set customers 'SELECT id, id % 40 AS customer, md5((id % 40)::text) AS name, id % 40 < 12 AS fraud FROM tx'

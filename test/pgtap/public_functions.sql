@@ -21,6 +21,8 @@ INSERT INTO explained VALUES
 	('schedule', 'calls record_schedule as the caller'),
 	('unschedule', 'calls forget_schedule as the caller'),
 	('check_schedule', 'calls record_schedule as the caller'),
+	('compare', 'reads through views, and judges, as the caller'),
+	('judge_on_same_rows', 'calls mlops.evaluate as the caller'),
 	('ask_cron', 'runs what it is given as the caller'),
 	-- show
 	('check_trigger', 'asks for the privilege to score'),
