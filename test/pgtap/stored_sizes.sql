@@ -16,6 +16,7 @@ INSERT INTO explained VALUES
 	('decide', 'on_error', 'one of a few words'),
 	('decide', 'model', 'names a model'),
 	('check_drift', NULL, 'stores nothing'),
+	('compare', NULL, 'stores nothing'),
 	('curve', NULL, 'stores nothing'),
 	('drift_between', NULL, 'stores nothing'),
 	('evaluate', NULL, 'stores nothing'),
