@@ -42,6 +42,7 @@ extern int	mlops_guc_worker_nice;	/* mlops.worker_nice */
 extern int	mlops_guc_retention;	/* mlops.retention, days */
 extern bool mlops_guc_log_features; /* mlops.log_features */
 extern int	mlops_guc_checked_reach;	/* mlops.checked_reach, MlReach of registry.h */
+extern int	mlops_guc_caller;	/* mlops.caller, an MlCaller */
 extern int	mlops_guc_recorded_by;	/* mlops.recorded_by, an Oid; see mlbase_recorder */
 
 extern void mlbase_define_settings(void);
@@ -80,7 +81,32 @@ extern void mlbase_read_text_of(const char *role);
  * worker the one that it was told to act for (InvalidOid: for nobody else).
  */
 extern Oid	mlbase_person(void);
-extern void mlbase_act_for(Oid person);
+extern void mlbase_act_for(Oid person, bool in_person);
+
+/* Not in a session that a background worker opened, pg_cron's say, unless it acts for a person. */
+extern bool mlbase_person_is_known(void);
+
+/* Who has called us: see person.c. */
+typedef enum MlCaller
+{
+	ML_CALLER_NOT_JUDGED = 0,	/* no call of ours is running */
+	ML_CALLER_SESSION = 1,		/* the session itself */
+	ML_CALLER_CODE = 2,			/* a trigger, or a SECURITY DEFINER function */
+	ML_CALLER_RESTRICTED = 3	/* what maintenance of somebody's table runs */
+} MlCaller;
+
+/* The caller of the call that is running; else of one that begins now. */
+extern MlCaller mlbase_caller(void);
+
+/* Holds it until the current nest level of settings ends, or for_session. */
+extern void mlbase_keep_caller(MlCaller caller, bool for_session);
+
+/* Did the person, known, ask for what is done by a statement of his own?  Or an error. */
+extern bool mlbase_in_person(void);
+extern void mlbase_require_in_person(const char *what);
+
+/* An error in what runs for who did not ask: nothing is written there. */
+extern void mlbase_refuse_restricted(const char *what);
 
 /*
  * For a background worker that has just connected: it goes on as the role it

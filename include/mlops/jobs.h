@@ -136,11 +136,4 @@ extern void mljobs_require_trusted(const char *what);
  */
 extern TimestampTz mljobs_next_cron_run(const char *expression, TimestampTz after, pg_tz *zone);
 
-/*
- * Is it known who is behind this session?  Not in one that a background worker
- * opened, pg_cron's say, but for jobs that a known person submitted.  Or an error.
- */
-extern bool mljobs_person_is_known(void);
-extern void mljobs_require_person(const char *what);
-
 #endif							/* MLOPS_JOBS_H */

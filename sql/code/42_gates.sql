@@ -221,7 +221,7 @@ CREATE FUNCTION mlops_catalog.gate_subject(model text, version int, threshold fl
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT gate_subject.model, gate_subject.version, v.version_id, v.metrics, v.owner, v.person, r.request IS NULL, g.gate,
+	SELECT gate_subject.model, gate_subject.version, v.version_id, v.metrics, v.owner, v.person, v.in_person, r.request IS NULL, g.gate,
 		nullif(gate_subject.threshold, v.threshold), r.request -> 'threshold' -> 'cost', p.version, p.threshold,
 		w.query, mlops_catalog.recorded_settings(d.search_path, d.time_zone, d.settings, d.recorded_by),
 		CASE WHEN r.request IS NULL THEN 'the version was imported: the rows that it was judged on are not known here'
@@ -301,16 +301,20 @@ AS $$
 DECLARE
 	f jsonb := CASE jsonb_typeof(wanted) WHEN 'number' THEN jsonb_build_object('count', wanted) ELSE wanted END;
 	m mlops_catalog.gate_measurement;
+	four_eyes boolean := coalesce((f ->> 'four_eyes')::boolean, false);
 	count int;
 BEGIN
 	m.condition := 'approvals';
 	m.required := format('%s approvals%s%s', coalesce(f ->> 'count', '1'),
 		' by ' || (SELECT string_agg(r, ', ') FROM jsonb_array_elements_text(f -> 'roles') AS r),
-		CASE WHEN (f ->> 'four_eyes')::boolean THEN ', not by who trained it' ELSE '' END);
+		CASE WHEN four_eyes THEN ', not by who trained it' ELSE '' END);
 	WITH counted AS (
 		SELECT a.role, a.person FROM mlops_catalog.approval AS a
 		WHERE a.version_id = subject.version_id
-			AND NOT (coalesce((f ->> 'four_eyes')::boolean, false) AND (a.role = subject.owner OR a.person = subject.person))
+			AND NOT (four_eyes AND (a.role = subject.owner OR a.person = subject.person))
+			-- what code of owner's did may be of whoever may take that role; if that is gone, of anybody
+			AND NOT (four_eyes AND NOT subject.in_person AND (subject.owner = 0
+				OR pg_has_role(a.role, subject.owner, 'MEMBER') OR pg_has_role(a.person, subject.owner, 'MEMBER')))
 			AND CASE WHEN f ? 'roles'
 				THEN EXISTS (SELECT FROM jsonb_array_elements_text(f -> 'roles') AS r
 					WHERE pg_has_role(a.role, mlops_catalog.role_named(r::name), 'MEMBER'))
@@ -649,7 +653,7 @@ BEGIN
 			USING ERRCODE = 'insufficient_privilege',
 				HINT = 'It takes the privilege to deploy, or membership in a role that the gate names.';
 	END IF;
-	PERFORM mlops_catalog.require_person('mlops.approve()');
+	PERFORM mlops_catalog.require_in_person('mlops.approve()');
 	INSERT INTO mlops_catalog.approval (version_id, role, note) VALUES (target_id, caller, approve.note)
 		ON CONFLICT ON CONSTRAINT approval_pkey DO UPDATE SET note = excluded.note, approved_at = clock_timestamp(), person = excluded.person;
 	PERFORM mlops_catalog.audit(caller, 'approve', approve.model, approve.version, jsonb_build_object('note', approve.note));

@@ -48,9 +48,9 @@ COMMENT ON COLUMN mlops.job_events.role IS 'Who asked for it, NULL where nobody 
 COMMENT ON COLUMN mlops.job_events.event_id IS 'Identity, rising in time';
 GRANT SELECT ON mlops.job_events TO PUBLIC;
 
-CREATE FUNCTION mlops_catalog.require_person(what text) RETURNS void
-	LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_require_person';
-COMMENT ON FUNCTION mlops_catalog.require_person(text) IS 'An error if nobody knows which person is behind this session: a background worker, pg_cron''s say, opened it';
+CREATE FUNCTION mlops_catalog.require_in_person(what text) RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mlops_require_in_person';
+COMMENT ON FUNCTION mlops_catalog.require_in_person(text) IS 'An error unless a person, known, asks by a statement of his own: not a trigger or a function with rights of its owner, nor a background worker, pg_cron''s say';
 
 CREATE FUNCTION mlops_catalog.require_preload(what text) RETURNS void
 	LANGUAGE c VOLATILE STRICT PARALLEL SAFE

@@ -446,6 +446,7 @@ DECLARE
 	found jsonb;
 	base record;
 BEGIN
+	PERFORM mlops_catalog.require_in_person('mlops.set_retraining_policy()');
 	PERFORM mlops_catalog.check_policy_triggers(id, set_retraining_policy.model, set_retraining_policy.schedule, set_retraining_policy.triggers);
 	PERFORM mlops_catalog.check_retraining_options(set_retraining_policy.gate, set_retraining_policy.action, set_retraining_policy.options);
 	PERFORM mlops_catalog.check_gate_columns(caller, set_retraining_policy.gate, id, set_retraining_policy.model);

@@ -171,6 +171,10 @@ CREATE FUNCTION mlops_catalog.person() RETURNS regrole
 	LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mlops_person';
 COMMENT ON FUNCTION mlops_catalog.person() IS 'Role that the session was opened as, whatever role it has taken since; in a job, that of the session that submitted it';
 
+CREATE FUNCTION mlops_catalog.in_person() RETURNS boolean
+	LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mlops_in_person';
+COMMENT ON FUNCTION mlops_catalog.in_person() IS 'Does the person, known, ask by a statement of his own? Not in what a trigger, or a function with rights of its owner, does, nor in a session that a background worker opened for nobody';
+
 CREATE TABLE mlops_catalog.model_version (
 	version_id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT model_version_pkey PRIMARY KEY,
 	model_id bigint NOT NULL CONSTRAINT model_version_model_id_fkey REFERENCES mlops_catalog.model,
@@ -192,6 +196,7 @@ CREATE TABLE mlops_catalog.model_version (
 	tags jsonb NOT NULL DEFAULT '{}',
 	dropped_at timestamptz,
 	person regrole NOT NULL DEFAULT mlops_catalog.person(),
+	in_person boolean NOT NULL DEFAULT mlops_catalog.in_person(),
 	CONSTRAINT model_version_model_id_version_key UNIQUE (model_id, version)
 );
 COMMENT ON TABLE mlops_catalog.model_version IS 'An immutable version of a model';
@@ -213,6 +218,7 @@ COMMENT ON COLUMN mlops_catalog.model_version.stage IS 'none, staging, productio
 COMMENT ON COLUMN mlops_catalog.model_version.description IS 'What is particular about it';
 COMMENT ON COLUMN mlops_catalog.model_version.tags IS 'Free keys and values';
 COMMENT ON COLUMN mlops_catalog.model_version.person IS 'Role that the session was opened as in which it was trained: who is behind owner';
+COMMENT ON COLUMN mlops_catalog.model_version.in_person IS 'Did person ask for it by a statement of his own? If not, whoever may take owner can be behind it';
 COMMENT ON COLUMN mlops_catalog.model_version.dropped_at IS 'When its bytes were deleted; the row stays for the history of deployments';
 CREATE UNIQUE INDEX model_version_production_key ON mlops_catalog.model_version (model_id)
 	WHERE stage OPERATOR(pg_catalog.=) 'production';

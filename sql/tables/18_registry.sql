@@ -81,6 +81,7 @@ CREATE TYPE mlops_catalog.gate_subject AS (
 	metrics jsonb,
 	owner regrole,
 	person regrole,
+	in_person boolean,
 	imported boolean,
 	gate jsonb,
 	threshold float8,

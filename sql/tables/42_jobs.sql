@@ -24,7 +24,8 @@ CREATE TABLE mlops_catalog.job (
 	ended_at timestamptz,
 	unattended boolean NOT NULL DEFAULT false,
 	upkeep boolean NOT NULL DEFAULT false,
-	person regrole NOT NULL DEFAULT mlops_catalog.person()
+	person regrole NOT NULL DEFAULT mlops_catalog.person(),
+	in_person boolean NOT NULL DEFAULT mlops_catalog.in_person()
 );
 COMMENT ON TABLE mlops_catalog.job IS 'Statements that were submitted to run in background workers';
 COMMENT ON COLUMN mlops_catalog.job.job_id IS 'Identity, rising in the order of submission';
@@ -50,6 +51,7 @@ COMMENT ON COLUMN mlops_catalog.job.started_at IS 'When the last attempt began';
 COMMENT ON COLUMN mlops_catalog.job.ended_at IS 'When it ended for good';
 COMMENT ON COLUMN mlops_catalog.job.upkeep IS 'Is it a monitor or a retraining? A worker is kept for those';
 COMMENT ON COLUMN mlops_catalog.job.person IS 'Who is behind owner: role that the submitting session was opened as, or who set up what submitted it';
+COMMENT ON COLUMN mlops_catalog.job.in_person IS 'Did person ask for it by a statement of his own? If not, whoever may take owner can be behind it';
 COMMENT ON COLUMN mlops_catalog.job.unattended IS 'Does it run by itself, and therefore only what its role trusts?';
 CREATE INDEX job_queued_idx ON mlops_catalog.job (owner, priority DESC, job_id) WHERE state OPERATOR(pg_catalog.=) 'queued';
 CREATE INDEX job_queued_key_idx ON mlops_catalog.job (owner, key, priority DESC, job_id)

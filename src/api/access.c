@@ -45,6 +45,7 @@ MLOPS_FUNCTION(mlops_query_settings);
 MLOPS_FUNCTION(mlops_utc_text);
 MLOPS_FUNCTION(mlops_as_role);
 MLOPS_FUNCTION(mlops_person);
+MLOPS_FUNCTION(mlops_in_person);
 MLOPS_FUNCTION(mlops_is_applying_changes);
 MLOPS_FUNCTION(mlops_try_lock);
 MLOPS_FUNCTION(mlops_lock);
@@ -150,6 +151,13 @@ Datum
 mlops_person(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_OID(mlbase_person());
+}
+
+/* mlops_catalog.in_person() */
+Datum
+mlops_in_person(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(mlbase_in_person());
 }
 
 /* mlops_catalog.is_applying_changes() */

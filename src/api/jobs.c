@@ -24,7 +24,7 @@ MLOPS_FUNCTION(mlops_check_statement);
 MLOPS_FUNCTION(mlops_job_is_lost);
 MLOPS_FUNCTION(mlops_end_lost_job);
 MLOPS_FUNCTION(mlops_require_preload);
-MLOPS_FUNCTION(mlops_require_person);
+MLOPS_FUNCTION(mlops_require_in_person);
 MLOPS_FUNCTION(mlops_is_preloaded);
 MLOPS_FUNCTION(mlops_upkeep_hindrance);
 MLOPS_FUNCTION(mlops_distrust);
@@ -147,11 +147,11 @@ mlops_require_preload(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* mlops_catalog.require_person(what): an error if who is behind this session is not known. */
+/* mlops_catalog.require_in_person(what): an error unless a person, known, asks by a statement of his own. */
 Datum
-mlops_require_person(PG_FUNCTION_ARGS)
+mlops_require_in_person(PG_FUNCTION_ARGS)
 {
-	mljobs_require_person(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	mlbase_require_in_person(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
 }
 

@@ -46,6 +46,7 @@ void
 mlbase_require_writable(const char *what)
 {
 	PreventCommandIfReadOnly(what);
+	mlbase_refuse_restricted(what);
 	mlbase_refuse_parallel(what);
 }
 

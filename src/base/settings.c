@@ -36,6 +36,7 @@ int			mlops_guc_retention = 90;
 bool		mlops_guc_log_features = false;
 int			mlops_guc_checked_reach = 0;
 int			mlops_guc_recorded_by = 0;
+int			mlops_guc_caller = ML_CALLER_NOT_JUDGED;
 
 /* Read-only; the install script compares it with the script's own version. */
 static char *library_version;
@@ -56,6 +57,14 @@ mlbase_define_settings(void)
 							"The least recently used models are dropped first.",
 							&mlops_guc_cache_size, 256 * 1024, 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+
+	/* the library's: set while a call of ours runs */
+	DefineCustomIntVariable("mlops.caller",
+							"Who asked for what is being done: 1 the session itself, 2 code of others within it, 3 a security-restricted operation.",
+							"0: no call of ours is running.",
+							&mlops_guc_caller, ML_CALLER_NOT_JUDGED, ML_CALLER_NOT_JUDGED, ML_CALLER_RESTRICTED,
+							PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							NULL, NULL, NULL);
 
 	/* the library's: what is running decides it */
 	DefineCustomIntVariable("mlops.checked_reach",
@@ -212,20 +221,6 @@ mlbase_read_text_of(const char *role)
 	snprintf(value, sizeof(value), "%d", (int) (Oid) strtoul(role, NULL, 10));
 	(void) set_config_option("mlops.recorded_by", value, PGC_INTERNAL, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-static Oid	acts_for;
-
-Oid
-mlbase_person(void)
-{
-	return OidIsValid(acts_for) ? acts_for : GetSessionUserId();
-}
-
-void
-mlbase_act_for(Oid person)
-{
-	acts_for = person;
 }
 
 void

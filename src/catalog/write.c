@@ -35,6 +35,8 @@ static const char *const settings[][2] = {
 void
 mlcat_begin(MlCatalogScope *scope)
 {
+	MlCaller	caller = mlbase_caller();
+
 	GetUserIdAndSecContext(&scope->user, &scope->security_context);
 	mlbase_refuse_unreadable_role(scope->user);
 	mlbase_refuse_unreadable_role(mlbase_person());
@@ -47,6 +49,11 @@ mlcat_begin(MlCatalogScope *scope)
 	SetUserIdAndSecContext(mlcat_owner(), SECURITY_LOCAL_USERID_CHANGE |
 						   (scope->security_context & ~SECURITY_RESTRICTED_OPERATION));
 	scope->nest_level = NewGUCNestLevel();
+	mlbase_keep_caller(caller, false);
+	/* who writes has said so before, by mlbase_require_writable; whoever forgot does not write */
+	if (caller == ML_CALLER_RESTRICTED)
+		(void) set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	for (size_t i = 0; i < lengthof(settings); i++)
 		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);

@@ -154,6 +154,7 @@ read_job(MemoryContext context)
 	job->unattended = DatumGetBool(field(8, &isnull));
 	job->upkeep = DatumGetBool(field(9, &isnull));
 	job->person = DatumGetObjectId(field(10, &isnull));
+	job->in_person = DatumGetBool(field(11, &isnull));
 	MemoryContextSwitchTo(caller);
 	return job;
 }
@@ -180,7 +181,7 @@ lock_next(MemoryContext context, bool upkeep)
 		add(&p, BOOLOID, BoolGetDatum(upkeep), false);
 		if (run("SELECT j.job_id, j.command, j.key, j.settings, "
 				"COALESCE((EXTRACT(epoch FROM j.timeout) OPERATOR(pg_catalog.*) 1000)::bigint, 0), "
-				"j.attempts, j.max_retries, j.unattended, j.upkeep, j.person::oid "
+				"j.attempts, j.max_retries, j.unattended, j.upkeep, j.person::oid, j.in_person "
 				"FROM mlops_catalog.job AS j "
 				"WHERE j.state OPERATOR(pg_catalog.=) 'queued' AND j.owner OPERATOR(pg_catalog.=) $1 "
 				"AND j.run_after OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() "

@@ -29,7 +29,8 @@ typedef struct MlJob
 	int			attempt;		/* from 1 */
 	int			max_retries;
 	bool		unattended;		/* it reaches only what its role trusts */
-	Oid			person;			/* behind its role */
+	Oid			person;			/* behind its role, 0: nobody knows */
+	bool		in_person;		/* by a statement of his own */
 } MlJob;
 
 /* How an attempt ended. */

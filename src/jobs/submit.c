@@ -213,42 +213,25 @@ unfinished_job(Oid role, const char *key)
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
-/* The person behind this session, InvalidOid if nobody knows. */
-static Oid
-person_behind_session(void)
-{
-	return mljobs_person_is_known() ? mlbase_person() : InvalidOid;
-}
-
-void
-mljobs_require_person(const char *what)
-{
-	if (!mljobs_person_is_known())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("cannot execute %s: who is behind this session is not known", what),
-				 errdetail("A background worker, pg_cron's for example, opened it as role \"%s\". "
-						   "Whoever may take that role can have scheduled it.", GetUserNameFromId(GetSessionUserId(), true)),
-				 errhint("Call it in a session that a person opened, or have mlops.schedule() do it, which records who that is.")));
-}
-
 /*
- * The person behind a job.  pg_cron opens a session as the role of a schedule: what
+ * The person behind a job, 0: nobody knows.  pg_cron opens a session as the role of a schedule: what
  * that submits, word for word, is whoever's who scheduled it.
  */
 static Oid
-person_behind(const MlJobRequest *request, Oid role)
+person_behind(const MlJobRequest *request, Oid role, bool *in_person)
 {
 	Oid			types[] = {OIDOID, TEXTOID, TEXTOID};
 	Datum		values[] = {ObjectIdGetDatum(role), CStringGetTextDatum(request->command),
 	request->key ? CStringGetTextDatum(request->key) : (Datum) 0};
 	bool		isnull;
 
+	*in_person = mlbase_in_person();
 	if (request->key == NULL || mlbase_person() != role ||
 		mlcat_execute("SELECT person::oid FROM mlops_catalog.schedule WHERE owner OPERATOR(pg_catalog.=) $1 "
 					  "AND command OPERATOR(pg_catalog.=) $2 AND ('schedule ' OPERATOR(pg_catalog.||) name) OPERATOR(pg_catalog.=) $3",
 					  3, types, values, NULL) == 0)
-		return person_behind_session();
+		return mlbase_person_is_known() ? mlbase_person() : InvalidOid;
+	*in_person = true;
 	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
@@ -256,9 +239,10 @@ static int64
 insert_job(const MlJobRequest *request, Oid role, Jsonb *settings)
 {
 	Interval   *limit = time_limit(request->timeout);
-	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, INTERVALOID, INT4OID, BOOLOID, OIDOID};
-	Datum		values[10];
-	char		nulls[10];
+	Oid			types[] = {TEXTOID, OIDOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, INTERVALOID, INT4OID, BOOLOID, OIDOID, BOOLOID};
+	Datum		values[11];
+	char		nulls[11];
+	bool		in_person;
 	bool		isnull;
 
 	memset(nulls, ' ', sizeof(nulls));
@@ -271,18 +255,19 @@ insert_job(const MlJobRequest *request, Oid role, Jsonb *settings)
 	values[6] = limit ? IntervalPGetDatum(limit) : (Datum) 0;
 	values[7] = Int32GetDatum(request->max_retries);
 	values[8] = BoolGetDatum(request->unattended);
-	values[9] = ObjectIdGetDatum(person_behind(request, role));
+	values[9] = ObjectIdGetDatum(person_behind(request, role, &in_person));
+	values[10] = BoolGetDatum(in_person);
 	nulls[2] = request->model ? ' ' : 'n';
 	nulls[4] = request->key ? ' ' : 'n';
 	nulls[5] = settings ? ' ' : 'n';
 	nulls[6] = limit ? ' ' : 'n';
 	return DatumGetInt64(mlcat_execute_value(
 		"WITH made AS (INSERT INTO mlops_catalog.job "
-		"(command, owner, model, priority, key, settings, timeout, max_retries, unattended, person) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING job_id, owner, submitted_at), "
+		"(command, owner, model, priority, key, settings, timeout, max_retries, unattended, person, in_person) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING job_id, owner, submitted_at), "
 		"noted AS (INSERT INTO mlops_catalog.job_event (job_id, event, attempt, role, at) "
 		"SELECT job_id, 'queued', 0, owner, submitted_at FROM made) "
-		"SELECT job_id FROM made", 10, types, values, nulls, &isnull));
+		"SELECT job_id FROM made", 11, types, values, nulls, &isnull));
 }
 
 int64
@@ -329,7 +314,7 @@ mljobs_mark_upkeep(Oid role, int64 job_id, Oid person)
 	MlCatalogScope scope;
 
 	mlcat_begin(&scope);
-	mlcat_execute("UPDATE mlops_catalog.job SET upkeep = true, person = $2 WHERE job_id OPERATOR(pg_catalog.=) $1", 2, types, values, NULL);
+	mlcat_execute("UPDATE mlops_catalog.job SET upkeep = true, person = $2, in_person = true WHERE job_id OPERATOR(pg_catalog.=) $1", 2, types, values, NULL);
 	mlcat_end(&scope);
 	pending_note(role)->upkeep++;
 }
@@ -453,7 +438,7 @@ mljobs_record_schedule(const char *name, const char *cron, const MlJobRequest *r
 	char		nulls[] = {' ', ' ', ' ', ' ', ' ', request->timeout ? ' ' : 'n', ' ', ' ', request->model ? ' ' : 'n'};
 	MlCatalogScope scope;
 
-	mljobs_require_person("mlops.schedule()");
+	mlbase_require_in_person("mlops.schedule()");
 	check_request(request);
 	(void) time_limit(request->timeout);
 	if (mljobs_next_cron_run(cron, GetCurrentTimestamp(), pg_tzset("GMT")) == DT_NOBEGIN)

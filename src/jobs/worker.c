@@ -18,7 +18,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "access/parallel.h"
 #include "access/xact.h"
 #include "commands/discard.h"
 #include "commands/extension.h"
@@ -51,15 +50,6 @@ static bool read_only;
 static bool deferrable;
 static int	isolation;
 static MemoryContext job_context;	/* of one job */
-
-static Oid	person;				/* behind the job in hand, 0: there is none, or nobody knows */
-
-/* Client sessions are a person's; so are parallel workers, in which nothing is written. */
-bool
-mljobs_person_is_known(void)
-{
-	return MyProcPort != NULL || IsParallelWorker() || OidIsValid(person);
-}
 
 /* ---------------------------------------------------------------- book-keeping */
 
@@ -270,7 +260,7 @@ run_job(const MlJob *job)
 	mljobq_set_running(job);
 	commit_own();
 	mlbase_check_reach(job->unattended ? ML_REACH_TRUSTED : ML_REACH_ANYTHING, true);
-	mlbase_act_for(person = job->person);
+	mlbase_act_for(job->person, job->in_person);
 	mlbase_progress_job(job->job_id);
 	reset_peak_memory();
 	INSTR_TIME_SET_CURRENT(began);
@@ -293,7 +283,7 @@ run_job(const MlJob *job)
 	PG_END_TRY();
 
 	mlbase_check_reach(ML_REACH_ANYTHING, true);
-	mlbase_act_for(person = InvalidOid);
+	mlbase_act_for(InvalidOid, true);
 	if (error)
 		fail(job, error, began);
 	mljobs_hold(0, false);

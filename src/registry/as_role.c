@@ -164,6 +164,8 @@ refuse_to_become(Oid role, Oid user)
 void
 mlreg_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 {
+	MlCaller	caller = mlbase_caller();
+
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -175,6 +177,7 @@ mlreg_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 	SetUserIdAndSecContext(role, scope->security_context |
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	scope->nest_level = NewGUCNestLevel();
+	mlbase_keep_caller(caller, false);
 	mlbase_check_reach(reach, false);
 	apply_settings(settings);
 	scope->first_line = (ErrorContextCallback)

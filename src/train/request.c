@@ -27,9 +27,10 @@ check_permission(const MlTrainRequest *r, const char *command)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" must have 1 to %d characters", "experiment", MAX_EXPERIMENT_NAME)));
-	if (!r->rehearsal)
-		PreventCommandIfReadOnly(command);
-	mlbase_refuse_parallel(command);
+	if (r->rehearsal)
+		mlbase_refuse_parallel(command);
+	else
+		mlbase_require_writable(command);
 	(void) mlcat_keep();
 	if (!r->rehearsal && mlcat_model_by_name(r->model, &model))
 		mlreg_check_right(GetUserId(), r->model, &model, ML_TO_TRAIN);

@@ -88,6 +88,7 @@ describe(const Request *request, const Data *data, const TeamPlan *plan, TeamSha
 	shared->database = MyDatabaseId;
 	shared->authenticated_user = GetAuthenticatedUserId();
 	shared->person = mlbase_person();
+	shared->caller = mlbase_caller();
 	shared->extension = mlcat_keep();
 	GetUserIdAndSecContext(&shared->current_user, &shared->security_context);
 	shared->job_id = mlbase_progress_current_job();

@@ -41,6 +41,7 @@ typedef struct TeamShared
 	Oid			authenticated_user;
 	Oid			current_user;
 	Oid			person;
+	MlCaller	caller;
 	Oid			extension;		/* that the leader keeps */
 	int			security_context;
 	int64		job_id;			/* that the leader works for, 0: none */

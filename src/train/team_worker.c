@@ -127,7 +127,8 @@ connect_as_leader(const TeamShared *shared)
 {
 	BackgroundWorkerInitializeConnectionByOid(shared->database, shared->authenticated_user, 0);
 	mlbase_keep_own_role();
-	mlbase_act_for(shared->person);
+	mlbase_act_for(shared->person, true);
+	mlbase_keep_caller(shared->caller, true);	/* our restrictions are not those of who maintains a table */
 	/* a trial is recorded, whatever is set for the database; the leader's session could write */
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
