@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/cash.h"
 #include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
@@ -312,6 +313,23 @@ number_from_timestamptz(const MlConverter *converter, TimestampTz value)
 	return (double) (value - (int64) tz * USECS_PER_SEC) / USECS_PER_SEC + EPOCH_SHIFT;
 }
 
+/* A date where a timestamp is wanted, which JSON would hold; dates reach further. */
+static double
+date_in_range(const MlRecordedType *recorded, DateADT date, double number)
+{
+	int			year;
+	int			month;
+	int			day;
+
+	if (likely(DATE_NOT_FINITE(date) || date < TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE))
+		return number;
+	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+			 errmsg("column \"%s\" holds %04d-%02d-%02d, which is not a value of type %s",
+					recorded->input, year, month, day, recorded->name)));
+}
+
 double
 mling_number(const MlConverter *converter, Datum value)
 {
@@ -393,7 +411,10 @@ mling_number(const MlConverter *converter, Datum value)
 
 				own.from = converter->foreign;
 				number = mling_number(&own, value);
-				return converter->wide ? number : mling_in_range(converter->recorded, "column", number);
+				if (converter->wide)
+					return number;
+				return own.from == ML_FROM_DATE ? date_in_range(converter->recorded, DatumGetDateADT(value), number)
+					: mling_in_range(converter->recorded, "column", number);
 			}
 		default:
 			break;

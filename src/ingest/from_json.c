@@ -210,7 +210,8 @@ mling_adapt_converter(MlConverter *converter, const MlRecordedType *recorded)
 		converter->from = ML_FROM_FLOAT4_DIGITS;
 	else if (converter->kind == ML_COLUMN_CATEGORY)
 		adapt_category(converter, recorded);
-	if (is_integer(recorded->from) || wanted == FAMILY_BOOLEAN)
+	if (is_integer(recorded->from) || wanted == FAMILY_BOOLEAN ||
+		converter->from == ML_FROM_DATE)	/* dates reach further than timestamps */
 	{
 		converter->foreign = converter->from;
 		converter->from = ML_FROM_ANY_IN_RANGE;
