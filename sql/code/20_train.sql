@@ -35,7 +35,8 @@ CREATE FUNCTION mlops.evaluate(
 	target name DEFAULT NULL,
 	threshold float8 DEFAULT NULL,
 	by name[] DEFAULT NULL,
-	positive text DEFAULT NULL)
+	positive text DEFAULT NULL,
+	rows text DEFAULT NULL)
 	RETURNS TABLE (segment jsonb, rows bigint, positives bigint, roc_auc float8, pr_auc float8,
 		log_loss float8, brier float8, ks float8, accuracy float8, "precision" float8, recall float8,
 		f1 float8, mcc float8, false_positive_rate float8, alert_rate float8, expected_cost float8,
@@ -45,20 +46,22 @@ CREATE FUNCTION mlops.evaluate(
 		pr_auc_lower float8, pr_auc_upper float8)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10
 	AS 'MODULE_PATHNAME', 'mlops_evaluate';
-COMMENT ON FUNCTION mlops.evaluate(text, regclass, text, name, float8, name[], text) IS
-	'Judges a model on labelled rows: a row for all of them, then one for each segment of the columns in by; positive is which value of the target is the positive class, by default that of the training. _lower and _upper are the ends of 95 % intervals';
+COMMENT ON FUNCTION mlops.evaluate(text, regclass, text, name, float8, name[], text, text) IS
+	'Judges a model on labelled rows, of a source or query, or on its own (rows: test, as is the default then, or all of its training): a row for all of them, then one for each segment of the columns in by; positive is which value of the target is the positive class, by default that of the training. _lower and _upper are the ends of 95 % intervals';
 
 CREATE FUNCTION mlops.curve(
 	model text,
 	source regclass DEFAULT NULL,
 	query text DEFAULT NULL,
 	kind text DEFAULT 'pr',
-	points int DEFAULT 200)
-	RETURNS TABLE (threshold float8, x float8, y float8, flagged bigint)
+	points int DEFAULT 200,
+	rows text DEFAULT NULL)
+	RETURNS TABLE (threshold float8, flagged bigint, "precision" float8, recall float8, false_positive_rate float8, alert_rate float8,
+		lift float8, cost float8, mean_score float8, positive_rate float8, positives bigint, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 200
 	AS 'MODULE_PATHNAME', 'mlops_curve';
-COMMENT ON FUNCTION mlops.curve(text, regclass, text, text, int) IS
-	'Points of a curve of a model on labelled rows: pr (recall, precision), roc (false and true positive rate), gain (share flagged, recall), calibration (mean score, share of positives)';
+COMMENT ON FUNCTION mlops.curve(text, regclass, text, text, int, text) IS
+	'Points of a curve of a model on labelled rows, as evaluate has them: pr (precision, recall), roc (recall, false_positive_rate), gain (recall, alert_rate), lift (lift, alert_rate), cost (cost of a row, alert_rate), calibration (mean_score and positive_rate of bins); dense where few rows are flagged';
 
 CREATE FUNCTION mlops_catalog.learner_parameters()
 	RETURNS TABLE (algorithm text, description text, parameter text, type text, default_value text,

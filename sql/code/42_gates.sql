@@ -238,7 +238,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.gate_subject(text, int, float8) IS 'What the conditions of a gate are measured on, for a version that would flag from a threshold';
 
--- evaluate knows no costs.  Those that are columns differ by row.
+CREATE FUNCTION mlops_catalog.judged_rows(version_id bigint)
+	RETURNS TABLE (model text, all_rows text, test_rows text, unread text, settings jsonb, policy jsonb)
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT m.name, CASE WHEN NOT s.imported THEN d.query END, s.test_rows, s.unread, s.settings, CASE WHEN s.costs IS NOT NULL THEN r.request -> 'threshold' END
+	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
+	LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id) CROSS JOIN LATERAL mlops_catalog.gate_subject(m.name, v.version, NULL) AS s
+	WHERE v.version_id = judged_rows.version_id
+$$;
+COMMENT ON FUNCTION mlops_catalog.judged_rows(bigint) IS
+	'What evaluate and curve know of a version: queries for all rows of its training and for its test rows, why those cannot be read, settings for both, and the training''s threshold policy if that has costs';
+
+-- By the costs of a training, from the metrics of a version that was judged by others or none; those that are columns differ by row.
 CREATE FUNCTION mlops_catalog.cost_of(metrics jsonb, costs jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
@@ -252,6 +265,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.cost_of(jsonb, jsonb) IS 'Expected cost of a row, as an object, from the other metrics and a training''s costs; NULL if it had none or they are columns';
 
+CREATE FUNCTION mlops_catalog.costs_of(model text, version int) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT r.request -> 'threshold' -> 'cost' FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)
+	JOIN mlops_catalog.run AS r USING (run_id) WHERE m.name = costs_of.model AND v.version = costs_of.version
+$$;
+COMMENT ON FUNCTION mlops_catalog.costs_of(text, int) IS 'Costs that a version was trained by; NULL: none';
+
 -- What somebody may not read is an error; what cannot be measured is a reason.
 CREATE FUNCTION mlops_catalog.measure(caller regrole, subject mlops_catalog.gate_subject, version int, threshold float8, OUT metrics jsonb, OUT reason text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -262,7 +284,8 @@ BEGIN
 	IF reason IS NOT NULL THEN
 		RETURN;
 	END IF;
-	SELECT e.metrics || coalesce(mlops_catalog.cost_of(e.metrics, subject.costs), '{}') INTO metrics
+	SELECT CASE WHEN subject.costs = mlops_catalog.costs_of(subject.model, measure.version) THEN e.metrics
+			ELSE e.metrics - 'expected_cost' || coalesce(mlops_catalog.cost_of(e.metrics, subject.costs), '{}') END INTO metrics
 		FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, version), subject.test_rows, subject.settings, NULL, threshold) AS e;
 EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch OR data_exception THEN
 	reason := SQLERRM;

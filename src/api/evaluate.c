@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * evaluate.c
- *	  Judging a model on a source: mlops.evaluate and mlops.curve.
+ *	  Judging a model on labelled rows: mlops.evaluate.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -19,36 +19,12 @@
 
 #include "mlops/base.h"
 #include "mlops/engine/eval.h"
-#include "mlops/progress.h"
 #include "mlops/serve.h"
+#include "api/judged.h"
 
 MLOPS_FUNCTION(mlops_evaluate);
 MLOPS_FUNCTION(mlops_metrics);
-MLOPS_FUNCTION(mlops_curve);
 MLOPS_FUNCTION(mlops_subquery);
-
-/* The model, the source and its scored rows, from the common arguments, which are followed by next. */
-static MlContext *
-score_arguments(FunctionCallInfo fcinfo, const char *next, const char *target, const char *positive, List *by,
-				MlResolved *resolved, MlScoredRows *scored)
-{
-	MlContext  *ctx;
-	MlSource   *source;
-	MlProgressScope *progress;
-	char	   *model;
-
-	mlbase_refuse_null(fcinfo, 0, "model");
-	model = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	mlserve_resolve(model, ML_TO_EVALUATE, resolved);
-	source = mling_describe(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
-							PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), next);
-	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
-	progress = mlbase_progress_begin("evaluate", model);
-	mlbase_progress("read and score", 0, 0, NAN);
-	mlserve_score_source(ctx, resolved, source, target, positive, by, NIL, scored);
-	mlbase_progress_end(progress);
-	return ctx;
-}
 
 /* ---- segments */
 
@@ -191,145 +167,107 @@ given_threshold(double threshold)
 	return threshold;
 }
 
+static void
+judge_segment(const Judged *judged, const MlCosts *costs, size_t n, const double *score, const float *label, double threshold,
+			  const char *segment, ReturnSetInfo *result)
+{
+	Verdict		verdict;
+
+	mlbase_check(judged->ctx, ml_evaluate(judged->ctx, n, score, label, NULL, judged->has_costs ? costs : NULL,
+										  threshold, &verdict.metrics, &verdict.intervals));
+	put_verdict(result, segment, &verdict);
+}
+
+static bool
+same_segment(const MlScoredRows *scored, int n_by, uint32_t a, uint32_t b)
+{
+	for (int c = 0; c < n_by; c++)
+	{
+		const MlColumn *column = &scored->dataset->columns[scored->first_by + c];
+
+		if (ml_column_code(column, scored->rows.row[a]) != ml_column_code(column, scored->rows.row[b]))
+			return false;
+	}
+	return true;
+}
+
+/* Costs in the order of row; NULL: they are constant. */
+static double *
+ordered_costs(const double *cost, const uint32_t *row, size_t n)
+{
+	double	   *ordered;
+
+	if (cost == NULL)
+		return NULL;
+	ordered = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(double));
+	for (size_t i = 0; i < n; i++)
+		ordered[i] = cost[row[i]];
+	return ordered;
+}
+
+static void
+judge_segments(const Judged *judged, int n_by, double threshold, ReturnSetInfo *result)
+{
+	const MlScoredRows *scored = &judged->scored;
+	SegmentOrder order = {scored, n_by};
+	uint32_t   *row = MemoryContextAllocHuge(CurrentMemoryContext, scored->n * sizeof(uint32_t));
+	double	   *score = MemoryContextAllocHuge(CurrentMemoryContext, scored->n * sizeof(double));
+	float	   *label = MemoryContextAllocHuge(CurrentMemoryContext, scored->n * sizeof(float));
+	double	   *false_positive;
+	double	   *false_negative;
+	size_t		end;
+
+	for (size_t i = 0; i < scored->n; i++)
+		row[i] = (uint32_t) i;
+	qsort_arg(row, scored->n, sizeof(uint32_t), compare_rows, &order);
+	for (size_t i = 0; i < scored->n; i++)
+	{
+		score[i] = scored->score[row[i]];
+		label[i] = scored->label[row[i]];
+	}
+	false_positive = ordered_costs(judged->costs.false_positive_by_row, row, scored->n);
+	false_negative = ordered_costs(judged->costs.false_negative_by_row, row, scored->n);
+	for (size_t first = 0; first < scored->n; first = end)
+	{
+		MlCosts		costs = judged->costs;
+
+		for (end = first + 1; end < scored->n && same_segment(scored, n_by, row[first], row[end]);)
+			end++;
+		costs.false_positive_by_row = false_positive ? false_positive + first : NULL;
+		costs.false_negative_by_row = false_negative ? false_negative + first : NULL;
+		judge_segment(judged, &costs, end - first, score + first, label + first, threshold,
+					  segment_json(scored, n_by, scored->rows.row[row[first]]), result);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 /*
- * mlops.evaluate(model text, source regclass, query text, target name,
- *				  threshold float8, by name[], positive text) -> a row for all, then a segment each
+ * mlops.evaluate(model text, source regclass, query text, target name, threshold float8,
+ *				  by name[], positive text, rows text) -> a row for all, then a segment each
  */
 Datum
 mlops_evaluate(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	List	   *by = mlbase_names(PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5), "by");
-	int			n_by = list_length(by);
-	MlResolved	resolved;
-	MlScoredRows scored = {0};
-	MlContext  *ctx;
-	Verdict		verdict;
+	JudgedRequest request;
+	Judged		judged;
 	double		threshold;
 	MemoryContext caller;
 	MemoryContext work;
 
-	mlbase_refuse_twice(by, "by");
+	mlapi_judged_request(fcinfo, 7, "target", &request);
+	request.target = PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3));
+	request.positive = PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6));
+	request.by = mlbase_names(PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5), "by");
+	mlbase_refuse_twice(request.by, "by");
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "mlops evaluation", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);
-	ctx = score_arguments(fcinfo, "target", PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3)),
-						  PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6)), by,
-						  &resolved, &scored);
-	threshold = PG_ARGISNULL(4) ? resolved.threshold : given_threshold(PG_GETARG_FLOAT8(4));
-
-	mlbase_check(ctx, ml_evaluate(ctx, scored.n, scored.score, scored.label, NULL, NULL,
-								  threshold, &verdict.metrics, &verdict.intervals));
-	put_verdict(result, "{}", &verdict);
-
-	if (n_by > 0 && scored.n > 0)
-	{
-		SegmentOrder order = {&scored, n_by};
-		uint32_t   *row = MemoryContextAllocHuge(work, scored.n * sizeof(uint32_t));
-		double	   *score = MemoryContextAllocHuge(work, scored.n * sizeof(double));
-		float	   *label = MemoryContextAllocHuge(work, scored.n * sizeof(float));
-		size_t		first = 0;
-
-		for (size_t i = 0; i < scored.n; i++)
-			row[i] = (uint32_t) i;
-		qsort_arg(row, scored.n, sizeof(uint32_t), compare_rows, &order);
-		for (size_t i = 0; i < scored.n; i++)
-		{
-			score[i] = scored.score[row[i]];
-			label[i] = scored.label[row[i]];
-		}
-		while (first < scored.n)
-		{
-			size_t		end = first + 1;
-			char	   *segment = segment_json(&scored, n_by, scored.rows.row[row[first]]);
-
-			while (end < scored.n)
-			{
-				bool		same = true;
-
-				for (int c = 0; c < n_by && same; c++)
-				{
-					const MlColumn *column = &scored.dataset->columns[scored.first_by + c];
-
-					same = ml_column_code(column, scored.rows.row[row[first]]) ==
-						ml_column_code(column, scored.rows.row[row[end]]);
-				}
-				if (!same)
-					break;
-				end++;
-			}
-			mlbase_check(ctx, ml_evaluate(ctx, end - first, score + first, label + first,
-										  NULL, NULL, threshold, &verdict.metrics, &verdict.intervals));
-			put_verdict(result, segment, &verdict);
-			first = end;
-			CHECK_FOR_INTERRUPTS();
-		}
-	}
-	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(work);
-	return (Datum) 0;
-}
-
-/*
- * mlops.curve(model text, source regclass, query text, kind text, points int)
- *	  -> TABLE(threshold, x, y, flagged)
- */
-Datum
-mlops_curve(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *kind_text = PG_ARGISNULL(3) ? "pr" : text_to_cstring(PG_GETARG_TEXT_PP(3));
-	int			points = PG_ARGISNULL(4) ? 200 : PG_GETARG_INT32(4);
-	int			kind = 0;
-	MlResolved	resolved;
-	MlScoredRows scored = {0};
-	MlRanking	ranking;
-	MlCurvePoint *curve;
-	size_t		n;
-	MlContext  *ctx;
-	MemoryContext caller;
-	MemoryContext work;
-
-	while (kind < ML_CURVE_COUNT && strcmp(ml_curve_names[kind], kind_text) != 0)
-		kind++;
-	if (kind == ML_CURVE_COUNT)
-	{
-		StringInfoData valid;
-
-		initStringInfo(&valid);
-		for (int i = 0; i < ML_CURVE_COUNT; i++)
-			appendStringInfo(&valid, "%s%s", i ? ", " : "", ml_curve_names[i]);
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unrecognized kind of curve \"%s\"", kind_text),
-				 errhint("Valid kinds are: %s.", valid.data)));
-	}
-	if (points < 2 || points > 1000000)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("value %d of \"points\" is out of range", points),
-				 errdetail("It must be between 2 and 1000000.")));
-
-	InitMaterializedSRF(fcinfo, 0);
-	work = AllocSetContextCreate(CurrentMemoryContext, "mlops curve", ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(work);
-	ctx = score_arguments(fcinfo, "kind", NULL, NULL, NIL, &resolved, &scored);
-	mlbase_check(ctx, ml_ranking_create(ctx, scored.n, scored.score, scored.label, NULL, &ranking));
-	mlbase_check(ctx, ml_curve(ctx, &ranking, (MlCurveKind) kind, points, &curve, &n));
-	for (size_t i = 0; i < n; i++)
-	{
-		const double numbers[] = {curve[i].threshold, curve[i].x, curve[i].y};
-		Datum		values[4];
-		bool		nulls[4] = {false};
-
-		for (int c = 0; c < 3; c++)
-		{
-			values[c] = Float8GetDatum(numbers[c]);
-			nulls[c] = isnan(numbers[c]);
-		}
-		values[3] = Int64GetDatum((int64) curve[i].flagged);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
+	mlapi_read_judged(&request, &judged);
+	threshold = PG_ARGISNULL(4) ? judged.resolved.threshold : given_threshold(PG_GETARG_FLOAT8(4));
+	judge_segment(&judged, &judged.costs, judged.scored.n, judged.scored.score, judged.scored.label, threshold, "{}", result);
+	if (request.by && judged.scored.n > 0)
+		judge_segments(&judged, list_length(request.by), threshold, result);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return (Datum) 0;

@@ -69,29 +69,6 @@ read_policies(Jsonb *json, Policies *policies)
 	}
 }
 
-/* Costs of the scored rows; a missing one counts as nothing. */
-static double *
-cost_by_row(MlContext *ctx, const Policies *policies, const MlScoredRows *scored, const char *name)
-{
-	int			c = scored->first_cost;
-	double	   *cost;
-
-	if (name == NULL)
-		return NULL;
-	while (strcmp((char *) list_nth(policies->costs, c - scored->first_cost), name) != 0)
-		c++;
-	cost = ml_arena_alloc_array(ctx->arena, Max(scored->n, 1), sizeof(double));
-	if (cost == NULL)
-		mlbase_check(ctx, ml_fail_memory(ctx));
-	for (size_t i = 0; i < scored->n; i++)
-	{
-		cost[i] = ml_column_number(&scored->dataset->columns[c], scored->rows.row[i]);
-		if (isnan(cost[i]))
-			cost[i] = 0;
-	}
-	return cost;
-}
-
 static void
 put_policy(MlContext *ctx, const Policies *policies, int i, const MlScoredRows *scored, ReturnSetInfo *result)
 {
@@ -104,8 +81,8 @@ put_policy(MlContext *ctx, const Policies *policies, int i, const MlScoredRows *
 	Datum		values[9];
 	bool		nulls[9] = {false};
 
-	policy.costs.false_positive_by_row = cost_by_row(ctx, policies, scored, request->false_positive_column);
-	policy.costs.false_negative_by_row = cost_by_row(ctx, policies, scored, request->false_negative_column);
+	policy.costs.false_positive_by_row = mlserve_cost_by_row(ctx, scored, policies->costs, request->false_positive_column);
+	policy.costs.false_negative_by_row = mlserve_cost_by_row(ctx, scored, policies->costs, request->false_negative_column);
 	mlbase_check(ctx, ml_choose_threshold(ctx, &policy, scored->n, scored->score, scored->label, NULL, &threshold, &reached));
 	mlbase_check(ctx, ml_evaluate(ctx, scored->n, scored->score, scored->label, NULL, costed ? &policy.costs : NULL, threshold, &e, NULL));
 	values[0] = JsonbPGetDatum(policies->json[i]);

@@ -112,3 +112,25 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 	out->rows = (MlRows) {row, out->n};
 	mlbase_check(ctx, ml_model_score_rows(ctx, model, dataset, out->rows, out->score));
 }
+
+double *
+mlserve_cost_by_row(MlContext *ctx, const MlScoredRows *scored, List *costs, const char *name)
+{
+	int			c = scored->first_cost;
+	double	   *cost;
+
+	if (name == NULL)
+		return NULL;
+	while (strcmp((char *) list_nth(costs, c - scored->first_cost), name) != 0)
+		c++;
+	cost = ml_arena_alloc_array(ctx->arena, Max(scored->n, 1), sizeof(double));
+	if (cost == NULL)
+		mlbase_check(ctx, ml_fail_memory(ctx));
+	for (size_t i = 0; i < scored->n; i++)
+	{
+		cost[i] = ml_column_number(&scored->dataset->columns[c], scored->rows.row[i]);
+		if (isnan(cost[i]))
+			cost[i] = 0;
+	}
+	return cost;
+}

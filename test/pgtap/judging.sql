@@ -1,6 +1,6 @@
 -- What evaluate says of a version: counts, intervals, costs.
 \ir setup.psql
-SELECT plan(6);
+SELECT plan(27);
 
 CREATE TABLE pay AS SELECT g AS id, timestamp '2026-01-01' + g * interval '1 min' AS at, abs(hashint4(g)) % 1000 AS x, abs(hashint4(g * 3)) % 100 AS amount,
 	abs(hashint4(g)) % 1000 > 900 AND abs(hashint4(g * 7)) % 3 > 0 AS fraud FROM generate_series(1, 6000) AS g;
@@ -20,4 +20,59 @@ SELECT results_eq($$SELECT precision_lower, precision_upper, recall_lower, roc_a
 SELECT is((SELECT sum(true_positives + false_positives + false_negatives + true_negatives) FROM mlops.evaluate('f/1', query => 'SELECT *, id % 3 AS shop FROM late', by => '{shop}') WHERE segment <> '{}'),
 	1200::numeric, 'segments have theirs');
 SELECT ok(s.pr_auc_upper - s.pr_auc_lower > e.pr_auc_upper - e.pr_auc_lower, 'fewer rows, wider intervals') FROM e, mlops.evaluate('f/1', query => 'SELECT * FROM late WHERE id % 10 = 0') AS s;
+
+-- ---- its own rows
+CREATE FUNCTION verdict(model text, source regclass DEFAULT NULL, rows text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$ SELECT e::text FROM mlops.evaluate(model, source, rows => rows) AS e $$;
+CREATE FUNCTION said(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	d text;
+	h text;
+BEGIN
+	EXECUTE statement;
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', SQLERRM, nullif(d, ''), h);
+END
+$$;
+CREATE VIEW test_rows AS SELECT * FROM pay WHERE id > 4800;
+SELECT is(verdict('f/1'), verdict('f/1', 'test_rows'), 'without source and query it is judged on its test rows');
+SELECT is(verdict('f/1', rows => 'test'), verdict('f/1'), 'as is said by rows');
+SELECT is((metrics ->> 'pr_auc')::float8, e.pr_auc, 'as the training judged it') FROM mlops.versions AS v, mlops.evaluate('f/1') AS e WHERE v.model = 'f';
+SELECT is(verdict('f/1', rows => 'all'), verdict('f/1', 'pay'), 'all: the rows of its training');
+SELECT is(said($$SELECT * FROM mlops.evaluate('f/1', 'pay', rows => 'test')$$), 'rows => ''test'' does not go with "source" | The test rows are those that the training set aside; they are read from where it read them. | Leave out "source" and "query"; or leave out "rows" to judge on all rows of them.', 'test rows of what?');
+SELECT is(said($$SELECT * FROM mlops.curve('f/1', rows => 'tset')$$), 'unrecognized value "tset" of "rows" | Valid values are: all, test.', 'no such rows');
+SELECT is(verdict('f'), verdict('f/1', 'test_rows'), 'what is deployed') FROM mlops.deploy('f', 1);
+SELECT is((SELECT threshold FROM mlops.evaluate('f')), 0.25::float8, 'at the threshold that answers') FROM mlops.deploy('f', 1, threshold => 0.25);
+SELECT results_eq($$SELECT * FROM mlops.curve('f/1', kind => 'roc', points => 20)$$, $$SELECT * FROM mlops.curve('f/1', 'test_rows', kind => 'roc', points => 20)$$, 'curves too');
+SELECT mlops.train('f', 'pay', target => 'fraud', key => 'id', features => '{x}', params => '{"n_estimators": 5}') \g /dev/null
+SELECT is(said($$SELECT * FROM mlops.evaluate('f/2')$$), 'version 2 of model "f" has no test rows that can be read again | the test rows were drawn at random; train with a time_column or a fold column. | Give labelled rows that it did not learn from: source => ..., or query => ....', 'rows drawn at random are lost');
+CREATE ROLE regress_judge;
+SELECT mlops.grant('f', 'regress_judge', 'score') \g /dev/null
+GRANT USAGE ON SCHEMA public TO regress_judge;
+SET ROLE regress_judge;
+SELECT throws_ok($$SELECT * FROM mlops.evaluate('f/1')$$, '42501', 'permission denied for table pay', 'who asks must be allowed to read the rows');
+RESET ROLE;
+ALTER TABLE pay RENAME TO gone;
+SELECT throws_ok($$SELECT * FROM mlops.evaluate('f/1')$$, '42P01', NULL, 'and they must be there');
+ALTER TABLE gone RENAME TO pay;
+
+-- ---- costs of the training
+SELECT mlops.train('c', 'pay', target => 'fraud', key => 'id', time_column => 'at', features => '{x}', params => '{"n_estimators": 5}', threshold => '{"cost": {"false_positive": 5, "false_negative": "amount"}}') \g /dev/null
+SELECT is(round(e.expected_cost::numeric, 12), round((metrics ->> 'expected_cost')::numeric, 12), 'a version knows what its errors cost') FROM mlops.versions AS v, mlops.evaluate('c/1') AS e WHERE v.model = 'c';
+SELECT is((SELECT round(e.expected_cost::numeric, 12) FROM mlops.evaluate('c/1', 'pay', threshold => 0.3) AS e),
+	(SELECT round(avg(CASE WHEN p.score >= 0.3 AND NOT fraud THEN 5 WHEN p.score < 0.3 AND fraud THEN amount ELSE 0 END), 12) FROM pay AS s, LATERAL mlops.predict('c/1', s) AS p), 'by the column of the rows');
+SELECT is((SELECT round(sum(expected_cost * rows)::numeric, 6) FROM mlops.evaluate('c/1', query => 'SELECT *, id % 3 AS shop FROM late', by => '{shop}') WHERE segment <> '{}'),
+	(SELECT round((expected_cost * rows)::numeric, 6) FROM mlops.evaluate('c/1', 'late')), 'segments have theirs');
+SELECT is((SELECT expected_cost FROM mlops.evaluate('c/1', query => 'SELECT id, x, fraud, at FROM late')), NULL, 'without the column there are none');
+SELECT is((SELECT expected_cost FROM mlops.evaluate('f/1', 'late')), NULL, 'nor of who was trained without');
+SELECT is(said($$SELECT * FROM mlops.curve('f/1', kind => 'cost')$$), 'nothing is known of what errors of "f/1" cost | Version 1 was trained without costs, or the columns that they are in are not among these rows. | Costs are given in training: threshold => ''{"cost": {"false_positive": 5, "false_negative": 100}}''.', 'no curve of costs then');
+
+-- ---- points of curves
+SELECT is((SELECT count(*) FROM (SELECT p.threshold, e.true_positives + e.false_positives, e.precision, e.recall, e.false_positive_rate, e.alert_rate, e.expected_cost FROM mlops.curve('c/1', kind => 'pr', points => 8) AS p, LATERAL mlops.evaluate('c/1', threshold => p.threshold) AS e
+	EXCEPT SELECT pr.threshold, pr.flagged, pr.precision, roc.recall, roc.false_positive_rate, gain.alert_rate, cost.cost FROM mlops.curve('c/1', kind => 'pr', points => 8) AS pr JOIN mlops.curve('c/1', kind => 'roc', points => 8) AS roc USING (threshold)
+		JOIN mlops.curve('c/1', kind => 'gain', points => 8) AS gain USING (threshold) JOIN mlops.curve('c/1', kind => 'cost', points => 8) AS cost USING (threshold)) AS unlike), 0::bigint, 'a point of a curve is what evaluate says at its threshold');
+SELECT ok(bool_and(abs(l.lift - p.precision / (e.positives::float8 / e.rows)) < 1e-12) AND count(*) > 3, 'lift is how much denser positives are') FROM mlops.curve('c/1', kind => 'lift', points => 8) AS l JOIN mlops.curve('c/1', points => 8) AS p USING (threshold), mlops.evaluate('c/1') AS e;
+SELECT is((SELECT jsonb_build_array(sum(c.rows), sum(c.positives), bool_and(c.positive_rate = c.positives::float8 / c.rows), count(c.flagged)) FROM mlops.curve('c/1', kind => 'calibration', points => 5) AS c),
+	(SELECT jsonb_build_array(rows, positives, true, 0) FROM mlops.evaluate('c/1')), 'bins hold all rows');
 SELECT * FROM finish();

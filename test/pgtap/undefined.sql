@@ -18,9 +18,9 @@ SELECT results_eq($$SELECT precision, recall, f1, mcc, false_positive_rate, accu
 	$$VALUES (NULL::float8, NULL::float8, NULL::float8, NULL::float8, 0::float8, 1::float8)$$, 'F1 where nothing is flagged or positive');
 SELECT results_eq($$SELECT precision, recall, mcc, false_positive_rate FROM mlops.evaluate('f/1', query => 'SELECT * FROM payment WHERE fraud', threshold => 0)$$,
 	$$VALUES (1::float8, 1::float8, NULL::float8, NULL::float8)$$, 'the false positive rate without negatives');
-SELECT is((SELECT count(y) FROM mlops.curve('f/1', query => 'SELECT * FROM payment WHERE NOT fraud', kind => k)), 0::bigint, format('curve %s: no share of no positives', k))
+SELECT is((SELECT count(recall) FROM mlops.curve('f/1', query => 'SELECT * FROM payment WHERE NOT fraud', kind => k)), 0::bigint, format('curve %s: no share of no positives', k))
 	FROM unnest('{roc,gain}'::text[]) AS k;
-SELECT is((SELECT count(x) FROM mlops.curve('f/1', query => 'SELECT * FROM payment WHERE NOT fraud')), 0::bigint, 'curve pr: neither');
+SELECT is((SELECT count(recall) FROM mlops.curve('f/1', query => 'SELECT * FROM payment WHERE NOT fraud')), 0::bigint, 'curve pr: neither');
 
 -- ---- a gate on fairness leaves out what is not defined
 SELECT mlops.set_gate('f', '{"fairness": {"by": "market", "metric": "recall", "max_gap": 0.99}}') \g /dev/null

@@ -152,10 +152,15 @@ query -c "CREATE TABLE legit AS SELECT *, NOT tx_fraud AS legit FROM tx; SELECT 
 is "labels by the positive of the training" "$(said "SELECT mlops.add_labels('legit', 'legit', key => 'transaction_id', label => 'legit')" | head -n 2)" 'NOTICE: a label is positive where "legit" is "f", as in the training of model "legit", version 1
 HINT: If another value is the positive one, give it as "positive".'
 is "one that is given" "$(said "SELECT mlops.add_labels('legit', 'legit', key => 'transaction_id', label => 'tx_fraud', positive => 'true')" | grep -c 'is positive where')" 0
-is "evaluation of another target" "$(said "SELECT mlops.evaluate('legit/1', 'legit', target => 'tx_fraud')")" 'NOTICE: a row is positive where target "tx_fraud" is "true"
+is "evaluation of another target" "$(said "SELECT mlops.evaluate('legit/1', query => 'SELECT * FROM legit WHERE tx_amount > 0', target => 'tx_fraud')")" 'NOTICE: a row is positive where target "tx_fraud" is "true"
 DETAIL: The model was trained with "f" of target "legit".
 HINT: If another value is the positive one, give it as "positive".'
-is "of its own" "$(said "SELECT mlops.evaluate('legit/1', 'legit')")" ""
+is "of its own" "$(said "SELECT mlops.evaluate('legit/1', query => 'SELECT * FROM legit WHERE tx_amount > 0')")" ""
+is "on all that it learned from" "$(said "SELECT mlops.evaluate('parts/1', 'parts')")" "WARNING: version 1 of model \"parts\" is judged on rows that it learned from
+DETAIL: These are all rows of its training. It knows most of their answers and looks better than it is.
+HINT: With rows => 'test', without source and query, it is judged on its test rows alone."
+is "or by a curve" "$(said "SELECT mlops.curve('parts/1', rows => 'all')" | head -n 1)" 'WARNING: version 1 of model "parts" is judged on rows that it learned from'
+is "on its test rows" "$(said "SELECT mlops.evaluate('parts/1')")" ""
 is "of a text" "$(said "SELECT mlops.evaluate('fraud/1', query => 'SELECT *, tx_fraud::text AS t FROM tx', target => 't')" | grep HINT)" "HINT: Say which of its values is the positive class with positive => 'value'."
 
 # ---- what was asked for, and cannot be

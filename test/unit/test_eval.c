@@ -195,20 +195,42 @@ test_golden_confusion(const GoldenCase *g, const MlRanking *ranking)
 	}
 }
 
+typedef struct Plane
+{
+	double		x;
+	double		y;
+} Plane;
+
+static Plane
+on_pr(const MlRanking *r, const MlCurvePoint *p)
+{
+	return (Plane) {r->total_positives > 0 ? p->positives / r->total_positives : NAN, p->positives / p->rows};
+}
+
+static Plane
+on_roc(const MlRanking *r, const MlCurvePoint *p)
+{
+	return (Plane) {r->total_negatives > 0 ? (p->rows - p->positives) / r->total_negatives : NAN, on_pr(r, p).x};
+}
+
 static void
-test_golden_curve(const GoldenCase *g, const MlRanking *ranking, MlCurveKind kind,
-				  const GoldenPoint *want, size_t n_want)
+test_golden_curve(const GoldenCase *g, const MlRanking *ranking, Plane (*place) (const MlRanking *, const MlCurvePoint *),
+				  const char *kind, const GoldenPoint *want, size_t n_want)
 {
 	MlCurvePoint *points;
 	size_t		n;
 	size_t		same = 0;
 
-	CHECK(ml_curve(&ctx, ranking, kind, 1000, &points, &n) == ML_OK && n == n_want,
-		  "%s: %s curve has all its points", g->name, ml_curve_names[kind]);
+	CHECK(ml_curve(&ctx, ranking, NULL, 1000, &points, &n) == ML_OK && n == n_want,
+		  "%s: %s curve has all its points", g->name, kind);
 	for (size_t i = 0; i < n && i < n_want; i++)
-		same += points[i].threshold == want[i].threshold && close_to(points[i].x, want[i].x, TOLERANCE) &&
-			close_to(points[i].y, want[i].y, TOLERANCE);
-	CHECK(same == n_want, "%s: %s curve is scikit-learn's", g->name, ml_curve_names[kind]);
+	{
+		Plane		got = place(ranking, &points[i]);
+
+		same += points[i].threshold == want[i].threshold && close_to(got.x, want[i].x, TOLERANCE) &&
+			close_to(got.y, want[i].y, TOLERANCE);
+	}
+	CHECK(same == n_want, "%s: %s curve is scikit-learn's", g->name, kind);
 }
 
 static void
@@ -222,8 +244,8 @@ test_golden_rankings(void)
 		CHECK(ml_ranking_create(&ctx, g->n, g->score, g->label, g->weight, &ranking) == ML_OK,
 			  "%s: is ranked", g->name);
 		test_golden_confusion(g, &ranking);
-		test_golden_curve(g, &ranking, ML_CURVE_PR, g->pr, g->n_pr);
-		test_golden_curve(g, &ranking, ML_CURVE_ROC, g->roc, g->n_roc);
+		test_golden_curve(g, &ranking, on_pr, "pr", g->pr, g->n_pr);
+		test_golden_curve(g, &ranking, on_roc, "roc", g->roc, g->n_roc);
 		for (size_t i = 0; i < g->n_top; i++)
 			CHECK_CLOSE(ml_precision_at(&ranking, g->top[i].k), g->top[i].precision, TOLERANCE,
 						"%s: precision at %g", g->name, g->top[i].k);
@@ -400,17 +422,51 @@ test_curves(void)
 	double		rows = 0;
 
 	ml_ranking_create(&ctx, g->n, g->score, g->label, NULL, &ranking);
-	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_ROC, 10, &points, &n) == ML_OK && n == 10, "a curve has the points asked for");
-	CHECK(points[9].x == 1 && points[9].y == 1, "the ROC curve ends at (1, 1)");
-	for (size_t i = 1; i < n; i++)
-		CHECK(points[i].x >= points[i - 1].x && points[i].y >= points[i - 1].y &&
-			  points[i].threshold < points[i - 1].threshold, "point %zu rises", i);
-	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_CALIBRATION, 10, &points, &n) == ML_OK && n <= 10, "calibration has bins");
+	for (size_t asked = 2; asked <= g->n; asked++)
+	{
+		bool		rises = true;
+
+		CHECK(ml_curve(&ctx, &ranking, NULL, asked, &points, &n) == ML_OK && n == asked, "a curve has the %zu points asked for", asked);
+		for (size_t i = 1; i < n; i++)
+			rises = rises && points[i].rows > points[i - 1].rows && points[i].positives >= points[i - 1].positives &&
+				points[i].threshold < points[i - 1].threshold;
+		CHECK(rises, "they rise");
+		CHECK(points[0].rows == 1 && points[n - 1].rows == (double) g->n && points[n - 1].positives == ranking.total_positives,
+			  "from the highest score to the lowest");
+	}
+	CHECK(ml_calibration(&ctx, &ranking, 10, &points, &n) == ML_OK && n <= 10, "calibration has bins");
 	for (size_t i = 0; i < n; i++)
-		rows += points[i].flagged;
+		rows += points[i].rows;
 	CHECK(rows == (double) g->n, "calibration bins hold all rows");
 	CHECK_CLOSE(ml_precision_at(&ranking, (double) g->n), ranking.total_positives / (double) g->n, 1e-15,
 				"precision at n is the base rate");
+}
+
+/* Of many rows a curve shows the first few as well as all. */
+static void
+test_even_in_logarithm(void)
+{
+	enum
+	{
+		N = 100000
+	};
+	MlArenaMark mark = ml_arena_mark(ctx.arena);
+	double	   *score = ml_arena_alloc_array(ctx.arena, N, sizeof(double));
+	float	   *label = ml_arena_alloc_zeroed(ctx.arena, N, sizeof(float));
+	MlRanking	ranking;
+	MlCurvePoint *points;
+	size_t		n;
+	bool		even = true;
+
+	for (int i = 0; i < N; i++)
+		score[i] = i;
+	ml_ranking_create(&ctx, N, score, label, NULL, &ranking);
+	ml_curve(&ctx, &ranking, NULL, 51, &points, &n);
+	for (size_t i = 20; i < n; i++)
+		even = even && close_to(points[i].rows / points[i - 1].rows, points[n - 1].rows / points[n - 2].rows, 0.05);
+	CHECK(n == 51 && even, "points are even in the logarithm of the rows flagged");
+	CHECK(points[0].rows == 1 && points[3].rows == 4 && points[25].rows < 2000, "half of them are where few are flagged");
+	ml_arena_release(ctx.arena, mark);
 }
 
 static void
@@ -424,19 +480,43 @@ test_calibration(void)
 	size_t		n;
 
 	ml_ranking_create(&ctx, 8, score, label, NULL, &ranking);
-	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_CALIBRATION, 4, &points, &n) == ML_OK && n == 3,
+	CHECK(ml_calibration(&ctx, &ranking, 4, &points, &n) == ML_OK && n == 3,
 		  "a tie that spans two quantiles leaves three bins of four");
-	CHECK_CLOSE(points[0].x, 0.85, 1e-15, "mean score of the highest bin");
-	CHECK(points[0].y == 1 && points[0].flagged == 2 && points[0].threshold == 0.8, "the highest bin");
-	CHECK(points[1].x == 0.5 && points[1].y == 0.5 && points[1].flagged == 4, "the bin of the tie");
-	CHECK(points[2].y == 0 && points[2].flagged == 2, "the lowest bin");
-	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_ROC, 1, &points, &n) == ML_INVALID_ARGUMENT,
+	CHECK_CLOSE(points[0].mean_score, 0.85, 1e-15, "mean score of the highest bin");
+	CHECK(points[0].positives == 2 && points[0].rows == 2 && points[0].threshold == 0.8, "the highest bin");
+	CHECK(points[1].mean_score == 0.5 && points[1].positives == 2 && points[1].rows == 4, "the bin of the tie");
+	CHECK(points[2].positives == 0 && points[2].rows == 2, "the lowest bin");
+	CHECK(ml_curve(&ctx, &ranking, NULL, 1, &points, &n) == ML_INVALID_ARGUMENT,
 		  "a curve of one point is refused");
 	ml_ranking_create(&ctx, 0, score, label, NULL, &ranking);
-	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_CALIBRATION, 4, &points, &n) == ML_OK && n == 0,
+	CHECK(ml_calibration(&ctx, &ranking, 4, &points, &n) == ML_OK && n == 0,
 		  "no rows have no bins");
-	CHECK(ml_curve(&ctx, &ranking, ML_CURVE_PR, 4, &points, &n) == ML_OK && n == 0,
+	CHECK(ml_curve(&ctx, &ranking, NULL, 4, &points, &n) == ML_OK && n == 0,
 		  "no rows have no points");
+}
+
+static void
+test_cost_curve(void)
+{
+	const double score[] = {0.9, 0.8, 0.7, 0.1};
+	const float label[] = {1, 0, 1, 0};
+	const double amount[] = {5, 0, 300, 0};
+	const MlCosts costs = {.false_positive = 10, .false_negative_by_row = amount};
+	MlRanking	ranking;
+	MlCostSteps steps;
+	MlCurvePoint *points;
+	size_t		n;
+
+	ml_ranking_create(&ctx, 4, score, label, NULL, &ranking);
+	CHECK(ml_cost_steps(&ctx, &ranking, &costs, 4, score, label, NULL, &steps) == ML_OK &&
+		  ml_curve(&ctx, &ranking, &steps, 10, &points, &n) == ML_OK && n == 4, "a curve of costs");
+	for (size_t i = 0; i < n; i++)
+	{
+		MlEvaluation e;
+
+		ml_evaluate(&ctx, 4, score, label, NULL, &costs, points[i].threshold, &e, NULL);
+		CHECK_CLOSE(points[i].cost, e.expected_cost, 1e-15, "cost at %g is what evaluate says", points[i].threshold);
+	}
 }
 
 static void
@@ -654,6 +734,8 @@ main(void)
 	test_thresholds();
 	test_bounds();
 	test_curves();
+	test_even_in_logarithm();
+	test_cost_curve();
 	test_calibration();
 	test_costs();
 	test_greatest_scores();

@@ -264,33 +264,41 @@ extern MlStatus ml_metric_value(MlContext *ctx, MlMetric metric, size_t n,
 								const double *score, const float *label,
 								const float *weight, double *value);
 
-/* ---- curves */
-typedef enum MlCurveKind
+/* ---- costs */
+
+/* What errors cost in total when all scores from each group of a ranking on are flagged. */
+typedef struct MlCostSteps
 {
-	ML_CURVE_PR,				/* x recall, y precision */
-	ML_CURVE_ROC,				/* x false positive rate, y true positive rate */
-	ML_CURVE_GAIN,				/* x share of rows flagged, y recall */
-	ML_CURVE_CALIBRATION,		/* x mean score of the bin, y share of positives */
-	ML_CURVE_COUNT
-} MlCurveKind;
+	MlSum	   *change;			/* [ranking->n] by flagging this group, too */
+	MlSum		unflagged;		/* when nothing is flagged */
+} MlCostSteps;
 
-extern const char *const ml_curve_names[ML_CURVE_COUNT];
+/* Errors: ML_OUT_OF_MEMORY, ML_ABORTED; ML_BAD_DATA for a cost that is not finite. */
+extern MlStatus ml_cost_steps(MlContext *ctx, const MlRanking *ranking, const MlCosts *costs,
+							  size_t n, const double *score, const float *label,
+							  const float *weight, MlCostSteps *steps);
 
+/* ---- curves */
 typedef struct MlCurvePoint
 {
 	double		threshold;
-	double		x;
-	double		y;
-	double		flagged;		/* rows (weight) at or above the threshold; in the bin for calibration */
+	double		rows;			/* (weight) at or above the threshold; of a bin, in it */
+	double		positives;		/* of these */
+	double		cost;			/* mean of all rows when these are flagged; NaN without costs */
+	double		mean_score;		/* of a bin, else NaN */
 } MlCurvePoint;
 
 /*
- * At most max_points points (>= 2), falling threshold; the full curve when it
- * has no more, else points spread evenly along the ranking's positions, first
- * and last included.  Calibration: quantile bins.
+ * At most max_points points (>= 2), falling threshold: all groups when they are no
+ * more, else points even in the logarithm of the rows flagged, since rare events
+ * are decided where few are; first and last are always there.  costs may be NULL.
  */
-extern MlStatus ml_curve(MlContext *ctx, const MlRanking *ranking, MlCurveKind kind,
+extern MlStatus ml_curve(MlContext *ctx, const MlRanking *ranking, const MlCostSteps *costs,
 						 size_t max_points, MlCurvePoint **points, size_t *n_points);
+
+/* At most max_bins bins of about as many rows each, highest scores first. */
+extern MlStatus ml_calibration(MlContext *ctx, const MlRanking *ranking, size_t max_bins,
+							   MlCurvePoint **bins, size_t *n_bins);
 
 /* ---- threshold policies */
 typedef enum MlThresholdPolicyKind

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * curves.c
- *	  Precision-recall, ROC, gain and calibration curves.
+ *	  The points of curves, and the bins of calibration.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -8,58 +8,38 @@
 
 #include "mlops/engine/eval.h"
 
-const char *const ml_curve_names[ML_CURVE_COUNT] = {
-	[ML_CURVE_PR] = "pr",
-	[ML_CURVE_ROC] = "roc",
-	[ML_CURVE_GAIN] = "gain",
-	[ML_CURVE_CALIBRATION] = "calibration"
-};
-
-static double
-share(double part, double whole)
-{
-	return whole > 0 ? part / whole : NAN;
-}
-
-static MlCurvePoint
-point_at(const MlRanking *r, MlCurveKind kind, double threshold,
-		 double true_positives, double false_positives)
-{
-	double		flagged = true_positives + false_positives;
-	double		recall = share(true_positives, r->total_positives);
-
-	switch (kind)
-	{
-		case ML_CURVE_ROC:
-			return (MlCurvePoint) {threshold, share(false_positives, r->total_negatives),
-				recall, flagged};
-		case ML_CURVE_GAIN:
-			return (MlCurvePoint) {threshold,
-				share(flagged, r->total_positives + r->total_negatives), recall, flagged};
-		default:
-			return (MlCurvePoint) {threshold, recall, share(true_positives, flagged), flagged};
-	}
-}
+/* Groups between two questions whether to abort: a few milliseconds. */
+#define STEPS_PER_POLL 65536
 
 /*
- * Point k of n stands at position k * (r->n - 1) / (n - 1) of the ranking, so
- * that all of it are there when n is r->n.
+ * The next point is the first group that reaches an equal share of what is left of
+ * the logarithm of the rows; every group, once there are as many points to give.
  */
-static size_t
-walk_ranking(const MlRanking *r, MlCurveKind kind, size_t n, MlCurvePoint *points)
+static MlStatus
+walk_ranking(MlContext *ctx, const MlRanking *r, const MlCostSteps *costs, size_t n, MlCurvePoint *points)
 {
-	double		true_positives = 0;
-	double		false_positives = 0;
+	double		total = r->total_positives + r->total_negatives;
+	MlSum		cost = costs ? costs->unflagged : (MlSum) {0};
+	double		positives = 0;
+	double		flagged = 0;
+	double		reach = 0;		/* rows that the next point has at least */
 	size_t		done = 0;
 
 	for (size_t i = 0; i < r->n; i++)
 	{
-		true_positives += r->positives[i];
-		false_positives += r->negatives[i];
-		if (n == r->n || i == done * (r->n - 1) / (n - 1))
-			points[done++] = point_at(r, kind, r->score[i], true_positives, false_positives);
+		if (i % STEPS_PER_POLL == 0 && ml_check_abort(ctx) != ML_OK)
+			return ML_ABORTED;
+		positives += r->positives[i];
+		flagged += r->positives[i] + r->negatives[i];
+		if (costs)
+			ml_sum_merge(&cost, costs->change[i]);
+		if (r->n - i > n - done && (flagged < reach || (done + 1 == n && i + 1 < r->n)))
+			continue;
+		points[done++] = (MlCurvePoint) {r->score[i], flagged, positives, costs ? ml_sum_value(cost) / total : NAN, NAN};
+		if (done < n)
+			reach = flagged * pow(total / flagged, 1.0 / (double) (n - done));
 	}
-	return done;
+	return ML_OK;
 }
 
 /*
@@ -88,8 +68,7 @@ fill_bins(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
 		if (i + 1 == r->n ||
 			(quantile < n_bins && seen >= total * (double) quantile / (double) n_bins))
 		{
-			points[n++] = (MlCurvePoint) {r->score[i], ml_sum_value(scores) / weight,
-				positives / weight, weight};
+			points[n++] = (MlCurvePoint) {r->score[i], weight, positives, NAN, ml_sum_value(scores) / weight};
 			weight = positives = 0;
 			scores = (MlSum) {0};
 			while (quantile < n_bins && seen >= total * (double) quantile / (double) n_bins)
@@ -99,19 +78,32 @@ fill_bins(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
 	return n;
 }
 
-MlStatus
-ml_curve(MlContext *ctx, const MlRanking *r, MlCurveKind kind, size_t max_points,
-		 MlCurvePoint **points, size_t *n_points)
+static MlStatus
+make_room(MlContext *ctx, size_t max_points, size_t n, MlCurvePoint **points)
 {
-	size_t		n = r->n < max_points ? r->n : max_points;
-
 	if (max_points < 2)
 		return ml_fail(ctx, ML_INVALID_ARGUMENT, "a curve has at least 2 points, not %zu",
 					   max_points);
 	*points = ml_arena_alloc_array(ctx->arena, n, sizeof(MlCurvePoint));
-	if (*points == NULL)
-		return ml_fail_memory(ctx);
-	*n_points = kind == ML_CURVE_CALIBRATION ? fill_bins(r, max_points, *points)
-		: walk_ranking(r, kind, n, *points);
-	return ML_OK;
+	return *points ? ML_OK : ml_fail_memory(ctx);
+}
+
+MlStatus
+ml_curve(MlContext *ctx, const MlRanking *r, const MlCostSteps *costs, size_t max_points,
+		 MlCurvePoint **points, size_t *n_points)
+{
+	size_t		n = r->n < max_points ? r->n : max_points;
+	MlStatus	status = make_room(ctx, max_points, n, points);
+
+	*n_points = n;
+	return status == ML_OK ? walk_ranking(ctx, r, costs, n, *points) : status;
+}
+
+MlStatus
+ml_calibration(MlContext *ctx, const MlRanking *r, size_t max_bins, MlCurvePoint **bins, size_t *n_bins)
+{
+	MlStatus	status = make_room(ctx, max_bins, r->n < max_bins ? r->n : max_bins, bins);
+
+	*n_bins = status == ML_OK ? fill_bins(r, max_bins, *bins) : 0;
+	return status;
 }

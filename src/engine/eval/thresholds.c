@@ -12,8 +12,6 @@
 
 #include "mlops/engine/eval.h"
 
-#include "engine/eval/costs.h"
-
 /* Steps between two questions whether to abort: a few milliseconds. */
 #define STEPS_PER_POLL 65536
 
@@ -78,56 +76,6 @@ judge_candidate(const MlThresholdPolicy *policy, const MlConfusion *c, double co
 	}
 }
 
-/* The group of a ranking that has this score, by bisection. */
-static size_t
-find_group(const MlRanking *ranking, double score)
-{
-	size_t		low = 0;
-	size_t		high = ranking->n - 1;
-
-	while (low < high)
-	{
-		size_t		middle = low + (high - low) / 2;
-
-		if (ranking->score[middle] > score)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/*
- * change[i]: what flagging group i of the ranking too does to the total cost;
- * *unflagged: the total cost when nothing is flagged.
- */
-static MlStatus
-sum_costs(MlContext *ctx, const MlRanking *ranking, const MlCosts *costs, size_t n,
-		  const double *score, const float *label, const float *weight,
-		  MlSum **change, MlSum *unflagged)
-{
-	*change = ml_arena_alloc_zeroed(ctx->arena, ranking->n, sizeof(MlSum));
-	if (*change == NULL)
-		return ml_fail_memory(ctx);
-	for (size_t i = 0; i < n; i++)
-	{
-		double		w = weight ? weight[i] : 1;
-		bool		positive = label[i] == 1;
-		double		cost = cost_of_row(costs, i, positive);
-
-		if (i % STEPS_PER_POLL == 0 && ml_check_abort(ctx) != ML_OK)
-			return ML_ABORTED;
-		if (check_cost(ctx, i, cost) != ML_OK)
-			return ML_BAD_DATA;
-		if (w == 0)
-			continue;			/* its score may be none of the ranking's */
-		if (positive)
-			ml_sum_add(unflagged, w * cost);
-		ml_sum_add(&(*change)[find_group(ranking, score[i])], positive ? -w * cost : w * cost);
-	}
-	return ML_OK;
-}
-
 static MlStatus
 choose(MlContext *ctx, const MlThresholdPolicy *policy, const MlRanking *ranking,
 	   const MlSum *change, MlSum cost, double *threshold, bool *reached)
@@ -188,8 +136,7 @@ ml_choose_threshold(MlContext *ctx, const MlThresholdPolicy *policy, size_t n,
 {
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	MlRanking	ranking;
-	MlSum	   *change = NULL;
-	MlSum		unflagged = {0};
+	MlCostSteps costs = {0};
 	MlStatus	status;
 
 	*reached = policy->kind == ML_THRESHOLD_VALUE;
@@ -200,10 +147,9 @@ ml_choose_threshold(MlContext *ctx, const MlThresholdPolicy *policy, size_t n,
 	if (status == ML_OK && ranking.n == 0)
 		status = ml_fail(ctx, ML_BAD_DATA, "there are no rows to choose a threshold on");
 	if (status == ML_OK && policy->kind == ML_THRESHOLD_COST)
-		status = sum_costs(ctx, &ranking, &policy->costs, n, score, label, weight,
-						   &change, &unflagged);
+		status = ml_cost_steps(ctx, &ranking, &policy->costs, n, score, label, weight, &costs);
 	if (status == ML_OK)
-		status = choose(ctx, policy, &ranking, change, unflagged, threshold, reached);
+		status = choose(ctx, policy, &ranking, costs.change, costs.unflagged, threshold, reached);
 	ml_arena_release(ctx->arena, mark);
 	return status;
 }

@@ -1,0 +1,206 @@
+/*-------------------------------------------------------------------------
+ * judged.c
+ *	  The rows that a version is judged on, and what errors on them cost.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+
+#include "mlops/base.h"
+#include "mlops/catalog.h"
+#include "mlops/progress.h"
+#include "mlops/registry.h"
+#include "mlops/train.h"
+#include "api/judged.h"
+
+/* What the catalog knows of a version's rows.  NULL: it does not know. */
+typedef struct Subject
+{
+	char	   *model;
+	char	   *all_rows;		/* query that the training read */
+	char	   *test_rows;		/* query for those that it was judged on */
+	char	   *unread;			/* why they cannot be read again; NULL: they can */
+	char	   *settings;		/* to read them under: an object */
+	char	   *policy;			/* the training's threshold policy, if that has costs */
+} Subject;
+
+static char *
+text_of(MemoryContext memory, int column)
+{
+	char	   *text = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+
+	return text ? MemoryContextStrdup(memory, text) : NULL;
+}
+
+static void
+find_subject(int64 version_id, Subject *subject)
+{
+	MlCatalogScope scope;
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(version_id)};
+	MemoryContext caller = CurrentMemoryContext;
+
+	mlcat_begin(&scope);
+	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy FROM mlops_catalog.judged_rows($1) AS s",
+					  1, types, values, NULL) != 1)
+		elog(ERROR, "version %lld is not in the catalog", (long long) version_id);
+	*subject = (Subject) {text_of(caller, 1), text_of(caller, 2), text_of(caller, 3), text_of(caller, 4), text_of(caller, 5),
+	text_of(caller, 6)};
+	mlcat_end(&scope);
+}
+
+static Jsonb *
+jsonb_of(const char *text)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
+}
+
+/* ---------------------------------------------------------------- which rows */
+
+void
+mlapi_judged_request(FunctionCallInfo fcinfo, int rows, const char *next, JudgedRequest *request)
+{
+	mlbase_refuse_null(fcinfo, 0, "model");
+	*request = (JudgedRequest)
+	{
+		.model = text_to_cstring(PG_GETARG_TEXT_PP(0)),
+			.source = PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
+			.query = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)),
+			.rows = PG_ARGISNULL(rows) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(rows)),
+			.next = next
+	};
+}
+
+/* Is it the version's own test rows that are asked for? */
+static bool
+asks_for_test(const JudgedRequest *request)
+{
+	bool		given = OidIsValid(request->source) || request->query;
+	bool		test;
+
+	if (request->rows == NULL)
+		return !given;
+	test = strcmp(request->rows, "test") == 0;
+	if (!test && strcmp(request->rows, "all") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized value \"%s\" of \"rows\"", mlbase_excerpt(request->rows)),
+				 errhint("Valid values are: all, test.")));
+	if (test && given)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rows => 'test' does not go with \"%s\"", request->query ? "query" : "source"),
+				 errdetail("The test rows are those that the training set aside; they are read from where it read them."),
+				 errhint("Leave out \"source\" and \"query\"; or leave out \"rows\" to judge on all rows of them.")));
+	return test;
+}
+
+static void
+tell_learned(const Judged *judged, const Subject *subject)
+{
+	ereport(WARNING,
+			(errmsg("version %d of model \"%s\" is judged on rows that it learned from", judged->resolved.version, subject->model),
+			 errdetail("These are all rows of its training. It knows most of their answers and looks better than it is."),
+			 subject->unread ? errhint("Give labelled rows that it did not learn from: source => ..., or query => ....")
+			 : errhint("With rows => 'test', without source and query, it is judged on its test rows alone.")));
+}
+
+/* The recorded query for rows of the version's own. */
+static const char *
+own_rows(const Judged *judged, const Subject *subject, bool test)
+{
+	if (test ? subject->unread != NULL : subject->all_rows == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %d of model \"%s\" has no %s rows that can be read again", judged->resolved.version, subject->model,
+						test ? "test" : "training"),
+				 subject->unread ? errdetail("%s.", subject->unread) : 0,
+				 errhint("Give labelled rows that it did not learn from: source => ..., or query => ....")));
+	return test ? subject->test_rows : subject->all_rows;
+}
+
+/* ---------------------------------------------------------------- costs */
+
+/* The columns that costs are in, each once; false if one is not in the source. */
+static bool
+cost_columns(const MlThresholdRequest *threshold, const MlSource *source, List **columns)
+{
+	const char *names[] = {threshold->false_positive_column, threshold->false_negative_column};
+
+	for (int i = 0; i < 2; i++)
+	{
+		if (names[i] == NULL || (i == 1 && names[0] && strcmp(names[0], names[1]) == 0))
+			continue;
+		if (mling_find_column(source, names[i]) < 0)
+			return false;
+		*columns = lappend(*columns, pstrdup(names[i]));
+	}
+	return true;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+static void
+score_rows(const JudgedRequest *request, const Subject *subject, MlSource *source, Judged *judged)
+{
+	MlThresholdRequest threshold = {0};
+	List	   *columns = NIL;
+
+	if (subject->policy)
+	{
+		mltrain_parse_threshold(jsonb_of(subject->policy), &threshold);
+		judged->has_costs = cost_columns(&threshold, source, &columns);
+		judged->costs = threshold.policy.costs;
+	}
+	if (!judged->has_costs)
+		columns = NIL;
+	mlserve_score_source(judged->ctx, &judged->resolved, source, request->target, request->positive, request->by, columns,
+						 &judged->scored);
+	if (columns)
+	{
+		judged->costs.false_positive_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns, threshold.false_positive_column);
+		judged->costs.false_negative_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns, threshold.false_negative_column);
+	}
+}
+
+void
+mlapi_read_judged(const JudgedRequest *request, Judged *judged)
+{
+	bool		test = asks_for_test(request);
+	bool		own = !OidIsValid(request->source) && request->query == NULL;
+	MlProgressScope *progress;
+	MlRoleScope role;
+	MlSource   *source;
+	Subject		subject;
+
+	*judged = (Judged) {0};
+	mlserve_resolve(request->model, ML_TO_EVALUATE, &judged->resolved);
+	find_subject(judged->resolved.version_id, &subject);
+	judged->ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
+	if (own)
+	{
+		const char *query = own_rows(judged, &subject, test);
+
+		/* recorded by somebody else, perhaps: as wherever a recorded query is read */
+		mlreg_enter_role(GetUserId(), jsonb_of(subject.settings), ML_REACH_RECORDED | ML_REACH_OWN_CODE, &role);
+		source = mling_describe(InvalidOid, query, NULL);
+	}
+	else
+		source = mling_describe(request->source, request->query, request->next);
+	if (!test && subject.all_rows && strcmp(source->query, subject.all_rows) == 0)
+		tell_learned(judged, &subject);
+	progress = mlbase_progress_begin("evaluate", request->model);
+	mlbase_progress("read and score", 0, 0, NAN);
+	score_rows(request, &subject, source, judged);
+	mlbase_progress_end(progress);
+	if (own)
+		mlreg_leave_role(&role);
+}
