@@ -229,6 +229,9 @@ extern void mlbase_refuse_twice(const List *names, const char *argument);
  */
 extern void mlbase_require_unit(const char *argument, const char *key, const char *value);
 
+/* A notice if a length of time, whose text is not known any more, is so short that its unit seems to be missing. */
+extern void mlbase_tell_of_seconds(const char *argument, double seconds);
+
 /*
  * A value of any length as a message quotes it: text itself, or its beginning and
  * "...".  Megabytes in a message take a minute to write to the log.

@@ -440,6 +440,34 @@ CREATE FUNCTION mlops_catalog.compile_search(filter text, order_by text[], OUT c
 COMMENT ON FUNCTION mlops_catalog.compile_search(text, text[]) IS
 	'A filter of search_runs as a condition without any of its text: keys and values are elements of arguments';
 
+-- A metric or parameter that no run has fits none, as one that is misspelt does.
+CREATE FUNCTION mlops_catalog.tell_of_unknown_names(caller regrole, compiled text, arguments jsonb) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	asked record;
+	known text[];
+BEGIN
+	FOR asked IN SELECT DISTINCT k.kind, arguments ->> (c.place)[1]::int AS name
+			FROM (VALUES ('metric', 'm\.name = ANY \(ARRAY\[\$1 ->> (\d+)'), ('parameter', 'p\.name = \$1 ->> (\d+)')) AS k(kind, code)
+			CROSS JOIN LATERAL regexp_matches(compiled, k.code, 'g') AS c(place) ORDER BY 1, 2 LOOP
+		known := ARRAY(SELECT DISTINCT n.name FROM (
+				SELECT m.run_id, m.name FROM mlops_catalog.run_metric AS m WHERE asked.kind = 'metric'
+				UNION ALL SELECT p.run_id, p.name FROM mlops_catalog.run_param AS p WHERE asked.kind = 'parameter') AS n
+			JOIN mlops_catalog.run AS r USING (run_id)
+			WHERE pg_has_role(caller, r.owner, 'USAGE') OR r.deleted_at IS NULL AND coalesce(mlops_catalog.may(caller, r.model, 'inspect'), false) ORDER BY 1);
+		IF asked.name <> ALL (known) AND NOT (asked.kind = 'metric' AND 'test_' || asked.name = ANY (known)) THEN
+			RAISE NOTICE 'no run has a % "%"', asked.kind, asked.name
+				USING HINT = mlops_catalog.perhaps(coalesce(mlops_catalog.nearest(asked.name, known), mlops_catalog.nearest('test_' || asked.name, known)))
+					|| CASE asked.kind WHEN 'metric' THEN 'View mlops.run_metrics lists what there are.' ELSE 'View mlops.run_params lists what there are.' END;
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_unknown_names(regrole, text, jsonb) IS
+	'A notice of each metric and parameter in a compiled search that none of the runs has which the caller may see';
+
 CREATE FUNCTION mlops.search_runs(filter text DEFAULT '', order_by text[] DEFAULT NULL, experiments text[] DEFAULT NULL,
 	max_results int DEFAULT 1000, first_result int DEFAULT 0, show text DEFAULT 'active')
 	RETURNS TABLE (run_id bigint, experiment text, name text, model text, version int, status text, owner text,
@@ -475,6 +503,9 @@ BEGIN
 			AND (%s)
 		ORDER BY %s r.started_at DESC, r.run_id DESC LIMIT $5 OFFSET $6 $sql$, search.condition, search.ordering)
 		USING search.arguments, caller, show, experiments, max_results, first_result;
+	IF NOT FOUND THEN
+		PERFORM mlops_catalog.tell_of_unknown_names(caller, concat(search.condition, search.ordering), search.arguments);
+	END IF;
 END
 $$;
 

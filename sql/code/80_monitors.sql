@@ -431,12 +431,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.drift_problem(bigint) IS 'Why the drift of the last window of a monitor could not be measured, NULL: it could, or is not watched';
 
-CREATE FUNCTION mlops.run_monitor(model text) RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
+-- Old data, a wrong time column and an empty feed look like a window of which all is well.
+CREATE FUNCTION mlops_catalog.nothing_in_window(model_id bigint, step text, since timestamptz, until timestamptz) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN step = 'drift' AND NOT EXISTS (SELECT FROM mlops_catalog.drift_window AS d WHERE d.model_id = nothing_in_window.model_id
+			AND d.window_start = since AND d.window_end = until AND d.rows > 0) THEN 'the source has no rows in this window'
+		WHEN step = 'traffic' AND NOT EXISTS (SELECT FROM mlops_catalog.traffic_window AS t WHERE t.model_id = nothing_in_window.model_id
+			AND t.window_start = since AND t.window_end = until AND t.decisions > 0) THEN 'no decision was made in this window' END
+$$;
+COMMENT ON FUNCTION mlops_catalog.nothing_in_window(bigint, text, timestamptz, timestamptz) IS 'Says that there was nothing to look at; NULL: there was';
+
+CREATE FUNCTION mlops.run_monitor(model text)
+	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.run_monitor(text) IS
-	'Looks at the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; at earlier ones again if labels have arrived. Runs by itself, as a job of the monitor''s owner, where mlops is preloaded';
+	'Looks at the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; at earlier ones again if labels have arrived; recorded: lines in the view of the step, or alerts that fire; note: says that there was nothing in the window. Runs by itself, as a job of the monitor''s owner, where mlops is preloaded';
 CREATE FUNCTION mlops_catalog.run_monitor(caller regrole, model_name text)
-	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, rows bigint, error text)
+	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -463,15 +476,16 @@ BEGIN
 		FOREACH step IN ARRAY CASE WHEN m.query IS NULL THEN '{traffic,performance}'::text[] ELSE '{traffic,performance,drift}' END LOOP
 			error := NULL;
 			BEGIN
-				rows := CASE step WHEN 'traffic' THEN mlops_catalog.record_traffic(caller, model_name, id, window_start, window_end)
+				recorded := CASE step WHEN 'traffic' THEN mlops_catalog.record_traffic(caller, model_name, id, window_start, window_end)
 					WHEN 'performance' THEN mlops_catalog.record_performance(caller, id, m.segments, window_start, window_end)
 					ELSE mlops_catalog.record_window_drift(caller, model_name, m, window_start, window_end) END;
 			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
 				RAISE;
 			WHEN OTHERS THEN	-- the source may be gone; the rest goes on
-				rows := 0;
+				recorded := 0;
 				error := SQLERRM;
 			END;
+			note := CASE WHEN error IS NULL THEN mlops_catalog.nothing_in_window(id, step, window_start, window_end) END;
 			IF step = 'drift' THEN	-- told at the end, as long as it goes on
 				drift_error := error;
 			ELSE
@@ -482,6 +496,7 @@ BEGIN
 		INSERT INTO mlops_catalog.monitor_window (model_id, window_start, window_end, drift_error) VALUES (id, window_start, window_end, mlops_catalog.cut(drift_error));
 	END LOOP;
 	error := NULL;
+	note := NULL;
 	FOR late IN SELECT * FROM mlops_catalog.windows_to_judge_again(caller, id) LOOP
 		step := 'performance';
 		window_start := late.window_start;
@@ -490,11 +505,11 @@ BEGIN
 			WHERE w.model_id = id AND w.window_start = late.window_start AND w.window_end = late.window_end;
 		error := NULL;
 		BEGIN
-			rows := mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end);
+			recorded := mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end);
 		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
 			RAISE;
 		WHEN OTHERS THEN
-			rows := 0;
+			recorded := 0;
 			error := SQLERRM;
 			failed := error;
 		END;
@@ -505,11 +520,11 @@ BEGIN
 	window_end := NULL;
 	error := NULL;
 	BEGIN
-		rows := mlops_catalog.check_alerts(caller, model_name, id, m);
+		recorded := mlops_catalog.check_alerts(caller, model_name, id, m);
 	EXCEPTION WHEN query_canceled OR admin_shutdown THEN
 		RAISE;
 	WHEN OTHERS THEN
-		rows := 0;
+		recorded := 0;
 		error := SQLERRM;
 		failed := error;
 	END;

@@ -420,6 +420,7 @@ BEGIN
 	ELSIF silence.lasting <= interval '0' THEN
 		RAISE EXCEPTION '"lasting" must be a length of time above 0' USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was %s.', silence.lasting);
 	END IF;
+	PERFORM mlops_catalog.tell_of_seconds('lasting', silence.lasting);
 	PERFORM mlops_catalog.require_rule(id, silence.model, silence.name);
 	UPDATE mlops_catalog.alert_rule AS r SET silenced_until = ends WHERE r.model_id = id AND r.name = silence.name;
 	PERFORM mlops_catalog.audit(caller, 'silence', silence.model, NULL, jsonb_build_object('name', silence.name, 'until', mlops_catalog.utc_text(ends)));

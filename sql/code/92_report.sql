@@ -176,6 +176,10 @@ AS $$
 	UNION ALL
 	SELECT format('Drift cannot be measured: %s', m.drift_error) FROM mlops.monitors AS m WHERE m.model = things_to_do.model AND m.drift_error IS NOT NULL
 	UNION ALL
+	SELECT format('The source of drift has no rows from %s to %s, the last window: is it loaded, and is its time column right?', to_char(l.window_start, 'YYYY-MM-DD HH24:MI'), to_char(l.window_end, 'YYYY-MM-DD HH24:MI'))
+	FROM (SELECT d.* FROM mlops.drift AS d WHERE d.model = things_to_do.model AND d.window_start IS NOT NULL ORDER BY d.recorded_at DESC LIMIT 1) AS l
+	WHERE l.rows = 0 AND EXISTS (SELECT FROM mlops.monitors AS m WHERE m.model = things_to_do.model)
+	UNION ALL
 	SELECT format('Look into alert "%s", then SELECT * FROM mlops.acknowledge_alert(%s, NOTE);', a.rule, a.alert_id) FROM mlops.alerts AS a WHERE a.model = things_to_do.model AND a.state = 'firing'
 	UNION ALL
 	SELECT format('Retraining stands still: %s. SELECT * FROM mlops.resume_retraining(%L);', coalesce(p.suspended_because, 'suspended'), things_to_do.model)

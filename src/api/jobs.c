@@ -44,6 +44,17 @@ optional_text(FunctionCallInfo fcinfo, int i)
 	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
+/* A time limit; one in whole seconds below a minute is told, one in milliseconds is meant. */
+static Interval *
+timeout_argument(FunctionCallInfo fcinfo, int i)
+{
+	Interval   *timeout = PG_ARGISNULL(i) ? NULL : PG_GETARG_INTERVAL_P(i);
+
+	if (timeout && timeout->month == 0 && timeout->day == 0 && timeout->time % USECS_PER_SEC == 0)
+		mlbase_tell_of_seconds("timeout", (double) (timeout->time / USECS_PER_SEC));
+	return timeout;
+}
+
 /*
  * mlops.submit(command, timeout, max_retries, priority, key, on_conflict, model, unattended)
  *	  -> job_id, NULL if skipped
@@ -62,7 +73,7 @@ mlops_submit(PG_FUNCTION_ARGS)
 	mlbase_refuse_null(fcinfo, 7, "unattended");
 	mlbase_refuse_large(fcinfo);
 	request.command = optional_text(fcinfo, 0);
-	request.timeout = PG_ARGISNULL(1) ? NULL : PG_GETARG_INTERVAL_P(1);
+	request.timeout = timeout_argument(fcinfo, 1);
 	request.max_retries = PG_GETARG_INT32(2);
 	request.priority = PG_GETARG_INT32(3);
 	request.key = optional_text(fcinfo, 4);
@@ -317,7 +328,7 @@ mlops_record_schedule(PG_FUNCTION_ARGS)
 	mlbase_refuse_null(fcinfo, 7, "cron_job_id");
 	mlbase_refuse_large(fcinfo);
 	request.command = optional_text(fcinfo, 2);
-	request.timeout = PG_ARGISNULL(3) ? NULL : PG_GETARG_INTERVAL_P(3);
+	request.timeout = timeout_argument(fcinfo, 3);
 	request.max_retries = PG_GETARG_INT32(4);
 	request.priority = PG_GETARG_INT32(5);
 	request.model = optional_text(fcinfo, 6);

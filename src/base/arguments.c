@@ -82,6 +82,15 @@ mlbase_require_unit(const char *argument, const char *key, const char *value)
 			 errhint("Write \"%.*s days\", or with another unit.", (int) (end - begin), begin)));
 }
 
+void
+mlbase_tell_of_seconds(const char *argument, double seconds)
+{
+	if (seconds > 0 && seconds < SECS_PER_MINUTE)
+		ereport(NOTICE,
+				(errmsg("\"%s\" is %g seconds", argument, seconds),
+				 errhint("A number without a unit is seconds. Write '7 days'.")));
+}
+
 /* The shortest text that reads back as the same number. */
 char *
 mlbase_number_text(double number)

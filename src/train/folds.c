@@ -59,10 +59,7 @@ folds_check(Folds *folds, const MlFoldsRequest *r, const char *time_column)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"label_delay\" must not be negative")));
-	if (r->label_delay > 0 && r->label_delay < SECS_PER_MINUTE)
-		ereport(NOTICE,
-				(errmsg("\"label_delay\" is %g seconds", r->label_delay),
-				 errhint("A number without a unit is seconds. Write '7 days'.")));
+	mlbase_tell_of_seconds("label_delay", r->label_delay);
 	if (r->folds < 2 || r->folds > ML_MAX_FOLDS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -1,6 +1,6 @@
 -- Model cards, and why a decision was made.
 \ir setup.psql
-SELECT plan(57);
+SELECT plan(58);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_other;
 GRANT ALL ON tx TO PUBLIC;
@@ -52,6 +52,7 @@ SELECT is(w -> 'features' ->> 'country', (SELECT country FROM tx WHERE id = 4242
 SELECT is(w -> 'route' ->> 'note', 'first', 'the deployment') FROM why;
 SELECT is(w -> 'training' ->> 'sha256', (SELECT sha256 FROM mlops.versions WHERE version = 1), 'the training') FROM why;
 SELECT is(w -> 'dataset' ->> 'content_hash', (SELECT content_hash FROM mlops.datasets ORDER BY dataset_id LIMIT 1), 'the data set') FROM why;
+SELECT matches(w -> 'dataset' ->> 'test_from', '^2026-\d\d-\d\dT\d\d:', 'with times as times') FROM why;
 SELECT is(w -> 'approvals' -> 0 ->> 'role', 'regress_mlops_owner', 'who approved') FROM why;
 SELECT is(w -> 'checks' -> 0 ->> 'condition', 'pr_auc', 'the checks it passed') FROM why;
 SELECT is((SELECT string_agg(h ->> 'event', ' ' ORDER BY n) FROM jsonb_array_elements(w -> 'history') WITH ORDINALITY AS x(h, n)), 'train approve gate deploy set_alias', 'its history') FROM why;

@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, labels that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(94);
+SELECT plan(97);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -106,12 +106,12 @@ SELECT mlops.set_alert_rule('fraud', 'fine', 'alert_rate', min => 0, max => 1) \
 SELECT mlops.set_alert_rule('fraud', 'twice', 'precision', max => 0, windows => 2) \g /dev/null
 SELECT mlops.set_alert_rule('fraud', 'many', 'precision', max => 0, min_decisions => 1000000) \g /dev/null
 SELECT mlops.set_alert_rule('fraud', 'germans', 'recall', min => 1, labels => '{"country": "DE"}', min_decisions => 1) \g /dev/null
-SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 2::bigint, 'what is broken fires');
+SELECT is((SELECT recorded FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 2::bigint, 'what is broken fires');
 SELECT results_eq($$SELECT rule, state, severity, metric, labels, required FROM mlops.alerts ORDER BY rule$$,
 	$$VALUES ('germans', 'firing', 'warning', 'recall', '{"country": "DE"}'::jsonb, 'at least 1'), ('low_precision', 'firing', 'critical', 'precision', '{}', 'at most 0')$$,
 	'what holds, lasts too short or has too few decisions does not');
 SELECT is((SELECT value FROM mlops.alerts WHERE rule = 'low_precision'), (SELECT p."precision" FROM mlops.performance p WHERE segment = '{}'), 'with the value');
-SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 0::bigint, 'once');
+SELECT is((SELECT recorded FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 0::bigint, 'once');
 SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'low_precision'), 'firing', 'a rule says so');
 SELECT is((SELECT state || ' ' || note FROM mlops.acknowledge_alert((SELECT alert_id FROM mlops.alerts WHERE rule = 'low_precision'), 'seen')), 'acknowledged seen', 'somebody takes note');
 SELECT is((SELECT detail ->> 'rule' FROM mlops_catalog.audit_waiting WHERE event = 'acknowledge_alert'), 'low_precision', 'which is in the audit log');
@@ -121,10 +121,10 @@ SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 SELECT is((SELECT state FROM mlops.alerts WHERE rule = 'low_precision'), 'resolved', 'within bounds again it resolves');
 SELECT mlops.silence('fraud', 'low_precision', 'infinity') \g /dev/null
 SELECT mlops.set_alert_rule('fraud', 'low_precision', 'precision', max => 0) \g /dev/null
-SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 0::bigint, 'a silenced rule fires nothing');
+SELECT is((SELECT recorded FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 0::bigint, 'a silenced rule fires nothing');
 SELECT is((SELECT state FROM mlops.alert_rules WHERE name = 'low_precision'), 'silenced', 'and says so');
 SELECT mlops.silence('fraud', 'low_precision', NULL) \g /dev/null
-SELECT is((SELECT rows FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 1::bigint, 'until it is over');
+SELECT is((SELECT recorded FROM mlops.run_monitor('fraud') WHERE step = 'alerts'), 1::bigint, 'until it is over');
 SELECT mlops.drop_alert_rule('fraud', 'low_precision') \g /dev/null
 SELECT is((SELECT count(*) FROM mlops.alerts WHERE rule = 'low_precision' AND state = 'resolved'), 2::bigint, 'alerts of a rule that is gone are resolved');
 SELECT throws_ok($$SELECT mlops.drop_alert_rule('fraud', 'low_precision')$$, '42704', 'model "fraud" has no alert rule "low_precision"', 'it is gone');
@@ -160,6 +160,9 @@ UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 hours';
 SELECT mlops.set_alert_rule('fraud', 'drift', 'drifted_share', max => 0.1) \g /dev/null
 CREATE TEMP TABLE drifted AS SELECT * FROM mlops.run_monitor('fraud');
 SELECT is((SELECT count(*) FROM drifted WHERE error IS NOT NULL), 0::bigint, 'rows of a table are watched');
+SELECT is((SELECT note FROM drifted WHERE step = 'drift' AND window_start = date_trunc('hour', now()) - interval '30 minutes'), NULL, 'where there are rows there is nothing to say');
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', recorded > 0, note)) FROM drifted WHERE step = 'drift' AND window_start <> date_trunc('hour', now()) - interval '30 minutes'), '{"t the source has no rows in this window"}', 'where there are none it is said');
+SELECT ok((SELECT bool_or(note = 'no decision was made in this window') FROM drifted WHERE step = 'traffic'), 'of decisions, too');
 SELECT is((SELECT bool_or(drifted) FROM mlops.drift WHERE feature = 'amount' AND window_start = date_trunc('hour', now()) - interval '30 minutes'), true, 'what moved has drifted');
 SELECT is((SELECT bool_or(drifted) FROM mlops.drift WHERE feature = 'country' AND window_start = date_trunc('hour', now()) - interval '30 minutes'), false, 'what stayed has not');
 SELECT is((SELECT count(*) FROM mlops.alerts WHERE rule = 'drift'), 1::bigint, 'and fires');

@@ -1,7 +1,7 @@
 -- mlops.why explains what was logged, by the version that decided, with the
 -- rights of whoever asks.
 \ir setup.psql
-SELECT plan(31);
+SELECT plan(30);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_reader;
 GRANT ALL ON tx TO PUBLIC;
@@ -67,8 +67,6 @@ SELECT is(mlops.why('fraud', '58')::jsonb -> 'label', 'null', 'no label yet');
 SELECT mlops.add_labels('fraud', query => 'SELECT 58 AS id, true AS l, timestamp ''2026-03-01'' AS at UNION ALL SELECT 7, false, ''2026-03-01''', key => 'id', label => 'l', labelled_at => 'at') \g /dev/null
 SELECT mlops.add_labels('fraud', query => 'SELECT 58 AS id, false AS l, timestamp ''2026-03-02'' AS at', key => 'id', label => 'l', labelled_at => 'at') \g /dev/null
 SELECT is(mlops.why('fraud', '58')::jsonb -> 'label' ->> 'label', 'false', 'the latest one that is known');
-SELECT is(w::jsonb -> 'dataset' ->> 'test_from', to_char(d.test_from, 'YYYY-MM-DD"T"HH24:MI:SS'), 'times are times')
-FROM mlops.why('fraud', '58') AS w, mlops.versions AS v JOIN mlops.runs AS r USING (run_id) JOIN mlops.datasets AS d USING (dataset_id) WHERE v.model = 'fraud' AND v.version = 2;
 SELECT ok(w::text LIKE E'{\n    "decision": {\n%', 'a key a line') FROM mlops.why('fraud', '58') AS w;
 RESET ROLE;
 CREATE ROLE regress_mlops_stranger;

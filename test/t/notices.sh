@@ -187,6 +187,19 @@ HINT: Name the column that has the key that decisions were logged with, for exam
 is "a gate that is NULL" "$(said "SELECT mlops.set_gate('fraud', NULL)")" "ERROR: \"gate\" must not be null
 HINT: SELECT * FROM mlops.set_gate('fraud', '{}') removes the gate."
 
+# ---- searches by names that nothing has
+search()
+{
+	said "SELECT run_id FROM mlops.search_runs('$1')"
+}
+is "a metric that no run has" "$(search 'metrics.prauc > 0.4')" 'NOTICE: no run has a metric "prauc"
+HINT: Perhaps you meant "test_pr_auc". View mlops.run_metrics lists what there are.'
+is "a parameter" "$(search "params.n_estimator = ''2''")" 'NOTICE: no run has a parameter "n_estimator"
+HINT: Perhaps you meant "n_estimators". View mlops.run_params lists what there are.'
+is "that is near to none" "$(search 'metrics.zzzzzzzz > 0')" 'NOTICE: no run has a metric "zzzzzzzz"
+HINT: View mlops.run_metrics lists what there are.'
+is "one that some have" "$(search "metrics.pr_auc > 2 AND params.n_estimators = ''2''")" ""
+
 # ---- what is misspelt, or lacks its unit
 query -c "CREATE TABLE paid (LIKE tx, score float8)" >/dev/null
 is "a trigger of a misspelt model" "$(said "CREATE TRIGGER t BEFORE INSERT ON paid FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fruad', 'score')")" \
@@ -194,7 +207,8 @@ is "a trigger of a misspelt model" "$(said "CREATE TRIGGER t BEFORE INSERT ON pa
 HINT: Until that is mended, rows get what its argument on_error says: no score, unless it is given.'
 seconds='is 7 seconds
 HINT: A number without a unit is seconds. Write '"'7 days'."
-for call in "label_delay mlops.monitor('fraud', every => '1 day', label_delay => '7')" "cooldown mlops.set_retraining_policy('fraud', '0 3 * * *', cooldown => '7')" \
+query -c "SELECT mlops.monitor('fraud', every => '1 day'); SELECT mlops.set_alert_rule('fraud', 'loud', 'alert_rate', max => 0.5)" >/dev/null 2>&1
+for call in "lasting mlops.silence('fraud', 'loud', lasting => '7')" "timeout mlops.submit('SELECT 1', timeout => '7')" "label_delay mlops.monitor('fraud', every => '1 day', label_delay => '7')" "cooldown mlops.set_retraining_policy('fraud', '0 3 * * *', cooldown => '7')" \
 	"label_delay mlops.cross_validate('cv', 'tx', target => 'tx_fraud', time_column => 'tx_datetime', folds => 2, features => '{tx_amount}', params => '{\"n_estimators\": 1}', label_delay => '7')"; do
 	is "${call#* }" "$(said "SELECT ${call#* }" | grep -A 1 'is 7 seconds')" "NOTICE: \"${call%% *}\" $seconds"
 done
