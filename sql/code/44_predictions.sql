@@ -284,6 +284,8 @@ AS $$
 		UNION ALL
 		SELECT 'rows', 'removed', 'guard_state', NULL
 		UNION ALL
+		SELECT 'rows', 'counted', 'decision_total', NULL
+		UNION ALL
 		SELECT 'rows', 'disowned', format('%I.%I', g.relation, g.attribute), NULL FROM mlops_catalog.role_columns() AS g WHERE EXISTS (SELECT FROM mlops_catalog.gone_roles(g.relation, g.attribute))
 		UNION ALL
 		SELECT 'jobs', 'ended', format('job %s', l.job_id), NULL FROM mlops_catalog.lost_jobs() AS l WHERE maintenance_steps.phase = 'jobs'
@@ -354,6 +356,8 @@ BEGIN
 		rows := mlops_catalog.disown(caller, object);
 	ELSIF action = 'ended' THEN		-- a copy of a database stays quiet
 		done := mlops_catalog.end_lost_job(caller, substr(object, 5)::bigint, (SELECT a.active FROM mlops.activation AS a));
+	ELSIF action = 'counted' THEN	-- each turn has decisions to count: no news
+		PERFORM mlops_catalog.advance_totals(caller);
 	ELSIF phase = 'rows' THEN
 		rows := mlops_catalog.remove_rows(caller, object);
 	ELSE

@@ -22,6 +22,8 @@ BEGIN
 			('snapshot', 'rows', 'count'),
 			('guard_count', 'version,decisions,flagged,errors,labelled_alerts,true_alerts', 'count'),
 			('guard_alert', 'version,n', 'count'),
+			('decision_total', 'version,bucket,decisions,flagged,errors', 'count'),
+			('decision_total', 'nanoseconds', 'not negative'),
 			('drift_window', 'rows,place', 'count'),
 			('job', 'rows,attempts,peak_memory', 'count'),
 			('job_event', 'attempt', 'count'),

@@ -25,10 +25,11 @@ FROM (VALUES ('monitor', 'every', '0'), ('monitor', 'every', '-1 day'), ('monito
 SELECT throws_ok($$UPDATE mlops_catalog.deployment SET routes = '[{"version": "x"}]'$$, '23514', NULL, 'a route leads to a number of a version');
 
 -- counts at their bounds are summed
-SELECT lives_ok($$UPDATE mlops_catalog.performance_window SET decisions = 1e15, true_positives = 1e15, false_positives = 1e15, false_negatives = 1e15, true_negatives = 1e15;
+SELECT lives_ok($$UPDATE mlops_catalog.performance_window SET decisions = 1e15, true_positives = 1e15, false_positives = 1e15, false_negatives = 1e15, true_negatives = 1e15,
+		window_start = now() - interval '1 hour', window_end = now();
 	UPDATE mlops_catalog.traffic_window SET decisions = 1e15, alerts = 1e15, errors = 1e15;
 	SELECT count(*) FROM mlops.monitor_metrics$$, 'counts at their bounds are shown');
-SELECT alike(mlops.prometheus_metrics(), '%mlops_labelled{model="bad",version="1"} 4e+15%', 'to Prometheus, too');
+SELECT alike(mlops.prometheus_metrics(), '%mlops_window_labelled_decisions{model="bad",version="1"} 4e+15%', 'to Prometheus, too');
 
 -- Lengths of time and counts that are new need bounds, too; the audit log's
 -- numbers are the chain's, a limit of time is read by a job's worker alone.

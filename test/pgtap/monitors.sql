@@ -146,8 +146,8 @@ SELECT is(unseen(), '{}', 'and with them');
 
 -- ---- Prometheus
 CREATE TEMP TABLE line AS SELECT l FROM regexp_split_to_table(mlops.prometheus_metrics(), E'\n') AS l;
-SELECT is_empty($$SELECT l FROM line WHERE l !~ '^(# (HELP [a-z0-9_]+ .+|TYPE [a-z0-9_]+ gauge)|[a-z0-9_]+(\{([a-z_]+="([^"\\]|\\["\\n])*"(,|(?=\})))+\})? -?([0-9.]+(e[-+]?[0-9]+)?|Infinity|NaN)|)$'$$, 'every line is one that Prometheus reads');
-SELECT is((SELECT count(*) FROM line WHERE l ~ '^mlops_precision\{model="fraud",version="1"\} [01]'), 1::bigint, 'a metric');
+SELECT is_empty($$SELECT l FROM line WHERE l !~ '^(# (HELP [a-z0-9_]+ .+|TYPE [a-z0-9_]+ (gauge|counter|histogram))|[a-z0-9_]+(\{([a-z_]+="([^"\\]|\\["\\n])*"(,|(?=\})))+\})? -?([0-9.]+(e[-+]?[0-9]+)?|[+]Inf|NaN)|)$'$$, 'every line is one that Prometheus reads');
+SELECT is((SELECT count(*) FROM line WHERE l ~ '^mlops_precision_ratio\{model="fraud",version="1"\} [01]'), 1::bigint, 'a metric');
 SELECT is((SELECT l FROM line WHERE l ~ '^mlops_alert_firing.*germans'), 'mlops_alert_firing{model="fraud",rule="germans",severity="warning"} 1', 'an alert');
 SELECT is((SELECT count(*) FROM line WHERE l = 'mlops_task_suspended{model="fraud",task="monitor"} 0'), 1::bigint, 'a monitor that is not suspended');
 SELECT is(mlops_catalog.prometheus_labels(jsonb_build_object('a-b', E'x"\\\ny')), E'{a_b="x\\"\\\\\\ny"}', 'labels are escaped');

@@ -245,7 +245,7 @@ SELECT ok((SELECT bool_and(value BETWEEN 0 AND 1) AND count(*) = 4 FROM mlops.mo
 SELECT lives_ok($$SELECT mlops.set_alert_rule('s', 'unscored', 'error_rate', max => 0.01, min_decisions => 5)$$, 'that a rule can watch');
 SELECT results_eq($$SELECT (w).broken, (w).value FROM (SELECT mlops_catalog.rule_windows(0::regrole, 's', r, m) AS w FROM mlops_catalog.alert_rule r JOIN mlops_catalog.monitor m USING (model_id) JOIN mlops_catalog.model USING (model_id) WHERE model.name = 's') w$$,
 	$$VALUES (true, 1::float8)$$, 'and finds broken');
-SELECT ok(mlops.prometheus_metrics() ~ 'mlops_error_rate\{.*model="s"', 'Prometheus has it too');
+SELECT ok(mlops.prometheus_metrics() ~ 'mlops_error_ratio\{.*model="s"', 'Prometheus has it too');
 SELECT ok((SELECT mlops.why(prediction_id)::jsonb -> 'decision' ->> 'error' IS NOT NULL AND mlops.why(prediction_id)::jsonb ->> 'explanation_note' = 'the row could not be scored' FROM mlops.predictions WHERE NOT shadow AND error IS NOT NULL LIMIT 1), 'why tells of it');
 SELECT * FROM finish();
 ROLLBACK;

@@ -18,6 +18,8 @@ INSERT INTO explained VALUES
 	('cron_run_elsewhere', 'asks pg_cron as the caller'),
 	('apply_model', 'calls functions of mlops as the caller'),
 	('apply', 'calls functions of mlops as the caller'),
+	('compare', 'reads through views, and calls mlops.evaluate, as the caller'),
+	('judge_on_same_rows', 'calls mlops.evaluate as the caller'),
 	('schedule', 'calls record_schedule as the caller'),
 	('unschedule', 'calls forget_schedule as the caller'),
 	('check_schedule', 'calls record_schedule as the caller'),

@@ -124,7 +124,7 @@ INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
 	('verify_audit verify_decisions', 'tells whether the whole log is intact, decisions with it'), ('check_catalog', 'tells of models that one may see; test portable'),
 	('maintain', 'granted as a function is; test decide'), ('submit_due', 'granted as a function is; test monitoring'),
 	('activate', 'granted as a function is; test upkeep'),
-	('prometheus_metrics', 'shows what the views do; test monitors'),
+	('prometheus_metrics', 'shows what the views do; test monitors'), ('decision_totals', 'of models one may view; test prometheus.sh'),
 	('drift_between', 'reads tables as its caller, no model; test drift_between'),
 	('submit cancel wait result schedule unschedule', 'jobs and schedules belong to their role; tests jobs, schedules'),
 	('log_param log_params log_metric log_metrics log_artifact set_tag set_note delete_run restore_run delete_experiment restore_experiment', 'runs belong to their role; test tracking'),

@@ -49,8 +49,8 @@ SELECT set_eq($$SELECT metric, value FROM mlops.monitor_metrics WHERE window_end
 SELECT is(states(), 'failed:ok late:no data quiet:firing rate:ok', 'a rule on decisions fires, however few it was to take for others');
 SELECT results_eq($$SELECT rule, value, version FROM mlops.alerts$$, $$VALUES ('quiet', 0::float8, 1)$$, 'for the version that is silent');
 SELECT is((SELECT judged_until FROM mlops.alert_rules WHERE name = 'rate'), hour(1), 'other rules judge the hour before');
-SELECT is(metric('decisions', 'primary'), '0', 'Prometheus has none');
-SELECT is(metric('alert_rate', 'primary'), (SELECT alert_rate::text FROM mlops.traffic WHERE variant = 'primary' AND window_end = hour(1)), 'and the rate of before');
+SELECT is(metric('window_decisions', 'primary'), '0', 'Prometheus has none');
+SELECT is(metric('flagged_ratio', 'primary'), (SELECT alert_rate::text FROM mlops.traffic WHERE variant = 'primary' AND window_end = hour(1)), 'and the rate of before');
 SELECT is((SELECT substring(l FROM '([^ ]+)$')::float8 FROM regexp_split_to_table(mlops.prometheus_metrics(), E'\n') AS l WHERE l LIKE 'mlops_monitor_window_end_seconds{model="fraud"}%'),
 	extract(epoch FROM hour(0))::float8, 'with the end of the last window');
 SELECT FROM mlops.run_monitor('fraud') \g /dev/null

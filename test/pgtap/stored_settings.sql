@@ -56,7 +56,7 @@ BEGIN
 	answers := jsonb_build_object('why', mlops.why(decision), 'document', mlops.export_spec('m'), 'card', mlops.model_card('m', 2),
 		'changes', (SELECT jsonb_agg(a) FROM mlops.apply('{"models": {"m": {"monitor": {"every": "2 days 03:04"}, "retraining": {"schedule": "0 4 * * 0", "cooldown": "2 days 03:04"}}}}') AS a),
 		'metrics', (SELECT string_agg(l, E'\n') FROM regexp_split_to_table(mlops.prometheus_metrics(), '\n') AS l
-			WHERE l !~ '^mlops_task_ended_seconds'));	-- which is when the calls themselves ended
+			WHERE l !~ '^mlops_(task_ended|decision_latency)_seconds'));	-- when the calls themselves ended, how long they took
 	halfway := pg_temp.left_in_catalog();	-- before what is undone is gone
 	PERFORM mlops.promote('m', 'it is better');
 	PERFORM mlops.rollback('m');

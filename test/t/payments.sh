@@ -100,7 +100,7 @@ query -c "DROP TABLE mlops_catalog.prediction_default" 2>/dev/null || query -c "
 is "or is gone too" "$(outcome -c "$payment")" t
 is "what was lost is counted" "$(query -c "SELECT decisions > 2 AND last_at > now() - interval '1 minute' FROM mlops_catalog.lost_decisions()")" t
 is "check_catalog says so" "$(query -c "SELECT count(*) FROM mlops.check_catalog() WHERE object = 'decisions' AND problem ~ 'could not be logged'")" 1
-is "so does Prometheus" "$(query -c "SELECT mlops.prometheus_metrics()" | grep -c '^mlops_decisions_lost [1-9]')" 1
+is "so does Prometheus" "$(query -c "SELECT mlops.prometheus_metrics()" | grep -c '^mlops_decisions_lost_total [1-9]')" 1
 query -c "ALTER TABLE mlops_catalog.prediction ATTACH PARTITION mlops_catalog.prediction_default DEFAULT" 2>/dev/null || :
 query -c "DROP INDEX mlops_catalog.broken"
 
