@@ -38,6 +38,32 @@ CREATE FUNCTION mlops_catalog.is_positive(value "any", positive text) RETURNS bo
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_is_positive';
 COMMENT ON FUNCTION mlops_catalog.is_positive("any", text) IS 'Is a value of a target the one that counts as positive, as training compares them? NULL for NaN, which is missing';
 
+CREATE FUNCTION mlops_catalog.positive_meant(positive text, trained text, type regtype) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_positive_meant';
+COMMENT ON FUNCTION mlops_catalog.positive_meant(text, text, regtype) IS
+	'What is positive in a column of a type that says what a training''s target said, whose type had that name; NULL: true, 1, or, of a text, it is not known';
+
+-- The request for a target of another kind than the recorded one: 'f' of a text is
+-- true of a boolean.
+CREATE FUNCTION mlops_catalog.with_target_as(request jsonb, target jsonb, type text, OUT changed jsonb, OUT problem text, OUT told text) RETURNS record
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	kind regtype := CASE mlops_catalog.type_family(type) WHEN 'boolean' THEN 'boolean' WHEN 'number' THEN 'numeric' WHEN 'money' THEN 'numeric' ELSE 'text' END;
+	positive text := mlops_catalog.positive_meant(request ->> 'positive', target ->> 'type', kind);
+BEGIN
+	changed := request - 'positive' || jsonb_strip_nulls(jsonb_build_object('positive', positive));
+	IF positive IS NULL AND kind = 'text'::regtype THEN
+		problem := format('target "%s" of type %s has no value that is known to mean "%s": train a version with it', target ->> 'name', type, request ->> 'positive');
+	ELSE
+		told := format('a row is positive where target "%s" of type %s is "%s", as it was where it was "%s"', target ->> 'name', type,
+			coalesce(positive, CASE kind WHEN 'boolean'::regtype THEN 'true' ELSE '1' END), request ->> 'positive');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.with_target_as(jsonb, jsonb, text) IS 'A training''s request for a target that has another type now, or why it is not known what is positive there; and what people should know';
+
 -- What a model learns from in a column; NaN is missing, as NULL is.
 CREATE FUNCTION mlops_catalog.present_value(source text, name text, family text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -444,6 +470,7 @@ DECLARE
 	new_names text[];
 	wanted text[];
 	split jsonb := coalesce(recorded -> 'split', '{}');
+	target record;
 BEGIN
 	problems := '{}';
 	told := '{}';
@@ -461,6 +488,13 @@ BEGIN
 		FROM jsonb_array_elements(inputs || roles) AS f
 		WHERE columns ? (f ->> 'name') AND mlops_catalog.type_family(columns ->> (f ->> 'name')) <> f ->> 'family' AND NOT accepted ? (f ->> 'name')
 		ORDER BY 1);
+
+	FOR target IN SELECT t.* FROM jsonb_array_elements(roles) AS f CROSS JOIN LATERAL mlops_catalog.with_target_as(request, f, columns ->> (f ->> 'name')) AS t
+			WHERE f ->> 'role' = 'target' AND recorded ? 'positive' AND accepted ? (f ->> 'name') AND mlops_catalog.type_family(columns ->> (f ->> 'name')) <> f ->> 'family' LOOP
+		request := target.changed;
+		problems := array_remove(problems || target.problem, NULL);
+		told := array_remove(told || target.told, NULL);
+	END LOOP;
 
 	-- columns there are beside them
 	new_names := ARRAY(SELECT c FROM jsonb_object_keys(columns) AS c

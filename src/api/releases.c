@@ -28,6 +28,7 @@
 
 MLOPS_FUNCTION(mlops_add_labels);
 MLOPS_FUNCTION(mlops_is_positive);
+MLOPS_FUNCTION(mlops_positive_meant);
 MLOPS_FUNCTION(mlops_target_text);
 MLOPS_FUNCTION(mlops_proportion_test);
 MLOPS_FUNCTION(mlops_score_baseline);
@@ -75,6 +76,18 @@ mlops_is_positive(PG_FUNCTION_ARGS)
 	if (mling_is_nan(&call->converter, PG_GETARG_DATUM(0)))
 		PG_RETURN_NULL();
 	PG_RETURN_BOOL(mling_is_positive(call->positive, PG_GETARG_DATUM(0)));
+}
+
+/* mlops_catalog.positive_meant(positive text, trained text, type regtype) -> text */
+Datum
+mlops_positive_meant(PG_FUNCTION_ARGS)
+{
+	MlTrainedPositive trained = {text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1))};
+	const char *positive = mling_positive_meant(PG_GETARG_OID(2), &trained, true);
+
+	if (positive == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(positive));
 }
 
 /* mlops_catalog.target_text(value "any") -> text */

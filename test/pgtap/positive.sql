@@ -1,6 +1,6 @@
 -- "positive" is a value of the column's type, however it is written and whatever the session's settings.
 \ir setup.psql
-SELECT plan(102);
+SELECT plan(107);
 CREATE TYPE verdict AS ENUM ('ok', 'fraud');
 CREATE DOMAIN hours AS interval;
 -- By type: the value of the positive rows, that of the others, "positive" as it is written.
@@ -129,5 +129,27 @@ SELECT is(s.*::text, format('(400,400,400,%1$s,%1$s,%1$s)', t.positives), format
 	FROM (SELECT DISTINCT yes, type FROM spelt) AS k, truth AS t, LATERAL as_spelt(k.yes, k.type) AS s;
 SELECT is(evaluated(m, 'verdict'), positives, 'a text for another text') FROM truth, unnest('{text}'::text[]) AS m;
 SELECT is(e.positives, t.positives, 'the target itself as a number') FROM truth AS t, mlops.evaluate('legit/1', query => 'SELECT id, a, legit_number AS legit FROM fair', positive => NULL) AS e;
+
+-- ---- a retraining whose target has another type now, as is accepted
+CREATE FUNCTION retrained(was text, positive text, becomes text, OUT outcome text, OUT positives bigint, OUT detail text) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE TABLE again AS SELECT id, a, %s AS l FROM base', was);
+	PERFORM mlops.train('again', 'again', target => 'l', positive => retrained.positive, key => 'id', params => '{"n_estimators": 2}');
+	EXECUTE format('ALTER TABLE again ALTER l TYPE %s', becomes);
+	SELECT r.outcome, r.detail INTO outcome, detail FROM mlops.retrain('again', options => '{"accept": ["l"]}') AS r;
+	positives := (SELECT v.positives FROM mlops.versions AS v WHERE v.model = 'again' AND v.version = 2);
+	RAISE 'undo' USING ERRCODE = 'ZZZZZ';
+EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
+	RETURN;
+END
+$$;
+SELECT is(concat_ws(' ', r.outcome, r.positives = t.positives, r.detail), v.wanted, format('%s of %s becomes %s', v.positive, v.was, v.becomes))
+	FROM truth AS t, (VALUES
+		('CASE WHEN y THEN ''f'' ELSE ''l'' END', 'f', 'boolean USING l = ''f''', 'registered t a row is positive where target "l" of type boolean is "true", as it was where it was "f"'),
+		('CASE WHEN y THEN ''0'' ELSE ''1'' END', '0', 'int USING (l = ''0'')::int', 'registered t a row is positive where target "l" of type integer is "1", as it was where it was "0"'),
+		('NOT y', 'false', 'int USING l::int', 'registered t a row is positive where target "l" of type integer is "0", as it was where it was "f"'),
+		('(NOT y)::int', '0', 'boolean USING l::boolean', 'registered t a row is positive where target "l" of type boolean is "false", as it was where it was "0"'),
+		('NOT y', 'false', 'text', 'refused target "l" of type pg_catalog.text has no value that is known to mean "f": train a version with it')) AS v(was, positive, becomes, wanted),
+	LATERAL retrained(v.was, v.positive, v.becomes) AS r;
 SELECT finish();
 ROLLBACK;
