@@ -40,6 +40,9 @@ extern int	mlops_guc_monitor_retention;	/* mlops.monitor_retention, days, 0 = fo
 extern int	mlops_guc_max_workers_per_role; /* mlops.max_workers_per_role, 0 = no limit, -1 = all but one */
 extern int	mlops_guc_worker_nice;	/* mlops.worker_nice */
 extern int	mlops_guc_retention;	/* mlops.retention, days */
+extern int	mlops_guc_run_retention;	/* mlops.run_retention, days, 0 = for ever */
+extern int	mlops_guc_version_retention;	/* mlops.version_retention, days, 0 = for ever */
+extern int	mlops_guc_audit_retention;	/* mlops.audit_retention, days, 0 = for ever */
 extern bool mlops_guc_log_features; /* mlops.log_features */
 extern int	mlops_guc_checked_reach;	/* mlops.checked_reach, MlReach of registry.h */
 extern int	mlops_guc_caller;	/* mlops.caller, an MlCaller */

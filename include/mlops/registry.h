@@ -157,6 +157,9 @@ extern int64 mlreg_read_snapshot(MlSource *source, Oid target, char **hash);
 extern void mlreg_audit(Oid role, const char *event, const char *model, int version,
 						const char *detail);
 
+/* The same of counts: an event of this transaction that waits gets the sums. */
+extern void mlreg_audit_counts(Oid role, const char *event, const char *model, const char *detail);
+
 /* ---------------------------------------------------------------- search */
 
 /* A filter of search_runs as SQL without any of the user's text. */

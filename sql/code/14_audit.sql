@@ -33,6 +33,22 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.audit(regrole, text, text, int, jsonb) IS
 	'Notes an event that the commit will append to the audit log';
 
+CREATE FUNCTION mlops_catalog.own_waiting(caller regrole, event text, model text) RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT max(w.waiting_id) FROM mlops_catalog.audit_waiting AS w
+	WHERE w.transaction_id = pg_current_xact_id_if_assigned() AND w.event = own_waiting.event AND w.model = own_waiting.model
+		AND w.role = mlops_catalog.role_text(caller) AND w.session_role = mlops_catalog.role_text(mlops_catalog.person())
+$$;
+COMMENT ON FUNCTION mlops_catalog.own_waiting(regrole, text, text) IS 'The event of a kind that this transaction has noted already and that waits; NULL: none';
+
+CREATE FUNCTION mlops_catalog.sum_of(a jsonb, b jsonb) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT jsonb_object_agg(k, coalesce((a ->> k)::numeric, 0) + coalesce((b ->> k)::numeric, 0)) FROM jsonb_object_keys(a || b) AS k $$;
+COMMENT ON FUNCTION mlops_catalog.sum_of(jsonb, jsonb) IS 'Two objects of numbers added key by key';
+
 -- SQL_ASCII takes bytes as they are, and so do its hashes.
 CREATE FUNCTION mlops_catalog.hashed_bytes(value text) RETURNS bytea
 	LANGUAGE sql STABLE PARALLEL SAFE
@@ -127,6 +143,9 @@ DECLARE
 	bad record;
 	head record;
 	last record;
+	cut record;
+	base bigint;	-- the last entry that retention has cut
+	is_gone boolean := false;
 	waiting bigint := (SELECT count(*) FROM mlops_catalog.audit_entry AS e WHERE e.seq IS NULL);
 BEGIN
 	IF verify_audit.hash IS NOT NULL AND verify_audit.hash !~* '^[0-9a-f]{64}$' THEN
@@ -139,9 +158,12 @@ BEGIN
 	SELECT a.seq, a.hash INTO last FROM mlops_catalog.audit_log AS a ORDER BY a.seq DESC LIMIT 1;
 	SELECT h.seq, h.hash INTO head FROM mlops_catalog.audit_head AS h;
 	SELECT count(*) INTO entries FROM mlops_catalog.audit_log;
+	SELECT c.through, c.hash INTO cut FROM mlops_catalog.audit_cut() AS c;
+	base := coalesce(cut.through, 0);
 	last_hash := encode(last.hash, 'hex');
 	SELECT * INTO bad FROM (
-		SELECT a.seq, row_number() OVER w AS place, a.previous_hash <> lag(a.hash, 1, ''::bytea) OVER w AS unchained,
+		SELECT a.seq, base + row_number() OVER w AS place,
+			a.previous_hash <> lag(a.hash, 1, coalesce(cut.hash, '')) OVER w AS unchained,
 			a.hash <> mlops_catalog.audit_hash(a.previous_hash, a.seq, a.logged_at, a.role, a.session_role, a.event,
 				a.model, a.version, a.detail) AS edited
 		FROM mlops_catalog.audit_log AS a WINDOW w AS (ORDER BY a.seq)) AS c
@@ -152,6 +174,9 @@ BEGIN
 	ELSIF bad.edited THEN
 		bad_seq := bad.seq;
 		problem := format('entry %s was edited or moved', bad.seq);
+	ELSIF bad.unchained AND bad.seq = base + 1 AND base > 0 THEN
+		bad_seq := bad.seq;
+		problem := format('entry %s is not chained to entry %s, which was cut before it', bad.seq, base);
 	ELSIF bad.unchained THEN
 		bad_seq := greatest(bad.seq - 1, 1);
 		problem := format('entry %s was replaced after entry %s had been chained to it', bad.seq - 1, bad.seq);
@@ -164,13 +189,21 @@ BEGIN
 	ELSIF head.hash <> last.hash THEN
 		bad_seq := last.seq;
 		problem := format('entry %s was replaced', last.seq);
-	ELSIF verify_audit.hash IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a
+	ELSIF verify_audit.seq <= base AND (verify_audit.seq < base OR decode(verify_audit.hash, 'hex') <> cut.hash) THEN
+		is_gone := true;
+		problem := format('entry %s was cut by mlops.audit_retention, with all up to %s: its hash cannot be checked', verify_audit.seq, base);
+	ELSIF verify_audit.hash IS NOT NULL AND coalesce(verify_audit.seq <> base, true) AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a
 			WHERE (verify_audit.seq IS NULL OR a.seq = verify_audit.seq) AND a.hash = decode(verify_audit.hash, 'hex')) THEN
 		bad_seq := verify_audit.seq;
 		problem := CASE WHEN verify_audit.seq IS NULL THEN 'no entry has the given hash: the log was rewritten'
 			ELSE format('entry %s does not have the given hash: the log was rewritten', verify_audit.seq) END;
 	END IF;
 	intact := problem IS NULL;
+	IF is_gone THEN
+		intact := NULL;
+	ELSIF NOT intact AND base > 0 AND bad_seq IS NULL THEN
+		problem := format('%s, or the entry was cut by mlops.audit_retention, with all up to %s', problem, base);
+	END IF;
 	IF waiting > 0 THEN
 		problem := concat_ws('; ', problem, format('%s committed entries wait to be chained', waiting));
 	END IF;

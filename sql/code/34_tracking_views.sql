@@ -252,17 +252,26 @@ GRANT SELECT ON mlops.coefficients TO PUBLIC;
 
 CREATE VIEW mlops.feature_importance WITH (security_barrier) AS
 SELECT m.name AS model, v.version, f.feature, f.gain,
-	f.gain OPERATOR(pg_catalog./) CASE WHEN pg_catalog.sum(f.gain) OVER whole OPERATOR(pg_catalog.<>) 0 THEN pg_catalog.sum(f.gain) OVER whole END AS share, f.splits
+	f.gain OPERATOR(pg_catalog./) CASE WHEN pg_catalog.sum(f.gain) OVER whole OPERATOR(pg_catalog.<>) 0 THEN pg_catalog.sum(f.gain) OVER whole END AS share, f.splits,
+	NULL::pg_catalog.float8 AS coefficient
 FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
 LATERAL mlops_catalog.feature_importance(m.name, v.version) AS f
 WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id)
-WINDOW whole AS (PARTITION BY v.version_id);
-COMMENT ON VIEW mlops.feature_importance IS 'How much each feature contributed to the trees of a model';
+WINDOW whole AS (PARTITION BY v.version_id)
+UNION ALL
+SELECT m.name, v.version, c.feature, NULL, NULL, NULL, c.coefficient
+FROM mlops_catalog.model_version v
+JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
+LATERAL (SELECT DISTINCT ON (t.feature) t.feature, t.coefficient FROM mlops_catalog.coefficients(m.name, v.version) AS t
+	WHERE t.term OPERATOR(pg_catalog.>) 0 ORDER BY t.feature, pg_catalog.abs(t.coefficient) DESC, t.term) AS c
+WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.feature_importance IS 'How much each feature contributed to the trees of a model; of a linear model its largest coefficient (all of them are in mlops.coefficients)';
 COMMENT ON COLUMN mlops.feature_importance.model IS 'Model';
 COMMENT ON COLUMN mlops.feature_importance.version IS 'Version';
 COMMENT ON COLUMN mlops.feature_importance.feature IS 'Feature';
-COMMENT ON COLUMN mlops.feature_importance.gain IS 'Reduction of the training loss by its splits';
-COMMENT ON COLUMN mlops.feature_importance.share IS 'gain as a share of the whole';
-COMMENT ON COLUMN mlops.feature_importance.splits IS 'Number of splits';
+COMMENT ON COLUMN mlops.feature_importance.gain IS 'Reduction of the training loss by its splits; NULL of a linear model';
+COMMENT ON COLUMN mlops.feature_importance.share IS 'gain as a share of the whole; NULL of a linear model, and where there is no gain';
+COMMENT ON COLUMN mlops.feature_importance.splits IS 'Number of splits; NULL of a linear model';
+COMMENT ON COLUMN mlops.feature_importance.coefficient IS 'Of a linear model: the largest in size of its coefficients, in log odds for a standard deviation of a number, or for a level; NULL of trees';
 GRANT SELECT ON mlops.feature_importance TO PUBLIC;

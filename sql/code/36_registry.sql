@@ -253,15 +253,23 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.warn_of_callers(text, int) IS 'A warning that names what calls a version, or any of a model, that is being dropped';
 
 -- Whatever else a trigger's first argument names: its version, its alias.
+CREATE FUNCTION mlops_catalog.asking_triggers(reference text, all_of_model boolean) RETURNS text
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('"%s" of table %s', m.name, m.relation), ', ' ORDER BY m.relation::text, m.name)
+		FROM mlops_catalog.triggers() AS m JOIN pg_trigger AS t ON t.oid = m.trigger
+		CROSS JOIN LATERAL (SELECT regexp_replace(split_part(encode(t.tgargs, 'escape'), '\000', 1), '^model=', '')) AS a(asked)
+		WHERE t.tgenabled IN ('O', 'A') AND CASE WHEN all_of_model THEN regexp_replace(a.asked, '[/@].*', '') ELSE a.asked END = reference
+$$;
+COMMENT ON FUNCTION mlops_catalog.asking_triggers(text, boolean) IS 'Triggers that ask a version, or a model by whatever reference; NULL: none';
+
 CREATE FUNCTION mlops_catalog.warn_of_triggers(reference text, all_of_model boolean) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	names text := (SELECT string_agg(format('"%s" of table %s', m.name, m.relation), ', ' ORDER BY m.relation::text, m.name)
-		FROM mlops_catalog.triggers() AS m JOIN pg_trigger AS t ON t.oid = m.trigger
-		CROSS JOIN LATERAL (SELECT regexp_replace(split_part(encode(t.tgargs, 'escape'), '\000', 1), '^model=', '')) AS a(asked)
-		WHERE t.tgenabled IN ('O', 'A') AND CASE WHEN all_of_model THEN regexp_replace(a.asked, '[/@].*', '') ELSE a.asked END = reference);
+	names text := mlops_catalog.asking_triggers(reference, all_of_model);
 BEGIN
 	IF names IS NOT NULL THEN
 		RAISE WARNING 'what is dropped is asked by triggers: %', names

@@ -192,7 +192,7 @@ REVOKE ALL ON FUNCTION mlops_catalog.count_partition(text) FROM PUBLIC;
 CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.maintain(int) IS
-	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago and metrics of monitors older than mlops.monitor_retention days; ends jobs that are said to run and that no process has. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
+	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago, metrics of monitors older than mlops.monitor_retention days, deleted and failed runs older than mlops.run_retention days, and where it is set versions that nobody refers to (mlops.version_retention) and old entries of the audit log (mlops.audit_retention); ends jobs that are said to run and that no process has. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
 REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 -- What a phase of maintenance has to do; rows: what a day to be removed holds,
@@ -282,6 +282,12 @@ AS $$
 		UNION ALL
 		SELECT 'rows', 'removed', 'job', NULL FROM setting AS s WHERE s.job_retention > 0
 		UNION ALL
+		SELECT 'rows', 'removed', 'run', NULL WHERE current_setting('mlops.run_retention')::int > 0
+		UNION ALL
+		SELECT 'versions', 'removed', 'model_version', NULL WHERE maintenance_steps.phase = 'versions' AND EXISTS (SELECT FROM mlops_catalog.forgotten_versions())
+		UNION ALL
+		SELECT 'cut', 'removed', 'audit_log', NULL WHERE maintenance_steps.phase = 'cut' AND (SELECT c.through FROM mlops_catalog.audit_to_cut() AS c) IS NOT NULL
+		UNION ALL
 		SELECT 'rows', 'removed', 'guard_state', NULL
 		UNION ALL
 		SELECT 'rows', 'counted', 'decision_total', NULL
@@ -298,7 +304,7 @@ AS $$
 	SELECT s.action, s.object, s.day, CASE WHEN s.phase = 'remove' THEN mlops_catalog.count_partition(s.object) END
 	FROM step AS s WHERE s.phase = maintenance_steps.phase ORDER BY s.object, s.action
 $$;
-COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, rows, jobs, audit or remove) has to do now';
+COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, rows, jobs, audit, versions, cut or remove) has to do now';
 REVOKE ALL ON FUNCTION mlops_catalog.maintenance_steps(text, int) FROM PUBLIC;
 
 CREATE FUNCTION mlops_catalog.remove_rows(caller regrole, object text) RETURNS bigint
@@ -309,6 +315,9 @@ DECLARE
 	first_kept timestamptz := mlops_catalog.day_begin((clock_timestamp() AT TIME ZONE 'UTC')::date - current_setting('mlops.retention')::int);
 	n bigint;
 BEGIN
+	IF object = 'run' THEN
+		RETURN mlops_catalog.remove_runs(caller);
+	END IF;
 	CASE object
 		WHEN 'prediction_default' THEN
 			DELETE FROM mlops_catalog.prediction_default AS p WHERE p.created_at < first_kept;
@@ -360,6 +369,11 @@ BEGIN
 		PERFORM mlops_catalog.advance_totals(caller);
 	ELSIF phase = 'rows' THEN
 		rows := mlops_catalog.remove_rows(caller, object);
+	ELSIF phase = 'versions' THEN
+		rows := mlops_catalog.drop_forgotten(caller);
+	ELSIF phase = 'cut' THEN
+		rows := mlops_catalog.cut_audit(caller);
+		done := rows IS NOT NULL;
 	ELSE
 		done := mlops_catalog.drop_partition(caller, object);
 		IF done THEN
@@ -428,5 +442,5 @@ CREATE FUNCTION mlops_catalog.maintain(caller regrole, days_ahead int) RETURNS T
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{audit,jobs,past,rows,create,made,remove}')
+	SELECT * FROM mlops_catalog.maintain_phases(caller, days_ahead, '{audit,jobs,past,rows,versions,cut,create,made,remove}')
 $$;

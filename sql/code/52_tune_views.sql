@@ -128,7 +128,7 @@ COMMENT ON VIEW mlops.tuning_importance IS 'How much of the differences between 
 COMMENT ON COLUMN mlops.tuning_importance.model IS 'Model';
 COMMENT ON COLUMN mlops.tuning_importance.study_id IS 'Study, see mlops.studies';
 COMMENT ON COLUMN mlops.tuning_importance.parameter IS 'Parameter; algorithm if there are several';
-COMMENT ON COLUMN mlops.tuning_importance.share IS 'Share of the variance, 0 to 1; NULL with fewer than 8 trials or without any variance';
+COMMENT ON COLUMN mlops.tuning_importance.share IS 'Share of the variance, 0 to 1, 0: no more than chance would explain; NULL where nothing can be said: with fewer than 8 trials, without any variance, or with no more trials than groups, as when each trial had a value of its own. 30 trials or more tell something';
 COMMENT ON COLUMN mlops.tuning_importance.groups IS 'Groups of values that were compared';
 COMMENT ON COLUMN mlops.tuning_importance.trials IS 'Trials with a value';
 COMMENT ON COLUMN mlops.tuning_importance.owner IS 'Role that ran it';

@@ -4,7 +4,9 @@
 
 CREATE VIEW mlops.jobs WITH (security_barrier) AS
 SELECT j.job_id, j.command, j.owner, j.state, j.model, j.key, j.priority, j.attempts, j.max_retries, j.timeout,
-	j.rows, j.result, j.error, j.run_ms, j.peak_memory, j.settings, j.pid, j.submitted_at, j.run_after, j.started_at, j.ended_at, j.unattended
+	j.rows, j.result, j.error, j.run_ms, j.peak_memory, j.settings, j.pid, j.submitted_at, j.run_after, j.started_at, j.ended_at, j.unattended,
+	CASE WHEN j.upkeep THEN CASE WHEN j.key OPERATOR(pg_catalog.~~) 'retrain %' THEN 'retraining' ELSE 'monitor' END
+		WHEN j.unattended AND j.key OPERATOR(pg_catalog.~~) 'schedule %' THEN 'schedule' ELSE 'person' END AS purpose
 FROM mlops_catalog.job AS j
 WHERE pg_catalog.pg_has_role(j.owner, 'USAGE')
 	OR EXISTS (SELECT FROM mlops_catalog.model AS m
@@ -32,6 +34,7 @@ COMMENT ON COLUMN mlops.jobs.run_after IS 'Not before';
 COMMENT ON COLUMN mlops.jobs.started_at IS 'When the last attempt began';
 COMMENT ON COLUMN mlops.jobs.ended_at IS 'When it ended for good';
 COMMENT ON COLUMN mlops.jobs.unattended IS 'Does it run by itself, and therefore only what its role trusts?';
+COMMENT ON COLUMN mlops.jobs.purpose IS 'What it is for: person (somebody submitted it), schedule, or monitor or retraining, which maintenance submits';
 GRANT SELECT ON mlops.jobs TO PUBLIC;
 
 CREATE VIEW mlops.job_events WITH (security_barrier) AS

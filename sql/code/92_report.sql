@@ -96,7 +96,7 @@ AS $$
 			WHERE v.model = learning_charts.model AND v.version = learning_charts.version AND r.step > 0 AND r.name LIKE 'validation\_%'),
 		(SELECT mlops_catalog.svg_bars(format('What version %s looks at, share of the gain', learning_charts.version),
 				jsonb_agg(jsonb_build_object('name', f.feature, 'value', f.share) ORDER BY f.share DESC, f.feature), 'share')
-			FROM (SELECT * FROM mlops.feature_importance AS i WHERE i.model = learning_charts.model AND i.version = learning_charts.version ORDER BY i.share DESC NULLS LAST, i.feature LIMIT 12) AS f))
+			FROM (SELECT * FROM mlops.feature_importance AS i WHERE i.model = learning_charts.model AND i.version = learning_charts.version AND i.gain IS NOT NULL ORDER BY i.share DESC NULLS LAST, i.feature LIMIT 12) AS f))
 $$;
 COMMENT ON FUNCTION mlops_catalog.learning_charts(text, int) IS 'How a version learned and what it looks at, as drawings';
 

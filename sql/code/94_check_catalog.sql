@@ -217,15 +217,15 @@ AS $$
 	FROM mlops_catalog.audit_entry AS w WHERE w.seq IS NULL AND w.logged_at < clock_timestamp() - interval '10 minutes'
 	UNION ALL
 	SELECT m.name, format('version %s', v.version), 'has no entry in the audit log'
-	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id)
-	WHERE NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event IN ('train', 'import')
+	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) CROSS JOIN mlops_catalog.audit_cut() AS cut
+	WHERE coalesce(v.created_at >= cut.before, true) AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event IN ('train', 'import')
 			AND a.detail -> 'run_id' = to_jsonb(v.run_id))
 		AND NOT EXISTS (SELECT FROM mlops_catalog.audit_waiting AS a WHERE a.event IN ('train', 'import')
 			AND a.detail -> 'run_id' = to_jsonb(v.run_id))
 	UNION ALL
 	SELECT m.name, format('deployment %s', d.deployment_id), 'has no entry in the audit log'
-	FROM mlops_catalog.deployment AS d JOIN mlops_catalog.model AS m USING (model_id)
-	WHERE NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event = d.action
+	FROM mlops_catalog.deployment AS d JOIN mlops_catalog.model AS m USING (model_id) CROSS JOIN mlops_catalog.audit_cut() AS cut
+	WHERE coalesce(d.deployed_at >= cut.before, true) AND NOT EXISTS (SELECT FROM mlops_catalog.audit_log AS a WHERE a.event = d.action
 			AND a.detail -> 'deployment_id' = to_jsonb(d.deployment_id))
 		AND NOT EXISTS (SELECT FROM mlops_catalog.audit_waiting AS a WHERE a.event = d.action
 			AND a.detail -> 'deployment_id' = to_jsonb(d.deployment_id))

@@ -22,6 +22,7 @@
 int			mlops_guc_threads = 0;
 int			mlops_guc_max_training_memory = 2 * 1024 * 1024;
 int			mlops_guc_cache_size = 256 * 1024;
+int			mlops_guc_audit_retention = 0;
 int			mlops_guc_blas_threads = 1;
 int			mlops_guc_job_retention = 90;
 int			mlops_guc_job_retry_delay = 5000;
@@ -33,6 +34,8 @@ int			mlops_guc_monitor_retention = 730;
 int			mlops_guc_max_workers_per_role = -1;
 int			mlops_guc_worker_nice = 0;
 int			mlops_guc_retention = 90;
+int			mlops_guc_run_retention = 365;
+int			mlops_guc_version_retention = 0;
 bool		mlops_guc_log_features = false;
 int			mlops_guc_checked_reach = 0;
 int			mlops_guc_recorded_by = 0;
@@ -44,6 +47,13 @@ static char *library_version;
 void
 mlbase_define_settings(void)
 {
+	/* superuser: decides how long records are kept */
+	DefineCustomIntVariable("mlops.audit_retention",
+							"Days that entries of the audit log are kept.",
+							"mlops.maintain() cuts older ones from its old end.  0 keeps them for ever.",
+							&mlops_guc_audit_retention, 0, 0, 36500,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+
 	/* user-settable: only how fast this session's own training is */
 	DefineCustomIntVariable("mlops.blas_threads",
 							"Threads inside one BLAS call.",
@@ -172,6 +182,13 @@ mlbase_define_settings(void)
 							&mlops_guc_retention, 90, 0, 36500,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 
+	/* superuser: decides how long records are kept */
+	DefineCustomIntVariable("mlops.run_retention",
+							"Days that runs are kept after they failed or were deleted.",
+							"mlops.maintain() removes older ones that belong to no version.  0 keeps them for ever.",
+							&mlops_guc_run_retention, 365, 0, 36500,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+
 	/* user-settable: capped by max_parallel_workers */
 	DefineCustomIntVariable("mlops.threads",
 							"Threads one training may use.",
@@ -179,6 +196,14 @@ mlbase_define_settings(void)
 							"Models do not depend on it.",
 							&mlops_guc_threads, 0, 0, 256,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+
+	/* superuser: decides how long records are kept */
+	DefineCustomIntVariable("mlops.version_retention",
+							"Days that versions are kept to which nobody refers.",
+							"mlops.maintain() drops older ones that were never deployed and have no alias, stage or "
+							"approval.  0 keeps them for ever.",
+							&mlops_guc_version_retention, 0, 0, 36500,
+							PGC_SUSET, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("mlops.worker_nice",
 							"Nice level of the processes that run jobs.",

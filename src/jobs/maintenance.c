@@ -206,7 +206,7 @@ may_run(void)
 	"FROM mlops_catalog.maintain_phases(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, 7, '{" name "}') " \
 	"WHERE action OPERATOR(pg_catalog.=) ANY ('{removed,ended}')"}
 
-static const char *const phases[][2] = {PHASE("audit"), PHASE("jobs"), PHASE("create"), PHASE("past"), PHASE("rows"), PHASE("remove")};
+static const char *const phases[][2] = {PHASE("audit"), PHASE("jobs"), PHASE("create"), PHASE("past"), PHASE("rows"), PHASE("versions"), PHASE("cut"), PHASE("remove")};
 
 void
 mlops_maintenance_main(Datum arg)

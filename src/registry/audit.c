@@ -52,14 +52,19 @@
 
 MLOPS_FUNCTION(mlops_append_audit);
 MLOPS_FUNCTION(mlops_append_waiting);
+MLOPS_FUNCTION(mlops_remove_audit);
 
 #define PATIENCE_MS 200
 #define MOST_APPENDED 1000		/* events of others that one commit takes on */
 
 /* mlops_catalog.audit_waiting */
 #define WAITING_ID 1
+#define WAITING_DETAIL 8
 #define WAITING_TRANSACTION 9
 #define WAITING_COLUMNS 9
+
+/* mlops_catalog.audit_log */
+#define LOG_SEQ 1
 
 /* mlops_catalog.audit_head */
 #define HEAD_ONLY 1
@@ -79,6 +84,64 @@ mlreg_audit(Oid role, const char *event, const char *model, int version, const c
 
 	mlcat_begin(&scope);
 	mlcat_execute("SELECT mlops_catalog.audit($1::pg_catalog.regrole, $2, $3, $4, $5)", 5, types, values, nulls);
+	mlcat_end(&scope);
+}
+
+/* Adds to the numbers of an event of this transaction that waits. */
+static void
+add_counts(int64 waiting_id, Datum counts)
+{
+	Relation	relation = table_open(mlcat_relation("audit_waiting"), RowExclusiveLock);
+	Datum		values[WAITING_COLUMNS];
+	bool		nulls[WAITING_COLUMNS];
+	bool		replaced[WAITING_COLUMNS] = {false};
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, WAITING_ID, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(waiting_id));
+	scan = systable_beginscan(relation, mlcat_relation("audit_waiting_pkey"), true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Oid			types[] = {JSONBOID, JSONBOID};
+		Datum		sides[] = {heap_getattr(tuple, WAITING_DETAIL, RelationGetDescr(relation), &nulls[0]), counts};
+		char		given[] = {' ', ' '};
+		bool		isnull;
+
+		memset(nulls, false, sizeof(nulls));
+		replaced[WAITING_DETAIL - 1] = true;
+		values[WAITING_DETAIL - 1] = mlcat_execute_value("SELECT mlops_catalog.sum_of($1, $2)", 2, types, sides, given, &isnull);
+		tuple = heap_modify_tuple(tuple, RelationGetDescr(relation), values, nulls, replaced);
+		CatalogTupleUpdate(relation, &tuple->t_self, tuple);
+		CommandCounterIncrement();
+	}
+	systable_endscan(scan);
+	table_close(relation, RowExclusiveLock);
+}
+
+/*
+ * The same for an event that may be many in a transaction, as where labels are
+ * added row by row: one entry has the sums of their counts (detail is an object of
+ * numbers), as long as it waits.
+ */
+void
+mlreg_audit_counts(Oid role, const char *event, const char *model, const char *detail)
+{
+	MlCatalogScope scope;
+	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, JSONBOID};
+	Datum		values[] = {ObjectIdGetDatum(role), CStringGetTextDatum(event), CStringGetTextDatum(model),
+	DirectFunctionCall1(jsonb_in, CStringGetDatum(detail))};
+	char		nulls[] = {' ', ' ', ' ', ' '};
+	bool		isnull;
+	Datum		waiting_id;
+
+	mlcat_begin(&scope);
+	waiting_id = mlcat_execute_value("SELECT mlops_catalog.own_waiting($1::pg_catalog.regrole, $2, $3)", 3, types, values, nulls, &isnull);
+	if (isnull)
+		mlreg_audit(role, event, model, 0, detail);
+	else
+		add_counts(DatumGetInt64(waiting_id), values[3]);
 	mlcat_end(&scope);
 }
 
@@ -317,6 +380,45 @@ mlops_append_waiting(PG_FUNCTION_ARGS)
 	if (lock_log())
 		n = append_all(waiting, INT_MAX);
 	table_close(waiting, RowExclusiveLock);
+	mlcat_end(&scope);
+	if (n < 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(n);
+}
+
+/*
+ * mlops_catalog.remove_audit(caller, through) -> bigint: how many, NULL if the log
+ * is busy.  sql/code/45_retention.sql has said in the log what is removed.
+ */
+Datum
+mlops_remove_audit(PG_FUNCTION_ARGS)
+{
+	MlCatalogScope scope;
+	int64		n = -1;
+
+	mlcat_begin(&scope);
+	if (lock_log())
+	{
+		Relation	relation = table_open(mlcat_relation("audit_log"), RowExclusiveLock);
+		Relation	index = index_open(mlcat_relation("audit_log_pkey"), AccessShareLock);
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple	tuple;
+
+		ScanKeyInit(&key, LOG_SEQ, BTLessEqualStrategyNumber, F_INT8LE, PG_GETARG_DATUM(1));
+		scan = systable_beginscan_ordered(relation, index, NULL, 1, &key);
+		n = 0;
+		while ((tuple = systable_getnext_ordered(scan, ForwardScanDirection)) != NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			CatalogTupleDelete(relation, &tuple->t_self);
+			n++;
+		}
+		systable_endscan_ordered(scan);
+		index_close(index, AccessShareLock);
+		table_close(relation, RowExclusiveLock);
+		CommandCounterIncrement();
+	}
 	mlcat_end(&scope);
 	if (n < 0)
 		PG_RETURN_NULL();

@@ -603,8 +603,10 @@ mlreg_add_labels(const char *model, MlSource *source, const char *key, const cha
 	tell_without_positive(reader, positive);
 	tell_new_values(reader, positive);
 	tell_unknown_keys(reader, model);
-	mlreg_audit(reader->user, "add_labels", model, 0,
-				psprintf("{\"rows\": %lld, \"added\": %lld, \"changed\": %lld, \"ignored\": %lld}",
-						 (long long) added->rows, (long long) added->added,
-						 (long long) added->changed, (long long) added->ignored));
+	/* what changed nothing is no event; labels say themselves who recorded them and when */
+	if (added->added + added->changed > 0)
+		mlreg_audit_counts(reader->user, "add_labels", model,
+						   psprintf("{\"calls\": 1, \"rows\": %lld, \"added\": %lld, \"changed\": %lld, \"ignored\": %lld}",
+									(long long) added->rows, (long long) added->added,
+									(long long) added->changed, (long long) added->ignored));
 }

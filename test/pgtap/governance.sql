@@ -1,7 +1,7 @@
 -- Corners of releases, gates and guards: going back more than once, bounds that
 -- are met exactly, approvals and labels that changed their mind.
 \ir setup.psql
-SELECT plan(87);
+SELECT plan(88);
 SET LOCAL client_min_messages = error;
 CREATE TABLE small AS SELECT id, ts, amount, country, is_fraud FROM tx WHERE id <= 1000;
 CREATE FUNCTION learn(model text) RETURNS int LANGUAGE sql AS $$
@@ -91,6 +91,8 @@ SELECT is(mlops.resume_retraining('u'), true, 'until somebody says so');
 SELECT is((SELECT concat_ws(' ', suspended_by, suspended_because) FROM mlops.retraining_policies WHERE model = 'u'), '', 'then it goes on');
 SELECT is(mlops.prometheus_metrics() ~ 'mlops_task_suspended\{model="u",task="retraining"\} 0\n', true, 'which Prometheus is told too');
 SELECT alike((SELECT result FROM mlops.submit_due() WHERE model = 'u'), 'job %', 'and what is due is submitted');
+SELECT mlops.submit('SELECT 1', model => 'u', key => 'retrain u');
+SELECT is((SELECT array_agg(purpose ORDER BY job_id) FROM mlops.jobs WHERE model = 'u'), '{retraining,person}', 'jobs of people are told from those of policies');
 SELECT is((SELECT detail ->> 'note' FROM mlops_catalog.audit_waiting WHERE event = 'undeploy' AND model = 'u'), 'a leak in its training', 'and in the audit log');
 SELECT is_empty($$SELECT * FROM mlops.check_catalog() WHERE model = 'u'$$, 'the catalog is sound');
 SELECT is_empty($$SELECT * FROM mlops_catalog.release JOIN mlops_catalog.model USING (model_id) WHERE name = 'u'$$, 'no release is under way');

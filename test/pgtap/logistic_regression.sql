@@ -1,7 +1,7 @@
 -- Coefficients and standard errors against scikit-learn and NumPy
 -- (test/golden/logistic_regression.py made the golden rows).
 \ir setup.psql
-SELECT plan(36);
+SELECT plan(37);
 CREATE TABLE golden_data AS
 SELECT i AS id, (i * 7919 % 10007) / 100.0::float8 AS a, (i * 104729 % 1009)::float8 AS b,
 	((i * 7919 % 10007 > 7000) AND (i * 31 % 4 < 2)) OR i % 23 = 0 AS y,
@@ -26,6 +26,9 @@ SELECT ok(CASE WHEN e IS NULL THEN c.standard_error IS NULL ELSE abs(c.standard_
 	format('%s: standard errors', f.params))
 FROM fitted f JOIN mlops.coefficients c ON c.model = 'golden' AND c.version = f.version AND c.feature = 'a',
 	LATERAL (SELECT f.a_error AS e) AS x ORDER BY f.number;
+
+SELECT results_eq($$SELECT i.version, i.feature::text, i.coefficient, i.gain IS NULL AND i.share IS NULL AND i.splits IS NULL FROM mlops.feature_importance AS i WHERE i.model = 'golden' ORDER BY 1, 2$$,
+	$$SELECT c.version, c.feature::text, c.coefficient, true FROM mlops.coefficients AS c WHERE c.model = 'golden' AND c.term > 0 ORDER BY 1, 2$$, 'importance of a linear model: its coefficients');
 
 -- levels of categories, hours and weekdays: under an L2 penalty all of them have a coefficient, the missing one too
 CREATE TABLE golden_levels AS

@@ -144,7 +144,7 @@ INSERT INTO shown SELECT unnest(string_to_array(n, ' ')), a FROM (VALUES
 		'label_events labels monitor_metrics monitors performance retraining_policies retrainings run_artifacts run_metrics run_params runs '
 		'studies traffic trials tuning_importance upkeep'),
 	('own', 'job_events job_progress jobs schedules snapshots trusted_roles'),
-	('everybody', 'activation algorithms')) AS v(a, n);
+	('everybody', 'activation algorithms argument_keys')) AS v(a, n);
 SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'mlops'::regnamespace AND c.relkind = 'v' AND c.relname NOT IN (SELECT name FROM shown)
 	UNION SELECT name FROM shown WHERE to_regclass('mlops.' || name) IS NULL$$, 'every view is in the table of privileges');
 SELECT is_empty($$SELECT name, action FROM shown CROSS JOIN LATERAL (SELECT pg_get_viewdef(('mlops.' || name)::regclass) AS def) AS v

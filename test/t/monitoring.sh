@@ -32,8 +32,8 @@ hour_of()
 		-c "UPDATE mlops_catalog.monitor SET created_at = now() - interval '3 hours', submitted_at = NULL" -c "DELETE FROM mlops_catalog.monitor_window"
 }
 
-is "a new monitor looks by itself" "$(until_true "SELECT count(*) > 0 FROM mlops.jobs WHERE key = 'monitor fraud' AND state = 'succeeded'"; query -c "SELECT DISTINCT owner, command, model FROM mlops.jobs WHERE key = 'monitor fraud'")" \
-	"ann|SELECT * FROM mlops.run_monitor('fraud')|fraud"
+is "a new monitor looks by itself" "$(until_true "SELECT count(*) > 0 FROM mlops.jobs WHERE key = 'monitor fraud' AND state = 'succeeded'"; query -c "SELECT DISTINCT owner, command, model, purpose FROM mlops.jobs WHERE key = 'monitor fraud'")" \
+	"ann|SELECT * FROM mlops.run_monitor('fraud')|fraud|monitor"
 query -d postgres -U ann -c "SELECT rows FROM mlops.add_labels('fraud', 'payments', key => 'id', label => 'fraud')" >/dev/null
 hour_of "id BETWEEN 2001 AND 3000"
 until_true "SELECT count(*) > 0 FROM mlops.performance WHERE labelled = 1000"
