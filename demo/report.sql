@@ -131,10 +131,10 @@ SELECT transaction_id AS transaction,
 	   to_char(customer_id_avg_amount_30day_window, '999,990.00') AS "usual amount",
 	   terminal_id AS terminal,
 	   to_char(100 * terminal_id_risk_30day_window, '990" %"') AS "terminal risk",
-	   to_char(score, '0.000') AS score,
+	   to_char(example.score, '0.000') AS score,
 	   CASE WHEN tx_fraud THEN 'fraud' ELSE 'genuine' END AS "in truth"
 FROM example
-ORDER BY score DESC, transaction_id;
+ORDER BY example.score DESC, transaction_id;	-- not by the rounded text
 \else
 SELECT transaction_id AS transaction,
 	   to_char(tx_datetime, 'YYYY-MM-DD HH24:MI') AS time,
@@ -142,10 +142,10 @@ SELECT transaction_id AS transaction,
 	   round(v4::numeric, 2) AS v4,
 	   round(v10::numeric, 2) AS v10,
 	   round(v14::numeric, 2) AS v14,
-	   to_char(score, '0.000') AS score,
+	   to_char(example.score, '0.000') AS score,
 	   CASE WHEN tx_fraud THEN 'fraud' ELSE 'genuine' END AS "in truth"
 FROM example
-ORDER BY score DESC, transaction_id;
+ORDER BY example.score DESC, transaction_id;	-- not by the rounded text
 \endif
 
 \echo 'Why the surest of all alerts, and one from the middle, were flagged'

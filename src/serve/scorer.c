@@ -502,6 +502,17 @@ score_jsonb(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
 	return ml_model_score(model, variant->values, variant->scratch);
 }
 
+static const char *
+kind_of_root(Jsonb *json)
+{
+	JsonbValue	scalar;
+
+	if (!JB_ROOT_IS_SCALAR(json))
+		return "an array";
+	(void) JsonbExtractScalar(&json->root, &scalar);
+	return scalar.type == jbvNull ? "null" : scalar.type == jbvString ? "a string" : scalar.type == jbvBool ? "a boolean" : "a number";
+}
+
 Jsonb *
 mlserve_features_object(Datum features)
 {
@@ -510,7 +521,7 @@ mlserve_features_object(Datum features)
 	if (!JB_ROOT_IS_OBJECT(json))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("features in JSON must be an object")));
+				 errmsg("features in JSON must be an object, not %s", kind_of_root(json))));
 	return json;
 }
 

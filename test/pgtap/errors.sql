@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(119);
+SELECT plan(124);
 
 CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -125,6 +125,8 @@ SELECT throws_ok($$SELECT mlops.score('fraud/1', t) FROM (SELECT amount::text, b
 	'42804', 'column "amount" has type text, but the model was trained on double precision', 'column of another type at scoring');
 SELECT throws_ok($$SELECT mlops.score('fraud/1', t) FROM (SELECT 'Infinity'::float8 AS amount, balance, country, online FROM tx) t LIMIT 1$$,
 	'22000', 'column "amount" contains an infinite value', 'infinite value at scoring');
+SELECT throws_ok(format($$SELECT mlops.score('fraud/1', %L::jsonb)$$, given), '42804', 'features in JSON must be an object, not ' || kind, 'features that are ' || kind)
+FROM (VALUES ('null', 'null'), ('[1]', 'an array'), ('"a"', 'a string'), ('1', 'a number'), ('true', 'a boolean')) AS v(given, kind);
 SELECT throws_ok($$SELECT mlops.score('fraud/1', 5)$$,
 	'42804', 'features must be a row or jsonb, not integer', 'features that are no row');
 SELECT throws_ok($$SELECT mlops.deploy('fraud', 1, strategy => 'blue')$$,
