@@ -29,6 +29,7 @@ AS $$
 		('threshold', 'train, tune, cross_validate, thresholds', 'min_precision', 'number', NULL, 'the one with the most recall that reaches this precision', '{"min_precision": 0.5}'),
 		('threshold', 'train, tune, cross_validate, thresholds', 'min_recall', 'number', NULL, 'the one with the most precision that reaches this recall', '{"min_recall": 0.8}'),
 		('threshold', 'train, tune, cross_validate, thresholds', 'alert_rate', 'number', NULL, 'the one that flags this share of the rows', '{"alert_rate": 0.01}'),
+		('threshold', 'train, tune, cross_validate, thresholds', 'max_fpr', 'number', NULL, 'the one with the most recall that flags at most this share of the negatives', '{"max_fpr": 0.05}'),
 		('threshold', 'train, tune, cross_validate, thresholds', 'cost', 'object', NULL, 'the one with the least cost, see threshold.cost', '{"cost": {"false_positive": 5, "false_negative": 100}}'),
 		('threshold', 'train, tune, cross_validate, thresholds', 'value', 'number', NULL, 'this very number', '{"value": 0.5}'),
 		('threshold.cost', 'train, tune, cross_validate, thresholds', 'false_positive', 'number|string', '1', 'cost of a negative that is flagged, or the column that holds it for each row', '{"false_positive": 5}'),

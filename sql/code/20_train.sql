@@ -43,7 +43,7 @@ CREATE FUNCTION mlops.evaluate(
 		threshold float8, true_positives bigint, false_positives bigint, false_negatives bigint, true_negatives bigint,
 		precision_lower float8, precision_upper float8, recall_lower float8, recall_upper float8,
 		false_positive_rate_lower float8, false_positive_rate_upper float8, roc_auc_lower float8, roc_auc_upper float8,
-		pr_auc_lower float8, pr_auc_upper float8)
+		pr_auc_lower float8, pr_auc_upper float8, recall_at_fpr float8)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10
 	AS 'MODULE_PATHNAME', 'mlops_evaluate';
 COMMENT ON FUNCTION mlops.evaluate(text, regclass, text, name, float8, name[], text, text) IS

@@ -51,7 +51,7 @@ CREATE FUNCTION mlops.cross_validate(
 	RETURNS TABLE (fold text, train_rows bigint, validation_rows bigint, test_rows bigint, positives bigint,
 		pr_auc float8, roc_auc float8, log_loss float8, brier float8, ks float8, threshold_chosen float8,
 		accuracy float8, "precision" float8, recall float8, f1 float8, mcc float8, false_positive_rate float8,
-		alert_rate float8, expected_cost float8, iterations float8, fold_ms float8, run_id bigint)
+		alert_rate float8, expected_cost float8, iterations float8, fold_ms float8, run_id bigint, recall_at_fpr float8)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000000 ROWS 7
 	AS 'MODULE_PATHNAME', 'mlops_cross_validate';
 COMMENT ON FUNCTION mlops.cross_validate(text, regclass, text, name, text, int, text, name, interval, int, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS

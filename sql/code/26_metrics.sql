@@ -272,7 +272,7 @@ COMMENT ON AGGREGATE mlops.loss_state_merge(mlops.loss_state) IS
 -- Of versions and rows; the list is include/mlops/engine/eval.h's.
 CREATE FUNCTION mlops_catalog.metrics()
 	RETURNS TABLE (metric text, followed boolean, smaller_is_better boolean, minimum float8, maximum float8, undefined_if text)
-	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 13
+	LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 14
 	AS 'MODULE_PATHNAME', 'mlops_metrics';
 COMMENT ON FUNCTION mlops_catalog.metrics() IS
 	'Metrics of labels and scores: can a training follow it, is less better, what it can be, when it is NULL';

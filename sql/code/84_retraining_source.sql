@@ -649,12 +649,14 @@ AS $$
 		WHEN f.roc_auc IS NULL OR f.alert_rate IS NULL THEN 'its roc_auc or alert_rate on the test rows is not defined'
 		WHEN coalesce(deployment_shortfall.flagged, f.alert_rate) = 0 THEN format('it flags none of its %s test rows', f.rows)
 		WHEN coalesce(deployment_shortfall.flagged, f.alert_rate) = 1 THEN format('it flags all of its %s test rows', f.rows)
-		WHEN deployment_shortfall.flagged IS NULL AND NOT coalesce(f.policy ?| '{alert_rate,min_recall,cost,value}', false) AND f.alert_rate > 0.5 AND mlops_catalog.is_far(f.alert_rate, f.positives / f.rows, f.rows)
+		WHEN deployment_shortfall.flagged IS NULL AND NOT coalesce(f.policy ?| '{alert_rate,max_fpr,min_recall,cost,value}', false) AND f.alert_rate > 0.5 AND mlops_catalog.is_far(f.alert_rate, f.positives / f.rows, f.rows)
 			THEN format('it flags %s %% of its test rows, %s %% are positive', round((100 * f.alert_rate)::numeric, 1), round((100 * f.positives / f.rows)::numeric, 1))
 		WHEN deployment_shortfall.flagged IS NULL AND f.false_alarms > 0.9 THEN format('it flags %s %% of its negative test rows', round((100 * f.false_alarms)::numeric, 1))
 		WHEN f.policy ? 'alert_rate' AND (f.alert_rate > 2 * f.asked AND f.alert_rate - f.asked > f.error
 				OR f.alert_rate < f.asked / 4 AND f.asked - f.alert_rate > f.error)
 			THEN format('alert_rate is %s on its test rows, %s was asked for', round(f.alert_rate::numeric, 4), f.asked)
+		WHEN f.policy ? 'max_fpr' AND f.false_alarms > 2 * f.asked AND f.false_alarms - f.asked > 3 * sqrt(f.asked * (1 - f.asked) / greatest(f.rows - f.positives, 1))
+			THEN format('false_positive_rate is %s on its test rows, at most %s was asked for', round(f.false_alarms::numeric, 4), f.asked)
 		WHEN f.policy ? 'min_precision' AND f."precision" < f.asked - greatest(0.1, 2 * sqrt(f.asked * (1 - f.asked) / greatest(f.alert_rate * f.rows, 1)))
 			THEN format('precision is %s on its test rows, at least %s was asked for', round(f."precision"::numeric, 4), f.asked)
 		WHEN f.policy ? 'min_recall' AND f.recall < f.asked - greatest(0.1, 2 * sqrt(f.asked * (1 - f.asked) / greatest(f.positives, 1)))
@@ -673,7 +675,7 @@ AS $$
 			3 * sqrt(a.asked * (1 - a.asked) / greatest(mlops_catalog.number_of(v.metrics, 'rows'), 1)) AS error,
 			(SELECT g.value FROM mlops_catalog.run_metric AS g WHERE g.run_id = r.run_id AND g.name IN ('validation_alert_rate', 'train_alert_rate') LIMIT 1) AS chosen_at
 		FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
-		CROSS JOIN LATERAL (SELECT coalesce(r.request -> 'threshold' ->> 'alert_rate', r.request -> 'threshold' ->> 'min_precision',
+		CROSS JOIN LATERAL (SELECT coalesce(r.request -> 'threshold' ->> 'alert_rate', r.request -> 'threshold' ->> 'max_fpr', r.request -> 'threshold' ->> 'min_precision',
 			r.request -> 'threshold' ->> 'min_recall')::float8 AS asked) AS a
 		WHERE m.name = deployment_shortfall.model AND v.version = deployment_shortfall.version) AS f
 $$;

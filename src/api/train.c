@@ -221,8 +221,8 @@ put_fold(ReturnSetInfo *result, const char *name, const MlFoldResult *folds, int
 {
 	const MlFoldResult *fold = n == 1 ? folds : NULL;
 	double		iterations = 0;
-	Datum		values[22];
-	bool		nulls[22] = {false};
+	Datum		values[23];
+	bool		nulls[23] = {false};
 
 	values[0] = CStringGetTextDatum(name);
 	values[1] = Int64GetDatum(fold ? fold->train_rows : 0);
@@ -231,11 +231,15 @@ put_fold(ReturnSetInfo *result, const char *name, const MlFoldResult *folds, int
 	values[4] = Int64GetDatum(fold ? (int64) fold->test.positives : 0);
 	for (int i = 1; i < 5; i++)
 		nulls[i] = fold == NULL;
-	for (int i = 5; i < 19; i++)
+	for (int i = 5; i < 23; i++)
 	{
-		int			metric = mltrain_metric_by_name(NameStr(TupleDescAttr(result->setDesc, i)->attname));
-		double		value = fold ? mltrain_fold_metric_of(fold, metric) : mltrain_fold_metric(folds, n, metric, deviation);
+		int			metric;
+		double		value;
 
+		if (i >= 19 && i <= 21)
+			continue;			/* no metrics, see below */
+		metric = mltrain_metric_by_name(NameStr(TupleDescAttr(result->setDesc, i)->attname));
+		value = fold ? mltrain_fold_metric_of(fold, metric) : mltrain_fold_metric(folds, n, metric, deviation);
 		values[i] = Float8GetDatum(value);
 		nulls[i] = isnan(value);
 	}

@@ -126,6 +126,9 @@ target_metric(const MlThresholdPolicy *policy, const MlEvaluation *e, double *va
 		case ML_THRESHOLD_ALERT_RATE:
 			*value = e->alert_rate;
 			return "alert_rate";
+		case ML_THRESHOLD_MAX_FPR:
+			*value = e->false_positive_rate;
+			return "false_positive_rate";
 		default:
 			*value = NAN;
 			return NULL;

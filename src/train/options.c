@@ -74,6 +74,11 @@ mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request)
 		policy->kind = ML_THRESHOLD_ALERT_RATE;
 		given++;
 	}
+	if (mljson_number(options, "max_fpr", 0, 1, &policy->value))
+	{
+		policy->kind = ML_THRESHOLD_MAX_FPR;
+		given++;
+	}
 	cost = mljson_object(options, "cost", "{\"false_positive\": 5, \"false_negative\": 100}");
 	if (cost)
 	{
@@ -95,7 +100,7 @@ mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"threshold\" must have one key, not %d", given),
-				 errhint("Valid keys are: max, min_precision, min_recall, alert_rate, cost, value.")));
+				 errhint("Valid keys are: max, min_precision, min_recall, alert_rate, max_fpr, cost, value.")));
 }
 
 /* ---------------------------------------------------------------- split */

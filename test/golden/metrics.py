@@ -73,6 +73,13 @@ def ks_statistic(y, s, w):
     return np.abs(tpr - fpr).max()
 
 
+def recall_at_fpr(y, s, w, most=0.05):
+    if not is_mixed(y):
+        return NAN
+    fpr, tpr, _ = sk.roc_curve(y, s, sample_weight=w, drop_intermediate=False)
+    return tpr[fpr <= most].max()
+
+
 def metrics_of_rows(y, s, w):
     is_probability = s.min() >= 0 and s.max() <= 1
     return {
@@ -150,6 +157,7 @@ POLICIES = ([("MAX", objective, 0) for objective in ("F1", "MCC", "YOUDEN", "ACC
             + [("MIN_PRECISION", "F1", v) for v in (0.5, 0.9, 1)]
             + [("MIN_RECALL", "F1", v) for v in (0.3, 0.8, 1)]
             + [("ALERT_RATE", "F1", v) for v in (0, 0.05, 0.4)]
+            + [("MAX_FPR", "F1", v) for v in (0, 0.05, 0.4)]
             + [("COST", "F1", v) for v in (1, 20)])     # a miss costs v, an alert 1
 
 
@@ -167,6 +175,7 @@ def choose(kind, objective, value, y, s, w):
             "MAX": (objectives[objective], 0, True),
             "MIN_PRECISION": (recall, precision if flagged.any() else -1, flagged.any() and precision >= value),
             "MIN_RECALL": (precision, recall, recall >= value),
+            "MAX_FPR": (recall, -fpr, fpr <= value),
             "ALERT_RATE": (alert_rate, -alert_rate, alert_rate <= value),
             "COST": (-(fp + value * fn), 0, True),
         }[kind]
@@ -219,6 +228,7 @@ typedef struct GoldenCase
 	double		roc_auc;
 	double		pr_auc;
 	double		ks;
+	double		recall_at_fpr;
 	double		log_loss;		/* NaN with brier: scores are no probabilities */
 	double		brier;
 	const GoldenPoint *pr;
@@ -297,7 +307,7 @@ def write_c(cases, path):
             array("MlInterval", f"{name}_intervals", (c_row(pair) for pair in zip(numbers[::2], numbers[1::2])))
             ends = f"{name}_intervals"
         table.append(f'\t{{"{name}", {len(y)}, {name}_label, {name}_score, {weight},\n\t\t'
-                     + ", ".join(map(c_number, values.values())) + ",\n\t\t"
+                     + ", ".join(map(c_number, (*list(values.values())[:3], recall_at_fpr(y, s, w), *list(values.values())[3:]))) + ",\n\t\t"
                      + array("GoldenPoint", f"{name}_pr", pr) + ", "
                      + array("GoldenPoint", f"{name}_roc", roc) + ",\n\t\t"
                      + array("GoldenConfusion", f"{name}_at", at) + ", "

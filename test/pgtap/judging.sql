@@ -1,6 +1,6 @@
 -- What evaluate says of a version: counts, intervals, costs.
 \ir setup.psql
-SELECT plan(27);
+SELECT plan(34);
 
 CREATE TABLE pay AS SELECT g AS id, timestamp '2026-01-01' + g * interval '1 min' AS at, abs(hashint4(g)) % 1000 AS x, abs(hashint4(g * 3)) % 100 AS amount,
 	abs(hashint4(g)) % 1000 > 900 AND abs(hashint4(g * 7)) % 3 > 0 AS fraud FROM generate_series(1, 6000) AS g;
@@ -75,4 +75,15 @@ SELECT is((SELECT count(*) FROM (SELECT p.threshold, e.true_positives + e.false_
 SELECT ok(bool_and(abs(l.lift - p.precision / (e.positives::float8 / e.rows)) < 1e-12) AND count(*) > 3, 'lift is how much denser positives are') FROM mlops.curve('c/1', kind => 'lift', points => 8) AS l JOIN mlops.curve('c/1', points => 8) AS p USING (threshold), mlops.evaluate('c/1') AS e;
 SELECT is((SELECT jsonb_build_array(sum(c.rows), sum(c.positives), bool_and(c.positive_rate = c.positives::float8 / c.rows), count(c.flagged)) FROM mlops.curve('c/1', kind => 'calibration', points => 5) AS c),
 	(SELECT jsonb_build_array(rows, positives, true, 0) FROM mlops.evaluate('c/1')), 'bins hold all rows');
+-- ---- recall at a false positive rate
+SELECT is(e.recall_at_fpr, (SELECT max(c.recall) FROM mlops.curve('c/1', kind => 'roc', points => 1000000) AS c WHERE c.false_positive_rate <= 0.05), 'recall_at_fpr is the best of the ROC curve') FROM mlops.evaluate('c/1') AS e;
+SELECT is((v.metrics ->> 'recall_at_fpr')::float8, e.recall_at_fpr, 'a version has it') FROM mlops.versions AS v, mlops.evaluate('c/1') AS e WHERE v.model = 'c';
+SELECT mlops.train('r', 'pay', target => 'fraud', key => 'id', time_column => 'at', features => '{x,amount}', params => '{"n_estimators": 5}', metric => 'recall_at_fpr', threshold => '{"max_fpr": 0.02}') \g /dev/null
+SELECT ok(value <= 0.02, 'a training keeps to max_fpr') FROM mlops.run_metrics WHERE model = 'r' AND name = 'validation_false_positive_rate';
+SELECT ok(count(*) > 0, 'and follows the metric') FROM mlops.run_metrics WHERE model = 'r' AND name = 'validation_recall_at_fpr';
+SELECT ok(t.reached AND t.false_positive_rate <= 0.02 AND t.recall = (SELECT max(c.recall) FROM mlops.curve('r/1', kind => 'roc', points => 1000000) AS c WHERE c.false_positive_rate <= 0.02), 'thresholds shows what it would choose')
+	FROM mlops.thresholds('r', 1, '{"max_fpr": 0.02}') AS t;
+SELECT is((SELECT count(recall_at_fpr) FROM mlops.cross_validate('r', 'pay', target => 'fraud', key => 'id', time_column => 'at', features => '{x}', params => '{"n_estimators": 2}', folds => 2, parallel => 1)), 4::bigint, 'cross_validate has it for folds, mean and deviation');
+SELECT mlops.set_gate('r', '{"recall_at_fpr": {"max": 0}}') \g /dev/null
+SELECT ok(said($$SELECT * FROM mlops.deploy('r', 1)$$) LIKE format('version 1 of model "r" does not pass the gate | recall_at_fpr: at most 0, found %s%%', metrics ->> 'recall_at_fpr'), 'gates ask for it') FROM mlops.versions WHERE model = 'r';
 SELECT * FROM finish();

@@ -50,11 +50,13 @@ SELECT 'explain_version', count(*) = 1 FROM :"schema".:"table" AS t, LATERAL mlo
 SELECT 'explain_table', count(*) > 0 FROM mlops.explain_table('m/1', :'source', rows => 50) WHERE feature = :'num';
 SELECT 'explain_text', mlops.explain_text('m/1', :'json'::jsonb) LIKE '%' || :'num' || '%';
 
--- ---- judged
+-- ---- judged, on rows that it has learned from, as a warning says
+SET client_min_messages = error;
 SELECT 'evaluate', count(*) = 5 FROM mlops.evaluate('m/1', :'source', target => :'label', by => :'by');
 SELECT 'thresholds', count(*) = 2 FROM mlops.thresholds('m', 1, '[{"max": "f1"}, {"alert_rate": 0.1}]', query => :'remarked');
 SELECT 'evaluate by level', rows = 150 FROM mlops.evaluate('m/1', query => :'remarked', by => :'by') WHERE segment = jsonb_build_object(:'cat', :'level');
 SELECT 'curve', count(*) > 2 FROM mlops.curve('m/1', :'source', points => 10);
+RESET client_min_messages;
 SELECT 'set_gate', count(*) = 1 FROM mlops.set_gate('m', :'gate');
 SELECT 'check_gate', count(*) = 1 AND bool_and(passed) FROM mlops.check_gate('m', 1);
 SELECT 'model_card', c LIKE '%' || :'cat' || '%' AND length(c) > 500 FROM mlops.model_card('m', 1, by => :'by') AS c;

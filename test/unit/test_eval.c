@@ -31,6 +31,7 @@ test_golden(void)
 		CHECK_CLOSE(e.roc_auc, g->roc_auc, TOLERANCE, "%s: roc_auc is scikit-learn's", g->name);
 		CHECK_CLOSE(e.pr_auc, g->pr_auc, TOLERANCE, "%s: pr_auc is scikit-learn's", g->name);
 		CHECK_CLOSE(e.ks, g->ks, TOLERANCE, "%s: ks is SciPy's", g->name);
+		CHECK_CLOSE(e.recall_at_fpr, g->recall_at_fpr, TOLERANCE, "%s: recall_at_fpr is scikit-learn's", g->name);
 		if (isnan(g->brier))
 			continue;
 		CHECK_CLOSE(e.log_loss, g->log_loss, TOLERANCE, "%s: log_loss is scikit-learn's", g->name);
@@ -157,7 +158,7 @@ static void
 test_by_name(void)
 {
 	const GoldenCase *g = &golden[2];
-	const double expected[ML_METRIC_COUNT] = {g->pr_auc, g->roc_auc, g->log_loss, g->brier, g->ks};
+	const double expected[ML_METRIC_COUNT] = {g->pr_auc, g->roc_auc, g->log_loss, g->brier, g->ks, g->recall_at_fpr};
 
 	for (int m = 0; m < ML_METRIC_COUNT; m++)
 	{

@@ -134,6 +134,10 @@ extern double ml_average_precision(const MlRanking *ranking);
 extern double ml_ks_statistic(const MlRanking *ranking);
 extern MlConfusion ml_confusion_at(const MlRanking *ranking, double threshold);
 
+/* The greatest recall of a threshold whose false positive rate is at most this; at
+ * least 0, that of flagging nothing. */
+extern double ml_recall_at_fpr(const MlRanking *ranking, double most);
+
 /* Share of positives among the k highest scores; of the group of ties at the
  * border, the expected share of those taken (no order inside ties). */
 extern double ml_precision_at(const MlRanking *ranking, double k);
@@ -186,6 +190,10 @@ typedef struct MlIntervals
 	MlInterval	pr_auc;
 } MlIntervals;
 
+/* The false positive rate of recall_at_fpr, as in Jesus and others, "Turning the tables:
+ * biased, imbalanced, dynamic tabular datasets for ML evaluation", NeurIPS 2022. */
+#define ML_MOST_FPR 0.05
+
 /* ---- everything mlops.evaluate reports */
 typedef struct MlEvaluation
 {
@@ -196,6 +204,7 @@ typedef struct MlEvaluation
 	double		log_loss;
 	double		brier;
 	double		ks;
+	double		recall_at_fpr;	/* at ML_MOST_FPR */
 	double		accuracy;
 	double		precision;
 	double		recall;
@@ -234,6 +243,7 @@ typedef enum MlMetric
 	ML_METRIC_LOG_LOSS,
 	ML_METRIC_BRIER,
 	ML_METRIC_KS,
+	ML_METRIC_RECALL_AT_FPR,
 	ML_METRIC_COUNT
 } MlMetric;
 
@@ -247,7 +257,7 @@ typedef struct MlMetricInfo
 	const char *undefined;		/* when it is NaN, in words */
 } MlMetricInfo;
 
-#define ML_N_METRICS 13
+#define ML_N_METRICS 14
 
 /* The only list of metrics; SQL reads it as mlops_catalog.metrics(). */
 extern const MlMetricInfo ml_metrics[ML_N_METRICS];
@@ -308,6 +318,7 @@ typedef enum MlThresholdPolicyKind
 	ML_THRESHOLD_MIN_PRECISION, /* {"min_precision": 0.9}: highest recall */
 	ML_THRESHOLD_MIN_RECALL,	/* {"min_recall": 0.8}: highest precision */
 	ML_THRESHOLD_ALERT_RATE,	/* {"alert_rate": 0.001}: at most this share flagged */
+	ML_THRESHOLD_MAX_FPR,		/* {"max_fpr": 0.05}: at most this share of negatives flagged, highest recall */
 	ML_THRESHOLD_COST			/* {"cost": {...}}: least total cost */
 } MlThresholdPolicyKind;
 

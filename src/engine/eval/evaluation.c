@@ -84,6 +84,7 @@ ml_evaluate(MlContext *ctx, size_t n, const double *score, const float *label,
 		e->roc_auc = ml_roc_auc(&ranking);
 		e->pr_auc = ml_average_precision(&ranking);
 		e->ks = ml_ks_statistic(&ranking);
+		e->recall_at_fpr = ml_recall_at_fpr(&ranking, ML_MOST_FPR);
 		e->threshold = threshold;
 		e->confusion = ml_confusion_at(&ranking, threshold);
 		e->accuracy = ml_accuracy(&e->confusion);

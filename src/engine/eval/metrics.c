@@ -99,6 +99,24 @@ ml_confusion_at(const MlRanking *r, double threshold)
 }
 
 double
+ml_recall_at_fpr(const MlRanking *r, double most)
+{
+	double		true_positives = 0;
+	double		false_positives = 0;
+
+	if (!(r->total_positives > 0 && r->total_negatives > 0))
+		return NAN;
+	for (size_t i = 0; i < r->n; i++)
+	{
+		false_positives += r->negatives[i];
+		if (false_positives / r->total_negatives > most)
+			break;
+		true_positives += r->positives[i];
+	}
+	return within(0, true_positives / r->total_positives, 1);
+}
+
+double
 ml_precision_at(const MlRanking *r, double k)
 {
 	double		taken = 0;
@@ -250,6 +268,7 @@ const MlMetricInfo ml_metrics[ML_N_METRICS] = {
 	[ML_METRIC_LOG_LOSS] = METRIC(log_loss, true, 0, INFINITY, "there are no rows"),
 	[ML_METRIC_BRIER] = METRIC(brier, true, 0, 1, "there are no rows"),
 	[ML_METRIC_KS] = METRIC(ks, false, 0, 1, "there is only one class"),
+	[ML_METRIC_RECALL_AT_FPR] = METRIC(recall_at_fpr, false, 0, 1, "there is only one class"),
 	METRIC(accuracy, false, 0, 1, "there are no rows"),
 	METRIC(precision, false, 0, 1, "nothing is flagged"),
 	METRIC(recall, false, 0, 1, "there are no positives"),
@@ -278,6 +297,22 @@ ml_metric_of(const MlEvaluation *evaluation, int i)
 	return *(const double *) ((const char *) evaluation + ml_metrics[i].field);
 }
 
+static double
+of_ranking(const MlRanking *ranking, MlMetric metric)
+{
+	switch (metric)
+	{
+		case ML_METRIC_PR_AUC:
+			return ml_average_precision(ranking);
+		case ML_METRIC_ROC_AUC:
+			return ml_roc_auc(ranking);
+		case ML_METRIC_RECALL_AT_FPR:
+			return ml_recall_at_fpr(ranking, ML_MOST_FPR);
+		default:
+			return ml_ks_statistic(ranking);
+	}
+}
+
 MlStatus
 ml_metric_value(MlContext *ctx, MlMetric metric, size_t n, const double *score,
 				const float *label, const float *weight, double *value)
@@ -299,8 +334,7 @@ ml_metric_value(MlContext *ctx, MlMetric metric, size_t n, const double *score,
 	}
 	status = ml_ranking_create(ctx, n, score, label, weight, &ranking);
 	if (status == ML_OK)
-		*value = metric == ML_METRIC_PR_AUC ? ml_average_precision(&ranking)
-			: metric == ML_METRIC_ROC_AUC ? ml_roc_auc(&ranking) : ml_ks_statistic(&ranking);
+		*value = of_ranking(&ranking, metric);
 	ml_arena_release(ctx->arena, mark);
 	return status;
 }

@@ -58,6 +58,7 @@ judge_candidate(const MlThresholdPolicy *policy, const MlConfusion *c, double co
 	double		precision = or_nothing(ml_precision(c));
 	double		recall = or_nothing(ml_recall(c));
 	double		alert_rate = or_nothing(ml_alert_rate(c));
+	double		false_alarms = or_nothing(ml_false_positive_rate(c));
 	bool		flags = c->true_positives + c->false_positives > 0;
 
 	switch (policy->kind)
@@ -69,6 +70,8 @@ judge_candidate(const MlThresholdPolicy *policy, const MlConfusion *c, double co
 			return (Verdict) {recall >= policy->value, precision, recall};
 		case ML_THRESHOLD_ALERT_RATE:
 			return (Verdict) {alert_rate <= policy->value, alert_rate, -alert_rate};
+		case ML_THRESHOLD_MAX_FPR:
+			return (Verdict) {false_alarms <= policy->value, recall, -false_alarms};
 		case ML_THRESHOLD_COST:
 			return (Verdict) {true, -cost, 0};
 		default:
