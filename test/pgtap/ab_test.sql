@@ -1,7 +1,7 @@
 -- Tests by key instead of by decision, their false positive rate when decisions
 -- of a key go together, and the least share of a bandit's variants.
 \ir setup.psql
-SELECT plan(45);
+SELECT plan(46);
 ALTER TABLE tx ADD customer int;
 UPDATE tx SET customer = id % 7;
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id,customer}', params => '{"n_estimators": 3}') \g /dev/null
@@ -125,6 +125,9 @@ SELECT is((SELECT count(*) FROM mlops_catalog.releases_with_shares(current_user:
 	(SELECT count(*) FROM mlops.deployment_history WHERE strategy IN ('ab', 'canary', 'bandit') AND action = 'deploy'), 'an abort and a rollback end one, too');
 SELECT is((SELECT string_agg(concat_ws(' ', variant, version, decisions), ', ' ORDER BY variant) FROM mlops.ab_test('fraud')), 'old 1 0, primary 2 0', 'the last one, of which nothing was decided');
 SELECT is((SELECT count(*) FROM mlops.ab_test('fraud', deployment_id => (SELECT id FROM ab), since => clock_timestamp()) WHERE decisions > 0), 0::bigint, 'of a part of its time');
+SELECT later(), mlops.rollback('fraud', 1) \g /dev/null
+SELECT decide(351, 400) \g /dev/null
+SELECT is(counted(id), under_way, 'nor does it count what primary answers when it is what it was') FROM ab;
 SELECT throws_ok($$SELECT * FROM mlops.ab_test('fraud', deployment_id => -1)$$, '42704', 'deployment -1 of model "fraud" began no release with shares', 'one that had none');
 SELECT mlops.train('whole', 'tx', target => 'is_fraud', exclude => '{id,customer}', params => '{"n_estimators": 3}'), mlops.deploy('whole', 1) \g /dev/null
 SELECT throws_ok($$SELECT * FROM mlops.ab_test('whole')$$, '55000', 'no release of model "whole" is under way', 'a model without any');
