@@ -30,8 +30,6 @@ typedef struct Roles
 	int			cost_false_negative;
 } Roles;
 
-#define NO_ROLES ((Roles) {-1, -1, -1, -1, -1, -1, -1, -1})
-
 typedef struct ReadPlan
 {
 	MlSource   *source;

@@ -1,6 +1,6 @@
 -- What a training records, and that the same data gives the same bytes.
 \ir setup.psql
-SELECT plan(26);
+SELECT plan(27);
 
 CREATE FUNCTION sha(model text, v int) RETURNS text LANGUAGE sql AS
 $$SELECT sha256 FROM mlops.versions WHERE versions.model = $1 AND version = v$$;
@@ -38,5 +38,11 @@ SELECT lives_ok($$SELECT mlops.train('linear', 'shuffled', target => 'is_fraud',
 SELECT is(sha('linear', 2), sha('linear', 1), 'gives the same bytes');
 SELECT ok(count(*) > 5 AND bool_and(abs(odds_ratio - exp(coefficient)) < 1e-9), 'coefficients of the linear model') FROM mlops.coefficients WHERE model = 'linear' AND version = 1;
 SELECT is((SELECT count(*) FROM mlops.evaluate('fraud/1', 'tx', by => '{country,online}')), 9::bigint, 'evaluate by segments: one row for all, one for each');
+-- with refit, early stopping still says for how many rounds
+SELECT count(*) FROM unnest('{false,true}'::boolean[]) AS refit, mlops.train('rounds', 'tx', target => 'is_fraud', key => 'id', split => jsonb_build_object('refit', refit),
+	params => '{"n_estimators": 300, "early_stopping_rounds": 5}') \g /dev/null
+SELECT results_eq($$SELECT m.value < 300, m.value = min(m.value) OVER (), p.value::int = CASE version WHEN 1 THEN 300 ELSE m.value END
+	FROM mlops.run_metrics AS m JOIN mlops.run_params AS p USING (run_id, model, version) WHERE model = 'rounds' AND m.name = 'iterations' AND p.name = 'n_estimators'$$,
+	$$VALUES (true, true, true), (true, true, true)$$, 'what is learned again has the rounds that early stopping chose, and says so');
 SELECT * FROM finish();
 ROLLBACK;
