@@ -315,17 +315,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.label_of(text, text) IS 'The label of a key that counts, if the caller may see it';
 
+-- VOLATILE, to look after the lock has been waited for: by the snapshot of a statement
+-- that began before maintenance moved a decision to its day's partition it is in the
+-- default one, where a search by its time does not look any more.
 CREATE FUNCTION mlops.why(prediction_id uuid) RETURNS json
-	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.why(uuid) IS
 	'Everything about a logged decision, in this order: score, threshold and flag, its label if one is known, what each column contributed (in log odds) or why that is not known, version, features as logged and their score again, route, what shadows said, approvals, checks and history until then, run, data set and the settings that it was read under';
 CREATE FUNCTION mlops_catalog.why(prediction_id uuid) RETURNS json
-	LANGUAGE sql STABLE PARALLEL UNSAFE
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$ SELECT mlops_catalog.decision_report(why.prediction_id, NULL) $$;
 
 CREATE FUNCTION mlops_catalog.decision_report(prediction_id uuid, of_key jsonb) RETURNS json
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	SET TimeZone = 'UTC'
 	SET DateStyle = 'ISO'
@@ -401,11 +404,11 @@ COMMENT ON FUNCTION mlops_catalog.decision_report(uuid, jsonb) IS 'What mlops.wh
 
 -- A payment is known by its key; its decisions are told apart by their identities.
 CREATE FUNCTION mlops.why(model text, key text) RETURNS json
-	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.why(text, text) IS
 	'Everything about the latest decision that was logged with a key, as why(prediction_id) tells it; "of_key" has how many there are, and the identity, time, score and flag of up to 100 others, the latest first';
 CREATE FUNCTION mlops_catalog.why(model text, key text) RETURNS json
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 	SET TimeZone = 'UTC'
 AS $$

@@ -9,7 +9,7 @@ COMMENT ON FUNCTION mlops_catalog.latency_bounds() IS 'Bounds, in microseconds, 
 CREATE FUNCTION mlops_catalog.count_totals(caller regrole, since timestamptz, until timestamptz)
 	RETURNS TABLE (model_id bigint, version int, variant text, shadow boolean, bucket int, decisions bigint, flagged bigint, errors bigint,
 		nanoseconds numeric, last_at timestamptz)
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 100
 	SET search_path = pg_catalog, pg_temp
 	SET enable_seqscan = off	-- an index leads to what is new ...
 	SET jit = off				-- ... and the price of what is off must not call for it

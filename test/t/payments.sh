@@ -130,6 +130,15 @@ is "also while a day is dropped" "$(query -c "SET lock_timeout = 1" -c "$payment
 release COMMIT
 wait "$reader" || :
 is "and a reader sees the others" "$(cat "$server/counted")" "$((all + 2 - 2000))"
+query -o /dev/null -c "DROP TABLE $today" -c "$payment"
+moved=$(query -c "SELECT prediction_id FROM mlops_catalog.prediction_default WHERE created_at > now() - interval '1 hour' LIMIT 1")
+hold "SELECT * FROM mlops_catalog.maintain_phases('postgres', 7, '{create}')"
+query -c "SELECT mlops.why('$moved') ->> 'decision' IS NOT NULL" >"$server/told" 2>&1 &
+asker=$!
+until_true "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND mode = 'AccessShareLock'"
+release COMMIT
+wait "$asker" || :
+is "why() finds a decision that moved after it was called" "$(cat "$server/told")" t
 
 # each phase as the worker runs it, held open after its end
 for phase in create past rows; do
