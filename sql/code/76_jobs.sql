@@ -214,7 +214,7 @@ BEGIN
 		RAISE EXCEPTION 'job % has not ended: it is %', job_id, job.state
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('Wait for it with CALL mlops.wait(%s).', job_id);
 	END IF;
-	RAISE EXCEPTION 'job % has %: %', job_id, replace(job.state, '_', ' '), coalesce(job.error ->> 'message', 'before it began')
+	RAISE EXCEPTION 'job % %: %', job_id, CASE job.state WHEN 'cancelled' THEN 'was ' ELSE 'has ' END || replace(job.state, '_', ' '), coalesce(job.error ->> 'message', 'before it began')
 		USING ERRCODE = coalesce(job.error ->> 'sqlstate', '57014'),
 			DETAIL = concat_ws(E'\n', job.error ->> 'detail', format('This was attempt %s.', job.attempts)),
 			HINT = coalesce(job.error ->> 'hint', format('mlops.jobs and mlops.job_events show more of job %s.', job_id));

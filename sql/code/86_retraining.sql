@@ -363,6 +363,7 @@ BEGIN
 		VALUES (id, base.version, made, retrain.note, outcome, mlops_catalog.cut(nullif(array_to_string(shorts || training.told, E'\n'), '')), caller, began) RETURNING retraining_id INTO retraining;
 	PERFORM mlops_catalog.audit(caller, 'retrain', retrain.model, made, jsonb_strip_nulls(jsonb_build_object('retraining_id', retraining,
 		'base_version', base.version, 'note', retrain.note, 'outcome', outcome, 'detail', nullif(array_to_string(shorts || training.told, E'\n'), ''))));
+	RAISE LOG 'mlops: retraining % of model "%" is %', retraining, retrain.model, concat_ws(': ', outcome, 'version ' || made);
 	RETURN QUERY SELECT * FROM mlops.retrainings AS r WHERE r.retraining_id = retraining;
 END
 $$;

@@ -185,6 +185,14 @@ succeeded
 [{"l": 0, "m": "4MB", "p": 0, "t": null}]'
 
 # ---- time limits and cancel
+is "a cancelled job says that it was" "$(query <<-SQL 2>&1 | grep -o 'was cancelled: .*'
+	SELECT mlops.submit('SELECT pg_sleep(60)') AS job \gset
+	CALL mlops.wait(:job, '500 ms');
+	SELECT mlops.cancel(:job);
+	CALL mlops.wait(:job, '10 s');
+	SELECT mlops.result(:job);
+SQL
+)" "was cancelled: canceling statement due to user request"
 is "its own time limit" "$(query -c "SELECT mlops.submit('SELECT pg_sleep(30)', '300 ms')" >/dev/null; ended; last "state, run_ms BETWEEN 300 AND 1000, error ->> 'message'")" \
 	"timed_out|t|canceling statement due to statement timeout"
 is "the setting's, if it has none" "$(query -c "SET mlops.job_timeout = 250" -c "SELECT mlops.submit('SELECT pg_sleep(30)')" >/dev/null; ended; last "state, timeout")" \

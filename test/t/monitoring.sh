@@ -47,6 +47,7 @@ hour_of "id BETWEEN 3001 AND 4000"
 until_true "SELECT count(*) > 0 FROM mlops.retrainings" 30
 is "recall falls, an alert fires, a model is trained and answers" "$(query -c "SELECT base_version, version, note, outcome, role FROM mlops.retrainings")" \
 	"1|2|alert low_recall|deployed|ann"
+is "the server's log says so" "$(grep -c 'mlops: retraining 1 of model "fraud" is deployed: version 2' "$server/log")" 1
 is "nobody did anything" "$(query -c "SELECT event, role FROM mlops.audit_log WHERE event IN ('alert', 'retrain', 'deploy') ORDER BY seq" | tail -n 3)" "alert|ann
 deploy|ann
 retrain|ann"
