@@ -26,6 +26,8 @@ typedef struct DecideSite
 {
 	MlDecideSite decide;
 	TupleDesc	result;
+	bool		chosen;			/* on_error is the same for all rows, and has been read */
+	MlErrorChoice on_error;
 } DecideSite;
 
 static DecideSite *
@@ -87,27 +89,37 @@ decide_nothing(FunctionCallInfo fcinfo, MlDecideSite *site, text *key, const MlE
 	mlserve_decide_failed(site, reference, key, choice, &fault, row);
 }
 
+static MlErrorChoice
+on_error_of(FunctionCallInfo fcinfo, DecideSite *site)
+{
+	text	   *on_error;
+
+	if (likely(site->chosen))
+		return site->on_error;
+	site->on_error = (MlErrorChoice) {ML_ON_ERROR_NULL, 0};
+	if (!PG_ARGISNULL(3))
+	{
+		on_error = PG_GETARG_TEXT_PP(3);
+		mlserve_read_error_choice(VARDATA_ANY(on_error), VARSIZE_ANY_EXHDR(on_error), &site->on_error);
+	}
+	site->chosen = get_fn_expr_arg_stable(fcinfo->flinfo, 3);
+	return site->on_error;
+}
+
 /* mlops.decide(model text, features anyelement, key text, on_error text) -> mlops.decision */
 Datum
 mlops_decide(PG_FUNCTION_ARGS)
 {
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
-	MlErrorChoice choice = {ML_ON_ERROR_NULL, 0};
-	DecideSite *site;
+	DecideSite *site = site_of(fcinfo);
+	MlErrorChoice choice = on_error_of(fcinfo, site);
 	MlPrediction row;
 	text	   *key;
 	Datum		values[6];
 	bool		nulls[6] = {false};
 
-	if (!PG_ARGISNULL(3))
-	{
-		text	   *on_error = PG_GETARG_TEXT_PP(3);
-
-		mlserve_read_error_choice(VARDATA_ANY(on_error), VARSIZE_ANY_EXHDR(on_error), &choice);
-	}
 	refuse_read_only();
 	mlbase_refuse_parallel("mlops.decide()");
-	site = site_of(fcinfo);
 	key = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
 	if (unlikely(PG_ARGISNULL(0) || PG_ARGISNULL(1)))
 		decide_nothing(fcinfo, &site->decide, key, &choice, &row);
