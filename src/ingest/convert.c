@@ -330,6 +330,27 @@ date_in_range(const MlRecordedType *recorded, DateADT date, double number)
 					recorded->input, year, month, day, recorded->name)));
 }
 
+/* Of another type than the training had.  Apart, as it needs a larger frame than the rest. */
+static pg_noinline double
+number_from_other(const MlConverter *converter, Datum value)
+{
+	MlConverter own = *converter;
+	double		number;
+
+	own.from = converter->foreign;
+	number = mling_number(&own, value);
+	if (converter->from == ML_FROM_ANY_AS_FLOAT4)
+	{
+		float		near = mling_float4(number);
+
+		return converter->wide && isinf(near) ? number : near;
+	}
+	if (converter->wide)
+		return number;
+	return own.from == ML_FROM_DATE ? date_in_range(converter->recorded, DatumGetDateADT(value), number)
+		: mling_in_range(converter->recorded, "column", number);
+}
+
 double
 mling_number(const MlConverter *converter, Datum value)
 {
@@ -394,28 +415,8 @@ mling_number(const MlConverter *converter, Datum value)
 		case ML_FROM_FLOAT4_DIGITS:
 			return number_from_digits(DatumGetFloat4(value));
 		case ML_FROM_ANY_AS_FLOAT4:
-			{
-				MlConverter own = *converter;
-				double		number;
-				float		near;
-
-				own.from = converter->foreign;
-				number = mling_number(&own, value);
-				near = mling_float4(number);
-				return converter->wide && isinf(near) ? number : near;
-			}
 		case ML_FROM_ANY_IN_RANGE:
-			{
-				MlConverter own = *converter;
-				double		number;
-
-				own.from = converter->foreign;
-				number = mling_number(&own, value);
-				if (converter->wide)
-					return number;
-				return own.from == ML_FROM_DATE ? date_in_range(converter->recorded, DatumGetDateADT(value), number)
-					: mling_in_range(converter->recorded, "column", number);
-			}
+			return number_from_other(converter, value);
 		default:
 			break;
 	}
