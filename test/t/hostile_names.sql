@@ -125,6 +125,7 @@ SELECT 'alerts', count(*) = 1 FROM mlops.alerts WHERE model = 'm' AND rule = 'de
 SELECT 'acknowledge_alert', count(a.*) = 1 FROM (SELECT min(alert_id) AS id FROM mlops.alerts WHERE model = 'm') AS m, LATERAL mlops.acknowledge_alert(m.id, :'cat') AS a;
 SELECT 'silence', count(*) = 1 FROM mlops.silence('m', 'decided', now() + interval '1 hour');
 SELECT 'prometheus_metrics', mlops.prometheus_metrics() LIKE '%model="m"%';
+SELECT 'decision_totals', count(*) > 0 FROM mlops.decision_totals() WHERE model = 'm';
 SELECT 'report', r LIKE '%</html>%' AND position(:'role' IN r) = 0 AND position(replace(:'role', '"', '&quot;') IN r) > 0 FROM mlops.report('m') AS r;
 
 -- ---- learned again
