@@ -45,12 +45,12 @@ GRANT SELECT ON mlops.algorithms TO PUBLIC;
 CREATE VIEW mlops.experiments WITH (security_barrier) AS
 SELECT e.name AS experiment, e.experiment_id,
 	(SELECT pg_catalog.count(*) FROM mlops_catalog.run r WHERE r.experiment_id OPERATOR(pg_catalog.=) e.experiment_id
-		AND r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model)) AS runs,
+		AND r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, CASE WHEN NOT r.model_dropped THEN r.model END)) AS runs,
 	e.owner, e.created_at
 FROM mlops_catalog.experiment e
 WHERE e.deleted_at IS NULL AND (pg_catalog.pg_has_role(e.owner, 'USAGE')
 	OR EXISTS (SELECT 1 FROM mlops_catalog.run r WHERE r.experiment_id OPERATOR(pg_catalog.=) e.experiment_id
-		AND mlops_catalog.may_use_named(r.owner, r.model)));
+		AND mlops_catalog.may_use_named(r.owner, CASE WHEN NOT r.model_dropped THEN r.model END)));
 COMMENT ON VIEW mlops.experiments IS 'Experiments of models you may use';
 COMMENT ON COLUMN mlops.experiments.experiment IS 'Name';
 COMMENT ON COLUMN mlops.experiments.experiment_id IS 'Identity';
@@ -67,7 +67,7 @@ SELECT r.run_id, e.name AS experiment, r.name, r.model, r.version, r.algorithm, 
 	pg_catalog.round(EXTRACT(epoch FROM r.ended_at OPERATOR(pg_catalog.-) r.started_at) OPERATOR(pg_catalog.*) 1000, 1) AS train_ms,
 	r.started_at, r.ended_at, r.findings
 FROM mlops_catalog.run r JOIN mlops_catalog.experiment e ON e.experiment_id OPERATOR(pg_catalog.=) r.experiment_id
-WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
+WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, CASE WHEN NOT r.model_dropped THEN r.model END);
 COMMENT ON VIEW mlops.runs IS 'Trainings, and runs that people log themselves: what was asked, on what data, by whom, how long it took';
 COMMENT ON COLUMN mlops.runs.run_id IS 'Identity';
 COMMENT ON COLUMN mlops.runs.experiment IS 'Experiment';
@@ -94,7 +94,7 @@ GRANT SELECT ON mlops.runs TO PUBLIC;
 CREATE VIEW mlops.run_params WITH (security_barrier) AS
 SELECT p.run_id, r.model, r.version, p.name, p.value
 FROM mlops_catalog.run_param p JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) p.run_id
-WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
+WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, CASE WHEN NOT r.model_dropped THEN r.model END);
 COMMENT ON VIEW mlops.run_params IS 'Parameters of runs, defaults filled in';
 COMMENT ON COLUMN mlops.run_params.run_id IS 'Run';
 COMMENT ON COLUMN mlops.run_params.model IS 'Model';
@@ -106,7 +106,7 @@ GRANT SELECT ON mlops.run_params TO PUBLIC;
 CREATE VIEW mlops.run_metrics WITH (security_barrier) AS
 SELECT m.run_id, r.model, r.version, m.name, m.step, m.value, m.recorded_at
 FROM mlops_catalog.run_metric m JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) m.run_id
-WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
+WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, CASE WHEN NOT r.model_dropped THEN r.model END);
 COMMENT ON VIEW mlops.run_metrics IS 'Metrics of runs: on validation and test, timings of phases, learning curves';
 COMMENT ON COLUMN mlops.run_metrics.run_id IS 'Run';
 COMMENT ON COLUMN mlops.run_metrics.model IS 'Model';
@@ -198,7 +198,7 @@ SELECT d.dataset_id, d.source, d.query, d.content_hash, d.rows, d.positives, d.u
 	CASE WHEN d.time_from IS NULL THEN d.test_from END AS test_number_from, CASE WHEN d.time_from IS NULL THEN d.test_to END AS test_number_to
 FROM mlops_catalog.dataset d
 WHERE EXISTS (SELECT 1 FROM mlops_catalog.run r WHERE r.dataset_id OPERATOR(pg_catalog.=) d.dataset_id
-	AND r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model));
+	AND r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, CASE WHEN NOT r.model_dropped THEN r.model END));
 COMMENT ON VIEW mlops.datasets IS 'What runs read';
 COMMENT ON COLUMN mlops.datasets.dataset_id IS 'Identity';
 COMMENT ON COLUMN mlops.datasets.source IS 'Table or view, NULL for a query';

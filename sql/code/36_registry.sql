@@ -370,7 +370,8 @@ BEGIN
 		WHERE v.model_id = id AND a.version_id = v.version_id;
 	DELETE FROM mlops_catalog.model_version AS v WHERE v.model_id = id;
 	DELETE FROM mlops_catalog.model AS m WHERE m.model_id = id;
-	UPDATE mlops_catalog.run AS r SET deleted_at = clock_timestamp() WHERE r.model = drop_model.model AND r.deleted_at IS NULL;
+	UPDATE mlops_catalog.run AS r SET deleted_at = coalesce(r.deleted_at, clock_timestamp()), model_dropped = true
+		WHERE r.model = drop_model.model AND NOT r.model_dropped;
 	UPDATE mlops_catalog.study AS s SET model_dropped = true WHERE s.model = drop_model.model AND NOT s.model_dropped;
 	RETURN NEXT;
 END

@@ -10,7 +10,7 @@ SELECT a.run_id, r.model, r.version, a.path, a.content_type, pg_catalog.octet_le
 		OR a.content_type OPERATOR(pg_catalog.=) 'image/svg+xml' THEN pg_catalog.convert_from(a.data, 'UTF8') END AS text,
 	a.logged_at
 FROM mlops_catalog.run_artifact a JOIN mlops_catalog.run r ON r.run_id OPERATOR(pg_catalog.=) a.run_id
-WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, r.model);
+WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, CASE WHEN NOT r.model_dropped THEN r.model END);
 COMMENT ON VIEW mlops.run_artifacts IS 'Files of runs: plots, reports, small data';
 COMMENT ON COLUMN mlops.run_artifacts.run_id IS 'Run';
 COMMENT ON COLUMN mlops.run_artifacts.model IS 'Model';

@@ -109,7 +109,8 @@ CREATE TABLE mlops_catalog.run (
 	parent_run_id bigint,
 	request jsonb,
 	deleted_at timestamptz,
-	findings jsonb
+	findings jsonb,
+	model_dropped boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE mlops_catalog.run IS 'One training, or what people log themselves: what was asked, on what data, by whom';
 COMMENT ON COLUMN mlops_catalog.run.run_id IS 'Identity';
@@ -124,6 +125,7 @@ COMMENT ON COLUMN mlops_catalog.run.target IS 'Column that was learned';
 COMMENT ON COLUMN mlops_catalog.run.tags IS 'Free keys and values';
 COMMENT ON COLUMN mlops_catalog.run.library_version IS 'Version of mlops that ran it';
 COMMENT ON COLUMN mlops_catalog.run.owner IS 'Role that ran it';
+COMMENT ON COLUMN mlops_catalog.run.model_dropped IS 'Was the model dropped? Another one may have its name since, which this run is none of';
 COMMENT ON COLUMN mlops_catalog.run.started_at IS 'When it began';
 COMMENT ON COLUMN mlops_catalog.run.ended_at IS 'When it ended';
 COMMENT ON COLUMN mlops_catalog.run.name IS 'Name that people gave it';

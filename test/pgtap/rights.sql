@@ -1,7 +1,7 @@
 -- Privileges on models: what each allows, who may give them, and that taking
 -- one away is noticed by call sites that have the model cached.
 \ir setup.psql
-SELECT plan(70);
+SELECT plan(74);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_score;
 CREATE ROLE regress_mlops_view;
@@ -364,5 +364,19 @@ CREATE FUNCTION leaves_table() RETURNS int LANGUAGE plpgsql AS $$ BEGIN CREATE T
 RESET ROLE;
 SELECT throws_ok(format($$SELECT * FROM mlops_catalog.as_role('regress_mlops_owner', '{}', 'SELECT %I.leaves_table()', '{}')$$, current_schema()), '42501',
 	'cannot create temporary table within security-restricted operation', 'what runs as a role leaves no tables in the session');
+-- the name of a dropped model shows what came before to nobody who has it now
+SET LOCAL ROLE regress_mlops_owner;
+SELECT set_config('rights.run', run_id::text, true) FROM mlops.train('former', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}', experiment => 'a secret') \g /dev/null
+SELECT FROM mlops.drop_model('former') \g /dev/null
+SET LOCAL ROLE regress_mlops_nobody;
+SELECT FROM mlops.train('former', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}') \g /dev/null
+SELECT is((SELECT count(*) FROM mlops.experiments WHERE experiment = 'a secret'), 0::bigint, 'not its experiment');
+SET LOCAL ROLE regress_mlops_owner;
+SELECT FROM mlops.restore_run(current_setting('rights.run')::bigint) \g /dev/null
+SELECT is((SELECT count(*) FROM mlops.runs WHERE experiment = 'a secret'), 1::bigint, 'its run comes back to who ran it');
+SET LOCAL ROLE regress_mlops_nobody;
+SELECT is((SELECT count(*) FROM mlops.runs WHERE model = 'former'), 1::bigint, 'and to nobody else');
+SELECT is((SELECT count(*) FROM mlops.experiments WHERE experiment = 'a secret'), 0::bigint, 'with its experiment');
+RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;
