@@ -38,6 +38,7 @@ extern int	mlops_guc_maintenance_interval; /* mlops.maintenance_interval, s, 0 =
 extern int	mlops_guc_max_workers;	/* mlops.max_workers */
 extern int	mlops_guc_monitor_retention;	/* mlops.monitor_retention, days, 0 = for ever */
 extern int	mlops_guc_max_workers_per_role; /* mlops.max_workers_per_role, 0 = no limit, -1 = all but one */
+extern int	mlops_guc_task_timeout; /* mlops.task_timeout, ms; 0: no limit */
 extern int	mlops_guc_worker_nice;	/* mlops.worker_nice */
 extern int	mlops_guc_retention;	/* mlops.retention, days */
 extern int	mlops_guc_run_retention;	/* mlops.run_retention, days, 0 = for ever */

@@ -36,7 +36,7 @@ CREATE FUNCTION mlops_catalog.distrust() RETURNS text
 COMMENT ON FUNCTION mlops_catalog.distrust() IS
 	'Why nothing runs by itself, nor as a job: somebody who is no superuser owns, or could put something beside, what would run; NULL: nobody';
 
--- A round may wait up to ten intervals, and for what other databases do.
+-- A round may wait an interval more, and for what other databases do.
 CREATE VIEW mlops_catalog.standstill AS
 SELECT s.since, pg_catalog.format('nothing has run by itself since %s, though mlops.maintenance_interval is %s s: %s',
 		mlops_catalog.utc_text(s.since), s.seconds, COALESCE(mlops_catalog.distrust(), mlops_catalog.upkeep_hindrance(), 'the server''s log says why')) AS problem
@@ -50,35 +50,6 @@ WHERE s.seconds OPERATOR(pg_catalog.>) 0 AND NOT pg_catalog.pg_is_in_recovery()
 COMMENT ON VIEW mlops_catalog.standstill IS 'Since when maintenance, which is due, has not run; no row: it does run, or need not';
 COMMENT ON COLUMN mlops_catalog.standstill.since IS 'When it ran last, or could have begun to';
 COMMENT ON COLUMN mlops_catalog.standstill.problem IS 'The same in words, with the reason if it is known';
-
-CREATE VIEW mlops.upkeep WITH (security_barrier) AS
-SELECT m.name AS model, u.task,
-	CASE WHEN u.suspended_at IS NOT NULL THEN 'suspended' WHEN u.began_at IS NOT NULL THEN 'running'
-		WHEN u.error IS NOT NULL THEN 'failed' ELSE 'ok' END AS state,
-	u.error, u.failures, u.failed_at, u.reason, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.suspended_at, u.began_at, u.crashes, u.ended_at
-FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m ON m.model_id OPERATOR(pg_catalog.=) u.model_id
-WHERE CASE WHEN u.model_id IS NOT NULL THEN mlops_catalog.may_use(m.owner, m.model_id)
-	ELSE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
-		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE') END
-UNION ALL
-SELECT NULL, 'maintenance', 'failed', s.problem, NULL, NULL, NULL, NULL, NULL, NULL, NULL, s.since
-FROM mlops_catalog.standstill AS s
-WHERE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
-	WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE');
-COMMENT ON VIEW mlops.upkeep IS 'What runs by itself for models you may use (and, to the extension''s owner, steps of maintenance): errors, and what is suspended and why';
-COMMENT ON COLUMN mlops.upkeep.model IS 'Model, NULL: a step of maintenance of the whole database';
-COMMENT ON COLUMN mlops.upkeep.task IS 'monitor, retraining or guard; or the step, "maintenance" if none of it runs though it is due';
-COMMENT ON COLUMN mlops.upkeep.state IS 'ok, running, failed (tried again) or suspended (until somebody resumes it)';
-COMMENT ON COLUMN mlops.upkeep.error IS 'The last error, NULL: it has worked since';
-COMMENT ON COLUMN mlops.upkeep.failures IS 'How often in a row it ended with an error';
-COMMENT ON COLUMN mlops.upkeep.failed_at IS 'When the last error was';
-COMMENT ON COLUMN mlops.upkeep.reason IS 'Why it is suspended';
-COMMENT ON COLUMN mlops.upkeep.suspended_by IS 'Who suspended it, NULL: it was suspended by itself';
-COMMENT ON COLUMN mlops.upkeep.suspended_at IS 'Since when it does not run';
-COMMENT ON COLUMN mlops.upkeep.began_at IS 'Since when it is under way';
-COMMENT ON COLUMN mlops.upkeep.crashes IS 'How often in a row its end was not seen';
-COMMENT ON COLUMN mlops.upkeep.ended_at IS 'When it was seen to end last, well or not';
-GRANT SELECT ON mlops.upkeep TO PUBLIC;
 
 -- ---- suspending and resuming
 
@@ -327,6 +298,79 @@ AS $$
 	WHERE h.hindrance IS NOT NULL AND NOT EXISTS (SELECT FROM mlops_catalog.standstill) AND NOT pg_is_in_recovery() AND w.since < clock_timestamp() - interval '5 minutes' - w.patience
 $$;
 COMMENT ON FUNCTION mlops_catalog.hindered_upkeep() IS 'What waits for maintenance that this server is kept from, and what keeps it';
+
+-- ---- what waits for others
+
+CREATE FUNCTION mlops_catalog.three_rounds() RETURNS interval
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT make_interval(secs => 3 * coalesce(nullif((SELECT s.setting::int FROM pg_settings AS s WHERE s.name = 'mlops.maintenance_interval'), 0), 60))
+$$;
+COMMENT ON FUNCTION mlops_catalog.three_rounds() IS 'As long as three rounds of maintenance, of a minute each where there are none: what waits for longer is told';
+
+-- Jobs that no worker has come for, and guards that rounds, which do come through, have not come to.
+CREATE VIEW mlops_catalog.waiting_task AS
+SELECT m.model_id, m.name AS model, m.owner, CASE WHEN j.command OPERATOR(pg_catalog.~) '^SELECT \* FROM mlops\.run_monitor' THEN 'monitor' ELSE 'retraining' END AS task,
+	pg_catalog.format('has waited since %s for a worker: %s', mlops_catalog.utc_text(j.run_after), COALESCE((
+		SELECT pg_catalog.string_agg(pg_catalog.format('job %s of role "%s" runs', r.job_id, mlops_catalog.role_text(r.owner)), ', ' ORDER BY r.job_id)
+		FROM (SELECT b.job_id, b.owner FROM mlops_catalog.job AS b WHERE b.state OPERATOR(pg_catalog.=) ANY ('{starting,running}'::pg_catalog.text[])
+			ORDER BY b.job_id LIMIT 5) AS r), mlops_catalog.upkeep_hindrance(), 'no job of this database runs')) AS problem
+FROM mlops_catalog.job AS j JOIN mlops_catalog.model AS m ON m.name OPERATOR(pg_catalog.=) j.model AND m.created_at OPERATOR(pg_catalog.<=) j.submitted_at
+WHERE j.upkeep AND j.state OPERATOR(pg_catalog.=) 'queued'
+	AND j.run_after OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) mlops_catalog.three_rounds())
+UNION ALL
+SELECT m.model_id, m.name, m.owner, 'guard',
+	pg_catalog.format('has waited since %s, for more than three rounds of maintenance: those of others take them too long', mlops_catalog.utc_text(g.since))
+FROM (SELECT d.model_id, GREATEST(pg_catalog.max(u.ended_at), pg_catalog.max(d.deployed_at), pg_catalog.max(a.activated_at), pg_catalog.pg_postmaster_start_time()) AS since
+	FROM mlops_catalog.deployment AS d CROSS JOIN mlops.activation AS a
+		LEFT JOIN mlops_catalog.upkeep AS u ON u.model_id OPERATOR(pg_catalog.=) d.model_id AND u.task OPERATOR(pg_catalog.=) 'guard'
+	WHERE a.active AND u.error IS NULL AND u.suspended_at IS NULL AND (d.guard OPERATOR(pg_catalog.<>) '{}' OR d.ramp OPERATOR(pg_catalog.<>) '[]')
+		AND (EXISTS (SELECT FROM mlops_catalog.release AS e WHERE e.deployment_id OPERATOR(pg_catalog.=) d.deployment_id)
+			OR EXISTS (SELECT FROM mlops_catalog.deployment_route AS r WHERE r.deployment_id OPERATOR(pg_catalog.=) d.deployment_id
+				AND r.kind OPERATOR(pg_catalog.=) 'shadow' AND NOT r.paused))
+	GROUP BY d.model_id) AS g JOIN mlops_catalog.model AS m ON m.model_id OPERATOR(pg_catalog.=) g.model_id
+WHERE g.since OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) GREATEST(interval '5 minutes', mlops_catalog.three_rounds()))
+	AND mlops_catalog.distrust() IS NULL AND mlops_catalog.upkeep_hindrance() IS NULL AND NOT pg_catalog.pg_is_in_recovery()
+	AND NOT EXISTS (SELECT FROM mlops_catalog.standstill);
+COMMENT ON VIEW mlops_catalog.waiting_task IS 'Monitors, retrainings and guards that have waited for longer than three rounds of maintenance, since when and for what';
+COMMENT ON COLUMN mlops_catalog.waiting_task.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.waiting_task.model IS 'Its name';
+COMMENT ON COLUMN mlops_catalog.waiting_task.owner IS 'Its owner';
+COMMENT ON COLUMN mlops_catalog.waiting_task.task IS 'monitor, retraining or guard';
+COMMENT ON COLUMN mlops_catalog.waiting_task.problem IS 'Since when it waits, and for whom';
+
+CREATE VIEW mlops.upkeep WITH (security_barrier) AS
+SELECT m.name AS model, u.task,
+	CASE WHEN u.suspended_at IS NOT NULL THEN 'suspended' WHEN u.began_at IS NOT NULL THEN 'running'
+		WHEN u.error IS NOT NULL THEN 'failed' ELSE 'ok' END AS state,
+	u.error, u.failures, u.failed_at, u.reason, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.suspended_at, u.began_at, u.crashes, u.ended_at
+FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m ON m.model_id OPERATOR(pg_catalog.=) u.model_id
+WHERE CASE WHEN u.model_id IS NOT NULL THEN mlops_catalog.may_use(m.owner, m.model_id)
+	ELSE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
+		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE') END
+UNION ALL
+SELECT w.model, w.task, 'waiting', NULL, NULL, NULL, w.problem, NULL, NULL, NULL, NULL, NULL
+FROM mlops_catalog.waiting_task AS w WHERE mlops_catalog.may_use(w.owner, w.model_id)
+UNION ALL
+SELECT NULL, 'maintenance', 'failed', s.problem, NULL, NULL, NULL, NULL, NULL, NULL, NULL, s.since
+FROM mlops_catalog.standstill AS s
+WHERE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
+	WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE');
+COMMENT ON VIEW mlops.upkeep IS 'What runs by itself for models you may use (and, to the extension''s owner, steps of maintenance): errors, and what is suspended and why';
+COMMENT ON COLUMN mlops.upkeep.model IS 'Model, NULL: a step of maintenance of the whole database';
+COMMENT ON COLUMN mlops.upkeep.task IS 'monitor, retraining or guard; or the step, "maintenance" if none of it runs though it is due';
+COMMENT ON COLUMN mlops.upkeep.state IS 'ok, running, failed (tried again), suspended (until somebody resumes it) or waiting (for longer than three rounds of maintenance, beside how it went before)';
+COMMENT ON COLUMN mlops.upkeep.error IS 'The last error, NULL: it has worked since';
+COMMENT ON COLUMN mlops.upkeep.failures IS 'How often in a row it ended with an error';
+COMMENT ON COLUMN mlops.upkeep.failed_at IS 'When the last error was';
+COMMENT ON COLUMN mlops.upkeep.reason IS 'Why it is suspended, or since when it waits and for whom';
+COMMENT ON COLUMN mlops.upkeep.suspended_by IS 'Who suspended it, NULL: it was suspended by itself';
+COMMENT ON COLUMN mlops.upkeep.suspended_at IS 'Since when it does not run';
+COMMENT ON COLUMN mlops.upkeep.began_at IS 'Since when it is under way';
+COMMENT ON COLUMN mlops.upkeep.crashes IS 'How often in a row its end was not seen';
+COMMENT ON COLUMN mlops.upkeep.ended_at IS 'When it was seen to end last, well or not';
+GRANT SELECT ON mlops.upkeep TO PUBLIC;
 
 -- ---- this is the production database
 

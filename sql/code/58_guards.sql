@@ -529,11 +529,11 @@ CREATE FUNCTION mlops_catalog.models_to_check(caller regrole) RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT m.name FROM mlops_catalog.model AS m
+	SELECT m.name FROM mlops_catalog.model AS m LEFT JOIN mlops_catalog.upkeep AS u ON u.model_id = m.model_id AND u.task = 'guard'
 	WHERE m.model_id IN (SELECT e.model_id FROM mlops_catalog.release AS e UNION SELECT s.model_id FROM mlops_catalog.shadows_under_guard(caller) AS s)
-	ORDER BY m.name
+	ORDER BY row_number() OVER (PARTITION BY m.owner ORDER BY u.ended_at NULLS FIRST, m.name), u.ended_at NULLS FIRST, m.name
 $$;
-COMMENT ON FUNCTION mlops_catalog.models_to_check(regrole) IS 'Models with a release under way or a shadow under guard';
+COMMENT ON FUNCTION mlops_catalog.models_to_check(regrole) IS 'Models with a release under way or a shadow under guard: one of each owner, then another, so that who has many keeps nobody waiting';
 
 CREATE FUNCTION mlops.check_guards(model text DEFAULT NULL)
 	RETURNS TABLE (model text, variant text, metric text, value float8, required text, passed boolean, action text)
@@ -552,7 +552,7 @@ DECLARE
 	e mlops_catalog.release;
 BEGIN
 	IF model_name IS NULL THEN
-		FOR name IN SELECT * FROM mlops_catalog.models_to_check(caller) LOOP
+		FOR name IN SELECT t.name FROM mlops_catalog.models_to_check(caller) AS t(name) ORDER BY t.name LOOP
 			BEGIN
 				RETURN QUERY SELECT * FROM mlops_catalog.check_guards(caller, name);
 			EXCEPTION WHEN insufficient_privilege THEN

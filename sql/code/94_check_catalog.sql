@@ -380,6 +380,8 @@ AS $$
 	UNION ALL
 	SELECT w.model, w.object, w.problem FROM mlops_catalog.hindered_upkeep() AS w
 	UNION ALL
+	SELECT w.model, w.task, w.problem FROM mlops_catalog.waiting_task AS w
+	UNION ALL
 	SELECT coalesce(m.name, o.model), o.object, 'does not run: ' || mlops_catalog.cannot_log_in(o.owner) FROM (
 		SELECT w.model_id, NULL AS model, 'monitor' AS object, w.owner FROM mlops_catalog.monitor AS w
 		UNION ALL SELECT p.model_id, NULL, 'retraining policy', p.owner FROM mlops_catalog.policy AS p

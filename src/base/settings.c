@@ -32,6 +32,7 @@ int			mlops_guc_maintenance_interval = 60;
 int			mlops_guc_max_workers = 2;
 int			mlops_guc_monitor_retention = 730;
 int			mlops_guc_max_workers_per_role = -1;
+int			mlops_guc_task_timeout = 600000;
 int			mlops_guc_worker_nice = 0;
 int			mlops_guc_retention = 90;
 int			mlops_guc_run_retention = 365;
@@ -188,6 +189,14 @@ mlbase_define_settings(void)
 							"mlops.maintain() removes older ones that belong to no version.  0 keeps them for ever.",
 							&mlops_guc_run_retention, 365, 0, 36500,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+
+	/* the server's: the launcher reads it */
+	DefineCustomIntVariable("mlops.task_timeout",
+							"Time that a monitor or retraining may hold the worker that is kept for those, while others wait for it.",
+							"After it the task goes on in a place for jobs if one is free, else it ends as timed_out, "
+							"and is tried again when it is due.  0 means no limit.",
+							&mlops_guc_task_timeout, 600000, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 
 	/* user-settable: capped by max_parallel_workers */
 	DefineCustomIntVariable("mlops.threads",

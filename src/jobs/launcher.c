@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -39,7 +41,8 @@
 #define SCAN_RETRY_MS 5000
 #define MAX_BACKOFF_MS 60000
 #define MAINTENANCE_SHARE 10	/* a round takes at most one part in so many of the time ... */
-#define MAX_INTERVALS 10		/* ... but no round waits longer */
+#define MAX_INTERVALS 1			/* ... but no round waits longer: others' guards wait with it */
+#define LEAVE_MS 10000			/* after a cancel that was caught, its worker is ended */
 #define TELL_SECONDS 3600		/* the log hears so often of what goes on */
 
 extern PGDLLEXPORT void mlops_launcher_main(Datum arg);
@@ -207,6 +210,35 @@ release_idle(void)
 	}
 }
 
+/* When a task that holds the kept place while others wait must leave it, 0: never.  With the lock held. */
+static TimestampTz
+must_leave(const MlWorkerSlot *slot, TimestampTz now)
+{
+	if (!slot->upkeep || slot->state != ML_SLOT_BUSY || mlops_guc_task_timeout == 0 || mljobs_next_task(slot->role, now) == NULL)
+		return 0;
+	return TimestampTzPlusMilliseconds(slot->held_at, mlops_guc_task_timeout + (slot->evicted ? LEAVE_MS : 0));
+}
+
+/*
+ * A task has held the kept place for as long as it may: it goes on in one for
+ * jobs, if there is one for its role; else it is cancelled, and if it catches that
+ * its worker is ended.  With the lock held.
+ */
+static void
+evict(MlWorkerSlot *slot)
+{
+	int			limit = mljobs_limit_of_role();
+
+	if (mljobs_count_workers(InvalidOid, InvalidOid) < mlops_guc_max_workers &&
+		(limit == 0 || mljobs_count_workers(InvalidOid, slot->role) < limit))
+	{
+		slot->upkeep = false;
+		return;
+	}
+	kill(slot->pid, slot->evicted ? SIGTERM : SIGINT);
+	slot->evicted = true;
+}
+
 /*
  * Starts a worker for monitors and retrainings, of whatever role, beside those
  * that people's jobs may take, if there is none.  False: nothing to do.
@@ -214,24 +246,20 @@ release_idle(void)
 static bool
 start_upkeep_worker(TimestampTz now)
 {
-	MlQueueNote *note = NULL;
+	MlQueueNote *note;
 	int			index = -1;
 
 	if (now < start_after || mlops_guc_max_workers == 0)
 		return false;
 	MLJOBS_LOCK(LW_EXCLUSIVE);
-	for (int i = 0; i < mljobs_shared->n_notes; i++)
-	{
-		MlQueueNote *other = &mljobs_shared->notes[i];
-
-		if (OidIsValid(other->database) && other->upkeep > 0 && !(other->failures > 0 && other->due > now) &&
-			(note == NULL || other->served_at < note->served_at))
-			note = other;
-	}
+	note = mljobs_next_task(InvalidOid, now);
 	for (int i = 0; note && i < MLJOBS_MAX_WORKERS; i++)
 	{
 		MlWorkerSlot *slot = &mljobs_shared->slots[i];
+		TimestampTz end = must_leave(slot, now);
 
+		if (end != 0 && end <= now)
+			evict(slot);
 		if (slot->state != ML_SLOT_FREE && slot->upkeep)
 			note = NULL;
 		else if (slot->state == ML_SLOT_FREE)
@@ -516,6 +544,8 @@ time_to_sleep(TimestampTz now)
 		if (OidIsValid(mljobs_shared->notes[i].database))
 			SOONER(mljobs_shared->notes[i].due);
 	}
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+		SOONER(must_leave(&mljobs_shared->slots[i], now));
 	MLJOBS_UNLOCK();
 	SOONER(start_after);
 	if (to_scan != NIL || mljobs_shared->scan_all)

@@ -39,15 +39,29 @@
 
 extern PGDLLEXPORT void mlops_maintenance_main(Datum arg);
 
-#define LOCK_TIMEOUT "2s"		/* what is busy is for the next round: it must not hold up the others */
-#define TASK_TIMEOUT_MS 600000	/* a gate reads what its model's owner wrote: it must not hold up the others */
+/*
+ * What one owner's models have in their way, be it a lock that somebody holds or
+ * what a gate reads, must not hold up the models of others.  So guards have little
+ * patience at first, and those that wanted more have their second turn when all have
+ * had their first, together not much more than one of them would have.
+ */
+#define LOCK_TIMEOUT_MS 2000
+#define BUSY_LOCK_TIMEOUT_MS 1
+#define TASK_TIMEOUT_MS 600000
+#define FIRST_TURN_MS 10000
+#define SECOND_TURNS_MS 2000	/* after so long none begins any more */
+#define GRACE_MS 10000			/* whoever catches the cancel is ended with the worker */
 
 typedef struct Answer
 {
 	uint64		n;
 	char	  **lines;			/* [n] */
 	char	   *error;			/* NULL: none */
+	int			sqlerrcode;
 } Answer;
+
+static int	task_timeout_ms = TASK_TIMEOUT_MS;
+static TimeoutId last_resort;
 
 /*
  * The first column of a query's rows, copied to the current memory context, in
@@ -66,7 +80,8 @@ ask(const char *query, int n, const char *const *arguments)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	pgstat_report_activity(STATE_RUNNING, query);
-	enable_timeout_after(STATEMENT_TIMEOUT, TASK_TIMEOUT_MS);
+	enable_timeout_after(STATEMENT_TIMEOUT, task_timeout_ms);
+	enable_timeout_after(last_resort, task_timeout_ms + GRACE_MS);
 	if (!mlcat_keep_served())
 		proc_exit(0);			/* the next round is for the one there may be now */
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -87,6 +102,7 @@ ask(const char *query, int n, const char *const *arguments)
 	}
 	SPI_finish();
 	disable_timeout(STATEMENT_TIMEOUT, false);
+	disable_timeout(last_resort, false);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
@@ -115,6 +131,7 @@ try(const char *query, int n, const char *const *arguments, bool told)
 		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
 		answer.error = error->message;
+		answer.sqlerrcode = error->sqlerrcode;
 		if (told)
 			EmitErrorReport();
 		FlushErrorState();
@@ -158,6 +175,104 @@ run_task(const char *model, const char *task, const char *query)
 		answer.error = NULL;	/* it was stopped; that is no fault of its own */
 	marked[2] = answer.error;
 	try(end_query, 3, marked, true);
+}
+
+/* ---------------------------------------------------------------- guards */
+
+static const char *const guard_query =
+	"SELECT pg_catalog.format('mlops maintenance: model \"%s\"%s: %s', model, "
+	"', variant ' OPERATOR(pg_catalog.||) variant, action) FROM mlops.check_guards($1) "
+	"WHERE metric IS NULL AND action IS NOT NULL";
+
+static void
+be_patient(int lock_timeout_ms, int timeout_ms)
+{
+	SetConfigOption("lock_timeout", psprintf("%d", lock_timeout_ms), PGC_SUSET, PGC_S_OVERRIDE);
+	task_timeout_ms = timeout_ms;
+}
+
+static void
+end_guard(const char *model, const char *error)
+{
+	const char *marked[] = {model, "guard", ShutdownRequestPending ? NULL : error};
+
+	try(end_query, 3, marked, true);
+}
+
+/* Was more patience asked for than there was? */
+static bool
+wants_patience(Answer answer)
+{
+	return answer.error && !ShutdownRequestPending &&
+		(answer.sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || answer.sqlerrcode == ERRCODE_QUERY_CANCELED);
+}
+
+/* True unless it wants a second turn: then its mark stays, and why is left. */
+static bool
+first_turn(const char *model, char **why)
+{
+	const char *marked[] = {model, "guard"};
+	Answer		answer;
+
+	*why = NULL;
+	answer = try(begin_query, 2, marked, false);
+	if (answer.n == 0)
+		return !wants_patience(answer);
+	answer = try(guard_query, 1, marked, false);
+	log_all(answer);
+	*why = answer.error;
+	if (wants_patience(answer))
+		return false;
+	end_guard(model, answer.error);
+	return true;
+}
+
+static void
+second_turn(const char *model, bool marked)
+{
+	const char *arguments[] = {model, "guard"};
+	Answer		answer;
+
+	if (!marked && try(begin_query, 2, arguments, true).n == 0)
+		return;
+	answer = try(guard_query, 1, arguments, false);
+	log_all(answer);
+	end_guard(model, answer.error);
+}
+
+static void
+check_guards(void)
+{
+	Answer		models = try("SELECT * FROM mlops_catalog.models_to_check(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole)", 0, NULL, true);
+	char	  **why = palloc0(sizeof(char *) * (models.n + 1));
+	uint64		n = 0;
+	TimestampTz until;
+
+	be_patient(BUSY_LOCK_TIMEOUT_MS, FIRST_TURN_MS);
+	for (uint64 i = 0; i < models.n && !ShutdownRequestPending; i++)
+	{
+		if (first_turn(models.lines[i], &why[n]))
+			continue;
+		models.lines[n++] = models.lines[i];
+	}
+	until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SECOND_TURNS_MS);
+	be_patient(LOCK_TIMEOUT_MS, TASK_TIMEOUT_MS);
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (GetCurrentTimestamp() < until && !ShutdownRequestPending)
+			second_turn(models.lines[i], why[i] != NULL);
+		else if (why[i])
+			end_guard(models.lines[i], why[i]);
+	}
+}
+
+/* In a handler of a signal: the cancel was caught by what runs, a function of a model's owner say. */
+static void
+give_up(void)
+{
+	ProcDiePending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
 }
 
 /*
@@ -213,14 +328,14 @@ mlops_maintenance_main(Datum arg)
 {
 	MlWorkerSlot *slot = mljobs_enter(arg);
 	const char *asleep[] = {NULL, "activation", NULL};
-	Answer		models;
 
 	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid, 0);
 	mlbase_keep_own_role();
 	slot->connected = true;
 	pqsignal(SIGTERM, stop);
 	mljobs_settle_settings();
-	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
+	last_resort = RegisterTimeout(USER_TIMEOUT, give_up);
+	be_patient(LOCK_TIMEOUT_MS, TASK_TIMEOUT_MS);
 	/* as superuser: whatever is read on the way must not be anybody else's */
 	mlbase_check_reach(ML_REACH_TRUSTED, true);
 	/* a mark has to outlive a crash of this server, nothing more */
@@ -241,12 +356,7 @@ mlops_maintenance_main(Datum arg)
 	run_task(NULL, "submit_due",
 			 "SELECT pg_catalog.format('mlops maintenance: model \"%s\": %s: %s', model, command, result) FROM mlops.submit_due() "
 			 "WHERE result OPERATOR(pg_catalog.=) 'suspended'");
-	models = try("SELECT * FROM mlops_catalog.models_to_check(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole)", 0, NULL, true);
-	for (uint64 i = 0; i < models.n; i++)
-		run_task(models.lines[i], "guard",
-				 "SELECT pg_catalog.format('mlops maintenance: model \"%s\"%s: %s', model, "
-				 "', variant ' OPERATOR(pg_catalog.||) variant, action) FROM mlops.check_guards($1) "
-				 "WHERE metric IS NULL AND action IS NOT NULL");
+	check_guards();
 }
 
 char *

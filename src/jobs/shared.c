@@ -354,6 +354,9 @@ mljobs_hold(int64 job_id, bool upkeep)
 	slot->job_id = job_id;
 	slot->extension = mlcat_served();
 	slot->cancel = false;
+	slot->task = job_id != 0 && upkeep;
+	slot->held_at = GetCurrentTimestamp();
+	slot->evicted = false;
 	slot->state = job_id != 0 ? ML_SLOT_BUSY : ML_SLOT_LOOKING;
 	if (job_id != 0)
 	{
@@ -379,6 +382,68 @@ mljobs_settle_upkeep(Oid database, Oid role)
 	if (note)
 		note->upkeep = 0;
 	MLJOBS_UNLOCK();
+}
+
+/* With the lock held. */
+static bool
+has_task(Oid role)
+{
+	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
+	{
+		const MlWorkerSlot *slot = &mljobs_shared->slots[i];
+
+		if (slot->state == ML_SLOT_BUSY && slot->task && slot->role == role)
+			return true;
+	}
+	return false;
+}
+
+/* Roles without one under way come first, then whoever was served longest ago. */
+MlQueueNote *
+mljobs_next_task(Oid but_of_role, TimestampTz now)
+{
+	MlQueueNote *best = NULL;
+	bool		best_has = false;
+
+	for (int i = 0; i < mljobs_shared->n_notes; i++)
+	{
+		MlQueueNote *note = &mljobs_shared->notes[i];
+		bool		has;
+
+		if (!OidIsValid(note->database) || note->upkeep == 0 || note->role == but_of_role ||
+			(note->failures > 0 && note->due > now))
+			continue;
+		has = has_task(note->role);
+		if (best == NULL || has < best_has || (has == best_has && note->served_at < best->served_at))
+		{
+			best = note;
+			best_has = has;
+		}
+	}
+	return best;
+}
+
+bool
+mljobs_other_tasks_wait(Oid role)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		wait;
+
+	MLJOBS_LOCK(LW_SHARED);
+	wait = mljobs_next_task(role, now) != NULL;
+	MLJOBS_UNLOCK();
+	return wait;
+}
+
+bool
+mljobs_evicted(void)
+{
+	bool		evicted;
+
+	MLJOBS_LOCK(LW_SHARED);
+	evicted = mljobs_my_slot->evicted;
+	MLJOBS_UNLOCK();
+	return evicted;
 }
 
 int

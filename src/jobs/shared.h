@@ -47,6 +47,9 @@ typedef struct MlWorkerSlot
 	bool		release;		/* idle: end now, somebody else needs the place */
 	bool		upkeep;			/* in the place that is kept for what runs by itself */
 	int64		job_id;			/* job in its hands, 0: none */
+	bool		task;			/* it is a monitor or a retraining */
+	TimestampTz held_at;		/* since when it is in its hands */
+	bool		evicted;		/* it held the kept place for too long, and was told to end */
 	Oid			extension;		/* whose job it is: another one's has the same number */
 	bool		cancel;			/* of that job, by mlops.cancel */
 
@@ -163,6 +166,13 @@ extern void mljobs_hold(int64 job_id, bool upkeep);
 
 /* The worker in the kept place found no upkeep of its role any more. */
 extern void mljobs_settle_upkeep(Oid database, Oid role);
+
+/* Do monitors or retrainings of other roles wait?  The note whose turn it is; with the lock held. */
+extern MlQueueNote *mljobs_next_task(Oid but_of_role, TimestampTz now);
+extern bool mljobs_other_tasks_wait(Oid role);
+
+/* Was this worker's job told to leave the kept place to others? */
+extern bool mljobs_evicted(void);
 
 /* How many workers a role may have at a time, 0: no limit of its own. */
 extern int	mljobs_limit_of_role(void);

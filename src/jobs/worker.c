@@ -149,6 +149,8 @@ state_of(const ErrorData *error, const MlJob *job, double run_ms)
 {
 	if (mljobs_cancel_requested())
 		return "cancelled";
+	if (mljobs_evicted())
+		return "timed_out";
 	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
 		return "failed";
 	return job->timeout_ms > 0 && run_ms >= job->timeout_ms ? "timed_out" : "cancelled";
@@ -238,6 +240,12 @@ fail(const MlJob *job, const ErrorData *error, instr_time began)
 	words.hint = error->hint;
 	words.context = error->context;
 
+	if (mljobs_evicted() && !mljobs_cancel_requested())
+	{
+		words.message = psprintf("the worker that is kept for monitors and retrainings was held for longer than mlops.task_timeout (%d s) while those of others waited",
+								 mlops_guc_task_timeout / 1000);
+		words.hint = "Have it read less, or raise mlops.max_workers, so that more can run at a time, or mlops.task_timeout.";
+	}
 	forget_session();			/* a procedure may have committed what it set */
 	begin_own();
 	mljobq_set_ended(job, state_of(error, job, outcome.run_ms), &words, &outcome);
@@ -383,6 +391,8 @@ mlops_job_worker_main(Datum arg)
 		if (job)
 		{
 			run_job(job);
+			if (slot->upkeep && mljobs_other_tasks_wait(role))
+				break;			/* its own are looked for again when the others had their turn */
 			if (!slot->upkeep && mljobs_others_wait(database, role))
 			{
 				/* whoever comes next may find nothing */

@@ -51,6 +51,7 @@ crash()
 {
 	until_true "$waits" 30
 	kill -9 "$(query -c "SELECT pid FROM pg_stat_activity WHERE backend_type = 'mlops maintenance worker'")"
+	sleep 0.5	# until the server knows
 	until_true "SELECT pg_postmaster_start_time() IS NOT NULL AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'mlops maintenance worker' AND wait_event = 'PgSleep' AND backend_start < now() - interval '1 minute')" 30
 }
 crash
