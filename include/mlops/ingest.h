@@ -408,6 +408,15 @@ extern bool mling_target_as_text(Oid type, const char *argument, const char *col
 extern float *mling_labels(MlContext *ctx, const MlDataset *dataset, int column,
 						   const MlPositive *positive, MlLabelCounts *counts);
 
+/*
+ * Costs of n rows (row NULL: the first n) with these labels from a NUMBER column: of
+ * false_negative those of the positive rows, else of the negative ones, 0 for the
+ * others, to cost (NULL: only looked at).  Errors (22000): costs that are NULL, NaN,
+ * negative or above ML_LARGEST_COST, with the number of rows.
+ */
+extern void mling_costs(const MlColumn *column, bool false_negative, size_t n, const uint32_t *row,
+						const float *label, double *cost);
+
 /* A target or label that is read as text and has more values, or longer ones, has
  * values that come and go: a new one means nothing. */
 #define ML_TARGET_VALUES 100

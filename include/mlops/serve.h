@@ -409,8 +409,8 @@ extern void mlserve_score_source(MlContext *ctx, const MlResolved *resolved,
 								 MlSource *source, const char *target, const char *positive,
 								 List *by, List *costs, MlScoredRows *out);
 
-/* The column of this name among the costs, by scored row, in ctx's arena; a missing
- * cost counts as nothing.  NULL for no name. */
-extern double *mlserve_cost_by_row(MlContext *ctx, const MlScoredRows *scored, List *costs, const char *name);
+/* The column of this name among the costs, by scored row, in ctx's arena, as
+ * mling_costs() has it.  NULL for no name. */
+extern double *mlserve_cost_by_row(MlContext *ctx, const MlScoredRows *scored, List *costs, const char *name, bool false_negative);
 
 #endif							/* MLOPS_SERVE_H */

@@ -166,8 +166,8 @@ score_rows(const JudgedRequest *request, const Subject *subject, MlSource *sourc
 						 &judged->scored);
 	if (columns)
 	{
-		judged->costs.false_positive_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns, threshold.false_positive_column);
-		judged->costs.false_negative_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns, threshold.false_negative_column);
+		judged->costs.false_positive_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns, threshold.false_positive_column, false);
+		judged->costs.false_negative_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns, threshold.false_negative_column, true);
 	}
 }
 

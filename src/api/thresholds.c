@@ -81,8 +81,8 @@ put_policy(MlContext *ctx, const Policies *policies, int i, const MlScoredRows *
 	Datum		values[9];
 	bool		nulls[9] = {false};
 
-	policy.costs.false_positive_by_row = mlserve_cost_by_row(ctx, scored, policies->costs, request->false_positive_column);
-	policy.costs.false_negative_by_row = mlserve_cost_by_row(ctx, scored, policies->costs, request->false_negative_column);
+	policy.costs.false_positive_by_row = mlserve_cost_by_row(ctx, scored, policies->costs, request->false_positive_column, false);
+	policy.costs.false_negative_by_row = mlserve_cost_by_row(ctx, scored, policies->costs, request->false_negative_column, true);
 	mlbase_check(ctx, ml_choose_threshold(ctx, &policy, scored->n, scored->score, scored->label, NULL, &threshold, &reached));
 	mlbase_check(ctx, ml_evaluate(ctx, scored->n, scored->score, scored->label, NULL, costed ? &policy.costs : NULL, threshold, &e, NULL));
 	values[0] = JsonbPGetDatum(policies->json[i]);

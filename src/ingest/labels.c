@@ -17,6 +17,7 @@
 #include "utils/typcache.h"
 
 #include "mlops/base.h"
+#include "mlops/engine/eval.h"
 #include "mlops/ingest.h"
 
 struct MlPositive
@@ -397,4 +398,43 @@ mling_labels(MlContext *ctx, const MlDataset *dataset, int column_index,
 			counts->negatives++;
 	}
 	return label;
+}
+
+/* ---------------------------------------------------------------- costs */
+
+static void
+refuse_costs(const MlColumn *column, bool false_negative, size_t n, size_t missing, size_t negative, size_t large)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("cost column \"%s\" of \"%s\" has no cost in %zu of %zu %s rows", column->name,
+					false_negative ? "false_negative" : "false_positive", missing + negative + large, n,
+					false_negative ? "positive" : "negative"),
+			 errdetail("NULL or NaN in %zu, negative in %zu, above %g in %zu. A cost is between 0 and %g.",
+					   missing, negative, ML_LARGEST_COST, large, ML_LARGEST_COST),
+			 errhint("Say in a view what such a row costs, with coalesce(%s, 0) for example, or leave its rows out.",
+					 quote_identifier(column->name))));
+}
+
+void
+mling_costs(const MlColumn *column, bool false_negative, size_t n, const uint32_t *row, const float *label, double *cost)
+{
+	size_t		rows = 0;
+	size_t		missing = 0;
+	size_t		negative = 0;
+	size_t		large = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double		x = label[i] == (false_negative ? 1 : 0) ? ml_column_number(column, row ? row[i] : i) : 0;
+
+		rows += label[i] == (false_negative ? 1 : 0);
+		missing += isnan(x);
+		negative += x < 0;
+		large += x > ML_LARGEST_COST;
+		if (cost)
+			cost[i] = x;
+	}
+	if (missing + negative + large > 0)
+		refuse_costs(column, false_negative, rows, missing, negative, large);
 }

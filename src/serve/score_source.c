@@ -114,7 +114,7 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 }
 
 double *
-mlserve_cost_by_row(MlContext *ctx, const MlScoredRows *scored, List *costs, const char *name)
+mlserve_cost_by_row(MlContext *ctx, const MlScoredRows *scored, List *costs, const char *name, bool false_negative)
 {
 	int			c = scored->first_cost;
 	double	   *cost;
@@ -126,11 +126,6 @@ mlserve_cost_by_row(MlContext *ctx, const MlScoredRows *scored, List *costs, con
 	cost = ml_arena_alloc_array(ctx->arena, Max(scored->n, 1), sizeof(double));
 	if (cost == NULL)
 		mlbase_check(ctx, ml_fail_memory(ctx));
-	for (size_t i = 0; i < scored->n; i++)
-	{
-		cost[i] = ml_column_number(&scored->dataset->columns[c], scored->rows.row[i]);
-		if (isnan(cost[i]))
-			cost[i] = 0;
-	}
+	mling_costs(&scored->dataset->columns[c], false_negative, scored->n, scored->rows.row, scored->label, cost);
 	return cost;
 }

@@ -135,6 +135,11 @@ mltrain_label(const Request *request, const ReadPlan *plan, Data *data)
 					 data->counts.positives, data->counts.negatives);
 	if (data->roles.weight >= 0)
 		read_weights(data);
+	/* before anything is learned */
+	if (data->roles.cost_false_positive >= 0)
+		mling_costs(&data->dataset->columns[data->roles.cost_false_positive], false, data->dataset->n_rows, NULL, data->label, NULL);
+	if (data->roles.cost_false_negative >= 0)
+		mling_costs(&data->dataset->columns[data->roles.cost_false_negative], true, data->dataset->n_rows, NULL, data->label, NULL);
 	mlbase_check(data->ctx, ml_order_rows(data->ctx, data->dataset, data->roles.time, data->roles.key, &order));
 	data->order = order;
 }

@@ -26,7 +26,7 @@ parse_cost(MlOptions *options, const char *key, double *constant, char **column)
 	if (value && value->type == jbvString)
 		mljson_text(options, key, column);
 	else
-		mljson_number(options, key, 0, 1e15, constant);
+		mljson_number(options, key, 0, ML_LARGEST_COST, constant);
 }
 
 void

@@ -11,21 +11,15 @@
 #include "mlops/ingest.h"
 #include "train/scored.h"
 
-/* Costs of a part's rows; a missing cost counts as nothing. */
 static double *
-cost_by_row(const Data *data, MlRows rows, int column)
+cost_by_row(const Data *data, const Scored *scored, MlRows rows, int column, bool false_negative)
 {
 	double	   *cost;
 
 	if (column < 0)
 		return NULL;
 	cost = mltrain_array(data, rows.n, sizeof(double));
-	for (size_t i = 0; i < rows.n; i++)
-	{
-		cost[i] = ml_column_number(&data->dataset->columns[column], rows.row[i]);
-		if (isnan(cost[i]))
-			cost[i] = 0;
-	}
+	mling_costs(&data->dataset->columns[column], false_negative, rows.n, rows.row, scored->label, cost);
 	return cost;
 }
 
@@ -45,14 +39,14 @@ mltrain_score_part(const Request *request, const Prepared *prepared, const Encod
 	scored->label = mltrain_array(data, rows.n, sizeof(float));
 	scored->weight = data->row_weight ? mltrain_array(data, rows.n, sizeof(float)) : NULL;
 	scored->costs = request->threshold.policy.costs;
-	scored->costs.false_positive_by_row = cost_by_row(data, rows, data->roles.cost_false_positive);
-	scored->costs.false_negative_by_row = cost_by_row(data, rows, data->roles.cost_false_negative);
 	for (size_t i = 0; i < rows.n; i++)
 	{
 		scored->label[i] = data->label[rows.row[i]];
 		if (scored->weight)
 			scored->weight[i] = data->row_weight[rows.row[i]];
 	}
+	scored->costs.false_positive_by_row = cost_by_row(data, scored, rows, data->roles.cost_false_positive, false);
+	scored->costs.false_negative_by_row = cost_by_row(data, scored, rows, data->roles.cost_false_negative, true);
 	mlbase_check(data->ctx, ml_model_score_rows(data->ctx, model, data->dataset, rows, scored->score));
 }
 

@@ -1,7 +1,7 @@
 -- What a retraining checks of the columns that are no inputs, and versions that
 -- must not be deployed by themselves.
 \ir setup.psql
-SELECT plan(75);
+SELECT plan(76);
 CREATE TABLE s AS SELECT *, 1 + id % 3 AS w, CASE WHEN is_fraud THEN 'chargeback' ELSE 'fine' END AS outcome,
 	(ARRAY['train', 'train', 'train', 'validation', 'test'])[1 + hashint4(id * 7) % 5 + CASE WHEN hashint4(id * 7) % 5 < 0 THEN 4 ELSE 0 END] AS fold FROM tx;
 SELECT mlops.train('fraud', 's', target => 'is_fraud', time_column => 'ts', key => 'id', weight => 'w', exclude => '{outcome,fold}', params => '{"n_estimators": 30}') \g /dev/null
@@ -68,6 +68,7 @@ SELECT is(found('UPDATE s SET w = 3 - id % 3'), 'deployed', 'other weights like 
 SELECT is(found('UPDATE s SET w = ''NaN'' WHERE id = 3', '{"accept": ["w"]}'), 'refused: weight column "w" has a value that is NULL or NaN', 'what training itself refuses');
 
 -- ---- text targets, folds, costs, sources that cannot be read
+UPDATE s SET balance = coalesce(balance, 0);	-- each row has a cost
 SELECT mlops.train('folds', 's', target => 'outcome', positive => 'chargeback', features => '{amount,country,online}', params => '{"n_estimators": 30}', split => '{"fold": "fold"}',
 	threshold => '{"cost": {"false_positive": 100, "false_negative": "balance"}}') \g /dev/null
 SELECT mlops.deploy('folds', 1) \g /dev/null
@@ -76,6 +77,7 @@ SELECT is(found('UPDATE s SET outcome = ''CHARGEBACK'' WHERE outcome = ''chargeb
 SELECT is(found('UPDATE s SET fold = ''train''', model => 'folds'), 'refused: column "fold" has the same value in every row: train', 'one fold');
 SELECT is(found('UPDATE s SET fold = ''hold'' WHERE fold = ''test''', model => 'folds'), 'refused: fold column "fold" has value "hold"', 'a fold that is none');
 SELECT is(found('UPDATE s SET balance = NULL', model => 'folds'), 'refused: column "balance" is NULL or NaN in every row', 'costs that are gone');
+SELECT is(found('UPDATE s SET balance = NULL WHERE id = (SELECT min(id) FROM s WHERE outcome = ''chargeback'')', model => 'folds') ~ '^refused: cost column "balance" of "false_negative" has no cost in 1 of [0-9]+ positive rows: NULL or NaN in 1,', true, 'or one of them');
 SELECT is(found('ALTER TABLE s DROP balance', model => 'folds'), 'refused: column "balance" is missing', 'and their column');
 -- values of the target
 SELECT is((SELECT (SELECT jsonb_agg(v ORDER BY v) FROM jsonb_array_elements(c -> 'values') AS v) FROM mlops_catalog.dataset, jsonb_array_elements(columns) AS c WHERE c ->> 'name' = 'outcome'),

@@ -1,6 +1,6 @@
 -- What policies would choose for a version that is there already.
 \ir setup.psql
-SELECT plan(18);
+SELECT plan(26);
 CREATE TABLE paid AS SELECT *, amount * 3 AS loss FROM tx;
 SELECT mlops.train('m', 'paid', target => 'is_fraud', key => 'id', time_column => 'ts', exclude => '{loss}', params => '{"n_estimators": 8}') \g /dev/null
 CREATE TABLE policy AS SELECT p FROM jsonb_array_elements('[{"max": "f1"}, {"max": "mcc"}, {"min_precision": 0.99}, {"min_recall": 0.9}, {"alert_rate": 0.02}, {"value": 0.4},
@@ -28,5 +28,27 @@ SELECT throws_ok($$SELECT mlops.thresholds('m', 1, '[]')$$, '22023', '"policies"
 SELECT throws_ok($$SELECT mlops.thresholds('m', 1, '{"max": "f7"}')$$, '22023', 'unrecognized value "f7" of "max" in "threshold"', 'one that is none');
 SELECT mlops.train('drawn', 'paid', target => 'is_fraud', key => 'id', exclude => '{loss,ts}', params => '{"n_estimators": 2}') \g /dev/null
 SELECT throws_ok($$SELECT mlops.thresholds('drawn', 1)$$, '55000', 'version 1 of model "drawn" has no test rows that can be read again', 'test rows that were drawn');
+
+-- ---- costs of rows: a number each, of those that it is the cost of
+CREATE TABLE costly AS SELECT *, CASE WHEN id % 10 <> 0 THEN amount END AS no_cost, CASE WHEN id % 10 = 0 THEN 'NaN'::float8 ELSE 1 END AS nan, CASE WHEN id % 20 = 0 THEN -1 ELSE 1 END AS negative,
+	1e308::float8 AS huge, CASE WHEN is_fraud THEN amount END AS of_frauds FROM tx;
+CREATE FUNCTION told(name text, side text, OUT message text, OUT detail text) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM mlops.thresholds('m', 1, jsonb_build_object('cost', jsonb_build_object('false_positive', 1, 'false_negative', 1) || jsonb_build_object(side, name)), query => 'SELECT *, 0 AS loss FROM costly');
+EXCEPTION WHEN data_exception THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+END $$;
+SELECT results_eq($$SELECT message, detail FROM told('no_cost', 'false_negative')$$, $$SELECT format('cost column "no_cost" of "false_negative" has no cost in %s of %s positive rows', count(*) FILTER (WHERE no_cost IS NULL), count(*)),
+	format('NULL or NaN in %s, negative in 0, above 1e+15 in 0. A cost is between 0 and 1e+15.', count(*) FILTER (WHERE no_cost IS NULL)) FROM costly WHERE is_fraud$$, 'costs that are NULL');
+SELECT results_eq($$SELECT detail FROM told('nan', 'false_positive')$$, $$SELECT format('NULL or NaN in %s, negative in 0, above 1e+15 in 0. A cost is between 0 and 1e+15.', count(*) FILTER (WHERE id % 10 = 0)) FROM costly WHERE NOT is_fraud$$, 'NaN');
+SELECT results_eq($$SELECT detail FROM told('negative', 'false_positive')$$, $$SELECT format('NULL or NaN in 0, negative in %s, above 1e+15 in 0. A cost is between 0 and 1e+15.', count(*) FILTER (WHERE id % 20 = 0)) FROM costly WHERE NOT is_fraud$$, 'or negative');
+SELECT results_eq($$SELECT detail FROM told('huge', 'false_negative')$$, $$SELECT format('NULL or NaN in 0, negative in 0, above 1e+15 in %s. A cost is between 0 and 1e+15.', count(*)) FROM costly WHERE is_fraud$$, 'or too large');
+SELECT is((SELECT message FROM told('of_frauds', 'false_negative')), NULL, 'a cost of missing what is positive may be NULL elsewhere');
+SELECT throws_ok($$SELECT mlops.train('costly', 'costly', target => 'is_fraud', key => 'id', features => '{amount}', threshold => '{"cost": {"false_positive": "negative"}}', params => '{"n_estimators": 2}')$$, '22000',
+	(SELECT format('cost column "negative" of "false_positive" has no cost in %s of %s negative rows', count(*) FILTER (WHERE id % 20 = 0), count(*)) FROM costly WHERE NOT is_fraud), 'training refuses them, of all parts');
+SELECT throws_like($$SELECT mlops.cross_validate('costly', 'costly', target => 'is_fraud', key => 'id', features => '{amount}', folds => 2, threshold => '{"cost": {"false_negative": "no_cost"}}', params => '{"n_estimators": 2}')$$,
+	'cost column "no_cost" of "false\_negative" has no cost in % positive rows', 'so do folds');
+SELECT throws_like($$SELECT mlops.tune('costly', 'costly', target => 'is_fraud', key => 'id', features => '{amount}', trials => 2, threshold => '{"cost": {"false_negative": "nan"}}', params => '{"n_estimators": 2}')$$,
+	'cost column "nan" of "false\_negative" has no cost in % positive rows', 'and searches');
 SELECT * FROM finish();
 ROLLBACK;

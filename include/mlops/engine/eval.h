@@ -217,6 +217,8 @@ typedef struct MlEvaluation
 	MlConfusion confusion;		/* at threshold */
 } MlEvaluation;
 
+#define ML_LARGEST_COST 1e15	/* sums of such of any number of rows are numbers */
+
 /* What an alert and a miss cost: constants, or a column for each row. */
 typedef struct MlCosts
 {
