@@ -9,7 +9,6 @@
 
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "pgtime.h"
 #include "utils/builtins.h"
 
 #include "mlops/base.h"
@@ -314,7 +313,7 @@ List *
 mlmon_compare(MlContext *ctx, MlSource *reference, MlSource *current, List *columns,
 			  MlDriftTests tests, MlDriftMode mode)
 {
-	const char *zone = pg_get_timezone_name(session_timezone);
+	const char *zone = "UTC";	/* not the session's: a verdict is the same in each */
 	Selection	selection = select_columns(reference, current, columns, zone);
 	MlDataset  *reference_data = read_side(ctx, reference, &selection, true, zone);
 	MlDataset  *current_data = read_side(ctx, current, &selection, false, zone);

@@ -1,7 +1,7 @@
 -- Drift between two tables: drift_between, its modes, statistics and refusals.
 \ir setup.psql
 \ir golden_drift.psql
-SELECT plan(104);
+SELECT plan(106);
 
 -- ---- golden values of SciPy, Evidently and NannyML
 CREATE TABLE small_r AS SELECT 10 * sin(i) + i % 7 AS x FROM generate_series(1, 500) AS i;
@@ -189,5 +189,15 @@ SET ROLE drift_analyst;
 SELECT is((SELECT max(statistic) FROM mlops.drift_between('parts', 'tx', columns => '{amount,country}', statistics => '{unseen,missing}')), 0::float8, 'row security');
 SELECT ok((SELECT statistic > 0.01 FROM mlops.drift_between('parts', 'tx', columns => '{amount}', statistics => '{ks}')), 'holds');
 RESET ROLE;
+-- ---- hours and weekdays are of one clock, whatever the session's
+CREATE VIEW fortnight AS SELECT timestamptz '2025-01-06 22:00+00' + g * interval '1 min' AS ts FROM generate_series(0, 20160) AS g;
+CREATE VIEW no_sunday AS SELECT ts FROM fortnight WHERE extract(isodow FROM ts AT TIME ZONE 'UTC') <> 7;
+CREATE FUNCTION verdict_in(zone text) RETURNS text[] LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('TimeZone', zone, true);
+	RETURN (SELECT array_agg(format('%s %s %s %s', feature, statistic, p_value, drifted) ORDER BY feature) FROM mlops.drift_between('fortnight', 'no_sunday') WHERE test = 'psi');
+END $$;
+SELECT is(verdict_in('Asia/Tokyo'), verdict_in('UTC'), 'Tokyo''s session sees what UTC''s does');
+SELECT is((SELECT drifted FROM mlops.drift_between('fortnight', 'no_sunday') WHERE feature = 'ts.weekday' AND test = 'psi'), true, 'that Sundays are gone');
 SELECT finish();
 ROLLBACK;
