@@ -342,10 +342,14 @@ BEGIN
 		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = record_performance.model_id AND l.key = p.key
 			ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
 		WHERE p.model_id = record_performance.model_id AND p.created_at >= record_performance.since AND p.created_at < record_performance.until AND NOT p.shadow AND p.error IS NULL),
+	-- NaN is missing, but a text of that spelling is not
+	segment AS (SELECT s, coalesce(mlops_catalog.type_family(c.type) = 'number', true) AS of_numbers FROM unnest(record_performance.segments) AS s
+		LEFT JOIN LATERAL mlops_catalog.trained_column(record_performance.model_id, s::text) AS c ON true),
 	in_segment AS (
 		SELECT d.*, '{}'::jsonb AS segment FROM decision AS d
 		UNION ALL
-		SELECT d.*, jsonb_build_object(s, mlops_catalog.bounded(d.features -> s)) FROM decision AS d CROSS JOIN unnest(record_performance.segments) AS s WHERE d.features ? s)
+		SELECT d.*, jsonb_build_object(s, CASE WHEN of_numbers AND lower(d.features ->> s) = 'nan' THEN 'null' ELSE mlops_catalog.bounded(d.features -> s) END)
+		FROM decision AS d CROSS JOIN segment WHERE d.features ? s)
 	INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions,
 		true_positives, false_positives, false_negatives, true_negatives, pr_auc, roc_auc, brier)
 	SELECT record_performance.model_id, record_performance.since, record_performance.until, d.version, d.segment, count(*),

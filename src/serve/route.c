@@ -132,11 +132,13 @@ static void
 read_type(Jsonb *types, MlCondition *condition)
 {
 	JsonbValue *type = types && JB_ROOT_IS_OBJECT(types) ? json_value(types, condition->column) : NULL;
+	char	   *name = type && type->type == jbvString ? pnstrdup(type->val.string.val, type->val.string.len) : NULL;
 
-	if (condition->compares != ML_COMPARES_TEXTS || type == NULL || type->type != jbvString)
+	condition->nan_in_json = name == NULL || strcmp(name, "real") == 0 || strcmp(name, "double precision") == 0 ||
+		strcmp(name, "numeric") == 0;
+	if (condition->compares != ML_COMPARES_TEXTS || name == NULL)
 		return;
-	mling_recorded_type(condition->column, pnstrdup(type->val.string.val, type->val.string.len),
-						ML_COLUMN_CATEGORY, "UTC", &condition->recorded);
+	mling_recorded_type(condition->column, name, ML_COLUMN_CATEGORY, "UTC", &condition->recorded);
 	condition->matches = unconstify(MlMatch *, canonical_matches(condition, &condition->recorded));
 }
 
@@ -340,9 +342,14 @@ map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc
 													condition->column, route->name));
 		return;
 	}
-	if (condition->compares == ML_COMPARES_NULLS)
-		return;					/* whatever its type */
 	type = TupleDescAttr(desc, column->attribute)->atttypid;
+	if (condition->compares == ML_COMPARES_NULLS)
+	{
+		/* whatever its type */
+		column->may_be_nan = mlserve_rule_converter(type, &column->converter) && column->converter.kind == ML_COLUMN_NUMBER;
+		return;
+	}
+	column->may_be_nan = condition->compares == ML_COMPARES_NUMBERS;
 	if (!mlserve_rule_converter(type, &column->converter))
 		column->unfit = mlserve_make_fault(ERRCODE_DATATYPE_MISMATCH,
 										   psprintf("column \"%s\" of type %s cannot be used in a segment's rule",
@@ -448,11 +455,14 @@ condition_holds(const MlCondition *condition, const MlRuleColumn *column,
 		return false;
 	}
 	isnull = nulls[column->attribute];
+	if (!isnull && column->may_be_nan)
+	{
+		number = mling_number(converter, datums[column->attribute]);
+		isnull = isnan(number);
+	}
 	if (condition->compares == ML_COMPARES_NULLS)
 		return isnull;
-	if (!isnull && converter->kind == ML_COLUMN_NUMBER)
-		number = mling_number(converter, datums[column->attribute]);
-	else if (!isnull)
+	if (!isnull && !column->may_be_nan)
 		bytes = mling_bytes(converter, datums[column->attribute], &size);
 	for (int i = 0; i < condition->n; i++)
 	{
@@ -563,6 +573,8 @@ fill_found(const MlCondition *condition, const JsonbValue *value, MlMatch *found
 			return false;
 		memset(found, 0, sizeof(*found));
 		set_number(found, read.number);
+		if (isnan(found->number))
+			fill_match(&(JsonbValue) {.type = jbvNull}, found);
 	}
 	else if (value->type == jbvString && condition->recorded.name)
 	{
@@ -602,7 +614,9 @@ json_condition_holds(const MlRoute *route, const MlCondition *condition, Jsonb *
 	MlMatch		found;
 
 	if (value && condition->compares == ML_COMPARES_NULLS)
-		return value->type == jbvNull;
+		return value->type == jbvNull ||
+			(condition->nan_in_json && value->type == jbvString && value->val.string.len == 3 &&
+			 pg_strncasecmp(value->val.string.val, "nan", 3) == 0);
 	if (value == NULL || value->type == jbvBinary || condition->compares == ML_COMPARES_BOTH)
 	{
 		*fault = json_fault(route, condition, value);

@@ -40,6 +40,7 @@ typedef struct MlCondition
 	int			n;
 	MlMatch    *matches;
 	MlRecordedType recorded;	/* of the column when the rule was made; name NULL: not known */
+	bool		nan_in_json;	/* asks for NULL alone: is "NaN" in JSON a number that is missing? */
 } MlCondition;
 
 /* A variant. */
@@ -70,7 +71,8 @@ struct MlRoute
 typedef struct MlRuleColumn
 {
 	int			attribute;		/* from 0; -1: the row has no such column */
-	MlConverter converter;		/* unset for a condition that only asks for NULL */
+	MlConverter converter;		/* of a condition that only asks for NULL unset where NaN cannot be */
+	bool		may_be_nan;		/* a number that is missing */
 	const MlMatch *matches;		/* the condition's, as the column's type writes them */
 	MlFault    *unfit;			/* why the column cannot be compared, NULL: it can */
 } MlRuleColumn;
