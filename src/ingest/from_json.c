@@ -372,6 +372,32 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+#define MOST_SEPARATOR_BYTES 4
+
+/*
+ * Digits up to the decimals: all in a row, or in groups of three, of which the first
+ * may be shorter, between which one and the same stands, which is not what the decimals
+ * come after.
+ */
+static bool
+is_grouped(const char *first, const char *decimals)
+{
+	size_t		digits = strspn(first, DIGITS);
+	const char *separator = first + digits;
+	size_t		size = strcspn(separator, DIGITS);
+
+	if (separator == decimals)
+		return true;
+	if (digits > 3 || size > MOST_SEPARATOR_BYTES || *separator == *decimals)
+		return false;
+	for (const char *at = separator; at != decimals; at += size + 3)
+	{
+		if (strncmp(at, separator, size) != 0 || strspn(at + size, DIGITS) != 3)
+			return false;
+	}
+	return true;
+}
+
 /*
  * What money's output function writes in any lc_monetary with two decimals:
  * a sign or parentheses and a currency somewhere, groups of digits, two last
@@ -391,7 +417,7 @@ cents_of_text(const char *text, int64 *cents)
 			last = at;
 	}
 	if (last - first < 3 || !is_digit(last[-1]) ||
-		(last[-2] != '.' && last[-2] != ',') || !is_digit(last[-3]))
+		(last[-2] != '.' && last[-2] != ',') || !is_digit(last[-3]) || !is_grouped(first, last - 2))
 		return false;
 	for (const char *at = first; at <= last; at++)
 	{
@@ -429,9 +455,18 @@ is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* "UTC+3" is three hours west of UTC for POSIX, east for everybody else; "Etc/GMT+3" is a name. */
+static bool
+is_signed_zone(const char *word, size_t size)
+{
+	const char *next = word + size + strspn(word + size, " ");
+
+	return size > 1 && pg_strncasecmp(word, "etc/", 4) != 0 && (*next == '+' || *next == '-') && is_digit(next[1 + strspn(next + 1, " ")]);
+}
+
 /* "now", "today" and abbreviated zones are what the session makes of them. */
 static bool
-asks_the_session(const char *text)
+cannot_be_told(const char *text)
 {
 	while (*text)
 	{
@@ -440,7 +475,7 @@ asks_the_session(const char *text)
 
 		while (is_letter(text[size]) || (size > 0 && (text[size] == '/' || text[size] == '_')))
 			path |= text[size++] == '/';
-		if (size > 0 && !path && !is_word_of_times(text, size))
+		if (size > 0 && ((!path && !is_word_of_times(text, size)) || is_signed_zone(text, size)))
 			return true;
 		text += Max(size, 1);
 	}
@@ -515,7 +550,7 @@ parse_time(const char *text, bool of_day, ParsedTime *parsed)
 	int			order = DateOrder;
 	bool		done = false;
 
-	if ((!begins_as_iso(text, of_day) || asks_the_session(text)) && (of_day || !is_infinity(text)))
+	if ((!begins_as_iso(text, of_day) || cannot_be_told(text)) && (of_day || !is_infinity(text)))
 		return false;
 	DateOrder = DATEORDER_YMD;
 	PG_TRY();

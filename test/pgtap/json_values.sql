@@ -39,7 +39,10 @@ INSERT INTO writings VALUES
 	('boolean', 'true', 't'), ('boolean', '0', 'f'), ('boolean', '1', 't'), ('boolean', '"1"', 't'), ('boolean', '"true"', NULL), ('boolean', '3', NULL), ('boolean', '"3"', NULL), ('boolean', '0.5', NULL), ('boolean', '-1', NULL),
 	('text', '"5"', '5'), ('text', '"true"', 'true'), ('text', '5', NULL), ('text', 'true', NULL), ('char(8)', '"MC  "', 'MC'), ('char(8)', '5', NULL), ('char(8)', 'false', NULL),
 	('uuid', '"A0EEBC999C0B4EF8BB6D6BB9BD380A11"', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'), ('uuid', '5', NULL), ('uuid', '"x"', NULL), ('inet', '"10.0.0.1/32"', '10.0.0.1'), ('inet', '10', NULL),
-	('money', '"12.5"', '12.5'), ('money', '"0x1F"', NULL),
+	('money', '"12.5"', '12.5'), ('money', '"0x1F"', NULL), ('money', '"1,2,3.00"', NULL), ('money', '"12.34.56"', NULL), ('money', '"1.234.56"', NULL), ('money', '"1,234.567,89"', NULL),
+	('money', '"1.2345,00"', NULL), ('money', '"$1,234,567.89"', '1234567.89'), ('money', '"-1.234.567,89 €"', '-1234567.89'), ('money', '"(CHF 1''234.50)"', '-1234.50'), ('money', '"1 234,50"', '1234.50'),
+	('money', '"1234,50"', '1234.50'), ('money', '"1,234,50"', NULL), ('timestamp', '"2020-02-03 04:05 UTC+3"', NULL), ('timestamp', '"2020-02-03 04:05 GMT-3"', NULL), ('timestamp', '"2020-02-03 04:05 UTC + 3"', NULL),
+	('timestamp', '"2020-02-03 04:05 Etc/GMT+3"', '2020-02-03 08:05'), ('time', '"03:04 UTC+3"', NULL), ('timestamp', '"2020-02-03 04:05 Europe/Berlin+3"', NULL),
 	('interval', '"1 day 02:00"', '1 day 02:00'), ('interval', '"P1DT2H"', '1 day 02:00'), ('interval', '93600', '1 day 02:00'), ('interval', '"soon"', NULL);
 
 -- values of a type by which a model can tell all meanings apart
