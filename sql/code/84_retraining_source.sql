@@ -608,7 +608,7 @@ BEGIN
 		FROM mlops_catalog.as_role(caller, settings,
 			'SELECT d.feature, d.statistic, d.kind, d.drifted FROM mlops.check_drift($1 OPERATOR(pg_catalog.->>) ''model'', query => $1 OPERATOR(pg_catalog.->>) ''query'',
 				version => ($1 OPERATOR(pg_catalog.->>) ''version'')::pg_catalog.int4, statistics => ''{total_variation}'') AS d', arguments) AS r
-		WHERE r ->> 'kind' IN ('number', 'category') AND r -> 'drifted' = 'true' AND (r ->> 'statistic')::float8 >= 0.45
+		WHERE r ->> 'kind' IN ('number', 'category') AND r -> 'drifted' = 'true' AND (r ->> 'statistic')::float8 >= 0.4
 			AND EXISTS (SELECT FROM jsonb_array_elements(inputs) AS i WHERE NOT i ? 'role' AND i ->> 'name' = r ->> 'feature'));
 	IF NOT EXISTS (SELECT FROM jsonb_array_elements(inputs) AS i WHERE i ->> 'role' = 'target') THEN
 		RETURN;

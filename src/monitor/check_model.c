@@ -339,6 +339,29 @@ merge_bins(const MlHistograms *h, size_t n_groups, uint32_t *group)
 	return ml_merge_bins(&(MlHistograms) {h->n, both, h->current}, n_groups, ML_LEAST_SHARE, group);
 }
 
+/*
+ * A bin that has as many of the current rows as a whole group of the reference's,
+ * and grew by more than chance, is a group of its own: beside others it would not
+ * be seen how much one value has.
+ */
+static size_t
+add_spikes(const MlHistograms *inside, uint32_t *group, size_t n)
+{
+	uint64		reference_rows = sum_of(inside->reference, inside->n);
+	uint64		current_rows = sum_of(inside->current, inside->n);
+	double		q = (double) current_rows / (double) (reference_rows + current_rows);
+
+	for (size_t bin = 0; bin < inside->n; bin++)
+	{
+		double		current = (double) inside->current[bin];
+
+		if (current > 0 && current * ML_NUMBER_BINS >= (double) current_rows &&
+			ml_chance_of_more(current + (double) inside->reference[bin], current, q) < ML_BY_CHANCE / (double) inside->n)
+			group[bin] = (uint32_t) n++;
+	}
+	return n;
+}
+
 /* What is out of range is a group of its own where chance does not explain it. */
 static size_t
 group_numbers(const MlHistograms *h, uint32_t *group)
@@ -350,6 +373,7 @@ group_numbers(const MlHistograms *h, uint32_t *group)
 	uint64		current_rows = sum_of(h->current + 1, last);
 
 	group[0] = 0;
+	n = add_spikes(&inside, group + 2, n);
 	for (size_t code = 2; code < last; code++)
 		group[code]++;
 	n++;

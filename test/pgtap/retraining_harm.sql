@@ -1,6 +1,6 @@
 -- Sources that would make a harmful version, none of which is deployed by itself.
 \ir setup.psql
-SELECT plan(49);
+SELECT plan(54);
 CREATE TABLE good AS SELECT g AS id, timestamp '2025-01-01' + g * interval '5 min' AS ts, (100 * abs(sin(g * 1.7)))::float8 AS amt, 'm' || (g * 7919 % 37) AS mer,
 	g % 24 AS hr, hashint4(g) & 1 AS flag, 1.0::float8 AS w, (abs(sin(g * 1.7)) > 0.8 AND g % 3 <> 0) OR g % 97 = 0 AS y FROM generate_series(1, 4000) AS g;
 CREATE TABLE src AS TABLE good;
@@ -30,6 +30,7 @@ SELECT is(found('DELETE FROM src WHERE id < 2400', '{"window": "5 days"}'), 'dep
 
 SELECT matches(found('UPDATE src SET mer = ''m5'' WHERE id % 20 <> 0'), '^rejected: test rows: column "mer" is far from what version 1 learned from: total_variation 0.9', 'one merchant takes over');
 SELECT matches(found('UPDATE src SET amt = 0 WHERE id % 10 < 6'), '^rejected: test rows: column "amt" is far from what version 1 learned from: total_variation 0.6', 'a default value');
+SELECT matches(found(format('UPDATE src SET amt = %s WHERE id %% 2 = 0', v)), '^rejected: test rows: column "amt" is far from what version 1 learned from: total_variation 0.(4|5)', v || ' in half of the rows') FROM unnest('{0,25,50,60,90}'::int[]) AS v;
 SELECT matches(found('UPDATE src SET amt = 0 WHERE id > 3200 AND id % 10 < 9'), '^rejected: test rows: column "amt" is far from what version 1 learned from: total_variation 0.9', 'in what is recent');
 SELECT matches(found('UPDATE src SET amt = 0 WHERE id > 3200 AND id % 10 < 9', '{"accept": ["amt"]}', 'register'), '^registered', 'unless that is meant');
 SELECT matches(found('UPDATE src SET flag = flag * 1000'), 'column "flag" (has in 50.0|is far)', 'exactly half of the values out of range');
