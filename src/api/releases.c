@@ -83,8 +83,14 @@ Datum
 mlops_positive_meant(PG_FUNCTION_ARGS)
 {
 	MlTrainedPositive trained = {text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1))};
-	const char *positive = mling_positive_meant(PG_GETARG_OID(2), &trained, true);
+	Oid			type = PG_GETARG_OID(2);
+	const char *positive;
 
+	if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("type with OID %u does not exist", type)));
+	positive = mling_positive_meant(type, &trained, true);
 	if (positive == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(positive));
