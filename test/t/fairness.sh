@@ -108,4 +108,27 @@ query -c "UPDATE mlops_catalog.monitor SET submitted_at = submitted_at - interva
 until_true "SELECT count(*) = 2 AND bool_and(state = 'succeeded') FROM mlops.jobs WHERE owner::text = 'zoe'" 40
 is "one that catches the cancel is ended with its worker" "$(query -c "SELECT state FROM mlops.jobs WHERE owner::text = 'zoe' ORDER BY job_id")" "succeeded
 succeeded"
+
+# ---- a guard that catches the cancel, as a gate's query could, does not hold up the others
+query -c "SET client_min_messages = error" -c "SELECT mlops.deploy('pay', 2, 'canary', key => 'id', ramp => '[{\"percent\": 5, \"wait\": \"1 hour\"}, {\"percent\": 100}]')" >/dev/null
+query <<'SQL'
+ALTER FUNCTION mlops_catalog.check_release(regrole, text, mlops_catalog.release) RENAME TO check_release_well;
+CREATE FUNCTION mlops_catalog.check_release(caller regrole, model_name text, e mlops_catalog.release) RETURNS SETOF mlops_catalog.guard_check LANGUAGE plpgsql AS $$
+BEGIN
+	WHILE model_name = 'a1' LOOP
+		BEGIN
+			PERFORM pg_sleep(1);
+		EXCEPTION WHEN query_canceled THEN
+			NULL;
+		END;
+	END LOOP;
+	RETURN QUERY SELECT * FROM mlops_catalog.check_release_well(caller, model_name, e);
+END $$;
+SQL
+until_true "SELECT state = 'suspended' FROM mlops.upkeep WHERE model = 'a1' AND task = 'guard'" 90
+is "it is ended with its worker, and suspended after the second time" "$(query -c "SELECT state, reason FROM mlops.upkeep WHERE model = 'a1' AND task = 'guard'")" \
+	"suspended|twice in a row the server, or the worker, ended while it was under way"
+began=$(query -c "SELECT clock_timestamp()")
+until_true "SELECT ended_at > '$began' FROM mlops.upkeep WHERE model = 'pay' AND task = 'guard'"
+is "others go on" "$(query -c "SELECT ended_at > '$began' FROM mlops.upkeep WHERE model = 'pay' AND task = 'guard'")" t
 echo "1..$n"
