@@ -163,9 +163,11 @@ BEGIN
 		RETURN NULL;
 	ELSIF kind = 'category' THEN
 		written := mlops_catalog.bounded(CASE WHEN type ~ '^character(\(|$)' THEN rtrim(written, ' ') ELSE written END);
-	ELSIF type IN ('smallint', 'integer', 'bigint') AND written <> 'NaN' THEN
+	ELSIF family = 'number' AND written = 'NaN' THEN
+		RETURN 'null';	-- it is missing, see mlops_catalog.record_performance
+	ELSIF type IN ('smallint', 'integer', 'bigint') AND written IS NOT NULL THEN
 		RETURN CASE WHEN written::numeric = trunc(written::numeric) THEN to_jsonb(trunc(written::numeric)) END;
-	ELSIF family IN ('number', 'money') AND written <> 'NaN' THEN
+	ELSIF family IN ('number', 'money') AND written IS NOT NULL THEN
 		RETURN CASE WHEN written::numeric NOT IN ('Infinity', '-Infinity') THEN to_jsonb(trim_scale(written::numeric)) END;
 	ELSIF family = 'boolean' AND written IS NOT NULL THEN
 		RETURN to_jsonb(written::boolean);

@@ -43,7 +43,7 @@ FROM (SELECT date_trunc('hour', p.created_at) + interval '1 hour' AS until, coun
 SELECT is(split_part((xpath('string(//figure[starts-with(figcaption, "Precision by recall")]//polyline/@points)', page()))[1]::text, ' ', -1),
 	format('348.0,%s', round((150 - 140 * (SELECT avg(label::int)::float8 FROM mlops.labels))::numeric, 1)), 'precision by recall ends where all is flagged');
 SELECT is((xpath('string(//table[thead/tr/th="rule"]/tbody/tr/td[1])', page()))[1]::text, 'low', 'alerts');
-SELECT is((xpath('string(//table[thead/tr/th="base_version"]/tbody/tr/td[3])', page()))[1]::text, 'new "month"', 'retrainings');
+SELECT is((xpath('string(//table[thead/tr/th="base version"]/tbody/tr/td[3])', page()))[1]::text, 'new "month"', 'retrainings');
 CREATE ROLE stranger;
 SET ROLE stranger;
 SELECT throws_ok($$SELECT mlops.report('fraud')$$, '42501', NULL, 'not for strangers');

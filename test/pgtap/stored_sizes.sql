@@ -24,6 +24,7 @@ INSERT INTO explained VALUES
 	('score_table', NULL, 'stores nothing'),
 	('thresholds', NULL, 'stores nothing'),
 	('unschedule', 'name', 'stores nothing'),
+	('why', NULL, 'stores nothing'),
 	('log_artifact', 'text', 'a file: of up to 16 MB, see below'),
 	('log_metric', 'key', 'a name of up to 250 characters'),
 	('log_param', 'key', 'a name of up to 250 characters'),
