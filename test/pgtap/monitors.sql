@@ -88,7 +88,7 @@ SELECT is((SELECT pr_auc FROM mlops.performance WHERE segment = '{}'),
 	(SELECT mlops.pr_auc(is_fraud, score) FROM mlops.predictions JOIN tx ON id::text = key), 'average precision');
 SELECT is((SELECT sum(labelled) FROM mlops.performance WHERE segment ? 'country'), (SELECT count(*) FROM tx)::numeric, 'segments add up');
 UPDATE mlops_catalog.monitor_window SET checked_at = checked_at - interval '1 hour';
-UPDATE mlops_catalog.label SET label = NOT label, recorded_at = now();
+UPDATE mlops_catalog.label SET label = NOT label, recorded_at = clock_timestamp();
 SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud') WHERE step = 'performance'), 1::bigint, 'a window is judged again when labels arrive');
 SELECT is((SELECT p."precision" FROM mlops.performance p WHERE segment = '{}'),
 	(SELECT avg((NOT is_fraud)::int)::float8 FROM mlops.predictions JOIN tx ON id::text = key WHERE flagged), 'by what is known now');

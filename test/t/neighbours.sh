@@ -60,6 +60,7 @@ CREATE TABLE t AS SELECT i AS id, i % 7 AS a, (i * 7919 % 1009)::float8 AS b, (A
 SELECT mlops.train('fraud', 't', target => 'fraud', key => 'id', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', query => 'SELECT * FROM t WHERE b >= 0', target => 'fraud', key => 'id', params => '{"n_estimators": 9}') \g /dev/null
 SELECT mlops.deploy('fraud', 1) \g /dev/null
+SELECT mlops.retrain('fraud') \g /dev/null
 SELECT mlops.set_gate('fraud', '{"roc_auc": {"min": 0.1}}') \g /dev/null
 CREATE FUNCTION score_of(int) RETURNS float8 LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT mlops.score(''fraud'', t) FROM t WHERE id = $1); END';
 SQL

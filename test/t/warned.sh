@@ -13,7 +13,7 @@ SQL
 # told SPLIT: warnings of a training with this split
 told()
 {
-	query -v VERBOSITY=verbose -c "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', key => 'transaction_id', time_column => 'tx_datetime',
+	PGOPTIONS="-c client_min_messages=warning" query -v VERBOSITY=verbose -c "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', key => 'transaction_id', time_column => 'tx_datetime',
 		features => '{tx_amount,terminal_id}', params => '{\"n_estimators\": 2}', split => '$1')" 2>&1 >/dev/null | sed -n 's/^.*\(WARNING\|DETAIL\): *//p'
 }
 is "dates past the last row" "$(told '{"test_from": "2040-01-01"}')" "01000: the split leaves no test rows
