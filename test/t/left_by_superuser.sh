@@ -55,7 +55,8 @@ is "a refusal is not recorded by them" "$(error_of -d left_by -U su2 -c "SELECT 
 is "still nothing was gained" "$(query -c "$gained")" 0
 
 # ---- what it says helps; one thing after the other is named
-query -d left_by -c "REASSIGN OWNED BY su2 TO $me" -c "ALTER FUNCTION public.trap() OWNER TO su2"
+# jobs that he put there in another's name would run as soon as all is well, and make him superuser again
+query -d left_by -c "DELETE FROM mlops_catalog.job" -c "REASSIGN OWNED BY su2 TO $me" -c "ALTER FUNCTION public.trap() OWNER TO su2"
 distrust="SELECT split_part(mlops_catalog.distrust(), ',', 1)"
 is "a trigger of his is found" "$(query -d left_by -c "$distrust")" 'trigger "trap" of mlops_catalog.job runs a function of role "su2"'
 query -d left_by -c "DROP FUNCTION public.trap() CASCADE" 2>/dev/null
@@ -65,6 +66,7 @@ query -d left_by -c "REASSIGN OWNED BY su2 TO $me" -c "GRANT CREATE ON SCHEMA ml
 is "a schema for everybody" "$(query -d left_by -c "$distrust")" 'objects in schema "mlops_catalog" may be created by role "public"'
 query -d left_by -c "REVOKE CREATE ON SCHEMA mlops_catalog FROM PUBLIC"
 is "then all is well" "$(query -d left_by -c "$distrust")" ""
+is "and he is what he was" "$(query -c "$gained")" 0
 
 private_server remove >/dev/null
 echo "1..$n"
