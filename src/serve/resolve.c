@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
@@ -68,9 +69,31 @@ role_changed(Datum arg, int cache, uint32 hash)
 	mlserve_generation++;
 }
 
+/*
+ * A session that lagged behind is told to forget everything, and a cancel or a timeout
+ * that strikes while PostgreSQL rebuilds its own caches for that
+ * (InvalidateSystemCachesExtended) leaves the callbacks uncalled for good.  Whatever
+ * strikes there ends the transaction, or a part of it.
+ */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
+		mlserve_generation++;
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		mlserve_generation++;
+}
+
 void
 mlserve_register_invalidation(void)
 {
+	RegisterXactCallback(at_transaction_end, NULL);
+	RegisterSubXactCallback(at_subtransaction_end, NULL);
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 	/* a membership taken away must be noticed by call sites that scored before */
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, role_changed, (Datum) 0);

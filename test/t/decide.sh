@@ -98,7 +98,13 @@ INSERT INTO mlops_catalog.prediction SELECT prediction_id, created_at - interval
 INSERT INTO mlops_catalog.prediction SELECT prediction_id, created_at - interval '5 days', model_id, deployment_id, version, variant, shadow, 'recent', score,
 	flagged, threshold, latency, features FROM mlops_catalog.prediction WHERE key <> 'old' LIMIT 20;
 SQL
-is "old rows are removed, past days get a partition" "$(query -c 'SELECT string_agg(action, $$ $$ ORDER BY action) FROM mlops.maintain(1)')" "created indexed removed sealed"
+# what autovacuum or a session that ends has locked is busy, and is done by a later round
+taken=
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	taken="$taken $(query -c 'SELECT action FROM mlops.maintain(1)')"
+	case $taken in *created*) break ;; esac
+done
+is "old rows are removed, past days get a partition" "$(echo "$taken" | tr ' ' '\n' | grep -vE '^(busy|)$' | sort -u | xargs)" "created indexed removed sealed"
 is "and nothing else" "$(query -c "SELECT key, count(*) FROM mlops.predictions WHERE key IN ('old', 'recent') GROUP BY 1")" "recent|20"
 is "a day beyond the retention is dropped" "$(query -c "SET mlops.retention = 3" -c 'SELECT action, rows FROM mlops.maintain(1)')" "removed|20"
 is "0 keeps for ever" "$(query -c "SET mlops.retention = 0" -c 'SELECT count(*) FROM mlops.maintain(1)')" 0

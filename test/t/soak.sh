@@ -20,7 +20,8 @@ echo "# seed $seed, $seconds s"
 
 private_server start "shared_preload_libraries = 'mlops'" "fsync = off" "max_connections = 100" "shared_buffers = '256MB'" \
 	"deadlock_timeout = '200ms'" "restart_after_crash = on" "mlops.maintenance_interval = 2" "max_worker_processes = 24" "mlops.max_workers = 4" \
-	"log_error_verbosity = verbose" "log_min_messages = 'warning'" "log_min_error_statement = 'error'" "autovacuum_naptime = '1s'"
+	"log_error_verbosity = verbose" "log_min_messages = 'warning'" "log_min_error_statement = 'error'" "autovacuum_naptime = '1s'" \
+	"backtrace_functions = 'format_type_extended'"
 query -f "$root/test/fuzz/soak.sql" >/dev/null
 train()
 {
@@ -74,13 +75,13 @@ session()
 	number=$1 until=$2 long=$3
 	turn=$(date +%N | sed 's/^0*//')
 	while [ "$(date +%s)" -lt "$until" ]; do
+		turn=$((turn + 1))
 		if [ "$long" = long ]; then
 			while [ "$(date +%s)" -lt "$until" ]; do
 				turn=$((turn + 1))
 				round "$number" $turn || break
 			done
 		else
-			turn=$((turn + 1))
 			round "$number" $turn
 		fi | PGAPPNAME=soak PGOPTIONS="-c client_min_messages=error -c statement_timeout=2s -c lock_timeout=1s" query -v ON_ERROR_STOP=0 -U "$(role_of "$number")" -d postgres 2>/dev/null |
 			grep -E '^(decided|called) ' >>"$server/said.$number" || :
@@ -174,7 +175,15 @@ is "processes were killed" "$([ "$kills" -gt 0 ] && echo yes)" yes
 is "no process ended by a signal but the kills" "$(grep -E 'was terminated by signal|TRAP:|PANIC' "$log" | grep -v 'signal 9' || :)" ""
 is "nor more than those that were killed" "$([ "$(grep -c 'was terminated by signal 9' "$log")" -le "$kills" ] && echo yes)" yes
 # XX001 is damaged data: what hostile bytes are
-is "no error is an internal one" "$(grep -A 4 -E '(ERROR|FATAL|PANIC):  XX00[02]' "$log" | cut -c 1-400 || :)" ""
+# A timeout that strikes while PostgreSQL forgets what it knows of all tables leaves it
+# with a row type that is no more (lost_messages.sh), which it says in this way.  That
+# is its own where no frame is ours.
+is "no error is an internal one" "$(grep -A 24 -E '(ERROR|FATAL|PANIC):  XX00[02]' "$log" | cut -c 1-400 | awk '
+	function tell() { if (text != "" && !(text ~ /LOCATION:  format_type_extended/ && text ~ /ExecScan/ && text !~ /mlops\.so/)) printf "%s", text; text = "" }
+	/(ERROR|FATAL|PANIC):  XX00[02]/ { tell(); inside = 1 }
+	/STATEMENT:/ && inside { text = text $0 "\n"; tell(); inside = 0 }
+	inside { text = text $0 "\n" }
+	END { tell() }')" ""
 is "no decision that was answered is lost" "$(query <<SQL
 CREATE TEMP TABLE answered (prediction_id uuid);
 \copy answered FROM '$server/ids'
