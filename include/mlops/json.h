@@ -57,6 +57,9 @@ extern List *mljson_keys(MlOptions *options);
 /* Errors if the object has a key that was never asked for. */
 extern void mljson_finish(MlOptions *options);
 
+/* What a value is, for messages: "a string", "an array", "null". */
+extern const char *mljson_type_of(const JsonbValue *value);
+
 /* A scalar as text, for messages and for values of any type. */
 extern char *mljson_scalar_text(const JsonbValue *value);
 

@@ -387,9 +387,7 @@ DECLARE
 	id bigint := mlops_catalog.lock_model(caller, "grant".model, 'manage');
 	grantee regrole;
 BEGIN
-	IF "grant".role IS NULL THEN
-		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM mlops_catalog.refuse_null('role', "grant".role);
 	PERFORM mlops_catalog.check_choice('privilege', "grant".privilege, '{score,view,train,deploy,manage}');
 	grantee := mlops_catalog.role_named("grant".role);
 	INSERT INTO mlops_catalog.model_grant (model_id, role, privilege, granted_by)
@@ -413,9 +411,7 @@ AS $$
 DECLARE
 	id bigint := mlops_catalog.lock_model(caller, revoke.model, 'manage');
 BEGIN
-	IF revoke.role IS NULL THEN
-		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM mlops_catalog.refuse_null('role', revoke.role);
 	PERFORM mlops_catalog.check_choice('privilege', revoke.privilege, '{score,view,train,deploy,manage}');
 	RETURN QUERY DELETE FROM mlops_catalog.model_grant AS g
 		WHERE g.model_id = id AND mlops_catalog.role_text(g.role) = revoke.role AND g.privilege = revoke.privilege
@@ -448,9 +444,8 @@ AS $$
 DECLARE
 	trusted_role regrole;
 BEGIN
-	IF trust.role IS NULL THEN
-		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
-	ELSIF trust.role = 'public' THEN
+	PERFORM mlops_catalog.refuse_null('role', trust.role);
+	IF trust.role = 'public' THEN
 		RAISE EXCEPTION '"role" must be a role, not public'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Trusting everybody would let everybody act with your rights.';
 	END IF;
@@ -473,9 +468,7 @@ CREATE FUNCTION mlops_catalog.distrust(caller regrole, role name) RETURNS SETOF 
 AS $$
 #variable_conflict use_column
 BEGIN
-	IF distrust.role IS NULL THEN
-		RAISE EXCEPTION '"role" must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM mlops_catalog.refuse_null('role', distrust.role);
 	RETURN QUERY DELETE FROM mlops_catalog.trust AS t WHERE t.role = caller AND mlops_catalog.role_text(t.trusted) = distrust.role
 		RETURNING mlops_catalog.role_text(t.role), mlops_catalog.role_text(t.trusted), t.trusted_at;
 	IF FOUND THEN

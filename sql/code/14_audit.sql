@@ -43,11 +43,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.own_waiting(regrole, text, text) IS 'The event of a kind that this transaction has noted already and that waits; NULL: none';
 
-CREATE FUNCTION mlops_catalog.sum_of(a jsonb, b jsonb) RETURNS jsonb
+-- Counts with the same keys added up.
+CREATE FUNCTION mlops_catalog.add_counts(a jsonb, b jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT jsonb_object_agg(k, coalesce((a ->> k)::numeric, 0) + coalesce((b ->> k)::numeric, 0)) FROM jsonb_object_keys(a || b) AS k $$;
-COMMENT ON FUNCTION mlops_catalog.sum_of(jsonb, jsonb) IS 'Two objects of numbers added key by key';
+AS $$
+	SELECT coalesce(jsonb_object_agg(t.key, t.n), '{}')
+	FROM (SELECT x.key, sum(x.value::bigint) AS n FROM (SELECT * FROM jsonb_each_text(a) UNION ALL SELECT * FROM jsonb_each_text(b)) AS x GROUP BY x.key) AS t
+$$;
+COMMENT ON FUNCTION mlops_catalog.add_counts(jsonb, jsonb) IS 'Two objects of counts added up';
 
 -- SQL_ASCII takes bytes as they are, and so do its hashes.
 CREATE FUNCTION mlops_catalog.hashed_bytes(value text) RETURNS bytea

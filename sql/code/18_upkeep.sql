@@ -318,7 +318,7 @@ SELECT m.model_id, m.name AS model, m.owner, CASE WHEN j.command OPERATOR(pg_cat
 			ORDER BY b.job_id LIMIT 5) AS r), mlops_catalog.upkeep_hindrance(), 'no job of this database runs')) AS problem
 FROM mlops_catalog.job AS j JOIN mlops_catalog.model AS m ON m.name OPERATOR(pg_catalog.=) j.model AND m.created_at OPERATOR(pg_catalog.<=) j.submitted_at
 WHERE j.upkeep AND j.state OPERATOR(pg_catalog.=) 'queued'
-	AND j.run_after OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) mlops_catalog.three_rounds())
+	AND j.run_after OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) (SELECT mlops_catalog.three_rounds()))
 UNION ALL
 SELECT m.model_id, m.name, m.owner, 'guard',
 	pg_catalog.format('has waited since %s, for more than three rounds of maintenance: those of others take them too long', mlops_catalog.utc_text(g.since))
@@ -330,9 +330,11 @@ FROM (SELECT d.model_id, GREATEST(pg_catalog.max(u.ended_at), pg_catalog.max(d.d
 			OR EXISTS (SELECT FROM mlops_catalog.deployment_route AS r WHERE r.deployment_id OPERATOR(pg_catalog.=) d.deployment_id
 				AND r.kind OPERATOR(pg_catalog.=) 'shadow' AND NOT r.paused))
 	GROUP BY d.model_id) AS g JOIN mlops_catalog.model AS m ON m.model_id OPERATOR(pg_catalog.=) g.model_id
-WHERE g.since OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) GREATEST(interval '5 minutes', mlops_catalog.three_rounds()))
-	AND mlops_catalog.distrust() IS NULL AND mlops_catalog.upkeep_hindrance() IS NULL AND NOT pg_catalog.pg_is_in_recovery()
-	AND NOT EXISTS (SELECT FROM mlops_catalog.standstill);
+WHERE CASE	-- what is dear to find out is asked only if a guard is late
+	WHEN g.since OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) GREATEST(interval '5 minutes', (SELECT mlops_catalog.three_rounds())))
+	THEN mlops_catalog.distrust() IS NULL AND mlops_catalog.upkeep_hindrance() IS NULL AND NOT pg_catalog.pg_is_in_recovery()
+		AND NOT EXISTS (SELECT FROM mlops_catalog.standstill)
+	ELSE false END;
 COMMENT ON VIEW mlops_catalog.waiting_task IS 'Monitors, retrainings and guards that have waited for longer than three rounds of maintenance, since when and for what';
 COMMENT ON COLUMN mlops_catalog.waiting_task.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.waiting_task.model IS 'Its name';

@@ -8,9 +8,7 @@ DECLARE
 	found bigint;
 	last int;
 BEGIN
-	IF version IS NULL THEN
-		RAISE EXCEPTION '"version" must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM mlops_catalog.refuse_null('version', version::text);
 	SELECT v.version_id, mlops_catalog.last_version(m.model_id) INTO found, last
 	FROM mlops_catalog.model AS m
 	LEFT JOIN mlops_catalog.model_version AS v

@@ -256,7 +256,8 @@ CREATE FUNCTION mlops_catalog.maintenance_steps(phase text, days_ahead int) RETU
 AS $$
 	WITH setting AS MATERIALIZED (
 		SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS today, nullif(current_setting('mlops.retention')::int, 0) AS retention,
-			current_setting('mlops.monitor_retention')::int AS monitor_retention, current_setting('mlops.job_retention')::int AS job_retention),
+			current_setting('mlops.monitor_retention')::int AS monitor_retention, current_setting('mlops.job_retention')::int AS job_retention,
+			current_setting('mlops.run_retention')::int AS run_retention),
 	part AS (
 		SELECT c.relname::text AS name, to_date(right(c.relname, 8), 'YYYYMMDD') AS day,
 			to_regclass('mlops_catalog.' || c.relname || '_id_idx') IS NOT NULL AS indexed,
@@ -282,7 +283,7 @@ AS $$
 		UNION ALL
 		SELECT 'rows', 'removed', 'job', NULL FROM setting AS s WHERE s.job_retention > 0
 		UNION ALL
-		SELECT 'rows', 'removed', 'run', NULL WHERE current_setting('mlops.run_retention')::int > 0
+		SELECT 'rows', 'removed', 'run', NULL FROM setting AS s WHERE s.run_retention > 0
 		UNION ALL
 		SELECT 'versions', 'removed', 'model_version', NULL WHERE maintenance_steps.phase = 'versions' AND EXISTS (SELECT FROM mlops_catalog.forgotten_versions())
 		UNION ALL
@@ -315,10 +316,9 @@ DECLARE
 	first_kept timestamptz := mlops_catalog.day_begin((clock_timestamp() AT TIME ZONE 'UTC')::date - current_setting('mlops.retention')::int);
 	n bigint;
 BEGIN
-	IF object = 'run' THEN
-		RETURN mlops_catalog.remove_runs(caller);
-	END IF;
 	CASE object
+		WHEN 'run' THEN
+			RETURN mlops_catalog.remove_runs(caller);
 		WHEN 'prediction_default' THEN
 			DELETE FROM mlops_catalog.prediction_default AS p WHERE p.created_at < first_kept;
 		WHEN 'job' THEN

@@ -21,16 +21,6 @@ CREATE FUNCTION mlops_catalog.histogram_p_value(expected bigint[], actual bigint
 COMMENT ON FUNCTION mlops_catalog.histogram_p_value(bigint[], bigint[]) IS
 	'How likely as large an index is by chance; NULL if a histogram is empty';
 
--- Counts with the same keys added up.
-CREATE FUNCTION mlops_catalog.add_counts(a jsonb, b jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT coalesce(jsonb_object_agg(t.key, t.n), '{}')
-	FROM (SELECT x.key, sum(x.value::bigint) AS n FROM (SELECT * FROM jsonb_each_text(a) UNION ALL SELECT * FROM jsonb_each_text(b)) AS x GROUP BY x.key) AS t
-$$;
-COMMENT ON FUNCTION mlops_catalog.add_counts(jsonb, jsonb) IS 'Two objects of counts added up';
-
 -- Microseconds below which a share of the decisions took, from counts by steps of
 -- 1 %: step n holds what is above 1.01^(n - 1) and at most 1.01^n.
 CREATE FUNCTION mlops_catalog.latency_quantile(latencies jsonb, share float8) RETURNS float8

@@ -601,6 +601,7 @@ DECLARE
 	arguments jsonb := jsonb_build_object('model', model, 'version', version, 'query', rows_read, 'named', format('%s/%s', model, version));
 	evaluation text := 'SELECT e.rows, e.positives, e.roc_auc FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''named'', query => $1 OPERATOR(pg_catalog.->>) ''query'') AS e';
 	judged jsonb;
+	readable text;
 BEGIN
 	told := '{}';
 	shorts := ARRAY(SELECT format('test rows: column "%s" is far from what version %s learned from: total_variation %s', r ->> 'feature', version,
@@ -616,11 +617,11 @@ BEGIN
 	BEGIN
 		judged := (SELECT r FROM mlops_catalog.as_role(caller, settings, evaluation, arguments) AS r);
 	EXCEPTION WHEN data_exception THEN
-		IF mlops_catalog.readable_rows(model, version, rows_read) IS NULL THEN
+		readable := mlops_catalog.readable_rows(model, version, rows_read);
+		IF readable IS NULL THEN
 			RAISE;
 		END IF;
-		judged := (SELECT r FROM mlops_catalog.as_role(caller, settings, evaluation,
-			arguments || jsonb_build_object('query', mlops_catalog.readable_rows(model, version, rows_read))) AS r);
+		judged := (SELECT r FROM mlops_catalog.as_role(caller, settings, evaluation, arguments || jsonb_build_object('query', readable)) AS r);
 		told := ARRAY[format('version %s was compared on %s test rows, the others hold numbers that it cannot read: %s', version, judged ->> 'rows', SQLERRM)];
 	END;
 	shorts := shorts || ARRAY(SELECT format('test rows: version %s has roc_auc %s on them, the target means the opposite', version, round((judged ->> 'roc_auc')::numeric, 4))

@@ -22,12 +22,12 @@ BEGIN
 			count(*) FILTER (WHERE d.failed), coalesce(sum(d.nanoseconds) FILTER (WHERE NOT d.failed), 0), max(d.created_at)
 		FROM (SELECT p.model_id, coalesce(p.version, 0) AS version, coalesce(p.variant, '') AS variant,
 				p.shadow AND NOT (p.error IS NOT NULL AND mlops_catalog.variant_answers(p.deployment_id, p.variant)) AS shadow,
-				15 - width_bucket(-p.latency::float8, '{-1000000,-250000,-100000,-50000,-25000,-10000,-5000,-2500,-1000,-500,-250,-100,-50,-25,-10}'::float8[]) AS bucket,
+				cardinality($3) - width_bucket(-p.latency::float8, $3) AS bucket,
 				p.flagged, p.error IS NOT NULL AS failed, p.created_at,
 				CASE WHEN p.latency BETWEEN 0 AND 1e12 THEN (p.latency::float8 * 1000)::bigint ELSE 0 END AS nanoseconds
 			FROM mlops_catalog.prediction AS p WHERE p.created_at >= $1 AND p.created_at < $2) AS d
 		WHERE EXISTS (SELECT FROM mlops_catalog.model AS m WHERE m.model_id = d.model_id)
-		GROUP BY 1, 2, 3, 4, 5 $query$ USING since, until;
+		GROUP BY 1, 2, 3, 4, 5 $query$ USING since, until, ARRAY(SELECT -b FROM unnest(mlops_catalog.latency_bounds()) AS b ORDER BY 1);
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.count_totals(regrole, timestamptz, timestamptz) IS 'Decisions of a span of time, by what scored and how long it took';
@@ -80,15 +80,13 @@ AS $$
 		SELECT t.* FROM mlops_catalog.decision_total AS t
 		UNION ALL
 		SELECT n.* FROM mlops_catalog.count_totals(caller, coalesce((SELECT c.until FROM mlops_catalog.decision_count AS c), '-infinity'), 'infinity') AS n),
-	total AS MATERIALIZED (
-		SELECT c.model_id, c.version, c.variant, c.shadow, c.bucket, sum(c.decisions) AS decisions, sum(c.flagged) AS flagged, sum(c.errors) AS errors,
-			sum(c.nanoseconds) AS nanoseconds, max(c.last_at) AS last_at
-		FROM counted AS c GROUP BY 1, 2, 3, 4, 5)
-	SELECT m.name, nullif(t.version, 0), nullif(t.variant, ''), t.shadow, sum(t.decisions)::bigint, sum(t.flagged)::bigint, sum(t.errors)::bigint,
-		trim_scale(sum(t.nanoseconds) / 1000000000), (SELECT array_agg((SELECT coalesce(sum(b.decisions), 0)::bigint FROM total AS b
-				WHERE b.model_id = t.model_id AND b.version = t.version AND b.variant = t.variant AND b.shadow = t.shadow AND b.bucket < i) ORDER BY i)
-			FROM generate_subscripts(mlops_catalog.latency_bounds(), 1) AS i), max(t.last_at)
+	total AS (
+		SELECT c.model_id, c.version, c.variant, c.shadow, sum(c.decisions)::bigint AS decisions, sum(c.flagged)::bigint AS flagged, sum(c.errors)::bigint AS errors,
+			sum(c.nanoseconds) AS nanoseconds, array_agg(c.bucket) AS buckets, array_agg(c.decisions) AS counts, max(c.last_at) AS last_at
+		FROM counted AS c GROUP BY 1, 2, 3, 4)
+	SELECT m.name, nullif(t.version, 0), nullif(t.variant, ''), t.shadow, t.decisions, t.flagged, t.errors, trim_scale(t.nanoseconds / 1000000000),
+		(SELECT array_agg((SELECT coalesce(sum(b.n), 0)::bigint FROM unnest(t.buckets, t.counts) AS b(bucket, n) WHERE b.bucket < i) ORDER BY i)
+			FROM generate_subscripts(mlops_catalog.latency_bounds(), 1) AS i), t.last_at
 	FROM total AS t JOIN mlops_catalog.model AS m USING (model_id)
 	WHERE coalesce(mlops_catalog.may(caller, m.name, 'inspect'), false)
-	GROUP BY m.name, t.model_id, t.version, t.variant, t.shadow
 $$;

@@ -87,11 +87,11 @@ CREATE FUNCTION mlops.prometheus_metrics() RETURNS text
 AS $$
 	WITH total AS MATERIALIZED (
 		SELECT * FROM mlops_catalog.prometheus_totals()),
-	upkeep(model, task, suspended, failed) AS MATERIALIZED (
-		SELECT t.model, t.task, max(t.suspended), max(t.failed)
-		FROM (SELECT u.model, u.task, (u.state = 'suspended')::int, (u.error IS NOT NULL)::int FROM mlops.upkeep AS u
-			UNION ALL SELECT p.model, 'retraining', 0, 0 FROM mlops.retraining_policies AS p
-			UNION ALL SELECT w.model, 'monitor', 0, 0 FROM mlops.monitors AS w) AS t(model, task, suspended, failed)
+	upkeep(model, task, suspended, failed, ended_at) AS MATERIALIZED (
+		SELECT t.model, t.task, max(t.suspended), max(t.failed), max(t.ended_at)
+		FROM (SELECT u.model, u.task, (u.state = 'suspended')::int, (u.error IS NOT NULL)::int, u.ended_at FROM mlops.upkeep AS u
+			UNION ALL SELECT p.model, 'retraining', 0, 0, NULL FROM mlops.retraining_policies AS p
+			UNION ALL SELECT w.model, 'monitor', 0, 0, NULL FROM mlops.monitors AS w) AS t(model, task, suspended, failed, ended_at)
 		GROUP BY t.model, t.task),
 	sample(family, type, help, suffix, place, labels, le, value) AS (
 		SELECT x.name, 'counter', x.help, '', 0, t.labels, NULL::text, x.value::text
@@ -145,7 +145,7 @@ AS $$
 		UNION ALL
 		SELECT 'mlops_task_ended_seconds', 'gauge', 'when a monitor, retraining, guard or step of maintenance was seen to end last, in seconds since 1970-01-01 00:00 UTC', '', 0,
 			jsonb_build_object('model', u.model, 'task', u.task), NULL, extract(epoch FROM u.ended_at)::float8::text
-		FROM mlops.upkeep AS u WHERE u.ended_at IS NOT NULL
+		FROM upkeep AS u WHERE u.ended_at IS NOT NULL
 		UNION ALL
 		SELECT 'mlops_decisions_lost_total', 'counter', 'decisions of all databases that were answered and could not be logged since the server started', '', 0, '{}', NULL, l.decisions::text
 		FROM mlops_catalog.lost_decisions() AS l WHERE l.decisions IS NOT NULL

@@ -28,13 +28,6 @@ MLOPS_FUNCTION(mlops_subquery);
 
 /* ---- segments */
 
-/* Rows with the same values in all `by` columns. */
-typedef struct Segment
-{
-	size_t		first;			/* in the sorted order */
-	size_t		n;
-} Segment;
-
 /* Sorts rows by their codes in the `by` columns, first sight first. */
 typedef struct SegmentOrder
 {
@@ -42,14 +35,10 @@ typedef struct SegmentOrder
 	int			n_by;
 } SegmentOrder;
 
+/* 0: the rows have the same values in all `by` columns. */
 static int
-compare_rows(const void *a, const void *b, void *arg)
+compare_segments(const SegmentOrder *order, uint32_t i, uint32_t j)
 {
-	const SegmentOrder *order = (const SegmentOrder *) arg;
-	size_t		i = *(const uint32_t *) a;
-	size_t		j = *(const uint32_t *) b;
-
-	CHECK_FOR_INTERRUPTS();		/* a sort of millions of rows takes seconds */
 	for (int c = 0; c < order->n_by; c++)
 	{
 		const MlColumn *column = &order->scored->dataset->columns[order->scored->first_by + c];
@@ -59,7 +48,18 @@ compare_rows(const void *a, const void *b, void *arg)
 		if (x != y)
 			return x < y ? -1 : 1;
 	}
-	return i < j ? -1 : i > j;
+	return 0;
+}
+
+static int
+compare_rows(const void *a, const void *b, void *arg)
+{
+	uint32_t	i = *(const uint32_t *) a;
+	uint32_t	j = *(const uint32_t *) b;
+	int			compared = compare_segments((const SegmentOrder *) arg, i, j);
+
+	CHECK_FOR_INTERRUPTS();		/* a sort of millions of rows takes seconds */
+	return compared != 0 ? compared : i < j ? -1 : i > j;
 }
 
 /* {"country": "DE", "channel": null} */
@@ -178,19 +178,6 @@ judge_segment(const Judged *judged, const MlCosts *costs, size_t n, const double
 	put_verdict(result, segment, &verdict);
 }
 
-static bool
-same_segment(const MlScoredRows *scored, int n_by, uint32_t a, uint32_t b)
-{
-	for (int c = 0; c < n_by; c++)
-	{
-		const MlColumn *column = &scored->dataset->columns[scored->first_by + c];
-
-		if (ml_column_code(column, scored->rows.row[a]) != ml_column_code(column, scored->rows.row[b]))
-			return false;
-	}
-	return true;
-}
-
 /* Costs in the order of row; NULL: they are constant. */
 static double *
 ordered_costs(const double *cost, const uint32_t *row, size_t n)
@@ -231,7 +218,7 @@ judge_segments(const Judged *judged, int n_by, double threshold, ReturnSetInfo *
 	{
 		MlCosts		costs = judged->costs;
 
-		for (end = first + 1; end < scored->n && same_segment(scored, n_by, row[first], row[end]);)
+		for (end = first + 1; end < scored->n && compare_segments(&order, row[first], row[end]) == 0;)
 			end++;
 		costs.false_positive_by_row = false_positive ? false_positive + first : NULL;
 		costs.false_negative_by_row = false_negative ? false_negative + first : NULL;

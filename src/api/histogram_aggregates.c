@@ -20,7 +20,6 @@
 
 #include "api/aggregate.h"
 #include "mlops/base.h"
-#include "mlops/compat.h"
 #include "mlops/states.h"
 
 MLOPS_FUNCTION(mlops_histogram_state_in);

@@ -129,6 +129,21 @@ own_rows(const Judged *judged, const Subject *subject, bool test)
 
 /* ---------------------------------------------------------------- costs */
 
+void
+mlapi_add_cost(List **columns, const char *name)
+{
+	ListCell   *lc;
+
+	if (name == NULL)
+		return;
+	foreach(lc, *columns)
+	{
+		if (strcmp((char *) lfirst(lc), name) == 0)
+			return;
+	}
+	*columns = lappend(*columns, pstrdup(name));
+}
+
 /* The columns that costs are in, each once; false if one is not in the source. */
 static bool
 cost_columns(const MlThresholdRequest *threshold, const MlSource *source, List **columns)
@@ -137,11 +152,9 @@ cost_columns(const MlThresholdRequest *threshold, const MlSource *source, List *
 
 	for (int i = 0; i < 2; i++)
 	{
-		if (names[i] == NULL || (i == 1 && names[0] && strcmp(names[0], names[1]) == 0))
-			continue;
-		if (mling_find_column(source, names[i]) < 0)
+		if (names[i] && mling_find_column(source, names[i]) < 0)
 			return false;
-		*columns = lappend(*columns, pstrdup(names[i]));
+		mlapi_add_cost(columns, names[i]);
 	}
 	return true;
 }

@@ -36,6 +36,9 @@ typedef struct Judged
 	MlCosts		costs;			/* by row of scored, or constants */
 } Judged;
 
+/* A name of a column that costs are in is added to the list unless it is there, or NULL. */
+extern void mlapi_add_cost(List **columns, const char *name);
+
 /* The common arguments: model, source, query at 0 to 2, and rows. */
 extern void mlapi_judged_request(FunctionCallInfo fcinfo, int rows, const char *next, JudgedRequest *request);
 

@@ -19,6 +19,7 @@
 #include "mlops/serve.h"
 #include "mlops/train.h"
 #include "api/as_owner.h"
+#include "api/judged.h"
 
 #define MOST_POLICIES 100
 
@@ -31,21 +32,6 @@ typedef struct Policies
 	MlThresholdRequest request[MOST_POLICIES];
 	List	   *costs;			/* names of columns, each once */
 } Policies;
-
-static void
-add_cost(Policies *policies, const char *name)
-{
-	ListCell   *lc;
-
-	if (name == NULL)
-		return;
-	foreach(lc, policies->costs)
-	{
-		if (strcmp((char *) lfirst(lc), name) == 0)
-			return;
-	}
-	policies->costs = lappend(policies->costs, pstrdup(name));
-}
 
 /* A list of policies, or one. */
 static void
@@ -64,8 +50,8 @@ read_policies(Jsonb *json, Policies *policies)
 	{
 		policies->json[i] = list ? JsonbValueToJsonb(getIthJsonbValueFromContainer(&json->root, i)) : json;
 		mltrain_parse_threshold(policies->json[i], &policies->request[i]);
-		add_cost(policies, policies->request[i].false_positive_column);
-		add_cost(policies, policies->request[i].false_negative_column);
+		mlapi_add_cost(&policies->costs, policies->request[i].false_positive_column);
+		mlapi_add_cost(&policies->costs, policies->request[i].false_negative_column);
 	}
 }
 

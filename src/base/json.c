@@ -15,8 +15,8 @@
 #include "mlops/base.h"
 #include "mlops/json.h"
 
-static const char *
-type_of(const JsonbValue *value)
+const char *
+mljson_type_of(const JsonbValue *value)
 {
 	switch (value->type)
 	{
@@ -106,7 +106,7 @@ wrong_type(MlOptions *options, const char *key, const JsonbValue *value, const c
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("\"%s\" in \"%s\" must be %s, not %s",
-					key, options->argument, wanted, type_of(value))));
+					key, options->argument, wanted, mljson_type_of(value))));
 }
 
 bool
@@ -184,7 +184,7 @@ mljson_object(MlOptions *options, const char *key, const char *example)
 	if (json->type != jbvBinary || !JsonContainerIsObject(json->val.binary.data))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" in \"%s\" must be an object, not %s", key, options->argument, type_of(json)),
+				 errmsg("\"%s\" in \"%s\" must be an object, not %s", key, options->argument, mljson_type_of(json)),
 				 errhint("Write it as {\"%s\": %s}.", key, example)));
 	return mljson_options(psprintf("%s.%s", options->argument, key), JsonbValueToJsonb(json));
 }
@@ -261,6 +261,6 @@ mljson_scalar_text(const JsonbValue *value)
 		case jbvBool:
 			return pstrdup(value->val.boolean ? "true" : "false");
 		default:
-			return pstrdup(type_of(value));
+			return pstrdup(mljson_type_of(value));
 	}
 }

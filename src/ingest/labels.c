@@ -65,11 +65,24 @@ refuse_positive(const char *positive, const char *argument, const char *column, 
 			 valid ? errhint("Valid values are: %s.", valid) : 0));
 }
 
+static const struct
+{
+	Oid			type;
+	const char *name;
+}			numbers[] = {
+	{INT2OID, "smallint"}, {INT4OID, "integer"}, {INT8OID, "bigint"}, {NUMERICOID, "numeric"}, {CASHOID, "money"},
+	{FLOAT4OID, "real"}, {FLOAT8OID, "double precision"}
+};
+
 static bool
 is_number(Oid base)
 {
-	return base == INT2OID || base == INT4OID || base == INT8OID || base == NUMERICOID || base == CASHOID ||
-		base == FLOAT4OID || base == FLOAT8OID;
+	for (size_t i = 0; i < lengthof(numbers); i++)
+	{
+		if (numbers[i].type == base)
+			return true;
+	}
+	return false;
 }
 
 /* Numbers are compared as numbers: '1.0' is the 1 of an integer column. */
@@ -193,7 +206,6 @@ is_zero_or_one(const char *text)
 static Kind
 kind_trained(const MlTrainedPositive *trained)
 {
-	static const char *const numbers[] = {"smallint", "integer", "bigint", "numeric", "money", "real", "double precision"};
 	bool		truth;
 
 	if (trained->type == NULL)
@@ -202,7 +214,7 @@ kind_trained(const MlTrainedPositive *trained)
 		return SAYS_TRUTH;
 	for (size_t i = 0; i < lengthof(numbers); i++)
 	{
-		if (strcmp(trained->type, numbers[i]) == 0)
+		if (strcmp(trained->type, numbers[i].name) == 0)
 			return SAYS_NUMBER;
 	}
 	return SAYS_NAME;

@@ -158,6 +158,15 @@ allocate(MlWorkerSlot *slot, Oid database, Oid role)
 	slot->asked_at = GetCurrentTimestamp();
 }
 
+/* May a role that has so many workers have another one? */
+static bool
+has_room(int of_role)
+{
+	int			limit = mljobs_limit_of_role();
+
+	return limit == 0 || of_role < limit;
+}
+
 /*
  * Whose turn is it?  Who has the fewest workers in the database, then as a
  * role, then who was served longest ago.  NULL: nobody waits, or may.  With the
@@ -180,7 +189,7 @@ next_note(TimestampTz now)
 			continue;
 		in_database = mljobs_count_workers(note->database, InvalidOid);
 		of_role = mljobs_count_workers(InvalidOid, note->role);
-		if (mljobs_limit_of_role() > 0 && of_role >= mljobs_limit_of_role())
+		if (!has_room(of_role))
 			continue;
 		if (best == NULL || in_database < best_database ||
 			(in_database == best_database &&
@@ -227,10 +236,8 @@ must_leave(const MlWorkerSlot *slot, TimestampTz now)
 static void
 evict(MlWorkerSlot *slot)
 {
-	int			limit = mljobs_limit_of_role();
-
 	if (mljobs_count_workers(InvalidOid, InvalidOid) < mlops_guc_max_workers &&
-		(limit == 0 || mljobs_count_workers(InvalidOid, slot->role) < limit))
+		has_room(mljobs_count_workers(InvalidOid, slot->role)))
 	{
 		slot->upkeep = false;
 		return;
@@ -545,7 +552,11 @@ time_to_sleep(TimestampTz now)
 			SOONER(mljobs_shared->notes[i].due);
 	}
 	for (int i = 0; i < MLJOBS_MAX_WORKERS; i++)
-		SOONER(must_leave(&mljobs_shared->slots[i], now));
+	{
+		TimestampTz end = must_leave(&mljobs_shared->slots[i], now);
+
+		SOONER(end);
+	}
 	MLJOBS_UNLOCK();
 	SOONER(start_after);
 	if (to_scan != NIL || mljobs_shared->scan_all)

@@ -156,25 +156,38 @@ static const char *const begin_query =
 static const char *const end_query =
 	"SELECT mlops_catalog.end_upkeep(pg_catalog.quote_ident(CURRENT_USER)::pg_catalog.regrole, $1, $2, $3)";
 
+/* Takes the mark of a task away.  The error is kept, and told to the log now and then. */
+static void
+end_task(const char *model, const char *task, const char *error)
+{
+	/* what was stopped has no fault of its own */
+	const char *marked[] = {model, task, ShutdownRequestPending ? NULL : error};
+
+	try(end_query, 3, marked, true);
+}
+
+/* A task that has its mark; what the query returns is logged. */
+static void
+finish_task(const char *model, const char *task, const char *query)
+{
+	const char *arguments[] = {model};
+	Answer		answer = try(query, model ? 1 : 0, arguments, false);
+
+	log_all(answer);
+	end_task(model, task, answer.error);
+}
+
 /*
- * Runs a task, which may be one of a model (NULL: of the database): between two
- * transactions that set and take away its mark.  What the query returns is
- * logged.  Errors are kept, and told to the log now and then.
+ * Runs a task, which may be one of a model (NULL: of the database), between two
+ * transactions that set and take away its mark.
  */
 static void
 run_task(const char *model, const char *task, const char *query)
 {
-	const char *marked[] = {model, task, NULL};
-	Answer		answer;
+	const char *marked[] = {model, task};
 
-	if (ShutdownRequestPending || try(begin_query, 2, marked, true).n == 0)
-		return;
-	answer = try(query, model ? 1 : 0, marked, false);
-	log_all(answer);
-	if (ShutdownRequestPending)
-		answer.error = NULL;	/* it was stopped; that is no fault of its own */
-	marked[2] = answer.error;
-	try(end_query, 3, marked, true);
+	if (!ShutdownRequestPending && try(begin_query, 2, marked, true).n > 0)
+		finish_task(model, task, query);
 }
 
 /* ---------------------------------------------------------------- guards */
@@ -189,14 +202,6 @@ be_patient(int lock_timeout_ms, int timeout_ms)
 {
 	SetConfigOption("lock_timeout", psprintf("%d", lock_timeout_ms), PGC_SUSET, PGC_S_OVERRIDE);
 	task_timeout_ms = timeout_ms;
-}
-
-static void
-end_guard(const char *model, const char *error)
-{
-	const char *marked[] = {model, "guard", ShutdownRequestPending ? NULL : error};
-
-	try(end_query, 3, marked, true);
 }
 
 /* Was more patience asked for than there was? */
@@ -223,21 +228,8 @@ first_turn(const char *model, char **why)
 	*why = answer.error;
 	if (wants_patience(answer))
 		return false;
-	end_guard(model, answer.error);
+	end_task(model, "guard", answer.error);
 	return true;
-}
-
-static void
-second_turn(const char *model, bool marked)
-{
-	const char *arguments[] = {model, "guard"};
-	Answer		answer;
-
-	if (!marked && try(begin_query, 2, arguments, true).n == 0)
-		return;
-	answer = try(guard_query, 1, arguments, false);
-	log_all(answer);
-	end_guard(model, answer.error);
 }
 
 static void
@@ -260,9 +252,14 @@ check_guards(void)
 	for (uint64 i = 0; i < n; i++)
 	{
 		if (GetCurrentTimestamp() < until && !ShutdownRequestPending)
-			second_turn(models.lines[i], why[i] != NULL);
+		{
+			if (why[i])
+				finish_task(models.lines[i], "guard", guard_query);
+			else
+				run_task(models.lines[i], "guard", guard_query);
+		}
 		else if (why[i])
-			end_guard(models.lines[i], why[i]);
+			end_task(models.lines[i], "guard", why[i]);
 	}
 }
 

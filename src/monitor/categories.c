@@ -72,16 +72,6 @@ count_codes(const Comparing *comparing, const Feature *feature, Codes *codes)
 			   &codes->missing_current);
 }
 
-static uint64
-sum_of(const uint64_t *counts, size_t first, size_t end)
-{
-	uint64		sum = 0;
-
-	for (size_t i = first; i < end; i++)
-		sum += counts[i];
-	return sum;
-}
-
 static void
 compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, MlDriftTests tests)
 {
@@ -93,7 +83,7 @@ compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, 
 	uint32_t   *group = MemoryContextAllocExtended(CurrentMemoryContext, n * sizeof(uint32_t), MCXT_ALLOC_HUGE);
 	MlHistograms coarse;
 	double		unseen_p = ml_unseen_p(&(MlHistograms) {codes->n, codes->reference, codes->current}, 0);
-	uint64		unseen = sum_of(codes->current, codes->n_known, codes->n);
+	uint64		unseen = sum_of(codes->current + codes->n_known, codes->n - codes->n_known);
 	uint64		singles = 0;
 	double		p_value;
 
@@ -197,8 +187,8 @@ nannyml_test(MlDriftTestKind test, const Codes *codes, const uint64_t *reference
 {
 	MlHistograms all = {codes->n, reference, current};
 	MlHistograms known = {codes->n_known + 1, new_counts(codes->n_known + 1), new_counts(codes->n_known + 1)};
-	uint64		unseen = sum_of(current, codes->n_known, codes->n);
-	bool		defined = rows > 0 && sum_of(reference, 0, codes->n_known) > 0;
+	uint64		unseen = sum_of(current + codes->n_known, codes->n - codes->n_known);
+	bool		defined = rows > 0 && sum_of(reference, codes->n_known) > 0;
 
 	memcpy((uint64_t *) known.reference, reference, codes->n_known * sizeof(uint64_t));
 	memcpy((uint64_t *) known.current, current, codes->n_known * sizeof(uint64_t));

@@ -147,13 +147,14 @@ see_time(Counter *counter, const MlFeatureBaseline *feature, const MlValue *valu
 static void
 see_other(Counter *counter, size_t input, uint32_t code, TupleTableSlot *slot)
 {
-	uint32_t	n_categories = ml_model_n_categories(counter->model, input);
+	uint32_t	n_categories;
 	size_t		size;
 	const char *bytes;
 	uint32_t	place;
 
 	if (counter->news[input] == NULL || code <= counter->n_coded[input])
 		return;
+	n_categories = ml_model_n_categories(counter->model, input);
 	if (code <= n_categories)
 	{
 		counter->others[input][code - counter->n_coded[input] - 1]++;
@@ -283,16 +284,6 @@ add_up(Counter *counter)
 
 /* ---- from counts to tests */
 
-static uint64
-sum_of(const uint64_t *counts, size_t n)
-{
-	uint64		sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += counts[i];
-	return sum;
-}
-
 /* A number's counts, with room for what is out of the range of training. */
 static MlHistograms
 number_codes(const MlFeatureBaseline *feature, const uint64_t *current)
@@ -406,14 +397,9 @@ static MlDriftTest
 binned_ks_test(MlContext *ctx, const MlHistograms *h)
 {
 	MlDriftTest test = {ml_binned_ks(h), NAN};
-	double		r = 0;
-	double		c = 0;
+	double		r = (double) sum_of(h->reference, h->n);
+	double		c = (double) sum_of(h->current, h->n);
 
-	for (size_t i = 0; i < h->n; i++)
-	{
-		r += (double) h->reference[i];
-		c += (double) h->current[i];
-	}
 	if (!isnan(test.statistic))
 		mlbase_check(ctx, ml_kolmogorov_p(ctx, (uint64) Max(1, rint(r / (r + c) * c)),
 										  test.statistic, &test.p_value));
@@ -441,17 +427,12 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 	uint64_t   *reference = palloc(n_groups * sizeof(uint64_t));
 	uint64_t   *current = palloc(n_groups * sizeof(uint64_t));
 	MlHistograms coarse = {n_groups, reference, current};
-	uint64		reference_rows = 0;
-	uint64		current_rows = 0;
+	uint64		reference_rows = sum_of(fine->reference, fine->n);
+	uint64		current_rows = sum_of(fine->current, fine->n);
 	double		p_value;
 
 	ml_add_groups(fine, group, n_groups, reference, current);
-	for (size_t g = 0; g < n_groups; g++)
-	{
-		reference_rows += reference[g];
-		current_rows += current[g];
-	}
-	p_value = mlmon_histogram_p(comparison->tests, &coarse);
+	p_value = comparison->part_of_cycle ? NAN : mlmon_histogram_p(comparison->tests, &coarse);
 	for (int t = 0; t < ML_TEST_COUNT; t++)
 	{
 		MlDriftTest result;

@@ -21,6 +21,16 @@
  * which makes the chi-square statistic k / (k - 1) times as large. */
 #define ML_LEAST_ROWS_OF_BIN 20
 
+static inline uint64
+sum_of(const uint64_t *counts, size_t n)
+{
+	uint64		sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += counts[i];
+	return sum;
+}
+
 /* When a test says that a feature drifted. */
 typedef enum Rule
 {

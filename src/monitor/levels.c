@@ -10,16 +10,6 @@
 
 #include "monitor/compare.h"
 
-static uint64
-sum_of(const uint64_t *counts, size_t n)
-{
-	uint64		sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += counts[i];
-	return sum;
-}
-
 void
 mlmon_see_new(MlNewLevels *news, const char *bytes, size_t size)
 {

@@ -111,7 +111,7 @@ add_counts(int64 waiting_id, Datum counts)
 
 		memset(nulls, false, sizeof(nulls));
 		replaced[WAITING_DETAIL - 1] = true;
-		values[WAITING_DETAIL - 1] = mlcat_execute_value("SELECT mlops_catalog.sum_of($1, $2)", 2, types, sides, given, &isnull);
+		values[WAITING_DETAIL - 1] = mlcat_execute_value("SELECT mlops_catalog.add_counts($1, $2)", 2, types, sides, given, &isnull);
 		tuple = heap_modify_tuple(tuple, RelationGetDescr(relation), values, nulls, replaced);
 		CatalogTupleUpdate(relation, &tuple->t_self, tuple);
 		CommandCounterIncrement();

@@ -134,8 +134,9 @@ read_type(Jsonb *types, MlCondition *condition)
 	JsonbValue *type = types && JB_ROOT_IS_OBJECT(types) ? json_value(types, condition->column) : NULL;
 	char	   *name = type && type->type == jbvString ? pnstrdup(type->val.string.val, type->val.string.len) : NULL;
 
-	condition->nan_in_json = name == NULL || strcmp(name, "real") == 0 || strcmp(name, "double precision") == 0 ||
-		strcmp(name, "numeric") == 0;
+	if (condition->compares == ML_COMPARES_NULLS)
+		condition->nan_in_json = name == NULL || strcmp(name, "real") == 0 ||
+			strcmp(name, "double precision") == 0 || strcmp(name, "numeric") == 0;
 	if (condition->compares != ML_COMPARES_TEXTS || name == NULL)
 		return;
 	mling_recorded_type(condition->column, name, ML_COLUMN_CATEGORY, "UTC", &condition->recorded);
@@ -331,6 +332,7 @@ static void
 map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc, MlRuleColumn *column)
 {
 	Oid			type;
+	bool		usable;
 	MlRecordedType own;
 
 	column->matches = condition->matches;
@@ -343,18 +345,15 @@ map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc
 		return;
 	}
 	type = TupleDescAttr(desc, column->attribute)->atttypid;
+	usable = mlserve_rule_converter(type, &column->converter);
+	column->is_number = usable && column->converter.kind == ML_COLUMN_NUMBER;
 	if (condition->compares == ML_COMPARES_NULLS)
-	{
-		/* whatever its type */
-		column->may_be_nan = mlserve_rule_converter(type, &column->converter) && column->converter.kind == ML_COLUMN_NUMBER;
-		return;
-	}
-	column->may_be_nan = condition->compares == ML_COMPARES_NUMBERS;
-	if (!mlserve_rule_converter(type, &column->converter))
+		return;					/* whatever its type */
+	if (!usable)
 		column->unfit = mlserve_make_fault(ERRCODE_DATATYPE_MISMATCH,
 										   psprintf("column \"%s\" of type %s cannot be used in a segment's rule",
 													condition->column, format_type_be(type)));
-	else if (condition->compares != (column->converter.kind == ML_COLUMN_NUMBER ? ML_COMPARES_NUMBERS : ML_COMPARES_TEXTS))
+	else if (condition->compares != (column->is_number ? ML_COMPARES_NUMBERS : ML_COMPARES_TEXTS))
 		column->unfit = mlserve_make_fault(ERRCODE_DATATYPE_MISMATCH,
 										   psprintf("a segment's rule of model \"%s\" compares column \"%s\" of type %s with %s",
 													route->name, condition->column, format_type_be(type),
@@ -455,14 +454,14 @@ condition_holds(const MlCondition *condition, const MlRuleColumn *column,
 		return false;
 	}
 	isnull = nulls[column->attribute];
-	if (!isnull && column->may_be_nan)
+	if (!isnull && column->is_number)
 	{
 		number = mling_number(converter, datums[column->attribute]);
 		isnull = isnan(number);
 	}
 	if (condition->compares == ML_COMPARES_NULLS)
 		return isnull;
-	if (!isnull && !column->may_be_nan)
+	if (!isnull && !column->is_number)
 		bytes = mling_bytes(converter, datums[column->attribute], &size);
 	for (int i = 0; i < condition->n; i++)
 	{

@@ -72,7 +72,7 @@ typedef struct MlRuleColumn
 {
 	int			attribute;		/* from 0; -1: the row has no such column */
 	MlConverter converter;		/* of a condition that only asks for NULL unset where NaN cannot be */
-	bool		may_be_nan;		/* a number that is missing */
+	bool		is_number;		/* which may be NaN, and so missing */
 	const MlMatch *matches;		/* the condition's, as the column's type writes them */
 	MlFault    *unfit;			/* why the column cannot be compared, NULL: it can */
 } MlRuleColumn;

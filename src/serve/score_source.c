@@ -30,7 +30,7 @@ plan_inputs(const MlModel *model, const MlSource *source, MlReadColumn *columns)
 static const char *
 positive_of(const MlCatalogVersion *version, const char *target, Oid type)
 {
-	MlTrainedPositive trained = {version->positive, mlreg_target_type(version->version_id)};
+	MlTrainedPositive trained = {version->positive, version->positive ? mlreg_target_type(version->version_id) : NULL};
 	bool		is_trained = strcmp(target, version->target) == 0;
 	const char *positive = mling_positive_meant(type, &trained, is_trained);
 

@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "mlops/json.h"
 #include "serve/model_cache.h"
 #include "serve/scorer.h"
 
@@ -510,7 +511,7 @@ kind_of_root(Jsonb *json)
 	if (!JB_ROOT_IS_SCALAR(json))
 		return "an array";
 	(void) JsonbExtractScalar(&json->root, &scalar);
-	return scalar.type == jbvNull ? "null" : scalar.type == jbvString ? "a string" : scalar.type == jbvBool ? "a boolean" : "a number";
+	return mljson_type_of(&scalar);
 }
 
 Jsonb *

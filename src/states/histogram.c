@@ -12,8 +12,8 @@
 #include <float.h>
 #include <math.h>
 
-#include "mlops/base.h"
 #include "mlops/states.h"
+#include "states/verify.h"
 
 #define HISTOGRAM_MAGIC 0x47484C4D	/* "MLHG" on a little-endian machine */
 #define HISTOGRAM_VERSION 1
@@ -67,8 +67,9 @@ edges_problem(uint32 n, const double *edge)
 
 /* What is wrong with a state, or NULL. */
 static const char *
-state_problem(MlHistogramState *state)
+state_problem(void *value)
 {
+	MlHistogramState *state = (MlHistogramState *) value;
 	const char *problem;
 
 	if (VARSIZE(state) < state_size(1))
@@ -93,15 +94,7 @@ state_problem(MlHistogramState *state)
 MlHistogramState *
 mlstate_histogram_read(Datum datum)
 {
-	MlHistogramState *state = (MlHistogramState *) PG_DETOAST_DATUM(datum);
-	const char *problem = state_problem(state);
-
-	if (problem)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("a stored value of type mlops.histogram_state is damaged"),
-				 errdetail("Of the %zu bytes: %s.", (Size) VARSIZE(state) - VARHDRSZ, problem)));
-	return state;
+	return state_stored("histogram_state", state_problem, datum);
 }
 
 MlHistogramState *
@@ -203,16 +196,5 @@ mlstate_histogram_counts(MlHistogramState *state)
 Datum
 mlstate_histogram_from_bytes(const char *payload, Size size, int sqlstate)
 {
-	MlHistogramState *state = palloc(VARHDRSZ + size);
-	const char *problem;
-
-	SET_VARSIZE(state, VARHDRSZ + size);
-	memcpy(VARDATA(state), payload, size);
-	problem = state_problem(state);
-	if (problem)
-		ereport(ERROR,
-				(errcode(sqlstate),
-				 errmsg("invalid value of type mlops.histogram_state"),
-				 errdetail("Of the %zu bytes: %s.", size, problem)));
-	return PointerGetDatum(state);
+	return state_from_bytes("histogram_state", state_problem, payload, size, sqlstate);
 }

@@ -5,8 +5,8 @@
  */
 #include "postgres.h"
 
-#include "mlops/base.h"
 #include "mlops/states.h"
+#include "states/verify.h"
 
 #define LOSS_MAGIC 0x534C4C4D	/* "MLLS" on a little-endian machine */
 #define LOSS_VERSION 1
@@ -31,8 +31,9 @@ StaticAssertDecl(sizeof(MlLossState) == 56, "the layout is stored in tables");
 
 /* What is wrong with a state, or NULL. */
 static const char *
-state_problem(const MlLossState *state)
+state_problem(void *value)
 {
+	const MlLossState *state = (const MlLossState *) value;
 	double		log_loss;
 	double		brier;
 
@@ -59,32 +60,13 @@ state_problem(const MlLossState *state)
 Datum
 mlstate_loss_from_bytes(const char *payload, Size size, int sqlstate)
 {
-	MlLossState *state = palloc(VARHDRSZ + size);
-	const char *problem;
-
-	SET_VARSIZE(state, VARHDRSZ + size);
-	memcpy(VARDATA(state), payload, size);
-	problem = state_problem(state);
-	if (problem)
-		ereport(ERROR,
-				(errcode(sqlstate),
-				 errmsg("invalid value of type mlops.loss_state"),
-				 errdetail("Of the %zu bytes: %s.", size, problem)));
-	return PointerGetDatum(state);
+	return state_from_bytes("loss_state", state_problem, payload, size, sqlstate);
 }
 
 const MlLossState *
 mlstate_loss_read(Datum datum)
 {
-	MlLossState *state = (MlLossState *) PG_DETOAST_DATUM(datum);
-	const char *problem = state_problem(state);
-
-	if (problem)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("a stored value of type mlops.loss_state is damaged"),
-				 errdetail("Of the %zu bytes: %s.", (Size) VARSIZE(state) - VARHDRSZ, problem)));
-	return state;
+	return state_stored("loss_state", state_problem, datum);
 }
 
 MlLossState *

@@ -25,6 +25,7 @@
 
 #include "mlops/base.h"
 #include "mlops/states.h"
+#include "states/verify.h"
 
 /* Bytes that the runs of a state may take; while two are merged, twice that. */
 #ifndef RANKING_STATE_LIMIT
@@ -320,8 +321,9 @@ read_counts(double *counts, const char *from, Size n, Size count_size)
  * in it can lead out of it.
  */
 static const char *
-flat_header_problem(const FlatRanking *flat)
+flat_header_problem(void *value)
 {
+	const FlatRanking *flat = (const FlatRanking *) value;
 	Size		size = VARSIZE(flat);
 
 	if (size < offsetof(FlatRanking, score))
@@ -389,23 +391,18 @@ flat_content_problem(const FlatRanking *flat)
 	return problem;
 }
 
+static const char *
+flat_problem(void *value)
+{
+	const char *problem = flat_header_problem(value);
+
+	return problem ? problem : flat_content_problem((const FlatRanking *) value);
+}
+
 Datum
 mlstate_ranking_from_bytes(const char *payload, Size size, int sqlstate)
 {
-	FlatRanking *flat = palloc(VARHDRSZ + size);
-	const char *problem;
-
-	SET_VARSIZE(flat, VARHDRSZ + size);
-	memcpy(VARDATA(flat), payload, size);
-	problem = flat_header_problem(flat);
-	if (problem == NULL)
-		problem = flat_content_problem(flat);
-	if (problem)
-		ereport(ERROR,
-				(errcode(sqlstate),
-				 errmsg("invalid value of type mlops.ranking_state"),
-				 errdetail("Of the %zu bytes: %s.", size, problem)));
-	return PointerGetDatum(flat);
+	return state_from_bytes("ranking_state", flat_problem, payload, size, sqlstate);
 }
 
 static Size
@@ -563,14 +560,8 @@ mlstate_ranking_merge(MlRankingState *state, Datum other)
 	}
 	else
 	{
-		FlatRanking *flat = (FlatRanking *) PG_DETOAST_DATUM(other);
-		const char *problem = flat_header_problem(flat);
+		FlatRanking *flat = state_stored("ranking_state", flat_header_problem, other);
 
-		if (problem)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("a stored value of type mlops.ranking_state is damaged"),
-					 errdetail("Of the %zu bytes: %s.", (Size) VARSIZE(flat) - VARHDRSZ, problem)));
 		mlstate_ranking_set_k(state, flat->k);
 		push_run(state, read_flat(state, flat));
 		mlbase_free_detoasted(flat, other);

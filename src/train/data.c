@@ -21,6 +21,16 @@ mltrain_array(const Data *data, size_t n, size_t size)
 	return array;
 }
 
+void *
+mltrain_zeroed(const Data *data, size_t n, size_t size)
+{
+	void	   *array = ml_arena_alloc_zeroed(data->ctx->arena, n, size);
+
+	if (array == NULL)
+		mlbase_check(data->ctx, ml_fail_memory(data->ctx));
+	return array;
+}
+
 /* ---------------------------------------------------------------- reading */
 
 /*
@@ -125,6 +135,33 @@ read_weights(Data *data)
 	data->row_weight = row_weight;
 }
 
+static int
+compare_hashes(const void *a, const void *b)
+{
+	uint64_t	one = *(const uint64_t *) a;
+	uint64_t	other = *(const uint64_t *) b;
+
+	return one < other ? -1 : one > other;
+}
+
+/* Rows whose key another row before them has, whatever the order; and those without one. */
+static void
+count_keys(Data *data)
+{
+	size_t		n = data->dataset->n_rows;
+	uint64_t   *hash = palloc_extended(n * sizeof(uint64_t), MCXT_ALLOC_HUGE);
+
+	for (size_t row = 0; row < n; row++)
+	{
+		hash[row] = ml_column_hash(&data->dataset->columns[data->roles.key], row);
+		data->without_key += hash[row] == 0;
+	}
+	qsort(hash, n, sizeof(uint64_t), compare_hashes);
+	for (size_t row = data->without_key + 1; row < n; row++)
+		data->repeated_keys += hash[row] == hash[row - 1];
+	pfree(hash);
+}
+
 void
 mltrain_label(const Request *request, const ReadPlan *plan, Data *data)
 {
@@ -142,39 +179,12 @@ mltrain_label(const Request *request, const ReadPlan *plan, Data *data)
 		mling_costs(&data->dataset->columns[data->roles.cost_false_negative], true, data->dataset->n_rows, NULL, data->label, NULL);
 	mlbase_check(data->ctx, ml_order_rows(data->ctx, data->dataset, data->roles.time, data->roles.key, &order));
 	data->order = order;
+	if (data->roles.key >= 0)
+		count_keys(data);
 }
 
 
 /* ---------------------------------------------------------------- what people ought to know of roles */
-
-static int
-compare_hashes(const void *a, const void *b)
-{
-	uint64_t	one = *(const uint64_t *) a;
-	uint64_t	other = *(const uint64_t *) b;
-
-	return one < other ? -1 : one > other;
-}
-
-size_t
-mltrain_repeated_keys(const Data *data, size_t *missing)
-{
-	size_t		n = data->dataset->n_rows;
-	uint64_t   *hash = palloc_extended(n * sizeof(uint64_t), MCXT_ALLOC_HUGE);
-	size_t		repeated = 0;
-
-	*missing = 0;
-	for (size_t row = 0; row < n; row++)
-	{
-		hash[row] = ml_column_hash(&data->dataset->columns[data->roles.key], row);
-		*missing += hash[row] == 0;
-	}
-	qsort(hash, n, sizeof(uint64_t), compare_hashes);
-	for (size_t row = *missing + 1; row < n; row++)
-		repeated += hash[row] == hash[row - 1];
-	pfree(hash);
-	return repeated;
-}
 
 static size_t
 rows_without_time(const Data *data)
@@ -211,12 +221,11 @@ void
 mltrain_tell_roles(const Request *request, const Data *data)
 {
 	const MlTrainRequest *r = request->given;
-	size_t		without_key = 0;
-	size_t		repeated = data->roles.key >= 0 ? mltrain_repeated_keys(data, &without_key) : 0;
+	size_t		repeated = data->repeated_keys;
 	size_t		missing = data->roles.time >= 0 ? rows_without_time(data) : 0;
 
-	if (without_key > 1)		/* nothing tells these apart either */
-		repeated += without_key - 1;
+	if (data->without_key > 1)	/* nothing tells these apart either */
+		repeated += data->without_key - 1;
 	if (repeated > 0)
 		ereport(NOTICE,
 				(errmsg("key \"%s\" is not unique: %zu of %zu rows have the key of another row", r->key, repeated, data->dataset->n_rows),

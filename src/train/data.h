@@ -30,10 +30,15 @@ typedef struct Data
 	MlLabelCounts counts;
 	const float *row_weight;	/* sample weights, NULL: all 1 */
 	const uint32_t *order;		/* canonical, of all rows; NULL in a worker */
+	size_t		repeated_keys;	/* rows whose key another row before them has */
+	size_t		without_key;	/* rows, which are not among them; both 0 in a worker and without a key */
 } Data;
 
 /* An array in data's arena; an error (53200) if there is no room. */
 extern void *mltrain_array(const Data *data, size_t n, size_t size);
+
+/* The same, all zero. */
+extern void *mltrain_zeroed(const Data *data, size_t n, size_t size);
 
 /* Makes the engine's context and reads the source. */
 extern void mltrain_read(Journal *journal, const Request *request, const ReadPlan *plan, int n_threads,
@@ -45,12 +50,6 @@ extern void mltrain_label(const Request *request, const ReadPlan *plan, Data *da
 /* An error if there are no rows of a class; where and reason are for people. */
 extern void mltrain_refuse_one_class(const char *where, const char *target, const char *reason,
 									 int64 positives, int64 negatives);
-
-/*
- * Rows whose key another row before them has, whatever the order; and those without
- * a key, which are not among them.
- */
-extern size_t mltrain_repeated_keys(const Data *data, size_t *missing);
 
 /* Notices of a key that is not unique, and of a time column without times. */
 extern void mltrain_tell_roles(const Request *request, const Data *data);

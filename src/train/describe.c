@@ -123,7 +123,6 @@ role_statistics(const Data *data, int c)
 	size_t		rows = 0;
 	size_t		present = 0;
 	size_t		first = 0;
-	size_t		without_key;
 	bool		constant = true;
 	double		least = INFINITY;
 	double		greatest = -INFINITY;
@@ -160,7 +159,7 @@ role_statistics(const Data *data, int c)
 		append_target_values(&json, column);
 	}
 	if (c == data->roles.key)
-		append_number(&json, "repeated", (double) mltrain_repeated_keys(data, &without_key) / (double) data->dataset->n_rows);
+		append_number(&json, "repeated", (double) data->repeated_keys / (double) data->dataset->n_rows);
 	if (c == data->roles.weight)
 		append_weight_statistics(&json, data);
 	return json.data;

@@ -42,12 +42,10 @@ static size_t
 count_distinct(const Data *data, const MlColumn *column, size_t step, size_t *present)
 {
 	MlArenaMark mark = ml_arena_mark(data->ctx->arena);
-	double	   *value = ml_arena_alloc_array(data->ctx->arena, data->dataset->n_rows / step + 1, sizeof(double));
+	double	   *value = mltrain_array(data, data->dataset->n_rows / step + 1, sizeof(double));
 	size_t		n = 0;
 	size_t		distinct = 0;
 
-	if (value == NULL)
-		mlbase_check(data->ctx, ml_fail_memory(data->ctx));
 	for (size_t i = 0; i < data->dataset->n_rows; i += step)
 	{
 		size_t		row = data->order ? data->order[i] : i;

@@ -70,16 +70,6 @@ folds_check(Folds *folds, const MlFoldsRequest *r, const char *time_column)
 
 /* ---------------------------------------------------------------- cutting */
 
-static void *
-arena_bytes(const Data *data, size_t n, size_t size)
-{
-	void	   *array = ml_arena_alloc_zeroed(data->ctx->arena, n, size);
-
-	if (array == NULL)
-		mlbase_check(data->ctx, ml_fail_memory(data->ctx));
-	return array;
-}
-
 /* Groups are dealt to empty folds first, so folds stay empty only where groups lack. */
 static void
 refuse_few_groups(const Folds *folds, const Data *data)
@@ -120,7 +110,7 @@ folds_make(Folds *folds, const Request *request, const Data *data, const float *
 										 folds->border));
 		return;
 	}
-	folds->fold = arena_bytes(data, data->dataset->n_rows, 1);
+	folds->fold = mltrain_zeroed(data, data->dataset->n_rows, 1);
 	if (folds->kind == FOLDS_STRATIFIED)
 		mlbase_check(ctx, ml_folds_stratified(ctx, data->dataset, data->order, label, folds->n, seed, folds->fold));
 	else
@@ -170,8 +160,8 @@ hold_back(const Folds *folds, const Request *request, const Data *data, int fold
 	double		share = folds->held_back;
 	uint64_t	seed = ml_mix64((uint64_t) request->given->seed + fold + 1);
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
-	uint8_t    *inner = arena_bytes(data, n, 1);
-	float	   *masked = arena_bytes(data, n, sizeof(float));
+	uint8_t    *inner = mltrain_zeroed(data, n, 1);
+	float	   *masked = mltrain_zeroed(data, n, sizeof(float));
 
 	for (size_t row = 0; row < n; row++)
 		masked[row] = part[row] == ML_PART_TRAIN ? folds->label[row] : NAN;
@@ -225,7 +215,7 @@ refuse_one_class(const Folds *folds, const Parts *parts, int fold, MlPart part)
 void
 folds_cut(const Folds *folds, const Request *request, const Data *data, int fold, Parts *parts)
 {
-	uint8_t    *part = arena_bytes(data, data->dataset->n_rows, 1);
+	uint8_t    *part = mltrain_zeroed(data, data->dataset->n_rows, 1);
 
 	memset(parts, 0, sizeof(*parts));
 	cut(folds, data, fold, part);

@@ -26,28 +26,18 @@ evaluate_part(const Request *request, const Prepared *prepared, const Encoded *m
 
 /* ---------------------------------------------------------------- learning again */
 
-/* The training rows' scores, ascending, in the arena. */
-static MlSample
-training_scores(const Request *request, const Prepared *prepared, const Encoded *model)
-{
-	Scored		scored;
-
-	mltrain_score_part(request, prepared, model, ML_PART_TRAIN, &scored);
-	ml_sort_numbers(scored.score, mltrain_array(prepared->data, scored.n, sizeof(double)), scored.n);
-	return (MlSample) {scored.n, scored.score};
-}
-
 /* How many of the training rows have a score of at least the threshold? */
 static size_t
 flagged_in_training(const Request *request, const Prepared *prepared, const Encoded *model)
 {
 	MlArena    *arena = prepared->data->ctx->arena;
 	MlArenaMark mark = ml_arena_mark(arena);
-	MlSample	scores = training_scores(request, prepared, model);
-	size_t		flagged = scores.n;
+	Scored		scored;
+	size_t		flagged = 0;
 
-	while (flagged > 0 && scores.value[scores.n - flagged] < model->parts.threshold)
-		flagged--;
+	mltrain_score_part(request, prepared, model, ML_PART_TRAIN, &scored);
+	for (size_t i = 0; i < scored.n; i++)
+		flagged += scored.score[i] >= model->parts.threshold;
 	ml_arena_release(arena, mark);
 	return flagged;
 }
@@ -63,22 +53,27 @@ threshold_flagging(const Request *request, const Prepared *prepared, const Encod
 {
 	MlArena    *arena = prepared->data->ctx->arena;
 	MlArenaMark mark = ml_arena_mark(arena);
-	MlSample	scores = training_scores(request, prepared, model);
+	Scored		scores;
+	double	   *score;			/* ascending */
 	double		threshold = model->parts.threshold;
-	size_t		first = scores.n - flagged; /* flagged row */
+	size_t		first;			/* flagged row */
 	size_t		below;			/* first row with its score, and with a higher one */
 	size_t		above;
 
-	if (flagged > 0 && flagged < scores.n && scores.value[0] < scores.value[scores.n - 1])
+	mltrain_score_part(request, prepared, model, ML_PART_TRAIN, &scores);
+	score = scores.score;
+	ml_sort_numbers(score, mltrain_array(prepared->data, scores.n, sizeof(double)), scores.n);
+	first = scores.n - flagged;
+	if (flagged > 0 && flagged < scores.n && score[0] < score[scores.n - 1])
 	{
-		for (below = first; below > 0 && scores.value[below - 1] == scores.value[first];)
+		for (below = first; below > 0 && score[below - 1] == score[first];)
 			below--;
-		for (above = first; above < scores.n && scores.value[above] == scores.value[first];)
+		for (above = first; above < scores.n && score[above] == score[first];)
 			above++;
 		first = above == scores.n || (below > 0 && first - below <= above - first) ? below : above;
-		threshold = scores.value[first - 1] + (scores.value[first] - scores.value[first - 1]) / 2;
-		if (threshold == scores.value[first - 1])
-			threshold = scores.value[first];	/* there is nothing between them */
+		threshold = score[first - 1] + (score[first] - score[first - 1]) / 2;
+		if (threshold == score[first - 1])
+			threshold = score[first];	/* there is nothing between them */
 	}
 	ml_arena_release(arena, mark);
 	return threshold;
@@ -97,13 +92,14 @@ learn_everything(Journal *journal, const Request *request, const Prepared *prepa
 	Encoded    *model = &judgement->model;
 	Fitted		before = judgement->fitted;
 	Prepared	everything;
-	size_t		flagged = flagged_in_training(request, prepared, model);
+	bool		moves = request->threshold.policy.kind != ML_THRESHOLD_VALUE;
+	size_t		flagged = moves ? flagged_in_training(request, prepared, model) : 0;
 
 	mltrain_end_phase(journal);
 	mltrain_begin_phase(journal, "refit");
 	mltrain_fit_everything(journal, request, prepared, &before, &everything, &judgement->fitted);
 	mltrain_encode(request, &everything, &judgement->fitted, margin_shift, model);
-	if (request->threshold.policy.kind != ML_THRESHOLD_VALUE)
+	if (moves)
 		model->parts.threshold = threshold_flagging(request, prepared, model, flagged);
 	mltrain_end_phase(journal);
 	mltrain_begin_phase(journal, "test");

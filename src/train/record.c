@@ -6,7 +6,6 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
 #include "mlops/base.h"
@@ -113,7 +112,7 @@ params_json(const MlRegistration *r)
 	for (int i = 0; i < r->n_params; i++)
 		mltrain_append_text(&json, r->params[i].name, r->params[i].value);
 	appendStringInfoChar(&json, '}');
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+	return mltrain_jsonb_of(json.data);
 }
 
 void
@@ -123,7 +122,6 @@ mltrain_record(Journal *journal, const Request *request, const ReadPlan *plan, c
 	const MlTrainRequest *q = request->given;
 	MlRegistration r = {0};
 	const MlEvaluation *evaluation = judgement->judged_on == ML_PART_TEST ? &judgement->test : &judgement->validation;
-	char	   *metrics;
 	uint8		sha256[32];
 
 	mltrain_begin_phase(journal, "register");
@@ -146,8 +144,7 @@ mltrain_record(Journal *journal, const Request *request, const ReadPlan *plan, c
 	r.n_run_metrics = journal->run_metrics.n;
 	r.run_metrics = journal->run_metrics.metric;
 	r.signature = mltrain_signature_json(judgement->model.parts.signature);
-	metrics = mltrain_metrics_json(evaluation, part_name(judgement->judged_on), part_name(judgement->chosen_on), judgement->shortfall);
-	r.metrics = metrics;
+	r.metrics = mltrain_metrics_json(evaluation, part_name(judgement->judged_on), part_name(judgement->chosen_on), judgement->shortfall);
 	r.threshold = judgement->model.parts.threshold;
 	r.bytes = judgement->model.bytes;
 	r.size = judgement->model.size;
@@ -159,9 +156,9 @@ mltrain_record(Journal *journal, const Request *request, const ReadPlan *plan, c
 		mlreg_sha256(r.bytes, r.size, result->sha256);
 		memcpy(result->content_hash, r.content_hash, sizeof(result->content_hash));
 		result->all_params = params_json(&r);
-		result->columns = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(r.columns)));
+		result->columns = mltrain_jsonb_of(r.columns);
 	}
 	else
 		mlreg_register(&r, &result->version, &result->run_id, sha256);
-	result->metrics = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(metrics)));
+	result->metrics = mltrain_jsonb_of(r.metrics);
 }

@@ -5,7 +5,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
 
 #include "mlops/base.h"
 #include "mlops/ingest.h"

@@ -150,11 +150,9 @@ mltrain_split(const Request *request, const Data *data, Parts *parts)
 {
 	MlContext  *ctx = data->ctx;
 	const float *label = labels_in_window(request, data);
-	uint8_t    *part = ml_arena_alloc_zeroed(ctx->arena, data->dataset->n_rows, 1);
+	uint8_t    *part = mltrain_zeroed(data, data->dataset->n_rows, 1);
 
 	memset(parts, 0, sizeof(*parts));
-	if (part == NULL)
-		mlbase_check(ctx, ml_fail_memory(ctx));
 	if (data->roles.fold >= 0)
 		split_by_fold(data, part);
 	else if (request->split.at_times)

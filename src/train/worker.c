@@ -9,7 +9,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "mlops/base.h"
@@ -52,7 +51,7 @@ void
 worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Request *request, Data *data)
 {
 	const TeamShared *shared = worker->shared;
-	Jsonb	   *assigned = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(assignment->text)));
+	Jsonb	   *assigned = mltrain_jsonb_of(assignment->text);
 	MlOptions  *options = mljson_options("assignment", assigned);
 	JsonbValue *params = mljson_value(options, "given");
 	char	   *algorithm;

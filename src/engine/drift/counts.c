@@ -9,6 +9,12 @@
 
 #define LEAST_TERM 1e-12		/* of a sum, that is worth adding */
 
+static double
+log_choose(double n, double k)
+{
+	return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
+}
+
 double
 ml_chance_of_more(double both, double current, double q)
 {
@@ -19,8 +25,7 @@ ml_chance_of_more(double both, double current, double q)
 		return 1;
 	if (current > both)			/* of counts that stand for others, see ml_unseen_p() */
 		return pow(q, current);
-	term = exp(lgamma(both + 1) - lgamma(current + 1) - lgamma(both - current + 1) +
-			   current * log(q) + (both - current) * log1p(-q));
+	term = exp(log_choose(both, current) + current * log(q) + (both - current) * log1p(-q));
 	sum = term;
 	for (double x = current; x < both && term > sum * LEAST_TERM; x++)
 	{
@@ -28,12 +33,6 @@ ml_chance_of_more(double both, double current, double q)
 		sum += term;
 	}
 	return fmin(sum, 1);
-}
-
-static double
-log_choose(double n, double k)
-{
-	return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
 }
 
 /* Of the hits among `drawn` of `all` rows, `both` of which are hits. */

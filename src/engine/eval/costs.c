@@ -3,7 +3,6 @@
  *	  What errors cost in total, by how many of the highest scores are flagged.
  *-------------------------------------------------------------------------
  */
-#include <math.h>
 
 #include "mlops/engine/eval.h"
 
