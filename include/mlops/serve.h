@@ -273,6 +273,23 @@ extern void mlserve_explain_values(MlScorer *scorer, TupleDesc desc, const Datum
  */
 extern text *mlserve_explained_value(MlScorer *scorer, Oid type, Datum features, size_t input);
 
+/* What a model's inputs contribute over a sample of a source's rows, in log odds. */
+typedef struct MlContributions
+{
+	const MlModel *model;		/* NULL: there was no row */
+	size_t		n_rows;			/* in the sample */
+	size_t		n_inputs;
+	double	   *importance;		/* [n_inputs] mean of the contributions' sizes */
+	double	   *mean;			/* [n_inputs] mean of the contributions */
+}			MlContributions;
+
+/*
+ * Reads a source, and explains every step-th row, so many that there are between half
+ * of most_rows and most_rows.  Results are in the current memory context.  Errors:
+ * those of scoring; 55000 if more than one version answers.
+ */
+extern void mlserve_explain_source(MlScorer *scorer, MlSource *source, size_t most_rows, MlContributions * contributions);
+
 /* ---------------------------------------------------------------- decisions */
 
 /* A row of mlops_catalog.prediction. */
@@ -372,6 +389,42 @@ extern bool mlserve_prediction_time(const pg_uuid_t *id, TimestampTz *at);
 
 /* Called once, when the library is loaded. */
 extern void mlserve_watch_statements(void);
+
+/* ---------------------------------------------------------------- triggers that score */
+
+/* A trigger's arguments and columns; relation, trigger and kind are given. */
+typedef struct MlBoundTrigger
+{
+	const MlTriggerKind *kind;
+	Relation	relation;
+	const Trigger *trigger;
+	const char *argument[ML_TRIGGER_ARGUMENTS]; /* NULL: not given */
+	MlErrorChoice choice;
+	int			score;			/* columns, from 1; 0: none */
+	int			flag;
+	int			key;
+	MlKeyReader key_reader;
+}			MlBoundTrigger;
+
+/* What on_error says, though other arguments may be wrong; of an MlBoundTrigger, as
+ * a step of mlserve_attempt.  Error (22023): it is none of null, raise and a score. */
+extern void mlserve_read_trigger_choice(void *bound);
+
+/* Arguments and columns, likewise.  Errors: arguments that are not understood
+ * (22023), columns that do not exist (42703), have another type (42804) or are
+ * generated (428C9). */
+extern void mlserve_bind_trigger(void *bound);
+
+/* Warns of a model that reads what the trigger fills: once a session, and again when
+ * another version may answer. */
+extern void mlserve_tell_of_inputs(MlBoundTrigger * bound);
+
+/*
+ * Binds a trigger, and returns what stands against scoring now, in words; NULL:
+ * nothing does.  Errors: those of mlserve_bind_trigger; the user may not score
+ * with the model (42501).
+ */
+extern char *mlserve_check_trigger(MlBoundTrigger * bound);
 
 /* ---------------------------------------------------------------- seals */
 

@@ -7,11 +7,9 @@
 
 #include <math.h>
 
-#include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
 #include "mlops/base.h"
 #include "mlops/progress.h"
@@ -109,6 +107,18 @@ compare_contributions(const void *a, const void *b, void *arg)
 	return left < right ? -1 : left > right;
 }
 
+/* Inputs in the order of their contributions. */
+static size_t *
+greatest_first(size_t n, const double *contribution)
+{
+	size_t	   *order = palloc(n * sizeof(size_t));
+
+	for (size_t i = 0; i < n; i++)
+		order[i] = i;
+	qsort_arg(order, n, sizeof(size_t), compare_contributions, (void *) contribution);
+	return order;
+}
+
 static void
 put_row(Tuplestorestate *rows, TupleDesc desc, int rank, const char *feature, text *value,
 		double contribution)
@@ -137,10 +147,7 @@ explain(FunctionCallInfo fcinfo, Tuplestorestate *rows, text *reference, int ver
 	size_t	   *order;
 
 	mlserve_explain_datum(scorer, type, features, &why);
-	order = palloc(why.n * sizeof(size_t));
-	for (size_t i = 0; i < why.n; i++)
-		order[i] = i;
-	qsort_arg(order, why.n, sizeof(size_t), compare_contributions, (void *) why.contribution);
+	order = greatest_first(why.n, why.contribution);
 	if (top == ALL_FEATURES)
 		put_row(rows, site->result, 0, "(base)", NULL, why.base);
 	for (size_t i = 0; i < why.n; i++)
@@ -190,101 +197,15 @@ mlops_explain_version(PG_FUNCTION_ARGS)
 
 #define MAX_EXPLAINED_ROWS 100000
 
-/*
- * A sample of a source whose length is not known: every step-th row, and the
- * step doubles whenever there are more than asked for.
- */
-typedef struct TableExplainer
-{
-	MlScorer   *scorer;
-	TupleDesc	desc;			/* the source's */
-	MemoryContext row_context;
-	const MlModel *model;		/* that explained the first row; others are errors */
-	uint64		n_seen;
-	uint64		step;
-	size_t		most_rows;
-	size_t		n_rows;			/* sampled */
-	size_t		n_inputs;
-	size_t		capacity;		/* rows allocated */
-	double	   *contribution;	/* [capacity][n_inputs] */
-} TableExplainer;
-
-static void
-make_room_for_row(TableExplainer *table, const MlExplanation *why)
-{
-	if (table->model == NULL)
-	{
-		table->model = why->model;
-		table->n_inputs = why->n;
-		table->capacity = Min(table->most_rows, 1024);
-		table->contribution = MemoryContextAllocHuge(GetMemoryChunkContext(table),
-													 table->capacity * why->n * sizeof(double));
-	}
-	if (table->model != why->model)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the rows are scored by more than one version"),
-				 errhint("Name one, as in mlops.explain_table('model/3', ...).")));
-	if (table->n_rows == table->most_rows)
-	{
-		for (size_t i = 0; 2 * i < table->n_rows; i++)
-			memmove(table->contribution + i * why->n, table->contribution + 2 * i * why->n,
-					why->n * sizeof(double));
-		table->n_rows = (table->n_rows + 1) / 2;
-		table->step *= 2;
-	}
-	if (table->n_rows == table->capacity)
-	{
-		table->capacity = Min(2 * table->capacity, table->most_rows);
-		table->contribution = repalloc_huge(table->contribution,
-											table->capacity * why->n * sizeof(double));
-	}
-}
-
-static void
-explain_slot(TupleTableSlot *slot, void *arg)
-{
-	TableExplainer *table = (TableExplainer *) arg;
-	uint64		row = table->n_seen++;
-	MemoryContext caller;
-	MlExplanation why;
-
-	if (table->n_seen % MLOPS_PROGRESS_ROWS == 0)
-		mlbase_progress_done((double) table->n_seen);
-	if (row % table->step != 0)
-		return;
-	caller = MemoryContextSwitchTo(table->row_context);
-	slot_getallattrs(slot);
-	mlserve_explain_values(table->scorer, table->desc, slot->tts_values, slot->tts_isnull, &why);
-	make_room_for_row(table, &why);
-	/* the sample may just have become too fine for this row */
-	if (row % table->step == 0)
-		memcpy(table->contribution + table->n_rows++ * why.n, why.contribution,
-			   why.n * sizeof(double));
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(table->row_context);
-}
-
 /* One row a column, the most important first. */
 static void
-put_summary(const TableExplainer *table, ReturnSetInfo *result)
+put_contributions(const MlContributions * table, ReturnSetInfo *result)
 {
-	double	   *size = palloc0(table->n_inputs * sizeof(double));
-	double	   *mean = palloc0(table->n_inputs * sizeof(double));
-	size_t	   *order = palloc(table->n_inputs * sizeof(size_t));
+	size_t	   *order = greatest_first(table->n_inputs, table->importance);
 	double		total = 0;
 
 	for (size_t i = 0; i < table->n_inputs; i++)
-	{
-		order[i] = i;
-		for (size_t row = 0; row < table->n_rows; row++)
-		{
-			size[i] += fabs(table->contribution[row * table->n_inputs + i]);
-			mean[i] += table->contribution[row * table->n_inputs + i];
-		}
-		total += size[i];
-	}
-	qsort_arg(order, table->n_inputs, sizeof(size_t), compare_contributions, size);
+		total += table->importance[i];
 	for (size_t i = 0; i < table->n_inputs; i++)
 	{
 		size_t		input = order[i];
@@ -293,9 +214,9 @@ put_summary(const TableExplainer *table, ReturnSetInfo *result)
 
 		values[0] = Int32GetDatum((int) i + 1);
 		values[1] = CStringGetTextDatum(ml_model_input_name(table->model, input));
-		values[2] = Float8GetDatum(size[input] / table->n_rows);
-		values[3] = Float8GetDatum(total > 0 ? size[input] / total : 0);
-		values[4] = Float8GetDatum(mean[input] / table->n_rows);
+		values[2] = Float8GetDatum(table->importance[input]);
+		values[3] = Float8GetDatum(total > 0 ? table->importance[input] / total : 0);
+		values[4] = Float8GetDatum(table->mean[input]);
 		values[5] = Int64GetDatum((int64) table->n_rows);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
@@ -308,7 +229,8 @@ put_summary(const TableExplainer *table, ReturnSetInfo *result)
 Datum
 mlops_explain_table(PG_FUNCTION_ARGS)
 {
-	TableExplainer *table = palloc0(sizeof(TableExplainer));
+	MlContributions contributions;
+	MlScorer   *scorer;
 	MlSource   *source;
 	MlProgressScope *progress;
 
@@ -318,20 +240,13 @@ mlops_explain_table(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"rows\" must be between 1 and %d", MAX_EXPLAINED_ROWS)));
 	InitMaterializedSRF(fcinfo, 0);
-	table->most_rows = (size_t) PG_GETARG_INT32(3);
-	table->step = 1;
-	table->scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, InvalidOid);
+	scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, InvalidOid);
 	source = mling_describe_query(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
 								  PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), NULL);
-	table->desc = source->desc;
-	table->row_context = AllocSetContextCreate(CurrentMemoryContext, "mlops explain rows",
-											   ALLOCSET_DEFAULT_SIZES);
 	progress = mlbase_progress_begin("explain_table", text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	mlbase_progress("explain", 0, 0, NAN);
-	mling_each_row(source, explain_slot, table);
+	mlserve_explain_source(scorer, source, (size_t) PG_GETARG_INT32(3), &contributions);
 	mlbase_progress_end(progress);
-	if (table->n_rows > 0)
-		put_summary(table, (ReturnSetInfo *) fcinfo->resultinfo);
-	MemoryContextDelete(table->row_context);
+	if (contributions.n_rows > 0)
+		put_contributions(&contributions, (ReturnSetInfo *) fcinfo->resultinfo);
 	return (Datum) 0;
 }

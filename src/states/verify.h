@@ -8,6 +8,8 @@
 
 #include "postgres.h"
 
+#include "mlops/compat.h"
+
 /* What is wrong with a state, a varlena in memory of its own; NULL: nothing. */
 typedef const char *(*StateProblem) (void *state);
 
