@@ -2,6 +2,9 @@
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
 SELECT plan(97);
+-- windows of an hour: what is put in one is judged before the next begins
+SELECT pg_sleep(extract(epoch FROM date_trunc('hour', clock_timestamp()) + interval '1 hour' - clock_timestamp()))
+WHERE extract(minute FROM clock_timestamp()) >= 58 \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null

@@ -12,12 +12,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 # A copy of the server's programs, in which scripts can be laid beside each other.
 copy=$(mktemp -d)
 trap 'private_server remove; rm -rf "$copy"' EXIT
-for kind in bindir pkglibdir sharedir; do
-	folder=$("$bin/pg_config" --$kind)
-	mkdir -p "$copy$folder"
-	cp -r "$folder/." "$copy$folder"
-done
-PG_CONFIG=$copy$bin/pg_config
+PG_CONFIG=$(sh "$root/tools/copy_server.sh" "$copy")
 export PG_CONFIG
 scripts=$("$PG_CONFIG" --sharedir)/extension
 current=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$root/mlops.control")
