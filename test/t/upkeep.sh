@@ -130,7 +130,12 @@ CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
 	IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity LIKE 'public.%') THEN RAISE EXCEPTION 'not in public'; END IF; END $$;
 CREATE EVENT TRIGGER forbid ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE INDEX') EXECUTE FUNCTION forbid();
 SQL
-query -c "SET default_transaction_read_only = off" -c "DELETE FROM mlops_catalog.guard_alert WHERE false" -c "DROP TABLE mlops_catalog.prediction_$(date -u +%Y%m%d -d '+3 days')"
+query -c "SET default_transaction_read_only = off" -c "DELETE FROM mlops_catalog.guard_alert WHERE false"
+# maintenance may be at it, and win a deadlock
+for try in 1 2 3 4 5; do
+	! query -c "SET default_transaction_read_only = off" -c "DROP TABLE mlops_catalog.prediction_$(date -u +%Y%m%d -d '+3 days')" 2>"$server/told" || break
+	echo "# try $try: $(head -n 1 "$server/told")"
+done
 until_true "SELECT count(*) = 8 FROM pg_inherits WHERE inhparent = 'mlops_catalog.prediction'::regclass AND inhrelid::regclass::text ~ '[0-9]{8}$'" 30
 is "maintenance goes on, in tables of the usual kind" "$(query -c "SELECT count(*), count(DISTINCT c.relam) FROM pg_inherits JOIN pg_class AS c ON c.oid = inhrelid WHERE inhparent = 'mlops_catalog.prediction'::regclass")" "9|1"
 is "nothing has failed" "$(query -c "SELECT task, error FROM mlops.upkeep WHERE error IS NOT NULL")" ""
