@@ -281,14 +281,14 @@ typedef struct MlContributions
 	size_t		n_inputs;
 	double	   *importance;		/* [n_inputs] mean of the contributions' sizes */
 	double	   *mean;			/* [n_inputs] mean of the contributions */
-}			MlContributions;
+} MlContributions;
 
 /*
  * Reads a source, and explains every step-th row, so many that there are between half
  * of most_rows and most_rows.  Results are in the current memory context.  Errors:
  * those of scoring; 55000 if more than one version answers.
  */
-extern void mlserve_explain_source(MlScorer *scorer, MlSource *source, size_t most_rows, MlContributions * contributions);
+extern void mlserve_explain_source(MlScorer *scorer, MlSource *source, size_t most_rows, MlContributions *contributions);
 
 /* ---------------------------------------------------------------- decisions */
 
@@ -404,7 +404,7 @@ typedef struct MlBoundTrigger
 	int			flag;
 	int			key;
 	MlKeyReader key_reader;
-}			MlBoundTrigger;
+} MlBoundTrigger;
 
 /* What on_error says, though other arguments may be wrong; of an MlBoundTrigger, as
  * a step of mlserve_attempt.  Error (22023): it is none of null, raise and a score. */
@@ -417,14 +417,14 @@ extern void mlserve_bind_trigger(void *bound);
 
 /* Warns of a model that reads what the trigger fills: once a session, and again when
  * another version may answer. */
-extern void mlserve_tell_of_inputs(MlBoundTrigger * bound);
+extern void mlserve_tell_of_inputs(MlBoundTrigger *bound);
 
 /*
  * Binds a trigger, and returns what stands against scoring now, in words; NULL:
  * nothing does.  Errors: those of mlserve_bind_trigger; the user may not score
  * with the model (42501).
  */
-extern char *mlserve_check_trigger(MlBoundTrigger * bound);
+extern char *mlserve_check_trigger(MlBoundTrigger *bound);
 
 /* ---------------------------------------------------------------- seals */
 

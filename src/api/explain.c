@@ -199,7 +199,7 @@ mlops_explain_version(PG_FUNCTION_ARGS)
 
 /* One row a column, the most important first. */
 static void
-put_contributions(const MlContributions * table, ReturnSetInfo *result)
+put_contributions(const MlContributions *table, ReturnSetInfo *result)
 {
 	size_t	   *order = greatest_first(table->n_inputs, table->importance);
 	double		total = 0;

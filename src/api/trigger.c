@@ -111,7 +111,7 @@ is_in_memory(Relation relation, HeapTuple row)
 }
 
 static HeapTuple
-fill_columns(const MlBoundTrigger * bound, HeapTuple row, const MlPrediction *decision)
+fill_columns(const MlBoundTrigger *bound, HeapTuple row, const MlPrediction *decision)
 {
 	int			columns[2] = {bound->score, bound->flag};
 	Datum		values[2] = {Float8GetDatum(decision->score), BoolGetDatum(decision->flagged)};

@@ -90,7 +90,7 @@ explain_slot(TupleTableSlot *slot, void *arg)
 }
 
 void
-mlserve_explain_source(MlScorer *scorer, MlSource *source, size_t most_rows, MlContributions * contributions)
+mlserve_explain_source(MlScorer *scorer, MlSource *source, size_t most_rows, MlContributions *contributions)
 {
 	Sample	   *table = palloc0(sizeof(Sample));
 

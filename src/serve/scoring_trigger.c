@@ -18,7 +18,7 @@
 /* ---- arguments */
 
 static void
-complain_of_arguments(const MlBoundTrigger * bound, const char *message)
+complain_of_arguments(const MlBoundTrigger *bound, const char *message)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -28,7 +28,7 @@ complain_of_arguments(const MlBoundTrigger * bound, const char *message)
 }
 
 static void
-read_arguments(MlBoundTrigger * bound)
+read_arguments(MlBoundTrigger *bound)
 {
 	const char *problem = mling_trigger_arguments(bound->kind, bound->trigger, bound->argument);
 
@@ -37,7 +37,7 @@ read_arguments(MlBoundTrigger * bound)
 }
 
 static int
-find_column(const MlBoundTrigger * bound, MlTriggerArgument argument, Oid type, const char *type_text)
+find_column(const MlBoundTrigger *bound, MlTriggerArgument argument, Oid type, const char *type_text)
 {
 	const char *name = bound->argument[argument];
 	TupleDesc	desc = RelationGetDescr(bound->relation);
@@ -106,7 +106,7 @@ mlserve_bind_trigger(void *arg)
 
 /* What primary reads of it, as a sentence; NULL: nothing. */
 static char *
-column_read_and_filled(const MlBoundTrigger * bound, const MlResolved *resolved)
+column_read_and_filled(const MlBoundTrigger *bound, const MlResolved *resolved)
 {
 	const MlModel *model = resolved->served->model;
 
@@ -132,7 +132,7 @@ typedef struct Looked
 static void
 look_at_inputs(void *arg)
 {
-	const		MlBoundTrigger *bound = (const MlBoundTrigger *) arg;
+	const MlBoundTrigger *bound = (const MlBoundTrigger *) arg;
 	MlResolved	resolved;
 	char	   *problem;
 
@@ -145,7 +145,7 @@ look_at_inputs(void *arg)
 }
 
 void
-mlserve_tell_of_inputs(MlBoundTrigger * bound)
+mlserve_tell_of_inputs(MlBoundTrigger *bound)
 {
 	static HTAB *looked = NULL;
 	Looked	   *entry;
@@ -178,7 +178,7 @@ fire_together(const Trigger *one, const Trigger *other)
 
 /* Another trigger of the table that fills one of the columns too; NULL: there is none. */
 static char *
-filled_twice(const MlBoundTrigger * bound)
+filled_twice(const MlBoundTrigger *bound)
 {
 	const TriggerDesc *triggers = bound->relation->trigdesc;
 
@@ -204,7 +204,7 @@ filled_twice(const MlBoundTrigger * bound)
 /* What check_inputs looks at and finds. */
 typedef struct InputCheck
 {
-	const		MlBoundTrigger *bound;
+	const MlBoundTrigger *bound;
 	char	   *problem;
 } InputCheck;
 
@@ -220,7 +220,7 @@ static void
 check_inputs(void *arg)
 {
 	InputCheck *check = (InputCheck *) arg;
-	const		MlBoundTrigger *bound = check->bound;
+	const MlBoundTrigger *bound = check->bound;
 	MlResolved	resolved;
 
 	mlserve_resolve(bound->argument[ML_TRIGGER_MODEL], ML_TO_SCORE, &resolved);
@@ -229,7 +229,7 @@ check_inputs(void *arg)
 }
 
 char *
-mlserve_check_trigger(MlBoundTrigger * bound)
+mlserve_check_trigger(MlBoundTrigger *bound)
 {
 	InputCheck	inputs = {.bound = bound};
 	MlFault		fault;
