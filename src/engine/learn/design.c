@@ -45,6 +45,7 @@ reference_level(const MlFeature *feature)
 	return reference;
 }
 
+/* Appends a term.  Only values are centred and scaled; indicators stay 0 and 1. */
 static void
 add_term(Design *design, uint32_t feature, MlTermKind kind, uint32_t code)
 {
@@ -90,6 +91,10 @@ design_plan(Design *design, const MlTask *task, bool all_levels, MlTerm *terms)
 	}
 }
 
+/*
+ * One column of a tile, out [n]: standardised values, 0 (the mean) where missing.
+ * A category with a statistic has what it was before the row itself was counted.
+ */
 static void
 fill_value(const MlTask *task, const MlTerm *term, size_t first, size_t n, double *out)
 {

@@ -4,6 +4,11 @@
  *
  * Friedman: "Greedy function approximation: a gradient boosting machine",
  * Annals of Statistics 2001, with second order logistic loss as in XGBoost.
+ *
+ * A round costs what its tree costs (see histogram.c) and one pass over the
+ * training rows for margins and gradients.  The model has the same bits for any
+ * number of threads: sums are exact, and random numbers depend on seed, round
+ * and row alone.
  *-------------------------------------------------------------------------
  */
 #include <float.h>
@@ -100,7 +105,10 @@ max_bins(const void *p)
 	return ((const MlGradientBoostingParams *) p)->max_bins;
 }
 
-/* Working memory, allocated or only counted. */
+/*
+ * Working memory, allocated or only counted (see workspace.h); n_validation may be
+ * 0.  weighted: rows have weights.
+ */
 static void
 allocate(Boosting *b, Workspace *workspace, size_t n_train, size_t n_validation,
 		 const MlSignature *signature, const MlGradientBoostingParams *p, bool weighted, int n_threads)
@@ -123,6 +131,7 @@ allocate(Boosting *b, Workspace *workspace, size_t n_train, size_t n_validation,
 	b->validation_score = workspace_take(workspace, n_validation, sizeof(double));
 }
 
+/* Counts with the very function that allocates. */
 static size_t
 memory_needed(size_t n_train, size_t n_validation, const MlSignature *signature,
 			  const void *params_struct, int n_threads)
@@ -137,6 +146,11 @@ memory_needed(size_t n_train, size_t n_validation, const MlSignature *signature,
 		((size_t) 64 << 20);
 }
 
+/*
+ * Fills monotone [n_features] from constraints by name: of a feature, or of an
+ * input, which sets all its parts.  Errors: ML_INVALID_ARGUMENT (no such feature, a
+ * category).
+ */
 static MlStatus
 resolve_constraints(Boosting *b)
 {
@@ -169,6 +183,10 @@ resolve_constraints(Boosting *b)
 	return ML_OK;
 }
 
+/*
+ * Units of gradients and margins before the first round.  Errors: as
+ * logistic_loss_start and resolve_constraints.
+ */
 static MlStatus
 start(Boosting *b)
 {
@@ -198,13 +216,19 @@ start(Boosting *b)
 
 /* ---------------------------------------------------------------- one round */
 
+/* Number of a random stream; no two rounds or purposes share one. */
 static uint64_t
 stream(int round, int which)
 {
 	return (uint64_t) round * STREAMS + which;
 }
 
-/* Rows of this round into the grower's first list, in order. */
+/*
+ * Rows of this round into the grower's first list, in rising order; returns how
+ * many.  Each row is drawn with probability `subsample`, so the number varies a
+ * little (Friedman: "Stochastic gradient boosting", Computational Statistics & Data
+ * Analysis 2002, draws a fixed one).
+ */
 static size_t
 sample_rows(Boosting *b, int round)
 {
@@ -230,7 +254,10 @@ sample_rows(Boosting *b, int round)
 	return taken;
 }
 
-/* Room for more elements in one of the growing arrays. */
+/*
+ * Room for `needed` elements in an array from malloc that grows to at least double;
+ * false without memory, the array as it was.
+ */
 static bool
 reserve(void **array, size_t *capacity, size_t needed, size_t size)
 {
@@ -247,7 +274,10 @@ reserve(void **array, size_t *capacity, size_t needed, size_t size)
 	return true;
 }
 
-/* Appends the grown tree to the forest and numbers its leaves. */
+/*
+ * Appends the grown tree to the forest, values times learning_rate, and numbers its
+ * leaves for find_leaves and the validation rows.  Errors: ML_OUT_OF_MEMORY.
+ */
 static MlStatus
 keep_tree(Boosting *b)
 {
@@ -297,6 +327,7 @@ typedef struct LeafJob
 	bool		walk;
 } LeafJob;
 
+/* Task: a node.  The rows of a leaf are in its list, so nothing has to be walked. */
 static void
 leaves_of_node(void *arg, size_t task, int thread)
 {
@@ -310,6 +341,7 @@ leaves_of_node(void *arg, size_t task, int thread)
 		b->leaf[row[i]] = (uint16_t) b->leaf_number[task];
 }
 
+/* Task: a block of rows.  For rounds with a sample: rows left out of it are in no list. */
 static void
 leaves_by_walking(void *arg, size_t task, int thread)
 {
@@ -320,6 +352,7 @@ leaves_by_walking(void *arg, size_t task, int thread)
 		b->leaf[i] = (uint16_t) b->leaf_number[grower_find_leaf(&b->grower, b->task->binned_train, i)];
 }
 
+/* Fills leaf [n_train] for all training rows, drawn or not.  Errors: ML_ABORTED. */
 static MlStatus
 find_leaves(Boosting *b)
 {
@@ -330,6 +363,10 @@ find_leaves(Boosting *b)
 	return ml_parallel_for(b->ctx, b->grower.n_nodes, leaves_of_node, &job);
 }
 
+/*
+ * Task: a block of validation rows; adds the new tree to their margins and makes
+ * probabilities of them.
+ */
 static void
 advance_validation(void *arg, size_t task, int thread)
 {
@@ -354,8 +391,8 @@ asks_to_prune(const Boosting *b, int round)
 }
 
 /*
- * The metric on the validation rows after this round, when it decides
- * something: it costs a sort.
+ * The metric on the validation rows after this round, when it decides something: it
+ * costs a sort.  /  *metric stays as it was otherwise, NaN.
  */
 static MlStatus
 validate(Boosting *b, int round, double *metric)
@@ -374,6 +411,12 @@ validate(Boosting *b, int round, double *metric)
 
 /* ---------------------------------------------------------------- all rounds */
 
+/*
+ * Up to n_estimators rounds.  curve has one step for each round that was run,
+ * *n_curve of them; *n_trees is how many trees to keep: with early stopping those
+ * up to the best round, else all.  first_node [n_estimators + 1] gets where trees
+ * begin.  Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
+ */
 static MlStatus
 boost(Boosting *b, uint32_t *first_node, MlCurveStep *curve, size_t *n_trees, size_t *n_curve)
 {
@@ -428,7 +471,7 @@ boost(Boosting *b, uint32_t *first_node, MlCurveStep *curve, size_t *n_trees, si
 	return status;
 }
 
-/* Copies the kept trees into the arena. */
+/* Copies the nodes of the kept trees into the arena; first_node is there already. */
 static MlStatus
 finish(Boosting *b, MlForest *forest, const uint32_t *first_node, size_t n_trees)
 {
@@ -448,6 +491,10 @@ finish(Boosting *b, MlForest *forest, const uint32_t *first_node, size_t n_trees
 	return ML_OK;
 }
 
+/*
+ * See MlLearner.   forest, first_node and curve are taken before the mark, because
+ * they are the result; all else is given back.
+ */
 static MlStatus
 fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 {

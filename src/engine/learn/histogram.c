@@ -8,6 +8,11 @@
  * updated.  Then the table's halves are added to the node's 64-bit sums under
  * a lock.  Quantised gradients in this spirit: Shi et al., "Quantized Training
  * of Gradient Boosting Decision Trees", NeurIPS 2022.
+ *
+ * A node of r rows costs r * n_features additions, and each of its blocks one
+ * flush of all sums.  Of two siblings only the smaller one is built (see
+ * tree_grower.c), so below the root a level costs at most half of the rows, as
+ * long as slots last.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -164,6 +169,7 @@ flush_feature(GradientSum *sums, const uint64_t *packed, size_t n, bool add)
 			sums[i] = gradient_sum_add(sums[i], gradient_unpack(packed[i]));
 }
 
+/* What all tasks of a build share; the caller owns everything in it. */
 typedef struct BuildJob
 {
 	HistogramPool *pool;
@@ -171,6 +177,12 @@ typedef struct BuildJob
 	const bool *group_used;
 } BuildJob;
 
+/*
+ * One block of rows, one group of features.  Tasks of the same (request, group)
+ * meet in the same sums and take turns by the lock; as sums are whole numbers,
+ * whose turn comes first makes no difference.  A block has no more than
+ * HISTOGRAM_BLOCK_ROWS rows, so no half of a packed word overflows.
+ */
 static void
 build_task(void *arg, size_t task, int thread)
 {

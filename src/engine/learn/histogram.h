@@ -31,12 +31,17 @@ typedef struct GradientSum
 	int64_t		hessian;		/* quanta */
 } GradientSum;
 
+/*
+ * |gradient| < 2^17, hessian < 2^18: sums of packed words never carry from the low
+ * half to the high one.
+ */
 static inline uint64_t
 gradient_pack(int32_t gradient, uint32_t hessian)
 {
 	return ((uint64_t) (uint32_t) gradient << 32) | hessian;
 }
 
+/* Both halves of a word, or of a sum of up to HISTOGRAM_BLOCK_ROWS words. */
 static inline GradientSum
 gradient_unpack(uint64_t packed)
 {
@@ -123,6 +128,7 @@ extern void histogram_pool_close(HistogramPool *pool);
 /* All slots become free. */
 extern void histogram_pool_reset(HistogramPool *pool);
 
+/* There must be a free one (n_free > 0): see take_slot in tree_grower.c. */
 static inline int
 histogram_take_slot(HistogramPool *pool)
 {
@@ -135,6 +141,7 @@ histogram_free_slot(HistogramPool *pool, int slot)
 	pool->free_slot[pool->n_free++] = slot;
 }
 
+/* Sums of the feature's codes 0 .. n_bins in a slot; they belong to the pool. */
 static inline GradientSum *
 histogram_of_feature(const HistogramPool *pool, int slot, size_t feature)
 {

@@ -25,6 +25,7 @@ ml_learner_by_name(const char *name)
 	return NULL;
 }
 
+/* Defaults are doubles in the table, whatever the type of the field. */
 void
 ml_params_init(const MlLearner *learner, void *params)
 {

@@ -1,6 +1,10 @@
 /*-------------------------------------------------------------------------
  * logistic_lbfgs.c
  *	  L-BFGS, for more columns than a Hessian is worth.
+ *
+ * Memory is (2 * MEMORY + 4) * n doubles and an iteration 4 * MEMORY * n
+ * operations beside the evaluations of the objective, where a Hessian would be
+ * n^2 and n^3.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -39,7 +43,11 @@ typedef struct History
 	double		curvature[MEMORY];	/* step . change */
 } History;
 
-/* direction = - (approximate inverse Hessian) gradient: the two loops. */
+/*
+ * direction [n] = - (approximate inverse Hessian) gradient, by the two loops over
+ * the pairs (Nocedal, Wright: "Numerical optimization", 2nd ed., algorithm 7.4);
+ * the first guess of the inverse is the last pair's curvature (equation 7.20).
+ */
 static void
 find_direction(const History *h, const double *gradient, double *direction)
 {
@@ -74,7 +82,11 @@ find_direction(const History *h, const double *gradient, double *direction)
 	}
 }
 
-/* Keeps a pair if it has positive curvature. */
+/*
+ * Keeps the step from w to trial if the gradient grew along it; a pair without
+ * positive curvature would make the approximation indefinite.  The oldest of MEMORY
+ * pairs makes room.
+ */
 static void
 remember(History *h, const double *w, const double *trial, const double *gradient,
 		 const double *trial_gradient)

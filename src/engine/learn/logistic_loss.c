@@ -43,6 +43,10 @@ logistic_loss_allocate(LogisticLoss *loss, Workspace *workspace, size_t n)
 	loss->block_loss = workspace_take(workspace, (n + BLOCK_ROWS - 1) / BLOCK_ROWS, sizeof(double));
 }
 
+/*
+ * loss->n is set by logistic_loss_allocate.  Quanta are chosen from the largest
+ * weight, so that no gradient leaves its bits.
+ */
 MlStatus
 logistic_loss_start(MlContext *ctx, LogisticLoss *loss, const MlTask *task,
 					double scale_pos_weight)
@@ -188,6 +192,7 @@ loss_chunk(const float *margin, const float *signed_weight, size_t n, float *los
 	}
 }
 
+/* What all tasks of logistic_loss_advance share. */
 typedef struct AdvanceJob
 {
 	LogisticLoss *loss;
@@ -198,6 +203,10 @@ typedef struct AdvanceJob
 	bool		want_loss;
 } AdvanceJob;
 
+/*
+ * Task: a block of rows.  Sums of losses are in double, one a block, and are added
+ * up in order.
+ */
 static void
 advance_task(void *arg, size_t task, int thread)
 {

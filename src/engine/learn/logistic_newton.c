@@ -1,6 +1,11 @@
 /*-------------------------------------------------------------------------
  * logistic_newton.c
  *	  Newton's method, and its proximal form for L1 penalties.
+ *
+ * An iteration is one evaluation with the Hessian, a Cholesky factorisation (n^3
+ * / 3) or passes of coordinate descent (n^2 each), and halvings until the
+ * objective falls by enough (Armijo: Nocedal, Wright: "Numerical optimization",
+ * 2nd ed., section 3.1).
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -22,6 +27,8 @@ newton_size(size_t n)
 /*
  * step = - H^-1 g, H finite.  A singular H (collinear columns) gets a ridge that
  * grows until Cholesky succeeds; it is what its zero directions need and no more.
+ * /  factor [n][n] is working memory.  Errors: ML_BAD_DATA (no ridge helps),
+ * ML_ABORTED.
  */
 static MlStatus
 solve(MlContext *ctx, size_t n, const double *hessian, double *factor,
@@ -56,13 +63,17 @@ solve(MlContext *ctx, size_t n, const double *hessian, double *factor,
 	return ML_OK;
 }
 
+/* Minimises (x - value)^2 / 2 + by * |x|. */
 static double
 soft_threshold(double value, double by)
 {
 	return value > by ? value - by : value < -by ? value + by : 0;
 }
 
-/* Element of a symmetric matrix of which the lower triangle is filled. */
+/*
+ * Element (i, j) of a symmetric matrix of which the lower triangle is filled,
+ * column-major.
+ */
 static double
 element(const double *matrix, size_t n, size_t i, size_t j)
 {
@@ -70,8 +81,9 @@ element(const double *matrix, size_t n, size_t i, size_t j)
 }
 
 /*
- * step minimises g's + s'Hs/2 + l1 |w + s| over all but the intercept's share
- * of the penalty.  product [n] holds H s.
+ * step minimises g's + s'Hs/2 + l1 |w + s| over all but the intercept's share of
+ * the penalty.  product [n] holds H s.  /  One coordinate at a time, until no
+ * change of a pass matters.  Errors: ML_ABORTED.
  */
 static MlStatus
 descend(Objective *o, const double *hessian, const double *gradient, double l1, const double *w,
@@ -110,6 +122,7 @@ descend(Objective *o, const double *hessian, const double *gradient, double l1, 
 	return ML_OK;
 }
 
+/* Sum of absolute coefficients but for the intercept, the last one. */
 static double
 length_l1(const double *w, size_t n)
 {

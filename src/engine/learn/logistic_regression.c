@@ -43,18 +43,21 @@ max_bins(const void *p)
 	return ML_MAX_BINS;
 }
 
+/* Factor on the sum of absolute coefficients, 0 .. 1. */
 static double
 l1_share(const MlLogisticRegressionParams *p)
 {
 	return p->penalty == ML_PENALTY_L1 ? 1 : p->penalty == ML_PENALTY_ELASTICNET ? p->l1_ratio : 0;
 }
 
+/* Factor on half the squared length of the coefficients, 0 .. 1. */
 static double
 l2_share(const MlLogisticRegressionParams *p)
 {
 	return p->penalty == ML_PENALTY_NONE ? 0 : 1 - l1_share(p);
 }
 
+/* Newton or its proximal form for L1, rather than L-BFGS.  n: columns and intercept. */
 static bool
 uses_hessian(const MlLogisticRegressionParams *p, size_t n)
 {
@@ -63,6 +66,10 @@ uses_hessian(const MlLogisticRegressionParams *p, size_t n)
 	return p->solver == ML_SOLVER_NEWTON || (p->solver == ML_SOLVER_AUTO && n <= NEWTON_COLUMNS);
 }
 
+/*
+ * An upper bound: terms whose level no row has are counted, though design_plan
+ * leaves them out.
+ */
 static size_t
 memory_needed(size_t n_train, size_t n_validation, const MlSignature *signature,
 			  const void *params_struct, int n_threads)
@@ -90,7 +97,10 @@ starting_intercept(MlContext *ctx, const MlTask *task, double *intercept)
 
 /*
  * Standard errors from the Hessian at the solution; NaN for columns that are
- * combinations of others (and for all of them if it cannot be inverted).
+ * combinations of others (and for all of them if it cannot be inverted).  /  errors
+ * [n], on the scale of standardised columns.  The Hessian is that of C times the
+ * loss: its inverse times C is that of the loss.  Errors: ML_OUT_OF_MEMORY,
+ * ML_ABORTED.
  */
 static MlStatus
 standard_errors(Objective *o, const double *w, double *errors)
@@ -122,6 +132,7 @@ standard_errors(Objective *o, const double *w, double *errors)
 	return ML_OK;
 }
 
+/* At most one warning, the one that explains the others first. */
 static void
 warn(const SolverResult *result, const MlTask *task, const MlLogisticRegressionParams *p,
 	 MlLearned *learned)
@@ -139,6 +150,7 @@ warn(const SolverResult *result, const MlTask *task, const MlLogisticRegressionP
 				 "the solver did not converge in %d iterations: raise max_iter", p->max_iter);
 }
 
+/* w [o->n]: start and result; errors [o->n] are left alone where there are none. */
 static MlStatus
 minimise(Objective *o, const MlLogisticRegressionParams *p, double *w, double *errors,
 		 SolverResult *result)
@@ -172,6 +184,10 @@ check_slopes(MlContext *ctx, const MlTask *task, const MlTerm *terms, size_t n)
 	return ML_OK;
 }
 
+/*
+ * See MlLearner.   Starts from coefficients 0 and the log odds of the weighted base
+ * rate, the best intercept of a model without columns.
+ */
 static MlStatus
 fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 {

@@ -10,6 +10,10 @@
  * regularisation and groups of enough rows keep rare categories from fitting
  * noise, as in LightGBM.  Histograms do not count rows: as there, a group has the
  * share of the node's rows that it has of its hessians.
+ *
+ * A number is one pass over its codes, missing values tried on either side.  A
+ * category of k levels is an insertion sort, O(k^2) at worst with k <= 256, and
+ * one pass.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -20,6 +24,7 @@
 #define LEAST_GAIN 1e-6
 #define CATEGORY_HESSIAN 1e-3	/* categories with less are not told apart */
 
+/* Shrinks a sum of gradients towards 0 by the L1 penalty. */
 static double
 soft(double gradient, double alpha)
 {
@@ -39,7 +44,10 @@ leaf_value(const SplitRules *rules, GradientSum sum, double extra_lambda, Bounds
 	return fmin(fmax(value, bounds.low), bounds.high);
 }
 
-/* Twice the reduction of loss that a leaf with this value brings. */
+/*
+ * Twice the reduction of loss that a leaf with this value brings.  Equation 7
+ * without bounds; written for any value, because bounds may keep the best one out.
+ */
 static double
 leaf_score(const SplitRules *rules, GradientSum sum, double extra_lambda, double value)
 {
@@ -81,6 +89,11 @@ try_split(const Scan *scan, GradientSum left, double *left_value, double *right_
 		leaf_score(rules, right, scan->extra_lambda, *right_value) - scan->score;
 }
 
+/*
+ * Greater only: of splits with equal gain the first that was tried stays.  A gain
+ * has to exceed min_split_gain, and LEAST_GAIN, below which it may be rounding
+ * error.
+ */
 static void
 keep_if_better(const Scan *scan, GradientSum left, Split *candidate, Split *best)
 {
@@ -94,12 +107,21 @@ keep_if_better(const Scan *scan, GradientSum left, Split *candidate, Split *best
 	}
 }
 
+/*
+ * No row of weight: quanta of a row with weight may both be rounded to 0 as well,
+ * and then it does not count either.
+ */
 static bool
 is_empty(GradientSum sum)
 {
 	return sum.hessian == 0 && sum.gradient == 0;
 }
 
+/*
+ * Every cut between codes that hold something, with missing values to the right
+ * and, if there are any, to the left; and last, all present ones against the
+ * missing ones.  A cut at `bin` sends the codes 1 .. bin to the left.
+ */
 static void
 scan_number(const Scan *scan, const MlFeature *feature, const GradientSum *sums,
 			Split *candidate, Split *best)
@@ -128,7 +150,10 @@ scan_number(const Scan *scan, const MlFeature *feature, const GradientSum *sums,
 		best->missing_left = best->left.hessian > best->right.hessian;
 }
 
-/* Every prefix of the sorted categories that is far enough from the last one. */
+/*
+ * Every prefix of the sorted categories that is far enough from the last one.  code
+ * [n] is in their order.  Leaves them in candidate->set; best is a copy.
+ */
 static void
 try_prefixes(const Scan *scan, const GradientSum *sums, const uint8_t *code, int n, Split *candidate,
 			 Split *best)
@@ -151,6 +176,11 @@ try_prefixes(const Scan *scan, const GradientSum *sums, const uint8_t *code, int
 	}
 }
 
+/*
+ * Sorts levels by gradient over smoothed hessian, tries prefixes, and then says
+ * where the codes go that had no say: unseen levels and those without rows.
+ * ML_CODE_MISSING is a level as any other.
+ */
 static void
 scan_categories(const Scan *scan, const MlFeature *feature, const GradientSum *sums,
 				Split *candidate, Split *best)

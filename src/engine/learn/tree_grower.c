@@ -19,6 +19,7 @@
 
 /* ---------------------------------------------------------------- memory */
 
+/* The least of all limits: depth, leaves, 16 bits, and a row for each leaf. */
 static int
 leaf_limit(const TreeParams *params, size_t n_rows)
 {
@@ -73,6 +74,10 @@ grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
 
 /* ---------------------------------------------------------------- features */
 
+/*
+ * A partial selection sort of random keys: O(wanted * n), small beside a tree.
+ * Which features are drawn depends on seed and stream alone.
+ */
 void
 grower_sample_features(TreeGrower *g, uint64_t seed, uint64_t stream)
 {
@@ -115,7 +120,11 @@ rows_of(const TreeGrower *g, const GrowerNode *node)
 	return (RowList) {g->row[node->list] + node->begin, g->gradient[node->list] + node->begin, node->n};
 }
 
-/* A free slot, taken from an open node that is not in hand if there is none. */
+/*
+ * A free slot, taken from an open node that is not in hand if there is none.  That
+ * node's children will both be built instead of one of them being subtracted.
+ * There is one to take: a batch holds at most half of the slots.
+ */
 static int
 take_slot(TreeGrower *g, const int *in_hand, int n_in_hand)
 {
@@ -151,6 +160,10 @@ typedef struct Subtraction
 	int			smaller[MAX_BATCH];
 } Subtraction;
 
+/*
+ * A task is one pair.  Groups of features that the tree does not use are undefined
+ * and left out.
+ */
 static void
 subtract(void *arg, size_t task, int thread)
 {
@@ -176,6 +189,7 @@ typedef struct SplitSearch
 	const int  *nodes;
 } SplitSearch;
 
+/* Task: node of the batch * n_features + feature.  Each writes its own entry of splits. */
 static void
 search_feature(void *arg, size_t task, int thread)
 {
@@ -222,12 +236,17 @@ search_splits(TreeGrower *g, const int *nodes, int n)
 
 /* ---------------------------------------------------------------- partition */
 
+/* row is the number of a training row, not a place in a list. */
 static bool
 row_goes_left(const TreeGrower *g, const Split *split, uint32_t row)
 {
 	return split_goes_left(split, ml_binned_code(g->binned, row, split->feature));
 }
 
+/*
+ * First of two passes: how many rows of a block go left, so that the second knows
+ * where to put them.
+ */
 static void
 count_left(void *arg, size_t task, int thread)
 {
@@ -242,6 +261,11 @@ count_left(void *arg, size_t task, int thread)
 	block->n_left = n_left;
 }
 
+/*
+ * Second pass: copies a block's rows to the other list, left ones and right ones at
+ * the places partition worked out.  Rows keep their order, and no two blocks write
+ * to the same place.
+ */
 static void
 move_rows(void *arg, size_t task, int thread)
 {
@@ -264,7 +288,11 @@ move_rows(void *arg, size_t task, int thread)
 	}
 }
 
-/* Two children of a node that was split; their rows are known, no more. */
+/*
+ * Makes the two children of a node that was split: rows, sums, value and bounds are
+ * known, no histogram yet.  With a monotone constraint neither side may pass the
+ * middle of the two values, and so no leaf below ever turns the order around.
+ */
 static void
 add_children(TreeGrower *g, int parent, size_t n_left)
 {
@@ -301,6 +329,10 @@ add_children(TreeGrower *g, int parent, size_t n_left)
 	g->n_leaves++;
 }
 
+/*
+ * A stable partition of the rows of n nodes, both lists in parallel, in blocks of
+ * rows: count, prefix sums, move.  O(rows of the nodes).  Errors: ML_ABORTED.
+ */
 static MlStatus
 partition(TreeGrower *g, const int *nodes, int n)
 {
@@ -358,7 +390,9 @@ may_grow(const TreeGrower *g, const GrowerNode *node)
 }
 
 /*
- * Splits up to a batch of nodes and finds the best splits of their children.
+ * Splits n nodes, builds or subtracts the histograms of their children, and finds
+ * the best splits of those.  Children that may not grow give their histogram back.
+ * Errors: ML_ABORTED.
  */
 static MlStatus
 split_batch(TreeGrower *g, const int *nodes, int n)
@@ -423,7 +457,11 @@ split_batch(TreeGrower *g, const int *nodes, int n)
 	return status;
 }
 
-/* Nodes to split next: by falling gain, ties by number. */
+/*
+ * Nodes to split next: by falling gain, ties by number.  Fills batch with at most
+ * `most` of them and returns how many; never more than there is room for leaves.
+ * Leaf-wise it is one.
+ */
 static int
 choose_nodes(TreeGrower *g, int most)
 {
@@ -464,6 +502,10 @@ choose_nodes(TreeGrower *g, int most)
 	return n;
 }
 
+/*
+ * The tree is in nodes, children behind their parents; the lists hold the rows of
+ * every leaf.
+ */
 MlStatus
 grower_grow(TreeGrower *g, size_t n)
 {

@@ -20,7 +20,10 @@ typedef struct TreeParams
 	SplitRules	rules;			/* units and monotone may be set after grower_allocate */
 } TreeParams;
 
-/* A node while the tree grows. */
+/*
+ * A node while the tree grows.  Its rows are begin .. begin + n - 1 of one of the
+ * two lists; a child's are in the other list than its parent's.
+ */
 typedef struct GrowerNode
 {
 	size_t		begin;			/* its rows in the grower's lists */
@@ -36,6 +39,7 @@ typedef struct GrowerNode
 	Split		split;
 } GrowerNode;
 
+/* Rows of one node that a task partitions. */
 typedef struct GrowerBlock
 {
 	uint32_t	node;
