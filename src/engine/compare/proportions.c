@@ -30,6 +30,10 @@ difference_variance(double p, MlProportion a, MlProportion b)
 	return p * (1 - p) * (1.0 / (double) a.trials + 1.0 / (double) b.trials);
 }
 
+/*
+ * Interval with each rate's own variance, z with the pooled one: under the
+ * hypothesis the rates are the same.
+ */
 void
 ml_two_proportions(MlProportion a, MlProportion b, MlProportionTest *test)
 {
@@ -45,6 +49,10 @@ ml_two_proportions(MlProportion a, MlProportion b, MlProportionTest *test)
 	test->p_value = erfc(fabs(test->z) / sqrt(2.0));
 }
 
+/*
+ * 1 / the mixture likelihood ratio: Johari et al. 2022, with variance for their V /
+ * n and effect^2 for tau^2.
+ */
 double
 ml_sequential_p_value(MlProportion a, MlProportion b, double effect)
 {

@@ -11,7 +11,11 @@
 /* Counters that one draw of a Gamma variable may use. */
 #define COUNTERS_OF_GAMMA 64
 
-/* Gamma(shape, 1), shape >= 1: accepted at the first try 95 % of the time. */
+/*
+ * Gamma(shape, 1), shape >= 1, by Marsaglia and Tsang: the cube of a normal
+ * variable, accepted at the first try 95 % of the time.  Uses counters from
+ * `counter` on, fewer than COUNTERS_OF_GAMMA.
+ */
 static double
 gamma_draw(uint64_t seed, uint64_t stream, uint64_t counter, double shape)
 {
@@ -34,7 +38,10 @@ gamma_draw(uint64_t seed, uint64_t stream, uint64_t counter, double shape)
 	return d;					/* less likely than 1e-40 */
 }
 
-/* Any shape: Gamma(a) = Gamma(a + 1) U^(1 / a). */
+/*
+ * Any shape > 0: Gamma(a) = Gamma(a + 1) U^(1 / a).  U takes the last counter,
+ * which gamma_draw never reaches.
+ */
 static double
 any_gamma_draw(uint64_t seed, uint64_t stream, uint64_t counter, double shape)
 {
@@ -56,6 +63,7 @@ ml_beta_draw(uint64_t seed, uint64_t stream, uint32_t draw, double alpha, double
 	return x / (x + y);
 }
 
+/* Of equal draws the first variant wins.  O(n * draws). */
 void
 ml_thompson_shares(size_t n, const MlProportion *variants, bool more_is_better,
 				   double floor, uint32_t draws, uint64_t seed, double *share)

@@ -16,6 +16,7 @@ struct MlExplainer
 	double		base;			/* in log odds of the score */
 };
 
+/* In ctx->arena, where the family's own preparation is too; the model must live as long. */
 MlStatus
 ml_explainer_create(MlContext *ctx, const MlModel *model, MlExplainer **explainer)
 {
@@ -44,6 +45,10 @@ ml_explainer_scratch_size(const MlExplainer *e)
 	return e->model->family->explain_scratch_size(e->model, e->model->state, e->prepared);
 }
 
+/*
+ * Families explain the margin; a score's log odds are margin_scale times it, and so
+ * are contributions.  The offset belongs to the base.
+ */
 MlStatus
 ml_explain(MlContext *ctx, const MlExplainer *e, const MlValue *values, void *scratch,
 		   double *contribution)

@@ -8,6 +8,8 @@
  * improvement is searched by random points, then by smaller and smaller steps
  * from the best of them and from the best trials.  Trials that still run count
  * with the worst value so far.
+ * A point costs O(n^3) for n <= MOST_TRIALS observations in each step of the
+ * fit, and O(n^2) for each of some 1,500 candidates.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -26,6 +28,7 @@
 
 #define STREAM(number, block) ((uint64_t) (number) << 20 | (uint64_t) (block) | UINT64_C(1) << 60)
 
+/* One search; everything it points to is in ctx->arena. */
 typedef struct Search
 {
 	MlContext  *ctx;
@@ -44,7 +47,11 @@ typedef struct Search
 	double	   *found;			/* [STARTS][n] */
 } Search;
 
-/* Logarithm of the expected improvement below best. */
+/*
+ * Logarithm of the expected improvement below best, for a normal mean and deviation
+ * > 0.  Logarithms, because far from the best trial the improvement itself is 0 in
+ * double precision and gives no direction.
+ */
 static double
 log_improvement(double best, double mean, double deviation)
 {
@@ -58,7 +65,7 @@ log_improvement(double best, double mean, double deviation)
 	return log(deviation * improvement);
 }
 
-/* Is there a trial at this point already? */
+/* Is there a trial at this point already, whatever became of it? */
 static bool
 tried(const MlStudy *study, const double *point)
 {
@@ -78,7 +85,10 @@ tried(const MlStudy *study, const double *point)
 	return false;
 }
 
-/* Keeps a point if it is among the best found. */
+/*
+ * Keeps a point (copied) if it is among the STARTS best found; of equal scores the
+ * earlier one is ahead.
+ */
 static void
 keep(Search *s, const double *point, double score)
 {
@@ -101,7 +111,10 @@ keep(Search *s, const double *point, double score)
 	memcpy(s->found + at * n, point, n * sizeof(double));
 }
 
-/* Judges the block of candidates. */
+/*
+ * Predicts all BLOCK candidates, and keeps those that are good and not tried.
+ * Errors: ML_ABORTED.
+ */
 static MlStatus
 judge(Search *s)
 {
@@ -121,7 +134,11 @@ judge(Search *s)
 	return ml_check_abort(s->ctx);
 }
 
-/* A point near another: some ranges moved, seldom another choice. */
+/*
+ * A point near `from`: some ranges moved by a normal step of reach times their
+ * width, seldom another choice.  Parents come first, so that what `to` has decides
+ * which dimensions it has.
+ */
 static void
 move(const Search *s, const double *from, double reach, uint64_t stream, double *to)
 {
@@ -148,6 +165,10 @@ move(const Search *s, const double *from, double reach, uint64_t stream, double 
 	}
 }
 
+/*
+ * Fills found.  The refinements' reach shrinks by 0.6 a round, from 0.2 of a range
+ * to about 0.006.  Errors: ML_ABORTED.
+ */
 static MlStatus
 search(Search *s)
 {
@@ -181,7 +202,12 @@ search(Search *s)
 	return status;
 }
 
-/* Values of the trials, smaller is better, extreme bad ones cut. */
+/*
+ * Points and values of the trials for the model: [*n] of each, in ctx->arena,
+ * smaller is better, extreme bad ones cut.  Of more than MOST_TRIALS trials the
+ * best third and the newest two thirds count.  There must be one that ended.
+ * Errors: ML_OUT_OF_MEMORY.
+ */
 static MlStatus
 observe(MlContext *ctx, const MlStudy *study, const double ***point, double **y, size_t *n)
 {

@@ -74,6 +74,7 @@ distance2(const GpModel *m, const double *a, const double *b)
 	return sum;
 }
 
+/* Matern 5/2 of a squared scaled distance (Rasmussen, Williams, equation 4.17). */
 static double
 covariance(const GpModel *m, double r2)
 {
@@ -84,6 +85,7 @@ covariance(const GpModel *m, double r2)
 
 /* ---------------------------------------------------------------- fitting */
 
+/* Log density of the logarithm of a value > 0, but for constants. */
 static double
 log_prior(double value, double prior, double spread)
 {
@@ -105,6 +107,11 @@ length_prior(const GpModel *m)
 	return LENGTH_PRIOR * sqrt((double) m->space->n);
 }
 
+/*
+ * O(n^3).  Equations 2.30 and 5.8: -y'K^-1 y / 2 - log|K| / 2 and priors; with a
+ * Cholesky factor L, log|K| / 2 is the sum of log L_ii.  Overwrites inverse and
+ * alpha.
+ */
 double
 gp_condition(MlContext *ctx, GpModel *m)
 {
@@ -141,7 +148,12 @@ gp_condition(MlContext *ctx, GpModel *m)
 	return posterior;
 }
 
-/* Slopes of the posterior by the logarithms of lengths, scale and noise. */
+/*
+ * Slopes [space->n + 2] of the posterior by the logarithms of lengths, scale and
+ * noise (equation 5.9): half the trace of (alpha alpha' - K^-1) times the
+ * covariance's derivative, pair by pair.  inverse and alpha must be those of the
+ * parameters at hand.  O(n^2 * width).
+ */
 static void
 slopes(const GpModel *m, double *slope)
 {
@@ -177,13 +189,19 @@ slopes(const GpModel *m, double *slope)
 	}
 }
 
+/* Where parameter i is kept: lengths, then scale, then noise. */
 static double *
 parameter(GpModel *m, size_t i)
 {
 	return i < m->space->n ? &m->length[i] : i == m->space->n ? &m->scale : &m->noise;
 }
 
-/* Climbs to the parameters with the greatest posterior. */
+/*
+ * Climbs to the parameters with the greatest posterior, from those it has.  Steps
+ * are in logarithms: 0.2 at first, times 1.2 while a slope keeps its sign (0.7 at
+ * the most), halved when it turns.  Errors: ML_OUT_OF_MEMORY, ML_ABORTED, ML_FAILED
+ * (singular even at the best).
+ */
 static MlStatus
 climb(MlContext *ctx, GpModel *m)
 {
@@ -240,6 +258,7 @@ climb(MlContext *ctx, GpModel *m)
 	return ML_OK;
 }
 
+/* To mean 0 and deviation 1, in place; equal values all become 0. */
 static void
 standardise(double *y, size_t n)
 {
@@ -296,6 +315,10 @@ gp_fit(MlContext *ctx, GpModel *m, const MlSpace *space, size_t n, const double 
 
 /* ---------------------------------------------------------------- prediction */
 
+/*
+ * Equations 2.25 and 2.26, for a block of points by one matrix product.  The
+ * deviation is that of the function, without noise.
+ */
 void
 gp_predict(MlContext *ctx, const GpModel *m, size_t count, const double *x, double *work,
 		   double *mean, double *deviation)

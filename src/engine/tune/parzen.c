@@ -27,7 +27,10 @@ normal_mass(double a, double b)
 	return a > 0 ? normal_cdf(-a) - normal_cdf(-b) : normal_cdf(b) - normal_cdf(a);
 }
 
-/* The value of [low, high] below which share u of the truncated normal lies. */
+/*
+ * The value of [low, high] below which share u of the truncated normal lies, by
+ * bisection: 60 halvings are all the bits of a double.
+ */
 static double
 truncated_quantile(double mean, double sigma, double low, double high, double u)
 {
@@ -48,8 +51,9 @@ truncated_quantile(double mean, double sigma, double low, double high, double u)
 
 /*
  * Bandwidths of one range: the larger distance to a neighbour (to an end of the
- * range if there is but one trial), clipped so that no kernel is too narrow for
- * the number of trials.
+ * range if there is but one trial), clipped so that no kernel is too narrow for the
+ * number of trials.  /  mean, sigma, sorted: [n], on the internal scale; sorted is
+ * working memory.  O(n^2), for n trials of a study.
  */
 static void
 choose_bandwidths(const MlDimension *d, size_t n, const double *mean, double *sigma, double *sorted)
@@ -82,7 +86,11 @@ choose_bandwidths(const MlDimension *d, size_t n, const double *mean, double *si
 	}
 }
 
-/* Weights of n trials from the oldest to the newest. */
+/*
+ * Weight of trial i of n, from the oldest to the newest: 1 for the newest
+ * FULL_WEIGHT_TRIALS, then down in a straight line to 1 / n.  What a study saw
+ * first says least about where it is now.
+ */
 static double
 trial_weight(size_t i, size_t n)
 {
@@ -131,7 +139,10 @@ parzen_estimate(MlContext *ctx, const MlSpace *space, const size_t *dimension, s
 	return ML_OK;
 }
 
-/* Probability of a choice in one kernel: its own choice, smoothed by all. */
+/*
+ * Probability of a choice in one kernel for dimension j of the group: the kernel's
+ * own choice, smoothed by all; the prior (last kernel) has them alike.
+ */
 static double
 choice_mass(const ParzenDensity *density, size_t j, size_t kernel, int choice)
 {
@@ -145,6 +156,10 @@ choice_mass(const ParzenDensity *density, size_t j, size_t kernel, int choice)
 	return (smoothing + ((int) own == choice)) / (1 + smoothing * n_choices);
 }
 
+/*
+ * Log probability of a whole number, or log density of a float on the internal
+ * scale, of the kernel's normal cut to the range.
+ */
 static double
 log_range_mass(const ParzenDensity *density, size_t j, size_t kernel, double value)
 {
@@ -163,6 +178,7 @@ log_range_mass(const ParzenDensity *density, size_t j, size_t kernel, double val
 	return -z * z / 2 - log(sigma * whole * 2.50662827463100050242);
 }
 
+/* The logarithm of a sum of exponentials, none of which may overflow or all vanish. */
 double
 parzen_log_density(const ParzenDensity *density, const double *point)
 {
@@ -193,6 +209,7 @@ parzen_log_density(const ParzenDensity *density, const double *point)
 	return most + log(sum);
 }
 
+/* A kernel by its weight, then each dimension from it. */
 void
 parzen_draw(const ParzenDensity *density, uint64_t seed, uint64_t stream, uint64_t *counter, double *point)
 {

@@ -7,6 +7,8 @@
  * hyperparameter tuning", MLSys 2020.  Hyperband: Li et al., JMLR 18, 2018;
  * here each trial is in one bracket, brackets getting trials in proportion to
  * the Hyperband budget of their first rung.
+ * A decision costs O(trials), for the median O(trials) too: how many are better
+ * is counted, nothing is sorted.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -28,6 +30,7 @@ ml_pruner_by_name(const char *name)
 	return -1;
 }
 
+/* Median: even rungs; the others: min_steps times powers of eta, below max_steps. */
 void
 ml_pruner_init(MlPruner *pruner, MlPrunerKind kind, int min_steps, int max_steps, int eta,
 			   int startup, bool maximise, uint64_t seed)
@@ -66,7 +69,10 @@ ml_pruner_rung(const MlPruner *pruner, int step)
 	return -1;
 }
 
-/* The first rung that counts for a trial. */
+/*
+ * The first rung that counts for a trial: a function of seed and trial, so that
+ * every process knows everybody's.
+ */
 static int
 bracket(const MlPruner *pruner, size_t trial)
 {
@@ -88,7 +94,10 @@ bracket(const MlPruner *pruner, size_t trial)
 	return pruner->n_rungs;
 }
 
-/* Best of what a trial reported up to a rung. */
+/*
+ * Best of what a trial reported up to a rung.  NaN if it reported nothing.  Each
+ * value is read once: others may write meanwhile.
+ */
 static double
 best_so_far(const MlPruner *pruner, const double *reported, int rung)
 {

@@ -1,6 +1,8 @@
 /*-------------------------------------------------------------------------
  * space.c
  *	  Search spaces: which dimensions a point has, random points, grids.
+ * Points of a grid are found by walking it from the first: O(number) each, for
+ * at most LARGEST_GRID of them.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -11,6 +13,10 @@
 
 /* ---------------------------------------------------------------- scale */
 
+/*
+ * Whole numbers own half a unit on both sides, so that the ends of a range are
+ * drawn as often as the others.
+ */
 static double
 half_unit(const MlDimension *d)
 {
@@ -51,6 +57,7 @@ space_outer(const MlDimension *d, double inner)
 
 /* ---------------------------------------------------------------- checks */
 
+/* Errors: ML_INVALID_ARGUMENT, as check_parent's. */
 static MlStatus
 check_range(MlContext *ctx, const MlDimension *d)
 {
@@ -64,6 +71,7 @@ check_range(MlContext *ctx, const MlDimension *d)
 	return ML_OK;
 }
 
+/* A parent must be a list of choices that comes earlier and fits a mask of 64 bits. */
 static MlStatus
 check_parent(MlContext *ctx, const MlSpace *space, size_t i)
 {
@@ -123,6 +131,10 @@ ml_space_active(const MlSpace *space, size_t dimension, const double *point)
 
 /* ---------------------------------------------------------------- random */
 
+/*
+ * One random number a dimension, used or not: a dimension's value does not depend
+ * on which others exist.
+ */
 void
 ml_space_random(const MlSpace *space, uint64_t seed, uint64_t number, double *point)
 {
@@ -142,6 +154,10 @@ ml_space_random(const MlSpace *space, uint64_t seed, uint64_t number, double *po
 
 /* ---------------------------------------------------------------- grid */
 
+/*
+ * How many values a grid tries; levels beyond the whole numbers there are count for
+ * no more.
+ */
 static double
 grid_levels(const MlDimension *d)
 {
@@ -152,6 +168,7 @@ grid_levels(const MlDimension *d)
 	return d->minimum == d->maximum ? 1 : d->levels;
 }
 
+/* The value of a level, 0 .. grid_levels - 1.  A single level of a range is its middle. */
 static double
 grid_value(const MlDimension *d, double level)
 {
@@ -194,7 +211,10 @@ next_combination(const MlSpace *space, double *level, double *point)
 	return true;
 }
 
-/* The point of a number; *counted is the number reached. */
+/*
+ * The point of a number, by steps from the first; false past the end.  level [n] is
+ * working memory, *counted the number reached.
+ */
 static bool
 walk_grid(const MlSpace *space, size_t number, double *level, double *point, size_t *counted)
 {
@@ -235,6 +255,7 @@ every_value(const MlDimension *from)
 	return d;
 }
 
+/* Walks the grid of every value; the dimensions are copied, the space stays as it is. */
 size_t
 ml_space_size(const MlSpace *space)
 {

@@ -45,6 +45,7 @@ ml_study_create(MlContext *ctx, const MlSpace *space, MlSampler sampler, uint64_
 	return ML_OK;
 }
 
+/* Points of n dimensions; NaN equals NaN here. */
 static bool
 same_point(const double *a, const double *b, size_t n)
 {

@@ -12,6 +12,7 @@
  * Dimensions that exist under the same condition form a group and are modelled
  * together, by the trials that have them; groups are drawn one after the other,
  * parents first.
+ * A point costs O(CANDIDATES * trials * dimensions).
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -60,6 +61,11 @@ points_with(const Tpe *tpe, size_t dimension, bool good, const double **point)
 	return n;
 }
 
+/*
+ * Draws the group's dimensions of a point; the others stay as they are.  All of
+ * them exist under the same condition, so the trials that have the first have all.
+ * Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
+ */
 static MlStatus
 sample_group(Tpe *tpe, const size_t *dimension, size_t n_dimensions, double *point)
 {
@@ -97,6 +103,7 @@ sample_group(Tpe *tpe, const size_t *dimension, size_t n_dimensions, double *poi
 	return ml_check_abort(tpe->ctx);
 }
 
+/* Do both dimensions exist in the same points? */
 static bool
 same_condition(const MlDimension *a, const MlDimension *b)
 {

@@ -21,7 +21,7 @@ study_ended(const MlStudy *study)
 	return n;
 }
 
-/* Does trial a come before b? */
+/* Does trial a come before b?  Both have a value; equal ones do not. */
 static bool
 ranks_before(const MlStudy *study, const MlTrial *a, const MlTrial *b)
 {
@@ -32,6 +32,7 @@ ranks_before(const MlStudy *study, const MlTrial *a, const MlTrial *b)
 	return ml_study_better(study, a->value, b->value);
 }
 
+/* An insertion sort: stable, and studies are small. */
 MlStatus
 study_ranked(MlContext *ctx, const MlStudy *study, size_t **result, size_t *n)
 {
