@@ -54,7 +54,12 @@ typedef struct Tail
 	double		statistic;
 } Tail;
 
-/* Did the tail's levels change among themselves?  Most have few rows. */
+/*
+ * Did the tail's levels change among themselves?  Most have few rows.  The
+ * statistic's own law, given the margins, stands for the chi-square distribution,
+ * which does not hold for levels of a row or two.  Beside the test the change must
+ * be worth something on the scale of the stability index.
+ */
 static bool
 tail_changed(const Tail *t, double rows_reference, double rows_current)
 {
@@ -86,6 +91,7 @@ typedef struct Sides
 	double		chance;			/* below which a change of one level is more than that */
 } Sides;
 
+/* Did the level's rows of either side grow by more than chance, given its rows of both? */
 static bool
 has_changed(const Sides *sides, double reference, double current)
 {
@@ -96,6 +102,7 @@ has_changed(const Sides *sides, double reference, double current)
 		(reference >= sides->least_share * sides->reference && ml_chance_of_more(both, reference, 1 - q) < sides->chance);
 }
 
+/* Frequent by both sides together, or changed. */
 static bool
 is_alone(const Sides *sides, double reference, double current)
 {
@@ -103,6 +110,7 @@ is_alone(const Sides *sides, double reference, double current)
 		has_changed(sides, reference, current);
 }
 
+/* First pass: rows, levels and reciprocals. */
 static void
 add_to_tail(Tail *tail, double reference, double current)
 {
@@ -114,6 +122,10 @@ add_to_tail(Tail *tail, double reference, double current)
 	tail->reciprocals += 1 / (reference + current);
 }
 
+/*
+ * Second pass, when the tail's totals are known: the level's term of the chi-square
+ * statistic, both sides'.
+ */
 static void
 add_difference(Tail *tail, double reference, double current)
 {
@@ -126,6 +138,7 @@ add_difference(Tail *tail, double reference, double current)
 			(1 / expected + (tail->reference + tail->current) / (both * tail->current));
 }
 
+/* What becomes of a code that the reference does not know: code > n_known + 1. */
 static uint32_t
 mark_of_new(const MlLevels *levels, const Sides *sides, size_t code)
 {
@@ -160,6 +173,7 @@ mark_levels(const MlLevels *levels, const Sides *sides, uint32_t *group)
 	return rest_current;
 }
 
+/* Adds the tail up, by two passes over the levels. */
 static Tail
 tail_of(const MlHistograms *h, size_t rest, double rest_current, const uint32_t *group)
 {
@@ -181,6 +195,7 @@ tail_of(const MlHistograms *h, size_t rest, double rest_current, const uint32_t 
  * merging what changed about as much little of any other distance. */
 #define TAIL_PARTS 4
 
+/* Which of TAIL_PARTS by the ratio of shares: below 1/2, up to 1, up to 2, above. */
 static int
 part_of(double reference, double current)
 {
@@ -198,6 +213,7 @@ ml_is_beyond(uint64_t reference, uint64_t current, uint64_t beyond)
 	return chance < ML_BY_CHANCE;
 }
 
+/* Groups are numbered as their first codes come; 0 is what is missing.  O(h->n). */
 size_t
 ml_group_categories(const MlLevels *levels, double least_share, uint32_t *group)
 {

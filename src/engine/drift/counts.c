@@ -15,6 +15,10 @@ log_choose(double n, double k)
 	return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
 }
 
+/*
+ * Terms from `current` up, each from the one before: O(rows) at worst, and it ends
+ * where terms no longer count.
+ */
 double
 ml_chance_of_more(double both, double current, double q)
 {
@@ -43,6 +47,7 @@ typedef struct Draw
 	double		drawn;
 } Draw;
 
+/* Hypergeometric: chance of so many hits among those drawn. */
 static double
 chance_of_hits(Draw d, double hits)
 {
@@ -59,7 +64,11 @@ next_by_this(Draw d, double x)
 /* Of two chances that are the same but for rounding, neither is the larger: R's bound. */
 #define SAME_CHANCE (1 + 1e-7)
 
-/* All hits from the end of the range up to the first one more likely than `found`. */
+/*
+ * All hits from the end of the range up to the first one more likely than `found`.
+ * `to` is the mode.  Bisection, and then a sum outwards that ends where terms no
+ * longer count: O(log rows) and some terms.
+ */
 static double
 unlikely_from(Draw d, double from, double to, double found)
 {
@@ -91,6 +100,7 @@ unlikely_from(Draw d, double from, double to, double found)
 	}
 }
 
+/* Both tails, each found from its own end. */
 double
 ml_shares_p(uint64_t reference_rows, uint64_t reference, uint64_t current_rows, uint64_t current)
 {

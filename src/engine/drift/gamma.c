@@ -77,7 +77,10 @@ ml_binomial_density(double k, double n, double p)
 	return exp(deviance) * sqrt(n / (TWO_PI * k * (n - k)));
 }
 
-/* Lower tail of the Gamma distribution by its series: for x < a + 1. */
+/*
+ * Lower tail of the Gamma distribution of shape a by its series, sum of x^i / ((a +
+ * 1) ... (a + i)): for x < a + 1, where terms fall.
+ */
 static double
 gamma_series(double a, double x)
 {
@@ -92,7 +95,10 @@ gamma_series(double a, double x)
 	return ml_poisson_density(a, x) * sum;
 }
 
-/* Upper tail by its continued fraction, evaluated as Lentz did: for x >= a + 1. */
+/*
+ * Upper tail by its continued fraction, evaluated by Lentz's method as modified by
+ * Thompson and Barnett: for x >= a + 1, where it converges fast.
+ */
 static double
 gamma_fraction(double a, double x)
 {
@@ -119,6 +125,7 @@ gamma_fraction(double a, double x)
 	return ml_poisson_density(a, x) * a * fraction;
 }
 
+/* A chi-square variable is twice a Gamma variable of half its degrees. */
 double
 ml_chi_square_p(double statistic, double degrees)
 {

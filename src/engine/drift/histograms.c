@@ -2,6 +2,9 @@
  * histograms.c
  *	  Statistics of two histograms over the same bins; see
  *	  include/mlops/engine/drift.h.
+ *
+ * Each is one or two passes over the bins, O(n).  Shares are formed anew from
+ * counts, so that merged histograms give what their rows would.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -78,6 +81,7 @@ ml_psi(const MlHistograms *h, MlZeroFill fill)
 	return sum;
 }
 
+/* sum r ln(r / c) of shares that are brought back to a sum of 1. */
 double
 ml_kullback_leibler(const MlHistograms *h, MlZeroFill fill)
 {
@@ -107,6 +111,7 @@ ml_kullback_leibler(const MlHistograms *h, MlZeroFill fill)
 	return sum / all_reference + log(all_current / all_reference);
 }
 
+/* Against the mean of both shares, so that no share of 0 needs to be filled in. */
 double
 ml_jensen_shannon(const MlHistograms *h, double base)
 {
@@ -127,6 +132,7 @@ ml_jensen_shannon(const MlHistograms *h, double base)
 	return sqrt(fmax(0, sum / 2 / log(base)));
 }
 
+/* In [0, 1]: 0 for equal shares, 1 for sides that have no bin in common. */
 double
 ml_hellinger(const MlHistograms *h)
 {
@@ -145,6 +151,10 @@ ml_hellinger(const MlHistograms *h)
 	return sqrt(sum / 2);
 }
 
+/*
+ * Half the sum of differences of shares: the share of rows that would have to
+ * change bins.
+ */
 double
 ml_total_variation(const MlHistograms *h)
 {
@@ -173,6 +183,7 @@ ml_l_infinity(const MlHistograms *h)
 	return greatest;
 }
 
+/* The reference counts as if it were known exactly; degrees of freedom are bins - 1. */
 MlDriftTest
 ml_chi_square_goodness(const MlHistograms *h)
 {
@@ -234,6 +245,10 @@ ml_chi_square_contingency(const MlHistograms *h, bool yates)
 	return test;
 }
 
+/*
+ * With 2 rows and k bins of all rows: phi^2 less (k - 1) / (all - 1), over the
+ * smaller of both corrected sizes less 1.
+ */
 double
 ml_cramers_v(const MlHistograms *h)
 {
@@ -290,8 +305,9 @@ ml_binned_ks(const MlHistograms *h)
 }
 
 /*
- * A bin belongs to the group that its middle row is in; a group that is too
- * small joins the one before it (the first ones join the next).
+ * A bin belongs to the group that its middle row is in; a group that is too small
+ * joins the one before it (the first ones join the next).  /  Empty histograms make
+ * one group.
  */
 size_t
 ml_merge_bins(const MlHistograms *h, size_t n_groups, double least_share, uint32_t *group)

@@ -19,8 +19,9 @@
 #define MOST_SUMMED 1000000		/* above: Smirnov's sum by its limit */
 
 /*
- * P(D+ >= d) of the one-sided statistic (Smirnov 1944; Birnbaum and Tingey
- * 1951): d sum_j C(n, j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j), j <= n (1 - d).
+ * P(D+ >= d) of the one-sided statistic (Smirnov 1944; Birnbaum and Tingey 1951): d
+ * sum_j C(n, j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j), j <= n (1 - d).  /  O(n) for n
+ * <= MOST_SUMMED; each term is a binomial density, divided by its p.
  */
 static double
 one_sided(double n, double d)
@@ -44,7 +45,10 @@ one_sided(double n, double d)
 	return d * sum;
 }
 
-/* The expansion of P(D_n < d) of Pelz and Good (JRSS B 38(2), 1976). */
+/*
+ * The expansion of P(D_n < d) of Pelz and Good (JRSS B 38(2), 1976), four terms in
+ * powers of 1 / sqrt(n): K0 to K3, each a sum whose terms fall off as exp(-k^2).
+ */
 static double
 pelz_good(double n, double d)
 {
@@ -89,6 +93,10 @@ pelz_good(double n, double d)
 
 #define MOST_ORDER 127
 
+/*
+ * Of order 2 k - 1 with k = floor(n d) + 1.  Where it is used, n d is below 60, so
+ * that MOST_ORDER is enough.
+ */
 typedef struct Matrix
 {
 	int			order;
@@ -96,6 +104,10 @@ typedef struct Matrix
 	double		element[MOST_ORDER * MOST_ORDER];
 } Matrix;
 
+/*
+ * Keeps the middle element, of which the result is made, within range: powers of
+ * such matrices leave it.
+ */
 static void
 rescale(Matrix *a)
 {
@@ -110,7 +122,7 @@ rescale(Matrix *a)
 	a->exponent += exponent;
 }
 
-/* a = a * b; work is overwritten. */
+/* a = a * b, O(order^3); work is overwritten. */
 static void
 multiply(Matrix *a, const Matrix *b, Matrix *work)
 {
@@ -126,6 +138,11 @@ multiply(Matrix *a, const Matrix *b, Matrix *work)
 	rescale(a);
 }
 
+/*
+ * The matrix of Marsaglia, Tsang and Wang: 1 / (i - j + 1)! on and below the first
+ * superdiagonal, with corrections by h = k - n d in the first column and the last
+ * row.
+ */
 static void
 durbin_matrix(Matrix *a, int k, double h)
 {
@@ -158,6 +175,10 @@ durbin_matrix(Matrix *a, int k, double h)
 		a->element[(n - 1) * n] += pow(2 * h - 1, n) * inverse;
 }
 
+/*
+ * *p = P(D_n < d), n! / n^n times the middle element of the n-th power: O(order^3
+ * log n).  Errors: ML_OUT_OF_MEMORY.
+ */
 static MlStatus
 durbin(MlContext *ctx, uint64_t n, double d, double *p)
 {
@@ -237,10 +258,11 @@ ml_kolmogorov_p(MlContext *ctx, uint64_t count, double d, double *p)
 
 /*
  * The order of n + m values is a walk from (0, 0) to (n, m), a step right for a
- * value of the first sample: all walks are equally likely, so the next step is
- * to the right with probability (n - i) / (n - i + m - j).  What reaches
- * |i / n - j / m| >= d leaves and is added up: sums of positive terms only.
- * The positions after s steps are known by i alone.
+ * value of the first sample: all walks are equally likely, so the next step is to
+ * the right with probability (n - i) / (n - i + m - j).  What reaches |i / n - j /
+ * m| >= d leaves and is added up: sums of positive terms only.  The positions after
+ * s steps are known by i alone.  /  The walk keeps [n + 2] probabilities, only
+ * those between low and high not 0.
  */
 MlStatus
 ml_smirnov_exact_p(MlContext *ctx, uint64_t n, uint64_t m, double d, double *p)

@@ -2,6 +2,9 @@
  * samples.c
  *	  Statistics of two sorted samples, and their bins; see
  *	  include/mlops/engine/drift.h.
+ *
+ * But for sorting, everything is one walk over both samples, O(n + m), or a
+ * bisection an edge.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -22,6 +25,7 @@ key_of(double value)
 	return bits >> 63 ? ~bits : bits | (UINT64_C(1) << 63);
 }
 
+/* The inverse of key_of. */
 static double
 value_of(uint64_t key)
 {
@@ -43,6 +47,7 @@ lesser(double a, double b)
 #define DIGITS 6
 #define DIGIT(key, d) ((key) >> (d) * DIGIT_BITS & ((1 << DIGIT_BITS) - 1))
 
+/* O(n), and nothing where a digit is the same everywhere; stable. */
 void
 ml_sort_numbers(double *value, double *spare, size_t n)
 {
@@ -101,6 +106,7 @@ greatest_of(MlSample sample)
 	return sample.n > 0 ? fmax(fabs(sample.value[0]), fabs(sample.value[sample.n - 1])) : 0;
 }
 
+/* A power of two for both samples, 1 but for extreme values. */
 static double
 unit_of(MlSample a, MlSample b)
 {
@@ -113,8 +119,9 @@ unit_of(MlSample a, MlSample b)
 }
 
 /*
- * Mean of ((value - mean) * unit / scale)^power.  The values count from the least of
- * them: the sum of large numbers that are near each other would lose what they differ by.
+ * Mean of ((value - mean) * unit / scale)^power.  The values count from the least
+ * of them: the sum of large numbers that are near each other would lose what they
+ * differ by.  /  power: 2 or 3.
  */
 static double
 moment(MlSample sample, double unit, double scale, int power)
@@ -135,7 +142,7 @@ moment(MlSample sample, double unit, double scale, int power)
 	return sum / (double) sample.n;
 }
 
-/* Of the values times the unit. */
+/* Standard deviation of the population, of the values times the unit. */
 static double
 deviation_of(MlSample sample, double unit)
 {
@@ -158,6 +165,10 @@ ml_deviation(MlSample sample)
 	return deviation_of(sample, unit) / unit;
 }
 
+/*
+ * Equal values of both sides are passed together: the functions are compared behind
+ * each value, not within.
+ */
 double
 ml_ks_distance(MlSample reference, MlSample current)
 {
@@ -194,7 +205,10 @@ ml_ks_p(MlContext *ctx, uint64_t n, uint64_t m, double statistic, double *p)
 	return ml_kolmogorov_p(ctx, (uint64_t) fmax(1, rint(x * y / (x + y))), statistic, p);
 }
 
-/* Of the values times the unit. */
+/*
+ * The first Wasserstein distance, of the values times the unit: in one dimension
+ * the area between the distribution functions.
+ */
 static double
 area_between(MlSample reference, MlSample current, double unit)
 {
@@ -287,6 +301,7 @@ is_spike(const Spikes *s, size_t reference, size_t current)
 		ml_chance_of_more((double) (reference + current), (double) current, s->q) < ML_BY_CHANCE / s->distinct;
 }
 
+/* Appends an edge unless it is not above the last one; returns how many there are. */
 static size_t
 add_edge(double *edges, size_t n, double edge)
 {
@@ -326,6 +341,7 @@ spike_edges(const Spikes *s, double *edges)
 	return n;
 }
 
+/* Between neighbours by their distance, as numpy.quantile does; share in [0, 1]. */
 static double
 quantile(MlSample sample, double share)
 {
@@ -349,6 +365,10 @@ is_sliver(MlSample sample, double edge, const double *below, const double *above
 		(above && (double) (rank_of(sample, rank, *above, true) - rank) < least);
 }
 
+/*
+ * A merge of two rising lists: borders of spikes, and quantiles that leave no
+ * sliver beside one.
+ */
 size_t
 ml_quantile_borders(MlSample reference, MlSample current, size_t n, double least_share, double *edges)
 {
@@ -438,12 +458,18 @@ edges_of_width(double low, double high, double width, double *edges)
 	return n;
 }
 
+/* Sturges: "The choice of a class interval", JASA 21, 1926. */
 size_t
 ml_sturges_edges(double low, double high, double n, double *edges)
 {
 	return edges_of_width(low, high, (high - low) / (log2(n) + 1), edges);
 }
 
+/*
+ * Doane: "Aesthetic frequency classifications", The American Statistician 30, 1976:
+ * more bins the more skewed the sample is, measured in the skewness that chance
+ * would give a normal one.
+ */
 size_t
 ml_doane_edges(MlSample sample, double *edges)
 {

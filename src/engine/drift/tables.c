@@ -7,6 +7,8 @@
  * the bins before it leave (Patefield, "Algorithm AS 159", Applied Statistics
  * 30, 1981), until enough of them are as far from even as the one found
  * (Besag and Clifford, "Sequential Monte Carlo p-values", Biometrika 78, 1991).
+ * A table costs a draw a bin; MOST_TABLES are drawn at the most, and fewer where
+ * they soon tell.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -38,6 +40,10 @@ ml_chi_square_given_margins(double reference, double current, double bins, doubl
 		2 * n / (n - 3) * (a - sigma) * (b - tau) + n * n / (n - 1) * sigma * tau};
 }
 
+/*
+ * A Gamma variable of this mean and variance is a scaled chi-square variable: its
+ * degrees need not be whole.
+ */
 double
 ml_gamma_p(double statistic, MlChiSquare law)
 {
@@ -57,7 +63,11 @@ uniform(Draws *draws)
 	return ml_random_uniform(TABLE_SEED, draws->table, draws->taken++);
 }
 
-/* Of `all` rows `taken` are taken by chance: how many of the `both` of a bin? */
+/*
+ * Hypergeometric: of `all` rows `taken` are taken by chance, how many of the `both`
+ * of a bin?  The larger half of either is drawn by its complement.  Few rows one by
+ * one, many by the normal distribution, the others by inversion from 0 on.
+ */
 static double
 draw_rows(Draws *draws, double all, double both, double taken)
 {
@@ -95,7 +105,10 @@ draw_rows(Draws *draws, double all, double both, double taken)
 	return x;
 }
 
-/* The statistic of a random table, of which the smaller side has `smaller` rows. */
+/*
+ * The chi-square statistic of a random table, of which the smaller side has
+ * `smaller` rows; `table` is the number that its draws depend on.
+ */
 static double
 statistic_of_random(const MlHistograms *h, double all, double smaller, uint64_t table)
 {
@@ -120,6 +133,10 @@ statistic_of_random(const MlHistograms *h, double all, double smaller, uint64_t 
 	return sum / (q * (1 - q));
 }
 
+/*
+ * The p-value by tables: a share of those drawn, where ENOUGH_TABLES were as far
+ * from even, else with the table itself counted, so that it is never 0.
+ */
 static double
 share_of_random(const MlHistograms *h, double all, double smaller, double statistic)
 {
@@ -131,6 +148,11 @@ share_of_random(const MlHistograms *h, double all, double smaller, double statis
 	return found == ENOUGH_TABLES ? (double) found / tables : (double) (found + 1) / (MOST_TABLES + 1);
 }
 
+/*
+ * Three regions: the chi-square distribution, the gamma distribution where p is too
+ * small to be drawn, random tables.  Where no table was as far, the gamma
+ * distribution may say less than 1 / (MOST_TABLES + 1).
+ */
 double
 ml_chi_square_table_p(const MlHistograms *h)
 {

@@ -30,6 +30,7 @@ find_group(const MlRanking *ranking, double score)
 	return low;
 }
 
+/* O(n log groups).  Rows keep their own order, so that sums do not depend on the sort. */
 MlStatus
 ml_cost_steps(MlContext *ctx, const MlRanking *ranking, const MlCosts *costs, size_t n,
 			  const double *score, const float *label, const float *weight, MlCostSteps *steps)

@@ -12,7 +12,8 @@
 
 /*
  * The next point is the first group that reaches an equal share of what is left of
- * the logarithm of the rows; every group, once there are as many points to give.
+ * the logarithm of the rows; every group, once there are as many points to give.  /
+ * points [n]; n is at most the number of groups, and all of them are filled.
  */
 static MlStatus
 walk_ranking(MlContext *ctx, const MlRanking *r, const MlCostSteps *costs, size_t n, MlCurvePoint *points)
@@ -43,7 +44,8 @@ walk_ranking(MlContext *ctx, const MlRanking *r, const MlCostSteps *costs, size_
 
 /*
  * A bin ends with the group of ties that reaches the next quantile; a group so
- * heavy that it spans several quantiles is the end of all of them.
+ * heavy that it spans several quantiles is the end of all of them.  /  Returns the
+ * number of bins, at most n_bins.
  */
 static size_t
 fill_bins(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
@@ -77,6 +79,10 @@ fill_bins(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
 	return n;
 }
 
+/*
+ * *points [n], from the arena.  Errors: ML_INVALID_ARGUMENT (max_points below 2),
+ * ML_OUT_OF_MEMORY.
+ */
 static MlStatus
 make_room(MlContext *ctx, size_t max_points, size_t n, MlCurvePoint **points)
 {

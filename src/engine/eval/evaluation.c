@@ -14,8 +14,10 @@
 #define ROWS_PER_POLL 65536
 
 /*
- * What a walk over the rows finds: the losses, and the mean cost a row (a unit
- * of weight) of flagged negatives and missed positives.
+ * What a walk over the rows finds: the losses, and the mean cost a row (a unit of
+ * weight) of flagged negatives and missed positives.  /  Fills rows, positives,
+ * log_loss, brier and expected_cost of e, which is 0 before.  Errors: ML_BAD_DATA
+ * (a cost that is not finite), ML_ABORTED.
  */
 static MlStatus
 judge_rows(MlContext *ctx, size_t n, const double *score, const float *label,
@@ -57,6 +59,7 @@ judge_rows(MlContext *ctx, size_t n, const double *score, const float *label,
 	return ML_OK;
 }
 
+/* For rows that weigh 1.  Errors: ML_OUT_OF_MEMORY, ML_ABORTED. */
 static MlStatus
 find_intervals(MlContext *ctx, const MlRanking *ranking, const MlConfusion *c, MlIntervals *intervals)
 {
@@ -67,6 +70,10 @@ find_intervals(MlContext *ctx, const MlRanking *ranking, const MlConfusion *c, M
 	return ml_average_precision_interval(ctx, ranking, &intervals->pr_auc);
 }
 
+/*
+ * One ranking, sorted once, for all that needs an order: O(n) by radix sort, memory
+ * for it from the arena until the end.
+ */
 MlStatus
 ml_evaluate(MlContext *ctx, size_t n, const double *score, const float *label,
 			const float *weight, const MlCosts *costs, double threshold,

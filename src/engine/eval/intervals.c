@@ -12,6 +12,8 @@
  * bootstrap over rows, in which each row counts as often as a Poisson number of
  * mean 1 says: a group of n rows then counts Poisson(n) times, and nothing is
  * drawn for each row.
+ * Wilson costs nothing, DeLong a pass over the ranking, the bootstrap REPLICATES
+ * passes over at most MOST_STEPS steps.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -51,7 +53,7 @@ ml_share_interval(double part, double whole)
 /*
  * A positive's placement is the share of negatives below it, a negative's that of
  * positives above it, ties counting half.  The area is the mean of either, and its
- * variance the sum of theirs.
+ * variance the sum of theirs.  /  The interval is cut to [0, 1].
  */
 MlInterval
 ml_roc_auc_interval(const MlRanking *r)
@@ -100,12 +102,18 @@ typedef struct Step
 	bool		merged;
 } Step;
 
+/* The exponential once for all replicates. */
 static Count
 count_of(double n)
 {
 	return (Count) {n, exp(-n)};
 }
 
+/*
+ * Fills steps [most + 1] and returns how many there are.  Of a ranking of more than
+ * `most` groups, groups with positives are merged until a step has its share of all
+ * positives.
+ */
 static size_t
 make_steps(const MlRanking *r, size_t most, Step *steps)
 {
@@ -148,12 +156,17 @@ typedef struct Draws
 	uint64_t	next;
 } Draws;
 
+/* In [0, 1), by SplitMix64: the sequence is the same each time. */
 static double
 draw_uniform(Draws *draws)
 {
 	return (double) (ml_mix64(SEED + draws->next++ * UINT64_C(0x9E3779B97F4A7C15)) >> 11) * 0x1p-53;
 }
 
+/*
+ * A Poisson number of mean count->n: by inversion, or for MANY and more rounded
+ * from the normal distribution.
+ */
 static double
 draw(Draws *draws, const Count *count)
 {
@@ -221,6 +234,10 @@ quantile(const double *sorted, int n, double q)
 	return low + 1 < n ? sorted[low] + (place - low) * (sorted[low + 1] - sorted[low]) : sorted[n - 1];
 }
 
+/*
+ * Percentiles are moved by what merging has changed, so that the interval is about
+ * the exact value.
+ */
 MlStatus
 ml_average_precision_interval(MlContext *ctx, const MlRanking *r, MlInterval *interval)
 {

@@ -17,7 +17,6 @@
 
 /* ---------------------------------------------------------------- rankings */
 
-/* Area under the ROC curve: trapezoids, so ties count half. */
 /* Rounding must not carry a metric past its bounds; NaN stays. */
 static double
 within(double low, double value, double high)
@@ -25,6 +24,7 @@ within(double low, double value, double high)
 	return value < low ? low : value > high ? high : value;
 }
 
+/* Area under the ROC curve: trapezoids, so ties count half. */
 double
 ml_roc_auc(const MlRanking *r)
 {
@@ -62,6 +62,10 @@ ml_average_precision(const MlRanking *r)
 	return within(0, ml_sum_value(sum) / r->total_positives, 1);
 }
 
+/*
+ * The greatest distance between the scores' distributions of both classes, ties
+ * taken together.
+ */
 double
 ml_ks_statistic(const MlRanking *r)
 {
@@ -98,6 +102,10 @@ ml_confusion_at(const MlRanking *r, double threshold)
 	return c;
 }
 
+/*
+ * The false positive rate only rises as more is flagged: the walk ends at the first
+ * group that exceeds it.
+ */
 double
 ml_recall_at_fpr(const MlRanking *r, double most)
 {
@@ -180,6 +188,10 @@ ml_f1(const MlConfusion *c)
 				 2 * c->true_positives + c->false_positives + c->false_negatives);
 }
 
+/*
+ * Matthews: "Comparison of the predicted and observed secondary structure of T4
+ * phage lysozyme", Biochimica et Biophysica Acta 405, 1975.
+ */
 double
 ml_mcc(const MlConfusion *c)
 {
@@ -297,6 +309,7 @@ ml_metric_of(const MlEvaluation *evaluation, int i)
 	return *(const double *) ((const char *) evaluation + ml_metrics[i].field);
 }
 
+/* metric: one that needs an order; the others are of rows. */
 static double
 of_ranking(const MlRanking *ranking, MlMetric metric)
 {

@@ -25,6 +25,7 @@
 /* Steps between two questions whether to abort: a few milliseconds. */
 #define STEPS_PER_POLL ((size_t) 1 << 19)
 
+/* ctx may be NULL: then nobody wants to stop. */
 static MlStatus
 poll_abort(MlContext *ctx, size_t step)
 {
@@ -34,8 +35,9 @@ poll_abort(MlContext *ctx, size_t step)
 /* ---------------------------------------------------------------- sorting */
 
 /*
- * Sorts n items of `words` words each by their first word.  `words` is a
- * constant in every call, so that the copies below become plain moves.
+ * Sorts n items of `words` words each by their first word.  `words` is a constant
+ * in every call, so that the copies below become plain moves.  /  items and spare:
+ * [n * words]; *sorted is one of them, the other one is spare.
  */
 static inline __attribute__((always_inline)) MlStatus
 sort_items(MlContext *ctx, uint64_t *items, uint64_t *spare, size_t n, const int words,
@@ -123,6 +125,7 @@ sum_totals(MlRanking *ranking)
 	ranking->total_negatives = ml_sum_value(negatives);
 }
 
+/* A merge of both lists, O(n_positives + n_negatives). */
 MlStatus
 ml_ranking_from_keys(MlContext *ctx, const uint64_t *positives, size_t n_positives,
 					 const uint64_t *negatives, size_t n_negatives, MlRanking *ranking)
@@ -156,6 +159,7 @@ ml_ranking_from_keys(MlContext *ctx, const uint64_t *positives, size_t n_positiv
 	return ML_OK;
 }
 
+/* Both fall; a score that both have becomes one group. */
 MlStatus
 ml_ranking_merge(MlContext *ctx, const MlRanking *a, const MlRanking *b, MlRanking *merged)
 {
@@ -193,7 +197,10 @@ check_score(MlContext *ctx, size_t row, double score)
 	return ML_OK;
 }
 
-/* Keys of positives from the front of `keys`, of negatives from its end. */
+/*
+ * Rows of weight 1.  Keys of positives from the front of `keys`, of negatives from
+ * its end; keys and spare: [n].  Errors: as ml_ranking_create.
+ */
 static MlStatus
 rank_counts(MlContext *ctx, size_t n, const double *score, const float *label,
 			uint64_t *keys, uint64_t *spare, MlRanking *ranking)
@@ -224,7 +231,10 @@ rank_counts(MlContext *ctx, size_t n, const double *score, const float *label,
 	return status;
 }
 
-/* Items of two words: the key, and the weight with its sign as the label. */
+/*
+ * Items of two words, [2 * n]: the key, and the weight with its sign as the label.
+ * Rows of weight 0 are left out.  Errors: as ml_ranking_create.
+ */
 static MlStatus
 rank_weights(MlContext *ctx, size_t n, const double *score, const float *label,
 			 const float *weight, uint64_t *items, uint64_t *spare, MlRanking *ranking)
@@ -272,6 +282,7 @@ rank_weights(MlContext *ctx, size_t n, const double *score, const float *label,
 	return status;
 }
 
+/* Room for as many groups as rows; the sort's memory is given back. */
 MlStatus
 ml_ranking_create(MlContext *ctx, size_t n, const double *score,
 				  const float *label, const float *weight, MlRanking *ranking)

@@ -5,6 +5,7 @@
  * A walk down the ranking: each distinct score is a candidate, and one above
  * all of them that flags nothing.  Values that differ by less than rounding
  * does are ties, and ties go to the higher threshold.
+ * O(n) after the sort; costs by row add O(n log n).
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -36,6 +37,7 @@ or_nothing(double metric)
 	return isnan(metric) ? 0 : metric;
 }
 
+/* Greater is better, whatever the objective. */
 static double
 objective_value(MlThresholdObjective objective, const MlConfusion *c)
 {
@@ -52,6 +54,7 @@ objective_value(MlThresholdObjective objective, const MlConfusion *c)
 	}
 }
 
+/* c: counts when the candidate flags; cost: what errors then cost in total. */
 static Verdict
 judge_candidate(const MlThresholdPolicy *policy, const MlConfusion *c, double cost)
 {
@@ -79,6 +82,10 @@ judge_candidate(const MlThresholdPolicy *policy, const MlConfusion *c, double co
 	}
 }
 
+/*
+ * change [ranking->n] is NULL without costs; cost starts as what missing all costs.
+ * *reached is false before.  Errors: ML_ABORTED.
+ */
 static MlStatus
 choose(MlContext *ctx, const MlThresholdPolicy *policy, const MlRanking *ranking,
 	   const MlSum *change, MlSum cost, double *threshold, bool *reached)
