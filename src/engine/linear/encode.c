@@ -1,6 +1,9 @@
 /*-------------------------------------------------------------------------
  * encode.c
  *	  From a linear model to bytes.
+ *
+ * Terms are kept as they were learned, to be shown; what scoring needs is folded
+ * from them by feature.
  *-------------------------------------------------------------------------
  */
 #include "layout.h"
@@ -17,6 +20,10 @@ taken_by_code(const MlLinear *linear, size_t feature)
 	return false;
 }
 
+/*
+ * n [LINEAR_SECTIONS] gets the elements of each section, 0 before.  There is no
+ * plan to keep.
+ */
 MlStatus
 linear_plan(MlContext *ctx, const MlSignature *signature, const void *body, uint64_t *n, void **plan)
 {
@@ -33,6 +40,10 @@ linear_plan(MlContext *ctx, const MlSignature *signature, const void *body, uint
 	return ML_OK;
 }
 
+/*
+ * Sections are 0 before.  An indicator of missing values of a feature taken by code
+ * is the level of that code.
+ */
 void
 linear_write(const MlSignature *signature, const void *body, void *plan, void *const *at)
 {

@@ -20,7 +20,10 @@ n_terms(const void *state)
 	return ((const Linear *) state)->n_terms;
 }
 
-/* Text of a level: category, hour or weekday. */
+/*
+ * Text of a level: category, hour or weekday; *size bytes, not terminated.  It is
+ * constant or the model's.
+ */
 static const char *
 level_text(const MlModel *m, uint32_t f, uint32_t code, size_t *size)
 {
@@ -50,6 +53,7 @@ level_text(const MlModel *m, uint32_t f, uint32_t code, size_t *size)
 	return "(other)";
 }
 
+/* Term n of n_terms, the intercept being number n_terms; *out is 0 before. */
 static void
 term(const MlModel *m, const void *state, size_t n, MlModelTerm *out)
 {

@@ -7,7 +7,7 @@
 
 #include "layout.h"
 
-/* What a feature adds, given its code or number. */
+/* What a feature adds, given its code.  A code beyond the levels counts as the last one. */
 static double
 linear_level(const Linear *l, const LinearRecord *linear, uint32_t code)
 {
@@ -16,6 +16,7 @@ linear_level(const Linear *l, const LinearRecord *linear, uint32_t code)
 	return code == ML_CODE_MISSING ? linear->missing : 0;
 }
 
+/* What a feature adds to the margin of a row. */
 static inline double
 linear_part(const MlModel *m, const Linear *l, uint32_t f, const MlValue *values)
 {
@@ -33,8 +34,9 @@ linear_part(const MlModel *m, const Linear *l, uint32_t f, const MlValue *values
 }
 
 /*
- * A margin whose parts are beyond double precision with different signs: the
- * parts are added up at a scale at which they are not.
+ * A margin whose parts are beyond double precision with different signs: the parts
+ * are added up at a scale at which they are not.  /  Only its sign can be told: the
+ * result is infinite or 0.
  */
 static double
 add_up_scaled(const MlModel *m, const Linear *l, const MlValue *values)
@@ -55,6 +57,10 @@ add_up_scaled(const MlModel *m, const Linear *l, const MlValue *values)
 	return scaled > 0 ? INFINITY : scaled < 0 ? -INFINITY : 0;
 }
 
+/*
+ * The margin of a row: features in order, so that the same row has the same bits
+ * whoever asks.
+ */
 static inline double
 add_up(const MlModel *m, const Linear *l, const MlValue *values)
 {
@@ -112,6 +118,10 @@ add_up_means(const MlModel *m, const Linear *l, double *mean)
 	}
 }
 
+/*
+ * *prepared: means [n_features], in ctx->arena; their sum and the intercept are the
+ * margin of the average row.
+ */
 MlStatus
 linear_prepare(MlContext *ctx, const MlModel *m, const void *state, double *base, const void **prepared)
 {
@@ -134,6 +144,10 @@ linear_explain_scratch_size(const MlModel *m, const void *state, const void *pre
 	return 0;
 }
 
+/*
+ * A feature contributes what it adds beyond its mean: with a sum of features these
+ * are the exact Shapley values of independent ones.
+ */
 MlStatus
 linear_explain(MlContext *ctx, const MlModel *m, const void *state, const void *prepared,
 			   const MlValue *values, void *scratch, double *contribution)

@@ -7,6 +7,7 @@
 
 #include "layout.h"
 
+/* Only points into the bytes; they must live as long as state. */
 void
 linear_open(const MlSection *section, void *state)
 {
@@ -40,6 +41,7 @@ check_terms(MlCheck *c, const MlModel *m, const Linear *l)
 	return true;
 }
 
+/* Levels of the features must fill their section without gaps. */
 static bool
 check_features(MlCheck *c, const MlModel *m, const Linear *l, uint64_t all_levels)
 {

@@ -1,6 +1,9 @@
 /*-------------------------------------------------------------------------
  * encode.c
  *	  From a forest to bytes.
+ *
+ * Two steps: a plan counts, so that the bytes can be laid out; writing fills
+ * them.  O(nodes + features * bins).
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -27,7 +30,10 @@ is_leaf(const MlTreeNode *node)
 	return node->feature < 0;
 }
 
-/* Which edges of which features do splits use? */
+/*
+ * Which edges of which features do splits use?  used [n_features]: working memory,
+ * 0 before.  Slots are in order of features.
+ */
 static void
 plan_slots(Plan *p, const MlSignature *signature, const MlForest *forest, uint8_t (*used)[ML_MAX_BINS + 1])
 {
@@ -63,6 +69,10 @@ plan_slots(Plan *p, const MlSignature *signature, const MlForest *forest, uint8_
 	}
 }
 
+/*
+ * n [TREES_SECTIONS] gets the elements of each section.  *plan is in ctx->arena and
+ * is trees_write's.
+ */
 MlStatus
 trees_plan(MlContext *ctx, const MlSignature *signature, const void *body, uint64_t *n, void **plan)
 {
@@ -97,6 +107,7 @@ trees_plan(MlContext *ctx, const MlSignature *signature, const void *body, uint6
 
 /* ---------------------------------------------------------------- writing */
 
+/* Edges that some split uses, in the order of slots. */
 static void
 write_slots(const Plan *p, const MlSignature *signature, void *const *at)
 {
@@ -119,7 +130,10 @@ write_slots(const Plan *p, const MlSignature *signature, void *const *at)
 	}
 }
 
-/* Number of a copied set with the bit of missing values put in. */
+/*
+ * Copies a node's set, with the bit of missing values put in, so that scoring looks
+ * up all codes alike.
+ */
 static void
 write_set(const MlForest *forest, const MlTreeNode *node, void *const *at)
 {
@@ -129,6 +143,10 @@ write_set(const MlForest *forest, const MlTreeNode *node, void *const *at)
 	set[0] = (set[0] & ~UINT64_C(1)) | node->missing_left;
 }
 
+/*
+ * Numbers: codes 1 .. bin go left, or 0 .. bin with missing values, which is one
+ * comparison of an unsigned difference.
+ */
 static uint64_t
 packed_split(const Plan *p, const MlTreeNode *node, uint32_t left)
 {
@@ -142,7 +160,10 @@ packed_split(const Plan *p, const MlTreeNode *node, uint32_t left)
 		: node_pack(slot, 1, (uint8_t) (bin - 1), left);
 }
 
-/* One tree, breadth first. */
+/*
+ * One tree, breadth first: children come in the order of their parents, two beside
+ * each other, as verify.c wants them.  p->order is the queue.
+ */
 static void
 write_tree(const Plan *p, const MlForest *forest, size_t tree, void *const *at)
 {

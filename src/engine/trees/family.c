@@ -16,6 +16,10 @@ const MlSectionSpec trees_sections[TREES_SECTIONS] = {
 	[TREES_DETAILS] = {sizeof(DetailRecord), 14},
 };
 
+/*
+ * Adds up, by feature, the gains of splits and how many there are; false if there
+ * are no trees.
+ */
 static bool
 importance(const void *state, double *gain, uint64_t *splits)
 {

@@ -5,6 +5,7 @@
  */
 #include "layout.h"
 
+/* O(n^2) times the rounds of Newton's method. */
 void
 trees_gauss_legendre(uint32_t n, double *point, double *weight)
 {

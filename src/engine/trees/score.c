@@ -13,7 +13,10 @@
 
 #define TREES_IN_STEP 8
 
-/* A leaf names slot 0, so there is one code even without any split. */
+/*
+ * A leaf names slot 0, so there is one code even without any split.  codes [n_slots
+ * + 1].
+ */
 static inline void
 fill_codes(const MlModel *m, const Trees *t, const MlValue *values, uint8_t *codes)
 {
@@ -31,6 +34,7 @@ fill_codes(const MlModel *m, const Trees *t, const MlValue *values, uint8_t *cod
 	}
 }
 
+/* The node that a row goes to from a number's split or a leaf, which leads to itself. */
 static inline uint32_t
 step(uint64_t node, const uint8_t *codes)
 {
@@ -70,6 +74,10 @@ trees_ways(const Trees *trees, const TreeRecord *tree, const uint8_t *codes, uin
 		way[i] = (uint8_t) (step_with_sets(&t, first + i, codes) - NODE_LEFT(t.nodes[first + i]));
 }
 
+/*
+ * base and one leaf of each tree, added up in the order of trees: the same bits by
+ * whichever way a row comes.
+ */
 static double
 walk_trees(const Trees *model, const uint8_t *codes)
 {
@@ -131,6 +139,7 @@ trees_margin(const MlModel *m, const void *state, const MlValue *values, void *s
 	return walk_trees(state, scratch);
 }
 
+/* values [n][n_inputs], margin [n]; each row alone, as trees_margin does. */
 void
 trees_margins(const MlModel *m, const void *state, size_t n, const MlValue *values, void *scratch, double *margin)
 {

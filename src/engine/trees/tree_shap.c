@@ -26,6 +26,10 @@
  *	 - the row went this way so far: the former factor is t + (1 - t) * z;
  *	 - it did not: all below has o = 0, products change by the share alone, and
  *	   contributions cancel.
+ * Path-dependent TreeSHAP: Lundberg et al., "From local explanations to global
+ * understanding with explainable AI for trees", Nature Machine Intelligence 2,
+ * 2020.  Shapley values as an integral over the share of known features: Owen,
+ * "Multilinear extensions of games", Management Science 18, 1972.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -85,7 +89,10 @@ typedef struct Node
 	double		on_feature;		/* product of shares at splits on feature */
 } Node;
 
-/* Shares of a split's training weight that go left and right. */
+/*
+ * Shares of a split's training weight that go left and right.  left and right are
+ * siblings.  The shares add up to 1.
+ */
 static void
 set_shares(const DetailRecord *left, const DetailRecord *right, double share[2])
 {
@@ -103,6 +110,7 @@ set_shares(const DetailRecord *left, const DetailRecord *right, double share[2])
 	share[1] = weight[1] / (weight[0] + weight[1]);
 }
 
+/* The nearest node at or above `at` whose parent splits on the feature, or NO_NODE. */
 static uint32_t
 nearest_on_feature(const Node *nodes, uint32_t at, int32_t feature)
 {
@@ -111,6 +119,7 @@ nearest_on_feature(const Node *nodes, uint32_t at, int32_t feature)
 	return nodes[at].parent == NO_NODE ? NO_NODE : at;
 }
 
+/* Fills *out for node `at` of a tree, and nodes of both children. */
 static void
 prepare_split(const MlModel *m, const Trees *t, const TreeRecord *tree, Node *nodes, uint32_t at, Split *out)
 {
@@ -132,7 +141,11 @@ prepare_split(const MlModel *m, const Trees *t, const TreeRecord *tree, Node *no
 	}
 }
 
-/* Splits of one tree, appended; expectation of the tree, added to base. */
+/*
+ * Splits of one tree, appended to e->splits; its expectation over the training
+ * rows, added to e->base.  nodes [most_nodes] is working memory; *most_features
+ * rises to the most on a path.  Errors: ML_ABORTED.
+ */
 static MlStatus
 prepare_tree(MlContext *ctx, Explainer *e, const MlModel *m, const Trees *t, const TreeRecord *tree, Node *nodes,
 			 size_t *n_splits, uint32_t *most_features)
@@ -161,6 +174,10 @@ prepare_tree(MlContext *ctx, Explainer *e, const MlModel *m, const Trees *t, con
 	return ML_OK;
 }
 
+/*
+ * Points for polynomials of degree most_features - 1, padded to whole vectors by
+ * points of weight 0.  Errors: ML_OUT_OF_MEMORY.
+ */
 static MlStatus
 prepare_points(MlContext *ctx, Explainer *e, uint32_t most_features)
 {
@@ -189,6 +206,7 @@ prepare_points(MlContext *ctx, Explainer *e, uint32_t most_features)
 	return ML_OK;
 }
 
+/* *prepared is in ctx->arena and points into the model's bytes.  O(nodes * depth). */
 MlStatus
 trees_prepare(MlContext *ctx, const MlModel *m, const void *state, double *base, const void **prepared)
 {
@@ -243,6 +261,7 @@ typedef struct Work
 	uint8_t    *codes;
 } Work;
 
+/* Bytes of scratch that a row needs; fills *work unless NULL. */
 static size_t
 lay_out(const Explainer *e, const Trees *t, char *scratch, Work *work)
 {
@@ -267,7 +286,10 @@ trees_explain_scratch_size(const MlModel *m, const void *state, const void *prep
 	return lay_out(prepared, state, NULL, NULL);
 }
 
-/* From the root down: products of f.  n: e->n_points. */
+/*
+ * From the root down: products of f at each point.  n is e->n_points, a constant in
+ * the usual call, for which the loops are unrolled.
+ */
 static inline __attribute__((always_inline)) void
 go_down(const Explainer *e, const SplitTree *tree, const Work *w, uint32_t n)
 {
@@ -321,7 +343,10 @@ go_down(const Explainer *e, const SplitTree *tree, const Work *w, uint32_t n)
 	}
 }
 
-/* And back up: what the leaves below add up to, and contributions. */
+/*
+ * And back up: what the leaves below add up to, and contributions to sum.  product
+ * is overwritten.
+ */
 static inline __attribute__((always_inline)) void
 go_up(const Explainer *e, const SplitTree *tree, const Work *w, uint32_t n)
 {
@@ -392,6 +417,10 @@ explain_tree(const Explainer *e, const SplitTree *tree, const Work *w)
 
 #define WORK_BETWEEN_QUESTIONS ((size_t) 1 << 20)	/* nodes times points: some ms */
 
+/*
+ * Adds each input's contribution to the margin to contribution [n_inputs].  All of
+ * them and e->base add up to the row's margin, but for rounding.
+ */
 MlStatus
 trees_explain(MlContext *ctx, const MlModel *m, const void *state, const void *prepared,
 			  const MlValue *values, void *scratch, double *contribution)

@@ -1,6 +1,9 @@
 /*-------------------------------------------------------------------------
  * verify.c
  *	  Opening trees: nothing in their sections is trusted.
+ *
+ * One pass over the sections, O(their bytes).  Scoring afterwards checks
+ * nothing: what it follows must be in bounds here.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -8,6 +11,10 @@
 
 #include "layout.h"
 
+/*
+ * Only points into the bytes; they must live as long as state.  Wrong counts are
+ * trees_verify's to find.
+ */
 void
 trees_open(const MlSection *section, void *state)
 {
@@ -29,6 +36,7 @@ trees_open(const MlSection *section, void *state)
 	};
 }
 
+/* Edges of the slots must fill their section without gaps, and rise. */
 static bool
 check_slots(MlCheck *c, const MlModel *m, const Trees *t, uint64_t all_edges)
 {
@@ -78,9 +86,10 @@ check_split(MlCheck *c, const MlModel *m, const Trees *t, uint32_t i)
 }
 
 /*
- * Breadth-first order means that children come in the order of their parents:
- * the n-th split's left child is node 1 + 2 * n.  That makes every node but
- * the root the child of exactly one earlier node.
+ * Breadth-first order means that children come in the order of their parents: the
+ * n-th split's left child is node 1 + 2 * n.  That makes every node but the root
+ * the child of exactly one earlier node.  /  So walks end, and depth is what the
+ * record says.
  */
 static bool
 check_tree(MlCheck *c, const MlModel *m, const Trees *t, const TreeRecord *tree)
@@ -120,6 +129,7 @@ check_tree(MlCheck *c, const MlModel *m, const Trees *t, const TreeRecord *tree)
 	return ml_expect(c, next == end && depth == tree->depth && tree->zero == 0, "a tree's size is wrong");
 }
 
+/* Trees follow each other without gaps. */
 static bool
 check_trees(MlCheck *c, const MlModel *m, const Trees *t)
 {
