@@ -66,6 +66,7 @@ round_up(size_t size, size_t unit)
 	return (size + unit - 1) / unit * unit;
 }
 
+/* A block of size bytes, a multiple of pages, all zero; NULL if the system has none. */
 static Block *
 map_block(size_t size)
 {
@@ -124,7 +125,11 @@ ml_arena_destroy(MlArena *arena)
 	}
 }
 
-/* Maps a block that holds at least size more bytes; NULL if it may not. */
+/*
+ * Maps a block that holds at least size more bytes; NULL if it may not.  It is at
+ * least next_size large, which doubles up to LARGEST_SHARED_BLOCK, as far as the
+ * budget goes.
+ */
 static Block *
 add_block(MlArena *arena, size_t size)
 {
@@ -228,6 +233,10 @@ ml_arena_mark(const MlArena *arena)
 	return (MlArenaMark) {arena->top, arena->top->used};
 }
 
+/*
+ * Marks nest: the mark's block must be there still.  Costs a system call for each
+ * block that goes.
+ */
 void
 ml_arena_release(MlArena *arena, MlArenaMark mark)
 {

@@ -20,6 +20,7 @@ ml_fail(MlContext *ctx, MlStatus status, const char *format,...)
 	return status;
 }
 
+/* What was refused last is taken from the arena. */
 MlStatus
 ml_fail_memory(MlContext *ctx)
 {

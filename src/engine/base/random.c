@@ -15,7 +15,10 @@
 #define PHILOX_W0 UINT32_C(0x9E3779B9)
 #define PHILOX_W1 UINT32_C(0xBB67AE85)
 
-/* One block of 128 bits; counter and stream are the input, seed the key. */
+/*
+ * One block of 128 bits; counter and stream are the input, seed the key.  Ten
+ * rounds of two multiplications each; for each key a bijection of the other two.
+ */
 static void
 philox(uint64_t seed, uint64_t stream, uint64_t counter, uint64_t out[2])
 {

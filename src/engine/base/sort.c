@@ -2,6 +2,8 @@
  * sort.c
  *	  Sorting that may be abandoned: runs, and merges of them, with a look at the
  *	  abort callback in between.
+ *
+ * O(n log n) comparisons.
  *-------------------------------------------------------------------------
  */
 #include <stdlib.h>
@@ -18,7 +20,10 @@ least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Merges from[begin .. middle) and from[middle .. end) to the same places of to. */
+/*
+ * Merges from[begin .. middle) and from[middle .. end) to the same places of to.
+ * Errors: ML_ABORTED.
+ */
 static MlStatus
 merge(MlContext *ctx, const char *from, char *to, size_t begin, size_t middle, size_t end, size_t size,
 	  int (*compare) (const void *, const void *))

@@ -64,8 +64,9 @@ relax(void)
 }
 
 /*
- * Claims a task of the job that is under way, whichever it is; false if there
- * is none.
+ * Claims a task of the job that is under way, whichever it is; false if there is
+ * none.  The job's number in the ticket makes a claim fail whose count was read in
+ * an earlier job.
  */
 static bool
 claim_task(MlThreadPool *pool, size_t *task)
@@ -94,6 +95,7 @@ finish_tasks(MlThreadPool *pool, size_t n)
 	}
 }
 
+/* Takes all tasks that nobody has claimed, so that the job ends with those that run. */
 static void
 abandon_unclaimed(MlThreadPool *pool)
 {
@@ -105,6 +107,7 @@ abandon_unclaimed(MlThreadPool *pool)
 		finish_tasks(pool, (uint32_t) ticket);
 }
 
+/* Is there nothing to claim, and no end?  A hint: claim_task has the say. */
 static bool
 is_idle(const MlThreadPool *pool)
 {
@@ -112,6 +115,10 @@ is_idle(const MlThreadPool *pool)
 		!atomic_load_explicit(&pool->stop, memory_order_relaxed);
 }
 
+/*
+ * Spins, then sleeps.  Who is about to sleep says so under the mutex that
+ * publish_job holds when it looks: no job is slept through.
+ */
 static void
 wait_for_job(MlThreadPool *pool)
 {
@@ -129,6 +136,7 @@ wait_for_job(MlThreadPool *pool)
 	pthread_mutex_unlock(&pool->mutex);
 }
 
+/* A thread's life: it owns arg, which it frees. */
 static void *
 thread_main(void *arg)
 {
@@ -150,6 +158,7 @@ thread_main(void *arg)
 	return NULL;
 }
 
+/* Joins the first n_started threads; a task that runs is waited for. */
 static void
 stop_threads(MlThreadPool *pool, int n_started)
 {
@@ -240,7 +249,10 @@ ml_pool_size(const MlThreadPool *pool)
 	return pool ? pool->n_threads : 1;
 }
 
-/* The next job; what is written before the ticket is seen by who claims from it. */
+/*
+ * The next job; what is written before the ticket is seen by who claims from it.
+ * n_tasks fits 32 bits.
+ */
 static void
 publish_job(MlThreadPool *pool, size_t n_tasks, MlTaskFunction function, void *arg)
 {
@@ -278,7 +290,11 @@ work_as_caller(MlContext *ctx, MlThreadPool *pool)
 	}
 }
 
-/* Waits until no task is unfinished, still asking for an abort. */
+/*
+ * Waits until no task is unfinished, still asking for an abort.  Returns status, or
+ * ML_ABORTED if the caller has said so meanwhile; running tasks are waited for all
+ * the same.
+ */
 static MlStatus
 wait_for_tasks(MlContext *ctx, MlThreadPool *pool, MlStatus status)
 {

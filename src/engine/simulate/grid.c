@@ -30,6 +30,7 @@ cell_of(const TerminalGrid *grid, double coordinate)
 	return cell >= grid->side ? grid->side - 1 : (uint32_t) cell;
 }
 
+/* The cells of the circle's bounding square. */
 static CellBox
 touched_cells(const TerminalGrid *grid, const Reach *reach)
 {
@@ -42,6 +43,7 @@ touched_cells(const TerminalGrid *grid, const Reach *reach)
 	};
 }
 
+/* position: in the order of cells. */
 static bool
 is_inside(const TerminalGrid *grid, const Reach *reach, uint32_t position)
 {
@@ -51,6 +53,7 @@ is_inside(const TerminalGrid *grid, const Reach *reach, uint32_t position)
 	return dx * dx + dy * dy < reach->radius * reach->radius;
 }
 
+/* O(n), by a counting sort.  The arrays are in the arena; x and y are copied. */
 bool
 grid_build(TerminalGrid *grid, MlArena *arena, uint32_t n,
 		   const double *x, const double *y, double radius)
@@ -98,6 +101,7 @@ grid_build(TerminalGrid *grid, MlArena *arena, uint32_t n,
 	return true;
 }
 
+/* Terminates as long as there is a terminal: at last the circle holds the square. */
 Reach
 grid_reach(const TerminalGrid *grid, double x, double y, double radius)
 {
@@ -124,6 +128,7 @@ grid_reach(const TerminalGrid *grid, double x, double y, double radius)
 	}
 }
 
+/* Rows of cells are few, so the row is searched for one after the other. */
 bool
 grid_candidate(const TerminalGrid *grid, const Reach *reach,
 			   uint32_t index, uint32_t *terminal)

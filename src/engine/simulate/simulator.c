@@ -5,6 +5,7 @@
  * One day is made at a time: who is compromised from today on, then each
  * customer's transactions, then a counting sort by second.  Only the places,
  * the habits and one day's rows are kept in memory.
+ * O(customers + terminals) at first, and O(customers + transactions) a day.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -75,6 +76,7 @@ uniform_of(const MlSimulator *simulator, Purpose purpose, uint32_t who,
 		ml_random_uniform(simulator->options.seed, stream_of(purpose, who), 0);
 }
 
+/* Errors: ML_OUT_OF_MEMORY. */
 static MlStatus
 place_terminals(MlContext *ctx, MlSimulator *simulator)
 {
@@ -95,6 +97,7 @@ place_terminals(MlContext *ctx, MlSimulator *simulator)
 	return ML_OK;
 }
 
+/* Errors: ML_OUT_OF_MEMORY, ML_ABORTED. */
 static MlStatus
 place_customers(MlContext *ctx, MlSimulator *simulator)
 {
@@ -122,7 +125,11 @@ place_customers(MlContext *ctx, MlSimulator *simulator)
 	return ML_OK;
 }
 
-/* Room for at least needed rows; what was there is kept. */
+/*
+ * Room for at least needed rows; what was there is kept.  The former arrays stay in
+ * the arena, which is a stack; growing by half, they are at most twice the last
+ * ones.  Errors: ML_OUT_OF_MEMORY.
+ */
 static MlStatus
 reserve_rows(MlContext *ctx, MlSimulator *simulator, size_t needed)
 {
@@ -175,6 +182,10 @@ number_on_day(double rate, uint32_t day)
 	return (uint32_t) (floor((day + 1) * rate) - floor(day * rate));
 }
 
+/*
+ * Draws who is compromised from today on.  One that is drawn again has its time
+ * begin anew.
+ */
 static void
 compromise_on_day(MlSimulator *simulator, const MlSpendingPattern *pattern)
 {
@@ -199,7 +210,7 @@ compromise_on_day(MlSimulator *simulator, const MlSpendingPattern *pattern)
 	}
 }
 
-/* Poisson number by inversion; rate is small. */
+/* Poisson number by inversion of u in [0, 1); rate is small.  At most MOST_A_DAY. */
 static uint32_t
 poisson(double rate, double u)
 {
@@ -217,8 +228,9 @@ poisson(double rate, double u)
 }
 
 /*
- * Makes transaction number nth of a customer's day.  False if its time would
- * fall outside the day: the Handbook drops those too.
+ * Makes transaction number nth of a customer's day.  False if its time would fall
+ * outside the day: the Handbook drops those too.  /  Scenarios overwrite each other
+ * in order: a stolen card on a compromised terminal is the former.
  */
 static bool
 make_transaction(const MlSimulator *simulator, const MlSpendingPattern *pattern,
@@ -283,6 +295,7 @@ sort_by_second(MlSimulator *simulator, size_t n)
 		simulator->sorted[--end[simulator->made[i].second]] = simulator->made[i];
 }
 
+/* *rows is the simulator's, until the next call. */
 MlStatus
 ml_simulator_next_day(MlContext *ctx, MlSimulator *simulator,
 					  const MlTransaction **rows, size_t *n_rows)
