@@ -1,6 +1,9 @@
 /*-------------------------------------------------------------------------
  * binning.c
  *	  From values to one-byte codes, in groups of 16 features.
+ *
+ * O(rows * features): a table look-up a category, a search among edges a number.
+ * Blocks of rows of a group are independent tasks.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -9,6 +12,10 @@
 
 #define BLOCK_ROWS ((size_t) 4096)
 
+/*
+ * What all tasks share; out pointers below are one feature's codes,
+ * ML_GROUP_FEATURES bytes apart.
+ */
 typedef struct Binning
 {
 	const MlDataset *dataset;
@@ -27,6 +34,10 @@ ml_binned_size(size_t n_rows, size_t n_features)
 	return n_groups * (n_rows * ML_GROUP_FEATURES + sizeof(uint8_t *) + 64) + sizeof(MlBinned) + 4096;
 }
 
+/*
+ * n codes of rows first .. first + n - 1 of the selection; bin_number and
+ * bin_training_value too.
+ */
 static void
 bin_category(const Binning *b, size_t f, size_t first, size_t n, uint8_t *out)
 {
@@ -93,7 +104,10 @@ bin_block(void *arg, size_t task, int thread)
 	}
 }
 
-/* Code of a category in a feature: of itself, or of its statistic. */
+/*
+ * Code of a category in a feature: of itself, or the bin of its statistic.
+ * category n_categories and beyond: not known.
+ */
 static uint8_t
 code_of_category(const MlSignature *signature, const MlFeature *feature, uint32_t category)
 {
@@ -106,7 +120,10 @@ code_of_category(const MlSignature *signature, const MlFeature *feature, uint32_
 						 known ? input->statistic[category] : signature->prior);
 }
 
-/* Codes in a feature of a column's dictionary codes: one look-up a known category. */
+/*
+ * Codes in a feature by a column's dictionary codes, [dictionary size] in the
+ * arena: one look-up a known category, none a row.  NULL when memory is exhausted.
+ */
 static const uint8_t *
 map_codes(MlContext *ctx, const MlSignature *signature, const MlFeature *feature, const MlDictionary *dictionary)
 {
@@ -127,6 +144,7 @@ map_codes(MlContext *ctx, const MlSignature *signature, const MlFeature *feature
 	return code_of;
 }
 
+/* Tables of codes are given back; the matrix is all that stays. */
 MlStatus
 ml_binned_create(MlContext *ctx, const MlDataset *dataset, const MlSignature *signature,
 				 MlRows rows, bool fitted, MlBinned **result)

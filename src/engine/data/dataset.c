@@ -17,7 +17,7 @@
 
 #define FIRST_CHUNKS 64
 
-/* Room for chunk pointers of every column, doubled. */
+/* Room for chunk pointers of every column, doubled.  The old ones stay in the arena. */
 static MlStatus
 grow_chunks(MlContext *ctx, MlDataset *dataset)
 {
@@ -81,6 +81,10 @@ fits_float32(const double *values, size_t n)
 	return !lost;
 }
 
+/*
+ * Copies n values of the open chunk, as narrow as they can be.  Categories and
+ * hashes are bits, never converted.
+ */
 static MlStatus
 seal_column(MlContext *ctx, MlColumn *column, size_t chunk, size_t n)
 {
@@ -126,6 +130,7 @@ ml_dataset_seal(MlContext *ctx, MlDataset *dataset)
 	return status;
 }
 
+/* Memory has a bound: after ML_MAX_DISTINCT values the dictionary grows no more. */
 MlStatus
 ml_column_intern(MlContext *ctx, MlColumn *column, const void *bytes, size_t size, uint32_t *code)
 {

@@ -29,7 +29,10 @@ struct MlDictionary
 	Entry	   *entries;		/* [n_slots / 2] */
 };
 
-/* Sets up tables of n_slots and moves the entries over. */
+/*
+ * Sets up tables of n_slots and moves the entries over; false when memory is
+ * exhausted, the dictionary as it was.
+ */
 static bool
 resize(MlArena *arena, MlDictionary *dictionary, uint32_t n_slots)
 {
@@ -65,7 +68,8 @@ ml_dictionary_create(MlArena *arena)
 }
 
 /*
- * The slot that holds the bytes, or the free one where they would go.
+ * The slot that holds the bytes, or the free one where they would go: half of the
+ * slots are free, so there is one.
  */
 static uint32_t
 find_slot(const MlDictionary *dictionary, uint64_t hash, const void *bytes, size_t size)
@@ -90,6 +94,7 @@ ml_dictionary_find(const MlDictionary *dictionary, const void *bytes, size_t siz
 	return *code != FREE_SLOT;
 }
 
+/* O(1) on average; the bytes are copied into the arena. */
 bool
 ml_dictionary_intern(MlArena *arena, MlDictionary *dictionary,
 					 const void *bytes, size_t size, uint32_t *code)

@@ -19,6 +19,7 @@ typedef struct Fingerprint
 	uint64_t	(*chunk_sums)[2];	/* [n_chunks] */
 } Fingerprint;
 
+/* The number's bits: one pattern for 0 and -0, one for all NaNs. */
 static inline uint64_t
 hash_number(double value)
 {
@@ -29,6 +30,7 @@ hash_number(double value)
 	return value == value ? bits : UINT64_C(0x7FF8000000000000);
 }
 
+/* Adds a column's hashes to row_hash [n] of the rows of a chunk. */
 static void
 add_column(const Fingerprint *f, size_t c, size_t chunk, size_t n, uint64_t *row_hash)
 {
@@ -57,6 +59,7 @@ add_column(const Fingerprint *f, size_t c, size_t chunk, size_t n, uint64_t *row
 	}
 }
 
+/* Task: a chunk.  Sums are modulo 2^64, so neither order nor threads matter. */
 static void
 fingerprint_chunk(void *arg, size_t chunk, int thread)
 {
@@ -124,6 +127,7 @@ ml_dataset_fingerprint(MlContext *ctx, const MlDataset *dataset, uint64_t hash[2
 	return status;
 }
 
+/* Without threads: it is asked for only where rows have the same key. */
 MlStatus
 ml_row_hashes(MlContext *ctx, const MlDataset *dataset, uint64_t *hash)
 {

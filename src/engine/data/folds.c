@@ -9,6 +9,7 @@
 
 /* ---------------------------------------------------------------- stratified */
 
+/* A row with what it is sorted by: a random number, or the hash of its group. */
 typedef struct Dealt
 {
 	uint64_t	key;
@@ -26,6 +27,10 @@ compare_dealt(const void *a, const void *b)
 	return (x->row > y->row) - (x->row < y->row);
 }
 
+/*
+ * Each class is shuffled and dealt like cards.  A row's number is one of its place
+ * in the canonical order.
+ */
 MlStatus
 ml_folds_stratified(MlContext *ctx, const MlDataset *dataset, const uint32_t *order,
 					const float *label, int n_folds, uint64_t seed, uint8_t *fold)
@@ -70,6 +75,10 @@ typedef struct Group
 	size_t		positives;
 } Group;
 
+/*
+ * By falling positives, then falling rows, then at random: what is hard to place
+ * goes first.
+ */
 static int
 compare_groups(const void *a, const void *b)
 {
@@ -85,7 +94,7 @@ compare_groups(const void *a, const void *b)
 	return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-/* The fold with the fewest positives, or with the fewest rows. */
+/* The fold with the fewest positives, or with the fewest rows; of equals the first. */
 static int
 emptiest(const size_t *positives, const size_t *rows, int n_folds, bool by_positives)
 {
@@ -101,6 +110,11 @@ emptiest(const size_t *positives, const size_t *rows, int n_folds, bool by_posit
 	return best;
 }
 
+/*
+ * Greedy, largest first, as jobs are dealt to machines (Graham: "Bounds on
+ * multiprocessing timing anomalies", SIAM Journal on Applied Mathematics 17, 1969).
+ * Groups are hashes: two that share one would be one group.
+ */
 MlStatus
 ml_folds_grouped(MlContext *ctx, const MlDataset *dataset, int group_column, const float *label,
 				 int n_folds, uint64_t seed, uint8_t *fold)
@@ -151,6 +165,7 @@ ml_folds_grouped(MlContext *ctx, const MlDataset *dataset, int group_column, con
 
 /* ---------------------------------------------------------------- time */
 
+/* border [n_blocks + 1]; border[n_blocks] is infinite, and without rows all are. */
 MlStatus
 ml_time_blocks(MlContext *ctx, const MlDataset *dataset, int time_column, const uint32_t *order,
 			   const float *label, int n_blocks, double *border)

@@ -97,6 +97,7 @@ reserve(Cursor *c, size_t size, size_t *offset)
 	return c->block ? c->block + *offset : NULL;
 }
 
+/* Copies bytes; returns where. */
 static size_t
 put(Cursor *c, const void *bytes, size_t size)
 {
@@ -122,6 +123,7 @@ typedef struct Renumbering
 	uint32_t   *new;			/* [n rows of the data set] */
 } Renumbering;
 
+/* Marks rows that are kept, in new, and counts them. */
 static void
 mark(Renumbering *r, MlRows rows)
 {
@@ -132,6 +134,7 @@ mark(Renumbering *r, MlRows rows)
 	}
 }
 
+/* Kept rows stay in order.  r is in the arena. */
 static MlStatus
 renumber(MlContext *ctx, const MlFrozen *f, Renumbering *r)
 {
@@ -161,6 +164,7 @@ renumber(MlContext *ctx, const MlFrozen *f, Renumbering *r)
 	return ML_OK;
 }
 
+/* Rows by their new numbers. */
 static FrozenRows
 put_rows(Cursor *c, MlRows rows, const Renumbering *r)
 {
@@ -172,6 +176,7 @@ put_rows(Cursor *c, MlRows rows, const Renumbering *r)
 	return frozen;
 }
 
+/* One value a kept row; 0 for none. */
 static size_t
 put_floats(Cursor *c, const float *values, const Renumbering *r)
 {
@@ -214,6 +219,7 @@ renumber_codes(MlContext *ctx, const MlColumn *column, const Renumbering *r, uin
 	return ML_OK;
 }
 
+/* Words in the order of their new codes, and where each ends. */
 static void
 put_dictionary(Cursor *c, const MlDictionary *dictionary, const uint32_t *word, FrozenColumn *column)
 {
@@ -240,6 +246,7 @@ put_dictionary(Cursor *c, const MlDictionary *dictionary, const uint32_t *word, 
 	}
 }
 
+/* New codes, in order of first sight among kept rows, as if the data set had no others. */
 static MlStatus
 put_categories(MlContext *ctx, Cursor *c, const MlColumn *from, const Renumbering *r, FrozenColumn *column)
 {
@@ -264,6 +271,7 @@ put_categories(MlContext *ctx, Cursor *c, const MlColumn *from, const Renumberin
 	return ML_OK;
 }
 
+/* As wide as the widest chunk that has kept rows. */
 static void
 put_numbers(Cursor *c, const MlColumn *from, const Renumbering *r, FrozenColumn *column)
 {
@@ -297,6 +305,7 @@ is_one_of(uint32_t column, const uint32_t *columns, size_t n)
 	return false;
 }
 
+/* By a signature, or because it was asked for. */
 static bool
 is_needed(const MlFrozen *f, uint32_t column)
 {
@@ -310,6 +319,7 @@ is_needed(const MlFrozen *f, uint32_t column)
 	return is_one_of(column, f->columns, f->n_columns);
 }
 
+/* What is not needed has a name, and kind HASH without values. */
 static MlStatus
 put_columns(MlContext *ctx, Cursor *c, const MlFrozen *f, const Renumbering *r, FrozenHeader *header)
 {
@@ -337,6 +347,7 @@ put_columns(MlContext *ctx, Cursor *c, const MlFrozen *f, const Renumbering *r, 
 	return status;
 }
 
+/* Offset of the first group; the others follow, each aligned.  0 for none. */
 static size_t
 put_binned(Cursor *c, const MlBinned *binned)
 {
@@ -374,6 +385,10 @@ put_input(Cursor *c, const MlInput *input)
 	return to;
 }
 
+/*
+ * Features are written as they are, pointers and all; what these point to stands in
+ * references.
+ */
 static void
 put_signature(Cursor *c, const MlSignature *s, size_t n_train, FrozenView *to)
 {
@@ -425,6 +440,7 @@ put_view(Cursor *c, const MlView *view, const Renumbering *r)
 	return to;
 }
 
+/* One run, counting or writing.  Both must reserve the same sizes in the same order. */
 static MlStatus
 write_all(MlContext *ctx, const MlFrozen *f, Cursor *c)
 {
@@ -493,6 +509,7 @@ at(const Opening *o, size_t offset)
 	return offset == 0 ? NULL : o->block + offset;
 }
 
+/* Zeroed memory in the arena; failed is set if there is none. */
 static void *
 take(Opening *o, size_t n, size_t size)
 {
@@ -502,6 +519,7 @@ take(Opening *o, size_t n, size_t size)
 	return memory;
 }
 
+/* Codes come out as they were, since words are taken in order. */
 static MlDictionary *
 open_dictionary(Opening *o, const FrozenColumn *from)
 {
@@ -521,6 +539,7 @@ open_dictionary(Opening *o, const FrozenColumn *from)
 	return dictionary;
 }
 
+/* Values stay in the block, as chunks of it. */
 static void
 open_column(Opening *o, const FrozenColumn *from, MlColumn *column)
 {
@@ -560,6 +579,7 @@ open_dataset(Opening *o)
 	return dataset;
 }
 
+/* Groups stay in the block; nobody writes to them. */
 static const MlBinned *
 open_binned(Opening *o, size_t offset, size_t n_rows, size_t n_features)
 {
@@ -608,6 +628,7 @@ open_rows(const Opening *o, FrozenRows from)
 	return (MlRows) {at(o, from.row), from.n};
 }
 
+/* Arrays stay in the block; structures with pointers are made anew. */
 static const MlSignature *
 open_signature(Opening *o, const FrozenView *from)
 {

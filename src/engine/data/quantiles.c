@@ -7,6 +7,8 @@
  * gradient boosting decision tree", NIPS 2017, and its documentation of bin
  * construction).  The weights are ours: where one row in a hundred is a fraud,
  * bins of equal counts put most frauds of an amount into the last one or two.
+ * O(n) for the radix sorts of values or of their sample, and one pass over
+ * distinct values.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -63,7 +65,10 @@ value_of(uint64_t key)
 	return value;
 }
 
-/* Least significant digit radix sort; the result is in list->keys. */
+/*
+ * Least significant digit radix sort; the result is in list->keys.  keys and spare
+ * may change places.
+ */
 static void
 sort_keys(MlKeyList *list)
 {
@@ -96,7 +101,8 @@ sort_keys(MlKeyList *list)
 
 /*
  * Takes all values of each class, or a sample by a hash of their position, and
- * gives them their weights.
+ * gives them their weights.  /  Positives weigh POSITIVE_SHARE of all, but no more
+ * than lets LEAST_POSITIVES of them fill a bin, and no less than their number.
  */
 static void
 take_values(MlQuantileSpace *space, const double *values, const bool *positive, size_t n,
@@ -136,7 +142,10 @@ take_values(MlQuantileSpace *space, const double *values, const bool *positive, 
 		space->of_class[c].weight = mass[c] / (double) space->of_class[c].n;
 }
 
-/* Merges the sorted classes into distinct values with their weights. */
+/*
+ * Merges the sorted classes into distinct values with their weights; returns how
+ * many there are.
+ */
 static size_t
 merge_classes(MlQuantileSpace *space)
 {
@@ -173,7 +182,8 @@ between(double low, double high)
 
 /*
  * Cuts n distinct values, more than max_bins, into bins of equal weight.  Heavy
- * values fill bins of their own; the others share what is left.
+ * values fill bins of their own; the others share what is left.  /  Writes at most
+ * max_bins - 1 edges and returns their number.
  */
 static uint32_t
 cut(const double *distinct, const double *weight, size_t n, uint32_t max_bins, double *edges)

@@ -7,6 +7,8 @@
  * them, are fitted in parallel, one task a feature.  Everything is
  * computed over the training rows in canonical order, so the result depends
  * neither on the physical order of the table nor on the number of threads.
+ * A number costs O(rows) (see quantiles.c), a category O(rows + levels log
+ * levels).
  *-------------------------------------------------------------------------
  */
 #include <stdlib.h>
@@ -67,7 +69,8 @@ typedef struct Fit
 
 /*
  * Mean and deviation of values whose squares are beyond double precision, from
- * values scaled to at most 1.
+ * values scaled to at most 1 by a power of two.  present of the n values are not
+ * NaN; minimum and maximum are set.
  */
 static void
 describe_scaled(MlFeature *feature, const double *values, size_t n, size_t present)
@@ -96,7 +99,10 @@ describe_scaled(MlFeature *feature, const double *values, size_t n, size_t prese
 	feature->std = ldexp(sqrt(squares / (double) present), exponent);
 }
 
-/* Mean and deviation around the first value, which keeps sums small. */
+/*
+ * Mean, deviation and range of the values that are not NaN, around the first one,
+ * which keeps sums small; all 0 if there are none.
+ */
 static void
 describe(MlFeature *feature, const double *values, size_t n)
 {
@@ -135,6 +141,7 @@ describe(MlFeature *feature, const double *values, size_t n)
 		describe_scaled(feature, values, n, present);
 }
 
+/* Task: a candidate.  Leaves off between its steps when the caller wants to stop. */
 static void
 fit_number(void *arg, size_t task, int thread)
 {
@@ -189,7 +196,11 @@ compare_categories(const void *a, const void *b)
 	return x->size < y->size ? -1 : x->size > y->size;
 }
 
-/* Counts of the categories that occur in the training rows, sorted; n and missing are 0 before. */
+/*
+ * Categories that occur in the training rows, sorted, [*n] in the arena; n and
+ * missing are 0 before.  Bytes are the dictionary's.  Errors: ML_OUT_OF_MEMORY,
+ * ML_ABORTED.
+ */
 static MlStatus
 count_categories(MlContext *ctx, const Fit *fit, const MlColumn *column, CategoryCount **result, size_t *n, uint64_t *missing)
 {
@@ -220,9 +231,9 @@ count_categories(MlContext *ctx, const Fit *fit, const MlColumn *column, Categor
 }
 
 /*
- * Counts a column's categories in the training rows and, if it is to be an
- * input, fills in what is known of them.  Sets *many where they are more than
- * there are codes.
+ * Counts a column's categories in the training rows and, if it is to be an input,
+ * fills in what is known of them.  Sets *many where they are more than there are
+ * codes.  /  Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
  */
 static MlStatus
 fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, Category *category, bool *many)
@@ -281,6 +292,10 @@ fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, Category *c
 
 /* ---------------------------------------------------------------- all columns */
 
+/*
+ * The column's own name, or one in the arena with the part behind it; NULL when
+ * memory is exhausted.
+ */
 static const char *
 feature_name(MlContext *ctx, const char *column, MlFeaturePart part)
 {
@@ -317,7 +332,10 @@ add_number(MlContext *ctx, Fit *fit, uint32_t column, MlFeaturePart part)
 	return ML_OK;
 }
 
-/* Counts a column's categories; many of them make a statistic. */
+/*
+ * Counts a column's categories; many of them make a statistic.  Errors:
+ * ML_OUT_OF_MEMORY, ML_ABORTED.
+ */
 static MlStatus
 add_category(MlContext *ctx, Fit *fit, uint32_t column, Category *category)
 {
@@ -344,7 +362,7 @@ add_category(MlContext *ctx, Fit *fit, uint32_t column, Category *category)
 	return status;
 }
 
-/* What a column may become. */
+/* Adds what a column may become: one candidate, three of a time, none of a hash. */
 static MlStatus
 add_column(MlContext *ctx, Fit *fit, uint32_t column, Category *category)
 {
@@ -422,7 +440,10 @@ keep_column(const Fit *fit, size_t which, uint32_t column, MlSignature *signatur
 	signature->n_inputs += signature->n_features > n_features;
 }
 
-/* Everything whose size is known before a column is looked at. */
+/*
+ * Everything whose size is known before a column is looked at.  A column has three
+ * candidates at the most.
+ */
 static MlStatus
 allocate(MlContext *ctx, Fit *fit, size_t n_columns, MlSignature **result, uint32_t **input_column, MlLeftOut **left_out)
 {
@@ -445,6 +466,7 @@ allocate(MlContext *ctx, Fit *fit, size_t n_columns, MlSignature **result, uint3
 	return ML_OK;
 }
 
+/* What is left out stays in the arena until the caller releases it. */
 MlStatus
 ml_signature_fit(MlContext *ctx, const MlDataset *dataset, MlRows rows, const float *label,
 				 size_t n_columns, const uint32_t *columns, int max_bins, uint64_t seed, bool in_time_order,

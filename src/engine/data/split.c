@@ -9,7 +9,10 @@
 
 /* ---------------------------------------------------------------- order */
 
-/* Order-preserving bits of a double; missing times go first. */
+/*
+ * Order-preserving bits of a double; missing times go first.  Below the bits of
+ * every number.
+ */
 static uint64_t
 sortable(double value)
 {
@@ -24,7 +27,8 @@ sortable(double value)
 
 /*
  * One stable pass of least significant digit radix sort for each 8 bits that
- * differ.  rows and spare [n]; the result is in *rows.
+ * differ.  rows and spare [n]; the result is in *rows.  /  key [n] is by number of
+ * row, not by place.
  */
 static MlStatus
 radix_sort(MlContext *ctx, uint32_t **rows, uint32_t **spare, const uint64_t *key, size_t n)
@@ -70,7 +74,10 @@ typedef struct Ordering
 	uint64_t   *bits;			/* [n_rows] what is sorted by */
 } Ordering;
 
-/* By key, then by time, least significant first; the sort is stable. */
+/*
+ * By key, then by time, least significant first; the sort is stable.  Errors:
+ * ML_ABORTED.
+ */
 static MlStatus
 order_by_columns(MlContext *ctx, Ordering *o)
 {
@@ -109,6 +116,7 @@ has_ties(const Ordering *o)
 	return false;
 }
 
+/* The order in which rows came. */
 static void
 by_position(Ordering *o)
 {
@@ -116,7 +124,10 @@ by_position(Ordering *o)
 		o->rows[i] = (uint32_t) i;
 }
 
-/* The same once more, from an order by the rows' contents. */
+/*
+ * The same once more, from an order by the rows' contents, which cost a pass over
+ * all columns.
+ */
 static MlStatus
 order_with_ties(MlContext *ctx, Ordering *o)
 {
@@ -173,6 +184,10 @@ next_instant(const MlColumn *time, const uint32_t *rows, size_t i, size_t n)
 	return i;
 }
 
+/*
+ * Without borders among equal times: a share may be a little less than asked, the
+ * part before it more.
+ */
 MlStatus
 ml_split_by_time(MlContext *ctx, const MlDataset *dataset, int time_column,
 				 const uint32_t *order, const float *label, double validation, double test,
@@ -231,9 +246,10 @@ ml_split_at_times(MlContext *ctx, const MlDataset *dataset, int time_column, con
 }
 
 /*
- * Shuffles one class and cuts it.  A row's place is decided by a random number
- * of its position in the canonical order, so it does not depend on how the
- * table was read.
+ * Shuffles one class and cuts it.  A row's place is decided by a random number of
+ * its position in the canonical order, so it does not depend on how the table was
+ * read.  /  *rows and *spare [rows of the class at least] may change places; key
+ * [the same] is working memory.  class is 0 or 1.
  */
 static MlStatus
 split_class(MlContext *ctx, const MlDataset *dataset, const uint32_t *order, const float *label, float class,
@@ -293,6 +309,7 @@ ml_split_stratified(MlContext *ctx, const MlDataset *dataset, const uint32_t *or
 	return status;
 }
 
+/* Counts, then fills: the array is as long as it needs to be. */
 MlStatus
 ml_rows_of_part(MlContext *ctx, const MlDataset *dataset, const uint32_t *order,
 				const uint8_t *part, MlPart which, MlRows *rows)

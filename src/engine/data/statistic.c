@@ -13,6 +13,8 @@
  * chance within levels to vary as much as levels do among themselves (an empirical
  * Bayes estimate from the analysis of variance).  Levels that differ no more than
  * chance would have them are drawn to the prior altogether.
+ * Two passes over the rows for each such category: one to estimate, one to count
+ * again in order.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -41,7 +43,10 @@ ml_statistic_prior(MlStatisticRows *rows)
 	rows->prior = fmin(fmax(positives, 0.5), n - 0.5) / n;
 }
 
-/* Levels by the codes of the column's dictionary. */
+/*
+ * Levels by the codes of the column's dictionary, NO_LEVEL for others; NULL when
+ * memory is exhausted.
+ */
 static uint32_t *
 map_levels(MlContext *ctx, const MlColumn *column, const MlInput *input)
 {
@@ -61,7 +66,10 @@ map_levels(MlContext *ctx, const MlColumn *column, const MlInput *input)
 	return level_of;
 }
 
-/* Positions of the rows in the order in which they are counted. */
+/*
+ * Positions of the rows in the order in which they are counted, [rows.n]; NULL when
+ * memory is exhausted.
+ */
 static uint32_t *
 make_order(MlContext *ctx, const MlStatisticRows *r)
 {
@@ -78,7 +86,12 @@ make_order(MlContext *ctx, const MlStatisticRows *r)
 	return order;
 }
 
-/* Rows that the prior counts for. */
+/*
+ * Rows that the prior counts for: the variance within levels over that between
+ * them, both from mean squares (analysis of variance of levels of unequal sizes).
+ * There are at least two levels, all with rows.  At least 1, at most all rows,
+ * which is the answer too where no two rows share a level.
+ */
 static double
 prior_rows(const Level *levels, uint32_t n_levels)
 {
@@ -111,13 +124,18 @@ prior_rows(const Level *levels, uint32_t n_levels)
 	return excess > 0 ? fmin(fmax(within / excess, 1), n) : n;
 }
 
+/* Log odds of a level's share with `weight` rows of the prior added. */
 static double
 statistic_of(Level level, double prior, double weight)
 {
 	return ml_log_odds((level.positives + weight * prior) / (level.rows + weight));
 }
 
-/* Adds all rows up; value, unless NULL, receives what was known before each. */
+/*
+ * Adds all rows up in order (NULL: as they come); value [rows.n], unless NULL,
+ * receives what was known before each, NaN where it is missing.  Errors:
+ * ML_ABORTED.
+ */
 static MlStatus
 count(MlContext *ctx, const MlStatisticRows *r, const MlColumn *column, const uint32_t *level_of,
 	  const uint32_t *order, double weight, Level *levels, double *value)

@@ -2,6 +2,9 @@
  * crc32c.c
  *	  CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), by the machine's
  *	  instruction where there is one.
+ * The polynomial: Castagnoli, Braeuer, Herrmann, "Optimization of cyclic
+ * redundancy-check codes with 24 and 32 parity bits", IEEE Transactions on
+ * Communications 41, 1993.
  *-------------------------------------------------------------------------
  */
 #include <string.h>

@@ -68,6 +68,10 @@ ml_model_feature_name(const MlModel *m, size_t feature)
 	return m->strings + m->features[feature].name.offset;
 }
 
+/*
+ * Linear probing of at most CATEGORY_MOST_STEPS: what stands further away was left
+ * out by the encoder.
+ */
 uint32_t
 ml_model_category(const MlModel *m, size_t input, const void *bytes, size_t size)
 {
@@ -108,6 +112,7 @@ ml_model_n_others(const MlModel *m, size_t input)
 	return m->inputs[input].n_others;
 }
 
+/* Bisection of rising hashes. */
 bool
 ml_model_other(const MlModel *m, size_t input, const void *bytes, size_t size, uint32_t *place)
 {

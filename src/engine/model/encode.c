@@ -4,6 +4,8 @@
  *
  * Sections are counted first, the family's by the family, then one buffer is
  * filled section by section.
+ * O(bytes).  Every byte of the buffer is a function of what is encoded: gaps are
+ * 0.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -52,7 +54,10 @@ section_length(const Encoder *e, int s)
 
 /* ---------------------------------------------------------------- crowded tables */
 
-/* Marks the categories for which a table of n_hash has room; how many they are. */
+/*
+ * Marks the categories for which a table of n_hash has room, kept [n_categories];
+ * how many they are.  hash [n_hash] is working memory.
+ */
 static uint32_t
 mark_kept(const MlInput *input, uint32_t n_hash, uint32_t *hash, bool *kept)
 {
@@ -79,7 +84,11 @@ compare_hashes(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Only the marked categories of an input, which knows the others by their hashes. */
+/*
+ * Only the marked categories of an input, which knows the others by their hashes.
+ * The input's arrays are replaced by new ones in the arena, its bytes are not
+ * copied.
+ */
 static MlStatus
 leave_out(MlContext *ctx, MlInput *input, const bool *kept, uint32_t n_kept)
 {
@@ -142,6 +151,7 @@ fit_table(MlContext *ctx, MlInput *input)
 	return n_kept < input->n_categories ? leave_out(ctx, input, kept, n_kept) : ML_OK;
 }
 
+/* Makes e->signature a copy of its own, whose inputs may differ from the caller's. */
 static MlStatus
 fit_tables(Encoder *e)
 {
@@ -176,6 +186,7 @@ has_statistics(const MlSignature *s)
 	return false;
 }
 
+/* Elements of the container's sections, which write_* fill exactly. */
 static void
 count_signature(Encoder *e)
 {
@@ -213,6 +224,7 @@ count_signature(Encoder *e)
 
 /* ---------------------------------------------------------------- writing */
 
+/* Appends a string and its zero to the strings. */
 static MlStringRef
 write_string(Encoder *e, const char *bytes, size_t size)
 {
@@ -241,6 +253,10 @@ write_meta(Encoder *e)
 	((ComponentRecord *) (meta + 1))->family = e->family->id;
 }
 
+/*
+ * Inputs with their categories, look-up tables and hashes of others, one after the
+ * other.
+ */
 static void
 write_inputs(Encoder *e)
 {
@@ -279,6 +295,7 @@ write_inputs(Encoder *e)
 	}
 }
 
+/* The prior, then one place for each category of all inputs, 0 where an input has none. */
 static void
 write_statistics(Encoder *e)
 {
@@ -334,6 +351,7 @@ write_features(Encoder *e)
 
 /* ---------------------------------------------------------------- all of it */
 
+/* Last, for it has the checksums of all the rest. */
 static void
 write_header(Encoder *e, uint8_t *bytes, uint64_t size)
 {
@@ -357,6 +375,7 @@ write_header(Encoder *e, uint8_t *bytes, uint64_t size)
 	header->crc = ml_crc32c(0, bytes, sizeof(HeaderRecord) + n * sizeof(SectionRecord));
 }
 
+/* Bytes have less than 4 GB, because offsets have 32 bits. */
 MlStatus
 ml_model_encode(MlContext *ctx, const MlModelParts *parts, uint8_t **result, size_t *result_size)
 {

@@ -26,6 +26,7 @@ recorded_count(const FormerMeta *meta, int place)
 	return *(const uint32_t *) ((const char *) meta + recorded[place]);
 }
 
+/* The section of a place, as long as the head says. */
 static bool
 find_section(MlCheck *check, const uint8_t *bytes, int place, uint32_t unit, const FormerMeta *meta, MlSection *section)
 {
@@ -65,6 +66,7 @@ find_family(MlCheck *check, const uint8_t *bytes, const FormerMeta *meta, const 
 	return true;
 }
 
+/* As container_find. */
 bool
 former_find(MlCheck *check, const uint8_t *bytes, Sections *sections, MlModel *model)
 {

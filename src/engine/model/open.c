@@ -3,6 +3,7 @@
  *	  Verifying model bytes.  Nothing in them is trusted: every length, index,
  *	  offset and link is checked before it is used, here or by the model's
  *	  family, and never again.
+ * O(bytes), but for names of inputs, which are compared with each other.
  *-------------------------------------------------------------------------
  */
 #include <math.h>
@@ -42,6 +43,7 @@ all_zero(const uint8_t *bytes, size_t size)
 
 /* ---------------------------------------------------------------- container */
 
+/* What it says may be believed afterwards; also that size fits 32 bits. */
 static bool
 check_header(Check *c, const uint8_t *bytes, size_t size)
 {
@@ -80,6 +82,10 @@ in_order(const HeaderRecord *header, const SectionRecord *section)
 		((uint32_t) section[-1].component << 16 | section[-1].kind) < place;
 }
 
+/*
+ * Sections follow each other, aligned, with nothing between or behind them: each
+ * byte is checked by some checksum or is 0.
+ */
 static bool
 check_table(Check *c, const uint8_t *bytes, size_t size)
 {
@@ -209,6 +215,7 @@ check_others(Check *c, const InputRecord *input)
 	return true;
 }
 
+/* O(inputs); there are at most MAX_INPUTS. */
 static bool
 is_new_name(const MlModel *m, uint32_t input)
 {
@@ -255,6 +262,7 @@ check_part(Check *c, const MlFeatureRecord *feature)
 			   "a feature is a part of what is no time");
 }
 
+/* Their categories and look-up tables fill their sections without gaps. */
 static bool
 check_inputs(Check *c)
 {
@@ -299,6 +307,10 @@ ml_check_rising(MlCheck *check, const double *edges, uint64_t n)
 	return true;
 }
 
+/*
+ * Edges and counts fill their sections without gaps, and all features were counted
+ * over as many rows.
+ */
 static bool
 check_features(Check *c)
 {
@@ -368,6 +380,7 @@ ml_model_struct_size(void)
 	return sizeof(MlModel);
 }
 
+/* Container first, then the family: what comes later relies on what came before. */
 static bool
 check_model(Check *c, const uint8_t *bytes, size_t size, MlModel *model)
 {

@@ -18,6 +18,7 @@ ml_model_scratch_size(const MlModel *m)
 	return m->family->scratch_size(m->state);
 }
 
+/* A probability by the logistic function of the scaled margin. */
 static inline double
 score_of_margin(const MlModel *m, double margin)
 {
@@ -53,6 +54,7 @@ typedef struct RowScoring
 	double	   *score;
 } RowScoring;
 
+/* values [n_inputs] of a row of the data set, as a row to score has them. */
 static void
 read_row(const RowScoring *r, size_t row, MlValue *values)
 {
@@ -69,6 +71,7 @@ read_row(const RowScoring *r, size_t row, MlValue *values)
 	}
 }
 
+/* Task: a block of rows, a few at once. */
 static void
 score_block(void *arg, size_t block, int thread)
 {
@@ -98,7 +101,10 @@ find_column(const MlDataset *dataset, const char *name, MlColumnKind kind)
 	return NULL;
 }
 
-/* Model codes of a column's dictionary codes. */
+/*
+ * Model codes by a column's dictionary codes, [dictionary size] in the arena: one
+ * look-up a category.  NULL when memory is exhausted.
+ */
 static const uint32_t *
 map_codes(MlContext *ctx, const MlModel *m, size_t input, const MlDictionary *dictionary)
 {
@@ -115,6 +121,7 @@ map_codes(MlContext *ctx, const MlModel *m, size_t input, const MlDictionary *di
 	return code_of;
 }
 
+/* The same code as for one row: the same bits. */
 MlStatus
 ml_model_score_rows(MlContext *ctx, const MlModel *m, const MlDataset *dataset, MlRows rows,
 					double *score)

@@ -28,6 +28,7 @@ family_by_id(uint32_t id)
 	return NULL;
 }
 
+/* A section from its entry, which lies within the bytes by then. */
 bool
 container_section(MlCheck *check, const uint8_t *bytes, const SectionRecord *record, uint32_t unit, MlSection *section)
 {
@@ -68,6 +69,10 @@ skip_optional(MlCheck *check, Entries *e, uint32_t component)
 	return true;
 }
 
+/*
+ * What the head says of the model.  One component, one link and one meaning can be
+ * read so far.
+ */
 static bool
 take_head(MlCheck *check, const MlSection *section, MlModel *model)
 {
@@ -92,6 +97,10 @@ take_head(MlCheck *check, const MlSection *section, MlModel *model)
 	return ml_expect(check, model->family != NULL, "its family is not known");
 }
 
+/*
+ * Entries of the table are taken in order: the container's, then the family's;
+ * unknown ones only where they are marked optional.
+ */
 bool
 container_find(MlCheck *check, const uint8_t *bytes, Sections *sections, MlModel *model)
 {

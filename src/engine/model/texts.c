@@ -57,6 +57,10 @@ typedef struct Recoding
 	uint64_t	used;
 } Recoding;
 
+/*
+ * Counts a text as it is spelled, and writes it if there is memory; false if it
+ * cannot be spelled.
+ */
 static bool
 add_text(Recoding *r, MlModelText text, MlStringRef *ref)
 {
@@ -89,6 +93,7 @@ typedef struct Sizes
 	uint64_t	n_hash;
 } Sizes;
 
+/* Bytes of a recoded model's tables, each padded to 8. */
 static Sizes
 sizes_of(const MlModel *m)
 {
@@ -144,6 +149,10 @@ recode_categories(Recoding *r, const MlModel *m, const InputRecord *input, MlStr
 	}
 }
 
+/*
+ * Lays the block out as ml_model_recoded_size has counted it: inputs, categories,
+ * look-up, features, strings.
+ */
 void
 ml_model_recode(const MlModel *m, MlRecoder recode, void *arg, void *block, MlModel *out)
 {
