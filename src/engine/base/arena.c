@@ -91,6 +91,7 @@ unmap_block(Block *block)
 	munmap(block, block->size);
 }
 
+/* The first block is a page; others are mapped when they are needed. */
 MlArena *
 ml_arena_create(size_t budget)
 {

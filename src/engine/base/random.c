@@ -60,6 +60,10 @@ ml_random_uniform(uint64_t seed, uint64_t stream, uint64_t counter)
 	return (double) (ml_random_u64(seed, stream, counter) >> 11) * 0x1p-53;
 }
 
+/*
+ * Both words of one block: u in (0, 1], so that its logarithm is finite, and v in
+ * [0, 1).
+ */
 double
 ml_random_normal(uint64_t seed, uint64_t stream, uint64_t counter)
 {
@@ -73,6 +77,10 @@ ml_random_normal(uint64_t seed, uint64_t stream, uint64_t counter)
 	return sqrt(-2.0 * log(u)) * cos(2.0 * 3.14159265358979323846 * v);
 }
 
+/*
+ * Eight bytes a step; the size is part of the seed, so that zeros at the end count.
+ * Differs between byte orders.
+ */
 uint64_t
 ml_hash_bytes(const void *bytes, size_t size, uint64_t seed)
 {

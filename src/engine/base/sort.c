@@ -43,6 +43,10 @@ merge(MlContext *ctx, const char *from, char *to, size_t begin, size_t middle, s
 	return ML_OK;
 }
 
+/*
+ * Sorted runs, then merges of neighbours of twice the width, back and forth between
+ * two arrays.
+ */
 MlStatus
 ml_sort(MlContext *ctx, void *elements, size_t n, size_t size, int (*compare) (const void *, const void *))
 {

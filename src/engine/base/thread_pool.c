@@ -180,6 +180,7 @@ free_pool(MlThreadPool *pool)
 	free(pool);
 }
 
+/* Memory is malloc's: it belongs to no arena and no context. */
 MlThreadPool *
 ml_pool_create(int n_threads)
 {
@@ -339,6 +340,7 @@ ml_should_stop(MlContext *ctx, int thread)
 	return true;
 }
 
+/* More tasks than a ticket can count run on the calling thread. */
 MlStatus
 ml_parallel_for(MlContext *ctx, size_t n_tasks, MlTaskFunction function, void *arg)
 {

@@ -37,6 +37,7 @@ grow_chunks(MlContext *ctx, MlDataset *dataset)
 	return ML_OK;
 }
 
+/* Open chunks of all columns are one allocation. */
 MlStatus
 ml_dataset_create(MlContext *ctx, size_t n_columns, const MlColumnSpec *specs,
 				  MlDataset **result)
@@ -112,6 +113,7 @@ seal_column(MlContext *ctx, MlColumn *column, size_t chunk, size_t n)
 	return sealed->values ? ML_OK : ml_fail_memory(ctx);
 }
 
+/* All columns together: they have as many rows. */
 MlStatus
 ml_dataset_seal(MlContext *ctx, MlDataset *dataset)
 {

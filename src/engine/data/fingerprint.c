@@ -83,6 +83,7 @@ fingerprint_chunk(void *arg, size_t chunk, int thread)
 	f->chunk_sums[chunk][1] = sums[1];
 }
 
+/* Each level is hashed once, not each row's. */
 MlStatus
 ml_dataset_fingerprint(MlContext *ctx, const MlDataset *dataset, uint64_t hash[2])
 {

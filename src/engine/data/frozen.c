@@ -362,6 +362,7 @@ put_binned(Cursor *c, const MlBinned *binned)
 	return first;
 }
 
+/* Bytes of the categories follow each other; their sizes say where each ends. */
 static FrozenInput
 put_input(Cursor *c, const MlInput *input)
 {
@@ -424,6 +425,7 @@ put_signature(Cursor *c, const MlSignature *s, size_t n_train, FrozenView *to)
 	}
 }
 
+/* A view that is not fitted has rows and nothing else. */
 static FrozenView
 put_view(Cursor *c, const MlView *view, const Renumbering *r)
 {
@@ -600,6 +602,7 @@ open_binned(Opening *o, size_t offset, size_t n_rows, size_t n_features)
 	return binned;
 }
 
+/* Points to the bytes of each category in the block. */
 static void
 open_input(Opening *o, const FrozenInput *from, MlInput *input)
 {

@@ -25,6 +25,7 @@ capacity_for(size_t n)
 	return n < 2 * ML_QUANTILE_SAMPLE ? n : 2 * ML_QUANTILE_SAMPLE;
 }
 
+/* distinct and weight have room for both classes' values. */
 bool
 ml_quantile_space(MlArena *arena, size_t n, MlQuantileSpace *space)
 {
@@ -230,6 +231,7 @@ cut(const double *distinct, const double *weight, size_t n, uint32_t max_bins, d
 	return n_edges;
 }
 
+/* Midpoints where values are few, so that each has a bin; else cuts. */
 uint32_t
 ml_quantile_edges(MlQuantileSpace *space, const double *values, const bool *positive, size_t n,
 				  uint32_t max_bins, uint64_t seed, double *edges)

@@ -138,6 +138,10 @@ order_with_ties(MlContext *ctx, Ordering *o)
 	return order_by_columns(ctx, o);
 }
 
+/*
+ * O(rows) for each byte in which keys differ; contents are hashed only where keys
+ * are not unique.
+ */
 MlStatus
 ml_order_rows(MlContext *ctx, const MlDataset *dataset, int time_column, int key_column,
 			  uint32_t **order)
@@ -221,6 +225,7 @@ ml_split_by_time(MlContext *ctx, const MlDataset *dataset, int time_column,
 	return ML_OK;
 }
 
+/* A row whose time is NaN is in no part. */
 MlStatus
 ml_split_at_times(MlContext *ctx, const MlDataset *dataset, int time_column, const float *label,
 				  double train_end, double validation_end, double test_start, double test_end,
@@ -286,6 +291,7 @@ split_class(MlContext *ctx, const MlDataset *dataset, const uint32_t *order, con
 	return ML_OK;
 }
 
+/* Both classes with the same shares, each rounded to whole rows. */
 MlStatus
 ml_split_stratified(MlContext *ctx, const MlDataset *dataset, const uint32_t *order,
 					const float *label, double validation, double test, uint64_t seed,

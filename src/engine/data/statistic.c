@@ -159,6 +159,7 @@ count(MlContext *ctx, const MlStatisticRows *r, const MlColumn *column, const ui
 	return ML_OK;
 }
 
+/* What is taken from the arena is given back. */
 MlStatus
 ml_statistic_fit(MlContext *ctx, const MlStatisticRows *r, const MlColumn *column, const MlInput *input,
 				 double *statistic, double *value)

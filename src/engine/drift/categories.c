@@ -26,6 +26,10 @@ ml_is_above_chosen(double rows_reference, uint64_t reference, uint64_t most, dou
 	return ml_chance_of_more(rows_reference, (double) reference, (double) most / rows_reference) < ML_BY_CHANCE / n_levels;
 }
 
+/*
+ * Bonferroni's correction for n levels: of windows without drift, at most one in
+ * 1,000 has any.
+ */
 size_t
 ml_grown_levels(double rows_reference, double rows_current, uint64_t most, double least_share,
 				size_t n, const uint64_t *current, uint32_t *grown)

@@ -28,6 +28,10 @@ ml_stirling_error(double a)
 	return (1.0 / 12 - (1.0 / 360 - (1.0 / 1260 - (1.0 / 1680 - (1.0 / 1188) / square) / square) / square) / square) / a;
 }
 
+/*
+ * Loader's bd0: where x and mean are near, the series; its terms fall by at least
+ * 100 each.
+ */
 double
 ml_deviance(double x, double mean)
 {
@@ -63,6 +67,7 @@ ml_poisson_density(double a, double mean)
 	return exp(-ml_stirling_error(a) - ml_deviance(a, mean)) / sqrt(TWO_PI * a);
 }
 
+/* Loader's: Stirling errors and deviances, small numbers all, in place of factorials. */
 double
 ml_binomial_density(double k, double n, double p)
 {

@@ -58,6 +58,7 @@ share_of_nothing(const uint64_t *counts, size_t n, double total, MlZeroFill fill
 	return least <= 0.0001 ? least / 1e6 : 0.0001;
 }
 
+/* Symmetric: which side is the reference makes no difference. */
 double
 ml_psi(const MlHistograms *h, MlZeroFill fill)
 {
@@ -211,6 +212,7 @@ ml_chi_square_goodness(const MlHistograms *h)
 	return test;
 }
 
+/* Both sides are samples: degrees of freedom are bins - 1.  Bins are those with rows. */
 MlDriftTest
 ml_chi_square_contingency(const MlHistograms *h, bool yates)
 {
@@ -285,6 +287,7 @@ ml_cramers_v(const MlHistograms *h)
 	return sqrt(phi2 / fmin(bins - (bins - 1) * (bins - 1) / (all - 1) - 1, 1 - 1 / (all - 1)));
 }
 
+/* At most the statistic of the values themselves. */
 double
 ml_binned_ks(const MlHistograms *h)
 {

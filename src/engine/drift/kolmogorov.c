@@ -222,6 +222,10 @@ durbin(MlContext *ctx, uint64_t n, double d, double *p)
 
 /* ---- one sample */
 
+/*
+ * Small and large statistics have closed forms.  Where exceeding d on both sides at
+ * once is out of the question, the tail is twice the one-sided one.
+ */
 MlStatus
 ml_kolmogorov_p(MlContext *ctx, uint64_t count, double d, double *p)
 {

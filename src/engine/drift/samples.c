@@ -191,6 +191,7 @@ ml_ks_distance(MlSample reference, MlSample current)
 	return greatest;
 }
 
+/* n m / (n + m) values stand for both samples in the limit. */
 MlStatus
 ml_ks_p(MlContext *ctx, uint64_t n, uint64_t m, double statistic, double *p)
 {
@@ -408,6 +409,7 @@ ml_outside(MlSample reference, MlSample current)
 		current.n - rank_of(current, 0, reference.value[reference.n - 1], true)};
 }
 
+/* O(n_edges log n). */
 void
 ml_count_up_to(MlSample sample, size_t n_edges, const double *edges, uint64_t *counts)
 {
@@ -491,6 +493,7 @@ ml_doane_edges(MlSample sample, double *edges)
 	return edges_of_width(sample.value[0], sample.value[sample.n - 1], width, edges);
 }
 
+/* A merge, O(a.n + b.n); counts are in the order of values. */
 size_t
 ml_count_values(MlSample a, MlSample b, uint64_t *reference, uint64_t *current)
 {

@@ -25,6 +25,10 @@
 #define FEW_ROWS 8				/* drawn one by one */
 #define LARGE_VARIANCE 50		/* drawn from the normal distribution */
 
+/*
+ * Dawson's formulas for a table of two rows: sigma and tau say how uneven the
+ * margins are.
+ */
 MlChiSquare
 ml_chi_square_given_margins(double reference, double current, double bins, double reciprocals)
 {

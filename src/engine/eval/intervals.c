@@ -34,6 +34,10 @@
 
 /* ---------------------------------------------------------------- shares */
 
+/*
+ * The shares that a score test at 5 % does not reject; holds for 0 and 1, and for
+ * few rows, where Wald's does not.
+ */
 MlInterval
 ml_share_interval(double part, double whole)
 {

@@ -87,6 +87,7 @@ ml_ks_statistic(const MlRanking *r)
 	return within(0, greatest, 1);
 }
 
+/* One pass: a ranking may have any number of thresholds asked of it. */
 MlConfusion
 ml_confusion_at(const MlRanking *r, double threshold)
 {
@@ -124,6 +125,7 @@ ml_recall_at_fpr(const MlRanking *r, double most)
 	return within(0, true_positives / r->total_positives, 1);
 }
 
+/* k may be any number; where there are fewer rows it is of all of them. */
 double
 ml_precision_at(const MlRanking *r, double k)
 {

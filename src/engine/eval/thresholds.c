@@ -139,6 +139,7 @@ choose(MlContext *ctx, const MlThresholdPolicy *policy, const MlRanking *ranking
 	return ML_OK;
 }
 
+/* The ranking is given back.  A fixed value is answered without looking at rows. */
 MlStatus
 ml_choose_threshold(MlContext *ctx, const MlThresholdPolicy *policy, size_t n,
 					const double *score, const float *label, const float *weight,

@@ -113,6 +113,7 @@ fill_value(const MlTask *task, const MlTerm *term, size_t first, size_t n, doubl
 	}
 }
 
+/* O(n * n_terms). */
 void
 design_fill(const Design *design, size_t first, size_t n, double *tile)
 {

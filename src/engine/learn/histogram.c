@@ -214,6 +214,7 @@ build_task(void *arg, size_t task, int thread)
 	pthread_mutex_unlock(lock);
 }
 
+/* Cuts requests into blocks; O(rows * features in use) over all threads. */
 MlStatus
 histogram_build(MlContext *ctx, HistogramPool *pool,
 				const HistogramRequest *requests, size_t n, const bool *group_used)

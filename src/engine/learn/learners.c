@@ -56,6 +56,7 @@ ml_params_init(const MlLearner *learner, void *params)
 /* Rows between two questions whether to abort. */
 #define ROWS_PER_POLL 16384
 
+/* One pass.  Negative, infinite and NaN weights all fail one comparison. */
 MlStatus
 ml_task_weights(MlContext *ctx, const MlTask *task, double scale_pos_weight, MlTaskWeights *w)
 {

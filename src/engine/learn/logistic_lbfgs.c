@@ -106,6 +106,10 @@ remember(History *h, const double *w, const double *trial, const double *gradien
 	h->held += h->held < MEMORY;
 }
 
+/*
+ * The first step has the length 1 at the most, since nothing is known of curvature;
+ * later ones start at 1.  Ends as newton_minimise does.
+ */
 MlStatus
 lbfgs_minimise(Objective *o, int max_iter, double tol, double *w, SolverResult *result)
 {

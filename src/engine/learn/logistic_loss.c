@@ -239,6 +239,10 @@ advance_task(void *arg, size_t task, int thread)
 	loss->block_loss[task] = sum;
 }
 
+/*
+ * leaf [n], leaf_value by leaf, gradient [n]; key is the round's, of which 32 bits
+ * count.
+ */
 MlStatus
 logistic_loss_advance(MlContext *ctx, LogisticLoss *loss,
 					  const uint16_t *leaf, const float *leaf_value,

@@ -133,6 +133,10 @@ length_l1(const double *w, size_t n)
 	return length;
 }
 
+/*
+ * The step's promise to first order (slope) says when to end: below tol / 1000 of
+ * the objective.  With L1 it includes what the penalty changes by.
+ */
 MlStatus
 newton_minimise(Objective *o, double l1, int max_iter, double tol, double *w, SolverResult *result)
 {

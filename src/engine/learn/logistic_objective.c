@@ -119,6 +119,7 @@ add_group(void *arg, size_t group, int thread)
 	}
 }
 
+/* Groups are added in order; the penalty of all but the intercept comes last. */
 MlStatus
 objective_evaluate(Objective *o, const double *w, double *value, double *gradient, double *hessian)
 {

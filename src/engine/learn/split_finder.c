@@ -225,6 +225,10 @@ scan_categories(const Scan *scan, const MlFeature *feature, const GradientSum *s
 	best->missing_left = best->set[0] & 1;
 }
 
+/*
+ * Without extra_lambda the node's own score is that of the leaf it would be; a
+ * category's children have to be worth their extra penalty.
+ */
 void
 find_split(const SplitRules *rules, const MlFeature *feature, int32_t index,
 		   const GradientSum *sums, GradientSum total, size_t n_rows, Bounds bounds, Split *split)

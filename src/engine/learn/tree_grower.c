@@ -32,6 +32,11 @@ leaf_limit(const TreeParams *params, size_t n_rows)
 	return (int) fmin(limit, n_rows > 1 ? (double) n_rows : 1);
 }
 
+/*
+ * Slots for the histograms of all open nodes, if they fit (see
+ * histogram_pool_slots); batches are half of that, since each node that is split
+ * needs two.
+ */
 void
 grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
 				const MlSignature *signature, const TreeParams *params, int n_threads)

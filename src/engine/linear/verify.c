@@ -22,6 +22,7 @@ linear_open(const MlSection *section, void *state)
 	};
 }
 
+/* A term of a value has a scale above 0: scoring was derived by dividing by it. */
 static bool
 check_terms(MlCheck *c, const MlModel *m, const Linear *l)
 {

@@ -24,6 +24,7 @@ crc_bitwise(uint32_t crc, const uint8_t *p, size_t size)
 }
 
 #if defined(__x86_64__)
+/* Eight bytes an instruction; gives the same as crc_bitwise. */
 __attribute__((target("sse4.2")))
 static uint32_t
 crc_sse42(uint32_t crc, const uint8_t *p, size_t size)

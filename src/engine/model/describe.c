@@ -160,6 +160,7 @@ ml_model_term(const MlModel *m, size_t term, MlModelTerm *out)
 	m->family->term(m, m->state, term, out);
 }
 
+/* Arrays are the model's. */
 void
 ml_model_feature_baseline(const MlModel *m, size_t feature, MlFeatureBaseline *out)
 {

@@ -235,6 +235,10 @@ write_string(Encoder *e, const char *bytes, size_t size)
 	return ref;
 }
 
+/*
+ * The head and its one component; strings come in the order in which check_string
+ * wants them.
+ */
 static void
 write_meta(Encoder *e)
 {
@@ -314,6 +318,10 @@ write_statistics(Encoder *e)
 	}
 }
 
+/*
+ * Features with their edges and counts, one after the other; a category's number of
+ * singles follows its counts.
+ */
 static void
 write_features(Encoder *e)
 {

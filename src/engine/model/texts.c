@@ -25,6 +25,7 @@ text_at(const MlModel *m, MlModelTextKind kind, MlStringRef ref, const char *inp
 	return (MlModelText) {kind, m->strings + ref.offset, ref.size, input};
 }
 
+/* In the order of the strings in the bytes. */
 bool
 ml_model_each_text(const MlModel *m, MlTextVisitor visit, void *arg)
 {

@@ -57,6 +57,10 @@ step_with_sets(const Trees *t, uint32_t i, const uint8_t *codes)
 	return NODE_LEFT(node) + !(t->sets[set][code >> 6] >> (code & 63) & 1);
 }
 
+/*
+ * At every node, also at those that the row does not come to: explanations need
+ * them all.
+ */
 void
 trees_ways(const Trees *trees, const TreeRecord *tree, const uint8_t *codes, uint8_t *way)
 {

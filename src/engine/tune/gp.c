@@ -258,6 +258,7 @@ observe(MlContext *ctx, const MlStudy *study, const double ***point, double **y,
 	return ML_OK;
 }
 
+/* Models everything that ended, and what runs with the worst value; then searches. */
 MlStatus
 gp_sample(MlContext *ctx, const MlStudy *study, size_t number, double *point)
 {

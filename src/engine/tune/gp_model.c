@@ -38,6 +38,7 @@ gp_width(const MlSpace *space)
 	return width;
 }
 
+/* Two choices differ in two coordinates by 1 / sqrt(2): a distance of 1. */
 void
 gp_encode(const MlSpace *space, const double *point, double *x)
 {
@@ -273,6 +274,7 @@ standardise(double *y, size_t n)
 		y[i] = variance > 0 ? (y[i] - mean) / sqrt(variance) : 0;
 }
 
+/* y stays the caller's array and is changed. */
 MlStatus
 gp_open(MlContext *ctx, GpModel *m, const MlSpace *space, size_t n, const double *const *point, double *y)
 {

@@ -102,6 +102,10 @@ trial_weight(size_t i, size_t n)
 		: 1.0 / (double) n + (1 - 1.0 / (double) n) * (double) i / (double) (ramp - 1);
 }
 
+/*
+ * One kernel a trial, and the prior: as wide as the range, in its middle.  All
+ * arrays are in ctx->arena.
+ */
 MlStatus
 parzen_estimate(MlContext *ctx, const MlSpace *space, const size_t *dimension, size_t n_dimensions,
 		 const double **point, size_t n, ParzenDensity *density)

@@ -113,6 +113,10 @@ best_so_far(const MlPruner *pruner, const double *reported, int rung)
 	return best;
 }
 
+/*
+ * O(trials).  A trial is compared with those of its bracket that have reported at
+ * this rung, the first of which therefore goes on.
+ */
 bool
 ml_pruner_should_stop(const MlPruner *pruner, const double *board, size_t n_trials,
 					  size_t trial, int rung)

@@ -93,6 +93,7 @@ check_parent(MlContext *ctx, const MlSpace *space, size_t i)
 	return ML_OK;
 }
 
+/* Dimensions in order, so that the first fault is reported. */
 MlStatus
 ml_space_check(MlContext *ctx, const MlSpace *space, bool grid)
 {

@@ -25,6 +25,7 @@ ml_sampler_by_name(const char *name)
 	return -1;
 }
 
+/* A space that is wrong is told before a lack of memory. */
 MlStatus
 ml_study_create(MlContext *ctx, const MlSpace *space, MlSampler sampler, uint64_t seed,
 				bool maximise, size_t capacity, MlStudy **result)
@@ -103,6 +104,10 @@ find_other_point(const MlStudy *study, size_t number, double *point)
 	return false;
 }
 
+/*
+ * Random points first, because a model of fewer than STARTUP_TRIALS trials says
+ * nothing.  What samplers take from the arena is given back.
+ */
 MlStatus
 ml_study_ask(MlContext *ctx, MlStudy *study, size_t *number)
 {
@@ -144,6 +149,7 @@ ml_study_ask(MlContext *ctx, MlStudy *study, size_t *number)
 	return ML_OK;
 }
 
+/* A NaN counts as failed: it can be neither better nor worse. */
 void
 ml_study_tell(MlStudy *study, size_t number, MlTrialState state, double value, int steps)
 {

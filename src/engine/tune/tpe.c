@@ -110,6 +110,10 @@ same_condition(const MlDimension *a, const MlDimension *b)
 	return a->parent == b->parent && (a->parent < 0 || a->parent_choices == b->parent_choices);
 }
 
+/*
+ * Fills point by groups, in the order of their first dimensions; a parent comes
+ * before what depends on it.
+ */
 MlStatus
 tpe_sample(MlContext *ctx, const MlStudy *study, size_t number, double *point)
 {
