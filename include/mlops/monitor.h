@@ -87,7 +87,7 @@ extern MlDriftRow *mlmon_judge(const char *feature, const char *kind, MlDriftTes
 
 /* ---------------------------------------------------------------- two sources */
 
-/* Whose tests and thresholds: docs/monitors.md says what each does. */
+/* Whose tests and thresholds: docs/drift.md says what each does. */
 typedef enum MlDriftMode
 {
 	ML_MODE_MLOPS,

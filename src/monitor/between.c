@@ -37,6 +37,7 @@ typedef struct Selection
 	Pair	   *pairs;
 } Selection;
 
+/* Errors: 42703, naming all columns that a side lacks. */
 static void
 refuse_missing(const char *side, const char *names)
 {
@@ -46,12 +47,14 @@ refuse_missing(const char *side, const char *names)
 			 errhint("Name the columns to compare with columns => '{...}'.")));
 }
 
+/* Names in quotes, separated by commas. */
 static void
 append_name(StringInfo list, const char *name)
 {
 	appendStringInfo(list, "%s\"%s\"", list->len ? ", " : "", name);
 }
 
+/* Fills *converter; false for a type that no feature can be made of. */
 static bool
 can_compare(const MlSource *source, int position, const char *zone, MlConverter *converter)
 {
@@ -60,7 +63,8 @@ can_compare(const MlSource *source, int position, const char *zone, MlConverter 
 
 /*
  * Where one side is real and the other is not, equal digits are equal numbers, as
- * they are when such rows are scored: 0.1 is not 0.10000000149.
+ * they are when such rows are scored: 0.1 is not 0.10000000149.  /  In the current
+ * memory context; NULL: values are compared as their types are.
  */
 static const MlConverter *
 converter_as(const MlConverter *reference, const MlConverter *current, const char *column)
@@ -77,7 +81,10 @@ converter_as(const MlConverter *reference, const MlConverter *current, const cha
 	return mling_adapt_converter(converter, type) ? converter : NULL;
 }
 
-/* The types of both sides must become the same. */
+/*
+ * The types of both sides must become the same kind; fills what is known of a pair
+ * by its types.  Errors: 42804, naming the column and both types.
+ */
 static void
 check_kinds(const MlSource *reference, const MlSource *current, const char *zone, Pair *pair)
 {
@@ -102,7 +109,11 @@ check_kinds(const MlSource *reference, const MlSource *current, const char *zone
 	pair->as_reference = converter_as(&r, &c, pair->name);
 }
 
-/* All of the reference's columns that could be features, or the ones named. */
+/*
+ * All of the reference's columns that could be features, or the ones named.  Names
+ * given that a side lacks are collected, so that one error tells all.  Errors:
+ * 42703, 42804, 22023.
+ */
 static Selection
 select_columns(const MlSource *reference, const MlSource *current, List *names, const char *zone)
 {
@@ -148,6 +159,10 @@ select_columns(const MlSource *reference, const MlSource *current, List *names, 
 	return selection;
 }
 
+/*
+ * One side's columns, in ctx's arena, in the order of the pairs.  This runs the
+ * source's query.
+ */
 static MlDataset *
 read_side(MlContext *ctx, MlSource *source, const Selection *selection, bool is_reference, const char *zone)
 {
@@ -165,6 +180,7 @@ read_side(MlContext *ctx, MlSource *source, const Selection *selection, bool is_
 
 /* ---- features */
 
+/* As training decides (see signature.c): a category of almost only distinct values. */
 static bool
 is_identifier(const MlColumn *column, size_t rows)
 {
@@ -180,6 +196,10 @@ is_identifier(const MlColumn *column, size_t rows)
 		ml_dictionary_size(column->dictionary) > IDENTIFIER_SHARE * (double) present;
 }
 
+/*
+ * The next entry of comparing->features, nothing compared yet.  Errors: 42701, a
+ * column that is named as a time's part is.
+ */
 static Feature *
 add_feature(Comparing *comparing, const char *name, const char *kind, const MlColumn *reference,
 			MlColumn *current, MlFeaturePart part)
@@ -205,7 +225,11 @@ add_feature(Comparing *comparing, const char *name, const char *kind, const MlCo
 	return feature;
 }
 
-/* Times are compared by hour and weekday: that time goes on is no drift. */
+/*
+ * Times are compared by hour and weekday: that time goes on is no drift.  A pair
+ * makes at most two, for which there is room.  Left-out identifiers are told in one
+ * NOTICE; one that was named is an error (54000).
+ */
 static void
 make_features(Comparing *comparing, const Selection *selection, const MlDataset *reference, const MlDataset *current)
 {
@@ -245,6 +269,7 @@ make_features(Comparing *comparing, const Selection *selection, const MlDataset 
 
 /* ---- verdicts */
 
+/* What is NaN is no drift; a p-value that does not exist speaks against none. */
 static bool
 is_drift(const Outcome *outcome)
 {
@@ -266,7 +291,10 @@ is_drift(const Outcome *outcome)
 	}
 }
 
-/* Kolmogorov-Smirnov p-values, which may take memory and time. */
+/*
+ * Kolmogorov-Smirnov p-values, which may take memory and time, and so are not found
+ * on engine threads.
+ */
 static void
 add_ks_p(Comparing *comparing, Feature *feature)
 {
@@ -280,6 +308,7 @@ add_ks_p(Comparing *comparing, Feature *feature)
 		feature->outcome[ML_TEST_WASSERSTEIN].result.p_value = p;
 }
 
+/* A List of MlDriftRow *, in the order of columns, then of tests. */
 static List *
 verdicts(Comparing *comparing)
 {
@@ -309,6 +338,7 @@ verdicts(Comparing *comparing)
 	return rows;
 }
 
+/* The reference is read first.  Numbers are compared on engine threads, categories here. */
 List *
 mlmon_compare(MlContext *ctx, MlSource *reference, MlSource *current, List *columns,
 			  MlDriftTests tests, MlDriftMode mode)

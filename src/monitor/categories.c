@@ -47,6 +47,10 @@ count_rows(const MlColumn *column, size_t first, size_t end, const uint32_t *cod
 	}
 }
 
+/*
+ * Levels of the reference keep their codes; what only the current side has comes
+ * after them, in order of first sight.
+ */
 static void
 count_codes(const Comparing *comparing, const Feature *feature, Codes *codes)
 {
@@ -72,6 +76,10 @@ count_codes(const Comparing *comparing, const Feature *feature, Codes *codes)
 			   &codes->missing_current);
 }
 
+/*
+ * Levels are grouped as for a model (ml_group_categories), with nothing in the
+ * rest: the reference is known whole.
+ */
 static void
 compare_mlops(const Comparing *comparing, Feature *feature, const Codes *codes, MlDriftTests tests)
 {
@@ -147,6 +155,10 @@ first_value(const Feature *feature, const Codes *codes)
 	return code;
 }
 
+/*
+ * As Evidently does for categories (docs/drift.md): its tests, each with its
+ * threshold.
+ */
 static void
 compare_evidently(Feature *feature, const Codes *codes, MlDriftTests tests)
 {
@@ -180,7 +192,10 @@ compare_evidently(Feature *feature, const Codes *codes, MlDriftTests tests)
 	}
 }
 
-/* A test of NannyML's for the current rows or a chunk, as counts by code. */
+/*
+ * A test of NannyML's for the current rows or a chunk, as counts by code.  What is
+ * new is one level for the distances, each its own for the others.
+ */
 static MlDriftTest
 nannyml_test(MlDriftTestKind test, const Codes *codes, const uint64_t *reference, const uint64_t *current,
 			 uint64 missing, uint64 rows)
@@ -210,6 +225,10 @@ nannyml_test(MlDriftTestKind test, const Codes *codes, const uint64_t *reference
 	}
 }
 
+/*
+ * Thresholds are the reference's own: of the chunks it is cut into, each compared
+ * with all of it.
+ */
 static void
 compare_nannyml(const Comparing *comparing, Feature *feature, const Codes *codes, MlDriftTests tests)
 {
@@ -249,6 +268,7 @@ compare_nannyml(const Comparing *comparing, Feature *feature, const Codes *codes
 	}
 }
 
+/* Works in a context of its own: a column may have a million levels. */
 void
 mlmon_compare_categories(Comparing *comparing, Feature *feature)
 {

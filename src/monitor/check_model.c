@@ -24,6 +24,10 @@
  * would move the index of a few thousand rows. */
 #define SCORE_GROUPS 20
 
+/*
+ * What all of a check is counted in.  Arrays are in ctx's arena; by thread, so that
+ * nobody waits.
+ */
 typedef struct Counter
 {
 	MlContext  *ctx;
@@ -68,6 +72,7 @@ n_codes(const MlFeatureBaseline *feature)
 	return feature->n_bins + 1 + (feature->categorical ? 0 : 2);
 }
 
+/* 0 .. n_bins + 2, in the order of values. */
 static size_t
 code_of_number(const MlFeatureBaseline *feature, double value)
 {
@@ -86,6 +91,10 @@ is_part_of_cycle(const MlFeatureBaseline *feature)
 	return feature->part == ML_FEATURE_HOUR || feature->part == ML_FEATURE_WEEKDAY;
 }
 
+/*
+ * Task: TASK_ROWS rows of the block; scores them and counts their codes in the
+ * thread's own arrays.
+ */
 static void
 count_task(void *arg, size_t task, int thread)
 {
@@ -119,6 +128,10 @@ count_task(void *arg, size_t task, int thread)
 	}
 }
 
+/*
+ * Counts the rows that wait, and forgets what was allocated for them.  Raises what
+ * ended the engine's work, a cancel for example.
+ */
 static void
 count_block(Counter *counter)
 {
@@ -167,6 +180,10 @@ see_other(Counter *counter, size_t input, uint32_t code, TupleTableSlot *slot)
 		mlmon_see_new(counter->news[input], bytes, size);
 }
 
+/*
+ * A row of the source: its values into the block; what needs PostgreSQL or bytes of
+ * the row is counted now.
+ */
 static void
 take_row(TupleTableSlot *slot, void *arg)
 {
@@ -195,6 +212,7 @@ take_row(TupleTableSlot *slot, void *arg)
 		mlbase_progress_done((double) counter->rows);
 }
 
+/* Zeroed memory of ctx's arena; an error (53200) if there is none. */
 static void *
 allocate(MlContext *ctx, size_t n, size_t size)
 {
@@ -228,6 +246,10 @@ prepare_others(Counter *counter)
 	}
 }
 
+/*
+ * Everything whose size the model decides.  A block has about BLOCK_VALUES values,
+ * whatever the width of the rows.
+ */
 static void
 prepare(Counter *counter, MlContext *ctx, const MlModel *model)
 {
@@ -284,7 +306,10 @@ add_up(Counter *counter)
 
 /* ---- from counts to tests */
 
-/* A number's counts, with room for what is out of the range of training. */
+/*
+ * A number's counts, with room for what is out of the range of training.  current
+ * is n_codes [feature] already.
+ */
 static MlHistograms
 number_codes(const MlFeatureBaseline *feature, const uint64_t *current)
 {
@@ -317,6 +342,10 @@ spans_cycle(const Counter *counter, const MlFeatureBaseline *feature)
 	return (double) not_seen <= ML_LEAST_SHARE * (double) rows;
 }
 
+/*
+ * Groups of about equal reference counts; of both sides' where the reference has
+ * too few rows for bins of its own.  group [h->n]; returns the number of groups.
+ */
 static size_t
 merge_bins(const MlHistograms *h, size_t n_groups, uint32_t *group)
 {
@@ -373,12 +402,14 @@ group_numbers(const MlHistograms *h, uint32_t *group)
 	return n;
 }
 
+/* Bins of equal width into about SCORE_GROUPS groups. */
 static size_t
 group_scores(const MlHistograms *h, uint32_t *group)
 {
 	return merge_bins(h, SCORE_GROUPS, group);
 }
 
+/* All that is allocated stays in the current memory context. */
 MlDriftTest
 mlmon_score_test(const MlHistograms *h)
 {
@@ -421,6 +452,10 @@ typedef struct Comparison
 	List	   *rows;
 } Comparison;
 
+/*
+ * All tests of one feature: those of histograms on the grouped bins, the others on
+ * what was counted.  Appends to comparison->rows.
+ */
 static void
 compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const uint32_t *group)
 {
@@ -471,6 +506,7 @@ compare(Comparison *comparison, const MlHistograms *fine, size_t n_groups, const
 	}
 }
 
+/* Levels that training did not keep apart are put together first (levels.c). */
 static void
 compare_category(Comparison *comparison, const Counter *counter, const MlFeatureBaseline *feature, const MlHistograms *counted)
 {
@@ -486,6 +522,7 @@ compare_category(Comparison *comparison, const Counter *counter, const MlFeature
 	compare(comparison, &found.levels.h, ml_group_categories(&found.levels, ML_LEAST_SHARE, group), group);
 }
 
+/* The score, then the features, each with the groups of its kind. */
 static List *
 compare_all(const Counter *counter, MlDriftTests tests)
 {
@@ -525,6 +562,7 @@ compare_all(const Counter *counter, MlDriftTests tests)
 	return comparison.rows;
 }
 
+/* One pass over the source, a block at a time: memory does not grow with the rows. */
 void
 mlmon_check_model(MlContext *ctx, const MlResolved *resolved, MlSource *source,
 				  MlDriftTests tests, MlDriftReport *report)

@@ -10,6 +10,10 @@
 
 #include "monitor/compare.h"
 
+/*
+ * Open addressing, at most half full; by hash alone, so that two levels may count
+ * as one, once in some 2^64 pairs.
+ */
 void
 mlmon_see_new(MlNewLevels *news, const char *bytes, size_t size)
 {
@@ -99,9 +103,10 @@ take_grown(MlHistograms *codes, uint64 unseen, Rest *rest)
 }
 
 /*
- * Codes of a category: what is missing, levels with a code, and the rest.  Where the
- * model does not say which others training knew (n_others 0), all that has no code
- * is the rest if training had any.
+ * Codes of a category: what is missing, levels with a code, and the rest.  Where
+ * the model does not say which others training knew (n_others 0), all that has no
+ * code is the rest if training had any.  /  counted->n codes and places for what
+ * grows and for n_new new ones, in the current memory context.
  */
 static MlHistograms
 known_codes(const MlHistograms *counted, size_t n_others, const uint64 *others, size_t n_new)
@@ -147,7 +152,7 @@ unseen_rows(const MlHistograms *counted, size_t n_others, const uint64 *others)
 	return counted->current[last] - (uint64) Min((double) counted->current[last], expected);
 }
 
-/* New levels that were told apart, to current. */
+/* Rows of the new levels that were told apart, [news->n], to current. */
 static void
 copy_new(const MlNewLevels *news, uint64_t *current)
 {

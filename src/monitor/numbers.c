@@ -5,6 +5,8 @@
  *
  * Whatever the mode, a feature's values are taken, sorted, and everything is
  * read off the two sorted samples.
+ * O(n) for the sorts and for nearly everything after; exact Kolmogorov-Smirnov
+ * p-values are between.c's.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -45,7 +47,10 @@ typedef struct Sides
 	uint64_t   *current_counts;
 } Sides;
 
-/* Takes the present values of rows first .. end - 1, sorted. */
+/*
+ * Takes the present values of rows first .. end - 1, sorted, into value; spare is
+ * working memory, both [end - first].
+ */
 static MlSample
 take(const MlColumn *column, MlFeaturePart part, size_t first, size_t end, double *value, double *spare)
 {
@@ -62,6 +67,7 @@ take(const MlColumn *column, MlFeaturePart part, size_t first, size_t end, doubl
 	return (MlSample) {n, value};
 }
 
+/* A statistic that has no p-value. */
 static void
 distance_outcome(Feature *feature, MlDriftTestKind test, double statistic, double threshold, Rule rule)
 {
@@ -87,7 +93,7 @@ add_outer_bins(Sides *sides, size_t n)
 	return n + 2;
 }
 
-/* Both sides' values, rising, in spare. */
+/* Both sides' values, rising, in spare [a.n + b.n]. */
 static MlSample
 merge(MlSample a, MlSample b, double *spare)
 {
@@ -107,7 +113,9 @@ merge(MlSample a, MlSample b, double *spare)
 
 /*
  * Bins of a reference of few rows are those of both sides together: its own
- * quantiles would hold more or less of the next rows by chance.
+ * quantiles would hold more or less of the next rows by chance.  /  Counts begin at
+ * 1: 0 is left for what is missing.  Returns how many bins there are, with that
+ * one.
  */
 static size_t
 count_in_bins(Sides *sides, double *spare)
@@ -143,6 +151,7 @@ spans_cycle(const Comparing *comparing, const Feature *feature, MlSample referen
 	return (double) not_seen <= ML_LEAST_SHARE * (double) reference.n;
 }
 
+/* Mode 'mlops': bins of equal counts, a threshold for size and a p-value for chance. */
 static void
 compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides, const Space *space)
 {
@@ -186,7 +195,10 @@ compare_mlops(const Comparing *comparing, Feature *feature, Sides *sides, const 
 
 /* ---- mode evidently */
 
-/* Few values are bins of their own, many are cut at Sturges' edges. */
+/*
+ * Few values are bins of their own, many are cut at Sturges' edges, from both sides
+ * together.
+ */
 static MlHistograms
 evidently_bins(Sides *sides, const MlHistograms *by_value)
 {
@@ -215,6 +227,10 @@ evidently_hellinger(Sides *sides, size_t n_distinct)
 	return ml_hellinger(&(MlHistograms) {n, sides->reference_counts, sides->current_counts});
 }
 
+/*
+ * Which test Evidently makes, by the reference's rows and the distinct values of
+ * both sides.
+ */
 static MlDriftTests
 evidently_choice(uint64 n_reference, size_t n_distinct)
 {
@@ -223,6 +239,7 @@ evidently_choice(uint64 n_reference, size_t n_distinct)
 	return ML_TEST_BIT(n_distinct > FEW_VALUES ? ML_TEST_KS : n_distinct > 2 ? ML_TEST_CHI_SQUARE : ML_TEST_Z);
 }
 
+/* As Evidently does for numbers (docs/drift.md): its tests, each with its threshold. */
 static void
 compare_evidently(const Comparing *comparing, Feature *feature, Sides *sides, const Space *space)
 {
@@ -265,7 +282,10 @@ compare_evidently(const Comparing *comparing, Feature *feature, Sides *sides, co
 
 /* ---- mode nannyml */
 
-/* A test of its for the current values or a chunk's. */
+/*
+ * A test of NannyML's for the current values or a chunk's, of `rows` rows; sides'
+ * counts are overwritten.
+ */
 static double
 nannyml_test(MlDriftTestKind test, Sides *sides, size_t n_bins, MlSample current, size_t rows)
 {
@@ -295,6 +315,10 @@ nannyml_test(MlDriftTestKind test, Sides *sides, size_t n_bins, MlSample current
 	return test == ML_TEST_JENSEN_SHANNON ? ml_jensen_shannon(&h, 2) : ml_hellinger(&h);
 }
 
+/*
+ * Bins by Doane's rule from the reference; thresholds from its own chunks, each
+ * compared with all of it.
+ */
 static void
 compare_nannyml(const Comparing *comparing, Feature *feature, Sides *sides, const Space *space)
 {
@@ -336,6 +360,7 @@ compare_nannyml(const Comparing *comparing, Feature *feature, Sides *sides, cons
 
 /* ---- all */
 
+/* Task: a feature.  space->value holds both sides, the reference first. */
 static void
 compare_task(void *arg, size_t task, int thread)
 {
@@ -373,6 +398,7 @@ compare_task(void *arg, size_t task, int thread)
 	}
 }
 
+/* Memory of ctx's arena; an error (53200) if there is none. */
 static void *
 allocate(MlContext *ctx, size_t n, size_t size)
 {
@@ -383,6 +409,7 @@ allocate(MlContext *ctx, size_t n, size_t size)
 	return memory;
 }
 
+/* Working memory is taken before the threads run: an engine thread allocates nothing. */
 void
 mlmon_compare_numbers(Comparing *comparing)
 {

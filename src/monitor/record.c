@@ -16,6 +16,7 @@
 
 #define N_ARRAYS 7
 
+/* One INSERT of all tests, as arrays; as the catalog's owner (mlcat_begin). */
 void
 mlmon_record(const MlResolved *resolved, Oid user, TimestampTz window_start,
 			 TimestampTz window_end, const MlDriftReport *report)

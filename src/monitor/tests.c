@@ -90,6 +90,7 @@ mlmon_mode_tests(MlDriftMode mode)
 	return modes[mode].tests;
 }
 
+/* Names of a set, for a hint. */
 static char *
 name_list(MlDriftTests tests)
 {
@@ -104,6 +105,7 @@ name_list(MlDriftTests tests)
 	return list.data;
 }
 
+/* NULL among the names is one that is not known. */
 MlDriftTests
 mlmon_tests(ArrayType *names, MlDriftTests valid)
 {
@@ -152,6 +154,11 @@ mlmon_share_test(uint64 reference_rows, uint64 reference, uint64 current_rows, u
 	ml_shares_p(reference_rows, reference, current_rows, current)};
 }
 
+/*
+ * The share of rows of levels seen once estimates the share of what was never seen
+ * (Good: "The population frequencies of species and the estimation of population
+ * parameters", Biometrika 40, 1953): so much that is new is no drift.
+ */
 MlDriftTest
 mlmon_unseen_test(uint64 reference_rows, uint64 singles, uint64 current_rows, uint64 unseen, double p_value)
 {
@@ -162,6 +169,7 @@ mlmon_unseen_test(uint64 reference_rows, uint64 singles, uint64 current_rows, ui
 	return (MlDriftTest) {statistic, isnan(statistic) ? NAN : p_value};
 }
 
+/* 0 and 1 where the shares are equal, also those of 0 or 1, which have no variance. */
 MlDriftTest
 mlmon_z_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint64 current)
 {
@@ -174,6 +182,10 @@ mlmon_z_test(uint64 reference_rows, uint64 reference, uint64 current_rows, uint6
 	return (MlDriftTest) {test.z, test.p_value};
 }
 
+/*
+ * One p-value for all statistics of histograms: whether the bins differ by more
+ * than chance.
+ */
 double
 mlmon_histogram_p(MlDriftTests tests, const MlHistograms *h)
 {
@@ -185,6 +197,7 @@ mlmon_histogram_p(MlDriftTests tests, const MlHistograms *h)
 	return ml_chi_square_table_p(h);
 }
 
+/* Raises XX000 for a test that is none of histograms: a mistake of the caller's. */
 MlDriftTest
 mlmon_histogram_test(MlDriftTestKind test, const MlHistograms *h, double p_value)
 {
@@ -228,6 +241,7 @@ mlmon_threshold(MlDriftTestKind test)
 	return thresholds[test];
 }
 
+/* In the current memory context; names are not copied. */
 MlDriftRow *
 mlmon_judge(const char *feature, const char *kind, MlDriftTestKind test, MlDriftTest result)
 {
@@ -238,6 +252,7 @@ mlmon_judge(const char *feature, const char *kind, MlDriftTestKind test, MlDrift
 	return row;
 }
 
+/* Ends count as seen.  Without any time (least above greatest) there is no part. */
 uint32
 mlmon_parts_between(MlFeaturePart part, double least, double greatest)
 {
@@ -257,6 +272,7 @@ mlmon_chunk_rows(size_t rows)
 	return Max(rows / NANNYML_CHUNKS, 1);
 }
 
+/* NaN chunks do not count; NaN without any, or beyond double precision. */
 double
 mlmon_chunk_threshold(const double *value, int n)
 {

@@ -36,12 +36,14 @@ struct MlHistogramState
 
 StaticAssertDecl(offsetof(MlHistogramState, edge) == 16, "the layout is stored in tables");
 
+/* Bytes of a state; below 2^32 for the most edges. */
 static inline Size
 state_size(uint32 n_edges)
 {
 	return offsetof(MlHistogramState, edge) + n_edges * sizeof(double) + 2 * ((Size) n_edges + 2) * sizeof(uint64);
 }
 
+/* Of the reference, or of the current side: [n_edges + 2]. */
 static inline uint64 *
 counts_of(MlHistogramState *state, bool current)
 {
@@ -65,7 +67,7 @@ edges_problem(uint32 n, const double *edge)
 	return NULL;
 }
 
-/* What is wrong with a state, or NULL. */
+/* What is wrong with a state, or NULL.  After this nothing in it can lead out of it. */
 static const char *
 state_problem(void *value)
 {
@@ -117,7 +119,10 @@ mlstate_histogram_create(MemoryContext context, uint32 n, const double *edge)
 	return state;
 }
 
-/* The executor keeps a state in the aggregate's context, where we made it. */
+/*
+ * The executor keeps a state in the aggregate's context, where we made it: such a
+ * one is changed in place.  Others (short, compressed, toasted) are copied.
+ */
 MlHistogramState *
 mlstate_histogram_writable(Datum datum, MemoryContext context)
 {
@@ -142,6 +147,7 @@ mlstate_histogram_require_edges(const MlHistogramState *state, uint32 n, const d
 				 errhint("Take the edges from one query, for all rows.")));
 }
 
+/* O(log n_edges); values that are not finite count as missing. */
 void
 mlstate_histogram_add(MlHistogramState *state, bool current, double value)
 {
@@ -164,6 +170,10 @@ mlstate_histogram_add(MlHistogramState *state, bool current, double value)
 	counts_of(state, current)[bin]++;
 }
 
+/*
+ * Adds other to state, or to a new one in context.  Errors: 22023 (other edges),
+ * 54000 (more than 2^53 rows in a bin).
+ */
 MlHistogramState *
 mlstate_histogram_merge(MlHistogramState *state, MlHistogramState *other, MemoryContext context)
 {

@@ -29,7 +29,7 @@ struct MlLossState
 
 StaticAssertDecl(sizeof(MlLossState) == 56, "the layout is stored in tables");
 
-/* What is wrong with a state, or NULL. */
+/* What is wrong with a state, or NULL.  Beyond these bounds no sum of rows can be. */
 static const char *
 state_problem(void *value)
 {
@@ -103,6 +103,10 @@ mlstate_loss_add(MlLossState *state, bool label, double score)
 	ml_sum_add(&state->brier, error * error);
 }
 
+/*
+ * Sums are compensated, so their last bits hardly depend on the order of merging.
+ * Errors: 54000.
+ */
 void
 mlstate_loss_merge(MlLossState *state, const MlLossState *other)
 {

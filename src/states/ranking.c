@@ -92,13 +92,20 @@ static const ExpandedObjectMethods ranking_state_methods = {get_flat_size, flatt
 
 /* ---------------------------------------------------------------- runs */
 
+/*
+ * An engine context, so that a cancel is noticed; NULL for short work, where making
+ * one would cost more.
+ */
 static MlContext *
 begin_long_work(Size n)
 {
 	return n > LONG_WORK ? mlbase_engine_context(1, 0, false) : NULL;
 }
 
-/* Without a context nothing asks for an abort, so there is no failure either. */
+/*
+ * Raises what ended the work.  Without a context nothing asks for an abort, so
+ * there is no failure either.
+ */
 static void
 end_long_work(MlContext *ctx, MlStatus status)
 {
@@ -108,6 +115,10 @@ end_long_work(MlContext *ctx, MlStatus status)
 	mlbase_engine_free(ctx);
 }
 
+/*
+ * Room for so many scores in one chunk of the state's context, freed by
+ * pfree(run.score).
+ */
 static MlRanking
 allocate_run(MlRankingState *state, Size capacity)
 {
@@ -116,7 +127,7 @@ allocate_run(MlRankingState *state, Size capacity)
 	return (MlRanking) {0, memory, memory + capacity, memory + 2 * capacity, 0, 0};
 }
 
-/* Moves a run with many ties to memory of its size. */
+/* Moves a run with many ties to memory of its size.  capacity is that of its memory. */
 static void
 shrink_run(MlRankingState *state, MlRanking *run, Size capacity)
 {
@@ -134,6 +145,7 @@ shrink_run(MlRankingState *state, MlRanking *run, Size capacity)
 	run->negatives = fitting.negatives;
 }
 
+/* The top two runs of the stack become one.  An error leaves both as they were. */
 static void
 merge_last_two(MlRankingState *state)
 {
@@ -171,6 +183,7 @@ rows_in_runs(const MlRankingState *state)
 	return rows;
 }
 
+/* Errors: 54000, too many distinct scores or too many rows. */
 static void
 check_limits(MlRankingState *state)
 {
@@ -197,7 +210,10 @@ check_limits(MlRankingState *state)
 						   rows_in_runs(state), MOST_ROWS)));
 }
 
-/* The run's memory must be a chunk in the state's context. */
+/*
+ * Takes a run over, whose memory must be a chunk in the state's context, and merges
+ * until each is at least twice as long as the one above.
+ */
 static void
 push_run(MlRankingState *state, MlRanking run)
 {
@@ -265,6 +281,7 @@ needed_count_size(double greatest)
 		: greatest <= PG_UINT32_MAX ? 4 : 8;
 }
 
+/* counts [n] to n * count_size bytes; each fits. */
 static void
 write_counts(char *to, const double *counts, Size n, Size count_size)
 {
@@ -405,6 +422,10 @@ mlstate_ranking_from_bytes(const char *payload, Size size, int sqlstate)
 	return state_from_bytes("ranking_state", flat_problem, payload, size, sqlstate);
 }
 
+/*
+ * First of the two steps of flattening; merges all runs.  Errors: 54000, larger
+ * than a value can be.
+ */
 static Size
 get_flat_size(ExpandedObjectHeader *header)
 {
@@ -426,6 +447,7 @@ get_flat_size(ExpandedObjectHeader *header)
 	return size;
 }
 
+/* Second step: writes what get_flat_size has measured. */
 static void
 flatten_into(ExpandedObjectHeader *header, void *result, Size allocated_size)
 {
@@ -463,6 +485,7 @@ mlstate_ranking_create(MemoryContext parent)
 	return state;
 }
 
+/* Errors: XX000, an expanded object of another type. */
 static MlRankingState *
 expanded_state(Datum datum)
 {
@@ -503,6 +526,7 @@ mlstate_ranking_datum(MlRankingState *state)
 	return EOHPGetRWDatum(&state->header);
 }
 
+/* O(1) but for the sort when a buffer is full. */
 void
 mlstate_ranking_add(MlRankingState *state, bool label, double score)
 {
@@ -540,6 +564,10 @@ mlstate_ranking_k(const MlRankingState *state)
 	return state->k;
 }
 
+/*
+ * other is not changed but for where its rows are.  Errors: XX001 (damaged), 22023
+ * (another k), 54000.
+ */
 void
 mlstate_ranking_merge(MlRankingState *state, Datum other)
 {
@@ -568,6 +596,7 @@ mlstate_ranking_merge(MlRankingState *state, Datum other)
 	}
 }
 
+/* The ranking belongs to the state, until the next row. */
 const MlRanking *
 mlstate_ranking_all(MlRankingState *state)
 {

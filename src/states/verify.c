@@ -9,6 +9,7 @@
 
 #include "states/verify.h"
 
+/* The problem's text is shown, the bytes are not. */
 Datum
 state_from_bytes(const char *type, StateProblem problem, const char *payload, Size size, int sqlstate)
 {
