@@ -30,6 +30,7 @@ static CommandId taken;
 static bool waited;				/* in vain, in command waited_in */
 static CommandId waited_in;
 
+/* The session's own counting of commands, which steps in subtransactions do not move. */
 CommandId
 mlserve_command(void)
 {
@@ -43,7 +44,11 @@ mlserve_forget_commands(void)
 	waited = false;
 }
 
-/* May the transaction go on after an error of this kind? */
+/*
+ * May the transaction go on after an error of this kind?  Not after a cancel, a
+ * shutdown or a failure of serialization (a deadlock is none); after a quiet step
+ * only if it was about a value.
+ */
 static bool
 may_go_on(int sqlerrcode, bool quiet)
 {
@@ -67,6 +72,7 @@ patience(void)
 	return most == 0 ? LockTimeout : LockTimeout == 0 ? most : Min(most, LockTimeout);
 }
 
+/* The error in a context of the caller's; the error state is free again. */
 static ErrorData *
 copy_error(MemoryContext context)
 {
@@ -78,6 +84,7 @@ copy_error(MemoryContext context)
 	return error;
 }
 
+/* See serve.h: no subtransaction, so what the step held must have been nothing. */
 static bool
 attempt_quietly(void (*step) (void *), void *arg, MlFault *fault)
 {
@@ -98,6 +105,7 @@ attempt_quietly(void (*step) (void *), void *arg, MlFault *fault)
 	return fault->error == NULL;
 }
 
+/* LockTimeout is put back on every way out, a thrown error included. */
 bool
 mlserve_attempt(void (*step) (void *), void *arg, bool quiet, MlFault *fault)
 {
@@ -151,6 +159,7 @@ mlserve_make_fault(int sqlerrcode, char *message)
 	return fault;
 }
 
+/* What a client sees of an error; its context stack is not kept. */
 MlFault *
 mlserve_keep_fault(const MlFault *fault, MemoryContext context)
 {

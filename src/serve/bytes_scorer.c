@@ -67,7 +67,7 @@ big_endian(const uint8 *bytes)
 	return pg_ntoh32(number);
 }
 
-/* The model inside an exported one. */
+/* The model inside an exported one.  Other bytes stay as they are.  Errors: XX001. */
 static void
 unwrap_export(const uint8 **bytes, size_t *size)
 {
@@ -87,6 +87,7 @@ unwrap_export(const uint8 **bytes, size_t *size)
 	*size -= EXPORT_HEAD + manifest + EXPORT_TAIL;
 }
 
+/* The copy is aligned as ml_model_open wants it. */
 MlModel *
 mlserve_open_bytes(const uint8 *given, size_t size)
 {
@@ -113,6 +114,7 @@ is_constant(FmgrInfo *flinfo)
 		IsA(linitial(((FuncExpr *) call)->args), Const);
 }
 
+/* By content: a datum that is bit for bit the same. */
 static KeptModel *
 find_kept(BytesSite *site, const void *key, Size size)
 {
@@ -126,7 +128,10 @@ find_kept(BytesSite *site, const void *key, Size size)
 	return NULL;
 }
 
-/* A free place, or the one that was not used for longest, made free. */
+/*
+ * A free place, or the one that was not used for longest, made free.  With its
+ * context go the model and its scorer.
+ */
 static KeptModel *
 make_place(BytesSite *site)
 {
@@ -154,6 +159,10 @@ open_argument(bytea *argument)
 	return mlserve_open_bytes(bytes, size);
 }
 
+/*
+ * Opens a model in a context of its own.  If that fails the context goes with its
+ * parent, the current one, and no place was given up.
+ */
 static KeptModel *
 keep(FmgrInfo *flinfo, BytesSite *site, Datum bytes, Size size)
 {
@@ -179,6 +188,7 @@ keep(FmgrInfo *flinfo, BytesSite *site, Datum bytes, Size size)
 	return kept;
 }
 
+/* A toast pointer stands for its bytes; nothing is detoasted to be compared. */
 MlScorer *
 mlserve_bytes_scorer(FmgrInfo *flinfo, Datum bytes)
 {

@@ -26,6 +26,7 @@
 /* A score that stands in for the model's has no threshold of its own. */
 #define DEFAULT_THRESHOLD 0.5
 
+/* Is it this word? */
 static bool
 says(const char *text, int size, const char *word)
 {
@@ -55,6 +56,7 @@ mlserve_read_error_choice(const char *text, int size, MlErrorChoice *choice)
 	choice->choice = ML_ON_ERROR_SCORE;
 }
 
+/* A statement of many rows is told once, as long as the kind of error stays the same. */
 void
 mlserve_warn(MlDecideSite *site, const MlFault *fault, const char *model, const char *consequence)
 {
@@ -72,6 +74,7 @@ mlserve_warn(MlDecideSite *site, const MlFault *fault, const char *model, const 
 			 error->hint ? errhint("%s", error->hint) : 0));
 }
 
+/* Texts are in the current memory context. */
 static void
 set_variant(MlPrediction *row, const MlResolved *resolved)
 {
@@ -83,6 +86,7 @@ set_variant(MlPrediction *row, const MlResolved *resolved)
 	row->has_threshold = true;
 }
 
+/* Flags by the variant's threshold, or by 0.5 where the score is not the model's. */
 static void
 set_score(MlPrediction *row, double score)
 {
@@ -91,6 +95,7 @@ set_score(MlPrediction *row, double score)
 	row->flagged = score >= (row->has_threshold ? row->threshold : DEFAULT_THRESHOLD);
 }
 
+/* The message, cut to MAX_REASON bytes at a whole character. */
 static void
 set_fault(MlPrediction *row, const MlFault *fault)
 {
@@ -101,6 +106,7 @@ set_fault(MlPrediction *row, const MlFault *fault)
 	row->error = cstring_to_text_with_len(message, pg_mbcliplen(message, size, Min(size, MAX_REASON)));
 }
 
+/* What an answer says, into the row to log. */
 static void
 fill(MlPrediction *row, const MlAnswer *answer)
 {
@@ -112,6 +118,7 @@ fill(MlPrediction *row, const MlAnswer *answer)
 		set_score(row, answer->score);
 }
 
+/* By the clock of INSTR_TIME. */
 static float4
 microseconds_since(instr_time began)
 {
@@ -136,6 +143,7 @@ typedef struct Beside
 	MlPrediction *row;
 } Beside;
 
+/* A step: the key of the row that was tried. */
 static void
 read_key(void *arg)
 {
@@ -144,6 +152,7 @@ read_key(void *arg)
 	beside->key = mlserve_row_key(beside->scorer, beside->type, beside->features);
 }
 
+/* A step: may ask catalogs for types, so it is never quiet. */
 static void
 read_features(void *arg)
 {
@@ -166,7 +175,10 @@ find_model(void *arg)
 		beside->row->model_id = model.model_id;
 }
 
-/* Runs a step; on error goes on without what it was to find, if that is wanted. */
+/*
+ * Runs a step; on error goes on without what it was to find, if that is wanted.
+ * read_features runs in a subtransaction, read_key is quiet.
+ */
 static bool
 step_beside(void (*step) (void *), Beside *beside, bool may_fail, MlFault *fault)
 {
@@ -176,6 +188,7 @@ step_beside(void (*step) (void *), Beside *beside, bool may_fail, MlFault *fault
 	return true;
 }
 
+/* Without them, if they cannot be read: the decision counts for more. */
 static void
 log_features(MlDecideSite *site, Beside *beside, const MlResolved *resolved, bool may_fail, MlPrediction *row)
 {
@@ -198,6 +211,10 @@ may_log(void)
 	return !XactReadOnly && !RecoveryInProgress();
 }
 
+/*
+ * Each shadow's row has the identity of its decision.  None of them can change the
+ * answer.
+ */
 static void
 log_shadows(MlDecideSite *site, Beside *beside, bool may_fail, const MlPrediction *decision)
 {
@@ -236,6 +253,7 @@ is_locked(const MlDecideSite *site)
 	return unlikely(site->locked != NULL) && site->locked_in == mlserve_command();
 }
 
+/* In the scorer's context, which lives as long as the site. */
 static void
 keep_locked(MlDecideSite *site, const MlFault *fault, int64 model_id)
 {
@@ -270,6 +288,10 @@ settle_failure(MlDecideSite *site, Beside *beside, const MlErrorChoice *choice,
 		decision->key = decision->route_key = NULL;
 }
 
+/*
+ * *decision has what is known by now; gets its identity, its fault and what the
+ * caller chose.
+ */
 static void
 decide_failed(MlDecideSite *site, Beside *beside, const MlErrorChoice *choice, const MlFault *fault,
 			  MlPrediction *decision)
@@ -300,6 +322,10 @@ typedef struct Failures
 	MlPrediction rows[2];		/* a segment that was passed over, a variant that failed */
 } Failures;
 
+/*
+ * A row of the log for a variant that did not answer; consequence has one %s, for
+ * its name.
+ */
 static void
 note_failure(MlDecideSite *site, text *reference, const MlResolved *resolved, const MlFault *fault,
 			 instr_time began, const char *consequence, Failures *failures)
@@ -313,6 +339,7 @@ note_failure(MlDecideSite *site, text *reference, const MlResolved *resolved, co
 	mlserve_warn(site, fault, text_to_cstring(reference), psprintf(consequence, resolved->variant));
 }
 
+/* They share the decision's identity and keys, and so may have to give it one. */
 static void
 log_failures(MlDecideSite *site, Failures *failures, bool may_fail, MlPrediction *decision)
 {
@@ -334,6 +361,10 @@ log_failures(MlDecideSite *site, Failures *failures, bool may_fail, MlPrediction
 	}
 }
 
+/*
+ * In order: the answer, the row's key, the log.  Nothing after the answer can
+ * change it, nor fail unless choice is raise.
+ */
 void
 mlserve_decide(MlDecideSite *site, text *reference, Oid type, Datum features, text *key,
 			   const MlErrorChoice *choice, bool only_failures, MlPrediction *decision)

@@ -66,6 +66,7 @@ mlserve_explain_values(MlScorer *scorer, TupleDesc desc, const Datum *datums, co
 	explain_last(scorer, explanation);
 }
 
+/* Text of a scalar; NULL for null, and for what is not there. */
 static text *
 json_value_text(Jsonb *json, const char *key)
 {
@@ -104,6 +105,7 @@ look_up_outputs(MlScorer *scorer, VariantScorer *variant)
 	variant->output = output;
 }
 
+/* By the column type's own output function, as a query would show it. */
 text *
 mlserve_explained_value(MlScorer *scorer, Oid type, Datum features, size_t input)
 {

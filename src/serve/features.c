@@ -27,6 +27,7 @@
 #include "mlops/base.h"
 #include "serve/scorer.h"
 
+/* Points to the text. */
 static void
 put_string(JsonbValue *json, const char *text, size_t size)
 {
@@ -48,6 +49,7 @@ put_numeric(JsonbValue *json, Numeric number)
 	}
 }
 
+/* digits: the number's shortest that read back as the same bits. */
 static void
 put_digits(JsonbValue *json, double number, const char *digits)
 {
@@ -59,6 +61,7 @@ put_digits(JsonbValue *json, double number, const char *digits)
 															  Int32GetDatum(-1))));
 }
 
+/* ISO 8601, with time zone in UTC; no setting counts. */
 static void
 put_time(JsonbValue *json, Datum value, Oid type)
 {
@@ -69,6 +72,7 @@ put_time(JsonbValue *json, Datum value, Oid type)
 	put_string(json, text, strlen(text));
 }
 
+/* A value as JSON that mling_number_from_json reads as the same number. */
 static void
 put_number(JsonbValue *json, const MlConverter *converter, Datum value)
 {
@@ -145,6 +149,7 @@ put_number(JsonbValue *json, const MlConverter *converter, Datum value)
 	}
 }
 
+/* Categories are their canonical bytes. */
 static void
 put_value(JsonbValue *json, const MlConverter *converter, Datum value, bool isnull)
 {
@@ -213,6 +218,7 @@ shorten(const MlModel *model, size_t input, JsonbValue *json)
 	}
 }
 
+/* Only the model's inputs, by its names; the rest of the row is nobody's business. */
 Jsonb *
 mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Datum features)
 {

@@ -23,6 +23,7 @@ static MemoryContext cache_context;
 static size_t cached_bytes;
 static uint64 use_clock;
 
+/* Once a session; never goes. */
 static void
 create_cache(void)
 {
@@ -36,6 +37,7 @@ create_cache(void)
 	models = hash_create("mlops models", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+/* The entry must not be pinned. */
 static void
 drop_entry(MlServedModel *entry)
 {
@@ -71,8 +73,9 @@ make_room(size_t more)
 }
 
 /*
- * Reads and verifies a version's bytes in a context of their own.  elevel says
- * how it is told that they are not sound; false if it is no error.
+ * Reads and verifies a version's bytes in a context of their own.  elevel says how
+ * it is told that they are not sound; false if it is no error.  /  *loaded then
+ * owns loaded->context, a child of the current memory context.
  */
 static bool
 load(const char *name, const MlCatalogVersion *version, int elevel, MlServedModel *loaded)
@@ -118,6 +121,7 @@ load(const char *name, const MlCatalogVersion *version, int elevel, MlServedMode
 	return true;
 }
 
+/* Room is made before the model is read. */
 MlServedModel *
 mlserve_cached_model(const char *name, const MlCatalogVersion *version, int elevel)
 {
@@ -157,6 +161,10 @@ mlserve_is_cached(const MlServedModel *model, int64 version_id)
 	return models != NULL && hash_search(models, &version_id, HASH_FIND, NULL) == model;
 }
 
+/*
+ * Its memory counts as the model's.  Errors: 53200, 22023 for a model that cannot
+ * be explained; the arena is as it was then.
+ */
 const MlExplainer *
 mlserve_model_explainer(MlServedModel *model)
 {
@@ -195,6 +203,7 @@ typedef struct Pin
 	MlServedModel *model;
 } Pin;
 
+/* Runs when the context that was pinned in is reset or deleted. */
 static void
 release_pin(void *arg)
 {

@@ -100,6 +100,10 @@ mlserve_identify_prediction(MlPrediction *row)
 	make_prediction_id(row->created_at, &row->id);
 }
 
+/*
+ * The inverse of make_prediction_id, for version 7 only: rounded up, since the id's
+ * fraction was rounded down.
+ */
 bool
 mlserve_prediction_time(const pg_uuid_t *id, TimestampTz *at)
 {
@@ -116,6 +120,7 @@ mlserve_prediction_time(const pg_uuid_t *id, TimestampTz *at)
 
 /* ---------------------------------------------------------------- writing */
 
+/* Days since 2000-01-01 in UTC; before that, too. */
 static int32
 day_of(TimestampTz at)
 {
@@ -141,7 +146,8 @@ partition_of_day(Oid schema, int32 day)
 /*
  * The partition for a day, locked for insertion until the transaction ends.  The
  * partitioned table is not: maintenance keeps readers out of it while it moves or
- * drops days, and who logs into another day has nothing to wait for.
+ * drops days, and who logs into another day has nothing to wait for.  /  Ends when
+ * the name still leads to what was locked.
  */
 static Relation
 open_partition(int32 day)
@@ -163,7 +169,11 @@ open_partition(int32 day)
 	}
 }
 
-/* Positions of our columns in a partition, which may have others. */
+/*
+ * Positions of our columns in a partition, which may have others.  position
+ * [N_COLUMNS].  Partitions are made alike, so the first try is nearly always right.
+ * Errors: 42703.
+ */
 static void
 find_columns(TupleDesc desc, int *position)
 {
@@ -185,6 +195,7 @@ find_columns(TupleDesc desc, int *position)
 	}
 }
 
+/* The slot points to the row's values; nothing is copied. */
 static void
 fill_slot(TupleTableSlot *slot, const MlPrediction *row, const int *position)
 {
@@ -220,7 +231,10 @@ fill_slot(TupleTableSlot *slot, const MlPrediction *row, const int *position)
 	ExecStoreVirtualTuple(slot);
 }
 
-/* Are a partition's indexes all of ranges of blocks, by time alone? */
+/*
+ * Are a partition's indexes all of ranges of blocks, by time alone?  created_at:
+ * its place in the partition.
+ */
 static bool
 by_ranges_of_time(const ResultRelInfo *info, int created_at)
 {
@@ -270,7 +284,11 @@ index_rows(ResultRelInfo *info, TupleTableSlot **slots, const MlPrediction *rows
 	}
 }
 
-/* Rows of one day into its partition, and into the partition's indexes. */
+/*
+ * Rows of one day into its partition, and into the partition's indexes.  Slots and
+ * all else are the estate's, and go with it.  An error leaves them to the
+ * (sub)transaction.
+ */
 static void
 write_to_partition(Relation partition, const MlPrediction *rows, int n, CommandId command)
 {
@@ -311,6 +329,10 @@ write_to_partition(Relation partition, const MlPrediction *rows, int n, CommandI
 	FreeExecutorState(estate);
 }
 
+/*
+ * Neighbours of one day together; rows come mostly in order of time, so days are
+ * few.  Raises what inserting raises.
+ */
 static void
 write_rows(const MlPrediction *rows, int n, CommandId command)
 {
@@ -347,7 +369,11 @@ write_step(void *arg)
 	write_rows(writing->rows, writing->n, writing->command);
 }
 
-/* Rows of which none may stop a payment are lost if they cannot be written. */
+/*
+ * Rows of which none may stop a payment are lost if they cannot be written.
+ * may_fail: an error is somebody's choice and goes to the caller.  Lost ones are
+ * counted in shared memory.
+ */
 static void
 write_or_lose(const MlPrediction *rows, int n, CommandId command, bool may_fail)
 {
@@ -370,6 +396,7 @@ write_or_lose(const MlPrediction *rows, int n, CommandId command, bool may_fail)
 
 /* ---------------------------------------------------------------- waiting */
 
+/* Frees what waits; the context stays. */
 static void
 forget_waiting(void)
 {
@@ -379,6 +406,7 @@ forget_waiting(void)
 		MemoryContextReset(waiting_context);
 }
 
+/* Does nothing in another subtransaction than that of the rows: they wait for theirs. */
 void
 mlserve_write_predictions(void)
 {
@@ -403,6 +431,7 @@ copy_text(const text *value)
 	return copy;
 }
 
+/* Copies the row: what it points to is the caller's and goes with his statement. */
 static void
 wait_with(const MlPrediction *row)
 {
@@ -465,6 +494,7 @@ mlserve_log_prediction(MlPrediction *row, MlLogSite *site, bool may_fail)
 
 /* ---------------------------------------------------------------- hooks */
 
+/* Before a statement looks at any table. */
 static void
 at_executor_start(QueryDesc *query, int flags)
 {
@@ -475,6 +505,7 @@ at_executor_start(QueryDesc *query, int flags)
 		standard_ExecutorStart(query, flags);
 }
 
+/* At the end of a statement, before its AFTER triggers. */
 static void
 at_executor_finish(QueryDesc *query)
 {
@@ -485,6 +516,7 @@ at_executor_finish(QueryDesc *query)
 		standard_ExecutorFinish(query);
 }
 
+/* Before a command, COPY or COMMIT for example. */
 static void
 at_utility(PlannedStmt *statement, const char *query, bool read_only, ProcessUtilityContext context,
 		   ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest,
@@ -499,6 +531,7 @@ at_utility(PlannedStmt *statement, const char *query, bool read_only, ProcessUti
 								dest, completion);
 }
 
+/* Aborted rows are forgotten; so is whatever is left after a commit. */
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
@@ -519,6 +552,7 @@ at_transaction_end(XactEvent event, void *arg)
 	}
 }
 
+/* Only the subtransaction whose rows wait matters. */
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
@@ -530,6 +564,7 @@ at_subtransaction_end(SubXactEvent event, SubTransactionId mine, SubTransactionI
 		forget_waiting();
 }
 
+/* Hooks of other libraries that were there before are called, too. */
 void
 mlserve_watch_statements(void)
 {

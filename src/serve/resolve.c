@@ -44,6 +44,7 @@ static const struct
 
 static Oid	watched[lengthof(watched_tables)];	/* InvalidOid until first looked up */
 
+/* At odd times: it may allocate nothing and read no catalog.  InvalidOid: all relations. */
 static void
 relation_changed(Datum arg, Oid relation)
 {
@@ -63,6 +64,7 @@ relation_changed(Datum arg, Oid relation)
 		ResetPlanCache();
 }
 
+/* Roles and their members change seldom: nothing is looked at closely. */
 static void
 role_changed(Datum arg, int cache, uint32 hash)
 {
@@ -122,6 +124,10 @@ mlops_forget_routes(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+/*
+ * Rights are checked before the version is looked for.  Errors: no such model, no
+ * right, no such version.
+ */
 static MlRoute *
 find_version(const char *name, int number, MlAction action)
 {
@@ -135,6 +141,10 @@ find_version(const char *name, int number, MlAction action)
 	return mlserve_version_route(name, &version);
 }
 
+/*
+ * "name", "name/3" or "name@alias".  Errors: as find_version, 42704 for an alias,
+ * and 55000 where nothing is deployed.
+ */
 static MlRoute *
 find_reference(const char *text, MlAction action)
 {
@@ -178,6 +188,7 @@ take_main_variant(MlRoute *route, MlResolved *resolved)
 	*resolved = variant->resolved;
 }
 
+/* A corrupt one is told by the WARNING; a sound one is in the cache by then. */
 bool
 mlserve_resolve_sound_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {

@@ -27,6 +27,7 @@
 
 /* ---------------------------------------------------------------- making */
 
+/* bytes are not copied, and must live as long as the match. */
 static void
 set_text(MlMatch *match, char *text)
 {
@@ -35,6 +36,7 @@ set_text(MlMatch *match, char *text)
 	match->size = strlen(text);
 }
 
+/* The double is what is compared first, the numeric what decides. */
 static void
 set_number(MlMatch *match, Numeric number)
 {
@@ -43,6 +45,10 @@ set_number(MlMatch *match, Numeric number)
 	match->number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(number)));
 }
 
+/*
+ * A JSON scalar as what a rule compares with; booleans are numbers 0 and 1.
+ * Errors: XX001, a nested value.
+ */
 static void
 fill_match(const JsonbValue *value, MlMatch *match)
 {
@@ -82,6 +88,7 @@ typedef struct CanonicalText
 	size_t		size;
 } CanonicalText;
 
+/* A step for mlserve_attempt: a type's input may refuse the text. */
 static void
 write_canonically(void *arg)
 {
@@ -90,7 +97,11 @@ write_canonically(void *arg)
 	text->bytes = mling_canonical_bytes(text->type, text->bytes, &text->size);
 }
 
-/* The values of a condition for a column of a type; what that cannot read fits no row. */
+/*
+ * The values of a condition for a column of a type; what that cannot read fits no
+ * row.  [condition->n], in the current memory context; the condition stays as it
+ * is.
+ */
 static const MlMatch *
 canonical_matches(const MlCondition *condition, const MlRecordedType *type)
 {
@@ -110,6 +121,7 @@ canonical_matches(const MlCondition *condition, const MlRecordedType *type)
 	return matches;
 }
 
+/* Whether a condition's values are numbers, texts, both, or nothing but NULL. */
 static MlComparison
 compared(const MlCondition *condition)
 {
@@ -143,7 +155,10 @@ read_type(Jsonb *types, MlCondition *condition)
 	condition->matches = unconstify(MlMatch *, canonical_matches(condition, &condition->recorded));
 }
 
-/* {"country": "DE", "channel": ["web", "app"]} */
+/*
+ * {"country": "DE", "channel": ["web", "app"]}: a condition a key, with its values.
+ * In the current memory context.
+ */
 static void
 read_rule(Jsonb *rule, Jsonb *types, MlVariant *variant)
 {
@@ -191,8 +206,9 @@ still_routed(int64 model_id, int64 version_id)
 }
 
 /*
- * False if the route changed since it was read, and its version was dropped:
- * the two are read one after the other.
+ * False if the route changed since it was read, and its version was dropped: the
+ * two are read one after the other.  /  Errors: XX001, the version is missing
+ * though the route leads to it.
  */
 static bool
 describe_variant(const char *name, int64 model_id, const MlCatalogRoute *from, MlVariant *variant)
@@ -216,6 +232,7 @@ describe_variant(const char *name, int64 model_id, const MlCatalogRoute *from, M
 	return true;
 }
 
+/* Loaded once a route; the cache owns the model, see mlserve_pin. */
 MlServedModel *
 mlserve_load_variant(const MlRoute *route, MlVariant *variant)
 {
@@ -224,7 +241,7 @@ mlserve_load_variant(const MlRoute *route, MlVariant *variant)
 	return variant->resolved.served;
 }
 
-/* Where a share ends in the range of hashes. */
+/* Where a share ends in the range of hashes: percent is of it and of those before. */
 static uint64
 end_of_share(double percent)
 {
@@ -233,6 +250,10 @@ end_of_share(double percent)
 	return end >= 0x1p64 ? PG_UINT64_MAX : (uint64) end;
 }
 
+/*
+ * In the current memory context.  Reads routes and versions one after the other; a
+ * change in between makes it begin anew.  Errors: 55000, nothing is deployed.
+ */
 MlRoute *
 mlserve_make_route(const char *name, int64 model_id)
 {
@@ -280,6 +301,7 @@ mlserve_make_route(const char *name, int64 model_id)
 	return route;
 }
 
+/* A route of one model that is loaded already. */
 MlRoute *
 mlserve_single_route(const char *name, MlServedModel *served)
 {
@@ -292,6 +314,7 @@ mlserve_single_route(const char *name, MlServedModel *served)
 	return route;
 }
 
+/* A route of one version, not loaded. */
 MlRoute *
 mlserve_version_route(const char *name, const MlCatalogVersion *version)
 {
@@ -328,6 +351,10 @@ compared_values(const MlCondition *condition)
 		: condition->compares == ML_COMPARES_TEXTS ? "text" : "numbers and text";
 }
 
+/*
+ * Fills *column.  What does not fit is no error here but the column's fault: rows
+ * are told only when they come to it.
+ */
 static void
 map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc, MlRuleColumn *column)
 {
@@ -365,6 +392,7 @@ map_condition(const MlRoute *route, const MlCondition *condition, TupleDesc desc
 	}
 }
 
+/* In the current memory context.  Errors: 42804, a key of a type that cannot be one. */
 MlRouteMap *
 mlserve_map_route(const MlRoute *route, TupleDesc desc)
 {
@@ -396,6 +424,10 @@ mlserve_map_route(const MlRoute *route, TupleDesc desc)
 
 /* ---------------------------------------------------------------- choosing */
 
+/*
+ * Number of the variant whose share has the hash of these bytes; the last one has
+ * the rest.
+ */
 static int
 choose_share(const MlRoute *route, const char *bytes, size_t size)
 {
@@ -410,7 +442,7 @@ choose_share(const MlRoute *route, const char *bytes, size_t size)
 	return last;
 }
 
-/* By the key given; rows without a key of their own stay with the last share. */
+/* By the key given; without one nothing can be chosen.  Errors: 42703. */
 static int
 choose_by_given_key(const MlRoute *route, const text *key)
 {
@@ -431,13 +463,17 @@ same_bytes(const MlMatch *match, const char *bytes, size_t size)
 		memcmp(match->bytes, bytes, size) == 0;
 }
 
+/* Exactly: doubles of different numerics may be the same. */
 static bool
 same_number(const MlMatch *match, Numeric number)
 {
 	return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(match->exact), NumericGetDatum(number)));
 }
 
-/* False, with the fault, where the two cannot be compared. */
+/*
+ * Does a row fit a condition?  False, with the fault, where the two cannot be
+ * compared.  datums and nulls are by column of the row.
+ */
 static bool
 condition_holds(const MlCondition *condition, const MlRuleColumn *column,
 				const Datum *datums, const bool *nulls, MlFault *fault)
@@ -486,6 +522,10 @@ pass_over(int segment, const MlFault *fault, MlPassedOver *passed)
 	passed->fault = *fault;
 }
 
+/*
+ * Number of the first segment that the row fits, -1 if none; *passed tells of the
+ * first that could not be compared.
+ */
 static int
 fitting_segment(const MlRoute *route, const MlRouteMap *map, const Datum *datums, const bool *nulls,
 				MlPassedOver *passed)
@@ -510,6 +550,10 @@ fitting_segment(const MlRoute *route, const MlRouteMap *map, const Datum *datums
 	return -1;
 }
 
+/*
+ * Segments first; then, unless there is but one share, the key.  A row whose key is
+ * NULL stays with the last share.
+ */
 int
 mlserve_choose_for_row(const MlRoute *route, MlRouteMap *map, const Datum *datums,
 					   const bool *nulls, const text *key, MlPassedOver *passed)
@@ -540,6 +584,7 @@ typedef struct NumberInText
 	Numeric		number;
 } NumberInText;
 
+/* A step for mlserve_attempt: errors are those of numeric's input, or money's. */
 static void
 read_number(void *arg)
 {
@@ -555,7 +600,10 @@ read_number(void *arg)
 		: mling_exact_number(&converter, Float8GetDatum(number));
 }
 
-/* A value in JSON as what the column of such a rule would hold; false, with the fault, if it could not. */
+/*
+ * A value in JSON as what the column of such a rule would hold; false, with the
+ * fault, if it could not.  *found is in the current memory context.
+ */
 static bool
 fill_found(const MlCondition *condition, const JsonbValue *value, MlMatch *found, MlFault *fault)
 {
@@ -591,6 +639,7 @@ fill_found(const MlCondition *condition, const JsonbValue *value, MlMatch *found
 	return true;
 }
 
+/* Why a condition cannot be compared: no such key, or a value of another kind. */
 static MlFault
 json_fault(const MlRoute *route, const MlCondition *condition, const JsonbValue *value)
 {
@@ -605,7 +654,10 @@ json_fault(const MlRoute *route, const MlCondition *condition, const JsonbValue 
 										compared_values(condition)));
 }
 
-/* False, with the fault, where the two cannot be compared. */
+/*
+ * Does an object fit a condition?  False, with the fault, where the two cannot be
+ * compared.
+ */
 static bool
 json_condition_holds(const MlRoute *route, const MlCondition *condition, Jsonb *json, MlFault *fault)
 {
@@ -635,6 +687,10 @@ json_condition_holds(const MlRoute *route, const MlCondition *condition, Jsonb *
 	return false;
 }
 
+/*
+ * NULL if the object has none.  A number reads as numeric writes it.  Errors:
+ * 42804, an object, array or boolean.
+ */
 text *
 mlserve_json_key(const MlRoute *route, Jsonb *json)
 {
@@ -655,6 +711,7 @@ mlserve_json_key(const MlRoute *route, Jsonb *json)
 					route->key, route->name)));
 }
 
+/* As for a row; a key that the object has goes before the one given. */
 int
 mlserve_choose_for_json(const MlRoute *route, Jsonb *json, const text *key, MlPassedOver *passed)
 {

@@ -27,7 +27,7 @@ mlserve_recorded_types(const MlModel *model)
 	return recorded;
 }
 
-/* Does the column's type become what the input wants? */
+/* Does the column's type become what the input wants?  Fills *converter. */
 static bool
 fits(const MlModel *model, size_t input, Oid type, const MlRecordedType *recorded,
 	 MlConverter *converter)
@@ -88,6 +88,7 @@ fits_by_position(Oid type, const MlRecordedType *recorded)
 		(base != FLOAT4OID && base != FLOAT8OID && base != NUMERICOID);
 }
 
+/* Errors: 42804, naming the column that the value would be. */
 static void
 map_by_position(const MlModel *model, TupleDesc desc, const MlRecordedType *recorded, MlRowMap *map)
 {
@@ -107,6 +108,7 @@ map_by_position(const MlModel *model, TupleDesc desc, const MlRecordedType *reco
 	}
 }
 
+/* Errors: 42703. */
 static void
 refuse_missing(const MlModel *model, const MlRowMap *map, bool unnamed)
 {
@@ -158,6 +160,11 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 	return map;
 }
 
+/*
+ * values [n_inputs].  Bytes of categories are looked up at once, so nothing of the
+ * row is kept.  Errors of class 22: infinite values, and those that a type has no
+ * room for.
+ */
 void
 mlserve_fill_values(const MlModel *model, const MlRowMap *map,
 					const Datum *datums, const bool *nulls, MlValue *values)

@@ -14,7 +14,10 @@
 #include "mlops/registry.h"
 #include "mlops/serve.h"
 
-/* Reads the model's inputs of the source; errors name all that are missing. */
+/*
+ * Reads the model's inputs of the source, in columns from 0; how many.  Errors:
+ * 42703, 42804, naming all that are missing.
+ */
 static int
 plan_inputs(const MlModel *model, const MlSource *source, MlReadColumn *columns)
 {
@@ -26,7 +29,11 @@ plan_inputs(const MlModel *model, const MlSource *source, MlReadColumn *columns)
 	return (int) map->n_inputs;
 }
 
-/* What counts as positive in a target that nobody has given a value for. */
+/*
+ * What counts as positive in a target that nobody has given a value for: as in
+ * training for the training's target, else what is usual for the type.  A NOTICE
+ * tells where that is not plain.
+ */
 static const char *
 positive_of(const MlCatalogVersion *version, const char *target, Oid type)
 {
@@ -45,6 +52,7 @@ positive_of(const MlCatalogVersion *version, const char *target, Oid type)
 	return positive;
 }
 
+/* Columns are read in this order: the model's inputs, the target, by, costs. */
 void
 mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *source,
 					 const char *target, const char *positive_text, List *by, List *costs, MlScoredRows *out)

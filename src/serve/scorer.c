@@ -30,6 +30,7 @@
 #include "serve/model_cache.h"
 #include "serve/scorer.h"
 
+/* Bytes of the reference, not a pointer: the argument's memory is gone by then. */
 static bool
 still_valid(const MlScorer *scorer, text *reference, int version)
 {
@@ -64,6 +65,7 @@ typedef struct SessionScorer
 
 static HTAB *session_scorers;
 
+/* One VariantScorer a variant, nothing loaded. */
 static void
 list_variants(MlScorer *scorer)
 {
@@ -77,7 +79,10 @@ list_variants(MlScorer *scorer)
 	scorer->chosen = &scorer->variants[ML_MAIN_VARIANT(route)];
 }
 
-/* Model and working memory of a variant, when it is first asked. */
+/*
+ * Model and working memory of a variant, when it is first asked.  Raises what
+ * loading raises.
+ */
 static void
 load_variant(MlScorer *scorer, VariantScorer *variant)
 {
@@ -95,6 +100,10 @@ load_variant(MlScorer *scorer, VariantScorer *variant)
 	variant->values = values;
 }
 
+/*
+ * Makes the scorer anew for a reference: rights are checked here, and only here,
+ * since any change of them raises the generation.
+ */
 static void
 resolve(MlScorer *scorer, text *reference, int version)
 {
@@ -130,7 +139,10 @@ mlserve_open_scorer(MlScorer *scorer, MlServedModel *served, MemoryContext conte
 	MemoryContextSwitchTo(caller);
 }
 
-/* The session's scorer for a named row type; NULL if it keeps none for it. */
+/*
+ * The session's scorer for a named row type; NULL if it keeps none for it.  Once
+ * SESSION_SCORERS are kept, others live with their call sites.
+ */
 static MlScorer *
 find_session_scorer(text *reference, int version, Oid row_type)
 {
@@ -200,7 +212,10 @@ pin_models(MlScorer *scorer)
 	return true;
 }
 
-/* Gives a call site its scorer. */
+/*
+ * Gives a call site its scorer.  Memory is fn_mcxt's, so that it ends with the call
+ * site.
+ */
 static CallSite *
 attach(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
 {
@@ -249,6 +264,7 @@ find_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type, MlScor
 	return true;
 }
 
+/* Raises what resolving raises: no such model, no right, nothing deployed. */
 MlScorer *
 mlserve_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type)
 {
@@ -304,7 +320,11 @@ map_composite(MlScorer *scorer, Oid type, int32 typmod)
 	}
 }
 
-/* Loads a variant, and maps its inputs to the row type, when it first answers. */
+/*
+ * Loads a variant, and maps its inputs to the row type, when it first answers.
+ * json: values come by name, no map is needed.  Raises what loading and mapping
+ * raise.
+ */
 static void
 prepare_variant(MlScorer *scorer, VariantScorer *variant, bool json)
 {
@@ -319,6 +339,7 @@ prepare_variant(MlScorer *scorer, VariantScorer *variant, bool json)
 	MemoryContextSwitchTo(caller);
 }
 
+/* datums and nulls are by column of the mapped row type. */
 static double
 score_variant(MlScorer *scorer, VariantScorer *variant, const Datum *datums, const bool *nulls)
 {
@@ -362,6 +383,7 @@ warn_of_passed(MlScorer *scorer)
 					scorer->variants[scorer->passed.segment].resolved->variant, scorer->route->name, error->message)));
 }
 
+/* Chooses if there is a choice, and scores. */
 static double
 score_filled(MlScorer *scorer, const Datum *datums, const bool *nulls)
 {
@@ -384,7 +406,10 @@ is_mapped(const MlScorer *scorer, HeapTupleHeader header)
 		 scorer->row_entry->tupDesc_identifier == scorer->row_identifier);
 }
 
-/* Takes a composite value apart into the scorer's datums. */
+/*
+ * Takes a composite value apart into the scorer's datums.  Values point into the
+ * row, which must live as long as they are used.
+ */
 static void
 deform_composite(MlScorer *scorer, Datum features)
 {
@@ -403,6 +428,7 @@ deform_composite(MlScorer *scorer, Datum features)
 
 /* ---- jsonb */
 
+/* Made once a variant; in the scorer's context. */
 static const MlRecordedType *
 recorded_types(MlScorer *scorer, VariantScorer *variant)
 {
@@ -416,6 +442,7 @@ recorded_types(MlScorer *scorer, VariantScorer *variant)
 	return variant->recorded;
 }
 
+/* Errors of class 22: a value that its type cannot read. */
 static void
 value_from_json(const MlModel *model, size_t input, const MlRecordedType *recorded,
 				const JsonbValue *json, MlValue *value)
@@ -444,7 +471,10 @@ is_input(const MlModel *model, const char *name, int length)
 	return false;
 }
 
-/* Of the first input that the object lacks and has a key like: what to say of it. */
+/*
+ * Of the first input that the object lacks and has a key like: what to say of it.
+ * "" if nothing is near.
+ */
 static const char *
 nearest_key(Jsonb *json, const MlModel *model)
 {
@@ -471,6 +501,7 @@ nearest_key(Jsonb *json, const MlModel *model)
 	return "";
 }
 
+/* All keys that are missing are named at once.  Errors: 42703. */
 static double
 score_jsonb(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
 {
@@ -526,6 +557,7 @@ mlserve_features_object(Datum features)
 	return json;
 }
 
+/* Errors: 42804. */
 static void
 refuse_features(Oid type)
 {
@@ -536,6 +568,7 @@ refuse_features(Oid type)
 					 "or cast an object with ::jsonb.")));
 }
 
+/* type: jsonb or a row type; anything else is refused. */
 static double
 score_any(MlScorer *scorer, Oid type, Datum features)
 {
@@ -556,6 +589,7 @@ score_any(MlScorer *scorer, Oid type, Datum features)
 	return score_filled(scorer, scorer->datums, scorer->nulls);
 }
 
+/* Errors: 22P02, text that is no JSON. */
 Datum
 mlserve_features_argument(FunctionCallInfo fcinfo, int argument, Oid *type)
 {
@@ -595,7 +629,10 @@ typedef struct Try
 	MlFault		passed_fault;
 } Try;
 
-/* Scores by the variant chosen; left undone if that takes more than memory. */
+/*
+ * Scores by the variant chosen; left undone if that takes more than memory.  Sets
+ * prepared and scored as far as it comes.
+ */
 static void
 score_chosen(Try *try)
 {
@@ -615,6 +652,10 @@ score_chosen(Try *try)
 	try->scored = true;
 }
 
+/*
+ * A step: finds the scorer, takes the row apart, chooses, scores.  Leaves in the
+ * try how far it came.
+ */
 static void
 choose_and_score(void *arg)
 {
@@ -650,13 +691,17 @@ choose_and_score(void *arg)
 	score_chosen(try);
 }
 
+/* A step: the variant is chosen already. */
 static void
 score_given(void *arg)
 {
 	score_chosen((Try *) arg);
 }
 
-/* Is all there that choosing takes: route, row type, and the row itself in memory? */
+/*
+ * Is all there that choosing takes: route, row type, and the row itself in memory?
+ * Then the step may be quiet: nothing it does can hold a lock or a buffer.
+ */
 static bool
 is_warm(const Try *try)
 {
@@ -670,7 +715,10 @@ is_warm(const Try *try)
 	return scorer->mapped && !VARATT_IS_EXTENDED(row) && is_mapped(scorer, (HeapTupleHeader) row);
 }
 
-/* Remembers why a variant cannot be asked, so that not every row finds out again. */
+/*
+ * Remembers why a variant cannot be asked, so that not every row finds out again.
+ * Until the catalog changes, which makes the scorer anew.
+ */
 static void
 mark_broken(MlScorer *scorer, VariantScorer *variant, const MlFault *fault)
 {
@@ -678,8 +726,8 @@ mark_broken(MlScorer *scorer, VariantScorer *variant, const MlFault *fault)
 }
 
 /*
- * Runs a step: first with what is in memory and without a subtransaction, and
- * only if it takes more, in one.
+ * Runs a step: first with what is in memory and without a subtransaction, and only
+ * if it takes more, in one.  /  False, with the fault, if there is no score.
  */
 static bool
 try_step(Try *try, void (*step) (void *), MlFault *fault)
@@ -711,6 +759,10 @@ report_try(const Try *try, bool ok, const MlFault *fault, MlAnswer *answer)
 	answer->passed_fault = try->passed_fault;
 }
 
+/*
+ * Where an error may go to the caller and nobody else could answer, nothing is
+ * caught: that saves the subtransaction.
+ */
 MlScorer *
 mlserve_try(FmgrInfo *flinfo, text *reference, Oid type, Datum features, const text *key,
 			bool may_fail, MlAnswer *answer)
@@ -741,7 +793,10 @@ mlserve_is_primary(const MlScorer *scorer, const MlResolved *resolved)
 	return resolved == scorer->variants[ML_MAIN_VARIANT(scorer->route)].resolved;
 }
 
-/* Scores the row that was tried last by another variant. */
+/*
+ * Scores the row that was tried last by another variant.  scorer->chosen stays the
+ * variant that answered.
+ */
 static void
 try_other(MlScorer *scorer, int variant, Oid type, Datum features, MlAnswer *answer)
 {
@@ -775,6 +830,7 @@ mlserve_try_shadow(MlScorer *scorer, int shadow, Oid type, Datum features, MlAns
 	try_other(scorer, scorer->n_variants - scorer->route->n_shadows + shadow, type, features, answer);
 }
 
+/* Of the row that was taken apart last. */
 text *
 mlserve_row_key(MlScorer *scorer, Oid type, Datum features)
 {
@@ -790,7 +846,10 @@ mlserve_row_key(MlScorer *scorer, Oid type, Datum features)
 	return cstring_to_text_with_len(bytes, (int) size);
 }
 
-/* The row type of rows that come as values has no identity. */
+/*
+ * The row type of rows that come as values has no identity.  Described alike is
+ * mapped already.
+ */
 static void
 map_described(MlScorer *scorer, TupleDesc desc)
 {

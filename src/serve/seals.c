@@ -62,6 +62,7 @@ typedef struct Writer
 	MemoryContext scratch;		/* of a row */
 } Writer;
 
+/* Place of a column, from 0.  Errors: 42703. */
 static int
 place_of(TupleDesc desc, const char *name)
 {
@@ -111,6 +112,10 @@ add_bytes(Writer *writer, const char *bytes, size_t size)
 	row->len += (int) size;
 }
 
+/*
+ * In UTF-8, whatever the database has; SQL_ASCII says nothing of its bytes, so they
+ * stay.
+ */
 static void
 add_text(Writer *writer, const char *text, size_t size)
 {
@@ -136,6 +141,7 @@ add_8_bytes(StringInfo row, uint64 bits)
 	pq_writeint64(row, bits);
 }
 
+/* A length and the value, in a form that no setting changes. */
 static inline void
 add_value(Writer *writer, int column, Datum value)
 {
@@ -184,7 +190,7 @@ add_value(Writer *writer, int column, Datum value)
 	}
 }
 
-/* Writes the entry of what the row holds by now. */
+/* Writes the entry of what the row holds by now.  Its place was left free. */
 static void
 write_entry(StringInfo row, const pg_uuid_t *id)
 {
@@ -199,7 +205,10 @@ write_entry(StringInfo row, const pg_uuid_t *id)
 	memcpy(entry + UUID_LEN, &checksum, CHECKSUM_SIZE);
 }
 
-/* Writes a row down; values and nulls by its columns. */
+/*
+ * Writes a row down; values and nulls by its columns.  It is the writer's, until
+ * the next; what values needed is freed.
+ */
 static void
 write_row(Writer *writer, const Datum *values, const bool *nulls)
 {
@@ -225,7 +234,10 @@ write_row(Writer *writer, const Datum *values, const bool *nulls)
 	MemoryContextReset(writer->scratch);
 }
 
-/* The rows of a partition, written down, into a sort. */
+/*
+ * The rows of a partition, written down, into a sort.  By the active snapshot.  The
+ * sort keeps copies, in files beyond maintenance_work_mem.
+ */
 static void
 put_rows(Relation partition, ArrayType *columns, Tuplesortstate *sort)
 {
@@ -262,6 +274,7 @@ check_hash(const SealBlock *block, int result)
 		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(block->rows));
 }
 
+/* row: its entry, and what it holds. */
 static void
 add_row(SealBlock *block, const char *row, size_t size)
 {
@@ -271,7 +284,7 @@ add_row(SealBlock *block, const char *row, size_t size)
 	check_hash(block, pg_cryptohash_update(block->rows, (const uint8 *) row + ENTRY_SIZE, size - ENTRY_SIZE));
 }
 
-/* Gives a block away, and begins the next. */
+/* Gives a block away, and begins the next.  The callback must copy what it keeps. */
 static void
 put_block(SealBlock *block, MlSealCallback callback, void *arg)
 {
@@ -282,6 +295,7 @@ put_block(SealBlock *block, MlSealCallback callback, void *arg)
 	block->n = 0;
 }
 
+/* Whole blocks, and a last one with what is left. */
 static void
 put_blocks(Tuplesortstate *sort, MlSealCallback callback, void *arg)
 {
