@@ -32,6 +32,10 @@
 /* Seconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from. */
 #define EPOCH_SHIFT ((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 
+/*
+ * Numbers and times are told by their type; strings, enums, network addresses and
+ * the like become categories, and nothing else does.
+ */
 bool
 mling_converter(Oid type, const char *zone, MlConverter *converter)
 {
@@ -130,6 +134,10 @@ mling_converter(Oid type, const char *zone, MlConverter *converter)
 	return false;
 }
 
+/*
+ * Types that could be categories stay what they are; others get the text that every
+ * session writes alike.
+ */
 void
 mling_text_converter(Oid type, MlConverter *converter)
 {
@@ -251,6 +259,7 @@ number_from_digits(float value)
 	return strtod(digits, NULL);
 }
 
+/* The numeric that a double's shortest digits are. */
 static Numeric
 numeric_from_digits(double value)
 {
@@ -298,7 +307,7 @@ mling_float4(double number)
 	return strtof(digits, NULL);
 }
 
-/* Local seconds of an instant in a zone. */
+/* Local seconds of an instant in a zone.  Errors: 22008, beyond what a timestamp holds. */
 static double
 number_from_timestamptz(const MlConverter *converter, TimestampTz value)
 {
@@ -313,7 +322,10 @@ number_from_timestamptz(const MlConverter *converter, TimestampTz value)
 	return (double) (value - (int64) tz * USECS_PER_SEC) / USECS_PER_SEC + EPOCH_SHIFT;
 }
 
-/* A date where a timestamp is wanted, which JSON would hold; dates reach further. */
+/*
+ * A date where a timestamp is wanted, which JSON would hold; dates reach further.
+ * Errors: 22008, naming column and date.
+ */
 static double
 date_in_range(const MlRecordedType *recorded, DateADT date, double number)
 {
@@ -330,7 +342,10 @@ date_in_range(const MlRecordedType *recorded, DateADT date, double number)
 					recorded->input, year, month, day, recorded->name)));
 }
 
-/* Of another type than the training had.  Apart, as it needs a larger frame than the rest. */
+/*
+ * Of another type than the training had.  Apart, as it needs a larger frame than
+ * the rest.  converter->wide: nothing is refused.
+ */
 static pg_noinline double
 number_from_other(const MlConverter *converter, Datum value)
 {
@@ -351,6 +366,10 @@ number_from_other(const MlConverter *converter, Datum value)
 		: mling_in_range(converter->recorded, "column", number);
 }
 
+/*
+ * Exact where a double can be.  Errors of class 22 only where the recorded type
+ * could not hold the number, or a zone's clock the time.
+ */
 double
 mling_number(const MlConverter *converter, Datum value)
 {
@@ -423,7 +442,10 @@ mling_number(const MlConverter *converter, Datum value)
 	elog(ERROR, "unexpected conversion %d to a number", (int) converter->from);
 }
 
-/* One text for equal numbers, 1 for 1.0 and 0 for -0, in every session. */
+/*
+ * One text for equal numbers, 1 for 1.0 and 0 for -0, in every session.  In the
+ * current memory context.
+ */
 static const char *
 settled_text(const MlConverter *converter, Datum value)
 {
@@ -448,6 +470,10 @@ settled_text(const MlConverter *converter, Datum value)
 	return mling_settled_text(&output, value);
 }
 
+/*
+ * Strings and names point into the value, detoasted if need be; texts of other
+ * types are new.
+ */
 const char *
 mling_bytes(const MlConverter *converter, Datum value, size_t *size)
 {
@@ -504,12 +530,14 @@ mling_is_nan(const MlConverter *converter, Datum value)
 	}
 }
 
+/* The unsigned order of the result is the order of the integers. */
 static uint64_t
 ordered_hash(int64 value)
 {
 	return (uint64_t) value ^ (UINT64_C(1) << 63);
 }
 
+/* Not cryptographic: keys are hashed to be ordered, grouped and compared. */
 uint64_t
 mling_hash(const MlConverter *converter, Datum value)
 {

@@ -65,7 +65,8 @@ static const KnownType known_types[] = {
 
 /*
  * Names of types in pg_catalog are those of SQL; others stand without a schema,
- * which would be there or not by the session's search_path.
+ * which would be there or not by the session's search_path.  /  In the current
+ * memory context.
  */
 static char *
 type_name(Oid type)
@@ -94,6 +95,7 @@ type_name(Oid type)
 	return name;
 }
 
+/* quote_all_identifiers is off meanwhile, and put back whatever happens. */
 char *
 mling_type_name(Oid type)
 {
@@ -145,6 +147,7 @@ typedef enum Family
 	FAMILY_TIME_OF_DAY
 } Family;
 
+/* Types of other numbers are read as numbers are. */
 static Family
 family_of(MlConversion from)
 {
@@ -231,6 +234,7 @@ shown(const char *text)
 	return size == (int) strlen(text) ? pstrdup(text) : psprintf("%s...", pnstrdup(text, size));
 }
 
+/* Errors: 42804. */
 static void
 refuse_kind(const MlRecordedType *recorded, const char *found)
 {
@@ -268,6 +272,7 @@ mling_in_range(const MlRecordedType *recorded, const char *holder, double number
 	return number;
 }
 
+/* Errors: the SQLSTATE given, of class 22, with a hint how such values are written. */
 static void
 refuse_text(const MlRecordedType *recorded, const char *text, int code,
 			const char *detail)
@@ -291,9 +296,10 @@ refuse_text(const MlRecordedType *recorded, const char *text, int code,
 }
 
 /*
- * The value of a text by an input function that asks no setting but
- * IntervalStyle, which is SQL's meanwhile: it reads what any style writes.
- * What the function refuses is refused by the key's name.
+ * The value of a text by an input function that asks no setting but IntervalStyle,
+ * which is SQL's meanwhile: it reads what any style writes.  What the function
+ * refuses is refused by the key's name.  /  Errors that are none of values pass as
+ * they are.
  */
 static Datum
 value_of_text(const MlRecordedType *recorded, const char *text, PGFunction input)
@@ -329,7 +335,10 @@ value_of_text(const MlRecordedType *recorded, const char *text, PGFunction input
 
 #define DIGITS "0123456789"
 
-/* Not what the C library or a version of PostgreSQL may take for one: "0x1F", "1_000". */
+/*
+ * Not what the C library or a version of PostgreSQL may take for one: "0x1F",
+ * "1_000".  Blanks around it do not count.
+ */
 bool
 mling_is_decimal(const char *text)
 {
@@ -399,9 +408,10 @@ is_grouped(const char *first, const char *decimals)
 }
 
 /*
- * What money's output function writes in any lc_monetary with two decimals:
- * a sign or parentheses and a currency somewhere, groups of digits, two last
- * ones after a point or comma.  The digits in a row are the stored number.
+ * What money's output function writes in any lc_monetary with two decimals: a sign
+ * or parentheses and a currency somewhere, groups of digits, two last ones after a
+ * point or comma.  The digits in a row are the stored number.  /  False for what it
+ * does not write, and for more than fits.
  */
 static bool
 cents_of_text(const char *text, int64 *cents)
@@ -484,8 +494,9 @@ cannot_be_told(const char *text)
 
 /*
  * Does it begin with a date of ISO's: a year of four digits or more, month, day, or
- * with hours and minutes if it is a time of day?  What does not is read by an
- * order that is the session's, or by a guess at the century.
+ * with hours and minutes if it is a time of day?  What does not is read by an order
+ * that is the session's, or by a guess at the century.  /  20250201 without hyphens
+ * is one, too.
  */
 static bool
 begins_as_iso(const char *text, bool of_day)
@@ -523,7 +534,11 @@ typedef struct ParsedTime
 	int			tz;				/* seconds west of Greenwich, if zoned */
 } ParsedTime;
 
-/* The fields of a text, read with or without leave to find a zone in them. */
+/*
+ * The fields of a text, read with or without leave to find a zone in them.  False
+ * if PostgreSQL's parser refuses it, or a time of day has a date.  tz NULL: no zone
+ * may be there.
+ */
 static bool
 parse_fields(const char *text, bool of_day, int *tz, ParsedTime *parsed)
 {
@@ -544,6 +559,10 @@ parse_fields(const char *text, bool of_day, int *tz, ParsedTime *parsed)
 	return mlcompat_decode_datetime(field, type, n, &parsed->kind, &parsed->tm, &parsed->fsec, tz) == 0;
 }
 
+/*
+ * First without a zone, so that it is known whether the text gave one.  DateOrder
+ * is year first meanwhile, and put back whatever happens.
+ */
 static bool
 parse_time(const char *text, bool of_day, ParsedTime *parsed)
 {
@@ -568,7 +587,10 @@ parse_time(const char *text, bool of_day, ParsedTime *parsed)
 	return done;
 }
 
-/* Seconds since 1970 on the clock of the recorded zone. */
+/*
+ * Seconds since 1970 on the clock of the recorded zone; infinities stay.  Errors:
+ * 22007, 22008.
+ */
 static double
 number_of_time(const MlRecordedType *recorded, const char *text)
 {
@@ -600,7 +622,7 @@ number_of_time(const MlRecordedType *recorded, const char *text)
 	return mling_number(&converter, TimestampGetDatum(timestamp));
 }
 
-/* Seconds since midnight, in UTC if the text has an offset. */
+/* Seconds since midnight, in UTC if the text has an offset.  Errors: 22007. */
 static double
 number_of_time_of_day(const MlRecordedType *recorded, const char *text)
 {
@@ -629,6 +651,7 @@ number_of_time_of_day(const MlRecordedType *recorded, const char *text)
 
 /* ---------------------------------------------------------------- values */
 
+/* By the recorded type; what is not of a type of its own is a decimal number. */
 static double
 number_of_text(const MlRecordedType *recorded, const char *text)
 {
@@ -664,6 +687,10 @@ number_of_text(const MlRecordedType *recorded, const char *text)
 	return recorded->from == ML_FROM_FLOAT4 ? mling_float4(number) : number;
 }
 
+/*
+ * Errors: 42804 for another kind of JSON, class 22 for a value that the type does
+ * not have.
+ */
 double
 mling_number_from_json(const MlRecordedType *recorded, const JsonbValue *json)
 {
@@ -698,7 +725,10 @@ mling_number_from_json(const MlRecordedType *recorded, const JsonbValue *json)
 	return mling_in_range(recorded, "key", number);
 }
 
-/* A text as the output function of a recorded type would write its value. */
+/*
+ * A text as the output function of a recorded type would write its value.  Types
+ * whose text is canonical anyway pass as they are.
+ */
 static const char *
 canonical_text(const MlRecordedType *recorded, const char *text)
 {
@@ -728,6 +758,10 @@ mling_canonical_bytes(const MlRecordedType *recorded, const char *bytes, size_t 
 	return bytes;
 }
 
+/*
+ * Errors: 42804 for another kind of JSON, class 22 for a text that the type does
+ * not have.
+ */
 const char *
 mling_bytes_from_json(const MlRecordedType *recorded, const JsonbValue *json, size_t *size)
 {

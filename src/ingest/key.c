@@ -21,6 +21,10 @@
 
 StaticAssertDecl(ML_KEY_DIGITS > MAXINT8LEN, "room for any integer");
 
+/*
+ * What is asked of a type: one text for one value, which no setting and no JSON
+ * writes otherwise.
+ */
 bool
 mling_key_reader(Oid type, MlKeyReader *reader)
 {
@@ -56,7 +60,10 @@ mling_key_reader(Oid type, MlKeyReader *reader)
 	}
 }
 
-/* Apart from the check, which each decision makes. */
+/*
+ * Apart from the check, which each decision makes.  At most ML_BOUNDED_BYTES:
+ * beginning, dots, and the digest in hexadecimal.
+ */
 static pg_noinline text *
 shortened(text *value)
 {
@@ -96,6 +103,7 @@ mling_bounded(text *value)
 	return value == NULL || VARSIZE_ANY_EXHDR(value) <= ML_BOUNDED_BYTES ? value : shortened(value);
 }
 
+/* Integers are written into the reader, without an allocation. */
 const char *
 mling_key_bytes(MlKeyReader *reader, Datum value, size_t *size)
 {

@@ -53,6 +53,7 @@ mling_target_as_text(Oid type, const char *argument, const char *column, const M
 
 /* ---------------------------------------------------------------- the positive value */
 
+/* Errors: 22023; valid and why may be NULL. */
 static void
 refuse_positive(const char *positive, const char *argument, const char *column, Oid type,
 				const char *valid, const char *why)
@@ -85,7 +86,11 @@ is_number(Oid base)
 	return false;
 }
 
-/* Numbers are compared as numbers: '1.0' is the 1 of an integer column. */
+/*
+ * Numbers are compared as numbers: '1.0' is the 1 of an integer column.  By
+ * numeric, unless the column itself is floating point; *base becomes the type that
+ * was read.
+ */
 static Datum
 number_of(Oid *base, const char *written, const char *argument, const char *column, Oid type)
 {
@@ -98,6 +103,10 @@ number_of(Oid *base, const char *written, const char *argument, const char *colu
 	return DirectFunctionCall3(input, CStringGetDatum(written), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
 }
 
+/*
+ * By the type's input function, the same in every session.  What it refuses is an
+ * error (22023) with its words as detail.
+ */
 static Datum
 value_of(MlPositive *positive, Oid base, const char *argument, const char *column, Oid type)
 {
@@ -125,6 +134,7 @@ value_of(MlPositive *positive, Oid base, const char *argument, const char *colum
 	return positive->value;
 }
 
+/* Where the type has no equality, its text has to do. */
 static void
 compare_by_equality(MlPositive *positive, Oid base)
 {
@@ -135,6 +145,7 @@ compare_by_equality(MlPositive *positive, Oid base)
 		positive->equal = &cache->eq_opr_finfo;
 }
 
+/* In the current memory context. */
 const MlPositive *
 mling_positive(Oid type, const char *argument, const char *column, const char *written)
 {
@@ -220,6 +231,10 @@ kind_trained(const MlTrainedPositive *trained)
 	return SAYS_NAME;
 }
 
+/*
+ * Three kinds speak three languages: truth, numbers, names.  Only what both sides
+ * can say is carried over.
+ */
 const char *
 mling_positive_meant(Oid type, const MlTrainedPositive *trained, bool means_the_same)
 {
@@ -262,6 +277,7 @@ is_text_of(const MlPositive *positive, const char *bytes, size_t size)
 	return size == positive->size && memcmp(bytes, positive->text, size) == 0;
 }
 
+/* Where the type has an equality of its own, that decides; else the text. */
 bool
 mling_is_positive(const MlPositive *positive, Datum value)
 {
@@ -287,6 +303,7 @@ is_positive_text(const MlPositive *positive, const char *bytes, size_t size)
 
 /* ---------------------------------------------------------------- values for a message */
 
+/* Excerpts that look alike are noted once. */
 void
 mling_note_value(MlValuesSeen *seen, const char *bytes, size_t size)
 {
@@ -320,6 +337,7 @@ mling_values_text(const MlValuesSeen *seen)
 
 /* ---------------------------------------------------------------- labels of a data set */
 
+/* Errors: 22000, with some of the values that there are. */
 static void
 refuse_without_positive(const MlColumn *column, const MlPositive *positive)
 {
@@ -339,7 +357,10 @@ refuse_without_positive(const MlColumn *column, const MlPositive *positive)
 			 n > 0 ? errdetail("Its values are: %s", mling_values_text(seen)) : 0));
 }
 
-/* By code, is it the positive class?  An error listing the values if none is. */
+/*
+ * By code, is it the positive class?  An error listing the values if none is.
+ * [dictionary size], in the current memory context.
+ */
 static bool *
 positive_codes(const MlColumn *column, const MlPositive *positive)
 {
@@ -366,6 +387,7 @@ positive_codes(const MlColumn *column, const MlPositive *positive)
 	return is_positive;
 }
 
+/* label [n_rows] is in ctx's arena.  Errors: 22000, a value that is no label; 53200. */
 float *
 mling_labels(MlContext *ctx, const MlDataset *dataset, int column_index,
 			 const MlPositive *positive, MlLabelCounts *counts)
@@ -414,6 +436,7 @@ mling_labels(MlContext *ctx, const MlDataset *dataset, int column_index,
 
 /* ---------------------------------------------------------------- costs */
 
+/* Errors: 22000. */
 static void
 refuse_costs(const MlColumn *column, bool false_negative, size_t n, size_t missing, size_t negative, size_t large)
 {

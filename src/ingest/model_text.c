@@ -24,6 +24,7 @@
 /* At most these many bytes a character, in UTF-8 or any other encoding. */
 #define GROWTH MAX_CONVERSION_GROWTH
 
+/* Is there an encoding to convert to and from? */
 static bool
 converts(void)
 {
@@ -50,6 +51,10 @@ show_text(char *shown, size_t room, const char *bytes, size_t size)
 	*at = '\0';
 }
 
+/*
+ * An MlTextVisitor: false, with a message in arg [ML_MESSAGE_SIZE], at a text that
+ * is no UTF-8.
+ */
 static bool
 is_utf8(void *arg, MlModelText text)
 {
@@ -71,7 +76,10 @@ is_utf8(void *arg, MlModelText text)
 	return false;
 }
 
-/* One character of UTF-8 in the database's encoding; 0 if it has none. */
+/*
+ * One character of UTF-8 in the database's encoding; 0 if it has none.  out has
+ * room bytes, its zero included.
+ */
 static int
 convert_character(Oid function, const char *bytes, int size, char *out, int room)
 {
@@ -87,7 +95,10 @@ convert_character(Oid function, const char *bytes, int size, char *out, int room
 	return (int) strlen(out);
 }
 
-/* MlRecoder: arg is the OID of the conversion. */
+/*
+ * An MlRecoder: arg is the OID of the conversion.  What cannot be spelled becomes
+ * \uXXXX.
+ */
 static bool
 to_server(void *arg, MlModelText text, const char **bytes, size_t *size)
 {
@@ -118,6 +129,10 @@ to_server(void *arg, MlModelText text, const char **bytes, size_t *size)
 	return known;
 }
 
+/*
+ * The model's texts are then in a block of the current memory context, the rest of
+ * it in its bytes.
+ */
 static void
 put_in_server_encoding(MlModel *model)
 {
@@ -135,6 +150,7 @@ put_in_server_encoding(MlModel *model)
 	memcpy(model, recoded, ml_model_struct_size());
 }
 
+/* Raises only what memory and a missing conversion raise. */
 bool
 mling_open_model(const uint8 *bytes, size_t size, MlModel *model, char *message)
 {
@@ -157,6 +173,7 @@ in_utf8(const char *text)
 	return pg_server_to_any(text, (int) strlen(text), PG_UTF8);
 }
 
+/* New arrays in the current memory context; the old ones stay. */
 static void
 input_in_utf8(MlInput *input)
 {
@@ -176,6 +193,10 @@ input_in_utf8(MlInput *input)
 	input->type_name = in_utf8(input->type_name);
 }
 
+/*
+ * The signature itself where nothing has to be converted, else a copy in the
+ * current memory context.
+ */
 const MlSignature *
 mling_signature_in_utf8(const MlSignature *signature)
 {

@@ -92,7 +92,10 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 		receiver->all_fixed = receiver->all_fixed && receiver->columns[c].offset >= 0;
 }
 
-/* An error unless a status is ML_OK: of memory that does not suffice, what all rows would need. */
+/*
+ * An error unless a status is ML_OK: of memory that does not suffice, what all rows
+ * would need.  Errors: 53200.
+ */
 static void
 check_read(const DatasetReceiver *receiver, MlStatus status)
 {
@@ -196,7 +199,10 @@ is_labelled(const MlColumn *label, size_t row)
 		: !isnan(label->open.number[row]);
 }
 
-/* Seals the open chunk after making infinite values in it NaN, and counting those to refuse. */
+/*
+ * Seals the open chunk after making infinite values in it NaN, and counting those
+ * to refuse.  Values that were detoasted for it are freed.
+ */
 static void
 seal_chunk(DatasetReceiver *receiver)
 {
@@ -247,6 +253,11 @@ refuse_infinite(const DatasetReceiver *receiver)
 	}
 }
 
+/*
+ * A row.  In place where the tuple allows it: from a buffer page, without NULLs,
+ * and with all columns in it, since those added later have no bytes in older
+ * tuples.
+ */
 static bool
 receive_slot(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -297,7 +308,10 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* Which conversion a column wants; refuses what cannot be read that way. */
+/*
+ * Which conversion a column wants; refuses what cannot be read that way.  Fills
+ * *reader and *spec.  Errors: 42804.
+ */
 static void
 prepare_column(const MlSource *source, const MlReadColumn *wanted, const char *zone,
 			   ColumnReader *reader, MlColumnSpec *spec)
@@ -324,6 +338,10 @@ prepare_column(const MlSource *source, const MlReadColumn *wanted, const char *z
 	spec->kind = reader->hashed ? ML_COLUMN_HASH : reader->converter.kind;
 }
 
+/*
+ * Row by row in constant memory beside the data set; infinite values are refused
+ * after the last row, so that all of them are counted.
+ */
 MlDataset *
 mling_read(MlContext *ctx, MlSource *source, int n_columns,
 		   const MlReadColumn *columns, const char *zone)

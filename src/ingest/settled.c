@@ -32,6 +32,7 @@ typedef struct TextSettings
 	pg_tz	   *zone;
 } TextSettings;
 
+/* Sets the variables and returns what they were.  Nothing here can fail half-way. */
 static TextSettings
 exchange(TextSettings other)
 {
@@ -49,7 +50,10 @@ exchange(TextSettings other)
 	return now;
 }
 
-/* A date such as 01/02/2026, which can be two days, is refused. */
+/*
+ * A date such as 01/02/2026, which can be two days, is refused.  Whoever calls this
+ * must call exchange() with the result, on errors too.
+ */
 static TextSettings
 settle(void)
 {
@@ -60,6 +64,7 @@ settle(void)
 	return exchange((TextSettings) {USE_ISO_DATES, DATEORDER_YMD, INTSTYLE_POSTGRES, 1, BYTEA_OUTPUT_HEX, false, true, utc});
 }
 
+/* In the current memory context. */
 char *
 mling_settled_text(FmgrInfo *output, Datum value)
 {

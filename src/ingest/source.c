@@ -33,7 +33,7 @@
 #include "mlops/progress.h"
 #include "ingest/source.h"
 
-/* The one statement in a query's text. */
+/* The one statement in a query's text.  Errors: 22023, and 42601 from the parser. */
 static RawStmt *
 parse_one(const char *text)
 {
@@ -47,7 +47,10 @@ parse_one(const char *text)
 	return linitial_node(RawStmt, statements);
 }
 
-/* The one SELECT in a query's text, analyzed; everything else is refused. */
+/*
+ * The one SELECT in a query's text, analyzed; everything else is refused.  Errors:
+ * 22023 for anything but a SELECT that only reads.
+ */
 static Query *
 analyze_select(const char *text)
 {
@@ -68,6 +71,7 @@ analyze_select(const char *text)
 	return query;
 }
 
+/* stmt_len is 0 where the statement ends with the text. */
 char *
 mling_subquery(const char *query)
 {
@@ -98,7 +102,7 @@ mling_relation_name(Oid relation)
 					quoted(get_rel_name(relation)));
 }
 
-/* Columns of a relation without the dropped ones, into source. */
+/* Columns of a relation without the dropped ones, into source.  Errors: 42P01, 42809. */
 static void
 describe_relation(Oid oid, MlSource *source)
 {
@@ -143,7 +147,10 @@ describe_relation(Oid oid, MlSource *source)
 	relation_close(relation, NoLock);
 }
 
-/* The first relation that a query names and that ends with the session, by name. */
+/*
+ * The first relation that a query names and that ends with the session, by name.  A
+ * walker: true, with *name, when it has found one.
+ */
 static bool
 find_temporary(Node *node, const char **name)
 {
@@ -194,6 +201,7 @@ is_word(const char *query)
 	return query && query[0] != '\0' && strlen(query) < NAMEDATALEN && strpbrk(query, " \t\r\n();'") == NULL;
 }
 
+/* A query is parsed and analyzed here, with the settings of now; nothing runs yet. */
 MlSource *
 mling_describe(Oid relation, const char *query, const char *next)
 {
@@ -236,6 +244,7 @@ mling_describe_query(Oid relation, const char *query, const char *next)
 	return OidIsValid(relation) ? mling_describe(InvalidOid, source->query, NULL) : source;
 }
 
+/* All columns are looked at, so that a second one of the name is found. */
 int
 mling_find_attribute(TupleDesc desc, const char *name)
 {
@@ -264,6 +273,7 @@ mling_find_column(const MlSource *source, const char *name)
 	return mling_find_attribute(source->desc, name);
 }
 
+/* Errors: 42703, 42702. */
 int
 mling_column(const MlSource *source, const char *name, const char *argument)
 {
@@ -317,6 +327,11 @@ query_for_columns(const MlSource *source, const bool *needed, int *mapping)
 	return psprintf("SELECT %s FROM %s", list.data, mling_relation_name(source->relation));
 }
 
+/*
+ * Planned and run as the current user; where reach is checked, nothing is called
+ * that may change something (mlbase_begin_reading).  *receiver gets each row;
+ * source->relations and expected_rows are set.
+ */
 void
 mling_run_source(MlSource *source, const bool *needed, int *mapping, bool parallel,
 				 DestReceiver *receiver)

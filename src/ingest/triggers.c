@@ -37,6 +37,7 @@ const MlTriggerKind mling_decide_trigger = {
 	"model, score column [, flag column [, key column [, on_error]]]", true
 };
 
+/* By name and schema: functions of other schemas that are called alike are not ours. */
 const MlTriggerKind *
 mling_trigger_kind(Oid function)
 {
@@ -67,6 +68,7 @@ named_argument(const MlTriggerKind *kind, const char *given, const char **value)
 	return -1;
 }
 
+/* The first problem is told; what can be read is read all the same. */
 char *
 mling_trigger_arguments(const MlTriggerKind *kind, const Trigger *trigger, const char **given)
 {
@@ -102,7 +104,10 @@ mling_trigger_arguments(const MlTriggerKind *kind, const Trigger *trigger, const
 
 /* ---- columns that they fill */
 
-/* What a column of a view comes straight from, no relation if it is computed. */
+/*
+ * What a column of a view comes straight from, no relation if it is computed.  It
+ * is the view's query as it was defined that tells.
+ */
 static MlOrigin
 origin_in_view(Relation view, AttrNumber attribute)
 {
@@ -129,7 +134,10 @@ mling_trigger_fills(const char *const *given, const char *column)
 		(given[ML_TRIGGER_FLAG] && strcmp(given[ML_TRIGGER_FLAG], column) == 0);
 }
 
-/* The trigger that fills a column of a relation, NULL if none does. */
+/*
+ * The trigger that fills a column of a relation, NULL if none does.  In the current
+ * memory context.
+ */
 static char *
 filling_trigger(Relation relation, AttrNumber attribute)
 {
@@ -151,6 +159,7 @@ filling_trigger(Relation relation, AttrNumber attribute)
 	return NULL;
 }
 
+/* A relation that is gone, or that is neither view nor table, ends the search. */
 char *
 mling_filling_trigger(const MlSource *source, int position)
 {
