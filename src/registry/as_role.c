@@ -28,6 +28,7 @@
 #define OUR_FIRST_LINE "run by mlops as a role"
 #define OUR_LAST_LINE "run by mlops for a function of schema mlops"
 
+/* An error context callback: its line is the argument. */
 static void
 mark(void *line)
 {
@@ -96,6 +97,10 @@ throw_without_our_lines(MemoryContext memory)
 
 /* ---------------------------------------------------------------- statements of ours */
 
+/*
+ * Errors of the statement pass without our lines of context; anything but rows as a
+ * result is an error of ours (XX000).
+ */
 void
 mlreg_run_ours(const char *sql, int n, Oid *types, Datum *values, const char *nulls, bool read_only)
 {
@@ -120,7 +125,11 @@ mlreg_run_ours(const char *sql, int n, Oid *types, Datum *values, const char *nu
 
 /* ---------------------------------------------------------------- as somebody else */
 
-/* Settings that a query was written under: {"search_path": "...", "TimeZone": "..."}. */
+/*
+ * Settings that a query was written under: {"search_path": "...", "TimeZone":
+ * "..."}.  They end with the nest level of settings.  What cannot be set is an
+ * error, as SET's.
+ */
 static void
 apply_settings(Jsonb *settings)
 {
@@ -146,8 +155,8 @@ apply_settings(Jsonb *settings)
 }
 
 /*
- * The catalog's owner acts for roles that he has the rights of, as superusers do, and
- * for whoever has called him; he may have ceased to be one.
+ * The catalog's owner acts for roles that he has the rights of, as superusers do,
+ * and for whoever has called him; he may have ceased to be one.  /  Errors: 42501.
  */
 static void
 refuse_to_become(Oid role, Oid user)
@@ -161,6 +170,10 @@ refuse_to_become(Oid role, Oid user)
 			 errhint("mlops.check_catalog() says what to do.")));
 }
 
+/*
+ * Between this and mlreg_leave_role everything is the role's: its rights, its
+ * settings, a restricted context.
+ */
 void
 mlreg_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 {
@@ -187,6 +200,7 @@ mlreg_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 	error_context_stack = &scope->first_line;
 }
 
+/* In the order opposite to entering: settings go before rights do. */
 void
 mlreg_leave_role(const MlRoleScope *scope)
 {
@@ -195,6 +209,7 @@ mlreg_leave_role(const MlRoleScope *scope)
 	SetUserIdAndSecContext(scope->user, scope->security_context);
 }
 
+/* Its own words in the error context are known to find_first. */
 void
 mlreg_select_json(const char *statement, Datum argument)
 {

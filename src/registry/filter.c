@@ -19,6 +19,7 @@
  *
  * A comparison may be a subquery that takes time and memory to plan: their number
  * is limited, so that any search is planned in a fraction of a second.
+ * One pass by recursive descent, one token ahead.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -103,6 +104,7 @@ typedef struct Parser
 
 /* ---------------------------------------------------------------- tokens */
 
+/* Errors: 42601, with position in characters and what comes there. */
 static void
 syntax_error(Parser *p, const char *expected)
 {
@@ -136,12 +138,14 @@ quoted_text(Parser *p, char quote)
 	}
 }
 
+/* Bytes of other alphabets are letters. */
 static bool
 is_key_character(char c)
 {
 	return isalnum((unsigned char) c) || IS_HIGHBIT_SET(c) || strchr("_./-", c);
 }
 
+/* A word, and the key after its dot, which may be quoted. */
 static void
 read_identifier(Parser *p)
 {
@@ -169,6 +173,7 @@ read_identifier(Parser *p)
 	p->key = pnstrdup(begin, p->at - begin);
 }
 
+/* As it is written: the text is checked here, and cast in SQL. */
 static void
 read_number(Parser *p)
 {
@@ -183,6 +188,7 @@ read_number(Parser *p)
 	p->at = end;
 }
 
+/* Reads the next token into p; END at the end. */
 static void
 next(Parser *p)
 {
@@ -230,12 +236,14 @@ next(Parser *p)
 	syntax_error(p, "a comparison");
 }
 
+/* A quoted word is none. */
 static bool
 is_keyword(const Parser *p, const char *keyword)
 {
 	return p->kind == IDENTIFIER && p->key == NULL && !p->quoted && pg_strcasecmp(p->word, keyword) == 0;
 }
 
+/* Goes on if the token is this keyword. */
 static bool
 accept_keyword(Parser *p, const char *keyword)
 {
@@ -245,6 +253,7 @@ accept_keyword(Parser *p, const char *keyword)
 	return true;
 }
 
+/* Goes on if the token is this operator or bracket. */
 static bool
 accept_operator(Parser *p, const char *word)
 {
@@ -259,6 +268,10 @@ accept_operator(Parser *p, const char *word)
 static void
 emit(Parser *p, const char *fmt,...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * Appends SQL.  Only constants of ours and places in the parameter may come here,
+ * nothing of the user's text.
+ */
 static void
 emit(Parser *p, const char *fmt,...)
 {
@@ -276,6 +289,7 @@ emit(Parser *p, const char *fmt,...)
 	}
 }
 
+/* Errors: 54000. */
 static void
 refuse_more(const Parser *p, int n, int most, const char *what)
 {
@@ -305,6 +319,7 @@ typedef struct Operand
 	bool		lower;			/* its values are all in lower case */
 } Operand;
 
+/* Errors: 22023, listing the attributes there are. */
 static void
 attribute_operand(Parser *p, const char *name, Operand *operand)
 {
@@ -330,6 +345,7 @@ attribute_operand(Parser *p, const char *name, Operand *operand)
 			 errhint("Attributes are: %s. Other keys follow metrics., params., tags. or datasets.", valid.data)));
 }
 
+/* Of the data set of the run's training. */
 static void
 dataset_operand(Parser *p, Operand *operand)
 {
@@ -354,14 +370,20 @@ metric_operand(int name)
 					"ORDER BY m.name = $1 ->> %d DESC, m.step DESC LIMIT 1)", name, name, name);
 }
 
-/* A metric of NaN is logged, but is no number: it is as little above one as below. */
+/*
+ * A metric of NaN is logged, but is no number: it is as little above one as below.
+ * IS NULL looks at the metric itself: a NaN is there.
+ */
 static char *
 comparable(const Operand *operand)
 {
 	return operand->entity == METRIC ? psprintf("nullif(%s, 'NaN')", operand->sql) : operand->sql;
 }
 
-/* The identifier looked at. */
+/*
+ * The identifier looked at, as an operand; its key becomes an argument.  Errors:
+ * 42601, 22023, 54000.
+ */
 static Operand
 parse_operand(Parser *p)
 {
@@ -415,7 +437,10 @@ parse_operand(Parser *p)
 	return operand;
 }
 
-/* The value looked at, as SQL of the operand's type. */
+/*
+ * The value looked at, as SQL of the operand's type.  Errors: 42601, a value of
+ * another type.
+ */
 static char *
 parse_value(Parser *p, const Operand *operand)
 {
@@ -441,6 +466,7 @@ parse_value(Parser *p, const Operand *operand)
 	return sql;
 }
 
+/* From the bracket on. */
 static void
 parse_in(Parser *p, const Operand *operand)
 {
@@ -458,6 +484,7 @@ parse_in(Parser *p, const Operand *operand)
 	emit(p, ")");
 }
 
+/* Emits one condition that is never NULL. */
 static void
 parse_comparison(Parser *p)
 {
@@ -507,6 +534,7 @@ parse_comparison(Parser *p)
 
 static void parse_expression(Parser *p);
 
+/* Depth counts what is nested and NOT; the stack has room for DEEPEST. */
 static void
 parse_factor(Parser *p)
 {
@@ -554,6 +582,7 @@ parse_expression(Parser *p)
 	}
 }
 
+/* Sets the parser up at the first token.  Errors: 54000, too long. */
 static void
 begin(Parser *p, const char *argument, const char *text, MlFilter *filter)
 {
@@ -592,6 +621,7 @@ mlreg_compile_filter(const char *text, MlFilter *filter)
 	}
 }
 
+/* NULLs last either way: what has no value is never the best. */
 void
 mlreg_compile_order(const char *text, MlFilter *filter)
 {

@@ -157,6 +157,7 @@ static const char *const alike_for_all[] = {
 	"current_database", "getdatabaseencoding", "pg_collation_for", "pg_column_compression", "pg_column_size", "pg_typeof", "version",
 };
 
+/* By name: of functions that share one, all are listed or none. */
 bool
 mlreg_answers_alike(Oid function)
 {

@@ -79,6 +79,7 @@ typedef struct LabelReader
 	MlLabelsAdded *added;
 } LabelReader;
 
+/* An array without NULLs, in the current memory context. */
 static Datum
 array_of(Datum *values, int n, Oid type, int length, bool by_value, char align)
 {
@@ -88,7 +89,8 @@ array_of(Datum *values, int n, Oid type, int length, bool by_value, char align)
 /*
  * A label of a key at a time that is there already is replaced if it differs.  One
  * that is known now, for want of a time, is not written again if it says what
- * counts already: a call that is repeated would add all of them each time.
+ * counts already: a call that is repeated would add all of them each time.  /  As
+ * the catalog's owner; reader->context is emptied.
  */
 static void
 write_batch(LabelReader *reader)
@@ -128,6 +130,10 @@ write_batch(LabelReader *reader)
 	MemoryContextReset(reader->context);
 }
 
+/*
+ * Counts rows by label value, as long as they are few and short; after that nothing
+ * is counted.
+ */
 static void
 count_value(LabelReader *reader, const char *bytes, size_t size)
 {
@@ -150,6 +156,7 @@ count_value(LabelReader *reader, const char *bytes, size_t size)
 	reader->value_rows[reader->n_values++] = 1;
 }
 
+/* Errors: 22000, a value that is no label. */
 static bool
 label_of(LabelReader *reader, Datum value)
 {
@@ -193,7 +200,8 @@ time_of(const LabelReader *reader, Datum value)
 /*
  * Of several labels of a key the latest counts: one of the future would stand
  * against every correction until then.  The clock is read again where a time is
- * later than this began: reading may take long, and times be of that long.
+ * later than this began: reading may take long, and times be of that long.  /
+ * Errors: 22008.
  */
 static void
 refuse_future(const LabelReader *reader, const char *key, size_t size, TimestampTz at)
@@ -208,6 +216,10 @@ refuse_future(const LabelReader *reader, const char *key, size_t size, Timestamp
 					 "the latest label of a key counts, so that this one could not be corrected until then.")));
 }
 
+/*
+ * A row of the source, which is read as the user: checked, and into the sort.  Rows
+ * without key or label are ignored.
+ */
 static void
 take_row(TupleTableSlot *slot, void *arg)
 {
@@ -244,6 +256,7 @@ take_row(TupleTableSlot *slot, void *arg)
 	MemoryContextReset(reader->context);
 }
 
+/* By key in the order of bytes, then time; within work_mem, else on disk. */
 static void
 begin_sort(LabelReader *reader)
 {
@@ -261,6 +274,10 @@ begin_sort(LabelReader *reader)
 	reader->sort = tuplesort_begin_heap(desc, 2, columns, less, collations, nulls_first, work_mem, NULL, 0);
 }
 
+/*
+ * An even sample of the keys in their order, of unknown number: every step-th; the
+ * step doubles when SAMPLE are taken.
+ */
 static void
 sample_key(LabelReader *reader, text *key)
 {
@@ -278,8 +295,9 @@ sample_key(LabelReader *reader, text *key)
 }
 
 /*
- * Labels may come before the decisions do.  But keys of which none has a
- * decision are mostly written in another way than those of the decisions.
+ * Labels may come before the decisions do.  But keys of which none has a decision
+ * are mostly written in another way than those of the decisions.  /  A NOTICE at
+ * the most.
  */
 static void
 tell_unknown_keys(LabelReader *reader, const char *model)
@@ -328,7 +346,8 @@ tell_untimed(const LabelReader *reader)
 
 /*
  * Writes what was read.  The same label twice is one; two that contradict each
- * other at one time are refused, as the order of the source's rows would choose.
+ * other at one time are refused, as the order of the source's rows would choose.  /
+ * Errors: 21000.
  */
 static void
 write_sorted(LabelReader *reader)
@@ -404,8 +423,11 @@ tell_without_positive(const LabelReader *reader, const char *positive)
 			 errhint("If one of them is the positive one, roll back, or add the labels again with that as \"positive\".")));
 }
 
-/* Values that were there neither in a training nor in earlier labels, if these had any;
- * from now on they were.  0 and 1 mean what they say. */
+/*
+ * Values that were there neither in a training nor in earlier labels, if these had
+ * any; from now on they were.  0 and 1 mean what they say.  NULL if there are none.
+ * Called between mlcat_begin and mlcat_end.
+ */
 static ArrayType *
 new_values(const LabelReader *reader, Datum seen)
 {
@@ -471,6 +493,7 @@ tell_new_values(const LabelReader *reader, const char *positive)
 	mlcat_end(&scope);
 }
 
+/* In the caller's memory context; NULL where it was not recorded. */
 char *
 mlreg_target_type(int64 version_id)
 {
@@ -497,7 +520,8 @@ mlreg_target_type(int64 version_id)
 
 /*
  * What the model's training took for positive, that of the version deployed or of
- * the last one: the labels are compared with its scores.
+ * the last one: the labels are compared with its scores.  /  A NOTICE tells it,
+ * unless it goes without saying.
  */
 static const char *
 positive_of_model(const LabelReader *reader, const char *model, Oid type)
@@ -536,6 +560,7 @@ positive_of_model(const LabelReader *reader, const char *model, Oid type)
 	return positive;
 }
 
+/* Errors: 42703, 42804, and 22023 for a positive that is no value. */
 static void
 prepare_columns(LabelReader *reader, const char *model, const MlSource *source, const char *key, const char *label,
 				const char *labelled_at, const char **positive)
@@ -579,6 +604,10 @@ prepare_columns(LabelReader *reader, const char *model, const MlSource *source, 
 	}
 }
 
+/*
+ * All of it or nothing: an error ends the caller's statement.  Warnings come after
+ * the labels are written.
+ */
 void
 mlreg_add_labels(const char *model, MlSource *source, const char *key, const char *label,
 				 const char *labelled_at, const char *positive, MlLabelsAdded *added)

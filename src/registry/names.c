@@ -13,6 +13,7 @@
 
 #define MAX_NAME_LENGTH 63
 
+/* See mlreg_check_name; no letter depends on a locale. */
 static bool
 valid_name(const char *name, size_t length)
 {
@@ -71,6 +72,7 @@ mlreg_parse_reference(const char *text, MlModelReference *reference)
 	}
 }
 
+/* The hint is the nearest of the first 1,000 names. */
 void
 mlreg_no_such_model(const char *name)
 {

@@ -34,6 +34,7 @@ typedef struct Arguments
 	char		nulls[MAX_ARGUMENTS];
 } Arguments;
 
+/* The next argument, $n. */
 static void
 add_value(Arguments *arguments, Oid type, Datum value)
 {
@@ -128,7 +129,10 @@ hex_text(const uint8 *bytes, size_t n)
 	return text;
 }
 
-/* The model, made if there is none, and the number of its next version. */
+/*
+ * The model, made if there is none, and the number of its next version.  Errors:
+ * 42501 unless the user may train it.
+ */
 static int64
 next_version(const char *name, Oid user, int *version)
 {
@@ -143,6 +147,7 @@ next_version(const char *name, Oid user, int *version)
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
+/* Identity of the experiment, made if there is none. */
 static int64
 experiment_of(const char *name, Oid user)
 {
@@ -154,6 +159,7 @@ experiment_of(const char *name, Oid user)
 	return DatumGetInt64(execute_value("SELECT mlops_catalog.open_experiment($1::pg_catalog.regrole, $2, true)", &a));
 }
 
+/* Returns its identity.  Types that a user could redefine are cast with their schema. */
 static int64
 insert_dataset(const MlRegistration *r)
 {
@@ -205,6 +211,7 @@ insert_dataset(const MlRegistration *r)
 									   "RETURNING dataset_id", &a));
 }
 
+/* Returns its identity. */
 static int64
 insert_run(const MlRegistration *r, int64 experiment_id, int64 dataset_id, int version, Oid user)
 {
@@ -289,6 +296,7 @@ tell_of_same_bytes(int64 model_id, const uint8 sha256[32])
 	mlcat_execute("SELECT mlops_catalog.tell_of_same_bytes($1, $2)", a.n, a.types, a.values, a.nulls);
 }
 
+/* Returns its identity; the bytes come after it. */
 static int64
 insert_version(const MlRegistration *r, int64 model_id, int version, int64 run_id,
 			   const uint8 *sha256, Oid user)
@@ -314,6 +322,7 @@ insert_version(const MlRegistration *r, int64 model_id, int version, int64 run_i
 									   "$12::pg_catalog.regrole) RETURNING version_id", &a));
 }
 
+/* In parts, so that no value comes near the limit of 1 GB. */
 static void
 insert_artifact(const MlRegistration *r, int64 version_id)
 {
@@ -337,6 +346,10 @@ insert_artifact(const MlRegistration *r, int64 version_id)
 	}
 }
 
+/*
+ * A notice if the version predicts something else than what answers, or, if nothing
+ * does, than all versions so far.
+ */
 static void
 tell_of_other_question(int64 version_id, Oid user)
 {
@@ -348,6 +361,10 @@ tell_of_other_question(int64 version_id, Oid user)
 				  a.n, a.types, a.values, a.nulls);
 }
 
+/*
+ * All as the catalog's owner; user is whose training it was.  The audit log's entry
+ * is of him.
+ */
 void
 mlreg_register(const MlRegistration *r, int *version, int64 *run_id, uint8 sha256[32])
 {

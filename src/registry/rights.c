@@ -43,6 +43,7 @@ covers(const char *granted, const char *needed)
 		(strcmp(needed, "view") == 0 && (strcmp(granted, "train") == 0 || strcmp(granted, "deploy") == 0));
 }
 
+/* The owner's members first: no grant has to be read for them. */
 bool
 mlreg_may(Oid user, const MlCatalogModel *model, MlAction action)
 {
@@ -61,6 +62,7 @@ mlreg_may(Oid user, const MlCatalogModel *model, MlAction action)
 	return false;
 }
 
+/* Who may not is told whom to ask. */
 void
 mlreg_check_right(Oid user, const char *name, const MlCatalogModel *model, MlAction action)
 {

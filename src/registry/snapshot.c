@@ -114,6 +114,7 @@ typedef struct Reading
 	CommandId	command;
 } Reading;
 
+/* Length and text, netstrings: no two rows of texts read alike.  NULL is "-,". */
 static void
 append_field(StringInfo text, const char *field)
 {
@@ -141,6 +142,7 @@ add_digest(uint64 sum[4], const uint8 digest[32])
 	}
 }
 
+/* Into the target, past triggers, constraints and indexes: the table is ours. */
 static void
 copy_row(Reading *reading, TupleTableSlot *slot)
 {
@@ -152,6 +154,7 @@ copy_row(Reading *reading, TupleTableSlot *slot)
 	table_tuple_insert(reading->target, reading->slot, reading->command, 0, reading->bulk);
 }
 
+/* A row of the source, which is read as the user: its digest, and a copy if asked for. */
 static void
 read_row(TupleTableSlot *slot, void *arg)
 {
@@ -180,7 +183,10 @@ read_row(TupleTableSlot *slot, void *arg)
 	MemoryContextReset(reading->row_context);
 }
 
-/* SHA-256 of columns, sum and number of rows. */
+/*
+ * SHA-256 of columns, sum and number of rows.  In hexadecimal digits, in the
+ * current memory context.
+ */
 static char *
 content_hash(const Reading *reading, TupleDesc desc)
 {
@@ -203,7 +209,10 @@ content_hash(const Reading *reading, TupleDesc desc)
 	return hex;
 }
 
-/* The table was made for these columns; they are stored without further conversion. */
+/*
+ * The table was made for these columns; they are stored without further conversion.
+ * Errors: XX000, a source that was altered in between.
+ */
 static void
 check_columns(TupleDesc target, TupleDesc source)
 {
@@ -242,6 +251,7 @@ prepare_columns(Reading *reading, TupleDesc desc)
 	}
 }
 
+/* One pass over the source, in constant memory. */
 int64
 mlreg_read_snapshot(MlSource *source, Oid target, char **hash)
 {
