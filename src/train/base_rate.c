@@ -1,6 +1,10 @@
 /*-------------------------------------------------------------------------
  * base_rate.c
  *	  From scores that an emphasis of positives has raised to probabilities.
+ *
+ * To shift the log odds by the logarithm of how much positives were emphasised
+ * is the prior correction of King and Zeng, "Logistic regression in rare events
+ * data", Political Analysis 9, 2001.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -30,6 +34,7 @@ add_shifted(const Scored *scored, double shift, MlSum *scores, MlSum *weights)
 	}
 }
 
+/* Weighted mean score of all parts, their log odds shifted. */
 static double
 mean_shifted(const Scored *parts, int n, double shift)
 {
@@ -41,6 +46,7 @@ mean_shifted(const Scored *parts, int n, double shift)
 	return ml_sum_value(scores) / ml_sum_value(weights);
 }
 
+/* Weighted share of positives of all parts, to which the mean score is brought. */
 static double
 share_of_positives(const Scored *parts, int n)
 {
@@ -62,11 +68,12 @@ share_of_positives(const Scored *parts, int n)
 
 /*
  * Positives that were emphasised in training make the scores too high.  The
- * logarithm of the emphasis takes most of it back, but not all: trees shrink
- * what they learn.  The rest is a shift of the log odds by which the mean score
- * of the training and validation rows is their share of positives (the
- * validation rows alone have too few positives to tell it well).  It changes no
- * ranking.  scored: the part's rows, scored anew.
+ * logarithm of the emphasis takes most of it back, but not all: trees shrink what
+ * they learn.  The rest is a shift of the log odds by which the mean score of the
+ * training and validation rows is their share of positives (the validation rows
+ * alone have too few positives to tell it well).  It changes no ranking.  scored:
+ * the part's rows, scored anew.  /  By bisection: the mean rises with the shift.
+ * O(SHIFT_STEPS * rows).
  */
 double
 mltrain_match_base_rate(const Request *request, const Prepared *prepared, const Fitted *fitted,

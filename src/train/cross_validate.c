@@ -59,6 +59,7 @@ report_folds(const Validation *v, int done)
 
 /* ---------------------------------------------------------------- in this process */
 
+/* One after the other; the arena is given back after each. */
 static void
 train_folds(Validation *v)
 {
@@ -94,7 +95,10 @@ describe_learner(const Request *request)
 					JsonbToCString(NULL, &params->root, VARSIZE(params)));
 }
 
-/* A team over the rows of each fold; it fits everything else itself. */
+/*
+ * A team over the rows of each fold; it fits everything else itself.  Errors:
+ * 53200, no room in shared memory or in the arena.
+ */
 static Team *
 gather_team(Validation *v, int n_workers)
 {
@@ -118,6 +122,10 @@ gather_team(Validation *v, int n_workers)
 	return team;
 }
 
+/*
+ * Keeps all workers busy until every fold has an answer; results are by fold,
+ * whoever made them.
+ */
 static void
 hand_out_folds(Validation *v, Team *team)
 {
@@ -172,6 +180,7 @@ train_folds_in_team(Validation *v)
 
 /* ---------------------------------------------------------------- the record */
 
+/* [name, step, value]; what is no number is null. */
 static void
 append_metric(StringInfo text, const char *name, int step, double value)
 {
@@ -235,7 +244,10 @@ mltrain_fold_metric_of(const MlFoldResult *result, int metric)
 	return metrics[metric].value;
 }
 
-/* A run with each fold's metrics by step, their means and deviations. */
+/*
+ * A run with each fold's metrics by step, their means and deviations.  In the
+ * caller's transaction, as the catalog's owner.
+ */
 static int64
 record_validation(Validation *v)
 {
@@ -307,6 +319,10 @@ validation_context(void *arg)
 	errcontext("cross-validating model \"%s\", phase %s", mlbase_excerpt(v->request.given->model), v->journal.phase);
 }
 
+/*
+ * results [ML_MAX_FOLDS] are in the caller's memory context, everything else ends
+ * with the call.
+ */
 MlFoldResult *
 mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id)
 {

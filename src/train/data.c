@@ -34,8 +34,8 @@ mltrain_zeroed(const Data *data, size_t n, size_t size)
 /* ---------------------------------------------------------------- reading */
 
 /*
- * The content hash: a column that makes folds and nothing else is not part of
- * what a training reads.
+ * The content hash: a column that makes folds and nothing else is not part of what
+ * a training reads.  /  Both hashes are kept: with it, too.
  */
 static void
 take_fingerprint(Data *data)
@@ -100,7 +100,10 @@ mltrain_refuse_one_class(const char *where, const char *target, const char *reas
 #define LARGEST_WEIGHT (FLT_MAX / 2)
 #define SMALLEST_WEIGHT FLT_MIN
 
-/* Sample weights from the weight column. */
+/*
+ * Sample weights from the weight column.  Errors: 22000, a weight that is missing,
+ * not positive, or beyond float.
+ */
 static void
 read_weights(Data *data)
 {
@@ -144,7 +147,10 @@ compare_hashes(const void *a, const void *b)
 	return one < other ? -1 : one > other;
 }
 
-/* Rows whose key another row before them has, whatever the order; and those without one. */
+/*
+ * Rows whose key another row before them has, whatever the order; and those without
+ * one.  O(n log n); a hash of 0 is NULL's.
+ */
 static void
 count_keys(Data *data)
 {
@@ -186,6 +192,7 @@ mltrain_label(const Request *request, const ReadPlan *plan, Data *data)
 
 /* ---------------------------------------------------------------- what people ought to know of roles */
 
+/* Of those with a label. */
 static size_t
 rows_without_time(const Data *data)
 {
@@ -206,6 +213,7 @@ is_fractional(const MlColumn *column)
 /* From here on neighbouring integers are one number in double precision. */
 #define GREATEST_EXACT 9007199254740992.0
 
+/* Is any time so great that doubles no longer count integers one by one there? */
 static bool
 is_rounded(const Data *data)
 {
@@ -217,6 +225,7 @@ is_rounded(const Data *data)
 	return rounded;
 }
 
+/* Notices only: the training goes on. */
 void
 mltrain_tell_roles(const Request *request, const Data *data)
 {

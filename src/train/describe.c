@@ -44,6 +44,7 @@ is_missing(const MlColumn *column, size_t row)
 	return column->kind == ML_COLUMN_HASH ? ml_column_hash(column, row) == 0 : ml_column_is_missing(column, row);
 }
 
+/* Do two rows have the same value?  Of hashes nearly surely. */
 static bool
 same_value(const MlColumn *column, size_t a, size_t b)
 {
@@ -165,6 +166,7 @@ role_statistics(const Data *data, int c)
 	return json.data;
 }
 
+/* A column with two roles has one description. */
 static char *
 columns_json(const Data *data)
 {
@@ -180,6 +182,7 @@ columns_json(const Data *data)
 	return mltrain_columns_json(data->dataset, statistics);
 }
 
+/* search_path and settings are those that names in the query were read by. */
 void
 mltrain_describe_data(const Request *request, const ReadPlan *plan, const Data *data,
 					  const Parts *parts, MlRegistration *r)

@@ -11,6 +11,7 @@
 #include "mlops/ingest.h"
 #include "train/encode.h"
 
+/* Class weights and scale_pos_weight multiply each other. */
 double
 mltrain_emphasis(const Request *request, const Prepared *prepared, const Fitted *fitted)
 {
@@ -36,6 +37,7 @@ mltrain_encode_again(const Data *data, Encoded *encoded)
 	mlbase_check(data->ctx, ml_model_encode(data->ctx, &parts, &encoded->bytes, &encoded->size));
 }
 
+/* The log odds are moved back by the logarithm of the emphasis, and by margin_shift. */
 void
 mltrain_encode(const Request *request, const Prepared *prepared, const Fitted *fitted,
 			   double margin_shift, Encoded *encoded)

@@ -40,7 +40,10 @@ mltrain_fit(Journal *journal, const Request *request, const Prepared *prepared, 
 	mltrain_end_phase(journal);
 }
 
-/* The parameters, with as many rounds as early stopping has chosen. */
+/*
+ * The parameters, with as many rounds as early stopping has chosen.  In the current
+ * memory context if they differ.
+ */
 static const void *
 without_stopping(const MlLearner *learner, const Fitted *before)
 {
@@ -55,6 +58,7 @@ without_stopping(const MlLearner *learner, const Fitted *before)
 	return params;
 }
 
+/* New signature, new bins: dictionaries and edges see the validation rows, too. */
 void
 mltrain_fit_everything(Journal *journal, const Request *request, const Prepared *prepared,
 					   const Fitted *before, Prepared *everything, Fitted *fitted)

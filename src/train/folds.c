@@ -14,6 +14,7 @@ const char *const fold_kind_names[] = {"stratified", "grouped", "time", "prequen
 
 /* ---------------------------------------------------------------- checks */
 
+/* By what is given, unless a kind is named.  Errors: 22023. */
 static FoldKind
 choose_kind(const MlFoldsRequest *r, const char *time_column)
 {
@@ -186,6 +187,10 @@ hold_back(const Folds *folds, const Request *request, const Data *data, int fold
 	ml_arena_release(ctx->arena, mark);
 }
 
+/*
+ * Errors: 22000, a part that has no rows, or rows of one class only; there may be
+ * no validation rows.
+ */
 static void
 refuse_one_class(const Folds *folds, const Parts *parts, int fold, MlPart part)
 {

@@ -49,6 +49,7 @@ mltrain_end_phase(Journal *journal)
 #define FIELD '\x1f'
 #define END '\x1e'
 
+/* A message whose text is data, not a format. */
 static void
 say(int level, const char *message, const char *detail)
 {
@@ -94,6 +95,7 @@ which_folds(char *const *told, int n_folds, const char *message)
 	return n == n_folds ? "" : psprintf("in fold%s %s: ", n > 1 ? "s" : "", numbers.data);
 }
 
+/* O(n_folds^2) searches of short texts. */
 void
 mltrain_repeat(char *const *told, int n_folds)
 {
@@ -120,6 +122,7 @@ mltrain_repeat(char *const *told, int n_folds)
 
 /* ---------------------------------------------------------------- findings */
 
+/* As JSON, since that is what becomes of it. */
 void
 mltrain_note(Journal *journal, const char *column, const char *finding, const char *detail)
 {

@@ -13,6 +13,7 @@
 #include "train/caveats.h"
 #include "train/judge.h"
 
+/* Without sample weights: metrics are of rows as they come. */
 static void
 evaluate_part(const Request *request, const Prepared *prepared, const Encoded *model, const Scored *scored,
 			  MlEvaluation *evaluation)
@@ -26,7 +27,10 @@ evaluate_part(const Request *request, const Prepared *prepared, const Encoded *m
 
 /* ---------------------------------------------------------------- learning again */
 
-/* How many of the training rows have a score of at least the threshold? */
+/*
+ * How many of the training rows have a score of at least the threshold?  What
+ * scoring takes from the arena is given back.
+ */
 static size_t
 flagged_in_training(const Request *request, const Prepared *prepared, const Encoded *model)
 {
@@ -43,10 +47,10 @@ flagged_in_training(const Request *request, const Prepared *prepared, const Enco
 }
 
 /*
- * The threshold that flags so many of the training rows, halfway to the next
- * score, so that a score that moves a little stays on its side.  Rows of one
- * score are flagged or not together, whichever is nearer.  Where all rows or
- * none are to be flagged, or all have one score, it stays.
+ * The threshold that flags so many of the training rows, halfway to the next score,
+ * so that a score that moves a little stays on its side.  Rows of one score are
+ * flagged or not together, whichever is nearer.  Where all rows or none are to be
+ * flagged, or all have one score, it stays.  /  O(rows) for the sort.
  */
 static double
 threshold_flagging(const Request *request, const Prepared *prepared, const Encoded *model, size_t flagged)
@@ -162,7 +166,11 @@ tell_shortfall(Journal *journal, const MlThresholdPolicy *policy, MlPart part, b
 	judgement->shortfall = detail;
 }
 
-/* Chooses the threshold on a part's rows; gives their scores and the shift of the model's log odds. */
+/*
+ * Chooses the threshold on a part's rows; gives their scores and the shift of the
+ * model's log odds.  Fills judgement's model and validation metrics; the model is
+ * at the base rate by then.
+ */
 static double
 choose_threshold(Journal *journal, const Request *request, const Prepared *prepared, MlPart part,
 				 Judgement *judgement, Scored *scored)
@@ -193,6 +201,7 @@ choose_threshold(Journal *journal, const Request *request, const Prepared *prepa
 
 /* ---------------------------------------------------------------- test */
 
+/* The only use of test rows: nothing is chosen by them. */
 static void
 judge_test(Journal *journal, const Request *request, const Prepared *prepared, Judgement *judgement,
 		   Scored *scored)
@@ -204,7 +213,10 @@ judge_test(Journal *journal, const Request *request, const Prepared *prepared, J
 	mltrain_tell_one_class(journal, scored);
 }
 
-/* How many rows have a score in each of equal bins. */
+/*
+ * How many rows have a score in each of equal bins.  [ML_SCORE_BINS] of [0, 1]; the
+ * baseline of the model's score for drift.
+ */
 static const uint64_t *
 count_scores(const Scored *scored)
 {
@@ -219,6 +231,7 @@ count_scores(const Scored *scored)
 	return counts;
 }
 
+/* The baseline is of the rows that the metrics are of: test rows, if there are any. */
 void
 mltrain_judge(Journal *journal, const Request *request, const Prepared *prepared, const Fitted *fitted,
 			  Judgement *judgement)

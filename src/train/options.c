@@ -29,6 +29,7 @@ parse_cost(MlOptions *options, const char *key, double *constant, char **column)
 		mljson_number(options, key, 0, ML_LARGEST_COST, constant);
 }
 
+/* In the current memory context.  Errors: 22023, also for more than one key. */
 void
 mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request)
 {
@@ -108,7 +109,8 @@ mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request)
 /*
  * A value of one of PostgreSQL's types in jsonb, as the number that a column of it
  * holds.  It is recorded as it was given, so it is read as JSON that is scored:
- * whatever the session's settings.
+ * whatever the session's settings.  /  False if the key is not there.  Errors:
+ * class 22.
  */
 static bool
 parse_value(MlOptions *options, const char *key, const char *type, MlColumnKind kind, const char *zone,
@@ -158,6 +160,7 @@ parse_length(MlOptions *options, const char *key, const char *zone, bool positiv
 	return true;
 }
 
+/* Errors: 22023. */
 static void
 require_partner(bool given, const char *key, bool partner_given, const char *partner)
 {
@@ -167,6 +170,10 @@ require_partner(bool given, const char *key, bool partner_given, const char *par
 				 errmsg("\"%s\" in \"split\" needs \"%s\"", key, partner)));
 }
 
+/*
+ * Errors: 22023.  Lengths of time are seconds, times seconds since 1970 on the
+ * zone's clock.
+ */
 void
 mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 					MlSplitRequest *request)
@@ -237,6 +244,7 @@ mltrain_parse_split(Jsonb *json, const char *time_column, const char *zone,
 
 /* ---------------------------------------------------------------- preprocess */
 
+/* Errors: 22023. */
 void
 mltrain_parse_preprocess(Jsonb *json, MlPreprocessRequest *request)
 {

@@ -30,12 +30,14 @@ mltrain_learner(const char *name)
 			 errhint("Valid algorithms are: %s.", valid.data)));
 }
 
+/* Where a parameter is in the learner's struct. */
 static void *
 field(const MlParamSpec *spec, const void *params)
 {
 	return (char *) params + spec->offset;
 }
 
+/* What is not given stays the default.  Errors: 22023, with the range. */
 static void
 parse_number(MlOptions *options, const MlParamSpec *spec, void *params)
 {
@@ -60,6 +62,7 @@ parse_number(MlOptions *options, const MlParamSpec *spec, void *params)
 	*(double *) field(spec, params) = number;
 }
 
+/* Errors: 22023, with the choices. */
 static void
 parse_choice(MlOptions *options, const MlParamSpec *spec, void *params)
 {
@@ -85,6 +88,10 @@ parse_choice(MlOptions *options, const MlParamSpec *spec, void *params)
 			 errhint("Valid values are: %s.", valid.data)));
 }
 
+/*
+ * The list is in the current memory context; whether its names are features is the
+ * learner's to say.
+ */
 static void
 parse_constraints(MlOptions *options, const MlParamSpec *spec, void *params)
 {
@@ -109,6 +116,10 @@ parse_constraints(MlOptions *options, const MlParamSpec *spec, void *params)
 	constraints->constraint = list;
 }
 
+/*
+ * The struct is in the current memory context.  Errors: 22023, also for a name that
+ * the learner does not have.
+ */
 void *
 mltrain_parse_params(const MlLearner *learner, const char *argument, Jsonb *json)
 {
@@ -141,6 +152,7 @@ mltrain_parse_params(const MlLearner *learner, const char *argument, Jsonb *json
 	return params;
 }
 
+/* In the current memory context; reads back as the same value. */
 char *
 mltrain_param_text(const MlParamSpec *spec, const void *params)
 {

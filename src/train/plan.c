@@ -26,7 +26,7 @@ read_column(ReadPlan *plan, int position, MlColumnKind kind, bool as_text)
 	return plan->n_columns++;
 }
 
-/* The column of a role, -1 if the argument was not given. */
+/* The column of a role, -1 if the argument was not given.  Errors: 42703, 42804. */
 static int
 role_column(const Request *request, ReadPlan *plan, const char *name, const char *argument,
 			MlColumnKind kind, bool as_text)
@@ -114,7 +114,10 @@ is_unreadable(Journal *journal, const Request *request, const ReadPlan *plan, in
 	return true;
 }
 
-/* The columns asked for: each once, and none that is to be left out as well. */
+/*
+ * The columns asked for: each once, and none that is to be left out as well.
+ * Errors: 22023, 42703, 42701.
+ */
 static void
 plan_wanted(Journal *journal, const Request *request, ReadPlan *plan, List *wanted, List *excluded)
 {
@@ -226,6 +229,10 @@ refuse_target_as(const MlTrainRequest *r, const char *name, const char *argument
 				 errmsg("target \"%s\" cannot be the column of \"%s\" too", name, argument)));
 }
 
+/*
+ * Features come first among the columns, roles after them; a column that has both
+ * is read once per way of reading it.
+ */
 void
 mltrain_plan(Journal *journal, const Request *request, ReadPlan *plan)
 {

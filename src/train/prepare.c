@@ -41,7 +41,10 @@ mltrain_prepare(Journal *journal, const Request *request, int n_threads, bool wi
 
 /* ---------------------------------------------------------------- views */
 
-/* Refuses a training that would not fit, before anything big is allocated. */
+/*
+ * Refuses a training that would not fit, before anything big is allocated.  An
+ * estimate from above.  Errors: 53200.
+ */
 static void
 check_memory(const Request *request, const void *params, const Prepared *prepared)
 {
@@ -69,6 +72,10 @@ check_memory(const Request *request, const void *params, const Prepared *prepare
 				 errhint("Raise mlops.max_training_memory, or train on fewer rows or columns.")));
 }
 
+/*
+ * Everything is learned from the view's own training rows: nothing of the
+ * validation rows is in signature or bins.
+ */
 void
 mltrain_make_view(Journal *journal, const Request *request, const void *params, int max_bins, Prepared *prepared)
 {

@@ -34,6 +34,7 @@ json_text(Jsonb *json)
 	return JsonbToCString(NULL, &json->root, VARSIZE(json));
 }
 
+/* The learner's own, defaults filled in, then the arguments that are not its. */
 static void
 record_params(const Request *request, const Fitted *fitted, MlRegistration *r)
 {
@@ -57,6 +58,7 @@ record_params(const Request *request, const Fitted *fitted, MlRegistration *r)
 		add_param(r, "exclude", mltrain_names_text(mlbase_names(q->exclude, "exclude")));
 }
 
+/* Nothing for an argument that was not given. */
 static void
 append_names(StringInfo json, const char *key, ArrayType *names)
 {
@@ -115,6 +117,7 @@ params_json(const MlRegistration *r)
 	return mltrain_jsonb_of(json.data);
 }
 
+/* A rehearsal describes what would be recorded, and leaves nothing. */
 void
 mltrain_record(Journal *journal, const Request *request, const ReadPlan *plan, const Prepared *prepared,
 			   const Judgement *judgement, MlTrainResult *result)

@@ -15,6 +15,7 @@
 
 #include "train/report.h"
 
+/* The name is not copied. */
 void
 mltrain_add_metric(MlRunMetrics *run_metrics, const char *name, int step, double value)
 {
@@ -28,6 +29,7 @@ mltrain_add_metric(MlRunMetrics *run_metrics, const char *name, int step, double
 	run_metrics->metric[run_metrics->n++] = (MlNamedMetric) {name, step, value};
 }
 
+/* out [MLTRAIN_N_METRICS]. */
 void
 mltrain_named_metrics(const MlEvaluation *e, MlNamedMetric *out)
 {
@@ -64,6 +66,7 @@ mltrain_add_curve(MlRunMetrics *run_metrics, const MlLearned *learned, const cha
 	}
 }
 
+/* Numbers have all their digits; what is not defined is null. */
 char *
 mltrain_metrics_json(const MlEvaluation *evaluation, const char *judged_on, const char *chosen_on, const char *shortfall)
 {
@@ -107,6 +110,7 @@ kind_name(MlColumnKind kind)
 	return "?";
 }
 
+/* A member of a JSON array; statistics is the end of its text, or NULL. */
 static void
 append_column(StringInfo json, const char *name, const char *type, MlColumnKind kind, const char *statistics)
 {

@@ -15,7 +15,10 @@
 
 #define MAX_EXPERIMENT_NAME 250 /* characters; the catalog has an index on it */
 
-/* May this training be, here and by this user? */
+/*
+ * May this training be, here and by this user?  Errors: 22023, 42501, 25006 where
+ * nothing may be written.
+ */
 static void
 check_permission(const MlTrainRequest *r, const char *command)
 {
@@ -35,6 +38,7 @@ check_permission(const MlTrainRequest *r, const char *command)
 		mlreg_check_right(GetUserId(), r->model, &model, ML_TO_TRAIN);
 }
 
+/* One that a training can follow.  Errors: 22023. */
 static MlMetric
 read_metric(const char *name)
 {
@@ -52,6 +56,7 @@ read_metric(const char *name)
 			 errhint("Valid metrics are: %s.", valid.data)));
 }
 
+/* In the order of the arguments, the right first: who may not train learns nothing else. */
 void
 mltrain_check(const MlTrainRequest *given, const char *group_by, const char *command, Request *request)
 {

@@ -10,6 +10,7 @@
 #include "mlops/ingest.h"
 #include "train/scored.h"
 
+/* [rows.n] in data's arena; NULL without such a column. */
 static double *
 cost_by_row(const Data *data, const Scored *scored, MlRows rows, int column, bool false_negative)
 {
@@ -22,6 +23,10 @@ cost_by_row(const Data *data, const Scored *scored, MlRows rows, int column, boo
 	return cost;
 }
 
+/*
+ * By the bytes, as later answers: what is judged is what will be deployed.  All
+ * arrays are in data's arena.
+ */
 void
 mltrain_score_part(const Request *request, const Prepared *prepared, const Encoded *encoded,
 				   MlPart part, Scored *scored)

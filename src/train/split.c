@@ -15,7 +15,10 @@
 
 /* ---------------------------------------------------------------- parts */
 
-/* train, validation or test for each row, by the text of the fold column. */
+/*
+ * train, validation or test for each row, by the text of the fold column.  Letter
+ * case does not count.  Errors: 22000, a row whose value is none of the three.
+ */
 static void
 split_by_fold(const Data *data, uint8_t *part)
 {
@@ -72,7 +75,10 @@ newest(const Request *request, const Data *data)
 	return latest;
 }
 
-/* The labels; those of rows before the window are missing. */
+/*
+ * The labels; those of rows before the window are missing.  [n_rows] in data's
+ * arena where there is a window.
+ */
 static const float *
 labels_in_window(const Request *request, const Data *data)
 {
@@ -89,6 +95,10 @@ labels_in_window(const Request *request, const Data *data)
 	return label;
 }
 
+/*
+ * Backwards from the newest labelled row: test rows, the label's delay, validation
+ * rows, training rows.
+ */
 static void
 split_at_last(const Request *request, const Data *data, const float *label, uint8_t *part)
 {
@@ -100,8 +110,10 @@ split_at_last(const Request *request, const Data *data, const float *label, uint
 										   test_from, INFINITY, part));
 }
 
-/* Does the clock of the zone show this time twice, once before it is set back?  In
- * seconds since 1970. */
+/*
+ * Does the clock of the zone show this time twice, once before it is set back?  In
+ * seconds since 1970.  Looks two days around it, since no zone is further from UTC.
+ */
 static bool
 is_shown_twice(const char *zone, double clock)
 {
@@ -145,6 +157,7 @@ tell_repeated_hour(const Request *request, const Data *data, const Parts *parts)
 	}
 }
 
+/* Every row is in one part or in none; parts are in canonical order, in data's arena. */
 void
 mltrain_split(const Request *request, const Data *data, Parts *parts)
 {
@@ -181,7 +194,10 @@ mltrain_split(const Request *request, const Data *data, Parts *parts)
 
 /* ---------------------------------------------------------------- weights */
 
-/* For people: what keeps all rows out of the training part, if there are none. */
+/*
+ * For people: what keeps all rows out of the training part, if there are none.  In
+ * the current memory context.
+ */
 static const char *
 why_no_training_rows(const Request *request, const Data *data)
 {
@@ -195,6 +211,10 @@ why_no_training_rows(const Request *request, const Data *data)
 					(long long) (data->counts.positives + data->counts.negatives));
 }
 
+/*
+ * Errors: 22000, training rows of one class.  Balanced: n / (2 n of the class), so
+ * that the sum of weights stays n.
+ */
 static void
 weigh_classes(const Request *request, const Data *data, Parts *parts)
 {
@@ -216,6 +236,7 @@ weigh_classes(const Request *request, const Data *data, Parts *parts)
 	}
 }
 
+/* fit_weight [n_rows] is sample weight times class weight; NULL where all are 1. */
 void
 mltrain_weigh(const Request *request, const Data *data, Parts *parts)
 {

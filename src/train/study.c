@@ -38,6 +38,7 @@ append_text(StringInfo text, const char *key, const char *value)
 		appendStringInfoString(text, "null");
 }
 
+/* A member of an object, null for NULL. */
 static void
 append_json(StringInfo text, const char *key, Jsonb *json)
 {
@@ -71,7 +72,11 @@ folds_json(const Folds *folds)
 	return mltrain_jsonb_of(text.data);
 }
 
-/* SHA-256 of everything that decides what the trials are and how they end. */
+/*
+ * SHA-256 of everything that decides what the trials are and how they end.  Every
+ * member that could change a trial is in it, and nothing else, or a study would not
+ * be found again.
+ */
 static char *
 identity(const TuneRequest *tune, const Request *request, const ReadPlan *plan, const Data *data,
 		 const Folds *folds)
@@ -117,7 +122,7 @@ identity(const TuneRequest *tune, const Request *request, const ReadPlan *plan, 
 	return hex;
 }
 
-/* One tuning of a study at a time, until the transaction ends. */
+/* One tuning of a study at a time, until the transaction ends.  Errors: 55006, at once. */
 static void
 lock_study(const char *id)
 {
@@ -161,6 +166,7 @@ study_describe(const TuneRequest *tune, const Request *request, const ReadPlan *
 
 /* ---------------------------------------------------------------- trials */
 
+/* Whatever is not the other two has failed. */
 static MlTrialState
 state_by_name(const char *name)
 {
@@ -183,6 +189,7 @@ read_numbers(Datum array, size_t n, double *numbers)
 	return (size_t) count == n;
 }
 
+/* Takes earlier trials into study and board; returns how many of them failed. */
 int
 study_load(int64 study_id, int trials, TeamShared *shared, MlStudy *study)
 {

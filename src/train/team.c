@@ -49,6 +49,7 @@ struct Team
 	Member	   *members;
 };
 
+/* Runs when the segment is detached, be it by an error. */
 static void
 terminate_workers(dsm_segment *segment, Datum arg)
 {
@@ -127,6 +128,7 @@ list_columns(const Data *data, MlFrozen *frozen)
 		columns[frozen->n_columns++] = data->roles.cost_false_negative;
 }
 
+/* Errors: 53200 or what else dsm_create raises; then the handles are freed. */
 static void
 make_segment(Team *team, Size size)
 {
@@ -146,6 +148,7 @@ make_segment(Team *team, Size size)
 	team->shared = dsm_segment_address(team->segment);
 }
 
+/* Two a worker: assignments to it, answers from it. */
 static void
 make_queues(Team *team)
 {
@@ -161,6 +164,10 @@ make_queues(Team *team)
 	}
 }
 
+/*
+ * Layout first, then one segment of just that size, in which the data is frozen:
+ * workers map it, nothing is copied to them.
+ */
 Team *
 team_create(const Request *request, const Data *data, const TeamPlan *plan)
 {
@@ -205,6 +212,10 @@ team_shared(Team *team)
 
 /* ---------------------------------------------------------------- the workers */
 
+/*
+ * False if the server has none to spare.  The handle goes to the handles at once,
+ * so that an error later finds it.
+ */
 static bool
 start_worker(Team *team, int i)
 {
@@ -232,6 +243,7 @@ start_worker(Team *team, int i)
 	return true;
 }
 
+/* Returns how many have started; the team has no more than those. */
 int
 team_start(Team *team)
 {
@@ -243,7 +255,7 @@ team_start(Team *team)
 	return n;
 }
 
-/* n_trials: a tuning, whose trials are kept. */
+/* Errors: 55000.  With n_trials it is a tuning, whose trials are kept. */
 static void
 worker_is_gone(const Team *team)
 {
@@ -257,6 +269,7 @@ worker_is_gone(const Team *team)
 			 tuning ? errhint("Call mlops.tune again with the same arguments to go on.") : 0));
 }
 
+/* Waits while the queue is full.  text is copied.  Errors: 55000. */
 void
 team_assign(Team *team, int worker, TeamOrder order, int number, int view, const char *text)
 {
@@ -293,7 +306,10 @@ team_busy(const Team *team)
 	return n;
 }
 
-/* An answer of any worker that has one; NULL if there is none yet. */
+/*
+ * An answer of any worker that has one; NULL if there is none yet.  It is in the
+ * queue's memory, until the next message.  Errors: 55000.
+ */
 static const TeamAnswer *
 poll(Team *team)
 {
@@ -329,6 +345,7 @@ take_field(const char **text)
 	return pnstrdup(begin, end - begin);
 }
 
+/* The worker's error as if it were the leader's own. */
 static void
 raise_error(const Team *team, const TeamAnswer *answer)
 {
@@ -345,6 +362,7 @@ raise_error(const Team *team, const TeamAnswer *answer)
 			 errcontext("worker of the %s", team->shared->task)));
 }
 
+/* Half a second at the most, then NULL: the leader has progress to report. */
 const TeamAnswer *
 team_wait(Team *team)
 {
@@ -362,6 +380,7 @@ team_wait(Team *team)
 	return answer;
 }
 
+/* Waits for their ends, so that what they hold is free afterwards. */
 void
 team_dismiss(Team *team)
 {

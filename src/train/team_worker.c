@@ -77,7 +77,10 @@ run(TeamWorker *worker, const TeamAssignment *assignment)
 
 /* ---------------------------------------------------------------- the worker */
 
-/* Tells the leader of an error. */
+/*
+ * Tells the leader of an error.  The transaction is aborted by then; text that is
+ * sent is in context.
+ */
 static void
 report_error(TeamWorker *worker, MemoryContext context)
 {
@@ -121,6 +124,10 @@ join_team(TeamWorker *worker, dsm_handle handle, int index)
 	return segment;
 }
 
+/*
+ * As the user that authenticated, for whoever the leader acts for; settings of
+ * database and role must not keep a trial from being recorded.
+ */
 static void
 connect_as_leader(const TeamShared *shared)
 {
@@ -162,6 +169,10 @@ work(TeamWorker *worker, MemoryContext context)
 	}
 }
 
+/*
+ * A worker's main function: main_arg is the segment's handle, bgw_extra the
+ * worker's number.  Ends with its leader, whose end detaches the queues.
+ */
 void
 mlops_team_worker(Datum main_arg)
 {

@@ -45,6 +45,7 @@ mltrain_finish(Journal *journal, const Request *request, const ReadPlan *plan, P
 	mltrain_record(journal, request, plan, prepared, &judgement, result);
 }
 
+/* In the current memory context. */
 static Jsonb *
 copy_json(Jsonb *json)
 {

@@ -8,6 +8,7 @@
 #include "train/judge.h"
 #include "train/train_fold.h"
 
+/* All steps of a training but the record; metrics are of the fold's rows. */
 void
 train_fold(Journal *journal, const Request *request, const Data *data, const Parts *parts, MlFoldResult *result)
 {

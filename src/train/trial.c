@@ -71,7 +71,10 @@ append_metric(StringInfo text, const char *name, int step, double value)
 	appendStringInfoChar(text, ']');
 }
 
-/* Some points of the curve on the validation rows. */
+/*
+ * Some points of the curve on the validation rows.  Every n-th and the last, at
+ * most MOST_CURVE_POINTS and one.
+ */
 static void
 append_curve(StringInfo text, const char *metric, const MlLearned *learned)
 {
@@ -146,6 +149,7 @@ append_metrics(StringInfo text, const Trial *trial)
 	appendStringInfoChar(text, ']');
 }
 
+/* What it reported, for a later call that goes on with the study. */
 static void
 append_rungs(StringInfo text, const Trial *trial)
 {
@@ -220,7 +224,10 @@ record_trial(Trial *trial)
 
 /* ---------------------------------------------------------------- one trial */
 
-/* Reports a value to the pruner; step is a round, or a fold from 1. */
+/*
+ * An MlPruneCallback: reports a value to the pruner's board in shared memory, and
+ * asks whether to stop.  step is a round, or a fold from 1.
+ */
 static bool
 should_prune(void *arg, int step, double value)
 {
@@ -236,6 +243,7 @@ should_prune(void *arg, int step, double value)
 								 trial->assignment->number, rung);
 }
 
+/* Records why; the tuning goes on. */
 static void
 fail(Trial *trial, const char *error)
 {
@@ -244,7 +252,10 @@ fail(Trial *trial, const char *error)
 	trial->error = pstrdup(mlbase_cut(error));
 }
 
-/* Learns from a view; what the parameters are to blame for fails the trial: false. */
+/*
+ * Learns from a view; what the parameters are to blame for fails the trial: false.
+ * Other errors are raised, a cancel among them.
+ */
 static bool
 learn(Trial *trial, int view, bool may_prune, Prepared *prepared)
 {
@@ -349,6 +360,10 @@ trial_run(TeamWorker *worker, const TeamAssignment *assignment)
 	worker_end(worker, &answer, trial.error ? trial.error : "");
 }
 
+/*
+ * As the catalog's owner, in a transaction of its own, so that trials can be
+ * committed beside a leader that goes on.
+ */
 void
 trial_open_study(TeamWorker *worker)
 {

@@ -48,7 +48,7 @@ typedef struct Tuning
 	TimestampTz told_at;		/* how far it is */
 } Tuning;
 
-/* Validation rows decide: there must be some of both classes. */
+/* Validation rows decide: there must be some of both classes.  Errors: 22023, 22000. */
 static void
 check_validation(const Request *request, const Prepared *prepared)
 {
@@ -231,6 +231,7 @@ trials_since_best(const MlStudy *study)
 	return n;
 }
 
+/* Sets stopped when it may not. */
 static bool
 may_begin_another(Tuning *tuning)
 {
@@ -299,7 +300,11 @@ tell_end(const Tuning *tuning)
 						tuning->stopped ? tuning->stopped : "all points of the grid have been tried")));
 }
 
-/* Keeps all workers busy until there is nothing left to try. */
+/*
+ * Keeps all workers busy until there is nothing left to try.  Earlier trials of the
+ * study count as told; then the sampler's points are a function of what has ended,
+ * in whatever order.
+ */
 static void
 run_trials(Tuning *tuning)
 {
@@ -352,7 +357,10 @@ run_trials(Tuning *tuning)
 	team_dismiss(tuning->team);
 }
 
-/* What train must exclude to see the same columns: train knows no group. */
+/*
+ * What train must exclude to see the same columns: train knows no group.  A name[]
+ * in the current memory context.
+ */
 static ArrayType *
 excluded(const Tuning *tuning)
 {
@@ -430,6 +438,10 @@ needs_blas(const Tuning *tuning)
 	return needed;
 }
 
+/*
+ * Trials are committed by workers and stay; run, version and model are the caller's
+ * transaction's.
+ */
 void
 mltrain_tune(const MlTuneRequest *request, MlTrainResult *result)
 {

@@ -17,6 +17,7 @@
 #define REDUCTION_FACTOR 3		/* asha, hyperband: a third goes on */
 #define STARTUP_TRIALS 5		/* median */
 
+/* Errors: 22023. */
 static void
 refuse_choice(const char *argument, const char *value, const char *const *valid, int n)
 {
@@ -31,6 +32,7 @@ refuse_choice(const char *argument, const char *value, const char *const *valid,
 			 errhint("Valid values are: %s.", list.data)));
 }
 
+/* Errors: 22023. */
 static void
 check_range(const char *argument, int value, int minimum, int maximum)
 {
@@ -43,7 +45,7 @@ check_range(const char *argument, int value, int minimum, int maximum)
 
 /*
  * The pruner: its name, or JSON with the name and settings.  Trials are compared
- * after rounds, or with folds after each fold.
+ * after rounds, or with folds after each fold.  /  Errors: 22023.
  */
 static void
 read_pruner(const Request *request, TuneRequest *tune)
@@ -85,6 +87,7 @@ read_pruner(const Request *request, TuneRequest *tune)
 	tune->pruner.latest = folded;
 }
 
+/* folds = 0: none, and then nothing may be said of them. */
 static void
 check_folds(TuneRequest *tune)
 {

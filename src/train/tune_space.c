@@ -54,7 +54,7 @@ quoted(const char *name)
 	return text.data;
 }
 
-/* Checks one value of a parameter by the learner's own rules. */
+/* Checks one value of a parameter by the learner's own rules.  Errors: 22023. */
 static void
 check_value(const MlLearner *learner, const char *name, const char *json)
 {
@@ -63,6 +63,7 @@ check_value(const MlLearner *learner, const char *name, const char *json)
 
 /* ---------------------------------------------------------------- dimensions */
 
+/* -1 if the algorithm has none of this name. */
 static int
 find_dimension(const TuneSpace *ts, int algorithm, const char *name)
 {
@@ -74,6 +75,7 @@ find_dimension(const TuneSpace *ts, int algorithm, const char *name)
 	return -1;
 }
 
+/* Appends one that exists where the algorithm is chosen.  Errors: 54000. */
 static MlDimension *
 add_dimension(TuneSpace *ts, const char *name, int algorithm, const MlParamSpec *spec)
 {
@@ -92,7 +94,7 @@ add_dimension(TuneSpace *ts, const char *name, int algorithm, const MlParamSpec 
 	return d;
 }
 
-/* Values of a JSON array, each checked: texts in choice. */
+/* Values of a JSON array, each checked: texts in choice.  Errors: 22023. */
 static void
 read_list(TuneSpace *ts, const MlLearner *learner, MlDimension *d, JsonbValue *array)
 {
@@ -127,6 +129,10 @@ read_list(TuneSpace *ts, const MlLearner *learner, MlDimension *d, JsonbValue *a
 	ts->params[ts->space.n - 1].choice = choice;
 }
 
+/*
+ * Errors: 22023.  Both ends are checked by the learner's rules, and so is all
+ * between them.
+ */
 static void
 read_range(const MlLearner *learner, MlDimension *d, const MlParamSpec *spec, MlOptions *range)
 {
@@ -161,7 +167,10 @@ read_range(const MlLearner *learner, MlDimension *d, const MlParamSpec *spec, Ml
 	d->maximum = ends[1];
 }
 
-/* Bits of the parent's choices that a condition names: a value or a list. */
+/*
+ * Bits of the parent's choices that a condition names: a value or a list.  Errors:
+ * 22023.
+ */
 static uint64_t
 condition_choices(const TuneSpace *ts, int parent, Entry *entry)
 {
@@ -196,7 +205,10 @@ condition_choices(const TuneSpace *ts, int parent, Entry *entry)
 	return bits;
 }
 
-/* Reads one key; its parent, if it has one, has been read. */
+/*
+ * Reads one key; its parent, if it has one, has been read.  A single value is no
+ * dimension: it is fixed.
+ */
 static void
 place(TuneSpace *ts, int algorithm, Entry *entry)
 {
@@ -246,6 +258,7 @@ place(TuneSpace *ts, int algorithm, Entry *entry)
 	}
 }
 
+/* {"when": {"parameter": value or list}}, on one parameter. */
 static void
 read_condition(Entry *entry)
 {
@@ -263,7 +276,11 @@ read_condition(Entry *entry)
 	entry->parent = linitial(keys);
 }
 
-/* The space of one algorithm, parents before what depends on them. */
+/*
+ * The space of one algorithm, parents before what depends on them.  Passes over
+ * what is left until all is placed; a pass that places nothing has found a circle
+ * or a name that is not there.
+ */
 static void
 read_algorithm(TuneSpace *ts, int algorithm, MlOptions *options)
 {
@@ -313,6 +330,7 @@ read_algorithm(TuneSpace *ts, int algorithm, MlOptions *options)
 	}
 }
 
+/* Values of params beside the space.  Errors: 22023. */
 static void
 fix_params(TuneSpace *ts, Jsonb *params)
 {
@@ -344,7 +362,10 @@ fix_params(TuneSpace *ts, Jsonb *params)
 	}
 }
 
-/* {"algorithm": {"a": {...}, "b": {...}}} */
+/*
+ * {"algorithm": {"a": {...}, "b": {...}}}  The algorithm is the root, a dimension
+ * that all others depend on.
+ */
 static void
 read_algorithms(TuneSpace *ts, MlOptions *options)
 {
@@ -375,7 +396,10 @@ read_algorithms(TuneSpace *ts, MlOptions *options)
 	}
 }
 
-/* The algorithm's own space, without what params fix; their names go into ts. */
+/*
+ * The algorithm's own space, without what params fix; their names go into ts.
+ * Errors: 22023.
+ */
 static Jsonb *
 default_space(TuneSpace *ts, const MlLearner *learner, Jsonb *params)
 {
@@ -407,6 +431,7 @@ default_space(TuneSpace *ts, const MlLearner *learner, Jsonb *params)
 	return space;
 }
 
+/* In the current memory context, into whose JSON it points. */
 TuneSpace *
 tune_space_parse(Jsonb *space, const char *algorithm, Jsonb *params)
 {
@@ -556,6 +581,7 @@ tune_space_stops_early(const TuneSpace *ts)
 	return false;
 }
 
+/* Different ones, at most MOST_MAX_BINS.  Errors: 22023. */
 List *
 tune_space_max_bins(const TuneSpace *ts)
 {

@@ -14,6 +14,7 @@
 #include "mlops/base.h"
 #include "train/worker.h"
 
+/* A transaction of its own, as the leader's current user, in his security context. */
 void
 worker_begin(const TeamWorker *worker, const char *activity)
 {
@@ -23,6 +24,7 @@ worker_begin(const TeamWorker *worker, const char *activity)
 	pgstat_report_activity(STATE_RUNNING, activity);
 }
 
+/* Ends the process if nobody is there to read it. */
 void
 worker_answer(TeamWorker *worker, const TeamAnswer *answer, const char *text)
 {
@@ -36,6 +38,7 @@ worker_answer(TeamWorker *worker, const TeamAnswer *answer, const char *text)
 		proc_exit(0);			/* the leader is gone */
 }
 
+/* Commits first: the leader is told of nothing that could still be lost. */
 void
 worker_end(TeamWorker *worker, const TeamAnswer *answer, const char *text)
 {
@@ -47,6 +50,10 @@ worker_end(TeamWorker *worker, const TeamAnswer *answer, const char *text)
 	pfree(kept);
 }
 
+/*
+ * request and data point into the worker's frozen data; parameters are in the
+ * current memory context.
+ */
 void
 worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Request *request, Data *data)
 {
@@ -76,6 +83,7 @@ worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Request *re
 	data->row_weight = worker->frozen.row_weight;
 }
 
+/* Fills prepared from a view; nothing is copied. */
 void
 worker_show(const TeamWorker *worker, int view, const Data *data, Prepared *prepared)
 {
