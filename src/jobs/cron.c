@@ -114,6 +114,7 @@ parse_field(const char **text, const FieldRange *range, uint64 *bits)
 	return **text == '\0' || isspace((unsigned char) **text);
 }
 
+/* Moves text behind blanks. */
 static void
 skip_blanks(const char **text)
 {
@@ -121,6 +122,10 @@ skip_blanks(const char **text)
 		(*text)++;
 }
 
+/*
+ * The five fields, with nothing behind them; false: it is no expression.  7 is
+ * Sunday too.
+ */
 static bool
 parse_fields(const char *text, CronExpression *cron)
 {
@@ -148,6 +153,7 @@ parse_fields(const char *text, CronExpression *cron)
 	return *text == '\0';
 }
 
+/* False: it is no expression.  @reboot is none, since no moment is due by it. */
 static bool
 parse_expression(const char *text, CronExpression *cron)
 {
@@ -164,6 +170,10 @@ parse_expression(const char *text, CronExpression *cron)
 	return parse_fields(text, cron);
 }
 
+/*
+ * If one of the fields for days began with "*", be it with a step, both must match;
+ * else either will do.
+ */
 static bool
 day_matches(const CronExpression *cron, const struct pg_tm *tm)
 {
@@ -185,6 +195,12 @@ day_matches(const CronExpression *cron, const struct pg_tm *tm)
 	return cron->any_day || cron->any_weekday ? day && weekday : day || weekday;
 }
 
+/*
+ * Looks at each hour, and at the minutes of those that match: at most 80,000 steps
+ * for an expression that is never due.  It goes by the clock of the zone: a time
+ * that is left out when the clock is set forward is not due that day, one that is
+ * shown twice is due twice.
+ */
 TimestampTz
 mljobs_next_cron_run(const char *expression, TimestampTz after, pg_tz *zone)
 {

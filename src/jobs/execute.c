@@ -51,6 +51,7 @@ mljobs_parse(const char *command)
 
 /* ---------------------------------------------------------------- rows */
 
+/* A destination that writes rows as JSON. */
 typedef struct RowCollector
 {
 	DestReceiver pub;
@@ -61,6 +62,10 @@ typedef struct RowCollector
 	int64		n_rows;
 } RowCollector;
 
+/*
+ * What is kept goes to the caller's memory: a statement that ends its transaction
+ * takes its own with it.
+ */
 static void
 collector_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
@@ -73,6 +78,10 @@ collector_startup(DestReceiver *self, int operation, TupleDesc desc)
 	MemoryContextSwitchTo(caller);
 }
 
+/*
+ * Counts every row, keeps the first of them.  JSON may pass its limit by one row.
+ * What a row needs is freed after it.
+ */
 static bool
 collect_row(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -100,6 +109,7 @@ collect_row(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* json is the caller's. */
 static void
 collector_shutdown(DestReceiver *self)
 {
@@ -107,6 +117,11 @@ collector_shutdown(DestReceiver *self)
 
 /* ---------------------------------------------------------------- running */
 
+/*
+ * As exec_simple_query of PostgreSQL does it, with the tests of
+ * mlreg_check_statement between analysis and planning.  Errors: those of the
+ * statement, which leave the transaction to be aborted by the caller.
+ */
 void
 mljobs_execute(const char *command, MlResult *result)
 {

@@ -57,6 +57,10 @@ static TimestampTz start_after;
 static TimestampTz starving_told;	/* when the log heard last that no slot is free, 0: never */
 static bool starving_known;		/* to who reads the log */
 
+/*
+ * While the library is being preloaded; not in pg_upgrade, whose servers run
+ * nothing by themselves.
+ */
 void
 mljobs_register(void)
 {
@@ -385,6 +389,11 @@ see_to_scanner(MlWorkerSlot *slot, TimestampTz now)
 	}
 }
 
+/*
+ * Slots are looked at without the lock first: only this process allocates them, and
+ * a state that is just changing is seen in the next turn, for which the change
+ * wakes us.
+ */
 static void
 see_to_ended(TimestampTz now)
 {
@@ -457,6 +466,10 @@ add_databases(List *list, bool templates)
 	return list;
 }
 
+/*
+ * One at a time, for the first database of to_scan; the list is shortened when it
+ * has ended (see_to_scanner).
+ */
 static void
 start_scanner(TimestampTz now)
 {
@@ -568,12 +581,17 @@ time_to_sleep(TimestampTz now)
 	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next) + 1;
 }
 
+/* At exit: nobody wakes it any more. */
 static void
 launcher_leaves(int code, Datum arg)
 {
 	mljobs_shared->launcher_pgprocno = -1;
 }
 
+/*
+ * Each turn sees to what ended, starts what is due, then sleeps until something is.
+ * A latch that is set during a turn makes the wait after it return at once.
+ */
 void
 mlops_launcher_main(Datum arg)
 {

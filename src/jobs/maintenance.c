@@ -142,6 +142,7 @@ try(const char *query, int n, const char *const *arguments, bool told)
 	return answer;
 }
 
+/* Lines [n] of an answer, to the server's log. */
 static void
 log_all(Answer answer)
 {
@@ -197,6 +198,7 @@ static const char *const guard_query =
 	"', variant ' OPERATOR(pg_catalog.||) variant, action) FROM mlops.check_guards($1) "
 	"WHERE metric IS NULL AND action IS NOT NULL";
 
+/* For tasks from here on. */
 static void
 be_patient(int lock_timeout_ms, int timeout_ms)
 {
@@ -232,6 +234,12 @@ first_turn(const char *model, char **why)
 	return true;
 }
 
+/*
+ * Models that their first turn was too short for have a second one, after all
+ * others, as long as SECOND_TURNS_MS are not over; whoever is not reached then
+ * keeps the error of the first, and is tried in the next round.  models.lines [n]
+ * and why [n] are compacted in place to those.
+ */
 static void
 check_guards(void)
 {
@@ -320,6 +328,11 @@ may_run(void)
 
 static const char *const phases[][2] = {PHASE("audit"), PHASE("jobs"), PHASE("create"), PHASE("past"), PHASE("rows"), PHASE("versions"), PHASE("cut"), PHASE("remove")};
 
+/*
+ * One round of one database: partitions and retention, then jobs that are due, then
+ * guards.  Where the database sleeps (restored, copied, upgraded) only the first,
+ * and the reason is left in mlops.upkeep.
+ */
 void
 mlops_maintenance_main(Datum arg)
 {
@@ -356,6 +369,7 @@ mlops_maintenance_main(Datum arg)
 	check_guards();
 }
 
+/* In the current memory context. */
 char *
 mljobs_upkeep_hindrance(void)
 {

@@ -31,6 +31,10 @@
 
 /* ---------------------------------------------------------------- keys */
 
+/*
+ * Two keys may have one tag, by their hashes: then their jobs run one after the
+ * other, which does no harm.
+ */
 static void
 key_tag(LOCKTAG *tag, Oid role, const char *key, uint16 kind)
 {
@@ -40,6 +44,7 @@ key_tag(LOCKTAG *tag, Oid role, const char *key, uint16 kind)
 	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, mlcat_relation("job"), hash, kind);
 }
 
+/* Waits as long as whoever has it keeps the transaction open. */
 void
 mljobq_lock_submission(Oid role, const char *key)
 {
@@ -49,6 +54,7 @@ mljobq_lock_submission(Oid role, const char *key)
 	LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
+/* Held by the session, so beyond the transaction.  False if another worker has it. */
 static bool
 try_lock_key(MlJob *job)
 {
@@ -75,6 +81,7 @@ typedef struct Parameters
 	char		nulls[16];
 } Parameters;
 
+/* value must live until the statement is run. */
 static void
 add(Parameters *p, Oid type, Datum value, bool isnull)
 {
@@ -97,12 +104,17 @@ add_cut(Parameters *p, const char *value)
 	add_text(p, value ? mlbase_cut(value) : NULL);
 }
 
+/*
+ * Number of rows.  SPI_tuptable has them until the next statement; the table itself
+ * lives until the scope ends.
+ */
 static uint64
 run(const char *sql, Parameters *p)
 {
 	return mlcat_execute(sql, p->n, p->types, p->values, p->nulls);
 }
 
+/* Of the first row; columns count from 1. */
 static Datum
 field(int column, bool *isnull)
 {
@@ -119,6 +131,7 @@ text_field(int column, MemoryContext context)
 	return isnull ? NULL : MemoryContextStrdup(context, TextDatumGetCString(value));
 }
 
+/* In a scope that is open. */
 void
 mljobq_add_event(int64 job_id, const char *event, Oid role)
 {
@@ -204,6 +217,10 @@ lock_next(MemoryContext context, bool upkeep)
 	}
 }
 
+/*
+ * One transaction's row lock is enough: others skip the row until we commit, and
+ * find it in state starting then.
+ */
 MlJob *
 mljobq_claim(MemoryContext context, bool upkeep)
 {
@@ -263,6 +280,7 @@ note_task(int64 job_id)
 		"FROM mlops_catalog.job WHERE job_id OPERATOR(pg_catalog.=) $1 AND upkeep AND ended_at IS NOT NULL", &p);
 }
 
+/* started_at is set anew: the time between is the worker's. */
 void
 mljobq_set_running(const MlJob *job)
 {
@@ -279,6 +297,7 @@ mljobq_set_running(const MlJob *job)
 	mlcat_end(&scope);
 }
 
+/* Errors: 42704, the job has been removed: its statement is rolled back with this. */
 void
 mljobq_set_succeeded(const MlJob *job, const MlJobOutcome *outcome)
 {
@@ -339,6 +358,7 @@ set_ended(int64 job_id, bool retry, const char *state, const MlJobError *error,
 	note_task(job_id);
 }
 
+/* A retry waits for mlops.job_retry_delay x 2^(attempt - 1), at most an hour. */
 void
 mljobq_set_ended(const MlJob *job, const char *state, const MlJobError *error,
 				 const MlJobOutcome *outcome)
@@ -419,6 +439,10 @@ reap(const char *condition, Parameters *p, bool may_retry)
 	return owner;
 }
 
+/*
+ * Waits for rows that are locked, in order of their numbers, so that two scans
+ * cannot wait for each other.
+ */
 void
 mljobq_reap(void)
 {
@@ -436,6 +460,10 @@ mljobq_reap_one(int64 job_id, bool may_retry)
 	return reap("AND job_id OPERATOR(pg_catalog.=) $1 FOR UPDATE SKIP LOCKED", &p, may_retry);
 }
 
+/*
+ * Queued jobs that a condition names fail for good.  In it $1 is the role.  Rows
+ * that another session has locked are passed over.  In a scope that is open.
+ */
 static void
 refuse(const char *condition, Oid role, const MlJobError *error)
 {
@@ -463,6 +491,7 @@ mljobq_refuse_role(Oid role, const MlJobError *error)
 	refuse("owner OPERATOR(pg_catalog.=) $1", role, error);
 }
 
+/* unpack_sql_state writes to a buffer of its own, so the text is copied. */
 void
 mljobq_refuse_missing_roles(void)
 {
@@ -474,6 +503,7 @@ mljobq_refuse_missing_roles(void)
 		   "WHERE a.oid OPERATOR(pg_catalog.=) owner)", InvalidOid, &error);
 }
 
+/* First the time of what is due later, as mljobs_settle clears what is pending. */
 void
 mljobq_note_all(void)
 {

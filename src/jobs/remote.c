@@ -35,6 +35,10 @@
  */
 #define LOCK_TIMEOUT "1s"
 
+/*
+ * In the shared memory segment.  Who asks writes it before the worker is
+ * registered, and reads it after the worker has ended.
+ */
 typedef struct RemoteCall
 {
 	Oid			database;
@@ -67,6 +71,10 @@ keep_error(ErrorData *edata)
 		previous_log_hook(edata);
 }
 
+/*
+ * One transaction.  succeeded is set once it has committed; an error ends the
+ * process, which keep_error has written down before.
+ */
 void
 mlops_remote_main(Datum arg)
 {
@@ -120,6 +128,12 @@ mlops_remote_main(Datum arg)
 
 /* ---------------------------------------------------------------- session */
 
+/*
+ * The rows as JSON, in the current memory context.  A cancel ends the wait, not the
+ * worker: what that does may still be committed.  Errors: 54000 a statement that is
+ * too large, 53000 no slot is free, 57P01 the postmaster has ended; else the
+ * worker's, with its SQLSTATE.
+ */
 static char *
 run_apart(Oid database, Oid role, const char *statement)
 {

@@ -38,6 +38,10 @@ ended_slot(int i, MlWorkerSlot *copy)
 	return ended;
 }
 
+/*
+ * seen_to [MLJOBS_MAX_WORKERS].  After the commit: what a scan that fails has seen
+ * to is left for the next.
+ */
 static void
 free_slots(const bool *seen_to)
 {
@@ -50,6 +54,11 @@ free_slots(const bool *seen_to)
 	MLJOBS_UNLOCK();
 }
 
+/*
+ * In a transaction with an active snapshot.  Sets seen_to [MLJOBS_MAX_WORKERS], the
+ * slots that may be freed once it has committed.  Notes come last: they count what
+ * is queued then.
+ */
 static void
 scan(bool *seen_to)
 {
@@ -76,6 +85,11 @@ scan(bool *seen_to)
 	mlcat_end(&scope);
 }
 
+/*
+ * Connects even where connections are not allowed (any more): a worker that ended
+ * there is to be seen to.  Without an extension, or with one that is not
+ * superusers' alone, nothing waits for a worker.
+ */
 void
 mlops_job_scanner_main(Datum arg)
 {

@@ -38,6 +38,10 @@ stays_behind(const struct config_generic *setting)
 	return false;
 }
 
+/*
+ * In the current memory context.  Errors: 22021 a value that is not valid in the
+ * database's encoding; 54000 one, or all together, that is too large.
+ */
 Jsonb *
 mljobs_session_settings(void)
 {
@@ -74,6 +78,10 @@ mljobs_session_settings(void)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
+/*
+ * With the rights of the role that runs the job: it may set no more than in a
+ * session of its own.  Errors: those of SET.
+ */
 void
 mljobs_apply_settings(Jsonb *settings)
 {

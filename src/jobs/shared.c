@@ -38,6 +38,10 @@ shared_size(void)
 	return sizeof(MlJobsShared);
 }
 
+/*
+ * Under AddinShmemInitLock, and again with fresh memory after a crash.  Then
+ * everything is scanned, since notes are gone.
+ */
 static void
 attach(void *area, bool found)
 {
@@ -70,6 +74,7 @@ wake_process(int pgprocno)
 	SetLatch(&ProcGlobal->allProcs[pgprocno].procLatch);
 }
 
+/* Read without the lock: a latch that is set in vain does no harm. */
 void
 mljobs_wake_launcher(void)
 {
@@ -87,6 +92,7 @@ mljobs_wake(const MlWorkerSlot *slot)
 
 /* ---------------------------------------------------------------- notes */
 
+/* O(n) in the notes. */
 MlQueueNote *
 mljobs_find_note(Oid database, Oid role)
 {
@@ -100,6 +106,7 @@ mljobs_find_note(Oid database, Oid role)
 	return NULL;
 }
 
+/* A note that is free has neither database nor role. */
 MlQueueNote *
 mljobs_need_note(Oid database, Oid role)
 {
@@ -121,12 +128,17 @@ mljobs_need_note(Oid database, Oid role)
 	return note;
 }
 
+/* With the lock held. */
 static void
 remove_note(MlQueueNote *note)
 {
 	memset(note, 0, sizeof(MlQueueNote));
 }
 
+/*
+ * Idle workers look themselves, without the launcher; it is woken in case that they
+ * are not enough.
+ */
 void
 mljobs_note(Oid database, Oid role, int n, int upkeep)
 {
@@ -164,6 +176,7 @@ mljobs_generation(Oid database, Oid role)
 	return generation;
 }
 
+/* A note that was made for due alone has no generation yet. */
 void
 mljobs_settle(Oid database, Oid role, uint64 generation, TimestampTz due)
 {
@@ -204,6 +217,10 @@ mljobs_forget(Oid database, Oid role)
 	MLJOBS_UNLOCK();
 }
 
+/*
+ * After a failure a note waits for its time, whatever is pending.  Workers that
+ * look or are idle will come by themselves.
+ */
 int
 mljobs_unmet(const MlQueueNote *note, TimestampTz now)
 {
@@ -244,6 +261,10 @@ mljobs_count_workers(Oid database, Oid role)
 
 /* ---------------------------------------------------------------- slots */
 
+/*
+ * The generation tells a process that comes late that its slot has been given to
+ * another one.
+ */
 Datum
 mljobs_worker_argument(int slot)
 {
@@ -284,6 +305,10 @@ leave(int code, Datum arg)
 	mljobs_wake_launcher();
 }
 
+/*
+ * The launcher gives up a process that does not come; its slot may be somebody
+ * else's by the time it does.
+ */
 MlWorkerSlot *
 mljobs_enter(Datum arg)
 {
@@ -312,6 +337,7 @@ mljobs_enter(Datum arg)
 	return slot;
 }
 
+/* Those that this version of PostgreSQL does not have are passed over. */
 void
 mljobs_settle_settings(void)
 {
@@ -345,6 +371,10 @@ mljobs_settle_settings(void)
 	}
 }
 
+/*
+ * Slot and note change under one lock: the launcher counts a job as waiting or as
+ * held, never as both.
+ */
 void
 mljobs_hold(int64 job_id, bool upkeep)
 {
@@ -423,6 +453,7 @@ mljobs_next_task(Oid but_of_role, TimestampTz now)
 	return best;
 }
 
+/* Takes the lock. */
 bool
 mljobs_other_tasks_wait(Oid role)
 {
@@ -435,6 +466,7 @@ mljobs_other_tasks_wait(Oid role)
 	return wait;
 }
 
+/* Takes the lock. */
 bool
 mljobs_evicted(void)
 {
@@ -446,6 +478,7 @@ mljobs_evicted(void)
 	return evicted;
 }
 
+/* The setting's -1 is one less than all, but one at least. */
 int
 mljobs_limit_of_role(void)
 {
@@ -454,6 +487,11 @@ mljobs_limit_of_role(void)
 	return Max(mlops_guc_max_workers - 1, 1);
 }
 
+/*
+ * The launcher is woken, since an idle worker's place may be wanted.  The state
+ * leaves IDLE under the lock under which the note was read: a note that comes later
+ * finds a worker that looks again, or makes the launcher start one.
+ */
 bool
 mljobs_linger(void)
 {
@@ -488,6 +526,7 @@ mljobs_linger(void)
 	return again;
 }
 
+/* Takes the lock. */
 bool
 mljobs_cancel_requested(void)
 {
@@ -514,6 +553,7 @@ holder(Oid database, Oid extension, int64 job_id, MlSlotState state)
 	return NULL;
 }
 
+/* False without preloading: no worker of this server has any. */
 bool
 mljobs_is_held(int64 job_id)
 {
@@ -528,6 +568,7 @@ mljobs_is_held(int64 job_id)
 	return held;
 }
 
+/* A slot that has ended with the job is a scanner's to see to. */
 bool
 mljobs_is_lost(int64 job_id)
 {
@@ -564,6 +605,10 @@ mljobs_signal_cancel(int64 job_id)
 	return slot != NULL;
 }
 
+/*
+ * True also where fewer workers are allowed than run, and where what runs by itself
+ * finds no slot.  Takes the lock.
+ */
 bool
 mljobs_others_wait(Oid database, Oid role)
 {

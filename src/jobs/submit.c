@@ -47,6 +47,12 @@ typedef struct PendingNote
 
 static List *pending_notes;		/* in TopTransactionContext */
 
+/*
+ * At the end of a transaction.  A savepoint that was rolled back leaves a note in
+ * vain: the worker finds nothing.  What is only touched is noted as one job, so
+ * that somebody looks.  Errors: 0A000, PREPARE TRANSACTION, whose end comes in
+ * another session.
+ */
 static void
 leave_notes(XactEvent event, void *arg)
 {
@@ -71,6 +77,7 @@ leave_notes(XactEvent event, void *arg)
 	pending_notes = NIL;		/* its memory goes with the transaction */
 }
 
+/* In TopTransactionContext, one for each role. */
 static PendingNote *
 pending_note(Oid role)
 {
@@ -100,6 +107,10 @@ pending_note(Oid role)
 
 /* ---------------------------------------------------------------- submit */
 
+/*
+ * Errors: 55000 not preloaded, 25006 read-only or a standby, 42501 in an operation
+ * that is restricted, 25000 parallel.
+ */
 static void
 refuse_on_standby(const char *what)
 {
@@ -112,6 +123,7 @@ refuse_on_standby(const char *what)
 	mlbase_require_writable(what);
 }
 
+/* Errors: 28000, a role that cannot log in. */
 static void
 check_role(Oid role)
 {
@@ -142,12 +154,17 @@ check_model(const char *name)
 		mlreg_check_right(GetUserId(), name, &model, ML_TO_INSPECT);
 }
 
+/* It is parsed, not analysed: what it names need not exist yet. */
 void
 mljobs_check_statement(const char *statement)
 {
 	(void) mljobs_parse(statement);
 }
 
+/*
+ * Errors: 22023, 42P16 the job would read a temporary table; the parser's, and
+ * those of check_model.
+ */
 static void
 check_request(const MlJobRequest *request)
 {
@@ -235,6 +252,10 @@ person_behind(const MlJobRequest *request, Oid role, bool *in_person)
 	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
 
+/*
+ * Its number.  In a scope that is open, whose owner may write the tables.  Errors:
+ * 22023, a time limit that is out of range.
+ */
 static int64
 insert_job(const MlJobRequest *request, Oid role, Jsonb *settings)
 {
@@ -270,6 +291,10 @@ insert_job(const MlJobRequest *request, Oid role, Jsonb *settings)
 		"SELECT job_id FROM made", 11, types, values, nulls, &isnull));
 }
 
+/*
+ * Submissions with a key that is skipped wait for each other, so that the second
+ * sees the job of the first.
+ */
 int64
 mljobs_submit(const MlJobRequest *request)
 {
@@ -306,6 +331,7 @@ mljobs_submit(const MlJobRequest *request)
 	return job_id;
 }
 
+/* In the transaction of mljobs_submit: their note for the launcher is one. */
 void
 mljobs_mark_upkeep(Oid role, int64 job_id, Oid person)
 {
@@ -426,6 +452,7 @@ mljobs_end_lost(int64 job_id, bool may_retry)
 
 /* ---------------------------------------------------------------- schedules */
 
+/* The time limit is recorded as it was given: the setting's holds when it is submitted. */
 void
 mljobs_record_schedule(const char *name, const char *cron, const MlJobRequest *request, int64 cron_job_id)
 {
@@ -455,6 +482,7 @@ mljobs_record_schedule(const char *name, const char *cron, const MlJobRequest *r
 	mlcat_end(&scope);
 }
 
+/* Not pg_cron's own job, which the caller removes. */
 bool
 mljobs_forget_schedule(const char *name, Oid owner)
 {
@@ -504,6 +532,7 @@ read_schedule(const char *name, MlJobRequest *request)
 	mlcat_end(&scope);
 }
 
+/* Skipped while a job of the schedule has not ended. */
 int64
 mljobs_submit_schedule(const char *name)
 {

@@ -63,6 +63,10 @@ look_at_name(const char *text, Search *search)
 	return temporary;
 }
 
+/*
+ * Each of a text's statements, in a search of its own: names of the outer WITH do
+ * not hold in it.  Errors: what the parser says.
+ */
 static bool
 look_at_query(const char *text, Search *search)
 {
@@ -82,6 +86,7 @@ look_at_query(const char *text, Search *search)
 
 /* ---------------------------------------------------------------- calls */
 
+/* NULL for anything but a string constant, by name or place. */
 static const char *
 constant_text(Node *node)
 {
@@ -113,6 +118,7 @@ type_of_parameter(HeapTuple function, Node *argument, int place, const char **na
 	return place < n ? types[place] : InvalidOid;
 }
 
+/* Constants for parameters that are a table (regclass), or a query by name and type. */
 static bool
 look_at_arguments(HeapTuple function, const List *arguments, Search *search)
 {
@@ -134,6 +140,10 @@ look_at_arguments(HeapTuple function, const List *arguments, Search *search)
 	return false;
 }
 
+/*
+ * Of all functions of mlops with that name.  Without a schema too: whether
+ * search_path leads to mlops or to another function of that name is not asked.
+ */
 static bool
 look_at_call(const FuncCall *call, Search *search)
 {
@@ -158,6 +168,7 @@ look_at_call(const FuncCall *call, Search *search)
 
 /* ---------------------------------------------------------------- statements */
 
+/* A name without a schema that a WITH clause of the statement has is that query's. */
 static bool
 look_at_relation(const RangeVar *relation, Search *search)
 {
@@ -195,6 +206,10 @@ look(Node *node, Search *search)
 	return raw_expression_tree_walker(node, look, search);
 }
 
+/*
+ * Names of WITH clauses anywhere in the statement, whatever their scope: rather one
+ * temporary table is missed than a statement refused for a query of its own.
+ */
 static bool
 collect_own_names(Node *node, Search *search)
 {
@@ -205,6 +220,7 @@ collect_own_names(Node *node, Search *search)
 	return raw_expression_tree_walker(node, collect_own_names, search);
 }
 
+/* Two passes, as a name may be used before the walk comes to its WITH clause. */
 static bool
 look_at_rows(Node *node, Search *search)
 {
@@ -212,6 +228,7 @@ look_at_rows(Node *node, Search *search)
 	return look(node, search);
 }
 
+/* Other kinds of statements are not looked into. */
 static bool
 look_at_statement(Node *node, Search *search)
 {
@@ -238,6 +255,10 @@ look_at_statement(Node *node, Search *search)
 	}
 }
 
+/*
+ * The first that is found; the name is in the parse tree or in the current memory
+ * context.
+ */
 const char *
 mljobs_temporary_relation(const RawStmt *statement)
 {
@@ -248,6 +269,7 @@ mljobs_temporary_relation(const RawStmt *statement)
 
 /* ---------------------------------------------------------------- names */
 
+/* Goes through the whole tree: false lets the walk go on. */
 static bool
 collect_names(Node *node, List **names)
 {

@@ -42,6 +42,10 @@ static const char *const query =
 "WHERE c.relnamespace IN (SELECT s.oid FROM space AS s) AND f.proowner IN (SELECT p.oid FROM plain AS p)) AS f "
 "ORDER BY f.place, f.what LIMIT 1";
 
+/*
+ * In the current memory context; of several reasons the first, in the order of the
+ * query.
+ */
 char *
 mljobs_distrust(void)
 {

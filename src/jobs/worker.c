@@ -85,6 +85,7 @@ begin_own(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
+/* Goes back to the job's memory context, which transactions leave. */
 static void
 commit_own(void)
 {
@@ -128,6 +129,10 @@ peak_memory(void)
 
 /* ---------------------------------------------------------------- one job */
 
+/*
+ * NULL: there is none.  The slot says what is in our hands before the claim is
+ * committed: whoever sees the row as claimed finds its holder alive.
+ */
 static void
 claim(MlJob **job, bool upkeep)
 {
@@ -156,6 +161,7 @@ state_of(const ErrorData *error, const MlJob *job, double run_ms)
 	return job->timeout_ms > 0 && run_ms >= job->timeout_ms ? "timed_out" : "cancelled";
 }
 
+/* DISCARD ALL: settings, temporary tables, prepared statements, advisory locks. */
 static void
 forget_session(void)
 {
@@ -252,6 +258,12 @@ fail(const MlJob *job, const ErrorData *error, instr_time began)
 	commit_own();
 }
 
+/*
+ * A statement's error ends the attempt, not the worker.  Cancels are held off when
+ * it begins and when it returns (QueryCancelHoldoffCount 1).  The slot gives the
+ * job up before its key is unlocked, after the row says how it ended: so who is let
+ * in by the key finds it ended.
+ */
 static void
 run_job(const MlJob *job)
 {
@@ -347,6 +359,11 @@ keep_own_transactions_writable(void)
 	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
 }
 
+/*
+ * Looks, runs, looks again, until nothing is left or somebody else's turn has come.
+ * The generation is read before each look: what is submitted during it is not
+ * settled away.
+ */
 void
 mlops_job_worker_main(Datum arg)
 {
