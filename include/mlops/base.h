@@ -127,7 +127,7 @@ extern int	mlbase_begin_harmless(void);
 extern int	mlbase_begin_reading(void);
 extern void mlbase_end_harmless(int scope);
 
-/* Threads one training may use: the setting, capped by the cores and
+/* Threads one training may use: the setting, or else the number of cores, capped by
  * max_parallel_workers. */
 extern int	mlbase_engine_threads(void);
 

@@ -32,6 +32,7 @@
 #define MOST_QUOTED 200			/* bytes of a value that a message names */
 #define MOST_MISTYPED 3			/* letters in which a suggestion may differ */
 
+/* A parallel worker, or the leader of one. */
 void
 mlbase_refuse_parallel(const char *what)
 {
@@ -59,6 +60,7 @@ mlbase_refuse_null(FunctionCallInfo fcinfo, int i, const char *name)
 				 errmsg("\"%s\" must not be null", name)));
 }
 
+/* The last word of the text counts, if it is a decimal number other than 0. */
 void
 mlbase_require_unit(const char *argument, const char *key, const char *value)
 {
@@ -121,7 +123,10 @@ mlbase_refuse_size(const char *argument, Size size, int most)
 				 errhint("Keep what is long in a table or a file of your own, and give its name here.")));
 }
 
-/* Most bytes of an argument, 0 for one that has no bound here. */
+/*
+ * Most bytes of an argument, 0 for one that has no bound here.  A document is what
+ * is JSON, a list, a query or a command; other texts are notes.
+ */
 static int
 most_bytes(Oid type, const char *argument)
 {
@@ -154,6 +159,11 @@ refuse_unreadable_argument(Oid type, const char *argument, Datum value)
 	pfree(written);
 }
 
+/*
+ * By the function's declared parameters: sizes as they are uncompressed, found
+ * without fetching the value; then each text and JSON is read.  Errors: 54000,
+ * 22021.
+ */
 void
 mlbase_refuse_large(FunctionCallInfo fcinfo)
 {
@@ -178,6 +188,10 @@ mlbase_refuse_large(FunctionCallInfo fcinfo)
 	}
 }
 
+/*
+ * Itself if it fits.  Cut between characters, at most MLBASE_MOST_TEXT bytes with
+ * the dots.
+ */
 const char *
 mlbase_cut(const char *text)
 {
@@ -192,6 +206,7 @@ mlbase_cut(const char *text)
 
 /* ---------------------------------------------------------------- names */
 
+/* Copies, in the current memory context. */
 List *
 mlbase_names(ArrayType *array, const char *argument)
 {
@@ -215,6 +230,7 @@ mlbase_names(ArrayType *array, const char *argument)
 	return names;
 }
 
+/* O(n^2), of at most as many names as a row has columns. */
 void
 mlbase_refuse_twice(const List *names, const char *argument)
 {
@@ -250,6 +266,7 @@ mlbase_utc_text(TimestampTz at)
 	return JsonEncodeDateTime(NULL, TimestampTzGetDatum(at), TIMESTAMPTZOID, &utc);
 }
 
+/* wanted must live as long as nearest is used. */
 void
 mlbase_nearest_begin(MlNearest *nearest, const char *wanted)
 {
@@ -258,6 +275,10 @@ mlbase_nearest_begin(MlNearest *nearest, const char *wanted)
 	nearest->name[0] = '\0';
 }
 
+/*
+ * Levenshtein's distance, given up once it is beyond the best so far.  Of
+ * candidates that are as near the first counts.
+ */
 void
 mlbase_nearest_of(MlNearest *nearest, const char *candidate)
 {

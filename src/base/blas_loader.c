@@ -16,6 +16,10 @@
 
 typedef const MlBlas *(*Provider) (int threads);
 
+/*
+ * Sets the number of BLAS threads at each call, as the setting may have changed.
+ * Errors: those of loading a library.
+ */
 const MlBlas *
 mlbase_load_blas(void)
 {

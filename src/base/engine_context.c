@@ -16,6 +16,7 @@
 #include "mlops/base.h"
 #include "mlops/progress.h"
 
+/* An engine's context and what it belongs to, in one allocation of that memory context. */
 typedef struct EngineOwner
 {
 	MlContext	engine;
@@ -58,12 +59,14 @@ should_abort(void *arg)
 	return owner->pending_error != NULL;
 }
 
+/* Called by the engine on the main thread. */
 static void
 report_progress(void *arg, const char *phase, double done, double total, double metric)
 {
 	mlbase_progress(phase, done, total, metric);
 }
 
+/* Joins the threads before the memory they work on goes.  May be called twice. */
 static void
 release_engine(void *arg)
 {
@@ -75,6 +78,10 @@ release_engine(void *arg)
 	ctx->arena = NULL;
 }
 
+/*
+ * The callback is registered before anything is made, so that an error half way
+ * frees what there is.  Errors: 53200, 53000, and those of loading BLAS.
+ */
 MlContext *
 mlbase_engine_context(int n_threads, int budget_kb, bool with_blas)
 {
@@ -107,12 +114,20 @@ mlbase_engine_context(int n_threads, int budget_kb, bool with_blas)
 	return &owner->engine;
 }
 
+/*
+ * What was allocated in its arena is gone; the context itself stays until its
+ * memory context goes.
+ */
 void
 mlbase_engine_free(MlContext *ctx)
 {
 	release_engine(ctx->callback_arg);
 }
 
+/*
+ * Errors: 53200 with a hint, 22023, 22000, XX001, XX000, 57014 or the error of the
+ * interrupt.
+ */
 void
 mlbase_check(MlContext *ctx, MlStatus status)
 {

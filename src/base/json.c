@@ -66,6 +66,7 @@ example_of(const char *argument)
 	return "{\"key\": value}";
 }
 
+/* In the current memory context; points to json. */
 MlOptions *
 mljson_options(const char *argument, Jsonb *json)
 {
@@ -82,6 +83,7 @@ mljson_options(const char *argument, Jsonb *json)
 	return options;
 }
 
+/* Notes the key as one that is known, be it given or not: mljson_finish lists those. */
 JsonbValue *
 mljson_value(MlOptions *options, const char *key)
 {
@@ -100,6 +102,7 @@ mljson_has(MlOptions *options, const char *key)
 	return mljson_value(options, key) != NULL;
 }
 
+/* Does not return: 22023. */
 static void
 wrong_type(MlOptions *options, const char *key, const JsonbValue *value, const char *wanted)
 {
@@ -109,6 +112,10 @@ wrong_type(MlOptions *options, const char *key, const JsonbValue *value, const c
 					key, options->argument, wanted, mljson_type_of(value))));
 }
 
+/*
+ * value stays as it was if the key was not given: callers set what holds then.  A
+ * number too great for a double is out of range.
+ */
 bool
 mljson_number(MlOptions *options, const char *key, double minimum, double maximum,
 			  double *value)
@@ -132,6 +139,7 @@ mljson_number(MlOptions *options, const char *key, double minimum, double maximu
 	return true;
 }
 
+/* The number is within integers by now, so the cast is exact. */
 bool
 mljson_integer(MlOptions *options, const char *key, int minimum, int maximum, int *value)
 {
@@ -161,6 +169,7 @@ mljson_bool(MlOptions *options, const char *key, bool *value)
 	return true;
 }
 
+/* In the current memory context. */
 bool
 mljson_text(MlOptions *options, const char *key, char **value)
 {
@@ -174,6 +183,7 @@ mljson_text(MlOptions *options, const char *key, char **value)
 	return true;
 }
 
+/* Errors name its keys' argument as "argument.key". */
 MlOptions *
 mljson_object(MlOptions *options, const char *key, const char *example)
 {
@@ -189,6 +199,7 @@ mljson_object(MlOptions *options, const char *key, const char *example)
 	return mljson_options(psprintf("%s.%s", options->argument, key), JsonbValueToJsonb(json));
 }
 
+/* Keys of the object itself, not of those in it. */
 List *
 mljson_keys(MlOptions *options)
 {
@@ -208,6 +219,7 @@ mljson_keys(MlOptions *options)
 	return keys;
 }
 
+/* O(n^2) in keys, which MLJSON_MOST_BYTES bounds. */
 void
 mljson_finish(MlOptions *options)
 {
@@ -248,6 +260,7 @@ mljson_finish(MlOptions *options)
 	}
 }
 
+/* In the current memory context; what is no scalar as its type's name. */
 char *
 mljson_scalar_text(const JsonbValue *value)
 {

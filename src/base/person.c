@@ -27,6 +27,7 @@ mlbase_person(void)
 	return OidIsValid(acts_for) ? acts_for : GetSessionUserId();
 }
 
+/* Until the next call, across transactions and errors. */
 void
 mlbase_act_for(Oid person, bool in_person)
 {
@@ -82,12 +83,14 @@ mlbase_keep_caller(MlCaller caller, bool for_session)
 								 GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* Known, told so by the job if it is one, and called by the session itself. */
 bool
 mlbase_in_person(void)
 {
 	return mlbase_person_is_known() && acts_in_person && mlbase_caller() == ML_CALLER_SESSION;
 }
 
+/* Errors: 42501, which says which of these does not hold. */
 void
 mlbase_require_in_person(const char *what)
 {
@@ -110,6 +113,7 @@ mlbase_require_in_person(const char *what)
 				 errhint("Call it by a statement of your own.")));
 }
 
+/* Errors: 42501. */
 void
 mlbase_refuse_restricted(const char *what)
 {

@@ -71,6 +71,7 @@ mlbase_share_progress(void)
 
 /* ---------------------------------------------------------------- writing */
 
+/* pid 0 is what readers look at; the rest stays as it was. */
 static void
 clear_slot(void)
 {
@@ -138,6 +139,7 @@ scope_dies(void *arg)
 	mlbase_progress_end((MlProgressScope *) arg);
 }
 
+/* NULL where there is no slot; mlbase_progress_end takes that too. */
 MlProgressScope *
 mlbase_progress_begin(const char *command, const char *subject)
 {
@@ -170,6 +172,10 @@ mlbase_progress_end(MlProgressScope *scope)
 	scope->level = 0;
 }
 
+/*
+ * The outermost call alone tells.  A name longer than a phase's counts as the same
+ * if its beginning is.  metric NaN keeps the last one.
+ */
 void
 mlbase_progress(const char *phase, double done, double total, double metric)
 {
@@ -221,6 +227,7 @@ mlbase_progress_current_job(void)
 	return current_job;
 }
 
+/* Ends whatever calls were begun. */
 void
 mlbase_progress_job(int64 job_id)
 {
@@ -233,6 +240,10 @@ mlbase_progress_job(int64 job_id)
 
 /* ---------------------------------------------------------------- reading */
 
+/*
+ * Copies in the current memory context.  A slot that is being written is read
+ * again, until the counter is even and the same before and after.
+ */
 List *
 mlbase_progress_read(void)
 {

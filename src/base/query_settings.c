@@ -22,6 +22,7 @@ static const char *const names[] = {
 	"transform_null_equals", "backslash_quote", "quote_all_identifiers", "default_text_search_config",
 };
 
+/* JSON text in the current memory context.  Errors: 22021, see mlbase_setting. */
 char *
 mlbase_query_settings(void)
 {

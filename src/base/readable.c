@@ -18,12 +18,14 @@
 
 #include "mlops/base.h"
 
+/* A zero byte is not valid either. */
 bool
 mlbase_is_readable(const char *text, Size size)
 {
 	return pg_verify_mbstr(GetDatabaseEncoding(), text, (int) size, true);
 }
 
+/* Itself, or a copy in the current memory context, of the same length. */
 const char *
 mlbase_readable(const char *text)
 {
@@ -47,6 +49,7 @@ mlbase_readable(const char *text)
 	return copy;
 }
 
+/* Errors: 22021, what has the text, and the text as far as it can be shown. */
 void
 mlbase_refuse_unreadable(const char *what, const char *text, Size size)
 {
@@ -59,6 +62,7 @@ mlbase_refuse_unreadable(const char *what, const char *text, Size size)
 						 "or ALTER ROLE or DATABASE ... SET it, in this encoding.")));
 }
 
+/* In the current memory context.  Errors: 42704 no such setting, 22021. */
 char *
 mlbase_setting(const char *name)
 {
@@ -68,6 +72,7 @@ mlbase_setting(const char *name)
 	return value;
 }
 
+/* A role that is gone has no name to refuse. */
 void
 mlbase_refuse_unreadable_role(Oid role)
 {

@@ -45,6 +45,7 @@ int			mlops_guc_caller = ML_CALLER_NOT_JUDGED;
 /* Read-only; the install script compares it with the script's own version. */
 static char *library_version;
 
+/* At load.  The last step reserves the prefix: other settings of that name are refused. */
 void
 mlbase_define_settings(void)
 {
@@ -224,6 +225,10 @@ mlbase_define_settings(void)
 	MarkGUCPrefixReserved("mlops");
 }
 
+/*
+ * Of levels the higher one holds, of the flags all; for_session sets them as they
+ * are given.
+ */
 void
 mlbase_check_reach(int reach, bool for_session)
 {
@@ -247,6 +252,7 @@ mlbase_recorder(void)
 	return mlops_guc_recorded_by != 0 ? (Oid) mlops_guc_recorded_by : GetUserId();
 }
 
+/* role: an OID's digits. */
 void
 mlbase_read_text_of(const char *role)
 {
@@ -257,6 +263,7 @@ mlbase_read_text_of(const char *role)
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
+/* Errors: 42704, the role is gone; then the worker ends. */
 void
 mlbase_keep_own_role(void)
 {
@@ -271,6 +278,7 @@ mlbase_keep_own_role(void)
 	SetConfigOption("exit_on_error", "off", PGC_SUSET, PGC_S_OVERRIDE);
 }
 
+/* A nest level of settings, 0 where reach is not checked. */
 int
 mlbase_begin_harmless(void)
 {
@@ -289,6 +297,7 @@ mlbase_begin_reading(void)
 	return mlops_guc_checked_reach & ML_REACH_RECORDED ? mlbase_begin_harmless() : 0;
 }
 
+/* Undoes the settings of that nest level and of those within. */
 void
 mlbase_end_harmless(int scope)
 {
@@ -296,6 +305,7 @@ mlbase_end_harmless(int scope)
 		AtEOXact_GUC(false, scope);
 }
 
+/* At least 1. */
 int
 mlbase_engine_threads(void)
 {

@@ -32,6 +32,7 @@ static bool preloaded;			/* shared memory is there */
 static shmem_request_hook_type previous_request;
 static shmem_startup_hook_type previous_startup;
 
+/* In the postmaster, when sizes are known. */
 static void
 request_areas(void)
 {
@@ -58,6 +59,7 @@ attach_areas(void)
 	preloaded = true;
 }
 
+/* Errors: XX000, more than MAX_AREAS, which is a fault of ours. */
 void
 mlbase_share(const char *name, Size (*size) (void), void (*attach) (void *area, bool found))
 {

@@ -48,6 +48,7 @@ dgemm(int m, int n, int k, double alpha, const double *a, int lda, const double 
 	cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
+/* info is 0, or k where the leading minor of order k is not positive. */
 static int
 dpotrf(int n, double *a, int lda)
 {
@@ -66,6 +67,7 @@ dpotrs(int n, int nrhs, const double *a, int lda, double *b, int ldb)
 	return info;
 }
 
+/* info is 0, or k where element k of the factor's diagonal is 0. */
 static int
 dpotri(int n, double *a, int lda)
 {
@@ -77,6 +79,7 @@ dpotri(int n, double *a, int lda)
 
 static const MlBlas table = {dsyrk_t, dgemv, dgemv_t, dgemm, dpotrf, dpotrs, dpotri};
 
+/* The number of threads is OpenBLAS's, so the process's: the last call counts. */
 const MlBlas *
 ml_blas_reference(int threads)
 {

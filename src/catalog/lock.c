@@ -22,6 +22,7 @@
 
 #define MOST_WAIT_MS 10000		/* less if lock_timeout is less */
 
+/* 48 bits of id; numbers that share them share the lock. */
 static LOCKTAG
 tag_of(const char *relation, uint64 id)
 {
@@ -31,7 +32,11 @@ tag_of(const char *relation, uint64 id)
 	return tag;
 }
 
-/* False if it was waited for in vain. */
+/*
+ * Waits in a subtransaction, so that the error of lock_timeout can be caught; a
+ * lock that is got passes to the transaction.  False if it was waited for in vain.
+ * Errors: all others, a deadlock or a cancel.
+ */
 static bool
 wait_for(const LOCKTAG *tag, LOCKMODE mode)
 {
@@ -65,6 +70,7 @@ wait_for(const LOCKTAG *tag, LOCKMODE mode)
 	return error == NULL;
 }
 
+/* Does not return: 55P03, naming who has the lock as far as he can be told of. */
 static void
 refuse(const LOCKTAG *tag, const char *purpose)
 {
@@ -95,6 +101,7 @@ mlcat_try_lock(const char *relation, uint64 id)
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
+/* Tries without waiting first: a subtransaction is begun only where somebody has it. */
 void
 mlcat_lock(const char *relation, uint64 id, bool shared, const char *purpose)
 {
@@ -105,6 +112,7 @@ mlcat_lock(const char *relation, uint64 id, bool shared, const char *purpose)
 		refuse(&tag, purpose);
 }
 
+/* Names whose hashes agree share the lock. */
 void
 mlcat_lock_name(const char *index, const char *name, const char *purpose)
 {

@@ -87,6 +87,7 @@ mlcat_relation(const char *table)
 	return relation;
 }
 
+/* Who owns its table of models. */
 Oid
 mlcat_owner(void)
 {
@@ -105,6 +106,10 @@ typedef struct Lookup
 	ScanKeyData keys[2];
 } Lookup;
 
+/*
+ * keys [n_keys] have been set, by columns of the table: systable_beginscan finds
+ * those of the index.  The snapshot is a fresh one of the catalog.
+ */
 static void
 lookup_begin(Lookup *lookup, const char *table, const char *index, int n_keys)
 {
@@ -113,6 +118,7 @@ lookup_begin(Lookup *lookup, const char *table, const char *index, int n_keys)
 									  NULL, n_keys, lookup->keys);
 }
 
+/* Tuples of the scan are not to be looked into after it. */
 static void
 lookup_end(Lookup *lookup)
 {
@@ -120,18 +126,21 @@ lookup_end(Lookup *lookup)
 	table_close(lookup->relation, AccessShareLock);
 }
 
+/* key: column = value. */
 static void
 key_int64(ScanKey key, AttrNumber column, int64 value)
 {
 	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
 }
 
+/* May point into the tuple, which is in a buffer: copy it before lookup_end. */
 static Datum
 column_value(Lookup *lookup, HeapTuple tuple, AttrNumber column, bool *isnull)
 {
 	return heap_getattr(tuple, column, RelationGetDescr(lookup->relation), isnull);
 }
 
+/* model is left as it was if there is none. */
 bool
 mlcat_model_by_name(const char *name, MlCatalogModel *model)
 {
@@ -214,6 +223,7 @@ mlcat_version_by_id(int64 version_id, MlCatalogVersion *out)
 	return found;
 }
 
+/* Errors: XX001, none of the three. */
 static MlRouteKind
 route_kind(const char *name)
 {
@@ -228,6 +238,7 @@ route_kind(const char *name)
 			 errmsg("unrecognized kind of route \"%s\"", name)));
 }
 
+/* In the current memory context, with all that it points to. */
 static MlCatalogRoute *
 copy_route(Lookup *lookup, HeapTuple tuple)
 {
@@ -253,6 +264,7 @@ copy_route(Lookup *lookup, HeapTuple tuple)
 	return route;
 }
 
+/* By kind, position, then name, so that the order is one. */
 static int
 compare_routes(const ListCell *a, const ListCell *b)
 {
@@ -266,6 +278,7 @@ compare_routes(const ListCell *a, const ListCell *b)
 	return strcmp(x->variant, y->variant);
 }
 
+/* In the current memory context. */
 List *
 mlcat_routes(int64 model_id)
 {
@@ -286,6 +299,7 @@ mlcat_routes(int64 model_id)
 	return routes;
 }
 
+/* Two scans with a snapshot each: a version that is dropped between them is not found. */
 bool
 mlcat_version_by_alias(int64 model_id, const char *alias, MlCatalogVersion *out)
 {
@@ -306,6 +320,7 @@ mlcat_version_by_alias(int64 model_id, const char *alias, MlCatalogVersion *out)
 	return tuple != NULL && mlcat_version_by_id(version_id, out);
 }
 
+/* In the current memory context. */
 List *
 mlcat_grants(int64 model_id)
 {
@@ -328,6 +343,7 @@ mlcat_grants(int64 model_id)
 	return grants;
 }
 
+/* In the current memory context. */
 List *
 mlcat_trusted(Oid role)
 {
@@ -344,6 +360,10 @@ mlcat_trusted(Oid role)
 	return trusted;
 }
 
+/*
+ * Parts come in order of their numbers, which must be 0, 1, 2 ...  One part at a
+ * time is held beside bytes.
+ */
 bool
 mlcat_read_artifact(int64 version_id, uint8 *bytes, size_t size)
 {

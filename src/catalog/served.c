@@ -31,6 +31,10 @@ is_there(Oid extension)
 	return OidIsValid(extension) && get_extension_oid("mlops", true) == extension;
 }
 
+/*
+ * Locks first, then looks: LockDatabaseObject takes in what was committed while it
+ * waited, so the look is fresh.  The lock is held until the transaction ends.
+ */
 static bool
 keep(Oid extension)
 {
@@ -39,6 +43,7 @@ keep(Oid extension)
 	return is_there(extension);
 }
 
+/* Does not return: 55000. */
 static void
 refuse(void)
 {
@@ -93,6 +98,7 @@ is_of_this_transaction(Oid extension)
 	return is_ours;
 }
 
+/* Errors: 42704 there is none, 55000 it is being dropped. */
 Oid
 mlcat_keep(void)
 {
@@ -103,6 +109,10 @@ mlcat_keep(void)
 	return is_of_this_transaction(extension) ? InvalidOid : extension;
 }
 
+/*
+ * A DROP may be waiting for our leader, and the leader waits for us: to wait for
+ * that DROP would be a deadlock that nobody detects.  Errors: 55000.
+ */
 void
 mlcat_serve_at_once(Oid extension)
 {

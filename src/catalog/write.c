@@ -32,6 +32,12 @@ static const char *const settings[][2] = {
 	{"quote_all_identifiers", "off"},
 };
 
+/*
+ * In a transaction.  The current memory context is SPI's until mlcat_end, which
+ * frees what is allocated in it.  An error ends the scope with its transaction or
+ * subtransaction, mlcat_end is not called then.  Errors: 22021, a role's name that
+ * is not valid in the database's encoding.
+ */
 void
 mlcat_begin(MlCatalogScope *scope)
 {
@@ -61,6 +67,7 @@ mlcat_begin(MlCatalogScope *scope)
 		elog(ERROR, "could not connect to SPI");
 }
 
+/* Back to the user, settings and memory context of before. */
 void
 mlcat_end(MlCatalogScope *scope)
 {
@@ -69,6 +76,10 @@ mlcat_end(MlCatalogScope *scope)
 	SetUserIdAndSecContext(scope->user, scope->security_context);
 }
 
+/*
+ * Not read-only: takes a new snapshot, so it sees what statements before it have
+ * written.  Rows are in SPI_tuptable.
+ */
 uint64
 mlcat_execute(const char *sql, int n, Oid *types, Datum *values, const char *nulls)
 {
@@ -79,6 +90,7 @@ mlcat_execute(const char *sql, int n, Oid *types, Datum *values, const char *nul
 	return SPI_processed;
 }
 
+/* Errors: XX000, another number of rows than one.  The value lives until mlcat_end. */
 Datum
 mlcat_execute_value(const char *sql, int n, Oid *types, Datum *values,
 					const char *nulls, bool *isnull)
