@@ -96,8 +96,8 @@ convert_character(Oid function, const char *bytes, int size, char *out, int room
 }
 
 /*
- * An MlRecoder: arg is the OID of the conversion.  What cannot be spelled becomes
- * \uXXXX.
+ * An MlRecoder: arg is the OID of the conversion.  What cannot be spelled becomes its
+ * code point, as "\u00E9".
  */
 static bool
 to_server(void *arg, MlModelText text, const char **bytes, size_t *size)
