@@ -61,6 +61,7 @@ attach(void *area, bool found)
 	mljobs_shared->scan_all = true;
 }
 
+/* While the library is being preloaded. */
 void
 mljobs_share(void)
 {

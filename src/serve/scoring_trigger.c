@@ -17,6 +17,7 @@
 
 /* ---- arguments */
 
+/* Does not return: 22023, with how the function is used. */
 static void
 complain_of_arguments(const MlBoundTrigger *bound, const char *message)
 {
@@ -36,6 +37,11 @@ read_arguments(MlBoundTrigger *bound)
 		complain_of_arguments(bound, problem);
 }
 
+/*
+ * Number of the column that an argument names, from 1; 0 if it is not given.  type:
+ * it is written to, and must be of that; InvalidOid: it is only read.  Errors:
+ * 42703, 42804, 428C9.
+ */
 static int
 find_column(const MlBoundTrigger *bound, MlTriggerArgument argument, Oid type, const char *type_text)
 {
@@ -78,6 +84,7 @@ mlserve_read_trigger_choice(void *arg)
 		mlserve_read_error_choice(text, (int) strlen(text), &bound->choice);
 }
 
+/* on_error is read first: it says what an error of the others does. */
 void
 mlserve_bind_trigger(void *arg)
 {
@@ -129,6 +136,7 @@ typedef struct Looked
 	uint64		generation;
 } Looked;
 
+/* A step of mlserve_attempt.  What it raises is for the scoring itself to say. */
 static void
 look_at_inputs(void *arg)
 {
@@ -144,6 +152,10 @@ look_at_inputs(void *arg)
 				 errhint("Train a version without the column, and deploy that.")));
 }
 
+/*
+ * Noted as told before it is looked at: a model that cannot be loaded is not tried
+ * again for each row.
+ */
 void
 mlserve_tell_of_inputs(MlBoundTrigger *bound)
 {

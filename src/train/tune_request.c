@@ -102,6 +102,11 @@ check_folds(TuneRequest *tune)
 				 errdetail("Without folds, trials are judged on the validation rows of the split.")));
 }
 
+/*
+ * Everything that is known to be wrong before a row is read.  Errors: 22023, 0A000
+ * (trials are committed on their own: a snapshot of before would not see them), and
+ * those of mltrain_check.
+ */
 void
 tune_check(const MlTuneRequest *r, Request *request, TuneRequest *tune)
 {

@@ -34,6 +34,7 @@
 #define LEAST_WEIGHT 1e-20
 #define MOST_WEIGHT 1e20
 
+/* For n rows, from a workspace whose size the caller has reckoned with. */
 void
 logistic_loss_allocate(LogisticLoss *loss, Workspace *workspace, size_t n)
 {

@@ -30,6 +30,10 @@ objective_size(size_t n, bool with_hessian, int n_threads)
 			MAX_GROUPS * group_stride(n, with_hessian)) * sizeof(double) + 4096;
 }
 
+/*
+ * ctx, design and n are given.  Working memory is in the arena, sums without a
+ * value yet: each pass sets them.  Errors: ML_OUT_OF_MEMORY.
+ */
 MlStatus
 objective_allocate(Objective *o, bool with_hessian)
 {
