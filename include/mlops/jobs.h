@@ -132,7 +132,8 @@ extern void mljobs_require_trusted(const char *what);
 /*
  * The first time after a given one that a cron expression, in pg_cron's syntax,
  * is due in a time zone (of an interval of seconds: after + so many).
- * DT_NOBEGIN: not a cron expression; DT_NOEND: it is never due.
+ * DT_NOBEGIN: not a cron expression; DT_NOEND: it is not due
+ * within nine years.
  */
 extern TimestampTz mljobs_next_cron_run(const char *expression, TimestampTz after, pg_tz *zone);
 

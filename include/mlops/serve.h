@@ -377,7 +377,7 @@ extern void mlserve_decide_failed(MlDecideSite *site, text *reference, text *key
 								  const MlErrorChoice *choice, const MlFault *fault,
 								  MlPrediction *decision);
 
-/* Gives a warning about a fault, once for each kind in a command. */
+/* Gives a warning about a fault, unless the command's last one was of its kind (SQLSTATE). */
 extern void mlserve_warn(MlDecideSite *site, const MlFault *fault, const char *model,
 						 const char *consequence);
 

@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * settings.c
- *	  The settings of mlops, in alphabetical order.
+ *	  The settings of mlops, in alphabetical order; mlops.recorded_by stands with
+ *	  the others that only the library sets.
  *
  * What changes a result is a function argument, never a setting: settings
  * bound resources only (and do not travel to other servers).

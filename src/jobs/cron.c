@@ -15,7 +15,10 @@
 
 #include "mlops/jobs.h"
 
-/* Longest gap there is: 29 February across a century that has none. */
+/*
+ * Longest gap of a day of the month: 29 February across a century that has none.
+ * Where a weekday has to match as well it may be longer, and then counts as never.
+ */
 #define HORIZON_YEARS 9
 
 typedef struct CronExpression

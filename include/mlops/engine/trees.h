@@ -26,7 +26,7 @@ typedef struct MlTreeNode
 	bool		categorical;
 	double		value;			/* log odds added here (learning rate applied); inner nodes: what a leaf here
 								 * would add */
-	double		gain;			/* loss reduction of the split, 0 for leaves */
+	double		gain;			/* twice the loss reduction of the split, 0 for leaves */
 	double		cover;			/* sum of hessians of the training rows here */
 	uint64_t	count;			/* training rows here */
 } MlTreeNode;

@@ -32,7 +32,7 @@ extern MlStatus newton_minimise(Objective *objective, double l1, int max_iter, d
 
 /*
  * L-BFGS with a memory of ten steps and backtracking (Nocedal, Wright:
- * "Numerical optimization", 2nd ed., algorithm 7.4).
+ * "Numerical optimization", 2nd ed., algorithms 7.4 and 7.5).
  */
 extern MlStatus lbfgs_minimise(Objective *objective, int max_iter, double tol,
 							   double *w, SolverResult *result);
