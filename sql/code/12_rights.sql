@@ -377,7 +377,7 @@ COMMENT ON FUNCTION mlops_catalog.check_name(text, text) IS 'An error unless wha
 CREATE FUNCTION mlops.grant(model text, role name, privilege text) RETURNS SETOF mlops.grants
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.grant(text, name, text) IS
-	'Gives a role (or public) the privilege to score with a model, view, train, deploy or manage it; train and deploy include view, manage all';
+	'Gives a role (or public) the privilege to score with a model, or to view, train, deploy or manage it; train and deploy include view, manage includes all';
 CREATE FUNCTION mlops_catalog.grant(caller regrole, model text, role name, privilege text) RETURNS SETOF mlops.grants
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -426,7 +426,7 @@ CREATE VIEW mlops.trusted_roles WITH (security_barrier) AS
 SELECT mlops_catalog.role_text(t.role) AS role, mlops_catalog.role_text(t.trusted) AS trusts, t.trusted_at
 FROM mlops_catalog.trust t
 WHERE pg_catalog.pg_has_role(t.role, 'USAGE');
-COMMENT ON VIEW mlops.trusted_roles IS 'Whom roles you are a member of trust: whose code and tables recorded queries and what runs by itself may reach with their rights';
+COMMENT ON VIEW mlops.trusted_roles IS 'Trust given by roles you are a member of: recorded queries and automatic tasks may reach code and tables of the trusted role with their rights';
 COMMENT ON COLUMN mlops.trusted_roles.role IS 'Role that trusts';
 COMMENT ON COLUMN mlops.trusted_roles.trusts IS 'Role that it trusts';
 COMMENT ON COLUMN mlops.trusted_roles.trusted_at IS 'Since when';
@@ -435,7 +435,7 @@ GRANT SELECT ON mlops.trusted_roles TO PUBLIC;
 CREATE FUNCTION mlops.trust(role name) RETURNS SETOF mlops.trusted_roles
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.trust(name) IS
-	'Says that whatever a role does may run with your rights: recorded queries that you ask for may run its code, and what runs by itself as you may also read its tables and views';
+	'Trusts a role: its code may run with your rights. Recorded queries that you ask for may run its code, and automatic tasks that run as you may also read its tables and views';
 CREATE FUNCTION mlops_catalog.trust(caller regrole, role name) RETURNS SETOF mlops.trusted_roles
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -461,7 +461,7 @@ $$;
 
 CREATE FUNCTION mlops.distrust(role name) RETURNS SETOF mlops.trusted_roles
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.distrust(name) IS 'Takes back that you trust a role, and returns it; no row if you did not';
+COMMENT ON FUNCTION mlops.distrust(name) IS 'Ends your trust in a role and returns the role; no row if you did not trust it';
 CREATE FUNCTION mlops_catalog.distrust(caller regrole, role name) RETURNS SETOF mlops.trusted_roles
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -480,7 +480,7 @@ $$;
 CREATE FUNCTION mlops.set_owner(model text, new_owner name) RETURNS text
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.set_owner(text, name) IS
-	'Gives a model to another role; for members of both its owner and the new one. Returns the former owner';
+	'Gives a model to another role; requires membership in its owner and in the new one. Returns the former owner';
 CREATE FUNCTION mlops_catalog.set_owner(caller regrole, model text, new_owner name) RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp

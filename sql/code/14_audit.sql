@@ -120,7 +120,7 @@ WHERE a.model IS NULL AND a.role OPERATOR(pg_catalog.=) CURRENT_USER::pg_catalog
 	-- what is older than the model of its name was another model of that name
 	OR EXISTS (SELECT FROM mlops_catalog.model m WHERE m.name OPERATOR(pg_catalog.=) a.model AND m.created_at OPERATOR(pg_catalog.<=) a.logged_at
 		AND mlops_catalog.may_use(m.owner, m.model_id));
-COMMENT ON VIEW mlops.audit_log IS 'What happened to models you may use, and what your role did besides; the catalog''s owner sees everything';
+COMMENT ON VIEW mlops.audit_log IS 'Events of models you may use, and other actions of your role; the catalog''s owner sees everything';
 COMMENT ON COLUMN mlops.audit_log.seq IS 'Number, from 1 without gaps, in the order in which entries were chained; NULL: it is committed and waits to be chained';
 COMMENT ON COLUMN mlops.audit_log.event IS 'What was done: train, deploy, rollback, grant, ...';
 COMMENT ON COLUMN mlops.audit_log.model IS 'Model, NULL if it was not about one';
@@ -137,7 +137,7 @@ CREATE FUNCTION mlops.verify_audit(seq bigint DEFAULT NULL, hash text DEFAULT NU
 	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.verify_audit(bigint, text) IS
-	'Recomputes the chain of the audit log and names the first entry that was edited, removed or reordered; hash, kept elsewhere, proves that the log is still the same one, with seq that the entry has kept its place. problem also tells how many entries wait to be chained, which is no fault';
+	'Recomputes the chain of the audit log and names the first entry that was edited, removed or reordered. A hash that you kept elsewhere proves that the log is still the same; with its seq it also proves the entry''s place. problem also says how many entries wait to be chained, which is no fault';
 CREATE FUNCTION mlops_catalog.verify_audit(caller regrole, seq bigint, hash text)
 	RETURNS TABLE (intact boolean, entries bigint, bad_seq bigint, problem text, last_hash text)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1

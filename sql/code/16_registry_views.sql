@@ -19,7 +19,7 @@ SELECT m.name AS model, g.gate, mlops_catalog.role_text(g.set_by) AS set_by, g.s
 FROM mlops_catalog.gate g
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) g.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.gates IS 'What a version must show before it may be deployed or reach stage production';
+COMMENT ON VIEW mlops.gates IS 'Conditions that a version must meet before it may be deployed or reach stage production';
 COMMENT ON COLUMN mlops.gates.model IS 'Model';
 COMMENT ON COLUMN mlops.gates.gate IS 'Conditions, see mlops.set_gate';
 COMMENT ON COLUMN mlops.gates.set_by IS 'Who set it last';
@@ -60,7 +60,7 @@ COMMENT ON COLUMN mlops.approvals.version IS 'Version';
 COMMENT ON COLUMN mlops.approvals.role IS 'Who approved it';
 COMMENT ON COLUMN mlops.approvals.note IS 'Why';
 COMMENT ON COLUMN mlops.approvals.approved_at IS 'When';
-COMMENT ON COLUMN mlops.approvals.person IS 'Role that the session was opened as: who is behind role';
+COMMENT ON COLUMN mlops.approvals.person IS 'Role that the session was opened as: the person behind role';
 GRANT SELECT ON mlops.approvals TO PUBLIC;
 
 -- A restore whose data came in the wrong order leaves the audit log, but no models.

@@ -15,13 +15,13 @@ SELECT EXISTS (SELECT FROM mlops_catalog.home) AND NOT EXISTS (SELECT FROM mlops
 	(SELECT pg_catalog.max(u.ended_at) FROM mlops_catalog.upkeep AS u WHERE u.model_id IS NULL) AS maintained_at
 FROM pg_catalog.pg_control_system() AS c, pg_catalog.pg_database AS d
 WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();
-COMMENT ON VIEW mlops.activation IS 'Does this database work by itself? A restored copy does not until mlops.activate() is called';
-COMMENT ON COLUMN mlops.activation.active IS 'Do monitors, retrainings, guards and schedules run by themselves here?';
+COMMENT ON VIEW mlops.activation IS 'Does this database run tasks automatically? A restored copy does not until mlops.activate() is called';
+COMMENT ON COLUMN mlops.activation.active IS 'Do monitors, retrainings, guards and schedules run automatically here?';
 COMMENT ON COLUMN mlops.activation.system_identifier IS 'Of this server';
 COMMENT ON COLUMN mlops.activation.database IS 'OID of this database';
 COMMENT ON COLUMN mlops.activation.activated_at IS 'Since when';
-COMMENT ON COLUMN mlops.activation.activated_by IS 'Who said so, NULL: it was made here';
-COMMENT ON COLUMN mlops.activation.maintained_at IS 'When a round of maintenance last came through, NULL: never';
+COMMENT ON COLUMN mlops.activation.activated_by IS 'Who activated it, NULL: it was created here';
+COMMENT ON COLUMN mlops.activation.maintained_at IS 'When a round of maintenance last completed, NULL: never';
 GRANT SELECT ON mlops.activation TO PUBLIC;
 
 CREATE FUNCTION mlops_catalog.upkeep_hindrance() RETURNS text
@@ -117,7 +117,7 @@ COMMENT ON FUNCTION mlops_catalog.suspend_retraining(regrole, text, text, text) 
 CREATE FUNCTION mlops.resume_upkeep(model text, task text) RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.resume_upkeep(text, text) IS
-	'Lets a suspended monitor, retraining or guard of a model (or, with NULL, a step of maintenance) run by itself again; false if it was not suspended';
+	'Lets a suspended monitor, retraining or guard of a model (or, with NULL, a step of maintenance) run automatically again; false if it was not suspended';
 CREATE FUNCTION mlops_catalog.resume_upkeep(caller regrole, model text, task text) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -138,7 +138,7 @@ $$;
 CREATE FUNCTION mlops.resume_retraining(model text) RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.resume_retraining(text) IS
-	'Lets a model''s retraining policy go on that a rollback, or an abort, by a person has suspended; false if it was not suspended';
+	'Resumes a model''s retraining policy that a person''s rollback or abort has suspended; false if it was not suspended';
 CREATE FUNCTION mlops_catalog.resume_retraining(caller regrole, model text) RETURNS boolean
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -359,19 +359,19 @@ SELECT NULL, 'maintenance', 'failed', s.problem, NULL, NULL, NULL, NULL, NULL, N
 FROM mlops_catalog.standstill AS s
 WHERE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
 	WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE');
-COMMENT ON VIEW mlops.upkeep IS 'What runs by itself for models you may use (and, to the extension''s owner, steps of maintenance): errors, and what is suspended and why';
+COMMENT ON VIEW mlops.upkeep IS 'Automatic tasks of models you may use (and, for the extension''s owner, steps of maintenance): errors, and which tasks are suspended and why';
 COMMENT ON COLUMN mlops.upkeep.model IS 'Model, NULL: a step of maintenance of the whole database';
 COMMENT ON COLUMN mlops.upkeep.task IS 'monitor, retraining or guard; or the step, "maintenance" if none of it runs though it is due';
-COMMENT ON COLUMN mlops.upkeep.state IS 'ok, running, failed (tried again), suspended (until somebody resumes it) or waiting (for longer than three rounds of maintenance, beside how it went before)';
+COMMENT ON COLUMN mlops.upkeep.state IS 'ok, running, failed (tried again), suspended (until somebody resumes it) or waiting (for longer than three rounds of maintenance; a second row says how the last run went)';
 COMMENT ON COLUMN mlops.upkeep.error IS 'The last error, NULL: it has worked since';
 COMMENT ON COLUMN mlops.upkeep.failures IS 'How often in a row it ended with an error';
 COMMENT ON COLUMN mlops.upkeep.failed_at IS 'When the last error was';
 COMMENT ON COLUMN mlops.upkeep.reason IS 'Why it is suspended, or since when it waits and for whom';
-COMMENT ON COLUMN mlops.upkeep.suspended_by IS 'Who suspended it, NULL: it was suspended by itself';
+COMMENT ON COLUMN mlops.upkeep.suspended_by IS 'Who suspended it, NULL: it was suspended automatically';
 COMMENT ON COLUMN mlops.upkeep.suspended_at IS 'Since when it does not run';
 COMMENT ON COLUMN mlops.upkeep.began_at IS 'Since when it is under way';
-COMMENT ON COLUMN mlops.upkeep.crashes IS 'How often in a row its end was not seen';
-COMMENT ON COLUMN mlops.upkeep.ended_at IS 'When it was seen to end last, well or not';
+COMMENT ON COLUMN mlops.upkeep.crashes IS 'How often in a row it crashed: its end was not seen';
+COMMENT ON COLUMN mlops.upkeep.ended_at IS 'When it last ended, with success or an error';
 GRANT SELECT ON mlops.upkeep TO PUBLIC;
 
 -- ---- this is the production database
@@ -379,7 +379,7 @@ GRANT SELECT ON mlops.upkeep TO PUBLIC;
 CREATE FUNCTION mlops.activate() RETURNS SETOF mlops.activation
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.activate() IS
-	'Says that this database, a restored copy or one on an upgraded server, is the one in production: monitors, retrainings, guards and schedules run by themselves from now on';
+	'Declares this database, a restored copy or one on an upgraded server, the production database: from now on monitors, retrainings, guards and schedules run automatically';
 REVOKE ALL ON FUNCTION mlops.activate() FROM PUBLIC;
 CREATE FUNCTION mlops_catalog.activate(caller regrole) RETURNS SETOF mlops.activation
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1

@@ -136,4 +136,4 @@ CREATE FUNCTION mlops.tune(
 	RETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000000
 	AS 'MODULE_PATHNAME', 'mlops_tune';
 COMMENT ON FUNCTION mlops.tune(text, regclass, text, name, text, jsonb, text, int, int, int, int, text, int, text, name, interval, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
-	'Searches for the parameters that do best on the validation rows, or over folds of the training and validation rows, each trial a run of its own, then trains with them and registers the version; nothing is deployed';
+	'Searches for the parameters that do best on the validation rows, or over folds of the training and validation rows; each trial is a run. Then trains with the best ones and registers the version; nothing is deployed';

@@ -55,4 +55,4 @@ CREATE FUNCTION mlops.cross_validate(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000000 ROWS 7
 	AS 'MODULE_PATHNAME', 'mlops_cross_validate';
 COMMENT ON FUNCTION mlops.cross_validate(text, regclass, text, name, text, int, text, name, interval, int, name[], name[], name, name, name, text, jsonb, jsonb, jsonb, text, jsonb, text, jsonb, bigint) IS
-	'Trains on folds, in parallel background workers if there is room for them, each judged on rows it has not seen: a row for each, then mean and std (sample standard deviation); records a run, registers nothing';
+	'Trains on folds, in parallel background workers if there is room, and judges each fold on rows it has not seen. Returns a row for each fold, then mean and std (sample standard deviation); records a run, registers nothing';

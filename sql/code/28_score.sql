@@ -8,7 +8,7 @@ CREATE FUNCTION mlops.score(model text, features anyelement) RETURNS float8
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 500
 	AS 'MODULE_PATHNAME', 'mlops_score';
 COMMENT ON FUNCTION mlops.score(text, anyelement) IS
-	'Probability of the positive class for a row (a table''s row or jsonb), by what is deployed or by the version in name/version';
+	'Probability of the positive class for a row (a table''s row or jsonb), by the deployed version or by the version in name/version';
 
 CREATE FUNCTION mlops.predict(model text, features anyelement) RETURNS mlops.prediction
 	LANGUAGE c STABLE STRICT PARALLEL SAFE COST 600
@@ -54,13 +54,13 @@ CREATE FUNCTION mlops.score_trigger() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mlops_score_trigger';
 COMMENT ON FUNCTION mlops.score_trigger() IS
-	'BEFORE INSERT OR UPDATE trigger that fills a score column and, if named, a flag column; arguments: model, score column [, flag column [, on_error]]. A row that cannot be scored is stored with what on_error says: null (the default), a score, or raise for an error';
+	'BEFORE INSERT OR UPDATE trigger that fills a score column and, if named, a flag column; arguments: model, score column [, flag column [, on_error]]. on_error says what a row that cannot be scored gets: null (the default), a score, or raise for an error';
 
 CREATE FUNCTION mlops.decide_trigger() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mlops_decide_trigger';
 COMMENT ON FUNCTION mlops.decide_trigger() IS
-	'BEFORE INSERT trigger that decides like mlops.decide: fills a score column and a flag column, logs the decision and what shadows say; arguments: model, score column [, flag column [, key column [, on_error]]]. A row that cannot be scored is stored and logged with what on_error says: null (the default), a score, or raise for an error';
+	'BEFORE INSERT trigger that decides like mlops.decide: fills a score column and a flag column, logs the decision and the shadows; arguments: model, score column [, flag column [, key column [, on_error]]]. on_error says what a row that cannot be scored gets, in the table and in the log: null (the default), a score, or raise for an error';
 
 -- ---- what is wrong with a trigger, told before it fires
 

@@ -8,7 +8,7 @@ CREATE FUNCTION mlops.explain(model text, features anyelement, top int DEFAULT 5
 	LANGUAGE c STABLE PARALLEL SAFE COST 20000 ROWS 5
 	AS 'MODULE_PATHNAME', 'mlops_explain';
 COMMENT ON FUNCTION mlops.explain(text, anyelement, int) IS
-	'What the columns of a row contributed to its score, in log odds, the most important first, by the version that mlops.score would ask. top NULL: all columns after a first row "(base)"; together they add up to the log odds of the score';
+	'Contribution of each column of a row to its score, in log odds, the largest first, by the version that mlops.score would ask. top NULL: all columns after a first row "(base)"; together they add up to the log odds of the score';
 
 CREATE FUNCTION mlops.explain_version(model text, version int, features anyelement, top int DEFAULT 5)
 	RETURNS TABLE (rank int, feature text, value text, contribution float8)
@@ -22,7 +22,7 @@ CREATE FUNCTION mlops.explain_table(model text, source regclass DEFAULT NULL, qu
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 30
 	AS 'MODULE_PATHNAME', 'mlops_explain_table';
 COMMENT ON FUNCTION mlops.explain_table(text, regclass, text, int) IS
-	'What columns matter over the rows of a table, view or query: importance is the mean size of their contributions in log odds (mean |SHAP value|), share its part of all columns'' together, mean the mean contribution with its sign; from rows rows taken evenly at most';
+	'Importance of columns over the rows of a table, view or query: importance is the mean size of a column''s contributions in log odds (mean |SHAP value|), share its part of the sum over all columns, mean the mean contribution with its sign; computed from at most rows rows, evenly spaced';
 
 CREATE FUNCTION mlops.explain_text(model text, features anyelement, top int DEFAULT 8) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE COST 50000

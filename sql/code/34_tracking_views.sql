@@ -68,7 +68,7 @@ SELECT r.run_id, e.name AS experiment, r.name, r.model, r.version, r.algorithm, 
 	r.started_at, r.ended_at, r.findings
 FROM mlops_catalog.run r JOIN mlops_catalog.experiment e ON e.experiment_id OPERATOR(pg_catalog.=) r.experiment_id
 WHERE r.deleted_at IS NULL AND mlops_catalog.may_use_named(r.owner, CASE WHEN NOT r.model_dropped THEN r.model END);
-COMMENT ON VIEW mlops.runs IS 'Trainings, and runs that people log themselves: what was asked, on what data, by whom, how long it took';
+COMMENT ON VIEW mlops.runs IS 'Trainings, and runs that people log themselves: their arguments, data, owner and duration';
 COMMENT ON COLUMN mlops.runs.run_id IS 'Identity';
 COMMENT ON COLUMN mlops.runs.experiment IS 'Experiment';
 COMMENT ON COLUMN mlops.runs.name IS 'Name that people gave it';
@@ -81,14 +81,14 @@ COMMENT ON COLUMN mlops.runs.dataset_id IS 'Data it read, see mlops.datasets';
 COMMENT ON COLUMN mlops.runs.target IS 'Column that was learned';
 COMMENT ON COLUMN mlops.runs.seed IS 'Seed of all random numbers';
 COMMENT ON COLUMN mlops.runs.tags IS 'Free keys and values';
-COMMENT ON COLUMN mlops.runs.note IS 'What people noted about it';
+COMMENT ON COLUMN mlops.runs.note IS 'Note that people wrote about it';
 COMMENT ON COLUMN mlops.runs.library_version IS 'Version of mlops that ran it';
 COMMENT ON COLUMN mlops.runs.owner IS 'Role that ran it';
 COMMENT ON COLUMN mlops.runs.fit_ms IS 'Milliseconds the learner took';
 COMMENT ON COLUMN mlops.runs.train_ms IS 'Milliseconds from start to registration';
 COMMENT ON COLUMN mlops.runs.started_at IS 'When it began';
 COMMENT ON COLUMN mlops.runs.ended_at IS 'When it ended';
-COMMENT ON COLUMN mlops.runs.findings IS 'What to know of its columns: left out (identifier, constant, type: it cannot be a feature, filled: by a trigger that scores), lumped, or suspected to give the target away; objects of column, finding and detail';
+COMMENT ON COLUMN mlops.runs.findings IS 'Findings about its columns: left out (identifier, constant, type: it cannot be a feature, filled: by a trigger that scores), lumped, or suspected to give the target away; objects of column, finding and detail';
 GRANT SELECT ON mlops.runs TO PUBLIC;
 
 CREATE VIEW mlops.run_params WITH (security_barrier) AS
@@ -214,7 +214,7 @@ COMMENT ON COLUMN mlops.datasets.time_column IS 'Column the split was made by';
 COMMENT ON COLUMN mlops.datasets.time_from IS 'Earliest time, in time_zone';
 COMMENT ON COLUMN mlops.datasets.time_to IS 'Latest time, in time_zone';
 COMMENT ON COLUMN mlops.datasets.time_zone IS 'Zone that hours and weekdays were taken in';
-COMMENT ON COLUMN mlops.datasets.columns IS 'Columns read: name, type and kind; of target, key, time, weight, fold and costs also what the labelled rows had in them';
+COMMENT ON COLUMN mlops.datasets.columns IS 'Columns read: name, type and kind; for target, key, time, weight, fold and costs also a summary of their values in the labelled rows';
 COMMENT ON COLUMN mlops.datasets.search_path IS 'search_path that names in the query were resolved by';
 COMMENT ON COLUMN mlops.datasets.settings IS 'Other settings that give the query its meaning, NULL: not recorded';
 COMMENT ON COLUMN mlops.datasets.test_from IS 'Earliest time of the rows judged on, in time_zone';

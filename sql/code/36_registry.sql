@@ -78,7 +78,7 @@ $$;
 
 CREATE FUNCTION mlops.drop_alias(model text, alias text) RETURNS SETOF mlops.aliases
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.drop_alias(text, text) IS 'Removes an alias and returns what it was';
+COMMENT ON FUNCTION mlops.drop_alias(text, text) IS 'Removes an alias and returns it';
 CREATE FUNCTION mlops_catalog.drop_alias(caller regrole, model text, alias text) RETURNS SETOF mlops.aliases
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -164,7 +164,7 @@ CREATE FUNCTION mlops.describe(model text, description text DEFAULT NULL, limits
 	RETURNS TABLE (model text, version int, description text, limits text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.describe(text, text, text, int) IS
-	'Says what a model is for and where its limits are, or what is particular about a version; NULL leaves a text as it is, an empty one removes it';
+	'Describes the purpose and limits of a model, or the particulars of a version; NULL leaves a text as it is, an empty one removes it';
 CREATE FUNCTION mlops_catalog.describe(caller regrole, model text, description text, limits text, version int)
 	RETURNS TABLE (described_model text, described_version int, new_description text, new_limits text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -243,7 +243,7 @@ DECLARE
 		WHERE c.model = warn_of_callers.model AND c.version = coalesce(warn_of_callers.version, c.version));
 BEGIN
 	IF callers IS NOT NULL THEN
-		RAISE WARNING 'what is dropped is called by mlops.score_version: %', callers
+		RAISE WARNING 'dropped versions are used by mlops.score_version in: %', callers
 			USING DETAIL = 'Rows that it is computed for are refused from now on.', HINT = 'Roll back, or drop these too.';
 	END IF;
 END
@@ -270,7 +270,7 @@ DECLARE
 	names text := mlops_catalog.asking_triggers(reference, all_of_model);
 BEGIN
 	IF names IS NOT NULL THEN
-		RAISE WARNING 'what is dropped is asked by triggers: %', names
+		RAISE WARNING 'triggers ask a dropped model or version: %', names
 			USING DETAIL = 'Rows get what their argument on_error says from now on: no score, unless it is given.', HINT = 'Roll back, or drop these too.';
 	END IF;
 END

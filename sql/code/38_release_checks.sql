@@ -527,7 +527,7 @@ BEGIN
 	IF variant = 'primary' OR variant !~ '^[a-z0-9_][a-z0-9_.-]{0,62}$' THEN
 		RAISE EXCEPTION 'invalid name "%" of a variant', variant
 			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-"; "primary" is what is deployed now.';
+				HINT = 'A name has 1 to 63 of the characters a-z, 0-9, "_", "." and "-"; "primary" is the deployed version.';
 	END IF;
 END
 $$;
@@ -598,7 +598,7 @@ BEGIN
 	END IF;
 	unfit := (SELECT g FROM unnest(given) WITH ORDINALITY AS g(g, place) WHERE g <> ALL (s.takes) ORDER BY place LIMIT 1);
 	IF unfit IS NOT NULL AND s.lays = 'aliases' AND unfit <> 'rule' THEN
-		RAISE EXCEPTION 'champion and challenger are versions that the aliases of these names stand for: "%" does not apply', unfit
+		RAISE EXCEPTION 'the aliases "champion" and "challenger" say which versions answer: "%" does not apply', unfit
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = format('Run SELECT * FROM mlops.set_alias(%L, ''challenger'', version), and give NULL as version here.', model_name);
 	ELSIF unfit IS NOT NULL THEN
@@ -608,7 +608,7 @@ BEGIN
 	ELSIF given @> '{percent,ramp}' THEN
 		RAISE EXCEPTION 'give either "percent" or "ramp"' USING ERRCODE = 'invalid_parameter_value';
 	ELSIF given @> '{variants}' AND given && '{version,threshold,variant,percent}' THEN
-		RAISE EXCEPTION '"variants" says everything of each variant: leave "%" out', (SELECT g FROM unnest(given) AS g WHERE g IN ('version', 'threshold', 'variant', 'percent') LIMIT 1)
+		RAISE EXCEPTION '"variants" describes each variant completely: leave "%" out', (SELECT g FROM unnest(given) AS g WHERE g IN ('version', 'threshold', 'variant', 'percent') LIMIT 1)
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write variants => ''{"b": {"version": 2, "percent": 30, "threshold": 0.4}}''.';
 	END IF;
 	missing := ARRAY(
@@ -621,7 +621,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', HINT = CASE WHEN in_options
 				THEN 'Write options => ''{"key": "card_id", "percent": 5}'': the column whose value decides which version a row sees, and a share above 0 and below 100.'
 				ELSE array_to_string(ARRAY[
-				CASE WHEN missing[1] LIKE '"percent"%' THEN 'Write percent => 5, above 0 and below 100: the rest stays with what is deployed.' END,
+				CASE WHEN missing[1] LIKE '"percent"%' THEN 'Write percent => 5, above 0 and below 100: the rest stays with the deployed version.' END,
 				CASE WHEN missing[1] LIKE '"rule"%' THEN 'Write it as rule => ''{"country": "DE"}''.' END,
 				CASE WHEN 'a key' = ANY (missing) THEN 'Name the column whose value decides which variant a row sees, as in key => ''card_id''.' END], ' ') END;
 	END IF;

@@ -18,11 +18,11 @@ JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) r.vers
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) r.model_id
 LEFT JOIN mlops_catalog.release e ON e.model_id OPERATOR(pg_catalog.=) r.model_id
 WHERE mlops_catalog.may_see(m.owner, m.model_id);
-COMMENT ON VIEW mlops.deployments IS 'What answers now: the variants of each model';
+COMMENT ON VIEW mlops.deployments IS 'Variants of each model that answer now';
 COMMENT ON COLUMN mlops.deployments.model IS 'Model';
 COMMENT ON COLUMN mlops.deployments.version IS 'Version that answers';
 COMMENT ON COLUMN mlops.deployments.strategy IS 'How traffic was moved';
-COMMENT ON COLUMN mlops.deployments.variant IS 'Name of the variant; primary takes what no other one does';
+COMMENT ON COLUMN mlops.deployments.variant IS 'Name of the variant; primary answers the rows that no other variant does';
 COMMENT ON COLUMN mlops.deployments.kind IS 'segment: rows that fit the rule; share: of all others, by a hash of the key; shadow: scored and logged, never returned';
 COMMENT ON COLUMN mlops.deployments.percent IS 'Share of traffic, in percent';
 COMMENT ON COLUMN mlops.deployments.key IS 'Column whose hash chooses the share, and that decisions are logged with';
@@ -44,19 +44,19 @@ FROM mlops_catalog.deployment d
 JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) d.version_id
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) d.model_id
 WHERE mlops_catalog.may_see(m.owner, m.model_id);
-COMMENT ON VIEW mlops.deployment_history IS 'Every change of what answers for a model';
+COMMENT ON VIEW mlops.deployment_history IS 'Every change of a model''s route';
 COMMENT ON COLUMN mlops.deployment_history.model IS 'Model';
 COMMENT ON COLUMN mlops.deployment_history.deployment_id IS 'Identity, rising in time';
 COMMENT ON COLUMN mlops.deployment_history.version IS 'Version it was about';
 COMMENT ON COLUMN mlops.deployment_history.action IS 'deploy, ramp, allocate, promote, pause, resume, abort, rollback (by mlops.rollback, or by a guard, also of a share or shadow that failed) or undeploy';
 COMMENT ON COLUMN mlops.deployment_history.strategy IS 'How traffic was moved';
-COMMENT ON COLUMN mlops.deployment_history.threshold IS 'Threshold of the version from then on, or until then where it was taken away';
+COMMENT ON COLUMN mlops.deployment_history.threshold IS 'Threshold of the version from then on, or until then if the version was taken away';
 COMMENT ON COLUMN mlops.deployment_history.key IS 'Column whose hash chooses the variant';
-COMMENT ON COLUMN mlops.deployment_history.guard IS 'What had to hold';
+COMMENT ON COLUMN mlops.deployment_history.guard IS 'Guard that had to hold';
 COMMENT ON COLUMN mlops.deployment_history.ramp IS 'Steps of its traffic';
-COMMENT ON COLUMN mlops.deployment_history.metric IS 'What its variants are compared by';
+COMMENT ON COLUMN mlops.deployment_history.metric IS 'Metric that its variants are compared by';
 COMMENT ON COLUMN mlops.deployment_history.min_percent IS 'Least share of each variant of a bandit';
-COMMENT ON COLUMN mlops.deployment_history.routes IS 'What answered from then on';
+COMMENT ON COLUMN mlops.deployment_history.routes IS 'Variants that answered from then on';
 COMMENT ON COLUMN mlops.deployment_history.note IS 'Why';
 COMMENT ON COLUMN mlops.deployment_history.deployed_by IS 'Who';
 COMMENT ON COLUMN mlops.deployment_history.deployed_at IS 'When';

@@ -82,11 +82,11 @@ BEGIN
 		RETURN;
 	ELSIF test_variants.variants IS NULL AND NOT EXISTS (SELECT FROM mlops_catalog.strategies() AS s WHERE s.name = test_variants.strategy AND 'variants' = ANY (s.takes)) THEN
 		RAISE EXCEPTION 'strategy "%" needs "version"', test_variants.strategy
-			USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the version that gets the share; the rest stays with what is deployed.';
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the version that gets the share; the rest stays with the deployed version.';
 	ELSIF test_variants.variants IS NULL THEN
 		RAISE EXCEPTION 'a test takes either "version" and "percent" or "variants"'
 			USING ERRCODE = 'invalid_parameter_value',
-				HINT = 'Write variants => ''{"b": {"version": 2, "percent": 30}, "c": {"version": 3, "percent": 30}}''; the rest stays with what is deployed.';
+				HINT = 'Write variants => ''{"b": {"version": 2, "percent": 30}, "c": {"version": 3, "percent": 30}}''; the rest stays with the deployed version.';
 	END IF;
 	PERFORM mlops_catalog.require_object('variants', test_variants.variants);
 	IF (SELECT count(*) FROM jsonb_object_keys(test_variants.variants)) > 100 THEN
@@ -108,7 +108,7 @@ BEGIN
 	IF total <= 0 OR total > 100 THEN
 		RAISE EXCEPTION 'the shares of the variants add up to %', total || ' %'
 			USING ERRCODE = 'invalid_parameter_value',
-				DETAIL = 'They must be above 0 % and leave the rest to what is deployed.',
+				DETAIL = 'They must be above 0 % and leave the rest to the deployed version.',
 				HINT = 'Give "percent".';
 	END IF;
 END

@@ -4,7 +4,7 @@ CREATE FUNCTION mlops.promote(model text, note text DEFAULT NULL, variant text D
 	RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.promote(text, text, text) IS
-	'Makes a variant primary: it answers everything that was shared; by default the only variant of the release under way. Ends the release; segments stay';
+	'Makes a variant primary, by default the only variant of the release under way: it answers all rows that were shared. Ends the release; segments stay';
 
 CREATE FUNCTION mlops_catalog.promote(caller regrole, model_name text, note text, variant_name text)
 	RETURNS SETOF mlops.deployments
@@ -123,7 +123,7 @@ COMMENT ON FUNCTION mlops_catalog.set_paused(regrole, text, boolean, text, text)
 CREATE FUNCTION mlops.pause(model text, note text DEFAULT NULL, variant text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 2 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.pause(text, text, text) IS
-	'Stops the ramp or the reallocation of the release under way, shares stay as they are until mlops.resume; or stops scoring the shadow that variant names';
+	'Stops the ramp or the reallocation of the release under way: shares stay as they are until mlops.resume. Or stops scoring the shadow that variant names';
 CREATE FUNCTION mlops_catalog.pause(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 2
 	SET search_path = pg_catalog, pg_temp
@@ -132,7 +132,7 @@ AS $$ SELECT * FROM mlops_catalog.set_paused(caller, model_name, true, note, var
 CREATE FUNCTION mlops.resume(model text, note text DEFAULT NULL, variant text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 2 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.resume(text, text, text) IS
-	'Goes on with a paused release, or with the paused shadow that variant names; the wait of its step, and what its guard looks at, begin anew';
+	'Goes on with a paused release, or with the paused shadow that variant names. The wait of its step begins anew, and its guard counts from now on';
 CREATE FUNCTION mlops_catalog.resume(caller regrole, model_name text, note text, variant_name text) RETURNS SETOF mlops.deployments
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 2
 	SET search_path = pg_catalog, pg_temp
@@ -141,7 +141,7 @@ AS $$ SELECT * FROM mlops_catalog.set_paused(caller, model_name, false, note, va
 CREATE FUNCTION mlops.abort(model text, note text DEFAULT NULL, variant text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.abort(text, text, text) IS
-	'Ends the release under way and gives all shares back to primary, or takes away the one variant, shadow or segment that is named; returns what answers then';
+	'Ends the release under way and gives all shares back to primary, or takes away the named variant, shadow or segment; returns the variants that then answer';
 
 -- What a person takes back, a policy must not put there again by itself; a
 -- guard uses the function below.
@@ -247,7 +247,7 @@ COMMENT ON FUNCTION mlops_catalog.last_answer(regrole, bigint, bigint) IS 'Thres
 CREATE FUNCTION mlops.rollback(model text, to_version int DEFAULT NULL, note text DEFAULT NULL) RETURNS SETOF mlops.deployments
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.rollback(text, int, text) IS
-	'Undoes the last release: gives the shares of a release under way back to primary, or else makes primary again what answered before, another version or the same with another threshold, after mlops.undeploy the one that answered last; with to_version, makes that one primary, with the threshold that it had. A to_version that is NULL is none: it cannot be told from one that was not given';
+	'Undoes the last release: gives the shares of a release under way back to primary, or else makes the version primary that answered before (another version, or the same with another threshold; after mlops.undeploy the last one that answered). With to_version, makes that version primary, with the threshold that it had; a NULL to_version counts as not given';
 
 CREATE FUNCTION mlops_catalog.rollback(caller regrole, model_name text, to_version int, note text) RETURNS SETOF mlops.deployments
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -321,7 +321,7 @@ CREATE FUNCTION mlops.undeploy(model text, note text DEFAULT NULL)
 	RETURNS TABLE (model text, version int, variant text, kind text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.undeploy(text, text) IS
-	'Takes a model out of service: nothing answers for its name from this transaction''s commit on, its versions stay. Returns what answered until now; mlops.rollback and mlops.deploy bring it back';
+	'Takes a model out of service: from this transaction''s commit on nothing answers for its name; its versions stay. Returns the variants that answered until now; mlops.rollback and mlops.deploy bring the model back';
 
 CREATE FUNCTION mlops_catalog.undeploy(caller regrole, model_name text, note text)
 	RETURNS TABLE (model text, version int, variant text, kind text)

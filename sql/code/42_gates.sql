@@ -121,7 +121,7 @@ COMMENT ON FUNCTION mlops_catalog.check_gate_columns(regrole, jsonb, bigint, tex
 CREATE FUNCTION mlops.set_gate(model text, gate jsonb) RETURNS SETOF mlops.gates
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.set_gate(text, jsonb) IS
-	'Sets what a version must show before it may be deployed or reach stage production; {} removes the gate';
+	'Sets the conditions that a version must meet before it may be deployed or reach stage production; {} removes the gate';
 CREATE FUNCTION mlops_catalog.set_gate(caller regrole, model text, gate jsonb) RETURNS SETOF mlops.gates
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -373,7 +373,7 @@ BEGIN
 	IF EXISTS (SELECT FROM mlops_catalog.policy AS p LEFT JOIN mlops_catalog.gate AS g ON g.model_id = p.model_id
 			WHERE p.model_id = tell_of_approvals.model_id AND p.action <> 'register' AND mlops_catalog.asks_for_approval(coalesce(g.gate, '{}') || p.gate)) THEN
 		RAISE NOTICE 'versions of model "%" that are retrained will wait for approval', model_name
-			USING DETAIL = 'Its gate asks for approvals, and nobody has approved a version that is new: none is deployed by itself.',
+			USING DETAIL = 'Its gate asks for approvals, and nobody has approved a version that is new: none is deployed automatically.',
 				HINT = format('mlops.retraining_policies shows which one waits. Then: SELECT * FROM mlops.approve(%1$L, version); and, when it has all approvals, SELECT * FROM mlops.deploy(%1$L, version);', model_name);
 	END IF;
 END
@@ -659,7 +659,7 @@ COMMENT ON FUNCTION mlops_catalog.tell_of_own_approval(regrole, bigint, text, in
 CREATE FUNCTION mlops.approve(model text, version int, note text DEFAULT NULL) RETURNS SETOF mlops.approvals
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.approve(text, int, text) IS
-	'Approves a version, as the current role; the gate says how many approvals it takes, and whose. A person, the role of the session, counts once, whatever roles were taken';
+	'Approves a version as the current role; the gate says how many approvals are required, and whose. A person (the role of the session) counts once, whatever roles were taken';
 CREATE FUNCTION mlops_catalog.approve(caller regrole, model text, version int, note text) RETURNS SETOF mlops.approvals
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp

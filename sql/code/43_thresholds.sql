@@ -10,7 +10,7 @@ CREATE FUNCTION mlops.thresholds(
 		false_positive_rate float8, expected_cost float8)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 5 AS 'MODULE_PATHNAME', 'mlops_thresholds';
 COMMENT ON FUNCTION mlops.thresholds(text, int, jsonb, regclass, text) IS
-	'For each policy, as train''s threshold has it, the threshold that it chooses for a version on labelled rows (by default its own test rows), whether that reaches what was asked, and what would be flagged with it; expected_cost, a row, of cost policies';
+	'For each policy (written as train''s threshold): the threshold that it chooses for a version on labelled rows (by default its own test rows), whether that reaches the policy''s target, and the rows it would flag; expected_cost is the mean cost of a row, for cost policies';
 CREATE FUNCTION mlops_catalog.thresholds(caller regrole, model text, version int, policies jsonb, source regclass, query text)
 	RETURNS TABLE (policy jsonb, reached boolean, threshold float8, rows bigint, flagged bigint, "precision" float8, recall float8,
 		false_positive_rate float8, expected_cost float8)

@@ -13,30 +13,30 @@ SELECT p.prediction_id, m.name AS model, p.version, p.variant, p.shadow, p.key, 
 FROM mlops_catalog.prediction p
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
 WHERE mlops_catalog.may_see(m.owner, m.model_id);
-COMMENT ON VIEW mlops.predictions IS 'Logged decisions of models you may use, and what their shadows would have decided';
+COMMENT ON VIEW mlops.predictions IS 'Logged decisions of models you may use, and those of their shadows';
 COMMENT ON COLUMN mlops.predictions.prediction_id IS 'Identity of the decision, which its shadows share; holds created_at, see mlops.prediction_time';
 COMMENT ON COLUMN mlops.predictions.model IS 'Model';
 COMMENT ON COLUMN mlops.predictions.version IS 'Version that scored, or failed to; NULL if none could be chosen';
 COMMENT ON COLUMN mlops.predictions.variant IS 'Variant that scored, NULL for a version asked for by number';
-COMMENT ON COLUMN mlops.predictions.shadow IS 'Was it scored beside the answer, and not returned? Also of a variant that failed and in whose place primary answered';
-COMMENT ON COLUMN mlops.predictions.key IS 'Key given to mlops.decide, or else the row''s key column; of one longer than 1,000 bytes the beginning and its SHA-256';
-COMMENT ON COLUMN mlops.predictions.score IS 'Probability of the positive class; of a decision that failed the score that on_error says, or NULL';
+COMMENT ON COLUMN mlops.predictions.shadow IS 'Was it scored beside the answer, and not returned? Also true for a variant that failed, if primary answered in its place';
+COMMENT ON COLUMN mlops.predictions.key IS 'Key given to mlops.decide, or else the row''s key column; if longer than 1,000 bytes, its beginning and its SHA-256';
+COMMENT ON COLUMN mlops.predictions.score IS 'Probability of the positive class; for a failed decision the score that on_error gives, or NULL';
 COMMENT ON COLUMN mlops.predictions.flagged IS 'Was the score at or above the threshold?';
 COMMENT ON COLUMN mlops.predictions.threshold IS 'Threshold in force';
 COMMENT ON COLUMN mlops.predictions.latency IS 'Microseconds that scoring took';
-COMMENT ON COLUMN mlops.predictions.features IS 'What the model read, if mlops.log_features was on';
-COMMENT ON COLUMN mlops.predictions.route_key IS 'The row''s key column, by which its variant was chosen, where the decision was logged with another key';
+COMMENT ON COLUMN mlops.predictions.features IS 'Values that the model read, if mlops.log_features was on';
+COMMENT ON COLUMN mlops.predictions.route_key IS 'The row''s key column, which chose its variant, if the decision was logged with another key';
 COMMENT ON COLUMN mlops.predictions.deployment_id IS 'Deployment that put the variant there';
 COMMENT ON COLUMN mlops.predictions.created_at IS 'When it was made';
-COMMENT ON COLUMN mlops.predictions.sqlstate IS 'SQLSTATE of the error for which the model gave no score, NULL: it gave one';
-COMMENT ON COLUMN mlops.predictions.error IS 'The same in words, its first 500 bytes';
+COMMENT ON COLUMN mlops.predictions.sqlstate IS 'SQLSTATE of the error if the model gave no score, NULL: it gave one';
+COMMENT ON COLUMN mlops.predictions.error IS 'Message of that error, its first 500 bytes';
 GRANT SELECT ON mlops.predictions TO PUBLIC;
 
 CREATE FUNCTION mlops.decide(model text, features anyelement, key text DEFAULT NULL, on_error text DEFAULT 'raise') RETURNS mlops.decision
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 2000
 	AS 'MODULE_PATHNAME', 'mlops_decide';
 COMMENT ON FUNCTION mlops.decide(text, anyelement, text, text) IS
-	'Scores a row like mlops.predict and logs the decision in this transaction, with the key that its label will be known by; scores and logs shadows too. on_error says what becomes of a row that cannot be scored: raise an error, or give null or a score, with a warning, and log it as failed';
+	'Scores a row like mlops.predict and logs the decision in this transaction, under the key by which its label will arrive; scores and logs shadows too. on_error says what happens if a row cannot be scored: raise an error, or give null or a score, with a warning, and log it as failed';
 
 CREATE FUNCTION mlops.prediction_time(prediction_id uuid) RETURNS timestamptz
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -192,7 +192,7 @@ REVOKE ALL ON FUNCTION mlops_catalog.count_partition(text) FROM PUBLIC;
 CREATE FUNCTION mlops.maintain(days_ahead int DEFAULT 7) RETURNS TABLE (action text, object text, rows bigint)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.maintain(int) IS
-	'Makes the partitions of logged decisions for the days ahead, indexes and seals past ones, removes those older than mlops.retention days, jobs that ended more than mlops.job_retention days ago, metrics of monitors older than mlops.monitor_retention days, deleted and failed runs older than mlops.run_retention days, and where it is set versions that nobody refers to (mlops.version_retention) and old entries of the audit log (mlops.audit_retention); ends jobs that are said to run and that no process has. Runs by itself where mlops is preloaded, else run it daily. What is busy, or fails (view mlops.upkeep says why), is left for the next time';
+	'Makes the partitions of logged decisions for the days ahead, and indexes and seals past ones. Removes partitions older than mlops.retention days, jobs that ended more than mlops.job_retention days ago, metrics of monitors older than mlops.monitor_retention days, and deleted and failed runs older than mlops.run_retention days; if set, also unused versions (mlops.version_retention) and old entries of the audit log (mlops.audit_retention). Ends jobs that are marked as running and that no process has. Runs automatically where mlops is preloaded, else run it daily. Work that is busy, or fails (view mlops.upkeep says why), is left for the next time';
 REVOKE ALL ON FUNCTION mlops.maintain(int) FROM PUBLIC;
 
 -- What a phase of maintenance has to do; rows: what a day to be removed holds,

@@ -140,7 +140,7 @@ CREATE FUNCTION mlops.verify_decisions(day date DEFAULT NULL)
 	RETURNS TABLE (day date, intact boolean, decisions bigint, prediction_id uuid, problem text)
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 100 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.verify_decisions(date) IS
-	'Compares the logged decisions of each day that is over, or of one, with what was sealed in the audit log; names the decisions that were changed, removed or added since, the first 1000 of a day. intact is NULL for a day that is not sealed yet';
+	'Compares the logged decisions of each day that is over, or of one day, with the seals in the audit log; names the decisions that were changed, removed or added since, the first 1000 of a day. intact is NULL for a day that is not sealed yet';
 CREATE FUNCTION mlops_catalog.verify_decisions(caller regrole, day date)
 	RETURNS TABLE (of_day date, intact boolean, decisions bigint, prediction_id uuid, problem text)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100

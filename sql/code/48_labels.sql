@@ -5,7 +5,7 @@ SELECT m.name AS model, l.key, l.label, l.labelled_at, mlops_catalog.role_text(l
 FROM mlops_catalog.label l
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) l.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.label_events IS 'All labels that were recorded, revised ones too';
+COMMENT ON VIEW mlops.label_events IS 'All recorded labels, including revised ones';
 COMMENT ON COLUMN mlops.label_events.model IS 'Model';
 COMMENT ON COLUMN mlops.label_events.key IS 'Key that the decision was logged with';
 COMMENT ON COLUMN mlops.label_events.label IS 'Was it positive?';
@@ -42,4 +42,4 @@ CREATE FUNCTION mlops.add_labels(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'mlops_add_labels';
 COMMENT ON FUNCTION mlops.add_labels(text, regclass, text, name, name, name, text) IS
-	'Records labels of decisions by the key they were logged with, from columns of a table, view or query; adding the same ones again changes nothing, of several for a key the latest counts, and two of the same time that differ are an error. A label without a time is known now; rows without key or label are ignored. Positive is what was positive in the model''s training, unless positive says another value';
+	'Records labels of decisions by the key they were logged with, from columns of a table, view or query. Adding the same labels again changes nothing; if a key has several labels the latest counts, and two of the same time that differ are an error. A label without a time is known now; rows without key or label are ignored. positive is the positive value, by default that of the model''s training';

@@ -36,7 +36,7 @@ FROM mlops_catalog.model_version v
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
 LATERAL mlops_catalog.baseline(m.name, v.version) AS b
 WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.feature_statistics IS 'What the training rows of a version looked like, by feature';
+COMMENT ON VIEW mlops.feature_statistics IS 'Statistics of a version''s training rows, by feature';
 COMMENT ON COLUMN mlops.feature_statistics.model IS 'Model';
 COMMENT ON COLUMN mlops.feature_statistics.version IS 'Version';
 COMMENT ON COLUMN mlops.feature_statistics.feature IS 'Feature, such as amount or ts.hour';
@@ -112,7 +112,7 @@ CREATE FUNCTION mlops.start_run(experiment text, name text DEFAULT NULL, model t
 	parent_run_id bigint DEFAULT NULL, tags jsonb DEFAULT '{}', note text DEFAULT NULL) RETURNS bigint
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.start_run(text, text, text, bigint, jsonb, text) IS
-	'Begins a run of one''s own in an experiment, which is made if there is none; returns its identity';
+	'Begins your own run in an experiment, which is created if it does not exist; returns the run''s identity';
 CREATE FUNCTION mlops_catalog.start_run(caller regrole, experiment text, name text, model text, parent_run_id bigint, tags jsonb, note text)
 	RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -583,7 +583,7 @@ BEGIN
 			USING DETAIL = format('They differ in %s: only metrics of kind "metric on the same rows" are comparable.', differing);
 	ELSIF differing = 'content_hash' AND NOT same_columns THEN
 		RAISE NOTICE '% read different columns', what
-			USING DETAIL = 'Nothing tells whether the rows that they were judged on were the same: their number, and the times they are of, are.', HINT = hint;
+			USING DETAIL = 'Their test rows have the same number and the same times, but nothing shows that they are the same rows.', HINT = hint;
 	ELSE
 		RAISE WARNING '% were not judged on the same rows', what
 			USING DETAIL = format('They differ in %s: their metrics are not comparable.', differing), HINT = hint;

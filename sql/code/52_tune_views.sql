@@ -17,7 +17,7 @@ CROSS JOIN LATERAL (
 		pg_catalog.max(t.ended_at) AS ended_at
 	FROM mlops_catalog.counted_trial t WHERE t.study_id OPERATOR(pg_catalog.=) s.study_id) t
 WHERE mlops_catalog.may_use_named(s.owner, CASE WHEN NOT s.model_dropped THEN s.model END);
-COMMENT ON VIEW mlops.studies IS 'Tunings: what was searched, how, and the best that was found';
+COMMENT ON VIEW mlops.studies IS 'Tunings: the space that was searched, how, and the best value found';
 COMMENT ON COLUMN mlops.studies.study_id IS 'Identity';
 COMMENT ON COLUMN mlops.studies.model IS 'Model';
 COMMENT ON COLUMN mlops.studies.experiment IS 'Experiment that the trials'' runs belong to';

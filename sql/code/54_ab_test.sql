@@ -90,7 +90,7 @@ CREATE FUNCTION mlops.ab_test(model text, metric text DEFAULT NULL, effect float
 		lower float8, upper float8, z float8, p_value float8, sequential_p_value float8)
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 3 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.ab_test(text, text, float8, timestamptz, text, bigint) IS
-	'Variants of the release under way, or else of the last one that had shares (or of the one that deployment_id names, see mlops.deployment_history), by precision, recall, accuracy, false_positive_rate or alert_rate of their logged decisions, each against primary: p_value for one look at a planned end, sequential_p_value for as many looks as you like. unit is what is counted: each decision, or for each key (column of the route) its first that counts';
+	'Compares each variant with primary by precision, recall, accuracy, false_positive_rate or alert_rate of their logged decisions. The variants are those of the release under way, or else of the last one that had shares (or of the one that deployment_id names, see mlops.deployment_history). p_value is for one look at a planned end, sequential_p_value for as many looks as you like. unit says what a trial is: each decision, or for each key (column of the route) its first that counts';
 
 CREATE FUNCTION mlops_catalog.ab_test(caller regrole, model_name text, metric_name text, effect float8, since timestamptz, unit text, deployment_id bigint)
 	RETURNS TABLE (variant text, version int, metric text, decisions bigint, trials bigint, successes bigint, rate float8, difference float8,

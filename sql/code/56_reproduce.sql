@@ -31,7 +31,7 @@ AS $$
 BEGIN
 	IF relation IS NOT NULL THEN
 		RAISE EXCEPTION '% reads the temporary table or view "%"', what, relation USING ERRCODE = 'invalid_table_definition',
-			DETAIL = 'It is read again by itself, when this session, and all that is temporary in it, has ended.',
+			DETAIL = 'It is read again later, when this session has ended and its temporary objects are gone.',
 			HINT = 'Read a permanent table or view.';
 	END IF;
 END
@@ -181,7 +181,7 @@ $$;
 CREATE FUNCTION mlops.adopt_query(model text, version int) RETURNS text
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.adopt_query(text, int) IS
-	'Takes over, as yours, the query that a version was trained on, whose author was dropped: until then it is not read again. Returns the query, which is worth reading first';
+	'Adopts, as yours, the query that a version was trained on, if its author was dropped: until then nobody can read it again. Returns the query; read it first';
 CREATE FUNCTION mlops_catalog.adopt_query(caller regrole, model text, version int) RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -244,7 +244,7 @@ CREATE FUNCTION mlops.reproduce(model text, version int)
 		library_version text, library_version_now text, params jsonb, params_now jsonb)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.reproduce(text, int) IS
-	'Repeats the training of a version on what its source holds now, registers nothing, and says whether the bytes are identical or which of data, types of columns, parameters and library version differ';
+	'Repeats the training of a version on the rows that its source holds now and registers nothing. Says whether the bytes are identical, or which of data, types of columns, parameters and library version differ';
 CREATE FUNCTION mlops_catalog.reproduce(caller regrole, model text, version int)
 	RETURNS TABLE (identical boolean, differs text[], sha256 text, sha256_now text, content_hash text, content_hash_now text,
 		library_version text, library_version_now text, params jsonb, params_now jsonb)

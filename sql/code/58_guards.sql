@@ -529,7 +529,7 @@ CREATE FUNCTION mlops.check_guards(model text DEFAULT NULL)
 	RETURNS TABLE (model text, variant text, metric text, value float8, required text, passed boolean, action text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.check_guards(text) IS
-	'Checks the guards of shadows and of the release under way, of one model or of all you may deploy: pauses, drops or rolls back what fails, else takes a ramp whose wait is over to its next step and gives a bandit its new shares. Runs by itself where mlops is preloaded';
+	'Checks the guards of shadows and of the release under way, of one model or of all you may deploy. Pauses, drops or rolls back a variant that fails; else moves a ramp to its next step when its wait is over, and gives a bandit its new shares. Runs automatically where mlops is preloaded';
 
 CREATE FUNCTION mlops_catalog.check_guards(caller regrole, model_name text) RETURNS SETOF mlops_catalog.guard_check
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10

@@ -16,7 +16,7 @@ COMMENT ON FUNCTION mlops_catalog.version_bytes(regrole, bigint) IS 'The bytes o
 CREATE FUNCTION mlops.export_model(model text, version int) RETURNS bytea
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 10000 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.export_model(text, int) IS
-	'A version as one value, with what is recorded about it, for mlops.import_model in another database';
+	'A version as one value, with the records about it, for mlops.import_model in another database';
 CREATE FUNCTION mlops_catalog.export_model(caller regrole, model text, version int) RETURNS bytea
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp

@@ -321,7 +321,7 @@ COMMENT ON FUNCTION mlops_catalog.label_of(text, text) IS 'The label of a key th
 CREATE FUNCTION mlops.why(prediction_id uuid) RETURNS json
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.why(uuid) IS
-	'Everything about a logged decision, in this order: score, threshold and flag, its label if one is known, what each column contributed (in log odds) or why that is not known, version, features as logged and their score again, route, what shadows said, approvals, checks and history until then, run, data set and the settings that it was read under';
+	'Everything about a logged decision, in this order: score, threshold and flag, its label if one is known, the contribution of each column (in log odds) or why it is not known, version, features as logged and their score again, route, answers of shadows, approvals, checks and history until then, run, data set and the settings under which it was read';
 CREATE FUNCTION mlops_catalog.why(prediction_id uuid) RETURNS json
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -406,7 +406,7 @@ COMMENT ON FUNCTION mlops_catalog.decision_report(uuid, jsonb) IS 'What mlops.wh
 CREATE FUNCTION mlops.why(model text, key text) RETURNS json
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.why(text, text) IS
-	'Everything about the latest decision that was logged with a key, as why(prediction_id) tells it; "of_key" has how many there are, and the identity, time, score and flag of up to 100 others, the latest first';
+	'Everything about the latest decision that was logged with a key, as why(prediction_id) returns it; "of_key" says how many there are, and has the identity, time, score and flag of up to 100 others, the latest first';
 CREATE FUNCTION mlops_catalog.why(model text, key text) RETURNS json
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp

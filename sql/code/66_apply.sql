@@ -18,7 +18,7 @@
 CREATE FUNCTION mlops.export_spec(model text DEFAULT NULL) RETURNS jsonb
 	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.export_spec(text) IS
-	'Settings of a model, or of all one may use, as the document that mlops.apply takes';
+	'Settings of a model, or of all models you may use, as the document that mlops.apply takes';
 CREATE FUNCTION mlops_catalog.export_spec(caller regrole, model text) RETURNS jsonb
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp

@@ -6,7 +6,7 @@ SELECT m.name AS model, d.version, d.window_start, d.window_end, d.rows, d.place
 FROM mlops_catalog.drift_window d
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) d.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.drift IS 'Drift that was recorded by mlops.record_drift, of models you may use: a row for each test of each feature in each window';
+COMMENT ON VIEW mlops.drift IS 'Drift that mlops.record_drift recorded, for models you may use: a row for each test of each feature in each window';
 COMMENT ON COLUMN mlops.drift.model IS 'Model';
 COMMENT ON COLUMN mlops.drift.version IS 'Version whose training baseline it was compared with';
 COMMENT ON COLUMN mlops.drift.window_start IS 'Where the window begins, NULL if it was not said';
@@ -18,7 +18,7 @@ COMMENT ON COLUMN mlops.drift.kind IS 'number, category, time or score';
 COMMENT ON COLUMN mlops.drift.test IS 'Statistic, e.g. psi';
 COMMENT ON COLUMN mlops.drift.statistic IS 'Value, NULL where it is not defined, e.g. in a window without rows';
 COMMENT ON COLUMN mlops.drift.p_value IS 'How likely as large a value is without drift, NULL if not known';
-COMMENT ON COLUMN mlops.drift.threshold IS 'What the statistic was compared with';
+COMMENT ON COLUMN mlops.drift.threshold IS 'Value that the statistic was compared with';
 COMMENT ON COLUMN mlops.drift.drifted IS 'Did it drift? NULL where the statistic is not defined';
 COMMENT ON COLUMN mlops.drift.recorded_by IS 'Who recorded it';
 COMMENT ON COLUMN mlops.drift.recorded_at IS 'When it was recorded; the same for all rows of a report';
@@ -49,7 +49,7 @@ CREATE FUNCTION mlops.record_drift(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 50
 	AS 'MODULE_PATHNAME', 'mlops_record_drift';
 COMMENT ON FUNCTION mlops.record_drift(text, regclass, text, int, timestamptz, timestamptz, text[]) IS
-	'Does what mlops.check_drift does and records the result for view mlops.drift; window_start and window_end say which time the rows are of';
+	'Does what mlops.check_drift does and records the result for view mlops.drift; window_start and window_end give the time of the rows';
 
 CREATE FUNCTION mlops.drift_between(
 	reference regclass,

@@ -33,14 +33,14 @@ COMMENT ON COLUMN mlops.jobs.submitted_at IS 'When it was submitted';
 COMMENT ON COLUMN mlops.jobs.run_after IS 'Not before';
 COMMENT ON COLUMN mlops.jobs.started_at IS 'When the last attempt began';
 COMMENT ON COLUMN mlops.jobs.ended_at IS 'When it ended for good';
-COMMENT ON COLUMN mlops.jobs.unattended IS 'Does it run by itself, and therefore only what its role trusts?';
+COMMENT ON COLUMN mlops.jobs.unattended IS 'Does it run unattended, and therefore only code that its role trusts?';
 COMMENT ON COLUMN mlops.jobs.purpose IS 'What it is for: person (somebody submitted it), schedule, or monitor or retraining, which maintenance submits';
 GRANT SELECT ON mlops.jobs TO PUBLIC;
 
 CREATE VIEW mlops.job_events WITH (security_barrier) AS
 SELECT e.job_id, e.at, e.event, e.attempt, e.error, e.role, e.event_id
 FROM mlops_catalog.job_event AS e JOIN mlops.jobs AS j ON j.job_id OPERATOR(pg_catalog.=) e.job_id;
-COMMENT ON VIEW mlops.job_events IS 'Every change of state of the jobs you see, and what was asked of them';
+COMMENT ON VIEW mlops.job_events IS 'Every change of state of the jobs you see, and every request about them';
 COMMENT ON COLUMN mlops.job_events.job_id IS 'Job';
 COMMENT ON COLUMN mlops.job_events.at IS 'When';
 COMMENT ON COLUMN mlops.job_events.event IS
@@ -193,12 +193,12 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE mlops.wait(bigint, interval, text) IS
-	'Waits until a job has ended, or for as long as timeout says, and returns its state; tells how far it is about once a second and commits between looks';
+	'Waits until a job has ended, or for as long as timeout says, and returns its state; reports its progress about once a second and commits between looks';
 
 CREATE FUNCTION mlops.result(job_id bigint) RETURNS jsonb
 	LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.result(bigint) IS
-	'Rows that a job returned, as an array of objects (NULL for a statement without rows); its error is raised anew';
+	'Rows that a job returned, as an array of objects (NULL for a statement without rows); if the job failed, raises its error';
 CREATE FUNCTION mlops_catalog.result(job_id bigint) RETURNS jsonb
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp

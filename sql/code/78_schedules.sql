@@ -221,7 +221,7 @@ COMMENT ON COLUMN mlops.schedules.last_run IS 'When that was submitted';
 COMMENT ON COLUMN mlops.schedules.last_state IS 'State of that';
 COMMENT ON COLUMN mlops.schedules.next_run IS 'When it is due next';
 COMMENT ON COLUMN mlops.schedules.runs IS 'Jobs there were';
-COMMENT ON COLUMN mlops.schedules.skipped IS 'How often it was due while the job before had not ended, and was skipped';
+COMMENT ON COLUMN mlops.schedules.skipped IS 'How often it was due while the job before had not ended, and so was skipped';
 COMMENT ON COLUMN mlops.schedules.timeout IS 'Time limit of its jobs, NULL: mlops.job_timeout';
 COMMENT ON COLUMN mlops.schedules.max_retries IS 'How often a job of it is tried again';
 COMMENT ON COLUMN mlops.schedules.priority IS 'Priority of its jobs';

@@ -11,16 +11,16 @@ SELECT m.name AS model, w.every, w.label_delay, w.segments, w.query, w.time_colu
 	w.created_at
 FROM mlops_catalog.monitor w JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) w.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.monitors IS 'What is watched about the models you may use';
+COMMENT ON VIEW mlops.monitors IS 'Monitors of the models you may use';
 COMMENT ON COLUMN mlops.monitors.model IS 'Model';
 COMMENT ON COLUMN mlops.monitors.every IS 'Length of a window';
 COMMENT ON COLUMN mlops.monitors.label_delay IS 'How long after its end a window''s labels are taken to be complete';
 COMMENT ON COLUMN mlops.monitors.segments IS 'Logged features by whose values performance is shown too';
 COMMENT ON COLUMN mlops.monitors.query IS 'Rows whose drift is watched, NULL: none';
-COMMENT ON COLUMN mlops.monitors.time_column IS 'Column that tells to which window a row belongs';
+COMMENT ON COLUMN mlops.monitors.time_column IS 'Column that says to which window a row belongs';
 COMMENT ON COLUMN mlops.monitors.owner IS 'Who set it up, and as whom it reads';
-COMMENT ON COLUMN mlops.monitors.checked_until IS 'End of the last window that was looked at';
-COMMENT ON COLUMN mlops.monitors.drift_error IS 'Why drift of the last window could not be checked, as it is set up now';
+COMMENT ON COLUMN mlops.monitors.checked_until IS 'End of the last window that was measured';
+COMMENT ON COLUMN mlops.monitors.drift_error IS 'Why drift of the last window could not be checked with the present settings';
 COMMENT ON COLUMN mlops.monitors.created_at IS 'When it was set up first';
 GRANT SELECT ON mlops.monitors TO PUBLIC;
 
@@ -39,7 +39,7 @@ COMMENT ON COLUMN mlops.traffic.variant IS 'Variant, NULL for a version asked fo
 COMMENT ON COLUMN mlops.traffic.shadow IS 'Was it scored beside the answer?';
 COMMENT ON COLUMN mlops.traffic.decisions IS 'Decisions, without those that failed';
 COMMENT ON COLUMN mlops.traffic.alerts IS 'Decisions that were flagged';
-COMMENT ON COLUMN mlops.traffic.alert_rate IS 'Share that was flagged';
+COMMENT ON COLUMN mlops.traffic.alert_rate IS 'Share of decisions that were flagged';
 COMMENT ON COLUMN mlops.traffic.mean_score IS 'Mean score';
 COMMENT ON COLUMN mlops.traffic.score_psi IS 'Population stability index of the scores against those the version was judged on';
 COMMENT ON COLUMN mlops.traffic.latency_p50 IS 'Microseconds that scoring took, median';
@@ -47,8 +47,8 @@ COMMENT ON COLUMN mlops.traffic.latency_p95 IS 'The same, 95th percentile';
 COMMENT ON COLUMN mlops.traffic.latency_p99 IS 'The same, 99th percentile';
 COMMENT ON COLUMN mlops.traffic.window_start IS 'Begin, included';
 COMMENT ON COLUMN mlops.traffic.window_end IS 'End, not included';
-COMMENT ON COLUMN mlops.traffic.errors IS 'Rows that could not be scored; those in whose place primary answered too';
-COMMENT ON COLUMN mlops.traffic.error_rate IS 'Their share of all that were to be scored';
+COMMENT ON COLUMN mlops.traffic.errors IS 'Rows that could not be scored, including those that primary answered instead';
+COMMENT ON COLUMN mlops.traffic.error_rate IS 'Their share of all rows that were to be scored';
 COMMENT ON COLUMN mlops.traffic.score_psi_p_value IS 'How likely as large a score_psi is by chance';
 GRANT SELECT ON mlops.traffic TO PUBLIC;
 
@@ -76,10 +76,10 @@ COMMENT ON COLUMN mlops.performance.true_positives IS 'Flagged and positive';
 COMMENT ON COLUMN mlops.performance.false_positives IS 'Flagged and negative';
 COMMENT ON COLUMN mlops.performance.false_negatives IS 'Not flagged and positive';
 COMMENT ON COLUMN mlops.performance.true_negatives IS 'Not flagged and negative';
-COMMENT ON COLUMN mlops.performance."precision" IS 'Share of the flagged that was positive';
-COMMENT ON COLUMN mlops.performance.recall IS 'Share of the positives that was flagged';
+COMMENT ON COLUMN mlops.performance."precision" IS 'Share of positives among the flagged';
+COMMENT ON COLUMN mlops.performance.recall IS 'Share of the positives that were flagged';
 COMMENT ON COLUMN mlops.performance.f1 IS 'Harmonic mean of the two';
-COMMENT ON COLUMN mlops.performance.false_positive_rate IS 'Share of the negatives that was flagged';
+COMMENT ON COLUMN mlops.performance.false_positive_rate IS 'Share of the negatives that were flagged';
 COMMENT ON COLUMN mlops.performance.pr_auc IS 'Average precision, NULL without positives';
 COMMENT ON COLUMN mlops.performance.roc_auc IS 'Area under the ROC curve, NULL with one class only';
 COMMENT ON COLUMN mlops.performance.brier IS 'Mean squared error of the scores';
@@ -160,7 +160,7 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.check_window_column(regrole, jsonb, text, name) IS 'An error if rows cannot be told apart by time in a column of a query';
 
 COMMENT ON FUNCTION mlops.monitor(text, interval, interval, name[], regclass, text, name, text, text, jsonb) IS
-	'Watches a model from now on, window by window: traffic and performance out of its logged decisions, and drift of the rows of a table, view or query';
+	'Watches a model from now on, window by window: traffic and performance from its logged decisions, and drift of the rows of a table, view or query';
 CREATE FUNCTION mlops_catalog.monitor(caller regrole, model text, every interval, label_delay interval, segments name[], source regclass,
 	query text, time_column name, search_path text, time_zone text, settings jsonb) RETURNS SETOF mlops.monitors
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -227,7 +227,7 @@ $$;
 
 CREATE FUNCTION mlops.unmonitor(model text) RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.unmonitor(text) IS 'Stops watching a model; what was found stays. False if it was not watched';
+COMMENT ON FUNCTION mlops.unmonitor(text) IS 'Stops watching a model; its recorded windows stay. False if it was not watched';
 CREATE FUNCTION mlops_catalog.unmonitor(caller regrole, model text) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -451,7 +451,7 @@ CREATE FUNCTION mlops.run_monitor(model text)
 	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.run_monitor(text) IS
-	'Looks at the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; at earlier ones again if labels have arrived; recorded: lines in the view of the step, or alerts that fire; note: says that there was nothing in the window. Runs by itself, as a job of the monitor''s owner, where mlops is preloaded';
+	'Measures the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; earlier ones again if labels have arrived. recorded: rows in the view of the step, or alerts that fire; note: says if there was nothing in the window. Runs automatically, as a job of the monitor''s owner, where mlops is preloaded';
 CREATE FUNCTION mlops_catalog.run_monitor(caller regrole, model_name text)
 	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10

@@ -36,11 +36,11 @@ COMMENT ON COLUMN mlops.monitor_metrics."time" IS 'End of the window';
 COMMENT ON COLUMN mlops.monitor_metrics.model IS 'Model';
 COMMENT ON COLUMN mlops.monitor_metrics.version IS 'Version';
 COMMENT ON COLUMN mlops.monitor_metrics.metric IS 'Metric: decisions, errors, error_rate, alert_rate, mean_score, score_psi, latency_p50, latency_p95, latency_p99, labelled, precision, recall, f1, false_positive_rate, pr_auc, roc_auc, brier, drift (a feature''s statistic), drifted_share (of the features)';
-COMMENT ON COLUMN mlops.monitor_metrics.labels IS 'What it is of: variant, segment or feature';
+COMMENT ON COLUMN mlops.monitor_metrics.labels IS 'Its subject: variant, segment or feature';
 COMMENT ON COLUMN mlops.monitor_metrics.value IS 'Value';
 COMMENT ON COLUMN mlops.monitor_metrics.window_start IS 'Begin of the window, included';
 COMMENT ON COLUMN mlops.monitor_metrics.window_end IS 'End of the window, not included';
-COMMENT ON COLUMN mlops.monitor_metrics.rows IS 'Rows the value was computed from: decisions (of error_rate: with errors), of performance those with a label, of drift those of the source; NULL: it is a count itself';
+COMMENT ON COLUMN mlops.monitor_metrics.rows IS 'Rows the value was computed from: decisions (for error_rate including errors); for performance, decisions with a label; for drift, rows of the source; NULL: it is a count itself';
 COMMENT ON COLUMN mlops.monitor_metrics.p_value IS 'How likely as large a value is by chance; NULL: not known';
 GRANT SELECT ON mlops.monitor_metrics TO PUBLIC;
 
@@ -78,20 +78,20 @@ SELECT a.alert_id, m.name AS model, a.rule, a.severity,
 	mlops_catalog.role_text(a.acknowledged_by) AS acknowledged_by, a.note, a.fired_at, a.acknowledged_at, a.resolved_at
 FROM mlops_catalog.alert a JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) a.model_id
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.alerts IS 'Rules that were broken, of models you may use';
+COMMENT ON VIEW mlops.alerts IS 'Alerts of rules that were out of bounds, for models you may use';
 COMMENT ON COLUMN mlops.alerts.alert_id IS 'Identity';
 COMMENT ON COLUMN mlops.alerts.model IS 'Model';
-COMMENT ON COLUMN mlops.alerts.rule IS 'Rule that was broken';
+COMMENT ON COLUMN mlops.alerts.rule IS 'Rule that was out of bounds';
 COMMENT ON COLUMN mlops.alerts.severity IS 'info, warning or critical';
 COMMENT ON COLUMN mlops.alerts.state IS 'firing, acknowledged (and firing), waiting (its version has been replaced, and there are no windows of the new one yet) or resolved';
 COMMENT ON COLUMN mlops.alerts.metric IS 'Metric';
-COMMENT ON COLUMN mlops.alerts.labels IS 'What the metric is of';
-COMMENT ON COLUMN mlops.alerts.version IS 'Version the metric is of';
+COMMENT ON COLUMN mlops.alerts.labels IS 'Labels of the metric';
+COMMENT ON COLUMN mlops.alerts.version IS 'Version that the metric belongs to';
 COMMENT ON COLUMN mlops.alerts.value IS 'Value in the last window when it fired';
 COMMENT ON COLUMN mlops.alerts.required IS 'Bound it broke';
 COMMENT ON COLUMN mlops.alerts.window_end IS 'End of that window';
-COMMENT ON COLUMN mlops.alerts.acknowledged_by IS 'Who took note of it';
-COMMENT ON COLUMN mlops.alerts.note IS 'What they said';
+COMMENT ON COLUMN mlops.alerts.acknowledged_by IS 'Who acknowledged it';
+COMMENT ON COLUMN mlops.alerts.note IS 'Note that they wrote';
 COMMENT ON COLUMN mlops.alerts.fired_at IS 'When it fired';
 COMMENT ON COLUMN mlops.alerts.acknowledged_at IS 'When it was acknowledged';
 COMMENT ON COLUMN mlops.alerts.resolved_at IS 'When the value was within bounds again, or not known for long, or the rule removed';
@@ -115,10 +115,10 @@ COMMENT ON COLUMN mlops.alert_rules.metric IS 'Metric, see mlops.monitor_metrics
 COMMENT ON COLUMN mlops.alert_rules.min IS 'It must not be lower';
 COMMENT ON COLUMN mlops.alert_rules.max IS 'It must not be higher';
 COMMENT ON COLUMN mlops.alert_rules.windows IS 'Fires when so many windows in a row are out of bounds';
-COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (of performance: with a label; of drift: rows of the source) are not judged, but by counts';
+COMMENT ON COLUMN mlops.alert_rules.min_decisions IS 'Windows with fewer decisions (for performance: with a label; for drift: rows of the source) are not judged, except by rules about counts';
 COMMENT ON COLUMN mlops.alert_rules.labels IS 'Only metrics that have these labels';
 COMMENT ON COLUMN mlops.alert_rules.severity IS 'info, warning or critical';
-COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing, waiting (for windows of the version that answers now), silenced or no data (there was no window to judge yet, or none of late)';
+COMMENT ON COLUMN mlops.alert_rules.state IS 'ok, firing, waiting (for windows of the version that answers now), silenced or no data (there was no window to judge yet, or none lately)';
 COMMENT ON COLUMN mlops.alert_rules.alert_id IS 'Alert that fires';
 COMMENT ON COLUMN mlops.alert_rules.silenced_until IS 'Fires nothing before';
 COMMENT ON COLUMN mlops.alert_rules.set_by IS 'Who set it';
@@ -318,7 +318,7 @@ CREATE FUNCTION mlops.set_alert_rule(
 	RETURNS SETOF mlops.alert_rules
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.set_alert_rule(text, text, text, float8, float8, int, bigint, jsonb, text) IS
-	'Sets, or replaces, a bound for a metric of a model''s monitor; broken in so many windows in a row it fires an alert, which resolves by itself. NOTIFY mlops_alert says the alert_id of each that fires or resolves';
+	'Sets, or replaces, a bound for a metric of a model''s monitor. If the metric is out of bounds in so many windows in a row, an alert fires; it resolves by itself. NOTIFY mlops_alert sends the alert_id of each alert that fires or resolves';
 CREATE FUNCTION mlops_catalog.set_alert_rule(caller regrole, model text, name text, metric text, min float8, max float8, windows int, min_decisions bigint,
 	labels jsonb, severity text) RETURNS SETOF mlops.alert_rules
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -432,7 +432,7 @@ $$;
 
 CREATE FUNCTION mlops.acknowledge_alert(alert_id bigint, note text DEFAULT NULL) RETURNS SETOF mlops.alerts
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.acknowledge_alert(bigint, text) IS 'Takes note of an alert, for all to see and in the audit log';
+COMMENT ON FUNCTION mlops.acknowledge_alert(bigint, text) IS 'Acknowledges an alert, visibly for all and in the audit log';
 CREATE FUNCTION mlops_catalog.acknowledge_alert(caller regrole, alert_id bigint, note text) RETURNS SETOF mlops.alerts
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp

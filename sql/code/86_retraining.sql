@@ -10,10 +10,10 @@ COMMENT ON VIEW mlops.retrainings IS 'Retrainings of models you may use; a job t
 COMMENT ON COLUMN mlops.retrainings.retraining_id IS 'Identity';
 COMMENT ON COLUMN mlops.retrainings.model IS 'Model';
 COMMENT ON COLUMN mlops.retrainings.base_version IS 'Version whose training was repeated';
-COMMENT ON COLUMN mlops.retrainings.version IS 'Version that came of it, NULL if it was refused or is unchanged';
-COMMENT ON COLUMN mlops.retrainings.note IS 'What it was called for: a person''s words, or what a policy acted on';
-COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, unchanged (its bytes are those of a version that there is, which detail names: nothing was registered or deployed), refused (its source is not what it was: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
-COMMENT ON COLUMN mlops.retrainings.detail IS 'What is wrong with the source, what fell short, and what else should be known';
+COMMENT ON COLUMN mlops.retrainings.version IS 'Version that it trained, NULL if it was refused or is unchanged';
+COMMENT ON COLUMN mlops.retrainings.note IS 'Why it was started: a person''s words, or what the policy acted on';
+COMMENT ON COLUMN mlops.retrainings.outcome IS 'registered, unchanged (a version has these bytes already, detail names it: nothing was registered or deployed), refused (its source has changed too much: nothing was learned), rejected (it did not pass, or could not be deployed), waiting (for approval, all else passed), canary or deployed';
+COMMENT ON COLUMN mlops.retrainings.detail IS 'Problems of the source, conditions that fell short, and other remarks';
 COMMENT ON COLUMN mlops.retrainings.role IS 'Who retrained';
 COMMENT ON COLUMN mlops.retrainings.started_at IS 'When it began';
 COMMENT ON COLUMN mlops.retrainings.ended_at IS 'When it ended';
@@ -41,16 +41,16 @@ COMMENT ON COLUMN mlops.retraining_policies.schedule IS 'Cron expression, NULL: 
 COMMENT ON COLUMN mlops.retraining_policies.triggers IS 'alerts: names of alert rules, or true for all; new_labels: a number';
 COMMENT ON COLUMN mlops.retraining_policies.gate IS 'Conditions beside the model''s gate';
 COMMENT ON COLUMN mlops.retraining_policies.action IS 'What is done with a version that passes: register (nothing), canary or deploy';
-COMMENT ON COLUMN mlops.retraining_policies.options IS 'What is read and learned from, and arguments of that deployment';
+COMMENT ON COLUMN mlops.retraining_policies.options IS 'Options of reading and learning, and arguments of that deployment';
 COMMENT ON COLUMN mlops.retraining_policies.cooldown IS 'Triggers wait so long after a retraining';
 COMMENT ON COLUMN mlops.retraining_policies.owner IS 'Who set it, and as whom it trains and deploys';
 COMMENT ON COLUMN mlops.retraining_policies.last_retraining IS 'When the last retraining ended';
 COMMENT ON COLUMN mlops.retraining_policies.submitted_at IS 'When a job for it was submitted last';
 COMMENT ON COLUMN mlops.retraining_policies.created_at IS 'When it was set first';
 COMMENT ON COLUMN mlops.retraining_policies.suspended_at IS 'Since when it retrains nothing, NULL: it does; mlops.resume_retraining ends that';
-COMMENT ON COLUMN mlops.retraining_policies.suspended_by IS 'Who rolled back (or took a version away), NULL: it was suspended by itself';
+COMMENT ON COLUMN mlops.retraining_policies.suspended_by IS 'Who rolled back (or took a version away), NULL: it was suspended automatically';
 COMMENT ON COLUMN mlops.retraining_policies.suspended_because IS 'Why';
-COMMENT ON COLUMN mlops.retraining_policies.held_back IS 'Says that a new version, or which one, waits for approval and is not deployed by itself; NULL: none does';
+COMMENT ON COLUMN mlops.retraining_policies.held_back IS 'Says that new versions wait for approval and are not deployed automatically, or which one waits; NULL: none does';
 GRANT SELECT ON mlops.retraining_policies TO PUBLIC;
 
 -- ---- one retraining
@@ -193,7 +193,7 @@ BEGIN
 	END IF;
 EXCEPTION WHEN SQLSTATE 'ML0SB' THEN
 	made := NULL;
-	told := format('what was learned has the same bytes as version %s: nothing was registered or deployed', same) || told;
+	told := format('training gave the same bytes as version %s: nothing was registered or deployed', same) || told;
 WHEN invalid_parameter_value THEN	-- the options are wrong, not the rows
 	RAISE;
 WHEN data_exception OR datatype_mismatch OR invalid_schema_name OR undefined_table OR undefined_column OR undefined_function THEN
@@ -284,7 +284,7 @@ DECLARE
 	lines text := (SELECT string_agg(l, E'\n') FROM mlops_catalog.route_shortfalls(model_id, action, options) AS l);
 BEGIN
 	IF lines IS NOT NULL THEN
-		RAISE NOTICE 'as things are, no retraining of model "%" is deployed by itself', model USING DETAIL = lines;
+		RAISE NOTICE 'with the present settings, no retraining of model "%" is deployed automatically', model USING DETAIL = lines;
 	END IF;
 END
 $$;
@@ -299,7 +299,7 @@ CREATE FUNCTION mlops.retrain(
 	RETURNS SETOF mlops.retrainings
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.retrain(text, text, jsonb, text, jsonb) IS
-	'Repeats the training of the version that answers (else of the newest), as you and from the same columns, on what its source holds now, registers the result unless a version has these bytes already, and, if it passes the model''s gate and the one given here, starts its canary or deploys it';
+	'Repeats the training of the version that answers (else of the newest), as you and from the same columns, on the rows that its source holds now. Registers the result unless a version has these bytes already. If it passes the model''s gate and the one given here, starts its canary or deploys it';
 CREATE FUNCTION mlops_catalog.retrain(caller regrole, model text, note text, gate jsonb, action text, options jsonb) RETURNS SETOF mlops.retrainings
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -434,7 +434,7 @@ CREATE FUNCTION mlops.set_retraining_policy(
 	RETURNS SETOF mlops.retraining_policies
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.set_retraining_policy(text, text, jsonb, jsonb, text, jsonb, interval) IS
-	'Has a model retrained, as you and by a job, on a schedule (cron), when alert rules fire, or when so many labels have arrived; replaces its policy';
+	'Has a job retrain a model as you: on a schedule (cron), when alert rules fire, or when so many labels have arrived; replaces its policy';
 CREATE FUNCTION mlops_catalog.set_retraining_policy(caller regrole, model text, schedule text, triggers jsonb, gate jsonb, action text, options jsonb,
 	cooldown interval) RETURNS SETOF mlops.retraining_policies
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -483,7 +483,7 @@ $$;
 
 CREATE FUNCTION mlops.drop_retraining_policy(model text) RETURNS boolean
 	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.drop_retraining_policy(text) IS 'Ends the retraining of a model by itself; false if it had no policy';
+COMMENT ON FUNCTION mlops.drop_retraining_policy(text) IS 'Ends the automatic retraining of a model; false if it had no policy';
 CREATE FUNCTION mlops_catalog.drop_retraining_policy(caller regrole, model text) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -667,7 +667,7 @@ COMMENT ON FUNCTION mlops_catalog.submit_retraining(regrole, bigint, text) IS 'S
 CREATE FUNCTION mlops.submit_due() RETURNS TABLE (model text, command text, result text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.submit_due() IS
-	'Submits jobs, as their owners, for monitors whose window is over and for retrainings that are called for. Runs by itself where mlops is preloaded';
+	'Submits jobs, as their owners, for monitors whose window is over and for retrainings that are due. Runs automatically where mlops is preloaded';
 REVOKE ALL ON FUNCTION mlops.submit_due() FROM PUBLIC;
 CREATE FUNCTION mlops_catalog.submit_due(caller regrole) RETURNS TABLE (model text, command text, result text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10

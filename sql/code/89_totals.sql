@@ -69,7 +69,7 @@ CREATE FUNCTION mlops.decision_totals()
 		latency_seconds numeric, latency_counts bigint[], last_at timestamptz)
 	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.decision_totals() IS
-	'Decisions of the models you may view since ever, by version and variant: counts that never fall, though days are removed; latency_seconds is what scoring took together, latency_counts how many took at most 10, 25, 50, 100, 250, 500 us, 1, 2.5, 5, 10, 25, 50, 100, 250 ms and 1 s';
+	'All decisions ever made by the models you may view, by version and variant: counts that never fall, even when days are removed. latency_seconds is the total time of scoring; latency_counts says how many decisions took at most 10, 25, 50, 100, 250, 500 us, 1, 2.5, 5, 10, 25, 50, 100, 250 ms and 1 s';
 CREATE FUNCTION mlops_catalog.decision_totals(caller regrole)
 	RETURNS TABLE (model text, version int, variant text, shadow boolean, decisions bigint, flagged bigint, errors bigint,
 		latency_seconds numeric, latency_counts bigint[], last_at timestamptz)

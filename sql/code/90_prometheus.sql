@@ -158,4 +158,4 @@ AS $$
 		FROM sample AS s GROUP BY s.family) AS m
 $$;
 COMMENT ON FUNCTION mlops.prometheus_metrics() IS
-	'Decisions and latencies counted since ever, last metrics of the monitors, alerts, deployments, jobs and suspended tasks you may see, in the text format of Prometheus';
+	'Counters of all decisions and latencies, and the last metrics of the monitors, alerts, deployments, jobs and suspended tasks you may see, in the text format of Prometheus';

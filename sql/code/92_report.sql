@@ -262,7 +262,7 @@ COMMENT ON FUNCTION mlops_catalog.report_charts(text, int) IS 'Drawings of a rep
 CREATE FUNCTION mlops.report(model text) RETURNS text
 	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.report(text) IS
-	'A model''s report as one page of HTML, light or dark: a summary in words, what answers, versions, traffic, performance, calibration, segments, drift, learning curve, importance, alerts, retrainings, history';
+	'A model''s report as one page of HTML, light or dark: a summary in words, deployed variants, versions, traffic, performance, calibration, segments, drift, learning curve, importance, alerts, retrainings, history';
 CREATE FUNCTION mlops_catalog.report(model text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp

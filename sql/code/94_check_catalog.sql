@@ -63,7 +63,7 @@ AS $$
 		FROM mlops_catalog.deployment_route AS d GROUP BY 1) AS r JOIN mlops_catalog.model AS m USING (model_id)
 	WHERE NOT r.has_primary OR abs(r.percent - 100) > 1e-6
 	UNION ALL
-	SELECT m.name, format('route %s', r.variant), format('goes by column "%s", which no version was trained on data with', c.name)
+	SELECT m.name, format('route %s', r.variant), format('goes by column "%s", which the training data of no version had', c.name)
 	FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model AS m USING (model_id)
 	CROSS JOIN LATERAL (SELECT r.key::text WHERE r.kind = 'share' AND r.percent < 100 UNION ALL SELECT k FROM jsonb_object_keys(r.rule) AS k) AS c(name)
 	WHERE (SELECT t.is_unknown FROM mlops_catalog.trained_column(r.model_id, c.name) AS t)
@@ -349,7 +349,7 @@ CREATE FUNCTION mlops_catalog.alert_rule_problems() RETURNS TABLE (model text, o
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT m.name, format('alert rule %s', r.name), CASE WHEN r.metric = ANY (mlops_catalog.monitor_metric_names()) THEN 'has no bound'
-			ELSE format('is of metric "%s", which there is not', r.metric) END || ', so it judges nothing; set it anew by mlops.set_alert_rule()'
+			ELSE format('has metric "%s", which does not exist', r.metric) END || ', so it judges nothing; set it anew by mlops.set_alert_rule()'
 	FROM mlops_catalog.alert_rule AS r JOIN mlops_catalog.model AS m USING (model_id)
 	WHERE r.metric <> ALL (mlops_catalog.monitor_metric_names()) OR r.min IS NULL AND r.max IS NULL
 	UNION ALL
@@ -477,7 +477,7 @@ BEGIN
 		WHERE coalesce(r.problem, r.last_error) IS NOT NULL;
 	BEGIN
 		RETURN QUERY SELECT NULL::text, format('job %s of pg_cron', j.jobid),
-				format('is named "%s" as a schedule''s is, but there is no such schedule: SELECT cron.unschedule(%s) in pg_cron''s database ends it', j.jobname, j.jobid)
+				format('has the name "%s" of a schedule that does not exist: SELECT cron.unschedule(%s) in pg_cron''s database ends it', j.jobname, j.jobid)
 			FROM mlops_catalog.cron_jobs() AS j
 			WHERE starts_with(j.jobname, mlops_catalog.cron_name('')) AND NOT EXISTS (SELECT FROM mlops_catalog.schedule AS s
 				WHERE s.cron_job_id = j.jobid AND mlops_catalog.cron_name(s.name) = j.jobname);
@@ -496,7 +496,7 @@ CREATE FUNCTION mlops_catalog.job_problems() RETURNS TABLE (model text, object t
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT j.model, format('job %s', j.job_id), 'is said to run, and no process has it' || coalesce(': others with the key "' || j.key || '" wait for it', '')
+	SELECT j.model, format('job %s', j.job_id), 'is marked as running, but no process runs it' || coalesce(': others with the key "' || j.key || '" wait for it', '')
 		|| '; maintenance, or mlops.maintain(), ends it, or tries it again if it has retries left'
 	FROM mlops_catalog.lost_jobs() AS j
 	WHERE NOT pg_is_in_recovery() AND NOT EXISTS (SELECT FROM pg_stat_activity AS a
@@ -533,7 +533,7 @@ COMMENT ON FUNCTION mlops_catalog.sequence_problems() IS 'Sequences that would g
 CREATE FUNCTION mlops.check_catalog() RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.check_catalog() IS
-	'Checks that the catalog is consistent: bytes and what is recorded of them, routes, aliases, roles, sequences, triggers, snapshots, gates and other texts, the audit log, what runs by itself. Returns what is wrong: no rows if nothing is';
+	'Checks that the catalog is consistent: bytes and the records about them, routes, aliases, roles, sequences, triggers, snapshots, gates and other texts, the audit log, automatic tasks. Returns a row for each problem, no rows if there is none';
 CREATE FUNCTION mlops_catalog.check_catalog(caller regrole) RETURNS TABLE (model text, object text, problem text)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -571,7 +571,7 @@ BEGIN
 				WHERE m.name = c.model AND v.version = c.version AND v.dropped_at IS NULL)
 		ORDER BY c.model, c.object;
 	IF everything THEN
-		RETURN QUERY SELECT l.model, format('version %s', l.version), 'is known to the audit log, but not to the catalog: the restore was not complete'
+		RETURN QUERY SELECT l.model, format('version %s', l.version), 'is in the audit log, but not in the catalog: the restore was not complete'
 			FROM mlops_catalog.lost_versions() AS l;
 		RETURN QUERY SELECT * FROM mlops_catalog.schedule_problems();
 		RETURN QUERY SELECT * FROM mlops_catalog.job_problems();

@@ -118,7 +118,7 @@ find_costs(const Judged *judged, const char *model, const MlRanking *ranking)
 	if (!judged->has_costs)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("nothing is known of what errors of \"%s\" cost", mlbase_excerpt(model)),
+				 errmsg("no costs are known for errors of \"%s\"", mlbase_excerpt(model)),
 				 errdetail("Version %d was trained without costs, or the columns that they are in are not among these rows.",
 						   judged->resolved.version),
 				 errhint("Costs are given in training: threshold => '{\"cost\": {\"false_positive\": 5, \"false_negative\": 100}}'.")));

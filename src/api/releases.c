@@ -165,8 +165,8 @@ proportion(int64 trials, int64 successes)
 	if (trials < 0 || successes < 0 || successes > trials)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%lld successes of %lld trials are none", (long long) successes, (long long) trials),
-				 errdetail("There are between 0 and as many successes as trials.")));
+				 errmsg("%lld successes of %lld trials are impossible", (long long) successes, (long long) trials),
+				 errdetail("Successes are at least 0 and at most as many as trials.")));
 	return (MlProportion) {(uint64) trials, (uint64) successes};
 }
 

@@ -233,7 +233,7 @@ mlops_check_trigger(PG_FUNCTION_ARGS)
 	if (bound.kind == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("trigger \"%s\" is none of mlops", bound.trigger->tgname)));
+				 errmsg("trigger \"%s\" does not belong to mlops", bound.trigger->tgname)));
 	if (!TRIGGER_FOR_ROW(bound.trigger->tgtype) || !TRIGGER_FOR_BEFORE(bound.trigger->tgtype) ||
 		TRIGGER_FOR_DELETE(bound.trigger->tgtype))
 		ereport(ERROR,

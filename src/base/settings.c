@@ -53,7 +53,7 @@ mlbase_define_settings(void)
 	/* superuser: decides how long records are kept */
 	DefineCustomIntVariable("mlops.audit_retention",
 							"Days that entries of the audit log are kept.",
-							"mlops.maintain() cuts older ones from its old end.  0 keeps them for ever.",
+							"mlops.maintain() cuts older ones off.  0 keeps them for ever.",
 							&mlops_guc_audit_retention, 0, 0, 36500,
 							PGC_SUSET, 0, NULL, NULL, NULL);
 
@@ -73,8 +73,8 @@ mlbase_define_settings(void)
 
 	/* the library's: set while a call of ours runs */
 	DefineCustomIntVariable("mlops.caller",
-							"Who asked for what is being done: 1 the session itself, 2 code of others within it, 3 a security-restricted operation.",
-							"0: no call of ours is running.",
+							"Origin of the current call: 1 the session itself, 2 code of others within it, 3 a security-restricted operation.",
+							"0: no call of mlops is running.",
 							&mlops_guc_caller, ML_CALLER_NOT_JUDGED, ML_CALLER_NOT_JUDGED, ML_CALLER_RESTRICTED,
 							PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
 							NULL, NULL, NULL);
@@ -82,7 +82,7 @@ mlbase_define_settings(void)
 	/* the library's: what is running decides it */
 	DefineCustomIntVariable("mlops.checked_reach",
 							"What running statements may reach: 0 anything, 1 no untrusted code, 2 only what is trusted.",
-							"Plus 4 where sources are recorded queries, and 8 while one is read: then nothing is "
+							"Plus 4 if sources are recorded queries, plus 8 while one is read: then no function is "
 							"called that may change something.",
 							&mlops_guc_checked_reach, 0, 0, ML_REACH_LEVEL | ML_REACH_RECORDED | ML_REACH_HARMLESS,
 							PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
@@ -90,15 +90,15 @@ mlbase_define_settings(void)
 
 	/* the library's: who recorded the query that is read */
 	DefineCustomIntVariable("mlops.recorded_by",
-							"Role whose text the recorded query is that is being read.",
-							"An OID; 0: nobody else's than of who asks.",
+							"Role that recorded the query that is being read.",
+							"An OID; 0: the query is the asking role's own.",
 							&mlops_guc_recorded_by, 0, INT_MIN, INT_MAX,
 							PGC_INTERNAL, GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
 							NULL, NULL, NULL);
 
 	/* superuser: decides how long records are kept */
 	DefineCustomIntVariable("mlops.job_retention",
-							"Days that jobs which have ended are kept.",
+							"Days that ended jobs are kept.",
 							"mlops.maintain() removes older ones.  0 keeps them for ever.",
 							&mlops_guc_job_retention, 90, 0, 36500,
 							PGC_SUSET, 0, NULL, NULL, NULL);
@@ -127,8 +127,8 @@ mlbase_define_settings(void)
 	/* user-settable: like lock_timeout, how long this session's statements may stand still */
 	DefineCustomIntVariable("mlops.lock_timeout",
 							"Time that scoring or logging a payment may wait for a lock.",
-							"Where on_error lets a payment pass, it goes on without the score, or the log, that it "
-							"waits for.  0 leaves it to lock_timeout.",
+							"If on_error lets a payment pass, it then goes on without the score, or the log entry.  "
+							"0 leaves it to lock_timeout.",
 							&mlops_guc_lock_timeout, 500, 0, INT_MAX,
 							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
 
@@ -150,8 +150,8 @@ mlbase_define_settings(void)
 	/* superuser: protects the server's memory from any one training */
 	DefineCustomIntVariable("mlops.max_training_memory",
 							"Memory one training may use.",
-							"What a training needs is computed before it is allocated; "
-							"one that needs more is refused.",
+							"The need of a training is computed before anything is allocated; "
+							"a training that needs more is refused.",
 							&mlops_guc_max_training_memory, 2 * 1024 * 1024, 16 * 1024,
 							MAX_KILOBYTES,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
@@ -194,8 +194,8 @@ mlbase_define_settings(void)
 
 	/* the server's: the launcher reads it */
 	DefineCustomIntVariable("mlops.task_timeout",
-							"Time that a monitor or retraining may hold the worker that is kept for those, while others wait for it.",
-							"After it the task goes on in a place for jobs if one is free, else it ends as timed_out, "
+							"Time that a monitor or retraining may hold the worker that is kept for these, while others wait for it.",
+							"After it the task moves to a free worker for jobs; if none is free, it ends as timed_out "
 							"and is tried again when it is due.  0 means no limit.",
 							&mlops_guc_task_timeout, 600000, 0, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
@@ -210,7 +210,7 @@ mlbase_define_settings(void)
 
 	/* superuser: decides how long records are kept */
 	DefineCustomIntVariable("mlops.version_retention",
-							"Days that versions are kept to which nobody refers.",
+							"Days that unused versions are kept.",
 							"mlops.maintain() drops older ones that were never deployed and have no alias, stage or "
 							"approval.  0 keeps them for ever.",
 							&mlops_guc_version_retention, 0, 0, 36500,
@@ -218,8 +218,8 @@ mlbase_define_settings(void)
 
 	DefineCustomIntVariable("mlops.worker_nice",
 							"Nice level of the processes that run jobs.",
-							"Higher ones leave more of the processor to sessions; a change is for workers "
-							"that start from then on.",
+							"Higher ones leave more of the processor to sessions; a change affects "
+							"workers that start after it.",
 							&mlops_guc_worker_nice, 0, 0, 19,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 

@@ -579,5 +579,5 @@ mling_refuse_infinite(const char *column)
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("column \"%s\" contains an infinite value", column),
-			 errhint("Replace infinite values by NULL, which is learned from as missing.")));
+			 errhint("Replace infinite values by NULL, which counts as missing.")));
 }

@@ -249,7 +249,7 @@ refuse_infinite(const DatasetReceiver *receiver)
 					 column->kind == ML_COLUMN_TIME
 					 ? errhint("They are those WHERE %s IN ('infinity', '-infinity'). Give them the time that is meant, or leave them out in a query.",
 							   quote_identifier(column->name))
-					 : errhint("Replace infinite values by NULL, which is learned from as missing.")));
+					 : errhint("Replace infinite values by NULL, which counts as missing.")));
 	}
 }
 

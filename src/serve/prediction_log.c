@@ -389,7 +389,7 @@ write_or_lose(const MlPrediction *rows, int n, CommandId command, bool may_fail)
 				(errcode(fault.error->sqlerrcode),
 				 errmsg_plural("%d decision could not be logged: %s",
 							   "%d decisions could not be logged: %s", n, n, fault.error->message),
-				 errdetail("The statement goes on; nothing is left of them but the answers given."),
+				 errdetail("The statement goes on with the answers given, but these decisions are not in the log."),
 				 errhint("\"on_error\" => raise makes this an error.")));
 	}
 }

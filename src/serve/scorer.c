@@ -530,7 +530,7 @@ score_jsonb(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("the object to score lacks keys that the model reads: %s", missing.data),
-				 errhint("%sA value that is not known is given as null.", nearest_key(json, model))));
+				 errhint("%sGive an unknown value as null.", nearest_key(json, model))));
 	return ml_model_score(model, variant->values, variant->scratch);
 }
 

@@ -121,7 +121,7 @@ read_weights(Data *data)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("weight column \"%s\" has a value that is NULL or NaN", column->name),
-					 errhint("Give every row a weight that has a label.")));
+					 errhint("Give a weight to every row that has a label.")));
 		else if (!(weight > 0))
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
@@ -250,6 +250,6 @@ mltrain_tell_roles(const Request *request, const Data *data)
 	if (data->roles.time >= 0 && is_rounded(data))
 		ereport(NOTICE,
 				(errmsg("time column \"%s\" has numbers beyond 2^53, which are rounded", r->time_column),
-				 errdetail("Rows whose numbers are rounded to the same one count as of one time."),
+				 errdetail("Rows whose numbers are rounded to the same number count as rows of one time."),
 				 errhint("Turn it into a timestamp in a query, such as to_timestamp(nanoseconds / 1e9).")));
 }

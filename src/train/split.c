@@ -151,7 +151,7 @@ tell_repeated_hour(const Request *request, const Data *data, const Parts *parts)
 			continue;
 		ereport(NOTICE,
 				(errmsg("the split is in an hour that the clock of \"%s\" shows twice", request->zone),
-				 errdetail("Rows are split by \"%s\" on that clock: those of both hours count as of one.", request->given->time_column),
+				 errdetail("Rows are split by \"%s\" on that clock: rows of both hours count as rows of one hour.", request->given->time_column),
 				 errhint("SET timezone = 'UTC' for the training to split by instants.")));
 		return;
 	}

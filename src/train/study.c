@@ -230,6 +230,6 @@ study_load(int64 study_id, int trials, TeamShared *shared, MlStudy *study)
 	mlcat_end(&scope);
 	if (n > 0)
 		ereport(NOTICE,
-				(errmsg("%llu trials of this tuning are there from before", (unsigned long long) n)));
+				(errmsg("%llu trials of this tuning exist already", (unsigned long long) n)));
 	return n_failed;
 }

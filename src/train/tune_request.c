@@ -134,6 +134,6 @@ tune_check(const MlTuneRequest *r, Request *request, TuneRequest *tune)
 	read_pruner(request, tune);
 	if (tune->space->left_out)
 		ereport(NOTICE,
-				(errmsg("what \"params\" gives is fixed and not searched: %s", mltrain_names_text(tune->space->left_out)),
+				(errmsg("parameters in \"params\" are fixed and not searched: %s", mltrain_names_text(tune->space->left_out)),
 				 errhint("Give a \"space\" to search it.")));
 }

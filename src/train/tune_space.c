@@ -426,7 +426,7 @@ default_space(TuneSpace *ts, const MlLearner *learner, Jsonb *params)
 	if (list_length(ts->left_out) == list_length(mljson_keys(searched)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"params\" fixes all that is searched by default"),
+				 errmsg("\"params\" fixes every parameter that is searched by default"),
 				 errhint("Train with these parameters, or give a \"space\" of others.")));
 	return space;
 }

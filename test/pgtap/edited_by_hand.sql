@@ -30,7 +30,7 @@ SELECT is(after('ALTER FUNCTION mlops.score(text, anyelement) OWNER TO regress_m
 SELECT matches(after('ALTER TABLE mlops_catalog.label OWNER TO regress_mlops_app'), 'table mlops_catalog.label belongs to role regress_mlops_app', 'a table');
 SELECT matches(after('ALTER VIEW mlops.traffic OWNER TO regress_mlops_app'), 'view mlops.traffic belongs to role regress_mlops_app', 'a view');
 SELECT is(after('GRANT INSERT, UPDATE ON mlops_catalog.label TO regress_mlops_app'), 'table label role regress_mlops_app may INSERT, UPDATE; REVOKE ALL ON mlops_catalog.label FROM regress_mlops_app', 'who may write to the catalog');
-SELECT is(after('UPDATE mlops_catalog.alert_rule SET metric = ''nope'''), 'fraud alert rule rate is of metric "nope", which there is not, so it judges nothing; set it anew by mlops.set_alert_rule()', 'a rule of no metric');
+SELECT is(after('UPDATE mlops_catalog.alert_rule SET metric = ''nope'''), 'fraud alert rule rate has metric "nope", which does not exist, so it judges nothing; set it anew by mlops.set_alert_rule()', 'a rule of no metric');
 SELECT is(after('UPDATE mlops_catalog.alert_rule SET max = NULL'), 'fraud alert rule rate has no bound, so it judges nothing; set it anew by mlops.set_alert_rule()', 'a rule without a bound');
 -- ---- what answers, and what is recorded of it
 SELECT matches(after('UPDATE mlops_catalog.deployment_route SET version_id = (SELECT version_id FROM mlops_catalog.model_version WHERE version = 2)'),

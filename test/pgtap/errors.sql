@@ -150,7 +150,7 @@ SELECT is(explained(call), message, call) FROM (VALUES
 	($$SELECT mlops.set_gate('fraud', '{"approvals": "two"}')$$, '"approvals" in "gate" must be a JSON number or object, not string | Write it as {"approvals": 1}.'),
 	($$SELECT mlops.set_gate('fraud', '{"fairness": {"by": "zzzzzzzz", "metric": "recall", "max_gap": 0.1}}')$$, 'column "zzzzzzzz" in "gate.fairness" is not known: model "fraud" was never trained on data with it | No version could pass. Name a column of the rows that versions are trained on.'),
 	($$SELECT mlops.set_gate('fraud', '{"fairness": {"by": "contry", "metric": "recall", "max_gap": 0.1}}')$$, 'column "contry" in "gate.fairness" is not known: model "fraud" was never trained on data with it | Perhaps you meant "country". No version could pass. Name a column of the rows that versions are trained on.'),
-	($$SELECT mlops.deploy('fraud', 1); SELECT mlops.deploy('fraud', NULL, 'canary', key => 'id', percent => 5)$$, 'strategy "canary" needs "version" | Name the version that gets the share; the rest stays with what is deployed.'),
+	($$SELECT mlops.deploy('fraud', 1); SELECT mlops.deploy('fraud', NULL, 'canary', key => 'id', percent => 5)$$, 'strategy "canary" needs "version" | Name the version that gets the share; the rest stays with the deployed version.'),
 	($$SELECT mlops.deploy('fraud', 1, metric => 'recall')$$, '"metric" does not apply to strategy "direct" | Strategies that take it: canary, ab, bandit, champion_challenger.'),
 	($$SELECT mlops.deploy('fraud', 1, 'shadow', metric => 'recall')$$, '"metric" does not apply to strategy "shadow" | Strategies that take it: canary, ab, bandit, champion_challenger.'),
 	($$SELECT mlops.retrain('fraud', action => 'canary')$$,
@@ -164,9 +164,9 @@ SELECT is(explained(call), message, call) FROM (VALUES
 	($$SELECT mlops.train('m', 'tx', target => 'is_fraud', preprocess => '{"class_weight": 10}')$$,
 		'"class_weight" in "preprocess" must be an object, not a number | Write it as {"class_weight": {"positive": 5}}.'),
 	($$SELECT mlops.score('fraud/1', '{"Amount": 5, "balance": 1, "online": true, "country": null}')$$,
-		'the object to score lacks keys that the model reads: "amount" | Perhaps key "Amount" is meant to be "amount". A value that is not known is given as null.'),
+		'the object to score lacks keys that the model reads: "amount" | Perhaps key "Amount" is meant to be "amount". Give an unknown value as null.'),
 	($$SELECT mlops.score('fraud/1', '{"amount": 5, "balance": 1, "online": true}')$$,
-		'the object to score lacks keys that the model reads: "country" | A value that is not known is given as null.'),
+		'the object to score lacks keys that the model reads: "country" | Give an unknown value as null.'),
 	($$SELECT mlops.model_card('fraud/1')$$, 'invalid model name "fraud/1" | Here the model''s name stands alone: ''fraud''. What takes a version has an argument for its number.'),
 	($$SELECT mlops.deploy('fraud@champion', 1)$$, 'invalid model name "fraud@champion" | Here the model''s name stands alone: ''fraud''. What takes a version has an argument for its number.')) AS e(call, message);
 -- a hint that says how something is written is right: it is taken as it stands
@@ -186,7 +186,7 @@ SET LOCAL ROLE regress_errors_none;
 SELECT matches(explained($$SELECT mlops.approve('fraud', 1)$$), '^permission denied to see model "fraud" \| That takes the privilege "view"\..*grant\(''fraud'', ''regress_errors_none'', ''view''\)\.$', 'what an approver needs');
 RESET ROLE;
 SELECT is(explained($$SELECT mlops.deploy('fraud', 1, 'canary')$$),
-	'strategy "canary" needs "percent" or "ramp", and a key | Write percent => 5, above 0 and below 100: the rest stays with what is deployed. Name the column whose value decides which variant a row sees, as in key => ''card_id''.', 'all that a canary lacks');
+	'strategy "canary" needs "percent" or "ramp", and a key | Write percent => 5, above 0 and below 100: the rest stays with the deployed version. Name the column whose value decides which variant a row sees, as in key => ''card_id''.', 'all that a canary lacks');
 SELECT is(explained($$SELECT mlops.retrain('fraud', options => '{"window": "90000000 days"}')$$),
 	'value 90000000 days of "window" in "options" is out of range | It must be at most 1000 years.', 'a window beyond all times');
 SELECT is(explained($$SELECT mlops.train('m', 'tx', target => 'is_fraud', time_column => 'ts', split => '{"window": "90000000 days"}')$$),
@@ -226,6 +226,6 @@ SELECT is((SELECT outcome FROM mlops.retrain('endless')), 'registered', 'nor whe
 SELECT is(of_endless($$UPDATE endless SET ts = '-infinity' WHERE id IN (5, 6, 7)$$),
 	'column "ts" contains an infinite value | It has one in 2 of the rows with a label. | They are those WHERE ts IN (''infinity'', ''-infinity''). Give them the time that is meant, or leave them out in a query.', 'a time says how many, and how to find them');
 SELECT is(of_endless($$UPDATE endless SET amount = 'infinity' WHERE id IN (5, 6, 7, 8)$$),
-	'column "amount" contains an infinite value | It has one in 3 of the rows with a label. | Replace infinite values by NULL, which is learned from as missing.', 'a number');
+	'column "amount" contains an infinite value | It has one in 3 of the rows with a label. | Replace infinite values by NULL, which counts as missing.', 'a number');
 SELECT * FROM finish();
 ROLLBACK;

@@ -66,7 +66,7 @@ SELECT is((SELECT round(sum(expected_cost * rows)::numeric, 6) FROM mlops.evalua
 	(SELECT round((expected_cost * rows)::numeric, 6) FROM mlops.evaluate('c/1', 'late')), 'segments have theirs');
 SELECT is((SELECT expected_cost FROM mlops.evaluate('c/1', query => 'SELECT id, x, fraud, at FROM late')), NULL, 'without the column there are none');
 SELECT is((SELECT expected_cost FROM mlops.evaluate('f/1', 'late')), NULL, 'nor of who was trained without');
-SELECT is(said($$SELECT * FROM mlops.curve('f/1', kind => 'cost')$$), 'nothing is known of what errors of "f/1" cost | Version 1 was trained without costs, or the columns that they are in are not among these rows. | Costs are given in training: threshold => ''{"cost": {"false_positive": 5, "false_negative": 100}}''.', 'no curve of costs then');
+SELECT is(said($$SELECT * FROM mlops.curve('f/1', kind => 'cost')$$), 'no costs are known for errors of "f/1" | Version 1 was trained without costs, or the columns that they are in are not among these rows. | Costs are given in training: threshold => ''{"cost": {"false_positive": 5, "false_negative": 100}}''.', 'no curve of costs then');
 
 -- ---- points of curves
 SELECT is((SELECT count(*) FROM (SELECT p.threshold, e.true_positives + e.false_positives, e.precision, e.recall, e.false_positive_rate, e.alert_rate, e.expected_cost FROM mlops.curve('c/1', kind => 'pr', points => 8) AS p, LATERAL mlops.evaluate('c/1', threshold => p.threshold) AS e

@@ -93,7 +93,7 @@ SELECT is((SELECT jsonb_agg(w.detail - '{rows,ignored}'::text[]) FROM mlops_cata
 SELECT is((SELECT array_agg(round(x::numeric, 12)) FROM mlops.proportion_test(1000, 100, 1000, 130, 0.02) t, unnest(ARRAY[t.difference, t.z, t.p_value, t.sequential_p_value]) x),
 	'{0.030000000000,2.102740605622,0.035488450466,0.397837431628}', 'statsmodels'' numbers, and the mixture test''s');
 SELECT is((SELECT t::text FROM mlops.proportion_test(0, 0, 10, 1) t), '(,,,,,1)', 'nothing to compare');
-SELECT throws_ok($$SELECT mlops.proportion_test(10, 11, 10, 1)$$, '22023', '11 successes of 10 trials are none', 'more successes than trials');
+SELECT throws_ok($$SELECT mlops.proportion_test(10, 11, 10, 1)$$, '22023', '11 successes of 10 trials are impossible', 'more successes than trials');
 SELECT throws_ok($$SELECT mlops.proportion_test(10, 1, 10, 1, 0)$$, '22023', 'effect 0 is out of range', 'no effect');
 SELECT throws_ok($$SELECT mlops_catalog.thompson_shares('{}', '{}', true, 0, 100, 1)$$, '22023', NULL, 'no variants');
 SELECT throws_ok($$SELECT mlops_catalog.thompson_shares('{1,NULL}', '{0,0}', true, 0, 100, 1)$$, '22004', NULL, 'a count that is NULL');

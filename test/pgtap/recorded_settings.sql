@@ -65,7 +65,7 @@ SELECT is(ARRAY(SELECT s FROM names, first_sight, unnest(names.setting, first_si
 SELECT is((SELECT settings ->> 'DateStyle' FROM mlops.datasets ORDER BY dataset_id LIMIT 1), 'German, DMY', 'a training tells its settings');
 SELECT ok((SELECT bool_and(settings ?& ARRAY(SELECT name FROM sessions WHERE name NOT IN ('search_path', 'TimeZone'))) FROM mlops.datasets), 'all that matter');
 SELECT results_eq('SELECT identical, differs, content_hash = content_hash_now FROM mlops.reproduce(''m'', 2)', $$VALUES (true, '{}'::text[], true)$$, 'reproduce reads the same');
-SELECT results_eq('SELECT outcome, detail FROM mlops.retrain(''m'', options => ''{"refit": false}'')', $$VALUES ('unchanged', 'what was learned has the same bytes as version 1: nothing was registered or deployed')$$, 'a retraining');
+SELECT results_eq('SELECT outcome, detail FROM mlops.retrain(''m'', options => ''{"refit": false}'')', $$VALUES ('unchanged', 'training gave the same bytes as version 1: nothing was registered or deployed')$$, 'a retraining');
 SELECT mlops.retrain('m') \g /dev/null
 SELECT is((SELECT content_hash FROM mlops.datasets ORDER BY dataset_id DESC LIMIT 1), (SELECT content_hash FROM mlops.datasets ORDER BY dataset_id LIMIT 1), 'reads the same');
 SELECT is((SELECT settings FROM mlops.datasets ORDER BY dataset_id DESC LIMIT 1), (SELECT settings FROM mlops.datasets ORDER BY dataset_id LIMIT 1), 'and records the same');

@@ -10,7 +10,7 @@ SELECT mlops.deploy('fraud', 1) \g /dev/null
 
 -- ---- by hand
 SELECT results_eq($$SELECT base_version, version, outcome, detail FROM mlops.retrain('fraud', 'nightly', action => 'deploy', options => '{"refit": false}')$$,
-	$$VALUES (1, NULL::int, 'unchanged', 'what was learned has the same bytes as version 1: nothing was registered or deployed')$$, 'the same data make the same model');
+	$$VALUES (1, NULL::int, 'unchanged', 'training gave the same bytes as version 1: nothing was registered or deployed')$$, 'the same data make the same model');
 SELECT is((SELECT concat_ws(' ', max(version), (SELECT count(*) FROM mlops.runs), (SELECT count(*) FROM mlops_catalog.dataset), (SELECT count(*) FROM mlops_catalog.model_artifact)) FROM mlops.versions),
 	'2 2 2 2', 'of which nothing stays');
 SELECT is((SELECT concat_ws(' ', detail ->> 'outcome', detail ->> 'base_version', version) FROM mlops_catalog.audit_waiting WHERE event = 'retrain'), 'unchanged 1', 'but an entry in the audit log');
@@ -28,7 +28,7 @@ SELECT is((SELECT tags FROM mlops.runs WHERE run_id = (SELECT run_id FROM mlops.
 SELECT is((SELECT detail ->> 'note' FROM mlops_catalog.audit_waiting WHERE event = 'retrain' AND version = 3), 'why not', 'the audit log has it');
 SELECT is((SELECT version FROM mlops.deployments WHERE model = 'fraud'), 1, 'nothing was deployed');
 SELECT is((SELECT concat_ws(' ', base_version, version, outcome, detail) FROM mlops.retrain('fraud', action => 'deploy')),
-	'1 unchanged what was learned has the same bytes as version 4: nothing was registered or deployed', 'rows that a version was made of that nobody uses make nothing new');
+	'1 unchanged training gave the same bytes as version 4: nothing was registered or deployed', 'rows that a version was made of that nobody uses make nothing new');
 SELECT is((SELECT max(version) FROM mlops.versions), 4, 'nothing is registered twice');
 
 -- ---- gates

@@ -41,13 +41,13 @@ SELECT mlops.deploy('m', 2, 'canary', percent => 5, key => 'crad') \g /dev/null
 SELECT ok((SELECT mlops.decide('m', t, 'a card') IS NOT NULL FROM tx AS t WHERE id = 1), 'decide with a key answers');
 SELECT throws_ok($$SELECT mlops.score('m', t) FROM tx AS t WHERE id = 1$$, '42703', NULL, 'score cannot');
 SELECT is((SELECT array_agg(concat_ws(' ', model, object, problem) ORDER BY object) FROM mlops.check_catalog()),
-	'{"m route canary goes by column \"crad\", which no version was trained on data with","m route primary goes by column \"crad\", which no version was trained on data with"}', 'check_catalog names the routes');
+	'{"m route canary goes by column \"crad\", which the training data of no version had","m route primary goes by column \"crad\", which the training data of no version had"}', 'check_catalog names the routes');
 SELECT is((SELECT options ->> 'key' FROM mlops.set_retraining_policy('m', '0 3 * * *', action => 'canary', options => '{"key": "crad", "percent": 20}')), 'crad', 'a policy may go on with the key that answers');
 SELECT mlops.abort('m') \g /dev/null
 UPDATE mlops_catalog.deployment_route SET key = NULL;
 INSERT INTO mlops_catalog.deployment_route (model_id, variant, version_id, percent, deployment_id, kind, position, rule)
 	SELECT model_id, 's', version_id, 0, deployment_id, 'segment', 1, '{"country": "DE", "nation": "DE"}' FROM mlops_catalog.deployment_route;
-SELECT is((SELECT array_agg(concat_ws(' ', model, object, problem)) FROM mlops.check_catalog() WHERE object <> 'routes'), '{"m route s goes by column \"nation\", which no version was trained on data with"}', 'and segments');
+SELECT is((SELECT array_agg(concat_ws(' ', model, object, problem)) FROM mlops.check_catalog() WHERE object <> 'routes'), '{"m route s goes by column \"nation\", which the training data of no version had"}', 'and segments');
 SELECT matches((SELECT problem FROM mlops.check_catalog() WHERE object = 'routes'), '^are not what deployment [0-9]+ left: ', 'and that no deployment made it');
 SELECT * FROM finish();
 ROLLBACK;

@@ -60,16 +60,16 @@ EXCEPTION WHEN invalid_parameter_value THEN
 END
 $$;
 SELECT is(refusal(q.arguments), q.message, q.arguments) FROM (VALUES
-	('2, ''canary''', 'strategy "canary" needs "percent" or "ramp", and a key; Write percent => 5, above 0 and below 100: the rest stays with what is deployed. Name the column whose value decides which variant a row sees, as in key => ''card_id''.'),
+	('2, ''canary''', 'strategy "canary" needs "percent" or "ramp", and a key; Write percent => 5, above 0 and below 100: the rest stays with the deployed version. Name the column whose value decides which variant a row sees, as in key => ''card_id''.'),
 	('2, ''segment''', 'strategy "segment" needs "rule"; Write it as rule => ''{"country": "DE"}''.'),
 	('NULL, ''champion_challenger'', percent => 5', 'strategy "champion_challenger" needs a key; Name the column whose value decides which variant a row sees, as in key => ''card_id''.'),
 	('2, ''direct'', percent => 5', '"percent" does not apply to strategy "direct"; Strategies that take it: canary, ab, bandit, champion_challenger.'),
-	('2, ''champion_challenger''', 'champion and challenger are versions that the aliases of these names stand for: "version" does not apply; Run SELECT * FROM mlops.set_alias(''fraud'', ''challenger'', version), and give NULL as version here.'))
+	('2, ''champion_challenger''', 'the aliases "champion" and "challenger" say which versions answer: "version" does not apply; Run SELECT * FROM mlops.set_alias(''fraud'', ''challenger'', version), and give NULL as version here.'))
 	AS q(arguments, message);
 
 -- ---- what says everything takes nothing beside it
 SELECT throws_ok(format($$SELECT mlops.deploy('fraud', %s, 'ab', key => 'id', variants => '{"b": {"version": 2, "percent": 20}}' %s)$$, q.version, q.more), '22023',
-	format('"variants" says everything of each variant: leave "%s" out', q.name), format('variants beside %s', q.name))
+	format('"variants" describes each variant completely: leave "%s" out', q.name), format('variants beside %s', q.name))
 FROM (VALUES ('2', '', 'version'), ('NULL', ', threshold => 0.9', 'threshold'), ('NULL', ', percent => 20', 'percent')) AS q(version, more, name);
 
 -- ---- a champion that answers keeps the threshold that it answers with

@@ -24,7 +24,7 @@ ended()
 	query -c "SELECT state, attempts, pid, error ->> 'sqlstate', (SELECT string_agg(event, ' ' ORDER BY event_id) FROM mlops.job_events AS e WHERE e.job_id = j.job_id)
 		FROM mlops.jobs AS j WHERE job_id = $1"
 }
-tells="is said to run, and no process has it: others with the key \"%s\" wait for it; maintenance, or mlops.maintain(), ends it, or tries it again if it has retries left"
+tells="is marked as running, but no process runs it: others with the key \"%s\" wait for it; maintenance, or mlops.maintain(), ends it, or tries it again if it has retries left"
 
 # ---- without maintenance
 start "mlops.maintenance_interval = 0"

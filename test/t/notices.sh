@@ -173,10 +173,10 @@ is "weights far from 1" "$(said "SELECT mlops.train('w', query => 'SELECT *, 1e-
 query -c "CREATE TABLE asks (LIKE tx, score float8); CREATE TRIGGER d BEFORE INSERT ON asks FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'score');
 	CREATE TRIGGER e BEFORE INSERT ON asks FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('model=fraud/1', 'score');
 	CREATE TRIGGER f BEFORE INSERT ON asks FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud_', 'score')" >/dev/null 2>&1
-is "a model that triggers ask" "$(said "BEGIN; SELECT mlops.drop_model('fraud', force => true); ROLLBACK" | grep -A 2 'triggers')" 'WARNING: what is dropped is asked by triggers: "d" of table public.asks, "e" of table public.asks, "d" of table public.live
+is "a model that triggers ask" "$(said "BEGIN; SELECT mlops.drop_model('fraud', force => true); ROLLBACK" | grep -A 2 'triggers')" 'WARNING: triggers ask a dropped model or version: "d" of table public.asks, "e" of table public.asks, "d" of table public.live
 DETAIL: Rows get what their argument on_error says from now on: no score, unless it is given.
 HINT: Roll back, or drop these too.'
-is "a version" "$(said "BEGIN; SELECT mlops.undeploy('fraud'); SELECT mlops.drop_version('fraud', 1); ROLLBACK" | grep 'triggers')" 'WARNING: what is dropped is asked by triggers: "e" of table public.asks'
+is "a version" "$(said "BEGIN; SELECT mlops.undeploy('fraud'); SELECT mlops.drop_version('fraud', 1); ROLLBACK" | grep 'triggers')" 'WARNING: triggers ask a dropped model or version: "e" of table public.asks'
 is "a version in use" "$(said "BEGIN; SELECT mlops.deploy('fraud', 1); SELECT mlops.set_stage('fraud', 1, 'staging'); SELECT mlops.set_stage('fraud', 1, 'production'); SELECT mlops.set_alias('fraud', 'first', 1); SELECT mlops.drop_version('fraud', 1)" | grep HINT)" \
 	"HINT: Deploy another version, or take it away by mlops.abort or mlops.undeploy. Let the alias stand for another version by mlops.set_alias, or drop it by mlops.drop_alias. SELECT * FROM mlops.set_stage('fraud', 1, 'archived') takes it out of production."
 query -c "DROP TABLE asks" >/dev/null
@@ -217,7 +217,7 @@ query -c "SELECT mlops.drop_retraining_policy('fraud'), mlops.unmonitor('fraud')
 # ---- what calls a version that is dropped
 query -c "SELECT mlops.train('called', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 1}')" -c "CREATE INDEX called ON tx (mlops.score_version('called', 1, tx))" >/dev/null
 for call in "drop_version('called', 1)" "drop_model('called')"; do
-	is "$call" "$(said "BEGIN; SELECT mlops.$call; ROLLBACK")" 'WARNING: what is dropped is called by mlops.score_version: index public.called
+	is "$call" "$(said "BEGIN; SELECT mlops.$call; ROLLBACK")" 'WARNING: dropped versions are used by mlops.score_version in: index public.called
 DETAIL: Rows that it is computed for are refused from now on.
 HINT: Roll back, or drop these too.'
 done
@@ -269,7 +269,7 @@ night()
 	said "SET timezone = '$1'; SELECT mlops.train('night', 'night', target => 'y', time_column => 'at', features => '{a}', params => '{\"n_estimators\": 1}', threshold => '{\"value\": 0.5}', split => '{\"test_from\": \"$2\"}')"
 }
 is "a split in it" "$(night Europe/Berlin 2025-10-26T00:30:00+00:00)" "NOTICE: the split is in an hour that the clock of \"Europe/Berlin\" shows twice
-DETAIL: Rows are split by \"at\" on that clock: those of both hours count as of one.
+DETAIL: Rows are split by \"at\" on that clock: rows of both hours count as rows of one hour.
 HINT: SET timezone = 'UTC' for the training to split by instants."
 is "before and after it" "$(night Europe/Berlin 2025-10-25T23:59:58+00:00)$(night Europe/Berlin 2025-10-26T02:00:00+00:00 2>&1 | grep -c NOTICE)" "0"
 is "where the clock goes on" "$(night UTC 2025-10-26T00:30:00+00:00)" ""

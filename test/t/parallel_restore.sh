@@ -42,7 +42,7 @@ chmod 644 "$server/list"
 restore lost -L "$server/list" 2>/dev/null || :
 is "check_catalog() names what the audit log knows and the catalog lacks" \
 	"$(query -d lost -c "SELECT model, object, problem FROM mlops.check_catalog() WHERE problem ~ 'not complete'")" \
-	"fraud|version 1|is known to the audit log, but not to the catalog: the restore was not complete"
+	"fraud|version 1|is in the audit log, but not in the catalog: the restore was not complete"
 is "so does activate()" "$(query -d lost -c 'SELECT active FROM mlops.activate()' 2>&1 | sed 's/^.*WARNING: */WARNING /')" \
 	"WARNING the restore of this database was not complete: the audit log knows versions that the catalog lacks
 DETAIL:  Missing: fraud/1.

@@ -160,9 +160,9 @@ query -d app -c "SELECT mlops.schedule('left', '0 0 1 1 *', 'SELECT 1')" >/dev/n
 query -d app -c "DELETE FROM mlops_catalog.schedule"
 query -d postgres -c "SELECT cron.schedule('mlops postgres left too', '0 0 1 1 *', 'SELECT 1'), cron.schedule('backup', '0 0 1 1 *', 'SELECT 1')" >/dev/null
 is "a job of pg_cron without a schedule, elsewhere" "$(query -d app -c "SELECT regexp_replace(object || ' ' || problem, '[0-9]+', 'N', 'g') FROM mlops.check_catalog()")" \
-	"job N of pg_cron is named \"mlops app left\" as a schedule's is, but there is no such schedule: SELECT cron.unschedule(N) in pg_cron's database ends it"
+	"job N of pg_cron has the name \"mlops app left\" of a schedule that does not exist: SELECT cron.unschedule(N) in pg_cron's database ends it"
 is "and here" "$(query -d postgres -c "SELECT regexp_replace(object || ' ' || problem, '[0-9]+', 'N', 'g') FROM mlops.check_catalog()")" \
-	"job N of pg_cron is named \"mlops postgres left too\" as a schedule's is, but there is no such schedule: SELECT cron.unschedule(N) in pg_cron's database ends it"
+	"job N of pg_cron has the name \"mlops postgres left too\" of a schedule that does not exist: SELECT cron.unschedule(N) in pg_cron's database ends it"
 query -d postgres -c "SELECT cron.unschedule(jobid) FROM cron.job" >/dev/null
 is "what it names ends it" "$(query -d app -c "SELECT count(*) FROM mlops.check_catalog()"; query -d postgres -c "SELECT count(*) FROM mlops.check_catalog()")" "0
 0"

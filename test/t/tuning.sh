@@ -270,7 +270,7 @@ notices()
 	query -c "SET client_min_messages = notice" -c "SELECT FROM $1" 2>&1 | sed -n 's/^.*NOTICE: *//p'
 }
 is "what is given is not searched by default" "$(notices "$(tune given tx "params => '{\"n_estimators\": 10, \"max_bins\": 63}', trials => 2, method => 'random'")")" \
-	'what "params" gives is fixed and not searched: n_estimators'
+	'parameters in "params" are fixed and not searched: n_estimators'
 is "but fixed, and all else searched" "$(query <<'SQL'
 SELECT bool_and(NOT t.params ? 'n_estimators' AND t.params ?& '{learning_rate,max_depth,subsample}' AND n.value = '10' AND b.value = '63'), count(*)
 FROM mlops.trials t JOIN mlops.run_params n ON n.run_id = t.run_id AND n.name = 'n_estimators'
@@ -278,7 +278,7 @@ JOIN mlops.run_params b ON b.run_id = t.run_id AND b.name = 'max_bins' WHERE t.m
 SQL
 )" "t|2"
 is "a search of nothing is refused" "$(query -c "SELECT FROM $(tune given tx "algorithm => 'logistic_regression', params => '{\"penalty\": \"l2\", \"C\": 1}'")" 2>&1 | sed -n 's/^.*ERROR: *//p')" \
-	'"params" fixes all that is searched by default'
+	'"params" fixes every parameter that is searched by default'
 is "it ends by patience and says so" "$(notices "$(tune patient2 tx "space => '$small', trials => 200, patience => 2, parallel => 1, method => 'random'")" | sed 's/after [0-9]* of/after N of/')" \
 	'the search ended after N of 200 trials: the last 2 trials were no better than the best one ("patience")'
 is "or by seconds, and tells every five of them how far it is" "$(notices "$(tune brief2 tx "space => '$slow', trials => 500, max_seconds => 6, parallel => 1")" |

@@ -91,7 +91,7 @@ views="SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (SELECT s::text AS l
 is "a dump has studies and trials as they were" "$(query -d copy -c "$views")" "$(query -c "$views")"
 query -o /dev/null -c "$interrupted" 2>/dev/null
 said=$(query -d copy -o /dev/null -c "$interrupted" 2>&1)
-is "in the copy the same call goes on" "$(echo "$said" | grep -c 'trials of this tuning are there from before')" 1
+is "in the copy the same call goes on" "$(echo "$said" | grep -c 'trials of this tuning exist already')" 1
 is "to the same end" "$(query -d copy -c "$values 'moved'")" "$(query -c "$values 'moved'")"
 is "and the same winner" "$(query -d copy -c "SELECT sha256 FROM mlops.versions WHERE model = 'moved'")" \
 	"$(query -c "SELECT sha256 FROM mlops.versions WHERE model = 'moved'")"
