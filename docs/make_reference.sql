@@ -27,7 +27,7 @@ SELECT format(E'### %s\n\n%s.\n\n| parameter | type | default | range | meaning 
 	string_agg(format('| %s | %s | %s | %s | %s |', parameter, type, default_value,
 		coalesce(choices, minimum || ' to ' || maximum, ''), replace(meaning, '|', '\|')), E'\n' ORDER BY parameter))
 FROM mlops.algorithms GROUP BY algorithm ORDER BY algorithm;
-SELECT E'## Keys of arguments in JSON\n\nWhat may stand in each argument or document; as rows in `mlops.argument_keys`. Those of `params` are [above](#parameters-of-the-learners). `tags` and `labels` have keys of your own.\nWhere keys differ by strategy, action or pruner, an error lists those that go with it.\n';
+SELECT E'## Keys of arguments in JSON\n\nThe keys that each argument or document may have, also as rows in `mlops.argument_keys`. Those of `params` are [above](#parameters-of-the-learners). `tags` and `labels` have keys of your own.\nWhere keys differ by strategy, action or pruner, an error lists those that go with it.\n';
 SELECT format(E'### `%s`\n\nIn `%s`.\n\n| key | type | default | meaning | example |\n|---|---|---|---|---|\n%s\n', argument, replace(min(functions), ', ', '`, `'),
 	string_agg(format('| `%s` | %s | %s | %s | `%s` |', key, type, replace(default_value, '<', '\<'), replace(meaning, '<', '\<'), example), E'\n' ORDER BY place))
 FROM (SELECT k.*, row_number() OVER () AS place FROM mlops.argument_keys AS k) AS k GROUP BY argument ORDER BY min(place);
