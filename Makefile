@@ -29,7 +29,7 @@ EXTRA_CLEAN = build src/blas/*.o mlops_blas.so src/*.d src/*/*.d src/engine/*/*.
 PG_CPPFLAGS = -Iinclude -Isrc '-DPGDLLEXPORT=__attribute__((visibility("default")))'
 PG_CFLAGS   = -std=gnu11 -O3 -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
               -Wno-missing-field-initializers -Wno-declaration-after-statement \
-              -fvisibility=hidden -ffp-contract=off
+              -fvisibility=hidden -ffp-contract=off -fno-trapping-math
 SHLIB_LINK  = -lpthread -lm
 
 # Our loops are called through fmgr, never inlined by the JIT: no bitcode.
@@ -78,7 +78,7 @@ UNIT_DIR     = build/unit$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 comma       := ,
 UNIT_CC      = $(CC)
 UNIT_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -O$(if $(SANITIZE),1,2) -g -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
-               -Wno-missing-field-initializers -ffp-contract=off -Iinclude -Isrc -Itest/unit \
+               -Wno-missing-field-initializers -ffp-contract=off -fno-trapping-math -Iinclude -Isrc -Itest/unit \
                $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 UNIT_TESTS   = $(patsubst test/unit/%.c,$(UNIT_DIR)/%,$(sort $(wildcard test/unit/test_*.c)))
 UNIT_ENGINE  = $(patsubst src/%.c,$(UNIT_DIR)/%.o,$(ENGINE_SOURCES)) $(UNIT_DIR)/blas/reference.o

@@ -102,7 +102,7 @@ build()
 	find "$base/source$1" -name '*.o' -delete
 	make -s -j2 -C "$base/source$1" all install "PG_CONFIG=$bin/pg_config" CC=gcc CFLAGS="-std=gnu11 -O2 -fPIC -fwrapv \
 		-fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
-		-fvisibility=hidden -ffp-contract=off" >"$base/build.log" 2>&1
+		-fvisibility=hidden -ffp-contract=off -fno-trapping-math" >"$base/build.log" 2>&1
 }
 
 pgtap()

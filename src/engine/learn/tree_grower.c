@@ -63,6 +63,7 @@ grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
 		g->row[list] = workspace_take(workspace, n_rows, sizeof(uint32_t));
 		g->gradient[list] = workspace_take(workspace, n_rows, sizeof(uint64_t));
 	}
+	g->goes_left = workspace_take(workspace, n_rows, sizeof(uint8_t));
 	g->nodes = workspace_take(workspace, 2 * (size_t) g->max_leaves, sizeof(GrowerNode));
 	g->batch = workspace_take(workspace, g->max_leaves, sizeof(int));
 	g->splits = workspace_take(workspace, 2 * (size_t) batch * n_features, sizeof(Split));
@@ -241,28 +242,27 @@ search_splits(TreeGrower *g, const int *nodes, int n)
 
 /* ---------------------------------------------------------------- partition */
 
-/* row is the number of a training row, not a place in a list. */
-static bool
-row_goes_left(const TreeGrower *g, const Split *split, uint32_t row)
-{
-	return split_goes_left(split, ml_binned_code(g->binned, row, split->feature));
-}
-
 /*
- * First of two passes: how many rows of a block go left, so that the second knows
- * where to put them.
+ * First of two passes: which rows of a block go left, and how many, so that the second
+ * knows where to put them.  Codes are looked up here only: they lie far apart.
  */
 static void
-count_left(void *arg, size_t task, int thread)
+look_at_rows(void *arg, size_t task, int thread)
 {
 	TreeGrower *g = (TreeGrower *) arg;
 	GrowerBlock *block = &g->blocks[task];
 	const GrowerNode *node = &g->nodes[block->node];
 	const uint32_t *row = g->row[node->list];
+	const size_t feature = (size_t) node->split.feature;
+	const uint8_t *codes = g->binned->group[feature / ML_GROUP_FEATURES] + feature % ML_GROUP_FEATURES;
+	uint8_t    *goes_left = g->goes_left;
+	uint8_t		left_code[256];
 	size_t		n_left = 0;
 
+	for (int code = 0; code < 256; code++)
+		left_code[code] = split_goes_left(&node->split, (uint8_t) code);
 	for (size_t i = block->begin; i < block->end; i++)
-		n_left += row_goes_left(g, &node->split, row[i]);
+		n_left += goes_left[i] = left_code[codes[(size_t) row[i] * ML_GROUP_FEATURES]];
 	block->n_left = n_left;
 }
 
@@ -279,17 +279,20 @@ move_rows(void *arg, size_t task, int thread)
 	const GrowerNode *node = &g->nodes[block->node];
 	const uint32_t *row = g->row[node->list];
 	const uint64_t *gradient = g->gradient[node->list];
+	const uint8_t *goes_left = g->goes_left;
 	uint32_t   *to_row = g->row[!node->list];
 	uint64_t   *to_gradient = g->gradient[!node->list];
-	size_t		at[2] = {block->left_at, block->right_at};
+	size_t		left = block->left_at;
+	size_t		right = block->right_at;
 
 	for (size_t i = block->begin; i < block->end; i++)
 	{
-		bool		right = !row_goes_left(g, &node->split, row[i]);
+		size_t		at = goes_left[i] ? left : right;
 
-		to_row[at[right]] = row[i];
-		to_gradient[at[right]] = gradient[i];
-		at[right]++;
+		to_row[at] = row[i];
+		to_gradient[at] = gradient[i];
+		left += goes_left[i];
+		right += !goes_left[i];
 	}
 }
 
@@ -356,7 +359,7 @@ partition(TreeGrower *g, const int *nodes, int n)
 			node->begin + end, 0, 0, 0};
 		}
 	}
-	status = ml_parallel_for(g->ctx, n_blocks, count_left, g);
+	status = ml_parallel_for(g->ctx, n_blocks, look_at_rows, g);
 	if (status != ML_OK)
 		return status;
 	for (size_t b = 0; b < n_blocks;)

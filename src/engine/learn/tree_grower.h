@@ -63,6 +63,7 @@ typedef struct TreeGrower
 	bool	   *group_used;
 	uint32_t   *row[2];			/* lists of rows, node by node */
 	uint64_t   *gradient[2];	/* in the order of the lists */
+	uint8_t    *goes_left;		/* of the rows being partitioned, in the order of their list */
 	GrowerNode *nodes;
 	int			n_nodes;
 	int			n_leaves;
