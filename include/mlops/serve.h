@@ -440,27 +440,35 @@ extern void mlserve_each_seal_block(Oid part, ArrayType *columns, MlSealCallback
 
 /* ---------------------------------------------------------------- evaluation */
 
-/* A source's rows with labels and scores of a model, for evaluate, curve and thresholds. */
+/* What is read of a source beside the model's inputs; NULL and NIL: nothing. */
+typedef struct MlJudgedColumns
+{
+	const char *target;			/* NULL: the one recorded at training */
+	const char *positive;		/* NULL: that of the training, of another target what a notice tells */
+	List	   *by;				/* names, read as text */
+	List	   *costs;			/* names, numbers */
+	const char *time;			/* a date or timestamp, in the model's time zone */
+	const char *card;			/* hashes of any values */
+} MlJudgedColumns;
+
+/* A source's rows with labels and scores of a model, for evaluate, curve, thresholds
+ * and daily_precision. */
 typedef struct MlScoredRows
 {
 	size_t		n;				/* labelled rows */
 	double	   *score;
 	float	   *label;
-	const MlDataset *dataset;	/* columns of `by`, then of costs, are its last ones */
+	const MlDataset *dataset;
 	MlRows		rows;			/* data set row of each */
-	int			first_by;
+	int			first_by;		/* column of the data set, as the others */
 	int			first_cost;
+	int			time;
+	int			card;
 } MlScoredRows;
 
-/*
- * Reads the source (target NULL: the one recorded at training; positive NULL: that
- * of the training, of another target what a notice tells), scores every
- * labelled row.  by columns are read as text, costs as numbers.  Everything is in
- * ctx's arena.
- */
-extern void mlserve_score_source(MlContext *ctx, const MlResolved *resolved,
-								 MlSource *source, const char *target, const char *positive,
-								 List *by, List *costs, MlScoredRows *out);
+/* Reads the source and scores every labelled row.  Everything is in ctx's arena. */
+extern void mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *source,
+								 const MlJudgedColumns *wanted, MlScoredRows *out);
 
 /* The column of this name among the costs, by scored row, in ctx's arena, as
  * mling_costs() has it.  NULL for no name. */

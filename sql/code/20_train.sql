@@ -63,6 +63,21 @@ CREATE FUNCTION mlops.curve(
 COMMENT ON FUNCTION mlops.curve(text, regclass, text, text, int, text) IS
 	'Points of a curve of a model on labelled rows, as evaluate has them: pr (precision, recall), roc (recall, false_positive_rate), gain (recall, alert_rate), lift (lift, alert_rate), cost (cost of a row, alert_rate), calibration (mean_score and positive_rate of bins); dense where few rows are flagged';
 
+CREATE FUNCTION mlops.daily_precision(
+	model text,
+	source regclass DEFAULT NULL,
+	query text DEFAULT NULL,
+	time_column name DEFAULT NULL,
+	card_column name DEFAULT NULL,
+	k int DEFAULT 100,
+	rows text DEFAULT NULL)
+	RETURNS TABLE (day date, rows bigint, positives bigint, precision_at_k float8,
+		cards bigint, positive_cards bigint, known_cards bigint, card_precision_at_k float8)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 30
+	AS 'MODULE_PATHNAME', 'mlops_daily_precision';
+COMMENT ON FUNCTION mlops.daily_precision(text, regclass, text, name, name, int, text) IS
+	'Precision of what is investigated on each day of labelled rows (read as evaluate reads them): precision_at_k is the share of positives among the k rows with the highest scores, card_precision_at_k the share of positive cards among the k cards; cards that were found on an earlier day are left out. Average them over days. time_column defaults to that of the training; days are in the model''s time zone';
+
 CREATE FUNCTION mlops_catalog.learner_parameters()
 	RETURNS TABLE (algorithm text, description text, parameter text, type text, default_value text,
 		minimum float8, maximum float8, choices text, meaning text)

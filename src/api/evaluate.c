@@ -243,18 +243,18 @@ mlops_evaluate(PG_FUNCTION_ARGS)
 	MemoryContext work;
 
 	mlapi_judged_request(fcinfo, 7, "target", &request);
-	request.target = PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3));
-	request.positive = PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6));
-	request.by = mlbase_names(PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5), "by");
-	mlbase_refuse_twice(request.by, "by");
+	request.columns.target = PG_ARGISNULL(3) ? NULL : NameStr(*PG_GETARG_NAME(3));
+	request.columns.positive = PG_ARGISNULL(6) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(6));
+	request.columns.by = mlbase_names(PG_ARGISNULL(5) ? NULL : PG_GETARG_ARRAYTYPE_P(5), "by");
+	mlbase_refuse_twice(request.columns.by, "by");
 	InitMaterializedSRF(fcinfo, 0);
 	work = AllocSetContextCreate(CurrentMemoryContext, "mlops evaluation", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(work);
 	mlapi_read_judged(&request, &judged);
 	threshold = PG_ARGISNULL(4) ? judged.resolved.threshold : given_threshold(PG_GETARG_FLOAT8(4));
 	judge_segment(&judged, &judged.costs, judged.scored.n, judged.scored.score, judged.scored.label, threshold, "{}", result);
-	if (request.by && judged.scored.n > 0)
-		judge_segments(&judged, list_length(request.by), threshold, result);
+	if (request.columns.by && judged.scored.n > 0)
+		judge_segments(&judged, list_length(request.columns.by), threshold, result);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return (Datum) 0;

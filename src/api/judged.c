@@ -30,6 +30,7 @@ typedef struct Subject
 	char	   *unread;			/* why they cannot be read again; NULL: they can */
 	char	   *settings;		/* to read them under: an object */
 	char	   *policy;			/* the training's threshold policy, if that has costs */
+	char	   *time_column;	/* of the training */
 } Subject;
 
 static char *
@@ -49,11 +50,11 @@ find_subject(int64 version_id, Subject *subject)
 	MemoryContext caller = CurrentMemoryContext;
 
 	mlcat_begin(&scope);
-	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy FROM mlops_catalog.judged_rows($1) AS s",
+	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column FROM mlops_catalog.judged_rows($1) AS s",
 					  1, types, values, NULL) != 1)
 		elog(ERROR, "version %lld is not in the catalog", (long long) version_id);
 	*subject = (Subject) {text_of(caller, 1), text_of(caller, 2), text_of(caller, 3), text_of(caller, 4), text_of(caller, 5),
-	text_of(caller, 6)};
+	text_of(caller, 6), text_of(caller, 7)};
 	mlcat_end(&scope);
 }
 
@@ -161,26 +162,42 @@ cost_columns(const MlThresholdRequest *threshold, const MlSource *source, List *
 
 /* ---------------------------------------------------------------- reading */
 
+/* The column of times: what is given, else the training's. */
+static const char *
+time_column(const JudgedRequest *request, const Judged *judged, const Subject *subject)
+{
+	const char *name = request->columns.time ? request->columns.time : subject->time_column;
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"time_column\" must be given"),
+				 errdetail("Version %d of model \"%s\" was trained without one.", judged->resolved.version, subject->model),
+				 errhint("Name the column that says when a row was, such as time_column => 'created_at'.")));
+	return name;
+}
+
 static void
 score_rows(const JudgedRequest *request, const Subject *subject, MlSource *source, Judged *judged)
 {
+	MlJudgedColumns columns = request->columns;
 	MlThresholdRequest threshold = {0};
-	List	   *columns = NIL;
 
+	if (request->by_time)
+		columns.time = time_column(request, judged, subject);
 	if (subject->policy)
 	{
 		mltrain_parse_threshold(jsonb_of(subject->policy), &threshold);
-		judged->has_costs = cost_columns(&threshold, source, &columns);
+		judged->has_costs = cost_columns(&threshold, source, &columns.costs);
 		judged->costs = threshold.policy.costs;
 	}
 	if (!judged->has_costs)
-		columns = NIL;
-	mlserve_score_source(judged->ctx, &judged->resolved, source, request->target, request->positive, request->by, columns,
-						 &judged->scored);
-	if (columns)
+		columns.costs = NIL;
+	mlserve_score_source(judged->ctx, &judged->resolved, source, &columns, &judged->scored);
+	if (columns.costs)
 	{
-		judged->costs.false_positive_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns, threshold.false_positive_column, false);
-		judged->costs.false_negative_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns, threshold.false_negative_column, true);
+		judged->costs.false_positive_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns.costs, threshold.false_positive_column, false);
+		judged->costs.false_negative_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns.costs, threshold.false_negative_column, true);
 	}
 }
 

@@ -1,6 +1,7 @@
 /*
  * judged.h
- *	  The rows that a version is judged on, for evaluate and curve (private to api).
+ *	  The rows that a version is judged on, for evaluate, curve and daily_precision
+ *	  (private to api).
  *
  * They are those of a source or query that is given; or the version's own test rows,
  * or all rows of its training, which are read again as whoever asks.
@@ -22,9 +23,8 @@ typedef struct JudgedRequest
 	const char *query;			/* NULL: none */
 	const char *rows;			/* "all", "test"; NULL: test without source and query, else all */
 	const char *next;			/* the argument after query, see mling_describe */
-	const char *target;			/* NULL: the training's */
-	const char *positive;		/* NULL: the training's */
-	List	   *by;				/* columns of segments */
+	bool		by_time;		/* needs a time, of the training's column unless columns have one */
+	MlJudgedColumns columns;	/* costs are added to them */
 } JudgedRequest;
 
 typedef struct Judged
@@ -46,7 +46,8 @@ extern void mlapi_judged_request(FunctionCallInfo fcinfo, int rows, const char *
  * Reads and scores the rows; all of it is in the current memory context and ctx's
  * arena.  Errors: of mling_describe and mlserve_score_source; rows that is no such
  * word or does not go with source and query (22023), a version without test rows
- * that can be read again (55000).  A warning if the version has learned from them.
+ * that can be read again (55000), no column for a time that is needed (22023).  A
+ * warning if the version has learned from them.
  */
 extern void mlapi_read_judged(const JudgedRequest *request, Judged *judged);
 

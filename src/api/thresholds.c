@@ -121,7 +121,7 @@ mlops_thresholds(PG_FUNCTION_ARGS)
 							PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4)), NULL);
 	InitMaterializedSRF(fcinfo, 0);
 	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
-	mlserve_score_source(ctx, &resolved, source, NULL, NULL, NIL, policies->costs, &scored);
+	mlserve_score_source(ctx, &resolved, source, &(MlJudgedColumns) {.costs = policies->costs}, &scored);
 	for (int i = 0; i < policies->n; i++)
 		put_policy(ctx, policies, i, &scored, (ReturnSetInfo *) fcinfo->resultinfo);
 	MemoryContextSwitchTo(caller);

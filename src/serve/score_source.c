@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * score_source.c
- *	  A source's labelled rows with a model's scores, for evaluate, curve and thresholds.
+ *	  A source's labelled rows with a model's scores, for evaluate, curve, thresholds
+ *	  and daily_precision.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -52,16 +53,56 @@ positive_of(const MlCatalogVersion *version, const char *target, Oid type)
 	return positive;
 }
 
-/* Columns are read in this order: the model's inputs, the target, by, costs. */
+/* A column of one kind: it, or an error that says what it must be. */
+static MlReadColumn
+column_of_kind(const MlSource *source, const char *name, const char *argument, MlColumnKind kind,
+			   const char *must_be)
+{
+	int			position = mling_column(source, name, argument);
+	Oid			type = TupleDescAttr(source->desc, position)->atttypid;
+	MlConverter converter;
+
+	if (!mling_converter(type, "UTC", &converter) || converter.kind != kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of \"%s\" has type %s", name, argument, mling_type_name(type)),
+				 errdetail("It must be %s.", must_be)));
+	return (MlReadColumn) {position, kind};
+}
+
+/* The columns beside label and inputs, from place n; returns how many there are then. */
+static int
+plan_others(const MlSource *source, const MlJudgedColumns *wanted, MlReadColumn *columns, int n, MlScoredRows *out)
+{
+	ListCell   *lc;
+
+	out->first_by = n;
+	foreach(lc, wanted->by)
+		columns[n++] = (MlReadColumn) {mling_column(source, (char *) lfirst(lc), "by"),
+		ML_COLUMN_CATEGORY, true};
+	out->first_cost = n;
+	foreach(lc, wanted->costs)
+		columns[n++] = column_of_kind(source, (char *) lfirst(lc), "cost", ML_COLUMN_NUMBER, "a number");
+	out->time = n;
+	if (wanted->time)
+		columns[n++] = column_of_kind(source, wanted->time, "time_column", ML_COLUMN_TIME, "a date or timestamp");
+	out->card = n;
+	if (wanted->card)
+		columns[n++] = (MlReadColumn) {mling_column(source, wanted->card, "card_column"), ML_COLUMN_HASH};
+	return n;
+}
+
+/* Columns are read in this order: the model's inputs, the target, by, costs, time, card. */
 void
 mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *source,
-					 const char *target, const char *positive_text, List *by, List *costs, MlScoredRows *out)
+					 const MlJudgedColumns *wanted, MlScoredRows *out)
 {
 	const MlModel *model = resolved->served->model;
 	const MlCatalogVersion *version = &resolved->served->version;
+	const char *target = wanted->target ? wanted->target : version->target;
 	const MlPositive *positive;
 	Oid			type;
-	MlReadColumn *columns = palloc((ml_model_n_inputs(model) + 1 + list_length(by) + list_length(costs)) *
+	MlReadColumn *columns = palloc((ml_model_n_inputs(model) + list_length(wanted->by) + list_length(wanted->costs) + 3) *
 								   sizeof(MlReadColumn));
 	int			n = plan_inputs(model, source, columns);
 	int			label_column = n;
@@ -71,32 +112,15 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 	MlLabelCounts counts;
 	float	   *label;
 	uint32_t   *row;
-	ListCell   *lc;
 
-	if (target == NULL)
-		target = version->target;
 	position = mling_column(source, target, "target");
 	type = TupleDescAttr(source->desc, position)->atttypid;
-	positive = mling_positive(type, "target", target, positive_text ? positive_text : positive_of(version, target, type));
+	positive = mling_positive(type, "target", target, wanted->positive ? wanted->positive : positive_of(version, target, type));
 	as_text = mling_target_as_text(type, "target", target, positive);
 	columns[n++] = (MlReadColumn) {position, ML_COLUMN_CATEGORY, as_text, .is_label = true};
-	out->first_by = n;
-	foreach(lc, by)
-		columns[n++] = (MlReadColumn) {mling_column(source, (char *) lfirst(lc), "by"),
-		ML_COLUMN_CATEGORY, true};
-	out->first_cost = n;
-	foreach(lc, costs)
-		columns[n++] = (MlReadColumn) {mling_column(source, (char *) lfirst(lc), "cost"), ML_COLUMN_NUMBER};
+	n = plan_others(source, wanted, columns, n, out);
 
 	dataset = mling_read(ctx, source, n, columns, ml_model_time_zone(model));
-	for (int c = out->first_cost; c < n; c++)
-	{
-		if (dataset->columns[c].kind != ML_COLUMN_NUMBER)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of \"cost\" has type %s", dataset->columns[c].name, dataset->columns[c].type_name),
-					 errdetail("It must be a number.")));
-	}
 	if (dataset->n_rows == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),

@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(124);
+SELECT plan(125);
 
 CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -135,7 +135,7 @@ SELECT is(explained($$SELECT mlops.add_labels('fraud', 'tx', 'id', 'is_fraud')$$
 	'exactly one of "source" and "query" must be given | "id" stands in the place of "query". Write the name of the argument that it is meant for, such as key => ''id''.', 'a key without its name');
 SELECT is(explained(format('SELECT * FROM mlops.%s(''fraud/1'', ''tx'', ''x'')', f)), 'exactly one of "source" and "query" must be given | "x" stands in the place of "query". Write the name of the argument that it is meant for'
 	|| coalesce(', such as ' || argument || ' => ''x''', '') || '.', 'an argument that ' || f || ' has')
-FROM (VALUES ('score_table', 'key'), ('evaluate', 'target'), ('curve', 'kind'), ('explain_table', NULL), ('check_drift', NULL)) AS v(f, argument);
+FROM (VALUES ('score_table', 'key'), ('evaluate', 'target'), ('curve', 'kind'), ('daily_precision', 'time_column'), ('explain_table', NULL), ('check_drift', NULL)) AS v(f, argument);
 -- what is written first, and how it is meant
 SELECT is(explained(call), message, call) FROM (VALUES
 	($$SELECT mlops.deploy('fraud', 1, 'canary', key => 'id', ramp => '[5, 100]')$$, 'step 5 of "ramp" must be a JSON object | Write it as {"percent": 5, "wait": "1 hour"}.'),

@@ -72,7 +72,7 @@ CREATE FUNCTION of_source(source text) RETURNS SETOF text LANGUAGE sql AS $$
 	SELECT format(call, argument) FROM (VALUES (format('%L', source)), (format('query => %L', 'TABLE ' || source)),
 		(format('query => %L', 'SELECT FROM ' || source))) AS a (argument), unnest(ARRAY[
 		'SELECT * FROM mlops.train(''e'', %s, target => ''is_fraud'')', 'SELECT * FROM mlops.cross_validate(''e'', %s, target => ''is_fraud'')',
-		'SELECT * FROM mlops.score_table(''n'', %s)', 'SELECT * FROM mlops.evaluate(''n'', %s)', 'SELECT * FROM mlops.curve(''n'', %s)',
+		'SELECT * FROM mlops.score_table(''n'', %s)', 'SELECT * FROM mlops.evaluate(''n'', %s)', 'SELECT * FROM mlops.curve(''n'', %s)', 'SELECT * FROM mlops.daily_precision(''n'', %s)',
 		'SELECT * FROM mlops.explain_table(''n'', %s)', 'SELECT * FROM mlops.check_drift(''n'', %s)', 'SELECT * FROM mlops.record_drift(''n'', %s)',
 		'SELECT * FROM mlops.add_labels(''n'', %s, key => ''id'', label => ''is_fraud'')', 'SELECT * FROM mlops.monitor(''n'', ''1 day'', %s)',
 		'SELECT * FROM mlops.snapshot(%s, name => ''e'')', 'SELECT * FROM mlops.snapshot(%s, name => ''e'', kind => ''reference'')',

@@ -18,6 +18,7 @@ INSERT INTO explained VALUES
 	('check_drift', NULL, 'stores nothing'),
 	('compare', NULL, 'stores nothing'),
 	('curve', NULL, 'stores nothing'),
+	('daily_precision', NULL, 'stores nothing'),
 	('drift_between', NULL, 'stores nothing'),
 	('evaluate', NULL, 'stores nothing'),
 	('explain_table', NULL, 'stores nothing'),

@@ -100,6 +100,7 @@ BEGIN
 		'SELECT mlops.score_table(''i'', ''bad'', key => ''id'')',
 		'SELECT mlops.evaluate(''i'', ''bad'')',
 		'SELECT mlops.curve(''i'', ''bad'')',
+		'SELECT mlops.daily_precision(''i'', query => ''SELECT *, date ''''2026-01-01'''' AS at FROM bad'', time_column => ''at'')',
 		'INSERT INTO live SELECT * FROM bad',
 		'SELECT mlops.train(''t'', query => ''TABLE s UNION ALL TABLE bad'', target => ''y'', features => ''{the col}'')',
 		'SELECT mlops.cross_validate(''t'', query => ''TABLE s UNION ALL TABLE bad'', target => ''y'', features => ''{the col}'')'

@@ -94,6 +94,7 @@ for after in 1500 3000 6000; do
 	ends_after $after "folds of millions of rows" "SELECT mlops.cross_validate('h', 'big', target => 'is_fraud', features => '{amount}', algorithm => 'logistic_regression', parallel => 1)"
 	ends_after $after "groups of millions of rows" "SELECT mlops.cross_validate('h', 'big', target => 'is_fraud', features => '{amount}', group_by => 'id', algorithm => 'logistic_regression', parallel => 1)"
 	ends_after $after "segments of millions of rows" "SELECT mlops.evaluate('small', 'big', by => '{b}')"
+	ends_after $after "cards of millions of rows" "SELECT mlops.daily_precision('small', query => 'SELECT *, date ''2026-01-01'' + id % 3 AS at FROM big', time_column => 'at', card_column => 'id')"
 done
 is "nothing else has ended" "$(query -c "SELECT count(mlops.score('m', tx)) FROM tx")" 3000
 echo "1..$n"

@@ -56,6 +56,7 @@ SELECT 'evaluate', count(*) = 5 FROM mlops.evaluate('m/1', :'source', target => 
 SELECT 'thresholds', count(*) = 2 FROM mlops.thresholds('m', 1, '[{"max": "f1"}, {"alert_rate": 0.1}]', query => :'remarked');
 SELECT 'evaluate by level', rows = 150 FROM mlops.evaluate('m/1', query => :'remarked', by => :'by') WHERE segment = jsonb_build_object(:'cat', :'level');
 SELECT 'curve', count(*) > 2 FROM mlops.curve('m/1', :'source', points => 10);
+SELECT 'daily_precision', count(*) > 0 AND sum(rows) = 600 AND count(card_precision_at_k) > 0 FROM mlops.daily_precision('m/1', :'source', card_column => :'cat', k => 3);
 RESET client_min_messages;
 SELECT 'set_gate', count(*) = 1 FROM mlops.set_gate('m', :'gate');
 SELECT 'check_gate', count(*) = 1 AND bool_and(passed) FROM mlops.check_gate('m', 1);

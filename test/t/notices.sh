@@ -161,6 +161,8 @@ DETAIL: These are all rows of its training. It knows most of their answers and l
 HINT: With rows => 'test', without source and query, it is judged on its test rows alone."
 is "or by a curve" "$(said "SELECT mlops.curve('parts/1', rows => 'all')" | head -n 1)" 'WARNING: version 1 of model "parts" is judged on rows that it learned from'
 is "on its test rows" "$(said "SELECT mlops.evaluate('parts/1')")" ""
+is "by day, of rows without a time" "$(said "SELECT mlops.daily_precision('parts/1', query => 'SELECT *, CASE WHEN transaction_id >= 3 THEN tx_datetime END AS at FROM parts', time_column => 'at')")" 'NOTICE: time column "at" is NULL in 3 rows with a label
+DETAIL: They belong to no day and are left out.'
 is "of a text" "$(said "SELECT mlops.evaluate('fraud/1', query => 'SELECT *, tx_fraud::text AS t FROM tx', target => 't')" | grep HINT)" "HINT: Say which of its values is the positive class with positive => 'value'."
 
 # ---- what was asked for, and cannot be

@@ -701,6 +701,32 @@ test_failures(void)
 	ml_arena_destroy(small.arena);
 }
 
+/* Three days of four cards, of which the two highest are looked into. */
+static void
+test_days(void)
+{
+	const int32_t day[] = {9, 9, 9, 9, 9, -2, -2, -2, 11, 11};
+	const uint64_t card[] = {1, 2, 3, 1, 0, 1, 2, 4, 1, 3};
+	const double score[] = {0.1, 0.8, 0.7, 0.9, 0.95, 0.5, 0.6, 0.5, 0.3, 0.2};
+	const float label[] = {1, 0, 1, 0, 1, 1, 0, 0, 1, 1};
+	MlDay	   *days;
+	size_t		n;
+
+	CHECK(ml_daily_precision(&ctx, 10, day, card, score, label, 2, &days, &n) == ML_OK && n == 3, "there are three days");
+	CHECK(days[0].day == -2 && days[1].day == 9 && days[2].day == 11, "in order");
+	CHECK(days[0].rows == 3 && days[0].positives == 1 && days[0].cards == 3 && days[0].positive_cards == 1, "the first has three rows");
+	CHECK_CLOSE(days[0].precision, 0.25, 1e-15, "of two that tie one is looked into");
+	CHECK_CLOSE(days[0].card_precision, 0.25, 1e-15, "cards as well");
+	CHECK(days[1].cards == 3 && days[1].positive_cards == 2 && days[1].known_cards == 0, "a row without a card is of none, and card 1 is half found");
+	CHECK_CLOSE(days[1].precision, 0.5, 1e-15, "rows count whole");
+	CHECK_CLOSE(days[1].card_precision, (0.5 + 0.5) / 2, 1e-7, "half of card 1, card 2, half of card 3");
+	CHECK(days[2].cards == 1 && days[2].known_cards == 1, "card 1 is known");
+	CHECK_CLOSE(days[2].card_precision, 1, 1e-15, "half of card 3 is all that is left");
+	CHECK(ml_daily_precision(&ctx, 10, day, NULL, score, label, 1, &days, &n) == ML_OK && days[1].cards == 0 && isnan(days[1].card_precision) &&
+		  days[1].precision == 1, "without cards there are none");
+	CHECK(ml_daily_precision(&ctx, 0, day, card, score, label, 1, &days, &n) == ML_OK && n == 0, "no rows, no days");
+}
+
 /* Neumaier's own example: a plain sum is 0. */
 static void
 test_sums(void)
@@ -739,6 +765,7 @@ main(void)
 	test_cost_curve();
 	test_calibration();
 	test_costs();
+	test_days();
 	test_greatest_scores();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 	{

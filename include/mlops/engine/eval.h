@@ -138,8 +138,19 @@ extern MlConfusion ml_confusion_at(const MlRanking *ranking, double threshold);
  * least 0, that of flagging nothing. */
 extern double ml_recall_at_fpr(const MlRanking *ranking, double most);
 
-/* Share of positives among the k highest scores; of the group of ties at the
- * border, the expected share of those taken (no order inside ties). */
+/* The k highest scores.  There is no order inside ties: of the group at the border
+ * as large a share of positives is taken as of negatives. */
+typedef struct MlTop
+{
+	double		taken;			/* k, or all that there is */
+	double		positives;		/* of these */
+	double		border;			/* lowest score that is taken */
+	double		share;			/* of its group: more than 0, at most 1 */
+} MlTop;
+
+extern MlTop ml_top(const MlRanking *ranking, double k);
+
+/* Share of positives among them. */
 extern double ml_precision_at(const MlRanking *ranking, double k);
 
 /* ---- metrics over confusion counts.  A share of nothing is NaN: precision
@@ -275,6 +286,38 @@ extern double ml_metric_of(const MlEvaluation *evaluation, int i);
 extern MlStatus ml_metric_value(MlContext *ctx, MlMetric metric, size_t n,
 								const double *score, const float *label,
 								const float *weight, double *value);
+
+/* ---- days */
+
+/*
+ * Precision among the k highest scores of a day, of its rows and of its cards.  A card
+ * has the highest score of its rows of the day, and is positive if one of them is.  A
+ * positive card among the k is found, and left out on later days.  A card that ties for
+ * the last places is found by the share of the ties that are taken, and left out by that
+ * share.  (Card Precision top-k: Dal Pozzolo and others, "Learned lessons in credit card
+ * fraud detection from a practitioner perspective", Expert Systems with Applications
+ * 41(10), 2014.)
+ */
+typedef struct MlDay
+{
+	int32_t		day;
+	size_t		rows;
+	size_t		positives;
+	double		precision;		/* of the k rows, or of all if they are fewer */
+	size_t		cards;			/* not found before */
+	size_t		positive_cards; /* of these */
+	size_t		known_cards;	/* found before */
+	double		card_precision; /* as of rows; NaN without cards */
+} MlDay;
+
+/*
+ * The days of n rows, in rising order.  card [n] tells cards apart, 0: the row has
+ * none; NULL: no row has.  Errors: as ml_ranking_create.
+ */
+extern MlStatus ml_daily_precision(MlContext *ctx, size_t n, const int32_t *day,
+								   const uint64_t *card, const double *score,
+								   const float *label, double k, MlDay **days,
+								   size_t *n_days);
 
 /* ---- costs */
 

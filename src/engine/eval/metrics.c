@@ -125,31 +125,39 @@ ml_recall_at_fpr(const MlRanking *r, double most)
 	return within(0, true_positives / r->total_positives, 1);
 }
 
-/* k may be any number; where there are fewer rows it is of all of them. */
-double
-ml_precision_at(const MlRanking *r, double k)
+/* k may be any number. */
+MlTop
+ml_top(const MlRanking *r, double k)
 {
-	double		taken = 0;
-	double		positives = 0;
+	MlTop		top = {.border = INFINITY};
 
-	if (!(k > 0) || r->n == 0)
-		return NAN;
-	for (size_t i = 0; i < r->n && taken < k; i++)
+	for (size_t i = 0; i < r->n && top.taken < k; i++)
 	{
 		double		group = r->positives[i] + r->negatives[i];
 
-		if (group <= k - taken)
+		top.border = r->score[i];
+		if (group <= k - top.taken)
 		{
-			positives += r->positives[i];
-			taken += group;
+			top.share = 1;
+			top.positives += r->positives[i];
+			top.taken += group;
 		}
 		else
 		{
-			positives += r->positives[i] * ((k - taken) / group);
-			taken = k;
+			top.share = (k - top.taken) / group;
+			top.positives += r->positives[i] * top.share;
+			top.taken = k;
 		}
 	}
-	return within(0, positives / taken, 1);
+	return top;
+}
+
+double
+ml_precision_at(const MlRanking *r, double k)
+{
+	MlTop		top = ml_top(r, k);
+
+	return top.taken > 0 ? within(0, top.positives / top.taken, 1) : NAN;
 }
 
 /* ---------------------------------------------------------------- counts */
