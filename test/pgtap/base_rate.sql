@@ -1,6 +1,6 @@
 -- Positives emphasised in training: scores are corrected back, so that their mean is the share of positives.
 \ir setup.psql
-SELECT plan(17);
+SELECT plan(19);
 CREATE TABLE rare AS SELECT i AS id, CASE i % 10 WHEN 8 THEN 'validation' WHEN 9 THEN 'test' ELSE 'train' END AS part,
 	u AS a, v AS b, (abs(hashint4(i * 11)) % 997)::float8 AS c, w < 0.01 + CASE WHEN u > 0.9 THEN 0.15 ELSE 0 END + CASE WHEN v < 0.1 THEN 0.1 ELSE 0 END AS fraud
 FROM generate_series(1, 20000) AS i, LATERAL (SELECT abs(hashint4(i)) % 10007 / 10007.0::float8 AS u, abs(hashint4(i * 3)) % 10007 / 10007.0::float8 AS v, abs(hashint4(i * 7)) % 10007 / 10007.0::float8 AS w) AS x;
@@ -27,5 +27,8 @@ SELECT throws_ok(format('SELECT mlops.train(''heavy'', ''heavy'', target => ''fr
 	FROM (VALUES ('gradient_boosting', '{}'), ('logistic_regression', '{}'), ('logistic_regression', '{"solver": "newton"}'), ('logistic_regression', '{"solver": "lbfgs"}'),
 		('logistic_regression', '{"penalty": "l1", "solver": "coordinate_descent"}')) AS l(algorithm, params);
 SELECT throws_ok($$SELECT mlops.train('heavy', 'heavy', target => 'fraud', key => 'id', features => '{a,b}', weight => 'v')$$, '22000', 'weight column "v" has a value that is too small: 1e-50', 'one that float does not have');
+-- a solver that does not do what the penalty asks
+SELECT throws_ok(format('SELECT mlops.train(''refused'', ''rare'', target => ''fraud'', key => ''id'', features => ''{a,b}'', algorithm => ''logistic_regression'', params => %L)', params), '22023', message, message)
+	FROM (VALUES ('{"solver": "coordinate_descent"}', 'solver "coordinate_descent" needs a penalty with an L1 part'), ('{"solver": "newton", "penalty": "l1"}', 'solver "newton" cannot minimise an L1 penalty')) AS l(params, message);
 SELECT finish();
 ROLLBACK;

@@ -46,7 +46,7 @@ static const MlParamSpec params[] = {
 	{"min_child_weight", ML_PARAM_FLOAT, PARAM(min_child_weight), 1, 0, 1e12, false, NULL,
 	"Least sum of hessians (p * (1 - p) a row) in a leaf"},
 	{"min_split_gain", ML_PARAM_FLOAT, PARAM(min_split_gain), 0, 0, 1e12, false, NULL,
-	"Least reduction of the loss for a split"},
+	"Least gain of a split, as XGBoost counts it: twice the reduction of the loss"},
 	{"reg_lambda", ML_PARAM_FLOAT, PARAM(reg_lambda), 1, 0, 1e12, false, NULL,
 	"L2 penalty on leaf values"},
 	{"reg_alpha", ML_PARAM_FLOAT, PARAM(reg_alpha), 0, 0, 1e12, false, NULL,

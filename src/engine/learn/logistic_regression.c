@@ -213,6 +213,9 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 	if (l1_share(p) > 0 && (p->solver == ML_SOLVER_NEWTON || p->solver == ML_SOLVER_LBFGS))
 		return ml_fail(ctx, ML_INVALID_ARGUMENT, "solver \"%s\" cannot minimise an L1 penalty",
 					   solvers[p->solver]);
+	if (!(l1_share(p) > 0) && p->solver == ML_SOLVER_COORDINATE_DESCENT)
+		return ml_fail(ctx, ML_INVALID_ARGUMENT, "solver \"%s\" needs a penalty with an L1 part",
+					   solvers[p->solver]);
 	design_plan(&o.design, task, o.l2 > 0, terms);
 	o.n = o.design.n_terms + 1;
 	status = starting_intercept(ctx, task, &w[o.n - 1]);
