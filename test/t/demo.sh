@@ -63,6 +63,8 @@ check '... which names --stop' says 'sh demo/run --stop'
 # ---- simulated transactions
 check 'the demo runs' demo
 check '... draws a bar while it trains' says '    [##############################] 100 % succeeded'
+check '... and names its phases, one after the other' sh -c "[ \$(grep -c '^    Phases: [a-z, ]*$' $work/out) -eq 2 ]"
+check '... without bars that begin anew' sh -c "[ \$(grep -cF '[#' $work/out) -eq 2 ] && ! grep -qF '[.' $work/out"
 check '... deploys one of two versions' deployed
 check '... tells which frauds are found' says 'compromised terminal'
 check '... explains an alert' says 'in log odds:'
@@ -95,7 +97,8 @@ if [ -r "$data/ulb_creditcard_subset.csv.gz" ]; then
 fi
 
 # ---- the end
-check 'the server stops' sh "$root/demo/run" --stop
+check 'the server stops' sh -c "sh $root/demo/run --stop >$work/out"
+check '... and says how to delete what stays' says "sh tools/private_server.sh remove $MLOPS_DEMO_DIR"
 check '... and does not answer any more' sh -c \
 	"! sh $root/tools/private_server.sh psql $MLOPS_DEMO_DIR -c 'SELECT 1' >/dev/null 2>&1"
 
