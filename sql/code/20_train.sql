@@ -47,7 +47,7 @@ CREATE FUNCTION mlops.evaluate(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 10
 	AS 'MODULE_PATHNAME', 'mlops_evaluate';
 COMMENT ON FUNCTION mlops.evaluate(text, regclass, text, name, float8, name[], text, text) IS
-	'Judges a model on labelled rows: those of a source or query, or else of its own training (rows: test, the default, or all). Returns a row for all of them, then one for each segment of the columns in by. positive is the value of the target that is the positive class, by default that of the training. _lower and _upper are the ends of 95 % intervals';
+	'Judges a model on labelled rows: those of a source or query, or else of its own training (rows: test, the default, or all). Returns a row for all of them, then one for each segment of the columns in by, those of most rows first (of as many by their text in collation "C"). positive is the value of the target that is the positive class, by default that of the training. _lower and _upper are the ends of 95 % intervals';
 
 CREATE FUNCTION mlops.curve(
 	model text,

@@ -28,7 +28,7 @@ MLOPS_FUNCTION(mlops_subquery);
 
 /* ---- segments */
 
-/* Sorts rows by their codes in the `by` columns, first sight first. */
+/* Brings rows of one segment together: by their codes in the `by` columns. */
 typedef struct SegmentOrder
 {
 	const MlScoredRows *scored;
@@ -192,6 +192,63 @@ ordered_costs(const double *cost, const uint32_t *row, size_t n)
 	return ordered;
 }
 
+/* Rows [first, end) of the order by segments. */
+typedef struct Segment
+{
+	size_t		first;
+	size_t		end;
+	char	   *text;			/* as jsonb writes it */
+} Segment;
+
+/* Most rows first; of as many by their texts, whatever the collation: no order of the rows tells on it. */
+static int
+compare_sizes(const void *a, const void *b)
+{
+	const Segment *one = (const Segment *) a;
+	const Segment *other = (const Segment *) b;
+	size_t		n = one->end - one->first;
+	size_t		m = other->end - other->first;
+
+	return n != m ? (n > m ? -1 : 1) : strcmp(one->text, other->text);
+}
+
+/* {"country": "DE"} as a jsonb would be shown */
+static char *
+canonical(char *json)
+{
+	Datum		value = DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+	char	   *text = DatumGetCString(DirectFunctionCall1(jsonb_out, value));
+
+	pfree(DatumGetPointer(value));
+	pfree(json);
+	return text;
+}
+
+/* The segments of rows in their order, largest first. */
+static Segment *
+find_segments(const MlScoredRows *scored, const SegmentOrder *order, const uint32_t *row, size_t *n_segments)
+{
+	size_t		n = 0;
+	Segment    *segment;
+
+	for (size_t i = 0; i < scored->n; i++)
+		n += i == 0 || compare_segments(order, row[i - 1], row[i]) != 0;
+	segment = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(Segment));
+	n = 0;
+	for (size_t first = 0; first < scored->n; first = segment[n++].end)
+	{
+		size_t		end = first + 1;
+
+		while (end < scored->n && compare_segments(order, row[first], row[end]) == 0)
+			end++;
+		segment[n] = (Segment) {first, end, canonical(segment_json(scored, order->n_by, scored->rows.row[row[first]]))};
+		CHECK_FOR_INTERRUPTS();
+	}
+	qsort(segment, n, sizeof(Segment), compare_sizes);
+	*n_segments = n;
+	return segment;
+}
+
 static void
 judge_segments(const Judged *judged, int n_by, double threshold, ReturnSetInfo *result)
 {
@@ -202,7 +259,8 @@ judge_segments(const Judged *judged, int n_by, double threshold, ReturnSetInfo *
 	float	   *label = MemoryContextAllocHuge(CurrentMemoryContext, scored->n * sizeof(float));
 	double	   *false_positive;
 	double	   *false_negative;
-	size_t		end;
+	Segment    *segments;
+	size_t		n_segments;
 
 	for (size_t i = 0; i < scored->n; i++)
 		row[i] = (uint32_t) i;
@@ -214,16 +272,15 @@ judge_segments(const Judged *judged, int n_by, double threshold, ReturnSetInfo *
 	}
 	false_positive = ordered_costs(judged->costs.false_positive_by_row, row, scored->n);
 	false_negative = ordered_costs(judged->costs.false_negative_by_row, row, scored->n);
-	for (size_t first = 0; first < scored->n; first = end)
+	segments = find_segments(scored, &order, row, &n_segments);
+	for (size_t i = 0; i < n_segments; i++)
 	{
+		size_t		first = segments[i].first;
 		MlCosts		costs = judged->costs;
 
-		for (end = first + 1; end < scored->n && compare_segments(&order, row[first], row[end]) == 0;)
-			end++;
 		costs.false_positive_by_row = false_positive ? false_positive + first : NULL;
 		costs.false_negative_by_row = false_negative ? false_negative + first : NULL;
-		judge_segment(judged, &costs, end - first, score + first, label + first, threshold,
-					  segment_json(scored, n_by, scored->rows.row[row[first]]), result);
+		judge_segment(judged, &costs, segments[i].end - first, score + first, label + first, threshold, segments[i].text, result);
 		CHECK_FOR_INTERRUPTS();
 	}
 }

@@ -1,6 +1,6 @@
 -- What a training records, and that the same data gives the same bytes.
 \ir setup.psql
-SELECT plan(27);
+SELECT plan(29);
 
 CREATE FUNCTION sha(model text, v int) RETURNS text LANGUAGE sql AS
 $$SELECT sha256 FROM mlops.versions WHERE versions.model = $1 AND version = v$$;
@@ -38,6 +38,10 @@ SELECT lives_ok($$SELECT mlops.train('linear', 'shuffled', target => 'is_fraud',
 SELECT is(sha('linear', 2), sha('linear', 1), 'gives the same bytes');
 SELECT ok(count(*) > 5 AND bool_and(abs(odds_ratio - exp(coefficient)) < 1e-9), 'coefficients of the linear model') FROM mlops.coefficients WHERE model = 'linear' AND version = 1;
 SELECT is((SELECT count(*) FROM mlops.evaluate('fraud/1', 'tx', by => '{country,online}')), 9::bigint, 'evaluate by segments: one row for all, one for each');
+CREATE TEMP TABLE segments AS SELECT * FROM mlops.evaluate('fraud/1', 'tx', by => '{country,online}') WITH ORDINALITY;
+SELECT is((SELECT array_agg(segment ORDER BY ordinality) FROM segments), (SELECT array_agg(segment ORDER BY segment <> '{}', rows DESC, segment::text COLLATE "C") FROM segments), 'most rows first');
+SELECT is((SELECT string_agg(e.segment ->> 's', ' ' ORDER BY ordinality) FROM mlops.evaluate('fraud/1', query => 'SELECT *, CASE WHEN id % 10 < 5 THEN ''much'' ELSE (ARRAY[''b'', ''A'', ''ä'', ''a'', NULL])[1 + id % 5] END AS s FROM tx', by => '{s}') WITH ORDINALITY AS e
+	WHERE segment <> '{}'), 'much A a b ä', 'of as many rows by their text, whatever the collation');
 -- with refit, early stopping still says for how many rounds
 SELECT count(*) FROM unnest('{false,true}'::boolean[]) AS refit, mlops.train('rounds', 'tx', target => 'is_fraud', key => 'id', split => jsonb_build_object('refit', refit),
 	params => '{"n_estimators": 300, "early_stopping_rounds": 5}') \g /dev/null
