@@ -22,6 +22,16 @@
 #define SAMPLE 4096				/* rows that tell at once that a column is none */
 #define SAMPLE_SHARE 0.98
 
+/*
+ * One that meets again is a number of something that has many rows: a customer.
+ * Its name says so, or its values do: almost all of 1 to their number, of which
+ * the higher half has as many rows as the lower one.  Amounts are not even so.
+ */
+#define NUMBERED_VALUES 1000
+#define NUMBERED_SHARE 0.9
+#define NUMBERED_LOW 0.35		/* where the median is, of the range */
+#define NUMBERED_HIGH 0.65
+
 /* A column that alone orders the training rows as well as this is likely to be known only afterwards. */
 #define SUSPECT_ROC_AUC 0.999
 #define SUSPECT_ROWS 10			/* of either class, fewer tell nothing */
@@ -37,14 +47,24 @@ compare_numbers(const void *a, const void *b)
 	return one < other ? -1 : one > other;
 }
 
-/* Distinct values of every step-th labelled row in canonical order; *present: rows that have one. */
-static size_t
-count_distinct(const Data *data, const MlColumn *column, size_t step, size_t *present)
+/* What values of rows say of a column. */
+typedef struct Values
+{
+	size_t		present;		/* rows that have one */
+	size_t		distinct;
+	double		least;
+	double		median;
+	double		most;
+} Values;
+
+/* Values of every step-th labelled row in canonical order. */
+static Values
+look_at(const Data *data, const MlColumn *column, size_t step)
 {
 	MlArenaMark mark = ml_arena_mark(data->ctx->arena);
 	double	   *value = mltrain_array(data, data->dataset->n_rows / step + 1, sizeof(double));
 	size_t		n = 0;
-	size_t		distinct = 0;
+	Values		seen = {0};
 
 	for (size_t i = 0; i < data->dataset->n_rows; i += step)
 	{
@@ -55,10 +75,16 @@ count_distinct(const Data *data, const MlColumn *column, size_t step, size_t *pr
 	}
 	mlbase_check(data->ctx, ml_sort(data->ctx, value, n, sizeof(double), compare_numbers));
 	for (size_t i = 0; i < n; i++)
-		distinct += i == 0 || value[i] != value[i - 1];
+		seen.distinct += i == 0 || value[i] != value[i - 1];
+	if (n > 0)
+	{
+		seen.least = value[0];
+		seen.median = value[n / 2];
+		seen.most = value[n - 1];
+	}
+	seen.present = n;
 	ml_arena_release(data->ctx->arena, mark);
-	*present = n;
-	return distinct;
+	return seen;
 }
 
 static bool
@@ -68,46 +94,104 @@ is_whole(const MlColumn *column)
 												strcmp(column->type_name, "bigint") == 0 || strcmp(column->type_name, "smallint") == 0);
 }
 
+/* id, customer_id, customerId, customerID; not paid */
 static bool
-is_identifier(const Data *data, const MlColumn *column, size_t *distinct)
+is_named_as_one(const char *name)
 {
-	size_t		present;
+	size_t		n = strlen(name);
+	const char *end = name + n - 2;
+
+	if (n < 2 || pg_strcasecmp(end, "id") != 0)
+		return false;
+	return n == 2 || end[-1] == '_' || (end[0] == 'I' && end[-1] >= 'a' && end[-1] <= 'z');
+}
+
+/* Could they be numbers of things, from 1 on?  Of n_things as many as this many rows show. */
+static bool
+are_even(const Values *seen, double n_things)
+{
+	return seen->least >= 1 && seen->median >= NUMBERED_LOW * seen->most && seen->median <= NUMBERED_HIGH * seen->most &&
+		(double) seen->distinct >= NUMBERED_SHARE * n_things;
+}
+
+typedef enum Identity
+{
+	NO_IDENTIFIER,
+	IDENTIFIER,					/* of rows */
+	REPEATED_IDENTIFIER			/* of what has many rows */
+} Identity;
+
+/* A sample tells at once what most columns are not; *seen is of all rows for what is one. */
+static Identity
+identity(const Data *data, const MlColumn *column, Values *seen)
+{
+	bool		of_rows = true;
+	bool		named;
+	bool		numbered = true;
 
 	if (!is_whole(column))
-		return false;
+		return NO_IDENTIFIER;
+	named = is_named_as_one(column->name);
 	if (data->dataset->n_rows > 2 * SAMPLE)
 	{
-		*distinct = count_distinct(data, column, data->dataset->n_rows / SAMPLE, &present);
-		if ((double) *distinct < SAMPLE_SHARE * (double) present)
-			return false;
+		*seen = look_at(data, column, data->dataset->n_rows / SAMPLE);
+		of_rows = (double) seen->distinct >= SAMPLE_SHARE * (double) seen->present;
+		numbered = are_even(seen, seen->most * -expm1(-(double) seen->present / seen->most));
+		if (!of_rows && !named && !numbered)
+			return NO_IDENTIFIER;
 	}
-	*distinct = count_distinct(data, column, 1, &present);
-	return present >= IDENTIFIER_VALUES && (double) *distinct > IDENTIFIER_SHARE * (double) present;
+	*seen = look_at(data, column, 1);
+	if (seen->present < IDENTIFIER_VALUES)
+		return NO_IDENTIFIER;
+	if (of_rows && (double) seen->distinct > IDENTIFIER_SHARE * (double) seen->present)
+		return IDENTIFIER;
+	if (named ? seen->distinct >= IDENTIFIER_VALUES
+		: numbered && seen->distinct >= NUMBERED_VALUES && are_even(seen, seen->most))
+		return REPEATED_IDENTIFIER;
+	return NO_IDENTIFIER;
+}
+
+/* It is learned from, as it was before anybody looked; whether that is meant people know. */
+static void
+tell_repeated(Journal *journal, const char *name, const Values *seen)
+{
+	char	   *detail = psprintf("It has %zu distinct values in %zu rows.", seen->distinct, seen->present);
+
+	mltrain_tell(journal, NOTICE, psprintf("column \"%s\" looks like an identifier that repeats, and is learned from as a number", name),
+				 psprintf("%s Leave it out with \"exclude\", or cast it to text in a query to learn from it as a category.", detail));
+	mltrain_note(journal, name, "repeated", detail);
 }
 
 void
 mltrain_leave_out_identifiers(Journal *journal, const Request *request, Data *data)
 {
-	size_t	   *distinct = palloc0(data->n_features * sizeof(size_t));
+	Identity   *what = palloc0(data->n_features * sizeof(Identity));
+	Values	   *seen = palloc0(data->n_features * sizeof(Values));
 	int			n = 0;
+	bool		all;
 
 	if (request->given->features)	/* who names a column means it */
 		return;
 	for (int i = 0; i < data->n_features; i++)
-		n += is_identifier(data, &data->dataset->columns[data->features[i]], &distinct[i]) ? 1 : (distinct[i] = 0);
-	if (n == data->n_features)	/* else nothing is left to learn from */
-		return;
+	{
+		what[i] = identity(data, &data->dataset->columns[data->features[i]], &seen[i]);
+		n += what[i] == IDENTIFIER;
+	}
+	all = n == data->n_features;	/* nothing would be left to learn from */
 	n = 0;
 	for (int i = 0; i < data->n_features; i++)
 	{
 		const char *name = data->dataset->columns[data->features[i]].name;
-		char	   *detail = psprintf("It has %zu distinct values. Name it in \"features\" to learn from it.", distinct[i]);
+		char	   *detail;
 
-		if (distinct[i] == 0)
+		if (what[i] == REPEATED_IDENTIFIER)
+			tell_repeated(journal, name, &seen[i]);
+		if (what[i] != IDENTIFIER || all)
 		{
 			data->features[n++] = data->features[i];
 			continue;
 		}
+		detail = psprintf("It has %zu distinct values. Name it in \"features\" to learn from it.", seen[i].distinct);
 		mltrain_tell(journal, NOTICE, psprintf("column \"%s\" looks like an identifier and is left out", name), detail);
 		mltrain_note(journal, name, "identifier", detail);
 	}

@@ -14,7 +14,10 @@
 
 #include "train/data.h"
 
-/* Leaves out whole numbers that are almost all distinct, unless features were named. */
+/*
+ * Leaves out whole numbers that are almost all distinct, and says which ones are
+ * numbers of what has many rows, unless features were named.
+ */
 extern void mltrain_leave_out_identifiers(Journal *journal, const Request *request, Data *data);
 
 /* Says which columns the signature has left out. */

@@ -47,8 +47,8 @@ extern void mltrain_repeat(char *const *told, int n_folds);
 
 /*
  * Keeps what people ought to know of a column for the run, as view mlops.runs
- * shows it: finding is "identifier", "constant", "type", "filled", "lumped",
- * "suspected" or, of column "(threshold)", "fitted".
+ * shows it: finding is "identifier", "repeated", "constant", "type", "filled",
+ * "lumped", "suspected" or, of column "(threshold)", "fitted".
  */
 extern void mltrain_note(Journal *journal, const char *column, const char *finding, const char *detail);
 

@@ -1,7 +1,7 @@
 -- What a training finds out about columns: left out, lumped, suspected.
 \ir setup.psql
 SET client_min_messages = error;
-SELECT plan(31);
+SELECT plan(44);
 
 CREATE TABLE pay AS SELECT i AS row_number, (i * 2654435761) AS big, i::smallint AS small, i / 2 AS pair, i + (i % 100 = 0)::int AS almost, i - i % 20 AS twentieth, i::float8 AS measured,
 	i * 1.01::numeric AS price, md5(i::text) AS name, i % 7 AS seven, i % 600 || 's' AS shop,
@@ -36,6 +36,24 @@ SELECT is(found('SELECT row_number, seven, fraud, part FROM pay WHERE row_number
 SELECT is(found('SELECT row_number, fraud, part FROM pay'), 'nothing', 'the only column is kept');
 SELECT is(found('SELECT *, 5 AS five FROM (SELECT i AS id, i % 7 AS seven, CASE WHEN i / 10 % 10 < 7 THEN ''train'' ELSE ''test'' END AS part, i % 5 = 0 AS fraud FROM generate_series(1, 30000) AS i) AS s'),
 	'id identifier, five constant, (threshold) fitted', 'of many rows; a constant column');
+
+-- ---- identifiers that repeat
+SELECT is(found('SELECT row_number % 500 AS shop_id, seven, fraud, part FROM pay'), 'shop_id repeated', 'a number of what has many rows');
+SELECT is(detail('shop_id') || ': ' || inputs(), 'It has 500 distinct values in 4000 rows.: seven shop_id', 'is told, and learned from');
+SELECT is(found('SELECT row_number % 500 AS id, row_number % 501 AS "shopId", row_number % 502 AS "shopID", row_number % 503 AS "SHOP_ID", seven, fraud, part FROM pay'),
+	'id repeated, shopId repeated, shopID repeated, SHOP_ID repeated', 'by any of these names');
+SELECT is(found('SELECT row_number % 500 AS paid, row_number % 501 AS bid, row_number % 502 AS "VALID", row_number % 503 AS idle, row_number % 504 AS d, seven, fraud, part FROM pay'), 'nothing', 'not by others');
+SELECT is(found('SELECT row_number % 49 AS kind_id, (row_number % 500)::float8 AS measured_id, seven, fraud, part FROM pay'), 'nothing', 'few values, or fractions, are none');
+SELECT is(found('SELECT row_number % 500 AS shop_id, seven, fraud, part FROM pay', $$, features => '{shop_id,seven}'$$), 'nothing', 'who names a column means it');
+SELECT is(found('SELECT 1 + row_number % 1500 AS shop, seven, fraud, part FROM pay'), 'shop repeated', 'all of 1 to their number, and even');
+SELECT is(found('SELECT 1 + row_number % 900 AS shop, seven, fraud, part FROM pay'), 'nothing', 'fewer than a thousand may be anything');
+SELECT is(found('SELECT row_number % 1500 AS shop, 1 + 2 * (row_number % 1500) AS cents, seven, fraud, part FROM pay'), 'nothing', 'nor from 0 on, nor half of them');
+SELECT is(found('SELECT 1 + row_number % 1500 * (row_number % 1500) / 1500 AS cents, seven, fraud, part FROM pay'), 'nothing', 'low ones more often');
+CREATE TABLE many AS SELECT 1 + (hashint4(i) & 4095) * (hashint4(i + 1) & 4095) / 4096 AS cents, 1 + (hashint8(i) & 65535) AS amount, i % 7 AS seven,
+	CASE WHEN i / 10 % 10 < 7 THEN 'train' WHEN i / 10 % 10 < 8 THEN 'validation' ELSE 'test' END AS part, i % 5 = 0 AS fraud FROM generate_series(1, 60000) AS i;
+SELECT is(found('SELECT cents, amount, seven, fraud, part FROM many'), 'nothing', 'of many rows: amounts');
+SELECT is(found('SELECT 1 + (cents::bigint * 7919 + amount) % 8000 AS shop, seven, fraud, part FROM many'), 'shop repeated', 'and numbers of shops');
+SELECT is(found('SELECT amount AS shop_id, seven, fraud, part FROM many'), 'shop_id repeated', 'whatever the values, by name');
 
 -- ---- types that no model reads
 SELECT is(found('SELECT seven, to_jsonb(seven) AS j, ARRAY[seven] AS a, point(1, 2) AS p, daterange(NULL, NULL) AS d, fraud, part FROM pay'), 'j type, a type, p type, d type', 'are left out');

@@ -115,6 +115,11 @@ query -c "SELECT mlops.set_gate('fraud', '{\"approvals\": 1}')" >/dev/null 2>&1
 is "one that does" "$(said "$approve")" ""
 query -c "SELECT mlops.set_gate('fraud', '{}')" >/dev/null
 
+# ---- an identifier that repeats
+is "numbers of customers" "$(said "SELECT mlops.train('again', query => 'SELECT tx_amount, customer_id, tx_fraud FROM tx', target => 'tx_fraud', params => '{\"n_estimators\": 2}')")" \
+	"NOTICE: column \"customer_id\" looks like an identifier that repeats, and is learned from as a number
+DETAIL: It has $(query -c "SELECT format('%s distinct values in %s rows', count(DISTINCT customer_id), count(*)) FROM tx"). Leave it out with \"exclude\", or cast it to text in a query to learn from it as a category."
+
 # ---- columns that a trigger fills with the model's answer
 query <<'SQL'
 CREATE TABLE live (LIKE tx, score float8, flagged boolean);
@@ -122,7 +127,7 @@ CREATE TRIGGER d BEFORE INSERT ON live FOR EACH ROW EXECUTE FUNCTION mlops.score
 INSERT INTO live SELECT * FROM tx;
 SQL
 train="SELECT mlops.train('again', 'live', target => 'tx_fraud', params => '{\"n_estimators\": 2}'"
-is "are left out" "$(said "$train, exclude => '{tx_fraud_scenario,cbk,transaction_id}')" | grep '^[NW]')" 'NOTICE: column "score" is filled by trigger "d" and is left out
+is "are left out" "$(said "$train, exclude => '{tx_fraud_scenario,cbk,transaction_id,customer_id,terminal_id}')" | grep '^[NW]')" 'NOTICE: column "score" is filled by trigger "d" and is left out
 NOTICE: column "flagged" is filled by trigger "d" and is left out'
 is "are kept if they are named" "$(said "$train, features => '{tx_amount,score}')" | grep '^[NW].*trigger')" 'WARNING: feature "score" is filled by trigger "d"'
 query -c "SELECT mlops.train('fraud', 'live', target => 'tx_fraud', features => '{tx_amount,terminal_id,score}', params => '{\"n_estimators\": 2}'); SELECT mlops.deploy('fraud', 2)" >/dev/null 2>&1
