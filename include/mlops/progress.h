@@ -3,10 +3,11 @@
  *	  How far a long call is, for others to see: one slot a backend in shared
  *	  memory, shown by view mlops.job_progress.
  *
- * Every function is a cheap no-op unless mlops is preloaded, and outside of
- * mlbase_progress_begin (or a job).  A slot is written by its own backend
- * alone, without locks: a counter that is odd while it is being written tells
- * readers to read again, as PostgreSQL's own pg_stat_activity does.
+ * Every function is a cheap no-op outside of mlbase_progress_begin (or a job).
+ * Unless mlops is preloaded there are no slots, and nobody else sees it.  A slot
+ * is written by its own backend alone, without locks: a counter that is odd while
+ * it is being written tells readers to read again, as PostgreSQL's own
+ * pg_stat_activity does.
  *
  * What is begun inside of something begun stays unseen: the outermost call (a
  * tuning, say) tells how far it is, not the trainings that it makes.  A worker
@@ -40,9 +41,19 @@ extern MlProgressScope *mlbase_progress_begin(const char *command, const char *s
 extern void mlbase_progress_end(MlProgressScope *scope);
 
 /*
+ * From here to its end the call tells who waits for it in a session how far it is,
+ * by a notice every five seconds: not in a worker, which nobody hears, nor where
+ * client_min_messages hides it, nor inside of another call.  Who has better words
+ * asks whether it is time, and says them; true is answered once.
+ */
+extern void mlbase_progress_aloud(void);
+extern bool mlbase_time_to_tell(void);
+
+/*
  * A phase of it is done of total (0: not known) units far; metric is the
  * validation metric so far, NaN where there is none.  Call it as often as is
- * convenient, at least once a second: it costs less than a microsecond.
+ * convenient, at least once a second, and where a notice may be sent: it costs less
+ * than a microsecond.
  */
 extern void mlbase_progress(const char *phase, double done, double total, double metric);
 

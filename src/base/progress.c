@@ -17,6 +17,7 @@
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 #include "utils/backend_status.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -36,11 +37,16 @@ struct MlProgressScope
 	int			level;			/* 0: has ended */
 };
 
-static ProgressSlot *slots;		/* [MaxBackends] */
+static ProgressSlot *slots;		/* [MaxBackends], NULL: not preloaded */
+static ProgressSlot unseen;		/* in place of one of those */
 static ProgressSlot *mine;		/* set on first use */
 static int	level;				/* calls begun and not ended, one in another */
 static int64 current_job;
 static TimestampTz job_started_at;
+static bool aloud;				/* does the call tell who waits for it? */
+static TimestampTz told_at;		/* last, or when it began */
+
+#define TELL_EVERY 5000			/* milliseconds */
 
 #define BEGIN_WRITE(slot) \
 	do { (slot)->change_count++; pg_write_barrier(); } while (0)
@@ -87,15 +93,15 @@ clear_slot_at_exit(int code, Datum arg)
 	mine = NULL;
 }
 
-/* False where there is nothing to write to. */
+/* False where there is nothing to write to.  What nobody else can see is still told to who waits. */
 static bool
 have_slot(void)
 {
-	if (slots == NULL || mlcompat_backend_number() < 0)
+	if (mlcompat_backend_number() < 0)
 		return false;
 	if (mine == NULL)
 	{
-		mine = &slots[mlcompat_backend_number()];
+		mine = slots ? &slots[mlcompat_backend_number()] : &unseen;
 		before_shmem_exit(clear_slot_at_exit, (Datum) 0);
 	}
 	return true;
@@ -127,6 +133,7 @@ static void
 stop(void)
 {
 	level = 0;
+	aloud = false;
 	if (current_job != 0)
 		start(NULL, NULL, job_started_at);
 	else
@@ -153,8 +160,17 @@ mlbase_progress_begin(const char *command, const char *subject)
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &scope->callback);
 	scope->level = ++level;
 	if (level == 1)
+	{
 		start(command, subject, GetCurrentTimestamp());
+		told_at = mine->progress.started_at;
+	}
 	return scope;
+}
+
+void
+mlbase_progress_aloud(void)
+{
+	aloud = level == 1;
 }
 
 /* After an error scopes may end in any order: an outer one ends its inner ones. */
@@ -171,6 +187,40 @@ mlbase_progress_end(MlProgressScope *scope)
 	}
 	scope->level = 0;
 }
+
+/* ---------------------------------------------------------------- telling */
+
+bool
+mlbase_time_to_tell(void)
+{
+	TimestampTz now;
+
+	if (mine == NULL || level != 1 || MyBackendType != B_BACKEND || client_min_messages > NOTICE)
+		return false;
+	now = GetCurrentTimestamp();
+	if (!TimestampDifferenceExceeds(told_at, now, TELL_EVERY))
+		return false;
+	told_at = now;
+	return true;
+}
+
+/* train "fraud" after 10 s: fit, 40 of 100, metric 0.8431 so far */
+static void
+tell(void)
+{
+	const MlProgress *p = &mine->progress;
+	double		total = Max(p->total, p->done);
+
+	if (!aloud || !mlbase_time_to_tell())
+		return;
+	ereport(NOTICE,
+			(errmsg("%s \"%s\" after %d s: %s%s%s", p->command, p->subject,
+					(int) ((told_at - p->started_at) / USECS_PER_SEC), p->phase,
+					total > 0 ? psprintf(", %.0f of %.0f", p->done, total) : "",
+					isnan(p->metric) ? "" : psprintf(", metric %.4f so far", p->metric))));
+}
+
+/* ---------------------------------------------------------------- phases */
 
 /*
  * The outermost call alone tells.  A name longer than a phase's counts as the same
@@ -198,6 +248,7 @@ mlbase_progress(const char *phase, double done, double total, double metric)
 		p->metric = metric;
 	p->updated_at = now;
 	END_WRITE(mine);
+	tell();
 }
 
 void
@@ -219,6 +270,7 @@ mlbase_progress_done(double done)
 	mine->progress.done = done;
 	mine->progress.updated_at = GetCurrentTimestamp();
 	END_WRITE(mine);
+	tell();
 }
 
 int64

@@ -339,6 +339,7 @@ mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id)
 	error_context_stack = &error_context;
 	MemoryContextSwitchTo(context);
 	mlbase_progress_begin("cross_validate", request->train.model);
+	mlbase_progress_aloud();
 
 	check_split(&request->train);	/* first: it allows less than that of a training */
 	mltrain_check(&request->train, request->folds.group_by, "mlops.cross_validate()", &v->request);

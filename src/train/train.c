@@ -95,6 +95,7 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 	error_context_stack = &error_context;
 	MemoryContextSwitchTo(context);
 	mlbase_progress_begin("train", request->model); /* ends with the context */
+	mlbase_progress_aloud();
 
 	mltrain_check(request, NULL, "mlops.train()", &t->request);
 	mltrain_prepare(&t->journal, &t->request, mlbase_engine_threads(), t->request.learner->needs_blas,

@@ -45,7 +45,6 @@ typedef struct Tuning
 	int			n_failed;
 	char	   *first_error;
 	const char *stopped;		/* why it ends before all trials, NULL: it does not */
-	TimestampTz told_at;		/* how far it is */
 } Tuning;
 
 /* Validation rows decide: there must be some of both classes.  Errors: 22023, 22000. */
@@ -266,8 +265,6 @@ best_so_far(const Tuning *tuning)
 											tuning->study->trials[best].value, best);
 }
 
-#define TELL_EVERY 5000			/* milliseconds */
-
 /* In shared memory for who looks; to a person who waits in a session also by itself. */
 static void
 report_trials(Tuning *tuning)
@@ -275,13 +272,11 @@ report_trials(Tuning *tuning)
 	size_t		best = ml_study_best(tuning->study);
 	int			ended = n_ended(tuning->study);
 
+	if (mlbase_time_to_tell())
+		ereport(NOTICE,
+				(errmsg("%d of %d trials have ended.%s", ended, tuning->tune.given->trials, best_so_far(tuning))));
 	mlbase_progress("trials", ended, tuning->tune.given->trials,
 					best == SIZE_MAX ? NAN : tuning->study->trials[best].value);
-	if (MyBackendType == B_BG_WORKER || !TimestampDifferenceExceeds(tuning->told_at, GetCurrentTimestamp(), TELL_EVERY))
-		return;
-	tuning->told_at = GetCurrentTimestamp();
-	ereport(NOTICE,
-			(errmsg("%d of %d trials have ended.%s", ended, tuning->tune.given->trials, best_so_far(tuning))));
 }
 
 /* Why there are fewer trials than were asked for. */
@@ -455,10 +450,10 @@ mltrain_tune(const MlTuneRequest *request, MlTrainResult *result)
 	memset(result, 0, sizeof(*result));
 	r->given = &request->train;
 	mltrain_open_journal(journal);
-	tuning->told_at = journal->started_at;
 	error_context_stack = &error_context;
 	MemoryContextSwitchTo(context);
 	mlbase_progress_begin("tune", request->train.model);
+	mlbase_progress_aloud();
 
 	tune_check(request, r, &tuning->tune);
 	tuning->folds = tuning->tune.folds;

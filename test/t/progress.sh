@@ -131,4 +131,16 @@ is "the bar" "$(query -c "SELECT mlops.progress_bar(45), mlops.progress_bar(100,
 private_server start "fsync = off"
 is "without preloading the view is empty" "$(query -c 'SELECT count(*) FROM mlops.job_progress')" 0
 is "and trainings work" "$(query -c "SELECT version > 0 FROM mlops.train('m', 'tx', target => 'label', params => '{\"n_estimators\": 1}')")" t
+
+query -c "CREATE TABLE few AS SELECT * FROM tx LIMIT 8200"
+# slowly [PSQL ARGUMENT...]: what a session hears of a training that reads 8,200 rows in about seven seconds
+slowly()
+{
+	query "$@" -c "SELECT mlops.train('slow', query => 'SELECT * FROM few WHERE pg_sleep(0.0007) IS NOT NULL', target => 'label', features => '{a}', params => '{\"n_estimators\": 1}')" 2>&1 >/dev/null |
+		sed -n 's/^.*NOTICE: *\(train \)/\1/p' | sed 's/after [0-9]* s/after N s/; s/of [0-9]*$/of M/'
+}
+slowly -c "SET client_min_messages = warning" >"$server/hidden" &
+is "who waits for a training hears how far it is" "$(slowly)" 'train "slow" after N s: ingest, 8192 of M'
+wait
+is "unless he does not want to" "$(cat "$server/hidden")" ""
 echo "1..$n"
