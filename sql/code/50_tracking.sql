@@ -511,6 +511,17 @@ $$;
 
 -- ---- comparison
 
+-- Parameters are kept as texts; those of learners, and most of people's, are numbers.
+CREATE FUNCTION mlops_catalog.typed(value text) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN typed.value IN ('true', 'false')
+			OR length(typed.value) <= 40 AND typed.value COLLATE "C" ~ '^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]{1,2})?$'
+		THEN typed.value::jsonb ELSE to_jsonb(typed.value) END
+$$;
+COMMENT ON FUNCTION mlops_catalog.typed(text) IS 'A text as JSON: as the number, true or false that it reads as, else as text';
+
 -- What decides comes first: metrics of test rows, in the order of the list of
 -- metrics, then parameters, the data set and the rest; timings are last, as they
 -- always differ.  A parameter is compared among runs of the learners that have it.
@@ -523,32 +534,32 @@ AS $$
 		SELECT r.*, count(*) OVER () AS n, count(*) OVER (PARTITION BY r.algorithm) AS of_learner FROM mlops.runs AS r WHERE r.run_id = ANY (run_ids)),
 	item(kind, rank, place, name, run_id, value, number) AS MATERIALIZED (
 		SELECT 'run', CASE a.key WHEN 'algorithm' THEN 2 ELSE 5 END, 0, a.key, r.run_id, a.value, NULL::float8
-		FROM compared AS r CROSS JOIN LATERAL jsonb_each_text(jsonb_build_object('algorithm', r.algorithm, 'target', r.target,
+		FROM compared AS r CROSS JOIN LATERAL jsonb_each(jsonb_build_object('algorithm', r.algorithm, 'target', r.target,
 			'seed', r.seed, 'experiment', r.experiment, 'library_version', r.library_version, 'owner', r.owner::text, 'status', r.status)) AS a
 		UNION ALL
 		SELECT 'dataset', 4, 0, a.key, r.run_id, a.value, NULL
 		FROM compared AS r JOIN mlops.datasets AS d USING (dataset_id)
-		CROSS JOIN LATERAL jsonb_each_text(jsonb_build_object('source', coalesce(d.source, d.query), 'content_hash', d.content_hash,
+		CROSS JOIN LATERAL jsonb_each(jsonb_build_object('source', coalesce(d.source, d.query), 'content_hash', d.content_hash,
 			'rows', d.rows, 'positives', d.positives, 'train_rows', d.train_rows, 'validation_rows', d.validation_rows,
 			'test_rows', d.test_rows, 'time_from', d.time_from, 'time_to', d.time_to, 'test_from', coalesce(to_jsonb(d.test_from), to_jsonb(d.test_number_from)),
 			'test_to', coalesce(to_jsonb(d.test_to), to_jsonb(d.test_number_to)))) AS a
 		UNION ALL
-		SELECT 'param', 3, 0, p.name, p.run_id, p.value, NULL FROM mlops.run_params AS p WHERE p.run_id = ANY (run_ids)
+		SELECT 'param', 3, 0, p.name, p.run_id, mlops_catalog.typed(p.value), NULL FROM mlops.run_params AS p WHERE p.run_id = ANY (run_ids)
 		UNION ALL
 		SELECT 'metric', CASE WHEN last.name ~ '_ms$' OR last.name = 'peak_memory_bytes' THEN 8 WHEN last.place IS NOT NULL OR last.name LIKE 'test\_%' THEN 1 ELSE 6 END,
-			coalesce(last.place, 1000), last.name, last.run_id, last.value::text, last.value
+			coalesce(last.place, 1000), last.name, last.run_id, to_jsonb(last.value), last.value
 		FROM (SELECT DISTINCT ON (m.run_id, m.name) m.run_id, m.name, m.value,
 				array_position(mlops_catalog.metric_names(), regexp_replace(m.name, '^test_', '')) AS place
 			FROM mlops.run_metrics AS m WHERE m.run_id = ANY (run_ids) ORDER BY m.run_id, m.name, m.step DESC) AS last
 		UNION ALL
-		SELECT 'tag', 7, 0, t.key, r.run_id, t.value, NULL FROM compared AS r CROSS JOIN LATERAL jsonb_each_text(r.tags) AS t),
+		SELECT 'tag', 7, 0, t.key, r.run_id, t.value, NULL FROM compared AS r CROSS JOIN LATERAL jsonb_each(r.tags) AS t),
 	-- how many of the runs could have it
 	concerned AS (
 		SELECT l.name, sum(l.of_learner) AS n FROM (SELECT DISTINCT i.name, c.algorithm, c.of_learner
 			FROM item AS i JOIN compared AS c USING (run_id) WHERE i.kind = 'param') AS l GROUP BY l.name)
 	SELECT i.kind, i.name, d.differs, jsonb_object_agg(i.run_id, i.value ORDER BY i.run_id), max(i.number) - min(i.number)
 	FROM item AS i
-	JOIN (SELECT x.kind, x.name, count(DISTINCT coalesce(x.value, '')) > 1
+	JOIN (SELECT x.kind, x.name, count(DISTINCT coalesce(x.value, 'null')) > 1
 			OR count(*) < CASE x.kind WHEN 'param' THEN (SELECT c.n FROM concerned AS c WHERE c.name = x.name) ELSE (SELECT c.n FROM compared AS c LIMIT 1) END AS differs
 		FROM item AS x GROUP BY x.kind, x.name) AS d USING (kind, name)
 	GROUP BY i.kind, i.rank, i.place, i.name, d.differs
@@ -597,21 +608,29 @@ CREATE FUNCTION mlops.compare_runs(run_ids bigint[])
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 	SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	missing bigint;
 BEGIN
+	SELECT k.id INTO missing FROM unnest(compare_runs.run_ids) WITH ORDINALITY AS k(id, place)
+		WHERE NOT EXISTS (SELECT FROM mlops.runs AS r WHERE r.run_id = k.id) ORDER BY k.place LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'run % does not exist', coalesce(missing::text, 'NULL')
+			USING ERRCODE = 'undefined_object', HINT = 'View mlops.runs lists the runs there are.';
+	END IF;
 	PERFORM mlops_catalog.tell_of_test_rows(compare_runs.run_ids, 'these runs',
 		'mlops.compare(model, versions, query => ...) judges versions of a model on the same rows, mlops.evaluate any version.', false);
 	RETURN QUERY SELECT * FROM mlops_catalog.side_by_side(compare_runs.run_ids);
 END
 $$;
 COMMENT ON FUNCTION mlops.compare_runs(bigint[]) IS
-	'Runs side by side: metrics, parameters, data set, attributes and tags, first those in which they differ, metrics of test rows before all; values by run. Warns if they were judged on different rows';
+	'Runs side by side: metrics, parameters, data set, attributes and tags, first those in which they differ, metrics of test rows before all; values by run, numbers as numbers. Warns if they were judged on different rows';
 
 CREATE FUNCTION mlops.compare(model text, versions int[] DEFAULT NULL, source regclass DEFAULT NULL, query text DEFAULT NULL,
 	search_path text DEFAULT pg_catalog.current_setting('search_path'))
 	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 100 AS 'MODULE_PATHNAME', 'mlops_as_caller';
 COMMENT ON FUNCTION mlops.compare(text, int[], regclass, text, text) IS
-	'Versions of a model side by side (all of them if versions is not given), first what they differ in; values by version. With source or query each version is judged on these labelled rows, in kind "metric on the same rows"';
+	'Versions of a model side by side (all of them if versions is not given), first what they differ in; values by version, numbers as numbers. With source or query each version is judged on these labelled rows, in kind "metric on the same rows"';
 
 -- As its caller, with the search_path that names in the query are meant by.
 CREATE FUNCTION mlops_catalog.judge_on_same_rows(model text, versions int[], source regclass, query text, search_path text)
@@ -672,7 +691,7 @@ BEGIN
 		WITH judged AS MATERIALIZED (
 			SELECT j.version, m.key, m.value FROM mlops_catalog.judge_on_same_rows(compare.model, chosen, compare.source, compare.query, compare.search_path) AS j
 			CROSS JOIN LATERAL jsonb_each(j.metrics) AS m WHERE jsonb_typeof(m.value) IN ('number', 'null'))
-		SELECT 'metric on the same rows', j.key, count(DISTINCT j.value) > 1, jsonb_object_agg(j.version, j.value #>> '{}' ORDER BY j.version),
+		SELECT 'metric on the same rows', j.key, count(DISTINCT j.value) > 1, jsonb_object_agg(j.version, j.value ORDER BY j.version),
 			max((j.value #>> '{}')::float8) - min((j.value #>> '{}')::float8)
 		FROM judged AS j GROUP BY j.key ORDER BY count(DISTINCT j.value) = 1, array_position(mlops_catalog.metric_names(), j.key), j.key;
 	END IF;
