@@ -118,7 +118,11 @@ SELECT s.model, a.study_id, a.name AS parameter,
 	CASE WHEN a.n OPERATOR(pg_catalog.<) 8 OR a.total OPERATOR(pg_catalog.<=) 0 OR a.n OPERATOR(pg_catalog.<=) a.k THEN NULL
 		ELSE GREATEST(0, (a.explained OPERATOR(pg_catalog.-) ((a.k OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog.*) w.within))
 			OPERATOR(pg_catalog./) (a.total OPERATOR(pg_catalog.+) w.within)) END AS share,
-	a.k AS groups, a.n AS trials, s.owner
+	a.k AS groups, a.n AS trials, s.owner,
+	CASE WHEN a.n OPERATOR(pg_catalog.<) 8 THEN pg_catalog.format('%s trials tell nothing: from 8 on there is a share, from 30 on it tells something', a.n)
+		WHEN a.total OPERATOR(pg_catalog.<=) 0 THEN 'all trials have the same value'
+		WHEN a.n OPERATOR(pg_catalog.<=) a.k THEN pg_catalog.format('no two of %s trials are alike in it: with more trials its values are taken together', a.n)
+		WHEN a.n OPERATOR(pg_catalog.<) 30 THEN pg_catalog.format('%s trials tell little: 30 or more tell something', a.n) END AS remark
 FROM analysis a
 JOIN mlops_catalog.study s ON s.study_id OPERATOR(pg_catalog.=) a.study_id
 CROSS JOIN LATERAL (SELECT (a.total OPERATOR(pg_catalog.-) a.explained)
@@ -132,4 +136,5 @@ COMMENT ON COLUMN mlops.tuning_importance.share IS 'Share of the variance, 0 to 
 COMMENT ON COLUMN mlops.tuning_importance.groups IS 'Groups of values that were compared';
 COMMENT ON COLUMN mlops.tuning_importance.trials IS 'Trials with a value';
 COMMENT ON COLUMN mlops.tuning_importance.owner IS 'Role that ran it';
+COMMENT ON COLUMN mlops.tuning_importance.remark IS 'Why there is no share, or little to say of it; NULL where there is enough';
 GRANT SELECT ON mlops.tuning_importance TO PUBLIC;

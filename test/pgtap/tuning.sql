@@ -1,7 +1,7 @@
 -- Arguments, errors and views of tuning.  What runs trials is in t/tuning.sh:
 -- here nothing is committed, so no worker could see it.
 \ir setup.psql
-SELECT plan(53);
+SELECT plan(58);
 
 CREATE FUNCTION pg_temp.hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -102,6 +102,17 @@ SELECT is((SELECT array_agg(best_so_far ORDER BY trial) FROM mlops.trials WHERE 
 		(SELECT max(value) FROM mlops_catalog.trial WHERE state = 'finished')]), 'the best so far');
 UPDATE mlops_catalog.run SET deleted_at = now() WHERE run_id <= (SELECT run_id FROM mlops_catalog.trial WHERE number = 9);
 SELECT is((SELECT count(*) FROM mlops.trials), 30::bigint, 'trials of deleted runs are gone');
+
+-- how much the trials say
+CREATE FUNCTION remarks(trials int) RETURNS text LANGUAGE sql AS $$
+	UPDATE mlops_catalog.run SET deleted_at = now() WHERE run_id <= (SELECT run_id FROM mlops_catalog.trial WHERE number = 39 - trials);
+	SELECT string_agg(format('%s %s', parameter, coalesce(remark, 'enough')), '; ' ORDER BY parameter) FROM mlops.tuning_importance WHERE parameter IN ('matters', 'noise') $$;
+SELECT is(remarks(30), 'matters enough; noise enough', 'thirty trials are enough');
+SELECT is(remarks(29), 'matters 29 trials tell little: 30 or more tell something; noise 29 trials tell little: 30 or more tell something', 'fewer are not');
+SELECT is(remarks(8), 'matters 8 trials tell little: 30 or more tell something; noise no two of 8 trials are alike in it: with more trials its values are taken together', 'each trial has a value of its own');
+UPDATE mlops_catalog.trial SET value = 1 WHERE value IS NOT NULL;
+SELECT is(remarks(8), 'matters all trials have the same value; noise all trials have the same value', 'no parameter matters');
+SELECT is(remarks(7), (SELECT string_agg(p || ' 7 trials tell nothing: from 8 on there is a share, from 30 on it tells something', '; ') FROM unnest('{matters,noise}'::text[]) AS p), 'too few');
 
 -- importance by an independent computation
 \ir golden_importance.psql
