@@ -20,7 +20,7 @@ COMMENT ON COLUMN mlops.jobs.model IS 'Model it is for';
 COMMENT ON COLUMN mlops.jobs.key IS 'Jobs of one role with the same key never run beside each other';
 COMMENT ON COLUMN mlops.jobs.priority IS 'Higher ones first, among the jobs of one role';
 COMMENT ON COLUMN mlops.jobs.attempts IS 'How often it was begun';
-COMMENT ON COLUMN mlops.jobs.max_retries IS 'How often it is tried again after it failed, crashed or timed out';
+COMMENT ON COLUMN mlops.jobs.max_retries IS 'How often it is tried again after it failed (unless what it names is not there or not allowed), crashed or timed out';
 COMMENT ON COLUMN mlops.jobs.timeout IS 'Time limit of an attempt, NULL: none';
 COMMENT ON COLUMN mlops.jobs.rows IS 'Rows it returned or changed';
 COMMENT ON COLUMN mlops.jobs.result IS 'Rows it returned, the first 1000 and at most 16 MB, as an array of objects';
@@ -157,6 +157,12 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.progress_line(bigint) IS 'How far a job is, in a line; NULL if it does not run';
 
+CREATE FUNCTION mlops_catalog.is_given_up(job mlops.jobs) RETURNS boolean
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT job.state = 'failed' AND job.attempts BETWEEN 1 AND job.max_retries $$;
+COMMENT ON FUNCTION mlops_catalog.is_given_up(mlops.jobs) IS 'Has a job failed by an error that the next attempt would meet again, with retries left?';
+
 -- No SET clause: a procedure that has one cannot commit.  Everything is named
 -- with its schema instead.
 CREATE PROCEDURE mlops.wait(job_id bigint, timeout interval DEFAULT NULL, INOUT state text DEFAULT NULL)
@@ -189,6 +195,9 @@ BEGIN
 	state := job.state;
 	IF job.error IS NOT NULL THEN
 		RAISE NOTICE 'job %: % after attempt %: %', wait.job_id, job.state, job.attempts, job.error OPERATOR(pg_catalog.->>) 'message';
+		IF mlops_catalog.is_given_up(job) THEN
+			RAISE NOTICE 'job % is not tried again: the next attempt would meet the same error', wait.job_id;
+		END IF;
 	END IF;
 END
 $$;
@@ -216,7 +225,8 @@ BEGIN
 	END IF;
 	RAISE EXCEPTION 'job % %: %', job_id, CASE job.state WHEN 'cancelled' THEN 'was ' ELSE 'has ' END || replace(job.state, '_', ' '), coalesce(job.error ->> 'message', 'before it began')
 		USING ERRCODE = coalesce(job.error ->> 'sqlstate', '57014'),
-			DETAIL = concat_ws(E'\n', job.error ->> 'detail', format('This was attempt %s.', job.attempts)),
+			DETAIL = concat_ws(E'\n', job.error ->> 'detail', format('This was attempt %s.', job.attempts),
+				CASE WHEN mlops_catalog.is_given_up(job) THEN 'It is not tried again: the next attempt would meet the same error.' END),
 			HINT = coalesce(job.error ->> 'hint', format('mlops.jobs and mlops.job_events show more of job %s.', job_id));
 END
 $$;

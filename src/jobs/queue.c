@@ -358,6 +358,25 @@ set_ended(int64 job_id, bool retry, const char *state, const MlJobError *error,
 	note_task(job_id);
 }
 
+/*
+ * Is it an error that the next attempt would meet again?  What a statement names is
+ * not there or not allowed, until somebody does something about it.  All else may
+ * be over: locks, full disks, data that comes late, what a procedure raises.
+ */
+static bool
+is_lasting(const char *sqlstate)
+{
+	/* databases, schemas; all other names, syntax and rights */
+	static const char *const classes[] = {"3D", "3F", "42"};
+
+	for (size_t i = 0; i < lengthof(classes); i++)
+	{
+		if (strncmp(sqlstate, classes[i], 2) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A retry waits for mlops.job_retry_delay x 2^(attempt - 1), at most an hour. */
 void
 mljobq_set_ended(const MlJob *job, const char *state, const MlJobError *error,
@@ -366,6 +385,8 @@ mljobq_set_ended(const MlJob *job, const char *state, const MlJobError *error,
 	MlCatalogScope scope;
 	bool		retry = job->attempt <= job->max_retries && strcmp(state, "cancelled") != 0;
 
+	if (strcmp(state, "failed") == 0 && is_lasting(error->sqlstate))
+		retry = false;
 	mlcat_begin(&scope);
 	set_ended(job->job_id, retry, state, error, outcome);
 	mlcat_end(&scope);

@@ -290,6 +290,22 @@ is "after waits that double" "$(query -c "SELECT string_agg(event, ' ' ORDER BY 
 query -c "SELECT mlops.submit('SELECT 1/0', max_retries => 1)" >/dev/null
 ended
 is "or there is none left" "$(last "state, attempts, error ->> 'sqlstate'")" "failed|2|22012"
+# gives_up STATEMENT SQLSTATE
+gives_up()
+{
+	query -c "SELECT mlops.submit(\$\$$1\$\$, max_retries => 3)" >/dev/null
+	ended
+	is "nor what would fail in the same way: $2" "$(last "state, attempts, error ->> 'sqlstate'")" "failed|1|$2"
+}
+gives_up "CALL nightly_scoers()" 42883
+gives_up "SELECT * FROM none" 42P01
+gives_up "SELECT mlops.score_table('none', 'pg_class', key => 'relname')" 42704
+gives_up "CALL none.at_all()" 3F000
+gives_up "DO 'BEGIN EXECUTE ''SELEC 1''; END'" 42601
+gives_up "DO 'BEGIN RAISE insufficient_privilege; END'" 42501
+is "which is said" "$(query -c "CALL mlops.wait($(last job_id))" 2>&1 | sed -n '2s/^.*NOTICE: *job [0-9]* //p')" "is not tried again: the next attempt would meet the same error"
+is "with the error" "$(query -c "SELECT mlops.result($(last job_id))" 2>&1 | grep -c 'It is not tried again')" 1
+is "what a procedure raises is tried again" "$(query -c "SELECT mlops.submit(\$\$DO 'BEGIN RAISE EXCEPTION ''not yet''; END'\$\$, max_retries => 1)" >/dev/null; ended; last "state, attempts")" "failed|2"
 query -c "SELECT mlops.submit('SELECT pg_sleep(30)', '200 ms', max_retries => 1)" >/dev/null
 ended
 is "also after a time limit" "$(last "state, attempts")" "timed_out|2"
