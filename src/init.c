@@ -30,4 +30,5 @@ _PG_init(void)
 	mlserve_register_invalidation();
 	mlserve_watch_statements();
 	mlreg_check_statements();
+	mlreg_warn_of_uninstall();
 }

@@ -85,6 +85,12 @@ extern void mlreg_require_author(Oid recorder);
  */
 extern void mlreg_check_statements(void);
 
+/*
+ * Has DROP EXTENSION mlops say what goes with it, where this library is loaded.  At
+ * load.
+ */
+extern void mlreg_warn_of_uninstall(void);
+
 /* The same check of an expression or rewritten query, now. */
 extern void mlreg_check_reach(Node *node);
 

@@ -98,4 +98,28 @@ $(query -c "SELECT (SELECT count(*) FROM mlops.runs), (SELECT count(*) FROM mlop
 0|0'
 done
 
+
+# ---- what is lost is said
+# drop [PSQL ARGUMENT...]: what DROP EXTENSION says, rolled back
+drop()
+{
+	query -v ON_ERROR_STOP=0 "$@" -c "BEGIN" -c "DROP EXTENSION IF EXISTS mlops" -c "ROLLBACK" 2>&1 | sed -nE 's/^(psql.*)?(WARNING|ERROR|DETAIL|HINT): +/\2: /p'
+}
+is "an extension without anything goes in silence" "$(drop)" ""
+query -c "SELECT mlops.train('m', 'tx', target => 'fraud', features => '{a}', params => '{\"n_estimators\": 2}')" -c "SELECT mlops.deploy('m', 1)" -c "SELECT count(mlops.decide('m', t)) FROM tx AS t WHERE id <= 12" \
+	-c "SELECT mlops.train('m', 'tx', target => 'fraud', features => '{a}', params => '{\"n_estimators\": 2}', seed => 2)" >/dev/null 2>&1
+is "else it is said what goes with it" "$(drop)" 'WARNING: dropping extension "mlops" deletes 1 model, 2 runs, 12 decisions with their labels, and the audit log
+HINT: Page "operations" says what to keep before, and how to end schedules. In a transaction, ROLLBACK takes it back.'
+is "nothing of it is gone after ROLLBACK" "$(query -c "SELECT count(*) FROM mlops.predictions")" 12
+query -c "INSERT INTO mlops_catalog.schedule (owner, name, cron, command, cron_job_id, max_retries, priority) VALUES ('postgres', 's', '@daily', 'SELECT 1', 1, 0, 0)" >/dev/null
+is "and what stays" "$(drop | sed -n 2p)" "DETAIL: 1 schedule is left to pg_cron, which goes on calling what is not there."
+query -c "CREATE ROLE nobody_much LOGIN"
+is "who may not drop it does not hear what there is" "$(drop -d postgres -U nobody_much)" "ERROR: must be owner of extension mlops"
+query -c "ALTER TABLE mlops_catalog.run RENAME TO ran"
+is "a catalog that is broken is no reason to keep it" "$(drop)" ""
+query -c "ALTER TABLE mlops_catalog.ran RENAME TO run"
+query -c "BEGIN" -c "LOCK TABLE mlops_catalog.run" -c "SELECT pg_sleep(3)" >/dev/null &
+until_true "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(3)'"
+is "a cancel while it is counted is one of the statement" "$(drop -c "SET statement_timeout = '300ms'" | tail -n 1)" "ERROR: canceling statement due to statement timeout"
+wait
 echo "1..$n"

@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ * uninstall.c
+ *	  What DROP EXTENSION takes along, said before it does.
+ *
+ * PostgreSQL asks for CASCADE where something depends on the extension, not where
+ * its own tables are full: models, decisions and the audit log go without a word.
+ * It is never in the way: whatever goes wrong here, the extension can be dropped.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/resowner.h"
+
+#include "mlops/catalog.h"
+#include "mlops/registry.h"
+
+static ProcessUtility_hook_type next_process_utility;
+
+/* Who has more waits for no count of it. */
+#define MOST_COUNTED 100000
+
+/* What there is to lose. */
+typedef struct Contents
+{
+	int64		models;
+	int64		runs;
+	int64		decisions;
+	int64		schedules;
+} Contents;
+
+static int64
+number(int column)
+{
+	bool		isnull;
+
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull));
+}
+
+static void
+count(Contents *contents)
+{
+	MlCatalogScope scope;
+	Oid			type = INT4OID;
+	Datum		most = Int32GetDatum(MOST_COUNTED + 1);
+
+	/* who may not drop it need not know what there is */
+	if (!has_privs_of_role(GetUserId(), mlcat_owner()))
+		return;
+	mlcat_begin(&scope);
+	(void) mlcat_execute("SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.model LIMIT $1) AS m), "
+						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.run LIMIT $1) AS r), "
+						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.prediction LIMIT $1) AS p), "
+						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.schedule LIMIT $1) AS s)", 1, &type, &most, NULL);
+	*contents = (Contents) {number(1), number(2), number(3), number(4)};
+	mlcat_end(&scope);
+}
+
+/*
+ * The subtransaction is rolled back: no lock of what is counted is kept while the
+ * extension is waited for.
+ */
+static bool
+try_to_count(Contents *contents)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		count(contents);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return true;
+	/* who cancels means the statement */
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION))
+		ReThrowError(error);
+	FreeErrorData(error);
+	return false;
+}
+
+/* "1 model", "7 models", "more than 100000 models" */
+static char *
+counted(int64 n, const char *one)
+{
+	return psprintf("%s%lld %s%s", n > MOST_COUNTED ? "more than " : "", (long long) Min(n, MOST_COUNTED), one, n == 1 ? "" : "s");
+}
+
+static void
+warn(void)
+{
+	Contents	contents = {0};
+
+	if (!OidIsValid(get_extension_oid("mlops", true)) || XactReadOnly || !try_to_count(&contents))
+		return;
+	if (contents.models + contents.runs + contents.decisions + contents.schedules == 0)
+		return;
+	ereport(WARNING,
+			(errmsg("dropping extension \"mlops\" deletes %s, %s, %s with their labels, and the audit log",
+					counted(contents.models, "model"), counted(contents.runs, "run"), counted(contents.decisions, "decision")),
+			 contents.schedules > 0
+			 ? errdetail("%s %s left to pg_cron, which goes on calling what is not there.", counted(contents.schedules, "schedule"),
+						 contents.schedules == 1 ? "is" : "are") : 0,
+			 errhint("Page \"operations\" says what to keep before, and how to end schedules. In a transaction, ROLLBACK takes it back.")));
+}
+
+/* Does a statement drop it? */
+static bool
+drops_us(Node *node)
+{
+	DropStmt   *statement = (DropStmt *) node;
+	ListCell   *lc;
+
+	if (!IsA(node, DropStmt) || statement->removeType != OBJECT_EXTENSION)
+		return false;
+	foreach(lc, statement->objects)
+	{
+		if (strcmp(strVal(lfirst(lc)), "mlops") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+warn_before(PlannedStmt *statement, const char *query, bool read_only, ProcessUtilityContext context,
+			ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	if (drops_us(statement->utilityStmt))
+		warn();
+	if (next_process_utility)
+		next_process_utility(statement, query, read_only, context, params, environment, dest, completion);
+	else
+		standard_ProcessUtility(statement, query, read_only, context, params, environment, dest, completion);
+}
+
+void
+mlreg_warn_of_uninstall(void)
+{
+	next_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = warn_before;
+}
