@@ -244,7 +244,7 @@ DECLARE
 BEGIN
 	IF callers IS NOT NULL THEN
 		RAISE WARNING 'dropped versions are used by mlops.score_version in: %', callers
-			USING DETAIL = 'Rows that it is computed for are refused from now on.', HINT = 'Roll back, or drop these too.';
+			USING DETAIL = 'Rows are refused there from now on.', HINT = 'Roll back, or drop these too.';
 	END IF;
 END
 $$;

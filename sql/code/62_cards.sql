@@ -63,10 +63,10 @@ DECLARE
 	section text := '';
 BEGIN
 	IF importance_section.rows > 1000000 THEN
-		section := format(E'\n%s tells what columns contribute on average; the data set is too large to read for a card.\n',
+		section := format(E'\n%s shows the mean contribution of each column; the data set is too large to read for a card.\n',
 			mlops_catalog.code(format('SELECT * FROM mlops.explain_table(%L, ...)', format('%s/%s', importance_section.model, importance_section.version))));
 	ELSIF importance_section.query IS NOT NULL AND NOT mlops_catalog.may(importance_section.reader, importance_section.model, 'score') THEN
-		section := format(E'\nWhat columns contribute on average is left out: it takes the privilege `score` too, which role %s does not have (%s).\n',
+		section := format(E'\nThe mean contribution of each column is left out: it requires the privilege `score`, which role %s does not have (%s).\n',
 			mlops_catalog.cell(mlops_catalog.role_text(importance_section.reader)), mlops_catalog.code(format('SELECT * FROM mlops.grant(%L, %L, ''score'')', importance_section.model, mlops_catalog.role_text(importance_section.reader))));
 	ELSIF importance_section.query IS NOT NULL THEN
 		BEGIN
@@ -140,7 +140,7 @@ BEGIN
 	RETURN format(E'\n## Metrics\n\nOn %s %s rows%s.%s\n\n', mlops_catalog.cell(metrics ->> 'rows'), mlops_catalog.cell(metrics ->> 'judged_on'),
 			CASE WHEN imported THEN ', as the file it was imported from says' ELSE '' END,
 			CASE WHEN deployed IS NOT NULL THEN coalesce(' ' || mlops_catalog.other_rows(metrics, deployed), '')
-				WHEN hindrance IS NOT NULL THEN format(E' They are not of threshold %s, which answers: %s.', deployed_threshold, mlops_catalog.cell(hindrance)) ELSE '' END)
+				WHEN hindrance IS NOT NULL THEN format(E' They are not metrics at the deployed threshold %s: %s.', deployed_threshold, mlops_catalog.cell(hindrance)) ELSE '' END)
 		|| CASE WHEN deployed IS NULL THEN E'| metric | value |\n|---|---|\n'
 			ELSE format(E'| metric | at its own threshold | as deployed, at %s |\n|---|---|---|\n| rows | %s | %s |\n', deployed_threshold,
 				mlops_catalog.cell(metrics ->> 'rows'), mlops_catalog.cell(deployed ->> 'rows')) END || lines;

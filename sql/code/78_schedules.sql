@@ -307,7 +307,7 @@ BEGIN
 	IF mlops_catalog.cron_setting('database_name') IS NULL THEN
 		RAISE EXCEPTION 'pg_cron cannot be asked to end schedule "%": it is not preloaded', unschedule.name
 			USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('Once it is, its job %s goes on.', id),
-				HINT = format('Preload it and restart. If it never will be, have only the record forgotten: SELECT mlops_catalog.forget_schedule(%L, %L);', unschedule.name, of_role::text);
+				HINT = format('Preload it and restart. If it never will be, remove only the record: SELECT mlops_catalog.forget_schedule(%L, %L);', unschedule.name, of_role::text);
 	END IF;
 	problem := coalesce(mlops_catalog.not_our_cron_job(mlops_catalog.cron_job(id), id, unschedule.name, of_role),
 		(SELECT format('job %s of pg_cron is that of role "%s" now', id, mlops_catalog.role_text(s.owner)) FROM mlops.schedules AS s

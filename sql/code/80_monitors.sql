@@ -206,7 +206,7 @@ BEGIN
 	unseen := mlops_catalog.unseen_segments(id, monitor.segments);
 	IF unseen <> '{}' THEN
 		RAISE NOTICE 'decisions of model "%" are logged without the features of "segments": %', monitor.model, array_to_string(unseen, ', ')
-			USING DETAIL = 'Its performance is not shown by them until they are.',
+			USING DETAIL = 'Performance by these segments is not shown until they are logged.',
 				HINT = 'Set mlops.log_features to on for the roles or the database that decide, and choose columns that the model reads.';
 	END IF;
 	-- the query is tried on no row at all

@@ -140,7 +140,7 @@ AS $$
 			lag(sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8) OVER (ORDER BY t.window_end) AS former
 		FROM mlops.traffic AS t WHERE t.model = summary_of_windows.model AND NOT t.shadow GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
 	UNION ALL
-	SELECT format('Of %s decisions with a label, to %s: version %s found %s of %s frauds (%s), and %s of what it flagged was one.', p.labelled, mlops_catalog.page_time(p.window_end), p.version,
+	SELECT format('Of %s decisions with a label, to %s: version %s found %s of %s frauds (%s), and %s of its alerts were frauds.', p.labelled, mlops_catalog.page_time(p.window_end), p.version,
 			p.true_positives, p.positives, mlops_catalog.value_text(p.recall, 'share'), coalesce(mlops_catalog.value_text(p."precision", 'share'), 'none'))
 	FROM (SELECT * FROM mlops.performance AS f WHERE f.model = summary_of_windows.model AND f.segment = '{}' AND f.positives > 0 ORDER BY f.window_end DESC, f.decisions DESC LIMIT 1) AS p
 $$;

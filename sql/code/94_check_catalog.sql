@@ -564,7 +564,7 @@ BEGIN
 	-- triggers on people's tables, which may name a model that does not exist
 	RETURN QUERY SELECT t.* FROM mlops_catalog.trigger_problems() AS t
 		WHERE everything OR coalesce(mlops_catalog.may(caller, t.model, 'inspect'), false);
-	RETURN QUERY SELECT c.model, c.object, format('calls mlops.score_version with version %s, which does not exist: rows that it is computed for are refused; drop it', c.version)
+	RETURN QUERY SELECT c.model, c.object, format('calls mlops.score_version with version %s, which does not exist: rows are refused there; drop it', c.version)
 		FROM mlops_catalog.version_callers() AS c
 		WHERE (everything OR coalesce(mlops_catalog.may(caller, c.model, 'inspect'), false))
 			AND NOT EXISTS (SELECT FROM mlops_catalog.model AS m JOIN mlops_catalog.model_version AS v USING (model_id)

@@ -56,7 +56,7 @@ SET LOCAL ROLE regress_mlops_owner;
 -- the card
 SELECT mlops.grant('fraud', 'regress_mlops_other', 'view') \g /dev/null
 SET LOCAL ROLE regress_mlops_other;
-SELECT alike(mlops.model_card('fraud', 1), E'%\n## Importance\n\nWhat columns contribute on average is left out: it takes the privilege `score` too, which role regress\\_mlops\\_other does not have (`SELECT * FROM mlops.grant(''fraud'', ''regress_mlops_other'', ''score'')`).\n%Share of the loss%',
+SELECT alike(mlops.model_card('fraud', 1), E'%\n## Importance\n\nThe mean contribution of each column is left out: it requires the privilege `score`, which role regress\\_mlops\\_other does not have (`SELECT * FROM mlops.grant(''fraud'', ''regress_mlops_other'', ''score'')`).\n%Share of the loss%',
 	'what the card lacks for who may only view, and why');
 SELECT unalike(mlops.model_card('fraud', 1), '%could not be computed%', 'is no failure');
 SET LOCAL ROLE regress_mlops_owner;
@@ -76,7 +76,7 @@ ALTER TABLE tx RENAME TO moved;
 SELECT alike(mlops.model_card('fraud', 2), '%Contributions could not be computed: relation "%tx" does not exist.%', 'data that is gone');
 ALTER TABLE moved RENAME TO tx;
 UPDATE mlops_catalog.dataset SET rows = 1000001;
-SELECT alike(mlops.model_card('fraud', 2), E'%\n`SELECT * FROM mlops.explain_table(''fraud/2'', ...)` tells what columns contribute%', 'a large data set is not read in passing');
+SELECT alike(mlops.model_card('fraud', 2), E'%\n`SELECT * FROM mlops.explain_table(''fraud/2'', ...)` shows the mean contribution%', 'a large data set is not read in passing');
 SELECT is((provolatile, proparallel)::text, '(v,u)', 'it runs a query of the caller''s') FROM pg_proc WHERE oid = 'mlops.explain_table(text, regclass, text, int)'::regprocedure;
 SELECT ok(NOT has_function_privilege('regress_mlops_other', 'mlops_catalog.explain_on(regrole, text, text, jsonb)', 'EXECUTE'), 'the card''s helper is not everybody''s');
 SELECT * FROM finish();

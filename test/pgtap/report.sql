@@ -34,7 +34,7 @@ SELECT is((xpath('string(//figure[figcaption="Decisions a window"]//polyline/@po
 SELECT is((xpath('string(//ul[@class="summary"]/li[1])', page()))[1]::text LIKE 'Version 1 (gradient boosting) answers all payments since %', true, 'a summary in words');
 -- the numbers of the summary against the tables themselves
 SELECT is((xpath('string(//ul[@class="summary"]/li[contains(., "with a label")])', page()))[1]::text,
-	format('Of %s decisions with a label, to %s: version 1 found %s of %s frauds (%s), and %s of what it flagged was one.', w.n, to_char(w.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
+	format('Of %s decisions with a label, to %s: version 1 found %s of %s frauds (%s), and %s of its alerts were frauds.', w.n, to_char(w.until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),
 		w.found, w.frauds, mlops_catalog.value_text(w.found / w.frauds::float8, 'share'), mlops_catalog.value_text(w.found / w.flagged::float8, 'share')), 'with the last window''s values')
 FROM (SELECT date_trunc('hour', p.created_at) + interval '1 hour' AS until, count(*) AS n, count(*) FILTER (WHERE t.is_fraud) AS frauds, count(*) FILTER (WHERE p.flagged) AS flagged,
 		count(*) FILTER (WHERE p.flagged AND t.is_fraud) AS found

@@ -225,7 +225,7 @@ query -c "SELECT mlops.drop_retraining_policy('fraud'), mlops.unmonitor('fraud')
 query -c "SELECT mlops.train('called', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 1}')" -c "CREATE INDEX called ON tx (mlops.score_version('called', 1, tx))" >/dev/null
 for call in "drop_version('called', 1)" "drop_model('called')"; do
 	is "$call" "$(said "BEGIN; SELECT mlops.$call; ROLLBACK")" 'WARNING: dropped versions are used by mlops.score_version in: index public.called
-DETAIL: Rows that it is computed for are refused from now on.
+DETAIL: Rows are refused there from now on.
 HINT: Roll back, or drop these too.'
 done
 query -c "DROP INDEX called" >/dev/null

@@ -62,7 +62,7 @@ static const MlParamSpec params[] = {
 	{"cat_l2", ML_PARAM_FLOAT, PARAM(cat_l2), 10, 0, 1e12, false, NULL,
 	"L2 penalty on values of leaves below a split of a category, beside reg_lambda"},
 	{"min_data_per_group", ML_PARAM_INT, PARAM(min_data_per_group), 50, 0, 1000000000, false, NULL,
-	"Least rows on either side of a split of a category, and by which splits that are compared differ; counted by their share of the hessians; 0: no least number"},
+	"Least number of rows on either side of a split of a category, and between the splits that are compared; counted by their share of the hessians; 0: no minimum"},
 	{"scale_pos_weight", ML_PARAM_FLOAT, PARAM(scale_pos_weight), 1, 0, 1e6, true, NULL,
 	"Factor on the weight of positive rows; scores are corrected back to the base rate of the training and validation rows"},
 	{"monotone_constraints", ML_PARAM_CONSTRAINTS, PARAM(monotone_constraints), 0, -1, 1, false, NULL,

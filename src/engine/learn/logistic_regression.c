@@ -24,7 +24,7 @@ static const char *const solvers[] = {"auto", "newton", "lbfgs", "coordinate_des
 
 static const MlParamSpec params[] = {
 	{"penalty", ML_PARAM_CHOICE, PARAM(penalty), ML_PENALTY_L2, 0, 0, false, penalties,
-	"What keeps coefficients small; with a share of L2 every level of a category has one, else all but the most frequent"},
+	"Penalty on coefficients; with a share of L2 every level of a category has a coefficient, else all but the most frequent level"},
 	{"C", ML_PARAM_FLOAT, PARAM(C), 1, 0, 1e12, true, NULL,
 	"Inverse strength of the penalty: C * sum of losses + penalty is minimised"},
 	{"l1_ratio", ML_PARAM_FLOAT, PARAM(l1_ratio), 0.5, 0, 1, false, NULL,
