@@ -95,7 +95,7 @@ UPDATE mlops_catalog.label SET label = NOT label, recorded_at = clock_timestamp(
 SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud') WHERE step = 'performance'), 1::bigint, 'a window is judged again when labels arrive');
 SELECT is((SELECT p."precision" FROM mlops.performance p WHERE segment = '{}'),
 	(SELECT avg((NOT is_fraud)::int)::float8 FROM mlops.predictions JOIN tx ON id::text = key WHERE flagged), 'by what is known now');
-UPDATE mlops_catalog.label SET label = NOT label, recorded_at = now();
+UPDATE mlops_catalog.label SET label = NOT label, recorded_at = clock_timestamp();
 SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 UPDATE mlops_catalog.label SET recorded_at = recorded_at - interval '1 day';
 
