@@ -321,7 +321,7 @@ WHERE j.upkeep AND j.state OPERATOR(pg_catalog.=) 'queued'
 	AND j.run_after OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) (SELECT mlops_catalog.three_rounds()))
 UNION ALL
 SELECT m.model_id, m.name, m.owner, 'guard',
-	pg_catalog.format('has waited since %s, for more than three rounds of maintenance: those of others take them too long', mlops_catalog.utc_text(g.since))
+	pg_catalog.format('has waited since %s, for more than three rounds of maintenance: guards of other owners take too long', mlops_catalog.utc_text(g.since))
 FROM (SELECT d.model_id, GREATEST(pg_catalog.max(u.ended_at), pg_catalog.max(d.deployed_at), pg_catalog.max(a.activated_at), pg_catalog.pg_postmaster_start_time()) AS since
 	FROM mlops_catalog.deployment AS d CROSS JOIN mlops.activation AS a
 		LEFT JOIN mlops_catalog.upkeep AS u ON u.model_id OPERATOR(pg_catalog.=) d.model_id AND u.task OPERATOR(pg_catalog.=) 'guard'

@@ -402,7 +402,7 @@ BEGIN
 		-- where the metric is not defined there is nothing to compare, and a gap takes two
 		m.value := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s HAVING count(*) > 1);
 		m.detail := coalesce(found, '{}') || CASE WHEN m.value IS NOT NULL THEN '{}'
-			ELSE jsonb_build_object('reason', format('undefined: %s is known of %s, a gap takes two', f ->> 'metric',
+			ELSE jsonb_build_object('reason', format('undefined: %s is known for %s, a gap needs two', f ->> 'metric',
 				CASE WHEN found IS NULL THEN 'no segment with enough rows' ELSE 'one segment with enough rows' END)) END;
 	EXCEPTION WHEN undefined_object OR undefined_table OR undefined_column OR undefined_function OR datatype_mismatch OR data_exception THEN
 		m.detail := jsonb_build_object('reason', SQLERRM);

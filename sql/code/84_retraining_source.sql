@@ -57,7 +57,7 @@ BEGIN
 	IF positive IS NULL AND kind = 'text'::regtype THEN
 		problem := format('target "%s" of type %s has no value that is known to mean "%s": train a version with it', target ->> 'name', type, request ->> 'positive');
 	ELSE
-		told := format('a row is positive where target "%s" of type %s is "%s", as it was where it was "%s"', target ->> 'name', type,
+		told := format('a row is positive where target "%s" of type %s is "%s"; in training it was positive where the target was "%s"', target ->> 'name', type,
 			coalesce(positive, CASE kind WHEN 'boolean'::regtype THEN 'true' ELSE '1' END), request ->> 'positive');
 	END IF;
 END
@@ -237,21 +237,21 @@ AS $$
 		WHEN i ->> 'role' = 'target' AND f.positives IN (0, f.rows)
 			THEN format('target "%s" has only one class: %s positives among %s rows', i ->> 'name', f.positives, f.rows)
 		WHEN i ->> 'role' = 'target' AND f.fresh > 0
-			THEN format('target "%s" has in %s rows values that were not learned from, such as %s', i ->> 'name', f.fresh,
+			THEN format('target "%s" has in %s rows values that training did not see, such as %s', i ->> 'name', f.fresh,
 				concat_ws(' and ', left(statistics ->> 8, 100), nullif(left(statistics ->> 9, 100), left(statistics ->> 8, 100))))
 		WHEN i ->> 'role' = 'key' AND (f.repeated > 0 AND (i ->> 'repeated')::float8 = 0 OR mlops_catalog.is_far(f.repeated / f.rows, (i ->> 'repeated')::float8, f.rows))
-			THEN format('key "%s" is not unique: %s of %s rows have the key of another row, when learned from %s %%', i ->> 'name', f.repeated, f.rows,
+			THEN format('key "%s" is not unique: %s of %s rows have the key of another row, in training %s %%', i ->> 'name', f.repeated, f.rows,
 				round((100 * (i ->> 'repeated')::float8)::numeric, 2))
 		WHEN i ->> 'role' = 'target' AND mlops_catalog.is_far(f.positives / f.rows, (i ->> 'positives')::float8, f.rows)
-			THEN format('target "%s" is positive in %s %% of the rows, when learned from in %s %%', i ->> 'name',
+			THEN format('target "%s" is positive in %s %% of the rows, in training in %s %%', i ->> 'name',
 				round((100 * f.positives / f.rows)::numeric, 2), round((100 * (i ->> 'positives')::float8)::numeric, 2))
 		WHEN i ->> 'role' = 'weight' AND f.unsound > 0
 			THEN format('weight column "%s" has values in %s rows that are no weights: NULL, not positive, not a number or too large', i ->> 'name', f.unsound)
 		WHEN i ->> 'role' = 'weight' AND f.effective < (i ->> 'effective')::float8 / 4
-			THEN format('weight column "%s" puts the weight on few rows: they tell as much as %s %% of the rows, when learned from as %s %%', i ->> 'name',
+			THEN format('weight column "%s" puts the weight on few rows: they are worth %s %% of the rows, in training %s %%', i ->> 'name',
 				round((100 * f.effective)::numeric, 2), round((100 * (i ->> 'effective')::float8)::numeric, 2))
 		WHEN i ->> 'role' = 'weight' AND f.positives NOT IN (0, f.rows) AND mlops_catalog.is_far(f.positive_weight, (i ->> 'positives')::float8, f.effective * f.rows)
-			THEN format('weight column "%s" puts %s %% of the weight on positives, when learned from %s %%', i ->> 'name',
+			THEN format('weight column "%s" puts %s %% of the weight on positives, in training %s %%', i ->> 'name',
 				round((100 * f.positive_weight)::numeric, 2), round((100 * (i ->> 'positives')::float8)::numeric, 2)) END
 	FROM jsonb_array_elements(inputs) AS i CROSS JOIN (SELECT (statistics ->> 0)::float8 AS rows, (statistics ->> 1)::float8 AS positives, (statistics ->> 2)::float8 AS unsound,
 		(statistics ->> 3)::float8 * (statistics ->> 3)::float8 / nullif((statistics ->> 4)::float8, 0) / nullif((statistics ->> 0)::float8, 0) AS effective,
@@ -319,10 +319,10 @@ BEGIN
 				AND (NOT few OR coalesce(least(present, 1e6) * ln(nullif((i.f ->> 'top')::float8, 0)) < ln(1e-6::float8), true)) THEN
 			RETURN NEXT format('column "%s" has the same value in every row: %s', i.f ->> 'name', left(statistics ->> (i.at + 1), 100));
 		ELSIF abs(missing - (i.f ->> 'missing')::float8) > 0.2 THEN
-			RETURN NEXT format('column "%s" is %s in %s %% of the rows, when learned from in %s %%', i.f ->> 'name', missing_is,
+			RETURN NEXT format('column "%s" is %s in %s %% of the rows, in training in %s %%', i.f ->> 'name', missing_is,
 				round((100 * missing)::numeric, 1), round((100 * (i.f ->> 'missing')::float8)::numeric, 1));
 		ELSIF unknown > 0.5 THEN
-			RETURN NEXT format('column "%s" has in %s %% of the rows values that were not learned from: %s', i.f ->> 'name', round((100 * unknown)::numeric, 1),
+			RETURN NEXT format('column "%s" has in %s %% of the rows values that training did not see: %s', i.f ->> 'name', round((100 * unknown)::numeric, 1),
 				CASE WHEN i.f ? 'levels' THEN format('between %s and %s', left(statistics ->> (i.at + 1), 40), left(statistics ->> (i.at + 2), 40))
 					ELSE format('%s to %s, far from %s to %s', statistics ->> (i.at + 1), statistics ->> (i.at + 2), i.f ->> 'minimum', i.f ->> 'maximum') END);
 		END IF;

@@ -266,7 +266,7 @@ AS $$
 	FROM route AS r, accepted AS a WHERE action <> 'register' AND r.variant = 'primary' AND r.threshold <> r.own
 		AND NOT options ? 'threshold' AND NOT a.names ? '(threshold)'
 	UNION ALL
-	SELECT format('a deployment ends segments: %s; let it by "accept": ["(segments)"] in "options"', string_agg(r.variant, ', ' ORDER BY r.position))
+	SELECT format('a deployment ends segments: %s; allow it by "accept": ["(segments)"] in "options"', string_agg(r.variant, ', ' ORDER BY r.position))
 	FROM route AS r, accepted AS a WHERE action = 'deploy' AND r.kind = 'segment' AND NOT a.names ? '(segments)' HAVING count(*) > 0
 	UNION ALL
 	SELECT format('a deployment ends the release under way (%s); promote or abort it first', e.strategy)

@@ -186,7 +186,7 @@ static void
 require_same_for_all(const Reach *reach, Oid function)
 {
 	if (is_text_of_other(reach) && answers_by_asker(reach, function))
-		refuse_text(reach, psprintf(_("It calls function %s, which may answer by who asks, by what he may see, or by his session."),
+		refuse_text(reach, psprintf(_("It calls function %s, whose answer may depend on who asks, on what that role may see, or on its session."),
 									format_procedure(function)));
 }
 

@@ -92,7 +92,7 @@ mltrain_tell_without_test(Journal *journal, const Request *request, const Prepar
 	if (judged_on == ML_PART_TEST || !asked)
 		return;
 	mltrain_tell(journal, WARNING, "the split leaves no test rows",
-				 psprintf("The metrics and the threshold rest on the %s rows. They do not tell how the version does on "
+				 psprintf("The metrics and the threshold rest on the %s rows. They do not show how the version does on "
 						  "new rows, and no gate is passed by them.", rows));
 }
 

@@ -346,7 +346,7 @@ mltrain_note_lumped(Journal *journal, const MlSignature *s)
 
 		if (s->features[f].categorical && input->n_categories >= s->features[f].n_bins)
 			mltrain_note(journal, input->name, "lumped", input->statistic
-						 ? psprintf("Of its %u values each is learned from by how often the target was positive.", input->n_categories)
+						 ? psprintf("Of its %u values each is learned by how often the target was positive.", input->n_categories)
 						 : psprintf("Of its %u values the %u most frequent ones are told apart.", input->n_categories,
 									s->features[f].n_bins - 1));
 	}

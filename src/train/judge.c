@@ -153,7 +153,7 @@ tell_shortfall(Journal *journal, const MlThresholdPolicy *policy, MlPart part, b
 		mltrain_add_metric(&journal->run_metrics, "threshold_target_reached", 0, best);
 	}
 	if (!reached && metric)
-		detail = psprintf("\"%s\" %g was asked for; the best that can be had is %.4g, with threshold %g, which is used.",
+		detail = psprintf("\"%s\" %g was asked for; the best that can be reached is %.4g, with threshold %g, which is used.",
 						  metric, policy->value, best, judgement->model.parts.threshold);
 	else if (!reached)
 		detail = psprintf("The nearest one, %g, is used.", judgement->model.parts.threshold);

@@ -74,7 +74,7 @@ SELECT is(found('SELECT missing, seven, fraud, part FROM leaky'), 'missing suspe
 SELECT is(found('SELECT status, seven, fraud, part FROM leaky'), 'status suspected', 'a category');
 SELECT is(detail('status'), 'It alone has ROC AUC 1.0000 on the training rows.', 'whose values are ordered by their share of positives');
 SELECT is(found('SELECT shop, seven, fraud, part FROM pay WHERE row_number < 1200 AND (NOT fraud OR row_number < 200)'), 'shop lumped', 'many values order few rows by chance');
-SELECT is(detail('shop'), format('Of its %s values each is learned from by how often the target was positive.', count(DISTINCT shop)), 'and are told to be many')
+SELECT is(detail('shop'), format('Of its %s values each is learned by how often the target was positive.', count(DISTINCT shop)), 'and are told to be many')
 FROM pay WHERE part = 'train' AND row_number < 1200 AND (NOT fraud OR row_number < 200);
 SELECT is(found('SELECT much, seven, fraud, part FROM leaky WHERE NOT fraud OR row_number < 45'), 'nothing', 'fewer than ten of a class tell nothing');
 

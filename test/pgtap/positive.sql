@@ -145,10 +145,10 @@ END
 $$;
 SELECT is(concat_ws(' ', r.outcome, r.positives = t.positives, r.detail), v.wanted, format('%s of %s becomes %s', v.positive, v.was, v.becomes))
 	FROM truth AS t, (VALUES
-		('CASE WHEN y THEN ''f'' ELSE ''l'' END', 'f', 'boolean USING l = ''f''', 'registered t a row is positive where target "l" of type boolean is "true", as it was where it was "f"'),
-		('CASE WHEN y THEN ''0'' ELSE ''1'' END', '0', 'int USING (l = ''0'')::int', 'registered t a row is positive where target "l" of type integer is "1", as it was where it was "0"'),
-		('NOT y', 'false', 'int USING l::int', 'registered t a row is positive where target "l" of type integer is "0", as it was where it was "f"'),
-		('(NOT y)::int', '0', 'boolean USING l::boolean', 'registered t a row is positive where target "l" of type boolean is "false", as it was where it was "0"'),
+		('CASE WHEN y THEN ''f'' ELSE ''l'' END', 'f', 'boolean USING l = ''f''', 'registered t a row is positive where target "l" of type boolean is "true"; in training it was positive where the target was "f"'),
+		('CASE WHEN y THEN ''0'' ELSE ''1'' END', '0', 'int USING (l = ''0'')::int', 'registered t a row is positive where target "l" of type integer is "1"; in training it was positive where the target was "0"'),
+		('NOT y', 'false', 'int USING l::int', 'registered t a row is positive where target "l" of type integer is "0"; in training it was positive where the target was "f"'),
+		('(NOT y)::int', '0', 'boolean USING l::boolean', 'registered t a row is positive where target "l" of type boolean is "false"; in training it was positive where the target was "0"'),
 		('NOT y', 'false', 'text', 'refused target "l" of type pg_catalog.text has no value that is known to mean "f": train a version with it')) AS v(was, positive, becomes, wanted),
 	LATERAL retrained(v.was, v.positive, v.becomes) AS r;
 SELECT finish();

@@ -47,7 +47,7 @@ SELECT is(found(:'by_person', '{"threshold": 0.4}'), 'deployed', 'unless it is g
 SELECT is(found(:'by_person', '{"accept": ["(threshold)"]}'), 'deployed', 'or the new one is meant');
 SELECT is(found(:'by_person', '{}', 'register'), 'registered', 'or nothing is deployed');
 \set by_person 'UPDATE src SET amt = amt * 1.05; SELECT mlops.deploy(''r'', 1, ''segment'', rule => ''{"mer": "m1"}'', variant => ''first'')'
-SELECT is(found(:'by_person'), 'rejected: a deployment ends segments: first; let it by "accept": ["(segments)"] in "options"', 'segments');
+SELECT is(found(:'by_person'), 'rejected: a deployment ends segments: first; allow it by "accept": ["(segments)"] in "options"', 'segments');
 SELECT is(found(:'by_person', '{"accept": ["(segments)"]}'), 'deployed', 'unless they are to end');
 SELECT is(found(:'by_person' || '; SELECT mlops.train(''r'', ''src'', target => ''y'', key => ''id'', time_column => ''ts'', weight => ''w'', params => ''{"n_estimators": 3}''); SELECT mlops.deploy(''r'', 2, ''canary'', percent => 5, key => ''id'')', '{"accept": ["(segments)"]}'),
 	'rejected: a deployment ends the release under way (canary); promote or abort it first', 'a canary');

@@ -13,15 +13,15 @@ SELECT is(found(in_percent(c.share, c.model, type), model => c.model), c.outcome
 FROM unnest('{real,double precision,numeric,"numeric(30,2)"}'::text[]) AS type, (VALUES
 	('never', 0, 'deployed'),
 	('never', 10, 'deployed'),
-	('never', 40, 'refused: column "amount" is NULL or NaN in 40.0 % of the rows, when learned from in 0.0 %'),
-	('never', 90, 'refused: column "amount" is NULL or NaN in 90.0 % of the rows, when learned from in 0.0 %'),
+	('never', 40, 'refused: column "amount" is NULL or NaN in 40.0 % of the rows, in training in 0.0 %'),
+	('never', 90, 'refused: column "amount" is NULL or NaN in 90.0 % of the rows, in training in 0.0 %'),
 	('never', 100, 'refused: column "amount" is NULL or NaN in every row'),
 	('often', 40, 'deployed')) AS c(model, share, outcome)
 ORDER BY type, c.model, c.share;
 SELECT is(found('UPDATE never SET amount = CASE WHEN id % 10 = 0 THEN ''NaN''::float8 ELSE 7 END'),
 	'refused: column "amount" has the same value in every row: 7', 'a constant that is missing now and then');
 SELECT alike(found('UPDATE never SET amount = CASE WHEN id % 10 = 0 THEN ''NaN'' ELSE -amount END'),
-	(SELECT format('refused: column "amount" has in %% of the rows values that were not learned from: %s to %s, far from %%', -max(amount), -min(amount)) FROM never WHERE id % 10 <> 0),
+	(SELECT format('refused: column "amount" has in %% of the rows values that training did not see: %s to %s, far from %%', -max(amount), -min(amount)) FROM never WHERE id % 10 <> 0),
 	'NaN is no greatest value');
 SELECT is(found('UPDATE never SET y = ''NaN'' WHERE id > 2000'), 'refused: there are 2000 rows, no more than half of the 5000 that were there', 'rows with a label that is NaN have none');
 SELECT * FROM finish();

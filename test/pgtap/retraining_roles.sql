@@ -20,14 +20,14 @@ SELECT is((SELECT jsonb_object_agg(c ->> 'name', c - '{name,type,kind}'::text[])
 
 -- ---- key, time
 SELECT is(found('UPDATE s SET id = NULL'), 'refused: column "id" is NULL in every row', 'a key that is empty');
-SELECT is(found('UPDATE s SET id = 7'), E'refused: column "id" has the same value in every row: 7\nkey "id" is not unique: 4999 of 5000 rows have the key of another row, when learned from 0.00 %', 'a key that is one');
-SELECT is(found('INSERT INTO s SELECT s.* FROM s, generate_series(1, 2) WHERE is_fraud'), format('refused: key "id" is not unique: %s of %s rows have the key of another row, when learned from 0.00 %%', 2 * f, 5000 + 2 * f),
+SELECT is(found('UPDATE s SET id = 7'), E'refused: column "id" has the same value in every row: 7\nkey "id" is not unique: 4999 of 5000 rows have the key of another row, in training 0.00 %', 'a key that is one');
+SELECT is(found('INSERT INTO s SELECT s.* FROM s, generate_series(1, 2) WHERE is_fraud'), format('refused: key "id" is not unique: %s of %s rows have the key of another row, in training 0.00 %%', 2 * f, 5000 + 2 * f),
 	'a join that fans out') FROM (SELECT count(*) AS f FROM s WHERE is_fraud) AS n;
-SELECT is(found('INSERT INTO s SELECT * FROM s WHERE id = 5'), 'refused: key "id" is not unique: 1 of 5001 rows have the key of another row, when learned from 0.00 %', 'even for one row');
+SELECT is(found('INSERT INTO s SELECT * FROM s WHERE id = 5'), 'refused: key "id" is not unique: 1 of 5001 rows have the key of another row, in training 0.00 %', 'even for one row');
 SELECT is(found('INSERT INTO s SELECT * FROM s WHERE id = 5', '{"accept": ["id"]}'), 'deployed', 'what is consented to');
 SELECT is(found('UPDATE s SET id = NULL WHERE id % 100 = 0'), 'deployed', 'rows without a key have none of another row');
 SELECT is(found('INSERT INTO s SELECT id, ts, amount, balance, country, online, NULL, w, outcome, fold FROM s'), 'deployed', 'rows without a label do not count');
-SELECT is(found('UPDATE s SET id = NULL WHERE id % 4 = 0'), 'refused: column "id" is NULL in 25.0 % of the rows, when learned from in 0.0 %', 'a key that is often empty');
+SELECT is(found('UPDATE s SET id = NULL WHERE id % 4 = 0'), 'refused: column "id" is NULL in 25.0 % of the rows, in training in 0.0 %', 'a key that is often empty');
 SELECT is(found('ALTER TABLE s ALTER id TYPE text'), 'refused: column "id" has type pg_catalog.text, not integer', 'a key of another type');
 SELECT is(found('ALTER TABLE s ALTER id TYPE bigint'), 'deployed', 'of another type of number');
 SELECT is(found('ALTER TABLE s DROP id'), 'refused: column "id" is missing', 'a key that is gone');
@@ -36,7 +36,7 @@ SET DateStyle = 'German';
 SELECT is(found('UPDATE s SET ts = ''2026-01-01'''), 'refused: column "ts" has the same value in every row: 2026-01-01 00:00:00.000000', 'written the same under any setting');
 RESET DateStyle;
 SELECT is(found('UPDATE s SET ts = NULL'), 'refused: column "ts" is NULL in every row', 'no time at all');
-SELECT is(found('UPDATE s SET ts = NULL WHERE id % 4 = 0'), 'refused: column "ts" is NULL in 25.0 % of the rows, when learned from in 0.0 %', 'a time that is often empty');
+SELECT is(found('UPDATE s SET ts = NULL WHERE id % 4 = 0'), 'refused: column "ts" is NULL in 25.0 % of the rows, in training in 0.0 %', 'a time that is often empty');
 SELECT is(found('UPDATE s SET ts = ''infinity'' WHERE id = 5'), 'refused: column "ts" contains an infinite value: It has one in 1 of the rows with a label.', 'a time without end');
 SELECT is(found('UPDATE s SET ts = ts + interval ''1 year'''), 'deployed', 'that time goes on is no trouble');
 SELECT is(found('UPDATE s SET id = NULL', '{"accept": ["id"]}', 'register'), 'registered', 'what is accepted by name is learned from');
@@ -45,9 +45,9 @@ SELECT is(found('UPDATE s SET id = NULL', '{"accept": ["id"]}', 'register'), 're
 SELECT is(found('UPDATE s SET is_fraud = false'), 'refused: target "is_fraud" has only one class: 0 positives among 5000 rows', 'no positives');
 SELECT is(found('UPDATE s SET is_fraud = true'), 'refused: target "is_fraud" has only one class: 5000 positives among 5000 rows', 'positives only');
 SELECT is(found('UPDATE s SET is_fraud = NULL'), 'refused: there are no rows with a target', 'no labels');
-SELECT is(found('UPDATE s SET is_fraud = NOT is_fraud'), E'refused: target "is_fraud" is positive in 93.86 % of the rows, when learned from in 6.14 %\nweight column "w" puts 93.98 % of the weight on positives, when learned from 6.02 %', 'the other way round');
+SELECT is(found('UPDATE s SET is_fraud = NOT is_fraud'), E'refused: target "is_fraud" is positive in 93.86 % of the rows, in training in 6.14 %\nweight column "w" puts 93.98 % of the weight on positives, in training 6.02 %', 'the other way round');
 SELECT is(found('UPDATE s SET is_fraud = is_fraud AND id % 3 = 0', '{"accept": ["w"]}'), 'deployed', 'a third of the positives');
-SELECT is(found('UPDATE s SET is_fraud = id % 100 = 0'), E'refused: target "is_fraud" is positive in 1.00 % of the rows, when learned from in 6.14 %\nweight column "w" puts 1.01 % of the weight on positives, when learned from 6.02 %', 'a sixth of them');
+SELECT is(found('UPDATE s SET is_fraud = id % 100 = 0'), E'refused: target "is_fraud" is positive in 1.00 % of the rows, in training in 6.14 %\nweight column "w" puts 1.01 % of the weight on positives, in training 6.02 %', 'a sixth of them');
 SELECT is(found('UPDATE s SET is_fraud = id % 100 = 0', '{"accept": ["is_fraud", "w"]}', 'register'), 'registered', 'as asked for');
 SELECT is(found('ALTER TABLE s ALTER is_fraud TYPE text'), 'refused: column "is_fraud" has type pg_catalog.text, not boolean', 'a target of another type');
 SELECT is(found('ALTER TABLE s ALTER is_fraud TYPE int USING 2 * is_fraud::int', '{"accept": ["is_fraud"]}'), 'refused: target "is_fraud" has value 2, which is neither 0 nor 1', 'what training itself refuses');
@@ -58,11 +58,11 @@ SELECT is(found('UPDATE s SET w = ' || coalesce(v, 'NULL') || ' WHERE id = 3'), 
 ALTER TABLE s ALTER w TYPE float8;
 SELECT is(found('UPDATE s SET w = ''' || v || ''' WHERE id = 3'), 'refused: weight column "w" has values in 1 rows that are no weights: NULL, not positive, not a number or too large', 'a weight of ' || v)
 	FROM unnest('{1e300,NaN,Infinity,1e-310}'::text[]) AS v;
-SELECT alike(found('UPDATE s SET w = 1e30 WHERE id = ' || v), 'refused: weight column "w" puts the weight on few rows: they tell as much as 0.02 % of the rows, when learned from as 85.7%', 'one row above all, ' || v)
+SELECT alike(found('UPDATE s SET w = 1e30 WHERE id = ' || v), 'refused: weight column "w" puts the weight on few rows: they are worth 0.02 % of the rows, in training 85.7%', 'one row above all, ' || v)
 	FROM unnest('{3,1111,3900}'::text[]) AS v;
-SELECT alike(found('UPDATE s SET w = 1e6 WHERE is_fraud'), 'refused: weight column "w" puts the weight on few rows: they tell as much as 6.14 %', 'a class above all');
-SELECT is(found('UPDATE s SET w = 10 * w WHERE is_fraud'), 'refused: weight column "w" puts 39.04 % of the weight on positives, when learned from 6.02 %', 'a class far heavier');
-SELECT alike(found('UPDATE s SET w = w / 1000'), 'refused: column "w" has in 100.0 % of the rows values that were not learned from: 0.001 to 0.003, far from 1 to 3', 'another unit');
+SELECT alike(found('UPDATE s SET w = 1e6 WHERE is_fraud'), 'refused: weight column "w" puts the weight on few rows: they are worth 6.14 %', 'a class above all');
+SELECT is(found('UPDATE s SET w = 10 * w WHERE is_fraud'), 'refused: weight column "w" puts 39.04 % of the weight on positives, in training 6.02 %', 'a class far heavier');
+SELECT alike(found('UPDATE s SET w = w / 1000'), 'refused: column "w" has in 100.0 % of the rows values that training did not see: 0.001 to 0.003, far from 1 to 3', 'another unit');
 SELECT is(found('UPDATE s SET w = NULL'), E'refused: column "w" is NULL in every row\nweight column "w" has values in 5000 rows that are no weights: NULL, not positive, not a number or too large', 'no weights');
 SELECT is(found('UPDATE s SET w = 3 - id % 3'), 'deployed', 'other weights like them');
 SELECT is(found('UPDATE s SET w = ''NaN'' WHERE id = 3', '{"accept": ["w"]}'), 'refused: weight column "w" has a value that is NULL or NaN', 'what training itself refuses');
@@ -83,16 +83,16 @@ SELECT is(found('ALTER TABLE s DROP balance', model => 'folds'), 'refused: colum
 SELECT is((SELECT (SELECT jsonb_agg(v ORDER BY v) FROM jsonb_array_elements(c -> 'values') AS v) FROM mlops_catalog.dataset, jsonb_array_elements(columns) AS c WHERE c ->> 'name' = 'outcome'),
 	'["chargeback", "fine"]', 'are recorded where it is read as text');
 SELECT is(found('UPDATE s SET outcome = ''CHARGEBACK'' WHERE outcome = ''chargeback'' AND id % 2 = 0', model => 'folds'),
-	format('refused: target "outcome" has in %s rows values that were not learned from, such as CHARGEBACK', count(*)), 'another spelling of the positive, in some rows') FROM s WHERE is_fraud AND id % 2 = 0;
+	format('refused: target "outcome" has in %s rows values that training did not see, such as CHARGEBACK', count(*)), 'another spelling of the positive, in some rows') FROM s WHERE is_fraud AND id % 2 = 0;
 SELECT is(found('UPDATE s SET outcome = CASE id WHEN 1 THEN ''pending'' ELSE ''lost'' END WHERE id < 4', model => 'folds'),
-	'refused: target "outcome" has in 3 rows values that were not learned from, such as lost and pending', 'further values, however few');
+	'refused: target "outcome" has in 3 rows values that training did not see, such as lost and pending', 'further values, however few');
 SELECT is(found('UPDATE s SET outcome = ''pending'' WHERE id = 1', '{"accept": ["outcome"]}', model => 'folds'), 'deployed', 'what is consented to');
 SELECT is(found('UPDATE s SET outcome = NULL WHERE id < 100', model => 'folds'), 'deployed', 'no outcome is no value');
 CREATE TABLE levels AS SELECT *, (CASE WHEN is_fraud THEN 1.0 WHEN id % 3 = 0 THEN 'NaN' ELSE 2.50 END)::numeric AS level FROM s;
 SELECT mlops.train('levels', 'levels', target => 'level', positive => '1', features => '{amount,country,online}', key => 'outcome', params => '{"n_estimators": 30}') \g /dev/null
 SELECT mlops.deploy('levels', 1) \g /dev/null
 SELECT is(found('UPDATE levels SET level = level * 1.000', model => 'levels'), 'deployed', 'a number is the same with more digits; a key that never was unique need not be');
-SELECT is(found('UPDATE levels SET level = 3 WHERE id = 10', model => 'levels'), 'refused: target "level" has in 1 rows values that were not learned from, such as 3', 'another number');
+SELECT is(found('UPDATE levels SET level = 3 WHERE id = 10', model => 'levels'), 'refused: target "level" has in 1 rows values that training did not see, such as 3', 'another number');
 CREATE TABLE many AS SELECT *, CASE WHEN is_fraud THEN '0' ELSE (id % 150 + 1)::text END AS kind FROM s;
 SELECT mlops.train('many', 'many', target => 'kind', positive => '0', features => '{amount,country,online}', params => '{"n_estimators": 30}') \g /dev/null
 SELECT mlops.deploy('many', 1) \g /dev/null
@@ -102,7 +102,7 @@ CREATE TABLE almost AS SELECT * FROM s UNION ALL SELECT * FROM s WHERE id % 1000
 SELECT mlops.train('almost', 'almost', target => 'is_fraud', key => 'id', features => '{amount,country,online}', params => '{"n_estimators": 30}') \g /dev/null
 SELECT mlops.deploy('almost', 1) \g /dev/null
 SELECT is(found('INSERT INTO almost SELECT * FROM s WHERE id % 999 = 0', model => 'almost'), 'deployed', 'a few keys of two rows, as before');
-SELECT is(found('INSERT INTO almost SELECT * FROM s WHERE is_fraud', model => 'almost'), format('refused: key "id" is not unique: %s of %s rows have the key of another row, when learned from 0.10 %%', f + 5, f + 5005), 'many more of them')
+SELECT is(found('INSERT INTO almost SELECT * FROM s WHERE is_fraud', model => 'almost'), format('refused: key "id" is not unique: %s of %s rows have the key of another row, in training 0.10 %%', f + 5, f + 5005), 'many more of them')
 	FROM (SELECT count(*) AS f FROM s WHERE is_fraud) AS n;
 -- versions that were trained before this was recorded
 SELECT is(found($$UPDATE mlops_catalog.dataset SET columns = (SELECT jsonb_agg(c - '{values,repeated}'::text[]) FROM jsonb_array_elements(columns) AS c)$$, model => 'folds'),

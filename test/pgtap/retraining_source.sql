@@ -39,10 +39,10 @@ SELECT is(found('ALTER TABLE s ALTER amount TYPE numeric'), 'deployed', 'a numbe
 SELECT is(found('UPDATE s SET amount = NULL'), 'refused: column "amount" is NULL or NaN in every row', 'all NULL');
 SELECT is(found('UPDATE s SET country = ''DE'''), 'refused: column "country" has the same value in every row: DE', 'one country');
 SELECT is(found('UPDATE s SET online = true'), 'refused: column "online" has the same value in every row: true', 'one truth');
-SELECT is(found('UPDATE s SET amount = -amount'), 'refused: column "amount" has in 75.1 % of the rows values that were not learned from: -100.06 to -0.05, far from 0.06 to 100.06', 'negative amounts');
-SELECT is(found('UPDATE s SET amount = 100 * amount'), 'refused: column "amount" has in 98.8 % of the rows values that were not learned from: 5 to 10006, far from 0.06 to 100.06', 'another unit');
-SELECT is(found('UPDATE s SET country = lower(country)'), 'refused: column "country" has in 100.0 % of the rows values that were not learned from: between de and us', 'other codes');
-SELECT is(found('UPDATE s SET amount = NULL WHERE id % 3 = 0'), 'refused: column "amount" is NULL or NaN in 33.3 % of the rows, when learned from in 0.0 %', 'many more NULLs');
+SELECT is(found('UPDATE s SET amount = -amount'), 'refused: column "amount" has in 75.1 % of the rows values that training did not see: -100.06 to -0.05, far from 0.06 to 100.06', 'negative amounts');
+SELECT is(found('UPDATE s SET amount = 100 * amount'), 'refused: column "amount" has in 98.8 % of the rows values that training did not see: 5 to 10006, far from 0.06 to 100.06', 'another unit');
+SELECT is(found('UPDATE s SET country = lower(country)'), 'refused: column "country" has in 100.0 % of the rows values that training did not see: between de and us', 'other codes');
+SELECT is(found('UPDATE s SET amount = NULL WHERE id % 3 = 0'), 'refused: column "amount" is NULL or NaN in 33.3 % of the rows, in training in 0.0 %', 'many more NULLs');
 SELECT is(found('UPDATE s SET amount = NULL WHERE id % 6 = 0'), 'deployed', 'some more');
 SELECT is(found('UPDATE s SET balance = 7 WHERE balance IS NULL'), 'deployed', 'or fewer');
 SELECT is(found('DELETE FROM s'), 'refused: there are no rows with a target', 'no rows at all');
@@ -55,7 +55,7 @@ UPDATE s SET amount = double / 2;
 
 -- ---- the deployed version is compared on rows that pass the same checks
 SELECT is(found('UPDATE s SET amount = NULL WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" is NULL or NaN in every row\nit flags none of its 1000 test rows', 'test rows that are broken');
-SELECT is(found('UPDATE s SET amount = -amount WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" has in 75.1 % of the rows values that were not learned from: -100.03 to -0.05, far from 0.06 to 100.06\nit flags none of its 1000 test rows', 'or far away');
+SELECT is(found('UPDATE s SET amount = -amount WHERE id > 4000', '{}'), E'rejected: test rows: column "amount" has in 75.1 % of the rows values that training did not see: -100.03 to -0.05, far from 0.06 to 100.06\nit flags none of its 1000 test rows', 'or far away');
 
 -- ---- splits that move with the data
 SELECT mlops.train('rel', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}',
@@ -88,7 +88,7 @@ SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', time_colu
 CREATE TABLE hard AS SELECT id, ts, (hashint4(id) & 1023)::float8 AS a, hashint4(id * 3) % 20 = 0 AS is_fraud FROM generate_series(1, 6000) AS id, LATERAL (SELECT timestamp '2026-01-01' + id * interval '1 minute' AS ts) t;
 SELECT mlops.train('hard', 'hard', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}', threshold => '{"min_precision": 0.85}') \g /dev/null
 SELECT matches((SELECT metrics ->> 'threshold_shortfall' FROM mlops.versions WHERE model = 'hard'),
-	'^"precision" 0.85 was asked for; the best that can be had is 0.\d+, with threshold 0.\d+, which is used. Of the test rows 100 % are flagged.$', 'a target that cannot be met is told with the best there is');
+	'^"precision" 0.85 was asked for; the best that can be reached is 0.\d+, with threshold 0.\d+, which is used. Of the test rows 100 % are flagged.$', 'a target that cannot be met is told with the best there is');
 SELECT ok((SELECT max(f.value) FILTER (WHERE f.name = 'threshold_target') = 0.85 AND max(f.value) FILTER (WHERE f.name = 'threshold_target_reached') < 0.85
 	FROM mlops_catalog.run_metric f JOIN mlops_catalog.run USING (run_id) WHERE model = 'hard'), 'and kept in the run');
 SELECT mlops.deploy('hard', 1) \g /dev/null

@@ -25,7 +25,7 @@ SELECT is((SELECT count(recall) FROM mlops.curve('f/1', query => 'SELECT * FROM 
 -- ---- a gate on fairness leaves out what is not defined
 SELECT mlops.set_gate('f', '{"fairness": {"by": "market", "metric": "recall", "max_gap": 0.99}}') \g /dev/null
 CREATE TEMP TABLE fair AS SELECT * FROM mlops.check_gate('f', 1);
-SELECT is((SELECT detail ->> 'reason' FROM fair), 'undefined: recall is known of one segment with enough rows, a gap takes two', 'one segment has no gap');
+SELECT is((SELECT detail ->> 'reason' FROM fair), 'undefined: recall is known for one segment with enough rows, a gap needs two', 'one segment has no gap');
 SELECT is((SELECT passed FROM fair), false, 'and does not pass');
 UPDATE payment SET market = 'old2' WHERE market = 'old1' AND id % 3 = 0;
 CREATE OR REPLACE TEMP VIEW test_rows AS SELECT * FROM payment ORDER BY at DESC LIMIT (SELECT test_rows FROM mlops.versions WHERE model = 'f' AND version = 1);

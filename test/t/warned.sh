@@ -17,9 +17,9 @@ told()
 		features => '{tx_amount,terminal_id}', params => '{\"n_estimators\": 2}', split => '$1')" 2>&1 >/dev/null | sed -n 's/^.*\(WARNING\|DETAIL\): *//p'
 }
 is "dates past the last row" "$(told '{"test_from": "2040-01-01"}')" "01000: the split leaves no test rows
-The metrics and the threshold rest on the training rows. They do not tell how the version does on new rows, and no gate is passed by them."
+The metrics and the threshold rest on the training rows. They do not show how the version does on new rows, and no gate is passed by them."
 is "with validation rows" "$(told '{"validation_from": "2025-01-25", "test_from": "2040-01-01"}')" "01000: the split leaves no test rows
-The metrics and the threshold rest on the validation rows. They do not tell how the version does on new rows, and no gate is passed by them."
+The metrics and the threshold rest on the validation rows. They do not show how the version does on new rows, and no gate is passed by them."
 is "with test rows" "$(told '{"test_last": "5 days"}')" ""
 is "test rows of one class" "$(told '{"test_last": "30 minutes"}')" "01000: the test rows have one class only
 The target is negative in all of them: $(query -c "SELECT count(*) FROM tx WHERE tx_datetime >= (SELECT max(tx_datetime) FROM tx) - interval '30 minutes'"). Metrics that compare classes, as pr_auc, are not defined."
