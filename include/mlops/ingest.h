@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "pgtime.h"
@@ -294,6 +295,29 @@ extern void mling_each_row(MlSource *source, MlRowCallback callback, void *arg);
  */
 extern void mling_each_row_of(MlSource *source, const bool *needed, int *mapping,
 							  MlRowCallback callback, void *arg);
+
+/* ---------------------------------------------------------------- times */
+
+/* A column that says when something was. */
+typedef struct MlInstantColumn
+{
+	const char *name;
+	int			position;		/* in the source's desc, from 0 */
+	Oid			type;			/* timestamptz, timestamp or date; domains looked through */
+} MlInstantColumn;
+
+/* As mling_column(); error (42804) for a column of another type. */
+extern void mling_instant_column(const MlSource *source, const char *name, const char *argument,
+								 MlInstantColumn *column);
+
+/* A value of it; without a zone it is in UTC.  Error (22008), with the hint, for an infinite one. */
+extern TimestampTz mling_instant(const MlInstantColumn *column, Datum value, const char *hint);
+
+/*
+ * Is it later than now, by more than clocks differ?  now is when reading began: the
+ * clock is read again for a later time, as reading may take long.
+ */
+extern bool mling_is_future(TimestampTz at, TimestampTz now);
 
 /* ---------------------------------------------------------------- triggers that score */
 

@@ -174,6 +174,9 @@ extern Jsonb *mlserve_features_read(MlScorer *scorer, const MlResolved *resolved
 extern double mlserve_score_values(MlScorer *scorer, TupleDesc desc,
 								   const Datum *datums, const bool *nulls);
 
+/* What was read of the row that was scored last, by mlserve_score_values(); see mlserve_features_read(). */
+extern Jsonb *mlserve_features_of_values(MlScorer *scorer, const Datum *datums, const bool *nulls);
+
 /* The variant that scored the last row. */
 extern const MlResolved *mlserve_scorer_resolved(const MlScorer *scorer);
 
@@ -437,6 +440,35 @@ typedef void (*MlSealCallback) (int number, bytea *entries, bytea *digest, void 
  * not there.
  */
 extern void mlserve_each_seal_block(Oid part, ArrayType *columns, MlSealCallback callback, void *arg);
+
+/* ---------------------------------------------------------------- imports */
+
+/* Columns of decisions that were made elsewhere or earlier. */
+typedef struct MlImportColumns
+{
+	const char *key;
+	const char *time;
+	const char *score;			/* NULL: the model scores the rows */
+	const char *flagged;		/* NULL: by the threshold in force */
+} MlImportColumns;
+
+typedef struct MlDecisionsImported
+{
+	int64		rows;			/* read */
+	int64		added;
+	int64		changed;		/* of a key, time and version that were there and said something else */
+	int64		ignored;		/* without key, time, score or flag */
+} MlDecisionsImported;
+
+/*
+ * Reads decisions of a model, or of the version that the reference names, from the
+ * source as the current user, and records them for monitors to look at.  scorer is the
+ * call site's.  Errors: no right to manage the model, columns that are missing or of a
+ * wrong type, scores that are none, two decisions of one key and time that differ,
+ * times in the future or beyond mlops.retention.
+ */
+extern void mlserve_import_decisions(FmgrInfo *scorer, const char *reference, MlSource *source,
+									 const MlImportColumns *columns, MlDecisionsImported *imported);
 
 /* ---------------------------------------------------------------- evaluation */
 

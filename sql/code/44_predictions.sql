@@ -276,7 +276,7 @@ AS $$
 		SELECT 'past', 'sealed', mlops_catalog.partition_name(u.day), u.day FROM setting AS s, mlops_catalog.unsealed_days(s.today) AS u
 			WHERE coalesce(u.day >= s.today - s.retention, true)
 		UNION ALL
-		SELECT 'rows', 'removed', 'prediction_default', NULL FROM setting AS s WHERE s.retention IS NOT NULL
+		SELECT 'rows', 'removed', t.name, NULL FROM setting AS s, unnest('{prediction_default,imported_decision}'::text[]) AS t(name) WHERE s.retention IS NOT NULL
 		UNION ALL
 		SELECT 'rows', 'removed', f.name, NULL FROM setting AS s, unnest('{traffic_window,performance_window,drift_window}'::text[]) AS f(name)
 			WHERE s.monitor_retention > 0
@@ -308,12 +308,21 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.maintenance_steps(text, int) IS 'What a phase of maintenance (create, past, rows, jobs, audit, versions, cut or remove) has to do now';
 REVOKE ALL ON FUNCTION mlops_catalog.maintenance_steps(text, int) FROM PUBLIC;
 
+CREATE FUNCTION mlops_catalog.first_kept() RETURNS timestamptz
+	LANGUAGE sql VOLATILE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT mlops_catalog.day_begin((clock_timestamp() AT TIME ZONE 'UTC')::date - nullif(current_setting('mlops.retention')::int, 0))
+$$;
+COMMENT ON FUNCTION mlops_catalog.first_kept() IS 'Decisions made before are older than mlops.retention, NULL: none is';
+REVOKE ALL ON FUNCTION mlops_catalog.first_kept() FROM PUBLIC;
+
 CREATE FUNCTION mlops_catalog.remove_rows(caller regrole, object text) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	first_kept timestamptz := mlops_catalog.day_begin((clock_timestamp() AT TIME ZONE 'UTC')::date - current_setting('mlops.retention')::int);
+	first_kept timestamptz := mlops_catalog.first_kept();
 	n bigint;
 BEGIN
 	CASE object
@@ -321,6 +330,9 @@ BEGIN
 			RETURN mlops_catalog.remove_runs(caller);
 		WHEN 'prediction_default' THEN
 			DELETE FROM mlops_catalog.prediction_default AS p WHERE p.created_at < first_kept;
+		WHEN 'imported_decision' THEN
+			DELETE FROM mlops_catalog.decision_import AS i WHERE i.until < first_kept;
+			DELETE FROM mlops_catalog.imported_decision AS d WHERE d.created_at < first_kept;
 		WHEN 'job' THEN
 			DELETE FROM mlops_catalog.job AS j WHERE j.ended_at < clock_timestamp() - make_interval(days => current_setting('mlops.job_retention')::int);
 		WHEN 'guard_state' THEN		-- counts of guards that are over
@@ -333,8 +345,9 @@ BEGIN
 				USING current_setting('mlops.monitor_retention')::int;
 	END CASE;
 	GET DIAGNOSTICS n = ROW_COUNT;
-	IF object = 'prediction_default' AND n > 0 THEN
-		PERFORM mlops_catalog.audit(caller, 'remove_decisions', NULL, NULL, jsonb_build_object('before', first_kept, 'rows', n));
+	IF object IN ('prediction_default', 'imported_decision') AND n > 0 THEN
+		PERFORM mlops_catalog.audit(caller, 'remove_decisions', NULL, NULL, jsonb_build_object('before', first_kept, 'rows', n)
+			|| CASE object WHEN 'imported_decision' THEN '{"imported": true}' ELSE '{}' END::jsonb);
 	END IF;
 	RETURN n;
 END

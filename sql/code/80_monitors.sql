@@ -114,7 +114,7 @@ CREATE FUNCTION mlops_catalog.unseen_segments(model_id bigint, segments name[]) 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH latest AS MATERIALIZED (
-		SELECT p.features FROM mlops_catalog.prediction AS p WHERE p.model_id = unseen_segments.model_id AND NOT p.shadow ORDER BY p.created_at DESC LIMIT 100)
+		SELECT p.features FROM mlops_catalog.decided AS p WHERE p.model_id = unseen_segments.model_id AND NOT p.shadow ORDER BY p.created_at DESC LIMIT 100)
 	SELECT ARRAY(SELECT s::text FROM unnest(segments) AS s
 		WHERE CASE WHEN EXISTS (SELECT FROM latest) THEN NOT EXISTS (SELECT FROM latest AS l WHERE l.features ? s::text)
 			ELSE NOT current_setting('mlops.log_features')::boolean END)
@@ -291,11 +291,14 @@ DECLARE
 	made bigint;
 	silent bigint;
 BEGIN
+	-- of what was looked at before, an import changes its own rows alone: what was logged may be removed since
+	DELETE FROM mlops_catalog.traffic_window AS t WHERE t.model_id = record_traffic.model_id AND t.window_start = record_traffic.since
+		AND t.window_end = record_traffic.until AND t.variant = '(imported)';
 	WITH decision AS MATERIALIZED (
 		SELECT coalesce(p.version, 0) AS version, coalesce(p.variant, '') AS variant,
 			p.shadow AND NOT (p.error IS NOT NULL AND mlops_catalog.variant_answers(p.deployment_id, p.variant)) AS shadow,
 			p.score, p.flagged, p.latency, least(floor(p.score * 64)::int, 63) AS bin, p.error IS NOT NULL AS failed
-		FROM mlops_catalog.prediction AS p WHERE p.model_id = record_traffic.model_id AND p.created_at >= record_traffic.since AND p.created_at < record_traffic.until),
+		FROM mlops_catalog.decided AS p WHERE p.model_id = record_traffic.model_id AND p.created_at >= record_traffic.since AND p.created_at < record_traffic.until),
 	measured AS (
 		SELECT d.version, d.variant, d.shadow, count(*) FILTER (WHERE NOT d.failed) AS decisions, count(*) FILTER (WHERE d.flagged AND NOT d.failed) AS alerts,
 			avg(d.score) FILTER (WHERE NOT d.failed) AS mean_score, count(*) FILTER (WHERE d.failed) AS errors,
@@ -338,12 +341,12 @@ BEGIN
 	DELETE FROM mlops_catalog.performance_window AS p WHERE p.model_id = record_performance.model_id AND p.window_start = record_performance.since AND p.window_end = record_performance.until;
 	WITH decision AS MATERIALIZED (
 		SELECT p.version, p.score, p.flagged, p.features, o.label
-		FROM mlops_catalog.prediction AS p
+		FROM mlops_catalog.decided AS p
 		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = record_performance.model_id AND l.key = p.key
 			ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
 		WHERE p.model_id = record_performance.model_id AND p.created_at >= record_performance.since AND p.created_at < record_performance.until AND NOT p.shadow AND p.error IS NULL),
 	-- NaN is missing, but a text of that spelling is not
-	segment AS (SELECT s, coalesce(mlops_catalog.type_family(c.type) = 'number', true) AS of_numbers FROM unnest(record_performance.segments) AS s
+	segment AS MATERIALIZED (SELECT s, coalesce(mlops_catalog.type_family(c.type) = 'number', true) AS of_numbers FROM unnest(record_performance.segments) AS s
 		LEFT JOIN LATERAL mlops_catalog.trained_column(record_performance.model_id, s::text) AS c ON true),
 	in_segment AS (
 		SELECT d.*, '{}'::jsonb AS segment FROM decision AS d
@@ -382,8 +385,8 @@ COMMENT ON FUNCTION mlops_catalog.record_window_drift(regrole, text, mlops_catal
 	'Records the drift of a window of a monitor''s rows; returns rows recorded';
 
 -- Closed windows that nobody has looked at, the oldest first; of a monitor that
--- stood still for long, the last hundred.
-CREATE FUNCTION mlops_catalog.windows_to_check(caller regrole, model_id bigint)
+-- stood still for long, the last hundred.  since asks for those before it was set up.
+CREATE FUNCTION mlops_catalog.windows_to_check(caller regrole, model_id bigint, since timestamptz)
 	RETURNS TABLE (window_start timestamptz, window_end timestamptz)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -391,18 +394,19 @@ AS $$
 	SELECT w.since, w.since + m.every
 	FROM mlops_catalog.monitor AS m
 	CROSS JOIN LATERAL (SELECT date_bin(m.every, now(), '2000-01-03 00:00:00+00') AS ends) AS last
-	CROSS JOIN LATERAL (SELECT last.ends - n * m.every AS since FROM generate_series(1, 100) AS n) AS w
-	WHERE m.model_id = windows_to_check.model_id AND w.since + m.every > m.created_at - m.every
+	CROSS JOIN LATERAL (SELECT last.ends - n * m.every AS since
+		FROM generate_series(1, greatest(100, mlops_catalog.windows_since(windows_to_check.since, m.every))) AS n) AS w
+	WHERE m.model_id = windows_to_check.model_id AND w.since + m.every > least(m.created_at - m.every, windows_to_check.since)
 		AND NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS d WHERE d.model_id = windows_to_check.model_id AND d.window_start = w.since AND d.window_end = w.since + m.every)
 	ORDER BY 1
 $$;
-COMMENT ON FUNCTION mlops_catalog.windows_to_check(regrole, bigint) IS 'Windows of a monitor that are over and that it has not looked at';
+COMMENT ON FUNCTION mlops_catalog.windows_to_check(regrole, bigint, timestamptz) IS 'Windows of a monitor that are over and that it has not looked at';
 
--- Windows of which labels have arrived since they were judged.  Decisions of
--- older ones may have been removed; labels are visible a little later than
--- they say.
-CREATE FUNCTION mlops_catalog.windows_to_judge_again(caller regrole, model_id bigint)
-	RETURNS TABLE (window_start timestamptz, window_end timestamptz)
+-- Windows of which labels have arrived since they were judged, or into which
+-- decisions were imported.  Decisions of older ones may have been removed; labels
+-- are visible a little later than they say.
+CREATE FUNCTION mlops_catalog.windows_to_judge_again(caller regrole, model_id bigint, imports bigint[])
+	RETURNS TABLE (window_start timestamptz, window_end timestamptz, imported boolean)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -415,14 +419,17 @@ AS $$
 		WHERE l.model_id = windows_to_judge_again.model_id AND l.recorded_at > greatest((SELECT min(j.judged_at) FROM judged AS j) - interval '1 minute',
 			(SELECT m.labels_until FROM mlops_catalog.monitor AS m WHERE m.model_id = windows_to_judge_again.model_id)) GROUP BY l.key),
 	touched AS MATERIALIZED (
-		SELECT p.created_at, r.recorded_at FROM mlops_catalog.prediction AS p JOIN recent AS r USING (key)
-		WHERE p.model_id = windows_to_judge_again.model_id AND p.created_at >= (SELECT min(j.window_start) FROM judged AS j))
-	SELECT j.window_start, j.window_end FROM judged AS j
-	WHERE EXISTS (SELECT FROM touched AS t WHERE t.created_at >= j.window_start AND t.created_at < j.window_end
-		AND t.recorded_at > j.judged_at - interval '1 minute')
-	ORDER BY 1
+		SELECT p.created_at, r.recorded_at FROM mlops_catalog.decided AS p JOIN recent AS r USING (key)
+		WHERE p.model_id = windows_to_judge_again.model_id AND p.created_at >= (SELECT min(j.window_start) FROM judged AS j)),
+	late AS (
+		SELECT j.window_start, j.window_end, EXISTS (SELECT FROM mlops_catalog.decision_import AS i WHERE i.import_id = ANY (windows_to_judge_again.imports)
+				AND i.since < j.window_end AND i.until >= j.window_start) AS imported,
+			EXISTS (SELECT FROM touched AS t WHERE t.created_at >= j.window_start AND t.created_at < j.window_end
+				AND t.recorded_at > j.judged_at - interval '1 minute') AS labelled
+		FROM judged AS j)
+	SELECT l.window_start, l.window_end, l.imported FROM late AS l WHERE l.imported OR l.labelled ORDER BY 1
 $$;
-COMMENT ON FUNCTION mlops_catalog.windows_to_judge_again(regrole, bigint) IS 'Windows of a monitor whose performance is not what it was';
+COMMENT ON FUNCTION mlops_catalog.windows_to_judge_again(regrole, bigint, bigint[]) IS 'Windows of a monitor that are not what they were: labels have arrived, or decisions by one of these imports';
 
 -- Between windows nothing is measured: the last one tells whether it can be.  What could
 -- not be measured as it was set up before is no failure of what it is now.
@@ -447,12 +454,38 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.nothing_in_window(bigint, text, timestamptz, timestamptz) IS 'Says that there was nothing to look at; NULL: there was';
 
-CREATE FUNCTION mlops.run_monitor(model text)
+CREATE FUNCTION mlops_catalog.windows_since(since timestamptz, every interval) RETURNS int
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT least(ceil(extract(epoch FROM now() - since) / extract(epoch FROM every)), 1000000)::int $$;
+COMMENT ON FUNCTION mlops_catalog.windows_since(timestamptz, interval) IS 'How many windows there are from a time to now';
+
+CREATE FUNCTION mlops_catalog.check_since(model text, since timestamptz, every interval) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	days int := nullif(current_setting('mlops.monitor_retention')::int, 0);
+BEGIN
+	IF NOT isfinite(since) OR since > now() THEN
+		RAISE EXCEPTION 'value % of "since" is not a time in the past', mlops_catalog.utc_text(since) USING ERRCODE = 'invalid_parameter_value';
+	ELSIF since < now() - make_interval(days => days) THEN
+		RAISE EXCEPTION 'value % of "since" is more than % days ago', mlops_catalog.utc_text(since), days
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Metrics of older windows are removed: mlops.monitor_retention says how long they are kept.';
+	ELSIF mlops_catalog.windows_since(since, every) > 5000 THEN
+		RAISE EXCEPTION 'the monitor of model "%" has % windows since %', model, mlops_catalog.windows_since(since, every), mlops_catalog.utc_text(since)
+			USING ERRCODE = 'program_limit_exceeded', DETAIL = 'At most 5000 are looked at in one call.', HINT = 'Give a later time, or set up the monitor with longer windows.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.check_since(text, timestamptz, interval) IS 'An error unless a monitor can look at its windows from a time on';
+
+CREATE FUNCTION mlops.run_monitor(model text, since timestamptz DEFAULT NULL)
 	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
-COMMENT ON FUNCTION mlops.run_monitor(text) IS
-	'Measures the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; earlier ones again if labels have arrived. recorded: rows in the view of the step, or alerts that fire; note: says if there was nothing in the window. Runs automatically, as a job of the monitor''s owner, where mlops is preloaded';
-CREATE FUNCTION mlops_catalog.run_monitor(caller regrole, model_name text)
+COMMENT ON FUNCTION mlops.run_monitor(text, timestamptz) IS
+	'Measures the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; earlier ones again if labels have arrived or decisions were imported; with since also those before it was set up, from the one that contains that time, at most 5000. recorded: rows in the view of the step, or alerts that fire; note: says if there was nothing in the window. Runs automatically, as a job of the monitor''s owner, where mlops is preloaded';
+CREATE FUNCTION mlops_catalog.run_monitor(caller regrole, model_name text, since timestamptz)
 	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
@@ -465,6 +498,7 @@ DECLARE
 	drift_error text;
 	failed text;
 	settled timestamptz := mlops_catalog.settled_until();	-- before anything is read
+	imports bigint[];
 BEGIN
 	SELECT w.* INTO m FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
 	IF NOT FOUND THEN
@@ -475,7 +509,9 @@ BEGIN
 	IF NOT mlops_catalog.try_lock('monitor', id) THEN
 		RAISE EXCEPTION 'the monitor of model "%" is just running', model_name USING ERRCODE = 'object_in_use';
 	END IF;
-	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.windows_to_check(caller, id) AS w LOOP
+	PERFORM mlops_catalog.check_since(model_name, run_monitor.since, m.every) WHERE run_monitor.since IS NOT NULL;
+	imports := ARRAY(SELECT i.import_id FROM mlops_catalog.decision_import AS i WHERE i.model_id = id AND NOT i.seen);
+	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.windows_to_check(caller, id, run_monitor.since) AS w LOOP
 		drift_error := NULL;
 		FOREACH step IN ARRAY CASE WHEN m.query IS NULL THEN '{traffic,performance}'::text[] ELSE '{traffic,performance,drift}' END LOOP
 			error := NULL;
@@ -501,23 +537,25 @@ BEGIN
 	END LOOP;
 	error := NULL;
 	note := NULL;
-	FOR late IN SELECT * FROM mlops_catalog.windows_to_judge_again(caller, id) LOOP
-		step := 'performance';
+	FOR late IN SELECT * FROM mlops_catalog.windows_to_judge_again(caller, id, imports) LOOP
 		window_start := late.window_start;
 		window_end := late.window_end;
 		UPDATE mlops_catalog.monitor_window AS w SET judged_at = clock_timestamp()
 			WHERE w.model_id = id AND w.window_start = late.window_start AND w.window_end = late.window_end;
-		error := NULL;
-		BEGIN
-			recorded := mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end);
-		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
-			RAISE;
-		WHEN OTHERS THEN
-			recorded := 0;
-			error := SQLERRM;
-			failed := error;
-		END;
-		RETURN NEXT;
+		FOREACH step IN ARRAY CASE WHEN late.imported THEN '{traffic,performance}'::text[] ELSE '{performance}' END LOOP
+			error := NULL;
+			BEGIN
+				recorded := CASE step WHEN 'traffic' THEN mlops_catalog.record_traffic(caller, model_name, id, late.window_start, late.window_end)
+					ELSE mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end) END;
+			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+				RAISE;
+			WHEN OTHERS THEN
+				recorded := 0;
+				error := SQLERRM;
+				failed := error;
+			END;
+			RETURN NEXT;
+		END LOOP;
 	END LOOP;
 	step := 'alerts';
 	window_start := NULL;
@@ -535,6 +573,7 @@ BEGIN
 	RETURN NEXT;
 	IF failed IS NULL THEN	-- what was recorded before need not be looked at again
 		UPDATE mlops_catalog.monitor AS w SET labels_until = coalesce(settled - interval '1 minute', w.labels_until) WHERE w.model_id = id;
+		UPDATE mlops_catalog.decision_import AS i SET seen = true WHERE i.import_id = ANY (imports);
 	END IF;
 	PERFORM mlops_catalog.end_upkeep(caller, model_name, 'monitor', coalesce(failed, mlops_catalog.drift_problem(id)));
 END

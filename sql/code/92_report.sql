@@ -48,7 +48,9 @@ AS $$
 	WITH labelled AS MATERIALIZED (
 		SELECT l.key, l.label FROM mlops.labels AS l WHERE l.model = judged_decisions.model),
 	decision AS MATERIALIZED (
-		SELECT p.key, p.score, p.created_at FROM mlops.predictions AS p WHERE p.model = judged_decisions.model AND p.version = judged_decisions.version AND p.sqlstate IS NULL)
+		SELECT p.key, p.score, p.created_at FROM mlops.predictions AS p WHERE p.model = judged_decisions.model AND p.version = judged_decisions.version AND p.sqlstate IS NULL
+		UNION ALL
+		SELECT i.key, i.score, i.created_at FROM mlops.imported_decisions AS i WHERE i.model = judged_decisions.model AND i.version = judged_decisions.version)
 	SELECT d.score, o.label FROM decision AS d JOIN labelled AS o USING (key) ORDER BY d.created_at DESC LIMIT judged_decisions.most
 $$;
 COMMENT ON FUNCTION mlops_catalog.judged_decisions(text, int, int) IS 'Scores and labels of a version''s latest decisions';

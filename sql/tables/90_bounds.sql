@@ -39,6 +39,10 @@ BEGIN
 			('model_version', 'threshold', 'threshold'),
 			('deployment', 'threshold', 'threshold'),
 			('deployment_route', 'threshold', 'threshold'),
+			('imported_decision', 'threshold', 'threshold'),
+			('imported_decision', 'score', 'probability'),
+			('imported_decision', 'version', 'count'),
+			('imported_decision', 'features', 'object'),
 			('deployment', 'min_percent', 'percent'),
 			('monitor', 'segments', 'whole list'),
 			('model', 'tags', 'object'),
@@ -76,6 +80,7 @@ BEGIN
 			('wait', '%1$I OPERATOR(pg_catalog.>=) ''00:00''::pg_catalog.interval AND %1$I OPERATOR(pg_catalog.<=) ''100 years''::pg_catalog.interval'),
 			-- just above 1: flags nothing, not even a score of 1
 			('threshold', '%1$I OPERATOR(pg_catalog.>=) 0 AND %1$I OPERATOR(pg_catalog.<=) 1.0000000000000002::pg_catalog.float8'),
+			('probability', '%1$I OPERATOR(pg_catalog.>=) 0 AND %1$I OPERATOR(pg_catalog.<=) 1'),
 			('percent', '%1$I OPERATOR(pg_catalog.>=) 0 AND %1$I OPERATOR(pg_catalog.<=) 100'),
 			('whole list', 'pg_catalog.array_position(%1$I, NULL) IS NULL'),
 			('object', 'pg_catalog.jsonb_typeof(%1$I) OPERATOR(pg_catalog.=) ''object'''),

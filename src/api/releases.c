@@ -27,6 +27,7 @@
 #include "mlops/serve.h"
 
 MLOPS_FUNCTION(mlops_add_labels);
+MLOPS_FUNCTION(mlops_import_decisions);
 MLOPS_FUNCTION(mlops_is_positive);
 MLOPS_FUNCTION(mlops_positive_meant);
 MLOPS_FUNCTION(mlops_target_text);
@@ -156,6 +157,41 @@ mlops_add_labels(PG_FUNCTION_ARGS)
 	values[1] = Int64GetDatum(added.added);
 	values[2] = Int64GetDatum(added.changed);
 	values[3] = Int64GetDatum(added.ignored);
+	return row_of(fcinfo, values, nulls);
+}
+
+static const char *
+name_argument(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : NameStr(*PG_GETARG_NAME(i));
+}
+
+/*
+ * mlops.import_decisions(model text, source regclass, query text, key name,
+ *	  time_column name, score name, flagged name) -> (rows, added, changed, ignored)
+ */
+Datum
+mlops_import_decisions(PG_FUNCTION_ARGS)
+{
+	MlDecisionsImported imported;
+	MlImportColumns columns;
+	MlSource   *source;
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	mlbase_refuse_null(fcinfo, 0, "model");
+	mlbase_refuse_large(fcinfo);
+	mlbase_require_writable("mlops.import_decisions()");
+	source = mling_describe_query(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
+								  PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), "key");
+	require_column(fcinfo, 3, "key", "the key that labels are known by", "transaction_id");
+	require_column(fcinfo, 4, "time_column", "the time when each decision was made", "decided_at");
+	columns = (MlImportColumns) {name_argument(fcinfo, 3), name_argument(fcinfo, 4), name_argument(fcinfo, 5), name_argument(fcinfo, 6)};
+	mlserve_import_decisions(fcinfo->flinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)), source, &columns, &imported);
+	values[0] = Int64GetDatum(imported.rows);
+	values[1] = Int64GetDatum(imported.added);
+	values[2] = Int64GetDatum(imported.changed);
+	values[3] = Int64GetDatum(imported.ignored);
 	return row_of(fcinfo, values, nulls);
 }
 

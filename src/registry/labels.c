@@ -12,8 +12,6 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/tuplesort.h"
@@ -22,9 +20,6 @@
 #include "mlops/base.h"
 #include "mlops/ingest.h"
 #include "mlops/registry.h"
-
-/* By how much the clock that times came from may be ahead of ours, in microseconds. */
-#define CLOCK_SKEW USECS_PER_MINUTE
 
 /* Rows written by one statement. */
 #define BATCH 5000
@@ -46,7 +41,6 @@ typedef struct LabelReader
 	Oid			user;
 	int			key_column;
 	int			label_column;
-	int			time_column;	/* -1: now */
 	MlKeyReader key;
 	MlConverter label;
 	const char *label_name;
@@ -56,8 +50,7 @@ typedef struct LabelReader
 	int			n_values;		/* of a label that is read as text; -1: too many of them */
 	char	   *value[ML_TARGET_VALUES];
 	int64		value_rows[ML_TARGET_VALUES];
-	Oid			time_type;
-	const char *time_name;
+	MlInstantColumn time;		/* name is NULL: now */
 	TimestampTz now;
 	int64		untimed;		/* rows with a label and NULL as its time: known now */
 
@@ -184,34 +177,20 @@ label_of(LabelReader *reader, Datum value)
 	return number == 1;
 }
 
-static Datum
-time_of(const LabelReader *reader, Datum value)
-{
-	if (reader->time_type == DATEOID ? DATE_NOT_FINITE(DatumGetDateADT(value))
-		: TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value)))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("column \"%s\" contains an infinite time", reader->time_name),
-				 errhint("Give the time when the label became known, or NULL for now.")));
-	/* without a zone it is in UTC, whatever the session's is: the same bits */
-	return reader->time_type == DATEOID ? DirectFunctionCall1(date_timestamp, value) : value;
-}
-
 /*
  * Of several labels of a key the latest counts: one of the future would stand
- * against every correction until then.  The clock is read again where a time is
- * later than this began: reading may take long, and times be of that long.  /
+ * against every correction until then.
  * Errors: 22008.
  */
 static void
 refuse_future(const LabelReader *reader, const char *key, size_t size, TimestampTz at)
 {
-	if (likely(at <= reader->now + CLOCK_SKEW) || at <= GetCurrentTimestamp() + CLOCK_SKEW)
+	if (likely(!mling_is_future(at, reader->now)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 			 errmsg("the label of key \"%s\" has a time in the future", mlbase_excerpt(pnstrdup(key, size))),
-			 errdetail("Column \"%s\" says %s. No label was recorded.", reader->time_name, timestamptz_to_str(at)),
+			 errdetail("Column \"%s\" says %s. No label was recorded.", reader->time.name, timestamptz_to_str(at)),
 			 errhint("Give the time when the label became known, or NULL for now, and leave out what is not known yet: "
 					 "the latest label of a key counts, so that this one could not be corrected until then.")));
 }
@@ -238,14 +217,16 @@ take_row(TupleTableSlot *slot, void *arg)
 		reader->added->ignored++;
 		return;
 	}
-	timed = reader->time_column >= 0 && !slot->tts_isnull[reader->time_column];
-	reader->untimed += reader->time_column >= 0 && !timed;
+	timed = reader->time.name && !slot->tts_isnull[reader->time.position];
+	reader->untimed += reader->time.name && !timed;
 	caller = MemoryContextSwitchTo(reader->context);
 	bytes = mling_key_bytes(&reader->key, slot->tts_values[reader->key_column], &size);
 	ExecClearTuple(sorted);
 	sorted->tts_values[SORTED_KEY - 1] = PointerGetDatum(mling_bounded(cstring_to_text_with_len(bytes, (int) size)));
-	sorted->tts_values[SORTED_TIME - 1] = timed ? time_of(reader, slot->tts_values[reader->time_column])
-		: TimestampTzGetDatum(reader->now);
+	sorted->tts_values[SORTED_TIME - 1] =
+		TimestampTzGetDatum(!timed ? reader->now
+							: mling_instant(&reader->time, slot->tts_values[reader->time.position],
+											"Give the time when the label became known, or NULL for now."));
 	refuse_future(reader, bytes, size, DatumGetTimestampTz(sorted->tts_values[SORTED_TIME - 1]));
 	sorted->tts_values[SORTED_LABEL - 1] = BoolGetDatum(label_of(reader, slot->tts_values[reader->label_column]));
 	memset(sorted->tts_isnull, 0, 3 * sizeof(bool));
@@ -314,12 +295,12 @@ tell_unknown_keys(LabelReader *reader, const char *model)
 	values[0] = Int64GetDatum(reader->model_id);
 	values[1] = array_of(reader->looked_for, reader->n_looked_for, TEXTOID, -1, false, TYPALIGN_INT);
 	mlcat_begin(&scope);
-	known = DatumGetBool(mlcat_execute_value("SELECT EXISTS (SELECT FROM mlops_catalog.prediction AS p "
+	known = DatumGetBool(mlcat_execute_value("SELECT EXISTS (SELECT FROM mlops_catalog.decided AS p "
 											 "WHERE p.model_id OPERATOR(pg_catalog.=) $1 AND p.key OPERATOR(pg_catalog.=) ANY ($2))",
 											 2, types, values, NULL, &isnull));
 	if (!known)
 	{
-		mlcat_execute_value("SELECT (SELECT p.key FROM mlops_catalog.prediction AS p WHERE p.model_id OPERATOR(pg_catalog.=) $1 "
+		mlcat_execute_value("SELECT (SELECT p.key FROM mlops_catalog.decided AS p WHERE p.model_id OPERATOR(pg_catalog.=) $1 "
 							"AND p.key IS NOT NULL LIMIT 1)", 1, types, values, NULL, &isnull);
 		logged = isnull ? NULL : SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 		ereport(NOTICE,
@@ -340,7 +321,7 @@ tell_untimed(const LabelReader *reader)
 	ereport(WARNING,
 			(errmsg_plural("%lld row has a label, but NULL in \"%s\": its label is known now",
 						   "%lld rows have a label, but NULL in \"%s\": their labels are known now",
-						   (unsigned long) reader->untimed, (long long) reader->untimed, reader->time_name),
+						   (unsigned long) reader->untimed, (long long) reader->untimed, reader->time.name),
 			 errhint("A label that became known before now does not replace it. Give the time when no more was to be expected, for example the end of the time for complaints.")));
 }
 
@@ -375,7 +356,7 @@ write_sorted(LabelReader *reader)
 					 errmsg("labels of key \"%s\" contradict each other", text_to_cstring(key)),
 					 errdetail("Column \"%s\" says true and false, both known at %s.", reader->label_name,
 							   timestamptz_to_str(DatumGetTimestampTz(slot->tts_values[SORTED_TIME - 1]))),
-					 reader->time_column < 0
+					 reader->time.name == NULL
 					 ? errhint("Name the column that has when each became known as \"labelled_at\": the latest counts.")
 					 : errhint("Of labels known at different times the latest counts; give one of each time.")));
 		}
@@ -589,19 +570,8 @@ prepare_columns(LabelReader *reader, const char *model, const MlSource *source, 
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of type %s cannot be a label", label, format_type_be(type))));
 
-	reader->time_column = -1;
 	if (labelled_at)
-	{
-		reader->time_name = labelled_at;
-		reader->time_column = mling_column(source, labelled_at, "labelled_at");
-		reader->time_type = TupleDescAttr(source->desc, reader->time_column)->atttypid;
-		if (reader->time_type != TIMESTAMPTZOID && reader->time_type != TIMESTAMPOID &&
-			reader->time_type != DATEOID)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" of type %s is not a time", labelled_at,
-							format_type_be(reader->time_type))));
-	}
+		mling_instant_column(source, labelled_at, "labelled_at", &reader->time);
 }
 
 /*

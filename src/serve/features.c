@@ -168,7 +168,8 @@ put_value(JsonbValue *json, const MlConverter *converter, Datum value, bool isnu
 
 /* An input's value, wherever the features came from. */
 static void
-find_value(MlScorer *scorer, const VariantScorer *variant, Jsonb *object, size_t input, JsonbValue *json)
+find_value(const VariantScorer *variant, Jsonb *object, const Datum *datums, const bool *nulls, size_t input,
+		   JsonbValue *json)
 {
 	if (object)
 	{
@@ -180,8 +181,7 @@ find_value(MlScorer *scorer, const VariantScorer *variant, Jsonb *object, size_t
 	{
 		int			attribute = variant->map->attribute[input];
 
-		put_value(json, &variant->map->converter[input], scorer->datums[attribute],
-				  scorer->nulls[attribute]);
+		put_value(json, &variant->map->converter[input], datums[attribute], nulls[attribute]);
 	}
 }
 
@@ -218,19 +218,15 @@ shorten(const MlModel *model, size_t input, JsonbValue *json)
 	}
 }
 
-/* Only the model's inputs, by its names; the rest of the row is nobody's business. */
-Jsonb *
-mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Datum features)
+/* object: features that came as JSON, else NULL. */
+static Jsonb *
+features_of(const VariantScorer *variant, Jsonb *object, const Datum *datums, const bool *nulls)
 {
-	const MlModel *model = resolved->served->model;
-	const VariantScorer *variant = scorer->variants;
-	Jsonb	   *object = type == JSONBOID ? mlserve_features_object(features) : NULL;
+	const MlModel *model = variant->resolved->served->model;
 	JsonbParseState *state = NULL;
 	JsonbValue	key;
 	JsonbValue	value;
 
-	while (variant->resolved != resolved)
-		variant++;
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
 	{
@@ -238,10 +234,27 @@ mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Da
 
 		put_string(&key, name, strlen(name));
 		pushJsonbValue(&state, WJB_KEY, &key);
-		find_value(scorer, variant, object, i, &value);
+		find_value(variant, object, datums, nulls, i, &value);
 		if (unlikely(value.type == jbvString && value.val.string.len > MLBASE_MOST_TEXT))
 			shorten(model, i, &value);
 		pushJsonbValue(&state, WJB_VALUE, &value);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* Only the model's inputs, by its names; the rest of the row is nobody's business. */
+Jsonb *
+mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Datum features)
+{
+	const VariantScorer *variant = scorer->variants;
+
+	while (variant->resolved != resolved)
+		variant++;
+	return features_of(variant, type == JSONBOID ? mlserve_features_object(features) : NULL, scorer->datums, scorer->nulls);
+}
+
+Jsonb *
+mlserve_features_of_values(MlScorer *scorer, const Datum *datums, const bool *nulls)
+{
+	return features_of(scorer->chosen, NULL, datums, nulls);
 }

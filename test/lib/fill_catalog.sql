@@ -25,6 +25,7 @@ SELECT model FROM mlops.set_retraining_policy('fraud', '@monthly');
 SELECT count(mlops.decide('fraud', t)) FROM t;
 SELECT mlops.add_labels('fraud', query => 'SELECT id, fraud FROM t', key => 'id', label => 'fraud');
 SELECT mlops.add_labels('fraud', query => 'SELECT id, CASE WHEN fraud THEN ''yes'' ELSE ''no'' END AS outcome FROM t LIMIT 5', key => 'id', label => 'outcome', positive => 'yes');
+SELECT mlops.import_decisions('fraud', query => 'SELECT t.*, now() - interval ''1 day'' AS seen FROM t', key => 'id', time_column => 'seen');
 SELECT * FROM mlops.maintain();
 SELECT count(*) FROM mlops.check_guards('fraud');
 UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 days';

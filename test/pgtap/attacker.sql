@@ -70,6 +70,7 @@ INSERT INTO reading VALUES
 	('named', 'record_drift', $$SELECT * FROM mlops.record_drift('%1$s', 'bait')$$),
 	('named', 'drift_between', $$SELECT * FROM mlops.drift_between('bait', 'bait')$$),
 	('named', 'add_labels', $$SELECT mlops.add_labels('%1$s', 'bait', key => 'id', label => 'is_fraud')$$),
+	('named', 'import_decisions', $$SELECT mlops.import_decisions('%1$s', query => 'SELECT b.*, now() AS seen FROM bait AS b', key => 'id', time_column => 'seen')$$),
 	('named', 'snapshot', $$SELECT mlops.snapshot('bait', 'taken_%1$s')$$),
 	('named', 'monitor', $$SELECT mlops.monitor('%1$s', source => 'later', time_column => 'ts')$$),
 	('recorded', 'daily_precision', $$SELECT * FROM mlops.daily_precision('%1$s/1')$$),

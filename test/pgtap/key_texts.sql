@@ -1,6 +1,6 @@
 -- A key is one text wherever it is written: value::text.
 \ir setup.psql
-SELECT plan(26);
+SELECT plan(27);
 CREATE TYPE mood AS ENUM ('sad', 'so so');
 CREATE DOMAIN code AS char(6);
 CREATE TABLE t AS SELECT g AS id, g::smallint AS k_smallint, g AS k_integer, g::bigint AS k_bigint, (g / 4.0)::numeric(6, 3) AS k_numeric, 'x' || g AS k_text, ('x' || g)::varchar(9) AS k_varchar,
@@ -16,7 +16,7 @@ DECLARE
 	found text[] := '{}';
 BEGIN
 	EXECUTE format('SELECT array_agg(DISTINCT %I::text ORDER BY %1$I::text) FROM t', k) INTO texts;
-	FOR way IN SELECT unnest('{row,json,trigger,labels,table}'::text[]) LOOP
+	FOR way IN SELECT unnest('{row,json,trigger,labels,import,table}'::text[]) LOOP
 		DELETE FROM mlops_catalog.prediction;
 		DELETE FROM mlops_catalog.label;
 		BEGIN
@@ -28,9 +28,10 @@ BEGIN
 					EXECUTE format('CREATE TRIGGER d BEFORE INSERT ON w FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger(''m'', ''score'', ''key=%s'')', k);
 					INSERT INTO w SELECT * FROM t;
 				WHEN 'labels' THEN PERFORM mlops.add_labels('m', query => format('SELECT DISTINCT ON (%I::text) * FROM t', k), key => k, label => 'y');
+				WHEN 'import' THEN PERFORM mlops.import_decisions('m', query => format('SELECT DISTINCT ON (%I::text) *, now() AS made FROM t', k), key => k, time_column => 'made');
 				ELSE NULL;
 			END CASE;
-			IF (SELECT array_agg(DISTINCT a.key ORDER BY a.key) FROM (SELECT p.key FROM mlops_catalog.prediction AS p UNION ALL SELECT l.key FROM mlops_catalog.label AS l
+			IF (SELECT array_agg(DISTINCT a.key ORDER BY a.key) FROM (SELECT p.key FROM mlops_catalog.prediction AS p UNION ALL SELECT l.key FROM mlops_catalog.label AS l UNION ALL SELECT i.key FROM mlops_catalog.imported_decision AS i
 					UNION ALL SELECT s.key FROM mlops.score_table('m', 't', key => k) AS s WHERE way = 'table') AS a) IS DISTINCT FROM texts THEN
 				found := found || way;
 			END IF;
@@ -50,6 +51,7 @@ SELECT is(others_of(k), '', k) FROM unnest('{k_smallint,k_integer,k_bigint,k_num
 SELECT is(to_jsonb(k_inet) #>> '{}' <> k_inet::text, true, 'its JSON is not its text') FROM t WHERE id = 1;
 SELECT throws_ok($$SELECT mlops.deploy('m', 1, key => 'k_inet')$$, '42804', 'column "k_inet" of type inet cannot be the key of model "m"', 'no key of a release');
 SELECT throws_ok($$SELECT mlops.add_labels('m', 't', key => 'k_inet', label => 'y')$$, '42804', 'column "k_inet" of type inet cannot be a key', 'nor of labels');
+SELECT throws_ok($$SELECT mlops.import_decisions('m/1', 't', key => 'k_inet', time_column => 'y')$$, '42804', 'column "k_inet" of type inet cannot be a key', 'nor of imports');
 CREATE TABLE w (LIKE t, score float8);
 SELECT throws_ok($$CREATE TRIGGER d BEFORE INSERT ON w FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger('m', 'score', 'key=k_inet')$$, '42804', 'trigger "d": column "k_inet" of type inet cannot be a key', 'nor of a trigger');
 SELECT mlops.deploy('m', 1, key => 'ip') \g /dev/null

@@ -96,6 +96,8 @@ INSERT INTO attempt SELECT p, a, s FROM unnest('{score,view,train,deploy,manage,
 	('deploy', $$SELECT mlops.check_guards('fraud')$$),
 	('score', $$SELECT mlops.decide('fraud', t, 'k') FROM tx t WHERE id = 1$$),
 	('train', $$SELECT mlops.add_labels('fraud', query => 'SELECT 1 AS k, true AS l', key => 'k', label => 'l')$$),
+	('manage', $$SELECT mlops.import_decisions('fraud', query => 'SELECT 1 AS k, now() AS t, 0.5 AS s', key => 'k', time_column => 't', score => 's')$$),
+	('manage', $$SELECT mlops.import_decisions('fraud/1', query => 'SELECT *, now() AS t FROM tx WHERE id = 1', key => 'id', time_column => 't')$$),
 	('inspect', $$SELECT * FROM mlops.ab_test('fraud', since => now())$$),
 	('manage', $$SELECT mlops.run_monitor('fraud')$$),
 	('manage', $$SELECT mlops.monitor('fraud')$$),
@@ -140,7 +142,7 @@ SELECT is_empty($$SELECT name FROM elsewhere WHERE name NOT IN (SELECT proname F
 -- view; the others show what belongs to one's roles
 CREATE TABLE shown (name text PRIMARY KEY, action text);
 INSERT INTO shown SELECT unnest(string_to_array(n, ' ')), a FROM (VALUES
-	('see', 'models versions aliases deployments deployment_history grants predictions'),
+	('see', 'models versions aliases deployments deployment_history grants imported_decisions predictions'),
 	('inspect', 'alert_rules alerts approvals audit_log coefficients datasets drift experiments feature_importance feature_statistics gate_checks gates '
 		'label_events labels monitor_metrics monitors performance retraining_policies retrainings run_artifacts run_metrics run_params runs '
 		'studies traffic trials tuning_importance upkeep'),

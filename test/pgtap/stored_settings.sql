@@ -43,6 +43,9 @@ BEGIN
 	UPDATE mlops_catalog.monitor SET created_at = '2026-03-07 12:00+00';	-- days before and after summer time begins
 	PERFORM mlops.set_alert_rule('m', 'few', 'decisions', min => 1e9 / 3, min_decisions => 0);
 	PERFORM mlops.set_alert_rule('m', 'few', 'decisions', min => 1e10 / 3, min_decisions => 0), mlops.silence('m', 'few', until => timestamptz '2126-01-01 00:00+00');
+	PERFORM set_config('mlops.retention', '0', true);
+	PERFORM * FROM mlops.import_decisions('m/1', 'payment', key => 'id', time_column => 'clock');
+	PERFORM * FROM mlops.import_decisions('m/1', query => 'SELECT id, at, 0.12345678901234567::float8 AS score FROM payment', key => 'id', time_column => 'at', score => 'score');
 	PERFORM mlops.run_monitor('m');
 	PERFORM mlops.record_drift('m', version => 1, query => 'SELECT * FROM payment WHERE id > 1000');
 	PERFORM mlops.set_retraining_policy('m', '0 3 * * 0', triggers => '{"new_labels": 1000}', options => '{"window": "30 days"}', cooldown => '3 days 04:05:06.7');

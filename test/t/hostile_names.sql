@@ -110,6 +110,10 @@ SELECT 'score_trigger', count(*) = 20 FROM :"schema".:"cat" JOIN :"schema".:"at"
 
 -- ---- watched
 SELECT 'add_labels', added = 600 FROM mlops.add_labels('m', :'source', key => :'key', label => :'label', labelled_at => :'at');
+SELECT 'import_decisions', (added, ignored) = (600, 0) FROM mlops.import_decisions('m', :'source', key => :'key', time_column => :'at');
+SELECT 'and what others said', (changed, added) = (600, 0) FROM mlops.import_decisions('m',
+	query => format('SELECT %1$I, %2$I, 0.5 AS %3$I, true AS %4$I FROM %5$s', :'key', :'at', :'score', :'flag', :'source'),
+	key => :'key', time_column => :'at', score => :'score', flagged => :'flag');
 SELECT 'monitor', segments = :'by' FROM mlops.monitor('m', every => '1 hour', segments => :'by', source => :'source', time_column => :'at');
 SELECT 'set_alert_rule', count(*) = 1 FROM mlops.set_alert_rule('m', 'decided', 'alert_rate', max => 0.0001, min_decisions => 1);
 SELECT 'a rule of a column', count(*) = 1 FROM mlops.set_alert_rule('m', 'moved', 'drift', max => 100, labels => jsonb_build_object('feature', :'cat', 'test', 'psi'));

@@ -79,6 +79,10 @@ is "a key that is not unique" "$(said "$train, key => 'half')" | head -n 1)" "NO
 is "rows without a time" "$(said "$train, time_column => 'late')" | head -n 1)" "NOTICE: time column \"late\" is NULL in $(query -c "SELECT count(*) FROM tx WHERE transaction_id <= 9") rows with a label"
 is "a time that is a fraction" "$(said "$train, time_column => 'since')" | head -n 1)" 'NOTICE: time column "since" has no times, but numbers with fractions'
 is "a time that is rounded" "$(said "SELECT mlops.train('roles', query => 'SELECT *, (extract(epoch FROM tx_datetime) * 1000000000)::bigint AS ns FROM tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}', time_column => 'ns')" | head -n 1)" 'NOTICE: time column "ns" has numbers beyond 2^53, which are rounded'
+is "windows that a monitor has not looked at" "$(said "BEGIN; SET TimeZone = 'Asia/Tokyo'; SELECT mlops.monitor('fraud', '1 hour'); SELECT mlops.import_decisions('fraud',
+	query => 'SELECT 1 AS k, timestamptz ''$(date -u -d '-5 days' +%F) 10:00+00'' AS t, 0.5 AS s', key => 'k', time_column => 't', score => 's'); ROLLBACK" | grep -A1 'as early')" \
+	"NOTICE: the monitor of model \"fraud\" has not looked at windows as early as these decisions
+HINT: SELECT * FROM mlops.run_monitor('fraud', since => '$(date -u -d '-5 days' +%F)T10:00:00+00:00');"
 is "the columns that a monitor could go by" "$(said "SELECT mlops.monitor('fraud', '1 hour', source => 'tx', time_column => 'tz')" | sed -n 2p)" "HINT: Columns of a date or time are: cbk, tx_datetime."
 
 # ---- folds

@@ -98,12 +98,12 @@ query -c "DELETE FROM mlops_catalog.job"
 
 # ---- a job of a monitor that ends before it has said how it went
 start
-query -q -c "ALTER FUNCTION mlops_catalog.run_monitor(regrole, text) RENAME TO run_monitor_well" -c "SELECT mlops.monitor('fraud', every => '1 minute')" >/dev/null
+query -q -c "ALTER FUNCTION mlops_catalog.run_monitor(regrole, text, timestamptz) RENAME TO run_monitor_well" -c "SELECT mlops.monitor('fraud', every => '1 minute')" >/dev/null
 of_monitor="SELECT state FROM mlops.upkeep WHERE model = 'fraud' AND task = 'monitor'"
 until_true "SELECT ($of_monitor) = 'failed'" 30
 is "has failed" "$(query -c "SELECT error ~ 'run_monitor' FROM mlops.upkeep WHERE model = 'fraud' AND task = 'monitor'" -c "SELECT count(*) FROM mlops.check_catalog() WHERE object = 'monitor' AND problem ~ 'has failed'")" "t
 1"
-query -c "ALTER FUNCTION mlops_catalog.run_monitor_well(regrole, text) RENAME TO run_monitor" -c "UPDATE mlops_catalog.monitor SET submitted_at = NULL"
+query -c "ALTER FUNCTION mlops_catalog.run_monitor_well(regrole, text, timestamptz) RENAME TO run_monitor" -c "UPDATE mlops_catalog.monitor SET submitted_at = NULL"
 until_true "SELECT ($of_monitor) = 'ok'" 30
 is "until it works" "$(query -c "$of_monitor")" ok
 query -q -c "ALTER FUNCTION mlops_catalog.retrain(regrole, text, text, jsonb, text, jsonb) RENAME TO retrain_well" -c "SELECT mlops.set_retraining_policy('fraud', '* * * * *')" -c "UPDATE mlops_catalog.policy SET created_at = created_at - interval '1 hour'" >/dev/null
