@@ -83,7 +83,8 @@ BEGIN
 	PERFORM mlops_catalog.audit(caller, 'import_decisions', i.model, version,
 		counts || jsonb_build_object('since', mlops_catalog.utc_text(i.since), 'until', mlops_catalog.utc_text(i.until)));
 	-- a monitor looks by itself at windows since it was set up
-	IF EXISTS (SELECT FROM mlops_catalog.monitor AS w WHERE w.model_id = i.model_id AND i.since < w.created_at - w.every)
+	IF EXISTS (SELECT FROM mlops_catalog.monitor AS w WHERE w.model_id = i.model_id
+				AND date_bin(w.every, i.since, '2000-01-03 00:00:00+00') + w.every <= w.created_at - w.every)
 			AND NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS w WHERE w.model_id = i.model_id AND w.window_start <= i.since AND w.window_end > i.since) THEN
 		RAISE NOTICE 'the monitor of model "%" has not looked at windows as early as these decisions', i.model
 			USING HINT = format('SELECT * FROM mlops.run_monitor(%L, since => %L);', i.model, mlops_catalog.utc_text(i.since));

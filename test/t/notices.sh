@@ -83,6 +83,8 @@ is "windows that a monitor has not looked at" "$(said "BEGIN; SET TimeZone = 'As
 	query => 'SELECT 1 AS k, timestamptz ''$(date -u -d '-5 days' +%F) 10:00+00'' AS t, 0.5 AS s', key => 'k', time_column => 't', score => 's'); ROLLBACK" | grep -A1 'as early')" \
 	"NOTICE: the monitor of model \"fraud\" has not looked at windows as early as these decisions
 HINT: SELECT * FROM mlops.run_monitor('fraud', since => '$(date -u -d '-5 days' +%F)T10:00:00+00:00');"
+is "but not of those that it looks at by itself" "$(said "BEGIN; SELECT mlops.monitor('fraud', '1 day'); SELECT mlops.import_decisions('fraud',
+	query => 'SELECT 1 AS k, timestamptz ''$(date -u -d '-1 day' +%F) 00:00+00'' AS t, 0.5 AS s', key => 'k', time_column => 't', score => 's'); ROLLBACK" | grep -c 'as early')" 0
 is "the columns that a monitor could go by" "$(said "SELECT mlops.monitor('fraud', '1 hour', source => 'tx', time_column => 'tz')" | sed -n 2p)" "HINT: Columns of a date or time are: cbk, tx_datetime."
 
 # ---- folds
