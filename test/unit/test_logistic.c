@@ -76,7 +76,7 @@ test_logistic(void)
 		double		C;
 	}			cases[] = {
 		{"l2, newton", ML_PENALTY_L2, ML_SOLVER_NEWTON, 1}, {"l2, newton, strong", ML_PENALTY_L2, ML_SOLVER_NEWTON, 0.01},
-		{"l2, lbfgs", ML_PENALTY_L2, ML_SOLVER_LBFGS, 1}, {"l2, coordinate descent", ML_PENALTY_L2, ML_SOLVER_COORDINATE_DESCENT, 1},
+		{"l2, lbfgs", ML_PENALTY_L2, ML_SOLVER_LBFGS, 1},
 		{"none, newton", ML_PENALTY_NONE, ML_SOLVER_NEWTON, 1}, {"none, lbfgs", ML_PENALTY_NONE, ML_SOLVER_LBFGS, 1},
 		{"l1", ML_PENALTY_L1, ML_SOLVER_COORDINATE_DESCENT, 0.02}, {"l1, auto", ML_PENALTY_L1, ML_SOLVER_AUTO, 1},
 		{"elasticnet", ML_PENALTY_ELASTICNET, ML_SOLVER_COORDINATE_DESCENT, 0.005},

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "engine/learn/histogram.h"
+#include "engine/learn/vector_clones.h"
 
 #define CODES 256				/* table entries a feature: the codes of one byte */
 #define TABLE_WORDS (ML_GROUP_FEATURES * CODES)
@@ -170,6 +171,20 @@ flush_feature(GradientSum *sums, const uint64_t *packed, size_t n, bool add)
 }
 
 /* What all tasks of a build share; the caller owns everything in it. */
+VECTOR_CLONES
+static void
+subtract_sums(GradientSum *restrict from, const GradientSum *restrict what, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		from[i] = gradient_sum_subtract(from[i], what[i]);
+}
+
+void
+histogram_subtract(GradientSum *restrict from, const GradientSum *restrict what, size_t n)
+{
+	subtract_sums(from, what, n);
+}
+
 typedef struct BuildJob
 {
 	HistogramPool *pool;

@@ -148,6 +148,9 @@ histogram_of_feature(const HistogramPool *pool, int slot, size_t feature)
 	return pool->sums + (size_t) slot * pool->n_bins + pool->first_bin[feature];
 }
 
+/* Takes n sums from as many others, one by one. */
+extern void histogram_subtract(GradientSum *restrict from, const GradientSum *restrict what, size_t n);
+
 /*
  * Fills the histograms of n requests, at most one a slot; the requests' rows
  * together are no more than the rows of the matrix.  Groups whose entry in

@@ -142,15 +142,6 @@ typedef struct Cuts
 	double		gain[MOST_CUTS];	/* -1: not allowed */
 } Cuts;
 
-static void
-add_cut(Cuts *cuts, uint32_t bin, bool missing_left, GradientSum left)
-{
-	cuts->bin[cuts->n] = (uint8_t) bin;
-	cuts->missing_left[cuts->n] = missing_left;
-	cuts->gradient[cuts->n] = (double) left.gradient;
-	cuts->hessian[cuts->n++] = (double) left.hessian;
-}
-
 /*
  * Every cut between codes that hold something, with missing values to the right
  * and, if there are any, to the left; and last, all present ones against the
@@ -159,20 +150,30 @@ add_cut(Cuts *cuts, uint32_t bin, bool missing_left, GradientSum left)
 static void
 list_cuts(const MlFeature *feature, const GradientSum *sums, bool any_missing, Cuts *cuts)
 {
+	const GradientSum missing = sums[ML_CODE_MISSING];
+	const uint32_t last = any_missing || feature->n_bins == 0 ? feature->n_bins : feature->n_bins - 1;
 	GradientSum left = {0, 0};
+	int			n = 0;
 
-	cuts->n = 0;
-	for (uint32_t bin = 1; bin <= feature->n_bins; bin++)
+	for (uint32_t bin = 1; bin <= last; bin++)
 	{
-		if (is_empty(sums[bin]) && bin < feature->n_bins)
-			continue;			/* the same partition as the bin before */
+		/* without rows it is the same partition as the bin before, and is overwritten */
+		bool		holds = !is_empty(sums[bin]) || bin == feature->n_bins;
+
 		left = gradient_sum_add(left, sums[bin]);
-		if (bin == feature->n_bins && !any_missing)
-			break;
-		add_cut(cuts, bin, false, left);
-		if (any_missing && bin < feature->n_bins)
-			add_cut(cuts, bin, true, gradient_sum_add(left, sums[ML_CODE_MISSING]));
+		cuts->bin[n] = (uint8_t) bin;
+		cuts->missing_left[n] = false;
+		cuts->gradient[n] = (double) left.gradient;
+		cuts->hessian[n] = (double) left.hessian;
+		n += holds;
+		if (!any_missing || !holds || bin == feature->n_bins)
+			continue;
+		cuts->bin[n] = (uint8_t) bin;
+		cuts->missing_left[n] = true;
+		cuts->gradient[n] = (double) (left.gradient + missing.gradient);
+		cuts->hessian[n++] = (double) (left.hessian + missing.hessian);
 	}
+	cuts->n = n;
 }
 
 /*
@@ -212,27 +213,42 @@ weigh_cuts(const Scan *scan, Cuts *cuts)
 	}
 }
 
+/* The greatest of n gains that is above 0, else 0.  Four at a time depend on nothing
+ * but themselves. */
+static double
+greatest(const double *gain, int n)
+{
+	double		most[4] = {0, 0, 0, 0};
+	int			i = 0;
+
+	for (; i + 4 <= n; i += 4)
+	{
+		for (int k = 0; k < 4; k++)
+			most[k] = gain[i + k] > most[k] ? gain[i + k] : most[k];
+	}
+	for (; i < n; i++)
+		most[0] = gain[i] > most[0] ? gain[i] : most[0];
+	for (int k = 1; k < 4; k++)
+		most[0] = most[k] > most[0] ? most[k] : most[0];
+	return most[0];
+}
+
 static void
 scan_number(const Scan *scan, const MlFeature *feature, const GradientSum *sums,
 			Split *candidate, Split *best)
 {
 	bool		any_missing = !is_empty(sums[ML_CODE_MISSING]);
 	Cuts		cuts;
-	double		gain = 0;
-	int			first = -1;		/* of those with the greatest gain */
+	double		gain;
+	int			first = 0;		/* of those with the greatest gain */
 
 	list_cuts(feature, sums, any_missing, &cuts);
 	weigh_cuts(scan, &cuts);
-	for (int i = 0; i < cuts.n; i++)
-	{
-		if (cuts.gain[i] > gain)
-		{
-			gain = cuts.gain[i];
-			first = i;
-		}
-	}
-	if (first < 0)
+	gain = greatest(cuts.gain, cuts.n);
+	if (!(gain > 0))
 		return;
+	while (cuts.gain[first] != gain)
+		first++;
 	candidate->bin = cuts.bin[first];
 	candidate->missing_left = cuts.missing_left[first];
 	keep_if_better(scan, (GradientSum) {(int64_t) cuts.gradient[first], (int64_t) cuts.hessian[first]}, candidate, best);

@@ -178,12 +178,13 @@ subtract(void *arg, size_t task, int thread)
 	GradientSum *from = g->pool.sums + (size_t) g->nodes[s->larger[task]].slot * g->pool.n_bins;
 	const GradientSum *what = g->pool.sums + (size_t) g->nodes[s->smaller[task]].slot * g->pool.n_bins;
 
-	for (size_t f = 0; f < g->signature->n_features; f++)
+	for (size_t f = 0; f < g->signature->n_features; f += ML_GROUP_FEATURES)
 	{
-		if (!g->group_used[f / ML_GROUP_FEATURES])
-			continue;
-		for (uint32_t i = g->first_bin[f]; i < g->first_bin[f + 1]; i++)
-			from[i] = gradient_sum_subtract(from[i], what[i]);
+		size_t		end = f + ML_GROUP_FEATURES < g->signature->n_features ? f + ML_GROUP_FEATURES : g->signature->n_features;
+		uint32_t	first = g->first_bin[f];
+
+		if (g->group_used[f / ML_GROUP_FEATURES])
+			histogram_subtract(from + first, what + first, g->first_bin[end] - first);
 	}
 }
 
