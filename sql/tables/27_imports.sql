@@ -20,6 +20,7 @@ COMMENT ON COLUMN mlops_catalog.decision_import.imported_by IS 'Who imported';
 COMMENT ON COLUMN mlops_catalog.decision_import.imported_at IS 'When';
 CREATE INDEX decision_import_model_id_idx ON mlops_catalog.decision_import (model_id);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.decision_import', '');
+SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.decision_import_import_id_seq', '');
 
 CREATE TABLE mlops_catalog.imported_decision (
 	model_id bigint NOT NULL CONSTRAINT imported_decision_model_id_fkey REFERENCES mlops_catalog.model ON DELETE CASCADE,

@@ -16,7 +16,7 @@ WHERE e.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'mlops') AND e.
 SELECT is(array_agg(c.oid::regclass::text), NULL, 'every table and sequence is marked for dump')
 FROM pg_depend e JOIN pg_class c ON c.oid = e.objid
 WHERE e.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'mlops') AND e.deptype = 'e' AND e.classid = 'pg_class'::regclass
-	AND c.relkind = 'r'
+	AND c.relkind IN ('r', 'S')
 	AND NOT c.oid = ANY (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'mlops');
 SELECT * FROM finish();
 ROLLBACK;
