@@ -90,7 +90,7 @@ mlops_daily_precision(PG_FUNCTION_ARGS)
 	JudgedRequest request;
 	Judged		judged;
 	DatedRows	dated;
-	MlDay	   *days;
+	MlDay	   *by_day;
 	size_t		n_days;
 	MemoryContext caller;
 	MemoryContext work;
@@ -109,9 +109,9 @@ mlops_daily_precision(PG_FUNCTION_ARGS)
 	mlapi_read_judged(&request, &judged);
 	date_rows(&judged, request.columns.card != NULL, &dated);
 	mlbase_check(judged.ctx, ml_daily_precision(judged.ctx, dated.n, dated.day, dated.card, dated.score, dated.label, k,
-											   &days, &n_days));
+											   &by_day, &n_days));
 	for (size_t d = 0; d < n_days; d++)
-		put_day(&days[d], request.columns.card != NULL, result);
+		put_day(&by_day[d], request.columns.card != NULL, result);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return (Datum) 0;
