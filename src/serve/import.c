@@ -248,6 +248,10 @@ take_row(TupleTableSlot *slot, void *arg)
 
 /* ---- writing */
 
+/* An import without features takes none away from the same decision. */
+#define KEPT_FEATURES \
+	"CASE WHEN excluded.features IS NULL AND excluded.score OPERATOR(pg_catalog.=) d.score THEN d.features ELSE excluded.features END"
+
 static void
 write_batch(ImportReader *reader)
 {
@@ -279,9 +283,9 @@ write_batch(ImportReader *reader)
 				  "FROM ROWS FROM (pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8), pg_catalog.unnest($9)) "
 				  "AS n(key, at, score, flagged, features) "
 				  "ON CONFLICT (model_id, key, created_at, version) DO UPDATE SET score = excluded.score, flagged = excluded.flagged, "
-				  "threshold = excluded.threshold, features = excluded.features, import_id = excluded.import_id "
+				  "threshold = excluded.threshold, features = " KEPT_FEATURES ", import_id = excluded.import_id "
 				  "WHERE (d.score, d.flagged, d.threshold, d.features) IS DISTINCT FROM "
-				  "(excluded.score, excluded.flagged, excluded.threshold, excluded.features) "
+				  "(excluded.score, excluded.flagged, excluded.threshold, " KEPT_FEATURES ") "
 				  "RETURNING d.xmax OPERATOR(pg_catalog.=) '0'::pg_catalog.xid AS new) "
 				  "SELECT pg_catalog.count(*) FILTER (WHERE new), pg_catalog.count(*) FILTER (WHERE NOT new) FROM written",
 				  lengthof(types), types, values, nulls);
