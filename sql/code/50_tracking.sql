@@ -671,6 +671,7 @@ DECLARE
 	missing int;
 	chosen int[];
 	run_ids bigint[];
+	questions text;
 	paired boolean := compare.source IS NOT NULL OR compare.query IS NOT NULL;
 BEGIN
 	PERFORM mlops_catalog.require_seen(compare.model);
@@ -687,6 +688,14 @@ BEGIN
 	PERFORM mlops_catalog.tell_of_test_rows(run_ids, format('these versions of model "%s"', compare.model),
 		format('SELECT * FROM mlops.compare(%L, %L, query => ...) judges them on the same rows.', compare.model, chosen), paired);
 	IF paired THEN
+		SELECT string_agg(format('version %s predicts %s', q.version, q.question), ', ' ORDER BY q.version) INTO questions
+			FROM (SELECT min(x.version) AS version, mlops_catalog.question(x.target, x.positive) AS question FROM mlops.versions AS x
+				WHERE x.model = compare.model AND x.version = ANY (chosen) GROUP BY 2) AS q HAVING count(*) > 1;
+		IF questions IS NOT NULL THEN
+			RAISE EXCEPTION 'the versions of model "%" predict different things', compare.model
+				USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = upper(left(questions, 1)) || substr(questions, 2) || '.',
+					HINT = format('Name versions that predict the same, or compare without rows: SELECT * FROM mlops.compare(%L, %L);', compare.model, chosen);
+		END IF;
 		RETURN QUERY
 		WITH judged AS MATERIALIZED (
 			SELECT j.version, m.key, m.value FROM mlops_catalog.judge_on_same_rows(compare.model, chosen, compare.source, compare.query, compare.search_path) AS j

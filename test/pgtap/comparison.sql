@@ -2,7 +2,7 @@
 -- that differ, and judging all on the same rows.
 \ir setup.psql
 SET client_min_messages = error;	-- what is said of test rows is in test/t/notices.sh
-SELECT plan(26);
+SELECT plan(27);
 CREATE FUNCTION trained(params jsonb, algorithm text DEFAULT 'gradient_boosting', query text DEFAULT 'SELECT * FROM tx', time_column name DEFAULT 'ts') RETURNS int LANGUAGE sql AS
 $$ SELECT version FROM mlops.train('fraud', query => query, target => 'is_fraud', key => 'id', time_column => time_column, algorithm => algorithm, params => params) $$;
 SELECT trained('{"n_estimators": 3}'), trained('{"n_estimators": 4}'), trained('{}', 'logistic_regression'), trained('{"n_estimators": 3}', query => 'SELECT * FROM tx WHERE id <= 4000') \g /dev/null
@@ -54,5 +54,7 @@ SELECT throws_ok($$SELECT * FROM mlops.compare('fraud', '{1,4}', query => 'SELEC
 	'55000', 'the rows are not the same for all versions', 'rows that change between two versions are told');
 SELECT throws_ok($$SELECT * FROM mlops.compare('fraud', '{1,4}', source => 'tx', query => 'SELECT * FROM tx')$$, '22023', NULL, 'a table or a query');
 SELECT throws_ok($$SELECT * FROM mlops.compare('fraud', '{1,4}', query => 'SELECT * FROM none')$$, '42P01', NULL, 'a table that is not there');
+SELECT mlops.train('fraud', 'tx', target => 'is_fraud', positive => 'false', params => '{"n_estimators": 2}') \g /dev/null
+SELECT throws_ok(format('SELECT * FROM mlops.compare(''fraud'', ''{1,%s}'', ''tx'')', max(version)), '55000', 'the versions of model "fraud" predict different things', 'what means the opposite is not compared on rows') FROM mlops.versions;
 SELECT * FROM finish();
 ROLLBACK;
