@@ -198,6 +198,9 @@ refuse_one_class(const Folds *folds, const Parts *parts, int fold, MlPart part)
 		[ML_PART_TRAIN] = "training", [ML_PART_VALIDATION] = "validation", [ML_PART_TEST] = "test"
 	};
 	MlRows		rows = parts->rows[part];
+	const char *hint = part == ML_PART_TRAIN && parts->rows[ML_PART_VALIDATION].n > 0
+		? "Give \"split\" no validation rows, {\"validation\": 0}, make fewer folds, or choose another kind of folds."
+		: "Make fewer folds, or choose another kind of folds.";
 	size_t		positives = 0;
 
 	for (size_t i = 0; i < rows.n; i++)
@@ -209,12 +212,12 @@ refuse_one_class(const Folds *folds, const Parts *parts, int fold, MlPart part)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("fold %d has no %s rows", fold + 1, names[part]),
 				 folds->border ? errdetail("The rows are cut into blocks of time; rows of one time stay together, and training rows end \"label_delay\" before the test rows.") : 0,
-				 errhint("Make fewer folds, or choose another kind of folds.")));
+				 errhint("%s", hint)));
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("the %s rows of fold %d have only one class", names[part], fold + 1),
 			 errdetail("There are %zu positive and %zu negative rows.", positives, rows.n - positives),
-			 errhint("Make fewer folds, or choose another kind of folds.")));
+			 errhint("%s", hint)));
 }
 
 void

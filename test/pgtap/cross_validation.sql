@@ -1,6 +1,6 @@
 -- Cross-validation: folds, what is returned and recorded, errors.
 \ir setup.psql
-SELECT plan(34);
+SELECT plan(36);
 
 CREATE TABLE result AS SELECT * FROM mlops.cross_validate('cv', 'tx', target => 'is_fraud', key => 'id', exclude => '{ts}',
 	folds => 4, params => '{"n_estimators": 20}', tags => '{"team": "risk"}');
@@ -80,5 +80,10 @@ SELECT refused($$time_column => 'ts', label_delay => '-1 day'$$, '"label_delay" 
 SELECT refused($$split => '{"test": 0.2}'$$, 'unrecognized key "test" in "split"', 'a split beside the folds');
 SELECT throws_ok($$SELECT * FROM mlops.cross_validate('cv', query => 'SELECT *, extract(year FROM ts) AS year FROM tx', target => 'is_fraud', folds => 3, time_column => 'year')$$,
 	'22000', 'fold 1 has no training rows', 'a fold without rows does not have one class');
+-- of two groups one is tested and the other held back
+SELECT throws_ok($$SELECT * FROM mlops.cross_validate('cv', query => 'SELECT *, id % 2 AS half FROM tx', target => 'is_fraud', group_by => 'half', folds => 2, params => '{"n_estimators": 2}')$$,
+	'22000', 'fold 1 has no training rows', 'what is held back leaves nothing');
+SELECT is((SELECT count(*) FROM mlops.cross_validate('cv', query => 'SELECT *, id % 2 AS half FROM tx', target => 'is_fraud', group_by => 'half', folds => 2, split => '{"validation": 0}',
+	params => '{"n_estimators": 2}') WHERE fold ~ '^[0-9]+$'), 2::bigint, 'without it, as the hint says, both are tested');
 SELECT * FROM finish();
 ROLLBACK;
