@@ -31,7 +31,6 @@
 
 #include "mlops/base.h"
 #include "mlops/registry.h"
-#include "api/as_owner.h"
 
 MLOPS_FUNCTION(mlops_as_owner);
 MLOPS_FUNCTION(mlops_as_caller);

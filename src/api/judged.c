@@ -31,6 +31,7 @@ typedef struct Subject
 	char	   *settings;		/* to read them under: an object */
 	char	   *policy;			/* the training's threshold policy, if that has costs */
 	char	   *time_column;	/* of the training */
+	char	   *n_test;			/* test rows with a label, as the training counted them */
 } Subject;
 
 static char *
@@ -50,11 +51,11 @@ find_subject(int64 version_id, Subject *subject)
 	MemoryContext caller = CurrentMemoryContext;
 
 	mlcat_begin(&scope);
-	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column FROM mlops_catalog.judged_rows($1) AS s",
+	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column, s.n_test FROM mlops_catalog.judged_rows($1) AS s",
 					  1, types, values, NULL) != 1)
 		elog(ERROR, "version %lld is not in the catalog", (long long) version_id);
 	*subject = (Subject) {text_of(caller, 1), text_of(caller, 2), text_of(caller, 3), text_of(caller, 4), text_of(caller, 5),
-	text_of(caller, 6), text_of(caller, 7)};
+	text_of(caller, 6), text_of(caller, 7), text_of(caller, 8)};
 	mlcat_end(&scope);
 }
 
@@ -105,13 +106,28 @@ asks_for_test(const JudgedRequest *request)
 }
 
 static void
-tell_learned(const Judged *judged, const Subject *subject)
+tell_learned(const JudgedRequest *request, const Judged *judged, const Subject *subject)
 {
 	ereport(WARNING,
 			(errmsg("version %d of model \"%s\" is judged on rows that it learned from", judged->resolved.version, subject->model),
 			 errdetail("These are all rows of its training. It knows most of their answers and looks better than it is."),
 			 subject->unread ? errhint("Give labelled rows that it did not learn from: source => ..., or query => ....")
-			 : errhint("With rows => 'test', without source and query, it is judged on its test rows alone.")));
+			 : errhint("Without %s it is judged on its test rows alone.", request->rows ? "source, query and rows" : "source and query")));
+}
+
+/* The same query need not give the same rows again. */
+static void
+tell_other_test_rows(const Judged *judged, const Subject *subject)
+{
+	long long	n = subject->n_test ? strtoll(subject->n_test, NULL, 10) : 0;
+
+	if (subject->n_test == NULL || n == (long long) judged->scored.n)
+		return;
+	ereport(WARNING,
+			(errmsg("version %d of model \"%s\" is not judged on the test rows of its training", judged->resolved.version, subject->model),
+			 errdetail("The training had %lld test rows with a label, now there are %zu. Rows or labels were added or removed since, or its query gives other rows each time, as with random(): then many of these are rows that it learned from.",
+					   n, judged->scored.n),
+			 errhint("A snapshot keeps rows as they are: train on what mlops.snapshot gives. A fold column made of a key, such as hashtext(id::text), gives the same rows each time.")));
 }
 
 /* The recorded query for rows of the version's own. */
@@ -181,6 +197,7 @@ static void
 score_rows(const JudgedRequest *request, const Subject *subject, MlSource *source, Judged *judged)
 {
 	MlJudgedColumns columns = request->columns;
+	List	   *given = list_copy(columns.costs);
 	MlThresholdRequest threshold = {0};
 
 	if (request->by_time)
@@ -192,9 +209,10 @@ score_rows(const JudgedRequest *request, const Subject *subject, MlSource *sourc
 		judged->costs = threshold.policy.costs;
 	}
 	if (!judged->has_costs)
-		columns.costs = NIL;
+		columns.costs = given;
+	judged->cost_columns = columns.costs;
 	mlserve_score_source(judged->ctx, &judged->resolved, source, &columns, &judged->scored);
-	if (columns.costs)
+	if (judged->has_costs)
 	{
 		judged->costs.false_positive_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns.costs, threshold.false_positive_column, false);
 		judged->costs.false_negative_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, columns.costs, threshold.false_negative_column, true);
@@ -226,10 +244,12 @@ mlapi_read_judged(const JudgedRequest *request, Judged *judged)
 	else
 		source = mling_describe(request->source, request->query, request->next);
 	if (!test && subject.all_rows && strcmp(source->query, subject.all_rows) == 0)
-		tell_learned(judged, &subject);
+		tell_learned(request, judged, &subject);
 	progress = mlbase_progress_begin("evaluate", request->model);
 	mlbase_progress("read and score", 0, 0, NAN);
 	score_rows(request, &subject, source, judged);
+	if (test)
+		tell_other_test_rows(judged, &subject);
 	mlbase_progress_end(progress);
 	if (own)
 		mlreg_leave_role(&role);

@@ -18,7 +18,6 @@
 #include "mlops/engine/eval.h"
 #include "mlops/serve.h"
 #include "mlops/train.h"
-#include "api/as_owner.h"
 #include "api/judged.h"
 
 #define MOST_POLICIES 100
@@ -55,20 +54,34 @@ read_policies(Jsonb *json, Policies *policies)
 	}
 }
 
-static void
-put_policy(MlContext *ctx, const Policies *policies, int i, const MlScoredRows *scored, ReturnSetInfo *result)
+/* The costs of a policy, else those of the training; false: neither has any. */
+static bool
+find_costs(const Judged *judged, const MlThresholdRequest *request, MlCosts *costs)
 {
-	const MlThresholdRequest *request = &policies->request[i];
-	MlThresholdPolicy policy = request->policy;
-	bool		costed = policy.kind == ML_THRESHOLD_COST;
+	bool		own = request->policy.kind == ML_THRESHOLD_COST;
+
+	*costs = own ? request->policy.costs : judged->costs;
+	if (own)
+	{
+		costs->false_positive_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, judged->cost_columns, request->false_positive_column, false);
+		costs->false_negative_by_row = mlserve_cost_by_row(judged->ctx, &judged->scored, judged->cost_columns, request->false_negative_column, true);
+	}
+	return own || judged->has_costs;
+}
+
+static void
+put_policy(const Judged *judged, const Policies *policies, int i, ReturnSetInfo *result)
+{
+	MlContext  *ctx = judged->ctx;
+	const MlScoredRows *scored = &judged->scored;
+	MlThresholdPolicy policy = policies->request[i].policy;
+	bool		costed = find_costs(judged, &policies->request[i], &policy.costs);
 	MlEvaluation e;
 	double		threshold;
 	bool		reached;
 	Datum		values[9];
 	bool		nulls[9] = {false};
 
-	policy.costs.false_positive_by_row = mlserve_cost_by_row(ctx, scored, policies->costs, request->false_positive_column, false);
-	policy.costs.false_negative_by_row = mlserve_cost_by_row(ctx, scored, policies->costs, request->false_negative_column, true);
 	mlbase_check(ctx, ml_choose_threshold(ctx, &policy, scored->n, scored->score, scored->label, NULL, &threshold, &reached));
 	mlbase_check(ctx, ml_evaluate(ctx, scored->n, scored->score, scored->label, NULL, costed ? &policy.costs : NULL, threshold, &e, NULL));
 	values[0] = JsonbPGetDatum(policies->json[i]);
@@ -94,11 +107,9 @@ put_policy(MlContext *ctx, const Policies *policies, int i, const MlScoredRows *
 Datum
 mlops_thresholds(PG_FUNCTION_ARGS)
 {
+	JudgedRequest request;
+	Judged		judged;
 	Policies   *policies;
-	MlSource   *source;
-	MlResolved	resolved;
-	MlScoredRows scored = {0};
-	MlContext  *ctx;
 	MemoryContext caller;
 	MemoryContext work;
 
@@ -109,21 +120,17 @@ mlops_thresholds(PG_FUNCTION_ARGS)
 	caller = MemoryContextSwitchTo(work);
 	policies = palloc0(sizeof(Policies));
 	read_policies(PG_GETARG_JSONB_P(2), policies);
-	mlserve_resolve(psprintf("%s/%d", text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1)), ML_TO_EVALUATE, &resolved);
-	if (PG_ARGISNULL(3) && PG_ARGISNULL(4))
+	request = (JudgedRequest)
 	{
-		/* on its own test rows: the catalog knows which, and has them read as who asks */
-		MemoryContextSwitchTo(caller);
-		MemoryContextDelete(work);
-		return mlops_as_owner(fcinfo);
-	}
-	source = mling_describe(PG_ARGISNULL(3) ? InvalidOid : PG_GETARG_OID(3),
-							PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4)), NULL);
+		.model = psprintf("%s/%d", text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1)),
+			.source = PG_ARGISNULL(3) ? InvalidOid : PG_GETARG_OID(3),
+			.query = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4)),
+			.columns.costs = policies->costs
+	};
 	InitMaterializedSRF(fcinfo, 0);
-	ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
-	mlserve_score_source(ctx, &resolved, source, &(MlJudgedColumns) {.costs = policies->costs}, &scored);
+	mlapi_read_judged(&request, &judged);
 	for (int i = 0; i < policies->n; i++)
-		put_policy(ctx, policies, i, &scored, (ReturnSetInfo *) fcinfo->resultinfo);
+		put_policy(&judged, policies, i, (ReturnSetInfo *) fcinfo->resultinfo);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(work);
 	return (Datum) 0;

@@ -1,6 +1,6 @@
 -- What policies would choose for a version that is there already.
 \ir setup.psql
-SELECT plan(26);
+SELECT plan(31);
 CREATE TABLE paid AS SELECT *, amount * 3 AS loss FROM tx;
 SELECT mlops.train('m', 'paid', target => 'is_fraud', key => 'id', time_column => 'ts', exclude => '{loss}', params => '{"n_estimators": 8}') \g /dev/null
 CREATE TABLE policy AS SELECT p FROM jsonb_array_elements('[{"max": "f1"}, {"max": "mcc"}, {"min_precision": 0.99}, {"min_recall": 0.9}, {"alert_rate": 0.02}, {"value": 0.4},
@@ -28,6 +28,15 @@ SELECT throws_ok($$SELECT mlops.thresholds('m', 1, '[]')$$, '22023', '"policies"
 SELECT throws_ok($$SELECT mlops.thresholds('m', 1, '{"max": "f7"}')$$, '22023', 'unrecognized value "f7" of "max" in "threshold"', 'one that is none');
 SELECT mlops.train('drawn', 'paid', target => 'is_fraud', key => 'id', exclude => '{loss,ts}', params => '{"n_estimators": 2}') \g /dev/null
 SELECT throws_ok($$SELECT mlops.thresholds('drawn', 1)$$, '55000', 'version 1 of model "drawn" has no test rows that can be read again', 'test rows that were drawn');
+
+-- ---- costs of the training: of policies that have none
+SELECT mlops.train('costed', 'paid', target => 'is_fraud', key => 'id', time_column => 'ts', exclude => '{loss}', params => '{"n_estimators": 8}',
+	threshold => '{"cost": {"false_positive": 5, "false_negative": "loss"}}') \g /dev/null
+CREATE TABLE costed AS SELECT t.* FROM mlops.thresholds('costed', 1, (SELECT jsonb_agg(p) FROM policy)) AS t;
+SELECT ok(bool_and(expected_cost = (SELECT e.expected_cost FROM mlops.evaluate('costed/1', threshold => threshold) AS e)) AND count(*) = 6, 'cost what evaluate says') FROM costed WHERE NOT policy ? 'cost';
+SELECT is(c.expected_cost, o.expected_cost, 'policies keep their own: ' || policy::text) FROM costed AS c JOIN own AS o USING (policy) WHERE policy ? 'cost';
+SELECT is(count(expected_cost), 5::bigint, 'rows that are given have costs too') FROM mlops.thresholds('costed', 1, source => 'paid');
+SELECT is(array_agg(expected_cost IS NULL), '{t,f}', 'unless the column of costs is not among them') FROM mlops.thresholds('costed', 1, '[{"max": "f1"}, {"cost": {"false_positive": 2, "false_negative": "amount"}}]', 'tx');
 
 -- ---- costs of rows: a number each, of those that it is the cost of
 CREATE TABLE costly AS SELECT *, CASE WHEN id % 10 <> 0 THEN amount END AS no_cost, CASE WHEN id % 10 = 0 THEN 'NaN'::float8 ELSE 1 END AS nan, CASE WHEN id % 20 = 0 THEN -1 ELSE 1 END AS negative,

@@ -169,9 +169,28 @@ HINT: If another value is the positive one, give it as "positive".'
 is "of its own" "$(said "SELECT mlops.evaluate('legit/1', query => 'SELECT * FROM legit WHERE tx_amount > 0')")" ""
 is "on all that it learned from" "$(said "SELECT mlops.evaluate('parts/1', 'parts')")" "WARNING: version 1 of model \"parts\" is judged on rows that it learned from
 DETAIL: These are all rows of its training. It knows most of their answers and looks better than it is.
-HINT: With rows => 'test', without source and query, it is judged on its test rows alone."
+HINT: Without source and query it is judged on its test rows alone."
 is "or by a curve" "$(said "SELECT mlops.curve('parts/1', rows => 'all')" | head -n 1)" 'WARNING: version 1 of model "parts" is judged on rows that it learned from'
+is "or by thresholds" "$(said "SELECT mlops.thresholds('parts', 1, source => 'parts')")" "WARNING: version 1 of model \"parts\" is judged on rows that it learned from
+DETAIL: These are all rows of its training. It knows most of their answers and looks better than it is.
+HINT: Without source and query it is judged on its test rows alone."
 is "on its test rows" "$(said "SELECT mlops.evaluate('parts/1')")" ""
+is "thresholds of its test rows" "$(said "SELECT mlops.thresholds('parts', 1)")" ""
+# rows that are not those of the training any more
+query -c "CREATE TABLE moving AS SELECT *, CASE transaction_id % 5 WHEN 0 THEN 'test' WHEN 1 THEN 'validation' ELSE 'train' END AS part FROM tx" \
+	-c "SELECT count(mlops.train('moving', 'moving', target => 'tx_fraud', key => 'transaction_id', features => '{tx_amount}', split => '{\"fold\": \"part\"}', params => '{\"n_estimators\": 2}'))" >/dev/null
+is "on its test rows, by fold" "$(said "SELECT mlops.evaluate('moving/1')")" ""
+query -c "DELETE FROM moving WHERE transaction_id = 50; UPDATE moving SET tx_fraud = NULL WHERE transaction_id IN (60, 70)" >/dev/null
+moved()
+{
+	echo "WARNING: version 1 of model \"moving\" is not judged on the test rows of its training
+DETAIL: The training had $1 test rows with a label, now there are $2. Rows or labels were added or removed since, or its query gives other rows each time, as with random(): then many of these are rows that it learned from.
+HINT: A snapshot keeps rows as they are: train on what mlops.snapshot gives. A fold column made of a key, such as hashtext(id::text), gives the same rows each time."
+}
+n_test=$(query -c "SELECT count(*) FROM tx WHERE transaction_id % 5 = 0")
+is "on other test rows than the training had" "$(said "SELECT mlops.evaluate('moving/1')")" "$(moved "$n_test" $((n_test - 3)))"
+is "a curve of them" "$(said "SELECT mlops.curve('moving/1')" | head -n 1)" "$(moved 0 0 | head -n 1)"
+is "thresholds of them" "$(said "SELECT mlops.thresholds('moving', 1)" | head -n 1)" "$(moved 0 0 | head -n 1)"
 is "by day, of rows without a time" "$(said "SELECT mlops.daily_precision('parts/1', query => 'SELECT *, CASE WHEN transaction_id >= 3 THEN tx_datetime END AS at FROM parts', time_column => 'at')")" 'NOTICE: time column "at" is NULL in 3 rows with a label
 DETAIL: They belong to no day and are left out.'
 is "of a text" "$(said "SELECT mlops.evaluate('fraud/1', query => 'SELECT *, tx_fraud::text AS t FROM tx', target => 't')" | grep HINT)" "HINT: Say which of its values is the positive class with positive => 'value'."
