@@ -88,7 +88,7 @@ COMMENT ON COLUMN mlops.runs.fit_ms IS 'Milliseconds the learner took';
 COMMENT ON COLUMN mlops.runs.train_ms IS 'Milliseconds from start to registration';
 COMMENT ON COLUMN mlops.runs.started_at IS 'When it began';
 COMMENT ON COLUMN mlops.runs.ended_at IS 'When it ended';
-COMMENT ON COLUMN mlops.runs.findings IS 'Findings about its columns: left out (identifier, constant, type: it cannot be a feature, filled: by a trigger that scores), lumped, repeated (an identifier that many rows share), or suspected to give the target away; objects of column, finding and detail';
+COMMENT ON COLUMN mlops.runs.findings IS 'Findings about its columns: left out (identifier, constant, type: it cannot be a feature, filled: by a trigger that scores), lumped, repeated (an identifier that many rows share), negatives (several values of the target count as negative), or suspected to give the target away; objects of column, finding and detail';
 GRANT SELECT ON mlops.runs TO PUBLIC;
 
 CREATE VIEW mlops.run_params WITH (security_barrier) AS

@@ -133,7 +133,7 @@ COMMENT ON COLUMN mlops_catalog.run.note IS 'What people noted about it';
 COMMENT ON COLUMN mlops_catalog.run.parent_run_id IS 'Run that it is a part of';
 COMMENT ON COLUMN mlops_catalog.run.request IS 'Arguments of the training, as they were given';
 COMMENT ON COLUMN mlops_catalog.run.deleted_at IS 'When it was marked deleted';
-COMMENT ON COLUMN mlops_catalog.run.findings IS 'Columns that were left out (identifier, constant, type, filled), lumped or suspected: objects of column, finding and detail';
+COMMENT ON COLUMN mlops_catalog.run.findings IS 'Columns that were left out (identifier, constant, type, filled), lumped or suspected, and values of the target that count as negative: objects of column, finding and detail';
 CREATE INDEX run_model_idx ON mlops_catalog.run (model, version);
 CREATE INDEX run_parent_run_id_idx ON mlops_catalog.run (parent_run_id);
 CREATE INDEX run_experiment_id_idx ON mlops_catalog.run (experiment_id);

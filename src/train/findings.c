@@ -221,6 +221,90 @@ mltrain_report_left_out(Journal *journal, const Data *data, const MlLeftOut *lef
 	}
 }
 
+/* ---------------------------------------------------------------- values that count as negative */
+
+#define NEGATIVES_SHOWN 5
+
+/* A value of the target. */
+typedef struct Negative
+{
+	size_t		rows;
+	const char *bytes;			/* not terminated */
+	size_t		size;
+} Negative;
+
+/* Those of most rows first; of as many by their bytes. */
+static int
+compare_negatives(const void *a, const void *b)
+{
+	const Negative *one = (const Negative *) a;
+	const Negative *other = (const Negative *) b;
+	int			compared;
+
+	if (one->rows != other->rows)
+		return one->rows > other->rows ? -1 : 1;
+	compared = memcmp(one->bytes, other->bytes, Min(one->size, other->size));
+	return compared != 0 ? compared : one->size < other->size ? -1 : one->size > other->size;
+}
+
+/* Values of negative rows; *n of them, in compare_negatives' order. */
+static Negative *
+find_negatives(const Data *data, size_t *n)
+{
+	const MlColumn *target = &data->dataset->columns[data->roles.target];
+	size_t		n_values = ml_dictionary_size(target->dictionary);
+	Negative   *negatives = palloc_extended(Max(n_values, 1) * sizeof(Negative), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (size_t row = 0; row < data->dataset->n_rows; row++)
+	{
+		if (data->label[row] == 0)
+			negatives[ml_column_code(target, row)].rows++;
+	}
+	*n = 0;
+	for (size_t code = 0; code < n_values; code++)
+	{
+		Negative	value = {.rows = negatives[code].rows};
+
+		value.bytes = ml_dictionary_bytes(target->dictionary, (uint32_t) code, &value.size);
+		if (value.rows > 0)
+			negatives[(*n)++] = value;
+	}
+	qsort(negatives, *n, sizeof(Negative), compare_negatives);
+	return negatives;
+}
+
+/* One value is positive; are the others all what is meant by negative? */
+void
+mltrain_tell_negatives(Journal *journal, const Request *request, const Data *data)
+{
+	StringInfoData list;
+	Negative   *negatives;
+	size_t		n;
+	size_t		others = 0;
+
+	if (data->dataset->columns[data->roles.target].kind != ML_COLUMN_CATEGORY)
+		return;
+	negatives = find_negatives(data, &n);
+	if (n < 2)
+		return;
+	initStringInfo(&list);
+	for (size_t i = 0; i < n; i++)
+	{
+		if (i >= NEGATIVES_SHOWN)
+			others += negatives[i].rows;
+		else
+			appendStringInfo(&list, "%s\"%s\" in %zu", i > 0 ? ", " : "",
+							 mlbase_excerpt(pnstrdup(negatives[i].bytes, negatives[i].size)), negatives[i].rows);
+	}
+	if (n > NEGATIVES_SHOWN)
+		appendStringInfo(&list, ", and %zu more in %zu", n - NEGATIVES_SHOWN, others);
+	mltrain_tell(journal, NOTICE, psprintf("%zu values of target \"%s\" count as negative: all but \"%s\"", n, request->given->target,
+										   mlbase_excerpt(request->given->positive)),
+				 psprintf("Rows: %s. If one of them says that the outcome is not known yet, leave such rows out in a query.", list.data));
+	mltrain_note(journal, request->given->target, "negatives", psprintf("Rows of values that count as negative: %s.", list.data));
+	pfree(negatives);
+}
+
 /* ---------------------------------------------------------------- suspects */
 
 /* ROC AUC of classes that are counted by codes in rising order; codes [0, n). */

@@ -20,6 +20,9 @@
  */
 extern void mltrain_leave_out_identifiers(Journal *journal, const Request *request, Data *data);
 
+/* Says which values of the target count as negative, if there is more than one. */
+extern void mltrain_tell_negatives(Journal *journal, const Request *request, const Data *data);
+
 /* Says which columns the signature has left out. */
 extern void mltrain_report_left_out(Journal *journal, const Data *data, const MlLeftOut *left_out, size_t n);
 

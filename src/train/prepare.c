@@ -22,6 +22,7 @@ void
 mltrain_label_rows(Journal *journal, const Request *request, const ReadPlan *plan, Data *data)
 {
 	mltrain_label(request, plan, data);
+	mltrain_tell_negatives(journal, request, data);
 	mltrain_leave_out_identifiers(journal, request, data);
 }
 

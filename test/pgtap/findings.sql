@@ -1,7 +1,7 @@
 -- What a training finds out about columns: left out, lumped, suspected.
 \ir setup.psql
 SET client_min_messages = error;
-SELECT plan(44);
+SELECT plan(49);
 
 CREATE TABLE pay AS SELECT i AS row_number, (i * 2654435761) AS big, i::smallint AS small, i / 2 AS pair, i + (i % 100 = 0)::int AS almost, i - i % 20 AS twentieth, i::float8 AS measured,
 	i * 1.01::numeric AS price, md5(i::text) AS name, i % 7 AS seven, i % 600 || 's' AS shop,
@@ -91,5 +91,18 @@ SELECT ok((SELECT identical FROM mlops.reproduce('again', 1)), 'and a training t
 -- ---- elsewhere
 SELECT is((SELECT count(DISTINCT run_id) FROM mlops.cross_validate('cv', query => 'SELECT row_number, seven, fraud FROM pay', target => 'fraud', folds => 2, parallel => 1, params => '{"n_estimators": 2}')), 1::bigint, 'folds leave it out too');
 SELECT is((SELECT findings FROM mlops.runs WHERE model = 'cv'), NULL, 'a run without a version has no list');
+-- ---- values that count as negative
+CREATE FUNCTION negatives(target text, positive text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM mlops.train('n', query => format('SELECT seven, %s AS t FROM pay', target), target => 't', positive => positive, features => '{seven}', params => '{"n_estimators": 2}');
+	RETURN (SELECT concat_ws(' ', f ->> 'column', f ->> 'detail') FROM mlops.runs AS r, jsonb_array_elements(r.findings) AS f WHERE r.model = 'n' AND f ->> 'finding' = 'negatives' ORDER BY r.run_id DESC LIMIT 1);
+END $$;
+SELECT is(negatives('fraud', 'false'), NULL, 'a boolean has one other value');
+SELECT is(negatives('CASE WHEN fraud THEN ''fraud'' ELSE ''ok'' END', 'fraud'), NULL, 'so has a text of two');
+SELECT is(negatives('CASE WHEN row_number % 50 = 1 THEN ''pending'' WHEN row_number > 10 THEN CASE WHEN fraud THEN ''fraud'' ELSE ''ok'' END END', 'fraud'),
+	't Rows of values that count as negative: "ok" in 3113, "pending" in 80.', 'a third value; rows without a label count for nothing');
+SELECT is(negatives('seven', '3'), 't Rows of values that count as negative: "1" in 572, "2" in 572, "0" in 571, "4" in 571, "5" in 571, and 1 more in 571.', 'of many the most frequent');
+SELECT is(negatives('CASE WHEN seven > 4 THEN repeat(''x'', 500) WHEN seven > 2 THEN ''a "quoted" one'' ELSE ''yes'' END', 'yes'),
+	format('t Rows of values that count as negative: "a "quoted" one" in 1143, "%s..." in 1142.', repeat('x', 200)), 'long ones are cut');
 SELECT * FROM finish();
 ROLLBACK;

@@ -195,6 +195,11 @@ is "by day, of rows without a time" "$(said "SELECT mlops.daily_precision('parts
 DETAIL: They belong to no day and are left out.'
 is "of a text" "$(said "SELECT mlops.evaluate('fraud/1', query => 'SELECT *, tx_fraud::text AS t FROM tx', target => 't')" | grep HINT)" "HINT: Say which of its values is the positive class with positive => 'value'."
 
+# ---- values that count as negative
+outcomes="SELECT mlops.train('outcomes', query => 'SELECT *, CASE WHEN tx_fraud THEN ''fraud'' WHEN transaction_id < 20 THEN ''pending'' ELSE ''ok'' END AS outcome FROM tx', target => 'outcome', positive => 'fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}'"
+is "a third value of the target" "$(said "$outcomes)")" "NOTICE: 2 values of target \"outcome\" count as negative: all but \"fraud\"
+DETAIL: Rows: $(query -c "SELECT string_agg(format('\"%s\" in %s', o, n), ', ' ORDER BY n DESC) FROM (SELECT CASE WHEN transaction_id < 20 THEN 'pending' ELSE 'ok' END AS o, count(*) AS n FROM tx WHERE NOT tx_fraud GROUP BY 1) AS v"). If one of them says that the outcome is not known yet, leave such rows out in a query."
+
 # ---- what was asked for, and cannot be
 is "no rows to stop by" "$(said "SELECT mlops.train('fraud', 'tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 7, \"early_stopping_rounds\": 2}', split => '{\"validation\": 0}')")" 'NOTICE: nothing stops early without validation rows
 DETAIL: "early_stopping_rounds" is 2, but the split leaves no validation rows to tell when: there are 7 rounds.'
