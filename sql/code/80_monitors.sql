@@ -575,6 +575,7 @@ BEGIN
 		UPDATE mlops_catalog.monitor AS w SET labels_until = coalesce(settled - interval '1 minute', w.labels_until) WHERE w.model_id = id;
 		UPDATE mlops_catalog.decision_import AS i SET seen = true WHERE i.import_id = ANY (imports);
 	END IF;
+	PERFORM mlops_catalog.note_upkeep(caller, id, 'monitor');
 	PERFORM mlops_catalog.end_upkeep(caller, model_name, 'monitor', coalesce(failed, mlops_catalog.drift_problem(id)));
 END
 $$;

@@ -570,11 +570,14 @@ AS $$
 DECLARE
 	ended record;
 BEGIN
-	SELECT j.model, j.state, t.task, coalesce(j.error ->> 'message', j.state) AS error, j.error ->> 'sqlstate' AS sqlstate INTO ended
+	SELECT m.model_id, j.model, j.state, t.task, coalesce(j.error ->> 'message', j.state) AS error, j.error ->> 'sqlstate' AS sqlstate INTO ended
 		FROM mlops_catalog.job AS j JOIN mlops_catalog.model AS m ON m.name = j.model
 		JOIN (SELECT w.model_id, 'monitor' FROM mlops_catalog.monitor AS w UNION ALL SELECT p.model_id, 'retraining' FROM mlops_catalog.policy AS p) AS t(model_id, task)
 			ON t.model_id = m.model_id AND j.key = mlops_catalog.task_job_key(t.task, m.name)
 		WHERE j.job_id = note_task_job.job_id AND j.upkeep;
+	IF ended.state IN ('succeeded', 'failed', 'timed_out', 'crashed') THEN
+		PERFORM mlops_catalog.note_upkeep(caller, ended.model_id, ended.task);
+	END IF;
 	IF ended.state = 'succeeded' AND ended.task = 'retraining' THEN
 		PERFORM mlops_catalog.end_upkeep(caller, ended.model, ended.task, NULL);
 	ELSIF ended.state IN ('failed', 'timed_out', 'crashed') AND ended.sqlstate IS DISTINCT FROM '57P01' THEN
@@ -587,7 +590,7 @@ WHEN OTHERS THEN
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.note_task_job(regrole, bigint) IS
-	'Keeps the error that the job of a monitor or retraining ended with, and takes the one of a retraining away when it has succeeded';
+	'Notes when the job of a monitor or retraining ended and with what error, and takes the error of a retraining away when it has succeeded';
 
 -- A job that took its worker down twice in a row is not submitted again.  A
 -- termination, as by a shutdown of the server, is no crash.  That a job was handed

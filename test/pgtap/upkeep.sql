@@ -1,7 +1,7 @@
 -- What runs by itself: policies that a rollback suspends, tasks whose end was not
 -- seen, errors that take nothing else along, copies that stay quiet.
 \ir setup.psql
-SELECT plan(65);
+SELECT plan(69);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 4}') \g /dev/null
 CREATE FUNCTION due() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM mlops.submit_due() WHERE command LIKE '%retrain(%' $$;
@@ -113,12 +113,18 @@ SELECT ending('fraud', 'retraining', 'no role') \g /dev/null
 SELECT handed_over() AS job \gset
 SELECT is(of_retraining() || ' ' || told(), 'failed: no role 1', 'a job that is handed over takes no error away');
 SELECT is(ends(:job, 'cancelled'), 'failed: no role', 'nor does one that a person stops');
+SELECT is((SELECT ended_at FROM mlops.upkeep WHERE task = 'retraining'), NULL, 'none of them has run');
 SELECT is(ends(:job, 'crashed', 'terminated', '57P01'), 'failed: no role', 'or a shutdown');
 SELECT is(ends(:job, 'failed', 'no rights'), 'failed: no rights', 'a job that fails leaves its error');
+SELECT is((SELECT ended_at BETWEEN now() AND clock_timestamp() FROM mlops.upkeep WHERE task = 'retraining'), true, 'and when it ended');
 SELECT is(ends(:job, 'timed_out', 'too long'), 'failed: too long', 'so does one that takes too long');
 SELECT is((SELECT problem FROM mlops.check_catalog() WHERE object = 'retraining'), 'has failed: too long', 'check_catalog has it');
 SELECT is(ends(:job, 'succeeded'), 'ok', 'until one has succeeded');
 SELECT is(told(), '0', 'Prometheus, too');
+SELECT is(mlops.prometheus_metrics() ~ 'mlops_task_ended_seconds\{model="fraud",task="retraining"\} [0-9]', true, 'which has the time of the last one');
+SELECT mlops.monitor('fraud'), mlops.run_monitor('fraud') \g /dev/null
+SELECT is((SELECT state FROM mlops.upkeep WHERE task = 'monitor' AND ended_at BETWEEN now() AND clock_timestamp()), 'ok', 'so has a monitor, though none has failed');
+SELECT mlops.unmonitor('fraud') \g /dev/null
 SELECT mlops.submit('SELECT 1', key => 'retrain fraud', model => 'fraud') AS job \gset
 SELECT is(ends(:job, 'failed', 'not ours'), 'ok', 'not one that somebody has submitted with its key');
 SELECT ends(handed_over(), 'failed', 'no rights'), mlops.drop_retraining_policy('fraud') \g /dev/null
