@@ -135,8 +135,9 @@ CREATE FUNCTION mlops_catalog.summary_of_windows(model text) RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 2
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('From %s to %s: %s decisions, %s of them flagged%s%s.', mlops_catalog.page_time(w.window_start), mlops_catalog.page_time(w.window_end), w.decisions,
-			mlops_catalog.value_text(w.rate, 'share'), CASE WHEN w.former IS NOT NULL THEN format(' (%s in the window before)', mlops_catalog.value_text(w.former, 'share')) ELSE '' END,
+	SELECT format('From %s to %s: %s%s%s.', mlops_catalog.page_time(w.window_start), mlops_catalog.page_time(w.window_end),
+			CASE WHEN w.decisions = 0 THEN 'no decision' ELSE format('%s decisions, %s of them flagged', w.decisions, mlops_catalog.value_text(w.rate, 'share')) END,
+			CASE WHEN w.former IS NOT NULL THEN format(CASE WHEN w.decisions = 0 THEN ' (%s were flagged in the window before)' ELSE ' (%s in the window before)' END, mlops_catalog.value_text(w.former, 'share')) ELSE '' END,
 			CASE WHEN w.errors > 0 THEN format('; %s payments could not be scored', w.errors) ELSE '' END)
 	FROM (SELECT t.window_start, t.window_end, sum(t.decisions) AS decisions, sum(t.errors) AS errors, sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8 AS rate,
 			lag(sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8) OVER (ORDER BY t.window_end) AS former
@@ -239,6 +240,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.report_tables(text) IS 'Alerts, retrainings and history of a model as tables of HTML';
 
+-- Of many segments, those that most decisions fall into.
+CREATE FUNCTION mlops_catalog.report_segments(model text, most int) RETURNS text
+	LANGUAGE sql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH row AS (
+		SELECT f.*, row_number() OVER (ORDER BY f.decisions DESC, f.segment::text, f.version) AS place, count(*) OVER () AS rows
+		FROM mlops.performance AS f WHERE f.model = report_segments.model AND f.segment <> '{}'
+			AND f.window_end = (SELECT max(l.window_end) FROM mlops.performance AS l WHERE l.model = report_segments.model AND l.segment <> '{}' AND l.labelled > 0))
+	SELECT concat_ws(E'\n',
+		(SELECT format('<p class="sub">The %s with the most decisions, of %s.</p>', report_segments.most, max(r.rows)) FROM row AS r HAVING max(r.rows) > report_segments.most),
+		mlops_catalog.html_table('{segment,version,decisions,labelled,positives,recall,precision,pr_auc}', (SELECT jsonb_agg(to_jsonb(r)
+				|| jsonb_build_object('segment', (SELECT string_agg(e.key || ' = ' || coalesce(e.value, 'missing'), ', ') FROM jsonb_each_text(r.segment) AS e),
+					'recall', mlops_catalog.value_text(r.recall, 'share'), 'precision', mlops_catalog.value_text(r."precision", 'share')) ORDER BY r.place)
+			FROM row AS r WHERE r.place <= report_segments.most)))
+$$;
+COMMENT ON FUNCTION mlops_catalog.report_segments(text, int) IS 'How a version did by segment in its last window with labels, the largest segments first, as a table of HTML';
+
 CREATE FUNCTION mlops_catalog.report_charts(model text, version int) RETURNS text
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -253,10 +272,7 @@ AS $$
 		mlops_catalog.monitor_chart(report_charts.model, 'Scores against those of the test rows (PSI)', '{score_psi}', NULL),
 		mlops_catalog.monitor_chart(report_charts.model, 'Features that drifted', '{drifted_share}', 'share'), mlops_catalog.drift_chart(report_charts.model),
 		'</div><h2>By segment</h2>',
-		mlops_catalog.html_table('{segment,version,decisions,labelled,positives,recall,precision,pr_auc}', (SELECT jsonb_agg(to_jsonb(p)
-				|| jsonb_build_object('recall', mlops_catalog.value_text(p.recall, 'share'), 'precision', mlops_catalog.value_text(p."precision", 'share')) ORDER BY p.segment::text, p.version)
-			FROM (SELECT * FROM mlops.performance AS f WHERE f.model = report_charts.model AND f.segment <> '{}'
-				AND f.window_end = (SELECT max(l.window_end) FROM mlops.performance AS l WHERE l.model = report_charts.model AND l.segment <> '{}' AND l.labelled > 0) LIMIT 50) AS p)),
+		mlops_catalog.report_segments(report_charts.model, 50),
 		'<h2>How it learned</h2><div class="charts">', mlops_catalog.learning_charts(report_charts.model, report_charts.version), '</div>')
 $$;
 COMMENT ON FUNCTION mlops_catalog.report_charts(text, int) IS 'Drawings of a report';

@@ -3,7 +3,7 @@
 CREATE FUNCTION reads_xml() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN xmlparse(document '<a/>') IS NOT NULL; EXCEPTION WHEN feature_not_supported THEN RETURN false; END $$;
 SELECT reads_xml() \gset
 \if :reads_xml
-SELECT plan(20);
+SELECT plan(25);
 CREATE FUNCTION page() RETURNS xml LANGUAGE sql AS $$ SELECT xmlparse(document replace(mlops.report('fraud'), '<!DOCTYPE html>', '')) $$;
 CREATE FUNCTION count_of(path text) RETURNS int LANGUAGE sql AS $$ SELECT cardinality(xpath(path, page())) $$;
 SELECT throws_ok($$SELECT mlops.report('fraud')$$, '42704', NULL, 'a model that does not exist');
@@ -44,6 +44,20 @@ SELECT is(split_part((xpath('string(//figure[starts-with(figcaption, "Precision 
 	format('348.0,%s', round((150 - 140 * (SELECT avg(label::int)::float8 FROM mlops.labels))::numeric, 1)), 'precision by recall ends where all is flagged');
 SELECT is((xpath('string(//table[thead/tr/th="rule"]/tbody/tr/td[1])', page()))[1]::text, 'low', 'alerts');
 SELECT is((xpath('string(//table[thead/tr/th="base version"]/tbody/tr/td[3])', page()))[1]::text, 'new "month"', 'retrainings');
+-- segments: those with the most decisions, in words, and how many there are
+SELECT is(mlops_catalog.report_segments('fraud', 50), mlops_catalog.report_segments('nosuch', 50), 'no segments');
+INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions, true_positives, false_positives, false_negatives, true_negatives)
+SELECT w.model_id, w.window_start, w.window_end, 1, s.segment, s.n, 1, 1, 1, 1 FROM (SELECT * FROM mlops_catalog.monitor_window ORDER BY window_end DESC LIMIT 1) AS w,
+	(VALUES ('{"night": 0}'::jsonb, 10), ('{"night": 1}', 30), ('{"night": null}', 20)) AS s(segment, n);
+CREATE FUNCTION segments(most int) RETURNS text LANGUAGE sql AS $$ SELECT string_agg(s.name, '; ')
+	FROM (SELECT unnest(xpath('//tbody/tr/td[1]/text()', xmlparse(document '<a>' || mlops_catalog.report_segments('fraud', most) || '</a>')))::text AS name) AS s $$;
+SELECT is(segments(50), 'night = 1; night = missing; night = 0', 'segments, the largest first');
+SELECT is(mlops_catalog.report_segments('fraud', 50) ~ 'most decisions', false, 'all of them');
+SELECT is(substring(mlops_catalog.report_segments('fraud', 2) FROM '^<p class="sub">[^<]*'), '<p class="sub">The 2 with the most decisions, of 3.', 'or says of how many');
+-- a window without decisions
+INSERT INTO mlops_catalog.traffic_window (model_id, window_start, window_end, version, variant, shadow, decisions, alerts)
+SELECT w.model_id, w.window_end, w.window_end + interval '1 hour', 1, 'primary', false, 0, 0 FROM mlops_catalog.monitor_window AS w ORDER BY w.window_end DESC LIMIT 1;
+SELECT is((xpath('string(//ul[@class="summary"]/li[starts-with(., "From ")])', page()))[1]::text ~ '^From \S+ \S+ to \S+ \S+: no decision \(\S+ % were flagged in the window before\)\.$', true, 'a window without decisions');
 CREATE ROLE stranger;
 SET ROLE stranger;
 SELECT throws_ok($$SELECT mlops.report('fraud')$$, '42501', NULL, 'not for strangers');
