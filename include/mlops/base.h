@@ -242,6 +242,16 @@ extern void mlbase_tell_of_seconds(const char *argument, double seconds);
  */
 extern const char *mlbase_excerpt(const char *text);
 
+/*
+ * Between the two, places of errors are places in text, which came as an argument:
+ * the client sees it beside the error.  An error ends the scope too.
+ */
+extern void mlbase_begin_text(ErrorContextCallback *scope, const char *text);
+extern void mlbase_end_text(const ErrorContextCallback *scope);
+
+/* The statements in such a text: a List of RawStmt *. */
+extern List *mlbase_parse(const char *text);
+
 /* The nearest to a name that does not exist, of those that do. */
 typedef struct MlNearest
 {

@@ -150,7 +150,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.trigger_hint(text) IS 'What follows from what check_trigger has found, or what to do about it';
 
-CREATE FUNCTION mlops_catalog.check_new_trigger() RETURNS event_trigger
+CREATE FUNCTION mlops_catalog.check_new_triggers() RETURNS void
 	LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -170,4 +170,8 @@ BEGIN
 	END LOOP;
 END
 $$;
+COMMENT ON FUNCTION mlops_catalog.check_new_triggers() IS 'What check_new_trigger does, with the triggers that the command under way has created';
+
+CREATE FUNCTION mlops_catalog.check_new_trigger() RETURNS event_trigger
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'mlops_check_new_trigger';
 COMMENT ON FUNCTION mlops_catalog.check_new_trigger() IS 'Refuses triggers on tables of the catalog, and warns of triggers of mlops with wrong arguments, when they are created';

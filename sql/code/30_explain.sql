@@ -25,6 +25,8 @@ COMMENT ON FUNCTION mlops.explain_table(text, regclass, text, int) IS
 	'Importance of columns over the rows of a table, view or query: importance is the mean size of a column''s contributions in log odds (mean |SHAP value|), share its part of the sum over all columns, mean the mean contribution with its sign; computed from at most rows rows, evenly spaced';
 
 CREATE FUNCTION mlops.explain_text(model text, features anyelement, top int DEFAULT 8) RETURNS text
+	LANGUAGE c STABLE PARALLEL SAFE COST 50000 AS 'MODULE_PATHNAME', 'mlops_as_caller';
+CREATE FUNCTION mlops_catalog.explain_text(model text, features anyelement, top int) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE COST 50000
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -64,7 +66,9 @@ CREATE FUNCTION mlops.explain_version(model text, version int, features text, to
 COMMENT ON FUNCTION mlops.explain_version(text, int, text, int) IS 'mlops.explain_version of an object in JSON that is given as text';
 
 CREATE FUNCTION mlops.explain_text(model text, features text, top int DEFAULT 8) RETURNS text
+	LANGUAGE c STABLE PARALLEL SAFE COST 50000 AS 'MODULE_PATHNAME', 'mlops_as_caller';
+CREATE FUNCTION mlops_catalog.explain_text(model text, features text, top int) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE COST 50000
 	SET search_path = pg_catalog, pg_temp
-AS $$ SELECT mlops.explain_text(explain_text.model, explain_text.features::jsonb, explain_text.top) $$;
+AS $$ SELECT mlops_catalog.explain_text(explain_text.model, explain_text.features::jsonb, explain_text.top) $$;
 COMMENT ON FUNCTION mlops.explain_text(text, text, int) IS 'mlops.explain_text of an object in JSON that is given as text';

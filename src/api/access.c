@@ -17,6 +17,7 @@
 #include "access/tableam.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -34,6 +35,7 @@
 
 MLOPS_FUNCTION(mlops_as_owner);
 MLOPS_FUNCTION(mlops_as_caller);
+MLOPS_FUNCTION(mlops_check_new_trigger);
 MLOPS_FUNCTION(mlops_require);
 MLOPS_FUNCTION(mlops_may);
 MLOPS_FUNCTION(mlops_require_seen);
@@ -276,7 +278,11 @@ prepare_call(FunctionCallInfo fcinfo, bool with_caller, PrivateCall *call)
 	if (with_caller)
 		add_argument(call, &sql, REGROLEOID, (NullableDatum) {ObjectIdGetDatum(GetUserId()), false});
 	for (int i = 0; i < proc->pronargs; i++)
-		add_argument(call, &sql, proc->proargtypes.values[i], fcinfo->args[i]);
+	{
+		Oid			type = proc->proargtypes.values[i];
+
+		add_argument(call, &sql, IsPolymorphicType(type) ? get_fn_expr_argtype(fcinfo->flinfo, i) : type, fcinfo->args[i]);
+	}
 	appendStringInfoChar(&sql, ')');
 	call->sql = sql.data;
 	ReleaseSysCache(tuple);
@@ -379,6 +385,21 @@ mlops_as_caller(PG_FUNCTION_ARGS)
 	value = call_behind(fcinfo, &call);
 	SPI_finish();
 	return value;
+}
+
+/* The event trigger's function: what it refuses is an error of CREATE TRIGGER itself. */
+Datum
+mlops_check_new_trigger(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("not called by an event trigger")));
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	mlreg_run_ours("SELECT mlops_catalog.check_new_triggers()", 0, NULL, NULL, NULL, false);
+	SPI_finish();
+	PG_RETURN_NULL();
 }
 
 /* ---------------------------------------------------------------- as somebody else */

@@ -37,7 +37,7 @@
 static RawStmt *
 parse_one(const char *text)
 {
-	List	   *statements = pg_parse_query(text);
+	List	   *statements = mlbase_parse(text);
 
 	if (list_length(statements) != 1)
 		ereport(ERROR,
@@ -55,6 +55,7 @@ static Query *
 analyze_select(const char *text)
 {
 	RawStmt    *raw = parse_one(text);
+	ErrorContextCallback scope;
 	Query	   *query;
 
 	if (!IsA(raw->stmt, SelectStmt) || ((SelectStmt *) raw->stmt)->intoClause)
@@ -62,7 +63,9 @@ analyze_select(const char *text)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"query\" must be a SELECT"),
 				 errdetail("It was: %s", text)));
+	mlbase_begin_text(&scope, text);
 	query = parse_analyze_fixedparams(raw, text, NULL, 0, NULL);
+	mlbase_end_text(&scope);
 	if (query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

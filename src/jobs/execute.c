@@ -27,7 +27,7 @@
 RawStmt *
 mljobs_parse(const char *command)
 {
-	List	   *statements = pg_parse_query(command);
+	List	   *statements = mlbase_parse(command);
 	RawStmt    *statement;
 
 	if (list_length(statements) != 1)

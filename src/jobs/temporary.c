@@ -18,13 +18,13 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
 
+#include "mlops/base.h"
 #include "mlops/jobs.h"
 #include "jobs/execute.h"
 
@@ -75,7 +75,7 @@ look_at_query(const char *text, Search *search)
 
 	if (inner.depth > MOST_NESTED)
 		return false;
-	foreach(lc, pg_parse_query(text))
+	foreach(lc, mlbase_parse(text))
 	{
 		if (look_at_statement(lfirst_node(RawStmt, lc)->stmt, &inner))
 			break;

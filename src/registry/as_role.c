@@ -23,16 +23,30 @@
  * Those between a public function and what it runs as a role are ours.  They begin
  * with as_role's own statement, or else with a line that mlreg_enter_role puts
  * there, end with one of mlreg_run_ours, and are taken out when the error passes.
+ * Where no mlreg_run_ours is above there is nothing to take out.
  */
 #define ROLE_STATEMENT "SELECT mlops_catalog.row_as_json(mlops_row) FROM ("
 #define OUR_FIRST_LINE "run by mlops as a role"
 #define OUR_LAST_LINE "run by mlops for a function of schema mlops"
 
-/* An error context callback: its line is the argument. */
+/* Error context callbacks; the argument of the first is the one above it. */
 static void
-mark(void *line)
+mark_last(void *unused)
 {
-	errcontext("%s", (const char *) line);
+	errcontext("%s", OUR_LAST_LINE);
+}
+
+static void
+mark_first(void *above)
+{
+	for (ErrorContextCallback *c = above; c; c = c->previous)
+	{
+		if (c->callback == mark_last)
+		{
+			errcontext("%s", OUR_FIRST_LINE);
+			return;
+		}
+	}
 }
 
 /* The line of a text, NULL if there is none. */
@@ -104,7 +118,7 @@ throw_without_our_lines(MemoryContext memory)
 void
 mlreg_run_ours(const char *sql, int n, Oid *types, Datum *values, const char *nulls, bool read_only)
 {
-	ErrorContextCallback above = {error_context_stack, mark, OUR_LAST_LINE};
+	ErrorContextCallback above = {error_context_stack, mark_last, NULL};
 	MemoryContext memory = CurrentMemoryContext;
 	volatile int code = 0;
 
@@ -195,7 +209,7 @@ mlreg_enter_role(Oid role, Jsonb *settings, MlReach reach, MlRoleScope *scope)
 	apply_settings(settings);
 	scope->first_line = (ErrorContextCallback)
 	{
-		error_context_stack, mark, OUR_FIRST_LINE
+		error_context_stack, mark_first, error_context_stack
 	};
 	error_context_stack = &scope->first_line;
 }

@@ -1,6 +1,6 @@
 -- Where an error comes from: lines of the caller's own code, and none of ours.
 \ir setup.psql
-SELECT plan(12);
+SELECT plan(17);
 CREATE VIEW source AS SELECT id, ts, amount, is_fraud FROM tx;
 SELECT mlops.train('fraud', 'source', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 2}') \g /dev/null
 SELECT mlops.snapshot(name => 'kept', query => 'SELECT * FROM source', kind => 'reference') \g /dev/null
@@ -26,7 +26,10 @@ SELECT is(context_of($$SELECT mlops.verify_snapshot('kept')$$), E'PL/pgSQL funct
 SELECT is(context_of(s), format(E'SQL statement "%s"\nPL/pgSQL function context_of(text) line 5 at EXECUTE', s), s)
 FROM unnest(ARRAY[$$SELECT mlops.retrain('fraud', options => '{"accept": ["nosuch"]}')$$, $$SELECT mlops.retrain('fraud', options => '{"nosuch": 1}')$$,
 	$$SELECT mlops.set_model_tag('fraud', '', 'x')$$, $$SELECT mlops.deploy('fraud', 7)$$, $$SELECT mlops.monitor('fraud', query => 'SELECT nosuch FROM tx', time_column => 'ts')$$,
-	$$SELECT mlops.approve('fraud', 9)$$]) AS s;
+	$$SELECT mlops.approve('fraud', 9)$$,
+	$$SELECT mlops.explain_text('fraud', '{"amount": 5}')$$, $$SELECT mlops.explain_text('fraud', '{"amount": 5}'::jsonb)$$,
+	$$SELECT mlops.evaluate('fraud', by => '{nosuch}')$$, $$SELECT mlops.daily_precision('fraud', card_column => 'nosuch')$$,
+	$$CREATE TRIGGER scores BEFORE INSERT ON tx FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger('fraud', 'nosuch')$$]) AS s;
 
 -- a function of the caller's in between is the caller's
 CREATE FUNCTION release() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM mlops.deploy('fraud', 7); END $$;

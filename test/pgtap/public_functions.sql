@@ -34,6 +34,8 @@ INSERT INTO explained VALUES
 	('check_trigger', 'asks for the privilege to score'),
 	('length_of_time', 'reads its arguments only'),
 	('check_new_trigger', 'event trigger'),
+	('check_new_triggers', 'looks at what the command under way made, as the caller'),
+	('explain_text', 'explains as the caller'),
 	('importance_section', 'reads through views as the caller'),
 	('progress', 'shows progress of sessions of the caller''s roles'),
 	('progress_line', 'reads progress'),
