@@ -184,15 +184,15 @@ feature_attribute(const ReadPlan *plan, int i)
 }
 
 /*
- * A feature that has the name of a time's part, of a category's target statistic, or
- * of a line in reports, could not be told from it.  Whether a category has a
- * statistic is up to the rows, of this training or the next.
+ * Names that lines in reports have beside those of the features: parts of times, target
+ * statistics of categories.  Whether a category has a statistic is up to the rows,
+ * of this training or the next.
  */
-static void
-refuse_taken_names(const Request *request, const ReadPlan *plan)
+static List *
+names_of_parts(const Request *request, const ReadPlan *plan)
 {
 	static const char *const parts[] = {"hour", "weekday", "seconds"};
-	List	   *taken = list_make2("(score)", "(base)");
+	List	   *names = NIL;
 
 	for (int i = 0; i < plan->n_features; i++)
 	{
@@ -202,10 +202,19 @@ refuse_taken_names(const Request *request, const ReadPlan *plan)
 		if (!mling_converter(attribute->atttypid, request->zone, &converter))
 			continue;
 		if (converter.kind == ML_COLUMN_CATEGORY)
-			taken = lappend(taken, psprintf("%s.target", NameStr(attribute->attname)));
+			names = lappend(names, psprintf("%s.target", NameStr(attribute->attname)));
 		for (int part = 0; converter.kind == ML_COLUMN_TIME && part < lengthof(parts); part++)
-			taken = lappend(taken, psprintf("%s.%s", NameStr(attribute->attname), parts[part]));
+			names = lappend(names, psprintf("%s.%s", NameStr(attribute->attname), parts[part]));
 	}
+	return names;
+}
+
+/* A feature that has the name of another line in reports could not be told from it. */
+static void
+refuse_taken_names(const Request *request, const ReadPlan *plan)
+{
+	List	   *taken = list_concat(list_make2("(score)", "(base)"), names_of_parts(request, plan));
+
 	for (int i = 0; i < plan->n_features; i++)
 	{
 		const char *name = NameStr(feature_attribute(plan, i)->attname);
@@ -216,6 +225,57 @@ refuse_taken_names(const Request *request, const ReadPlan *plan)
 					 errmsg("feature \"%s\" has a name that another one has in reports", name),
 					 errdetail("Taken are \"(score)\", \"(base)\", the hour, weekday and seconds of each time, and the target of each category."),
 					 errhint("Rename the column in a query, or leave it out with \"exclude\".")));
+	}
+}
+
+#define FEATURES_SHOWN 20
+
+/* Errors: 22023, with the features and the nearest. */
+static void
+refuse_constraint(const char *name, const char *parameter, List *features)
+{
+	StringInfoData list;
+	MlNearest	nearest;
+	ListCell   *lc;
+
+	initStringInfo(&list);
+	mlbase_nearest_begin(&nearest, name);
+	foreach(lc, features)
+	{
+		int			i = foreach_current_index(lc);
+
+		mlbase_nearest_of(&nearest, (char *) lfirst(lc));
+		if (i < FEATURES_SHOWN)
+			appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", (char *) lfirst(lc));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"%s\" in \"%s\" is not a feature", mlbase_excerpt(name), parameter),
+			 errdetail("Features are: %s%s.", list.data, list_length(features) > FEATURES_SHOWN ? ", ..." : ""),
+			 nearest.name[0] ? errhint("Perhaps you meant \"%s\".", nearest.name) : 0));
+}
+
+/* Constraints are on features or parts of them; which of these there are the rows will tell. */
+static void
+check_constraints(const Request *request, const ReadPlan *plan)
+{
+	List	   *features = NIL;
+	List	   *parts = names_of_parts(request, plan);
+
+	for (int i = 0; i < plan->n_features; i++)
+		features = lappend(features, NameStr(feature_attribute(plan, i)->attname));
+	for (size_t i = 0; i < request->learner->n_params; i++)
+	{
+		const MlParamSpec *spec = &request->learner->params[i];
+		const MlConstraints *constraints = (const MlConstraints *) ((const char *) request->params + spec->offset);
+
+		for (size_t c = 0; spec->type == ML_PARAM_CONSTRAINTS && c < constraints->n; c++)
+		{
+			const char *name = constraints->constraint[c].feature;
+
+			if (!is_one_of(name, features) && !is_one_of(name, parts))
+				refuse_constraint(name, spec->name, features);
+		}
 	}
 }
 
@@ -258,6 +318,7 @@ mltrain_plan(Journal *journal, const Request *request, ReadPlan *plan)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no column is left to be a feature")));
 	refuse_taken_names(request, plan);
+	check_constraints(request, plan);
 
 	target_type = TupleDescAttr(plan->source->desc, mling_column(plan->source, r->target, "target"))->atttypid;
 	plan->positive = mling_positive(target_type, "target", r->target, r->positive);

@@ -72,3 +72,16 @@ mltrain_check(const MlTrainRequest *given, const char *group_by, const char *com
 	mltrain_parse_threshold(given->threshold, &request->threshold);
 	mltrain_parse_preprocess(given->preprocess, &request->preprocess);
 }
+
+/* Not in mltrain_check: a search may set what these lack. */
+void
+mltrain_check_together(const Request *request)
+{
+	MlContradiction found;
+
+	if (request->learner->contradicts && request->learner->contradicts(request->params, &found))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s", found.message),
+				 errhint("%s", found.hint)));
+}

@@ -31,4 +31,7 @@ typedef struct Request
 extern void mltrain_check(const MlTrainRequest *given, const char *group_by, const char *command,
 						  Request *request);
 
+/* Errors (22023): parameters of the learner that do not go together. */
+extern void mltrain_check_together(const Request *request);
+
 #endif							/* MLOPS_TRAIN_REQUEST_H */

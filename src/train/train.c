@@ -98,6 +98,7 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 	mlbase_progress_aloud();
 
 	mltrain_check(request, NULL, "mlops.train()", &t->request);
+	mltrain_check_together(&t->request);
 	mltrain_prepare(&t->journal, &t->request, mlbase_engine_threads(), t->request.learner->needs_blas,
 					&t->plan, &t->data, &t->prepared);
 	if (!request->rehearsal)

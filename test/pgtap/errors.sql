@@ -86,7 +86,7 @@ SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT id, id, is_fraud FRO
 SELECT throws_ok($$SELECT mlops.train('Fraud Model', 'tx', target => 'is_fraud')$$,
 	'22023', 'invalid model name "Fraud Model"', 'invalid model name');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', params => '{"monotone_constraints": {"amnt": 1}}')$$,
-	'22023', NULL, 'constraint on a feature that does not exist');
+	'22023', '"amnt" in "monotone_constraints" is not a feature', 'constraint on a feature that does not exist');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', weight => 'country')$$,
 	'42804', NULL, 'weight that is no number');
 SELECT throws_ok($$SELECT mlops.train('m', 'tx', target => 'is_fraud', split => '{"fold": "country"}')$$,

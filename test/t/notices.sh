@@ -155,6 +155,17 @@ is "one that is given is chosen by none" "$(said "$parts, threshold => '{\"value
 is "a column that is near" "$(said "SELECT mlops.train('m', 'tx', target => 'tx_frud')")" 'ERROR: "target" names column "tx_frud", which does not exist in the source
 HINT: Perhaps you meant "tx_fraud".'
 is "a column that is not" "$(said "SELECT mlops.train('m', 'tx', target => 'tz')")" 'ERROR: "target" names column "tz", which does not exist in the source'
+constrained() { said "SELECT mlops.train('m', query => 'SELECT tx_amount, tx_datetime, transaction_id, tx_fraud FROM tx', target => 'tx_fraud', key => 'transaction_id', params => '{\"monotone_constraints\": {\"$1\": 1}, \"n_estimators\": 1}')"; }
+is "a constraint that is near a feature" "$(constrained tx_amont)" 'ERROR: "tx_amont" in "monotone_constraints" is not a feature
+DETAIL: Features are: tx_amount, tx_datetime.
+HINT: Perhaps you meant "tx_amount".'
+is "one that is not" "$(constrained transaction_id | grep -v DETAIL)" 'ERROR: "transaction_id" in "monotone_constraints" is not a feature'
+is "one on a part of a time" "$(constrained tx_datetime.hour)" ""
+linear() { said "SELECT mlops.train('m', 'tx', target => 'tx_fraud', features => '{tx_amount}', algorithm => 'logistic_regression', params => '$1')"; }
+is "a solver for another penalty" "$(linear '{"penalty": "l1", "solver": "lbfgs"}')" 'ERROR: solver "lbfgs" cannot minimise an L1 penalty
+HINT: Solvers auto and coordinate_descent can.'
+is "a penalty for another solver" "$(linear '{"solver": "coordinate_descent"}')" 'ERROR: solver "coordinate_descent" needs a penalty with an L1 part
+HINT: Such are l1, and elasticnet with an l1_ratio above 0. Solvers auto, newton and lbfgs minimise others.'
 is "a model that is near" "$(said "SELECT mlops.score('fruad', t) FROM tx AS t")" 'ERROR: model "fruad" does not exist
 HINT: Perhaps you meant "fraud".'
 is "a model that is not" "$(said "SELECT mlops.score('bank', t) FROM tx AS t" | grep HINT)" 'HINT: View mlops.models lists the models there are.'

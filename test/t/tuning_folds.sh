@@ -156,7 +156,7 @@ for case in "plain|seed => 1" "stops|params => '{\"early_stopping_rounds\": 3}',
 done
 is "and find the same metrics" "$(query -c "SELECT count(*), count(DISTINCT line || jsonb_build_object('how', how)) FROM result")" "147|49"
 
-wrong="SELECT fold FROM mlops.cross_validate('cv', 'tx', $folds, params => '{\"monotone_constraints\": {\"nothing\": 1}}', parallel"
+wrong="SELECT fold FROM mlops.cross_validate('cv', 'tx', $folds, params => '{\"monotone_constraints\": {\"shop\": 1}}', parallel"
 is "an error is the same too" "$(error_of -c "$wrong => 3)")" "$(error_of -c "$wrong => 1)")"
 wrong="SELECT fold FROM mlops.cross_validate('cv', 'tx', $folds, parallel"
 is "with its hint" "$(error_of -c "SET mlops.max_training_memory = '20MB'" -c "$wrong => 3)" | sed 's/needs [0-9]*/needs some/')" \

@@ -98,6 +98,13 @@ typedef struct MlTask
 	int			prune_every;	/* rounds from one question to the next, >= 1 */
 } MlTask;
 
+/* Parameters that do not go together. */
+typedef struct MlContradiction
+{
+	char		message[128];
+	char		hint[160];		/* what goes together */
+} MlContradiction;
+
 typedef struct MlLearner
 {
 	const char *name;			/* "gradient_boosting" */
@@ -107,6 +114,9 @@ typedef struct MlLearner
 	size_t		params_size;
 	bool		needs_blas;
 	const char *search_space;	/* JSON: what tuning searches when no space is given; NULL: one must be given */
+
+	/* Do values that are each valid contradict each other?  Then found says how.  NULL: never. */
+	bool		(*contradicts) (const void *params, MlContradiction *found);
 
 	/* max_bins the signature must be fitted with for these parameters */
 	int			(*max_bins) (const void *params);

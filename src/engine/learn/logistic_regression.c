@@ -57,6 +57,28 @@ l2_share(const MlLogisticRegressionParams *p)
 	return p->penalty == ML_PENALTY_NONE ? 0 : 1 - l1_share(p);
 }
 
+/* A solver minimises some penalties only. */
+static bool
+contradicts(const void *params_struct, MlContradiction *found)
+{
+	const MlLogisticRegressionParams *p = params_struct;
+	bool		smooth = p->solver == ML_SOLVER_NEWTON || p->solver == ML_SOLVER_LBFGS;
+
+	if (l1_share(p) > 0 && smooth)
+	{
+		snprintf(found->message, sizeof(found->message), "solver \"%s\" cannot minimise an L1 penalty", solvers[p->solver]);
+		snprintf(found->hint, sizeof(found->hint), "Solvers auto and coordinate_descent can.");
+		return true;
+	}
+	if (!(l1_share(p) > 0) && p->solver == ML_SOLVER_COORDINATE_DESCENT)
+	{
+		snprintf(found->message, sizeof(found->message), "solver \"%s\" needs a penalty with an L1 part", solvers[p->solver]);
+		snprintf(found->hint, sizeof(found->hint), "Such are l1, and elasticnet with an l1_ratio above 0. Solvers auto, newton and lbfgs minimise others.");
+		return true;
+	}
+	return false;
+}
+
 /* Newton or its proximal form for L1, rather than L-BFGS.  n: columns and intercept. */
 static bool
 uses_hessian(const MlLogisticRegressionParams *p, size_t n)
@@ -197,6 +219,7 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 	MlLinear   *linear = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(MlLinear));
 	Objective	o = {.ctx = ctx, .C = p->C, .l2 = l2_share(p)};
 	SolverResult result = {0};
+	MlContradiction found;
 	double	   *w;
 	double	   *errors;
 	MlArenaMark mark;
@@ -210,12 +233,8 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 		return ml_fail_memory(ctx);
 	if (ctx->blas == NULL)
 		return ml_fail(ctx, ML_FAILED, "logistic regression needs linear algebra");
-	if (l1_share(p) > 0 && (p->solver == ML_SOLVER_NEWTON || p->solver == ML_SOLVER_LBFGS))
-		return ml_fail(ctx, ML_INVALID_ARGUMENT, "solver \"%s\" cannot minimise an L1 penalty",
-					   solvers[p->solver]);
-	if (!(l1_share(p) > 0) && p->solver == ML_SOLVER_COORDINATE_DESCENT)
-		return ml_fail(ctx, ML_INVALID_ARGUMENT, "solver \"%s\" needs a penalty with an L1 part",
-					   solvers[p->solver]);
+	if (contradicts(p, &found))
+		return ml_fail(ctx, ML_INVALID_ARGUMENT, "%s", found.message);
 	design_plan(&o.design, task, o.l2 > 0, terms);
 	o.n = o.design.n_terms + 1;
 	status = starting_intercept(ctx, task, &w[o.n - 1]);
@@ -259,6 +278,7 @@ const MlLearner ml_logistic_regression = {
 	.params_size = sizeof(MlLogisticRegressionParams),
 	.needs_blas = true,
 	.search_space = "{\"penalty\": [\"l2\", \"l1\"], \"C\": {\"min\": 0.0001, \"max\": 100, \"log\": true}}",
+	.contradicts = contradicts,
 	.max_bins = max_bins,
 	.memory_needed = memory_needed,
 	.fit = fit,
