@@ -122,8 +122,8 @@ CREATE FUNCTION mlops_catalog.tell_of_seconds(argument text, length interval) RE
 AS $$
 BEGIN
 	IF length > interval '0' AND length < interval '1 minute' THEN
-		RAISE NOTICE '"%" is % seconds', argument, extract(epoch FROM length)::float8
-			USING HINT = 'A number without a unit is seconds. Write ''7 days''.';
+		RAISE NOTICE '"%" is % second%', argument, extract(epoch FROM length)::float8, CASE WHEN length <> interval '1 second' THEN 's' ELSE '' END
+			USING HINT = 'That is what a number without a unit means. If seconds are not meant, write the unit, as in ''7 days''.';
 	END IF;
 END
 $$;

@@ -244,7 +244,7 @@ CREATE FUNCTION mlops_catalog.judged_rows(version_id bigint)
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT m.name, CASE WHEN NOT s.imported THEN d.query END, s.test_rows, s.unread, s.settings, CASE WHEN s.costs IS NOT NULL THEN r.request -> 'threshold' END,
-		d.time_column, mlops_catalog.number_of(s.metrics, 'rows')::bigint
+		(r.request ->> 'time_column')::name, mlops_catalog.number_of(s.metrics, 'rows')::bigint
 	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
 	LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id) CROSS JOIN LATERAL mlops_catalog.gate_subject(m.name, v.version, NULL) AS s
 	WHERE v.version_id = judged_rows.version_id

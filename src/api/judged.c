@@ -178,19 +178,45 @@ cost_columns(const MlThresholdRequest *threshold, const MlSource *source, List *
 
 /* ---------------------------------------------------------------- reading */
 
+static bool
+is_number(const MlSource *source, const char *name)
+{
+	int			position = mling_find_column(source, name);
+	MlConverter converter;
+
+	return position >= 0 && mling_converter(TupleDescAttr(source->desc, position)->atttypid, "UTC", &converter) &&
+		converter.kind == ML_COLUMN_NUMBER;
+}
+
+/* A training may be ordered by numbers: they are no days. */
+static void
+refuse_numbers(const Judged *judged, const Subject *subject, const MlSource *source)
+{
+	const char *name = subject->time_column;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"time_column\" must be given"),
+			 errdetail("Version %d of model \"%s\" was trained by \"%s\" of type %s, and numbers belong to no day.", judged->resolved.version,
+					   subject->model, name, mling_type_name(TupleDescAttr(source->desc, mling_find_column(source, name))->atttypid)),
+			 errhint("Make times of them in a query, such as to_timestamp(%s), and name that column.", quote_identifier(name))));
+}
+
 /* The column of times: what is given, else the training's. */
 static const char *
-time_column(const JudgedRequest *request, const Judged *judged, const Subject *subject)
+time_column(const JudgedRequest *request, const Judged *judged, const Subject *subject, const MlSource *source)
 {
-	const char *name = request->columns.time ? request->columns.time : subject->time_column;
-
-	if (name == NULL)
+	if (request->columns.time)
+		return request->columns.time;
+	if (subject->time_column == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"time_column\" must be given"),
 				 errdetail("Version %d of model \"%s\" was trained without one.", judged->resolved.version, subject->model),
 				 errhint("Name the column that says when a row was, such as time_column => 'created_at'.")));
-	return name;
+	if (is_number(source, subject->time_column))
+		refuse_numbers(judged, subject, source);
+	return subject->time_column;
 }
 
 static void
@@ -201,7 +227,7 @@ score_rows(const JudgedRequest *request, const Subject *subject, MlSource *sourc
 	MlThresholdRequest threshold = {0};
 
 	if (request->by_time)
-		columns.time = time_column(request, judged, subject);
+		columns.time = time_column(request, judged, subject, source);
 	if (subject->policy)
 	{
 		mltrain_parse_threshold(jsonb_of(subject->policy), &threshold);

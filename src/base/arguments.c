@@ -89,8 +89,8 @@ mlbase_tell_of_seconds(const char *argument, double seconds)
 {
 	if (seconds > 0 && seconds < SECS_PER_MINUTE)
 		ereport(NOTICE,
-				(errmsg("\"%s\" is %g seconds", argument, seconds),
-				 errhint("A number without a unit is seconds. Write '7 days'.")));
+				(errmsg("\"%s\" is %g second%s", argument, seconds, seconds == 1 ? "" : "s"),
+				 errhint("That is what a number without a unit means. If seconds are not meant, write the unit, as in '7 days'.")));
 }
 
 /* The shortest text that reads back as the same number. */

@@ -204,6 +204,12 @@ is "a curve of them" "$(said "SELECT mlops.curve('moving/1')" | head -n 1)" "$(m
 is "thresholds of them" "$(said "SELECT mlops.thresholds('moving', 1)" | head -n 1)" "$(moved 0 0 | head -n 1)"
 is "by day, of rows without a time" "$(said "SELECT mlops.daily_precision('parts/1', query => 'SELECT *, CASE WHEN transaction_id >= 3 THEN tx_datetime END AS at FROM parts', time_column => 'at')")" 'NOTICE: time column "at" is NULL in 3 rows with a label
 DETAIL: They belong to no day and are left out.'
+query -c "CREATE TABLE numbered AS SELECT *, extract(epoch FROM tx_datetime)::int AS sec FROM tx" \
+	-c "SELECT count(mlops.train('numbered', 'numbered', target => 'tx_fraud', key => 'transaction_id', time_column => 'sec', features => '{tx_amount}', params => '{\"n_estimators\": 2}'))" >/dev/null
+is "by day, of a training by numbers" "$(said "SELECT mlops.daily_precision('numbered/1')")" 'ERROR: "time_column" must be given
+DETAIL: Version 1 of model "numbered" was trained by "sec" of type integer, and numbers belong to no day.
+HINT: Make times of them in a query, such as to_timestamp(sec), and name that column.'
+is "that are made days" "$(query -c "SELECT sum(rows) = (SELECT count(*) FROM numbered) FROM mlops.daily_precision('numbered/1', query => 'SELECT *, to_timestamp(sec) AS at FROM numbered WHERE sec > 0', time_column => 'at')")" t
 is "of a text" "$(said "SELECT mlops.evaluate('fraud/1', query => 'SELECT *, tx_fraud::text AS t FROM tx', target => 't')" | grep HINT)" "HINT: Say which of its values is the positive class with positive => 'value'."
 
 # ---- values that count as negative
@@ -254,12 +260,16 @@ is "a trigger of a misspelt model" "$(said "CREATE TRIGGER t BEFORE INSERT ON pa
 	'WARNING: trigger "t": model "fruad" does not exist. Perhaps you meant "fraud".
 HINT: Until that is mended, rows get what its argument on_error says: no score, unless it is given.'
 seconds='is 7 seconds
-HINT: A number without a unit is seconds. Write '"'7 days'."
+HINT: That is what a number without a unit means. If seconds are not meant, write the unit, as in '"'7 days'."
 query -c "SELECT mlops.monitor('fraud', every => '1 day'); SELECT mlops.set_alert_rule('fraud', 'loud', 'alert_rate', max => 0.5)" >/dev/null 2>&1
 for call in "lasting mlops.silence('fraud', 'loud', lasting => '7')" "timeout mlops.submit('SELECT 1', timeout => '7')" "label_delay mlops.monitor('fraud', every => '1 day', label_delay => '7')" "cooldown mlops.set_retraining_policy('fraud', '0 3 * * *', cooldown => '7')" \
 	"label_delay mlops.cross_validate('cv', 'tx', target => 'tx_fraud', time_column => 'tx_datetime', folds => 2, features => '{tx_amount}', params => '{\"n_estimators\": 1}', label_delay => '7')"; do
 	is "${call#* }" "$(said "SELECT ${call#* }" | grep -A 1 'is 7 seconds')" "NOTICE: \"${call%% *}\" $seconds"
 done
+is "one with its unit is not said to lack it" "$(said "SELECT mlops.submit('SELECT 1', timeout => '1 second')" | head -n 2)" "NOTICE: \"timeout\" is 1 second
+${seconds#*
+}"
+is "in SQL too" "$(said "SELECT mlops.silence('fraud', 'loud', lasting => '1 second')" | head -n 1)" 'NOTICE: "lasting" is 1 second'
 query -c "SELECT mlops.drop_retraining_policy('fraud'), mlops.unmonitor('fraud')" >/dev/null
 
 # ---- what calls a version that is dropped
