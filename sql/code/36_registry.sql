@@ -343,10 +343,10 @@ CREATE FUNCTION mlops_catalog.drop_model(caller regrole, model text, force boole
 	RETURNS TABLE (dropped_model text, versions int, freed_bytes bigint)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
-	SET lock_timeout = '10s'	-- a run of the model that somebody else is changing
 AS $$
 #variable_conflict use_column
 DECLARE
+	patience text := current_setting('lock_timeout');
 	id bigint := mlops_catalog.lock_to_drop(caller, drop_model.model);
 	routes text := (SELECT string_agg(format('version %s as variant "%s"', v.version, d.variant), ', ' ORDER BY d.variant)
 		FROM mlops_catalog.deployment_route AS d JOIN mlops_catalog.model_version AS v USING (version_id) WHERE d.model_id = id);
@@ -368,9 +368,12 @@ BEGIN
 		WHERE v.model_id = id AND a.version_id = v.version_id;
 	DELETE FROM mlops_catalog.model_version AS v WHERE v.model_id = id;
 	DELETE FROM mlops_catalog.model AS m WHERE m.model_id = id;
+	-- a run of the model that somebody else is changing
+	PERFORM set_config('lock_timeout', '10s', true) FROM pg_settings AS s WHERE s.name = 'lock_timeout' AND s.setting::int NOT BETWEEN 1 AND 10000;
 	UPDATE mlops_catalog.run AS r SET deleted_at = coalesce(r.deleted_at, clock_timestamp()), model_dropped = true
 		WHERE r.model = drop_model.model AND NOT r.model_dropped;
 	UPDATE mlops_catalog.study AS s SET model_dropped = true WHERE s.model = drop_model.model AND NOT s.model_dropped;
+	PERFORM set_config('lock_timeout', patience, true);
 	RETURN NEXT;
 END
 $$;

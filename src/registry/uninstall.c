@@ -57,7 +57,7 @@ count(Contents *contents)
 	mlcat_begin(&scope);
 	(void) mlcat_execute("SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.model LIMIT $1) AS m), "
 						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.run LIMIT $1) AS r), "
-						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.prediction LIMIT $1) AS p), "
+						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.prediction UNION ALL SELECT FROM mlops_catalog.imported_decision LIMIT $1) AS p), "
 						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.schedule LIMIT $1) AS s)", 1, &type, &most, NULL);
 	*contents = (Contents) {number(1), number(2), number(3), number(4)};
 	mlcat_end(&scope);

@@ -400,6 +400,8 @@ begin_import(ImportReader *reader)
 	TimestampTzGetDatum(reader->since), TimestampTzGetDatum(reader->until)};
 	bool		isnull;
 
+	/* before the row's lock that its foreign key takes: who drops the model waits for this one */
+	mlcat_lock("model", (uint64) reader->resolved.model_id, true, "import decisions");
 	mlcat_begin(&scope);
 	reader->import_id = DatumGetInt64(mlcat_execute_value("SELECT mlops_catalog.begin_import($1::pg_catalog.regrole, $2, $3, $4)",
 														  4, types, values, NULL, &isnull));
