@@ -122,7 +122,7 @@ DECLARE
 BEGIN
 	FOR other IN
 		SELECT DISTINCT v.version, mlops_catalog.question(v.target, v.positive) AS predicts,
-			f.version AS former, mlops_catalog.question(f.target, f.positive) AS predicted
+			f.version AS former, mlops_catalog.question(f.target, f.positive) AS predicted, nullif((b ->> 'threshold')::float8, f.threshold) AS threshold, r.kind, r.variant
 		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
 		CROSS JOIN LATERAL jsonb_array_elements(mlops_catalog.former_routes(d)) AS b
 		JOIN mlops_catalog.model_version AS f ON f.model_id = d.model_id AND f.version = (b ->> 'version')::int
@@ -132,7 +132,10 @@ BEGIN
 		RAISE WARNING 'version % of model "%" predicts %, but version %, which has answered so far, predicts %',
 				other.version, model, left(other.predicts, 200), other.former, left(other.predicted, 200)
 			USING DETAIL = 'Scores, thresholds, labels and metrics of the two are about different things.',
-				HINT = format('If that was a slip, mlops.rollback(%1$L) or mlops.abort(%1$L) undoes it. A model of its own answers another question.', model);
+				HINT = format('If that was a slip, SELECT * FROM mlops.%s undoes it. A model of its own answers another question.', CASE
+					WHEN d.action = 'rollback' THEN format('deploy(%L, %s%s)', model, other.former, ', threshold => ' || other.threshold)
+					WHEN other.variant = 'primary' THEN format('rollback(%L)', model)
+					WHEN other.kind = 'share' THEN format('abort(%L)', model) ELSE format('abort(%L, variant => %L)', model, other.variant) END);
 	END LOOP;
 END
 $$;

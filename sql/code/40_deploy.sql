@@ -12,7 +12,7 @@ DECLARE
 BEGIN
 	IF number IS NULL THEN
 		RAISE EXCEPTION 'alias "%" of model "%" does not exist', alias_name, model_name
-			USING ERRCODE = 'undefined_object', HINT = format('Run SELECT * FROM mlops.set_alias(%L, %L, version).', model_name, alias_name);
+			USING ERRCODE = 'undefined_object', HINT = format('Run SELECT * FROM mlops.set_alias(%L, %L, %s).', model_name, alias_name, greatest(1, mlops_catalog.last_version(model)));
 	END IF;
 	RETURN mlops_catalog.version_to_deploy(caller, model, model_name, number, true);
 END
@@ -146,6 +146,44 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.begin_requested(regrole, mlops_catalog.deployment, bigint) IS 'Records a deployment that was asked for';
 
+CREATE FUNCTION mlops_catalog.tell_of_ended(caller regrole, model_id bigint, model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	ended text := (SELECT string_agg(format('"%s" (version %s%s)', r.variant, v.version, CASE WHEN r.kind = 'share' THEN format(', %s %%', r.percent) ELSE '' END), ', ' ORDER BY r.position, r.variant)
+		FROM mlops_catalog.deployment_route AS r JOIN mlops_catalog.model_version AS v USING (version_id)
+		WHERE r.model_id = tell_of_ended.model_id AND r.kind <> 'shadow' AND r.variant <> 'primary');
+BEGIN
+	IF ended IS NOT NULL THEN
+		RAISE NOTICE 'other variants of model "%" answer no longer: %', model_name, ended
+			USING DETAIL = 'A direct deployment answers all rows, and ends a release that is under way.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_ended(regrole, bigint, text) IS 'A notice of shares and segments that a direct deployment is about to end';
+
+-- A test of a version against itself may be meant, to see how much chance does.
+CREATE FUNCTION mlops_catalog.warn_of_same_answer(caller regrole, made bigint, model_name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	same record;
+BEGIN
+	SELECT r.variant, v.version INTO same FROM mlops_catalog.deployment AS d
+		JOIN mlops_catalog.deployment_route AS r USING (deployment_id) JOIN mlops_catalog.model_version AS v ON v.version_id = r.version_id
+		JOIN mlops_catalog.deployment_route AS p ON p.model_id = d.model_id AND p.variant = 'primary' AND p.version_id = r.version_id
+			AND coalesce(p.threshold, v.threshold) IS NOT DISTINCT FROM coalesce(r.threshold, v.threshold)
+		WHERE d.deployment_id = made AND d.strategy <> 'ab' AND r.variant <> 'primary' ORDER BY r.position LIMIT 1;
+	IF FOUND THEN
+		RAISE WARNING 'variant "%" of model "%" answers as "primary" does: both are version %, with the same threshold', same.variant, model_name, same.version
+			USING HINT = format('If that was a slip, SELECT * FROM mlops.abort(%L, variant => %L) takes it back.', model_name, same.variant);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.warn_of_same_answer(regrole, bigint, text) IS 'A warning if a deployment laid a version beside itself';
+
 CREATE FUNCTION mlops_catalog.deploy_primary(caller regrole, model_name text, asked mlops_catalog.deployment, version int) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -154,6 +192,7 @@ DECLARE
 	id bigint := mlops_catalog.version_to_deploy(caller, asked.model_id, model_name, version, true, asked.threshold);
 	made bigint := mlops_catalog.begin_requested(caller, asked, id);
 BEGIN
+	PERFORM mlops_catalog.tell_of_ended(caller, asked.model_id, model_name);
 	PERFORM mlops_catalog.make_primary(caller, asked.model_id, id, asked.threshold, made, asked.key, false);
 	IF asked.guard <> '{}' THEN
 		INSERT INTO mlops_catalog.release (model_id, deployment_id, strategy) VALUES (asked.model_id, made, asked.strategy);
@@ -308,6 +347,7 @@ BEGIN
 			variants, coalesce(variant, s.variant))
 	END;
 	PERFORM mlops_catalog.end_deployment(caller, made);
+	PERFORM mlops_catalog.warn_of_same_answer(caller, made, model_name);
 	IF asked.guard <> '{}' OR asked.ramp <> '[]' OR s.follows_labels THEN
 		PERFORM mlops_catalog.warn_of_hindrance(caller, CASE WHEN asked.guard <> '{}' THEN 'guard' WHEN asked.ramp <> '[]' THEN 'ramp' ELSE strategy END, model_name);
 	END IF;

@@ -161,6 +161,29 @@ COMMENT ON FUNCTION mlops_catalog.check_window_column(regrole, jsonb, text, name
 
 COMMENT ON FUNCTION mlops.monitor(text, interval, interval, name[], regclass, text, name, text, text, jsonb) IS
 	'Watches a model from now on, window by window: traffic and performance from its logged decisions, and drift of the rows of a table, view or query';
+-- Each call says all of what a monitor is: who means to change its hour alone
+-- loses the rest.
+CREATE FUNCTION mlops_catalog.tell_of_dropped(model text, former mlops_catalog.monitor, now mlops_catalog.monitor) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	dropped text[] := ARRAY(SELECT d.name FROM (VALUES
+		('its source', former.query IS NOT NULL AND now.query IS NULL),
+		('its segments', former.segments <> '{}' AND now.segments = '{}'),
+		('its label delay', former.label_delay <> interval '0' AND now.label_delay = interval '0')) AS d(name, dropped) WHERE d.dropped);
+BEGIN
+	IF dropped <> '{}' THEN
+		RAISE NOTICE 'the monitor of model "%" has lost %', model, array_to_string(dropped, ', ')
+			USING DETAIL = 'A call of mlops.monitor says all of what a monitor is; what it leaves out is gone.',
+				HINT = left(format('To have it back: SELECT * FROM mlops.monitor(%L, every => %L, label_delay => %L, segments => %L', model, now.every,
+					CASE WHEN now.label_delay = interval '0' THEN former.label_delay ELSE now.label_delay END, CASE WHEN now.segments = '{}' THEN former.segments ELSE now.segments END)
+					|| coalesce(', query => ' || quote_literal(coalesce(now.query, former.query)) || ', time_column => ' || quote_literal(coalesce(now.time_column, former.time_column)), '') || ');', 2000);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_dropped(text, mlops_catalog.monitor, mlops_catalog.monitor) IS 'A notice of what a monitor had before it was set up again';
+
 CREATE FUNCTION mlops_catalog.monitor(caller regrole, model text, every interval, label_delay interval, segments name[], source regclass,
 	query text, time_column name, search_path text, time_zone text, settings jsonb) RETURNS SETOF mlops.monitors
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
@@ -171,8 +194,9 @@ DECLARE
 	id bigint := mlops_catalog.lock_model(caller, monitor.model, 'manage');
 	read text := CASE WHEN monitor.source IS NOT NULL THEN (SELECT format('SELECT * FROM %I.%I', n.nspname, c.relname)
 		FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = monitor.source) ELSE monitor.query END;
-	former jsonb := (SELECT to_jsonb(w) - '{owner,person,created_at,set_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
-	found jsonb;
+	former mlops_catalog.monitor;
+	made mlops_catalog.monitor;
+	unstated constant text[] := '{owner,person,created_at,set_at,submitted_at,labels_until}';
 	unseen text[];
 BEGIN
 	IF monitor.every IS NULL OR monitor.every < interval '1 minute' OR monitor.every > interval '366 days' OR extract(month FROM monitor.every) <> 0 OR extract(year FROM monitor.every) <> 0 THEN
@@ -197,6 +221,7 @@ BEGIN
 	PERFORM mlops_catalog.check_settings(monitor.settings);
 	PERFORM mlops_catalog.check_window_column(caller, mlops_catalog.recorded_settings(monitor.search_path, monitor.time_zone, monitor.settings, NULL), read, monitor.time_column) WHERE read IS NOT NULL;
 	PERFORM mlops_catalog.check_input('segments', id, monitor.model, s) FROM unnest(monitor.segments) AS s;
+	SELECT w.* INTO former FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
 	INSERT INTO mlops_catalog.monitor (model_id, every, label_delay, segments, query, time_column, search_path, time_zone, settings, owner)
 		VALUES (id, monitor.every, monitor.label_delay, monitor.segments, read, monitor.time_column, monitor.search_path, monitor.time_zone, monitor.settings, caller)
 		ON CONFLICT ON CONSTRAINT monitor_pkey DO UPDATE SET every = excluded.every, label_delay = excluded.label_delay, segments = excluded.segments,
@@ -214,10 +239,11 @@ BEGIN
 		PERFORM FROM mlops_catalog.as_role(caller, mlops_catalog.recorded_settings(monitor.search_path, monitor.time_zone, monitor.settings, NULL),
 			mlops_catalog.window_query(read, monitor.time_column, now(), now()), '{}', embeds => true);
 	END IF;
-	found := (SELECT to_jsonb(w) - '{owner,person,created_at,set_at,submitted_at,labels_until}'::text[] FROM mlops_catalog.monitor AS w WHERE w.model_id = id);
-	IF former IS DISTINCT FROM found THEN
-		PERFORM mlops_catalog.audit(caller, 'monitor', monitor.model, NULL, jsonb_strip_nulls(found - 'model_id'));
+	SELECT w.* INTO made FROM mlops_catalog.monitor AS w WHERE w.model_id = id;
+	IF to_jsonb(former) - unstated IS DISTINCT FROM to_jsonb(made) - unstated THEN
+		PERFORM mlops_catalog.audit(caller, 'monitor', monitor.model, NULL, jsonb_strip_nulls(to_jsonb(made) - unstated - 'model_id'));
 	END IF;
+	PERFORM mlops_catalog.tell_of_dropped(monitor.model, former, made);
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'monitor', monitor.model);
 	PERFORM mlops_catalog.warn_of_role(caller, 'monitor', monitor.model);
 	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id);
@@ -251,8 +277,8 @@ CREATE FUNCTION mlops_catalog.window_query(query text, time_column name, since t
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('SELECT * FROM %1$s AS mlops_source WHERE mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.>=) %3$L::pg_catalog.timestamptz '
-		'AND mlops_source.%2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.<) %4$L::pg_catalog.timestamptz', mlops_catalog.subquery(query), time_column, mlops_catalog.utc_text(since), mlops_catalog.utc_text(until))
+	SELECT format('SELECT * FROM %1$s AS mlops_source WHERE %2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.>=) %3$L::pg_catalog.timestamptz '
+		'AND %2$I::pg_catalog.timestamptz OPERATOR(pg_catalog.<) %4$L::pg_catalog.timestamptz', mlops_catalog.subquery(query), time_column, mlops_catalog.utc_text(since), mlops_catalog.utc_text(until))
 $$;
 COMMENT ON FUNCTION mlops_catalog.window_query(text, name, timestamptz, timestamptz) IS 'Query for the rows of a window';
 

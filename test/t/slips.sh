@@ -67,8 +67,11 @@ train()
 	said "SELECT mlops.train('$1', 'tx', target => '$2', time_column => 'at', key => 'id', features => '{amount}', params => '{\"n_estimators\": 2}'${3-})" | grep -v 'the same bytes'
 }
 warning='predicts "online", but version 1, which has answered so far, predicts "fraud"'
-detail='DETAIL: Scores, thresholds, labels and metrics of the two are about different things.
-HINT: If that was a slip, mlops.rollback('"'fraud') or mlops.abort('fraud'"') undoes it. A model of its own answers another question.'
+# undone CALL: what is said after the warning
+undone()
+{
+	printf 'DETAIL: Scores, thresholds, labels and metrics of the two are about different things.\nHINT: If that was a slip, SELECT * FROM mlops.%s undoes it. A model of its own answers another question.' "$1"
+}
 is "another target" "$(train fraud online)" 'NOTICE: versions of model "fraud" so far predict "fraud"; version 2 predicts "online"
 HINT: Thresholds, labels and monitors of a model are about one question; a model of its own answers another one.'
 is "the one that answers" "$(train fraud fraud)" ""
@@ -78,12 +81,21 @@ settings="$(query -c "SELECT mlops.export_spec('fraud') -> 'models' -> 'fraud' #
 for call in "deploy('fraud', 2)" "deploy('fraud', 2, 'canary', percent => 5, key => 'id')" "deploy('fraud', 2, 'shadow')" "deploy('fraud', 2, 'segment', rule => '{\"online\": true}')" \
 	"deploy('fraud', NULL, 'champion_challenger')" "apply('{\"models\": {\"fraud\": {\"deploy\": {\"version\": 2}}}}')" \
 	"deploy('fraud', NULL, 'ab', key => 'id', variants => '{\"b\": {\"version\": 2, \"percent\": 30}}')"; do
-	is "$call" "$(said "BEGIN; SELECT mlops.$call; ROLLBACK" | grep -v '^WARNING: the .* will not run by itself' | grep -A 2 'predicts')" "WARNING: version 2 of model \"fraud\" $warning
-$detail"
+	case $call in
+	*canary* | *ab*) undo="abort('fraud')" ;;
+	*shadow*) undo="abort('fraud', variant => 'shadow_2')" ;;
+	*segment*) undo="abort('fraud', variant => 'segment_1')" ;;
+	*challenger*) undo="abort('fraud', variant => 'challenger')" ;;
+	*) undo="rollback('fraud')" ;;
+	esac
+	is "$call" "$(said "BEGIN; SELECT mlops.$call; SELECT mlops.$undo; ROLLBACK" | grep -v '^WARNING: the .* will not run by itself' | grep -A 2 'predicts' | head -n 3)" "WARNING: version 2 of model \"fraud\" $warning
+$(undone "$undo")"
 done
+is "after a rollback" "$(said "BEGIN; SET client_min_messages = error; SELECT mlops.deploy('fraud', 2); SELECT mlops.deploy('fraud', 3); SET client_min_messages = notice; SELECT mlops.rollback('fraud'); ROLLBACK" | tail -n 1)" \
+	"$(undone "deploy('fraud', 3)" | tail -n 1)"
 is "promotion" "$(said "BEGIN; SET client_min_messages = error; SELECT mlops.deploy('fraud', 2, 'shadow'); SET client_min_messages = notice; SELECT mlops.promote('fraud', variant => 'shadow_2'); ROLLBACK")" \
 	"WARNING: version 2 of model \"fraud\" $warning
-$detail"
+$(undone "rollback('fraud')")"
 is "another version that answers the same" "$(said "BEGIN; SELECT mlops.deploy('fraud', 3); SELECT mlops.rollback('fraud'); ROLLBACK")" ""
 said "SELECT mlops.deploy('fraud', 2); SELECT mlops.rollback('fraud')" >/dev/null
 is "the other settings stay" "$(query -c "SELECT mlops.export_spec('fraud') -> 'models' -> 'fraud' #- '{deploy}'")" "$settings"
@@ -114,5 +126,22 @@ is "one that is disabled" "$(trigger g 'ALTER TABLE live DISABLE TRIGGER f; ' "s
 is "another event" "$(said "DROP TRIGGER f ON live; CREATE TRIGGER u BEFORE UPDATE ON live FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('fraud', 'other')")" ""
 is "rows of their own" "$(trigger h 'DROP TRIGGER g ON live; ' "score_trigger('fraud', 'other')" 'WHEN (NEW.online)')$(trigger i '' "score_trigger('fraud', 'other')" 'WHEN (NOT NEW.online)')" ""
 is "without which nothing is wrong" "$(wrong)" ""
+
+# ---- what a call takes away that another one said
+query -c "SELECT mlops.monitor('fraud', every => '1 hour', segments => '{amount}', source => 'tx', time_column => 'at')" >/dev/null 2>&1
+lost="$(said "SELECT mlops.monitor('fraud', every => '1 day')" | grep -A 2 'lost')"
+is "a monitor set up again" "$(echo "$lost" | head -n 1)" 'NOTICE: the monitor of model "fraud" has lost its source, its segments'
+query -c "$(echo "$lost" | sed -n 's/^HINT: To have it back: //p')" >/dev/null 2>&1
+is "is had back by what the hint says" "$(query -c "SELECT every, segments, query, time_column FROM mlops.monitors WHERE model = 'fraud'")" "1 day|{amount}|SELECT * FROM public.tx|at"
+is "the same again loses nothing" "$(said "SELECT mlops.monitor('fraud', segments => '{amount}', source => 'tx', time_column => 'at')" | grep -c 'lost')" 0
+query -c "ALTER TABLE tx RENAME at TO seen" -c "UPDATE mlops_catalog.monitor SET created_at = created_at - interval '2 days'" >/dev/null
+is "a column that is gone" "$(query -c "SELECT DISTINCT error FROM mlops.run_monitor('fraud') WHERE step = 'drift'")" 'column "at" does not exist'
+query -c "ALTER TABLE tx RENAME seen TO at" -c "SELECT mlops.deploy('fraud', 1)" -c "SELECT mlops.unmonitor('fraud')" >/dev/null 2>&1
+same='WARNING: variant "canary" of model "fraud" answers as "primary" does: both are version 1, with the same threshold'
+is "a canary of what answers" "$(said "BEGIN; SELECT mlops.deploy('fraud', 1, 'canary', percent => 5, key => 'id'); ROLLBACK" | head -n 1)" "$same"
+is "with another threshold" "$(said "BEGIN; SELECT mlops.deploy('fraud', 1, 'canary', percent => 5, key => 'id', threshold => 0.123); ROLLBACK")" ""
+is "a test of chance" "$(said "BEGIN; SELECT mlops.deploy('fraud', 1, 'ab', percent => 5, key => 'id'); ROLLBACK")" ""
+is "a release that another deployment ends" "$(said "BEGIN; SELECT mlops.deploy('fraud', 3, 'canary', percent => 5, key => 'id'); SELECT mlops.deploy('fraud', 1); ROLLBACK" | head -n 1)" \
+	'NOTICE: other variants of model "fraud" answer no longer: "canary" (version 3, 5 %)'
 
 echo "1..$n"
