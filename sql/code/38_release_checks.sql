@@ -600,7 +600,7 @@ BEGIN
 	IF unfit IS NOT NULL AND s.lays = 'aliases' AND unfit <> 'rule' THEN
 		RAISE EXCEPTION 'the aliases "champion" and "challenger" say which versions answer: "%" does not apply', unfit
 			USING ERRCODE = 'invalid_parameter_value',
-				HINT = format('Run SELECT * FROM mlops.set_alias(%L, ''challenger'', version), and give NULL as version here.', model_name);
+				HINT = format('Run SELECT * FROM mlops.set_alias(%L, ''challenger'', %s), and give NULL as version here.', model_name, coalesce(version, 1));
 	ELSIF unfit IS NOT NULL THEN
 		RAISE EXCEPTION '"%" does not apply to strategy "%"', unfit, s.name
 			USING ERRCODE = 'invalid_parameter_value',

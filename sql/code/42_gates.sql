@@ -181,7 +181,7 @@ BEGIN
 		JOIN mlops_catalog.run AS r USING (run_id) JOIN mlops_catalog.dataset AS ds USING (dataset_id)
 		WHERE v.version_id = test_window.version_id;
 	IF d.request -> 'split' ? 'fold' THEN
-		RETURN format('SELECT * FROM %s AS mlops_source WHERE pg_catalog.lower(mlops_source.%I::pg_catalog.text) OPERATOR(pg_catalog.=) ''test''',
+		RETURN format('SELECT * FROM %s AS mlops_source WHERE pg_catalog.lower(%I::pg_catalog.text) OPERATOR(pg_catalog.=) ''test''',
 			mlops_catalog.subquery(d.query), d.request -> 'split' ->> 'fold');
 	END IF;
 	IF d.test_from IS NULL THEN
@@ -189,11 +189,11 @@ BEGIN
 	END IF;
 	kind := (SELECT c ->> 'type' FROM jsonb_array_elements(d.columns) AS c WHERE c ->> 'name' = d.request ->> 'time_column' LIMIT 1);
 	at := CASE kind
-		WHEN 'timestamp with time zone' THEN format('pg_catalog.date_part(''epoch'', mlops_source.%I AT TIME ZONE %L)',
+		WHEN 'timestamp with time zone' THEN format('pg_catalog.date_part(''epoch'', %I AT TIME ZONE %L)',
 			d.request ->> 'time_column', d.time_zone)
-		WHEN 'timestamp without time zone' THEN format('pg_catalog.date_part(''epoch'', mlops_source.%I)', d.request ->> 'time_column')
-		WHEN 'date' THEN format('pg_catalog.date_part(''epoch'', mlops_source.%I::pg_catalog.timestamp)', d.request ->> 'time_column')
-		ELSE format('mlops_source.%I::pg_catalog.float8', d.request ->> 'time_column') END;
+		WHEN 'timestamp without time zone' THEN format('pg_catalog.date_part(''epoch'', %I)', d.request ->> 'time_column')
+		WHEN 'date' THEN format('pg_catalog.date_part(''epoch'', %I::pg_catalog.timestamp)', d.request ->> 'time_column')
+		ELSE format('%I::pg_catalog.float8', d.request ->> 'time_column') END;
 	-- times are exact to the microsecond, so half of one keeps rounding from mattering; numbers are what they are
 	margin := CASE WHEN kind IN ('timestamp with time zone', 'timestamp without time zone', 'date') THEN 5e-7 ELSE 0 END;
 	RETURN format('SELECT * FROM %1$s AS mlops_source WHERE %2$s OPERATOR(pg_catalog.>=) %3$s::pg_catalog.float8 AND %2$s OPERATOR(pg_catalog.<=) %4$s::pg_catalog.float8',
@@ -375,7 +375,7 @@ BEGIN
 			WHERE p.model_id = tell_of_approvals.model_id AND p.action <> 'register' AND mlops_catalog.asks_for_approval(coalesce(g.gate, '{}') || p.gate)) THEN
 		RAISE NOTICE 'versions of model "%" that are retrained will wait for approval', model_name
 			USING DETAIL = 'Its gate asks for approvals, and nobody has approved a version that is new: none is deployed automatically.',
-				HINT = format('mlops.retraining_policies shows which one waits. Then: SELECT * FROM mlops.approve(%1$L, version); and, when it has all approvals, SELECT * FROM mlops.deploy(%1$L, version);', model_name);
+				HINT = format('mlops.retraining_policies shows which one waits. If it is version %2$s: SELECT * FROM mlops.approve(%1$L, %2$s); and, when it has all approvals, SELECT * FROM mlops.deploy(%1$L, %2$s);', model_name, mlops_catalog.last_version(model_id) + 1);
 	END IF;
 END
 $$;

@@ -356,7 +356,7 @@ BEGIN
 	ELSIF v.version IS NULL THEN
 		note := 'the version was dropped';
 	ELSIF p.features IS NULL THEN
-		note := format('the features were not logged: mlops.log_features was off. Of the row as it is now: SELECT * FROM mlops.explain_version(%L, %s, row)', p.model, p.version);
+		note := format('the features were not logged: mlops.log_features was off. Of the row as it is now: SELECT e.* FROM a_table AS t, mlops.explain_version(%L, %s, t) AS e, with your table and a WHERE for the row', p.model, p.version);
 	ELSE
 		BEGIN
 			again := mlops.score(format('%s/%s', p.model, p.version), p.features);

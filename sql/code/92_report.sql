@@ -169,7 +169,8 @@ CREATE FUNCTION mlops_catalog.things_to_do(model text) RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 3
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('Nothing is deployed. SELECT * FROM mlops.deploy(%L, VERSION);', things_to_do.model)
+	SELECT format('Nothing is deployed. SELECT * FROM mlops.deploy(%L, %s);', things_to_do.model,
+		greatest(1, (SELECT max(v.version) FROM mlops.versions AS v WHERE v.model = things_to_do.model)))
 	WHERE NOT EXISTS (SELECT FROM mlops.deployments AS d WHERE d.model = things_to_do.model)
 	UNION ALL
 	SELECT format('Not watched. SELECT * FROM mlops.monitor(%L);', things_to_do.model) WHERE NOT EXISTS (SELECT FROM mlops.monitors AS m WHERE m.model = things_to_do.model)
@@ -183,7 +184,7 @@ AS $$
 	FROM (SELECT d.* FROM mlops.drift AS d WHERE d.model = things_to_do.model AND d.window_start IS NOT NULL ORDER BY d.recorded_at DESC LIMIT 1) AS l
 	WHERE l.rows = 0 AND EXISTS (SELECT FROM mlops.monitors AS m WHERE m.model = things_to_do.model)
 	UNION ALL
-	SELECT format('Look into alert "%s", then SELECT * FROM mlops.acknowledge_alert(%s, NOTE);', a.rule, a.alert_id) FROM mlops.alerts AS a WHERE a.model = things_to_do.model AND a.state = 'firing'
+	SELECT format('Look into alert "%s", then SELECT * FROM mlops.acknowledge_alert(%s, ''what it was'');', a.rule, a.alert_id) FROM mlops.alerts AS a WHERE a.model = things_to_do.model AND a.state = 'firing'
 	UNION ALL
 	SELECT format('Retraining stands still: %s. SELECT * FROM mlops.resume_retraining(%L);', coalesce(p.suspended_because, 'suspended'), things_to_do.model)
 	FROM mlops.retraining_policies AS p WHERE p.model = things_to_do.model AND p.suspended_at IS NOT NULL

@@ -10,7 +10,7 @@ SELECT throws_ok($$SELECT mlops.report('fraud')$$, '42704', NULL, 'a model that 
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 30, "early_stopping_rounds": 10}') \g /dev/null
 SELECT lives_ok($$SELECT page()$$, 'a model that nothing was done with yet');
 SELECT is(count_of('//h2'), 8, 'has all sections');
-SELECT is((xpath('string(//ul[@class="todo"]/li[1])', page()))[1]::text, 'Nothing is deployed. SELECT * FROM mlops.deploy(''fraud'', VERSION);', 'says what to do first');
+SELECT is((xpath('string(//ul[@class="todo"]/li[1])', page()))[1]::text, 'Nothing is deployed. SELECT * FROM mlops.deploy(''fraud'', 1);', 'says what to do first');
 SELECT is(count_of('//polyline'), 1, 'the learning curve');
 SELECT is(count_of('//rect') > 2, true, 'and importance');
 SELECT is((xpath('string(//li[contains(., "Not watched")])', page()))[1]::text, 'Not watched. SELECT * FROM mlops.monitor(''fraud'');', 'and what is not watched');

@@ -64,7 +64,7 @@ SELECT is(refusal(q.arguments), q.message, q.arguments) FROM (VALUES
 	('2, ''segment''', 'strategy "segment" needs "rule"; Write it as rule => ''{"country": "DE"}''.'),
 	('NULL, ''champion_challenger'', percent => 5', 'strategy "champion_challenger" needs a key; Name the column whose value decides which variant a row sees, as in key => ''card_id''.'),
 	('2, ''direct'', percent => 5', '"percent" does not apply to strategy "direct"; Strategies that take it: canary, ab, bandit, champion_challenger.'),
-	('2, ''champion_challenger''', 'the aliases "champion" and "challenger" say which versions answer: "version" does not apply; Run SELECT * FROM mlops.set_alias(''fraud'', ''challenger'', version), and give NULL as version here.'))
+	('2, ''champion_challenger''', 'the aliases "champion" and "challenger" say which versions answer: "version" does not apply; Run SELECT * FROM mlops.set_alias(''fraud'', ''challenger'', 2), and give NULL as version here.'))
 	AS q(arguments, message);
 
 -- ---- what says everything takes nothing beside it

@@ -21,7 +21,7 @@ GRANT SELECT ON decided TO PUBLIC;
 CREATE TEMP TABLE answer AS SELECT what, mlops.why((d).prediction_id)::jsonb AS w FROM decided;
 
 SELECT ok(w ? 'explanation' AND w -> 'explanation' = 'null' AND w -> 'score_again' = 'null', 'features were not logged: nothing to explain') FROM answer WHERE what = 'without';
-SELECT is(w ->> 'explanation_note', 'the features were not logged: mlops.log_features was off. Of the row as it is now: SELECT * FROM mlops.explain_version(''fraud'', 1, row)', 'why not, and what there is instead') FROM answer WHERE what = 'without';
+SELECT is(w ->> 'explanation_note', 'the features were not logged: mlops.log_features was off. Of the row as it is now: SELECT e.* FROM a_table AS t, mlops.explain_version(''fraud'', 1, t) AS e, with your table and a WHERE for the row', 'why not, and what there is instead') FROM answer WHERE what = 'without';
 SELECT is(w ->> 'explanation_note', NULL, 'no note where there is an explanation') FROM answer WHERE what = 'row';
 CREATE TEMP VIEW told AS SELECT a.what, x.n AS rank, x.c ->> 'feature' AS feature, x.c ->> 'value' AS value, (x.c ->> 'contribution')::float8 AS contribution
 	FROM answer AS a, jsonb_array_elements(w -> 'explanation' -> 'contributions') WITH ORDINALITY AS x(c, n);
