@@ -61,7 +61,7 @@ CREATE FUNCTION mlops.curve(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 200
 	AS 'MODULE_PATHNAME', 'mlops_curve';
 COMMENT ON FUNCTION mlops.curve(text, regclass, text, text, int, text) IS
-	'Points of a curve of a model on labelled rows, as evaluate has them: pr (precision, recall), roc (recall, false_positive_rate), gain (recall, alert_rate), lift (lift, alert_rate), cost (cost of a row, alert_rate), calibration (mean_score and positive_rate of bins); dense where few rows are flagged';
+	'Points of a curve of a model on labelled rows, as evaluate has them: pr (precision, recall), roc (recall, false_positive_rate), gain (recall, alert_rate), lift (lift, alert_rate), cost (cost of a row, alert_rate), calibration (mean_score and positive_rate of bins, smallest where scores are highest); dense where few rows are flagged';
 
 CREATE FUNCTION mlops.daily_precision(
 	model text,

@@ -467,6 +467,15 @@ test_even_in_logarithm(void)
 		even = even && close_to(points[i].rows / points[i - 1].rows, points[n - 1].rows / points[n - 2].rows, 0.05);
 	CHECK(n == 51 && even, "points are even in the logarithm of the rows flagged");
 	CHECK(points[0].rows == 1 && points[3].rows == 4 && points[25].rows < 2000, "half of them are where few are flagged");
+	ml_calibration(&ctx, &ranking, 20, &points, &n);
+	CHECK(n == 20 && points[0].rows == 18 && points[1].rows == 18, "the smallest bins of calibration have the highest scores");
+	for (size_t i = 2; i < 11; i++)
+		even = even && close_to(points[i].rows, 2 * points[i - 1].rows, 0.02 * points[i].rows);
+	for (size_t i = 10; i < 20; i++)
+		even = even && close_to(points[i].rows, N / 11.0, 1);
+	CHECK(even, "they double in size to that of the others");
+	CHECK(ml_calibration(&ctx, &ranking, 4, &points, &n) == ML_OK && n == 4 && points[0].rows == 12500 && points[1].rows == 12500 && points[2].rows == 25000 &&
+		  points[3].rows == 50000, "no more than half of them do");
 	ml_arena_release(ctx.arena, mark);
 }
 

@@ -351,7 +351,11 @@ typedef struct MlCurvePoint
 extern MlStatus ml_curve(MlContext *ctx, const MlRanking *ranking, const MlCostSteps *costs,
 						 size_t max_points, MlCurvePoint **points, size_t *n_points);
 
-/* At most max_bins bins of about as many rows each, highest scores first. */
+/*
+ * At most max_bins bins, highest scores first.  They have about as many rows each, but
+ * up to half of them cut the first one into bins that double in size, from 10 rows
+ * on: the rare event is there.
+ */
 extern MlStatus ml_calibration(MlContext *ctx, const MlRanking *ranking, size_t max_bins,
 							   MlCurvePoint **bins, size_t *n_bins);
 

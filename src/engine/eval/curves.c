@@ -42,10 +42,38 @@ walk_ranking(MlContext *ctx, const MlRanking *r, const MlCostSteps *costs, size_
 	return ML_OK;
 }
 
+/* Fewer rows tell no share. */
+#define SMALLEST_BIN 10
+
 /*
- * A bin ends with the group of ties that reaches the next quantile; a group so
- * heavy that it spans several quantiles is the end of all of them.  /  Returns the
- * number of bins, at most n_bins.
+ * How many bins are doublings: the first of the even bins, in which all that is rare
+ * may be, is cut into bins of the highest scores that double in size.  At most half
+ * of all.
+ */
+static size_t
+count_doublings(double total, size_t n_bins)
+{
+	size_t		n = 0;
+
+	while (n < n_bins / 2 && ldexp(total / (double) (n_bins - n - 1), -(int) (n + 1)) >= SMALLEST_BIN)
+		n++;
+	return n;
+}
+
+/* Rows from the highest score on to the end of a bin, from 1 on. */
+static double
+bin_end(double total, size_t n_bins, size_t doublings, size_t bin)
+{
+	double		even = (double) (n_bins - doublings);
+
+	return bin > doublings ? total * (double) (bin - doublings) / even
+		: ldexp(total / even, (int) bin - (int) doublings - 1);
+}
+
+/*
+ * A bin ends with the group of ties that reaches the next end; a group so heavy that
+ * it spans several ends is the end of all of them.  /  Returns the number of bins, at
+ * most n_bins.
  */
 static size_t
 fill_bins(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
@@ -55,7 +83,8 @@ fill_bins(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
 	double		weight = 0;
 	double		positives = 0;
 	MlSum		scores = {0};	/* weighted */
-	size_t		quantile = 1;	/* of n_bins, the next to reach */
+	size_t		doublings = count_doublings(total, n_bins);
+	size_t		bin = 1;		/* of n_bins, the next to end */
 	size_t		n = 0;
 
 	for (size_t i = 0; i < r->n; i++)
@@ -66,14 +95,13 @@ fill_bins(const MlRanking *r, size_t n_bins, MlCurvePoint *points)
 		weight += group;
 		positives += r->positives[i];
 		ml_sum_add(&scores, group * r->score[i]);
-		if (i + 1 == r->n ||
-			(quantile < n_bins && seen >= total * (double) quantile / (double) n_bins))
+		if (i + 1 == r->n || (bin < n_bins && seen >= bin_end(total, n_bins, doublings, bin)))
 		{
 			points[n++] = (MlCurvePoint) {r->score[i], weight, positives, NAN, ml_sum_value(scores) / weight};
 			weight = positives = 0;
 			scores = (MlSum) {0};
-			while (quantile < n_bins && seen >= total * (double) quantile / (double) n_bins)
-				quantile++;
+			while (bin < n_bins && seen >= bin_end(total, n_bins, doublings, bin))
+				bin++;
 		}
 	}
 	return n;
