@@ -37,6 +37,9 @@ extern void mlreg_parse_reference(const char *text, MlModelReference *reference)
 /* Error (42704) for a model that does not exist, with the nearest name as hint. */
 extern void mlreg_no_such_model(const char *name) pg_attribute_noreturn();
 
+/* Highest number of a model's versions, dropped ones too; 0 if there is none. */
+extern int	mlreg_last_version(int64 model_id);
+
 /* Error (42704) for a version that does not exist, listing what there is. */
 extern void mlreg_no_such_version(const char *name, int version) pg_attribute_noreturn();
 

@@ -93,25 +93,27 @@ mlreg_no_such_model(const char *name)
 			 : errhint("View mlops.models lists the models there are.")));
 }
 
+int
+mlreg_last_version(int64 model_id)
+{
+	MlCatalogScope scope;
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(model_id)};
+	bool		isnull;
+	int			last;
+
+	mlcat_begin(&scope);
+	last = DatumGetInt32(mlcat_execute_value("SELECT mlops_catalog.last_version($1)", 1, types, values, NULL, &isnull));
+	mlcat_end(&scope);
+	return last;
+}
+
 void
 mlreg_no_such_version(const char *name, int version)
 {
 	MlCatalogModel model;
-	int			last = 0;
+	int			last = mlcat_model_by_name(name, &model) ? mlreg_last_version(model.model_id) : 0;
 
-	if (mlcat_model_by_name(name, &model))
-	{
-		MlCatalogScope scope;
-		Oid			types[] = {TEXTOID};
-		Datum		values[] = {CStringGetTextDatum(name)};
-		bool		isnull;
-
-		mlcat_begin(&scope);
-		last = DatumGetInt32(mlcat_execute_value("SELECT mlops_catalog.last_version(model_id) FROM mlops_catalog.model "
-												 "WHERE name OPERATOR(pg_catalog.=) $1",
-												 1, types, values, NULL, &isnull));
-		mlcat_end(&scope);
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("version %d of model \"%s\" does not exist", version, name),

@@ -20,6 +20,7 @@
 #include "utils/numeric.h"
 
 #include "mlops/base.h"
+#include "mlops/registry.h"
 #include "serve/model_cache.h"
 #include "serve/route.h"
 
@@ -293,11 +294,15 @@ mlserve_make_route(const char *name, int64 model_id)
 		}
 	}
 	if (route->n_shares == 0)
+	{
+		int			last = Max(mlreg_last_version(model_id), 1);	/* what a hint may name */
+
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("no version of model \"%s\" is deployed", name),
-				 errhint("Run SELECT * FROM mlops.deploy('%s', version), "
-						 "or name a version as in \"%s/1\".", name, name)));
+				 errhint("Run SELECT * FROM mlops.deploy('%s', %d), "
+						 "or name a version as in \"%s/%d\".", name, last, name, last)));
+	}
 	return route;
 }
 

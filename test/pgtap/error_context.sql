@@ -1,6 +1,6 @@
 -- Where an error comes from: lines of the caller's own code, and none of ours.
 \ir setup.psql
-SELECT plan(19);
+SELECT plan(20);
 CREATE VIEW source AS SELECT id, ts, amount, is_fraud FROM tx;
 SELECT mlops.train('fraud', 'source', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 2}') \g /dev/null
 SELECT mlops.snapshot(name => 'kept', query => 'SELECT * FROM source', kind => 'reference') \g /dev/null
@@ -33,6 +33,19 @@ FROM unnest(ARRAY[$$SELECT mlops.retrain('fraud', options => '{"accept": ["nosuc
 	$$SELECT mlops.explain_text('fraud', '{"amount": 5}')$$, $$SELECT mlops.explain_text('fraud', '{"amount": 5}'::jsonb)$$,
 	$$SELECT mlops.evaluate('fraud', by => '{nosuch}')$$, $$SELECT mlops.daily_precision('fraud', card_column => 'nosuch')$$,
 	$$CREATE TRIGGER scores BEFORE INSERT ON tx FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger('fraud', 'nosuch')$$]) AS s;
+
+-- a hint can be pasted
+CREATE FUNCTION hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN hint;
+END $$;
+SELECT is(hint_of($$SELECT mlops.score('fraud', t) FROM tx AS t$$), 'Run SELECT * FROM mlops.deploy(''fraud'', 1), or name a version as in "fraud/1".', 'a hint names the latest version');
 
 -- a function of the caller's in between is the caller's
 CREATE FUNCTION release() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM mlops.deploy('fraud', 7); END $$;
