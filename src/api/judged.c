@@ -254,10 +254,15 @@ mlapi_read_judged(const JudgedRequest *request, Judged *judged)
 	MlRoleScope role;
 	MlSource   *source;
 	Subject		subject;
+	MlCatalogModel model = {0};
+	bool		inspects;		/* may the user know what it learned from? */
 
 	*judged = (Judged) {0};
 	mlserve_resolve(request->model, ML_TO_EVALUATE, &judged->resolved);
 	find_subject(judged->resolved.version_id, &subject);
+	inspects = mlcat_model_by_name(subject.model, &model) && mlreg_may(GetUserId(), &model, ML_TO_INSPECT);
+	if (own && !inspects)
+		mlreg_check_right(GetUserId(), subject.model, &model, ML_TO_INSPECT);
 	judged->ctx = mlbase_engine_context(mlbase_engine_threads(), mlops_guc_max_training_memory, false);
 	if (own)
 	{
@@ -269,11 +274,11 @@ mlapi_read_judged(const JudgedRequest *request, Judged *judged)
 	}
 	else
 		source = mling_describe(request->source, request->query, request->next);
-	if (!test && subject.all_rows && strcmp(source->query, subject.all_rows) == 0)
-		tell_learned(request, judged, &subject);
 	progress = mlbase_progress_begin("evaluate", request->model);
 	mlbase_progress("read and score", 0, 0, NAN);
 	score_rows(request, &subject, source, judged);
+	if (!test && inspects && subject.all_rows && strcmp(source->query, subject.all_rows) == 0)
+		tell_learned(request, judged, &subject);
 	if (test)
 		tell_other_test_rows(judged, &subject);
 	mlbase_progress_end(progress);

@@ -1,6 +1,6 @@
 -- What evaluate says of a version: counts, intervals, costs.
 \ir setup.psql
-SELECT plan(34);
+SELECT plan(40);
 
 CREATE TABLE pay AS SELECT g AS id, timestamp '2026-01-01' + g * interval '1 min' AS at, abs(hashint4(g)) % 1000 AS x, abs(hashint4(g * 3)) % 100 AS amount,
 	abs(hashint4(g)) % 1000 > 900 AND abs(hashint4(g * 7)) % 3 > 0 AS fraud FROM generate_series(1, 6000) AS g;
@@ -51,7 +51,11 @@ CREATE ROLE regress_judge;
 SELECT mlops.grant('f', 'regress_judge', 'score') \g /dev/null
 GRANT USAGE ON SCHEMA public TO regress_judge;
 SET ROLE regress_judge;
-SELECT throws_ok($$SELECT * FROM mlops.evaluate('f/1')$$, '42501', 'permission denied for table pay', 'who asks must be allowed to read the rows');
+SELECT throws_ok($$SELECT * FROM mlops.evaluate('f/1')$$, '42501', 'permission denied to view model "f"', 'who asks must be allowed to know which rows they are');
+RESET ROLE;
+SELECT mlops.grant('f', 'regress_judge', 'view') \g /dev/null
+SET ROLE regress_judge;
+SELECT throws_ok($$SELECT * FROM mlops.evaluate('f/1')$$, '42501', 'permission denied for table pay', 'and to read them');
 RESET ROLE;
 ALTER TABLE pay RENAME TO gone;
 SELECT throws_ok($$SELECT * FROM mlops.evaluate('f/1')$$, '42P01', NULL, 'and they must be there');
@@ -86,4 +90,18 @@ SELECT ok(t.reached AND t.false_positive_rate <= 0.02 AND t.recall = (SELECT max
 SELECT is((SELECT count(recall_at_fpr) FROM mlops.cross_validate('r', 'pay', target => 'fraud', key => 'id', time_column => 'at', features => '{x}', params => '{"n_estimators": 2}', folds => 2, parallel => 1)), 4::bigint, 'cross_validate has it for folds, mean and deviation');
 SELECT mlops.set_gate('r', '{"recall_at_fpr": {"max": 0}}') \g /dev/null
 SELECT ok(said($$SELECT * FROM mlops.deploy('r', 1)$$) LIKE format('version 1 of model "r" does not pass the gate | recall_at_fpr: at most 0, found %s%%', metrics ->> 'recall_at_fpr'), 'gates ask for it') FROM mlops.versions WHERE model = 'r';
+
+-- ---- who may score is not told what a version learned from
+CREATE ROLE regress_mlops_scorer;
+GRANT SELECT ON pay TO regress_mlops_scorer;
+SELECT mlops.grant('r', 'regress_mlops_scorer', 'score') \g /dev/null
+CREATE FUNCTION pg_temp.as_scorer(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	SET LOCAL ROLE regress_mlops_scorer;
+	RETURN said(statement);
+END $$;
+GRANT EXECUTE ON FUNCTION said(text) TO regress_mlops_scorer;
+SELECT ok(pg_temp.as_scorer(format('SELECT * FROM mlops.%s', call)) LIKE 'permission denied to view model "r"%', call)
+	FROM (VALUES ('evaluate(''r/1'')'), ('evaluate(''r/1'', rows => ''test'')'), ('curve(''r/1'')'), ('daily_precision(''r/1'')'), ('thresholds(''r'', 1, ''{"max": "f1"}'')')) AS c(call);
+RESET ROLE;
 SELECT * FROM finish();
