@@ -130,7 +130,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.summary_of_deployment(text) IS 'What answers for a model, in sentences';
 
--- The last window that is complete, against the one before it.
+-- The last window that is complete, against the one before it.  What was imported is
+-- how versions would have done, and counts only where nothing else was ever decided.
 CREATE FUNCTION mlops_catalog.summary_of_windows(model text) RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 2
 	SET search_path = pg_catalog, pg_temp
@@ -141,7 +142,10 @@ AS $$
 			CASE WHEN w.errors > 0 THEN format('; %s payments could not be scored', w.errors) ELSE '' END)
 	FROM (SELECT t.window_start, t.window_end, sum(t.decisions) AS decisions, sum(t.errors) AS errors, sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8 AS rate,
 			lag(sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8) OVER (ORDER BY t.window_end) AS former
-		FROM mlops.traffic AS t WHERE t.model = summary_of_windows.model AND NOT t.shadow GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
+		FROM mlops.traffic AS t WHERE t.model = summary_of_windows.model AND NOT t.shadow
+			AND (t.variant IS DISTINCT FROM '(imported)' OR NOT EXISTS (SELECT FROM mlops.traffic AS x
+				WHERE x.model = t.model AND x.variant IS DISTINCT FROM '(imported)' AND x.decisions > 0))
+		GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
 	UNION ALL
 	SELECT format('Of %s decisions with a label, to %s: version %s found %s of %s frauds (%s), and %s of its alerts were frauds.', p.labelled, mlops_catalog.page_time(p.window_end), p.version,
 			p.true_positives, p.positives, mlops_catalog.value_text(p.recall, 'share'), coalesce(mlops_catalog.value_text(p."precision", 'share'), 'none'))
@@ -181,7 +185,7 @@ AS $$
 	SELECT format('Drift cannot be measured: %s', m.drift_error) FROM mlops.monitors AS m WHERE m.model = things_to_do.model AND m.drift_error IS NOT NULL
 	UNION ALL
 	SELECT format('The source of drift has no rows from %s to %s, the last window: is it loaded, and is its time column right?', to_char(l.window_start, 'YYYY-MM-DD HH24:MI'), to_char(l.window_end, 'YYYY-MM-DD HH24:MI'))
-	FROM (SELECT d.* FROM mlops.drift AS d WHERE d.model = things_to_do.model AND d.window_start IS NOT NULL ORDER BY d.recorded_at DESC LIMIT 1) AS l
+	FROM (SELECT d.* FROM mlops.drift AS d WHERE d.model = things_to_do.model AND d.window_start IS NOT NULL ORDER BY d.window_end DESC, d.recorded_at DESC LIMIT 1) AS l
 	WHERE l.rows = 0 AND EXISTS (SELECT FROM mlops.monitors AS m WHERE m.model = things_to_do.model)
 	UNION ALL
 	SELECT format('Look into alert "%s", then SELECT * FROM mlops.acknowledge_alert(%s, ''what it was'');', a.rule, a.alert_id) FROM mlops.alerts AS a WHERE a.model = things_to_do.model AND a.state = 'firing'

@@ -1,7 +1,7 @@
 -- Imports: decisions of the past with their times, and the windows of a monitor that
 -- come of them, at once; what is refused; nothing of it counts as live traffic.
 \ir setup.psql
-SELECT plan(73);
+SELECT plan(74);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -139,6 +139,7 @@ DELETE FROM mlops_catalog.monitor_window;
 SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 SELECT is((SELECT string_agg(format('%s %s', variant, decisions), ', ' ORDER BY variant) FROM mlops.traffic WHERE version = 1 AND window_end = date_trunc('day', now(), 'UTC')),
 	'(imported) 999, primary 999', 'a window tells them from live ones');
+SELECT ok(mlops.report('fraud') ~ ': 999 decisions, ', 'the report''s first sentence speaks of live ones');
 DELETE FROM mlops_catalog.prediction;
 UPDATE mlops_catalog.monitor_window SET checked_at = checked_at - interval '1 hour';
 UPDATE mlops_catalog.imported_decision SET score = 0.01 WHERE version = 1;
