@@ -457,6 +457,42 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.windows_to_judge_again(regrole, bigint, bigint[]) IS 'Windows of a monitor that are not what they were: labels have arrived, or decisions by one of these imports';
 
+-- A source that is set up, mended or loaded later: its windows were looked at in vain.
+CREATE FUNCTION mlops_catalog.measure_drift_again(caller regrole, model text, m mlops_catalog.monitor, since timestamptz)
+	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	step := 'drift';
+	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.monitor_window AS w
+			WHERE w.model_id = m.model_id AND w.window_end - w.window_start = m.every AND w.window_end > measure_drift_again.since
+				AND NOT EXISTS (SELECT FROM mlops_catalog.drift_window AS d WHERE d.model_id = m.model_id
+					AND d.window_start = w.window_start AND d.window_end = w.window_end AND d.rows > 0)
+			ORDER BY 1 LOOP
+		error := NULL;
+		BEGIN
+			recorded := mlops_catalog.record_window_drift(caller, model, m, window_start, window_end);
+		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+			RAISE;
+		WHEN OTHERS THEN
+			recorded := 0;
+			error := SQLERRM;
+		END;
+		UPDATE mlops_catalog.monitor_window AS w SET drift_error = mlops_catalog.cut(measure_drift_again.error), checked_at = clock_timestamp()
+			WHERE w.model_id = m.model_id AND w.window_start = measure_drift_again.window_start AND w.window_end = measure_drift_again.window_end;
+		note := CASE WHEN error IS NULL THEN mlops_catalog.nothing_in_window(m.model_id, step, window_start, window_end) END;
+		-- what is as empty as before is no news
+		IF note IS NULL THEN
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.measure_drift_again(regrole, text, mlops_catalog.monitor, timestamptz) IS
+	'Measures the drift of windows from a time on that were looked at and for which none was recorded';
+
 -- Between windows nothing is measured: the last one tells whether it can be.  What could
 -- not be measured as it was set up before is no failure of what it is now.
 CREATE FUNCTION mlops_catalog.drift_problem(model_id bigint) RETURNS text
@@ -510,7 +546,7 @@ CREATE FUNCTION mlops.run_monitor(model text, since timestamptz DEFAULT NULL)
 	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.run_monitor(text, timestamptz) IS
-	'Measures the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; earlier ones again if labels have arrived or decisions were imported; with since also those before it was set up, from the one that contains that time, at most 5000. recorded: rows in the view of the step, or alerts that fire; note: says if there was nothing in the window. Runs automatically, as a job of the monitor''s owner, where mlops is preloaded';
+	'Measures the windows of a model''s monitor that are over: traffic, performance, drift, then its alert rules; earlier ones again if labels have arrived or decisions were imported; with since also those before it was set up, and again the drift of those that had none, from the one that contains that time, at most 5000. recorded: rows in the view of the step, or alerts that fire; note: says if there was nothing in the window. Runs automatically, as a job of the monitor''s owner, where mlops is preloaded';
 CREATE FUNCTION mlops_catalog.run_monitor(caller regrole, model_name text, since timestamptz)
 	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
@@ -537,6 +573,9 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.check_since(model_name, run_monitor.since, m.every) WHERE run_monitor.since IS NOT NULL;
 	imports := ARRAY(SELECT i.import_id FROM mlops_catalog.decision_import AS i WHERE i.model_id = id AND NOT i.seen);
+	IF run_monitor.since IS NOT NULL AND m.query IS NOT NULL THEN
+		RETURN QUERY SELECT * FROM mlops_catalog.measure_drift_again(caller, model_name, m, run_monitor.since);
+	END IF;
 	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.windows_to_check(caller, id, run_monitor.since) AS w LOOP
 		drift_error := NULL;
 		FOREACH step IN ARRAY CASE WHEN m.query IS NULL THEN '{traffic,performance}'::text[] ELSE '{traffic,performance,drift}' END LOOP

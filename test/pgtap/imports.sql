@@ -1,7 +1,7 @@
 -- Imports: decisions of the past with their times, and the windows of a monitor that
 -- come of them, at once; what is refused; nothing of it counts as live traffic.
 \ir setup.psql
-SELECT plan(74);
+SELECT plan(76);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -88,6 +88,11 @@ DELETE FROM mlops_catalog.performance_window;
 SELECT count(*) FROM mlops.run_monitor('fraud', since => date_trunc('day', now(), 'UTC') - interval '10 days 1 second') \g /dev/null
 SELECT bag_eq('SELECT * FROM mlops_catalog.traffic_window', 'SELECT * FROM first_traffic', 'looked at anew the windows are the same, from the one that holds the time');
 SELECT bag_eq('SELECT * FROM mlops_catalog.performance_window', 'SELECT * FROM first_performance', 'in performance, too');
+-- a source that is set up later
+DELETE FROM mlops_catalog.drift_window;
+SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud', since => date_trunc('day', now(), 'UTC') - interval '11 days') WHERE step = 'drift' AND recorded > 0), 10::bigint,
+	'drift of windows that had none is measured again');
+SELECT is((SELECT count(DISTINCT window_start) FROM mlops.drift WHERE feature = 'amount' AND rows > 0), 10::bigint, 'and is there');
 SELECT mlops.monitor('fraud', every => '1 minute') \g /dev/null
 SELECT throws_ok($$SELECT mlops.run_monitor('fraud', since => now() - interval '11 days')$$, '54000', 'the monitor of model "fraud" has 15840 windows since '
 	|| mlops_catalog.utc_text(now() - interval '11 days'), 'too many windows');
