@@ -17,7 +17,7 @@
 
 #include "mlops/engine/base.h"
 
-#define MLOPS_VERSION "1.0"
+#define MLOPS_VERSION "1.1"
 
 /* Declares and exports one SQL-callable function. */
 #define MLOPS_FUNCTION(fn) \

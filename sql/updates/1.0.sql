@@ -1,0 +1,2 @@
+-- What has changed in tables since 1.0: nothing.  Functions and views are made anew
+-- after this by the update script, which the Makefile puts together.
