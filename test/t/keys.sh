@@ -61,7 +61,7 @@ is "but not in case alone" "$(said short CID | cut -d: -f1)" 42703
 # ---- tables whose triggers ask the model
 canary()
 {
-	query -v VERBOSITY=verbose -c "BEGIN; SELECT mlops.deploy('short', 1, 'canary', percent => 5, key => '$1'); ROLLBACK" 2>&1 >/dev/null | sed -n 's/^.*\(WARNING\|ERROR\): *//p'
+	query -v VERBOSITY=verbose -c "BEGIN; SELECT mlops.deploy('short', 1, 'canary', percent => 5, key => '$1', threshold => 0.9); ROLLBACK" 2>&1 >/dev/null | sed -n 's/^.*\(WARNING\|ERROR\): *//p'
 }
 lacks='42703: column "account" in "key" does not exist in table public.live, whose trigger "d" asks model "short"'
 is "a column that such a table lacks" "$(canary account)" "$lacks"
