@@ -17,7 +17,8 @@ said()
 }
 problems()
 {
-	query -c "SELECT model, object, regexp_replace(problem, '[0-9]{4}-[0-9:. T+-]+[0-9]', 'T', 'g') FROM mlops.check_catalog() WHERE object !~ 'schedule' ORDER BY 1, 2"
+	query -c "SELECT model, object, regexp_replace(problem, '[0-9]{4}-[0-9:. T+-]+[0-9]', 'T', 'g') FROM mlops.check_catalog() WHERE object !~ 'schedule'
+		AND problem !~ '^has failed: the server, or the job''s worker, ended' ORDER BY 1, 2"
 }
 # As if everything had been made, and last been done, an hour ago.
 age()

@@ -150,7 +150,8 @@ for case in "plain|seed => 1" "stops|params => '{\"early_stopping_rounds\": 3}',
 	said=$(cross_validate "$name" 1 "${case#*|}")
 	for parallel in 2 5; do
 		again=$(cross_validate "$name" $parallel "${case#*|}")
-		is "$name: $parallel workers say what the caller's own process says" "$again" "$said"
+		# but for how far it is, which depends on the machine
+		is "$name: $parallel workers say what the caller's own process says" "$(echo "$again" | grep -v ' after [0-9]* s: ')" "$(echo "$said" | grep -v ' after [0-9]* s: ')"
 	done
 	echo "# $said" | head -n 3
 done
