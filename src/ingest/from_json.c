@@ -65,7 +65,7 @@ static const KnownType known_types[] = {
 
 /*
  * Names of types in pg_catalog are those of SQL; others stand without a schema,
- * which would be there or not by the session's search_path.  /  In the current
+ * which would be there or not by the session's search_path.  In the current
  * memory context.
  */
 static char *
@@ -298,7 +298,7 @@ refuse_text(const MlRecordedType *recorded, const char *text, int code,
 /*
  * The value of a text by an input function that asks no setting but IntervalStyle,
  * which is SQL's meanwhile: it reads what any style writes.  What the function
- * refuses is refused by the key's name.  /  Errors that are none of values pass as
+ * refuses is refused by the key's name.  Errors that are none of values pass as
  * they are.
  */
 static Datum
@@ -410,7 +410,7 @@ is_grouped(const char *first, const char *decimals)
 /*
  * What money's output function writes in any lc_monetary with two decimals: a sign
  * or parentheses and a currency somewhere, groups of digits, two last ones after a
- * point or comma.  The digits in a row are the stored number.  /  False for what it
+ * point or comma.  The digits in a row are the stored number.  False for what it
  * does not write, and for more than fits.
  */
 static bool
@@ -495,7 +495,7 @@ cannot_be_told(const char *text)
 /*
  * Does it begin with a date of ISO's: a year of four digits or more, month, day, or
  * with hours and minutes if it is a time of day?  What does not is read by an order
- * that is the session's, or by a guess at the century.  /  20250201 without hyphens
+ * that is the session's, or by a guess at the century.  20250201 without hyphens
  * is one, too.
  */
 static bool

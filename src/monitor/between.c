@@ -63,7 +63,7 @@ can_compare(const MlSource *source, int position, const char *zone, MlConverter 
 
 /*
  * Where one side is real and the other is not, equal digits are equal numbers, as
- * they are when such rows are scored: 0.1 is not 0.10000000149.  /  In the current
+ * they are when such rows are scored: 0.1 is not 0.10000000149.  In the current
  * memory context; NULL: values are compared as their types are.
  */
 static const MlConverter *

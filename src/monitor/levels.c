@@ -105,7 +105,7 @@ take_grown(MlHistograms *codes, uint64 unseen, Rest *rest)
 /*
  * Codes of a category: what is missing, levels with a code, and the rest.  Where
  * the model does not say which others training knew (n_others 0), all that has no
- * code is the rest if training had any.  /  counted->n codes and places for what
+ * code is the rest if training had any.  counted->n codes and places for what
  * grows and for n_new new ones, in the current memory context.
  */
 static MlHistograms

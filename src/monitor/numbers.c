@@ -113,7 +113,7 @@ merge(MlSample a, MlSample b, double *spare)
 
 /*
  * Bins of a reference of few rows are those of both sides together: its own
- * quantiles would hold more or less of the next rows by chance.  /  Counts begin at
+ * quantiles would hold more or less of the next rows by chance.  Counts begin at
  * 1: 0 is left for what is missing.  Returns how many bins there are, with that
  * one.
  */

@@ -170,7 +170,7 @@ apply_settings(Jsonb *settings)
 
 /*
  * The catalog's owner acts for roles that he has the rights of, as superusers do,
- * and for whoever has called him; he may have ceased to be one.  /  Errors: 42501.
+ * and for whoever has called him; he may have ceased to be one.  Errors: 42501.
  */
 static void
 refuse_to_become(Oid role, Oid user)

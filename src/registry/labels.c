@@ -82,7 +82,7 @@ array_of(Datum *values, int n, Oid type, int length, bool by_value, char align)
 /*
  * A label of a key at a time that is there already is replaced if it differs.  One
  * that is known now, for want of a time, is not written again if it says what
- * counts already: a call that is repeated would add all of them each time.  /  As
+ * counts already: a call that is repeated would add all of them each time.  As
  * the catalog's owner; reader->context is emptied.
  */
 static void
@@ -277,7 +277,7 @@ sample_key(LabelReader *reader, text *key)
 
 /*
  * Labels may come before the decisions do.  But keys of which none has a decision
- * are mostly written in another way than those of the decisions.  /  A NOTICE at
+ * are mostly written in another way than those of the decisions.  A NOTICE at
  * the most.
  */
 static void
@@ -327,7 +327,7 @@ tell_untimed(const LabelReader *reader)
 
 /*
  * Writes what was read.  The same label twice is one; two that contradict each
- * other at one time are refused, as the order of the source's rows would choose.  /
+ * other at one time are refused, as the order of the source's rows would choose.
  * Errors: 21000.
  */
 static void
@@ -501,7 +501,7 @@ mlreg_target_type(int64 version_id)
 
 /*
  * What the model's training took for positive, that of the version deployed or of
- * the last one: the labels are compared with its scores.  /  A NOTICE tells it,
+ * the last one: the labels are compared with its scores.  A NOTICE tells it,
  * unless it goes without saying.
  */
 static const char *

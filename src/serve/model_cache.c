@@ -74,7 +74,7 @@ make_room(size_t more)
 
 /*
  * Reads and verifies a version's bytes in a context of their own.  elevel says how
- * it is told that they are not sound; false if it is no error.  /  *loaded then
+ * it is told that they are not sound; false if it is no error.  *loaded then
  * owns loaded->context, a child of the current memory context.
  */
 static bool

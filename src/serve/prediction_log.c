@@ -146,7 +146,7 @@ partition_of_day(Oid schema, int32 day)
 /*
  * The partition for a day, locked for insertion until the transaction ends.  The
  * partitioned table is not: maintenance keeps readers out of it while it moves or
- * drops days, and who logs into another day has nothing to wait for.  /  Ends when
+ * drops days, and who logs into another day has nothing to wait for.  Ends when
  * the name still leads to what was locked.
  */
 static Relation

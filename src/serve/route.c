@@ -208,7 +208,7 @@ still_routed(int64 model_id, int64 version_id)
 
 /*
  * False if the route changed since it was read, and its version was dropped: the
- * two are read one after the other.  /  Errors: XX001, the version is missing
+ * two are read one after the other.  Errors: XX001, the version is missing
  * though the route leads to it.
  */
 static bool

@@ -727,7 +727,7 @@ mark_broken(MlScorer *scorer, VariantScorer *variant, const MlFault *fault)
 
 /*
  * Runs a step: first with what is in memory and without a subtransaction, and only
- * if it takes more, in one.  /  False, with the fault, if there is no score.
+ * if it takes more, in one.  False, with the fault, if there is no score.
  */
 static bool
 try_step(Try *try, void (*step) (void *), MlFault *fault)

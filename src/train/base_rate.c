@@ -72,7 +72,7 @@ share_of_positives(const Scored *parts, int n)
  * they learn.  The rest is a shift of the log odds by which the mean score of the
  * training and validation rows is their share of positives (the validation rows
  * alone have too few positives to tell it well).  It changes no ranking.  scored:
- * the part's rows, scored anew.  /  By bisection: the mean rises with the shift.
+ * the part's rows, scored anew.  By bisection: the mean rises with the shift.
  * O(SHIFT_STEPS * rows).
  */
 double

@@ -25,7 +25,7 @@ mltrain_tell_constant(Journal *journal, const Scored *chosen_by)
 
 /*
  * A row that was learned from is part of its level's statistic: it is judged by its
- * own label, and so is a threshold that such rows choose.  /  True if it was told.
+ * own label, and so is a threshold that such rows choose.  True if it was told.
  */
 static bool
 tell_own_labels(Journal *journal, const Prepared *prepared)

@@ -35,7 +35,7 @@ mltrain_zeroed(const Data *data, size_t n, size_t size)
 
 /*
  * The content hash: a column that makes folds and nothing else is not part of what
- * a training reads.  /  Both hashes are kept: with it, too.
+ * a training reads.  Both hashes are kept: with it, too.
  */
 static void
 take_fingerprint(Data *data)

@@ -50,7 +50,7 @@ flagged_in_training(const Request *request, const Prepared *prepared, const Enco
  * The threshold that flags so many of the training rows, halfway to the next score,
  * so that a score that moves a little stays on its side.  Rows of one score are
  * flagged or not together, whichever is nearer.  Where all rows or none are to be
- * flagged, or all have one score, it stays.  /  O(rows) for the sort.
+ * flagged, or all have one score, it stays.  O(rows) for the sort.
  */
 static double
 threshold_flagging(const Request *request, const Prepared *prepared, const Encoded *model, size_t flagged)

@@ -109,7 +109,7 @@ mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request)
 /*
  * A value of one of PostgreSQL's types in jsonb, as the number that a column of it
  * holds.  It is recorded as it was given, so it is read as JSON that is scored:
- * whatever the session's settings.  /  False if the key is not there.  Errors:
+ * whatever the session's settings.  False if the key is not there.  Errors:
  * class 22.
  */
 static bool

@@ -45,7 +45,7 @@ check_range(const char *argument, int value, int minimum, int maximum)
 
 /*
  * The pruner: its name, or JSON with the name and settings.  Trials are compared
- * after rounds, or with folds after each fold.  /  Errors: 22023.
+ * after rounds, or with folds after each fold.  Errors: 22023.
  */
 static void
 read_pruner(const Request *request, TuneRequest *tune)

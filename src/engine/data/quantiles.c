@@ -102,7 +102,7 @@ sort_keys(MlKeyList *list)
 
 /*
  * Takes all values of each class, or a sample by a hash of their position, and
- * gives them their weights.  /  Positives weigh POSITIVE_SHARE of all, but no more
+ * gives them their weights.  Positives weigh POSITIVE_SHARE of all, but no more
  * than lets LEAST_POSITIVES of them fill a bin, and no less than their number.
  */
 static void
@@ -183,7 +183,7 @@ between(double low, double high)
 
 /*
  * Cuts n distinct values, more than max_bins, into bins of equal weight.  Heavy
- * values fill bins of their own; the others share what is left.  /  Writes at most
+ * values fill bins of their own; the others share what is left.  Writes at most
  * max_bins - 1 edges and returns their number.
  */
 static uint32_t

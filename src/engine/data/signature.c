@@ -233,7 +233,7 @@ count_categories(MlContext *ctx, const Fit *fit, const MlColumn *column, Categor
 /*
  * Counts a column's categories in the training rows and, if it is to be an input,
  * fills in what is known of them.  Sets *many where they are more than there are
- * codes.  /  Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
+ * codes.  Errors: ML_OUT_OF_MEMORY, ML_ABORTED.
  */
 static MlStatus
 fit_category(MlContext *ctx, const Fit *fit, const MlColumn *column, Category *category, bool *many)

@@ -27,7 +27,7 @@ sortable(double value)
 
 /*
  * One stable pass of least significant digit radix sort for each 8 bits that
- * differ.  rows and spare [n]; the result is in *rows.  /  key [n] is by number of
+ * differ.  rows and spare [n]; the result is in *rows.  key [n] is by number of
  * row, not by place.
  */
 static MlStatus
@@ -253,7 +253,7 @@ ml_split_at_times(MlContext *ctx, const MlDataset *dataset, int time_column, con
 /*
  * Shuffles one class and cuts it.  A row's place is decided by a random number of
  * its position in the canonical order, so it does not depend on how the table was
- * read.  /  *rows and *spare [rows of the class at least] may change places; key
+ * read.  *rows and *spare [rows of the class at least] may change places; key
  * [the same] is working memory.  class is 0 or 1.
  */
 static MlStatus

@@ -309,7 +309,7 @@ ml_binned_ks(const MlHistograms *h)
 
 /*
  * A bin belongs to the group that its middle row is in; a group that is too small
- * joins the one before it (the first ones join the next).  /  Empty histograms make
+ * joins the one before it (the first ones join the next).  Empty histograms make
  * one group.
  */
 size_t

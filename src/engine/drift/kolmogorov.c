@@ -20,7 +20,7 @@
 
 /*
  * P(D+ >= d) of the one-sided statistic (Smirnov 1944; Birnbaum and Tingey 1951): d
- * sum_j C(n, j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j), j <= n (1 - d).  /  O(n) for n
+ * sum_j C(n, j) (d + j/n)^(j-1) (1 - d - j/n)^(n-j), j <= n (1 - d).  O(n) for n
  * <= MOST_SUMMED; each term is a binomial density, divided by its p.
  */
 static double
@@ -265,7 +265,7 @@ ml_kolmogorov_p(MlContext *ctx, uint64_t count, double d, double *p)
  * value of the first sample: all walks are equally likely, so the next step is to
  * the right with probability (n - i) / (n - i + m - j).  What reaches |i / n - j /
  * m| >= d leaves and is added up: sums of positive terms only.  The positions after
- * s steps are known by i alone.  /  The walk keeps [n + 2] probabilities, only
+ * s steps are known by i alone.  The walk keeps [n + 2] probabilities, only
  * those between low and high not 0.
  */
 MlStatus

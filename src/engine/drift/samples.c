@@ -121,7 +121,7 @@ unit_of(MlSample a, MlSample b)
 /*
  * Mean of ((value - mean) * unit / scale)^power.  The values count from the least
  * of them: the sum of large numbers that are near each other would lose what they
- * differ by.  /  power: 2 or 3.
+ * differ by.  power: 2 or 3.
  */
 static double
 moment(MlSample sample, double unit, double scale, int power)

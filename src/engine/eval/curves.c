@@ -12,7 +12,7 @@
 
 /*
  * The next point is the first group that reaches an equal share of what is left of
- * the logarithm of the rows; every group, once there are as many points to give.  /
+ * the logarithm of the rows; every group, once there are as many points to give.
  * points [n]; n is at most the number of groups, and all of them are filled.
  */
 static MlStatus
@@ -72,7 +72,7 @@ bin_end(double total, size_t n_bins, size_t doublings, size_t bin)
 
 /*
  * A bin ends with the group of ties that reaches the next end; a group so heavy that
- * it spans several ends is the end of all of them.  /  Returns the number of bins, at
+ * it spans several ends is the end of all of them.  Returns the number of bins, at
  * most n_bins.
  */
 static size_t

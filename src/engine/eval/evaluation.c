@@ -15,7 +15,7 @@
 
 /*
  * What a walk over the rows finds: the losses, and the mean cost a row (a unit of
- * weight) of flagged negatives and missed positives.  /  Fills rows, positives,
+ * weight) of flagged negatives and missed positives.  Fills rows, positives,
  * log_loss, brier and expected_cost of e, which is 0 before.  Errors: ML_BAD_DATA
  * (a cost that is not finite), ML_ABORTED.
  */

@@ -57,7 +57,7 @@ ml_share_interval(double part, double whole)
 /*
  * A positive's placement is the share of negatives below it, a negative's that of
  * positives above it, ties counting half.  The area is the mean of either, and its
- * variance the sum of theirs.  /  The interval is cut to [0, 1].
+ * variance the sum of theirs.  The interval is cut to [0, 1].
  */
 MlInterval
 ml_roc_auc_interval(const MlRanking *r)

@@ -36,7 +36,7 @@ poll_abort(MlContext *ctx, size_t step)
 
 /*
  * Sorts n items of `words` words each by their first word.  `words` is a constant
- * in every call, so that the copies below become plain moves.  /  items and spare:
+ * in every call, so that the copies below become plain moves.  items and spare:
  * [n * words]; *sorted is one of them, the other one is spare.
  */
 static inline __attribute__((always_inline)) MlStatus

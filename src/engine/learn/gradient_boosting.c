@@ -392,7 +392,7 @@ asks_to_prune(const Boosting *b, int round)
 
 /*
  * The metric on the validation rows after this round, when it decides something: it
- * costs a sort.  /  *metric stays as it was otherwise, NaN.
+ * costs a sort.  *metric stays as it was otherwise, NaN.
  */
 static MlStatus
 validate(Boosting *b, int round, double *metric)

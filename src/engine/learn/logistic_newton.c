@@ -82,7 +82,7 @@ element(const double *matrix, size_t n, size_t i, size_t j)
 
 /*
  * step minimises g's + s'Hs/2 + l1 |w + s| over all but the intercept's share of
- * the penalty.  product [n] holds H s.  /  One coordinate at a time, until no
+ * the penalty.  product [n] holds H s.  One coordinate at a time, until no
  * change of a pass matters.  Errors: ML_ABORTED.
  */
 static MlStatus

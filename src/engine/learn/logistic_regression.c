@@ -119,7 +119,7 @@ starting_intercept(MlContext *ctx, const MlTask *task, double *intercept)
 
 /*
  * Standard errors from the Hessian at the solution; NaN for columns that are
- * combinations of others (and for all of them if it cannot be inverted).  /  errors
+ * combinations of others (and for all of them if it cannot be inverted).  errors
  * [n], on the scale of standardised columns.  The Hessian is that of C times the
  * loss: its inverse times C is that of the loss.  Errors: ML_OUT_OF_MEMORY,
  * ML_ABORTED.

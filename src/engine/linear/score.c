@@ -35,7 +35,7 @@ linear_part(const MlModel *m, const Linear *l, uint32_t f, const MlValue *values
 
 /*
  * A margin whose parts are beyond double precision with different signs: the parts
- * are added up at a scale at which they are not.  /  Only its sign can be told: the
+ * are added up at a scale at which they are not.  Only its sign can be told: the
  * result is infinite or 0.
  */
 static double

@@ -229,7 +229,7 @@ poisson(double rate, double u)
 
 /*
  * Makes transaction number nth of a customer's day.  False if its time would fall
- * outside the day: the Handbook drops those too.  /  Scenarios overwrite each other
+ * outside the day: the Handbook drops those too.  Scenarios overwrite each other
  * in order: a stolen card on a compromised terminal is the former.
  */
 static bool

@@ -88,7 +88,7 @@ check_split(MlCheck *c, const MlModel *m, const Trees *t, uint32_t i)
 /*
  * Breadth-first order means that children come in the order of their parents: the
  * n-th split's left child is node 1 + 2 * n.  That makes every node but the root
- * the child of exactly one earlier node.  /  So walks end, and depth is what the
+ * the child of exactly one earlier node.  So walks end, and depth is what the
  * record says.
  */
 static bool

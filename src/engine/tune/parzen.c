@@ -52,7 +52,7 @@ truncated_quantile(double mean, double sigma, double low, double high, double u)
 /*
  * Bandwidths of one range: the larger distance to a neighbour (to an end of the
  * range if there is but one trial), clipped so that no kernel is too narrow for the
- * number of trials.  /  mean, sigma, sorted: [n], on the internal scale; sorted is
+ * number of trials.  mean, sigma, sorted: [n], on the internal scale; sorted is
  * working memory.  O(n^2), for n trials of a study.
  */
 static void
