@@ -556,7 +556,8 @@ BEGIN
 		END LOOP;
 		RETURN;
 	END IF;
-	id := mlops_catalog.require(caller, model_name, 'deploy');
+	-- counts are locked before anything refers to the model: who drops it has to wait before that
+	id := mlops_catalog.keep_model(caller, model_name, 'deploy');
 	FOR shadow IN SELECT s.* FROM mlops_catalog.shadows_under_guard(caller) AS s WHERE s.model_id = id LOOP
 		RETURN QUERY SELECT * FROM mlops_catalog.check_shadow(caller, model_name, shadow);
 	END LOOP;
