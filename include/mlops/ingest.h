@@ -260,6 +260,22 @@ extern int	mling_find_column(const MlSource *source, const char *name);
  * nearest column. */
 extern int	mling_column(const MlSource *source, const char *name, const char *argument);
 
+/* As above; error (42804) for a column whose values are of another kind, with what it must be. */
+extern int	mling_column_of_kind(const MlSource *source, const char *name, const char *argument, MlColumnKind kind,
+								 const char *must_be, MlConverter *converter);
+
+/* As mling_column() for argument "key"; error (42804) for a type that no key can have. */
+extern int	mling_key_column(const MlSource *source, const char *name, MlKeyReader *reader);
+
+/*
+ * Begins a sort of rows [n columns], by the first, text in the order of its bytes, and
+ * the second, timestamptz.  *row is a slot to put rows in from.  In the current memory
+ * context.
+ */
+struct Tuplesortstate;
+struct TupleTableSlot;
+extern struct Tuplesortstate *mling_begin_key_sort(int n, const char *const *names, const Oid *types, struct TupleTableSlot **row);
+
 /* One column to read. */
 typedef struct MlReadColumn
 {

@@ -62,9 +62,9 @@ CREATE FUNCTION mlops_catalog.begin_import(caller regrole, model_id bigint, sinc
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	INSERT INTO mlops_catalog.decision_import (model_id, since, until, imported_by)
-		VALUES (begin_import.model_id, begin_import.since, begin_import.until, caller) RETURNING import_id
+		SELECT m.model_id, begin_import.since, begin_import.until, caller FROM mlops_catalog.model AS m WHERE m.model_id = begin_import.model_id RETURNING import_id
 $$;
-COMMENT ON FUNCTION mlops_catalog.begin_import(regrole, bigint, timestamptz, timestamptz) IS 'Notes an import of decisions that were made between these times; returns its number';
+COMMENT ON FUNCTION mlops_catalog.begin_import(regrole, bigint, timestamptz, timestamptz) IS 'Notes an import of decisions that were made between these times; returns its number, NULL if the model is gone';
 
 -- What changed nothing is no event, and nothing for the monitor.
 CREATE FUNCTION mlops_catalog.end_import(caller regrole, import_id bigint, version int, counts jsonb) RETURNS void

@@ -132,3 +132,17 @@ mling_key_bytes(MlKeyReader *reader, Datum value, size_t *size)
 	*size = pg_lltoa(integer, reader->digits);
 	return reader->digits;
 }
+
+int
+mling_key_column(const MlSource *source, const char *name, MlKeyReader *reader)
+{
+	int			position = mling_column(source, name, "key");
+	Oid			type = TupleDescAttr(source->desc, position)->atttypid;
+
+	if (!mling_key_reader(type, reader))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type %s cannot be a key", name, format_type_be(type)),
+				 errhint(ML_KEY_HINT)));
+	return position;
+}

@@ -424,3 +424,18 @@ mling_each_row(MlSource *source, MlRowCallback callback, void *arg)
 	memset(needed, true, natts * sizeof(bool));
 	run_with_callback(source, needed, mapping, false, callback, arg);
 }
+
+int
+mling_column_of_kind(const MlSource *source, const char *name, const char *argument, MlColumnKind kind,
+					 const char *must_be, MlConverter *converter)
+{
+	int			position = mling_column(source, name, argument);
+	Oid			type = TupleDescAttr(source->desc, position)->atttypid;
+
+	if (!mling_converter(type, "UTC", converter) || converter->kind != kind)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of \"%s\" has type %s", name, argument, mling_type_name(type)),
+				 errdetail("It must be %s.", must_be)));
+	return position;
+}

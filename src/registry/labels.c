@@ -6,7 +6,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -15,7 +14,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/tuplesort.h"
-#include "utils/typcache.h"
 
 #include "mlops/base.h"
 #include "mlops/ingest.h"
@@ -34,6 +32,9 @@ enum
 	SORTED_TIME,
 	SORTED_LABEL
 };
+
+static const char *const sorted_names[] = {"key", "labelled_at", "label"};
+static const Oid sorted_types[] = {TEXTOID, TIMESTAMPTZOID, BOOLOID};
 
 typedef struct LabelReader
 {
@@ -235,24 +236,6 @@ take_row(TupleTableSlot *slot, void *arg)
 	ExecClearTuple(sorted);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(reader->context);
-}
-
-/* By key in the order of bytes, then time; within work_mem, else on disk. */
-static void
-begin_sort(LabelReader *reader)
-{
-	TupleDesc	desc = CreateTemplateTupleDesc(3);
-	AttrNumber	columns[] = {SORTED_KEY, SORTED_TIME};
-	Oid			less[] = {lookup_type_cache(TEXTOID, TYPECACHE_LT_OPR)->lt_opr,
-	lookup_type_cache(TIMESTAMPTZOID, TYPECACHE_LT_OPR)->lt_opr};
-	Oid			collations[] = {C_COLLATION_OID, InvalidOid};
-	bool		nulls_first[] = {false, false};
-
-	TupleDescInitEntry(desc, SORTED_KEY, "key", TEXTOID, -1, 0);
-	TupleDescInitEntry(desc, SORTED_TIME, "labelled_at", TIMESTAMPTZOID, -1, 0);
-	TupleDescInitEntry(desc, SORTED_LABEL, "label", BOOLOID, -1, 0);
-	reader->sorted = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	reader->sort = tuplesort_begin_heap(desc, 2, columns, less, collations, nulls_first, work_mem, NULL, 0);
 }
 
 /*
@@ -548,14 +531,7 @@ prepare_columns(LabelReader *reader, const char *model, const MlSource *source, 
 {
 	Oid			type;
 
-	reader->key_column = mling_column(source, key, "key");
-	type = TupleDescAttr(source->desc, reader->key_column)->atttypid;
-	if (!mling_key_reader(type, &reader->key))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of type %s cannot be a key", key, format_type_be(type)),
-				 errhint(ML_KEY_HINT)));
-
+	reader->key_column = mling_key_column(source, key, &reader->key);
 	reader->label_column = mling_column(source, label, "label");
 	reader->label_name = label;
 	type = TupleDescAttr(source->desc, reader->label_column)->atttypid;
@@ -592,7 +568,7 @@ mlreg_add_labels(const char *model, MlSource *source, const char *key, const cha
 	reader->added = added;
 	reader->context = AllocSetContextCreate(CurrentMemoryContext, "mlops labels", ALLOCSET_DEFAULT_SIZES);
 	prepare_columns(reader, model, source, key, label, labelled_at, &positive);
-	begin_sort(reader);
+	reader->sort = mling_begin_key_sort(lengthof(sorted_names), sorted_names, sorted_types, &reader->sorted);
 	mling_each_row(source, take_row, reader);
 	write_sorted(reader);
 	tuplesort_end(reader->sort);

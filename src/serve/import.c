@@ -29,7 +29,7 @@
 /* Columns of what is sorted. */
 enum
 {
-	SORTED_KEY,
+	SORTED_KEY,					/* these two first: see mling_begin_key_sort */
 	SORTED_TIME,
 	SORTED_SCORE,
 	SORTED_FLAG,
@@ -76,22 +76,11 @@ typedef struct ImportReader
 
 /* ---- columns */
 
+/* -1: none is named. */
 static int
-number_column(const MlSource *source, const char *name, const char *argument, MlConverter *converter)
+number_column(const MlSource *source, const char *name, const char *argument, const char *must_be, MlConverter *converter)
 {
-	int			position;
-	Oid			type;
-
-	if (name == NULL)
-		return -1;
-	position = mling_column(source, name, argument);
-	type = TupleDescAttr(source->desc, position)->atttypid;
-	if (!mling_converter(type, "UTC", converter) || converter->kind != ML_COLUMN_NUMBER)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of \"%s\" has type %s", name, argument, format_type_be(type)),
-				 errdetail("It must be a number%s.", strcmp(argument, "flagged") == 0 ? " or boolean" : "")));
-	return position;
+	return name ? mling_column_of_kind(source, name, argument, ML_COLUMN_NUMBER, must_be, converter) : -1;
 }
 
 static bool
@@ -108,40 +97,16 @@ has_inputs(const MlModel *model, TupleDesc desc)
 static void
 prepare_columns(ImportReader *reader, FmgrInfo *scorer, const char *model, const MlSource *source, const MlImportColumns *columns)
 {
-	Oid			type;
-
 	reader->desc = source->desc;
-	reader->key_column = mling_column(source, columns->key, "key");
-	type = TupleDescAttr(source->desc, reader->key_column)->atttypid;
-	if (!mling_key_reader(type, &reader->key))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of type %s cannot be a key", columns->key, format_type_be(type)),
-				 errhint(ML_KEY_HINT)));
+	reader->key_column = mling_key_column(source, columns->key, &reader->key);
 	mling_instant_column(source, columns->time, "time_column", &reader->time);
-	reader->score_column = number_column(source, columns->score, "score", &reader->score);
-	reader->flag_column = number_column(source, columns->flagged, "flagged", &reader->flag);
+	reader->score_column = number_column(source, columns->score, "score", "a number", &reader->score);
+	reader->flag_column = number_column(source, columns->flagged, "flagged", "a number or boolean", &reader->flag);
 	/* scores that were given need no features: these are logged where all are there */
 	reader->with_features = mlops_guc_log_features &&
 		(columns->score == NULL || has_inputs(reader->resolved.served->model, source->desc));
 	if (columns->score == NULL || reader->with_features)
 		reader->scorer = mlserve_scorer(scorer, cstring_to_text(model), reader->resolved.version, InvalidOid);
-}
-
-static void
-begin_sort(ImportReader *reader)
-{
-	TupleDesc	desc = CreateTemplateTupleDesc(SORTED_COLUMNS);
-	AttrNumber	columns[] = {SORTED_KEY + 1, SORTED_TIME + 1};
-	Oid			less[] = {lookup_type_cache(TEXTOID, TYPECACHE_LT_OPR)->lt_opr,
-	lookup_type_cache(TIMESTAMPTZOID, TYPECACHE_LT_OPR)->lt_opr};
-	Oid			collations[] = {C_COLLATION_OID, InvalidOid};
-	bool		nulls_first[] = {false, false};
-
-	for (int i = 0; i < SORTED_COLUMNS; i++)
-		TupleDescInitEntry(desc, (AttrNumber) (i + 1), sorted_names[i], sorted_types[i], -1, 0);
-	reader->sorted = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	reader->sort = tuplesort_begin_heap(desc, 2, columns, less, collations, nulls_first, work_mem, NULL, 0);
 }
 
 /* ---- rows */
@@ -405,6 +370,11 @@ begin_import(ImportReader *reader)
 	mlcat_begin(&scope);
 	reader->import_id = DatumGetInt64(mlcat_execute_value("SELECT mlops_catalog.begin_import($1::pg_catalog.regrole, $2, $3, $4)",
 														  4, types, values, NULL, &isnull));
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the model was dropped in the meantime"),
+				 errdetail("No decision was imported.")));
 	mlcat_end(&scope);
 }
 
@@ -443,7 +413,7 @@ mlserve_import_decisions(FmgrInfo *scorer, const char *text, MlSource *source, c
 	reader->until = DT_NOBEGIN;
 	reader->context = AllocSetContextCreate(CurrentMemoryContext, "mlops import", ALLOCSET_DEFAULT_SIZES);
 	prepare_columns(reader, scorer, reference.name, source, columns);
-	begin_sort(reader);
+	reader->sort = mling_begin_key_sort(SORTED_COLUMNS, sorted_names, sorted_types, &reader->sorted);
 	mling_each_row(source, take_row, reader);
 	if (reader->since <= reader->until)
 	{

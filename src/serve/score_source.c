@@ -53,21 +53,13 @@ positive_of(const MlCatalogVersion *version, const char *target, Oid type)
 	return positive;
 }
 
-/* A column of one kind: it, or an error that says what it must be. */
 static MlReadColumn
 column_of_kind(const MlSource *source, const char *name, const char *argument, MlColumnKind kind,
 			   const char *must_be)
 {
-	int			position = mling_column(source, name, argument);
-	Oid			type = TupleDescAttr(source->desc, position)->atttypid;
-	MlConverter converter;
+	MlConverter ignored;
 
-	if (!mling_converter(type, "UTC", &converter) || converter.kind != kind)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of \"%s\" has type %s", name, argument, mling_type_name(type)),
-				 errdetail("It must be %s.", must_be)));
-	return (MlReadColumn) {position, kind};
+	return (MlReadColumn) {mling_column_of_kind(source, name, argument, kind, must_be, &ignored), kind};
 }
 
 /* The columns beside label and inputs, from place n; returns how many there are then. */
