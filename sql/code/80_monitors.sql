@@ -457,6 +457,26 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.windows_to_judge_again(regrole, bigint, bigint[]) IS 'Windows of a monitor that are not what they were: labels have arrived, or decisions by one of these imports';
 
+-- One step of a window.  The source may be gone: the other steps and windows go on.
+CREATE FUNCTION mlops_catalog.measure_window(caller regrole, model text, m mlops_catalog.monitor, step text, since timestamptz, until timestamptz,
+	OUT recorded bigint, OUT error text)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	recorded := CASE step WHEN 'traffic' THEN mlops_catalog.record_traffic(caller, model, m.model_id, since, until)
+		WHEN 'performance' THEN mlops_catalog.record_performance(caller, m.model_id, m.segments, since, until)
+		ELSE mlops_catalog.record_window_drift(caller, model, m, since, until) END;
+EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+	RAISE;
+WHEN OTHERS THEN
+	recorded := 0;
+	error := SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.measure_window(regrole, text, mlops_catalog.monitor, text, timestamptz, timestamptz) IS
+	'Takes a step of a window, traffic, performance or drift; returns rows recorded, or why it could not';
+
 -- A source that is set up, mended or loaded later: its windows were looked at in vain.
 CREATE FUNCTION mlops_catalog.measure_drift_again(caller regrole, model text, m mlops_catalog.monitor, since timestamptz)
 	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
@@ -471,15 +491,7 @@ BEGIN
 				AND NOT EXISTS (SELECT FROM mlops_catalog.drift_window AS d WHERE d.model_id = m.model_id
 					AND d.window_start = w.window_start AND d.window_end = w.window_end AND d.rows > 0)
 			ORDER BY 1 LOOP
-		error := NULL;
-		BEGIN
-			recorded := mlops_catalog.record_window_drift(caller, model, m, window_start, window_end);
-		EXCEPTION WHEN query_canceled OR admin_shutdown THEN
-			RAISE;
-		WHEN OTHERS THEN
-			recorded := 0;
-			error := SQLERRM;
-		END;
+		SELECT w.recorded, w.error INTO recorded, error FROM mlops_catalog.measure_window(caller, model, m, step, window_start, window_end) AS w;
 		UPDATE mlops_catalog.monitor_window AS w SET drift_error = mlops_catalog.cut(measure_drift_again.error), checked_at = clock_timestamp()
 			WHERE w.model_id = m.model_id AND w.window_start = measure_drift_again.window_start AND w.window_end = measure_drift_again.window_end;
 		note := CASE WHEN error IS NULL THEN mlops_catalog.nothing_in_window(m.model_id, step, window_start, window_end) END;
@@ -554,7 +566,7 @@ CREATE FUNCTION mlops_catalog.run_monitor(caller regrole, model_name text, since
 AS $$
 #variable_conflict use_column
 DECLARE
-	id bigint := mlops_catalog.require(caller, model_name, 'manage');
+	id bigint := mlops_catalog.keep_model(caller, model_name, 'manage');
 	m mlops_catalog.monitor;
 	late record;
 	drift_error text;
@@ -579,17 +591,7 @@ BEGIN
 	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.windows_to_check(caller, id, run_monitor.since) AS w LOOP
 		drift_error := NULL;
 		FOREACH step IN ARRAY CASE WHEN m.query IS NULL THEN '{traffic,performance}'::text[] ELSE '{traffic,performance,drift}' END LOOP
-			error := NULL;
-			BEGIN
-				recorded := CASE step WHEN 'traffic' THEN mlops_catalog.record_traffic(caller, model_name, id, window_start, window_end)
-					WHEN 'performance' THEN mlops_catalog.record_performance(caller, id, m.segments, window_start, window_end)
-					ELSE mlops_catalog.record_window_drift(caller, model_name, m, window_start, window_end) END;
-			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
-				RAISE;
-			WHEN OTHERS THEN	-- the source may be gone; the rest goes on
-				recorded := 0;
-				error := SQLERRM;
-			END;
+			SELECT w.recorded, w.error INTO recorded, error FROM mlops_catalog.measure_window(caller, model_name, m, step, window_start, window_end) AS w;
 			note := CASE WHEN error IS NULL THEN mlops_catalog.nothing_in_window(id, step, window_start, window_end) END;
 			IF step = 'drift' THEN	-- told at the end, as long as it goes on
 				drift_error := error;
@@ -608,17 +610,8 @@ BEGIN
 		UPDATE mlops_catalog.monitor_window AS w SET judged_at = clock_timestamp()
 			WHERE w.model_id = id AND w.window_start = late.window_start AND w.window_end = late.window_end;
 		FOREACH step IN ARRAY CASE WHEN late.imported THEN '{traffic,performance}'::text[] ELSE '{performance}' END LOOP
-			error := NULL;
-			BEGIN
-				recorded := CASE step WHEN 'traffic' THEN mlops_catalog.record_traffic(caller, model_name, id, late.window_start, late.window_end)
-					ELSE mlops_catalog.record_performance(caller, id, m.segments, late.window_start, late.window_end) END;
-			EXCEPTION WHEN query_canceled OR admin_shutdown THEN
-				RAISE;
-			WHEN OTHERS THEN
-				recorded := 0;
-				error := SQLERRM;
-				failed := error;
-			END;
+			SELECT w.recorded, w.error INTO recorded, error FROM mlops_catalog.measure_window(caller, model_name, m, step, window_start, window_end) AS w;
+			failed := coalesce(error, failed);
 			RETURN NEXT;
 		END LOOP;
 	END LOOP;

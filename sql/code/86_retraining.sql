@@ -575,13 +575,14 @@ BEGIN
 		JOIN (SELECT w.model_id, 'monitor' FROM mlops_catalog.monitor AS w UNION ALL SELECT p.model_id, 'retraining' FROM mlops_catalog.policy AS p) AS t(model_id, task)
 			ON t.model_id = m.model_id AND j.key = mlops_catalog.task_job_key(t.task, m.name)
 		WHERE j.job_id = note_task_job.job_id AND j.upkeep;
-	IF ended.state IN ('succeeded', 'failed', 'timed_out', 'crashed') THEN
+	-- what a person or a shutdown has stopped has not run
+	IF ended.state IN ('succeeded', 'failed', 'timed_out', 'crashed') AND ended.sqlstate IS DISTINCT FROM '57P01' THEN
 		PERFORM mlops_catalog.note_upkeep(caller, ended.model_id, ended.task);
-	END IF;
-	IF ended.state = 'succeeded' AND ended.task = 'retraining' THEN
-		PERFORM mlops_catalog.end_upkeep(caller, ended.model, ended.task, NULL);
-	ELSIF ended.state IN ('failed', 'timed_out', 'crashed') AND ended.sqlstate IS DISTINCT FROM '57P01' THEN
-		PERFORM mlops_catalog.end_upkeep(caller, ended.model, ended.task, ended.error);
+		IF ended.state <> 'succeeded' THEN
+			PERFORM mlops_catalog.end_upkeep(caller, ended.model, ended.task, ended.error);
+		ELSIF ended.task = 'retraining' THEN
+			PERFORM mlops_catalog.end_upkeep(caller, ended.model, ended.task, NULL);
+		END IF;
 	END IF;
 EXCEPTION WHEN query_canceled OR admin_shutdown THEN
 	RAISE;

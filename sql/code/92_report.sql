@@ -144,7 +144,7 @@ AS $$
 			lag(sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8) OVER (ORDER BY t.window_end) AS former
 		FROM mlops.traffic AS t WHERE t.model = summary_of_windows.model AND NOT t.shadow
 			AND (t.variant IS DISTINCT FROM '(imported)' OR NOT EXISTS (SELECT FROM mlops.traffic AS x
-				WHERE x.model = t.model AND x.variant IS DISTINCT FROM '(imported)' AND x.decisions > 0))
+				WHERE x.model = summary_of_windows.model AND x.variant IS DISTINCT FROM '(imported)' AND x.decisions > 0))
 		GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
 	UNION ALL
 	SELECT format('Of %s decisions with a label, to %s: version %s found %s of %s frauds (%s), and %s of its alerts were frauds.', p.labelled, mlops_catalog.page_time(p.window_end), p.version,

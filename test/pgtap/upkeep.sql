@@ -1,7 +1,7 @@
 -- What runs by itself: policies that a rollback suspends, tasks whose end was not
 -- seen, errors that take nothing else along, copies that stay quiet.
 \ir setup.psql
-SELECT plan(69);
+SELECT plan(70);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 4}') \g /dev/null
 CREATE FUNCTION due() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM mlops.submit_due() WHERE command LIKE '%retrain(%' $$;
@@ -115,6 +115,7 @@ SELECT is(of_retraining() || ' ' || told(), 'failed: no role 1', 'a job that is 
 SELECT is(ends(:job, 'cancelled'), 'failed: no role', 'nor does one that a person stops');
 SELECT is((SELECT ended_at FROM mlops.upkeep WHERE task = 'retraining'), NULL, 'none of them has run');
 SELECT is(ends(:job, 'crashed', 'terminated', '57P01'), 'failed: no role', 'or a shutdown');
+SELECT is((SELECT ended_at FROM mlops.upkeep WHERE task = 'retraining'), NULL, 'which has not run either');
 SELECT is(ends(:job, 'failed', 'no rights'), 'failed: no rights', 'a job that fails leaves its error');
 SELECT is((SELECT ended_at BETWEEN now() AND clock_timestamp() FROM mlops.upkeep WHERE task = 'retraining'), true, 'and when it ended');
 SELECT is(ends(:job, 'timed_out', 'too long'), 'failed: too long', 'so does one that takes too long');
