@@ -75,10 +75,12 @@ is "where it comes from nothing has changed" "$(query -c "SELECT state FROM mlop
 # ---- with maintenance
 start "mlops.maintenance_interval = 1" "mlops.max_workers = 0"
 until_true "SELECT state = 'queued' FROM mlops.jobs WHERE job_id = $copied"
+# who saw first that it was lost, the launcher or a round, is chance
+before=$(grep -c "mlops maintenance: ended job $copied" "$server/log" || :)
 query -c "UPDATE mlops_catalog.job SET state = 'running', attempts = 6 WHERE job_id = $copied"
 until_true "SELECT state = 'crashed' FROM mlops.jobs WHERE job_id = $copied" 30
 is "a round of maintenance ends it by itself" "$(query -c "SELECT state FROM mlops.jobs WHERE job_id = $copied")" crashed
-is "and tells the log" "$(grep -c "mlops maintenance: ended job $copied" "$server/log")" 1
+is "and tells the log" "$(grep -c "mlops maintenance: ended job $copied" "$server/log")" $((before + 1))
 
 # ---- where mlops is not preloaded nothing can run
 last=$(lost running k 0)
