@@ -391,6 +391,7 @@ test_odd_samples(MlContext *ctx)
 	static const double two[] = {4, 5};
 	static const double far[] = {-1.5e308, 0, 1.5e308};
 	double		steps[400];
+	double		tenth[300];
 	MlSample	none = {0, NULL};
 	MlSample	constant = {3, same};
 	MlSample	pair = {2, two};
@@ -415,6 +416,13 @@ test_odd_samples(MlContext *ctx)
 	for (int i = 0; i < 400; i++)
 		steps[i] = i / 20;
 	CHECK(ml_quantile_borders((MlSample) {400, steps}, pair, 10, 0.01, edges) == 9, "a value is often there in two rows, by chance");
+	for (int i = 0; i < 300; i++)
+	{
+		steps[i] = i;
+		tenth[i] = i < 101 ? i : i < 131 ? 100.5 : i - 30;
+	}
+	CHECK(ml_quantile_borders((MlSample) {300, steps}, (MlSample) {300, tenth}, 10, 0.01, edges) == 11, "just a tenth of current rows, all new, is alone");
+	CHECK(ml_quantile_borders((MlSample) {300, tenth}, (MlSample) {300, steps}, 10, 0.01, edges) == 10, "or of the reference, where its border is a quantile too");
 	ml_count_up_to(constant, 2, (double[]) {4, 5}, reference);
 	CHECK(reference[0] == 3 && reference[1] == 0 && reference[2] == 0, "a value belongs to the bin that it ends");
 	ml_count_within(pair, 1, (double[]) {4, 5}, reference);

@@ -280,26 +280,24 @@ rank_of(MlSample sample, size_t from, double edge, bool with_equal)
 	return low;
 }
 
-/* Both sides, and which of their values have a bin of their own. */
-typedef struct Spikes
+/*
+ * The place of the first value, from a place on, that so many rows have; sample.n if
+ * there is none.  One that begins in the next `rows` rows is there at their last: a
+ * bisection for so many rows, not a walk.
+ */
+static size_t
+next_frequent(MlSample sample, size_t from, size_t rows)
 {
-	MlSample	reference;
-	MlSample	current;
-	size_t		n;				/* bins: a spike has a share of 1 / n */
-	bool		few;			/* every value of the reference is one */
-	double		q;				/* share of the current side in all values */
-	double		distinct;		/* current values among which one may stand out */
-} Spikes;
+	while (from < sample.n && sample.n - from >= rows)
+	{
+		double		x = sample.value[from + rows - 1];
+		size_t		first = rank_of(sample, from, x, false);
 
-/* A value that only current rows have often must have grown by more than chance: it
- * was looked for in them. */
-static bool
-is_spike(const Spikes *s, size_t reference, size_t current)
-{
-	if (reference > 0 && (s->few || reference * s->n >= s->reference.n))
-		return true;
-	return current > 0 && current * s->n >= s->current.n &&
-		ml_chance_of_more((double) (reference + current), (double) current, s->q) < ML_BY_CHANCE / s->distinct;
+		if (sample.n - first >= rows && sample.value[first + rows - 1] == x)
+			return first;
+		from = rank_of(sample, first, x, true);
+	}
+	return sample.n;
 }
 
 /* Appends an edge unless it is not above the last one; returns how many there are. */
@@ -311,28 +309,53 @@ add_edge(double *edges, size_t n, double edge)
 	return n;
 }
 
-/* An edge below and one at each spike, but none at the reference's ends: what is
- * beyond them is another matter (ml_outside). */
+/* How many values of the sample are x. */
 static size_t
-spike_edges(const Spikes *s, double *edges)
+rows_with(MlSample sample, double x)
 {
-	double		least = s->reference.value[0];
-	double		greatest = s->reference.value[s->reference.n - 1];
-	size_t		r = 0;
-	size_t		c = rank_of(s->current, 0, least, false);
+	size_t		first = rank_of(sample, 0, x, false);
+
+	return rank_of(sample, first, x, true) - first;
+}
+
+/* A value that current rows have often must have grown by more than chance: it was
+ * looked for in them. */
+static bool
+has_grown(MlSample reference, MlSample current, double x)
+{
+	double		rows = (double) rows_with(current, x);
+	double		q = (double) current.n / ((double) reference.n + (double) current.n);
+
+	return ml_chance_of_more((double) rows_with(reference, x) + rows, rows, q) <
+		ML_BY_CHANCE / (double) ml_distinct(current, current.n);
+}
+
+/* Values with a share of 1 / n have a bin of their own, and all values of a
+ * reference that has few: an edge below and one at each, but none at the reference's
+ * ends, as what is beyond them is another matter (ml_outside). */
+static size_t
+spike_edges(MlSample reference, MlSample current, size_t n_bins, bool few, double *edges)
+{
+	double		least = reference.value[0];
+	double		greatest = reference.value[reference.n - 1];
+	size_t		reference_rows = few ? 1 : (reference.n + n_bins - 1) / n_bins;
+	size_t		current_rows = (current.n + n_bins - 1) / n_bins;
+	size_t		r = next_frequent(reference, 0, reference_rows);
+	size_t		c = next_frequent(current, rank_of(current, 0, least, false), current_rows);
 	size_t		n = 0;
 
-	while (r < s->reference.n)
+	while (r < reference.n || c < current.n)
 	{
-		double		x = c < s->current.n ? lesser(s->reference.value[r], s->current.value[c]) : s->reference.value[r];
-		size_t		first_r = r;
-		size_t		first_c = c;
+		bool		of_reference = c == current.n || (r < reference.n && reference.value[r] <= current.value[c]);
+		double		x = of_reference ? reference.value[r] : current.value[c];
 
-		while (r < s->reference.n && s->reference.value[r] == x)
-			r++;
-		while (c < s->current.n && s->current.value[c] == x)
-			c++;
-		if (!is_spike(s, r - first_r, c - first_c))
+		if (x > greatest)
+			break;
+		if (of_reference)
+			r = next_frequent(reference, rank_of(reference, r, x, true), reference_rows);
+		if (c < current.n && current.value[c] == x)
+			c = next_frequent(current, rank_of(current, c, x, true), current_rows);
+		if (!of_reference && !has_grown(reference, current, x))
 			continue;
 		if (x > least)
 			n = add_edge(edges, n, nextafter(x, -INFINITY));
@@ -373,9 +396,7 @@ is_sliver(MlSample sample, double edge, const double *below, const double *above
 size_t
 ml_quantile_borders(MlSample reference, MlSample current, size_t n, double least_share, double *edges)
 {
-	double		all = (double) reference.n + (double) current.n;
-	Spikes		s = {reference, current, n, ml_distinct(reference, n + 1) <= n, (double) current.n / all,
-	(double) ml_distinct(current, current.n)};
+	bool		few = ml_distinct(reference, n + 1) <= n;
 	double		spike[ML_SAMPLE_BINS];
 	size_t		n_spikes;
 	size_t		passed = 0;
@@ -383,8 +404,8 @@ ml_quantile_borders(MlSample reference, MlSample current, size_t n, double least
 
 	if (reference.n == 0)
 		return 0;
-	n_spikes = spike_edges(&s, spike);
-	for (size_t i = 1; i < n && !s.few; i++)
+	n_spikes = spike_edges(reference, current, n, few, spike);
+	for (size_t i = 1; i < n && !few; i++)
 	{
 		double		edge = quantile(reference, (double) i / (double) n);
 
