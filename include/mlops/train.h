@@ -161,6 +161,29 @@ typedef struct MlThresholdRequest
 
 extern void mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request);
 
+/* As a policy writes it, under "max". */
+extern const char *mltrain_objective_name(MlThresholdObjective objective);
+
+/* What a policy's threshold gives. */
+typedef struct MlThresholdShortfall
+{
+	bool		reached;		/* as ml_choose_threshold says */
+	const MlEvaluation *evaluation; /* at the threshold */
+	const char *rows;			/* that chose it: "validation rows" */
+	size_t		n;				/* of them */
+	const double *score;
+	const float *label;
+} MlThresholdShortfall;
+
+/*
+ * Why the threshold is not what the policy asks for, or is by flagging nothing: in
+ * sentences, NULL if neither is so.
+ */
+extern char *mltrain_threshold_shortfall(const MlThresholdPolicy *policy, const MlThresholdShortfall *s);
+
+/* What a policy asks for: its metric's name and value there; NULL: no metric. */
+extern const char *mltrain_target_metric(const MlThresholdPolicy *policy, const MlEvaluation *e, double *value);
+
 typedef struct MlSplitRequest
 {
 	double		validation;		/* share, default 0.1 */

@@ -69,6 +69,20 @@ find_costs(const Judged *judged, const MlThresholdRequest *request, MlCosts *cos
 	return own || judged->has_costs;
 }
 
+/* Why nothing is flagged; what else falls short is to be seen from the row. */
+static void
+tell_nothing_flagged(const Policies *policies, int i, const MlScoredRows *scored, const MlEvaluation *e, bool reached)
+{
+	const MlThresholdShortfall s = {reached, e, "rows", scored->n, scored->score, scored->label};
+	char	   *shortfall = mltrain_threshold_shortfall(&policies->request[i].policy, &s);
+	char	   *policy = JsonbToCString(NULL, &policies->json[i]->root, VARSIZE(policies->json[i]));
+
+	if (shortfall && e->alert_rate == 0)
+		ereport(NOTICE,
+				(errmsg("policy %s flags no row", mlbase_excerpt(policy)),
+				 errdetail("%s", shortfall)));
+}
+
 static void
 put_policy(const Judged *judged, const Policies *policies, int i, ReturnSetInfo *result)
 {
@@ -84,6 +98,7 @@ put_policy(const Judged *judged, const Policies *policies, int i, ReturnSetInfo 
 
 	mlbase_check(ctx, ml_choose_threshold(ctx, &policy, scored->n, scored->score, scored->label, NULL, &threshold, &reached));
 	mlbase_check(ctx, ml_evaluate(ctx, scored->n, scored->score, scored->label, NULL, costed ? &policy.costs : NULL, threshold, &e, NULL));
+	tell_nothing_flagged(policies, i, scored, &e, reached);
 	values[0] = JsonbPGetDatum(policies->json[i]);
 	values[1] = BoolGetDatum(reached);
 	values[2] = Float8GetDatum(threshold);

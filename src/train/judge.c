@@ -111,59 +111,24 @@ learn_everything(Journal *journal, const Request *request, const Prepared *prepa
 
 /* ---------------------------------------------------------------- the threshold */
 
-/* What a policy asks for: its metric's name and value here; NULL: no metric. */
-static const char *
-target_metric(const MlThresholdPolicy *policy, const MlEvaluation *e, double *value)
-{
-	switch (policy->kind)
-	{
-		case ML_THRESHOLD_MIN_PRECISION:
-			*value = e->precision;
-			return "precision";
-		case ML_THRESHOLD_MIN_RECALL:
-			*value = e->recall;
-			return "recall";
-		case ML_THRESHOLD_ALERT_RATE:
-			*value = e->alert_rate;
-			return "alert_rate";
-		case ML_THRESHOLD_MAX_FPR:
-			*value = e->false_positive_rate;
-			return "false_positive_rate";
-		default:
-			*value = NAN;
-			return NULL;
-	}
-}
-
-/*
- * A policy that no threshold satisfies, or one satisfied by flagging nothing:
- * says so, with the best that can be had, and keeps that for the result.
- */
+/* Says why the policy's threshold is not what was asked for, and keeps that for the result. */
 static void
-tell_shortfall(Journal *journal, const MlThresholdPolicy *policy, MlPart part, bool reached, Judgement *judgement)
+tell_shortfall(Journal *journal, const MlThresholdPolicy *policy, MlPart part, bool reached, const Scored *scored, Judgement *judgement)
 {
-	const char *rows = part == ML_PART_VALIDATION ? "validation" : "training";
+	const char *rows = part == ML_PART_VALIDATION ? "validation rows" : "training rows";
+	const MlThresholdShortfall shortfall = {reached, &judgement->validation, rows, scored->n, scored->score, scored->label};
 	double		best;
-	const char *metric = target_metric(policy, &judgement->validation, &best);
-	char	   *detail;
 
-	if (metric)
+	if (mltrain_target_metric(policy, &judgement->validation, &best))
 	{
 		mltrain_add_metric(&journal->run_metrics, "threshold_target", 0, policy->value);
 		mltrain_add_metric(&journal->run_metrics, "threshold_target_reached", 0, best);
 	}
-	if (!reached && metric)
-		detail = psprintf("\"%s\" %g was asked for; the best that can be reached is %.4g, with threshold %g, which is used.",
-						  metric, policy->value, best, judgement->model.parts.threshold);
-	else if (!reached)
-		detail = psprintf("The nearest one, %g, is used.", judgement->model.parts.threshold);
-	else if (judgement->validation.alert_rate == 0 && policy->kind != ML_THRESHOLD_VALUE)
-		detail = psprintf("Threshold %g flags none of the %s rows.", judgement->model.parts.threshold, rows);
-	else
-		return;
-	mltrain_tell(journal, WARNING, reached ? psprintf("the threshold's policy is met on the %s rows only by flagging nothing", rows)
-				 : psprintf("no threshold satisfies the policy on the %s rows", rows), detail);
-	judgement->shortfall = detail;
+	judgement->shortfall = mltrain_threshold_shortfall(policy, &shortfall);
+	if (judgement->shortfall)
+		mltrain_tell(journal, WARNING, judgement->validation.alert_rate == 0
+					 ? psprintf("the threshold flags none of the %s", rows)
+					 : psprintf("no threshold satisfies the policy on the %s", rows), judgement->shortfall);
 }
 
 /*
@@ -192,7 +157,7 @@ choose_threshold(Journal *journal, const Request *request, const Prepared *prepa
 	mlbase_check(ctx, ml_choose_threshold(ctx, &policy, scored->n, scored->score, scored->label, NULL,
 										  &model->parts.threshold, &reached));
 	evaluate_part(request, prepared, model, scored, &judgement->validation);
-	tell_shortfall(journal, &request->threshold.policy, part, reached, judgement);
+	tell_shortfall(journal, &request->threshold.policy, part, reached, scored, judgement);
 	mltrain_add_evaluation(&journal->run_metrics, part == ML_PART_VALIDATION ? "validation" : "train",
 						   &judgement->validation);
 	judgement->judged_on = judgement->chosen_on = part;

@@ -29,11 +29,19 @@ parse_cost(MlOptions *options, const char *key, double *constant, char **column)
 		mljson_number(options, key, 0, ML_LARGEST_COST, constant);
 }
 
+/* By MlThresholdObjective. */
+static const char *const objectives[] = {"f1", "mcc", "youden", "accuracy"};
+
+const char *
+mltrain_objective_name(MlThresholdObjective objective)
+{
+	return objectives[objective];
+}
+
 /* In the current memory context.  Errors: 22023, also for more than one key. */
 void
 mltrain_parse_threshold(Jsonb *json, MlThresholdRequest *request)
 {
-	static const char *const objectives[] = {"f1", "mcc", "youden", "accuracy"};
 	MlOptions  *options = mljson_options("threshold", json);
 	MlThresholdPolicy *policy = &request->policy;
 	MlOptions  *cost;

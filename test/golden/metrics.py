@@ -183,7 +183,9 @@ def choose(kind, objective, value, y, s, w):
             best = good, t
         if nearest is None or near > nearest[0] + 1e-12:
             nearest = near, t
-    return (best or nearest)[1], best is not None
+    flags = best is not None and best[1] <= distinct[0]
+    may_flag_nothing = kind == "COST" or (kind == "ALERT_RATE" and value == 0)
+    return (best or nearest)[1], best is not None and (flags or may_flag_nothing)
 
 
 # ---------------------------------------------------------------- C

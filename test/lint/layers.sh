@@ -99,7 +99,7 @@ report "engine/tune: data flows one way, from spaces to studies" "$(
 	order_violations engine/tune space trials parzen gp_model tpe gp pruner study)"
 
 report "train: data flows one way, from the request to the record" "$(
-	order_violations train report journal params options request plan data findings split prepare fit encode scored base_rate caveats judge \
+	order_violations train report journal params options shortfall request plan data findings split prepare fit encode scored base_rate caveats judge \
 		describe record train folds train_fold team_shared team worker trial team_worker tune_space tune_request study tune cross_validate)"
 
 report "statements in C reach of the catalog what test/lint/catalog_calls.txt lists" "$(

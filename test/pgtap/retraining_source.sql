@@ -88,7 +88,7 @@ SELECT throws_ok($$SELECT mlops.train('x', 'tx', target => 'is_fraud', time_colu
 CREATE TABLE hard AS SELECT id, ts, (hashint4(id) & 1023)::float8 AS a, hashint4(id * 3) % 20 = 0 AS is_fraud FROM generate_series(1, 6000) AS id, LATERAL (SELECT timestamp '2026-01-01' + id * interval '1 minute' AS ts) t;
 SELECT mlops.train('hard', 'hard', target => 'is_fraud', time_column => 'ts', key => 'id', params => '{"n_estimators": 3}', threshold => '{"min_precision": 0.85}') \g /dev/null
 SELECT matches((SELECT metrics ->> 'threshold_shortfall' FROM mlops.versions WHERE model = 'hard'),
-	'^"precision" 0.85 was asked for; the best that can be reached is 0.\d+, with threshold 0.\d+, which is used. Of the test rows 100 % are flagged.$', 'a target that cannot be met is told with the best there is');
+	'^"precision" 0.85 was asked for; the best that can be reached is 0.\d+, with threshold 0.\d+, which is chosen. Of the test rows 100 % are flagged.$', 'a target that cannot be met is told with the best there is');
 SELECT ok((SELECT max(f.value) FILTER (WHERE f.name = 'threshold_target') = 0.85 AND max(f.value) FILTER (WHERE f.name = 'threshold_target_reached') < 0.85
 	FROM mlops_catalog.run_metric f JOIN mlops_catalog.run USING (run_id) WHERE model = 'hard'), 'and kept in the run');
 SELECT mlops.deploy('hard', 1) \g /dev/null

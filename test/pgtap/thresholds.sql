@@ -1,6 +1,6 @@
 -- What policies would choose for a version that is there already.
 \ir setup.psql
-SELECT plan(31);
+SELECT plan(32);
 CREATE TABLE paid AS SELECT *, amount * 3 AS loss FROM tx;
 SELECT mlops.train('m', 'paid', target => 'is_fraud', key => 'id', time_column => 'ts', exclude => '{loss}', params => '{"n_estimators": 8}') \g /dev/null
 CREATE TABLE policy AS SELECT p FROM jsonb_array_elements('[{"max": "f1"}, {"max": "mcc"}, {"min_precision": 0.99}, {"min_recall": 0.9}, {"alert_rate": 0.02}, {"value": 0.4},
@@ -24,6 +24,12 @@ SELECT ok(bool_and((expected_cost IS NULL) = NOT policy ? 'cost'), 'others cost 
 SELECT is((SELECT threshold FROM own WHERE policy = '{"value": 0.4}'), 0.4::float8, 'a value is a value');
 SELECT ok(recall >= 0.9 AND reached, 'what was asked is reached') FROM own WHERE policy ? 'min_recall';
 SELECT is((SELECT array_agg(reached) FROM mlops.thresholds('m', 1, '{"min_precision": 1}', query => 'SELECT * FROM paid')), (SELECT array_agg(p."precision" = 1) FROM mlops.thresholds('m', 1, '{"min_precision": 1}', query => 'SELECT * FROM paid') AS p), 'or said not to be; of given rows');
+
+-- ---- nothing flagged is not reached, and is told why
+SELECT mlops.train('flat', query => 'SELECT id, ts, is_fraud, id % 2 AS half FROM tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 1}') \g /dev/null
+CREATE TABLE flat AS SELECT t.* FROM mlops.thresholds('flat', 1, '[{"alert_rate": 0.01}, {"max_fpr": 0.01}, {"max": "accuracy"}, {"alert_rate": 0}, {"cost": {"false_positive": 1, "false_negative": 0}}, {"max": "f1"}]') AS t;
+SELECT results_eq('SELECT policy::text, reached, flagged > 0 FROM flat', $$VALUES ('{"alert_rate": 0.01}', false, false), ('{"max_fpr": 0.01}', false, false), ('{"max": "accuracy"}', false, false), ('{"alert_rate": 0}', true, false),
+	('{"cost": {"false_negative": 0, "false_positive": 1}}', true, false), ('{"max": "f1"}', true, true)$$, 'a policy that only flagging nothing keeps to is not reached, unless that was asked for or costs least');
 SELECT throws_ok($$SELECT mlops.thresholds('m', 1, '[]')$$, '22023', '"policies" has 0 policies', 'none');
 SELECT throws_ok($$SELECT mlops.thresholds('m', 1, '{"max": "f7"}')$$, '22023', 'unrecognized value "f7" of "max" in "threshold"', 'one that is none');
 SELECT mlops.train('drawn', 'paid', target => 'is_fraud', key => 'id', exclude => '{loss,ts}', params => '{"n_estimators": 2}') \g /dev/null

@@ -182,11 +182,13 @@ is "on all that it learned from" "$(said "SELECT mlops.evaluate('parts/1', 'part
 DETAIL: These are all rows of its training. It knows most of their answers and looks better than it is.
 HINT: Without source and query it is judged on its test rows alone."
 is "or by a curve" "$(said "SELECT mlops.curve('parts/1', rows => 'all')" | head -n 1)" 'WARNING: version 1 of model "parts" is judged on rows that it learned from'
-is "or by thresholds" "$(said "SELECT mlops.thresholds('parts', 1, source => 'parts')")" "WARNING: version 1 of model \"parts\" is judged on rows that it learned from
+is "or by thresholds" "$(said "SELECT mlops.thresholds('parts', 1, '{\"max\": \"f1\"}', source => 'parts')")" "WARNING: version 1 of model \"parts\" is judged on rows that it learned from
 DETAIL: These are all rows of its training. It knows most of their answers and looks better than it is.
 HINT: Without source and query it is judged on its test rows alone."
 is "on its test rows" "$(said "SELECT mlops.evaluate('parts/1')")" ""
-is "thresholds of its test rows" "$(said "SELECT mlops.thresholds('parts', 1)")" ""
+is "thresholds of its test rows" "$(said "SELECT mlops.thresholds('parts', 1, '{\"max\": \"f1\"}')")" ""
+is "one that flags nothing" "$(said "SELECT mlops.thresholds('parts', 1, '{\"alert_rate\": 0.001}')" | sed 's/[0-9.]* % /N % /; s/Threshold [0-9.]*/Threshold T/')" 'NOTICE: policy {"alert_rate": 0.001} flags no row
+DETAIL: Threshold T flags none of the rows. "alert_rate" 0.001 was asked for, but N % of these rows have the highest score and would be flagged together.'
 # rows that are not those of the training any more
 query -c "CREATE TABLE moving AS SELECT *, CASE transaction_id % 5 WHEN 0 THEN 'test' WHEN 1 THEN 'validation' ELSE 'train' END AS part FROM tx" \
 	-c "SELECT count(mlops.train('moving', 'moving', target => 'tx_fraud', key => 'transaction_id', features => '{tx_amount}', split => '{\"fold\": \"part\"}', params => '{\"n_estimators\": 2}'))" >/dev/null

@@ -363,6 +363,15 @@ test_thresholds(void)
 	policy.value = 0;
 	ml_choose_threshold(&ctx, &policy, g->n, g->score, g->label, NULL, &threshold, &reached);
 	CHECK(reached && metric_at(g, threshold, ml_alert_rate) == 0 && isfinite(threshold), "an alert rate of 0 flags nothing");
+	policy.value = 0.4;
+	ml_choose_threshold(&ctx, &policy, 2, (double[]) {0.5, 0.5}, (float[]) {0, 1}, NULL, &threshold, &reached);
+	CHECK(!reached && threshold > 0.5, "an alert rate that only flagging nothing keeps to is not reached");
+	policy.kind = ML_THRESHOLD_MAX_FPR;
+	ml_choose_threshold(&ctx, &policy, 3, (double[]) {0.5, 0.5, 0.1}, (float[]) {0, 1, 0}, NULL, &threshold, &reached);
+	CHECK(!reached && threshold > 0.5, "nor is such a false positive rate");
+	policy = (MlThresholdPolicy) {.kind = ML_THRESHOLD_MAX, .objective = ML_OBJECTIVE_MCC};
+	ml_choose_threshold(&ctx, &policy, 2, (double[]) {0.5, 0.1}, (float[]) {0, 1}, NULL, &threshold, &reached);
+	CHECK(!reached && threshold > 0.5, "nor a maximum");
 
 	policy = (MlThresholdPolicy) {.kind = ML_THRESHOLD_COST,
 	.costs = {.false_positive = 1, .false_negative = 10}};
@@ -372,7 +381,7 @@ test_thresholds(void)
 	policy.costs.false_negative = 0.5;
 	ml_choose_threshold(&ctx, &policy, 4, (double[]) {0.9, 0.8, 0.2, 0.1}, (float[]) {0, 1, 0, 0},
 						NULL, &threshold, &reached);
-	CHECK(threshold > 0.9, "a miss of 0.5 is not");
+	CHECK(reached && threshold > 0.9, "a miss of 0.5 is not: the least cost is reached by flagging nothing");
 }
 
 /* Perfect, and perfectly wrong, whatever the counts and weights round to. */

@@ -392,8 +392,9 @@ typedef struct MlThresholdPolicy
  * +infinity is never returned but nextafter(highest score)).  Ties of the
  * objective go to the higher threshold (fewer alerts).  *reached is false when
  * no threshold satisfies the policy (e.g. the precision asked); then the
- * threshold is the one that comes nearest.  Errors: as ml_evaluate;
- * ML_BAD_DATA if there are no rows.
+ * threshold is the one that comes nearest.  It is also false when flagging
+ * nothing is the best there is, unless an alert rate of 0 or the least cost was
+ * asked for.  Errors: as ml_evaluate; ML_BAD_DATA if there are no rows.
  */
 extern MlStatus ml_choose_threshold(MlContext *ctx, const MlThresholdPolicy *policy,
 									size_t n, const double *score, const float *label,

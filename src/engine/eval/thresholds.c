@@ -82,6 +82,13 @@ judge_candidate(const MlThresholdPolicy *policy, const MlConfusion *c, double co
 	}
 }
 
+/* May a policy be met by flagging nothing?  Where that is asked for, or costs least. */
+static bool
+may_flag_nothing(const MlThresholdPolicy *policy)
+{
+	return policy->kind == ML_THRESHOLD_COST || (policy->kind == ML_THRESHOLD_ALERT_RATE && policy->value == 0);
+}
+
 /*
  * change [ranking->n] is NULL without costs; cost starts as what missing all costs.
  * *reached is false before.  Errors: ML_ABORTED.
@@ -99,6 +106,7 @@ choose(MlContext *ctx, const MlThresholdPolicy *policy, const MlRanking *ranking
 	/* shares are at most 1, costs are of the size of what missing all costs */
 	double		tie = ROUNDING * (change ? fabs(ml_sum_value(cost)) : 1);
 	bool		is_first = true;
+	bool		flags = true;	/* does *threshold flag anything? */
 
 	c.true_negatives = ranking->total_negatives;
 	c.false_negatives = ranking->total_positives;
@@ -126,6 +134,7 @@ choose(MlContext *ctx, const MlThresholdPolicy *policy, const MlRanking *ranking
 			*reached = true;
 			best_goodness = verdict.goodness;
 			*threshold = candidate;
+			flags = i > 0;
 		}
 		if (is_first || verdict.nearness > best_nearness + tie)
 		{
@@ -136,6 +145,7 @@ choose(MlContext *ctx, const MlThresholdPolicy *policy, const MlRanking *ranking
 	}
 	if (!*reached)
 		*threshold = nearest;
+	*reached = *reached && (flags || may_flag_nothing(policy));
 	return ML_OK;
 }
 
