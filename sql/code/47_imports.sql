@@ -82,13 +82,84 @@ BEGIN
 		FROM mlops_catalog.decision_import AS d JOIN mlops_catalog.model AS m USING (model_id) WHERE d.import_id = end_import.import_id;
 	PERFORM mlops_catalog.audit(caller, 'import_decisions', i.model, version,
 		counts || jsonb_build_object('since', mlops_catalog.utc_text(i.since), 'until', mlops_catalog.utc_text(i.until)));
-	-- a monitor looks by itself at windows since it was set up
-	IF EXISTS (SELECT FROM mlops_catalog.monitor AS w WHERE w.model_id = i.model_id
-				AND date_bin(w.every, i.since, '2000-01-03 00:00:00+00') + w.every <= w.created_at - w.every)
-			AND NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS w WHERE w.model_id = i.model_id AND w.window_start <= i.since AND w.window_end > i.since) THEN
-		RAISE NOTICE 'the monitor of model "%" has not looked at windows as early as these decisions', i.model
-			USING HINT = format('SELECT * FROM mlops.run_monitor(%L, since => %L);', i.model, mlops_catalog.utc_text(i.since));
-	END IF;
+	PERFORM mlops_catalog.tell_of_early_windows(i.model_id, i.model, i.since, i.until);
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.end_import(regrole, bigint, int, jsonb) IS 'Notes in the audit log what an import brought, and tells of windows that nobody has looked at';
+
+-- A monitor looks by itself at windows since it was set up.  What is to be pasted works
+-- for another day at least: windows become more, and older.
+CREATE FUNCTION mlops_catalog.tell_of_early_windows(model_id bigint, model text, since timestamptz, until timestamptz) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	w mlops_catalog.monitor;
+	counted timestamptz;	-- from when on windows are few enough
+	kept timestamptz;		-- and are kept
+	first timestamptz;
+	longer interval;
+	hint text;
+BEGIN
+	SELECT m.* INTO w FROM mlops_catalog.monitor AS m WHERE m.model_id = tell_of_early_windows.model_id
+		AND date_bin(m.every, tell_of_early_windows.since, '2000-01-03 00:00:00+00') + m.every <= m.created_at - m.every;
+	IF NOT FOUND OR EXISTS (SELECT FROM mlops_catalog.monitor_window AS x
+			WHERE x.model_id = tell_of_early_windows.model_id AND x.window_start <= tell_of_early_windows.since AND x.window_end > tell_of_early_windows.since) THEN
+		RETURN;
+	END IF;
+	counted := date_trunc('hour', mlops_catalog.first_of_windows(w.every), 'UTC') + interval '1 day';
+	kept := date_trunc('hour', mlops_catalog.first_window_kept(), 'UTC') + interval '1 day';
+	first := greatest(tell_of_early_windows.since, counted, kept);
+	longer := make_interval(hours => ceil(extract(epoch FROM now() - greatest(tell_of_early_windows.since, kept)) / 3600 / 4000)::int);
+	hint := CASE WHEN first <= tell_of_early_windows.until THEN format('SELECT * FROM mlops.run_monitor(%L, since => %L);', model, mlops_catalog.utc_text(first))
+		WHEN coalesce(kept <= tell_of_early_windows.until, true) THEN format('Longer windows reach back to them: SELECT * FROM mlops.monitor(%L, every => %L, label_delay => %L, segments => %L%s);', model, longer, w.label_delay, w.segments,
+			CASE WHEN w.query IS NOT NULL THEN format(', query => %L, time_column => %L', w.query, w.time_column) ELSE '' END)
+		ELSE 'No window of them can be looked at.' END;
+	IF first = tell_of_early_windows.since THEN
+		RAISE NOTICE 'the monitor of model "%" has not looked at windows as early as these decisions', model USING HINT = hint;
+	ELSE
+		RAISE NOTICE 'the monitor of model "%" has not looked at windows as early as these decisions', model
+			USING DETAIL = format('The earliest was made at %s, and ', mlops_catalog.utc_text(tell_of_early_windows.since)) || CASE first
+				WHEN kept THEN format('metrics of windows are kept for %s days (mlops.monitor_retention).', current_setting('mlops.monitor_retention'))
+				ELSE format('at most %s windows of %s are looked at in one call.', mlops_catalog.most_windows(), w.every) END, HINT = hint;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_early_windows(bigint, text, timestamptz, timestamptz) IS 'A notice of windows of decisions between two times that a model''s monitor has not looked at, with the call that does';
+
+-- ---- taking away
+
+CREATE FUNCTION mlops.remove_imported_decisions(model text, version int DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_owner';
+COMMENT ON FUNCTION mlops.remove_imported_decisions(text, int, timestamptz, timestamptz) IS
+	'Removes what mlops.import_decisions has brought: decisions of the version, made at since or later and before until; NULL: of all versions, of any time. Returns how many there were. Windows that lie in that time lose their imported decisions at once, others when the monitor runs next';
+CREATE FUNCTION mlops_catalog.remove_imported_decisions(caller regrole, model text, version int, since timestamptz, until timestamptz) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id bigint := mlops_catalog.keep_model(caller, remove_imported_decisions.model, 'manage');
+	gone record;
+BEGIN
+	IF remove_imported_decisions.since >= remove_imported_decisions.until THEN
+		RAISE EXCEPTION '"since" is not before "until"' USING ERRCODE = 'invalid_parameter_value',
+			DETAIL = format('They are %s and %s.', mlops_catalog.utc_text(remove_imported_decisions.since), mlops_catalog.utc_text(remove_imported_decisions.until)),
+			HINT = 'Decisions made at "until" are not removed.';
+	END IF;
+	WITH removed AS (
+		DELETE FROM mlops_catalog.imported_decision AS d WHERE d.model_id = id AND coalesce(d.version = remove_imported_decisions.version, remove_imported_decisions.version IS NULL)
+			AND d.created_at >= coalesce(remove_imported_decisions.since, '-infinity') AND d.created_at < coalesce(remove_imported_decisions.until, 'infinity') RETURNING d.created_at)
+	SELECT count(*) AS rows, min(r.created_at) AS first, max(r.created_at) AS last INTO gone FROM removed AS r;
+	-- of windows that are too old to be looked at again, too
+	DELETE FROM mlops_catalog.traffic_window AS t WHERE t.model_id = id AND t.variant = '(imported)' AND coalesce(t.version = remove_imported_decisions.version, remove_imported_decisions.version IS NULL)
+		AND t.window_start >= coalesce(remove_imported_decisions.since, '-infinity') AND t.window_end <= coalesce(remove_imported_decisions.until, 'infinity');
+	DELETE FROM mlops_catalog.performance_window AS p WHERE p.model_id = id AND p.segment ? '(imported)' AND coalesce(p.version = remove_imported_decisions.version, remove_imported_decisions.version IS NULL)
+		AND p.window_start >= coalesce(remove_imported_decisions.since, '-infinity') AND p.window_end <= coalesce(remove_imported_decisions.until, 'infinity');
+	IF gone.rows > 0 THEN
+		INSERT INTO mlops_catalog.decision_import (model_id, since, until, imported_by) VALUES (id, gone.first, gone.last, caller);
+		PERFORM mlops_catalog.audit(caller, 'remove_imported_decisions', remove_imported_decisions.model, remove_imported_decisions.version,
+			jsonb_build_object('rows', gone.rows, 'since', mlops_catalog.utc_text(gone.first), 'until', mlops_catalog.utc_text(gone.last)));
+	END IF;
+	RETURN gone.rows;
+END
+$$;

@@ -53,19 +53,19 @@ COMMENT ON COLUMN mlops.traffic.score_psi_p_value IS 'How likely as large a scor
 GRANT SELECT ON mlops.traffic TO PUBLIC;
 
 CREATE VIEW mlops.performance WITH (security_barrier) AS
-SELECT m.name AS model, p.version, p.segment, p.decisions, l.labelled, l.positives,
+SELECT m.name AS model, p.version, p.segment OPERATOR(pg_catalog.-) '(imported)'::pg_catalog.text AS segment, p.decisions, l.labelled, l.positives,
 	p.true_positives, p.false_positives, p.false_negatives, p.true_negatives,
 	p.true_positives::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (p.true_positives OPERATOR(pg_catalog.+) p.false_positives) OPERATOR(pg_catalog.<>) 0 THEN p.true_positives OPERATOR(pg_catalog.+) p.false_positives END::pg_catalog.float8 AS "precision",
 	p.true_positives::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN l.positives OPERATOR(pg_catalog.<>) 0 THEN l.positives END::pg_catalog.float8 AS recall,
 	2.0::pg_catalog.float8 OPERATOR(pg_catalog.*) p.true_positives::pg_catalog.float8 OPERATOR(pg_catalog./)
 		CASE WHEN (2 OPERATOR(pg_catalog.*) p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives) OPERATOR(pg_catalog.<>) 0 THEN 2 OPERATOR(pg_catalog.*) p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives END::pg_catalog.float8 AS f1,
 	p.false_positives::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (p.false_positives OPERATOR(pg_catalog.+) p.true_negatives) OPERATOR(pg_catalog.<>) 0 THEN p.false_positives OPERATOR(pg_catalog.+) p.true_negatives END::pg_catalog.float8 AS false_positive_rate,
-	p.pr_auc, p.roc_auc, p.brier, p.window_start, p.window_end
+	p.pr_auc, p.roc_auc, p.brier, p.window_start, p.window_end, p.segment OPERATOR(pg_catalog.?) '(imported)'::pg_catalog.text AS imported
 FROM mlops_catalog.performance_window p JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
 CROSS JOIN LATERAL (SELECT p.true_positives OPERATOR(pg_catalog.+) p.false_negatives AS positives,
 	p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives OPERATOR(pg_catalog.+) p.true_negatives AS labelled) l
 WHERE mlops_catalog.may_use(m.owner, m.model_id);
-COMMENT ON VIEW mlops.performance IS 'Decisions against the labels that have arrived, by window, version and segment';
+COMMENT ON VIEW mlops.performance IS 'Decisions against the labels that have arrived, by window, version and segment; those that were imported in rows of their own';
 COMMENT ON COLUMN mlops.performance.model IS 'Model';
 COMMENT ON COLUMN mlops.performance.version IS 'Version that decided';
 COMMENT ON COLUMN mlops.performance.segment IS 'Value of a logged feature, {} for all decisions';
@@ -85,6 +85,7 @@ COMMENT ON COLUMN mlops.performance.roc_auc IS 'Area under the ROC curve, NULL w
 COMMENT ON COLUMN mlops.performance.brier IS 'Mean squared error of the scores';
 COMMENT ON COLUMN mlops.performance.window_start IS 'Begin of the decisions, included';
 COMMENT ON COLUMN mlops.performance.window_end IS 'End of the decisions, not included';
+COMMENT ON COLUMN mlops.performance.imported IS 'Were they imported (mlops.import_decisions)? Else they were made here';
 GRANT SELECT ON mlops.performance TO PUBLIC;
 
 -- ---- setting up
@@ -98,7 +99,10 @@ DECLARE
 	inputs text[] := ARRAY(SELECT DISTINCT s ->> 'name' FROM mlops_catalog.model_version AS v, jsonb_array_elements(v.signature) AS s
 		WHERE v.model_id = check_input.model_id AND v.dropped_at IS NULL ORDER BY 1);
 BEGIN
-	IF name <> ALL (inputs) THEN
+	IF name = '(imported)' THEN
+		RAISE EXCEPTION 'column "%" in "%" cannot be a segment', name, argument
+			USING ERRCODE = 'reserved_name', DETAIL = 'Metrics of decisions that were imported have a label of that name.';
+	ELSIF name <> ALL (inputs) THEN
 		RAISE EXCEPTION 'column "%" in "%" is read by no version of model "%"', name, argument, model_name
 			USING ERRCODE = 'undefined_column', DETAIL = format('They read: %s.', left(array_to_string(inputs, ', '), 1000)),
 				HINT = 'Only columns that versions read are logged with decisions.';
@@ -366,7 +370,7 @@ DECLARE
 BEGIN
 	DELETE FROM mlops_catalog.performance_window AS p WHERE p.model_id = record_performance.model_id AND p.window_start = record_performance.since AND p.window_end = record_performance.until;
 	WITH decision AS MATERIALIZED (
-		SELECT p.version, p.score, p.flagged, p.features, o.label
+		SELECT p.version, p.score, p.flagged, p.features, o.label, CASE p.variant WHEN '(imported)' THEN '{"(imported)": true}' ELSE '{}' END::jsonb AS origin
 		FROM mlops_catalog.decided AS p
 		LEFT JOIN LATERAL (SELECT l.label FROM mlops_catalog.label AS l WHERE l.model_id = record_performance.model_id AND l.key = p.key
 			ORDER BY l.labelled_at DESC LIMIT 1) AS o ON true
@@ -381,13 +385,13 @@ BEGIN
 		FROM decision AS d CROSS JOIN segment WHERE d.features ? s)
 	INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions,
 		true_positives, false_positives, false_negatives, true_negatives, pr_auc, roc_auc, brier)
-	SELECT record_performance.model_id, record_performance.since, record_performance.until, d.version, d.segment, count(*),
+	SELECT record_performance.model_id, record_performance.since, record_performance.until, d.version, d.segment || d.origin, count(*),
 		count(*) FILTER (WHERE d.flagged AND d.label), count(*) FILTER (WHERE d.flagged AND NOT d.label),
 		count(*) FILTER (WHERE NOT d.flagged AND d.label), count(*) FILTER (WHERE NOT d.flagged AND NOT d.label),
 		mlops.pr_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL),
 		CASE WHEN bool_or(d.label) AND NOT bool_and(d.label) THEN mlops.roc_auc(d.label, d.score) FILTER (WHERE d.label IS NOT NULL) END,
 		avg((d.score - d.label::int) ^ 2) FILTER (WHERE d.label IS NOT NULL)
-	FROM in_segment AS d GROUP BY d.version, d.segment;
+	FROM in_segment AS d GROUP BY d.version, d.segment, d.origin;
 	GET DIAGNOSTICS made = ROW_COUNT;
 	RETURN made;
 END
@@ -534,21 +538,37 @@ CREATE FUNCTION mlops_catalog.windows_since(since timestamptz, every interval) R
 AS $$ SELECT least(ceil(extract(epoch FROM now() - since) / extract(epoch FROM every)), 1000000)::int $$;
 COMMENT ON FUNCTION mlops_catalog.windows_since(timestamptz, interval) IS 'How many windows there are from a time to now';
 
+CREATE FUNCTION mlops_catalog.most_windows() RETURNS int
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 5000 $$;
+COMMENT ON FUNCTION mlops_catalog.most_windows() IS 'How many windows a monitor looks at in one call';
+
+CREATE FUNCTION mlops_catalog.first_of_windows(every interval) RETURNS timestamptz
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT now() - make_interval(secs => mlops_catalog.most_windows() * extract(epoch FROM every)::float8) $$;
+COMMENT ON FUNCTION mlops_catalog.first_of_windows(interval) IS 'From when on windows are few enough for one call';
+
+CREATE FUNCTION mlops_catalog.first_window_kept() RETURNS timestamptz
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT now() - make_interval(days => nullif(current_setting('mlops.monitor_retention')::int, 0)) $$;
+COMMENT ON FUNCTION mlops_catalog.first_window_kept() IS 'Metrics of windows before are older than mlops.monitor_retention, NULL: none is';
+
 CREATE FUNCTION mlops_catalog.check_since(model text, since timestamptz, every interval) RETURNS void
 	LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	days int := nullif(current_setting('mlops.monitor_retention')::int, 0);
 BEGIN
 	IF NOT isfinite(since) OR since > now() THEN
 		RAISE EXCEPTION 'value % of "since" is not a time in the past', mlops_catalog.utc_text(since) USING ERRCODE = 'invalid_parameter_value';
-	ELSIF since < now() - make_interval(days => days) THEN
-		RAISE EXCEPTION 'value % of "since" is more than % days ago', mlops_catalog.utc_text(since), days
+	ELSIF since < mlops_catalog.first_window_kept() THEN
+		RAISE EXCEPTION 'value % of "since" is more than % days ago', mlops_catalog.utc_text(since), current_setting('mlops.monitor_retention')
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Metrics of older windows are removed: mlops.monitor_retention says how long they are kept.';
-	ELSIF mlops_catalog.windows_since(since, every) > 5000 THEN
+	ELSIF mlops_catalog.windows_since(since, every) > mlops_catalog.most_windows() THEN
 		RAISE EXCEPTION 'the monitor of model "%" has % windows since %', model, mlops_catalog.windows_since(since, every), mlops_catalog.utc_text(since)
-			USING ERRCODE = 'program_limit_exceeded', DETAIL = 'At most 5000 are looked at in one call.', HINT = 'Give a later time, or set up the monitor with longer windows.';
+			USING ERRCODE = 'program_limit_exceeded', DETAIL = format('At most %s are looked at in one call.', mlops_catalog.most_windows()), HINT = 'Give a later time, or set up the monitor with longer windows.';
 	END IF;
 END
 $$;

@@ -14,7 +14,7 @@ CROSS JOIN LATERAL (VALUES ('decisions'::pg_catalog.text, t.decisions::pg_catalo
 	('score_psi', t.score_psi), ('latency_p50', t.latency_p50), ('latency_p95', t.latency_p95), ('latency_p99', t.latency_p99)) AS x(metric, value)
 WHERE x.value IS NOT NULL
 UNION ALL
-SELECT p.window_end, p.model, p.version, x.metric, p.segment, x.value, p.window_start, p.window_end,
+SELECT p.window_end, p.model, p.version, x.metric, p.segment OPERATOR(pg_catalog.||) CASE WHEN p.imported THEN '{"(imported)": true}' ELSE '{}' END::pg_catalog.jsonb, x.value, p.window_start, p.window_end,
 	CASE WHEN x.metric OPERATOR(pg_catalog.<>) 'labelled' THEN p.labelled END, NULL
 FROM mlops.performance p
 CROSS JOIN LATERAL (VALUES ('labelled'::pg_catalog.text, p.labelled::pg_catalog.float8), ('precision', p."precision"), ('recall', p.recall), ('f1', p.f1),
@@ -36,7 +36,7 @@ COMMENT ON COLUMN mlops.monitor_metrics."time" IS 'End of the window';
 COMMENT ON COLUMN mlops.monitor_metrics.model IS 'Model';
 COMMENT ON COLUMN mlops.monitor_metrics.version IS 'Version';
 COMMENT ON COLUMN mlops.monitor_metrics.metric IS 'Metric: decisions, errors, error_rate, alert_rate, mean_score, score_psi, latency_p50, latency_p95, latency_p99, labelled, precision, recall, f1, false_positive_rate, pr_auc, roc_auc, brier, drift (a feature''s statistic), drifted_share (of the features)';
-COMMENT ON COLUMN mlops.monitor_metrics.labels IS 'Its subject: variant, segment or feature';
+COMMENT ON COLUMN mlops.monitor_metrics.labels IS 'Its subject: variant, segment or feature; of performance of imported decisions (imported), too';
 COMMENT ON COLUMN mlops.monitor_metrics.value IS 'Value';
 COMMENT ON COLUMN mlops.monitor_metrics.window_start IS 'Begin of the window, included';
 COMMENT ON COLUMN mlops.monitor_metrics.window_end IS 'End of the window, not included';
@@ -227,13 +227,14 @@ DECLARE
 	fits boolean;
 BEGIN
 	SELECT c.* INTO read FROM mlops_catalog.column_read(check_label.model_id, label) AS c;
-	fits := CASE WHEN metric = 'drift' THEN jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY (valid)
+	fits := CASE WHEN label = '(imported)' THEN value = 'true' WHEN metric = 'drift' THEN jsonb_typeof(value) = 'string' AND value #>> '{}' = ANY (valid)
 		WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN mlops_catalog.logged_value(value, read.kind, read.type) IS NOT NULL
 		WHEN label = 'shadow' THEN value = 'true' ELSE jsonb_typeof(value) = 'string' END;
 	IF NOT fits THEN
 		RAISE EXCEPTION 'label "%" of metric "%" of model "%" is never %', label, metric, model_name, left(value::text, 100)
 			USING ERRCODE = 'invalid_parameter_value',
 				DETAIL = CASE WHEN valid IS NOT NULL THEN format('It is one of: %s.', left(array_to_string(valid, ', '), 1000))
+					WHEN label = '(imported)' THEN 'It is true for decisions that were imported; other metrics do not have it.'
 					WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN format('It is a value of type %s, %s, or null.', read.type,
 						CASE WHEN read.kind = 'category' THEN 'a string' WHEN read.type = 'boolean' THEN 'true or false' WHEN read.type IN ('smallint', 'integer', 'bigint') THEN 'a whole number'
 							WHEN mlops_catalog.type_family(read.type) IN ('number', 'money') THEN 'a number' ELSE 'a string that is one' END)
@@ -251,7 +252,7 @@ AS $$
 DECLARE
 	of_labels boolean := metric = ANY (mlops_catalog.monitor_metric_names('performance'));
 	keys text[] := CASE WHEN metric = 'drift' THEN '{feature,test}' WHEN metric = 'drifted_share' THEN '{}'
-		WHEN of_labels THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = check_labels.model_id)
+		WHEN of_labels THEN ARRAY(SELECT s::text FROM mlops_catalog.monitor AS w, unnest(w.segments) AS s WHERE w.model_id = check_labels.model_id) || '{(imported)}'::text[]
 		ELSE '{variant,shadow}' END;
 	bad text := (SELECT k FROM jsonb_object_keys(labels) AS k WHERE k <> ALL (keys) ORDER BY k LIMIT 1);
 BEGIN
@@ -261,9 +262,9 @@ BEGIN
 				DETAIL = CASE WHEN keys = '{}' THEN 'It has none.' ELSE format('Its labels are: %s.', array_to_string(keys, ', ')) END,
 				HINT = CASE WHEN of_labels THEN 'Columns become labels by mlops.monitor(..., segments => ...).'
 					ELSE 'View mlops.monitor_metrics shows the metrics there are.' END;
-	ELSIF of_labels AND (SELECT count(*) FROM jsonb_object_keys(labels)) > 1 THEN
+	ELSIF of_labels AND (SELECT count(*) FROM jsonb_object_keys(labels - '(imported)')) > 1 THEN
 		RAISE EXCEPTION 'no metric "%" of model "%" has the labels %', metric, model_name,
-				(SELECT string_agg(format('"%s"', k), ', ' ORDER BY k) FROM jsonb_object_keys(labels) AS k)
+				(SELECT string_agg(format('"%s"', k), ', ' ORDER BY k) FROM jsonb_object_keys(labels - '(imported)') AS k)
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Each is of the values of one column.', HINT = 'Set a rule for each column.';
 	END IF;
 	PERFORM mlops_catalog.check_label(metric, l.key, l.value, model_id, model_name) FROM jsonb_each(labels) AS l ORDER BY l.key;
@@ -472,7 +473,7 @@ AS $$
 		WHERE x.model = rule_windows.model AND x.metric = r.metric AND (x.labels @> r.labels OR k."of" = 'performance' AND mlops_catalog.have_labels(x.labels, r.labels)) AND mlops_catalog.answers(r.model_id, x.version)
 			AND x.window_end > now() - mlops_catalog.rule_reach(r.windows, m.every, m.label_delay)
 			-- all decisions unless a segment is asked for, shadows only if they are
-			AND (x.labels = '{}' OR r.labels <> '{}' OR x.labels ?| '{variant,feature}') AND (NOT x.labels ? 'shadow' OR r.labels ? 'shadow')
+			AND (x.labels - '(imported)' = '{}' OR r.labels - '(imported)' <> '{}' OR x.labels ?| '{variant,feature}') AND (NOT x.labels ? 'shadow' OR r.labels ? 'shadow')
 			AND (k."of" <> 'performance' OR x.window_end + m.label_delay <= now())
 			AND coalesce(x.rows >= r.min_decisions, true))
 	SELECT * FROM (

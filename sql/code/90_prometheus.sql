@@ -21,12 +21,13 @@ CREATE FUNCTION mlops_catalog.prometheus_segment(segment jsonb) RETURNS jsonb
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(jsonb_object_agg(l.name || CASE WHEN e.place = 1 THEN '' ELSE '_' || e.place END, l.value), '{}')
-	FROM jsonb_each(segment) WITH ORDINALITY AS e(key, value, place),
+		|| CASE WHEN segment ? '(imported)' THEN '{"variant": "(imported)"}' ELSE '{}' END::jsonb
+	FROM jsonb_each(segment - '(imported)') WITH ORDINALITY AS e(key, value, place),
 		LATERAL (VALUES ('segment', e.key), (CASE e.value WHEN 'null' THEN 'is_null' ELSE 'value' END, coalesce(e.value #>> '{}', 'true')),
 			('type', nullif(nullif(jsonb_typeof(e.value), 'string'), 'null'))) AS l(name, value)
 	WHERE l.value IS NOT NULL
 $$;
-COMMENT ON FUNCTION mlops_catalog.prometheus_segment(jsonb) IS 'Labels of a segment: its column, and its value (of a number or boolean its type, too) or that it is NULL';
+COMMENT ON FUNCTION mlops_catalog.prometheus_segment(jsonb) IS 'Labels of a segment: its column, and its value (of a number or boolean its type, too) or that it is NULL; what was imported has the variant that it has in traffic';
 
 -- Names have the unit of the value: ratios are 0 to 1; statistics have none.
 CREATE FUNCTION mlops_catalog.prometheus_name(metric text) RETURNS text

@@ -17,9 +17,9 @@ CREATE FUNCTION mlops_catalog.monitor_chart(model text, title text, metrics text
 AS $$
 	WITH point AS (
 		SELECT m.metric, m.time, m.value, concat_ws(' ', CASE WHEN cardinality(monitor_chart.metrics) > 1 THEN replace(m.metric, '_', ' ') END,
-			'version ' || m.version, nullif(m.labels ->> 'variant', 'primary'), CASE WHEN m.labels ? 'shadow' THEN '(shadow)' END) AS series
+			'version ' || m.version, nullif(m.labels ->> 'variant', 'primary'), CASE WHEN m.labels ? 'shadow' THEN '(shadow)' WHEN m.labels ? '(imported)' THEN '(imported)' END) AS series
 		FROM mlops.monitor_metrics AS m
-		WHERE m.model = monitor_chart.model AND m.metric = ANY (monitor_chart.metrics) AND (m.labels = '{}' OR m.labels ?| '{variant,shadow}')),
+		WHERE m.model = monitor_chart.model AND m.metric = ANY (monitor_chart.metrics) AND (m.labels - '(imported)' = '{}' OR m.labels ?| '{variant,shadow}')),
 	span AS (
 		SELECT min(f.time) AS first, max(f.time) AS last FROM point AS f)
 	SELECT mlops_catalog.svg_lines(title, (SELECT jsonb_agg(jsonb_build_object('series', f.series, 'x', extract(epoch FROM f.time), 'y', f.value)) FROM point AS f),
@@ -48,12 +48,14 @@ AS $$
 	WITH labelled AS MATERIALIZED (
 		SELECT l.key, l.label FROM mlops.labels AS l WHERE l.model = judged_decisions.model),
 	decision AS MATERIALIZED (
-		SELECT p.key, p.score, p.created_at FROM mlops.predictions AS p WHERE p.model = judged_decisions.model AND p.version = judged_decisions.version AND p.sqlstate IS NULL
+		SELECT p.key, p.score, p.created_at, false AS imported FROM mlops.predictions AS p WHERE p.model = judged_decisions.model AND p.version = judged_decisions.version AND p.sqlstate IS NULL
 		UNION ALL
-		SELECT i.key, i.score, i.created_at FROM mlops.imported_decisions AS i WHERE i.model = judged_decisions.model AND i.version = judged_decisions.version)
-	SELECT d.score, o.label FROM decision AS d JOIN labelled AS o USING (key) ORDER BY d.created_at DESC LIMIT judged_decisions.most
+		SELECT i.key, i.score, i.created_at, true FROM mlops.imported_decisions AS i WHERE i.model = judged_decisions.model AND i.version = judged_decisions.version),
+	judged AS MATERIALIZED (
+		SELECT d.*, o.label FROM decision AS d JOIN labelled AS o USING (key))
+	SELECT j.score, j.label FROM judged AS j WHERE j.imported = (SELECT bool_and(k.imported) FROM judged AS k) ORDER BY j.created_at DESC LIMIT judged_decisions.most
 $$;
-COMMENT ON FUNCTION mlops_catalog.judged_decisions(text, int, int) IS 'Scores and labels of a version''s latest decisions';
+COMMENT ON FUNCTION mlops_catalog.judged_decisions(text, int, int) IS 'Scores and labels of a version''s latest decisions; of imported ones where no other has a label';
 
 -- Precision against recall, and how often what scores so is a fraud: of the same
 -- decisions.  Points lie where the number flagged doubles, so that rare frauds are
@@ -147,9 +149,9 @@ AS $$
 				WHERE x.model = summary_of_windows.model AND x.variant IS DISTINCT FROM '(imported)' AND x.decisions > 0))
 		GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
 	UNION ALL
-	SELECT format('Of %s decisions with a label, to %s: version %s found %s of %s frauds (%s), and %s of its alerts were frauds.', p.labelled, mlops_catalog.page_time(p.window_end), p.version,
+	SELECT format('Of %s %sdecisions with a label, to %s: version %s found %s of %s frauds (%s), and %s of its alerts were frauds.', p.labelled, CASE WHEN p.imported THEN 'imported ' ELSE '' END, mlops_catalog.page_time(p.window_end), p.version,
 			p.true_positives, p.positives, mlops_catalog.value_text(p.recall, 'share'), coalesce(mlops_catalog.value_text(p."precision", 'share'), 'none'))
-	FROM (SELECT * FROM mlops.performance AS f WHERE f.model = summary_of_windows.model AND f.segment = '{}' AND f.positives > 0 ORDER BY f.window_end DESC, f.decisions DESC LIMIT 1) AS p
+	FROM (SELECT * FROM mlops.performance AS f WHERE f.model = summary_of_windows.model AND f.segment = '{}' AND f.positives > 0 ORDER BY f.imported, f.window_end DESC, f.decisions DESC LIMIT 1) AS p
 $$;
 COMMENT ON FUNCTION mlops_catalog.summary_of_windows(text) IS 'How a model did in its last window, in sentences';
 
@@ -250,18 +252,21 @@ CREATE FUNCTION mlops_catalog.report_segments(model text, most int) RETURNS text
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH row AS (
+	WITH last AS (
+		SELECT l.window_end, l.imported FROM mlops.performance AS l WHERE l.model = report_segments.model AND l.segment <> '{}' AND l.labelled > 0
+		ORDER BY l.imported, l.window_end DESC LIMIT 1),
+	row AS (
 		SELECT f.*, row_number() OVER (ORDER BY f.decisions DESC, f.segment::text, f.version) AS place, count(*) OVER () AS rows
-		FROM mlops.performance AS f WHERE f.model = report_segments.model AND f.segment <> '{}'
-			AND f.window_end = (SELECT max(l.window_end) FROM mlops.performance AS l WHERE l.model = report_segments.model AND l.segment <> '{}' AND l.labelled > 0))
+		FROM mlops.performance AS f JOIN last AS l USING (window_end, imported) WHERE f.model = report_segments.model AND f.segment <> '{}')
 	SELECT concat_ws(E'\n',
+		(SELECT '<p class="sub">Of imported decisions.</p>' FROM last AS l WHERE l.imported),
 		(SELECT format('<p class="sub">The %s with the most decisions, of %s.</p>', report_segments.most, max(r.rows)) FROM row AS r HAVING max(r.rows) > report_segments.most),
 		mlops_catalog.html_table('{segment,version,decisions,labelled,positives,recall,precision,pr_auc}', (SELECT jsonb_agg(to_jsonb(r)
 				|| jsonb_build_object('segment', (SELECT string_agg(e.key || ' = ' || coalesce(e.value, 'missing'), ', ') FROM jsonb_each_text(r.segment) AS e),
 					'recall', mlops_catalog.value_text(r.recall, 'share'), 'precision', mlops_catalog.value_text(r."precision", 'share')) ORDER BY r.place)
 			FROM row AS r WHERE r.place <= report_segments.most)))
 $$;
-COMMENT ON FUNCTION mlops_catalog.report_segments(text, int) IS 'How a version did by segment in its last window with labels, the largest segments first, as a table of HTML';
+COMMENT ON FUNCTION mlops_catalog.report_segments(text, int) IS 'How a version did by segment in its last window with labels, of imported decisions where no other has any, the largest segments first, as a table of HTML';
 
 CREATE FUNCTION mlops_catalog.report_charts(model text, version int) RETURNS text
 	LANGUAGE sql STABLE PARALLEL UNSAFE

@@ -10,7 +10,7 @@ CREATE TABLE mlops_catalog.decision_import (
 	imported_by regrole NOT NULL,
 	imported_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
-COMMENT ON TABLE mlops_catalog.decision_import IS 'Calls of mlops.import_decisions that brought something';
+COMMENT ON TABLE mlops_catalog.decision_import IS 'Calls of mlops.import_decisions that brought something, and of mlops.remove_imported_decisions that took something away';
 COMMENT ON COLUMN mlops_catalog.decision_import.import_id IS 'Identity';
 COMMENT ON COLUMN mlops_catalog.decision_import.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.decision_import.since IS 'Earliest decision';

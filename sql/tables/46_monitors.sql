@@ -110,7 +110,7 @@ COMMENT ON COLUMN mlops_catalog.performance_window.model_id IS 'Model';
 COMMENT ON COLUMN mlops_catalog.performance_window.window_start IS 'Begin of the decisions, included';
 COMMENT ON COLUMN mlops_catalog.performance_window.window_end IS 'End of the decisions, not included';
 COMMENT ON COLUMN mlops_catalog.performance_window.version IS 'Version that decided';
-COMMENT ON COLUMN mlops_catalog.performance_window.segment IS 'Value of a logged feature, {} for all decisions';
+COMMENT ON COLUMN mlops_catalog.performance_window.segment IS 'Value of a logged feature, {} for all decisions; "(imported)": true beside it for those that were imported';
 COMMENT ON COLUMN mlops_catalog.performance_window.decisions IS 'Decisions, with a label or not';
 COMMENT ON COLUMN mlops_catalog.performance_window.true_positives IS 'Flagged and positive';
 COMMENT ON COLUMN mlops_catalog.performance_window.false_positives IS 'Flagged and negative';

@@ -1,2 +1,7 @@
--- What has changed in tables since 1.0: nothing.  Functions and views are made anew
+-- What has changed in tables since 1.0.  Functions and views are made anew
 -- after this by the update script, which the Makefile puts together.
+
+COMMENT ON TABLE mlops_catalog.decision_import IS 'Calls of mlops.import_decisions that brought something, and of mlops.remove_imported_decisions that took something away';
+COMMENT ON COLUMN mlops_catalog.performance_window.segment IS 'Value of a logged feature, {} for all decisions; "(imported)": true beside it for those that were imported';
+-- windows are measured again: 1.0 took imported decisions for others
+UPDATE mlops_catalog.decision_import SET seen = false WHERE seen;

@@ -1,7 +1,7 @@
 -- Imports: decisions of the past with their times, and the windows of a monitor that
 -- come of them, at once; what is refused; nothing of it counts as live traffic.
 \ir setup.psql
-SELECT plan(76);
+SELECT plan(96);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -145,6 +145,18 @@ SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 SELECT is((SELECT string_agg(format('%s %s', variant, decisions), ', ' ORDER BY variant) FROM mlops.traffic WHERE version = 1 AND window_end = date_trunc('day', now(), 'UTC')),
 	'(imported) 999, primary 999', 'a window tells them from live ones');
 SELECT ok(mlops.report('fraud') ~ ': 999 decisions, ', 'the report''s first sentence speaks of live ones');
+CREATE TEMP VIEW yesterday AS SELECT * FROM mlops.performance WHERE version = 1 AND window_end = date_trunc('day', now(), 'UTC');
+SELECT results_eq($$SELECT imported, decisions FROM yesterday WHERE segment = '{}' ORDER BY 1$$, $$VALUES (false, 999::bigint), (true, 999)$$, 'so does performance');
+SELECT results_eq($$SELECT imported, sum(decisions) FROM yesterday WHERE segment ? 'country' GROUP BY 1 ORDER BY 1$$, $$VALUES (false, 999::numeric), (true, 999)$$, 'by segment too');
+SELECT bag_eq($$SELECT labels FROM mlops.monitor_metrics AS x WHERE x.metric = 'labelled' AND x.version = 1 AND x.window_end = date_trunc('day', now(), 'UTC') AND NOT x.labels ? 'country'$$,
+	$$VALUES ('{}'::jsonb), ('{"(imported)": true}')$$, 'metrics have a label');
+SELECT is((SELECT count(l) - count(DISTINCT l) FROM regexp_split_to_table(mlops.prometheus_metrics(), E'\n') AS m, substring(m, '^mlops_precision_ratio.*}') AS l), 0::bigint, 'no series of Prometheus is there twice');
+SELECT ok(mlops.prometheus_metrics() ~ 'mlops_window_labelled_decisions{model="fraud",variant="\(imported\)",version="1"}', 'those of imported ones have their variant');
+SELECT ok(mlops.report('fraud') ~ 'Of 999 decisions with a label', 'the report prefers live ones');
+SELECT mlops.set_alert_rule('fraud', 'as_imported', 'labelled', max => 1, labels => '{"(imported)": true}') \g /dev/null
+SELECT mlops.run_monitor('fraud') \g /dev/null
+SELECT is((SELECT labels FROM mlops.alerts WHERE rule = 'as_imported'), '{"(imported)": true}', 'a rule can be of imported ones alone');
+SELECT throws_ok($$SELECT mlops.set_alert_rule('fraud', 'never', 'recall', min => 0.5, labels => '{"(imported)": false}')$$, '22023', 'label "(imported)" of metric "recall" of model "fraud" is never false', 'of no others alone');
 DELETE FROM mlops_catalog.prediction;
 UPDATE mlops_catalog.monitor_window SET checked_at = checked_at - interval '1 hour';
 UPDATE mlops_catalog.imported_decision SET score = 0.01 WHERE version = 1;
@@ -152,6 +164,28 @@ SELECT mlops.import_decisions('fraud', 'history', key => 'id', time_column => 'd
 SELECT count(*) FROM mlops.run_monitor('fraud') \g /dev/null
 SELECT is((SELECT string_agg(format('%s %s', variant, decisions), ', ' ORDER BY variant) FROM mlops.traffic WHERE version = 1 AND window_end = date_trunc('day', now(), 'UTC')),
 	'(imported) 999, primary 999', 'what was live stays, though its decisions are removed');
+
+-- ---- a wrong import is undone
+CREATE TEMP VIEW imported AS SELECT version, count(*) AS decisions, min(created_at) AS first, max(created_at) AS last FROM mlops.imported_decisions GROUP BY 1;
+CREATE TEMP TABLE former AS SELECT * FROM imported;
+SELECT throws_ok($$SELECT mlops.remove_imported_decisions('fraud', since => '2026-01-02 00:00+00', until => '2026-01-02 00:00+00')$$, '22023', '"since" is not before "until"', 'no time at all');
+SELECT is(mlops.remove_imported_decisions('fraud', 9), 0::bigint, 'of a version that has none');
+SELECT is((SELECT count(*) FROM mlops_catalog.audit_waiting WHERE event = 'remove_imported_decisions'), 0::bigint, 'is no event');
+SELECT count(*) FROM mlops.run_monitor('fraud', since => date_trunc('day', now(), 'UTC') - interval '11 days') \g /dev/null
+UPDATE mlops_catalog.monitor_window SET checked_at = checked_at - interval '1 hour';
+SELECT is(mlops.remove_imported_decisions('fraud', 2, since => date_trunc('day', now(), 'UTC') - interval '9 days', until => date_trunc('day', now(), 'UTC') - interval '7 days 12 hours'), 150::bigint, 'from a time to another, of one version');
+SELECT results_eq('SELECT version, decisions FROM imported ORDER BY 1', 'SELECT version, decisions - CASE version WHEN 2 THEN 150 ELSE 0 END FROM former ORDER BY 1', 'no others go');
+SELECT is((SELECT detail || jsonb_build_object('version', version) FROM mlops_catalog.audit_waiting WHERE event = 'remove_imported_decisions'), (SELECT jsonb_build_object('version', 2, 'rows', 150,
+	'since', mlops_catalog.utc_text(min(at)), 'until', mlops_catalog.utc_text(max(at))) FROM history WHERE at >= date_trunc('day', now(), 'UTC') - interval '9 days' AND at < date_trunc('day', now(), 'UTC') - interval '7 days 12 hours'), 'and the audit log says so');
+SELECT results_eq($$SELECT extract(day FROM date_trunc('day', now(), 'UTC') - window_start)::int AS ago, decisions FROM mlops.traffic WHERE version = 2 AND decisions > 0 AND window_start < now() - interval '8 days' ORDER BY 1 DESC$$,
+	'VALUES (11, 99::bigint), (10, 100), (8, 100)', 'windows in that time lose theirs at once');
+SELECT mlops.run_monitor('fraud') \g /dev/null
+SELECT results_eq($$SELECT extract(day FROM date_trunc('day', now(), 'UTC') - window_start)::int AS ago, decisions FROM mlops.performance WHERE imported AND version = 2 AND segment = '{}' AND window_start < now() - interval '8 days' ORDER BY 1 DESC$$,
+	'VALUES (11, 99::bigint), (10, 100), (8, 50)', 'others when the monitor runs');
+SELECT is(mlops.remove_imported_decisions('fraud'), (SELECT sum(decisions) FROM former)::bigint - 150, 'or all that there are');
+SELECT is_empty($$SELECT FROM mlops.imported_decisions UNION ALL SELECT FROM mlops.traffic WHERE variant = '(imported)' UNION ALL SELECT FROM mlops.performance WHERE imported$$, 'nothing is left');
+SELECT isnt_empty($$SELECT FROM mlops.traffic WHERE decisions > 0$$, 'but what was decided here');
+SELECT throws_ok($$SELECT mlops.monitor('fraud', segments => '{(imported)}')$$, '42939', NULL, 'no segment has the name of that label');
 SELECT lives_ok($$SELECT mlops.drop_model('fraud', force => true)$$, 'a model can go');
 SELECT is_empty('SELECT FROM mlops_catalog.imported_decision UNION ALL SELECT FROM mlops_catalog.decision_import', 'and they go with it');
 SELECT * FROM finish();

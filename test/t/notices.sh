@@ -83,6 +83,31 @@ is "windows that a monitor has not looked at" "$(said "BEGIN; SET TimeZone = 'As
 	query => 'SELECT 1 AS k, timestamptz ''$(date -u -d '-5 days' +%F) 10:00+00'' AS t, 0.5 AS s', key => 'k', time_column => 't', score => 's'); ROLLBACK" | grep -A1 'as early')" \
 	"NOTICE: the monitor of model \"fraud\" has not looked at windows as early as these decisions
 HINT: SELECT * FROM mlops.run_monitor('fraud', since => '$(date -u -d '-5 days' +%F)T10:00:00+00:00');"
+# early EVERY TIME...: what is said of windows of decisions made at these times; the hint is tried
+early()
+{
+	every=$1
+	shift
+	told=$(said "BEGIN; SET mlops.retention = 0; SELECT mlops.monitor('fraud', '$every', '1 hour', '{tx_amount}', query => 'SELECT * FROM tx', time_column => 'tx_datetime');
+		SELECT mlops.import_decisions('fraud', query => 'SELECT row_number() OVER () AS k, t, 0.5 AS s FROM unnest(''{$(echo "$*" | tr ' ' ,)}''::timestamptz[]) AS t', key => 'k', time_column => 't', score => 's'); ROLLBACK" |
+		sed -n '/as early/,/HINT/p')
+	echo "$told" | sed "s/T[0-9][0-9]:[0-9:]*+/T?+/g"
+	hint=$(echo "$told" | sed -n 's/^HINT: \(Longer [a-z ]*: \)*\(SELECT .*\)/\2/p')
+	[ -z "$hint" ] || said "BEGIN; SET mlops.retention = 0; SELECT mlops.monitor('fraud', '$every'); $hint ROLLBACK" | grep '^ERROR' || :
+}
+now=$(date -u +%FT%T+00)
+days_ago() { date -u -d "-$1 days" +%F; }
+old=$(days_ago 100)T10:00:00+00
+is "windows that are too many for one call" "$(early '1 minute' "$old" "$now")" "NOTICE: the monitor of model \"fraud\" has not looked at windows as early as these decisions
+DETAIL: The earliest was made at $(days_ago 100)T?+00:00, and at most 5000 windows of 00:01:00 are looked at in one call.
+HINT: SELECT * FROM mlops.run_monitor('fraud', since => '$(date -u -d '-5000 minutes +1 day' +%F)T?+00:00');"
+is "all of them too many" "$(early '1 minute' "$old")" "NOTICE: the monitor of model \"fraud\" has not looked at windows as early as these decisions
+DETAIL: The earliest was made at $(days_ago 100)T?+00:00, and at most 5000 windows of 00:01:00 are looked at in one call.
+HINT: Longer windows reach back to them: SELECT * FROM mlops.monitor('fraud', every => '01:00:00', label_delay => '01:00:00', segments => '{tx_amount}', query => 'SELECT * FROM tx', time_column => 'tx_datetime');"
+is "windows that are not kept" "$(early '1 day' 2001-01-01 "$now")" "NOTICE: the monitor of model \"fraud\" has not looked at windows as early as these decisions
+DETAIL: The earliest was made at 2001-01-01T?+00:00, and metrics of windows are kept for 730 days (mlops.monitor_retention).
+HINT: SELECT * FROM mlops.run_monitor('fraud', since => '$(days_ago 729)T?+00:00');"
+is "all of them not kept" "$(early '1 day' 2001-01-01 | tail -n 1)" "HINT: No window of them can be looked at."
 is "but not of those that it looks at by itself" "$(said "BEGIN; SELECT mlops.monitor('fraud', '1 day'); SELECT mlops.import_decisions('fraud',
 	query => 'SELECT 1 AS k, timestamptz ''$(date -u -d '-1 day' +%F) 00:00+00'' AS t, 0.5 AS s', key => 'k', time_column => 't', score => 's'); ROLLBACK" | grep -c 'as early')" 0
 is "the columns that a monitor could go by" "$(said "SELECT mlops.monitor('fraud', '1 hour', source => 'tx', time_column => 'tz')" | sed -n 2p)" "HINT: Columns of a date or time are: cbk, tx_datetime."

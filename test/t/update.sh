@@ -72,6 +72,7 @@ for change in "$copy"/tree/sql/updates/*.sql; do
 	query -d "$from" -c "REVOKE SELECT ON mlops.versions FROM analyst" -c "REVOKE EXECUTE ON FUNCTION mlops.maintain(int) FROM analyst"
 	installation "$from" | diff - "$copy/fresh" >"$copy/difference" || :
 	is "from $from: the catalog is that of a fresh installation" "$(head -n 10 "$copy/difference")" ""
+	[ "$from" != 1.0 ] || is "from $from: windows of imports are measured again" "$(query -d "$from" -c "SELECT bool_or(seen) FROM mlops_catalog.decision_import" -c "UPDATE mlops_catalog.decision_import SET seen = true")" f
 	rows "$from" | diff - "$copy/rows" >"$copy/difference" || :
 	is "from $from: no row is lost or changed" "$(head -n 10 "$copy/difference")" ""
 	is "from $from: models score as before" "$(query -d "$from" -c "SELECT count(*) FROM kept JOIN t USING (id) WHERE kept.score IS DISTINCT FROM mlops.score('fraud', t)")" 0
