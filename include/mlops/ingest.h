@@ -286,16 +286,39 @@ typedef struct MlReadColumn
 	const MlConverter *converter;	/* how to convert; NULL: as the column's type is */
 	bool		is_label;		/* where it is NULL, nothing is learned from the row: its infinite values are
 								 * missing ones */
+	bool		may_spill;		/* its values may go to the file */
 } MlReadColumn;
+
+/*
+ * A temporary file for values that memory is not to hold: for one statement, which
+ * closes it when it has done.  memory: bytes of values that stay there before.
+ * There is no file until something is written.
+ */
+typedef struct MlSpill MlSpill;
+
+extern MlSpill *mling_open_spill(size_t memory);
+extern MlSpillFile *mling_spill_file(MlSpill *spill);
+extern void mling_close_spill(MlSpill *spill);
+
+/* How much of the budget a reader may take. */
+typedef struct MlReadLimits
+{
+	MlSpill    *spill;			/* for columns that may spill; NULL: all values stay in memory */
+	size_t		later;			/* bytes that are needed once all is read, */
+	double		later_per_row;	/* and of each row, */
+	double		later_per_label;	/* more of each that has a label */
+} MlReadLimits;
 
 /*
  * Runs the source as the current user (privileges, views, row security) in one
  * pass and returns the columns as a data set in ctx's arena.  Infinite values,
- * more than 2^32 - 1 rows and exhausted memory are errors.
+ * more than 2^32 - 1 rows, exhausted memory and a full disk are errors.  Rows that
+ * would exhaust it later are refused as soon as that is clear: of a table before it
+ * is read.
  */
 extern MlDataset *mling_read(MlContext *ctx, MlSource *source,
 							 int n_columns, const MlReadColumn *columns,
-							 const char *zone);
+							 const char *zone, MlReadLimits limits);
 
 /*
  * Runs the source as the current user and hands every row's slot to callback.

@@ -125,7 +125,7 @@ mlbase_engine_free(MlContext *ctx)
 }
 
 /*
- * Errors: 53200 with a hint, 22023, 22000, XX001, XX000, 57014 or the error of the
+ * Errors: 53200 with a hint, 22023, 22000, XX001, 58030, XX000, 57014 or the error of the
  * interrupt.
  */
 void
@@ -166,6 +166,9 @@ mlbase_check(MlContext *ctx, MlStatus status)
 			break;
 		case ML_CORRUPT:
 			code = ERRCODE_DATA_CORRUPTED;
+			break;
+		case ML_IO_ERROR:
+			code = ERRCODE_IO_ERROR;
 			break;
 		default:
 			code = ERRCODE_INTERNAL_ERROR;

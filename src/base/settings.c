@@ -150,8 +150,8 @@ mlbase_define_settings(void)
 	/* superuser: protects the server's memory from any one training */
 	DefineCustomIntVariable("mlops.max_training_memory",
 							"Memory one training may use.",
-							"The need of a training is computed before anything is allocated; "
-							"a training that needs more is refused.",
+							"Values of features that need more than a quarter of it go to a temporary file; "
+							"a training that needs more than all of it is refused.",
 							&mlops_guc_max_training_memory, 2 * 1024 * 1024, 16 * 1024,
 							MAX_KILOBYTES,
 							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);

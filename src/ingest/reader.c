@@ -15,9 +15,13 @@
 
 #include "access/htup_details.h"
 #include "access/tupmacs.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_statistic.h"
 #include "executor/tuptable.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "mlops/base.h"
 #include "mlops/progress.h"
@@ -51,7 +55,141 @@ typedef struct DatasetReceiver
 	MemoryContext row_context;	/* detoasted values; reset with every chunk */
 	bool		uses_memory;	/* any column that may allocate */
 	const MlColumn *label;		/* NULL: none is */
+	size_t		n_labelled;		/* rows of sealed chunks that have one */
+	MlReadLimits limits;
 } DatasetReceiver;
+
+/* ---------------------------------------------------------------- memory */
+
+/* Bytes that so many rows take in memory while they are read, at least: what may spill is not counted. */
+static double
+least_bytes(const DatasetReceiver *receiver, double n_rows)
+{
+	double		width = 0;
+
+	for (int c = 0; c < receiver->n_columns; c++)
+	{
+		const MlColumn *column = receiver->columns[c].column;
+
+		width += column->may_spill ? 0 : column->kind == ML_COLUMN_HASH ? 8 : 4;
+	}
+	return n_rows * width;
+}
+
+/* The share of a table's rows that have a label, by its statistics; 0 if there are none, or no label. */
+static double
+labelled_share(const DatasetReceiver *receiver)
+{
+	double		share = 0;
+
+	for (int c = 0; c < receiver->n_columns; c++)
+	{
+		AttrNumber	attribute = receiver->source->origins[receiver->wanted[c].position].attribute;
+		HeapTuple	statistic;
+
+		if (!receiver->wanted[c].is_label)
+			continue;
+		statistic = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(receiver->source->relation),
+									Int16GetDatum(attribute), BoolGetDatum(false));
+		if (!HeapTupleIsValid(statistic))
+			continue;
+		share = 1 - ((Form_pg_statistic) GETSTRUCT(statistic))->stanullfrac;
+		ReleaseSysCache(statistic);
+	}
+	return share;
+}
+
+/* Estimates are not exact: what is refused by them needs this much more than there is. */
+#define MARGIN 1.1
+
+/*
+ * Refuses a table that cannot be learned from, before it is read: the planner knows
+ * well enough how many rows a table has.  Errors: 53200.
+ */
+static void
+check_table(const DatasetReceiver *receiver)
+{
+	const MlSource *source = receiver->source;
+	const MlReadLimits *limits = &receiver->limits;
+	size_t		allowed = ml_arena_budget(receiver->ctx->arena);
+	double		n_rows = source->expected_rows;
+	double		needed;
+
+	if (allowed == 0 || limits->later == 0 || get_rel_relkind(source->relation) != RELKIND_RELATION)
+		return;
+	needed = least_bytes(receiver, n_rows) + (double) limits->later + n_rows * limits->later_per_row +
+		n_rows * labelled_share(receiver) * limits->later_per_label;
+	if (needed > MARGIN * (double) allowed)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("learning from these rows needs about %.0f MB, but mlops.max_training_memory allows %zu MB",
+						ceil(needed / 1048576), allowed >> 20),
+				 errdetail("The table has about %.0f rows. None was read.", n_rows),
+				 errhint("Raise mlops.max_training_memory, or read fewer rows or columns.")));
+}
+
+/* Bytes that learning from the rows so far takes, beside what they take now. */
+static double
+later_bytes(const DatasetReceiver *receiver)
+{
+	const MlReadLimits *limits = &receiver->limits;
+
+	return (double) receiver->dataset->n_rows * limits->later_per_row +
+		(double) receiver->n_labelled * limits->later_per_label;
+}
+
+/* Bytes that are taken now: a part of what is mapped. */
+static double
+used_bytes(const DatasetReceiver *receiver)
+{
+	return (double) (ml_arena_used(receiver->ctx->arena) - ml_arena_left(receiver->ctx->arena));
+}
+
+/* Errors: 53200, with what all rows would need at least. */
+static void
+refuse_rows(const DatasetReceiver *receiver)
+{
+	const MlArena *arena = receiver->ctx->arena;
+	double		n_rows = (double) receiver->dataset->n_rows;
+	double		expected = receiver->source->expected_rows;
+	double		needed = used_bytes(receiver) + later_bytes(receiver);
+	double		all = needed * expected / n_rows;
+
+	if (receiver->limits.spill)
+		all = used_bytes(receiver) + least_bytes(receiver, expected - n_rows) + later_bytes(receiver) * expected / n_rows;
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("the rows need more memory than the %zu MB that mlops.max_training_memory allows",
+					ml_arena_budget(arena) >> 20),
+			 expected > n_rows
+			 ? errdetail("%.0f of about %.0f rows were read. All take about %.0f MB.",
+						 n_rows, expected, ceil((all + (double) receiver->limits.later) / 1048576))
+			 : errdetail("%.0f rows were read, at about %.0f bytes each, and there are more.", n_rows, ceil(needed / n_rows)),
+			 errhint("Raise mlops.max_training_memory, or read fewer rows or columns.")));
+}
+
+/* An error unless a status is ML_OK. */
+static void
+check_read(const DatasetReceiver *receiver, MlStatus status)
+{
+	if (status == ML_OUT_OF_MEMORY && ml_arena_budget(receiver->ctx->arena) > 0 && receiver->dataset->n_rows > 0)
+		refuse_rows(receiver);
+	mlbase_check(receiver->ctx, status);
+}
+
+/* What is needed later must fit beside what there is. */
+static void
+check_growth(const DatasetReceiver *receiver)
+{
+	const MlArena *arena = receiver->ctx->arena;
+	const MlReadLimits *limits = &receiver->limits;
+
+	if (ml_arena_budget(arena) > 0 && limits->later > 0 &&
+		used_bytes(receiver) + (double) limits->later + later_bytes(receiver) > (double) ml_arena_budget(arena))
+		refuse_rows(receiver);
+}
+
+/* ---------------------------------------------------------------- rows */
 
 /* Finds the columns' fixed offsets in the result's tuples. */
 static void
@@ -90,31 +228,7 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 	}
 	for (int c = 0; c < receiver->n_columns; c++)
 		receiver->all_fixed = receiver->all_fixed && receiver->columns[c].offset >= 0;
-}
-
-/*
- * An error unless a status is ML_OK: of memory that does not suffice, what all rows
- * would need.  Errors: 53200.
- */
-static void
-check_read(const DatasetReceiver *receiver, MlStatus status)
-{
-	const MlArena *arena = receiver->ctx->arena;
-	double		n_rows = (double) receiver->dataset->n_rows;
-	double		expected = receiver->source->expected_rows;
-
-	if (status == ML_OUT_OF_MEMORY && ml_arena_budget(arena) > 0 && n_rows > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("the rows need more memory than the %zu MB that mlops.max_training_memory allows",
-						ml_arena_budget(arena) >> 20),
-				 expected > n_rows
-				 ? errdetail("%.0f of about %.0f rows were read. All take about %.0f MB, and learning from them takes more.",
-							 n_rows, expected, ceil(expected / n_rows * (double) (ml_arena_used(arena) >> 20)))
-				 : errdetail("%.0f rows were read, at about %.0f bytes each, and there are more; learning from them takes more.",
-							 n_rows, ceil((double) ml_arena_used(arena) / n_rows)),
-				 errhint("Raise mlops.max_training_memory, or read fewer rows or columns.")));
-	mlbase_check(receiver->ctx, status);
+	check_table(receiver);
 }
 
 /* Stores one value (not NULL) at a row of the open chunk. */
@@ -209,6 +323,8 @@ seal_chunk(DatasetReceiver *receiver)
 	MlDataset  *dataset = receiver->dataset;
 	size_t		n_open = dataset->n_rows - dataset->n_sealed;
 
+	for (size_t row = 0; row < n_open && receiver->label; row++)
+		receiver->n_labelled += is_labelled(receiver->label, row);
 	for (int c = 0; c < receiver->n_columns; c++)
 	{
 		MlColumn   *column = receiver->columns[c].column;
@@ -229,6 +345,7 @@ seal_chunk(DatasetReceiver *receiver)
 		}
 	}
 	check_read(receiver, ml_dataset_seal(receiver->ctx, dataset));
+	check_growth(receiver);
 	MemoryContextReset(receiver->row_context);
 }
 
@@ -336,6 +453,7 @@ prepare_column(const MlSource *source, const MlReadColumn *wanted, const char *z
 	spec->name = pstrdup(NameStr(attribute->attname));
 	spec->type_name = mling_type_name(attribute->atttypid);
 	spec->kind = reader->hashed ? ML_COLUMN_HASH : reader->converter.kind;
+	spec->may_spill = wanted->may_spill;
 }
 
 /*
@@ -344,7 +462,7 @@ prepare_column(const MlSource *source, const MlReadColumn *wanted, const char *z
  */
 MlDataset *
 mling_read(MlContext *ctx, MlSource *source, int n_columns,
-		   const MlReadColumn *columns, const char *zone)
+		   const MlReadColumn *columns, const char *zone, MlReadLimits limits)
 {
 	DatasetReceiver receiver = {{receive_slot, receiver_startup, mling_ignore,
 	mling_ignore, DestNone}};
@@ -358,6 +476,7 @@ mling_read(MlContext *ctx, MlSource *source, int n_columns,
 	receiver.columns = palloc0(Max(n_columns, 1) * sizeof(ColumnReader));
 	receiver.wanted = columns;
 	receiver.mapping = mapping;
+	receiver.limits = limits;
 	receiver.row_context = AllocSetContextCreate(CurrentMemoryContext, "mlops ingestion",
 												 ALLOCSET_DEFAULT_SIZES);
 	for (int c = 0; c < n_columns; c++)
@@ -370,7 +489,7 @@ mling_read(MlContext *ctx, MlSource *source, int n_columns,
 			receiver.columns[c].converter.from == ML_FROM_NUMERIC ||
 			receiver.columns[c].converter.from == ML_FROM_MONEY;
 	}
-	mlbase_check(ctx, ml_dataset_create(ctx, n_columns, specs, &receiver.dataset));
+	mlbase_check(ctx, ml_dataset_create(ctx, n_columns, specs, limits.spill ? mling_spill_file(limits.spill) : NULL, &receiver.dataset));
 	receiver.dataset->time_zone = ml_arena_strdup(ctx->arena, zone);
 	for (int c = 0; c < n_columns; c++)
 	{

@@ -175,7 +175,7 @@ read_side(MlContext *ctx, MlSource *source, const Selection *selection, bool is_
 		columns[i].converter = is_reference ? NULL : selection->pairs[i].as_reference;
 	}
 	mlbase_progress(is_reference ? "read reference" : "read current", 0, 0, NAN);
-	return mling_read(ctx, source, selection->n, columns, zone);
+	return mling_read(ctx, source, selection->n, columns, zone, (MlReadLimits) {0});
 }
 
 /* ---- features */

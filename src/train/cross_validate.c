@@ -345,7 +345,7 @@ mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id)
 	mltrain_check(&request->train, request->folds.group_by, "mlops.cross_validate()", &v->request);
 	mltrain_check_together(&v->request);
 	folds_check(&v->folds, &request->folds, request->train.time_column);
-	mltrain_load(&v->journal, &v->request, mlbase_engine_threads(), v->request.learner->needs_blas, &v->plan, &v->data);
+	mltrain_load(&v->journal, &v->request, mlbase_engine_threads(), v->request.learner->needs_blas, false, &v->plan, &v->data);
 	mltrain_label_rows(&v->journal, &v->request, &v->plan, &v->data);
 	folds_make(&v->folds, &v->request, &v->data, v->data.label, v->request.split.validation);
 	v->told = palloc0(v->folds.n * sizeof(char *));

@@ -54,10 +54,43 @@ take_fingerprint(Data *data)
 	mlbase_check(data->ctx, ml_dataset_fingerprint(data->ctx, &read, data->fingerprint));
 }
 
+/* Of mlops.max_training_memory: what values of features may take before they go to a file. */
+#define SHARE_OF_VALUES 4
+
+/* Of the labelled rows, as far as that is known before they are read. */
+static double
+training_share(const MlSplitRequest *split)
+{
+	return split->fold || split->at_times || split->at_last || split->window > 0 ? 0 : 1 - split->validation - split->test;
+}
+
+/* Bytes a row of what is kept of it beside its values: label, its place in the order, part. */
+#define BYTES_BESIDE (sizeof(float) + sizeof(uint32_t) + 1)
+
+/* What learning takes at least. */
+static void
+foresee_learning(const Request *request, const ReadPlan *plan, int n_threads, MlReadLimits *limits)
+{
+	const MlLearner *learner = request->learner;
+	size_t		n_rows = 1000000;	/* needs rise in proportion to rows */
+	size_t		n_train = (size_t) (training_share(&request->split) * (double) n_rows);
+	MlFeature  *features = palloc0(plan->n_features * sizeof(MlFeature));
+	MlSignature signature = {.n_features = plan->n_features, .features = features};
+	size_t		most;
+
+	limits->later = learner->memory_needed(0, 0, &signature, request->params, n_threads);
+	most = learner->memory_needed(n_train, 0, &signature, request->params, n_threads) - limits->later;
+	limits->later_per_row = BYTES_BESIDE;
+	limits->later_per_label = (double) (most + n_train * plan->n_features) / (double) n_rows;
+	pfree(features);
+}
+
 void
 mltrain_read(Journal *journal, const Request *request, const ReadPlan *plan, int n_threads, bool with_blas,
-			 Data *data)
+			 bool may_spill, Data *data)
 {
+	MlReadLimits limits = {0};
+
 	memset(data, 0, sizeof(*data));
 	data->ctx = mlbase_engine_context(n_threads, mlops_guc_max_training_memory, with_blas);
 	data->roles = plan->roles;
@@ -65,13 +98,24 @@ mltrain_read(Journal *journal, const Request *request, const ReadPlan *plan, int
 	data->features = palloc(plan->n_features * sizeof(uint32_t));
 	memcpy(data->features, plan->features, plan->n_features * sizeof(uint32_t));
 	mltrain_begin_phase(journal, "ingest");
-	data->dataset = mling_read(data->ctx, plan->source, plan->n_columns, plan->columns, request->zone);
+	if (may_spill)
+		data->spill = limits.spill = mling_open_spill(ml_arena_budget(data->ctx->arena) / SHARE_OF_VALUES);
+	if (limits.spill)
+		foresee_learning(request, plan, n_threads, &limits);
+	data->dataset = mling_read(data->ctx, plan->source, plan->n_columns, plan->columns, request->zone, limits);
 	if (data->dataset->n_rows == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("the source has no rows")));
 	mltrain_end_phase(journal);
 	take_fingerprint(data);
+}
+
+void
+mltrain_close(Data *data)
+{
+	if (data->spill)
+		mling_close_spill(data->spill);
 }
 
 /* ---------------------------------------------------------------- labels and weights */

@@ -21,6 +21,7 @@ typedef struct Data
 {
 	MlContext  *ctx;
 	const MlDataset *dataset;
+	MlSpill    *spill;			/* NULL: all values stay in memory */
 	Roles		roles;
 	int			n_features;
 	uint32_t   *features;		/* columns that may become inputs */
@@ -40,9 +41,15 @@ extern void *mltrain_array(const Data *data, size_t n, size_t size);
 /* The same, all zero. */
 extern void *mltrain_zeroed(const Data *data, size_t n, size_t size);
 
-/* Makes the engine's context and reads the source. */
+/*
+ * Makes the engine's context and reads the source.  may_spill: features may go to a
+ * temporary file, which mltrain_close closes.
+ */
 extern void mltrain_read(Journal *journal, const Request *request, const ReadPlan *plan, int n_threads,
-						 bool with_blas, Data *data);
+						 bool with_blas, bool may_spill, Data *data);
+
+/* When nothing reads values any more. */
+extern void mltrain_close(Data *data);
 
 /* Labels, sample weights, canonical order. */
 extern void mltrain_label(const Request *request, const ReadPlan *plan, Data *data);

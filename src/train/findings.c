@@ -57,22 +57,43 @@ typedef struct Values
 	double		most;
 } Values;
 
-/* Values of every step-th labelled row in canonical order. */
+/* Every step-th labelled row in canonical order. */
+static MlRows
+rows_to_look_at(const Data *data, size_t step)
+{
+	uint32_t   *row = mltrain_array(data, data->dataset->n_rows / step + 1, sizeof(uint32_t));
+	MlRows		rows = {row};
+
+	for (size_t i = 0; i < data->dataset->n_rows; i += step)
+	{
+		uint32_t	at = data->order ? data->order[i] : (uint32_t) i;
+
+		if (!isnan(data->label[at]))
+			row[rows.n++] = at;
+	}
+	mlbase_check(data->ctx, ml_rows_place(data->ctx, data->dataset, &rows));
+	return rows;
+}
+
+/* A column's values in these rows. */
 static Values
 look_at(const Data *data, const MlColumn *column, size_t step)
 {
 	MlArenaMark mark = ml_arena_mark(data->ctx->arena);
-	double	   *value = mltrain_array(data, data->dataset->n_rows / step + 1, sizeof(double));
+	MlRows		rows = rows_to_look_at(data, step);
+	double	   *value = mltrain_array(data, rows.n, sizeof(double));
+	MlCursor	cursor = ml_cursor(data->dataset, column - data->dataset->columns, mltrain_array(data, 1, ML_CURSOR_BUFFER));
 	size_t		n = 0;
 	Values		seen = {0};
 
-	for (size_t i = 0; i < data->dataset->n_rows; i += step)
+	for (size_t i = 0; i < rows.n; i++)
 	{
-		size_t		row = data->order ? data->order[i] : i;
+		double		number = ml_cursor_number(&cursor, rows.row[ml_rows_visit(&rows, i)]);
 
-		if (!isnan(data->label[row]) && !ml_column_is_missing(column, row))
-			value[n++] = ml_column_number(column, row);
+		if (!isnan(number))
+			value[n++] = number;
 	}
+	mlbase_check(data->ctx, ml_dataset_check(data->ctx, data->dataset));
 	mlbase_check(data->ctx, ml_sort(data->ctx, value, n, sizeof(double), compare_numbers));
 	for (size_t i = 0; i < n; i++)
 		seen.distinct += i == 0 || value[i] != value[i - 1];

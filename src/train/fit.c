@@ -75,6 +75,7 @@ mltrain_fit_everything(Journal *journal, const Request *request, const Prepared 
 	memcpy(row + train.n, validation.row, validation.n * sizeof(uint32_t));
 	*everything = *prepared;
 	everything->parts.rows[ML_PART_TRAIN] = (MlRows) {row, train.n + validation.n};
+	mlbase_check(data->ctx, ml_rows_place(data->ctx, data->dataset, &everything->parts.rows[ML_PART_TRAIN]));
 	everything->parts.rows[ML_PART_VALIDATION].n = 0;
 	mltrain_make_view(journal, request, params, learner->max_bins(params), everything);
 	task = mltrain_task(request, everything);

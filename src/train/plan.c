@@ -289,6 +289,23 @@ refuse_target_as(const MlTrainRequest *r, const char *name, const char *argument
 				 errmsg("target \"%s\" cannot be the column of \"%s\" too", name, argument)));
 }
 
+/* Features that have no role are read in passes over all rows, so they may be in a file. */
+static void
+plan_spilling(ReadPlan *plan)
+{
+	const Roles *r = &plan->roles;
+	const int	roles[] = {r->target, r->key, r->time, r->weight, r->fold, r->group,
+	r->cost_false_positive, r->cost_false_negative};
+
+	for (int i = 0; i < plan->n_features; i++)
+		plan->columns[plan->features[i]].may_spill = true;
+	for (size_t i = 0; i < lengthof(roles); i++)
+	{
+		if (roles[i] >= 0)
+			plan->columns[roles[i]].may_spill = false;
+	}
+}
+
 /*
  * Features come first among the columns, roles after them; a column that has both
  * is read once per way of reading it.
@@ -341,4 +358,5 @@ mltrain_plan(Journal *journal, const Request *request, ReadPlan *plan)
 												  ML_COLUMN_NUMBER, false);
 	plan->roles.cost_false_negative = role_column(request, plan, request->threshold.false_negative_column, "false_negative",
 												  ML_COLUMN_NUMBER, false);
+	plan_spilling(plan);
 }

@@ -12,10 +12,10 @@
 /* ---------------------------------------------------------------- data */
 
 void
-mltrain_load(Journal *journal, const Request *request, int n_threads, bool with_blas, ReadPlan *plan, Data *data)
+mltrain_load(Journal *journal, const Request *request, int n_threads, bool with_blas, bool may_spill, ReadPlan *plan, Data *data)
 {
 	mltrain_plan(journal, request, plan);
-	mltrain_read(journal, request, plan, n_threads, with_blas, data);
+	mltrain_read(journal, request, plan, n_threads, with_blas, may_spill, data);
 }
 
 void
@@ -27,12 +27,12 @@ mltrain_label_rows(Journal *journal, const Request *request, const ReadPlan *pla
 }
 
 void
-mltrain_prepare(Journal *journal, const Request *request, int n_threads, bool with_blas,
+mltrain_prepare(Journal *journal, const Request *request, int n_threads, bool with_blas, bool may_spill,
 				ReadPlan *plan, Data *data, Prepared *prepared)
 {
 	memset(prepared, 0, sizeof(*prepared));
 	prepared->data = data;
-	mltrain_load(journal, request, n_threads, with_blas, plan, data);
+	mltrain_load(journal, request, n_threads, with_blas, may_spill, plan, data);
 	mltrain_begin_phase(journal, "split");
 	mltrain_label_rows(journal, request, plan, data);
 	mltrain_split(request, data, &prepared->parts);
@@ -59,7 +59,7 @@ check_memory(const Request *request, const void *params, const Prepared *prepare
 	size_t		allowed = ml_arena_budget(ctx->arena);
 
 	/* 64: sort buffers and results of judging, a row; at most this much */
-	needed = ml_arena_used(ctx->arena) +
+	needed = ml_arena_used(ctx->arena) - ml_arena_left(ctx->arena) +
 		ml_binned_size(n_train, n_features) + ml_binned_size(n_validation, n_features) +
 		Max(request->learner->memory_needed(n_train, n_validation, prepared->signature, params,
 											ml_pool_size(ctx->pool)),

@@ -26,14 +26,14 @@ typedef struct Prepared
 } Prepared;
 
 /* Plans and reads: steps 2 and 3 without labels. */
-extern void mltrain_load(Journal *journal, const Request *request, int n_threads, bool with_blas,
+extern void mltrain_load(Journal *journal, const Request *request, int n_threads, bool with_blas, bool may_spill,
 						 ReadPlan *plan, Data *data);
 
 /* Labels the rows, and leaves out columns that only name them. */
 extern void mltrain_label_rows(Journal *journal, const Request *request, const ReadPlan *plan, Data *data);
 
 /* All of that, and splits and weighs: there is no view yet. */
-extern void mltrain_prepare(Journal *journal, const Request *request, int n_threads, bool with_blas,
+extern void mltrain_prepare(Journal *journal, const Request *request, int n_threads, bool with_blas, bool may_spill,
 							ReadPlan *plan, Data *data, Prepared *prepared);
 
 /*

@@ -100,13 +100,14 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 	mltrain_check(request, NULL, "mlops.train()", &t->request);
 	mltrain_check_together(&t->request);
 	mltrain_prepare(&t->journal, &t->request, mlbase_engine_threads(), t->request.learner->needs_blas,
-					&t->plan, &t->data, &t->prepared);
+					!t->request.learner->reads_values, &t->plan, &t->data, &t->prepared);
 	if (!request->rehearsal)
 		mltrain_tell_roles(&t->request, &t->data);
 	mltrain_finish(&t->journal, &t->request, &t->plan, &t->prepared, result);
 
 	MemoryContextSwitchTo(caller);
 	mltrain_keep_result(result);
+	mltrain_close(&t->data);
 	error_context_stack = error_context.previous;
 	MemoryContextDelete(context);
 	pfree(t);

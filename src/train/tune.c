@@ -457,7 +457,7 @@ mltrain_tune(const MlTuneRequest *request, MlTrainResult *result)
 
 	tune_check(request, r, &tuning->tune);
 	tuning->folds = tuning->tune.folds;
-	mltrain_prepare(journal, r, mlbase_engine_threads(), needs_blas(tuning), &tuning->plan, &tuning->data, &tuning->prepared);
+	mltrain_prepare(journal, r, mlbase_engine_threads(), needs_blas(tuning), false, &tuning->plan, &tuning->data, &tuning->prepared);
 	mlbase_check(tuning->data.ctx, ml_space_check(tuning->data.ctx, &tuning->tune.space->space,
 												  tuning->tune.sampler == ML_SAMPLER_GRID));
 	if (tuning->folds.n == 0)

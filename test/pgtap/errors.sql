@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(125);
+SELECT plan(127);
 
 CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -97,7 +97,11 @@ SELECT throws_ok($$SELECT mlops.train('m', query => 'SELECT t.*, random() AS a, 
 CREATE TABLE large AS SELECT t.*, random() AS a, random() AS b, random() AS c, random() AS d, random() AS e FROM tx AS t, generate_series(1, 100);
 ANALYZE large;
 SELECT matches(explained($$SELECT mlops.train('m', 'large', target => 'is_fraud')$$),
-	'^the rows need more memory than the 16 MB that mlops.max_training_memory allows \| \d+ of about 500000 rows were read\. All take about (2[0-9]|[3-9][0-9]) MB, and learning from them takes more\.', 'what all rows need');
+	'^learning from these rows needs about \d\d MB, but mlops.max_training_memory allows 16 MB \| The table has about 500000 rows\. None was read\. \| Raise mlops.max_training_memory', 'a table is refused before it is read');
+SELECT matches(explained($$SELECT mlops.train('m', query => 'SELECT * FROM large', target => 'is_fraud')$$),
+	'^the rows need more memory than the 16 MB that mlops.max_training_memory allows \| \d+ of about 500000 rows were read\. All take about 1?[0-9][0-9] MB\. \| Raise mlops.max_training_memory', 'what all rows of a query need');
+SELECT matches(explained($$SELECT * FROM mlops.drift_between('large', 'large')$$),
+	'^the rows need more memory than the 16 MB that mlops.max_training_memory allows \| \d+ of about 500000 rows were read\. All take about (2[0-9]|[3-9][0-9]) MB\.', 'what all rows of a comparison need');
 RESET mlops.max_training_memory;
 SELECT throws_ok($$SELECT mlops.train('m', 4294967295::oid::regclass, target => 'is_fraud')$$,
 	'42P01', 'relation with OID 4294967295 does not exist', 'source that was dropped');

@@ -34,7 +34,7 @@ make_data(void)
 	};
 	static const char *const levels[] = {"p", "q", "r", "s"};
 
-	if (ml_dataset_create(&ctx, N_COLUMNS, specs, &dataset) != ML_OK)
+	if (ml_dataset_create(&ctx, N_COLUMNS, specs, NULL, &dataset) != ML_OK)
 		abort();
 	for (uint64_t r = 0; r < N_ROWS; r++)
 	{

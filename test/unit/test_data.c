@@ -28,7 +28,7 @@ static float label[ROWS];
 static void
 fill(void)
 {
-	if (ml_dataset_create(&ctx, COLUMNS, specs, &dataset) != ML_OK)
+	if (ml_dataset_create(&ctx, COLUMNS, specs, NULL, &dataset) != ML_OK)
 		exit(1);
 	for (size_t i = 0; i < ROWS; i++)
 	{

@@ -176,7 +176,7 @@ train(const MlLearner *learner, int threads, bool reversed, void (*set) (void *p
 	ctx->arena = ml_arena_create(0);
 	ctx->pool = ml_pool_create(threads);
 	ctx->blas = ml_blas_reference(1);
-	try(t, ml_dataset_create(ctx, N_COLUMNS, specs, &t->dataset));
+	try(t, ml_dataset_create(ctx, N_COLUMNS, specs, NULL, &t->dataset));
 	t->label = ml_arena_alloc_array(ctx->arena, N_ROWS, sizeof(float));
 	for (uint64_t i = 0; i < N_ROWS; i++)
 	{

@@ -38,7 +38,7 @@ main(void)
 	bool		right = true;
 	size_t		unlabelled = 0;
 
-	if (ml_dataset_create(&ctx, 2, specs, &dataset) != ML_OK)
+	if (ml_dataset_create(&ctx, 2, specs, NULL, &dataset) != ML_OK)
 		return 1;
 	for (size_t i = 0; i < ROWS; i++)
 	{

@@ -30,6 +30,7 @@ typedef enum MlStatus
 	ML_INVALID_ARGUMENT,		/* a parameter is out of its range or names nothing */
 	ML_BAD_DATA,				/* the data cannot be learned from or judged */
 	ML_CORRUPT,					/* model bytes that do not verify */
+	ML_IO_ERROR,				/* the caller's file could not be read */
 	ML_FAILED					/* anything else, e.g. no thread could be started */
 } MlStatus;
 
@@ -83,6 +84,9 @@ extern void ml_arena_release(MlArena *arena, MlArenaMark mark);
 extern size_t ml_arena_used(const MlArena *arena);
 extern size_t ml_arena_peak(const MlArena *arena);
 extern size_t ml_arena_budget(const MlArena *arena);
+
+/* Bytes that can still be taken before more is mapped. */
+extern size_t ml_arena_left(const MlArena *arena);
 
 /* The size of the request that was last refused, 0 if none was. */
 extern size_t ml_arena_refused(const MlArena *arena);

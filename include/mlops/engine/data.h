@@ -15,6 +15,7 @@
 #define MLOPS_ENGINE_DATA_H
 
 #include <math.h>
+#include <stdatomic.h>
 
 #include "mlops/engine/base.h"
 
@@ -54,9 +55,26 @@ typedef enum MlColumnKind
  */
 typedef struct MlChunk
 {
-	const void *values;			/* float, double, uint32_t or uint64_t */
+	const void *values;			/* float, double, uint32_t or uint64_t; NULL: in the file */
+	uint64_t	at;				/* where in the file */
 	uint8_t		width;			/* bytes a value: 4 or 8 */
 } MlChunk;
+
+/*
+ * A file for chunks that need not stay in memory, which the caller has.  What
+ * cannot be read counts as missing until ml_dataset_check says so.
+ */
+typedef struct MlSpillFile
+{
+	/* Writes behind what is there; on the main thread.  May jump out of the engine. */
+	bool		(*append) (void *arg, const void *bytes, size_t size);
+	/* On any thread; false: it failed. */
+	bool		(*read) (void *arg, uint64_t at, void *bytes, size_t size);
+	void	   *arg;
+	size_t		memory;			/* bytes of values that stay in memory, before the first goes to the file */
+	uint64_t	size;			/* bytes in the file */
+	atomic_bool failed;			/* something could not be read */
+} MlSpillFile;
 
 typedef struct MlColumn
 {
@@ -67,6 +85,7 @@ typedef struct MlColumn
 	MlDictionary *dictionary;	/* ML_COLUMN_CATEGORY only */
 	bool		overflowed;		/* category: too many distinct values, codes past that point are missing; an
 								 * identifier */
+	bool		may_spill;		/* chunks may be in the file: read with a cursor */
 	union
 	{
 		double	   *number;		/* NUMBER, TIME: the open chunk, ML_CHUNK_ROWS values */
@@ -83,6 +102,8 @@ typedef struct MlDataset
 	size_t		n_sealed;		/* rows in sealed chunks */
 	size_t		chunk_capacity; /* chunk pointers allocated a column */
 	const char *time_zone;		/* the zone TIME columns were taken in, or "" */
+	MlSpillFile *file;			/* NULL: everything stays in memory */
+	size_t		spillable;		/* bytes in memory of columns that may spill */
 } MlDataset;
 
 typedef struct MlColumnSpec
@@ -90,14 +111,15 @@ typedef struct MlColumnSpec
 	const char *name;
 	const char *type_name;
 	MlColumnKind kind;
+	bool		may_spill;
 } MlColumnSpec;
 
 /*
- * Creates an empty data set in ctx->arena.  Names are copied.
- * Errors: ML_OUT_OF_MEMORY.
+ * Creates an empty data set in ctx->arena.  Names are copied.  file: for chunks of
+ * columns that may spill; NULL: all stays in memory.  Errors: ML_OUT_OF_MEMORY.
  */
-extern MlStatus ml_dataset_create(MlContext *ctx, size_t n_columns,
-								  const MlColumnSpec *specs, MlDataset **dataset);
+extern MlStatus ml_dataset_create(MlContext *ctx, size_t n_columns, const MlColumnSpec *specs,
+								  MlSpillFile *file, MlDataset **dataset);
 
 /*
  * Filling: write the row's values into columns[i].open.xxx[row] with
@@ -120,7 +142,17 @@ extern MlStatus ml_column_intern(MlContext *ctx, MlColumn *column,
 /* Code of the bytes if they are in the column's dictionary; else false. */
 extern bool ml_column_find(const MlColumn *column, const void *bytes, size_t size, uint32_t *code);
 
-/* Value of a sealed row, whatever the chunk's width. */
+/* Has any chunk gone to the file? */
+static inline bool
+ml_dataset_spilled(const MlDataset *dataset)
+{
+	return dataset->file && dataset->file->size > 0;
+}
+
+/* ML_IO_ERROR if something could not be read from the file so far. */
+extern MlStatus ml_dataset_check(MlContext *ctx, const MlDataset *dataset);
+
+/* Value of a sealed row, whatever the chunk's width; of a column that cannot spill. */
 static inline double
 ml_column_number(const MlColumn *column, size_t row)
 {
@@ -147,6 +179,68 @@ ml_column_hash(const MlColumn *column, size_t row)
 extern bool ml_column_is_missing(const MlColumn *column, size_t row);
 
 /*
+ * Reads values of a column wherever they are, chunk by chunk: cheap where rows
+ * rise (see MlRows.place).  For one thread.
+ */
+typedef struct MlCursor
+{
+	const MlColumn *column;
+	MlSpillFile *file;
+	size_t		chunk;			/* at hand; SIZE_MAX: none */
+	const void *values;			/* of it */
+	uint8_t		width;
+	void	   *buffer;			/* [ML_CURSOR_BUFFER], where chunks of the file are read to */
+} MlCursor;
+
+#define ML_CURSOR_BUFFER (ML_CHUNK_ROWS * sizeof(uint64_t))
+
+/* buffer: may be NULL for a column that cannot spill. */
+static inline MlCursor
+ml_cursor(const MlDataset *dataset, size_t column, void *buffer)
+{
+	return (MlCursor) {&dataset->columns[column], dataset->file, SIZE_MAX, NULL, 0, buffer};
+}
+
+/* Reads a chunk from the file; all missing where that fails. */
+extern void ml_cursor_fetch(MlCursor *cursor, size_t chunk);
+
+static inline void
+ml_cursor_turn(MlCursor *cursor, size_t row)
+{
+	size_t		chunk = row >> ML_CHUNK_SHIFT;
+
+	if (chunk == cursor->chunk)
+		return;
+	cursor->chunk = chunk;
+	cursor->values = cursor->column->chunks[chunk].values;
+	cursor->width = cursor->column->chunks[chunk].width;
+	if (cursor->values == NULL)
+		ml_cursor_fetch(cursor, chunk);
+}
+
+static inline double
+ml_cursor_number(MlCursor *cursor, size_t row)
+{
+	ml_cursor_turn(cursor, row);
+	return cursor->width == 4 ? ((const float *) cursor->values)[row & ML_CHUNK_MASK]
+		: ((const double *) cursor->values)[row & ML_CHUNK_MASK];
+}
+
+static inline uint32_t
+ml_cursor_code(MlCursor *cursor, size_t row)
+{
+	ml_cursor_turn(cursor, row);
+	return ((const uint32_t *) cursor->values)[row & ML_CHUNK_MASK];
+}
+
+static inline uint64_t
+ml_cursor_hash(MlCursor *cursor, size_t row)
+{
+	ml_cursor_turn(cursor, row);
+	return ((const uint64_t *) cursor->values)[row & ML_CHUNK_MASK];
+}
+
+/*
  * 128-bit content hash over column names, kinds and all rows, independent of
  * the rows' order (sums of row hashes) and of dictionary codes (strings are
  * hashed).  Parallel.  Errors: ML_ABORTED, ML_OUT_OF_MEMORY.
@@ -167,7 +261,21 @@ typedef struct MlRows
 {
 	const uint32_t *row;		/* row numbers */
 	size_t		n;
+	const uint32_t *place;		/* [n] positions by rising row number; NULL: as they come (ml_rows_place) */
 } MlRows;
+
+/* The i-th position to visit where the data set may be in a file. */
+static inline size_t
+ml_rows_visit(const MlRows *rows, size_t i)
+{
+	return rows->place ? rows->place[i] : i;
+}
+
+/*
+ * Sets rows->place, unless nothing of the data set is in a file, or rows rise by themselves.
+ * O(rows of the data set).  Errors: ML_OUT_OF_MEMORY.
+ */
+extern MlStatus ml_rows_place(MlContext *ctx, const MlDataset *dataset, MlRows *rows);
 
 typedef enum MlPart
 {
@@ -248,7 +356,7 @@ extern MlStatus ml_time_blocks(MlContext *ctx, const MlDataset *dataset, int tim
 							   const uint32_t *order, const float *label, int n_blocks,
 							   double *border);
 
-/* The rows of one part, in order's order. */
+/* The rows of one part, in order's order, with their places. */
 extern MlStatus ml_rows_of_part(MlContext *ctx, const MlDataset *dataset,
 								const uint32_t *order, const uint8_t *part,
 								MlPart which, MlRows *rows);

@@ -113,6 +113,8 @@ typedef struct MlLearner
 	size_t		n_params;
 	size_t		params_size;
 	bool		needs_blas;
+	bool		reads_values;	/* fit reads the data set's values, not codes and statistics alone: they stay
+								 * in memory */
 	const char *search_space;	/* JSON: what tuning searches when no space is given; NULL: one must be given */
 
 	/* Do values that are each valid contradict each other?  Then found says how.  NULL: never. */

@@ -273,6 +273,12 @@ ml_arena_budget(const MlArena *arena)
 }
 
 size_t
+ml_arena_left(const MlArena *arena)
+{
+	return arena->top->size - arena->top->used;
+}
+
+size_t
 ml_arena_refused(const MlArena *arena)
 {
 	return arena->refused;

@@ -13,7 +13,7 @@
 #define BLOCK_ROWS ((size_t) 4096)
 
 /*
- * What all tasks share; out pointers below are one feature's codes,
+ * What all tasks share; out pointers below are one feature's codes by position,
  * ML_GROUP_FEATURES bytes apart.
  */
 typedef struct Binning
@@ -35,44 +35,50 @@ ml_binned_size(size_t n_rows, size_t n_features)
 }
 
 /*
- * n codes of rows first .. first + n - 1 of the selection; bin_number and
- * bin_training_value too.
+ * Codes of the rows first .. first + n - 1 to visit, to out [n_rows] by position;
+ * bin_number and bin_training_value too.
  */
 static void
-bin_category(const Binning *b, size_t f, size_t first, size_t n, uint8_t *out)
+bin_category(const Binning *b, size_t f, size_t first, size_t n, void *buffer, uint8_t *out)
 {
 	const MlFeature *feature = &b->signature->features[f];
-	const MlColumn *column = &b->dataset->columns[b->signature->input_column[feature->input]];
+	MlCursor	cursor = ml_cursor(b->dataset, b->signature->input_column[feature->input], buffer);
 	const uint8_t *code_of = b->code_of[f];
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = first; i < first + n; i++)
 	{
-		uint32_t	code = ml_column_code(column, b->rows.row[first + i]);
+		size_t		at = ml_rows_visit(&b->rows, i);
+		uint32_t	code = ml_cursor_code(&cursor, b->rows.row[at]);
 
-		out[i * ML_GROUP_FEATURES] = code == ML_MISSING_CODE ? ML_CODE_MISSING : code_of[code];
+		out[at * ML_GROUP_FEATURES] = code == ML_MISSING_CODE ? ML_CODE_MISSING : code_of[code];
 	}
 }
 
 static void
-bin_number(const Binning *b, const MlFeature *feature, size_t first, size_t n, uint8_t *out)
+bin_number(const Binning *b, const MlFeature *feature, size_t first, size_t n, void *buffer, uint8_t *out)
 {
-	const MlColumn *column = &b->dataset->columns[b->signature->input_column[feature->input]];
+	MlCursor	cursor = ml_cursor(b->dataset, b->signature->input_column[feature->input], buffer);
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = first; i < first + n; i++)
 	{
-		double		value = ml_column_number(column, b->rows.row[first + i]);
+		size_t		at = ml_rows_visit(&b->rows, i);
+		double		value = ml_cursor_number(&cursor, b->rows.row[at]);
 
-		out[i * ML_GROUP_FEATURES] = ml_bin_number(feature->edges, feature->n_bins - 1,
-												   ml_feature_number(feature->part, value));
+		out[at * ML_GROUP_FEATURES] = ml_bin_number(feature->edges, feature->n_bins - 1,
+													ml_feature_number(feature->part, value));
 	}
 }
 
 static void
-bin_training_value(const MlFeature *feature, size_t first, size_t n, uint8_t *out)
+bin_training_value(const Binning *b, const MlFeature *feature, size_t first, size_t n, uint8_t *out)
 {
-	for (size_t i = 0; i < n; i++)
-		out[i * ML_GROUP_FEATURES] = ml_bin_number(feature->edges, feature->n_bins - 1,
-												   feature->training_value[first + i]);
+	for (size_t i = first; i < first + n; i++)
+	{
+		size_t		at = ml_rows_visit(&b->rows, i);
+
+		out[at * ML_GROUP_FEATURES] = ml_bin_number(feature->edges, feature->n_bins - 1,
+													feature->training_value[at]);
+	}
 }
 
 /* One block of rows of one group: all its features, one after the other. */
@@ -84,7 +90,8 @@ bin_block(void *arg, size_t task, int thread)
 	size_t		group = task / n_blocks;
 	size_t		first = task % n_blocks * BLOCK_ROWS;
 	size_t		n = b->rows.n - first < BLOCK_ROWS ? b->rows.n - first : BLOCK_ROWS;
-	uint8_t    *out = b->binned->group[group] + first * ML_GROUP_FEATURES;
+	uint8_t    *out = b->binned->group[group];
+	uint64_t	buffer[ML_CHUNK_ROWS];
 
 	for (size_t i = 0; i < ML_GROUP_FEATURES; i++)
 	{
@@ -92,15 +99,15 @@ bin_block(void *arg, size_t task, int thread)
 
 		if (f >= b->signature->n_features)
 		{
-			for (size_t r = 0; r < n; r++)
-				out[r * ML_GROUP_FEATURES + i] = 0;
+			for (size_t r = first; r < first + n; r++)
+				out[ml_rows_visit(&b->rows, r) * ML_GROUP_FEATURES + i] = 0;
 		}
 		else if (b->fitted && b->signature->features[f].training_value)
-			bin_training_value(&b->signature->features[f], first, n, out + i);
+			bin_training_value(b, &b->signature->features[f], first, n, out + i);
 		else if (b->code_of[f])
-			bin_category(b, f, first, n, out + i);
+			bin_category(b, f, first, n, buffer, out + i);
 		else
-			bin_number(b, &b->signature->features[f], first, n, out + i);
+			bin_number(b, &b->signature->features[f], first, n, buffer, out + i);
 	}
 }
 
@@ -186,6 +193,8 @@ ml_binned_create(MlContext *ctx, const MlDataset *dataset, const MlSignature *si
 			return ml_fail_memory(ctx);
 	}
 	status = ml_parallel_for(ctx, binned->n_groups * n_blocks, bin_block, &b);
+	if (status == ML_OK)
+		status = ml_dataset_check(ctx, dataset);
 	ml_arena_release(ctx->arena, mark);
 	*result = binned;
 	return status;

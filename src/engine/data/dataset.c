@@ -39,7 +39,7 @@ grow_chunks(MlContext *ctx, MlDataset *dataset)
 
 /* Open chunks of all columns are one allocation. */
 MlStatus
-ml_dataset_create(MlContext *ctx, size_t n_columns, const MlColumnSpec *specs,
+ml_dataset_create(MlContext *ctx, size_t n_columns, const MlColumnSpec *specs, MlSpillFile *file,
 				  MlDataset **result)
 {
 	MlDataset  *dataset = ml_arena_alloc_zeroed(ctx->arena, 1, sizeof(MlDataset));
@@ -51,6 +51,7 @@ ml_dataset_create(MlContext *ctx, size_t n_columns, const MlColumnSpec *specs,
 	dataset->n_columns = n_columns;
 	dataset->columns = ml_arena_alloc_zeroed(ctx->arena, n_columns, sizeof(MlColumn));
 	dataset->time_zone = "";
+	dataset->file = file;
 	if (dataset->columns == NULL)
 		return ml_fail_memory(ctx);
 	for (size_t c = 0; c < n_columns; c++)
@@ -60,6 +61,7 @@ ml_dataset_create(MlContext *ctx, size_t n_columns, const MlColumnSpec *specs,
 		column->name = ml_arena_strdup(ctx->arena, specs[c].name);
 		column->type_name = ml_arena_strdup(ctx->arena, specs[c].type_name);
 		column->kind = specs[c].kind;
+		column->may_spill = file && specs[c].may_spill;
 		column->open.number = (double *) (open + c * open_size);
 		if (column->kind == ML_COLUMN_CATEGORY)
 			column->dictionary = ml_dictionary_create(ctx->arena);
@@ -83,33 +85,50 @@ fits_float32(const double *values, size_t n)
 }
 
 /*
- * Copies n values of the open chunk, as narrow as they can be.  Categories and
- * hashes are bits, never converted.
+ * Makes n values of the open chunk, at *values, as narrow as they can be; returns
+ * their width.  Categories and hashes are bits, never converted.
  */
-static MlStatus
-seal_column(MlContext *ctx, MlColumn *column, size_t chunk, size_t n)
+static uint8_t
+narrow(MlColumn *column, size_t n)
 {
-	MlChunk    *sealed = &column->chunks[chunk];
+	double	   *number = column->open.number;
+	float	   *narrowed = (float *) number;
 
 	if (column->kind == ML_COLUMN_CATEGORY)
+		return 4;
+	if (column->kind == ML_COLUMN_HASH || !fits_float32(number, n))
+		return 8;
+	for (size_t i = 0; i < n; i++)
 	{
-		sealed->width = 4;
-		sealed->values = ml_arena_memdup(ctx->arena, column->open.code, n * sizeof(uint32_t));
-	}
-	else if (column->kind != ML_COLUMN_HASH && fits_float32(column->open.number, n))
-	{
-		float	   *values = ml_arena_alloc_array(ctx->arena, n, sizeof(float));
+		float		value = (float) number[i];
 
-		sealed->width = 4;
-		sealed->values = values;
-		for (size_t i = 0; values && i < n; i++)
-			values[i] = (float) column->open.number[i];
+		memcpy(&narrowed[i], &value, sizeof(value));	/* behind what is still to be read */
 	}
-	else
+	return 4;
+}
+
+/* Keeps n values of the open chunk: in memory, or in the file where there is not room for them. */
+static MlStatus
+seal_column(MlContext *ctx, MlDataset *dataset, MlColumn *column, size_t chunk, size_t n)
+{
+	MlChunk    *sealed = &column->chunks[chunk];
+	MlSpillFile *file = dataset->file;
+	size_t		size;
+
+	sealed->width = narrow(column, n);
+	size = n * sealed->width;
+	if (column->may_spill && dataset->spillable + size > file->memory)
 	{
-		sealed->width = 8;
-		sealed->values = ml_arena_memdup(ctx->arena, column->open.number, n * sizeof(double));
+		sealed->values = NULL;
+		sealed->at = file->size;
+		if (!file->append(file->arg, column->open.number, size))
+			return ml_fail(ctx, ML_IO_ERROR, "could not write to a temporary file");
+		file->size += size;
+		return ML_OK;
 	}
+	if (column->may_spill)
+		dataset->spillable += size;
+	sealed->values = ml_arena_memdup(ctx->arena, column->open.number, size);
 	return sealed->values ? ML_OK : ml_fail_memory(ctx);
 }
 
@@ -126,7 +145,7 @@ ml_dataset_seal(MlContext *ctx, MlDataset *dataset)
 	if (chunk == dataset->chunk_capacity)
 		status = grow_chunks(ctx, dataset);
 	for (size_t c = 0; status == ML_OK && c < dataset->n_columns; c++)
-		status = seal_column(ctx, &dataset->columns[c], chunk, n);
+		status = seal_column(ctx, dataset, &dataset->columns[c], chunk, n);
 	if (status == ML_OK)
 		dataset->n_sealed = dataset->n_rows;
 	return status;
@@ -172,4 +191,72 @@ ml_column_is_missing(const MlColumn *column, size_t row)
 			number = ml_column_number(column, row);
 			return number != number;
 	}
+}
+
+/* ---------------------------------------------------------------- chunks in the file */
+
+void
+ml_cursor_fetch(MlCursor *cursor, size_t chunk)
+{
+	const MlChunk *from = &cursor->column->chunks[chunk];
+	size_t		size = ML_CHUNK_ROWS * from->width;
+	uint64_t	left = cursor->file->size - from->at;
+
+	if (size > left)			/* the last chunk has fewer rows */
+		size = left;
+	if (!cursor->file->read(cursor->file->arg, from->at, cursor->buffer, size))
+	{
+		atomic_store(&cursor->file->failed, true);
+		memset(cursor->buffer, 0xFF, ML_CURSOR_BUFFER); /* a NaN, and ML_MISSING_CODE */
+	}
+	cursor->values = cursor->buffer;
+}
+
+MlStatus
+ml_dataset_check(MlContext *ctx, const MlDataset *dataset)
+{
+	if (dataset->file && atomic_load(&dataset->file->failed))
+		return ml_fail(ctx, ML_IO_ERROR, "could not read from a temporary file");
+	return ML_OK;
+}
+
+static bool
+rows_rise(const MlRows *rows)
+{
+	for (size_t i = 1; i < rows->n; i++)
+	{
+		if (rows->row[i] < rows->row[i - 1])
+			return false;
+	}
+	return true;
+}
+
+/* Each row has one position at the most: so they are sorted by counting. */
+MlStatus
+ml_rows_place(MlContext *ctx, const MlDataset *dataset, MlRows *rows)
+{
+	uint32_t   *place;
+	uint32_t   *position;
+	MlArenaMark mark;
+	size_t		n = 0;
+
+	rows->place = NULL;
+	if (!ml_dataset_spilled(dataset) || rows_rise(rows))
+		return ML_OK;
+	place = ml_arena_alloc_array(ctx->arena, rows->n, sizeof(uint32_t));
+	mark = ml_arena_mark(ctx->arena);
+	position = ml_arena_alloc_array(ctx->arena, dataset->n_rows, sizeof(uint32_t));
+	if (place == NULL || position == NULL)
+		return ml_fail_memory(ctx);
+	memset(position, 0xFF, dataset->n_rows * sizeof(uint32_t));
+	for (size_t i = 0; i < rows->n; i++)
+		position[rows->row[i]] = (uint32_t) i;
+	for (size_t row = 0; row < dataset->n_rows; row++)
+	{
+		if (position[row] != UINT32_MAX)
+			place[n++] = position[row];
+	}
+	ml_arena_release(ctx->arena, mark);
+	rows->place = place;
+	return ML_OK;
 }

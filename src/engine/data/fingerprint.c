@@ -35,25 +35,27 @@ static void
 add_column(const Fingerprint *f, size_t c, size_t chunk, size_t n, uint64_t *row_hash)
 {
 	const MlColumn *column = &f->dataset->columns[c];
-	const MlChunk *values = &column->chunks[chunk];
+	uint64_t	buffer[ML_CHUNK_ROWS];
+	MlCursor	values = ml_cursor(f->dataset, c, buffer);
 	uint64_t	salt = f->column_hash[c];
 
+	ml_cursor_turn(&values, chunk << ML_CHUNK_SHIFT);
 	for (size_t i = 0; i < n; i++)
 	{
 		uint64_t	word;
 
 		if (column->kind == ML_COLUMN_CATEGORY)
 		{
-			uint32_t	code = ((const uint32_t *) values->values)[i];
+			uint32_t	code = ((const uint32_t *) values.values)[i];
 
 			word = code == ML_MISSING_CODE ? 1 : f->code_hash[c][code];
 		}
 		else if (column->kind == ML_COLUMN_HASH)
-			word = ((const uint64_t *) values->values)[i];
-		else if (values->width == 4)
-			word = hash_number(((const float *) values->values)[i]);
+			word = ((const uint64_t *) values.values)[i];
+		else if (values.width == 4)
+			word = hash_number(((const float *) values.values)[i]);
 		else
-			word = hash_number(((const double *) values->values)[i]);
+			word = hash_number(((const double *) values.values)[i]);
 		/* the sum over columns does not depend on their order either */
 		row_hash[i] += ml_mix64(word ^ salt);
 	}
@@ -117,6 +119,8 @@ ml_dataset_fingerprint(MlContext *ctx, const MlDataset *dataset, uint64_t hash[2
 		}
 	}
 	status = ml_parallel_for(ctx, n_chunks, fingerprint_chunk, &f);
+	if (status == ML_OK)
+		status = ml_dataset_check(ctx, dataset);
 	hash[0] = dataset->n_rows;
 	hash[1] = dataset->n_columns;
 	for (size_t chunk = 0; status == ML_OK && chunk < n_chunks; chunk++)
@@ -133,11 +137,13 @@ MlStatus
 ml_row_hashes(MlContext *ctx, const MlDataset *dataset, uint64_t *hash)
 {
 	size_t		n = dataset->n_rows;
+	uint64_t	buffer[ML_CHUNK_ROWS];
 
 	memset(hash, 0, n * sizeof(uint64_t));
 	for (size_t c = 0; c < dataset->n_columns; c++)
 	{
 		const MlColumn *column = &dataset->columns[c];
+		MlCursor	cursor = ml_cursor(dataset, c, buffer);
 		uint64_t	salt = ml_hash_bytes(column->name, strlen(column->name), column->kind);
 
 		if (ml_check_abort(ctx) != ML_OK)
@@ -148,7 +154,7 @@ ml_row_hashes(MlContext *ctx, const MlDataset *dataset, uint64_t *hash)
 
 			if (column->kind == ML_COLUMN_CATEGORY)
 			{
-				uint32_t	code = ml_column_code(column, row);
+				uint32_t	code = ml_cursor_code(&cursor, row);
 				size_t		size;
 				const char *bytes;
 
@@ -160,11 +166,11 @@ ml_row_hashes(MlContext *ctx, const MlDataset *dataset, uint64_t *hash)
 				}
 			}
 			else if (column->kind == ML_COLUMN_HASH)
-				word = ml_column_hash(column, row);
+				word = ml_cursor_hash(&cursor, row);
 			else
-				word = hash_number(ml_column_number(column, row));
+				word = hash_number(ml_cursor_number(&cursor, row));
 			hash[row] += ml_mix64(word ^ salt);
 		}
 	}
-	return ML_OK;
+	return ml_dataset_check(ctx, dataset);
 }

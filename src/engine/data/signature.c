@@ -148,14 +148,19 @@ fit_number(void *arg, size_t task, int thread)
 	Fit		   *fit = (Fit *) arg;
 	Candidate  *candidate = &fit->candidates[task];
 	MlFeature  *feature = &candidate->feature;
-	const MlColumn *column = &fit->dataset->columns[candidate->column];
+	uint64_t	buffer[ML_CHUNK_ROWS];
+	MlCursor	cursor = ml_cursor(fit->dataset, candidate->column, buffer);
 	double	   *values = fit->values[thread];
 	size_t		n = fit->rows.n;
 
 	if (candidate->value)
 		memcpy(values, candidate->value, n * sizeof(double));
 	for (size_t i = 0; i < n && candidate->value == NULL; i++)
-		values[i] = ml_feature_number(feature->part, ml_column_number(column, fit->rows.row[i]));
+	{
+		size_t		at = ml_rows_visit(&fit->rows, i);
+
+		values[at] = ml_feature_number(feature->part, ml_cursor_number(&cursor, fit->rows.row[at]));
+	}
 	if (ml_should_stop(fit->ctx, thread))
 		return;
 	describe(feature, values, n);
@@ -204,6 +209,8 @@ compare_categories(const void *a, const void *b)
 static MlStatus
 count_categories(MlContext *ctx, const Fit *fit, const MlColumn *column, CategoryCount **result, size_t *n, uint64_t *missing)
 {
+	uint64_t	buffer[ML_CHUNK_ROWS];
+	MlCursor	cursor = ml_cursor(fit->dataset, column - fit->dataset->columns, buffer);
 	uint32_t	n_codes = ml_dictionary_size(column->dictionary);
 	CategoryCount *counted = ml_arena_alloc_zeroed(ctx->arena, n_codes, sizeof(CategoryCount));
 
@@ -211,7 +218,7 @@ count_categories(MlContext *ctx, const Fit *fit, const MlColumn *column, Categor
 		return ml_fail_memory(ctx);
 	for (size_t i = 0; i < fit->rows.n; i++)
 	{
-		uint32_t	code = ml_column_code(column, fit->rows.row[i]);
+		uint32_t	code = ml_cursor_code(&cursor, fit->rows.row[ml_rows_visit(&fit->rows, i)]);
 
 		if (code == ML_MISSING_CODE)
 			(*missing)++;
@@ -407,6 +414,8 @@ fit_numbers(MlContext *ctx, Fit *fit)
 			return ml_fail_memory(ctx);
 	}
 	status = ml_parallel_for(ctx, fit->n_candidates, fit_number, fit);
+	if (status == ML_OK)
+		status = ml_dataset_check(ctx, fit->dataset);
 	ml_arena_release(ctx->arena, mark);
 	return status;
 }

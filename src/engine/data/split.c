@@ -335,5 +335,5 @@ ml_rows_of_part(MlContext *ctx, const MlDataset *dataset, const uint32_t *order,
 		if (part[order[i]] == which)
 			*row++ = order[i];
 	}
-	return ML_OK;
+	return ml_rows_place(ctx, dataset, rows);
 }

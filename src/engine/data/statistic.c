@@ -66,6 +66,24 @@ map_levels(MlContext *ctx, const MlColumn *column, const MlInput *input)
 	return level_of;
 }
 
+/* Levels of the rows, [rows.n] in the arena; NULL when memory is exhausted. */
+static uint32_t *
+read_levels(MlContext *ctx, const MlStatisticRows *r, const MlColumn *column, const uint32_t *level_of)
+{
+	uint32_t   *level_at = ml_arena_alloc_array(ctx->arena, r->rows.n, sizeof(uint32_t));
+	uint64_t	buffer[ML_CHUNK_ROWS];
+	MlCursor	cursor = ml_cursor(r->dataset, column - r->dataset->columns, buffer);
+
+	for (size_t i = 0; level_at && i < r->rows.n; i++)
+	{
+		size_t		at = ml_rows_visit(&r->rows, i);
+		uint32_t	code = ml_cursor_code(&cursor, r->rows.row[at]);
+
+		level_at[at] = code == ML_MISSING_CODE ? NO_LEVEL : level_of[code];
+	}
+	return level_at;
+}
+
 /*
  * Positions of the rows in the order in which they are counted, [rows.n]; NULL when
  * memory is exhausted.
@@ -137,15 +155,13 @@ statistic_of(Level level, double prior, double weight)
  * ML_ABORTED.
  */
 static MlStatus
-count(MlContext *ctx, const MlStatisticRows *r, const MlColumn *column, const uint32_t *level_of,
+count(MlContext *ctx, const MlStatisticRows *r, const uint32_t *level_at,
 	  const uint32_t *order, double weight, Level *levels, double *value)
 {
 	for (size_t i = 0; i < r->rows.n; i++)
 	{
 		uint32_t	position = order ? order[i] : (uint32_t) i;
-		uint32_t	row = r->rows.row[position];
-		uint32_t	code = ml_column_code(column, row);
-		uint32_t	level = code == ML_MISSING_CODE ? NO_LEVEL : level_of[code];
+		uint32_t	level = level_at[position];
 
 		if (i % ROWS_PER_POLL == 0 && ml_check_abort(ctx) != ML_OK)
 			return ML_ABORTED;
@@ -154,7 +170,7 @@ count(MlContext *ctx, const MlStatisticRows *r, const MlColumn *column, const ui
 		if (level == NO_LEVEL)
 			continue;
 		levels[level].rows++;
-		levels[level].positives += r->label[row] == 1;
+		levels[level].positives += r->label[r->rows.row[position]] == 1;
 	}
 	return ML_OK;
 }
@@ -167,19 +183,20 @@ ml_statistic_fit(MlContext *ctx, const MlStatisticRows *r, const MlColumn *colum
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	uint32_t	n = input->n_categories;
 	uint32_t   *level_of = map_levels(ctx, column, input);
+	uint32_t   *level_at = level_of ? read_levels(ctx, r, column, level_of) : NULL;
 	uint32_t   *order = make_order(ctx, r);
 	Level	   *levels = ml_arena_alloc_zeroed(ctx->arena, n, sizeof(Level));
 	double		weight;
 	MlStatus	status;
 
-	if (level_of == NULL || order == NULL || levels == NULL)
+	if (level_at == NULL || order == NULL || levels == NULL)
 		return ml_fail_memory(ctx);
-	status = count(ctx, r, column, level_of, NULL, 0, levels, NULL);
+	status = count(ctx, r, level_at, NULL, 0, levels, NULL);
 	if (status != ML_OK)
 		return status;
 	weight = prior_rows(levels, n);
 	memset(levels, 0, n * sizeof(Level));
-	status = count(ctx, r, column, level_of, order, weight, levels, value);
+	status = count(ctx, r, level_at, order, weight, levels, value);
 	for (uint32_t l = 0; status == ML_OK && l < n; l++)
 		statistic[l] = statistic_of(levels[l], r->prior, weight);
 	ml_arena_release(ctx->arena, mark);

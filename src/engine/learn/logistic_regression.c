@@ -277,6 +277,7 @@ const MlLearner ml_logistic_regression = {
 	.n_params = sizeof(params) / sizeof(params[0]),
 	.params_size = sizeof(MlLogisticRegressionParams),
 	.needs_blas = true,
+	.reads_values = true,
 	.search_space = "{\"penalty\": [\"l2\", \"l1\"], \"C\": {\"min\": 0.0001, \"max\": 100, \"log\": true}}",
 	.contradicts = contradicts,
 	.max_bins = max_bins,

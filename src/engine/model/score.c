@@ -9,7 +9,7 @@
 
 #include "format.h"
 
-#define BLOCK_ROWS ((size_t) 1024)
+#define BLOCK_ROWS (2 * ML_CHUNK_ROWS)	/* a task; chunks in the file are read once or twice */
 #define ROWS_AT_ONCE ((size_t) 16)	/* of a block, as values: they stay in the L1 cache */
 
 size_t
@@ -46,7 +46,9 @@ typedef struct RowScoring
 {
 	const MlModel *model;
 	MlRows		rows;
+	const MlDataset *dataset;
 	const MlColumn **column;	/* [n_inputs] */
+	MlCursor   *cursors;		/* [threads][n_inputs] */
 	const uint32_t **code_of;	/* [n_inputs][dictionary codes], categories only */
 	MlValue    *values;			/* [threads][ROWS_AT_ONCE][n_inputs] */
 	uint8_t    *scratch;		/* [threads][scratch size, rounded up] */
@@ -56,18 +58,18 @@ typedef struct RowScoring
 
 /* values [n_inputs] of a row of the data set, as a row to score has them. */
 static void
-read_row(const RowScoring *r, size_t row, MlValue *values)
+read_row(const RowScoring *r, MlCursor *cursors, size_t row, MlValue *values)
 {
 	for (size_t c = 0; c < r->model->n_inputs; c++)
 	{
 		if (r->code_of[c])
 		{
-			uint32_t	code = ml_column_code(r->column[c], row);
+			uint32_t	code = ml_cursor_code(&cursors[c], row);
 
 			values[c].code = code == ML_MISSING_CODE ? ML_CODE_MISSING : r->code_of[c][code];
 		}
 		else
-			values[c].number = ml_column_number(r->column[c], row);
+			values[c].number = ml_cursor_number(&cursors[c], row);
 	}
 }
 
@@ -78,6 +80,8 @@ score_block(void *arg, size_t block, int thread)
 	const RowScoring *r = (const RowScoring *) arg;
 	size_t		n_inputs = r->model->n_inputs;
 	MlValue    *values = r->values + thread * ROWS_AT_ONCE * n_inputs;
+	MlCursor   *cursors = r->cursors + thread * n_inputs;
+	double		score[ROWS_AT_ONCE];
 	size_t		end = (block + 1) * BLOCK_ROWS < r->rows.n ? (block + 1) * BLOCK_ROWS : r->rows.n;
 
 	for (size_t i = block * BLOCK_ROWS; i < end; i += ROWS_AT_ONCE)
@@ -85,8 +89,10 @@ score_block(void *arg, size_t block, int thread)
 		size_t		n = end - i < ROWS_AT_ONCE ? end - i : ROWS_AT_ONCE;
 
 		for (size_t k = 0; k < n; k++)
-			read_row(r, r->rows.row[i + k], values + k * n_inputs);
-		ml_model_score_block(r->model, n, values, r->scratch + thread * r->scratch_size, r->score + i);
+			read_row(r, cursors, r->rows.row[ml_rows_visit(&r->rows, i + k)], values + k * n_inputs);
+		ml_model_score_block(r->model, n, values, r->scratch + thread * r->scratch_size, score);
+		for (size_t k = 0; k < n; k++)
+			r->score[ml_rows_visit(&r->rows, i + k)] = score[k];
 	}
 }
 
@@ -121,6 +127,25 @@ map_codes(MlContext *ctx, const MlModel *m, size_t input, const MlDictionary *di
 	return code_of;
 }
 
+/* A cursor for each input and thread; false when memory is exhausted. */
+static bool
+make_cursors(MlContext *ctx, RowScoring *r, int n_threads)
+{
+	size_t		n_inputs = r->model->n_inputs;
+
+	r->cursors = ml_arena_alloc_array(ctx->arena, n_threads * n_inputs, sizeof(MlCursor));
+	for (size_t i = 0; r->cursors && i < n_threads * n_inputs; i++)
+	{
+		size_t		column = r->column[i % n_inputs] - r->dataset->columns;
+		void	   *buffer = NULL;
+
+		if (r->column[i % n_inputs]->may_spill && (buffer = ml_arena_alloc(ctx->arena, ML_CURSOR_BUFFER)) == NULL)
+			return false;
+		r->cursors[i] = ml_cursor(r->dataset, column, buffer);
+	}
+	return r->cursors != NULL;
+}
+
 /* The same code as for one row: the same bits. */
 MlStatus
 ml_model_score_rows(MlContext *ctx, const MlModel *m, const MlDataset *dataset, MlRows rows,
@@ -129,7 +154,7 @@ ml_model_score_rows(MlContext *ctx, const MlModel *m, const MlDataset *dataset, 
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	size_t		n_inputs = m->n_inputs;
 	int			n_threads = ml_pool_size(ctx->pool);
-	RowScoring	r = {.model = m, .rows = rows, .score = score};
+	RowScoring	r = {.model = m, .rows = rows, .dataset = dataset, .score = score};
 	MlStatus	status;
 
 	/* a thread's codes must not share a cache line with another's */
@@ -152,7 +177,11 @@ ml_model_score_rows(MlContext *ctx, const MlModel *m, const MlDataset *dataset, 
 		if (r.code_of[i] == NULL)
 			return ml_fail_memory(ctx);
 	}
+	if (!make_cursors(ctx, &r, n_threads))
+		return ml_fail_memory(ctx);
 	status = ml_parallel_for(ctx, (rows.n + BLOCK_ROWS - 1) / BLOCK_ROWS, score_block, &r);
+	if (status == ML_OK)
+		status = ml_dataset_check(ctx, dataset);
 	ml_arena_release(ctx->arena, mark);
 	return status;
 }

@@ -94,7 +94,7 @@ data(void)
 	static const char *const lands[] = {"Österreich", "Deutschland", "France", "日本", ""};
 	MlDataset  *dataset;
 
-	must(ml_dataset_create(&ctx, N_COLUMNS, specs, &dataset));
+	must(ml_dataset_create(&ctx, N_COLUMNS, specs, NULL, &dataset));
 	for (uint64_t r = 0; r < N_ROWS; r++)
 	{
 		size_t		at = dataset->n_rows & ML_CHUNK_MASK;
