@@ -28,7 +28,7 @@ typedef struct Memory
 	size_t		n;
 	atomic_size_t reads;
 	bool		broken;
-}			Memory;
+} Memory;
 
 static Memory memory;
 
@@ -91,10 +91,10 @@ typedef struct Made
 	MlBinned   *binned;
 	MlRows		rows;
 	MlStatus	status;
-}			Made;
+} Made;
 
 static void
-prepare(const MlDataset *dataset, bool by_key, Made * made)
+prepare(const MlDataset *dataset, bool by_key, Made *made)
 {
 	static const uint32_t columns[] = {1, 2, 3, 4};
 	uint8_t		part[ROWS];
@@ -119,7 +119,7 @@ prepare(const MlDataset *dataset, bool by_key, Made * made)
 }
 
 static bool
-same(const Made * a, const Made * b)
+same(const Made *a, const Made *b)
 {
 	bool		same = memcmp(a->fingerprint, b->fingerprint, sizeof(a->fingerprint)) == 0 &&
 		memcmp(a->row_hash, b->row_hash, sizeof(a->row_hash)) == 0 &&
