@@ -156,6 +156,20 @@ extern void mlbase_require_preload(const char *what);
 /* Registers the progress slots of progress.h. */
 extern void mlbase_share_progress(void);
 
+/* ---------------------------------------------------------------- steps that may fail */
+
+/*
+ * Runs step(arg) in a subtransaction, which waits for a lock for lock_timeout
+ * milliseconds at most (0: for ever).  NULL if it came to its end: what it did stays
+ * if it is to be kept, and is undone otherwise, with its locks.  Else its error, of
+ * whatever kind, in the current memory context; what it did is undone.  The caller
+ * raises those again after which the transaction may not go on: ReThrowError().
+ */
+extern ErrorData *mlbase_try(void (*step) (void *), void *arg, int lock_timeout, bool keep);
+
+/* In PG_CATCH: the error in a context, which is then the current one; the error state is free again. */
+extern ErrorData *mlbase_copy_error(MemoryContext context);
+
 /* ---------------------------------------------------------------- values */
 
 /*

@@ -9,15 +9,14 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
-#include "utils/resowner.h"
 
+#include "mlops/base.h"
 #include "mlops/catalog.h"
 
 #define MOST_WAIT_MS 10000		/* less if lock_timeout is less */
@@ -32,41 +31,32 @@ tag_of(const char *relation, uint64 id)
 	return tag;
 }
 
+typedef struct Wanted
+{
+	const LOCKTAG *tag;
+	LOCKMODE	mode;
+} Wanted;
+
+static void
+acquire(void *arg)
+{
+	const Wanted *wanted = (const Wanted *) arg;
+
+	(void) LockAcquire(wanted->tag, wanted->mode, false, false);
+}
+
 /*
- * Waits in a subtransaction, so that the error of lock_timeout can be caught; a
- * lock that is got passes to the transaction.  False if it was waited for in vain.
- * Errors: all others, a deadlock or a cancel.
+ * A lock that is got passes from the subtransaction to the transaction.  False if it
+ * was waited for in vain.  Errors: all others, a deadlock or a cancel.
  */
 static bool
 wait_for(const LOCKTAG *tag, LOCKMODE mode)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	int			session_timeout = LockTimeout;
-	ErrorData  *volatile error = NULL;
+	Wanted		wanted = {tag, mode};
+	ErrorData  *error = mlbase_try(acquire, &wanted, LockTimeout == 0 ? MOST_WAIT_MS : Min(LockTimeout, MOST_WAIT_MS), true);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	LockTimeout = session_timeout == 0 ? MOST_WAIT_MS : Min(session_timeout, MOST_WAIT_MS);
-	PG_TRY();
-	{
-		(void) LockAcquire(tag, mode, false, false);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		LockTimeout = session_timeout;
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
-			ReThrowError(error);
-	}
-	PG_END_TRY();
-	LockTimeout = session_timeout;
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
+	if (error && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		ReThrowError(error);
 	return error == NULL;
 }
 

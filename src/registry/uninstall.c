@@ -15,10 +15,11 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "storage/proc.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
-#include "utils/resowner.h"
 
+#include "mlops/base.h"
 #include "mlops/catalog.h"
 #include "mlops/registry.h"
 
@@ -44,8 +45,9 @@ number(int column)
 	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull));
 }
 
+/* arg: the Contents. */
 static void
-count(Contents *contents)
+count(void *arg)
 {
 	MlCatalogScope scope;
 	Oid			type = INT4OID;
@@ -59,44 +61,20 @@ count(Contents *contents)
 						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.run LIMIT $1) AS r), "
 						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.prediction UNION ALL SELECT FROM mlops_catalog.imported_decision LIMIT $1) AS p), "
 						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.schedule LIMIT $1) AS s)", 1, &type, &most, NULL);
-	*contents = (Contents) {number(1), number(2), number(3), number(4)};
+	*(Contents *) arg = (Contents) {number(1), number(2), number(3), number(4)};
 	mlcat_end(&scope);
 }
 
-/*
- * The subtransaction is rolled back: no lock of what is counted is kept while the
- * extension is waited for.
- */
+/* No lock of what is counted is kept while the extension is waited for. */
 static bool
 try_to_count(Contents *contents)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	ErrorData  *error = mlbase_try(count, contents, LockTimeout, false);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		count(contents);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	if (error == NULL)
-		return true;
 	/* who cancels means the statement */
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION))
+	if (error && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION))
 		ReThrowError(error);
-	FreeErrorData(error);
-	return false;
+	return error == NULL;
 }
 
 /* "1 model", "7 models", "more than 100000 models" */

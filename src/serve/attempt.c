@@ -1,10 +1,9 @@
 /*-------------------------------------------------------------------------
  * attempt.c
- *	  Steps that may fail while the transaction goes on.
+ *	  Steps of scoring and logging that may fail while the transaction goes on.
  *
- * To catch an error is safe in general only with a subtransaction around what
- * failed, which releases what that held.  One subtransaction a row would cost
- * more than scoring it; see serve.h for the steps that do without.
+ * One subtransaction a row would cost more than scoring it; see serve.h for the
+ * steps that do without.
  *
  * A step that waits for a lock waits for mlops.lock_timeout at most, and the
  * steps after it in the same command hardly at all: a payment does not stand
@@ -16,7 +15,6 @@
 #include "access/xact.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "mlops/base.h"
 #include "mlops/serve.h"
@@ -72,18 +70,6 @@ patience(void)
 	return most == 0 ? LockTimeout : LockTimeout == 0 ? most : Min(most, LockTimeout);
 }
 
-/* The error in a context of the caller's; the error state is free again. */
-static ErrorData *
-copy_error(MemoryContext context)
-{
-	ErrorData  *error;
-
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	FlushErrorState();
-	return error;
-}
-
 /* See serve.h: no subtransaction, so what the step held must have been nothing. */
 static bool
 attempt_quietly(void (*step) (void *), void *arg, MlFault *fault)
@@ -99,44 +85,22 @@ attempt_quietly(void (*step) (void *), void *arg, MlFault *fault)
 	{
 		if (!may_go_on(geterrcode(), true))
 			PG_RE_THROW();
-		fault->error = copy_error(caller);
+		fault->error = mlbase_copy_error(caller);
 	}
 	PG_END_TRY();
 	return fault->error == NULL;
 }
 
-/* LockTimeout is put back on every way out, a thrown error included. */
 bool
 mlserve_attempt(void (*step) (void *), void *arg, bool quiet, MlFault *fault)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	CommandId	before = GetCurrentCommandId(false);
-	int			session_timeout = LockTimeout;
 
 	if (quiet)
 		return attempt_quietly(step, arg, fault);
-	fault->error = NULL;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	LockTimeout = patience();
-	PG_TRY();
-	{
-		step(arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		LockTimeout = session_timeout;
-		fault->error = copy_error(caller);
-		RollbackAndReleaseCurrentSubTransaction();
-		if (!may_go_on(fault->error->sqlerrcode, false))
-			ReThrowError(fault->error);
-	}
-	PG_END_TRY();
-	LockTimeout = session_timeout;
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
+	fault->error = mlbase_try(step, arg, patience(), true);
+	if (fault->error && !may_go_on(fault->error->sqlerrcode, false))
+		ReThrowError(fault->error);
 	taken += GetCurrentCommandId(false) - before;
 	if (fault->error && fault->error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 	{
