@@ -199,9 +199,10 @@ extern text *mling_bounded(text *value);
 /* ---------------------------------------------------------------- model bytes */
 
 /*
- * Opens model bytes as ml_model_open does and puts its texts, which are UTF-8 in
- * bytes, into the database's encoding.  False with what does not fit in message
- * [ML_MESSAGE_SIZE].  model points into bytes and into the current context.
+ * Opens model bytes as ml_model_open does, puts its texts, which are UTF-8 in bytes,
+ * into the database's encoding, and lays it out for scoring.  False with what does not
+ * fit in message [ML_MESSAGE_SIZE].  model points into bytes and into the current
+ * context.
  */
 extern bool mling_open_model(const uint8 *bytes, size_t size, MlModel *model, char *message);
 

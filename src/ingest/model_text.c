@@ -21,6 +21,8 @@
 /* Bytes of a text shown in an error; each may become an escape of 4. */
 #define BYTES_SHOWN 20
 
+#define LAYOUT_ALIGNMENT 64
+
 /* At most these many bytes a character, in UTF-8 or any other encoding. */
 #define GROWTH MAX_CONVERSION_GROWTH
 
@@ -150,18 +152,31 @@ put_in_server_encoding(MlModel *model)
 	memcpy(model, recoded, ml_model_struct_size());
 }
 
+/* In a block of the current memory context. */
+static void
+lay_out(MlModel *model)
+{
+	size_t		size = ml_model_layout_size(model);
+
+	if (size > 0)
+		ml_model_lay_out(model, (void *) TYPEALIGN(LAYOUT_ALIGNMENT,
+												   MemoryContextAllocHuge(CurrentMemoryContext, size + LAYOUT_ALIGNMENT)));
+}
+
 /* Raises only what memory and a missing conversion raise. */
 bool
 mling_open_model(const uint8 *bytes, size_t size, MlModel *model, char *message)
 {
 	if (ml_model_open(bytes, size, model, message) != ML_OK)
 		return false;
-	if (GetDatabaseEncoding() == PG_SQL_ASCII)
-		return true;
-	if (!ml_model_each_text(model, is_utf8, message))
-		return false;
-	if (converts() && !ml_model_is_ascii(model))
-		put_in_server_encoding(model);
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+	{
+		if (!ml_model_each_text(model, is_utf8, message))
+			return false;
+		if (converts() && !ml_model_is_ascii(model))
+			put_in_server_encoding(model);
+	}
+	lay_out(model);
 	return true;
 }
 

@@ -101,12 +101,12 @@ count_task(void *arg, size_t task, int thread)
 	const Counter *counter = (const Counter *) arg;
 	size_t		begin = task * TASK_ROWS;
 	size_t		end = begin + TASK_ROWS < counter->n ? begin + TASK_ROWS : counter->n;
+	double		score[TASK_ROWS];
 
-	for (size_t row = begin; row < end; row++)
+	ml_model_score_block(counter->model, end - begin, counter->values + begin * counter->n_inputs, counter->scratch[thread], score);
+	for (size_t i = 0; i < end - begin; i++)
 	{
-		double		score = ml_model_score(counter->model, counter->values + row * counter->n_inputs,
-										   counter->scratch[thread]);
-		int			bin = score > 0 && score < 1 ? (int) (score * ML_SCORE_BINS) : score >= 1 ? ML_SCORE_BINS - 1 : 0;
+		int			bin = score[i] > 0 && score[i] < 1 ? (int) (score[i] * ML_SCORE_BINS) : score[i] >= 1 ? ML_SCORE_BINS - 1 : 0;
 
 		counter->scores[thread][bin]++;
 	}

@@ -115,7 +115,7 @@ load(const char *name, const MlCatalogVersion *version, int elevel, MlServedMode
 	}
 	loaded->version = *version;
 	loaded->version.positive = version->positive ? pstrdup(version->positive) : NULL;
-	loaded->size = version->size;
+	loaded->size = version->size + ml_model_layout_size(loaded->model);
 	loaded->context = context;
 	MemoryContextSwitchTo(caller);
 	return true;
@@ -145,6 +145,7 @@ mlserve_cached_model(const char *name, const MlCatalogVersion *version, int elev
 			make_room(version->size);
 		if (!load(name, version, elevel, &loaded))
 			return NULL;
+		make_room(loaded.size); /* its layout needs some too */
 		MemoryContextSetParent(loaded.context, cache_context);
 		entry = hash_search(models, &version->version_id, HASH_ENTER, &found);
 		loaded.version_id = version->version_id;

@@ -108,6 +108,26 @@ recode(const MlModel *model, const MlValue *values, void *scratch)
 	free(block);
 }
 
+/* Laid out for this machine it scores the same bits. */
+static void
+lay_out(const MlModel *model, const MlValue *values, void *scratch)
+{
+	size_t		size = ml_model_layout_size(model);
+	MlModel		laid = *model;
+	double		score = ml_model_score(model, values, scratch);
+	double		again;
+	void	   *layout;
+
+	if (size == 0)
+		return;
+	layout = aligned_alloc(64, (size + 63) / 64 * 64);
+	ml_model_lay_out(&laid, layout);
+	again = ml_model_score(&laid, values, scratch);
+	if (memcmp(&score, &again, sizeof(score)) != 0)
+		abort();
+	free(layout);
+}
+
 /* Reads everything a verified model offers, and scores and explains two rows. */
 static void
 use_model(const MlModel *model)
@@ -133,6 +153,7 @@ use_model(const MlModel *model)
 	}
 	read_baselines(model);
 	recode(model, values, scratch);
+	lay_out(model, values, scratch);
 	sink += ml_model_score(model, values, scratch);
 	explain_row(model, values);
 	for (size_t i = 0; i < n_inputs; i++)
@@ -142,6 +163,7 @@ use_model(const MlModel *model)
 		else
 			values[i].number = NAN;
 	}
+	lay_out(model, values, scratch);
 	sink += ml_model_score(model, values, scratch);
 	explain_row(model, values);
 	ml_model_importance(model, gain, splits);

@@ -162,6 +162,22 @@ check_encoded_again(MlContext *ctx, const char *name, const MlModel *m, const ui
 
 /* ---------------------------------------------------------------- files */
 
+/* What a model says of itself, with its scores, is the text. */
+static void
+check_told(MlContext *ctx, const MlModel *model, const char *expected, const char *name, const char *how)
+{
+	char	   *told;
+	size_t		size;
+	FILE	   *out = open_memstream(&told, &size);
+
+	tell_model(out, model, ctx);
+	fclose(out);
+	CHECK(strcmp(told, expected) == 0, "%s, %s: says what it said", name, how);
+	if (strcmp(told, expected) != 0)
+		show_difference(expected, told);
+	free(told);
+}
+
 static void
 check_model(const char *name, int format)
 {
@@ -171,11 +187,10 @@ check_model(const char *name, int format)
 	char		message[ML_MESSAGE_SIZE];
 	size_t		size;
 	size_t		text_size;
-	size_t		told_size;
-	char	   *told;
 	char	   *expected;
 	uint8_t    *bytes;
-	FILE	   *out;
+	void	   *layout = NULL;
+	char		how[32];
 	bool		opens;
 
 	snprintf(path, sizeof(path), DIRECTORY "%s.%d.bin", name, format);
@@ -186,16 +201,18 @@ check_model(const char *name, int format)
 	expected = (char *) read_file(path, &text_size);
 	if (opens && expected)
 	{
-		out = open_memstream(&told, &told_size);
-		tell_model(out, model, &ctx);
-		fclose(out);
-		CHECK(strcmp(told, expected) == 0, "%s, format %d: says what it said", name, format);
-		if (strcmp(told, expected) != 0)
-			show_difference(expected, told);
-		free(told);
+		snprintf(how, sizeof(how), "format %d", format);
+		check_told(&ctx, model, expected, name, how);
+		if (ml_model_layout_size(model) > 0)
+		{
+			layout = aligned_alloc(64, (ml_model_layout_size(model) + 63) / 64 * 64);
+			ml_model_lay_out(model, layout);
+			check_told(&ctx, model, expected, name, "laid out");
+		}
 	}
 	if (opens && format == ML_MODEL_FORMAT)
 		check_encoded_again(&ctx, name, model, bytes, size);
+	free(layout);
 	free(expected);
 	free(bytes);
 	free(model);

@@ -54,29 +54,46 @@ static const Row rows[] = {
 	{"nothing", NAN, ML_CODE_MISSING, NAN, -1 + 0.5 - 0.1 - 0.1, -1 + 0.25 + 0 + 0},
 };
 
+/* As bytes alone, then laid out for this machine. */
 static void
-check_scores(Kind kind, Bytes b)
+check_scores_of(Kind kind, const MlModel *model)
 {
-	MlModel		model;
-	char		message[ML_MESSAGE_SIZE];
-	uint64_t	scratch[2];
+	void	   *scratch = malloc(ml_model_scratch_size(model) + 1);
 	MlValue		all[sizeof(rows) / sizeof(rows[0])][3];
 	double		block[sizeof(rows) / sizeof(rows[0])];
 
-	if (ml_model_open(b.bytes, b.size, &model, message) != ML_OK)
-		printf("Bail out! %s\n", message);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 	{
 		const MlValue values[] = {{.number = rows[i].amount}, {.code = rows[i].nation}, {.number = rows[i].moment}};
 		double		margin = kind == TREES ? rows[i].trees : rows[i].linear;
 
 		memcpy(all[i], values, sizeof(values));
-		CHECK_CLOSE(ml_model_score(&model, values, scratch), 1 / (1 + exp(-margin)), 1e-15,
-					"%s, %s: the score", kind == TREES ? "trees" : "linear", rows[i].what);
+		CHECK_CLOSE(ml_model_score(model, values, scratch), 1 / (1 + exp(-margin)), 1e-15,
+					"%s%s, %s: the score", model->layout ? "laid out, " : "", kind == TREES ? "trees" : "linear", rows[i].what);
 	}
-	ml_model_score_block(&model, sizeof(rows) / sizeof(rows[0]), all[0], scratch, block);
+	ml_model_score_block(model, sizeof(rows) / sizeof(rows[0]), all[0], scratch, block);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		CHECK(block[i] == ml_model_score(&model, all[i], scratch), "%s: the same among others", rows[i].what);
+		CHECK(block[i] == ml_model_score(model, all[i], scratch), "%s: the same among others", rows[i].what);
+	free(scratch);
+}
+
+static void
+check_scores(Kind kind, Bytes b)
+{
+	MlModel		model;
+	char		message[ML_MESSAGE_SIZE];
+	size_t		size;
+	void	   *layout;
+
+	if (ml_model_open(b.bytes, b.size, &model, message) != ML_OK)
+		printf("Bail out! %s\n", message);
+	check_scores_of(kind, &model);
+	size = ml_model_layout_size(&model);
+	layout = aligned_alloc(64, size + 64);
+	if (size > 0)
+		ml_model_lay_out(&model, layout);
+	check_scores_of(kind, &model);
+	free(layout);
 	CHECK(ml_model_category(&model, 1, "de", 2) == 2 && ml_model_category(&model, 1, "xx", 2) == UNKNOWN, "codes of nations");
 }
 
@@ -111,13 +128,21 @@ check_statistics(Kind kind, Bytes good)
 	MlModel		model;
 	MlModel		recoded;
 	char		message[ML_MESSAGE_SIZE];
-	uint64_t	scratch[8];
+	void	   *scratch;
 	void	   *block;
+	size_t		size;
+	void	   *layout;
 
 	if (ml_model_open(good.bytes, good.size, &model, message) != ML_OK)
 		abort();
+	scratch = malloc(ml_model_scratch_size(&model) + 1);
 	block = malloc(ml_model_recoded_size(&model, same_text, NULL));
 	ml_model_recode(&model, same_text, NULL, block, &recoded);
+	/* copied without a layout, scored by both */
+	size = ml_model_layout_size(&model);
+	layout = aligned_alloc(64, size + 64);
+	if (size > 0)
+		ml_model_lay_out(&model, layout);
 	for (size_t i = 0; i < sizeof(mixed_rows) / sizeof(mixed_rows[0]); i++)
 	{
 		const MlValue values[] = {{.code = mixed_rows[i].nation}, {.code = mixed_rows[i].place}, {.number = mixed_rows[i].amount}};
@@ -130,6 +155,8 @@ check_statistics(Kind kind, Bytes good)
 	CHECK(isnan(ml_model_statistic(&model, 0, 0)) && ml_model_statistic(&model, 0, 2) == 2 && ml_model_statistic(&model, 0, 5) == 0.25,
 		  "statistics: of none, of a level, of an unknown one the prior");
 	free(block);
+	free(layout);
+	free(scratch);
 }
 
 /* ---------------------------------------------------------------- levels in each other's way */

@@ -104,6 +104,7 @@ struct MlModel
 	double		margin_scale;
 	double		margin_offset;
 	double		threshold;
+	const void *layout;			/* what MlFamily.lay_out made; NULL: nothing */
 	const MlFamily *family;
 	uint64_t	state[ML_FAMILY_STATE / sizeof(uint64_t)];
 };
@@ -158,6 +159,15 @@ struct MlFamily
 	void		(*open) (const MlSection *section, void *state);
 	bool		(*verify) (MlCheck *check, const MlModel *model, const MlSection *section,
 						   const void *state);
+
+	/*
+	 * What makes scoring faster on this machine, of an opened model: lay_out fills a
+	 * block of layout_size bytes, aligned to 64, which becomes model->layout.  Size 0:
+	 * there is nothing of the kind.  Models are copied with it, and nothing is stored.
+	 * Both NULL where the family has none.  Without it scores have the same bits.
+	 */
+	size_t		(*layout_size) (const MlModel *model, const void *state);
+	void		(*lay_out) (const MlModel *model, const void *state, void *block);
 
 	/* Scoring: pure, no allocation, no locks, no errors.  values [n][n_inputs] */
 	size_t		(*scratch_size) (const void *state);

@@ -198,6 +198,14 @@ extern void ml_model_term(const MlModel *model, size_t term, MlModelTerm *out);
 
 /* ---- scoring */
 
+/*
+ * Makes an opened model score faster, with the same bits: block is ml_model_layout_size
+ * bytes (0: there is nothing to gain), aligned to 64 and kept as long as the model.
+ * What is in it is for this machine and process.
+ */
+extern size_t ml_model_layout_size(const MlModel *model);
+extern void ml_model_lay_out(MlModel *model, void *block);
+
 /* Bytes of working memory ml_model_score needs (aligned to 8). */
 extern size_t ml_model_scratch_size(const MlModel *model);
 

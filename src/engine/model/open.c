@@ -401,6 +401,7 @@ check_model(Check *c, const uint8_t *bytes, size_t size, MlModel *model)
 	model->edges = section[SECTION_EDGES].at;
 	model->counts = section[SECTION_COUNTS].at;
 	model->statistics = section[SECTION_STATISTICS].at;
+	model->layout = NULL;
 	memset(model->state, 0, sizeof(model->state));
 	model->family->open(c->sections.family, model->state);
 	return check_head(c) && check_inputs(c) && check_features(c) &&

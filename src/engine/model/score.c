@@ -13,6 +13,19 @@
 #define ROWS_AT_ONCE ((size_t) 16)	/* of a block, as values: they stay in the L1 cache */
 
 size_t
+ml_model_layout_size(const MlModel *m)
+{
+	return m->family->layout_size ? m->family->layout_size(m, m->state) : 0;
+}
+
+void
+ml_model_lay_out(MlModel *m, void *block)
+{
+	m->family->lay_out(m, m->state, block);
+	m->layout = block;
+}
+
+size_t
 ml_model_scratch_size(const MlModel *m)
 {
 	return m->family->scratch_size(m->state);

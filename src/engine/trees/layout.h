@@ -113,6 +113,8 @@ extern void trees_open(const MlSection *section, void *state);
 extern bool trees_verify(MlCheck *check, const MlModel *model, const MlSection *section,
 						 const void *state);
 extern size_t trees_scratch_size(const void *state);
+extern size_t trees_layout_size(const MlModel *model, const void *state);
+extern void trees_lay_out(const MlModel *model, const void *state, void *block);
 extern double trees_margin(const MlModel *model, const void *state, const MlValue *values,
 						   void *scratch);
 extern void trees_margins(const MlModel *model, const void *state, size_t n,

@@ -4,14 +4,13 @@
  *
  * A row becomes one code for each feature that splits use; then eight trees at a
  * time are walked in step.  A leaf is its own child, so a step needs no branch,
- * and eight independent walks hide the latency of loads.
+ * and eight independent walks hide the latency of loads.  That says what is right, and
+ * scores where there is no layout (tops.h); kernels give the same bits.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
 
-#include "layout.h"
-
-#define TREES_IN_STEP 8
+#include "tops.h"
 
 /*
  * A leaf names slot 0, so there is one code even without any split.  codes [n_slots
@@ -79,78 +78,128 @@ trees_ways(const Trees *trees, const TreeRecord *tree, const uint8_t *codes, uin
 }
 
 /*
- * base and one leaf of each tree, added up in the order of trees: the same bits by
- * whichever way a row comes.
+ * A leaf is its own child: a tree that ends before the others waits there.  Values are
+ * added in the order of trees, so that a row has the same bits by whichever way it comes.
  */
-static double
-walk_trees(const Trees *model, const uint8_t *codes)
+double
+trees_add_rest(const Trees *trees, uint32_t first, uint32_t *at, uint32_t steps, const uint8_t *codes, double sum)
 {
-	const uint64_t *nodes = model->nodes;
-	uint32_t	n_trees = model->n_trees;
-	double		margin = model->base;
-	uint32_t	t = 0;
+	const uint64_t *nodes = trees->nodes;
 
-	for (; t + TREES_IN_STEP <= n_trees; t += TREES_IN_STEP)
+	if (trees->n_sets == 0)
 	{
-		uint32_t	at[TREES_IN_STEP];
+		for (uint32_t d = 0; d < steps; d++)
+		{
+			for (int k = 0; k < TREES_IN_STEP; k++)
+				at[k] = step(nodes[at[k]], codes);
+		}
+	}
+	else
+	{
+		for (uint32_t d = 0; d < steps; d++)
+		{
+			for (int k = 0; k < TREES_IN_STEP; k++)
+				at[k] = step_with_sets(trees, at[k], codes);
+		}
+	}
+	for (uint32_t k = 0; k < TREES_IN_STEP && first + k < trees->n_trees; k++)
+		sum += trees->values[at[k]];
+	return sum;
+}
+
+/* base and one leaf of each tree. */
+static double
+sum_of_trees(const Trees *trees, const uint8_t *codes)
+{
+	double		sum = trees->base;
+
+	for (uint32_t first = 0; first < trees->n_trees; first += TREES_IN_STEP)
+	{
+		uint32_t	at[TREES_IN_STEP] = {0};
 		uint32_t	depth = 0;
 
-		for (int k = 0; k < TREES_IN_STEP; k++)
+		for (uint32_t k = 0; k < TREES_IN_STEP && first + k < trees->n_trees; k++)
 		{
-			at[k] = model->trees[t + k].first_node;
-			depth = model->trees[t + k].depth > depth ? model->trees[t + k].depth : depth;
-		}
-		if (model->n_sets == 0)
-		{
-			for (uint32_t d = 0; d < depth; d++)
-			{
-				for (int k = 0; k < TREES_IN_STEP; k++)
-					at[k] = step(nodes[at[k]], codes);
-			}
-		}
-		else
-		{
-			for (uint32_t d = 0; d < depth; d++)
-			{
-				for (int k = 0; k < TREES_IN_STEP; k++)
-					at[k] = step_with_sets(model, at[k], codes);
-			}
-		}
-		for (int k = 0; k < TREES_IN_STEP; k++)
-			margin += model->values[at[k]];
-	}
-	for (; t < n_trees; t++)
-	{
-		uint32_t	at = model->trees[t].first_node;
+			const TreeRecord *tree = &trees->trees[first + k];
 
-		for (uint32_t d = 0; d < model->trees[t].depth; d++)
-			at = step_with_sets(model, at, codes);
-		margin += model->values[at];
+			at[k] = tree->first_node;
+			depth = tree->depth > depth ? tree->depth : depth;
+		}
+		sum = trees_add_rest(trees, first, at, depth, codes, sum);
 	}
-	return margin;
+	return sum;
 }
+
+/* ---------------------------------------------------------------- the operations */
 
 size_t
 trees_scratch_size(const void *state)
 {
-	return ((const Trees *) state)->n_slots + 1;
+	uint32_t	n_slots = ((const Trees *) state)->n_slots;
+
+	return n_slots <= MOST_TOP_SLOTS ? TOPS_SCRATCH(n_slots) : n_slots + 1;
+}
+
+/* The best kernel of this machine that has a layout for the trees; NULL: none has. */
+static const Kernel *
+best_kernel(const MlModel *m, const Trees *trees, size_t *size)
+{
+	for (int i = 0; trees_kernels[i]; i++)
+	{
+		*size = trees_kernels[i]->runs_here() ? tops_size(m, trees, trees_kernels[i]) : 0;
+		if (*size > 0)
+			return trees_kernels[i];
+	}
+	return NULL;
+}
+
+size_t
+trees_layout_size(const MlModel *m, const void *state)
+{
+	size_t		size;
+
+	return best_kernel(m, state, &size) ? size : 0;
+}
+
+void
+trees_lay_out(const MlModel *m, const void *state, void *block)
+{
+	size_t		size;
+
+	tops_make(m, state, best_kernel(m, state, &size), block);
 }
 
 double
 trees_margin(const MlModel *m, const void *state, const MlValue *values, void *scratch)
 {
+	const Tops *tops = (const Tops *) m->layout;
+
+	double		margin;
+
+	if (tops)
+	{
+		tops->kernel->margins(m, tops, 1, values, scratch, &margin);
+		return margin;
+	}
 	fill_codes(m, state, values, scratch);
-	return walk_trees(state, scratch);
+	return sum_of_trees(state, scratch);
 }
 
-/* values [n][n_inputs], margin [n]; each row alone, as trees_margin does. */
+/* values [n][n_inputs], margin [n]; each row as trees_margin has it. */
 void
 trees_margins(const MlModel *m, const void *state, size_t n, const MlValue *values, void *scratch, double *margin)
 {
+	const Tops *tops = (const Tops *) m->layout;
+
+	if (tops)
+	{
+		tops->kernel->margins(m, tops, n, values, scratch, margin);
+		return;
+	}
 	for (size_t i = 0; i < n; i++, values += m->n_inputs)
 	{
 		fill_codes(m, state, values, scratch);
-		margin[i] = walk_trees(state, scratch);
+		margin[i] = sum_of_trees(state, scratch);
 	}
 }
 
