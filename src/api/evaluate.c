@@ -228,20 +228,20 @@ canonical(char *json)
 static Segment *
 find_segments(const MlScoredRows *scored, const SegmentOrder *order, const uint32_t *row, size_t *n_segments)
 {
+	uint32_t   *first = MemoryContextAllocHuge(CurrentMemoryContext, (scored->n + 1) * sizeof(uint32_t));
 	size_t		n = 0;
 	Segment    *segment;
 
 	for (size_t i = 0; i < scored->n; i++)
-		n += i == 0 || compare_segments(order, row[i - 1], row[i]) != 0;
-	segment = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(Segment));
-	n = 0;
-	for (size_t first = 0; first < scored->n; first = segment[n++].end)
 	{
-		size_t		end = first + 1;
-
-		while (end < scored->n && compare_segments(order, row[first], row[end]) == 0)
-			end++;
-		segment[n] = (Segment) {first, end, canonical(segment_json(scored, order->n_by, scored->rows.row[row[first]]))};
+		if (i == 0 || compare_segments(order, row[i - 1], row[i]) != 0)
+			first[n++] = (uint32_t) i;
+	}
+	first[n] = (uint32_t) scored->n;
+	segment = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(Segment));
+	for (size_t i = 0; i < n; i++)
+	{
+		segment[i] = (Segment) {first[i], first[i + 1], canonical(segment_json(scored, order->n_by, scored->rows.row[row[first[i]]]))};
 		CHECK_FOR_INTERRUPTS();
 	}
 	qsort(segment, n, sizeof(Segment), compare_sizes);
