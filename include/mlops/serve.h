@@ -352,13 +352,16 @@ typedef struct MlErrorChoice
 /* Reads raise, null or a score from size bytes of text; error (22023) for anything else. */
 extern void mlserve_read_error_choice(const char *text, int size, MlErrorChoice *choice);
 
+#define ML_MOST_WARNED 8		/* kinds of errors that one command is told of */
+
 /* A call site that decides; zeroed at first, but for the scorer's fn_mcxt. */
 typedef struct MlDecideSite
 {
 	FmgrInfo	scorer;			/* whose fn_extra is the scorer's */
 	MlLogSite	log;
-	CommandId	warned;			/* command that gave a warning last ... */
-	int			warned_of;		/* ... with this SQLSTATE */
+	CommandId	warned_in;		/* command that gave a warning last ... */
+	int			n_warned;		/* ... and these kinds of errors it was told of */
+	int			warned_of[ML_MOST_WARNED];
 	CommandId	locked_in;		/* command in which the model could not be read for a lock */
 	MlFault    *locked;			/* that fault, NULL: none yet */
 	int64		locked_model;	/* the model, 0: not even that was to be found */
@@ -380,7 +383,7 @@ extern void mlserve_decide_failed(MlDecideSite *site, text *reference, text *key
 								  const MlErrorChoice *choice, const MlFault *fault,
 								  MlPrediction *decision);
 
-/* Gives a warning about a fault, unless the command's last one was of its kind (SQLSTATE). */
+/* Gives a warning about a fault, unless the command was told of its kind (SQLSTATE), or of ML_MOST_WARNED others. */
 extern void mlserve_warn(MlDecideSite *site, const MlFault *fault, const char *model,
 						 const char *consequence);
 

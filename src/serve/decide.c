@@ -56,17 +56,34 @@ mlserve_read_error_choice(const char *text, int size, MlErrorChoice *choice)
 	choice->choice = ML_ON_ERROR_SCORE;
 }
 
-/* A statement of many rows is told once, as long as the kind of error stays the same. */
+/* From now on the command counts as told. */
+static bool
+is_told(MlDecideSite *site, int sqlerrcode)
+{
+	CommandId	command = mlserve_command();
+
+	if (site->warned_in != command)
+		site->n_warned = 0;
+	site->warned_in = command;
+	for (int i = 0; i < site->n_warned; i++)
+	{
+		if (site->warned_of[i] == sqlerrcode)
+			return true;
+	}
+	if (site->n_warned == ML_MOST_WARNED)
+		return true;
+	site->warned_of[site->n_warned++] = sqlerrcode;
+	return false;
+}
+
+/* A statement of many rows is told of each kind once, in whatever order they come. */
 void
 mlserve_warn(MlDecideSite *site, const MlFault *fault, const char *model, const char *consequence)
 {
-	CommandId	command = mlserve_command();
 	const ErrorData *error = fault->error;
 
-	if (site->warned == command && site->warned_of == error->sqlerrcode)
+	if (is_told(site, error->sqlerrcode))
 		return;
-	site->warned = command;
-	site->warned_of = error->sqlerrcode;
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
 			 errmsg("model \"%s\" could not score a row: %s", model, error->message),

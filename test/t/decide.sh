@@ -27,6 +27,11 @@ SQL
 
 # ---- not preloaded: the library is loaded by the very statement that decides
 is "decides without preloading" "$(query -c "SELECT count(mlops.decide('fraud', t)) FROM tx t" -c "SELECT count(*) FROM mlops.predictions" | tr '\n' ' ')" "2000 2000 "
+is "rows that fail in two ways by turns give a warning of each way" "$(query -c "BEGIN" -c "SELECT count(d) FROM generate_series(1, 6) AS g,
+	LATERAL (SELECT 1 AS other) AS p, LATERAL mlops.decide(CASE WHEN g % 2 = 0 THEN 'fraud' ELSE 'nobody' END, p, on_error => 'null') AS d" -c "ROLLBACK" 2>&1 |
+	sed -n 's/^\(WARNING.*row\):.*/\1/p; /^[0-9]*$/p')" 'WARNING:  model "nobody" could not score a row
+WARNING:  model "fraud" could not score a row
+6'
 is "also what a backend leaves in a cursor at commit" "$(query <<'SQL'
 BEGIN;
 DECLARE c CURSOR FOR SELECT mlops.decide('fraud', t) FROM tx t;
@@ -106,7 +111,12 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 done
 is "old rows are removed, past days get a partition" "$(echo "$taken" | tr ' ' '\n' | grep -vE '^(busy|)$' | sort -u | xargs)" "created indexed removed sealed"
 is "and nothing else" "$(query -c "SELECT key, count(*) FROM mlops.predictions WHERE key IN ('old', 'recent') GROUP BY 1")" "recent|20"
-is "a day beyond the retention is dropped" "$(query -c "SET mlops.retention = 3" -c 'SELECT action, rows FROM mlops.maintain(1)')" "removed|20"
+removed=
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	removed=$(query -c "SET mlops.retention = 3" -c "SELECT action, rows FROM mlops.maintain(1) WHERE action <> 'busy'")
+	[ -z "$removed" ] || break
+done
+is "a day beyond the retention is dropped" "$removed" "removed|20"
 is "0 keeps for ever" "$(query -c "SET mlops.retention = 0" -c 'SELECT count(*) FROM mlops.maintain(1)')" 0
 is "an identity leads to its day" "$(query -c "EXPLAIN (COSTS off) SELECT * FROM mlops_catalog.prediction WHERE created_at = mlops.prediction_time('$(query -c "SELECT prediction_id FROM mlops.predictions LIMIT 1")')" | grep -oE ' on prediction_[0-9a-z]+( |$)' | sort -u | wc -l)" 1
 
