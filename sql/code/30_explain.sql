@@ -3,6 +3,13 @@
 -- STABLE, not IMMUTABLE, explain_version too: the text of values depends on
 -- settings such as DateStyle.  COST 20000: tens of microseconds a row.
 
+CREATE FUNCTION mlops_catalog.shown(value text, missing text) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN value IS NULL THEN missing WHEN value = missing OR value LIKE '"%' THEN to_json(value)::text ELSE value END $$;
+COMMENT ON FUNCTION mlops_catalog.shown(text, text) IS
+	'A value for people, or a word for a missing one; a text that reads as this word, or begins with a quotation mark, is in quotation marks, so that no two values look alike';
+
 CREATE FUNCTION mlops.explain(model text, features anyelement, top int DEFAULT 5)
 	RETURNS TABLE (rank int, feature text, value text, contribution float8)
 	LANGUAGE c STABLE PARALLEL SAFE COST 20000 ROWS 5
@@ -31,17 +38,20 @@ CREATE FUNCTION mlops_catalog.explain_text(model text, features anyelement, top 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH every AS (SELECT * FROM mlops.explain(explain_text.model, explain_text.features, NULL)),
-	shown AS (SELECT rank, feature, coalesce(value, 'NULL') AS value, contribution FROM mlops.explain(explain_text.model, explain_text.features, explain_text.top) WHERE rank > 0),
+	shown AS (SELECT rank, feature, mlops_catalog.shown(value, 'NULL') AS value, contribution FROM mlops.explain(explain_text.model, explain_text.features, explain_text.top) WHERE rank > 0),
 	line AS (
 		SELECT rank, feature, CASE WHEN length(value) > 30 THEN left(value, 27) || '...' ELSE value END AS value, contribution FROM shown
 		UNION ALL
 		SELECT 2147483647, '(others)', '', sum(contribution) FROM every
 		WHERE rank > 0 AND feature NOT IN (SELECT feature FROM shown) HAVING bool_or(contribution <> 0)),
+	-- a line stays a line, and its columns where they are
+	flat AS (
+		SELECT rank, contribution, regexp_replace(feature, '[[:cntrl:]]+', ' ', 'g') AS feature, regexp_replace(value, '[[:cntrl:]]+', ' ', 'g') AS value FROM line),
 	bar AS (
 		SELECT rank, feature, value, to_char(contribution, 'FMSG9999990.00') AS number, CASE WHEN contribution < 0 THEN '-' ELSE '+' END AS cell,
 			round(24 * abs(contribution) / max(abs(contribution)) OVER ())::int AS cells,
 			max(length(feature)) OVER () AS feature_width, max(length(value)) OVER () AS value_width
-		FROM line)
+		FROM flat)
 	SELECT format('score %s, from a base of %s; in log odds:', trim_scale(round((1 / (1 + exp(-greatest(-700, least(700, sum(contribution))))))::numeric, 6)),
 			trim_scale(round((1 / (1 + exp(-greatest(-700, least(700, max(contribution) FILTER (WHERE rank = 0))))))::numeric, 6)))
 		|| coalesce((SELECT string_agg(rtrim(format(E'\n%s  %s  %s %s', rpad(feature, feature_width), rpad(value, value_width), lpad(number, 7), repeat(cell, cells))),

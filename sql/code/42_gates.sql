@@ -209,7 +209,7 @@ CREATE FUNCTION mlops_catalog.evaluate_on(caller regrole, reference text, query 
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN r -> 'segment' IS NULL OR r -> 'segment' = 'null' OR r -> 'segment' = '{}' THEN NULL
-			ELSE coalesce(r -> 'segment' ->> by, 'NULL') END, r
+			ELSE mlops_catalog.shown(r -> 'segment' ->> by, 'NULL') END, r
 	FROM mlops_catalog.as_role(caller, settings,
 		'SELECT * FROM mlops.evaluate($1 OPERATOR(pg_catalog.->>) ''reference'', query => $1 OPERATOR(pg_catalog.->>) ''query'', threshold => ($1 OPERATOR(pg_catalog.->>) ''threshold'')::pg_catalog.float8, by => CASE WHEN $1 OPERATOR(pg_catalog.->>) ''by'' IS NULL THEN NULL ELSE ARRAY[($1 OPERATOR(pg_catalog.->>) ''by'')::pg_catalog.name] END)',
 		jsonb_build_object('reference', reference, 'query', query, 'by', by, 'threshold', threshold)) AS r
@@ -395,12 +395,12 @@ BEGIN
 		RETURN m;
 	END IF;
 	BEGIN
-		SELECT jsonb_object_agg(e.segment, e.metrics -> (f ->> 'metric')) INTO found
+		-- a gap takes two segments; where the metric is not defined there is nothing to compare
+		SELECT jsonb_object_agg(CASE e.segment WHEN 'reason' THEN '"reason"' ELSE e.segment END, e.metrics -> (f ->> 'metric')),
+			CASE WHEN count(*) > 1 THEN max((e.metrics ->> (f ->> 'metric'))::float8) - min((e.metrics ->> (f ->> 'metric'))::float8) END INTO found, m.value
 		FROM mlops_catalog.evaluate_on(caller, format('%s/%s', subject.model, subject.version), subject.test_rows, subject.settings, f ->> 'by', subject.threshold) AS e
 		WHERE e.segment IS NOT NULL AND (e.metrics ->> 'rows')::bigint >= coalesce((f ->> 'min_rows')::float8, 100)
 			AND e.metrics ->> (f ->> 'metric') IS NOT NULL;
-		-- where the metric is not defined there is nothing to compare, and a gap takes two
-		m.value := (SELECT max(s.value::float8) - min(s.value::float8) FROM jsonb_each_text(found) AS s HAVING count(*) > 1);
 		m.detail := coalesce(found, '{}') || CASE WHEN m.value IS NOT NULL THEN '{}'
 			ELSE jsonb_build_object('reason', format('undefined: %s is known for %s, a gap needs two', f ->> 'metric',
 				CASE WHEN found IS NULL THEN 'no segment with enough rows' ELSE 'one segment with enough rows' END)) END;

@@ -262,7 +262,7 @@ AS $$
 		(SELECT '<p class="sub">Of imported decisions.</p>' FROM last AS l WHERE l.imported),
 		(SELECT format('<p class="sub">The %s with the most decisions, of %s.</p>', report_segments.most, max(r.rows)) FROM row AS r HAVING max(r.rows) > report_segments.most),
 		mlops_catalog.html_table('{segment,version,decisions,labelled,positives,recall,precision,pr_auc}', (SELECT jsonb_agg(to_jsonb(r)
-				|| jsonb_build_object('segment', (SELECT string_agg(e.key || ' = ' || coalesce(e.value, 'missing'), ', ') FROM jsonb_each_text(r.segment) AS e),
+				|| jsonb_build_object('segment', (SELECT string_agg(e.key || ' = ' || mlops_catalog.shown(e.value, 'missing'), ', ') FROM jsonb_each_text(r.segment) AS e),
 					'recall', mlops_catalog.value_text(r.recall, 'share'), 'precision', mlops_catalog.value_text(r."precision", 'share')) ORDER BY r.place)
 			FROM row AS r WHERE r.place <= report_segments.most)))
 $$;
