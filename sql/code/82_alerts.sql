@@ -136,14 +136,16 @@ CREATE FUNCTION mlops_catalog.drift_alpha() RETURNS float8
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_drift_alpha';
 COMMENT ON FUNCTION mlops_catalog.drift_alpha() IS 'What the p-value of a statistic of drift must be below';
 
--- No drift is looked for in seconds: time goes on.
+-- Time goes on: of its seconds only what is missing is told, if it has no other feature.
 CREATE FUNCTION mlops_catalog.drift_features(model_id bigint, model_name text) RETURNS text[]
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT array_agg(f.feature ORDER BY f.feature = '(score)', f.feature) FROM (
-		SELECT b.feature FROM mlops_catalog.model_version AS v, mlops_catalog.baseline(drift_features.model_name, v.version) AS b
-			WHERE v.model_id = drift_features.model_id AND v.dropped_at IS NULL AND b.feature <> b.input || '.seconds'
+		SELECT b.feature FROM (SELECT b.feature, b.input, count(*) OVER (PARTITION BY v.version, b.input) = 1 AS is_only
+			FROM mlops_catalog.model_version AS v, mlops_catalog.baseline(drift_features.model_name, v.version) AS b
+			WHERE v.model_id = drift_features.model_id AND v.dropped_at IS NULL) AS b
+		WHERE b.feature <> b.input || '.seconds' OR b.is_only
 		UNION SELECT '(score)') AS f
 $$;
 COMMENT ON FUNCTION mlops_catalog.drift_features(bigint, text) IS 'Features of a model''s versions whose drift is recorded, (score) last';

@@ -308,6 +308,23 @@ add_ks_p(Comparing *comparing, Feature *feature)
 		feature->outcome[ML_TEST_WASSERSTEIN].result.p_value = p;
 }
 
+/*
+ * Is a feature a part of a time that tells nothing, e.g. the hour of times that are
+ * all at midnight?  The weekday, the last part of a time, stays if no other does:
+ * what is missing is told of each column.
+ */
+static bool
+is_idle_part(const Comparing *comparing, int f)
+{
+	const Feature *feature = &comparing->features[f];
+	const Feature *hour = f > 0 ? feature - 1 : NULL;
+
+	if (feature->part == ML_FEATURE_VALUE || !feature->constant)
+		return false;
+	return feature->part == ML_FEATURE_HOUR ||
+		(hour != NULL && hour->part == ML_FEATURE_HOUR && hour->reference == feature->reference && !hour->constant);
+}
+
 /* A List of MlDriftRow *, in the order of columns, then of tests. */
 static List *
 verdicts(Comparing *comparing)
@@ -318,8 +335,7 @@ verdicts(Comparing *comparing)
 	{
 		Feature    *feature = &comparing->features[f];
 
-		/* e.g. the hours of times that are all at midnight */
-		if (feature->constant && feature->part != ML_FEATURE_VALUE)
+		if (is_idle_part(comparing, f))
 			continue;
 		add_ks_p(comparing, feature);
 		for (int t = 0; t < ML_TEST_COUNT; t++)

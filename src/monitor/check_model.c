@@ -522,6 +522,26 @@ compare_category(Comparison *comparison, const Counter *counter, const MlFeature
 	compare(comparison, &found.levels.h, ml_group_categories(&found.levels, ML_LEAST_SHARE, group), group);
 }
 
+/*
+ * What is compared of a feature.  That time goes on is no drift: of a time's seconds
+ * it is what is missing, unless the hours or weekdays tell it.  A statistic's
+ * category tells all.
+ */
+static MlDriftTests
+tests_of(const Counter *counter, const MlFeatureBaseline *feature, MlDriftTests tests)
+{
+	if (feature->part == ML_FEATURE_STATISTIC)
+		return 0;
+	if (feature->part != ML_FEATURE_SECONDS)
+		return tests;
+	for (size_t f = 0; f < counter->n_features; f++)
+	{
+		if (counter->features[f].input == feature->input && is_part_of_cycle(&counter->features[f]))
+			return 0;
+	}
+	return tests & ML_TEST_BIT(ML_TEST_MISSING);
+}
+
 /* The score, then the features, each with the groups of its kind. */
 static List *
 compare_all(const Counter *counter, MlDriftTests tests)
@@ -533,8 +553,8 @@ compare_all(const Counter *counter, MlDriftTests tests)
 	comparison.tests = tests ? tests : ML_TEST_BIT(ML_TEST_PSI);
 	compare(&comparison, &score, group_scores(&score, group), group);
 	comparison.has_codes = true;
-	comparison.tests = tests ? tests
-		: ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING) | ML_TEST_BIT(ML_TEST_UNSEEN);
+	if (tests == 0)
+		tests = ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING) | ML_TEST_BIT(ML_TEST_UNSEEN);
 	for (size_t f = 0; f < counter->n_features; f++)
 	{
 		const MlFeatureBaseline *feature = &counter->features[f];
@@ -542,10 +562,9 @@ compare_all(const Counter *counter, MlDriftTests tests)
 		counter->counts[0] + counter->first[f]};
 		MlHistograms codes;
 
-		if (feature->part == ML_FEATURE_SECONDS)
-			continue;			/* time goes on: that is no drift */
-		if (feature->part == ML_FEATURE_STATISTIC)
-			continue;			/* its category is compared */
+		comparison.tests = tests_of(counter, feature, tests);
+		if (comparison.tests == 0)
+			continue;
 		comparison.feature = ml_model_feature_name(counter->model, f);
 		comparison.ordered = !feature->categorical;
 		comparison.singles = feature->singles;
