@@ -342,23 +342,25 @@ COMMENT ON COLUMN mlops_catalog.waiting_task.owner IS 'Its owner';
 COMMENT ON COLUMN mlops_catalog.waiting_task.task IS 'monitor, retraining or guard';
 COMMENT ON COLUMN mlops_catalog.waiting_task.problem IS 'Since when it waits, and for whom';
 
+-- In a subquery: PostgreSQL takes a top-level UNION ALL apart, barrier or not.
 CREATE VIEW mlops.upkeep WITH (security_barrier) AS
-SELECT m.name AS model, u.task,
-	CASE WHEN u.suspended_at IS NOT NULL THEN 'suspended' WHEN u.began_at IS NOT NULL THEN 'running'
-		WHEN u.error IS NOT NULL THEN 'failed' ELSE 'ok' END AS state,
-	u.error, u.failures, u.failed_at, u.reason, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.suspended_at, u.began_at, u.crashes, u.ended_at
-FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m ON m.model_id OPERATOR(pg_catalog.=) u.model_id
-WHERE CASE WHEN u.model_id IS NOT NULL THEN mlops_catalog.may_use(m.owner, m.model_id)
-	ELSE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
-		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE') END
-UNION ALL
-SELECT w.model, w.task, 'waiting', NULL, NULL, NULL, w.problem, NULL, NULL, NULL, NULL, NULL
-FROM mlops_catalog.waiting_task AS w WHERE mlops_catalog.may_use(w.owner, w.model_id)
-UNION ALL
-SELECT NULL, 'maintenance', 'failed', s.problem, NULL, NULL, NULL, NULL, NULL, NULL, NULL, s.since
-FROM mlops_catalog.standstill AS s
-WHERE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
-	WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE');
+SELECT a.* FROM (
+	SELECT m.name AS model, u.task,
+		CASE WHEN u.suspended_at IS NOT NULL THEN 'suspended' WHEN u.began_at IS NOT NULL THEN 'running'
+			WHEN u.error IS NOT NULL THEN 'failed' ELSE 'ok' END AS state,
+		u.error, u.failures, u.failed_at, u.reason, mlops_catalog.role_text(u.suspended_by) AS suspended_by, u.suspended_at, u.began_at, u.crashes, u.ended_at
+	FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m ON m.model_id OPERATOR(pg_catalog.=) u.model_id
+	WHERE CASE WHEN u.model_id IS NOT NULL THEN mlops_catalog.may_use(m.owner, m.model_id)
+		ELSE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
+			WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE') END
+	UNION ALL
+	SELECT w.model, w.task, 'waiting', NULL, NULL, NULL, w.problem, NULL, NULL, NULL, NULL, NULL
+	FROM mlops_catalog.waiting_task AS w WHERE mlops_catalog.may_use(w.owner, w.model_id)
+	UNION ALL
+	SELECT NULL, 'maintenance', 'failed', s.problem, NULL, NULL, NULL, NULL, NULL, NULL, NULL, s.since
+	FROM mlops_catalog.standstill AS s
+	WHERE pg_catalog.pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class AS c
+		WHERE c.oid OPERATOR(pg_catalog.=) 'mlops_catalog.upkeep'::pg_catalog.regclass), 'USAGE')) AS a;
 COMMENT ON VIEW mlops.upkeep IS 'Automatic tasks of models you may use (and, for the extension''s owner, steps of maintenance): errors, and which tasks are suspended and why';
 COMMENT ON COLUMN mlops.upkeep.model IS 'Model, NULL: a step of maintenance of the whole database';
 COMMENT ON COLUMN mlops.upkeep.task IS 'monitor, retraining or guard; or the step, "maintenance" if none of it runs though it is due';

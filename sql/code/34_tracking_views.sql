@@ -250,22 +250,24 @@ COMMENT ON COLUMN mlops.coefficients.mean IS 'Mean in the training rows';
 COMMENT ON COLUMN mlops.coefficients.scale IS 'Standard deviation in the training rows';
 GRANT SELECT ON mlops.coefficients TO PUBLIC;
 
+-- In a subquery: PostgreSQL takes a top-level UNION ALL apart, barrier or not.
 CREATE VIEW mlops.feature_importance WITH (security_barrier) AS
-SELECT m.name AS model, v.version, f.feature, f.gain,
-	f.gain OPERATOR(pg_catalog./) CASE WHEN pg_catalog.sum(f.gain) OVER whole OPERATOR(pg_catalog.<>) 0 THEN pg_catalog.sum(f.gain) OVER whole END AS share, f.splits,
-	NULL::pg_catalog.float8 AS coefficient
-FROM mlops_catalog.model_version v
-JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
-LATERAL mlops_catalog.feature_importance(m.name, v.version) AS f
-WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id)
-WINDOW whole AS (PARTITION BY v.version_id)
-UNION ALL
-SELECT m.name, v.version, c.feature, NULL, NULL, NULL, c.coefficient
-FROM mlops_catalog.model_version v
-JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
-LATERAL (SELECT DISTINCT ON (t.feature) t.feature, t.coefficient FROM mlops_catalog.coefficients(m.name, v.version) AS t
-	WHERE t.term OPERATOR(pg_catalog.>) 0 ORDER BY t.feature, pg_catalog.abs(t.coefficient) DESC, t.term) AS c
-WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
+SELECT a.* FROM (
+	SELECT m.name AS model, v.version, f.feature, f.gain,
+		f.gain OPERATOR(pg_catalog./) CASE WHEN pg_catalog.sum(f.gain) OVER whole OPERATOR(pg_catalog.<>) 0 THEN pg_catalog.sum(f.gain) OVER whole END AS share, f.splits,
+		NULL::pg_catalog.float8 AS coefficient
+	FROM mlops_catalog.model_version v
+	JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
+	LATERAL mlops_catalog.feature_importance(m.name, v.version) AS f
+	WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id)
+	WINDOW whole AS (PARTITION BY v.version_id)
+	UNION ALL
+	SELECT m.name, v.version, c.feature, NULL, NULL, NULL, c.coefficient
+	FROM mlops_catalog.model_version v
+	JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id,
+	LATERAL (SELECT DISTINCT ON (t.feature) t.feature, t.coefficient FROM mlops_catalog.coefficients(m.name, v.version) AS t
+		WHERE t.term OPERATOR(pg_catalog.>) 0 ORDER BY t.feature, pg_catalog.abs(t.coefficient) DESC, t.term) AS c
+	WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id)) AS a;
 COMMENT ON VIEW mlops.feature_importance IS 'How much each feature contributed to the trees of a model; of a linear model its largest coefficient (all of them are in mlops.coefficients)';
 COMMENT ON COLUMN mlops.feature_importance.model IS 'Model';
 COMMENT ON COLUMN mlops.feature_importance.version IS 'Version';

@@ -2,35 +2,37 @@
 -- resolves by itself.
 
 -- One long table of everything a monitor finds, as dashboards like it.
+-- In a subquery: PostgreSQL takes a top-level UNION ALL apart, barrier or not.
 CREATE VIEW mlops.monitor_metrics WITH (security_barrier) AS
-SELECT t.window_end AS "time", t.model, t.version, x.metric,
-	pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('variant', t.variant, 'shadow', CASE WHEN t.shadow OPERATOR(pg_catalog.<>) false THEN t.shadow END)) AS labels,
-	x.value, t.window_start, t.window_end,
-	CASE WHEN x.metric OPERATOR(pg_catalog.=) 'error_rate' THEN t.decisions OPERATOR(pg_catalog.+) t.errors
-		WHEN x.metric OPERATOR(pg_catalog.<>) ALL ('{decisions,errors}'::pg_catalog.text[]) THEN t.decisions END AS rows,
-	CASE WHEN x.metric OPERATOR(pg_catalog.=) 'score_psi' THEN t.score_psi_p_value END AS p_value
-FROM mlops.traffic t
-CROSS JOIN LATERAL (VALUES ('decisions'::pg_catalog.text, t.decisions::pg_catalog.float8), ('errors', CASE WHEN t.decisions OPERATOR(pg_catalog.+) t.errors OPERATOR(pg_catalog.<>) 0 THEN t.errors::pg_catalog.float8 END), ('error_rate', t.error_rate), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
-	('score_psi', t.score_psi), ('latency_p50', t.latency_p50), ('latency_p95', t.latency_p95), ('latency_p99', t.latency_p99)) AS x(metric, value)
-WHERE x.value IS NOT NULL
-UNION ALL
-SELECT p.window_end, p.model, p.version, x.metric, p.segment OPERATOR(pg_catalog.||) CASE WHEN p.imported THEN '{"(imported)": true}' ELSE '{}' END::pg_catalog.jsonb, x.value, p.window_start, p.window_end,
-	CASE WHEN x.metric OPERATOR(pg_catalog.<>) 'labelled' THEN p.labelled END, NULL
-FROM mlops.performance p
-CROSS JOIN LATERAL (VALUES ('labelled'::pg_catalog.text, p.labelled::pg_catalog.float8), ('precision', p."precision"), ('recall', p.recall), ('f1', p.f1),
-	('false_positive_rate', p.false_positive_rate), ('pr_auc', p.pr_auc), ('roc_auc', p.roc_auc), ('brier', p.brier)) AS x(metric, value)
-WHERE x.value IS NOT NULL
-UNION ALL
-SELECT d.window_end, d.model, d.version, 'drift'::pg_catalog.text, pg_catalog.jsonb_build_object('feature', d.feature, 'test', d.test), d.statistic,
-	d.window_start, d.window_end, d.rows, d.p_value
-FROM mlops.drift d
-WHERE d.statistic IS NOT NULL AND d.window_start IS NOT NULL
-UNION ALL
-SELECT d.window_end, d.model, d.version, 'drifted_share'::pg_catalog.text, '{}'::pg_catalog.jsonb,
-	pg_catalog.count(*) FILTER (WHERE d.drifted)::pg_catalog.float8 OPERATOR(pg_catalog./) pg_catalog.count(*)::pg_catalog.float8, d.window_start, d.window_end, pg_catalog.min(d.rows), NULL
-FROM (SELECT e.model, e.version, e.window_start, e.window_end, e.feature, pg_catalog.bool_or(e.drifted) AS drifted, pg_catalog.min(e.rows) AS rows FROM mlops.drift e
-	WHERE e.window_start IS NOT NULL AND e.kind OPERATOR(pg_catalog.<>) 'score' AND e.drifted IS NOT NULL GROUP BY 1, 2, 3, 4, 5) d
-GROUP BY d.model, d.version, d.window_start, d.window_end;
+SELECT a.* FROM (
+	SELECT t.window_end AS "time", t.model, t.version, x.metric,
+		pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('variant', t.variant, 'shadow', CASE WHEN t.shadow OPERATOR(pg_catalog.<>) false THEN t.shadow END)) AS labels,
+		x.value, t.window_start, t.window_end,
+		CASE WHEN x.metric OPERATOR(pg_catalog.=) 'error_rate' THEN t.decisions OPERATOR(pg_catalog.+) t.errors
+			WHEN x.metric OPERATOR(pg_catalog.<>) ALL ('{decisions,errors}'::pg_catalog.text[]) THEN t.decisions END AS rows,
+		CASE WHEN x.metric OPERATOR(pg_catalog.=) 'score_psi' THEN t.score_psi_p_value END AS p_value
+	FROM mlops.traffic t
+	CROSS JOIN LATERAL (VALUES ('decisions'::pg_catalog.text, t.decisions::pg_catalog.float8), ('errors', CASE WHEN t.decisions OPERATOR(pg_catalog.+) t.errors OPERATOR(pg_catalog.<>) 0 THEN t.errors::pg_catalog.float8 END), ('error_rate', t.error_rate), ('alert_rate', t.alert_rate), ('mean_score', t.mean_score),
+		('score_psi', t.score_psi), ('latency_p50', t.latency_p50), ('latency_p95', t.latency_p95), ('latency_p99', t.latency_p99)) AS x(metric, value)
+	WHERE x.value IS NOT NULL
+	UNION ALL
+	SELECT p.window_end, p.model, p.version, x.metric, p.segment OPERATOR(pg_catalog.||) CASE WHEN p.imported THEN '{"(imported)": true}' ELSE '{}' END::pg_catalog.jsonb, x.value, p.window_start, p.window_end,
+		CASE WHEN x.metric OPERATOR(pg_catalog.<>) 'labelled' THEN p.labelled END, NULL
+	FROM mlops.performance p
+	CROSS JOIN LATERAL (VALUES ('labelled'::pg_catalog.text, p.labelled::pg_catalog.float8), ('precision', p."precision"), ('recall', p.recall), ('f1', p.f1),
+		('false_positive_rate', p.false_positive_rate), ('pr_auc', p.pr_auc), ('roc_auc', p.roc_auc), ('brier', p.brier)) AS x(metric, value)
+	WHERE x.value IS NOT NULL
+	UNION ALL
+	SELECT d.window_end, d.model, d.version, 'drift'::pg_catalog.text, pg_catalog.jsonb_build_object('feature', d.feature, 'test', d.test), d.statistic,
+		d.window_start, d.window_end, d.rows, d.p_value
+	FROM mlops.drift d
+	WHERE d.statistic IS NOT NULL AND d.window_start IS NOT NULL
+	UNION ALL
+	SELECT d.window_end, d.model, d.version, 'drifted_share'::pg_catalog.text, '{}'::pg_catalog.jsonb,
+		pg_catalog.count(*) FILTER (WHERE d.drifted)::pg_catalog.float8 OPERATOR(pg_catalog./) pg_catalog.count(*)::pg_catalog.float8, d.window_start, d.window_end, pg_catalog.min(d.rows), NULL
+	FROM (SELECT e.model, e.version, e.window_start, e.window_end, e.feature, pg_catalog.bool_or(e.drifted) AS drifted, pg_catalog.min(e.rows) AS rows FROM mlops.drift e
+		WHERE e.window_start IS NOT NULL AND e.kind OPERATOR(pg_catalog.<>) 'score' AND e.drifted IS NOT NULL GROUP BY 1, 2, 3, 4, 5) d
+	GROUP BY d.model, d.version, d.window_start, d.window_end) AS a;
 COMMENT ON VIEW mlops.monitor_metrics IS 'All metrics of monitors, one a row: traffic, performance and drift';
 COMMENT ON COLUMN mlops.monitor_metrics."time" IS 'End of the window';
 COMMENT ON COLUMN mlops.monitor_metrics.model IS 'Model';
