@@ -196,6 +196,7 @@ typedef struct Wrong
 	int			value;
 	int			minimum;
 	int			side_of_missing;
+	int			bin;
 } Wrong;
 
 static void
@@ -222,6 +223,8 @@ check_split(const SplitRules *rules, const Node *node, const Split *split, doubl
 	}
 	wrong->value += !close_to(split->left_value, best_value(left, rules->reg_lambda + extra, rules->reg_alpha), 1e-9) ||
 		!close_to(split->right_value, best_value(right, rules->reg_lambda + extra, rules->reg_alpha), 1e-9);
+	/* of cuts that are the same for lack of rows between them, the first */
+	wrong->bin += !split->categorical && node->hessian[split->bin] == 0;
 	/* where nothing was missing, what will be goes with the heavier child */
 	if (node->hessian[0] == 0 && left.hessian != right.hessian)
 		wrong->side_of_missing += split->missing_left != (left.hessian > right.hessian);
@@ -279,6 +282,7 @@ test_splits(bool categorical, bool missing, int sign)
 	CHECK(wrong.partition == 0, "%s: of the split that is returned (%d are not)", what, wrong.partition);
 	CHECK(wrong.value == 0, "%s: values of leaves (%d are wrong)", what, wrong.value);
 	CHECK(wrong.minimum == 0, "%s: none below min_split_gain (%d are)", what, wrong.minimum);
+	CHECK(wrong.bin == 0, "%s: a cut is above a code that has rows (%d are not)", what, wrong.bin);
 	CHECK(wrong.side_of_missing == 0, "%s: missing goes with the heavier child where none was (%d do not)", what, wrong.side_of_missing);
 }
 

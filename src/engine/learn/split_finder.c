@@ -32,12 +32,14 @@ soft(double gradient, double alpha)
 	return gradient > alpha ? gradient - alpha : gradient < -alpha ? gradient + alpha : 0;
 }
 
-/* Optimal addition of a leaf with these sums (equation 5), within bounds. */
+/*
+ * Optimal addition of a leaf with these sums (equation 5), within bounds.  penalised
+ * is its hessian with the L2 penalties.
+ */
 static inline double
-value_within(double gradient, double hessian, const SplitRules *rules, double extra_lambda, double low, double high)
+value_within(double gradient, double penalised, double alpha, double low, double high)
 {
-	double		penalised = hessian + rules->reg_lambda + extra_lambda;
-	double		value = -soft(gradient, rules->reg_alpha) / penalised;
+	double		value = -soft(gradient, alpha) / penalised;
 
 	value = value < low ? low : value;
 	value = value > high ? high : value;
@@ -49,24 +51,29 @@ value_within(double gradient, double hessian, const SplitRules *rules, double ex
  * without bounds; written for any value, because bounds may keep the best one out.
  */
 static inline double
-score_of(double gradient, double hessian, const SplitRules *rules, double extra_lambda, double value)
+score_of(double gradient, double penalised, double alpha, double value)
 {
-	return -(2 * gradient * value + (hessian + rules->reg_lambda + extra_lambda) * value * value +
-			 2 * rules->reg_alpha * fabs(value));
+	return -(2 * gradient * value + penalised * value * value + 2 * alpha * fabs(value));
+}
+
+static double
+penalised_hessian(const SplitRules *rules, GradientSum sum, double extra_lambda)
+{
+	return (double) sum.hessian * rules->hessian_unit + rules->reg_lambda + extra_lambda;
 }
 
 double
 leaf_value(const SplitRules *rules, GradientSum sum, double extra_lambda, Bounds bounds)
 {
-	return value_within((double) sum.gradient * rules->gradient_unit, (double) sum.hessian * rules->hessian_unit,
-						rules, extra_lambda, bounds.low, bounds.high);
+	return value_within((double) sum.gradient * rules->gradient_unit, penalised_hessian(rules, sum, extra_lambda),
+						rules->reg_alpha, bounds.low, bounds.high);
 }
 
 static double
 leaf_score(const SplitRules *rules, GradientSum sum, double extra_lambda, double value)
 {
-	return score_of((double) sum.gradient * rules->gradient_unit, (double) sum.hessian * rules->hessian_unit,
-					rules, extra_lambda, value);
+	return score_of((double) sum.gradient * rules->gradient_unit, penalised_hessian(rules, sum, extra_lambda),
+					rules->reg_alpha, value);
 }
 
 /* A node while its feature is scanned. */
@@ -128,130 +135,170 @@ is_empty(GradientSum sum)
 	return sum.hessian == 0 && sum.gradient == 0;
 }
 
-/* Cuts of a numeric feature: two a bin where values are missing. */
-#define MOST_CUTS (2 * 256)
-
+/*
+ * A cut of a numeric feature at `bin` sends the codes 1 .. bin to the left.  Sums of
+ * its left side for every bin, and its gain with missing values on the right and on
+ * the left; 0 where it is not allowed or gains nothing.
+ */
 typedef struct Cuts
 {
-	int			n;
-	uint8_t		bin[MOST_CUTS]; /* the last that goes left */
-	bool		missing_left[MOST_CUTS];
-	/* sums of the left side, in quanta: whole numbers below 2^53, so exact */
-	double		gradient[MOST_CUTS];
-	double		hessian[MOST_CUTS];
-	double		gain[MOST_CUTS];	/* -1: not allowed */
+	GradientSum left[ML_MAX_BINS + 1];
+	double		gain[2][ML_MAX_BINS + 1];	/* by missing_left, then bin */
 } Cuts;
 
-/*
- * Every cut between codes that hold something, with missing values to the right
- * and, if there are any, to the left; and last, all present ones against the
- * missing ones.  A cut at `bin` sends the codes 1 .. bin to the left.
- */
+/* Sums of the codes first .. bin for each bin up to last. */
 static void
-list_cuts(const MlFeature *feature, const GradientSum *sums, bool any_missing, Cuts *cuts)
+sum_cuts(const GradientSum *sums, uint32_t first, uint32_t last, GradientSum *left)
 {
-	const GradientSum missing = sums[ML_CODE_MISSING];
-	const uint32_t last = any_missing || feature->n_bins == 0 ? feature->n_bins : feature->n_bins - 1;
-	GradientSum left = {0, 0};
-	int			n = 0;
+	GradientSum sum = {0, 0};
 
-	for (uint32_t bin = 1; bin <= last; bin++)
-	{
-		/* without rows it is the same partition as the bin before, and is overwritten */
-		bool		holds = !is_empty(sums[bin]) || bin == feature->n_bins;
-
-		left = gradient_sum_add(left, sums[bin]);
-		cuts->bin[n] = (uint8_t) bin;
-		cuts->missing_left[n] = false;
-		cuts->gradient[n] = (double) left.gradient;
-		cuts->hessian[n] = (double) left.hessian;
-		n += holds;
-		if (!any_missing || !holds || bin == feature->n_bins)
-			continue;
-		cuts->bin[n] = (uint8_t) bin;
-		cuts->missing_left[n] = true;
-		cuts->gradient[n] = (double) (left.gradient + missing.gradient);
-		cuts->hessian[n++] = (double) (left.hessian + missing.hessian);
-	}
-	cuts->n = n;
+	for (uint32_t bin = first; bin <= last; bin++)
+		left[bin] = sum = gradient_sum_add(sum, sums[bin]);
 }
 
 /*
- * try_split() of all cuts, operation by operation the same, in a loop that the
- * compiler turns into vector instructions: of a tree over many bins of few rows this
- * is most of the work.
+ * A whole number as a double, exactly, for |number| < 2^51; a sum of quanta is less.
+ * AVX2 has no instruction for it.
  */
-VECTOR_CLONES
-static void
-weigh_cuts(const Scan *scan, Cuts *cuts)
+static inline double
+exact_double(int64_t number)
+{
+	const double shifter = 0x1.8p52;	/* adding it leaves the number in the low bits */
+	const int64_t shifter_bits = INT64_C(0x4338000000000000);
+	const int64_t bits = number + shifter_bits;
+	double		shifted;
+
+	memcpy(&shifted, &bits, sizeof(shifted));
+	return shifted - shifter;
+}
+
+/*
+ * try_split() of n cuts, operation by operation the same, in a loop that the
+ * compiler turns into vector instructions: of a tree over many bins of few rows this
+ * is most of the work.  also is on the left side of each; gain_of [n].  Returns the
+ * greatest gain, 0 if none is above 0.  plain: neither bounds, nor a direction, nor
+ * reg_alpha, which then change nothing and are left out.
+ */
+static inline __attribute__((always_inline)) double
+weigh(const Scan *scan, const GradientSum *cut, GradientSum also, size_t n, double *gain_of, bool plain)
 {
 	const SplitRules rules = *scan->rules;
 	const double total_gradient = (double) scan->total.gradient;
 	const double total_hessian = (double) scan->total.hessian;
+	const double alpha = plain ? 0 : rules.reg_alpha;
 	const double low = scan->bounds.low;
 	const double high = scan->bounds.high;
 	const double monotone = scan->monotone;
 	const double extra = scan->extra_lambda;
-	const int	n = cuts->n;
+	const double node_score = scan->score;
+	int64_t		greatest_bits = 0;
+	double		greatest;
 
-	for (int i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)
 	{
-		double		left_quanta = cuts->hessian[i];
+		double		gradient_quanta = exact_double(cut[i].gradient + also.gradient);
+		double		left_quanta = exact_double(cut[i].hessian + also.hessian);
 		double		right_quanta = total_hessian - left_quanta;
-		double		left_gradient = cuts->gradient[i] * rules.gradient_unit;
-		double		right_gradient = (total_gradient - cuts->gradient[i]) * rules.gradient_unit;
+		double		left_gradient = gradient_quanta * rules.gradient_unit;
+		double		right_gradient = (total_gradient - gradient_quanta) * rules.gradient_unit;
 		double		left_hessian = left_quanta * rules.hessian_unit;
 		double		right_hessian = right_quanta * rules.hessian_unit;
-		double		left = value_within(left_gradient, left_hessian, &rules, extra, low, high);
-		double		right = value_within(right_gradient, right_hessian, &rules, extra, low, high);
-		double		gain = score_of(left_gradient, left_hessian, &rules, extra, left) +
-			score_of(right_gradient, right_hessian, &rules, extra, right) - scan->score;
-		bool		forbidden = (left_hessian < rules.min_child_weight) | (right_hessian < rules.min_child_weight) |
-			(left_quanta <= 0) | (right_quanta <= 0) | (monotone * (right - left) < 0);
+		double		left_penalised = left_hessian + rules.reg_lambda + extra;
+		double		right_penalised = right_hessian + rules.reg_lambda + extra;
+		double		left = plain ? -left_gradient / left_penalised
+			: value_within(left_gradient, left_penalised, alpha, low, high);
+		double		right = plain ? -right_gradient / right_penalised
+			: value_within(right_gradient, right_penalised, alpha, low, high);
+		double		gain = score_of(left_gradient, left_penalised, alpha, left) +
+			score_of(right_gradient, right_penalised, alpha, right) - node_score;
+		bool		allowed = (left_hessian >= rules.min_child_weight) & (right_hessian >= rules.min_child_weight) &
+			(left_quanta > 0) & (right_quanta > 0) & (plain | (monotone * (right - left) >= 0)) & (gain > 0);
+		int64_t		bits;
 
-		cuts->gain[i] = forbidden ? -1 : gain;
+		gain = allowed ? gain : 0;
+		gain_of[i] = gain;
+		/* bits of numbers that are not negative are in the order of the numbers, and a greatest
+		 * whole number is one that compilers find with vectors */
+		memcpy(&bits, &gain, sizeof(bits));
+		greatest_bits = bits > greatest_bits ? bits : greatest_bits;
 	}
+	memcpy(&greatest, &greatest_bits, sizeof(greatest));
+	return greatest;
 }
 
-/* The greatest of n gains that is above 0, else 0.  Four at a time depend on nothing
- * but themselves. */
+VECTOR_CLONES
 static double
-greatest(const double *gain, int n)
+weigh_plain_cuts(const Scan *scan, const GradientSum *cut, GradientSum also, size_t n, double *gain_of)
 {
-	double		most[4] = {0, 0, 0, 0};
-	int			i = 0;
-
-	for (; i + 4 <= n; i += 4)
-	{
-		for (int k = 0; k < 4; k++)
-			most[k] = gain[i + k] > most[k] ? gain[i + k] : most[k];
-	}
-	for (; i < n; i++)
-		most[0] = gain[i] > most[0] ? gain[i] : most[0];
-	for (int k = 1; k < 4; k++)
-		most[0] = most[k] > most[0] ? most[k] : most[0];
-	return most[0];
+	return weigh(scan, cut, also, n, gain_of, true);
 }
 
+VECTOR_CLONES
+static double
+weigh_any_cuts(const Scan *scan, const GradientSum *cut, GradientSum also, size_t n, double *gain_of)
+{
+	return weigh(scan, cut, also, n, gain_of, false);
+}
+
+static double
+weigh_cuts(const Scan *scan, const GradientSum *cut, GradientSum also, size_t n, double *gain_of)
+{
+	bool		plain = scan->rules->reg_alpha == 0 && scan->monotone == 0 &&
+		scan->bounds.low == -INFINITY && scan->bounds.high == INFINITY;
+
+	return plain ? weigh_plain_cuts(scan, cut, also, n, gain_of) : weigh_any_cuts(scan, cut, also, n, gain_of);
+}
+
+static uint32_t
+first_that_is(const double *gain, double wanted)
+{
+	uint32_t	i = 0;
+
+	while (gain[i] != wanted)
+		i++;
+	return i;
+}
+
+/*
+ * Every cut, with missing values to the right and, if there are any, to the left;
+ * and last, all present ones against the missing ones.  A bin without rows is the
+ * same cut as the bin before: of equal gains the first counts, and what comes before
+ * the first bin that holds something is left out.
+ */
 static void
 scan_number(const Scan *scan, const MlFeature *feature, const GradientSum *sums,
 			Split *candidate, Split *best)
 {
-	bool		any_missing = !is_empty(sums[ML_CODE_MISSING]);
+	const GradientSum missing = sums[ML_CODE_MISSING];
+	const GradientSum none = {0, 0};
+	const bool	any_missing = !is_empty(missing);
+	const uint32_t n_bins = feature->n_bins;
+	uint32_t	last = any_missing ? n_bins : n_bins - 1;
+	uint32_t	first = 1;
+	uint32_t	bin[2] = {0, 0};
+	double		gain[2] = {0, 0};
+	bool		missing_left;
 	Cuts		cuts;
-	double		gain;
-	int			first = 0;		/* of those with the greatest gain */
 
-	list_cuts(feature, sums, any_missing, &cuts);
-	weigh_cuts(scan, &cuts);
-	gain = greatest(cuts.gain, cuts.n);
-	if (!(gain > 0))
-		return;
-	while (cuts.gain[first] != gain)
+	while (first <= n_bins && is_empty(sums[first]))
 		first++;
-	candidate->bin = cuts.bin[first];
-	candidate->missing_left = cuts.missing_left[first];
-	keep_if_better(scan, (GradientSum) {(int64_t) cuts.gradient[first], (int64_t) cuts.hessian[first]}, candidate, best);
+	if (first > n_bins || first > last)
+		return;
+	sum_cuts(sums, first, last, cuts.left);
+	gain[0] = weigh_cuts(scan, cuts.left + first, none, last + 1 - first, cuts.gain[0] + first);
+	if (any_missing)
+		gain[1] = weigh_cuts(scan, cuts.left + first, missing, n_bins - first, cuts.gain[1] + first);
+	if (!(gain[0] > 0 || gain[1] > 0))
+		return;
+	for (int left = 0; left < 2; left++)
+	{
+		if (gain[left] > 0 && gain[left] >= gain[!left])
+			bin[left] = first + first_that_is(cuts.gain[left] + first, gain[left]);
+	}
+	missing_left = gain[1] > gain[0] || (gain[1] == gain[0] && bin[1] < bin[0]);
+	candidate->bin = (uint8_t) bin[missing_left];
+	candidate->missing_left = missing_left;
+	keep_if_better(scan, gradient_sum_add(cuts.left[bin[missing_left]], missing_left ? missing : none), candidate, best);
 	/* where nothing was missing, missing goes with the heavier child */
 	if (best->gain > 0 && !any_missing)
 		best->missing_left = best->left.hessian > best->right.hessian;
