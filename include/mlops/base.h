@@ -257,6 +257,20 @@ extern void mlbase_tell_of_seconds(const char *argument, double seconds);
 extern const char *mlbase_excerpt(const char *text);
 
 /*
+ * Runs a statement of ours by SPI and returns its result code.  Its errors show no
+ * line of it, nor of what it calls, as CONTEXT, unless they are internal ones; what is
+ * run for somebody else, between begin_theirs and end_theirs or by a statement that
+ * begins with this comment, shows its lines.  An error ends the scope too.
+ */
+#define MLBASE_THEIRS "/* for a role */ "
+extern int	mlbase_run_ours(const char *sql, int n, Oid *types, Datum *values, const char *nulls, bool read_only);
+extern void mlbase_begin_theirs(ErrorContextCallback *scope);
+extern void mlbase_end_theirs(const ErrorContextCallback *scope);
+
+/* In an error context callback: is it to tell where in mlops the error arose?  Only of an internal one. */
+extern bool mlbase_tells_place(void);
+
+/*
  * Between the two, places of errors are places in text, which came as an argument:
  * the client sees it beside the error.  An error ends the scope too.
  */

@@ -605,6 +605,11 @@ COMMENT ON FUNCTION mlops_catalog.tell_of_test_rows(bigint[], text, text, boolea
 
 CREATE FUNCTION mlops.compare_runs(run_ids bigint[])
 	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100 AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.compare_runs(bigint[]) IS
+	'Runs side by side: metrics, parameters, data set, attributes and tags, first those in which they differ, metrics of test rows before all; values by run, numbers as numbers. Warns if they were judged on different rows';
+CREATE FUNCTION mlops_catalog.compare_runs(run_ids bigint[])
+	RETURNS TABLE (kind text, name text, differs boolean, "values" jsonb, spread float8)
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -622,8 +627,6 @@ BEGIN
 	RETURN QUERY SELECT * FROM mlops_catalog.side_by_side(compare_runs.run_ids);
 END
 $$;
-COMMENT ON FUNCTION mlops.compare_runs(bigint[]) IS
-	'Runs side by side: metrics, parameters, data set, attributes and tags, first those in which they differ, metrics of test rows before all; values by run, numbers as numbers. Warns if they were judged on different rows';
 
 CREATE FUNCTION mlops.compare(model text, versions int[] DEFAULT NULL, source regclass DEFAULT NULL, query text DEFAULT NULL,
 	search_path text DEFAULT pg_catalog.current_setting('search_path'))

@@ -163,44 +163,31 @@ CREATE FUNCTION mlops_catalog.is_given_up(job mlops.jobs) RETURNS boolean
 AS $$ SELECT job.state = 'failed' AND job.attempts BETWEEN 1 AND job.max_retries $$;
 COMMENT ON FUNCTION mlops_catalog.is_given_up(mlops.jobs) IS 'Has a job failed by an error that the next attempt would meet again, with retries left?';
 
--- No SET clause: a procedure that has one cannot commit.  Everything is named
--- with its schema instead.
-CREATE PROCEDURE mlops.wait(job_id bigint, timeout interval DEFAULT NULL, INOUT state text DEFAULT NULL)
-	LANGUAGE plpgsql
+-- In the end errors are told, those of earlier attempts too.
+CREATE FUNCTION mlops_catalog.look_at_job(job_id bigint, is_last boolean, OUT ended boolean, OUT state text, OUT line text)
+	LANGUAGE plpgsql VOLATILE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	until timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) timeout;
-	told_at timestamptz := pg_catalog.clock_timestamp();
-	pause float8 := 0.01;
-	line text;
-	told text := '';
 	job mlops.jobs;
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.wait()');
-	LOOP
-		job := (SELECT j FROM mlops_catalog.visible_job(wait.job_id) AS j);
-		EXIT WHEN job.ended_at IS NOT NULL OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) until;
-		IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) (told_at OPERATOR(pg_catalog.+) interval '1 second') THEN
-			line := pg_catalog.concat_ws(' ', job.state, mlops_catalog.progress_line(wait.job_id));
-			IF line OPERATOR(pg_catalog.<>) told THEN
-				RAISE NOTICE 'job %: %', wait.job_id, line;
-			END IF;
-			told := line;
-			told_at := pg_catalog.clock_timestamp();
-		END IF;
-		COMMIT;
-		PERFORM pg_catalog.pg_sleep(LEAST(pause, EXTRACT(epoch FROM until OPERATOR(pg_catalog.-) pg_catalog.clock_timestamp())));
-		pause := LEAST(pause OPERATOR(pg_catalog.*) 1.5, 0.2);
-	END LOOP;
+	job := (SELECT j FROM mlops_catalog.visible_job(look_at_job.job_id) AS j);
+	ended := job.ended_at IS NOT NULL;
 	state := job.state;
-	IF job.error IS NOT NULL THEN
-		RAISE NOTICE 'job %: % after attempt %: %', wait.job_id, job.state, job.attempts, job.error OPERATOR(pg_catalog.->>) 'message';
+	line := concat_ws(' ', job.state, nullif(mlops_catalog.progress_line(look_at_job.job_id), ''));
+	IF (ended OR is_last) AND job.error IS NOT NULL THEN
+		RAISE NOTICE 'job %: % after attempt %: %', job_id, job.state, job.attempts, job.error ->> 'message';
 		IF mlops_catalog.is_given_up(job) THEN
-			RAISE NOTICE 'job % is not tried again: the next attempt would meet the same error', wait.job_id;
+			RAISE NOTICE 'job % is not tried again: the next attempt would meet the same error', job_id;
 		END IF;
 	END IF;
 END
 $$;
+COMMENT ON FUNCTION mlops_catalog.look_at_job(bigint, boolean) IS 'What mlops.wait goes by: has a job ended, its state, and how far it is';
+
+CREATE PROCEDURE mlops.wait(job_id bigint, timeout interval DEFAULT NULL, INOUT state text DEFAULT NULL)
+	LANGUAGE c AS 'MODULE_PATHNAME', 'mlops_wait';
 COMMENT ON PROCEDURE mlops.wait(bigint, interval, text) IS
 	'Waits until a job has ended, or for as long as timeout says, and returns its state; reports its progress about once a second and commits between looks';
 

@@ -83,6 +83,10 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.prometheus_totals() IS 'Decisions since ever of what answers, by labels';
 
 CREATE FUNCTION mlops.prometheus_metrics() RETURNS text
+	LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.prometheus_metrics() IS
+	'Counters of all decisions and latencies, and the last metrics of the monitors, alerts, deployments, jobs and suspended tasks you may see, in the text format of Prometheus';
+CREATE FUNCTION mlops_catalog.prometheus_metrics() RETURNS text
 	LANGUAGE sql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -158,5 +162,3 @@ AS $$
 				'' ORDER BY s.labels, s.place) AS samples
 		FROM sample AS s GROUP BY s.family) AS m
 $$;
-COMMENT ON FUNCTION mlops.prometheus_metrics() IS
-	'Counters of all decisions and latencies, and the last metrics of the monitors, alerts, deployments, jobs and suspended tasks you may see, in the text format of Prometheus';

@@ -78,12 +78,13 @@ mlcat_end(MlCatalogScope *scope)
 
 /*
  * Not read-only: takes a new snapshot, so it sees what statements before it have
- * written.  Rows are in SPI_tuptable.
+ * written.  Rows are in SPI_tuptable.  Whoever has called us sees no line of it in
+ * errors, such as a cancel.
  */
 uint64
 mlcat_execute(const char *sql, int n, Oid *types, Datum *values, const char *nulls)
 {
-	int			code = SPI_execute_with_args(sql, n, types, values, nulls, false, 0);
+	int			code = mlbase_run_ours(sql, n, types, values, nulls, false);
 
 	if (code < 0)
 		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(code));

@@ -316,7 +316,8 @@ validation_context(void *arg)
 {
 	Validation *v = (Validation *) arg;
 
-	errcontext("cross-validating model \"%s\", phase %s", mlbase_excerpt(v->request.given->model), v->journal.phase);
+	if (mlbase_tells_place())
+		errcontext("cross-validating model \"%s\", phase %s", mlbase_excerpt(v->request.given->model), v->journal.phase);
 }
 
 /*

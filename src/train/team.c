@@ -359,7 +359,7 @@ raise_error(const Team *team, const TeamAnswer *answer)
 			 errmsg("%s", message),
 			 *detail ? errdetail("%s", detail) : 0,
 			 *hint ? errhint("%s", hint) : 0,
-			 errcontext("worker of the %s", team->shared->task)));
+			 answer->sqlerrcode == ERRCODE_INTERNAL_ERROR ? errcontext("worker of the %s", team->shared->task) : 0));
 }
 
 /* Half a second at the most, then NULL: the leader has progress to report. */

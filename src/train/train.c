@@ -77,7 +77,8 @@ training_context(void *arg)
 {
 	Training   *t = (Training *) arg;
 
-	errcontext("training model \"%s\", phase %s", mlbase_excerpt(t->request.given->model), t->journal.phase);
+	if (mlbase_tells_place())
+		errcontext("training model \"%s\", phase %s", mlbase_excerpt(t->request.given->model), t->journal.phase);
 }
 
 /* What is in result outlives the training's memory, so it is copied out of it. */

@@ -419,7 +419,8 @@ train_winner(Tuning *tuning, MlTrainResult *result)
 static void
 tuning_context(void *arg)
 {
-	errcontext("tuning model \"%s\"", mlbase_excerpt(((Tuning *) arg)->request.given->model));
+	if (mlbase_tells_place())
+		errcontext("tuning model \"%s\"", mlbase_excerpt(((Tuning *) arg)->request.given->model));
 }
 
 /* Does any algorithm of the space, or the sampler, need linear algebra? */
