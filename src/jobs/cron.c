@@ -16,10 +16,10 @@
 #include "mlops/jobs.h"
 
 /*
- * Longest gap of a day of the month: 29 February across a century that has none.
- * Where a weekday has to match as well it may be longer, and then counts as never.
+ * Longest gap: of a 29 February that has to be a certain weekday, across a century
+ * that has none, as from 2088 to 2128.
  */
-#define HORIZON_YEARS 9
+#define HORIZON_YEARS 41
 
 typedef struct CronExpression
 {
@@ -184,8 +184,6 @@ day_matches(const CronExpression *cron, const struct pg_tm *tm)
 	int			date = date2j(tm->tm_year, tm->tm_mon, tm->tm_mday);
 	bool		weekday = (cron->weekdays >> j2day(date)) & 1;
 
-	if (((cron->months >> tm->tm_mon) & 1) == 0)
-		return false;
 	if (cron->last_day)
 	{
 		int			year;
@@ -199,7 +197,29 @@ day_matches(const CronExpression *cron, const struct pg_tm *tm)
 }
 
 /*
- * Looks at each hour, and at the minutes of those that match: at most 80,000 steps
+ * How many minutes to go on by from a time that does not match, to none that might be
+ * behind one that does; 0: it does.  Clocks are set by three hours at most, so of days
+ * and months that do not match the last hours are looked at one by one.
+ */
+static int
+minutes_to_next(const CronExpression *cron, const struct pg_tm *tm)
+{
+	int			to_hour = MINS_PER_HOUR - tm->tm_min;
+	int			hours_to_pass = Max(20 - tm->tm_hour, 0);
+	int			days_to_pass = Max(27 - tm->tm_mday, 0);
+
+	if (((cron->months >> tm->tm_mon) & 1) == 0)
+		return to_hour + (days_to_pass * HOURS_PER_DAY + hours_to_pass) * MINS_PER_HOUR;
+	if (!day_matches(cron, tm))
+		return to_hour + hours_to_pass * MINS_PER_HOUR;
+	if (((cron->hours >> tm->tm_hour) & 1) == 0)
+		return to_hour;
+	return ((cron->minutes >> tm->tm_min) & 1) == 0;
+}
+
+/*
+ * Looks at four hours of a day that does not match and at a few of a month, at each
+ * hour of a day that does, and at the minutes of those that match: some 13,000 steps
  * for an expression that is never due.  It goes by the clock of the zone: a time
  * that is left out when the clock is set forward is not due that day, one that is
  * shown twice is due twice.
@@ -223,15 +243,14 @@ mljobs_next_cron_run(const char *expression, TimestampTz after, pg_tz *zone)
 		struct pg_tm tm;
 		fsec_t		fsec;
 		int			offset;
+		int			minutes;
 
 		if (timestamp2tm(t, &offset, &tm, &fsec, NULL, zone) != 0)
 			return DT_NOEND;
-		if (!day_matches(&cron, &tm) || ((cron.hours >> tm.tm_hour) & 1) == 0)
-			t += (60 - tm.tm_min) * USECS_PER_MINUTE;
-		else if (((cron.minutes >> tm.tm_min) & 1) == 0)
-			t += USECS_PER_MINUTE;
-		else
+		minutes = minutes_to_next(&cron, &tm);
+		if (minutes == 0)
 			return t;
+		t += minutes * USECS_PER_MINUTE;
 	}
 	return DT_NOEND;
 }

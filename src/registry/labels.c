@@ -191,7 +191,7 @@ refuse_future(const LabelReader *reader, const char *key, size_t size, Timestamp
 	ereport(ERROR,
 			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 			 errmsg("the label of key \"%s\" has a time in the future", mlbase_excerpt(pnstrdup(key, size))),
-			 errdetail("Column \"%s\" says %s. No label was recorded.", reader->time.name, timestamptz_to_str(at)),
+			 errdetail("Column \"%s\" says %s. No label was recorded.", reader->time.name, mlbase_utc_text(at)),
 			 errhint("Give the time when the label became known, or NULL for now, and leave out what is not known yet: "
 					 "the latest label of a key counts, so that this one could not be corrected until then.")));
 }
@@ -338,7 +338,7 @@ write_sorted(LabelReader *reader)
 					(errcode(ERRCODE_CARDINALITY_VIOLATION),
 					 errmsg("labels of key \"%s\" contradict each other", text_to_cstring(key)),
 					 errdetail("Column \"%s\" says true and false, both known at %s.", reader->label_name,
-							   timestamptz_to_str(DatumGetTimestampTz(slot->tts_values[SORTED_TIME - 1]))),
+							   mlbase_utc_text(DatumGetTimestampTz(slot->tts_values[SORTED_TIME - 1]))),
 					 reader->time.name == NULL
 					 ? errhint("Name the column that has when each became known as \"labelled_at\": the latest counts.")
 					 : errhint("Of labels known at different times the latest counts; give one of each time.")));

@@ -1,6 +1,6 @@
 -- Labels that arrive late, and tests between variants by them.
 \ir setup.psql
-SELECT plan(67);
+SELECT plan(69);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT mlops.train('skewed', 'tx', target => 'is_fraud', features => '{amount}', params => '{"n_estimators": 2}') \g /dev/null
@@ -78,8 +78,16 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN concat_ws(' ', sqlstate, sqlerrm, detail);
 END $$;
 SELECT is(refused($$SELECT 'f' || i AS k, true AS l, CASE WHEN i >= 7000 THEN timestamptz '3026-01-01 00:00+00' + i * interval '1 day' END AS t FROM generate_series(1, 12001) i$$),
-	'22008 the label of key "f7000" has a time in the future Column "t" says 3045-03-02 00:00:00+00. No label was recorded.', 'the first of many is named');
+	'22008 the label of key "f7000" has a time in the future Column "t" says 3045-03-02T00:00:00+00:00. No label was recorded.', 'the first of many is named');
 SELECT is((SELECT count(*) FROM mlops.labels WHERE key LIKE 'f%'), 0::bigint, 'and none recorded');
+SET LOCAL DateStyle = 'SQL, DMY';
+SET LOCAL TimeZone = 'Asia/Tokyo';
+SELECT is(refused($$SELECT 'f' AS k, true AS l, timestamptz '3026-01-02 00:00+00' AS t$$), '22008 the label of key "f" has a time in the future Column "t" says 3026-01-02T00:00:00+00:00. No label was recorded.',
+	'in every session in the same words');
+SELECT is(refused($$SELECT 'g' AS k, l, timestamptz '2026-01-02 00:00+00' AS t FROM unnest('{t,f}'::boolean[]) AS l$$), '21000 labels of key "g" contradict each other Column "l" says true and false, both known at 2026-01-02T00:00:00+00:00.',
+	'so are contradictions');
+RESET DateStyle;
+RESET TimeZone;
 SELECT matches(refused(format($$SELECT 'f' AS k, true AS l, clock_timestamp()::%s + interval '62 seconds' AS t$$, t)), '^22008 the label of key "f" has a time in the future', t)
 	FROM unnest('{timestamptz,timestamp}'::text[]) AS t;
 SELECT is((SELECT added FROM mlops.add_labels('skewed', query => 'SELECT 1 AS k, true AS l, clock_timestamp() + interval ''30 seconds'' AS t', key => 'k', label => 'l', labelled_at => 't')), 1::bigint, 'another clock may be ahead by a minute');
