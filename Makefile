@@ -68,10 +68,12 @@ sql/mlops--$(EXTVERSION).sql: sql/header.sql $(SQL_TABLES) $(SQL_CODE) sql/trigg
 	sed 's/@EXTVERSION@/$(EXTVERSION)/g' $^ > $@
 
 # ---- update scripts, one from each version that was released: what changed in its
-# tables, as sql/updates/VERSION.sql says, then all functions and views anew
+# tables, as sql/updates/VERSION.sql says, then all functions and views anew.  Who may
+# use them is as it was: sql/code/10_catalog.sql says why, 95_private.sql grants new views
 sql/mlops--%--$(EXTVERSION).sql: sql/header.sql sql/updates/%.sql $(SQL_CODE)
 	sed -e 's/@EXTVERSION@/$(EXTVERSION)/g' -e '/^\\echo/s/CREATE EXTENSION mlops/ALTER EXTENSION mlops UPDATE/' \
-		-e 's/^CREATE \(FUNCTION\|PROCEDURE\|AGGREGATE\|VIEW\) /CREATE OR REPLACE \1 /' $^ > $@
+		-e 's/^CREATE \(FUNCTION\|PROCEDURE\|AGGREGATE\|VIEW\) /CREATE OR REPLACE \1 /' \
+		-e "s/^REVOKE ALL ON FUNCTION \(.*\) FROM PUBLIC;/SELECT mlops_catalog.close_new('\1');/" -e '/^GRANT SELECT ON .* TO PUBLIC;/d' $^ > $@
 
 # ---- engine unit tests: plain programs, no PostgreSQL
 UNIT_DIR     = build/unit$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))

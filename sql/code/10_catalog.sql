@@ -1,6 +1,37 @@
 -- The catalog.  Singular names; every table and sequence is marked for dump;
 -- nothing is granted: people read the views of schema mlops.
 
+-- ---- who may use what a script makes
+--
+-- An update makes functions and views anew that people have been granted, or that were
+-- taken from everybody: those keep their privileges.  A GRANT or REVOKE of the script
+-- would also make people's grants the extension's own, which are not dumped.  So the
+-- Makefile has update scripts ask for what is new.
+
+-- The row that makes an object a member of the extension is of the same transaction as
+-- the extension's, which CREATE and ALTER EXTENSION write before the script runs.
+CREATE FUNCTION mlops_catalog.is_new(class regclass, object oid) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+		WHERE d.classid = class AND d.objid = object AND d.deptype = 'e' AND e.extname = 'mlops' AND d.xmin = e.xmin)
+$$;
+COMMENT ON FUNCTION mlops_catalog.is_new(regclass, oid) IS 'Was it made by the script that runs? Others keep the privileges that they have';
+
+CREATE FUNCTION mlops_catalog.close_new(signature regprocedure) RETURNS void
+	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF mlops_catalog.is_new('pg_proc', signature) THEN
+		EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', signature);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.close_new(regprocedure) IS 'Takes a function from everybody, if the script that runs has made it';
+REVOKE ALL ON FUNCTION mlops_catalog.close_new(regprocedure) FROM PUBLIC;
+
 CREATE FUNCTION mlops_catalog.describe_tables(relations oid[]) RETURNS jsonb
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

@@ -41,6 +41,9 @@ SELECT line FROM (
 	SELECT format('type %s %s acl %s', t.oid::regtype, to_jsonb(t) - '{oid,typarray,typrelid,typelem,typnamespace,typowner,typacl,typsubscript}'::text[], t.typacl)
 	FROM member m JOIN pg_type t ON m.classid = 'pg_type'::regclass AND t.oid = m.objid
 	UNION ALL
+	SELECT format('initial privileges of %s %s', pg_describe_object(i.classoid, i.objoid, i.objsubid), i.initprivs)
+	FROM member m JOIN pg_init_privs i ON i.classoid = m.classid AND i.objoid = m.objid
+	UNION ALL
 	SELECT format('schema %s acl %s', n.nspname, n.nspacl) FROM pg_namespace n WHERE n.nspname ~ '^mlops'
 	UNION ALL
 	SELECT format('dumped %s %s', c.oid::regclass, e.extcondition[n])

@@ -79,4 +79,56 @@ for change in "$copy"/tree/sql/updates/*.sql; do
 	is "from $from: views of people are there" "$(query -d "$from" -c "SELECT count(*) > 0 FROM mine")" t
 	is "from $from: nothing is wrong" "$(query -d "$from" -c "SELECT * FROM mlops.check_catalog()" -c "SELECT intact FROM mlops.verify_audit()")" t
 done
+
+# ---- what people were given, or what was taken from them, stays, and is dumped as before
+
+# privileges DATABASE OBJECTS: who may do what, and which of it is the extension's own
+privileges()
+{
+	query -d "$1" -c "SELECT * FROM (
+		SELECT pg_describe_object(d.classid, d.objid, d.objsubid) AS object, d.acl, i.initprivs FROM (
+			SELECT 'pg_class'::regclass AS classid, oid AS objid, 0 AS objsubid, relowner AS owner, relacl AS acl FROM pg_class WHERE relnamespace::regnamespace::text ~ '^mlops' AND relkind IN ('r', 'p', 'v', 'S')
+			UNION ALL SELECT 'pg_class'::regclass, attrelid, attnum, 0, attacl FROM pg_attribute WHERE attacl IS NOT NULL
+			UNION ALL SELECT 'pg_proc'::regclass, oid, 0, proowner, proacl FROM pg_proc WHERE pronamespace::regnamespace::text ~ '^mlops'
+			UNION ALL SELECT 'pg_type'::regclass, oid, 0, typowner, typacl FROM pg_type WHERE typnamespace::regnamespace::text ~ '^mlops'
+			UNION ALL SELECT 'pg_namespace'::regclass, oid, 0, nspowner, nspacl FROM pg_namespace WHERE nspname ~ '^mlops') AS d
+		LEFT JOIN pg_init_privs AS i ON i.classoid = d.classid AND i.objoid = d.objid AND i.objsubid = d.objsubid) AS p WHERE $2 ORDER BY 1"
+}
+query -c "CREATE DATABASE kept" -c "CREATE ROLE inst LOGIN SUPERUSER" -c "CREATE ROLE left_us LOGIN SUPERUSER"
+query -d kept -c "CREATE EXTENSION mlops VERSION '1.0'"
+query -d kept <<'SQL'
+REVOKE SELECT ON mlops.audit_log FROM PUBLIC;
+GRANT SELECT (model, event) ON mlops.audit_log TO analyst;
+GRANT SELECT ON mlops.models TO analyst WITH GRANT OPTION;
+REVOKE SELECT ON mlops.models FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION mlops.report(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION mlops.maintain(int) TO analyst;
+GRANT EXECUTE ON FUNCTION mlops.activate() TO PUBLIC;
+REVOKE USAGE ON SCHEMA mlops FROM PUBLIC;
+CREATE TABLE was AS SELECT d.classid, d.objid FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid WHERE d.deptype = 'e' AND e.extname = 'mlops';
+ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO analyst;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO analyst;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TYPES TO analyst;
+SQL
+given="object IN (SELECT pg_describe_object(w.classid, w.objid, 0) FROM was AS w) OR object ~ '^(column|schema)'"
+privileges kept "$given" >"$copy/privileges"
+is "another superuser than the owner is refused" "$(error_of -d kept -U inst -c "ALTER EXTENSION mlops UPDATE")" \
+	'55000: extension "mlops" belongs to role "postgres", and is not updated by role "inst"
+hint: Run it after SET ROLE postgres.'
+query -d kept -U inst -c "SET ROLE postgres" -c "ALTER EXTENSION mlops UPDATE"
+is "privileges stay as they are, and so does what is dumped of them" "$(privileges kept "$given" | diff - "$copy/privileges" | head -n 10)" ""
+is "new is something" "$(query -d kept -c "SELECT count(*) > 0 FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid WHERE d.deptype = 'e' AND e.extname = 'mlops'
+	AND (d.classid, d.objid) NOT IN (SELECT w.classid, w.objid FROM was AS w)")" t
+is "default privileges are not for what is new" "$(privileges kept "NOT ($given) AND acl::text ~ 'analyst'")" ""
+is "all belongs to the owner" "$(query -d kept -c "SELECT proname FROM pg_proc WHERE pronamespace::regnamespace::text ~ '^mlops' AND proowner <> 'postgres'::regrole
+	UNION ALL SELECT relname FROM pg_class WHERE relnamespace::regnamespace::text ~ '^mlops' AND relowner <> 'postgres'::regrole")" ""
+
+query -c "CREATE DATABASE left_by"
+query -d left_by -U left_us -c "CREATE EXTENSION mlops VERSION '1.0'"
+query -c "ALTER ROLE left_us NOSUPERUSER"
+is "an owner who is no superuser any more is named" "$(error_of -d left_by -c "ALTER EXTENSION mlops UPDATE")" \
+	'55000: extension "mlops" belongs to role "left_us", and is not updated by role "postgres"
+hint: That role is no superuser any more: REASSIGN OWNED BY left_us TO postgres first, in this database.'
+query -d left_by -c "REASSIGN OWNED BY left_us TO postgres" -c "ALTER EXTENSION mlops UPDATE"
+is "what the hint says helps" "$(query -d left_by -c "SELECT extversion FROM pg_extension WHERE extname = 'mlops'" -c "SELECT problem FROM mlops.check_catalog()")" "$current"
 echo "1..$n"
