@@ -35,7 +35,7 @@ typedef struct MlModelReference
 extern void mlreg_parse_reference(const char *text, MlModelReference *reference);
 
 /* Error (42704) for a model that does not exist, with the nearest name as hint. */
-extern void mlreg_no_such_model(const char *name) pg_attribute_noreturn();
+extern void mlreg_no_such_model(Oid user, const char *name) pg_attribute_noreturn();
 
 /* Highest number of a model's versions, dropped ones too; 0 if there is none. */
 extern int	mlreg_last_version(int64 model_id);

@@ -86,6 +86,9 @@ extern bool mlserve_resolve_sound_version(const char *model, int version, MlActi
 extern void mlserve_resolve_version(const char *model, int version, MlAction action,
 									MlResolved *resolved);
 
+/* An error for a number that no version has: 0 is the deployed one's inside. */
+extern void mlserve_check_number(const char *model, int version);
+
 /* What a model reference stands for: its variants and how one is chosen. */
 typedef struct MlRoute MlRoute;
 

@@ -186,8 +186,7 @@ mlops_explain_version(PG_FUNCTION_ARGS)
 		text	   *model = PG_GETARG_TEXT_PP(0);
 		int			version = PG_GETARG_INT32(1);
 
-		if (version < 1)
-			mlreg_no_such_version(text_to_cstring(model), version);
+		mlserve_check_number(text_to_cstring(model), version);
 		explain(fcinfo, rows, model, version, 2);
 	}
 	return (Datum) 0;

@@ -47,8 +47,7 @@ mlops_score_version(PG_FUNCTION_ARGS)
 	Oid			type;
 	Datum		features = mlserve_features_argument(fcinfo, 2, &type);
 
-	if (version < 1)
-		mlreg_no_such_version(text_to_cstring(model), version);
+	mlserve_check_number(text_to_cstring(model), version);
 	PG_RETURN_FLOAT8(mlserve_score_datum(mlserve_scorer(fcinfo->flinfo, model, version, type),
 										 type, features));
 }

@@ -347,7 +347,17 @@ mljobs_mark_upkeep(Oid role, int64 job_id, Oid person)
 
 /* ---------------------------------------------------------------- cancel */
 
-/* State of a job that the current user may cancel. */
+/* Does not return: 42704.  As result() and wait() answer, also of a job that one may not see. */
+static void
+no_such_job(int64 job_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("job %lld does not exist", (long long) job_id),
+			 errhint("View mlops.jobs lists the jobs you may see.")));
+}
+
+/* State of a job that the current user may cancel: those are the ones that he sees. */
 static char *
 state_for_cancel(int64 job_id, Oid user, Oid *owner)
 {
@@ -361,19 +371,12 @@ state_for_cancel(int64 job_id, Oid user, Oid *owner)
 					  "LEFT JOIN mlops_catalog.model AS m ON m.name OPERATOR(pg_catalog.=) j.model "
 					  "AND m.created_at OPERATOR(pg_catalog.<=) j.submitted_at "
 					  "WHERE j.job_id OPERATOR(pg_catalog.=) $1", 1, types, values, NULL) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("job %lld does not exist", (long long) job_id),
-				 errhint("View mlops.jobs lists the jobs there are.")));
+		no_such_job(job_id);
 	row = SPI_tuptable->vals[0];
 	*owner = DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
 	model_owner = DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 3, &isnull));
 	if (!has_privs_of_role(user, *owner) && (isnull || !has_privs_of_role(user, model_owner)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to cancel job %lld", (long long) job_id),
-				 errdetail("It belongs to role \"%s\".",
-						   GetUserNameFromId(*owner, true) ? GetUserNameFromId(*owner, true) : "?")));
+		no_such_job(job_id);
 	return SPI_getvalue(row, SPI_tuptable->tupdesc, 2);
 }
 

@@ -72,19 +72,31 @@ mlreg_parse_reference(const char *text, MlModelReference *reference)
 	}
 }
 
-/* The hint is the nearest of the first 1,000 names. */
+/* The hint is the nearest of the first 1,000 names that the user may know. */
 void
-mlreg_no_such_model(const char *name)
+mlreg_no_such_model(Oid user, const char *name)
 {
 	MlCatalogScope scope;
 	MlNearest	nearest;
+	SPITupleTable *models;
+	uint64		n;
 
 	mlbase_nearest_begin(&nearest, name);
 	mlcat_begin(&scope);
-	mlcat_execute("SELECT name FROM mlops_catalog.model "
+	mlcat_execute("SELECT name, model_id, owner::oid FROM mlops_catalog.model "
 				  "ORDER BY name LIMIT 1000", 0, NULL, NULL, NULL);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		mlbase_nearest_of(&nearest, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+	models = SPI_tuptable;
+	n = SPI_processed;
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+		MlCatalogModel model;
+
+		model.model_id = DatumGetInt64(SPI_getbinval(models->vals[i], models->tupdesc, 2, &isnull));
+		model.owner = DatumGetObjectId(SPI_getbinval(models->vals[i], models->tupdesc, 3, &isnull));
+		if (mlreg_may(user, &model, ML_TO_SEE))
+			mlbase_nearest_of(&nearest, SPI_getvalue(models->vals[i], models->tupdesc, 1));
+	}
 	mlcat_end(&scope);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -88,7 +88,7 @@ mlreg_require(Oid user, const char *name, MlAction action)
 
 	mlreg_check_name(name);
 	if (!mlcat_model_by_name(name, &model))
-		mlreg_no_such_model(name);
+		mlreg_no_such_model(user, name);
 	mlreg_check_right(user, name, &model, action);
 	return model;
 }

@@ -207,6 +207,16 @@ mlserve_resolve_version(const char *name, int number, MlAction action, MlResolve
 	take_main_variant(find_version(name, number, action), resolved);
 }
 
+/* Whoever may not score is told that, not which versions there are. */
+void
+mlserve_check_number(const char *name, int number)
+{
+	if (number >= 1)
+		return;
+	mlreg_require(GetUserId(), name, ML_TO_SCORE);
+	mlreg_no_such_version(name, number);
+}
+
 void
 mlserve_resolve(const char *reference, MlAction action, MlResolved *resolved)
 {

@@ -323,7 +323,8 @@ job=$(last job_id)
 until_true "SELECT state = 'running' FROM mlops.jobs WHERE job_id = $job"
 is "a member of the role sees its jobs" "$(query -d postgres -U ann_friend -c "SELECT count(*) FROM mlops.jobs WHERE job_id = $job")" 1
 is "another role does not" "$(query -d postgres -U bob -c "SELECT (SELECT count(*) FROM mlops.jobs WHERE job_id = $job), (SELECT count(*) FROM mlops.job_events WHERE job_id = $job), (SELECT count(*) FROM mlops.job_progress)")" "0|0|0"
-is "nor cancels it" "$(error_of -d postgres -U bob -c "SELECT mlops.cancel($job)")" "42501: permission denied to cancel job $job"
+is "nor cancels it" "$(error_of -d postgres -U bob -c "SELECT mlops.cancel($job)")" "42704: job $job does not exist
+hint: View mlops.jobs lists the jobs you may see."
 is "nor waits for it" "$(error_of -d postgres -U bob -c "CALL mlops.wait($job)" | head -n 1)" "42704: job $job does not exist"
 is "the member cancels it" "$(query -d postgres -U ann_friend -c "SELECT mlops.cancel($job)")" t
 query -c "ALTER TABLE tx OWNER TO ann" -c "GRANT USAGE, CREATE ON SCHEMA public TO ann"
