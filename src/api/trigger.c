@@ -110,15 +110,31 @@ is_in_memory(Relation relation, HeapTuple row)
 	return !HeapTupleHasExternal(row) && !(constraints && constraints->has_generated_stored);
 }
 
+/*
+ * A column that must not be NULL keeps what the row came with if there is no score: a
+ * payment is not refused because of it.
+ */
 static HeapTuple
 fill_columns(const MlBoundTrigger *bound, HeapTuple row, const MlPrediction *decision)
 {
-	int			columns[2] = {bound->score, bound->flag};
-	Datum		values[2] = {Float8GetDatum(decision->score), BoolGetDatum(decision->flagged)};
-	bool		nulls[2] = {!decision->has_score, !decision->has_score};
+	TupleDesc	desc = RelationGetDescr(bound->relation);
+	const int	asked[2] = {bound->score, bound->flag};
+	const Datum results[2] = {Float8GetDatum(decision->score), BoolGetDatum(decision->flagged)};
+	int			columns[2];
+	Datum		values[2];
+	bool		nulls[2];
+	int			n = 0;
 
-	return heap_modify_tuple_by_cols(row, RelationGetDescr(bound->relation), bound->flag ? 2 : 1,
-									 columns, values, nulls);
+	for (int i = 0; i < 2; i++)
+	{
+		if (asked[i] == 0 || (!decision->has_score && TupleDescAttr(desc, asked[i] - 1)->attnotnull))
+			continue;
+		columns[n] = asked[i];
+		values[n] = results[i];
+		nulls[n] = !decision->has_score;
+		n++;
+	}
+	return n > 0 ? heap_modify_tuple_by_cols(row, desc, n, columns, values, nulls) : row;
 }
 
 static void

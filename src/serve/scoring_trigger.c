@@ -240,17 +240,36 @@ check_inputs(void *arg)
 	check->problem = column_read_and_filled(bound, &resolved);
 }
 
+/* A filled column in which a row that cannot be scored has no place; NULL: there is none. */
+static char *
+column_without_null(const MlBoundTrigger *bound)
+{
+	const int	filled[] = {bound->score, bound->flag};
+
+	if (bound->choice.choice != ML_ON_ERROR_NULL)
+		return NULL;
+	for (size_t i = 0; i < lengthof(filled); i++)
+	{
+		Form_pg_attribute column = filled[i] ? TupleDescAttr(RelationGetDescr(bound->relation), filled[i] - 1) : NULL;
+
+		if (column && column->attnotnull)
+			return psprintf("column \"%s\" is NOT NULL, but on_error is null: a row that cannot be scored keeps the value that "
+							"it comes with, and cannot be stored without one", NameStr(column->attname));
+	}
+	return NULL;
+}
+
 char *
 mlserve_check_trigger(MlBoundTrigger *bound)
 {
 	InputCheck	inputs = {.bound = bound};
 	MlFault		fault;
+	char	   *problem;
 
 	mlserve_bind_trigger(bound);
-	if (bound->choice.choice == ML_ON_ERROR_NULL &&
-		TupleDescAttr(RelationGetDescr(bound->relation), bound->score - 1)->attnotnull)
-		return psprintf("column \"%s\" is NOT NULL, but on_error is null: a row that cannot be scored cannot be stored",
-						bound->argument[ML_TRIGGER_SCORE]);
+	problem = column_without_null(bound);
+	if (problem)
+		return problem;
 	if (mlserve_attempt(check_inputs, &inputs, false, &fault))
 		return inputs.problem ? inputs.problem : filled_twice(bound);
 	if (fault.error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)

@@ -1,7 +1,7 @@
 -- score_trigger and decide_trigger: what they fill and log, what CREATE TRIGGER
 -- refuses, what check_catalog tells.
 \ir setup.psql
-SELECT plan(49);
+SELECT plan(58);
 SET LOCAL client_min_messages = error;
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country,online}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount}', algorithm => 'logistic_regression') \g /dev/null
@@ -101,6 +101,25 @@ ALTER TABLE other ALTER COLUMN s DROP NOT NULL;
 SELECT is((SELECT problem FROM mlops.check_catalog() WHERE object = 'trigger o of table public.other'), 'model "nobody" does not exist', 'a model that is not there');
 SELECT lives_ok($$INSERT INTO other VALUES (1)$$, 'does not stop a payment');
 SELECT is((SELECT s FROM other), NULL, 'which is not scored');
+CREATE TABLE strict (amount float8, s float8 NOT NULL DEFAULT -1, f boolean NOT NULL DEFAULT false, kept text DEFAULT 'as it came');
+SELECT is(made($$CREATE TRIGGER o BEFORE INSERT OR UPDATE ON strict FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('nobody', 's', 'f')$$), 'made', 'columns that must not be NULL');
+SELECT is((SELECT problem FROM mlops.check_catalog() WHERE object = 'trigger o of table public.strict'),
+	'column "s" is NOT NULL, but on_error is null: a row that cannot be scored keeps the value that it comes with, and cannot be stored without one', 'of the score are told');
+ALTER TABLE strict ALTER COLUMN s DROP NOT NULL;
+SELECT matches((SELECT problem FROM mlops.check_catalog() WHERE object = 'trigger o of table public.strict'), '^column "f" is NOT NULL', 'and of the flag');
+SELECT results_eq($$INSERT INTO strict VALUES (1) RETURNING s, f, kept$$, $$VALUES (NULL::float8, false, 'as it came')$$, 'the payment is stored, with what it came with');
+TRUNCATE strict;
+ALTER TABLE strict DROP COLUMN kept, ALTER COLUMN s SET DEFAULT 0, ALTER COLUMN s SET NOT NULL;
+SELECT results_eq($$INSERT INTO strict VALUES (1, 0.25, true) RETURNING s, f$$, $$VALUES (0.25::float8, true)$$, 'all of it, where nothing may be NULL');
+DROP TRIGGER o ON strict;
+CREATE TRIGGER o BEFORE INSERT ON strict FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger('nobody', 's', 'f');
+SELECT results_eq($$INSERT INTO strict VALUES (1) RETURNING s, f$$, $$VALUES (0::float8, false)$$, 'a decision too');
+SELECT throws_ok($$INSERT INTO strict VALUES (1, NULL)$$, '23502', NULL, 'a row that comes without a value is refused by the table, as ever');
+DROP TRIGGER o ON strict;
+CREATE TRIGGER o BEFORE INSERT ON strict FOR EACH ROW EXECUTE FUNCTION mlops.decide_trigger('nobody', 's', 'f', 'on_error=0.9');
+SELECT is_empty($$SELECT problem FROM mlops.check_catalog() WHERE object = 'trigger o of table public.strict' AND problem LIKE '%NOT NULL%'$$, 'with a score for errors there is a place for all');
+SELECT results_eq($$INSERT INTO strict VALUES (1) RETURNING s, f$$, $$VALUES (0.9::float8, true)$$, 'and it is filled');
+DROP TABLE strict;
 
 -- ---- a model that is to learn from what a trigger filled
 CREATE TABLE answered (gone int, LIKE tx, score float8, flagged boolean, twice float8);
