@@ -142,13 +142,6 @@ extern MlStatus ml_column_intern(MlContext *ctx, MlColumn *column,
 /* Code of the bytes if they are in the column's dictionary; else false. */
 extern bool ml_column_find(const MlColumn *column, const void *bytes, size_t size, uint32_t *code);
 
-/* Has any chunk gone to the file? */
-static inline bool
-ml_dataset_spilled(const MlDataset *dataset)
-{
-	return dataset->file && dataset->file->size > 0;
-}
-
 /* ML_IO_ERROR if something could not be read from the file so far. */
 extern MlStatus ml_dataset_check(MlContext *ctx, const MlDataset *dataset);
 
@@ -264,7 +257,7 @@ typedef struct MlRows
 	const uint32_t *place;		/* [n] positions by rising row number; NULL: as they come (ml_rows_place) */
 } MlRows;
 
-/* The i-th position to visit where the data set may be in a file. */
+/* The i-th position to visit, so that columns are read from their first row to their last. */
 static inline size_t
 ml_rows_visit(const MlRows *rows, size_t i)
 {
@@ -272,7 +265,8 @@ ml_rows_visit(const MlRows *rows, size_t i)
 }
 
 /*
- * Sets rows->place, unless nothing of the data set is in a file, or rows rise by themselves.
+ * Sets rows->place, unless rows rise by themselves.  In the order of keys a pass over a
+ * column would miss the cache at each row, and a file would be read once for each row.
  * O(rows of the data set).  Errors: ML_OUT_OF_MEMORY.
  */
 extern MlStatus ml_rows_place(MlContext *ctx, const MlDataset *dataset, MlRows *rows);

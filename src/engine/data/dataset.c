@@ -241,7 +241,7 @@ ml_rows_place(MlContext *ctx, const MlDataset *dataset, MlRows *rows)
 	size_t		n = 0;
 
 	rows->place = NULL;
-	if (!ml_dataset_spilled(dataset) || rows_rise(rows))
+	if (rows_rise(rows))
 		return ML_OK;
 	place = ml_arena_alloc_array(ctx->arena, rows->n, sizeof(uint32_t));
 	mark = ml_arena_mark(ctx->arena);
