@@ -481,20 +481,50 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.measure_window(regrole, text, mlops_catalog.monitor, text, timestamptz, timestamptz) IS
 	'Takes a step of a window, traffic, performance or drift; returns rows recorded, or why it could not';
 
+-- One reading of the source tells of all windows, where each would take one.  What fails
+-- here fails for each of them, and is told there.
+CREATE FUNCTION mlops_catalog.windows_with_rows(caller regrole, m mlops_catalog.monitor, since timestamptz) RETURNS timestamptz[]
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN ARRAY(SELECT (r ->> 'since')::timestamptz FROM mlops_catalog.as_role(m.owner, mlops_catalog.recorded_settings(m.search_path, m.time_zone, m.settings, NULL),
+		format('SELECT DISTINCT pg_catalog.date_bin(%L::pg_catalog.interval, %I::pg_catalog.timestamptz, %L::pg_catalog.timestamptz) AS since FROM (%s) AS w',
+			m.every, m.time_column, '2000-01-03 00:00:00+00', mlops_catalog.window_query(m.query, m.time_column, since - m.every, now())),
+		'{}', by_itself => true, embeds => true) AS r);
+EXCEPTION WHEN query_canceled OR admin_shutdown THEN
+	RAISE;
+WHEN OTHERS THEN
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.windows_with_rows(regrole, mlops_catalog.monitor, timestamptz) IS
+	'Where the windows of a monitor begin for which its source has rows, from a time on; NULL: it cannot be read';
+
 -- A source that is set up, mended or loaded later: its windows were looked at in vain.
+-- One that was empty and still is stays as it is; what is measured now takes the place of
+-- what was recorded of the empty one.
 CREATE FUNCTION mlops_catalog.measure_drift_again(caller regrole, model text, m mlops_catalog.monitor, since timestamptz)
 	RETURNS TABLE (step text, window_start timestamptz, window_end timestamptz, recorded bigint, error text, note text)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+	filled timestamptz[] := mlops_catalog.windows_with_rows(caller, m, measure_drift_again.since);
+	began_at timestamptz := clock_timestamp();
+	measured timestamptz[] := '{}';
+	was_empty boolean;
 BEGIN
 	step := 'drift';
-	FOR window_start, window_end IN SELECT w.window_start, w.window_end FROM mlops_catalog.monitor_window AS w
-			WHERE w.model_id = m.model_id AND w.window_end - w.window_start = m.every AND w.window_end > measure_drift_again.since
-				AND NOT EXISTS (SELECT FROM mlops_catalog.drift_window AS d WHERE d.model_id = m.model_id
-					AND d.window_start = w.window_start AND d.window_end = w.window_end AND d.rows > 0)
-			ORDER BY 1 LOOP
+	FOR window_start, window_end, was_empty IN
+		SELECT w.window_start, w.window_end, w.drift_error IS NULL AND d.rows IS NOT NULL
+		FROM mlops_catalog.monitor_window AS w LEFT JOIN (SELECT r.window_start, r.window_end, max(r.rows) AS rows
+			FROM mlops_catalog.drift_window AS r WHERE r.model_id = m.model_id GROUP BY 1, 2) AS d ON d.window_start = w.window_start AND d.window_end = w.window_end
+		WHERE w.model_id = m.model_id AND w.window_end - w.window_start = m.every AND w.window_end > measure_drift_again.since AND coalesce(d.rows, 0) = 0
+		ORDER BY 1
+	LOOP
+		CONTINUE WHEN was_empty AND window_start <> ALL (filled);
 		SELECT w.recorded, w.error INTO recorded, error FROM mlops_catalog.measure_window(caller, model, m, step, window_start, window_end) AS w;
 		UPDATE mlops_catalog.monitor_window AS w SET drift_error = mlops_catalog.cut(measure_drift_again.error), checked_at = clock_timestamp()
 			WHERE w.model_id = m.model_id AND w.window_start = measure_drift_again.window_start AND w.window_end = measure_drift_again.window_end;
@@ -503,7 +533,12 @@ BEGIN
 		IF note IS NULL THEN
 			RETURN NEXT;
 		END IF;
+		IF error IS NULL THEN
+			measured := measured || window_start;
+		END IF;
 	END LOOP;
+	DELETE FROM mlops_catalog.drift_window AS d
+		WHERE d.model_id = m.model_id AND d.window_start = ANY (measured) AND d.window_end = d.window_start + m.every AND d.rows = 0 AND d.recorded_at < began_at;
 END
 $$;
 COMMENT ON FUNCTION mlops_catalog.measure_drift_again(regrole, text, mlops_catalog.monitor, timestamptz) IS

@@ -36,5 +36,6 @@ COMMENT ON COLUMN mlops_catalog.drift_window.drifted IS 'Did it drift? NULL wher
 COMMENT ON COLUMN mlops_catalog.drift_window.recorded_by IS 'Who recorded it';
 COMMENT ON COLUMN mlops_catalog.drift_window.recorded_at IS 'When it was recorded; the same for all rows of a report';
 CREATE INDEX drift_window_model_id_recorded_at_idx ON mlops_catalog.drift_window (model_id, recorded_at);
+CREATE INDEX drift_window_model_id_window_start_idx ON mlops_catalog.drift_window (model_id, window_start);
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.drift_window', '');
 SELECT pg_catalog.pg_extension_config_dump('mlops_catalog.drift_window_drift_window_id_seq', '');

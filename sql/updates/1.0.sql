@@ -5,3 +5,4 @@ COMMENT ON TABLE mlops_catalog.decision_import IS 'Calls of mlops.import_decisio
 COMMENT ON COLUMN mlops_catalog.performance_window.segment IS 'Value of a logged feature, {} for all decisions; "(imported)": true beside it for those that were imported';
 -- windows are measured again: 1.0 took imported decisions for others
 UPDATE mlops_catalog.decision_import SET seen = false WHERE seen;
+CREATE INDEX drift_window_model_id_window_start_idx ON mlops_catalog.drift_window (model_id, window_start);

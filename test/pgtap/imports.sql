@@ -1,7 +1,7 @@
 -- Imports: decisions of the past with their times, and the windows of a monitor that
 -- come of them, at once; what is refused; nothing of it counts as live traffic.
 \ir setup.psql
-SELECT plan(96);
+SELECT plan(106);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -93,6 +93,29 @@ DELETE FROM mlops_catalog.drift_window;
 SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud', since => date_trunc('day', now(), 'UTC') - interval '11 days') WHERE step = 'drift' AND recorded > 0), 10::bigint,
 	'drift of windows that had none is measured again');
 SELECT is((SELECT count(DISTINCT window_start) FROM mlops.drift WHERE feature = 'amount' AND rows > 0), 10::bigint, 'and is there');
+-- a source that is filled later: what was empty and is so still is not written again, what is not takes its place
+CREATE TABLE late AS SELECT * FROM history WHERE false;
+DELETE FROM mlops_catalog.drift_window;
+DELETE FROM mlops_catalog.monitor_window;
+SELECT mlops.monitor('fraud', every => '1 day', source => 'late', time_column => 'at') \g /dev/null
+CREATE FUNCTION look_again() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FILTER (WHERE step = 'drift' AND recorded > 0) FROM mlops.run_monitor('fraud', since => date_trunc('day', now(), 'UTC') - interval '11 days') $$;
+SELECT is(look_again(), 11::bigint, 'windows without rows are recorded as such');
+CREATE TEMP TABLE empty AS SELECT * FROM mlops_catalog.drift_window;
+SELECT is(look_again(), 0::bigint, 'once only');
+SELECT set_eq('SELECT * FROM mlops_catalog.drift_window', 'SELECT * FROM empty', 'nothing is written of them again');
+INSERT INTO late SELECT * FROM history WHERE at < date_trunc('day', now(), 'UTC') - interval '4 days';
+SELECT is(look_again(), (SELECT count(DISTINCT date_trunc('day', at, 'UTC')) FROM late), 'rows that come later are measured');
+SELECT is((SELECT count(*) FROM mlops_catalog.drift_window), (SELECT count(*) FROM empty), 'in the place of what was empty');
+SELECT is((SELECT count(DISTINCT window_start) FROM mlops_catalog.drift_window WHERE rows > 0), (SELECT count(DISTINCT date_trunc('day', at, 'UTC')) FROM late), 'each of them');
+ALTER TABLE late RENAME TO gone;
+SELECT is((SELECT count(error) FROM mlops.run_monitor('fraud', since => date_trunc('day', now(), 'UTC') - interval '11 days') WHERE step = 'drift'),
+	11 - (SELECT count(DISTINCT date_trunc('day', at, 'UTC')) FROM gone), 'a source that is gone is told of each window that is empty');
+ALTER TABLE gone RENAME TO late;
+SELECT is((SELECT count(*) FROM mlops.run_monitor('fraud', since => date_trunc('day', now(), 'UTC') - interval '11 days') WHERE step = 'drift'), 0::bigint, 'one that is back');
+SELECT is((SELECT count(*) FROM mlops_catalog.drift_window), (SELECT count(*) FROM empty), 'adds nothing');
+SELECT is_empty('SELECT FROM mlops_catalog.monitor_window WHERE drift_error IS NOT NULL', 'and is well');
+SELECT mlops.monitor('fraud', every => '1 day', source => 'history', time_column => 'at') \g /dev/null
+SELECT look_again() \g /dev/null
 SELECT mlops.monitor('fraud', every => '1 minute') \g /dev/null
 SELECT throws_ok($$SELECT mlops.run_monitor('fraud', since => now() - interval '11 days')$$, '54000', 'the monitor of model "fraud" has 15840 windows since '
 	|| mlops_catalog.utc_text(now() - interval '11 days'), 'too many windows');
