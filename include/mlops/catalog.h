@@ -74,6 +74,9 @@ extern bool mlcat_keep_served(void);
 extern void mlcat_require_served(void); /* an error if not */
 extern Oid	mlcat_served(void);
 
+/* That the catalog is of another version than the library; NULL: it is not. */
+extern char *mlcat_update_due(void);
+
 /*
  * Whoever learns for long keeps the extension until the transaction ends; its OID,
  * InvalidOid if this transaction created it: then nobody else sees it, to drop it.

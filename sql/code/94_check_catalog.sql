@@ -375,7 +375,7 @@ AS $$
 	SELECT m.name, u.task, CASE WHEN u.suspended_at IS NOT NULL THEN format('is suspended since %s: %s', u.suspended_at, u.reason)
 		ELSE format('has failed: %s', u.error) END
 	FROM mlops_catalog.upkeep AS u LEFT JOIN mlops_catalog.model AS m USING (model_id)
-	WHERE (u.suspended_at IS NOT NULL AND u.suspended_by IS NULL OR u.error IS NOT NULL) AND u.task <> 'activation'
+	WHERE (u.suspended_at IS NOT NULL AND u.suspended_by IS NULL OR u.error IS NOT NULL) AND u.task <> ALL ('{activation,update}')	-- of which more is told here
 		AND (u.model_id IS NOT NULL OR everything)
 	UNION ALL
 	SELECT w.model, w.object, w.problem FROM mlops_catalog.hindered_upkeep() AS w

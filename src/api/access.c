@@ -343,6 +343,20 @@ call_behind(FunctionCallInfo fcinfo, const PrivateCall *call)
 	return (Datum) 0;
 }
 
+/* A row of check_catalog, here because a catalog that is older than this cannot tell. */
+static void
+put_due_update(ReturnSetInfo *result)
+{
+	char	   *due = mlcat_update_due();
+	Datum		values[3] = {(Datum) 0, CStringGetTextDatum("extension")};
+	bool		nulls[3] = {true, false, false};
+
+	if (due == NULL)
+		return;
+	values[2] = CStringGetTextDatum(due);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
 /*
  * Body of every public function whose work is done by the function of the same
  * name in mlops_catalog.
@@ -362,6 +376,8 @@ mlops_as_owner(PG_FUNCTION_ARGS)
 	}
 	if (fcinfo->flinfo->fn_retset)
 		InitMaterializedSRF(fcinfo, 0);
+	if (strcmp(call.name, "check_catalog") == 0)
+		put_due_update((ReturnSetInfo *) fcinfo->resultinfo);
 	mlcat_begin(&scope);
 	if (call.writes)
 		ignore_storage_settings();

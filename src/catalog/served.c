@@ -17,10 +17,12 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 
+#include "mlops/base.h"
 #include "mlops/catalog.h"
 
 static Oid	served;
@@ -107,6 +109,44 @@ mlcat_keep(void)
 	if (!keep(extension))
 		refuse();
 	return is_of_this_transaction(extension) ? InvalidOid : extension;
+}
+
+/* The catalog's version, in the current memory context; NULL: there is none. */
+static char *
+catalog_version(void)
+{
+	Relation	relation = table_open(ExtensionRelationId, AccessShareLock);
+	NameData	name;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+	char	   *version = NULL;
+
+	namestrcpy(&name, "mlops");
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&name));
+	scan = systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1, &key);
+	row = systable_getnext(scan);
+	if (HeapTupleIsValid(row))
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(row, Anum_pg_extension_extversion, RelationGetDescr(relation), &isnull);
+
+		version = TextDatumGetCString(value);	/* NOT NULL */
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return version;
+}
+
+char *
+mlcat_update_due(void)
+{
+	char	   *version = catalog_version();
+
+	if (version == NULL || strcmp(version, MLOPS_VERSION) == 0)
+		return NULL;
+	return psprintf("the library is version %s, the catalog %s: ALTER EXTENSION mlops UPDATE is due in this database, "
+					"or, if the library is the older one, a new session or a restart of the server", MLOPS_VERSION, version);
 }
 
 /*

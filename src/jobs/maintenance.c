@@ -296,12 +296,17 @@ stop(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
-/* Is the extension there, and nobody else's than superusers'? */
+/*
+ * Is the extension there, and nobody else's than superusers'?  due: that its catalog is
+ * older than this library, in the current memory context, NULL if it is not.
+ */
 static bool
-may_run(void)
+may_run(char **due)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	bool		may = false;
 
+	*due = NULL;
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	if (mlcat_serve(InvalidOid))
@@ -313,9 +318,13 @@ may_run(void)
 		may = reason == NULL;
 		if (reason)
 			ereport(LOG, (errmsg("mlops maintenance: %s", reason)));
+		*due = mlcat_update_due();
+		if (*due)
+			*due = MemoryContextStrdup(caller, *due);
 		PopActiveSnapshot();
 	}
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(caller);
 	return may;
 }
 
@@ -338,6 +347,8 @@ mlops_maintenance_main(Datum arg)
 {
 	MlWorkerSlot *slot = mljobs_enter(arg);
 	const char *asleep[] = {NULL, "activation", NULL};
+	const char *outdated[] = {NULL, "update", NULL};
+	char	   *due;
 
 	BackgroundWorkerInitializeConnectionByOid(slot->database, InvalidOid, 0);
 	mlbase_keep_own_role();
@@ -352,9 +363,11 @@ mlops_maintenance_main(Datum arg)
 	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
 	pgstat_report_appname("mlops maintenance worker");
 	MemoryContextSwitchTo(AllocSetContextCreate(TopMemoryContext, "mlops maintenance", ALLOCSET_DEFAULT_SIZES));
-	if (!may_run())
+	if (!may_run(&due))
 		return;
 
+	outdated[2] = due;
+	try(end_query, 3, outdated, true);
 	for (int i = 0; i < (int) lengthof(phases); i++)
 		run_task(NULL, phases[i][0], phases[i][1]);
 	if (try("SELECT 1 FROM mlops.activation WHERE NOT active", 0, NULL, true).n > 0)

@@ -51,6 +51,7 @@ rows()
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname ~ '^mlops_' AND c.relkind = 'r' ORDER BY 1" | query -d "$1" -f -
 }
 
+due="ALTER EXTENSION mlops UPDATE is due in this database, or, if the library is the older one, a new session or a restart of the server"
 query -c "CREATE DATABASE fresh" -c "CREATE ROLE analyst"
 query -d fresh -c "CREATE EXTENSION mlops"
 installation fresh >"$copy/fresh"
@@ -65,6 +66,7 @@ for change in "$copy"/tree/sql/updates/*.sql; do
 		-c "CREATE TABLE kept AS SELECT id, mlops.score('fraud', t) AS score FROM t"
 	is "from $from: each table has rows" "$(rows "$from" | grep '|0|' | cut -d '|' -f 1 | grep -vE "^mlops_catalog.($unfilled)$")" ""
 	rows "$from" >"$copy/rows"
+	is "from $from: that the update is due is told" "$(query -d "$from" -c "SELECT problem FROM mlops.check_catalog() WHERE object = 'extension'")" "the library is version $current, the catalog $from: $due"
 	query -d "$from" -c "ALTER EXTENSION mlops UPDATE"
 	is "from $from: the version is the present one" "$(query -d "$from" -c "SELECT extversion FROM pg_extension WHERE extname = 'mlops'")" "$current"
 	is "from $from: what was granted stays" "$(query -d "$from" -c "SELECT has_table_privilege('analyst', 'mlops.versions', 'SELECT'), (SELECT relacl::text ~ 'analyst' FROM pg_class WHERE oid = 'mlops.versions'::regclass),
@@ -131,4 +133,17 @@ is "an owner who is no superuser any more is named" "$(error_of -d left_by -c "A
 hint: That role is no superuser any more: REASSIGN OWNED BY left_us TO postgres first, in this database.'
 query -d left_by -c "REASSIGN OWNED BY left_us TO postgres" -c "ALTER EXTENSION mlops UPDATE"
 is "what the hint says helps" "$(query -d left_by -c "SELECT extversion FROM pg_extension WHERE extname = 'mlops'" -c "SELECT problem FROM mlops.check_catalog()")" "$current"
+# ---- where things run by themselves, the log tells too
+query -c "CREATE DATABASE waits"
+query -d waits -c "CREATE EXTENSION mlops VERSION '1.0'"
+private_server start "shared_preload_libraries = 'mlops'" "mlops.maintenance_interval = 1" "fsync = off"
+until_true "SELECT error IS NOT NULL FROM mlops.upkeep WHERE task = 'update'" 60 -d waits
+is "maintenance keeps that it is due" "$(query -d waits -c "SELECT state, error FROM mlops.upkeep WHERE task = 'update'")" "failed|the library is version $current, the catalog 1.0: $due"
+until_true "SELECT count(*) > 0 FROM mlops_catalog.upkeep WHERE task = 'maintain rows' AND ended_at > (SELECT failed_at FROM mlops_catalog.upkeep WHERE task = 'update')" 60 -d waits
+is "the log tells once" "$(grep -c "mlops: update has failed: the library is version $current, the catalog 1.0" "$server/log")" 1
+query -d waits -c "ALTER EXTENSION mlops UPDATE"
+is "then check_catalog() tells no more" "$(query -d waits -c "SELECT problem FROM mlops.check_catalog()")" ""
+until_true "SELECT error IS NULL FROM mlops.upkeep WHERE task = 'update'" 60 -d waits
+is "nor does maintenance" "$(query -d waits -c "SELECT state, error FROM mlops.upkeep WHERE task = 'update'")" "ok|"
+
 echo "1..$n"
