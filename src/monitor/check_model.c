@@ -20,9 +20,7 @@
 #define BLOCK_VALUES 524288		/* of all inputs, read before they are counted */
 #define TASK_ROWS 512
 
-/* Histograms are compared in about so many bins: with more of them, chance alone
- * would move the index of a few thousand rows. */
-#define SCORE_GROUPS 20
+#define SCORE_GROUPS 20			/* that scores are compared in, about */
 
 /*
  * What all of a check is counted in.  Arrays are in ctx's arena; by thread, so that
@@ -342,71 +340,22 @@ spans_cycle(const Counter *counter, const MlFeatureBaseline *feature)
 	return (double) not_seen <= ML_LEAST_SHARE * (double) rows;
 }
 
-/*
- * Groups of about equal reference counts; of both sides' where the reference has
- * too few rows for bins of its own.  group [h->n]; returns the number of groups.
- */
-static size_t
-merge_bins(const MlHistograms *h, size_t n_groups, uint32_t *group)
-{
-	uint64_t   *both;
-
-	if (sum_of(h->reference, h->n) >= n_groups * ML_LEAST_ROWS_OF_BIN)
-		return ml_merge_bins(h, n_groups, ML_LEAST_SHARE, group);
-	both = palloc(Max(h->n, 1) * sizeof(uint64_t));
-	for (size_t i = 0; i < h->n; i++)
-		both[i] = h->reference[i] + h->current[i];
-	return ml_merge_bins(&(MlHistograms) {h->n, both, h->current}, n_groups, ML_LEAST_SHARE, group);
-}
-
-/*
- * A bin that has as many of the current rows as a whole group of the reference's,
- * and grew by more than chance, is a group of its own: beside others it would not
- * be seen how much one value has.
- */
-static size_t
-add_spikes(const MlHistograms *inside, uint32_t *group, size_t n)
-{
-	uint64		reference_rows = sum_of(inside->reference, inside->n);
-	uint64		current_rows = sum_of(inside->current, inside->n);
-	double		q = (double) current_rows / (double) (reference_rows + current_rows);
-
-	for (size_t bin = 0; bin < inside->n; bin++)
-	{
-		double		current = (double) inside->current[bin];
-
-		if (current > 0 && current * ML_NUMBER_BINS >= (double) current_rows &&
-			ml_chance_of_more(current + (double) inside->reference[bin], current, q) < ML_BY_CHANCE / (double) inside->n)
-			group[bin] = (uint32_t) n++;
-	}
-	return n;
-}
-
-/* What is out of range is a group of its own where chance does not explain it. */
+/* What is missing is a group, and numbers are grouped by their order. */
 static size_t
 group_numbers(const MlHistograms *h, uint32_t *group)
 {
-	size_t		last = h->n - 1;
-	MlHistograms inside = {h->n - 3, h->reference + 2, h->current + 2};
-	size_t		n = merge_bins(&inside, ML_NUMBER_BINS, group + 2);
-	uint64		reference_rows = sum_of(h->reference + 1, last);
-	uint64		current_rows = sum_of(h->current + 1, last);
+	size_t		n = mlmon_group_ordered(&(MlHistograms) {h->n - 1, h->reference + 1, h->current + 1}, ML_NUMBER_BINS, group + 1);
 
 	group[0] = 0;
-	n = add_spikes(&inside, group + 2, n);
-	for (size_t code = 2; code < last; code++)
+	for (size_t code = 1; code < h->n; code++)
 		group[code]++;
-	n++;
-	group[1] = ml_is_beyond(reference_rows, current_rows, h->current[1]) ? n++ : group[2];
-	group[last] = ml_is_beyond(reference_rows, current_rows, h->current[last]) ? n++ : group[last - 1];
-	return n;
+	return n + 1;
 }
 
-/* Bins of equal width into about SCORE_GROUPS groups. */
 static size_t
 group_scores(const MlHistograms *h, uint32_t *group)
 {
-	return merge_bins(h, SCORE_GROUPS, group);
+	return mlmon_group_ordered(h, SCORE_GROUPS, group);
 }
 
 /* All that is allocated stays in the current memory context. */

@@ -100,6 +100,13 @@ extern void mlmon_compare_numbers(Comparing *comparing);
 /* Fills the outcomes of a categorical feature. */
 extern void mlmon_compare_categories(Comparing *comparing, Feature *feature);
 
+/*
+ * Bins in the order of values, without what is missing, as about so many groups: of
+ * the reference's rows, and of what has current rows by more than chance where the
+ * reference has none or few.  Returns the number of groups; group [h->n].
+ */
+extern size_t mlmon_group_ordered(const MlHistograms *h, size_t n_groups, uint32_t *group);
+
 /* ---- categories of a model */
 
 /* Rows of each level that training did not know, by its hash, of so many at most:
