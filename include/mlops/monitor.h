@@ -118,6 +118,9 @@ extern List *mlmon_compare(MlContext *ctx, MlSource *reference, MlSource *curren
 #define ML_MODEL_TESTS (((ML_TEST_BIT(ML_TEST_COUNT) - 1)) & \
 	~(ML_TEST_BIT(ML_TEST_WASSERSTEIN) | ML_TEST_BIT(ML_TEST_Z)))
 
+/* Those that it makes of features if it is asked for none. */
+#define ML_USUAL_TESTS (ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING) | ML_TEST_BIT(ML_TEST_UNSEEN))
+
 typedef struct MlDriftReport
 {
 	int64		rows;			/* read */

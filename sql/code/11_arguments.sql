@@ -197,6 +197,32 @@ AS $$
 $$;
 COMMENT ON FUNCTION mlops_catalog.key_types(text) IS 'Keys that an argument may have with the JSON types of their values, as check_object takes them';
 
+-- Each call says all of what it sets: who means to change one argument alone loses
+-- the others.  call: the beginning of one that sets it anew; the arguments after it
+-- come in the order of defaults.
+CREATE FUNCTION mlops_catalog.tell_of_left_out(what text, call text, former jsonb, now jsonb, defaults json) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	lost text;
+	again text;
+BEGIN
+	SELECT string_agg(format('"%s"', a.name), ', ' ORDER BY a.place) FILTER (WHERE a.is_lost), string_agg(format(', %I => %s', a.name, CASE jsonb_typeof(a.value)
+			WHEN 'number' THEN a.value #>> '{}' ELSE quote_literal(a.value #>> '{}') END), '' ORDER BY a.place) FILTER (WHERE a.value IS DISTINCT FROM a.usual) INTO lost, again
+	FROM (SELECT d.key AS name, d.place, d.value::jsonb AS usual, now -> d.key = d.value::jsonb AND former -> d.key <> d.value::jsonb AS is_lost,
+			CASE WHEN now -> d.key = d.value::jsonb THEN former ELSE now END -> d.key AS value
+		FROM json_each(defaults) WITH ORDINALITY AS d(key, value, place)) AS a;
+	IF lost IS NOT NULL THEN
+		RAISE NOTICE '% has lost %', what, lost
+			USING DETAIL = format('A call of %s says all of what it sets; what it leaves out has its default.', substring(call FROM 'mlops\.\w+')),
+				HINT = left(format('To have it back: %s%s);', call, again), 2000);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION mlops_catalog.tell_of_left_out(text, text, jsonb, jsonb, json) IS
+	'A notice of arguments that something was set with before and that are at their defaults now, with a call that sets them again';
+
 CREATE VIEW mlops.argument_keys WITH (security_barrier) AS
 SELECT k.argument, k.functions, k.key, pg_catalog.replace(k.type, '|', ' or ') AS type, k.default_value, k.meaning, k.example
 FROM mlops_catalog.argument_keys() AS k;

@@ -255,6 +255,7 @@ DECLARE
 	cron_name text := mlops_catalog.cron_name(schedule.name);
 	submission text := format('SELECT mlops_catalog.submit_schedule(%L) FROM mlops.activation WHERE active', schedule.name);
 	id bigint;
+	former jsonb := (SELECT to_jsonb(s) FROM mlops.schedules AS s WHERE s.name = schedule.name AND s.owner = quote_ident(current_user)::regrole);
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.schedule()');
 	IF schedule.name IS NULL OR schedule.cron IS NULL OR schedule.command IS NULL OR schedule.max_retries IS NULL OR schedule.priority IS NULL THEN
@@ -271,6 +272,8 @@ BEGIN
 		format('SELECT cron.schedule(%L, %L, %L)', cron_name, schedule.cron, submission),
 		format('SELECT mlops_catalog.cron_schedule_elsewhere(%L, %L, %L)', cron_name, schedule.cron, submission));
 	PERFORM mlops_catalog.record_schedule(schedule.name, schedule.cron, schedule.command, schedule.timeout, schedule.max_retries, schedule.priority, schedule.model, id);
+	PERFORM mlops_catalog.tell_of_left_out(format('schedule "%s"', s.name), format('SELECT * FROM mlops.schedule(%L, %L, %L', s.name, s.cron, s.command), former, to_jsonb(s),
+		json_build_object('timeout', NULL, 'max_retries', 0, 'priority', 0, 'model', NULL)) FROM mlops.schedules AS s WHERE s.cron_job_id = id AND s.name = schedule.name;
 	RETURN QUERY SELECT * FROM mlops.schedules AS s WHERE s.cron_job_id = id AND s.name = schedule.name;
 END
 $$;

@@ -134,6 +134,10 @@ CREATE FUNCTION mlops_catalog.drift_tests() RETURNS text[]
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_drift_tests';
 COMMENT ON FUNCTION mlops_catalog.drift_tests() IS 'Statistics of mlops.record_drift';
 
+CREATE FUNCTION mlops_catalog.usual_drift_tests() RETURNS text[]
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_usual_drift_tests';
+COMMENT ON FUNCTION mlops_catalog.usual_drift_tests() IS 'Statistics of mlops.record_drift if it is not asked for others: those that monitors measure';
+
 CREATE FUNCTION mlops_catalog.drift_alpha() RETURNS float8
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_drift_alpha';
 COMMENT ON FUNCTION mlops_catalog.drift_alpha() IS 'What the p-value of a statistic of drift must be below';
@@ -276,18 +280,42 @@ END
 $$;
 COMMENT ON FUNCTION mlops_catalog.check_labels(text, jsonb, bigint, text) IS 'An error that names the label unless a metric can have these';
 
+-- What is not recorded of a feature, or not unless it is asked for by hand.
+CREATE FUNCTION mlops_catalog.unmeasured_test(model_id bigint, labels jsonb) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN t.test = 'unseen' AND t.kind <> 'category' THEN format('test "unseen" is of categories, and %s is none', t.named)
+		WHEN t.test = 'unseen' AND t.feature IS NULL AND NOT EXISTS (SELECT FROM mlops_catalog.model_version AS v
+				WHERE v.model_id = unmeasured_test.model_id AND v.dropped_at IS NULL AND v.signature @> '[{"kind": "category"}]')
+			THEN 'test "unseen" is of categories, and no version has one'
+		WHEN t.test = 'ks' AND t.kind = 'category' THEN format('test "ks" is of numbers, and %s is a category', t.named)
+		WHEN t.test = 'missing' AND t.kind = 'score' THEN 'no score is missing'
+		WHEN t.test <> ALL (mlops_catalog.usual_drift_tests()) AND NOT EXISTS (SELECT FROM mlops_catalog.drift_window AS d WHERE d.model_id = unmeasured_test.model_id
+				AND d.window_start IS NOT NULL AND d.test = t.test AND d.feature = coalesce(t.feature, d.feature))
+			THEN format('monitors measure %s (of categories), not "%s", which mlops.record_drift(..., statistics => ''{%s}'') records',
+				array_to_string(mlops_catalog.usual_drift_tests(), ', '), t.test, t.test) END
+	FROM (SELECT l.test, l.feature, format('feature "%s"', l.feature) AS named, CASE WHEN l.feature = '(score)' THEN 'score' WHEN l.feature IS NOT NULL THEN
+			coalesce((SELECT c.kind FROM mlops_catalog.column_read(unmeasured_test.model_id, l.feature) AS c), 'part of a time') END AS kind
+		FROM jsonb_to_record(unmeasured_test.labels) AS l(test text, feature text)) AS t
+$$;
+COMMENT ON FUNCTION mlops_catalog.unmeasured_test(bigint, jsonb) IS 'Why a monitor has no metric of drift with these labels; NULL: it has, or may have';
+
 -- Rules are judged by a monitor, and those on drift by what it finds in its source, or
 -- by windows that were recorded by hand.  Without these a rule is silent for ever.
 CREATE FUNCTION mlops_catalog.unjudged_rules() RETURNS TABLE (model_id bigint, model text, rule text, cause text, remedy text)
 	LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT m.model_id, m.name, r.name, l.cause, format(l.remedy, m.name)
+	SELECT m.model_id, m.name, r.name, l.cause, l.remedy
 	FROM mlops_catalog.alert_rule AS r JOIN mlops_catalog.model AS m USING (model_id) LEFT JOIN mlops_catalog.monitor AS w USING (model_id)
 	CROSS JOIN LATERAL (
-		SELECT 'the model has no monitor', 'SELECT * FROM mlops.monitor(%L, every => ''1 hour'')' WHERE w.model_id IS NULL
+		SELECT 'the model has no monitor', format('SELECT * FROM mlops.monitor(%L, every => ''1 hour'')', m.name) WHERE w.model_id IS NULL
 		UNION ALL
-		SELECT 'the model''s monitor has no source to compute drift of', 'SELECT * FROM mlops.monitor(%L, source => ..., time_column => ...)'
+		SELECT c.cause, format('SELECT * FROM mlops.set_alert_rule(%L, %L, ''drift'', ..., labels => %L)', m.name, r.name, r.labels || '{"test": "psi"}')
+		FROM (SELECT mlops_catalog.unmeasured_test(m.model_id, r.labels) AS cause WHERE r.metric = 'drift') AS c WHERE c.cause IS NOT NULL
+		UNION ALL
+		SELECT 'the model''s monitor has no source to compute drift of', format('SELECT * FROM mlops.monitor(%L, source => ..., time_column => ...)', m.name)
 		WHERE w.model_id IS NOT NULL AND w.query IS NULL AND r.metric = ANY (mlops_catalog.monitor_metric_names('drift'))
 			AND NOT EXISTS (SELECT FROM mlops_catalog.drift_window AS d WHERE d.model_id = m.model_id AND d.window_start IS NOT NULL)
 		) AS l(cause, remedy)
@@ -371,6 +399,10 @@ BEGIN
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'set_alert_rule', set_alert_rule.model, NULL, jsonb_strip_nulls(jsonb_build_object('from', former, 'to', found)));
 	END IF;
+	PERFORM mlops_catalog.tell_of_left_out(format('alert rule "%s" of model "%s"', set_alert_rule.name, set_alert_rule.model),
+		format('SELECT * FROM mlops.set_alert_rule(%L, %L, %L', set_alert_rule.model, set_alert_rule.name, set_alert_rule.metric), former, found,
+		json_build_object('min', NULL, 'max', NULL, 'windows', 1, 'min_decisions', 30, 'labels', '{}'::json, 'severity', 'warning'))
+		WHERE former ->> 'metric' = set_alert_rule.metric;	-- another one makes another rule
 	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id, ARRAY[set_alert_rule.name]);
 	RETURN QUERY SELECT * FROM mlops.alert_rules AS r WHERE r.model = set_alert_rule.model AND r.name = set_alert_rule.name;
 END

@@ -470,6 +470,9 @@ BEGIN
 	IF former IS DISTINCT FROM found THEN
 		PERFORM mlops_catalog.audit(caller, 'set_retraining_policy', set_retraining_policy.model, NULL, jsonb_strip_nulls(found - 'model_id'));
 	END IF;
+	PERFORM mlops_catalog.tell_of_left_out(format('the retraining policy of model "%s"', set_retraining_policy.model),
+		format('SELECT * FROM mlops.set_retraining_policy(%L', set_retraining_policy.model), former, found,
+		json_build_object('schedule', NULL, 'triggers', '{}'::json, 'gate', '{}'::json, 'action', 'register', 'options', '{}'::json, 'cooldown', interval '1 day'));
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'retraining policy', set_retraining_policy.model);
 	PERFORM mlops_catalog.warn_of_role(caller, 'retraining policy', set_retraining_policy.model);
 	PERFORM mlops_catalog.tell_of_approvals(caller, id, set_retraining_policy.model);

@@ -26,6 +26,7 @@ MLOPS_FUNCTION(mlops_record_drift);
 MLOPS_FUNCTION(mlops_drift_between);
 MLOPS_FUNCTION(mlops_drift_alpha);
 MLOPS_FUNCTION(mlops_drift_tests);
+MLOPS_FUNCTION(mlops_usual_drift_tests);
 MLOPS_FUNCTION(mlops_score_psi);
 MLOPS_FUNCTION(mlops_score_psi_p_value);
 
@@ -281,17 +282,30 @@ mlops_drift_alpha(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(ML_DRIFT_ALPHA);
 }
 
-/* mlops_catalog.drift_tests() -> names of the statistics of a model's drift */
-Datum
-mlops_drift_tests(PG_FUNCTION_ARGS)
+static Datum
+names_of_tests(MlDriftTests tests)
 {
 	Datum		names[ML_TEST_COUNT];
 	int			n = 0;
 
 	for (int t = 0; t < ML_TEST_COUNT; t++)
 	{
-		if (ML_MODEL_TESTS & ML_TEST_BIT(t))
+		if (tests & ML_TEST_BIT(t))
 			names[n++] = CStringGetTextDatum(mlmon_test_names[t]);
 	}
-	PG_RETURN_ARRAYTYPE_P(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* mlops_catalog.drift_tests() -> names of the statistics of a model's drift */
+Datum
+mlops_drift_tests(PG_FUNCTION_ARGS)
+{
+	return names_of_tests(ML_MODEL_TESTS);
+}
+
+/* mlops_catalog.usual_drift_tests() -> of those that are made without being asked for */
+Datum
+mlops_usual_drift_tests(PG_FUNCTION_ARGS)
+{
+	return names_of_tests(ML_USUAL_TESTS);
 }

@@ -503,7 +503,7 @@ compare_all(const Counter *counter, MlDriftTests tests)
 	compare(&comparison, &score, group_scores(&score, group), group);
 	comparison.has_codes = true;
 	if (tests == 0)
-		tests = ML_TEST_BIT(ML_TEST_PSI) | ML_TEST_BIT(ML_TEST_MISSING) | ML_TEST_BIT(ML_TEST_UNSEEN);
+		tests = ML_USUAL_TESTS;
 	for (size_t f = 0; f < counter->n_features; f++)
 	{
 		const MlFeatureBaseline *feature = &counter->features[f];

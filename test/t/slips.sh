@@ -134,6 +134,35 @@ is "a monitor set up again" "$(echo "$lost" | head -n 1)" 'NOTICE: the monitor o
 query -c "$(echo "$lost" | sed -n 's/^HINT: To have it back: //p')" >/dev/null 2>&1
 is "is had back by what the hint says" "$(query -c "SELECT every, segments, query, time_column FROM mlops.monitors WHERE model = 'fraud'")" "1 day|{amount}|SELECT * FROM public.tx|at"
 is "the same again loses nothing" "$(said "SELECT mlops.monitor('fraud', segments => '{amount}', source => 'tx', time_column => 'at')" | grep -c 'lost')" 0
+# lost CALL AGAIN: what the second call takes away that the first one said, by its hint had back
+lost()
+{
+	query -c "SELECT mlops.$1" >/dev/null 2>&1
+	lost="$(said "SELECT mlops.$2" | grep -A 2 'has lost')"
+	query -c "$(echo "$lost" | sed -n 's/^HINT: To have it back: //p')" >/dev/null 2>&1
+	echo "$lost" | head -n 1
+}
+is "an alert rule set again" "$(lost "set_alert_rule('fraud', 'r', 'precision', min => 0.5, windows => 3, severity => 'critical')" "set_alert_rule('fraud', 'r', 'precision', min => 0.6)")" \
+	'NOTICE: alert rule "r" of model "fraud" has lost "windows", "severity"'
+is "is had back with its new bound" "$(query -c "SELECT min, windows, severity FROM mlops.alert_rules WHERE model = 'fraud' AND name = 'r'")" "0.6|3|critical"
+is "for another metric" "$(lost "set_alert_rule('fraud', 'r', 'precision', min => 0.5, windows => 3)" "set_alert_rule('fraud', 'r', 'recall', min => 0.6)")" ""
+is "a retraining policy set again" "$(lost "set_retraining_policy('fraud', '0 3 * * 0', cooldown => '7 days', gate => '{\"pr_auc\": {\"min\": 0.1}}')" \
+	"set_retraining_policy('fraud', triggers => '{\"new_labels\": 500}')")" 'NOTICE: the retraining policy of model "fraud" has lost "schedule", "gate", "cooldown"'
+is "is had back with its new trigger" "$(query -c "SELECT schedule, triggers, gate, cooldown FROM mlops.retraining_policies WHERE model = 'fraud'")" \
+	'0 3 * * 0|{"new_labels": 500}|{"pr_auc": {"min": 0.1}}|7 days'
+query -c "SELECT mlops.drop_retraining_policy('fraud')" -c "SELECT mlops.drop_alert_rule('fraud', 'r')" >/dev/null 2>&1
+# rules on what the monitor does not measure
+rule_on()
+{
+	said "SELECT mlops.set_alert_rule('fraud', 'r', 'drift', max => 0.1, labels => '$1')" | sed -n 's/^DETAIL: They never fire: //p'
+}
+is "a rule on a test that monitors do not measure" "$(rule_on '{"feature": "amount", "test": "ks"}')" \
+	"monitors measure psi, missing, unseen (of categories), not \"ks\", which mlops.record_drift(..., statistics => '{ks}') records."
+is "on one that numbers do not have" "$(rule_on '{"feature": "amount", "test": "unseen"}')" 'test "unseen" is of categories, and feature "amount" is none.'
+is "on missing scores" "$(rule_on '{"feature": "(score)", "test": "missing"}')" 'no score is missing.'
+is "is wrong in the catalog" "$(query -c "SELECT problem FROM mlops.check_catalog() WHERE object = 'alert rule r'" | cut -d: -f 1)" "is judged by nothing, so it never fires"
+is "on those that they do" "$(rule_on '{"feature": "amount", "test": "psi"}')$(rule_on '{"test": "missing"}')$(rule_on '{"feature": "(score)"}')$(rule_on '{}')" ""
+query -c "SELECT mlops.drop_alert_rule('fraud', 'r')" >/dev/null 2>&1
 query -c "ALTER TABLE tx RENAME at TO seen" -c "UPDATE mlops_catalog.monitor SET created_at = created_at - interval '2 days'" >/dev/null
 is "a column that is gone" "$(query -c "SELECT DISTINCT error FROM mlops.run_monitor('fraud') WHERE step = 'drift'")" 'column "at" does not exist'
 query -c "ALTER TABLE tx RENAME seen TO at" -c "SELECT mlops.deploy('fraud', 1)" -c "SELECT mlops.unmonitor('fraud')" >/dev/null 2>&1
