@@ -133,27 +133,57 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.summary_of_deployment(text) IS 'What answers for a model, in sentences';
 
 -- The last window that is complete, against the one before it.  What was imported is
--- how versions would have done, and counts only where nothing else was ever decided.
+-- how versions would have done, and counts only where nothing else was ever decided:
+-- then of the versions that answer, or of the newest.
+CREATE FUNCTION mlops_catalog.summary_of_traffic(model text) RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH of_model AS (
+		SELECT t.*, t.variant IS NOT DISTINCT FROM '(imported)' AS imported, EXISTS (SELECT FROM mlops.deployments AS d
+			WHERE d.model = t.model AND d.version = t.version AND d.kind <> 'shadow') AS answers
+		FROM mlops.traffic AS t WHERE t.model = summary_of_traffic.model AND NOT t.shadow),
+	kept AS (
+		SELECT o.* FROM of_model AS o, (SELECT bool_or(NOT i.imported AND i.decisions > 0) AS decided, bool_or(i.imported AND i.answers) AS of_answering,
+			max(i.version) FILTER (WHERE i.imported) AS newest FROM of_model AS i) AS a
+		WHERE NOT o.imported OR NOT a.decided AND CASE WHEN a.of_answering THEN o.answers ELSE o.version IS NOT DISTINCT FROM a.newest END)
+	SELECT format('From %s to %s: %s%s%s.', mlops_catalog.page_time(w.window_start), mlops_catalog.page_time(w.window_end),
+			CASE WHEN w.decisions = 0 THEN 'no decision' ELSE format('%s %sdecisions, %s of them flagged', w.decisions, CASE WHEN w.imported THEN 'imported ' ELSE '' END,
+				mlops_catalog.value_text(w.rate, 'share')) END,
+			CASE WHEN w.former IS NOT NULL THEN format(CASE WHEN w.decisions = 0 THEN ' (%s were flagged in the window before)' ELSE ' (%s in the window before)' END, mlops_catalog.value_text(w.former, 'share')) ELSE '' END,
+			CASE WHEN w.errors > 0 THEN format('; %s payments could not be scored', w.errors) ELSE '' END)
+	FROM (SELECT t.window_start, t.window_end, bool_or(t.imported) AS imported, sum(t.decisions) AS decisions, sum(t.errors) AS errors,
+			sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8 AS rate,
+			lag(sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8) OVER (ORDER BY t.window_end) AS former
+		FROM kept AS t GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
+$$;
+COMMENT ON FUNCTION mlops_catalog.summary_of_traffic(text) IS 'What a model decided in its last window, in a sentence';
+
+-- Each version that answers, in the last window of theirs with frauds; if there is
+-- none yet, of other versions the one with the most decisions.
+CREATE FUNCTION mlops_catalog.summary_of_performance(model text) RETURNS SETOF text
+	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 2
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH known AS (
+		SELECT f.*, EXISTS (SELECT FROM mlops.deployments AS d WHERE d.model = f.model AND d.version = f.version AND d.kind <> 'shadow') AS answers
+		FROM mlops.performance AS f WHERE f.model = summary_of_performance.model AND f.segment = '{}' AND f.positives > 0),
+	last AS (
+		SELECT k.answers, k.imported, k.window_end, k.version FROM known AS k ORDER BY k.answers DESC, k.imported, k.window_end DESC, k.decisions DESC LIMIT 1)
+	SELECT format('Of %s %sdecisions with a label, to %s: version %s found %s of %s frauds (%s), and %s.', p.labelled, CASE WHEN p.imported THEN 'imported ' ELSE '' END,
+		mlops_catalog.page_time(p.window_end), p.version, p.true_positives, p.positives, mlops_catalog.value_text(p.recall, 'share'),
+		CASE WHEN p."precision" IS NULL THEN 'it flagged nothing' ELSE mlops_catalog.value_text(p."precision", 'share') || ' of its alerts were frauds' END)
+	FROM known AS p JOIN last AS l USING (answers, imported, window_end) WHERE p.answers OR p.version IS NOT DISTINCT FROM l.version ORDER BY p.version
+$$;
+COMMENT ON FUNCTION mlops_catalog.summary_of_performance(text) IS 'How versions of a model did in the last window with frauds, in sentences';
+
 CREATE FUNCTION mlops_catalog.summary_of_windows(model text) RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 2
 	SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('From %s to %s: %s%s%s.', mlops_catalog.page_time(w.window_start), mlops_catalog.page_time(w.window_end),
-			CASE WHEN w.decisions = 0 THEN 'no decision' ELSE format('%s decisions, %s of them flagged', w.decisions, mlops_catalog.value_text(w.rate, 'share')) END,
-			CASE WHEN w.former IS NOT NULL THEN format(CASE WHEN w.decisions = 0 THEN ' (%s were flagged in the window before)' ELSE ' (%s in the window before)' END, mlops_catalog.value_text(w.former, 'share')) ELSE '' END,
-			CASE WHEN w.errors > 0 THEN format('; %s payments could not be scored', w.errors) ELSE '' END)
-	FROM (SELECT t.window_start, t.window_end, sum(t.decisions) AS decisions, sum(t.errors) AS errors, sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8 AS rate,
-			lag(sum(t.alerts)::float8 / nullif(sum(t.decisions), 0)::float8) OVER (ORDER BY t.window_end) AS former
-		FROM mlops.traffic AS t WHERE t.model = summary_of_windows.model AND NOT t.shadow
-			AND (t.variant IS DISTINCT FROM '(imported)' OR NOT EXISTS (SELECT FROM mlops.traffic AS x
-				WHERE x.model = summary_of_windows.model AND x.variant IS DISTINCT FROM '(imported)' AND x.decisions > 0))
-		GROUP BY 1, 2 ORDER BY t.window_end DESC LIMIT 1) AS w
-	UNION ALL
-	SELECT format('Of %s %sdecisions with a label, to %s: version %s found %s of %s frauds (%s), and %s of its alerts were frauds.', p.labelled, CASE WHEN p.imported THEN 'imported ' ELSE '' END, mlops_catalog.page_time(p.window_end), p.version,
-			p.true_positives, p.positives, mlops_catalog.value_text(p.recall, 'share'), coalesce(mlops_catalog.value_text(p."precision", 'share'), 'none'))
-	FROM (SELECT * FROM mlops.performance AS f WHERE f.model = summary_of_windows.model AND f.segment = '{}' AND f.positives > 0 ORDER BY f.imported, f.window_end DESC, f.decisions DESC LIMIT 1) AS p
+	SELECT mlops_catalog.summary_of_traffic(summary_of_windows.model) UNION ALL SELECT mlops_catalog.summary_of_performance(summary_of_windows.model)
 $$;
-COMMENT ON FUNCTION mlops_catalog.summary_of_windows(text) IS 'How a model did in its last window, in sentences';
+COMMENT ON FUNCTION mlops_catalog.summary_of_windows(text) IS 'How a model did in its last windows, in sentences';
 
 CREATE FUNCTION mlops_catalog.summary_of_changes(model text) RETURNS SETOF text
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 3
@@ -317,8 +347,8 @@ BEGIN
 			FROM mlops.deployments AS d WHERE d.model = report.model)),
 		mlops_catalog.report_charts(report.model, main),
 		'<h2>Versions</h2>',
-		mlops_catalog.html_table('{version,algorithm,stage,pr_auc,roc_auc,threshold,train_rows,positives,created_at}',
-			(SELECT jsonb_agg(to_jsonb(v) || jsonb_build_object('created_at', mlops_catalog.page_time(v.created_at)) ORDER BY v.version DESC)
+		mlops_catalog.html_table('{version,algorithm,stage,pr_auc,roc_auc,threshold,rows,positives,created_at}',
+			(SELECT jsonb_agg(to_jsonb(v) || jsonb_build_object('rows', v.train_rows + v.validation_rows + v.test_rows, 'created_at', mlops_catalog.page_time(v.created_at)) ORDER BY v.version DESC)
 			FROM (SELECT * FROM mlops.versions AS w WHERE w.model = report.model ORDER BY w.version DESC LIMIT 20) AS v)),
 		mlops_catalog.report_tables(report.model),
 		'</body></html>');

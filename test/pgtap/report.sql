@@ -3,7 +3,7 @@
 CREATE FUNCTION reads_xml() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN xmlparse(document '<a/>') IS NOT NULL; EXCEPTION WHEN feature_not_supported THEN RETURN false; END $$;
 SELECT reads_xml() \gset
 \if :reads_xml
-SELECT plan(25);
+SELECT plan(30);
 CREATE FUNCTION page() RETURNS xml LANGUAGE sql AS $$ SELECT xmlparse(document replace(mlops.report('fraud'), '<!DOCTYPE html>', '')) $$;
 CREATE FUNCTION count_of(path text) RETURNS int LANGUAGE sql AS $$ SELECT cardinality(xpath(path, page())) $$;
 SELECT throws_ok($$SELECT mlops.report('fraud')$$, '42704', NULL, 'a model that does not exist');
@@ -58,6 +58,24 @@ SELECT is(substring(mlops_catalog.report_segments('fraud', 2) FROM '^<p class="s
 INSERT INTO mlops_catalog.traffic_window (model_id, window_start, window_end, version, variant, shadow, decisions, alerts)
 SELECT w.model_id, w.window_end, w.window_end + interval '1 hour', 1, 'primary', false, 0, 0 FROM mlops_catalog.monitor_window AS w ORDER BY w.window_end DESC LIMIT 1;
 SELECT is((xpath('string(//ul[@class="summary"]/li[starts-with(., "From ")])', page()))[1]::text ~ '^From \S+ \S+ to \S+ \S+: no decision \(\S+ % were flagged in the window before\)\.$', true, 'a window without decisions');
+-- a version that answers nothing, with more labels; a window in which the one that answers flagged nothing
+INSERT INTO mlops_catalog.performance_window (model_id, window_start, window_end, version, segment, decisions, true_positives, false_positives, false_negatives, true_negatives)
+SELECT w.model_id, w.window_end, w.window_end + interval '1 hour', v.version, '{}', v.n, v.found, 0, 9, v.n - 9 - v.found
+FROM (SELECT * FROM mlops_catalog.monitor_window ORDER BY window_end DESC LIMIT 1) AS w, (VALUES (1, 100, 0), (2, 900, 5)) AS v(version, n, found);
+CREATE FUNCTION told() RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(regexp_replace(s, ', to [-0-9: ]+:', ':'), ' ') FROM mlops_catalog.summary_of_performance('fraud') AS s $$;
+SELECT is(told(), 'Of 100 decisions with a label: version 1 found 0 of 9 frauds (0 %), and it flagged nothing.', 'the version that answers, which flagged nothing');
+SELECT mlops.deploy('fraud', 2, 'canary', percent => 20, key => 'id') \g /dev/null
+SELECT is(told(), 'Of 100 decisions with a label: version 1 found 0 of 9 frauds (0 %), and it flagged nothing. Of 900 decisions with a label: version 2 found 5 of 14 frauds (35.7 %), and 100 % of its alerts were frauds.', 'both of a canary');
+SELECT mlops.undeploy('fraud') \g /dev/null
+SELECT is(told(), 'Of 900 decisions with a label: version 2 found 5 of 14 frauds (35.7 %), and 100 % of its alerts were frauds.', 'nothing answers');
+-- imported decisions of two versions are not added up
+DELETE FROM mlops_catalog.traffic_window;
+INSERT INTO mlops_catalog.traffic_window (model_id, window_start, window_end, version, variant, shadow, decisions, alerts)
+SELECT w.model_id, w.window_start, w.window_end, v, '(imported)', false, 100 * v, 10 FROM (SELECT * FROM mlops_catalog.monitor_window ORDER BY window_end DESC LIMIT 1) AS w, generate_series(1, 2) AS v;
+SELECT matches(mlops_catalog.summary_of_traffic('fraud'), ': 200 imported decisions, 5 % of them flagged\.$', 'imported decisions of the newest version');
+SELECT mlops.deploy('fraud', 1) \g /dev/null
+SELECT matches(mlops_catalog.summary_of_traffic('fraud'), ': 100 imported decisions, 10 % of them flagged\.$', 'or of the one that answers');
 CREATE ROLE stranger;
 SET ROLE stranger;
 SELECT throws_ok($$SELECT mlops.report('fraud')$$, '42501', NULL, 'not for strangers');
