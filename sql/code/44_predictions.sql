@@ -38,6 +38,22 @@ CREATE FUNCTION mlops.decide(model text, features anyelement, key text DEFAULT N
 COMMENT ON FUNCTION mlops.decide(text, anyelement, text, text) IS
 	'Scores a row like mlops.predict and logs the decision in this transaction, under the key by which its label will arrive; scores and logs shadows too. on_error says what happens if a row cannot be scored: raise an error, or give null or a score, with a warning, and log it as failed';
 
+-- A literal in quotes has no type yet, and payments are numbered.
+CREATE FUNCTION mlops.decide(model text, features text, key text DEFAULT NULL, on_error text DEFAULT 'raise') RETURNS mlops.decision
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 2000
+	AS 'MODULE_PATHNAME', 'mlops_decide';
+COMMENT ON FUNCTION mlops.decide(text, text, text, text) IS 'mlops.decide of an object in JSON that is given as text';
+
+CREATE FUNCTION mlops.decide(model text, features anyelement, key bigint, on_error text DEFAULT 'raise') RETURNS mlops.decision
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 2000
+	AS 'MODULE_PATHNAME', 'mlops_decide';
+COMMENT ON FUNCTION mlops.decide(text, anyelement, bigint, text) IS 'mlops.decide with a key that is a whole number';
+
+CREATE FUNCTION mlops.decide(model text, features text, key bigint, on_error text DEFAULT 'raise') RETURNS mlops.decision
+	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 2000
+	AS 'MODULE_PATHNAME', 'mlops_decide';
+COMMENT ON FUNCTION mlops.decide(text, text, bigint, text) IS 'mlops.decide of an object in JSON that is given as text, with a key that is a whole number';
+
 CREATE FUNCTION mlops.prediction_time(prediction_id uuid) RETURNS timestamptz
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'mlops_prediction_time';

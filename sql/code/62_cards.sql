@@ -433,3 +433,11 @@ BEGIN
 	RETURN mlops_catalog.decision_report(latest, jsonb_build_object('decisions', n, 'others', others));
 END
 $$;
+
+CREATE FUNCTION mlops.why(model text, key bigint) RETURNS json
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'mlops_as_caller';
+COMMENT ON FUNCTION mlops.why(text, bigint) IS 'mlops.why of a key that is a whole number';
+CREATE FUNCTION mlops_catalog.why(model text, key bigint) RETURNS json
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$ SELECT mlops_catalog.why(why.model, why.key::text) $$;

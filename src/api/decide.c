@@ -7,6 +7,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -64,19 +65,52 @@ refuse_read_only(void)
 				 errhint("mlops.predict() scores by the same route and writes nothing.")));
 }
 
+/* What is to be scored; text is JSON. */
+typedef struct Features
+{
+	FunctionCallInfo fcinfo;
+	Datum		value;
+	Oid			type;
+} Features;
+
+static void
+read_features(void *arg)
+{
+	Features   *features = (Features *) arg;
+
+	features->value = mlserve_features_argument(features->fcinfo, 1, &features->type);
+}
+
+/* Are there a model's name and features?  Text that is no JSON is an error where errors are raised. */
+static bool
+is_asked(Features *features, const MlErrorChoice *choice)
+{
+	FunctionCallInfo fcinfo = features->fcinfo;
+	MlFault		ignored;
+
+	if (unlikely(PG_ARGISNULL(0) || PG_ARGISNULL(1)))
+		return false;
+	if (unlikely(choice->choice != ML_ON_ERROR_RAISE && get_fn_expr_argtype(fcinfo->flinfo, 1) == TEXTOID))
+		return mlserve_attempt(read_features, features, true, &ignored);
+	read_features(features);
+	return true;
+}
+
 /* Who may not score with the model is told that, and leaves no words in its log. */
 static void
-refuse_nulls(void *arg)
+refuse(void *arg)
 {
 	FunctionCallInfo fcinfo = (FunctionCallInfo) arg;
 	MlResolved	resolved;
+	Oid			type;
 
 	mlbase_refuse_null(fcinfo, 0, "model");
 	mlserve_resolve(text_to_cstring(PG_GETARG_TEXT_PP(0)), ML_TO_SCORE, &resolved);
 	mlbase_refuse_null(fcinfo, 1, "features");
+	(void) mlserve_features_argument(fcinfo, 1, &type);
 }
 
-/* What cannot be asked, for want of a model's name or a row, fails like what cannot be scored. */
+/* What cannot be asked, for want of a model's name, a row or JSON, fails like what cannot be scored. */
 static void
 decide_nothing(FunctionCallInfo fcinfo, MlDecideSite *site, text *key, const MlErrorChoice *choice, MlPrediction *row)
 {
@@ -84,8 +118,8 @@ decide_nothing(FunctionCallInfo fcinfo, MlDecideSite *site, text *key, const MlE
 	MlFault		fault;
 
 	if (choice->choice == ML_ON_ERROR_RAISE)
-		refuse_nulls(fcinfo);
-	(void) mlserve_attempt(refuse_nulls, fcinfo, false, &fault);
+		refuse(fcinfo);
+	(void) mlserve_attempt(refuse, fcinfo, false, &fault);
 	mlserve_decide_failed(site, reference, key, choice, &fault, row);
 }
 
@@ -106,11 +140,22 @@ on_error_of(FunctionCallInfo fcinfo, DecideSite *site)
 	return site->on_error;
 }
 
-/* mlops.decide(model text, features anyelement, key text, on_error text) -> mlops.decision */
+/* A whole number is the text that it is as a column of the row. */
+static text *
+key_of(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(2))
+		return NULL;
+	if (get_fn_expr_argtype(fcinfo->flinfo, 2) == INT8OID)
+		return cstring_to_text(psprintf(INT64_FORMAT, PG_GETARG_INT64(2)));
+	return PG_GETARG_TEXT_PP(2);
+}
+
+/* mlops.decide(model text, features anyelement or text, key text or bigint, on_error text) -> mlops.decision */
 Datum
 mlops_decide(PG_FUNCTION_ARGS)
 {
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+	Features	features = {fcinfo};
 	DecideSite *site = site_of(fcinfo);
 	MlErrorChoice choice = on_error_of(fcinfo, site);
 	MlPrediction row;
@@ -120,11 +165,11 @@ mlops_decide(PG_FUNCTION_ARGS)
 
 	refuse_read_only();
 	mlbase_refuse_parallel("mlops.decide()");
-	key = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
-	if (unlikely(PG_ARGISNULL(0) || PG_ARGISNULL(1)))
-		decide_nothing(fcinfo, &site->decide, key, &choice, &row);
+	key = key_of(fcinfo);
+	if (is_asked(&features, &choice))
+		mlserve_decide(&site->decide, PG_GETARG_TEXT_PP(0), features.type, features.value, key, &choice, false, &row);
 	else
-		mlserve_decide(&site->decide, PG_GETARG_TEXT_PP(0), type, PG_GETARG_DATUM(1), key, &choice, false, &row);
+		decide_nothing(fcinfo, &site->decide, key, &choice, &row);
 
 	values[0] = UUIDPGetDatum(&row.id);
 	values[1] = Float8GetDatum(row.score);

@@ -1,7 +1,7 @@
 -- Decisions: answered by the route, logged as rows that live and die with their
 -- transaction and are seen like any row inserted by the statement.
 \ir setup.psql
-SELECT plan(47);
+SELECT plan(52);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', features => '{amount,country}', params => '{"n_estimators": 3}') \g /dev/null
 SELECT throws_ok($$SELECT mlops.decide('fraud', t) FROM tx t$$, '55000', 'no version of model "fraud" is deployed', 'nothing deployed');
@@ -24,6 +24,15 @@ SELECT throws_ok($$SELECT mlops.decide('fraud', NULL::tx)$$, '22004', '"features
 SELECT is((mlops.decide('fraud/2', t)).version, 2, 'a version by number') FROM tx t WHERE id = 1;
 SELECT results_eq($$SELECT version, variant, key, deployment_id FROM mlops.predictions ORDER BY created_at DESC LIMIT 1$$, $$VALUES (2, NULL::text, NULL::text, NULL::bigint)$$, 'is logged as such');
 SELECT is((mlops.decide('fraud', to_jsonb(t), 'j')).score, (mlops.predict('fraud', t)).score, 'a JSON object') FROM tx t WHERE id = 1;
+
+SELECT to_jsonb(t)::text AS row FROM tx AS t WHERE id = 1 \gset
+SELECT is(ARRAY[(mlops.decide('fraud', :'row')).score, (mlops.decide('fraud', :'row', 'text')).score, (mlops.decide('fraud', :'row', 17)).score,
+	(mlops.decide('fraud', :'row'::jsonb, 18::smallint)).score, (mlops.decide('fraud', t, id)).score, (mlops.decide('fraud', t, key => 1::bigint, on_error => 'null')).score, (mlops.decide('fraud', t, NULL)).score],
+	array_fill(mlops.score('fraud', t), ARRAY[7]), 'literals in JSON, keys that are numbers') FROM tx AS t WHERE id = 1;
+SELECT is((SELECT string_agg(coalesce(key, '-'), ' ' ORDER BY created_at) FROM (SELECT * FROM mlops.predictions ORDER BY created_at DESC LIMIT 7) AS p), '- text 17 18 1 1 -', 'which are logged as texts');
+SELECT throws_ok($$SELECT mlops.decide('fraud', 'no JSON')$$, '22P02', NULL, 'text that is none');
+SELECT is(mlops.decide('fraud', 'no JSON', 'k', 'null')::text ~ ',,,,,', true, 'gets no score if that is asked for');
+SELECT is((SELECT (key, sqlstate)::text FROM mlops.predictions WHERE error IS NOT NULL), '(k,22P02)', 'and is logged as failed');
 
 -- ---- keys
 TRUNCATE mlops_catalog.prediction;

@@ -1,7 +1,7 @@
 -- mlops.why explains what was logged, by the version that decided, with the
 -- rights of whoever asks.
 \ir setup.psql
-SELECT plan(30);
+SELECT plan(31);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_reader;
 GRANT ALL ON tx TO PUBLIC;
@@ -56,6 +56,7 @@ SELECT is(mlops.why('fraud', '58')::jsonb -> 'of_key', (SELECT jsonb_build_objec
 	jsonb_agg(jsonb_build_object('prediction_id', (d).prediction_id, 'made_at', w -> 'decision' -> 'made_at', 'score', (d).score, 'flagged', (d).flagged) ORDER BY n DESC)) FROM (SELECT *, mlops.why((d).prediction_id)::jsonb AS w FROM by_key WHERE n < 3) AS x),
 	'and all others, the latest first');
 SELECT is(mlops.why('fraud', '7')::jsonb -> 'of_key', '{"decisions": 1, "others": []}', 'the only one');
+SELECT is(mlops.why('fraud', 7)::jsonb, mlops.why('fraud', '7')::jsonb, 'a key that is a number');
 SELECT throws_ok($$SELECT mlops.why('fraud', '59')::jsonb$$, '42704', 'no decision of model "fraud" is logged with key "59"', 'a key without decisions');
 SELECT throws_ok($$SELECT mlops.why('fraud', NULL)::jsonb$$, '22004', '"key" must not be null', 'no key');
 SELECT throws_ok($$SELECT mlops.why('nosuch', '58')::jsonb$$, '42704', 'model "nosuch" does not exist', 'no model');
