@@ -286,6 +286,7 @@ typedef struct MlNearest
 	const char *wanted;
 	int			distance;		/* letters to change, of candidates to come fewer */
 	char		name[NAMEDATALEN];	/* empty: none is near */
+	bool		by_letters_alone;	/* else also what has the name as a part, or is one, if no other is near */
 } MlNearest;
 
 /* Near is what differs in at most a third of the letters; in case alone is nearest. */

@@ -257,7 +257,10 @@ extern char *mling_subquery(const char *query);
 extern int	mling_find_attribute(TupleDesc desc, const char *name);
 extern int	mling_find_column(const MlSource *source, const char *name);
 
-/* As above, but a missing column is an error naming the argument and the
+/* The columns that there are, the first 30, for an error about one that there is not. */
+extern char *mling_column_list(TupleDesc desc);
+
+/* As mling_find_column, but a missing column is an error naming the argument and the
  * nearest column. */
 extern int	mling_column(const MlSource *source, const char *name, const char *argument);
 

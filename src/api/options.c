@@ -44,7 +44,8 @@ mlops_nearest(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	mlbase_nearest_begin(&nearest, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	if (!PG_ARGISNULL(2))
+	nearest.by_letters_alone = !PG_ARGISNULL(2);
+	if (nearest.by_letters_alone)
 		nearest.distance = Min(nearest.distance, PG_GETARG_INT32(2) + 1);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &candidates, &nulls, &n);
 	for (int i = 0; i < n; i++)

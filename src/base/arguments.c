@@ -31,6 +31,7 @@
 
 #define MOST_QUOTED 200			/* bytes of a value that a message names */
 #define MOST_MISTYPED 3			/* letters in which a suggestion may differ */
+#define LEAST_PART 4			/* letters of a name within another one */
 
 /* A parallel worker, or the leader of one. */
 void
@@ -273,6 +274,19 @@ mlbase_nearest_begin(MlNearest *nearest, const char *wanted)
 	nearest->wanted = wanted;
 	nearest->distance = Min((pg_mbstrlen(wanted) + 2) / 3, MOST_MISTYPED) + 1;
 	nearest->name[0] = '\0';
+	nearest->by_letters_alone = false;
+}
+
+/* Is one of two names the beginning of the other, or its end after an underscore? */
+static bool
+is_part_of(const char *a, const char *b)
+{
+	const char *part = strlen(a) < strlen(b) ? a : b;
+	const char *whole = part == a ? b : a;
+	size_t		more = strlen(whole) - strlen(part);
+
+	return strlen(part) >= LEAST_PART &&
+		(strncmp(whole, part, strlen(part)) == 0 || (more > 0 && whole[more - 1] == '_' && strcmp(whole + more, part) == 0));
 }
 
 /*
@@ -286,8 +300,9 @@ mlbase_nearest_of(MlNearest *nearest, const char *candidate)
 		: varstr_levenshtein_less_equal(nearest->wanted, strlen(nearest->wanted), candidate,
 										strlen(candidate), 1, 1, 1, nearest->distance, true);
 
-	if (distance >= nearest->distance)
+	if (distance < nearest->distance)
+		nearest->distance = distance;
+	else if (nearest->name[0] || nearest->by_letters_alone || !is_part_of(nearest->wanted, candidate))
 		return;
-	nearest->distance = distance;
 	strlcpy(nearest->name, candidate, NAMEDATALEN);
 }

@@ -33,6 +33,8 @@
 #include "mlops/progress.h"
 #include "ingest/source.h"
 
+#define COLUMNS_SHOWN 30		/* in an error about one that there is not */
+
 /* The one statement in a query's text.  Errors: 22023, and 42601 from the parser. */
 static RawStmt *
 parse_one(const char *text)
@@ -270,6 +272,20 @@ mling_find_attribute(TupleDesc desc, const char *name)
 	return found;
 }
 
+char *
+mling_column_list(TupleDesc desc)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < desc->natts && i < COLUMNS_SHOWN; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			appendStringInfo(&list, "%s\"%s\"", list.len ? ", " : "", NameStr(TupleDescAttr(desc, i)->attname));
+	}
+	return psprintf("%s%s", list.data, desc->natts > COLUMNS_SHOWN ? ", ..." : "");
+}
+
 int
 mling_find_column(const MlSource *source, const char *name)
 {
@@ -291,7 +307,8 @@ mling_column(const MlSource *source, const char *name, const char *argument)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("\"%s\" names column \"%s\", which does not exist in the source", argument, name),
-			 nearest.name[0] ? errhint("Perhaps you meant \"%s\".", nearest.name) : 0));
+			 nearest.name[0] ? errhint("Perhaps you meant \"%s\".", nearest.name)
+			 : errhint("There are: %s.", mling_column_list(source->desc))));
 }
 
 /*

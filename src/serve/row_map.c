@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "mlops/base.h"
 #include "mlops/serve.h"
 
 MlRecordedType *
@@ -108,17 +109,38 @@ map_by_position(const MlModel *model, TupleDesc desc, const MlRecordedType *reco
 	}
 }
 
+/* A column of the row that may be one that the model misses, or the columns that there are. */
+static char *
+columns_there_are(const MlModel *model, const MlRowMap *map, TupleDesc desc)
+{
+	for (size_t i = 0; i < map->n_inputs; i++)
+	{
+		const char *name = ml_model_input_name(model, i);
+		MlNearest	nearest;
+
+		if (map->attribute[i] >= 0)
+			continue;
+		mlbase_nearest_begin(&nearest, name);
+		for (int a = 0; a < desc->natts; a++)
+			mlbase_nearest_of(&nearest, TupleDescAttr(desc, a)->attisdropped ? "" : NameStr(TupleDescAttr(desc, a)->attname));
+		if (nearest.name[0])
+			return psprintf("Columns are found by name. If \"%s\" is meant, give it that name: SELECT ..., %s AS %s.", nearest.name,
+							quote_identifier(nearest.name), quote_identifier(name));
+	}
+	return psprintf("Columns are found by name. There are: %s.", mling_column_list(desc));
+}
+
 /* Errors: 42703. */
 static void
-refuse_missing(const MlModel *model, const MlRowMap *map, bool unnamed)
+refuse_missing(const MlModel *model, const MlRowMap *map, TupleDesc desc, bool unnamed)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("the row to score lacks columns that the model reads: %s", input_names(model, map, true)),
 			 unnamed ? errdetail("A row without names is taken by position if it has %zu values: %s.",
 								 map->n_inputs, input_names(model, map, false)) : 0,
-			 errhint("Columns are found by name; pass the table's row, as in "
-					 "mlops.score('model', t) ... FROM tab t.")));
+			 errhint("%s", unnamed ? "Columns are found by name; pass the table's row, as in mlops.score('model', t) ... FROM tab t."
+					 : columns_there_are(model, map, desc))));
 }
 
 MlRowMap *
@@ -144,7 +166,7 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 		return map;
 	}
 	if (found < map->n_inputs)
-		refuse_missing(model, map, unnamed);
+		refuse_missing(model, map, desc, unnamed);
 	for (size_t i = 0; i < map->n_inputs; i++)
 	{
 		Oid			type = TupleDescAttr(desc, map->attribute[i])->atttypid;

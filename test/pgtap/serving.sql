@@ -1,6 +1,6 @@
 -- Scoring: one meaning whatever the form of the row, routes, and transactions.
 \ir setup.psql
-SELECT plan(42);
+SELECT plan(45);
 
 SELECT is(version, 1, 'first version is 1') FROM mlops.train('fraud', 'tx', target => 'is_fraud', key => 'id',
 	time_column => 'ts', params => '{"n_estimators": 20}');
@@ -32,7 +32,10 @@ FROM unnest('{"mlops.score(''placed'', #)","mlops.score_version(''placed'', 1, #
 SELECT matches(refused('SELECT mlops.score(''placed'', (card, 3.0, amount, online)) FROM placed LIMIT 1'), '^42804 \| value 2 of the row has type numeric, but by position it is column "shop", which the model was trained on as bigint', 'a number that could be converted');
 SELECT matches(refused('SELECT mlops.score(''placed'', (card, shop, amount, ''yes''::text)) FROM placed LIMIT 1'), '^42804 \| value 4 of the row has type text, but by position', 'a value of another kind');
 SELECT matches(refused('SELECT mlops.score(''placed'', (card, shop, amount)) FROM placed LIMIT 1'), '^42703 \| the row to score lacks .* \| A row without names is taken by position if it has 4 values: "card", "shop", "amount", "online"\.', 'too few values');
-SELECT matches(refused('SELECT mlops.score(''placed'', s) FROM (SELECT card AS a, shop AS b, amount AS c, online AS d FROM placed) AS s LIMIT 1'), '^42703 \| the row to score lacks columns that the model reads: "card", "shop", "amount", "online" \| Columns are found by name', 'other names are none of the model''s');
+SELECT matches(refused('SELECT mlops.score(''placed'', s) FROM (SELECT card AS a, shop AS b, amount AS c, online AS d FROM placed) AS s LIMIT 1'), '^42703 \| the row to score lacks columns that the model reads: "card", "shop", "amount", "online" \| Columns are found by name. There are: "a", "b", "c", "d".', 'other names are none of the model''s');
+SELECT matches(refused('SELECT mlops.score(''placed'', s) FROM (SELECT card, shop, amount AS tx_amount, online FROM placed) AS s LIMIT 1'), 'If "tx_amount" is meant, give it that name: SELECT ..., tx_amount AS amount\.$', 'one that may be meant is named');
+SELECT matches(refused('SELECT mlops.train(''near'', ''tx'', target => ''fraud'')'), 'Perhaps you meant "is_fraud"\.$', 'by a part of its name');
+SELECT matches(refused('SELECT mlops.train(''near'', ''tx'', target => ''nothing'')'), '\| There are: "id", ', 'where none is near, all are');
 SELECT is((SELECT max(abs(s - mlops.score('fraud', ROW(amount, balance, country, online)))) FROM scored JOIN tx USING (id)), 0::float8, 'an anonymous row is taken by position');
 SELECT is((SELECT max(abs(s - mlops.score('fraud/1', t))) FROM scored JOIN tx t USING (id)), 0::float8, 'name/version scores the same');
 SELECT is((SELECT max(abs(s - mlops.score_version('fraud', 1, t))) FROM scored JOIN tx t USING (id)), 0::float8, 'score_version scores the same');

@@ -127,7 +127,8 @@ query -c "SELECT mlops.set_gate('fraud', '$gate')" >/dev/null
 waits='NOTICE: versions of model "fraud" that are retrained will wait for approval'
 is "a policy under a gate with approvals" "$(said "$policy)" | grep '^N')" "$waits"
 is "whose own gate asks for none" "$(said "$policy, gate => '{\"approvals\": 0}')" | grep '^N')" ""
-is "or that deploys nothing" "$(said "SELECT FROM mlops.set_retraining_policy('fraud', '0 3 * * *')" | grep '^N')" ""
+is "or that deploys nothing" "$(said "SELECT FROM mlops.set_retraining_policy('fraud', '0 3 * * *')" | grep '^N')" \
+	'NOTICE: the retraining policy of model "fraud" has lost "gate", "action"'
 query -c "SELECT mlops.set_gate('fraud', '{}')" -c "$policy)" >/dev/null 2>&1
 is "such a gate beside a policy" "$(said "SELECT mlops.set_gate('fraud', '$gate')" | grep '^N')" "$waits"
 query -c "SELECT mlops.set_gate('fraud', '{}')" -c "SELECT mlops.drop_retraining_policy('fraud')" >/dev/null
@@ -179,7 +180,8 @@ is "one that is given is chosen by none" "$(said "$parts, threshold => '{\"value
 # ---- names that are near
 is "a column that is near" "$(said "SELECT mlops.train('m', 'tx', target => 'tx_frud')")" 'ERROR: "target" names column "tx_frud", which does not exist in the source
 HINT: Perhaps you meant "tx_fraud".'
-is "a column that is not" "$(said "SELECT mlops.train('m', 'tx', target => 'tz')")" 'ERROR: "target" names column "tz", which does not exist in the source'
+is "a column that is not" "$(said "SELECT mlops.train('m', 'tx', target => 'tz')")" 'ERROR: "target" names column "tz", which does not exist in the source
+HINT: There are: "transaction_id", "tx_datetime", "customer_id", "terminal_id", "tx_amount", "tx_fraud", "tx_fraud_scenario", "cbk".'
 constrained() { said "SELECT mlops.train('m', query => 'SELECT tx_amount, tx_datetime, transaction_id, tx_fraud FROM tx', target => 'tx_fraud', key => 'transaction_id', params => '{\"monotone_constraints\": {\"$1\": 1}, \"n_estimators\": 1}')"; }
 is "a constraint that is near a feature" "$(constrained tx_amont)" 'ERROR: "tx_amont" in "monotone_constraints" is not a feature
 DETAIL: Features are: tx_amount, tx_datetime.
