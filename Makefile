@@ -100,8 +100,21 @@ unit-build: $(UNIT_TESTS)
 unit: unit-build
 	prove --exec '' $(UNIT_TESTS)
 
+# ---- the engine's side of bench/peers: a plain program, compiled as mlops.so is
+BENCH_DIR    = build/bench
+BENCH_ENGINE = $(patsubst src/%.c,$(BENCH_DIR)/%.o,$(ENGINE_SOURCES))
+
+$(BENCH_DIR)/%.o: src/%.c
+	@$(MKDIR_P) $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -c $< -o $@
+$(BENCH_DIR)/peers_engine: bench/peers/engine.c $(BENCH_ENGINE)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MF $@.d $< $(BENCH_ENGINE) -o $@ -lpthread -lm
+bench-engine: $(BENCH_DIR)/peers_engine
+
+-include $(wildcard $(BENCH_DIR)/*.d $(BENCH_DIR)/*/*.d $(BENCH_DIR)/*/*/*.d)
+
 help:
 	@sed -n 's/^#   //p' Makefile
 
-.PHONY: help unit unit-build install-blas uninstall-blas
+.PHONY: help unit unit-build bench-engine install-blas uninstall-blas
 .SECONDARY:

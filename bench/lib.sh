@@ -140,7 +140,10 @@ python_with()
 	python3 -m venv "$venv" >&2 && "$venv/bin/pip" -q install "$@" >&2 && echo "$venv/bin/python"
 }
 
-python_with_xgboost()
+# The name of a python that has current peers, of peers/requirements.txt.  Their threads
+# wait without working, so that they do not take the processor of the next side.
+python_with_peers()
 {
-	python_with '' 'import pandas, xgboost; assert xgboost.__version__ == "1.7.6"' 'xgboost==1.7.6' 'numpy<2' 'pandas<2.3'
+	sh "$here/peers/python.sh"
 }
+export OMP_WAIT_POLICY=passive

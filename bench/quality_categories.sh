@@ -13,8 +13,8 @@ MLOPS_DATA=$(cd "${MLOPS_DATA:-$here/../../shared/data}" 2>/dev/null && pwd) || 
 }
 export MLOPS_DATA
 
-python=$(python_with -lightgbm 'import lightgbm, pandas' 'lightgbm==4.6.0' 'numpy<2.3' 'pandas<3') || {
-	echo "quality_categories: skipped, python3 with LightGBM cannot be had here" >&2
+python=$(python_with_peers) || {
+	echo "quality_categories: skipped, a python with LightGBM cannot be had here" >&2
 	exit 0
 }
 open_server
