@@ -65,8 +65,9 @@ class Bench:
         started = {self.ours: sides.engine(self.engine, data_set, directory, threads)}
         for name in LEARNERS:
             learner = learner_of(name)
-            for option in learner.options if learner.can(data_set) else ():
-                started[sides.label(learner, option)] = sides.peer(name, option, data_set, directory, threads)
+            for option in learner.options:
+                if learner.can(data_set, option):
+                    started[sides.label(learner, option)] = sides.peer(name, option, data_set, directory, threads)
         for worker in started.values():
             stack.callback(worker.end)
             worker.wait()

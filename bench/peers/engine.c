@@ -57,6 +57,16 @@ need(size_t n, size_t size)
 	return memory;
 }
 
+static void *
+need_arena(size_t size)
+{
+	void	   *memory = ml_arena_alloc(ctx.arena, size);
+
+	if (memory == NULL)
+		abort();
+	return memory;
+}
+
 /* ---------------------------------------------------------------- data */
 
 /* All of a file of that many bytes. */
@@ -93,7 +103,7 @@ create_dataset(void)
 			category ? ML_COLUMN_CATEGORY : ML_COLUMN_NUMBER};
 		column_number[c] = (uint32_t) c;
 	}
-	check(ml_dataset_create(&ctx, n_columns, specs, &dataset));
+	check(ml_dataset_create(&ctx, n_columns, specs, NULL, &dataset));
 }
 
 static void
@@ -167,7 +177,7 @@ print_since(Clock from, Clock to)
 
 /* ---------------------------------------------------------------- commands */
 
-/* A verified model of what was learned; its bytes live in the arena. */
+/* A verified model of what was learned, laid out as for serving; it lives in the arena. */
 static void
 open_model(const MlSignature *signature, const MlLearned *learned)
 {
@@ -177,13 +187,16 @@ open_model(const MlSignature *signature, const MlLearned *learned)
 
 	check(ml_model_encode(&ctx, &parts, &bytes, &size));
 	check(ml_model_open(bytes, size, model, ctx.message));
+	size = ml_model_layout_size(model);
+	if (size > 0)
+		ml_model_lay_out(model, need_arena(size));
 }
 
 /* As mlops.train does it without a time column. */
 static void
 fit(void)
 {
-	MlRows		rows = {row_number, n_train};
+	MlRows		rows = {row_number, n_train, NULL};
 	MlGradientBoostingParams params;
 	MlSignature *signature;
 	MlLeftOut  *left_out;
@@ -223,7 +236,7 @@ score_rows(void)
 	Clock		began = now();
 	MlArenaMark mark = ml_arena_mark(ctx.arena);
 
-	check(ml_model_score_rows(&ctx, model, dataset, (MlRows) {row_number + n_train, n_test}, score));
+	check(ml_model_score_rows(&ctx, model, dataset, (MlRows) {row_number + n_train, n_test, NULL}, score));
 	ml_arena_release(ctx.arena, mark);
 	print_since(began, now());
 }

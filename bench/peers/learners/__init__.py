@@ -2,7 +2,7 @@
 
     version                      of the package
     options                      variants of it: a name and what it changes
-    can(data_set)                false: it has no way to learn from such data
+    can(data_set, option)        false: it has no way to learn from such data
     hold(x, y, data_set)         training data in memory in the form it likes best
     hold_rows(x, data_set)       rows to score, likewise
     bin(held, threads, option)   ... -> histogram bins, where that is a step of its own

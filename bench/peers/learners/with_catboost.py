@@ -10,7 +10,7 @@ version = catboost.__version__
 options = {"": {}}
 
 
-def can(data_set):
+def can(data_set, option):
     return True
 
 

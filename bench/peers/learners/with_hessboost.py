@@ -11,8 +11,8 @@ version = hessboost.__version__
 options = {"": {}, "quantized gradients": {"use_quantized_grad": True}, "symmetric trees": {"grow_policy": "symmetric"}}
 
 
-def can(data_set):
-    return True
+def can(data_set, option):
+    return not (data_set.n_categories and "grow_policy" in options[option])     # symmetric trees have no categories
 
 
 def hold_rows(x, data_set):

@@ -9,7 +9,7 @@ version = lightgbm.__version__
 options = {"": {}, "quantized gradients": {"use_quantized_grad": True}}
 
 
-def can(data_set):
+def can(data_set, option):
     return True
 
 

@@ -9,7 +9,7 @@ version = sklearn.__version__
 options = {"": {}}
 
 
-def can(data_set):
+def can(data_set, option):
     return not data_set.n_categories and not data_set.sparse    # at most 255 levels; no sparse matrices
 
 

@@ -9,7 +9,7 @@ version = xgboost.__version__
 options = {"": {}}
 
 
-def can(data_set):
+def can(data_set, option):
     return True
 
 
