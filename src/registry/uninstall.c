@@ -1,17 +1,22 @@
 /*-------------------------------------------------------------------------
  * uninstall.c
- *	  What DROP EXTENSION takes along, said before it does.
+ *	  What DROP EXTENSION takes along, said before it does; and DROP SCHEMA and DROP
+ *	  OWNED where they take the extension along.
  *
  * PostgreSQL asks for CASCADE where something depends on the extension, not where
  * its own tables are full: models, decisions and the audit log go without a word.
+ * An event trigger would be too late: by sql_drop there is nothing left to count.
  * It is never in the way: whatever goes wrong here, the extension can be dropped.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/user.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -31,6 +36,7 @@ static ProcessUtility_hook_type next_process_utility;
 /* What there is to lose. */
 typedef struct Contents
 {
+	List	   *owners;			/* of DROP OWNED, RoleSpec *; NIL: another statement */
 	int64		models;
 	int64		runs;
 	int64		decisions;
@@ -49,6 +55,7 @@ number(int column)
 static void
 count(void *arg)
 {
+	Contents   *contents = arg;
 	MlCatalogScope scope;
 	Oid			type = INT4OID;
 	Datum		most = Int32GetDatum(MOST_COUNTED + 1);
@@ -56,12 +63,19 @@ count(void *arg)
 	/* who may not drop it need not know what there is */
 	if (!has_privs_of_role(GetUserId(), mlcat_owner()))
 		return;
+	/* what the role of initdb owns is not dropped so */
+	if (contents->owners &&
+		(!list_member_oid(roleSpecsToIds(contents->owners), mlcat_owner()) || IsPinnedObject(AuthIdRelationId, mlcat_owner())))
+		return;
 	mlcat_begin(&scope);
 	(void) mlcat_execute("SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.model LIMIT $1) AS m), "
 						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.run LIMIT $1) AS r), "
 						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.prediction UNION ALL SELECT FROM mlops_catalog.imported_decision LIMIT $1) AS p), "
 						 "(SELECT pg_catalog.count(*) FROM (SELECT FROM mlops_catalog.schedule LIMIT $1) AS s)", 1, &type, &most, NULL);
-	*(Contents *) arg = (Contents) {number(1), number(2), number(3), number(4)};
+	contents->models = number(1);
+	contents->runs = number(2);
+	contents->decisions = number(3);
+	contents->schedules = number(4);
 	mlcat_end(&scope);
 }
 
@@ -85,9 +99,9 @@ counted(int64 n, const char *one)
 }
 
 static void
-warn(void)
+warn(List *owners)
 {
-	Contents	contents = {0};
+	Contents	contents = {owners};
 
 	if (!OidIsValid(get_extension_oid("mlops", true)) || XactReadOnly || !try_to_count(&contents))
 		return;
@@ -102,29 +116,46 @@ warn(void)
 			 errhint("Page \"operations\" says what to keep before, and how to end schedules. In a transaction, ROLLBACK takes it back.")));
 }
 
-/* Does a statement drop it? */
 static bool
-drops_us(Node *node)
+is_among(const List *names, const char *name)
 {
-	DropStmt   *statement = (DropStmt *) node;
 	ListCell   *lc;
 
-	if (!IsA(node, DropStmt) || statement->removeType != OBJECT_EXTENSION)
-		return false;
-	foreach(lc, statement->objects)
+	foreach(lc, names)
 	{
-		if (strcmp(strVal(lfirst(lc)), "mlops") == 0)
+		if (strcmp(strVal(lfirst(lc)), name) == 0)
 			return true;
 	}
 	return false;
+}
+
+/* Does a statement drop the extension, or what that needs: its schema, the language of its functions? */
+static bool
+drops_us(const DropStmt *statement)
+{
+	bool		cascades = statement->behavior == DROP_CASCADE;
+
+	switch (statement->removeType)
+	{
+		case OBJECT_EXTENSION:
+			return is_among(statement->objects, "mlops") || (cascades && is_among(statement->objects, "plpgsql"));
+		case OBJECT_SCHEMA:
+			return cascades && is_among(statement->objects, "mlops");
+		default:
+			return false;
+	}
 }
 
 static void
 warn_before(PlannedStmt *statement, const char *query, bool read_only, ProcessUtilityContext context,
 			ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	if (drops_us(statement->utilityStmt))
-		warn();
+	Node	   *node = statement->utilityStmt;
+
+	if (IsA(node, DropOwnedStmt))
+		warn(((DropOwnedStmt *) node)->roles);
+	else if (IsA(node, DropStmt) && drops_us((DropStmt *) node))
+		warn(NIL);
 	if (next_process_utility)
 		next_process_utility(statement, query, read_only, context, params, environment, dest, completion);
 	else

@@ -100,16 +100,36 @@ done
 
 
 # ---- what is lost is said
-# drop [PSQL ARGUMENT...]: what DROP EXTENSION says, rolled back
+# drop [PSQL ARGUMENT...]: what $dropping says, rolled back
+dropping="DROP EXTENSION IF EXISTS mlops"
 drop()
 {
-	query -v ON_ERROR_STOP=0 "$@" -c "BEGIN" -c "DROP EXTENSION IF EXISTS mlops" -c "ROLLBACK" 2>&1 | sed -nE 's/^(psql.*)?(WARNING|ERROR|DETAIL|HINT): +/\2: /p'
+	query -v ON_ERROR_STOP=0 "$@" -c "BEGIN" -c "$dropping" -c "ROLLBACK" 2>&1 | sed -nE 's/^(psql.*)?(WARNING|ERROR|DETAIL|HINT): +/\2: /p'
 }
 is "an extension without anything goes in silence" "$(drop)" ""
 query -c "SELECT mlops.train('m', 'tx', target => 'fraud', features => '{a}', params => '{\"n_estimators\": 2}')" -c "SELECT mlops.deploy('m', 1)" -c "SELECT count(mlops.decide('m', t)) FROM tx AS t WHERE id <= 12" \
 	-c "SELECT mlops.train('m', 'tx', target => 'fraud', features => '{a}', params => '{\"n_estimators\": 2}', seed => 2)" >/dev/null 2>&1
 is "else it is said what goes with it" "$(drop)" 'WARNING: dropping extension "mlops" deletes 1 model, 2 runs, 12 decisions with their labels, and the audit log
 HINT: Page "operations" says what to keep before, and how to end schedules. In a transaction, ROLLBACK takes it back.'
+warning=$(drop | head -n 1)
+dropping="DROP SCHEMA mlops CASCADE"
+is "so it is of the schema that it is in" "$(drop | head -n 1)" "$warning"
+dropping="DROP EXTENSION plpgsql CASCADE"
+is "and of the language of its functions" "$(drop | head -n 1)" "$warning"
+dropping="DROP SCHEMA mlops"
+is "but not where that is refused" "$(drop | head -n 1)" "ERROR: cannot drop schema mlops because other objects depend on it"
+dropping="DROP OWNED BY postgres CASCADE"
+is "nor where its owner is that of the server" "$(drop | head -n 1 | cut -c1-38)" "ERROR: cannot drop objects owned by ro"
+dropping="DROP EXTENSION IF EXISTS mlops"
+query -c "CREATE ROLE boss SUPERUSER LOGIN" -c "CREATE ROLE clerk" -c "CREATE DATABASE bossy OWNER boss"
+query -d bossy -U boss -c "CREATE EXTENSION mlops" -c "SELECT mlops.start_run('x')" >/dev/null
+for dropping in "DROP OWNED BY boss" "DROP OWNED BY clerk, CURRENT_USER" "DROP OWNED BY clerk" "DROP OWNED BY nobody_at_all"; do
+	drop -d bossy -U boss | head -n 1
+done >"$server/owned"
+is "what DROP OWNED takes along is said" "$(cat "$server/owned")" 'WARNING: dropping extension "mlops" deletes 0 models, 1 run, 0 decisions with their labels, and the audit log
+WARNING: dropping extension "mlops" deletes 0 models, 1 run, 0 decisions with their labels, and the audit log
+ERROR: role "nobody_at_all" does not exist'
+dropping="DROP EXTENSION IF EXISTS mlops"
 is "nothing of it is gone after ROLLBACK" "$(query -c "SELECT count(*) FROM mlops.predictions")" 12
 query -c "INSERT INTO mlops_catalog.schedule (owner, name, cron, command, cron_job_id, max_retries, priority) VALUES ('postgres', 's', '@daily', 'SELECT 1', 1, 0, 0)" >/dev/null
 is "and what stays" "$(drop | sed -n 2p)" "DETAIL: 1 schedule is left to pg_cron, which goes on calling what is not there."
