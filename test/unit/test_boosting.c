@@ -178,6 +178,25 @@ test_leaves(void)
 	CHECK(leaves_of(&f) == 1 && leaves_differ(&f, &p) < 1e-4, "with weights too (off by %g)", leaves_differ(&f, &p));
 }
 
+/* Without room for codes by column, which is beside what the learner says it needs. */
+static void
+test_little_memory(void)
+{
+	MlGradientBoostingParams p = boosting();
+	MlArena    *roomy = ctx.arena;
+	MlLearned	learned;
+	MlStatus	status;
+	Fitted		f;
+
+	p.n_estimators = 5;
+	f = boost(&p);
+	ctx.arena = ml_arena_create(ml_gradient_boosting.memory_needed(N_TRAIN, 0, f.signature, &p, ml_pool_size(ctx.pool)) + 8192);
+	status = ml_gradient_boosting.fit(&ctx, &f.task, &learned);
+	CHECK(status == ML_OK && same_forest(forest_of(&f), learned.fitted.body), "little memory makes the same trees");
+	ml_arena_destroy(ctx.arena);
+	ctx.arena = roomy;
+}
+
 static void
 test_parameters(void)
 {
@@ -530,6 +549,7 @@ main(void)
 {
 	begin();
 	test_leaves();
+	test_little_memory();
 	test_parameters();
 	test_category_parameters();
 	test_monotone();

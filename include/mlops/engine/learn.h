@@ -123,7 +123,8 @@ typedef struct MlLearner
 	/* max_bins the signature must be fitted with for these parameters */
 	int			(*max_bins) (const void *params);
 
-	/* Bytes fit will take from the arena at the most. */
+	/* Bytes that are enough for fit.  Where the arena may map more, it may take more, to be
+	 * faster. */
 	size_t		(*memory_needed) (size_t n_train, size_t n_validation,
 								  const MlSignature *signature, const void *params,
 								  int n_threads);

@@ -120,7 +120,8 @@ allocate(Boosting *b, Workspace *workspace, size_t n_train, size_t n_validation,
 
 	grower_allocate(&b->grower, workspace, n_train, signature, &tree, n_threads);
 	logistic_loss_allocate(&b->loss, workspace, n_train);
-	b->gradient = workspace_take(workspace, n_train, sizeof(uint64_t));
+	/* where a tree learns from all rows, its first list is theirs */
+	b->gradient = p->subsample < 1 ? workspace_take(workspace, n_train, sizeof(uint64_t)) : b->grower.gradient[0];
 	b->leaf = workspace_take(workspace, n_train, sizeof(uint16_t));
 	b->leaf_value = workspace_take(workspace, b->grower.max_leaves, sizeof(float));
 	b->leaf_number = workspace_take(workspace, 2 * (size_t) b->grower.max_leaves, sizeof(int));
@@ -184,8 +185,8 @@ resolve_constraints(Boosting *b)
 }
 
 /*
- * Units of gradients and margins before the first round.  Errors: as
- * logistic_loss_start and resolve_constraints.
+ * Units of gradients, margins before the first round, and codes by column.  Errors:
+ * as logistic_loss_start, resolve_constraints and grower_start.
  */
 static MlStatus
 start(Boosting *b)
@@ -197,8 +198,6 @@ start(Boosting *b)
 		status = resolve_constraints(b);
 	if (status != ML_OK)
 		return status;
-	b->grower.ctx = b->ctx;
-	b->grower.binned = b->grower.pool.binned = task->binned_train;
 	b->grower.params.rules.gradient_unit = b->loss.gradient_unit;
 	b->grower.params.rules.hessian_unit = b->loss.hessian_unit;
 	b->grower.params.rules.monotone = b->monotone;
@@ -211,7 +210,9 @@ start(Boosting *b)
 		if (b->validation_weight)
 			b->validation_weight[i] = task->weight[row];
 	}
-	return ML_OK;
+	/* what is allocated by now is counted twice: there is room for certain */
+	return grower_start(&b->grower, b->ctx, task->binned_train,
+						memory_needed(b->loss.n, task->validation.n, task->signature, b->params, ml_pool_size(b->ctx->pool)));
 }
 
 /* ---------------------------------------------------------------- one round */
@@ -241,7 +242,6 @@ sample_rows(Boosting *b, int round)
 	{
 		for (size_t i = 0; i < n; i++)
 			row[i] = (uint32_t) i;
-		memcpy(gradient, b->gradient, n * sizeof(uint64_t));
 		return n;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -24,7 +24,9 @@
 #define TABLE_WORDS (ML_GROUP_FEATURES * CODES)
 #define POOL_BYTES ((size_t) 128 << 20) /* memory of all slots, unless 4 need more */
 #define LEAST_SLOTS 4			/* two families in hand: see tree_grower.c */
-#define PREFETCH_ROWS 24		/* how far ahead of the row at hand */
+/* Rows ahead of the one at hand that are fetched into the L2 cache, and into L1. */
+#define FAR_ROWS 256
+#define NEAR_ROWS 16
 
 int
 histogram_pool_slots(size_t wanted, size_t n_bins)
@@ -134,28 +136,35 @@ add_row(uint64_t *packed, const uint8_t *code, uint64_t gradient, size_t n)
 #undef ADD
 }
 
-/* Rows begin .. end-1 of a list into the packed tables. */
+/*
+ * Rows begin .. end-1 of a list into the packed tables.  The rows of a small node lie
+ * far apart, out of reach of what the processor fetches by itself, and L1, which
+ * holds the tables, has no room for as many as memory is slow.
+ */
 static void
 add_rows(uint64_t *packed, const uint8_t *codes, size_t n_features,
 		 const RowList *rows, size_t begin, size_t end)
 {
 	const uint64_t *gradient = rows->gradient;
 	const uint32_t *row = rows->row;
-	size_t		i = begin;
 
 	if (row == NULL)
 	{
-		for (; i < end; i++)
+		for (size_t i = begin; i < end; i++)
 			add_row(packed, codes + i * ML_GROUP_FEATURES, gradient[i], n_features);
 		return;
 	}
-	for (; i + PREFETCH_ROWS < end; i++)
+	for (size_t i = begin; i < end && i < begin + FAR_ROWS; i++)
+		__builtin_prefetch(codes + (size_t) row[i] * ML_GROUP_FEATURES, 0, 2);
+	for (size_t i = begin; i < end; i++)
 	{
-		__builtin_prefetch(codes + (size_t) row[i + PREFETCH_ROWS] * ML_GROUP_FEATURES);
+		size_t		far = i + FAR_ROWS < end ? i + FAR_ROWS : end - 1;
+		size_t		near = i + NEAR_ROWS < end ? i + NEAR_ROWS : end - 1;
+
+		__builtin_prefetch(codes + (size_t) row[far] * ML_GROUP_FEATURES, 0, 2);
+		__builtin_prefetch(codes + (size_t) row[near] * ML_GROUP_FEATURES, 0, 3);
 		add_row(packed, codes + (size_t) row[i] * ML_GROUP_FEATURES, gradient[i], n_features);
 	}
-	for (; i < end; i++)
-		add_row(packed, codes + (size_t) row[i] * ML_GROUP_FEATURES, gradient[i], n_features);
 }
 
 /* One feature's packed sums into 64-bit sums; the first block sets them. */

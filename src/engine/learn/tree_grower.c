@@ -78,6 +78,59 @@ grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
 	g->pool.first_bin = g->first_bin;
 }
 
+/* ---------------------------------------------------------------- columns */
+
+#define COPY_ROWS ((size_t) 2048)	/* of a group: 32 KB, which stay in the L1 cache */
+
+/*
+ * Task: a block of rows of a group.  A partition looks at one code of each row: in
+ * the matrix they are 16 bytes apart, here 64 of them are in a cache line.
+ */
+static void
+copy_columns(void *arg, size_t task, int thread)
+{
+	TreeGrower *g = (TreeGrower *) arg;
+	const MlBinned *binned = g->binned;
+	size_t		group = task % binned->n_groups;
+	size_t		begin = task / binned->n_groups * COPY_ROWS;
+	size_t		end = begin + COPY_ROWS < binned->n_rows ? begin + COPY_ROWS : binned->n_rows;
+
+	for (size_t i = 0; i < ML_GROUP_FEATURES && group * ML_GROUP_FEATURES + i < binned->n_features; i++)
+	{
+		uint8_t    *column = g->column + (group * ML_GROUP_FEATURES + i) * binned->n_rows;
+		const uint8_t *code = binned->group[group] + i;
+
+		for (size_t row = begin; row < end; row++)
+			column[row] = code[row * ML_GROUP_FEATURES];
+	}
+}
+
+/* Has the arena size more bytes than what is reserved? */
+static bool
+has_room(const MlArena *arena, size_t size, size_t reserved)
+{
+	size_t		budget = ml_arena_budget(arena);
+	size_t		used = ml_arena_used(arena);
+
+	return budget == 0 || (budget > used && budget - used > reserved && budget - used - reserved > size);
+}
+
+MlStatus
+grower_start(TreeGrower *g, MlContext *ctx, const MlBinned *binned, size_t reserved)
+{
+	size_t		n_blocks = (binned->n_rows + COPY_ROWS - 1) / COPY_ROWS;
+
+	g->ctx = ctx;
+	g->binned = g->pool.binned = binned;
+	g->move = partition_choose_move();
+	g->column = NULL;
+	if (has_room(ctx->arena, binned->n_rows * binned->n_features, reserved))
+		g->column = ml_arena_alloc_array(ctx->arena, binned->n_rows, binned->n_features);
+	if (g->column == NULL)
+		return ML_OK;
+	return ml_parallel_for(ctx, n_blocks * binned->n_groups, copy_columns, g);
+}
+
 /* ---------------------------------------------------------------- features */
 
 /*
@@ -120,10 +173,13 @@ grower_sample_features(TreeGrower *g, uint64_t seed, uint64_t stream)
 
 /* ---------------------------------------------------------------- histograms */
 
+/* All rows, in rising order, need no numbers. */
 static RowList
 rows_of(const TreeGrower *g, const GrowerNode *node)
 {
-	return (RowList) {g->row[node->list] + node->begin, g->gradient[node->list] + node->begin, node->n};
+	const uint32_t *row = node->n < g->binned->n_rows ? g->row[node->list] + node->begin : NULL;
+
+	return (RowList) {row, g->gradient[node->list] + node->begin, node->n};
 }
 
 /*
@@ -244,8 +300,25 @@ search_splits(TreeGrower *g, const int *nodes, int n)
 /* ---------------------------------------------------------------- partition */
 
 /*
+ * Copies a block's rows to the other list, left ones and right ones at their places.
+ * Rows keep their order, and no two blocks write to the same place.
+ */
+static void
+move_block(TreeGrower *g, GrowerBlock *block)
+{
+	int			from = g->nodes[block->node].list;
+	RowSide		left = {g->row[!from] + block->left_at, g->gradient[!from] + block->left_at};
+	RowSide		right = {g->row[!from] + block->right_at, g->gradient[!from] + block->right_at};
+
+	g->move(g->row[from] + block->begin, g->gradient[from] + block->begin, g->goes_left + block->begin,
+			block->end - block->begin, left, right);
+	block->moved = true;
+}
+
+/*
  * First of two passes: which rows of a block go left, and how many, so that the second
- * knows where to put them.  Codes are looked up here only: they lie far apart.
+ * knows where to put them.  A block that is a whole node knows it now, while its rows
+ * are in the cache.
  */
 static void
 look_at_rows(void *arg, size_t task, int thread)
@@ -253,48 +326,30 @@ look_at_rows(void *arg, size_t task, int thread)
 	TreeGrower *g = (TreeGrower *) arg;
 	GrowerBlock *block = &g->blocks[task];
 	const GrowerNode *node = &g->nodes[block->node];
-	const uint32_t *row = g->row[node->list];
-	const size_t feature = (size_t) node->split.feature;
-	const uint8_t *codes = g->binned->group[feature / ML_GROUP_FEATURES] + feature % ML_GROUP_FEATURES;
-	uint8_t    *goes_left = g->goes_left;
+	size_t		feature = (size_t) node->split.feature;
+	const uint8_t *codes = g->column ? g->column + feature * g->binned->n_rows
+		: g->binned->group[feature / ML_GROUP_FEATURES] + feature % ML_GROUP_FEATURES;
 	uint8_t		left_code[256];
-	size_t		n_left = 0;
 
 	for (int code = 0; code < 256; code++)
 		left_code[code] = split_goes_left(&node->split, (uint8_t) code);
-	for (size_t i = block->begin; i < block->end; i++)
-		n_left += goes_left[i] = left_code[codes[(size_t) row[i] * ML_GROUP_FEATURES]];
-	block->n_left = n_left;
+	block->n_left = partition_look(codes, g->column ? 1 : ML_GROUP_FEATURES, g->row[node->list] + block->begin, block->end - block->begin, left_code,
+								   g->goes_left + block->begin);
+	if (block->end - block->begin < node->n)
+		return;
+	block->left_at = block->begin;
+	block->right_at = block->begin + block->n_left;
+	move_block(g, block);
 }
 
-/*
- * Second pass: copies a block's rows to the other list, left ones and right ones at
- * the places partition worked out.  Rows keep their order, and no two blocks write
- * to the same place.
- */
+/* Second pass: the places of what is not moved yet are those that partition worked out. */
 static void
 move_rows(void *arg, size_t task, int thread)
 {
 	TreeGrower *g = (TreeGrower *) arg;
-	GrowerBlock *block = &g->blocks[task];
-	const GrowerNode *node = &g->nodes[block->node];
-	const uint32_t *row = g->row[node->list];
-	const uint64_t *gradient = g->gradient[node->list];
-	const uint8_t *goes_left = g->goes_left;
-	uint32_t   *to_row = g->row[!node->list];
-	uint64_t   *to_gradient = g->gradient[!node->list];
-	size_t		left = block->left_at;
-	size_t		right = block->right_at;
 
-	for (size_t i = block->begin; i < block->end; i++)
-	{
-		size_t		at = goes_left[i] ? left : right;
-
-		to_row[at] = row[i];
-		to_gradient[at] = gradient[i];
-		left += goes_left[i];
-		right += !goes_left[i];
-	}
+	if (!g->blocks[task].moved)
+		move_block(g, &g->blocks[task]);
 }
 
 /*
@@ -357,7 +412,7 @@ partition(TreeGrower *g, const int *nodes, int n)
 			size_t		end = begin + BLOCK_ROWS < node->n ? begin + BLOCK_ROWS : node->n;
 
 			g->blocks[n_blocks++] = (GrowerBlock) {(uint32_t) nodes[i], node->begin + begin,
-			node->begin + end, 0, 0, 0};
+			node->begin + end, 0, 0, 0, false};
 		}
 	}
 	status = ml_parallel_for(g->ctx, n_blocks, look_at_rows, g);

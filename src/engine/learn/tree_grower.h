@@ -6,6 +6,7 @@
 #ifndef MLOPS_LEARN_TREE_GROWER_H
 #define MLOPS_LEARN_TREE_GROWER_H
 
+#include "engine/learn/partition.h"
 #include "engine/learn/split_finder.h"
 
 #define GROWER_MAX_LEAVES 65535 /* leaves are numbered in 16 bits */
@@ -48,6 +49,7 @@ typedef struct GrowerBlock
 	size_t		n_left;
 	size_t		left_at;		/* where its left rows go */
 	size_t		right_at;
+	bool		moved;
 } GrowerBlock;
 
 typedef struct TreeGrower
@@ -63,6 +65,8 @@ typedef struct TreeGrower
 	bool	   *group_used;
 	uint32_t   *row[2];			/* lists of rows, node by node */
 	uint64_t   *gradient[2];	/* in the order of the lists */
+	uint8_t    *column;			/* [n_features][n_rows] codes, a feature's side by side; NULL: no memory */
+	PartitionMove move;
 	uint8_t    *goes_left;		/* of the rows being partitioned, in the order of their list */
 	GrowerNode *nodes;
 	int			n_nodes;
@@ -79,14 +83,20 @@ extern void grower_allocate(TreeGrower *grower, Workspace *workspace, size_t n_r
 							int n_threads);
 
 /*
+ * The matrix of the rows that trees are grown on.  Its codes are copied by column if
+ * the context's memory has room for them beside `reserved` bytes: trees are the same
+ * without, only later.  Parallel.  Errors: ML_ABORTED.
+ */
+extern MlStatus grower_start(TreeGrower *grower, MlContext *ctx, const MlBinned *binned, size_t reserved);
+
+/*
  * Sets feature_used: the features with the smallest random numbers, at least one.
  */
 extern void grower_sample_features(TreeGrower *grower, uint64_t seed, uint64_t stream);
 
 /*
- * Grows a tree on the rows in list 0 (n of them; identity order means row NULL
- * was meant: then row[0] holds 0 .. n-1 all the same).  feature_used must be
- * set.  Errors: ML_ABORTED.
+ * Grows a tree on the n rows in list 0, in rising order.  feature_used must be set.
+ * Errors: ML_ABORTED.
  */
 extern MlStatus grower_grow(TreeGrower *grower, size_t n);
 
