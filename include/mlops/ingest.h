@@ -96,6 +96,12 @@ extern char *mling_settled_text(FmgrInfo *output, Datum value);
 /* The value that a type's input function reads in a text, whatever the session's settings. */
 extern Datum mling_settled_value(FmgrInfo *input, Oid io_parameter, const char *text);
 
+/*
+ * Columns before the first one of variable length lie at the same offset in all tuples
+ * without NULLs: offset [n] by attribute, -1 for the others.
+ */
+extern void mling_fixed_offsets(TupleDesc desc, int n, int *offset);
+
 /* A number or time; NaN stays NaN, infinities stay infinite (refuse them). */
 extern double mling_number(const MlConverter *converter, Datum value);
 

@@ -97,12 +97,24 @@ extern bool mlserve_rule_converter(Oid type, MlConverter *converter);
 
 /* ---------------------------------------------------------------- rows */
 
+/* Where a number is in all tuples that have no NULL. */
+typedef struct MlPlaceInRow
+{
+	int			offset;			/* from the start of the tuple's data */
+	MlConversion from;
+	int16		length;
+	bool		by_value;
+} MlPlaceInRow;
+
 /* Where each input of a model is in a row type. */
 typedef struct MlRowMap
 {
 	size_t		n_inputs;
 	int		   *attribute;		/* [n_inputs] from 0 */
 	MlConverter *converter;		/* [n_inputs] */
+	MlPlaceInRow *place;		/* [n_inputs] of numbers that can be read in place, all of them; NULL: see
+								 * mlserve_find_places */
+	int			n_attributes;	/* up to the last one that is read in place */
 } MlRowMap;
 
 /*
@@ -121,6 +133,18 @@ extern MlRecordedType *mlserve_recorded_types(const MlModel *model);
 /* Values of a row for scoring. */
 extern void mlserve_fill_values(const MlModel *model, const MlRowMap *map,
 								const Datum *datums, const bool *nulls, MlValue *values);
+
+/*
+ * Finds the places of all inputs in tuples of desc, whose attributes the map is about: if
+ * every input is a number before the first column of variable length.
+ */
+extern void mlserve_find_places(MlRowMap *map, TupleDesc desc);
+
+/*
+ * The same values without taking a tuple apart; false if that cannot be, or if a value
+ * is to be refused.
+ */
+extern bool mlserve_fill_in_place(const MlRowMap *map, HeapTupleHeader header, MlValue *values);
 
 /* ---------------------------------------------------------------- call sites */
 
@@ -173,9 +197,14 @@ extern HeapTuple mlserve_row_as_stored(MlStoredRow **state, MemoryContext contex
 extern Jsonb *mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type,
 									Datum features);
 
-/* Scores a row given as values and nulls of desc's columns. */
-extern double mlserve_score_values(MlScorer *scorer, TupleDesc desc,
-								   const Datum *datums, const bool *nulls);
+/* Rows that are given as values have desc's columns from now on: before the first of them. */
+extern void mlserve_map_values(MlScorer *scorer, TupleDesc desc);
+
+/* Scores a row given as values and nulls. */
+extern double mlserve_score_values(MlScorer *scorer, const Datum *datums, const bool *nulls);
+
+/* The same of a slot of these columns, in place if it can be. */
+extern double mlserve_score_slot(MlScorer *scorer, TupleTableSlot *slot);
 
 /* What was read of the row that was scored last, by mlserve_score_values(); see mlserve_features_read(). */
 extern Jsonb *mlserve_features_of_values(MlScorer *scorer, const Datum *datums, const bool *nulls);
@@ -269,9 +298,9 @@ typedef struct MlExplanation
 extern void mlserve_explain_datum(MlScorer *scorer, Oid type, Datum features,
 								  MlExplanation *explanation);
 
-/* Scores and explains a row given as values and nulls of desc's columns. */
-extern void mlserve_explain_values(MlScorer *scorer, TupleDesc desc, const Datum *datums,
-								   const bool *nulls, MlExplanation *explanation);
+/* Scores and explains a row given as values and nulls, see mlserve_map_values. */
+extern void mlserve_explain_values(MlScorer *scorer, const Datum *datums, const bool *nulls,
+								   MlExplanation *explanation);
 
 /*
  * Text of an input's value in the row that was just explained; NULL for NULL.

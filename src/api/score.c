@@ -124,11 +124,17 @@ score_slot(TupleTableSlot *slot, void *arg)
 	Datum		values[3];
 	bool		nulls[3] = {false};
 
-	slot_getallattrs(slot);
-	score = mlserve_score_values(table->scorer, table->desc, slot->tts_values, slot->tts_isnull);
-	nulls[0] = table->key < 0 || slot->tts_isnull[table->key];
-	if (!nulls[0])
-		values[0] = PointerGetDatum(key_text(table, slot->tts_values[table->key]));
+	if (table->n_rows == 0)
+		mlserve_map_values(table->scorer, table->desc);
+	score = mlserve_score_slot(table->scorer, slot);
+	nulls[0] = true;
+	if (table->key >= 0)
+	{
+		Datum		key = slot_getattr(slot, table->key + 1, &nulls[0]);
+
+		if (!nulls[0])
+			values[0] = PointerGetDatum(key_text(table, key));
+	}
 	values[1] = Float8GetDatum(score);
 	values[2] = BoolGetDatum(score >= mlserve_scorer_resolved(table->scorer)->threshold);
 	tuplestore_putvalues(table->result->setResult, table->result->setDesc, values, nulls);

@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "datatype/timestamp.h"
@@ -440,6 +441,27 @@ mling_number(const MlConverter *converter, Datum value)
 			break;
 	}
 	elog(ERROR, "unexpected conversion %d to a number", (int) converter->from);
+}
+
+/* From the start of a tuple's data. */
+void
+mling_fixed_offsets(TupleDesc desc, int n, int *offset)
+{
+	int			next = 0;
+
+	for (int a = 0; a < n; a++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, a);
+
+		offset[a] = -1;
+		if (next < 0 || attribute->attlen <= 0)
+		{
+			next = -1;
+			continue;
+		}
+		offset[a] = att_align_nominal(next, attribute->attalign);
+		next = offset[a] + attribute->attlen;
+	}
 }
 
 /*

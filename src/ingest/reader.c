@@ -196,7 +196,7 @@ static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
 	DatasetReceiver *receiver = (DatasetReceiver *) self;
-	int			offset = 0;
+	int		   *offset;
 
 	receiver->all_fixed = true;
 	for (int c = 0; c < receiver->n_columns; c++)
@@ -204,30 +204,20 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 		ColumnReader *reader = &receiver->columns[c];
 
 		reader->attribute = receiver->mapping[receiver->wanted[c].position];
-		reader->offset = -1;
 		receiver->n_attributes = Max(receiver->n_attributes, reader->attribute + 1);
 	}
-	for (int a = 0; a < receiver->n_attributes; a++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(desc, a);
-
-		if (attribute->attlen <= 0)
-			break;
-		offset = att_align_nominal(offset, attribute->attalign);
-		for (int c = 0; c < receiver->n_columns; c++)
-		{
-			ColumnReader *reader = &receiver->columns[c];
-
-			if (reader->attribute != a)
-				continue;
-			reader->offset = offset;
-			reader->length = attribute->attlen;
-			reader->by_value = attribute->attbyval;
-		}
-		offset += attribute->attlen;
-	}
+	offset = palloc(Max(receiver->n_attributes, 1) * sizeof(int));
+	mling_fixed_offsets(desc, receiver->n_attributes, offset);
 	for (int c = 0; c < receiver->n_columns; c++)
-		receiver->all_fixed = receiver->all_fixed && receiver->columns[c].offset >= 0;
+	{
+		ColumnReader *reader = &receiver->columns[c];
+
+		reader->offset = offset[reader->attribute];
+		reader->length = TupleDescAttr(desc, reader->attribute)->attlen;
+		reader->by_value = TupleDescAttr(desc, reader->attribute)->attbyval;
+		receiver->all_fixed = receiver->all_fixed && reader->offset >= 0;
+	}
+	pfree(offset);
 	check_table(receiver);
 }
 

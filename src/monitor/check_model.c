@@ -193,11 +193,15 @@ take_row(TupleTableSlot *slot, void *arg)
 	{
 		for (size_t i = 0; i < counter->n_inputs; i++)
 			counter->map->attribute[i] = counter->mapping[counter->map->attribute[i]];
+		mlserve_find_places(counter->map, slot->tts_tupleDescriptor);
 		counter->mapped = true;
 	}
-	slot_getallattrs(slot);
 	values = counter->values + counter->n * counter->n_inputs;
-	mlserve_fill_values(counter->model, counter->map, slot->tts_values, slot->tts_isnull, values);
+	if (!TTS_IS_BUFFERTUPLE(slot) || !mlserve_fill_in_place(counter->map, ((HeapTupleTableSlot *) slot)->tuple->t_data, values))
+	{
+		slot_getallattrs(slot);
+		mlserve_fill_values(counter->model, counter->map, slot->tts_values, slot->tts_isnull, values);
+	}
 	for (size_t f = 0; f < counter->n_features; f++)
 		see_time(counter, &counter->features[f], values);
 	for (size_t i = 0; i < counter->n_inputs; i++)

@@ -59,10 +59,9 @@ mlserve_explain_datum(MlScorer *scorer, Oid type, Datum features, MlExplanation 
 }
 
 void
-mlserve_explain_values(MlScorer *scorer, TupleDesc desc, const Datum *datums, const bool *nulls,
-					   MlExplanation *explanation)
+mlserve_explain_values(MlScorer *scorer, const Datum *datums, const bool *nulls, MlExplanation *explanation)
 {
-	(void) mlserve_score_values(scorer, desc, datums, nulls);
+	(void) mlserve_score_values(scorer, datums, nulls);
 	explain_last(scorer, explanation);
 }
 
@@ -115,6 +114,7 @@ mlserve_explained_value(MlScorer *scorer, Oid type, Datum features, size_t input
 	if (type == JSONBOID)
 		return json_value_text(mlserve_features_object(features),
 							   ml_model_input_name(variant->resolved->served->model, input));
+	mlserve_take_apart(scorer);
 	attribute = variant->map->attribute[input];
 	if (scorer->nulls[attribute])
 		return NULL;

@@ -78,8 +78,10 @@ explain_slot(TupleTableSlot *slot, void *arg)
 	if (row % table->step != 0)
 		return;
 	caller = MemoryContextSwitchTo(table->row_context);
+	if (table->model == NULL)
+		mlserve_map_values(table->scorer, table->desc);
 	slot_getallattrs(slot);
-	mlserve_explain_values(table->scorer, table->desc, slot->tts_values, slot->tts_isnull, &why);
+	mlserve_explain_values(table->scorer, slot->tts_values, slot->tts_isnull, &why);
 	make_room_for_row(table, &why);
 	/* the sample may just have become too fine for this row */
 	if (row % table->step == 0)

@@ -250,6 +250,8 @@ mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Da
 
 	while (variant->resolved != resolved)
 		variant++;
+	if (type != JSONBOID)
+		mlserve_take_apart(scorer);
 	return features_of(variant, type == JSONBOID ? mlserve_features_object(features) : NULL, scorer->datums, scorer->nulls);
 }
 

@@ -131,7 +131,7 @@ score_of(const ImportReader *reader, TupleTableSlot *slot, const char *key)
 	double		score;
 
 	if (reader->score_column < 0)
-		return mlserve_score_values(reader->scorer, reader->desc, slot->tts_values, slot->tts_isnull);
+		return mlserve_score_values(reader->scorer, slot->tts_values, slot->tts_isnull);
 	score = mling_number(&reader->score, slot->tts_values[reader->score_column]);
 	if (!(score >= 0 && score <= 1))
 		ereport(ERROR,
@@ -139,7 +139,7 @@ score_of(const ImportReader *reader, TupleTableSlot *slot, const char *key)
 				 errmsg("the decision of key \"%s\" has score %s", mlbase_excerpt(key), mlbase_number_text(score)),
 				 errdetail("A score is a probability, from 0 to 1. No decision was imported.")));
 	if (reader->with_features)	/* and finds the columns */
-		(void) mlserve_score_values(reader->scorer, reader->desc, slot->tts_values, slot->tts_isnull);
+		(void) mlserve_score_values(reader->scorer, slot->tts_values, slot->tts_isnull);
 	return score;
 }
 
@@ -201,7 +201,8 @@ take_row(TupleTableSlot *slot, void *arg)
 	MemoryContext caller = MemoryContextSwitchTo(reader->context);
 
 	slot_getallattrs(slot);
-	reader->imported->rows++;
+	if (reader->imported->rows++ == 0 && reader->scorer)
+		mlserve_map_values(reader->scorer, reader->desc);
 	if (slot->tts_isnull[reader->key_column] || slot->tts_isnull[reader->time.position] ||
 		is_missing(slot, reader->score_column, &reader->score) || is_missing(slot, reader->flag_column, &reader->flag))
 		reader->imported->ignored++;

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -154,6 +156,7 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 	map->n_inputs = ml_model_n_inputs(model);
 	map->attribute = palloc(Max(map->n_inputs, 1) * sizeof(int));
 	map->converter = palloc(Max(map->n_inputs, 1) * sizeof(MlConverter));
+	map->place = NULL;
 	for (size_t i = 0; i < map->n_inputs; i++)
 	{
 		map->attribute[i] = mling_find_attribute(desc, ml_model_input_name(model, i));
@@ -216,4 +219,68 @@ mlserve_fill_values(const MlModel *model, const MlRowMap *map,
 				mling_refuse_infinite(ml_model_input_name(model, i));
 		}
 	}
+}
+
+void
+mlserve_find_places(MlRowMap *map, TupleDesc desc)
+{
+	int		   *offset;
+	MlPlaceInRow *place = MemoryContextAlloc(GetMemoryChunkContext(map), Max(map->n_inputs, 1) * sizeof(MlPlaceInRow));
+
+	map->n_attributes = 0;
+	for (size_t i = 0; i < map->n_inputs; i++)
+		map->n_attributes = Max(map->n_attributes, map->attribute[i] + 1);
+	offset = palloc(Max(map->n_attributes, 1) * sizeof(int));
+	mling_fixed_offsets(desc, map->n_attributes, offset);
+	map->place = place;
+	for (size_t i = 0; i < map->n_inputs; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, map->attribute[i]);
+
+		place[i] = (MlPlaceInRow) {offset[map->attribute[i]], map->converter[i].from, attribute->attlen, attribute->attbyval};
+		if (place[i].offset < 0 || map->converter[i].kind == ML_COLUMN_CATEGORY)
+			map->place = NULL;
+	}
+	pfree(offset);
+	if (map->place == NULL)
+		pfree(place);
+}
+
+/*
+ * Columns that were added later have no bytes in older tuples.  The plain types are
+ * spelled out: the switch is predicted, and nothing is called.
+ */
+bool
+mlserve_fill_in_place(const MlRowMap *map, HeapTupleHeader header, MlValue *values)
+{
+	const char *data = (const char *) header + header->t_hoff;
+	bool		infinite = false;
+
+	if (map->place == NULL || (header->t_infomask & HEAP_HASNULL) || HeapTupleHeaderGetNatts(header) < map->n_attributes)
+		return false;
+	for (size_t i = 0; i < map->n_inputs; i++)
+	{
+		const MlPlaceInRow *place = &map->place[i];
+		const char *field = data + place->offset;
+
+		switch (place->from)
+		{
+			case ML_FROM_FLOAT8:
+				values[i].number = *(const double *) field;
+				break;
+			case ML_FROM_INT4:
+				values[i].number = *(const int32 *) field;
+				break;
+			case ML_FROM_FLOAT4:
+				values[i].number = *(const float *) field;
+				break;
+			case ML_FROM_INT8:
+				values[i].number = (double) *(const int64 *) field;
+				break;
+			default:
+				values[i].number = mling_number(&map->converter[i], fetch_att(field, place->by_value, place->length));
+		}
+		infinite |= fabs(values[i].number) == INFINITY;
+	}
+	return !infinite;
 }

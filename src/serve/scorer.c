@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
@@ -22,11 +20,9 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
-#include "mlops/json.h"
 #include "serve/model_cache.h"
 #include "serve/scorer.h"
 
@@ -336,6 +332,7 @@ prepare_variant(MlScorer *scorer, VariantScorer *variant, bool json)
 		return;
 	caller = MemoryContextSwitchTo(scorer->context);
 	variant->map = mlserve_map_row(variant->resolved->served->model, scorer->desc);
+	mlserve_find_places(variant->map, scorer->desc);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -350,6 +347,18 @@ score_variant(MlScorer *scorer, VariantScorer *variant, const Datum *datums, con
 	model = variant->resolved->served->model;
 	mlserve_fill_values(model, variant->map, datums, nulls, variant->values);
 	return ml_model_score(model, variant->values, variant->scratch);
+}
+
+/* The scorer's row: in place if it can be, and else taken apart. */
+static double
+score_held(MlScorer *scorer, VariantScorer *variant)
+{
+	if (unlikely(variant->map == NULL))
+		prepare_variant(scorer, variant, false);
+	if (likely(scorer->row && mlserve_fill_in_place(variant->map, scorer->row, variant->values)))
+		return ml_model_score(variant->resolved->served->model, variant->values, variant->scratch);
+	mlserve_take_apart(scorer);
+	return score_variant(scorer, variant, scorer->datums, scorer->nulls);
 }
 
 /* Variant of a row given as values and nulls. */
@@ -383,16 +392,12 @@ warn_of_passed(MlScorer *scorer)
 					scorer->variants[scorer->passed.segment].resolved->variant, scorer->route->name, error->message)));
 }
 
-/* Chooses if there is a choice, and scores. */
-static double
-score_filled(MlScorer *scorer, const Datum *datums, const bool *nulls)
+/* Variant of the scorer's row. */
+static VariantScorer *
+choose_for_held(MlScorer *scorer)
 {
-	if (unlikely(scorer->chooses))
-	{
-		scorer->chosen = choose_for_row(scorer, datums, nulls);
-		warn_of_passed(scorer);
-	}
-	return score_variant(scorer, scorer->chosen, datums, nulls);
+	mlserve_take_apart(scorer);
+	return choose_for_row(scorer, scorer->datums, scorer->nulls);
 }
 
 /* Is the row type of a composite value the one that is mapped? */
@@ -406,156 +411,56 @@ is_mapped(const MlScorer *scorer, HeapTupleHeader header)
 		 scorer->row_entry->tupDesc_identifier == scorer->row_identifier);
 }
 
-/*
- * Takes a composite value apart into the scorer's datums.  Values point into the
- * row, which must live as long as they are used.
- */
+/* Row and its values must live as long as they are used. */
 static void
-deform_composite(MlScorer *scorer, Datum features)
+hold_row(MlScorer *scorer, Datum features)
 {
-	HeapTupleHeader header = DatumGetHeapTupleHeader(features);
-	HeapTupleData tuple;
+	HeapTupleHeader header;
 
+	scorer->row = NULL;			/* if this fails, the last one is not read again */
+	scorer->apart = false;
+	header = DatumGetHeapTupleHeader(features);
 	if (unlikely(!is_mapped(scorer, header)))
 		map_composite(scorer, HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
+	scorer->row = header;
+}
 
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+void
+mlserve_take_apart(MlScorer *scorer)
+{
+	HeapTupleData tuple;
+
+	if (scorer->apart)
+		return;
+	scorer->apart = true;
+	if (scorer->row == NULL)
+	{
+		memset(scorer->nulls, true, scorer->desc->natts * sizeof(bool));
+		return;
+	}
+	tuple.t_len = HeapTupleHeaderGetDatumLength(scorer->row);
 	ItemPointerSetInvalid(&tuple.t_self);
 	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
+	tuple.t_data = scorer->row;
 	heap_deform_tuple(&tuple, scorer->desc, scorer->datums, scorer->nulls);
 }
 
-/* ---- jsonb */
-
-/* Made once a variant; in the scorer's context. */
-static const MlRecordedType *
-recorded_types(MlScorer *scorer, VariantScorer *variant)
-{
-	if (unlikely(variant->recorded == NULL))
-	{
-		MemoryContext caller = MemoryContextSwitchTo(scorer->context);
-
-		variant->recorded = mlserve_recorded_types(variant->resolved->served->model);
-		MemoryContextSwitchTo(caller);
-	}
-	return variant->recorded;
-}
-
-/* Errors of class 22: a value that its type cannot read. */
-static void
-value_from_json(const MlModel *model, size_t input, const MlRecordedType *recorded,
-				const JsonbValue *json, MlValue *value)
-{
-	if (recorded->kind == ML_COLUMN_CATEGORY)
-	{
-		size_t		size;
-		const char *bytes = mling_bytes_from_json(recorded, json, &size);
-
-		value->code = bytes ? ml_model_category(model, input, bytes, size) : ML_CODE_MISSING;
-	}
-	else
-		value->number = mling_number_from_json(recorded, json);
-}
-
-static bool
-is_input(const MlModel *model, const char *name, int length)
-{
-	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
-	{
-		const char *input = ml_model_input_name(model, i);
-
-		if ((int) strlen(input) == length && memcmp(input, name, length) == 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Of the first input that the object lacks and has a key like: what to say of it.
- * "" if nothing is near.
- */
-static const char *
-nearest_key(Jsonb *json, const MlModel *model)
-{
-	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
-	{
-		const char *name = ml_model_input_name(model, i);
-		JsonbIterator *it = JsonbIteratorInit(&json->root);
-		JsonbValue	key;
-		JsonbIteratorToken token;
-		MlNearest	nearest;
-
-		if (getKeyJsonValueFromContainer(&json->root, name, strlen(name), NULL))
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		mlbase_nearest_begin(&nearest, name);
-		while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
-		{
-			if (token == WJB_KEY && !is_input(model, key.val.string.val, key.val.string.len))
-				mlbase_nearest_of(&nearest, pnstrdup(key.val.string.val, key.val.string.len));
-		}
-		if (nearest.name[0])
-			return psprintf("Perhaps key \"%s\" is meant to be \"%s\". ", nearest.name, name);
-	}
-	return "";
-}
-
-/* All keys that are missing are named at once.  Errors: 42703. */
 static double
-score_jsonb(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
+score_json(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
 {
-	const MlModel *model;
-	const MlRecordedType *recorded;
-	size_t		n;
-	StringInfoData missing;
-
 	if (unlikely(variant->values == NULL))
 		load_variant(scorer, variant);
-	model = variant->resolved->served->model;
-	recorded = recorded_types(scorer, variant);
-	n = ml_model_n_inputs(model);
-	initStringInfo(&missing);
-	for (size_t i = 0; i < n; i++)
-	{
-		const char *name = ml_model_input_name(model, i);
-		JsonbValue *value = getKeyJsonValueFromContainer(&json->root, name, strlen(name), NULL);
-
-		if (value)
-			value_from_json(model, i, &recorded[i], value, &variant->values[i]);
-		else
-			appendStringInfo(&missing, "%s\"%s\"", missing.len ? ", " : "", name);
-	}
-	if (missing.len > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("the object to score lacks keys that the model reads: %s", missing.data),
-				 errhint("%sGive an unknown value as null.", nearest_key(json, model))));
-	return ml_model_score(model, variant->values, variant->scratch);
+	return mlserve_score_json(scorer, variant, json);
 }
 
-static const char *
-kind_of_root(Jsonb *json)
+/* May values of the type be rows?  Of one that is mapped that is known. */
+static inline bool
+is_row(const MlScorer *scorer, Oid type)
 {
-	JsonbValue	scalar;
-
-	if (!JB_ROOT_IS_SCALAR(json))
-		return "an array";
-	(void) JsonbExtractScalar(&json->root, &scalar);
-	return mljson_type_of(&scalar);
-}
-
-Jsonb *
-mlserve_features_object(Datum features)
-{
-	Jsonb	   *json = DatumGetJsonbP(features);
-
-	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("features in JSON must be an object, not %s", kind_of_root(json)),
-				 errhint("Give a row, or an object with a key for each column. A decision that was logged with a key is shown by mlops.why('model', key).")));
-	return json;
+	return type == RECORDOID ||
+		(scorer->mapped && scorer->row_type == type && scorer->row_entry &&
+		 scorer->row_entry->tupDesc_identifier == scorer->row_identifier) ||
+		type_is_rowtype(type);
 }
 
 /* Errors: 42804. */
@@ -582,12 +487,17 @@ score_any(MlScorer *scorer, Oid type, Datum features)
 			scorer->chosen = choose_for_json(scorer, json);
 			warn_of_passed(scorer);
 		}
-		return score_jsonb(scorer, scorer->chosen, json);
+		return score_json(scorer, scorer->chosen, json);
 	}
-	if (!type_is_rowtype(type))
+	if (!is_row(scorer, type))
 		refuse_features(type);
-	deform_composite(scorer, features);
-	return score_filled(scorer, scorer->datums, scorer->nulls);
+	hold_row(scorer, features);
+	if (unlikely(scorer->chooses))
+	{
+		scorer->chosen = choose_for_held(scorer);
+		warn_of_passed(scorer);
+	}
+	return score_held(scorer, scorer->chosen);
 }
 
 /* Errors: 22P02, text that is no JSON. */
@@ -648,8 +558,8 @@ score_chosen(Try *try)
 		prepare_variant(scorer, try->variant, json);
 	}
 	try->prepared = true;
-	try->score = json ? score_jsonb(scorer, try->variant, mlserve_features_object(try->features))
-		: score_variant(scorer, try->variant, scorer->datums, scorer->nulls);
+	try->score = json ? score_json(scorer, try->variant, mlserve_features_object(try->features))
+		: score_held(scorer, try->variant);
 	try->scored = true;
 }
 
@@ -676,11 +586,11 @@ choose_and_score(void *arg)
 	}
 	else
 	{
-		if (!type_is_rowtype(try->type))
+		if (!is_row(scorer, try->type))
 			refuse_features(try->type);
-		deform_composite(scorer, try->features);
+		hold_row(scorer, try->features);
 		if (scorer->chooses)
-			try->variant = choose_for_row(scorer, scorer->datums, scorer->nulls);
+			try->variant = choose_for_held(scorer);
 	}
 	if (try->variant == NULL)
 		try->variant = &scorer->variants[ML_MAIN_VARIANT(scorer->route)];
@@ -841,18 +751,18 @@ mlserve_row_key(MlScorer *scorer, Oid type, Datum features)
 
 	if (type == JSONBOID)
 		return mlserve_json_key(scorer->route, mlserve_features_object(features));
-	if (map->key_attribute < 0 || scorer->nulls[map->key_attribute])
+	if (map->key_attribute < 0)
+		return NULL;
+	mlserve_take_apart(scorer);
+	if (scorer->nulls[map->key_attribute])
 		return NULL;
 	bytes = mling_key_bytes(&map->key, scorer->datums[map->key_attribute], &size);
 	return cstring_to_text_with_len(bytes, (int) size);
 }
 
-/*
- * The row type of rows that come as values has no identity.  Described alike is
- * mapped already.
- */
-static void
-map_described(MlScorer *scorer, TupleDesc desc)
+/* The row type of rows that come as values has no identity. */
+void
+mlserve_map_values(MlScorer *scorer, TupleDesc desc)
 {
 	if (scorer->mapped && scorer->row_type == InvalidOid && equalTupleDescs(scorer->desc, desc))
 		return;
@@ -861,9 +771,29 @@ map_described(MlScorer *scorer, TupleDesc desc)
 }
 
 double
-mlserve_score_values(MlScorer *scorer, TupleDesc desc, const Datum *datums, const bool *nulls)
+mlserve_score_values(MlScorer *scorer, const Datum *datums, const bool *nulls)
 {
 	scorer->given_key = NULL;
-	map_described(scorer, desc);
-	return score_filled(scorer, datums, nulls);
+	if (unlikely(scorer->chooses))
+	{
+		scorer->chosen = choose_for_row(scorer, datums, nulls);
+		warn_of_passed(scorer);
+	}
+	return score_variant(scorer, scorer->chosen, datums, nulls);
+}
+
+/*
+ * A tuple in a buffer's page has the slot's columns at the places of the row type's, as
+ * far as these are of the same lengths.
+ */
+double
+mlserve_score_slot(MlScorer *scorer, TupleTableSlot *slot)
+{
+	VariantScorer *chosen = scorer->chosen;
+
+	if (likely(TTS_IS_BUFFERTUPLE(slot) && !scorer->chooses && chosen->map &&
+			   mlserve_fill_in_place(chosen->map, ((HeapTupleTableSlot *) slot)->tuple->t_data, chosen->values)))
+		return ml_model_score(chosen->resolved->served->model, chosen->values, chosen->scratch);
+	slot_getallattrs(slot);
+	return mlserve_score_values(scorer, slot->tts_values, slot->tts_isnull);
 }

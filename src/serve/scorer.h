@@ -55,6 +55,10 @@ struct MlScorer
 	int32		row_typmod;
 	TypeCacheEntry *row_entry;	/* named composite types: to notice ALTER */
 	uint64		row_identifier;
+
+	/* the composite value that came last; it lives with its row */
+	HeapTupleHeader row;
+	bool		apart;			/* are datums and nulls its columns? else see mlserve_take_apart */
 	Datum	   *datums;
 	bool	   *nulls;
 };
@@ -62,11 +66,20 @@ struct MlScorer
 /* Does a variant have its model and, for rows that are not JSON, the map of their type? */
 #define ML_VARIANT_READY(variant, json) ((variant)->values != NULL && ((json) || (variant)->map != NULL))
 
+/* Takes the scorer's row apart, if that was not done, into datums and nulls. */
+extern void mlserve_take_apart(MlScorer *scorer);
+
 /*
  * Makes a scorer that asks one model, whatever the catalog says; all it needs
  * is allocated in context.
  */
 extern void mlserve_open_scorer(MlScorer *scorer, MlServedModel *served, MemoryContext context);
+
+/*
+ * Scores an object by a variant whose model is loaded.  Errors: 42703 for keys that it
+ * lacks, class 22 for values that their types cannot read.
+ */
+extern double mlserve_score_json(MlScorer *scorer, VariantScorer *variant, Jsonb *json);
 
 /* The object that features in jsonb must be; an error for anything else. */
 extern Jsonb *mlserve_features_object(Datum features);
