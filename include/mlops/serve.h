@@ -97,14 +97,16 @@ extern bool mlserve_rule_converter(Oid type, MlConverter *converter);
 
 /* ---------------------------------------------------------------- rows */
 
-/* Where a number is in all tuples that have no NULL. */
-typedef struct MlPlaceInRow
+/* Inputs, one after the other, that are numbers side by side in all tuples without NULL. */
+typedef struct MlPlacesInRow
 {
-	int			offset;			/* from the start of the tuple's data */
-	MlConversion from;
-	int16		length;
+	MlConversion from;			/* of all of them */
+	int			offset;			/* of the first, from the start of the tuple's data */
+	int16		length;			/* of each */
 	bool		by_value;
-} MlPlaceInRow;
+	size_t		first;			/* inputs */
+	size_t		end;
+} MlPlacesInRow;
 
 /* Where each input of a model is in a row type. */
 typedef struct MlRowMap
@@ -112,8 +114,8 @@ typedef struct MlRowMap
 	size_t		n_inputs;
 	int		   *attribute;		/* [n_inputs] from 0 */
 	MlConverter *converter;		/* [n_inputs] */
-	MlPlaceInRow *place;		/* [n_inputs] of numbers that can be read in place, all of them; NULL: see
-								 * mlserve_find_places */
+	size_t		n_places;		/* they hold all inputs; 0: that cannot be, see mlserve_find_places */
+	MlPlacesInRow *places;
 	int			n_attributes;	/* up to the last one that is read in place */
 } MlRowMap;
 

@@ -156,7 +156,7 @@ mlserve_map_row(const MlModel *model, TupleDesc desc)
 	map->n_inputs = ml_model_n_inputs(model);
 	map->attribute = palloc(Max(map->n_inputs, 1) * sizeof(int));
 	map->converter = palloc(Max(map->n_inputs, 1) * sizeof(MlConverter));
-	map->place = NULL;
+	map->n_places = 0;
 	for (size_t i = 0; i < map->n_inputs; i++)
 	{
 		map->attribute[i] = mling_find_attribute(desc, ml_model_input_name(model, i));
@@ -221,66 +221,85 @@ mlserve_fill_values(const MlModel *model, const MlRowMap *map,
 	}
 }
 
+/* Does an input lie behind the others of the place? */
+static bool
+extends(const MlPlacesInRow *place, const MlPlacesInRow *next)
+{
+	return place->from == next->from && place->length == next->length &&
+		next->offset == place->offset + place->length * (int) (next->first - place->first);
+}
+
 void
 mlserve_find_places(MlRowMap *map, TupleDesc desc)
 {
+	MlPlacesInRow *places = MemoryContextAlloc(GetMemoryChunkContext(map), Max(map->n_inputs, 1) * sizeof(MlPlacesInRow));
+	size_t		n = 0;
 	int		   *offset;
-	MlPlaceInRow *place = MemoryContextAlloc(GetMemoryChunkContext(map), Max(map->n_inputs, 1) * sizeof(MlPlaceInRow));
 
 	map->n_attributes = 0;
 	for (size_t i = 0; i < map->n_inputs; i++)
 		map->n_attributes = Max(map->n_attributes, map->attribute[i] + 1);
 	offset = palloc(Max(map->n_attributes, 1) * sizeof(int));
 	mling_fixed_offsets(desc, map->n_attributes, offset);
-	map->place = place;
+	map->places = places;
+	map->n_places = 0;
 	for (size_t i = 0; i < map->n_inputs; i++)
 	{
+		const MlConverter *converter = &map->converter[i];
 		Form_pg_attribute attribute = TupleDescAttr(desc, map->attribute[i]);
+		MlPlacesInRow next = {converter->from, offset[map->attribute[i]], attribute->attlen, attribute->attbyval, i, i + 1};
 
-		place[i] = (MlPlaceInRow) {offset[map->attribute[i]], map->converter[i].from, attribute->attlen, attribute->attbyval};
-		if (place[i].offset < 0 || map->converter[i].kind == ML_COLUMN_CATEGORY)
-			map->place = NULL;
+		if (next.offset < 0 || converter->kind == ML_COLUMN_CATEGORY)
+			return;
+		if (n > 0 && extends(&places[n - 1], &next))
+			places[n - 1].end = i + 1;
+		else
+			places[n++] = next;
 	}
-	pfree(offset);
-	if (map->place == NULL)
-		pfree(place);
+	map->n_places = n;
 }
 
-/*
- * Columns that were added later have no bytes in older tuples.  The plain types are
- * spelled out: the switch is predicted, and nothing is called.
- */
+/* Numbers of one place.  The plain types are spelled out: nothing is called. */
+static inline void
+fill_place(const MlRowMap *map, const MlPlacesInRow *place, const char *field, MlValue *values)
+{
+	size_t		n = place->end - place->first;
+
+	switch (place->from)
+	{
+		case ML_FROM_FLOAT8:
+			memcpy(values, field, n * sizeof(double));
+			return;
+		case ML_FROM_FLOAT4:
+			for (size_t i = 0; i < n; i++)
+				values[i].number = ((const float *) field)[i];
+			return;
+		case ML_FROM_INT4:
+			for (size_t i = 0; i < n; i++)
+				values[i].number = ((const int32 *) field)[i];
+			return;
+		case ML_FROM_INT8:
+			for (size_t i = 0; i < n; i++)
+				values[i].number = (double) ((const int64 *) field)[i];
+			return;
+		default:
+			for (size_t i = 0; i < n; i++, field += place->length)
+				values[i].number = mling_number(&map->converter[place->first + i], fetch_att(field, place->by_value, place->length));
+	}
+}
+
+/* Columns that were added later have no bytes in older tuples. */
 bool
 mlserve_fill_in_place(const MlRowMap *map, HeapTupleHeader header, MlValue *values)
 {
 	const char *data = (const char *) header + header->t_hoff;
 	bool		infinite = false;
 
-	if (map->place == NULL || (header->t_infomask & HEAP_HASNULL) || HeapTupleHeaderGetNatts(header) < map->n_attributes)
+	if (map->n_places == 0 || (header->t_infomask & HEAP_HASNULL) || HeapTupleHeaderGetNatts(header) < map->n_attributes)
 		return false;
+	for (size_t p = 0; p < map->n_places; p++)
+		fill_place(map, &map->places[p], data + map->places[p].offset, values + map->places[p].first);
 	for (size_t i = 0; i < map->n_inputs; i++)
-	{
-		const MlPlaceInRow *place = &map->place[i];
-		const char *field = data + place->offset;
-
-		switch (place->from)
-		{
-			case ML_FROM_FLOAT8:
-				values[i].number = *(const double *) field;
-				break;
-			case ML_FROM_INT4:
-				values[i].number = *(const int32 *) field;
-				break;
-			case ML_FROM_FLOAT4:
-				values[i].number = *(const float *) field;
-				break;
-			case ML_FROM_INT8:
-				values[i].number = (double) *(const int64 *) field;
-				break;
-			default:
-				values[i].number = mling_number(&map->converter[i], fetch_att(field, place->by_value, place->length));
-		}
 		infinite |= fabs(values[i].number) == INFINITY;
-	}
 	return !infinite;
 }

@@ -133,7 +133,7 @@ mlserve_features_object(Datum features)
 	if (!JB_ROOT_IS_OBJECT(json))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("features in JSON must be an object, not %s", kind_of_root(json))),
+				 errmsg("features in JSON must be an object, not %s", kind_of_root(json)),
 				 errhint("Give a row, or an object with a key for each column. A decision that was logged with a key is shown by mlops.why('model', key).")));
 	return json;
 }

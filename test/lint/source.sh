@@ -115,6 +115,6 @@ for compiler in gcc clang-14; do
 done
 report "programs of bench compile" "$(
 	gcc -fsyntax-only -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
-		-D_GNU_SOURCE -Iinclude -Isrc bench/peers/*.c bench/tune/*.c 2>&1)"
+		-D_GNU_SOURCE -Iinclude -Isrc -Itest/unit bench/kernels/*.c bench/peers/*.c bench/tune/*.c 2>&1)"
 report "no lock is one that users can name" "$(grep -nE 'advisory_(xact_)?(un)?lock|LOCKTAG_ADVISORY|SET_LOCKTAG_ADVISORY' src/*/*.[ch] $sql_sources)"
 report_end

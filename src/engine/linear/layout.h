@@ -51,6 +51,16 @@ _Static_assert(sizeof(InterceptRecord) == 16, "layout of intercepts");
 _Static_assert(sizeof(TermRecord) == 48, "layout of terms");
 _Static_assert(sizeof(LinearRecord) == 32, "layout of linear records");
 
+/* A feature as one row's score reads it, made when a model is opened: [n_features]. */
+typedef struct LaidFeature
+{
+	double		slope;			/* as in LinearRecord */
+	double		offset;
+	double		missing;
+	uint32_t	input;
+	uint32_t	plain;			/* 1: slope, offset and missing of the input's number; 0: anything else */
+} LaidFeature;
+
 /* Where a model's terms are. */
 typedef struct Linear
 {
@@ -73,6 +83,8 @@ extern void linear_open(const MlSection *section, void *state);
 extern bool linear_verify(MlCheck *check, const MlModel *model, const MlSection *section,
 						  const void *state);
 extern size_t linear_scratch_size(const void *state);
+extern size_t linear_layout_size(const MlModel *model, const void *state);
+extern void linear_lay_out(const MlModel *model, const void *state, void *block);
 extern double linear_margin(const MlModel *model, const void *state, const MlValue *values,
 							void *scratch);
 extern void linear_margins(const MlModel *model, const void *state, size_t n,

@@ -59,16 +59,49 @@ add_up_scaled(const MlModel *m, const Linear *l, const MlValue *values)
 
 /*
  * The margin of a row: features in order, so that the same row has the same bits
- * whoever asks.
+ * whoever asks, by the bytes or by a layout.
  */
 static inline double
 add_up(const MlModel *m, const Linear *l, const MlValue *values)
 {
+	const LaidFeature *laid = (const LaidFeature *) m->layout;
 	double		margin = l->intercept.value;
 
 	for (uint32_t f = 0; f < m->n_features; f++)
-		margin += linear_part(m, l, f, values);
+	{
+		if (laid && laid[f].plain)
+		{
+			double		value = values[laid[f].input].number;
+
+			margin += value == value ? laid[f].slope * value + laid[f].offset : laid[f].missing;
+		}
+		else
+			margin += linear_part(m, l, f, values);
+	}
 	return margin == margin ? margin : add_up_scaled(m, l, values);
+}
+
+size_t
+linear_layout_size(const MlModel *m, const void *state)
+{
+	return (size_t) m->n_features * sizeof(LaidFeature);
+}
+
+/* All that a plain number needs is beside each other. */
+void
+linear_lay_out(const MlModel *m, const void *state, void *block)
+{
+	const Linear *l = (const Linear *) state;
+	LaidFeature *laid = (LaidFeature *) block;
+
+	for (uint32_t f = 0; f < m->n_features; f++)
+	{
+		const MlFeatureRecord *feature = &m->features[f];
+		const LinearRecord *linear = &l->features[f];
+		bool		plain = feature->categorical == 0 && feature->part == ML_FEATURE_VALUE && linear->n_levels == 0;
+
+		laid[f] = (LaidFeature) {linear->slope, linear->offset, linear->missing, feature->input, plain};
+	}
 }
 
 size_t
