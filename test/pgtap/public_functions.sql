@@ -39,6 +39,7 @@ INSERT INTO explained VALUES
 	('importance_section', 'reads through views as the caller'),
 	('progress', 'shows progress of sessions of the caller''s roles'),
 	('progress_line', 'reads progress'),
+	('look_at_job', 'reads mlops.jobs as the caller'),
 	('query_settings', 'shows settings of the session'),
 	('utc_text', 'reads its argument only'),
 	('rule_values', 'reads its argument only'),

@@ -241,7 +241,7 @@ queued
 t
 cancelled|0"
 is "no job to cancel" "$(error_of -c "SELECT mlops.cancel(123456)")" "42704: job 123456 does not exist
-hint: View mlops.jobs lists the jobs there are."
+hint: View mlops.jobs lists the jobs you may see."
 is "waiting for it either" "$(error_of -c "CALL mlops.wait(123456)" | head -n 1)" "42704: job 123456 does not exist"
 is "a result too early" "$(query -c "SELECT mlops.submit('SELECT 1')" >/dev/null; error_of -c "SELECT mlops.result($(last job_id))")" \
 	"55000: job $(last job_id) has not ended: it is queued
