@@ -402,7 +402,7 @@ $$;
 CREATE FUNCTION mlops.revoke(model text, role name, privilege text) RETURNS SETOF mlops.grants
 	LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'mlops_as_owner';
 COMMENT ON FUNCTION mlops.revoke(text, name, text) IS
-	'Takes a privilege on a model away and returns it; no row if the role did not have it';
+	'Takes a privilege on a model away and returns it; no row if the role did not have it. A role that was dropped is its number, as check_catalog says';
 CREATE FUNCTION mlops_catalog.revoke(caller regrole, model text, role name, privilege text) RETURNS SETOF mlops.grants
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
@@ -414,10 +414,13 @@ BEGIN
 	PERFORM mlops_catalog.refuse_null('role', revoke.role);
 	PERFORM mlops_catalog.check_choice('privilege', revoke.privilege, '{score,view,train,deploy,manage}');
 	RETURN QUERY DELETE FROM mlops_catalog.model_grant AS g
-		WHERE g.model_id = id AND mlops_catalog.role_text(g.role) = revoke.role AND g.privilege = revoke.privilege
+		WHERE g.model_id = id AND g.privilege = revoke.privilege AND (revoke.role = mlops_catalog.role_text(g.role)
+			OR revoke.role = g.role::oid::text AND g.role <> 0 AND mlops_catalog.is_nobody(g.role))
 		RETURNING revoke.model, mlops_catalog.role_text(g.role), g.privilege, mlops_catalog.role_text(g.granted_by), g.granted_at;
 	IF FOUND THEN
 		PERFORM mlops_catalog.audit(caller, 'revoke', revoke.model, NULL, jsonb_build_object('role', revoke.role, 'privilege', revoke.privilege));
+	ELSE
+		PERFORM mlops_catalog.role_named(revoke.role);	-- whoever misspells it would think that the privilege is gone
 	END IF;
 END
 $$;

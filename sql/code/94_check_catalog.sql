@@ -99,7 +99,7 @@ AS $$
 	SELECT m.name, 'owner', format('role %s does not exist; mlops.set_owner(%L, ...) by a superuser gives it another owner', m.owner::oid, m.name)
 	FROM mlops_catalog.model AS m WHERE mlops_catalog.is_nobody(m.owner)
 	UNION ALL
-	SELECT m.name, format('privilege %s', g.privilege), format('role %s does not exist', g.role::oid)
+	SELECT m.name, format('privilege %s', g.privilege), format('role %s does not exist; SELECT mlops.revoke(%L, %L, %L) removes it', g.role::oid, m.name, g.role::oid, g.privilege)
 	FROM mlops_catalog.model_grant AS g JOIN mlops_catalog.model AS m USING (model_id)
 	WHERE g.role <> 0 AND mlops_catalog.is_nobody(g.role)
 	UNION ALL

@@ -1,7 +1,7 @@
 -- Privileges on models: what each allows, who may give them, and that taking
 -- one away is noticed by call sites that have the model cached.
 \ir setup.psql
-SELECT plan(74);
+SELECT plan(76);
 CREATE ROLE regress_mlops_owner;
 CREATE ROLE regress_mlops_score;
 CREATE ROLE regress_mlops_view;
@@ -302,6 +302,11 @@ SELECT lives_ok('EXECUTE scores', 'a prepared statement scores');
 SET LOCAL ROLE regress_mlops_owner;
 SELECT is((SELECT r.privilege FROM mlops.revoke('fraud', 'regress_mlops_score', 'score') r), 'score', 'revoke says what it did');
 SELECT is_empty($$SELECT * FROM mlops.revoke('fraud', 'regress_mlops_score', 'score')$$, 'nothing if there was nothing to take');
+SELECT throws_ok($$SELECT * FROM mlops.revoke('fraud', 'regress_mlops_scoer', 'score')$$, '42704', 'role "regress_mlops_scoer" does not exist', 'of a role that is misspelt nothing is gone');
+RESET ROLE;
+INSERT INTO mlops_catalog.model_grant SELECT model_id, 4711::oid::regrole, 'score', owner FROM mlops_catalog.model WHERE name = 'fraud';
+SET LOCAL ROLE regress_mlops_owner;
+SELECT is((SELECT r.role FROM mlops.revoke('fraud', '4711', 'score') AS r), 'unknown (OID=4711)', 'a role that is gone is its number');
 SET LOCAL ROLE regress_mlops_score;
 SELECT throws_ok('EXECUTE scores', '42501', 'permission denied to score with model "fraud"', 'and no longer, though the model is cached');
 SELECT throws_ok($$SELECT mlops.grant('fraud', 'regress_mlops_score', 'score')$$, '42501', 'permission denied to manage model "fraud"', 'nobody gives himself a privilege');
