@@ -19,6 +19,7 @@
 
 #define BLOCK_VALUES 524288		/* of all inputs, read before they are counted */
 #define TASK_ROWS 512
+#define NUMBERS_AT_ONCE 8
 
 #define SCORE_GROUPS 20			/* that scores are compared in, about */
 
@@ -70,9 +71,9 @@ n_codes(const MlFeatureBaseline *feature)
 	return feature->n_bins + 1 + (feature->categorical ? 0 : 2);
 }
 
-/* 0 .. n_bins + 2, in the order of values. */
-static size_t
-code_of_number(const MlFeatureBaseline *feature, double value)
+/* 0 .. n_bins + 2, in the order of values; below: how many edges are below the value. */
+static inline size_t
+code_of_place(const MlFeatureBaseline *feature, double value, size_t below)
 {
 	if (isnan(value))
 		return 0;
@@ -80,13 +81,64 @@ code_of_number(const MlFeatureBaseline *feature, double value)
 		return 1;
 	if (value > feature->maximum)
 		return feature->n_bins + 2;
-	return ml_bin_number(feature->edges, feature->n_bins - 1, value) + 1;
+	return below + 2;
+}
+
+static size_t
+code_of_number(const MlFeatureBaseline *feature, double value)
+{
+	return code_of_place(feature, value, ml_bin_number(feature->edges, feature->n_bins - 1, value) - 1);
+}
+
+/*
+ * The codes of NUMBERS_AT_ONCE values, as code_of_number has them.  One search waits for
+ * each of its comparisons; so many in step wait for none.
+ */
+static void
+codes_of_numbers(const MlFeatureBaseline *feature, const double *value, size_t *code)
+{
+	const double *edges = feature->edges;
+	size_t		below[NUMBERS_AT_ONCE] = {0};
+	size_t		length = feature->n_bins - 1;
+
+	for (size_t half; length > 1; length -= half)
+	{
+		half = length / 2;
+		for (int k = 0; k < NUMBERS_AT_ONCE; k++)
+			below[k] += (edges[below[k] + half - 1] < value[k]) * half;
+	}
+	for (int k = 0; k < NUMBERS_AT_ONCE; k++)
+	{
+		below[k] += length == 1 && edges[below[k]] < value[k];
+		code[k] = code_of_place(feature, value[k], below[k]);
+	}
 }
 
 static bool
 is_part_of_cycle(const MlFeatureBaseline *feature)
 {
 	return feature->part == ML_FEATURE_HOUR || feature->part == ML_FEATURE_WEEKDAY;
+}
+
+/* n rows' values of a feature, which are stride apart. */
+static void
+count_numbers(const MlFeatureBaseline *feature, size_t n, const MlValue *value, size_t stride, uint64 *counts)
+{
+	size_t		row = 0;
+
+	for (; row + NUMBERS_AT_ONCE <= n; row += NUMBERS_AT_ONCE)
+	{
+		double		number[NUMBERS_AT_ONCE];
+		size_t		code[NUMBERS_AT_ONCE];
+
+		for (int k = 0; k < NUMBERS_AT_ONCE; k++, value += stride)
+			number[k] = ml_feature_number(feature->part, value->number);
+		codes_of_numbers(feature, number, code);
+		for (int k = 0; k < NUMBERS_AT_ONCE; k++)
+			counts[code[k]]++;
+	}
+	for (; row < n; row++, value += stride)
+		counts[code_of_number(feature, ml_feature_number(feature->part, value->number))]++;
 }
 
 /*
@@ -116,13 +168,13 @@ count_task(void *arg, size_t task, int thread)
 
 		if (feature->part == ML_FEATURE_STATISTIC)
 			continue;			/* its category is counted */
-		for (size_t row = begin; row < end; row++, value += counter->n_inputs)
+		if (feature->categorical)
 		{
-			if (feature->categorical)
+			for (size_t row = begin; row < end; row++, value += counter->n_inputs)
 				counts[Min(value->code, feature->n_bins)]++;
-			else
-				counts[code_of_number(feature, ml_feature_number(feature->part, value->number))]++;
 		}
+		else
+			count_numbers(feature, end - begin, value, counter->n_inputs, counts);
 	}
 }
 
