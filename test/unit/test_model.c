@@ -89,7 +89,7 @@ check_scores(Kind kind, Bytes b)
 		printf("Bail out! %s\n", message);
 	check_scores_of(kind, &model);
 	size = ml_model_layout_size(&model);
-	layout = aligned_alloc(64, size + 64);
+	layout = aligned_alloc(64, (size + 64) / 64 * 64);
 	if (size > 0)
 		ml_model_lay_out(&model, layout);
 	check_scores_of(kind, &model);
@@ -140,7 +140,7 @@ check_statistics(Kind kind, Bytes good)
 	ml_model_recode(&model, same_text, NULL, block, &recoded);
 	/* copied without a layout, scored by both */
 	size = ml_model_layout_size(&model);
-	layout = aligned_alloc(64, size + 64);
+	layout = aligned_alloc(64, (size + 64) / 64 * 64);
 	if (size > 0)
 		ml_model_lay_out(&model, layout);
 	for (size_t i = 0; i < sizeof(mixed_rows) / sizeof(mixed_rows[0]); i++)
