@@ -678,6 +678,9 @@ DECLARE
 	paired boolean := compare.source IS NOT NULL OR compare.query IS NOT NULL;
 BEGIN
 	PERFORM mlops_catalog.require_seen(compare.model);
+	IF cardinality(compare.versions) = 0 THEN
+		RAISE EXCEPTION '"versions" names no version' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out to compare all versions.';
+	END IF;
 	IF cardinality(compare.versions) > (SELECT count(DISTINCT v) FROM unnest(compare.versions) AS v) AND array_position(compare.versions, NULL) IS NULL THEN
 		RAISE EXCEPTION '"versions" names a version twice' USING ERRCODE = 'invalid_parameter_value';
 	END IF;

@@ -193,7 +193,10 @@ DECLARE
 	made_run bigint;
 	made bigint;
 BEGIN
-	IF import_model.data IS NULL OR size < 48 OR substring(import_model.data FROM 1 FOR 8) <> 'MLOPSEXP'::bytea THEN
+	IF import_model.data IS NULL THEN
+		RAISE EXCEPTION '"data" must not be null' USING ERRCODE = 'null_value_not_allowed', HINT = 'It is what mlops.export_model returned.';
+	END IF;
+	IF size < 48 OR substring(import_model.data FROM 1 FOR 8) <> 'MLOPSEXP'::bytea THEN
 		RAISE EXCEPTION 'the data is not an exported model' USING ERRCODE = 'data_corrupted',
 			HINT = 'It must be what mlops.export_model returned.';
 	ELSIF substring(import_model.data FROM 9 FOR 4) <> int4send(1) THEN

@@ -258,9 +258,8 @@ DECLARE
 	former jsonb := (SELECT to_jsonb(s) FROM mlops.schedules AS s WHERE s.name = schedule.name AND s.owner = quote_ident(current_user)::regrole);
 BEGIN
 	PERFORM mlops_catalog.require_preload('mlops.schedule()');
-	IF schedule.name IS NULL OR schedule.cron IS NULL OR schedule.command IS NULL OR schedule.max_retries IS NULL OR schedule.priority IS NULL THEN
-		RAISE EXCEPTION '"name", "cron", "command", "max_retries" and "priority" must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM mlops_catalog.refuse_null(a.name, a.value) FROM (VALUES (1, 'name', schedule.name), (2, 'cron', schedule.cron), (3, 'command', schedule.command),
+		(4, 'max_retries', schedule.max_retries::text), (5, 'priority', schedule.priority::text)) AS a(place, name, value) ORDER BY a.place;
 	IF schedule.name COLLATE "C" !~ '^[^[:cntrl:]]{1,100}$' THEN
 		RAISE EXCEPTION 'invalid schedule name "%"', left(schedule.name, 100)
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'A name has 1 to 100 characters, none of them a control character.';

@@ -259,6 +259,23 @@ add_argument(PrivateCall *call, StringInfo sql, Oid type, NullableDatum argument
 	call->n++;
 }
 
+/* A list is no table of values: loops over one, and searches in it, fail in their own words. */
+static void
+require_list(HeapTuple function, int i, ArrayType *array)
+{
+	bool		isnull;
+	Datum		arguments = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proargnames, &isnull);
+	char	  **names;
+
+	if (ARR_NDIM(array) <= 1)
+		return;
+	(void) get_func_input_arg_names(arguments, SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proargmodes, &isnull), &names);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"%s\" must be a list, not an array of %d dimensions", names[i], ARR_NDIM(array)),
+			 errhint("Write it with one pair of braces, such as '{a,b}'.")));
+}
+
 static void
 prepare_call(FunctionCallInfo fcinfo, bool with_caller, PrivateCall *call)
 {
@@ -281,6 +298,8 @@ prepare_call(FunctionCallInfo fcinfo, bool with_caller, PrivateCall *call)
 	{
 		Oid			type = proc->proargtypes.values[i];
 
+		if (type_is_array(type) && !fcinfo->args[i].isnull)
+			require_list(tuple, i, DatumGetArrayTypeP(fcinfo->args[i].value));
 		add_argument(call, &sql, IsPolymorphicType(type) ? get_fn_expr_argtype(fcinfo->flinfo, i) : type, fcinfo->args[i]);
 	}
 	appendStringInfoChar(&sql, ')');

@@ -110,7 +110,7 @@ tell_learned(const JudgedRequest *request, const Judged *judged, const Subject *
 {
 	ereport(WARNING,
 			(errmsg("version %d of model \"%s\" is judged on rows that it learned from", judged->resolved.version, subject->model),
-			 errdetail("These are all rows of its training. It knows most of their answers and looks better than it is."),
+			 errdetail("They come from the source of its training. It knows most of their answers and looks better than it is."),
 			 subject->unread ? errhint("Give labelled rows that it did not learn from: source => ..., or query => ....")
 			 : errhint("Without %s it is judged on its test rows alone.", request->rows ? "source, query and rows" : "source and query")));
 }

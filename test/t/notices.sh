@@ -206,11 +206,11 @@ DETAIL: The model was trained with "f" of target "legit".
 HINT: If another value is the positive one, give it as "positive".'
 is "of its own" "$(said "SELECT mlops.evaluate('legit/1', query => 'SELECT * FROM legit WHERE tx_amount > 0')")" ""
 is "on all that it learned from" "$(said "SELECT mlops.evaluate('parts/1', 'parts')")" "WARNING: version 1 of model \"parts\" is judged on rows that it learned from
-DETAIL: These are all rows of its training. It knows most of their answers and looks better than it is.
+DETAIL: They come from the source of its training. It knows most of their answers and looks better than it is.
 HINT: Without source and query it is judged on its test rows alone."
 is "or by a curve" "$(said "SELECT mlops.curve('parts/1', rows => 'all')" | head -n 1)" 'WARNING: version 1 of model "parts" is judged on rows that it learned from'
 is "or by thresholds" "$(said "SELECT mlops.thresholds('parts', 1, '{\"max\": \"f1\"}', source => 'parts')")" "WARNING: version 1 of model \"parts\" is judged on rows that it learned from
-DETAIL: These are all rows of its training. It knows most of their answers and looks better than it is.
+DETAIL: They come from the source of its training. It knows most of their answers and looks better than it is.
 HINT: Without source and query it is judged on its test rows alone."
 is "on its test rows" "$(said "SELECT mlops.evaluate('parts/1')")" ""
 is "thresholds of its test rows" "$(said "SELECT mlops.thresholds('parts', 1, '{\"max\": \"f1\"}')")" ""
