@@ -140,10 +140,8 @@ python_with()
 	python3 -m venv "$venv" >&2 && "$venv/bin/pip" -q install "$@" >&2 && echo "$venv/bin/python"
 }
 
-# The name of a python that has current peers, of peers/requirements.txt.  Their threads
-# wait without working, so that they do not take the processor of the next side.
+# The name of a python that has current peers, of peers/requirements.txt.
 python_with_peers()
 {
 	sh "$here/peers/python.sh"
 }
-export OMP_WAIT_POLICY=passive

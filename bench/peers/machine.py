@@ -19,17 +19,21 @@ def busy_seconds():
 
 
 def processes():
-    """pid -> parent, seconds of its own and of its children that have ended."""
-    found = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
+    """pid -> parent, seconds of its own and of its children that have ended.
+
+    Looked at again if one ends meanwhile: its seconds would be neither there nor in what
+    was read of its parent.
+    """
+    while True:
+        found = {}
+        try:
+            for name in filter(str.isdigit, os.listdir("/proc")):
                 with open(f"/proc/{name}/stat") as file:
                     fields = file.read().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            found[int(name)] = int(fields[1]), sum(map(int, fields[11:15])) * TICK
-    return found
+                found[int(name)] = int(fields[1]), sum(map(int, fields[11:15])) * TICK
+            return found
+        except (FileNotFoundError, ProcessLookupError):
+            continue
 
 
 def own_seconds(roots):

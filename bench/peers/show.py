@@ -61,8 +61,11 @@ class Page:
 
     def ratio(self, ours, side, what, threads):
         """How the cell reads, and its number if it is valid."""
-        if side.is_ours or side.number(what, threads) is None or ours.number(what, threads) is None:
+        if side.number(what, threads) is None or ours.number(what, threads) is None:
             return "", None
+        if side.is_ours:
+            self.any_busy = self.any_busy or side.is_busy(what, threads)
+            return "*busy*" * side.is_busy(what, threads), None
         number = ours.number(what, threads) / side.number(what, threads)
         if ours.is_busy(what, threads) or side.is_busy(what, threads):
             self.any_busy = True

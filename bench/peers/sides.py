@@ -11,11 +11,12 @@ NAMES = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "hessboost": "hessboost",
          "sklearn": "scikit-learn", "logistic": "scikit-learn"}
 
 
-def environment(threads):
-    """Threads wait without working, so that they do not take the next side's processor."""
+def environment(threads, passive=False):
+    """passive: OpenMP's threads wait without working; otherwise for some milliseconds they do."""
     count = str(threads)
-    return os.environ | {"OMP_NUM_THREADS": count, "RAYON_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count,
-                         "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "PYTHONWARNINGS": "ignore"}
+    policy = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"} if passive else {}
+    return os.environ | policy | {"OMP_NUM_THREADS": count, "RAYON_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count,
+                                  "PYTHONWARNINGS": "ignore"}
 
 
 def label(learner, option):
@@ -27,8 +28,8 @@ def label(learner, option):
 class Worker:
     """A process that understands the commands of engine.c."""
 
-    def __init__(self, command, threads):
-        self.process = subprocess.Popen(command, env=environment(threads), stdin=subprocess.PIPE,
+    def __init__(self, command, threads, passive=False):
+        self.process = subprocess.Popen(command, env=environment(threads, passive), stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
 
     def wait(self):
@@ -69,8 +70,8 @@ def engine(program, data_set, directory, threads):
     return Worker([program, directory, *map(str, (d.n_train, d.n_test, d.n_columns, d.n_categories, threads))], threads)
 
 
-def peer(name, option, data_set, directory, threads):
-    return Worker([sys.executable, "-m", "peers.worker", name, option, data_set.name, directory, str(threads)], threads)
+def peer(name, option, data_set, directory, threads, passive=False):
+    return Worker([sys.executable, "-m", "peers.worker", name, option, data_set.name, directory, str(threads)], threads, passive)
 
 
 class Server:

@@ -5,9 +5,11 @@ the seconds that count.
 """
 import dataclasses
 import statistics
+import time
 
 from . import machine
 
+PAUSE = 0.05        # seconds before each turn, in which threads of the one before stop to spin
 MUCH_SLOWER = 2     # times the fastest: such a side has one turn
 
 
@@ -41,6 +43,7 @@ def measure(sides, rounds, server_pid):
             m = measured[name]
             if turn and m.median() > MUCH_SLOWER * fastest:
                 continue
+            time.sleep(PAUSE)
             watch = machine.Watch(server_pid)
             m.values.append(tuple(side()))
             m.others.append(watch.others())
