@@ -266,7 +266,7 @@ record_validation(Validation *v)
 
 	mltrain_named_metrics(&v->results[0].test, metrics);
 	mltrain_describe_data(&v->request, &v->plan, &v->data, &not_split, &data);
-	data.train_rows = v->data.counts.positives + v->data.counts.negatives;	/* folds in turn */
+	data.train_rows = folds_rows(&v->folds, &v->data);	/* in turn */
 	initStringInfo(&text);
 	appendStringInfo(&text, "{\"seed\": %lld, \"library_version\": \"%s\", \"algorithm\": \"%s\", "
 					 "\"started_at\": \"%s\", \"dataset\": %s, \"model\": ",
@@ -349,6 +349,7 @@ mltrain_cross_validate(const MlCrossValidateRequest *request, int64 *run_id)
 	mltrain_load(&v->journal, &v->request, mlbase_engine_threads(), v->request.learner->needs_blas, false, &v->plan, &v->data);
 	mltrain_label_rows(&v->journal, &v->request, &v->plan, &v->data);
 	folds_make(&v->folds, &v->request, &v->data, v->data.label, v->request.split.validation);
+	mltrain_tell_roles(&v->request, &v->data, folds_notes(&v->folds));
 	v->told = palloc0(v->folds.n * sizeof(char *));
 	if (!train_folds_in_team(v))
 		train_folds(v);

@@ -271,27 +271,29 @@ is_rounded(const Data *data)
 
 /* Notices only: the training goes on. */
 void
-mltrain_tell_roles(const Request *request, const Data *data)
+mltrain_tell_roles(const Request *request, const Data *data, RoleNotes notes)
 {
 	const MlTrainRequest *r = request->given;
 	size_t		repeated = data->repeated_keys;
-	size_t		missing = data->roles.time >= 0 ? rows_without_time(data) : 0;
+	size_t		missing = data->roles.time >= 0 && notes.without_time ? rows_without_time(data) : 0;
 
 	if (data->without_key > 1)	/* nothing tells these apart either */
 		repeated += data->without_key - 1;
 	if (repeated > 0)
 		ereport(NOTICE,
 				(errmsg("key \"%s\" is not unique: %zu of %zu rows have the key of another row", r->key, repeated, data->dataset->n_rows),
-				 errdetail("A version is the same for the same rows only if their keys tell them apart.")));
+				 errdetail("%s the same for the same rows only if their keys tell them apart.", notes.made)));
 	if (missing > 0)
 		ereport(NOTICE,
 				(errmsg("time column \"%s\" is NULL in %zu rows with a label", r->time_column, missing),
-				 errdetail("They count as older than all others, and are learned from.")));
-	if (data->roles.time >= 0 && is_fractional(&data->dataset->columns[data->roles.time]))
+				 errdetail("%s", notes.without_time)));
+	if (data->roles.time < 0 || notes.by_time == NULL)
+		return;
+	if (is_fractional(&data->dataset->columns[data->roles.time]))
 		ereport(NOTICE,
 				(errmsg("time column \"%s\" has no times, but numbers with fractions", r->time_column),
-				 errdetail("The rows are ordered by it, and the last of them are the test rows.")));
-	if (data->roles.time >= 0 && is_rounded(data))
+				 errdetail("The rows are ordered by it, and %s.", notes.by_time)));
+	if (is_rounded(data))
 		ereport(NOTICE,
 				(errmsg("time column \"%s\" has numbers beyond 2^53, which are rounded", r->time_column),
 				 errdetail("Rows whose numbers are rounded to the same number count as rows of one time."),

@@ -58,7 +58,16 @@ extern void mltrain_label(const Request *request, const ReadPlan *plan, Data *da
 extern void mltrain_refuse_one_class(const char *where, const char *target, const char *reason,
 									 int64 positives, int64 negatives);
 
+/* For people: what key and time column are for in what is made. */
+typedef struct RoleNotes
+{
+	const char *made;			/* with its verb */
+	const char *without_time;	/* what becomes of rows without a time; NULL: what becomes of the others */
+	bool		learns_without_time;	/* are they learned from? */
+	const char *by_time;		/* what rows in the order of time are for; NULL: nothing */
+} RoleNotes;
+
 /* Notices of a key that is not unique, and of a time column without times. */
-extern void mltrain_tell_roles(const Request *request, const Data *data);
+extern void mltrain_tell_roles(const Request *request, const Data *data, RoleNotes notes);
 
 #endif							/* MLOPS_TRAIN_DATA_H */

@@ -71,6 +71,12 @@ folds_check(Folds *folds, const MlFoldsRequest *r, const char *time_column)
 
 /* ---------------------------------------------------------------- cutting */
 
+static bool
+are_of_time(const Folds *folds)
+{
+	return folds->kind == FOLDS_TIME || folds->kind == FOLDS_PREQUENTIAL;
+}
+
 /* Groups are dealt to empty folds first, so folds stay empty only where groups lack. */
 static void
 refuse_few_groups(const Folds *folds, const Data *data)
@@ -104,7 +110,7 @@ folds_make(Folds *folds, const Request *request, const Data *data, const float *
 
 	folds->label = label;
 	folds->held_back = held_back;
-	if (folds->kind == FOLDS_TIME || folds->kind == FOLDS_PREQUENTIAL)
+	if (are_of_time(folds))
 	{
 		folds->border = palloc((folds->n + 2) * sizeof(double));
 		mlbase_check(ctx, ml_time_blocks(ctx, data->dataset, data->roles.time, data->order, label, folds->n + 1,
@@ -119,6 +125,30 @@ folds_make(Folds *folds, const Request *request, const Data *data, const float *
 		mlbase_check(ctx, ml_folds_grouped(ctx, data->dataset, data->roles.group, label, folds->n, seed, folds->fold));
 		refuse_few_groups(folds, data);
 	}
+}
+
+RoleNotes
+folds_notes(const Folds *folds)
+{
+	RoleNotes	notes = {.made = "Folds are"};
+
+	if (are_of_time(folds))
+	{
+		notes.without_time = "They are in no fold.";
+		notes.by_time = "cut into folds";
+	}
+	return notes;
+}
+
+int64
+folds_rows(const Folds *folds, const Data *data)
+{
+	int64		rows = 0;
+
+	for (size_t row = 0; row < data->dataset->n_rows; row++)
+		rows += !isnan(folds->label[row]) &&
+			(!are_of_time(folds) || !ml_column_is_missing(&data->dataset->columns[data->roles.time], row));
+	return rows;
 }
 
 /* Each row's part: train, test or none. */
@@ -192,13 +222,12 @@ hold_back(const Folds *folds, const Request *request, const Data *data, int fold
  * no validation rows.
  */
 static void
-refuse_one_class(const Folds *folds, const Parts *parts, int fold, MlPart part)
+refuse_one_class(const Folds *folds, MlRows rows, int fold, MlPart part)
 {
 	static const char *const names[] = {
 		[ML_PART_TRAIN] = "training", [ML_PART_VALIDATION] = "validation", [ML_PART_TEST] = "test"
 	};
-	MlRows		rows = parts->rows[part];
-	const char *hint = part == ML_PART_TRAIN && parts->rows[ML_PART_VALIDATION].n > 0
+	const char *hint = part != ML_PART_TEST && folds->held_back > 0
 		? "Give \"split\" no validation rows, {\"validation\": 0}, make fewer folds, or choose another kind of folds."
 		: "Make fewer folds, or choose another kind of folds.";
 	size_t		positives = 0;
@@ -232,6 +261,6 @@ folds_cut(const Folds *folds, const Request *request, const Data *data, int fold
 	for (int p = ML_PART_TRAIN; p <= ML_PART_TEST; p++)
 	{
 		mlbase_check(data->ctx, ml_rows_of_part(data->ctx, data->dataset, data->order, part, (MlPart) p, &parts->rows[p]));
-		refuse_one_class(folds, parts, fold, (MlPart) p);
+		refuse_one_class(folds, parts->rows[p], fold, (MlPart) p);
 	}
 }

@@ -47,6 +47,12 @@ extern void folds_check(Folds *folds, const MlFoldsRequest *request, const char 
  */
 extern void folds_make(Folds *folds, const Request *request, const Data *data, const float *label, double held_back);
 
+/* What the folds make of the key and of times. */
+extern RoleNotes folds_notes(const Folds *folds);
+
+/* Rows with a label that are in some fold. */
+extern int64 folds_rows(const Folds *folds, const Data *data);
+
 /*
  * The rows of a fold (from 0): train, validation (held back) and test (the fold
  * itself); no weights yet.  A part of one class is an error.

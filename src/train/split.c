@@ -192,6 +192,25 @@ mltrain_split(const Request *request, const Data *data, Parts *parts)
 	tell_repeated_hour(request, data, parts);
 }
 
+RoleNotes
+mltrain_split_notes(const Request *request, const Data *data)
+{
+	RoleNotes	notes = {.made = "A version is", .by_time = "the last of them are the test rows"};
+
+	if (data->roles.fold >= 0)
+		notes.by_time = NULL;
+	if (request->split.window > 0)
+		notes.without_time = "They are left out: they are not in the \"window\" of \"split\".";
+	else if (data->roles.fold < 0 && (request->split.at_times || request->split.at_last))
+		notes.without_time = "They are left out: \"split\" tells rows apart by their times.";
+	else if (data->roles.fold < 0)
+	{
+		notes.without_time = "They count as older than all others, and are learned from.";
+		notes.learns_without_time = true;
+	}
+	return notes;
+}
+
 /* ---------------------------------------------------------------- weights */
 
 /*

@@ -25,6 +25,9 @@ typedef struct Parts
 /* Train, validation and test; no weights yet. */
 extern void mltrain_split(const Request *request, const Data *data, Parts *parts);
 
+/* What the split makes of the key and of times. */
+extern RoleNotes mltrain_split_notes(const Request *request, const Data *data);
+
 /* Weighs the classes by the training rows. */
 extern void mltrain_weigh(const Request *request, const Data *data, Parts *parts);
 

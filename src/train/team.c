@@ -100,6 +100,7 @@ describe(const Request *request, const Data *data, const TeamPlan *plan, TeamSha
 	shared->metric = request->metric;
 	shared->preprocess = request->preprocess;
 	shared->policy = request->threshold.policy;
+	shared->validation = request->split.validation;
 	shared->roles = data->roles;
 	shared->n_features = data->n_features;
 	strlcpy(shared->model, request->given->model, sizeof(shared->model));

@@ -53,6 +53,7 @@ typedef struct TeamShared
 	MlMetric	metric;
 	MlPreprocessRequest preprocess;
 	MlThresholdPolicy policy;
+	double		validation;		/* share of the rows that was asked for */
 	Roles		roles;
 	int			n_features;		/* columns that may become inputs */
 	char		model[NAMEDATALEN];

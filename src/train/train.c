@@ -103,7 +103,7 @@ mltrain_train(const MlTrainRequest *request, MlTrainResult *result)
 	mltrain_prepare(&t->journal, &t->request, mlbase_engine_threads(), t->request.learner->needs_blas,
 					!t->request.learner->reads_values, &t->plan, &t->data, &t->prepared);
 	if (!request->rehearsal)
-		mltrain_tell_roles(&t->request, &t->data);
+		mltrain_tell_roles(&t->request, &t->data, mltrain_split_notes(&t->request, &t->data));
 	mltrain_finish(&t->journal, &t->request, &t->plan, &t->prepared, result);
 
 	MemoryContextSwitchTo(caller);

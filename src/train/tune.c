@@ -154,6 +154,22 @@ make_folds(Tuning *tuning)
 			   tune_space_stops_early(tuning->tune.space) ? tuning->request.split.validation : 0);
 }
 
+/* Notices.  Folds of time have no rows without one, whatever the version makes of them. */
+static void
+tell_roles(const Tuning *tuning)
+{
+	RoleNotes	notes = mltrain_split_notes(&tuning->request, &tuning->data);
+
+	if (tuning->folds.n > 0 && folds_notes(&tuning->folds).without_time)
+	{
+		if (notes.without_time == NULL)
+			notes.without_time = "They are in no fold, so no trial sees them.";
+		else if (notes.learns_without_time)
+			notes.without_time = "They are in no fold, so no trial sees them. In the training of the version they count as older than all others, and are learned from.";
+	}
+	mltrain_tell_roles(&tuning->request, &tuning->data, notes);
+}
+
 /* Freezes the data into shared memory and starts the workers. */
 static void
 gather_team(Tuning *tuning)
@@ -463,6 +479,7 @@ mltrain_tune(const MlTuneRequest *request, MlTrainResult *result)
 												  tuning->tune.sampler == ML_SAMPLER_GRID));
 	if (tuning->folds.n == 0)
 		check_validation(r, &tuning->prepared);
+	tell_roles(tuning);
 	mltrain_begin_phase(journal, "share");
 	gather_team(tuning);
 	mltrain_end_phase(journal);

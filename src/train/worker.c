@@ -72,6 +72,7 @@ worker_prepare(TeamWorker *worker, const TeamAssignment *assignment, Request *re
 	request->metric = shared->metric;
 	request->preprocess = shared->preprocess;
 	request->threshold.policy = shared->policy;
+	request->split.validation = shared->validation;
 	request->zone = shared->zone;
 	memset(data, 0, sizeof(*data));
 	data->ctx = worker->ctx;

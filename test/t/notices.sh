@@ -77,8 +77,34 @@ train="SELECT mlops.train('roles', query => 'SELECT t.*, transaction_id / 2 AS h
 is "columns that do as a key and a time" "$(said "$train, key => 'transaction_id', time_column => 'tx_datetime')")" ""
 is "a key that is not unique" "$(said "$train, key => 'half')" | head -n 1)" "NOTICE: key \"half\" is not unique: $(query -c "SELECT count(*) - count(DISTINCT transaction_id / 2) || ' of ' || count(*) FROM tx") rows have the key of another row"
 is "rows without a time" "$(said "$train, time_column => 'late')" | head -n 1)" "NOTICE: time column \"late\" is NULL in $(query -c "SELECT count(*) FROM tx WHERE transaction_id <= 9") rows with a label"
+is "count as the oldest" "$(said "$train, time_column => 'late')" | sed -n 2p)" "DETAIL: They count as older than all others, and are learned from."
+left="DETAIL: They are left out: \"split\" tells rows apart by their times."
+is "but not beside dates" "$(said "$train, time_column => 'late', split => '{\"validation_from\": \"2025-01-20\", \"test_from\": \"2025-01-25\"}')" | sed -n 2p)" "$left"
+is "nor beside lengths of time" "$(said "$train, time_column => 'late', split => '{\"validation_last\": \"5 days\", \"test_last\": \"5 days\"}')" | sed -n 2p)" "$left"
+is "nor with a window" "$(said "$train, time_column => 'late', split => '{\"window\": \"20 days\"}')" | sed -n 2p)" 'DETAIL: They are left out: they are not in the "window" of "split".'
+is "as the data sets say" "$(query -c "SELECT string_agg((rows - train_rows - validation_rows - test_rows)::text, ' ') FROM (SELECT * FROM mlops.datasets ORDER BY dataset_id DESC OFFSET 1 LIMIT 2) AS d")" "10 10"
+is "a fold column does not look at times" "$(said "SELECT mlops.train('roles', query => 'SELECT *, NULL::timestamp AS late, (ARRAY[''train'', ''validation'', ''test''])[1 + transaction_id % 3] AS part FROM tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}', time_column => 'late', split => '{\"fold\": \"part\"}')")" ""
 is "a time that is a fraction" "$(said "$train, time_column => 'since')" | head -n 1)" 'NOTICE: time column "since" has no times, but numbers with fractions'
 is "a time that is rounded" "$(said "SELECT mlops.train('roles', query => 'SELECT *, (extract(epoch FROM tx_datetime) * 1000000000)::bigint AS ns FROM tx', target => 'tx_fraud', features => '{tx_amount}', params => '{\"n_estimators\": 2}', time_column => 'ns')" | head -n 1)" 'NOTICE: time column "ns" has numbers beyond 2^53, which are rounded'
+of_folds="query => 'SELECT t.*, transaction_id / 2 AS half, CASE WHEN transaction_id > 9 THEN tx_datetime END AS late, extract(epoch FROM tx_datetime)::float8 AS since, date_trunc(''month'', tx_datetime) AS month, transaction_id % 2 AS two FROM tx AS t', target => 'tx_fraud', features => '{tx_amount}', folds => 2, params => '{\"n_estimators\": 2}'"
+whole="split => '{\"validation\": 0}'"
+missing="NOTICE: time column \"late\" is NULL in $(query -c "SELECT count(*) FROM tx WHERE transaction_id <= 9") rows with a label"
+is "rows without a time, in folds of time" "$(said "SELECT mlops.cross_validate('roles', $of_folds, time_column => 'late', $whole)" | grep -A 1 '"late"')" "$missing
+DETAIL: They are in no fold."
+is "they are not counted as learned from" "$(query -c "SELECT rows - train_rows FROM mlops.datasets ORDER BY dataset_id DESC LIMIT 1")" 10
+is "other folds do not look at times" "$(said "SELECT mlops.cross_validate('roles', $of_folds, time_column => 'late', kind => 'stratified')" | grep '"late"')" ""
+is "a key of folds" "$(said "SELECT mlops.cross_validate('roles', $of_folds, key => 'half')" | sed -n 2p)" "DETAIL: Folds are the same for the same rows only if their keys tell them apart."
+is "folds of a fraction" "$(said "SELECT mlops.cross_validate('roles', $of_folds, time_column => 'since', $whole)" | grep -A 1 '"since"')" 'NOTICE: time column "since" has no times, but numbers with fractions
+DETAIL: The rows are ordered by it, and cut into folds.'
+is "in the folds of trials" "$(said "SELECT mlops.tune('roles', $of_folds, time_column => 'late', trials => 1)" | grep -A 1 '"late"')" "$missing
+DETAIL: They are in no fold, so no trial sees them. In the training of the version they count as older than all others, and are learned from."
+is "trials without folds" "$(said "SELECT mlops.tune('roles', $(echo "$of_folds" | sed 's/folds => 2, //'), time_column => 'late', trials => 1)" | grep -A 1 '"late"')" "$missing
+DETAIL: They count as older than all others, and are learned from."
+hint='HINT: Give "split" no validation rows, {"validation": 0}, make fewer folds, or choose another kind of folds.'
+is "what was held back of two groups" "$(said "SELECT mlops.cross_validate('roles', $of_folds, group_by => 'two')" | tail -n 1)" "$hint"
+for side in 1 2; do
+	is "a fold whose one time nothing could be held back of, by $side" "$(said "SELECT mlops.cross_validate('roles', query => 'SELECT *, (transaction_id > 0.3 * (SELECT max(transaction_id) FROM tx))::int + (transaction_id > 0.6 * (SELECT max(transaction_id) FROM tx))::int AS third FROM tx', target => 'tx_fraud', features => '{tx_amount}', folds => 2, params => '{\"n_estimators\": 2}', time_column => 'third', parallel => $side)" | grep 'threshold was chosen')" "NOTICE: the threshold was chosen on the training rows"
+done
 is "windows that a monitor has not looked at" "$(said "BEGIN; SET TimeZone = 'Asia/Tokyo'; SELECT mlops.monitor('fraud', '1 hour'); SELECT mlops.import_decisions('fraud',
 	query => 'SELECT 1 AS k, timestamptz ''$(date -u -d '-5 days' +%F) 10:00+00'' AS t, 0.5 AS s', key => 'k', time_column => 't', score => 's'); ROLLBACK" | grep -A1 'as early')" \
 	"NOTICE: the monitor of model \"fraud\" has not looked at windows as early as these decisions
