@@ -169,6 +169,10 @@ DECLARE
 BEGIN
 	IF jsonb_typeof(value) IN ('object', 'array') OR type = 'money' AND jsonb_typeof(value) NOT IN ('number', 'null') THEN
 		RETURN NULL;
+	ELSIF kind = 'category' AND written IS NOT NULL AND NOT mlops_catalog.may_hold(type, to_jsonb(written)) THEN
+		RETURN NULL;
+	ELSIF kind = 'category' AND type IN ('uuid', 'inet', 'cidr') THEN
+		EXECUTE format('SELECT to_jsonb($1::%s) #>> ''{}''', type) INTO written USING written;
 	ELSIF kind = 'category' THEN
 		written := mlops_catalog.bounded(CASE WHEN type ~ '^character(\(|$)' THEN rtrim(written, ' ') ELSE written END);
 	ELSIF family = 'number' AND written = 'NaN' THEN
@@ -244,7 +248,7 @@ BEGIN
 				DETAIL = CASE WHEN valid IS NOT NULL THEN format('It is one of: %s.', left(array_to_string(valid, ', '), 1000))
 					WHEN label = '(imported)' THEN 'It is true for decisions that were imported; other metrics do not have it.'
 					WHEN metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN format('It is a value of type %s, %s, or null.', read.type,
-						CASE WHEN read.kind = 'category' THEN 'a string' WHEN read.type = 'boolean' THEN 'true or false' WHEN read.type IN ('smallint', 'integer', 'bigint') THEN 'a whole number'
+						CASE WHEN read.kind = 'category' AND mlops_catalog.type_family(read.type) IN ('text', 'character') THEN 'a string' WHEN read.type = 'boolean' THEN 'true or false' WHEN read.type IN ('smallint', 'integer', 'bigint') THEN 'a whole number'
 							WHEN mlops_catalog.type_family(read.type) IN ('number', 'money') THEN 'a number' ELSE 'a string that is one' END)
 					WHEN label = 'shadow' THEN 'It is true for shadows; other metrics do not have it.' ELSE 'It is the name of a variant, a string.' END,
 				HINT = 'View mlops.monitor_metrics shows the metrics there are.';
