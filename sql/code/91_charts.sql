@@ -2,12 +2,16 @@
 -- font and no style sheet from elsewhere.  Colours are classes; the page's style
 -- says which they are in light and in dark.
 
+CREATE FUNCTION mlops_catalog.in_ascii(value text) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_in_ascii';
+COMMENT ON FUNCTION mlops_catalog.in_ascii(text) IS 'Text of HTML with characters beyond ASCII by their numbers: a page of it is the same in every encoding';
+
 CREATE FUNCTION mlops_catalog.html(value text) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	-- control characters have no place in a page, not even escaped
-	SELECT replace(replace(replace(replace(regexp_replace(value, '[\x01-\x08\x0B\x0C\x0E-\x1F]', '?', 'g'), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;')
+	SELECT mlops_catalog.in_ascii(replace(replace(replace(replace(regexp_replace(value, '[\x01-\x08\x0B\x0C\x0E-\x1F]', '?', 'g'), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'))
 $$;
 COMMENT ON FUNCTION mlops_catalog.html(text) IS 'Text as it is written in a page of HTML';
 

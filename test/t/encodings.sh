@@ -100,6 +100,26 @@ for database in latin1 ascii; do
 	is "imported into $database, they score rows and JSON as they did" "$(scores_of_shops $database taken)" "$wanted"
 done
 
+# ---- what goes into files: read as monitors.md says, or by a client without an encoding of its own
+for database in utf8 latin1; do
+	query -d $database >/dev/null 2>&1 <<'SQL'
+SELECT mlops.deploy('n', 1, note => 'für Italià');
+SET mlops.log_features = on;
+SELECT count(mlops.decide('n', tx, id::text)) FROM tx;
+SELECT mlops.add_labels('n', 'tx', key => 'id', label => 'fraud');
+SELECT mlops.monitor('n', every => '1 hour', segments => '{länd}');
+UPDATE mlops_catalog.prediction SET created_at = date_trunc('hour', now()) - interval '30 minutes';
+UPDATE mlops_catalog.monitor SET created_at = created_at - interval '3 hours';
+SELECT * FROM mlops.run_monitor('n');
+SQL
+	(unset PGCLIENTENCODING; query -d $database -c "SELECT mlops.report('n')") >"$server/report.$database"
+	is "a report of $database is ASCII" "$(LC_ALL=C tr -d '\000-\177' <"$server/report.$database" | wc -c)" 0
+	is "with all names" "$(grep -c 'l&#228;nd = Itali&#224;' "$server/report.$database")" 1
+	query -d $database -c "SELECT mlops.prometheus_metrics()" >"$server/prom.$database"
+	is "metrics for Prometheus of $database are UTF-8" "$(iconv -f UTF-8 -t UTF-8 "$server/prom.$database" | grep -c 'mlops_recall_ratio{.*segment="länd".*value="Italià"')" 1
+done
+is "SQL_ASCII, too, whatever its bytes" "$(query -d ascii -c "SELECT mlops_catalog.html(E'Itali\xc3\xa0 \xe0b <')")" 'Itali&#224; &#65533;b &lt;'
+
 # ---- what cannot be
 query -d utf8 -c "SELECT mlops.describe('m', '東京', version => 1)" >/dev/null
 exported=$(export_as_hex utf8 1)
