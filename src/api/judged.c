@@ -32,6 +32,8 @@ typedef struct Subject
 	char	   *policy;			/* the training's threshold policy, if that has costs */
 	char	   *time_column;	/* of the training */
 	char	   *n_test;			/* test rows with a label, as the training counted them */
+	char	   *n_labelled;		/* all rows with a label, the same */
+	char	   *n_positives;
 } Subject;
 
 static char *
@@ -51,11 +53,11 @@ find_subject(int64 version_id, Subject *subject)
 	MemoryContext caller = CurrentMemoryContext;
 
 	mlcat_begin(&scope);
-	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column, s.n_test FROM mlops_catalog.judged_rows($1) AS s",
+	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column, s.n_test, l.n_labelled, l.n_positives FROM mlops_catalog.judged_rows($1) AS s, mlops_catalog.labelled_rows($1) AS l",
 					  1, types, values, NULL) != 1)
 		elog(ERROR, "version %lld is not in the catalog", (long long) version_id);
 	*subject = (Subject) {text_of(caller, 1), text_of(caller, 2), text_of(caller, 3), text_of(caller, 4), text_of(caller, 5),
-	text_of(caller, 6), text_of(caller, 7), text_of(caller, 8)};
+	text_of(caller, 6), text_of(caller, 7), text_of(caller, 8), text_of(caller, 9), text_of(caller, 10)};
 	mlcat_end(&scope);
 }
 
@@ -105,12 +107,33 @@ asks_for_test(const JudgedRequest *request)
 	return test;
 }
 
+/* "7 rows with a label, 2 of them positive" */
+static const char *
+counts_text(long long labelled, long long positives)
+{
+	return psprintf("%lld rows with a label, %lld of them positive", labelled, positives);
+}
+
+/* What the training read is read again.  As many rows and positives: the same ones, as far as can be known. */
 static void
 tell_learned(const JudgedRequest *request, const Judged *judged, const Subject *subject)
 {
+	long long	positives = 0;
+	const char *now;
+	const char *then = NULL;
+	bool		same;
+
+	for (size_t i = 0; i < judged->scored.n; i++)
+		positives += judged->scored.label[i] == 1;
+	now = counts_text((long long) judged->scored.n, positives);
+	if (subject->n_labelled && subject->n_positives)
+		then = counts_text(strtoll(subject->n_labelled, NULL, 10), strtoll(subject->n_positives, NULL, 10));
+	same = then == NULL || strcmp(now, then) == 0;
 	ereport(WARNING,
-			(errmsg("version %d of model \"%s\" is judged on rows that it learned from", judged->resolved.version, subject->model),
-			 errdetail("They come from the source of its training. It knows most of their answers and looks better than it is."),
+			(errmsg(same ? "version %d of model \"%s\" is judged on rows that it learned from"
+					: "version %d of model \"%s\" may be judged on rows that it learned from", judged->resolved.version, subject->model),
+			 same ? errdetail("They come from the source of its training. It knows most of their answers and looks better than it is.")
+			 : errdetail("They are read from where its training read. It had %s; now there are %s. It knows the answers of those that it learned from, and looks better on them than it is.", then, now),
 			 subject->unread ? errhint("Give labelled rows that it did not learn from: source => ..., or query => ....")
 			 : errhint("Without %s it is judged on its test rows alone.", request->rows ? "source, query and rows" : "source and query")));
 }

@@ -242,6 +242,13 @@ is "on its test rows" "$(said "SELECT mlops.evaluate('parts/1')")" ""
 is "thresholds of its test rows" "$(said "SELECT mlops.thresholds('parts', 1, '{\"max\": \"f1\"}')")" ""
 is "one that flags nothing" "$(said "SELECT mlops.thresholds('parts', 1, '{\"alert_rate\": 0.001}')" | sed 's/[0-9.]* % /N % /; s/Threshold [0-9.]*/Threshold T/')" 'NOTICE: policy {"alert_rate": 0.001} flags no row
 DETAIL: Threshold T flags none of the rows. "alert_rate" 0.001 was asked for, but N % of these rows have the highest score and would be flagged together.'
+# a table of the same name, with other rows
+query -c "CREATE TABLE emptied AS SELECT * FROM parts" -c "SELECT count(mlops.train('emptied', 'emptied', target => 'tx_fraud', key => 'transaction_id', features => '{tx_amount}', params => '{\"n_estimators\": 2}'))" >/dev/null 2>&1
+counts=$(query -c "SELECT count(*) || ' rows with a label, ' || count(*) FILTER (WHERE tx_fraud) || ' of them positive' FROM emptied")
+query -c "TRUNCATE emptied" -c "INSERT INTO emptied SELECT * FROM parts WHERE NOT tx_fraud LIMIT 5" -c "INSERT INTO emptied SELECT * FROM parts WHERE tx_fraud LIMIT 2"
+is "the next load of the same table" "$(said "SELECT mlops.evaluate('emptied/1', 'emptied')")" "WARNING: version 1 of model \"emptied\" may be judged on rows that it learned from
+DETAIL: They are read from where its training read. It had $counts; now there are 7 rows with a label, 2 of them positive. It knows the answers of those that it learned from, and looks better on them than it is.
+HINT: Give labelled rows that it did not learn from: source => ..., or query => ...."
 # rows that are not those of the training any more
 query -c "CREATE TABLE moving AS SELECT *, CASE transaction_id % 5 WHEN 0 THEN 'test' WHEN 1 THEN 'validation' ELSE 'train' END AS part FROM tx" \
 	-c "SELECT count(mlops.train('moving', 'moving', target => 'tx_fraud', key => 'transaction_id', features => '{tx_amount}', split => '{\"fold\": \"part\"}', params => '{\"n_estimators\": 2}'))" >/dev/null
