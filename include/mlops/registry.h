@@ -277,6 +277,9 @@ typedef struct MlLabelsAdded
 /* Type of the target that a version was trained on, as mling_type_name gives it; NULL if it was not recorded. */
 extern char *mlreg_target_type(int64 version_id);
 
+/* How many rows with a label a version's training read, and positives among them; false: not known. */
+extern bool mlreg_labelled_rows(int64 version_id, int64 *rows, int64 *positives);
+
 /*
  * Reads labels of decisions from the source's columns key, label and
  * labelled_at (NULL: now), as the current user, and records them.  A warning

@@ -475,7 +475,7 @@ AS $$
 DECLARE
 	lacking record;
 	-- short names differ by a letter without being meant for each other; any other that is near would have been suggested
-	slip text := mlops_catalog.meant_column(refuse_lost_key.model_id, key, CASE WHEN length(key) < 4 THEN 0 END);
+	slip text := mlops_catalog.meant_column(refuse_lost_key.model_id, key, CASE WHEN length(key) < 4 THEN 0 ELSE 3 END);
 	found boolean := EXISTS (SELECT FROM mlops_catalog.routed_tables(model_name) AS t WHERE mlops_catalog.has_column(t.relation, key));
 BEGIN
 	SELECT t.* INTO lacking FROM mlops_catalog.routed_tables(model_name) AS t

@@ -252,15 +252,6 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.judged_rows(bigint) IS
 	'What evaluate, curve, thresholds and daily_precision know of a version: queries for all rows of its training and for its test rows, why those cannot be read, settings for both, the training''s threshold policy if that has costs, its time column, and how many test rows it had';
 
-CREATE FUNCTION mlops_catalog.labelled_rows(version_id bigint) RETURNS TABLE (n_labelled bigint, n_positives bigint)
-	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT d.rows - d.unlabelled, d.positives FROM mlops_catalog.model_version AS v JOIN mlops_catalog.run AS r USING (run_id)
-	LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id) WHERE v.version_id = labelled_rows.version_id
-$$;
-COMMENT ON FUNCTION mlops_catalog.labelled_rows(bigint) IS 'How many rows with a label, and how many positives among them, a version''s training read; NULL: it was imported';
-
 -- By the costs of a training, from the metrics of a version that was judged by others or none; those that are columns differ by row.
 CREATE FUNCTION mlops_catalog.cost_of(metrics jsonb, costs jsonb) RETURNS jsonb
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE

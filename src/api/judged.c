@@ -32,8 +32,6 @@ typedef struct Subject
 	char	   *policy;			/* the training's threshold policy, if that has costs */
 	char	   *time_column;	/* of the training */
 	char	   *n_test;			/* test rows with a label, as the training counted them */
-	char	   *n_labelled;		/* all rows with a label, the same */
-	char	   *n_positives;
 } Subject;
 
 static char *
@@ -53,11 +51,11 @@ find_subject(int64 version_id, Subject *subject)
 	MemoryContext caller = CurrentMemoryContext;
 
 	mlcat_begin(&scope);
-	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column, s.n_test, l.n_labelled, l.n_positives FROM mlops_catalog.judged_rows($1) AS s, mlops_catalog.labelled_rows($1) AS l",
+	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column, s.n_test FROM mlops_catalog.judged_rows($1) AS s",
 					  1, types, values, NULL) != 1)
 		elog(ERROR, "version %lld is not in the catalog", (long long) version_id);
 	*subject = (Subject) {text_of(caller, 1), text_of(caller, 2), text_of(caller, 3), text_of(caller, 4), text_of(caller, 5),
-	text_of(caller, 6), text_of(caller, 7), text_of(caller, 8), text_of(caller, 9), text_of(caller, 10)};
+	text_of(caller, 6), text_of(caller, 7), text_of(caller, 8)};
 	mlcat_end(&scope);
 }
 
@@ -119,6 +117,8 @@ static void
 tell_learned(const JudgedRequest *request, const Judged *judged, const Subject *subject)
 {
 	long long	positives = 0;
+	int64		n_then;
+	int64		positives_then;
 	const char *now;
 	const char *then = NULL;
 	bool		same;
@@ -126,8 +126,8 @@ tell_learned(const JudgedRequest *request, const Judged *judged, const Subject *
 	for (size_t i = 0; i < judged->scored.n; i++)
 		positives += judged->scored.label[i] == 1;
 	now = counts_text((long long) judged->scored.n, positives);
-	if (subject->n_labelled && subject->n_positives)
-		then = counts_text(strtoll(subject->n_labelled, NULL, 10), strtoll(subject->n_positives, NULL, 10));
+	if (mlreg_labelled_rows(judged->resolved.version_id, &n_then, &positives_then))
+		then = counts_text(n_then, positives_then);
 	same = then == NULL || strcmp(now, then) == 0;
 	ereport(WARNING,
 			(errmsg(same ? "version %d of model \"%s\" is judged on rows that it learned from"

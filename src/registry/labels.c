@@ -482,6 +482,32 @@ mlreg_target_type(int64 version_id)
 	return type;
 }
 
+bool
+mlreg_labelled_rows(int64 version_id, int64 *rows, int64 *positives)
+{
+	MlCatalogScope scope;
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(version_id)};
+	bool		found;
+
+	mlcat_begin(&scope);
+	found = mlcat_execute("SELECT d.rows OPERATOR(pg_catalog.-) d.unlabelled, d.positives FROM mlops_catalog.model_version AS v "
+						  "JOIN mlops_catalog.run AS r ON r.run_id OPERATOR(pg_catalog.=) v.run_id "
+						  "JOIN mlops_catalog.dataset AS d ON d.dataset_id OPERATOR(pg_catalog.=) r.dataset_id "
+						  "WHERE v.version_id OPERATOR(pg_catalog.=) $1 AND d.unlabelled IS NOT NULL AND d.positives IS NOT NULL",
+						  1, types, values, NULL) == 1;
+	if (found)
+	{
+		HeapTuple	row = SPI_tuptable->vals[0];
+		bool		isnull;
+
+		*rows = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+		*positives = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull));
+	}
+	mlcat_end(&scope);
+	return found;
+}
+
 /*
  * What the model's training took for positive, that of the version deployed or of
  * the last one: the labels are compared with its scores.  A NOTICE tells it,

@@ -13,6 +13,7 @@ CREATE FUNCTION large(type regtype) RETURNS text LANGUAGE sql AS $$
 CREATE TABLE explained (function text, argument text, reason text);
 INSERT INTO explained VALUES
 	('decide', 'key', 'a payment goes on: of a long key the beginning and its hash are logged'),
+	('decide', 'features', 'a payment goes on: of long texts the beginning is logged'),
 	('decide', 'on_error', 'one of a few words'),
 	('decide', 'model', 'names a model'),
 	('check_drift', NULL, 'stores nothing'),

@@ -114,6 +114,7 @@ SELECT 'import_decisions', (added, ignored) = (600, 0) FROM mlops.import_decisio
 SELECT 'and what others said', (changed, added) = (600, 0) FROM mlops.import_decisions('m',
 	query => format('SELECT %1$I, %2$I, 0.5 AS %3$I, true AS %4$I FROM %5$s', :'key', :'at', :'score', :'flag', :'source'),
 	key => :'key', time_column => :'at', score => :'score', flagged => :'flag');
+SELECT 'remove_imported_decisions', mlops.remove_imported_decisions('m', 1, since => '2999-01-01') = 0;
 SELECT 'monitor', segments = :'by' FROM mlops.monitor('m', every => '1 hour', segments => :'by', source => :'source', time_column => :'at');
 SELECT 'set_alert_rule', count(*) = 1 FROM mlops.set_alert_rule('m', 'decided', 'alert_rate', max => 0.0001, min_decisions => 1);
 SELECT 'a rule of a column', count(*) = 1 FROM mlops.set_alert_rule('m', 'moved', 'drift', max => 100, labels => jsonb_build_object('feature', :'cat', 'test', 'psi'));
