@@ -19,6 +19,7 @@
 #include "utils/jsonb.h"
 #include "utils/reltrigger.h"
 
+#include "mlops/base.h"
 #include "mlops/compat.h"
 #include "mlops/engine/model.h"
 
@@ -263,7 +264,8 @@ extern char *mling_subquery(const char *query);
 extern int	mling_find_attribute(TupleDesc desc, const char *name);
 extern int	mling_find_column(const MlSource *source, const char *name);
 
-/* The columns that there are, the first 30, for an error about one that there is not. */
+/* For an error about a column that there is not: the nearest one, and those that there are, the first 30. */
+extern void mling_nearest_column(TupleDesc desc, const char *name, MlNearest *nearest);
 extern char *mling_column_list(TupleDesc desc);
 
 /* As mling_find_column, but a missing column is an error naming the argument and the

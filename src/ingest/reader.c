@@ -138,13 +138,6 @@ later_bytes(const DatasetReceiver *receiver)
 		(double) receiver->n_labelled * limits->later_per_label;
 }
 
-/* Bytes that are taken now: a part of what is mapped. */
-static double
-used_bytes(const DatasetReceiver *receiver)
-{
-	return (double) (ml_arena_used(receiver->ctx->arena) - ml_arena_left(receiver->ctx->arena));
-}
-
 /* Errors: 53200, with what all rows would need at least. */
 static void
 refuse_rows(const DatasetReceiver *receiver)
@@ -152,11 +145,11 @@ refuse_rows(const DatasetReceiver *receiver)
 	const MlArena *arena = receiver->ctx->arena;
 	double		n_rows = (double) receiver->dataset->n_rows;
 	double		expected = receiver->source->expected_rows;
-	double		needed = used_bytes(receiver) + later_bytes(receiver);
+	double		needed = (double) ml_arena_taken(arena) + later_bytes(receiver);
 	double		all = needed * expected / n_rows;
 
 	if (receiver->limits.spill)
-		all = used_bytes(receiver) + least_bytes(receiver, expected - n_rows) + later_bytes(receiver) * expected / n_rows;
+		all = (double) ml_arena_taken(arena) + least_bytes(receiver, expected - n_rows) + later_bytes(receiver) * expected / n_rows;
 	ereport(ERROR,
 			(errcode(ERRCODE_OUT_OF_MEMORY),
 			 errmsg("the rows need more memory than the %zu MB that mlops.max_training_memory allows",
@@ -185,7 +178,7 @@ check_growth(const DatasetReceiver *receiver)
 	const MlReadLimits *limits = &receiver->limits;
 
 	if (ml_arena_budget(arena) > 0 && limits->later > 0 &&
-		used_bytes(receiver) + (double) limits->later + later_bytes(receiver) > (double) ml_arena_budget(arena))
+		(double) ml_arena_taken(arena) + (double) limits->later + later_bytes(receiver) > (double) ml_arena_budget(arena))
 		refuse_rows(receiver);
 }
 

@@ -272,6 +272,17 @@ mling_find_attribute(TupleDesc desc, const char *name)
 	return found;
 }
 
+void
+mling_nearest_column(TupleDesc desc, const char *name, MlNearest *nearest)
+{
+	mlbase_nearest_begin(nearest, name);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			mlbase_nearest_of(nearest, NameStr(TupleDescAttr(desc, i)->attname));
+	}
+}
+
 char *
 mling_column_list(TupleDesc desc)
 {
@@ -301,9 +312,7 @@ mling_column(const MlSource *source, const char *name, const char *argument)
 
 	if (position >= 0)
 		return position;
-	mlbase_nearest_begin(&nearest, name);
-	for (int i = 0; i < source->desc->natts; i++)
-		mlbase_nearest_of(&nearest, NameStr(TupleDescAttr(source->desc, i)->attname));
+	mling_nearest_column(source->desc, name, &nearest);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("\"%s\" names column \"%s\", which does not exist in the source", argument, name),

@@ -73,18 +73,13 @@ append(void *arg, const void *bytes, size_t size)
 
 	if (spill->handle < 0)
 		open_file(spill);
-	errno = 0;
 	written = FileWrite(spill->handle, (char *) unconstify(void *, bytes), (int) size, (off_t) spill->file.size,
 						WAIT_EVENT_BUFFILE_WRITE);
 	if (written != (int) size)
-	{
-		if (errno == 0)
-			errno = ENOSPC;		/* what a short write without a reason means */
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not write the values that memory does not hold to a temporary file: %m"),
 				 errhint("Make room in temp_tablespaces, or raise mlops.max_training_memory.")));
-	}
 	return true;
 }
 

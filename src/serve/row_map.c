@@ -122,9 +122,7 @@ columns_there_are(const MlModel *model, const MlRowMap *map, TupleDesc desc)
 
 		if (map->attribute[i] >= 0)
 			continue;
-		mlbase_nearest_begin(&nearest, name);
-		for (int a = 0; a < desc->natts; a++)
-			mlbase_nearest_of(&nearest, TupleDescAttr(desc, a)->attisdropped ? "" : NameStr(TupleDescAttr(desc, a)->attname));
+		mling_nearest_column(desc, name, &nearest);
 		if (nearest.name[0])
 			return psprintf("Columns are found by name. If \"%s\" is meant, give it that name: SELECT ..., %s AS %s.", nearest.name,
 							quote_identifier(nearest.name), quote_identifier(name));

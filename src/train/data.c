@@ -99,9 +99,10 @@ mltrain_read(Journal *journal, const Request *request, const ReadPlan *plan, int
 	memcpy(data->features, plan->features, plan->n_features * sizeof(uint32_t));
 	mltrain_begin_phase(journal, "ingest");
 	if (may_spill)
+	{
 		data->spill = limits.spill = mling_open_spill(ml_arena_budget(data->ctx->arena) / SHARE_OF_VALUES);
-	if (limits.spill)
 		foresee_learning(request, plan, n_threads, &limits);
+	}
 	data->dataset = mling_read(data->ctx, plan->source, plan->n_columns, plan->columns, request->zone, limits);
 	if (data->dataset->n_rows == 0)
 		ereport(ERROR,

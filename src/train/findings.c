@@ -57,38 +57,47 @@ typedef struct Values
 	double		most;
 } Values;
 
-/* Every step-th labelled row in canonical order. */
-static MlRows
-rows_to_look_at(const Data *data, size_t step)
+static int
+compare_rows(const void *a, const void *b)
 {
-	uint32_t   *row = mltrain_array(data, data->dataset->n_rows / step + 1, sizeof(uint32_t));
-	MlRows		rows = {row};
+	uint32_t	x = *(const uint32_t *) a;
+	uint32_t	y = *(const uint32_t *) b;
 
-	for (size_t i = 0; i < data->dataset->n_rows; i += step)
-	{
-		uint32_t	at = data->order ? data->order[i] : (uint32_t) i;
-
-		if (!isnan(data->label[at]))
-			row[rows.n++] = at;
-	}
-	mlbase_check(data->ctx, ml_rows_place(data->ctx, data->dataset, &rows));
-	return rows;
+	return (x > y) - (x < y);
 }
 
-/* A column's values in these rows. */
+/*
+ * Every step-th row in canonical order, [n_rows / step + 1] at most, by number: the
+ * order in which a column is read.
+ */
+static uint32_t *
+rows_to_look_at(const Data *data, size_t step, size_t *n)
+{
+	uint32_t   *row = mltrain_array(data, data->dataset->n_rows / step + 1, sizeof(uint32_t));
+
+	*n = 0;
+	for (size_t i = 0; i < data->dataset->n_rows; i += step)
+		row[(*n)++] = data->order && step > 1 ? data->order[i] : (uint32_t) i;
+	if (data->order && step > 1)
+		mlbase_check(data->ctx, ml_sort(data->ctx, row, *n, sizeof(uint32_t), compare_rows));
+	return row;
+}
+
+/* Values of every step-th labelled row in canonical order. */
 static Values
 look_at(const Data *data, const MlColumn *column, size_t step)
 {
 	MlArenaMark mark = ml_arena_mark(data->ctx->arena);
-	MlRows		rows = rows_to_look_at(data, step);
-	double	   *value = mltrain_array(data, rows.n, sizeof(double));
+	size_t		n_rows;
+	uint32_t   *row = rows_to_look_at(data, step, &n_rows);
+	double	   *value = mltrain_array(data, n_rows, sizeof(double));
 	MlCursor	cursor = ml_cursor(data->dataset, column - data->dataset->columns, mltrain_array(data, 1, ML_CURSOR_BUFFER));
 	size_t		n = 0;
 	Values		seen = {0};
 
-	for (size_t i = 0; i < rows.n; i++)
+	for (size_t i = 0; i < n_rows; i++)
 	{
-		double		number = ml_cursor_number(&cursor, rows.row[ml_rows_visit(&rows, i)]);
+		double		number = isnan(data->label[row[i]]) ? NAN : ml_cursor_number(&cursor, row[i]);
 
 		if (!isnan(number))
 			value[n++] = number;

@@ -59,7 +59,7 @@ check_memory(const Request *request, const void *params, const Prepared *prepare
 	size_t		allowed = ml_arena_budget(ctx->arena);
 
 	/* 64: sort buffers and results of judging, a row; at most this much */
-	needed = ml_arena_used(ctx->arena) - ml_arena_left(ctx->arena) +
+	needed = ml_arena_taken(ctx->arena) +
 		ml_binned_size(n_train, n_features) + ml_binned_size(n_validation, n_features) +
 		Max(request->learner->memory_needed(n_train, n_validation, prepared->signature, params,
 											ml_pool_size(ctx->pool)),

@@ -85,8 +85,8 @@ extern size_t ml_arena_used(const MlArena *arena);
 extern size_t ml_arena_peak(const MlArena *arena);
 extern size_t ml_arena_budget(const MlArena *arena);
 
-/* Bytes that can still be taken before more is mapped. */
-extern size_t ml_arena_left(const MlArena *arena);
+/* Bytes mapped now, less what can still be taken before more is mapped. */
+extern size_t ml_arena_taken(const MlArena *arena);
 
 /* The size of the request that was last refused, 0 if none was. */
 extern size_t ml_arena_refused(const MlArena *arena);

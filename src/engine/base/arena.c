@@ -273,9 +273,9 @@ ml_arena_budget(const MlArena *arena)
 }
 
 size_t
-ml_arena_left(const MlArena *arena)
+ml_arena_taken(const MlArena *arena)
 {
-	return arena->top->size - arena->top->used;
+	return arena->mapped - (arena->top->size - arena->top->used);
 }
 
 size_t

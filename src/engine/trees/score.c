@@ -169,23 +169,7 @@ trees_lay_out(const MlModel *m, const void *state, void *block)
 	tops_make(m, state, best_kernel(m, state, &size), block);
 }
 
-double
-trees_margin(const MlModel *m, const void *state, const MlValue *values, void *scratch)
-{
-	const Tops *tops = (const Tops *) m->layout;
-
-	double		margin;
-
-	if (tops)
-	{
-		tops->kernel->margins(m, tops, 1, values, scratch, &margin);
-		return margin;
-	}
-	fill_codes(m, state, values, scratch);
-	return sum_of_trees(state, scratch);
-}
-
-/* values [n][n_inputs], margin [n]; each row as trees_margin has it. */
+/* values [n][n_inputs], margin [n]; each row has the same bits in any block. */
 void
 trees_margins(const MlModel *m, const void *state, size_t n, const MlValue *values, void *scratch, double *margin)
 {
@@ -201,6 +185,15 @@ trees_margins(const MlModel *m, const void *state, size_t n, const MlValue *valu
 		fill_codes(m, state, values, scratch);
 		margin[i] = sum_of_trees(state, scratch);
 	}
+}
+
+double
+trees_margin(const MlModel *m, const void *state, const MlValue *values, void *scratch)
+{
+	double		margin;
+
+	trees_margins(m, state, 1, values, scratch, &margin);
+	return margin;
 }
 
 void
