@@ -233,8 +233,14 @@ extern char *mlbase_setting(const char *name);
 extern char *mlbase_utc_text(TimestampTz at);
 
 /*
- * Names of a name[] argument but for NULLs, NIL for NULL: a List of char *.  Error
- * (54000) for more than a row can have columns.
+ * Errors for an array that is no list of values: 22023 if it has several dimensions,
+ * 22004 if it has NULL in it.
+ */
+extern void mlbase_require_list(ArrayType *array, const char *argument);
+
+/*
+ * Names of a name[] argument, NIL for NULL: a List of char *.  Errors: 54000, more
+ * than a row can have columns; those of mlbase_require_list.
  */
 extern List *mlbase_names(ArrayType *array, const char *argument);
 

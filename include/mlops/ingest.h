@@ -16,6 +16,7 @@
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "pgtime.h"
+#include "utils/date.h"
 #include "utils/jsonb.h"
 #include "utils/reltrigger.h"
 
@@ -268,6 +269,10 @@ extern int	mling_find_column(const MlSource *source, const char *name);
 extern void mling_nearest_column(TupleDesc desc, const char *name, MlNearest *nearest);
 extern char *mling_column_list(TupleDesc desc);
 
+/* Error (22000) for a source that was read and has no rows: it names a table whose
+ * rows the reader may not all see. */
+extern void mling_refuse_empty(const MlSource *source) pg_attribute_noreturn();
+
 /* As mling_find_column, but a missing column is an error naming the argument and the
  * nearest column. */
 extern int	mling_column(const MlSource *source, const char *name, const char *argument);
@@ -348,6 +353,13 @@ extern void mling_each_row_of(MlSource *source, const bool *needed, int *mapping
 							  MlRowCallback callback, void *arg);
 
 /* ---------------------------------------------------------------- times */
+
+/*
+ * Dates reach further than timestamps.  Error (22008), naming column and date: a date
+ * where a value of a type of timestamps is wanted; a time column that has such a date.
+ */
+extern void mling_refuse_far_date(const char *column, DateADT date, const char *type);
+extern void mling_refuse_far_times(const MlDataset *dataset, int time);
 
 /* A column that says when something was. */
 typedef struct MlInstantColumn

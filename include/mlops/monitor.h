@@ -45,7 +45,7 @@ typedef uint32 MlDriftTests;	/* a set of them, 0: what the mode chooses */
 extern const char *const mlmon_test_names[ML_TEST_COUNT];
 
 /* Tests by their names (NULL: 0).  Errors (22023): one that is not among valid,
- * listing those; none at all. */
+ * listing those; none at all; those of mlbase_require_list for "statistics". */
 extern MlDriftTests mlmon_tests(ArrayType *names, MlDriftTests valid);
 
 /* One row of a report. */

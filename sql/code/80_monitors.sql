@@ -147,17 +147,20 @@ DECLARE
 	temporary text;
 	times text;
 	hint text;
+	type regtype;
 BEGIN
-	SELECT jsonb_object_agg(c.name, c.type), min(c.temporary) INTO columns, temporary FROM mlops_catalog.source_columns(caller, check_window_column.settings, NULL, check_window_column.query) AS c;
+	SELECT jsonb_object_agg(c.name, c.kept_as), min(c.temporary) INTO columns, temporary FROM mlops_catalog.source_columns(caller, check_window_column.settings, NULL, check_window_column.query) AS c;
 	PERFORM mlops_catalog.refuse_temporary('the source of drift', temporary);
-	times := (SELECT string_agg(c.key, ', ' ORDER BY c.key) FROM jsonb_each_text(columns) AS c WHERE c.value ~ '^(pg_catalog\.)?(timestamp|date)');
+	times := (SELECT string_agg(c.key, ', ' ORDER BY c.key) FROM jsonb_each_text(columns) AS c
+		WHERE to_regtype(c.value) IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype));
+	type := to_regtype(columns ->> time_column::text);
 	hint := CASE WHEN times IS NULL THEN 'The source has no column of a date or time.' ELSE format('Columns of a date or time are: %s.', times) END;
 	IF NOT columns ? time_column THEN
 		RAISE EXCEPTION '"time_column" names column "%", which does not exist in the source', time_column
 			USING ERRCODE = 'undefined_column', HINT = hint;
-	ELSIF (SELECT t.typcategory <> 'D' AND t.typcategory <> 'S' FROM pg_type AS t WHERE t.oid = to_regtype(columns ->> time_column::text)) THEN
-		RAISE EXCEPTION 'column "%" of "time_column" has type %', time_column, format_type(to_regtype(columns ->> time_column::text), NULL)
-			USING ERRCODE = 'datatype_mismatch', DETAIL = 'It must be a date or time.', HINT = hint;
+	ELSIF type NOT IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) AND (SELECT t.typcategory <> 'S' FROM pg_type AS t WHERE t.oid = type) THEN
+		RAISE EXCEPTION 'column "%" of "time_column" has type %', time_column, format_type(type, NULL)
+			USING ERRCODE = 'datatype_mismatch', DETAIL = 'It must be a date or timestamp.', HINT = hint;
 	END IF;
 END
 $$;
@@ -211,7 +214,7 @@ BEGIN
 	ELSIF monitor.label_delay > interval '100 years' THEN
 		RAISE EXCEPTION 'value % of "label_delay" is out of range', monitor.label_delay
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It must be at most 100 years.';
-	ELSIF monitor.segments IS NULL OR array_position(monitor.segments, NULL) IS NOT NULL THEN
+	ELSIF monitor.segments IS NULL THEN
 		RAISE EXCEPTION '"segments" must not be null' USING ERRCODE = 'null_value_not_allowed';
 	ELSIF cardinality(monitor.segments) > (SELECT count(DISTINCT s) FROM unnest(monitor.segments) AS s) THEN
 		RAISE EXCEPTION '"segments" names a column twice' USING ERRCODE = 'duplicate_column';

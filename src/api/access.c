@@ -259,7 +259,6 @@ add_argument(PrivateCall *call, StringInfo sql, Oid type, NullableDatum argument
 	call->n++;
 }
 
-/* A list is no table of values: loops over one, and searches in it, fail in their own words. */
 static void
 require_list(HeapTuple function, int i, ArrayType *array)
 {
@@ -267,13 +266,8 @@ require_list(HeapTuple function, int i, ArrayType *array)
 	Datum		arguments = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proargnames, &isnull);
 	char	  **names;
 
-	if (ARR_NDIM(array) <= 1)
-		return;
 	(void) get_func_input_arg_names(arguments, SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proargmodes, &isnull), &names);
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("\"%s\" must be a list, not an array of %d dimensions", names[i], ARR_NDIM(array)),
-			 errhint("Write it with one pair of braces, such as '{a,b}'.")));
+	mlbase_require_list(array, names[i]);
 }
 
 static void

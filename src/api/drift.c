@@ -165,10 +165,6 @@ column_names(ArrayType *array)
 {
 	List	   *names = mlbase_names(array, "columns");
 
-	if (array_contains_nulls(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("\"columns\" must not contain nulls")));
 	if (names == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -54,10 +54,7 @@ edges_argument(FunctionCallInfo fcinfo, uint32 *n)
 
 	mlbase_refuse_null(fcinfo, 3, "edges");
 	array = PG_GETARG_ARRAYTYPE_P(3);
-	if (ARR_NDIM(array) > 1 || ARR_HASNULL(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"edges\" must be a plain array without nulls")));
+	mlbase_require_list(array, "edges");
 	*n = ARR_NDIM(array) == 0 ? 0 : (uint32) ARR_DIMS(array)[0];
 	return (const double *) ARR_DATA_PTR(array);
 }

@@ -34,7 +34,6 @@ mlops_compile_search(PG_FUNCTION_ARGS)
 	Datum		values[3];
 	bool		nulls[3] = {false};
 	Datum	   *items = NULL;
-	bool	   *item_nulls;
 	int			n = 0;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
@@ -44,12 +43,12 @@ mlops_compile_search(PG_FUNCTION_ARGS)
 	condition = pstrdup(filter.sql.data);
 	resetStringInfo(&filter.sql);
 	if (!PG_ARGISNULL(1))
-		deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
-						  &items, &item_nulls, &n);
+	{
+		mlbase_require_list(PG_GETARG_ARRAYTYPE_P(1), "order_by");
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
+	}
 	for (int i = 0; i < n; i++)
 	{
-		if (item_nulls[i])
-			continue;
 		mlreg_compile_order(TextDatumGetCString(items[i]), &filter);
 		appendStringInfoString(&filter.sql, ", ");
 	}

@@ -205,6 +205,26 @@ mlbase_cut(const char *text)
 	return psprintf("%.*s...", pg_mbcliplen(text, (int) length + MAX_MULTIBYTE_CHAR_LEN, (int) length), text);
 }
 
+/* ---------------------------------------------------------------- lists */
+
+/*
+ * Loops over a table of values, and searches in it, fail in their own words or take
+ * it for a list; NULL in a list is a name or number that somebody has lost.
+ */
+void
+mlbase_require_list(ArrayType *array, const char *argument)
+{
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" must be a list, not an array of %d dimensions", argument, ARR_NDIM(array)),
+				 errhint("Write it with one pair of braces, such as '{a,b}'.")));
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("\"%s\" must not contain nulls", argument)));
+}
+
 /* ---------------------------------------------------------------- names */
 
 /* Copies, in the current memory context. */
@@ -213,21 +233,18 @@ mlbase_names(ArrayType *array, const char *argument)
 {
 	List	   *names = NIL;
 	Datum	   *elements;
-	bool	   *nulls;
 	int			n;
 
 	if (array == NULL)
 		return NIL;
-	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &n);
+	mlbase_require_list(array, argument);
+	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, NULL, &n);
 	if (n > MaxTupleAttributeNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("\"%s\" has more than %d names", argument, MaxTupleAttributeNumber)));
 	for (int i = 0; i < n; i++)
-	{
-		if (!nulls[i])
-			names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
-	}
+		names = lappend(names, pstrdup(NameStr(*DatumGetName(elements[i]))));
 	return names;
 }
 

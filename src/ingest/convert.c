@@ -323,24 +323,34 @@ number_from_timestamptz(const MlConverter *converter, TimestampTz value)
 	return (double) (value - (int64) tz * USECS_PER_SEC) / USECS_PER_SEC + EPOCH_SHIFT;
 }
 
-/*
- * A date where a timestamp is wanted, which JSON would hold; dates reach further.
- * Errors: 22008, naming column and date.
- */
-static double
-date_in_range(const MlRecordedType *recorded, DateADT date, double number)
+void
+mling_refuse_far_date(const char *column, DateADT date, const char *type)
 {
 	int			year;
 	int			month;
 	int			day;
 
 	if (likely(DATE_NOT_FINITE(date) || date < TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE))
-		return number;
+		return;
 	j2date(date + POSTGRES_EPOCH_JDATE, &year, &month, &day);
 	ereport(ERROR,
 			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 			 errmsg("column \"%s\" holds %04d-%02d-%02d, which is not a value of type %s",
-					recorded->input, year, month, day, recorded->name)));
+					column, year, month, day, type)));
+}
+
+void
+mling_refuse_far_times(const MlDataset *dataset, int time)
+{
+	const MlColumn *column = &dataset->columns[time];
+
+	for (size_t row = 0; column->kind == ML_COLUMN_TIME && row < dataset->n_rows; row++)
+	{
+		double		days = floor((ml_column_number(column, row) - EPOCH_SHIFT) / SECS_PER_DAY);
+
+		if (days >= TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE)
+			mling_refuse_far_date(column->name, (DateADT) days, "timestamp");
+	}
 }
 
 /*
@@ -363,8 +373,12 @@ number_from_other(const MlConverter *converter, Datum value)
 	}
 	if (converter->wide)
 		return number;
-	return own.from == ML_FROM_DATE ? date_in_range(converter->recorded, DatumGetDateADT(value), number)
-		: mling_in_range(converter->recorded, "column", number);
+	if (own.from == ML_FROM_DATE)
+	{
+		mling_refuse_far_date(converter->recorded->input, DatumGetDateADT(value), converter->recorded->name);
+		return number;
+	}
+	return mling_in_range(converter->recorded, "column", number);
 }
 
 /*

@@ -29,7 +29,8 @@ mling_instant_column(const MlSource *source, const char *name, const char *argum
 	if (column->type != TIMESTAMPTZOID && column->type != TIMESTAMPOID && column->type != DATEOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" of type %s is not a time", name, format_type_be(type))));
+				 errmsg("column \"%s\" of \"%s\" has type %s", name, argument, format_type_be(type)),
+				 errdetail("It must be a date or timestamp.")));
 }
 
 TimestampTz
@@ -41,6 +42,8 @@ mling_instant(const MlInstantColumn *column, Datum value, const char *hint)
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 				 errmsg("column \"%s\" contains an infinite time", column->name),
 				 errhint("%s", hint)));
+	if (column->type == DATEOID)
+		mling_refuse_far_date(column->name, DatumGetDateADT(value), "timestamp");
 	/* without a zone it is in UTC, whatever the session's is: the same bits */
 	return DatumGetTimestampTz(column->type == DATEOID ? DirectFunctionCall1(date_timestamp, value) : value);
 }

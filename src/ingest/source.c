@@ -26,6 +26,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 
 #include "mlops/base.h"
@@ -393,6 +394,24 @@ mling_run_source(MlSource *source, const bool *needed, int *mapping, bool parall
 	FreeQueryDesc(desc);
 	PopActiveSnapshot();
 	mlbase_end_harmless(scope);
+}
+
+void
+mling_refuse_empty(const MlSource *source)
+{
+	const char *hides = NULL;
+	ListCell   *lc;
+
+	foreach(lc, source->relations)
+	{
+		if (check_enable_rls(lfirst_oid(lc), InvalidOid, true) == RLS_ENABLED)
+			hides = get_rel_name(lfirst_oid(lc));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("the source has no rows"),
+			 hides ? errdetail("Row-level security of table \"%s\" may hide rows from role \"%s\".",
+							   hides, GetUserNameFromId(GetUserId(), false)) : 0));
 }
 
 /* ---- every row to a callback */

@@ -105,21 +105,20 @@ name_list(MlDriftTests tests)
 	return list.data;
 }
 
-/* NULL among the names is one that is not known. */
 MlDriftTests
 mlmon_tests(ArrayType *names, MlDriftTests valid)
 {
 	MlDriftTests tests = 0;
 	Datum	   *items;
-	bool	   *nulls;
 	int			n;
 
 	if (names == NULL)
 		return 0;
-	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	mlbase_require_list(names, "statistics");
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
 	for (int i = 0; i < n; i++)
 	{
-		char	   *name = nulls[i] ? "NULL" : TextDatumGetCString(items[i]);
+		char	   *name = TextDatumGetCString(items[i]);
 		int			t = 0;
 
 		while (t < ML_TEST_COUNT && strcmp(name, mlmon_test_names[t]) != 0)

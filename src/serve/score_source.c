@@ -114,9 +114,9 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 
 	dataset = mling_read(ctx, source, n, columns, ml_model_time_zone(model), (MlReadLimits) {0});
 	if (dataset->n_rows == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the source has no rows")));
+		mling_refuse_empty(source);
+	if (wanted->time)
+		mling_refuse_far_times(dataset, out->time);
 	label = mling_labels(ctx, dataset, label_column, positive, &counts);
 
 	row = ml_arena_alloc_array(ctx->arena, dataset->n_rows, sizeof(uint32_t));

@@ -105,9 +105,9 @@ mltrain_read(Journal *journal, const Request *request, const ReadPlan *plan, int
 	}
 	data->dataset = mling_read(data->ctx, plan->source, plan->n_columns, plan->columns, request->zone, limits);
 	if (data->dataset->n_rows == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("the source has no rows")));
+		mling_refuse_empty(plan->source);
+	if (data->roles.time >= 0)
+		mling_refuse_far_times(data->dataset, data->roles.time);
 	mltrain_end_phase(journal);
 	take_fingerprint(data);
 }
@@ -250,6 +250,12 @@ rows_without_time(const Data *data)
 }
 
 static bool
+is_time_of_day(const MlColumn *column)
+{
+	return strncmp(column->type_name, "time with", strlen("time with")) == 0;
+}
+
+static bool
 is_fractional(const MlColumn *column)
 {
 	return strcmp(column->type_name, "real") == 0 || strcmp(column->type_name, "double precision") == 0;
@@ -290,6 +296,11 @@ mltrain_tell_roles(const Request *request, const Data *data, RoleNotes notes)
 				 errdetail("%s", notes.without_time)));
 	if (data->roles.time < 0 || notes.by_time == NULL)
 		return;
+	if (is_time_of_day(&data->dataset->columns[data->roles.time]))
+		ereport(NOTICE,
+				(errmsg("time column \"%s\" has times of day, which begin anew each day", r->time_column),
+				 errdetail("The rows are ordered by it, and %s.", notes.by_time),
+				 errhint("Give the date as well, such as (day + \"%s\") in a query.", r->time_column)));
 	if (is_fractional(&data->dataset->columns[data->roles.time]))
 		ereport(NOTICE,
 				(errmsg("time column \"%s\" has no times, but numbers with fractions", r->time_column),

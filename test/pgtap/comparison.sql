@@ -20,7 +20,7 @@ SELECT mlops.log_params(:a, '{"window": 3, "same": 1}'), mlops.log_params(:b, '{
 SELECT is((SELECT array_agg(name ORDER BY o) FROM mlops.compare_runs(ARRAY[:a, :b]) WITH ORDINALITY AS c(kind, name, differs, v, spread, o) WHERE differs), '{recall,window,alerts,duration_ms}', 'runs of one''s own');
 SELECT is((SELECT count(*) FROM mlops.compare_runs('{}')), 0::bigint, 'none at all');
 SELECT throws_ok(format('SELECT * FROM mlops.compare_runs(ARRAY[%s, 99999, 88888])', :a), '42704', 'run 99999 does not exist', 'the first one that is not there is named');
-SELECT throws_ok('SELECT * FROM mlops.compare_runs(ARRAY[NULL]::bigint[])', '42704', 'run NULL does not exist', 'or is none');
+SELECT throws_ok('SELECT * FROM mlops.compare_runs(ARRAY[NULL]::bigint[])', '22004', '"run_ids" must not contain nulls', 'or is none');
 
 -- ---- types of values
 SELECT is((SELECT jsonb_object_agg(name, "values" -> :'a') FROM mlops.compare_runs(ARRAY[:a]) WHERE name IN ('window', 'duration_ms', 'recall')), '{"window": 3, "duration_ms": 3, "recall": 0.5}'::jsonb, 'metrics and parameters that are numbers');

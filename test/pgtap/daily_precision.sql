@@ -1,7 +1,7 @@
 -- Precision of the rows and cards that are investigated on each day.
 \ir setup.psql
 \ir golden_daily_precision.psql
-SELECT plan(52);
+SELECT plan(53);
 
 SELECT mlops.train('m', query => 'TABLE golden_row EXCEPT ALL SELECT * FROM golden_row WHERE sample <> ''book''', target => 'label', features => '{x}', time_column => 'at', algorithm => 'logistic_regression', split => '{"validation": 0, "test": 0.5}') \g /dev/null
 SELECT ok(bool_and(rises), 'scores rise with x, as the golden values need') FROM (SELECT lag(s) OVER (ORDER BY x) < s IS NOT FALSE AS rises FROM (SELECT DISTINCT x, mlops.score('m/1', g) AS s FROM golden_row AS g) AS scored) AS step;
@@ -64,6 +64,7 @@ SELECT throws_ok(format('SELECT * FROM mlops.daily_precision(%s)', call), sqlsta
 	($$'m/1', 'hand', time_column => 'x'$$, '42804', 'column "x" of "time_column" has type integer'),
 	($$'m/1', 'hand', time_column => 'card'$$, '42804', 'column "card" of "time_column" has type text'),
 	($$'m/1', query => 'SELECT *, at::time AS clock FROM hand', time_column => 'clock'$$, '42804', 'column "clock" of "time_column" has type time without time zone'),
+	($$'m/1', query => 'SELECT ''300000-01-01''::date AS at, 1 AS x, true AS label'$$, '22008', 'column "at" holds 300000-01-01, which is not a value of type timestamp'),
 	($$'m/1', query => 'SELECT ''infinity''::timestamp AS at, 1 AS x, true AS label'$$, '22000', 'column "at" contains an infinite value'),
 	($$'drawn/1', 'hand'$$, '22023', '"time_column" must be given'),
 	($$'drawn/1'$$, '55000', 'version 1 of model "drawn" has no test rows that can be read again')) AS v(call, sqlstate, message);

@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(127);
+SELECT plan(131);
 
 CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -231,5 +231,32 @@ SELECT is(of_endless($$UPDATE endless SET ts = '-infinity' WHERE id IN (5, 6, 7)
 	'column "ts" contains an infinite value | It has one in 2 of the rows with a label. | They are those WHERE ts IN (''infinity'', ''-infinity''). Give them the time that is meant, or leave them out in a query.', 'a time says how many, and how to find them');
 SELECT is(of_endless($$UPDATE endless SET amount = 'infinity' WHERE id IN (5, 6, 7, 8)$$),
 	'column "amount" contains an infinite value | It has one in 3 of the rows with a label. | Replace infinite values by NULL, which counts as missing.', 'a number');
+
+-- Dates reach further than timestamps; nothing could say until when such a data set goes.
+CREATE TABLE far AS SELECT *, date '2026-01-01' + id AS day FROM tx;
+UPDATE far SET day = '5874897-12-31' WHERE id = 77;
+SELECT throws_ok($$SELECT mlops.train('far', 'far', target => 'is_fraud', time_column => 'day', features => '{amount}')$$,
+	'22008', 'column "day" holds 5874897-12-31, which is not a value of type timestamp', 'a time column beyond all timestamps');
+SELECT throws_ok($$SELECT mlops.cross_validate('far', 'far', target => 'is_fraud', time_column => 'day', features => '{amount}')$$,
+	'22008', 'column "day" holds 5874897-12-31, which is not a value of type timestamp', 'of folds');
+
+-- Who reads nothing is told of policies, if they may be why.
+CREATE ROLE clerk;
+GRANT SELECT ON far TO clerk;
+CREATE FUNCTION of_nothing() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+BEGIN
+	PERFORM mlops.train('clerks', query => 'SELECT * FROM far WHERE id > 0', target => 'is_fraud', features => '{amount}');
+EXCEPTION WHEN data_exception THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN concat_ws(' | ', SQLERRM, nullif(detail, ''));
+END $$;
+ALTER TABLE far ENABLE ROW LEVEL SECURITY;
+SET ROLE clerk;
+SELECT is(of_nothing(), 'the source has no rows | Row-level security of table "far" may hide rows from role "clerk".', 'no policy lets a role see a row');
+RESET ROLE;
+DELETE FROM far;
+SELECT is(of_nothing(), 'the source has no rows', 'none is hidden from who owns the table');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- Imports: decisions of the past with their times, and the windows of a monitor that
 -- come of them, at once; what is refused; nothing of it counts as live traffic.
 \ir setup.psql
-SELECT plan(106);
+SELECT plan(108);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -23,7 +23,7 @@ SELECT throws_ok(statement, state, message, label) FROM (VALUES
 	($$SELECT mlops.import_decisions('fraud/9', 'history', key => 'id', time_column => 'at')$$, '42704', NULL, 'a version that is none'),
 	($$SELECT mlops.import_decisions('fraud', 'history', key => 'it', time_column => 'at')$$, '42703', NULL, 'a key that is not there'),
 	($$SELECT mlops.import_decisions('fraud', 'history', key => 'amount', time_column => 'at')$$, '42804', 'column "amount" of type double precision cannot be a key', 'a column that cannot be a key'),
-	($$SELECT mlops.import_decisions('fraud', 'history', key => 'id', time_column => 'amount')$$, '42804', 'column "amount" of type double precision is not a time', 'a time that is none'),
+	($$SELECT mlops.import_decisions('fraud', 'history', key => 'id', time_column => 'amount')$$, '42804', 'column "amount" of "time_column" has type double precision', 'a time that is none'),
 	($$SELECT mlops.import_decisions('fraud', 'history', key => 'id', time_column => 'at', score => 'country')$$, '42804', 'column "country" of "score" has type text', 'a score that is a text'),
 	($$SELECT mlops.import_decisions('fraud', 'history', key => 'id', time_column => 'at', flagged => 'country')$$, '42804', 'column "country" of "flagged" has type text', 'a flag that is a text'),
 	($$SELECT mlops.import_decisions('fraud', 'history', key => 'id', time_column => 'at', score => 'amount')$$, '22003', NULL, 'amounts are no scores'),
@@ -32,6 +32,8 @@ SELECT throws_ok(statement, state, message, label) FROM (VALUES
 	(from_row($$'a' AS k, now() AS t, -0.1 AS s$$), '22003', 'the decision of key "a" has score -0.1', 'a score below 0'),
 	(from_row($$'a' AS k, now() AS t, 'Infinity'::float8 AS s$$), '22003', NULL, 'an infinite score'),
 	(from_row($$'a' AS k, 'infinity'::timestamptz AS t, 0.5 AS s$$), '22008', 'column "t" contains an infinite time', 'an infinite time'),
+	(from_row($$'a' AS k, '300000-01-01'::date AS t, 0.5 AS s$$), '22008', 'column "t" holds 300000-01-01, which is not a value of type timestamp', 'a date beyond all timestamps'),
+	(from_row($$'a' AS k, '12:00'::time AS t, 0.5 AS s$$), '42804', 'column "t" of "time_column" has type time without time zone', 'a time of day'),
 	(from_row($$'a' AS k, now() + interval '1 hour' AS t, 0.5 AS s$$), '22008', 'the decision of key "a" has a time that is in the future', 'the future'),
 	(from_row($$'a' AS k, now() - interval '92 days' AS t, 0.5 AS s$$), '22008', 'the decision of key "a" has a time that is older than decisions are kept', 'what retention would remove'),
 	($$SELECT mlops.import_decisions('fraud', query => 'SELECT ''a'' AS k, t, s FROM (VALUES (now(), 0.5), (now(), 0.6)) AS v(t, s)', key => 'k', time_column => 't', score => 's')$$,

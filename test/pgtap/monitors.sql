@@ -1,7 +1,7 @@
 -- Monitors: windows of traffic and performance, labels that arrive late,
 -- segments; alert rules that fire, resolve, are silenced and acknowledged.
 \ir setup.psql
-SELECT plan(97);
+SELECT plan(100);
 -- windows of an hour: what is put in one is judged before the next begins
 SELECT pg_sleep(extract(epoch FROM date_trunc('hour', clock_timestamp()) + interval '1 hour' - clock_timestamp()))
 WHERE extract(minute FROM clock_timestamp()) >= 58 \g /dev/null
@@ -214,5 +214,9 @@ UPDATE mlops_catalog.traffic_window SET window_end = window_end - interval '731 
 CREATE TEMP TABLE before AS SELECT count(*) AS n FROM mlops.traffic;
 SELECT is((SELECT rows FROM mlops.maintain() WHERE object = 'traffic_window' AND action = 'removed'), (SELECT n FROM before WHERE n > 0), 'for two years');
 SELECT throws_ok($$SELECT mlops.monitor('fraud', time_zone => 'Nowhere/At all')$$, '22023', 'time zone "Nowhere/At all" not recognized', 'a zone that there is not');
+CREATE DOMAIN hour_of_day AS time;
+CREATE TABLE clocks AS SELECT *, ts::time AS clock, ts::time::timetz AS zoned, ts::time::hour_of_day AS hour FROM tx;
+SELECT throws_ok(format('SELECT mlops.monitor(''fraud'', source => ''clocks'', time_column => %L)', c), '42804', format('column "%s" of "time_column" has type %s', c, t), c)
+FROM (VALUES ('clock', 'time without time zone'), ('zoned', 'time with time zone'), ('hour', 'time without time zone')) AS v(c, t);
 SELECT * FROM finish();
 ROLLBACK;
