@@ -59,12 +59,12 @@ need_model()
 	query -o /dev/null -c "SELECT * FROM $(train_call m 100)" -c "SELECT * FROM mlops.deploy('m', 1)"
 }
 
-# Milliseconds of one execution in a session of its own, in one process,
-# connecting not counted.
+# milliseconds STATEMENT [WORKERS]: those of one execution in a session of its own, in one
+# process and so many more (default 0), connecting not counted.
 milliseconds()
 {
 	query <<SQL
-SET max_parallel_workers_per_gather = 0;
+SET max_parallel_workers_per_gather = ${2:-0};
 SELECT clock_timestamp() AS started \gset
 $1 \g /dev/null
 SELECT round(extract(epoch FROM clock_timestamp() - :'started') * 1000, 1);

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 
 #include "mlops/base.h"
+#include "mlops/ingest.h"
 #include "mlops/jobs.h"
 #include "mlops/registry.h"
 #include "mlops/serve.h"
@@ -27,7 +28,9 @@ _PG_init(void)
 	mlbase_share_progress();
 	mljobs_register();
 	mlserve_share_lost();
+	mling_register_node();
 	mlserve_register_invalidation();
+	mlserve_register_work();
 	mlserve_watch_statements();
 	mlreg_check_statements();
 	mlreg_warn_of_uninstall();

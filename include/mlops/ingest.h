@@ -352,6 +352,35 @@ extern void mling_each_row(MlSource *source, MlRowCallback callback, void *arg);
 extern void mling_each_row_of(MlSource *source, const bool *needed, int *mapping,
 							  MlRowCallback callback, void *arg);
 
+/*
+ * Work on the rows of a query in whichever process reads them: the session, or a worker
+ * of PostgreSQL's parallel query, with the session's role, snapshot and settings.  Rows
+ * become batches of bytes, and only these reach the session.  A worker writes nothing.
+ * Memory is that of the current context, which lives as long as the query.
+ */
+typedef struct MlRowWork
+{
+	/* Begins in a process: told [size] is what the session tells all of them, desc the rows'
+	 * columns. */
+	void	   *(*begin) (const void *told, size_t size, TupleDesc desc);
+	/* Takes a row; true: there is a batch to give. */
+	bool		(*take) (void *state, struct TupleTableSlot *slot);
+	/* The batch, valid until the next call; after the last row what is left, NULL in the end. */
+	bytea	   *(*give) (void *state);
+} MlRowWork;
+
+/* While the library is loaded: what mling_work_on_rows needs, and each kind of work. */
+extern void mling_register_node(void);
+extern void mling_register_work(const MlRowWork *work);
+
+/*
+ * Runs the source as the current user, works on its rows, and hands every batch to
+ * callback, in the session.  Rows come in no order, unless the query has one.
+ */
+typedef void (*MlBatchCallback) (const char *bytes, size_t size, void *arg);
+extern void mling_work_on_rows(MlSource *source, const MlRowWork *work, const void *told, size_t size,
+							   MlBatchCallback callback, void *arg);
+
 /* ---------------------------------------------------------------- times */
 
 /*

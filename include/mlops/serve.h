@@ -22,6 +22,7 @@
 #include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/relcache.h"
+#include "utils/tuplestore.h"
 #include "utils/uuid.h"
 
 #include "mlops/catalog.h"
@@ -29,8 +30,9 @@
 #include "mlops/ingest.h"
 #include "mlops/registry.h"
 
-/* Called once, when the library is loaded. */
+/* Called once each, when the library is loaded. */
 extern void mlserve_register_invalidation(void);
+extern void mlserve_register_work(void);
 
 /* While the library is being preloaded: the counter of decisions that were answered
  * and could not be logged.  Counts n of them; and how many there were in all
@@ -81,6 +83,12 @@ extern void mlserve_resolve(const char *reference, MlAction action, MlResolved *
 /* A version for a view of many: a corrupt one is a warning, and false. */
 extern bool mlserve_resolve_sound_version(const char *model, int version, MlAction action,
 										  MlResolved *resolved);
+
+/*
+ * The model of a version that the session resolved: for a process that works for it.
+ * Pinned as above.  name is for errors: dropped, corrupt.
+ */
+extern const MlModel *mlserve_take_version(const char *name, int64 version_id);
 
 /* The same for a version given by number, whatever is deployed. */
 extern void mlserve_resolve_version(const char *model, int version, MlAction action,
@@ -210,6 +218,13 @@ extern double mlserve_score_slot(MlScorer *scorer, TupleTableSlot *slot);
 
 /* What was read of the row that was scored last, by mlserve_score_values(); see mlserve_features_read(). */
 extern Jsonb *mlserve_features_of_values(MlScorer *scorer, const Datum *datums, const bool *nulls);
+
+/*
+ * Scores every row of a source as the current user, in processes of its query's where one
+ * version answers: a tuple of key (text; key is the position of its column, -1: none),
+ * score and flag each.
+ */
+extern void mlserve_score_table(MlScorer *scorer, MlSource *source, int key, Tuplestorestate *store, TupleDesc result);
 
 /* The variant that scored the last row. */
 extern const MlResolved *mlserve_scorer_resolved(const MlScorer *scorer);
@@ -427,7 +442,7 @@ extern void mlserve_write_predictions(void);
 /* When a prediction was made, from its identity; false if it is not one. */
 extern bool mlserve_prediction_time(const pg_uuid_t *id, TimestampTz *at);
 
-/* Called once, when the library is loaded. */
+/* Called once each, when the library is loaded. */
 extern void mlserve_watch_statements(void);
 
 /* ---------------------------------------------------------------- triggers that score */

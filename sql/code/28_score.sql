@@ -48,7 +48,7 @@ CREATE FUNCTION mlops.score_table(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 100000
 	AS 'MODULE_PATHNAME', 'mlops_score_table';
 COMMENT ON FUNCTION mlops.score_table(text, regclass, text, name) IS
-	'Scores every row of a table, view or query';
+	'Scores every row of a table, view or query, in the processes of a parallel plan: in any order, unless the query has one';
 
 CREATE FUNCTION mlops.score_trigger() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

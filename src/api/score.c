@@ -9,12 +9,8 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "executor/tuptable.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "mlops/base.h"
 #include "mlops/progress.h"
@@ -87,64 +83,6 @@ mlops_predict(PG_FUNCTION_ARGS)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-/* ---- score_table: every row of a source */
-
-typedef struct TableScorer
-{
-	ReturnSetInfo *result;
-	MlScorer   *scorer;
-	TupleDesc	desc;			/* the source's */
-	int			key;			/* position of the key column, -1: none */
-	bool		has_reader;		/* else its text is that under settled settings */
-	MlKeyReader reader;
-	FmgrInfo	key_output;
-	MemoryContext row_context;
-	uint64		n_rows;
-} TableScorer;
-
-/* The text by which decisions and labels of the column are told, or one that depends on no setting. */
-static text *
-key_text(TableScorer *table, Datum value)
-{
-	size_t		size;
-	const char *bytes;
-
-	if (!table->has_reader)
-		return cstring_to_text(mling_settled_text(&table->key_output, value));
-	bytes = mling_key_bytes(&table->reader, value, &size);
-	return cstring_to_text_with_len(bytes, (int) size);
-}
-
-static void
-score_slot(TupleTableSlot *slot, void *arg)
-{
-	TableScorer *table = (TableScorer *) arg;
-	MemoryContext caller = MemoryContextSwitchTo(table->row_context);
-	double		score;
-	Datum		values[3];
-	bool		nulls[3] = {false};
-
-	if (table->n_rows == 0)
-		mlserve_map_values(table->scorer, table->desc);
-	score = mlserve_score_slot(table->scorer, slot);
-	nulls[0] = true;
-	if (table->key >= 0)
-	{
-		Datum		key = slot_getattr(slot, table->key + 1, &nulls[0]);
-
-		if (!nulls[0])
-			values[0] = PointerGetDatum(key_text(table, key));
-	}
-	values[1] = Float8GetDatum(score);
-	values[2] = BoolGetDatum(score >= mlserve_scorer_resolved(table->scorer)->threshold);
-	tuplestore_putvalues(table->result->setResult, table->result->setDesc, values, nulls);
-	MemoryContextSwitchTo(caller);
-	if ((++table->n_rows & 1023) == 0)
-		MemoryContextReset(table->row_context);
-	if (table->n_rows % MLOPS_PROGRESS_ROWS == 0)
-		mlbase_progress_done((double) table->n_rows);
-}
-
 /*
  * mlops.score_table(model text, source regclass, query text, key name)
  *	  -> SETOF (key text, score float8, flagged boolean)
@@ -152,35 +90,22 @@ score_slot(TupleTableSlot *slot, void *arg)
 Datum
 mlops_score_table(PG_FUNCTION_ARGS)
 {
-	TableScorer table = {0};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MlScorer   *scorer;
 	MlSource   *source;
 	MlProgressScope *progress;
-	Oid			type;
-	Oid			output;
-	bool		varlena;
+	int			key = -1;
 
 	mlbase_refuse_null(fcinfo, 0, "model");
 	InitMaterializedSRF(fcinfo, 0);
-	table.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	table.scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, InvalidOid);
+	scorer = mlserve_scorer(fcinfo->flinfo, PG_GETARG_TEXT_PP(0), 0, InvalidOid);
 	source = mling_describe_query(PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1),
 								  PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2)), "key");
-	table.desc = source->desc;
-	table.key = -1;
 	if (!PG_ARGISNULL(3))
-	{
-		table.key = mling_column(source, NameStr(*PG_GETARG_NAME(3)), "key");
-		type = TupleDescAttr(source->desc, table.key)->atttypid;
-		table.has_reader = mling_key_reader(type, &table.reader);
-		getTypeOutputInfo(type, &output, &varlena);
-		fmgr_info(output, &table.key_output);
-	}
-	table.row_context = AllocSetContextCreate(CurrentMemoryContext, "mlops score rows",
-											  ALLOCSET_DEFAULT_SIZES);
+		key = mling_column(source, NameStr(*PG_GETARG_NAME(3)), "key");
 	progress = mlbase_progress_begin("score_table", text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	mlbase_progress("score", 0, 0, NAN);
-	mling_each_row(source, score_slot, &table);
+	mlserve_score_table(scorer, source, key, result->setResult, result->setDesc);
 	mlbase_progress_end(progress);
-	MemoryContextDelete(table.row_context);
 	return (Datum) 0;
 }

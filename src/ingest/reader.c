@@ -481,7 +481,7 @@ mling_read(MlContext *ctx, MlSource *source, int n_columns,
 			receiver.label = receiver.columns[c].column;
 	}
 
-	mling_run_source(source, needed, mapping, true, &receiver.pub);
+	mling_run_source(source, needed, mapping, ML_READ_IN_PARALLEL, &receiver.pub);
 
 	if (receiver.dataset->n_rows > receiver.dataset->n_sealed)
 		seal_chunk(&receiver);

@@ -32,6 +32,7 @@
 #include "mlops/base.h"
 #include "mlops/compat.h"
 #include "mlops/progress.h"
+#include "ingest/parallel.h"
 #include "ingest/source.h"
 
 #define COLUMNS_SHOWN 30		/* in an error about one that there is not */
@@ -357,27 +358,38 @@ query_for_columns(const MlSource *source, const bool *needed, int *mapping)
 	return psprintf("SELECT %s FROM %s", list.data, mling_relation_name(source->relation));
 }
 
+/* The plan of a query's text as the current user; source->relations and expected_rows are set. */
+static PlannedStmt *
+plan_source(MlSource *source, const char *text, MlReading reading)
+{
+	Query	   *query = analyze_select(text);
+	List	   *rewritten = QueryRewrite(query);
+	PlannedStmt *plan;
+
+	if (list_length(rewritten) != 1)
+		elog(ERROR, "unexpected rewrite of a SELECT");
+	query = linitial_node(Query, rewritten);
+	plan = reading == ML_READ_SHARED ? mling_plan_shared(query, text)
+		: pg_plan_query(query, text, reading == ML_READ_SERIALLY ? 0 : CURSOR_OPT_PARALLEL_OK, NULL);
+	source->relations = list_copy(plan->relationOids);
+	source->expected_rows = plan->planTree->plan_rows;
+	return plan;
+}
+
 /*
  * Planned and run as the current user; where reach is checked, nothing is called
  * that may change something (mlbase_begin_reading).  *receiver gets each row;
  * source->relations and expected_rows are set.
  */
 void
-mling_run_source(MlSource *source, const bool *needed, int *mapping, bool parallel,
+mling_run_source(MlSource *source, const bool *needed, int *mapping, MlReading reading,
 				 DestReceiver *receiver)
 {
 	char	   *text = query_for_columns(source, needed, mapping);
 	int			scope = mlbase_begin_reading();
-	Query	   *query = analyze_select(text);
-	List	   *rewritten = QueryRewrite(query);
-	PlannedStmt *plan;
+	PlannedStmt *plan = plan_source(source, text, reading);
+	bool		shared = reading == ML_READ_SHARED && mling_share_rows(plan);
 	QueryDesc  *desc;
-
-	if (list_length(rewritten) != 1)
-		elog(ERROR, "unexpected rewrite of a SELECT");
-	plan = pg_plan_query(linitial_node(Query, rewritten), text,
-						 parallel ? CURSOR_OPT_PARALLEL_OK : 0, NULL);
-	source->relations = list_copy(plan->relationOids);
 
 	/* what this transaction did so far is seen, as SPI would have it */
 	if (!IsInParallelMode())
@@ -385,9 +397,10 @@ mling_run_source(MlSource *source, const bool *needed, int *mapping, bool parall
 	PushActiveSnapshot(GetTransactionSnapshot());
 	desc = CreateQueryDesc(plan, text, GetActiveSnapshot(), InvalidSnapshot,
 						   receiver, NULL, NULL, 0);
-	source->expected_rows = plan->planTree->plan_rows;
 	mlbase_progress_total(source->expected_rows);
 	ExecutorStart(desc, 0);
+	if (shared)
+		mling_start_work(desc, receiver);
 	mlcompat_executor_run(desc);
 	ExecutorFinish(desc);
 	ExecutorEnd(desc);
@@ -443,19 +456,19 @@ mling_ignore(DestReceiver *self)
 }
 
 static void
-run_with_callback(MlSource *source, const bool *needed, int *mapping, bool parallel,
+run_with_callback(MlSource *source, const bool *needed, int *mapping, MlReading reading,
 				  MlRowCallback callback, void *arg)
 {
 	RowReceiver receiver = {{receive_row, mling_ignore_startup, mling_ignore,
 	mling_ignore, DestNone}, callback, arg};
 
-	mling_run_source(source, needed, mapping, parallel, &receiver.pub);
+	mling_run_source(source, needed, mapping, reading, &receiver.pub);
 }
 
 void
 mling_each_row_of(MlSource *source, const bool *needed, int *mapping, MlRowCallback callback, void *arg)
 {
-	run_with_callback(source, needed, mapping, true, callback, arg);
+	run_with_callback(source, needed, mapping, ML_READ_IN_PARALLEL, callback, arg);
 }
 
 /* The callback may write, which a parallel plan forbids until it is through. */
@@ -467,7 +480,7 @@ mling_each_row(MlSource *source, MlRowCallback callback, void *arg)
 	int		   *mapping = palloc(natts * sizeof(int));
 
 	memset(needed, true, natts * sizeof(bool));
-	run_with_callback(source, needed, mapping, false, callback, arg);
+	run_with_callback(source, needed, mapping, ML_READ_SERIALLY, callback, arg);
 }
 
 int

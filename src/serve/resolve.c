@@ -201,6 +201,22 @@ mlserve_resolve_sound_version(const char *name, int number, MlAction action, MlR
 	return true;
 }
 
+/* Who may was asked when the session resolved it. */
+const MlModel *
+mlserve_take_version(const char *name, int64 version_id)
+{
+	MlCatalogVersion version;
+	MlServedModel *served;
+
+	if (!mlcat_version_by_id(version_id, &version))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the version of model \"%s\" that scores has been dropped", name)));
+	served = mlserve_cached_model(name, &version, ERROR);
+	mlserve_pin(served, CurrentMemoryContext);
+	return served->model;
+}
+
 void
 mlserve_resolve_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {
