@@ -1,11 +1,26 @@
 -- Drift: what comes now against what a version was trained on.
 
+-- Once a monitor's windows have another length, those of former ones that they overlap
+-- would count what happened twice; of two former ones the later measured counts.  All
+-- are kept: a length may come back.
+CREATE VIEW mlops_catalog.replaced_window AS
+SELECT w.model_id, w.window_start, w.window_end
+FROM mlops_catalog.monitor_window w JOIN mlops_catalog.monitor m ON m.model_id OPERATOR(pg_catalog.=) w.model_id
+WHERE (w.window_end OPERATOR(pg_catalog.-) w.window_start) OPERATOR(pg_catalog.<>) m.every AND EXISTS (SELECT FROM mlops_catalog.monitor_window n
+	WHERE n.model_id OPERATOR(pg_catalog.=) w.model_id AND n.window_start OPERATOR(pg_catalog.<) w.window_end AND n.window_end OPERATOR(pg_catalog.>) w.window_start
+		AND ((n.window_end OPERATOR(pg_catalog.-) n.window_start) OPERATOR(pg_catalog.=) m.every OR n.checked_at OPERATOR(pg_catalog.>) w.checked_at));
+COMMENT ON VIEW mlops_catalog.replaced_window IS 'Windows of a former length that windows of the present one, or such as were measured later, overlap';
+COMMENT ON COLUMN mlops_catalog.replaced_window.model_id IS 'Model';
+COMMENT ON COLUMN mlops_catalog.replaced_window.window_start IS 'Begin, included';
+COMMENT ON COLUMN mlops_catalog.replaced_window.window_end IS 'End, not included';
+
 CREATE VIEW mlops.drift WITH (security_barrier) AS
 SELECT m.name AS model, d.version, d.window_start, d.window_end, d.rows, d.place, d.feature, d.kind, d.test, d.statistic, d.p_value,
 	d.threshold, d.drifted, mlops_catalog.role_text(d.recorded_by) AS recorded_by, d.recorded_at
 FROM mlops_catalog.drift_window d
 JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) d.model_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE mlops_catalog.may_use(m.owner, m.model_id) AND NOT EXISTS (SELECT FROM mlops_catalog.replaced_window r WHERE r.model_id OPERATOR(pg_catalog.=) d.model_id
+	AND r.window_start OPERATOR(pg_catalog.=) d.window_start AND r.window_end OPERATOR(pg_catalog.=) d.window_end);
 COMMENT ON VIEW mlops.drift IS 'Drift that mlops.record_drift recorded, for models you may use: a row for each test of each feature in each window';
 COMMENT ON COLUMN mlops.drift.model IS 'Model';
 COMMENT ON COLUMN mlops.drift.version IS 'Version whose training baseline it was compared with';

@@ -31,7 +31,8 @@ SELECT m.name AS model, CASE WHEN t.version OPERATOR(pg_catalog.<>) 0 THEN t.ver
 	t.errors::pg_catalog.float8 OPERATOR(pg_catalog./) CASE WHEN (t.decisions OPERATOR(pg_catalog.+) t.errors) OPERATOR(pg_catalog.<>) 0 THEN t.decisions OPERATOR(pg_catalog.+) t.errors END::pg_catalog.float8 AS error_rate,
 	t.score_psi_p_value
 FROM mlops_catalog.traffic_window t JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) t.model_id
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE mlops_catalog.may_use(m.owner, m.model_id) AND NOT EXISTS (SELECT FROM mlops_catalog.replaced_window r WHERE r.model_id OPERATOR(pg_catalog.=) t.model_id
+	AND r.window_start OPERATOR(pg_catalog.=) t.window_start AND r.window_end OPERATOR(pg_catalog.=) t.window_end);
 COMMENT ON VIEW mlops.traffic IS 'Logged decisions by window, version and variant; a version that was deployed and decided nothing has a row with 0';
 COMMENT ON COLUMN mlops.traffic.model IS 'Model';
 COMMENT ON COLUMN mlops.traffic.version IS 'Version that scored, NULL for rows for which none could be chosen';
@@ -64,7 +65,8 @@ SELECT m.name AS model, p.version, p.segment OPERATOR(pg_catalog.-) '(imported)'
 FROM mlops_catalog.performance_window p JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) p.model_id
 CROSS JOIN LATERAL (SELECT p.true_positives OPERATOR(pg_catalog.+) p.false_negatives AS positives,
 	p.true_positives OPERATOR(pg_catalog.+) p.false_positives OPERATOR(pg_catalog.+) p.false_negatives OPERATOR(pg_catalog.+) p.true_negatives AS labelled) l
-WHERE mlops_catalog.may_use(m.owner, m.model_id);
+WHERE mlops_catalog.may_use(m.owner, m.model_id) AND NOT EXISTS (SELECT FROM mlops_catalog.replaced_window r WHERE r.model_id OPERATOR(pg_catalog.=) p.model_id
+	AND r.window_start OPERATOR(pg_catalog.=) p.window_start AND r.window_end OPERATOR(pg_catalog.=) p.window_end);
 COMMENT ON VIEW mlops.performance IS 'Decisions against the labels that have arrived, by window, version and segment; those that were imported in rows of their own';
 COMMENT ON COLUMN mlops.performance.model IS 'Model';
 COMMENT ON COLUMN mlops.performance.version IS 'Version that decided';
@@ -419,6 +421,7 @@ COMMENT ON FUNCTION mlops_catalog.record_window_drift(regrole, text, mlops_catal
 
 -- Closed windows that nobody has looked at, the oldest first; of a monitor that
 -- stood still for long, the last hundred.  since asks for those before it was set up.
+-- What was measured with another length stays, once its decisions may be removed.
 CREATE FUNCTION mlops_catalog.windows_to_check(caller regrole, model_id bigint, since timestamptz)
 	RETURNS TABLE (window_start timestamptz, window_end timestamptz)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 10
@@ -431,6 +434,8 @@ AS $$
 		FROM generate_series(1, greatest(100, mlops_catalog.windows_since(windows_to_check.since, m.every))) AS n) AS w
 	WHERE m.model_id = windows_to_check.model_id AND w.since + m.every > least(m.created_at - m.every, windows_to_check.since)
 		AND NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS d WHERE d.model_id = windows_to_check.model_id AND d.window_start = w.since AND d.window_end = w.since + m.every)
+		AND (current_setting('mlops.retention')::int = 0 OR w.since > now() - make_interval(days => current_setting('mlops.retention')::int - 1)
+			OR NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS d WHERE d.model_id = windows_to_check.model_id AND d.window_start < w.since + m.every AND d.window_end > w.since))
 	ORDER BY 1
 $$;
 COMMENT ON FUNCTION mlops_catalog.windows_to_check(regrole, bigint, timestamptz) IS 'Windows of a monitor that are over and that it has not looked at';
@@ -565,8 +570,9 @@ CREATE FUNCTION mlops_catalog.nothing_in_window(model_id bigint, step text, sinc
 AS $$
 	SELECT CASE WHEN step = 'drift' AND NOT EXISTS (SELECT FROM mlops_catalog.drift_window AS d WHERE d.model_id = nothing_in_window.model_id
 			AND d.window_start = since AND d.window_end = until AND d.rows > 0) THEN 'the source has no rows in this window'
-		WHEN step = 'traffic' AND NOT EXISTS (SELECT FROM mlops_catalog.traffic_window AS t WHERE t.model_id = nothing_in_window.model_id
-			AND t.window_start = since AND t.window_end = until AND t.decisions > 0) THEN 'no decision was made in this window' END
+		WHEN step = 'traffic' THEN (SELECT CASE WHEN sum(t.errors) > 0 THEN 'all that was to be scored in this window failed' ELSE 'no decision was made in this window' END
+			FROM mlops_catalog.traffic_window AS t WHERE t.model_id = nothing_in_window.model_id AND t.window_start = since AND t.window_end = until
+			HAVING sum(t.decisions) IS NULL OR sum(t.decisions) = 0) END
 $$;
 COMMENT ON FUNCTION mlops_catalog.nothing_in_window(bigint, text, timestamptz, timestamptz) IS 'Says that there was nothing to look at; NULL: there was';
 

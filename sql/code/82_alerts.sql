@@ -512,6 +512,9 @@ AS $$
 		FROM mlops.monitor_metrics AS x JOIN mlops_catalog.monitor_metrics() AS k USING (metric)
 		WHERE x.model = rule_windows.model AND x.metric = r.metric AND (x.labels @> r.labels OR k."of" = 'performance' AND mlops_catalog.have_labels(x.labels, r.labels)) AND mlops_catalog.answers(r.model_id, x.version)
 			AND x.window_end > now() - mlops_catalog.rule_reach(r.windows, m.every, m.label_delay)
+			-- no count of a day beside those of hours; what was recorded by hand may have any length
+			AND (x.window_end - x.window_start = m.every OR NOT EXISTS (SELECT FROM mlops_catalog.monitor_window AS w
+				WHERE w.model_id = m.model_id AND w.window_start = x.window_start AND w.window_end = x.window_end))
 			-- all decisions unless a segment is asked for, shadows only if they are
 			AND (x.labels - '(imported)' = '{}' OR r.labels - '(imported)' <> '{}' OR x.labels ?| '{variant,feature}') AND (NOT x.labels ? 'shadow' OR r.labels ? 'shadow')
 			AND (k."of" <> 'performance' OR x.window_end + m.label_delay <= now())

@@ -119,7 +119,8 @@ find_costs(const Judged *judged, const char *model, const MlRanking *ranking)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("no costs are known for errors of \"%s\"", mlbase_excerpt(model)),
-				 errdetail("Version %d was trained without costs, or the columns that they are in are not among these rows.",
+				 errdetail(judged->imported ? "Version %d was imported: the costs of its training are not known here."
+						   : "Version %d was trained without costs, or the columns that they are in are not among these rows.",
 						   judged->resolved.version),
 				 errhint("Costs are given in training: threshold => '{\"cost\": {\"false_positive\": 5, \"false_negative\": 100}}'.")));
 	mlbase_check(judged->ctx, ml_cost_steps(judged->ctx, ranking, &judged->costs, judged->scored.n, judged->scored.score,

@@ -32,6 +32,7 @@ typedef struct Subject
 	char	   *policy;			/* the training's threshold policy, if that has costs */
 	char	   *time_column;	/* of the training */
 	char	   *n_test;			/* test rows with a label, as the training counted them */
+	bool		imported;		/* its training is not known here */
 } Subject;
 
 static char *
@@ -51,11 +52,11 @@ find_subject(int64 version_id, Subject *subject)
 	MemoryContext caller = CurrentMemoryContext;
 
 	mlcat_begin(&scope);
-	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column, s.n_test FROM mlops_catalog.judged_rows($1) AS s",
+	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column, s.n_test, nullif(s.imported, false) FROM mlops_catalog.judged_rows($1) AS s",
 					  1, types, values, NULL) != 1)
 		elog(ERROR, "version %lld is not in the catalog", (long long) version_id);
 	*subject = (Subject) {text_of(caller, 1), text_of(caller, 2), text_of(caller, 3), text_of(caller, 4), text_of(caller, 5),
-	text_of(caller, 6), text_of(caller, 7), text_of(caller, 8)};
+	text_of(caller, 6), text_of(caller, 7), text_of(caller, 8), text_of(caller, 9) != NULL};
 	mlcat_end(&scope);
 }
 
@@ -235,7 +236,8 @@ time_column(const JudgedRequest *request, const Judged *judged, const Subject *s
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"time_column\" must be given"),
-				 errdetail("Version %d of model \"%s\" was trained without one.", judged->resolved.version, subject->model),
+				 errdetail(subject->imported ? "Version %d of model \"%s\" was imported: its training's is not known here."
+						   : "Version %d of model \"%s\" was trained without one.", judged->resolved.version, subject->model),
 				 errhint("Name the column that says when a row was, such as time_column => 'created_at'.")));
 	if (is_number(source, subject->time_column))
 		refuse_numbers(judged, subject, source);
@@ -283,6 +285,7 @@ mlapi_read_judged(const JudgedRequest *request, Judged *judged)
 	*judged = (Judged) {0};
 	mlserve_resolve(request->model, ML_TO_EVALUATE, &judged->resolved);
 	find_subject(judged->resolved.version_id, &subject);
+	judged->imported = subject.imported;
 	inspects = mlcat_model_by_name(subject.model, &model) && mlreg_may(GetUserId(), &model, ML_TO_INSPECT);
 	if (own && !inspects)
 		mlreg_check_right(GetUserId(), subject.model, &model, ML_TO_INSPECT);

@@ -33,6 +33,7 @@ typedef struct Judged
 	MlResolved	resolved;
 	MlScoredRows scored;
 	bool		has_costs;		/* of the training, and the columns that they are in are there */
+	bool		imported;		/* the version's training, and so its costs, are not known here */
 	MlCosts		costs;			/* by row of scored, or constants */
 	List	   *cost_columns;	/* names of those that were read, as mlserve_cost_by_row takes them */
 } Judged;

@@ -346,10 +346,10 @@ mling_refuse_far_times(const MlDataset *dataset, int time)
 
 	for (size_t row = 0; column->kind == ML_COLUMN_TIME && row < dataset->n_rows; row++)
 	{
-		double		days = floor((ml_column_number(column, row) - EPOCH_SHIFT) / SECS_PER_DAY);
+		double		day = floor((ml_column_number(column, row) - EPOCH_SHIFT) / SECS_PER_DAY);
 
-		if (days >= TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE)
-			mling_refuse_far_date(column->name, (DateADT) days, "timestamp");
+		if (day >= TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE)
+			mling_refuse_far_date(column->name, (DateADT) day, "timestamp");
 	}
 }
 

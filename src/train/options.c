@@ -134,10 +134,33 @@ parse_value(MlOptions *options, const char *key, const char *type, MlColumnKind 
 	return true;
 }
 
-/* An instant on the clock of the recorded zone, in seconds like the data set's. */
+/* Is it a number, and no date or time that is written in digits alone, as 20250201? */
+static bool
+is_plain_number(const char *text)
+{
+	size_t		size = strlen(text);
+	char	   *rest;
+
+	if (strspn(text, "0123456789") == size && (size == 6 || size == 8 || size == 14))
+		return false;
+	(void) strtod(text, &rest);
+	return size > 0 && *rest == '\0' && strspn(text, "+-.0123456789eE") == size;
+}
+
+/*
+ * An instant on the clock of the recorded zone, in seconds like the data set's.
+ * Errors: 22023 for what may be a value of a time column of numbers.
+ */
 static bool
 parse_instant(MlOptions *options, const char *key, const char *zone, double *seconds)
 {
+	char	   *text;
+
+	if (mljson_text(options, key, &text) && is_plain_number(text))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" in \"split\" must be a time, not the number %s", key, mlbase_excerpt(text)),
+				 errhint("Where the time column has numbers, split by shares, \"validation\" and \"test\", or by a \"fold\" column.")));
 	return parse_value(options, key, "timestamp without time zone", ML_COLUMN_TIME, zone, seconds);
 }
 

@@ -17,17 +17,25 @@ const MlLearner *
 mltrain_learner(const char *name)
 {
 	const MlLearner *learner = ml_learner_by_name(name);
+	const MlLearner *meant = ml_learner_like(name);
 	StringInfoData valid;
+	MlNearest	nearest;
 
 	if (learner)
 		return learner;
 	initStringInfo(&valid);
+	mlbase_nearest_begin(&nearest, name);
 	for (int i = 0; ml_learners[i]; i++)
+	{
 		appendStringInfo(&valid, "%s%s", i ? ", " : "", ml_learners[i]->name);
+		mlbase_nearest_of(&nearest, ml_learners[i]->name);
+	}
+	if (meant)
+		strlcpy(nearest.name, meant->name, sizeof(nearest.name));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unrecognized algorithm \"%s\"", name),
-			 errhint("Valid algorithms are: %s.", valid.data)));
+			 errmsg("unrecognized algorithm \"%s\"", mlbase_excerpt(name)),
+			 errhint("%sValid algorithms are: %s.", nearest.name[0] ? psprintf("Perhaps you meant \"%s\". ", nearest.name) : "", valid.data)));
 }
 
 /* Where a parameter is in the learner's struct. */

@@ -1,6 +1,6 @@
 -- Every documented error of training and scoring, with its SQLSTATE.
 \ir setup.psql
-SELECT plan(131);
+SELECT plan(134);
 
 CREATE FUNCTION explained(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -231,6 +231,27 @@ SELECT is(of_endless($$UPDATE endless SET ts = '-infinity' WHERE id IN (5, 6, 7)
 	'column "ts" contains an infinite value | It has one in 2 of the rows with a label. | They are those WHERE ts IN (''infinity'', ''-infinity''). Give them the time that is meant, or leave them out in a query.', 'a time says how many, and how to find them');
 SELECT is(of_endless($$UPDATE endless SET amount = 'infinity' WHERE id IN (5, 6, 7, 8)$$),
 	'column "amount" contains an infinite value | It has one in 3 of the rows with a label. | Replace infinite values by NULL, which counts as missing.', 'a number');
+
+CREATE FUNCTION hint_of(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	hint text;
+BEGIN
+	EXECUTE call;
+EXCEPTION WHEN invalid_parameter_value THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', SQLERRM, hint);
+END $$;
+SELECT is((SELECT string_agg(substring(hint_of(format('SELECT mlops.train(''m'', ''tx'', target => ''is_fraud'', algorithm => %L)', a)) FROM '\| (?:Perhaps you meant "(\w+))?'), ' ' ORDER BY n)
+	FROM unnest('{xgboost,LightGBM,catboost,gbm,Random Forest,hist-gradient_boosting,gradient_bosting}'::text[]) WITH ORDINALITY AS e(a, n)),
+	'gradient_boosting gradient_boosting gradient_boosting gradient_boosting gradient_boosting gradient_boosting gradient_boosting', 'names of other libraries for boosting');
+SELECT is((SELECT string_agg(hint_of(format('SELECT mlops.train(''m'', ''tx'', target => ''is_fraud'', algorithm => %L)', a)), E'\n' ORDER BY n) FROM unnest('{lr,Logistic Regression,svm}'::text[]) WITH ORDINALITY AS e(a, n)),
+	'unrecognized algorithm "lr" | Perhaps you meant "logistic_regression". Valid algorithms are: gradient_boosting, logistic_regression.
+unrecognized algorithm "Logistic Regression" | Perhaps you meant "logistic_regression". Valid algorithms are: gradient_boosting, logistic_regression.
+unrecognized algorithm "svm" | Valid algorithms are: gradient_boosting, logistic_regression.', 'for logistic regression, and one that there is not');
+SELECT is((SELECT string_agg(hint_of(format('SELECT mlops.train(''m'', ''tx'', target => ''is_fraud'', time_column => ''id'', split => %L)', jsonb_build_object('test_from', f))), E'\n' ORDER BY n)
+	FROM unnest('{40,-1.5,1e9,1767225600}'::text[]) WITH ORDINALITY AS e(f, n)),
+	(SELECT string_agg(format('"test_from" in "split" must be a time, not the number %s | Where the time column has numbers, split by shares, "validation" and "test", or by a "fold" column.', f), E'\n' ORDER BY n)
+	FROM unnest('{40,-1.5,1e9,1767225600}'::text[]) WITH ORDINALITY AS e(f, n)), 'a time that is a number');
 
 -- Dates reach further than timestamps; nothing could say until when such a data set goes.
 CREATE TABLE far AS SELECT *, date '2026-01-01' + id AS day FROM tx;

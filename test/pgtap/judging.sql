@@ -1,6 +1,6 @@
 -- What evaluate says of a version: counts, intervals, costs.
 \ir setup.psql
-SELECT plan(40);
+SELECT plan(42);
 
 CREATE TABLE pay AS SELECT g AS id, timestamp '2026-01-01' + g * interval '1 min' AS at, abs(hashint4(g)) % 1000 AS x, abs(hashint4(g * 3)) % 100 AS amount,
 	abs(hashint4(g)) % 1000 > 900 AND abs(hashint4(g * 7)) % 3 > 0 AS fraud FROM generate_series(1, 6000) AS g;
@@ -71,6 +71,9 @@ SELECT is((SELECT round(sum(expected_cost * rows)::numeric, 6) FROM mlops.evalua
 SELECT is((SELECT expected_cost FROM mlops.evaluate('c/1', query => 'SELECT id, x, fraud, at FROM late')), NULL, 'without the column there are none');
 SELECT is((SELECT expected_cost FROM mlops.evaluate('f/1', 'late')), NULL, 'nor of who was trained without');
 SELECT is(said($$SELECT * FROM mlops.curve('f/1', kind => 'cost')$$), 'no costs are known for errors of "f/1" | Version 1 was trained without costs, or the columns that they are in are not among these rows. | Costs are given in training: threshold => ''{"cost": {"false_positive": 5, "false_negative": 100}}''.', 'no curve of costs then');
+SELECT FROM mlops.import_model(mlops.export_model('c', 1), 'brought');
+SELECT is(said($$SELECT * FROM mlops.curve('brought/1', 'late', kind => 'cost')$$), 'no costs are known for errors of "brought/1" | Version 1 was imported: the costs of its training are not known here. | Costs are given in training: threshold => ''{"cost": {"false_positive": 5, "false_negative": 100}}''.', 'what an import leaves behind is not called missing');
+SELECT is(said($$SELECT * FROM mlops.daily_precision('brought/1', 'late')$$), '"time_column" must be given | Version 1 of model "brought" was imported: its training''s is not known here. | Name the column that says when a row was, such as time_column => ''created_at''.', 'nor its time column');
 
 -- ---- points of curves
 SELECT is((SELECT count(*) FROM (SELECT p.threshold, e.true_positives + e.false_positives, e.precision, e.recall, e.false_positive_rate, e.alert_rate, e.expected_cost FROM mlops.curve('c/1', kind => 'pr', points => 8) AS p, LATERAL mlops.evaluate('c/1', threshold => p.threshold) AS e

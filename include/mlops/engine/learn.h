@@ -108,6 +108,8 @@ typedef struct MlContradiction
 typedef struct MlLearner
 {
 	const char *name;			/* "gradient_boosting" */
+	const char *const *like;	/* what other libraries call this, or what does as much: in small letters,
+								 * without spaces, "-" and "_"; NULL ends it */
 	const char *description;
 	const MlParamSpec *params;
 	size_t		n_params;
@@ -158,6 +160,9 @@ extern const MlLearner *const ml_learners[];
 
 /* NULL if there is none of this name. */
 extern const MlLearner *ml_learner_by_name(const char *name);
+
+/* The one that a name of another library's is like, however it is spelt; NULL: none. */
+extern const MlLearner *ml_learner_like(const char *name);
 
 /* Fills a parameter struct with the defaults. */
 extern void ml_params_init(const MlLearner *learner, void *params);

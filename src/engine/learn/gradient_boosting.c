@@ -537,8 +537,16 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 	return status;
 }
 
+/* A forest is no boosting, but trees are learned here by nothing else. */
+static const char *const like[] = {
+	"xgboost", "xgb", "xgbclassifier", "lightgbm", "lgbm", "lgb", "lgbmclassifier", "catboost", "catboostclassifier", "gbm", "gbdt", "gbt", "gb",
+	"histgradientboosting", "histgradientboostingclassifier", "gradientboostingclassifier", "gradientboostedtrees", "boostedtrees", "boosting",
+	"trees", "tree", "decisiontree", "randomforest", "forest", "rf", NULL
+};
+
 const MlLearner ml_gradient_boosting = {
 	.name = "gradient_boosting",
+	.like = like,
 	.description = "Gradient boosted decision trees on histograms; categories and missing values as they are",
 	.params = params,
 	.n_params = sizeof(params) / sizeof(params[0]),

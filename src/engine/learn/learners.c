@@ -25,6 +25,34 @@ ml_learner_by_name(const char *name)
 	return NULL;
 }
 
+/* Letter by letter: is it the name in another spelling? */
+static bool
+is_spelt(const char *text, const char *name)
+{
+	for (; *text; text++)
+	{
+		if (*text == ' ' || *text == '-' || *text == '_')
+			continue;
+		if (((*text >= 'A' && *text <= 'Z') ? *text - 'A' + 'a' : *text) != *name++)
+			return false;
+	}
+	return *name == '\0';
+}
+
+const MlLearner *
+ml_learner_like(const char *name)
+{
+	for (int i = 0; ml_learners[i]; i++)
+	{
+		for (const char *const *like = ml_learners[i]->like; *like; like++)
+		{
+			if (is_spelt(name, *like))
+				return ml_learners[i];
+		}
+	}
+	return NULL;
+}
+
 /* Defaults are doubles in the table, whatever the type of the field. */
 void
 ml_params_init(const MlLearner *learner, void *params)

@@ -270,8 +270,13 @@ fit(MlContext *ctx, const MlTask *task, MlLearned *learned)
 	return ML_OK;
 }
 
+static const char *const like[] = {
+	"logistic", "logit", "lr", "logreg", "logisticregression", "logisticreg", "glm", "linear", "linearregression", "regression", "lbfgs", NULL
+};
+
 const MlLearner ml_logistic_regression = {
 	.name = "logistic_regression",
+	.like = like,
 	.description = "Logistic regression: additive log odds with coefficients, standard errors and p-values",
 	.params = params,
 	.n_params = sizeof(params) / sizeof(params[0]),
