@@ -239,18 +239,18 @@ $$;
 COMMENT ON FUNCTION mlops_catalog.gate_subject(text, int, float8) IS 'What the conditions of a gate are measured on, for a version that would flag from a threshold';
 
 CREATE FUNCTION mlops_catalog.judged_rows(version_id bigint)
-	RETURNS TABLE (model text, all_rows text, test_rows text, unread text, settings jsonb, policy jsonb, time_column name, n_test bigint, imported boolean)
+	RETURNS TABLE (model text, all_rows text, test_rows text, unread text, settings jsonb, policy jsonb, time_column name, n_test bigint)
 	LANGUAGE sql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT m.name, CASE WHEN NOT s.imported THEN d.query END, s.test_rows, s.unread, s.settings, CASE WHEN s.costs IS NOT NULL THEN r.request -> 'threshold' END,
-		(r.request ->> 'time_column')::name, mlops_catalog.number_of(s.metrics, 'rows')::bigint, s.imported
+		(r.request ->> 'time_column')::name, mlops_catalog.number_of(s.metrics, 'rows')::bigint
 	FROM mlops_catalog.model_version AS v JOIN mlops_catalog.model AS m USING (model_id) JOIN mlops_catalog.run AS r USING (run_id)
 	LEFT JOIN mlops_catalog.dataset AS d USING (dataset_id) CROSS JOIN LATERAL mlops_catalog.gate_subject(m.name, v.version, NULL) AS s
 	WHERE v.version_id = judged_rows.version_id
 $$;
 COMMENT ON FUNCTION mlops_catalog.judged_rows(bigint) IS
-	'What evaluate, curve, thresholds and daily_precision know of a version: queries for all rows of its training and for its test rows, why those cannot be read, settings for both, the training''s threshold policy if that has costs, its time column, how many test rows it had, and whether all of this is unknown because it was imported';
+	'What evaluate, curve, thresholds and daily_precision know of a version: queries for all rows of its training and for its test rows, why those cannot be read, settings for both, the training''s threshold policy if that has costs, its time column, and how many test rows it had';
 
 -- By the costs of a training, from the metrics of a version that was judged by others or none; those that are columns differ by row.
 CREATE FUNCTION mlops_catalog.cost_of(metrics jsonb, costs jsonb) RETURNS jsonb

@@ -25,14 +25,13 @@
 typedef struct Subject
 {
 	char	   *model;
-	char	   *all_rows;		/* query that the training read */
+	char	   *all_rows;		/* query that the training read; NULL: the version was imported */
 	char	   *test_rows;		/* query for those that it was judged on */
 	char	   *unread;			/* why they cannot be read again; NULL: they can */
 	char	   *settings;		/* to read them under: an object */
 	char	   *policy;			/* the training's threshold policy, if that has costs */
 	char	   *time_column;	/* of the training */
 	char	   *n_test;			/* test rows with a label, as the training counted them */
-	bool		imported;		/* its training is not known here */
 } Subject;
 
 static char *
@@ -52,11 +51,11 @@ find_subject(int64 version_id, Subject *subject)
 	MemoryContext caller = CurrentMemoryContext;
 
 	mlcat_begin(&scope);
-	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column, s.n_test, nullif(s.imported, false) FROM mlops_catalog.judged_rows($1) AS s",
+	if (mlcat_execute("SELECT s.model, s.all_rows, s.test_rows, s.unread, s.settings, s.policy, s.time_column, s.n_test FROM mlops_catalog.judged_rows($1) AS s",
 					  1, types, values, NULL) != 1)
 		elog(ERROR, "version %lld is not in the catalog", (long long) version_id);
 	*subject = (Subject) {text_of(caller, 1), text_of(caller, 2), text_of(caller, 3), text_of(caller, 4), text_of(caller, 5),
-	text_of(caller, 6), text_of(caller, 7), text_of(caller, 8), text_of(caller, 9) != NULL};
+	text_of(caller, 6), text_of(caller, 7), text_of(caller, 8)};
 	mlcat_end(&scope);
 }
 
@@ -236,7 +235,7 @@ time_column(const JudgedRequest *request, const Judged *judged, const Subject *s
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"time_column\" must be given"),
-				 errdetail(subject->imported ? "Version %d of model \"%s\" was imported: its training's is not known here."
+				 errdetail(subject->all_rows == NULL ? "Version %d of model \"%s\" was imported: its training's is not known here."
 						   : "Version %d of model \"%s\" was trained without one.", judged->resolved.version, subject->model),
 				 errhint("Name the column that says when a row was, such as time_column => 'created_at'.")));
 	if (is_number(source, subject->time_column))
@@ -285,7 +284,7 @@ mlapi_read_judged(const JudgedRequest *request, Judged *judged)
 	*judged = (Judged) {0};
 	mlserve_resolve(request->model, ML_TO_EVALUATE, &judged->resolved);
 	find_subject(judged->resolved.version_id, &subject);
-	judged->imported = subject.imported;
+	judged->imported = subject.all_rows == NULL;
 	inspects = mlcat_model_by_name(subject.model, &model) && mlreg_may(GetUserId(), &model, ML_TO_INSPECT);
 	if (own && !inspects)
 		mlreg_check_right(GetUserId(), subject.model, &model, ML_TO_INSPECT);
