@@ -2,14 +2,14 @@
  * histogram.c
  *	  Builds gradient histograms of tree nodes (see histogram.h).
  *
- * Work is cut into (block of rows, group of features).  A task adds one
+ * Work is cut into (block of rows, group of columns).  A task adds one
  * block's packed gradients into a table of 16 * 256 words that stays in the
- * core's L1 cache: per row and feature one byte is read and one word is
+ * core's L1 cache: per row and column one byte is read and one word is
  * updated.  Then the table's halves are added to the node's 64-bit sums under
  * a lock.  Quantised gradients in this spirit: Shi et al., "Quantized Training
  * of Gradient Boosting Decision Trees", NeurIPS 2022.
  *
- * A node of r rows costs r * n_features additions, and each of its blocks one
+ * A node of r rows costs r * columns additions, and each of its blocks one
  * flush of all sums.  Of two siblings only the smaller one is built (see
  * tree_grower.c), so below the root a level costs at most half of the rows, as
  * long as slots last.
@@ -20,7 +20,7 @@
 #include "engine/learn/histogram.h"
 #include "engine/learn/vector_clones.h"
 
-#define CODES 256				/* table entries a feature: the codes of one byte */
+#define CODES 256				/* table entries a column: the codes of one byte */
 #define TABLE_WORDS (ML_GROUP_FEATURES * CODES)
 #define POOL_BYTES ((size_t) 128 << 20) /* memory of all slots, unless 4 need more */
 #define LEAST_SLOTS 4			/* two families in hand: see tree_grower.c */
@@ -76,13 +76,13 @@ histogram_pool_reset(HistogramPool *pool)
 }
 
 /*
- * Adds one row to the tables of the group's first n features.  The jump is the
+ * Adds one row to the tables of the group's first n columns.  The jump is the
  * same for every row and therefore predicted.
  */
 static inline void
 add_row(uint64_t *packed, const uint8_t *code, uint64_t gradient, size_t n)
 {
-#define ADD(feature) packed[(feature) * CODES + code[feature]] += gradient
+#define ADD(column) packed[(column) * CODES + code[column]] += gradient
 	switch (n)
 	{
 		case 16:
@@ -142,7 +142,7 @@ add_row(uint64_t *packed, const uint8_t *code, uint64_t gradient, size_t n)
  * holds the tables, has no room for as many as memory is slow.
  */
 static void
-add_rows(uint64_t *packed, const uint8_t *codes, size_t n_features,
+add_rows(uint64_t *packed, const uint8_t *codes, size_t n_columns,
 		 const RowList *rows, size_t begin, size_t end)
 {
 	const uint64_t *gradient = rows->gradient;
@@ -151,7 +151,7 @@ add_rows(uint64_t *packed, const uint8_t *codes, size_t n_features,
 	if (row == NULL)
 	{
 		for (size_t i = begin; i < end; i++)
-			add_row(packed, codes + i * ML_GROUP_FEATURES, gradient[i], n_features);
+			add_row(packed, codes + i * ML_GROUP_FEATURES, gradient[i], n_columns);
 		return;
 	}
 	for (size_t i = begin; i < end && i < begin + FAR_ROWS; i++)
@@ -163,13 +163,14 @@ add_rows(uint64_t *packed, const uint8_t *codes, size_t n_features,
 
 		__builtin_prefetch(codes + (size_t) row[far] * ML_GROUP_FEATURES, 0, 2);
 		__builtin_prefetch(codes + (size_t) row[near] * ML_GROUP_FEATURES, 0, 3);
-		add_row(packed, codes + (size_t) row[i] * ML_GROUP_FEATURES, gradient[i], n_features);
+		add_row(packed, codes + (size_t) row[i] * ML_GROUP_FEATURES, gradient[i], n_columns);
 	}
 }
 
-/* One feature's packed sums into 64-bit sums; the first block sets them. */
+/* One column's packed sums into 64-bit sums; the first block sets them. */
+VECTOR_CLONES
 static void
-flush_feature(GradientSum *sums, const uint64_t *packed, size_t n, bool add)
+flush_column(GradientSum *restrict sums, const uint64_t *restrict packed, size_t n, bool add)
 {
 	if (!add)
 		for (size_t i = 0; i < n; i++)
@@ -179,7 +180,6 @@ flush_feature(GradientSum *sums, const uint64_t *packed, size_t n, bool add)
 			sums[i] = gradient_sum_add(sums[i], gradient_unpack(packed[i]));
 }
 
-/* What all tasks of a build share; the caller owns everything in it. */
 VECTOR_CLONES
 static void
 subtract_sums(GradientSum *restrict from, const GradientSum *restrict what, size_t n)
@@ -194,6 +194,7 @@ histogram_subtract(GradientSum *restrict from, const GradientSum *restrict what,
 	subtract_sums(from, what, n);
 }
 
+/* What all tasks of a build share; the caller owns everything in it. */
 typedef struct BuildJob
 {
 	HistogramPool *pool;
@@ -202,7 +203,7 @@ typedef struct BuildJob
 } BuildJob;
 
 /*
- * One block of rows, one group of features.  Tasks of the same (request, group)
+ * One block of rows, one group of columns.  Tasks of the same (request, group)
  * meet in the same sums and take turns by the lock; as sums are whole numbers,
  * whose turn comes first makes no difference.  A block has no more than
  * HISTOGRAM_BLOCK_ROWS rows, so no half of a packed word overflows.
@@ -212,39 +213,40 @@ build_task(void *arg, size_t task, int thread)
 {
 	BuildJob   *job = arg;
 	HistogramPool *pool = job->pool;
-	const MlBinned *binned = pool->binned;
-	size_t		group = task % binned->n_groups;
-	const HistogramBlock *block = &pool->blocks[task / binned->n_groups];
+	const MlBinned *columns = pool->columns;
+	size_t		group = task % columns->n_groups;
+	const HistogramBlock *block = &pool->blocks[task / columns->n_groups];
 	const HistogramRequest *request = &job->requests[block->request];
 	size_t		first = group * ML_GROUP_FEATURES;
-	size_t		n_features = binned->n_features - first;
+	size_t		n_columns = columns->n_features - first;
+	const uint32_t *first_bin = pool->first_bin + first;
 	uint64_t   *packed = pool->packed + (size_t) thread * TABLE_WORDS;
-	size_t		target = block->request * binned->n_groups + group;
+	size_t		target = block->request * columns->n_groups + group;
 	pthread_mutex_t *lock = &pool->lock[target % HISTOGRAM_LOCKS];
 
 	if (!job->group_used[group])
 		return;
-	if (n_features > ML_GROUP_FEATURES)
-		n_features = ML_GROUP_FEATURES;
-	memset(packed, 0, n_features * CODES * sizeof(uint64_t));
-	add_rows(packed, binned->group[group], n_features, &request->rows, block->begin, block->end);
+	if (n_columns > ML_GROUP_FEATURES)
+		n_columns = ML_GROUP_FEATURES;
+	for (size_t i = 0; i < n_columns; i++)
+		memset(packed + i * CODES, 0, (first_bin[i + 1] - first_bin[i]) * sizeof(uint64_t));
+	add_rows(packed, columns->group[group], n_columns, &request->rows, block->begin, block->end);
 
 	pthread_mutex_lock(lock);
-	for (size_t i = 0; i < n_features; i++)
-		flush_feature(histogram_of_feature(pool, request->slot, first + i), packed + i * CODES,
-					  pool->first_bin[first + i + 1] - pool->first_bin[first + i],
-					  pool->started[target]);
+	for (size_t i = 0; i < n_columns; i++)
+		flush_column(histogram_of_column(pool, request->slot, first + i), packed + i * CODES,
+					 first_bin[i + 1] - first_bin[i], pool->started[target]);
 	pool->started[target] = true;
 	pthread_mutex_unlock(lock);
 }
 
-/* Cuts requests into blocks; O(rows * features in use) over all threads. */
+/* Cuts requests into blocks; O(rows * columns in use) over all threads. */
 MlStatus
 histogram_build(MlContext *ctx, HistogramPool *pool,
 				const HistogramRequest *requests, size_t n, const bool *group_used)
 {
 	BuildJob	job = {.pool = pool, .requests = requests, .group_used = group_used};
-	size_t		n_groups = pool->binned->n_groups;
+	size_t		n_groups = pool->columns->n_groups;
 	size_t		n_blocks = 0;
 
 	for (size_t i = 0; i < n; i++)

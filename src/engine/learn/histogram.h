@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * histogram.h
- *	  Sums of gradients and hessians for every code of every feature, over
+ *	  Sums of gradients and hessians for every code of every column, over
  *	  the rows of a tree node.
  *
  * Gradients are integers ("quanta", see logistic_loss.h), so sums are exact,
@@ -95,14 +95,14 @@ typedef struct HistogramBlock
 #define HISTOGRAM_LOCKS 64
 
 /*
- * A bounded pool of histograms.  A histogram holds, feature after feature, one
- * sum for each code 0 .. n_bins.
+ * A bounded pool of histograms.  A histogram holds, column after column, one sum for
+ * each code.
  */
 typedef struct HistogramPool
 {
-	const MlBinned *binned;
-	const uint32_t *first_bin;	/* [n_features + 1] where a feature's sums begin */
-	size_t		n_bins;			/* sums in a histogram */
+	const MlBinned *columns;	/* its features are what we call columns: see bundles.h */
+	const uint32_t *first_bin;	/* [columns + 1] where a column's sums begin */
+	size_t		n_bins;			/* room for sums in a histogram */
 	GradientSum *sums;			/* [n_slots][n_bins] */
 	int			n_slots;
 	int		   *free_slot;		/* [n_slots] a stack */
@@ -116,7 +116,7 @@ typedef struct HistogramPool
 /* How many slots fit the pool's memory if `wanted` would be best; at least 4. */
 extern int	histogram_pool_slots(size_t wanted, size_t n_bins);
 
-/* Lays the pool out; binned and first_bin are the caller's to set. */
+/* Lays the pool out; columns and first_bin are the caller's to set. */
 extern void histogram_pool_allocate(HistogramPool *pool, Workspace *workspace,
 									size_t n_rows, size_t n_groups, size_t n_bins,
 									int n_slots, int n_threads);
@@ -141,11 +141,11 @@ histogram_free_slot(HistogramPool *pool, int slot)
 	pool->free_slot[pool->n_free++] = slot;
 }
 
-/* Sums of the feature's codes 0 .. n_bins in a slot; they belong to the pool. */
+/* Sums of the column's codes in a slot; they belong to the pool. */
 static inline GradientSum *
-histogram_of_feature(const HistogramPool *pool, int slot, size_t feature)
+histogram_of_column(const HistogramPool *pool, int slot, size_t column)
 {
-	return pool->sums + (size_t) slot * pool->n_bins + pool->first_bin[feature];
+	return pool->sums + (size_t) slot * pool->n_bins + pool->first_bin[column];
 }
 
 /* Takes n sums from as many others, one by one. */

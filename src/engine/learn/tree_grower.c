@@ -55,6 +55,7 @@ grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
 	n_slots = histogram_pool_slots((size_t) g->max_leaves + 4, n_bins);
 	batch = n_slots / 2 < MAX_BATCH ? n_slots / 2 : MAX_BATCH;
 
+	bundles_allocate(&g->bundles, workspace, n_features);
 	g->first_bin = workspace_take(workspace, n_features + 1, sizeof(uint32_t));
 	g->feature_used = workspace_take(workspace, n_features, sizeof(bool));
 	g->group_used = workspace_take(workspace, n_groups, sizeof(bool));
@@ -70,11 +71,6 @@ grower_allocate(TreeGrower *g, Workspace *workspace, size_t n_rows,
 	g->blocks = workspace_take(workspace, n_rows / BLOCK_ROWS + batch + 1, sizeof(GrowerBlock));
 	g->requests = workspace_take(workspace, 2 * (size_t) batch, sizeof(HistogramRequest));
 	histogram_pool_allocate(&g->pool, workspace, n_rows, n_groups, n_bins, n_slots, n_threads);
-	if (workspace->arena == NULL || workspace->failed)
-		return;
-	g->first_bin[0] = 0;
-	for (size_t f = 0; f < n_features; f++)
-		g->first_bin[f + 1] = g->first_bin[f] + signature->features[f].n_bins + 1;
 	g->pool.first_bin = g->first_bin;
 }
 
@@ -90,45 +86,43 @@ static void
 copy_columns(void *arg, size_t task, int thread)
 {
 	TreeGrower *g = (TreeGrower *) arg;
-	const MlBinned *binned = g->binned;
-	size_t		group = task % binned->n_groups;
-	size_t		begin = task / binned->n_groups * COPY_ROWS;
-	size_t		end = begin + COPY_ROWS < binned->n_rows ? begin + COPY_ROWS : binned->n_rows;
+	const MlBinned *columns = g->bundles.columns;
+	size_t		group = task % columns->n_groups;
+	size_t		begin = task / columns->n_groups * COPY_ROWS;
+	size_t		end = begin + COPY_ROWS < columns->n_rows ? begin + COPY_ROWS : columns->n_rows;
 
-	for (size_t i = 0; i < ML_GROUP_FEATURES && group * ML_GROUP_FEATURES + i < binned->n_features; i++)
+	for (size_t i = 0; i < ML_GROUP_FEATURES && group * ML_GROUP_FEATURES + i < columns->n_features; i++)
 	{
-		uint8_t    *column = g->column + (group * ML_GROUP_FEATURES + i) * binned->n_rows;
-		const uint8_t *code = binned->group[group] + i;
+		uint8_t    *column = g->column + (group * ML_GROUP_FEATURES + i) * columns->n_rows;
+		const uint8_t *code = columns->group[group] + i;
 
 		for (size_t row = begin; row < end; row++)
 			column[row] = code[row * ML_GROUP_FEATURES];
 	}
 }
 
-/* Has the arena size more bytes than what is reserved? */
-static bool
-has_room(const MlArena *arena, size_t size, size_t reserved)
-{
-	size_t		budget = ml_arena_budget(arena);
-	size_t		used = ml_arena_used(arena);
-
-	return budget == 0 || (budget > used && budget - used > reserved && budget - used - reserved > size);
-}
-
 MlStatus
 grower_start(TreeGrower *g, MlContext *ctx, const MlBinned *binned, size_t reserved)
 {
 	size_t		n_blocks = (binned->n_rows + COPY_ROWS - 1) / COPY_ROWS;
+	const MlBinned *columns;
+	MlStatus	status = bundles_make(&g->bundles, ctx, binned, g->signature, reserved);
 
+	if (status != ML_OK)
+		return status;
 	g->ctx = ctx;
-	g->binned = g->pool.binned = binned;
+	g->binned = binned;
+	g->pool.columns = columns = g->bundles.columns;
 	g->move = partition_choose_move();
+	g->first_bin[0] = 0;
+	for (size_t c = 0; c < columns->n_features; c++)
+		g->first_bin[c + 1] = g->first_bin[c] + g->bundles.n_codes[c];
 	g->column = NULL;
-	if (has_room(ctx->arena, binned->n_rows * binned->n_features, reserved))
-		g->column = ml_arena_alloc_array(ctx->arena, binned->n_rows, binned->n_features);
+	if (arena_has_room(ctx->arena, columns->n_rows * columns->n_features, reserved))
+		g->column = ml_arena_alloc_array(ctx->arena, columns->n_rows, columns->n_features);
 	if (g->column == NULL)
 		return ML_OK;
-	return ml_parallel_for(ctx, n_blocks * binned->n_groups, copy_columns, g);
+	return ml_parallel_for(ctx, n_blocks * columns->n_groups, copy_columns, g);
 }
 
 /* ---------------------------------------------------------------- features */
@@ -223,8 +217,8 @@ typedef struct Subtraction
 } Subtraction;
 
 /*
- * A task is one pair.  Groups of features that the tree does not use are undefined
- * and left out.
+ * A task is one pair.  Groups of columns that the tree does not use are undefined and
+ * left out.
  */
 static void
 subtract(void *arg, size_t task, int thread)
@@ -234,12 +228,14 @@ subtract(void *arg, size_t task, int thread)
 	GradientSum *from = g->pool.sums + (size_t) g->nodes[s->larger[task]].slot * g->pool.n_bins;
 	const GradientSum *what = g->pool.sums + (size_t) g->nodes[s->smaller[task]].slot * g->pool.n_bins;
 
-	for (size_t f = 0; f < g->signature->n_features; f += ML_GROUP_FEATURES)
-	{
-		size_t		end = f + ML_GROUP_FEATURES < g->signature->n_features ? f + ML_GROUP_FEATURES : g->signature->n_features;
-		uint32_t	first = g->first_bin[f];
+	size_t		n_columns = g->bundles.columns->n_features;
 
-		if (g->group_used[f / ML_GROUP_FEATURES])
+	for (size_t c = 0; c < n_columns; c += ML_GROUP_FEATURES)
+	{
+		size_t		end = c + ML_GROUP_FEATURES < n_columns ? c + ML_GROUP_FEATURES : n_columns;
+		uint32_t	first = g->first_bin[c];
+
+		if (g->group_used[c / ML_GROUP_FEATURES])
 			histogram_subtract(from + first, what + first, g->first_bin[end] - first);
 	}
 }
@@ -252,6 +248,29 @@ typedef struct SplitSearch
 	const int  *nodes;
 } SplitSearch;
 
+/*
+ * A member's sums, apart from those of its bundle: of its usual code they are what the
+ * others leave of the node's.  False if no row has another code, so that it cannot be
+ * split.
+ */
+static bool
+sums_of_member(const BundleMember *member, const GradientSum *bundle, GradientSum node, uint32_t n_bins, GradientSum *sums)
+{
+	bool		any = false;
+
+	memset(sums, 0, (n_bins + 1) * sizeof(GradientSum));
+	for (int i = 0; i < member->n_own; i++)
+	{
+		GradientSum sum = bundle[member->first + i];
+
+		any |= (sum.gradient | sum.hessian) != 0;
+		sums[member->own[i]] = sum;
+		node = gradient_sum_subtract(node, sum);
+	}
+	sums[member->usual] = node;
+	return any;
+}
+
 /* Task: node of the batch * n_features + feature.  Each writes its own entry of splits. */
 static void
 search_feature(void *arg, size_t task, int thread)
@@ -263,10 +282,21 @@ search_feature(void *arg, size_t task, int thread)
 	const GrowerNode *node = &g->nodes[search->nodes[task / n_features]];
 	Split	   *split = &g->splits[task];
 
+	const BundleMember *member = &g->bundles.members[f];
+	const GradientSum *sums;
+	GradientSum own[ML_MAX_BINS + 1];
+
 	split->gain = 0;
-	if (g->feature_used[f])
-		find_split(&g->params.rules, &g->signature->features[f], (int32_t) f,
-				   histogram_of_feature(&g->pool, node->slot, f), node->sum, node->n, node->bounds, split);
+	if (!g->feature_used[f] || member->column < 0)
+		return;
+	sums = histogram_of_column(&g->pool, node->slot, (size_t) member->column);
+	if (member->n_own > 0)
+	{
+		if (!sums_of_member(member, sums, node->sum, g->signature->features[f].n_bins, own))
+			return;
+		sums = own;
+	}
+	find_split(&g->params.rules, &g->signature->features[f], (int32_t) f, sums, node->sum, node->n, node->bounds, split);
 }
 
 /* Best splits of nodes that have histograms; the first feature wins a tie. */
@@ -315,6 +345,16 @@ move_block(TreeGrower *g, GrowerBlock *block)
 	block->moved = true;
 }
 
+/* Which codes of a split feature's column go left. */
+static void
+choose_left_codes(const BundleMember *member, const Split *split, uint8_t left_code[256])
+{
+	for (int code = 0; code < 256; code++)
+		left_code[code] = split_goes_left(split, member->n_own > 0 ? member->usual : (uint8_t) code);
+	for (int i = 0; i < member->n_own; i++)
+		left_code[member->first + i] = split_goes_left(split, member->own[i]);
+}
+
 /*
  * First of two passes: which rows of a block go left, and how many, so that the second
  * knows where to put them.  A block that is a whole node knows it now, while its rows
@@ -326,13 +366,14 @@ look_at_rows(void *arg, size_t task, int thread)
 	TreeGrower *g = (TreeGrower *) arg;
 	GrowerBlock *block = &g->blocks[task];
 	const GrowerNode *node = &g->nodes[block->node];
-	size_t		feature = (size_t) node->split.feature;
-	const uint8_t *codes = g->column ? g->column + feature * g->binned->n_rows
-		: g->binned->group[feature / ML_GROUP_FEATURES] + feature % ML_GROUP_FEATURES;
+	const BundleMember *member = &g->bundles.members[node->split.feature];
+	const MlBinned *columns = g->bundles.columns;
+	size_t		column = (size_t) member->column;
+	const uint8_t *codes = g->column ? g->column + column * columns->n_rows
+		: columns->group[column / ML_GROUP_FEATURES] + column % ML_GROUP_FEATURES;
 	uint8_t		left_code[256];
 
-	for (int code = 0; code < 256; code++)
-		left_code[code] = split_goes_left(&node->split, (uint8_t) code);
+	choose_left_codes(member, &node->split, left_code);
 	block->n_left = partition_look(codes, g->column ? 1 : ML_GROUP_FEATURES, g->row[node->list] + block->begin, block->end - block->begin, left_code,
 								   g->goes_left + block->begin);
 	if (block->end - block->begin < node->n)
@@ -566,6 +607,41 @@ choose_nodes(TreeGrower *g, int most)
 	return n;
 }
 
+/* The groups of columns that a tree needs: at least one, for the sums of all rows. */
+static void
+choose_groups(TreeGrower *g)
+{
+	bool		any = false;
+
+	memset(g->group_used, 0, g->bundles.columns->n_groups);
+	for (size_t f = 0; f < g->signature->n_features; f++)
+	{
+		int32_t		column = g->bundles.members[f].column;
+
+		if (!g->feature_used[f] || column < 0)
+			continue;
+		g->group_used[column / ML_GROUP_FEATURES] = true;
+		any = true;
+	}
+	g->group_used[0] |= !any;
+}
+
+/* Every column's histogram adds up to the node's sums. */
+static GradientSum
+sum_of_histogram(const TreeGrower *g, int slot)
+{
+	GradientSum sum = {0, 0};
+	size_t		column = 0;
+	const GradientSum *of_code;
+
+	while (!g->group_used[column / ML_GROUP_FEATURES])
+		column++;
+	of_code = histogram_of_column(&g->pool, slot, column);
+	for (uint32_t code = 0; code < g->bundles.n_codes[column]; code++)
+		sum = gradient_sum_add(sum, of_code[code]);
+	return sum;
+}
+
 /*
  * The tree is in nodes, children behind their parents; the lists hold the rows of
  * every leaf.
@@ -579,9 +655,7 @@ grower_grow(TreeGrower *g, size_t n)
 	int			most = g->pool.n_slots / 2 < MAX_BATCH ? g->pool.n_slots / 2 : MAX_BATCH;
 	MlStatus	status;
 
-	memset(g->group_used, 0, (g->signature->n_features + ML_GROUP_FEATURES - 1) / ML_GROUP_FEATURES);
-	for (size_t f = 0; f < g->signature->n_features; f++)
-		g->group_used[f / ML_GROUP_FEATURES] |= g->feature_used[f];
+	choose_groups(g);
 	histogram_pool_reset(&g->pool);
 	memset(root, 0, sizeof(*root));
 	root->n = n;
@@ -595,16 +669,7 @@ grower_grow(TreeGrower *g, size_t n)
 	status = histogram_build(g->ctx, &g->pool, &request, 1, g->group_used);
 	if (status != ML_OK)
 		return status;
-	for (size_t f = 0; f < g->signature->n_features; f++)
-	{
-		if (!g->group_used[f / ML_GROUP_FEATURES])
-			continue;
-		/* every feature's histogram adds up to the node's sums */
-		for (uint32_t i = g->first_bin[f]; i < g->first_bin[f + 1]; i++)
-			root->sum = gradient_sum_add(root->sum,
-										 g->pool.sums[(size_t) root->slot * g->pool.n_bins + i]);
-		break;
-	}
+	root->sum = sum_of_histogram(g, root->slot);
 	root->value = leaf_value(&g->params.rules, root->sum, 0, root->bounds);
 	status = may_grow(g, root) ? search_splits(g, &root_number, 1) : ML_OK;
 	while (status == ML_OK && g->n_leaves < g->max_leaves)

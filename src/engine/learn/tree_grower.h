@@ -6,6 +6,7 @@
 #ifndef MLOPS_LEARN_TREE_GROWER_H
 #define MLOPS_LEARN_TREE_GROWER_H
 
+#include "engine/learn/bundles.h"
 #include "engine/learn/partition.h"
 #include "engine/learn/split_finder.h"
 
@@ -57,15 +58,16 @@ typedef struct TreeGrower
 	MlContext  *ctx;
 	const MlSignature *signature;
 	const MlBinned *binned;
+	Bundles		bundles;		/* its columns are what rows are added up and partitioned by */
 	TreeParams	params;
 	int			max_leaves;		/* the smallest of all limits */
 	HistogramPool pool;
-	uint32_t   *first_bin;		/* [n_features + 1] */
+	uint32_t   *first_bin;		/* [columns + 1] */
 	bool	   *feature_used;	/* [n_features] in this tree */
-	bool	   *group_used;
+	bool	   *group_used;		/* groups of columns */
 	uint32_t   *row[2];			/* lists of rows, node by node */
 	uint64_t   *gradient[2];	/* in the order of the lists */
-	uint8_t    *column;			/* [n_features][n_rows] codes, a feature's side by side; NULL: no memory */
+	uint8_t    *column;			/* [columns][n_rows] codes, a column's side by side; NULL: no memory */
 	PartitionMove move;
 	uint8_t    *goes_left;		/* of the rows being partitioned, in the order of their list */
 	GrowerNode *nodes;
@@ -83,9 +85,9 @@ extern void grower_allocate(TreeGrower *grower, Workspace *workspace, size_t n_r
 							int n_threads);
 
 /*
- * The matrix of the rows that trees are grown on.  Its codes are copied by column if
- * the context's memory has room for them beside `reserved` bytes: trees are the same
- * without, only later.  Parallel.  Errors: ML_ABORTED.
+ * The matrix of the rows that trees are grown on.  Its features are bundled, and its
+ * codes copied by column, if the context's memory has room for it beside `reserved`
+ * bytes: trees are the same without, only later.  Parallel.  Errors: ML_ABORTED.
  */
 extern MlStatus grower_start(TreeGrower *grower, MlContext *ctx, const MlBinned *binned, size_t reserved);
 

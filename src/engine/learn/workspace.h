@@ -41,4 +41,14 @@ workspace_take(Workspace *workspace, size_t count, size_t size)
 	return array;
 }
 
+/* Has the arena size more bytes than what is reserved? */
+static inline bool
+arena_has_room(const MlArena *arena, size_t size, size_t reserved)
+{
+	size_t		budget = ml_arena_budget(arena);
+	size_t		used = ml_arena_used(arena);
+
+	return budget == 0 || (budget > used && budget - used > reserved && budget - used - reserved > size);
+}
+
 #endif							/* MLOPS_LEARN_WORKSPACE_H */
