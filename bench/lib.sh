@@ -30,7 +30,7 @@ open_server()
 	server=$(mktemp -d /tmp/mlops-bench.XXXXXX)
 	trap 'private_server remove' EXIT
 	trap 'exit 1' INT TERM
-	private_server start "shared_buffers = '1GB'" "max_wal_size = '4GB'" "fsync = off" \
+	private_server start "shared_preload_libraries = 'mlops'" "mlops.maintenance_interval = 0" "shared_buffers = '1GB'" "max_wal_size = '4GB'" "fsync = off" \
 		"autovacuum = off" "jit = off" "synchronize_seqscans = off"
 	query -c 'CREATE EXTENSION mlops' -c 'CREATE EXTENSION pg_prewarm'
 }

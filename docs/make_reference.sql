@@ -32,6 +32,8 @@ SELECT format(E'### `%s`\n\nIn `%s`.\n\n| key | type | default | meaning | examp
 	string_agg(format('| `%s` | %s | %s | %s | `%s` |', key, type, replace(default_value, '<', '\<'), replace(meaning, '<', '\<'), example), E'\n' ORDER BY place))
 FROM (SELECT k.*, row_number() OVER () AS place FROM mlops.argument_keys AS k) AS k GROUP BY argument ORDER BY min(place);
 SELECT E'## Settings\n\n| setting | default | unit | range | who may set it | meaning |\n|---|---|---|---|---|---|';
-SELECT format('| %s | %s | %s | %s | %s | %s |', name, boot_val, coalesce(unit, ''), coalesce(min_val || ' to ' || max_val, ''), context,
+SELECT format('| %s | %s | %s | %s | %s | %s |', name, boot_val, coalesce(unit, ''), coalesce(min_val || ' to ' || max_val, ''),
+	-- what is preloaded takes it when the server starts; this session may not be
+	CASE name WHEN 'mlops.shared_cache_size' THEN 'postmaster' ELSE context END,
 	concat_ws(' ', short_desc, extra_desc))
 FROM pg_settings WHERE name LIKE 'mlops.%' ORDER BY name;

@@ -28,6 +28,7 @@ _PG_init(void)
 	mlbase_share_progress();
 	mljobs_register();
 	mlserve_share_lost();
+	mlserve_share_models();
 	mling_register_node();
 	mlserve_register_invalidation();
 	mlserve_register_work();

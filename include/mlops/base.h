@@ -29,6 +29,7 @@
 extern int	mlops_guc_threads;	/* mlops.threads, 0 = number of cores */
 extern int	mlops_guc_max_training_memory;	/* mlops.max_training_memory, kB */
 extern int	mlops_guc_cache_size;	/* mlops.cache_size, kB */
+extern int	mlops_guc_shared_cache_size;	/* mlops.shared_cache_size, kB, 0 = none */
 extern int	mlops_guc_blas_threads; /* mlops.blas_threads */
 extern int	mlops_guc_job_retention;	/* mlops.job_retention, days, 0 = for ever */
 extern int	mlops_guc_job_retry_delay;	/* mlops.job_retry_delay, ms */

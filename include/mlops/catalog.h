@@ -35,6 +35,7 @@ typedef struct MlCatalogVersion
 	uint8		sha256[32];
 	char		target[NAMEDATALEN];
 	char	   *positive;		/* NULL: boolean or 0/1; in the caller's context */
+	bool		uncommitted;	/* made or changed by this transaction */
 } MlCatalogVersion;
 
 /* What part of a model's traffic a variant answers. */
@@ -97,6 +98,7 @@ extern Oid	mlcat_owner(void);
 
 /* False if there is no such row. */
 extern bool mlcat_model_by_name(const char *name, MlCatalogModel *model);
+extern bool mlcat_model_by_id(int64 model_id, MlCatalogModel *model);
 extern bool mlcat_version_by_number(int64 model_id, int32 version, MlCatalogVersion *out);
 extern bool mlcat_version_by_id(int64 version_id, MlCatalogVersion *out);
 extern bool mlcat_version_by_alias(int64 model_id, const char *alias, MlCatalogVersion *out);

@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  * serve.h
- *	  Models ready to score: the session's cache, call sites, rows to values.
+ *	  Models ready to score: caches of them, call sites, rows to values.
  *
- * A session keeps verified model bytes by version (they never change) and
- * drops the least recently used beyond mlops.cache_size.  What a name answers
+ * Verified model bytes are kept by version (they never change), in memory that all
+ * sessions share if there is some (mlops.shared_cache_size), else in a session's own
+ * (mlops.cache_size); the least recently used go.  What a name answers
  * with is remembered at each call site (a function's fn_extra) together with
  * the generation of the session's knowledge; an invalidation message on the
  * catalog raises the generation, so that a deployment takes effect at its
@@ -42,20 +43,36 @@ extern void mlserve_share_lost(void);
 extern void mlserve_count_lost(int n);
 extern bool mlserve_lost(int64 *n, TimestampTz *last_at);
 
+/* While the library is being preloaded: memory for models of all sessions. */
+extern void mlserve_share_models(void);
+
 /* Rises whenever anything this session knows of models may have changed. */
 extern uint64 mlserve_generation;
 
 /* ---------------------------------------------------------------- models */
 
-/* A version's verified bytes in this session's cache. */
+/* A model in shared memory, as somebody has seen it there. */
+typedef struct MlSharedRef
+{
+	int			slot;
+	uint32		generation;		/* of the slot: with the next one something else is in it */
+} MlSharedRef;
+
+/* A version's verified bytes, as this session uses them. */
 typedef struct MlServedModel
 {
 	int64		version_id;		/* hash key */
+	uint64		load;			/* number of this entry, which no other one had */
 	int			pins;			/* call sites that use it; never dropped while > 0 */
 	uint64		used;			/* clock of the last use, for eviction */
-	size_t		size;
-	MemoryContext context;		/* owns everything below */
-	MlModel    *model;
+	size_t		size;			/* of the session's own memory */
+	MemoryContext context;		/* owns that: everything below but what is shared */
+	const uint8 *bytes;			/* NULL: they are shared */
+	MlSharedRef shared;			/* pinned while pins > 0 */
+	const MlModel *model;
+	TimestampTz since;
+	TimestampTz last_used;
+	int64		hits;			/* statements and call sites that took it */
 	MlCatalogVersion version;
 	MlContext  *explaining;		/* NULL until a row is explained */
 	MlExplainer *explainer;
@@ -99,6 +116,21 @@ extern void mlserve_check_number(const char *model, int version);
 
 /* What a model reference stands for: its variants and how one is chosen. */
 typedef struct MlRoute MlRoute;
+
+/* A model that is kept, see mlops.cached_models. */
+typedef struct MlCachedModel
+{
+	int64		version_id;
+	bool		shared;			/* else this session's */
+	size_t		size;
+	int			pins;			/* sessions that use it now */
+	int64		hits;
+	TimestampTz used;
+	TimestampTz since;
+} MlCachedModel;
+
+/* Those of this database: a List of MlCachedModel *, in the current memory context. */
+extern List *mlserve_cached_models(void);
 
 /* How a segment's rule reads a column of a type; false if it cannot be compared. */
 extern bool mlserve_rule_converter(Oid type, MlConverter *converter);

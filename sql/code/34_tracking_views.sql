@@ -183,6 +183,31 @@ COMMENT ON COLUMN mlops.versions.owner IS 'Role that trained it';
 COMMENT ON COLUMN mlops.versions.created_at IS 'When it was registered';
 GRANT SELECT ON mlops.versions TO PUBLIC;
 
+-- The function shows what the user may see, whoever calls it.
+CREATE FUNCTION mlops_catalog.cached_models()
+	RETURNS TABLE (version_id bigint, shared boolean, bytes bigint, pins int, hits bigint, last_used timestamptz, cached_at timestamptz)
+	LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 10
+	AS 'MODULE_PATHNAME', 'mlops_cached_models';
+COMMENT ON FUNCTION mlops_catalog.cached_models() IS
+	'Versions of this database, of models you may view, in the memory of all sessions or of this one';
+
+CREATE VIEW mlops.cached_models WITH (security_barrier) AS
+SELECT m.name AS model, v.version, c.shared, c.bytes, c.pins, c.hits, c.last_used, c.cached_at
+FROM mlops_catalog.cached_models() AS c
+JOIN mlops_catalog.model_version v ON v.version_id OPERATOR(pg_catalog.=) c.version_id
+JOIN mlops_catalog.model m ON m.model_id OPERATOR(pg_catalog.=) v.model_id
+WHERE v.dropped_at IS NULL AND mlops_catalog.may_use(m.owner, m.model_id);
+COMMENT ON VIEW mlops.cached_models IS 'Models in memory: those that all sessions share, and this session''s own';
+COMMENT ON COLUMN mlops.cached_models.model IS 'Model';
+COMMENT ON COLUMN mlops.cached_models.version IS 'Version';
+COMMENT ON COLUMN mlops.cached_models.shared IS 'In shared memory (mlops.shared_cache_size), else this session''s own (mlops.cache_size)';
+COMMENT ON COLUMN mlops.cached_models.bytes IS 'Memory it takes';
+COMMENT ON COLUMN mlops.cached_models.pins IS 'Sessions that use it at this moment, and so keep it there';
+COMMENT ON COLUMN mlops.cached_models.hits IS 'How often a session began to use it since it is there';
+COMMENT ON COLUMN mlops.cached_models.last_used IS 'When a session last began to use it';
+COMMENT ON COLUMN mlops.cached_models.cached_at IS 'Since when it is there';
+GRANT SELECT ON mlops.cached_models TO PUBLIC;
+
 -- What is beyond the times of PostgreSQL was not recorded by a training.
 CREATE FUNCTION mlops_catalog.timestamp_of(seconds float8) RETURNS timestamp
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -23,6 +23,7 @@
 int			mlops_guc_threads = 0;
 int			mlops_guc_max_training_memory = 2 * 1024 * 1024;
 int			mlops_guc_cache_size = 256 * 1024;
+int			mlops_guc_shared_cache_size = 128 * 1024;
 int			mlops_guc_audit_retention = 0;
 int			mlops_guc_blas_threads = 1;
 int			mlops_guc_job_retention = 90;
@@ -66,8 +67,8 @@ mlbase_define_settings(void)
 
 	/* user-settable: bounds this session's own memory */
 	DefineCustomIntVariable("mlops.cache_size",
-							"Memory each session may keep models in for scoring.",
-							"The least recently used models are dropped first.",
+							"Memory each session may keep models in for scoring that are not shared.",
+							"Also for what explanations need beside a model.  The least recently used models are dropped first.",
 							&mlops_guc_cache_size, 256 * 1024, 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 
@@ -191,6 +192,15 @@ mlbase_define_settings(void)
 							"mlops.maintain() removes older ones that belong to no version.  0 keeps them for ever.",
 							&mlops_guc_run_retention, 365, 0, 36500,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+
+	/* the server's: taken when it starts; elsewhere it has no effect, but is known */
+	DefineCustomIntVariable("mlops.shared_cache_size",
+							"Memory in which all sessions keep one copy of each model for scoring.",
+							"The least recently used models are dropped first.  0: each session has copies of its own.  "
+							"Needs preloading.",
+							&mlops_guc_shared_cache_size, 128 * 1024, 0, MAX_KILOBYTES,
+							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
+							GUC_UNIT_KB, NULL, NULL, NULL);
 
 	/* the server's: the launcher reads it */
 	DefineCustomIntVariable("mlops.task_timeout",

@@ -13,6 +13,7 @@
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "utils/builtins.h"
@@ -140,26 +141,42 @@ column_value(Lookup *lookup, HeapTuple tuple, AttrNumber column, bool *isnull)
 	return heap_getattr(tuple, column, RelationGetDescr(lookup->relation), isnull);
 }
 
-/* model is left as it was if there is none. */
+/* By keys that are set; model is left as it was if there is none. */
+static bool
+look_up_model(Lookup *lookup, const char *index, MlCatalogModel *model)
+{
+	HeapTuple	tuple;
+	bool		isnull;
+
+	lookup_begin(lookup, "model", index, 1);
+	tuple = systable_getnext(lookup->scan);
+	if (tuple)
+	{
+		model->model_id = DatumGetInt64(column_value(lookup, tuple, MODEL_ID, &isnull));
+		model->owner = DatumGetObjectId(column_value(lookup, tuple, MODEL_OWNER, &isnull));
+	}
+	lookup_end(lookup);
+	return tuple != NULL;
+}
+
 bool
 mlcat_model_by_name(const char *name, MlCatalogModel *model)
 {
 	Lookup		lookup;
-	HeapTuple	tuple;
-	bool		isnull;
 
 	ScanKeyInit(&lookup.keys[0], MODEL_NAME, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(name));
 	lookup.keys[0].sk_collation = DEFAULT_COLLATION_OID;
-	lookup_begin(&lookup, "model", "model_name_key", 1);
-	tuple = systable_getnext(lookup.scan);
-	if (tuple)
-	{
-		model->model_id = DatumGetInt64(column_value(&lookup, tuple, MODEL_ID, &isnull));
-		model->owner = DatumGetObjectId(column_value(&lookup, tuple, MODEL_OWNER, &isnull));
-	}
-	lookup_end(&lookup);
-	return tuple != NULL;
+	return look_up_model(&lookup, "model_name_key", model);
+}
+
+bool
+mlcat_model_by_id(int64 model_id, MlCatalogModel *model)
+{
+	Lookup		lookup;
+
+	key_int64(&lookup.keys[0], MODEL_ID, model_id);
+	return look_up_model(&lookup, "model_pkey", model);
 }
 
 /* False for a version that was dropped: what is left of it is for the history. */
@@ -188,6 +205,7 @@ copy_version(Lookup *lookup, HeapTuple tuple, MlCatalogVersion *out)
 	strlcpy(out->target, NameStr(*DatumGetName(value)), NAMEDATALEN);
 	value = column_value(lookup, tuple, VERSION_POSITIVE, &isnull);
 	out->positive = isnull ? NULL : TextDatumGetCString(value);
+	out->uncommitted = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /*
  * model_cache.h
- *	  The session's cache of models (private to serve).
+ *	  The session's models, its own or shared (private to serve).
  */
 #ifndef MLOPS_SERVE_MODEL_CACHE_H
 #define MLOPS_SERVE_MODEL_CACHE_H
@@ -8,13 +8,18 @@
 #include "mlops/serve.h"
 
 /*
- * The cached model of a version, loaded and verified if it is not there yet.  One
- * that is corrupt is told with elevel; NULL then if that is less than ERROR.
+ * The model of a version, loaded and verified if it is not there yet, and pinned: it
+ * stays until context is reset or deleted.  One that is corrupt is told with elevel;
+ * NULL then if that is less than ERROR.
  */
-extern MlServedModel *mlserve_cached_model(const char *name, const MlCatalogVersion *version, int elevel);
+extern MlServedModel *mlserve_cached_model(const char *name, const MlCatalogVersion *version, int elevel,
+										   MemoryContext context);
 
-/* Is this still the cached model of the version? */
-extern bool mlserve_is_cached(const MlServedModel *model, int64 version_id);
+/*
+ * Pins a model that was there under this number; false if it has gone.  Warm call
+ * sites do it once a statement: it takes no lock.
+ */
+extern bool mlserve_pin_again(MlServedModel *model, int64 version_id, uint64 load, MemoryContext context);
 
 /* The model's explainer, made when it is first asked for; lives as long. */
 extern const MlExplainer *mlserve_model_explainer(MlServedModel *model);
@@ -25,8 +30,14 @@ extern const MlExplainer *mlserve_model_explainer(MlServedModel *model);
  */
 extern MlRoute *mlserve_find(const char *reference, int version, MlAction action);
 
-/* Keeps a model in the cache until context is reset or deleted. */
-extern void mlserve_pin(MlServedModel *model, MemoryContext context);
+/*
+ * Versions of this database were dropped, perhaps: those that are not there any more,
+ * as this transaction sees it, are shared no longer once it has committed.
+ */
+extern void mlserve_look_for_dropped(void);
+
+/* At the end of a transaction: raises nothing. */
+extern void mlserve_forget_dropped(bool committed);
 
 /* Makes changes of the catalog tables raise the generation from now on. */
 extern void mlserve_watch_catalog(void);

@@ -82,6 +82,8 @@ at_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT)
 		mlserve_generation++;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		mlserve_forget_dropped(event == XACT_EVENT_COMMIT);
 }
 
 static void
@@ -116,11 +118,17 @@ mlserve_watch_catalog(void)
 Datum
 mlops_forget_routes(PG_FUNCTION_ARGS)
 {
+	TriggerData *trigger;
+
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"forget_routes\" was not called as a trigger")));
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	trigger = (TriggerData *) fcinfo->context;
+	CacheInvalidateRelcache(trigger->tg_relation);
+	if (!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) &&
+		strcmp(RelationGetRelationName(trigger->tg_relation), "model_version") == 0)
+		mlserve_look_for_dropped();
 	return PointerGetDatum(NULL);
 }
 
@@ -178,27 +186,22 @@ mlserve_find(const char *reference, int version, MlAction action)
 		: find_reference(reference, action);
 }
 
-/* The variant that takes what no other one does, loaded and pinned. */
-static void
-take_main_variant(MlRoute *route, MlResolved *resolved)
+/* The variant that takes what no other one does, loaded and pinned; false if it is corrupt. */
+static bool
+take_main_variant(MlRoute *route, int elevel, MlResolved *resolved)
 {
 	MlVariant  *variant = &route->variants[ML_MAIN_VARIANT(route)];
 
-	mlserve_pin(mlserve_load_variant(route, variant), CurrentMemoryContext);
+	if (mlserve_load_variant(route, variant, elevel, CurrentMemoryContext) == NULL)
+		return false;
 	*resolved = variant->resolved;
+	return true;
 }
 
-/* A corrupt one is told by the WARNING; a sound one is in the cache by then. */
 bool
 mlserve_resolve_sound_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {
-	MlRoute    *route = find_version(name, number, action);
-	MlVariant  *variant = &route->variants[ML_MAIN_VARIANT(route)];
-
-	if (mlserve_cached_model(route->name, &variant->version, WARNING) == NULL)
-		return false;
-	take_main_variant(route, resolved);
-	return true;
+	return take_main_variant(find_version(name, number, action), WARNING, resolved);
 }
 
 /* Who may was asked when the session resolved it. */
@@ -206,21 +209,18 @@ const MlModel *
 mlserve_take_version(const char *name, int64 version_id)
 {
 	MlCatalogVersion version;
-	MlServedModel *served;
 
 	if (!mlcat_version_by_id(version_id, &version))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("the version of model \"%s\" that scores has been dropped", name)));
-	served = mlserve_cached_model(name, &version, ERROR);
-	mlserve_pin(served, CurrentMemoryContext);
-	return served->model;
+	return mlserve_cached_model(name, &version, ERROR, CurrentMemoryContext)->model;
 }
 
 void
 mlserve_resolve_version(const char *name, int number, MlAction action, MlResolved *resolved)
 {
-	take_main_variant(find_version(name, number, action), resolved);
+	(void) take_main_variant(find_version(name, number, action), ERROR, resolved);
 }
 
 /* Whoever may not score is told that, not which versions there are. */
@@ -236,5 +236,5 @@ mlserve_check_number(const char *name, int number)
 void
 mlserve_resolve(const char *reference, MlAction action, MlResolved *resolved)
 {
-	take_main_variant(find_reference(reference, action), resolved);
+	(void) take_main_variant(find_reference(reference, action), ERROR, resolved);
 }

@@ -233,13 +233,11 @@ describe_variant(const char *name, int64 model_id, const MlCatalogRoute *from, M
 	return true;
 }
 
-/* Loaded once a route; the cache owns the model, see mlserve_pin. */
+/* The cache owns the model. */
 MlServedModel *
-mlserve_load_variant(const MlRoute *route, MlVariant *variant)
+mlserve_load_variant(const MlRoute *route, MlVariant *variant, int elevel, MemoryContext context)
 {
-	if (variant->resolved.served == NULL)
-		variant->resolved.served = mlserve_cached_model(route->name, &variant->version, ERROR);
-	return variant->resolved.served;
+	return variant->resolved.served = mlserve_cached_model(route->name, &variant->version, elevel, context);
 }
 
 /* Where a share ends in the range of hashes: percent is of it and of those before. */

@@ -102,8 +102,11 @@ typedef struct MlPassedOver
  */
 extern MlRoute *mlserve_make_route(const char *name, int64 model_id);
 
-/* Loads a variant's model, if it is not yet.  Errors: corrupt, dropped meanwhile. */
-extern MlServedModel *mlserve_load_variant(const MlRoute *route, MlVariant *variant);
+/*
+ * Loads a variant's model, and keeps it until context is reset.  Errors: dropped
+ * meanwhile, corrupt (see mlserve_cached_model for elevel).
+ */
+extern MlServedModel *mlserve_load_variant(const MlRoute *route, MlVariant *variant, int elevel, MemoryContext context);
 
 /* The variant that takes what no other one does. */
 #define ML_MAIN_VARIANT(route) ((route)->n_segments + (route)->n_shares - 1)

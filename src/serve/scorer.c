@@ -82,12 +82,13 @@ list_variants(MlScorer *scorer)
 static void
 load_variant(MlScorer *scorer, VariantScorer *variant)
 {
-	MlServedModel *served = mlserve_load_variant(scorer->route,
-												 &scorer->route->variants[variant - scorer->variants]);
+	MlServedModel *served = variant->resolved->served;
 	MlValue    *values;
 
-	if (scorer->pinned_in)
-		mlserve_pin(served, scorer->pinned_in);
+	if (scorer->pinned_in)		/* else the scorer was opened with its model */
+		served = mlserve_load_variant(scorer->route, &scorer->route->variants[variant - scorer->variants],
+									  ERROR, scorer->pinned_in);
+	variant->load = served->load;
 	scorer->loads++;
 	values = MemoryContextAlloc(scorer->context,
 								Max(ml_model_n_inputs(served->model), 1) * sizeof(MlValue));
@@ -201,11 +202,26 @@ pin_models(MlScorer *scorer)
 
 		if (scorer->variants[i].values == NULL)
 			continue;
-		if (!mlserve_is_cached(resolved->served, resolved->version_id))
+		if (!mlserve_pin_again(resolved->served, resolved->version_id, scorer->variants[i].load, scorer->pinned_in))
 			return false;
-		mlserve_pin(resolved->served, scorer->pinned_in);
 	}
 	return true;
+}
+
+/* The same for a call site, which lets go what it had pinned, but not before. */
+static bool
+pin_anew(FmgrInfo *flinfo, CallSite *site)
+{
+	MemoryContext before = site->pins;
+	bool		pinned;
+
+	if (site->pinned == 0)		/* it has pinned nothing else */
+		return pin_models(site->scorer);
+	site->pins = AllocSetContextCreate(flinfo->fn_mcxt, "mlops pins", ALLOCSET_SMALL_SIZES);
+	site->scorer->pinned_in = site->pins;
+	pinned = pin_models(site->scorer);
+	MemoryContextDelete(before);
+	return pinned;
 }
 
 /*
@@ -249,8 +265,7 @@ find_scorer(FmgrInfo *flinfo, text *reference, int version, Oid row_type, MlScor
 	}
 	if (unlikely(site->pinned != site->scorer->loads))
 	{
-		MemoryContextReset(site->pins);
-		if (!pin_models(site->scorer))
+		if (!pin_anew(flinfo, site))
 		{
 			site->scorer->reference = NULL;
 			return false;

@@ -19,6 +19,7 @@ typedef struct VariantScorer
 	MlRecordedType *recorded;	/* types of the inputs, for JSON; NULL until the first object */
 	MlValue    *values;			/* working memory of the model, NULL: not loaded yet */
 	void	   *scratch;
+	uint64		load;			/* of the model, see mlserve_pin_again */
 	MlFault    *broken;			/* why it cannot be loaded or mapped, NULL: it can, or was not tried */
 
 	/* explaining; NULL until the first time */

@@ -37,6 +37,7 @@ INSERT INTO explained VALUES
 	('check_new_triggers', 'looks at what the command under way made, as the caller'),
 	('explain_text', 'explains as the caller'),
 	('importance_section', 'reads through views as the caller'),
+	('cached_models', 'shows versions of models that the caller may view'),
 	('progress', 'shows progress of sessions of the caller''s roles'),
 	('progress_line', 'reads progress'),
 	('look_at_job', 'reads mlops.jobs as the caller'),

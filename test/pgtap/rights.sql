@@ -144,7 +144,7 @@ SELECT is_empty($$SELECT name FROM elsewhere WHERE name NOT IN (SELECT proname F
 CREATE TABLE shown (name text PRIMARY KEY, action text);
 INSERT INTO shown SELECT unnest(string_to_array(n, ' ')), a FROM (VALUES
 	('see', 'models versions aliases deployments deployment_history grants imported_decisions predictions'),
-	('inspect', 'alert_rules alerts approvals audit_log coefficients datasets drift experiments feature_importance feature_statistics gate_checks gates '
+	('inspect', 'alert_rules alerts approvals audit_log cached_models coefficients datasets drift experiments feature_importance feature_statistics gate_checks gates '
 		'label_events labels monitor_metrics monitors performance retraining_policies retrainings run_artifacts run_metrics run_params runs '
 		'studies traffic trials tuning_importance upkeep'),
 	('own', 'job_events job_progress jobs schedules snapshots trusted_roles'),

@@ -5,7 +5,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/test/lib/server.sh"
 
-private_server start "fsync = off"
+private_server start "fsync = off" "shared_preload_libraries = 'mlops'" "mlops.maintenance_interval = 0"	# models are shared
 export PGCLIENTENCODING=UTF8
 query <<SQL
 CREATE DATABASE utf8 TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C';

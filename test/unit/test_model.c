@@ -121,6 +121,34 @@ same_text(void *arg, MlModelText text, const char **bytes, size_t *size)
 	return true;
 }
 
+/* In other memory it is the same model, and reads nothing where it was. */
+static void
+check_moved(const char *what, const MlModel *model, Bytes good, const MlValue *values, double score, void *scratch)
+{
+	uint8_t    *bytes = aligned_alloc(64, (good.size + 63) / 64 * 64);
+	void	   *block = malloc(ml_model_block_size(model) + 1);
+	MlModel		moved;
+	size_t		size;
+	void	   *layout;
+
+	memcpy(bytes, good.bytes, good.size);
+	ml_model_move(model, bytes, block, &moved);
+	CHECK(ml_model_score(&moved, values, scratch) == score, "%s, moved", what);
+	CHECK((const uint8_t *) moved.edges >= bytes && (const uint8_t *) moved.edges <= bytes + good.size &&
+		  moved.recoded == (model->recoded ? block : NULL) && moved.layout == NULL &&
+		  (model->recoded ? moved.strings > (const char *) block : moved.strings > (const char *) bytes),
+		  "%s, moved: reads the other memory", what);
+	size = ml_model_layout_size(&moved);
+	CHECK(size == ml_model_layout_size(model), "%s, moved: its layout is as large", what);
+	layout = aligned_alloc(64, (size + 64) / 64 * 64);
+	if (size > 0)
+		ml_model_lay_out(&moved, layout);
+	CHECK(ml_model_score(&moved, values, scratch) == score, "%s, moved and laid out", what);
+	free(layout);
+	free(block);
+	free(bytes);
+}
+
 /* Scores go by the statistic; from bytes that are put in other words too. */
 static void
 check_statistics(Kind kind, Bytes good)
@@ -151,6 +179,8 @@ check_statistics(Kind kind, Bytes good)
 
 		CHECK_CLOSE(score, 1 / (1 + exp(-margin)), 1e-15, "%s with a statistic, %s", is_trees(kind) ? "trees" : "linear", mixed_rows[i].what);
 		CHECK(ml_model_score(&recoded, values, scratch) == score, "%s: the same in other words", mixed_rows[i].what);
+		check_moved(mixed_rows[i].what, &model, good, values, score, scratch);
+		check_moved("in other words", &recoded, good, values, score, scratch);
 	}
 	CHECK(isnan(ml_model_statistic(&model, 0, 0)) && ml_model_statistic(&model, 0, 2) == 2 && ml_model_statistic(&model, 0, 5) == 0.25,
 		  "statistics: of none, of a level, of an unknown one the prior");

@@ -105,6 +105,8 @@ struct MlModel
 	double		margin_offset;
 	double		threshold;
 	const void *layout;			/* what MlFamily.lay_out made; NULL: nothing */
+	const void *recoded;		/* what ml_model_recode filled; NULL: nothing */
+	uint64_t	recoded_size;
 	const MlFamily *family;
 	uint64_t	state[ML_FAMILY_STATE / sizeof(uint64_t)];
 };

@@ -108,6 +108,14 @@ extern size_t ml_model_recoded_size(const MlModel *model, MlRecoder recode, void
 extern void ml_model_recode(const MlModel *model, MlRecoder recode, void *arg, void *block,
 							MlModel *out);
 
+/*
+ * The same model in other memory: bytes are a copy of those it was opened from, 64-byte
+ * aligned, block [ml_model_block_size] takes what was recoded.  Nothing is verified
+ * again, and out has no layout.
+ */
+extern size_t ml_model_block_size(const MlModel *model);
+extern void ml_model_move(const MlModel *model, const uint8_t *bytes, void *block, MlModel *out);
+
 /* One input's value in a row to score. */
 typedef union MlValue
 {

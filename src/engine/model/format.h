@@ -169,6 +169,9 @@ extern bool container_section(MlCheck *check, const uint8_t *bytes, const Sectio
 /* The family of a number; NULL if there is none. */
 extern const MlFamily *family_by_id(uint32_t id);
 
+/* Copies what was recoded to block, and has out read it there. */
+extern void move_recoded(const MlModel *model, void *block, MlModel *out);
+
 /* CRC-32C (Castagnoli) of bytes, continuing from crc (0 to begin). */
 extern uint32_t ml_crc32c(uint32_t crc, const void *bytes, size_t size);
 

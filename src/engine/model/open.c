@@ -380,14 +380,13 @@ ml_model_struct_size(void)
 	return sizeof(MlModel);
 }
 
-/* Container first, then the family: what comes later relies on what came before. */
+/* Finds where everything is in bytes whose header and table may be believed. */
 static bool
-check_model(Check *c, const uint8_t *bytes, size_t size, MlModel *model)
+find_all(Check *c, const uint8_t *bytes, MlModel *model)
 {
 	const MlSection *section = c->sections.container;
 
-	if (!check_header(c, bytes, size) || !check_table(c, bytes, size) ||
-		!(((const HeaderRecord *) bytes)->format == FORMER_FORMAT ? former_find : container_find)
+	if (!(((const HeaderRecord *) bytes)->format == FORMER_FORMAT ? former_find : container_find)
 		(&c->check, bytes, &c->sections, model))
 		return false;
 	model->strings = section[SECTION_STRINGS].at;
@@ -402,9 +401,19 @@ check_model(Check *c, const uint8_t *bytes, size_t size, MlModel *model)
 	model->counts = section[SECTION_COUNTS].at;
 	model->statistics = section[SECTION_STATISTICS].at;
 	model->layout = NULL;
+	model->recoded = NULL;
+	model->recoded_size = 0;
 	memset(model->state, 0, sizeof(model->state));
 	model->family->open(c->sections.family, model->state);
-	return check_head(c) && check_inputs(c) && check_features(c) &&
+	return true;
+}
+
+/* Container first, then the family: what comes later relies on what came before. */
+static bool
+check_model(Check *c, const uint8_t *bytes, size_t size, MlModel *model)
+{
+	return check_header(c, bytes, size) && check_table(c, bytes, size) && find_all(c, bytes, model) &&
+		check_head(c) && check_inputs(c) && check_features(c) &&
 		model->family->verify(&c->check, model, c->sections.family, model->state);
 }
 
@@ -416,4 +425,15 @@ ml_model_open(const uint8_t *bytes, size_t size, MlModel *model, char *message)
 
 	snprintf(message, ML_MESSAGE_SIZE, "%s", sound ? "" : c.check.fault);
 	return sound ? ML_OK : ML_CORRUPT;
+}
+
+/* O(sections), and what was recoded. */
+void
+ml_model_move(const MlModel *model, const uint8_t *bytes, void *block, MlModel *out)
+{
+	Check		c = {.model = out};
+
+	(void) find_all(&c, bytes, out);	/* as it was when they were verified */
+	if (model->recoded)
+		move_recoded(model, block, out);
 }

@@ -192,4 +192,35 @@ ml_model_recode(const MlModel *m, MlRecoder recode, void *arg, void *block, MlMo
 	out->categories = categories;
 	out->hash = hash;
 	out->features = features;
+	out->recoded = block;
+	out->recoded_size = s.inputs + s.categories + s.hash + s.features + r.used;
+}
+
+size_t
+ml_model_block_size(const MlModel *m)
+{
+	return m->recoded_size;
+}
+
+/* What was at a place in a block, in its copy. */
+static const void *
+in_copy(const MlModel *m, const void *at, const char *copy)
+{
+	return copy + ((const char *) at - (const char *) m->recoded);
+}
+
+void
+move_recoded(const MlModel *m, void *block, MlModel *out)
+{
+	memcpy(block, m->recoded, m->recoded_size);
+	out->algorithm = m->algorithm;
+	out->time_zone = m->time_zone;
+	out->strings = in_copy(m, m->strings, block);
+	out->n_strings = m->n_strings;
+	out->inputs = in_copy(m, m->inputs, block);
+	out->categories = in_copy(m, m->categories, block);
+	out->hash = in_copy(m, m->hash, block);
+	out->features = in_copy(m, m->features, block);
+	out->recoded = block;
+	out->recoded_size = m->recoded_size;
 }
