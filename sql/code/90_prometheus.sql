@@ -3,30 +3,11 @@
 -- node exporter collects.
 
 CREATE FUNCTION mlops_catalog.prometheus_labels(labels jsonb) RETURNS text
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT '{' || string_agg(format('%s="%s"', regexp_replace(l.key, '[^a-zA-Z0-9_]', '_', 'g'),
-		replace(replace(replace(l.value, E'\\', E'\\\\'), '"', E'\\"'), E'\n', E'\\n')), ',' ORDER BY l.key) || '}'
-	FROM jsonb_each_text(labels) AS l WHERE l.value IS NOT NULL
-$$;
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_prometheus_labels';
 COMMENT ON FUNCTION mlops_catalog.prometheus_labels(jsonb) IS 'Labels as Prometheus writes them, escaped';
 
--- Columns of segments are values of a label, not names: a column may be called
--- "model", and two names may differ in characters that a label cannot have.  To
--- Prometheus a label that is empty is one that is not there, so NULL has its own.
--- The number 1 and the text "1" are two segments: what is no text has its type beside it.
 CREATE FUNCTION mlops_catalog.prometheus_segment(segment jsonb) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT coalesce(jsonb_object_agg(l.name || CASE WHEN e.place = 1 THEN '' ELSE '_' || e.place END, l.value), '{}')
-		|| CASE WHEN segment ? '(imported)' THEN '{"variant": "(imported)"}' ELSE '{}' END::jsonb
-	FROM jsonb_each(segment - '(imported)') WITH ORDINALITY AS e(key, value, place),
-		LATERAL (VALUES ('segment', e.key), (CASE e.value WHEN 'null' THEN 'is_null' ELSE 'value' END, coalesce(e.value #>> '{}', 'true')),
-			('type', nullif(nullif(jsonb_typeof(e.value), 'string'), 'null'))) AS l(name, value)
-	WHERE l.value IS NOT NULL
-$$;
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'mlops_prometheus_segment';
 COMMENT ON FUNCTION mlops_catalog.prometheus_segment(jsonb) IS 'Labels of a segment: its column, and its value (of a number or boolean its type, too) or that it is NULL; what was imported has the variant that it has in traffic';
 
 -- Names have the unit of the value: ratios are 0 to 1; statistics have none.
@@ -57,10 +38,13 @@ AS $$
 		SELECT d.model, d.version, d.variant FROM mlops.deployments AS d),
 	watched AS MATERIALIZED (
 		SELECT w.model, w.every, w.checked_until - mlops_catalog.rule_reach(1, w.every, w.label_delay) AS since FROM mlops.monitors AS w),
-	latest AS (
-		SELECT DISTINCT ON (x.model, x.version, x.metric, x.labels) x.* FROM mlops.monitor_metrics AS x
+	found AS (	-- the greatest of such arrays is of the last window; nothing need be sorted for it
+		SELECT x.model, x.version, x.metric, x.labels, max(ARRAY[extract(epoch FROM x.window_end)::float8, extract(epoch FROM x.window_start)::float8, x.value]) AS last
+		FROM mlops.monitor_metrics AS x
 		WHERE x.window_end > coalesce((SELECT least(min(w.since), now() - interval '14 days') FROM watched AS w HAVING count(*) > 0), '-infinity') AND x.metric NOT LIKE 'latency%'
-		ORDER BY x.model, x.version, x.metric, x.labels, x.time DESC)
+		GROUP BY x.model, x.version, x.metric, x.labels),
+	latest AS (
+		SELECT f.model, f.version, f.metric, f.labels, f.last[3] AS value, to_timestamp(f.last[1]) AS window_end, to_timestamp(f.last[2]) AS window_start FROM found AS f)
 	SELECT l.model, l.version, l.metric, l.labels, l.value
 	FROM latest AS l LEFT JOIN watched AS w USING (model)
 	WHERE l.window_end > now() - 2 * coalesce(w.every, l.window_end - l.window_start)
@@ -91,7 +75,7 @@ CREATE FUNCTION mlops_catalog.prometheus_metrics() RETURNS text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH total AS MATERIALIZED (
-		SELECT * FROM mlops_catalog.prometheus_totals()),
+		SELECT mlops_catalog.prometheus_labels(t.labels) AS labels, t.shadow, t.decisions, t.flagged, t.errors, t.latency_seconds, t.latency_counts FROM mlops_catalog.prometheus_totals() AS t),
 	upkeep(model, task, suspended, failed, ended_at) AS MATERIALIZED (
 		SELECT t.model, t.task, max(t.suspended), max(t.failed), max(t.ended_at)
 		FROM (SELECT u.model, u.task, (u.state = 'suspended')::int, (u.error IS NOT NULL)::int, u.ended_at FROM mlops.upkeep AS u
@@ -117,48 +101,49 @@ AS $$
 			VALUES ('_bucket', 101, '+Inf', t.decisions), ('_sum', 102, NULL, t.latency_seconds), ('_count', 103, NULL, t.decisions)) AS x(suffix, place, le, value)
 		WHERE NOT t.shadow
 		UNION ALL
-		SELECT mlops_catalog.prometheus_name(l.metric), 'gauge', 'of the last window of the monitor that has it', '', 0, jsonb_build_object('model', l.model, 'version', l.version)
-				|| CASE WHEN l.metric = ANY (mlops_catalog.monitor_metric_names('performance')) THEN mlops_catalog.prometheus_segment(l.labels) ELSE l.labels END,
-			NULL, mlops_catalog.prometheus_value(l.value)
-		FROM mlops_catalog.prometheus_windows() AS l
+		SELECT k.name, 'gauge', 'of the last window of the monitor that has it', '', 0, mlops_catalog.prometheus_labels(jsonb_build_object('model', w.model, 'version', w.version)
+				|| CASE k."of" WHEN 'performance' THEN mlops_catalog.prometheus_segment(w.labels) ELSE w.labels END),
+			NULL, CASE WHEN w.value IN ('Infinity', '-Infinity') THEN mlops_catalog.prometheus_value(w.value) ELSE w.value::text END
+		FROM mlops_catalog.prometheus_windows() AS w
+		JOIN (SELECT m.metric, m."of", mlops_catalog.prometheus_name(m.metric) AS name FROM mlops_catalog.monitor_metrics() AS m OFFSET 0) AS k USING (metric)
 		UNION ALL
 		SELECT 'mlops_monitor_window_end_seconds', 'gauge', 'end of the last window that the monitor has looked at, in seconds since 1970-01-01 00:00 UTC',
-			'', 0, jsonb_build_object('model', w.model), NULL, extract(epoch FROM w.checked_until)::float8::text
+			'', 0, mlops_catalog.prometheus_labels(jsonb_build_object('model', w.model)), NULL, extract(epoch FROM w.checked_until)::float8::text
 		FROM mlops.monitors AS w WHERE w.checked_until IS NOT NULL
 		UNION ALL
 		SELECT 'mlops_drift_window_end_seconds', 'gauge', 'end of the last window whose drift was measured, in seconds since 1970-01-01 00:00 UTC',
-			'', 0, jsonb_build_object('model', d.model), NULL, extract(epoch FROM max(d.window_end))::float8::text
+			'', 0, mlops_catalog.prometheus_labels(jsonb_build_object('model', d.model)), NULL, extract(epoch FROM max(d.window_end))::float8::text
 		FROM mlops.drift AS d WHERE d.window_end IS NOT NULL GROUP BY d.model
 		UNION ALL
-		SELECT 'mlops_alerts_total', 'counter', 'how often the rule fired', '', 0, jsonb_build_object('model', a.model, 'rule', a.rule), NULL, count(a.alert_id)::text
+		SELECT 'mlops_alerts_total', 'counter', 'how often the rule fired', '', 0, mlops_catalog.prometheus_labels(jsonb_build_object('model', a.model, 'rule', a.rule)), NULL, count(a.alert_id)::text
 		FROM (SELECT a.model, a.rule, a.alert_id FROM mlops.alerts AS a UNION ALL SELECT r.model, r.name, NULL FROM mlops.alert_rules AS r) AS a GROUP BY a.model, a.rule
 		UNION ALL
-		SELECT 'mlops_alert_firing', 'gauge', '1 while the rule is broken', '', 0, jsonb_build_object('model', r.model, 'rule', r.name, 'severity', r.severity), NULL,
+		SELECT 'mlops_alert_firing', 'gauge', '1 while the rule is broken', '', 0, mlops_catalog.prometheus_labels(jsonb_build_object('model', r.model, 'rule', r.name, 'severity', r.severity)), NULL,
 			(r.state = 'firing')::int::text
 		FROM mlops.alert_rules AS r
 		UNION ALL
-		SELECT 'mlops_deployed_version', 'gauge', 'version that answers', '', 0, jsonb_build_object('model', d.model, 'variant', d.variant), NULL, d.version::text
+		SELECT 'mlops_deployed_version', 'gauge', 'version that answers', '', 0, mlops_catalog.prometheus_labels(jsonb_build_object('model', d.model, 'variant', d.variant)), NULL, d.version::text
 		FROM mlops.deployments AS d
 		UNION ALL
 		SELECT 'mlops_task_suspended', 'gauge', '1 while a monitor, retraining, guard or step of maintenance does not run by itself', '', 0,
-			jsonb_build_object('model', t.model, 'task', t.task), NULL, t.suspended::text
+			mlops_catalog.prometheus_labels(jsonb_build_object('model', t.model, 'task', t.task)), NULL, t.suspended::text
 		FROM upkeep AS t
 		UNION ALL
 		SELECT 'mlops_task_failed', 'gauge', '1 while a monitor, retraining, guard or step of maintenance has failed and not worked since', '', 0,
-			jsonb_build_object('model', t.model, 'task', t.task), NULL, t.failed::text
+			mlops_catalog.prometheus_labels(jsonb_build_object('model', t.model, 'task', t.task)), NULL, t.failed::text
 		FROM upkeep AS t
 		UNION ALL
 		SELECT 'mlops_task_ended_seconds', 'gauge', 'when a monitor, retraining, guard or step of maintenance was seen to end last, in seconds since 1970-01-01 00:00 UTC', '', 0,
-			jsonb_build_object('model', u.model, 'task', u.task), NULL, extract(epoch FROM u.ended_at)::float8::text
+			mlops_catalog.prometheus_labels(jsonb_build_object('model', u.model, 'task', u.task)), NULL, extract(epoch FROM u.ended_at)::float8::text
 		FROM upkeep AS u WHERE u.ended_at IS NOT NULL
 		UNION ALL
-		SELECT 'mlops_decisions_lost_total', 'counter', 'decisions of all databases that were answered and could not be logged since the server started', '', 0, '{}', NULL, l.decisions::text
+		SELECT 'mlops_decisions_lost_total', 'counter', 'decisions of all databases that were answered and could not be logged since the server started', '', 0, NULL, NULL, l.decisions::text
 		FROM mlops_catalog.lost_decisions() AS l WHERE l.decisions IS NOT NULL
 		UNION ALL
-		SELECT 'mlops_jobs', 'gauge', 'jobs by state', '', 0, jsonb_build_object('state', j.state), NULL, count(*)::text FROM mlops.jobs AS j GROUP BY j.state)
+		SELECT 'mlops_jobs', 'gauge', 'jobs by state', '', 0, mlops_catalog.prometheus_labels(jsonb_build_object('state', j.state)), NULL, count(*)::text FROM mlops.jobs AS j GROUP BY j.state)
 	SELECT coalesce(string_agg(format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n%4$s', m.family, m.help, m.type, m.samples), '' ORDER BY m.family), '')
 	FROM (SELECT s.family, min(s.help) AS help, min(s.type) AS type,
-			string_agg(format(E'%s%s%s %s\n', s.family, s.suffix, mlops_catalog.prometheus_labels(s.labels || CASE WHEN s.le IS NULL THEN '{}' ELSE jsonb_build_object('le', s.le) END), s.value),
-				'' ORDER BY s.labels, s.place) AS samples
+			string_agg(concat(s.family, s.suffix, CASE WHEN s.le IS NULL THEN s.labels ELSE '{le="' || s.le || '",' || substr(s.labels, 2) END, ' ', s.value, E'\n'),
+				'' ORDER BY s.labels COLLATE "C", s.place) AS samples
 		FROM sample AS s GROUP BY s.family) AS m
 $$;
