@@ -317,13 +317,22 @@ extern MlSpill *mling_open_spill(size_t memory);
 extern MlSpillFile *mling_spill_file(MlSpill *spill);
 extern void mling_close_spill(MlSpill *spill);
 
-/* How much of the budget a reader may take. */
+/* In which order rows are to come. */
+typedef enum MlRowOrder
+{
+	ML_ORDER_OF_PLAN,			/* as the session's plan has them */
+	ML_ORDER_OF_TABLE,			/* as one process reads them: what comes of them may depend on it */
+	ML_ORDER_NONE				/* they are put in order later: processes may share the work */
+} MlRowOrder;
+
+/* How much of the budget a reader may take, and in which order rows may come. */
 typedef struct MlReadLimits
 {
 	MlSpill    *spill;			/* for columns that may spill; NULL: all values stay in memory */
 	size_t		later;			/* bytes that are needed once all is read, */
 	double		later_per_row;	/* and of each row, */
 	double		later_per_label;	/* more of each that has a label */
+	MlRowOrder	order;
 } MlReadLimits;
 
 /*
@@ -360,13 +369,17 @@ extern void mling_each_row_of(MlSource *source, const bool *needed, int *mapping
  */
 typedef struct MlRowWork
 {
-	/* Begins in a process: told [size] is what the session tells all of them, desc the rows'
-	 * columns. */
-	void	   *(*begin) (const void *told, size_t size, TupleDesc desc);
+	/*
+	 * Begins in a process: told [size] is what the session tells all of them, desc the
+	 * rows' columns, area a worker's shared memory (in the session NULL).
+	 */
+	void	   *(*begin) (const void *told, size_t size, TupleDesc desc, void *area);
 	/* Takes a row; true: there is a batch to give. */
 	bool		(*take) (void *state, struct TupleTableSlot *slot);
 	/* The batch, valid until the next call; after the last row what is left, NULL in the end. */
 	bytea	   *(*give) (void *state);
+	/* Bytes of a worker's area, the same in all processes; NULL: none are needed. */
+	size_t		(*area_size) (const void *told);
 } MlRowWork;
 
 /* While the library is loaded: what mling_work_on_rows needs, and each kind of work. */
@@ -375,11 +388,19 @@ extern void mling_register_work(const MlRowWork *work);
 
 /*
  * Runs the source as the current user, works on its rows, and hands every batch to
- * callback, in the session.  Rows come in no order, unless the query has one.
+ * batches, in the session, with the areas of all workers, one behind the other at
+ * multiples of CACHELINEALIGN(area_size).  needed [natts] marks the columns wanted; NULL:
+ * all.  Rows come in no order, unless the query has one.
  */
-typedef void (*MlBatchCallback) (const char *bytes, size_t size, void *arg);
-extern void mling_work_on_rows(MlSource *source, const MlRowWork *work, const void *told, size_t size,
-							   MlBatchCallback callback, void *arg);
+typedef struct MlBatchReceiver
+{
+	void		(*begin) (void *arg);	/* the source is planned, nothing is read; or NULL */
+	void		(*take) (const char *bytes, size_t size, char *areas, void *arg);
+	void	   *arg;
+} MlBatchReceiver;
+
+extern void mling_work_on_rows(MlSource *source, const bool *needed, const MlRowWork *work, const void *told, size_t size,
+							   MlBatchReceiver batches);
 
 /* ---------------------------------------------------------------- times */
 

@@ -30,6 +30,7 @@
 
 #include "mlops/base.h"
 #include "ingest/parallel.h"
+#include "ingest/reader.h"
 #include "ingest/source.h"
 
 #define NODE_NAME "mlops rows"
@@ -60,13 +61,16 @@ typedef struct Told
 	int			recorder;
 	int			n_columns;
 	size_t		size;
-	NameData	names[FLEXIBLE_ARRAY_MEMBER];	/* [n_columns]; behind them size bytes of the work's */
+	NameData	names[FLEXIBLE_ARRAY_MEMBER];	/* [n_columns]; behind them size bytes of the work's; then
+												 * the workers' areas */
 } Told;
 
 typedef struct RowsState
 {
 	CustomScanState css;
 	Task		task;
+	char	   *areas;			/* of all workers, NULL: there are none */
+	char	   *area;			/* of this one, NULL in the session */
 	void	   *state;			/* of the work, NULL: not begun */
 	bool		ended;			/* no row is left */
 } RowsState;
@@ -89,13 +93,13 @@ kind_of(const MlRowWork *work)
 }
 
 static void *
-begin_task(const Task *task, TupleDesc desc)
+begin_task(const Task *task, TupleDesc desc, char *area)
 {
 	TupleDesc	named = CreateTupleDescCopy(desc);
 
 	for (int i = 0; i < task->n_columns; i++)
 		TupleDescAttr(named, i)->attname = task->names[i];
-	return task->work->begin(task->told, task->size, named);
+	return task->work->begin(task->told, task->size, named, area);
 }
 
 /* ---------------------------------------------------------------- the node */
@@ -122,7 +126,7 @@ next_batch(CustomScanState *node)
 	bytea	   *batch;
 
 	if (rows->state == NULL)
-		rows->state = begin_task(&rows->task, ExecGetResultType(child));
+		rows->state = begin_task(&rows->task, ExecGetResultType(child), rows->area);
 	ExecClearTuple(result);
 	for (bool full = false; !full && !rows->ended;)
 	{
@@ -153,18 +157,39 @@ rescan_rows(CustomScanState *node)
 	elog(ERROR, "rows cannot be read again");
 }
 
+/* Bytes before the workers' areas, and of each. */
 static Size
-size_of_told(CustomScanState *node, ParallelContext *context)
+size_of_told(const Task *task)
+{
+	return CACHELINEALIGN(add_size(offsetof(Told, names), add_size(mul_size(task->n_columns, sizeof(NameData)), task->size)));
+}
+
+static Size
+size_of_area(const Task *task)
+{
+	return task->work->area_size ? CACHELINEALIGN(task->work->area_size(task->told)) : 0;
+}
+
+static Size
+estimate_shared(CustomScanState *node, ParallelContext *context)
 {
 	const Task *task = &((RowsState *) node)->task;
 
-	return add_size(offsetof(Told, names), add_size(mul_size(task->n_columns, sizeof(NameData)), task->size));
+	return add_size(size_of_told(task), add_size(PG_CACHE_LINE_SIZE, mul_size(context->nworkers, size_of_area(task))));
+}
+
+/* The first area: what is told begins at no multiple of a cache line. */
+static char *
+first_area(const Task *task, const Told *told)
+{
+	return (char *) CACHELINEALIGN((char *) told + size_of_told(task));
 }
 
 static void
 tell_workers(CustomScanState *node, ParallelContext *context, void *area)
 {
-	const Task *task = &((RowsState *) node)->task;
+	RowsState  *rows = (RowsState *) node;
+	const Task *task = &rows->task;
 	Told	   *told = (Told *) area;
 
 	told->kind = kind_of(task->work);
@@ -174,18 +199,22 @@ tell_workers(CustomScanState *node, ParallelContext *context, void *area)
 	told->size = task->size;
 	memcpy(told->names, task->names, task->n_columns * sizeof(NameData));
 	memcpy(told->names + task->n_columns, task->told, task->size);
+	rows->areas = first_area(task, told);
 }
 
 /* Settings of ours that say what may be reached are none that workers are given. */
 static void
 listen(CustomScanState *node, shm_toc *toc, void *area)
 {
+	RowsState  *rows = (RowsState *) node;
 	const Told *told = (const Told *) area;
 
-	((RowsState *) node)->task = (Task)
+	rows->task = (Task)
 	{
 		kinds[told->kind], told->names + told->n_columns, told->size, told->n_columns, told->names
 	};
+	rows->areas = first_area(&rows->task, told);
+	rows->area = rows->areas + ParallelWorkerNumber * size_of_area(&rows->task);
 	mlops_guc_checked_reach = told->reach;
 	mlops_guc_recorded_by = told->recorder;
 }
@@ -196,7 +225,7 @@ static const CustomExecMethods exec_methods = {
 	.ExecCustomScan = next_batch,
 	.EndCustomScan = end_rows,
 	.ReScanCustomScan = rescan_rows,
-	.EstimateDSMCustomScan = size_of_told,
+	.EstimateDSMCustomScan = estimate_shared,
 	.InitializeDSMCustomScan = tell_workers,
 	.InitializeWorkerCustomScan = listen,
 };
@@ -214,6 +243,7 @@ void
 mling_register_node(void)
 {
 	RegisterCustomScanMethods(&scan_methods);
+	mling_register_work(&mling_reading);
 }
 
 /* ---------------------------------------------------------------- the plan */
@@ -312,10 +342,9 @@ typedef struct WorkReceiver
 	Task		task;
 	const MlSource *source;
 	const int  *mapping;
-	bool		shared;			/* rows are batches */
-	void	   *state;			/* of the work, unless shared */
-	MlBatchCallback callback;
-	void	   *arg;
+	RowsState  *rows;			/* the session's node, whose rows are batches; NULL: there is none */
+	void	   *state;			/* of the work where there is none */
+	MlBatchReceiver batches;
 } WorkReceiver;
 
 /* Names of the result's columns, which are known when the query is. */
@@ -340,9 +369,9 @@ mling_start_work(QueryDesc *desc, DestReceiver *self)
 {
 	WorkReceiver *receiver = (WorkReceiver *) self;
 
-	receiver->shared = true;
+	receiver->rows = (RowsState *) outerPlanState(desc->planstate);
 	name_columns(receiver);
-	((RowsState *) outerPlanState(desc->planstate))->task = receiver->task;
+	receiver->rows->task = receiver->task;
 }
 
 static void
@@ -350,16 +379,18 @@ begin_receiving(DestReceiver *self, int operation, TupleDesc desc)
 {
 	WorkReceiver *receiver = (WorkReceiver *) self;
 
-	if (receiver->shared)
+	if (receiver->batches.begin)
+		receiver->batches.begin(receiver->batches.arg);
+	if (receiver->rows)
 		return;
 	name_columns(receiver);
-	receiver->state = begin_task(&receiver->task, desc);
+	receiver->state = begin_task(&receiver->task, desc, NULL);
 }
 
 static void
 hand_on(const WorkReceiver *receiver, const bytea *batch)
 {
-	receiver->callback(VARDATA_ANY(batch), VARSIZE_ANY_EXHDR(batch), receiver->arg);
+	receiver->batches.take(VARDATA_ANY(batch), VARSIZE_ANY_EXHDR(batch), receiver->rows ? receiver->rows->areas : NULL, receiver->batches.arg);
 }
 
 static bool
@@ -368,7 +399,7 @@ receive(TupleTableSlot *slot, DestReceiver *self)
 	WorkReceiver *receiver = (WorkReceiver *) self;
 	bool		isnull;
 
-	if (receiver->shared)
+	if (receiver->rows)
 		hand_on(receiver, (const bytea *) DatumGetPointer(slot_getattr(slot, 1, &isnull)));
 	else if (receiver->task.work->take(receiver->state, slot))
 		hand_on(receiver, receiver->task.work->give(receiver->state));
@@ -381,20 +412,20 @@ end_receiving(DestReceiver *self)
 	WorkReceiver *receiver = (WorkReceiver *) self;
 	const bytea *batch;
 
-	while (!receiver->shared && (batch = receiver->task.work->give(receiver->state)) != NULL)
+	while (!receiver->rows && (batch = receiver->task.work->give(receiver->state)) != NULL)
 		hand_on(receiver, batch);
 }
 
 void
-mling_work_on_rows(MlSource *source, const MlRowWork *work, const void *told, size_t size,
-				   MlBatchCallback callback, void *arg)
+mling_work_on_rows(MlSource *source, const bool *needed, const MlRowWork *work, const void *told, size_t size,
+				   MlBatchReceiver batches)
 {
 	int			natts = source->desc->natts;
-	bool	   *needed = palloc(Max(natts, 1) * sizeof(bool));
+	bool	   *all = palloc(Max(natts, 1) * sizeof(bool));
 	int		   *mapping = palloc(Max(natts, 1) * sizeof(int));
 	WorkReceiver receiver = {{receive, begin_receiving, end_receiving, mling_ignore, DestNone},
-	{work, told, size}, source, mapping, .callback = callback, .arg = arg};
+	{work, told, size}, source, mapping, .batches = batches};
 
-	memset(needed, true, natts * sizeof(bool));
-	mling_run_source(source, needed, mapping, ML_READ_SHARED, &receiver.pub);
+	memset(all, true, natts * sizeof(bool));
+	mling_run_source(source, needed ? needed : all, mapping, ML_READ_SHARED, &receiver.pub);
 }

@@ -25,39 +25,8 @@
 
 #include "mlops/base.h"
 #include "mlops/progress.h"
+#include "ingest/reader.h"
 #include "ingest/source.h"
-
-/* One column being read. */
-typedef struct ColumnReader
-{
-	MlConverter converter;
-	bool		hashed;			/* store the value's hash */
-	int			attribute;		/* in the result, from 0 */
-	int			offset;			/* in a tuple without NULLs, -1: not fixed */
-	bool		by_value;
-	int16		length;			/* attlen, for reading in place */
-	MlColumn   *column;
-	size_t		n_infinite;		/* values that are refused, so far */
-} ColumnReader;
-
-typedef struct DatasetReceiver
-{
-	DestReceiver pub;
-	MlContext  *ctx;
-	const MlSource *source;
-	MlDataset  *dataset;
-	int			n_columns;
-	ColumnReader *columns;
-	int			n_attributes;	/* attributes up to the last one needed */
-	bool		all_fixed;		/* every column has an offset */
-	const int  *mapping;
-	const MlReadColumn *wanted;
-	MemoryContext row_context;	/* detoasted values; reset with every chunk */
-	bool		uses_memory;	/* any column that may allocate */
-	const MlColumn *label;		/* NULL: none is */
-	size_t		n_labelled;		/* rows of sealed chunks that have one */
-	MlReadLimits limits;
-} DatasetReceiver;
 
 /* ---------------------------------------------------------------- memory */
 
@@ -87,7 +56,7 @@ labelled_share(const DatasetReceiver *receiver)
 		AttrNumber	attribute = receiver->source->origins[receiver->wanted[c].position].attribute;
 		HeapTuple	statistic;
 
-		if (!receiver->wanted[c].is_label)
+		if (!receiver->columns[c].is_label)
 			continue;
 		statistic = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(receiver->source->relation),
 									Int16GetDatum(attribute), BoolGetDatum(false));
@@ -106,8 +75,8 @@ labelled_share(const DatasetReceiver *receiver)
  * Refuses a table that cannot be learned from, before it is read: the planner knows
  * well enough how many rows a table has.  Errors: 53200.
  */
-static void
-check_table(const DatasetReceiver *receiver)
+void
+mling_check_table(const DatasetReceiver *receiver)
 {
 	const MlSource *source = receiver->source;
 	const MlReadLimits *limits = &receiver->limits;
@@ -162,8 +131,8 @@ refuse_rows(const DatasetReceiver *receiver)
 }
 
 /* An error unless a status is ML_OK. */
-static void
-check_read(const DatasetReceiver *receiver, MlStatus status)
+void
+mling_check_read(const DatasetReceiver *receiver, MlStatus status)
 {
 	if (status == ML_OUT_OF_MEMORY && ml_arena_budget(receiver->ctx->arena) > 0 && receiver->dataset->n_rows > 0)
 		refuse_rows(receiver);
@@ -184,21 +153,14 @@ check_growth(const DatasetReceiver *receiver)
 
 /* ---------------------------------------------------------------- rows */
 
-/* Finds the columns' fixed offsets in the result's tuples. */
-static void
-receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+void
+mling_place_columns(DatasetReceiver *receiver, TupleDesc desc)
 {
-	DatasetReceiver *receiver = (DatasetReceiver *) self;
 	int		   *offset;
 
 	receiver->all_fixed = true;
 	for (int c = 0; c < receiver->n_columns; c++)
-	{
-		ColumnReader *reader = &receiver->columns[c];
-
-		reader->attribute = receiver->mapping[receiver->wanted[c].position];
-		receiver->n_attributes = Max(receiver->n_attributes, reader->attribute + 1);
-	}
+		receiver->n_attributes = Max(receiver->n_attributes, receiver->columns[c].attribute + 1);
 	offset = palloc(Max(receiver->n_attributes, 1) * sizeof(int));
 	mling_fixed_offsets(desc, receiver->n_attributes, offset);
 	for (int c = 0; c < receiver->n_columns; c++)
@@ -211,7 +173,17 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 		receiver->all_fixed = receiver->all_fixed && reader->offset >= 0;
 	}
 	pfree(offset);
-	check_table(receiver);
+}
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	DatasetReceiver *receiver = (DatasetReceiver *) self;
+
+	for (int c = 0; c < receiver->n_columns; c++)
+		receiver->columns[c].attribute = receiver->mapping[receiver->wanted[c].position];
+	mling_place_columns(receiver, desc);
+	mling_check_table(receiver);
 }
 
 /* Stores one value (not NULL) at a row of the open chunk. */
@@ -229,7 +201,7 @@ store_value(DatasetReceiver *receiver, ColumnReader *reader, size_t row, Datum v
 		size_t		size;
 		const char *bytes = mling_bytes(&reader->converter, value, &size);
 
-		check_read(receiver, ml_column_intern(receiver->ctx, column, bytes, size, &column->open.code[row]));
+		mling_check_read(receiver, ml_column_intern(receiver->ctx, column, bytes, size, &column->open.code[row]));
 	}
 	else
 		column->open.number[row] = mling_number(&reader->converter, value);
@@ -296,12 +268,8 @@ is_labelled(const MlColumn *label, size_t row)
 		: !isnan(label->open.number[row]);
 }
 
-/*
- * Seals the open chunk after making infinite values in it NaN, and counting those
- * to refuse.  Values that were detoasted for it are freed.
- */
-static void
-seal_chunk(DatasetReceiver *receiver)
+void
+mling_settle_chunk(DatasetReceiver *receiver)
 {
 	MlDataset  *dataset = receiver->dataset;
 	size_t		n_open = dataset->n_rows - dataset->n_sealed;
@@ -323,13 +291,20 @@ seal_chunk(DatasetReceiver *receiver)
 		{
 			if (!isinf(column->open.number[row]))
 				continue;
-			receiver->columns[c].n_infinite += !receiver->wanted[c].infinite_is_missing && is_labelled(receiver->label, row);
+			receiver->columns[c].n_infinite += !receiver->columns[c].infinite_is_missing && is_labelled(receiver->label, row);
 			column->open.number[row] = NAN;
 		}
 	}
-	check_read(receiver, ml_dataset_seal(receiver->ctx, dataset));
-	check_growth(receiver);
 	MemoryContextReset(receiver->row_context);
+}
+
+/* Values that were detoasted for the chunk are freed. */
+static void
+seal_chunk(DatasetReceiver *receiver)
+{
+	mling_settle_chunk(receiver);
+	mling_check_read(receiver, ml_dataset_seal(receiver->ctx, receiver->dataset));
+	mling_check_rows(receiver);
 }
 
 /* An error that says in how many rows, if any column had infinite values. */
@@ -354,16 +329,13 @@ refuse_infinite(const DatasetReceiver *receiver)
 }
 
 /*
- * A row.  In place where the tuple allows it: from a buffer page, without NULLs,
- * and with all columns in it, since those added later have no bytes in older
- * tuples.
+ * In place where the tuple allows it: from a buffer page, without NULLs, and with all
+ * columns in it, since those added later have no bytes in older tuples.
  */
-static bool
-receive_slot(TupleTableSlot *slot, DestReceiver *self)
+void
+mling_store_row(DatasetReceiver *receiver, TupleTableSlot *slot)
 {
-	DatasetReceiver *receiver = (DatasetReceiver *) self;
-	MlDataset  *dataset = receiver->dataset;
-	size_t		row = dataset->n_rows & ML_CHUNK_MASK;
+	size_t		row = receiver->dataset->n_rows & ML_CHUNK_MASK;
 	MemoryContext caller = NULL;
 
 	if (receiver->uses_memory)
@@ -393,18 +365,31 @@ receive_slot(TupleTableSlot *slot, DestReceiver *self)
 
 	if (receiver->uses_memory)
 		MemoryContextSwitchTo(caller);
-	dataset->n_rows++;
+	receiver->dataset->n_rows++;
+}
+
+void
+mling_check_rows(const DatasetReceiver *receiver)
+{
+	if (receiver->dataset->n_rows >= UINT32_MAX - ML_CHUNK_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the source has more than %u rows", UINT32_MAX),
+				 errhint("Train on a sample, for example with TABLESAMPLE in a query.")));
+	check_growth(receiver);
+}
+
+static bool
+receive_slot(TupleTableSlot *slot, DestReceiver *self)
+{
+	DatasetReceiver *receiver = (DatasetReceiver *) self;
+	MlDataset  *dataset = receiver->dataset;
+
+	mling_store_row(receiver, slot);
 	if (dataset->n_rows % MLOPS_PROGRESS_ROWS == 0)
 		mlbase_progress_done((double) dataset->n_rows);
 	if ((dataset->n_rows & ML_CHUNK_MASK) == 0)
-	{
-		if (dataset->n_rows >= UINT32_MAX - ML_CHUNK_ROWS)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("the source has more than %u rows", UINT32_MAX),
-					 errhint("Train on a sample, for example with TABLESAMPLE in a query.")));
 		seal_chunk(receiver);
-	}
 	return true;
 }
 
@@ -433,10 +418,29 @@ prepare_column(const MlSource *source, const MlReadColumn *wanted, const char *z
 		mling_text_converter(attribute->atttypid, &reader->converter);
 	}
 	reader->hashed = wanted->kind == ML_COLUMN_HASH;
+	reader->is_label = wanted->is_label;
+	reader->infinite_is_missing = wanted->infinite_is_missing;
 	spec->name = pstrdup(NameStr(attribute->attname));
 	spec->type_name = mling_type_name(attribute->atttypid);
 	spec->kind = reader->hashed ? ML_COLUMN_HASH : reader->converter.kind;
 	spec->may_spill = wanted->may_spill;
+}
+
+/* Of the limit, what workers may take while rows are read: 1 / this.  What learning takes comes later. */
+#define SHARE_OF_WORKERS 8
+
+/* Values of other types than the model's are converted by what only the session has. */
+static bool
+can_share(const DatasetReceiver *receiver)
+{
+	size_t		budget = ml_arena_budget(receiver->ctx->arena);
+
+	for (int c = 0; c < receiver->n_columns; c++)
+	{
+		if (receiver->columns[c].converter.from >= ML_FROM_ANY_AS_FLOAT4)
+			return false;
+	}
+	return budget == 0 || mling_shared_bytes(receiver->n_columns) <= budget / SHARE_OF_WORKERS;
 }
 
 /*
@@ -481,7 +485,10 @@ mling_read(MlContext *ctx, MlSource *source, int n_columns,
 			receiver.label = receiver.columns[c].column;
 	}
 
-	mling_run_source(source, needed, mapping, ML_READ_IN_PARALLEL, &receiver.pub);
+	if (limits.order == ML_ORDER_NONE && can_share(&receiver))
+		mling_read_shared(&receiver, source, needed);
+	else
+		mling_run_source(source, needed, mapping, limits.order == ML_ORDER_OF_TABLE ? ML_READ_SERIALLY : ML_READ_IN_PARALLEL, &receiver.pub);
 
 	if (receiver.dataset->n_rows > receiver.dataset->n_sealed)
 		seal_chunk(&receiver);

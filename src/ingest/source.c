@@ -323,13 +323,13 @@ mling_column(const MlSource *source, const char *name, const char *argument)
 }
 
 /*
- * What to run.  A table is read with SELECT *, so that the executor hands out
+ * A table is read with SELECT *, so that the executor hands out
  * buffer tuples without a projection, unless few of its columns are needed or
  * the user may read only some of them; *mapping then says where each of the
  * source's columns is in the result (-1: nowhere).
  */
-static char *
-query_for_columns(const MlSource *source, const bool *needed, int *mapping)
+char *
+mling_query_for_columns(const MlSource *source, const bool *needed, int *mapping)
 {
 	int			natts = source->desc->natts;
 	int			n_needed = 0;
@@ -385,7 +385,7 @@ void
 mling_run_source(MlSource *source, const bool *needed, int *mapping, MlReading reading,
 				 DestReceiver *receiver)
 {
-	char	   *text = query_for_columns(source, needed, mapping);
+	char	   *text = mling_query_for_columns(source, needed, mapping);
 	int			scope = mlbase_begin_reading();
 	PlannedStmt *plan = plan_source(source, text, reading);
 	bool		shared = reading == ML_READ_SHARED && mling_share_rows(plan);

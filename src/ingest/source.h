@@ -27,6 +27,9 @@ typedef enum MlReading
 extern void mling_run_source(MlSource *source, const bool *needed, int *mapping,
 							 MlReading reading, DestReceiver *receiver);
 
+/* What mling_run_source runs for these columns, and their mapping. */
+extern char *mling_query_for_columns(const MlSource *source, const bool *needed, int *mapping);
+
 /* Receiver callbacks that have nothing to do. */
 extern void mling_ignore_startup(DestReceiver *self, int operation, TupleDesc desc);
 extern void mling_ignore(DestReceiver *self);

@@ -121,7 +121,7 @@ typedef struct BlockScorer
 #define BATCH_START MAXALIGN(VARHDRSZ)
 
 static void *
-begin_scoring(const void *told, size_t size, TupleDesc desc)
+begin_scoring(const void *told, size_t size, TupleDesc desc, void *area)
 {
 	BlockScorer *s = palloc0(sizeof(BlockScorer));
 
@@ -264,7 +264,7 @@ count_rows(TableScorer *table, uint64 n)
 
 /* Bytes come as they were sent, but may begin at an address that suits no tuple. */
 static void
-store_tuples(const char *bytes, size_t size, void *arg)
+store_tuples(const char *bytes, size_t size, char *areas, void *arg)
 {
 	TableScorer *table = (TableScorer *) arg;
 	size_t		at = BATCH_START - VARHDRSZ;
@@ -333,7 +333,7 @@ mlserve_score_table(MlScorer *scorer, MlSource *source, int key, Tuplestorestate
 
 		strlcpy(told.model, scorer->route->name, sizeof(told.model));
 		table.slot = MakeSingleTupleTableSlot(result, &TTSOpsMinimalTuple);
-		mling_work_on_rows(source, &scoring, &told, sizeof(told), store_tuples, &table);
+		mling_work_on_rows(source, NULL, &scoring, &told, sizeof(told), (MlBatchReceiver) {NULL, store_tuples, &table});
 		ExecDropSingleTupleTableSlot(table.slot);
 	}
 }

@@ -103,6 +103,7 @@ mltrain_read(Journal *journal, const Request *request, const ReadPlan *plan, int
 		data->spill = limits.spill = mling_open_spill(ml_arena_budget(data->ctx->arena) / SHARE_OF_VALUES);
 		foresee_learning(request, plan, n_threads, &limits);
 	}
+	limits.order = data->roles.key >= 0 ? ML_ORDER_NONE : ML_ORDER_OF_TABLE;
 	data->dataset = mling_read(data->ctx, plan->source, plan->n_columns, plan->columns, request->zone, limits);
 	if (data->dataset->n_rows == 0)
 		mling_refuse_empty(plan->source);

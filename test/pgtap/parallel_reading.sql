@@ -1,7 +1,7 @@
 -- Rows are worked on by the processes of a parallel plan: with the same results as by one, and
 -- with all that PostgreSQL promises of a query.
 \ir setup.psql
-SELECT plan(30);
+SELECT plan(47);
 
 -- the setting that makes everything parallel, by its name in this version
 CREATE FUNCTION pg_temp.debug_parallel(value text) RETURNS void LANGUAGE sql AS $$
@@ -134,6 +134,78 @@ SELECT throws_ok($$SELECT count(*) FROM mlops.score_table('p', 'tx')$$, '42501',
 SELECT throws_ok($$SELECT count(*) FROM mlops.score_table('r', 'parts')$$, '42501', NULL, 'and on tables');
 RESET ROLE;
 ALTER TABLE tx DISABLE ROW LEVEL SECURITY;
+
+-- ---- reading to learn
+
+SET LOCAL parallel_leader_participation = on;
+CREATE TABLE big AS SELECT id + 5000 * g AS id, ts + g * interval '1 minute' AS ts, ts::timestamptz AS at, amount + g AS amount, balance, country, online, is_fraud,
+	CASE WHEN id % 7 > 0 THEN 'shop ' || (id * 31 + g) % 3000 END AS shop, 'card ' || id % 500 AS card, (1 + id % 3)::float8 AS weight,
+	CASE WHEN is_fraud THEN 'yes' ELSE 'no' END AS answer, md5((id * g)::text)::uuid AS token, (id / 10)::bigint AS repeated
+FROM tx, generate_series(0, 3) AS g WHERE id <= 5000;
+ALTER TABLE big SET (parallel_workers = 2);
+ANALYZE big;
+CREATE FUNCTION pg_temp.only_in_worker(value anyelement) RETURNS anyelement LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	ASSERT pg_temp.in_worker(), 'this is the session';
+	RETURN value;
+END $$;
+
+-- What one way of reading gives: the model's bytes and the hash of the rows.
+CREATE FUNCTION pg_temp.learned(query text, arguments text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format('SELECT FROM mlops.train(''l'', query => %L, params => ''{"n_estimators": 2}'', %s)', learned.query, arguments);
+	SELECT v.sha256::text || ' ' || d.content_hash INTO result FROM mlops.versions AS v JOIN mlops.runs AS r USING (model, run_id) JOIN mlops.datasets AS d USING (dataset_id)
+		WHERE v.model = 'l' ORDER BY v.version DESC LIMIT 1;
+	RETURN result;
+END $$;
+
+-- In how many ways, of one process, some and many, it is learned.
+CREATE FUNCTION pg_temp.ways(query text, arguments text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	results text[] := '{}';
+	n int;
+BEGIN
+	FOREACH n IN ARRAY '{0,1,2,4}'::int[] LOOP
+		PERFORM set_config('max_parallel_workers_per_gather', n::text, true);
+		results := results || pg_temp.learned(ways.query, ways.arguments);
+	END LOOP;
+	PERFORM set_config('max_parallel_workers_per_gather', '2', true);
+	PERFORM pg_temp.debug_parallel('regress');
+	results := results || pg_temp.learned(ways.query, ways.arguments);
+	PERFORM pg_temp.debug_parallel('off');
+	PERFORM set_config('parallel_leader_participation', 'off', true);
+	results := results || pg_temp.learned(ways.query, ways.arguments);
+	PERFORM set_config('parallel_leader_participation', 'on', true);
+	RETURN (SELECT count(DISTINCT r) FROM unnest(results) AS r);
+END $$;
+
+SET LOCAL parallel_leader_participation = off;
+SELECT lives_ok($$SELECT mlops.train('l', query => 'SELECT id, amount, pg_temp.only_in_worker(is_fraud) AS is_fraud FROM tx', target => 'is_fraud', key => 'id', params => '{"n_estimators": 2}')$$, 'workers read the rows');
+SELECT throws_ok($$SELECT mlops.train('l', query => 'SELECT id, amount, pg_temp.only_in_worker(is_fraud) AS is_fraud FROM tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 2}')$$,
+	'P0004', 'this is the session', 'but not where no key puts them in order');
+SET LOCAL parallel_leader_participation = on;
+SELECT is(pg_temp.ways('SELECT id, amount, online, is_fraud FROM big', $$target => 'is_fraud', key => 'id'$$), 1::bigint, 'numbers: the same model');
+SELECT is(pg_temp.ways('SELECT * FROM big', $$target => 'is_fraud', key => 'id', time_column => 'ts', exclude => '{answer}'$$), 1::bigint, 'texts, times and what is missing');
+SELECT is(pg_temp.ways('SELECT * FROM big', $$target => 'answer', positive => 'yes', key => 'id', weight => 'weight', exclude => '{is_fraud}'$$), 1::bigint, 'labels of text, and weights');
+SELECT is(pg_temp.ways('SELECT amount, shop, country, repeated, is_fraud FROM big', $$target => 'is_fraud', key => 'repeated'$$), 1::bigint, 'keys that are not unique');
+SELECT is(pg_temp.ways('SELECT id, amount, shop, is_fraud FROM big', $$target => 'is_fraud', exclude => '{id}'$$), 1::bigint, 'no key');
+SELECT is(pg_temp.ways('SELECT id, amount, shop, ts, is_fraud FROM big', $$target => 'is_fraud', time_column => 'ts', exclude => '{id}'$$), 1::bigint, 'time and no key');
+SELECT is(pg_temp.ways('SELECT id, amount, country, CASE WHEN id < 9000 THEN is_fraud END AS is_fraud, repeat(token::text, 50) AS long FROM big', $$target => 'is_fraud', key => 'id'$$), 1::bigint, 'more text than a worker keeps');
+SELECT is(pg_temp.ways('SELECT id, amount, is_fraud, repeat(id::text, 20000) AS long FROM tx WHERE id <= 1000', $$target => 'is_fraud', key => 'id'$$), 1::bigint, 'and than a chunk holds');
+SELECT is(pg_temp.ways('SELECT p.*, b.shop FROM parts AS p JOIN big AS b USING (id) WHERE b.amount > (SELECT min(amount) FROM tx)', $$target => 'is_fraud', key => 'id'$$), 1::bigint, 'a join');
+SELECT is(pg_temp.ways('SELECT id, sum(amount) AS amount, bool_or(is_fraud) AS is_fraud FROM big GROUP BY id', $$target => 'is_fraud', key => 'id'$$), 1::bigint, 'an aggregate');
+SELECT is(pg_temp.ways('SELECT id, amount, is_fraud FROM big ORDER BY amount LIMIT 4000', $$target => 'is_fraud', key => 'id'$$), 1::bigint, 'some of the rows');
+SELECT throws_ok($$SELECT mlops.train('l', query => 'SELECT id, CASE WHEN id % 10 = 0 THEN ''inf'' ELSE amount END AS amount, country, is_fraud FROM big', target => 'is_fraud', key => 'id')$$,
+	'22000', 'column "amount" contains an infinite value', 'infinite values are refused');
+SELECT throws_ok($$SELECT mlops.train('l', query => 'SELECT id, amount, pg_temp.refuse(id, 17456) AS r, is_fraud FROM big', target => 'is_fraud', key => 'id')$$, 'ML001', 'row 17456 is refused', 'an error anywhere');
+SET LOCAL mlops.max_training_memory = '16MB';
+SELECT throws_ok($$SELECT mlops.train('l', query => 'SELECT a.*, x FROM big AS a, generate_series(1, 40) AS x', target => 'is_fraud', key => 'id')$$, '53200', NULL, 'and what does not fit');
+RESET mlops.max_training_memory;
+SET LOCAL ROLE regress_mlops_reader;
+SELECT throws_ok($$SELECT mlops.train('of_reader', 'big', target => 'is_fraud', key => 'id')$$, '42501', NULL, 'and tables of others');
+RESET ROLE;
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -349,6 +349,127 @@ test_unknown_category(void)
 		  "a category that training lacked has the last code, which no other has (%d have not)", wrong);
 }
 
+/* More rows than a column has room for categories, in rising or falling order. */
+static void
+fingerprint_of_many(bool falling, uint64_t hash[2])
+{
+	static const MlColumnSpec one = {"token", "text", ML_COLUMN_CATEGORY};
+	uint32_t	n = ML_MAX_DISTINCT + 5;
+	MlContext	own = {.arena = ml_arena_create(0)};
+	MlDataset  *many;
+
+	if (ml_dataset_create(&own, 1, &one, NULL, &many) != ML_OK)
+		exit(1);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t	token = falling ? n - i : i + 1;
+
+		ml_column_intern(&own, &many->columns[0], &token, sizeof(token), &many->columns[0].open.code[many->n_rows & ML_CHUNK_MASK]);
+		if ((++many->n_rows & ML_CHUNK_MASK) == 0)
+			ml_dataset_seal(&own, many);
+	}
+	ml_dataset_seal(&own, many);
+	ml_dataset_fingerprint(&own, many, hash);
+	CHECK(many->columns[0].overflowed, "a million categories and some are too many");
+	ml_arena_destroy(own.arena);
+}
+
+static void
+test_too_many_categories(void)
+{
+	uint64_t	rising[2];
+	uint64_t	falling[2];
+
+	fingerprint_of_many(false, rising);
+	fingerprint_of_many(true, falling);
+	CHECK(memcmp(rising, falling, sizeof(rising)) == 0, "the fingerprint does not depend on which of too many categories come first");
+}
+
+#define PARTS 7
+
+/* Rows from first on, n of them, of a column of each kind: some values fit float32, some do not. */
+static void
+fill_rows(MlContext *own, MlDataset *part, size_t first, size_t n)
+{
+	for (size_t i = first; i < first + n; i++)
+	{
+		size_t		at = part->n_rows & ML_CHUNK_MASK;
+		char		text[16];
+
+		part->columns[0].open.number[at] = i % 3 == 0 ? NAN : (double) i;
+		part->columns[1].open.hash[at] = i;
+		part->columns[2].open.number[at] = (double) i / (i < 3000 ? 2 : 3);
+		part->columns[3].open.number[at] = 1;
+		for (int c = 4; c < COLUMNS; c++)
+		{
+			snprintf(text, sizeof(text), "%zu", i % (c == 4 ? 10 : 700));
+			ml_column_intern(own, &part->columns[c], text, strlen(text), &part->columns[c].open.code[at]);
+		}
+		part->n_rows++;
+	}
+}
+
+/* Hands the open rows of a part to the whole, whose codes are others. */
+static void
+hand_over(MlDataset *part, MlDataset *whole)
+{
+	const void *values[COLUMNS];
+	uint8_t		width[COLUMNS];
+
+	for (int c = 0; c < COLUMNS; c++)
+	{
+		MlColumn   *column = &part->columns[c];
+
+		for (size_t i = 0; i < part->n_rows && column->kind == ML_COLUMN_CATEGORY; i++)
+		{
+			size_t		size;
+			const char *bytes = ml_dictionary_bytes(column->dictionary, column->open.code[i], &size);
+
+			ml_column_intern(&ctx, &whole->columns[c], bytes, size, &column->open.code[i]);
+		}
+		width[c] = ml_column_narrow(column, part->n_rows);
+		values[c] = column->open.number;
+	}
+	CHECK(ml_dataset_append(&ctx, whole, part->n_rows, values, width) == ML_OK, "%zu rows are added", part->n_rows);
+	part->n_rows = 0;
+}
+
+static void
+test_append(void)
+{
+	static const size_t sizes[PARTS] = {ML_CHUNK_ROWS, 1, ML_CHUNK_ROWS, 2000, 47, 2000, ML_CHUNK_ROWS};
+	MlContext	own = {.arena = ml_arena_create(0)};
+	MlDataset  *whole;
+	MlDataset  *parts;
+	MlDataset  *at_once;
+	uint64_t	hash[2];
+	uint64_t	wanted[2];
+	size_t		n = 0;
+
+	if (ml_dataset_create(&ctx, COLUMNS, specs, NULL, &whole) != ML_OK || ml_dataset_create(&ctx, COLUMNS, specs, NULL, &at_once) != ML_OK ||
+		ml_dataset_create(&own, COLUMNS, specs, NULL, &parts) != ML_OK)
+		exit(1);
+	for (int p = 0; p < PARTS; n += sizes[p++])
+	{
+		if (p == 3)
+			ml_dataset_forget_levels(&own, parts);
+		fill_rows(&own, parts, n, sizes[p]);
+		hand_over(parts, whole);
+	}
+	ml_dataset_seal(&ctx, whole);
+	for (size_t i = 0; i < n; i++)
+	{
+		fill_rows(&ctx, at_once, i, 1);
+		if ((at_once->n_rows & ML_CHUNK_MASK) == 0)
+			ml_dataset_seal(&ctx, at_once);
+	}
+	ml_dataset_seal(&ctx, at_once);
+	ml_dataset_fingerprint(&ctx, whole, hash);
+	ml_dataset_fingerprint(&ctx, at_once, wanted);
+	CHECK(whole->n_rows == n && whole->n_sealed == n && memcmp(hash, wanted, sizeof(hash)) == 0, "chunks of others, whole or not, make the same rows");
+	ml_arena_destroy(own.arena);
+}
+
 int
 main(void)
 {
@@ -361,6 +482,8 @@ main(void)
 	test_signature();
 	test_statistic();
 	test_unknown_category();
+	test_too_many_categories();
+	test_append();
 	ml_arena_destroy(ctx.arena);
 	return checks_end();
 }

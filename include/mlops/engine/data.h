@@ -131,6 +131,23 @@ extern MlStatus ml_dataset_create(MlContext *ctx, size_t n_columns, const MlColu
 extern MlStatus ml_dataset_seal(MlContext *ctx, MlDataset *dataset);
 
 /*
+ * Makes the first n values of the open chunk as narrow as they can be, in their place;
+ * returns their width in bytes.
+ */
+extern uint8_t ml_column_narrow(MlColumn *column, size_t n);
+
+/*
+ * Adds up to ML_CHUNK_ROWS rows that are chunks of another data set with these columns:
+ * values [n_columns][n], narrowed to width [n_columns]; codes are those of this one.
+ * Errors: ML_OUT_OF_MEMORY, ML_IO_ERROR.
+ */
+extern MlStatus ml_dataset_append(MlContext *ctx, MlDataset *dataset, size_t n,
+								  const void *const *values, const uint8_t *width);
+
+/* New, empty dictionaries for all categories, of a data set whose rows have gone elsewhere. */
+extern MlStatus ml_dataset_forget_levels(MlContext *ctx, MlDataset *dataset);
+
+/*
  * Code of the bytes in the column's dictionary, added if new.  Sets
  * column->overflowed and gives ML_MISSING_CODE once the column has more than
  * ML_MAX_DISTINCT distinct values.  Errors: ML_OUT_OF_MEMORY.

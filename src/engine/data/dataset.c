@@ -84,12 +84,9 @@ fits_float32(const double *values, size_t n)
 	return !lost;
 }
 
-/*
- * Makes n values of the open chunk, at *values, as narrow as they can be; returns
- * their width.  Categories and hashes are bits, never converted.
- */
-static uint8_t
-narrow(MlColumn *column, size_t n)
+/* Categories and hashes are bits, never converted. */
+uint8_t
+ml_column_narrow(MlColumn *column, size_t n)
 {
 	double	   *number = column->open.number;
 	float	   *narrowed = (float *) number;
@@ -107,29 +104,36 @@ narrow(MlColumn *column, size_t n)
 	return 4;
 }
 
-/* Keeps n values of the open chunk: in memory, or in the file where there is not room for them. */
+/* Keeps a chunk of n values: in memory, or in the file where there is not room for them. */
 static MlStatus
-seal_column(MlContext *ctx, MlDataset *dataset, MlColumn *column, size_t chunk, size_t n)
+keep_values(MlContext *ctx, MlDataset *dataset, MlColumn *column, size_t chunk, const void *values, uint8_t width, size_t n)
 {
 	MlChunk    *sealed = &column->chunks[chunk];
 	MlSpillFile *file = dataset->file;
-	size_t		size;
+	size_t		size = n * width;
 
-	sealed->width = narrow(column, n);
-	size = n * sealed->width;
+	sealed->width = width;
 	if (column->may_spill && dataset->spillable + size > file->memory)
 	{
 		sealed->values = NULL;
 		sealed->at = file->size;
-		if (!file->append(file->arg, column->open.number, size))
+		if (!file->append(file->arg, values, size))
 			return ml_fail(ctx, ML_IO_ERROR, "could not write to a temporary file");
 		file->size += size;
 		return ML_OK;
 	}
 	if (column->may_spill)
 		dataset->spillable += size;
-	sealed->values = ml_arena_memdup(ctx->arena, column->open.number, size);
+	sealed->values = ml_arena_memdup(ctx->arena, values, size);
 	return sealed->values ? ML_OK : ml_fail_memory(ctx);
+}
+
+static MlStatus
+seal_column(MlContext *ctx, MlDataset *dataset, MlColumn *column, size_t chunk, size_t n)
+{
+	uint8_t		width = ml_column_narrow(column, n);
+
+	return keep_values(ctx, dataset, column, chunk, column->open.number, width, n);
 }
 
 /* All columns together: they have as many rows. */
@@ -149,6 +153,73 @@ ml_dataset_seal(MlContext *ctx, MlDataset *dataset)
 	if (status == ML_OK)
 		dataset->n_sealed = dataset->n_rows;
 	return status;
+}
+
+/* Copies values from place `first` on to the open chunk, at row. */
+static void
+open_values(MlColumn *column, size_t row, const void *values, uint8_t width, size_t first, size_t n)
+{
+	switch (column->kind)
+	{
+		case ML_COLUMN_CATEGORY:
+			memcpy(column->open.code + row, (const uint32_t *) values + first, n * sizeof(uint32_t));
+			break;
+		case ML_COLUMN_HASH:
+			memcpy(column->open.hash + row, (const uint64_t *) values + first, n * sizeof(uint64_t));
+			break;
+		default:
+			for (size_t i = 0; i < n; i++)
+				column->open.number[row + i] = width == 4 ? ((const float *) values)[first + i] : ((const double *) values)[first + i];
+	}
+}
+
+/* Whole chunks are kept as they are, before the open one; others fill that. */
+MlStatus
+ml_dataset_append(MlContext *ctx, MlDataset *dataset, size_t n, const void *const *values, const uint8_t *width)
+{
+	size_t		chunk = dataset->n_sealed >> ML_CHUNK_SHIFT;
+	MlStatus	status = ML_OK;
+
+	if (n == ML_CHUNK_ROWS)
+	{
+		if (chunk == dataset->chunk_capacity)
+			status = grow_chunks(ctx, dataset);
+		for (size_t c = 0; status == ML_OK && c < dataset->n_columns; c++)
+			status = keep_values(ctx, dataset, &dataset->columns[c], chunk, values[c], width[c], n);
+		dataset->n_rows += n;
+		dataset->n_sealed += n;
+		return status;
+	}
+	for (size_t done = 0; status == ML_OK && done < n;)
+	{
+		size_t		row = dataset->n_rows & ML_CHUNK_MASK;
+		size_t		some = n - done < ML_CHUNK_ROWS - row ? n - done : ML_CHUNK_ROWS - row;
+
+		for (size_t c = 0; c < dataset->n_columns; c++)
+			open_values(&dataset->columns[c], row, values[c], width[c], done, some);
+		done += some;
+		dataset->n_rows += some;
+		if ((dataset->n_rows & ML_CHUNK_MASK) == 0)
+			status = ml_dataset_seal(ctx, dataset);
+	}
+	return status;
+}
+
+MlStatus
+ml_dataset_forget_levels(MlContext *ctx, MlDataset *dataset)
+{
+	for (size_t c = 0; c < dataset->n_columns; c++)
+	{
+		MlColumn   *column = &dataset->columns[c];
+
+		if (column->kind != ML_COLUMN_CATEGORY)
+			continue;
+		column->overflowed = false;
+		column->dictionary = ml_dictionary_create(ctx->arena);
+		if (column->dictionary == NULL)
+			return ml_fail_memory(ctx);
+	}
+	return ML_OK;
 }
 
 /* Memory has a bound: after ML_MAX_DISTINCT values the dictionary grows no more. */

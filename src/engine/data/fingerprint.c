@@ -4,12 +4,15 @@
  *	  hashes of every row, over all columns, summed.
  *
  * A category counts by its bytes, never by its code, because codes are given in
- * order of first sight.  NaNs are all alike, and so are -0 and 0.
+ * order of first sight.  Where there are too many to keep, which ones are kept depends
+ * on the order too, and none counts.  NaNs are all alike, and so are -0 and 0.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
 
 #include "mlops/engine/data.h"
+
+#define HASH_OF_MISSING 1
 
 typedef struct Fingerprint
 {
@@ -48,7 +51,7 @@ add_column(const Fingerprint *f, size_t c, size_t chunk, size_t n, uint64_t *row
 		{
 			uint32_t	code = ((const uint32_t *) values.values)[i];
 
-			word = code == ML_MISSING_CODE ? 1 : f->code_hash[c][code];
+			word = code == ML_MISSING_CODE || column->overflowed ? HASH_OF_MISSING : f->code_hash[c][code];
 		}
 		else if (column->kind == ML_COLUMN_HASH)
 			word = ((const uint64_t *) values.values)[i];
@@ -158,8 +161,8 @@ ml_row_hashes(MlContext *ctx, const MlDataset *dataset, uint64_t *hash)
 				size_t		size;
 				const char *bytes;
 
-				word = 1;
-				if (code != ML_MISSING_CODE)
+				word = HASH_OF_MISSING;
+				if (code != ML_MISSING_CODE && !column->overflowed)
 				{
 					bytes = ml_dictionary_bytes(column->dictionary, code, &size);
 					word = ml_hash_bytes(bytes, size, 2);
