@@ -15,7 +15,7 @@ EXTVERSION  = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" mlops.control)
 MODULE_big  = mlops
 
 ENGINE_SOURCES = $(sort $(wildcard src/engine/*/*.c))
-SERVER_SOURCES = $(sort src/init.c $(wildcard $(addprefix src/,base/*.c states/*.c ingest/*.c catalog/*.c registry/*.c train/*.c serve/*.c monitor/*.c jobs/*.c api/*.c)))
+SERVER_SOURCES = $(sort src/init.c $(wildcard $(addprefix src/,base/*.c states/*.c ingest/*.c catalog/*.c features/*.c registry/*.c train/*.c serve/*.c monitor/*.c jobs/*.c api/*.c)))
 SQL_TABLES     = $(sort $(wildcard sql/tables/*.sql))
 SQL_CODE       = $(sort $(wildcard sql/code/*.sql))
 SQL_UPDATES    = $(wildcard sql/updates/*.sql)

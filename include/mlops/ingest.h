@@ -98,6 +98,9 @@ extern char *mling_settled_text(FmgrInfo *output, Datum value);
 /* The value that a type's input function reads in a text, whatever the session's settings. */
 extern Datum mling_settled_value(FmgrInfo *input, Oid io_parameter, const char *text);
 
+/* A row as jsonb, whatever the session's settings. */
+extern Datum mling_settled_json(Datum row);
+
 /*
  * Columns before the first one of variable length lie at the same offset in all tuples
  * without NULLs: offset [n] by attribute, -1 for the others.

@@ -53,6 +53,16 @@ AS $$
 		-- recorded queries
 		('settings', 'monitor, snapshot', '<setting>', 'string', 'those of the session', 'settings that say what a query means and how its values are written: DateStyle, IntervalStyle, lc_numeric, ...; an error lists them', '{"DateStyle": "ISO, DMY"}'),
 		-- releases
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'aggregate', 'string', NULL, 'count, sum, avg, stddev, min, max, count_distinct, last, since_last, first_seen or share; this or expression', '{"aggregate": "count", "by": "card_id"}'),
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'by', 'string|array', NULL, 'column, or list of columns, whose equal values say which rows are aggregated; needed with aggregate', '{"aggregate": "count", "by": ["card_id", "country"]}'),
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'value', 'string', NULL, 'column or SQL expression over a row: what is aggregated', '{"aggregate": "avg", "by": "card_id", "value": "amount"}'),
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'where', 'string', NULL, 'condition over a row: which rows count', '{"aggregate": "count", "by": "card_id", "where": "amount > 100"}'),
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'window', 'string', 'all', 'length of time that it looks back; its begin is not included', '{"aggregate": "count", "by": "card_id", "window": "7 days"}'),
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'rows', 'whole number', NULL, 'how many of the last rows count at most, of those in the window', '{"aggregate": "count", "by": "card_id", "rows": 10}'),
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'delay', 'string', '0', 'how long ago the window ends: as long as it takes until values are known', '{"aggregate": "avg", "by": "card_id", "value": "is_fraud", "window": "30 days", "delay": "7 days"}'),
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'current', 'boolean', 'true; false for last, since_last and with a delay', 'does the row itself count?', '{"aggregate": "max", "by": "card_id", "value": "amount", "current": false}'),
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'default', 'number', 'NULL; 0 for counts', 'value where there is nothing to aggregate', '{"aggregate": "avg", "by": "card_id", "value": "amount", "delay": "1 day", "default": 0}'),
+		('features.<feature>', 'create_feature_view, alter_feature_view, feature_rows', 'expression', 'string', NULL, 'SQL expression over the row and other features; this or aggregate', '{"expression": "amount > 100"}'),
 		('guard', 'deploy, apply', 'latency_p95', 'object', NULL, '95th percentile of the time to score, microseconds; for its bounds see guard.<metric>', '{"latency_p95": {"max": 1000}}'),
 		('guard', 'deploy, apply', 'psi', 'object', NULL, 'stability index of its scores against those of its test rows in training; max only', '{"psi": {"max": 0.2}}'),
 		('guard', 'deploy, apply', 'alert_rate', 'object', NULL, 'share of decisions that are flagged', '{"alert_rate": {"max_ratio": 2}}'),

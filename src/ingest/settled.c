@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
+#include "utils/fmgrprotos.h"
 
 #include "mlops/ingest.h"
 
@@ -99,4 +100,22 @@ mling_settled_value(FmgrInfo *input, Oid io_parameter, const char *text)
 	}
 	PG_END_TRY();
 	return value;
+}
+
+Datum
+mling_settled_json(Datum row)
+{
+	TextSettings before = settle();
+	volatile Datum json = (Datum) 0;
+
+	PG_TRY();
+	{
+		json = DirectFunctionCall1(row_to_json, row);
+	}
+	PG_FINALLY();
+	{
+		(void) exchange(before);
+	}
+	PG_END_TRY();
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(json)));
 }

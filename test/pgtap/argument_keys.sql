@@ -2,6 +2,7 @@
 -- with its example, any other is refused by an error that lists the same ones.
 \ir setup.psql
 SELECT plan(9);
+CREATE TABLE pays AS SELECT *, id % 9 AS card_id FROM tx;
 CREATE TABLE parts AS SELECT *, (ARRAY['train', 'validation', 'test'])[1 + id % 3] AS part FROM tx;
 SELECT version FROM mlops.train('m', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 5}') \g /dev/null
 SELECT version FROM mlops.train('m', 'tx', target => 'is_fraud', key => 'id', time_column => 'ts', params => '{"n_estimators": 6}') \g /dev/null
@@ -38,6 +39,7 @@ INSERT INTO call VALUES
 	('options', 'SELECT mlops.set_retraining_policy(''m'', ''@daily'', options => {})'),
 	('options (canary)', 'SELECT mlops.set_retraining_policy(''m'', ''@daily'', action => ''canary'', options => {})'),
 	('options (deploy)', 'SELECT mlops.set_retraining_policy(''m'', ''@daily'', action => ''deploy'', options => {})'),
+	('features.<feature>', 'SELECT mlops.create_feature_view(''v'', ''pays'', ''id'', ''ts'', jsonb_build_object(''f'', {}::jsonb))'),
 	('spec', 'SELECT * FROM mlops.apply({})'),
 	('models.<model>', 'SELECT * FROM mlops.apply(jsonb_build_object(''models'', jsonb_build_object(''m'', {}::jsonb)))');
 INSERT INTO call SELECT 'models.<model>.' || p.path, format('SELECT * FROM mlops.apply(jsonb_set(''{"models": {"m": {"deploy": {"version": 1, "key": "id"}}}}'', ''{models,m}'', %s))', p.wrapped)

@@ -38,6 +38,7 @@ SELECT count(*) FROM mlops.check_guards('fraud') \g /dev/null
 SELECT mlops.log_artifact(r, 'notes.txt', 'a note'), mlops.log_metric(r, 'savings', 1), mlops.log_param(r, 'k', '3') FROM mlops.start_run('by hand', tags => '{"team": "fraud"}') r \g /dev/null
 SELECT mlops.end_run(max(run_id)) FROM mlops.runs \g /dev/null
 SELECT mlops.submit('SELECT 1') \g /dev/null
+SELECT mlops.create_feature_view('nf', 'n', 'id', 'ts', '{"f": {"expression": "amount * 2"}}') \g /dev/null
 INSERT INTO mlops_catalog.upkeep (model_id, task, failures, error, failed_at) SELECT model_id, 'monitor', 1, 'hush', now() FROM mlops_catalog.model
 	ON CONFLICT (coalesce(model_id, 0), task) DO UPDATE SET failures = 1, error = 'hush', failed_at = now();
 

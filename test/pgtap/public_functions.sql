@@ -71,6 +71,7 @@ INSERT INTO explained VALUES
 	('baseline', 'asks for the privilege to view'),
 	('score_baseline', 'asks for the privilege to view'),
 	('has_moved_on', 'asks for a privilege on the model'),
+	('feature_view_request', 'reads a view''s definition, as pg_get_viewdef does'),
 	('next_cron_run', 'computes from its arguments');
 
 CREATE VIEW public_function AS

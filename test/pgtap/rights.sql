@@ -129,7 +129,8 @@ INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
 	('maintain', 'granted as a function is; test decide'), ('submit_due', 'granted as a function is; test monitoring'),
 	('activate', 'granted as a function is; test upkeep'),
 	('prometheus_metrics', 'shows what the views do; test monitors'), ('decision_totals', 'of models one may view; test prometheus.sh'),
-	('drift_between', 'reads tables as its caller, no model; test drift_between'),
+	('drift_between feature_rows feature_row', 'read tables as their caller, no model; tests drift_between, features'),
+	('create_feature_view alter_feature_view drop_feature_view', 'do what a statement of their caller would; test features'),
 	('submit cancel wait result schedule unschedule', 'jobs and schedules belong to their role; tests jobs, schedules'),
 	('log_param log_params log_metric log_metrics log_artifact set_tag set_note delete_run restore_run delete_experiment restore_experiment', 'runs belong to their role; test tracking'),
 	('compare_runs', 'of runs one sees; test tracking'),
@@ -148,7 +149,7 @@ INSERT INTO shown SELECT unnest(string_to_array(n, ' ')), a FROM (VALUES
 		'label_events labels monitor_metrics monitors performance retraining_policies retrainings run_artifacts run_metrics run_params runs '
 		'studies traffic trials tuning_importance upkeep'),
 	('own', 'job_events job_progress jobs schedules snapshots trusted_roles'),
-	('everybody', 'activation algorithms argument_keys')) AS v(a, n);
+	('everybody', 'activation algorithms argument_keys feature_views')) AS v(a, n);
 SELECT is_empty($$SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'mlops'::regnamespace AND c.relkind = 'v' AND c.relname NOT IN (SELECT name FROM shown)
 	UNION SELECT name FROM shown WHERE to_regclass('mlops.' || name) IS NULL$$, 'every view is in the table of privileges');
 SELECT is_empty($$SELECT name, action FROM shown CROSS JOIN LATERAL (SELECT pg_get_viewdef(('mlops.' || name)::regclass) AS def) AS v

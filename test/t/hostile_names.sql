@@ -50,6 +50,16 @@ SELECT 'explain_version', count(*) = 1 FROM :"schema".:"table" AS t, LATERAL mlo
 SELECT 'explain_table', count(*) > 0 FROM mlops.explain_table('m/1', :'source', rows => 50) WHERE feature = :'num';
 SELECT 'explain_text', mlops.explain_text('m/1', :'json'::jsonb) LIKE '%' || :'num' || '%';
 
+-- ---- features from history
+SELECT format('%I.%I', :'schema', 'f;' || left(:'cat', 20)) AS featured, jsonb_build_object('n;' || left(:'at', 20), jsonb_build_object('aggregate', 'count', 'by', :'cat'),
+	'm;' || left(:'num', 20), jsonb_build_object('aggregate', 'avg', 'value', :'num', 'by', jsonb_build_array(:'cat', :'weight'), 'window', '7 days')) AS features \gset
+SELECT 'create_feature_view', mlops.create_feature_view(:'featured', :'source', key => :'key', time_column => :'at', features => :'features') = to_regclass(:'featured');
+SELECT 'feature_rows', count(*) = 600 FROM mlops.feature_rows(:'source', :'key', :'at', :'features') AS f(:"key" int);
+SELECT 'feature_row', bool_and(mlops.feature_row(:'featured', t) ?& ARRAY['n;' || left(:'at', 20), 'm;' || left(:'num', 20), :'cat']) FROM :"schema".:"table" AS t WHERE :"key" < 9;
+SELECT 'alter_feature_view', mlops.alter_feature_view(:'featured', :'features'::jsonb || jsonb_build_object('l;', jsonb_build_object('aggregate', 'last', 'value', :'num', 'by', :'cat'))) = to_regclass(:'featured');
+SELECT 'feature_views', count(*) = 1 FROM mlops.feature_views WHERE schema = :'schema' AND features ? 'l;';
+SELECT 'drop_feature_view', mlops.drop_feature_view(:'featured')::text = '';
+
 -- ---- judged, on rows that it has learned from, as a warning says
 SET client_min_messages = error;
 SELECT 'evaluate', count(*) = 5 FROM mlops.evaluate('m/1', :'source', target => :'label', by => :'by');

@@ -33,6 +33,15 @@ extern uint32_t ml_dictionary_size(const MlDictionary *dictionary);
 extern const char *ml_dictionary_bytes(const MlDictionary *dictionary, uint32_t code,
 									   size_t *size);
 
+/* An empty dictionary in the arena; NULL when memory is exhausted. */
+extern MlDictionary *ml_dictionary_create(MlArena *arena);
+
+/* Code of the bytes, added if new.  Returns false when memory is exhausted. */
+extern bool ml_dictionary_intern(MlArena *arena, MlDictionary *dictionary, const void *bytes, size_t size, uint32_t *code);
+
+/* Is there a code for the bytes?  Adds nothing. */
+extern bool ml_dictionary_find(const MlDictionary *dictionary, const void *bytes, size_t size, uint32_t *code);
+
 /* ---------------------------------------------------------------- data set */
 
 /* Rows a chunk: 2,048 rows of 30 float64 columns stay in a core's L2 cache. */

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "dictionary.h"
+#include "mlops/engine/data.h"
 
 #define BLOCK_ROWS ((size_t) 4096)
 

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "dictionary.h"
+#include "mlops/engine/data.h"
 
 /*
  * The open chunks of neighbouring columns must not start at addresses that are

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "dictionary.h"
+#include "mlops/engine/data.h"
 
 #define FIRST_SLOTS 64
 #define FREE_SLOT UINT32_MAX

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "dictionary.h"
+#include "mlops/engine/data.h"
 
 #define ALIGNMENT ((size_t) 64)
 

@@ -19,7 +19,7 @@
  */
 #include <string.h>
 
-#include "dictionary.h"
+#include "mlops/engine/data.h"
 #include "statistic.h"
 
 #define ROWS_PER_POLL 16384

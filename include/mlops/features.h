@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ * features.h
+ *	  Features of rows from the history of their entities, defined once: for all rows
+ *	  of a source in one pass, and for one row by the source's indexes, with the same
+ *	  bits.
+ *-------------------------------------------------------------------------
+ */
+#ifndef MLOPS_FEATURES_H
+#define MLOPS_FEATURES_H
+
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+
+#include "mlops/base.h"
+#include "mlops/ingest.h"
+
+/*
+ * What features of a source are: its key, which orders rows of one time, the column
+ * that says when a row was, the one that says from when on it was known (NULL: at
+ * once), and their definitions.
+ */
+typedef struct MlFeatureRequest
+{
+	Oid			source;
+	const char *key;
+	const char *time_column;
+	const char *known_column;
+	Jsonb	   *features;
+} MlFeatureRequest;
+
+/* They, checked and ready to be computed; in the memory context that they were made in. */
+typedef struct MlFeatureView MlFeatureView;
+
+/*
+ * Checks a request against its source.  Errors name the feature, its key and what it may
+ * be: 22023, 42703, 42804, 42601, 42P17, 42701.
+ */
+extern MlFeatureView *mlfeat_open(const MlFeatureRequest *request);
+
+/* Columns of the source, then the features. */
+extern TupleDesc mlfeat_desc(const MlFeatureView *view);
+
+/* How many of them are columns of the source. */
+extern int	mlfeat_source_columns(const MlFeatureView *view);
+
+/* The request that a view was made of by create_feature_view; false for any other relation. */
+extern bool mlfeat_request_of(Oid relation, MlFeatureRequest *request);
+
+/*
+ * Features of all rows whose time is in [from, until), read as the current user in the
+ * order of times: each as a row of mlfeat_desc, in a slot that lives until the next.  Rows
+ * without a time come last, if from and until are both infinite, and have no features that
+ * look back.
+ */
+extern void mlfeat_all_rows(MlFeatureView *view, TimestampTz from, TimestampTz until, MlRowCallback callback, void *arg);
+
+/*
+ * Features of one row of the source, values and nulls [mlfeat_source_columns]: the others
+ * of [mlfeat_desc] are filled in, in the current memory context.  Rows of its entities are
+ * read as the current user: in the active snapshot, or unless read_only with what the
+ * running statement has done so far.
+ */
+extern void mlfeat_one_row(MlFeatureView *view, bool read_only, Datum *values, bool *nulls);
+
+#endif							/* MLOPS_FEATURES_H */
