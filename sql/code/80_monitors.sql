@@ -170,28 +170,14 @@ COMMENT ON FUNCTION mlops_catalog.check_window_column(regrole, jsonb, text, name
 
 COMMENT ON FUNCTION mlops.monitor(text, interval, interval, name[], regclass, text, name, text, text, jsonb) IS
 	'Watches a model from now on, window by window: traffic and performance from its logged decisions, and drift of the rows of a table, view or query';
--- Each call says all of what a monitor is: who means to change its hour alone
--- loses the rest.
-CREATE FUNCTION mlops_catalog.tell_of_dropped(model text, former mlops_catalog.monitor, now mlops_catalog.monitor) RETURNS void
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+-- What a call of mlops.monitor sets beside its length, as text.
+CREATE FUNCTION mlops_catalog.monitor_arguments(m mlops_catalog.monitor) RETURNS jsonb
+	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	dropped text[] := ARRAY(SELECT d.name FROM (VALUES
-		('its source', former.query IS NOT NULL AND now.query IS NULL),
-		('its segments', former.segments <> '{}' AND now.segments = '{}'),
-		('its label delay', former.label_delay <> interval '0' AND now.label_delay = interval '0')) AS d(name, dropped) WHERE d.dropped);
-BEGIN
-	IF dropped <> '{}' THEN
-		RAISE NOTICE 'the monitor of model "%" has lost %', model, array_to_string(dropped, ', ')
-			USING DETAIL = 'A call of mlops.monitor says all of what a monitor is; what it leaves out is gone.',
-				HINT = left(format('To have it back: SELECT * FROM mlops.monitor(%L, every => %L, label_delay => %L, segments => %L', model, now.every,
-					CASE WHEN now.label_delay = interval '0' THEN former.label_delay ELSE now.label_delay END, CASE WHEN now.segments = '{}' THEN former.segments ELSE now.segments END)
-					|| coalesce(', query => ' || quote_literal(coalesce(now.query, former.query)) || ', time_column => ' || quote_literal(coalesce(now.time_column, former.time_column)), '') || ');', 2000);
-	END IF;
-END
+	SELECT jsonb_build_object('label_delay', m.label_delay::text, 'segments', m.segments::text, 'query', m.query, 'time_column', m.time_column)
 $$;
-COMMENT ON FUNCTION mlops_catalog.tell_of_dropped(text, mlops_catalog.monitor, mlops_catalog.monitor) IS 'A notice of what a monitor had before it was set up again';
+COMMENT ON FUNCTION mlops_catalog.monitor_arguments(mlops_catalog.monitor) IS 'What a monitor was set up with, but for the length of its windows, as literals';
 
 CREATE FUNCTION mlops_catalog.monitor(caller regrole, model text, every interval, label_delay interval, segments name[], source regclass,
 	query text, time_column name, search_path text, time_zone text, settings jsonb) RETURNS SETOF mlops.monitors
@@ -252,7 +238,9 @@ BEGIN
 	IF to_jsonb(former) - unstated IS DISTINCT FROM to_jsonb(made) - unstated THEN
 		PERFORM mlops_catalog.audit(caller, 'monitor', monitor.model, NULL, jsonb_strip_nulls(to_jsonb(made) - unstated - 'model_id'));
 	END IF;
-	PERFORM mlops_catalog.tell_of_dropped(monitor.model, former, made);
+	PERFORM mlops_catalog.tell_of_left_out(format('the monitor of model "%s"', monitor.model), format('SELECT * FROM mlops.monitor(%L, every => %L', monitor.model, made.every),
+		mlops_catalog.monitor_arguments(former), mlops_catalog.monitor_arguments(made),
+		json_build_object('label_delay', interval '0'::text, 'segments', '{}', 'query', NULL, 'time_column', NULL));
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'monitor', monitor.model);
 	PERFORM mlops_catalog.warn_of_role(caller, 'monitor', monitor.model);
 	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id);

@@ -6,3 +6,4 @@ COMMENT ON COLUMN mlops_catalog.performance_window.segment IS 'Value of a logged
 -- windows are measured again: 1.0 took imported decisions for others
 UPDATE mlops_catalog.decision_import SET seen = false WHERE seen;
 CREATE INDEX drift_window_model_id_window_start_idx ON mlops_catalog.drift_window (model_id, window_start);
+DROP FUNCTION mlops_catalog.tell_of_dropped(text, mlops_catalog.monitor, mlops_catalog.monitor);

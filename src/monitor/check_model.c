@@ -19,7 +19,6 @@
 
 #define BLOCK_VALUES 524288		/* of all inputs, read before they are counted */
 #define TASK_ROWS 512
-#define NUMBERS_AT_ONCE 8
 
 #define SCORE_GROUPS 20			/* that scores are compared in, about */
 
@@ -71,9 +70,9 @@ n_codes(const MlFeatureBaseline *feature)
 	return feature->n_bins + 1 + (feature->categorical ? 0 : 2);
 }
 
-/* 0 .. n_bins + 2, in the order of values; below: how many edges are below the value. */
+/* 0 .. n_bins + 2, in the order of values; bin: the engine's code of the value. */
 static inline size_t
-code_of_place(const MlFeatureBaseline *feature, double value, size_t below)
+code_of_bin(const MlFeatureBaseline *feature, double value, uint8 bin)
 {
 	if (isnan(value))
 		return 0;
@@ -81,37 +80,13 @@ code_of_place(const MlFeatureBaseline *feature, double value, size_t below)
 		return 1;
 	if (value > feature->maximum)
 		return feature->n_bins + 2;
-	return below + 2;
+	return (size_t) bin + 1;
 }
 
 static size_t
 code_of_number(const MlFeatureBaseline *feature, double value)
 {
-	return code_of_place(feature, value, ml_bin_number(feature->edges, feature->n_bins - 1, value) - 1);
-}
-
-/*
- * The codes of NUMBERS_AT_ONCE values, as code_of_number has them.  One search waits for
- * each of its comparisons; so many in step wait for none.
- */
-static void
-codes_of_numbers(const MlFeatureBaseline *feature, const double *value, size_t *code)
-{
-	const double *edges = feature->edges;
-	size_t		below[NUMBERS_AT_ONCE] = {0};
-	size_t		length = feature->n_bins - 1;
-
-	for (size_t half; length > 1; length -= half)
-	{
-		half = length / 2;
-		for (int k = 0; k < NUMBERS_AT_ONCE; k++)
-			below[k] += (edges[below[k] + half - 1] < value[k]) * half;
-	}
-	for (int k = 0; k < NUMBERS_AT_ONCE; k++)
-	{
-		below[k] += length == 1 && edges[below[k]] < value[k];
-		code[k] = code_of_place(feature, value[k], below[k]);
-	}
+	return code_of_bin(feature, value, ml_bin_number(feature->edges, feature->n_bins - 1, value));
 }
 
 static bool
@@ -126,16 +101,16 @@ count_numbers(const MlFeatureBaseline *feature, size_t n, const MlValue *value, 
 {
 	size_t		row = 0;
 
-	for (; row + NUMBERS_AT_ONCE <= n; row += NUMBERS_AT_ONCE)
+	for (; row + ML_NUMBERS_AT_ONCE <= n; row += ML_NUMBERS_AT_ONCE)
 	{
-		double		number[NUMBERS_AT_ONCE];
-		size_t		code[NUMBERS_AT_ONCE];
+		double		number[ML_NUMBERS_AT_ONCE];
+		uint8_t		bin[ML_NUMBERS_AT_ONCE];
 
-		for (int k = 0; k < NUMBERS_AT_ONCE; k++, value += stride)
+		for (int k = 0; k < ML_NUMBERS_AT_ONCE; k++, value += stride)
 			number[k] = ml_feature_number(feature->part, value->number);
-		codes_of_numbers(feature, number, code);
-		for (int k = 0; k < NUMBERS_AT_ONCE; k++)
-			counts[code[k]]++;
+		ml_bin_numbers(feature->edges, feature->n_bins - 1, number, bin);
+		for (int k = 0; k < ML_NUMBERS_AT_ONCE; k++)
+			counts[code_of_bin(feature, number[k], bin[k])]++;
 	}
 	for (; row < n; row++, value += stride)
 		counts[code_of_number(feature, ml_feature_number(feature->part, value->number))]++;

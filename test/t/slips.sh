@@ -130,7 +130,7 @@ is "without which nothing is wrong" "$(wrong)" ""
 # ---- what a call takes away that another one said
 query -c "SELECT mlops.monitor('fraud', every => '1 hour', segments => '{amount}', source => 'tx', time_column => 'at')" >/dev/null 2>&1
 lost="$(said "SELECT mlops.monitor('fraud', every => '1 day')" | grep -A 2 'lost')"
-is "a monitor set up again" "$(echo "$lost" | head -n 1)" 'NOTICE: the monitor of model "fraud" has lost its source, its segments'
+is "a monitor set up again" "$(echo "$lost" | head -n 1)" 'NOTICE: the monitor of model "fraud" has lost "segments", "query", "time_column"'
 query -c "$(echo "$lost" | sed -n 's/^HINT: To have it back: //p')" >/dev/null 2>&1
 is "is had back by what the hint says" "$(query -c "SELECT every, segments, query, time_column FROM mlops.monitors WHERE model = 'fraud'")" "1 day|{amount}|SELECT * FROM public.tx|at"
 is "the same again loses nothing" "$(said "SELECT mlops.monitor('fraud', segments => '{amount}', source => 'tx', time_column => 'at')" | grep -c 'lost')" 0

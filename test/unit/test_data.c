@@ -470,6 +470,30 @@ test_append(void)
 	ml_arena_destroy(own.arena);
 }
 
+/* Of each number of edges, at, between and beyond them. */
+static void
+test_numbers_at_once(void)
+{
+	double		edges[254];
+	int			wrong = 0;
+
+	for (int i = 0; i < 254; i++)
+		edges[i] = i;
+	for (uint32_t n_edges = 0; n_edges <= 254; n_edges++)
+	{
+		for (double first = -2; first < n_edges + 2; first += 0.5)
+		{
+			double		value[ML_NUMBERS_AT_ONCE] = {first, NAN, -INFINITY, INFINITY, n_edges - first, -0.0, first / 3, 253};
+			uint8_t		code[ML_NUMBERS_AT_ONCE];
+
+			ml_bin_numbers(edges, n_edges, value, code);
+			for (int k = 0; k < ML_NUMBERS_AT_ONCE; k++)
+				wrong += code[k] != ml_bin_number(edges, n_edges, value[k]);
+		}
+	}
+	CHECK(wrong == 0, "numbers in step have the codes that they have one by one (%d have not)", wrong);
+}
+
 int
 main(void)
 {
@@ -484,6 +508,7 @@ main(void)
 	test_unknown_category();
 	test_too_many_categories();
 	test_append();
+	test_numbers_at_once();
 	ml_arena_destroy(ctx.arena);
 	return checks_end();
 }

@@ -550,6 +550,31 @@ ml_bin_number(const double *edges, uint32_t n_edges, double value)
 	return (uint8_t) (1 + (base - edges));
 }
 
+#define ML_NUMBERS_AT_ONCE 8
+
+/*
+ * Codes of ML_NUMBERS_AT_ONCE numbers, as ml_bin_number has them.  One search waits for
+ * each of its comparisons; so many in step wait for none.
+ */
+static inline void
+ml_bin_numbers(const double *edges, uint32_t n_edges, const double *value, uint8_t *code)
+{
+	size_t		below[ML_NUMBERS_AT_ONCE] = {0};
+	size_t		length = n_edges;
+
+	for (size_t half; length > 1; length -= half)
+	{
+		half = length / 2;
+		for (int k = 0; k < ML_NUMBERS_AT_ONCE; k++)
+			below[k] += (edges[below[k] + half - 1] < value[k]) * half;
+	}
+	for (int k = 0; k < ML_NUMBERS_AT_ONCE; k++)
+	{
+		below[k] += length == 1 && edges[below[k]] < value[k];
+		code[k] = value[k] != value[k] ? ML_CODE_MISSING : (uint8_t) (1 + below[k]);
+	}
+}
+
 /* ---------------------------------------------------------------- binned matrix */
 
 /*
