@@ -297,6 +297,12 @@ ml_rows_visit(const MlRows *rows, size_t i)
  */
 extern MlStatus ml_rows_place(MlContext *ctx, const MlDataset *dataset, MlRows *rows);
 
+/*
+ * A number column's values in the rows of n visits from the first on, in this order.
+ * The cursor is the column's.
+ */
+extern void ml_rows_numbers(const MlRows *rows, MlCursor *cursor, size_t first, size_t n, double *values);
+
 typedef enum MlPart
 {
 	ML_PART_NONE = 0,			/* left out: unlabelled, or inside a label delay */

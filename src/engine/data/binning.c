@@ -3,14 +3,16 @@
  *	  From values to one-byte codes, in groups of 16 features.
  *
  * O(rows * features): a table look-up a category, a search among edges a number.
- * Blocks of rows of a group are independent tasks.
+ * Where most training rows have the same code of a number, it is what all get at
+ * first, and only values of other bins are searched for.  Blocks of rows of a group
+ * are independent tasks.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
 
-#include "mlops/engine/data.h"
+#include "usual.h"
 
-#define BLOCK_ROWS ((size_t) 4096)
+#define BLOCK_ROWS ML_CHUNK_ROWS
 
 /*
  * What all tasks share; out pointers below are one feature's codes by position,
@@ -55,17 +57,24 @@ bin_category(const Binning *b, size_t f, size_t first, size_t n, void *buffer, u
 }
 
 static void
-bin_number(const Binning *b, const MlFeature *feature, size_t first, size_t n, void *buffer, uint8_t *out)
+bin_number(const Binning *b, const MlFeature *feature, int usual, size_t first, size_t n, void *buffer, uint8_t *out)
 {
 	MlCursor	cursor = ml_cursor(b->dataset, b->signature->input_column[feature->input], buffer);
+	double		values[BLOCK_ROWS];
+	uint32_t	at[BLOCK_ROWS];
+	size_t		n_others = n;
 
-	for (size_t i = first; i < first + n; i++)
+	ml_rows_numbers(&b->rows, &cursor, first, n, values);
+	for (size_t i = 0; i < n && feature->part != ML_FEATURE_VALUE; i++)
+		values[i] = ml_feature_number(feature->part, values[i]);
+	if (usual >= 0)
+		n_others = ml_list_unusual(values, n, ml_usual_code(feature, (uint8_t) usual), at);
+	for (size_t i = 0; i < n_others; i++)
 	{
-		size_t		at = ml_rows_visit(&b->rows, i);
-		double		value = ml_cursor_number(&cursor, b->rows.row[at]);
+		size_t		visit = usual >= 0 ? at[i] : i;
 
-		out[at * ML_GROUP_FEATURES] = ml_bin_number(feature->edges, feature->n_bins - 1,
-													ml_feature_number(feature->part, value));
+		out[ml_rows_visit(&b->rows, first + visit) * ML_GROUP_FEATURES] =
+			ml_bin_number(feature->edges, feature->n_bins - 1, values[visit]);
 	}
 }
 
@@ -81,6 +90,21 @@ bin_training_value(const Binning *b, const MlFeature *feature, size_t first, siz
 	}
 }
 
+/* The code of a number that most training rows have; -1: none. */
+static int
+usual_code(const MlFeature *feature)
+{
+	uint64_t	total = 0;
+	uint32_t	most = 0;
+
+	for (uint32_t code = 0; code <= feature->n_bins; code++)
+	{
+		total += feature->code_counts[code];
+		most = feature->code_counts[code] > feature->code_counts[most] ? code : most;
+	}
+	return 2 * feature->code_counts[most] > total ? (int) most : -1;
+}
+
 /* One block of rows of one group: all its features, one after the other. */
 static void
 bin_block(void *arg, size_t task, int thread)
@@ -91,23 +115,29 @@ bin_block(void *arg, size_t task, int thread)
 	size_t		first = task % n_blocks * BLOCK_ROWS;
 	size_t		n = b->rows.n - first < BLOCK_ROWS ? b->rows.n - first : BLOCK_ROWS;
 	uint8_t    *out = b->binned->group[group];
+	int			usual[ML_GROUP_FEATURES];
+	uint8_t		code[ML_GROUP_FEATURES];
 	uint64_t	buffer[ML_CHUNK_ROWS];
 
 	for (size_t i = 0; i < ML_GROUP_FEATURES; i++)
 	{
 		size_t		f = group * ML_GROUP_FEATURES + i;
 
-		if (f >= b->signature->n_features)
-		{
-			for (size_t r = first; r < first + n; r++)
-				out[ml_rows_visit(&b->rows, r) * ML_GROUP_FEATURES + i] = 0;
-		}
-		else if (b->fitted && b->signature->features[f].training_value)
+		usual[i] = f < b->signature->n_features && b->code_of[f] == NULL ? usual_code(&b->signature->features[f]) : -1;
+		code[i] = usual[i] >= 0 ? (uint8_t) usual[i] : 0;
+	}
+	for (size_t r = first; r < first + n; r++)
+		memcpy(out + ml_rows_visit(&b->rows, r) * ML_GROUP_FEATURES, code, sizeof(code));
+	for (size_t i = 0; i < ML_GROUP_FEATURES && group * ML_GROUP_FEATURES + i < b->signature->n_features; i++)
+	{
+		size_t		f = group * ML_GROUP_FEATURES + i;
+
+		if (b->fitted && b->signature->features[f].training_value)
 			bin_training_value(b, &b->signature->features[f], first, n, out + i);
 		else if (b->code_of[f])
 			bin_category(b, f, first, n, buffer, out + i);
 		else
-			bin_number(b, &b->signature->features[f], first, n, buffer, out + i);
+			bin_number(b, &b->signature->features[f], usual[i], first, n, buffer, out + i);
 	}
 }
 

@@ -283,6 +283,43 @@ ml_cursor_fetch(MlCursor *cursor, size_t chunk)
 	cursor->values = cursor->buffer;
 }
 
+/* Are n rows one behind the other? */
+static bool
+rows_follow(const uint32_t *row, size_t n)
+{
+	uint32_t	differ = 0;
+
+	for (size_t i = 0; i < n; i++)
+		differ |= row[i] ^ (row[0] + (uint32_t) i);
+	return differ == 0;
+}
+
+/* Rows that are one behind the other in a chunk, as they mostly are, are copied in one go. */
+void
+ml_rows_numbers(const MlRows *rows, MlCursor *cursor, size_t first, size_t n, double *values)
+{
+	const uint32_t *row = rows->row + first;
+
+	for (size_t i = 0; rows->place && i < n; i++)
+		values[i] = ml_cursor_number(cursor, rows->row[rows->place[first + i]]);
+	for (size_t i = 0; rows->place == NULL && i < n;)
+	{
+		size_t		at = row[i] & ML_CHUNK_MASK;
+		size_t		most = n - i < ML_CHUNK_ROWS - at ? n - i : ML_CHUNK_ROWS - at;
+
+		ml_cursor_turn(cursor, row[i]);
+		if (!rows_follow(row + i, most))
+			for (size_t k = 0; k < most; k++)
+				values[i + k] = ml_cursor_number(cursor, row[i + k]);
+		else if (cursor->width == sizeof(float))
+			for (size_t k = 0; k < most; k++)
+				values[i + k] = ((const float *) cursor->values)[at + k];
+		else
+			memcpy(values + i, (const double *) cursor->values + at, most * sizeof(double));
+		i += most;
+	}
+}
+
 MlStatus
 ml_dataset_check(MlContext *ctx, const MlDataset *dataset)
 {

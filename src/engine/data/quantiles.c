@@ -106,31 +106,32 @@ sort_keys(MlKeyList *list)
  * than lets LEAST_POSITIVES of them fill a bin, and no less than their number.
  */
 static void
-take_values(MlQuantileSpace *space, const double *values, const bool *positive, size_t n,
-			uint32_t max_bins, uint64_t seed)
+take_values(MlQuantileSpace *space, const MlQuantileValues *values, uint32_t max_bins, uint64_t seed)
 {
-	size_t		present[2] = {0, 0};
+	const double *value = values->value;
+	const bool *positive = values->positive;
+	size_t		present[2] = {values->n_usual[0], values->n_usual[1]};
 	uint64_t	limit[2] = {UINT64_MAX, UINT64_MAX};
 	double		mass[2];
 
-	for (size_t i = 0; i < n; i++)
-		present[positive[i]] += values[i] == values[i];
+	for (size_t i = 0; i < values->n; i++)
+		present[positive[i]] += value[i] == value[i];
 	for (int c = 0; c < 2; c++)
 	{
 		space->of_class[c].n = 0;
 		if (present[c] > 2 * ML_QUANTILE_SAMPLE)
 			limit[c] = (uint64_t) ((double) ML_QUANTILE_SAMPLE / (double) present[c] * 0x1p64);
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < values->n; i++)
 	{
 		MlKeyList  *list = &space->of_class[positive[i]];
 
-		if (values[i] != values[i])
+		if (value[i] != value[i])
 			continue;
 		if (limit[positive[i]] != UINT64_MAX && ml_mix64(seed ^ i) >= limit[positive[i]])
 			continue;
-		if (list->n < capacity_for(n))
-			list->keys[list->n++] = key_of(values[i]);
+		if (list->n < capacity_for(values->n))
+			list->keys[list->n++] = key_of(value[i]);
 	}
 
 	mass[0] = (double) present[0];
@@ -140,36 +141,62 @@ take_values(MlQuantileSpace *space, const double *values, const bool *positive, 
 	if (mass[1] < (double) present[1])
 		mass[1] = (double) present[1];
 	for (int c = 0; c < 2; c++)
-		space->of_class[c].weight = mass[c] / (double) space->of_class[c].n;
+		space->of_class[c].weight = mass[c] / (double) (space->of_class[c].n + values->n_usual[c]);
 }
 
 /*
- * Merges the sorted classes into distinct values with their weights; returns how
- * many there are.
+ * Merges the sorted classes and the usual value into distinct values with their
+ * weights; returns how many there are, and where the usual one is.
  */
 static size_t
-merge_classes(MlQuantileSpace *space)
+merge_classes(MlQuantileSpace *space, const MlQuantileValues *values, size_t *usual_at)
 {
 	MlKeyList  *list = space->of_class;
+	bool		usual_waits = values->n_usual[0] + values->n_usual[1] > 0;
+	uint64_t	usual = key_of(values->usual);
 	size_t		at[2] = {0, 0};
 	uint64_t	last = 0;
 	size_t		n = 0;
 
-	while (at[0] < list[0].n || at[1] < list[1].n)
+	*usual_at = SIZE_MAX;
+	while (at[0] < list[0].n || at[1] < list[1].n || usual_waits)
 	{
 		int			c = at[0] == list[0].n ||
 			(at[1] < list[1].n && list[1].keys[at[1]] < list[0].keys[at[0]]);
-		uint64_t	key = list[c].keys[at[c]++];
 
-		if (n == 0 || key != last)
+		if (usual_waits && (at[c] == list[c].n || list[c].keys[at[c]] > usual))
 		{
-			space->distinct[n] = value_of(key);
+			usual_waits = false;
+			*usual_at = n;
+			last = usual;
+			space->distinct[n] = value_of(usual);
 			space->weight[n++] = 0;
-			last = key;
+			continue;
+		}
+		if (n == 0 || list[c].keys[at[c]] != last)
+		{
+			last = list[c].keys[at[c]];
+			space->distinct[n] = value_of(last);
+			space->weight[n++] = 0;
 		}
 		space->weight[n - 1] += list[c].weight;
+		at[c]++;
 	}
 	return n;
+}
+
+/* Added up one by one, as of other values: a product is rounded otherwise. */
+static double
+weight_of_usual(const MlQuantileSpace *space, const MlQuantileValues *values)
+{
+	double		weight = 0;
+
+	for (int c = 0; c < 2; c++)
+	{
+		for (size_t i = 0; i < values->n_usual[c]; i++)
+			weight += space->of_class[c].weight;
+	}
+	return weight;
 }
 
 /* A number e with low <= e < high, half-way where that can be represented. */
@@ -233,18 +260,22 @@ cut(const double *distinct, const double *weight, size_t n, uint32_t max_bins, d
 
 /* Midpoints where values are few, so that each has a bin; else cuts. */
 uint32_t
-ml_quantile_edges(MlQuantileSpace *space, const double *values, const bool *positive, size_t n,
-				  uint32_t max_bins, uint64_t seed, double *edges)
+ml_quantile_edges(MlQuantileSpace *space, const MlQuantileValues *values, uint32_t max_bins, uint64_t seed, double *edges)
 {
 	size_t		n_distinct;
+	size_t		usual_at;
 	uint32_t	n_edges = 0;
 
-	take_values(space, values, positive, n, max_bins, seed);
+	take_values(space, values, max_bins, seed);
 	sort_keys(&space->of_class[0]);
 	sort_keys(&space->of_class[1]);
-	n_distinct = merge_classes(space);
+	n_distinct = merge_classes(space, values, &usual_at);
 	if (n_distinct > max_bins)
+	{
+		if (usual_at != SIZE_MAX)
+			space->weight[usual_at] = weight_of_usual(space, values);
 		return cut(space->distinct, space->weight, n_distinct, max_bins, edges) + 1;
+	}
 	for (size_t i = 1; i < n_distinct; i++)
 		edges[n_edges++] = between(space->distinct[i - 1], space->distinct[i]);
 	return n_edges + 1;

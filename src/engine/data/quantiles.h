@@ -30,14 +30,24 @@ typedef struct MlQuantileSpace
 /* Allocates it for n values; false when memory is exhausted. */
 extern bool ml_quantile_space(MlArena *arena, size_t n, MlQuantileSpace *space);
 
+/* Values to find edges of. */
+typedef struct MlQuantileValues
+{
+	const double *value;		/* NaN is skipped */
+	const bool *positive;		/* which belong to the positive class */
+	size_t		n;
+	/* what is not among them: a value, not NaN, of so many negatives and positives; together with
+	 * the others they are at most 2 * ML_QUANTILE_SAMPLE, or there are none */
+	double		usual;
+	size_t		n_usual[2];
+} MlQuantileValues;
+
 /*
- * Edges of at most max_bins bins of the values (NaN is skipped).  positive [n]
- * says which values belong to the positive class: where it is rare it counts
- * more, so that bins are fine where it lives.  Writes the edges, rising, to
+ * Edges of at most max_bins bins.  The positive class, where it is rare, counts more,
+ * so that bins are fine where it lives.  Writes the edges, rising, to
  * edges [max_bins - 1] and returns the number of bins, at least 1.
  */
-extern uint32_t ml_quantile_edges(MlQuantileSpace *space, const double *values,
-								  const bool *positive, size_t n,
+extern uint32_t ml_quantile_edges(MlQuantileSpace *space, const MlQuantileValues *values,
 								  uint32_t max_bins, uint64_t seed, double *edges);
 
 #endif							/* MLOPS_ENGINE_DATA_QUANTILES_H */

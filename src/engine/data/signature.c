@@ -16,6 +16,7 @@
 
 #include "quantiles.h"
 #include "statistic.h"
+#include "usual.h"
 
 #define MAX_CATEGORIES 254
 #define IDENTIFIER_SHARE 0.9
@@ -61,11 +62,49 @@ typedef struct Fit
 	Candidate  *candidates;
 	size_t	   *first;			/* [n_columns + 1] a column's candidates */
 	size_t		n_candidates;
-	double	  **values;			/* [threads][rows] */
-	MlQuantileSpace *space;		/* [threads] */
+	struct NumberSpace *space;	/* [threads] */
 } Fit;
 
 /* ---------------------------------------------------------------- numbers */
+
+/*
+ * A number's values, and working memory of the thread that fits it.  If at least half
+ * are the same as the first, which is then the usual one, all others are also listed.
+ */
+typedef struct NumberSpace
+{
+	double	   *values;			/* [n] by position */
+	size_t		n;
+	double	   *other;			/* [n / 2 + ML_CHUNK_ROWS] in the order of positions */
+	bool	   *positive;		/* of these */
+	size_t		n_others;
+	bool		sparse;
+	size_t		n_positive;		/* in all rows */
+	MlQuantileSpace quantiles;
+} NumberSpace;
+
+/* Says whether most values are the first, and lists the others. */
+static void
+list_others(const Fit *fit, NumberSpace *space)
+{
+	uint32_t	at[ML_CHUNK_ROWS];
+
+	space->n_others = 0;
+	space->sparse = space->n > 0;
+	for (size_t begin = 0; begin < space->n && space->sparse; begin += ML_CHUNK_ROWS)
+	{
+		size_t		n = space->n - begin < ML_CHUNK_ROWS ? space->n - begin : ML_CHUNK_ROWS;
+		size_t		found = ml_list_unusual(space->values + begin, n, ml_usual_value(space->values[0]), at);
+
+		for (size_t i = 0; i < found; i++)
+		{
+			space->other[space->n_others] = space->values[begin + at[i]];
+			space->positive[space->n_others++] = fit->positive[begin + at[i]];
+		}
+		/* of a dense column the first block says it */
+		space->sparse = 2 * space->n_others <= (begin == 0 ? n : space->n);
+	}
+}
 
 /*
  * Mean and deviation of values whose squares are beyond double precision, from
@@ -101,18 +140,22 @@ describe_scaled(MlFeature *feature, const double *values, size_t n, size_t prese
 
 /*
  * Mean, deviation and range of the values that are not NaN, around the first one,
- * which keeps sums small; all 0 if there are none.
+ * which keeps sums small; all 0 if there are none.  Where the first one is usual it
+ * adds 0 each time, and is left out.
  */
 static void
-describe(MlFeature *feature, const double *values, size_t n)
+describe(MlFeature *feature, const NumberSpace *space)
 {
-	size_t		present = 0;
-	double		shift = 0;
+	bool		usual = space->sparse && space->values[0] == space->values[0];
+	const double *values = space->sparse ? space->other : space->values;
+	size_t		n = space->sparse ? space->n_others : space->n;
+	size_t		present = usual ? space->n - n : 0;
+	double		shift = usual ? space->values[0] : 0;
 	double		sum = 0;
 	double		squares = 0;
 
-	feature->minimum = INFINITY;
-	feature->maximum = -INFINITY;
+	feature->minimum = usual ? shift : INFINITY;
+	feature->maximum = usual ? shift : -INFINITY;
 	for (size_t i = 0; i < n; i++)
 	{
 		double		value = values[i];
@@ -138,7 +181,66 @@ describe(MlFeature *feature, const double *values, size_t n)
 	feature->std = feature->minimum < feature->maximum && squares > 0 ? sqrt(squares) : 0;
 	if (!isfinite(feature->mean) || !isfinite(feature->std) ||
 		(feature->std == 0 && feature->minimum < feature->maximum))
-		describe_scaled(feature, values, n, present);
+		describe_scaled(feature, space->values, space->n, present);
+}
+
+/* A candidate's values by position. */
+static void
+read_values(const Fit *fit, const Candidate *candidate, NumberSpace *space)
+{
+	uint64_t	buffer[ML_CHUNK_ROWS];
+	double		values[ML_CHUNK_ROWS];
+	MlCursor	cursor = ml_cursor(fit->dataset, candidate->column, buffer);
+	MlFeaturePart part = candidate->feature.part;
+
+	if (candidate->value)
+	{
+		memcpy(space->values, candidate->value, space->n * sizeof(double));
+		return;
+	}
+	for (size_t begin = 0; begin < space->n; begin += ML_CHUNK_ROWS)
+	{
+		size_t		n = space->n - begin < ML_CHUNK_ROWS ? space->n - begin : ML_CHUNK_ROWS;
+		double	   *to = fit->rows.place ? values : space->values + begin;
+
+		ml_rows_numbers(&fit->rows, &cursor, begin, n, to);
+		for (size_t i = 0; i < n && part != ML_FEATURE_VALUE; i++)
+			to[i] = ml_feature_number(part, to[i]);
+		for (size_t i = 0; i < n && fit->rows.place; i++)
+			space->values[fit->rows.place[begin + i]] = values[i];
+	}
+}
+
+/* Edges of the others and the usual value, unless there are so many that a sample is taken. */
+static uint32_t
+find_edges(const Fit *fit, NumberSpace *space, double *edges)
+{
+	MlQuantileValues values = {space->values, fit->positive, space->n, 0, {0, 0}};
+
+	if (space->sparse && space->n <= 2 * ML_QUANTILE_SAMPLE)
+	{
+		values = (MlQuantileValues) {space->other, space->positive, space->n_others, space->values[0], {0, 0}};
+		if (space->values[0] == space->values[0])
+		{
+			values.n_usual[1] = space->n_positive;
+			for (size_t i = 0; i < space->n_others; i++)
+				values.n_usual[1] -= space->positive[i];
+			values.n_usual[0] = space->n - space->n_others - values.n_usual[1];
+		}
+	}
+	return ml_quantile_edges(&space->quantiles, &values, fit->max_bins, fit->seed, edges);
+}
+
+static void
+count_codes(const MlFeature *feature, const NumberSpace *space, const double *edges, uint64_t *counts)
+{
+	const double *values = space->sparse ? space->other : space->values;
+	size_t		n = space->sparse ? space->n_others : space->n;
+
+	for (size_t i = 0; i < n; i++)
+		counts[ml_bin_number(edges, feature->n_bins - 1, values[i])]++;
+	if (space->sparse)
+		counts[ml_bin_number(edges, feature->n_bins - 1, space->values[0])] += space->n - n;
 }
 
 /* Task: a candidate.  Leaves off between its steps when the caller wants to stop. */
@@ -148,32 +250,21 @@ fit_number(void *arg, size_t task, int thread)
 	Fit		   *fit = (Fit *) arg;
 	Candidate  *candidate = &fit->candidates[task];
 	MlFeature  *feature = &candidate->feature;
-	uint64_t	buffer[ML_CHUNK_ROWS];
-	MlCursor	cursor = ml_cursor(fit->dataset, candidate->column, buffer);
-	double	   *values = fit->values[thread];
-	size_t		n = fit->rows.n;
+	NumberSpace *space = &fit->space[thread];
 
-	if (candidate->value)
-		memcpy(values, candidate->value, n * sizeof(double));
-	for (size_t i = 0; i < n && candidate->value == NULL; i++)
-	{
-		size_t		at = ml_rows_visit(&fit->rows, i);
-
-		values[at] = ml_feature_number(feature->part, ml_cursor_number(&cursor, fit->rows.row[at]));
-	}
+	read_values(fit, candidate, space);
+	list_others(fit, space);
 	if (ml_should_stop(fit->ctx, thread))
 		return;
-	describe(feature, values, n);
-	feature->n_bins = ml_quantile_edges(&fit->space[thread], values, fit->positive, n, fit->max_bins,
-										fit->seed, candidate->edges);
+	describe(feature, space);
+	feature->n_bins = find_edges(fit, space, candidate->edges);
 	if (ml_should_stop(fit->ctx, thread))
 		return;
-	for (size_t i = 0; i < n; i++)
-		candidate->counts[ml_bin_number(candidate->edges, feature->n_bins - 1, values[i])]++;
+	count_codes(feature, space, candidate->edges, candidate->counts);
 	feature->edges = candidate->edges;
 	feature->code_counts = candidate->counts;
 	candidate->constant = candidate->value == NULL && feature->minimum == feature->maximum &&
-		(candidate->counts[ML_CODE_MISSING] == 0 || candidate->counts[ML_CODE_MISSING] == n);
+		(candidate->counts[ML_CODE_MISSING] == 0 || candidate->counts[ML_CODE_MISSING] == fit->rows.n);
 }
 
 /* ---------------------------------------------------------------- categories */
@@ -391,26 +482,37 @@ add_column(MlContext *ctx, Fit *fit, uint32_t column, Category *category)
 	}
 }
 
+static bool
+allocate_space(MlArena *arena, size_t n, size_t n_positive, NumberSpace *space)
+{
+	*space = (NumberSpace) {.n = n, .n_positive = n_positive};
+	space->values = ml_arena_alloc_array(arena, n, sizeof(double));
+	space->other = ml_arena_alloc_array(arena, n / 2 + ML_CHUNK_ROWS, sizeof(double));
+	space->positive = ml_arena_alloc_array(arena, n / 2 + ML_CHUNK_ROWS, sizeof(bool));
+	return space->values && space->other && space->positive && ml_quantile_space(arena, n, &space->quantiles);
+}
+
 /* Fits all numeric candidates in parallel. */
 static MlStatus
 fit_numbers(MlContext *ctx, Fit *fit)
 {
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	int			n_threads = ml_pool_size(ctx->pool);
+	size_t		n_positive = 0;
 	MlStatus	status;
 
-	fit->values = ml_arena_alloc_array(ctx->arena, n_threads, sizeof(double *));
-	fit->space = ml_arena_alloc_array(ctx->arena, n_threads, sizeof(MlQuantileSpace));
+	fit->space = ml_arena_alloc_array(ctx->arena, n_threads, sizeof(NumberSpace));
 	fit->positive = ml_arena_alloc_array(ctx->arena, fit->rows.n, sizeof(bool));
-	if (fit->values == NULL || fit->space == NULL || fit->positive == NULL)
+	if (fit->space == NULL || fit->positive == NULL)
 		return ml_fail_memory(ctx);
 	for (size_t i = 0; i < fit->rows.n; i++)
+	{
 		fit->positive[i] = fit->statistics.label[fit->rows.row[i]] == 1;
+		n_positive += fit->positive[i];
+	}
 	for (int t = 0; t < n_threads; t++)
 	{
-		fit->values[t] = ml_arena_alloc_array(ctx->arena, fit->rows.n, sizeof(double));
-		if (fit->values[t] == NULL ||
-			!ml_quantile_space(ctx->arena, fit->rows.n, &fit->space[t]))
+		if (!allocate_space(ctx->arena, fit->rows.n, n_positive, &fit->space[t]))
 			return ml_fail_memory(ctx);
 	}
 	status = ml_parallel_for(ctx, fit->n_candidates, fit_number, fit);

@@ -16,6 +16,7 @@
 
 #define BLOCK_ROWS ((size_t) 16384)
 #define MAX_BATCH 256
+#define SEARCH_FEATURES 8		/* of a task; to hand out a task costs more than a sparse feature */
 
 /* ---------------------------------------------------------------- memory */
 
@@ -249,40 +250,42 @@ typedef struct SplitSearch
 } SplitSearch;
 
 /*
- * A member's sums, apart from those of its bundle: of its usual code they are what the
- * others leave of the node's.  False if no row has another code, so that it cannot be
- * split.
+ * Does any cut of a member leave rows enough on both sides?  Never if its codes other
+ * than the usual one have too few together: one side has nothing else.
  */
 static bool
+may_be_cut(const SplitRules *rules, const BundleMember *member, const GradientSum *bundle)
+{
+	int64_t		hessian = 0;
+
+	for (int i = 0; i < member->n_own; i++)
+		hessian += bundle[member->first + i].hessian;
+	return hessian > 0 && (double) hessian * rules->hessian_unit >= rules->min_child_weight;
+}
+
+/*
+ * A member's sums, apart from those of its bundle: of its usual code they are what the
+ * others leave of the node's.
+ */
+static void
 sums_of_member(const BundleMember *member, const GradientSum *bundle, GradientSum node, uint32_t n_bins, GradientSum *sums)
 {
-	bool		any = false;
-
 	memset(sums, 0, (n_bins + 1) * sizeof(GradientSum));
 	for (int i = 0; i < member->n_own; i++)
 	{
 		GradientSum sum = bundle[member->first + i];
 
-		any |= (sum.gradient | sum.hessian) != 0;
 		sums[member->own[i]] = sum;
 		node = gradient_sum_subtract(node, sum);
 	}
 	sums[member->usual] = node;
-	return any;
 }
 
-/* Task: node of the batch * n_features + feature.  Each writes its own entry of splits. */
 static void
-search_feature(void *arg, size_t task, int thread)
+search_feature(const TreeGrower *g, const GrowerNode *node, size_t f, Split *split)
 {
-	SplitSearch *search = (SplitSearch *) arg;
-	TreeGrower *g = search->grower;
-	size_t		n_features = g->signature->n_features;
-	size_t		f = task % n_features;
-	const GrowerNode *node = &g->nodes[search->nodes[task / n_features]];
-	Split	   *split = &g->splits[task];
-
 	const BundleMember *member = &g->bundles.members[f];
+	const MlFeature *feature = &g->signature->features[f];
 	const GradientSum *sums;
 	GradientSum own[ML_MAX_BINS + 1];
 
@@ -292,11 +295,27 @@ search_feature(void *arg, size_t task, int thread)
 	sums = histogram_of_column(&g->pool, node->slot, (size_t) member->column);
 	if (member->n_own > 0)
 	{
-		if (!sums_of_member(member, sums, node->sum, g->signature->features[f].n_bins, own))
+		if (!may_be_cut(&g->params.rules, member, sums))
 			return;
+		sums_of_member(member, sums, node->sum, feature->n_bins, own);
 		sums = own;
 	}
-	find_split(&g->params.rules, &g->signature->features[f], (int32_t) f, sums, node->sum, node->n, node->bounds, split);
+	find_split(&g->params.rules, feature, (int32_t) f, sums, node->sum, node->n, node->bounds, split);
+}
+
+/* Task: some features of a node of the batch.  Each has an entry of splits. */
+static void
+search_features(void *arg, size_t task, int thread)
+{
+	SplitSearch *search = (SplitSearch *) arg;
+	TreeGrower *g = search->grower;
+	size_t		n_features = g->signature->n_features;
+	size_t		n_parts = (n_features + SEARCH_FEATURES - 1) / SEARCH_FEATURES;
+	size_t		node = task / n_parts;
+	size_t		first = task % n_parts * SEARCH_FEATURES;
+
+	for (size_t f = first; f < first + SEARCH_FEATURES && f < n_features; f++)
+		search_feature(g, &g->nodes[search->nodes[node]], f, &g->splits[node * n_features + f]);
 }
 
 /* Best splits of nodes that have histograms; the first feature wins a tie. */
@@ -305,7 +324,8 @@ search_splits(TreeGrower *g, const int *nodes, int n)
 {
 	SplitSearch search = {g, nodes};
 	size_t		n_features = g->signature->n_features;
-	MlStatus	status = ml_parallel_for(g->ctx, n * n_features, search_feature, &search);
+	size_t		n_parts = (n_features + SEARCH_FEATURES - 1) / SEARCH_FEATURES;
+	MlStatus	status = ml_parallel_for(g->ctx, n * n_parts, search_features, &search);
 
 	for (int i = 0; status == ML_OK && i < n; i++)
 	{
