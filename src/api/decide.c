@@ -11,6 +11,8 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
 #include "utils/uuid.h"
 
 #include "mlops/base.h"
@@ -27,6 +29,7 @@ typedef struct DecideSite
 {
 	MlDecideSite decide;
 	TupleDesc	result;
+	bool		key_seen;		/* and looked at: tell_of_named_column */
 	bool		chosen;			/* on_error is the same for all rows, and has been read */
 	MlErrorChoice on_error;
 } DecideSite;
@@ -151,6 +154,38 @@ key_of(FunctionCallInfo fcinfo)
 	return PG_GETARG_TEXT_PP(2);
 }
 
+static bool
+has_column(Oid type, Datum features, const char *name)
+{
+	HeapTupleHeader row;
+	TupleDesc	desc;
+	bool		found;
+
+	if (!type_is_rowtype(type))
+		return false;
+	row = DatumGetHeapTupleHeader(features);
+	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+	found = mling_find_attribute(desc, name) >= 0;
+	ReleaseTupleDesc(desc);
+	return found;
+}
+
+/* A notice, once a statement: all rows would have one key, by which no label is found. */
+static void
+tell_of_named_column(FunctionCallInfo fcinfo, DecideSite *site, const Features *features, text *key)
+{
+	char	   *name;
+
+	site->key_seen = true;
+	if (key == NULL || features->value == (Datum) 0 || !get_fn_expr_arg_stable(fcinfo->flinfo, 2))
+		return;
+	name = text_to_cstring(key);
+	if (has_column(features->type, features->value, name))
+		ereport(NOTICE,
+				(errmsg("decisions are logged with key \"%s\", which is the name of a column", mlbase_excerpt(name)),
+				 errhint("\"key\" takes the value: write t.%s for a row of t, without quotes.", quote_identifier(name))));
+}
+
 /* mlops.decide(model text, features anyelement or text, key text or bigint, on_error text) -> mlops.decision */
 Datum
 mlops_decide(PG_FUNCTION_ARGS)
@@ -171,6 +206,8 @@ mlops_decide(PG_FUNCTION_ARGS)
 	else
 		decide_nothing(fcinfo, &site->decide, key, &choice, &row);
 
+	if (unlikely(!site->key_seen))
+		tell_of_named_column(fcinfo, site, &features, key);
 	values[0] = UUIDPGetDatum(&row.id);
 	values[1] = Float8GetDatum(row.score);
 	values[2] = BoolGetDatum(row.flagged);

@@ -101,6 +101,8 @@ prepare_columns(ImportReader *reader, FmgrInfo *scorer, const char *model, const
 	reader->key_column = mling_key_column(source, columns->key, &reader->key);
 	mling_instant_column(source, columns->time, "time_column", &reader->time);
 	reader->score_column = number_column(source, columns->score, "score", "a number", &reader->score);
+	if (reader->score.from == ML_FROM_FLOAT4)
+		reader->score.from = ML_FROM_FLOAT4_DIGITS; /* scores are kept in double precision */
 	reader->flag_column = number_column(source, columns->flagged, "flagged", "a number or boolean", &reader->flag);
 	/* scores that were given need no features: these are logged where all are there */
 	reader->with_features = mlops_guc_log_features &&

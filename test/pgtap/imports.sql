@@ -1,7 +1,7 @@
 -- Imports: decisions of the past with their times, and the windows of a monitor that
 -- come of them, at once; what is refused; nothing of it counts as live traffic.
 \ir setup.psql
-SELECT plan(108);
+SELECT plan(109);
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 5}') \g /dev/null
 SELECT mlops.train('fraud', 'tx', target => 'is_fraud', exclude => '{id}', params => '{"n_estimators": 6}') \g /dev/null
 SELECT mlops.deploy('fraud', 1, threshold => 0.1) \g /dev/null
@@ -40,7 +40,8 @@ SELECT throws_ok(statement, state, message, label) FROM (VALUES
 		'21000', 'decisions of key "a" contradict each other', 'two at once')) AS v(statement, state, message, label);
 SELECT is_empty('SELECT FROM mlops_catalog.imported_decision UNION ALL SELECT FROM mlops_catalog.decision_import', 'nothing is left of these');
 SET LOCAL mlops.retention = 0;
-SELECT lives_ok(from_row($$'old' AS k, '2001-01-01'::date AS t, 0.5 AS s$$), 'decisions that are kept for ever are of any time');
+SELECT lives_ok(from_row($$'old' AS k, '2001-01-01'::date AS t, 0.1::real AS s$$), 'decisions that are kept for ever are of any time');
+SELECT is((SELECT score FROM mlops.imported_decisions), 0.1::float8, 'a real score is the number that its digits say');
 SELECT is((SELECT created_at FROM mlops.imported_decisions), '2001-01-01 00:00+00', 'a date is midnight UTC');
 SELECT is((SELECT count(*) FROM mlops.maintain(0) WHERE object = 'imported_decision'), 0::bigint, 'maintenance leaves them then');
 SET LOCAL mlops.retention = 90;

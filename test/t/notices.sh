@@ -26,6 +26,12 @@ HINT: No decision of the model was logged with a key: give one to mlops.decide'
 query -c "SELECT mlops.decide('fraud', t, 'T' || transaction_id) FROM tx AS t WHERE transaction_id = 7" >/dev/null
 is "keys in another form" "$(said "$labels" | grep HINT)" 'HINT: A decision was logged with key "T7": a key is compared as text.'
 query -c "SELECT mlops.decide('fraud', t, transaction_id::text) FROM tx AS t" >/dev/null
+named='NOTICE: decisions are logged with key "transaction_id", which is the name of a column
+HINT: "key" takes the value: write t.transaction_id for a row of t, without quotes.'
+is "a column's name as the key, once for all rows" "$(said "BEGIN; SELECT mlops.decide('fraud', t, 'transaction_id') FROM tx AS t WHERE transaction_id < 9; ROLLBACK")" "$named"
+is "by name" "$(said "BEGIN; SELECT mlops.decide('fraud', t, key => 'transaction_id') FROM tx AS t WHERE transaction_id = 9; ROLLBACK")" "$named"
+is "what is no column" "$(said "BEGIN; SELECT mlops.decide('fraud', t, 'transaction') FROM tx AS t WHERE transaction_id = 9; ROLLBACK")" ""
+is "nor a value that happens to be" "$(said "BEGIN; SELECT mlops.decide('fraud', t, CASE transaction_id WHEN 9 THEN 'transaction_id' END) FROM tx AS t WHERE transaction_id = 9; ROLLBACK")" ""
 is "keys that are known" "$(said "$labels")" ""
 is "one of a few" "$(said "SELECT mlops.add_labels('fraud', query => 'SELECT k, true AS l FROM (VALUES (''x''), (''T7'')) AS v (k)', key => 'k', label => 'l')")" ""
 is "a time for frauds only" "$(said "SELECT mlops.add_labels('fraud', 'tx', key => 'transaction_id', label => 'tx_fraud', labelled_at => 'cbk')" | head -n 1)" \
