@@ -581,6 +581,18 @@ ml_bin_numbers(const double *edges, uint32_t n_edges, const double *value, uint8
 	}
 }
 
+/* Codes of n numbers for a feature with edges. */
+static inline void
+ml_feature_codes(const double *edges, uint32_t n_edges, const double *value, size_t n, uint8_t *code)
+{
+	size_t		i = 0;
+
+	for (; i + ML_NUMBERS_AT_ONCE <= n; i += ML_NUMBERS_AT_ONCE)
+		ml_bin_numbers(edges, n_edges, value + i, code + i);
+	for (; i < n; i++)
+		code[i] = ml_bin_number(edges, n_edges, value[i]);
+}
+
 /* ---------------------------------------------------------------- binned matrix */
 
 /*

@@ -62,20 +62,23 @@ bin_number(const Binning *b, const MlFeature *feature, int usual, size_t first, 
 	MlCursor	cursor = ml_cursor(b->dataset, b->signature->input_column[feature->input], buffer);
 	double		values[BLOCK_ROWS];
 	uint32_t	at[BLOCK_ROWS];
-	size_t		n_others = n;
+	uint8_t		codes[BLOCK_ROWS];
+	size_t		n_others;
 
 	ml_rows_numbers(&b->rows, &cursor, first, n, values);
 	for (size_t i = 0; i < n && feature->part != ML_FEATURE_VALUE; i++)
 		values[i] = ml_feature_number(feature->part, values[i]);
-	if (usual >= 0)
-		n_others = ml_list_unusual(values, n, ml_usual_code(feature, (uint8_t) usual), at);
-	for (size_t i = 0; i < n_others; i++)
+	if (usual < 0)
 	{
-		size_t		visit = usual >= 0 ? at[i] : i;
-
-		out[ml_rows_visit(&b->rows, first + visit) * ML_GROUP_FEATURES] =
-			ml_bin_number(feature->edges, feature->n_bins - 1, values[visit]);
+		ml_feature_codes(feature->edges, feature->n_bins - 1, values, n, codes);
+		for (size_t i = 0; i < n; i++)
+			out[ml_rows_visit(&b->rows, first + i) * ML_GROUP_FEATURES] = codes[i];
+		return;
 	}
+	n_others = ml_list_unusual(values, n, ml_usual_code(feature, (uint8_t) usual), at);
+	for (size_t i = 0; i < n_others; i++)
+		out[ml_rows_visit(&b->rows, first + at[i]) * ML_GROUP_FEATURES] =
+			ml_bin_number(feature->edges, feature->n_bins - 1, values[at[i]]);
 }
 
 static void

@@ -236,9 +236,16 @@ count_codes(const MlFeature *feature, const NumberSpace *space, const double *ed
 {
 	const double *values = space->sparse ? space->other : space->values;
 	size_t		n = space->sparse ? space->n_others : space->n;
+	uint8_t		code[ML_CHUNK_ROWS];
 
-	for (size_t i = 0; i < n; i++)
-		counts[ml_bin_number(edges, feature->n_bins - 1, values[i])]++;
+	for (size_t begin = 0; begin < n; begin += ML_CHUNK_ROWS)
+	{
+		size_t		in_chunk = n - begin < ML_CHUNK_ROWS ? n - begin : ML_CHUNK_ROWS;
+
+		ml_feature_codes(edges, feature->n_bins - 1, values + begin, in_chunk, code);
+		for (size_t i = 0; i < in_chunk; i++)
+			counts[code[i]]++;
+	}
 	if (space->sparse)
 		counts[ml_bin_number(edges, feature->n_bins - 1, space->values[0])] += space->n - n;
 }
