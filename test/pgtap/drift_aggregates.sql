@@ -53,7 +53,7 @@ SELECT is((SELECT state FROM parallel), (SELECT mlops.psi_state(x, now, '{1000,5
 SELECT throws_ok($$SELECT mlops.psi(x, now, ARRAY[i::float8]) FROM both_sides$$, '22023', 'histograms with different edges cannot be compared', 'edges that differ between rows');
 SELECT throws_ok($$SELECT mlops.psi_merge(s) FROM (SELECT state AS s FROM kept UNION ALL SELECT mlops.psi_state(1, true, '{1}')) AS u$$, '22023', 'histograms with different edges cannot be compared', 'or between states');
 SELECT throws_ok(format('SELECT mlops.psi(x, now, %L) FROM both_sides', e), code, NULL, why) FROM (VALUES (NULL, '22004', 'no edges'), ('{}', '22023', 'an empty array'),
-	('{2,1}', '22023', 'edges that fall'), ('{1,NULL}', '22023', 'a NULL'), ('{1,NaN}', '22023', 'NaN'), ('{{1},{2}}', '22023', 'two dimensions')) AS v(e, code, why);
+	('{2,1}', '22023', 'edges that fall'), ('{1,NULL}', '22004', 'a NULL'), ('{1,NaN}', '22023', 'NaN'), ('{{1},{2}}', '22023', 'two dimensions')) AS v(e, code, why);
 SELECT throws_ok(format('SELECT %L::mlops.histogram_state', t), '22P02', NULL, 'bytes that are none: ' || why) FROM (
 	SELECT '\x00' AS t, 'too short' AS why
 	UNION ALL SELECT left(state::text, -2), 'cut' FROM kept WHERE part = 0) AS v;

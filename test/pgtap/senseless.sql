@@ -9,7 +9,7 @@ CREATE TABLE outcome AS SELECT id, is_fraud, CASE id % 3 WHEN 0 THEN timestamptz
 CREATE TABLE refusals (place int GENERATED ALWAYS AS IDENTITY, statement text, code text, message text);
 INSERT INTO refusals (statement, code, message) VALUES
 	($$SELECT mlops.train('x', 'tx', target => 'is_fraud', features => '{}')$$, '22023', '"features" names no column'),
-	($$SELECT mlops.train('x', 'tx', target => 'is_fraud', features => '{NULL}')$$, '22023', '"features" names no column'),
+	($$SELECT mlops.train('x', 'tx', target => 'is_fraud', features => '{NULL}')$$, '22004', '"features" must not contain nulls'),
 	($$SELECT mlops.train('x', 'tx', target => 'is_fraud', features => '{amount,country,amount}')$$, '42701', 'column "amount" is named twice in "features"'),
 	($$SELECT mlops.train('x', 'tx', target => 'is_fraud', features => '{amount,country}', exclude => '{country,id}')$$, '22023', 'column "country" is named in "features" and in "exclude"'),
 	($$SELECT mlops.tune('x', 'tx', target => 'is_fraud', features => '{amount,amount}', trials => 2)$$, '42701', 'column "amount" is named twice in "features"'),
