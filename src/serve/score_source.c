@@ -112,7 +112,7 @@ mlserve_score_source(MlContext *ctx, const MlResolved *resolved, MlSource *sourc
 	columns[n++] = (MlReadColumn) {position, ML_COLUMN_CATEGORY, as_text, .is_label = true};
 	n = plan_others(source, wanted, columns, n, out);
 
-	dataset = mling_read(ctx, source, n, columns, ml_model_time_zone(model), (MlReadLimits) {0});
+	dataset = mling_read(ctx, source, n, columns, ml_model_time_zone(model), (MlReadLimits) {.order = ML_ORDER_NONE});
 	if (dataset->n_rows == 0)
 		mling_refuse_empty(source);
 	if (wanted->time)

@@ -1,7 +1,7 @@
 -- Rows are worked on by the processes of a parallel plan: with the same results as by one, and
 -- with all that PostgreSQL promises of a query.
 \ir setup.psql
-SELECT plan(47);
+SELECT plan(52);
 
 -- the setting that makes everything parallel, by its name in this version
 CREATE FUNCTION pg_temp.debug_parallel(value text) RETURNS void LANGUAGE sql AS $$
@@ -206,6 +206,32 @@ RESET mlops.max_training_memory;
 SET LOCAL ROLE regress_mlops_reader;
 SELECT throws_ok($$SELECT mlops.train('of_reader', 'big', target => 'is_fraud', key => 'id')$$, '42501', NULL, 'and tables of others');
 RESET ROLE;
+
+-- ---- reading to judge
+
+SELECT FROM mlops.train('j', 'big', target => 'is_fraud', key => 'id', features => '{amount,balance,country,shop,at}', params => '{"n_estimators": 5}');
+CREATE FUNCTION pg_temp.judgements(call text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	results text[] := '{}';
+	result text;
+	n int;
+BEGIN
+	FOREACH n IN ARRAY '{0,1,2,4}'::int[] LOOP
+		PERFORM set_config('max_parallel_workers_per_gather', n::text, true);
+		EXECUTE format('SELECT string_agg(x::text, ''|'') FROM (SELECT * FROM %s) AS x', call) INTO result;
+		results := results || result;
+	END LOOP;
+	PERFORM set_config('max_parallel_workers_per_gather', '2', true);
+	RETURN (SELECT count(DISTINCT r) FROM unnest(results) AS r);
+END $$;
+SET LOCAL parallel_leader_participation = off;
+SELECT lives_ok($$SELECT * FROM mlops.evaluate('j/1', query => 'SELECT id, amount, balance, country, shop, at, pg_temp.only_in_worker(is_fraud) AS is_fraud FROM big')$$, 'workers read rows to judge');
+SET LOCAL parallel_leader_participation = on;
+SELECT is(pg_temp.judgements($$mlops.evaluate('j/1', 'big', by => '{country,shop}')$$), 1::bigint, 'the same of any number of processes, by segments');
+SELECT is(pg_temp.judgements($$mlops.curve('j/1', 'big')$$), 1::bigint, 'a curve');
+SELECT is(pg_temp.judgements($$mlops.daily_precision('j/1', query => 'SELECT * FROM big', time_column => 'ts', card_column => 'card')$$), 1::bigint, 'what cards are found');
+SELECT is(pg_temp.judgements($$mlops.evaluate('j/1', query => 'SELECT id, amount::numeric AS amount, balance::float8 AS balance, country::varchar(9) AS country, shop, at, is_fraud FROM big')$$), 1::bigint,
+	'and of columns of other types');
 
 SELECT * FROM finish();
 ROLLBACK;
