@@ -49,6 +49,7 @@ release_shared(int code, Datum arg)
 	MlServedModel *entry;
 
 	exiting = true;
+	mlserve_end_load();
 	hash_seq_init(&status, models);
 	while ((entry = hash_seq_search(&status)) != NULL)
 	{
@@ -284,27 +285,52 @@ makes_way(const MlServedModel *entry)
 	return mlserve_shares_models() && (entry == NULL || (entry->bytes && entry->pins == 0));
 }
 
+/* Is a version in shared memory, now or when the session that reads it is done? */
+static bool
+find_or_await(const MlCatalogVersion *version, bool here, MlSharedRef *ref)
+{
+	return mlserve_find_shared(version, ref) ||
+		(!here && !version->uncommitted && !mlserve_begin_load(version) && mlserve_find_shared(version, ref));
+}
+
 /*
- * Looks in the session's memory, in that of all sessions, and in the catalog.  What
- * was read there is shared then, if it is committed and there is room.
+ * The entry of a version, as the session has it, from shared memory, or from the
+ * catalog.  What was read there is shared then, if it is committed and there is room.
  */
+static MlServedModel *
+find_or_load(const char *name, const MlCatalogVersion *version, int elevel)
+{
+	MlServedModel *entry = find_entry(version);
+	MlSharedRef ref;
+
+	if (makes_way(entry) && find_or_await(version, entry != NULL, &ref))
+		return enter_shared(version, ref);
+	if (entry == NULL)
+		entry = enter_loaded(name, version, elevel);
+	if (entry && makes_way(entry) && !version->uncommitted &&
+		mlserve_publish(version, entry->bytes, entry->model, &ref))
+		entry = enter_shared(version, ref);
+	return entry;
+}
+
 MlServedModel *
 mlserve_cached_model(const char *name, const MlCatalogVersion *version, int elevel, MemoryContext context)
 {
-	MlServedModel *entry;
-	MlSharedRef ref;
+	MlServedModel *volatile entry;
 
 	if (models == NULL)
 		create_cache();
-	entry = find_entry(version);
-	if (makes_way(entry) && mlserve_find_shared(version, &ref))
-		entry = enter_shared(version, ref);
-	if (entry == NULL)
-		entry = enter_loaded(name, version, elevel);
+	PG_TRY();
+	{
+		entry = find_or_load(name, version, elevel);
+	}
+	PG_FINALLY();
+	{
+		mlserve_end_load();
+	}
+	PG_END_TRY();
 	if (entry == NULL)
 		return NULL;
-	if (makes_way(entry) && !version->uncommitted && mlserve_publish(version, entry->bytes, entry->model, &ref))
-		entry = enter_shared(version, ref);
 	if (!pin(entry, context))
 	{
 		entry = enter_loaded(name, version, elevel);	/* it went in this very moment */

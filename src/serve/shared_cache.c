@@ -18,13 +18,18 @@
  * A pin is a step of state from one number of pins to the next in the same
  * generation.  To take a slot away is a step from no pins to the next generation.
  * So one of the two fails if they meet, and to pin takes no lock.
+ *
+ * A session that reads a version from the catalog says so: others that need it wait,
+ * rather than do the same.  After a deployment that is all sessions at once.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "port/atomics.h"
+#include "storage/condition_variable.h"
 #include "storage/lwlock.h"
 #include "utils/freepage.h"
 #include "utils/timestamp.h"
@@ -36,6 +41,8 @@
 #define PAGES_OF_SLOT 8			/* so many pages for each slot there is */
 #define LEAST_SLOTS 64
 #define MOST_SLOTS 8192
+#define MOST_LOADS 16			/* that others can know of */
+#define MOST_PATIENCE 500		/* milliseconds to wait for another session's load */
 
 /* A slot's state: its generation, then whether its model was dropped, then pins. */
 #define GENERATION(state) ((uint32) ((state) >> 32))
@@ -74,11 +81,14 @@ typedef struct SharedCache
 	int			n_seen;			/* the first so many were ever filled */
 	Size		n_pages;
 	Slot	   *slots;
+	SharedKey	loads[MOST_LOADS];	/* under way; no database: none */
+	ConditionVariable load_ended;
 	FreePageManager pages;
 } SharedCache;
 
 static SharedCache *cache;		/* NULL if there is none */
 static char *area_base;			/* that pages are counted from */
+static int	my_load = -1;		/* in cache->loads, -1: none */
 
 /* ---------------------------------------------------------------- memory */
 
@@ -129,6 +139,7 @@ attach(void *area, bool found)
 		return;
 	memset(cache, 0, sizeof(SharedCache));
 	LWLockInitialize(&cache->lock, tranche);
+	ConditionVariableInit(&cache->load_ended);
 	cache->n_slots = slots_wanted();
 	cache->n_pages = pages_wanted();
 	cache->slots = (Slot *) (area_base + TYPEALIGN(2 * ALIGNMENT, sizeof(SharedCache)));
@@ -444,6 +455,89 @@ mlserve_drop_shared(MlSharedRef ref)
 		drop_slot(&cache->slots[ref.slot]);
 	LWLockRelease(&cache->lock);
 }
+
+/* ---------------------------------------------------------------- loads */
+
+/* The load of a version that is under way, -1: there is none; under the lock. */
+static int
+find_load(const SharedKey *key)
+{
+	for (int i = 0; i < MOST_LOADS; i++)
+	{
+		if (OidIsValid(cache->loads[i].database) && same_key(&cache->loads[i], key))
+			return i;
+	}
+	return -1;
+}
+
+/* Makes it ours if nobody loads the version.  If too many load others, nobody is told. */
+static bool
+begin_load(const SharedKey *key)
+{
+	bool		under_way;
+
+	LWLockAcquire(&cache->lock, LW_EXCLUSIVE);
+	under_way = find_load(key) >= 0;
+	for (int i = 0; i < MOST_LOADS && !under_way && my_load < 0; i++)
+	{
+		if (OidIsValid(cache->loads[i].database))
+			continue;
+		cache->loads[i] = *key;
+		my_load = i;
+	}
+	LWLockRelease(&cache->lock);
+	return !under_way;
+}
+
+void
+mlserve_end_load(void)
+{
+	if (my_load < 0)
+		return;
+	LWLockAcquire(&cache->lock, LW_EXCLUSIVE);
+	cache->loads[my_load].database = InvalidOid;
+	my_load = -1;
+	LWLockRelease(&cache->lock);
+	ConditionVariableBroadcast(&cache->load_ended);
+}
+
+static bool
+is_under_way(const SharedKey *key)
+{
+	bool		under_way;
+
+	LWLockAcquire(&cache->lock, LW_SHARED);
+	under_way = find_load(key) >= 0;
+	LWLockRelease(&cache->lock);
+	return under_way;
+}
+
+/*
+ * Who loads may wait for a lock that we hold, which nobody would find out: patience
+ * ends.  Whoever has waited looks once more, and loads by himself then, beside others.
+ */
+bool
+mlserve_begin_load(const MlCatalogVersion *version)
+{
+	SharedKey	key = key_of(version);
+	TimestampTz until;
+
+	if (begin_load(&key))
+		return true;
+	until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), MOST_PATIENCE);
+	ConditionVariablePrepareToSleep(&cache->load_ended);
+	while (is_under_way(&key))
+	{
+		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+
+		if (left <= 0 || ConditionVariableTimedSleep(&cache->load_ended, left, PG_WAIT_EXTENSION))
+			break;
+	}
+	ConditionVariableCancelSleep();
+	return false;
+}
+
+/* ---------------------------------------------------------------- what there is */
 
 MlSharedModel *
 mlserve_list_shared(int *n)

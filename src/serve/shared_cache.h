@@ -20,6 +20,14 @@ extern bool mlserve_find_shared(const MlCatalogVersion *version, MlSharedRef *re
  */
 extern bool mlserve_publish(const MlCatalogVersion *version, const uint8 *bytes, const MlModel *model, MlSharedRef *ref);
 
+/*
+ * Before a version is read from the catalog: true for the first session that is to do
+ * it, until it calls mlserve_end_load.  Others wait for that, for a while, and get
+ * false: it may be there now.
+ */
+extern bool mlserve_begin_load(const MlCatalogVersion *version);
+extern void mlserve_end_load(void);
+
 /* Is it still there?  That may change at any time, unless it is pinned. */
 extern bool mlserve_is_shared(MlSharedRef ref);
 

@@ -206,6 +206,45 @@ is "within the limit, nothing pinned" "$(query -c "$within")" "t|t|0"
 is "all of it can be used still" "$(query -c "SELECT count(mlops.score('copy' || g || '/1', tx)) FROM generate_series(31, 100) AS g, tx WHERE id = 1" -c "SELECT count(*) >= $fits - 1 FROM mlops.cached_models WHERE shared")" "70
 t"
 
+# After a deployment all sessions need the same version at once: one of them reads it.
+reads="SELECT idx_scan FROM pg_stat_all_indexes WHERE indexrelname = 'model_artifact_pkey'"
+locked="SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'mlops_catalog.model_artifact'::regclass)"
+waiting="SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND relation = 'mlops_catalog.model_artifact'::regclass"
+alone="SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'"
+until_true "$alone"			# those that ended have told how much they read
+read_before=$(query -c "$reads")
+query -c BEGIN -c "LOCK mlops_catalog.model_artifact" -c "SELECT pg_sleep(1)" -o /dev/null &
+until_true "$locked"
+for i in 1 2 3; do
+	query -c "SET application_name = 'payment'" -c "SELECT mlops.score('copy3/1', tx) = $score FROM tx WHERE id = 1" >"$server/payment$i" &
+	[ $i != 1 ] || until_true "$waiting"
+	[ $i != 1 ] || sleep 0.55	# so long that the others' patience lasts
+done
+until_true "SELECT count(*) = 2 FROM pg_stat_activity WHERE application_name = 'payment' AND wait_event_type = 'Extension'"
+wait
+until_true "$alone"
+is "sessions that need it at once wait for one that reads it" "$(cat "$server"/payment[123] | xargs)|$(($(query -c "$reads") - read_before))" "t t t|1"
+is "where the reader waits, others do not for long" "$(query <<SQL
+SET statement_timeout = '10s';
+BEGIN;
+LOCK mlops_catalog.model_artifact;
+\! '$bin/psql' -X -q -h '$server/socket' -U postgres -A -t -c "SELECT mlops.score('copy5/1', tx) = $score FROM tx WHERE id = 1" >'$server/waits' 2>&1 &
+SELECT pg_sleep(0.3) \g /dev/null
+SELECT mlops.score('copy5/1', tx) = $score FROM tx WHERE id = 1;
+COMMIT;
+SQL
+)" t
+until_true "SELECT sum(pins) = 0 FROM mlops.cached_models"
+query -o /dev/null -c BEGIN -c "LOCK mlops_catalog.model_artifact" -c "SELECT pg_sleep(0.6)" &
+until_true "$locked"
+query -v ON_ERROR_STOP=0 -c "SET statement_timeout = '200ms'" -c "SELECT mlops.score('copy6/1', tx) FROM tx" -c "RESET statement_timeout" -c "SELECT pg_sleep(3)" \
+	>/dev/null 2>"$server/told" &
+until_true "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'mlops_catalog.model_artifact'::regclass)"
+is "a reader that gives up makes way" "$(query -c "SET statement_timeout = '300ms'" -c "SELECT mlops.score('copy6/1', tx) = $score FROM tx WHERE id = 1" 2>&1)" t
+is "as it did" "$(sed -n 's/^ERROR: *//p' "$server/told")" "canceling statement due to statement timeout"
+query -o /dev/null -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(3)'"
+wait || true
+
 # A backend that is killed takes shared memory with it.
 query -o /dev/null -c "SELECT mlops.score('m', tx), pg_sleep(30) FROM tx WHERE id = 1" 2>/dev/null &
 until_true "SELECT sum(pins) = 1 FROM mlops.cached_models"
@@ -215,6 +254,39 @@ until_true "SELECT true"
 is "after a crash all is made anew" "$(query -c "SELECT count(*) FROM mlops.cached_models" -c "SELECT $one" -c "$shown")" "0
 $score
 1|t|0|1"
+
+# Sessions that are ended at any moment, of reading and sharing too.
+"$bin/pgbench" -h "$server/socket" -U postgres -n -C -c 8 -j 2 -T 4 -f "$server/any.sql" postgres >/dev/null 2>&1 &
+client=$!
+for i in $(seq 30); do
+	query -o /dev/null -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgbench' AND random() < 0.3" 2>/dev/null
+done
+kill $client 2>/dev/null || true
+wait $client || true
+until_true "SELECT coalesce(sum(pins), 0) = 0 FROM mlops.cached_models"
+is "sessions that are ended at any moment leave nothing" "$(query -c "SELECT count(mlops.score('copy' || g || '/1', tx)) FROM generate_series(31, 100) AS g, tx WHERE id = 1" \
+	-c "SELECT sum(pins), count(*) >= $fits - 1, sum(bytes) <= 1024 * 1024 FROM mlops.cached_models WHERE shared")" "70
+0|t|t"
+
+# A standby shares what it reads.
+standby=$server/standby
+as_server mkdir -p -m 700 "$standby" "$standby/socket"
+as_server "$bin/pg_basebackup" -h "$server/socket" -p 5432 -U postgres -D "$standby/data" -R -X stream -c fast
+sh "$root/tools/private_server.sh" start "$standby" "shared_preload_libraries = 'mlops'" "mlops.shared_cache_size = '1MB'" "max_connections = 240"
+trap 'sh "$root/tools/private_server.sh" stop "$standby" || :; end_server' EXIT
+on_standby() { sh "$root/tools/private_server.sh" psql "$standby" -q -A -t "$@"; }
+is "a standby shares, too" "$(on_standby -c "SELECT $one"; on_standby -c "SELECT $one"; on_standby -c "$shown")" "$score
+$score
+1|t|0|2"
+query -o /dev/null -c "SELECT mlops.drop_model('m', force => true)"
+for i in $(seq 100); do
+	[ "$(on_standby -c "SELECT count(*) FROM mlops.models WHERE model = 'm'")" != 0 ] || break
+	sleep 0.1
+done
+is "and answers by what was dropped no more" "$(on_standby -v VERBOSITY=sqlstate -c "SELECT $one" 2>&1)" "ERROR:  42704"
+sh "$root/tools/private_server.sh" stop "$standby"
+one="mlops.score('copy3/1', tx) FROM tx WHERE id = 1"
+shown="SELECT version, shared, pins, hits FROM mlops.cached_models WHERE model = 'copy3'"
 
 start "mlops.shared_cache_size = 0"
 is "without shared memory a session has its own" "$(query -c "SELECT $one" -c "$shown")" "$score
