@@ -46,8 +46,27 @@ extern TupleDesc mlfeat_desc(const MlFeatureView *view);
 /* How many of them are columns of the source. */
 extern int	mlfeat_source_columns(const MlFeatureView *view);
 
+/* Is a column of the source needed to compute the features of a row? */
+extern bool mlfeat_reads(const MlFeatureView *view, int column);
+
+/* Has the source changed since it was opened, so that the view is to be opened anew? */
+extern bool mlfeat_is_stale(const MlFeatureView *view);
+
 /* The request that a view was made of by create_feature_view; false for any other relation. */
 extern bool mlfeat_request_of(Oid relation, MlFeatureRequest *request);
+
+/* Is the column of its view a feature, and not the source's? */
+extern bool mlfeat_is_feature(const MlFeatureRequest *request, const char *column);
+
+/*
+ * A request as JSON text, which names its source, and back.  Errors: 22023, 22P02, 42P01 for
+ * a source that is not there.
+ */
+extern char *mlfeat_to_json(const MlFeatureRequest *request);
+extern void mlfeat_from_json(const char *json, size_t size, MlFeatureRequest *request);
+
+/* Of such JSON the column of times, which rows of its source have. */
+extern char *mlfeat_recorded_time_column(const char *json, size_t size);
 
 /*
  * Features of all rows whose time is in [from, until), read as the current user in the

@@ -303,7 +303,7 @@ features_of_site(FunctionCallInfo fcinfo)
 	RowSite    *site = (RowSite *) fcinfo->flinfo->fn_extra;
 	MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 
-	if (site == NULL || site->view != PG_GETARG_OID(0))
+	if (site == NULL || site->view != PG_GETARG_OID(0) || mlfeat_is_stale(site->features))
 	{
 		MlFeatureRequest request = view_argument(fcinfo, 0, "view");
 

@@ -18,6 +18,7 @@
 
 #include "mlops/json.h"
 #include "view.h"
+#include "watch.h"
 
 #define MOST_ROWS 10000			/* of a window by rows, which is gone through for each row */
 
@@ -437,6 +438,55 @@ find_columns(MlFeatureView *view)
 		mling_instant_column(view->source, request->known_column, "known_column", &view->known);
 }
 
+/* ---- what a row must have */
+
+/* The view, whose columns an expression reads are noted in it. */
+static bool
+note_columns(Node *node, void *context)
+{
+	MlFeatureView *view = (MlFeatureView *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var) && ((Var *) node)->varattno > 0 && ((Var *) node)->varattno <= view->source->desc->natts)
+		view->reads[((Var *) node)->varattno - 1] = true;
+	return expression_tree_walker(node, note_columns, context);
+}
+
+/* A value counts of the row itself only where the row itself does. */
+static void
+note_aggregate(MlFeatureView *view, const MlWindowFeature *asked)
+{
+	const ViewEntity *entity = &view->entity[asked->entity];
+
+	if (asked->delay == 0)		/* the key tells the row from those of its time, and from itself if it is
+								 * stored */
+		view->reads[view->key] = true;
+	for (int i = 0; i < entity->n; i++)
+		view->reads[entity->position[i]] = true;
+	if (asked->with_current && asked->value != ML_NO_COLUMN)
+		note_columns(view->value[asked->value].expression.tree, view);
+	if (asked->with_current && asked->condition != ML_NO_COLUMN)
+		note_columns(view->value[asked->condition].expression.tree, view);
+}
+
+static void
+note_reads(MlFeatureView *view)
+{
+	view->reads = palloc0(Max(view->source->desc->natts, 1) * sizeof(bool));
+	view->reads[view->time.position] = true;
+	for (int a = 0; a < view->n_aggregates; a++)
+		note_aggregate(view, &view->aggregate[a]);
+	for (int i = 0; i < view->n_ordered; i++)
+		note_columns(view->feature[view->order[i]].expression.tree, view);
+}
+
+bool
+mlfeat_reads(const MlFeatureView *view, int column)
+{
+	return view->reads[column];
+}
+
 MlFeatureView *
 mlfeat_open(const MlFeatureRequest *request)
 {
@@ -463,6 +513,8 @@ mlfeat_open(const MlFeatureRequest *request)
 	for (int f = 0; f < n; f++)
 		read_feature(view, options, &view->feature[f]);
 	read_expressions(view);
+	note_reads(view);
+	watch_source(view);
 	return view;
 }
 

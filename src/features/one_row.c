@@ -104,9 +104,21 @@ take_other(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* A plan that was made anew may have other types than expressions are about. */
 static void
-ignore_startup(DestReceiver *self, int operation, TupleDesc desc)
+check_types(DestReceiver *self, int operation, TupleDesc desc)
 {
+	OneRow	   *one = *(OneRow **) (self + 1);
+	TupleDesc	expected = one->work->view->source->desc;
+	bool		same = desc->natts == expected->natts;
+
+	for (int i = 0; same && i < desc->natts; i++)
+		same = TupleDescAttr(desc, i)->atttypid == TupleDescAttr(expected, i)->atttypid;
+	if (!same)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("columns of table \"%s\" have changed while it was read", get_rel_name(one->work->view->request.source)),
+				 errhint("Run the statement again.")));
 }
 
 static void
@@ -174,7 +186,7 @@ read_entity(OneRow *one, int e, bool read_only)
 	{
 		DestReceiver receiver;
 		OneRow	   *one;
-	}			destination = {{take_other, ignore_startup, ignore, ignore, DestNone}, one};
+	}			destination = {{take_other, check_types, ignore, ignore, DestNone}, one};
 	int			n = entity->n + 1 + (query->reach != ML_ALL_TIME);
 	int64		first;
 	bool		isnull;

@@ -53,6 +53,8 @@ struct MlFeatureView
 	int			n_aggregates;
 	MlWindowFeature *aggregate; /* [n_aggregates] */
 	int			n_ordered;		/* expressions */
+	bool	   *reads;			/* [natts of the source] columns that features of a row need */
+	bool		stale;			/* the source has changed */
 	struct OneRow *one_row;		/* of one_row.c, made on first use */
 	int		   *order;			/* [n_ordered] features, each after what it reads */
 };

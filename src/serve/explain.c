@@ -87,17 +87,17 @@ json_value_text(Jsonb *json, const char *key)
 
 /* Output functions of the columns that the model reads. */
 static void
-look_up_outputs(MlScorer *scorer, VariantScorer *variant)
+look_up_outputs(MlScorer *scorer, VariantScorer *variant, const ReadRow *row)
 {
 	FmgrInfo   *output = MemoryContextAllocZero(scorer->context,
-												variant->map->n_inputs * sizeof(FmgrInfo));
+												row->map->n_inputs * sizeof(FmgrInfo));
 
-	for (size_t i = 0; i < variant->map->n_inputs; i++)
+	for (size_t i = 0; i < row->map->n_inputs; i++)
 	{
 		Oid			function;
 		bool		varlena;
 
-		getTypeOutputInfo(TupleDescAttr(scorer->desc, variant->map->attribute[i])->atttypid,
+		getTypeOutputInfo(TupleDescAttr(row->desc, row->map->attribute[i])->atttypid,
 						  &function, &varlena);
 		fmgr_info_cxt(function, &output[i], scorer->context);
 	}
@@ -109,16 +109,18 @@ text *
 mlserve_explained_value(MlScorer *scorer, Oid type, Datum features, size_t input)
 {
 	VariantScorer *variant = scorer->chosen;
+	Jsonb	   *json = type == JSONBOID ? mlserve_features_object(features) : NULL;
+	ReadRow		row;
 	int			attribute;
 
-	if (type == JSONBOID)
-		return json_value_text(mlserve_features_object(features),
-							   ml_model_input_name(variant->resolved->served->model, input));
-	mlserve_take_apart(scorer);
-	attribute = variant->map->attribute[input];
-	if (scorer->nulls[attribute])
+	if (json == NULL)
+		mlserve_take_apart(scorer);
+	if (!mlserve_read_row(scorer, variant, json, scorer->datums, scorer->nulls, &row))
+		return json_value_text(json, ml_model_input_name(variant->resolved->served->model, input));
+	attribute = row.map->attribute[input];
+	if (row.nulls[attribute])
 		return NULL;
 	if (unlikely(variant->output == NULL))
-		look_up_outputs(scorer, variant);
-	return cstring_to_text(OutputFunctionCall(&variant->output[input], scorer->datums[attribute]));
+		look_up_outputs(scorer, variant, &row);
+	return cstring_to_text(OutputFunctionCall(&variant->output[input], row.datums[attribute]));
 }

@@ -168,8 +168,7 @@ put_value(JsonbValue *json, const MlConverter *converter, Datum value, bool isnu
 
 /* An input's value, wherever the features came from. */
 static void
-find_value(const VariantScorer *variant, Jsonb *object, const Datum *datums, const bool *nulls, size_t input,
-		   JsonbValue *json)
+find_value(const VariantScorer *variant, Jsonb *object, const ReadRow *row, size_t input, JsonbValue *json)
 {
 	if (object)
 	{
@@ -179,9 +178,9 @@ find_value(const VariantScorer *variant, Jsonb *object, const Datum *datums, con
 	}
 	else
 	{
-		int			attribute = variant->map->attribute[input];
+		int			attribute = row->map->attribute[input];
 
-		put_value(json, &variant->map->converter[input], datums[attribute], nulls[attribute]);
+		put_value(json, &row->map->converter[input], row->datums[attribute], row->nulls[attribute]);
 	}
 }
 
@@ -218,15 +217,18 @@ shorten(const MlModel *model, size_t input, JsonbValue *json)
 	}
 }
 
-/* object: features that came as JSON, else NULL. */
+/* object: features that came as JSON, else NULL; where they were computed, row has them. */
 static Jsonb *
-features_of(const VariantScorer *variant, Jsonb *object, const Datum *datums, const bool *nulls)
+features_of(MlScorer *scorer, VariantScorer *variant, Jsonb *object, const Datum *datums, const bool *nulls)
 {
 	const MlModel *model = variant->resolved->served->model;
 	JsonbParseState *state = NULL;
 	JsonbValue	key;
 	JsonbValue	value;
+	ReadRow		row;
 
+	if (mlserve_read_row(scorer, variant, object, datums, nulls, &row))
+		object = NULL;
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
 	{
@@ -234,7 +236,7 @@ features_of(const VariantScorer *variant, Jsonb *object, const Datum *datums, co
 
 		put_string(&key, name, strlen(name));
 		pushJsonbValue(&state, WJB_KEY, &key);
-		find_value(variant, object, datums, nulls, i, &value);
+		find_value(variant, object, &row, i, &value);
 		if (unlikely(value.type == jbvString && value.val.string.len > MLBASE_MOST_TEXT))
 			shorten(model, i, &value);
 		pushJsonbValue(&state, WJB_VALUE, &value);
@@ -246,17 +248,17 @@ features_of(const VariantScorer *variant, Jsonb *object, const Datum *datums, co
 Jsonb *
 mlserve_features_read(MlScorer *scorer, const MlResolved *resolved, Oid type, Datum features)
 {
-	const VariantScorer *variant = scorer->variants;
+	VariantScorer *variant = scorer->variants;
 
 	while (variant->resolved != resolved)
 		variant++;
 	if (type != JSONBOID)
 		mlserve_take_apart(scorer);
-	return features_of(variant, type == JSONBOID ? mlserve_features_object(features) : NULL, scorer->datums, scorer->nulls);
+	return features_of(scorer, variant, type == JSONBOID ? mlserve_features_object(features) : NULL, scorer->datums, scorer->nulls);
 }
 
 Jsonb *
 mlserve_features_of_values(MlScorer *scorer, const Datum *datums, const bool *nulls)
 {
-	return features_of(scorer->chosen, NULL, datums, nulls);
+	return features_of(scorer, scorer->chosen, NULL, datums, nulls);
 }

@@ -130,6 +130,15 @@ columns_there_are(const MlModel *model, const MlRowMap *map, TupleDesc desc)
 	return psprintf("Columns are found by name. There are: %s.", mling_column_list(desc));
 }
 
+/* How to have the columns of a model that reads features from history; NULL for others. */
+static const char *
+history_hint(const MlModel *model)
+{
+	size_t		size;
+
+	return ml_model_history(model, &size) ? "The model reads features of a feature view: give rows of that view, or score rows of the view's table." : NULL;
+}
+
 /* Errors: 42703. */
 static void
 refuse_missing(const MlModel *model, const MlRowMap *map, TupleDesc desc, bool unnamed)
@@ -139,7 +148,7 @@ refuse_missing(const MlModel *model, const MlRowMap *map, TupleDesc desc, bool u
 			 errmsg("the row to score lacks columns that the model reads: %s", input_names(model, map, true)),
 			 unnamed ? errdetail("A row without names is taken by position if it has %zu values: %s.",
 								 map->n_inputs, input_names(model, map, false)) : 0,
-			 errhint("%s", unnamed ? "Columns are found by name; pass the table's row, as in mlops.score('model', t) ... FROM tab t."
+			 errhint("%s", history_hint(model) ? history_hint(model) : unnamed ? "Columns are found by name; pass the table's row, as in mlops.score('model', t) ... FROM tab t."
 					 : columns_there_are(model, map, desc))));
 }
 

@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "mlops/base.h"
+#include "serve/history.h"
 #include "serve/model_cache.h"
 #include "serve/scorer.h"
 
@@ -292,6 +293,14 @@ mlserve_scorer_resolved(const MlScorer *scorer)
 	return scorer->chosen->resolved;
 }
 
+static void
+drop_history(RowHistory **history)
+{
+	if (*history)
+		MemoryContextDelete((*history)->context);
+	*history = NULL;
+}
+
 /* Remembers a row type; which of its columns are read is found by prepare_variant. */
 static void
 map_row_type(MlScorer *scorer, TupleDesc desc)
@@ -306,6 +315,7 @@ map_row_type(MlScorer *scorer, TupleDesc desc)
 	for (int i = 0; i < scorer->n_variants; i++)
 	{
 		scorer->variants[i].map = NULL;
+		drop_history(&scorer->variants[i].history);
 		scorer->variants[i].broken = NULL;
 		scorer->variants[i].output = NULL;
 	}
@@ -346,9 +356,34 @@ prepare_variant(MlScorer *scorer, VariantScorer *variant, bool json)
 	if (json || variant->map)
 		return;
 	caller = MemoryContextSwitchTo(scorer->context);
-	variant->map = mlserve_map_row(variant->resolved->served->model, scorer->desc);
-	mlserve_find_places(variant->map, scorer->desc);
+	if (mlserve_looks_back(variant->resolved->served->model, scorer->desc))
+	{
+		variant->history = mlserve_open_history(scorer, variant, scorer->desc);
+		variant->map = variant->history->map;
+	}
+	else
+	{
+		variant->map = mlserve_map_row(variant->resolved->served->model, scorer->desc);
+		mlserve_find_places(variant->map, scorer->desc);
+	}
 	MemoryContextSwitchTo(caller);
+}
+
+bool
+mlserve_read_row(MlScorer *scorer, VariantScorer *variant, Jsonb *json, const Datum *datums, const bool *nulls, ReadRow *row)
+{
+	RowHistory *history = json ? variant->json_history : variant->history;
+
+	*row = (ReadRow) {scorer->desc, variant->map, datums, nulls};
+	if (history == NULL || (json && !mlserve_json_looks_back(variant->resolved->served->model, json)))
+		return json == NULL;
+	if (json)
+		mlserve_look_back_json(scorer, variant, json);
+	else
+		mlserve_look_back(scorer, variant, datums, nulls);
+	history = json ? variant->json_history : variant->history;
+	*row = (ReadRow) {history->desc, history->map, history->datums, history->nulls};
+	return true;
 }
 
 /* datums and nulls are by column of the mapped row type. */
@@ -360,6 +395,12 @@ score_variant(MlScorer *scorer, VariantScorer *variant, const Datum *datums, con
 	if (unlikely(variant->map == NULL))
 		prepare_variant(scorer, variant, false);
 	model = variant->resolved->served->model;
+	if (unlikely(variant->history != NULL))
+	{
+		mlserve_look_back(scorer, variant, datums, nulls);
+		datums = variant->history->datums;
+		nulls = variant->history->nulls;
+	}
 	mlserve_fill_values(model, variant->map, datums, nulls, variant->values);
 	return ml_model_score(model, variant->values, variant->scratch);
 }
@@ -434,6 +475,7 @@ hold_row(MlScorer *scorer, Datum features)
 
 	scorer->row = NULL;			/* if this fails, the last one is not read again */
 	scorer->apart = false;
+	scorer->n_rows++;
 	header = DatumGetHeapTupleHeader(features);
 	if (unlikely(!is_mapped(scorer, header)))
 		map_composite(scorer, HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
@@ -461,10 +503,24 @@ mlserve_take_apart(MlScorer *scorer)
 }
 
 static double
+score_history_of_json(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
+{
+	const MlModel *model = variant->resolved->served->model;
+	const RowHistory *history;
+
+	mlserve_look_back_json(scorer, variant, json);
+	history = variant->json_history;
+	mlserve_fill_values(model, history->map, history->datums, history->nulls, variant->values);
+	return ml_model_score(model, variant->values, variant->scratch);
+}
+
+static double
 score_json(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
 {
 	if (unlikely(variant->values == NULL))
 		load_variant(scorer, variant);
+	if (unlikely(mlserve_json_looks_back(variant->resolved->served->model, json)))
+		return score_history_of_json(scorer, variant, json);
 	return mlserve_score_json(scorer, variant, json);
 }
 
@@ -497,6 +553,7 @@ score_any(MlScorer *scorer, Oid type, Datum features)
 	{
 		Jsonb	   *json = mlserve_features_object(features);
 
+		scorer->n_rows++;
 		if (scorer->chooses)
 		{
 			scorer->chosen = choose_for_json(scorer, json);
@@ -532,6 +589,7 @@ double
 mlserve_score_datum(MlScorer *scorer, Oid type, Datum features)
 {
 	scorer->given_key = NULL;
+	scorer->sees_own_changes = false;
 	return score_any(scorer, type, features);
 }
 
@@ -555,6 +613,15 @@ typedef struct Try
 	MlFault		passed_fault;
 } Try;
 
+/* May features of the row be computed from other rows? */
+static bool
+reads_others(const VariantScorer *variant, bool json)
+{
+	size_t		size;
+
+	return json ? ml_model_history(variant->resolved->served->model, &size) != NULL : variant->history != NULL;
+}
+
 /*
  * Scores by the variant chosen; left undone if that takes more than memory.  Sets
  * prepared and scored as far as it comes.
@@ -573,6 +640,8 @@ score_chosen(Try *try)
 		prepare_variant(scorer, try->variant, json);
 	}
 	try->prepared = true;
+	if (unlikely(try->quiet && reads_others(try->variant, json)))
+		return;
 	try->score = json ? score_json(scorer, try->variant, mlserve_features_object(try->features))
 		: score_held(scorer, try->variant);
 	try->scored = true;
@@ -589,6 +658,7 @@ choose_and_score(void *arg)
 	MlScorer   *scorer = mlserve_scorer(try->flinfo, try->reference, 0, try->type);
 
 	try->scorer = scorer;
+	scorer->sees_own_changes = true;
 	scorer->given_key = try->key;
 	scorer->passed.fault.error = NULL;
 	try->variant = NULL;
@@ -596,6 +666,7 @@ choose_and_score(void *arg)
 	{
 		Jsonb	   *json = mlserve_features_object(try->features);
 
+		scorer->n_rows++;
 		if (scorer->chooses)
 			try->variant = choose_for_json(scorer, json);
 	}
@@ -789,6 +860,8 @@ double
 mlserve_score_values(MlScorer *scorer, const Datum *datums, const bool *nulls)
 {
 	scorer->given_key = NULL;
+	scorer->sees_own_changes = false;
+	scorer->n_rows++;
 	if (unlikely(scorer->chooses))
 	{
 		scorer->chosen = choose_for_row(scorer, datums, nulls);

@@ -11,11 +11,28 @@
 #include "mlops/engine/explain.h"
 #include "serve/route.h"
 
+/* How features that a row has not are computed from its history; see history.h. */
+typedef struct RowHistory
+{
+	MemoryContext context;		/* its own */
+	struct MlFeatureView *view;
+	TupleDesc	desc;			/* the view's */
+	MlRowMap   *map;			/* of desc */
+	int		   *column;			/* of the source's columns in the rows to score, -1: not there; NULL for
+								 * objects */
+	bool		is_own;			/* are the rows to score the source's own? */
+	uint64		of_row;			/* scorer->n_rows of the row whose values these are */
+	Datum	   *datums;			/* [natts of desc] */
+	bool	   *nulls;
+} RowHistory;
+
 /* What one variant needs to score rows. */
 typedef struct VariantScorer
 {
 	const MlResolved *resolved;
 	MlRowMap   *map;			/* NULL: not mapped to the scorer's row type yet */
+	RowHistory *history;		/* NULL: rows have all that the model reads */
+	RowHistory *json_history;	/* the same for objects, NULL: none came that has not */
 	MlRecordedType *recorded;	/* types of the inputs, for JSON; NULL until the first object */
 	MlValue    *values;			/* working memory of the model, NULL: not loaded yet */
 	void	   *scratch;
@@ -57,6 +74,9 @@ struct MlScorer
 	TypeCacheEntry *row_entry;	/* named composite types: to notice ALTER */
 	uint64		row_identifier;
 
+	uint64		n_rows;			/* rises with every row and object */
+	bool		sees_own_changes;	/* do features see what the running statement did so far? */
+
 	/* the composite value that came last; it lives with its row */
 	HeapTupleHeader row;
 	bool		apart;			/* are datums and nulls its columns? else see mlserve_take_apart */
@@ -84,5 +104,20 @@ extern double mlserve_score_json(MlScorer *scorer, VariantScorer *variant, Jsonb
 
 /* The object that features in jsonb must be; an error for anything else. */
 extern Jsonb *mlserve_features_object(Datum features);
+
+/*
+ * The values that a variant read of the scorer's present row, or of the object json, and the
+ * map of its inputs to them; false for an object that is read as it is.  datums and nulls:
+ * the row's own values.
+ */
+typedef struct ReadRow
+{
+	TupleDesc	desc;
+	const MlRowMap *map;
+	const Datum *datums;
+	const bool *nulls;
+} ReadRow;
+
+extern bool mlserve_read_row(MlScorer *scorer, VariantScorer *variant, Jsonb *json, const Datum *datums, const bool *nulls, ReadRow *row);
 
 #endif							/* MLOPS_SERVE_SCORER_H */

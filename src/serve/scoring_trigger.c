@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "mlops/serve.h"
+#include "serve/history.h"
 
 /* ---- arguments */
 
@@ -236,7 +237,7 @@ check_inputs(void *arg)
 	MlResolved	resolved;
 
 	mlserve_resolve(bound->argument[ML_TRIGGER_MODEL], ML_TO_SCORE, &resolved);
-	(void) mlserve_map_row(resolved.served->model, RelationGetDescr(bound->relation));
+	mlserve_check_row_type(resolved.served->model, RelationGetDescr(bound->relation));
 	check->problem = column_read_and_filled(bound, &resolved);
 }
 

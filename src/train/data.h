@@ -31,6 +31,7 @@ typedef struct Data
 	MlLabelCounts counts;
 	const float *row_weight;	/* sample weights, NULL: all 1 */
 	const uint32_t *order;		/* canonical, of all rows; NULL in a worker */
+	const char *history;		/* as in the plan; NULL in a worker */
 	size_t		repeated_keys;	/* rows whose key another row before them has */
 	size_t		without_key;	/* rows, which are not among them; both 0 in a worker and without a key */
 } Data;

@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "mb/pg_wchar.h"
+
 #include "mlops/base.h"
 #include "mlops/ingest.h"
 #include "train/encode.h"
@@ -34,6 +36,8 @@ mltrain_encode_again(const Data *data, Encoded *encoded)
 	MlModelParts parts = encoded->parts;
 
 	parts.signature = mling_signature_in_utf8(parts.signature);
+	if (data->history)
+		parts.history = pg_server_to_any(data->history, (int) strlen(data->history), PG_UTF8);
 	mlbase_check(data->ctx, ml_model_encode(data->ctx, &parts, &encoded->bytes, &encoded->size));
 }
 

@@ -6,8 +6,10 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #include "mlops/base.h"
+#include "mlops/features.h"
 #include "train/plan.h"
 
 /* Adds a source column to those read, once per way of reading it. */
@@ -310,6 +312,38 @@ plan_spilling(ReadPlan *plan)
  * Features come first among the columns, roles after them; a column that has both
  * is read once per way of reading it.
  */
+/*
+ * Rows to score will have the source's columns, not the features of a view over it: the
+ * model carries the view's definition.  Of two views it can carry neither.
+ */
+static const char *
+plan_history(Journal *journal, const ReadPlan *plan)
+{
+	MlFeatureRequest request = {0};
+	Oid			view = InvalidOid;
+
+	for (int f = 0; f < plan->n_features; f++)
+	{
+		int			position = plan->columns[plan->features[f]].position;
+		const char *name = NameStr(TupleDescAttr(plan->source->desc, position)->attname);
+		MlOrigin	origin = plan->source->origins[position];
+		MlFeatureRequest other;
+
+		if (!OidIsValid(origin.relation) || origin.relation == view || !mlfeat_request_of(origin.relation, &other) ||
+			!mlfeat_is_feature(&other, name) || strcmp(get_attname(origin.relation, origin.attribute, false), name) != 0)
+			continue;
+		if (OidIsValid(view))
+		{
+			mltrain_tell(journal, WARNING, "features come from two feature views",
+						 "Rows to score must have these features: they are not computed from rows of the source.");
+			return NULL;
+		}
+		view = origin.relation;
+		request = other;
+	}
+	return OidIsValid(view) ? mlfeat_to_json(&request) : NULL;
+}
+
 void
 mltrain_plan(Journal *journal, const Request *request, ReadPlan *plan)
 {
@@ -334,6 +368,7 @@ mltrain_plan(Journal *journal, const Request *request, ReadPlan *plan)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no column is left to be a feature")));
+	plan->history = plan_history(journal, plan);
 	refuse_taken_names(request, plan);
 	check_constraints(request, plan);
 

@@ -37,6 +37,8 @@ typedef struct ReadPlan
 	MlReadColumn *columns;
 	int			n_features;
 	uint32_t   *features;		/* columns that may become inputs */
+	const char *history;		/* JSON: how features are computed from a row, see mlops/features.h; NULL:
+								 * they are columns */
 	const MlPositive *positive; /* NULL: boolean or 0/1 */
 	Roles		roles;
 } ReadPlan;

@@ -16,6 +16,7 @@ mltrain_load(Journal *journal, const Request *request, int n_threads, bool with_
 {
 	mltrain_plan(journal, request, plan);
 	mltrain_read(journal, request, plan, n_threads, with_blas, may_spill, data);
+	data->history = plan->history;
 }
 
 void

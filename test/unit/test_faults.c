@@ -333,7 +333,7 @@ place_of(Bytes b, Kind kind, int section)
 	if (section < OWN(0))
 		return section;
 	if (header_of(b)->format != FORMER_FORMAT)
-		return (has_statistic(kind) ? SECTION_COUNT : SECTION_ALWAYS) + section - OWN(0);
+		return (has_statistic(kind) ? SECTION_HISTORY : SECTION_ALWAYS) + section - OWN(0);
 	return family->sections[section - OWN(0)].former == ML_FORMER_BASE ? -1 : (int) family->sections[section - OWN(0)].former;
 }
 
@@ -487,6 +487,7 @@ check_more_sections(Bytes good)
 		const char *message;
 	}			more[] = {
 		{"one more of the container", SECTION_ALWAYS, 0, SECTION_COUNT, "it has a section of a kind that is not known"},
+		{"a history", SECTION_ALWAYS, 0, SECTION_HISTORY, NULL},
 		{"an optional one of the container", SECTION_ALWAYS, 0, SECTION_OPTIONAL, NULL},
 		{"one more of the family", SECTION_ALWAYS + TREES_SECTIONS, 1, TREES_SECTIONS, "it has a section of a kind that is not known"},
 		{"an optional one of the family", SECTION_ALWAYS + TREES_SECTIONS, 1, SECTION_OPTIONAL | TREES_NODES, NULL},

@@ -99,6 +99,8 @@ struct MlModel
 	const double *edges;
 	const uint64_t *counts;
 	const double *statistics;	/* the prior, then one for each category; NULL: none */
+	const char *history;		/* JSON; NULL: none */
+	uint64_t	n_history;		/* bytes of it */
 	bool		has_singles;	/* after the counts of categories; not in format 1 */
 	const uint64_t *score_counts;
 	double		margin_scale;

@@ -45,6 +45,7 @@ typedef struct MlModelParts
 	double		margin_offset;
 	double		threshold;		/* flagged means score >= threshold */
 	const uint64_t *score_counts;	/* [ML_SCORE_BINS] baseline; NULL: all 0 */
+	const char *history;		/* JSON in UTF-8: how inputs are computed from rows; NULL: they are columns */
 } MlModelParts;
 
 /*
@@ -130,6 +131,9 @@ extern double ml_model_threshold(const MlModel *model);
 /* Rows of the baseline in each bin of score: [ML_SCORE_BINS], all 0 if none. */
 extern const uint64_t *ml_model_score_counts(const MlModel *model);
 extern const char *ml_model_time_zone(const MlModel *model);
+
+/* How inputs are computed from the history of a row: JSON in UTF-8, not ended by a zero; NULL if they are its columns. */
+extern const char *ml_model_history(const MlModel *model, size_t *size);
 extern size_t ml_model_n_inputs(const MlModel *model);
 extern const char *ml_model_input_name(const MlModel *model, size_t input);
 extern const char *ml_model_input_type(const MlModel *model, size_t input);

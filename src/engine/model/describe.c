@@ -32,6 +32,13 @@ ml_model_time_zone(const MlModel *m)
 	return m->strings + m->time_zone.offset;
 }
 
+const char *
+ml_model_history(const MlModel *m, size_t *size)
+{
+	*size = m->n_history;
+	return m->history;
+}
+
 size_t
 ml_model_n_inputs(const MlModel *m)
 {

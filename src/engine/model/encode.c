@@ -33,7 +33,7 @@ n_sections(const Encoder *e)
 	return SECTION_COUNT + (int) e->family->n_sections;
 }
 
-/* All are there, be they empty, but for statistics. */
+/* All are there, be they empty, but for the last ones of the container's. */
 static bool
 is_written(const Encoder *e, int s)
 {
@@ -43,7 +43,11 @@ is_written(const Encoder *e, int s)
 static int
 n_written(const Encoder *e)
 {
-	return n_sections(e) - !is_written(e, SECTION_STATISTICS);
+	int			n = 0;
+
+	for (int s = 0; s < n_sections(e); s++)
+		n += is_written(e, s);
+	return n;
 }
 
 static uint64_t
@@ -216,6 +220,7 @@ count_signature(Encoder *e)
 	}
 	if (has_statistics(s))
 		e->n[SECTION_STATISTICS] = 1 + e->n[SECTION_CATEGORIES];
+	e->n[SECTION_HISTORY] = e->parts->history ? strlen(e->parts->history) : 0;
 	e->n[SECTION_META] = sizeof(MetaRecord) / sizeof(ComponentRecord) + 1;
 	e->n[SECTION_STRINGS] = strings;
 	e->n[SECTION_INPUTS] = s->n_inputs;
@@ -357,6 +362,13 @@ write_features(Encoder *e)
 	}
 }
 
+static void
+write_history(Encoder *e)
+{
+	if (e->n[SECTION_HISTORY] > 0)
+		memcpy(e->at[SECTION_HISTORY], e->parts->history, e->n[SECTION_HISTORY]);
+}
+
 /* ---------------------------------------------------------------- all of it */
 
 /* Last, for it has the checksums of all the rest. */
@@ -420,6 +432,7 @@ ml_model_encode(MlContext *ctx, const MlModelParts *parts, uint8_t **result, siz
 	write_inputs(&e);
 	write_statistics(&e);
 	write_features(&e);
+	write_history(&e);
 	e.family->write(e.signature, parts->fitted.body, e.plan, e.at + SECTION_COUNT);
 	write_header(&e, bytes, size);
 	*result = bytes;

@@ -39,6 +39,8 @@ typedef enum Section
 								 * rows are alone in theirs (not in format 1) */
 	SECTION_STATISTICS,			/* double[]: the prior, then one for each category, 0 for those of inputs
 								 * without statistic; not there if no input has one */
+	SECTION_HISTORY,			/* JSON in UTF-8: how features are computed from the history of a row; not
+								 * there if the model reads rows as they are */
 	SECTION_COUNT
 } Section;
 

@@ -85,7 +85,7 @@ former_find(MlCheck *check, const uint8_t *bytes, Sections *sections, MlModel *m
 		if (!find_section(check, bytes, place, container_unit[place], meta, &section[place]))
 			return false;
 	}
-	section[SECTION_STATISTICS] = (MlSection) {NULL, 0};
+	section[SECTION_STATISTICS] = section[SECTION_HISTORY] = (MlSection) {NULL, 0};
 	model->has_singles = false;
 	model->family = family_by_id(meta->family);
 	model->algorithm = meta->algorithm;

@@ -13,6 +13,7 @@
 #include "format.h"
 
 #define MAX_NAME 1024			/* bytes of a name or type; a feature's is an input's and a suffix */
+#define MAX_HISTORY 1048576
 #define MAX_INPUTS 4096			/* more than a table can have columns */
 
 /* A verification in progress. */
@@ -245,6 +246,17 @@ check_statistics(Check *c, uint64_t n_categories)
 	return true;
 }
 
+/* What it says is for who scores rows to read; here it is text. */
+static bool
+check_history(Check *c)
+{
+	const MlModel *m = c->model;
+
+	return m->history == NULL ||
+		(expect(c, m->n_history > 0 && m->n_history <= MAX_HISTORY, "the history of its features is empty or too long") &&
+		 expect(c, memchr(m->history, '\0', m->n_history) == NULL, "a string contains a zero"));
+}
+
 /* A category has codes, and where they are too many a statistic; times have parts. */
 static bool
 check_part(Check *c, const MlFeatureRecord *feature)
@@ -400,6 +412,8 @@ find_all(Check *c, const uint8_t *bytes, MlModel *model)
 	model->edges = section[SECTION_EDGES].at;
 	model->counts = section[SECTION_COUNTS].at;
 	model->statistics = section[SECTION_STATISTICS].at;
+	model->history = section[SECTION_HISTORY].at;
+	model->n_history = section[SECTION_HISTORY].n;
 	model->layout = NULL;
 	model->recoded = NULL;
 	model->recoded_size = 0;
@@ -413,7 +427,7 @@ static bool
 check_model(Check *c, const uint8_t *bytes, size_t size, MlModel *model)
 {
 	return check_header(c, bytes, size) && check_table(c, bytes, size) && find_all(c, bytes, model) &&
-		check_head(c) && check_inputs(c) && check_features(c) &&
+		check_head(c) && check_history(c) && check_inputs(c) && check_features(c) &&
 		model->family->verify(&c->check, model, c->sections.family, model->state);
 }
 

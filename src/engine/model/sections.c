@@ -15,6 +15,7 @@ const uint32_t container_unit[SECTION_COUNT] = {
 	[SECTION_EDGES] = sizeof(double),
 	[SECTION_COUNTS] = sizeof(uint64_t),
 	[SECTION_STATISTICS] = sizeof(double),
+	[SECTION_HISTORY] = 1,
 };
 
 const MlFamily *

@@ -1,0 +1,259 @@
+/*-------------------------------------------------------------------------
+ * history.c
+ *	  Rows whose model reads features that are computed from their history: the model
+ *	  carries their definitions.
+ *
+ * Rows of the source that others made are read, so what runs meanwhile must be as harmless
+ * as a recorded query, unless the row that is scored is of the source itself: then it is
+ * the caller's own statement that reads it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/partition.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "mlops/features.h"
+#include "mlops/json.h"
+#include "serve/history.h"
+
+/* Rows without the time are none of the source: what they lack is told as of any row. */
+bool
+mlserve_looks_back(const MlModel *model, TupleDesc desc)
+{
+	size_t		size;
+	const char *history = ml_model_history(model, &size);
+	bool		lacks = false;
+
+	for (size_t i = 0; history && i < ml_model_n_inputs(model) && !lacks; i++)
+		lacks = mling_find_attribute(desc, ml_model_input_name(model, i)) < 0;
+	return lacks && mling_find_attribute(desc, mlfeat_recorded_time_column(history, size)) >= 0;
+}
+
+static bool
+has_key(Jsonb *json, const char *key)
+{
+	return getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL) != NULL;
+}
+
+/* An object that has some of the features was to have all of them. */
+bool
+mlserve_json_looks_back(const MlModel *model, Jsonb *json)
+{
+	MlFeatureRequest request;
+	const char *history;
+	size_t		size;
+	bool		lacks = false;
+
+	history = ml_model_history(model, &size);
+	if (history == NULL)
+		return false;
+	for (size_t i = 0; i < ml_model_n_inputs(model) && !lacks; i++)
+		lacks = !has_key(json, ml_model_input_name(model, i));
+	if (!lacks)
+		return false;
+	mlfeat_from_json(history, size, &request);
+	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
+	{
+		const char *name = ml_model_input_name(model, i);
+
+		if (mlfeat_is_feature(&request, name) && has_key(json, name))
+			return false;
+	}
+	return true;
+}
+
+/* Is the relation the source, or one of its partitions? */
+static bool
+is_of_source(Oid relation, Oid source)
+{
+	return OidIsValid(relation) &&
+		(relation == source || (get_rel_relispartition(relation) && list_member_oid(get_partition_ancestors(relation), source)));
+}
+
+/* Where each of the source's columns is in desc.  Errors: 42703, 42804. */
+static int *
+find_source_columns(const MlFeatureView *view, TupleDesc desc)
+{
+	TupleDesc	columns = mlfeat_desc(view);
+	int			n = mlfeat_source_columns(view);
+	int		   *column = palloc(Max(n, 1) * sizeof(int));
+
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_attribute wanted = TupleDescAttr(columns, i);
+
+		column[i] = mling_find_attribute(desc, NameStr(wanted->attname));
+		if (column[i] < 0 && !mlfeat_reads(view, i))
+			continue;
+		if (column[i] < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("the row to score has neither the features that the model reads nor column \"%s\", which they are computed from", NameStr(wanted->attname)),
+					 errhint("Give a row of the table that the features are computed from, or of its feature view.")));
+		if (TupleDescAttr(desc, column[i])->atttypid != wanted->atttypid)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" has type %s, but features are computed from %s", NameStr(wanted->attname),
+							format_type_be(TupleDescAttr(desc, column[i])->atttypid), format_type_be(wanted->atttypid)),
+					 errhint("Give a row of the table that the features are computed from, or of its feature view.")));
+	}
+	return column;
+}
+
+void
+mlserve_check_row_type(const MlModel *model, TupleDesc desc)
+{
+	MlFeatureRequest request;
+	size_t		size;
+	const char *json = ml_model_history(model, &size);
+
+	if (mlserve_looks_back(model, desc))
+	{
+		mlfeat_from_json(json, size, &request);
+		(void) find_source_columns(mlfeat_open(&request), desc);
+	}
+	else
+		(void) mlserve_map_row(model, desc);
+}
+
+RowHistory *
+mlserve_open_history(MlScorer *scorer, VariantScorer *variant, TupleDesc desc)
+{
+	const MlModel *model = variant->resolved->served->model;
+	MemoryContext context = AllocSetContextCreate(scorer->context, "mlops row history", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	RowHistory *history = palloc0(sizeof(RowHistory));
+	MlFeatureRequest request;
+	size_t		size;
+	const char *json = ml_model_history(model, &size);
+
+	history->context = context;
+	mlfeat_from_json(json, size, &request);
+	history->view = mlfeat_open(&request);
+	history->desc = mlfeat_desc(history->view);
+	history->is_own = desc && is_of_source(get_typ_typrelid(scorer->row_type), request.source);
+	if (desc)
+		history->column = find_source_columns(history->view, desc);
+	history->map = mlserve_map_row(model, history->desc);
+	history->datums = palloc0(history->desc->natts * sizeof(Datum));
+	history->nulls = palloc0(history->desc->natts * sizeof(bool));
+	MemoryContextSwitchTo(caller);
+	return history;
+}
+
+/* Of values of the source's columns, which are in history. */
+static void
+compute(MlScorer *scorer, RowHistory *history)
+{
+	int			settings = 0;
+
+	if (!history->is_own)
+	{
+		settings = NewGUCNestLevel();
+		mlbase_check_reach(ML_REACH_OWN_CODE | ML_REACH_RECORDED | ML_REACH_HARMLESS, false);
+	}
+	mlfeat_one_row(history->view, !scorer->sees_own_changes, history->datums, history->nulls);
+	if (!history->is_own)
+		AtEOXact_GUC(true, settings);
+	history->of_row = scorer->n_rows;
+}
+
+/* One that DDL has overtaken is made anew, by the caller's desc. */
+static RowHistory *
+fresh(MlScorer *scorer, VariantScorer *variant, RowHistory **history, TupleDesc desc)
+{
+	if (*history && mlfeat_is_stale((*history)->view))
+	{
+		MemoryContextDelete((*history)->context);
+		*history = NULL;
+	}
+	if (*history == NULL)
+		*history = mlserve_open_history(scorer, variant, desc);
+	return *history;
+}
+
+void
+mlserve_look_back(MlScorer *scorer, VariantScorer *variant, const Datum *datums, const bool *nulls)
+{
+	RowHistory *history = fresh(scorer, variant, &variant->history, scorer->desc);
+
+	variant->map = history->map;
+	if (history->of_row == scorer->n_rows)
+		return;
+	for (int i = 0; i < mlfeat_source_columns(history->view); i++)
+	{
+		int			column = history->column[i];
+
+		history->nulls[i] = column < 0 || nulls[column];
+		history->datums[i] = history->nulls[i] ? (Datum) 0 : datums[column];
+	}
+	compute(scorer, history);
+}
+
+/* Does the model read the column itself? */
+static bool
+is_input(const RowHistory *history, int column)
+{
+	for (size_t i = 0; i < history->map->n_inputs; i++)
+	{
+		if (history->map->attribute[i] == column)
+			return true;
+	}
+	return false;
+}
+
+/* A value as its column's type reads it, whatever the session's settings; what JSON nests as its text. */
+static Datum
+value_from_json(JsonbValue *json, Form_pg_attribute column)
+{
+	FmgrInfo	input;
+	Oid			function;
+	Oid			parameter;
+	Jsonb	   *nested;
+	char	   *text;
+
+	getTypeInputInfo(column->atttypid, &function, &parameter);
+	fmgr_info(function, &input);
+	if (json->type != jbvBinary)
+		return mling_settled_value(&input, parameter, mljson_scalar_text(json));
+	nested = JsonbValueToJsonb(json);
+	text = JsonbToCString(NULL, &nested->root, VARSIZE(nested));
+	return mling_settled_value(&input, parameter, text);
+}
+
+/* Columns that features are computed from; the others are NULL.  Errors: 42703, and what types refuse. */
+static void
+read_object(RowHistory *history, Jsonb *json)
+{
+	for (int i = 0; i < mlfeat_source_columns(history->view); i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(history->desc, i);
+		const char *name = NameStr(column->attname);
+		JsonbValue *value = getKeyJsonValueFromContainer(&json->root, name, strlen(name), NULL);
+
+		if (value == NULL && mlfeat_reads(history->view, i))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("the object to score has neither the features that the model reads nor key \"%s\", which they are computed from", name),
+					 errhint("Give an unknown value as null.")));
+		history->nulls[i] = value == NULL || value->type == jbvNull || !(mlfeat_reads(history->view, i) || is_input(history, i));
+		history->datums[i] = history->nulls[i] ? (Datum) 0 : value_from_json(value, column);
+	}
+}
+
+void
+mlserve_look_back_json(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
+{
+	RowHistory *history = fresh(scorer, variant, &variant->json_history, NULL);
+
+	if (history->of_row == scorer->n_rows)
+		return;
+	read_object(history, json);
+	compute(scorer, history);
+}
