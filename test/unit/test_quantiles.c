@@ -26,7 +26,7 @@ find_edges(Sample *sample, size_t n, uint32_t max_bins)
 
 	if (!ml_quantile_space(arena, n, &space))
 		abort();
-	sample->n_bins = ml_quantile_edges(&space, &(MlQuantileValues) {sample->value, sample->positive, n, 0, {0, 0}}, max_bins, 42,
+	sample->n_bins = ml_quantile_edges(&space, &(MlQuantileValues) {sample->value, sample->positive, n}, max_bins, 42,
 									   sample->edges);
 	ml_arena_destroy(arena);
 }

@@ -70,44 +70,88 @@ test_lists(void)
 
 /* ---------------------------------------------------------------- edges */
 
+/* Values of a trial, and those that are not the usual one. */
+typedef struct Sides
+{
+	MlQuantileValues all;
+	MlQuantileValues others;
+	double	   *value[2];
+	bool	   *positive[2];
+	uint32_t   *at;
+} Sides;
+
+static Sides
+room_for(size_t n)
+{
+	Sides		sides = {.at = ml_arena_alloc_array(ctx.arena, n, sizeof(uint32_t))};
+
+	for (int side = 0; side < 2; side++)
+	{
+		sides.value[side] = ml_arena_alloc_array(ctx.arena, n, sizeof(double));
+		sides.positive[side] = ml_arena_alloc_array(ctx.arena, n, sizeof(bool));
+	}
+	return sides;
+}
+
+static void
+draw_values(Sides *s, size_t n, uint64_t trial, double usual, bool missing)
+{
+	s->all = (MlQuantileValues) {s->value[0], s->positive[0], n, NULL, 0, {0, 0}, {0, 0}};
+	s->others = (MlQuantileValues) {s->value[1], s->positive[1], 0, s->at, usual, {0, 0}, {0, 0}};
+	for (size_t i = 0; i < n; i++)
+	{
+		size_t		at = s->others.n;
+		double		value = draw(100 + trial, i, 10) > 2 ? usual : missing && draw(400 + trial, i, 9) == 0 ? NAN
+			: trial % 2 ? (double) draw(700 + trial, i, 50) : ml_random_uniform(11, 700 + trial, i);
+
+		s->value[0][i] = value;
+		s->positive[0][i] = draw(1000 + trial, i, 50) == 0;
+		if (value == usual)
+			s->others.n_usual[s->positive[0][i]]++;
+		if (value == usual || (usual != usual && value != value))
+			continue;
+		s->value[1][at] = value;
+		s->positive[1][at] = s->positive[0][i];
+		s->at[s->others.n++] = (uint32_t) i;
+	}
+	ml_quantile_taken(s->positive[0], n, 1, s->others.n_taken);
+}
+
+/* Edges of all values and of those of which the usual one is only counted differ. */
+static bool
+edges_differ(MlQuantileSpace *space, const Sides *s, uint32_t max_bins)
+{
+	double		edges[2][255];
+	uint32_t	n_bins = ml_quantile_edges(space, &s->all, max_bins, 1, edges[0]);
+
+	return ml_quantile_edges(space, &s->others, max_bins, 1, edges[1]) != n_bins ||
+		memcmp(edges[0], edges[1], (n_bins - 1) * sizeof(double)) != 0;
+}
+
 static void
 test_edges(void)
 {
-	static double value[2][N_ROWS];
-	static bool positive[2][N_ROWS];
+	const size_t n_many = 3 * ML_QUANTILE_SAMPLE;
 	MlQuantileSpace space;
+	Sides		sides = room_for(n_many);
 	int			wrong = 0;
 
-	if (!ml_quantile_space(ctx.arena, N_ROWS, &space))
+	if (!ml_quantile_space(ctx.arena, n_many, &space))
 		abort();
 	for (uint64_t trial = 0; trial < 200; trial++)
 	{
-		MlQuantileValues all = {value[0], positive[0], N_ROWS, 0, {0, 0}};
-		MlQuantileValues others = {value[1], positive[1], 0, trial % 4 == 0 ? 0 : (double) draw(1, trial, 40), {0, 0}};
-		uint32_t	max_bins = trial % 3 == 0 ? 255 : (uint32_t) (2 + draw(2, trial, 60));
-		double		edges[2][255];
-		uint32_t	n_bins[2];
-
-		for (size_t i = 0; i < N_ROWS; i++)
-		{
-			bool		usual = draw(100 + trial, i, 10) > 2;
-
-			value[0][i] = usual ? others.usual : draw(400 + trial, i, 9) == 0 ? NAN
-				: trial % 2 ? (double) draw(700 + trial, i, 50) : ml_random_uniform(11, 700 + trial, i);
-			positive[0][i] = draw(1000 + trial, i, 50) == 0;
-			if (value[0][i] == others.usual)
-			{
-				others.n_usual[positive[0][i]]++;
-				continue;
-			}
-			value[1][others.n] = value[0][i];
-			positive[1][others.n++] = positive[0][i];
-		}
-		n_bins[0] = ml_quantile_edges(&space, &all, max_bins, 1, edges[0]);
-		n_bins[1] = ml_quantile_edges(&space, &others, max_bins, 1, edges[1]);
-		wrong += n_bins[0] != n_bins[1] || memcmp(edges[0], edges[1], (n_bins[0] - 1) * sizeof(double)) != 0;
+		draw_values(&sides, N_ROWS, trial, trial % 4 == 0 ? 0 : (double) draw(1, trial, 40), true);
+		wrong += edges_differ(&space, &sides, trial % 3 == 0 ? 255 : (uint32_t) (2 + draw(2, trial, 60)));
 	}
 	CHECK(wrong == 0, "a usual value that is counted, not listed, gives the same edges");
+	for (uint64_t trial = 0; trial < 2; trial++)
+	{
+		draw_values(&sides, n_many, trial, 0.5, false);
+		wrong += edges_differ(&space, &sides, 200);
+	}
+	CHECK(wrong == 0 && sides.others.n_taken[0] < n_many / 2, "in a sample, too");
+	draw_values(&sides, n_many, 0, NAN, true);
+	CHECK(!edges_differ(&space, &sides, 255), "and a usual missing value that is left out");
 }
 
 /* ---------------------------------------------------------------- columns */

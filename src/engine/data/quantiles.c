@@ -100,6 +100,36 @@ sort_keys(MlKeyList *list)
 	}
 }
 
+/* Hashes of positions below it are taken; UINT64_MAX: all are. */
+static uint64_t
+sample_limit(size_t present)
+{
+	return present > 2 * ML_QUANTILE_SAMPLE ? (uint64_t) ((double) ML_QUANTILE_SAMPLE / (double) present * 0x1p64) : UINT64_MAX;
+}
+
+static inline bool
+is_taken(uint64_t seed, size_t position, uint64_t limit)
+{
+	return limit == UINT64_MAX || ml_mix64(seed ^ position) < limit;
+}
+
+void
+ml_quantile_taken(const bool *positive, size_t n, uint64_t seed, size_t taken[2])
+{
+	size_t		present[2] = {0, 0};
+	uint64_t	limit[2];
+
+	for (size_t i = 0; i < n; i++)
+		present[positive[i]]++;
+	for (int c = 0; c < 2; c++)
+	{
+		limit[c] = sample_limit(present[c]);
+		taken[c] = 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		taken[positive[i]] += is_taken(seed, i, limit[positive[i]]);
+}
+
 /*
  * Takes all values of each class, or a sample by a hash of their position, and
  * gives them their weights.  Positives weigh POSITIVE_SHARE of all, but no more
@@ -110,8 +140,9 @@ take_values(MlQuantileSpace *space, const MlQuantileValues *values, uint32_t max
 {
 	const double *value = values->value;
 	const bool *positive = values->positive;
+	bool		usual = values->n_usual[0] + values->n_usual[1] > 0;
 	size_t		present[2] = {values->n_usual[0], values->n_usual[1]};
-	uint64_t	limit[2] = {UINT64_MAX, UINT64_MAX};
+	uint64_t	limit[2];
 	double		mass[2];
 
 	for (size_t i = 0; i < values->n; i++)
@@ -119,18 +150,19 @@ take_values(MlQuantileSpace *space, const MlQuantileValues *values, uint32_t max
 	for (int c = 0; c < 2; c++)
 	{
 		space->of_class[c].n = 0;
-		if (present[c] > 2 * ML_QUANTILE_SAMPLE)
-			limit[c] = (uint64_t) ((double) ML_QUANTILE_SAMPLE / (double) present[c] * 0x1p64);
+		space->n_usual[c] = usual ? values->n_taken[c] : 0;
+		limit[c] = sample_limit(present[c]);
 	}
 	for (size_t i = 0; i < values->n; i++)
 	{
-		MlKeyList  *list = &space->of_class[positive[i]];
+		int			c = positive[i];
+		MlKeyList  *list = &space->of_class[c];
 
-		if (value[i] != value[i])
+		if (!is_taken(seed, values->at ? values->at[i] : i, limit[c]))
 			continue;
-		if (limit[positive[i]] != UINT64_MAX && ml_mix64(seed ^ i) >= limit[positive[i]])
-			continue;
-		if (list->n < capacity_for(values->n))
+		/* what is taken and is not usual */
+		space->n_usual[c] -= usual;
+		if (value[i] == value[i] && list->n < capacity_for(values->n))
 			list->keys[list->n++] = key_of(value[i]);
 	}
 
@@ -141,7 +173,7 @@ take_values(MlQuantileSpace *space, const MlQuantileValues *values, uint32_t max
 	if (mass[1] < (double) present[1])
 		mass[1] = (double) present[1];
 	for (int c = 0; c < 2; c++)
-		space->of_class[c].weight = mass[c] / (double) (space->of_class[c].n + values->n_usual[c]);
+		space->of_class[c].weight = mass[c] / (double) (space->of_class[c].n + space->n_usual[c]);
 }
 
 /*
@@ -149,11 +181,11 @@ take_values(MlQuantileSpace *space, const MlQuantileValues *values, uint32_t max
  * weights; returns how many there are, and where the usual one is.
  */
 static size_t
-merge_classes(MlQuantileSpace *space, const MlQuantileValues *values, size_t *usual_at)
+merge_classes(MlQuantileSpace *space, double usual_value, size_t *usual_at)
 {
 	MlKeyList  *list = space->of_class;
-	bool		usual_waits = values->n_usual[0] + values->n_usual[1] > 0;
-	uint64_t	usual = key_of(values->usual);
+	bool		usual_waits = space->n_usual[0] + space->n_usual[1] > 0;
+	uint64_t	usual = key_of(usual_value);
 	size_t		at[2] = {0, 0};
 	uint64_t	last = 0;
 	size_t		n = 0;
@@ -187,13 +219,13 @@ merge_classes(MlQuantileSpace *space, const MlQuantileValues *values, size_t *us
 
 /* Added up one by one, as of other values: a product is rounded otherwise. */
 static double
-weight_of_usual(const MlQuantileSpace *space, const MlQuantileValues *values)
+weight_of_usual(const MlQuantileSpace *space)
 {
 	double		weight = 0;
 
 	for (int c = 0; c < 2; c++)
 	{
-		for (size_t i = 0; i < values->n_usual[c]; i++)
+		for (size_t i = 0; i < space->n_usual[c]; i++)
 			weight += space->of_class[c].weight;
 	}
 	return weight;
@@ -269,11 +301,11 @@ ml_quantile_edges(MlQuantileSpace *space, const MlQuantileValues *values, uint32
 	take_values(space, values, max_bins, seed);
 	sort_keys(&space->of_class[0]);
 	sort_keys(&space->of_class[1]);
-	n_distinct = merge_classes(space, values, &usual_at);
+	n_distinct = merge_classes(space, values->usual, &usual_at);
 	if (n_distinct > max_bins)
 	{
 		if (usual_at != SIZE_MAX)
-			space->weight[usual_at] = weight_of_usual(space, values);
+			space->weight[usual_at] = weight_of_usual(space);
 		return cut(space->distinct, space->weight, n_distinct, max_bins, edges) + 1;
 	}
 	for (size_t i = 1; i < n_distinct; i++)

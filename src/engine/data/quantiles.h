@@ -23,6 +23,7 @@ typedef struct MlKeyList
 typedef struct MlQuantileSpace
 {
 	MlKeyList	of_class[2];	/* negatives, positives */
+	size_t		n_usual[2];		/* taken of the usual value */
 	double	   *distinct;		/* of both, rising */
 	double	   *weight;			/* of all that have the distinct value */
 } MlQuantileSpace;
@@ -30,17 +31,23 @@ typedef struct MlQuantileSpace
 /* Allocates it for n values; false when memory is exhausted. */
 extern bool ml_quantile_space(MlArena *arena, size_t n, MlQuantileSpace *space);
 
-/* Values to find edges of. */
+/*
+ * Values to find edges of.  One of them, not NaN, may be counted instead of listed,
+ * the usual one.  From samples it can only be if no value is missing.
+ */
 typedef struct MlQuantileValues
 {
 	const double *value;		/* NaN is skipped */
 	const bool *positive;		/* which belong to the positive class */
 	size_t		n;
-	/* what is not among them: a value, not NaN, of so many negatives and positives; together with
-	 * the others they are at most 2 * ML_QUANTILE_SAMPLE, or there are none */
+	const uint32_t *at;			/* [n] positions among all values; NULL: 0 .. n-1 */
 	double		usual;
-	size_t		n_usual[2];
+	size_t		n_usual[2];		/* negatives and positives that have it */
+	size_t		n_taken[2];		/* see ml_quantile_taken; needed if any have it */
 } MlQuantileValues;
+
+/* How many of n values are taken of each class if none is missing: all, or a sample. */
+extern void ml_quantile_taken(const bool *positive, size_t n, uint64_t seed, size_t taken[2]);
 
 /*
  * Edges of at most max_bins bins.  The positive class, where it is rare, counts more,

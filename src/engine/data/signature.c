@@ -55,6 +55,8 @@ typedef struct Fit
 	const MlDataset *dataset;
 	MlRows		rows;
 	bool	   *positive;		/* [rows] */
+	size_t		n_positive;
+	size_t		n_taken[2];		/* see ml_quantile_taken */
 	uint32_t	max_bins;
 	uint64_t	seed;
 	MlStatisticRows statistics;
@@ -77,9 +79,9 @@ typedef struct NumberSpace
 	size_t		n;
 	double	   *other;			/* [n / 2 + ML_CHUNK_ROWS] in the order of positions */
 	bool	   *positive;		/* of these */
+	uint32_t   *at;				/* and their positions */
 	size_t		n_others;
 	bool		sparse;
-	size_t		n_positive;		/* in all rows */
 	MlQuantileSpace quantiles;
 } NumberSpace;
 
@@ -99,7 +101,8 @@ list_others(const Fit *fit, NumberSpace *space)
 		for (size_t i = 0; i < found; i++)
 		{
 			space->other[space->n_others] = space->values[begin + at[i]];
-			space->positive[space->n_others++] = fit->positive[begin + at[i]];
+			space->positive[space->n_others] = fit->positive[begin + at[i]];
+			space->at[space->n_others++] = (uint32_t) begin + at[i];
 		}
 		/* of a dense column the first block says it */
 		space->sparse = 2 * space->n_others <= (begin == 0 ? n : space->n);
@@ -211,23 +214,25 @@ read_values(const Fit *fit, const Candidate *candidate, NumberSpace *space)
 	}
 }
 
-/* Edges of the others and the usual value, unless there are so many that a sample is taken. */
+/* Edges of the others and the usual value, where that can be done (see MlQuantileValues). */
 static uint32_t
 find_edges(const Fit *fit, NumberSpace *space, double *edges)
 {
-	MlQuantileValues values = {space->values, fit->positive, space->n, 0, {0, 0}};
+	MlQuantileValues values = {space->values, fit->positive, space->n, NULL, 0, {0, 0}, {0, 0}};
+	bool		usual = space->sparse && space->values[0] == space->values[0];
 
-	if (space->sparse && space->n <= 2 * ML_QUANTILE_SAMPLE)
+	for (size_t i = 0; usual && space->n > 2 * ML_QUANTILE_SAMPLE && i < space->n_others; i++)
+		usual = space->other[i] == space->other[i];
+	if (usual)
 	{
-		values = (MlQuantileValues) {space->other, space->positive, space->n_others, space->values[0], {0, 0}};
-		if (space->values[0] == space->values[0])
-		{
-			values.n_usual[1] = space->n_positive;
-			for (size_t i = 0; i < space->n_others; i++)
-				values.n_usual[1] -= space->positive[i];
-			values.n_usual[0] = space->n - space->n_others - values.n_usual[1];
-		}
+		values = (MlQuantileValues) {space->other, space->positive, space->n_others, space->at, space->values[0],
+			{0, fit->n_positive}, {fit->n_taken[0], fit->n_taken[1]}};
+		for (size_t i = 0; i < space->n_others; i++)
+			values.n_usual[1] -= space->positive[i];
+		values.n_usual[0] = space->n - space->n_others - values.n_usual[1];
 	}
+	else if (space->sparse && space->values[0] != space->values[0])
+		values = (MlQuantileValues) {space->other, space->positive, space->n_others, space->at, 0, {0, 0}, {0, 0}};
 	return ml_quantile_edges(&space->quantiles, &values, fit->max_bins, fit->seed, edges);
 }
 
@@ -490,13 +495,14 @@ add_column(MlContext *ctx, Fit *fit, uint32_t column, Category *category)
 }
 
 static bool
-allocate_space(MlArena *arena, size_t n, size_t n_positive, NumberSpace *space)
+allocate_space(MlArena *arena, size_t n, NumberSpace *space)
 {
-	*space = (NumberSpace) {.n = n, .n_positive = n_positive};
+	*space = (NumberSpace) {.n = n};
 	space->values = ml_arena_alloc_array(arena, n, sizeof(double));
 	space->other = ml_arena_alloc_array(arena, n / 2 + ML_CHUNK_ROWS, sizeof(double));
 	space->positive = ml_arena_alloc_array(arena, n / 2 + ML_CHUNK_ROWS, sizeof(bool));
-	return space->values && space->other && space->positive && ml_quantile_space(arena, n, &space->quantiles);
+	space->at = ml_arena_alloc_array(arena, n / 2 + ML_CHUNK_ROWS, sizeof(uint32_t));
+	return space->values && space->other && space->positive && space->at && ml_quantile_space(arena, n, &space->quantiles);
 }
 
 /* Fits all numeric candidates in parallel. */
@@ -505,7 +511,6 @@ fit_numbers(MlContext *ctx, Fit *fit)
 {
 	MlArenaMark mark = ml_arena_mark(ctx->arena);
 	int			n_threads = ml_pool_size(ctx->pool);
-	size_t		n_positive = 0;
 	MlStatus	status;
 
 	fit->space = ml_arena_alloc_array(ctx->arena, n_threads, sizeof(NumberSpace));
@@ -515,11 +520,12 @@ fit_numbers(MlContext *ctx, Fit *fit)
 	for (size_t i = 0; i < fit->rows.n; i++)
 	{
 		fit->positive[i] = fit->statistics.label[fit->rows.row[i]] == 1;
-		n_positive += fit->positive[i];
+		fit->n_positive += fit->positive[i];
 	}
+	ml_quantile_taken(fit->positive, fit->rows.n, fit->seed, fit->n_taken);
 	for (int t = 0; t < n_threads; t++)
 	{
-		if (!allocate_space(ctx->arena, fit->rows.n, n_positive, &fit->space[t]))
+		if (!allocate_space(ctx->arena, fit->rows.n, &fit->space[t]))
 			return ml_fail_memory(ctx);
 	}
 	status = ml_parallel_for(ctx, fit->n_candidates, fit_number, fit);
