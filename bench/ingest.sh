@@ -26,6 +26,7 @@ SQL
 
 # as many columns of text, of a hundred levels each
 query -o /dev/null <<'SQL'
+SET client_min_messages = warning;
 DROP TABLE IF EXISTS words;
 SELECT format('CREATE TABLE words AS SELECT id, label, %s FROM tx', string_agg(format('''level '' || floor(f%s * 100) AS f%s', i, i), ', '))
 FROM generate_series(1, 30) AS i \gexec
@@ -38,6 +39,7 @@ learn_words="SELECT * FROM $(train_call words 1 | sed "s/'tx'/'words'/") \\g /de
 # the others are given.
 train="SELECT * FROM $(train_call ingest 1) \\g /dev/null"
 {
+	echo "SET client_min_messages = warning;"
 	echo "SET max_parallel_workers_per_gather = 0;"
 	echo "$train"
 	for round in $(seq "$rounds"); do

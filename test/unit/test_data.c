@@ -437,7 +437,7 @@ hand_over(MlDataset *part, MlDataset *whole)
 static void
 test_append(void)
 {
-	static const size_t sizes[PARTS] = {ML_CHUNK_ROWS, 1, ML_CHUNK_ROWS, 2000, 47, 2000, ML_CHUNK_ROWS};
+	static const size_t sizes[PARTS] = {ML_CHUNK_ROWS, 1, ML_CHUNK_ROWS, 2000, 60, 2000, ML_CHUNK_ROWS};
 	MlContext	own = {.arena = ml_arena_create(0)};
 	MlDataset  *whole;
 	MlDataset  *parts;
