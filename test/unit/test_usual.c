@@ -75,46 +75,41 @@ typedef struct Sides
 {
 	MlQuantileValues all;
 	MlQuantileValues others;
-	double	   *value[2];
-	bool	   *positive[2];
+	double	   *value;
+	bool	   *positive;
 	uint32_t   *at;
 } Sides;
 
 static Sides
 room_for(size_t n)
 {
-	Sides		sides = {.at = ml_arena_alloc_array(ctx.arena, n, sizeof(uint32_t))};
-
-	for (int side = 0; side < 2; side++)
+	return (Sides)
 	{
-		sides.value[side] = ml_arena_alloc_array(ctx.arena, n, sizeof(double));
-		sides.positive[side] = ml_arena_alloc_array(ctx.arena, n, sizeof(bool));
-	}
-	return sides;
+		.value = ml_arena_alloc_array(ctx.arena, n, sizeof(double)),
+			.positive = ml_arena_alloc_array(ctx.arena, n, sizeof(bool)),
+			.at = ml_arena_alloc_array(ctx.arena, n, sizeof(uint32_t))
+	};
 }
 
 static void
 draw_values(Sides *s, size_t n, uint64_t trial, double usual, bool missing)
 {
-	s->all = (MlQuantileValues) {s->value[0], s->positive[0], n, NULL, 0, {0, 0}, {0, 0}};
-	s->others = (MlQuantileValues) {s->value[1], s->positive[1], 0, s->at, usual, {0, 0}, {0, 0}};
+	s->all = (MlQuantileValues) {s->value, s->positive, n, NULL, 0, {0, 0}, {0, 0}};
+	s->others = (MlQuantileValues) {s->value, s->positive, 0, s->at, usual, {0, 0}, {0, 0}};
 	for (size_t i = 0; i < n; i++)
 	{
-		size_t		at = s->others.n;
 		double		value = draw(100 + trial, i, 10) > 2 ? usual : missing && draw(400 + trial, i, 9) == 0 ? NAN
 			: trial % 2 ? (double) draw(700 + trial, i, 50) : ml_random_uniform(11, 700 + trial, i);
 
-		s->value[0][i] = value;
-		s->positive[0][i] = draw(1000 + trial, i, 50) == 0;
+		s->value[i] = value;
+		s->positive[i] = draw(1000 + trial, i, 50) == 0;
 		if (value == usual)
-			s->others.n_usual[s->positive[0][i]]++;
+			s->others.n_usual[s->positive[i]]++;
 		if (value == usual || (usual != usual && value != value))
 			continue;
-		s->value[1][at] = value;
-		s->positive[1][at] = s->positive[0][i];
 		s->at[s->others.n++] = (uint32_t) i;
 	}
-	ml_quantile_taken(s->positive[0], n, 1, s->others.n_taken);
+	ml_quantile_taken(s->positive, n, 1, s->others.n_taken);
 }
 
 /* Edges of all values and of those of which the usual one is only counted differ. */

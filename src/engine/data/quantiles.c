@@ -146,7 +146,11 @@ take_values(MlQuantileSpace *space, const MlQuantileValues *values, uint32_t max
 	double		mass[2];
 
 	for (size_t i = 0; i < values->n; i++)
-		present[positive[i]] += value[i] == value[i];
+	{
+		size_t		at = values->at ? values->at[i] : i;
+
+		present[positive[at]] += value[at] == value[at];
+	}
 	for (int c = 0; c < 2; c++)
 	{
 		space->of_class[c].n = 0;
@@ -155,15 +159,16 @@ take_values(MlQuantileSpace *space, const MlQuantileValues *values, uint32_t max
 	}
 	for (size_t i = 0; i < values->n; i++)
 	{
-		int			c = positive[i];
+		size_t		at = values->at ? values->at[i] : i;
+		int			c = positive[at];
 		MlKeyList  *list = &space->of_class[c];
 
-		if (!is_taken(seed, values->at ? values->at[i] : i, limit[c]))
+		if (!is_taken(seed, at, limit[c]))
 			continue;
 		/* what is taken and is not usual */
 		space->n_usual[c] -= usual;
-		if (value[i] == value[i] && list->n < capacity_for(values->n))
-			list->keys[list->n++] = key_of(value[i]);
+		if (value[at] == value[at] && list->n < capacity_for(values->n))
+			list->keys[list->n++] = key_of(value[at]);
 	}
 
 	mass[0] = (double) present[0];

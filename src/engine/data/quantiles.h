@@ -37,10 +37,10 @@ extern bool ml_quantile_space(MlArena *arena, size_t n, MlQuantileSpace *space);
  */
 typedef struct MlQuantileValues
 {
-	const double *value;		/* NaN is skipped */
+	const double *value;		/* by position; NaN is skipped */
 	const bool *positive;		/* which belong to the positive class */
 	size_t		n;
-	const uint32_t *at;			/* [n] positions among all values; NULL: 0 .. n-1 */
+	const uint32_t *at;			/* [n] positions that are listed; NULL: 0 .. n-1 */
 	double		usual;
 	size_t		n_usual[2];		/* negatives and positives that have it */
 	size_t		n_taken[2];		/* see ml_quantile_taken; needed if any have it */

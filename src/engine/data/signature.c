@@ -71,42 +71,46 @@ typedef struct Fit
 
 /*
  * A number's values, and working memory of the thread that fits it.  If at least half
- * are the same as the first, which is then the usual one, all others are also listed.
+ * are the same as the first, which is then the usual one, the others are listed.
  */
 typedef struct NumberSpace
 {
 	double	   *values;			/* [n] by position */
 	size_t		n;
-	double	   *other;			/* [n / 2 + ML_CHUNK_ROWS] in the order of positions */
-	bool	   *positive;		/* of these */
-	uint32_t   *at;				/* and their positions */
-	size_t		n_others;
 	bool		sparse;
+	size_t		n_others;		/* n if it is not sparse */
+	uint32_t   *at;				/* [n / 2 + ML_CHUNK_ROWS] positions of the others */
 	MlQuantileSpace quantiles;
 } NumberSpace;
 
+static inline double
+other_value(const NumberSpace *space, size_t i)
+{
+	return space->values[space->sparse ? space->at[i] : i];
+}
+
 /* Says whether most values are the first, and lists the others. */
 static void
-list_others(const Fit *fit, NumberSpace *space)
+list_others(NumberSpace *space)
 {
-	uint32_t	at[ML_CHUNK_ROWS];
+	MlUsual		usual = ml_usual_value(space->n > 0 ? space->values[0] : 0);
 
 	space->n_others = 0;
 	space->sparse = space->n > 0;
 	for (size_t begin = 0; begin < space->n && space->sparse; begin += ML_CHUNK_ROWS)
 	{
 		size_t		n = space->n - begin < ML_CHUNK_ROWS ? space->n - begin : ML_CHUNK_ROWS;
-		size_t		found = ml_list_unusual(space->values + begin, n, ml_usual_value(space->values[0]), at);
+		uint32_t   *at = space->at + space->n_others;
+		size_t		found = ml_list_unusual(space->values + begin, n, usual, at);
 
 		for (size_t i = 0; i < found; i++)
-		{
-			space->other[space->n_others] = space->values[begin + at[i]];
-			space->positive[space->n_others] = fit->positive[begin + at[i]];
-			space->at[space->n_others++] = (uint32_t) begin + at[i];
-		}
+			at[i] += (uint32_t) begin;
+		space->n_others += found;
 		/* of a dense column the first block says it */
 		space->sparse = 2 * space->n_others <= (begin == 0 ? n : space->n);
 	}
+	if (!space->sparse)
+		space->n_others = space->n;
 }
 
 /*
@@ -150,18 +154,16 @@ static void
 describe(MlFeature *feature, const NumberSpace *space)
 {
 	bool		usual = space->sparse && space->values[0] == space->values[0];
-	const double *values = space->sparse ? space->other : space->values;
-	size_t		n = space->sparse ? space->n_others : space->n;
-	size_t		present = usual ? space->n - n : 0;
+	size_t		present = usual ? space->n - space->n_others : 0;
 	double		shift = usual ? space->values[0] : 0;
 	double		sum = 0;
 	double		squares = 0;
 
 	feature->minimum = usual ? shift : INFINITY;
 	feature->maximum = usual ? shift : -INFINITY;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < space->n_others; i++)
 	{
-		double		value = values[i];
+		double		value = other_value(space, i);
 
 		if (value != value)
 			continue;
@@ -222,37 +224,41 @@ find_edges(const Fit *fit, NumberSpace *space, double *edges)
 	bool		usual = space->sparse && space->values[0] == space->values[0];
 
 	for (size_t i = 0; usual && space->n > 2 * ML_QUANTILE_SAMPLE && i < space->n_others; i++)
-		usual = space->other[i] == space->other[i];
+		usual = other_value(space, i) == other_value(space, i);
 	if (usual)
 	{
-		values = (MlQuantileValues) {space->other, space->positive, space->n_others, space->at, space->values[0],
+		values = (MlQuantileValues) {space->values, fit->positive, space->n_others, space->at, space->values[0],
 			{0, fit->n_positive}, {fit->n_taken[0], fit->n_taken[1]}};
 		for (size_t i = 0; i < space->n_others; i++)
-			values.n_usual[1] -= space->positive[i];
+			values.n_usual[1] -= fit->positive[space->at[i]];
 		values.n_usual[0] = space->n - space->n_others - values.n_usual[1];
 	}
 	else if (space->sparse && space->values[0] != space->values[0])
-		values = (MlQuantileValues) {space->other, space->positive, space->n_others, space->at, 0, {0, 0}, {0, 0}};
+	{
+		values.n = space->n_others;
+		values.at = space->at;
+	}
 	return ml_quantile_edges(&space->quantiles, &values, fit->max_bins, fit->seed, edges);
 }
 
 static void
 count_codes(const MlFeature *feature, const NumberSpace *space, const double *edges, uint64_t *counts)
 {
-	const double *values = space->sparse ? space->other : space->values;
-	size_t		n = space->sparse ? space->n_others : space->n;
+	double		values[ML_CHUNK_ROWS];
 	uint8_t		code[ML_CHUNK_ROWS];
 
-	for (size_t begin = 0; begin < n; begin += ML_CHUNK_ROWS)
+	for (size_t begin = 0; begin < space->n_others; begin += ML_CHUNK_ROWS)
 	{
-		size_t		in_chunk = n - begin < ML_CHUNK_ROWS ? n - begin : ML_CHUNK_ROWS;
+		size_t		n = space->n_others - begin < ML_CHUNK_ROWS ? space->n_others - begin : ML_CHUNK_ROWS;
 
-		ml_feature_codes(edges, feature->n_bins - 1, values + begin, in_chunk, code);
-		for (size_t i = 0; i < in_chunk; i++)
+		for (size_t i = 0; i < n; i++)
+			values[i] = other_value(space, begin + i);
+		ml_feature_codes(edges, feature->n_bins - 1, values, n, code);
+		for (size_t i = 0; i < n; i++)
 			counts[code[i]]++;
 	}
 	if (space->sparse)
-		counts[ml_bin_number(edges, feature->n_bins - 1, space->values[0])] += space->n - n;
+		counts[ml_bin_number(edges, feature->n_bins - 1, space->values[0])] += space->n - space->n_others;
 }
 
 /* Task: a candidate.  Leaves off between its steps when the caller wants to stop. */
@@ -265,7 +271,7 @@ fit_number(void *arg, size_t task, int thread)
 	NumberSpace *space = &fit->space[thread];
 
 	read_values(fit, candidate, space);
-	list_others(fit, space);
+	list_others(space);
 	if (ml_should_stop(fit->ctx, thread))
 		return;
 	describe(feature, space);
@@ -499,10 +505,8 @@ allocate_space(MlArena *arena, size_t n, NumberSpace *space)
 {
 	*space = (NumberSpace) {.n = n};
 	space->values = ml_arena_alloc_array(arena, n, sizeof(double));
-	space->other = ml_arena_alloc_array(arena, n / 2 + ML_CHUNK_ROWS, sizeof(double));
-	space->positive = ml_arena_alloc_array(arena, n / 2 + ML_CHUNK_ROWS, sizeof(bool));
 	space->at = ml_arena_alloc_array(arena, n / 2 + ML_CHUNK_ROWS, sizeof(uint32_t));
-	return space->values && space->other && space->positive && space->at && ml_quantile_space(arena, n, &space->quantiles);
+	return space->values && space->at && ml_quantile_space(arena, n, &space->quantiles);
 }
 
 /* Fits all numeric candidates in parallel. */
