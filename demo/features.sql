@@ -1,4 +1,4 @@
--- The Handbook's features as a plain view over the table "transactions"
+-- The Handbook's features, defined once, over the table "transactions"
 -- (transaction_id, tx_datetime, customer_id, terminal_id, tx_amount, tx_fraud, ...).
 --
 -- From Le Borgne, Siblini, Lebichot, Bontempi: "Reproducible Machine Learning
@@ -10,53 +10,27 @@
 --				was fraud: of the windows that ended 7 days ago, because it takes
 --				a week until frauds are known
 --
--- Point-in-time correct: a row's features use nothing that was not known when
--- the transaction came in.  Windows are open at their beginning (exactly one
--- day ago is out), hence the millisecond less.
+-- A row's features use nothing that was not known when the transaction came in.
 
-CREATE VIEW transaction_features AS
-WITH ordered AS (
-	-- Transactions of a customer within one second count in the order of their
-	-- numbers: a microsecond apart, they are no longer peers.
-	SELECT *,
-		   tx_datetime + interval '1 microsecond' *
-		   row_number() OVER (PARTITION BY customer_id, tx_datetime
-							  ORDER BY transaction_id) AS moment
-	FROM transactions
-)
-SELECT transaction_id,
-	   tx_datetime,
-	   customer_id,
-	   terminal_id,
-	   tx_amount,
-	   (extract(isodow FROM tx_datetime) >= 6)::int AS tx_during_weekend,
-	   (extract(hour FROM tx_datetime) <= 6)::int AS tx_during_night,
+SELECT mlops.create_feature_view('transaction_features', 'transactions', key => 'transaction_id', time_column => 'tx_datetime', features => '{
+	"tx_during_weekend": {"expression": "(extract(isodow FROM tx_datetime) >= 6)::int"},
+	"tx_during_night": {"expression": "(extract(hour FROM tx_datetime) <= 6)::int"},
 
-	   count(*) OVER customer_1day AS customer_id_nb_tx_1day_window,
-	   avg(tx_amount) OVER customer_1day AS customer_id_avg_amount_1day_window,
-	   count(*) OVER customer_7day AS customer_id_nb_tx_7day_window,
-	   avg(tx_amount) OVER customer_7day AS customer_id_avg_amount_7day_window,
-	   count(*) OVER customer_30day AS customer_id_nb_tx_30day_window,
-	   avg(tx_amount) OVER customer_30day AS customer_id_avg_amount_30day_window,
+	"customer_id_nb_tx_1day_window": {"aggregate": "count", "by": "customer_id", "window": "1 day"},
+	"customer_id_nb_tx_7day_window": {"aggregate": "count", "by": "customer_id", "window": "7 days"},
+	"customer_id_nb_tx_30day_window": {"aggregate": "count", "by": "customer_id", "window": "30 days"},
+	"customer_id_avg_amount_1day_window": {"aggregate": "avg", "value": "tx_amount", "by": "customer_id", "window": "1 day"},
+	"customer_id_avg_amount_7day_window": {"aggregate": "avg", "value": "tx_amount", "by": "customer_id", "window": "7 days"},
+	"customer_id_avg_amount_30day_window": {"aggregate": "avg", "value": "tx_amount", "by": "customer_id", "window": "30 days"},
 
-	   count(*) OVER terminal_1day AS terminal_id_nb_tx_1day_window,
-	   coalesce(avg(tx_fraud::int) OVER terminal_1day, 0)::float8 AS terminal_id_risk_1day_window,
-	   count(*) OVER terminal_7day AS terminal_id_nb_tx_7day_window,
-	   coalesce(avg(tx_fraud::int) OVER terminal_7day, 0)::float8 AS terminal_id_risk_7day_window,
-	   count(*) OVER terminal_30day AS terminal_id_nb_tx_30day_window,
-	   coalesce(avg(tx_fraud::int) OVER terminal_30day, 0)::float8 AS terminal_id_risk_30day_window,
+	"terminal_id_nb_tx_1day_window": {"aggregate": "count", "by": "terminal_id", "window": "1 day", "delay": "7 days"},
+	"terminal_id_nb_tx_7day_window": {"aggregate": "count", "by": "terminal_id", "window": "7 days", "delay": "7 days"},
+	"terminal_id_nb_tx_30day_window": {"aggregate": "count", "by": "terminal_id", "window": "30 days", "delay": "7 days"},
+	"terminal_id_risk_1day_window": {"aggregate": "avg", "value": "tx_fraud", "by": "terminal_id", "window": "1 day", "delay": "7 days", "default": 0},
+	"terminal_id_risk_7day_window": {"aggregate": "avg", "value": "tx_fraud", "by": "terminal_id", "window": "7 days", "delay": "7 days", "default": 0},
+	"terminal_id_risk_30day_window": {"aggregate": "avg", "value": "tx_fraud", "by": "terminal_id", "window": "30 days", "delay": "7 days", "default": 0}
+}') \g /dev/null
 
-	   tx_fraud
-FROM ordered
-WINDOW
-	customer AS (PARTITION BY customer_id ORDER BY moment),
-	customer_1day AS (customer RANGE BETWEEN '1 day -0.001 second' PRECEDING AND CURRENT ROW),
-	customer_7day AS (customer RANGE BETWEEN '7 days -0.001 second' PRECEDING AND CURRENT ROW),
-	customer_30day AS (customer RANGE BETWEEN '30 days -0.001 second' PRECEDING AND CURRENT ROW),
-	terminal AS (PARTITION BY terminal_id ORDER BY tx_datetime),
-	terminal_1day AS (terminal RANGE BETWEEN '8 days -0.001 second' PRECEDING AND '7 days' PRECEDING),
-	terminal_7day AS (terminal RANGE BETWEEN '14 days -0.001 second' PRECEDING AND '7 days' PRECEDING),
-	terminal_30day AS (terminal RANGE BETWEEN '37 days -0.001 second' PRECEDING AND '7 days' PRECEDING);
-
-COMMENT ON VIEW transaction_features IS
-	'Transactions with the features of the Fraud Detection Handbook, as known at the time of each';
+-- What a payment's features look up.
+CREATE INDEX ON transactions (customer_id, tx_datetime);
+CREATE INDEX ON transactions (terminal_id, tx_datetime);

@@ -182,3 +182,15 @@ FROM mlops.coefficients
 WHERE model = 'fraud' AND version = 2 AND kind = 'value'
 ORDER BY abs(coefficient) DESC
 LIMIT 5;
+
+\if :is_handbook
+\echo 'Payments as they come in'
+\echo '========================'
+\echo 'A thousand INSERTs: the trigger computes the features, scores and logs the decision.'
+SELECT count(*) AS payments,
+	   to_char(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), '990.00" ms"') AS median,
+	   to_char(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms), '990.00" ms"') AS "99 % within",
+	   (SELECT count(*) FILTER (WHERE score IS NOT NULL) FROM transactions) AS scored,
+	   (SELECT count(*) FILTER (WHERE flagged) FROM transactions) AS flagged
+FROM took;
+\endif

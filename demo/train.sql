@@ -2,11 +2,11 @@
 -- background worker.  Prints the job's number.
 
 SELECT mlops.submit(
-	format($$SELECT * FROM mlops.train('fraud', 'prepared',
+	format($$SELECT * FROM mlops.train('fraud', %L,
 				 target => 'tx_fraud',
 				 algorithm => %L,
 				 key => 'transaction_id',
 				 time_column => 'tx_datetime',
 				 exclude => %L,
-				 split => %L)$$, :'algorithm', :'exclude', :'split'),
+				 split => %L)$$, :'source', :'algorithm', :'exclude', :'split'),
 	key => 'demo', model => 'fraud');

@@ -82,7 +82,8 @@ check 'it finds most frauds within as many alerts as there are frauds' query_giv
 	       LIMIT (SELECT count(*) FROM test_scores WHERE tx_fraud)) AS top" t
 check 'the server has no network socket' query_gives 'SHOW listen_addresses' ''
 check 'a row is enough to score' query_gives \
-	"SELECT mlops.score('fraud', p) BETWEEN 0 AND 1 FROM prepared AS p WHERE transaction_id = 1000" t
+	"SELECT mlops.score('fraud', t) = mlops.score('fraud', p) FROM transactions AS t JOIN prepared AS p USING (transaction_id) WHERE transaction_id = 1000" t
+check 'payments were scored as they came in' query_gives 'SELECT count(*) FROM transactions WHERE score IS NOT NULL AND flagged IS NOT NULL' 1000
 
 # ---- a file in Kaggle's form of the ULB layout: quoted, mixed case, CRLF
 if [ -r "$data/ulb_creditcard_subset.csv.gz" ]; then

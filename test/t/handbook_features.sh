@@ -1,5 +1,5 @@
 #!/bin/sh
-# handbook_features.sh - the view of demo/features.sql gives the published
+# handbook_features.sh - the feature view of demo/features.sql gives the published
 # features of the Fraud Detection Handbook, and looks into no future.  TAP.
 #
 # Reads ../shared/data (or MLOPS_DATA): all 1,754,155 raw transactions, and the
@@ -22,6 +22,7 @@ private_server start "fsync = off" "work_mem = '64MB'" "max_wal_size = '4GB'" "j
 # book's sort, which is not stable, took the second first.  They are exchanged
 # here, so that every published row can be compared.
 query <<SQL
+CREATE EXTENSION mlops;
 CREATE TABLE transactions (transaction_id bigint, tx_datetime timestamp, customer_id int,
 	terminal_id int, tx_amount float8, tx_time_seconds int, tx_time_days int,
 	tx_fraud int, tx_fraud_scenario int);
