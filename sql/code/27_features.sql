@@ -2,7 +2,7 @@
 -- mlops.feature_rows, so it is kept, dumped, renamed, granted and dropped as one.
 
 CREATE FUNCTION mlops.feature_rows(source regclass, key name, time_column name, features jsonb, known_column name DEFAULT NULL,
-	"from" timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS SETOF record
+	since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS SETOF record
 	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 100000
 	AS 'MODULE_PATHNAME', 'mlops_feature_rows';
 COMMENT ON FUNCTION mlops.feature_rows(regclass, name, name, jsonb, name, timestamptz, timestamptz) IS
@@ -26,7 +26,7 @@ CREATE FUNCTION mlops.drop_feature_view(name regclass) RETURNS void
 	AS 'MODULE_PATHNAME', 'mlops_drop_feature_view';
 COMMENT ON FUNCTION mlops.drop_feature_view(regclass) IS 'Drops a feature view';
 
-CREATE FUNCTION mlops.feature_row(view regclass, "row" anyelement) RETURNS jsonb
+CREATE FUNCTION mlops.feature_row(view regclass, source_row anyelement) RETURNS jsonb
 	LANGUAGE c STABLE PARALLEL SAFE COST 100000
 	AS 'MODULE_PATHNAME', 'mlops_feature_row';
 COMMENT ON FUNCTION mlops.feature_row(regclass, anyelement) IS 'A row of a feature view''s source with its features, computed from the rows that there are now';

@@ -240,7 +240,7 @@ BEGIN
 	END IF;
 	PERFORM mlops_catalog.tell_of_left_out(format('the monitor of model "%s"', monitor.model), format('SELECT * FROM mlops.monitor(%L, every => %L', monitor.model, made.every),
 		mlops_catalog.monitor_arguments(former), mlops_catalog.monitor_arguments(made),
-		json_build_object('label_delay', interval '0'::text, 'segments', '{}', 'query', NULL, 'time_column', NULL));
+		json_build_object('label_delay', interval '0'::text, 'segments', '{}', 'query', NULL, 'time_column', NULL)) WHERE former.model_id IS NOT NULL;
 	PERFORM mlops_catalog.warn_of_hindrance(caller, 'monitor', monitor.model);
 	PERFORM mlops_catalog.warn_of_role(caller, 'monitor', monitor.model);
 	PERFORM mlops_catalog.tell_of_unjudged_rules(caller, id);

@@ -108,7 +108,7 @@ find_asked(const MlFeatureView *view, AskedColumns *asked)
 
 /*
  * mlops.feature_rows(source regclass, key name, time_column name, features jsonb,
- *	  known_column name, "from" timestamptz, until timestamptz) -> SETOF record
+ *	  known_column name, since timestamptz, until timestamptz) -> SETOF record
  */
 Datum
 mlops_feature_rows(PG_FUNCTION_ARGS)
@@ -316,12 +316,27 @@ features_of_site(FunctionCallInfo fcinfo)
 	return site->features;
 }
 
-/* mlops.feature_row(view regclass, "row" anyelement) -> jsonb */
+/* Errors: 22004, 42804. */
+static HeapTupleHeader
+row_argument(FunctionCallInfo fcinfo, int i)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, i);
+
+	if (!OidIsValid(type) || !(type == RECORDOID || type_is_rowtype(type)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("\"source_row\" must be a row, not %s", OidIsValid(type) ? format_type_be(type) : "a value of no known type"),
+				 errhint("Give a row of the source: SELECT mlops.feature_row('view', t) FROM source AS t.")));
+	mlbase_refuse_null(fcinfo, i, "source_row");
+	return PG_GETARG_HEAPTUPLEHEADER(i);
+}
+
+/* mlops.feature_row(view regclass, source_row anyelement) -> jsonb */
 Datum
 mlops_feature_row(PG_FUNCTION_ARGS)
 {
+	HeapTupleHeader header = row_argument(fcinfo, 1);
 	MlFeatureView *features = features_of_site(fcinfo);
-	HeapTupleHeader header = PG_GETARG_HEAPTUPLEHEADER(1);
 	TupleDesc	desc = mlfeat_desc(features);
 	TupleDesc	given = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
 	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};

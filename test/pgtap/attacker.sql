@@ -71,6 +71,8 @@ INSERT INTO reading VALUES
 	('named', 'drift_between', $$SELECT * FROM mlops.drift_between('bait', 'bait')$$),
 	('named', 'add_labels', $$SELECT mlops.add_labels('%1$s', 'bait', key => 'id', label => 'is_fraud')$$),
 	('named', 'import_decisions', $$SELECT mlops.import_decisions('%1$s', query => 'SELECT b.*, now() AS seen FROM bait AS b', key => 'id', time_column => 'seen')$$),
+	('named', 'create_feature_view', $$SELECT mlops.create_feature_view('of_%1$s', 'bait', 'id', 'ts', '{"n": {"aggregate": "sum", "value": "amount", "by": "country"}}')$$),
+	('named', 'feature_rows', $$SELECT * FROM mlops.feature_rows('bait', 'id', 'ts', '{"n": {"aggregate": "sum", "value": "amount", "by": "country"}}') AS f(n float8)$$),
 	('named', 'snapshot', $$SELECT mlops.snapshot('bait', 'taken_%1$s')$$),
 	('named', 'monitor', $$SELECT mlops.monitor('%1$s', source => 'later', time_column => 'ts')$$),
 	('recorded', 'daily_precision', $$SELECT * FROM mlops.daily_precision('%1$s/1')$$),

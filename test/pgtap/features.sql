@@ -1,7 +1,7 @@
 -- Features from the history of entities: what their definitions say in SQL, the same bits for
 -- one row as for all, and what is refused.
 \ir setup.psql
-SELECT plan(79);
+SELECT plan(82);
 
 -- Times with ties, late and early rows, entities that are missing, and amounts that no sum of doubles adds up exactly.
 CREATE TABLE pay AS SELECT i AS id, CASE WHEN i % 97 <> 0 THEN timestamptz '2026-01-01' + (i * 7919 % 4000 / 3) * interval '7 minutes' END AS ts,
@@ -109,9 +109,9 @@ SELECT results_eq('SELECT skew, wrong FROM under_settings, literals', 'VALUES (0
 
 -- ---- part of the rows
 SELECT made('{"n": {"aggregate": "count", "by": "card", "window": "1 day"}, "ever": {"aggregate": "count", "by": "card"}, "risk": {"aggregate": "avg", "value": "fraud", "by": "shop", "window": "1 day", "delay": "1 day"}}') \g /dev/null
-SELECT results_eq($$SELECT * FROM mlops.feature_rows('pay', 'id', 'ts', (SELECT features FROM mlops.feature_views), "from" => '2026-01-04', until => '2026-01-05') AS f(n bigint, id int, ever bigint, risk float8) ORDER BY id$$,
+SELECT results_eq($$SELECT * FROM mlops.feature_rows('pay', 'id', 'ts', (SELECT features FROM mlops.feature_views), since => '2026-01-04', until => '2026-01-05') AS f(n bigint, id int, ever bigint, risk float8) ORDER BY id$$,
 	$$SELECT n, id, ever, risk FROM made WHERE ts >= '2026-01-04' AND ts < '2026-01-05' ORDER BY id$$, 'a range of time has the features that its rows have among all');
-SELECT results_eq($$SELECT n, id FROM mlops.feature_rows('pay', 'id', 'ts', '{"n": {"aggregate": "count", "by": "card", "window": "1 day"}}', "from" => '2026-01-04') AS f(n bigint, id int) ORDER BY id$$,
+SELECT results_eq($$SELECT n, id FROM mlops.feature_rows('pay', 'id', 'ts', '{"n": {"aggregate": "count", "by": "card", "window": "1 day"}}', since => '2026-01-04') AS f(n bigint, id int) ORDER BY id$$,
 	$$SELECT n, id FROM made WHERE ts >= '2026-01-04' ORDER BY id$$, 'also where no feature is of all time');
 
 -- ---- as a relation
@@ -173,6 +173,10 @@ SELECT is(refused(feature::jsonb), message, feature) FROM (VALUES
 CREATE FUNCTION public.mine(numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 SELECT is(refused('{"expression": "public.mine(amount)"}'), '42P17 "expression" of feature "f" calls function public.mine(numeric)', 'functions that are not PostgreSQL''s own are refused');
 SELECT is(refused('{"aggregate": "count", "by": "ts"}'), '42804 column "ts" of type timestamp with time zone in "by" of feature "f" cannot be a key', 'times are no keys');
+
+SELECT throws_ok($$SELECT * FROM mlops.feature_rows('pay', 'id', 'ts', '{"f": {"expression": "amount"}}') AS f(amounts numeric)$$, '42703', '"amounts" is neither a column of the source nor a feature', 'a column that there is not');
+SELECT throws_ok($$SELECT * FROM mlops.feature_rows('pay', 'id', 'ts', '{"f": {"expression": "amount"}}') AS f(f float8)$$, '42804', 'column "f" has type numeric, not double precision', 'or of another type');
+SELECT throws_ok($$SELECT * FROM mlops.feature_rows('pay', 'shop', 'amount', '{"f": {"expression": "amount"}}') AS f(f numeric)$$, '42804', 'column "amount" of "time_column" has type numeric', 'a time that is none');
 
 -- ---- rights
 CREATE ROLE analyst;

@@ -23,8 +23,8 @@ SELECT is(array_agg(f.name), NULL, 'and of every function that takes arguments')
 	SELECT DISTINCT quote_ident(p.proname) AS name FROM pg_proc AS p
 	WHERE p.pronamespace = 'mlops'::regnamespace AND p.prokind = 'f' AND p.pronargs > 0 AND p.prorettype <> 'cstring'::regtype
 		AND p.proname !~ '^(loss|ranking|histogram)_state' AND has_function_privilege('public', p.oid, 'EXECUTE')
-		-- a session of its own, or pg_cron, is needed
-		AND p.proname <> ALL ('{submit,cancel,result,schedule,unschedule,acknowledge_alert,adopt_query,resume}')) AS f
+		-- a session of its own, pg_cron, or a list of columns is needed
+		AND p.proname <> ALL ('{feature_rows,submit,cancel,result,schedule,unschedule,acknowledge_alert,adopt_query,resume}')) AS f
 WHERE NOT EXISTS (SELECT FROM sound_call AS c WHERE c.function = f.name);
 SELECT try(call_with(c, place, v)) FROM sound_call AS c, generate_series(1, cardinality(c.arguments)) AS place,
 	unnest(ARRAY['NULL', '''''', '''nosuch''', '''[]''', '''{"nosuch": 1}''', '-7', '''-7''', '''{nosuch}''', '''NaN''', '''1000000 years''', '''infinity''', '''{}''', '''{{nosuch}}''', '''{{1,2}}''']) AS v \g /dev/null

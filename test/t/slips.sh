@@ -128,6 +128,7 @@ is "rows of their own" "$(trigger h 'DROP TRIGGER g ON live; ' "score_trigger('f
 is "without which nothing is wrong" "$(wrong)" ""
 
 # ---- what a call takes away that another one said
+is "the first monitor loses nothing" "$(said "SELECT mlops.monitor('fraud', every => '1 hour', segments => '{amount}', source => 'tx', time_column => 'at')" | grep -c 'lost')" 0
 query -c "SELECT mlops.monitor('fraud', every => '1 hour', segments => '{amount}', source => 'tx', time_column => 'at')" >/dev/null 2>&1
 lost="$(said "SELECT mlops.monitor('fraud', every => '1 day')" | grep -A 2 'lost')"
 is "a monitor set up again" "$(echo "$lost" | head -n 1)" 'NOTICE: the monitor of model "fraud" has lost "segments", "query", "time_column"'
