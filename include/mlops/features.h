@@ -65,8 +65,16 @@ extern bool mlfeat_is_feature(const MlFeatureRequest *request, const char *colum
 extern char *mlfeat_to_json(const MlFeatureRequest *request);
 extern void mlfeat_from_json(const char *json, size_t size, MlFeatureRequest *request);
 
-/* Of such JSON the column of times, which rows of its source have. */
+/* Of such JSON the column of times, which rows of its source have; and the source, InvalidOid if it is not there. */
 extern char *mlfeat_recorded_time_column(const char *json, size_t size);
+extern Oid	mlfeat_recorded_source(const char *json, size_t size);
+extern char *mlfeat_recorded_source_name(const char *json, size_t size);
+
+/*
+ * Error (42501) if a role may not read all rows of a source: features that others have
+ * computed would tell him of them.  what: whose features they are, for the message.
+ */
+extern void mlfeat_require_reader(Oid role, Oid source, const char *what);
 
 /*
  * Features of all rows whose time is in [from, until), read as the current user in the

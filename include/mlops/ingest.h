@@ -98,6 +98,9 @@ extern char *mling_settled_text(FmgrInfo *output, Datum value);
 /* The value that a type's input function reads in a text, whatever the session's settings. */
 extern Datum mling_settled_value(FmgrInfo *input, Oid io_parameter, const char *text);
 
+/* The same, with times that have no zone in the named one. */
+extern Datum mling_settled_value_in(FmgrInfo *input, Oid io_parameter, const char *text, const char *zone);
+
 /* A row as jsonb, whatever the session's settings. */
 extern Datum mling_settled_json(Datum row);
 

@@ -168,6 +168,13 @@ typedef struct MlRowMap
  */
 extern MlRowMap *mlserve_map_row(const MlModel *model, TupleDesc desc);
 
+/*
+ * A warning if the relation, or one that a source's columns come from, is a feature view
+ * whose definitions are not those that the model was trained with.
+ */
+extern void mlserve_warn_of_changed_view(const MlModel *model, Oid relation);
+extern void mlserve_warn_of_changed_views(const MlModel *model, const MlSource *source);
+
 /* The types of a model's inputs, for values in JSON: [n_inputs], in the current
  * memory context; its strings are the model's. */
 extern MlRecordedType *mlserve_recorded_types(const MlModel *model);

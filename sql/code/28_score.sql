@@ -144,6 +144,7 @@ CREATE FUNCTION mlops_catalog.trigger_hint(problem text) RETURNS text
 	SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN problem ~ 'which this trigger fills' THEN 'Until a version without the column is deployed, rows are scored as they come, mostly as if it were NULL.'
+		WHEN problem ~ 'not of this one$' THEN 'Rows are scored, but those of this table do not count. Train on a feature view of this table.'
 		WHEN problem ~ 'overwrites the other' THEN 'Let one of the two go, or fill other columns.'
 		WHEN problem ~ 'cannot be stored' THEN 'Give on_error a score, or let the column be NULL.'
 		ELSE 'Until that is mended, rows get what its argument on_error says: no score, unless it is given.' END

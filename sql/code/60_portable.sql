@@ -214,6 +214,11 @@ BEGIN
 	bytes := substring(import_model.data FROM 17 + length FOR size - 48 - length);
 	found := mlops_catalog.inspect_bytes(bytes);
 	PERFORM mlops_catalog.check_manifest(manifest, found);
+	-- decisions would tell of its rows
+	IF NOT coalesce(has_table_privilege(caller, to_regclass(found ->> 'features_from'), 'SELECT'), true) THEN
+		RAISE EXCEPTION 'permission denied for table %', found ->> 'features_from'
+			USING ERRCODE = 'insufficient_privilege', DETAIL = 'The features of the model are computed from its rows, and scores would tell of them.';
+	END IF;
 	registered_as := coalesce(import_model.model, manifest ->> 'model');
 	PERFORM mlops_catalog.check_name('a model', registered_as);
 	SELECT n.model_id, n.version INTO id, version FROM mlops_catalog.next_version(caller, registered_as) AS n;

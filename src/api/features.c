@@ -96,7 +96,7 @@ find_asked(const MlFeatureView *view, AskedColumns *asked)
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("\"%s\" is neither a column of the source nor a feature", name),
 					 errdetail("There are: %s.", mling_column_list(desc)),
-					 errhint("If columns of the source have changed, call mlops.alter_feature_view.")));
+					 errhint("If columns of the source have changed, drop the feature view and make it anew.")));
 		if (TupleDescAttr(desc, asked->column[i])->atttypid != TupleDescAttr(expected, i)->atttypid)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -230,6 +230,26 @@ view_argument(FunctionCallInfo fcinfo, int i, const char *argument)
 	return request;
 }
 
+/* A view keeps its columns, with their types.  Errors: 42P16. */
+static void
+check_former(TupleDesc former, TupleDesc desc)
+{
+	for (int i = 0; i < former->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(former, i);
+		int			now = mling_find_attribute(desc, NameStr(column->attname));
+
+		if (now < 0 || TupleDescAttr(desc, now)->atttypid != column->atttypid)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+					 now < 0 ? errmsg("column \"%s\" of the view would be gone", NameStr(column->attname))
+					 : errmsg("column \"%s\" of the view would have type %s, not %s", NameStr(column->attname),
+							  format_type_be(TupleDescAttr(desc, now)->atttypid), format_type_be(column->atttypid)),
+					 errdetail("Queries may need it as it is."),
+					 errhint("Drop the view with mlops.drop_feature_view, and make it anew.")));
+	}
+}
+
 /* mlops.alter_feature_view(name regclass, features jsonb, known_column name) -> regclass */
 Datum
 mlops_alter_feature_view(PG_FUNCTION_ARGS)
@@ -248,6 +268,7 @@ mlops_alter_feature_view(PG_FUNCTION_ARGS)
 	relation = table_open(PG_GETARG_OID(0), AccessShareLock);
 	former = CreateTupleDescCopy(RelationGetDescr(relation));
 	table_close(relation, NoLock);
+	check_former(former, mlfeat_desc(mlfeat_open(&request)));
 	run_command(view_statement("CREATE OR REPLACE", mling_relation_name(PG_GETARG_OID(0)), &request, former));
 	PG_RETURN_OID(PG_GETARG_OID(0));
 }

@@ -11,6 +11,7 @@
 #include "utils/jsonb.h"
 
 #include "mlops/base.h"
+#include "mlops/features.h"
 #include "mlops/serve.h"
 
 MLOPS_FUNCTION(mlops_inspect_bytes);
@@ -36,12 +37,17 @@ mlops_inspect_bytes(PG_FUNCTION_ARGS)
 	};
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	MlModel    *model = mlserve_open_bytes((const uint8 *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	const char *history;
+	size_t		size;
 	StringInfoData json;
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	append_text(&json, "algorithm", ml_model_algorithm(model));
 	append_text(&json, "time_zone", ml_model_time_zone(model));
+	history = ml_model_history(model, &size);
+	if (history)
+		append_text(&json, "features_from", mlfeat_recorded_source_name(history, size));
 	appendStringInfo(&json, "\"threshold\": %s, \"signature\": [",
 					 DatumGetCString(DirectFunctionCall1(float8out,
 														 Float8GetDatum(ml_model_threshold(model)))));

@@ -13,13 +13,31 @@
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "mlops/engine/data.h"
 #include "mlops/progress.h"
 #include "query.h"
 #include "row.h"
+
+/*
+ * Rows of one time and key: none comes before another, so none counts for another, in
+ * whatever order they are stored.
+ */
+typedef struct Peers
+{
+	int64		time;
+	Datum		key;
+	bool		no_key;
+	int			n;
+	int			capacity;
+	int64	   *known;			/* [capacity] */
+	uint32	   *entity;			/* [capacity * n_entities] */
+	double	   *value;			/* [capacity * n_values] */
+} Peers;
 
 typedef struct Pass
 {
@@ -27,6 +45,9 @@ typedef struct Pass
 	MlContext  *ctx;
 	MlHistory  *history;
 	MlDictionary **numbers;		/* [n_entities] by their bytes */
+	MemoryContext context;		/* of the peers */
+	TypeCacheEntry *key_order;
+	Peers		peers;
 	TimestampTz from;
 	bool		without_time;	/* are rows without a time asked for? */
 	MlRowCallback callback;
@@ -49,6 +70,78 @@ entity_number(Pass *pass, TupleTableSlot *slot, int entity)
 	return number;
 }
 
+/* ---- peers */
+
+/* The row that was read last is remembered once no more of its peers can come. */
+static void
+keep_peer(Pass *pass)
+{
+	const MlFeatureView *view = pass->work->view;
+	Peers	   *p = &pass->peers;
+
+	if (p->n == p->capacity)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(pass->context);
+		int			larger = Max(2 * p->capacity, 4);
+
+		p->known = p->known ? repalloc_huge(p->known, larger * sizeof(int64)) : palloc(larger * sizeof(int64));
+		p->entity = p->entity ? repalloc_huge(p->entity, (Size) larger * Max(view->n_entities, 1) * sizeof(uint32)) : palloc((Size) larger * Max(view->n_entities, 1) * sizeof(uint32));
+		p->value = p->value ? repalloc_huge(p->value, (Size) larger * Max(view->n_values, 1) * sizeof(double)) : palloc((Size) larger * Max(view->n_values, 1) * sizeof(double));
+		p->capacity = larger;
+		MemoryContextSwitchTo(caller);
+	}
+	p->known[p->n] = pass->work->event.known;
+	memcpy(p->entity + (Size) p->n * view->n_entities, pass->work->entity, view->n_entities * sizeof(uint32));
+	memcpy(p->value + (Size) p->n * view->n_values, pass->work->value, view->n_values * sizeof(double));
+	p->n++;
+}
+
+static void
+remember_peers(Pass *pass)
+{
+	const MlFeatureView *view = pass->work->view;
+	Peers	   *p = &pass->peers;
+
+	for (int i = 0; i < p->n; i++)
+	{
+		MlEvent		event = {p->time, p->known[i], p->entity + (Size) i * view->n_entities, p->value + (Size) i * view->n_values};
+
+		mlbase_check(pass->ctx, ml_history_remember(pass->ctx, pass->history, &event));
+	}
+	p->n = 0;
+}
+
+/* The key of the slot's row becomes that of the peers. */
+static void
+keep_key(Pass *pass, Datum key, bool no_key)
+{
+	Form_pg_attribute column = TupleDescAttr(pass->work->view->source->desc, pass->work->view->key);
+	Peers	   *p = &pass->peers;
+	MemoryContext caller = MemoryContextSwitchTo(pass->context);
+
+	if (!column->attbyval && !p->no_key && DatumGetPointer(p->key))
+		pfree(DatumGetPointer(p->key));
+	p->key = no_key ? (Datum) 0 : datumCopy(key, column->attbyval, column->attlen);
+	p->no_key = no_key;
+	p->time = pass->work->event.time;
+	MemoryContextSwitchTo(caller);
+}
+
+/* Before the features of a row: those before it, which are none of its peers, are remembered. */
+static void
+meet_peers(Pass *pass, TupleTableSlot *slot)
+{
+	Peers	   *p = &pass->peers;
+	bool		no_key;
+	Datum		key = slot_getattr(slot, pass->work->view->key + 1, &no_key);
+
+	if (p->n > 0 && p->time == pass->work->event.time && p->no_key == no_key &&
+		(no_key || DatumGetInt32(FunctionCall2Coll(&pass->key_order->cmp_proc_finfo, C_COLLATION_OID, p->key, key)) == 0))
+		return;
+	remember_peers(pass);
+	keep_key(pass, key, no_key);
+}
+
 static void
 take_row(TupleTableSlot *slot, void *arg)
 {
@@ -59,6 +152,8 @@ take_row(TupleTableSlot *slot, void *arg)
 
 	for (int e = 0; e < view->n_entities && has_time; e++)
 		work->entity[e] = entity_number(pass, slot, e);
+	if (has_time)
+		meet_peers(pass, slot);
 	if (has_time ? work->event.time >= pass->from : pass->without_time)
 	{
 		if (has_time)
@@ -69,7 +164,7 @@ take_row(TupleTableSlot *slot, void *arg)
 		pass->callback(row_finish(work, slot), pass->arg);
 	}
 	if (has_time)
-		mlbase_check(pass->ctx, ml_history_remember(pass->ctx, pass->history, &work->event));
+		keep_peer(pass);
 	row_reset(work);
 	if (++pass->n_rows % MLOPS_PROGRESS_ROWS == 0)
 		mlbase_progress_done((double) pass->n_rows);
@@ -125,6 +220,8 @@ mlfeat_all_rows(MlFeatureView *view, TimestampTz from, TimestampTz until, MlRowC
 	mlbase_check(ctx, ml_feature_plan(ctx, view->n_entities, view->n_values, view->n_aggregates, view->aggregate, &plan));
 	mlbase_check(ctx, ml_history_create(ctx, plan, &pass.history));
 	pass.work = row_work(view);
+	pass.context = CurrentMemoryContext;
+	pass.key_order = lookup_type_cache(TupleDescAttr(view->source->desc, view->key)->atttypid, TYPECACHE_CMP_PROC_FINFO);
 	pass.numbers = palloc(Max(view->n_entities, 1) * sizeof(MlDictionary *));
 	for (int e = 0; e < view->n_entities; e++)
 	{

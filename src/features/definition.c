@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
@@ -338,56 +339,54 @@ read_feature(MlFeatureView *view, MlOptions *all, ViewFeature *feature)
 
 /* ---- expressions over features */
 
-/* Is there a feature among these names that has no type yet? */
-static bool
-waits(const MlFeatureView *view, const List *names)
+/* The feature of a name, NULL: it is none. */
+static ViewFeature *
+find_feature(MlFeatureView *view, const char *name)
 {
-	for (int f = 0; f < view->n_features; f++)
-	{
-		const ViewFeature *feature = &view->feature[f];
-		ListCell   *lc;
+	int			column = mling_find_attribute(view->desc, name);
+	int			f = column - view->source->desc->natts;
 
-		foreach(lc, names)
-		{
-			if (feature->aggregate < 0 && !OidIsValid(feature->expression.type) && strcmp(feature->name, (const char *) lfirst(lc)) == 0)
-				return true;
-		}
-	}
-	return false;
+	return column >= 0 && f >= 0 ? &view->feature[f] : NULL;
 }
 
 /*
- * Each is read once those that it reads have a type, which is the order to evaluate them
- * in.  Those that read each other never have one.
+ * Those that it reads are read before it, which is the order to evaluate them in.  Errors:
+ * 42P17 for one that reads itself.
  */
+static void
+read_feature_expression(MlFeatureView *view, ViewFeature *feature)
+{
+	const char *text = feature->expression.text;
+	List	   *names;
+	ListCell   *lc;
+
+	if (feature->aggregate >= 0 || OidIsValid(feature->expression.type))
+		return;
+	check_stack_depth();
+	if (feature->is_read)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("\"expression\" of feature \"%s\" reads itself, or features that read it", feature->name)));
+	feature->is_read = true;
+	names = expression_columns(text, feature->name, "expression", view->desc);
+	foreach(lc, names)
+	{
+		ViewFeature *other = find_feature(view, (const char *) lfirst(lc));
+
+		if (other)
+			read_feature_expression(view, other);
+	}
+	expression_read(text, feature->name, "expression", view->desc, &feature->expression);
+	TupleDescInitEntry(view->desc, feature->column + 1, feature->name, feature->expression.type, feature->expression.typmod, 0);
+	TupleDescInitEntryCollation(view->desc, feature->column + 1, feature->expression.collation);
+	view->order[view->n_ordered++] = (int) (feature - view->feature);
+}
+
 static void
 read_expressions(MlFeatureView *view)
 {
-	int			n_before = -1;
-
-	while (view->n_ordered > n_before)
-	{
-		n_before = view->n_ordered;
-		for (int f = 0; f < view->n_features; f++)
-		{
-			ViewFeature *feature = &view->feature[f];
-			const char *text = feature->expression.text;
-
-			if (feature->aggregate >= 0 || OidIsValid(feature->expression.type) || waits(view, expression_columns(text, feature->name, "expression", view->desc)))
-				continue;
-			expression_read(text, feature->name, "expression", view->desc, &feature->expression);
-			TupleDescInitEntry(view->desc, feature->column + 1, feature->name, feature->expression.type, feature->expression.typmod, 0);
-			TupleDescInitEntryCollation(view->desc, feature->column + 1, feature->expression.collation);
-			view->order[view->n_ordered++] = f;
-		}
-	}
 	for (int f = 0; f < view->n_features; f++)
-	{
-		if (view->feature[f].aggregate < 0 && !OidIsValid(view->feature[f].expression.type))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-					 errmsg("\"expression\" of feature \"%s\" reads itself, or features that read it", view->feature[f].name)));
-	}
+		read_feature_expression(view, &view->feature[f]);
 }
 
 /* ---- the view */

@@ -9,7 +9,9 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
@@ -17,6 +19,7 @@
 #include "nodes/parsenodes.h"
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
+#include "parser/parse_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -42,21 +45,21 @@ settle(void)
 	return scope;
 }
 
-/* SELECT (text) FROM (SELECT NULL::type AS name, ...), whose columns have the numbers of desc's. */
+/* SELECT (text) FROM (SELECT NULL::type AS name, ...), of the columns [n] of desc. */
 static char *
-select_over_row(const char *text, TupleDesc desc)
+select_over_columns(const char *text, TupleDesc desc, const int *columns, int n)
 {
 	StringInfoData query;
 
 	initStringInfo(&query);
 	appendStringInfo(&query, "SELECT (%s\n) FROM (SELECT ", text);
-	for (int i = 0; i < desc->natts; i++)
+	for (int i = 0; i < n; i++)
 	{
-		Form_pg_attribute column = TupleDescAttr(desc, i);
+		Form_pg_attribute column = TupleDescAttr(desc, columns[i]);
 
 		appendStringInfo(&query, "%sNULL::%s AS %s", i ? ", " : "",
-						 OidIsValid(column->atttypid) ? format_type_extended(column->atttypid, column->atttypmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY) : "text",
-						 OidIsValid(column->atttypid) ? quote_identifier(NameStr(column->attname)) : psprintf("\"%d\"", i));
+						 format_type_extended(column->atttypid, column->atttypmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY),
+						 quote_identifier(NameStr(column->attname)));
 	}
 	appendStringInfoString(&query, ") AS row_");
 	return query.data;
@@ -92,6 +95,81 @@ parse_one(const char *select, const char *text, const char *feature, const char 
 	return statements;
 }
 
+/* Is a word of the text one that stands for a time by the clock? */
+static bool
+tells_by_clock(const char *text)
+{
+	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
+	char	   *copy = pstrdup(text);
+	char	   *rest;
+
+	for (char *word = strtok_r(copy, " \t\r\n\f\v,", &rest); word; word = strtok_r(NULL, " \t\r\n\f\v,", &rest))
+	{
+		for (size_t i = 0; i < lengthof(words); i++)
+		{
+			if (pg_strcasecmp(word, words[i]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* In a raw expression: true, with *text, for a string that a type may read by the clock. */
+static bool
+find_clock(Node *node, void *text)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, A_Const) && !((A_Const *) node)->isnull && IsA(&((A_Const *) node)->val, String))
+	{
+		*(char **) text = strVal(&((A_Const *) node)->val);
+		if (tells_by_clock(*(char **) text))
+			return true;
+	}
+	return raw_expression_tree_walker(node, find_clock, text);
+}
+
+/* ---- what analyzing may call: literals become values of types, by their input functions and checks */
+
+static bool
+is_foreign_name(const List *name)
+{
+	return list_length(name) > 1 && strcmp(strVal(linitial(name)), "pg_catalog") != 0;
+}
+
+/* In a raw expression: true, with *what, for a query, or for a function, operator or type that is not PostgreSQL's own. */
+static bool
+find_foreign(Node *node, void *what)
+{
+	const char **found = (const char **) what;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubLink))
+		*found = "a query";
+	else if (IsA(node, FuncCall) && is_foreign_name(((FuncCall *) node)->funcname))
+		*found = psprintf("function %s", NameListToString(((FuncCall *) node)->funcname));
+	else if (IsA(node, A_Expr) && is_foreign_name(((A_Expr *) node)->name))
+		*found = psprintf("operator %s", NameListToString(((A_Expr *) node)->name));
+	else if (IsA(node, TypeName) && typenameTypeId(NULL, (TypeName *) node) >= FirstNormalObjectId)
+		*found = psprintf("type %s", TypeNameToString((TypeName *) node));
+	return *found || raw_expression_tree_walker(node, find_foreign, what);
+}
+
+/* Errors: 42P17. */
+static void
+check_names(Node *raw, const char *feature, const char *key)
+{
+	const char *what = NULL;
+
+	if (find_foreign(raw, &what))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("\"%s\" of feature \"%s\" has %s", key, feature, what),
+				 errdetail("It is evaluated for everybody who reads features, so it may use columns, features, and functions, operators and types of PostgreSQL itself."),
+				 errhint("What depends on other rows is a feature with \"aggregate\".")));
+}
+
 static bool
 collect_columns(Node *node, void *names)
 {
@@ -107,13 +185,20 @@ expression_columns(const char *text, const char *feature, const char *key, Tuple
 {
 	List	   *names = NIL;
 	List	   *statements;
+	char	   *clock;
 	int			settings;
 
 	if (mling_find_attribute(desc, text) >= 0)
 		return list_make1(pstrdup(text));
 	settings = settle();
 	statements = parse_one(psprintf("SELECT (%s\n) FROM row_", text), text, feature, key);
+	check_names((Node *) ((SelectStmt *) linitial_node(RawStmt, statements)->stmt)->targetList, feature, key);
 	AtEOXact_GUC(true, settings);
+	if (find_clock(linitial_node(RawStmt, statements)->stmt, &clock))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("\"%s\" of feature \"%s\" depends on more than its row", key, feature),
+				 errdetail("It has '%s', which means another time each day.", mlbase_excerpt(clock))));
 	collect_columns(linitial_node(RawStmt, statements)->stmt, &names);
 	return names;
 }
@@ -150,6 +235,34 @@ find_writing_by_settings(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	return check_functions_in_node(node, writes_by_settings, context) || expression_tree_walker(node, find_writing_by_settings, context);
+}
+
+/* A type of somebody's in what an expression makes: its checks, input and output may run code of his. */
+static bool
+find_foreign_type(Node *node, void *type)
+{
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Var) && !IsA(node, List))
+	{
+		*(Oid *) type = exprType(node);
+		if (*(Oid *) type >= FirstNormalObjectId)
+			return true;
+	}
+	return expression_tree_walker(node, find_foreign_type, type);
+}
+
+/* Errors: 42P17. */
+static void
+check_types(const RowExpression *expression, const char *key)
+{
+	Oid			type = InvalidOid;
+
+	if (find_foreign_type(expression->tree, &type))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("\"%s\" of feature \"%s\" makes a value of type %s", key, expression->feature, format_type_be(type)),
+				 errdetail("It is evaluated for everybody who reads features, so it may make values of PostgreSQL's own types only.")));
 }
 
 /* Errors: 42P17. */
@@ -201,12 +314,86 @@ read_column(const char *text, TupleDesc desc, RowExpression *expression)
 	return true;
 }
 
+/* Columns [n] of desc by their names, each once.  Errors: 42703. */
+static int *
+find_columns(const List *names, TupleDesc desc, const char *feature, const char *key, int *n)
+{
+	int		   *columns = palloc(Max(list_length(names), 1) * sizeof(int));
+	ListCell   *lc;
+
+	*n = 0;
+	foreach(lc, names)
+	{
+		const char *name = (const char *) lfirst(lc);
+		int			column = mling_find_attribute(desc, name);
+		MlNearest	nearest;
+		bool		found = false;
+		Oid			type;
+
+		for (int i = 0; i < *n; i++)
+			found |= columns[i] == column;
+		if (found)
+			continue;
+		mling_nearest_column(desc, name, &nearest);
+		if (column < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("\"%s\" of feature \"%s\" reads \"%s\", which is no column of the source and no feature", key, feature, name),
+					 nearest.name[0] ? errhint("Perhaps you meant \"%s\".", nearest.name) : errhint("There are: %s.", mling_column_list(desc))));
+		if (!OidIsValid(TupleDescAttr(desc, column)->atttypid))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("\"%s\" of feature \"%s\" reads feature \"%s\"", key, feature, name),
+					 errhint("Only expressions read features; \"value\" and \"where\" read columns of the source.")));
+		type = getBaseType(TupleDescAttr(desc, column)->atttypid);
+		if (type >= FirstNormalObjectId && get_typtype(type) != TYPTYPE_ENUM)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("\"%s\" of feature \"%s\" reads column \"%s\" of type %s", key, feature, name, format_type_be(type)),
+					 errdetail("It may compute with PostgreSQL's own types and enums only.")));
+		columns[(*n)++] = column;
+	}
+	return columns;
+}
+
+/* From places among the columns that were selected to places in desc. */
+static bool
+renumber(Node *node, void *columns)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var) && ((Var *) node)->varattno > 0)
+		((Var *) node)->varattno = (AttrNumber) (((int *) columns)[((Var *) node)->varattno - 1] + 1);
+	return expression_tree_walker(node, renumber, columns);
+}
+
+/* Where an error is: the text that PostgreSQL was given is none of the caller's. */
+static void
+expression_context(void *arg)
+{
+	const RowExpression *expression = (const RowExpression *) arg;
+
+	internalerrquery(NULL);
+	internalerrposition(0);
+	errposition(0);
+	errcontext("feature \"%s\": %s", expression->feature, mlbase_excerpt(expression->text));
+}
+
+static Query *
+analyze(const RowExpression *expression, const char *key, TupleDesc desc, const int *columns, int n)
+{
+	char	   *select = select_over_columns(expression->text, desc, columns, n);
+	List	   *statements = parse_one(select, expression->text, expression->feature, key);
+
+	return parse_analyze_fixedparams(linitial_node(RawStmt, statements), select, NULL, 0, NULL);
+}
+
 void
 expression_read(const char *text, const char *feature, const char *key, TupleDesc desc, RowExpression *expression)
 {
-	ErrorContextCallback scope;
-	char	   *select;
-	List	   *statements;
+	ErrorContextCallback scope = {error_context_stack, expression_context, expression};
+	int		   *columns;
+	int			n;
 	Query	   *query;
 	int			settings;
 
@@ -215,19 +402,21 @@ expression_read(const char *text, const char *feature, const char *key, TupleDes
 	expression->feature = feature;
 	if (read_column(text, desc, expression))
 		return;
+	CHECK_FOR_INTERRUPTS();
+	error_context_stack = &scope;
+	columns = find_columns(expression_columns(text, feature, key, desc), desc, feature, key, &n);
 	settings = settle();
-	select = select_over_row(text, desc);
-	statements = parse_one(select, text, feature, key);
-	mlbase_begin_text(&scope, select);
-	query = parse_analyze_fixedparams(linitial_node(RawStmt, statements), select, NULL, 0, NULL);
-	mlbase_end_text(&scope);
+	query = analyze(expression, key, desc, columns, n);
 	check_shape(query, expression, key);
 	expression->tree = (Node *) linitial_node(TargetEntry, query->targetList)->expr;
+	renumber(expression->tree, columns);
 	expression->type = exprType(expression->tree);
 	expression->collation = exprCollation(expression->tree);
 	expression->typmod = exprTypmod(expression->tree);
 	check_calls(expression, key);
+	check_types(expression, key);
 	AtEOXact_GUC(true, settings);
+	error_context_stack = scope.previous;
 }
 
 /* Constants are folded under the settings that they were read under: all that is called is immutable. */

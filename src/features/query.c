@@ -8,6 +8,7 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -25,12 +26,11 @@ query_time_column(const MlFeatureView *view)
 char *
 query_time(const MlFeatureView *view, TimestampTz at)
 {
-	char	   *text = mlbase_utc_text(at);
+	bool		with_zone = view->time.type == TIMESTAMPTZOID;
+	FmgrInfo	output;
 
-	if (view->time.type == TIMESTAMPTZOID)
-		return psprintf("'%s'::pg_catalog.timestamptz", text);
-	*strchr(text, '+') = '\0';
-	return psprintf("'%s'::pg_catalog.timestamp", text);
+	fmgr_info(with_zone ? F_TIMESTAMPTZ_OUT : F_TIMESTAMP_OUT, &output);
+	return psprintf("'%s'::pg_catalog.%s", mling_settled_text(&output, TimestampTzGetDatum(at)), with_zone ? "timestamptz" : "timestamp");
 }
 
 /* Text is compared by its bytes. */

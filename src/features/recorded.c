@@ -7,9 +7,13 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/rls.h"
 #include "utils/varlena.h"
 
 #include "mlops/features.h"
@@ -68,12 +72,18 @@ text_of(MlOptions *options, const char *key)
 	return text;
 }
 
+/* InvalidOid: there is none of the name. */
+static Oid
+look_up_source(const char *name)
+{
+	return RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))), NoLock, true);
+}
+
 /* The relation that a name stood for when the model was trained.  Errors: 42P01. */
 static Oid
 find_source(const char *name)
 {
-	RangeVar   *relation = makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name)));
-	Oid			oid = RangeVarGetRelid(relation, NoLock, true);
+	Oid			oid = look_up_source(name);
 
 	if (!OidIsValid(oid))
 		ereport(ERROR,
@@ -89,6 +99,30 @@ read_recorded(const char *json, size_t size)
 	char	   *text = pg_any_to_server(pnstrdup(json, size), (int) size, PG_UTF8);
 
 	return mljson_options("history", DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text))));
+}
+
+char *
+mlfeat_recorded_source_name(const char *json, size_t size)
+{
+	return text_of(read_recorded(json, size), "source");
+}
+
+Oid
+mlfeat_recorded_source(const char *json, size_t size)
+{
+	return look_up_source(mlfeat_recorded_source_name(json, size));
+}
+
+void
+mlfeat_require_reader(Oid role, Oid source, const char *what)
+{
+	if (pg_class_aclcheck(source, role, ACL_SELECT) == ACLCHECK_OK && check_enable_rls(source, role, true) != RLS_ENABLED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("role \"%s\", %s, may not read all rows of table %s", GetUserNameFromId(role, false), what, mling_relation_name(source)),
+			 errdetail("Features are computed from these rows, and scores and logged decisions would tell of them."),
+			 errhint("GRANT SELECT ON %s TO %s;", mling_relation_name(source), quote_identifier(GetUserNameFromId(role, false)))));
 }
 
 char *
@@ -110,7 +144,11 @@ mlfeat_from_json(const char *json, size_t size, MlFeatureRequest *request)
 	request->time_column = text_of(options, "time_column");
 	(void) mljson_text(options, "known_column", &known);
 	request->known_column = known;
-	request->features = features ? features->object : NULL;
+	if (features == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the model does not say \"features\" of the features that it reads")));
+	request->features = features->object;
 }
 
 bool

@@ -12,7 +12,9 @@
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
 #include "utils/memutils.h"
+#include "utils/date.h"
 #include "utils/numeric.h"
+#include "utils/timestamp.h"
 
 #include "row.h"
 
@@ -83,16 +85,39 @@ read_value(RowWork *work, ViewValue *value)
 	return number;
 }
 
-/* False for NULL. */
+/* An infinite time is in no order with others: to rows it is none. */
+static bool
+is_infinite(const MlInstantColumn *column, Datum value)
+{
+	return column->type == DATEOID ? DATE_NOT_FINITE(DatumGetDateADT(value)) : TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value));
+}
+
+/* From when on the row counts: -infinity is at once; NULL and infinity: not yet. */
+static int64
+read_known(const MlInstantColumn *column, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column->position + 1, &isnull);
+
+	if (isnull)
+		return PG_INT64_MAX;
+	if (!is_infinite(column, value))
+		return mling_instant(column, value, "");
+	return (column->type == DATEOID ? DATE_IS_NOBEGIN(DatumGetDateADT(value)) : TIMESTAMP_IS_NOBEGIN(DatumGetTimestamp(value)))
+		? PG_INT64_MIN : PG_INT64_MAX;
+}
+
+/* False for NULL, and for an infinite time. */
 static bool
 read_time(const MlInstantColumn *column, TupleTableSlot *slot, int64 *time)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(slot, column->position + 1, &isnull);
 
-	if (!isnull)
-		*time = mling_instant(column, value, "Rows whose time is not known may have NULL.");
-	return !isnull;
+	if (isnull || is_infinite(column, value))
+		return false;
+	*time = mling_instant(column, value, "");
+	return true;
 }
 
 bool
@@ -107,7 +132,7 @@ row_read(RowWork *work, TupleTableSlot *slot)
 		return false;
 	work->event.known = work->event.time;
 	if (view->known.position >= 0)
-		(void) read_time(&view->known, slot, &work->event.known);
+		work->event.known = read_known(&view->known, slot);
 	return true;
 }
 

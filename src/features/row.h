@@ -25,7 +25,7 @@ extern RowWork *row_work(MlFeatureView *view);
 
 /*
  * Times and values of a row of the source into work->event, entities aside; false if it
- * has no time.  Errors: 22008 for an infinite time.
+ * has no time, or an infinite one.
  */
 extern bool row_read(RowWork *work, TupleTableSlot *slot);
 

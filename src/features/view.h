@@ -33,6 +33,7 @@ typedef struct ViewFeature
 	int			aggregate;		/* its number in the plan, -1: */
 	RowExpression expression;
 	bool		is_count;		/* a whole number */
+	bool		is_read;		/* was its expression begun to be read? */
 	int			column;			/* in the view's desc */
 } ViewFeature;
 

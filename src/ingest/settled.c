@@ -87,8 +87,18 @@ mling_settled_text(FmgrInfo *output, Datum value)
 Datum
 mling_settled_value(FmgrInfo *input, Oid io_parameter, const char *text)
 {
+	return mling_settled_value_in(input, io_parameter, text, "UTC");
+}
+
+Datum
+mling_settled_value_in(FmgrInfo *input, Oid io_parameter, const char *text, const char *zone)
+{
+	pg_tz	   *own = pg_tzset(zone);
 	TextSettings before = settle();
 	volatile Datum value = (Datum) 0;
+
+	if (own)
+		session_timezone = own;
 
 	PG_TRY();
 	{

@@ -572,6 +572,7 @@ mlmon_check_model(MlContext *ctx, const MlResolved *resolved, MlSource *source,
 
 	prepare(&counter, ctx, resolved->served->model);
 	counter.map = mlserve_map_row(counter.model, source->desc);
+	mlserve_warn_of_changed_views(counter.model, source);
 	counter.mapping = mapping;
 	for (size_t i = 0; i < counter.n_inputs; i++)
 	{

@@ -12,24 +12,39 @@
 
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "mlops/catalog.h"
 #include "mlops/features.h"
 #include "mlops/json.h"
 #include "serve/history.h"
 
-/* Rows without the time are none of the source: what they lack is told as of any row. */
+/* Is the relation the source, or one of its partitions? */
+static bool
+is_of_source(Oid relation, Oid source)
+{
+	return OidIsValid(relation) &&
+		(relation == source || (get_rel_relispartition(relation) && list_member_oid(get_partition_ancestors(relation), source)));
+}
+
+/*
+ * Rows of the source are looked back from whatever columns they have.  Others without the
+ * time are none of it: what they lack is told as of any row.
+ */
 bool
-mlserve_looks_back(const MlModel *model, TupleDesc desc)
+mlserve_looks_back(const MlModel *model, TupleDesc desc, Oid relation)
 {
 	size_t		size;
 	const char *history = ml_model_history(model, &size);
 	bool		lacks = false;
 
+	if (history && OidIsValid(relation) && is_of_source(relation, mlfeat_recorded_source(history, size)))
+		return true;
 	for (size_t i = 0; history && i < ml_model_n_inputs(model) && !lacks; i++)
 		lacks = mling_find_attribute(desc, ml_model_input_name(model, i)) < 0;
 	return lacks && mling_find_attribute(desc, mlfeat_recorded_time_column(history, size)) >= 0;
@@ -68,14 +83,6 @@ mlserve_json_looks_back(const MlModel *model, Jsonb *json)
 	return true;
 }
 
-/* Is the relation the source, or one of its partitions? */
-static bool
-is_of_source(Oid relation, Oid source)
-{
-	return OidIsValid(relation) &&
-		(relation == source || (get_rel_relispartition(relation) && list_member_oid(get_partition_ancestors(relation), source)));
-}
-
 /* Where each of the source's columns is in desc.  Errors: 42703, 42804. */
 static int *
 find_source_columns(const MlFeatureView *view, TupleDesc desc)
@@ -106,20 +113,86 @@ find_source_columns(const MlFeatureView *view, TupleDesc desc)
 	return column;
 }
 
-void
-mlserve_check_row_type(const MlModel *model, TupleDesc desc)
+char *
+mlserve_check_row_type(const MlModel *model, TupleDesc desc, Oid relation)
 {
 	MlFeatureRequest request;
 	size_t		size;
 	const char *json = ml_model_history(model, &size);
 
-	if (mlserve_looks_back(model, desc))
+	if (!mlserve_looks_back(model, desc, relation))
 	{
-		mlfeat_from_json(json, size, &request);
-		(void) find_source_columns(mlfeat_open(&request), desc);
-	}
-	else
 		(void) mlserve_map_row(model, desc);
+		return NULL;
+	}
+	mlfeat_from_json(json, size, &request);
+	(void) find_source_columns(mlfeat_open(&request), desc);
+	return is_of_source(relation, request.source) ? NULL
+		: psprintf("the features that the model reads are computed from earlier rows of table %s, not of this one", mling_relation_name(request.source));
+}
+
+/* ---- rows of a view that has changed */
+
+static const char *
+definition_of(Jsonb *features, const char *name)
+{
+	JsonbValue *value = getKeyJsonValueFromContainer(&features->root, name, strlen(name), NULL);
+	Jsonb	   *json = value ? JsonbValueToJsonb(value) : NULL;
+
+	return json ? JsonbToCString(NULL, &json->root, VARSIZE(json)) : "";
+}
+
+void
+mlserve_warn_of_changed_view(const MlModel *model, Oid relation)
+{
+	size_t		size;
+	const char *history = ml_model_history(model, &size);
+	MlFeatureRequest now;
+	MlFeatureRequest then;
+
+	if (history == NULL || !OidIsValid(relation) || !mlfeat_request_of(relation, &now) ||
+		now.source != mlfeat_recorded_source(history, size))
+		return;
+	mlfeat_from_json(history, size, &then);
+	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
+	{
+		const char *name = ml_model_input_name(model, i);
+
+		if (strcmp(definition_of(now.features, name), definition_of(then.features, name)) != 0)
+		{
+			ereport(WARNING,
+					(errmsg("feature \"%s\" of view \"%s\" is not what the version was trained with", name, get_rel_name(relation)),
+					 errdetail("The view was changed since. Rows of its table are scored with the version's own definitions, rows of the view are not."),
+					 errhint("Make a view with the definitions of then to judge this version on.")));
+			return;
+		}
+	}
+}
+
+void
+mlserve_warn_of_changed_views(const MlModel *model, const MlSource *source)
+{
+	Oid			last = InvalidOid;
+
+	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
+	{
+		int			position = mling_find_column(source, ml_model_input_name(model, i));
+		Oid			relation = position < 0 ? InvalidOid : source->origins[position].relation;
+
+		if (OidIsValid(relation) && relation != last)
+			mlserve_warn_of_changed_view(model, relation);
+		last = relation;
+	}
+}
+
+/* Who owns the model would learn from its decisions of rows that he may not read. */
+static void
+check_owner(const MlResolved *resolved, Oid source)
+{
+	MlCatalogModel model;
+
+	if (resolved->model_id != 0 && mlcat_model_by_id(resolved->model_id, &model) && model.owner != GetUserId())
+		mlfeat_require_reader(model.owner, source, "who owns the model");
 }
 
 RowHistory *
@@ -135,6 +208,7 @@ mlserve_open_history(MlScorer *scorer, VariantScorer *variant, TupleDesc desc)
 
 	history->context = context;
 	mlfeat_from_json(json, size, &request);
+	check_owner(variant->resolved, request.source);
 	history->view = mlfeat_open(&request);
 	history->desc = mlfeat_desc(history->view);
 	history->is_own = desc && is_of_source(get_typ_typrelid(scorer->row_type), request.source);
@@ -208,28 +282,40 @@ is_input(const RowHistory *history, int column)
 	return false;
 }
 
-/* A value as its column's type reads it, whatever the session's settings; what JSON nests as its text. */
+/*
+ * A value as JSON gives it, by the rules for inputs of the column's type: what they refuse is
+ * refused.  Domains are read as their base types: their checks are somebody's code.
+ */
 static Datum
-value_from_json(JsonbValue *json, Form_pg_attribute column)
+value_from_json(const MlModel *model, JsonbValue *json, Form_pg_attribute column)
 {
+	const char *name = NameStr(column->attname);
+	MlConverter converter;
+	MlRecordedType recorded;
 	FmgrInfo	input;
 	Oid			function;
 	Oid			parameter;
-	Jsonb	   *nested;
-	char	   *text;
+	size_t		size;
 
-	getTypeInputInfo(column->atttypid, &function, &parameter);
+	if (!mling_converter(column->atttypid, ml_model_time_zone(model), &converter))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("key \"%s\", which features are computed from, stands for a column of type %s", name, format_type_be(column->atttypid)),
+				 errdetail("Values of this type are not read from JSON."),
+				 errhint("Give the row.")));
+	mling_recorded_type(name, mling_type_name(column->atttypid), converter.kind, ml_model_time_zone(model), &recorded);
+	if (converter.kind == ML_COLUMN_CATEGORY)
+		(void) mling_bytes_from_json(&recorded, json, &size);
+	else
+		(void) mling_number_from_json(&recorded, json);
+	getTypeInputInfo(getBaseType(column->atttypid), &function, &parameter);
 	fmgr_info(function, &input);
-	if (json->type != jbvBinary)
-		return mling_settled_value(&input, parameter, mljson_scalar_text(json));
-	nested = JsonbValueToJsonb(json);
-	text = JsonbToCString(NULL, &nested->root, VARSIZE(nested));
-	return mling_settled_value(&input, parameter, text);
+	return mling_settled_value_in(&input, parameter, mljson_scalar_text(json), ml_model_time_zone(model));
 }
 
 /* Columns that features are computed from; the others are NULL.  Errors: 42703, and what types refuse. */
 static void
-read_object(RowHistory *history, Jsonb *json)
+read_object(const MlModel *model, RowHistory *history, Jsonb *json)
 {
 	for (int i = 0; i < mlfeat_source_columns(history->view); i++)
 	{
@@ -243,7 +329,7 @@ read_object(RowHistory *history, Jsonb *json)
 					 errmsg("the object to score has neither the features that the model reads nor key \"%s\", which they are computed from", name),
 					 errhint("Give an unknown value as null.")));
 		history->nulls[i] = value == NULL || value->type == jbvNull || !(mlfeat_reads(history->view, i) || is_input(history, i));
-		history->datums[i] = history->nulls[i] ? (Datum) 0 : value_from_json(value, column);
+		history->datums[i] = history->nulls[i] ? (Datum) 0 : value_from_json(model, value, column);
 	}
 }
 
@@ -254,6 +340,6 @@ mlserve_look_back_json(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
 
 	if (history->of_row == scorer->n_rows)
 		return;
-	read_object(history, json);
+	read_object(variant->resolved->served->model, history, json);
 	compute(scorer, history);
 }

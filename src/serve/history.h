@@ -8,14 +8,20 @@
 
 #include "serve/scorer.h"
 
-/* Does the model read features that a row of these columns has not? */
-extern bool mlserve_looks_back(const MlModel *model, TupleDesc desc);
+/*
+ * Is a row of these columns to be given features that are computed?  relation: whose row it
+ * is, InvalidOid: of none.
+ */
+extern bool mlserve_looks_back(const MlModel *model, TupleDesc desc, Oid relation);
 
 /* The same of an object; false for what only lacks a key. */
 extern bool mlserve_json_looks_back(const MlModel *model, Jsonb *json);
 
-/* Raises what keeps rows of desc from being scored.  Errors: 42703, 42804, 42P01. */
-extern void mlserve_check_row_type(const MlModel *model, TupleDesc desc);
+/*
+ * Raises what keeps rows of a relation from being scored.  Errors: 42703, 42804, 42P01.
+ * Returns what else should be known, NULL: nothing.
+ */
+extern char *mlserve_check_row_type(const MlModel *model, TupleDesc desc, Oid relation);
 
 /*
  * Prepares computing the features of a variant for rows of desc, NULL: for objects.  In

@@ -24,6 +24,7 @@ plan_inputs(const MlModel *model, const MlSource *source, MlReadColumn *columns)
 {
 	MlRowMap   *map = mlserve_map_row(model, source->desc);
 
+	mlserve_warn_of_changed_views(model, source);
 	for (size_t i = 0; i < map->n_inputs; i++)
 		columns[i] = (MlReadColumn) {map->attribute[i], map->converter[i].kind, false, false,
 		&map->converter[i]};

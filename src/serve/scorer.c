@@ -341,6 +341,13 @@ map_composite(MlScorer *scorer, Oid type, int32 typmod)
 	}
 }
 
+/* Whose rows those of the mapped type are; InvalidOid: of no table. */
+static Oid
+row_relation(const MlScorer *scorer)
+{
+	return scorer->row_type == RECORDOID || !OidIsValid(scorer->row_type) ? InvalidOid : get_typ_typrelid(scorer->row_type);
+}
+
 /*
  * Loads a variant, and maps its inputs to the row type, when it first answers.
  * json: values come by name, no map is needed.  Raises what loading and mapping
@@ -356,7 +363,7 @@ prepare_variant(MlScorer *scorer, VariantScorer *variant, bool json)
 	if (json || variant->map)
 		return;
 	caller = MemoryContextSwitchTo(scorer->context);
-	if (mlserve_looks_back(variant->resolved->served->model, scorer->desc))
+	if (mlserve_looks_back(variant->resolved->served->model, scorer->desc, row_relation(scorer)))
 	{
 		variant->history = mlserve_open_history(scorer, variant, scorer->desc);
 		variant->map = variant->history->map;
@@ -364,6 +371,7 @@ prepare_variant(MlScorer *scorer, VariantScorer *variant, bool json)
 	else
 	{
 		variant->map = mlserve_map_row(variant->resolved->served->model, scorer->desc);
+		mlserve_warn_of_changed_view(variant->resolved->served->model, row_relation(scorer));
 		mlserve_find_places(variant->map, scorer->desc);
 	}
 	MemoryContextSwitchTo(caller);

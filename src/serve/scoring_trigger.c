@@ -237,8 +237,9 @@ check_inputs(void *arg)
 	MlResolved	resolved;
 
 	mlserve_resolve(bound->argument[ML_TRIGGER_MODEL], ML_TO_SCORE, &resolved);
-	mlserve_check_row_type(resolved.served->model, RelationGetDescr(bound->relation));
-	check->problem = column_read_and_filled(bound, &resolved);
+	check->problem = mlserve_check_row_type(resolved.served->model, RelationGetDescr(bound->relation), RelationGetRelid(bound->relation));
+	if (check->problem == NULL)
+		check->problem = column_read_and_filled(bound, &resolved);
 }
 
 /* A filled column in which a row that cannot be scored has no place; NULL: there is none. */

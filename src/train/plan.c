@@ -312,6 +312,26 @@ plan_spilling(ReadPlan *plan)
  * Features come first among the columns, roles after them; a column that has both
  * is read once per way of reading it.
  */
+/* Is a column learned from that has the name of a feature of the view, but is another?  Then a row's features would not be those. */
+static bool
+renames_features(Journal *journal, const ReadPlan *plan, Oid view, const MlFeatureRequest *request)
+{
+	for (int f = 0; f < plan->n_features; f++)
+	{
+		int			position = plan->columns[plan->features[f]].position;
+		const char *name = NameStr(TupleDescAttr(plan->source->desc, position)->attname);
+		MlOrigin	origin = plan->source->origins[position];
+
+		if (!mlfeat_is_feature(request, name) ||
+			(origin.relation == view && strcmp(get_attname(view, origin.attribute, false), name) == 0))
+			continue;
+		mltrain_tell(journal, WARNING, psprintf("column \"%s\" is not the feature of that name", name),
+					 "Rows to score must have the features: they are not computed from rows of the source.");
+		return true;
+	}
+	return false;
+}
+
 /*
  * Rows to score will have the source's columns, not the features of a view over it: the
  * model carries the view's definition.  Of two views it can carry neither.
@@ -341,7 +361,7 @@ plan_history(Journal *journal, const ReadPlan *plan)
 		view = origin.relation;
 		request = other;
 	}
-	return OidIsValid(view) ? mlfeat_to_json(&request) : NULL;
+	return OidIsValid(view) && !renames_features(journal, plan, view, &request) ? mlfeat_to_json(&request) : NULL;
 }
 
 void

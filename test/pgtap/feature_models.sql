@@ -1,7 +1,7 @@
 -- Models that read features from history score rows of the table that these are computed from: as
 -- rows of the view, in JSON, in triggers, explained, logged and imported.
 \ir setup.psql
-SELECT plan(39);
+SELECT plan(53);
 
 CREATE TABLE pay AS SELECT i AS id, timestamptz '2026-01-01' + (i / 2) * interval '20 minutes' AS ts, i * 31 % 23 AS card, 'shop ' || i * 17 % 11 AS shop, (i * 104729 % 100003) / 7.0 AS amount,
 	i * 13 % 50 < 4 OR i * 31 % 23 = 5 AND i % 3 = 0 AS fraud FROM generate_series(1, 3000) AS i;
@@ -117,4 +117,29 @@ SELECT throws_ok($$SELECT mlops.score('trap/1', '{"id": 7, "ts": "2026-01-02", "
 SELECT throws_ok($$SELECT mlops.score('trap/1', q) FROM (SELECT 7 AS id, timestamptz '2026-01-02' AS ts, 1 AS card, 1.0::float8 AS x) AS q$$, '42501', NULL, 'nor for who scores a row of his own');
 SELECT throws_ok($$SELECT (mlops.decide('trap/1', '{"id": 7, "ts": "2026-01-02", "card": 1, "x": 1}'::jsonb, on_error => 'raise')).score$$, NULL, NULL, 'nor for who decides');
 SELECT is((SELECT count(*) FROM theirs.stolen), 0::bigint, 'nothing has run');
+
+-- A model tells its owner nothing of rows that he may not read.
+CREATE TABLE secret AS SELECT i AS id, timestamptz '2026-01-01' + i * interval '1 hour' AS ts, i % 7 AS card, random() AS x, i % 5 = 0 AS y FROM generate_series(1, 500) AS i;
+GRANT SELECT ON secret TO mallory;
+SET ROLE mallory;
+SELECT mlops.create_feature_view('theirs.g', 'public.secret', 'id', 'ts', '{"n": {"aggregate": "sum", "value": "x", "by": "card"}}') \g /dev/null
+SELECT mlops.train('spy', 'theirs.g', target => 'y', key => 'id', features => '{n}', params => '{"n_estimators": 2}') \g /dev/null
+RESET ROLE;
+SELECT isnt(mlops.score('spy/1', s), NULL, 'while he may, it answers') FROM secret AS s WHERE id = 9;
+SELECT mlops.export_model('spy', 1) AS spy \gset
+REVOKE SELECT ON secret FROM mallory;
+SELECT throws_ok($$SELECT mlops.score('spy/1', s) FROM secret AS s WHERE id = 10$$, '42501', 'role "mallory", who owns the model, may not read all rows of table public.secret', 'then not');
+SET ROLE mallory;
+SELECT throws_ok(format('SELECT mlops.import_model(%L, ''again'')', :'spy'), '42501', NULL, 'nor does he bring one along');
+RESET ROLE;
+
+-- JSON is read by the rules of inputs, and domains of others are not asked.
+SELECT throws_ok(format($$SELECT mlops.score('m', '{"id": 1, "ts": %s, "card": 1, "shop": "x", "amount": 1}'::jsonb)$$, v), NULL, NULL, 'a time in JSON: ' || v) FROM (VALUES ('"today"'), ('"2026-01-07 20:00 IST"'), ('"Jan 7 2026"'), ('true'), ('{}')) AS x(v);
+SELECT throws_ok(format($$SELECT mlops.score('m', '{"id": 1, "ts": "2026-01-07T20:00:00+00", "card": 1, "shop": %s, "amount": %s}'::jsonb)$$, s, v), NULL, NULL, 'values in JSON: ' || s || ', ' || v) FROM (VALUES ('"x"', '"0x1F"'), ('5', '1'), ('{"a": 1}', '1'), ('"x"', 'true')) AS v(s, v);
+SELECT is(mlops.score('m', '{"id": 1, "ts": "2026-01-07 20:00:00", "card": 1, "shop": "shop 1", "amount": 1}'::jsonb), mlops.score('m', jsonb_build_object('id', 1, 'ts', to_char(timestamptz '2026-01-07 20:00:00', 'YYYY-MM-DD"T"HH24:MI:SSOF'), 'card', 1, 'shop', 'shop 1', 'amount', 1)), 'a time without an offset is on the model''s clock');
+
+-- A column that comes with a feature's name.
+ALTER TABLE secret ADD n float8;
+GRANT SELECT ON secret TO mallory;
+SELECT throws_ok($$SELECT mlops.score('spy/1', s) FROM secret AS s WHERE id = 11$$, '42701', 'feature "n" has the name of a column of the source', 'a column of the table is not taken for a feature');
 SELECT * FROM finish();

@@ -174,4 +174,18 @@ is "a test of chance" "$(said "BEGIN; SELECT mlops.deploy('fraud', 1, 'ab', perc
 is "a release that another deployment ends" "$(said "BEGIN; SELECT mlops.deploy('fraud', 3, 'canary', percent => 5, key => 'id'); SELECT mlops.deploy('fraud', 1); ROLLBACK" | head -n 1)" \
 	'NOTICE: other variants of model "fraud" answer no longer: "canary" (version 3, 5 %)'
 
+# ---- features that are others by now, or of another table
+query -c "CREATE TABLE paid AS SELECT i AS id, timestamp '2026-01-01' + i * interval '1 hour' AS at, i % 9 AS card, i % 11 = 0 AS y FROM generate_series(1, 2000) AS i" \
+	-c "SELECT mlops.create_feature_view('paidv', 'paid', 'id', 'at', '{\"n\": {\"aggregate\": \"count\", \"by\": \"card\", \"window\": \"1 day\"}}')" \
+	-c "SELECT mlops.train('paid', 'paidv', target => 'y', key => 'id', time_column => 'at', features => '{n}', params => '{\"n_estimators\": 3}')" \
+	-c "CREATE TABLE other_paid (LIKE paid)" -c "ALTER TABLE other_paid ADD score float8" >/dev/null 2>&1
+is "a trigger on another table than features are of" "$(said "CREATE TRIGGER t BEFORE INSERT ON other_paid FOR EACH ROW EXECUTE FUNCTION mlops.score_trigger('paid/1', 'score')")" \
+	'WARNING: trigger "t": the features that the model reads are computed from earlier rows of table public.paid, not of this one
+HINT: Rows are scored, but those of this table do not count. Train on a feature view of this table.'
+is "a view as it was" "$(said "SELECT * FROM mlops.evaluate('paid/1')")" ""
+query -c "SELECT mlops.alter_feature_view('paidv', '{\"n\": {\"aggregate\": \"count\", \"by\": \"card\", \"window\": \"2 days\"}}')" >/dev/null
+is "a view that has changed" "$(said "SELECT * FROM mlops.evaluate('paid/1')" | head -n 1)" 'WARNING: feature "n" of view "paidv" is not what the version was trained with'
+is "its rows scored one by one" "$(said "SELECT count(mlops.score('paid/1', v)) FROM paidv AS v" | head -n 1)" 'WARNING: feature "n" of view "paidv" is not what the version was trained with'
+is "a feature under its own name only" "$(said "SELECT mlops.train('paid', query => 'SELECT id, at, y, n * 2 AS n, card, card AS c FROM paidv', target => 'y', key => 'id', features => '{n,c}', params => '{\"n_estimators\": 3}')" | grep -c WARNING)" 0
+
 echo "1..$n"
