@@ -49,6 +49,12 @@ extern int	mlfeat_source_columns(const MlFeatureView *view);
 /* Is a column of the source needed to compute the features of a row? */
 extern bool mlfeat_reads(const MlFeatureView *view, int column);
 
+/*
+ * Name of a feature that looks at a column of rows as soon as they are there, the row itself
+ * perhaps among them; NULL if none does.
+ */
+extern const char *mlfeat_leaking(const MlFeatureView *view, const char *target);
+
 /* Has the source changed since it was opened, so that the view is to be opened anew? */
 extern bool mlfeat_is_stale(const MlFeatureView *view);
 

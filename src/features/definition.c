@@ -439,17 +439,31 @@ find_columns(MlFeatureView *view)
 
 /* ---- what a row must have */
 
-/* The view, whose columns an expression reads are noted in it. */
-static bool
-note_columns(Node *node, void *context)
+/* Columns of the source that are noted: column [n]. */
+typedef struct Noted
 {
-	MlFeatureView *view = (MlFeatureView *) context;
+	bool	   *column;
+	int			n;
+} Noted;
+
+static bool
+note_vars(Node *node, void *context)
+{
+	const Noted *noted = (const Noted *) context;
 
 	if (node == NULL)
 		return false;
-	if (IsA(node, Var) && ((Var *) node)->varattno > 0 && ((Var *) node)->varattno <= view->source->desc->natts)
-		view->reads[((Var *) node)->varattno - 1] = true;
-	return expression_tree_walker(node, note_columns, context);
+	if (IsA(node, Var) && ((Var *) node)->varattno > 0 && ((Var *) node)->varattno <= noted->n)
+		noted->column[((Var *) node)->varattno - 1] = true;
+	return expression_tree_walker(node, note_vars, context);
+}
+
+static void
+note_columns(const MlFeatureView *view, const RowExpression *expression, bool *column)
+{
+	Noted		noted = {column, view->source->desc->natts};
+
+	(void) note_vars(expression->tree, &noted);
 }
 
 /* A value counts of the row itself only where the row itself does. */
@@ -464,9 +478,9 @@ note_aggregate(MlFeatureView *view, const MlWindowFeature *asked)
 	for (int i = 0; i < entity->n; i++)
 		view->reads[entity->position[i]] = true;
 	if (asked->with_current && asked->value != ML_NO_COLUMN)
-		note_columns(view->value[asked->value].expression.tree, view);
+		note_columns(view, &view->value[asked->value].expression, view->reads);
 	if (asked->with_current && asked->condition != ML_NO_COLUMN)
-		note_columns(view->value[asked->condition].expression.tree, view);
+		note_columns(view, &view->value[asked->condition].expression, view->reads);
 }
 
 static void
@@ -477,7 +491,51 @@ note_reads(MlFeatureView *view)
 	for (int a = 0; a < view->n_aggregates; a++)
 		note_aggregate(view, &view->aggregate[a]);
 	for (int i = 0; i < view->n_ordered; i++)
-		note_columns(view->feature[view->order[i]].expression.tree, view);
+		note_columns(view, &view->feature[view->order[i]].expression, view->reads);
+}
+
+static void
+note_recalled(MlFeatureView *view)
+{
+	view->recalls = palloc0(Max(view->source->desc->natts, 1) * sizeof(bool));
+	view->recalls[view->key] = view->recalls[view->time.position] = true;
+	if (view->known.position >= 0)
+		view->recalls[view->known.position] = true;
+	for (int e = 0; e < view->n_entities; e++)
+	{
+		for (int i = 0; i < view->entity[e].n; i++)
+			view->recalls[view->entity[e].position[i]] = true;
+	}
+	for (int v = 0; v < view->n_values; v++)
+		note_columns(view, &view->value[v].expression, view->recalls);
+}
+
+/* Does an aggregate look at the column of rows as soon as they are there? */
+static bool
+looks_at(const MlFeatureView *view, const MlWindowFeature *asked, int column)
+{
+	bool	   *noted = palloc0(view->source->desc->natts * sizeof(bool));
+
+	if (asked->value != ML_NO_COLUMN)
+		note_columns(view, &view->value[asked->value].expression, noted);
+	if (asked->condition != ML_NO_COLUMN)
+		note_columns(view, &view->value[asked->condition].expression, noted);
+	return asked->delay == 0 && noted[column];
+}
+
+const char *
+mlfeat_leaking(const MlFeatureView *view, const char *target)
+{
+	int			column = mling_find_attribute(view->source->desc, target);
+
+	for (int f = 0; f < view->n_features && column >= 0; f++)
+	{
+		const ViewFeature *feature = &view->feature[f];
+
+		if (feature->aggregate >= 0 && looks_at(view, &view->aggregate[feature->aggregate], column))
+			return feature->name;
+	}
+	return NULL;
 }
 
 bool
@@ -513,6 +571,7 @@ mlfeat_open(const MlFeatureRequest *request)
 		read_feature(view, options, &view->feature[f]);
 	read_expressions(view);
 	note_reads(view);
+	note_recalled(view);
 	watch_source(view);
 	return view;
 }

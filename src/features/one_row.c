@@ -113,7 +113,7 @@ check_types(DestReceiver *self, int operation, TupleDesc desc)
 	bool		same = desc->natts == expected->natts;
 
 	for (int i = 0; same && i < desc->natts; i++)
-		same = TupleDescAttr(desc, i)->atttypid == TupleDescAttr(expected, i)->atttypid;
+		same = !one->work->view->recalls[i] || TupleDescAttr(desc, i)->atttypid == TupleDescAttr(expected, i)->atttypid;
 	if (!same)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -126,14 +126,22 @@ ignore(DestReceiver *self)
 {
 }
 
-/* Parameters: the entity's columns, then the first time (not included) and the last. */
+/* Columns that no feature needs are NULL: nobody needs the right to read them.  Parameters: the entity's columns, then the first time (not included) and the last. */
 static char *
 entity_query(const MlFeatureView *view, const ViewEntity *entity, bool bounded)
 {
 	StringInfoData query;
 
 	initStringInfo(&query);
-	appendStringInfo(&query, "SELECT * FROM %s AS t WHERE", mling_relation_name(view->request.source));
+	for (int i = 0; i < view->source->desc->natts; i++)
+	{
+		appendStringInfoString(&query, i ? ", " : "SELECT ");
+		if (view->recalls[i])
+			appendStringInfo(&query, "t.%s", quote_identifier(NameStr(TupleDescAttr(view->source->desc, i)->attname)));
+		else
+			appendStringInfoString(&query, "NULL");
+	}
+	appendStringInfo(&query, " FROM %s AS t WHERE", mling_relation_name(view->request.source));
 	for (int i = 0; i < entity->n; i++)
 		appendStringInfo(&query, "%s t.%s %s $%d", i ? " AND" : "", quote_identifier(entity->column[i]),
 						 query_equality(TupleDescAttr(view->source->desc, entity->position[i])->atttypid), i + 1);

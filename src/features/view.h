@@ -55,6 +55,7 @@ struct MlFeatureView
 	MlWindowFeature *aggregate; /* [n_aggregates] */
 	int			n_ordered;		/* expressions */
 	bool	   *reads;			/* [natts of the source] columns that features of a row need */
+	bool	   *recalls;		/* [natts of the source] columns of earlier rows that features need */
 	bool		stale;			/* the source has changed */
 	struct OneRow *one_row;		/* of one_row.c, made on first use */
 	int		   *order;			/* [n_ordered] features, each after what it reads */

@@ -332,12 +332,25 @@ renames_features(Journal *journal, const ReadPlan *plan, Oid view, const MlFeatu
 	return false;
 }
 
+/* Labels are not known when a row comes in: nor its own, nor those of rows just before. */
+static void
+tell_of_leak(Journal *journal, const MlFeatureRequest *request, const char *target)
+{
+	const char *feature = mlfeat_leaking(mlfeat_open(request), target);
+
+	if (feature == NULL)
+		return;
+	mltrain_tell(journal, WARNING, psprintf("feature \"%s\" looks at \"%s\", the target, without a delay", feature, target),
+				 "It knows labels as soon as rows are there, which nobody does. Give it \"delay\": the time until labels are known.");
+	mltrain_note(journal, feature, "leak", "It looks at the target without a delay.");
+}
+
 /*
  * Rows to score will have the source's columns, not the features of a view over it: the
  * model carries the view's definition.  Of two views it can carry neither.
  */
 static const char *
-plan_history(Journal *journal, const ReadPlan *plan)
+plan_history(Journal *journal, const ReadPlan *plan, const char *target)
 {
 	MlFeatureRequest request = {0};
 	Oid			view = InvalidOid;
@@ -361,6 +374,8 @@ plan_history(Journal *journal, const ReadPlan *plan)
 		view = origin.relation;
 		request = other;
 	}
+	if (OidIsValid(view))
+		tell_of_leak(journal, &request, target);
 	return OidIsValid(view) && !renames_features(journal, plan, view, &request) ? mlfeat_to_json(&request) : NULL;
 }
 
@@ -388,7 +403,7 @@ mltrain_plan(Journal *journal, const Request *request, ReadPlan *plan)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no column is left to be a feature")));
-	plan->history = plan_history(journal, plan);
+	plan->history = plan_history(journal, plan, r->target);
 	refuse_taken_names(request, plan);
 	check_constraints(request, plan);
 
