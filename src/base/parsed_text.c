@@ -13,6 +13,9 @@
 
 #include "mlops/base.h"
 
+/* What we call a source in a query of ours around it: a place in that is none that the caller knows. */
+#define OUR_ALIAS " AS mlops_source "
+
 /* An error context callback, as those of SPI and PL/pgSQL. */
 static void
 point_into_text(void *text)
@@ -22,6 +25,8 @@ point_into_text(void *text)
 	if (position <= 0)
 		return;
 	errposition(0);
+	if (strstr((const char *) text, OUR_ALIAS))
+		return;
 	internalerrposition(position);
 	internalerrquery((const char *) text);
 }

@@ -188,6 +188,8 @@ is "a view that has changed" "$(said "SELECT * FROM mlops.evaluate('paid/1')" | 
 is "its rows scored one by one" "$(said "SELECT count(mlops.score('paid/1', v)) FROM paidv AS v" | head -n 1)" 'WARNING: feature "n" of view "paidv" is not what the version was trained with'
 query -c "SELECT mlops.create_feature_view('leaky', 'paid', 'id', 'at', '{\"r\": {\"aggregate\": \"avg\", \"value\": \"y\", \"by\": \"card\", \"window\": \"9 days\"}, \"s\": {\"aggregate\": \"avg\", \"value\": \"y\", \"by\": \"card\", \"delay\": \"9 days\"}}')" >/dev/null
 is "labels without a delay" "$(said "SELECT mlops.train('leaky', 'leaky', target => 'y', key => 'id', time_column => 'at', features => '{r,s}', params => '{\"n_estimators\": 3}')" | grep '"r" looks')" 'WARNING: feature "r" looks at "y", the target, without a delay'
+query -c "CREATE TABLE gone AS SELECT * FROM paid" -c "SELECT mlops.train('gone', 'gone', target => 'y', key => 'id', time_column => 'at', params => '{\"n_estimators\": 3}')" -c "DROP TABLE gone" >/dev/null 2>&1
+is "rows of a table that is gone" "$(said "SELECT * FROM mlops.evaluate('gone/1')")" 'ERROR: relation "public.gone" does not exist'
 is "a feature under its own name only" "$(said "SELECT mlops.train('paid', query => 'SELECT id, at, y, n * 2 AS n, card, card AS c FROM paidv', target => 'y', key => 'id', features => '{n,c}', params => '{\"n_estimators\": 3}')" | grep -c WARNING)" 0
 
 echo "1..$n"
