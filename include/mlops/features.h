@@ -61,6 +61,9 @@ extern bool mlfeat_is_stale(const MlFeatureView *view);
 /* The request that a view was made of by create_feature_view; false for any other relation. */
 extern bool mlfeat_request_of(Oid relation, MlFeatureRequest *request);
 
+/* The same of an argument; an error (42809) for any other relation. */
+extern void mlfeat_require_view(FunctionCallInfo fcinfo, int i, const char *argument, MlFeatureRequest *request);
+
 /* Is the column of its view a feature, and not the source's? */
 extern bool mlfeat_is_feature(const MlFeatureRequest *request, const char *column);
 

@@ -31,6 +31,13 @@ CREATE FUNCTION mlops.feature_row(view regclass, source_row anyelement) RETURNS 
 	AS 'MODULE_PATHNAME', 'mlops_feature_row';
 COMMENT ON FUNCTION mlops.feature_row(regclass, anyelement) IS 'A row of a feature view''s source with its features, computed from the rows that there are now';
 
+CREATE FUNCTION mlops.check_features(view regclass, rows int DEFAULT 1000)
+	RETURNS TABLE (key text, feature text, among_all text, alone text)
+	LANGUAGE c STABLE PARALLEL UNSAFE COST 1000000 ROWS 10
+	AS 'MODULE_PATHNAME', 'mlops_check_features';
+COMMENT ON FUNCTION mlops.check_features(regclass, int) IS
+	'Computes rows drawn at random once among all and once alone, as a payment''s are, and returns the features that differ: none, unless rows have changed in between or share time and key';
+
 CREATE FUNCTION mlops_catalog.feature_view_request(view regclass, OUT source regclass, OUT key name, OUT time_column name, OUT known_column name, OUT features jsonb)
 	LANGUAGE c STABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'mlops_feature_view_request';

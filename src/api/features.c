@@ -206,30 +206,6 @@ mlops_create_feature_view(PG_FUNCTION_ARGS)
 	PG_RETURN_OID(RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, false));
 }
 
-/* For a message. */
-static const char *
-relation_text(Oid relation)
-{
-	char	   *name = get_rel_name(relation);
-
-	return name ? psprintf("\"%s\"", name) : psprintf("relation with OID %u, which does not exist,", relation);
-}
-
-/* The view of an argument; an error (42809) if it is no feature view. */
-static MlFeatureRequest
-view_argument(FunctionCallInfo fcinfo, int i, const char *argument)
-{
-	MlFeatureRequest request;
-
-	mlbase_refuse_null(fcinfo, i, argument);
-	if (!mlfeat_request_of(PG_GETARG_OID(i), &request))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("%s is not a feature view", relation_text(PG_GETARG_OID(i))),
-				 errhint("mlops.feature_views lists those that there are; mlops.create_feature_view makes one.")));
-	return request;
-}
-
 /* A view keeps its columns, with their types.  Errors: 42P16. */
 static void
 check_former(TupleDesc former, TupleDesc desc)
@@ -260,7 +236,7 @@ mlops_alter_feature_view(PG_FUNCTION_ARGS)
 
 	mlbase_require_writable("mlops.alter_feature_view()");
 	mlbase_refuse_large(fcinfo);
-	request = view_argument(fcinfo, 0, "name");
+	mlfeat_require_view(fcinfo, 0, "name", &request);
 	if (!PG_ARGISNULL(1))
 		request.features = PG_GETARG_JSONB_P(1);
 	if (!PG_ARGISNULL(2))
@@ -277,7 +253,9 @@ mlops_alter_feature_view(PG_FUNCTION_ARGS)
 Datum
 mlops_drop_feature_view(PG_FUNCTION_ARGS)
 {
-	(void) view_argument(fcinfo, 0, "name");
+	MlFeatureRequest request;
+
+	mlfeat_require_view(fcinfo, 0, "name", &request);
 	mlbase_require_writable("mlops.drop_feature_view()");
 	run_command(psprintf("DROP VIEW %s", mling_relation_name(PG_GETARG_OID(0))));
 	PG_RETURN_VOID();
@@ -326,8 +304,9 @@ features_of_site(FunctionCallInfo fcinfo)
 
 	if (site == NULL || site->view != PG_GETARG_OID(0) || mlfeat_is_stale(site->features))
 	{
-		MlFeatureRequest request = view_argument(fcinfo, 0, "view");
+		MlFeatureRequest request;
 
+		mlfeat_require_view(fcinfo, 0, "view", &request);
 		site = palloc(sizeof(RowSite));
 		site->view = PG_GETARG_OID(0);
 		site->features = mlfeat_open(&request);

@@ -87,3 +87,18 @@ mlfeat_request_of(Oid relation, MlFeatureRequest *request)
 	relation_close(view, AccessShareLock);
 	return request->key && request->time_column;
 }
+
+void
+mlfeat_require_view(FunctionCallInfo fcinfo, int i, const char *argument, MlFeatureRequest *request)
+{
+	char	   *name;
+
+	mlbase_refuse_null(fcinfo, i, argument);
+	if (mlfeat_request_of(PG_GETARG_OID(i), request))
+		return;
+	name = get_rel_name(PG_GETARG_OID(i));
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("%s is not a feature view", name ? psprintf("\"%s\"", name) : psprintf("relation with OID %u, which does not exist,", PG_GETARG_OID(i))),
+			 errhint("mlops.feature_views lists those that there are; mlops.create_feature_view makes one.")));
+}

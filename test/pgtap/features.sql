@@ -1,7 +1,7 @@
 -- Features from the history of entities: what their definitions say in SQL, the same bits for
 -- one row as for all, and what is refused.
 \ir setup.psql
-SELECT plan(102);
+SELECT plan(106);
 
 -- Times with ties, late and early rows, entities that are missing, and amounts that no sum of doubles adds up exactly.
 CREATE TABLE pay AS SELECT i AS id, CASE WHEN i % 97 <> 0 THEN timestamptz '2026-01-01' + (i * 7919 % 4000 / 3) * interval '7 minutes' END AS ts,
@@ -199,6 +199,10 @@ CREATE TABLE later AS SELECT * FROM odd ORDER BY a DESC;
 TRUNCATE odd;
 INSERT INTO odd SELECT * FROM later;
 SELECT is((SELECT string_agg(concat_ws('|', a, n, s), ' ' ORDER BY a) FROM oddv), '1|1|1 2|1|2 3|3|6 4|3|7 5|5|15 6 7|5|17 8|5|18 9 10|6|28', 'in whatever order they are stored');
+SELECT is((SELECT count(*) FROM mlops.check_features('made', 500)), 0::bigint, 'check_features finds the same');
+SELECT results_eq($$SELECT DISTINCT feature FROM mlops.check_features('oddv')$$, $$VALUES ('l'::text)$$, 'but for the last of rows that have no order');
+SELECT throws_ok($$SELECT * FROM mlops.check_features('odd')$$, '42809', '"odd" is not a feature view', 'of feature views');
+SELECT throws_ok($$SELECT * FROM mlops.check_features('oddv', 0)$$, '22023', '"rows" is 0', 'of some rows');
 SET LOCAL statement_timeout = '20s';
 SELECT lives_ok($$SELECT mlops.create_feature_view('chain', 'odd', 'id', 'ts', (SELECT jsonb_object_agg('f' || g, jsonb_build_object('expression', CASE WHEN g = 1 THEN 'a + 1' ELSE 'f' || g - 1 || ' + 1' END)) FROM generate_series(1, 1000) AS g))$$, 'a chain of a thousand expressions');
 SELECT is((SELECT f1000 FROM chain WHERE a = 5), 1005, 'is evaluated in its order');

@@ -129,7 +129,7 @@ INSERT INTO elsewhere SELECT unnest(string_to_array(n, ' ')), r FROM (VALUES
 	('maintain', 'granted as a function is; test decide'), ('submit_due', 'granted as a function is; test monitoring'),
 	('activate', 'granted as a function is; test upkeep'),
 	('prometheus_metrics', 'shows what the views do; test monitors'), ('decision_totals', 'of models one may view; test prometheus.sh'),
-	('drift_between feature_rows feature_row', 'read tables as their caller, no model; tests drift_between, features'),
+	('drift_between feature_rows feature_row check_features', 'read tables as their caller, no model; tests drift_between, features'),
 	('create_feature_view alter_feature_view drop_feature_view', 'do what a statement of their caller would; test features'),
 	('submit cancel wait result schedule unschedule', 'jobs and schedules belong to their role; tests jobs, schedules'),
 	('log_param log_params log_metric log_metrics log_artifact set_tag set_note delete_run restore_run delete_experiment restore_experiment', 'runs belong to their role; test tracking'),

@@ -57,6 +57,7 @@ SELECT 'create_feature_view', mlops.create_feature_view(:'featured', :'source', 
 SELECT 'feature_rows', count(*) = 600 FROM mlops.feature_rows(:'source', :'key', :'at', :'features') AS f(:"key" int);
 SELECT 'feature_row', bool_and(mlops.feature_row(:'featured', t) ?& ARRAY['n;' || left(:'at', 20), 'm;' || left(:'num', 20), :'cat']) FROM :"schema".:"table" AS t WHERE :"key" < 9;
 SELECT 'alter_feature_view', mlops.alter_feature_view(:'featured', :'features'::jsonb || jsonb_build_object('l;', jsonb_build_object('aggregate', 'last', 'value', :'num', 'by', :'cat'))) = to_regclass(:'featured');
+SELECT 'check_features', count(*) = 0 FROM mlops.check_features(:'featured', 50);
 SELECT 'feature_views', count(*) = 1 FROM mlops.feature_views WHERE schema = :'schema' AND features ? 'l;';
 SELECT 'drop_feature_view', mlops.drop_feature_view(:'featured')::text = '';
 
