@@ -594,7 +594,7 @@ BEGIN
 			USING DETAIL = format('They differ in %s: only metrics of kind "metric on the same rows" are comparable.', differing);
 	ELSIF differing = 'content_hash' AND NOT same_columns THEN
 		RAISE NOTICE '% read different columns', what
-			USING DETAIL = 'Their test rows have the same number and the same times, but nothing shows that they are the same rows.', HINT = hint;
+			USING DETAIL = 'Their test rows are as many and were chosen alike, but nothing shows that they are the same rows.', HINT = hint;
 	ELSE
 		RAISE WARNING '% were not judged on the same rows', what
 			USING DETAIL = format('They differ in %s: their metrics are not comparable.', differing), HINT = hint;
