@@ -80,6 +80,12 @@ before=$(grep -c "mlops maintenance: ended job $copied" "$server/log" || :)
 query -c "UPDATE mlops_catalog.job SET state = 'running', attempts = 6 WHERE job_id = $copied"
 until_true "SELECT state = 'crashed' FROM mlops.jobs WHERE job_id = $copied" 30
 is "a round of maintenance ends it by itself" "$(query -c "SELECT state FROM mlops.jobs WHERE job_id = $copied")" crashed
+# it tells once it has committed, when the state can be seen already
+tries=0
+until [ "$(grep -c "mlops maintenance: ended job $copied" "$server/log")" -gt "$before" ] || [ "$tries" -ge 50 ]; do
+	tries=$((tries + 1))
+	sleep 0.2
+done
 is "and tells the log" "$(grep -c "mlops maintenance: ended job $copied" "$server/log")" $((before + 1))
 
 # ---- where mlops is not preloaded nothing can run
