@@ -23,7 +23,7 @@ means="to_char(avg(customer_id_avg_amount_30day_window), 'FM999990.000000') || '
 for round in $(seq "$rounds"); do
 	milliseconds "SELECT count(*) FROM transaction_features" >>"$work/view"
 done
-milliseconds "SET work_mem = '1GB'; SELECT count(tx_during_night) FROM (SELECT * FROM by_windows OFFSET 0) AS all_rows" >"$work/windows"
+milliseconds "SET work_mem = '1GB'; SELECT count(all_rows) FROM (SELECT * FROM by_windows OFFSET 0) AS all_rows" >"$work/windows"
 query -c "COPY transactions TO STDOUT (FORMAT csv, HEADER)" >"$work/transactions.csv"
 python=$(python_with -pandas "import pandas" pandas)
 "$python" "$here/features_pandas.py" "$work/transactions.csv" >"$work/pandas"

@@ -12,7 +12,7 @@ DELAY = 7
 def of_customer(rows):
     """Number and mean amount of the last 1, 7 and 30 days, the row included."""
     for days in (1, 7, 30):
-        window = rows.tx_amount.rolling(f"{days}d")
+        window = rows.tx_amount.rolling(f"{days}D")
         number = window.count()
         rows[f"customer_nb_{days}"] = number
         rows[f"customer_avg_{days}"] = window.sum() / number
@@ -21,10 +21,10 @@ def of_customer(rows):
 
 def of_terminal(rows):
     """Number and share of frauds of windows that ended a week before the row."""
-    late = rows.tx_fraud.rolling(f"{DELAY}d")
+    late = rows.tx_fraud.rolling(f"{DELAY}D")
     late_number, late_frauds = late.count(), late.sum()
     for days in (1, 7, 30):
-        window = rows.tx_fraud.rolling(f"{DELAY + days}d")
+        window = rows.tx_fraud.rolling(f"{DELAY + days}D")
         number = window.count() - late_number
         rows[f"terminal_nb_{days}"] = number
         rows[f"terminal_risk_{days}"] = ((window.sum() - late_frauds) / number).fillna(0)

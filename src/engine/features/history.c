@@ -69,9 +69,25 @@ find_entity(MlHistory *history, int kind, uint32_t number)
 	return entities->state[number];
 }
 
+/* Rows at the ends of windows are far apart in memory: they are fetched together. */
+static void
+prefetch_ends(const MlHistory *history, const EntityKind *kind, char *entity)
+{
+	const Ring *ring = ring_of(entity);
+
+	for (int w = 0; w < kind->n_windows && ring->capacity > 0; w++)
+	{
+		const WindowState *state = window_state(entity, &kind->window[w]);
+
+		__builtin_prefetch(ring_row(&history->work, ring, state->tail));
+		__builtin_prefetch(ring_row(&history->work, ring, state->head));
+	}
+}
+
 static bool
 move_windows(MlHistory *history, const EntityKind *kind, char *entity, int64_t time)
 {
+	prefetch_ends(history, kind, entity);
 	for (int w = 0; w < kind->n_windows; w++)
 	{
 		if (!window_move(&history->work, &kind->window[w], window_state(entity, &kind->window[w]), ring_of(entity), time))
@@ -80,11 +96,27 @@ move_windows(MlHistory *history, const EntityKind *kind, char *entity, int64_t t
 	return true;
 }
 
+#define CACHE_LINE 64
+
+/* All of what an entity remembers, but for its rows. */
+static void
+prefetch_entity(const MlHistory *history, int kind, uint32_t number)
+{
+	const Entities *entities = &history->entities[kind];
+
+	if (number >= entities->capacity || entities->state[number] == NULL)
+		return;
+	for (size_t at = 0; at < history->work.plan->kind[kind].size; at += CACHE_LINE)
+		__builtin_prefetch(entities->state[number] + at);
+}
+
 MlStatus
 ml_history_features(MlContext *ctx, MlHistory *history, const MlEvent *row, double *feature)
 {
 	const MlFeaturePlan *plan = history->work.plan;
 
+	for (int e = 0; e < plan->n_entities; e++)
+		prefetch_entity(history, e, row->entity[e]);
 	for (int f = 0; f < plan->n_features; f++)
 		feature[f] = NAN;
 	for (int e = 0; e < plan->n_entities; e++)
