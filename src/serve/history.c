@@ -56,31 +56,42 @@ has_key(Jsonb *json, const char *key)
 	return getKeyJsonValueFromContainer(&json->root, key, strlen(key), NULL) != NULL;
 }
 
-/* An object that has some of the features was to have all of them. */
-bool
-mlserve_json_looks_back(const MlModel *model, Jsonb *json)
+/* Which inputs are features is known once the history is open: the record is not read for each object. */
+static bool
+has_a_feature(const VariantScorer *variant, Jsonb *json)
 {
+	const MlModel *model = variant->resolved->served->model;
+	const RowHistory *opened = variant->json_history;
 	MlFeatureRequest request;
-	const char *history;
 	size_t		size;
-	bool		lacks = false;
+	const char *history = ml_model_history(model, &size);
 
-	history = ml_model_history(model, &size);
-	if (history == NULL)
-		return false;
-	for (size_t i = 0; i < ml_model_n_inputs(model) && !lacks; i++)
-		lacks = !has_key(json, ml_model_input_name(model, i));
-	if (!lacks)
-		return false;
-	mlfeat_from_json(history, size, &request);
+	if (opened == NULL)
+		mlfeat_from_json(history, size, &request);
 	for (size_t i = 0; i < ml_model_n_inputs(model); i++)
 	{
 		const char *name = ml_model_input_name(model, i);
+		bool		is_feature = opened ? opened->map->attribute[i] >= mlfeat_source_columns(opened->view) : mlfeat_is_feature(&request, name);
 
-		if (mlfeat_is_feature(&request, name) && has_key(json, name))
-			return false;
+		if (is_feature && has_key(json, name))
+			return true;
 	}
-	return true;
+	return false;
+}
+
+/* An object that has some of the features was to have all of them. */
+bool
+mlserve_json_looks_back(const VariantScorer *variant, Jsonb *json)
+{
+	const MlModel *model = variant->resolved->served->model;
+	size_t		size;
+	bool		lacks = false;
+
+	if (ml_model_history(model, &size) == NULL)
+		return false;
+	for (size_t i = 0; i < ml_model_n_inputs(model) && !lacks; i++)
+		lacks = !has_key(json, ml_model_input_name(model, i));
+	return lacks && !has_a_feature(variant, json);
 }
 
 /* Where each of the source's columns is in desc.  Errors: 42703, 42804. */

@@ -14,8 +14,8 @@
  */
 extern bool mlserve_looks_back(const MlModel *model, TupleDesc desc, Oid relation);
 
-/* The same of an object; false for what only lacks a key. */
-extern bool mlserve_json_looks_back(const MlModel *model, Jsonb *json);
+/* The same of an object that a variant scores; false for what only lacks a key. */
+extern bool mlserve_json_looks_back(const VariantScorer *variant, Jsonb *json);
 
 /*
  * Raises what keeps rows of a relation from being scored.  Errors: 42703, 42804, 42P01.

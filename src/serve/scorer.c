@@ -383,7 +383,7 @@ mlserve_read_row(MlScorer *scorer, VariantScorer *variant, Jsonb *json, const Da
 	RowHistory *history = json ? variant->json_history : variant->history;
 
 	*row = (ReadRow) {scorer->desc, variant->map, datums, nulls};
-	if (history == NULL || (json && !mlserve_json_looks_back(variant->resolved->served->model, json)))
+	if (history == NULL || (json && !mlserve_json_looks_back(variant, json)))
 		return json == NULL;
 	if (json)
 		mlserve_look_back_json(scorer, variant, json);
@@ -527,7 +527,7 @@ score_json(MlScorer *scorer, VariantScorer *variant, Jsonb *json)
 {
 	if (unlikely(variant->values == NULL))
 		load_variant(scorer, variant);
-	if (unlikely(mlserve_json_looks_back(variant->resolved->served->model, json)))
+	if (unlikely(mlserve_json_looks_back(variant, json)))
 		return score_history_of_json(scorer, variant, json);
 	return mlserve_score_json(scorer, variant, json);
 }
