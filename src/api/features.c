@@ -172,17 +172,16 @@ run_command(const char *command)
 	SPI_finish();
 }
 
-/* verb: CREATE or CREATE OR REPLACE. */
+/* verb: CREATE or CREATE OR REPLACE; desc: of the request. */
 static char *
-view_statement(const char *verb, const char *name, const MlFeatureRequest *request, TupleDesc former)
+view_statement(const char *verb, const char *name, const MlFeatureRequest *request, TupleDesc desc, TupleDesc former)
 {
-	const MlFeatureView *view = mlfeat_open(request);
 	bool		temporary = get_rel_persistence(request->source) == RELPERSISTENCE_TEMP;
 
 	return psprintf("%s%s VIEW %s AS SELECT * FROM mlops.feature_rows(%s::pg_catalog.regclass, %s::pg_catalog.name, %s::pg_catalog.name, %s::pg_catalog.jsonb, %s::pg_catalog.name) AS f(%s)",
 					verb, temporary ? " TEMPORARY" : "", name, quote_literal_cstr(mling_relation_name(request->source)), quote_literal_cstr(request->key), quote_literal_cstr(request->time_column),
 					quote_literal_cstr(JsonbToCString(NULL, &request->features->root, VARSIZE(request->features))),
-					request->known_column ? quote_literal_cstr(request->known_column) : "NULL", column_definitions(mlfeat_desc(view), former));
+					request->known_column ? quote_literal_cstr(request->known_column) : "NULL", column_definitions(desc, former));
 }
 
 /*
@@ -202,7 +201,7 @@ mlops_create_feature_view(PG_FUNCTION_ARGS)
 	request = request_of(fcinfo, 1);
 	names = textToQualifiedNameList(PG_GETARG_TEXT_PP(0));
 	name = NameListToQuotedString(names);
-	run_command(view_statement("CREATE", name, &request, NULL));
+	run_command(view_statement("CREATE", name, &request, mlfeat_desc(mlfeat_open(&request)), NULL));
 	PG_RETURN_OID(RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, false));
 }
 
@@ -233,6 +232,7 @@ mlops_alter_feature_view(PG_FUNCTION_ARGS)
 	MlFeatureRequest request;
 	Relation	relation;
 	TupleDesc	former;
+	TupleDesc	desc;
 
 	mlbase_require_writable("mlops.alter_feature_view()");
 	mlbase_refuse_large(fcinfo);
@@ -244,8 +244,9 @@ mlops_alter_feature_view(PG_FUNCTION_ARGS)
 	relation = table_open(PG_GETARG_OID(0), AccessShareLock);
 	former = CreateTupleDescCopy(RelationGetDescr(relation));
 	table_close(relation, NoLock);
-	check_former(former, mlfeat_desc(mlfeat_open(&request)));
-	run_command(view_statement("CREATE OR REPLACE", mling_relation_name(PG_GETARG_OID(0)), &request, former));
+	desc = mlfeat_desc(mlfeat_open(&request));
+	check_former(former, desc);
+	run_command(view_statement("CREATE OR REPLACE", mling_relation_name(PG_GETARG_OID(0)), &request, desc, former));
 	PG_RETURN_OID(PG_GETARG_OID(0));
 }
 

@@ -7,7 +7,6 @@
 
 #include <math.h>
 
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "executor/tuptable.h"
@@ -16,7 +15,6 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "mlops/engine/data.h"
 #include "mlops/progress.h"
@@ -30,8 +28,7 @@
 typedef struct Peers
 {
 	int64		time;
-	Datum		key;
-	bool		no_key;
+	NullableDatum key;
 	int			n;
 	int			capacity;
 	int64	   *known;			/* [capacity] */
@@ -46,7 +43,6 @@ typedef struct Pass
 	MlHistory  *history;
 	MlDictionary **numbers;		/* [n_entities] by their bytes */
 	MemoryContext context;		/* of the peers */
-	TypeCacheEntry *key_order;
 	Peers		peers;
 	TimestampTz from;
 	bool		without_time;	/* are rows without a time asked for? */
@@ -111,18 +107,19 @@ remember_peers(Pass *pass)
 	p->n = 0;
 }
 
-/* The key of the slot's row becomes that of the peers. */
+/* A row's key becomes that of the peers. */
 static void
-keep_key(Pass *pass, Datum key, bool no_key)
+keep_key(Pass *pass, NullableDatum key)
 {
 	Form_pg_attribute column = TupleDescAttr(pass->work->view->source->desc, pass->work->view->key);
 	Peers	   *p = &pass->peers;
 	MemoryContext caller = MemoryContextSwitchTo(pass->context);
 
-	if (!column->attbyval && !p->no_key && DatumGetPointer(p->key))
-		pfree(DatumGetPointer(p->key));
-	p->key = no_key ? (Datum) 0 : datumCopy(key, column->attbyval, column->attlen);
-	p->no_key = no_key;
+	if (!column->attbyval && !p->key.isnull && DatumGetPointer(p->key.value))
+		pfree(DatumGetPointer(p->key.value));
+	p->key = key;
+	if (!key.isnull)
+		p->key.value = datumCopy(key.value, column->attbyval, column->attlen);
 	p->time = pass->work->event.time;
 	MemoryContextSwitchTo(caller);
 }
@@ -132,14 +129,12 @@ static void
 meet_peers(Pass *pass, TupleTableSlot *slot)
 {
 	Peers	   *p = &pass->peers;
-	bool		no_key;
-	Datum		key = slot_getattr(slot, pass->work->view->key + 1, &no_key);
+	NullableDatum key = row_key(pass->work, slot);
 
-	if (p->n > 0 && p->time == pass->work->event.time && p->no_key == no_key &&
-		(no_key || DatumGetInt32(FunctionCall2Coll(&pass->key_order->cmp_proc_finfo, C_COLLATION_OID, p->key, key)) == 0))
+	if (p->n > 0 && p->time == pass->work->event.time && row_compare_keys(pass->work, p->key, key) == 0)
 		return;
 	remember_peers(pass);
-	keep_key(pass, key, no_key);
+	keep_key(pass, key);
 }
 
 static void
@@ -192,9 +187,7 @@ rows_in_range(const MlFeatureView *view, const MlFeaturePlan *plan, TimestampTz 
 
 	initStringInfo(&query);
 	appendStringInfo(&query, "SELECT * FROM %s AS t", mling_relation_name(view->request.source));
-	if (!TIMESTAMP_IS_NOBEGIN(from) && (reach == ML_ALL_TIME || pg_sub_s64_overflow(from, reach, &first)))
-		first = DT_NOBEGIN;
-	else if (TIMESTAMP_IS_NOBEGIN(from))
+	if (TIMESTAMP_IS_NOBEGIN(from) || reach == ML_ALL_TIME || pg_sub_s64_overflow(from, reach, &first))
 		first = DT_NOBEGIN;
 	if (!TIMESTAMP_IS_NOBEGIN(first))
 	{
@@ -221,7 +214,6 @@ mlfeat_all_rows(MlFeatureView *view, TimestampTz from, TimestampTz until, MlRowC
 	mlbase_check(ctx, ml_history_create(ctx, plan, &pass.history));
 	pass.work = row_work(view);
 	pass.context = CurrentMemoryContext;
-	pass.key_order = lookup_type_cache(TupleDescAttr(view->source->desc, view->key)->atttypid, TYPECACHE_CMP_PROC_FINFO);
 	pass.numbers = palloc(Max(view->n_entities, 1) * sizeof(MlDictionary *));
 	for (int e = 0; e < view->n_entities; e++)
 	{

@@ -300,11 +300,10 @@ read_aggregate(MlFeatureView *view, MlOptions *options, const char *feature, con
 	view->n_aggregates++;
 }
 
-/* Type that the view shows an aggregate with. */
-static Oid
-aggregate_type(MlAggregate aggregate)
+static bool
+is_count(MlAggregate aggregate)
 {
-	return aggregate == ML_AGGREGATE_COUNT || aggregate == ML_AGGREGATE_COUNT_DISTINCT ? INT8OID : FLOAT8OID;
+	return aggregate == ML_AGGREGATE_COUNT || aggregate == ML_AGGREGATE_COUNT_DISTINCT;
 }
 
 static void
@@ -329,7 +328,7 @@ read_feature(MlFeatureView *view, MlOptions *all, ViewFeature *feature)
 	{
 		feature->aggregate = view->n_aggregates;
 		read_aggregate(view, options, feature->name, aggregate);
-		feature->is_count = aggregate_type(view->aggregate[feature->aggregate].aggregate) == INT8OID;
+		feature->is_count = is_count(view->aggregate[feature->aggregate].aggregate);
 		TupleDescInitEntry(view->desc, feature->column + 1, feature->name, feature->is_count ? INT8OID : FLOAT8OID, -1, 0);
 	}
 	else

@@ -205,36 +205,43 @@ expression_columns(const char *text, const char *feature, const char *key, Tuple
 
 /* ---- what it may call */
 
-static bool
-is_foreign_function(Oid function, void *context)
+/* A function that an expression calls and that answers true; found: which. */
+typedef struct CallSearch
 {
-	if (function < FirstNormalObjectId)
-		return false;
-	*(Oid *) context = function;
-	return true;
+	bool		(*is_sought) (Oid function);
+	Oid			found;
+} CallSearch;
+
+static bool
+is_foreign(Oid function)
+{
+	return function >= FirstNormalObjectId;
 }
 
 /* Numbers and bytes as text: what their output functions write depends on settings, though they are marked immutable. */
 static bool
-writes_by_settings(Oid function, void *context)
+writes_by_settings(Oid function)
 {
 	return function == F_FLOAT4OUT || function == F_FLOAT8OUT || function == F_BYTEAOUT || function == F_CASH_OUT;
 }
 
 static bool
-find_foreign_function(Node *node, void *context)
+check_call(Oid function, void *context)
 {
-	if (node == NULL)
+	CallSearch *search = (CallSearch *) context;
+
+	if (!search->is_sought(function))
 		return false;
-	return check_functions_in_node(node, is_foreign_function, context) || expression_tree_walker(node, find_foreign_function, context);
+	search->found = function;
+	return true;
 }
 
 static bool
-find_writing_by_settings(Node *node, void *context)
+find_call(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	return check_functions_in_node(node, writes_by_settings, context) || expression_tree_walker(node, find_writing_by_settings, context);
+	return check_functions_in_node(node, check_call, context) || expression_tree_walker(node, find_call, context);
 }
 
 /* A type of somebody's in what an expression makes: its checks, input and output may run code of his. */
@@ -269,14 +276,15 @@ check_types(const RowExpression *expression, const char *key)
 static void
 check_calls(const RowExpression *expression, const char *key)
 {
-	Oid			foreign = InvalidOid;
+	CallSearch	foreign = {is_foreign};
+	CallSearch	by_settings = {writes_by_settings};
 
-	if (find_foreign_function(expression->tree, &foreign))
+	if (find_call(expression->tree, &foreign))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("\"%s\" of feature \"%s\" calls function %s", key, expression->feature, format_procedure(foreign)),
+				 errmsg("\"%s\" of feature \"%s\" calls function %s", key, expression->feature, format_procedure(foreign.found)),
 				 errdetail("It is evaluated for everybody who reads features, so it may call PostgreSQL's own functions only.")));
-	if (contain_mutable_functions(expression->tree) || find_writing_by_settings(expression->tree, NULL))
+	if (contain_mutable_functions(expression->tree) || find_call(expression->tree, &by_settings))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 				 errmsg("\"%s\" of feature \"%s\" depends on more than its row", key, expression->feature),

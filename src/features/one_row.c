@@ -13,7 +13,6 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
-#include "catalog/pg_collation.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -22,7 +21,6 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "query.h"
 #include "row.h"
@@ -43,7 +41,6 @@ typedef struct OneRow
 	RowWork    *other;			/* for the rows of its entities */
 	TupleTableSlot *slot;		/* the row */
 	EntityQuery *query;			/* [n_entities] */
-	TypeCacheEntry *key_order;
 
 	/* the call that is running */
 	MlHistory  *history;
@@ -66,19 +63,11 @@ free_plans(void *arg)
 
 /* ---- the rows of an entity */
 
-/* Does another row of the same time come before this one, by its key?  NULL comes last. */
+/* Does another row of the same time come before this one, by its key? */
 static bool
 key_is_before(const OneRow *one, TupleTableSlot *other)
 {
-	const MlFeatureView *view = one->work->view;
-	bool		no_key;
-	bool		no_other;
-	Datum		key = slot_getattr(one->slot, view->key + 1, &no_key);
-	Datum		other_key = slot_getattr(other, view->key + 1, &no_other);
-
-	if (no_key || no_other)
-		return no_key && !no_other;
-	return DatumGetInt32(FunctionCall2Coll(&one->key_order->cmp_proc_finfo, C_COLLATION_OID, other_key, key)) < 0;
+	return row_compare_keys(one->work, row_key(one->work, other), row_key(one->work, one->slot)) < 0;
 }
 
 static bool
@@ -238,7 +227,6 @@ begin_one_row(MlFeatureView *view)
 	one->other = row_work(view);
 	one->slot = MakeSingleTupleTableSlot(view->source->desc, &TTSOpsVirtual);
 	one->query = palloc0(Max(view->n_entities, 1) * sizeof(EntityQuery));
-	one->key_order = lookup_type_cache(TupleDescAttr(view->source->desc, view->key)->atttypid, TYPECACHE_CMP_PROC_FINFO);
 	callback->func = free_plans;
 	callback->arg = one;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);

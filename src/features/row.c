@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
@@ -15,6 +16,7 @@
 #include "utils/date.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "row.h"
 
@@ -29,6 +31,7 @@ row_work(MlFeatureView *view)
 	work->value = palloc0(Max(view->n_values, 1) * sizeof(double));
 	work->entity = palloc0(Max(view->n_entities, 1) * sizeof(uint32));
 	work->feature = palloc0(Max(view->n_aggregates, 1) * sizeof(double));
+	work->compare_keys = &lookup_type_cache(TupleDescAttr(view->source->desc, view->key)->atttypid, TYPECACHE_CMP_PROC_FINFO)->cmp_proc_finfo;
 	work->event.value = work->value;
 	work->event.entity = work->entity;
 	for (int v = 0; v < view->n_values; v++)
@@ -180,6 +183,23 @@ row_entity(RowWork *work, TupleTableSlot *slot, int entity, size_t *size)
 		return bytes;
 	*size = all.len;
 	return all.data;
+}
+
+NullableDatum
+row_key(const RowWork *work, TupleTableSlot *slot)
+{
+	NullableDatum key;
+
+	key.value = slot_getattr(slot, work->view->key + 1, &key.isnull);
+	return key;
+}
+
+int
+row_compare_keys(const RowWork *work, NullableDatum a, NullableDatum b)
+{
+	if (a.isnull || b.isnull)
+		return (int) a.isnull - (int) b.isnull;
+	return DatumGetInt32(FunctionCall2Coll(work->compare_keys, C_COLLATION_OID, a.value, b.value));
 }
 
 static void

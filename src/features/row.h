@@ -17,6 +17,7 @@ typedef struct RowWork
 	double	   *value;			/* [n_values] */
 	uint32	   *entity;			/* [n_entities] */
 	double	   *feature;		/* [n_aggregates] */
+	FmgrInfo   *compare_keys;	/* by the order of their type */
 	MlEvent		event;			/* points to value and entity */
 } RowWork;
 
@@ -34,6 +35,15 @@ extern bool row_read(RowWork *work, TupleTableSlot *slot);
  * NULL if a column of it is NULL.
  */
 extern const char *row_entity(RowWork *work, TupleTableSlot *slot, int entity, size_t *size);
+
+/*
+ * Order of two keys, as query_order sorts them: less than, equal to or greater than 0.
+ * NULL comes last.
+ */
+extern int	row_compare_keys(const RowWork *work, NullableDatum a, NullableDatum b);
+
+/* The key of a row of the source. */
+extern NullableDatum row_key(const RowWork *work, TupleTableSlot *slot);
 
 /* The view's row: the source's columns of a slot, and work->feature. */
 extern TupleTableSlot *row_finish(RowWork *work, TupleTableSlot *slot);

@@ -337,15 +337,24 @@ number_columns(Finder *finder)
 	}
 }
 
+/* Rows [begin, end) of a task over the groups of a matrix, block by block. */
+static void
+rows_of_task(const MlBinned *matrix, size_t task, size_t *begin, size_t *end)
+{
+	*begin = task / matrix->n_groups * BLOCK_ROWS;
+	*end = *begin + BLOCK_ROWS < matrix->n_rows ? *begin + BLOCK_ROWS : matrix->n_rows;
+}
+
 /* Task: a block of rows of a group of the columns.  All is usual there. */
 static void
 clear_block(void *arg, size_t task, int thread)
 {
 	const MlBinned *columns = ((const Finder *) arg)->columns;
-	size_t		begin = task / columns->n_groups * BLOCK_ROWS;
-	size_t		n = columns->n_rows - begin < BLOCK_ROWS ? columns->n_rows - begin : BLOCK_ROWS;
+	size_t		begin;
+	size_t		end;
 
-	memset(columns->group[task % columns->n_groups] + begin * ML_GROUP_FEATURES, 0, n * ML_GROUP_FEATURES);
+	rows_of_task(columns, task, &begin, &end);
+	memset(columns->group[task % columns->n_groups] + begin * ML_GROUP_FEATURES, 0, (end - begin) * ML_GROUP_FEATURES);
 }
 
 /* Task: a block of rows of a group of the matrix.  Copies what has a column of its own. */
@@ -355,9 +364,10 @@ copy_block(void *arg, size_t task, int thread)
 	const Finder *finder = (const Finder *) arg;
 	const MlBinned *from = finder->binned;
 	size_t		group = task % from->n_groups;
-	size_t		begin = task / from->n_groups * BLOCK_ROWS;
-	size_t		end = begin + BLOCK_ROWS < from->n_rows ? begin + BLOCK_ROWS : from->n_rows;
+	size_t		begin;
+	size_t		end;
 
+	rows_of_task(from, task, &begin, &end);
 	for (size_t f = group * ML_GROUP_FEATURES; f < (group + 1) * ML_GROUP_FEATURES && f < from->n_features; f++)
 	{
 		const BundleMember *member = &finder->bundles->members[f];
@@ -382,12 +392,13 @@ bundle_block(void *arg, size_t task, int thread)
 	const Finder *finder = (const Finder *) arg;
 	const MlBinned *from = finder->binned;
 	size_t		group = task % from->n_groups;
-	size_t		block = task / from->n_groups * BLOCK_ROWS;
-	size_t		block_end = block + BLOCK_ROWS < from->n_rows ? block + BLOCK_ROWS : from->n_rows;
+	size_t		block;
+	size_t		block_end;
 	UsualCodes	usual = usual_of_group(finder, group);
 	uint8_t    *column[ML_GROUP_FEATURES] = {NULL};
 	uint16_t	at[LOOK_ROWS * ML_GROUP_FEATURES + sizeof(uint64_t)];
 
+	rows_of_task(from, task, &block, &block_end);
 	for (size_t i = 0; i < ML_GROUP_FEATURES && group * ML_GROUP_FEATURES + i < from->n_features; i++)
 	{
 		const BundleMember *member = &finder->bundles->members[group * ML_GROUP_FEATURES + i];
